@@ -1,0 +1,19 @@
+/** What is wrong with an identity that was made elsewhere. */
+export type IdentityReason =
+  /** Not a certificate at all: it does not decode, or a field has the wrong size. */
+  | 'malformed'
+  /** The handle breaks HANDLE_RULE. */
+  | 'handle'
+  /** The account's key did not sign it. */
+  | 'signature'
+
+/** The fault of whoever made the identity, not of whoever reads it. */
+export class IdentityError extends Error {
+  override name = 'IdentityError'
+  readonly reason: IdentityReason
+
+  constructor(reason: IdentityReason, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.reason = reason
+  }
+}
