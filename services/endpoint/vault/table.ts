@@ -1,0 +1,64 @@
+/** The tables of a vault. */
+export const TABLES = [
+  'meta',
+  'identity',
+  'server',
+  'contacts',
+  'conversations',
+  'groups',
+  'states',
+  'ratchets',
+  'messages',
+  'waiting',
+  'outbox',
+  'undelivered',
+  'keypackages',
+  'welcomes',
+  'cursors',
+  'senders',
+] as const
+
+export type Table = (typeof TABLES)[number]
+
+/**
+ * Where a value stands in its table; the order is by group, then by id. Both are 64-bit signed integers and in
+ * clear on the disk: numbers of our own making or `Vault.index`, never anything that says who or what.
+ * The lowest and the highest 64-bit integer are not keys.
+ */
+export interface Key {
+  /** What belongs together, a conversation's number for one; 0n where there is nothing to tell apart. */
+  group: bigint
+  id: bigint
+}
+
+export type Change =
+  | { put: Table; key: Key; value: Uint8Array }
+  | { delete: Table; key: Key }
+  | { deleteGroup: Table; group: bigint }
+
+/** A part of a table. `after` and `before` are ids, not included, and go only with a group. */
+export interface Range {
+  /** All groups unless given. */
+  group?: bigint
+  after?: bigint
+  before?: bigint
+  /** How many rows at most. */
+  limit?: number
+  /** From the highest key down. */
+  reverse?: boolean
+}
+
+export interface Row {
+  key: Key
+  value: Uint8Array
+}
+
+export const LOWEST = -(2n ** 63n)
+export const HIGHEST = 2n ** 63n - 1n
+
+/** Throws RangeError for what is not a key. */
+export function checkKey({ group, id }: Key): void {
+  for (const part of [group, id]) {
+    if (part <= LOWEST || part >= HIGHEST) throw new RangeError('A key of a vault is two 64-bit integers')
+  }
+}

@@ -1,0 +1,100 @@
+// An endpoint's vault: one SQLite file in which every value is sealed, and beside it, where there is no passphrase,
+// the key. Who has the database alone learns how many values there are, their sizes and their integer keys. One
+// process at a time opens it.
+
+import { join } from 'node:path'
+import { guarded, inTransaction, openDatabase } from './database.js'
+import { damaged } from './error.js'
+import { openRows } from './rows.js'
+import { makeSealer } from './seal.js'
+import { type Change, checkKey, type Key, type Range, type Row, type Table } from './table.js'
+import { changePassphrase, type Place, unlock } from './unlock.js'
+
+export { VaultError, type VaultReason } from './error.js'
+export { type Change, type Key, type Range, type Row, TABLES, type Table } from './table.js'
+
+const DATABASE_FILE = 'vault.db'
+const KEY_FILE = 'key'
+
+export interface Vault {
+  /**
+   * Makes all the changes, in their order, or none, and returns when they are on the disk. Throws VaultError: 'full'
+   * with nothing changed, 'not-writable', 'damaged'. RangeError for what is not a key.
+   */
+  write(changes: readonly Change[]): void
+  /** The value, a copy of the caller's own; undefined if there is none. Throws VaultError 'damaged'. */
+  get(table: Table, key: Key): Uint8Array | undefined
+  /**
+   * The rows of the range in the order of their keys, each read when it is asked for; the vault may be written
+   * meanwhile. Throws VaultError 'damaged'; RangeError for ids without a group.
+   */
+  list(table: Table, range?: Range): Iterable<Row>
+  /**
+   * A number from 0 to 2^63-1 for a name, to be a key where a value is looked up by something that must not stand in
+   * clear. The same name always has the same number here, and another one in another vault. Two names may share a
+   * number (one pair in some 2^63), so the value must contain the name, to be compared.
+   */
+  index(name: string | Uint8Array): bigint
+  /** Sets, changes or (undefined) removes the passphrase. Durable when it resolves. Throws VaultError. */
+  changePassphrase(passphrase: string | undefined): Promise<void>
+  /** Lets others open the vault, and overwrites the keys in memory. Using it afterwards is a defect. */
+  close(): void
+}
+
+/**
+ * Opens the vault in a folder, and makes both where they are absent: the folder and the files for their owner alone.
+ * With a passphrase it takes some 0.1 s and 64 MiB (Argon2id). `maxBytes`: the size at which the vault counts as full.
+ * Throws VaultError.
+ */
+export async function openVault(options: {
+  folder: string
+  passphrase?: string | undefined
+  maxBytes?: number
+}): Promise<Vault> {
+  const { folder, passphrase, maxBytes } = options
+  const file = join(folder, DATABASE_FILE)
+  const place = { database: openDatabase(file, maxBytes), file, keyFile: join(folder, KEY_FILE) }
+  try {
+    return makeVault(place, await unlock(place, passphrase))
+  } catch (error) {
+    place.database.close()
+    throw error
+  }
+}
+
+function makeVault(place: Place, dataKey: Uint8Array): Vault {
+  const { database, file } = place
+  const rows = openRows(database, file)
+  const sealer = makeSealer(dataKey)
+  const apply = (change: Change) => {
+    if ('put' in change) rows[change.put].put(change.key, sealer.seal(change.put, change.key, change.value))
+    else if ('delete' in change) rows[change.delete].delete(change.key)
+    else rows[change.deleteGroup].deleteGroup(change.group)
+  }
+  const get = (table: Table, key: Key) => {
+    const sealed = rows[table].get(key)
+    const value = sealed && sealer.open(table, key, sealed)
+    if (sealed && !value) throw damaged(file)
+    return value
+  }
+  return {
+    write: changes => {
+      for (const change of changes) checkKey('key' in change ? change.key : { group: change.group, id: 0n })
+      guarded(file, () => inTransaction(database, () => changes.forEach(apply)))
+    },
+    get,
+    *list(table, range = {}) {
+      for (const key of rows[table].keys(range)) {
+        const value = get(table, key)
+        if (value) yield { key, value }
+      }
+    },
+    index: name => sealer.index(name),
+    changePassphrase: passphrase => changePassphrase(place, dataKey, passphrase),
+    close: () => {
+      database.close()
+      sealer.forget()
+      dataKey.fill(0)
+    },
+  }
+}
