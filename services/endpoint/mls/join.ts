@@ -1,0 +1,171 @@
+// Joining by a welcome (RFC 9420 section 12.4.3.1), without pre-shared keys. In place of the
+// library's joinGroup, which refuses some valid trees and hangs on some hostile ones.
+
+import { decodeStrict, equalBytes, wipe } from './codec.js'
+import type { MlsContext } from './context.js'
+import { decodeKeyPackage, decodePrivate } from './key-package.js'
+import {
+  type ClientState,
+  createSecretTree,
+  decryptGroupInfo,
+  decryptGroupSecrets,
+  deriveKeySchedule,
+  deriveSecret,
+  findLeafIndex,
+  firstCommonAncestor,
+  type GroupInfo,
+  type GroupSecrets,
+  type KeyPackage,
+  leafWidth,
+  makeKeyPackageRef,
+  type PrivateKeyPackage,
+  type PrivateKeyPath,
+  pathToRoot,
+  type RatchetTree,
+  ratchetTreeFromExtension,
+  toLeafIndex,
+  verifyGroupInfoConfirmationTag,
+  verifyGroupInfoSignature,
+  type Welcome,
+} from './library.js'
+import { nodeOfLeaf } from './members.js'
+import { MlsRefused, refusing } from './refused.js'
+import { checkTree } from './tree-check.js'
+
+export interface OwnKeyPackage {
+  publicPackage: Uint8Array
+  privatePackage: Uint8Array
+}
+
+/**
+ * Finds the key package that the welcome is for and joins with it. A hostile welcome may take long
+ * and much memory: call it where that does no harm (welcome-opener.ts).
+ *
+ * @throws MlsRefused
+ */
+export async function joinByWelcome(
+  context: MlsContext,
+  bytes: Uint8Array,
+  keyPackages: OwnKeyPackage[],
+): Promise<{ state: ClientState; usedKeyPackage: number }> {
+  const message = decodeStrict(bytes)
+  if (message.wireformat !== 'mls_welcome') throw new MlsRefused('malformed')
+  const { welcome } = message
+  for (const [index, own] of keyPackages.entries()) {
+    const keyPackage = decodeKeyPackage(context, own.publicPackage)
+    const reference = await makeKeyPackageRef(keyPackage, context.suite.hash)
+    if (!welcome.secrets.some(secret => equalBytes(secret.newMember, reference))) continue
+    const keys = decodePrivate(own.privatePackage)
+    const state = await refusing('not-authentic', () => join(context, welcome, keyPackage, keys))
+    // An extension could let outsiders propose, or ask of members what they cannot do.
+    if (state.groupContext.extensions.length > 0) throw new MlsRefused('unsupported')
+    return { state, usedKeyPackage: index }
+  }
+  throw new MlsRefused('no-matching-key-package')
+}
+
+/**
+ * Joins with the key package that the welcome names.
+ *
+ * @param knownTree for a welcome without the ratchet_tree extension.
+ * @throws MlsRefused, and whatever the library throws on bytes that it cannot decode or decrypt.
+ */
+export async function join(
+  context: MlsContext,
+  welcome: Welcome,
+  keyPackage: KeyPackage,
+  keys: PrivateKeyPackage,
+  knownTree?: RatchetTree,
+): Promise<ClientState> {
+  const { suite } = context
+  if (welcome.cipherSuite !== suite.name) throw new MlsRefused('unsupported')
+  const noPsk = new Uint8Array(suite.kdf.size)
+  const secrets = await openSecrets(context, welcome, keyPackage, keys)
+  const info = await decryptGroupInfo(welcome, secrets.joinerSecret, noPsk, suite)
+  if (info === undefined) throw new MlsRefused('malformed')
+  const tree = ratchetTreeFromExtension(info) ?? knownTree
+  if (tree === undefined) throw new MlsRefused('bad-tree')
+  await checkGroupInfo(context, info, tree, secrets.joinerSecret)
+  const leaf = findLeafIndex(tree, keyPackage.leafNode)
+  if (leaf === undefined || leaf === info.signer) throw new MlsRefused('bad-tree')
+  const privatePath = await privateKeys(context, { tree, leaf, info, secrets, leafKey: keys.hpkePrivateKey })
+  const { groupContext, confirmationTag } = info
+  const [keySchedule, encryptionSecret] = await deriveKeySchedule(
+    secrets.joinerSecret,
+    noPsk,
+    groupContext,
+    suite.kdf,
+  )
+  const secretTree = await createSecretTree(leafWidth(tree.length), encryptionSecret, suite.kdf)
+  wipe([encryptionSecret, secrets.joinerSecret, secrets.pathSecret])
+  return {
+    groupContext,
+    ratchetTree: tree,
+    privatePath,
+    signaturePrivateKey: keys.signaturePrivateKey,
+    confirmationTag,
+    unappliedProposals: {},
+    keySchedule,
+    secretTree,
+    historicalReceiverData: new Map(),
+    groupActiveState: { kind: 'active' },
+    clientConfig: context.config,
+  }
+}
+
+async function openSecrets(
+  { suite }: MlsContext,
+  welcome: Welcome,
+  keyPackage: KeyPackage,
+  keys: PrivateKeyPackage,
+): Promise<GroupSecrets> {
+  const initKey = await suite.hpke.importPrivateKey(keys.initPrivateKey)
+  const reference = await makeKeyPackageRef(keyPackage, suite.hash)
+  const secrets = await decryptGroupSecrets(initKey, reference, welcome, suite.hpke)
+  if (secrets === undefined) throw new MlsRefused('malformed')
+  if (secrets.psks.length > 0) throw new MlsRefused('unsupported')
+  return secrets
+}
+
+async function checkGroupInfo(
+  context: MlsContext,
+  info: GroupInfo,
+  tree: RatchetTree,
+  joinerSecret: Uint8Array,
+): Promise<void> {
+  const { suite } = context
+  const { groupContext } = info
+  if (groupContext.cipherSuite !== suite.name || groupContext.version !== 'mls10')
+    throw new MlsRefused('unsupported')
+  await checkTree(context, tree, groupContext)
+  const signer = tree[nodeOfLeaf(info.signer)]
+  if (signer?.nodeType !== 'leaf') throw new MlsRefused('bad-tree')
+  const noPsk = new Uint8Array(suite.kdf.size)
+  const authentic =
+    (await verifyGroupInfoSignature(info, signer.leaf.signaturePublicKey, suite.signature)) &&
+    (await verifyGroupInfoConfirmationTag(info, joinerSecret, noPsk, suite))
+  if (!authentic) throw new MlsRefused('not-authentic')
+}
+
+/** Our leaf's private key and, from the path secret, those of the nodes that we share with the committer. */
+async function privateKeys(
+  { suite }: MlsContext,
+  own: { tree: RatchetTree; leaf: number; leafKey: Uint8Array; info: GroupInfo; secrets: GroupSecrets },
+): Promise<PrivateKeyPath> {
+  const { tree, leaf, info, secrets } = own
+  const keys: Record<number, Uint8Array> = { [nodeOfLeaf(leaf)]: own.leafKey }
+  if (secrets.pathSecret === undefined) return { leafIndex: leaf, privateKeys: keys }
+  const start = firstCommonAncestor(tree, toLeafIndex(leaf), toLeafIndex(info.signer))
+  const path = await pathToRoot(tree, start, secrets.pathSecret, suite.kdf)
+  for (const [index, secret] of Object.entries(path)) {
+    const pair = await suite.hpke.deriveKeyPair(await deriveSecret(secret, 'node', suite.kdf))
+    const node = tree[Number(index)]
+    const fits =
+      node?.nodeType === 'parent' &&
+      equalBytes(node.parent.hpkePublicKey, await suite.hpke.exportPublicKey(pair.publicKey))
+    if (!fits) throw new MlsRefused('not-authentic')
+    keys[Number(index)] = await suite.hpke.exportPrivateKey(pair.privateKey)
+  }
+  wipe(Object.values(path))
+  return { leafIndex: leaf, privateKeys: keys }
+}

@@ -1,0 +1,76 @@
+// The only file that imports ts-mls. It is pinned to exactly 1.6.4: 1.6.2 and older, and
+// 2.0.0-rc.10, let a removed member go on reading, and 2.x numbers the suites differently.
+// Whatever is not named here is not used; in particular not joinGroup, validateRatchetTree,
+// defaultAuthenticationService and defaultLifetime, which accept too much or refuse valid trees.
+
+export type {
+  AuthenticationService,
+  Ciphersuite,
+  CiphersuiteImpl,
+  CiphersuiteName,
+  ClientConfig,
+  ClientState,
+  Credential,
+  CryptoProvider,
+  EpochReceiverData,
+  GenerationSecret,
+  GroupInfo,
+  Hash,
+  Hpke,
+  HpkeAlgorithm,
+  IncomingMessageCallback,
+  KeyPackage,
+  LeafNode,
+  MLSMessage,
+  PrivateKey,
+  PrivateKeyPackage,
+  PrivateMessage,
+  Proposal,
+  PublicKey,
+  RatchetTree,
+  SecretTree,
+  SecretTreeNode,
+  Signature,
+  Welcome,
+} from 'ts-mls'
+export {
+  ciphersuites,
+  createApplicationMessage,
+  createCommit,
+  createGroup,
+  decodeGroupState,
+  decodeMlsMessage,
+  defaultKeyPackageEqualityConfig,
+  defaultPaddingConfig,
+  emptyPskIndex,
+  encodeGroupState,
+  encodeMlsMessage,
+  generateKeyPackageWithKey,
+  getCiphersuiteFromName,
+  mlsExporter,
+  processPrivateMessage,
+} from 'ts-mls'
+export { encode } from 'ts-mls/codec/tlsEncoder.js'
+export { deriveSecret } from 'ts-mls/crypto/kdf.js'
+export { extensionsSupportedByCapabilities } from 'ts-mls/extension.js'
+export {
+  ratchetTreeFromExtension,
+  verifyGroupInfoConfirmationTag,
+  verifyGroupInfoSignature,
+} from 'ts-mls/groupInfo.js'
+export type { GroupSecrets } from 'ts-mls/groupSecrets.js'
+export { makeKeyPackageRef, verifyKeyPackage } from 'ts-mls/keyPackage.js'
+export { deriveKeySchedule } from 'ts-mls/keySchedule.js'
+export { verifyLeafNodeSignature, verifyLeafNodeSignatureKeyPackage } from 'ts-mls/leafNode.js'
+export { unprotectPrivateMessage } from 'ts-mls/messageProtection.js'
+export { CryptoError } from 'ts-mls/mlsError.js'
+export { verifyParentHashes } from 'ts-mls/parentHash.js'
+export { pathToRoot } from 'ts-mls/pathSecrets.js'
+export type { PrivateKeyPath } from 'ts-mls/privateKeyPath.js'
+export { decryptSenderData } from 'ts-mls/privateMessage.js'
+export { findLeafIndex } from 'ts-mls/ratchetTree.js'
+export { createSecretTree, decodeSecretTreeNode, secretTreeNodeEncoder } from 'ts-mls/secretTree.js'
+export { treeHashRoot } from 'ts-mls/treeHash.js'
+export { directPath, leafToNodeIndex, leafWidth, toLeafIndex, toNodeIndex } from 'ts-mls/treemath.js'
+export { firstCommonAncestor } from 'ts-mls/updatePath.js'
+export { decryptGroupInfo, decryptGroupSecrets } from 'ts-mls/welcome.js'

@@ -1,0 +1,43 @@
+import { equalBytes } from './codec.js'
+import type { LeafNode, RatchetTree } from './library.js'
+
+/** Who a leaf says it is. */
+export interface Candidate {
+  /** An encoded SignedDeviceCertificate. */
+  identity: Uint8Array
+  signatureKey: Uint8Array
+}
+
+/** A device in a group. */
+export interface Member extends Candidate {
+  /** Its place in the group; free for another device once it has left. */
+  leaf: number
+}
+
+/** Every other node of a ratchet tree is a leaf (RFC 9420 section 4.1). */
+export const nodeOfLeaf = (leaf: number) => leaf * 2
+
+export function candidate(leaf: LeafNode): Candidate | undefined {
+  if (leaf.credential.credentialType !== 'basic') return undefined
+  return { identity: leaf.credential.identity, signatureKey: leaf.signaturePublicKey }
+}
+
+export function memberAt(tree: RatchetTree, leaf: number): Member | undefined {
+  const node = tree[nodeOfLeaf(leaf)]
+  const who = node?.nodeType === 'leaf' ? candidate(node.leaf) : undefined
+  return who && { leaf, ...who }
+}
+
+/** All members in the order of their leaves. */
+export function membersOf(tree: RatchetTree): Member[] {
+  const members: Member[] = []
+  for (let leaf = 0; nodeOfLeaf(leaf) < tree.length; leaf++) {
+    const member = memberAt(tree, leaf)
+    if (member !== undefined) members.push(member)
+  }
+  return members
+}
+
+export function sameCandidate(a: Candidate, b: Candidate): boolean {
+  return equalBytes(a.identity, b.identity) && equalBytes(a.signatureKey, b.signatureKey)
+}
