@@ -1,0 +1,31 @@
+import type { Cursor } from '../store.js'
+
+const CURSOR_BYTES = 8
+const WORD = 2 ** 32
+
+/** The cursor was not made by this store. */
+export class BadCursorError extends RangeError {
+  override name = 'BadCursorError'
+}
+
+/** The beginning of the log, before every sequence. */
+export const BEGINNING: Cursor = new Uint8Array(0)
+
+/** Eight bytes, big-endian: cursors of one store order as their bytes do. */
+export function encodeCursor(sequence: number): Cursor {
+  const cursor = new Uint8Array(CURSOR_BYTES)
+  const view = new DataView(cursor.buffer)
+  view.setUint32(0, Math.floor(sequence / WORD))
+  view.setUint32(4, sequence % WORD)
+  return cursor
+}
+
+/** The sequence that the cursor stands after; 0 at the beginning. Throws BadCursorError. */
+export function decodeCursor(cursor: Cursor): number {
+  if (cursor.length === 0) return 0
+  if (cursor.length !== CURSOR_BYTES) throw new BadCursorError(`a cursor has ${CURSOR_BYTES} bytes`)
+  const view = new DataView(cursor.buffer, cursor.byteOffset, cursor.length)
+  const sequence = view.getUint32(0) * WORD + view.getUint32(4)
+  if (!Number.isSafeInteger(sequence)) throw new BadCursorError('the cursor is out of range')
+  return sequence
+}

@@ -1,0 +1,130 @@
+// Deletes envelopes that nobody will read any more. Always from a conversation's beginning, so that
+// what is gone is known by one sequence; in short transactions, so that others get their turn.
+
+import type { DatabaseSync } from 'node:sqlite'
+import { prepare } from './database.js'
+import type { State } from './state.js'
+import type { Writer } from './writer.js'
+
+/** What one transaction looks at and deletes at most. */
+const STEP_CONVERSATIONS = 64
+const STEP_RECORDS = 1_000
+/** About what a deleted record writes. */
+const RECORD_BYTES = 512
+
+interface Step {
+  /** The conversations up to this key are done. */
+  conversation: number
+  deleted: number
+  done: boolean
+}
+
+/** Returns how many records were deleted. */
+export type Expire = (storedBefore: number) => Promise<number>
+
+export function createExpire(db: DatabaseSync, options: { state: State; writer: Writer }): Expire {
+  const firstFrom = prepare<{ sequence: number; stored_at: number }>(
+    db,
+    'SELECT sequence, stored_at FROM log WHERE sequence >= ? ORDER BY sequence LIMIT 1',
+  )
+  const bounds = prepare<{ low: number | null; high: number | null }>(
+    db,
+    'SELECT (SELECT min(sequence) FROM log) AS low, (SELECT max(sequence) FROM log) AS high',
+  )
+  const nextConversation = prepare<{ conversation: number | null }>(
+    db,
+    'SELECT min(conversation) AS conversation FROM log WHERE conversation > ?',
+  )
+  const expireConversation = createConversationExpire(db, options.state)
+
+  /** The last record that is old. Records are in the order of their times but for a clock that was set back. */
+  function lastStoredBefore(time: number): number {
+    const { low, high } = bounds.get() ?? { low: null, high: null }
+    if (low === null || high === null) return 0
+    let from = low
+    let to = high + 1
+    while (from < to) {
+      const middle = Math.floor((from + to) / 2)
+      const record = firstFrom.get(middle)
+      if (record && record.stored_at < time) from = record.sequence + 1
+      else to = middle
+    }
+    return from - 1
+  }
+
+  function step(after: number, oldThrough: number): Step {
+    const result: Step = { conversation: after, deleted: 0, done: false }
+    for (let looked = 0; looked < STEP_CONVERSATIONS; looked += 1) {
+      const conversation = nextConversation.get(result.conversation)?.conversation ?? undefined
+      if (conversation === undefined) return { ...result, done: true }
+      const room = STEP_RECORDS - result.deleted
+      const deleted = expireConversation(conversation, oldThrough, room)
+      result.deleted += deleted
+      // The same conversation once more: there may be more of it.
+      if (deleted === room) return result
+      result.conversation = conversation
+    }
+    return result
+  }
+
+  return async storedBefore => {
+    const oldThrough = lastStoredBefore(storedBefore)
+    let deleted = 0
+    let after = 0
+    for (let done = false; !done; ) {
+      const work = () => step(after, oldThrough)
+      const result = await options.writer.run({ bytes: STEP_RECORDS * RECORD_BYTES, work })
+      deleted += result.deleted
+      after = result.conversation
+      done = result.done
+    }
+    return deleted
+  }
+}
+
+type ConversationExpire = (conversation: number, oldThrough: number, limit: number) => number
+
+function createConversationExpire(db: DatabaseSync, state: State): ConversationExpire {
+  // A device needs nothing from before it was added, and one that has left nothing once it has acked that.
+  const ackedByAll = prepare<{ through: number | null }>(
+    db,
+    `SELECT min(max(acked_sequence, joined_sequence - 1)) AS through
+     FROM roster JOIN progress USING (device)
+     WHERE conversation = ? AND (left_sequence IS NULL OR acked_sequence < left_sequence)`,
+  )
+  const selectExpired = prepare<{ through: number | null; count: number }>(
+    db,
+    `SELECT max(sequence) AS through, count(*) AS count FROM
+       (SELECT sequence FROM log WHERE conversation = ? AND sequence <= ? ORDER BY sequence LIMIT ?)`,
+  )
+  const countMissed = prepare(
+    db,
+    `UPDATE roster SET missed =
+       CASE WHEN acked >= expired_through THEN 0 ELSE missed END
+       + (SELECT count(*) FROM log WHERE log.conversation = :conversation AND sequence <= :through
+          AND sequence > max(acked, joined_sequence - 1)
+          AND (left_sequence IS NULL OR sequence <= left_sequence))
+     FROM (SELECT device AS reader, acked_sequence AS acked FROM progress),
+          (SELECT expired_through FROM conversations WHERE key = :conversation)
+     WHERE roster.conversation = :conversation AND reader = roster.device AND acked < :through`,
+  )
+  const remove = prepare(db, 'DELETE FROM log WHERE conversation = ? AND sequence <= ?')
+  const setExpired = prepare(db, 'UPDATE conversations SET expired_through = ? WHERE key = ?')
+  const forgetLeavers = prepare(
+    db,
+    `DELETE FROM roster WHERE conversation = ? AND left_sequence <=
+       (SELECT acked_sequence FROM progress WHERE progress.device = roster.device)`,
+  )
+
+  return (conversation, oldThrough, limit) => {
+    const acked = ackedByAll.get(conversation)?.through ?? Number.MAX_SAFE_INTEGER
+    const expired = selectExpired.get(conversation, Math.max(acked, oldThrough), limit)
+    if (!expired?.through) return 0
+    countMissed.run({ conversation, through: expired.through })
+    remove.run(conversation, expired.through)
+    setExpired.run(expired.through, conversation)
+    forgetLeavers.run(conversation)
+    state.forgetConversation(conversation)
+    return expired.count
+  }
+}

@@ -1,0 +1,118 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Cursor, DeviceId, Log, ReadRequest, ReadResult } from '../store.js'
+import { createAcks } from './acks.js'
+import { type Appended, createAppender } from './append.js'
+import { BEGINNING, decodeCursor, encodeCursor } from './cursor.js'
+import { createExpire } from './expire.js'
+import { createMerge } from './reader.js'
+import { type StoreLimits, storageFull } from './rules.js'
+import { createSequence } from './sequence.js'
+import { createSources } from './source.js'
+import type { State } from './state.js'
+import { createTail } from './tail.js'
+import { createUnreadFinder } from './unread.js'
+import { createWatchers } from './watchers.js'
+import type { TransactionEnd, Writer } from './writer.js'
+
+/** About what a send writes beside its payload. */
+const SEND_BYTES = 128
+
+export interface LogParts {
+  log: Log
+  /** What the log does when a transaction ends. */
+  end: TransactionEnd
+  /** Writes what is not durable yet. */
+  close(): Promise<void>
+}
+
+export function createLog(options: {
+  db: DatabaseSync
+  state: State
+  limits: StoreLimits
+  now: () => number
+  writer: Writer
+}): LogParts {
+  const { db, state, writer, now } = options
+  const sequence = createSequence(db, now())
+  const tail = createTail(sequence.last())
+  const watchers = createWatchers()
+  const acks = createAcks(db, writer)
+  const expire = createExpire(db, { state, writer })
+  const findUnread = createUnreadFinder(db)
+  const createSource = createSources(db, tail)
+  const merge = createMerge(db, state)
+  let appended: Appended[] = []
+  const append = createAppender({ ...options, sequence, appended: one => appended.push(one) })
+
+  function read(request: ReadRequest): ReadResult {
+    const end = sequence.last()
+    // A cursor from the future was made up, or the disk was restored and the clock set back.
+    const after = Math.min(decodeCursor(request.after), end)
+    const device = state.device(request.device)
+    if (!device) return { envelopes: [], cursor: encodeCursor(end), more: false }
+    const watched = watchers.get(device.key)
+    const kept = watched?.position === after ? watched.unread : undefined
+    // Not kept while the merge takes from it: if that fails, the next read finds it anew.
+    if (watched) watched.unread = undefined
+    const unread = kept ?? findUnread(device.key, after)
+    const { envelopes, last } = merge(device, unread, request, createSource())
+    const more = unread.size > 0
+    const position = more ? (last ?? after) : end
+    if (watched) Object.assign(watched, { unread, position })
+    return { envelopes, cursor: encodeCursor(position), more }
+  }
+
+  const log: Log = {
+    append: (device, sends) =>
+      writer.run({
+        bytes: sends.reduce((bytes, send) => bytes + payloadBytes(send.envelope) + SEND_BYTES, 0),
+        work: () => append(device, sends),
+        whenFull: () => sends.map(() => ({ accepted: false, reason: storageFull(), after: BEGINNING })),
+      }),
+    clientSequence: async device => BigInt(state.device(device)?.clientSequence ?? 0),
+    read: async request => read(request),
+    acknowledge: async (id: DeviceId, cursor: Cursor) => {
+      const acked = Math.min(decodeCursor(cursor), sequence.last())
+      const device = state.device(id)
+      if (device) acks.note(device.key, acked)
+    },
+    roster: async conversationId => {
+      const members = state.conversation(conversationId)?.members
+      return members && [...members.values()]
+    },
+    watch: (id, wake) => {
+      const device = state.device(id)
+      return device ? watchers.watch(device.key, wake) : () => undefined
+    },
+    expire: async storedBefore => {
+      await acks.flush()
+      return expire(storedBefore)
+    },
+  }
+
+  return {
+    log,
+    end: {
+      committed: () => {
+        const done = appended
+        appended = []
+        for (const { record } of done) tail.push(record)
+        watchers.notify(done)
+      },
+      rolledBack: () => {
+        appended = []
+        sequence.rolledBack()
+        state.clear()
+      },
+    },
+    close: () => acks.flush().catch(() => undefined),
+  }
+}
+
+/** Without encoding it: near enough to bound a transaction. */
+function payloadBytes(envelope: Parameters<Log['append']>[1][number]['envelope']): number {
+  if (envelope.case === 'application') return envelope.value.ciphertext.length
+  if (envelope.case !== 'commit') return 0
+  const { commit, welcomes } = envelope.value
+  return welcomes.reduce((bytes, welcome) => bytes + welcome.welcome.length, commit.length)
+}

@@ -1,0 +1,85 @@
+/** Goes up with every change of the tables; kept in SQLite's user_version. */
+export const SCHEMA_VERSION = 1
+
+/** "Prly": SQLite's application_id, which tells our files from others'. */
+export const APPLICATION_ID = 0x50726c79
+
+// Rows name conversations and devices by small integers: random 16- and 32-byte keys in the index of
+// the log would cost most of its write rate. SQLite keeps the rowid (here the sequence) in every index,
+// so log_by_conversation is an index on (conversation, sequence).
+//
+// What an append changes for its sender stands in `progress`, apart from `devices`, whose rows are large.
+// The log has no foreign keys: the store looks both up before it writes, and a check per row is dear.
+export const SCHEMA = `
+CREATE TABLE sequence (only INTEGER PRIMARY KEY CHECK (only = 1), ceiling INTEGER NOT NULL) STRICT;
+INSERT INTO sequence VALUES (1, 0);
+
+CREATE TABLE accounts (
+  key INTEGER PRIMARY KEY,
+  handle TEXT NOT NULL UNIQUE,
+  account_key BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE devices (
+  key INTEGER PRIMARY KEY,
+  id BLOB NOT NULL UNIQUE,
+  account INTEGER NOT NULL REFERENCES accounts,
+  certificate BLOB NOT NULL,
+  last_resort BLOB
+) STRICT;
+CREATE INDEX devices_of_account ON devices (account);
+
+CREATE TABLE progress (
+  device INTEGER PRIMARY KEY REFERENCES devices,
+  client_sequence INTEGER NOT NULL DEFAULT 0,
+  acked_sequence INTEGER NOT NULL DEFAULT 0,
+  conversations INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE key_packages (
+  key INTEGER PRIMARY KEY,
+  device INTEGER NOT NULL REFERENCES devices,
+  hash BLOB NOT NULL,
+  package BLOB,
+  UNIQUE (device, hash)
+) STRICT;
+CREATE INDEX unclaimed_key_packages ON key_packages (device) WHERE package IS NOT NULL;
+
+CREATE TABLE nonces (
+  device_id BLOB NOT NULL,
+  nonce BLOB NOT NULL,
+  until INTEGER NOT NULL,
+  PRIMARY KEY (device_id, nonce)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX nonces_by_time ON nonces (until);
+
+CREATE TABLE conversations (
+  key INTEGER PRIMARY KEY,
+  id BLOB NOT NULL UNIQUE,
+  epoch INTEGER NOT NULL,
+  last_commit INTEGER NOT NULL,
+  expired_through INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE roster (
+  conversation INTEGER NOT NULL REFERENCES conversations,
+  device INTEGER NOT NULL REFERENCES devices,
+  joined_sequence INTEGER NOT NULL,
+  left_sequence INTEGER,
+  missed INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (conversation, device, joined_sequence)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX roster_of_device ON roster (device);
+
+CREATE TABLE log (
+  sequence INTEGER PRIMARY KEY,
+  conversation INTEGER NOT NULL,
+  sender INTEGER NOT NULL,
+  client_sequence INTEGER NOT NULL,
+  stored_at INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  is_commit INTEGER NOT NULL,
+  payload BLOB NOT NULL
+) STRICT;
+CREATE INDEX log_by_conversation ON log (conversation);
+`
