@@ -35,3 +35,18 @@ export const OPEN_STREAMS = 10_000
 export const SEND_BURST_SECONDS = 5
 /** How long a graceful stop may take. */
 export const STOP_MS = 5_000
+export type RelayLimits = { readonly [name in keyof typeof LIMITS]: number }
+
+/** Bytes of one key package: a post-quantum one has about 4 KiB. */
+export const KEY_PACKAGE_BYTES = 64 * 1024
+/** Envelopes and bytes that one stream may have waiting for the store before its frames are left unread. */
+export const WAITING_SENDS = 1024
+export const WAITING_SEND_BYTES = 16 * 1024 * 1024
+/** Rejections and pongs that one stream may have unsent before its frames are left unread. */
+export const UNSENT_ANSWERS = 4096
+/** Ephemeral envelopes waiting for one reader; those over it are dropped. */
+export const WAITING_EPHEMERAL = 32
+/** How often silence is looked for, at the least. */
+export const SWEEP_MS = 1_000
+/** How often the log is cleared of what everybody has, or of what is too old. */
+export const RETENTION_EVERY_MS = 60_000

@@ -1,0 +1,58 @@
+import type { Logger } from 'pino'
+import { SWEEP_MS } from './limits.js'
+import type { Store } from './store.js'
+import type { Timing } from './stream.js'
+import type { Streams } from './streams.js'
+
+/** Sweeps a ping interval are at least so many, so that a ping is late by no more than this part of it. */
+const SWEEPS_PER_PING = 5
+
+/** Has silent streams pinged or ended. Returns how to stop. */
+export function repeatSweep(streams: Streams, { pingIntervalMs }: Timing): () => void {
+  const everyMs = Math.min(SWEEP_MS, pingIntervalMs / SWEEPS_PER_PING)
+  let last = performance.now()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    // A process that was held up heard nothing because of itself, and must not take everybody for dead.
+    const lostMs = Math.max(0, now - last - 2 * everyMs)
+    last = now
+    streams.sweep(Date.now(), lostMs)
+  }, everyMs)
+  return () => clearInterval(timer)
+}
+
+export interface RetentionOptions {
+  store: Store
+  retentionSeconds: number
+  everyMs: number
+  log: Logger
+}
+
+/** Has the log cleared, at once and then regularly. Returns how to stop, which resolves when the store is left alone. */
+export function repeatRetention({
+  store,
+  retentionSeconds,
+  everyMs,
+  log,
+}: RetentionOptions): () => Promise<void> {
+  let running: Promise<void> | undefined
+  const expire = async () => {
+    try {
+      const deleted = await store.log.expire(Date.now() - retentionSeconds * 1000)
+      if (deleted > 0) log.info({ deleted }, 'envelopes that everybody has or that are too old were deleted')
+    } catch (error) {
+      log.error({ err: error }, 'deleting old envelopes failed')
+    }
+  }
+  const run = () => {
+    running ??= expire().finally(() => {
+      running = undefined
+    })
+  }
+  run()
+  const timer = setInterval(run, everyMs)
+  return async () => {
+    clearInterval(timer)
+    await running
+  }
+}
