@@ -1,7 +1,6 @@
 // Frames as the bytes that a terminal takes: up, over what changed, and nothing else.
 
-import { stripVTControlCharacters } from 'node:util'
-import { widthOf } from './text.js'
+import stringWidth from 'string-width'
 import type { Frame } from './view.js'
 
 /** What of the region stands on the screen. */
@@ -49,17 +48,14 @@ export function encode(drawn: Drawn, frame: Frame): { bytes: string; drawn: Draw
 
 /**
  * What stands there once the screen has `columns`: terminals break the rows that no longer fit. Each row is
- * counted and never taken for unchanged.
+ * counted and never taken for unchanged. Counted by the likely width, not by the widest: one row too many
+ * would take a row of the scrollback.
  */
 export function reflowed(drawn: Drawn, columns: number): Drawn {
   const above = drawn.rows.slice(0, drawn.cursorRow)
-  const height = above.reduce((sum, row) => sum + Math.max(1, Math.ceil(cellsOf(row) / columns)), 0)
-  const within = Math.floor(cellsOf(drawn.before) / columns)
+  const height = above.reduce((sum, row) => sum + Math.max(1, Math.ceil(stringWidth(row) / columns)), 0)
+  const within = Math.floor(stringWidth(drawn.before) / columns)
   return { rows: [], cursorRow: height + within, before: drawn.before }
-}
-
-function cellsOf(row: string): number {
-  return widthOf(stripVTControlCharacters(row))
 }
 
 function up(rows: number): string {

@@ -63,11 +63,11 @@ function messageRows(message: MessageEntry, columns: number, paint: Paint): stri
 function messageHeader(message: MessageEntry, columns: number, paint: Paint): Header {
   const time = `${clock(message.at)} `
   const arrow = message.to === undefined ? '' : ' → '
-  const names = columns - widthOf(time) - widthOf(arrow) - 1
+  const names = columns - widthOf(time) - widthOf(arrow) - 2
   const to = message.to === undefined ? '' : clip(message.to, Math.floor(names / 2))
   const from = clip(message.from, names - widthOf(to))
-  const painted = `${paint('dim', time)}${nameOf(message, from, paint)}${paint('dim', arrow)}${to}${BAR}`
-  return { painted, width: widthOf(time + from + arrow + to) + 1 }
+  const painted = `${paint('dim', time)}${nameOf(message, from, paint)}${paint('dim', arrow)}${to} ${BAR}`
+  return { painted, width: widthOf(time + from + arrow + to) + 2 }
 }
 
 function nameOf(message: MessageEntry, shown: string, paint: Paint): string {

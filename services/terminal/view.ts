@@ -51,7 +51,7 @@ interface Input {
 function inputRows(model: Model, screen: Screen, paint: Paint): Input {
   const editor = model.question?.editor ?? model.editor
   // The prompt leaves half of the row to what is typed; a question comes whole, above its answer if it must.
-  const lead = model.question?.text ?? clip(model.prompt, Math.floor(screen.columns / 2))
+  const lead = model.question?.text ?? shortened(model.prompt, Math.floor(screen.columns / 2))
   const masked = model.question?.secret ?? false
   const laid = layout({ lead, editor, masked }, screen.columns)
   // The window of rows that has the cursor in it.
@@ -65,6 +65,10 @@ function inputRows(model: Model, screen: Screen, paint: Paint): Input {
   const row = laid.cursor.row - start
   const before = laid.cursor.row === 0 ? styled(laid.cursor.before) : laid.cursor.before
   return { rows: first, cursor: { row, before } }
+}
+
+function shortened(prompt: string, room: number): string {
+  return widthOf(prompt) <= room ? prompt : `${clip(prompt.trimEnd(), room - 1)} `
 }
 
 /** Rows of one cell less than the screen, so that the cursor has a place behind a full one. */
