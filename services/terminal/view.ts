@@ -4,7 +4,7 @@ import type { Editor } from './editor.js'
 import { liveRows, type Model, type Screen, settle } from './model.js'
 import type { Paint } from './paint.js'
 import { MIN_COLUMNS } from './rows.js'
-import { sanitise } from './sanitise.js'
+import { sanitiseRow } from './sanitise.js'
 import { cells, clip, fitting, graphemes, widthOf } from './text.js'
 
 export interface Frame {
@@ -39,7 +39,7 @@ export function view(model: Model, screen: Screen, paint: Paint): { model: Model
 }
 
 function notesRows(model: Model, columns: number, paint: Paint): string[] {
-  const hints = (model.question?.editor ?? model.editor).hints.map(hint => sanitise(hint)).join('  ')
+  const hints = (model.question?.editor ?? model.editor).hints.map(hint => sanitiseRow(hint)).join('  ')
   return [model.status, hints].filter(note => note !== '').map(note => paint('dim', clip(note, columns)))
 }
 
@@ -96,7 +96,7 @@ function layout(input: { lead: string; editor: Editor; masked: boolean }, column
   for (const grapheme of graphemes(editor.text)) {
     if (offset === editor.cursor) cursor = { row: rows.length, before: row }
     if (grapheme === '\n') begin(INDENT)
-    else put(masked ? MASK : sanitise(grapheme))
+    else put(masked ? MASK : sanitiseRow(grapheme))
     offset += grapheme.length
   }
   cursor ??= { row: rows.length, before: row }
