@@ -1,7 +1,7 @@
 // Joining by a welcome (RFC 9420 section 12.4.3.1), without pre-shared keys. In place of the
 // library's joinGroup, which refuses some valid trees and hangs on some hostile ones.
 
-import { decodeStrict, equalBytes, wipe } from './codec.js'
+import { attempt, decodeStrict, equalBytes, wipe } from './codec.js'
 import type { MlsContext } from './context.js'
 import { decodeKeyPackage, decodePrivate } from './key-package.js'
 import {
@@ -83,7 +83,7 @@ export async function join(
   const secrets = await openSecrets(context, welcome, keyPackage, keys)
   const info = await decryptGroupInfo(welcome, secrets.joinerSecret, noPsk, suite)
   if (info === undefined) throw new MlsRefused('malformed')
-  const tree = ratchetTreeFromExtension(info) ?? knownTree
+  const tree = attempt(() => ratchetTreeFromExtension(info)) ?? knownTree
   if (tree === undefined) throw new MlsRefused('bad-tree')
   await checkGroupInfo(context, info, tree, secrets.joinerSecret)
   const leaf = findLeafIndex(tree, keyPackage.leafNode)

@@ -1,0 +1,135 @@
+// A welcome is the one thing that a stranger sends and that is worked on before anything of it is
+// verified. So it is opened in a worker with limits on time and memory: the worst that a hostile
+// one can do is to end the worker.
+
+import { Worker } from 'node:worker_threads'
+import type { OwnKeyPackage } from './join.js'
+import type { CiphersuiteName } from './library.js'
+import { type MlsCause, MlsRefused } from './refused.js'
+
+/** Milliseconds for one welcome. One for 250 devices takes about 100 ms. */
+const TIMEOUT_MS = 10_000
+/** Bytes; the largest commit bundle that a server takes, and about twelve times a welcome for 250 devices. */
+const MAX_WELCOME_BYTES = 8 * 1024 * 1024
+/** Of the worker's heap, in MiB. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32 }
+const DEFAULT_VALIDATOR = new URL('../identity/validate.js', import.meta.url)
+
+export interface WelcomeRequest {
+  /** An encoded MLSMessage. */
+  welcome: Uint8Array
+  /** All that it may be for. */
+  keyPackages: OwnKeyPackage[]
+}
+
+export interface OpenedWelcome {
+  /** As Engine.save() makes it. */
+  state: Uint8Array
+  /** The place in `keyPackages` of the one that is used up now. */
+  usedKeyPackage: number
+}
+
+export interface WelcomeOpener {
+  /**
+   * Waits for the ones before it.
+   * @throws MlsRefused; another error (closed meanwhile, say) tells nothing about the welcome.
+   */
+  open(request: WelcomeRequest): Promise<OpenedWelcome>
+  /** Ends the worker. What is being opened then fails. */
+  close(): Promise<void>
+}
+
+export type WelcomeAnswer = ({ kind: 'opened' } & OpenedWelcome) | { kind: 'refused'; cause: MlsCause }
+
+export interface WorkerSettings {
+  validateModule: string
+  suite?: CiphersuiteName
+}
+
+export interface WelcomeOpenerOptions {
+  /** A module that exports `validateCredential`; the device certificates' own unless given. */
+  validateModule?: URL
+  suite?: CiphersuiteName
+  timeoutMs?: number
+}
+
+/** Starts no worker before the first welcome, and keeps no process alive. */
+export function createWelcomeOpener(options: WelcomeOpenerOptions = {}): WelcomeOpener {
+  const { validateModule = DEFAULT_VALIDATOR, suite, timeoutMs = TIMEOUT_MS } = options
+  const settings: WorkerSettings = { validateModule: validateModule.href, ...(suite && { suite }) }
+  let worker: Worker | undefined
+  let last: Promise<unknown> = Promise.resolve()
+
+  function running(): Worker {
+    if (worker !== undefined) return worker
+    const started = startWorker(settings)
+    started.once('exit', () => {
+      if (worker === started) worker = undefined
+    })
+    worker = started
+    return started
+  }
+
+  async function openNow(request: WelcomeRequest): Promise<OpenedWelcome> {
+    if (request.welcome.length > MAX_WELCOME_BYTES) throw new MlsRefused('too-costly')
+    const answer = await askOrReplace(running(), request)
+    if (answer.kind === 'refused') throw new MlsRefused(answer.cause)
+    return { state: answer.state, usedKeyPackage: answer.usedKeyPackage }
+  }
+
+  async function askOrReplace(current: Worker, request: WelcomeRequest): Promise<WelcomeAnswer> {
+    try {
+      return await ask(current, request, timeoutMs)
+    } catch (error) {
+      // It may still be running: only a new worker is certain to answer the next one.
+      worker = undefined
+      await current.terminate()
+      throw error
+    }
+  }
+
+  return {
+    open(request) {
+      const result = last.then(() => openNow(request))
+      last = result.catch(() => undefined)
+      return result
+    },
+    async close() {
+      const current = worker
+      worker = undefined
+      await current?.terminate()
+    },
+  }
+}
+
+function startWorker(settings: WorkerSettings): Worker {
+  const worker = new Worker(new URL('./welcome-worker.js', import.meta.url), {
+    workerData: settings,
+    resourceLimits: RESOURCE_LIMITS,
+  })
+  // Errors are for whoever asks; one that comes between two questions must not end the process.
+  worker.on('error', () => undefined)
+  worker.unref()
+  return worker
+}
+
+/** @throws MlsRefused('too-costly') when time or memory runs out, and whatever else ends the worker. */
+function ask(worker: Worker, request: WelcomeRequest, timeoutMs: number): Promise<WelcomeAnswer> {
+  const { promise, resolve, reject } = Promise.withResolvers<WelcomeAnswer>()
+  const costly = () => reject(new MlsRefused('too-costly'))
+  const failed = (error: NodeJS.ErrnoException) =>
+    error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? costly() : reject(error)
+  const ended = () => reject(new Error('the worker that opens welcomes has ended'))
+  const timer = setTimeout(costly, timeoutMs)
+  worker.on('message', resolve).on('error', failed).on('exit', ended)
+  // Only what the worker needs: callers may pass records that hold more.
+  const keyPackages = request.keyPackages.map(own => ({
+    publicPackage: own.publicPackage,
+    privatePackage: own.privatePackage,
+  }))
+  worker.postMessage({ welcome: request.welcome, keyPackages } satisfies WelcomeRequest)
+  return promise.finally(() => {
+    clearTimeout(timer)
+    worker.off('message', resolve).off('error', failed).off('exit', ended)
+  })
+}

@@ -1,0 +1,31 @@
+// Runs in a worker thread of its own, started by welcome-opener.ts: opens welcomes one at a time.
+
+import { parentPort, workerData } from 'node:worker_threads'
+import { wipe } from './codec.js'
+import { createEngine, type Engine, type ValidateCredential } from './engine.js'
+import { asRefused } from './refused.js'
+import type { WelcomeAnswer, WelcomeRequest, WorkerSettings } from './welcome-opener.js'
+
+const settings = workerData as WorkerSettings
+const { validateCredential } = (await import(settings.validateModule)) as {
+  validateCredential: ValidateCredential
+}
+const engine = await createEngine({
+  validate: validateCredential,
+  ...(settings.suite && { suite: settings.suite }),
+})
+
+parentPort?.on('message', async (request: WelcomeRequest) => {
+  parentPort?.postMessage(await answer(engine, request))
+})
+
+async function answer(engine: Engine, request: WelcomeRequest): Promise<WelcomeAnswer> {
+  try {
+    const { state, usedKeyPackage } = await engine.unsafeJoinHere(request.welcome, request.keyPackages)
+    return { kind: 'opened', state: engine.save(state), usedKeyPackage }
+  } catch (error) {
+    return { kind: 'refused', cause: asRefused(error, 'not-authentic').why }
+  } finally {
+    wipe(request.keyPackages.map(own => own.privatePackage))
+  }
+}

@@ -1,0 +1,327 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { encodeNode } from 'ts-mls/ratchetTree.js'
+import { DEFAULT_SUITE, type KeyPackagePair } from '../../../../services/endpoint/mls/engine.js'
+import { ciphersuites, type RatchetTree } from '../../../../services/endpoint/mls/library.js'
+import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
+import { createWelcomeOpener } from '../../../../services/endpoint/mls/welcome-opener.js'
+import { type Forgery, forgedLeaf, forgeWelcome } from './forge.js'
+import {
+  addAs,
+  agreed,
+  commitAs,
+  type Device,
+  engineFor,
+  FAST_SUITE,
+  found,
+  keyPackageOf,
+  newDevice,
+  openAs,
+  type Seat,
+  sealAs,
+  text,
+} from './people.js'
+
+const engine = await engineFor()
+const validateModule = new URL('./validators.js', import.meta.url)
+const opener = createWelcomeOpener({ validateModule })
+
+let forger: Seat
+let others: Seat[]
+let victim: Device
+let pair: KeyPackagePair
+let welcome: Uint8Array
+
+/** Six members with parents that are not blank, the last of them the victim. */
+beforeAll(async () => {
+  forger = await found(engine, 'mallory')
+  others = await addAs(forger, [], ['b', 'c', 'd', 'e'])
+  await commitAs(forger, others)
+  await commitAs(others[2]!, [forger, others[0]!, others[1]!, others[3]!])
+  victim = await newDevice('victim')
+  pair = await keyPackageOf(engine, victim)
+  const made = await commitAs(forger, others, { add: [pair.publicPackage] })
+  welcome = made.welcome!
+})
+afterAll(() => opener.close())
+
+async function causeOf(hostile: Uint8Array): Promise<string> {
+  try {
+    await opener.open({ welcome: hostile, keyPackages: [pair] })
+    return 'opened'
+  } catch (error) {
+    return error instanceof MlsRefused ? error.why : String(error)
+  }
+}
+
+/** The true welcome still opens, and leads into the group. */
+async function expectOpensAfterwards(): Promise<void> {
+  const opened = await opener.open({ welcome, keyPackages: [pair] })
+  const seat = { device: victim, engine, state: engine.load(opened.state) }
+  expect(agreed([forger, seat])).toBe(true)
+  expect(await openAs(seat, await sealAs(forger, 'welcome'))).toBe('welcome')
+}
+
+function firstParent(tree: RatchetTree) {
+  const node = tree.find(candidate => candidate?.nodeType === 'parent')
+  if (node?.nodeType !== 'parent') throw new Error('no parent in this tree')
+  return node.parent
+}
+
+function leafAt(tree: RatchetTree, leaf: number) {
+  const node = tree[leaf * 2]
+  if (node?.nodeType !== 'leaf') throw new Error('no such leaf')
+  return node.leaf
+}
+
+describe('a good welcome', () => {
+  test('opens, and names the key package that it used up', async () => {
+    const spare = await keyPackageOf(engine, victim)
+    const opened = await opener.open({ welcome, keyPackages: [spare, pair, spare] })
+    expect(opened.usedKeyPackage).toBe(1)
+    await expectOpensAfterwards()
+  })
+
+  test('that is forged in no respect opens: what refuses the others is what they change', async () => {
+    expect(await causeOf(await forgeWelcome(forger, pair))).toBe('opened')
+  })
+
+  test('several at once open one after the other', async () => {
+    const all = await Promise.all(
+      Array.from({ length: 4 }, () => opener.open({ welcome, keyPackages: [pair] })),
+    )
+    expect(all.map(opened => opened.usedKeyPackage)).toEqual([0, 0, 0, 0])
+  })
+})
+
+const forgeries: [name: string, cause: string, forgery: () => Forgery | Promise<Forgery>][] = [
+  [
+    'an unmerged leaf far outside of the tree, on which the library loops for ever',
+    'bad-tree',
+    () => ({
+      tree: tree => {
+        firstParent(tree).unmergedLeaves = [0xffff_ffff]
+      },
+    }),
+  ],
+  [
+    'an unmerged leaf that is blank',
+    'bad-tree',
+    () => ({
+      tree: tree => {
+        firstParent(tree).unmergedLeaves = [7]
+      },
+    }),
+  ],
+  [
+    'an unmerged leaf that is not below',
+    'bad-tree',
+    () => ({
+      tree: tree => {
+        firstParent(tree).unmergedLeaves = [5]
+      },
+    }),
+  ],
+  [
+    'another parent hash',
+    'not-authentic',
+    () => ({
+      tree: tree => {
+        firstParent(tree).parentHash = new Uint8Array(64)
+      },
+    }),
+  ],
+  [
+    'another key in a parent',
+    'not-authentic',
+    () => ({
+      tree: tree => {
+        firstParent(tree).hpkePublicKey[5]! ^= 1
+      },
+    }),
+  ],
+  ['another tree hash', 'not-authentic', () => ({ info: { treeHash: new Uint8Array(64) } })],
+  [
+    'a wrong signature of a leaf',
+    'not-authentic',
+    () => ({
+      tree: tree => {
+        leafAt(tree, 1).signature[0]! ^= 1
+      },
+    }),
+  ],
+  [
+    'a credential that does not verify',
+    'bad-credential',
+    async () => {
+      const liar = await newDevice('liar')
+      const leaf = await forgedLeaf(liar, others[0]!.device.identity)
+      return {
+        tree: tree => {
+          tree[6 * 2] = { nodeType: 'leaf', leaf }
+        },
+      }
+    },
+  ],
+  [
+    'the same device twice',
+    'bad-tree',
+    () => ({
+      tree: tree => {
+        tree[6 * 2] = tree[1 * 2]
+      },
+    }),
+  ],
+  [
+    'leaves where parents belong',
+    'bad-tree',
+    () => ({
+      encodedTree: encodedNodes(
+        forger.state.ratchetTree.map((node, at) => (at === 1 ? forger.state.ratchetTree[2] : node)),
+      ),
+    }),
+  ],
+  ['a tree of 65,535 leaves', 'too-many-members', () => ({ encodedTree: wideTree() })],
+  ['no leaf of ours', 'bad-tree', () => ({ tree: tree => void tree.fill(undefined, 5 * 2, 5 * 2 + 1) })],
+  ['a signer that is not there', 'bad-tree', () => ({ signer: 0xffff_ffff })],
+  ['a signer that did not sign', 'not-authentic', () => ({ signer: 1 })],
+  [
+    'an extension by which outsiders may propose',
+    'unsupported',
+    () => ({
+      info: { extensions: [{ extensionType: 'external_senders', extensionData: new Uint8Array() }] },
+    }),
+  ],
+  ['another suite in the group', 'unsupported', () => ({ info: { cipherSuite: FAST_SUITE } })],
+  [
+    'a path secret that does not fit the tree',
+    'not-authentic',
+    () => ({ secrets: { pathSecret: new Uint8Array(64) } }),
+  ],
+  [
+    'a pre-shared key',
+    'unsupported',
+    () => ({
+      secrets: {
+        psks: [{ psktype: 'external', pskId: new Uint8Array(4), pskNonce: new Uint8Array(64) }],
+      },
+    }),
+  ],
+]
+
+/** Blank nodes take one byte each: many fit where few members do. */
+function wideTree(): Uint8Array {
+  const nodes: RatchetTree = new Array(131_069).fill(undefined)
+  nodes[nodes.length - 1] = forger.state.ratchetTree[0]
+  return encodedNodes(nodes)
+}
+
+/** As a ratchet_tree extension holds them (RFC 9420 section 12.4.3.3), whatever they are. */
+function encodedNodes(nodes: RatchetTree): Uint8Array {
+  const encoded = nodes.map(node => (node === undefined ? Uint8Array.of(0) : [1, ...encodeNode(node)]))
+  const body = encoded.flatMap(bytes => [...bytes])
+  const length = new DataView(new ArrayBuffer(4))
+  length.setUint32(0, (0b10 << 30) | body.length)
+  return new Uint8Array(Buffer.concat([new Uint8Array(length.buffer), Uint8Array.from(body)]))
+}
+
+describe('a hostile welcome is refused, and the opener works afterwards', () => {
+  test.each(forgeries)('%s', async (_name, cause, forgery) => {
+    expect(await causeOf(await forgeWelcome(forger, pair, await forgery()))).toBe(cause)
+    await expectOpensAfterwards()
+  })
+
+  test('bytes behind it', async () => {
+    expect(await causeOf(Buffer.concat([welcome, Uint8Array.of(0)]))).toBe('malformed')
+    await expectOpensAfterwards()
+  })
+
+  test('cut off anywhere', async () => {
+    for (const length of [0, 1, 3, 4, 5, 10, 100, 1_000, welcome.length - 1])
+      expect(await causeOf(welcome.subarray(0, length))).toBe('malformed')
+    await expectOpensAfterwards()
+  })
+
+  test('random bytes, alone and behind a true header', async () => {
+    for (const length of [0, 1, 7, 64, 5_000]) {
+      expect(await causeOf(randomBytes(length))).toMatch(/malformed|unsupported/)
+      const behindHeader = Buffer.concat([welcome.subarray(0, 4), randomBytes(length)])
+      expect(await causeOf(behindHeader)).toMatch(/malformed|unsupported|no-matching-key-package/)
+    }
+    await expectOpensAfterwards()
+  })
+
+  test('bits flipped in it', async () => {
+    for (let count = 0; count < 30; count++) {
+      const flipped = welcome.slice()
+      flipped[Math.floor((flipped.length * count) / 30)]! ^= 1 << (count % 8)
+      expect(await causeOf(flipped)).toMatch(/malformed|unsupported|not-authentic|no-matching-key-package/)
+    }
+    await expectOpensAfterwards()
+  })
+
+  test('of another suite, said or true', async () => {
+    const renamed = welcome.slice()
+    new DataView(renamed.buffer).setUint16(4, 1)
+    expect(ciphersuites[DEFAULT_SUITE]).toBe(83)
+    expect(await causeOf(renamed)).toBe('unsupported')
+    const fast = await engineFor({ suite: FAST_SUITE })
+    const alice = await found(fast, 'alice')
+    const other = await keyPackageOf(fast, victim)
+    const made = await fast.commit(alice.state, { add: [other.publicPackage] })
+    expect(await causeOf(made.welcome!)).toBe('no-matching-key-package')
+    await expectOpensAfterwards()
+  })
+
+  test('for somebody else, or another kind of message', async () => {
+    const made = await engine.commit(forger.state, {
+      add: [(await keyPackageOf(engine, await newDevice('zoe'))).publicPackage],
+    })
+    expect(await causeOf(made.welcome!)).toBe('no-matching-key-package')
+    expect(await causeOf(made.commit)).toBe('malformed')
+    expect(await causeOf(pair.publicPackage)).toBe('malformed')
+    await expectOpensAfterwards()
+  })
+
+  test('longer than any that a server takes', async () => {
+    expect(await causeOf(new Uint8Array(8 * 1024 * 1024 + 1))).toBe('too-costly')
+  })
+})
+
+describe('a welcome that takes the worker down', () => {
+  test.each([
+    ['endless-validator', 300],
+    ['greedy-validator', 30_000],
+  ])(
+    '%s costs its own time only',
+    async (validator, timeoutMs) => {
+      const hostile = createWelcomeOpener({
+        validateModule: new URL(`./${validator}.js`, import.meta.url),
+        timeoutMs,
+      })
+      for (let count = 0; count < 2; count++)
+        await expect(hostile.open({ welcome, keyPackages: [pair] })).rejects.toMatchObject({
+          why: 'too-costly',
+        })
+      // Refused before any credential is looked at, so this shows a worker that is up again.
+      await expect(hostile.open({ welcome: text('x'), keyPackages: [pair] })).rejects.toMatchObject({
+        why: 'malformed',
+      })
+      await hostile.close()
+    },
+    60_000,
+  )
+
+  test('closing while one is being opened is no verdict about it', async () => {
+    const validator = new URL('./endless-validator.js', import.meta.url)
+    const endless = createWelcomeOpener({ validateModule: validator })
+    const outcome = endless.open({ welcome, keyPackages: [pair] }).catch((error: unknown) => error)
+    // The worker is started in the turn after open(), and close() must find it.
+    await Promise.resolve()
+    await Promise.resolve()
+    await endless.close()
+    const error = await outcome
+    expect(error).toBeInstanceOf(Error)
+    expect(error).not.toBeInstanceOf(MlsRefused)
+  })
+})
