@@ -6,6 +6,12 @@ const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 const PRINTABLE_ASCII = /^[\x20-\x7e]*$/
 const BASE_WITH_MARKS = /^\p{M}+|\P{M}\p{M}*/gu
 const ELLIPSIS = '…'
+/** Graphemes whose width is remembered: measuring one takes some 10 µs, a message has up to 64 KiB of them. */
+const MAX_MEASURED = 16_384
+/** UTF-16 units of a grapheme that is worth remembering. */
+const MAX_MEASURED_LENGTH = 32
+
+const measured = new Map<string, number>()
 
 /** The user-perceived characters (UAX #29). */
 export function graphemes(text: string): string[] {
@@ -19,9 +25,22 @@ export function graphemes(text: string): string[] {
  */
 export function cells(grapheme: string): number {
   if (grapheme.length === 1 && PRINTABLE_ASCII.test(grapheme)) return 1
-  let apart = 0
-  for (const point of grapheme) apart += stringWidth(point)
-  return Math.max(apart, stringWidth(grapheme))
+  const known = measured.get(grapheme)
+  if (known !== undefined) return known
+  const width = measure(grapheme)
+  if (measured.size >= MAX_MEASURED) measured.clear()
+  if (grapheme.length <= MAX_MEASURED_LENGTH) measured.set(grapheme, width)
+  return width
+}
+
+function measure(grapheme: string): number {
+  const whole = stringWidth(grapheme)
+  const points = [...grapheme]
+  if (points.length === 1) return whole
+  return Math.max(
+    whole,
+    points.reduce((sum, point) => sum + cells(point), 0),
+  )
 }
 
 /** The cells that sanitised text of one row may take. */
