@@ -123,7 +123,7 @@ const ADVICE: Record<ProbeReason, string> = {
 
 function explained(error: unknown, { host, port }: ProbeOptions, timedOut: boolean): ProbeError {
   if (error instanceof ProbeError) return error
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const code = String((error as NodeJS.ErrnoException | undefined)?.code)
   // What remains are errors of the handshake: another protocol's bytes, or a connection that is cut.
   const reason = timedOut ? 'timeout' : (REASON_OF_CODE[code] ?? 'not-tls')
   return new ProbeError(reason, `${host}:${port}: ${ADVICE[reason]}`, { cause: error })

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { DescMessage, DescMethod, DescService, MessageInitShape, MessageShape } from '@bufbuild/protobuf'
 import type * as grpc from '@grpc/grpc-js'
 import { decode, encode } from './codec.js'
@@ -122,17 +123,13 @@ function unaryCall(
   return async (call, respond) => {
     const controller = begin(call, runtime)
     const { signal } = controller
-    const fail = (error: unknown) => respond(toStatus(failure(error, signal, method, runtime)))
-    // A hard stop answers at once, without waiting for a handler that may not look at its signal.
-    const answered = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-    })
     try {
       const request = decode(method.input, call.request)
-      const response = await Promise.race([handler(request, { signal, peer: call.getPeer() }), answered])
+      const answer = handler(request, { signal, peer: call.getPeer() })
+      const response = await Promise.race([answer, aborted(signal)])
       respond(null, encode(method.output, response, runtime.maxMessageBytes))
     } catch (error) {
-      fail(error)
+      respond(toStatus(failure(error, signal, method, runtime)))
     } finally {
       end(controller, runtime)
     }
@@ -173,7 +170,16 @@ async function* decoded<D extends DescMessage>(
   signal: AbortSignal,
 ): AsyncGenerator<MessageShape<D>, void, undefined> {
   for await (const bytes of readMessages(stream)) yield decode(schema, bytes)
+  // Node reports a stream that the peer has reset as ended, and a moment later as closed.
+  await nextTurn()
   signal.throwIfAborted()
+}
+
+/** Rejects with the signal's reason: a hard stop does not wait for a handler that looks away. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
 }
 
 function begin(
@@ -200,5 +206,5 @@ function failure(error: unknown, signal: AbortSignal, method: DescMethod, runtim
 
 /** Whether a handler was stopped by its signal: with the reason, or Node's AbortError. */
 function isAbort(error: unknown, signal: AbortSignal): boolean {
-  return error === signal.reason || (error instanceof Error && error.name === 'AbortError')
+  return error === signal.reason || (error as Partial<Error> | undefined)?.name === 'AbortError'
 }

@@ -1,9 +1,8 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as grpc from '@grpc/grpc-js'
 import { RpcError } from './error.js'
 import type { Runtime, ServiceImplementation } from './handlers.js'
+import { listen } from './listener.js'
 import { addHealth, addReflection } from './standard.js'
 
 export {
@@ -63,7 +62,8 @@ export async function serve(options: ServeOptions): Promise<RpcServer> {
   const descriptors = options.services.map(({ service }) => service)
   const setServing = addHealth(server, descriptors)
   addReflection(server, descriptors)
-  const listener = await listen(server, options)
+  const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure())
+  const listener = await listen({ ...options, accept: socket => injector.injectConnection(socket) })
 
   let stopped: Promise<void> | undefined
   const stop = async (graceMs: number) => {
@@ -97,42 +97,6 @@ function serverOptions(maxMessageBytes: number): grpc.ServerOptions {
     'grpc-node.max_session_memory': SESSION_MEGABYTES,
     // Its bookkeeping costs memory per connection and time per message.
     'grpc.enable_channelz': 0,
-  }
-}
-
-/**
- * Our own listener, whose sockets go to grpc-js: so that errors keep their code (grpc-js's own
- * bindAsync flattens them to a text, and takes half of two addresses for success), and so that a
- * stop also closes sockets that never began TLS, which grpc-js does not know.
- */
-async function listen(server: grpc.Server, { host, port, tls }: ServeOptions) {
-  const pair = { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.cert) }
-  const injector = server.createConnectionInjector(grpc.ServerCredentials.createSsl(null, [pair]))
-  const sockets = new Set<Socket>()
-  const listener = createServer({ noDelay: true }, socket => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-    injector.injectConnection(socket)
-  })
-  const closed = once(listener, 'close')
-  try {
-    listener.listen({ host, port })
-    await once(listener, 'listening')
-  } catch (error) {
-    server.forceShutdown()
-    throw error
-  }
-  return {
-    port: (listener.address() as AddressInfo).port,
-    /** Takes no more connections; resolves when the last one is gone. */
-    async close() {
-      listener.close()
-      await closed
-    },
-    async destroy() {
-      for (const socket of sockets) socket.destroy()
-      await closed
-    },
   }
 }
 
