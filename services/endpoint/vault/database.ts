@@ -30,12 +30,16 @@ const PRAGMAS = `
 
 // Tables with a rowid, because values may have megabytes: the tree that is searched then holds the keys alone, and
 // a value that is written again leaves that tree untouched.
+const TABLE_STATEMENTS = [
+  ...TABLES.map(
+    table =>
+      `CREATE TABLE ${table} (grp INTEGER NOT NULL, id INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (grp, id)) STRICT`,
+  ),
+  'CREATE TABLE lock (id INTEGER PRIMARY KEY CHECK (id = 0), record BLOB NOT NULL) STRICT',
+]
+
 const SCHEMA = `
-  ${TABLES.map(
-    table => `CREATE TABLE "${table}"
-      (grp INTEGER NOT NULL, id INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (grp, id)) STRICT;`,
-  ).join('\n')}
-  CREATE TABLE lock (id INTEGER PRIMARY KEY CHECK (id = 0), record BLOB NOT NULL) STRICT;
+  ${TABLE_STATEMENTS.join(';\n')};
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${SCHEMA_VERSION};
 `
@@ -51,7 +55,7 @@ export function openDatabase(file: string, maxBytes?: number): DatabaseSync {
     const database = new DatabaseSync(file, { timeout: 0 })
     try {
       database.exec(PRAGMAS)
-      checkVersion(database, file)
+      checkSchema(database, file)
       checkContent(database, file)
       if (maxBytes !== undefined) limitSize(database, maxBytes)
       return database
@@ -116,15 +120,15 @@ function createFile(file: string): void {
   }
 }
 
-function checkVersion(database: DatabaseSync, file: string): void {
+function checkSchema(database: DatabaseSync, file: string): void {
   const version = number(database, 'PRAGMA user_version')
   if (version > SCHEMA_VERSION) {
     const message = `The file ${file} was written by a newer version of this program. Update it; nothing was changed.`
     throw new VaultError('newer-version', message)
   }
-  const objects = number(database, 'SELECT count(*) FROM sqlite_schema')
-  const ours = number(database, 'PRAGMA application_id') === APPLICATION_ID && version > 0
-  if (!ours && (objects > 0 || version !== 0)) throw damaged(file)
+  const found = database.prepare('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid').all()
+  const expected = version === 0 ? [] : TABLE_STATEMENTS
+  if (version < 0 || found.map(row => row.sql).join() !== expected.join()) throw damaged(file)
 }
 
 function checkContent(database: DatabaseSync, file: string): void {

@@ -2,9 +2,12 @@
 // the key. Who has the database alone learns how many values there are, their sizes and their integer keys. One
 // process at a time opens it.
 
+import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { setTimeout } from 'node:timers/promises'
 import { guarded, inTransaction, openDatabase } from './database.js'
-import { damaged } from './error.js'
+import { damaged, VaultError } from './error.js'
 import { openRows } from './rows.js'
 import { makeSealer } from './seal.js'
 import { type Change, checkKey, type Key, type Range, type Row, type Table } from './table.js'
@@ -15,6 +18,9 @@ export { type Change, type Key, type Range, type Row, TABLES, type Table } from 
 
 const DATABASE_FILE = 'vault.db'
 const KEY_FILE = 'key'
+/** How often a vault that is in use is tried, and the longest wait in between in ms: 0.25 s in the mean. */
+const OPEN_ATTEMPTS = 6
+const MAX_OPEN_WAIT_MS = 100
 
 export interface Vault {
   /**
@@ -37,7 +43,7 @@ export interface Vault {
   index(name: string | Uint8Array): bigint
   /** Sets, changes or (undefined) removes the passphrase. Durable when it resolves. Throws VaultError. */
   changePassphrase(passphrase: string | undefined): Promise<void>
-  /** Lets others open the vault, and overwrites the keys in memory. Using it afterwards is a defect. */
+  /** Lets others open the vault, and overwrites the keys in memory. Closing again does nothing; any other use is a defect. */
   close(): void
 }
 
@@ -53,12 +59,28 @@ export async function openVault(options: {
 }): Promise<Vault> {
   const { folder, passphrase, maxBytes } = options
   const file = join(folder, DATABASE_FILE)
-  const place = { database: openDatabase(file, maxBytes), file, keyFile: join(folder, KEY_FILE) }
+  const place = { database: await openAlone(file, maxBytes), file, keyFile: join(folder, KEY_FILE) }
   try {
     return makeVault(place, await unlock(place, passphrase))
   } catch (error) {
     place.database.close()
     throw error
+  }
+}
+
+/**
+ * Waits a little for a process that is ending. The waits are random, because two that begin at the same moment can each
+ * keep the other out.
+ */
+async function openAlone(file: string, maxBytes: number | undefined): Promise<DatabaseSync> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return openDatabase(file, maxBytes)
+    } catch (error) {
+      const again = error instanceof VaultError && error.reason === 'in-use' && attempt < OPEN_ATTEMPTS
+      if (!again) throw error
+      await setTimeout(randomInt(MAX_OPEN_WAIT_MS))
+    }
   }
 }
 
@@ -92,7 +114,7 @@ function makeVault(place: Place, dataKey: Uint8Array): Vault {
     index: name => sealer.index(name),
     changePassphrase: passphrase => changePassphrase(place, dataKey, passphrase),
     close: () => {
-      database.close()
+      if (database.isOpen) database.close()
       sealer.forget()
       dataKey.fill(0)
     },

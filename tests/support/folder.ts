@@ -1,0 +1,33 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Runs `use` with the path of a folder that is not there yet; removes it afterwards. */
+export async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const parent = mkdtempSync(join(tmpdir(), 'parley-'))
+  try {
+    return await use(join(parent, 'data'))
+  } finally {
+    rmSync(parent, { recursive: true, force: true })
+  }
+}
+
+/** The files of a folder that contain the marker in clear, hex or any of base64's three alignments. */
+export function filesWith(folder: string, marker: string): string[] {
+  const forms = formsOf(Buffer.from(marker))
+  return readdirSync(folder).filter(name => {
+    const content = readFileSync(join(folder, name))
+    return forms.some(form => content.includes(form))
+  })
+}
+
+function formsOf(marker: Buffer): (Buffer | string)[] {
+  const hex = marker.toString('hex')
+  const base64 = [0, 1, 2].flatMap(shift => {
+    const encoded = Buffer.concat([Buffer.alloc(shift), marker]).toString('base64')
+    // What the bytes before and after have a part in is cut off.
+    const inner = encoded.slice(shift === 0 ? 0 : 4, Math.floor((shift + marker.length) / 3) * 4)
+    return [inner, inner.replaceAll('+', '-').replaceAll('/', '_')]
+  })
+  return [marker, hex, hex.toUpperCase(), ...base64]
+}
