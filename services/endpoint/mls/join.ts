@@ -1,10 +1,11 @@
-// Joining by a welcome (RFC 9420 section 12.4.3.1), without pre-shared keys. In place of the
-// library's joinGroup, which refuses some valid trees and hangs on some hostile ones.
+// Joining by a welcome (RFC 9420 section 12.4.3.1). In place of the library's joinGroup, which
+// refuses some valid trees and hangs on some hostile ones.
 
 import { attempt, decodeStrict, equalBytes, wipe } from './codec.js'
 import type { MlsContext } from './context.js'
 import { decodeKeyPackage, decodePrivate } from './key-package.js'
 import {
+  accumulatePskSecret,
   type ClientState,
   createSecretTree,
   decryptGroupInfo,
@@ -20,6 +21,7 @@ import {
   makeKeyPackageRef,
   type PrivateKeyPackage,
   type PrivateKeyPath,
+  type PskIndex,
   pathToRoot,
   type RatchetTree,
   ratchetTreeFromExtension,
@@ -64,10 +66,16 @@ export async function joinByWelcome(
   throw new MlsRefused('no-matching-key-package')
 }
 
+/** What a welcome may refer to and Parley's never do: without it, such a welcome is refused. */
+export interface KnownBefore {
+  /** For a welcome without the ratchet_tree extension. */
+  tree?: RatchetTree
+  psks?: PskIndex
+}
+
 /**
  * Joins with the key package that the welcome names.
  *
- * @param knownTree for a welcome without the ratchet_tree extension.
  * @throws MlsRefused, and whatever the library throws on bytes that it cannot decode or decrypt.
  */
 export async function join(
@@ -75,24 +83,24 @@ export async function join(
   welcome: Welcome,
   keyPackage: KeyPackage,
   keys: PrivateKeyPackage,
-  knownTree?: RatchetTree,
+  known: KnownBefore = {},
 ): Promise<ClientState> {
   const { suite } = context
   if (welcome.cipherSuite !== suite.name) throw new MlsRefused('unsupported')
-  const noPsk = new Uint8Array(suite.kdf.size)
   const secrets = await openSecrets(context, welcome, keyPackage, keys)
-  const info = await decryptGroupInfo(welcome, secrets.joinerSecret, noPsk, suite)
+  const psk = await pskSecret(context, secrets, known.psks)
+  const info = await decryptGroupInfo(welcome, secrets.joinerSecret, psk, suite)
   if (info === undefined) throw new MlsRefused('malformed')
-  const tree = attempt(() => ratchetTreeFromExtension(info)) ?? knownTree
+  const tree = attempt(() => ratchetTreeFromExtension(info)) ?? known.tree
   if (tree === undefined) throw new MlsRefused('bad-tree')
-  await checkGroupInfo(context, info, tree, secrets.joinerSecret)
+  await checkGroupInfo(context, info, tree, { joinerSecret: secrets.joinerSecret, psk })
   const leaf = findLeafIndex(tree, keyPackage.leafNode)
   if (leaf === undefined || leaf === info.signer) throw new MlsRefused('bad-tree')
   const privatePath = await privateKeys(context, { tree, leaf, info, secrets, leafKey: keys.hpkePrivateKey })
   const { groupContext, confirmationTag } = info
   const [keySchedule, encryptionSecret] = await deriveKeySchedule(
     secrets.joinerSecret,
-    noPsk,
+    psk,
     groupContext,
     suite.kdf,
   )
@@ -123,15 +131,23 @@ async function openSecrets(
   const reference = await makeKeyPackageRef(keyPackage, suite.hash)
   const secrets = await decryptGroupSecrets(initKey, reference, welcome, suite.hpke)
   if (secrets === undefined) throw new MlsRefused('malformed')
-  if (secrets.psks.length > 0) throw new MlsRefused('unsupported')
   return secrets
+}
+
+/** Zeroes where there are none (RFC 9420 section 8.4). */
+async function pskSecret({ suite }: MlsContext, secrets: GroupSecrets, psks?: PskIndex): Promise<Uint8Array> {
+  const none = new Uint8Array(suite.kdf.size)
+  if (secrets.psks.length === 0) return none
+  if (psks === undefined) throw new MlsRefused('unsupported')
+  const [secret] = await accumulatePskSecret(secrets.psks, psks, suite, none)
+  return secret
 }
 
 async function checkGroupInfo(
   context: MlsContext,
   info: GroupInfo,
   tree: RatchetTree,
-  joinerSecret: Uint8Array,
+  secrets: { joinerSecret: Uint8Array; psk: Uint8Array },
 ): Promise<void> {
   const { suite } = context
   const { groupContext } = info
@@ -140,10 +156,9 @@ async function checkGroupInfo(
   await checkTree(context, tree, groupContext)
   const signer = tree[nodeOfLeaf(info.signer)]
   if (signer?.nodeType !== 'leaf') throw new MlsRefused('bad-tree')
-  const noPsk = new Uint8Array(suite.kdf.size)
   const authentic =
     (await verifyGroupInfoSignature(info, signer.leaf.signaturePublicKey, suite.signature)) &&
-    (await verifyGroupInfoConfirmationTag(info, joinerSecret, noPsk, suite))
+    (await verifyGroupInfoConfirmationTag(info, secrets.joinerSecret, secrets.psk, suite))
   if (!authentic) throw new MlsRefused('not-authentic')
 }
 

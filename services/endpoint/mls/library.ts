@@ -26,6 +26,7 @@ export type {
   PrivateKeyPackage,
   PrivateMessage,
   Proposal,
+  PskIndex,
   PublicKey,
   RatchetTree,
   SecretTree,
@@ -68,6 +69,7 @@ export { verifyParentHashes } from 'ts-mls/parentHash.js'
 export { pathToRoot } from 'ts-mls/pathSecrets.js'
 export type { PrivateKeyPath } from 'ts-mls/privateKeyPath.js'
 export { decryptSenderData } from 'ts-mls/privateMessage.js'
+export { accumulatePskSecret } from 'ts-mls/pskIndex.js'
 export { findLeafIndex } from 'ts-mls/ratchetTree.js'
 export { createSecretTree, decodeSecretTreeNode, secretTreeNodeEncoder } from 'ts-mls/secretTree.js'
 export { treeHashRoot } from 'ts-mls/treeHash.js'
