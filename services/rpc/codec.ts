@@ -38,7 +38,7 @@ export function encode<D extends DescMessage>(
  */
 export function decode<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> {
   try {
-    return fromBinary(schema, Uint8Array.from(bytes), { readUnknownFields: false })
+    return fromBinary(schema, new Uint8Array(bytes), { readUnknownFields: false })
   } catch (cause) {
     throw new RpcError('INVALID_ARGUMENT', `the bytes received are not a ${schema.typeName}`, { cause })
   }

@@ -14,6 +14,18 @@ describe('a unary call', () => {
     expect(answer.outcome).toMatchObject({ case: 'exchanged', value: { keyPackagesLeft: 2 } })
   })
 
+  test('tells the handler who calls', async () => {
+    let peer = ''
+    await using parley = await start({
+      async keyExchange(_, context) {
+        peer = context.peer
+        return {}
+      },
+    })
+    await parley.channel.unary(keyExchange, {})
+    expect(peer).toMatch(/^127\.0\.0\.1:\d+$/)
+  })
+
   test('fails with the code, the message and the detail that the handler threw', async () => {
     const detail = Uint8Array.of(0, 1, 255)
     // Half a surrogate pair and characters beyond ASCII are what a careless message may hold.

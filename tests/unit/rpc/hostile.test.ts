@@ -6,11 +6,12 @@ import { fromBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { ChatRequestSchema, ChatService } from '../../../gen/parley/v1/chat_pb.js'
+import { DeviceCertificateSchema } from '../../../gen/parley/v1/identity_pb.js'
 import { decode, encode } from '../../../services/rpc/codec.js'
 import { RpcError } from '../../../services/rpc/error.js'
-import { MAX_MESSAGE, start, TLS } from './support.js'
+import { MAX_MESSAGE, signal, start, TLS } from './support.js'
 
-const { keyExchange } = ChatService.method
+const { chat, keyExchange } = ChatService.method
 const CHAT = '/parley.v1.ChatService/Chat'
 const KEY_EXCHANGE = '/parley.v1.ChatService/KeyExchange'
 /** grpc-status numbers. */
@@ -115,6 +116,33 @@ describe('garbage in a call', () => {
     }
     await expect(parley.channel.unary(keyExchange, {})).resolves.toBeDefined()
     expect(parley.defects).toEqual([])
+  })
+})
+
+describe('garbage in an answer', () => {
+  // Stands for a server with another contract: its field 1 is a text, and what comes is not UTF-8.
+  const output = DeviceCertificateSchema
+
+  test('fails a unary call', async () => {
+    await using parley = await start({
+      keyExchange: async () => ({ outcome: { case: 'exchanged', value: { keyPackagesLeft: 255 } } }),
+    })
+    const call = parley.channel.unary({ ...keyExchange, output }, {})
+    await expect(call).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  })
+
+  test('fails a stream, and cancels it', async () => {
+    const left = signal<unknown>()
+    await using parley = await start({
+      async *chat(_, context) {
+        context.signal.addEventListener('abort', () => left.resolve(context.signal.reason))
+        yield { frame: { case: 'opened', value: { protocolVersion: 255 } } }
+        await left.promise
+      },
+    })
+    const responses = parley.channel.bidi({ ...chat, output }).responses[Symbol.asyncIterator]()
+    await expect(responses.next()).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    expect(await left.promise).toMatchObject({ code: 'CANCELLED' })
   })
 })
 
