@@ -17,7 +17,7 @@ import {
 import { createProofCheck } from './proof.js'
 import { repeatRetention, repeatSweep } from './schedule.js'
 import { openSqliteStore } from './sqlite/store.js'
-import { StartError } from './start-error.js'
+import { codeOf, StartError } from './start-error.js'
 import type { Store } from './store.js'
 import type { Timing } from './stream.js'
 import { createStreams, type Streams } from './streams.js'
@@ -152,8 +152,7 @@ async function bind({ options, tls }: Parts, chatService: ReturnType<typeof serv
   try {
     return await serve({ host, port, tls, services: [chatService], maxMessageBytes: MESSAGE_BYTES, onDefect })
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    const advice = LISTEN_ADVICE[code]
+    const advice = LISTEN_ADVICE[codeOf(error)]
     throw advice ? new StartError(advice(host, port)) : error
   }
 }

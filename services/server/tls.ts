@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { spkiFingerprint } from '../rpc/certificate.js'
 import { makeCertificate, makeKey } from './own-certificate.js'
-import { StartError } from './start-error.js'
+import { codeOf, StartError } from './start-error.js'
 
 export const KEY_FILE = 'tls-key.pem'
 export const CERTIFICATE_FILE = 'tls-cert.pem'
@@ -125,8 +125,4 @@ function parseCertificate(pem: string, path: string): X509Certificate {
     if (pem.includes('-----BEGIN CERTIFICATE-----')) return new X509Certificate(pem)
   } catch {}
   throw new StartError(`${path} holds no certificate (PEM)`)
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error)
 }

@@ -1,0 +1,103 @@
+// A client of the contract for tests, of one server.
+
+import { fromBinary, type MessageInitShape } from '@bufbuild/protobuf'
+import { ChatService, type ErrorDetail, ErrorDetailSchema } from '../../gen/parley/v1/chat_pb.js'
+import type {
+  KeyExchanged,
+  KeyExchangeRequestSchema,
+  KeyExchangeResponse,
+} from '../../gen/parley/v1/key_exchange_pb.js'
+import { connect, type RpcChannel } from '../../services/rpc/client.js'
+import { RpcError } from '../../services/rpc/error.js'
+import { MESSAGE_BYTES } from '../../services/server/limits.js'
+import {
+  METHOD_CHAT,
+  METHOD_KEY_EXCHANGE,
+  makeDevice,
+  makeProof,
+  type ProofInit,
+  type TestDevice,
+} from './contract-device.js'
+import type { ContractServer } from './contract-server.js'
+import { createTestStream, type TestStream } from './contract-stream.js'
+
+type KeyExchangeInit = Exclude<MessageInitShape<typeof KeyExchangeRequestSchema>, { $typeName: string }>
+
+export interface TestClient {
+  channel: RpcChannel
+  server: ContractServer
+  keyExchange(device: TestDevice, request?: KeyExchangeInit): Promise<KeyExchangeResponse>
+  /** A device that is registered. */
+  register(of?: Parameters<typeof makeDevice>[0]): Promise<TestDevice>
+  /** Opens a stream and waits for Opened. */
+  open(device: TestDevice, options?: OpenStreamOptions): Promise<TestStream>
+  /** A stream on which nothing was said yet. */
+  raw(): TestStream
+  close(): void
+}
+
+export interface OpenStreamOptions {
+  cursor?: Uint8Array
+  proof?: ProofInit
+  protocolVersion?: number
+  /** Ack each Deliver as it comes. Default true. */
+  ack?: boolean
+  /** Answer pings. Default true. */
+  pong?: boolean
+}
+
+export function connectTo(server: ContractServer): TestClient {
+  const trust = { kind: 'pinned' as const, certificate: server.certificate }
+  const channel = connect({ host: server.host, port: server.port, trust, maxMessageBytes: MESSAGE_BYTES })
+  const client: TestClient = {
+    channel,
+    server,
+    keyExchange(device, request = {}) {
+      const { proof = proofFor(server, device, METHOD_KEY_EXCHANGE), ...rest } = request
+      return channel.unary(ChatService.method.keyExchange, { ...rest, proof })
+    },
+    async register(of) {
+      const device = makeDevice(of)
+      exchanged(await client.keyExchange(device, { deviceCertificate: device.certificate }))
+      return device
+    },
+    async open(device, { ack = true, pong = true, ...open } = {}) {
+      const stream = createTestStream(channel, { ack, pong })
+      const proof = proofFor(server, device, METHOD_CHAT)
+      await stream.write({ frame: { case: 'open', value: { protocolVersion: 1, proof, ...open } } })
+      stream.opened = await stream.take('opened')
+      stream.next = stream.opened.clientSequence + 1n
+      return stream
+    },
+    raw: () => createTestStream(channel, { ack: false, pong: false }),
+    close: () => channel.close(),
+  }
+  return client
+}
+
+export function proofFor(server: ContractServer, device: TestDevice, method: string): ProofInit {
+  return makeProof({ device, server: server.fingerprint, method })
+}
+
+/** The answer of a call that was not refused. */
+export function exchanged(response: KeyExchangeResponse): KeyExchanged {
+  if (response.outcome.case !== 'exchanged')
+    throw new Error(`refused: ${response.outcome.value?.reason.case}`)
+  return response.outcome.value
+}
+
+/** The ErrorDetail of a status. */
+export function detailOf(error: RpcError | undefined): ErrorDetail {
+  if (error?.detail === undefined) throw new Error(`there is no detail: ${error?.code} ${error?.message}`)
+  return fromBinary(ErrorDetailSchema, error.detail)
+}
+
+/** What a call was rejected with; fails if it was not. */
+export async function failureOf(call: Promise<unknown>): Promise<RpcError> {
+  const error = await call.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  if (error instanceof RpcError) return error
+  throw new Error(`not an RpcError: ${error}`)
+}

@@ -1,0 +1,76 @@
+// The server that the contract is tested on: one started here, or any that PARLEY_CONTRACT_ADDRESS (host:port)
+// names. Tests that have to set or stop a server start their own and are left out with a named one.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from '@jest/globals'
+import { pino } from 'pino'
+import { probe, spkiFingerprint } from '../../services/rpc/certificate.js'
+import { type Relay, type RelayOptions, startRelay } from '../../services/server/relay.js'
+
+export const NAMED_ADDRESS = process.env.PARLEY_CONTRACT_ADDRESS
+
+/** For what a client can bring about on any server. */
+export const onAnyServer = test
+/** Left out with a named server: it would have to be set up or stopped for it. */
+export const onOwnServer = NAMED_ADDRESS ? test.skip : test
+
+export interface ContractServer {
+  host: string
+  port: number
+  /** PEM. */
+  certificate: string
+  fingerprint: Uint8Array
+  /** Where it is ours. */
+  relay?: Relay
+  /** Errors that were logged: a defect behind a status. */
+  defects: unknown[]
+  stop(): Promise<void>
+}
+
+/** Small, so that the tests come to them soon. */
+export const SMALL_LIMITS = {
+  applicationBytes: 4096,
+  commitBundleBytes: 64 * 1024,
+  envelopesPerSend: 64,
+  unackedDeliveries: 8,
+  sendsPerSecond: 400,
+  devicesPerConversation: 8,
+  conversationsPerDevice: 12,
+  keyPackagesPerDevice: 60,
+  devicesPerAccount: 3,
+  claimsPerCall: 8,
+}
+
+/** The named server, or one of our own with small limits. */
+export async function contractServer(): Promise<ContractServer> {
+  if (!NAMED_ADDRESS) return ownServer({ limits: SMALL_LIMITS })
+  const { hostname: host, port } = new URL(`parley://${NAMED_ADDRESS}`)
+  const { certificate } = await probe({ host, port: Number(port) })
+  return {
+    ...{ host, port: Number(port), certificate, fingerprint: spkiFingerprint(certificate), defects: [] },
+    stop: async () => {},
+  }
+}
+
+export type OwnServerOptions = Partial<RelayOptions> & {
+  /** Keep the folder at a stop. */
+  keep?: boolean
+}
+
+export async function ownServer({ keep, ...options }: OwnServerOptions = {}): Promise<ContractServer> {
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'parley-contract-')))
+  const defects: unknown[] = []
+  const log = pino({ level: 'warn' }, { write: line => void defects.push(JSON.parse(line)) })
+  const host = '127.0.0.1'
+  const relay = await startRelay({ host, port: 0, operatorHandle: 'operator', log, ...options, folder })
+  const { port, certificate, fingerprint } = relay
+  return {
+    ...{ host, port, certificate, fingerprint, relay, defects },
+    async stop() {
+      await relay.stop()
+      if (!keep) await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
