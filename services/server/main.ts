@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { greeting } from './greeting.js'
+import { dialHosts } from './invite.js'
 import { openLog } from './log.js'
 import { UsageError } from './option-values.js'
-import { helpText, readOptions, type ServerOptions } from './options.js'
-import { startRelay } from './relay.js'
+import { consoleWanted, helpText, readOptions, type ServerOptions } from './options.js'
+import { type Relay, startRelay } from './relay.js'
 import { StoreOpenError } from './sqlite/database.js'
 import { StartError } from './start-error.js'
 
@@ -18,8 +20,12 @@ async function main(): Promise<void> {
 }
 
 async function run(options: ServerOptions): Promise<void> {
-  const stopped = stopSignal()
-  const log = openLog({ level: options.logLevel })
+  const wanted = consoleWanted(options.console, process.stdin.isTTY && process.stdout.isTTY)
+  const stop = stopSignal()
+  const log = openLog({
+    level: options.logLevel,
+    ...(wanted ? { file: join(options.data, 'server.log') } : {}),
+  })
   const relay = await startRelay({
     folder: options.data,
     host: options.host,
@@ -32,19 +38,48 @@ async function run(options: ServerOptions): Promise<void> {
     ...(options.maxStorageBytes ? { maxStorageBytes: options.maxStorageBytes } : {}),
   })
   const { port, fingerprint } = relay
-  for (const line of greeting({ ...options, port, fingerprint })) say(line)
+  const operator = wanted ? await openConsole(options, relay, stop.now) : undefined
+  const inviter = operator && { handle: options.operatorHandle, accountKey: operator.accountKey }
+  for (const line of greeting({ ...options, port, fingerprint, ...(inviter ? { inviter } : {}) })) {
+    if (operator) operator.say(line)
+    else say(line)
+  }
   log.info({ port, fingerprint: Buffer.from(fingerprint).toString('base64') }, 'started')
-  const signal = await stopped
+  const signal = await stop.asked
   log.info({ signal }, 'stopping')
+  await operator?.close()
   await relay.stop()
   log.info('stopped')
 }
 
-/** Resolves at the first SIGINT or SIGTERM. The default action of a second one ends the process at once. */
-function stopSignal(): Promise<string> {
-  return new Promise(resolve => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal))
+/** Loaded only here: without a console this process has no module that could open an envelope. */
+async function openConsole(options: ServerOptions, relay: Relay, onQuit: () => void) {
+  const { openOperator } = await import('../client/operator.js')
+  try {
+    return await openOperator({
+      server: { host: dialHosts(options.host)[0]!, port: relay.port, certificate: relay.certificate },
+      folder: join(options.data, 'operator'),
+      handle: options.operatorHandle,
+      passphrase: process.env.PARLEY_PASSPHRASE || undefined,
+      admit: relay.admitOperator,
+      input: process.stdin,
+      output: process.stdout,
+      onQuit,
+    })
+  } catch (error) {
+    await relay.stop()
+    throw error instanceof Error && error.name === 'VaultError' ? new StartError(error.message) : error
+  }
+}
+
+/** `asked` resolves at the first SIGINT or SIGTERM, or at `now`. A second signal ends the process at once. */
+function stopSignal(): { asked: Promise<string>; now(): void } {
+  let resolve: (signal: string) => void = () => undefined
+  const asked = new Promise<string>(settle => {
+    resolve = settle
   })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal))
+  return { asked, now: () => resolve('console') }
 }
 
 function version(): string {

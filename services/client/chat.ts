@@ -1,0 +1,172 @@
+// A person at a terminal: joins an endpoint to it. The operator's console is the same.
+
+import { TextTooLongError } from '../endpoint/conversation/content.js'
+import type { Endpoint } from '../endpoint/endpoint.js'
+import type { EndpointEvent, LineState } from '../endpoint/events.js'
+import { accountFingerprint, formatFingerprint } from '../endpoint/identity/fingerprint.js'
+import { HANDLE_RULE, isHandle } from '../endpoint/identity/handle.js'
+import { VaultError } from '../endpoint/vault/vault.js'
+import type { Entry, Terminal } from '../terminal/entry.js'
+import { type CommandContext, readTyped } from './commands.js'
+import { entryOf, markOf, nameOf, noticeOf, statusOf } from './words.js'
+
+/** Lines of history shown at the start. */
+const SHOWN_AT_START = 20
+
+export interface Chat {
+  onEvent(event: EndpointEvent): void
+  onLine(line: string): Promise<void>
+  /** Whose handles Tab completes. */
+  handles(): string[]
+  /** Turns to a person, if nobody was turned to. */
+  turnToFirst(handle: string): Promise<void>
+}
+
+export interface ChatOptions {
+  endpoint: Endpoint
+  terminal: Terminal
+  handle: string
+  quit(): void
+}
+
+export function openChat({ endpoint, terminal, handle, quit }: ChatOptions): Chat {
+  let target: { handle: string; conversation: bigint } | undefined
+  let lastLine: LineState['state'] | undefined
+
+  const print = (entry: Entry) => terminal.print(entry)
+  const notice = (level: 'info' | 'warning' | 'error') => (text: string) =>
+    print({ kind: 'notice', at: new Date(), level, text })
+  const [say, warn, fail] = [notice('info'), notice('warning'), notice('error')]
+  const named = () => endpoint.people().length > 1
+  const prompt = () => terminal.prompt(target ? `${handle} → ${target.handle}> ` : `${handle}> `)
+
+  const showHistory = (limit: number) => {
+    if (!target) return warn('with whom? /to HANDLE')
+    const entries = endpoint.history(target.conversation, limit)
+    if (entries.length === 0) say(`nothing was said with ${target.handle} yet`)
+    for (const entry of entries) print(entryOf(entry, named()))
+  }
+  const turnTo = async (to: string) => {
+    if (!isHandle(to)) return warn(`"${to}" is not a handle. ${HANDLE_RULE}`)
+    if (to === handle) return warn('that is you')
+    target = { handle: to, conversation: await endpoint.open(to) }
+    prompt()
+  }
+  const sendTo = async (conversation: bigint, text: string) => {
+    try {
+      await endpoint.send(conversation, text)
+    } catch (error) {
+      if (!(error instanceof TextTooLongError || error instanceof VaultError)) throw error
+      fail(`not sent: ${error.message}. ↑ brings the line back`)
+    }
+  }
+  const sendOnce = async (to: string, text: string) => {
+    if (to === handle) return warn('that is you')
+    await sendTo(await endpoint.open(to), text)
+  }
+
+  const commands: CommandContext = {
+    handle,
+    say,
+    warn,
+    turnTo,
+    who: () => whoRows(endpoint),
+    showHistory,
+    fingerprints: () => fingerprintRows(endpoint),
+    changePassphrase: () => changePassphrase(endpoint, terminal, { say, warn }),
+    quit,
+  }
+  const onLineState = (line: LineState) => {
+    terminal.status(statusOf(line))
+    if (line.state === 'stopped') fail(line.cause)
+    else if (line.state === 'down' && lastLine === 'up')
+      warn(
+        `the line to the server is down: ${line.cause}. It is tried again by itself; what you write waits here`,
+      )
+    else if (line.state === 'up') say(lastLine === undefined ? 'connected' : 'the line to the server is up')
+    if (line.state !== 'connecting') lastLine = line.state
+  }
+
+  prompt()
+  return {
+    onEvent(event) {
+      if (event.type === 'line') onLineState(event.line)
+      else if (event.type === 'message') print(entryOf(event.entry, named()))
+      else if (event.type === 'state') {
+        const mark = markOf(event.state)
+        if (mark) terminal.mark(nameOf(event.id), mark)
+        if (event.cause) fail(`a message to ${event.peer} was not sent: ${event.cause}`)
+      } else {
+        const said = noticeOf(event)
+        if (said) print(said)
+      }
+    },
+    async onLine(line) {
+      const typed = readTyped(line)
+      if (typed.kind === 'command') await typed.command.run(commands, typed.argument)
+      else if (typed.kind === 'unknown') warn(`there is no /${typed.name}: /help lists what there is`)
+      else if (typed.kind === 'to') await sendOnce(typed.handle, typed.text)
+      else if (target) await sendTo(target.conversation, typed.text)
+      else warn('not sent: to whom? /to HANDLE, or @HANDLE text. ↑ brings the line back')
+    },
+    handles: () => endpoint.people().map(person => person.handle),
+    async turnToFirst(to) {
+      if (target) return
+      await turnTo(to)
+      const entries = target
+        ? endpoint.history((target as { conversation: bigint }).conversation, SHOWN_AT_START)
+        : []
+      for (const entry of entries) print(entryOf(entry, named()))
+    },
+  }
+}
+
+function whoRows(endpoint: Endpoint): string[] {
+  const people = endpoint.people()
+  if (people.length === 0) return ['nobody yet: give somebody the invite link']
+  const width = Math.max(...people.map(({ handle }) => handle.length))
+  return people.map(({ handle, here, lastHeard, state }) => {
+    const presence = here ? 'here' : 'away'
+    const heard = lastHeard
+      ? `last heard ${lastHeard.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+      : 'never heard'
+    const blocked =
+      state === 'blocked'
+        ? ', key changed: nothing is sent'
+        : state === 'opening'
+          ? ', conversation is being opened'
+          : ''
+    return `${handle.padEnd(width)}  ${presence}, ${heard}${blocked}`
+  })
+}
+
+function fingerprintRows(endpoint: Endpoint): string[] {
+  const rows: string[] = []
+  const server = endpoint.server()
+  if (server)
+    rows.push(
+      `server ${server.host}:${server.port}  ${server.pinnedFingerprint.length > 0 ? formatFingerprint(server.pinnedFingerprint) : 'certificate of an authority'}`,
+    )
+  const account = endpoint.account()
+  if (account)
+    rows.push(`you    ${account.handle}  ${formatFingerprint(accountFingerprint(account.account.publicKey))}`)
+  for (const { handle, accountKey } of endpoint.contacts())
+    if (accountKey.length > 0)
+      rows.push(`person ${handle}  ${formatFingerprint(accountFingerprint(accountKey))}`)
+  return rows
+}
+
+async function changePassphrase(
+  endpoint: Endpoint,
+  terminal: Terminal,
+  { say, warn }: { say(text: string): void; warn(text: string): void },
+): Promise<void> {
+  const first = await terminal.ask('new passphrase (empty: none): ', { secret: true })
+  if (first === undefined) return warn('left as it was')
+  const second = await terminal.ask('once more: ', { secret: true })
+  if (first !== second) return warn('the two differ: left as it was')
+  await endpoint.changePassphrase(first === '' ? undefined : first)
+  say(
+    first === '' ? 'there is no passphrase now' : 'the passphrase is set; it is asked for at the next start',
+  )
+}

@@ -1,0 +1,102 @@
+// The commands that a person types. /help is derived from this table.
+
+export interface CommandContext {
+  handle: string
+  say(text: string): void
+  warn(text: string): void
+  /** Turns to a person; from here on lines go to them. */
+  turnTo(handle: string): Promise<void>
+  who(): string[]
+  showHistory(limit: number): void
+  fingerprints(): string[]
+  changePassphrase(): Promise<void>
+  quit(): void
+}
+
+export interface Command {
+  name: string
+  /** What stands behind the name. */
+  argument?: string
+  help: string
+  run(context: CommandContext, argument: string): Promise<void> | void
+}
+
+const HISTORY_LINES = 50
+
+export const COMMANDS: readonly Command[] = [
+  { name: 'to', argument: 'HANDLE', help: 'write to HANDLE from here on', run: turnTo },
+  {
+    name: 'who',
+    help: 'who is here, and when they were last heard',
+    run: context => context.say(context.who().join('\n')),
+  },
+  {
+    name: 'history',
+    argument: '[N]',
+    help: `the last N lines with whom you write to (${HISTORY_LINES})`,
+    run: history,
+  },
+  {
+    name: 'keys',
+    help: 'fingerprints of the server, of you, and of whom you know',
+    run: context => context.say(context.fingerprints().join('\n')),
+  },
+  {
+    name: 'passphrase',
+    help: 'set, change or remove the passphrase of what is kept here',
+    run: context => context.changePassphrase(),
+  },
+  { name: 'help', help: 'this list', run: context => context.say(helpText()) },
+  { name: 'quit', help: 'leave; what is unsent is sent the next time', run: context => context.quit() },
+]
+
+export function helpText(): string {
+  const usage = ({ name, argument }: Command) => `/${name}${argument ? ` ${argument}` : ''}`
+  const width = Math.max(...COMMANDS.map(command => usage(command).length))
+  const rows = COMMANDS.map(command => `${usage(command).padEnd(width)}  ${command.help}`)
+  return [
+    ...rows,
+    `${'@HANDLE text'.padEnd(width)}  one line to HANDLE`,
+    `${'//text'.padEnd(width)}  a line that begins with /`,
+  ].join('\n')
+}
+
+/** What a typed line means. */
+export type Typed =
+  | { kind: 'text'; text: string }
+  | { kind: 'to'; handle: string; text: string }
+  | { kind: 'command'; command: Command; argument: string }
+  | { kind: 'unknown'; name: string }
+
+export function readTyped(line: string): Typed {
+  if (line.startsWith('//')) return { kind: 'text', text: line.slice(1) }
+  const addressed = /^@([a-z0-9][a-z0-9._-]{0,31})[ \n]([\s\S]+)$/.exec(line)
+  if (addressed) return { kind: 'to', handle: addressed[1]!, text: addressed[2]! }
+  const called = /^\/(\S*)\s*([\s\S]*)$/.exec(line)
+  if (!called) return { kind: 'text', text: line }
+  const command = COMMANDS.find(({ name }) => name === called[1])
+  return command
+    ? { kind: 'command', command, argument: called[2]!.trim() }
+    : { kind: 'unknown', name: called[1]! }
+}
+
+/** Whole replacements for what was typed so far. */
+export function completions(line: string, handles: readonly string[]): string[] {
+  const to = /^(@|\/to )(\S*)$/.exec(line)
+  if (to) return handles.filter(handle => handle.startsWith(to[2]!)).map(handle => `${to[1]}${handle} `)
+  if (!/^\/\w*$/.test(line)) return []
+  return COMMANDS.map(({ name }) => `/${name}`)
+    .filter(name => name.startsWith(line))
+    .map(name => `${name} `)
+}
+
+async function turnTo(context: CommandContext, handle: string): Promise<void> {
+  if (handle === '') context.warn('whom? /to HANDLE')
+  else await context.turnTo(handle)
+}
+
+function history(context: CommandContext, argument: string): void {
+  const limit = argument === '' ? HISTORY_LINES : Number(argument)
+  if (Number.isInteger(limit) && limit > 0) context.showHistory(limit)
+  else context.warn('how many lines? /history 50')
+}

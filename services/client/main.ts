@@ -1,0 +1,3 @@
+import { main } from './run.js'
+
+process.exitCode = await main()

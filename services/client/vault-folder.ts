@@ -1,0 +1,29 @@
+// Which vault to open: a folder has one for each handle, so that several people can try Parley on one machine.
+
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+const DATABASE = 'vault.db'
+
+export type Choice =
+  | { kind: 'known'; folder: string }
+  | { kind: 'new' }
+  | { kind: 'several'; handles: string[] }
+
+/** `data` itself may be a vault: one that an older layout or the operator's console made. */
+export function chooseVault(data: string, handle: string | undefined): Choice {
+  if (existsSync(join(data, DATABASE))) return { kind: 'known', folder: data }
+  const handles = vaultsIn(data)
+  if (handle !== undefined)
+    return handles.includes(handle) ? { kind: 'known', folder: join(data, handle) } : { kind: 'new' }
+  if (handles.length > 1) return { kind: 'several', handles }
+  return handles[0] === undefined ? { kind: 'new' } : { kind: 'known', folder: join(data, handles[0]) }
+}
+
+function vaultsIn(data: string): string[] {
+  if (!existsSync(data)) return []
+  return readdirSync(data, { withFileTypes: true })
+    .filter(entry => entry.isDirectory() && existsSync(join(data, entry.name, DATABASE)))
+    .map(entry => entry.name)
+    .sort()
+}

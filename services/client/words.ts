@@ -1,0 +1,87 @@
+// Events of an endpoint in the words and shapes that a person reads.
+
+import type { EndpointEvent, HistoryEntry, LineState, MessageId, MessageState } from '../endpoint/events.js'
+import type { Entry, Mark, MessageEntry } from '../terminal/entry.js'
+
+export const nameOf = ({ conversation, message }: MessageId): string => `${conversation}.${message}`
+
+const MARKS: Record<MessageState, Mark | undefined> = {
+  waiting: 'waiting',
+  stored: 'stored',
+  delivered: 'delivered',
+  failed: 'failed',
+  received: undefined,
+}
+
+export const markOf = (state: MessageState): Mark | undefined => MARKS[state]
+
+/** One line of history. `named`: say whose conversation it is, because there are several. */
+export function entryOf(entry: HistoryEntry, named: boolean): Entry {
+  if (entry.kind !== 'text') {
+    const remedy = entry.remedy ? ` (${entry.remedy})` : ''
+    const what = entry.kind === 'gap' ? 'missing' : 'cannot be read'
+    return {
+      kind: 'notice',
+      at: entry.sentAt,
+      level: 'warning',
+      text: `${entry.peer}, ${what}: ${entry.text}${remedy}`,
+    }
+  }
+  const mark = markOf(entry.state)
+  const message: MessageEntry = {
+    kind: 'message',
+    id: nameOf(entry.id),
+    at: entry.sentAt,
+    from: entry.from,
+    own: entry.own,
+    text: entry.text,
+  }
+  if (mark) message.mark = mark
+  if (named && entry.own) message.to = entry.peer
+  return message
+}
+
+/** What the row above the input says; '' while all is well. */
+export function statusOf(line: LineState): string {
+  switch (line.state) {
+    case 'connecting':
+      return 'connecting…'
+    case 'down':
+      return `line down, trying again in ${Math.ceil(line.retryInMs / 1000)} s: ${line.cause}`
+    case 'stopped':
+      return 'not connected'
+    case 'up':
+      return ''
+  }
+}
+
+/** Events that are said once, as a notice; the others are messages, marks and states. */
+export function noticeOf(event: EndpointEvent): Entry | undefined {
+  const notice = (level: 'info' | 'warning' | 'error', text: string): Entry => ({
+    kind: 'notice',
+    at: new Date(),
+    level,
+    text,
+  })
+  switch (event.type) {
+    case 'notice':
+      return notice(event.level, event.text)
+    case 'server-pinned':
+      return notice(
+        'info',
+        `first contact with the server at ${event.address}; its key is pinned: ${event.fingerprint}`,
+      )
+    case 'contact-pinned':
+      return notice('info', `first contact with ${event.handle}; their key is pinned: ${event.fingerprint}`)
+    case 'key-changed':
+      return notice(
+        'error',
+        `${event.handle} shows another key than before: it may be somebody else. Nothing is sent to them.\n` +
+          `pinned: ${event.pinned}\nnow:    ${event.seen}\nAsk them, by another way, whether they began anew.`,
+      )
+    case 'presence':
+      return notice('info', event.here ? `${event.handle} is here` : `${event.handle} has gone`)
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,45 @@
+// What the parts of an endpoint share. Everything that changes state runs in `queue`, one input at a time:
+// so no two sends are ever made from one ratchet state, and what is saved is what is sent.
+
+import type { Contacts } from './conversation/contacts.js'
+import type { Conversations } from './conversation/conversations.js'
+import type { Groups } from './conversation/groups.js'
+import type { Account } from './identity/account.js'
+import type { Engine } from './mls/engine.js'
+import type { WelcomeOpener } from './mls/welcome-opener.js'
+import type { Records } from './records.js'
+
+export interface Context {
+  account: Account
+  records: Records
+  engine: Engine
+  welcomes: WelcomeOpener
+  groups: Groups
+  conversations: Conversations
+  contacts: Contacts
+}
+
+/** Runs tasks one after the other; one that fails does not stop the next. */
+export interface SerialQueue {
+  run<T>(task: () => Promise<T> | T): Promise<T>
+  /** Resolves when everything that was given so far has run. */
+  idle(): Promise<void>
+}
+
+/** `onFailure` runs before the next task, where one has thrown. */
+export function serialQueue(onFailure: () => void): SerialQueue {
+  let last: Promise<unknown> = Promise.resolve()
+  return {
+    run(task) {
+      const result = last.then(task).catch(error => {
+        onFailure()
+        throw error
+      })
+      last = result.catch(() => undefined)
+      return result
+    },
+    idle: async () => {
+      await last
+    },
+  }
+}

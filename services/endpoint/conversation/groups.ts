@@ -1,0 +1,123 @@
+// The MLS groups of this device: their records, and their states, of which the large part is written when an
+// epoch changes and one ratchet node when a message is sealed or opened.
+
+import { create } from '@bufbuild/protobuf'
+import { type Group, GroupSchema, type GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { Engine, GroupState, RatchetPlace } from '../mls/engine.js'
+import { at, type Batch, type Records } from '../records.js'
+
+/** Of ts-mls, whose group states and suite numbers differ between majors. */
+export const LIBRARY_MAJOR = 1
+/** MLS_256_XWING_AES256GCM_SHA512_Ed25519 as that major numbers it. */
+export const CIPHER_SUITE = 83
+
+const STATE = 0n
+const PENDING = 1n
+/** The epoch that the first commit of a group leads to. */
+const FIRST_EPOCH = 1n
+/** Leaves in a group are fewer than this, so an epoch and a leaf make one key. */
+const LEAVES = 4096n
+
+export interface LiveGroup {
+  number: bigint
+  record: Group
+  state: GroupState
+  /** A commit of ours that is on its way: the state after it. */
+  pending: Uint8Array | undefined
+}
+
+export interface Groups {
+  all(): LiveGroup[]
+  get(number: bigint): LiveGroup | undefined
+  byId(conversationId: Uint8Array): LiveGroup | undefined
+  add(
+    batch: Batch,
+    group: { conversationId: Uint8Array; conversation: bigint; status: GroupStatus },
+    state: GroupState,
+  ): LiveGroup
+  /** The record changed. */
+  save(batch: Batch, group: LiveGroup): void
+  /** One ratchet moved on. */
+  saveRatchet(batch: Batch, group: LiveGroup, place: RatchetPlace): void
+  /** A new epoch: the whole state. */
+  saveEpoch(batch: Batch, group: LiveGroup): void
+  savePending(batch: Batch, group: LiveGroup, pending: Uint8Array | undefined): void
+  /** What is in memory may not be what is saved: read it again. */
+  reload(): void
+}
+
+const idOf = (conversationId: Uint8Array) => Buffer.from(conversationId).toString('hex')
+
+const ratchetId = (place: RatchetPlace) => place.epoch * LEAVES + BigInt(place.leaf)
+const ratchetPlace = (id: bigint): RatchetPlace => ({ epoch: id / LEAVES, leaf: Number(id % LEAVES) })
+
+export function openGroups(records: Records, engine: Engine): Groups {
+  const live = new Map<bigint, LiveGroup>()
+  const numbers = new Map<string, bigint>()
+
+  const load = (number: bigint, record: Group): LiveGroup | undefined => {
+    const bytes = records.bytes('states', { group: number, id: STATE })
+    if (!bytes) return undefined
+    let state = engine.load(bytes)
+    for (const { key, value } of records.listBytes('ratchets', { group: number }))
+      state = engine.applyDelta(state, ratchetPlace(key.id), value)
+    return { number, record, state, pending: records.bytes('states', { group: number, id: PENDING }) }
+  }
+  const reload = () => {
+    live.clear()
+    numbers.clear()
+    for (const { key, record } of records.list('groups')) {
+      const group = load(key.id, record)
+      if (!group) continue
+      live.set(key.id, group)
+      numbers.set(idOf(record.conversationId), key.id)
+    }
+  }
+  reload()
+
+  const saveEpoch = (batch: Batch, group: LiveGroup) => {
+    batch.putBytes('states', { group: group.number, id: STATE }, engine.save(group.state))
+    batch.deleteGroup('ratchets', group.number)
+  }
+  const save = (batch: Batch, group: LiveGroup) => batch.put('groups', at(group.number), group.record)
+  return {
+    all: () => [...live.values()],
+    get: number => live.get(number),
+    byId: conversationId => live.get(numbers.get(idOf(conversationId)) ?? -1n),
+    add(batch, { conversationId, conversation, status }, state) {
+      let number = 1n
+      for (const taken of live.keys()) if (taken >= number) number = taken + 1n
+      const record = create(GroupSchema, {
+        conversationId,
+        conversation,
+        status,
+        nextCount: 1n,
+        cipherSuite: CIPHER_SUITE,
+        libraryMajor: LIBRARY_MAJOR,
+        fromStart: engine.epoch(state) <= FIRST_EPOCH,
+      })
+      const group: LiveGroup = { number, record, state, pending: undefined }
+      live.set(number, group)
+      numbers.set(idOf(conversationId), number)
+      save(batch, group)
+      saveEpoch(batch, group)
+      return group
+    },
+    save,
+    saveRatchet(batch, group, place) {
+      batch.putBytes(
+        'ratchets',
+        { group: group.number, id: ratchetId(place) },
+        engine.delta(group.state, place),
+      )
+    },
+    saveEpoch,
+    savePending(batch, group, pending) {
+      group.pending = pending
+      const key = { group: group.number, id: PENDING }
+      if (pending) batch.putBytes('states', key, pending)
+      else batch.delete('states', key)
+    },
+    reload,
+  }
+}

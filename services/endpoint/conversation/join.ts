@@ -1,0 +1,83 @@
+// Joining a group that somebody else made. A welcome comes from outside and may be hostile, so it is opened in a
+// worker, after a note on disk that this was tried: one that takes the process down is not opened again.
+
+import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
+import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../context.js'
+import { type DeviceIdentity, readCertificate } from '../identity/certificate.js'
+import type { GroupState } from '../mls/engine.js'
+import { MlsRefused } from '../mls/refused.js'
+import { at, type Batch } from '../records.js'
+
+/** Why a welcome leads nowhere, for a person to read. */
+class JoinRefused extends Error {
+  override name = 'JoinRefused'
+}
+
+/** Takes a welcome in: a new group and, where there is none yet, its conversation. Never throws for what it says. */
+export async function joinByWelcome(
+  context: Context,
+  batch: Batch,
+  envelope: Envelope,
+  welcome: Uint8Array,
+): Promise<void> {
+  const known = context.groups.byId(envelope.conversationId)
+  if (known && known.record.status !== GroupStatus.ENDED) return
+  const note = at(envelope.sequence)
+  try {
+    if (context.records.get('welcomes', note))
+      throw new JoinRefused('it ended this program when it was opened before')
+    noteAttempt(context, envelope)
+    await join(context, batch, envelope, welcome)
+  } catch (error) {
+    if (!(error instanceof JoinRefused || error instanceof MlsRefused)) throw error
+    batch.tell({
+      type: 'notice',
+      level: 'warning',
+      text: `an invitation to a conversation was not taken: ${error.message}`,
+    })
+  }
+  batch.delete('welcomes', note)
+}
+
+function noteAttempt({ records }: Context, { conversationId, sequence }: Envelope): void {
+  const before = records.begin()
+  before.put('welcomes', at(sequence), { conversationId, sequence, attemptedAtMs: BigInt(Date.now()) })
+  before.commit()
+}
+
+async function join(context: Context, batch: Batch, envelope: Envelope, welcome: Uint8Array): Promise<void> {
+  const { engine, groups, conversations, contacts } = context
+  const packages = context.records.list('keypackages')
+  const opened = await context.welcomes.open({ welcome, keyPackages: packages.map(({ record }) => record) })
+  const state = engine.load(opened.state)
+  if (Buffer.compare(engine.groupId(state), envelope.conversationId) !== 0)
+    throw new JoinRefused('it leads to another conversation than the server said')
+  const peer = otherAccount(context, state)
+  const used = packages[opened.usedKeyPackage]
+  if (used && !used.record.lastResort) batch.delete('keypackages', used.key)
+  contacts.meet(batch, peer.handle, peer.accountKey)
+  const conversation = conversations.open(batch, peer.handle)
+  const group = groups.add(
+    batch,
+    { conversationId: envelope.conversationId, conversation, status: GroupStatus.ACTIVE },
+    state,
+  )
+  group.record.lastSequence = envelope.sequence
+  groups.save(batch, group)
+  batch.tell({ type: 'conversation', peer: peer.handle, conversation, state: 'ready' })
+}
+
+/** The account on the other side of a direct conversation. */
+function otherAccount({ account, engine }: Context, state: GroupState): DeviceIdentity {
+  const others = new Map<string, DeviceIdentity>()
+  for (const { identity } of engine.members(state)) {
+    const member = readCertificate(identity)
+    const own = Buffer.compare(member.accountKey, account.account.publicKey) === 0
+    if (member.handle === account.handle && !own) throw new JoinRefused('somebody in it goes by your handle')
+    if (!own) others.set(member.handle, member)
+  }
+  const [other, ...rest] = others.values()
+  if (!other || rest.length > 0) throw new JoinRefused('it is not between two people')
+  return other
+}

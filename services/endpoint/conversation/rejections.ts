@@ -1,0 +1,89 @@
+// What becomes of sends that the server did not take.
+
+import { fromBinary } from '@bufbuild/protobuf'
+import { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
+import type { RejectedSend } from '../../../gen/parley/v1/chat_pb.js'
+import { GroupStatus, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../context.js'
+import type { Batch } from '../records.js'
+import type { LiveGroup } from './groups.js'
+import type { Outbox, Queued } from './outbox.js'
+import { sealAnew } from './send.js'
+
+/**
+ * Acts on one rejection; everything from it on is then to be sent again.
+ * Returns how long to wait before, in ms.
+ */
+export async function onRejected(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  { clientSequence, reason }: RejectedSend,
+): Promise<number> {
+  const queued = outbox.items().find(({ item }) => item.clientSequence === clientSequence)
+  // It stands behind another rejected one, which says what to do.
+  if (!queued || reason.case === 'outOfOrder') return 0
+  outbox.rewind(clientSequence)
+  const group = context.groups.get(queued.item.group)
+  switch (reason.case) {
+    case 'rateLimited':
+      return reason.value.retryAfterMs
+    case 'storageFull':
+      batch.tell({
+        type: 'notice',
+        level: 'warning',
+        text: "the server's disk is full: it takes no messages for now; yours wait here",
+      })
+      return reason.value.retryAfterMs
+    case 'staleEpoch':
+      if (queued.item.what.case === 'content') await sealAnew(context, outbox, batch, queued)
+      else if (group) giveUpCommit(context, outbox, batch, { group, queued })
+      return 0
+    case 'tooLarge':
+    case 'malformed':
+      if (queued.item.what.case === 'content')
+        fail(context, outbox, batch, queued, 'the server finds it too large')
+      else if (group) abandon(context, outbox, batch, group)
+      return 0
+    default:
+      if (group) abandon(context, outbox, batch, group)
+      return 0
+  }
+}
+
+/** Another commit won; an update that is still due comes up again by itself. */
+function giveUpCommit(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  { group, queued }: { group: LiveGroup; queued: Queued },
+): void {
+  outbox.drop(batch, other => other === queued)
+  context.groups.savePending(batch, group, undefined)
+}
+
+function fail(context: Context, outbox: Outbox, batch: Batch, queued: Queued, failure: string): void {
+  outbox.drop(batch, other => other === queued)
+  const { what, group } = queued.item
+  const conversation = context.groups.get(group)?.record.conversation
+  if (what.case !== 'content' || what.value.message === 0n || conversation === undefined) return
+  context.conversations.update(
+    batch,
+    { conversation, message: what.value.message },
+    { status: MessageStatus.FAILED, failure },
+  )
+}
+
+/** The group is of no use any more. Its texts wait again, for the next group of the conversation. */
+function abandon(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): void {
+  const { conversation } = group.record
+  group.record.status = GroupStatus.ENDED
+  context.groups.savePending(batch, group, undefined)
+  context.groups.save(batch, group)
+  for (const { item } of outbox.drop(batch, ({ item }) => item.group === group.number)) {
+    if (item.what.case !== 'content' || item.what.value.message === 0n) continue
+    const { count } = fromBinary(ContentSchema, item.what.value.content)
+    batch.delete('undelivered', { group: group.number, id: count })
+    batch.put('waiting', { group: conversation, id: item.what.value.message }, {})
+  }
+}

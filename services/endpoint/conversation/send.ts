@@ -1,0 +1,187 @@
+// From what waits to what is on its way: commits that are due, receipts that are owed, texts in the order they
+// were typed. All is sealed and saved in one write before any of it is given to the network.
+
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { CommitBundleSchema, type OutgoingEnvelopeSchema } from '../../../gen/parley/v1/chat_pb.js'
+import {
+  GroupStatus,
+  MessageStatus,
+  OutboxCommitSchema,
+  type OutboxContent,
+  OutboxContentSchema,
+} from '../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../context.js'
+import type { MessageId } from '../events.js'
+import { wipe } from '../mls/engine.js'
+import type { Batch } from '../records.js'
+import { encodeContent, pad } from './content.js'
+import type { LiveGroup } from './groups.js'
+import type { Outbox, Queued } from './outbox.js'
+
+/** A device commits fresh keys this often in a conversation in use (post-compromise security). */
+export const UPDATE_AFTER_MS = 24 * 3600 * 1000
+export const UPDATE_AFTER_SEALED = 1000n
+
+export type Outgoing = MessageInitShape<typeof OutgoingEnvelopeSchema>
+
+/** Groups whose update after joining, or whose regular one, is due. */
+const updateDue = (group: LiveGroup, now: number): boolean => {
+  const { record } = group
+  if (record.status !== GroupStatus.ACTIVE || group.pending) return false
+  if (record.committedAtMs === 0n || record.sealedSinceCommit >= UPDATE_AFTER_SEALED) return true
+  return record.sealedSinceCommit > 0n && now - Number(record.committedAtMs) > UPDATE_AFTER_MS
+}
+
+/** Seals what is due, as far as the outbox has room. `receipts`: whether those owed are due. */
+export async function fillOutbox(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  { now, receipts }: { now: number; receipts: boolean },
+): Promise<void> {
+  for (const group of context.groups.all()) {
+    if (outbox.room() <= 0) return
+    if (updateDue(group, now)) await commitUpdate(context, outbox, batch, group)
+    if (receipts) await sealReceipt(context, outbox, batch, group)
+  }
+  for (const id of waitingTexts(context)) {
+    if (outbox.room() <= 0) return
+    const group = sendingGroup(context, id.conversation)
+    if (group) await sealText(context, outbox, batch, group, id)
+  }
+}
+
+/** Texts that are not sealed yet, in the order they were typed. */
+export function waitingTexts({ records }: Context): MessageId[] {
+  const waiting = records.list('waiting').map(({ key }) => ({ conversation: key.group, message: key.id }))
+  return waiting.sort((a, b) => Number(a.message - b.message))
+}
+
+/** The group that a conversation's texts go out in: of several, the same one for everybody. */
+export function sendingGroup(context: Context, conversation: bigint): LiveGroup | undefined {
+  if (context.contacts.isBlocked(context.conversations.peer(conversation))) return undefined
+  return context.groups
+    .all()
+    .filter(({ record }) => record.conversation === conversation && record.status === GroupStatus.ACTIVE)
+    .sort((a, b) => Buffer.compare(a.record.conversationId, b.record.conversationId))[0]
+}
+
+async function commitUpdate(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): Promise<void> {
+  const epoch = context.engine.epoch(group.state)
+  const { pending, commit } = await context.engine.commit(group.state, {})
+  context.groups.savePending(batch, group, pending)
+  queueCommit(outbox, batch, group, { epoch, commit })
+}
+
+export function queueCommit(
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  bundle: MessageInitShape<typeof CommitBundleSchema>,
+): Queued {
+  const commitBundle = toBinary(CommitBundleSchema, create(CommitBundleSchema, bundle))
+  const value = create(OutboxCommitSchema, { commitBundle })
+  return outbox.add(batch, group.number, { case: 'commit', value })
+}
+
+async function sealReceipt(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): Promise<void> {
+  const { record } = group
+  const owing = record.senders.filter(({ owed, receipted }) => owed > receipted)
+  if (owing.length === 0 || record.status !== GroupStatus.ACTIVE) return
+  const content = encodeContent({
+    count: record.nextCount++,
+    sentAtMs: BigInt(Date.now()),
+    body: {
+      case: 'receipt',
+      value: { delivered: owing.map(({ deviceId, owed }) => ({ deviceId, count: owed })) },
+    },
+  })
+  for (const sender of owing) sender.receipted = sender.owed
+  await queueContent(context, outbox, batch, group, { content, message: 0n })
+}
+
+async function sealText(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  id: MessageId,
+): Promise<void> {
+  const key = { group: id.conversation, id: id.message }
+  batch.delete('waiting', key)
+  const message = batch.get('messages', key)
+  if (message?.status !== MessageStatus.WAITING) return
+  const count = group.record.nextCount++
+  const content = encodeContent({
+    count,
+    sentAtMs: message.sentAtMs,
+    body: { case: 'text', value: { text: message.text } },
+  })
+  batch.put('undelivered', { group: group.number, id: count }, id)
+  await queueContent(context, outbox, batch, group, { content, message: id.message })
+}
+
+async function queueContent(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  what: { content: Uint8Array; message: bigint },
+): Promise<void> {
+  const value = create(OutboxContentSchema, what)
+  await sealContent(context, batch, group, value)
+  outbox.add(batch, group.number, { case: 'content', value })
+}
+
+/** Seals the content in the group's present epoch; the ratchet's new state goes into the same batch. */
+async function sealContent(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  value: OutboxContent,
+): Promise<void> {
+  const { state, ciphertext, changed, spent } = await context.engine.seal(group.state, pad(value.content))
+  value.ciphertext = ciphertext
+  value.epoch = context.engine.epoch(group.state)
+  batch.after(() => wipe(spent))
+  group.state = state
+  group.record.sealedSinceCommit++
+  context.groups.saveRatchet(batch, group, changed)
+  context.groups.save(batch, group)
+}
+
+/** The server found an envelope's epoch too old: it, and the others of that group and epoch, are sealed anew. */
+export async function sealAnew(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  rejected: Queued,
+): Promise<void> {
+  const group = context.groups.get(rejected.item.group)
+  if (!group || rejected.item.what.case !== 'content') return
+  const stale = rejected.item.what.value.epoch
+  for (const queued of outbox.items()) {
+    const { what } = queued.item
+    if (queued.accepted || queued.item.group !== group.number || what.case !== 'content') continue
+    if (what.value.epoch > stale) continue
+    await sealContent(context, batch, group, what.value)
+    outbox.replace(batch, queued)
+  }
+}
+
+/** As the contract has it. */
+export function outgoing(context: Context, { item }: Queued): Outgoing {
+  const conversationId = context.groups.get(item.group)?.record.conversationId ?? new Uint8Array()
+  const { clientSequence, what } = item
+  if (what.case === 'content') {
+    const { epoch, ciphertext } = what.value
+    return { clientSequence, conversationId, envelope: { case: 'application', value: { epoch, ciphertext } } }
+  }
+  const bundle = what.case === 'commit' ? what.value.commitBundle : new Uint8Array()
+  return {
+    clientSequence,
+    conversationId,
+    envelope: { case: 'commit', value: fromBinary(CommitBundleSchema, bundle) },
+  }
+}

@@ -1,0 +1,253 @@
+// Between the conversations and the line: what comes in is taken in and acked, what waits is sealed and sent, and
+// both are done one at a time.
+
+import type { Deliver, Opened, Rejected } from '../../gen/parley/v1/chat_pb.js'
+import { GroupStatus } from '../../gen/parley/vault/v1/records_pb.js'
+import { RpcError } from '../rpc/error.js'
+import type { Context, SerialQueue } from './context.js'
+import { establish } from './conversation/establish.js'
+import { restock } from './conversation/key-stock.js'
+import type { Outbox } from './conversation/outbox.js'
+import { takeIn } from './conversation/receive.js'
+import { onRejected } from './conversation/rejections.js'
+import { fillOutbox, type Outgoing, outgoing, waitingTexts } from './conversation/send.js'
+import type { EndpointEvent, LineState } from './events.js'
+import { formatAddress } from './identity/address.js'
+import { formatFingerprint } from './identity/fingerprint.js'
+import { type Line, type LineHandlers, openLine } from './line/line.js'
+import { trustServer } from './line/server-trust.js'
+import { LineStopped } from './line/stopped.js'
+import type { ResponseFrame } from './line/stream.js'
+import { loadServer, saveServer } from './server-record.js'
+import { VaultError } from './vault/vault.js'
+
+/** A receipt waits this long for company, in ms. */
+const RECEIPT_DELAY_MS = 100
+/** How often somebody who is not on the server yet is looked for, in ms. */
+const LOOK_AGAIN_MS = 15_000
+/** Bytes of envelopes in one Send frame (one larger envelope aside). */
+const SEND_BYTES = 1024 * 1024
+
+export interface Courier {
+  start(): void
+  stop(): Promise<void>
+  /** Something may be waiting to be sent. */
+  nudge(): void
+}
+
+export function openCourier({
+  context,
+  outbox,
+  queue,
+  emit,
+}: {
+  context: Context
+  outbox: Outbox
+  queue: SerialQueue
+  emit(event: EndpointEvent): void
+}): Courier {
+  let line: Line | undefined
+  /** The server has answered Open: sends may leave. */
+  let live = false
+  let pausedUntil = 0
+  let nudged = false
+  let receiptsDue = false
+  const timers = new Set<NodeJS.Timeout>()
+  const looking = new Set<bigint>()
+  const told = new Set<bigint>()
+
+  const later = (ms: number, action: () => void) => {
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      action()
+    }, ms)
+    timers.add(timer)
+  }
+  const transmit = () => {
+    let frame: Outgoing[] = []
+    let bytes = 0
+    const flush = () => {
+      if (frame.length > 0) line?.write({ case: 'send', value: { envelopes: frame } })
+      frame = []
+      bytes = 0
+    }
+    for (const queued of outbox.takeUnsent()) {
+      const { what } = queued.item
+      frame.push(outgoing(context, queued))
+      bytes += what.case === 'content' ? what.value.ciphertext.length : (what.value?.commitBundle.length ?? 0)
+      if (bytes >= SEND_BYTES) flush()
+    }
+    flush()
+  }
+  const pump = async () => {
+    nudged = false
+    if (!live || Date.now() < pausedUntil) return
+    const receipts = receiptsDue
+    receiptsDue = false
+    const batch = context.records.begin()
+    await fillOutbox(context, outbox, batch, { now: Date.now(), receipts })
+    batch.commit()
+    transmit()
+    lookForPeople().catch(fatal)
+  }
+  const nudge = () => {
+    if (nudged) return
+    nudged = true
+    queue.run(pump).catch(fatal)
+  }
+  const fatal = (error: unknown) => {
+    live = false
+    if (!(error instanceof VaultError)) throw error
+    emit({ type: 'line', line: { state: 'stopped', reason: 'vault', cause: error.message } })
+    void line?.close()
+  }
+
+  /** Opens groups for conversations that have none. */
+  const lookForPeople = async () => {
+    const waiting = new Set(waitingTexts(context).map(({ conversation }) => conversation))
+    for (const { number, peer } of context.conversations.all()) {
+      if (!needsGroup(context, number) || looking.has(number)) continue
+      looking.add(number)
+      const found = await look(number, peer).catch(ignoreDownLine)
+      if (found) looking.delete(number)
+      else later(LOOK_AGAIN_MS, () => lookAgain(number))
+      if (!found && waiting.has(number) && !told.has(number)) tellAbsent(number, peer)
+    }
+  }
+  const lookAgain = (conversation: bigint) => {
+    looking.delete(conversation)
+    nudge()
+  }
+  const look = async (conversation: bigint, peer: string): Promise<boolean> => {
+    const { claims } = await line!.keyExchange({ claimHandles: [peer] })
+    const outcome = claims[0]?.outcome
+    if (outcome?.case !== 'devices') return false
+    const result = await queue.run(async () => {
+      if (!needsGroup(context, conversation)) return undefined
+      const batch = context.records.begin()
+      const established = await establish(context, outbox, batch, {
+        conversation,
+        claimed: outcome.value.devices,
+      })
+      batch.commit()
+      return established
+    })
+    if (result?.outcome === 'no-device') return false
+    nudge()
+    return true
+  }
+  const tellAbsent = (conversation: bigint, peer: string) => {
+    told.add(conversation)
+    emit({
+      type: 'notice',
+      level: 'info',
+      text: `${peer} is not on this server yet: what you write waits here until they are`,
+    })
+  }
+
+  const onDeliver = async ({ envelopes, cursor }: Deliver) => {
+    const batch = context.records.begin()
+    for (const envelope of envelopes) await takeIn(context, outbox, batch, envelope)
+    if (cursor.length > 0) saveServer(batch, { cursor })
+    batch.commit()
+    if (cursor.length > 0) line?.write({ case: 'ack', value: { cursor } })
+    if (!owesReceipts(context)) return
+    later(RECEIPT_DELAY_MS, () => {
+      receiptsDue = true
+      nudge()
+    })
+  }
+  const onAnswer = async ({ sends }: Rejected) => {
+    const batch = context.records.begin()
+    let wait = 0
+    for (const send of sends) wait = Math.max(wait, await onRejected(context, outbox, batch, send))
+    batch.commit()
+    if (wait === 0) return
+    pausedUntil = Date.now() + wait
+    later(wait + 1, nudge)
+  }
+  const onFrame = async (frame: ResponseFrame) => {
+    if (frame.case === 'deliver') await queue.run(() => onDeliver(frame.value))
+    else if (frame.case === 'accepted') outbox.accepted(frame.value.clientSequence)
+    else if (frame.case === 'rejected') await queue.run(() => onAnswer(frame.value))
+    if (frame.case === 'deliver' || frame.case === 'accepted' || frame.case === 'rejected') nudge()
+  }
+  const onOpened = async (opened: Opened) => {
+    await queue.run(async () => {
+      const batch = context.records.begin()
+      outbox.restart(batch, opened.clientSequence)
+      saveServer(batch, { operatorHandle: opened.operatorHandle })
+      batch.tell({ type: 'operator', handle: opened.operatorHandle })
+      batch.commit()
+    })
+    live = true
+    pausedUntil = 0
+    nudge()
+  }
+
+  const handlers: LineHandlers = {
+    trust(seen) {
+      const server = loadServer(context.records)
+      if (!server) throw new LineStopped('server-changed', 'no server is known: give its address')
+      const address = formatAddress(server)
+      const some = (bytes: Uint8Array) => (bytes.length > 0 ? bytes : undefined)
+      const decision = trustServer(seen, {
+        address,
+        pinned: some(server.pinnedFingerprint),
+        invited: some(server.invitedFingerprint),
+      })
+      if (decision.pin) {
+        const batch = context.records.begin()
+        saveServer(batch, { pinnedFingerprint: seen.fingerprint })
+        batch.tell({ type: 'server-pinned', fingerprint: formatFingerprint(seen.fingerprint), address })
+        batch.commit()
+      }
+      return decision
+    },
+    account: () => context.account,
+    cursor: () => loadServer(context.records)?.cursor ?? new Uint8Array(),
+    async keyExchanged(held) {
+      const publication = await queue.run(() => restock(context, held, Date.now()))
+      if (publication) await line!.keyExchange(publication)
+    },
+    onOpened,
+    onFrame,
+    onState(state: LineState) {
+      if (state.state !== 'up') live = false
+      emit({ type: 'line', line: state })
+    },
+  }
+
+  return {
+    start() {
+      const server = loadServer(context.records)
+      if (!server) return
+      line = openLine(server, handlers)
+      line.start()
+    },
+    async stop() {
+      live = false
+      for (const timer of timers) clearTimeout(timer)
+      timers.clear()
+      await line?.close()
+      line = undefined
+    },
+    nudge,
+  }
+}
+
+function needsGroup({ groups, contacts, conversations }: Context, conversation: bigint): boolean {
+  if (contacts.isBlocked(conversations.peer(conversation))) return false
+  return !groups
+    .all()
+    .some(({ record }) => record.conversation === conversation && record.status !== GroupStatus.ENDED)
+}
+
+const owesReceipts = ({ groups }: Context) =>
+  groups.all().some(({ record }) => record.senders.some(({ owed, receipted }) => owed > receipted))
+
+/** What failed because the line went down is tried again when it is up. */
+function ignoreDownLine(error: unknown): false {
+  if (error instanceof RpcError || error instanceof LineStopped) return false
+  throw error
+}

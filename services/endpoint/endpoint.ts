@@ -1,0 +1,191 @@
+// One end of Parley's conversations: its keys, its groups, its vault, and its line to the server. People, scripts
+// and tests run it through this interface and hear of everything by events.
+
+import { GroupStatus, MessageKind, MessageStatus } from '../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from './context.js'
+import { serialQueue } from './context.js'
+import { openContacts } from './conversation/contacts.js'
+import { checkText } from './conversation/content.js'
+import { openConversations } from './conversation/conversations.js'
+import { openGroups } from './conversation/groups.js'
+import { openOutbox } from './conversation/outbox.js'
+import { waitingTexts } from './conversation/send.js'
+import { openCourier } from './courier.js'
+import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
+import { type Account, loadAccount, makeAccount, saveAccount } from './identity/account.js'
+import type { Address } from './identity/address.js'
+import type { Inviter } from './identity/invite.js'
+import { validateCredential } from './identity/validate.js'
+import { createEngine } from './mls/engine.js'
+import { createWelcomeOpener } from './mls/welcome-opener.js'
+import { openRecords } from './records.js'
+import { loadServer, type ServerRecord, saveServer } from './server-record.js'
+import { openVault } from './vault/vault.js'
+
+export interface EndpointOptions {
+  /** The vault's folder; made when absent. */
+  folder: string
+  passphrase?: string | undefined
+  /** Called for everything that happens, from the first line on. */
+  onEvent(event: EndpointEvent): void
+}
+
+/** How to begin where the vault is new; what an older vault has stays unless it is named here. */
+export interface StartOptions {
+  handle?: string
+  address?: Address
+  /** SHA-256 of the server's SubjectPublicKeyInfo: from an invite link, or a changed one that a person accepts. */
+  server?: { fingerprint: Uint8Array; replacesPin: boolean }
+  inviter?: Inviter
+}
+
+export interface PersonHere {
+  handle: string
+  conversation: bigint
+  /** As its device told it last; false when nothing was heard of it lately. */
+  here: boolean
+  /** undefined: never. */
+  lastHeard: Date | undefined
+  /** Whether texts can go out now, or why not. */
+  state: 'ready' | 'opening' | 'blocked'
+}
+
+export interface Endpoint {
+  /** undefined until `prepare` has made the account. */
+  account(): Account | undefined
+  server(): ServerRecord | undefined
+  /** The operator's handle, once the server told it. */
+  operator(): string | undefined
+  /** Makes the account and notes the server where that is missing. Throws IdentityError for a handle that breaks the rule. */
+  prepare(options: StartOptions): Account
+  /** Connects, and keeps the line up from here. */
+  connect(): void
+  changePassphrase(passphrase: string | undefined): Promise<void>
+  /** The conversation with this person, opened now if there is none. Works without a line. */
+  open(handle: string): Promise<bigint>
+  /** Saves the text; it is sent as soon as it can be. Throws TextTooLongError, VaultError; then nothing is kept. */
+  send(conversation: bigint, text: string): Promise<MessageId>
+  people(): PersonHere[]
+  /** Everybody whose key is known. */
+  contacts(): { handle: string; accountKey: Uint8Array }[]
+  history(conversation: bigint, limit?: number): HistoryEntry[]
+  /** Own messages that the server does not have, and those that no device of the other side has. */
+  unsettled(): { unsent: number; undelivered: number }
+  /** Closes the line and the vault. What is unsent stays for the next time. */
+  close(): Promise<void>
+}
+
+/** Opens the vault. Throws VaultError. */
+export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> {
+  const vault = await openVault({ folder: options.folder, passphrase: options.passphrase })
+  const records = openRecords(vault, options.onEvent)
+  const engine = await createEngine({ validate: validateCredential })
+  const welcomes = createWelcomeOpener()
+  const context: Context = {
+    account: loadAccount(records) as Account,
+    records,
+    engine,
+    welcomes,
+    groups: openGroups(records, engine),
+    conversations: openConversations(records),
+    contacts: openContacts(records),
+  }
+  const outbox = openOutbox(records)
+  // Saving failed: what is in memory may be ahead of what is saved.
+  const queue = serialQueue(() => {
+    for (const cache of [context.groups, context.conversations, context.contacts, outbox]) cache.reload()
+  })
+  const courier = openCourier({ context, outbox, queue, emit: options.onEvent })
+
+  return {
+    account: () => context.account,
+    server: () => loadServer(records),
+    operator: () => loadServer(records)?.operatorHandle || undefined,
+    prepare: start => prepare(context, start),
+    connect: courier.start,
+    changePassphrase: passphrase => vault.changePassphrase(passphrase),
+    open: handle =>
+      queue.run(() => {
+        const batch = records.begin()
+        const conversation = context.conversations.open(batch, handle)
+        batch.commit()
+        courier.nudge()
+        return conversation
+      }),
+    async send(conversation, text) {
+      checkText(text)
+      return await queue.run(() => saveText(context, conversation, text, courier.nudge))
+    },
+    people: () => people(context),
+    contacts: () => context.contacts.all(),
+    history: (conversation, limit) => context.conversations.history(conversation, limit),
+    unsettled: () => unsettled(context, outbox.items()),
+    async close() {
+      await courier.stop()
+      await queue.idle()
+      await welcomes.close()
+      vault.close()
+    },
+  }
+}
+
+/** Makes the account and notes the server, where that is not done yet; all in one write. */
+function prepare(context: Context, { handle, address, server, inviter }: StartOptions): Account {
+  const batch = context.records.begin()
+  if (!context.account) {
+    if (handle === undefined) throw new RangeError('a new vault needs a handle')
+    context.account = makeAccount(handle)
+    saveAccount(batch, context.account)
+  }
+  const known = loadServer(context.records)
+  const target = address ?? known
+  if (!target) throw new RangeError('a new vault needs the address of a server')
+  saveServer(batch, { host: target.host, port: target.port, ...(server ? expectServer(server) : {}) })
+  if (inviter) context.contacts.expect(batch, inviter.handle, inviter.account)
+  batch.commit()
+  return context.account
+}
+
+const expectServer = ({ fingerprint, replacesPin }: NonNullable<StartOptions['server']>) =>
+  replacesPin ? { pinnedFingerprint: fingerprint } : { invitedFingerprint: fingerprint }
+
+function saveText(context: Context, conversation: bigint, text: string, nudge: () => void): MessageId {
+  const batch = context.records.begin()
+  const { id } = context.conversations.append(batch, conversation, {
+    kind: MessageKind.TEXT,
+    fromHandle: context.account.handle,
+    fromDevice: context.account.device.publicKey,
+    own: true,
+    text,
+    sentAtMs: BigInt(Date.now()),
+    status: MessageStatus.WAITING,
+  })
+  batch.put('waiting', { group: id.conversation, id: id.message }, {})
+  batch.commit()
+  nudge()
+  return id
+}
+
+function people({ conversations, contacts, groups }: Context): PersonHere[] {
+  return conversations.all().map(({ number, peer }) => {
+    const heard = Number(contacts.get(peer)?.lastHeardMs ?? 0n)
+    const ready = groups
+      .all()
+      .some(({ record }) => record.conversation === number && record.status === GroupStatus.ACTIVE)
+    return {
+      handle: peer,
+      conversation: number,
+      here: false,
+      lastHeard: heard > 0 ? new Date(heard) : undefined,
+      state: contacts.isBlocked(peer) ? 'blocked' : ready ? 'ready' : 'opening',
+    }
+  })
+}
+
+function unsettled(context: Context, queued: ReturnType<ReturnType<typeof openOutbox>['items']>) {
+  const isText = ({ item: { what } }: (typeof queued)[number]) =>
+    what.case === 'content' && what.value.message !== 0n
+  const waiting = waitingTexts(context).length
+  const unsent = waiting + queued.filter(isText).length
+  return { unsent, undelivered: waiting + context.records.list('undelivered').length }
+}

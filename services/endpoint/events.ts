@@ -1,0 +1,63 @@
+// What an endpoint tells whoever runs it: a person's terminal, a script, a test.
+
+/** Of a message: its place in this endpoint's history. */
+export interface MessageId {
+  conversation: bigint
+  message: bigint
+}
+
+export type MessageState = 'waiting' | 'stored' | 'delivered' | 'failed' | 'received'
+
+/** One line of a conversation's history. */
+export interface HistoryEntry {
+  id: MessageId
+  kind: 'text' | 'unreadable' | 'gap'
+  /** Whose conversation it is: the other person's handle. */
+  peer: string
+  from: string
+  own: boolean
+  text: string
+  sentAt: Date
+  state: MessageState
+  /** The place in the server's order; 0n while it has none. */
+  sequence: bigint
+  /** What a person can do about it, where there is something. */
+  remedy?: string
+}
+
+export type StopReason =
+  | 'server-changed'
+  | 'handle-taken'
+  | 'handle-invalid'
+  | 'handle-reserved'
+  | 'too-many-devices'
+  | 'superseded'
+  | 'revoked'
+  | 'protocol-version'
+  | 'vault'
+
+export type LineState =
+  | { state: 'connecting' }
+  /** Everything that the server had for this device is here. */
+  | { state: 'up' }
+  /** It is tried again by itself, in so many milliseconds. */
+  | { state: 'down'; cause: string; retryInMs: number }
+  /** It is not tried again: a person has to do something. */
+  | { state: 'stopped'; reason: StopReason; cause: string }
+
+export type EndpointEvent =
+  | { type: 'line'; line: LineState }
+  | { type: 'server-pinned'; fingerprint: string; address: string }
+  /** A new conversation, or one that can be written in from now on. */
+  | { type: 'conversation'; peer: string; conversation: bigint; state: 'opened' | 'ready' }
+  | { type: 'message'; entry: HistoryEntry }
+  | { type: 'state'; id: MessageId; peer: string; state: MessageState; sequence: bigint; cause?: string }
+  /** First contact: this account key is pinned for the handle. */
+  | { type: 'contact-pinned'; handle: string; fingerprint: string }
+  /** Sending to this handle is stopped. */
+  | { type: 'key-changed'; handle: string; pinned: string; seen: string }
+  /** Whom the server names as its operator; '' if it has none. */
+  | { type: 'operator'; handle: string }
+  | { type: 'presence'; handle: string; here: boolean }
+  /** Something that a person should know; nothing is lost by it. */
+  | { type: 'notice'; level: 'info' | 'warning' | 'error'; text: string }

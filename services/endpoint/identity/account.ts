@@ -1,0 +1,53 @@
+// The account and the device of this endpoint, made at its first start and kept in its vault.
+
+import type { Batch, Records } from '../records.js'
+import { at } from '../records.js'
+import { makeCertificate } from './certificate.js'
+import { generateKeyPair, type KeyPair } from './keys.js'
+
+export interface Account {
+  handle: string
+  account: KeyPair
+  device: KeyPair
+  /** An encoded SignedDeviceCertificate. */
+  certificate: Uint8Array
+}
+
+const ONLY = at(0n)
+
+/** The account in this vault; undefined in a new one. */
+export function loadAccount(records: Records): Account | undefined {
+  const saved = records.get('identity', ONLY)
+  return (
+    saved && {
+      handle: saved.handle,
+      account: { publicKey: saved.accountPublicKey, privateKey: saved.accountPrivateKey },
+      device: { publicKey: saved.devicePublicKey, privateKey: saved.devicePrivateKey },
+      certificate: saved.deviceCertificate,
+    }
+  )
+}
+
+/** A new account with its first device. Throws IdentityError for a handle that breaks the rule. */
+export function makeAccount(handle: string): Account {
+  const account = generateKeyPair()
+  const device = generateKeyPair()
+  return {
+    handle,
+    account,
+    device,
+    certificate: makeCertificate({ handle, account, deviceKey: device.publicKey }),
+  }
+}
+
+export function saveAccount(batch: Batch, { handle, account, device, certificate }: Account): void {
+  batch.put('identity', ONLY, {
+    handle,
+    accountPublicKey: account.publicKey,
+    accountPrivateKey: account.privateKey,
+    devicePublicKey: device.publicKey,
+    devicePrivateKey: device.privateKey,
+    deviceCertificate: certificate,
+    createdAtMs: BigInt(Date.now()),
+  })
+}

@@ -1,0 +1,56 @@
+// Whether the server that answers is the one that is meant: the key that was pinned, or the one that an invite
+// link names, or one that an authority vouches for; and at first contact, if nothing else is known, whatever it is.
+
+import type { SeenCertificate } from '../../rpc/certificate.js'
+import type { Trust } from '../../rpc/client.js'
+import { formatFingerprint } from '../identity/fingerprint.js'
+import { LineStopped } from './stopped.js'
+
+export interface ServerTrust {
+  /** How to verify the connection, and whether the key is to be pinned now. */
+  trust: Trust
+  pin: boolean
+}
+
+export interface ExpectedServer {
+  address: string
+  /** SHA-256 of the SubjectPublicKeyInfo. */
+  pinned: Uint8Array | undefined
+  /** From an invite link. */
+  invited: Uint8Array | undefined
+}
+
+const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0
+
+/** Throws LineStopped for a server that is not the one that is expected. */
+export function trustServer(
+  seen: SeenCertificate,
+  { address, pinned, invited }: ExpectedServer,
+): ServerTrust {
+  const exactly: Trust = { kind: 'pinned', certificate: seen.certificate }
+  if (pinned && !same(pinned, seen.fingerprint))
+    throw new LineStopped('server-changed', changed(address, pinned, seen))
+  if (pinned) return { trust: exactly, pin: false }
+  if (invited && !same(invited, seen.fingerprint))
+    throw new LineStopped('server-changed', notInvited(address, invited, seen))
+  if (invited) return { trust: exactly, pin: true }
+  if (seen.authority) return { trust: { kind: 'authority' }, pin: false }
+  return { trust: exactly, pin: true }
+}
+
+function changed(address: string, pinned: Uint8Array, seen: SeenCertificate): string {
+  return (
+    `the server at ${address} shows another key than before. Either it was set up anew, or somebody stands between.\n` +
+    `  pinned: ${formatFingerprint(pinned)}\n  now:    ${formatFingerprint(seen.fingerprint)}\n` +
+    `Nothing was sent. Ask the operator for the fingerprint; if the new one is right, start once with ` +
+    `--accept-server ${formatFingerprint(seen.fingerprint)}`
+  )
+}
+
+function notInvited(address: string, invited: Uint8Array, seen: SeenCertificate): string {
+  return (
+    `the server at ${address} is not the one that the invite link names.\n` +
+    `  invited to: ${formatFingerprint(invited)}\n  answered:   ${formatFingerprint(seen.fingerprint)}\n` +
+    `Nothing was sent. Ask for a new link.`
+  )
+}
