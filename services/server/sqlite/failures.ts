@@ -8,10 +8,10 @@ const SQLITE_NOTADB = 26
 /** An extended result code carries the primary one in its lowest byte. */
 const PRIMARY_CODE = 0xff
 
+/** By the error's shape: SQLite's errors have no class of their own. */
 function primaryCode(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number')
-    return undefined
-  return error.errcode & PRIMARY_CODE
+  if (typeof error !== 'object' || error === null || !('errcode' in error)) return undefined
+  return typeof error.errcode === 'number' ? error.errcode & PRIMARY_CODE : undefined
 }
 
 /** The disk, or the operator's limit, has no room. A failed write counts as such: its remedy is the same. */

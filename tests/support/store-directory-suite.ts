@@ -1,0 +1,160 @@
+import { describe, expect, test } from '@jest/globals'
+import type { Store } from '../../services/server/store.js'
+import type { OpenStore } from './store-suite.js'
+import { bytesOf, register } from './store-world.js'
+
+const packages = (prefix: string, count: number) =>
+  Array.from({ length: count }, (_, index) => bytesOf(`${prefix} ${index}`, 100))
+
+const nobody = bytesOf('nobody')
+
+function claimed(store: Store, handle: string): Promise<(Uint8Array | undefined)[] | undefined> {
+  return store.directory.claim(handle, nobody).then(devices => devices?.map(device => device.keyPackage))
+}
+
+export function directorySuite(open: OpenStore): void {
+  describe('directory', () => {
+    test('a device is there after it registered, also after a restart', async () => {
+      const { store, reopen } = await open()
+      const alice = await register(store, 'alice')
+      const expected = {
+        handle: 'alice',
+        accountKey: bytesOf('account alice'),
+        deviceId: alice.id,
+        certificate: bytesOf('certificate alice', 200),
+      }
+      expect(await store.directory.device(alice.id)).toEqual(expected)
+      expect(await (await reopen()).directory.device(alice.id)).toEqual(expected)
+    })
+
+    test('a handle belongs to one account key', async () => {
+      const { store } = await open()
+      await register(store, 'alice')
+      const mallory = {
+        handle: 'alice',
+        accountKey: bytesOf('other'),
+        deviceId: bytesOf('m'),
+        certificate: nobody,
+      }
+      expect(await store.directory.register(mallory)).toBe('handle-taken')
+      expect(await store.directory.device(mallory.deviceId)).toBeUndefined()
+    })
+
+    test('the same device again changes nothing, and devices of an account are limited', async () => {
+      const { store } = await open({ devicesPerAccount: 2 })
+      const first = await register(store, 'phone', 'alice')
+      await register(store, 'laptop', 'alice')
+      await register(store, 'phone', 'alice')
+      const third = {
+        handle: 'alice',
+        accountKey: bytesOf('account alice'),
+        deviceId: bytesOf('third'),
+        certificate: nobody,
+      }
+      expect(await store.directory.register(third)).toBe('too-many-devices')
+      expect((await store.directory.device(first.id))?.certificate).toEqual(bytesOf('certificate phone', 200))
+    })
+
+    test('a registered device keeps its handle', async () => {
+      const { store } = await open()
+      const { id } = await register(store, 'alice')
+      const other = { handle: 'bob', accountKey: bytesOf('account bob'), deviceId: id, certificate: nobody }
+      expect(await store.directory.register(other)).toBe('handle-taken')
+      expect((await store.directory.device(id))?.handle).toBe('alice')
+      expect(await store.directory.claim('bob', nobody)).toBeUndefined()
+    })
+
+    test('one of many who register the same handle at once gets it', async () => {
+      const { store } = await open()
+      const outcomes = await Promise.all(
+        packages('account', 20).map(key =>
+          store.directory.register({
+            handle: 'alice',
+            accountKey: key,
+            deviceId: key.slice(0, 32),
+            certificate: key,
+          }),
+        ),
+      )
+      expect(outcomes.filter(outcome => outcome === 'registered')).toHaveLength(1)
+    })
+
+    test('a nonce is spent once for each device, also after a restart and at once', async () => {
+      const { store, reopen } = await open()
+      const until = Date.now() + 60_000
+      const spend = (on: Store, device: string) =>
+        on.directory.spendNonce(bytesOf(device), bytesOf('nonce', 16), until)
+      const outcomes = await Promise.all([spend(store, 'a'), spend(store, 'a'), spend(store, 'b')])
+      expect(outcomes).toEqual([true, false, true])
+      expect(await spend(await reopen(), 'a')).toBe(false)
+    })
+  })
+
+  describe('key packages', () => {
+    test('each one-time one is handed out once to concurrent claims, then the last-resort one', async () => {
+      const { store } = await open()
+      const alice = await register(store, 'alice')
+      const oneTime = packages('one-time', 30)
+      const lastResort = bytesOf('last resort', 100)
+      await store.directory.publish(alice.id, { oneTime, lastResort })
+      const claims = await Promise.all(
+        Array.from({ length: 40 }, () => store.directory.claim('alice', nobody)),
+      )
+      const devices = claims.flatMap(devices => devices ?? [])
+      const first = devices.filter(device => !device.lastResort).map(device => device.keyPackage)
+      expect(new Set(first.map(String))).toEqual(new Set(oneTime.map(String)))
+      expect(first).toHaveLength(30)
+      const rest = devices.filter(device => device.lastResort).map(device => device.keyPackage)
+      expect(rest).toEqual(Array.from({ length: 10 }, () => lastResort))
+      expect(await store.directory.keyPackages(alice.id)).toEqual({ left: 0, hasLastResort: true })
+    })
+
+    test('one that was published before is left out, even when it was claimed since', async () => {
+      const { store, reopen } = await open()
+      const alice = await register(store, 'alice')
+      const oneTime = packages('one-time', 2)
+      await store.directory.publish(alice.id, { oneTime })
+      await store.directory.publish(alice.id, { oneTime })
+      expect((await store.directory.keyPackages(alice.id)).left).toBe(2)
+      expect(await claimed(store, 'alice')).toEqual([oneTime[0]])
+      const again = await reopen()
+      await again.directory.publish(alice.id, { oneTime })
+      expect((await again.directory.keyPackages(alice.id)).left).toBe(1)
+      expect(await claimed(again, 'alice')).toEqual([oneTime[1]])
+      expect(await claimed(again, 'alice')).toEqual([undefined])
+    })
+
+    test('those over the limit are left out and may come later', async () => {
+      const { store } = await open({ keyPackagesPerDevice: 3 })
+      const alice = await register(store, 'alice')
+      const oneTime = packages('one-time', 5)
+      await store.directory.publish(alice.id, { oneTime })
+      expect((await store.directory.keyPackages(alice.id)).left).toBe(3)
+      await claimed(store, 'alice')
+      await store.directory.publish(alice.id, { oneTime })
+      expect((await store.directory.keyPackages(alice.id)).left).toBe(3)
+    })
+
+    test('a claim names every device of the handle but the one left out', async () => {
+      const { store } = await open()
+      const phone = await register(store, 'phone', 'alice')
+      const laptop = await register(store, 'laptop', 'alice')
+      expect(await store.directory.claim('nobody', nobody)).toBeUndefined()
+      expect(await store.directory.claim('alice', phone.id)).toEqual([
+        { certificate: bytesOf('certificate laptop', 200), keyPackage: undefined, lastResort: false },
+      ])
+      expect(await store.directory.claim('alice', laptop.id)).toHaveLength(1)
+      expect(await store.directory.claim('alice', nobody)).toHaveLength(2)
+    })
+
+    test('a new last-resort one replaces the old one, and none leaves it', async () => {
+      const { store } = await open()
+      const alice = await register(store, 'alice')
+      const [first, second] = packages('last resort', 2)
+      await store.directory.publish(alice.id, { oneTime: [], lastResort: first! })
+      await store.directory.publish(alice.id, { oneTime: [], lastResort: second! })
+      await store.directory.publish(alice.id, { oneTime: [] })
+      expect(await claimed(store, 'alice')).toEqual([second])
+    })
+  })
+}

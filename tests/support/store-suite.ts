@@ -1,0 +1,34 @@
+// What every store has to keep of the promises in services/server/store.ts.
+
+import type { Store } from '../../services/server/store.js'
+import { deliverySuite } from './store-delivery-suite.js'
+import { directorySuite } from './store-directory-suite.js'
+import { expirySuite } from './store-expiry-suite.js'
+import { modelSuite } from './store-model-suite.js'
+import { rejectionSuite } from './store-rejection-suite.js'
+
+export interface StoreUnderTest {
+  store: Store
+  /** Closes it and opens it again on the same data. */
+  reopen(): Promise<Store>
+}
+
+export interface SuiteLimits {
+  applicationBytes: number
+  commitBundleBytes: number
+  devicesPerConversation: number
+  conversationsPerDevice: number
+  keyPackagesPerDevice: number
+  devicesPerAccount: number
+}
+
+/** Opens a new, empty store, which whoever opens it closes after the test. */
+export type OpenStore = (limits?: Partial<SuiteLimits>) => Promise<StoreUnderTest>
+
+export function storeSuite(open: OpenStore): void {
+  directorySuite(open)
+  rejectionSuite(open)
+  deliverySuite(open)
+  expirySuite(open)
+  modelSuite(open)
+}
