@@ -18,7 +18,7 @@ import {
   type ProofInit,
   type TestDevice,
 } from './contract-device.js'
-import type { ContractServer } from './contract-server.js'
+import { type ContractServer, closeAtEnd } from './contract-server.js'
 import { createTestStream, type TestStream } from './contract-stream.js'
 
 type KeyExchangeInit = Exclude<MessageInitShape<typeof KeyExchangeRequestSchema>, { $typeName: string }>
@@ -49,6 +49,7 @@ export interface OpenStreamOptions {
 export function connectTo(server: ContractServer): TestClient {
   const trust = { kind: 'pinned' as const, certificate: server.certificate }
   const channel = connect({ host: server.host, port: server.port, trust, maxMessageBytes: MESSAGE_BYTES })
+  closeAtEnd(() => channel.close())
   const client: TestClient = {
     channel,
     server,

@@ -4,7 +4,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from '@jest/globals'
+import { afterAll, test } from '@jest/globals'
 import { pino } from 'pino'
 import { probe, spkiFingerprint } from '../../services/rpc/certificate.js'
 import { type Relay, type RelayOptions, startRelay } from '../../services/server/relay.js'
@@ -16,6 +16,17 @@ export const onAnyServer = test
 /** Left out with a named server: it would have to be set up or stopped for it. */
 export const onOwnServer = NAMED_ADDRESS ? test.skip : test
 
+/** A test that fails half-way must not leave the run hanging on what it opened. */
+const leftOpen = new Set<() => unknown>()
+afterAll(async () => {
+  await Promise.all([...leftOpen].map(close => close()))
+})
+
+/** Has something closed at the end of the file's tests, if it is still open. */
+export function closeAtEnd(close: () => unknown): void {
+  leftOpen.add(close)
+}
+
 export interface ContractServer {
   host: string
   port: number
@@ -24,6 +35,7 @@ export interface ContractServer {
   fingerprint: Uint8Array
   /** Where it is ours. */
   relay?: Relay
+  folder?: string
   /** Errors that were logged: a defect behind a status. */
   defects: unknown[]
   stop(): Promise<void>
@@ -66,8 +78,9 @@ export async function ownServer({ keep, ...options }: OwnServerOptions = {}): Pr
   const host = '127.0.0.1'
   const relay = await startRelay({ host, port: 0, operatorHandle: 'operator', log, ...options, folder })
   const { port, certificate, fingerprint } = relay
+  closeAtEnd(() => relay.stop())
   return {
-    ...{ host, port, certificate, fingerprint, relay, defects },
+    ...{ host, port, certificate, fingerprint, relay, folder, defects },
     async stop() {
       await relay.stop()
       if (!keep) await rm(folder, { recursive: true, force: true })
