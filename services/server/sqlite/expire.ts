@@ -7,8 +7,8 @@ import type { State } from './state.js'
 import type { Writer } from './writer.js'
 
 /** What one transaction looks at and deletes at most. */
-const STEP_CONVERSATIONS = 64
-const STEP_RECORDS = 1_000
+const STEP_CONVERSATIONS = 32
+const STEP_RECORDS = 250
 /** About what a deleted record writes. */
 const RECORD_BYTES = 512
 

@@ -44,6 +44,7 @@ CREATE TABLE key_packages (
   UNIQUE (device, hash)
 ) STRICT;
 CREATE INDEX unclaimed_key_packages ON key_packages (device) WHERE package IS NOT NULL;
+CREATE INDEX claimed_key_packages ON key_packages (device) WHERE package IS NULL;
 
 CREATE TABLE nonces (
   device_id BLOB NOT NULL,
