@@ -91,8 +91,10 @@ export function openChat({ endpoint, terminal, handle, quit }: ChatOptions): Cha
   return {
     onEvent(event) {
       if (event.type === 'line') onLineState(event.line)
-      else if (event.type === 'message') print(entryOf(event.entry, named()))
-      else if (event.type === 'state') {
+      else if (event.type === 'message') {
+        print(entryOf(event.entry, named()))
+        if (!event.entry.own && !target) void turnTo(event.entry.peer)
+      } else if (event.type === 'state') {
         const mark = markOf(event.state)
         if (mark) terminal.mark(nameOf(event.id), mark)
         if (event.cause) fail(`a message to ${event.peer} was not sent: ${event.cause}`)

@@ -3,12 +3,13 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Endpoint, openEndpoint } from '../endpoint/endpoint.js'
-import type { EndpointEvent, StopReason } from '../endpoint/events.js'
+import type { StopReason } from '../endpoint/events.js'
 import { HANDLE_RULE, isHandle } from '../endpoint/identity/handle.js'
 import type { Terminal } from '../terminal/entry.js'
 import { openTerminal } from '../terminal/terminal.js'
 import { type Chat, openChat } from './chat.js'
 import { completions } from './commands.js'
+import { eventBuffer } from './event-buffer.js'
 import type { Exit } from './exit.js'
 import type { ClientOptions } from './options.js'
 import { openWithPassphrase } from './passphrase.js'
@@ -73,10 +74,9 @@ async function openSession(
   const handleRefused = new Promise<'refused'>(resolve => {
     refused = resolve
   })
-  const early: EndpointEvent[] = []
-  let deliver = (event: EndpointEvent) => void early.push(event)
+  const events = eventBuffer()
   const endpoint = await openWithPassphrase(terminal, passphraseGiven(), passphrase =>
-    openEndpoint({ folder: chosen.folder, passphrase, onEvent: event => deliver(event) }),
+    openEndpoint({ folder: chosen.folder, passphrase, onEvent: events.push }),
   )
   const fresh = endpoint.account() === undefined
   const { handle } = endpoint.prepare({
@@ -84,7 +84,7 @@ async function openSession(
     ...startOptions(options, fresh),
   })
   const chat = openChat({ endpoint, terminal, handle, quit: () => process.kill(process.pid, 'SIGTERM') })
-  deliver = event => {
+  events.drainTo(event => {
     chat.onEvent(event)
     if (event.type === 'operator' && event.handle) void chat.turnToFirst(event.handle)
     if (
@@ -94,8 +94,7 @@ async function openSession(
       HANDLE_REASONS.includes(event.line.reason)
     )
       refused('refused')
-  }
-  for (const event of early) deliver(event)
+  })
   const to = options.to ?? options.invite?.inviter?.handle ?? endpoint.operator()
   if (to) await chat.turnToFirst(to)
   endpoint.connect()

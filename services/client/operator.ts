@@ -2,11 +2,12 @@
 
 import type { ReadStream, WriteStream } from 'node:tty'
 import { openEndpoint } from '../endpoint/endpoint.js'
-import type { EndpointEvent } from '../endpoint/events.js'
 import { spkiFingerprint } from '../rpc/certificate.js'
+import type { EndReason, Terminal } from '../terminal/entry.js'
 import { openTerminal } from '../terminal/terminal.js'
-import { type Chat, openChat } from './chat.js'
+import { openChat } from './chat.js'
 import { completions } from './commands.js'
+import { eventBuffer } from './event-buffer.js'
 import { openWithPassphrase } from './passphrase.js'
 
 export interface OperatorOptions {
@@ -18,6 +19,8 @@ export interface OperatorOptions {
   passphrase: string | undefined
   /** The relay lets this account have the operator's handle. */
   admit(accountKey: Uint8Array): void
+  /** What is said first. Written as it is: a link that a terminal wraps can be copied, one that we wrap cannot. */
+  greeting(accountKey: Uint8Array): readonly string[]
   input: ReadStream
   output: WriteStream
   /** The person wants to leave, which stops the server. */
@@ -25,55 +28,69 @@ export interface OperatorOptions {
 }
 
 export interface OperatorConsole {
-  /** For the invite link. */
-  accountKey: Uint8Array
-  say(text: string): void
   close(): Promise<void>
 }
 
-/** Opens the vault and the console. Throws VaultError. */
+/** Opens the vault, asking for its passphrase where it has one, and the console. Throws VaultError. */
 export async function openOperator(options: OperatorOptions): Promise<OperatorConsole> {
-  const { server, folder, handle, input, output } = options
-  let chat: Chat | undefined
-  const early: EndpointEvent[] = []
-  const terminal = openTerminal({
+  const { server, folder, handle, output } = options
+  const events = eventBuffer()
+  const endpoint = await asking(options, ask =>
+    openWithPassphrase(ask, options.passphrase, passphrase =>
+      openEndpoint({ folder, passphrase, onEvent: events.push }),
+    ),
+  )
+  const { account } = endpoint.prepare({
+    handle,
+    address: { host: server.host, port: server.port },
+    server: { fingerprint: spkiFingerprint(server.certificate), replacesPin: true },
+  })
+  options.admit(account.publicKey)
+  for (const line of options.greeting(account.publicKey)) output.write(`${line}\n`)
+  const terminal: Terminal = openTerminal({
+    ...terminalOptions(options),
+    onLine: line => chat.onLine(line),
+    complete: line => completions(line, chat.handles()),
+  })
+  const chat = openChat({ endpoint, terminal, handle, quit: options.onQuit })
+  events.drainTo(chat.onEvent)
+  const people = endpoint.people()
+  if (people.length === 1) await chat.turnToFirst(people[0]!.handle)
+  endpoint.connect()
+  return {
+    async close() {
+      await endpoint.close()
+      terminal.close()
+    },
+  }
+}
+
+function terminalOptions({ input, output, onQuit }: OperatorOptions) {
+  return {
     input,
     output,
     color: output.isTTY === true && !process.env.NO_COLOR,
-    onLine: line => chat?.onLine(line),
     // The end of a pipe is no wish to stop the server.
-    onEnd: reason => (reason === 'interrupt' || input.isTTY ? options.onQuit() : undefined),
-    complete: line => completions(line, chat?.handles() ?? []),
-  })
-  try {
-    const endpoint = await openWithPassphrase(terminal, options.passphrase, passphrase =>
-      openEndpoint({
-        folder,
-        passphrase,
-        onEvent: event => (chat ? chat.onEvent(event) : early.push(event)),
-      }),
-    )
-    const { account } = endpoint.prepare({
-      handle,
-      address: { host: server.host, port: server.port },
-      server: { fingerprint: spkiFingerprint(server.certificate), replacesPin: true },
-    })
-    options.admit(account.publicKey)
-    chat = openChat({ endpoint, terminal, handle, quit: options.onQuit })
-    for (const event of early) chat.onEvent(event)
-    const people = endpoint.people()
-    if (people.length === 1) await chat.turnToFirst(people[0]!.handle)
-    endpoint.connect()
-    return {
-      accountKey: account.publicKey,
-      say: text => terminal.print({ kind: 'notice', at: new Date(), level: 'info', text }),
-      async close() {
-        await endpoint.close()
-        terminal.close()
-      },
-    }
-  } catch (error) {
-    terminal.close()
-    throw error
+    onEnd: (reason: EndReason) => {
+      if (reason === 'interrupt' || input.isTTY) onQuit()
+    },
   }
+}
+
+/** Runs something that may have to ask; the terminal for it is there only while it asks. */
+async function asking<T>(
+  options: OperatorOptions,
+  run: (terminal: Pick<Terminal, 'ask'> | undefined) => Promise<T>,
+): Promise<T> {
+  if (!options.input.isTTY) return await run(undefined)
+  return await run({
+    async ask(question, how) {
+      const terminal = openTerminal({ ...terminalOptions(options), onLine: () => undefined })
+      try {
+        return await terminal.ask(question, how)
+      } finally {
+        terminal.close()
+      }
+    },
+  })
 }

@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Endpoint, openEndpoint, type StartOptions } from '../endpoint/endpoint.js'
-import type { EndpointEvent } from '../endpoint/events.js'
 import { parseAddress } from '../endpoint/identity/invite.js'
 import { VaultError } from '../endpoint/vault/vault.js'
+import { eventBuffer } from './event-buffer.js'
 import { EXIT, type Exit } from './exit.js'
 import { runInteractive } from './interactive.js'
 import { type ClientOptions, DEFAULT_ADDRESS, helpText, readOptions, UsageError } from './options.js'
@@ -70,20 +70,18 @@ async function runScript(options: ClientOptions): Promise<Exit> {
   if (choice.kind === 'new' && options.handle === undefined)
     throw new UsageError('nobody has an account here yet: say who you are with --handle')
   const folder = choice.kind === 'known' ? choice.folder : join(options.data, options.handle!)
-  const early: EndpointEvent[] = []
-  let deliver = (event: EndpointEvent) => void early.push(event)
+  const events = eventBuffer()
   const endpoint = await openEndpoint({
     folder,
     passphrase: passphraseGiven(),
-    onEvent: event => deliver(event),
+    onEvent: events.push,
   })
   const script = openScript({ ...options, endpoint, input: process.stdin, print, note })
   const operator = operatorKnown(endpoint)
-  deliver = event => {
+  events.drainTo(event => {
     if (event.type === 'operator') operator.known(event.handle)
     script.onEvent(event)
-  }
-  for (const event of early) deliver(event)
+  })
   stopOnSignal(() => {
     const { unsent } = endpoint.unsettled()
     script.stop(unsent === 0 ? 'done' : 'timeout')

@@ -2,11 +2,13 @@
 // both are done one at a time.
 
 import type { Deliver, Opened, Rejected } from '../../gen/parley/v1/chat_pb.js'
+import type { KeyExchanged } from '../../gen/parley/v1/key_exchange_pb.js'
 import { GroupStatus } from '../../gen/parley/vault/v1/records_pb.js'
 import { RpcError } from '../rpc/error.js'
 import type { Context, SerialQueue } from './context.js'
 import { establish } from './conversation/establish.js'
-import { restock } from './conversation/key-stock.js'
+import type { LiveGroup } from './conversation/groups.js'
+import { isStockLow, restock } from './conversation/key-stock.js'
 import type { Outbox } from './conversation/outbox.js'
 import { takeIn } from './conversation/receive.js'
 import { onRejected } from './conversation/rejections.js'
@@ -18,6 +20,7 @@ import { type Line, type LineHandlers, openLine } from './line/line.js'
 import { trustServer } from './line/server-trust.js'
 import { LineStopped } from './line/stopped.js'
 import type { ResponseFrame } from './line/stream.js'
+import { PRESENCE_INTERVAL_MS, type Presence } from './presence.js'
 import { loadServer, saveServer } from './server-record.js'
 import { VaultError } from './vault/vault.js'
 
@@ -27,6 +30,8 @@ const RECEIPT_DELAY_MS = 100
 const LOOK_AGAIN_MS = 15_000
 /** Bytes of envelopes in one Send frame (one larger envelope aside). */
 const SEND_BYTES = 1024 * 1024
+/** Ephemeral envelopes in one Send frame. */
+const SEND_ENVELOPES = 128
 
 export interface Courier {
   start(): void
@@ -39,19 +44,25 @@ export function openCourier({
   context,
   outbox,
   queue,
+  presence,
   emit,
 }: {
   context: Context
   outbox: Outbox
   queue: SerialQueue
+  presence: Presence
   emit(event: EndpointEvent): void
 }): Courier {
   let line: Line | undefined
+  let beat: NodeJS.Timeout | undefined
   /** The server has answered Open: sends may leave. */
   let live = false
   let pausedUntil = 0
   let nudged = false
   let receiptsDue = false
+  /** Others are told that this device is here. */
+  let caughtUp = false
+  const epochOf = (group: LiveGroup) => `${group.record.status} ${context.engine.epoch(group.state)}`
   const timers = new Set<NodeJS.Timeout>()
   const looking = new Set<bigint>()
   const told = new Set<bigint>()
@@ -145,12 +156,38 @@ export function openCourier({
     })
   }
 
+  /** Not kept and not repeated: it matters only now. */
+  const sendNow = (envelopes: Outgoing[]) => {
+    for (let from = 0; live && from < envelopes.length; from += SEND_ENVELOPES)
+      line?.write({ case: 'send', value: { envelopes: envelopes.slice(from, from + SEND_ENVELOPES) } })
+  }
+  const announce = (what: { here: boolean; asks: boolean }) =>
+    queue.run(async () => sendNow(await presence.announce(what)))
+
+  const restockFrom = async (held: KeyExchanged) => {
+    const publication = await queue.run(() => restock(context, held, Date.now()))
+    if (publication) await line!.keyExchange(publication)
+  }
+  /** Every welcome has used a key package up. */
+  const lookAtStock = async () => {
+    if (isStockLow(context)) await restockFrom(await line!.keyExchange({}))
+  }
+
   const onDeliver = async ({ envelopes, cursor }: Deliver) => {
     const batch = context.records.begin()
-    for (const envelope of envelopes) await takeIn(context, outbox, batch, envelope)
+    const epochs = new Map(context.groups.all().map(group => [group, epochOf(group)]))
+    for (const envelope of envelopes) {
+      if (envelope.envelope.case === 'ephemeral')
+        sendNow(await presence.take(envelope.conversationId, envelope.envelope.value))
+      else await takeIn(context, outbox, batch, envelope)
+    }
     if (cursor.length > 0) saveServer(batch, { cursor })
     batch.commit()
     if (cursor.length > 0) line?.write({ case: 'ack', value: { cursor } })
+    if (envelopes.some(({ envelope }) => envelope.case === 'welcome'))
+      lookAtStock().catch(ignoreDownLine).catch(fatal)
+    const changed = context.groups.all().filter(group => epochs.get(group) !== epochOf(group))
+    if (caughtUp && changed.length > 0) sendNow(await presence.announce({ here: true, asks: true }, changed))
     if (!owesReceipts(context)) return
     later(RECEIPT_DELAY_MS, () => {
       receiptsDue = true
@@ -206,14 +243,15 @@ export function openCourier({
     },
     account: () => context.account,
     cursor: () => loadServer(context.records)?.cursor ?? new Uint8Array(),
-    async keyExchanged(held) {
-      const publication = await queue.run(() => restock(context, held, Date.now()))
-      if (publication) await line!.keyExchange(publication)
-    },
+    keyExchanged: restockFrom,
     onOpened,
     onFrame,
     onState(state: LineState) {
-      if (state.state !== 'up') live = false
+      if (state.state !== 'up') {
+        live = false
+        presence.forget()
+      } else announce({ here: true, asks: true }).catch(fatal)
+      caughtUp = state.state === 'up'
       emit({ type: 'line', line: state })
     },
   }
@@ -224,8 +262,15 @@ export function openCourier({
       if (!server) return
       line = openLine(server, handlers)
       line.start()
+      beat = setInterval(() => {
+        presence.expire(Date.now())
+        announce({ here: true, asks: false }).catch(fatal)
+      }, PRESENCE_INTERVAL_MS)
+      beat.unref()
     },
     async stop() {
+      clearInterval(beat)
+      await announce({ here: false, asks: false }).catch(() => undefined)
       live = false
       for (const timer of timers) clearTimeout(timer)
       timers.clear()

@@ -18,6 +18,7 @@ import type { Inviter } from './identity/invite.js'
 import { validateCredential } from './identity/validate.js'
 import { createEngine } from './mls/engine.js'
 import { createWelcomeOpener } from './mls/welcome-opener.js'
+import { openPresence, type Presence } from './presence.js'
 import { openRecords } from './records.js'
 import { loadServer, type ServerRecord, saveServer } from './server-record.js'
 import { openVault } from './vault/vault.js'
@@ -95,7 +96,8 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
   const queue = serialQueue(() => {
     for (const cache of [context.groups, context.conversations, context.contacts, outbox]) cache.reload()
   })
-  const courier = openCourier({ context, outbox, queue, emit: options.onEvent })
+  const presence = openPresence(context, options.onEvent)
+  const courier = openCourier({ context, outbox, queue, presence, emit: options.onEvent })
 
   return {
     account: () => context.account,
@@ -116,7 +118,7 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
       checkText(text)
       return await queue.run(() => saveText(context, conversation, text, courier.nudge))
     },
-    people: () => people(context),
+    people: () => people(context, presence),
     contacts: () => context.contacts.all(),
     history: (conversation, limit) => context.conversations.history(conversation, limit),
     unsettled: () => unsettled(context, outbox.items()),
@@ -166,7 +168,7 @@ function saveText(context: Context, conversation: bigint, text: string, nudge: (
   return id
 }
 
-function people({ conversations, contacts, groups }: Context): PersonHere[] {
+function people({ conversations, contacts, groups }: Context, presence: Presence): PersonHere[] {
   return conversations.all().map(({ number, peer }) => {
     const heard = Number(contacts.get(peer)?.lastHeardMs ?? 0n)
     const ready = groups
@@ -175,7 +177,7 @@ function people({ conversations, contacts, groups }: Context): PersonHere[] {
     return {
       handle: peer,
       conversation: number,
-      here: false,
+      here: presence.isHere(peer),
       lastHeard: heard > 0 ? new Date(heard) : undefined,
       state: contacts.isBlocked(peer) ? 'blocked' : ready ? 'ready' : 'opening',
     }

@@ -39,11 +39,7 @@ async function run(options: ServerOptions): Promise<void> {
   })
   const { port, fingerprint } = relay
   const operator = wanted ? await openConsole(options, relay, stop.now) : undefined
-  const inviter = operator && { handle: options.operatorHandle, accountKey: operator.accountKey }
-  for (const line of greeting({ ...options, port, fingerprint, ...(inviter ? { inviter } : {}) })) {
-    if (operator) operator.say(line)
-    else say(line)
-  }
+  if (!operator) for (const line of greeting({ ...options, port, fingerprint })) say(line)
   log.info({ port, fingerprint: Buffer.from(fingerprint).toString('base64') }, 'started')
   const signal = await stop.asked
   log.info({ signal }, 'stopping')
@@ -62,6 +58,8 @@ async function openConsole(options: ServerOptions, relay: Relay, onQuit: () => v
       handle: options.operatorHandle,
       passphrase: process.env.PARLEY_PASSPHRASE || undefined,
       admit: relay.admitOperator,
+      greeting: accountKey =>
+        greeting({ ...options, ...relay, inviter: { handle: options.operatorHandle, accountKey } }),
       input: process.stdin,
       output: process.stdout,
       onQuit,

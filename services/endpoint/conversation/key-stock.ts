@@ -17,6 +17,10 @@ export interface Publication {
   lastResortKeyPackage: Uint8Array
 }
 
+/** Whether so many were used that the server should be asked what it still has. */
+export const isStockLow = ({ records }: Context): boolean =>
+  records.list('keypackages').length < KEY_STOCK_LOW
+
 /** What is to be published, given what the server holds; undefined: nothing. Saves what it makes. */
 export async function restock(
   context: Context,

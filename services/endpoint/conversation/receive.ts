@@ -28,7 +28,6 @@ export async function takeIn(
 ): Promise<void> {
   const group = context.groups.byId(envelope.conversationId)
   const content = envelope.envelope
-  if (content.case === 'ephemeral') return
   if (content.case === 'welcome') return await joinByWelcome(context, batch, envelope, content.value.welcome)
   // Of a conversation that this device is not in: its welcome could not be opened, which was told.
   if (!group || envelope.sequence <= group.record.lastSequence) return

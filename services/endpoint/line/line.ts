@@ -28,6 +28,8 @@ import {
 const MESSAGE_BYTES = 9 * 1024 * 1024
 /** Connecting and a KeyExchange, in ms. */
 const CALL_TIMEOUT_MS = 10_000
+/** How long the server may take to end a stream that this side has ended, in ms. */
+const LEAVE_TIMEOUT_MS = 1_000
 
 type KeyExchangeParts = Omit<
   MessageInitShape<typeof KeyExchangeRequestSchema>,
@@ -69,6 +71,7 @@ export function openLine(address: Address, handlers: LineHandlers): Line {
   const closing = new AbortController()
   let connection: Connection | undefined
   let retry = new AbortController()
+  let leaving = false
   let running: Promise<void> = Promise.resolve()
   const waits = backoff()
 
@@ -88,11 +91,11 @@ export function openLine(address: Address, handlers: LineHandlers): Line {
     }
   }
   const loop = async () => {
-    while (!closing.signal.aborted) {
+    while (!leaving) {
       try {
         await once()
       } catch (error) {
-        if (closing.signal.aborted) return
+        if (leaving) return
         const cause = explainFailure(error)
         const retryInMs = waits.next()
         handlers.onState({ state: 'down', cause, retryInMs })
@@ -118,7 +121,10 @@ export function openLine(address: Address, handlers: LineHandlers): Line {
     },
     retryNow: () => retry.abort(),
     async close() {
+      leaving = true
       connection?.stream?.end()
+      if (connection?.stream)
+        await Promise.race([running, sleep(LEAVE_TIMEOUT_MS, undefined, { ref: false })])
       closing.abort()
       await running
     },

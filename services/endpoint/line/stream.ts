@@ -56,13 +56,15 @@ export function openStream(
       watch.stop()
       abort.abort()
     })
-  return { write: writer.write, ended, end: () => call.end() }
+  return { write: writer.write, ended, end: writer.end }
 }
 
 type Call = BidiCall<typeof ChatService.method.chat.input, typeof ChatService.method.chat.output>
 
 interface FrameWriter {
   write(frame: RequestFrame): void
+  /** Ends this side, behind what was written. */
+  end(): void
   /** When something was last written, in ms since 1970. */
   lastWritten(): number
 }
@@ -75,6 +77,9 @@ function frameWriter(call: Call): FrameWriter {
       lastWritten = Date.now()
       // That the call is over is told by its responses.
       last = last.then(() => call.write({ frame })).catch(() => undefined)
+    },
+    end() {
+      last = last.then(() => call.end())
     },
     lastWritten: () => lastWritten,
   }

@@ -11,6 +11,15 @@
 // plaintext without one.
 //
 // Who sent it is whose verified leaf MLS names, never what the content says.
+//
+// An ephemeral envelope may overtake what is in the log or be dropped, so MLS's message ratchet,
+// which loses the keys of what it skips, must not seal it. Its ciphertext is
+//
+//   nonce (12 random bytes) || AES-256-GCM(key, nonce, SignedEphemeral, aad = conversation_id)
+//
+// with the key MLS-Exporter("parley ephemeral", "", 32) of the epoch that the envelope names
+// (RFC 9420 section 8.5). The device's key signs the conversation_id followed by the bytes of the
+// Ephemeral, under the label "parley.content.v1.Ephemeral" (see parley/v1/identity.proto).
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
@@ -20,7 +29,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/content/v1/content.proto.
  */
 export const file_parley_content_v1_content: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wYXJsZXkvY29udGVudC92MS9jb250ZW50LnByb3RvEhFwYXJsZXkuY29udGVudC52MSKMAQoHQ29udGVudBINCgVjb3VudBgBIAEoBBISCgpzZW50X2F0X21zGAIgASgDEicKBHRleHQYAyABKAsyFy5wYXJsZXkuY29udGVudC52MS5UZXh0SAASLQoHcmVjZWlwdBgEIAEoCzIaLnBhcmxleS5jb250ZW50LnYxLlJlY2VpcHRIAEIGCgRib2R5IhQKBFRleHQSDAoEdGV4dBgBIAEoCSJBCgdSZWNlaXB0EjYKCWRlbGl2ZXJlZBgBIAMoCzIjLnBhcmxleS5jb250ZW50LnYxLkRlbGl2ZXJlZFRocm91Z2giNAoQRGVsaXZlcmVkVGhyb3VnaBIRCglkZXZpY2VfaWQYASABKAwSDQoFY291bnQYAiABKARiBnByb3RvMw");
+  fileDesc("Ch9wYXJsZXkvY29udGVudC92MS9jb250ZW50LnByb3RvEhFwYXJsZXkuY29udGVudC52MSKMAQoHQ29udGVudBINCgVjb3VudBgBIAEoBBISCgpzZW50X2F0X21zGAIgASgDEicKBHRleHQYAyABKAsyFy5wYXJsZXkuY29udGVudC52MS5UZXh0SAASLQoHcmVjZWlwdBgEIAEoCzIaLnBhcmxleS5jb250ZW50LnYxLlJlY2VpcHRIAEIGCgRib2R5IhQKBFRleHQSDAoEdGV4dBgBIAEoCSJBCgdSZWNlaXB0EjYKCWRlbGl2ZXJlZBgBIAMoCzIjLnBhcmxleS5jb250ZW50LnYxLkRlbGl2ZXJlZFRocm91Z2giNAoQRGVsaXZlcmVkVGhyb3VnaBIRCglkZXZpY2VfaWQYASABKAwSDQoFY291bnQYAiABKAQiSgoPU2lnbmVkRXBoZW1lcmFsEhEKCWVwaGVtZXJhbBgBIAEoDBIRCglkZXZpY2VfaWQYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMIlgKCUVwaGVtZXJhbBISCgpzZW50X2F0X21zGAEgASgDEi8KCHByZXNlbmNlGAIgASgLMhsucGFybGV5LmNvbnRlbnQudjEuUHJlc2VuY2VIAEIGCgRib2R5IiYKCFByZXNlbmNlEgwKBGhlcmUYASABKAgSDAoEYXNrcxgCIAEoCGIGcHJvdG8z");
 
 /**
  * @generated from message parley.content.v1.Content
@@ -132,4 +141,97 @@ export type DeliveredThrough = Message<"parley.content.v1.DeliveredThrough"> & {
  */
 export const DeliveredThroughSchema: GenMessage<DeliveredThrough> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_content, 3);
+
+/**
+ * @generated from message parley.content.v1.SignedEphemeral
+ */
+export type SignedEphemeral = Message<"parley.content.v1.SignedEphemeral"> & {
+  /**
+   * An encoded Ephemeral.
+   *
+   * @generated from field: bytes ephemeral = 1;
+   */
+  ephemeral: Uint8Array;
+
+  /**
+   * A device in the group: whoever is not, is ignored.
+   *
+   * @generated from field: bytes device_id = 2;
+   */
+  deviceId: Uint8Array;
+
+  /**
+   * By that device's key.
+   *
+   * @generated from field: bytes signature = 3;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message parley.content.v1.SignedEphemeral.
+ * Use `create(SignedEphemeralSchema)` to create a new message.
+ */
+export const SignedEphemeralSchema: GenMessage<SignedEphemeral> = /*@__PURE__*/
+  messageDesc(file_parley_content_v1_content, 4);
+
+/**
+ * What matters only now. A receiver ignores one that is older than the last one of that device, or
+ * than two minutes.
+ *
+ * @generated from message parley.content.v1.Ephemeral
+ */
+export type Ephemeral = Message<"parley.content.v1.Ephemeral"> & {
+  /**
+   * The sender's clock: milliseconds since 1970-01-01 UTC.
+   *
+   * @generated from field: int64 sent_at_ms = 1;
+   */
+  sentAtMs: bigint;
+
+  /**
+   * @generated from oneof parley.content.v1.Ephemeral.body
+   */
+  body: {
+    /**
+     * @generated from field: parley.content.v1.Presence presence = 2;
+     */
+    value: Presence;
+    case: "presence";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message parley.content.v1.Ephemeral.
+ * Use `create(EphemeralSchema)` to create a new message.
+ */
+export const EphemeralSchema: GenMessage<Ephemeral> = /*@__PURE__*/
+  messageDesc(file_parley_content_v1_content, 5);
+
+/**
+ * Sent when a device has caught up, every 15 seconds from there, and when it leaves. A device of
+ * which nothing was heard for 40 seconds has gone.
+ *
+ * @generated from message parley.content.v1.Presence
+ */
+export type Presence = Message<"parley.content.v1.Presence"> & {
+  /**
+   * @generated from field: bool here = 1;
+   */
+  here: boolean;
+
+  /**
+   * Answer with your own.
+   *
+   * @generated from field: bool asks = 2;
+   */
+  asks: boolean;
+};
+
+/**
+ * Describes the message parley.content.v1.Presence.
+ * Use `create(PresenceSchema)` to create a new message.
+ */
+export const PresenceSchema: GenMessage<Presence> = /*@__PURE__*/
+  messageDesc(file_parley_content_v1_content, 6);
 
