@@ -52,7 +52,7 @@ const steps = fc.array(
     epochOff: fc.constantFrom(0, 0, 0, 0, -1, -3, 1),
     sequenceOff: fc.constantFrom(0, 0, 0, 0, 0, -1, 1),
   }),
-  { maxLength: 60 },
+  { minLength: 40, maxLength: 100 },
 )
 
 /** Whether the send is accepted, and what that does. */
