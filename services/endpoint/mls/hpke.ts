@@ -62,7 +62,7 @@ type KeyHandling = Pick<
 >
 
 function keyHandling(kem: Kem): KeyHandling {
-  const pair = (key: KemPrivateKey) => ({ privateKey: toPrivate(key), publicKey: toPublic(key.publicRaw) })
+  const pair = (key: KemPrivateKey) => ({ privateKey: toPrivate(key), publicKey: toPublic(key.publicRaw()) })
   return {
     importPrivateKey: async raw => opening(() => toPrivate(kem.importPrivate(raw))),
     async importPublicKey(raw) {

@@ -52,22 +52,27 @@ export function concat(...parts: Uint8Array[]): Uint8Array {
  * for every call, which costs more than the hashing.
  */
 export function hmac(name: HashName, key: Uint8Array, ...data: Uint8Array[]): Uint8Array {
-  const { block } = SIZES[name]
+  const { block, output } = SIZES[name]
   const shortKey = key.length > block ? digest(name, key) : key
-  const innerKey = padded(shortKey, block, INNER_PAD)
-  const outerKey = padded(shortKey, block, OUTER_PAD)
-  const inner = concat(innerKey, ...data)
-  const mac = digest(name, concat(outerKey, digest(name, inner)))
-  innerKey.fill(0)
-  outerKey.fill(0)
+  const inner = new Uint8Array(data.reduce<number>((length, part) => length + part.length, block))
+  const outer = new Uint8Array(block + output)
+  writePadded(inner, shortKey, block, INNER_PAD)
+  writePadded(outer, shortKey, block, OUTER_PAD)
+  let offset = block
+  for (const part of data) {
+    inner.set(part, offset)
+    offset += part.length
+  }
+  outer.set(digestOf(name, inner, 'buffer'), block)
+  const mac = digest(name, outer)
   inner.fill(0, 0, block)
+  outer.fill(0)
   return mac
 }
 
-function padded(key: Uint8Array, block: number, pad: number): Uint8Array {
-  const result = new Uint8Array(block).fill(pad)
-  for (let index = 0; index < key.length; index++) result[index] = key[index]! ^ pad
-  return result
+function writePadded(target: Uint8Array, key: Uint8Array, block: number, pad: number): void {
+  for (let index = 0; index < key.length; index++) target[index] = key[index]! ^ pad
+  target.fill(pad, key.length, block)
 }
 
 export function hkdf(name: HashName): Hkdf {

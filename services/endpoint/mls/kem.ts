@@ -16,7 +16,8 @@ const EMPTY = new Uint8Array()
 /** A private key with what decapsulating needs at hand. `raw` is what is saved. */
 export interface KemPrivateKey {
   raw: Uint8Array
-  publicRaw: Uint8Array
+  /** A function, because exporting costs more than decapsulating, which hardly needs it. */
+  publicRaw(): Uint8Array
   /** The X25519 half, or all of it. */
   curve: KeyObject
   /** The ML-KEM-768 half. */
@@ -47,7 +48,7 @@ export function x25519Kem(): Kem {
     kdf.expand(kdf.extract(EMPTY, 'eae_prk', dh), 'shared_secret', context, 32)
   const importPrivate = (raw: Uint8Array): KemPrivateKey => {
     const curve = privateKey('X25519', raw)
-    return { raw: raw.slice(), publicRaw: rawPublicKey('X25519', curve), curve }
+    return { raw: raw.slice(), publicRaw: () => rawPublicKey('X25519', curve), curve }
   }
   return {
     id,
@@ -61,7 +62,7 @@ export function x25519Kem(): Kem {
     },
     decapsulate(key, encapsulated) {
       const dh = agree(key.curve, encapsulated)
-      return sharedSecret(dh, concat(encapsulated, key.publicRaw))
+      return sharedSecret(dh, concat(encapsulated, key.publicRaw()))
     },
   }
 }
@@ -102,7 +103,7 @@ function decapsulateXwing(key: KemPrivateKey, encapsulated: Uint8Array): Uint8Ar
   const curveCiphertext = encapsulated.subarray(XWING.latticeCiphertext)
   const latticeShared = decapsulate(key.lattice, encapsulated.subarray(0, XWING.latticeCiphertext))
   const curveShared = agree(key.curve, curveCiphertext)
-  return combine(latticeShared, curveShared, curveCiphertext, key.publicRaw.subarray(XWING.latticePublic))
+  return combine(latticeShared, curveShared, curveCiphertext, rawPublicKey('X25519', key.curve))
 }
 
 function expandSeed(seed: Uint8Array): KemPrivateKey {
@@ -110,7 +111,7 @@ function expandSeed(seed: Uint8Array): KemPrivateKey {
   const lattice = privateKey('ML-KEM-768', expanded.subarray(0, 64))
   const curve = privateKey('X25519', expanded.subarray(64))
   expanded.fill(0)
-  const publicRaw = concat(rawPublicKey('ML-KEM-768', lattice), rawPublicKey('X25519', curve))
+  const publicRaw = () => concat(rawPublicKey('ML-KEM-768', lattice), rawPublicKey('X25519', curve))
   return { raw: seed, publicRaw, curve, lattice }
 }
 
