@@ -33,7 +33,10 @@ export function openPlain(options: TerminalOptions): Terminal {
     prompt: () => {},
     ask(question, { secret = false } = {}) {
       write(sanitiseRow(question) + (options.input.isTTY ? '' : '\n'))
-      return reader.ask(secret)
+      const answer = reader.ask(secret)
+      // Without echo the person's Enter has not ended the row.
+      if (secret && options.input.isTTY) void answer.then(() => write('\n'))
+      return answer
     },
     close() {
       open = false

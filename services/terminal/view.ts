@@ -54,17 +54,12 @@ function inputRows(model: Model, screen: Screen, paint: Paint): Input {
   const lead = model.question?.text ?? shortened(model.prompt, Math.floor(screen.columns / 2))
   const masked = model.question?.secret ?? false
   const laid = layout({ lead, editor, masked }, screen.columns)
-  // The window of rows that has the cursor in it.
-  const start = Math.min(
-    Math.max(0, laid.cursor.row - screen.rows + 1),
-    Math.max(0, laid.rows.length - screen.rows),
-  )
-  const rows = laid.rows.slice(start, start + screen.rows)
   const styled = (row: string) => (row.startsWith(lead) ? paint('bold', lead) + row.slice(lead.length) : row)
-  const first = start === 0 ? rows.map((row, index) => (index === 0 ? styled(row) : row)) : rows
-  const row = laid.cursor.row - start
+  const all = laid.rows.map((row, index) => (index === 0 ? styled(row) : row))
   const before = laid.cursor.row === 0 ? styled(laid.cursor.before) : laid.cursor.before
-  return { rows: first, cursor: { row, before } }
+  // Of more rows than there is room for, those up to the cursor's.
+  const start = Math.max(0, laid.cursor.row - screen.rows + 1)
+  return { rows: all.slice(start, start + screen.rows), cursor: { row: laid.cursor.row - start, before } }
 }
 
 function shortened(prompt: string, room: number): string {

@@ -12,6 +12,7 @@ describe('wrap', () => {
     ['a word that no row holds begins where it stands', 'see abcdefghijkl', 8, ['see abcd', 'efghijkl']],
     ['indentation stays', '    code that wraps', 12, ['    code', 'that wraps']],
     ['wide characters break anywhere, never in half', '漢字漢字漢字', 5, ['漢字', '漢字', '漢字']],
+    ['wide text fills the row that it begins in', 'ab 漢字漢字', 8, ['ab 漢字', '漢字']],
     ['an emoji of several code points stays whole', 'abcdef 👍🏽x', 8, ['abcdef', '👍🏽x']],
   ])('%s', (_what, text, room, rows) => {
     expect(wrap(text, room)).toEqual(rows)

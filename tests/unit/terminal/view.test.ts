@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { newEditor, press } from '../../../services/terminal/editor.js'
+import { completed, newEditor, press } from '../../../services/terminal/editor.js'
 import type { Entry, Mark } from '../../../services/terminal/entry.js'
 import { encode, NOTHING_DRAWN } from '../../../services/terminal/frame.js'
 import {
@@ -170,7 +170,11 @@ describe('for any entries, at any size', () => {
       .map(mark => (model: Model) => marked(model, { ...mark, now: NOON })),
     anyText.map(text => (model: Model) => withStatus(model, text)),
     anyText.map(text => (model: Model) => withPrompt(model, text)),
-    anyText.map(text => (model: Model) => typed(model, text)),
+    // A completion may bring anything into the input; typing and pasting may not.
+    anyText.map(text => (model: Model) => ({ ...model, editor: completed(newEditor(), [text]) })),
+    fc
+      .constantFrom('home', 'end', 'left')
+      .map(name => (model: Model) => ({ ...model, editor: press(model.editor, { name }).editor })),
   )
   const sizes = fc.record({ columns: fc.constantFrom(20, 21, 40, 80), rows: fc.constantFrom(4, 10, 24) })
 
