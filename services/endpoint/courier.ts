@@ -65,6 +65,8 @@ export function openCourier({
   const epochOf = (group: LiveGroup) => `${group.record.status} ${context.engine.epoch(group.state)}`
   const timers = new Set<NodeJS.Timeout>()
   const looking = new Set<bigint>()
+  /** Were looked for and are not on the server. */
+  const absent = new Set<bigint>()
   const told = new Set<bigint>()
 
   const later = (ms: number, action: () => void) => {
@@ -115,14 +117,19 @@ export function openCourier({
 
   /** Opens groups for conversations that have none. */
   const lookForPeople = async () => {
-    const waiting = new Set(waitingTexts(context).map(({ conversation }) => conversation))
     for (const { number, peer } of context.conversations.all()) {
-      if (!needsGroup(context, number) || looking.has(number)) continue
-      looking.add(number)
-      const found = await look(number, peer).catch(ignoreDownLine)
-      if (found) looking.delete(number)
-      else later(LOOK_AGAIN_MS, () => lookAgain(number))
-      if (!found && waiting.has(number) && !told.has(number)) tellAbsent(number, peer)
+      if (!needsGroup(context, number)) continue
+      if (!looking.has(number)) {
+        looking.add(number)
+        absent.delete(number)
+        const found = await look(number, peer).catch(ignoreDownLine)
+        if (found) looking.delete(number)
+        else {
+          if (found === false) absent.add(number)
+          later(LOOK_AGAIN_MS, () => lookAgain(number))
+        }
+      }
+      if (absent.has(number)) tellAbsent(number, peer)
     }
   }
   const lookAgain = (conversation: bigint) => {
@@ -147,7 +154,10 @@ export function openCourier({
     nudge()
     return true
   }
+  /** Once, and only to somebody who has written to them, which may be after they were looked for. */
   const tellAbsent = (conversation: bigint, peer: string) => {
+    const isWaiting = waitingTexts(context).some(id => id.conversation === conversation)
+    if (!isWaiting || told.has(conversation)) return
     told.add(conversation)
     emit({
       type: 'notice',
@@ -219,6 +229,7 @@ export function openCourier({
     })
     live = true
     pausedUntil = 0
+    looking.clear()
     nudge()
   }
 
@@ -292,7 +303,7 @@ const owesReceipts = ({ groups }: Context) =>
   groups.all().some(({ record }) => record.senders.some(({ owed, receipted }) => owed > receipted))
 
 /** What failed because the line went down is tried again when it is up. */
-function ignoreDownLine(error: unknown): false {
-  if (error instanceof RpcError || error instanceof LineStopped) return false
+function ignoreDownLine(error: unknown): undefined {
+  if (error instanceof RpcError || error instanceof LineStopped) return undefined
   throw error
 }
