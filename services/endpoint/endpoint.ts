@@ -189,5 +189,5 @@ function unsettled(context: Context, queued: ReturnType<ReturnType<typeof openOu
     what.case === 'content' && what.value.message !== 0n
   const waiting = waitingTexts(context).length
   const unsent = waiting + queued.filter(isText).length
-  return { unsent, undelivered: waiting + context.records.list('undelivered').length }
+  return { unsent, undelivered: waiting + context.records.keys('undelivered').length }
 }

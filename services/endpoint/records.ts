@@ -42,6 +42,8 @@ export type RecordInit<T extends RecordTable> = MessageInitShape<Schemas[T]>
 export interface Records {
   get<T extends RecordTable>(table: T, key: Key): RecordOf<T> | undefined
   list<T extends RecordTable>(table: T, range?: Range): { key: Key; record: RecordOf<T> }[]
+  /** Much cheaper than the records, which have to be opened. */
+  keys(table: RecordTable): Key[]
   bytes(table: BytesTable, key: Key): Uint8Array | undefined
   listBytes(table: BytesTable, range: Range): { key: Key; value: Uint8Array }[]
   begin(): Batch
@@ -75,6 +77,7 @@ export function openRecords(vault: Vault, emit: (event: EndpointEvent) => void):
     },
     list: (table, range) =>
       Array.from(vault.list(table, range), ({ key, value }) => ({ key, record: decode(table, value) })),
+    keys: table => [...vault.keys(table)],
     bytes: (table, key) => vault.get(table, key),
     listBytes: (table, range) => [...vault.list(table, range)],
     begin: () => beginBatch(vault, emit),

@@ -54,7 +54,7 @@ export async function fillOutbox(
 
 /** Texts that are not sealed yet, in the order they were typed. */
 export function waitingTexts({ records }: Context): MessageId[] {
-  const waiting = records.list('waiting').map(({ key }) => ({ conversation: key.group, message: key.id }))
+  const waiting = records.keys('waiting').map(({ group, id }) => ({ conversation: group, message: id }))
   return waiting.sort((a, b) => Number(a.message - b.message))
 }
 

@@ -35,6 +35,8 @@ export interface Vault {
    * meanwhile. Throws VaultError 'damaged'; RangeError for ids without a group.
    */
   list(table: Table, range?: Range): Iterable<Row>
+  /** The keys of the range, as `list` has them, without opening the values. */
+  keys(table: Table, range?: Range): Iterable<Key>
   /**
    * A number from 0 to 2^63-1 for a name, to be a key where a value is looked up by something that must not stand in
    * clear. The same name always has the same number here, and another one in another vault. Two names may share a
@@ -111,6 +113,7 @@ function makeVault(place: Place, dataKey: Uint8Array): Vault {
         if (value) yield { key, value }
       }
     },
+    keys: (table, range = {}) => rows[table].keys(range),
     index: name => sealer.index(name),
     changePassphrase: passphrase => changePassphrase(place, dataKey, passphrase),
     close: () => {
