@@ -27,7 +27,7 @@ export interface Running {
   readonly pid: number
   readonly stdout: Lines
   readonly stderr: Lines
-  write(text: string): void
+  write(input: string | Uint8Array): void
   endInput(): void
   /** Resolves when the process has ended and all that it printed is read. */
   readonly ended: Promise<Ending>
@@ -97,7 +97,7 @@ function startProcess(command: string, args: readonly string[], env: Record<stri
     pid: child.pid ?? 0,
     stdout: stdout.lines,
     stderr: stderr.lines,
-    write: text => void child.stdin.write(text),
+    write: input => void child.stdin.write(input),
     endInput: () => void child.stdin.end(),
     ended,
     stop(signal = 'SIGTERM') {
