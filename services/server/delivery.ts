@@ -50,18 +50,7 @@ interface State {
 }
 
 export function createDelivery(options: DeliveryOptions): Delivery {
-  const state: State = {
-    position: options.cursor,
-    ahead: undefined,
-    reading: false,
-    stale: true,
-    begun: 0,
-    sawEnd: 0,
-    wanted: 0,
-    unacked: [],
-    caughtUp: 'no',
-    stopped: false,
-  }
+  const state = startAt(options.cursor)
   const refresh = () => {
     state.stale = true
     readAhead(state, options)
@@ -92,6 +81,21 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       state.stopped = true
       unwatch()
     },
+  }
+}
+
+function startAt(position: Cursor): State {
+  return {
+    position,
+    ahead: undefined,
+    reading: false,
+    stale: true,
+    begun: 0,
+    sawEnd: 0,
+    wanted: 0,
+    unacked: [],
+    caughtUp: 'no',
+    stopped: false,
   }
 }
 

@@ -1,42 +1,21 @@
-// One device's stream: what its frames do, and which frame it is owed next. Nothing here waits for a slow
-// reader: the generator that writes asks for the next frame when the last one was taken.
+// One device's stream: which frame it is owed next. Nothing here waits for a slow reader: the generator that
+// writes asks for the next frame when the last one was taken.
 
 import {
   type ChatRequest,
   type ChatResponse,
   type Envelope,
   ErrorReason,
-  type OutgoingEnvelope,
 } from '../../gen/parley/v1/chat_pb.js'
-import { type Answers, createAnswers } from './answers.js'
-import { createDelivery, type Delivery } from './delivery.js'
-import { failure, frameFailure } from './failure.js'
+import { failure } from './failure.js'
 import { type ClosingReason, closingFrame, deliverFrame, pingFrame, pongFrame } from './frames.js'
-import { type RelayLimits, UNSENT_ANSWERS, WAITING_EPHEMERAL } from './limits.js'
-import { createSends, type Sends } from './sends.js'
-import { createSignal, type Signal } from './signal.js'
-import type { Cursor, DeviceId, Log } from './store.js'
+import { WAITING_EPHEMERAL } from './limits.js'
+import { listen } from './listen.js'
+import type { DeviceId } from './store.js'
+import { createParts, type Parts, type StreamOptions } from './stream-parts.js'
 import type { TokenBucket } from './token-bucket.js'
 
-export interface Timing {
-  /** Milliseconds without a frame to the client after which it is pinged. */
-  pingIntervalMs: number
-  /** Milliseconds without a frame from the client after which it is taken for dead. */
-  deadAfterMs: number
-}
-
-export interface StreamOptions {
-  log: Log
-  device: DeviceId
-  cursor: Cursor
-  limits: RelayLimits
-  timing: Timing
-  bucket: TokenBucket
-  /** Passes an ephemeral envelope on to the members whose streams are open. */
-  fanOut: (sender: DeviceId, envelope: OutgoingEnvelope) => Promise<void>
-  /** The stream has failed: nothing more will come of it, though its writer may still hang on a dead line. */
-  onFailed: () => void
-}
+export type { Timing } from './stream-parts.js'
 
 export interface ChatStream {
   readonly device: DeviceId
@@ -59,33 +38,6 @@ export interface ChatStream {
   tick(nowMs: number, lostMs: number): void
   /** Frees what the stream holds. */
   release(): void
-}
-
-interface State {
-  pongs: bigint[]
-  ephemeral: Envelope[]
-  pingDue: boolean
-  nextPing: bigint
-  heardAtMs: number
-  sentAtMs: number
-  closing: ClosingReason | undefined
-  clientEnded: boolean
-  finished: boolean
-  failed: { error: unknown } | undefined
-}
-
-/** What the functions below share. */
-interface Parts {
-  options: StreamOptions
-  state: State
-  answers: Answers
-  sends: Sends
-  delivery: Delivery
-  /** Raised for the writer. */
-  changed: Signal
-  /** Raised when there may be room for the client's next frame. */
-  room: Signal
-  fail: (error: unknown) => void
 }
 
 export function createStream(options: StreamOptions): ChatStream {
@@ -115,100 +67,6 @@ export function createStream(options: StreamOptions): ChatStream {
       room.raise()
       delivery.stop()
     },
-  }
-}
-
-function createParts(options: StreamOptions): Parts {
-  const nowMs = Date.now()
-  const state: State = {
-    pongs: [],
-    ephemeral: [],
-    pingDue: false,
-    nextPing: 1n,
-    heardAtMs: nowMs,
-    sentAtMs: nowMs,
-    closing: undefined,
-    clientEnded: false,
-    finished: false,
-    failed: undefined,
-  }
-  const changed = createSignal()
-  const room = createSignal()
-  const fail = (error: unknown) => {
-    state.failed ??= { error }
-    changed.raise()
-    options.onFailed()
-  }
-  const answers = createAnswers()
-  const { log, device, cursor, limits, bucket } = options
-  const shared = { log, device, onFailure: fail }
-  const window = limits.unackedDeliveries
-  const delivery = createDelivery({ ...shared, cursor, window, onReady: changed.raise })
-  const onAnswered = () => {
-    changed.raise()
-    room.raise()
-  }
-  const sends = createSends({ ...shared, bucket, answers, mark: delivery.mark, onAnswered })
-  return { options, state, answers, sends, delivery, changed, room, fail }
-}
-
-async function listen(parts: Parts, requests: AsyncIterator<ChatRequest>): Promise<void> {
-  const { state, changed, room } = parts
-  for (;;) {
-    const { done, value } = await requests.next()
-    if (state.closing || state.failed) return
-    state.heardAtMs = Date.now()
-    if (done) break
-    await hear(parts, value)
-    while (isFull(parts) && !state.closing && !state.failed) await room.wait()
-  }
-  state.clientEnded = true
-  changed.raise()
-}
-
-/** Whether so much waits already that the client's next frame is better left unread. */
-function isFull({ sends, answers, state }: Parts): boolean {
-  return sends.full() || answers.size() + state.pongs.length >= UNSENT_ANSWERS
-}
-
-async function hear(parts: Parts, { frame }: ChatRequest): Promise<void> {
-  const { state, delivery, changed } = parts
-  switch (frame.case) {
-    case 'send':
-      return hearSend(parts, frame.value.envelopes)
-    case 'ack':
-      if (frame.value.cursor.length === 0) throw frameFailure('Ack: its cursor is empty')
-      return delivery.acked(frame.value.cursor)
-    case 'ping':
-      state.pongs.push(frame.value.nonce)
-      return changed.raise()
-    case 'pong':
-      return
-    case 'open':
-      throw frameFailure('Open: only the first frame of a stream may be one')
-    default:
-      throw frameFailure('a frame with no case that this server knows')
-  }
-}
-
-async function hearSend({ options, sends }: Parts, envelopes: readonly OutgoingEnvelope[]): Promise<void> {
-  const { limits, bucket, fanOut, device } = options
-  if (envelopes.length === 0) throw frameFailure('Send: it has no envelope')
-  if (envelopes.length > limits.envelopesPerSend)
-    throw frameFailure(`Send: ${envelopes.length} envelopes, at most ${limits.envelopesPerSend} are allowed`)
-  for (const { clientSequence, envelope } of envelopes) {
-    if (envelope.case !== 'ephemeral' && clientSequence === 0n)
-      throw frameFailure('Send: client_sequence 0 is for ephemeral envelopes only')
-    if (envelope.case === 'ephemeral' && clientSequence !== 0n)
-      throw frameFailure('Send: an ephemeral envelope has no client_sequence')
-  }
-  const numbered = envelopes.filter(({ envelope }) => envelope.case !== 'ephemeral')
-  if (numbered.length > 0) sends.add(numbered)
-  if (numbered.length === envelopes.length) return
-  for (const outgoing of envelopes) {
-    const { envelope } = outgoing
-    if (envelope.case !== 'ephemeral' || envelope.value.ciphertext.length > limits.applicationBytes) continue
-    if (bucket.take(1) === 1) await fanOut(device, outgoing)
   }
 }
 

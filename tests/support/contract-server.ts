@@ -4,7 +4,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, test } from '@jest/globals'
+import { afterAll, jest, test } from '@jest/globals'
 import { pino } from 'pino'
 import { probe, spkiFingerprint } from '../../services/rpc/certificate.js'
 import { type Relay, type RelayOptions, startRelay } from '../../services/server/relay.js'
@@ -15,6 +15,9 @@ export const NAMED_ADDRESS = process.env.PARLEY_CONTRACT_ADDRESS
 export const onAnyServer = test
 /** Left out with a named server: it would have to be set up or stopped for it. */
 export const onOwnServer = NAMED_ADDRESS ? test.skip : test
+
+/** Milliseconds: a machine may be busy with other tests. */
+jest.setTimeout(30_000)
 
 /** A test that fails half-way must not leave the run hanging on what it opened. */
 const leftOpen = new Set<() => unknown>()
