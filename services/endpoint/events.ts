@@ -33,6 +33,9 @@ export type StopReason =
   | 'too-many-devices'
   | 'superseded'
   | 'revoked'
+  | 'banned'
+  | 'invite-needed'
+  | 'registration-closed'
   | 'protocol-version'
   | 'vault'
 

@@ -23,17 +23,17 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { KeyExchangeRequestSchema, KeyExchangeResponseSchema } from "./key_exchange_pb.js";
-import { file_parley_v1_key_exchange } from "./key_exchange_pb.js";
 import type { SignedProof } from "./identity_pb.js";
 import { file_parley_v1_identity } from "./identity_pb.js";
+import type { Banned, KeyExchangeRequestSchema, KeyExchangeResponseSchema } from "./key_exchange_pb.js";
+import { file_parley_v1_key_exchange } from "./key_exchange_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file parley/v1/chat.proto.
  */
 export const file_parley_v1_chat: GenFile = /*@__PURE__*/
-  fileDesc("ChRwYXJsZXkvdjEvY2hhdC5wcm90bxIJcGFybGV5LnYxIrkBCgtDaGF0UmVxdWVzdBIfCgRvcGVuGAEgASgLMg8ucGFybGV5LnYxLk9wZW5IABIfCgRzZW5kGAIgASgLMg8ucGFybGV5LnYxLlNlbmRIABIdCgNhY2sYAyABKAsyDi5wYXJsZXkudjEuQWNrSAASHwoEcGluZxgEIAEoCzIPLnBhcmxleS52MS5QaW5nSAASHwoEcG9uZxgFIAEoCzIPLnBhcmxleS52MS5Qb25nSABCBwoFZnJhbWUiVwoET3BlbhIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEiUKBXByb29mGAIgASgLMhYucGFybGV5LnYxLlNpZ25lZFByb29mEg4KBmN1cnNvchgDIAEoDCI2CgRTZW5kEi4KCWVudmVsb3BlcxgBIAMoCzIbLnBhcmxleS52MS5PdXRnb2luZ0VudmVsb3BlIuUBChBPdXRnb2luZ0VudmVsb3BlEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBBIXCg9jb252ZXJzYXRpb25faWQYAiABKAwSNQoLYXBwbGljYXRpb24YAyABKAsyHi5wYXJsZXkudjEuQXBwbGljYXRpb25FbnZlbG9wZUgAEikKBmNvbW1pdBgEIAEoCzIXLnBhcmxleS52MS5Db21taXRCdW5kbGVIABIxCgllcGhlbWVyYWwYBSABKAsyHC5wYXJsZXkudjEuRXBoZW1lcmFsRW52ZWxvcGVIAEIKCghlbnZlbG9wZSI4ChNBcHBsaWNhdGlvbkVudmVsb3BlEg0KBWVwb2NoGAEgASgEEhIKCmNpcGhlcnRleHQYAiABKAwilAEKDENvbW1pdEJ1bmRsZRINCgVlcG9jaBgBIAEoBBIOCgZjb21taXQYAiABKAwSJAoId2VsY29tZXMYAyADKAsyEi5wYXJsZXkudjEuV2VsY29tZRIuCg1yb3N0ZXJfY2hhbmdlGAQgASgLMhcucGFybGV5LnYxLlJvc3RlckNoYW5nZRIPCgdjcmVhdGVzGAUgASgIIi4KB1dlbGNvbWUSEgoKZGV2aWNlX2lkcxgBIAMoDBIPCgd3ZWxjb21lGAIgASgMIkQKDFJvc3RlckNoYW5nZRIYChBhZGRlZF9kZXZpY2VfaWRzGAEgAygMEhoKEnJlbW92ZWRfZGV2aWNlX2lkcxgCIAMoDCI2ChFFcGhlbWVyYWxFbnZlbG9wZRINCgVlcG9jaBgBIAEoBBISCgpjaXBoZXJ0ZXh0GAIgASgMIhUKA0FjaxIOCgZjdXJzb3IYASABKAwiFQoEUGluZxINCgVub25jZRgBIAEoBCIVCgRQb25nEg0KBW5vbmNlGAEgASgEIsgCCgxDaGF0UmVzcG9uc2USIwoGb3BlbmVkGAEgASgLMhEucGFybGV5LnYxLk9wZW5lZEgAEiUKB2RlbGl2ZXIYAiABKAsyEi5wYXJsZXkudjEuRGVsaXZlckgAEicKCGFjY2VwdGVkGAMgASgLMhMucGFybGV5LnYxLkFjY2VwdGVkSAASJwoIcmVqZWN0ZWQYBCABKAsyEy5wYXJsZXkudjEuUmVqZWN0ZWRIABIoCgljYXVnaHRfdXAYBSABKAsyEy5wYXJsZXkudjEuQ2F1Z2h0VXBIABIlCgdjbG9zaW5nGAYgASgLMhIucGFybGV5LnYxLkNsb3NpbmdIABIfCgRwaW5nGAcgASgLMg8ucGFybGV5LnYxLlBpbmdIABIfCgRwb25nGAggASgLMg8ucGFybGV5LnYxLlBvbmdIAEIHCgVmcmFtZSLAAQoGT3BlbmVkEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SFgoOc2VydmVyX3RpbWVfbXMYAiABKAMSFwoPY2xpZW50X3NlcXVlbmNlGAMgASgEEhcKD29wZXJhdG9yX2hhbmRsZRgEIAEoCRIYChBwaW5nX2ludGVydmFsX21zGAUgASgNEhUKDWRlYWRfYWZ0ZXJfbXMYBiABKA0SIQoGbGltaXRzGAcgASgLMhEucGFybGV5LnYxLkxpbWl0cyL2AgoGTGltaXRzEhkKEWFwcGxpY2F0aW9uX2J5dGVzGAEgASgNEhsKE2NvbW1pdF9idW5kbGVfYnl0ZXMYAiABKA0SGgoSZW52ZWxvcGVzX3Blcl9zZW5kGAMgASgNEhoKEnVuYWNrZWRfZGVsaXZlcmllcxgEIAEoDRIYChBzZW5kc19wZXJfc2Vjb25kGAUgASgNEiAKGGRldmljZXNfcGVyX2NvbnZlcnNhdGlvbhgGIAEoDRIgChhjb252ZXJzYXRpb25zX3Blcl9kZXZpY2UYByABKA0SHwoXa2V5X3BhY2thZ2VzX3Blcl9kZXZpY2UYCCABKA0SGwoTZGV2aWNlc19wZXJfYWNjb3VudBgJIAEoDRIXCg9jbGFpbXNfcGVyX2NhbGwYCiABKA0SEwoLcGFzdF9lcG9jaHMYCyABKA0SFwoPcHJvb2Zfd2luZG93X21zGAwgASgNEhkKEXJldGVudGlvbl9zZWNvbmRzGA0gASgEIkEKB0RlbGl2ZXISJgoJZW52ZWxvcGVzGAEgAygLMhMucGFybGV5LnYxLkVudmVsb3BlEg4KBmN1cnNvchgCIAEoDCL0AgoIRW52ZWxvcGUSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEhQKDHN0b3JlZF9hdF9tcxgDIAEoAxI1CgthcHBsaWNhdGlvbhgEIAEoCzIeLnBhcmxleS52MS5BcHBsaWNhdGlvbkVudmVsb3BlSAASLAoGY29tbWl0GAUgASgLMhoucGFybGV5LnYxLkRlbGl2ZXJlZENvbW1pdEgAEi4KB3dlbGNvbWUYBiABKAsyGy5wYXJsZXkudjEuRGVsaXZlcmVkV2VsY29tZUgAEiUKA293bhgHIAEoCzIWLnBhcmxleS52MS5Pd25FbnZlbG9wZUgAEjEKCWVwaGVtZXJhbBgIIAEoCzIcLnBhcmxleS52MS5FcGhlbWVyYWxFbnZlbG9wZUgAEiwKBm1pc3NlZBgJIAEoCzIaLnBhcmxleS52MS5NaXNzZWRFbnZlbG9wZXNIAEIKCghlbnZlbG9wZSJgCg9EZWxpdmVyZWRDb21taXQSDQoFZXBvY2gYASABKAQSDgoGY29tbWl0GAIgASgMEi4KDXJvc3Rlcl9jaGFuZ2UYAyABKAsyFy5wYXJsZXkudjEuUm9zdGVyQ2hhbmdlIjIKEERlbGl2ZXJlZFdlbGNvbWUSDwoHd2VsY29tZRgBIAEoDBINCgVlcG9jaBgCIAEoBCImCgtPd25FbnZlbG9wZRIXCg9jbGllbnRfc2VxdWVuY2UYASABKAQiIAoPTWlzc2VkRW52ZWxvcGVzEg0KBWNvdW50GAEgASgEIiMKCEFjY2VwdGVkEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBCIyCghSZWplY3RlZBImCgVzZW5kcxgBIAMoCzIXLnBhcmxleS52MS5SZWplY3RlZFNlbmQingUKDFJlamVjdGVkU2VuZBIXCg9jbGllbnRfc2VxdWVuY2UYASABKAQSLAoLc3RhbGVfZXBvY2gYAiABKAsyFS5wYXJsZXkudjEuU3RhbGVFcG9jaEgAEi0KDG5vdF9hX21lbWJlchgDIAEoCzIVLnBhcmxleS52MS5Ob3RBTWVtYmVySAASPgoUdW5rbm93bl9jb252ZXJzYXRpb24YBCABKAsyHi5wYXJsZXkudjEuVW5rbm93bkNvbnZlcnNhdGlvbkgAEjwKE2NvbnZlcnNhdGlvbl9leGlzdHMYBSABKAsyHS5wYXJsZXkudjEuQ29udmVyc2F0aW9uRXhpc3RzSAASKAoJdG9vX2xhcmdlGAYgASgLMhMucGFybGV5LnYxLlRvb0xhcmdlSAASLgoMcmF0ZV9saW1pdGVkGAcgASgLMhYucGFybGV5LnYxLlJhdGVMaW1pdGVkSAASLQoMb3V0X29mX29yZGVyGAggASgLMhUucGFybGV5LnYxLk91dE9mT3JkZXJIABIuCgxzdG9yYWdlX2Z1bGwYCSABKAsyFi5wYXJsZXkudjEuU3RvcmFnZUZ1bGxIABIyCg51bmtub3duX2RldmljZRgKIAEoCzIYLnBhcmxleS52MS5Vbmtub3duRGV2aWNlSAASNQoQdG9vX21hbnlfbWVtYmVycxgLIAEoCzIZLnBhcmxleS52MS5Ub29NYW55TWVtYmVyc0gAEkEKFnRvb19tYW55X2NvbnZlcnNhdGlvbnMYDCABKAsyHy5wYXJsZXkudjEuVG9vTWFueUNvbnZlcnNhdGlvbnNIABIpCgltYWxmb3JtZWQYDSABKAsyFC5wYXJsZXkudjEuTWFsZm9ybWVkSABCCAoGcmVhc29uIiMKClN0YWxlRXBvY2gSFQoNY3VycmVudF9lcG9jaBgBIAEoBCIMCgpOb3RBTWVtYmVyIhUKE1Vua25vd25Db252ZXJzYXRpb24iFAoSQ29udmVyc2F0aW9uRXhpc3RzIh8KCFRvb0xhcmdlEhMKC2xpbWl0X2J5dGVzGAEgASgNIiUKC1JhdGVMaW1pdGVkEhYKDnJldHJ5X2FmdGVyX21zGAEgASgNIh4KCk91dE9mT3JkZXISEAoIZXhwZWN0ZWQYASABKAQiJQoLU3RvcmFnZUZ1bGwSFgoOcmV0cnlfYWZ0ZXJfbXMYASABKA0iIgoNVW5rbm93bkRldmljZRIRCglkZXZpY2VfaWQYASABKAwiHwoOVG9vTWFueU1lbWJlcnMSDQoFbGltaXQYASABKA0iOAoUVG9vTWFueUNvbnZlcnNhdGlvbnMSEQoJZGV2aWNlX2lkGAEgASgMEg0KBWxpbWl0GAIgASgNIhsKCU1hbGZvcm1lZBIOCgZkZXRhaWwYASABKAkiCgoIQ2F1Z2h0VXAimQEKB0Nsb3NpbmcSKwoKc3VwZXJzZWRlZBgBIAEoCzIVLnBhcmxleS52MS5TdXBlcnNlZGVkSAASMAoNc2h1dHRpbmdfZG93bhgCIAEoCzIXLnBhcmxleS52MS5TaHV0dGluZ0Rvd25IABIlCgdyZXZva2VkGAMgASgLMhIucGFybGV5LnYxLlJldm9rZWRIAEIICgZyZWFzb24iDAoKU3VwZXJzZWRlZCIOCgxTaHV0dGluZ0Rvd24iCQoHUmV2b2tlZCJNCgtFcnJvckRldGFpbBImCgZyZWFzb24YASABKA4yFi5wYXJsZXkudjEuRXJyb3JSZWFzb24SFgoOc2VydmVyX3RpbWVfbXMYAiABKAMq7QIKC0Vycm9yUmVhc29uEhwKGEVSUk9SX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKEkVSUk9SX1JFQVNPTl9DTE9DSxABEhkKFUVSUk9SX1JFQVNPTl9SRVBMQVlFRBACEh0KGUVSUk9SX1JFQVNPTl9PVEhFUl9TRVJWRVIQAxIdChlFUlJPUl9SRUFTT05fT1RIRVJfTUVUSE9EEAQSGgoWRVJST1JfUkVBU09OX1NJR05BVFVSRRAFEh8KG0VSUk9SX1JFQVNPTl9VTktOT1dOX0RFVklDRRAGEh0KGUVSUk9SX1JFQVNPTl9TVE9SQUdFX0ZVTEwQBxIWChJFUlJPUl9SRUFTT05fRlJBTUUQCBIhCh1FUlJPUl9SRUFTT05fUFJPVE9DT0xfVkVSU0lPThAJEiEKHUVSUk9SX1JFQVNPTl9UT09fTUFOWV9TVFJFQU1TEAoSFQoRRVJST1JfUkVBU09OX0RFQUQQCzKYAQoLQ2hhdFNlcnZpY2USTAoLS2V5RXhjaGFuZ2USHS5wYXJsZXkudjEuS2V5RXhjaGFuZ2VSZXF1ZXN0Gh4ucGFybGV5LnYxLktleUV4Y2hhbmdlUmVzcG9uc2USOwoEQ2hhdBIWLnBhcmxleS52MS5DaGF0UmVxdWVzdBoXLnBhcmxleS52MS5DaGF0UmVzcG9uc2UoATABYgZwcm90bzM", [file_parley_v1_key_exchange, file_parley_v1_identity]);
+  fileDesc("ChRwYXJsZXkvdjEvY2hhdC5wcm90bxIJcGFybGV5LnYxIrkBCgtDaGF0UmVxdWVzdBIfCgRvcGVuGAEgASgLMg8ucGFybGV5LnYxLk9wZW5IABIfCgRzZW5kGAIgASgLMg8ucGFybGV5LnYxLlNlbmRIABIdCgNhY2sYAyABKAsyDi5wYXJsZXkudjEuQWNrSAASHwoEcGluZxgEIAEoCzIPLnBhcmxleS52MS5QaW5nSAASHwoEcG9uZxgFIAEoCzIPLnBhcmxleS52MS5Qb25nSABCBwoFZnJhbWUiVwoET3BlbhIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEiUKBXByb29mGAIgASgLMhYucGFybGV5LnYxLlNpZ25lZFByb29mEg4KBmN1cnNvchgDIAEoDCI2CgRTZW5kEi4KCWVudmVsb3BlcxgBIAMoCzIbLnBhcmxleS52MS5PdXRnb2luZ0VudmVsb3BlIpECChBPdXRnb2luZ0VudmVsb3BlEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBBIXCg9jb252ZXJzYXRpb25faWQYAiABKAwSNQoLYXBwbGljYXRpb24YAyABKAsyHi5wYXJsZXkudjEuQXBwbGljYXRpb25FbnZlbG9wZUgAEikKBmNvbW1pdBgEIAEoCzIXLnBhcmxleS52MS5Db21taXRCdW5kbGVIABIxCgllcGhlbWVyYWwYBSABKAsyHC5wYXJsZXkudjEuRXBoZW1lcmFsRW52ZWxvcGVIABIqCgZyZWpvaW4YBiABKAsyGC5wYXJsZXkudjEuUmVqb2luUmVxdWVzdEgAQgoKCGVudmVsb3BlIjgKE0FwcGxpY2F0aW9uRW52ZWxvcGUSDQoFZXBvY2gYASABKAQSEgoKY2lwaGVydGV4dBgCIAEoDCKUAQoMQ29tbWl0QnVuZGxlEg0KBWVwb2NoGAEgASgEEg4KBmNvbW1pdBgCIAEoDBIkCgh3ZWxjb21lcxgDIAMoCzISLnBhcmxleS52MS5XZWxjb21lEi4KDXJvc3Rlcl9jaGFuZ2UYBCABKAsyFy5wYXJsZXkudjEuUm9zdGVyQ2hhbmdlEg8KB2NyZWF0ZXMYBSABKAgiLgoHV2VsY29tZRISCgpkZXZpY2VfaWRzGAEgAygMEg8KB3dlbGNvbWUYAiABKAwiRAoMUm9zdGVyQ2hhbmdlEhgKEGFkZGVkX2RldmljZV9pZHMYASADKAwSGgoScmVtb3ZlZF9kZXZpY2VfaWRzGAIgAygMIjYKEUVwaGVtZXJhbEVudmVsb3BlEg0KBWVwb2NoGAEgASgEEhIKCmNpcGhlcnRleHQYAiABKAwiRAoNUmVqb2luUmVxdWVzdBINCgVub25jZRgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSEQoJZGV2aWNlX2lkGAMgASgMIhUKA0FjaxIOCgZjdXJzb3IYASABKAwiFQoEUGluZxINCgVub25jZRgBIAEoBCIVCgRQb25nEg0KBW5vbmNlGAEgASgEIv4CCgxDaGF0UmVzcG9uc2USIwoGb3BlbmVkGAEgASgLMhEucGFybGV5LnYxLk9wZW5lZEgAEiUKB2RlbGl2ZXIYAiABKAsyEi5wYXJsZXkudjEuRGVsaXZlckgAEicKCGFjY2VwdGVkGAMgASgLMhMucGFybGV5LnYxLkFjY2VwdGVkSAASJwoIcmVqZWN0ZWQYBCABKAsyEy5wYXJsZXkudjEuUmVqZWN0ZWRIABIoCgljYXVnaHRfdXAYBSABKAsyEy5wYXJsZXkudjEuQ2F1Z2h0VXBIABIlCgdjbG9zaW5nGAYgASgLMhIucGFybGV5LnYxLkNsb3NpbmdIABIfCgRwaW5nGAcgASgLMg8ucGFybGV5LnYxLlBpbmdIABIfCgRwb25nGAggASgLMg8ucGFybGV5LnYxLlBvbmdIABI0Cg9hY2NvdW50X2NoYW5nZWQYCSABKAsyGS5wYXJsZXkudjEuQWNjb3VudENoYW5nZWRIAEIHCgVmcmFtZSLAAQoGT3BlbmVkEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SFgoOc2VydmVyX3RpbWVfbXMYAiABKAMSFwoPY2xpZW50X3NlcXVlbmNlGAMgASgEEhcKD29wZXJhdG9yX2hhbmRsZRgEIAEoCRIYChBwaW5nX2ludGVydmFsX21zGAUgASgNEhUKDWRlYWRfYWZ0ZXJfbXMYBiABKA0SIQoGbGltaXRzGAcgASgLMhEucGFybGV5LnYxLkxpbWl0cyL2AgoGTGltaXRzEhkKEWFwcGxpY2F0aW9uX2J5dGVzGAEgASgNEhsKE2NvbW1pdF9idW5kbGVfYnl0ZXMYAiABKA0SGgoSZW52ZWxvcGVzX3Blcl9zZW5kGAMgASgNEhoKEnVuYWNrZWRfZGVsaXZlcmllcxgEIAEoDRIYChBzZW5kc19wZXJfc2Vjb25kGAUgASgNEiAKGGRldmljZXNfcGVyX2NvbnZlcnNhdGlvbhgGIAEoDRIgChhjb252ZXJzYXRpb25zX3Blcl9kZXZpY2UYByABKA0SHwoXa2V5X3BhY2thZ2VzX3Blcl9kZXZpY2UYCCABKA0SGwoTZGV2aWNlc19wZXJfYWNjb3VudBgJIAEoDRIXCg9jbGFpbXNfcGVyX2NhbGwYCiABKA0SEwoLcGFzdF9lcG9jaHMYCyABKA0SFwoPcHJvb2Zfd2luZG93X21zGAwgASgNEhkKEXJldGVudGlvbl9zZWNvbmRzGA0gASgEIkEKB0RlbGl2ZXISJgoJZW52ZWxvcGVzGAEgAygLMhMucGFybGV5LnYxLkVudmVsb3BlEg4KBmN1cnNvchgCIAEoDCKgAwoIRW52ZWxvcGUSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEhQKDHN0b3JlZF9hdF9tcxgDIAEoAxI1CgthcHBsaWNhdGlvbhgEIAEoCzIeLnBhcmxleS52MS5BcHBsaWNhdGlvbkVudmVsb3BlSAASLAoGY29tbWl0GAUgASgLMhoucGFybGV5LnYxLkRlbGl2ZXJlZENvbW1pdEgAEi4KB3dlbGNvbWUYBiABKAsyGy5wYXJsZXkudjEuRGVsaXZlcmVkV2VsY29tZUgAEiUKA293bhgHIAEoCzIWLnBhcmxleS52MS5Pd25FbnZlbG9wZUgAEjEKCWVwaGVtZXJhbBgIIAEoCzIcLnBhcmxleS52MS5FcGhlbWVyYWxFbnZlbG9wZUgAEiwKBm1pc3NlZBgJIAEoCzIaLnBhcmxleS52MS5NaXNzZWRFbnZlbG9wZXNIABIqCgZyZWpvaW4YCiABKAsyGC5wYXJsZXkudjEuUmVqb2luUmVxdWVzdEgAQgoKCGVudmVsb3BlImAKD0RlbGl2ZXJlZENvbW1pdBINCgVlcG9jaBgBIAEoBBIOCgZjb21taXQYAiABKAwSLgoNcm9zdGVyX2NoYW5nZRgDIAEoCzIXLnBhcmxleS52MS5Sb3N0ZXJDaGFuZ2UiMgoQRGVsaXZlcmVkV2VsY29tZRIPCgd3ZWxjb21lGAEgASgMEg0KBWVwb2NoGAIgASgEIiYKC093bkVudmVsb3BlEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBCIgCg9NaXNzZWRFbnZlbG9wZXMSDQoFY291bnQYASABKAQiIwoIQWNjZXB0ZWQSFwoPY2xpZW50X3NlcXVlbmNlGAEgASgEIjIKCFJlamVjdGVkEiYKBXNlbmRzGAEgAygLMhcucGFybGV5LnYxLlJlamVjdGVkU2VuZCKeBQoMUmVqZWN0ZWRTZW5kEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBBIsCgtzdGFsZV9lcG9jaBgCIAEoCzIVLnBhcmxleS52MS5TdGFsZUVwb2NoSAASLQoMbm90X2FfbWVtYmVyGAMgASgLMhUucGFybGV5LnYxLk5vdEFNZW1iZXJIABI+ChR1bmtub3duX2NvbnZlcnNhdGlvbhgEIAEoCzIeLnBhcmxleS52MS5Vbmtub3duQ29udmVyc2F0aW9uSAASPAoTY29udmVyc2F0aW9uX2V4aXN0cxgFIAEoCzIdLnBhcmxleS52MS5Db252ZXJzYXRpb25FeGlzdHNIABIoCgl0b29fbGFyZ2UYBiABKAsyEy5wYXJsZXkudjEuVG9vTGFyZ2VIABIuCgxyYXRlX2xpbWl0ZWQYByABKAsyFi5wYXJsZXkudjEuUmF0ZUxpbWl0ZWRIABItCgxvdXRfb2Zfb3JkZXIYCCABKAsyFS5wYXJsZXkudjEuT3V0T2ZPcmRlckgAEi4KDHN0b3JhZ2VfZnVsbBgJIAEoCzIWLnBhcmxleS52MS5TdG9yYWdlRnVsbEgAEjIKDnVua25vd25fZGV2aWNlGAogASgLMhgucGFybGV5LnYxLlVua25vd25EZXZpY2VIABI1ChB0b29fbWFueV9tZW1iZXJzGAsgASgLMhkucGFybGV5LnYxLlRvb01hbnlNZW1iZXJzSAASQQoWdG9vX21hbnlfY29udmVyc2F0aW9ucxgMIAEoCzIfLnBhcmxleS52MS5Ub29NYW55Q29udmVyc2F0aW9uc0gAEikKCW1hbGZvcm1lZBgNIAEoCzIULnBhcmxleS52MS5NYWxmb3JtZWRIAEIICgZyZWFzb24iIwoKU3RhbGVFcG9jaBIVCg1jdXJyZW50X2Vwb2NoGAEgASgEIgwKCk5vdEFNZW1iZXIiFQoTVW5rbm93bkNvbnZlcnNhdGlvbiIUChJDb252ZXJzYXRpb25FeGlzdHMiHwoIVG9vTGFyZ2USEwoLbGltaXRfYnl0ZXMYASABKA0iJQoLUmF0ZUxpbWl0ZWQSFgoOcmV0cnlfYWZ0ZXJfbXMYASABKA0iHgoKT3V0T2ZPcmRlchIQCghleHBlY3RlZBgBIAEoBCIlCgtTdG9yYWdlRnVsbBIWCg5yZXRyeV9hZnRlcl9tcxgBIAEoDSIiCg1Vbmtub3duRGV2aWNlEhEKCWRldmljZV9pZBgBIAEoDCIfCg5Ub29NYW55TWVtYmVycxINCgVsaW1pdBgBIAEoDSI4ChRUb29NYW55Q29udmVyc2F0aW9ucxIRCglkZXZpY2VfaWQYASABKAwSDQoFbGltaXQYAiABKA0iGwoJTWFsZm9ybWVkEg4KBmRldGFpbBgBIAEoCSIKCghDYXVnaHRVcCIgCg5BY2NvdW50Q2hhbmdlZBIOCgZoYW5kbGUYASABKAkivgEKB0Nsb3NpbmcSKwoKc3VwZXJzZWRlZBgBIAEoCzIVLnBhcmxleS52MS5TdXBlcnNlZGVkSAASMAoNc2h1dHRpbmdfZG93bhgCIAEoCzIXLnBhcmxleS52MS5TaHV0dGluZ0Rvd25IABIlCgdyZXZva2VkGAMgASgLMhIucGFybGV5LnYxLlJldm9rZWRIABIjCgZiYW5uZWQYBCABKAsyES5wYXJsZXkudjEuQmFubmVkSABCCAoGcmVhc29uIgwKClN1cGVyc2VkZWQiDgoMU2h1dHRpbmdEb3duIgkKB1Jldm9rZWQiTQoLRXJyb3JEZXRhaWwSJgoGcmVhc29uGAEgASgOMhYucGFybGV5LnYxLkVycm9yUmVhc29uEhYKDnNlcnZlcl90aW1lX21zGAIgASgDKqADCgtFcnJvclJlYXNvbhIcChhFUlJPUl9SRUFTT05fVU5TUEVDSUZJRUQQABIWChJFUlJPUl9SRUFTT05fQ0xPQ0sQARIZChVFUlJPUl9SRUFTT05fUkVQTEFZRUQQAhIdChlFUlJPUl9SRUFTT05fT1RIRVJfU0VSVkVSEAMSHQoZRVJST1JfUkVBU09OX09USEVSX01FVEhPRBAEEhoKFkVSUk9SX1JFQVNPTl9TSUdOQVRVUkUQBRIfChtFUlJPUl9SRUFTT05fVU5LTk9XTl9ERVZJQ0UQBhIdChlFUlJPUl9SRUFTT05fU1RPUkFHRV9GVUxMEAcSFgoSRVJST1JfUkVBU09OX0ZSQU1FEAgSIQodRVJST1JfUkVBU09OX1BST1RPQ09MX1ZFUlNJT04QCRIhCh1FUlJPUl9SRUFTT05fVE9PX01BTllfU1RSRUFNUxAKEhUKEUVSUk9SX1JFQVNPTl9ERUFEEAsSGAoURVJST1JfUkVBU09OX1JFVk9LRUQQDBIXChNFUlJPUl9SRUFTT05fQkFOTkVEEA0ymAEKC0NoYXRTZXJ2aWNlEkwKC0tleUV4Y2hhbmdlEh0ucGFybGV5LnYxLktleUV4Y2hhbmdlUmVxdWVzdBoeLnBhcmxleS52MS5LZXlFeGNoYW5nZVJlc3BvbnNlEjsKBENoYXQSFi5wYXJsZXkudjEuQ2hhdFJlcXVlc3QaFy5wYXJsZXkudjEuQ2hhdFJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_parley_v1_identity, file_parley_v1_key_exchange]);
 
 /**
  * @generated from message parley.v1.ChatRequest
@@ -189,6 +189,12 @@ export type OutgoingEnvelope = Message<"parley.v1.OutgoingEnvelope"> & {
      */
     value: EphemeralEnvelope;
     case: "ephemeral";
+  } | {
+    /**
+     * @generated from field: parley.v1.RejoinRequest rejoin = 6;
+     */
+    value: RejoinRequest;
+    case: "rejoin";
   } | { case: undefined; value?: undefined };
 };
 
@@ -360,6 +366,42 @@ export const EphemeralEnvelopeSchema: GenMessage<EphemeralEnvelope> = /*@__PURE_
   messageDesc(file_parley_v1_chat, 8);
 
 /**
+ * "This device, which is on the roster, has lost the group's state: remove it and add it again."
+ * Stored and delivered to the other members like an application envelope; it needs no epoch. Any
+ * member may then commit the removal, and add the device with a new key package.
+ *
+ * @generated from message parley.v1.RejoinRequest
+ */
+export type RejoinRequest = Message<"parley.v1.RejoinRequest"> & {
+  /**
+   * The device's key signs the conversation_id followed by this nonce (16 random bytes), under the
+   * label "parley.v1.RejoinRequest", so that members need not believe the server.
+   *
+   * @generated from field: bytes nonce = 1;
+   */
+  nonce: Uint8Array;
+
+  /**
+   * @generated from field: bytes signature = 2;
+   */
+  signature: Uint8Array;
+
+  /**
+   * The device that asks; the server sees to it that it is the sender.
+   *
+   * @generated from field: bytes device_id = 3;
+   */
+  deviceId: Uint8Array;
+};
+
+/**
+ * Describes the message parley.v1.RejoinRequest.
+ * Use `create(RejoinRequestSchema)` to create a new message.
+ */
+export const RejoinRequestSchema: GenMessage<RejoinRequest> = /*@__PURE__*/
+  messageDesc(file_parley_v1_chat, 9);
+
+/**
  * "Everything up to this cursor is saved here." Sent after saving, at the latest after
  * Limits.unacked_deliveries Deliver frames, at which the server waits. An envelope that every
  * member device has acked past is deleted from the server.
@@ -380,7 +422,7 @@ export type Ack = Message<"parley.v1.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 9);
+  messageDesc(file_parley_v1_chat, 10);
 
 /**
  * Either side may send it at any time after Opened; the other owes a Pong with the same nonce at
@@ -400,7 +442,7 @@ export type Ping = Message<"parley.v1.Ping"> & {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 10);
+  messageDesc(file_parley_v1_chat, 11);
 
 /**
  * @generated from message parley.v1.Pong
@@ -417,7 +459,7 @@ export type Pong = Message<"parley.v1.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 11);
+  messageDesc(file_parley_v1_chat, 12);
 
 /**
  * @generated from message parley.v1.ChatResponse
@@ -476,6 +518,12 @@ export type ChatResponse = Message<"parley.v1.ChatResponse"> & {
      */
     value: Pong;
     case: "pong";
+  } | {
+    /**
+     * @generated from field: parley.v1.AccountChanged account_changed = 9;
+     */
+    value: AccountChanged;
+    case: "accountChanged";
   } | { case: undefined; value?: undefined };
 };
 
@@ -484,7 +532,7 @@ export type ChatResponse = Message<"parley.v1.ChatResponse"> & {
  * Use `create(ChatResponseSchema)` to create a new message.
  */
 export const ChatResponseSchema: GenMessage<ChatResponse> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 12);
+  messageDesc(file_parley_v1_chat, 13);
 
 /**
  * The answer to Open, before anything else.
@@ -545,7 +593,7 @@ export type Opened = Message<"parley.v1.Opened"> & {
  * Use `create(OpenedSchema)` to create a new message.
  */
 export const OpenedSchema: GenMessage<Opened> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 13);
+  messageDesc(file_parley_v1_chat, 14);
 
 /**
  * What the server enforces. Whoever stays within is never rejected for size or number.
@@ -640,7 +688,7 @@ export type Limits = Message<"parley.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 14);
+  messageDesc(file_parley_v1_chat, 15);
 
 /**
  * Envelopes for this device, in the one order of their conversations. All members see a
@@ -668,7 +716,7 @@ export type Deliver = Message<"parley.v1.Deliver"> & {
  * Use `create(DeliverSchema)` to create a new message.
  */
 export const DeliverSchema: GenMessage<Deliver> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 15);
+  messageDesc(file_parley_v1_chat, 16);
 
 /**
  * @generated from message parley.v1.Envelope
@@ -741,6 +789,14 @@ export type Envelope = Message<"parley.v1.Envelope"> & {
      */
     value: MissedEnvelopes;
     case: "missed";
+  } | {
+    /**
+     * Another device asks to be removed and added again.
+     *
+     * @generated from field: parley.v1.RejoinRequest rejoin = 10;
+     */
+    value: RejoinRequest;
+    case: "rejoin";
   } | { case: undefined; value?: undefined };
 };
 
@@ -749,7 +805,7 @@ export type Envelope = Message<"parley.v1.Envelope"> & {
  * Use `create(EnvelopeSchema)` to create a new message.
  */
 export const EnvelopeSchema: GenMessage<Envelope> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 16);
+  messageDesc(file_parley_v1_chat, 17);
 
 /**
  * @generated from message parley.v1.DeliveredCommit
@@ -776,7 +832,7 @@ export type DeliveredCommit = Message<"parley.v1.DeliveredCommit"> & {
  * Use `create(DeliveredCommitSchema)` to create a new message.
  */
 export const DeliveredCommitSchema: GenMessage<DeliveredCommit> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 17);
+  messageDesc(file_parley_v1_chat, 18);
 
 /**
  * @generated from message parley.v1.DeliveredWelcome
@@ -800,7 +856,7 @@ export type DeliveredWelcome = Message<"parley.v1.DeliveredWelcome"> & {
  * Use `create(DeliveredWelcomeSchema)` to create a new message.
  */
 export const DeliveredWelcomeSchema: GenMessage<DeliveredWelcome> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 18);
+  messageDesc(file_parley_v1_chat, 19);
 
 /**
  * @generated from message parley.v1.OwnEnvelope
@@ -817,7 +873,7 @@ export type OwnEnvelope = Message<"parley.v1.OwnEnvelope"> & {
  * Use `create(OwnEnvelopeSchema)` to create a new message.
  */
 export const OwnEnvelopeSchema: GenMessage<OwnEnvelope> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 19);
+  messageDesc(file_parley_v1_chat, 20);
 
 /**
  * @generated from message parley.v1.MissedEnvelopes
@@ -836,7 +892,7 @@ export type MissedEnvelopes = Message<"parley.v1.MissedEnvelopes"> & {
  * Use `create(MissedEnvelopesSchema)` to create a new message.
  */
 export const MissedEnvelopesSchema: GenMessage<MissedEnvelopes> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 20);
+  messageDesc(file_parley_v1_chat, 21);
 
 /**
  * Every send up to this number is stored durably (on disk). Covers all the sends at or below it
@@ -856,7 +912,7 @@ export type Accepted = Message<"parley.v1.Accepted"> & {
  * Use `create(AcceptedSchema)` to create a new message.
  */
 export const AcceptedSchema: GenMessage<Accepted> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 21);
+  messageDesc(file_parley_v1_chat, 22);
 
 /**
  * Sends that were not stored. See Send for what happens to their numbers.
@@ -875,7 +931,7 @@ export type Rejected = Message<"parley.v1.Rejected"> & {
  * Use `create(RejectedSchema)` to create a new message.
  */
 export const RejectedSchema: GenMessage<Rejected> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 22);
+  messageDesc(file_parley_v1_chat, 23);
 
 /**
  * @generated from message parley.v1.RejectedSend
@@ -987,7 +1043,7 @@ export type RejectedSend = Message<"parley.v1.RejectedSend"> & {
  * Use `create(RejectedSendSchema)` to create a new message.
  */
 export const RejectedSendSchema: GenMessage<RejectedSend> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 23);
+  messageDesc(file_parley_v1_chat, 24);
 
 /**
  * @generated from message parley.v1.StaleEpoch
@@ -1004,7 +1060,7 @@ export type StaleEpoch = Message<"parley.v1.StaleEpoch"> & {
  * Use `create(StaleEpochSchema)` to create a new message.
  */
 export const StaleEpochSchema: GenMessage<StaleEpoch> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 24);
+  messageDesc(file_parley_v1_chat, 25);
 
 /**
  * @generated from message parley.v1.NotAMember
@@ -1017,7 +1073,7 @@ export type NotAMember = Message<"parley.v1.NotAMember"> & {
  * Use `create(NotAMemberSchema)` to create a new message.
  */
 export const NotAMemberSchema: GenMessage<NotAMember> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 25);
+  messageDesc(file_parley_v1_chat, 26);
 
 /**
  * @generated from message parley.v1.UnknownConversation
@@ -1030,7 +1086,7 @@ export type UnknownConversation = Message<"parley.v1.UnknownConversation"> & {
  * Use `create(UnknownConversationSchema)` to create a new message.
  */
 export const UnknownConversationSchema: GenMessage<UnknownConversation> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 26);
+  messageDesc(file_parley_v1_chat, 27);
 
 /**
  * @generated from message parley.v1.ConversationExists
@@ -1043,7 +1099,7 @@ export type ConversationExists = Message<"parley.v1.ConversationExists"> & {
  * Use `create(ConversationExistsSchema)` to create a new message.
  */
 export const ConversationExistsSchema: GenMessage<ConversationExists> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 27);
+  messageDesc(file_parley_v1_chat, 28);
 
 /**
  * @generated from message parley.v1.TooLarge
@@ -1060,7 +1116,7 @@ export type TooLarge = Message<"parley.v1.TooLarge"> & {
  * Use `create(TooLargeSchema)` to create a new message.
  */
 export const TooLargeSchema: GenMessage<TooLarge> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 28);
+  messageDesc(file_parley_v1_chat, 29);
 
 /**
  * @generated from message parley.v1.RateLimited
@@ -1077,7 +1133,7 @@ export type RateLimited = Message<"parley.v1.RateLimited"> & {
  * Use `create(RateLimitedSchema)` to create a new message.
  */
 export const RateLimitedSchema: GenMessage<RateLimited> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 29);
+  messageDesc(file_parley_v1_chat, 30);
 
 /**
  * @generated from message parley.v1.OutOfOrder
@@ -1096,7 +1152,7 @@ export type OutOfOrder = Message<"parley.v1.OutOfOrder"> & {
  * Use `create(OutOfOrderSchema)` to create a new message.
  */
 export const OutOfOrderSchema: GenMessage<OutOfOrder> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 30);
+  messageDesc(file_parley_v1_chat, 31);
 
 /**
  * @generated from message parley.v1.StorageFull
@@ -1113,7 +1169,7 @@ export type StorageFull = Message<"parley.v1.StorageFull"> & {
  * Use `create(StorageFullSchema)` to create a new message.
  */
 export const StorageFullSchema: GenMessage<StorageFull> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 31);
+  messageDesc(file_parley_v1_chat, 32);
 
 /**
  * @generated from message parley.v1.UnknownDevice
@@ -1130,7 +1186,7 @@ export type UnknownDevice = Message<"parley.v1.UnknownDevice"> & {
  * Use `create(UnknownDeviceSchema)` to create a new message.
  */
 export const UnknownDeviceSchema: GenMessage<UnknownDevice> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 32);
+  messageDesc(file_parley_v1_chat, 33);
 
 /**
  * @generated from message parley.v1.TooManyMembers
@@ -1147,7 +1203,7 @@ export type TooManyMembers = Message<"parley.v1.TooManyMembers"> & {
  * Use `create(TooManyMembersSchema)` to create a new message.
  */
 export const TooManyMembersSchema: GenMessage<TooManyMembers> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 33);
+  messageDesc(file_parley_v1_chat, 34);
 
 /**
  * @generated from message parley.v1.TooManyConversations
@@ -1171,7 +1227,7 @@ export type TooManyConversations = Message<"parley.v1.TooManyConversations"> & {
  * Use `create(TooManyConversationsSchema)` to create a new message.
  */
 export const TooManyConversationsSchema: GenMessage<TooManyConversations> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 34);
+  messageDesc(file_parley_v1_chat, 35);
 
 /**
  * @generated from message parley.v1.Malformed
@@ -1190,7 +1246,7 @@ export type Malformed = Message<"parley.v1.Malformed"> & {
  * Use `create(MalformedSchema)` to create a new message.
  */
 export const MalformedSchema: GenMessage<Malformed> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 35);
+  messageDesc(file_parley_v1_chat, 36);
 
 /**
  * Everything that was stored for this device before its Open is delivered: live from here. Sent
@@ -1206,7 +1262,28 @@ export type CaughtUp = Message<"parley.v1.CaughtUp"> & {
  * Use `create(CaughtUpSchema)` to create a new message.
  */
 export const CaughtUpSchema: GenMessage<CaughtUp> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 36);
+  messageDesc(file_parley_v1_chat, 37);
+
+/**
+ * An account that shares a conversation with this device, or this device's own, has a new device
+ * or has revoked one: look it up (KeyExchangeRequest.lookup_handles). A hint for streams that are
+ * open at that moment; a device that connects looks up whom it has conversations with.
+ *
+ * @generated from message parley.v1.AccountChanged
+ */
+export type AccountChanged = Message<"parley.v1.AccountChanged"> & {
+  /**
+   * @generated from field: string handle = 1;
+   */
+  handle: string;
+};
+
+/**
+ * Describes the message parley.v1.AccountChanged.
+ * Use `create(AccountChangedSchema)` to create a new message.
+ */
+export const AccountChangedSchema: GenMessage<AccountChanged> = /*@__PURE__*/
+  messageDesc(file_parley_v1_chat, 38);
 
 /**
  * The last frame: the server ends the stream with status OK after it.
@@ -1242,6 +1319,14 @@ export type Closing = Message<"parley.v1.Closing"> & {
      */
     value: Revoked;
     case: "revoked";
+  } | {
+    /**
+     * The server's operator has banned the account or the device.
+     *
+     * @generated from field: parley.v1.Banned banned = 4;
+     */
+    value: Banned;
+    case: "banned";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1250,7 +1335,7 @@ export type Closing = Message<"parley.v1.Closing"> & {
  * Use `create(ClosingSchema)` to create a new message.
  */
 export const ClosingSchema: GenMessage<Closing> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 37);
+  messageDesc(file_parley_v1_chat, 39);
 
 /**
  * @generated from message parley.v1.Superseded
@@ -1263,7 +1348,7 @@ export type Superseded = Message<"parley.v1.Superseded"> & {
  * Use `create(SupersededSchema)` to create a new message.
  */
 export const SupersededSchema: GenMessage<Superseded> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 38);
+  messageDesc(file_parley_v1_chat, 40);
 
 /**
  * @generated from message parley.v1.ShuttingDown
@@ -1276,7 +1361,7 @@ export type ShuttingDown = Message<"parley.v1.ShuttingDown"> & {
  * Use `create(ShuttingDownSchema)` to create a new message.
  */
 export const ShuttingDownSchema: GenMessage<ShuttingDown> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 39);
+  messageDesc(file_parley_v1_chat, 41);
 
 /**
  * @generated from message parley.v1.Revoked
@@ -1289,7 +1374,7 @@ export type Revoked = Message<"parley.v1.Revoked"> & {
  * Use `create(RevokedSchema)` to create a new message.
  */
 export const RevokedSchema: GenMessage<Revoked> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 40);
+  messageDesc(file_parley_v1_chat, 42);
 
 /**
  * More about a gRPC status: encoded in the trailer "parley-error-bin".
@@ -1315,7 +1400,7 @@ export type ErrorDetail = Message<"parley.v1.ErrorDetail"> & {
  * Use `create(ErrorDetailSchema)` to create a new message.
  */
 export const ErrorDetailSchema: GenMessage<ErrorDetail> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 41);
+  messageDesc(file_parley_v1_chat, 43);
 
 /**
  * @generated from enum parley.v1.ErrorReason
@@ -1396,6 +1481,20 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_DEAD = 11;
    */
   DEAD = 11,
+
+  /**
+   * The device was revoked by its account.
+   *
+   * @generated from enum value: ERROR_REASON_REVOKED = 12;
+   */
+  REVOKED = 12,
+
+  /**
+   * The server's operator has banned the account or the device.
+   *
+   * @generated from enum value: ERROR_REASON_BANNED = 13;
+   */
+  BANNED = 13,
 }
 
 /**

@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/v1/identity.proto.
  */
 export const file_parley_v1_identity: GenFile = /*@__PURE__*/
-  fileDesc("ChhwYXJsZXkvdjEvaWRlbnRpdHkucHJvdG8SCXBhcmxleS52MSJiChFEZXZpY2VDZXJ0aWZpY2F0ZRIOCgZoYW5kbGUYASABKAkSEwoLYWNjb3VudF9rZXkYAiABKAwSEgoKZGV2aWNlX2tleRgDIAEoDBIUCgxpc3N1ZWRfYXRfbXMYBCABKAMiQQoXU2lnbmVkRGV2aWNlQ2VydGlmaWNhdGUSEwoLY2VydGlmaWNhdGUYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIlsKBVByb29mEg4KBm1ldGhvZBgBIAEoCRIOCgZzZXJ2ZXIYAiABKAwSDwoHdGltZV9tcxgDIAEoAxINCgVub25jZRgEIAEoDBISCgpkZXZpY2Vfa2V5GAUgASgMIi8KC1NpZ25lZFByb29mEg0KBXByb29mGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDGIGcHJvdG8z");
+  fileDesc("ChhwYXJsZXkvdjEvaWRlbnRpdHkucHJvdG8SCXBhcmxleS52MSJiChFEZXZpY2VDZXJ0aWZpY2F0ZRIOCgZoYW5kbGUYASABKAkSEwoLYWNjb3VudF9rZXkYAiABKAwSEgoKZGV2aWNlX2tleRgDIAEoDBIUCgxpc3N1ZWRfYXRfbXMYBCABKAMiQQoXU2lnbmVkRGV2aWNlQ2VydGlmaWNhdGUSEwoLY2VydGlmaWNhdGUYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMImIKEERldmljZVJldm9jYXRpb24SDgoGaGFuZGxlGAEgASgJEhMKC2FjY291bnRfa2V5GAIgASgMEhIKCmRldmljZV9rZXkYAyABKAwSFQoNcmV2b2tlZF9hdF9tcxgEIAEoAyI/ChZTaWduZWREZXZpY2VSZXZvY2F0aW9uEhIKCnJldm9jYXRpb24YASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIlsKBVByb29mEg4KBm1ldGhvZBgBIAEoCRIOCgZzZXJ2ZXIYAiABKAwSDwoHdGltZV9tcxgDIAEoAxINCgVub25jZRgEIAEoDBISCgpkZXZpY2Vfa2V5GAUgASgMIi8KC1NpZ25lZFByb29mEg0KBXByb29mGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDGIGcHJvdG8z");
 
 /**
  * A device of an account. The account's key signs it under the label
@@ -98,6 +98,74 @@ export const SignedDeviceCertificateSchema: GenMessage<SignedDeviceCertificate> 
   messageDesc(file_parley_v1_identity, 1);
 
 /**
+ * Ends a device of an account, for good. The account's key signs it under the label
+ * "parley.v1.DeviceRevocation". The server ends the device's stream with Closing.revoked and takes
+ * nothing from it any more; the members of its conversations remove its leaf.
+ *
+ * @generated from message parley.v1.DeviceRevocation
+ */
+export type DeviceRevocation = Message<"parley.v1.DeviceRevocation"> & {
+  /**
+   * @generated from field: string handle = 1;
+   */
+  handle: string;
+
+  /**
+   * The account's public key.
+   *
+   * @generated from field: bytes account_key = 2;
+   */
+  accountKey: Uint8Array;
+
+  /**
+   * The device that is revoked.
+   *
+   * @generated from field: bytes device_key = 3;
+   */
+  deviceKey: Uint8Array;
+
+  /**
+   * Milliseconds since 1970-01-01 UTC.
+   *
+   * @generated from field: int64 revoked_at_ms = 4;
+   */
+  revokedAtMs: bigint;
+};
+
+/**
+ * Describes the message parley.v1.DeviceRevocation.
+ * Use `create(DeviceRevocationSchema)` to create a new message.
+ */
+export const DeviceRevocationSchema: GenMessage<DeviceRevocation> = /*@__PURE__*/
+  messageDesc(file_parley_v1_identity, 2);
+
+/**
+ * @generated from message parley.v1.SignedDeviceRevocation
+ */
+export type SignedDeviceRevocation = Message<"parley.v1.SignedDeviceRevocation"> & {
+  /**
+   * An encoded DeviceRevocation.
+   *
+   * @generated from field: bytes revocation = 1;
+   */
+  revocation: Uint8Array;
+
+  /**
+   * By DeviceRevocation.account_key.
+   *
+   * @generated from field: bytes signature = 2;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message parley.v1.SignedDeviceRevocation.
+ * Use `create(SignedDeviceRevocationSchema)` to create a new message.
+ */
+export const SignedDeviceRevocationSchema: GenMessage<SignedDeviceRevocation> = /*@__PURE__*/
+  messageDesc(file_parley_v1_identity, 3);
+
+/**
  * Shows that a call comes from the holder of a device's key. The device's key signs it under the
  * label "parley.v1.Proof".
  *
@@ -152,7 +220,7 @@ export type Proof = Message<"parley.v1.Proof"> & {
  * Use `create(ProofSchema)` to create a new message.
  */
 export const ProofSchema: GenMessage<Proof> = /*@__PURE__*/
-  messageDesc(file_parley_v1_identity, 2);
+  messageDesc(file_parley_v1_identity, 4);
 
 /**
  * @generated from message parley.v1.SignedProof
@@ -178,5 +246,5 @@ export type SignedProof = Message<"parley.v1.SignedProof"> & {
  * Use `create(SignedProofSchema)` to create a new message.
  */
 export const SignedProofSchema: GenMessage<SignedProof> = /*@__PURE__*/
-  messageDesc(file_parley_v1_identity, 3);
+  messageDesc(file_parley_v1_identity, 5);
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/v1/key_exchange.proto.
  */
 export const file_parley_v1_key_exchange: GenFile = /*@__PURE__*/
-  fileDesc("ChxwYXJsZXkvdjEva2V5X2V4Y2hhbmdlLnByb3RvEglwYXJsZXkudjEipQEKEktleUV4Y2hhbmdlUmVxdWVzdBIlCgVwcm9vZhgBIAEoCzIWLnBhcmxleS52MS5TaWduZWRQcm9vZhIaChJkZXZpY2VfY2VydGlmaWNhdGUYAiABKAwSFAoMa2V5X3BhY2thZ2VzGAMgAygMEh8KF2xhc3RfcmVzb3J0X2tleV9wYWNrYWdlGAQgASgMEhUKDWNsYWltX2hhbmRsZXMYBSADKAkigQEKE0tleUV4Y2hhbmdlUmVzcG9uc2USLAoJZXhjaGFuZ2VkGAEgASgLMhcucGFybGV5LnYxLktleUV4Y2hhbmdlZEgAEjEKB3JlZnVzZWQYAiABKAsyHi5wYXJsZXkudjEuUmVnaXN0cmF0aW9uUmVmdXNlZEgAQgkKB291dGNvbWUiawoMS2V5RXhjaGFuZ2VkEhkKEWtleV9wYWNrYWdlc19sZWZ0GAEgASgNEhcKD2hhc19sYXN0X3Jlc29ydBgCIAEoCBInCgZjbGFpbXMYAyADKAsyFy5wYXJsZXkudjEuQ2xhaW1PdXRjb21lIoQBCgxDbGFpbU91dGNvbWUSDgoGaGFuZGxlGAEgASgJEiwKB2RldmljZXMYAiABKAsyGS5wYXJsZXkudjEuQ2xhaW1lZERldmljZXNIABIrCgd1bmtub3duGAMgASgLMhgucGFybGV5LnYxLlVua25vd25IYW5kbGVIAEIJCgdvdXRjb21lIjsKDkNsYWltZWREZXZpY2VzEikKB2RldmljZXMYASADKAsyGC5wYXJsZXkudjEuQ2xhaW1lZERldmljZSJVCg1DbGFpbWVkRGV2aWNlEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgBIAEoDBITCgtrZXlfcGFja2FnZRgCIAEoDBITCgtsYXN0X3Jlc29ydBgDIAEoCCIPCg1Vbmtub3duSGFuZGxlIvABChNSZWdpc3RyYXRpb25SZWZ1c2VkEi4KDGhhbmRsZV90YWtlbhgBIAEoCzIWLnBhcmxleS52MS5IYW5kbGVUYWtlbkgAEjIKDmhhbmRsZV9pbnZhbGlkGAIgASgLMhgucGFybGV5LnYxLkhhbmRsZUludmFsaWRIABI0Cg9oYW5kbGVfcmVzZXJ2ZWQYAyABKAsyGS5wYXJsZXkudjEuSGFuZGxlUmVzZXJ2ZWRIABI1ChB0b29fbWFueV9kZXZpY2VzGAQgASgLMhkucGFybGV5LnYxLlRvb01hbnlEZXZpY2VzSABCCAoGcmVhc29uIg0KC0hhbmRsZVRha2VuIh0KDUhhbmRsZUludmFsaWQSDAoEcnVsZRgBIAEoCSIQCg5IYW5kbGVSZXNlcnZlZCIfCg5Ub29NYW55RGV2aWNlcxINCgVsaW1pdBgBIAEoDWIGcHJvdG8z", [file_parley_v1_identity]);
+  fileDesc("ChxwYXJsZXkvdjEva2V5X2V4Y2hhbmdlLnByb3RvEglwYXJsZXkudjEi7wEKEktleUV4Y2hhbmdlUmVxdWVzdBIlCgVwcm9vZhgBIAEoCzIWLnBhcmxleS52MS5TaWduZWRQcm9vZhIaChJkZXZpY2VfY2VydGlmaWNhdGUYAiABKAwSFAoMa2V5X3BhY2thZ2VzGAMgAygMEh8KF2xhc3RfcmVzb3J0X2tleV9wYWNrYWdlGAQgASgMEhUKDWNsYWltX2hhbmRsZXMYBSADKAkSGgoSZGV2aWNlX3Jldm9jYXRpb25zGAYgAygMEhQKDGludml0ZV90b2tlbhgHIAEoCRIWCg5sb29rdXBfaGFuZGxlcxgIIAMoCSKBAQoTS2V5RXhjaGFuZ2VSZXNwb25zZRIsCglleGNoYW5nZWQYASABKAsyFy5wYXJsZXkudjEuS2V5RXhjaGFuZ2VkSAASMQoHcmVmdXNlZBgCIAEoCzIeLnBhcmxleS52MS5SZWdpc3RyYXRpb25SZWZ1c2VkSABCCQoHb3V0Y29tZSKWAQoMS2V5RXhjaGFuZ2VkEhkKEWtleV9wYWNrYWdlc19sZWZ0GAEgASgNEhcKD2hhc19sYXN0X3Jlc29ydBgCIAEoCBInCgZjbGFpbXMYAyADKAsyFy5wYXJsZXkudjEuQ2xhaW1PdXRjb21lEikKB2xvb2t1cHMYBCADKAsyGC5wYXJsZXkudjEuTG9va3VwT3V0Y29tZSKFAQoNTG9va3VwT3V0Y29tZRIOCgZoYW5kbGUYASABKAkSLAoHZGV2aWNlcxgCIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlc0gAEisKB3Vua25vd24YAyABKAsyGC5wYXJsZXkudjEuVW5rbm93bkhhbmRsZUgAQgkKB291dGNvbWUiLQoOQWNjb3VudERldmljZXMSGwoTZGV2aWNlX2NlcnRpZmljYXRlcxgBIAMoDCKEAQoMQ2xhaW1PdXRjb21lEg4KBmhhbmRsZRgBIAEoCRIsCgdkZXZpY2VzGAIgASgLMhkucGFybGV5LnYxLkNsYWltZWREZXZpY2VzSAASKwoHdW5rbm93bhgDIAEoCzIYLnBhcmxleS52MS5Vbmtub3duSGFuZGxlSABCCQoHb3V0Y29tZSI7Cg5DbGFpbWVkRGV2aWNlcxIpCgdkZXZpY2VzGAEgAygLMhgucGFybGV5LnYxLkNsYWltZWREZXZpY2UiVQoNQ2xhaW1lZERldmljZRIaChJkZXZpY2VfY2VydGlmaWNhdGUYASABKAwSEwoLa2V5X3BhY2thZ2UYAiABKAwSEwoLbGFzdF9yZXNvcnQYAyABKAgiDwoNVW5rbm93bkhhbmRsZSLtAwoTUmVnaXN0cmF0aW9uUmVmdXNlZBIuCgxoYW5kbGVfdGFrZW4YASABKAsyFi5wYXJsZXkudjEuSGFuZGxlVGFrZW5IABIyCg5oYW5kbGVfaW52YWxpZBgCIAEoCzIYLnBhcmxleS52MS5IYW5kbGVJbnZhbGlkSAASNAoPaGFuZGxlX3Jlc2VydmVkGAMgASgLMhkucGFybGV5LnYxLkhhbmRsZVJlc2VydmVkSAASNQoQdG9vX21hbnlfZGV2aWNlcxgEIAEoCzIZLnBhcmxleS52MS5Ub29NYW55RGV2aWNlc0gAEjAKDWludml0ZV9uZWVkZWQYBSABKAsyFy5wYXJsZXkudjEuSW52aXRlTmVlZGVkSAASMgoOaW52aXRlX2ludmFsaWQYBiABKAsyGC5wYXJsZXkudjEuSW52aXRlSW52YWxpZEgAEjwKE3JlZ2lzdHJhdGlvbl9jbG9zZWQYByABKAsyHS5wYXJsZXkudjEuUmVnaXN0cmF0aW9uQ2xvc2VkSAASIwoGYmFubmVkGAggASgLMhEucGFybGV5LnYxLkJhbm5lZEgAEjIKDmRldmljZV9yZXZva2VkGAkgASgLMhgucGFybGV5LnYxLkRldmljZVJldm9rZWRIAEIICgZyZWFzb24iDQoLSGFuZGxlVGFrZW4iHQoNSGFuZGxlSW52YWxpZBIMCgRydWxlGAEgASgJIhAKDkhhbmRsZVJlc2VydmVkIh8KDlRvb01hbnlEZXZpY2VzEg0KBWxpbWl0GAEgASgNIg4KDEludml0ZU5lZWRlZCIPCg1JbnZpdGVJbnZhbGlkIhQKElJlZ2lzdHJhdGlvbkNsb3NlZCIICgZCYW5uZWQiDwoNRGV2aWNlUmV2b2tlZGIGcHJvdG8z", [file_parley_v1_identity]);
 
 /**
  * One call in which a device registers or proves itself, publishes key packages, and claims the
@@ -61,6 +61,30 @@ export type KeyExchangeRequest = Message<"parley.v1.KeyExchangeRequest"> & {
    * @generated from field: repeated string claim_handles = 5;
    */
   claimHandles: string[];
+
+  /**
+   * Encoded SignedDeviceRevocations of devices of the caller's account. Carried out before the
+   * caller is registered, so that an account at its limit of devices can make room; repeating one
+   * changes nothing. Together with device_certificate the caller need not be registered.
+   *
+   * @generated from field: repeated bytes device_revocations = 6;
+   */
+  deviceRevocations: Uint8Array[];
+
+  /**
+   * Lets a new account in where the server asks for one; used up by it. Empty otherwise.
+   *
+   * @generated from field: string invite_token = 7;
+   */
+  inviteToken: string;
+
+  /**
+   * Handles whose devices are wanted without key packages, at most Limits.claims_per_call. Costs
+   * nobody a key package.
+   *
+   * @generated from field: repeated string lookup_handles = 8;
+   */
+  lookupHandles: string[];
 };
 
 /**
@@ -124,6 +148,13 @@ export type KeyExchanged = Message<"parley.v1.KeyExchanged"> & {
    * @generated from field: repeated parley.v1.ClaimOutcome claims = 3;
    */
   claims: ClaimOutcome[];
+
+  /**
+   * One for each of lookup_handles, in that order.
+   *
+   * @generated from field: repeated parley.v1.LookupOutcome lookups = 4;
+   */
+  lookups: LookupOutcome[];
 };
 
 /**
@@ -132,6 +163,59 @@ export type KeyExchanged = Message<"parley.v1.KeyExchanged"> & {
  */
 export const KeyExchangedSchema: GenMessage<KeyExchanged> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 2);
+
+/**
+ * @generated from message parley.v1.LookupOutcome
+ */
+export type LookupOutcome = Message<"parley.v1.LookupOutcome"> & {
+  /**
+   * @generated from field: string handle = 1;
+   */
+  handle: string;
+
+  /**
+   * @generated from oneof parley.v1.LookupOutcome.outcome
+   */
+  outcome: {
+    /**
+     * @generated from field: parley.v1.AccountDevices devices = 2;
+     */
+    value: AccountDevices;
+    case: "devices";
+  } | {
+    /**
+     * @generated from field: parley.v1.UnknownHandle unknown = 3;
+     */
+    value: UnknownHandle;
+    case: "unknown";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message parley.v1.LookupOutcome.
+ * Use `create(LookupOutcomeSchema)` to create a new message.
+ */
+export const LookupOutcomeSchema: GenMessage<LookupOutcome> = /*@__PURE__*/
+  messageDesc(file_parley_v1_key_exchange, 3);
+
+/**
+ * @generated from message parley.v1.AccountDevices
+ */
+export type AccountDevices = Message<"parley.v1.AccountDevices"> & {
+  /**
+   * An encoded SignedDeviceCertificate for each device that is not revoked, the caller's too.
+   *
+   * @generated from field: repeated bytes device_certificates = 1;
+   */
+  deviceCertificates: Uint8Array[];
+};
+
+/**
+ * Describes the message parley.v1.AccountDevices.
+ * Use `create(AccountDevicesSchema)` to create a new message.
+ */
+export const AccountDevicesSchema: GenMessage<AccountDevices> = /*@__PURE__*/
+  messageDesc(file_parley_v1_key_exchange, 4);
 
 /**
  * @generated from message parley.v1.ClaimOutcome
@@ -167,7 +251,7 @@ export type ClaimOutcome = Message<"parley.v1.ClaimOutcome"> & {
  * Use `create(ClaimOutcomeSchema)` to create a new message.
  */
 export const ClaimOutcomeSchema: GenMessage<ClaimOutcome> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 3);
+  messageDesc(file_parley_v1_key_exchange, 5);
 
 /**
  * @generated from message parley.v1.ClaimedDevices
@@ -186,7 +270,7 @@ export type ClaimedDevices = Message<"parley.v1.ClaimedDevices"> & {
  * Use `create(ClaimedDevicesSchema)` to create a new message.
  */
 export const ClaimedDevicesSchema: GenMessage<ClaimedDevices> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 4);
+  messageDesc(file_parley_v1_key_exchange, 6);
 
 /**
  * @generated from message parley.v1.ClaimedDevice
@@ -221,7 +305,7 @@ export type ClaimedDevice = Message<"parley.v1.ClaimedDevice"> & {
  * Use `create(ClaimedDeviceSchema)` to create a new message.
  */
 export const ClaimedDeviceSchema: GenMessage<ClaimedDevice> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 5);
+  messageDesc(file_parley_v1_key_exchange, 7);
 
 /**
  * @generated from message parley.v1.UnknownHandle
@@ -234,7 +318,7 @@ export type UnknownHandle = Message<"parley.v1.UnknownHandle"> & {
  * Use `create(UnknownHandleSchema)` to create a new message.
  */
 export const UnknownHandleSchema: GenMessage<UnknownHandle> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 6);
+  messageDesc(file_parley_v1_key_exchange, 8);
 
 /**
  * The device is not registered; nothing was changed. What to do is up to the person.
@@ -269,6 +353,46 @@ export type RegistrationRefused = Message<"parley.v1.RegistrationRefused"> & {
      */
     value: TooManyDevices;
     case: "tooManyDevices";
+  } | {
+    /**
+     * New accounts need an invite_token here, and none was given.
+     *
+     * @generated from field: parley.v1.InviteNeeded invite_needed = 5;
+     */
+    value: InviteNeeded;
+    case: "inviteNeeded";
+  } | {
+    /**
+     * The invite_token is not one of this server's, or was used already.
+     *
+     * @generated from field: parley.v1.InviteInvalid invite_invalid = 6;
+     */
+    value: InviteInvalid;
+    case: "inviteInvalid";
+  } | {
+    /**
+     * The server takes no new accounts.
+     *
+     * @generated from field: parley.v1.RegistrationClosed registration_closed = 7;
+     */
+    value: RegistrationClosed;
+    case: "registrationClosed";
+  } | {
+    /**
+     * The server's operator has banned the account or the device.
+     *
+     * @generated from field: parley.v1.Banned banned = 8;
+     */
+    value: Banned;
+    case: "banned";
+  } | {
+    /**
+     * The device was revoked by its account: make a new one.
+     *
+     * @generated from field: parley.v1.DeviceRevoked device_revoked = 9;
+     */
+    value: DeviceRevoked;
+    case: "deviceRevoked";
   } | { case: undefined; value?: undefined };
 };
 
@@ -277,7 +401,7 @@ export type RegistrationRefused = Message<"parley.v1.RegistrationRefused"> & {
  * Use `create(RegistrationRefusedSchema)` to create a new message.
  */
 export const RegistrationRefusedSchema: GenMessage<RegistrationRefused> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 7);
+  messageDesc(file_parley_v1_key_exchange, 9);
 
 /**
  * Another account goes by this handle on this server.
@@ -292,7 +416,7 @@ export type HandleTaken = Message<"parley.v1.HandleTaken"> & {
  * Use `create(HandleTakenSchema)` to create a new message.
  */
 export const HandleTakenSchema: GenMessage<HandleTaken> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 8);
+  messageDesc(file_parley_v1_key_exchange, 10);
 
 /**
  * @generated from message parley.v1.HandleInvalid
@@ -311,7 +435,7 @@ export type HandleInvalid = Message<"parley.v1.HandleInvalid"> & {
  * Use `create(HandleInvalidSchema)` to create a new message.
  */
 export const HandleInvalidSchema: GenMessage<HandleInvalid> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 9);
+  messageDesc(file_parley_v1_key_exchange, 11);
 
 /**
  * The server keeps this handle for its operator.
@@ -326,7 +450,7 @@ export type HandleReserved = Message<"parley.v1.HandleReserved"> & {
  * Use `create(HandleReservedSchema)` to create a new message.
  */
 export const HandleReservedSchema: GenMessage<HandleReserved> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 10);
+  messageDesc(file_parley_v1_key_exchange, 12);
 
 /**
  * @generated from message parley.v1.TooManyDevices
@@ -343,5 +467,70 @@ export type TooManyDevices = Message<"parley.v1.TooManyDevices"> & {
  * Use `create(TooManyDevicesSchema)` to create a new message.
  */
 export const TooManyDevicesSchema: GenMessage<TooManyDevices> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 11);
+  messageDesc(file_parley_v1_key_exchange, 13);
+
+/**
+ * @generated from message parley.v1.InviteNeeded
+ */
+export type InviteNeeded = Message<"parley.v1.InviteNeeded"> & {
+};
+
+/**
+ * Describes the message parley.v1.InviteNeeded.
+ * Use `create(InviteNeededSchema)` to create a new message.
+ */
+export const InviteNeededSchema: GenMessage<InviteNeeded> = /*@__PURE__*/
+  messageDesc(file_parley_v1_key_exchange, 14);
+
+/**
+ * @generated from message parley.v1.InviteInvalid
+ */
+export type InviteInvalid = Message<"parley.v1.InviteInvalid"> & {
+};
+
+/**
+ * Describes the message parley.v1.InviteInvalid.
+ * Use `create(InviteInvalidSchema)` to create a new message.
+ */
+export const InviteInvalidSchema: GenMessage<InviteInvalid> = /*@__PURE__*/
+  messageDesc(file_parley_v1_key_exchange, 15);
+
+/**
+ * @generated from message parley.v1.RegistrationClosed
+ */
+export type RegistrationClosed = Message<"parley.v1.RegistrationClosed"> & {
+};
+
+/**
+ * Describes the message parley.v1.RegistrationClosed.
+ * Use `create(RegistrationClosedSchema)` to create a new message.
+ */
+export const RegistrationClosedSchema: GenMessage<RegistrationClosed> = /*@__PURE__*/
+  messageDesc(file_parley_v1_key_exchange, 16);
+
+/**
+ * @generated from message parley.v1.Banned
+ */
+export type Banned = Message<"parley.v1.Banned"> & {
+};
+
+/**
+ * Describes the message parley.v1.Banned.
+ * Use `create(BannedSchema)` to create a new message.
+ */
+export const BannedSchema: GenMessage<Banned> = /*@__PURE__*/
+  messageDesc(file_parley_v1_key_exchange, 17);
+
+/**
+ * @generated from message parley.v1.DeviceRevoked
+ */
+export type DeviceRevoked = Message<"parley.v1.DeviceRevoked"> & {
+};
+
+/**
+ * Describes the message parley.v1.DeviceRevoked.
+ * Use `create(DeviceRevokedSchema)` to create a new message.
+ */
+export const DeviceRevokedSchema: GenMessage<DeviceRevoked> = /*@__PURE__*/
+  messageDesc(file_parley_v1_key_exchange, 18);
 

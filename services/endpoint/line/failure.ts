@@ -63,6 +63,22 @@ export function registrationRefused({ reason }: RegistrationRefused, handle: str
         'too-many-devices',
         `the account has ${reason.value.limit} devices already, which is the limit`,
       )
+    case 'inviteNeeded':
+      return new LineStopped(
+        'invite-needed',
+        'the server takes new accounts by invitation only: ask somebody there for a link',
+      )
+    case 'inviteInvalid':
+      return new LineStopped(
+        'invite-needed',
+        'the invitation was used already, or is not of this server: ask for a new link',
+      )
+    case 'registrationClosed':
+      return new LineStopped('registration-closed', 'the server takes no new accounts')
+    case 'banned':
+      return new LineStopped('banned', "the server's operator has banned this account or device")
+    case 'deviceRevoked':
+      return new LineStopped('revoked', 'this device was revoked by its account')
     default:
       return new LineStopped(
         'handle-invalid',

@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import { ChatService, type Opened } from '../../../gen/parley/v1/chat_pb.js'
+import { ChatService, type Closing, type Opened } from '../../../gen/parley/v1/chat_pb.js'
 import type { KeyExchanged, KeyExchangeRequestSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { probe, type SeenCertificate } from '../../rpc/certificate.js'
 import { connect, type RpcChannel } from '../../rpc/client.js'
@@ -185,12 +185,14 @@ async function runStream(
 }
 
 /** Words for the end of a stream, or LineStopped where this device shall not come back by itself. */
-function explainClosing(reason: 'superseded' | 'shuttingDown' | 'revoked' | undefined): string {
+function explainClosing(reason: Closing['reason']['case']): string {
   if (reason === 'superseded')
     throw new LineStopped(
       'superseded',
       'this device is connected from another process, which took over the line',
     )
   if (reason === 'revoked') throw new LineStopped('revoked', 'this device was revoked by its account')
+  if (reason === 'banned')
+    throw new LineStopped('banned', "the server's operator has banned this account or device")
   return 'the server is shutting down'
 }

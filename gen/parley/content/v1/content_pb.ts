@@ -29,7 +29,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/content/v1/content.proto.
  */
 export const file_parley_content_v1_content: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wYXJsZXkvY29udGVudC92MS9jb250ZW50LnByb3RvEhFwYXJsZXkuY29udGVudC52MSKMAQoHQ29udGVudBINCgVjb3VudBgBIAEoBBISCgpzZW50X2F0X21zGAIgASgDEicKBHRleHQYAyABKAsyFy5wYXJsZXkuY29udGVudC52MS5UZXh0SAASLQoHcmVjZWlwdBgEIAEoCzIaLnBhcmxleS5jb250ZW50LnYxLlJlY2VpcHRIAEIGCgRib2R5IhQKBFRleHQSDAoEdGV4dBgBIAEoCSJBCgdSZWNlaXB0EjYKCWRlbGl2ZXJlZBgBIAMoCzIjLnBhcmxleS5jb250ZW50LnYxLkRlbGl2ZXJlZFRocm91Z2giNAoQRGVsaXZlcmVkVGhyb3VnaBIRCglkZXZpY2VfaWQYASABKAwSDQoFY291bnQYAiABKAQiSgoPU2lnbmVkRXBoZW1lcmFsEhEKCWVwaGVtZXJhbBgBIAEoDBIRCglkZXZpY2VfaWQYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMIlgKCUVwaGVtZXJhbBISCgpzZW50X2F0X21zGAEgASgDEi8KCHByZXNlbmNlGAIgASgLMhsucGFybGV5LmNvbnRlbnQudjEuUHJlc2VuY2VIAEIGCgRib2R5IiYKCFByZXNlbmNlEgwKBGhlcmUYASABKAgSDAoEYXNrcxgCIAEoCGIGcHJvdG8z");
+  fileDesc("Ch9wYXJsZXkvY29udGVudC92MS9jb250ZW50LnByb3RvEhFwYXJsZXkuY29udGVudC52MSKjAwoHQ29udGVudBINCgVjb3VudBgBIAEoBBISCgpzZW50X2F0X21zGAIgASgDEicKBHRleHQYAyABKAsyFy5wYXJsZXkuY29udGVudC52MS5UZXh0SAASLQoHcmVjZWlwdBgEIAEoCzIaLnBhcmxleS5jb250ZW50LnYxLlJlY2VpcHRIABIpCgVsZWF2ZRgHIAEoCzIYLnBhcmxleS5jb250ZW50LnYxLkxlYXZlSAASOgoOcmVzZW5kX3JlcXVlc3QYCCABKAsyIC5wYXJsZXkuY29udGVudC52MS5SZXNlbmRSZXF1ZXN0SAASNgoMaGlzdG9yeV9wYXJ0GAkgASgLMh4ucGFybGV5LmNvbnRlbnQudjEuSGlzdG9yeVBhcnRIABI0CgtkZXZpY2VfbmFtZRgKIAEoCzIdLnBhcmxleS5jb250ZW50LnYxLkRldmljZU5hbWVIABIqCgdsb2dfdGFnGAUgASgLMhkucGFybGV5LmNvbnRlbnQudjEuTG9nVGFnEhQKDHJlc2VudF9jb3VudBgGIAEoBEIGCgRib2R5IigKBkxvZ1RhZxIQCghzZXF1ZW5jZRgBIAEoBBIMCgRoYXNoGAIgASgMIhgKBUxlYXZlEg8KB2FjY291bnQYASABKAgiMgoNUmVzZW5kUmVxdWVzdBIRCglkZXZpY2VfaWQYASABKAwSDgoGY291bnRzGAIgAygEInAKC0hpc3RvcnlQYXJ0EhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIzCghtZXNzYWdlcxgCIAMoCzIhLnBhcmxleS5jb250ZW50LnYxLkhpc3RvcnlNZXNzYWdlEhMKC3BlZXJfaGFuZGxlGAMgASgJIm4KDkhpc3RvcnlNZXNzYWdlEhMKC2Zyb21faGFuZGxlGAEgASgJEhMKC2Zyb21fZGV2aWNlGAIgASgMEgwKBHRleHQYAyABKAkSEgoKc2VudF9hdF9tcxgEIAEoAxIQCghzZXF1ZW5jZRgFIAEoBCIaCgpEZXZpY2VOYW1lEgwKBG5hbWUYASABKAkiFAoEVGV4dBIMCgR0ZXh0GAEgASgJIkEKB1JlY2VpcHQSNgoJZGVsaXZlcmVkGAEgAygLMiMucGFybGV5LmNvbnRlbnQudjEuRGVsaXZlcmVkVGhyb3VnaCI0ChBEZWxpdmVyZWRUaHJvdWdoEhEKCWRldmljZV9pZBgBIAEoDBINCgVjb3VudBgCIAEoBCJKCg9TaWduZWRFcGhlbWVyYWwSEQoJZXBoZW1lcmFsGAEgASgMEhEKCWRldmljZV9pZBgCIAEoDBIRCglzaWduYXR1cmUYAyABKAwiWAoJRXBoZW1lcmFsEhIKCnNlbnRfYXRfbXMYASABKAMSLwoIcHJlc2VuY2UYAiABKAsyGy5wYXJsZXkuY29udGVudC52MS5QcmVzZW5jZUgAQgYKBGJvZHkiJgoIUHJlc2VuY2USDAoEaGVyZRgBIAEoCBIMCgRhc2tzGAIgASgIYgZwcm90bzM");
 
 /**
  * @generated from message parley.content.v1.Content
@@ -68,7 +68,47 @@ export type Content = Message<"parley.content.v1.Content"> & {
      */
     value: Receipt;
     case: "receipt";
+  } | {
+    /**
+     * @generated from field: parley.content.v1.Leave leave = 7;
+     */
+    value: Leave;
+    case: "leave";
+  } | {
+    /**
+     * @generated from field: parley.content.v1.ResendRequest resend_request = 8;
+     */
+    value: ResendRequest;
+    case: "resendRequest";
+  } | {
+    /**
+     * @generated from field: parley.content.v1.HistoryPart history_part = 9;
+     */
+    value: HistoryPart;
+    case: "historyPart";
+  } | {
+    /**
+     * @generated from field: parley.content.v1.DeviceName device_name = 10;
+     */
+    value: DeviceName;
+    case: "deviceName";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * What the sender has seen of the conversation, so that a server that shows members different
+   * orders, or withholds from some, is noticed by the next message.
+   *
+   * @generated from field: parley.content.v1.LogTag log_tag = 5;
+   */
+  logTag?: LogTag | undefined;
+
+  /**
+   * This says again what was sent under this count, because somebody could not open it then. Those
+   * who have that one drop it. 0: it says something new.
+   *
+   * @generated from field: uint64 resent_count = 6;
+   */
+  resentCount: bigint;
 };
 
 /**
@@ -77,6 +117,185 @@ export type Content = Message<"parley.content.v1.Content"> & {
  */
 export const ContentSchema: GenMessage<Content> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_content, 0);
+
+/**
+ * The application envelopes of the present epoch, as they were delivered to the sender (its own in
+ * the places of their echoes), up to and with this sequence:
+ *
+ *   hash(0) = SHA-256("parley log tag" || epoch authenticator)      (RFC 9420 section 8.7)
+ *   hash(n) = SHA-256(hash(n-1) || sequence, 8 bytes big-endian || SHA-256(ciphertext))
+ *
+ * A receiver that has another hash at that sequence tells its person that the server shows them
+ * different conversations.
+ *
+ * @generated from message parley.content.v1.LogTag
+ */
+export type LogTag = Message<"parley.content.v1.LogTag"> & {
+  /**
+   * 0: none in this epoch yet.
+   *
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * The first 16 bytes of hash(n).
+   *
+   * @generated from field: bytes hash = 2;
+   */
+  hash: Uint8Array;
+};
+
+/**
+ * Describes the message parley.content.v1.LogTag.
+ * Use `create(LogTagSchema)` to create a new message.
+ */
+export const LogTagSchema: GenMessage<LogTag> = /*@__PURE__*/
+  messageDesc(file_parley_content_v1_content, 1);
+
+/**
+ * "My device is leaving: remove it." Any member may commit that. With account, all devices of the
+ * sender's account leave.
+ *
+ * @generated from message parley.content.v1.Leave
+ */
+export type Leave = Message<"parley.content.v1.Leave"> & {
+  /**
+   * @generated from field: bool account = 1;
+   */
+  account: boolean;
+};
+
+/**
+ * Describes the message parley.content.v1.Leave.
+ * Use `create(LeaveSchema)` to create a new message.
+ */
+export const LeaveSchema: GenMessage<Leave> = /*@__PURE__*/
+  messageDesc(file_parley_content_v1_content, 2);
+
+/**
+ * "I could not open these." Asked once; the device that is named seals them anew, with their
+ * resent_count.
+ *
+ * @generated from message parley.content.v1.ResendRequest
+ */
+export type ResendRequest = Message<"parley.content.v1.ResendRequest"> & {
+  /**
+   * The device that sent them.
+   *
+   * @generated from field: bytes device_id = 1;
+   */
+  deviceId: Uint8Array;
+
+  /**
+   * Its Content.counts.
+   *
+   * @generated from field: repeated uint64 counts = 2;
+   */
+  counts: bigint[];
+};
+
+/**
+ * Describes the message parley.content.v1.ResendRequest.
+ * Use `create(ResendRequestSchema)` to create a new message.
+ */
+export const ResendRequestSchema: GenMessage<ResendRequest> = /*@__PURE__*/
+  messageDesc(file_parley_content_v1_content, 3);
+
+/**
+ * What was said before a device or a person came, handed over by somebody who was there: by a
+ * device of the same account in the group of its own devices, or by whoever invited into a room in
+ * the direct conversation with the invited.
+ *
+ * @generated from message parley.content.v1.HistoryPart
+ */
+export type HistoryPart = Message<"parley.content.v1.HistoryPart"> & {
+  /**
+   * The conversation that it is of.
+   *
+   * @generated from field: bytes conversation_id = 1;
+   */
+  conversationId: Uint8Array;
+
+  /**
+   * @generated from field: repeated parley.content.v1.HistoryMessage messages = 2;
+   */
+  messages: HistoryMessage[];
+
+  /**
+   * The other side of a direct conversation; empty for a room.
+   *
+   * @generated from field: string peer_handle = 3;
+   */
+  peerHandle: string;
+};
+
+/**
+ * Describes the message parley.content.v1.HistoryPart.
+ * Use `create(HistoryPartSchema)` to create a new message.
+ */
+export const HistoryPartSchema: GenMessage<HistoryPart> = /*@__PURE__*/
+  messageDesc(file_parley_content_v1_content, 4);
+
+/**
+ * @generated from message parley.content.v1.HistoryMessage
+ */
+export type HistoryMessage = Message<"parley.content.v1.HistoryMessage"> & {
+  /**
+   * @generated from field: string from_handle = 1;
+   */
+  fromHandle: string;
+
+  /**
+   * @generated from field: bytes from_device = 2;
+   */
+  fromDevice: Uint8Array;
+
+  /**
+   * @generated from field: string text = 3;
+   */
+  text: string;
+
+  /**
+   * @generated from field: int64 sent_at_ms = 4;
+   */
+  sentAtMs: bigint;
+
+  /**
+   * Its place in the server's order.
+   *
+   * @generated from field: uint64 sequence = 5;
+   */
+  sequence: bigint;
+};
+
+/**
+ * Describes the message parley.content.v1.HistoryMessage.
+ * Use `create(HistoryMessageSchema)` to create a new message.
+ */
+export const HistoryMessageSchema: GenMessage<HistoryMessage> = /*@__PURE__*/
+  messageDesc(file_parley_content_v1_content, 5);
+
+/**
+ * Among the devices of one account: what the sender is called.
+ *
+ * @generated from message parley.content.v1.DeviceName
+ */
+export type DeviceName = Message<"parley.content.v1.DeviceName"> & {
+  /**
+   * UTF-8, 1 to 64 characters.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message parley.content.v1.DeviceName.
+ * Use `create(DeviceNameSchema)` to create a new message.
+ */
+export const DeviceNameSchema: GenMessage<DeviceName> = /*@__PURE__*/
+  messageDesc(file_parley_content_v1_content, 6);
 
 /**
  * @generated from message parley.content.v1.Text
@@ -95,7 +314,7 @@ export type Text = Message<"parley.content.v1.Text"> & {
  * Use `create(TextSchema)` to create a new message.
  */
 export const TextSchema: GenMessage<Text> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 1);
+  messageDesc(file_parley_content_v1_content, 7);
 
 /**
  * "These have arrived and are saved here." Cumulative: each number covers all at or below it.
@@ -114,7 +333,7 @@ export type Receipt = Message<"parley.content.v1.Receipt"> & {
  * Use `create(ReceiptSchema)` to create a new message.
  */
 export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 2);
+  messageDesc(file_parley_content_v1_content, 8);
 
 /**
  * @generated from message parley.content.v1.DeliveredThrough
@@ -140,7 +359,7 @@ export type DeliveredThrough = Message<"parley.content.v1.DeliveredThrough"> & {
  * Use `create(DeliveredThroughSchema)` to create a new message.
  */
 export const DeliveredThroughSchema: GenMessage<DeliveredThrough> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 3);
+  messageDesc(file_parley_content_v1_content, 9);
 
 /**
  * @generated from message parley.content.v1.SignedEphemeral
@@ -173,7 +392,7 @@ export type SignedEphemeral = Message<"parley.content.v1.SignedEphemeral"> & {
  * Use `create(SignedEphemeralSchema)` to create a new message.
  */
 export const SignedEphemeralSchema: GenMessage<SignedEphemeral> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 4);
+  messageDesc(file_parley_content_v1_content, 10);
 
 /**
  * What matters only now. A receiver ignores one that is older than the last one of that device, or
@@ -206,7 +425,7 @@ export type Ephemeral = Message<"parley.content.v1.Ephemeral"> & {
  * Use `create(EphemeralSchema)` to create a new message.
  */
 export const EphemeralSchema: GenMessage<Ephemeral> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 5);
+  messageDesc(file_parley_content_v1_content, 11);
 
 /**
  * Sent when a device has caught up, every 15 seconds from there, and when it leaves. A device of
@@ -233,5 +452,5 @@ export type Presence = Message<"parley.content.v1.Presence"> & {
  * Use `create(PresenceSchema)` to create a new message.
  */
 export const PresenceSchema: GenMessage<Presence> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 6);
+  messageDesc(file_parley_content_v1_content, 12);
 
