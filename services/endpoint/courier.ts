@@ -3,34 +3,26 @@
 
 import type { Deliver, Opened, Rejected } from '../../gen/parley/v1/chat_pb.js'
 import type { KeyExchanged } from '../../gen/parley/v1/key_exchange_pb.js'
-import { GroupStatus } from '../../gen/parley/vault/v1/records_pb.js'
 import { RpcError } from '../rpc/error.js'
 import type { Context, SerialQueue } from './context.js'
-import { establish } from './conversation/establish.js'
 import type { LiveGroup } from './conversation/groups.js'
 import { isStockLow, restock } from './conversation/key-stock.js'
 import type { Outbox } from './conversation/outbox.js'
 import { takeIn } from './conversation/receive.js'
 import { onRejected } from './conversation/rejections.js'
-import { fillOutbox, type Outgoing, outgoing, waitingTexts } from './conversation/send.js'
+import { fillOutbox, framesOf, type Outgoing, owing } from './conversation/send.js'
 import type { EndpointEvent, LineState } from './events.js'
-import { formatAddress } from './identity/address.js'
-import { formatFingerprint } from './identity/fingerprint.js'
 import { type Line, type LineHandlers, openLine } from './line/line.js'
-import { trustServer } from './line/server-trust.js'
 import { LineStopped } from './line/stopped.js'
 import type { ResponseFrame } from './line/stream.js'
 import { PRESENCE_INTERVAL_MS, type Presence } from './presence.js'
-import { loadServer, saveServer } from './server-record.js'
+import { openSearch } from './search.js'
+import { loadServer, saveServer, trustSeen } from './server-record.js'
 import { VaultError } from './vault/vault.js'
 
 /** A receipt waits this long for company, in ms. */
 const RECEIPT_DELAY_MS = 100
-/** How often somebody who is not on the server yet is looked for, in ms. */
-const LOOK_AGAIN_MS = 15_000
-/** Bytes of envelopes in one Send frame (one larger envelope aside). */
-const SEND_BYTES = 1024 * 1024
-/** Ephemeral envelopes in one Send frame. */
+/** Envelopes in one Send frame, where the server does not want fewer. */
 const SEND_ENVELOPES = 128
 
 export interface Courier {
@@ -60,16 +52,19 @@ export function openCourier({
   let pausedUntil = 0
   let nudged = false
   let receiptsDue = false
+  let receiptsTimed = false
+  /** Envelopes in one Send frame. */
+  let perFrame = SEND_ENVELOPES
   /** Others are told that this device is here. */
   let caughtUp = false
   const epochOf = (group: LiveGroup) => `${group.record.status} ${context.engine.epoch(group.state)}`
   const timers = new Set<NodeJS.Timeout>()
-  const looking = new Set<bigint>()
-  /** Were looked for and are not on the server. */
-  const absent = new Set<bigint>()
-  const told = new Set<bigint>()
+  /** Work that waits for the server, outside of the queue. */
+  const background = new Set<Promise<unknown>>()
+  let stopping = false
 
   const later = (ms: number, action: () => void) => {
+    if (stopping) return
     const timer = setTimeout(() => {
       timers.delete(timer)
       action()
@@ -77,31 +72,20 @@ export function openCourier({
     timers.add(timer)
   }
   const transmit = () => {
-    let frame: Outgoing[] = []
-    let bytes = 0
-    const flush = () => {
-      if (frame.length > 0) line?.write({ case: 'send', value: { envelopes: frame } })
-      frame = []
-      bytes = 0
-    }
-    for (const queued of outbox.takeUnsent()) {
-      const { what } = queued.item
-      frame.push(outgoing(context, queued))
-      bytes += what.case === 'content' ? what.value.ciphertext.length : (what.value?.commitBundle.length ?? 0)
-      if (bytes >= SEND_BYTES) flush()
-    }
-    flush()
+    for (const envelopes of framesOf(context, outbox.takeUnsent(), perFrame))
+      line?.write({ case: 'send', value: { envelopes } })
   }
   const pump = async () => {
     nudged = false
     if (!live || Date.now() < pausedUntil) return
     const receipts = receiptsDue
-    receiptsDue = false
     const batch = context.records.begin()
     await fillOutbox(context, outbox, batch, { now: Date.now(), receipts })
     batch.commit()
+    // Those that the outbox had no room for are still due.
+    receiptsDue = receipts && owesReceipts(context)
     transmit()
-    lookForPeople().catch(fatal)
+    if (!stopping) inBackground(search.run())
   }
   const nudge = () => {
     if (nudged) return
@@ -114,73 +98,36 @@ export function openCourier({
     emit({ type: 'line', line: { state: 'stopped', reason: 'vault', cause: error.message } })
     void line?.close()
   }
-
-  /** Opens groups for conversations that have none. */
-  const lookForPeople = async () => {
-    for (const { number, peer } of context.conversations.all()) {
-      if (!needsGroup(context, number)) continue
-      if (!looking.has(number)) {
-        looking.add(number)
-        absent.delete(number)
-        const found = await look(number, peer).catch(ignoreDownLine)
-        if (found) looking.delete(number)
-        else {
-          if (found === false) absent.add(number)
-          later(LOOK_AGAIN_MS, () => lookAgain(number))
-        }
-      }
-      if (absent.has(number)) tellAbsent(number, peer)
-    }
+  /** Throws RpcError or LineStopped. */
+  const exchange: Line['keyExchange'] = async parts => {
+    if (!line) throw new RpcError('UNAVAILABLE', 'there is no line')
+    return await line.keyExchange(parts)
   }
-  const lookAgain = (conversation: bigint) => {
-    looking.delete(conversation)
-    nudge()
+  const inBackground = (work: Promise<unknown>) => {
+    const done = work
+      .catch(ignoreDownLine)
+      .catch(fatal)
+      .finally(() => background.delete(done))
+    background.add(done)
   }
-  const look = async (conversation: bigint, peer: string): Promise<boolean> => {
-    const { claims } = await line!.keyExchange({ claimHandles: [peer] })
-    const outcome = claims[0]?.outcome
-    if (outcome?.case !== 'devices') return false
-    const result = await queue.run(async () => {
-      if (!needsGroup(context, conversation)) return undefined
-      const batch = context.records.begin()
-      const established = await establish(context, outbox, batch, {
-        conversation,
-        claimed: outcome.value.devices,
-      })
-      batch.commit()
-      return established
-    })
-    if (result?.outcome === 'no-device') return false
-    nudge()
-    return true
-  }
-  /** Once, and only to somebody who has written to them, which may be after they were looked for. */
-  const tellAbsent = (conversation: bigint, peer: string) => {
-    const isWaiting = waitingTexts(context).some(id => id.conversation === conversation)
-    if (!isWaiting || told.has(conversation)) return
-    told.add(conversation)
-    emit({
-      type: 'notice',
-      level: 'info',
-      text: `${peer} is not on this server yet: what you write waits here until they are`,
-    })
-  }
+  const claim = (handle: string) => exchange({ claimHandles: [handle] }).catch(ignoreDownLine)
+  const search = openSearch({ context, outbox, queue, claim, later, nudge, emit })
 
   /** Not kept and not repeated: it matters only now. */
   const sendNow = (envelopes: Outgoing[]) => {
-    for (let from = 0; live && from < envelopes.length; from += SEND_ENVELOPES)
-      line?.write({ case: 'send', value: { envelopes: envelopes.slice(from, from + SEND_ENVELOPES) } })
+    for (let from = 0; live && from < envelopes.length; from += perFrame)
+      line?.write({ case: 'send', value: { envelopes: envelopes.slice(from, from + perFrame) } })
   }
   const announce = (what: { here: boolean; asks: boolean }) =>
     queue.run(async () => sendNow(await presence.announce(what)))
 
   const restockFrom = async (held: KeyExchanged) => {
     const publication = await queue.run(() => restock(context, held, Date.now()))
-    if (publication) await line!.keyExchange(publication)
+    if (publication) await exchange(publication)
   }
   /** Every welcome has used a key package up. */
   const lookAtStock = async () => {
-    if (isStockLow(context)) await restockFrom(await line!.keyExchange({}))
+    if (isStockLow(context)) await restockFrom(await exchange({}))
   }
 
   const onDeliver = async ({ envelopes, cursor }: Deliver) => {
@@ -194,12 +141,16 @@ export function openCourier({
     if (cursor.length > 0) saveServer(batch, { cursor })
     batch.commit()
     if (cursor.length > 0) line?.write({ case: 'ack', value: { cursor } })
-    if (envelopes.some(({ envelope }) => envelope.case === 'welcome'))
-      lookAtStock().catch(ignoreDownLine).catch(fatal)
+    if (envelopes.some(({ envelope }) => envelope.case === 'welcome')) inBackground(lookAtStock())
     const changed = context.groups.all().filter(group => epochs.get(group) !== epochOf(group))
     if (caughtUp && changed.length > 0) sendNow(await presence.announce({ here: true, asks: true }, changed))
-    if (!owesReceipts(context)) return
+    receiptsSoon()
+  }
+  const receiptsSoon = () => {
+    if (receiptsTimed || !owesReceipts(context)) return
+    receiptsTimed = true
     later(RECEIPT_DELAY_MS, () => {
+      receiptsTimed = false
       receiptsDue = true
       nudge()
     })
@@ -227,31 +178,18 @@ export function openCourier({
       batch.tell({ type: 'operator', handle: opened.operatorHandle })
       batch.commit()
     })
+    const limit = opened.limits?.envelopesPerSend ?? 0
+    perFrame = limit > 0 ? Math.min(limit, SEND_ENVELOPES) : SEND_ENVELOPES
     live = true
     pausedUntil = 0
-    looking.clear()
+    // Those that were owed when this device last stopped.
+    receiptsDue = true
+    search.restart()
     nudge()
   }
 
   const handlers: LineHandlers = {
-    trust(seen) {
-      const server = loadServer(context.records)
-      if (!server) throw new LineStopped('server-changed', 'no server is known: give its address')
-      const address = formatAddress(server)
-      const some = (bytes: Uint8Array) => (bytes.length > 0 ? bytes : undefined)
-      const decision = trustServer(seen, {
-        address,
-        pinned: some(server.pinnedFingerprint),
-        invited: some(server.invitedFingerprint),
-      })
-      if (decision.pin) {
-        const batch = context.records.begin()
-        saveServer(batch, { pinnedFingerprint: seen.fingerprint })
-        batch.tell({ type: 'server-pinned', fingerprint: formatFingerprint(seen.fingerprint), address })
-        batch.commit()
-      }
-      return decision
-    },
+    trust: seen => trustSeen(context.records, seen),
     account: () => context.account,
     cursor: () => loadServer(context.records)?.cursor ?? new Uint8Array(),
     keyExchanged: restockFrom,
@@ -280,27 +218,25 @@ export function openCourier({
       beat.unref()
     },
     async stop() {
+      stopping = true
       clearInterval(beat)
-      await announce({ here: false, asks: false }).catch(() => undefined)
-      live = false
       for (const timer of timers) clearTimeout(timer)
       timers.clear()
+      // Whoever sent what is here shall know, even if this device does not come back for long.
+      receiptsDue = true
+      await queue.run(pump).catch(fatal)
+      await announce({ here: false, asks: false }).catch(() => undefined)
+      live = false
       await line?.close()
       line = undefined
+      await Promise.all(background)
     },
     nudge,
   }
 }
 
-function needsGroup({ groups, contacts, conversations }: Context, conversation: bigint): boolean {
-  if (contacts.isBlocked(conversations.peer(conversation))) return false
-  return !groups
-    .all()
-    .some(({ record }) => record.conversation === conversation && record.status !== GroupStatus.ENDED)
-}
-
-const owesReceipts = ({ groups }: Context) =>
-  groups.all().some(({ record }) => record.senders.some(({ owed, receipted }) => owed > receipted))
+const owesReceipts = (context: Context) =>
+  context.groups.all().some(group => owing(context, group).length > 0)
 
 /** What failed because the line went down is tried again when it is up. */
 function ignoreDownLine(error: unknown): undefined {

@@ -2,6 +2,11 @@
 
 import { create } from '@bufbuild/protobuf'
 import { type Server, ServerSchema } from '../../gen/parley/vault/v1/records_pb.js'
+import type { SeenCertificate } from '../rpc/certificate.js'
+import { formatAddress } from './identity/address.js'
+import { formatFingerprint } from './identity/fingerprint.js'
+import { type ServerTrust, trustServer } from './line/server-trust.js'
+import { LineStopped } from './line/stopped.js'
 import { at, type Batch, type Records } from './records.js'
 
 export type ServerRecord = Server
@@ -13,4 +18,24 @@ export const loadServer = (records: Records): ServerRecord | undefined => record
 /** Changes some fields. */
 export function saveServer(batch: Batch, change: Omit<Partial<Server>, '$typeName'>): void {
   batch.put('server', ONLY, Object.assign(batch.get('server', ONLY) ?? create(ServerSchema), change))
+}
+
+/** Decides on the server that answers, and pins its key at first contact. Throws LineStopped for the wrong one. */
+export function trustSeen(records: Records, seen: SeenCertificate): ServerTrust {
+  const server = loadServer(records)
+  if (!server) throw new LineStopped('server-changed', 'no server is known: give its address')
+  const address = formatAddress(server)
+  const some = (bytes: Uint8Array) => (bytes.length > 0 ? bytes : undefined)
+  const decision = trustServer(seen, {
+    address,
+    pinned: some(server.pinnedFingerprint),
+    invited: some(server.invitedFingerprint),
+  })
+  if (decision.pin) {
+    const batch = records.begin()
+    saveServer(batch, { pinnedFingerprint: seen.fingerprint })
+    batch.tell({ type: 'server-pinned', fingerprint: formatFingerprint(seen.fingerprint), address })
+    batch.commit()
+  }
+  return decision
 }

@@ -43,7 +43,9 @@ export function openOutbox(records: Records): Outbox {
   let queue: Queued[] = []
   let highest = 0n
   const reload = () => {
-    queue = records.list('outbox').map(({ record }) => ({ item: record, accepted: false, sent: false }))
+    queue = records
+      .list('outbox')
+      .map(({ record }) => ({ item: record, accepted: record.clientSequence <= highest, sent: false }))
   }
   reload()
 
@@ -70,6 +72,11 @@ export function openOutbox(records: Records): Outbox {
     for (const queued of news) queued.accepted = true
     return news
   }
+  /** What a server says that was never sent would make up numbers for what is. */
+  const acceptedAsSent = (through: bigint) => {
+    const last = next() - 1n
+    return accepted(through < last ? through : last)
+  }
   const rewind = (from: bigint) => {
     for (const queued of queue) if (queued.item.clientSequence >= from) queued.sent = false
   }
@@ -85,7 +92,7 @@ export function openOutbox(records: Records): Outbox {
       return queued
     },
     replace: save,
-    accepted,
+    accepted: acceptedAsSent,
     echoed(batch, clientSequence) {
       const found = queue.find(({ item }) => item.clientSequence === clientSequence)
       if (!found) return undefined
@@ -101,6 +108,8 @@ export function openOutbox(records: Records): Outbox {
       return dropped
     },
     restart(batch, from) {
+      // A server that was restored from a backup has fewer than it once accepted.
+      for (const queued of queue) if (queued.item.clientSequence > from) queued.accepted = false
       highest = from
       const news = accepted(from)
       renumber(batch)

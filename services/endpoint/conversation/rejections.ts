@@ -2,7 +2,7 @@
 
 import { fromBinary } from '@bufbuild/protobuf'
 import { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
-import type { RejectedSend } from '../../../gen/parley/v1/chat_pb.js'
+import { CommitBundleSchema, type RejectedSend } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
 import type { Batch } from '../records.js'
@@ -36,7 +36,10 @@ export async function onRejected(
       })
       return reason.value.retryAfterMs
     case 'staleEpoch':
-      if (queued.item.what.case === 'content') await sealAnew(context, outbox, batch, queued)
+      // What changed the epoch was delivered before this. Whoever is where they were could not open it.
+      if (group && epochOf(queued) === context.engine.epoch(group.state))
+        abandon(context, outbox, batch, group)
+      else if (queued.item.what.case === 'content') await sealAnew(context, outbox, batch, queued)
       else if (group) giveUpCommit(context, outbox, batch, { group, queued })
       return 0
     case 'tooLarge':
@@ -46,9 +49,39 @@ export async function onRejected(
       else if (group) abandon(context, outbox, batch, group)
       return 0
     default:
-      if (group) abandon(context, outbox, batch, group)
+      if (!group) return 0
+      if (group.record.status === GroupStatus.CREATING) tellRefused(context, batch, group, reason)
+      abandon(context, outbox, batch, group)
       return 0
   }
+}
+
+/** The MLS epoch that it was made in. */
+function epochOf({ item: { what } }: Queued): bigint | undefined {
+  if (what.case === 'content') return what.value.epoch
+  return what.case === 'commit' ? fromBinary(CommitBundleSchema, what.value.commitBundle).epoch : undefined
+}
+
+const REFUSALS: Partial<Record<NonNullable<RejectedSend['reason']['case']>, string>> = {
+  tooManyMembers: 'it has too many devices for this server',
+  tooManyConversations: 'one of you has as many conversations as this server allows',
+  unknownDevice: 'a device in it is not registered',
+}
+
+function tellRefused(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  { case: name }: RejectedSend['reason'],
+) {
+  const peer = context.conversations.peer(group.record.conversation)
+  const why =
+    (name && REFUSALS[name]) ?? `the server refuses it (${name ?? 'for a reason that is not known here'})`
+  batch.tell({
+    type: 'notice',
+    level: 'warning',
+    text: `the conversation with ${peer} could not be opened: ${why}. What you write waits here; it is tried again`,
+  })
 }
 
 /** Another commit won; an update that is still due comes up again by itself. */

@@ -10,6 +10,7 @@ import {
   OutboxCommitSchema,
   type OutboxContent,
   OutboxContentSchema,
+  type Sender,
 } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
 import type { MessageId } from '../events.js'
@@ -23,6 +24,9 @@ import type { Outbox, Queued } from './outbox.js'
 export const UPDATE_AFTER_MS = 24 * 3600 * 1000
 export const UPDATE_AFTER_SEALED = 1000n
 
+/** Bytes of the envelopes in one Send frame. */
+const SEND_BYTES = 1024 * 1024
+
 export type Outgoing = MessageInitShape<typeof OutgoingEnvelopeSchema>
 
 /** Groups whose update after joining, or whose regular one, is due. */
@@ -33,6 +37,10 @@ const updateDue = (group: LiveGroup, now: number): boolean => {
   return record.sealedSinceCommit > 0n && now - Number(record.committedAtMs) > UPDATE_AFTER_MS
 }
 
+/** One that lost its race stays here until the server has said so; a second one would be taken for it then. */
+const hasCommitOut = (outbox: Outbox, { number }: LiveGroup): boolean =>
+  outbox.items().some(({ item }) => item.group === number && item.what.case === 'commit')
+
 /** Seals what is due, as far as the outbox has room. `receipts`: whether those owed are due. */
 export async function fillOutbox(
   context: Context,
@@ -42,7 +50,8 @@ export async function fillOutbox(
 ): Promise<void> {
   for (const group of context.groups.all()) {
     if (outbox.room() <= 0) return
-    if (updateDue(group, now)) await commitUpdate(context, outbox, batch, group)
+    if (updateDue(group, now) && !hasCommitOut(outbox, group))
+      await commitUpdate(context, outbox, batch, group)
     if (receipts) await sealReceipt(context, outbox, batch, group)
   }
   for (const id of waitingTexts(context)) {
@@ -85,19 +94,26 @@ export function queueCommit(
   return outbox.add(batch, group.number, { case: 'commit', value })
 }
 
+/** Those whose texts are here and who were not told so, where they may be told. */
+export function owing({ contacts, conversations }: Context, { record }: LiveGroup): Sender[] {
+  const silent =
+    record.status !== GroupStatus.ACTIVE || contacts.isBlocked(conversations.peer(record.conversation))
+  return silent ? [] : record.senders.filter(({ owed, receipted }) => owed > receipted)
+}
+
 async function sealReceipt(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): Promise<void> {
   const { record } = group
-  const owing = record.senders.filter(({ owed, receipted }) => owed > receipted)
-  if (owing.length === 0 || record.status !== GroupStatus.ACTIVE) return
+  const senders = owing(context, group)
+  if (senders.length === 0) return
   const content = encodeContent({
     count: record.nextCount++,
     sentAtMs: BigInt(Date.now()),
     body: {
       case: 'receipt',
-      value: { delivered: owing.map(({ deviceId, owed }) => ({ deviceId, count: owed })) },
+      value: { delivered: senders.map(({ deviceId, owed }) => ({ deviceId, count: owed })) },
     },
   })
-  for (const sender of owing) sender.receipted = sender.owed
+  for (const sender of senders) sender.receipted = sender.owed
   await queueContent(context, outbox, batch, group, { content, message: 0n })
 }
 
@@ -171,7 +187,7 @@ export async function sealAnew(
 }
 
 /** As the contract has it. */
-export function outgoing(context: Context, { item }: Queued): Outgoing {
+function outgoing(context: Context, { item }: Queued): Outgoing {
   const conversationId = context.groups.get(item.group)?.record.conversationId ?? new Uint8Array()
   const { clientSequence, what } = item
   if (what.case === 'content') {
@@ -184,4 +200,23 @@ export function outgoing(context: Context, { item }: Queued): Outgoing {
     conversationId,
     envelope: { case: 'commit', value: fromBinary(CommitBundleSchema, bundle) },
   }
+}
+
+/** In the order given, in frames of at most so many envelopes and SEND_BYTES (one larger envelope aside). */
+export function framesOf(context: Context, queued: readonly Queued[], maxEnvelopes: number): Outgoing[][] {
+  const frames: Outgoing[][] = []
+  let room = 0
+  for (const one of queued) {
+    const { what } = one.item
+    const size =
+      what.case === 'content' ? what.value.ciphertext.length : (what.value?.commitBundle.length ?? 0)
+    const last = frames.at(-1)
+    if (last && last.length < maxEnvelopes && size <= room) last.push(outgoing(context, one))
+    else {
+      frames.push([outgoing(context, one)])
+      room = SEND_BYTES
+    }
+    room -= size
+  }
+  return frames
 }
