@@ -11,7 +11,7 @@ import {
 } from './library.js'
 import { memberAt, membersOf } from './members.js'
 import { asRefused, type MlsCause, MlsRefused, refusing } from './refused.js'
-import { load, retainedEpochs, save, wipeLeftEpoch } from './state.js'
+import { load, retainedEpochs, save, wipeLeftEpoch, withoutOldKeys } from './state.js'
 
 /** Neither of the two is an update: it only renews the committer's own keys. */
 export interface CommitChange {
@@ -51,7 +51,7 @@ export async function commit(context: MlsContext, state: ClientState, change: Co
   )
   // Without past epochs: until adopt() they go on changing in `state`, and a copy made now would
   // keep keys on disk that are gone by then.
-  const next = { ...made.newState, historicalReceiverData: new Map() }
+  const next = { ...withoutOldKeys(made.newState), historicalReceiverData: new Map() }
   const { welcome } = made
   return {
     pending: save(context, next),

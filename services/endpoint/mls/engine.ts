@@ -65,7 +65,7 @@ export interface Engine {
    * @throws MlsRefused
    */
   inspectKeyPackage(publicPackage: Uint8Array): Promise<Candidate>
-  /** @throws MlsRefused('damaged') for a pair that is not one of ours. */
+  /** A group of one. @throws MlsRefused for a pair that is not one of ours. */
   create(options: { groupId: Uint8Array; keyPackage: OwnKeyPackage }): Promise<GroupState>
   /**
    * Opens a welcome in this thread, where a hostile one may hang or exhaust the memory: everyone but
@@ -87,7 +87,7 @@ export interface Engine {
    * @throws MlsRefused: damaged, stale-pending
    */
   adopt(state: GroupState, pending: Uint8Array): GroupState
-  /** @throws MlsRefused('bad-change') once we are out of the group. */
+  /** @throws MlsRefused('damaged') for a state that cannot seal. */
   seal(state: GroupState, plaintext: Uint8Array): Promise<Sealed>
   /** Never throws, whatever the bytes are, unless `policy` does. */
   open(state: GroupState, message: Uint8Array, policy: Policy): Promise<Opened>
@@ -163,7 +163,7 @@ async function create(
 }
 
 async function seal(context: MlsContext, state: GroupState, plaintext: Uint8Array): Promise<Sealed> {
-  const sealed = await refusing('bad-change', () => createApplicationMessage(state, plaintext, context.suite))
+  const sealed = await refusing('damaged', () => createApplicationMessage(state, plaintext, context.suite))
   const { privateMessage } = sealed
   return {
     state: sealed.newState,

@@ -3,7 +3,7 @@ import type { IncomingMessageCallback } from './library.js'
 import { type ClientState, emptyPskIndex, type PrivateMessage, processPrivateMessage } from './library.js'
 import { type Candidate, candidate, type Member, memberAt, membersOf, sameCandidate } from './members.js'
 import { asRefused, type MlsCause, MlsRefused } from './refused.js'
-import { retainedEpochs } from './state.js'
+import { retainedEpochs, withoutOldKeys } from './state.js'
 
 /** What a commit would change, for the policy to judge. The same on every member. */
 export interface Change {
@@ -54,7 +54,7 @@ export async function openCommit(
   checkOutcome(members, change)
   const added = change.added.flatMap(newcomer => members.filter(member => sameCandidate(member, newcomer)))
   // In place of the library's own record of past epochs, which holds more secrets than needed.
-  const kept = { ...next.state, historicalReceiverData: retainedEpochs(state) }
+  const kept = { ...withoutOldKeys(next.state), historicalReceiverData: retainedEpochs(state) }
   return { kind: 'commit', ...change, state: kept, added, spent: next.consumed }
 }
 

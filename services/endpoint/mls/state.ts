@@ -121,6 +121,18 @@ function noRatchet(): GenerationSecret {
   return { secret: new Uint8Array(), generation: 0, unusedGenerations: {} }
 }
 
+/**
+ * Without the private keys of nodes that are blank now: the library keeps them, and whoever steals
+ * them could read what was once sent to those nodes.
+ */
+export function withoutOldKeys(state: ClientState): ClientState {
+  const { ratchetTree, privatePath } = state
+  const kept = Object.entries(privatePath.privateKeys).filter(
+    ([node]) => ratchetTree[Number(node)] !== undefined,
+  )
+  return { ...state, privatePath: { ...privatePath, privateKeys: Object.fromEntries(kept) } }
+}
+
 /** Overwrites what a state has no use for once the following one is in force. */
 export function wipeLeftEpoch(state: ClientState): void {
   wipe([state.keySchedule.initSecret, ...state.secretTree.map(node => node.handshake.secret)])

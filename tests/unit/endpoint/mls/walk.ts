@@ -41,7 +41,7 @@ export async function walk(engine: Engine, seed: number, steps: number): Promise
   const walkers: Walker[] = [inVault(await found(engine, 'founder'))]
   const gone: Seat[] = []
   for (let step = 0; step < steps; step++) {
-    await talk(walkers, random, `${seed}.${step} before`)
+    if (random(3) === 0) await talk(walkers, random, `${seed}.${step} before`)
     if (random(3) === 0) for (const walker of walkers) if (random(2) === 0) restart(walker)
     await change(walkers, gone, random)
     assert(agreed(walkers), `step ${step}: the members disagree`)
