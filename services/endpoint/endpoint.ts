@@ -14,6 +14,8 @@ import { openCourier } from './courier.js'
 import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
 import { type Account, loadAccount, makeAccount, saveAccount } from './identity/account.js'
 import type { Address } from './identity/address.js'
+import { IdentityError } from './identity/error.js'
+import { HANDLE_RULE, isHandle } from './identity/handle.js'
 import type { Inviter } from './identity/invite.js'
 import { validateCredential } from './identity/validate.js'
 import { createEngine } from './mls/engine.js'
@@ -62,7 +64,10 @@ export interface Endpoint {
   /** Connects, and keeps the line up from here. */
   connect(): void
   changePassphrase(passphrase: string | undefined): Promise<void>
-  /** The conversation with this person, opened now if there is none. Works without a line. */
+  /**
+   * The conversation with this person, opened now if there is none. Works without a line. Throws IdentityError for
+   * what is not the handle of another person; VaultError.
+   */
   open(handle: string): Promise<bigint>
   /** Saves the text; it is sent as soon as it can be. Throws TextTooLongError, VaultError; then nothing is kept. */
   send(conversation: bigint, text: string): Promise<MessageId>
@@ -106,17 +111,21 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
     prepare: start => prepare(context, start),
     connect: courier.start,
     changePassphrase: passphrase => vault.changePassphrase(passphrase),
-    open: handle =>
-      queue.run(() => {
+    async open(handle) {
+      checkPeer(context, handle)
+      return await queue.run(() => {
         const batch = records.begin()
         const conversation = context.conversations.open(batch, handle)
         batch.commit()
         courier.nudge()
         return conversation
-      }),
+      })
+    },
     async send(conversation, text) {
       checkText(text)
-      return await queue.run(() => saveText(context, conversation, text, courier.nudge))
+      // Half a surrogate pair has no encoding.
+      const wellFormed = text.toWellFormed()
+      return await queue.run(() => saveText(context, conversation, wellFormed, courier.nudge))
     },
     people: () => people(context, presence),
     contacts: () => context.contacts.all(),
@@ -142,14 +151,27 @@ function prepare(context: Context, { handle, address, server, inviter }: StartOp
   const known = loadServer(context.records)
   const target = address ?? known
   if (!target) throw new RangeError('a new vault needs the address of a server')
-  saveServer(batch, { host: target.host, port: target.port, ...(server ? expectServer(server) : {}) })
+  saveServer(batch, { host: target.host, port: target.port, ...(server ? expectServer(server, known) : {}) })
   if (inviter) context.contacts.expect(batch, inviter.handle, inviter.account)
   batch.commit()
   return context.account
 }
 
-const expectServer = ({ fingerprint, replacesPin }: NonNullable<StartOptions['server']>) =>
-  replacesPin ? { pinnedFingerprint: fingerprint } : { invitedFingerprint: fingerprint }
+function expectServer(
+  { fingerprint, replacesPin }: NonNullable<StartOptions['server']>,
+  known: ServerRecord | undefined,
+): Partial<ServerRecord> {
+  if (!replacesPin) return { invitedFingerprint: fingerprint }
+  const isAnother = known !== undefined && Buffer.compare(known.pinnedFingerprint, fingerprint) !== 0
+  // A cursor says nothing to another server; what comes again from the beginning is known by its sequence.
+  return { pinnedFingerprint: fingerprint, ...(isAnother ? { cursor: new Uint8Array() } : {}) }
+}
+
+/** Throws IdentityError. */
+function checkPeer({ account }: Context, handle: string): void {
+  if (!isHandle(handle)) throw new IdentityError('handle', `"${handle}" is not a handle. ${HANDLE_RULE}`)
+  if (handle === account?.handle) throw new IdentityError('handle', `"${handle}" is your own handle`)
+}
 
 function saveText(context: Context, conversation: bigint, text: string, nudge: () => void): MessageId {
   const batch = context.records.begin()

@@ -23,6 +23,21 @@ export interface Contacts {
 
 const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0
 
+/** An invite link came after the first contact, and names another key than the one that was pinned then. */
+const isUnexpected = ({ accountKey, expectedFingerprint }: Contact) =>
+  accountKey.length > 0 &&
+  expectedFingerprint.length > 0 &&
+  !same(accountFingerprint(accountKey), expectedFingerprint)
+
+function tellChanged(batch: Batch, handle: string, pinned: Uint8Array, seen: Uint8Array): void {
+  batch.tell({
+    type: 'key-changed',
+    handle,
+    pinned: formatFingerprint(pinned),
+    seen: formatFingerprint(seen),
+  })
+}
+
 export function openContacts(records: Records): Contacts {
   const byHandle = new Map<string, { number: bigint; contact: Contact }>()
   const reload = () => {
@@ -48,8 +63,11 @@ export function openContacts(records: Records): Contacts {
     all: () => [...byHandle.values()].map(({ contact }) => contact),
     expect(batch, handle, fingerprint) {
       const known = entry(handle)
-      known.contact.expectedFingerprint = fingerprint
+      const { contact } = known
+      contact.expectedFingerprint = fingerprint
       save(batch, known)
+      if (contact.accountKey.length === 0 || !isUnexpected(contact)) return
+      tellChanged(batch, handle, fingerprint, accountFingerprint(contact.accountKey))
     },
     meet(batch, handle, accountKey) {
       const known = entry(handle)
@@ -59,14 +77,10 @@ export function openContacts(records: Records): Contacts {
       const pinned =
         contact.accountKey.length > 0 ? accountFingerprint(contact.accountKey) : contact.expectedFingerprint
       if (pinned.length > 0 && !same(pinned, seen)) {
+        const told = same(contact.changedAccountKey, accountKey)
         contact.changedAccountKey = accountKey
         save(batch, known)
-        batch.tell({
-          type: 'key-changed',
-          handle,
-          pinned: formatFingerprint(pinned),
-          seen: formatFingerprint(seen),
-        })
+        if (!told) tellChanged(batch, handle, pinned, seen)
         return 'changed'
       }
       contact.accountKey = accountKey
@@ -80,7 +94,10 @@ export function openContacts(records: Records): Contacts {
       known.contact.lastHeardMs = BigInt(time)
       save(batch, known)
     },
-    isBlocked: handle => (byHandle.get(handle)?.contact.changedAccountKey.length ?? 0) > 0,
+    isBlocked(handle) {
+      const contact = byHandle.get(handle)?.contact
+      return contact !== undefined && (contact.changedAccountKey.length > 0 || isUnexpected(contact))
+    },
     reload,
   }
 }

@@ -7,7 +7,10 @@ import type { Context } from '../context.js'
 import { type DeviceIdentity, readCertificate } from '../identity/certificate.js'
 import type { GroupState } from '../mls/engine.js'
 import { MlsRefused } from '../mls/refused.js'
-import { at, type Batch } from '../records.js'
+import type { Batch } from '../records.js'
+
+/** How often a welcome is opened that is cut short each time: whatever ends this program may not be its doing. */
+const ATTEMPTS = 3
 
 /** Why a welcome leads nowhere, for a person to read. */
 class JoinRefused extends Error {
@@ -22,11 +25,9 @@ export async function joinByWelcome(
   welcome: Uint8Array,
 ): Promise<void> {
   const known = context.groups.byId(envelope.conversationId)
-  if (known && known.record.status !== GroupStatus.ENDED) return
-  const note = at(envelope.sequence)
+  const isOld = known && envelope.sequence <= known.record.lastSequence
+  if (isOld || (known && known.record.status !== GroupStatus.ENDED)) return
   try {
-    if (context.records.get('welcomes', note))
-      throw new JoinRefused('it ended this program when it was opened before')
     noteAttempt(context, envelope)
     await join(context, batch, envelope, welcome)
   } catch (error) {
@@ -37,12 +38,16 @@ export async function joinByWelcome(
       text: `an invitation to a conversation was not taken: ${error.message}`,
     })
   }
-  batch.delete('welcomes', note)
+  batch.deleteGroup('welcomes', envelope.sequence)
 }
 
+/** Throws JoinRefused for a welcome that was opened too often. */
 function noteAttempt({ records }: Context, { conversationId, sequence }: Envelope): void {
+  const attempts = records.list('welcomes', { group: sequence }).length
+  if (attempts >= ATTEMPTS) throw new JoinRefused('this program ended each time that it was opened')
   const before = records.begin()
-  before.put('welcomes', at(sequence), { conversationId, sequence, attemptedAtMs: BigInt(Date.now()) })
+  const key = { group: sequence, id: BigInt(attempts) }
+  before.put('welcomes', key, { conversationId, sequence, attemptedAtMs: BigInt(Date.now()) })
   before.commit()
 }
 

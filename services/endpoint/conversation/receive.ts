@@ -9,6 +9,7 @@ import {
   MessageStatus,
   type Sender,
 } from '../../../gen/parley/vault/v1/records_pb.js'
+import { RpcError } from '../../rpc/error.js'
 import type { Context } from '../context.js'
 import { readCertificate } from '../identity/certificate.js'
 import { type Change, wipe } from '../mls/engine.js'
@@ -19,16 +20,21 @@ import { joinByWelcome } from './join.js'
 import type { Outbox } from './outbox.js'
 import { type Unreadable, unreadable } from './unreadable.js'
 
-/** Takes one envelope in; everything it changes goes into the batch. */
+/** The highest place in an order that the vault has a key for. */
+const MAX_SEQUENCE = 2n ** 62n
+
+/** Takes one envelope in; everything it changes goes into the batch. Throws RpcError for a number that no server gives. */
 export async function takeIn(
   context: Context,
   outbox: Outbox,
   batch: Batch,
   envelope: Envelope,
 ): Promise<void> {
+  if (envelope.sequence > MAX_SEQUENCE) throw new RpcError('INTERNAL', 'the server numbers envelopes wrongly')
   const group = context.groups.byId(envelope.conversationId)
   const content = envelope.envelope
   if (content.case === 'welcome') return await joinByWelcome(context, batch, envelope, content.value.welcome)
+  if (!group && content.case === 'missed') return tellMissed(batch, content.value.count)
   // Of a conversation that this device is not in: its welcome could not be opened, which was told.
   if (!group || envelope.sequence <= group.record.lastSequence) return
   group.record.lastSequence = envelope.sequence
@@ -40,6 +46,16 @@ export async function takeIn(
   else if (content.case === 'missed')
     show(context, batch, group, envelope, unreadable({ kind: 'expired', count: content.value.count }))
   context.groups.save(batch, group)
+}
+
+/** Of a conversation that nothing is here of: its welcome is among what is gone. */
+function tellMissed(batch: Batch, count: bigint): void {
+  const { cause } = unreadable({ kind: 'expired', count })
+  batch.tell({
+    type: 'notice',
+    level: 'warning',
+    text: `of a conversation that somebody opened with you: ${cause}. Ask whom you expect to hear from`,
+  })
 }
 
 async function takeApplication(
@@ -83,8 +99,9 @@ function takeContent(
     show(context, batch, group, envelope, unreadable({ kind: 'gap', from: handle, count: missing }))
   sender.received = content.count
   const { body } = content
-  if (body.case === 'receipt') takeReceipt(context, batch, group, body.value)
-  else sender.owed = content.count
+  if (body.case === 'receipt' && handle !== context.account.handle)
+    takeReceipt(context, batch, group, body.value)
+  if (body.case !== 'receipt') sender.owed = content.count
   if (body.case === undefined)
     show(context, batch, group, envelope, unreadable({ kind: 'unknown-content', from: handle }))
   if (body.case !== 'text') return
