@@ -1,0 +1,31 @@
+// The two processes of a measurement: a server, and what loads it.
+
+import type { LoadApi } from './load-worker.js'
+import type { ServerAddress, ServerApi, ServerKind } from './server-worker.js'
+import { startWorker, type WorkerProcess } from './worker.js'
+
+export interface Bench {
+  seconds: number
+  /** Says what is being done. */
+  say(text: string): void
+}
+
+export interface Stage {
+  kind: ServerKind
+  address: ServerAddress
+  server: WorkerProcess<ServerApi>
+  load: WorkerProcess<LoadApi>
+}
+
+/** Starts a server of this kind and a load for it, in processes of their own, and ends both. */
+export async function onStage<T>(kind: ServerKind, run: (stage: Stage) => Promise<T>): Promise<T> {
+  const flags = process.env.BENCH_SERVER_FLAGS?.split(' ') ?? []
+  const server = startWorker<ServerApi>('./server-worker.js', flags)
+  const load = startWorker<LoadApi>('./load-worker.js')
+  try {
+    return await run({ kind, server, load, address: await server.call('start', kind) })
+  } finally {
+    await load.stop()
+    await server.stop()
+  }
+}

@@ -1,0 +1,107 @@
+// The process that is measured: the relay, or a raw server in its place.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { pino } from 'pino'
+import { LIMITS } from '../../services/server/limits.js'
+import { startRelay } from '../../services/server/relay.js'
+import { openSqliteStore } from '../../services/server/sqlite/store.js'
+import type { Store } from '../../services/server/store.js'
+import { loadOwnTls } from '../../services/server/tls.js'
+import { startEcho, startHttp2 } from './raw-servers.js'
+import { answer } from './worker.js'
+
+export type ServerKind = 'relay' | 'echo' | 'http2'
+
+export interface ServerAddress {
+  host: string
+  port: number
+  /** PEM. */
+  certificate: string
+}
+
+export interface Usage {
+  /** Of this process so far, in ms. */
+  cpuMs: number
+  /** Bytes, after a collection. */
+  rss: number
+  heap: number
+  /** Transactions that stored sends, and the sends in them. */
+  transactions: number
+  sends: number
+}
+
+const HOST = '127.0.0.1'
+/** What is measured is the relay, not its limit. */
+const UNLIMITED = 1e9
+/** Memory that was freed goes back to the system a little later. */
+const SETTLE_MS = 300
+
+const folder = await mkdtemp(join(tmpdir(), 'parley-bench-'))
+const counts = { transactions: 0, sends: 0 }
+let stop = async () => {}
+
+/** Appends that are answered in the same turn of the event loop were in the same transaction. */
+function counting(store: Store): Store {
+  let sameTurn = false
+  const append: Store['log']['append'] = async (device, sends) => {
+    const outcomes = await store.log.append(device, sends)
+    counts.sends += sends.length
+    if (!sameTurn) {
+      sameTurn = true
+      counts.transactions += 1
+      setImmediate(() => (sameTurn = false))
+    }
+    return outcomes
+  }
+  return { ...store, log: { ...store.log, append } }
+}
+
+async function relay(): Promise<ServerAddress> {
+  const limits = { ...LIMITS, sendsPerSecond: UNLIMITED }
+  const store = counting(await openSqliteStore({ folder, limits }))
+  const log = pino({ level: 'warn' }, pino.destination(2))
+  const started = await startRelay({ folder, host: HOST, port: 0, operatorHandle: '', log, limits, store })
+  stop = () => started.stop()
+  return { host: HOST, port: started.port, certificate: started.certificate }
+}
+
+async function echo(): Promise<ServerAddress> {
+  const tls = await loadOwnTls(folder)
+  const server = await startEcho(tls)
+  stop = () => server.stop({ graceMs: 0 })
+  return { host: HOST, port: server.port, certificate: tls.cert }
+}
+
+async function http2(): Promise<ServerAddress> {
+  const tls = await loadOwnTls(folder)
+  const { port } = await startHttp2(tls)
+  return { host: HOST, port, certificate: tls.cert }
+}
+
+const start: Record<ServerKind, () => Promise<ServerAddress>> = { relay, echo, http2 }
+
+const methods = {
+  start: (kind: ServerKind) => start[kind](),
+  async usage(): Promise<Usage> {
+    for (let round = 0; round < 3; round++) {
+      globalThis.gc?.()
+      await delay(SETTLE_MS)
+    }
+    return { ...counts, cpuMs: cpuMs(), rss: process.memoryUsage.rss(), heap: process.memoryUsage().heapUsed }
+  },
+  load: async () => ({ ...counts, cpuMs: cpuMs() }),
+}
+export type ServerApi = typeof methods
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+answer(methods, async () => {
+  await stop()
+  await rm(folder, { recursive: true, force: true })
+})

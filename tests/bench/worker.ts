@@ -1,0 +1,73 @@
+// Processes of their own for what is measured and for what loads it, driven by messages.
+
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+type Method = (argument: never) => Promise<unknown>
+export type Api = Record<string, Method>
+
+export interface WorkerProcess<A extends Api> {
+  /** Rejects with what the method threw, or when the process ends before it answers. */
+  call<K extends keyof A & string>(
+    method: K,
+    argument: Parameters<A[K]>[0],
+  ): Promise<Awaited<ReturnType<A[K]>>>
+  stop(): Promise<void>
+}
+
+interface Question {
+  id: number
+  method: string
+  argument: unknown
+}
+
+type Answer = { id: number; value: unknown } | { id: number; error: string }
+
+/** Starts a module of this folder that calls `answer`. `flags` are Node's. */
+export function startWorker<A extends Api>(module: string, flags: string[] = []): WorkerProcess<A> {
+  const child = fork(fileURLToPath(new URL(module, import.meta.url)), {
+    serialization: 'advanced',
+    execArgv: ['--disable-warning=ExperimentalWarning', '--expose-gc', ...flags],
+    // The table alone goes to standard output.
+    stdio: ['ignore', 2, 2, 'ipc'],
+  })
+  const waiting = new Map<number, PromiseWithResolvers<never>>()
+  let next = 1
+  child.on('message', (message: Answer) => {
+    const { resolve, reject } = waiting.get(message.id)!
+    waiting.delete(message.id)
+    if ('error' in message) reject(new Error(`${module}: ${message.error}`))
+    else resolve(message.value as never)
+  })
+  child.once('exit', code => {
+    for (const { reject } of waiting.values()) reject(new Error(`${module} ended with ${code}`))
+  })
+  return {
+    call(method, argument) {
+      const id = next++
+      const answer = Promise.withResolvers<never>()
+      waiting.set(id, answer)
+      child.send({ id, method, argument } satisfies Question)
+      return answer.promise
+    },
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const exited = once(child, 'exit')
+      if (child.connected) child.disconnect()
+      await exited
+    },
+  }
+}
+
+/** In the process: answers with these methods until the other side lets go. Then `close` ends it in order. */
+export function answer(methods: Api, close: () => Promise<void> = async () => {}): void {
+  process.on('message', ({ id, method, argument }: Question) => {
+    methods[method]!(argument as never).then(
+      value => process.send!({ id, value } satisfies Answer),
+      (error: unknown) =>
+        process.send!({ id, error: String((error as Error).stack ?? error) } satisfies Answer),
+    )
+  })
+  process.once('disconnect', () => close().then(() => process.exit(0)))
+}
