@@ -6,14 +6,10 @@ import { decodeRatchetTree } from 'ts-mls/ratchetTree.js'
 import { decodeStrict } from '../../services/endpoint/mls/codec.js'
 import { createContext } from '../../services/endpoint/mls/context.js'
 import { join } from '../../services/endpoint/mls/join.js'
-import type { CiphersuiteName, ClientState } from '../../services/endpoint/mls/library.js'
+import type { ClientState } from '../../services/endpoint/mls/library.js'
 import { checkTree } from '../../services/endpoint/mls/tree-check.js'
 import { bytes, hex, testVectors } from './rfc9420.js'
-
-const SUITES: Record<number, CiphersuiteName> = {
-  1: 'MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519',
-  3: 'MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519',
-}
+import { SUITES } from './suites.js'
 
 interface PassiveClient {
   cipher_suite: number

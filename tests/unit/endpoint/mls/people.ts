@@ -122,3 +122,10 @@ export function agreed(seats: Seat[]): boolean {
   )
   return new Set(names).size === 1
 }
+
+/** Alice, and Bob and Carol whom she added. */
+export async function three(engine: Engine): Promise<[Seat, Seat, Seat]> {
+  const alice = await found(engine, 'alice')
+  const [bob, carol] = await addAs(alice, [], ['bob', 'carol'])
+  return [alice, bob!, carol!]
+}

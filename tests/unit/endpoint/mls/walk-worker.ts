@@ -1,6 +1,5 @@
 // Walks in a thread of their own: inside of jest's module loader every use of a global costs extra,
-// and they take half as long again. The
-// answer to a seed is the stack of what went wrong, or undefined.
+// and they take half as long again. The answer to a seed is the stack of what went wrong, or undefined.
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { engineFor } from './people.js'

@@ -1,47 +1,17 @@
-// Our provider under the library's own use of it.
+// Our provider under the library's own use of it: primitives, key schedule and secret tree.
 
 import { describe, expect } from '@jest/globals'
-import { applyUpdatePathSecret } from 'ts-mls/createCommit.js'
 import { refhash } from 'ts-mls/crypto/hash.js'
 import { decryptWithLabel, encryptWithLabel } from 'ts-mls/crypto/hpke.js'
 import { deriveSecret, deriveTreeSecret, expandWithLabel } from 'ts-mls/crypto/kdf.js'
 import { signWithLabel, verifyWithLabel } from 'ts-mls/crypto/signature.js'
 import { decodeGroupContext } from 'ts-mls/groupContext.js'
 import { initializeEpoch } from 'ts-mls/keySchedule.js'
-import { getCommitSecret } from 'ts-mls/pathSecrets.js'
-import { mergePrivateKeyPaths, toPrivateKeyPath } from 'ts-mls/privateKeyPath.js'
-import { decodeRatchetTree } from 'ts-mls/ratchetTree.js'
 import { createSecretTree, ratchetToGeneration } from 'ts-mls/secretTree.js'
 import { expandSenderDataKey, expandSenderDataNonce, type ReuseGuard } from 'ts-mls/sender.js'
-import { toNodeIndex } from 'ts-mls/treemath.js'
-import { applyUpdatePath, decodeUpdatePath } from 'ts-mls/updatePath.js'
-import { decodeStrict } from '../../services/endpoint/mls/codec.js'
-import {
-  type CiphersuiteImpl,
-  type CiphersuiteName,
-  decryptGroupInfo,
-  decryptGroupSecrets,
-  getCiphersuiteFromName,
-  makeKeyPackageRef,
-  mlsExporter,
-  toLeafIndex,
-  treeHashRoot,
-  unprotectPrivateMessage,
-  verifyGroupInfoConfirmationTag,
-  verifyGroupInfoSignature,
-} from '../../services/endpoint/mls/library.js'
-import { nativeProvider } from '../../services/endpoint/mls/provider.js'
+import { mlsExporter } from '../../services/endpoint/mls/library.js'
 import { bytes, hex, testVectors } from './rfc9420.js'
-
-const SUITES: Record<number, CiphersuiteName> = {
-  1: 'MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519',
-  3: 'MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519',
-}
-const suiteOf = (vector: { cipher_suite: number }): Promise<CiphersuiteImpl> =>
-  nativeProvider.getCiphersuiteImpl(getCiphersuiteFromName(SUITES[vector.cipher_suite]!))
-
-/** Fields of a vector that are hex strings. */
-type Hex<K extends string> = Record<K, string>
+import { type Hex, suiteOf } from './suites.js'
 
 interface CryptoBasics {
   cipher_suite: number
@@ -198,124 +168,6 @@ describe('the secret tree', () => {
           expected.handshake_key,
           expected.handshake_nonce,
         ])
-      }
-    }
-  })
-})
-
-type MessageProtectionVector = { cipher_suite: number; epoch: number } & Hex<
-  | 'group_id'
-  | 'tree_hash'
-  | 'confirmed_transcript_hash'
-  | 'signature_pub'
-  | 'encryption_secret'
-  | 'sender_data_secret'
-  | 'application'
-  | 'application_priv'
->
-
-describe('message protection', () => {
-  testVectors<MessageProtectionVector>('message-protection.json', async vector => {
-    const suite = await suiteOf(vector)
-    const message = decodeStrict(bytes(vector.application_priv))
-    if (message.wireformat !== 'mls_private_message') throw new Error('another kind of message')
-    const groupContext = {
-      version: 'mls10' as const,
-      cipherSuite: suite.name,
-      groupId: bytes(vector.group_id),
-      epoch: BigInt(vector.epoch),
-      treeHash: bytes(vector.tree_hash),
-      confirmedTranscriptHash: bytes(vector.confirmed_transcript_hash),
-      extensions: [],
-    }
-    const secretTree = await createSecretTree(2, bytes(vector.encryption_secret), suite.kdf)
-    const opened = await unprotectPrivateMessage(
-      bytes(vector.sender_data_secret),
-      message.privateMessage,
-      secretTree,
-      [],
-      groupContext,
-      { retainKeysForGenerations: 0, retainKeysForEpochs: 0, maximumForwardRatchetSteps: 10 },
-      suite,
-      bytes(vector.signature_pub),
-    )
-    expect(opened.content.content).toMatchObject({ contentType: 'application' })
-    if (opened.content.content.contentType === 'application')
-      expect(hex(opened.content.content.applicationData)).toBe(vector.application)
-  })
-})
-
-type WelcomeVector = { cipher_suite: number } & Hex<'init_priv' | 'key_package' | 'signer_pub' | 'welcome'>
-
-describe('a welcome', () => {
-  testVectors<WelcomeVector>('welcome.json', async vector => {
-    const suite = await suiteOf(vector)
-    const keyPackage = decodeStrict(bytes(vector.key_package))
-    const message = decodeStrict(bytes(vector.welcome))
-    if (keyPackage.wireformat !== 'mls_key_package' || message.wireformat !== 'mls_welcome')
-      throw new Error('another kind of message')
-    const key = await suite.hpke.importPrivateKey(bytes(vector.init_priv))
-    const reference = await makeKeyPackageRef(keyPackage.keyPackage, suite.hash)
-    const secrets = await decryptGroupSecrets(key, reference, message.welcome, suite.hpke)
-    const noPsk = new Uint8Array(suite.kdf.size)
-    const info = await decryptGroupInfo(message.welcome, secrets!.joinerSecret, noPsk, suite)
-    expect(await verifyGroupInfoSignature(info!, bytes(vector.signer_pub), suite.signature)).toBe(true)
-    expect(await verifyGroupInfoConfirmationTag(info!, secrets!.joinerSecret, noPsk, suite)).toBe(true)
-  })
-})
-
-interface TreeKemVector {
-  cipher_suite: number
-  group_id: string
-  epoch: number
-  confirmed_transcript_hash: string
-  ratchet_tree: string
-  leaves_private: {
-    index: number
-    encryption_priv: string
-    path_secrets: { node: number; path_secret: string }[]
-  }[]
-  update_paths: {
-    sender: number
-    update_path: string
-    path_secrets: (string | null)[]
-    commit_secret: string
-    tree_hash_after: string
-  }[]
-}
-
-describe('update paths', () => {
-  testVectors<TreeKemVector>('treekem.json', async vector => {
-    const suite = await suiteOf(vector)
-    const tree = decodeRatchetTree(bytes(vector.ratchet_tree), 0)![0]
-    for (const update of vector.update_paths) {
-      const path = decodeUpdatePath(bytes(update.update_path), 0)![0]
-      const sender = toLeafIndex(update.sender)
-      const updated = await applyUpdatePath(tree, sender, path, suite.hash)
-      expect(hex(await treeHashRoot(updated, suite.hash))).toBe(update.tree_hash_after)
-      const groupContext = {
-        version: 'mls10' as const,
-        cipherSuite: suite.name,
-        groupId: bytes(vector.group_id),
-        epoch: BigInt(vector.epoch),
-        treeHash: bytes(update.tree_hash_after),
-        confirmedTranscriptHash: bytes(vector.confirmed_transcript_hash),
-        extensions: [],
-      }
-      for (const own of vector.leaves_private) {
-        if (own.index === update.sender) continue
-        const secrets = Object.fromEntries(
-          own.path_secrets.map(known => [known.node, bytes(known.path_secret)]),
-        )
-        const keys = mergePrivateKeyPaths(await toPrivateKeyPath(secrets, own.index, suite), {
-          leafIndex: own.index,
-          privateKeys: { [own.index * 2]: bytes(own.encryption_priv) },
-        })
-        const opened = await applyUpdatePathSecret(tree, keys, sender, groupContext, path, [], suite)
-        expect(hex(opened.pathSecret)).toBe(update.path_secrets[own.index])
-        const node = toNodeIndex(opened.nodeIndex)
-        const commitSecret = await getCommitSecret(updated, node, opened.pathSecret, suite.kdf)
-        expect(hex(commitSecret)).toBe(update.commit_secret)
       }
     }
   })

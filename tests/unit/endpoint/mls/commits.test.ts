@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import { type Engine, MlsRefused } from '../../../../services/endpoint/mls/engine.js'
+import { MlsRefused } from '../../../../services/endpoint/mls/engine.js'
 import {
   acceptAll,
-  addAs,
   agreed,
   commitAs,
   engineFor,
@@ -11,18 +10,12 @@ import {
   newDevice,
   openAs,
   outcome,
-  type Seat,
   sealAs,
   text,
+  three,
 } from './people.js'
 
-const engine: Engine = await engineFor()
-
-async function three(): Promise<[Seat, Seat, Seat]> {
-  const alice = await found(engine, 'alice')
-  const [bob, carol] = await addAs(alice, [], ['bob', 'carol'])
-  return [alice, bob!, carol!]
-}
+const engine = await engineFor()
 
 /** The typed cause of a refusal; fails for any other error, and for none. */
 async function causeOf(work: () => unknown): Promise<string> {
@@ -35,106 +28,9 @@ async function causeOf(work: () => unknown): Promise<string> {
   throw new Error('nothing was refused')
 }
 
-describe('messages', () => {
-  test('open at every other member, and say who sent them', async () => {
-    const [alice, bob, carol] = await three()
-    const message = await sealAs(bob, 'hello')
-    for (const seat of [alice, carol]) {
-      const opened = await engine.open(seat.state, message, acceptAll)
-      expect(outcome(opened)).toBe('hello')
-      expect(opened.kind === 'application' && opened.sender).toEqual({
-        leaf: engine.ownLeaf(bob.state),
-        identity: bob.device.identity,
-        signatureKey: bob.device.publicKey,
-      })
-    }
-  })
-
-  test('a replay is refused, and so is our own', async () => {
-    const [alice, bob] = await three()
-    const message = await sealAs(alice, 'once')
-    expect(await openAs(bob, message)).toBe('once')
-    expect(await openAs(bob, message)).toBe('refused: replayed')
-    expect(await openAs(alice, message)).toBe('refused: replayed')
-  })
-
-  test('a changed byte anywhere is refused, and the true message opens afterwards', async () => {
-    const [alice, bob] = await three()
-    const message = await sealAs(alice, 'true')
-    for (let index = 0; index < message.length; index++) {
-      const tampered = message.slice()
-      tampered[index]! ^= 1
-      expect(['refused', 'future-epoch', 'old-epoch']).toContain(
-        (await engine.open(bob.state, tampered, acceptAll)).kind,
-      )
-    }
-    expect(await openAs(bob, message)).toBe('true')
-  })
-
-  test('one of another group is told apart from one that was tampered with', async () => {
-    const [alice] = await three()
-    const [, bob] = await three()
-    expect(await openAs(bob, await sealAs(alice, 'elsewhere'))).toBe('refused: wrong-group')
-  })
-
-  test('of the last two epochs still open, older ones do not, future ones wait', async () => {
-    const [alice, bob, carol] = await three()
-    const late: Uint8Array[] = []
-    for (let epoch = 0; epoch < 3; epoch++) {
-      late.push(await sealAs(alice, `epoch ${epoch}`))
-      await commitAs(alice, [bob], {})
-    }
-    expect(await openAs(bob, late[0]!)).toBe('old-epoch')
-    expect(await openAs(bob, late[1]!)).toBe('epoch 1')
-    expect(await openAs(bob, late[2]!)).toBe('epoch 2')
-    expect(await openAs(bob, late[2]!)).toBe('refused: replayed')
-    expect(await openAs(carol, late[2]!)).toBe('future-epoch')
-  })
-
-  test('too many missing ones are refused instead of counted through', async () => {
-    const [alice, bob] = await three()
-    for (let count = 0; count < 5_001; count++) await sealAs(alice, 'lost')
-    expect(await openAs(bob, await sealAs(alice, 'far'))).toBe('refused: too-far-ahead')
-  }, 20_000)
-
-  test('after a lost message, a stolen state opens nothing older', async () => {
-    const [alice, bob] = await three()
-    const older: Uint8Array[] = []
-    for (let count = 0; count < 60; count++) older.push(await sealAs(alice, `old ${count}`))
-    const lost = await sealAs(alice, 'lost')
-    for (const message of older) await openAs(bob, message)
-    expect(await openAs(bob, await sealAs(alice, 'next'))).toBe('next')
-    const stolen = { ...bob, state: engine.load(engine.save(bob.state)) }
-    for (const message of [...older, lost]) expect(await openAs(stolen, message)).toBe('refused: replayed')
-  })
-
-  test('wiping what was spent leaves the new state whole', async () => {
-    const [alice, bob] = await three()
-    const { wipe } = await import('../../../../services/endpoint/mls/engine.js')
-    for (let count = 0; count < 3; count++) {
-      const sealed = await engine.seal(alice.state, text(`${count}`))
-      alice.state = sealed.state
-      wipe(sealed.spent)
-      const opened = await engine.open(bob.state, sealed.ciphertext, acceptAll)
-      expect(outcome(opened)).toBe(`${count}`)
-      if (opened.kind === 'application') {
-        bob.state = opened.state
-        wipe(opened.spent)
-      }
-    }
-    const made = await engine.commit(alice.state, {})
-    alice.state = engine.adopt(alice.state, made.pending)
-    const opened = await engine.open(bob.state, made.commit, acceptAll)
-    if (opened.kind !== 'commit') throw new Error(opened.kind)
-    wipe(opened.spent)
-    bob.state = opened.state
-    expect(await openAs(alice, await sealAs(bob, 'after'))).toBe('after')
-  })
-})
-
 describe('commits', () => {
   test('two at once: the loser drops its own, takes the winner, and tries again', async () => {
-    const [alice, bob, carol] = await three()
+    const [alice, bob, carol] = await three(engine)
     const won = await engine.commit(alice.state, {})
     const lost = await engine.commit(bob.state, {})
     alice.state = engine.adopt(alice.state, won.pending)
@@ -146,7 +42,7 @@ describe('commits', () => {
   })
 
   test('messages that arrive while ours is on its way stay opened, and cannot be replayed after it', async () => {
-    const [alice, bob] = await three()
+    const [alice, bob] = await three(engine)
     const skipped = await sealAs(bob, 'before')
     const made = await engine.commit(alice.state, {})
     const during = await sealAs(bob, 'during')
@@ -160,7 +56,7 @@ describe('commits', () => {
   })
 
   test('a pending commit survives a restart, and holds no keys of the epoch that it leaves', async () => {
-    const [alice, bob] = await three()
+    const [alice, bob] = await three(engine)
     const message = await sealAs(bob, 'opened already')
     const made = await engine.commit(alice.state, {})
     expect(await openAs(alice, message)).toBe('opened already')
@@ -172,7 +68,7 @@ describe('commits', () => {
   })
 
   test('are encrypted', async () => {
-    const [alice] = await three()
+    const [alice] = await three(engine)
     const device = await newDevice('marker-of-a-newcomer')
     const { publicPackage } = await keyPackageOf(engine, device)
     const { commit } = await engine.commit(alice.state, { add: [publicPackage] })
@@ -180,7 +76,7 @@ describe('commits', () => {
   })
 
   test('say who committed, who came and who left', async () => {
-    const [alice, bob, carol] = await three()
+    const [alice, bob, carol] = await three(engine)
     const dave = await newDevice('dave')
     const pair = await keyPackageOf(engine, dave)
     const added = await engine.commit(bob.state, { add: [pair.publicPackage] })
@@ -206,14 +102,14 @@ describe('commits', () => {
   })
 
   test('that the policy refuses change nothing', async () => {
-    const [alice, bob] = await three()
+    const [alice, bob] = await three(engine)
     const { commit } = await engine.commit(alice.state, {})
     expect(outcome(await engine.open(bob.state, commit, () => false))).toBe('refused: policy')
     expect(await openAs(bob, commit)).toBe('commit')
   })
 
   test('a defect of the policy is not blamed on the sender', async () => {
-    const [alice, bob] = await three()
+    const [alice, bob] = await three(engine)
     const { commit } = await engine.commit(alice.state, {})
     const broken = () => {
       throw new TypeError('a defect')
@@ -252,7 +148,7 @@ describe('commits', () => {
   })
 
   test('that cannot be are not made', async () => {
-    const [alice, bob] = await three()
+    const [alice, bob] = await three(engine)
     const { publicPackage } = await keyPackageOf(engine, await newDevice('dave'))
     const leaf = engine.ownLeaf(bob.state)
     for (const change of [
@@ -269,7 +165,7 @@ describe('commits', () => {
 
 describe('a removed member', () => {
   test('learns it, and opens nothing that is sent later', async () => {
-    const [alice, bob, carol] = await three()
+    const [alice, bob, carol] = await three(engine)
     const { commit } = await commitAs(alice, [bob], { remove: [engine.ownLeaf(carol.state)] })
     expect(await engine.open(carol.state, commit, acceptAll)).toMatchObject({
       kind: 'removed',
@@ -287,7 +183,7 @@ describe('a removed member', () => {
   })
 
   test('learns it also where the same commit gives its leaf to another', async () => {
-    const [alice, , carol] = await three()
+    const [alice, , carol] = await three(engine)
     const { createCommit, encodeMlsMessage, emptyPskIndex } = await import(
       '../../../../services/endpoint/mls/library.js'
     )
@@ -308,17 +204,5 @@ describe('a removed member', () => {
     expect(opened.kind).toBe('removed')
     const refused = await engine.open(carol.state, encodeMlsMessage(made.commit), () => false)
     expect(outcome(refused)).toBe('refused: policy')
-  })
-})
-
-describe('exported secrets', () => {
-  test('are the same for all members of an epoch, and others in the next', async () => {
-    const [alice, bob] = await three()
-    const before = await engine.exporter(alice.state, 'label', 24)
-    expect(await engine.exporter(bob.state, 'label', 24)).toEqual(before)
-    expect(await engine.exporter(bob.state, 'other', 24)).not.toEqual(before)
-    await commitAs(alice, [bob])
-    expect(await engine.exporter(bob.state, 'label', 24)).not.toEqual(before)
-    expect(before).toHaveLength(24)
   })
 })
