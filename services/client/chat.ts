@@ -60,7 +60,17 @@ export function openChat({ endpoint, terminal, handle, quit }: ChatOptions): Cha
       fail(`not sent: ${error.message}. ↑ brings the line back`)
     }
   }
+  /** Says what went wrong where a person can do something about it. */
+  const telling = async (work: Promise<void>) => {
+    try {
+      await work
+    } catch (error) {
+      if (!(error instanceof VaultError)) throw error
+      fail(error.message)
+    }
+  }
   const sendOnce = async (to: string, text: string) => {
+    if (!isHandle(to)) return warn(`not sent: "${to}" is not a handle. ${HANDLE_RULE} ↑ brings the line back`)
     if (to === handle) return warn('that is you')
     await sendTo(await endpoint.open(to), text)
   }
@@ -87,13 +97,22 @@ export function openChat({ endpoint, terminal, handle, quit }: ChatOptions): Cha
     if (line.state !== 'connecting') lastLine = line.state
   }
 
+  const act = async (line: string) => {
+    const typed = readTyped(line)
+    if (typed.kind === 'command') await typed.command.run(commands, typed.argument)
+    else if (typed.kind === 'unknown') warn(`there is no /${typed.name}: /help lists what there is`)
+    else if (typed.kind === 'to') await sendOnce(typed.handle, typed.text)
+    else if (target) await sendTo(target.conversation, typed.text)
+    else warn('not sent: to whom? /to HANDLE, or @HANDLE text. ↑ brings the line back')
+  }
+
   prompt()
   return {
     onEvent(event) {
       if (event.type === 'line') onLineState(event.line)
       else if (event.type === 'message') {
         print(entryOf(event.entry, named()))
-        if (!event.entry.own && !target) void turnTo(event.entry.peer)
+        if (!event.entry.own && !target) void telling(turnTo(event.entry.peer))
       } else if (event.type === 'state') {
         const mark = markOf(event.state)
         if (mark) terminal.mark(nameOf(event.id), mark)
@@ -103,14 +122,7 @@ export function openChat({ endpoint, terminal, handle, quit }: ChatOptions): Cha
         if (said) print(said)
       }
     },
-    async onLine(line) {
-      const typed = readTyped(line)
-      if (typed.kind === 'command') await typed.command.run(commands, typed.argument)
-      else if (typed.kind === 'unknown') warn(`there is no /${typed.name}: /help lists what there is`)
-      else if (typed.kind === 'to') await sendOnce(typed.handle, typed.text)
-      else if (target) await sendTo(target.conversation, typed.text)
-      else warn('not sent: to whom? /to HANDLE, or @HANDLE text. ↑ brings the line back')
-    },
+    onLine: line => telling(act(line)),
     handles: () => endpoint.people().map(person => person.handle),
     async turnToFirst(to) {
       if (target) return

@@ -70,7 +70,8 @@ export type Typed =
 
 export function readTyped(line: string): Typed {
   if (line.startsWith('//')) return { kind: 'text', text: line.slice(1) }
-  const addressed = /^@([a-z0-9][a-z0-9._-]{0,31})[ \n]([\s\S]+)$/.exec(line)
+  // Also what is no handle: "@Bob ..." must not go to whom the lines go to now.
+  const addressed = /^@(\S+)[ \n]([\s\S]+)$/.exec(line)
   if (addressed) return { kind: 'to', handle: addressed[1]!, text: addressed[2]! }
   const called = /^\/(\S*)\s*([\s\S]*)$/.exec(line)
   if (!called) return { kind: 'text', text: line }

@@ -1,9 +1,7 @@
 // The client at a terminal: who one is, the line, and the chat.
 
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Endpoint, openEndpoint } from '../endpoint/endpoint.js'
-import type { StopReason } from '../endpoint/events.js'
 import { HANDLE_RULE, isHandle } from '../endpoint/identity/handle.js'
 import type { Terminal } from '../terminal/entry.js'
 import { openTerminal } from '../terminal/terminal.js'
@@ -13,11 +11,8 @@ import { eventBuffer } from './event-buffer.js'
 import type { Exit } from './exit.js'
 import type { ClientOptions } from './options.js'
 import { openWithPassphrase } from './passphrase.js'
-import { passphraseGiven, startOptions } from './run.js'
-import { chooseVault } from './vault-folder.js'
-
-/** Another handle may help. */
-const HANDLE_REASONS: readonly StopReason[] = ['handle-taken', 'handle-invalid', 'handle-reserved']
+import { passphraseGiven, refusesHandle, startOptions } from './start.js'
+import { chooseVault, removeVault } from './vault-folder.js'
 
 export async function runInteractive(options: ClientOptions): Promise<Exit> {
   let chat: Chat | undefined
@@ -45,7 +40,7 @@ export async function runInteractive(options: ClientOptions): Promise<Exit> {
       if (outcome === 'left') return 'done'
       chat = undefined
       // Nobody knows the account: begin again with another handle.
-      await rm(session.folder, { recursive: true, force: true })
+      removeVault(session.folder)
       handle = await askHandle(terminal, 'another handle: ')
       if (handle === undefined) return 'done'
     }
@@ -87,13 +82,7 @@ async function openSession(
   events.drainTo(event => {
     chat.onEvent(event)
     if (event.type === 'operator' && event.handle) void chat.turnToFirst(event.handle)
-    if (
-      fresh &&
-      event.type === 'line' &&
-      event.line.state === 'stopped' &&
-      HANDLE_REASONS.includes(event.line.reason)
-    )
-      refused('refused')
+    if (fresh && refusesHandle(event)) refused('refused')
   })
   const to = options.to ?? options.invite?.inviter?.handle ?? endpoint.operator()
   if (to) await chat.turnToFirst(to)

@@ -2,16 +2,17 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Endpoint, openEndpoint, type StartOptions } from '../endpoint/endpoint.js'
-import { parseAddress } from '../endpoint/identity/invite.js'
+import { type Endpoint, openEndpoint } from '../endpoint/endpoint.js'
+import { IdentityError } from '../endpoint/identity/error.js'
 import { VaultError } from '../endpoint/vault/vault.js'
 import { eventBuffer } from './event-buffer.js'
 import { EXIT, type Exit } from './exit.js'
 import { runInteractive } from './interactive.js'
-import { type ClientOptions, DEFAULT_ADDRESS, helpText, readOptions, UsageError } from './options.js'
-import { openScript } from './script.js'
+import { type ClientOptions, helpText, readOptions, UsageError } from './options.js'
+import { openScript, type Script } from './script.js'
+import { passphraseGiven, refusesHandle, startOptions } from './start.js'
 import { transcript } from './transcript.js'
-import { chooseVault } from './vault-folder.js'
+import { chooseVault, removeVault } from './vault-folder.js'
 
 /** Runs the client. Resolves with the exit code. */
 export async function main(): Promise<number> {
@@ -21,10 +22,11 @@ export async function main(): Promise<number> {
     if (request.kind === 'version') return print(version())
     return EXIT[await run(request.options)].code
   } catch (error) {
-    const known = error instanceof UsageError || error instanceof VaultError
+    const isUsage = error instanceof UsageError || error instanceof IdentityError
+    const known = isUsage || error instanceof VaultError
     const text = error instanceof Error ? error.message : String(error)
     note(`parley: ${known ? text : `a defect, please report it: ${text}`}`)
-    return error instanceof UsageError ? EXIT.usage.code : EXIT.failed.code
+    return isUsage ? EXIT.usage.code : EXIT.failed.code
   }
 }
 
@@ -33,21 +35,6 @@ async function run(options: ClientOptions): Promise<Exit> {
   const atTerminal = process.stdin.isTTY && process.stdout.isTTY && !options.json
   return atTerminal ? await runInteractive(options) : await runScript(options)
 }
-
-/** What a first start needs, and what the person asked to change. */
-export function startOptions({ address, invite, acceptServer }: ClientOptions, fresh: boolean): StartOptions {
-  const target = address ?? (fresh ? parseAddress(DEFAULT_ADDRESS) : undefined)
-  const server = acceptServer
-    ? { fingerprint: acceptServer, replacesPin: true }
-    : invite && { fingerprint: invite.server, replacesPin: false }
-  return {
-    ...(target ? { address: target } : {}),
-    ...(server ? { server } : {}),
-    ...(invite?.inviter ? { inviter: invite.inviter } : {}),
-  }
-}
-
-export const passphraseGiven = (): string | undefined => process.env.PARLEY_PASSPHRASE || undefined
 
 async function runTranscript({ data, handle, to, json }: ClientOptions): Promise<Exit> {
   const choice = chooseVault(data, handle)
@@ -76,40 +63,50 @@ async function runScript(options: ClientOptions): Promise<Exit> {
     passphrase: passphraseGiven(),
     onEvent: events.push,
   })
+  const fresh = endpoint.account() === undefined
+  let useless = false
   const script = openScript({ ...options, endpoint, input: process.stdin, print, note })
   const operator = operatorKnown(endpoint)
   events.drainTo(event => {
     if (event.type === 'operator') operator.known(event.handle)
+    if (fresh && refusesHandle(event)) useless = true
     script.onEvent(event)
   })
-  stopOnSignal(() => {
-    const { unsent } = endpoint.unsettled()
-    script.stop(unsent === 0 ? 'done' : 'timeout')
-  })
-  const fresh = endpoint.account() === undefined
+  stopFromOutside(script, endpoint)
   endpoint.prepare({ ...(options.handle ? { handle: options.handle } : {}), ...startOptions(options, fresh) })
   endpoint.connect()
   const to = options.to ?? options.invite?.inviter?.handle
   const conversation = (to ? Promise.resolve(to) : operator.handle).then(handle => endpoint.open(handle))
-  const exit = await script.run(conversation)
-  await endpoint.close()
-  process.stdin.destroy()
-  return exit
+  try {
+    return await script.run(conversation)
+  } finally {
+    await endpoint.close()
+    process.stdin.destroy()
+    if (useless) removeVault(folder)
+  }
 }
 
 /** The operator's handle, as soon as the server has told it, now or in an earlier run. */
 function operatorKnown(endpoint: Endpoint): { handle: Promise<string>; known(handle: string): void } {
-  let known: (handle: string) => void = () => undefined
-  const handle = new Promise<string>(resolve => {
-    known = resolve
-  })
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
   const before = endpoint.operator()
-  if (before) known(before)
-  return { handle, known }
+  if (before) resolve(before)
+  // Unheard where it is said whom to write to.
+  promise.catch(() => undefined)
+  return {
+    handle: promise,
+    known(handle) {
+      if (handle === '') reject(new UsageError('this server has no operator: say whom to write to with --to'))
+      else resolve(handle)
+    },
+  }
 }
 
-function stopOnSignal(stop: () => void): void {
+function stopFromOutside(script: Script, endpoint: Endpoint): void {
+  const stop = () => script.stop(endpoint.unsettled().unsent === 0 ? 'done' : 'timeout')
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop)
+  // Nobody reads on: head(1), say.
+  process.stdout.on('error', () => script.stop('failed'))
 }
 
 function severalVaults(handles: readonly string[]): UsageError {

@@ -25,7 +25,10 @@ export interface ScriptOptions {
 
 export interface Script {
   onEvent(event: EndpointEvent): void
-  /** Sends the input to this conversation. Resolves when the script is done. */
+  /**
+   * Sends the input to this conversation. Resolves when the script is done; the time that it may take also runs while
+   * the conversation is not known. Rejects where that does, and with VaultError.
+   */
   run(conversation: Promise<bigint>): Promise<Exit>
   /** Ends it from outside. */
   stop(exit: Exit): void
@@ -39,6 +42,10 @@ export function openScript(options: ScriptOptions): Script {
   const finished = new Promise<Exit>(resolve => {
     finish = resolve
   })
+  const limitTime = (): NodeJS.Timeout | undefined => {
+    if (options.timeoutMs === undefined || options.follow) return undefined
+    return setTimeout(() => finish('timeout'), options.timeoutMs).unref()
+  }
   const settle = () => {
     if (!inputEnded || options.follow) return
     const { unsent, undelivered } = endpoint.unsettled()
@@ -57,16 +64,18 @@ export function openScript(options: ScriptOptions): Script {
     onEvent(event) {
       tell(options, event)
       if (event.type === 'state' && event.state === 'failed') result = 'unsent'
-      if (event.type === 'line' && event.line.state === 'stopped') finish('stopped')
+      if (event.type === 'line' && event.line.state === 'stopped')
+        finish(event.line.reason === 'vault' ? 'failed' : 'stopped')
       if (event.type === 'state') settle()
     },
     async run(conversation) {
       const read = async () => {
+        const unknown = limitTime()
         const to = await conversation
+        clearTimeout(unknown)
         for await (const line of readLines(options.input)) await send(to, line)
         inputEnded = true
-        if (options.timeoutMs !== undefined && !options.follow)
-          setTimeout(() => finish('timeout'), options.timeoutMs).unref()
+        limitTime()
         settle()
       }
       const reading = read()

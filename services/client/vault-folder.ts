@@ -1,9 +1,10 @@
 // Which vault to open: a folder has one for each handle, so that several people can try Parley on one machine.
 
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 const DATABASE = 'vault.db'
+const KEY = 'key'
 
 export type Choice =
   | { kind: 'known'; folder: string }
@@ -26,4 +27,11 @@ function vaultsIn(data: string): string[] {
     .filter(entry => entry.isDirectory() && existsSync(join(data, entry.name, DATABASE)))
     .map(entry => entry.name)
     .sort()
+}
+
+/** Removes a vault that nobody knows the account of, and its folder if nothing else is in there. */
+export function removeVault(folder: string): void {
+  for (const name of readdirSync(folder))
+    if (name === KEY || name.startsWith(DATABASE)) rmSync(join(folder, name), { force: true })
+  if (readdirSync(folder).length === 0) rmdirSync(folder)
 }
