@@ -8,7 +8,7 @@ import type { Streams } from './streams.js'
 const SWEEPS_PER_PING = 5
 
 /** Has silent streams pinged or ended. Returns how to stop. */
-export function repeatSweep(streams: Streams, { pingIntervalMs }: Timing): () => void {
+export function repeatSweep(streams: Pick<Streams, 'sweep'>, { pingIntervalMs }: Timing): () => void {
   const everyMs = Math.min(SWEEP_MS, pingIntervalMs / SWEEPS_PER_PING)
   let last = performance.now()
   const timer = setInterval(() => {
