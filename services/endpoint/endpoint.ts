@@ -29,6 +29,8 @@ export interface EndpointOptions {
   /** The vault's folder; made when absent. */
   folder: string
   passphrase?: string | undefined
+  /** The size at which the vault counts as full; unless given, when the disk is. */
+  maxBytes?: number
   /** Called for everything that happens, from the first line on. */
   onEvent(event: EndpointEvent): void
 }
@@ -83,7 +85,7 @@ export interface Endpoint {
 
 /** Opens the vault. Throws VaultError. */
 export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> {
-  const vault = await openVault({ folder: options.folder, passphrase: options.passphrase })
+  const vault = await openVault(options)
   const records = openRecords(vault, options.onEvent)
   const engine = await createEngine({ validate: validateCredential })
   const welcomes = createWelcomeOpener()
