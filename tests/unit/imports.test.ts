@@ -1,0 +1,100 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from '@jest/globals'
+import { cycles, FOLDERS, modulesNamed, packageOf, type Sources, violations } from '../support/imports.js'
+
+/** The top of the repository, seen from the compiled test. */
+const TOP = fileURLToPath(new URL('../../../', import.meta.url))
+
+const sources: Sources = new Map(
+  readdirSync(`${TOP}services`, { recursive: true, encoding: 'utf8' })
+    .filter(path => path.endsWith('.ts'))
+    .map(path => `services/${path}`)
+    .map(path => [path, readFileSync(TOP + path, 'utf8')]),
+)
+
+describe('the folders', () => {
+  test('are all in the table', () => {
+    const folders = new Set([...sources.keys()].map(path => path.split('/').slice(0, 2).join('/')))
+    expect([...folders].sort()).toEqual(Object.keys(FOLDERS).sort())
+  })
+
+  test('import only what the table lets them', () => {
+    expect(violations(sources)).toEqual([])
+  })
+
+  test('import in no circle', () => {
+    expect(cycles(sources)).toEqual([])
+  })
+
+  test('name only modules that are there, and packages that an installation without tools has', () => {
+    const manifest: { dependencies: object } = JSON.parse(readFileSync(`${TOP}package.json`, 'utf8'))
+    const packages = [...sources.values()].flatMap(modulesNamed).flatMap(name => packageOf(name) ?? [])
+    const missing = packages.filter(name => !(name in manifest.dependencies))
+    expect([...new Set(missing)]).toEqual([])
+    // Or nothing above has looked at anything.
+    expect(packages).toContain('ts-mls')
+    expect(packages).toContain('@grpc/grpc-js')
+  })
+})
+
+describe('the check itself', () => {
+  const of = (path: string, text: string) => violations(new Map([[path, text]]))
+
+  test.each([
+    ['a value', "import { a } from '../endpoint/a.js'"],
+    ['over several rows', "import {\n  a,\n  type B,\n} from '../endpoint/a.js'"],
+    ['a type', "import type { A } from '../endpoint/a.js'"],
+    ['for its effect', "import '../endpoint/a.js'"],
+    ['dynamically', "const { a } = await import('../endpoint/a.js')"],
+    ["a type's module", "let a: typeof import('../endpoint/a.js')"],
+    ['by passing it on', "export { a } from '../endpoint/a.js'"],
+    ['all of it', "export * from '../endpoint/a.js'"],
+    ['as a worker', "new Worker(new URL('../endpoint/a.js', import.meta.url))"],
+    ['the old way', "const a = require('../endpoint/a.js')"],
+  ])('sees an import %s', (_, text) => {
+    expect(of('services/server/x.ts', text)).toEqual(['services/server/x.ts imports services/endpoint/a.ts'])
+    expect(of('services/client/x.ts', text)).toEqual([])
+  })
+
+  test('knows packages that are one place’s own, and what is inside them', () => {
+    const grpc = "import { Server } from '@grpc/grpc-js'"
+    expect(of('services/server/x.ts', grpc)).toHaveLength(1)
+    expect(of('services/server/main.ts', grpc)).toHaveLength(1)
+    expect(of('services/rpc/x.ts', grpc)).toEqual([])
+    const mls = "import { a } from 'ts-mls/codec/tlsEncoder.js'"
+    expect(of('services/endpoint/mls/join.ts', mls)).toHaveLength(1)
+    expect(of('services/endpoint/mls/library.ts', mls)).toEqual([])
+  })
+
+  test('lets main.ts join, and nobody else', () => {
+    const text = "const { a } = await import('../client/a.js')"
+    expect(of('services/server/main.ts', text)).toEqual([])
+    expect(of('services/server/other.ts', text)).toHaveLength(1)
+    expect(of('services/server/deep/main.ts', text.replace('../', '../../'))).toHaveLength(1)
+  })
+
+  test('keeps the server from what is inside the ciphertext', () => {
+    const text = "import { A } from '../../gen/parley/content/v1/content_pb.js'"
+    expect(of('services/server/x.ts', text)).toHaveLength(1)
+    expect(of('services/endpoint/x.ts', text)).toEqual([])
+  })
+
+  test('refuses default exports, computed imports and folders that the table does not know', () => {
+    expect(of('services/rpc/x.ts', 'export default 1')).toHaveLength(1)
+    expect(of('services/rpc/x.ts', 'await import(name)')).toHaveLength(1)
+    expect(of('services/other/x.ts', "import { a } from './a.js'")).toHaveLength(1)
+  })
+
+  test('finds circles, through types too, and reads no comments', () => {
+    const circle = new Map([
+      ['services/rpc/a.ts', "import { b } from './b.js'"],
+      ['services/rpc/b.ts', "import type { C } from './c.js'"],
+      ['services/rpc/c.ts', "export * from './a.js'"],
+    ])
+    expect(cycles(circle)).toEqual([
+      'services/rpc/a.ts -> services/rpc/b.ts -> services/rpc/c.ts -> services/rpc/a.ts',
+    ])
+    expect(cycles(new Map([...circle, ['services/rpc/c.ts', "// import './a.js'"]]))).toEqual([])
+  })
+})
