@@ -7,6 +7,7 @@ import {
   ConversationSchema,
   GroupSchema,
   IdentitySchema,
+  IntentSchema,
   KeyPackageSchema,
   MessageSchema,
   OutboxItemSchema,
@@ -30,6 +31,7 @@ const SCHEMAS = {
   undelivered: UndeliveredSchema,
   keypackages: KeyPackageSchema,
   welcomes: WelcomeSchema,
+  intents: IntentSchema,
 } as const
 
 type Schemas = typeof SCHEMAS

@@ -14,6 +14,7 @@ export const TABLES = [
   'undelivered',
   'keypackages',
   'welcomes',
+  'intents',
   'cursors',
   'senders',
 ] as const

@@ -13,7 +13,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file parley/vault/v1/records.proto.
  */
 export const file_parley_vault_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIoYBCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhoKEnBpbm5lZF9maW5nZXJwcmludBgDIAEoDBIOCgZjdXJzb3IYBCABKAwSFwoPb3BlcmF0b3JfaGFuZGxlGAUgASgJEhsKE2ludml0ZWRfZmluZ2VycHJpbnQYBiABKAwilwEKB0NvbnRhY3QSDgoGaGFuZGxlGAEgASgJEhMKC2FjY291bnRfa2V5GAIgASgMEhwKFGV4cGVjdGVkX2ZpbmdlcnByaW50GAMgASgMEhUKDWZpcnN0X3NlZW5fbXMYBCABKAMSFQoNbGFzdF9oZWFyZF9tcxgFIAEoAxIbChNjaGFuZ2VkX2FjY291bnRfa2V5GAYgASgMIjoKDENvbnZlcnNhdGlvbhITCgtwZWVyX2hhbmRsZRgBIAEoCRIVCg1jcmVhdGVkX2F0X21zGAIgASgDIrACCgVHcm91cBIXCg9jb252ZXJzYXRpb25faWQYASABKAwSFAoMY29udmVyc2F0aW9uGAIgASgEEiwKBnN0YXR1cxgDIAEoDjIcLnBhcmxleS52YXVsdC52MS5Hcm91cFN0YXR1cxISCgpuZXh0X2NvdW50GAQgASgEEhsKE3NlYWxlZF9zaW5jZV9jb21taXQYBSABKAQSFwoPY29tbWl0dGVkX2F0X21zGAYgASgDEhUKDWxhc3Rfc2VxdWVuY2UYByABKAQSFAoMY2lwaGVyX3N1aXRlGAggASgNEhUKDWxpYnJhcnlfbWFqb3IYCSABKA0SKAoHc2VuZGVycxgKIAMoCzIXLnBhcmxleS52YXVsdC52MS5TZW5kZXISEgoKZnJvbV9zdGFydBgLIAEoCCJOCgZTZW5kZXISEQoJZGV2aWNlX2lkGAEgASgMEhAKCHJlY2VpdmVkGAIgASgEEgwKBG93ZWQYAyABKAQSEQoJcmVjZWlwdGVkGAQgASgEIvEBCgdNZXNzYWdlEioKBGtpbmQYASABKA4yHC5wYXJsZXkudmF1bHQudjEuTWVzc2FnZUtpbmQSEwoLZnJvbV9oYW5kbGUYAiABKAkSEwoLZnJvbV9kZXZpY2UYAyABKAwSCwoDb3duGAQgASgIEgwKBHRleHQYBSABKAkSEgoKc2VudF9hdF9tcxgGIAEoAxIuCgZzdGF0dXMYByABKA4yHi5wYXJsZXkudmF1bHQudjEuTWVzc2FnZVN0YXR1cxIQCghzZXF1ZW5jZRgIIAEoBBIPCgdmYWlsdXJlGAkgASgJEg4KBnJlbWVkeRgKIAEoCSKgAQoKT3V0Ym94SXRlbRINCgVncm91cBgBIAEoBBIXCg9jbGllbnRfc2VxdWVuY2UYAiABKAQSMQoHY29udGVudBgDIAEoCzIeLnBhcmxleS52YXVsdC52MS5PdXRib3hDb250ZW50SAASLwoGY29tbWl0GAQgASgLMh0ucGFybGV5LnZhdWx0LnYxLk91dGJveENvbW1pdEgAQgYKBHdoYXQiVAoNT3V0Ym94Q29udGVudBIPCgdjb250ZW50GAEgASgMEhIKCmNpcGhlcnRleHQYAiABKAwSDQoFZXBvY2gYAyABKAQSDwoHbWVzc2FnZRgEIAEoBCIlCgxPdXRib3hDb21taXQSFQoNY29tbWl0X2J1bmRsZRgBIAEoDCIJCgdXYWl0aW5nIjQKC1VuZGVsaXZlcmVkEhQKDGNvbnZlcnNhdGlvbhgBIAEoBBIPCgdtZXNzYWdlGAIgASgEImgKCktleVBhY2thZ2USFgoOcHVibGljX3BhY2thZ2UYASABKAwSFwoPcHJpdmF0ZV9wYWNrYWdlGAIgASgMEhMKC2xhc3RfcmVzb3J0GAMgASgIEhQKDG5vdF9hZnRlcl9tcxgEIAEoAyJNCgdXZWxjb21lEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIQCghzZXF1ZW5jZRgCIAEoBBIXCg9hdHRlbXB0ZWRfYXRfbXMYAyABKAMqdwoLR3JvdXBTdGF0dXMSHAoYR1JPVVBfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGQoVR1JPVVBfU1RBVFVTX0NSRUFUSU5HEAESFwoTR1JPVVBfU1RBVFVTX0FDVElWRRACEhYKEkdST1VQX1NUQVRVU19FTkRFRBADKnUKC01lc3NhZ2VLaW5kEhwKGE1FU1NBR0VfS0lORF9VTlNQRUNJRklFRBAAEhUKEU1FU1NBR0VfS0lORF9URVhUEAESGwoXTUVTU0FHRV9LSU5EX1VOUkVBREFCTEUQAhIUChBNRVNTQUdFX0tJTkRfR0FQEAMqvAEKDU1lc3NhZ2VTdGF0dXMSHgoaTUVTU0FHRV9TVEFUVVNfVU5TUEVDSUZJRUQQABIaChZNRVNTQUdFX1NUQVRVU19XQUlUSU5HEAESGQoVTUVTU0FHRV9TVEFUVVNfU1RPUkVEEAISHAoYTUVTU0FHRV9TVEFUVVNfREVMSVZFUkVEEAMSGQoVTUVTU0FHRV9TVEFUVVNfRkFJTEVEEAQSGwoXTUVTU0FHRV9TVEFUVVNfUkVDRUlWRUQQBWIGcHJvdG8z");
+  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIoYBCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhoKEnBpbm5lZF9maW5nZXJwcmludBgDIAEoDBIOCgZjdXJzb3IYBCABKAwSFwoPb3BlcmF0b3JfaGFuZGxlGAUgASgJEhsKE2ludml0ZWRfZmluZ2VycHJpbnQYBiABKAwixgEKB0NvbnRhY3QSDgoGaGFuZGxlGAEgASgJEhMKC2FjY291bnRfa2V5GAIgASgMEhwKFGV4cGVjdGVkX2ZpbmdlcnByaW50GAMgASgMEhUKDWZpcnN0X3NlZW5fbXMYBCABKAMSFQoNbGFzdF9oZWFyZF9tcxgFIAEoAxIbChNjaGFuZ2VkX2FjY291bnRfa2V5GAYgASgMEhwKFHZlcmlmaWVkX2FjY291bnRfa2V5GAcgASgMEg8KB2Jsb2NrZWQYCCABKAgifgoMQ29udmVyc2F0aW9uEhMKC3BlZXJfaGFuZGxlGAEgASgJEhUKDWNyZWF0ZWRfYXRfbXMYAiABKAMSLwoEa2luZBgDIAEoDjIhLnBhcmxleS52YXVsdC52MS5Db252ZXJzYXRpb25LaW5kEhEKCXJvb21fbmFtZRgEIAEoCSKxAwoFR3JvdXASFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhQKDGNvbnZlcnNhdGlvbhgCIAEoBBIsCgZzdGF0dXMYAyABKA4yHC5wYXJsZXkudmF1bHQudjEuR3JvdXBTdGF0dXMSEgoKbmV4dF9jb3VudBgEIAEoBBIbChNzZWFsZWRfc2luY2VfY29tbWl0GAUgASgEEhcKD2NvbW1pdHRlZF9hdF9tcxgGIAEoAxIVCg1sYXN0X3NlcXVlbmNlGAcgASgEEhQKDGNpcGhlcl9zdWl0ZRgIIAEoDRIVCg1saWJyYXJ5X21ham9yGAkgASgNEigKB3NlbmRlcnMYCiADKAsyFy5wYXJsZXkudmF1bHQudjEuU2VuZGVyEhIKCmZyb21fc3RhcnQYCyABKAgSGgoSbGVhdmluZ19kZXZpY2VfaWRzGAwgAygMEi0KCmxvZ19wbGFjZXMYDSADKAsyGS5wYXJsZXkudmF1bHQudjEuTG9nUGxhY2USDAoEbGVmdBgOIAEoCBISCgpsb2dfYmVnaW5zGA8gASgIEhIKCmxvZ19icm9rZW4YECABKAgiKgoITG9nUGxhY2USEAoIc2VxdWVuY2UYASABKAQSDAoEaGFzaBgCIAEoDCKHAgoGSW50ZW50EjIKC2FkZF9hY2NvdW50GAEgASgLMhsucGFybGV5LnZhdWx0LnYxLkFkZEFjY291bnRIABIyCgthZGRfZGV2aWNlcxgCIAEoCzIbLnBhcmxleS52YXVsdC52MS5BZGREZXZpY2VzSAASOAoOcmVtb3ZlX2RldmljZXMYAyABKAsyHi5wYXJsZXkudmF1bHQudjEuUmVtb3ZlRGV2aWNlc0gAEjoKD2NoYW5nZV9zZXR0aW5ncxgEIAEoCzIfLnBhcmxleS52YXVsdC52MS5DaGFuZ2VTZXR0aW5nc0gAEhUKDW5vdF9iZWZvcmVfbXMYBSABKANCCAoGY2hhbmdlIjIKCkFkZEFjY291bnQSDgoGaGFuZGxlGAEgASgJEhQKDGtleV9wYWNrYWdlcxgCIAMoDCJGCgpBZGREZXZpY2VzEg4KBmhhbmRsZRgBIAEoCRISCgpkZXZpY2VfaWRzGAIgAygMEhQKDGtleV9wYWNrYWdlcxgDIAMoDCIjCg1SZW1vdmVEZXZpY2VzEhIKCmRldmljZV9pZHMYASADKAwioAEKDkNoYW5nZVNldHRpbmdzEhEKBG5hbWUYASABKAlIAIgBARISCgV0b3BpYxgCIAEoCUgBiAEBEhkKDGhpc3RvcnlfZGF5cxgDIAEoDUgCiAEBEhIKCm1ha2VfYWRtaW4YBCABKAkSFAoMdW5tYWtlX2FkbWluGAUgASgJQgcKBV9uYW1lQggKBl90b3BpY0IPCg1faGlzdG9yeV9kYXlzIk4KBlNlbmRlchIRCglkZXZpY2VfaWQYASABKAwSEAoIcmVjZWl2ZWQYAiABKAQSDAoEb3dlZBgDIAEoBBIRCglyZWNlaXB0ZWQYBCABKAQi8QEKB01lc3NhZ2USKgoEa2luZBgBIAEoDjIcLnBhcmxleS52YXVsdC52MS5NZXNzYWdlS2luZBITCgtmcm9tX2hhbmRsZRgCIAEoCRITCgtmcm9tX2RldmljZRgDIAEoDBILCgNvd24YBCABKAgSDAoEdGV4dBgFIAEoCRISCgpzZW50X2F0X21zGAYgASgDEi4KBnN0YXR1cxgHIAEoDjIeLnBhcmxleS52YXVsdC52MS5NZXNzYWdlU3RhdHVzEhAKCHNlcXVlbmNlGAggASgEEg8KB2ZhaWx1cmUYCSABKAkSDgoGcmVtZWR5GAogASgJIqABCgpPdXRib3hJdGVtEg0KBWdyb3VwGAEgASgEEhcKD2NsaWVudF9zZXF1ZW5jZRgCIAEoBBIxCgdjb250ZW50GAMgASgLMh4ucGFybGV5LnZhdWx0LnYxLk91dGJveENvbnRlbnRIABIvCgZjb21taXQYBCABKAsyHS5wYXJsZXkudmF1bHQudjEuT3V0Ym94Q29tbWl0SABCBgoEd2hhdCJUCg1PdXRib3hDb250ZW50Eg8KB2NvbnRlbnQYASABKAwSEgoKY2lwaGVydGV4dBgCIAEoDBINCgVlcG9jaBgDIAEoBBIPCgdtZXNzYWdlGAQgASgEIjYKDE91dGJveENvbW1pdBIVCg1jb21taXRfYnVuZGxlGAEgASgMEg8KB2ludGVudHMYAiADKAQiCQoHV2FpdGluZyI0CgtVbmRlbGl2ZXJlZBIUCgxjb252ZXJzYXRpb24YASABKAQSDwoHbWVzc2FnZRgCIAEoBCJoCgpLZXlQYWNrYWdlEhYKDnB1YmxpY19wYWNrYWdlGAEgASgMEhcKD3ByaXZhdGVfcGFja2FnZRgCIAEoDBITCgtsYXN0X3Jlc29ydBgDIAEoCBIUCgxub3RfYWZ0ZXJfbXMYBCABKAMiTQoHV2VsY29tZRIXCg9jb252ZXJzYXRpb25faWQYASABKAwSEAoIc2VxdWVuY2UYAiABKAQSFwoPYXR0ZW1wdGVkX2F0X21zGAMgASgDKpIBChBDb252ZXJzYXRpb25LaW5kEiEKHUNPTlZFUlNBVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYQ09OVkVSU0FUSU9OX0tJTkRfRElSRUNUEAESGgoWQ09OVkVSU0FUSU9OX0tJTkRfUk9PTRACEiEKHUNPTlZFUlNBVElPTl9LSU5EX09XTl9ERVZJQ0VTEAMqdwoLR3JvdXBTdGF0dXMSHAoYR1JPVVBfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGQoVR1JPVVBfU1RBVFVTX0NSRUFUSU5HEAESFwoTR1JPVVBfU1RBVFVTX0FDVElWRRACEhYKEkdST1VQX1NUQVRVU19FTkRFRBADKo0BCgtNZXNzYWdlS2luZBIcChhNRVNTQUdFX0tJTkRfVU5TUEVDSUZJRUQQABIVChFNRVNTQUdFX0tJTkRfVEVYVBABEhsKF01FU1NBR0VfS0lORF9VTlJFQURBQkxFEAISFAoQTUVTU0FHRV9LSU5EX0dBUBADEhYKEk1FU1NBR0VfS0lORF9FVkVOVBAEKrwBCg1NZXNzYWdlU3RhdHVzEh4KGk1FU1NBR0VfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGgoWTUVTU0FHRV9TVEFUVVNfV0FJVElORxABEhkKFU1FU1NBR0VfU1RBVFVTX1NUT1JFRBACEhwKGE1FU1NBR0VfU1RBVFVTX0RFTElWRVJFRBADEhkKFU1FU1NBR0VfU1RBVFVTX0ZBSUxFRBAEEhsKF01FU1NBR0VfU1RBVFVTX1JFQ0VJVkVEEAViBnByb3RvMw");
 
 /**
  * This endpoint: table "identity". There is one.
@@ -162,6 +162,20 @@ export type Contact = Message$1<"parley.vault.v1.Contact"> & {
    * @generated from field: bytes changed_account_key = 6;
    */
   changedAccountKey: Uint8Array;
+
+  /**
+   * The account key whose safety number a person has compared.
+   *
+   * @generated from field: bytes verified_account_key = 7;
+   */
+  verifiedAccountKey: Uint8Array;
+
+  /**
+   * Nothing of this person is shown, and no conversation of theirs is joined.
+   *
+   * @generated from field: bool blocked = 8;
+   */
+  blocked: boolean;
 };
 
 /**
@@ -179,6 +193,8 @@ export const ContactSchema: GenMessage<Contact> = /*@__PURE__*/
  */
 export type Conversation = Message$1<"parley.vault.v1.Conversation"> & {
   /**
+   * Of a conversation with one person; in a room and among one's own devices empty.
+   *
    * @generated from field: string peer_handle = 1;
    */
   peerHandle: string;
@@ -187,6 +203,18 @@ export type Conversation = Message$1<"parley.vault.v1.Conversation"> & {
    * @generated from field: int64 created_at_ms = 2;
    */
   createdAtMs: bigint;
+
+  /**
+   * @generated from field: parley.vault.v1.ConversationKind kind = 3;
+   */
+  kind: ConversationKind;
+
+  /**
+   * Of a room: its name as last known.
+   *
+   * @generated from field: string room_name = 4;
+   */
+  roomName: string;
 };
 
 /**
@@ -272,6 +300,42 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
    * @generated from field: bool from_start = 11;
    */
   fromStart: boolean;
+
+  /**
+   * Devices that asked to be removed, or that their account has revoked: anybody may remove them.
+   *
+   * @generated from field: repeated bytes leaving_device_ids = 12;
+   */
+  leavingDeviceIds: Uint8Array[];
+
+  /**
+   * The log tag of the present epoch (parley.content.v1.LogTag), whole: 32 bytes; and the places
+   * that it had last, to compare others' with.
+   *
+   * @generated from field: repeated parley.vault.v1.LogPlace log_places = 13;
+   */
+  logPlaces: LogPlace[];
+
+  /**
+   * This account has left; what still comes is not shown.
+   *
+   * @generated from field: bool left = 14;
+   */
+  left: boolean;
+
+  /**
+   * No envelope has come since the present epoch began.
+   *
+   * @generated from field: bool log_begins = 15;
+   */
+  logBegins: boolean;
+
+  /**
+   * Something was deleted from the server before this device came for it.
+   *
+   * @generated from field: bool log_broken = 16;
+   */
+  logBroken: boolean;
 };
 
 /**
@@ -280,6 +344,186 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
  */
 export const GroupSchema: GenMessage<Group> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 4);
+
+/**
+ * @generated from message parley.vault.v1.LogPlace
+ */
+export type LogPlace = Message$1<"parley.vault.v1.LogPlace"> & {
+  /**
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: bytes hash = 2;
+   */
+  hash: Uint8Array;
+};
+
+/**
+ * Describes the message parley.vault.v1.LogPlace.
+ * Use `create(LogPlaceSchema)` to create a new message.
+ */
+export const LogPlaceSchema: GenMessage<LogPlace> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 5);
+
+/**
+ * A change of a group that this device is to commit: table "intents", grouped by group. It stays
+ * until it is done or has become pointless, however many commits of others win before it.
+ *
+ * @generated from message parley.vault.v1.Intent
+ */
+export type Intent = Message$1<"parley.vault.v1.Intent"> & {
+  /**
+   * @generated from oneof parley.vault.v1.Intent.change
+   */
+  change: {
+    /**
+     * @generated from field: parley.vault.v1.AddAccount add_account = 1;
+     */
+    value: AddAccount;
+    case: "addAccount";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.AddDevices add_devices = 2;
+     */
+    value: AddDevices;
+    case: "addDevices";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.RemoveDevices remove_devices = 3;
+     */
+    value: RemoveDevices;
+    case: "removeDevices";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.ChangeSettings change_settings = 4;
+     */
+    value: ChangeSettings;
+    case: "changeSettings";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * @generated from field: int64 not_before_ms = 5;
+   */
+  notBeforeMs: bigint;
+};
+
+/**
+ * Describes the message parley.vault.v1.Intent.
+ * Use `create(IntentSchema)` to create a new message.
+ */
+export const IntentSchema: GenMessage<Intent> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 6);
+
+/**
+ * Somebody new; the key packages are claimed when the line is up.
+ *
+ * @generated from message parley.vault.v1.AddAccount
+ */
+export type AddAccount = Message$1<"parley.vault.v1.AddAccount"> & {
+  /**
+   * @generated from field: string handle = 1;
+   */
+  handle: string;
+
+  /**
+   * @generated from field: repeated bytes key_packages = 2;
+   */
+  keyPackages: Uint8Array[];
+};
+
+/**
+ * Describes the message parley.vault.v1.AddAccount.
+ * Use `create(AddAccountSchema)` to create a new message.
+ */
+export const AddAccountSchema: GenMessage<AddAccount> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 7);
+
+/**
+ * Further devices of an account in the group.
+ *
+ * @generated from message parley.vault.v1.AddDevices
+ */
+export type AddDevices = Message$1<"parley.vault.v1.AddDevices"> & {
+  /**
+   * @generated from field: string handle = 1;
+   */
+  handle: string;
+
+  /**
+   * @generated from field: repeated bytes device_ids = 2;
+   */
+  deviceIds: Uint8Array[];
+
+  /**
+   * @generated from field: repeated bytes key_packages = 3;
+   */
+  keyPackages: Uint8Array[];
+};
+
+/**
+ * Describes the message parley.vault.v1.AddDevices.
+ * Use `create(AddDevicesSchema)` to create a new message.
+ */
+export const AddDevicesSchema: GenMessage<AddDevices> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 8);
+
+/**
+ * @generated from message parley.vault.v1.RemoveDevices
+ */
+export type RemoveDevices = Message$1<"parley.vault.v1.RemoveDevices"> & {
+  /**
+   * @generated from field: repeated bytes device_ids = 1;
+   */
+  deviceIds: Uint8Array[];
+};
+
+/**
+ * Describes the message parley.vault.v1.RemoveDevices.
+ * Use `create(RemoveDevicesSchema)` to create a new message.
+ */
+export const RemoveDevicesSchema: GenMessage<RemoveDevices> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 9);
+
+/**
+ * What is set is changed, from whatever the settings are by then.
+ *
+ * @generated from message parley.vault.v1.ChangeSettings
+ */
+export type ChangeSettings = Message$1<"parley.vault.v1.ChangeSettings"> & {
+  /**
+   * @generated from field: optional string name = 1;
+   */
+  name?: string | undefined;
+
+  /**
+   * @generated from field: optional string topic = 2;
+   */
+  topic?: string | undefined;
+
+  /**
+   * @generated from field: optional uint32 history_days = 3;
+   */
+  historyDays?: number | undefined;
+
+  /**
+   * @generated from field: string make_admin = 4;
+   */
+  makeAdmin: string;
+
+  /**
+   * @generated from field: string unmake_admin = 5;
+   */
+  unmakeAdmin: string;
+};
+
+/**
+ * Describes the message parley.vault.v1.ChangeSettings.
+ * Use `create(ChangeSettingsSchema)` to create a new message.
+ */
+export const ChangeSettingsSchema: GenMessage<ChangeSettings> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 10);
 
 /**
  * What this endpoint knows of another device's sends in a group.
@@ -319,7 +563,7 @@ export type Sender = Message$1<"parley.vault.v1.Sender"> & {
  * Use `create(SenderSchema)` to create a new message.
  */
 export const SenderSchema: GenMessage<Sender> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 5);
+  messageDesc(file_parley_vault_v1_records, 11);
 
 /**
  * One line of the history: table "messages", grouped by conversation, in the order of arrival.
@@ -389,7 +633,7 @@ export type Message = Message$1<"parley.vault.v1.Message"> & {
  * Use `create(MessageSchema)` to create a new message.
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 6);
+  messageDesc(file_parley_vault_v1_records, 12);
 
 /**
  * What is on its way out: table "outbox".
@@ -432,7 +676,7 @@ export type OutboxItem = Message$1<"parley.vault.v1.OutboxItem"> & {
  * Use `create(OutboxItemSchema)` to create a new message.
  */
 export const OutboxItemSchema: GenMessage<OutboxItem> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 7);
+  messageDesc(file_parley_vault_v1_records, 13);
 
 /**
  * @generated from message parley.vault.v1.OutboxContent
@@ -468,7 +712,7 @@ export type OutboxContent = Message$1<"parley.vault.v1.OutboxContent"> & {
  * Use `create(OutboxContentSchema)` to create a new message.
  */
 export const OutboxContentSchema: GenMessage<OutboxContent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 8);
+  messageDesc(file_parley_vault_v1_records, 14);
 
 /**
  * @generated from message parley.vault.v1.OutboxCommit
@@ -480,6 +724,13 @@ export type OutboxCommit = Message$1<"parley.vault.v1.OutboxCommit"> & {
    * @generated from field: bytes commit_bundle = 1;
    */
   commitBundle: Uint8Array;
+
+  /**
+   * The Intents that it carries out, of the same group.
+   *
+   * @generated from field: repeated uint64 intents = 2;
+   */
+  intents: bigint[];
 };
 
 /**
@@ -487,7 +738,7 @@ export type OutboxCommit = Message$1<"parley.vault.v1.OutboxCommit"> & {
  * Use `create(OutboxCommitSchema)` to create a new message.
  */
 export const OutboxCommitSchema: GenMessage<OutboxCommit> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 9);
+  messageDesc(file_parley_vault_v1_records, 15);
 
 /**
  * An own message that is not sealed yet: table "waiting", grouped by conversation, under the
@@ -503,7 +754,7 @@ export type Waiting = Message$1<"parley.vault.v1.Waiting"> & {
  * Use `create(WaitingSchema)` to create a new message.
  */
 export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 10);
+  messageDesc(file_parley_vault_v1_records, 16);
 
 /**
  * An own message that is sealed and not yet known to be delivered: table "undelivered", grouped by
@@ -528,7 +779,7 @@ export type Undelivered = Message$1<"parley.vault.v1.Undelivered"> & {
  * Use `create(UndeliveredSchema)` to create a new message.
  */
 export const UndeliveredSchema: GenMessage<Undelivered> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 11);
+  messageDesc(file_parley_vault_v1_records, 17);
 
 /**
  * A key package of this device that nobody used yet: table "keypackages".
@@ -562,7 +813,7 @@ export type KeyPackage = Message$1<"parley.vault.v1.KeyPackage"> & {
  * Use `create(KeyPackageSchema)` to create a new message.
  */
 export const KeyPackageSchema: GenMessage<KeyPackage> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 12);
+  messageDesc(file_parley_vault_v1_records, 18);
 
 /**
  * A welcome that is being opened: table "welcomes". Written before, deleted after, so that one
@@ -592,7 +843,38 @@ export type Welcome = Message$1<"parley.vault.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 13);
+  messageDesc(file_parley_vault_v1_records, 19);
+
+/**
+ * @generated from enum parley.vault.v1.ConversationKind
+ */
+export enum ConversationKind {
+  /**
+   * @generated from enum value: CONVERSATION_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: CONVERSATION_KIND_DIRECT = 1;
+   */
+  DIRECT = 1,
+
+  /**
+   * @generated from enum value: CONVERSATION_KIND_ROOM = 2;
+   */
+  ROOM = 2,
+
+  /**
+   * @generated from enum value: CONVERSATION_KIND_OWN_DEVICES = 3;
+   */
+  OWN_DEVICES = 3,
+}
+
+/**
+ * Describes the enum parley.vault.v1.ConversationKind.
+ */
+export const ConversationKindSchema: GenEnum<ConversationKind> = /*@__PURE__*/
+  enumDesc(file_parley_vault_v1_records, 0);
 
 /**
  * @generated from enum parley.vault.v1.GroupStatus
@@ -627,7 +909,7 @@ export enum GroupStatus {
  * Describes the enum parley.vault.v1.GroupStatus.
  */
 export const GroupStatusSchema: GenEnum<GroupStatus> = /*@__PURE__*/
-  enumDesc(file_parley_vault_v1_records, 0);
+  enumDesc(file_parley_vault_v1_records, 1);
 
 /**
  * @generated from enum parley.vault.v1.MessageKind
@@ -656,13 +938,20 @@ export enum MessageKind {
    * @generated from enum value: MESSAGE_KIND_GAP = 3;
    */
   GAP = 3,
+
+  /**
+   * Somebody came, left, or changed the room: text says it.
+   *
+   * @generated from enum value: MESSAGE_KIND_EVENT = 4;
+   */
+  EVENT = 4,
 }
 
 /**
  * Describes the enum parley.vault.v1.MessageKind.
  */
 export const MessageKindSchema: GenEnum<MessageKind> = /*@__PURE__*/
-  enumDesc(file_parley_vault_v1_records, 1);
+  enumDesc(file_parley_vault_v1_records, 2);
 
 /**
  * @generated from enum parley.vault.v1.MessageStatus
@@ -709,5 +998,5 @@ export enum MessageStatus {
  * Describes the enum parley.vault.v1.MessageStatus.
  */
 export const MessageStatusSchema: GenEnum<MessageStatus> = /*@__PURE__*/
-  enumDesc(file_parley_vault_v1_records, 2);
+  enumDesc(file_parley_vault_v1_records, 3);
 

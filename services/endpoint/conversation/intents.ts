@@ -1,0 +1,184 @@
+// Changes of groups that this device is to commit. An intent stays in the vault until it is done or pointless: when
+// another commit wins, it is made again on what that commit left, from what the stream brought.
+
+import { create, toBinary } from '@bufbuild/protobuf'
+import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
+import {
+  type ChangeSettings,
+  GroupStatus,
+  type Intent,
+  IntentSchema,
+  OutboxCommitSchema,
+} from '../../../gen/parley/vault/v1/records_pb.js'
+import { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
+import type { Context } from '../context.js'
+import { readCertificate } from '../identity/certificate.js'
+import type { Batch } from '../records.js'
+import type { LiveGroup } from './groups.js'
+import type { Outbox } from './outbox.js'
+import { decodeSettings, sameAccount } from './settings.js'
+
+export interface KnownIntent {
+  id: bigint
+  intent: Intent
+}
+
+export type IntentChange = Intent['change']
+
+/** What one commit carries out: adds, or removals, or settings, never two of them (ts-mls cannot). */
+interface Plan {
+  ids: bigint[]
+  add: Uint8Array[]
+  remove: number[]
+  settings?: Uint8Array
+}
+
+export const intentsOf = ({ records }: Context, group: LiveGroup): KnownIntent[] =>
+  records.list('intents', { group: group.number }).map(({ key, record }) => ({ id: key.id, intent: record }))
+
+/** Notes a change to be committed, at the earliest after `delayMs`. */
+export function intend(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  change: IntentChange,
+  delayMs = 0,
+): void {
+  const last = context.records.list('intents', { group: group.number, reverse: true, limit: 1 })[0]?.key.id ?? 0n
+  let id = last + 1n
+  while (batch.get('intents', { group: group.number, id })) id++
+  const notBeforeMs = BigInt(delayMs > 0 ? Date.now() + delayMs : 0)
+  batch.put('intents', { group: group.number, id }, create(IntentSchema, { change, notBeforeMs }))
+}
+
+export function dropIntent(batch: Batch, group: LiveGroup, id: bigint): void {
+  batch.delete('intents', { group: group.number, id })
+}
+
+/** Commits what is due in this group, if nothing of ours is under way there. True: a commit was queued. */
+export async function commitIntents(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  now: number,
+): Promise<boolean> {
+  if (group.record.status !== GroupStatus.ACTIVE || group.pending) return false
+  const due = intentsOf(context, group).filter(({ intent }) => Number(intent.notBeforeMs) <= now)
+  const plan = planOf(context, batch, group, due)
+  if (!plan) return false
+  const epoch = context.engine.epoch(group.state)
+  const made = await context.engine.commit(group.state, {
+    ...(plan.add.length > 0 ? { add: plan.add } : {}),
+    ...(plan.remove.length > 0 ? { remove: plan.remove } : {}),
+    ...(plan.settings ? { settings: plan.settings } : {}),
+  })
+  const addedDeviceIds = await devicesOf(context, plan.add, made.refused)
+  const removedDeviceIds = membersAt(context, group, plan.remove)
+  const commitBundle = toBinary(
+    CommitBundleSchema,
+    create(CommitBundleSchema, {
+      epoch,
+      commit: made.commit,
+      welcomes: made.welcome ? [{ deviceIds: addedDeviceIds, welcome: made.welcome }] : [],
+      rosterChange: { addedDeviceIds, removedDeviceIds },
+    }),
+  )
+  context.groups.savePending(batch, group, made.pending)
+  const value = create(OutboxCommitSchema, { commitBundle, intents: plan.ids })
+  outbox.add(batch, group.number, { case: 'commit', value })
+  return true
+}
+
+/** What to commit first; what has become pointless is dropped on the way. */
+function planOf(context: Context, batch: Batch, group: LiveGroup, due: readonly KnownIntent[]): Plan | undefined {
+  const adds: Plan = { ids: [], add: [], remove: [] }
+  const removals: Plan = { ids: [], add: [], remove: [] }
+  const present = new Map(
+    context.engine.members(group.state).map(({ signatureKey, leaf }) => [nameOf(signatureKey), leaf]),
+  )
+  for (const { id, intent } of due) {
+    const { change } = intent
+    if (change.case === 'changeSettings') {
+      const settings = changed(context, group, change.value)
+      if (settings) return { ids: [id], add: [], remove: [], settings }
+      dropIntent(batch, group, id)
+    } else if (change.case === 'removeDevices') {
+      const leaves = change.value.deviceIds.flatMap(device => present.get(nameOf(device)) ?? [])
+      const others = leaves.filter(leaf => leaf !== context.engine.ownLeaf(group.state))
+      if (others.length > 0) collect(removals, id, { remove: others })
+      else dropIntent(batch, group, id)
+    } else if (change.case === 'addAccount' || change.case === 'addDevices') {
+      if (change.value.keyPackages.length > 0) collect(adds, id, { add: change.value.keyPackages })
+    }
+  }
+  // Who goes, goes first.
+  if (removals.ids.length > 0) return removals
+  return adds.ids.length > 0 ? adds : undefined
+}
+
+function collect(plan: Plan, id: bigint, { add = [], remove = [] }: Partial<Plan>): void {
+  plan.ids.push(id)
+  plan.add.push(...add)
+  plan.remove.push(...remove.filter(leaf => !plan.remove.includes(leaf)))
+}
+
+/** The settings after the change; undefined where they say that already, or it is not for us to change them. */
+function changed(context: Context, group: LiveGroup, change: ChangeSettings): Uint8Array | undefined {
+  const before = settingsOf(context, group)
+  if (before.kind !== GroupKind.ROOM) return undefined
+  const next = create(GroupSettingsSchema, {
+    ...before,
+    ...(change.name === undefined ? {} : { name: change.name }),
+    ...(change.topic === undefined ? {} : { topic: change.topic }),
+    ...(change.historyDays === undefined ? {} : { history: { days: change.historyDays } }),
+  })
+  const accounts = accountsIn(context, group)
+  const promoted = accounts.find(({ handle }) => handle === change.makeAdmin)
+  if (promoted && !next.admins.some(admin => sameAccount(admin, promoted))) next.admins = [...next.admins, admin(promoted)]
+  next.admins = next.admins.filter(
+    ({ handle, accountKey }) =>
+      handle !== change.unmakeAdmin && accounts.some(account => sameAccount(account, { handle, accountKey })),
+  )
+  const bytes = toBinary(GroupSettingsSchema, next)
+  return Buffer.compare(bytes, toBinary(GroupSettingsSchema, before)) === 0 ? undefined : bytes
+}
+
+const admin = ({ handle, accountKey }: { handle: string; accountKey: Uint8Array }) =>
+  ({ $typeName: 'parley.content.v1.Admin', handle, accountKey }) as const
+
+/** What the group's members agree on. A group that a faulty client made counts as one between two. */
+export function settingsOf({ engine }: Context, group: LiveGroup): GroupSettings {
+  return decodeSettings(engine.settings(group.state)) ?? create(GroupSettingsSchema, { kind: GroupKind.DIRECT })
+}
+
+/** Every account in the group once, in the order of their first leaves. */
+export function accountsIn({ engine }: Context, group: LiveGroup): { handle: string; accountKey: Uint8Array; devices: Uint8Array[] }[] {
+  const accounts = new Map<string, { handle: string; accountKey: Uint8Array; devices: Uint8Array[] }>()
+  for (const { identity } of engine.members(group.state)) {
+    const { handle, accountKey, deviceKey } = readCertificate(identity)
+    const name = nameOf(accountKey)
+    const known = accounts.get(name) ?? { handle, accountKey, devices: [] }
+    known.devices.push(deviceKey)
+    accounts.set(name, known)
+  }
+  return [...accounts.values()]
+}
+
+async function devicesOf(
+  { engine }: Context,
+  keyPackages: readonly Uint8Array[],
+  refused: readonly { index: number }[],
+): Promise<Uint8Array[]> {
+  const taken = keyPackages.filter((_, index) => !refused.some(other => other.index === index))
+  return await Promise.all(taken.map(async bytes => (await engine.inspectKeyPackage(bytes)).signatureKey))
+}
+
+function membersAt({ engine }: Context, group: LiveGroup, leaves: readonly number[]): Uint8Array[] {
+  return engine
+    .members(group.state)
+    .filter(({ leaf }) => leaves.includes(leaf))
+    .map(({ signatureKey }) => signatureKey)
+}
+
+const nameOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
