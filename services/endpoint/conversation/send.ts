@@ -167,7 +167,11 @@ async function sealContent(
   context.groups.save(batch, group)
 }
 
-/** The server found an envelope's epoch too old: it, and the others of that group and epoch, are sealed anew. */
+/**
+ * The server found an envelope's epoch too old: it is sealed anew, and with it all of that group that stand behind it,
+ * even those of the present epoch. A receiver opens a sender's messages only in the order in which they were sealed
+ * (mls/context.ts, retainKeysForGenerations), so the order of sealing must stay that of sending.
+ */
 export async function sealAnew(
   context: Context,
   outbox: Outbox,
@@ -176,11 +180,10 @@ export async function sealAnew(
 ): Promise<void> {
   const group = context.groups.get(rejected.item.group)
   if (!group || rejected.item.what.case !== 'content') return
-  const stale = rejected.item.what.value.epoch
   for (const queued of outbox.items()) {
-    const { what } = queued.item
+    const { what, clientSequence } = queued.item
     if (queued.accepted || queued.item.group !== group.number || what.case !== 'content') continue
-    if (what.value.epoch > stale) continue
+    if (clientSequence < rejected.item.clientSequence) continue
     await sealContent(context, batch, group, what.value)
     outbox.replace(batch, queued)
   }
