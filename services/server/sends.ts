@@ -1,11 +1,18 @@
 // From the frames of one device to the store: all that arrived while the store was writing goes to it in
 // one call, so that a fast sender needs few transactions, and one call at a time keeps its order.
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { OutgoingEnvelope } from '../../gen/parley/v1/chat_pb.js'
 import type { Answers } from './answers.js'
 import { WAITING_SEND_BYTES, WAITING_SENDS } from './limits.js'
 import type { AppendOutcome, DeviceId, Log } from './store.js'
 import type { TokenBucket } from './token-bucket.js'
+
+/**
+ * Turns of the event loop for which sends are gathered, as long as each brings more: a turn reads no more than
+ * 64 KiB of a connection, and a disk sync costs more than to read them all. One that comes alone waits for one.
+ */
+const GATHER_TURNS = 8
 
 export interface SendsOptions {
   log: Pick<Log, 'append'>
@@ -32,9 +39,17 @@ export function createSends(options: SendsOptions): Sends {
   let waitingBytes = 0
   let working = false
   let settled = Promise.resolve()
+  const full = () => waiting.length >= WAITING_SENDS || waitingBytes >= WAITING_SEND_BYTES
+  const gather = async () => {
+    for (let turn = 0, before = 0; turn < GATHER_TURNS && waiting.length > before && !full(); turn++) {
+      before = waiting.length
+      await nextTurn()
+    }
+  }
   const drain = async () => {
     working = true
     while (waiting.length > 0) {
+      await gather()
       const batch = waiting
       waiting = []
       waitingBytes = 0
@@ -51,7 +66,7 @@ export function createSends(options: SendsOptions): Sends {
       }
       if (!working) settled = drain().catch(options.onFailure)
     },
-    full: () => waiting.length >= WAITING_SENDS || waitingBytes >= WAITING_SEND_BYTES,
+    full,
     idle: () => !working,
     settled: () => settled,
   }
