@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Pair } from './pair.js'
 
 export interface Shape {
@@ -6,9 +7,12 @@ export interface Shape {
   bytes: number
 }
 
+const SETTLE_MS = 5
+
 /** Keeps `window` envelopes of each pair under way until it is stopped. A call that fails ends the process. */
 export function flood(pairs: readonly Pair[], { shape, window }: { shape: Shape; window: number }) {
   let received = 0
+  let sent = 0
   let stopped = false
   const begin = (pair: Pair) => {
     let underWay = 0
@@ -18,6 +22,7 @@ export function flood(pairs: readonly Pair[], { shape, window }: { shape: Shape;
       writing = true
       while (!stopped && underWay + shape.envelopes <= window) {
         underWay += shape.envelopes
+        sent += shape.envelopes
         await pair.send()
       }
       writing = false
@@ -31,7 +36,14 @@ export function flood(pairs: readonly Pair[], { shape, window }: { shape: Shape;
     fill().catch(fail)
   }
   pairs.forEach(begin)
-  return { received: () => received, stop: () => (stopped = true) }
+  return {
+    received: () => received,
+    /** Resolves when nothing is under way any more. */
+    async stop() {
+      stopped = true
+      while (sent > received) await delay(SETTLE_MS)
+    },
+  }
 }
 
 /** The figures would be wrong. */

@@ -47,7 +47,7 @@ const methods = {
   async flood({ shape, window, ...time }: FloodOptions): Promise<number> {
     const { received, stop } = flood(pairs, { shape, window })
     const perSecond = await growth(received, time)
-    stop()
+    await stop()
     return perSecond
   },
 

@@ -2,8 +2,8 @@ import { type Bench, onStage } from './parts.js'
 import type { Row } from './result.js'
 import type { ServerKind } from './server-worker.js'
 
-/** Connections before the measurement, so that all code is loaded and compiled, and in it. */
-const WARM_UP = 50
+/** Connections before those that are measured: by then all code is compiled and the heap has grown to its size. */
+const WARM_UP = 1_000
 const CONNECTIONS = 1_000
 /** Bytes of the server's memory for each connection. */
 const TARGET_BYTES = 40_000

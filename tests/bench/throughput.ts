@@ -8,10 +8,13 @@ const PAIRS = [1, 10, 100]
 /** Envelopes of one frame: what an endpoint that has more to send puts together. */
 const PER_FRAME = 16
 /** Bytes: what a text of up to 200 characters is once it is sealed, about. */
-export const CIPHERTEXT_BYTES = 460
-/** Envelopes under way at once, of all pairs together; two frames of each at the least. */
+export const CIPHERTEXT_BYTES = 400
+/** Envelopes under way at once: of all pairs together, and of each at the least. */
 const UNDER_WAY = 4_096
-const WARM_UP_S = 1.5
+const UNDER_WAY_OF_ONE = 128
+/** How often relay and echo take turns. */
+const TURNS = 3
+const WARM_UP_S = 0.7
 /** What is to be reached of the raw echo. */
 const PART_OF_ECHO = 0.5
 
@@ -22,30 +25,44 @@ interface Flooded {
   perTransaction: number
 }
 
-/** Relayed durable envelopes a second, beside an echo of the same frames and inserts of the same rows. */
-export async function throughput({ seconds, say }: Bench): Promise<Row[]> {
-  const measured: Record<'relay' | 'echo', Flooded[]> = { relay: [], echo: [] }
-  for (const kind of ['echo', 'relay'] as const) {
-    await onStage(kind, async stage => {
-      for (const pairs of PAIRS) {
-        say(`${kind}: ${pairs} ${pairs === 1 ? 'pair' : 'pairs'}`)
-        measured[kind].push(await flooded(stage, { pairs, seconds }))
-      }
-    })
-  }
+/**
+ * Relayed durable envelopes a second, beside an echo of the same frames and inserts of the same rows. Relay and
+ * echo take turns, so that what else the machine does falls on both.
+ */
+export async function throughput(bench: Bench): Promise<Row[]> {
   const rows: Row[] = []
-  for (const [index, pairs] of PAIRS.entries()) {
-    const [relay, echo] = [measured.relay[index]!, measured.echo[index]!]
-    say(`SQLite: ${relay.perTransaction.toFixed(0)} to a transaction`)
-    const { perTransaction } = relay
-    const { insertsPerSecond } = await rawInserts({
-      seconds: seconds / 2,
-      perTransaction,
-      bytes: CIPHERTEXT_BYTES,
-    })
-    rows.push(row({ pairs, relay, echo, insertsPerSecond }))
-  }
+  await onStage('echo', echo =>
+    onStage('relay', async relay => {
+      for (const pairs of PAIRS) rows.push(await measured({ ...bench, echo, relay, pairs }))
+    }),
+  )
   return rows
+}
+
+async function measured({
+  seconds,
+  say,
+  echo,
+  relay,
+  pairs,
+}: Bench & Record<'echo' | 'relay', Stage> & { pairs: number }): Promise<Row> {
+  const turn = seconds / TURNS
+  const turns: Record<'echo' | 'relay', Flooded[]> = { echo: [], relay: [] }
+  for (let count = 0; count < TURNS; count++) {
+    say(`${pairs} ${pairs === 1 ? 'pair' : 'pairs'}: turn ${count + 1} of ${TURNS}`)
+    turns.echo.push(await flooded(echo, { pairs, seconds: turn }))
+    turns.relay.push(await flooded(relay, { pairs, seconds: turn }))
+  }
+  const found = { relay: mean(turns.relay), echo: mean(turns.echo) }
+  const { perTransaction } = found.relay
+  say(`SQLite: ${perTransaction.toFixed(0)} to a transaction`)
+  const { insertsPerSecond } = await rawInserts({ seconds: turn, perTransaction, bytes: CIPHERTEXT_BYTES })
+  return row({ ...found, pairs, insertsPerSecond })
+}
+
+function mean(turns: readonly Flooded[]): Flooded {
+  const of = (which: keyof Flooded) => turns.reduce((sum, turn) => sum + turn[which], 0) / turns.length
+  return { perSecond: of('perSecond'), cpuMicros: of('cpuMicros'), perTransaction: of('perTransaction') }
 }
 
 async function flooded(
@@ -54,7 +71,7 @@ async function flooded(
 ): Promise<Flooded> {
   const { kind, server, load, address } = stage
   await load.call('connect', { server: address, kind, count: pairs })
-  const window = Math.max(2 * PER_FRAME, Math.floor(UNDER_WAY / pairs))
+  const window = Math.max(UNDER_WAY_OF_ONE, Math.floor(UNDER_WAY / pairs))
   const shape = { envelopes: PER_FRAME, bytes: CIPHERTEXT_BYTES }
   const flood = load.call('flood', { shape, window, seconds, warmUp: WARM_UP_S })
   await delay(WARM_UP_S * 1000)
