@@ -12,6 +12,8 @@ export interface ChatOptions {
   log: Log
   streams: Streams
   checkProof: (claim: ProofClaim) => Promise<DeviceId>
+  /** Throws if the device is blocked. */
+  checkStanding: (device: DeviceId) => Promise<void>
   limits: RelayLimits
   timing: Timing
   operatorHandle: string
@@ -44,7 +46,7 @@ async function begin(
   frames: AsyncIterator<ChatRequest>,
   { signal }: CallContext,
 ): Promise<{ stream: ChatStream; clientSequence: bigint }> {
-  const { log, streams, checkProof, limits, timing } = options
+  const { log, streams, checkProof, checkStanding, limits, timing } = options
   const open = await firstFrame(frames, timing.deadAfterMs)
   const device = await checkProof({ signed: open.proof, method: METHODS.chat })
   const stream = createStream({
@@ -54,6 +56,8 @@ async function begin(
   })
   try {
     await streams.enter(stream)
+    // Once more: who was blocked between the proof and here had no stream yet that could be closed.
+    await checkStanding(device)
     signal.addEventListener('abort', stream.wake, { once: true })
     return { stream, clientSequence: await log.clientSequence(device) }
   } catch (error) {

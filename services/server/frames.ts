@@ -57,6 +57,10 @@ export function closingFrame(reason: ClosingReason): ChatResponse {
   })
 }
 
+export function accountChangedFrame(handle: string): ChatResponse {
+  return create(ChatResponseSchema, { frame: { case: 'accountChanged', value: { handle } } })
+}
+
 export function pingFrame(nonce: bigint): ChatResponse {
   return create(ChatResponseSchema, { frame: { case: 'ping', value: { nonce } } })
 }

@@ -5,27 +5,22 @@ import {
   type KeyExchangeRequest,
   type KeyExchangeResponse,
   KeyExchangeResponseSchema,
-  type RegistrationRefusedSchema,
+  type LookupOutcomeSchema,
 } from '../../gen/parley/v1/key_exchange_pb.js'
-import { checkDeviceCertificate, HANDLE_RULE, handleIsValid } from './certificate-check.js'
+import { checkDeviceCertificate, handleIsValid } from './certificate-check.js'
 import { frameFailure, storeFailure } from './failure.js'
 import { KEY_PACKAGE_BYTES, type RelayLimits } from './limits.js'
 import { METHODS, type ProofClaim } from './proof.js'
-import type { ClaimedKeyPackage, DeviceId, DeviceRecord, Directory } from './store.js'
+import { changeAccount, type RegistrationOptions } from './registration.js'
+import type { ClaimedKeyPackage, DeviceId, Directory, KeyPackages } from './store.js'
 
-export interface KeyExchangeOptions {
+export interface KeyExchangeOptions extends RegistrationOptions {
   directory: Directory
+  keyPackages: KeyPackages
   checkProof: (claim: ProofClaim) => Promise<DeviceId>
-  limits: RelayLimits
-  /** Empty: none is kept back. */
-  operatorHandle: string
-  /** Whether the operator's own process announced this account key. */
-  isOperator: (accountKey: Uint8Array) => boolean
 }
 
-type Refusal = NonNullable<MessageInitShape<typeof RegistrationRefusedSchema>['reason']>
-
-/** The handler of KeyExchange: proves, then registers, publishes and claims, in that order. */
+/** The handler of KeyExchange: proves, then revokes, registers, publishes, claims and looks up, in that order. */
 export function createKeyExchange(
   options: KeyExchangeOptions,
 ): (request: KeyExchangeRequest) => Promise<KeyExchangeResponse> {
@@ -36,10 +31,10 @@ export function createKeyExchange(
     const claim: ProofClaim = { signed: request.proof, method: METHODS.keyExchange }
     const id = await options.checkProof(device ? { ...claim, certified: device.deviceId } : claim)
     try {
-      const refusal = device && (await register(options, device))
+      const refusal = await changeAccount(options, { id, certified: device }, request)
       if (refusal)
         return create(KeyExchangeResponseSchema, { outcome: { case: 'refused', value: { reason: refusal } } })
-      return await exchange(options.directory, id, request)
+      return await exchange(options, id, request)
     } catch (error) {
       throw storeFailure(error)
     }
@@ -48,8 +43,14 @@ export function createKeyExchange(
 
 /** Looked at before anything is changed. Throws INVALID_ARGUMENT. */
 function checkFields(request: KeyExchangeRequest, limits: RelayLimits): void {
-  if (request.claimHandles.length > limits.claimsPerCall)
-    throw frameFailure(`claim_handles: at most ${limits.claimsPerCall} in one call`)
+  const { claimHandles, lookupHandles, deviceRevocations } = request
+  for (const [name, list] of Object.entries({
+    claim_handles: claimHandles,
+    lookup_handles: lookupHandles,
+    device_revocations: deviceRevocations,
+  }))
+    if (list.length > limits.claimsPerCall)
+      throw frameFailure(`${name}: at most ${limits.claimsPerCall} in one call`)
   for (const keyPackage of request.keyPackages)
     if (keyPackage.length === 0) throw frameFailure('key_packages: one of them is empty')
   for (const keyPackage of [...request.keyPackages, request.lastResortKeyPackage])
@@ -57,49 +58,40 @@ function checkFields(request: KeyExchangeRequest, limits: RelayLimits): void {
       throw frameFailure(`key packages have at most ${KEY_PACKAGE_BYTES} bytes`)
 }
 
-/** Registers a device that proved itself; returns why not, if not. */
-async function register(options: KeyExchangeOptions, device: DeviceRecord): Promise<Refusal | undefined> {
-  if (!handleIsValid(device.handle)) return { case: 'handleInvalid', value: { rule: HANDLE_RULE } }
-  if (await isReserved(options, device)) return { case: 'handleReserved', value: {} }
-  const outcome = await options.directory.register(device)
-  if (outcome === 'handle-taken') return { case: 'handleTaken', value: {} }
-  if (outcome === 'too-many-devices')
-    return { case: 'tooManyDevices', value: { limit: options.limits.devicesPerAccount } }
-  return undefined
-}
-
-/** A device that is registered already under the handle keeps it, whatever the operator is called since. */
-async function isReserved(options: KeyExchangeOptions, device: DeviceRecord): Promise<boolean> {
-  if (device.handle !== options.operatorHandle || options.isOperator(device.accountKey)) return false
-  const registered = await options.directory.device(device.deviceId)
-  return (
-    registered?.handle !== device.handle || Buffer.compare(registered.accountKey, device.accountKey) !== 0
-  )
-}
-
 async function exchange(
-  directory: Directory,
+  { directory, keyPackages }: KeyExchangeOptions,
   id: DeviceId,
   request: KeyExchangeRequest,
 ): Promise<KeyExchangeResponse> {
   const { keyPackages: oneTime, lastResortKeyPackage: lastResort } = request
   if (oneTime.length > 0 || lastResort.length > 0)
-    await directory.publish(id, lastResort.length > 0 ? { oneTime, lastResort } : { oneTime })
-  const claims = await Promise.all(request.claimHandles.map(handle => claim(directory, id, handle)))
-  const { left, hasLastResort } = await directory.keyPackages(id)
+    await keyPackages.publish(id, lastResort.length > 0 ? { oneTime, lastResort } : { oneTime })
+  const claims = await Promise.all(request.claimHandles.map(handle => claim(keyPackages, id, handle)))
+  const lookups = await Promise.all(request.lookupHandles.map(handle => lookup(directory, handle)))
+  const { left, hasLastResort } = await keyPackages.count(id)
   return create(KeyExchangeResponseSchema, {
-    outcome: { case: 'exchanged', value: { keyPackagesLeft: left, hasLastResort, claims } },
+    outcome: { case: 'exchanged', value: { keyPackagesLeft: left, hasLastResort, claims, lookups } },
   })
 }
 
 async function claim(
-  directory: Directory,
+  keyPackages: KeyPackages,
   id: DeviceId,
   handle: string,
 ): Promise<MessageInitShape<typeof ClaimOutcomeSchema>> {
-  const claimed = handleIsValid(handle) ? await directory.claim(handle, id) : undefined
+  const claimed = handleIsValid(handle) ? await keyPackages.claim(handle, id) : undefined
   if (claimed === undefined) return { handle, outcome: { case: 'unknown', value: {} } }
   return { handle, outcome: { case: 'devices', value: claimedDevices(claimed) } }
+}
+
+async function lookup(
+  directory: Directory,
+  handle: string,
+): Promise<MessageInitShape<typeof LookupOutcomeSchema>> {
+  const devices = handleIsValid(handle) ? await directory.devices(handle) : undefined
+  if (devices === undefined) return { handle, outcome: { case: 'unknown', value: {} } }
+  const deviceCertificates = devices.map(({ certificate }) => certificate)
+  return { handle, outcome: { case: 'devices', value: { deviceCertificates } } }
 }
 
 function claimedDevices(

@@ -44,9 +44,15 @@ export const WAITING_SENDS = 1024
 export const WAITING_SEND_BYTES = 16 * 1024 * 1024
 /** Rejections and pongs that one stream may have unsent before its frames are left unread. */
 export const UNSENT_ANSWERS = 4096
+/** Handles of changed accounts waiting for one reader; those over it are dropped. */
+export const WAITING_ACCOUNT_CHANGES = 1024
 /** Ephemeral envelopes waiting for one reader; those over it are dropped. */
 export const WAITING_EPHEMERAL = 32
 /** How often silence is looked for, at the least. */
 export const SWEEP_MS = 1_000
+/** How long an invite lets somebody in: 30 days. */
+export const INVITE_MS = 30 * 24 * 3600 * 1000
+/** How long a one-time key package is kept: 28 days, as clients make them with an MLS lifetime of 30. */
+export const KEY_PACKAGE_MS = 28 * 24 * 3600 * 1000
 /** How often the log is cleared of what everybody has, or of what is too old. */
 export const RETENTION_EVERY_MS = 60_000

@@ -31,6 +31,7 @@ async function run(options: ServerOptions): Promise<void> {
     host: options.host,
     port: options.port,
     operatorHandle: options.operatorHandle,
+    registration: options.registration,
     log,
     limits: { retentionSeconds: options.retentionSeconds },
     names: options.publicAddress ? [options.publicAddress.host] : [],

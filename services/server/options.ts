@@ -5,10 +5,12 @@ import { HANDLE_RULE, handleIsValid } from './certificate-check.js'
 import type { Place } from './invite.js'
 import { LIMITS } from './limits.js'
 import { parsing, readCount, readPlace, readText, readWord, UsageError } from './option-values.js'
+import type { Registration } from './store.js'
 import type { GivenTls } from './tls.js'
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 const CONSOLE = ['on', 'off', 'auto'] as const
+const REGISTRATION = ['open', 'invite', 'closed'] as const satisfies readonly Registration[]
 const DAY_SECONDS = 24 * 3600
 const MEGABYTE = 1024 * 1024
 const MAX_PORT = 65_535
@@ -24,6 +26,7 @@ export interface ServerOptions {
   data: string
   console: (typeof CONSOLE)[number]
   operatorHandle: string
+  registration: Registration
   tls: GivenTls | undefined
   /** What invite links name, where it is not what the server sees of itself. */
   publicAddress: Place | undefined
@@ -59,6 +62,12 @@ const ROWS = [
     value: 'HANDLE',
     fallback: 'operator',
     help: 'handle that is kept for the operator',
+  },
+  {
+    name: 'registration',
+    value: REGISTRATION.join('|'),
+    fallback: 'open',
+    help: 'who may make an account: anybody, whoever has an invite, or nobody',
   },
   { name: 'tls-cert', value: 'FILE', help: "certificate (PEM) instead of the server's own" },
   { name: 'tls-key', value: 'FILE', help: 'its private key (PEM)' },
@@ -107,6 +116,7 @@ function readValues(given: Given): ServerOptions {
     data: readText('data', given('data')),
     console: readWord('console', given('console'), CONSOLE),
     operatorHandle: readHandle(given('operator-handle')),
+    registration: readWord('registration', given('registration'), REGISTRATION),
     tls: readTls(given('tls-cert'), given('tls-key')),
     publicAddress: publicAddress === undefined ? undefined : readPlace('public-address', publicAddress),
     retentionSeconds:

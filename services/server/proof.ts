@@ -7,7 +7,7 @@ import { type Proof, ProofSchema, type SignedProof } from '../../gen/parley/v1/i
 import type { RpcError } from '../rpc/error.js'
 import { failure, frameFailure, storeFailure } from './failure.js'
 import { PROOF_LABEL, signatureHolds } from './signature.js'
-import type { DeviceId, Directory } from './store.js'
+import type { Blocked, DeviceId, Directory } from './store.js'
 
 const NONCE_BYTES = 16
 
@@ -30,7 +30,10 @@ export interface ProofRules {
 export interface ProofClaim {
   signed: SignedProof | undefined
   method: Method
-  /** The device of a certificate that came with the call and was verified: it need not be registered yet. */
+  /**
+   * The device of a certificate that came with the call and was verified: it need not be registered yet, and
+   * whether it is blocked is an answer of the call.
+   */
   certified?: DeviceId
 }
 
@@ -46,13 +49,22 @@ export function createProofCheck(rules: ProofRules): (claim: ProofClaim) => Prom
     const nowMs = now()
     const fault = faultOf({ proof, signed, method, rules, nowMs })
     if (fault) throw fault
-    const known = certified
-      ? sameBytes(certified, proof.deviceKey)
-      : await rules.directory.device(proof.deviceKey)
-    if (!known) throw unknownDevice(certified !== undefined, nowMs)
+    if (certified === undefined) await checkKnown(rules.directory, proof.deviceKey, nowMs)
+    else if (!sameBytes(certified, proof.deviceKey)) throw unknownDevice(true, nowMs)
     await spend({ proof, rules, nowMs })
     return proof.deviceKey
   }
+}
+
+/** Rejects as a proof's check does, if the device is not registered, or blocked. */
+export async function checkKnown(
+  directory: Pick<Directory, 'device'>,
+  id: DeviceId,
+  nowMs = Date.now(),
+): Promise<void> {
+  const device = await directory.device(id)
+  if (device === undefined) throw unknownDevice(false, nowMs)
+  if (device.blocked !== undefined) throw blockedDevice(device.blocked, nowMs)
 }
 
 function decode(bytes: Uint8Array): Proof {
@@ -112,6 +124,12 @@ function unknownDevice(certified: boolean, nowMs: number): RpcError {
     ? 'the device certificate is for another device than the proof'
     : 'the device is not registered here: call KeyExchange with its certificate'
   return refused(ErrorReason.UNKNOWN_DEVICE, message, nowMs)
+}
+
+function blockedDevice(blocked: Blocked, nowMs: number): RpcError {
+  return blocked === 'revoked'
+    ? refused(ErrorReason.REVOKED, 'the device was revoked by its account', nowMs)
+    : refused(ErrorReason.BANNED, "the server's operator has banned the account or the device", nowMs)
 }
 
 function refused(reason: ErrorReason, what: string, nowMs: number): RpcError {

@@ -1,6 +1,8 @@
 import type { Logger } from 'pino'
 import { ChatService } from '../../gen/parley/v1/chat_pb.js'
 import { implement, type RpcServer, serve } from '../rpc/server.js'
+import { announceAccountChange } from './account-changes.js'
+import { createRelayAdmission, type RelayAdmission } from './admission.js'
 import { createChat } from './chat.js'
 import { createKeyExchange } from './key-exchange.js'
 import {
@@ -14,11 +16,11 @@ import {
   SEND_BURST_SECONDS,
   STOP_MS,
 } from './limits.js'
-import { createProofCheck } from './proof.js'
+import { checkKnown, createProofCheck } from './proof.js'
 import { repeatRetention, repeatSweep } from './schedule.js'
 import { openSqliteStore } from './sqlite/store.js'
 import { codeOf, StartError } from './start-error.js'
-import type { Store } from './store.js'
+import type { DeviceId, Registration, Store } from './store.js'
 import type { Timing } from './stream.js'
 import { createStreams, type Streams } from './streams.js'
 import { type GivenTls, loadGivenTls, loadOwnTls, type ServerTls } from './tls.js'
@@ -33,6 +35,8 @@ export interface RelayOptions {
   /** Empty: the server has no operator. */
   operatorHandle: string
   log: Logger
+  /** Whom it takes new accounts from. Default: open. */
+  registration?: Registration
   /** Instead of the server's own. */
   tls?: GivenTls
   /** Host names and addresses for the server's own certificate, besides this machine's. */
@@ -47,7 +51,7 @@ export interface RelayOptions {
   retentionEveryMs?: number
 }
 
-export interface Relay {
+export interface Relay extends RelayAdmission {
   port: number
   /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the certificate. */
   fingerprint: Uint8Array
@@ -119,6 +123,7 @@ async function listen(parts: Parts): Promise<Relay> {
     port: rpc.port,
     fingerprint: tls.fingerprint,
     certificate: tls.cert,
+    ...createRelayAdmission(store, streams),
     admitOperator: accountKey => void operators.add(Buffer.from(accountKey).toString('base64')),
     stop() {
       stopped ??= stop().catch((error: unknown) => options.log.error({ err: error }, 'stopping failed'))
@@ -127,21 +132,36 @@ async function listen(parts: Parts): Promise<Relay> {
   }
 }
 
-function service(
-  { options, limits, store, tls }: Parts,
-  streams: Streams,
-  timing: Timing,
-  operators: Set<string>,
-) {
-  const { directory, log } = store
-  const { operatorHandle } = options
+function service(parts: Parts, streams: Streams, timing: Timing, operators: Set<string>) {
+  const { options, limits, store, tls } = parts
+  const { directory, keyPackages, log } = store
+  const { operatorHandle, registration = 'open' } = options
   const serverFingerprint = tls.fingerprint
   const checkProof = createProofCheck({ directory, serverFingerprint, windowMs: limits.proofWindowMs })
+  const checkStanding = (device: DeviceId) => checkKnown(directory, device)
   const isOperator = (accountKey: Uint8Array) => operators.has(Buffer.from(accountKey).toString('base64'))
   return implement(ChatService, {
-    keyExchange: createKeyExchange({ directory, checkProof, limits, operatorHandle, isOperator }),
-    chat: createChat({ log, streams, checkProof, limits, timing, operatorHandle }),
+    keyExchange: createKeyExchange({
+      ...{ directory, keyPackages, checkProof, limits, registration, operatorHandle, isOperator },
+      ...deviceChanges(parts, streams),
+    }),
+    chat: createChat({ log, streams, checkProof, checkStanding, limits, timing, operatorHandle }),
   })
+}
+
+/** What follows on the open streams when an account's devices change. */
+function deviceChanges({ options, store }: Parts, streams: Streams) {
+  return {
+    onRevoked(devices: readonly DeviceId[]): void {
+      for (const device of devices) streams.close(device, 'revoked')
+    },
+    onDevicesChanged(handle: string, revoked: readonly DeviceId[]): void {
+      // Whoever made the change does not wait for everybody else to hear of it.
+      announceAccountChange({ ...store, streams }, handle, revoked).catch((error: unknown) =>
+        options.log.error({ err: error }, 'telling of a changed account failed'),
+      )
+    },
+  }
 }
 
 /** Listens. Throws StartError for an address or a port that cannot be listened on. */

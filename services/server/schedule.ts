@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { SWEEP_MS } from './limits.js'
+import { KEY_PACKAGE_MS, SWEEP_MS } from './limits.js'
 import type { Store } from './store.js'
 import type { Timing } from './stream.js'
 import type { Streams } from './streams.js'
@@ -28,7 +28,7 @@ export interface RetentionOptions {
   log: Logger
 }
 
-/** Has the log cleared, at once and then regularly. Returns how to stop, which resolves when the store is left alone. */
+/** Has the log and the key packages cleared, at once and then regularly. Returns how to stop, which resolves when the store is left alone. */
 export function repeatRetention({
   store,
   retentionSeconds,
@@ -40,8 +40,10 @@ export function repeatRetention({
     try {
       const deleted = await store.log.expire(Date.now() - retentionSeconds * 1000)
       if (deleted > 0) log.info({ deleted }, 'envelopes that everybody has or that are too old were deleted')
+      const keyPackages = await store.keyPackages.expire(Date.now() - KEY_PACKAGE_MS)
+      if (keyPackages > 0) log.info({ keyPackages }, 'key packages that are too old were deleted')
     } catch (error) {
-      log.error({ err: error }, 'deleting old envelopes failed')
+      log.error({ err: error }, 'deleting what is old failed')
     }
   }
   const run = () => {

@@ -2,6 +2,7 @@ import { createPublicKey, verify } from 'node:crypto'
 
 /** Labels of the contract (identity.proto): a signature made for one purpose is worth nothing for another. */
 export const CERTIFICATE_LABEL = 'parley.v1.DeviceCertificate'
+export const REVOCATION_LABEL = 'parley.v1.DeviceRevocation'
 export const PROOF_LABEL = 'parley.v1.Proof'
 
 /** Bytes of an Ed25519 public key and of a signature (RFC 8032). */

@@ -33,6 +33,8 @@ export interface StreamOptions {
 export interface State {
   pongs: bigint[]
   ephemeral: Envelope[]
+  /** Handles of accounts whose devices have changed. */
+  changedAccounts: Set<string>
   pingDue: boolean
   nextPing: bigint
   heardAtMs: number
@@ -62,6 +64,7 @@ export function createParts(options: StreamOptions): Parts {
   const state: State = {
     pongs: [],
     ephemeral: [],
+    changedAccounts: new Set(),
     pingDue: false,
     nextPing: 1n,
     heardAtMs: nowMs,

@@ -8,8 +8,15 @@ import {
   ErrorReason,
 } from '../../gen/parley/v1/chat_pb.js'
 import { failure } from './failure.js'
-import { type ClosingReason, closingFrame, deliverFrame, pingFrame, pongFrame } from './frames.js'
-import { WAITING_EPHEMERAL } from './limits.js'
+import {
+  accountChangedFrame,
+  type ClosingReason,
+  closingFrame,
+  deliverFrame,
+  pingFrame,
+  pongFrame,
+} from './frames.js'
+import { WAITING_ACCOUNT_CHANGES, WAITING_EPHEMERAL } from './limits.js'
 import { listen } from './listen.js'
 import type { DeviceId } from './store.js'
 import { createParts, type Parts, type StreamOptions } from './stream-parts.js'
@@ -32,6 +39,8 @@ export interface ChatStream {
   wake(): void
   /** Adds an ephemeral envelope, or drops it where too many wait already. */
   push(envelope: Envelope): void
+  /** Adds the hint that an account's devices have changed, or drops it where too many wait already. */
+  pushAccountChanged(handle: string): void
   /** Takes no more frames and ends with Closing. Resolves when nothing more goes to the log. */
   close(reason: ClosingReason): Promise<void>
   /** Looks how long either side has been silent. Milliseconds of Date.now(); `lostMs`: the process stood still. */
@@ -53,6 +62,10 @@ export function createStream(options: StreamOptions): ChatStream {
     wake: () => changed.raise(),
     push(envelope) {
       if (state.ephemeral.length < WAITING_EPHEMERAL) state.ephemeral.push(envelope)
+      changed.raise()
+    },
+    pushAccountChanged(handle) {
+      if (state.changedAccounts.size < WAITING_ACCOUNT_CHANGES) state.changedAccounts.add(handle)
       changed.raise()
     },
     close(reason) {
@@ -95,6 +108,10 @@ function pendingFrame({ state, answers, delivery, room }: Parts): ChatResponse |
     return answer
   }
   if (state.closing) return undefined
+  for (const handle of state.changedAccounts) {
+    state.changedAccounts.delete(handle)
+    return accountChangedFrame(handle)
+  }
   if (state.ephemeral.length > 0) return deliverFrame(state.ephemeral.splice(0), new Uint8Array())
   return delivery.next() ?? answers.next(delivery.passed)
 }

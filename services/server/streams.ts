@@ -4,6 +4,7 @@ import { create } from '@bufbuild/protobuf'
 import { EnvelopeSchema, ErrorReason, type OutgoingEnvelope } from '../../gen/parley/v1/chat_pb.js'
 import { RpcError } from '../rpc/error.js'
 import { failure } from './failure.js'
+import type { ClosingReason } from './frames.js'
 import type { DeviceId, Log } from './store.js'
 import type { ChatStream } from './stream.js'
 import type { TokenBucket } from './token-bucket.js'
@@ -28,6 +29,10 @@ export interface Streams {
   bucket(device: DeviceId): TokenBucket
   /** Hands an ephemeral envelope to the other members whose streams are open, if the sender is a member. */
   fanOut(sender: DeviceId, outgoing: OutgoingEnvelope): Promise<void>
+  /** Passes AccountChanged on to those of the devices whose streams are open. */
+  tellAccountChanged(devices: readonly DeviceId[], handle: string): void
+  /** Ends the device's stream, if it is open, with Closing. */
+  close(device: DeviceId, reason: ClosingReason): void
   /** To be called regularly: pings and ends silent streams. Milliseconds of Date.now(). */
   sweep(nowMs: number, lostMs: number): void
   /** Takes no more streams and closes all. Resolves when nothing more goes to the log. */
@@ -73,6 +78,12 @@ export function createStreams({ log, limit, newBucket }: StreamsOptions): Stream
       if (!members.includes(from)) return
       const passed = create(EnvelopeSchema, { conversationId, storedAtMs: BigInt(Date.now()), envelope })
       for (const member of members) if (member !== from) entries.get(member)?.stream.push(passed)
+    },
+    tellAccountChanged(devices, handle) {
+      for (const device of devices) entries.get(nameOf(device))?.stream.pushAccountChanged(handle)
+    },
+    close(device, reason) {
+      void entries.get(nameOf(device))?.stream.close(reason)
     },
     sweep(nowMs, lostMs) {
       for (const { stream } of entries.values()) stream.tick(nowMs, lostMs)

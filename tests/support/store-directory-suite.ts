@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Store } from '../../services/server/store.js'
 import type { OpenStore } from './store-suite.js'
-import { bytesOf, register } from './store-world.js'
+import { bytesOf, OPEN, register } from './store-world.js'
 
 const packages = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, index) => bytesOf(`${prefix} ${index}`, 100))
@@ -9,7 +9,7 @@ const packages = (prefix: string, count: number) =>
 const nobody = bytesOf('nobody')
 
 function claimed(store: Store, handle: string): Promise<(Uint8Array | undefined)[] | undefined> {
-  return store.directory.claim(handle, nobody).then(devices => devices?.map(device => device.keyPackage))
+  return store.keyPackages.claim(handle, nobody).then(devices => devices?.map(device => device.keyPackage))
 }
 
 export function directorySuite(open: OpenStore): void {
@@ -36,7 +36,7 @@ export function directorySuite(open: OpenStore): void {
         deviceId: bytesOf('m'),
         certificate: nobody,
       }
-      expect(await store.directory.register(mallory)).toBe('handle-taken')
+      expect(await store.directory.register(mallory, OPEN)).toBe('handle-taken')
       expect(await store.directory.device(mallory.deviceId)).toBeUndefined()
     })
 
@@ -51,7 +51,7 @@ export function directorySuite(open: OpenStore): void {
         deviceId: bytesOf('third'),
         certificate: nobody,
       }
-      expect(await store.directory.register(third)).toBe('too-many-devices')
+      expect(await store.directory.register(third, OPEN)).toBe('too-many-devices')
       expect((await store.directory.device(first.id))?.certificate).toEqual(bytesOf('certificate phone', 200))
     })
 
@@ -59,21 +59,19 @@ export function directorySuite(open: OpenStore): void {
       const { store } = await open()
       const { id } = await register(store, 'alice')
       const other = { handle: 'bob', accountKey: bytesOf('account bob'), deviceId: id, certificate: nobody }
-      expect(await store.directory.register(other)).toBe('handle-taken')
+      expect(await store.directory.register(other, OPEN)).toBe('handle-taken')
       expect((await store.directory.device(id))?.handle).toBe('alice')
-      expect(await store.directory.claim('bob', nobody)).toBeUndefined()
+      expect(await store.keyPackages.claim('bob', nobody)).toBeUndefined()
     })
 
     test('one of many who register the same handle at once gets it', async () => {
       const { store } = await open()
       const outcomes = await Promise.all(
         packages('account', 20).map(key =>
-          store.directory.register({
-            handle: 'alice',
-            accountKey: key,
-            deviceId: key.slice(0, 32),
-            certificate: key,
-          }),
+          store.directory.register(
+            { handle: 'alice', accountKey: key, deviceId: key.slice(0, 32), certificate: key },
+            OPEN,
+          ),
         ),
       )
       expect(outcomes.filter(outcome => outcome === 'registered')).toHaveLength(1)
@@ -96,9 +94,9 @@ export function directorySuite(open: OpenStore): void {
       const alice = await register(store, 'alice')
       const oneTime = packages('one-time', 30)
       const lastResort = bytesOf('last resort', 100)
-      await store.directory.publish(alice.id, { oneTime, lastResort })
+      await store.keyPackages.publish(alice.id, { oneTime, lastResort })
       const claims = await Promise.all(
-        Array.from({ length: 40 }, () => store.directory.claim('alice', nobody)),
+        Array.from({ length: 40 }, () => store.keyPackages.claim('alice', nobody)),
       )
       const devices = claims.flatMap(devices => devices ?? [])
       const first = devices.filter(device => !device.lastResort).map(device => device.keyPackage)
@@ -106,20 +104,20 @@ export function directorySuite(open: OpenStore): void {
       expect(first).toHaveLength(30)
       const rest = devices.filter(device => device.lastResort).map(device => device.keyPackage)
       expect(rest).toEqual(Array.from({ length: 10 }, () => lastResort))
-      expect(await store.directory.keyPackages(alice.id)).toEqual({ left: 0, hasLastResort: true })
+      expect(await store.keyPackages.count(alice.id)).toEqual({ left: 0, hasLastResort: true })
     })
 
     test('one that was published before is left out, even when it was claimed since', async () => {
       const { store, reopen } = await open()
       const alice = await register(store, 'alice')
       const oneTime = packages('one-time', 2)
-      await store.directory.publish(alice.id, { oneTime })
-      await store.directory.publish(alice.id, { oneTime })
-      expect((await store.directory.keyPackages(alice.id)).left).toBe(2)
+      await store.keyPackages.publish(alice.id, { oneTime })
+      await store.keyPackages.publish(alice.id, { oneTime })
+      expect((await store.keyPackages.count(alice.id)).left).toBe(2)
       expect(await claimed(store, 'alice')).toEqual([oneTime[0]])
       const again = await reopen()
-      await again.directory.publish(alice.id, { oneTime })
-      expect((await again.directory.keyPackages(alice.id)).left).toBe(1)
+      await again.keyPackages.publish(alice.id, { oneTime })
+      expect((await again.keyPackages.count(alice.id)).left).toBe(1)
       expect(await claimed(again, 'alice')).toEqual([oneTime[1]])
       expect(await claimed(again, 'alice')).toEqual([undefined])
     })
@@ -128,32 +126,32 @@ export function directorySuite(open: OpenStore): void {
       const { store } = await open({ keyPackagesPerDevice: 3 })
       const alice = await register(store, 'alice')
       const oneTime = packages('one-time', 5)
-      await store.directory.publish(alice.id, { oneTime })
-      expect((await store.directory.keyPackages(alice.id)).left).toBe(3)
+      await store.keyPackages.publish(alice.id, { oneTime })
+      expect((await store.keyPackages.count(alice.id)).left).toBe(3)
       await claimed(store, 'alice')
-      await store.directory.publish(alice.id, { oneTime })
-      expect((await store.directory.keyPackages(alice.id)).left).toBe(3)
+      await store.keyPackages.publish(alice.id, { oneTime })
+      expect((await store.keyPackages.count(alice.id)).left).toBe(3)
     })
 
     test('a claim names every device of the handle but the one left out', async () => {
       const { store } = await open()
       const phone = await register(store, 'phone', 'alice')
       const laptop = await register(store, 'laptop', 'alice')
-      expect(await store.directory.claim('nobody', nobody)).toBeUndefined()
-      expect(await store.directory.claim('alice', phone.id)).toEqual([
+      expect(await store.keyPackages.claim('nobody', nobody)).toBeUndefined()
+      expect(await store.keyPackages.claim('alice', phone.id)).toEqual([
         { certificate: bytesOf('certificate laptop', 200), keyPackage: undefined, lastResort: false },
       ])
-      expect(await store.directory.claim('alice', laptop.id)).toHaveLength(1)
-      expect(await store.directory.claim('alice', nobody)).toHaveLength(2)
+      expect(await store.keyPackages.claim('alice', laptop.id)).toHaveLength(1)
+      expect(await store.keyPackages.claim('alice', nobody)).toHaveLength(2)
     })
 
     test('a new last-resort one replaces the old one, and none leaves it', async () => {
       const { store } = await open()
       const alice = await register(store, 'alice')
       const [first, second] = packages('last resort', 2)
-      await store.directory.publish(alice.id, { oneTime: [], lastResort: first! })
-      await store.directory.publish(alice.id, { oneTime: [], lastResort: second! })
-      await store.directory.publish(alice.id, { oneTime: [] })
+      await store.keyPackages.publish(alice.id, { oneTime: [], lastResort: first! })
+      await store.keyPackages.publish(alice.id, { oneTime: [], lastResort: second! })
+      await store.keyPackages.publish(alice.id, { oneTime: [] })
       expect(await claimed(store, 'alice')).toEqual([second])
     })
   })

@@ -3,7 +3,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { create } from '@bufbuild/protobuf'
 import { type Envelope, type OutgoingEnvelope, OutgoingEnvelopeSchema } from '../../gen/parley/v1/chat_pb.js'
-import type { AppendOutcome, Cursor, Store } from '../../services/server/store.js'
+import type {
+  AppendOutcome,
+  Cursor,
+  DeviceRecord,
+  RegisterTerms,
+  Store,
+} from '../../services/server/store.js'
 
 export const BEGINNING: Cursor = new Uint8Array()
 
@@ -21,13 +27,21 @@ export function bytesOf(text: string, length = 32): Uint8Array {
 
 export const newConversationId = (): Uint8Array => new Uint8Array(randomBytes(16))
 
+export const OPEN: RegisterTerms = { newAccounts: 'open' }
+
+export const accountOf = (handle: string) => ({ handle, accountKey: bytesOf(`account ${handle}`) })
+
+/** The record of a device that has not registered. */
+export function recordOf(name: string, handle = name): DeviceRecord {
+  const certificate = bytesOf(`certificate ${name}`, 200)
+  return { ...accountOf(handle), deviceId: bytesOf(`device ${name}`), certificate }
+}
+
 export async function register(store: Store, name: string, handle = name): Promise<TestDevice> {
-  const id = bytesOf(`device ${name}`)
-  const accountKey = bytesOf(`account ${handle}`)
-  const device = { handle, accountKey, deviceId: id, certificate: bytesOf(`certificate ${name}`, 200) }
-  const outcome = await store.directory.register(device)
-  if (outcome !== 'registered') throw new Error(`${name}: ${outcome}`)
-  return { id, handle, sent: 0n }
+  const device = recordOf(name, handle)
+  const outcome = await store.directory.register(device, OPEN)
+  if (!['registered', 'added', 'known'].includes(outcome)) throw new Error(`${name}: ${outcome}`)
+  return { id: device.deviceId, handle, sent: 0n }
 }
 
 export function application(

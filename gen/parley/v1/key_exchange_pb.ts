@@ -41,7 +41,9 @@ export type KeyExchangeRequest = Message<"parley.v1.KeyExchangeRequest"> & {
   /**
    * One-time MLS key packages (RFC 9420 section 10), each an encoded MLSMessage. The server keeps
    * them unopened and hands each out once. At most Limits.key_packages_per_device are kept; those
-   * over the limit are left out, and key_packages_left in the answer tells.
+   * over the limit are left out, and key_packages_left in the answer tells. Make them with a
+   * lifetime (RFC 9420 section 7.2) of 30 days: the server deletes one that nobody has claimed for
+   * 28, so that nobody is handed one that has run out.
    *
    * @generated from field: repeated bytes key_packages = 3;
    */
@@ -65,7 +67,8 @@ export type KeyExchangeRequest = Message<"parley.v1.KeyExchangeRequest"> & {
   /**
    * Encoded SignedDeviceRevocations of devices of the caller's account. Carried out before the
    * caller is registered, so that an account at its limit of devices can make room; repeating one
-   * changes nothing. Together with device_certificate the caller need not be registered.
+   * changes nothing. Together with device_certificate the caller need not be registered. At most
+   * Limits.claims_per_call.
    *
    * @generated from field: repeated bytes device_revocations = 6;
    */
@@ -321,7 +324,8 @@ export const UnknownHandleSchema: GenMessage<UnknownHandle> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 8);
 
 /**
- * The device is not registered; nothing was changed. What to do is up to the person.
+ * The device is not registered; nothing was changed, but that device_revocations may have been
+ * carried out. What to do is up to the person.
  *
  * @generated from message parley.v1.RegistrationRefused
  */

@@ -7,16 +7,19 @@ import {
   type CommitBundle,
   CommitBundleSchema,
   type OutgoingEnvelope,
+  type RejoinRequest,
+  RejoinRequestSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
 import type { AppendOutcome, Cursor, DeviceId } from '../store.js'
 import { BEGINNING, encodeCursor } from './cursor.js'
 import { prepare } from './database.js'
-import { applicationEnvelope, type LogRecord, recordSize } from './record.js'
+import { applicationEnvelope, KINDS, type LogRecord, recordSize } from './record.js'
 import { createRosterWriter } from './roster.js'
 import {
   checkApplication,
   checkCommit,
   checkEnvelope,
+  checkRejoin,
   notAMember,
   notStorable,
   outOfOrder,
@@ -78,6 +81,7 @@ export function createAppender(options: AppenderOptions): Append {
     const { envelope } = candidate.send
     if (envelope.case === 'application') return storeApplication(candidate, envelope.value)
     if (envelope.case === 'commit') return storeCommit(candidate, envelope.value)
+    if (envelope.case === 'rejoin') return storeRejoin(candidate, envelope.value)
     return notStorable()
   }
 
@@ -110,6 +114,18 @@ export function createAppender(options: AppenderOptions): Append {
     return undefined
   }
 
+  function storeRejoin(candidate: Candidate, request: RejoinRequest): Reason | undefined {
+    const { conversation } = candidate
+    const reason = checkRejoin(request, candidate)
+    if (reason || !conversation) return reason
+    const payload = toBinary(RejoinRequestSchema, request)
+    const body = { case: 'rejoin', value: fromBinary(RejoinRequestSchema, payload) } as const
+    const record = recordFor(candidate, conversation, { body, size: recordSize(payload.length) })
+    write(record, conversation.epoch, payload)
+    options.appended({ conversation, record, removed: [] })
+    return undefined
+  }
+
   function recordFor(
     { sender, send }: Candidate,
     conversation: ConversationState,
@@ -127,13 +143,12 @@ export function createAppender(options: AppenderOptions): Append {
 
   function write(record: LogRecord, epoch: number, payload: Uint8Array): void {
     const { sequence, conversation, sender, clientSequence, storedAt, body } = record
-    const isCommit = body.case === 'commit' ? 1 : 0
-    insert.run(sequence, conversation, sender, clientSequence, storedAt, epoch, isCommit, payload)
+    insert.run(sequence, conversation, sender, clientSequence, storedAt, epoch, KINDS[body.case], payload)
   }
 
   return (device, sends) => {
     const sender = state.device(device)
-    if (!sender) return sends.map(() => rejected(notAMember()))
+    if (!sender || sender.blocked) return sends.map(() => rejected(notAMember()))
     const before = sender.clientSequence
     const outcomes = sends.map(send => appendOne(sender, send))
     if (sender.clientSequence !== before) advance.run(sender.clientSequence, sender.key)

@@ -1,8 +1,8 @@
 import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import { isBusy, isDamaged } from './failures.js'
-import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.js'
+import { isBusy, isDamaged, isFull } from './failures.js'
+import { APPLICATION_ID, MIGRATIONS, SCHEMA, SCHEMA_VERSION } from './schema.js'
 
 export const DATABASE_FILE = 'parley.db'
 /** Held locked as long as a process has the store open; the kernel lets go of it when the process dies. */
@@ -107,6 +107,7 @@ function openChecked(path: string, maxBytes: number | undefined): DatabaseSync {
     configure(db, maxBytes)
     if (pragma(db, 'user_version') === 0) create(db)
     if (statSync(path).size <= CHECKED_BYTES) checkIntegrity(db, path)
+    migrate(db, path)
     return db
   } catch (cause) {
     db.close()
@@ -146,6 +147,22 @@ function create(db: DatabaseSync): void {
   db.exec(
     `BEGIN; ${SCHEMA} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`,
   )
+}
+
+/** Brings the tables of an older version up to this one, all of it or nothing. */
+function migrate(db: DatabaseSync, path: string): void {
+  const version = pragma(db, 'user_version')
+  if (version === SCHEMA_VERSION) return
+  try {
+    const steps = MIGRATIONS.slice(version - 1).join('')
+    db.exec(`BEGIN; ${steps} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
+  } catch (cause) {
+    if (!isFull(cause)) throw cause
+    throw new StoreOpenError(
+      `There is no room to bring ${path} to this version's format. Make room on the disk, then start again.`,
+      { cause },
+    )
+  }
 }
 
 function checkIntegrity(db: DatabaseSync, path: string): void {

@@ -85,12 +85,13 @@ export function createExpire(db: DatabaseSync, options: { state: State; writer: 
 type ConversationExpire = (conversation: number, oldThrough: number, limit: number) => number
 
 function createConversationExpire(db: DatabaseSync, state: State): ConversationExpire {
-  // A device needs nothing from before it was added, and one that has left nothing once it has acked that.
+  // A device needs nothing from before it was added, one that has left nothing once it has acked that, and
+  // one that is revoked nothing at all.
   const ackedByAll = prepare<{ through: number | null }>(
     db,
     `SELECT min(max(acked_sequence, joined_sequence - 1)) AS through
      FROM roster JOIN progress USING (device)
-     WHERE conversation = ? AND (left_sequence IS NULL OR acked_sequence < left_sequence)`,
+     WHERE conversation = ? AND revoked = 0 AND (left_sequence IS NULL OR acked_sequence < left_sequence)`,
   )
   const selectExpired = prepare<{ through: number | null; count: number }>(
     db,

@@ -3,6 +3,7 @@ import type { Cursor, DeviceId, Log, ReadRequest, ReadResult } from '../store.js
 import { createAcks } from './acks.js'
 import { type Appended, createAppender } from './append.js'
 import { BEGINNING, decodeCursor, encodeCursor } from './cursor.js'
+import { prepare } from './database.js'
 import { createExpire } from './expire.js'
 import { createMerge } from './reader.js'
 import { type StoreLimits, storageFull } from './rules.js'
@@ -41,6 +42,11 @@ export function createLog(options: {
   const findUnread = createUnreadFinder(db)
   const createSource = createSources(db, tail)
   const merge = createMerge(db, state)
+  const selectConversations = prepare<{ id: Uint8Array }>(
+    db,
+    `SELECT id FROM roster JOIN conversations ON key = conversation
+     WHERE device = ? AND left_sequence IS NULL`,
+  )
   let appended: Appended[] = []
   const append = createAppender({ ...options, sequence, appended: one => appended.push(one) })
 
@@ -50,6 +56,8 @@ export function createLog(options: {
     const after = Math.min(decodeCursor(request.after), end)
     const device = state.device(request.device)
     if (!device) return { envelopes: [], cursor: encodeCursor(end), more: false }
+    // Who is banned may come back, and has to find what was stored meanwhile.
+    if (device.blocked) return { envelopes: [], cursor: encodeCursor(after), more: false }
     const watched = watchers.get(device.key)
     const kept = watched?.position === after ? watched.unread : undefined
     // Not kept while the merge takes from it: if that fails, the next read finds it anew.
@@ -79,6 +87,10 @@ export function createLog(options: {
     roster: async conversationId => {
       const members = state.conversation(conversationId)?.members
       return members && [...members.values()]
+    },
+    conversations: async id => {
+      const device = state.device(id)
+      return device ? selectConversations.all(device.key).map(row => row.id) : []
     },
     watch: (id, wake) => {
       const device = state.device(id)

@@ -12,6 +12,8 @@ import {
   EnvelopeSchema,
   MissedEnvelopesSchema,
   OwnEnvelopeSchema,
+  type RejoinRequest,
+  RejoinRequestSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
 import type { ConversationState, DeviceState } from './state.js'
 
@@ -29,10 +31,18 @@ export interface LogRecord {
   storedAt: number
   /** Bytes, for the limits of a read and of the tail. */
   size: number
-  body: { case: 'application'; value: ApplicationEnvelope } | { case: 'commit'; value: CommitBundle }
+  body: LogBody
   /** What all members but the sender and those added are shown: made once, for the first who reads it. */
   shared?: Envelope
 }
+
+export type LogBody =
+  | { case: 'application'; value: ApplicationEnvelope }
+  | { case: 'commit'; value: CommitBundle }
+  | { case: 'rejoin'; value: RejoinRequest }
+
+/** The column `kind` of the table `log`. */
+export const KINDS: Record<LogBody['case'], number> = { application: 0, commit: 1, rejoin: 2 }
 
 /** A row of the table `log`. */
 export interface LogRow {
@@ -42,7 +52,7 @@ export interface LogRow {
   client_sequence: number
   stored_at: number
   epoch: number
-  is_commit: number
+  kind: number
   payload: Uint8Array
 }
 
@@ -58,10 +68,14 @@ export function recordOf(row: LogRow): LogRecord {
     clientSequence: row.client_sequence,
     storedAt: row.stored_at,
     size: recordSize(row.payload.length),
-    body: row.is_commit
-      ? { case: 'commit', value: fromBinary(CommitBundleSchema, row.payload) }
-      : { case: 'application', value: applicationEnvelope(row.epoch, row.payload) },
+    body: bodyOf(row),
   }
+}
+
+function bodyOf({ kind, epoch, payload }: LogRow): LogBody {
+  if (kind === KINDS.application) return { case: 'application', value: applicationEnvelope(epoch, payload) }
+  if (kind === KINDS.commit) return { case: 'commit', value: fromBinary(CommitBundleSchema, payload) }
+  return { case: 'rejoin', value: fromBinary(RejoinRequestSchema, payload) }
 }
 
 export function applicationEnvelope(epoch: number, ciphertext: Uint8Array): ApplicationEnvelope {
@@ -99,7 +113,7 @@ export function missedEnvelope(conversation: ConversationState, sequence: number
 }
 
 function sharedBody(record: LogRecord): Envelope['envelope'] {
-  if (record.body.case === 'application') return record.body
+  if (record.body.case !== 'commit') return record.body
   const { epoch, commit, rosterChange } = record.body.value
   const value = create(DeliveredCommitSchema, { epoch, commit, ...(rosterChange && { rosterChange }) })
   return { case: 'commit', value }

@@ -11,6 +11,7 @@ import {
   type OutgoingEnvelope,
   OutOfOrderSchema,
   type RejectedSend,
+  type RejoinRequest,
   StaleEpochSchema,
   StorageFullSchema,
   TooLargeSchema,
@@ -38,6 +39,8 @@ export type Reason = RejectedSend['reason']
 
 const CONVERSATION_ID_BYTES = 16
 const DEVICE_ID_BYTES = 32
+const REJOIN_NONCE_BYTES = 16
+const REJOIN_SIGNATURE_BYTES = 64
 /** When to try again after the disk was full. */
 const FULL_RETRY_MS = 5_000
 
@@ -78,7 +81,8 @@ export function checkEnvelope(send: OutgoingEnvelope): Reason | undefined {
 }
 
 /** An ephemeral envelope, or none that this server knows. */
-export const notStorable = (): Reason => malformed('only applications and commits are stored')
+export const notStorable = (): Reason =>
+  malformed('only applications, commits and rejoin requests are stored')
 
 export function checkApplication(
   envelope: ApplicationEnvelope,
@@ -91,6 +95,23 @@ export function checkApplication(
   if (absent || !conversation) return absent
   const behind = BigInt(conversation.epoch) - envelope.epoch
   return behind < 0n || behind > BigInt(limits.pastEpochs) ? staleEpoch(conversation) : undefined
+}
+
+/** The signature is for the members to check: they need not believe a server that has. */
+export function checkRejoin(
+  request: RejoinRequest,
+  { sender, conversation }: { sender: DeviceState; conversation: ConversationState | undefined },
+): Reason | undefined {
+  if (request.nonce.length !== REJOIN_NONCE_BYTES) {
+    return malformed(`a rejoin request's nonce has ${REJOIN_NONCE_BYTES} bytes`)
+  }
+  if (request.signature.length !== REJOIN_SIGNATURE_BYTES) {
+    return malformed(`a rejoin request's signature has ${REJOIN_SIGNATURE_BYTES} bytes`)
+  }
+  if (Buffer.compare(request.deviceId, sender.id) !== 0) {
+    return malformed('a rejoin request names another device than its sender')
+  }
+  return checkMembership(sender, conversation)
 }
 
 function checkMembership(
@@ -172,7 +193,8 @@ function checkRoster(bundle: CommitBundle, context: CommitContext): Reason | und
   }
   for (const id of added) {
     const device = deviceOf(id)
-    if (!device) return { case: 'unknownDevice', value: create(UnknownDeviceSchema, { deviceId: id }) }
+    if (!device || device.blocked === 'revoked')
+      return { case: 'unknownDevice', value: create(UnknownDeviceSchema, { deviceId: id }) }
     if (isMember(device.key)) return malformed('the roster change adds a member')
     const full = checkConversations(device, limits)
     if (full) return full

@@ -1,8 +1,33 @@
 /** Goes up with every change of the tables; kept in SQLite's user_version. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 /** "Prly": SQLite's application_id, which tells our files from others'. */
 export const APPLICATION_ID = 0x50726c79
+
+// Revocations name devices by their ids, because a device may be revoked that has not registered (here), and
+// by account, so that nobody can revoke another's. Invites are kept as hashes.
+const ADMISSION = `
+CREATE TABLE revocations (
+  account INTEGER NOT NULL REFERENCES accounts,
+  device_id BLOB NOT NULL,
+  PRIMARY KEY (account, device_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE invites (
+  hash BLOB PRIMARY KEY,
+  until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE bans (
+  key INTEGER PRIMARY KEY,
+  handle TEXT UNIQUE,
+  device_id BLOB UNIQUE,
+  banned_at INTEGER NOT NULL,
+  CHECK ((handle IS NULL) <> (device_id IS NULL))
+) STRICT;
+
+CREATE INDEX key_packages_by_age ON key_packages (published_at) WHERE package IS NOT NULL;
+`
 
 // Rows name conversations and devices by small integers: random 16- and 32-byte keys in the index of
 // the log would cost most of its write rate. SQLite keeps the rowid (here the sequence) in every index,
@@ -33,7 +58,8 @@ CREATE TABLE progress (
   device INTEGER PRIMARY KEY REFERENCES devices,
   client_sequence INTEGER NOT NULL DEFAULT 0,
   acked_sequence INTEGER NOT NULL DEFAULT 0,
-  conversations INTEGER NOT NULL DEFAULT 0
+  conversations INTEGER NOT NULL DEFAULT 0,
+  revoked INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE key_packages (
@@ -41,6 +67,7 @@ CREATE TABLE key_packages (
   device INTEGER NOT NULL REFERENCES devices,
   hash BLOB NOT NULL,
   package BLOB,
+  published_at INTEGER NOT NULL DEFAULT 0,
   UNIQUE (device, hash)
 ) STRICT;
 CREATE INDEX unclaimed_key_packages ON key_packages (device) WHERE package IS NOT NULL;
@@ -79,8 +106,21 @@ CREATE TABLE log (
   client_sequence INTEGER NOT NULL,
   stored_at INTEGER NOT NULL,
   epoch INTEGER NOT NULL,
-  is_commit INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
   payload BLOB NOT NULL
 ) STRICT;
 CREATE INDEX log_by_conversation ON log (conversation);
-`
+${ADMISSION}`
+
+/**
+ * How tables of an older version become those of the next one: the first is for version 1. When the key
+ * packages of version 1 were published is not known: they count as new.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+ALTER TABLE progress ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE key_packages ADD COLUMN published_at INTEGER NOT NULL DEFAULT 0;
+UPDATE key_packages SET published_at = unixepoch() * 1000 WHERE package IS NOT NULL;
+ALTER TABLE log RENAME COLUMN is_commit TO kind;
+${ADMISSION}`,
+]

@@ -2,7 +2,8 @@
 // Only this process writes, so what is kept stays true; a transaction that is rolled back clears it.
 
 import type { DatabaseSync } from 'node:sqlite'
-import type { DeviceId } from '../store.js'
+import type { Blocked, DeviceId } from '../store.js'
+import { BLOCKED_SQL, type BlockedRow, blockedOf } from './blocked.js'
 import { prepare } from './database.js'
 import { createLru } from './lru.js'
 
@@ -18,6 +19,8 @@ export interface DeviceState {
   clientSequence: number
   /** How many conversations it is in. */
   conversations: number
+  /** Nothing is taken from it nor shown to it; its places on rosters stay until members remove it. */
+  blocked: Blocked | undefined
 }
 
 /** From where a device was added to where it was removed: it reads both of these and all between. */
@@ -46,6 +49,7 @@ export interface State {
   conversationByKey(key: number): ConversationState | undefined
   /** Keeps a conversation that was made or whose roster changed. */
   keep(conversation: ConversationState): void
+  forgetDevice(id: DeviceId): void
   forgetConversation(key: number): void
   clear(): void
 }
@@ -55,7 +59,7 @@ export function nameOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
 }
 
-interface DeviceRow {
+interface DeviceRow extends BlockedRow {
   key: number
   client_sequence: number
   conversations: number
@@ -79,7 +83,8 @@ interface RosterRow {
 export function createState(db: DatabaseSync): State {
   const selectDevice = prepare<DeviceRow>(
     db,
-    'SELECT key, client_sequence, conversations FROM devices JOIN progress ON device = key WHERE id = ?',
+    `SELECT devices.key AS key, client_sequence, conversations, ${BLOCKED_SQL}
+     FROM devices JOIN progress ON device = devices.key JOIN accounts ON accounts.key = account WHERE id = ?`,
   )
   const selectConversation = prepare<ConversationRow>(db, 'SELECT * FROM conversations WHERE id = ?')
   const selectConversationByKey = prepare<ConversationRow>(db, 'SELECT * FROM conversations WHERE key = ?')
@@ -116,7 +121,8 @@ export function createState(db: DatabaseSync): State {
       const row = selectDevice.get(id)
       if (!row) return undefined
       const { key, client_sequence: clientSequence, conversations } = row
-      const device: DeviceState = { key, id: id.slice(), clientSequence, conversations }
+      const blocked = blockedOf(row)
+      const device: DeviceState = { key, id: id.slice(), clientSequence, conversations, blocked }
       devices.set(name, device)
       return device
     },
@@ -126,6 +132,7 @@ export function createState(db: DatabaseSync): State {
     },
     conversationByKey: key => conversations.get(key) ?? load(selectConversationByKey.get(key)),
     keep,
+    forgetDevice: id => devices.delete(nameOf(id)),
     forgetConversation: key => conversations.delete(key),
     clear: () => {
       devices.clear()

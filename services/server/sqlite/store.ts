@@ -1,8 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { LIMITS } from '../limits.js'
 import type { Store } from '../store.js'
+import { createAdmission } from './admission.js'
 import { openDatabase } from './database.js'
 import { createDirectory } from './directory.js'
+import { createKeyPackages } from './key-packages.js'
 import { createLog } from './log.js'
 import type { StoreLimits } from './rules.js'
 import { createState } from './state.js'
@@ -48,7 +50,8 @@ function createStore(database: { db: DatabaseSync; close(): void }, options: Sql
     committed: () => end?.committed(),
     rolledBack: () => end?.rolledBack(),
   })
-  const parts = createLog({ db, state, limits, now, writer })
+  const shared = { db, state, limits, now, writer }
+  const parts = createLog(shared)
   end = parts.end
   let closing: Promise<void> | undefined
 
@@ -59,7 +62,9 @@ function createStore(database: { db: DatabaseSync; close(): void }, options: Sql
   }
 
   return {
-    directory: createDirectory({ db, state, limits, now, writer }),
+    directory: createDirectory(shared),
+    keyPackages: createKeyPackages(shared),
+    admission: createAdmission(shared),
     log: parts.log,
     close: () => {
       closing ??= close()

@@ -16,6 +16,7 @@ describe('options', () => {
       data: './data/server',
       console: 'auto',
       operatorHandle: 'operator',
+      registration: 'open',
       tls: undefined,
       publicAddress: undefined,
       retentionSeconds: 30 * 24 * 3600,
@@ -50,6 +51,7 @@ describe('options', () => {
         PARLEY_RETENTION_DAYS: '2',
         PARLEY_MAX_STORAGE_MB: '3',
         PARLEY_OPERATOR_HANDLE: 'ops',
+        PARLEY_REGISTRATION: 'invite',
       },
     )
     expect(options).toMatchObject({
@@ -62,6 +64,7 @@ describe('options', () => {
       retentionSeconds: 2 * 24 * 3600,
       maxStorageBytes: 3 * 1024 * 1024,
       operatorHandle: 'ops',
+      registration: 'invite',
     })
   })
 
@@ -72,6 +75,7 @@ describe('options', () => {
     [['--port='], /--port/],
     [['--port'], /--port/],
     [['--console', 'maybe'], /--console must be one of on, off, auto/],
+    [['--registration', 'some'], /--registration must be one of open, invite, closed/],
     [['--operator-handle', 'Bad Handle'], /handle/],
     [['--data', ' '], /--data needs a value/],
     [['--tls-cert', 'x'], /go together/],

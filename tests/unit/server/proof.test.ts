@@ -14,7 +14,8 @@ const WINDOW_MS = 120_000
 const device = makeDevice()
 const server = random(32)
 const { handle, account, id, certificate } = device
-const registered = { handle, accountKey: account.publicKey, deviceId: id, certificate }
+const certified = { handle, accountKey: account.publicKey, deviceId: id, certificate }
+const registered = { ...certified, blocked: undefined }
 
 /** A check at a fixed time, and what it asked of the directory. */
 function checker(spendNonce: (until: number) => Promise<boolean> = async () => true) {
@@ -125,7 +126,7 @@ describe('a proof', () => {
 
 describe('a device certificate', () => {
   test('that holds is what will be registered', () => {
-    expect(checkDeviceCertificate(certificate)).toEqual(registered)
+    expect(checkDeviceCertificate(certificate)).toEqual(certified)
   })
 
   test('with any byte changed, or cut off, is refused', () => {

@@ -14,6 +14,7 @@ const emptyLog: Log = {
   read: async ({ after }) => ({ envelopes: [], cursor: after, more: false }),
   acknowledge: async () => {},
   roster: async () => undefined,
+  conversations: async () => [],
   watch: () => () => {},
   expire: async () => 0,
 }

@@ -53,7 +53,7 @@ describe('a full store', () => {
     expect(await gists(store, alice)).toHaveLength(accepted + 1)
     await expect(register(store, 'x'.repeat(200_000))).rejects.toBeInstanceOf(StorageFullError)
     const large = { oneTime: [bytesOf('large', 100_000)] }
-    await expect(store.directory.publish(alice.id, large)).rejects.toBeInstanceOf(StorageFullError)
+    await expect(store.keyPackages.publish(alice.id, large)).rejects.toBeInstanceOf(StorageFullError)
     expect(await store.log.expire(Date.now() + 60_000)).toBe(accepted + 1)
     await mustSend(store, alice, application(alice, id, { text: TEXT }))
     expect(await store.log.clientSequence(alice.id)).toBe(alice.sent)

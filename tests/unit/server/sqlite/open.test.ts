@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { DATABASE_FILE } from '../../../../services/server/sqlite/database.js'
+import { SCHEMA_VERSION } from '../../../../services/server/sqlite/schema.js'
 import { openSqliteStore, StoreOpenError } from '../../../../services/server/sqlite/store.js'
 import { converse, gists, register } from '../../../support/store-world.js'
 
@@ -61,7 +62,7 @@ describe('opening the store', () => {
     await register(store, 'alice')
     await store.close()
     const next = await openSqliteStore({ folder })
-    expect(await next.directory.claim('alice', new Uint8Array(32))).toHaveLength(1)
+    expect(await next.keyPackages.claim('alice', new Uint8Array(32))).toHaveLength(1)
     await next.close()
   })
 
@@ -69,7 +70,7 @@ describe('opening the store', () => {
     await filled()
     changeDatabase('PRAGMA user_version = 99')
     expect(await refusal()).toMatch(/newer version of Parley.*99/)
-    changeDatabase('PRAGMA user_version = 1')
+    changeDatabase(`PRAGMA user_version = ${SCHEMA_VERSION}`)
     const store = await openSqliteStore({ folder })
     expect(await gists(store, await register(store, 'alice'))).toHaveLength(100)
     await store.close()

@@ -1,0 +1,37 @@
+// Tells open streams that an account's devices have changed. A hint: whoever has no stream looks it up later.
+
+import { setImmediate } from 'node:timers/promises'
+import type { DeviceId, Directory, Log } from './store.js'
+import type { Streams } from './streams.js'
+
+/** Rosters that are gone through before other work gets its turn. */
+const ROSTERS_AT_ONCE = 32
+
+export interface AccountChangesOptions {
+  directory: Pick<Directory, 'devices'>
+  log: Pick<Log, 'conversations' | 'roster'>
+  streams: Pick<Streams, 'tellAccountChanged'>
+}
+
+/**
+ * Resolves when all were told whose streams are open here: the account's own devices, and those on the
+ * rosters that it is on, also by the devices that were just revoked.
+ */
+export async function announceAccountChange(
+  { directory, log, streams }: AccountChangesOptions,
+  handle: string,
+  revoked: readonly DeviceId[],
+): Promise<void> {
+  const own = ((await directory.devices(handle)) ?? []).map(({ deviceId }) => deviceId)
+  const conversations = new Map<string, Uint8Array>()
+  for (const device of [...own, ...revoked])
+    for (const id of await log.conversations(device))
+      conversations.set(Buffer.from(id).toString('latin1'), id)
+  streams.tellAccountChanged(own, handle)
+  let looked = 0
+  for (const id of conversations.values()) {
+    streams.tellAccountChanged((await log.roster(id)) ?? [], handle)
+    looked += 1
+    if (looked % ROSTERS_AT_ONCE === 0) await setImmediate()
+  }
+}
