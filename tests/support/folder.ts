@@ -15,13 +15,17 @@ export async function withFolder<T>(use: (folder: string) => Promise<T>): Promis
 /** The files of a folder that contain the marker in clear, hex or any of base64's three alignments. */
 export function filesWith(folder: string, marker: string): string[] {
   const forms = formsOf(Buffer.from(marker))
-  return readdirSync(folder).filter(name => {
-    const content = readFileSync(join(folder, name))
-    return forms.some(form => content.includes(form))
-  })
+  const files = readdirSync(folder, { withFileTypes: true }).filter(entry => entry.isFile())
+  return files
+    .map(({ name }) => name)
+    .filter(name => {
+      const content = readFileSync(join(folder, name))
+      return forms.some(form => content.includes(form))
+    })
 }
 
-function formsOf(marker: Buffer): (Buffer | string)[] {
+/** Clear, hex, and base64 (also of URLs) as it stands inside of longer text. */
+export function formsOf(marker: Buffer): (Buffer | string)[] {
   const hex = marker.toString('hex')
   const base64 = [0, 1, 2].flatMap(shift => {
     const encoded = Buffer.concat([Buffer.alloc(shift), marker]).toString('base64')
