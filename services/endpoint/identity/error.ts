@@ -1,6 +1,6 @@
 /** What is wrong with an identity that was made elsewhere. */
 export type IdentityReason =
-  /** Not a certificate at all: it does not decode, or a field has the wrong size. */
+  /** Not a certificate or a revocation at all: it does not decode, or a field has the wrong size. */
   | 'malformed'
   /** The handle breaks HANDLE_RULE. */
   | 'handle'

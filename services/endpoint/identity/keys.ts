@@ -21,8 +21,13 @@ const IMPORTED_KEYS = 256
 const PRIVATE_KEY_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
 const PUBLIC_KEY_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 
-/** What a signature is for: the labels of proto/parley/v1/identity.proto. */
-export type Label = 'parley.v1.DeviceCertificate' | 'parley.v1.Proof' | 'parley.content.v1.Ephemeral'
+/** What a signature is for: the labels of the contract (proto/). */
+export type Label =
+  | 'parley.v1.DeviceCertificate'
+  | 'parley.v1.DeviceRevocation'
+  | 'parley.v1.Proof'
+  | 'parley.v1.RejoinRequest'
+  | 'parley.content.v1.Ephemeral'
 
 export interface KeyPair {
   /** 32 bytes. */
