@@ -3,7 +3,7 @@
 import type { Batch, Records } from '../records.js'
 import { at } from '../records.js'
 import { makeCertificate } from './certificate.js'
-import { generateKeyPair, type KeyPair } from './keys.js'
+import { generateKeyPair, type KeyPair, keyPairOf } from './keys.js'
 
 export interface Account {
   handle: string
@@ -30,7 +30,19 @@ export function loadAccount(records: Records): Account | undefined {
 
 /** A new account with its first device. Throws IdentityError for a handle that breaks the rule. */
 export function makeAccount(handle: string): Account {
-  const account = generateKeyPair()
+  return withNewDevice(handle, generateKeyPair())
+}
+
+/**
+ * A new device of an account that exists, from the seed (32 bytes) that its recovery phrase stands for. Whether
+ * the handle is that account's only its server or a contact can tell. Throws IdentityError for a handle that
+ * breaks the rule, RangeError for a seed of another length.
+ */
+export function restoreAccount({ handle, seed }: { handle: string; seed: Uint8Array }): Account {
+  return withNewDevice(handle, keyPairOf(seed.slice()))
+}
+
+function withNewDevice(handle: string, account: KeyPair): Account {
   const device = generateKeyPair()
   return {
     handle,
