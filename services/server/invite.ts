@@ -14,16 +14,22 @@ export function formatPlace({ host, port }: Place): string {
 
 /**
  * A link that names the server and says by which keys to know it, and the person who invites. The endpoint
- * reads it; it is written here too because a relay without a console loads nothing of an endpoint.
+ * reads it; it is written here too because a relay without a console loads nothing of an endpoint. `token` (16
+ * bytes in base64url) lets one new account in, and makes the link a secret until it is used.
  */
 export function inviteLink(
   place: Place,
   serverFingerprint: Uint8Array,
   inviter?: { handle: string; accountKey: Uint8Array },
+  token?: string,
 ): string {
   const link = `parley://${formatPlace(place)}/?s=${Buffer.from(serverFingerprint).toString('base64url')}`
-  if (inviter === undefined) return link
-  return `${link}&i=${inviter.handle}.${createHash('sha256').update(inviter.accountKey).digest('base64url')}`
+  const by = inviter === undefined ? '' : `&i=${inviter.handle}.${accountFingerprint(inviter.accountKey)}`
+  return `${link}${by}${token === undefined ? '' : `&t=${token}`}`
+}
+
+function accountFingerprint(accountKey: Uint8Array): string {
+  return createHash('sha256').update(accountKey).digest('base64url')
 }
 
 /** Under which hosts a server that listens on this one can be dialled, from near to far. */

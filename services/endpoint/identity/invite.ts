@@ -1,10 +1,11 @@
 // An invite link names a server and says by which keys to know it and the person who invites:
 //
-//   parley://HOST:PORT/?s=<server>&i=<handle>.<account>
+//   parley://HOST:PORT/?s=<server>&i=<handle>.<account>&t=<token>
 //
 // <server>: the SHA-256 of the SubjectPublicKeyInfo of the server's TLS certificate. <account>: the SHA-256 of
-// the inviter's account key. Both 32 bytes in unpadded base64url. "i" may be absent; other parameters are left
-// unread, so that a later version can add some.
+// the inviter's account key. Both 32 bytes in unpadded base64url. <token>: what lets one new account in where the
+// server asks for it, 16 bytes likewise; a link that has one is a secret until it is used. "i" and "t" may be
+// absent; other parameters are left unread, so that a later version can add some.
 
 import { type Address, formatAddress, InviteError, parseAddress } from './address.js'
 import { FINGERPRINT_BYTES } from './fingerprint.js'
@@ -13,8 +14,10 @@ import { HANDLE_RULE, isHandle } from './handle.js'
 export { type Address, DEFAULT_PORT, formatAddress, InviteError, parseAddress } from './address.js'
 
 const SCHEME = 'parley://'
-/** Length in characters up to which a link is read; ours have at most 400. */
+/** Length in characters up to which a link is read; ours have at most 430. */
 const MAX_LINK_LENGTH = 1024
+/** Length in bytes of a token before it is encoded. */
+const TOKEN_BYTES = 16
 const LINK = /^([^/?#]*)\/?(?:\?([^#]*))?$/
 
 export interface Inviter {
@@ -27,6 +30,8 @@ export interface Invite extends Address {
   /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the server's TLS certificate. */
   server: Uint8Array
   inviter?: Inviter
+  /** KeyExchangeRequest.invite_token: 16 bytes in unpadded base64url. Secret until it is used. */
+  token?: string
 }
 
 /** Whether the text means to be an invite link, so that parseInvite and not parseAddress is to read it. */
@@ -36,11 +41,10 @@ export function isInvite(text: string): boolean {
 
 /** The link for an invite. Throws InviteError for what parseInvite would not read. */
 export function formatInvite(invite: Invite): string {
-  const link = `${SCHEME}${formatAddress(invite)}/?s=${formatHash(invite.server)}`
-  if (!invite.inviter) return link
-  const { handle, account } = invite.inviter
-  if (!isHandle(handle)) throw new InviteError(HANDLE_RULE)
-  return `${link}&i=${handle}.${formatHash(account)}`
+  const { server, inviter, token } = invite
+  const link = `${SCHEME}${formatAddress(invite)}/?s=${formatHash(server)}`
+  const by = inviter === undefined ? '' : `&i=${formatInviter(inviter)}`
+  return `${link}${by}${token === undefined ? '' : `&t=${checkToken(token)}`}`
 }
 
 /** Reads an invite link. Throws nothing but InviteError, which says what is wrong. */
@@ -56,10 +60,12 @@ export function parseInvite(text: string): Invite {
     throw new InviteError("The invite link lacks the server's fingerprint (s=...). Was it cut off?")
   }
   const inviter = only(parameters, 'i')
+  const token = only(parameters, 't')
   return {
     ...address,
     server: parseHash(server, "server's fingerprint (s=...)"),
     ...(inviter === undefined ? {} : { inviter: parseInviter(inviter) }),
+    ...(token === undefined ? {} : { token: checkToken(token) }),
   }
 }
 
@@ -77,16 +83,29 @@ function parseInviter(text: string): Inviter {
   return { handle, account: parseHash(text.slice(dot + 1), "inviter's fingerprint (i=...)") }
 }
 
+function formatInviter({ handle, account }: Inviter): string {
+  if (!isHandle(handle)) throw new InviteError(HANDLE_RULE)
+  return `${handle}.${formatHash(account)}`
+}
+
+function checkToken(text: string): string {
+  if (decodeExactly(text, TOKEN_BYTES)) return text
+  throw new InviteError('The token (t=...) in the invite link is cut off or mistyped.')
+}
+
 function formatHash(hash: Uint8Array): string {
   if (hash.length !== FINGERPRINT_BYTES) throw new InviteError('A fingerprint has 32 bytes.')
   return Buffer.from(hash).toString('base64url')
 }
 
 function parseHash(text: string, what: string): Uint8Array {
-  const hash = Buffer.from(text, 'base64url')
-  // Buffer skips what it does not know, so only a text that it would write the same way is taken.
-  if (hash.length !== FINGERPRINT_BYTES || hash.toString('base64url') !== text) {
-    throw new InviteError(`The ${what} in the invite link is cut off or mistyped.`)
-  }
-  return new Uint8Array(hash)
+  const hash = decodeExactly(text, FINGERPRINT_BYTES)
+  if (!hash) throw new InviteError(`The ${what} in the invite link is cut off or mistyped.`)
+  return hash
+}
+
+/** So many bytes out of base64url. Buffer skips what it does not know, so only what it would write so is taken. */
+function decodeExactly(text: string, length: number): Uint8Array | undefined {
+  const bytes = Buffer.from(text, 'base64url')
+  return bytes.length === length && bytes.toString('base64url') === text ? new Uint8Array(bytes) : undefined
 }

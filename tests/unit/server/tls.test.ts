@@ -161,5 +161,9 @@ describe('what people compare and pass on', () => {
     expect(inviteLink({ host: '::1', port: 7 }, fingerprint, inviter)).toBe(
       `parley://[::1]:7/?s=${server}&i=operator.Zmh6rfhivXdsj8GLjp-OIAiXFIVu4jOzkCpZHQ1fKSU`,
     )
+    const token = 'A'.repeat(22)
+    expect(inviteLink({ host: 'a.example', port: 5000 }, fingerprint, undefined, token)).toBe(
+      `parley://a.example:5000/?s=${server}&t=${token}`,
+    )
   })
 })

@@ -20,9 +20,16 @@ const host = fc.oneof(
 )
 const handle = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,31}$/)
 const inviter = fc.record({ handle, account: hash })
-const invite = fc.record({ host, port, server: hash, inviter }, { requiredKeys: ['host', 'port', 'server'] })
+const token = fc
+  .uint8Array({ minLength: 16, maxLength: 16 })
+  .map(bytes => Buffer.from(bytes).toString('base64url'))
+const invite = fc.record(
+  { host, port, server: hash, inviter, token },
+  { requiredKeys: ['host', 'port', 'server'] },
+)
 
 const S = 'A'.repeat(43)
+const T = 'A'.repeat(22)
 
 describe('invite links', () => {
   test('what is formatted is parsed', () => {
@@ -42,8 +49,10 @@ describe('invite links', () => {
       port: 5000,
       server,
       inviter: { handle: 'a.b', account: server },
+      token: T,
     })
-    expect(link).toBe(`parley://[::1]:5000/?s=${S}&i=a.b.${S}`)
+    expect(link).toBe(`parley://[::1]:5000/?s=${S}&i=a.b.${S}&t=${T}`)
+    expect(formatInvite({ host: 'a', port: 1, server, token: T })).toBe(`parley://a:1/?s=${S}&t=${T}`)
   })
 
   test.each([
@@ -64,6 +73,10 @@ describe('invite links', () => {
     [`parley://example.org/?s=${S}&i=${S}`, 'no proper handle'],
     [`parley://example.org/?s=${S}&i=Ada.${S}`, 'no proper handle'],
     [`parley://example.org/?s=${S}&i=ada.${S}x`, "inviter's fingerprint"],
+    [`parley://example.org/?s=${S}&t=`, 'The token (t=...) in the invite link is cut off'],
+    [`parley://example.org/?s=${S}&t=${T}A`, 'token (t=...)'],
+    [`parley://example.org/?s=${S}&t=${T.slice(1)}B`, 'token (t=...)'],
+    [`parley://example.org/?s=${S}&t=${T}&t=${T}`, '"t=" more than once'],
     [`parley:///?s=${S}`, 'host is missing'],
     [`parley://example.org:0/?s=${S}`, 'not a number from 1 to 65535'],
     [`parley://example.org/more/?s=${S}`, 'not of the form'],
@@ -85,6 +98,8 @@ describe('invite links', () => {
       's=',
       '&',
       'i=',
+      't=',
+      T,
       '%00',
       '\u0000',
       S,
@@ -111,6 +126,7 @@ describe('invite links', () => {
     expect(() => formatInvite({ host: 'a/b', port: 1, server })).toThrow(InviteError)
     expect(() => formatInvite({ host: 'a', port: 70_000, server })).toThrow(InviteError)
     expect(() => formatInvite({ host: 'a', port: 1, server: server.subarray(1) })).toThrow(InviteError)
+    expect(() => formatInvite({ host: 'a', port: 1, server, token: `${T}&s=` })).toThrow(InviteError)
   })
 })
 
