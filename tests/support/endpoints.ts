@@ -1,7 +1,7 @@
 // Real endpoints on a real relay in one process: people who write to each other, and hear of everything by events
 // that a test can wait for.
 
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -34,7 +34,7 @@ export interface Person {
   write(to: string, ...texts: string[]): Promise<void>
   /** Waits until so many texts of others are here; all of them, in the order of arrival. */
   received(count: number): Promise<string[]>
-  /** Waits until every own text is in this state. */
+  /** Waits until every own text is at least in this state. */
   allAre(state: 'stored' | 'delivered'): Promise<void>
   history(): HistoryEntry[]
   close(): Promise<void>
@@ -149,7 +149,8 @@ async function openPerson(handle: string, options: { folder: string; maxBytes?: 
       await holds(() => texts(false).length >= count)
       return texts(false).map(({ text }) => text)
     },
-    allAre: state => holds(() => texts(true).every(entry => entry.state === state)),
+    allAre: state =>
+      holds(() => texts(true).every(entry => entry.state === state || entry.state === 'delivered')),
     history,
     close: () => {
       closed ??= endpoint.close()
@@ -201,4 +202,12 @@ export async function meddledStore(
 ): Promise<Store> {
   const store = await openSqliteStore({ folder, limits: LIMITS })
   return { ...store, log: { ...store.log, read: async request => meddle(await store.log.read(request)) } }
+}
+
+export const numbered = (count: number, prefix = 'text'): string[] =>
+  Array.from({ length: count }, (_, index) => `${prefix} ${index}`)
+
+/** A server's data is gone; its key stays. */
+export async function removeDatabase(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) if (name.includes('.db')) await rm(join(folder, name))
 }

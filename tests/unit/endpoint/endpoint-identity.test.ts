@@ -1,0 +1,140 @@
+// Who is who, for real endpoints on real relays: what is pinned, and what is refused.
+
+import { cp } from 'node:fs/promises'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { accountFingerprint } from '../../../services/endpoint/identity/fingerprint.js'
+import { HOST, newTown, type Person, removeDatabase, type Town } from '../../support/endpoints.js'
+
+jest.setTimeout(90_000)
+
+let town: Town
+beforeEach(async () => {
+  town = await newTown()
+})
+afterEach(async () => {
+  await town.leave()
+})
+
+const fingerprintOf = (person: Person) => accountFingerprint(person.endpoint.account()!.account.publicKey)
+
+describe('who is who', () => {
+  test('a server with another key than before is refused, until a person accepts it', async () => {
+    const server = await town.server()
+    const alice = await town.join('alice', server)
+    await alice.line('up')
+    await alice.close()
+    await server.stop()
+    const other = await town.server({ name: 'other', port: server.port })
+    const again = await town.join('alice', other)
+    const { line } = await again.event('line', ({ line }) => line.state === 'stopped')
+    expect(line).toMatchObject({ reason: 'server-changed' })
+    await again.close()
+    const fingerprint = other.relay.fingerprint
+    const accepting = await town.join('alice', other, { server: { fingerprint, replacesPin: true } })
+    await accepting.line('up')
+  })
+
+  test('a server that an invite link does not name is refused before anything is sent', async () => {
+    const server = await town.server()
+    const invited = { fingerprint: new Uint8Array(32), replacesPin: false }
+    const alice = await town.join('alice', server, { server: invited })
+    const { line } = await alice.event('line', ({ line }) => line.state === 'stopped')
+    expect(line).toMatchObject({ reason: 'server-changed' })
+    expect(alice.endpoint.server()?.pinnedFingerprint).toHaveLength(0)
+  })
+
+  test('somebody with another key than the invite link names gets nothing', async () => {
+    const server = await town.server()
+    const bob = await town.join('bob', server)
+    await bob.line('up')
+    const inviter = { handle: 'bob', account: new Uint8Array(32) }
+    const alice = await town.join('alice', server, { inviter })
+    await alice.write('bob', 'for the right one')
+    const { seen } = await alice.event('key-changed')
+    await alice.holds(() => alice.endpoint.people()[0]?.state === 'blocked')
+    expect(alice.history()).toMatchObject([{ state: 'waiting' }])
+    expect(bob.history()).toEqual([])
+    expect(seen).not.toBe('')
+  })
+
+  test('somebody with the key that the invite link names is pinned', async () => {
+    const server = await town.server()
+    const bob = await town.join('bob', server)
+    await bob.line('up')
+    const alice = await town.join('alice', server, {
+      inviter: { handle: 'bob', account: fingerprintOf(bob) },
+    })
+    await alice.write('bob', 'hello')
+    await alice.allAre('delivered')
+    expect(alice.events.filter(({ type }) => type === 'contact-pinned')).toHaveLength(1)
+  })
+
+  test('an invite link that comes after the first contact, and names another key, stops the sending', async () => {
+    const server = await town.server()
+    const [alice, bob] = [await town.join('alice', server), await town.join('bob', server)]
+    await bob.line('up')
+    await alice.write('bob', 'hello')
+    await alice.allAre('delivered')
+    await alice.close()
+    const inviter = { handle: 'bob', account: new Uint8Array(32) }
+    const warned = await town.join('alice', server, { inviter })
+    await warned.event('key-changed')
+    await warned.write('bob', 'secret')
+    await warned.line('up')
+    await bob.write('alice', 'go on')
+    await warned.received(1)
+    expect(await bob.received(1)).toEqual(['hello'])
+    expect(warned.endpoint.people()).toMatchObject([{ state: 'blocked' }])
+  })
+
+  test('somebody who began anew with another key is not written to', async () => {
+    const server = await town.server()
+    const [alice, bob] = [await town.join('alice', server), await town.join('bob', server)]
+    await bob.line('up')
+    await alice.write('bob', 'hello')
+    await alice.allAre('delivered')
+    await Promise.all([alice.close(), bob.close(), server.stop()])
+    await removeDatabase(town.folder('server'))
+    await server.restart()
+    const impostor = await town.join('bob', server, { folder: town.folder('impostor') })
+    await impostor.line('up')
+    const again = await town.join('alice', server)
+    await again.write('bob', 'secret')
+    await again.event('key-changed')
+    await impostor.write('alice', 'it is me')
+    await again.received(1)
+    expect(again.endpoint.people()).toMatchObject([{ handle: 'bob', state: 'blocked' }])
+    expect(impostor.history().filter(({ own }) => !own)).toEqual([])
+  })
+
+  test('a handle that is taken stops the line and says so', async () => {
+    const server = await town.server()
+    const first = await town.join('alice', server)
+    await first.line('up')
+    const second = await town.join('alice', server, { folder: town.folder('second') })
+    const { line } = await second.event('line', ({ line }) => line.state === 'stopped')
+    expect(line).toMatchObject({ reason: 'handle-taken', cause: expect.stringContaining('alice') })
+  })
+
+  test('oneself and what is no handle cannot be written to', async () => {
+    const alice = await town.open('alice')
+    alice.endpoint.prepare({ handle: 'alice', address: { host: HOST, port: 1 } })
+    for (const handle of ['alice', '', 'Bob', 'a b', '../x'])
+      await expect(alice.endpoint.open(handle)).rejects.toMatchObject({ name: 'IdentityError' })
+    expect(alice.endpoint.people()).toEqual([])
+  })
+
+  test('a copy of the vault takes the line over, and the first does not take it back', async () => {
+    const server = await town.server()
+    const alice = await town.join('alice', server)
+    await alice.line('up')
+    await alice.close()
+    await cp(alice.folder, town.folder('copy'), { recursive: true })
+    const first = await town.join('alice', server)
+    await first.line('up')
+    const second = await town.join('alice', server, { folder: town.folder('copy') })
+    await second.line('up')
+    const { line } = await first.event('line', ({ line }) => line.state === 'stopped')
+    expect(line).toMatchObject({ reason: 'superseded' })
+  })
+})
