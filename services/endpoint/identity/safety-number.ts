@@ -22,7 +22,7 @@ const DIGITS = 2 * GROUPS_PER_PERSON * GROUP_DIGITS
 
 /** What the QR code holds before the digits; the number is the version of this text. */
 const QR_PREFIX = 'parley-safety:1:'
-/** Light modules around the code (ISO/IEC 18004 section 5.3.8). */
+/** Light modules around the code (ISO/IEC 18004:2015 section 6.3.8). */
 const QUIET_ZONE = 4
 
 export interface SafetyPerson {
@@ -66,7 +66,7 @@ export function fingerprintGroups({
 /**
  * A QR code of "parley-safety:1:" and the digits, as 19 rows of 37 half blocks. Light modules are drawn and
  * dark ones left out, which is right where the background is dark; on a light one the code comes out inverted,
- * which ISO/IEC 18004 since 2006 has readers take too ("reflectance reversal"). Throws RangeError for what is not a safety number.
+ * which readers may but need not take ("reflectance reversal", ISO/IEC 18004:2015 section 6.2). Throws RangeError for what is not a safety number.
  */
 export function safetyNumberQr(number: string): string[] {
   const digits = number.replaceAll(' ', '')
