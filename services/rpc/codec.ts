@@ -4,8 +4,8 @@ import {
   fromBinary,
   type MessageInitShape,
   type MessageShape,
-  toBinary,
 } from '@bufbuild/protobuf'
+import { encodeMessage } from './encoder.js'
 import { RpcError } from './error.js'
 
 /**
@@ -17,7 +17,7 @@ export function encode<D extends DescMessage>(
   message: MessageInitShape<D>,
   maxBytes: number,
 ): Buffer {
-  const bytes = toBinary(schema, create(schema, message))
+  const bytes = encodeMessage(schema, create(schema, message))
   if (bytes.byteLength > maxBytes) {
     throw new RpcError(
       'RESOURCE_EXHAUSTED',
