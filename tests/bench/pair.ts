@@ -1,5 +1,6 @@
 // A sender and a receiver with a conversation between them; or one client of an echo, which is both.
 
+import type { ChatResponse } from '../../gen/parley/v1/chat_pb.js'
 import { makeDevice, random } from '../support/contract-device.js'
 import { commit } from '../support/contract-envelopes.js'
 import { register } from './calls.js'
@@ -59,11 +60,15 @@ function pairOf({ sender, receiver, conversationId, next }: Ends): Pair {
     },
     onReceived: () => {},
   }
-  receiver.onFrame = frame => {
+  const take = (stream: LoadStream) => (frame: ChatResponse['frame']) => {
     if (frame.case !== 'deliver') return
     const { envelopes, cursor } = frame.value
-    if (cursor.length > 0) receiver.write(ackOf(cursor)).catch(() => {})
-    pair.onReceived(envelopes.filter(({ envelope }) => envelope.case === 'application').length)
+    if (cursor.length > 0) stream.write(ackOf(cursor)).catch(() => {})
+    const received = envelopes.filter(({ envelope }) => envelope.case === 'application').length
+    if (received > 0) pair.onReceived(received)
   }
+  // A relay tells the sender too where its envelopes stand.
+  sender.onFrame = take(sender)
+  receiver.onFrame = take(receiver)
   return pair
 }
