@@ -1,4 +1,5 @@
 // Tells open streams that an account's devices have changed. A hint: whoever has no stream looks it up later.
+// One account at a time, and what comes meanwhile is told once, so that changes in a row cost no more.
 
 import { setImmediate } from 'node:timers/promises'
 import type { DeviceId, Directory, Log } from './store.js'
@@ -11,13 +12,43 @@ export interface AccountChangesOptions {
   directory: Pick<Directory, 'devices'>
   log: Pick<Log, 'conversations' | 'roster'>
   streams: Pick<Streams, 'tellAccountChanged'>
+  onFailure: (error: unknown) => void
 }
 
-/**
- * Resolves when all were told whose streams are open here: the account's own devices, and those on the
- * rosters that it is on, also by the devices that were just revoked.
- */
-export async function announceAccountChange(
+export interface AccountChanges {
+  /**
+   * Has all told whose streams are open here: the account's own devices, and those on the rosters that it is
+   * on, also by the devices that were just revoked.
+   */
+  announce(handle: string, revoked: readonly DeviceId[]): void
+  /** Tells no more. Resolves when the store is left alone. */
+  stop(): Promise<void>
+}
+
+export function createAccountChanges(options: AccountChangesOptions): AccountChanges {
+  const waiting = new Map<string, readonly DeviceId[]>()
+  let working: Promise<void> | undefined
+  let stopped = false
+  const work = async () => {
+    for (const [handle, revoked] of waiting) {
+      waiting.delete(handle)
+      if (!stopped) await tell(options, handle, revoked).catch(options.onFailure)
+    }
+    working = undefined
+  }
+  return {
+    announce(handle, revoked) {
+      waiting.set(handle, [...(waiting.get(handle) ?? []), ...revoked])
+      working ??= work()
+    },
+    async stop() {
+      stopped = true
+      await working
+    },
+  }
+}
+
+async function tell(
   { directory, log, streams }: AccountChangesOptions,
   handle: string,
   revoked: readonly DeviceId[],

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { ChatService } from '../../gen/parley/v1/chat_pb.js'
-import { implement, type RpcServer, serve } from '../rpc/server.js'
-import { announceAccountChange } from './account-changes.js'
+import { implement, type RpcServer, type ServiceImplementation, serve } from '../rpc/server.js'
+import { type AccountChanges, createAccountChanges } from './account-changes.js'
 import { createRelayAdmission, type RelayAdmission } from './admission.js'
 import { createChat } from './chat.js'
 import { createKeyExchange } from './key-exchange.js'
@@ -104,7 +104,11 @@ async function listen(parts: Parts): Promise<Relay> {
   })
   const timing = { pingIntervalMs: PING_INTERVAL_MS, deadAfterMs: DEAD_AFTER_MS, ...options.timing }
   const operators = new Set<string>()
-  const rpc = await bind(parts, service(parts, streams, timing, operators))
+  const changes = createAccountChanges({
+    ...{ ...store, streams },
+    onFailure: error => options.log.error({ err: error }, 'telling of a changed account failed'),
+  })
+  const rpc = await bind(parts, service(parts, { streams, changes, timing, operators }))
   const stopSweep = repeatSweep(streams, timing)
   const stopRetention = repeatRetention({
     store,
@@ -116,6 +120,7 @@ async function listen(parts: Parts): Promise<Relay> {
     rpc.setServing(false)
     stopSweep()
     await Promise.all([streams.stop(), rpc.stop({ graceMs: STOP_GRACE_MS }), stopRetention()])
+    await changes.stop()
     await store.close()
   }
   let stopped: Promise<void> | undefined
@@ -132,8 +137,18 @@ async function listen(parts: Parts): Promise<Relay> {
   }
 }
 
-function service(parts: Parts, streams: Streams, timing: Timing, operators: Set<string>) {
-  const { options, limits, store, tls } = parts
+/** What a started relay keeps in memory. */
+interface Running {
+  streams: Streams
+  changes: AccountChanges
+  timing: Timing
+  operators: Set<string>
+}
+
+function service(
+  { options, limits, store, tls }: Parts,
+  { streams, changes, timing, operators }: Running,
+): ServiceImplementation {
   const { directory, keyPackages, log } = store
   const { operatorHandle, registration = 'open' } = options
   const serverFingerprint = tls.fingerprint
@@ -143,29 +158,17 @@ function service(parts: Parts, streams: Streams, timing: Timing, operators: Set<
   return implement(ChatService, {
     keyExchange: createKeyExchange({
       ...{ directory, keyPackages, checkProof, limits, registration, operatorHandle, isOperator },
-      ...deviceChanges(parts, streams),
+      onRevoked(devices) {
+        for (const device of devices) streams.close(device, 'revoked')
+      },
+      onDevicesChanged: changes.announce,
     }),
     chat: createChat({ log, streams, checkProof, checkStanding, limits, timing, operatorHandle }),
   })
 }
 
-/** What follows on the open streams when an account's devices change. */
-function deviceChanges({ options, store }: Parts, streams: Streams) {
-  return {
-    onRevoked(devices: readonly DeviceId[]): void {
-      for (const device of devices) streams.close(device, 'revoked')
-    },
-    onDevicesChanged(handle: string, revoked: readonly DeviceId[]): void {
-      // Whoever made the change does not wait for everybody else to hear of it.
-      announceAccountChange({ ...store, streams }, handle, revoked).catch((error: unknown) =>
-        options.log.error({ err: error }, 'telling of a changed account failed'),
-      )
-    },
-  }
-}
-
 /** Listens. Throws StartError for an address or a port that cannot be listened on. */
-async function bind({ options, tls }: Parts, chatService: ReturnType<typeof service>): Promise<RpcServer> {
+async function bind({ options, tls }: Parts, chatService: ServiceImplementation): Promise<RpcServer> {
   const { host, port, log } = options
   const onDefect = (error: unknown, method: string) =>
     log.error({ err: error, method }, 'a call failed by a defect')
