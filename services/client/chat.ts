@@ -7,7 +7,8 @@ import { accountFingerprint, formatFingerprint } from '../endpoint/identity/fing
 import { HANDLE_RULE, isHandle } from '../endpoint/identity/handle.js'
 import { VaultError } from '../endpoint/vault/vault.js'
 import type { Entry, Terminal } from '../terminal/entry.js'
-import { type CommandContext, readTyped } from './commands.js'
+import type { CommandContext } from './command.js'
+import { readTyped } from './commands.js'
 import { entryOf, markOf, nameOf, noticeOf, statusOf } from './words.js'
 
 /** Lines of history shown at the start. */
@@ -30,27 +31,36 @@ export interface ChatOptions {
 }
 
 export function openChat({ endpoint, terminal, handle, quit }: ChatOptions): Chat {
-  let target: { handle: string; conversation: bigint } | undefined
+  let target: { title: string; conversation: bigint } | undefined
   let lastLine: LineState['state'] | undefined
 
   const print = (entry: Entry) => terminal.print(entry)
   const notice = (level: 'info' | 'warning' | 'error') => (text: string) =>
     print({ kind: 'notice', at: new Date(), level, text })
   const [say, warn, fail] = [notice('info'), notice('warning'), notice('error')]
-  const named = () => endpoint.people().length > 1
-  const prompt = () => terminal.prompt(target ? `${handle} → ${target.handle}> ` : `${handle}> `)
+  const named = () => endpoint.conversations().length > 1
+  const titleOf = (conversation: bigint) =>
+    endpoint.conversations().find(({ number }) => number === conversation)?.peer ?? '?'
+  const prompt = () =>
+    terminal.prompt(target ? `${handle} → ${titleOf(target.conversation)}> ` : `${handle}> `)
 
   const showHistory = (limit: number) => {
     if (!target) return warn('with whom? /to HANDLE')
     const entries = endpoint.history(target.conversation, limit)
-    if (entries.length === 0) say(`nothing was said with ${target.handle} yet`)
+    if (entries.length === 0) say(`nothing was said with ${target.title} yet`)
     for (const entry of entries) print(entryOf(entry, named()))
   }
+  const turn = (conversation: bigint) => {
+    target = { title: titleOf(conversation), conversation }
+    prompt()
+  }
   const turnTo = async (to: string) => {
+    const known = endpoint.conversations().find(({ kind, peer }) => kind !== 'direct' && peer === to)
+    if (known) return turn(known.number)
+    if (to.startsWith('#')) return warn(`there is no room ${to}: /who lists what there is`)
     if (!isHandle(to)) return warn(`"${to}" is not a handle. ${HANDLE_RULE}`)
     if (to === handle) return warn('that is you')
-    target = { handle: to, conversation: await endpoint.open(to) }
-    prompt()
+    turn(await endpoint.open(to))
   }
   const sendTo = async (conversation: bigint, text: string) => {
     try {
@@ -77,6 +87,9 @@ export function openChat({ endpoint, terminal, handle, quit }: ChatOptions): Cha
 
   const commands: CommandContext = {
     handle,
+    endpoint,
+    target: () => target,
+    turn,
     say,
     warn,
     turnTo,
@@ -112,6 +125,7 @@ export function openChat({ endpoint, terminal, handle, quit }: ChatOptions): Cha
       if (event.type === 'line') onLineState(event.line)
       else if (event.type === 'message') {
         print(entryOf(event.entry, named()))
+        prompt()
         if (!event.entry.own && !target) void telling(turnTo(event.entry.peer))
       } else if (event.type === 'state') {
         const mark = markOf(event.state)
@@ -123,7 +137,7 @@ export function openChat({ endpoint, terminal, handle, quit }: ChatOptions): Cha
       }
     },
     onLine: line => telling(act(line)),
-    handles: () => endpoint.people().map(person => person.handle),
+    handles: () => endpoint.conversations().map(({ peer }) => peer),
     async turnToFirst(to) {
       if (target) return
       await turnTo(to)
@@ -137,9 +151,17 @@ export function openChat({ endpoint, terminal, handle, quit }: ChatOptions): Cha
 
 function whoRows(endpoint: Endpoint): string[] {
   const people = endpoint.people()
-  if (people.length === 0) return ['nobody yet: give somebody the invite link']
-  const width = Math.max(...people.map(({ handle }) => handle.length))
-  return people.map(({ handle, here, lastHeard, state }) => {
+  const rooms = endpoint.conversations().filter(({ kind }) => kind === 'room')
+  if (people.length + rooms.length === 0) return ['nobody yet: give somebody the invite link']
+  const width = Math.max(
+    ...people.map(({ handle }) => handle.length),
+    ...rooms.map(({ peer }) => peer.length),
+  )
+  const roomRows = rooms.map(({ peer, number }) => {
+    const { members, state } = endpoint.room(number)
+    return `${peer.padEnd(width)}  ${state === 'ended' ? 'you are not in it any more' : `room of ${members.length}`}`
+  })
+  const rows = people.map(({ handle, here, lastHeard, state }) => {
     const presence = here ? 'here' : 'away'
     const heard = lastHeard
       ? `last heard ${lastHeard.toISOString().slice(0, 16).replace('T', ' ')} UTC`
@@ -152,6 +174,7 @@ function whoRows(endpoint: Endpoint): string[] {
           : ''
     return `${handle.padEnd(width)}  ${presence}, ${heard}${blocked}`
   })
+  return [...rows, ...roomRows]
 }
 
 function fingerprintRows(endpoint: Endpoint): string[] {

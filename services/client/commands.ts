@@ -1,35 +1,18 @@
 // The commands that a person types. /help is derived from this table.
 
-export interface CommandContext {
-  handle: string
-  say(text: string): void
-  warn(text: string): void
-  /** Turns to a person; from here on lines go to them. */
-  turnTo(handle: string): Promise<void>
-  who(): string[]
-  showHistory(limit: number): void
-  fingerprints(): string[]
-  changePassphrase(): Promise<void>
-  quit(): void
-}
-
-export interface Command {
-  name: string
-  /** What stands behind the name. */
-  argument?: string
-  help: string
-  run(context: CommandContext, argument: string): Promise<void> | void
-}
+import type { Command, CommandContext } from './command.js'
+import { ROOM_COMMANDS } from './room-commands.js'
 
 const HISTORY_LINES = 50
 
 export const COMMANDS: readonly Command[] = [
-  { name: 'to', argument: 'HANDLE', help: 'write to HANDLE from here on', run: turnTo },
+  { name: 'to', argument: 'HANDLE|#ROOM', help: 'write to HANDLE, or to a room, from here on', run: turnTo },
   {
     name: 'who',
     help: 'who is here, and when they were last heard',
     run: context => context.say(context.who().join('\n')),
   },
+  ...ROOM_COMMANDS,
   {
     name: 'history',
     argument: '[N]',
@@ -92,7 +75,7 @@ export function completions(line: string, handles: readonly string[]): string[] 
 }
 
 async function turnTo(context: CommandContext, handle: string): Promise<void> {
-  if (handle === '') context.warn('whom? /to HANDLE')
+  if (handle === '') context.warn('whom? /to HANDLE, or /to #ROOM')
   else await context.turnTo(handle)
 }
 

@@ -17,6 +17,8 @@ export const markOf = (state: MessageState): Mark | undefined => MARKS[state]
 
 /** One line of history. `named`: say whose conversation it is, because there are several. */
 export function entryOf(entry: HistoryEntry, named: boolean): Entry {
+  if (entry.kind === 'event')
+    return { kind: 'notice', at: entry.sentAt, level: 'info', text: `${entry.peer}: ${entry.text}` }
   if (entry.kind !== 'text') {
     const remedy = entry.remedy ? ` (${entry.remedy})` : ''
     const what = entry.kind === 'gap' ? 'missing' : 'cannot be read'
@@ -37,7 +39,7 @@ export function entryOf(entry: HistoryEntry, named: boolean): Entry {
     text: entry.text,
   }
   if (mark) message.mark = mark
-  if (named && entry.own) message.to = entry.peer
+  if (named && (entry.own || entry.peer !== entry.from)) message.to = entry.peer
   return message
 }
 

@@ -6,6 +6,7 @@ import type { KeyExchanged } from '../../gen/parley/v1/key_exchange_pb.js'
 import { RpcError } from '../rpc/error.js'
 import type { Context, SerialQueue } from './context.js'
 import type { LiveGroup } from './conversation/groups.js'
+import { nextIntentDue } from './conversation/intents.js'
 import { isStockLow, restock } from './conversation/key-stock.js'
 import type { Outbox } from './conversation/outbox.js'
 import { takeIn } from './conversation/receive.js'
@@ -85,6 +86,8 @@ export function openCourier({
     // Those that the outbox had no room for are still due.
     receiptsDue = receipts && owesReceipts(context)
     transmit()
+    const due = nextIntentDue(context, Date.now())
+    if (due !== undefined) later(due - Date.now() + 1, nudge)
     if (!stopping) inBackground(search.run())
   }
   const nudge = () => {

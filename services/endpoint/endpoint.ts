@@ -6,9 +6,20 @@ import type { Context } from './context.js'
 import { serialQueue } from './context.js'
 import { openContacts } from './conversation/contacts.js'
 import { checkText } from './conversation/content.js'
-import { openConversations } from './conversation/conversations.js'
+import { type KnownConversation, openConversations } from './conversation/conversations.js'
 import { openGroups } from './conversation/groups.js'
+import { leave } from './conversation/leaving.js'
 import { openOutbox } from './conversation/outbox.js'
+import {
+  changeRoom,
+  checkMayLeave,
+  createRoom,
+  type RoomChange,
+  RoomError,
+  type RoomView,
+  roomOf,
+  viewRoom,
+} from './conversation/rooms.js'
 import { waitingTexts } from './conversation/send.js'
 import { openCourier } from './courier.js'
 import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
@@ -21,7 +32,7 @@ import { validateCredential } from './identity/validate.js'
 import { createEngine } from './mls/engine.js'
 import { createWelcomeOpener } from './mls/welcome-opener.js'
 import { openPresence, type Presence } from './presence.js'
-import { openRecords } from './records.js'
+import { type Batch, openRecords } from './records.js'
 import { loadServer, type ServerRecord, saveServer } from './server-record.js'
 import { openVault } from './vault/vault.js'
 
@@ -73,6 +84,15 @@ export interface Endpoint {
   open(handle: string): Promise<bigint>
   /** Saves the text; it is sent as soon as it can be. Throws TextTooLongError, VaultError; then nothing is kept. */
   send(conversation: bigint, text: string): Promise<MessageId>
+  /** A new room, whose admin is this account. Throws RoomError. */
+  createRoom(options: { name: string; historyDays: number }): Promise<bigint>
+  /** Has the room changed as soon as that can be. Throws RoomError; then nothing is changed. */
+  changeRoom(conversation: bigint, change: RoomChange): Promise<void>
+  /** Throws RoomError. */
+  leaveRoom(conversation: bigint): Promise<void>
+  /** Throws RoomError for a conversation that is no room. */
+  room(conversation: bigint): RoomView
+  conversations(): KnownConversation[]
   people(): PersonHere[]
   /** Everybody whose key is known. */
   contacts(): { handle: string; accountKey: Uint8Array }[]
@@ -106,6 +126,25 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
   const presence = openPresence(context, options.onEvent)
   const courier = openCourier({ context, outbox, queue, presence, emit: options.onEvent })
 
+  /** What a person changes: saved, then sent as soon as it can be. */
+  const changing = async <T>(change: (batch: Batch) => T | Promise<T>): Promise<T> => {
+    const result = await queue.run(async () => {
+      const batch = records.begin()
+      try {
+        const done = await change(batch)
+        batch.commit()
+        return { done }
+      } catch (error) {
+        // It is refused before anything is changed, which is no failure of the queue.
+        if (error instanceof RoomError) return { refused: error }
+        throw error
+      }
+    })
+    if ('refused' in result) throw result.refused
+    courier.nudge()
+    return result.done
+  }
+
   return {
     account: () => context.account,
     server: () => loadServer(records),
@@ -115,13 +154,7 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
     changePassphrase: passphrase => vault.changePassphrase(passphrase),
     async open(handle) {
       checkPeer(context, handle)
-      return await queue.run(() => {
-        const batch = records.begin()
-        const conversation = context.conversations.open(batch, handle)
-        batch.commit()
-        courier.nudge()
-        return conversation
-      })
+      return await changing(batch => context.conversations.open(batch, handle))
     },
     async send(conversation, text) {
       checkText(text)
@@ -129,6 +162,16 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
       const wellFormed = text.toWellFormed()
       return await queue.run(() => saveText(context, conversation, wellFormed, courier.nudge))
     },
+    createRoom: options => changing(async batch => await createRoom(context, outbox, batch, options)),
+    changeRoom: (conversation, change) => changing(batch => changeRoom(context, batch, conversation, change)),
+    leaveRoom: conversation =>
+      changing(async batch => {
+        const room = roomOf(context, conversation)
+        checkMayLeave(context, room)
+        await leave(context, outbox, batch, room.group)
+      }),
+    room: conversation => viewRoom(context, conversation),
+    conversations: () => context.conversations.all(),
     people: () => people(context, presence),
     contacts: () => context.contacts.all(),
     history: (conversation, limit) => context.conversations.history(conversation, limit),
@@ -193,7 +236,8 @@ function saveText(context: Context, conversation: bigint, text: string, nudge: (
 }
 
 function people({ conversations, contacts, groups }: Context, presence: Presence): PersonHere[] {
-  return conversations.all().map(({ number, peer }) => {
+  const direct = conversations.all().filter(({ kind }) => kind === 'direct')
+  return direct.map(({ number, peer }) => {
     const heard = Number(contacts.get(peer)?.lastHeardMs ?? 0n)
     const ready = groups
       .all()

@@ -11,8 +11,9 @@ export type MessageState = 'waiting' | 'stored' | 'delivered' | 'failed' | 'rece
 /** One line of a conversation's history. */
 export interface HistoryEntry {
   id: MessageId
-  kind: 'text' | 'unreadable' | 'gap'
-  /** Whose conversation it is: the other person's handle. */
+  /** An event: somebody came, left, or changed the room. */
+  kind: 'text' | 'unreadable' | 'gap' | 'event'
+  /** Which conversation it is of: the other person's handle, or a room's name behind "#". */
   peer: string
   from: string
   own: boolean

@@ -4,6 +4,7 @@
 import type { KeyExchanged } from '../../gen/parley/v1/key_exchange_pb.js'
 import { GroupStatus } from '../../gen/parley/vault/v1/records_pb.js'
 import type { Context, SerialQueue } from './context.js'
+import { takeClaim, wantedKeyPackages } from './conversation/claims.js'
 import { establish } from './conversation/establish.js'
 import type { Outbox } from './conversation/outbox.js'
 import { waitingTexts } from './conversation/send.js'
@@ -38,6 +39,8 @@ export function openSearch({ context, outbox, queue, claim, later, nudge, emit }
   /** Were looked for and are not on the server. */
   const absent = new Set<bigint>()
   const told = new Set<bigint>()
+  /** Intents whose key packages are being claimed, or were on this line. */
+  const claiming = new Set<string>()
 
   const look = async (conversation: bigint, peer: string): Promise<Found> => {
     const answer = await claim(peer)
@@ -78,19 +81,47 @@ export function openSearch({ context, outbox, queue, claim, later, nudge, emit }
     if (found === 'opened') nudge()
   }
 
+  /** Key packages for those who are to be added to rooms; one at a time, each intent once a line. */
+  const claimForIntents = async () => {
+    for (const wanted of wantedKeyPackages(context)) {
+      const name = `${wanted.group.number} ${wanted.id}`
+      if (claiming.has(name)) continue
+      claiming.add(name)
+      const answer = await claim(wanted.handle)
+      if (!answer) return
+      const outcome = answer.claims[0]?.outcome
+      await queue.run(async () => {
+        const batch = context.records.begin()
+        await takeClaim(
+          context,
+          batch,
+          wanted,
+          outcome?.case === 'devices' ? outcome.value.devices : undefined,
+        )
+        batch.commit()
+      })
+      nudge()
+    }
+  }
+
   return {
     async run() {
+      await claimForIntents()
       for (const { number, peer } of context.conversations.all()) {
         if (!needsGroup(context, number)) continue
         if (!looked.has(number)) await lookAndNote(number, peer)
         if (absent.has(number)) tellAbsent(number, peer)
       }
     },
-    restart: () => looked.clear(),
+    restart() {
+      looked.clear()
+      claiming.clear()
+    },
   }
 }
 
 function needsGroup({ groups, contacts, conversations }: Context, conversation: bigint): boolean {
+  if (conversations.kind(conversation) !== 'direct') return false
   if (contacts.isBlocked(conversations.peer(conversation))) return false
   return !groups
     .all()

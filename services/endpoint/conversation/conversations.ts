@@ -2,6 +2,9 @@
 
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import {
+  type Conversation,
+  ConversationKind,
+  ConversationSchema,
   type Message,
   MessageKind,
   MessageSchema,
@@ -10,12 +13,26 @@ import {
 import type { HistoryEntry, MessageId, MessageState } from '../events.js'
 import { at, type Batch, type Records } from '../records.js'
 
+export type Kind = 'direct' | 'room' | 'own-devices'
+
+export interface KnownConversation {
+  number: bigint
+  kind: Kind
+  /** The other person's handle, a room's name behind "#", or "your devices": what a person calls it by. */
+  peer: string
+}
+
 export interface Conversations {
-  all(): { number: bigint; peer: string }[]
+  all(): KnownConversation[]
   peer(number: bigint): string
+  kind(number: bigint): Kind
+  /** The one with a person. */
   withPeer(handle: string): bigint | undefined
   /** The conversation with this handle, made now if there is none. */
   open(batch: Batch, handle: string): bigint
+  /** A new one for a room, whatever others are called. */
+  openRoom(batch: Batch, name: string): bigint
+  rename(batch: Batch, conversation: bigint, name: string): void
   append(batch: Batch, conversation: bigint, message: MessageInitShape<typeof MessageSchema>): HistoryEntry
   /** Changes a message's status, and its place in the server's order where it is given one. */
   update(
@@ -42,23 +59,54 @@ const KINDS = {
   [MessageKind.TEXT]: 'text',
   [MessageKind.UNREADABLE]: 'unreadable',
   [MessageKind.GAP]: 'gap',
+  [MessageKind.EVENT]: 'event',
 } as const
 
+const KIND_OF: Record<ConversationKind, Kind> = {
+  [ConversationKind.UNSPECIFIED]: 'direct',
+  [ConversationKind.DIRECT]: 'direct',
+  [ConversationKind.ROOM]: 'room',
+  [ConversationKind.OWN_DEVICES]: 'own-devices',
+}
+const OWN_DEVICES = 'your devices'
+
+/** "#name"; of rooms that are called alike, the later ones have their number behind it. */
+function roomTitle(known: ReadonlyMap<bigint, Conversation>, number: bigint, name: string): string {
+  const alike = [...known].filter(([, each]) => each.kind === ConversationKind.ROOM && each.roomName === name)
+  return alike[0]?.[0] === number ? `#${name}` : `#${name}~${number}`
+}
+
 export function openConversations(records: Records): Conversations {
-  const peers = new Map<bigint, string>()
+  const known = new Map<bigint, Conversation>()
   let nextMessage = 1n
   const reload = () => {
-    peers.clear()
+    known.clear()
     for (const { key, record } of records.list('conversations')) {
-      peers.set(key.id, record.peerHandle)
+      known.set(key.id, record)
       const last = records.list('messages', { group: key.id, reverse: true, limit: 1 })[0]
       if (last && last.key.id >= nextMessage) nextMessage = last.key.id + 1n
     }
   }
   reload()
 
-  const peer = (number: bigint) => peers.get(number) ?? '?'
-  const withPeer = (handle: string) => [...peers].find(([, name]) => name === handle)?.[0]
+  const kind = (number: bigint): Kind => KIND_OF[known.get(number)?.kind ?? ConversationKind.DIRECT]
+  const peer = (number: bigint): string => {
+    const conversation = known.get(number)
+    if (conversation?.kind === ConversationKind.ROOM) return roomTitle(known, number, conversation.roomName)
+    return conversation?.kind === ConversationKind.OWN_DEVICES
+      ? OWN_DEVICES
+      : (conversation?.peerHandle ?? '?')
+  }
+  const withPeer = (handle: string) =>
+    [...known].find(([number, { peerHandle }]) => kind(number) === 'direct' && peerHandle === handle)?.[0]
+  const add = (batch: Batch, init: MessageInitShape<typeof ConversationSchema>) => {
+    const number = [...known.keys()].reduce((top, taken) => (taken > top ? taken : top), 0n) + 1n
+    const made = create(ConversationSchema, { ...init, createdAtMs: BigInt(Date.now()) })
+    known.set(number, made)
+    batch.put('conversations', at(number), made)
+    batch.tell({ type: 'conversation', peer: peer(number), conversation: number, state: 'opened' })
+    return number
+  }
   const entry = (id: MessageId, message: Message): HistoryEntry => ({
     id,
     kind: KINDS[message.kind],
@@ -75,17 +123,18 @@ export function openConversations(records: Records): Conversations {
   const message = (id: MessageId) => records.get('messages', keyOf(id))
 
   return {
-    all: () => [...peers].map(([number, name]) => ({ number, peer: name })),
+    all: () => [...known.keys()].map(number => ({ number, kind: kind(number), peer: peer(number) })),
     peer,
+    kind,
     withPeer,
-    open(batch, handle) {
-      const known = withPeer(handle)
-      if (known !== undefined) return known
-      const number = [...peers.keys()].reduce((top, taken) => (taken > top ? taken : top), 0n) + 1n
-      peers.set(number, handle)
-      batch.put('conversations', at(number), { peerHandle: handle, createdAtMs: BigInt(Date.now()) })
-      batch.tell({ type: 'conversation', peer: handle, conversation: number, state: 'opened' })
-      return number
+    open: (batch, handle) =>
+      withPeer(handle) ?? add(batch, { peerHandle: handle, kind: ConversationKind.DIRECT }),
+    openRoom: (batch, name) => add(batch, { roomName: name, kind: ConversationKind.ROOM }),
+    rename(batch, number, name) {
+      const conversation = known.get(number)
+      if (!conversation) return
+      conversation.roomName = name
+      batch.put('conversations', at(number), conversation)
     },
     append(batch, conversation, init) {
       const id = { conversation, message: nextMessage++ }

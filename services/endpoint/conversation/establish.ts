@@ -19,7 +19,7 @@ export type Establishment =
   | { outcome: 'no-device'; cause: string }
 
 /** A claimed device whose certificate and key package belong together and to the handle. */
-interface Invitee {
+export interface Invitee {
   identity: DeviceIdentity
   keyPackage: Uint8Array
 }
@@ -35,7 +35,7 @@ export async function establish(
   { conversation, claimed }: { conversation: bigint; claimed: readonly ClaimedDevice[] },
 ): Promise<Establishment> {
   const peer = context.conversations.peer(conversation)
-  const invitees = await verified(context, peer, claimed)
+  const invitees = await verifiedInvitees(context, peer, claimed)
   const first = invitees[0]
   if (!first) return { outcome: 'no-device', cause: `${peer} has no device that can be reached yet` }
   for (const { identity } of invitees)
@@ -44,7 +44,8 @@ export async function establish(
   return { outcome: 'created' }
 }
 
-async function verified(
+/** Those of the claimed devices that are this person's. */
+export async function verifiedInvitees(
   context: Context,
   peer: string,
   claimed: readonly ClaimedDevice[],

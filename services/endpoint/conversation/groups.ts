@@ -2,7 +2,13 @@
 // epoch changes and one ratchet node when a message is sealed or opened.
 
 import { create } from '@bufbuild/protobuf'
-import { type Group, GroupSchema, type GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import {
+  type Group,
+  GroupSchema,
+  type GroupStatus,
+  type Sender,
+  SenderSchema,
+} from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Engine, GroupState, RatchetPlace } from '../mls/engine.js'
 import { at, type Batch, type Records } from '../records.js'
 
@@ -24,6 +30,13 @@ export interface LiveGroup {
   state: GroupState
   /** A commit of ours that is on its way: the state after it. */
   pending: Uint8Array | undefined
+  /** The other devices that were heard of in it, by their ids in hex. */
+  senders: Map<string, KnownSender>
+}
+
+export interface KnownSender {
+  id: bigint
+  sender: Sender
 }
 
 export interface Groups {
@@ -37,6 +50,9 @@ export interface Groups {
   ): LiveGroup
   /** The record changed. */
   save(batch: Batch, group: LiveGroup): void
+  /** What is known of a device; to be saved once it is changed. */
+  sender(group: LiveGroup, deviceId: Uint8Array): KnownSender
+  saveSender(batch: Batch, group: LiveGroup, known: KnownSender): void
   /** One ratchet moved on. */
   saveRatchet(batch: Batch, group: LiveGroup, place: RatchetPlace): void
   /** A new epoch: the whole state. */
@@ -61,7 +77,11 @@ export function openGroups(records: Records, engine: Engine): Groups {
     let state = engine.load(bytes)
     for (const { key, value } of records.listBytes('ratchets', { group: number }))
       state = engine.applyDelta(state, ratchetPlace(key.id), value)
-    return { number, record, state, pending: records.bytes('states', { group: number, id: PENDING }) }
+    const senders = records
+      .list('senders', { group: number })
+      .map(({ key, record }) => [idOf(record.deviceId), { id: key.id, sender: record }] as const)
+    const pending = records.bytes('states', { group: number, id: PENDING })
+    return { number, record, state, pending, senders: new Map(senders) }
   }
   const reload = () => {
     live.clear()
@@ -95,8 +115,9 @@ export function openGroups(records: Records, engine: Engine): Groups {
         cipherSuite: CIPHER_SUITE,
         libraryMajor: LIBRARY_MAJOR,
         fromStart: engine.epoch(state) <= FIRST_EPOCH,
+        logBegins: true,
       })
-      const group: LiveGroup = { number, record, state, pending: undefined }
+      const group: LiveGroup = { number, record, state, pending: undefined, senders: new Map() }
       live.set(number, group)
       numbers.set(idOf(conversationId), number)
       save(batch, group)
@@ -104,6 +125,14 @@ export function openGroups(records: Records, engine: Engine): Groups {
       return group
     },
     save,
+    sender({ senders }, deviceId) {
+      const known = senders.get(idOf(deviceId))
+      if (known) return known
+      const made = { id: BigInt(senders.size + 1), sender: create(SenderSchema, { deviceId }) }
+      senders.set(idOf(deviceId), made)
+      return made
+    },
+    saveSender: (batch, group, { id, sender }) => batch.put('senders', { group: group.number, id }, sender),
     saveRatchet(batch, group, place) {
       batch.putBytes(
         'ratchets',

@@ -2,7 +2,13 @@
 // another commit wins, it is made again on what that commit left, from what the stream brought.
 
 import { create, toBinary } from '@bufbuild/protobuf'
-import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
+import {
+  GroupKind,
+  type GroupSettings,
+  GroupSettingsSchema,
+  HistoryPolicySchema,
+} from '../../../gen/parley/content/v1/room_pb.js'
+import { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
 import {
   type ChangeSettings,
   GroupStatus,
@@ -10,7 +16,6 @@ import {
   IntentSchema,
   OutboxCommitSchema,
 } from '../../../gen/parley/vault/v1/records_pb.js'
-import { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
 import type { Context } from '../context.js'
 import { readCertificate } from '../identity/certificate.js'
 import type { Batch } from '../records.js'
@@ -44,11 +49,22 @@ export function intend(
   change: IntentChange,
   delayMs = 0,
 ): void {
-  const last = context.records.list('intents', { group: group.number, reverse: true, limit: 1 })[0]?.key.id ?? 0n
+  const last =
+    context.records.list('intents', { group: group.number, reverse: true, limit: 1 })[0]?.key.id ?? 0n
   let id = last + 1n
   while (batch.get('intents', { group: group.number, id })) id++
   const notBeforeMs = BigInt(delayMs > 0 ? Date.now() + delayMs : 0)
   batch.put('intents', { group: group.number, id }, create(IntentSchema, { change, notBeforeMs }))
+}
+
+/** When the next intent that has to wait is due, in ms since 1970. */
+export function nextIntentDue({ records, groups }: Context, now: number): number | undefined {
+  const times = records
+    .list('intents')
+    .filter(({ key }) => groups.get(key.group)?.record.status === GroupStatus.ACTIVE)
+    .map(({ record }) => Number(record.notBeforeMs))
+    .filter(time => time > now)
+  return times.length > 0 ? Math.min(...times) : undefined
 }
 
 export function dropIntent(batch: Batch, group: LiveGroup, id: bigint): void {
@@ -63,7 +79,7 @@ export async function commitIntents(
   group: LiveGroup,
   now: number,
 ): Promise<boolean> {
-  if (group.record.status !== GroupStatus.ACTIVE || group.pending) return false
+  if (group.record.status !== GroupStatus.ACTIVE || group.record.left || group.pending) return false
   const due = intentsOf(context, group).filter(({ intent }) => Number(intent.notBeforeMs) <= now)
   const plan = planOf(context, batch, group, due)
   if (!plan) return false
@@ -91,7 +107,12 @@ export async function commitIntents(
 }
 
 /** What to commit first; what has become pointless is dropped on the way. */
-function planOf(context: Context, batch: Batch, group: LiveGroup, due: readonly KnownIntent[]): Plan | undefined {
+function planOf(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  due: readonly KnownIntent[],
+): Plan | undefined {
   const adds: Plan = { ids: [], add: [], remove: [] }
   const removals: Plan = { ids: [], add: [], remove: [] }
   const present = new Map(
@@ -131,11 +152,14 @@ function changed(context: Context, group: LiveGroup, change: ChangeSettings): Ui
     ...before,
     ...(change.name === undefined ? {} : { name: change.name }),
     ...(change.topic === undefined ? {} : { topic: change.topic }),
-    ...(change.historyDays === undefined ? {} : { history: { days: change.historyDays } }),
+    ...(change.historyDays === undefined
+      ? {}
+      : { history: create(HistoryPolicySchema, { days: change.historyDays }) }),
   })
   const accounts = accountsIn(context, group)
   const promoted = accounts.find(({ handle }) => handle === change.makeAdmin)
-  if (promoted && !next.admins.some(admin => sameAccount(admin, promoted))) next.admins = [...next.admins, admin(promoted)]
+  if (promoted && !next.admins.some(admin => sameAccount(admin, promoted)))
+    next.admins = [...next.admins, admin(promoted)]
   next.admins = next.admins.filter(
     ({ handle, accountKey }) =>
       handle !== change.unmakeAdmin && accounts.some(account => sameAccount(account, { handle, accountKey })),
@@ -149,11 +173,16 @@ const admin = ({ handle, accountKey }: { handle: string; accountKey: Uint8Array 
 
 /** What the group's members agree on. A group that a faulty client made counts as one between two. */
 export function settingsOf({ engine }: Context, group: LiveGroup): GroupSettings {
-  return decodeSettings(engine.settings(group.state)) ?? create(GroupSettingsSchema, { kind: GroupKind.DIRECT })
+  return (
+    decodeSettings(engine.settings?.(group.state)) ?? create(GroupSettingsSchema, { kind: GroupKind.DIRECT })
+  )
 }
 
 /** Every account in the group once, in the order of their first leaves. */
-export function accountsIn({ engine }: Context, group: LiveGroup): { handle: string; accountKey: Uint8Array; devices: Uint8Array[] }[] {
+export function accountsIn(
+  { engine }: Context,
+  group: LiveGroup,
+): { handle: string; accountKey: Uint8Array; devices: Uint8Array[] }[] {
   const accounts = new Map<string, { handle: string; accountKey: Uint8Array; devices: Uint8Array[] }>()
   for (const { identity } of engine.members(group.state)) {
     const { handle, accountKey, deviceKey } = readCertificate(identity)

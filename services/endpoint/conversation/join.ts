@@ -1,6 +1,7 @@
 // Joining a group that somebody else made. A welcome comes from outside and may be hostile, so it is opened in a
 // worker, after a note on disk that this was tried: one that takes the process down is not opened again.
 
+import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
@@ -8,6 +9,8 @@ import { type DeviceIdentity, readCertificate } from '../identity/certificate.js
 import type { GroupState } from '../mls/engine.js'
 import { MlsRefused } from '../mls/refused.js'
 import type { Batch } from '../records.js'
+import { historyTold, tell } from './commits.js'
+import { decodeSettings } from './settings.js'
 
 /** How often a welcome is opened that is cut short each time: whatever ends this program may not be its doing. */
 const ATTEMPTS = 3
@@ -58,11 +61,13 @@ async function join(context: Context, batch: Batch, envelope: Envelope, welcome:
   const state = engine.load(opened.state)
   if (Buffer.compare(engine.groupId(state), envelope.conversationId) !== 0)
     throw new JoinRefused('it leads to another conversation than the server said')
-  const peer = otherAccount(context, state)
+  const settings = decodeSettings(engine.settings?.(state))
+  if (!settings) throw new JoinRefused('its settings are not what a client of this version writes')
+  const others = otherAccounts(context, state)
+  const conversation = conversationFor(context, batch, settings, others)
+  for (const { handle, accountKey } of others) contacts.meet(batch, handle, accountKey)
   const used = packages[opened.usedKeyPackage]
   if (used && !used.record.lastResort) batch.delete('keypackages', used.key)
-  contacts.meet(batch, peer.handle, peer.accountKey)
-  const conversation = conversations.open(batch, peer.handle)
   const group = groups.add(
     batch,
     { conversationId: envelope.conversationId, conversation, status: GroupStatus.ACTIVE },
@@ -70,11 +75,29 @@ async function join(context: Context, batch: Batch, envelope: Envelope, welcome:
   )
   group.record.lastSequence = envelope.sequence
   groups.save(batch, group)
-  batch.tell({ type: 'conversation', peer: peer.handle, conversation, state: 'ready' })
+  batch.tell({ type: 'conversation', peer: conversations.peer(conversation), conversation, state: 'ready' })
+  if (settings.kind === GroupKind.ROOM) tell(context, batch, group, envelope, welcomeTo(settings, others))
 }
 
-/** The account on the other side of a direct conversation. */
-function otherAccount({ account, engine }: Context, state: GroupState): DeviceIdentity {
+const welcomeTo = ({ topic, history }: GroupSettings, others: readonly DeviceIdentity[]): string =>
+  `you are in the room with ${others.map(({ handle }) => handle).join(', ')}${topic ? `; topic: ${topic}` : ''}; ${historyTold(history?.days ?? 0)}`
+
+/** Which conversation a group carries: the one with the other person, or a room's own. Throws JoinRefused. */
+function conversationFor(
+  { conversations }: Context,
+  batch: Batch,
+  settings: GroupSettings,
+  others: readonly DeviceIdentity[],
+): bigint {
+  if (settings.kind === GroupKind.ROOM) return conversations.openRoom(batch, settings.name)
+  const [other, ...rest] = others
+  if (settings.kind !== GroupKind.DIRECT || !other || rest.length > 0)
+    throw new JoinRefused('it is not between two people')
+  return conversations.open(batch, other.handle)
+}
+
+/** The accounts in it besides ours, each once. Throws JoinRefused where somebody goes by our handle. */
+function otherAccounts({ account, engine }: Context, state: GroupState): DeviceIdentity[] {
   const others = new Map<string, DeviceIdentity>()
   for (const { identity } of engine.members(state)) {
     const member = readCertificate(identity)
@@ -82,7 +105,5 @@ function otherAccount({ account, engine }: Context, state: GroupState): DeviceId
     if (member.handle === account.handle && !own) throw new JoinRefused('somebody in it goes by your handle')
     if (!own) others.set(member.handle, member)
   }
-  const [other, ...rest] = others.values()
-  if (!other || rest.length > 0) throw new JoinRefused('it is not between two people')
-  return other
+  return [...others.values()]
 }

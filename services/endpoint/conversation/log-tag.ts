@@ -2,8 +2,8 @@
 // LogTag): a server that shows members different orders, or withholds from some, is noticed by the next message.
 
 import { createHash } from 'node:crypto'
-import type { LogTag } from '../../../gen/parley/content/v1/content_pb.js'
 import { create } from '@bufbuild/protobuf'
+import type { LogTag } from '../../../gen/parley/content/v1/content_pb.js'
 import { type LogPlace, LogPlaceSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Engine } from '../mls/engine.js'
 import type { LiveGroup } from './groups.js'
@@ -33,7 +33,12 @@ export function breakLog({ record }: LiveGroup): void {
 }
 
 /** An application envelope, of anybody's, stands at this place. */
-export function passEnvelope(engine: Engine, group: LiveGroup, sequence: bigint, ciphertext: Uint8Array): void {
+export function passEnvelope(
+  engine: Engine,
+  group: LiveGroup,
+  sequence: bigint,
+  ciphertext: Uint8Array,
+): void {
   const { record } = group
   const before = record.logBegins
     ? sha256(Buffer.from(LABEL), engine.epochAuthenticator(group.state))

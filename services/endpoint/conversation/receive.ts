@@ -3,21 +3,21 @@
 
 import type { Content, Receipt } from '../../../gen/parley/content/v1/content_pb.js'
 import type { DeliveredCommit, Envelope } from '../../../gen/parley/v1/chat_pb.js'
-import {
-  GroupStatus,
-  MessageKind,
-  MessageStatus,
-  type Sender,
-} from '../../../gen/parley/vault/v1/records_pb.js'
+import { GroupStatus, MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { RpcError } from '../../rpc/error.js'
 import type { Context } from '../context.js'
 import { readCertificate } from '../identity/certificate.js'
-import { type Change, wipe } from '../mls/engine.js'
+import { wipe } from '../mls/engine.js'
 import type { Batch } from '../records.js'
+import { afterCommit, endRemoved, ownChange, standing } from './commits.js'
 import { decodeContent } from './content.js'
-import type { LiveGroup } from './groups.js'
+import type { KnownSender, LiveGroup } from './groups.js'
+import { accountsIn, dropIntent } from './intents.js'
 import { joinByWelcome } from './join.js'
+import { takeLeave } from './leaving.js'
+import { breakLog, differs, passEnvelope } from './log-tag.js'
 import type { Outbox } from './outbox.js'
+import { mayChange } from './settings.js'
 import { type Unreadable, unreadable } from './unreadable.js'
 
 /** The highest place in an order that the vault has a key for. */
@@ -43,8 +43,10 @@ export async function takeIn(
   else if (content.case === 'commit') await takeCommit(context, batch, group, envelope, content.value)
   else if (content.case === 'own')
     await takeEcho(context, outbox, batch, group, envelope, content.value.clientSequence)
-  else if (content.case === 'missed')
+  else if (content.case === 'missed') {
+    breakLog(group)
     show(context, batch, group, envelope, unreadable({ kind: 'expired', count: content.value.count }))
+  }
   context.groups.save(batch, group)
 }
 
@@ -65,6 +67,7 @@ async function takeApplication(
   envelope: Envelope,
   ciphertext: Uint8Array,
 ): Promise<void> {
+  passEnvelope(context.engine, group, envelope.sequence, ciphertext)
   const opened = await context.engine.open(group.state, ciphertext, () => false)
   if (opened.kind !== 'application') return show(context, batch, group, envelope, unreadable(opened))
   group.state = opened.state
@@ -92,7 +95,8 @@ function takeContent(
   received: Received,
 ): void {
   const { content, handle, device } = received
-  const sender = senderOf(group, device)
+  const known = context.groups.sender(group, device)
+  const { sender } = known
   if (content.count <= sender.received) return
   const missing = content.count - sender.received - 1n
   if (missing > 0n && (group.record.fromStart || sender.received > 0n))
@@ -100,11 +104,14 @@ function takeContent(
   sender.received = content.count
   const { body } = content
   if (body.case === 'receipt' && handle !== context.account.handle)
-    takeReceipt(context, batch, group, body.value)
+    confirm(context, batch, group, known, body.value)
   if (body.case !== 'receipt') sender.owed = content.count
+  context.groups.saveSender(batch, group, known)
+  if (differs(group, content.logTag)) tellForked(context, batch, group, envelope, handle)
   if (body.case === undefined)
     show(context, batch, group, envelope, unreadable({ kind: 'unknown-content', from: handle }))
-  if (body.case !== 'text') return
+  if (body.case === 'leave') takeLeave(context, batch, group, device, body.value)
+  if (body.case !== 'text' || group.record.left) return
   context.conversations.append(batch, group.record.conversation, {
     kind: MessageKind.TEXT,
     fromHandle: handle,
@@ -116,32 +123,59 @@ function takeContent(
   })
 }
 
-function senderOf({ record }: LiveGroup, deviceId: Uint8Array): Sender {
-  const known = record.senders.find(sender => Buffer.compare(sender.deviceId, deviceId) === 0)
-  if (known) return known
-  const made: Sender = {
-    $typeName: 'parley.vault.v1.Sender',
-    deviceId,
-    received: 0n,
-    owed: 0n,
-    receipted: 0n,
-  }
-  record.senders.push(made)
-  return made
-}
-
-/** Somebody's devices have what ours sent. */
-function takeReceipt(context: Context, batch: Batch, group: LiveGroup, receipt: Receipt): void {
+/** A device has what ours sent. A text is delivered when every other account has it on some device. */
+function confirm(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  { sender }: KnownSender,
+  receipt: Receipt,
+): void {
   const own = context.account.device.publicKey
   for (const { deviceId, count } of receipt.delivered) {
     if (Buffer.compare(deviceId, own) !== 0) continue
     // A receipt for more than was sent cannot mark what is sent later.
-    const before = (count < group.record.nextCount ? count : group.record.nextCount - 1n) + 1n
-    for (const { key, record } of context.records.list('undelivered', { group: group.number, before })) {
-      context.conversations.update(batch, record, { status: MessageStatus.DELIVERED })
-      batch.delete('undelivered', key)
-    }
+    const known = count < group.record.nextCount ? count : group.record.nextCount - 1n
+    if (known > sender.confirmed) sender.confirmed = known
   }
+  const before = confirmedByAll(context, group) + 1n
+  for (const { key, record } of context.records.list('undelivered', { group: group.number, before })) {
+    context.conversations.update(batch, record, { status: MessageStatus.DELIVERED })
+    batch.delete('undelivered', key)
+  }
+}
+
+function confirmedByAll(context: Context, group: LiveGroup): bigint {
+  const others = accountsIn(context, group).filter(({ handle }) => handle !== context.account.handle)
+  const confirmed = others.map(({ devices }) =>
+    devices.reduce((top, device) => {
+      const { confirmed } = context.groups.sender(group, device).sender
+      return larger(confirmed, top)
+    }, 0n),
+  )
+  return confirmed.reduce(smaller, confirmed[0] ?? 0n)
+}
+
+// Math.max and Math.min take no bigint.
+function larger(a: bigint, b: bigint): bigint {
+  if (a > b) return a
+  return b
+}
+
+function smaller(a: bigint, b: bigint): bigint {
+  if (a < b) return a
+  return b
+}
+
+function tellForked(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  envelope: Envelope,
+  from: string,
+): void {
+  show(context, batch, group, envelope, unreadable({ kind: 'forked', from }))
+  breakLog(group)
 }
 
 async function takeCommit(
@@ -151,12 +185,14 @@ async function takeCommit(
   envelope: Envelope,
   { commit, rosterChange }: DeliveredCommit,
 ): Promise<void> {
-  const opened = await context.engine.open(group.state, commit, mayChange)
-  if (opened.kind === 'removed') return end(context, batch, group)
+  const before = standing(context, group)
+  const opened = await context.engine.open(group.state, commit, change => mayChange(before, change))
+  if (opened.kind === 'removed') return endRemoved(context, batch, group, envelope, opened.committer)
   if (opened.kind !== 'commit') return show(context, batch, group, envelope, unreadable(opened))
   group.state = opened.state
   context.groups.saveEpoch(batch, group)
   batch.after(() => wipe(opened.spent))
+  afterCommit(context, batch, group, { envelope, before, change: opened })
   // Ours lost, if there was one; the rejection follows, and what it was for comes up again.
   context.groups.savePending(batch, group, undefined)
   const added = opened.added.map(({ signatureKey }) => signatureKey)
@@ -166,21 +202,8 @@ async function takeCommit(
     batch.tell({
       type: 'notice',
       level: 'warning',
-      text: `the server delivers the conversation with ${context.conversations.peer(group.record.conversation)} to other devices than its members agreed to`,
+      text: `the server delivers ${context.conversations.peer(group.record.conversation)} to other devices than its members agreed to`,
     })
-}
-
-/** A direct conversation stays between two accounts: only a member may change its own account's devices. */
-function mayChange(change: Change): boolean {
-  try {
-    const committer = readCertificate(change.committer.identity)
-    return [...change.added, ...change.removed].every(member => {
-      const { handle, accountKey } = readCertificate(member.identity)
-      return handle === committer.handle && Buffer.compare(accountKey, committer.accountKey) === 0
-    })
-  } catch {
-    return false
-  }
 }
 
 function sameDevices(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
@@ -190,11 +213,6 @@ function sameDevices(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolea
       .sort()
       .join()
   return names(a) === names(b)
-}
-
-function end(context: Context, batch: Batch, group: LiveGroup): void {
-  group.record.status = GroupStatus.ENDED
-  context.groups.savePending(batch, group, undefined)
 }
 
 /** What this device sent stands at this place of the order; a commit takes effect here. */
@@ -210,17 +228,28 @@ async function takeEcho(
   const done = outbox.echoed(batch, clientSequence)
   if (!done) return
   const { what } = done.item
-  if (what.case === 'commit') return adopt(context, batch, group)
-  if (what.case !== 'content' || what.value.message === 0n) return
+  if (what.case === 'commit') return adopt(context, batch, group, envelope, what.value.intents)
+  if (what.case !== 'content') return
+  passEnvelope(context.engine, group, envelope.sequence, what.value.ciphertext)
+  if (what.value.message === 0n) return
   const id = { conversation: group.record.conversation, message: what.value.message }
   context.conversations.update(batch, id, { status: MessageStatus.STORED, sequence: envelope.sequence })
 }
 
-function adopt(context: Context, batch: Batch, group: LiveGroup): void {
+function adopt(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  envelope: Envelope,
+  intents: readonly bigint[],
+): void {
   if (!group.pending) return
+  const before = standing(context, group)
   group.state = context.engine.adopt(group.state, group.pending)
   context.groups.savePending(batch, group, undefined)
   context.groups.saveEpoch(batch, group)
+  for (const id of intents) dropIntent(batch, group, id)
+  afterCommit(context, batch, group, { envelope, before, change: ownChange(context, group, before) })
   const { record } = group
   record.committedAtMs = BigInt(Date.now())
   record.sealedSinceCommit = 0n

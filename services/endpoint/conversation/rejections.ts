@@ -7,6 +7,7 @@ import { GroupStatus, MessageStatus } from '../../../gen/parley/vault/v1/records
 import type { Context } from '../context.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
+import { dropIntent } from './intents.js'
 import type { Outbox, Queued } from './outbox.js'
 import { sealAnew } from './send.js'
 
@@ -46,7 +47,12 @@ export async function onRejected(
     case 'malformed':
       if (queued.item.what.case === 'content')
         fail(context, outbox, batch, queued, 'the server finds it too large')
-      else if (group) abandon(context, outbox, batch, group)
+      else if (group) refuseCommit(context, outbox, batch, { group, queued, reason })
+      return 0
+    case 'unknownDevice':
+    case 'tooManyMembers':
+    case 'tooManyConversations':
+      if (group) refuseCommit(context, outbox, batch, { group, queued, reason })
       return 0
     default:
       if (!group) return 0
@@ -80,8 +86,25 @@ function tellRefused(
   batch.tell({
     type: 'notice',
     level: 'warning',
-    text: `the conversation with ${peer} could not be opened: ${why}. What you write waits here; it is tried again`,
+    text:
+      group.record.status === GroupStatus.CREATING
+        ? `${peer} could not be opened: ${why}. What you write waits here; it is tried again`
+        : `the change of ${peer} was refused: ${why}`,
   })
+}
+
+/** The server does not take this commit: what it was for is given up, and, if the conversation began with it, that. */
+function refuseCommit(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  { group, queued, reason }: { group: LiveGroup; queued: Queued; reason: RejectedSend['reason'] },
+): void {
+  tellRefused(context, batch, group, reason)
+  if (queued.item.what.case === 'commit')
+    for (const id of queued.item.what.value.intents) dropIntent(batch, group, id)
+  if (group.record.status === GroupStatus.CREATING) abandon(context, outbox, batch, group)
+  else giveUpCommit(context, outbox, batch, { group, queued })
 }
 
 /** Another commit won; an update that is still due comes up again by itself. */

@@ -3,6 +3,7 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import type { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
 import { CommitBundleSchema, type OutgoingEnvelopeSchema } from '../../../gen/parley/v1/chat_pb.js'
 import {
   GroupStatus,
@@ -10,19 +11,23 @@ import {
   OutboxCommitSchema,
   type OutboxContent,
   OutboxContentSchema,
-  type Sender,
 } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
 import type { MessageId } from '../events.js'
 import { wipe } from '../mls/engine.js'
 import type { Batch } from '../records.js'
 import { encodeContent, pad } from './content.js'
-import type { LiveGroup } from './groups.js'
+import type { KnownSender, LiveGroup } from './groups.js'
+import { commitIntents } from './intents.js'
+import { presentTag } from './log-tag.js'
 import type { Outbox, Queued } from './outbox.js'
 
 /** A device commits fresh keys this often in a conversation in use (post-compromise security). */
 export const UPDATE_AFTER_MS = 24 * 3600 * 1000
 export const UPDATE_AFTER_SEALED = 1000n
+
+/** In larger conversations nobody says what has arrived: it would be more than what is said. */
+export const RECEIPT_DEVICES = 32
 
 /** Bytes of the envelopes in one Send frame. */
 const SEND_BYTES = 1024 * 1024
@@ -32,7 +37,7 @@ export type Outgoing = MessageInitShape<typeof OutgoingEnvelopeSchema>
 /** Groups whose update after joining, or whose regular one, is due. */
 const updateDue = (group: LiveGroup, now: number): boolean => {
   const { record } = group
-  if (record.status !== GroupStatus.ACTIVE || group.pending) return false
+  if (record.status !== GroupStatus.ACTIVE || record.left || group.pending) return false
   if (record.committedAtMs === 0n || record.sealedSinceCommit >= UPDATE_AFTER_SEALED) return true
   return record.sealedSinceCommit > 0n && now - Number(record.committedAtMs) > UPDATE_AFTER_MS
 }
@@ -48,10 +53,14 @@ export async function fillOutbox(
   batch: Batch,
   { now, receipts }: { now: number; receipts: boolean },
 ): Promise<void> {
+  const changing = new Set(context.records.keys('intents').map(({ group }) => group))
   for (const group of context.groups.all()) {
     if (outbox.room() <= 0) return
-    if (updateDue(group, now) && !hasCommitOut(outbox, group))
-      await commitUpdate(context, outbox, batch, group)
+    if (!hasCommitOut(outbox, group)) {
+      const committed =
+        changing.has(group.number) && (await commitIntents(context, outbox, batch, group, now))
+      if (!committed && updateDue(group, now)) await commitUpdate(context, outbox, batch, group)
+    }
     if (receipts) await sealReceipt(context, outbox, batch, group)
   }
   for (const id of waitingTexts(context)) {
@@ -95,26 +104,26 @@ export function queueCommit(
 }
 
 /** Those whose texts are here and who were not told so, where they may be told. */
-export function owing({ contacts, conversations }: Context, { record }: LiveGroup): Sender[] {
+export function owing(
+  { contacts, conversations, engine }: Context,
+  { record, senders, state }: LiveGroup,
+): KnownSender[] {
   const silent =
     record.status !== GroupStatus.ACTIVE || contacts.isBlocked(conversations.peer(record.conversation))
-  return silent ? [] : record.senders.filter(({ owed, receipted }) => owed > receipted)
+  if (silent) return []
+  const owed = [...senders.values()].filter(({ sender }) => sender.owed > sender.receipted)
+  return owed.length > 0 && engine.members(state).length > RECEIPT_DEVICES ? [] : owed
 }
 
 async function sealReceipt(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): Promise<void> {
-  const { record } = group
   const senders = owing(context, group)
   if (senders.length === 0) return
-  const content = encodeContent({
-    count: record.nextCount++,
-    sentAtMs: BigInt(Date.now()),
-    body: {
-      case: 'receipt',
-      value: { delivered: senders.map(({ deviceId, owed }) => ({ deviceId, count: owed })) },
-    },
-  })
-  for (const sender of senders) sender.receipted = sender.owed
-  await queueContent(context, outbox, batch, group, { content, message: 0n })
+  const delivered = senders.map(({ sender: { deviceId, owed } }) => ({ deviceId, count: owed }))
+  for (const known of senders) {
+    known.sender.receipted = known.sender.owed
+    context.groups.saveSender(batch, group, known)
+  }
+  await sealBody(context, outbox, batch, group, { case: 'receipt', value: { delivered } })
 }
 
 async function sealText(
@@ -128,24 +137,30 @@ async function sealText(
   batch.delete('waiting', key)
   const message = batch.get('messages', key)
   if (message?.status !== MessageStatus.WAITING) return
-  const count = group.record.nextCount++
-  const content = encodeContent({
-    count,
-    sentAtMs: message.sentAtMs,
-    body: { case: 'text', value: { text: message.text } },
-  })
-  batch.put('undelivered', { group: group.number, id: count }, id)
-  await queueContent(context, outbox, batch, group, { content, message: id.message })
+  batch.put('undelivered', { group: group.number, id: group.record.nextCount }, id)
+  const body = { case: 'text', value: { text: message.text } } as const
+  await sealBody(context, outbox, batch, group, body, { sentAtMs: message.sentAtMs, message: id.message })
 }
 
-async function queueContent(
+type Body = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
+
+/** Seals the next content of this device. `message`: of whose history it is, 0n where it is none. */
+export async function sealBody(
   context: Context,
   outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
-  what: { content: Uint8Array; message: bigint },
+  body: Body,
+  { sentAtMs = BigInt(Date.now()), message = 0n }: { sentAtMs?: bigint; message?: bigint } = {},
 ): Promise<void> {
-  const value = create(OutboxContentSchema, what)
+  const logTag = presentTag(group)
+  const content = encodeContent({
+    count: group.record.nextCount++,
+    sentAtMs,
+    body,
+    ...(logTag ? { logTag } : {}),
+  })
+  const value = create(OutboxContentSchema, { content, message })
   await sealContent(context, batch, group, value)
   outbox.add(batch, group.number, { case: 'content', value })
 }

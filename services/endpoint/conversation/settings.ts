@@ -35,7 +35,12 @@ export function decodeSettings(bytes: Uint8Array | undefined): GroupSettings | u
 
 function isSound({ kind, name, topic, admins }: GroupSettings): boolean {
   if (kind !== GroupKind.ROOM) return kind === GroupKind.DIRECT || kind === GroupKind.OWN_DEVICES
-  return name.length > 0 && name.length <= ROOM_NAME_LENGTH && topic.length <= ROOM_TOPIC_LENGTH && admins.length > 0
+  return (
+    name.length > 0 &&
+    name.length <= ROOM_NAME_LENGTH &&
+    topic.length <= ROOM_TOPIC_LENGTH &&
+    admins.length > 0
+  )
 }
 
 type Account = Pick<DeviceIdentity, 'handle' | 'accountKey'>

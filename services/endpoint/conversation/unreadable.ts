@@ -16,6 +16,7 @@ export type UnreadableReason =
   | { kind: 'bad-content' | 'unknown-content'; from: string }
   | { kind: 'expired'; count: bigint }
   | { kind: 'gap'; from: string; count: bigint }
+  | { kind: 'forked'; from: string }
 
 const ASK_AGAIN = 'ask for it to be sent again'
 
@@ -65,6 +66,13 @@ export function unreadable(reason: UnreadableReason): Unreadable {
         from: reason.from,
         cause: `${reason.count} of what ${reason.from} sent before this did not arrive`,
         remedy: `ask ${reason.from} to send it again`,
+      }
+    case 'forked':
+      return {
+        missing: true,
+        from: reason.from,
+        cause: `${reason.from} was shown another course of this conversation than this device: the server drops, adds or reorders`,
+        remedy: 'compare what you see with them by another way, and ask the operator',
       }
     default:
       return {

@@ -15,7 +15,6 @@ export const TABLES = [
   'keypackages',
   'welcomes',
   'intents',
-  'cursors',
   'senders',
 ] as const
 

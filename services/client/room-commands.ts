@@ -1,0 +1,91 @@
+// What a person does with rooms. Rows of the table in commands.ts.
+
+import { historyTold } from '../endpoint/conversation/commits.js'
+import { RoomError } from '../endpoint/conversation/rooms.js'
+import type { Command, CommandContext } from './command.js'
+
+export const ROOM_COMMANDS: readonly Command[] = [
+  { name: 'room', argument: 'NAME', help: 'make a room and write to it', run: make },
+  { name: 'invite', argument: 'HANDLE', help: 'add HANDLE to the room', run: onPerson('invite') },
+  { name: 'remove', argument: 'HANDLE', help: 'remove HANDLE from the room', run: onPerson('remove') },
+  { name: 'members', help: 'who is in the room, its topic and its rules', run: members },
+  {
+    name: 'name',
+    argument: 'NAME',
+    help: 'call the room NAME',
+    run: settings(name => ({ kind: 'name', name })),
+  },
+  {
+    name: 'topic',
+    argument: 'TEXT',
+    help: "set the room's topic",
+    run: settings(topic => ({ kind: 'topic', topic })),
+  },
+  { name: 'admin', argument: 'HANDLE', help: 'make HANDLE an admin of the room', run: admin(true) },
+  { name: 'unadmin', argument: 'HANDLE', help: 'HANDLE is no admin any more', run: admin(false) },
+  { name: 'leave', help: 'leave the room', run: leave },
+]
+
+type Run = Command['run']
+type Change = Parameters<CommandContext['endpoint']['changeRoom']>[1]
+
+/** Runs on the conversation that lines go to; says what a room refuses. */
+async function onTarget(
+  context: CommandContext,
+  act: (conversation: bigint) => Promise<void>,
+): Promise<void> {
+  const target = context.target()
+  if (!target) return context.warn('in which room? /to #NAME')
+  await refusable(context, () => act(target.conversation))
+}
+
+async function refusable(context: CommandContext, act: () => Promise<void>): Promise<void> {
+  try {
+    await act()
+  } catch (error) {
+    if (!(error instanceof RoomError)) throw error
+    context.warn(error.message)
+  }
+}
+
+const change = (context: CommandContext, wanted: Change) =>
+  onTarget(context, conversation => context.endpoint.changeRoom(conversation, wanted))
+
+function onPerson(kind: 'invite' | 'remove'): Run {
+  return async (context, handle) => {
+    if (handle === '') return context.warn(`whom? /${kind} HANDLE`)
+    await change(context, { kind, handle })
+  }
+}
+
+function admin(isAdmin: boolean): Run {
+  return async (context, handle) => {
+    if (handle === '') return context.warn('whom? Give a HANDLE')
+    await change(context, { kind: 'admin', handle, isAdmin })
+  }
+}
+
+function settings(wanted: (text: string) => Change): Run {
+  return (context, text) => change(context, wanted(text))
+}
+
+async function make(context: CommandContext, name: string): Promise<void> {
+  await refusable(context, async () => {
+    context.turn(await context.endpoint.createRoom({ name, historyDays: 0 }))
+  })
+}
+
+async function leave(context: CommandContext): Promise<void> {
+  await onTarget(context, conversation => context.endpoint.leaveRoom(conversation))
+}
+
+async function members(context: CommandContext): Promise<void> {
+  await onTarget(context, async conversation => {
+    const { topic, historyDays, members } = context.endpoint.room(conversation)
+    const rows = members.map(
+      ({ handle, isAdmin, devices }) =>
+        `${handle}${isAdmin ? ', admin' : ''}${devices > 1 ? `, ${devices} devices` : ''}`,
+    )
+    context.say([...(topic ? [`topic: ${topic}`] : []), historyTold(historyDays), ...rows].join('\n'))
+  })
+}

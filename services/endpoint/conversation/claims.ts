@@ -1,0 +1,54 @@
+// Key packages for those who are to be added: the intents that wait for them, and what the server hands out.
+
+import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
+import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../context.js'
+import type { Batch } from '../records.js'
+import { verifiedInvitees } from './establish.js'
+import type { LiveGroup } from './groups.js'
+import { dropIntent } from './intents.js'
+
+export interface Wanted {
+  group: LiveGroup
+  id: bigint
+  handle: string
+}
+
+/** The intents that cannot be committed before key packages are claimed. */
+export function wantedKeyPackages({ records, groups }: Context): Wanted[] {
+  return records.list('intents').flatMap(({ key, record: { change } }) => {
+    const group = groups.get(key.group)
+    const adds = change.case === 'addAccount' || change.case === 'addDevices'
+    if (!group || group.record.status !== GroupStatus.ACTIVE || !adds || change.value.keyPackages.length > 0)
+      return []
+    return [{ group, id: key.id, handle: change.value.handle }]
+  })
+}
+
+/** Puts what was claimed into the intent, or gives the intent up and says why. */
+export async function takeClaim(
+  context: Context,
+  batch: Batch,
+  { group, id, handle }: Wanted,
+  claimed: readonly ClaimedDevice[] | undefined,
+): Promise<void> {
+  const key = { group: group.number, id }
+  const intent = batch.get('intents', key)
+  if (intent?.change.case !== 'addAccount' && intent?.change.case !== 'addDevices') return
+  const giveUp = (why: string) => {
+    dropIntent(batch, group, id)
+    const room = context.conversations.peer(group.record.conversation)
+    batch.tell({ type: 'notice', level: 'warning', text: `${handle} was not added to ${room}: ${why}` })
+  }
+  if (!claimed) return giveUp('nobody goes by this handle here')
+  const wanted = intent.change.case === 'addDevices' ? intent.change.value.deviceIds : undefined
+  const invitees = (await verifiedInvitees(context, handle, claimed)).filter(
+    ({ identity }) => !wanted || wanted.some(device => Buffer.compare(device, identity.deviceKey) === 0),
+  )
+  if (invitees.length === 0) return giveUp('none of their devices can be reached yet')
+  for (const { identity } of invitees)
+    if (context.contacts.meet(batch, handle, identity.accountKey) === 'changed')
+      return giveUp('their key has changed')
+  intent.change.value.keyPackages = invitees.map(({ keyPackage }) => keyPackage)
+  batch.put('intents', key, intent)
+}

@@ -1,0 +1,64 @@
+// Leaving a group: nobody can remove themselves in MLS (RFC 9420 section 12.1.3), so a device says that it leaves and
+// another one commits it. The others wait for each other in the order of their leaves, so that few of them race.
+
+import { create } from '@bufbuild/protobuf'
+import type { Leave } from '../../../gen/parley/content/v1/content_pb.js'
+import { GroupStatus, RemoveDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../context.js'
+import type { Batch } from '../records.js'
+import type { LiveGroup } from './groups.js'
+import { accountsIn, intend } from './intents.js'
+import type { Outbox } from './outbox.js'
+import { sealBody } from './send.js'
+
+/** Milliseconds that each device waits for the one before it, and at most. */
+const TURN_MS = 300
+const TURNS_MS = 10_000
+
+/** Says that this account leaves. From here on nothing of the group is shown. */
+export async function leave(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): Promise<void> {
+  const { record } = group
+  record.left = true
+  batch.deleteGroup('intents', group.number)
+  const isAlone = accountsIn(context, group).length < 2
+  if (isAlone || record.status !== GroupStatus.ACTIVE) record.status = GroupStatus.ENDED
+  else await sealBody(context, outbox, batch, group, { case: 'leave', value: { account: true } })
+  context.groups.save(batch, group)
+}
+
+/** A device leaves, or all of its account. */
+export function takeLeave(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  device: Uint8Array,
+  { account }: Leave,
+): void {
+  const has = (devices: readonly Uint8Array[], id: Uint8Array) =>
+    devices.some(other => Buffer.compare(other, id) === 0)
+  const leaving = account
+    ? (accountsIn(context, group).find(({ devices }) => has(devices, device))?.devices ?? [])
+    : [device]
+  removeWhenOurTurn(context, batch, group, leaving)
+}
+
+/** Notes that these devices may be removed by anybody, and that this one will, if nobody has by its turn. */
+export function removeWhenOurTurn(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  devices: readonly Uint8Array[],
+): void {
+  if (devices.length === 0) return
+  group.record.leavingDeviceIds.push(...devices)
+  if (devices.some(device => Buffer.compare(device, context.account.device.publicKey) === 0)) return
+  const stays = context.engine
+    .members(group.state)
+    .filter(({ signatureKey }) => !devices.some(device => Buffer.compare(device, signatureKey) === 0))
+  const turn = stays.findIndex(({ leaf }) => leaf === context.engine.ownLeaf(group.state))
+  const change = {
+    case: 'removeDevices',
+    value: create(RemoveDevicesSchema, { deviceIds: [...devices] }),
+  } as const
+  intend(context, batch, group, change, Math.min(turn * TURN_MS, TURNS_MS))
+}
