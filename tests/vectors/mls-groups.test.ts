@@ -100,10 +100,10 @@ describe('a valid tree', () => {
     const context = await contextOf(vector.cipher_suite)
     const tree = treeOf(vector.tree)
     const root = vector.tree_hashes[(tree.length - 1) / 2]!
-    const groupId = bytes(vector.group_id)
-    await checkTree(context, tree, { groupId, treeHash: bytes(root) })
+    const group = { groupId: bytes(vector.group_id), treeHash: bytes(root), extensions: [] }
+    await checkTree(context, tree, group)
     const otherHash = bytes(root).reverse()
-    await expect(checkTree(context, tree, { groupId, treeHash: otherHash })).rejects.toMatchObject({
+    await expect(checkTree(context, tree, { ...group, treeHash: otherHash })).rejects.toMatchObject({
       why: 'not-authentic',
     })
   })

@@ -11,14 +11,17 @@ import {
 } from './library.js'
 import { memberAt, membersOf } from './members.js'
 import { asRefused, type MlsCause, MlsRefused, refusing } from './refused.js'
+import { proposalOfSettings } from './settings.js'
 import { load, retainedEpochs, save, wipeLeftEpoch, withoutOldKeys } from './state.js'
 
-/** Neither of the two is an update: it only renews the committer's own keys. */
+/** None of them is an update: it only renews the committer's own keys. Of the three, one at a time. */
 export interface CommitChange {
   /** Encoded key packages. */
   add?: Uint8Array[]
   /** Leaves. */
   remove?: number[]
+  /** What takes the place of the group's settings. Renews no keys. */
+  settings?: Uint8Array
 }
 
 export interface Commit {
@@ -38,15 +41,17 @@ export interface Commit {
  * @throws MlsRefused: bad-change, too-many-members or no-usable-key-package
  */
 export async function commit(context: MlsContext, state: ClientState, change: CommitChange): Promise<Commit> {
-  const { add = [], remove = [] } = change
-  // The library mishandles a commit that does both, for the member whose leaf is refilled.
-  if (add.length > 0 && remove.length > 0) throw new MlsRefused('bad-change')
+  const { add = [], remove = [], settings } = change
+  // The library mishandles a commit that adds and removes, for the member whose leaf is refilled.
+  const kinds = [add.length > 0, remove.length > 0, settings !== undefined]
+  if (kinds.filter(Boolean).length > 1) throw new MlsRefused('bad-change')
+  const resettings = settings === undefined ? [] : [proposalOfSettings(settings)]
   const removals = proposalsToRemove(state, remove)
   const { additions, refused } = await proposalsToAdd(context, state, add)
   const made = await refusing('bad-change', () =>
     createCommit(
       { state, cipherSuite: context.suite, pskIndex: emptyPskIndex },
-      { extraProposals: [...additions, ...removals], ratchetTreeExtension: true },
+      { extraProposals: [...additions, ...removals, ...resettings], ratchetTreeExtension: true },
     ),
   )
   // Without past epochs: until adopt() they go on changing in `state`, and a copy made now would

@@ -32,6 +32,7 @@ import { type Candidate, candidate, type Member, membersOf } from './members.js'
 import { type Opened, open } from './receive.js'
 import type { Policy } from './receive-commit.js'
 import { MlsRefused, refusing } from './refused.js'
+import { extensionsFor, settingsOf } from './settings.js'
 import { applyDelta, delta, load, type RatchetPlace, save } from './state.js'
 
 export { wipe } from './codec.js'
@@ -57,6 +58,13 @@ export interface Sealed {
   spent: Uint8Array[]
 }
 
+export interface CreateOptions {
+  groupId: Uint8Array
+  keyPackage: OwnKeyPackage
+  /** What all members agree on besides who they are; bytes, and nothing more, to the engine. At most 64 KiB. */
+  settings?: Uint8Array
+}
+
 export interface Engine {
   /** Valid for 30 days, and since an hour ago. */
   newKeyPackage(options: KeyPackageOptions): Promise<KeyPackagePair>
@@ -65,8 +73,8 @@ export interface Engine {
    * @throws MlsRefused
    */
   inspectKeyPackage(publicPackage: Uint8Array): Promise<Candidate>
-  /** A group of one. @throws MlsRefused for a pair that is not one of ours. */
-  create(options: { groupId: Uint8Array; keyPackage: OwnKeyPackage }): Promise<GroupState>
+  /** A group of one. @throws MlsRefused for a pair that is not one of ours, or settings too long. */
+  create(options: CreateOptions): Promise<GroupState>
   /**
    * Opens a welcome in this thread, where a hostile one may hang or exhaust the memory: everyone but
    * the worker uses welcome-opener.ts.
@@ -96,6 +104,8 @@ export interface Engine {
   ownLeaf(state: GroupState): number
   epoch(state: GroupState): bigint
   groupId(state: GroupState): Uint8Array
+  /** As create() or the newest commit that changed them gave them; a copy. */
+  settings(state: GroupState): Uint8Array | undefined
   /** `length` secret bytes that all members of this epoch derive alike, for each label others. */
   exporter(state: GroupState, label: string, length: number): Promise<Uint8Array>
   /** Equal on two members if and only if they agree on the group and all of its past. */
@@ -130,6 +140,7 @@ export async function createEngine(options: {
     ownLeaf: state => state.privatePath.leafIndex,
     epoch: state => state.groupContext.epoch,
     groupId: state => state.groupContext.groupId,
+    settings: settingsOf,
     exporter: (state, label, length) =>
       mlsExporter(state.keySchedule.exporterSecret, label, new Uint8Array(), length, context.suite),
     epochAuthenticator: state => state.keySchedule.epochAuthenticator,
@@ -147,16 +158,13 @@ async function inspectKeyPackage(context: MlsContext, bytes: Uint8Array): Promis
   return who
 }
 
-async function create(
-  context: MlsContext,
-  options: { groupId: Uint8Array; keyPackage: OwnKeyPackage },
-): Promise<GroupState> {
+async function create(context: MlsContext, options: CreateOptions): Promise<GroupState> {
   const { publicPackage, privatePackage } = options.keyPackage
   return await createGroup(
     options.groupId,
     decodeKeyPackage(context, publicPackage),
     decodePrivate(privatePackage),
-    [],
+    extensionsFor(options.settings),
     context.suite,
     context.config,
   )

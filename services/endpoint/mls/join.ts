@@ -32,6 +32,7 @@ import {
 } from './library.js'
 import { nodeOfLeaf } from './members.js'
 import { MlsRefused, refusing } from './refused.js'
+import { settingsAmong } from './settings.js'
 import { checkTree } from './tree-check.js'
 
 export interface OwnKeyPackage {
@@ -59,8 +60,7 @@ export async function joinByWelcome(
     if (!welcome.secrets.some(secret => equalBytes(secret.newMember, reference))) continue
     const keys = decodePrivate(own.privatePackage)
     const state = await refusing('not-authentic', () => join(context, welcome, keyPackage, keys))
-    // An extension could let outsiders propose, or ask of members what they cannot do.
-    if (state.groupContext.extensions.length > 0) throw new MlsRefused('unsupported')
+    if (state.groupContext.extensions.length > 0) settingsAmong(state.groupContext.extensions)
     return { state, usedKeyPackage: index }
   }
   throw new MlsRefused('no-matching-key-package')

@@ -12,6 +12,7 @@ import {
   verifyLeafNodeSignatureKeyPackage,
 } from './library.js'
 import { MlsRefused } from './refused.js'
+import { demandSettingsSupport, SETTINGS_EXTENSION } from './settings.js'
 
 const SECOND_MS = 1_000
 /** Seconds that a key package of ours is valid for: 30 days. */
@@ -58,7 +59,7 @@ export async function newKeyPackage(
     {
       versions: ['mls10'],
       ciphersuites: [context.suite.name],
-      extensions: [LAST_RESORT_EXTENSION],
+      extensions: [LAST_RESORT_EXTENSION, SETTINGS_EXTENSION],
       proposals: [],
       credentials: ['basic'],
     },
@@ -116,6 +117,7 @@ export function decodeKeyPackage(context: MlsContext, bytes: Uint8Array): KeyPac
     ciphersuites.includes(context.suite.name) &&
     credentials.includes('basic')
   if (!supported) throw new MlsRefused('unsupported')
+  demandSettingsSupport(keyPackage.leafNode.capabilities)
   return keyPackage
 }
 

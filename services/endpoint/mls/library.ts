@@ -5,6 +5,7 @@
 
 export type {
   AuthenticationService,
+  Capabilities,
   Ciphersuite,
   CiphersuiteImpl,
   CiphersuiteName,
@@ -13,7 +14,9 @@ export type {
   Credential,
   CryptoProvider,
   EpochReceiverData,
+  Extension,
   GenerationSecret,
+  GroupContext,
   GroupInfo,
   Hash,
   Hpke,

@@ -1,8 +1,23 @@
 import { MAX_MEMBERS, type MlsContext } from './context.js'
 import type { IncomingMessageCallback } from './library.js'
-import { type ClientState, emptyPskIndex, type PrivateMessage, processPrivateMessage } from './library.js'
-import { type Candidate, candidate, type Member, memberAt, membersOf, sameCandidate } from './members.js'
+import {
+  type ClientState,
+  emptyPskIndex,
+  type LeafNode,
+  type PrivateMessage,
+  processPrivateMessage,
+} from './library.js'
+import {
+  type Candidate,
+  candidate,
+  type Member,
+  memberAt,
+  membersOf,
+  nodeOfLeaf,
+  sameCandidate,
+} from './members.js'
 import { asRefused, type MlsCause, MlsRefused } from './refused.js'
+import { demandSettingsSupport, settingsAmong } from './settings.js'
 import { retainedEpochs, withoutOldKeys } from './state.js'
 
 /** What a commit would change, for the policy to judge. The same on every member. */
@@ -10,6 +25,8 @@ export interface Change {
   committer: Member
   added: Candidate[]
   removed: Member[]
+  /** The new ones, where it changes them. */
+  settings?: Uint8Array
 }
 
 /**
@@ -26,6 +43,8 @@ export type OpenedCommit =
       committer: Member
       added: Member[]
       removed: Member[]
+      /** The new ones, where it changed them. */
+      settings?: Uint8Array
       /** Secrets that the state before this one still holds; wipe() them once the new state is saved. */
       spent: Uint8Array[]
     }
@@ -51,7 +70,7 @@ export async function openCommit(
   if (removesUs) return { kind: 'removed', committer: change.committer }
   if (next === undefined) throw new MlsRefused('not-authentic')
   const members = membersOf(next.state.ratchetTree)
-  checkOutcome(members, change)
+  checkOutcome(next.state, members, change)
   const added = change.added.flatMap(newcomer => members.filter(member => sameCandidate(member, newcomer)))
   // In place of the library's own record of past epochs, which holds more secrets than needed.
   const kept = { ...withoutOldKeys(next.state), historicalReceiverData: retainedEpochs(state) }
@@ -99,13 +118,19 @@ function describe(state: ClientState, incoming: Parameters<IncomingMessageCallba
   if (committer === undefined) throw new MlsRefused('unsupported')
   const change: Change = { committer, added: [], removed: [] }
   for (const { proposal } of proposals) {
-    if (proposal.proposalType === 'add')
-      change.added.push(required(candidate(proposal.add.keyPackage.leafNode)))
+    if (proposal.proposalType === 'add') change.added.push(newcomer(proposal.add.keyPackage.leafNode))
     else if (proposal.proposalType === 'remove')
       change.removed.push(required(memberAt(state.ratchetTree, proposal.remove.removed)))
+    else if (proposal.proposalType === 'group_context_extensions' && proposals.length === 1)
+      change.settings = settingsAmong(proposal.groupContextExtensions.extensions)
     else throw new MlsRefused('unsupported')
   }
   return change
+}
+
+function newcomer(leaf: LeafNode): Candidate {
+  demandSettingsSupport(leaf.capabilities)
+  return required(candidate(leaf))
 }
 
 function required<T>(value: T | undefined): T {
@@ -134,9 +159,11 @@ async function apply(
 }
 
 /** What the proposals do not show: the committer's leaf is replaced by a commit, its owner must not be. */
-function checkOutcome(members: Member[], change: Change): void {
+function checkOutcome({ ratchetTree }: ClientState, members: Member[], change: Change): void {
   const committer = members.find(member => member.leaf === change.committer.leaf)
   if (committer === undefined || !sameCandidate(committer, change.committer))
     throw new MlsRefused('identity-changed')
+  const node = ratchetTree[nodeOfLeaf(committer.leaf)]
+  if (node?.nodeType === 'leaf') demandSettingsSupport(node.leaf.capabilities)
   if (members.length > MAX_MEMBERS) throw new MlsRefused('too-many-members')
 }

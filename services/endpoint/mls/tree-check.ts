@@ -7,6 +7,7 @@ import { MAX_LEAVES, MAX_MEMBERS, type MlsContext } from './context.js'
 import {
   directPath,
   extensionsSupportedByCapabilities,
+  type GroupContext,
   type LeafNode,
   leafWidth,
   type RatchetTree,
@@ -28,7 +29,7 @@ import { MlsRefused } from './refused.js'
 export async function checkTree(
   context: MlsContext,
   tree: RatchetTree,
-  group: { groupId: Uint8Array; treeHash: Uint8Array },
+  group: Pick<GroupContext, 'groupId' | 'treeHash' | 'extensions'>,
 ): Promise<void> {
   // Shape and numbers first: the library's own functions below loop without end on others.
   checkSize(tree)
@@ -36,7 +37,7 @@ export async function checkTree(
   checkUniqueKeys(tree)
   checkCredentialTypes(tree)
   for (const [index, node] of tree.entries())
-    if (node?.nodeType === 'leaf') await checkLeaf(context, node.leaf, index / 2, group.groupId)
+    if (node?.nodeType === 'leaf') await checkLeaf(context, node.leaf, index / 2, group)
   const sound =
     (await verifyParentHashes(tree, context.suite.hash)) &&
     equalBytes(group.treeHash, await treeHashRoot(tree, context.suite.hash))
@@ -99,15 +100,15 @@ async function checkLeaf(
   context: MlsContext,
   leaf: LeafNode,
   index: number,
-  groupId: Uint8Array,
+  group: Pick<GroupContext, 'groupId' | 'extensions'>,
 ): Promise<void> {
   const { signature } = context.suite
   const signed =
     leaf.leafNodeSource === 'key_package'
       ? await verifyLeafNodeSignatureKeyPackage(leaf, signature)
-      : await verifyLeafNodeSignature(leaf, groupId, index, signature)
+      : await verifyLeafNodeSignature(leaf, group.groupId, index, signature)
   if (!signed) throw new MlsRefused('not-authentic')
-  demand(extensionsSupportedByCapabilities(leaf.extensions, leaf.capabilities))
+  demand(extensionsSupportedByCapabilities([...leaf.extensions, ...group.extensions], leaf.capabilities))
   if (!(await context.config.authService.validateCredential(leaf.credential, leaf.signaturePublicKey)))
     throw new MlsRefused('bad-credential')
 }

@@ -12,6 +12,7 @@ import {
   type Proposal,
 } from '../../../../services/endpoint/mls/library.js'
 import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
+import { SETTINGS_EXTENSION } from '../../../../services/endpoint/mls/settings.js'
 import { context } from './forge.js'
 import {
   acceptAll,
@@ -157,7 +158,7 @@ describe('a key package', () => {
         {
           versions: ['mls10'],
           ciphersuites: [context.suite.name],
-          extensions: [],
+          extensions: [SETTINGS_EXTENSION],
           proposals: [],
           credentials: ['basic'],
         },
