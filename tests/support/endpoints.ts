@@ -113,9 +113,16 @@ async function startServer(options: Partial<RelayOptions> & { folder: string }):
 async function openPerson(handle: string, options: { folder: string; maxBytes?: number }): Promise<Person> {
   const events: EndpointEvent[] = []
   const listeners = new Set<() => void>()
+  let isDue = false
+  // Once for all that come together: what is looked for may be a whole history.
+  const look = () => {
+    isDue = false
+    for (const listener of listeners) listener()
+  }
   const onEvent = (event: EndpointEvent) => {
     events.push(event)
-    for (const listener of listeners) listener()
+    if (!isDue) setImmediate(look)
+    isDue = true
   }
   const endpoint = await openEndpoint({ ...options, onEvent })
   const waitFor = <T>(what: string, look: () => T | undefined) =>
