@@ -145,6 +145,20 @@ export function directorySuite(open: OpenStore): void {
       expect(await store.keyPackages.claim('alice', nobody)).toHaveLength(2)
     })
 
+    test('one-time ones that are old go, and do not come back when they are published again', async () => {
+      const { store } = await open()
+      const alice = await register(store, 'alice')
+      const oneTime = packages('one-time', 60)
+      const lastResort = bytesOf('last resort', 100)
+      await store.keyPackages.publish(alice.id, { oneTime, lastResort })
+      expect(await store.keyPackages.expire(Date.now() - 60_000)).toBe(0)
+      expect(await store.keyPackages.count(alice.id)).toEqual({ left: 60, hasLastResort: true })
+      expect(await store.keyPackages.expire(Date.now() + 1)).toBe(60)
+      await store.keyPackages.publish(alice.id, { oneTime })
+      expect(await store.keyPackages.count(alice.id)).toEqual({ left: 0, hasLastResort: true })
+      expect(await claimed(store, 'alice')).toEqual([lastResort])
+    })
+
     test('a new last-resort one replaces the old one, and none leaves it', async () => {
       const { store } = await open()
       const alice = await register(store, 'alice')

@@ -1,11 +1,13 @@
 // What every store has to keep of the promises in services/server/store.ts.
 
 import type { Store } from '../../services/server/store.js'
+import { admissionSuite } from './store-admission-suite.js'
 import { deliverySuite } from './store-delivery-suite.js'
 import { directorySuite } from './store-directory-suite.js'
 import { expirySuite } from './store-expiry-suite.js'
 import { modelSuite } from './store-model-suite.js'
 import { rejectionSuite } from './store-rejection-suite.js'
+import { rejoinSuite } from './store-rejoin-suite.js'
 
 export interface StoreUnderTest {
   store: Store
@@ -27,8 +29,10 @@ export type OpenStore = (limits?: Partial<SuiteLimits>) => Promise<StoreUnderTes
 
 export function storeSuite(open: OpenStore): void {
   directorySuite(open)
+  admissionSuite(open)
   rejectionSuite(open)
   deliverySuite(open)
   expirySuite(open)
+  rejoinSuite(open)
   modelSuite(open)
 }

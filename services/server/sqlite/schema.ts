@@ -114,12 +114,14 @@ ${ADMISSION}`
 
 /**
  * How tables of an older version become those of the next one: the first is for version 1. When the key
- * packages of version 1 were published is not known: they count as new.
+ * packages of version 1 were published is not known: they count as new. The first files of version 1 were
+ * without one index.
  */
 export const MIGRATIONS: readonly string[] = [
   `
 ALTER TABLE progress ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE key_packages ADD COLUMN published_at INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX IF NOT EXISTS claimed_key_packages ON key_packages (device) WHERE package IS NULL;
 UPDATE key_packages SET published_at = unixepoch() * 1000 WHERE package IS NOT NULL;
 ALTER TABLE log RENAME COLUMN is_commit TO kind;
 ${ADMISSION}`,

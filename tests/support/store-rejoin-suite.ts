@@ -1,0 +1,88 @@
+import { create } from '@bufbuild/protobuf'
+import { describe, expect, test } from '@jest/globals'
+import { type OutgoingEnvelope, OutgoingEnvelopeSchema } from '../../gen/parley/v1/chat_pb.js'
+import type { OpenStore } from './store-suite.js'
+import {
+  application,
+  bytesOf,
+  commit,
+  converse,
+  gists,
+  mustSend,
+  readAll,
+  register,
+  send,
+  type TestDevice,
+} from './store-world.js'
+
+const NONCE = bytesOf('nonce', 16)
+const SIGNATURE = bytesOf('signature', 64)
+
+function rejoin(
+  sender: TestDevice,
+  conversationId: Uint8Array,
+  { nonce = NONCE, signature = SIGNATURE, deviceId = sender.id } = {},
+): OutgoingEnvelope {
+  return create(OutgoingEnvelopeSchema, {
+    clientSequence: sender.sent + 1n,
+    conversationId,
+    envelope: { case: 'rejoin', value: { nonce, signature, deviceId } },
+  })
+}
+
+export function rejoinSuite(open: OpenStore): void {
+  describe('rejoining', () => {
+    test('a request is stored in its place and shown as it came, also after a restart', async () => {
+      const { store, reopen } = await open()
+      const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]
+      const id = await converse(store, alice, bob)
+      await mustSend(store, bob, application(bob, id, { text: 'lost' }))
+      const request = rejoin(bob, id)
+      await mustSend(store, bob, request)
+      await mustSend(store, bob, request)
+      for (const restart of [false, true]) {
+        const current = restart ? await reopen() : store
+        expect(await gists(current, bob)).toEqual(['welcome', 'own 1', 'own 2'])
+        const { envelopes } = await readAll(current, alice)
+        expect(envelopes.map(({ envelope }) => envelope.case)).toEqual(['own', 'application', 'rejoin'])
+        expect(envelopes[2]!.envelope).toEqual(request.envelope)
+      }
+    })
+
+    test('a member that is removed and added again reads both times, and nothing between', async () => {
+      const { store, reopen } = await open()
+      const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]
+      const id = await converse(store, alice, bob)
+      const stop = store.log.watch(bob.id, () => undefined)
+      await readAll(store, bob)
+      await mustSend(store, bob, rejoin(bob, id))
+      await mustSend(store, alice, commit(alice, id, { epoch: 1n, removed: [bob] }))
+      await mustSend(store, alice, application(alice, id, { epoch: 2n, text: 'between' }))
+      await mustSend(store, alice, commit(alice, id, { epoch: 2n, added: [bob] }))
+      await mustSend(store, alice, application(alice, id, { epoch: 3n, text: 'back' }))
+      const expected = ['welcome', 'own 1', 'commit', 'welcome', 'back']
+      expect(await gists(store, bob)).toEqual(expected)
+      stop()
+      const again = await reopen()
+      expect(await gists(again, bob)).toEqual(expected)
+      expect(await again.log.conversations(bob.id)).toEqual([id])
+      const { cursor } = await readAll(again, bob)
+      for (const device of [alice, bob]) await again.log.acknowledge(device.id, cursor)
+      expect(await again.log.expire(0)).toBe(6)
+      await mustSend(again, alice, application(alice, id, { epoch: 3n, text: 'later' }))
+      expect(await gists(again, bob, cursor)).toEqual(['later'])
+    })
+
+    test.each([
+      ['a nonce that is short', { nonce: NONCE.slice(1) }],
+      ['a signature that is long', { signature: new Uint8Array(65) }],
+      ['another device', { deviceId: bytesOf('another') }],
+    ])('%s is malformed', async (_, fields) => {
+      const { store } = await open()
+      const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]
+      const id = await converse(store, alice, bob)
+      const outcome = await send(store, bob, rejoin(bob, id, fields))
+      expect(outcome).toMatchObject({ accepted: false, reason: { case: 'malformed' } })
+    })
+  })
+}
