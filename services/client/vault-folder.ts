@@ -1,7 +1,8 @@
 // Which vault to open: a folder has one for each handle, so that several people can try Parley on one machine.
 
-import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
+import { type Dirent, existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { vaultErrorOf } from '../endpoint/vault/error.js'
 
 const DATABASE = 'vault.db'
 const KEY = 'key'
@@ -22,8 +23,7 @@ export function chooseVault(data: string, handle: string | undefined): Choice {
 }
 
 function vaultsIn(data: string): string[] {
-  if (!existsSync(data)) return []
-  return readdirSync(data, { withFileTypes: true })
+  return entriesOf(data)
     .filter(entry => entry.isDirectory() && existsSync(join(data, entry.name, DATABASE)))
     .map(entry => entry.name)
     .sort()
@@ -34,4 +34,14 @@ export function removeVault(folder: string): void {
   for (const name of readdirSync(folder))
     if (name === KEY || name.startsWith(DATABASE)) rmSync(join(folder, name), { force: true })
   if (readdirSync(folder).length === 0) rmdirSync(folder)
+}
+
+/** None where there is no folder yet. Throws VaultError for one that cannot be read. */
+function entriesOf(data: string): Dirent[] {
+  if (!existsSync(data)) return []
+  try {
+    return readdirSync(data, { withFileTypes: true })
+  } catch (error) {
+    throw vaultErrorOf(error, data)
+  }
 }

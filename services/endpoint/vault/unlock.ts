@@ -54,7 +54,10 @@ async function keep(place: Place, dataKey: Uint8Array, passphrase: string | unde
 
 async function askPassphrase(place: Place, lock: Lock, passphrase: string | undefined): Promise<Uint8Array> {
   if (passphrase === undefined) {
-    throw new VaultError('passphrase-needed', `The vault ${place.file} has a passphrase. Give it.`)
+    throw new VaultError(
+      'passphrase-needed',
+      `The vault ${place.file} has a passphrase. Give it in the environment, PARLEY_PASSPHRASE.`,
+    )
   }
   const dataKey = await openLock(lock, passphrase)
   discardLeftKeyFile(place, dataKey)
