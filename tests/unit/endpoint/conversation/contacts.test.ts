@@ -1,0 +1,107 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { type Contacts, openContacts } from '../../../../services/endpoint/conversation/contacts.js'
+import type { EndpointEvent } from '../../../../services/endpoint/events.js'
+import { accountFingerprint } from '../../../../services/endpoint/identity/fingerprint.js'
+import { type Batch, openRecords, type Records } from '../../../../services/endpoint/records.js'
+import { openVault, type Vault } from '../../../../services/endpoint/vault/vault.js'
+
+const key = (fill: number) => new Uint8Array(32).fill(fill)
+
+let folder: string
+let vault: Vault
+let records: Records
+let contacts: Contacts
+let told: EndpointEvent['type'][]
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'parley-contacts-'))
+  vault = await openVault({ folder })
+  told = []
+  records = openRecords(vault, event => void told.push(event.type))
+  contacts = openContacts(records)
+})
+afterEach(() => {
+  vault.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function written<T>(change: (batch: Batch) => T): T {
+  const batch = records.begin()
+  const result = change(batch)
+  batch.commit()
+  return result
+}
+const meet = (fill: number) => written(batch => contacts.meet(batch, 'bob', key(fill)))
+const expectKey = (fill: number) =>
+  written(batch => contacts.expect(batch, 'bob', accountFingerprint(key(fill))))
+
+describe('an account key', () => {
+  test('is pinned at first contact, and known from there', () => {
+    expect([meet(1), meet(1)]).toEqual(['pinned-now', 'known'])
+    expect(told).toEqual(['contact-pinned'])
+    expect(openContacts(records).get('bob')?.accountKey).toEqual(key(1))
+  })
+
+  test('that changes is told of once, keeps the pin and blocks, over a restart too', () => {
+    meet(1)
+    expect([meet(2), meet(2)]).toEqual(['changed', 'changed'])
+    expect(told).toEqual(['contact-pinned', 'key-changed'])
+    expect(contacts.get('bob')?.accountKey).toEqual(key(1))
+    expect(openContacts(records).isBlocked('bob')).toBe(true)
+  })
+
+  test('that comes back as it was does not lift the block: a person decides', () => {
+    meet(1)
+    meet(2)
+    expect(meet(1)).toBe('known')
+    expect(contacts.isBlocked('bob')).toBe(true)
+  })
+
+  test('is pinned where an invite link names it, and only then', () => {
+    expectKey(1)
+    expect(meet(2)).toBe('changed')
+    expect(contacts.get('bob')?.accountKey).toHaveLength(0)
+    expect(contacts.isBlocked('bob')).toBe(true)
+  })
+
+  test('that the invite link names is pinned without a question', () => {
+    expectKey(1)
+    expect(meet(1)).toBe('pinned-now')
+    expect(contacts.isBlocked('bob')).toBe(false)
+  })
+
+  test('that is pinned is checked against an invite link that comes later', () => {
+    meet(1)
+    expectKey(1)
+    expect(contacts.isBlocked('bob')).toBe(false)
+    expectKey(2)
+    expect(contacts.isBlocked('bob')).toBe(true)
+    expect(told).toEqual(['contact-pinned', 'key-changed'])
+  })
+
+  test('of a write that failed is forgotten', () => {
+    contacts.meet(records.begin(), 'bob', key(1))
+    contacts.reload()
+    expect(contacts.get('bob')).toBeUndefined()
+    expect(meet(2)).toBe('pinned-now')
+  })
+})
+
+test('people keep their places, however many there are', () => {
+  const handles = Array.from({ length: 50 }, (_, index) => `person-${index}`)
+  for (const [index, handle] of handles.entries())
+    written(batch => contacts.meet(batch, handle, key(index + 1)))
+  const again = openContacts(records)
+  expect(again.all().map(({ handle }) => handle)).toEqual(handles)
+})
+
+test('when somebody was last heard never goes back', () => {
+  meet(1)
+  written(batch => contacts.heard(batch, 'bob', 20))
+  written(batch => contacts.heard(batch, 'bob', 10))
+  written(batch => contacts.heard(batch, 'nobody', 30))
+  expect(openContacts(records).get('bob')?.lastHeardMs).toBe(20n)
+})

@@ -1,0 +1,215 @@
+// What becomes of sends that the server rejects, with the real engine and a real vault.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { create } from '@bufbuild/protobuf'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { type RejectedSend, RejectedSendSchema } from '../../../../gen/parley/v1/chat_pb.js'
+import {
+  GroupStatus,
+  MessageKind,
+  MessageStatus,
+  OutboxCommitSchema,
+} from '../../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../../../../services/endpoint/context.js'
+import { openContacts } from '../../../../services/endpoint/conversation/contacts.js'
+import { openConversations } from '../../../../services/endpoint/conversation/conversations.js'
+import { type LiveGroup, openGroups } from '../../../../services/endpoint/conversation/groups.js'
+import { type Outbox, openOutbox } from '../../../../services/endpoint/conversation/outbox.js'
+import { onRejected } from '../../../../services/endpoint/conversation/rejections.js'
+import { fillOutbox, waitingTexts } from '../../../../services/endpoint/conversation/send.js'
+import type { EndpointEvent } from '../../../../services/endpoint/events.js'
+import { makeAccount } from '../../../../services/endpoint/identity/account.js'
+import { validateCredential } from '../../../../services/endpoint/identity/validate.js'
+import { createEngine } from '../../../../services/endpoint/mls/engine.js'
+import { type Batch, openRecords } from '../../../../services/endpoint/records.js'
+import { openVault, type Vault } from '../../../../services/endpoint/vault/vault.js'
+
+let folder: string
+let vault: Vault
+let context: Context
+let outbox: Outbox
+let group: LiveGroup
+let told: EndpointEvent[]
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'parley-rejections-'))
+  vault = await openVault({ folder })
+  told = []
+  const records = openRecords(vault, event => void told.push(event))
+  const engine = await createEngine({ validate: validateCredential })
+  const account = makeAccount('alice')
+  context = {
+    account,
+    records,
+    engine,
+    welcomes: {
+      open: () => Promise.reject(new Error('no welcome is expected')),
+      close: async () => undefined,
+    },
+    groups: openGroups(records, engine),
+    conversations: openConversations(records),
+    contacts: openContacts(records),
+  }
+  outbox = openOutbox(records)
+  const { publicKey, privateKey } = account.device
+  const keyPackage = await engine.newKeyPackage({
+    identity: account.certificate,
+    signatureKey: privateKey,
+    publicKey,
+  })
+  const conversationId = new Uint8Array(16).fill(1)
+  const state = await engine.create({ groupId: conversationId, keyPackage })
+  group = await written(batch => {
+    const conversation = context.conversations.open(batch, 'bob')
+    return context.groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
+  })
+  told = []
+})
+afterEach(() => {
+  vault.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function written<T>(change: (batch: Batch) => Promise<T> | T): Promise<T> {
+  const batch = context.records.begin()
+  const result = await change(batch)
+  batch.commit()
+  return result
+}
+const fill = () => written(batch => fillOutbox(context, outbox, batch, { now: Date.now(), receipts: false }))
+async function write(...texts: string[]): Promise<void> {
+  const { conversation } = group.record
+  await written(batch => {
+    for (const text of texts) {
+      const init = { kind: MessageKind.TEXT, own: true, text, status: MessageStatus.WAITING }
+      const { id } = context.conversations.append(batch, conversation, init)
+      batch.put('waiting', { group: conversation, id: id.message }, {})
+    }
+  })
+}
+const reject = (
+  clientSequence: bigint,
+  reason: Parameters<typeof create<typeof RejectedSendSchema>>[1] & object,
+) => {
+  const rejected: RejectedSend = create(RejectedSendSchema, { ...reason, clientSequence })
+  return written(batch => onRejected(context, outbox, batch, rejected))
+}
+const what = () => outbox.items().map(({ item }) => `${item.clientSequence} ${item.what.case}`)
+/** Another member's commit has been taken in. */
+async function commitOfAnother(): Promise<void> {
+  const { pending } = await context.engine.commit(group.state, {})
+  await written(batch => {
+    group.state = context.engine.adopt(group.state, pending)
+    context.groups.savePending(batch, group, undefined)
+    context.groups.saveEpoch(batch, group)
+  })
+}
+const stale = (currentEpoch: bigint) => ({ reason: { case: 'staleEpoch' as const, value: { currentEpoch } } })
+
+describe('a commit that lost its race', () => {
+  test('is not followed by another before its rejection is here', async () => {
+    await fill()
+    expect(what()).toEqual(['1 commit'])
+    await commitOfAnother()
+    await fill()
+    expect(what()).toEqual(['1 commit'])
+    await reject(1n, stale(1n))
+    expect(what()).toEqual([])
+    await fill()
+    expect(what()).toEqual(['1 commit'])
+    expect(group.pending).toBeDefined()
+  })
+
+  test('lets the texts behind it move up', async () => {
+    await write('one', 'two')
+    await fill()
+    expect(what()).toEqual(['1 commit', '2 content', '3 content'])
+    outbox.takeUnsent()
+    await commitOfAnother()
+    await reject(1n, stale(1n))
+    expect(what()).toEqual(['1 content', '2 content'])
+    expect(outbox.takeUnsent()).toHaveLength(2)
+  })
+})
+
+describe('a text', () => {
+  const sealedIn = () =>
+    outbox.items().flatMap(({ item }) => (item.what.case === 'content' ? [item.what.value.epoch] : []))
+
+  beforeEach(async () => {
+    // No update is due.
+    group.record.committedAtMs = BigInt(Date.now())
+    await write('one', 'two')
+    await fill()
+    outbox.takeUnsent()
+    told = []
+  })
+
+  test('whose epoch has passed is sealed anew, with those behind it, under the same numbers', async () => {
+    await commitOfAnother()
+    await reject(1n, stale(1n))
+    expect(what()).toEqual(['1 content', '2 content'])
+    expect(sealedIn()).toEqual([1n, 1n])
+    expect(outbox.takeUnsent()).toHaveLength(2)
+  })
+
+  test('that is stale in the newest epoch ends the group and waits for another: it does not go round', async () => {
+    await reject(1n, stale(5n))
+    expect(group.record.status).toBe(GroupStatus.ENDED)
+    expect(what()).toEqual([])
+    expect(waitingTexts(context)).toHaveLength(2)
+    expect(context.records.list('undelivered')).toEqual([])
+  })
+
+  test('behind a rejected one waits for it', async () => {
+    expect(await reject(2n, { reason: { case: 'outOfOrder', value: { expected: 1n } } })).toBe(0)
+    expect(outbox.takeUnsent()).toEqual([])
+  })
+
+  test('that comes too fast is sent again, with all behind it, when the server says', async () => {
+    expect(await reject(1n, { reason: { case: 'rateLimited', value: { retryAfterMs: 70 } } })).toBe(70)
+    expect(outbox.takeUnsent()).toHaveLength(2)
+  })
+
+  test('that finds the disk full waits, and the person is told', async () => {
+    expect(await reject(1n, { reason: { case: 'storageFull', value: { retryAfterMs: 9 } } })).toBe(9)
+    expect(told).toMatchObject([{ type: 'notice', level: 'warning' }])
+    expect(outbox.takeUnsent()).toHaveLength(2)
+  })
+
+  test('that is too large is given up, and the ones behind it move up', async () => {
+    await reject(1n, { reason: { case: 'tooLarge', value: { limitBytes: 1 } } })
+    expect(told).toMatchObject([{ type: 'state', state: 'failed' }])
+    expect(what()).toEqual(['1 content'])
+  })
+
+  test('of a group that the server does not know waits for another', async () => {
+    for (const name of ['unknownConversation', 'notAMember'] as const) {
+      await reject(1n, { reason: { case: name, value: {} } })
+      expect(waitingTexts(context)).toHaveLength(2)
+    }
+  })
+
+  test('that nobody knows the rejection of changes nothing', async () => {
+    expect(await reject(77n, stale(9n))).toBe(0)
+    expect(what()).toEqual(['1 content', '2 content'])
+  })
+})
+
+test('a group that the server refuses is told of by its reason', async () => {
+  group.record.status = GroupStatus.CREATING
+  group.record.committedAtMs = 1n
+  await written(batch =>
+    outbox.add(batch, group.number, {
+      case: 'commit',
+      value: create(OutboxCommitSchema),
+    }),
+  )
+  await reject(1n, { reason: { case: 'tooManyConversations', value: { limit: 1 } } })
+  expect(told).toMatchObject([
+    { type: 'notice', text: expect.stringMatching(/bob could not be opened.*as many/) },
+  ])
+  expect(group.record.status).toBe(GroupStatus.ENDED)
+})
