@@ -16,6 +16,8 @@ import { decodeKeyPackage } from '../../../../services/endpoint/mls/key-package.
 import {
   encodeMlsMessage,
   type GroupInfo,
+  generateKeyPackageWithKey,
+  type KeyPackage,
   type LeafNode,
   makeKeyPackageRef,
   type RatchetTree,
@@ -79,6 +81,29 @@ async function forgedInfo(forger: Seat, forgery: Forgery, joinerSecret: Uint8Arr
     signer: forgery.signer ?? forger.state.privatePath.leafIndex,
   }
   return signGroupInfo(unsigned, forger.device.signatureKey, suite.signature)
+}
+
+/** Of a device of another make: whole, valid for a day, and it does not know a group's settings. */
+export async function keyPackageWithout(
+  device: Device,
+): Promise<{ keyPackage: KeyPackage; bytes: Uint8Array }> {
+  const now = BigInt(Math.floor(Date.now() / 1_000))
+  const { publicPackage: keyPackage } = await generateKeyPackageWithKey(
+    { credentialType: 'basic', identity: device.identity },
+    {
+      versions: ['mls10'],
+      ciphersuites: [suite.name],
+      extensions: [],
+      proposals: [],
+      credentials: ['basic'],
+    },
+    { notBefore: now - 60n, notAfter: now + 86_400n },
+    [],
+    { signKey: device.signatureKey, publicKey: device.publicKey },
+    suite,
+  )
+  const bytes = encodeMlsMessage({ version: 'mls10', wireformat: 'mls_key_package', keyPackage })
+  return { keyPackage, bytes }
 }
 
 /** A leaf of `device` that is signed as it must be, with any identity. */

@@ -3,8 +3,11 @@
 import { encodeNode } from 'ts-mls/ratchetTree.js'
 import type { RatchetTree } from '../../../../services/endpoint/mls/library.js'
 import type { MlsCause } from '../../../../services/endpoint/mls/refused.js'
+import { SETTINGS_EXTENSION } from '../../../../services/endpoint/mls/settings.js'
 import { type Forgery, forgedLeaf } from './forge.js'
 import { FAST_SUITE, newDevice, type Seat } from './people.js'
+
+const SETTINGS = { extensionType: SETTINGS_EXTENSION, extensionData: new Uint8Array(4) }
 
 /** The forger and the others of its group, whose sixth member is the victim. */
 export interface Scene {
@@ -113,6 +116,35 @@ export const forgeries: [
     () => ({
       info: { extensions: [{ extensionType: 'external_senders', extensionData: new Uint8Array() }] },
     }),
+  ],
+  [
+    'one beside the settings',
+    'unsupported',
+    () => ({
+      info: {
+        extensions: [SETTINGS, { extensionType: 'external_senders', extensionData: new Uint8Array() }],
+      },
+    }),
+  ],
+  ['settings twice', 'unsupported', () => ({ info: { extensions: [SETTINGS, SETTINGS] } })],
+  [
+    'settings that are too long',
+    'unsupported',
+    () => ({ info: { extensions: [{ ...SETTINGS, extensionData: new Uint8Array(64 * 1024 + 1) }] } }),
+  ],
+  [
+    'settings in a group with a member that cannot have them',
+    'bad-tree',
+    async () => {
+      const old = await newDevice('old')
+      const leaf = await forgedLeaf(old, old.identity)
+      return {
+        info: { extensions: [SETTINGS] },
+        tree: tree => {
+          tree[6 * 2] = { nodeType: 'leaf', leaf }
+        },
+      }
+    },
   ],
   ['another suite in the group', 'unsupported', () => ({ info: { cipherSuite: FAST_SUITE } })],
   [

@@ -54,10 +54,11 @@ export interface Seat {
   state: GroupState
 }
 
-export async function found(engine: Engine, name: string): Promise<Seat> {
+export async function found(engine: Engine, name: string, settings?: Uint8Array): Promise<Seat> {
   const device = await newDevice(name)
   const keyPackage = await keyPackageOf(engine, device)
-  const state = await engine.create({ groupId: new Uint8Array(randomBytes(16)), keyPackage })
+  const groupId = new Uint8Array(randomBytes(16))
+  const state = await engine.create({ groupId, keyPackage, ...(settings && { settings }) })
   return { device, engine, state }
 }
 

@@ -40,11 +40,13 @@ export async function walk(engine: Engine, seed: number, steps: number): Promise
   const random = randomFrom(seed)
   const walkers: Walker[] = [inVault(await found(engine, 'founder'))]
   const gone: Seat[] = []
+  let settings: Uint8Array | undefined
   for (let step = 0; step < steps; step++) {
     if (random(3) === 0) await talk(walkers, random, `${seed}.${step} before`)
     if (random(3) === 0) for (const walker of walkers) if (random(2) === 0) restart(walker)
-    await change(walkers, gone, random)
+    settings = (await change(walkers, gone, random)) ?? settings
     assert(agreed(walkers), `step ${step}: the members disagree`)
+    for (const walker of walkers) assert.deepEqual(engine.settings(walker.state), settings)
     await talk(walkers, random, `${seed}.${step} after`, gone)
   }
 }
@@ -91,8 +93,8 @@ async function talk(walkers: Walker[], random: Random, words: string, gone: Seat
   for (const seat of gone) assert.equal(await openAs(seat, sealed.ciphertext), 'future-epoch')
 }
 
-/** One commit, and sometimes a second one at the same moment, that loses. */
-async function change(walkers: Walker[], gone: Seat[], random: Random): Promise<void> {
+/** One commit, and sometimes a second one at the same moment, that loses. The settings, if it changed them. */
+async function change(walkers: Walker[], gone: Seat[], random: Random): Promise<Uint8Array | undefined> {
   const committer = pick(walkers, random)
   const { engine } = committer
   const choice = random(4)
@@ -101,9 +103,11 @@ async function change(walkers: Walker[], gone: Seat[], random: Random): Promise<
     choice === 1 || walkers.length === 1
       ? await newcomers(engine, Math.min(1 + random(4), MAX_SEATS - walkers.length))
       : []
+  const settings = choice === 2 && coming.length === 0 ? Uint8Array.of(random(256), random(256)) : undefined
   const made = await engine.commit(committer.state, {
     add: coming.map(newcomer => newcomer.pair.publicPackage),
     remove: leaving.map(seat => engine.ownLeaf(seat.state)),
+    ...(settings && { settings }),
   })
   const late = await lateMessage(walkers, committer, random)
   if (random(4) === 0) await race(walkers, committer, random)
@@ -118,6 +122,7 @@ async function change(walkers: Walker[], gone: Seat[], random: Random): Promise<
     walkers.push(inVault({ device, engine, state }))
   }
   await openLate(walkers, late)
+  return settings
 }
 
 /** Up to `count` of them, none twice. */
@@ -147,7 +152,8 @@ async function follow(seat: Walker, commit: Uint8Array, leaves: boolean): Promis
 /** A commit made in the same epoch; whoever made it drops it, and nobody is any different. */
 async function race(walkers: Walker[], winner: Walker, random: Random): Promise<void> {
   const losers = others(walkers, winner)
-  if (losers.length > 0) await winner.engine.commit(pick(losers, random).state, {})
+  if (losers.length > 0)
+    await winner.engine.commit(pick(losers, random).state, random(2) ? {} : { settings: Uint8Array.of(1) })
 }
 
 /** Sealed before a commit, to be opened after it by those who were there. */

@@ -147,7 +147,7 @@ describe('a hostile welcome is refused, and the opener works afterwards', () => 
 
 describe('a welcome that takes the worker down', () => {
   test.each([
-    ['endless-validator', 300],
+    ['endless-validator', 3_000],
     ['greedy-validator', 30_000],
   ])(
     '%s costs its own time only',
