@@ -33,6 +33,7 @@ export interface ChatOptions {
 export function openChat({ endpoint, terminal, handle, quit }: ChatOptions): Chat {
   let target: { title: string; conversation: bigint } | undefined
   let lastLine: LineState['state'] | undefined
+  let last: Promise<void> = Promise.resolve()
 
   const print = (entry: Entry) => terminal.print(entry)
   const notice = (level: 'info' | 'warning' | 'error') => (text: string) =>
@@ -136,7 +137,11 @@ export function openChat({ endpoint, terminal, handle, quit }: ChatOptions): Cha
         if (said) print(said)
       }
     },
-    onLine: line => telling(act(line)),
+    onLine(line) {
+      // A line must not overtake the /to before it.
+      last = last.then(() => telling(act(line)))
+      return last
+    },
     handles: () => endpoint.conversations().map(({ peer }) => peer),
     async turnToFirst(to) {
       if (target) return

@@ -31,6 +31,7 @@ const SCHEMAS = {
   outbox: OutboxItemSchema,
   senders: SenderSchema,
   undelivered: UndeliveredSchema,
+  sent: UndeliveredSchema,
   keypackages: KeyPackageSchema,
   welcomes: WelcomeSchema,
   intents: IntentSchema,

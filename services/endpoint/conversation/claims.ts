@@ -16,7 +16,9 @@ export interface Wanted {
 
 /** The intents that cannot be committed before key packages are claimed. */
 export function wantedKeyPackages({ records, groups }: Context): Wanted[] {
-  return records.list('intents').flatMap(({ key, record: { change } }) => {
+  const now = Date.now()
+  return records.list('intents').flatMap(({ key, record: { change, notBeforeMs } }) => {
+    if (Number(notBeforeMs) > now) return []
     const group = groups.get(key.group)
     const adds = change.case === 'addAccount' || change.case === 'addDevices'
     if (!group || group.record.status !== GroupStatus.ACTIVE || !adds || change.value.keyPackages.length > 0)

@@ -3,15 +3,18 @@
 
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
-import { GroupStatus, MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
 import { readCertificate } from '../identity/certificate.js'
 import type { Candidate, Member } from '../mls/engine.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
 import { settingsOf } from './intents.js'
+import { myTurnMs } from './leaving.js'
 import { beginEpoch } from './log-tag.js'
+import { addAgain } from './rejoin.js'
 import { type Group, sameAccount } from './settings.js'
+import { tell } from './told.js'
 
 /** The group as it is before a commit, for the policy and for what is told of it. */
 export function standing(context: Context, group: LiveGroup): Group {
@@ -52,6 +55,8 @@ export function afterCommit(
   group.record.leavingDeviceIds = group.record.leavingDeviceIds.filter(
     device => !gone.some(other => Buffer.compare(other, device) === 0),
   )
+  const isOurs = Buffer.compare(change.committer.signatureKey, context.account.device.publicKey) === 0
+  addAgain(context, batch, group, change.removed, isOurs ? 0 : myTurnMs(context, group, gone))
   const after = standing(context, group)
   for (const text of [
     ...membersTold(context, before, after, change),
@@ -77,22 +82,6 @@ export function endRemoved(
   if (!isRoom) return
   const { handle } = readCertificate(committer.identity)
   tell(context, batch, group, envelope, group.record.left ? 'you have left' : `${handle} removed you`)
-}
-
-export function tell(
-  context: Context,
-  batch: Batch,
-  group: LiveGroup,
-  envelope: Envelope,
-  text: string,
-): void {
-  context.conversations.append(batch, group.record.conversation, {
-    kind: MessageKind.EVENT,
-    text,
-    sentAtMs: envelope.storedAtMs,
-    status: MessageStatus.RECEIVED,
-    sequence: envelope.sequence,
-  })
 }
 
 function membersTold(

@@ -5,7 +5,7 @@ import { create } from '@bufbuild/protobuf'
 import {
   type Group,
   GroupSchema,
-  type GroupStatus,
+  GroupStatus,
   type Sender,
   SenderSchema,
 } from '../../../gen/parley/vault/v1/records_pb.js'
@@ -48,6 +48,8 @@ export interface Groups {
     group: { conversationId: Uint8Array; conversation: bigint; status: GroupStatus },
     state: GroupState,
   ): LiveGroup
+  /** This device is in the group again, after it was removed or had lost the state. */
+  restart(batch: Batch, group: LiveGroup, state: GroupState): LiveGroup
   /** The record changed. */
   save(batch: Batch, group: LiveGroup): void
   /** What is known of a device; to be saved once it is changed. */
@@ -122,6 +124,34 @@ export function openGroups(records: Records, engine: Engine): Groups {
       numbers.set(idOf(conversationId), number)
       save(batch, group)
       saveEpoch(batch, group)
+      return group
+    },
+    restart(batch, group, state) {
+      const { record } = group
+      // Who was removed is not owed what was said meanwhile; who had lost the state is, and asks for it.
+      if (!record.lost) {
+        for (const known of group.senders.values()) {
+          known.sender.received = 0n
+          batch.put('senders', { group: group.number, id: known.id }, known.sender)
+        }
+        record.fromStart = false
+      }
+      Object.assign(record, {
+        status: GroupStatus.ACTIVE,
+        committedAtMs: 0n,
+        leavingDeviceIds: [],
+        rejoiningDeviceIds: [],
+        logPlaces: [],
+        logBegins: true,
+        logBroken: false,
+        left: false,
+        lost: false,
+      })
+      group.state = state
+      group.pending = undefined
+      batch.delete('states', { group: group.number, id: PENDING })
+      saveEpoch(batch, group)
+      save(batch, group)
       return group
     },
     save,

@@ -18,6 +18,8 @@ import {
 } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
 import { readCertificate } from '../identity/certificate.js'
+import type { Commit } from '../mls/engine.js'
+import { MlsRefused } from '../mls/refused.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
 import type { Outbox } from './outbox.js'
@@ -79,16 +81,14 @@ export async function commitIntents(
   group: LiveGroup,
   now: number,
 ): Promise<boolean> {
-  if (group.record.status !== GroupStatus.ACTIVE || group.record.left || group.pending) return false
+  if (group.record.status !== GroupStatus.ACTIVE || group.record.left || group.record.lost || group.pending)
+    return false
   const due = intentsOf(context, group).filter(({ intent }) => Number(intent.notBeforeMs) <= now)
   const plan = planOf(context, batch, group, due)
   if (!plan) return false
   const epoch = context.engine.epoch(group.state)
-  const made = await context.engine.commit(group.state, {
-    ...(plan.add.length > 0 ? { add: plan.add } : {}),
-    ...(plan.remove.length > 0 ? { remove: plan.remove } : {}),
-    ...(plan.settings ? { settings: plan.settings } : {}),
-  })
+  const made = await makeCommit(context, batch, group, plan)
+  if (!made) return false
   const addedDeviceIds = await devicesOf(context, plan.add, made.refused)
   const removedDeviceIds = membersAt(context, group, plan.remove)
   const commitBundle = toBinary(
@@ -104,6 +104,32 @@ export async function commitIntents(
   const value = create(OutboxCommitSchema, { commitBundle, intents: plan.ids })
   outbox.add(batch, group.number, { case: 'commit', value })
   return true
+}
+
+/** undefined: the plan cannot be carried out at all; its intents are dropped, and the person is told. */
+async function makeCommit(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  plan: Plan,
+): Promise<Commit | undefined> {
+  try {
+    return await context.engine.commit(group.state, {
+      ...(plan.add.length > 0 ? { add: plan.add } : {}),
+      ...(plan.remove.length > 0 ? { remove: plan.remove } : {}),
+      ...(plan.settings ? { settings: plan.settings } : {}),
+    })
+  } catch (error) {
+    if (!(error instanceof MlsRefused)) throw error
+    for (const id of plan.ids) dropIntent(batch, group, id)
+    const peer = context.conversations.peer(group.record.conversation)
+    batch.tell({
+      type: 'notice',
+      level: 'warning',
+      text: `a change of ${peer} is not possible: ${error.why}`,
+    })
+    return undefined
+  }
 }
 
 /** What to commit first; what has become pointless is dropped on the way. */
@@ -130,12 +156,22 @@ function planOf(
       if (others.length > 0) collect(removals, id, { remove: others })
       else dropIntent(batch, group, id)
     } else if (change.case === 'addAccount' || change.case === 'addDevices') {
-      if (change.value.keyPackages.length > 0) collect(adds, id, { add: change.value.keyPackages })
+      if (isDone(context, group, change)) dropIntent(batch, group, id)
+      else if (change.value.keyPackages.length > 0) collect(adds, id, { add: change.value.keyPackages })
     }
   }
   // Who goes, goes first.
   if (removals.ids.length > 0) return removals
   return adds.ids.length > 0 ? adds : undefined
+}
+
+/** Whether those who are to be added are there. */
+function isDone(context: Context, group: LiveGroup, change: IntentChange): boolean {
+  const accounts = accountsIn(context, group)
+  if (change.case === 'addAccount') return accounts.some(({ handle }) => handle === change.value.handle)
+  if (change.case !== 'addDevices') return false
+  const present = new Set(accounts.flatMap(({ devices }) => devices.map(nameOf)))
+  return change.value.deviceIds.every(device => present.has(nameOf(device)))
 }
 
 function collect(plan: Plan, id: bigint, { add = [], remove = [] }: Partial<Plan>): void {
@@ -174,7 +210,7 @@ const admin = ({ handle, accountKey }: { handle: string; accountKey: Uint8Array 
 /** What the group's members agree on. A group that a faulty client made counts as one between two. */
 export function settingsOf({ engine }: Context, group: LiveGroup): GroupSettings {
   return (
-    decodeSettings(engine.settings?.(group.state)) ?? create(GroupSettingsSchema, { kind: GroupKind.DIRECT })
+    decodeSettings(engine.settings(group.state)) ?? create(GroupSettingsSchema, { kind: GroupKind.DIRECT })
   )
 }
 

@@ -9,8 +9,9 @@ import { type DeviceIdentity, readCertificate } from '../identity/certificate.js
 import type { GroupState } from '../mls/engine.js'
 import { MlsRefused } from '../mls/refused.js'
 import type { Batch } from '../records.js'
-import { historyTold, tell } from './commits.js'
+import { historyTold } from './commits.js'
 import { decodeSettings } from './settings.js'
+import { tell } from './told.js'
 
 /** How often a welcome is opened that is cut short each time: whatever ends this program may not be its doing. */
 const ATTEMPTS = 3
@@ -29,7 +30,7 @@ export async function joinByWelcome(
 ): Promise<void> {
   const known = context.groups.byId(envelope.conversationId)
   const isOld = known && envelope.sequence <= known.record.lastSequence
-  if (isOld || (known && known.record.status !== GroupStatus.ENDED)) return
+  if (isOld || (known && known.record.status !== GroupStatus.ENDED && !known.record.lost)) return
   try {
     noteAttempt(context, envelope)
     await join(context, batch, envelope, welcome)
@@ -61,18 +62,18 @@ async function join(context: Context, batch: Batch, envelope: Envelope, welcome:
   const state = engine.load(opened.state)
   if (Buffer.compare(engine.groupId(state), envelope.conversationId) !== 0)
     throw new JoinRefused('it leads to another conversation than the server said')
-  const settings = decodeSettings(engine.settings?.(state))
+  const settings = decodeSettings(engine.settings(state))
   if (!settings) throw new JoinRefused('its settings are not what a client of this version writes')
   const others = otherAccounts(context, state)
-  const conversation = conversationFor(context, batch, settings, others)
+  const known = groups.byId(envelope.conversationId)
+  const conversation = known?.record.conversation ?? conversationFor(context, batch, settings, others)
   for (const { handle, accountKey } of others) contacts.meet(batch, handle, accountKey)
   const used = packages[opened.usedKeyPackage]
   if (used && !used.record.lastResort) batch.delete('keypackages', used.key)
-  const group = groups.add(
-    batch,
-    { conversationId: envelope.conversationId, conversation, status: GroupStatus.ACTIVE },
-    state,
-  )
+  const { conversationId } = envelope
+  const group = known
+    ? groups.restart(batch, known, state)
+    : groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
   group.record.lastSequence = envelope.sequence
   groups.save(batch, group)
   batch.tell({ type: 'conversation', peer: conversations.peer(conversation), conversation, state: 'ready' })

@@ -52,13 +52,18 @@ export function removeWhenOurTurn(
   if (devices.length === 0) return
   group.record.leavingDeviceIds.push(...devices)
   if (devices.some(device => Buffer.compare(device, context.account.device.publicKey) === 0)) return
-  const stays = context.engine
-    .members(group.state)
-    .filter(({ signatureKey }) => !devices.some(device => Buffer.compare(device, signatureKey) === 0))
-  const turn = stays.findIndex(({ leaf }) => leaf === context.engine.ownLeaf(group.state))
   const change = {
     case: 'removeDevices',
     value: create(RemoveDevicesSchema, { deviceIds: [...devices] }),
   } as const
-  intend(context, batch, group, change, Math.min(turn * TURN_MS, TURNS_MS))
+  intend(context, batch, group, change, myTurnMs(context, group, devices))
+}
+
+/** How long this device waits for those before it, when all but these devices could do the same. */
+export function myTurnMs({ engine }: Context, group: LiveGroup, without: readonly Uint8Array[]): number {
+  const others = engine
+    .members(group.state)
+    .filter(({ signatureKey }) => !without.some(device => Buffer.compare(device, signatureKey) === 0))
+  const turn = others.findIndex(({ leaf }) => leaf === engine.ownLeaf(group.state))
+  return Math.min(turn * TURN_MS, TURNS_MS)
 }

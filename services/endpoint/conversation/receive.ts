@@ -17,6 +17,8 @@ import { joinByWelcome } from './join.js'
 import { takeLeave } from './leaving.js'
 import { breakLog, differs, passEnvelope } from './log-tag.js'
 import type { Outbox } from './outbox.js'
+import { askToRejoin, takeRejoin } from './rejoin.js'
+import { askAgain, noteMissing, owedUpTo, sayAgain, takeResent } from './resend.js'
 import { mayChange } from './settings.js'
 import { type Unreadable, unreadable } from './unreadable.js'
 
@@ -37,12 +39,15 @@ export async function takeIn(
   if (!group && content.case === 'missed') return tellMissed(batch, content.value.count)
   // Of a conversation that this device is not in: its welcome could not be opened, which was told.
   if (!group || envelope.sequence <= group.record.lastSequence) return
+  // Until this device is added again there is nothing that it could open.
+  if (group.record.lost && content.case !== 'own') return
   group.record.lastSequence = envelope.sequence
   if (content.case === 'application')
-    await takeApplication(context, batch, group, envelope, content.value.ciphertext)
-  else if (content.case === 'commit') await takeCommit(context, batch, group, envelope, content.value)
+    await takeApplication(context, outbox, batch, group, envelope, content.value.ciphertext)
+  else if (content.case === 'commit') await takeCommit(context, outbox, batch, group, envelope, content.value)
   else if (content.case === 'own')
     await takeEcho(context, outbox, batch, group, envelope, content.value.clientSequence)
+  else if (content.case === 'rejoin') takeRejoin(context, batch, group, envelope, content.value)
   else if (content.case === 'missed') {
     breakLog(group)
     show(context, batch, group, envelope, unreadable({ kind: 'expired', count: content.value.count }))
@@ -62,6 +67,7 @@ function tellMissed(batch: Batch, count: bigint): void {
 
 async function takeApplication(
   context: Context,
+  outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
   envelope: Envelope,
@@ -69,7 +75,11 @@ async function takeApplication(
 ): Promise<void> {
   passEnvelope(context.engine, group, envelope.sequence, ciphertext)
   const opened = await context.engine.open(group.state, ciphertext, () => false)
-  if (opened.kind !== 'application') return show(context, batch, group, envelope, unreadable(opened))
+  if (opened.kind !== 'application') {
+    show(context, batch, group, envelope, unreadable(opened))
+    if (opened.kind === 'future-epoch') askToRejoin(context, outbox, batch, group)
+    return
+  }
   group.state = opened.state
   context.groups.saveRatchet(batch, group, opened.changed)
   batch.after(() => wipe(opened.spent))
@@ -78,7 +88,8 @@ async function takeApplication(
   if (!content)
     return show(context, batch, group, envelope, unreadable({ kind: 'bad-content', from: handle }))
   context.contacts.heard(batch, handle, Number(envelope.storedAtMs))
-  takeContent(context, batch, group, envelope, { content, handle, device: opened.sender.signatureKey })
+  const device = opened.sender.signatureKey
+  await takeContent(context, outbox, batch, group, envelope, { content, handle, device })
 }
 
 interface Received {
@@ -87,29 +98,33 @@ interface Received {
   device: Uint8Array
 }
 
-function takeContent(
+async function takeContent(
   context: Context,
+  outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
   envelope: Envelope,
   received: Received,
-): void {
+): Promise<void> {
   const { content, handle, device } = received
   const known = context.groups.sender(group, device)
   const { sender } = known
   if (content.count <= sender.received) return
   const missing = content.count - sender.received - 1n
   if (missing > 0n && (group.record.fromStart || sender.received > 0n))
-    show(context, batch, group, envelope, unreadable({ kind: 'gap', from: handle, count: missing }))
+    await missed(context, outbox, batch, group, envelope, { known, handle, next: content.count })
   sender.received = content.count
+  const isResent = content.resentCount > 0n
+  if (isResent && !takeResent(known, content)) return context.groups.saveSender(batch, group, known)
   const { body } = content
   if (body.case === 'receipt' && handle !== context.account.handle)
     confirm(context, batch, group, known, body.value)
-  if (body.case !== 'receipt') sender.owed = content.count
+  if (body.case !== 'receipt') sender.owed = owedUpTo(known, content.count)
   context.groups.saveSender(batch, group, known)
   if (differs(group, content.logTag)) tellForked(context, batch, group, envelope, handle)
   if (body.case === undefined)
     show(context, batch, group, envelope, unreadable({ kind: 'unknown-content', from: handle }))
+  if (body.case === 'resendRequest') await sayAgain(context, outbox, batch, group, body.value)
   if (body.case === 'leave') takeLeave(context, batch, group, device, body.value)
   if (body.case !== 'text' || group.record.left) return
   context.conversations.append(batch, group.record.conversation, {
@@ -121,6 +136,23 @@ function takeContent(
     status: MessageStatus.RECEIVED,
     sequence: envelope.sequence,
   })
+}
+
+/** Something of a device did not arrive: says so, and asks for it. */
+async function missed(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  envelope: Envelope,
+  { known, handle, next }: { known: KnownSender; handle: string; next: bigint },
+): Promise<void> {
+  const before = known.sender.missing.length
+  const count = next - known.sender.received - 1n
+  show(context, batch, group, envelope, unreadable({ kind: 'gap', from: handle, count }))
+  noteMissing(known, known.sender.received + 1n, next - 1n)
+  const counts = known.sender.missing.slice(before)
+  await askAgain(context, outbox, batch, group, { deviceId: known.sender.deviceId, counts })
 }
 
 /** A device has what ours sent. A text is delivered when every other account has it on some device. */
@@ -180,6 +212,7 @@ function tellForked(
 
 async function takeCommit(
   context: Context,
+  outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
   envelope: Envelope,
@@ -188,7 +221,10 @@ async function takeCommit(
   const before = standing(context, group)
   const opened = await context.engine.open(group.state, commit, change => mayChange(before, change))
   if (opened.kind === 'removed') return endRemoved(context, batch, group, envelope, opened.committer)
-  if (opened.kind !== 'commit') return show(context, batch, group, envelope, unreadable(opened))
+  if (opened.kind !== 'commit') {
+    show(context, batch, group, envelope, unreadable(opened))
+    return askToRejoin(context, outbox, batch, group)
+  }
   group.state = opened.state
   context.groups.saveEpoch(batch, group)
   batch.after(() => wipe(opened.spent))

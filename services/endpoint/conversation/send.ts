@@ -4,7 +4,11 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
-import { CommitBundleSchema, type OutgoingEnvelopeSchema } from '../../../gen/parley/v1/chat_pb.js'
+import {
+  CommitBundleSchema,
+  type OutgoingEnvelopeSchema,
+  RejoinRequestSchema,
+} from '../../../gen/parley/v1/chat_pb.js'
 import {
   GroupStatus,
   MessageStatus,
@@ -37,7 +41,7 @@ export type Outgoing = MessageInitShape<typeof OutgoingEnvelopeSchema>
 /** Groups whose update after joining, or whose regular one, is due. */
 const updateDue = (group: LiveGroup, now: number): boolean => {
   const { record } = group
-  if (record.status !== GroupStatus.ACTIVE || record.left || group.pending) return false
+  if (record.status !== GroupStatus.ACTIVE || record.left || record.lost || group.pending) return false
   if (record.committedAtMs === 0n || record.sealedSinceCommit >= UPDATE_AFTER_SEALED) return true
   return record.sealedSinceCommit > 0n && now - Number(record.committedAtMs) > UPDATE_AFTER_MS
 }
@@ -82,6 +86,7 @@ export function sendingGroup(context: Context, conversation: bigint): LiveGroup 
   return context.groups
     .all()
     .filter(({ record }) => record.conversation === conversation && record.status === GroupStatus.ACTIVE)
+    .filter(({ record }) => !record.lost && !record.left)
     .sort((a, b) => Buffer.compare(a.record.conversationId, b.record.conversationId))[0]
 }
 
@@ -109,7 +114,10 @@ export function owing(
   { record, senders, state }: LiveGroup,
 ): KnownSender[] {
   const silent =
-    record.status !== GroupStatus.ACTIVE || contacts.isBlocked(conversations.peer(record.conversation))
+    record.status !== GroupStatus.ACTIVE ||
+    record.lost ||
+    record.left ||
+    contacts.isBlocked(conversations.peer(record.conversation))
   if (silent) return []
   const owed = [...senders.values()].filter(({ sender }) => sender.owed > sender.receipted)
   return owed.length > 0 && engine.members(state).length > RECEIPT_DEVICES ? [] : owed
@@ -137,7 +145,9 @@ async function sealText(
   batch.delete('waiting', key)
   const message = batch.get('messages', key)
   if (message?.status !== MessageStatus.WAITING) return
-  batch.put('undelivered', { group: group.number, id: group.record.nextCount }, id)
+  const place = { group: group.number, id: group.record.nextCount }
+  batch.put('undelivered', place, id)
+  batch.put('sent', place, id)
   const body = { case: 'text', value: { text: message.text } } as const
   await sealBody(context, outbox, batch, group, body, { sentAtMs: message.sentAtMs, message: id.message })
 }
@@ -151,13 +161,18 @@ export async function sealBody(
   batch: Batch,
   group: LiveGroup,
   body: Body,
-  { sentAtMs = BigInt(Date.now()), message = 0n }: { sentAtMs?: bigint; message?: bigint } = {},
+  {
+    sentAtMs = BigInt(Date.now()),
+    message = 0n,
+    resentCount = 0n,
+  }: { sentAtMs?: bigint; message?: bigint; resentCount?: bigint } = {},
 ): Promise<void> {
   const logTag = presentTag(group)
   const content = encodeContent({
     count: group.record.nextCount++,
     sentAtMs,
     body,
+    resentCount,
     ...(logTag ? { logTag } : {}),
   })
   const value = create(OutboxContentSchema, { content, message })
@@ -212,6 +227,10 @@ function outgoing(context: Context, { item }: Queued): Outgoing {
     const { epoch, ciphertext } = what.value
     return { clientSequence, conversationId, envelope: { case: 'application', value: { epoch, ciphertext } } }
   }
+  if (what.case === 'rejoin') {
+    const value = fromBinary(RejoinRequestSchema, what.value.request)
+    return { clientSequence, conversationId, envelope: { case: 'rejoin', value } }
+  }
   const bundle = what.case === 'commit' ? what.value.commitBundle : new Uint8Array()
   return {
     clientSequence,
@@ -220,14 +239,18 @@ function outgoing(context: Context, { item }: Queued): Outgoing {
   }
 }
 
+function bytesOf(what: Queued['item']['what']): number {
+  if (what.case === 'content') return what.value.ciphertext.length
+  return what.case === 'commit' ? what.value.commitBundle.length : 0
+}
+
 /** In the order given, in frames of at most so many envelopes and SEND_BYTES (one larger envelope aside). */
 export function framesOf(context: Context, queued: readonly Queued[], maxEnvelopes: number): Outgoing[][] {
   const frames: Outgoing[][] = []
   let room = 0
   for (const one of queued) {
     const { what } = one.item
-    const size =
-      what.case === 'content' ? what.value.ciphertext.length : (what.value?.commitBundle.length ?? 0)
+    const size = bytesOf(what)
     const last = frames.at(-1)
     if (last && last.length < maxEnvelopes && size <= room) last.push(outgoing(context, one))
     else {

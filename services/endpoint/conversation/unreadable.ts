@@ -65,7 +65,7 @@ export function unreadable(reason: UnreadableReason): Unreadable {
         missing: true,
         from: reason.from,
         cause: `${reason.count} of what ${reason.from} sent before this did not arrive`,
-        remedy: `ask ${reason.from} to send it again`,
+        remedy: 'it is asked for again',
       }
     case 'forked':
       return {

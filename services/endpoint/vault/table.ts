@@ -12,6 +12,7 @@ export const TABLES = [
   'waiting',
   'outbox',
   'undelivered',
+  'sent',
   'keypackages',
   'welcomes',
   'intents',

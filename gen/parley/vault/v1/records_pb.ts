@@ -13,7 +13,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file parley/vault/v1/records.proto.
  */
 export const file_parley_vault_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIoYBCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhoKEnBpbm5lZF9maW5nZXJwcmludBgDIAEoDBIOCgZjdXJzb3IYBCABKAwSFwoPb3BlcmF0b3JfaGFuZGxlGAUgASgJEhsKE2ludml0ZWRfZmluZ2VycHJpbnQYBiABKAwixgEKB0NvbnRhY3QSDgoGaGFuZGxlGAEgASgJEhMKC2FjY291bnRfa2V5GAIgASgMEhwKFGV4cGVjdGVkX2ZpbmdlcnByaW50GAMgASgMEhUKDWZpcnN0X3NlZW5fbXMYBCABKAMSFQoNbGFzdF9oZWFyZF9tcxgFIAEoAxIbChNjaGFuZ2VkX2FjY291bnRfa2V5GAYgASgMEhwKFHZlcmlmaWVkX2FjY291bnRfa2V5GAcgASgMEg8KB2Jsb2NrZWQYCCABKAgifgoMQ29udmVyc2F0aW9uEhMKC3BlZXJfaGFuZGxlGAEgASgJEhUKDWNyZWF0ZWRfYXRfbXMYAiABKAMSLwoEa2luZBgDIAEoDjIhLnBhcmxleS52YXVsdC52MS5Db252ZXJzYXRpb25LaW5kEhEKCXJvb21fbmFtZRgEIAEoCSKNAwoFR3JvdXASFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhQKDGNvbnZlcnNhdGlvbhgCIAEoBBIsCgZzdGF0dXMYAyABKA4yHC5wYXJsZXkudmF1bHQudjEuR3JvdXBTdGF0dXMSEgoKbmV4dF9jb3VudBgEIAEoBBIbChNzZWFsZWRfc2luY2VfY29tbWl0GAUgASgEEhcKD2NvbW1pdHRlZF9hdF9tcxgGIAEoAxIVCg1sYXN0X3NlcXVlbmNlGAcgASgEEhQKDGNpcGhlcl9zdWl0ZRgIIAEoDRIVCg1saWJyYXJ5X21ham9yGAkgASgNEhIKCmZyb21fc3RhcnQYCyABKAgSGgoSbGVhdmluZ19kZXZpY2VfaWRzGAwgAygMEi0KCmxvZ19wbGFjZXMYDSADKAsyGS5wYXJsZXkudmF1bHQudjEuTG9nUGxhY2USDAoEbGVmdBgOIAEoCBISCgpsb2dfYmVnaW5zGA8gASgIEhIKCmxvZ19icm9rZW4YECABKAhKBAgKEAsiKgoITG9nUGxhY2USEAoIc2VxdWVuY2UYASABKAQSDAoEaGFzaBgCIAEoDCKHAgoGSW50ZW50EjIKC2FkZF9hY2NvdW50GAEgASgLMhsucGFybGV5LnZhdWx0LnYxLkFkZEFjY291bnRIABIyCgthZGRfZGV2aWNlcxgCIAEoCzIbLnBhcmxleS52YXVsdC52MS5BZGREZXZpY2VzSAASOAoOcmVtb3ZlX2RldmljZXMYAyABKAsyHi5wYXJsZXkudmF1bHQudjEuUmVtb3ZlRGV2aWNlc0gAEjoKD2NoYW5nZV9zZXR0aW5ncxgEIAEoCzIfLnBhcmxleS52YXVsdC52MS5DaGFuZ2VTZXR0aW5nc0gAEhUKDW5vdF9iZWZvcmVfbXMYBSABKANCCAoGY2hhbmdlIjIKCkFkZEFjY291bnQSDgoGaGFuZGxlGAEgASgJEhQKDGtleV9wYWNrYWdlcxgCIAMoDCJGCgpBZGREZXZpY2VzEg4KBmhhbmRsZRgBIAEoCRISCgpkZXZpY2VfaWRzGAIgAygMEhQKDGtleV9wYWNrYWdlcxgDIAMoDCIjCg1SZW1vdmVEZXZpY2VzEhIKCmRldmljZV9pZHMYASADKAwioAEKDkNoYW5nZVNldHRpbmdzEhEKBG5hbWUYASABKAlIAIgBARISCgV0b3BpYxgCIAEoCUgBiAEBEhkKDGhpc3RvcnlfZGF5cxgDIAEoDUgCiAEBEhIKCm1ha2VfYWRtaW4YBCABKAkSFAoMdW5tYWtlX2FkbWluGAUgASgJQgcKBV9uYW1lQggKBl90b3BpY0IPCg1faGlzdG9yeV9kYXlzImEKBlNlbmRlchIRCglkZXZpY2VfaWQYASABKAwSEAoIcmVjZWl2ZWQYAiABKAQSDAoEb3dlZBgDIAEoBBIRCglyZWNlaXB0ZWQYBCABKAQSEQoJY29uZmlybWVkGAUgASgEIvEBCgdNZXNzYWdlEioKBGtpbmQYASABKA4yHC5wYXJsZXkudmF1bHQudjEuTWVzc2FnZUtpbmQSEwoLZnJvbV9oYW5kbGUYAiABKAkSEwoLZnJvbV9kZXZpY2UYAyABKAwSCwoDb3duGAQgASgIEgwKBHRleHQYBSABKAkSEgoKc2VudF9hdF9tcxgGIAEoAxIuCgZzdGF0dXMYByABKA4yHi5wYXJsZXkudmF1bHQudjEuTWVzc2FnZVN0YXR1cxIQCghzZXF1ZW5jZRgIIAEoBBIPCgdmYWlsdXJlGAkgASgJEg4KBnJlbWVkeRgKIAEoCSKgAQoKT3V0Ym94SXRlbRINCgVncm91cBgBIAEoBBIXCg9jbGllbnRfc2VxdWVuY2UYAiABKAQSMQoHY29udGVudBgDIAEoCzIeLnBhcmxleS52YXVsdC52MS5PdXRib3hDb250ZW50SAASLwoGY29tbWl0GAQgASgLMh0ucGFybGV5LnZhdWx0LnYxLk91dGJveENvbW1pdEgAQgYKBHdoYXQiVAoNT3V0Ym94Q29udGVudBIPCgdjb250ZW50GAEgASgMEhIKCmNpcGhlcnRleHQYAiABKAwSDQoFZXBvY2gYAyABKAQSDwoHbWVzc2FnZRgEIAEoBCI2CgxPdXRib3hDb21taXQSFQoNY29tbWl0X2J1bmRsZRgBIAEoDBIPCgdpbnRlbnRzGAIgAygEIgkKB1dhaXRpbmciNAoLVW5kZWxpdmVyZWQSFAoMY29udmVyc2F0aW9uGAEgASgEEg8KB21lc3NhZ2UYAiABKAQiaAoKS2V5UGFja2FnZRIWCg5wdWJsaWNfcGFja2FnZRgBIAEoDBIXCg9wcml2YXRlX3BhY2thZ2UYAiABKAwSEwoLbGFzdF9yZXNvcnQYAyABKAgSFAoMbm90X2FmdGVyX21zGAQgASgDIk0KB1dlbGNvbWUSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEhcKD2F0dGVtcHRlZF9hdF9tcxgDIAEoAyqSAQoQQ29udmVyc2F0aW9uS2luZBIhCh1DT05WRVJTQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhwKGENPTlZFUlNBVElPTl9LSU5EX0RJUkVDVBABEhoKFkNPTlZFUlNBVElPTl9LSU5EX1JPT00QAhIhCh1DT05WRVJTQVRJT05fS0lORF9PV05fREVWSUNFUxADKncKC0dyb3VwU3RhdHVzEhwKGEdST1VQX1NUQVRVU19VTlNQRUNJRklFRBAAEhkKFUdST1VQX1NUQVRVU19DUkVBVElORxABEhcKE0dST1VQX1NUQVRVU19BQ1RJVkUQAhIWChJHUk9VUF9TVEFUVVNfRU5ERUQQAyqNAQoLTWVzc2FnZUtpbmQSHAoYTUVTU0FHRV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRTUVTU0FHRV9LSU5EX1RFWFQQARIbChdNRVNTQUdFX0tJTkRfVU5SRUFEQUJMRRACEhQKEE1FU1NBR0VfS0lORF9HQVAQAxIWChJNRVNTQUdFX0tJTkRfRVZFTlQQBCq8AQoNTWVzc2FnZVN0YXR1cxIeChpNRVNTQUdFX1NUQVRVU19VTlNQRUNJRklFRBAAEhoKFk1FU1NBR0VfU1RBVFVTX1dBSVRJTkcQARIZChVNRVNTQUdFX1NUQVRVU19TVE9SRUQQAhIcChhNRVNTQUdFX1NUQVRVU19ERUxJVkVSRUQQAxIZChVNRVNTQUdFX1NUQVRVU19GQUlMRUQQBBIbChdNRVNTQUdFX1NUQVRVU19SRUNFSVZFRBAFYgZwcm90bzM");
+  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIoYBCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhoKEnBpbm5lZF9maW5nZXJwcmludBgDIAEoDBIOCgZjdXJzb3IYBCABKAwSFwoPb3BlcmF0b3JfaGFuZGxlGAUgASgJEhsKE2ludml0ZWRfZmluZ2VycHJpbnQYBiABKAwixgEKB0NvbnRhY3QSDgoGaGFuZGxlGAEgASgJEhMKC2FjY291bnRfa2V5GAIgASgMEhwKFGV4cGVjdGVkX2ZpbmdlcnByaW50GAMgASgMEhUKDWZpcnN0X3NlZW5fbXMYBCABKAMSFQoNbGFzdF9oZWFyZF9tcxgFIAEoAxIbChNjaGFuZ2VkX2FjY291bnRfa2V5GAYgASgMEhwKFHZlcmlmaWVkX2FjY291bnRfa2V5GAcgASgMEg8KB2Jsb2NrZWQYCCABKAgifgoMQ29udmVyc2F0aW9uEhMKC3BlZXJfaGFuZGxlGAEgASgJEhUKDWNyZWF0ZWRfYXRfbXMYAiABKAMSLwoEa2luZBgDIAEoDjIhLnBhcmxleS52YXVsdC52MS5Db252ZXJzYXRpb25LaW5kEhEKCXJvb21fbmFtZRgEIAEoCSLQAwoFR3JvdXASFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhQKDGNvbnZlcnNhdGlvbhgCIAEoBBIsCgZzdGF0dXMYAyABKA4yHC5wYXJsZXkudmF1bHQudjEuR3JvdXBTdGF0dXMSEgoKbmV4dF9jb3VudBgEIAEoBBIbChNzZWFsZWRfc2luY2VfY29tbWl0GAUgASgEEhcKD2NvbW1pdHRlZF9hdF9tcxgGIAEoAxIVCg1sYXN0X3NlcXVlbmNlGAcgASgEEhQKDGNpcGhlcl9zdWl0ZRgIIAEoDRIVCg1saWJyYXJ5X21ham9yGAkgASgNEhIKCmZyb21fc3RhcnQYCyABKAgSGgoSbGVhdmluZ19kZXZpY2VfaWRzGAwgAygMEi0KCmxvZ19wbGFjZXMYDSADKAsyGS5wYXJsZXkudmF1bHQudjEuTG9nUGxhY2USDAoEbGVmdBgOIAEoCBISCgpsb2dfYmVnaW5zGA8gASgIEhIKCmxvZ19icm9rZW4YECABKAgSDAoEbG9zdBgRIAEoCBIVCg1yZWpvaW5fbm9uY2VzGBIgAygMEhwKFHJlam9pbmluZ19kZXZpY2VfaWRzGBMgAygMSgQIChALIioKCExvZ1BsYWNlEhAKCHNlcXVlbmNlGAEgASgEEgwKBGhhc2gYAiABKAwihwIKBkludGVudBIyCgthZGRfYWNjb3VudBgBIAEoCzIbLnBhcmxleS52YXVsdC52MS5BZGRBY2NvdW50SAASMgoLYWRkX2RldmljZXMYAiABKAsyGy5wYXJsZXkudmF1bHQudjEuQWRkRGV2aWNlc0gAEjgKDnJlbW92ZV9kZXZpY2VzGAMgASgLMh4ucGFybGV5LnZhdWx0LnYxLlJlbW92ZURldmljZXNIABI6Cg9jaGFuZ2Vfc2V0dGluZ3MYBCABKAsyHy5wYXJsZXkudmF1bHQudjEuQ2hhbmdlU2V0dGluZ3NIABIVCg1ub3RfYmVmb3JlX21zGAUgASgDQggKBmNoYW5nZSIyCgpBZGRBY2NvdW50Eg4KBmhhbmRsZRgBIAEoCRIUCgxrZXlfcGFja2FnZXMYAiADKAwiRgoKQWRkRGV2aWNlcxIOCgZoYW5kbGUYASABKAkSEgoKZGV2aWNlX2lkcxgCIAMoDBIUCgxrZXlfcGFja2FnZXMYAyADKAwiIwoNUmVtb3ZlRGV2aWNlcxISCgpkZXZpY2VfaWRzGAEgAygMIqABCg5DaGFuZ2VTZXR0aW5ncxIRCgRuYW1lGAEgASgJSACIAQESEgoFdG9waWMYAiABKAlIAYgBARIZCgxoaXN0b3J5X2RheXMYAyABKA1IAogBARISCgptYWtlX2FkbWluGAQgASgJEhQKDHVubWFrZV9hZG1pbhgFIAEoCUIHCgVfbmFtZUIICgZfdG9waWNCDwoNX2hpc3RvcnlfZGF5cyJyCgZTZW5kZXISEQoJZGV2aWNlX2lkGAEgASgMEhAKCHJlY2VpdmVkGAIgASgEEgwKBG93ZWQYAyABKAQSEQoJcmVjZWlwdGVkGAQgASgEEhEKCWNvbmZpcm1lZBgFIAEoBBIPCgdtaXNzaW5nGAYgAygEIvEBCgdNZXNzYWdlEioKBGtpbmQYASABKA4yHC5wYXJsZXkudmF1bHQudjEuTWVzc2FnZUtpbmQSEwoLZnJvbV9oYW5kbGUYAiABKAkSEwoLZnJvbV9kZXZpY2UYAyABKAwSCwoDb3duGAQgASgIEgwKBHRleHQYBSABKAkSEgoKc2VudF9hdF9tcxgGIAEoAxIuCgZzdGF0dXMYByABKA4yHi5wYXJsZXkudmF1bHQudjEuTWVzc2FnZVN0YXR1cxIQCghzZXF1ZW5jZRgIIAEoBBIPCgdmYWlsdXJlGAkgASgJEg4KBnJlbWVkeRgKIAEoCSLRAQoKT3V0Ym94SXRlbRINCgVncm91cBgBIAEoBBIXCg9jbGllbnRfc2VxdWVuY2UYAiABKAQSMQoHY29udGVudBgDIAEoCzIeLnBhcmxleS52YXVsdC52MS5PdXRib3hDb250ZW50SAASLwoGY29tbWl0GAQgASgLMh0ucGFybGV5LnZhdWx0LnYxLk91dGJveENvbW1pdEgAEi8KBnJlam9pbhgFIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hSZWpvaW5IAEIGCgR3aGF0Ih8KDE91dGJveFJlam9pbhIPCgdyZXF1ZXN0GAEgASgMIlQKDU91dGJveENvbnRlbnQSDwoHY29udGVudBgBIAEoDBISCgpjaXBoZXJ0ZXh0GAIgASgMEg0KBWVwb2NoGAMgASgEEg8KB21lc3NhZ2UYBCABKAQiNgoMT3V0Ym94Q29tbWl0EhUKDWNvbW1pdF9idW5kbGUYASABKAwSDwoHaW50ZW50cxgCIAMoBCIJCgdXYWl0aW5nIjQKC1VuZGVsaXZlcmVkEhQKDGNvbnZlcnNhdGlvbhgBIAEoBBIPCgdtZXNzYWdlGAIgASgEImgKCktleVBhY2thZ2USFgoOcHVibGljX3BhY2thZ2UYASABKAwSFwoPcHJpdmF0ZV9wYWNrYWdlGAIgASgMEhMKC2xhc3RfcmVzb3J0GAMgASgIEhQKDG5vdF9hZnRlcl9tcxgEIAEoAyJNCgdXZWxjb21lEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIQCghzZXF1ZW5jZRgCIAEoBBIXCg9hdHRlbXB0ZWRfYXRfbXMYAyABKAMqkgEKEENvbnZlcnNhdGlvbktpbmQSIQodQ09OVkVSU0FUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIcChhDT05WRVJTQVRJT05fS0lORF9ESVJFQ1QQARIaChZDT05WRVJTQVRJT05fS0lORF9ST09NEAISIQodQ09OVkVSU0FUSU9OX0tJTkRfT1dOX0RFVklDRVMQAyp3CgtHcm91cFN0YXR1cxIcChhHUk9VUF9TVEFUVVNfVU5TUEVDSUZJRUQQABIZChVHUk9VUF9TVEFUVVNfQ1JFQVRJTkcQARIXChNHUk9VUF9TVEFUVVNfQUNUSVZFEAISFgoSR1JPVVBfU1RBVFVTX0VOREVEEAMqjQEKC01lc3NhZ2VLaW5kEhwKGE1FU1NBR0VfS0lORF9VTlNQRUNJRklFRBAAEhUKEU1FU1NBR0VfS0lORF9URVhUEAESGwoXTUVTU0FHRV9LSU5EX1VOUkVBREFCTEUQAhIUChBNRVNTQUdFX0tJTkRfR0FQEAMSFgoSTUVTU0FHRV9LSU5EX0VWRU5UEAQqvAEKDU1lc3NhZ2VTdGF0dXMSHgoaTUVTU0FHRV9TVEFUVVNfVU5TUEVDSUZJRUQQABIaChZNRVNTQUdFX1NUQVRVU19XQUlUSU5HEAESGQoVTUVTU0FHRV9TVEFUVVNfU1RPUkVEEAISHAoYTUVTU0FHRV9TVEFUVVNfREVMSVZFUkVEEAMSGQoVTUVTU0FHRV9TVEFUVVNfRkFJTEVEEAQSGwoXTUVTU0FHRV9TVEFUVVNfUkVDRUlWRUQQBWIGcHJvdG8z");
 
 /**
  * This endpoint: table "identity". There is one.
@@ -331,6 +331,27 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
    * @generated from field: bool log_broken = 16;
    */
   logBroken: boolean;
+
+  /**
+   * The state was lost: a commit could not be opened. The device has asked to be removed and added.
+   *
+   * @generated from field: bool lost = 17;
+   */
+  lost: boolean;
+
+  /**
+   * Nonces of the RejoinRequests that were acted on last: a server could repeat one.
+   *
+   * @generated from field: repeated bytes rejoin_nonces = 18;
+   */
+  rejoinNonces: Uint8Array[];
+
+  /**
+   * Devices that asked for that and are to be added again once they are removed.
+   *
+   * @generated from field: repeated bytes rejoining_device_ids = 19;
+   */
+  rejoiningDeviceIds: Uint8Array[];
 };
 
 /**
@@ -558,6 +579,13 @@ export type Sender = Message$1<"parley.vault.v1.Sender"> & {
    * @generated from field: uint64 confirmed = 5;
    */
   confirmed: bigint;
+
+  /**
+   * Its counts that were skipped, and asked for again.
+   *
+   * @generated from field: repeated uint64 missing = 6;
+   */
+  missing: bigint[];
 };
 
 /**
@@ -670,6 +698,12 @@ export type OutboxItem = Message$1<"parley.vault.v1.OutboxItem"> & {
      */
     value: OutboxCommit;
     case: "commit";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.OutboxRejoin rejoin = 5;
+     */
+    value: OutboxRejoin;
+    case: "rejoin";
   } | { case: undefined; value?: undefined };
 };
 
@@ -679,6 +713,25 @@ export type OutboxItem = Message$1<"parley.vault.v1.OutboxItem"> & {
  */
 export const OutboxItemSchema: GenMessage<OutboxItem> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 13);
+
+/**
+ * @generated from message parley.vault.v1.OutboxRejoin
+ */
+export type OutboxRejoin = Message$1<"parley.vault.v1.OutboxRejoin"> & {
+  /**
+   * An encoded parley.v1.RejoinRequest.
+   *
+   * @generated from field: bytes request = 1;
+   */
+  request: Uint8Array;
+};
+
+/**
+ * Describes the message parley.vault.v1.OutboxRejoin.
+ * Use `create(OutboxRejoinSchema)` to create a new message.
+ */
+export const OutboxRejoinSchema: GenMessage<OutboxRejoin> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 14);
 
 /**
  * @generated from message parley.vault.v1.OutboxContent
@@ -714,7 +767,7 @@ export type OutboxContent = Message$1<"parley.vault.v1.OutboxContent"> & {
  * Use `create(OutboxContentSchema)` to create a new message.
  */
 export const OutboxContentSchema: GenMessage<OutboxContent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 14);
+  messageDesc(file_parley_vault_v1_records, 15);
 
 /**
  * @generated from message parley.vault.v1.OutboxCommit
@@ -740,7 +793,7 @@ export type OutboxCommit = Message$1<"parley.vault.v1.OutboxCommit"> & {
  * Use `create(OutboxCommitSchema)` to create a new message.
  */
 export const OutboxCommitSchema: GenMessage<OutboxCommit> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 15);
+  messageDesc(file_parley_vault_v1_records, 16);
 
 /**
  * An own message that is not sealed yet: table "waiting", grouped by conversation, under the
@@ -756,11 +809,11 @@ export type Waiting = Message$1<"parley.vault.v1.Waiting"> & {
  * Use `create(WaitingSchema)` to create a new message.
  */
 export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 16);
+  messageDesc(file_parley_vault_v1_records, 17);
 
 /**
- * An own message that is sealed and not yet known to be delivered: table "undelivered", grouped by
- * group, under its Content.count.
+ * An own message that was sealed, grouped by group under its Content.count: in table "undelivered"
+ * until it is known to be delivered, in table "sent" until it was sent again on somebody's request.
  *
  * @generated from message parley.vault.v1.Undelivered
  */
@@ -781,7 +834,7 @@ export type Undelivered = Message$1<"parley.vault.v1.Undelivered"> & {
  * Use `create(UndeliveredSchema)` to create a new message.
  */
 export const UndeliveredSchema: GenMessage<Undelivered> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 17);
+  messageDesc(file_parley_vault_v1_records, 18);
 
 /**
  * A key package of this device that nobody used yet: table "keypackages".
@@ -815,7 +868,7 @@ export type KeyPackage = Message$1<"parley.vault.v1.KeyPackage"> & {
  * Use `create(KeyPackageSchema)` to create a new message.
  */
 export const KeyPackageSchema: GenMessage<KeyPackage> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 18);
+  messageDesc(file_parley_vault_v1_records, 19);
 
 /**
  * A welcome that is being opened: table "welcomes". Written before, deleted after, so that one
@@ -845,7 +898,7 @@ export type Welcome = Message$1<"parley.vault.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 19);
+  messageDesc(file_parley_vault_v1_records, 20);
 
 /**
  * @generated from enum parley.vault.v1.ConversationKind

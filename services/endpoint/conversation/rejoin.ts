@@ -1,0 +1,83 @@
+// A device that has lost a group's state asks to be removed and added again, and the members do that by themselves.
+// What was said meanwhile shows as missing, and is asked for again.
+
+import { create, toBinary } from '@bufbuild/protobuf'
+import { type Envelope, type RejoinRequest, RejoinRequestSchema } from '../../../gen/parley/v1/chat_pb.js'
+import { AddDevicesSchema, GroupStatus, OutboxRejoinSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../context.js'
+import { readCertificate } from '../identity/certificate.js'
+import { makeRejoin, verifyRejoin } from '../identity/rejoin.js'
+import type { Candidate } from '../mls/engine.js'
+import type { Batch } from '../records.js'
+import type { LiveGroup } from './groups.js'
+import { intend } from './intents.js'
+import { removeWhenOurTurn } from './leaving.js'
+import type { Outbox } from './outbox.js'
+import { tell } from './told.js'
+
+/** Requests of a group that are remembered. */
+const NONCES = 32
+
+/** The state is of no use any more: asks for another one, once. */
+export function askToRejoin(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): void {
+  const { record } = group
+  if (record.lost || record.left || record.status !== GroupStatus.ACTIVE) return
+  record.lost = true
+  batch.deleteGroup('intents', group.number)
+  context.groups.savePending(batch, group, undefined)
+  outbox.drop(batch, ({ item }) => item.group === group.number && item.what.case === 'commit')
+  const { conversationId } = record
+  const request = makeRejoin({ conversationId, device: context.account.device })
+  const value = create(OutboxRejoinSchema, { request: toBinary(RejoinRequestSchema, request) })
+  outbox.add(batch, group.number, { case: 'rejoin', value })
+  context.groups.save(batch, group)
+}
+
+/** Another device asks: whoever's turn it is removes it and adds it again. */
+export function takeRejoin(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  envelope: Envelope,
+  request: RejoinRequest,
+): void {
+  const { record } = group
+  const member = context.engine
+    .members(group.state)
+    .find(({ signatureKey }) => Buffer.compare(signatureKey, request.deviceId) === 0)
+  const isKnown = record.rejoinNonces.some(nonce => Buffer.compare(nonce, request.nonce) === 0)
+  if (!member || isKnown || !verifyRejoin(record.conversationId, request)) return
+  record.rejoinNonces = [...record.rejoinNonces, request.nonce].slice(-NONCES)
+  const { handle } = readCertificate(member.identity)
+  tell(
+    context,
+    batch,
+    group,
+    envelope,
+    `a device of ${handle} has lost this conversation and is taken in again`,
+  )
+  if (record.lost || record.left) return
+  record.rejoiningDeviceIds.push(request.deviceId)
+  removeWhenOurTurn(context, batch, group, [request.deviceId])
+}
+
+/** These devices were removed: those that asked to rejoin are added again, by whoever's turn it is. */
+export function addAgain(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  removed: readonly Candidate[],
+  delayMs: number,
+): void {
+  const { record } = group
+  for (const { identity, signatureKey } of removed) {
+    const asked = record.rejoiningDeviceIds.some(device => Buffer.compare(device, signatureKey) === 0)
+    if (!asked) continue
+    record.rejoiningDeviceIds = record.rejoiningDeviceIds.filter(
+      device => Buffer.compare(device, signatureKey) !== 0,
+    )
+    const { handle, deviceKey } = readCertificate(identity)
+    const value = create(AddDevicesSchema, { handle, deviceIds: [deviceKey] })
+    if (!record.left) intend(context, batch, group, { case: 'addDevices', value }, delayMs)
+  }
+}
