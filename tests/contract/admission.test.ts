@@ -172,6 +172,20 @@ describe('a ban', () => {
     },
   )
 
+  onOwnServer('finds also the streams that are opened at the same moment', async () => {
+    await onServer({}, async (client, relay) => {
+      const devices = await Promise.all(Array.from({ length: 40 }, () => client.register()))
+      const opened = devices.map(device => client.open(device))
+      const banned = devices.map(({ id }) => relay.ban({ deviceId: id }))
+      await Promise.all(banned)
+      for (const result of await Promise.allSettled(opened)) {
+        if (result.status === 'fulfilled')
+          expect((await result.value.take('closing')).reason.case).toBe('banned')
+        else expect(result.reason).toMatchObject({ code: 'UNAUTHENTICATED' })
+      }
+    })
+  })
+
   onOwnServer('takes effect on what is sent at the same moment: nothing is accepted after it', async () => {
     await onServer({}, async (client, relay) => {
       const anna = await client.register()
