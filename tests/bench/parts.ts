@@ -17,9 +17,12 @@ export interface Stage {
   load: WorkerProcess<LoadApi>
 }
 
+/** Flags of Node for the server's process, separated by spaces: --cpu-prof, say. */
+const SERVER_FLAGS = process.env.BENCH_SERVER_FLAGS
+
 /** Starts a server of this kind and a load for it, in processes of their own, and ends both. */
 export async function onStage<T>(kind: ServerKind, run: (stage: Stage) => Promise<T>): Promise<T> {
-  const flags = process.env.BENCH_SERVER_FLAGS?.split(' ') ?? []
+  const flags = SERVER_FLAGS?.split(' ') ?? []
   const server = startWorker<ServerApi>('./server-worker.js', flags)
   const load = startWorker<LoadApi>('./load-worker.js')
   try {

@@ -18,7 +18,7 @@ export async function rawInserts(options: {
   seconds: number
   perTransaction: number
   bytes: number
-  /** Ms between two transactions; default: none. */
+  /** What is waited for before each transaction; default: nothing. */
   pause?: () => Promise<unknown>
 }): Promise<Inserts> {
   const { seconds, bytes, pause } = options
