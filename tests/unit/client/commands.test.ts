@@ -1,12 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import {
-  COMMANDS,
-  type CommandContext,
-  completions,
-  helpText,
-  readTyped,
-} from '../../../services/client/commands.js'
+import type { CommandContext } from '../../../services/client/command.js'
+import { COMMANDS, completions, helpText, readTyped } from '../../../services/client/commands.js'
+import type { Endpoint } from '../../../services/endpoint/endpoint.js'
 
 describe('a typed line', () => {
   test('is a text unless it begins with a command or a handle', () => {
@@ -70,9 +66,16 @@ describe('completions', () => {
 describe('a command', () => {
   const run = async (line: string) => {
     const calls: unknown[][] = []
-    const note = (name: string) => async (argument?: unknown) => void calls.push([name, argument])
+    const note =
+      (name: string) =>
+      async (argument?: unknown): Promise<void> =>
+        void calls.push([name, argument])
     const context: CommandContext = {
       handle: 'alice',
+      // Of the commands below none goes to the endpoint by itself.
+      endpoint: {} as Endpoint,
+      target: () => undefined,
+      turn: () => undefined,
       say: note('say'),
       warn: note('warn'),
       turnTo: note('turnTo'),
