@@ -5,12 +5,15 @@ import { create, fromBinary, type MessageInitShape, type MessageShape, toBinary 
 import {
   ContactSchema,
   ConversationSchema,
+  EarlierPartSchema,
   GroupSchema,
+  HandoverSchema,
   IdentitySchema,
   IntentSchema,
   KeyPackageSchema,
   MessageSchema,
   OutboxItemSchema,
+  OwnDeviceSchema,
   SenderSchema,
   ServerSchema,
   UndeliveredSchema,
@@ -35,6 +38,9 @@ const SCHEMAS = {
   keypackages: KeyPackageSchema,
   welcomes: WelcomeSchema,
   intents: IntentSchema,
+  devices: OwnDeviceSchema,
+  handovers: HandoverSchema,
+  earlier: EarlierPartSchema,
 } as const
 
 type Schemas = typeof SCHEMAS

@@ -9,7 +9,7 @@ import { checkDeviceRevocation } from './revocation-check.js'
 import type { DeviceId, DeviceRecord, Directory, RegisterOutcome, Registration } from './store.js'
 
 export interface RegistrationOptions {
-  directory: Pick<Directory, 'device' | 'register' | 'revoke'>
+  directory: Pick<Directory, 'device' | 'devices' | 'register' | 'revoke'>
   limits: RelayLimits
   registration: Registration
   /** Empty: none is kept back. */
@@ -52,7 +52,15 @@ export async function changeAccount(
   options.onRevoked(revoked)
   const outcome = certified ? await register(options, certified, asked.inviteToken) : 'known'
   if (revoked.length > 0 || outcome === 'added') options.onDevicesChanged(account.handle, revoked)
-  return refusalOf(outcome, options)
+  if (outcome === 'too-many-devices') return await tooManyDevices(options, account.handle)
+  return refusalOf(outcome)
+}
+
+/** The certificates are for the account's own eyes: the caller has shown one that its key signed. */
+async function tooManyDevices({ directory, limits }: RegistrationOptions, handle: string): Promise<Refusal> {
+  const devices = (await directory.devices(handle)) ?? []
+  const deviceCertificates = devices.map(({ certificate }) => certificate)
+  return { case: 'tooManyDevices', value: { limit: limits.devicesPerAccount, deviceCertificates } }
 }
 
 async function refusalBeforehand(
@@ -83,7 +91,7 @@ function register(
   return directory.register(device, { newAccounts, ...invite })
 }
 
-function refusalOf(outcome: RegisterOutcome, { limits }: RegistrationOptions): Refusal | undefined {
+function refusalOf(outcome: Exclude<RegisterOutcome, 'too-many-devices'>): Refusal | undefined {
   switch (outcome) {
     case 'registered':
     case 'added':
@@ -91,8 +99,6 @@ function refusalOf(outcome: RegisterOutcome, { limits }: RegistrationOptions): R
       return undefined
     case 'handle-taken':
       return { case: 'handleTaken', value: {} }
-    case 'too-many-devices':
-      return { case: 'tooManyDevices', value: { limit: limits.devicesPerAccount } }
     case 'invite-needed':
       return { case: 'inviteNeeded', value: {} }
     case 'invite-invalid':

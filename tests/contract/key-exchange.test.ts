@@ -113,12 +113,19 @@ describe('registration', () => {
   onOwnServer('one account has no more devices than the limit', async () => {
     const first = await client.register()
     const { handle, account } = first
+    const others: Uint8Array[] = []
     for (let count = 1; count < SMALL_LIMITS.devicesPerAccount; count++)
-      await client.register({ handle, account })
+      others.push((await client.register({ handle, account })).certificate)
     const over = makeDevice({ handle, account })
     const { outcome } = await client.keyExchange(over, { deviceCertificate: over.certificate })
     const reason = outcome.case === 'refused' ? outcome.value.reason : undefined
-    expect(reason?.case === 'tooManyDevices' && reason.value.limit).toBe(SMALL_LIMITS.devicesPerAccount)
+    expect(reason).toMatchObject({
+      case: 'tooManyDevices',
+      value: {
+        limit: SMALL_LIMITS.devicesPerAccount,
+        deviceCertificates: [first.certificate, ...others],
+      },
+    })
   })
 })
 

@@ -17,6 +17,9 @@ export const TABLES = [
   'welcomes',
   'intents',
   'senders',
+  'devices',
+  'handovers',
+  'earlier',
 ] as const
 
 export type Table = (typeof TABLES)[number]

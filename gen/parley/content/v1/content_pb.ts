@@ -29,7 +29,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/content/v1/content.proto.
  */
 export const file_parley_content_v1_content: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wYXJsZXkvY29udGVudC92MS9jb250ZW50LnByb3RvEhFwYXJsZXkuY29udGVudC52MSKjAwoHQ29udGVudBINCgVjb3VudBgBIAEoBBISCgpzZW50X2F0X21zGAIgASgDEicKBHRleHQYAyABKAsyFy5wYXJsZXkuY29udGVudC52MS5UZXh0SAASLQoHcmVjZWlwdBgEIAEoCzIaLnBhcmxleS5jb250ZW50LnYxLlJlY2VpcHRIABIpCgVsZWF2ZRgHIAEoCzIYLnBhcmxleS5jb250ZW50LnYxLkxlYXZlSAASOgoOcmVzZW5kX3JlcXVlc3QYCCABKAsyIC5wYXJsZXkuY29udGVudC52MS5SZXNlbmRSZXF1ZXN0SAASNgoMaGlzdG9yeV9wYXJ0GAkgASgLMh4ucGFybGV5LmNvbnRlbnQudjEuSGlzdG9yeVBhcnRIABI0CgtkZXZpY2VfbmFtZRgKIAEoCzIdLnBhcmxleS5jb250ZW50LnYxLkRldmljZU5hbWVIABIqCgdsb2dfdGFnGAUgASgLMhkucGFybGV5LmNvbnRlbnQudjEuTG9nVGFnEhQKDHJlc2VudF9jb3VudBgGIAEoBEIGCgRib2R5IigKBkxvZ1RhZxIQCghzZXF1ZW5jZRgBIAEoBBIMCgRoYXNoGAIgASgMIhgKBUxlYXZlEg8KB2FjY291bnQYASABKAgiMgoNUmVzZW5kUmVxdWVzdBIRCglkZXZpY2VfaWQYASABKAwSDgoGY291bnRzGAIgAygEInAKC0hpc3RvcnlQYXJ0EhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIzCghtZXNzYWdlcxgCIAMoCzIhLnBhcmxleS5jb250ZW50LnYxLkhpc3RvcnlNZXNzYWdlEhMKC3BlZXJfaGFuZGxlGAMgASgJIm4KDkhpc3RvcnlNZXNzYWdlEhMKC2Zyb21faGFuZGxlGAEgASgJEhMKC2Zyb21fZGV2aWNlGAIgASgMEgwKBHRleHQYAyABKAkSEgoKc2VudF9hdF9tcxgEIAEoAxIQCghzZXF1ZW5jZRgFIAEoBCIaCgpEZXZpY2VOYW1lEgwKBG5hbWUYASABKAkiFAoEVGV4dBIMCgR0ZXh0GAEgASgJIkEKB1JlY2VpcHQSNgoJZGVsaXZlcmVkGAEgAygLMiMucGFybGV5LmNvbnRlbnQudjEuRGVsaXZlcmVkVGhyb3VnaCI0ChBEZWxpdmVyZWRUaHJvdWdoEhEKCWRldmljZV9pZBgBIAEoDBINCgVjb3VudBgCIAEoBCJKCg9TaWduZWRFcGhlbWVyYWwSEQoJZXBoZW1lcmFsGAEgASgMEhEKCWRldmljZV9pZBgCIAEoDBIRCglzaWduYXR1cmUYAyABKAwiWAoJRXBoZW1lcmFsEhIKCnNlbnRfYXRfbXMYASABKAMSLwoIcHJlc2VuY2UYAiABKAsyGy5wYXJsZXkuY29udGVudC52MS5QcmVzZW5jZUgAQgYKBGJvZHkiJgoIUHJlc2VuY2USDAoEaGVyZRgBIAEoCBIMCgRhc2tzGAIgASgIYgZwcm90bzM");
+  fileDesc("Ch9wYXJsZXkvY29udGVudC92MS9jb250ZW50LnByb3RvEhFwYXJsZXkuY29udGVudC52MSLSAwoHQ29udGVudBINCgVjb3VudBgBIAEoBBISCgpzZW50X2F0X21zGAIgASgDEicKBHRleHQYAyABKAsyFy5wYXJsZXkuY29udGVudC52MS5UZXh0SAASLQoHcmVjZWlwdBgEIAEoCzIaLnBhcmxleS5jb250ZW50LnYxLlJlY2VpcHRIABIpCgVsZWF2ZRgHIAEoCzIYLnBhcmxleS5jb250ZW50LnYxLkxlYXZlSAASOgoOcmVzZW5kX3JlcXVlc3QYCCABKAsyIC5wYXJsZXkuY29udGVudC52MS5SZXNlbmRSZXF1ZXN0SAASNgoMaGlzdG9yeV9wYXJ0GAkgASgLMh4ucGFybGV5LmNvbnRlbnQudjEuSGlzdG9yeVBhcnRIABI0CgtkZXZpY2VfbmFtZRgKIAEoCzIdLnBhcmxleS5jb250ZW50LnYxLkRldmljZU5hbWVIABItCgdyZXZva2VkGAsgASgLMhoucGFybGV5LmNvbnRlbnQudjEuUmV2b2tlZEgAEioKB2xvZ190YWcYBSABKAsyGS5wYXJsZXkuY29udGVudC52MS5Mb2dUYWcSFAoMcmVzZW50X2NvdW50GAYgASgEQgYKBGJvZHkiKAoGTG9nVGFnEhAKCHNlcXVlbmNlGAEgASgEEgwKBGhhc2gYAiABKAwiGAoFTGVhdmUSDwoHYWNjb3VudBgBIAEoCCIyCg1SZXNlbmRSZXF1ZXN0EhEKCWRldmljZV9pZBgBIAEoDBIOCgZjb3VudHMYAiADKAQifgoLSGlzdG9yeVBhcnQSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEjMKCG1lc3NhZ2VzGAIgAygLMiEucGFybGV5LmNvbnRlbnQudjEuSGlzdG9yeU1lc3NhZ2USEwoLcGVlcl9oYW5kbGUYAyABKAkSDAoEbGFzdBgEIAEoCCJuCg5IaXN0b3J5TWVzc2FnZRITCgtmcm9tX2hhbmRsZRgBIAEoCRITCgtmcm9tX2RldmljZRgCIAEoDBIMCgR0ZXh0GAMgASgJEhIKCnNlbnRfYXRfbXMYBCABKAMSEAoIc2VxdWVuY2UYBSABKAQiJAoHUmV2b2tlZBIZChFkZXZpY2VfcmV2b2NhdGlvbhgBIAEoDCIaCgpEZXZpY2VOYW1lEgwKBG5hbWUYASABKAkiFAoEVGV4dBIMCgR0ZXh0GAEgASgJIkEKB1JlY2VpcHQSNgoJZGVsaXZlcmVkGAEgAygLMiMucGFybGV5LmNvbnRlbnQudjEuRGVsaXZlcmVkVGhyb3VnaCI0ChBEZWxpdmVyZWRUaHJvdWdoEhEKCWRldmljZV9pZBgBIAEoDBINCgVjb3VudBgCIAEoBCJKCg9TaWduZWRFcGhlbWVyYWwSEQoJZXBoZW1lcmFsGAEgASgMEhEKCWRldmljZV9pZBgCIAEoDBIRCglzaWduYXR1cmUYAyABKAwiWAoJRXBoZW1lcmFsEhIKCnNlbnRfYXRfbXMYASABKAMSLwoIcHJlc2VuY2UYAiABKAsyGy5wYXJsZXkuY29udGVudC52MS5QcmVzZW5jZUgAQgYKBGJvZHkiJgoIUHJlc2VuY2USDAoEaGVyZRgBIAEoCBIMCgRhc2tzGAIgASgIYgZwcm90bzM");
 
 /**
  * @generated from message parley.content.v1.Content
@@ -92,6 +92,12 @@ export type Content = Message<"parley.content.v1.Content"> & {
      */
     value: DeviceName;
     case: "deviceName";
+  } | {
+    /**
+     * @generated from field: parley.content.v1.Revoked revoked = 11;
+     */
+    value: Revoked;
+    case: "revoked";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -228,6 +234,13 @@ export type HistoryPart = Message<"parley.content.v1.HistoryPart"> & {
    * @generated from field: string peer_handle = 3;
    */
   peerHandle: string;
+
+  /**
+   * Nothing follows of this conversation: the handover is complete.
+   *
+   * @generated from field: bool last = 4;
+   */
+  last: boolean;
 };
 
 /**
@@ -277,6 +290,29 @@ export const HistoryMessageSchema: GenMessage<HistoryMessage> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_content, 5);
 
 /**
+ * "This device was revoked by its account: remove it." Any member may say so, because the account's
+ * signature shows it, and any member may then commit the removal.
+ *
+ * @generated from message parley.content.v1.Revoked
+ */
+export type Revoked = Message<"parley.content.v1.Revoked"> & {
+  /**
+   * An encoded SignedDeviceRevocation (parley/v1/identity.proto) of a device in the group, signed by
+   * the account of its certificate.
+   *
+   * @generated from field: bytes device_revocation = 1;
+   */
+  deviceRevocation: Uint8Array;
+};
+
+/**
+ * Describes the message parley.content.v1.Revoked.
+ * Use `create(RevokedSchema)` to create a new message.
+ */
+export const RevokedSchema: GenMessage<Revoked> = /*@__PURE__*/
+  messageDesc(file_parley_content_v1_content, 6);
+
+/**
  * Among the devices of one account: what the sender is called.
  *
  * @generated from message parley.content.v1.DeviceName
@@ -295,7 +331,7 @@ export type DeviceName = Message<"parley.content.v1.DeviceName"> & {
  * Use `create(DeviceNameSchema)` to create a new message.
  */
 export const DeviceNameSchema: GenMessage<DeviceName> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 6);
+  messageDesc(file_parley_content_v1_content, 7);
 
 /**
  * @generated from message parley.content.v1.Text
@@ -314,7 +350,7 @@ export type Text = Message<"parley.content.v1.Text"> & {
  * Use `create(TextSchema)` to create a new message.
  */
 export const TextSchema: GenMessage<Text> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 7);
+  messageDesc(file_parley_content_v1_content, 8);
 
 /**
  * "These have arrived and are saved here." Cumulative: each number covers all at or below it.
@@ -333,7 +369,7 @@ export type Receipt = Message<"parley.content.v1.Receipt"> & {
  * Use `create(ReceiptSchema)` to create a new message.
  */
 export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 8);
+  messageDesc(file_parley_content_v1_content, 9);
 
 /**
  * @generated from message parley.content.v1.DeliveredThrough
@@ -359,7 +395,7 @@ export type DeliveredThrough = Message<"parley.content.v1.DeliveredThrough"> & {
  * Use `create(DeliveredThroughSchema)` to create a new message.
  */
 export const DeliveredThroughSchema: GenMessage<DeliveredThrough> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 9);
+  messageDesc(file_parley_content_v1_content, 10);
 
 /**
  * @generated from message parley.content.v1.SignedEphemeral
@@ -392,7 +428,7 @@ export type SignedEphemeral = Message<"parley.content.v1.SignedEphemeral"> & {
  * Use `create(SignedEphemeralSchema)` to create a new message.
  */
 export const SignedEphemeralSchema: GenMessage<SignedEphemeral> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 10);
+  messageDesc(file_parley_content_v1_content, 11);
 
 /**
  * What matters only now. A receiver ignores one that is older than the last one of that device, or
@@ -425,7 +461,7 @@ export type Ephemeral = Message<"parley.content.v1.Ephemeral"> & {
  * Use `create(EphemeralSchema)` to create a new message.
  */
 export const EphemeralSchema: GenMessage<Ephemeral> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 11);
+  messageDesc(file_parley_content_v1_content, 12);
 
 /**
  * Sent when a device has caught up, every 15 seconds from there, and when it leaves. A device of
@@ -452,5 +488,5 @@ export type Presence = Message<"parley.content.v1.Presence"> & {
  * Use `create(PresenceSchema)` to create a new message.
  */
 export const PresenceSchema: GenMessage<Presence> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 12);
+  messageDesc(file_parley_content_v1_content, 13);
 

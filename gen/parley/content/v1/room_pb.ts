@@ -25,7 +25,8 @@ export const file_parley_content_v1_room: GenFile = /*@__PURE__*/
  *   - an account that is not in the group is added by an admin, and only to a room;
  *   - a further device of an account in the group may be added by any member;
  *   - a device is removed by a device of its own account, by an admin of the room, or by anybody
- *     after the device has asked for it (Leave, or RejoinRequest of parley.v1).
+ *     after the device has asked for it (Leave, or RejoinRequest of parley.v1) or its account has
+ *     revoked it (Revoked).
  *
  * @generated from message parley.content.v1.GroupSettings
  */

@@ -13,7 +13,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file parley/vault/v1/records.proto.
  */
 export const file_parley_vault_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIoYBCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhoKEnBpbm5lZF9maW5nZXJwcmludBgDIAEoDBIOCgZjdXJzb3IYBCABKAwSFwoPb3BlcmF0b3JfaGFuZGxlGAUgASgJEhsKE2ludml0ZWRfZmluZ2VycHJpbnQYBiABKAwixgEKB0NvbnRhY3QSDgoGaGFuZGxlGAEgASgJEhMKC2FjY291bnRfa2V5GAIgASgMEhwKFGV4cGVjdGVkX2ZpbmdlcnByaW50GAMgASgMEhUKDWZpcnN0X3NlZW5fbXMYBCABKAMSFQoNbGFzdF9oZWFyZF9tcxgFIAEoAxIbChNjaGFuZ2VkX2FjY291bnRfa2V5GAYgASgMEhwKFHZlcmlmaWVkX2FjY291bnRfa2V5GAcgASgMEg8KB2Jsb2NrZWQYCCABKAgifgoMQ29udmVyc2F0aW9uEhMKC3BlZXJfaGFuZGxlGAEgASgJEhUKDWNyZWF0ZWRfYXRfbXMYAiABKAMSLwoEa2luZBgDIAEoDjIhLnBhcmxleS52YXVsdC52MS5Db252ZXJzYXRpb25LaW5kEhEKCXJvb21fbmFtZRgEIAEoCSLQAwoFR3JvdXASFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhQKDGNvbnZlcnNhdGlvbhgCIAEoBBIsCgZzdGF0dXMYAyABKA4yHC5wYXJsZXkudmF1bHQudjEuR3JvdXBTdGF0dXMSEgoKbmV4dF9jb3VudBgEIAEoBBIbChNzZWFsZWRfc2luY2VfY29tbWl0GAUgASgEEhcKD2NvbW1pdHRlZF9hdF9tcxgGIAEoAxIVCg1sYXN0X3NlcXVlbmNlGAcgASgEEhQKDGNpcGhlcl9zdWl0ZRgIIAEoDRIVCg1saWJyYXJ5X21ham9yGAkgASgNEhIKCmZyb21fc3RhcnQYCyABKAgSGgoSbGVhdmluZ19kZXZpY2VfaWRzGAwgAygMEi0KCmxvZ19wbGFjZXMYDSADKAsyGS5wYXJsZXkudmF1bHQudjEuTG9nUGxhY2USDAoEbGVmdBgOIAEoCBISCgpsb2dfYmVnaW5zGA8gASgIEhIKCmxvZ19icm9rZW4YECABKAgSDAoEbG9zdBgRIAEoCBIVCg1yZWpvaW5fbm9uY2VzGBIgAygMEhwKFHJlam9pbmluZ19kZXZpY2VfaWRzGBMgAygMSgQIChALIioKCExvZ1BsYWNlEhAKCHNlcXVlbmNlGAEgASgEEgwKBGhhc2gYAiABKAwihwIKBkludGVudBIyCgthZGRfYWNjb3VudBgBIAEoCzIbLnBhcmxleS52YXVsdC52MS5BZGRBY2NvdW50SAASMgoLYWRkX2RldmljZXMYAiABKAsyGy5wYXJsZXkudmF1bHQudjEuQWRkRGV2aWNlc0gAEjgKDnJlbW92ZV9kZXZpY2VzGAMgASgLMh4ucGFybGV5LnZhdWx0LnYxLlJlbW92ZURldmljZXNIABI6Cg9jaGFuZ2Vfc2V0dGluZ3MYBCABKAsyHy5wYXJsZXkudmF1bHQudjEuQ2hhbmdlU2V0dGluZ3NIABIVCg1ub3RfYmVmb3JlX21zGAUgASgDQggKBmNoYW5nZSIyCgpBZGRBY2NvdW50Eg4KBmhhbmRsZRgBIAEoCRIUCgxrZXlfcGFja2FnZXMYAiADKAwiRgoKQWRkRGV2aWNlcxIOCgZoYW5kbGUYASABKAkSEgoKZGV2aWNlX2lkcxgCIAMoDBIUCgxrZXlfcGFja2FnZXMYAyADKAwiIwoNUmVtb3ZlRGV2aWNlcxISCgpkZXZpY2VfaWRzGAEgAygMIqABCg5DaGFuZ2VTZXR0aW5ncxIRCgRuYW1lGAEgASgJSACIAQESEgoFdG9waWMYAiABKAlIAYgBARIZCgxoaXN0b3J5X2RheXMYAyABKA1IAogBARISCgptYWtlX2FkbWluGAQgASgJEhQKDHVubWFrZV9hZG1pbhgFIAEoCUIHCgVfbmFtZUIICgZfdG9waWNCDwoNX2hpc3RvcnlfZGF5cyJyCgZTZW5kZXISEQoJZGV2aWNlX2lkGAEgASgMEhAKCHJlY2VpdmVkGAIgASgEEgwKBG93ZWQYAyABKAQSEQoJcmVjZWlwdGVkGAQgASgEEhEKCWNvbmZpcm1lZBgFIAEoBBIPCgdtaXNzaW5nGAYgAygEIvEBCgdNZXNzYWdlEioKBGtpbmQYASABKA4yHC5wYXJsZXkudmF1bHQudjEuTWVzc2FnZUtpbmQSEwoLZnJvbV9oYW5kbGUYAiABKAkSEwoLZnJvbV9kZXZpY2UYAyABKAwSCwoDb3duGAQgASgIEgwKBHRleHQYBSABKAkSEgoKc2VudF9hdF9tcxgGIAEoAxIuCgZzdGF0dXMYByABKA4yHi5wYXJsZXkudmF1bHQudjEuTWVzc2FnZVN0YXR1cxIQCghzZXF1ZW5jZRgIIAEoBBIPCgdmYWlsdXJlGAkgASgJEg4KBnJlbWVkeRgKIAEoCSLRAQoKT3V0Ym94SXRlbRINCgVncm91cBgBIAEoBBIXCg9jbGllbnRfc2VxdWVuY2UYAiABKAQSMQoHY29udGVudBgDIAEoCzIeLnBhcmxleS52YXVsdC52MS5PdXRib3hDb250ZW50SAASLwoGY29tbWl0GAQgASgLMh0ucGFybGV5LnZhdWx0LnYxLk91dGJveENvbW1pdEgAEi8KBnJlam9pbhgFIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hSZWpvaW5IAEIGCgR3aGF0Ih8KDE91dGJveFJlam9pbhIPCgdyZXF1ZXN0GAEgASgMIlQKDU91dGJveENvbnRlbnQSDwoHY29udGVudBgBIAEoDBISCgpjaXBoZXJ0ZXh0GAIgASgMEg0KBWVwb2NoGAMgASgEEg8KB21lc3NhZ2UYBCABKAQiNgoMT3V0Ym94Q29tbWl0EhUKDWNvbW1pdF9idW5kbGUYASABKAwSDwoHaW50ZW50cxgCIAMoBCIJCgdXYWl0aW5nIjQKC1VuZGVsaXZlcmVkEhQKDGNvbnZlcnNhdGlvbhgBIAEoBBIPCgdtZXNzYWdlGAIgASgEImgKCktleVBhY2thZ2USFgoOcHVibGljX3BhY2thZ2UYASABKAwSFwoPcHJpdmF0ZV9wYWNrYWdlGAIgASgMEhMKC2xhc3RfcmVzb3J0GAMgASgIEhQKDG5vdF9hZnRlcl9tcxgEIAEoAyJNCgdXZWxjb21lEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIQCghzZXF1ZW5jZRgCIAEoBBIXCg9hdHRlbXB0ZWRfYXRfbXMYAyABKAMqkgEKEENvbnZlcnNhdGlvbktpbmQSIQodQ09OVkVSU0FUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIcChhDT05WRVJTQVRJT05fS0lORF9ESVJFQ1QQARIaChZDT05WRVJTQVRJT05fS0lORF9ST09NEAISIQodQ09OVkVSU0FUSU9OX0tJTkRfT1dOX0RFVklDRVMQAyp3CgtHcm91cFN0YXR1cxIcChhHUk9VUF9TVEFUVVNfVU5TUEVDSUZJRUQQABIZChVHUk9VUF9TVEFUVVNfQ1JFQVRJTkcQARIXChNHUk9VUF9TVEFUVVNfQUNUSVZFEAISFgoSR1JPVVBfU1RBVFVTX0VOREVEEAMqjQEKC01lc3NhZ2VLaW5kEhwKGE1FU1NBR0VfS0lORF9VTlNQRUNJRklFRBAAEhUKEU1FU1NBR0VfS0lORF9URVhUEAESGwoXTUVTU0FHRV9LSU5EX1VOUkVBREFCTEUQAhIUChBNRVNTQUdFX0tJTkRfR0FQEAMSFgoSTUVTU0FHRV9LSU5EX0VWRU5UEAQqvAEKDU1lc3NhZ2VTdGF0dXMSHgoaTUVTU0FHRV9TVEFUVVNfVU5TUEVDSUZJRUQQABIaChZNRVNTQUdFX1NUQVRVU19XQUlUSU5HEAESGQoVTUVTU0FHRV9TVEFUVVNfU1RPUkVEEAISHAoYTUVTU0FHRV9TVEFUVVNfREVMSVZFUkVEEAMSGQoVTUVTU0FHRV9TVEFUVVNfRkFJTEVEEAQSGwoXTUVTU0FHRV9TVEFUVVNfUkVDRUlWRUQQBWIGcHJvdG8z");
+  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIpwBCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhoKEnBpbm5lZF9maW5nZXJwcmludBgDIAEoDBIOCgZjdXJzb3IYBCABKAwSFwoPb3BlcmF0b3JfaGFuZGxlGAUgASgJEhsKE2ludml0ZWRfZmluZ2VycHJpbnQYBiABKAwSFAoMaW52aXRlX3Rva2VuGAcgASgJIsYBCgdDb250YWN0Eg4KBmhhbmRsZRgBIAEoCRITCgthY2NvdW50X2tleRgCIAEoDBIcChRleHBlY3RlZF9maW5nZXJwcmludBgDIAEoDBIVCg1maXJzdF9zZWVuX21zGAQgASgDEhUKDWxhc3RfaGVhcmRfbXMYBSABKAMSGwoTY2hhbmdlZF9hY2NvdW50X2tleRgGIAEoDBIcChR2ZXJpZmllZF9hY2NvdW50X2tleRgHIAEoDBIPCgdibG9ja2VkGAggASgIIpQBCgxDb252ZXJzYXRpb24SEwoLcGVlcl9oYW5kbGUYASABKAkSFQoNY3JlYXRlZF9hdF9tcxgCIAEoAxIvCgRraW5kGAMgASgOMiEucGFybGV5LnZhdWx0LnYxLkNvbnZlcnNhdGlvbktpbmQSEQoJcm9vbV9uYW1lGAQgASgJEhQKDGhhbmRlZF9saW5lcxgFIAEoDSLQAwoFR3JvdXASFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhQKDGNvbnZlcnNhdGlvbhgCIAEoBBIsCgZzdGF0dXMYAyABKA4yHC5wYXJsZXkudmF1bHQudjEuR3JvdXBTdGF0dXMSEgoKbmV4dF9jb3VudBgEIAEoBBIbChNzZWFsZWRfc2luY2VfY29tbWl0GAUgASgEEhcKD2NvbW1pdHRlZF9hdF9tcxgGIAEoAxIVCg1sYXN0X3NlcXVlbmNlGAcgASgEEhQKDGNpcGhlcl9zdWl0ZRgIIAEoDRIVCg1saWJyYXJ5X21ham9yGAkgASgNEhIKCmZyb21fc3RhcnQYCyABKAgSGgoSbGVhdmluZ19kZXZpY2VfaWRzGAwgAygMEi0KCmxvZ19wbGFjZXMYDSADKAsyGS5wYXJsZXkudmF1bHQudjEuTG9nUGxhY2USDAoEbGVmdBgOIAEoCBISCgpsb2dfYmVnaW5zGA8gASgIEhIKCmxvZ19icm9rZW4YECABKAgSDAoEbG9zdBgRIAEoCBIVCg1yZWpvaW5fbm9uY2VzGBIgAygMEhwKFHJlam9pbmluZ19kZXZpY2VfaWRzGBMgAygMSgQIChALIioKCExvZ1BsYWNlEhAKCHNlcXVlbmNlGAEgASgEEgwKBGhhc2gYAiABKAwihwIKBkludGVudBIyCgthZGRfYWNjb3VudBgBIAEoCzIbLnBhcmxleS52YXVsdC52MS5BZGRBY2NvdW50SAASMgoLYWRkX2RldmljZXMYAiABKAsyGy5wYXJsZXkudmF1bHQudjEuQWRkRGV2aWNlc0gAEjgKDnJlbW92ZV9kZXZpY2VzGAMgASgLMh4ucGFybGV5LnZhdWx0LnYxLlJlbW92ZURldmljZXNIABI6Cg9jaGFuZ2Vfc2V0dGluZ3MYBCABKAsyHy5wYXJsZXkudmF1bHQudjEuQ2hhbmdlU2V0dGluZ3NIABIVCg1ub3RfYmVmb3JlX21zGAUgASgDQggKBmNoYW5nZSIyCgpBZGRBY2NvdW50Eg4KBmhhbmRsZRgBIAEoCRIUCgxrZXlfcGFja2FnZXMYAiADKAwiRgoKQWRkRGV2aWNlcxIOCgZoYW5kbGUYASABKAkSEgoKZGV2aWNlX2lkcxgCIAMoDBIUCgxrZXlfcGFja2FnZXMYAyADKAwiIwoNUmVtb3ZlRGV2aWNlcxISCgpkZXZpY2VfaWRzGAEgAygMIqABCg5DaGFuZ2VTZXR0aW5ncxIRCgRuYW1lGAEgASgJSACIAQESEgoFdG9waWMYAiABKAlIAYgBARIZCgxoaXN0b3J5X2RheXMYAyABKA1IAogBARISCgptYWtlX2FkbWluGAQgASgJEhQKDHVubWFrZV9hZG1pbhgFIAEoCUIHCgVfbmFtZUIICgZfdG9waWNCDwoNX2hpc3RvcnlfZGF5cyJyCgZTZW5kZXISEQoJZGV2aWNlX2lkGAEgASgMEhAKCHJlY2VpdmVkGAIgASgEEgwKBG93ZWQYAyABKAQSEQoJcmVjZWlwdGVkGAQgASgEEhEKCWNvbmZpcm1lZBgFIAEoBBIPCgdtaXNzaW5nGAYgAygEIoQCCgdNZXNzYWdlEioKBGtpbmQYASABKA4yHC5wYXJsZXkudmF1bHQudjEuTWVzc2FnZUtpbmQSEwoLZnJvbV9oYW5kbGUYAiABKAkSEwoLZnJvbV9kZXZpY2UYAyABKAwSCwoDb3duGAQgASgIEgwKBHRleHQYBSABKAkSEgoKc2VudF9hdF9tcxgGIAEoAxIuCgZzdGF0dXMYByABKA4yHi5wYXJsZXkudmF1bHQudjEuTWVzc2FnZVN0YXR1cxIQCghzZXF1ZW5jZRgIIAEoBBIPCgdmYWlsdXJlGAkgASgJEg4KBnJlbWVkeRgKIAEoCRIRCglvdGhlcl9rZXkYCyABKAgi0QEKCk91dGJveEl0ZW0SDQoFZ3JvdXAYASABKAQSFwoPY2xpZW50X3NlcXVlbmNlGAIgASgEEjEKB2NvbnRlbnQYAyABKAsyHi5wYXJsZXkudmF1bHQudjEuT3V0Ym94Q29udGVudEgAEi8KBmNvbW1pdBgEIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hDb21taXRIABIvCgZyZWpvaW4YBSABKAsyHS5wYXJsZXkudmF1bHQudjEuT3V0Ym94UmVqb2luSABCBgoEd2hhdCIfCgxPdXRib3hSZWpvaW4SDwoHcmVxdWVzdBgBIAEoDCJUCg1PdXRib3hDb250ZW50Eg8KB2NvbnRlbnQYASABKAwSEgoKY2lwaGVydGV4dBgCIAEoDBINCgVlcG9jaBgDIAEoBBIPCgdtZXNzYWdlGAQgASgEIjYKDE91dGJveENvbW1pdBIVCg1jb21taXRfYnVuZGxlGAEgASgMEg8KB2ludGVudHMYAiADKAQiCQoHV2FpdGluZyI0CgtVbmRlbGl2ZXJlZBIUCgxjb252ZXJzYXRpb24YASABKAQSDwoHbWVzc2FnZRgCIAEoBCJoCgpLZXlQYWNrYWdlEhYKDnB1YmxpY19wYWNrYWdlGAEgASgMEhcKD3ByaXZhdGVfcGFja2FnZRgCIAEoDBITCgtsYXN0X3Jlc29ydBgDIAEoCBIUCgxub3RfYWZ0ZXJfbXMYBCABKAMiTQoHV2VsY29tZRIXCg9jb252ZXJzYXRpb25faWQYASABKAwSEAoIc2VxdWVuY2UYAiABKAQSFwoPYXR0ZW1wdGVkX2F0X21zGAMgASgDIpgBCglPd25EZXZpY2USEQoJZGV2aWNlX2lkGAEgASgMEgwKBG5hbWUYAiABKAkSFAoMaXNzdWVkX2F0X21zGAMgASgDEhUKDWxhc3RfaGVhcmRfbXMYBCABKAMSEgoKcmV2b2NhdGlvbhgFIAEoDBIXCg9yZXZvY2F0aW9uX2RvbmUYBiABKAgSEAoIbmFtZV9kdWUYByABKAgijQEKCEhhbmRvdmVyEhEKCXRvX2RldmljZRgBIAEoDBIRCgl0b19oYW5kbGUYAiABKAkSFwoPY29udmVyc2F0aW9uX2lkGAMgASgMEhQKDG5leHRfbWVzc2FnZRgEIAEoBBIQCghzaW5jZV9tcxgFIAEoAxILCgNkdWUYBiABKAgSDQoFYmVndW4YByABKAgicwoLRWFybGllclBhcnQSDAoEcGFydBgBIAEoDBITCgtmcm9tX2hhbmRsZRgCIAEoCRIUCgxmcm9tX2FjY291bnQYAyABKAwSEwoLZnJvbV9kZXZpY2UYBCABKAwSFgoOcmVjZWl2ZWRfYXRfbXMYBSABKAMqkgEKEENvbnZlcnNhdGlvbktpbmQSIQodQ09OVkVSU0FUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIcChhDT05WRVJTQVRJT05fS0lORF9ESVJFQ1QQARIaChZDT05WRVJTQVRJT05fS0lORF9ST09NEAISIQodQ09OVkVSU0FUSU9OX0tJTkRfT1dOX0RFVklDRVMQAyp3CgtHcm91cFN0YXR1cxIcChhHUk9VUF9TVEFUVVNfVU5TUEVDSUZJRUQQABIZChVHUk9VUF9TVEFUVVNfQ1JFQVRJTkcQARIXChNHUk9VUF9TVEFUVVNfQUNUSVZFEAISFgoSR1JPVVBfU1RBVFVTX0VOREVEEAMqjQEKC01lc3NhZ2VLaW5kEhwKGE1FU1NBR0VfS0lORF9VTlNQRUNJRklFRBAAEhUKEU1FU1NBR0VfS0lORF9URVhUEAESGwoXTUVTU0FHRV9LSU5EX1VOUkVBREFCTEUQAhIUChBNRVNTQUdFX0tJTkRfR0FQEAMSFgoSTUVTU0FHRV9LSU5EX0VWRU5UEAQqvAEKDU1lc3NhZ2VTdGF0dXMSHgoaTUVTU0FHRV9TVEFUVVNfVU5TUEVDSUZJRUQQABIaChZNRVNTQUdFX1NUQVRVU19XQUlUSU5HEAESGQoVTUVTU0FHRV9TVEFUVVNfU1RPUkVEEAISHAoYTUVTU0FHRV9TVEFUVVNfREVMSVZFUkVEEAMSGQoVTUVTU0FHRV9TVEFUVVNfRkFJTEVEEAQSGwoXTUVTU0FHRV9TVEFUVVNfUkVDRUlWRUQQBWIGcHJvdG8z");
 
 /**
  * This endpoint: table "identity". There is one.
@@ -110,6 +110,13 @@ export type Server = Message$1<"parley.vault.v1.Server"> & {
    * @generated from field: bytes invited_fingerprint = 6;
    */
   invitedFingerprint: Uint8Array;
+
+  /**
+   * From an invite link: lets this account in. Empty once the device is registered.
+   *
+   * @generated from field: string invite_token = 7;
+   */
+  inviteToken: string;
 };
 
 /**
@@ -171,7 +178,7 @@ export type Contact = Message$1<"parley.vault.v1.Contact"> & {
   verifiedAccountKey: Uint8Array;
 
   /**
-   * Nothing of this person is shown, and no conversation of theirs is joined.
+   * Nothing of this person is shown, nothing is told to them, and no room of theirs is joined.
    *
    * @generated from field: bool blocked = 8;
    */
@@ -215,6 +222,13 @@ export type Conversation = Message$1<"parley.vault.v1.Conversation"> & {
    * @generated from field: string room_name = 4;
    */
   roomName: string;
+
+  /**
+   * Lines of the handover that is coming in.
+   *
+   * @generated from field: uint32 handed_lines = 5;
+   */
+  handedLines: number;
 };
 
 /**
@@ -656,6 +670,13 @@ export type Message = Message$1<"parley.vault.v1.Message"> & {
    * @generated from field: string remedy = 10;
    */
   remedy: string;
+
+  /**
+   * Its sender goes by a known handle and shows another account key than the one that is pinned.
+   *
+   * @generated from field: bool other_key = 11;
+   */
+  otherKey: boolean;
 };
 
 /**
@@ -899,6 +920,169 @@ export type Welcome = Message$1<"parley.vault.v1.Welcome"> & {
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 20);
+
+/**
+ * A device of this account, this one too: table "devices".
+ *
+ * @generated from message parley.vault.v1.OwnDevice
+ */
+export type OwnDevice = Message$1<"parley.vault.v1.OwnDevice"> & {
+  /**
+   * @generated from field: bytes device_id = 1;
+   */
+  deviceId: Uint8Array;
+
+  /**
+   * As it calls itself; empty: it has no name.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * When its certificate was signed.
+   *
+   * @generated from field: int64 issued_at_ms = 3;
+   */
+  issuedAtMs: bigint;
+
+  /**
+   * When something that it sent was last received.
+   *
+   * @generated from field: int64 last_heard_ms = 4;
+   */
+  lastHeardMs: bigint;
+
+  /**
+   * An encoded SignedDeviceRevocation; empty: it is not revoked.
+   *
+   * @generated from field: bytes revocation = 5;
+   */
+  revocation: Uint8Array;
+
+  /**
+   * The server has carried the revocation out.
+   *
+   * @generated from field: bool revocation_done = 6;
+   */
+  revocationDone: boolean;
+
+  /**
+   * Of this device: its name is to be told to the others.
+   *
+   * @generated from field: bool name_due = 7;
+   */
+  nameDue: boolean;
+};
+
+/**
+ * Describes the message parley.vault.v1.OwnDevice.
+ * Use `create(OwnDeviceSchema)` to create a new message.
+ */
+export const OwnDeviceSchema: GenMessage<OwnDevice> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 21);
+
+/**
+ * What was said in one conversation, being handed over: table "handovers", grouped by the number of
+ * the conversation. To a device of this account, through the group of own devices, or to a person
+ * who was invited, through the direct conversation with them.
+ *
+ * @generated from message parley.vault.v1.Handover
+ */
+export type Handover = Message$1<"parley.vault.v1.Handover"> & {
+  /**
+   * @generated from field: bytes to_device = 1;
+   */
+  toDevice: Uint8Array;
+
+  /**
+   * @generated from field: string to_handle = 2;
+   */
+  toHandle: string;
+
+  /**
+   * Of a room: its MLS group id.
+   *
+   * @generated from field: bytes conversation_id = 3;
+   */
+  conversationId: Uint8Array;
+
+  /**
+   * The first Message that is to be handed over next.
+   *
+   * @generated from field: uint64 next_message = 4;
+   */
+  nextMessage: bigint;
+
+  /**
+   * Only what was sent since, by the sender's clock.
+   *
+   * @generated from field: int64 since_ms = 5;
+   */
+  sinceMs: bigint;
+
+  /**
+   * There may be something to hand over.
+   *
+   * @generated from field: bool due = 6;
+   */
+  due: boolean;
+
+  /**
+   * Something was handed over, and that it was the last is not said yet.
+   *
+   * @generated from field: bool begun = 7;
+   */
+  begun: boolean;
+};
+
+/**
+ * Describes the message parley.vault.v1.Handover.
+ * Use `create(HandoverSchema)` to create a new message.
+ */
+export const HandoverSchema: GenMessage<Handover> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 22);
+
+/**
+ * A part of a history that came before this device was in the room that it is of: table "earlier".
+ *
+ * @generated from message parley.vault.v1.EarlierPart
+ */
+export type EarlierPart = Message$1<"parley.vault.v1.EarlierPart"> & {
+  /**
+   * An encoded parley.content.v1.HistoryPart.
+   *
+   * @generated from field: bytes part = 1;
+   */
+  part: Uint8Array;
+
+  /**
+   * @generated from field: string from_handle = 2;
+   */
+  fromHandle: string;
+
+  /**
+   * @generated from field: bytes from_account = 3;
+   */
+  fromAccount: Uint8Array;
+
+  /**
+   * @generated from field: bytes from_device = 4;
+   */
+  fromDevice: Uint8Array;
+
+  /**
+   * @generated from field: int64 received_at_ms = 5;
+   */
+  receivedAtMs: bigint;
+};
+
+/**
+ * Describes the message parley.vault.v1.EarlierPart.
+ * Use `create(EarlierPartSchema)` to create a new message.
+ */
+export const EarlierPartSchema: GenMessage<EarlierPart> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 23);
 
 /**
  * @generated from enum parley.vault.v1.ConversationKind
