@@ -8,6 +8,8 @@ import { readLines } from '../../services/client/lines.js'
 
 /** How long something may take to appear on a busy machine, in ms. */
 export const PATIENCE_MS = 60_000
+/** After this a wait gives up, in ms: before its test does, so that it can say what it waited for. */
+export const WAIT_MS = 45_000
 
 export interface Ending {
   /** null: ended by a signal. */
@@ -132,7 +134,7 @@ function collect(stream: Readable): { lines: Lines; read: Promise<void> } {
       const listener = (line: string) => {
         if (fits(line)) settle(() => resolve(line))
       }
-      const timer = setTimeout(() => giveUp('Time is up'), PATIENCE_MS)
+      const timer = setTimeout(() => giveUp('Time is up'), WAIT_MS)
       listeners.add(listener)
       void read.then(() => listeners.has(listener) && giveUp('The output ended'))
     })
