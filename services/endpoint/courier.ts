@@ -11,12 +11,15 @@ import { isStockLow, restock } from './conversation/key-stock.js'
 import type { Outbox } from './conversation/outbox.js'
 import { takeIn } from './conversation/receive.js'
 import { onRejected } from './conversation/rejections.js'
+import { rejoinAll } from './conversation/rejoin.js'
 import { fillOutbox, framesOf, type Outgoing, owing } from './conversation/send.js'
+import type { KeyChangePolicy } from './conversation/trust.js'
 import type { EndpointEvent, LineState } from './events.js'
 import { type Line, type LineHandlers, openLine } from './line/line.js'
 import { LineStopped } from './line/stopped.js'
 import type { ResponseFrame } from './line/stream.js'
 import { PRESENCE_INTERVAL_MS, type Presence } from './presence.js'
+import type { Batch } from './records.js'
 import { openSearch } from './search.js'
 import { loadServer, saveServer, trustSeen } from './server-record.js'
 import { VaultError } from './vault/vault.js'
@@ -31,6 +34,8 @@ export interface Courier {
   stop(): Promise<void>
   /** Something may be waiting to be sent. */
   nudge(): void
+  /** Somebody may be reached who could not be before. */
+  lookAgain(): void
 }
 
 export function openCourier({
@@ -38,12 +43,14 @@ export function openCourier({
   outbox,
   queue,
   presence,
+  keyChange,
   emit,
 }: {
   context: Context
   outbox: Outbox
   queue: SerialQueue
   presence: Presence
+  keyChange: KeyChangePolicy
   emit(event: EndpointEvent): void
 }): Courier {
   let line: Line | undefined
@@ -76,12 +83,18 @@ export function openCourier({
     for (const envelopes of framesOf(context, outbox.takeUnsent(), perFrame))
       line?.write({ case: 'send', value: { envelopes } })
   }
+  /** Whatever was numbered is noted in the same write: see rejoinAll. */
+  const noteGiven = (batch: Batch) => {
+    const clientSequence = outbox.highestGiven()
+    if (clientSequence !== loadServer(context.records)?.clientSequence) saveServer(batch, { clientSequence })
+  }
   const pump = async () => {
     nudged = false
     if (!live || Date.now() < pausedUntil) return
     const receipts = receiptsDue
     const batch = context.records.begin()
     await fillOutbox(context, outbox, batch, { now: Date.now(), receipts })
+    noteGiven(batch)
     batch.commit()
     // Those that the outbox had no room for are still due.
     receiptsDue = receipts && owesReceipts(context)
@@ -114,7 +127,8 @@ export function openCourier({
     background.add(done)
   }
   const claim = (handle: string) => exchange({ claimHandles: [handle] }).catch(ignoreDownLine)
-  const search = openSearch({ context, outbox, queue, claim, later, nudge, emit })
+  const lookUp = (handle: string) => exchange({ lookupHandles: [handle] }).catch(ignoreDownLine)
+  const search = openSearch({ context, outbox, queue, claim, lookUp, keyChange, later, nudge, emit })
 
   /** Not kept and not repeated: it matters only now. */
   const sendNow = (envelopes: Outgoing[]) => {
@@ -142,6 +156,7 @@ export function openCourier({
       else await takeIn(context, outbox, batch, envelope)
     }
     if (cursor.length > 0) saveServer(batch, { cursor })
+    noteGiven(batch)
     batch.commit()
     if (cursor.length > 0) line?.write({ case: 'ack', value: { cursor } })
     if (envelopes.some(({ envelope }) => envelope.case === 'welcome')) inBackground(lookAtStock())
@@ -162,6 +177,7 @@ export function openCourier({
     const batch = context.records.begin()
     let wait = 0
     for (const send of sends) wait = Math.max(wait, await onRejected(context, outbox, batch, send))
+    noteGiven(batch)
     batch.commit()
     if (wait === 0) return
     pausedUntil = Date.now() + wait
@@ -176,9 +192,12 @@ export function openCourier({
   const onOpened = async (opened: Opened) => {
     await queue.run(async () => {
       const batch = context.records.begin()
+      const given = loadServer(context.records)?.clientSequence ?? 0n
       outbox.restart(batch, opened.clientSequence)
+      if (opened.clientSequence > given) rejoinAll(context, outbox, batch)
       saveServer(batch, { operatorHandle: opened.operatorHandle })
       batch.tell({ type: 'operator', handle: opened.operatorHandle })
+      noteGiven(batch)
       batch.commit()
     })
     const limit = opened.limits?.envelopesPerSend ?? 0
@@ -194,8 +213,12 @@ export function openCourier({
   const handlers: LineHandlers = {
     trust: seen => trustSeen(context.records, seen),
     account: () => context.account,
+    inviteToken: () => loadServer(context.records)?.inviteToken ?? '',
     cursor: () => loadServer(context.records)?.cursor ?? new Uint8Array(),
-    keyExchanged: restockFrom,
+    async keyExchanged(held) {
+      forgetInvite(context)
+      await restockFrom(held)
+    },
     onOpened,
     onFrame,
     onState(state: LineState) {
@@ -235,7 +258,19 @@ export function openCourier({
       await Promise.all(background)
     },
     nudge,
+    lookAgain() {
+      search.restart()
+      nudge()
+    },
   }
+}
+
+/** Its account is in: it is used up, or was not needed. */
+function forgetInvite({ records }: Context): void {
+  if (!loadServer(records)?.inviteToken) return
+  const batch = records.begin()
+  saveServer(batch, { inviteToken: '' })
+  batch.commit()
 }
 
 const owesReceipts = (context: Context) =>

@@ -5,10 +5,13 @@ import type { KeyExchanged } from '../../gen/parley/v1/key_exchange_pb.js'
 import { GroupStatus } from '../../gen/parley/vault/v1/records_pb.js'
 import type { Context, SerialQueue } from './context.js'
 import { takeClaim, wantedKeyPackages } from './conversation/claims.js'
+import { changeOf } from './conversation/contacts.js'
 import { establish } from './conversation/establish.js'
 import type { Outbox } from './conversation/outbox.js'
 import { waitingTexts } from './conversation/send.js'
+import { type KeyChangePolicy, settleChange } from './conversation/trust.js'
 import type { EndpointEvent } from './events.js'
+import { readCertificate } from './identity/certificate.js'
 
 /** How often one person is looked for at most, in ms: every time uses up a key package of theirs. */
 const LOOK_AGAIN_MS = 15_000
@@ -16,7 +19,7 @@ const LOOK_AGAIN_MS = 15_000
 export interface Search {
   /** Looks for everybody who is due. Throws VaultError; what fails because of the line is due again. */
   run(): Promise<void>
-  /** A new line: whoever was looked for on the last one is due. */
+  /** A new line, or somebody was accepted: whoever was looked for before is due. */
   restart(): void
 }
 
@@ -26,6 +29,9 @@ export interface SearchOptions {
   queue: SerialQueue
   /** undefined: the line went down. */
   claim(handle: string): Promise<KeyExchanged | undefined>
+  /** The same without key packages. */
+  lookUp(handle: string): Promise<KeyExchanged | undefined>
+  keyChange: KeyChangePolicy
   later(ms: number, action: () => void): void
   nudge(): void
   emit(event: EndpointEvent): void
@@ -33,7 +39,8 @@ export interface SearchOptions {
 
 type Found = 'opened' | 'absent' | 'line-down'
 
-export function openSearch({ context, outbox, queue, claim, later, nudge, emit }: SearchOptions): Search {
+export function openSearch(options: SearchOptions): Search {
+  const { context, outbox, queue, claim, later, nudge, emit } = options
   /** Not due now. */
   const looked = new Set<bigint>()
   /** Were looked for and are not on the server. */
@@ -41,6 +48,8 @@ export function openSearch({ context, outbox, queue, claim, later, nudge, emit }
   const told = new Set<bigint>()
   /** Intents whose key packages are being claimed, or were on this line. */
   const claiming = new Set<string>()
+  /** Changed keys that were looked into and wait for a person. */
+  const settled = new Set<string>()
 
   const look = async (conversation: bigint, peer: string): Promise<Found> => {
     const answer = await claim(peer)
@@ -100,12 +109,40 @@ export function openSearch({ context, outbox, queue, claim, later, nudge, emit }
         )
         batch.commit()
       })
+      claiming.delete(name)
+      nudge()
+    }
+  }
+
+  /** Changed keys, by what the server says whose the handle is. */
+  const settleChanges = async () => {
+    for (const contact of context.contacts.all()) {
+      const { handle } = contact
+      const change = changeOf(contact)
+      const name = change && `${handle} ${Buffer.from(change.seen).toString('hex')}`
+      if (!name || settled.has(name)) continue
+      settled.add(name)
+      const answer = await options.lookUp(handle)
+      const listed = answer && listedKeys(answer, handle)
+      const goesOn =
+        !listed ||
+        (await queue.run(() => {
+          const batch = context.records.begin()
+          const done = settleChange(context, batch, handle, { listed, policy: options.keyChange })
+          batch.commit()
+          return done
+        }))
+      if (!goesOn) continue
+      settled.delete(name)
+      if (!listed) return
+      looked.clear()
       nudge()
     }
   }
 
   return {
     async run() {
+      await settleChanges()
       await claimForIntents()
       for (const { number, peer } of context.conversations.all()) {
         if (!needsGroup(context, number)) continue
@@ -120,9 +157,23 @@ export function openSearch({ context, outbox, queue, claim, later, nudge, emit }
   }
 }
 
+/** The account keys that the server shows for a handle. */
+function listedKeys({ lookups }: KeyExchanged, handle: string): Uint8Array[] {
+  const outcome = lookups[0]?.outcome
+  if (outcome?.case !== 'devices') return []
+  return outcome.value.deviceCertificates.flatMap(bytes => {
+    try {
+      const identity = readCertificate(bytes)
+      return identity.handle === handle ? [identity.accountKey] : []
+    } catch {
+      return []
+    }
+  })
+}
+
 function needsGroup({ groups, contacts, conversations }: Context, conversation: bigint): boolean {
   if (conversations.kind(conversation) !== 'direct') return false
-  if (contacts.isBlocked(conversations.peer(conversation))) return false
+  if (contacts.isStopped(conversations.peer(conversation))) return false
   return !groups
     .all()
     .some(({ record }) => record.conversation === conversation && record.status !== GroupStatus.ENDED)

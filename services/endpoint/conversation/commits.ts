@@ -57,6 +57,8 @@ export function afterCommit(
   )
   const isOurs = Buffer.compare(change.committer.signatureKey, context.account.device.publicKey) === 0
   addAgain(context, batch, group, change.removed, isOurs ? 0 : myTurnMs(context, group, gone))
+  for (const { handle, accountKey } of change.added.map(({ identity }) => readCertificate(identity)))
+    if (handle !== context.account.handle) context.contacts.meet(batch, handle, accountKey)
   const after = standing(context, group)
   for (const text of [
     ...membersTold(context, before, after, change),

@@ -8,6 +8,9 @@ import { at, type Batch, type Records } from '../records.js'
 
 export type Trusted = 'pinned-now' | 'known' | 'changed'
 
+/** What an account key is to this endpoint: the one that is pinned, that and compared by a person, or not the pinned one. */
+export type KeyTrust = 'pinned' | 'verified' | 'other'
+
 export interface Contacts {
   get(handle: string): Contact | undefined
   all(): Contact[]
@@ -16,8 +19,23 @@ export interface Contacts {
   /** Checks an account key that a verified certificate shows; pins it at first contact. */
   meet(batch: Batch, handle: string, accountKey: Uint8Array): Trusted
   heard(batch: Batch, handle: string, at: number): void
-  /** Sending to this handle waits until a person accepts its new key. */
+  /** Nothing is sent to this handle: its key has changed and nobody has accepted that, or it is blocked. */
+  isStopped(handle: string): boolean
+  /** Another key than the pinned one, or than an invite link names, was seen and is not accepted. */
+  hasChanged(handle: string): boolean
+  /** A person wants to hear nothing of them. */
   isBlocked(handle: string): boolean
+  block(batch: Batch, handle: string, blocked: boolean): void
+  /** A person has compared the safety number of the pinned key. */
+  isVerified(handle: string): boolean
+  /** Marks the pinned key. */
+  verify(batch: Batch, handle: string): void
+  /** Pins the key that was seen last instead of the one that was pinned. The new one is not verified. */
+  accept(batch: Batch, handle: string): void
+  /** The changed key is not theirs: forgets it. */
+  dismiss(batch: Batch, handle: string): void
+  /** 'pinned' also for somebody who was never met: there is no other key. */
+  trust(handle: string, accountKey: Uint8Array): KeyTrust
   reload(): void
 }
 
@@ -29,14 +47,22 @@ const isUnexpected = ({ accountKey, expectedFingerprint }: Contact) =>
   expectedFingerprint.length > 0 &&
   !same(accountFingerprint(accountKey), expectedFingerprint)
 
-function tellChanged(batch: Batch, handle: string, pinned: Uint8Array, seen: Uint8Array): void {
-  batch.tell({
-    type: 'key-changed',
-    handle,
-    pinned: formatFingerprint(pinned),
-    seen: formatFingerprint(seen),
-  })
+/** The two fingerprints (SHA-256) of a change: what is pinned or expected, and what was seen. undefined: nothing changed. */
+export function changeOf(contact: Contact): { pinned: Uint8Array; seen: Uint8Array } | undefined {
+  const { accountKey, changedAccountKey, expectedFingerprint } = contact
+  if (changedAccountKey.length > 0) {
+    const pinned = accountKey.length > 0 ? accountFingerprint(accountKey) : expectedFingerprint
+    return { pinned, seen: accountFingerprint(changedAccountKey) }
+  }
+  if (!isUnexpected(contact)) return undefined
+  return { pinned: expectedFingerprint, seen: accountFingerprint(accountKey) }
 }
+
+const isVerified = (contact: Contact | undefined): boolean =>
+  contact !== undefined &&
+  contact.accountKey.length > 0 &&
+  same(contact.verifiedAccountKey, contact.accountKey) &&
+  changeOf(contact) === undefined
 
 export function openContacts(records: Records): Contacts {
   const byHandle = new Map<string, { number: bigint; contact: Contact }>()
@@ -58,6 +84,10 @@ export function openContacts(records: Records): Contacts {
   const save = (batch: Batch, { number, contact }: { number: bigint; contact: Contact }) =>
     batch.put('contacts', at(number), contact)
 
+  const changed = (handle: string) => {
+    const contact = byHandle.get(handle)?.contact
+    return contact !== undefined && changeOf(contact) !== undefined
+  }
   return {
     get: handle => byHandle.get(handle)?.contact,
     all: () => [...byHandle.values()].map(({ contact }) => contact),
@@ -66,8 +96,6 @@ export function openContacts(records: Records): Contacts {
       const { contact } = known
       contact.expectedFingerprint = fingerprint
       save(batch, known)
-      if (contact.accountKey.length === 0 || !isUnexpected(contact)) return
-      tellChanged(batch, handle, fingerprint, accountFingerprint(contact.accountKey))
     },
     meet(batch, handle, accountKey) {
       const known = entry(handle)
@@ -77,10 +105,8 @@ export function openContacts(records: Records): Contacts {
       const pinned =
         contact.accountKey.length > 0 ? accountFingerprint(contact.accountKey) : contact.expectedFingerprint
       if (pinned.length > 0 && !same(pinned, seen)) {
-        const told = same(contact.changedAccountKey, accountKey)
         contact.changedAccountKey = accountKey
         save(batch, known)
-        if (!told) tellChanged(batch, handle, pinned, seen)
         return 'changed'
       }
       contact.accountKey = accountKey
@@ -94,9 +120,41 @@ export function openContacts(records: Records): Contacts {
       known.contact.lastHeardMs = BigInt(time)
       save(batch, known)
     },
-    isBlocked(handle) {
+    isStopped: handle => changed(handle) || byHandle.get(handle)?.contact.blocked === true,
+    hasChanged: changed,
+    isBlocked: handle => byHandle.get(handle)?.contact.blocked === true,
+    block(batch, handle, blocked) {
+      const known = entry(handle)
+      known.contact.blocked = blocked
+      save(batch, known)
+    },
+    isVerified: handle => isVerified(byHandle.get(handle)?.contact),
+    verify(batch, handle) {
+      const known = entry(handle)
+      known.contact.verifiedAccountKey = known.contact.accountKey
+      save(batch, known)
+    },
+    accept(batch, handle) {
+      const known = entry(handle)
+      const { contact } = known
+      if (contact.changedAccountKey.length > 0) contact.accountKey = contact.changedAccountKey
+      contact.changedAccountKey = new Uint8Array()
+      contact.verifiedAccountKey = new Uint8Array()
+      // The link's key is what a person now decides against, if it is another one.
+      if (isUnexpected(contact)) contact.expectedFingerprint = new Uint8Array()
+      save(batch, known)
+    },
+    dismiss(batch, handle) {
+      const known = entry(handle)
+      known.contact.changedAccountKey = new Uint8Array()
+      save(batch, known)
+    },
+    trust(handle, accountKey) {
       const contact = byHandle.get(handle)?.contact
-      return contact !== undefined && (contact.changedAccountKey.length > 0 || isUnexpected(contact))
+      const pinned = contact?.accountKey ?? new Uint8Array()
+      if (pinned.length === 0) return contact?.changedAccountKey.length ? 'other' : 'pinned'
+      if (!same(pinned, accountKey)) return 'other'
+      return isVerified(contact) ? 'verified' : 'pinned'
     },
     reload,
   }

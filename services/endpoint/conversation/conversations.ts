@@ -118,6 +118,7 @@ export function openConversations(records: Records): Conversations {
     state: STATES[message.status],
     sequence: message.sequence,
     ...(message.remedy ? { remedy: message.remedy } : {}),
+    ...(message.otherKey ? { otherKey: true as const } : {}),
   })
   const keyOf = (id: MessageId) => ({ group: id.conversation, id: id.message })
   const message = (id: MessageId) => records.get('messages', keyOf(id))

@@ -118,6 +118,7 @@ export function openGroups(records: Records, engine: Engine): Groups {
         libraryMajor: LIBRARY_MAJOR,
         fromStart: engine.epoch(state) <= FIRST_EPOCH,
         logBegins: true,
+        joinedEpoch: engine.epoch(state) === 0n ? FIRST_EPOCH : engine.epoch(state),
       })
       const group: LiveGroup = { number, record, state, pending: undefined, senders: new Map() }
       live.set(number, group)
@@ -136,9 +137,13 @@ export function openGroups(records: Records, engine: Engine): Groups {
         }
         record.fromStart = false
       }
+      // What this device sent before is counted in another series.
+      batch.deleteGroup('sent', group.number)
       Object.assign(record, {
         status: GroupStatus.ACTIVE,
         committedAtMs: 0n,
+        nextCount: 1n,
+        joinedEpoch: engine.epoch(state),
         leavingDeviceIds: [],
         rejoiningDeviceIds: [],
         logPlaces: [],

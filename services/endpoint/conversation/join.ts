@@ -21,6 +21,11 @@ class JoinRefused extends Error {
   override name = 'JoinRefused'
 }
 
+/** Whoever invites is blocked: nobody needs to know. */
+class JoinBlocked extends Error {
+  override name = 'JoinBlocked'
+}
+
 /** Takes a welcome in: a new group and, where there is none yet, its conversation. Never throws for what it says. */
 export async function joinByWelcome(
   context: Context,
@@ -35,12 +40,13 @@ export async function joinByWelcome(
     noteAttempt(context, envelope)
     await join(context, batch, envelope, welcome)
   } catch (error) {
-    if (!(error instanceof JoinRefused || error instanceof MlsRefused)) throw error
-    batch.tell({
-      type: 'notice',
-      level: 'warning',
-      text: `an invitation to a conversation was not taken: ${error.message}`,
-    })
+    if (error instanceof JoinRefused || error instanceof MlsRefused)
+      batch.tell({
+        type: 'notice',
+        level: 'warning',
+        text: `an invitation to a conversation was not taken: ${error.message}`,
+      })
+    else if (!(error instanceof JoinBlocked)) throw error
   }
   batch.deleteGroup('welcomes', envelope.sequence)
 }
@@ -65,6 +71,7 @@ async function join(context: Context, batch: Batch, envelope: Envelope, welcome:
   const settings = decodeSettings(engine.settings(state))
   if (!settings) throw new JoinRefused('its settings are not what a client of this version writes')
   const others = otherAccounts(context, state)
+  refuseBlocked(context, settings)
   const known = groups.byId(envelope.conversationId)
   const conversation = known?.record.conversation ?? conversationFor(context, batch, settings, others)
   for (const { handle, accountKey } of others) contacts.meet(batch, handle, accountKey)
@@ -76,8 +83,14 @@ async function join(context: Context, batch: Batch, envelope: Envelope, welcome:
     : groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
   group.record.lastSequence = envelope.sequence
   groups.save(batch, group)
-  batch.tell({ type: 'conversation', peer: conversations.peer(conversation), conversation, state: 'ready' })
+  const peer = conversations.peer(conversation)
+  if (!contacts.isBlocked(peer)) batch.tell({ type: 'conversation', peer, conversation, state: 'ready' })
   if (settings.kind === GroupKind.ROOM) tell(context, batch, group, envelope, welcomeTo(settings, others))
+}
+
+/** Only an admin adds people. Throws JoinBlocked where all of them are blocked. */
+function refuseBlocked({ contacts }: Context, { admins }: GroupSettings): void {
+  if (admins.length > 0 && admins.every(({ handle }) => contacts.isBlocked(handle))) throw new JoinBlocked()
 }
 
 const welcomeTo = ({ topic, history }: GroupSettings, others: readonly DeviceIdentity[]): string =>

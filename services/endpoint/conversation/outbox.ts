@@ -32,6 +32,8 @@ export interface Outbox {
   drop(batch: Batch, gone: (queued: Queued) => boolean): Queued[]
   /** A stream begins: the server has sends up to `highest`. Everything else is sent again. */
   restart(batch: Batch, highest: bigint): Queued[]
+  /** The highest number that was given, or that the server has. */
+  highestGiven(): bigint
   /** From this number on everything is sent again. */
   rewind(from: bigint): void
   /** What is to be sent now, marked as sent. */
@@ -116,6 +118,7 @@ export function openOutbox(records: Records): Outbox {
       rewind(from + 1n)
       return news
     },
+    highestGiven: () => next() - 1n,
     rewind,
     takeUnsent() {
       const unsent = queue.filter(queued => !queued.accepted && !queued.sent)

@@ -41,6 +41,9 @@ export async function takeIn(
   if (!group || envelope.sequence <= group.record.lastSequence) return
   // Until this device is added again there is nothing that it could open.
   if (group.record.lost && content.case !== 'own') return
+  // A person has left it, or accepted another key for whom it was with.
+  const isOver = group.record.status === GroupStatus.ENDED && group.record.left
+  if (isOver && content.case !== 'own') return
   group.record.lastSequence = envelope.sequence
   if (content.case === 'application')
     await takeApplication(context, outbox, batch, group, envelope, content.value.ciphertext)
@@ -84,18 +87,23 @@ async function takeApplication(
   context.groups.saveRatchet(batch, group, opened.changed)
   batch.after(() => wipe(opened.spent))
   const content = decodeContent(opened.plaintext)
-  const { handle } = readCertificate(opened.sender.identity)
+  const { handle, accountKey } = readCertificate(opened.sender.identity)
+  const isBlocked = context.contacts.isBlocked(handle)
+  if (!content && isBlocked) return
   if (!content)
     return show(context, batch, group, envelope, unreadable({ kind: 'bad-content', from: handle }))
-  context.contacts.heard(batch, handle, Number(envelope.storedAtMs))
+  if (!isBlocked) context.contacts.heard(batch, handle, Number(envelope.storedAtMs))
   const device = opened.sender.signatureKey
-  await takeContent(context, outbox, batch, group, envelope, { content, handle, device })
+  await takeContent(context, outbox, batch, group, envelope, { content, handle, accountKey, device, isBlocked })
 }
 
 interface Received {
   content: Content
   handle: string
+  accountKey: Uint8Array
   device: Uint8Array
+  /** A person wants to hear nothing of them: nothing is shown, and nothing said to them. */
+  isBlocked: boolean
 }
 
 async function takeContent(
@@ -106,12 +114,13 @@ async function takeContent(
   envelope: Envelope,
   received: Received,
 ): Promise<void> {
-  const { content, handle, device } = received
+  const { content, handle, accountKey, device, isBlocked } = received
   const known = context.groups.sender(group, device)
   const { sender } = known
-  if (content.count <= sender.received) return
+  beginSeries(known, content.joinedEpoch)
+  if (content.joinedEpoch < sender.joinedEpoch || content.count <= sender.received) return
   const missing = content.count - sender.received - 1n
-  if (missing > 0n && (group.record.fromStart || sender.received > 0n))
+  if (missing > 0n && !isBlocked && mayMiss(group, known))
     await missed(context, outbox, batch, group, envelope, { known, handle, next: content.count })
   sender.received = content.count
   const isResent = content.resentCount > 0n
@@ -119,13 +128,14 @@ async function takeContent(
   const { body } = content
   if (body.case === 'receipt' && handle !== context.account.handle)
     confirm(context, batch, group, known, body.value)
-  if (body.case !== 'receipt') sender.owed = owedUpTo(known, content.count)
+  if (body.case !== 'receipt' && !isBlocked) sender.owed = owedUpTo(known, content.count)
   context.groups.saveSender(batch, group, known)
   if (differs(group, content.logTag)) tellForked(context, batch, group, envelope, handle)
+  if (body.case === 'leave') takeLeave(context, batch, group, device, body.value)
+  if (isBlocked) return
   if (body.case === undefined)
     show(context, batch, group, envelope, unreadable({ kind: 'unknown-content', from: handle }))
   if (body.case === 'resendRequest') await sayAgain(context, outbox, batch, group, body.value)
-  if (body.case === 'leave') takeLeave(context, batch, group, device, body.value)
   if (body.case !== 'text' || group.record.left) return
   context.conversations.append(batch, group.record.conversation, {
     kind: MessageKind.TEXT,
@@ -135,8 +145,19 @@ async function takeContent(
     sentAtMs: content.sentAtMs,
     status: MessageStatus.RECEIVED,
     sequence: envelope.sequence,
+    otherKey: context.contacts.trust(handle, accountKey) === 'other',
   })
 }
+
+/** A device that joined again counts from 1 again. */
+function beginSeries({ sender }: KnownSender, joinedEpoch: bigint): void {
+  if (joinedEpoch <= sender.joinedEpoch) return
+  Object.assign(sender, { joinedEpoch, received: 0n, owed: 0n, receipted: 0n, missing: [] })
+}
+
+/** What a device said before this one came is not missing here. */
+const mayMiss = ({ record }: LiveGroup, { sender }: KnownSender): boolean =>
+  record.fromStart || sender.received > 0n || sender.joinedEpoch >= record.joinedEpoch
 
 /** Something of a device did not arrive: says so, and asks for it. */
 async function missed(
@@ -262,7 +283,7 @@ async function takeEcho(
 ): Promise<void> {
   outbox.accepted(clientSequence)
   const done = outbox.echoed(batch, clientSequence)
-  if (!done) return
+  if (!done) return breakLog(group)
   const { what } = done.item
   if (what.case === 'commit') return adopt(context, batch, group, envelope, what.value.intents)
   if (what.case !== 'content') return
@@ -301,6 +322,7 @@ function adopt(
 }
 
 function show(context: Context, batch: Batch, group: LiveGroup, envelope: Envelope, why: Unreadable): void {
+  if (context.contacts.isBlocked(context.conversations.peer(group.record.conversation))) return
   context.conversations.append(batch, group.record.conversation, {
     kind: why.missing ? MessageKind.GAP : MessageKind.UNREADABLE,
     fromHandle: why.from ?? '',

@@ -38,7 +38,7 @@ export async function onRejected(
       return reason.value.retryAfterMs
     case 'staleEpoch':
       // What changed the epoch was delivered before this. Whoever is where they were could not open it.
-      if (group && epochOf(queued) === context.engine.epoch(group.state))
+      if (group && (isEnded(group) || epochOf(queued) === context.engine.epoch(group.state)))
         abandon(context, outbox, batch, group)
       else if (queued.item.what.case === 'content') await sealAnew(context, outbox, batch, queued)
       else if (group) giveUpCommit(context, outbox, batch, { group, queued })
@@ -61,6 +61,8 @@ export async function onRejected(
       return 0
   }
 }
+
+const isEnded = ({ record }: LiveGroup) => record.status === GroupStatus.ENDED
 
 /** The MLS epoch that it was made in. */
 function epochOf({ item: { what } }: Queued): bigint | undefined {

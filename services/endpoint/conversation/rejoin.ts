@@ -33,6 +33,24 @@ export function askToRejoin(context: Context, outbox: Outbox, batch: Batch, grou
   context.groups.save(batch, group)
 }
 
+/**
+ * The server has sends of this device that it does not know of: its vault was put back from a copy. Keys that were
+ * used since must not be used again, so every conversation is joined anew.
+ */
+export function rejoinAll(context: Context, outbox: Outbox, batch: Batch): void {
+  const active = context.groups
+    .all()
+    .filter(({ record }) => record.status === GroupStatus.ACTIVE && !record.left)
+  if (active.length === 0) return
+  outbox.drop(batch, ({ item }) => item.what.case !== 'rejoin')
+  for (const group of active) askToRejoin(context, outbox, batch, group)
+  batch.tell({
+    type: 'notice',
+    level: 'warning',
+    text: 'what is kept here is older than what this device has sent (was a copy put back?): its conversations are joined anew',
+  })
+}
+
 /** Another device asks: whoever's turn it is removes it and adds it again. */
 export function takeRejoin(
   context: Context,

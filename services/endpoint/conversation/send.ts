@@ -63,7 +63,7 @@ export async function fillOutbox(
     if (!hasCommitOut(outbox, group)) {
       const committed =
         changing.has(group.number) && (await commitIntents(context, outbox, batch, group, now))
-      if (!committed && updateDue(group, now)) await commitUpdate(context, outbox, batch, group)
+      if (!committed && updateDue(group, now) && !isSilent(context, group)) await commitUpdate(context, outbox, batch, group)
     }
     if (receipts) await sealReceipt(context, outbox, batch, group)
   }
@@ -82,7 +82,7 @@ export function waitingTexts({ records }: Context): MessageId[] {
 
 /** The group that a conversation's texts go out in: of several, the same one for everybody. */
 export function sendingGroup(context: Context, conversation: bigint): LiveGroup | undefined {
-  if (context.contacts.isBlocked(context.conversations.peer(conversation))) return undefined
+  if (context.contacts.isStopped(context.conversations.peer(conversation))) return undefined
   return context.groups
     .all()
     .filter(({ record }) => record.conversation === conversation && record.status === GroupStatus.ACTIVE)
@@ -108,19 +108,24 @@ export function queueCommit(
   return outbox.add(batch, group.number, { case: 'commit', value })
 }
 
+/** Nothing is said in it for now: it is with somebody who is blocked, or whose changed key is not accepted. */
+export const isSilent = ({ contacts, conversations }: Context, { record }: LiveGroup): boolean =>
+  contacts.isStopped(conversations.peer(record.conversation))
+
 /** Those whose texts are here and who were not told so, where they may be told. */
 export function owing(
-  { contacts, conversations, engine }: Context,
-  { record, senders, state }: LiveGroup,
+  context: Context,
+  group: LiveGroup,
 ): KnownSender[] {
+  const { record, senders, state } = group
   const silent =
     record.status !== GroupStatus.ACTIVE ||
     record.lost ||
     record.left ||
-    contacts.isBlocked(conversations.peer(record.conversation))
+    isSilent(context, group)
   if (silent) return []
   const owed = [...senders.values()].filter(({ sender }) => sender.owed > sender.receipted)
-  return owed.length > 0 && engine.members(state).length > RECEIPT_DEVICES ? [] : owed
+  return owed.length > 0 && context.engine.members(state).length > RECEIPT_DEVICES ? [] : owed
 }
 
 async function sealReceipt(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): Promise<void> {
@@ -170,6 +175,7 @@ export async function sealBody(
   const logTag = presentTag(group)
   const content = encodeContent({
     count: group.record.nextCount++,
+    joinedEpoch: group.record.joinedEpoch,
     sentAtMs,
     body,
     resentCount,
