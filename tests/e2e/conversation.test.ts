@@ -100,7 +100,7 @@ describe('a conversation between a client and the operator', () => {
         server.write('/who\n')
         await server.stdout.find(/\balice {2}(here|away), last heard \d{4}-\d\d-\d\d/)
         server.write('/help\n')
-        await server.stdout.find(/\/to HANDLE +write to/)
+        await server.stdout.find(/\/to HANDLE\S* +write to/)
         await server.stdout.find(/\/who +who is here/)
         server.write('/nonsense\n')
         await server.stdout.find(/there is no \/nonsense: \/help lists/)
