@@ -11,7 +11,7 @@ import { isStockLow, restock } from './conversation/key-stock.js'
 import type { Outbox } from './conversation/outbox.js'
 import { takeIn } from './conversation/receive.js'
 import { onRejected } from './conversation/rejections.js'
-import { rejoinAll } from './conversation/rejoin.js'
+import { askOnceMore, rejoinAll } from './conversation/rejoin.js'
 import { fillOutbox, framesOf, type Outgoing, owing } from './conversation/send.js'
 import type { KeyChangePolicy } from './conversation/trust.js'
 import type { EndpointEvent, LineState } from './events.js'
@@ -195,6 +195,7 @@ export function openCourier({
       const given = loadServer(context.records)?.clientSequence ?? 0n
       outbox.restart(batch, opened.clientSequence)
       if (opened.clientSequence > given) rejoinAll(context, outbox, batch)
+      else askOnceMore(context, outbox, batch)
       saveServer(batch, { operatorHandle: opened.operatorHandle })
       batch.tell({ type: 'operator', handle: opened.operatorHandle })
       noteGiven(batch)
@@ -216,7 +217,7 @@ export function openCourier({
     inviteToken: () => loadServer(context.records)?.inviteToken ?? '',
     cursor: () => loadServer(context.records)?.cursor ?? new Uint8Array(),
     async keyExchanged(held) {
-      forgetInvite(context)
+      await queue.run(() => forgetInvite(context))
       await restockFrom(held)
     },
     onOpened,

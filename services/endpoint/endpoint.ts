@@ -21,13 +21,23 @@ import {
   viewRoom,
 } from './conversation/rooms.js'
 import { waitingTexts } from './conversation/send.js'
+import {
+  acceptKey,
+  type KeyChangePolicy,
+  markVerified,
+  setBlocked,
+  TrustError,
+  type Verification,
+  verification,
+} from './conversation/trust.js'
 import { openCourier } from './courier.js'
 import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
 import { type Account, loadAccount, makeAccount, saveAccount } from './identity/account.js'
 import type { Address } from './identity/address.js'
 import { IdentityError } from './identity/error.js'
+import { accountFingerprint } from './identity/fingerprint.js'
 import { HANDLE_RULE, isHandle } from './identity/handle.js'
-import type { Inviter } from './identity/invite.js'
+import { formatInvite, type Inviter } from './identity/invite.js'
 import { validateCredential } from './identity/validate.js'
 import { createEngine } from './mls/engine.js'
 import { createWelcomeOpener } from './mls/welcome-opener.js'
@@ -42,6 +52,8 @@ export interface EndpointOptions {
   passphrase?: string | undefined
   /** The size at which the vault counts as full; unless given, when the disk is. */
   maxBytes?: number
+  /** What to do when somebody shows another account key than before; unless given, nothing is sent until it is accepted. */
+  keyChange?: KeyChangePolicy
   /** Called for everything that happens, from the first line on. */
   onEvent(event: EndpointEvent): void
 }
@@ -53,6 +65,8 @@ export interface StartOptions {
   /** SHA-256 of the server's SubjectPublicKeyInfo: from an invite link, or a changed one that a person accepts. */
   server?: { fingerprint: Uint8Array; replacesPin: boolean }
   inviter?: Inviter
+  /** From an invite link: lets a new account in where the server asks for it. */
+  inviteToken?: string
 }
 
 export interface PersonHere {
@@ -63,7 +77,9 @@ export interface PersonHere {
   /** undefined: never. */
   lastHeard: Date | undefined
   /** Whether texts can go out now, or why not. */
-  state: 'ready' | 'opening' | 'blocked'
+  state: 'ready' | 'opening' | 'key-changed' | 'blocked'
+  /** A person has compared the safety number. */
+  verified: boolean
 }
 
 export interface Endpoint {
@@ -92,6 +108,18 @@ export interface Endpoint {
   leaveRoom(conversation: bigint): Promise<void>
   /** Throws RoomError for a conversation that is no room. */
   room(conversation: bigint): RoomView
+  /** The safety number to compare with this person by another way. Throws TrustError where their key is not known. */
+  verify(handle: string): Verification
+  /** The number was the same on both sides. Throws TrustError. */
+  markVerified(handle: string): Promise<void>
+  /** Takes the changed key of this person for theirs; what waits goes out to it. Throws TrustError. */
+  accept(handle: string): Promise<void>
+  /** From here on nothing of this person is shown, and nothing told to them. Throws TrustError. */
+  block(handle: string): Promise<void>
+  /** Throws TrustError. */
+  unblock(handle: string): Promise<void>
+  /** A link that names the server and this account by their keys; undefined before the server's key is pinned. */
+  inviteLink(): string | undefined
   conversations(): KnownConversation[]
   people(): PersonHere[]
   /** Everybody whose key is known. */
@@ -124,7 +152,8 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
     for (const cache of [context.groups, context.conversations, context.contacts, outbox]) cache.reload()
   })
   const presence = openPresence(context, options.onEvent)
-  const courier = openCourier({ context, outbox, queue, presence, emit: options.onEvent })
+  const { keyChange = 'block' } = options
+  const courier = openCourier({ context, outbox, queue, presence, keyChange, emit: options.onEvent })
 
   /** What a person changes: saved, then sent as soon as it can be. */
   const changing = async <T>(change: (batch: Batch) => T | Promise<T>): Promise<T> => {
@@ -136,7 +165,7 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
         return { done }
       } catch (error) {
         // It is refused before anything is changed, which is no failure of the queue.
-        if (error instanceof RoomError) return { refused: error }
+        if (error instanceof RoomError || error instanceof TrustError) return { refused: error }
         throw error
       }
     })
@@ -170,6 +199,15 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
         checkMayLeave(context, room)
         await leave(context, outbox, batch, room.group)
       }),
+    verify: handle => verification(context, handle),
+    markVerified: handle => changing(batch => markVerified(context, batch, handle)),
+    async accept(handle) {
+      await changing(batch => acceptKey(context, batch, handle))
+      courier.lookAgain()
+    },
+    block: handle => changing(batch => setBlocked(context, batch, handle, true)),
+    unblock: handle => changing(batch => setBlocked(context, batch, handle, false)),
+    inviteLink: () => inviteLink(context),
     room: conversation => viewRoom(context, conversation),
     conversations: () => context.conversations.all(),
     people: () => people(context, presence),
@@ -186,7 +224,8 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
 }
 
 /** Makes the account and notes the server, where that is not done yet; all in one write. */
-function prepare(context: Context, { handle, address, server, inviter }: StartOptions): Account {
+function prepare(context: Context, start: StartOptions): Account {
+  const { handle, address, server, inviter, inviteToken } = start
   const batch = context.records.begin()
   if (!context.account) {
     if (handle === undefined) throw new RangeError('a new vault needs a handle')
@@ -197,7 +236,10 @@ function prepare(context: Context, { handle, address, server, inviter }: StartOp
   const target = address ?? known
   if (!target) throw new RangeError('a new vault needs the address of a server')
   saveServer(batch, { host: target.host, port: target.port, ...(server ? expectServer(server, known) : {}) })
-  if (inviter) context.contacts.expect(batch, inviter.handle, inviter.account)
+  // Who has been let in needs none any more.
+  if (inviteToken && !known?.cursor.length) saveServer(batch, { inviteToken })
+  if (inviter && inviter.handle !== context.account.handle)
+    context.contacts.expect(batch, inviter.handle, inviter.account)
   batch.commit()
   return context.account
 }
@@ -235,6 +277,17 @@ function saveText(context: Context, conversation: bigint, text: string, nudge: (
   return id
 }
 
+function inviteLink({ account, records }: Context): string | undefined {
+  const server = loadServer(records)
+  if (!server || server.pinnedFingerprint.length === 0) return undefined
+  return formatInvite({
+    host: server.host,
+    port: server.port,
+    server: server.pinnedFingerprint,
+    inviter: { handle: account.handle, account: accountFingerprint(account.account.publicKey) },
+  })
+}
+
 function people({ conversations, contacts, groups }: Context, presence: Presence): PersonHere[] {
   const direct = conversations.all().filter(({ kind }) => kind === 'direct')
   return direct.map(({ number, peer }) => {
@@ -247,9 +300,15 @@ function people({ conversations, contacts, groups }: Context, presence: Presence
       conversation: number,
       here: presence.isHere(peer),
       lastHeard: heard > 0 ? new Date(heard) : undefined,
-      state: contacts.isBlocked(peer) ? 'blocked' : ready ? 'ready' : 'opening',
+      state: stateOf(contacts, peer) ?? (ready ? 'ready' : 'opening'),
+      verified: contacts.isVerified(peer),
     }
   })
+}
+
+function stateOf(contacts: Context['contacts'], handle: string): 'blocked' | 'key-changed' | undefined {
+  if (contacts.isBlocked(handle)) return 'blocked'
+  return contacts.hasChanged(handle) ? 'key-changed' : undefined
 }
 
 function unsettled(context: Context, queued: ReturnType<ReturnType<typeof openOutbox>['items']>) {

@@ -24,6 +24,8 @@ export interface HistoryEntry {
   sequence: bigint
   /** What a person can do about it, where there is something. */
   remedy?: string
+  /** The sender showed another account key than the one that is pinned for the handle: it may be somebody else. */
+  otherKey?: true
 }
 
 export type StopReason =
@@ -58,8 +60,10 @@ export type EndpointEvent =
   | { type: 'state'; id: MessageId; peer: string; state: MessageState; sequence: bigint; cause?: string }
   /** First contact: this account key is pinned for the handle. */
   | { type: 'contact-pinned'; handle: string; fingerprint: string }
-  /** Sending to this handle is stopped. */
-  | { type: 'key-changed'; handle: string; pinned: string; seen: string }
+  /** Another key goes by this handle. By the policy, sending is stopped, or goes on to the new one. */
+  | { type: 'key-changed'; handle: string; pinned: string; seen: string; policy: 'block' | 'warn' | 'accept' }
+  /** A person of this side has decided on somebody. */
+  | { type: 'contact'; handle: string; change: 'accepted' | 'verified' | 'blocked' | 'unblocked' }
   /** Whom the server names as its operator; '' if it has none. */
   | { type: 'operator'; handle: string }
   | { type: 'presence'; handle: string; here: boolean }

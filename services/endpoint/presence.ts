@@ -5,7 +5,7 @@ import { GroupStatus } from '../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from './context.js'
 import { openEphemeral, sealEphemeral } from './conversation/ephemeral.js'
 import type { LiveGroup } from './conversation/groups.js'
-import type { Outgoing } from './conversation/send.js'
+import { isSilent, type Outgoing } from './conversation/send.js'
 import type { EndpointEvent } from './events.js'
 import { readCertificate } from './identity/certificate.js'
 
@@ -52,26 +52,40 @@ export function openPresence(context: Context, emit: (event: EndpointEvent) => v
   return {
     isHere: handle => present.has(handle),
     async announce(what, groups = context.groups.all()) {
-      const active = groups.filter(({ record }) => record.status === GroupStatus.ACTIVE)
+      const active = groups.filter(
+        group => group.record.status === GroupStatus.ACTIVE && mayHear(context, group),
+      )
       return await Promise.all(active.map(group => say(group, what)))
     },
     async take(conversationId, envelope) {
       const group = context.groups.byId(conversationId)
-      const opened = group && (await openEphemeral(context, group, envelope))
+      const isActive = group?.record.status === GroupStatus.ACTIVE
+      const opened = isActive ? await openEphemeral(context, group, envelope) : undefined
       if (opened?.content.body.case !== 'presence') return []
       const { sentAtMs, body } = opened.content
-      const { handle } = readCertificate(opened.sender.identity)
+      const { handle, accountKey } = readCertificate(opened.sender.identity)
+      const { contacts } = context
+      if (contacts.isBlocked(handle) || contacts.trust(handle, accountKey) === 'other') return []
       const device = Buffer.from(opened.sender.signatureKey).toString('hex')
       const isOld =
         sentAtMs <= (lastSent.get(device) ?? 0n) || Number(sentAtMs) < Date.now() - IGNORED_AFTER_MS
       if (isOld || handle === context.account.handle) return []
       lastSent.set(device, sentAtMs)
       set(handle, body.value.here)
-      return group && body.value.asks ? [await say(group, { here: true, asks: false })] : []
+      return body.value.asks && mayHear(context, group) ? [await say(group, { here: true, asks: false })] : []
     },
     expire(now) {
       for (const [handle, heardAt] of present) if (now - heardAt > GONE_AFTER_MS) set(handle, false)
     },
     forget: () => present.clear(),
   }
+}
+
+/** Nobody who is blocked is in it, nor somebody whose changed key nobody has accepted. */
+function mayHear(context: Context, group: LiveGroup): boolean {
+  if (isSilent(context, group)) return false
+  const blocked = context.contacts.all().filter(contact => contact.blocked)
+  if (blocked.length === 0) return true
+  const handles = context.engine.members(group.state).map(({ identity }) => readCertificate(identity).handle)
+  return !blocked.some(({ handle }) => handles.includes(handle))
 }

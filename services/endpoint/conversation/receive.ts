@@ -18,7 +18,7 @@ import { takeLeave } from './leaving.js'
 import { breakLog, differs, passEnvelope } from './log-tag.js'
 import type { Outbox } from './outbox.js'
 import { askToRejoin, takeRejoin } from './rejoin.js'
-import { askAgain, noteMissing, owedUpTo, sayAgain, takeResent } from './resend.js'
+import { askAgain, forget, noteMissing, owedUpTo, sayAgain, takeResent } from './resend.js'
 import { mayChange } from './settings.js'
 import { type Unreadable, unreadable } from './unreadable.js'
 
@@ -94,7 +94,13 @@ async function takeApplication(
     return show(context, batch, group, envelope, unreadable({ kind: 'bad-content', from: handle }))
   if (!isBlocked) context.contacts.heard(batch, handle, Number(envelope.storedAtMs))
   const device = opened.sender.signatureKey
-  await takeContent(context, outbox, batch, group, envelope, { content, handle, accountKey, device, isBlocked })
+  await takeContent(context, outbox, batch, group, envelope, {
+    content,
+    handle,
+    accountKey,
+    device,
+    isBlocked,
+  })
 }
 
 interface Received {

@@ -63,7 +63,8 @@ export async function fillOutbox(
     if (!hasCommitOut(outbox, group)) {
       const committed =
         changing.has(group.number) && (await commitIntents(context, outbox, batch, group, now))
-      if (!committed && updateDue(group, now) && !isSilent(context, group)) await commitUpdate(context, outbox, batch, group)
+      if (!committed && updateDue(group, now) && !isSilent(context, group))
+        await commitUpdate(context, outbox, batch, group)
     }
     if (receipts) await sealReceipt(context, outbox, batch, group)
   }
@@ -113,16 +114,10 @@ export const isSilent = ({ contacts, conversations }: Context, { record }: LiveG
   contacts.isStopped(conversations.peer(record.conversation))
 
 /** Those whose texts are here and who were not told so, where they may be told. */
-export function owing(
-  context: Context,
-  group: LiveGroup,
-): KnownSender[] {
+export function owing(context: Context, group: LiveGroup): KnownSender[] {
   const { record, senders, state } = group
   const silent =
-    record.status !== GroupStatus.ACTIVE ||
-    record.lost ||
-    record.left ||
-    isSilent(context, group)
+    record.status !== GroupStatus.ACTIVE || record.lost || record.left || isSilent(context, group)
   if (silent) return []
   const owed = [...senders.values()].filter(({ sender }) => sender.owed > sender.receipted)
   return owed.length > 0 && context.engine.members(state).length > RECEIPT_DEVICES ? [] : owed

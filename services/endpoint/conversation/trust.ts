@@ -122,7 +122,8 @@ function retireOthers(context: Context, batch: Batch, handle: string): void {
       .some(member => member.handle === handle && contacts.trust(handle, member.accountKey) === 'other')
   for (const group of groups.all()) {
     const { record } = group
-    if (record.conversation !== conversation || record.status === GroupStatus.ENDED || !isOther(group)) continue
+    if (record.conversation !== conversation || record.status === GroupStatus.ENDED || !isOther(group))
+      continue
     // What was sealed for it before may be at the server already, and stays as it is.
     record.status = GroupStatus.ENDED
     record.left = true

@@ -40,6 +40,8 @@ export interface LineHandlers {
   /** Decides on the server that answers. Throws LineStopped for the wrong one. */
   trust(seen: SeenCertificate): ServerTrust
   account(): Account
+  /** Lets a new account in; empty where there is none. */
+  inviteToken(): string
   /** The device is registered; tells what the server holds of it. */
   keyExchanged(answer: KeyExchanged): Promise<void>
   /** The last cursor that is saved. */
@@ -83,7 +85,8 @@ export function openLine(address: Address, handlers: LineHandlers): Line {
     const channel = connect({ ...address, trust, maxMessageBytes: MESSAGE_BYTES })
     try {
       connection = { channel, seen }
-      await handlers.keyExchanged(await keyExchange(connection, handlers.account(), {}, signal))
+      const registration = { inviteToken: handlers.inviteToken() }
+      await handlers.keyExchanged(await keyExchange(connection, handlers.account(), registration, signal))
       await runStream(connection, handlers, waits.reset, signal)
     } finally {
       connection = undefined

@@ -51,7 +51,7 @@ describe('who is who', () => {
     const alice = await town.join('alice', server, { inviter })
     await alice.write('bob', 'for the right one')
     const { seen } = await alice.event('key-changed')
-    await alice.holds(() => alice.endpoint.people()[0]?.state === 'blocked')
+    await alice.holds(() => alice.endpoint.people()[0]?.state === 'key-changed')
     expect(alice.history()).toMatchObject([{ state: 'waiting' }])
     expect(bob.history()).toEqual([])
     expect(seen).not.toBe('')
@@ -84,7 +84,7 @@ describe('who is who', () => {
     await bob.write('alice', 'go on')
     await warned.received(1)
     expect(await bob.received(1)).toEqual(['hello'])
-    expect(warned.endpoint.people()).toMatchObject([{ state: 'blocked' }])
+    expect(warned.endpoint.people()).toMatchObject([{ state: 'key-changed' }])
   })
 
   test('somebody who began anew with another key is not written to', async () => {
@@ -103,7 +103,7 @@ describe('who is who', () => {
     await again.event('key-changed')
     await impostor.write('alice', 'it is me')
     await again.received(1)
-    expect(again.endpoint.people()).toMatchObject([{ handle: 'bob', state: 'blocked' }])
+    expect(again.endpoint.people()).toMatchObject([{ handle: 'bob', state: 'key-changed' }])
     expect(impostor.history().filter(({ own }) => !own)).toEqual([])
   })
 

@@ -29,7 +29,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/content/v1/content.proto.
  */
 export const file_parley_content_v1_content: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wYXJsZXkvY29udGVudC92MS9jb250ZW50LnByb3RvEhFwYXJsZXkuY29udGVudC52MSLoAwoHQ29udGVudBINCgVjb3VudBgBIAEoBBIUCgxqb2luZWRfZXBvY2gYDCABKAQSEgoKc2VudF9hdF9tcxgCIAEoAxInCgR0ZXh0GAMgASgLMhcucGFybGV5LmNvbnRlbnQudjEuVGV4dEgAEi0KB3JlY2VpcHQYBCABKAsyGi5wYXJsZXkuY29udGVudC52MS5SZWNlaXB0SAASKQoFbGVhdmUYByABKAsyGC5wYXJsZXkuY29udGVudC52MS5MZWF2ZUgAEjoKDnJlc2VuZF9yZXF1ZXN0GAggASgLMiAucGFybGV5LmNvbnRlbnQudjEuUmVzZW5kUmVxdWVzdEgAEjYKDGhpc3RvcnlfcGFydBgJIAEoCzIeLnBhcmxleS5jb250ZW50LnYxLkhpc3RvcnlQYXJ0SAASNAoLZGV2aWNlX25hbWUYCiABKAsyHS5wYXJsZXkuY29udGVudC52MS5EZXZpY2VOYW1lSAASLQoHcmV2b2tlZBgLIAEoCzIaLnBhcmxleS5jb250ZW50LnYxLlJldm9rZWRIABIqCgdsb2dfdGFnGAUgASgLMhkucGFybGV5LmNvbnRlbnQudjEuTG9nVGFnEhQKDHJlc2VudF9jb3VudBgGIAEoBEIGCgRib2R5IigKBkxvZ1RhZxIQCghzZXF1ZW5jZRgBIAEoBBIMCgRoYXNoGAIgASgMIhgKBUxlYXZlEg8KB2FjY291bnQYASABKAgiMgoNUmVzZW5kUmVxdWVzdBIRCglkZXZpY2VfaWQYASABKAwSDgoGY291bnRzGAIgAygEIn4KC0hpc3RvcnlQYXJ0EhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIzCghtZXNzYWdlcxgCIAMoCzIhLnBhcmxleS5jb250ZW50LnYxLkhpc3RvcnlNZXNzYWdlEhMKC3BlZXJfaGFuZGxlGAMgASgJEgwKBGxhc3QYBCABKAgibgoOSGlzdG9yeU1lc3NhZ2USEwoLZnJvbV9oYW5kbGUYASABKAkSEwoLZnJvbV9kZXZpY2UYAiABKAwSDAoEdGV4dBgDIAEoCRISCgpzZW50X2F0X21zGAQgASgDEhAKCHNlcXVlbmNlGAUgASgEIiQKB1Jldm9rZWQSGQoRZGV2aWNlX3Jldm9jYXRpb24YASABKAwiGgoKRGV2aWNlTmFtZRIMCgRuYW1lGAEgASgJIhQKBFRleHQSDAoEdGV4dBgBIAEoCSJBCgdSZWNlaXB0EjYKCWRlbGl2ZXJlZBgBIAMoCzIjLnBhcmxleS5jb250ZW50LnYxLkRlbGl2ZXJlZFRocm91Z2giNAoQRGVsaXZlcmVkVGhyb3VnaBIRCglkZXZpY2VfaWQYASABKAwSDQoFY291bnQYAiABKAQiSgoPU2lnbmVkRXBoZW1lcmFsEhEKCWVwaGVtZXJhbBgBIAEoDBIRCglkZXZpY2VfaWQYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMIlgKCUVwaGVtZXJhbBISCgpzZW50X2F0X21zGAEgASgDEi8KCHByZXNlbmNlGAIgASgLMhsucGFybGV5LmNvbnRlbnQudjEuUHJlc2VuY2VIAEIGCgRib2R5IiYKCFByZXNlbmNlEgwKBGhlcmUYASABKAgSDAoEYXNrcxgCIAEoCGIGcHJvdG8z");
+  fileDesc("Ch9wYXJsZXkvY29udGVudC92MS9jb250ZW50LnByb3RvEhFwYXJsZXkuY29udGVudC52MSKpBAoHQ29udGVudBINCgVjb3VudBgBIAEoBBIUCgxqb2luZWRfZXBvY2gYDCABKAQSEgoKc2VudF9hdF9tcxgCIAEoAxInCgR0ZXh0GAMgASgLMhcucGFybGV5LmNvbnRlbnQudjEuVGV4dEgAEi0KB3JlY2VpcHQYBCABKAsyGi5wYXJsZXkuY29udGVudC52MS5SZWNlaXB0SAASKQoFbGVhdmUYByABKAsyGC5wYXJsZXkuY29udGVudC52MS5MZWF2ZUgAEjoKDnJlc2VuZF9yZXF1ZXN0GAggASgLMiAucGFybGV5LmNvbnRlbnQudjEuUmVzZW5kUmVxdWVzdEgAEj8KEW5vdGhpbmdfdG9fcmVzZW5kGA0gASgLMiIucGFybGV5LmNvbnRlbnQudjEuTm90aGluZ1RvUmVzZW5kSAASNgoMaGlzdG9yeV9wYXJ0GAkgASgLMh4ucGFybGV5LmNvbnRlbnQudjEuSGlzdG9yeVBhcnRIABI0CgtkZXZpY2VfbmFtZRgKIAEoCzIdLnBhcmxleS5jb250ZW50LnYxLkRldmljZU5hbWVIABItCgdyZXZva2VkGAsgASgLMhoucGFybGV5LmNvbnRlbnQudjEuUmV2b2tlZEgAEioKB2xvZ190YWcYBSABKAsyGS5wYXJsZXkuY29udGVudC52MS5Mb2dUYWcSFAoMcmVzZW50X2NvdW50GAYgASgEQgYKBGJvZHkiKAoGTG9nVGFnEhAKCHNlcXVlbmNlGAEgASgEEgwKBGhhc2gYAiABKAwiGAoFTGVhdmUSDwoHYWNjb3VudBgBIAEoCCIyCg1SZXNlbmRSZXF1ZXN0EhEKCWRldmljZV9pZBgBIAEoDBIOCgZjb3VudHMYAiADKAQiIQoPTm90aGluZ1RvUmVzZW5kEg4KBmNvdW50cxgBIAMoBCJ+CgtIaXN0b3J5UGFydBIXCg9jb252ZXJzYXRpb25faWQYASABKAwSMwoIbWVzc2FnZXMYAiADKAsyIS5wYXJsZXkuY29udGVudC52MS5IaXN0b3J5TWVzc2FnZRITCgtwZWVyX2hhbmRsZRgDIAEoCRIMCgRsYXN0GAQgASgIIm4KDkhpc3RvcnlNZXNzYWdlEhMKC2Zyb21faGFuZGxlGAEgASgJEhMKC2Zyb21fZGV2aWNlGAIgASgMEgwKBHRleHQYAyABKAkSEgoKc2VudF9hdF9tcxgEIAEoAxIQCghzZXF1ZW5jZRgFIAEoBCIkCgdSZXZva2VkEhkKEWRldmljZV9yZXZvY2F0aW9uGAEgASgMIhoKCkRldmljZU5hbWUSDAoEbmFtZRgBIAEoCSIUCgRUZXh0EgwKBHRleHQYASABKAkiQQoHUmVjZWlwdBI2CglkZWxpdmVyZWQYASADKAsyIy5wYXJsZXkuY29udGVudC52MS5EZWxpdmVyZWRUaHJvdWdoIjQKEERlbGl2ZXJlZFRocm91Z2gSEQoJZGV2aWNlX2lkGAEgASgMEg0KBWNvdW50GAIgASgEIkoKD1NpZ25lZEVwaGVtZXJhbBIRCgllcGhlbWVyYWwYASABKAwSEQoJZGV2aWNlX2lkGAIgASgMEhEKCXNpZ25hdHVyZRgDIAEoDCJYCglFcGhlbWVyYWwSEgoKc2VudF9hdF9tcxgBIAEoAxIvCghwcmVzZW5jZRgCIAEoCzIbLnBhcmxleS5jb250ZW50LnYxLlByZXNlbmNlSABCBgoEYm9keSImCghQcmVzZW5jZRIMCgRoZXJlGAEgASgIEgwKBGFza3MYAiABKAhiBnByb3RvMw");
 
 /**
  * @generated from message parley.content.v1.Content
@@ -87,6 +87,12 @@ export type Content = Message<"parley.content.v1.Content"> & {
      */
     value: ResendRequest;
     case: "resendRequest";
+  } | {
+    /**
+     * @generated from field: parley.content.v1.NothingToResend nothing_to_resend = 13;
+     */
+    value: NothingToResend;
+    case: "nothingToResend";
   } | {
     /**
      * @generated from field: parley.content.v1.HistoryPart history_part = 9;
@@ -216,6 +222,28 @@ export const ResendRequestSchema: GenMessage<ResendRequest> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_content, 3);
 
 /**
+ * The answer to a ResendRequest for what there is nothing to say again of: receipts and the like,
+ * and what was said again before.
+ *
+ * @generated from message parley.content.v1.NothingToResend
+ */
+export type NothingToResend = Message<"parley.content.v1.NothingToResend"> & {
+  /**
+   * Content.counts of the sender.
+   *
+   * @generated from field: repeated uint64 counts = 1;
+   */
+  counts: bigint[];
+};
+
+/**
+ * Describes the message parley.content.v1.NothingToResend.
+ * Use `create(NothingToResendSchema)` to create a new message.
+ */
+export const NothingToResendSchema: GenMessage<NothingToResend> = /*@__PURE__*/
+  messageDesc(file_parley_content_v1_content, 4);
+
+/**
  * What was said before a device or a person came, handed over by somebody who was there: by a
  * device of the same account in the group of its own devices, or by whoever invited into a room in
  * the direct conversation with the invited.
@@ -255,7 +283,7 @@ export type HistoryPart = Message<"parley.content.v1.HistoryPart"> & {
  * Use `create(HistoryPartSchema)` to create a new message.
  */
 export const HistoryPartSchema: GenMessage<HistoryPart> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 4);
+  messageDesc(file_parley_content_v1_content, 5);
 
 /**
  * @generated from message parley.content.v1.HistoryMessage
@@ -294,7 +322,7 @@ export type HistoryMessage = Message<"parley.content.v1.HistoryMessage"> & {
  * Use `create(HistoryMessageSchema)` to create a new message.
  */
 export const HistoryMessageSchema: GenMessage<HistoryMessage> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 5);
+  messageDesc(file_parley_content_v1_content, 6);
 
 /**
  * "This device was revoked by its account: remove it." Any member may say so, because the account's
@@ -317,7 +345,7 @@ export type Revoked = Message<"parley.content.v1.Revoked"> & {
  * Use `create(RevokedSchema)` to create a new message.
  */
 export const RevokedSchema: GenMessage<Revoked> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 6);
+  messageDesc(file_parley_content_v1_content, 7);
 
 /**
  * Among the devices of one account: what the sender is called.
@@ -338,7 +366,7 @@ export type DeviceName = Message<"parley.content.v1.DeviceName"> & {
  * Use `create(DeviceNameSchema)` to create a new message.
  */
 export const DeviceNameSchema: GenMessage<DeviceName> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 7);
+  messageDesc(file_parley_content_v1_content, 8);
 
 /**
  * @generated from message parley.content.v1.Text
@@ -357,7 +385,7 @@ export type Text = Message<"parley.content.v1.Text"> & {
  * Use `create(TextSchema)` to create a new message.
  */
 export const TextSchema: GenMessage<Text> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 8);
+  messageDesc(file_parley_content_v1_content, 9);
 
 /**
  * "These have arrived and are saved here." Cumulative: each number covers all at or below it.
@@ -376,7 +404,7 @@ export type Receipt = Message<"parley.content.v1.Receipt"> & {
  * Use `create(ReceiptSchema)` to create a new message.
  */
 export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 9);
+  messageDesc(file_parley_content_v1_content, 10);
 
 /**
  * @generated from message parley.content.v1.DeliveredThrough
@@ -402,7 +430,7 @@ export type DeliveredThrough = Message<"parley.content.v1.DeliveredThrough"> & {
  * Use `create(DeliveredThroughSchema)` to create a new message.
  */
 export const DeliveredThroughSchema: GenMessage<DeliveredThrough> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 10);
+  messageDesc(file_parley_content_v1_content, 11);
 
 /**
  * @generated from message parley.content.v1.SignedEphemeral
@@ -435,7 +463,7 @@ export type SignedEphemeral = Message<"parley.content.v1.SignedEphemeral"> & {
  * Use `create(SignedEphemeralSchema)` to create a new message.
  */
 export const SignedEphemeralSchema: GenMessage<SignedEphemeral> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 11);
+  messageDesc(file_parley_content_v1_content, 12);
 
 /**
  * What matters only now. A receiver ignores one that is older than the last one of that device, or
@@ -468,7 +496,7 @@ export type Ephemeral = Message<"parley.content.v1.Ephemeral"> & {
  * Use `create(EphemeralSchema)` to create a new message.
  */
 export const EphemeralSchema: GenMessage<Ephemeral> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 12);
+  messageDesc(file_parley_content_v1_content, 13);
 
 /**
  * Sent when a device has caught up, every 15 seconds from there, and when it leaves. A device of
@@ -495,5 +523,5 @@ export type Presence = Message<"parley.content.v1.Presence"> & {
  * Use `create(PresenceSchema)` to create a new message.
  */
 export const PresenceSchema: GenMessage<Presence> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 13);
+  messageDesc(file_parley_content_v1_content, 14);
 

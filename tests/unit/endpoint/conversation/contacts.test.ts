@@ -45,41 +45,75 @@ describe('an account key', () => {
     expect(openContacts(records).get('bob')?.accountKey).toEqual(key(1))
   })
 
-  test('that changes is told of once, keeps the pin and blocks, over a restart too', () => {
+  test('that changes keeps the pin and stops what is sent, over a restart too', () => {
     meet(1)
     expect([meet(2), meet(2)]).toEqual(['changed', 'changed'])
-    expect(told).toEqual(['contact-pinned', 'key-changed'])
+    expect(told).toEqual(['contact-pinned'])
     expect(contacts.get('bob')?.accountKey).toEqual(key(1))
-    expect(openContacts(records).isBlocked('bob')).toBe(true)
+    expect(openContacts(records).isStopped('bob')).toBe(true)
   })
 
   test('that comes back as it was does not lift the block: a person decides', () => {
     meet(1)
     meet(2)
     expect(meet(1)).toBe('known')
-    expect(contacts.isBlocked('bob')).toBe(true)
+    expect(contacts.isStopped('bob')).toBe(true)
   })
 
   test('is pinned where an invite link names it, and only then', () => {
     expectKey(1)
     expect(meet(2)).toBe('changed')
     expect(contacts.get('bob')?.accountKey).toHaveLength(0)
-    expect(contacts.isBlocked('bob')).toBe(true)
+    expect(contacts.isStopped('bob')).toBe(true)
   })
 
   test('that the invite link names is pinned without a question', () => {
     expectKey(1)
     expect(meet(1)).toBe('pinned-now')
-    expect(contacts.isBlocked('bob')).toBe(false)
+    expect(contacts.isStopped('bob')).toBe(false)
   })
 
   test('that is pinned is checked against an invite link that comes later', () => {
     meet(1)
     expectKey(1)
-    expect(contacts.isBlocked('bob')).toBe(false)
+    expect(contacts.isStopped('bob')).toBe(false)
     expectKey(2)
-    expect(contacts.isBlocked('bob')).toBe(true)
-    expect(told).toEqual(['contact-pinned', 'key-changed'])
+    expect(contacts.isStopped('bob')).toBe(true)
+  })
+
+  test('that is accepted is pinned instead of the former, and not verified', () => {
+    meet(1)
+    written(batch => contacts.verify(batch, 'bob'))
+    expect(contacts.isVerified('bob')).toBe(true)
+    meet(2)
+    expect(contacts.isVerified('bob')).toBe(false)
+    written(batch => contacts.accept(batch, 'bob'))
+    expect(openContacts(records).get('bob')).toMatchObject({ accountKey: key(2) })
+    expect([contacts.isStopped('bob'), contacts.isVerified('bob')]).toEqual([false, false])
+    expect(meet(1)).toBe('changed')
+  })
+
+  test('that is accepted against the invite link takes the place of what the link names', () => {
+    expectKey(1)
+    meet(2)
+    written(batch => contacts.accept(batch, 'bob'))
+    expect([contacts.isStopped('bob'), meet(2), meet(1)]).toEqual([false, 'known', 'changed'])
+  })
+
+  test('that is dismissed leaves the pin and its mark as they were', () => {
+    meet(1)
+    written(batch => contacts.verify(batch, 'bob'))
+    meet(2)
+    written(batch => contacts.dismiss(batch, 'bob'))
+    expect([contacts.isStopped('bob'), contacts.isVerified('bob')]).toEqual([false, true])
+  })
+
+  test('is the pinned one, that and verified, or another one', () => {
+    expect(contacts.trust('bob', key(1))).toBe('pinned')
+    meet(1)
+    expect([contacts.trust('bob', key(1)), contacts.trust('bob', key(2))]).toEqual(['pinned', 'other'])
+    written(batch => contacts.verify(batch, 'bob'))
+    expect([contacts.trust('bob', key(1)), contacts.trust('bob', key(2))]).toEqual(['verified', 'other'])
   })
 
   test('of a write that failed is forgotten', () => {
@@ -96,6 +130,13 @@ test('people keep their places, however many there are', () => {
     written(batch => contacts.meet(batch, handle, key(index + 1)))
   const again = openContacts(records)
   expect(again.all().map(({ handle }) => handle)).toEqual(handles)
+})
+
+test('somebody is blocked until they are unblocked, over a restart too', () => {
+  written(batch => contacts.block(batch, 'bob', true))
+  expect([openContacts(records).isBlocked('bob'), contacts.isStopped('bob')]).toEqual([true, true])
+  written(batch => contacts.block(batch, 'bob', false))
+  expect([contacts.isBlocked('bob'), contacts.isStopped('bob')]).toEqual([false, false])
 })
 
 test('when somebody was last heard never goes back', () => {
