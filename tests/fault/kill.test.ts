@@ -5,6 +5,9 @@ import { checkExchange, clientSpeaker, nth, operatorSpeaker } from '../support/e
 import { PATIENCE_MS } from '../support/processes.js'
 import { type Client, steadyPort, type World, withWorld } from '../support/world.js'
 
+/** Ten times a client may notice only by its silence that the server is gone, which takes some 13 s. */
+const LONG_MS = 5 * PATIENCE_MS
+
 /** When to kill: at the `count`-th line of the output that fits, from the last start on. */
 interface Point {
   count: number
@@ -75,7 +78,7 @@ describe('kill -9 at ten points of a running exchange', () => {
         checkExchange([await world.transcript('carol'), await world.transcript('dave')], speakers.slice(2))
       })
     },
-    2 * PATIENCE_MS,
+    LONG_MS,
   )
 
   test(
@@ -101,7 +104,7 @@ describe('kill -9 at ten points of a running exchange', () => {
         checkExchange([await world.transcript('alice'), await world.transcript('bob')], speakers)
       })
     },
-    2 * PATIENCE_MS,
+    LONG_MS,
   )
 
   test(
@@ -132,6 +135,6 @@ describe('kill -9 at ten points of a running exchange', () => {
         checkExchange([await world.transcript('alice'), await world.transcript('server/operator')], speakers)
       })
     },
-    2 * PATIENCE_MS,
+    LONG_MS,
   )
 })

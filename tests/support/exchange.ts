@@ -1,7 +1,7 @@
 // Two who write to each other all the time, and what must be true of it afterwards, whatever happened meanwhile.
 
 import { expect } from '@jest/globals'
-import type { Running } from './processes.js'
+import { type Running, WAIT_MS } from './processes.js'
 import type { Client, ClientEvent, Server, TranscriptEntry } from './world.js'
 
 /** Between what one types, in ms: a hundred lines a second. */
@@ -116,13 +116,23 @@ export function checkExchange(
   }
 }
 
-/** Resolves at the `count`-th line of the output, from here on, that is wanted. Rejects when the process ends. */
+/**
+ * Resolves at the `count`-th line of the output, from here on, that is wanted. Rejects when the process ends, or when
+ * time is up.
+ */
 export function nth({ stdout, stderr, ended }: Running, count: number, wanted: RegExp): Promise<void> {
   let left = count
   return new Promise((resolve, reject) => {
+    const giveUp = (why: string) => reject(new Error(`${why} before ${count} x ${wanted}`))
+    const timer = setTimeout(() => giveUp('Time was up'), WAIT_MS)
     stdout.onLine(line => {
-      if (wanted.test(line) && --left === 0) resolve()
+      if (!wanted.test(line) || --left !== 0) return
+      clearTimeout(timer)
+      resolve()
     })
-    void ended.then(() => reject(new Error(`ended before ${count} x ${wanted}: ${stderr.all.join('\n')}`)))
+    void ended.then(() => {
+      clearTimeout(timer)
+      giveUp(`The process ended (${stderr.all.join('\n')})`)
+    })
   })
 }
