@@ -9,21 +9,13 @@ import { readCertificate } from '../identity/certificate.js'
 import type { Candidate, Member } from '../mls/engine.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
-import { settingsOf } from './intents.js'
+import { forgetRemovals, settingsOf, standing } from './intents.js'
 import { myTurnMs } from './leaving.js'
 import { beginEpoch } from './log-tag.js'
+import { onAdded } from './newcomers.js'
 import { addAgain } from './rejoin.js'
 import { type Group, sameAccount } from './settings.js'
 import { tell } from './told.js'
-
-/** The group as it is before a commit, for the policy and for what is told of it. */
-export function standing(context: Context, group: LiveGroup): Group {
-  return {
-    settings: settingsOf(context, group),
-    members: context.engine.members(group.state),
-    leaving: group.record.leavingDeviceIds,
-  }
-}
 
 interface Done {
   committer: Candidate
@@ -56,9 +48,11 @@ export function afterCommit(
     device => !gone.some(other => Buffer.compare(other, device) === 0),
   )
   const isOurs = Buffer.compare(change.committer.signatureKey, context.account.device.publicKey) === 0
+  forgetRemovals(context, batch, group, gone)
   addAgain(context, batch, group, change.removed, isOurs ? 0 : myTurnMs(context, group, gone))
   for (const { handle, accountKey } of change.added.map(({ identity }) => readCertificate(identity)))
     if (handle !== context.account.handle) context.contacts.meet(batch, handle, accountKey)
+  onAdded(context, batch, group, { before, added: change.added, isOurs })
   const after = standing(context, group)
   for (const text of [
     ...membersTold(context, before, after, change),

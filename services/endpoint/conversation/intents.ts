@@ -23,7 +23,7 @@ import { MlsRefused } from '../mls/refused.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
 import type { Outbox } from './outbox.js'
-import { decodeSettings, sameAccount } from './settings.js'
+import { decodeSettings, type Group, mayChange, sameAccount } from './settings.js'
 
 export interface KnownIntent {
   id: bigint
@@ -106,6 +106,41 @@ export async function commitIntents(
   return true
 }
 
+/** These devices are out: nothing is left to do of their removal, whatever becomes of them later. */
+export function forgetRemovals(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  removed: readonly Uint8Array[],
+): void {
+  const gone = new Set(removed.map(nameOf))
+  for (const { id, intent } of intentsOf(context, group)) {
+    if (intent.change.case !== 'removeDevices') continue
+    const left = intent.change.value.deviceIds.filter(device => !gone.has(nameOf(device)))
+    if (left.length === 0) dropIntent(batch, group, id)
+    else if (left.length < intent.change.value.deviceIds.length) {
+      intent.change.value.deviceIds = left
+      batch.put('intents', { group: group.number, id }, intent)
+    }
+  }
+}
+
+/** Whether the other members will take it: what they would refuse is never committed. */
+async function isAllowed(context: Context, group: LiveGroup, plan: Plan): Promise<boolean> {
+  const { account, engine } = context
+  const own = engine.ownLeaf(group.state)
+  const members = engine.members(group.state)
+  const added = await Promise.all(
+    plan.add.map(bytes => engine.inspectKeyPackage(bytes).catch(() => undefined)),
+  )
+  return mayChange(standing(context, group), {
+    committer: { leaf: own, identity: account.certificate, signatureKey: account.device.publicKey },
+    added: added.filter(candidate => candidate !== undefined),
+    removed: members.filter(({ leaf }) => plan.remove.includes(leaf)),
+    ...(plan.settings ? { settings: plan.settings } : {}),
+  })
+}
+
 /** undefined: the plan cannot be carried out at all; its intents are dropped, and the person is told. */
 async function makeCommit(
   context: Context,
@@ -114,6 +149,7 @@ async function makeCommit(
   plan: Plan,
 ): Promise<Commit | undefined> {
   try {
+    if (!(await isAllowed(context, group, plan))) throw new MlsRefused('policy')
     return await context.engine.commit(group.state, {
       ...(plan.add.length > 0 ? { add: plan.add } : {}),
       ...(plan.remove.length > 0 ? { remove: plan.remove } : {}),
@@ -206,6 +242,15 @@ function changed(context: Context, group: LiveGroup, change: ChangeSettings): Ui
 
 const admin = ({ handle, accountKey }: { handle: string; accountKey: Uint8Array }) =>
   ({ $typeName: 'parley.content.v1.Admin', handle, accountKey }) as const
+
+/** The group as it is now, for the policy. */
+export function standing(context: Context, group: LiveGroup): Group {
+  return {
+    settings: settingsOf(context, group),
+    members: context.engine.members(group.state),
+    leaving: group.record.leavingDeviceIds,
+  }
+}
 
 /** What the group's members agree on. A group that a faulty client made counts as one between two. */
 export function settingsOf({ engine }: Context, group: LiveGroup): GroupSettings {

@@ -9,10 +9,10 @@ import type { Context } from '../context.js'
 import { readCertificate } from '../identity/certificate.js'
 import { wipe } from '../mls/engine.js'
 import type { Batch } from '../records.js'
-import { afterCommit, endRemoved, ownChange, standing } from './commits.js'
+import { afterCommit, endRemoved, ownChange } from './commits.js'
 import { decodeContent } from './content.js'
 import type { KnownSender, LiveGroup } from './groups.js'
-import { accountsIn, dropIntent } from './intents.js'
+import { accountsIn, dropIntent, standing } from './intents.js'
 import { joinByWelcome } from './join.js'
 import { takeLeave } from './leaving.js'
 import { breakLog, differs, passEnvelope } from './log-tag.js'
@@ -134,6 +134,7 @@ async function takeContent(
   const { body } = content
   if (body.case === 'receipt' && handle !== context.account.handle)
     confirm(context, batch, group, known, body.value)
+  if (body.case === 'nothingToResend') forget(known, body.value.counts)
   if (body.case !== 'receipt' && !isBlocked) sender.owed = owedUpTo(known, content.count)
   context.groups.saveSender(batch, group, known)
   if (differs(group, content.logTag)) tellForked(context, batch, group, envelope, handle)
@@ -250,7 +251,9 @@ async function takeCommit(
   if (opened.kind === 'removed') return endRemoved(context, batch, group, envelope, opened.committer)
   if (opened.kind !== 'commit') {
     show(context, batch, group, envelope, unreadable(opened))
-    return askToRejoin(context, outbox, batch, group)
+    // What breaks the rules is refused by every member, and no state is lost by it.
+    if (opened.kind !== 'refused' || opened.cause !== 'policy') askToRejoin(context, outbox, batch, group)
+    return
   }
   group.state = opened.state
   context.groups.saveEpoch(batch, group)

@@ -17,20 +17,32 @@ import { tell } from './told.js'
 
 /** Requests of a group that are remembered. */
 const NONCES = 32
+/** How often this device asks at most, in ms: a server that alters what it delivers must not make it go round. */
+const ASK_AGAIN_MS = 60_000
 
 /** The state is of no use any more: asks for another one, once. */
 export function askToRejoin(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): void {
   const { record } = group
-  if (record.lost || record.left || record.status !== GroupStatus.ACTIVE) return
+  const now = Date.now()
+  const askedLately = now - Number(record.rejoinAskedMs) < ASK_AGAIN_MS
+  if (record.left || record.status !== GroupStatus.ACTIVE || (record.lost && askedLately)) return
   record.lost = true
   batch.deleteGroup('intents', group.number)
   context.groups.savePending(batch, group, undefined)
   outbox.drop(batch, ({ item }) => item.group === group.number && item.what.case === 'commit')
+  context.groups.save(batch, group)
+  if (askedLately) return
+  record.rejoinAskedMs = BigInt(now)
   const { conversationId } = record
   const request = makeRejoin({ conversationId, device: context.account.device })
   const value = create(OutboxRejoinSchema, { request: toBinary(RejoinRequestSchema, request) })
   outbox.add(batch, group.number, { case: 'rejoin', value })
   context.groups.save(batch, group)
+}
+
+/** Those that were lost and wait in vain ask again. */
+export function askOnceMore(context: Context, outbox: Outbox, batch: Batch): void {
+  for (const group of context.groups.all()) if (group.record.lost) askToRejoin(context, outbox, batch, group)
 }
 
 /**

@@ -25,10 +25,15 @@ export function owedUpTo({ sender }: KnownSender, count: bigint): bigint {
 }
 
 /** Whether this says again what is missing here; then it is not missing any more. */
-export function takeResent({ sender }: KnownSender, { resentCount }: Content): boolean {
-  if (!sender.missing.includes(resentCount)) return false
-  sender.missing = sender.missing.filter(count => count !== resentCount)
+export function takeResent(known: KnownSender, { resentCount }: Content): boolean {
+  if (!known.sender.missing.includes(resentCount)) return false
+  forget(known, [resentCount])
   return true
+}
+
+/** These counts are not missing, and do not hold a receipt back any more. */
+export function forget({ sender }: KnownSender, counts: readonly bigint[]): void {
+  sender.missing = sender.missing.filter(count => !counts.includes(count))
 }
 
 /** Asks a device for what it sent under these counts. */
@@ -54,13 +59,19 @@ export async function sayAgain(
   { deviceId, counts }: ResendRequest,
 ): Promise<void> {
   if (Buffer.compare(deviceId, context.account.device.publicKey) !== 0) return
+  const nothing: bigint[] = []
   for (const count of counts.slice(0, MISSING_COUNTS)) {
     const place = { group: group.number, id: count }
     const sent = batch.get('sent', place)
     const message = sent && batch.get('messages', { group: sent.conversation, id: sent.message })
-    if (!sent || !message) continue
+    if (!sent || !message) {
+      nothing.push(count)
+      continue
+    }
     batch.delete('sent', place)
     const body = { case: 'text', value: { text: message.text } } as const
     await sealBody(context, outbox, batch, group, body, { sentAtMs: message.sentAtMs, resentCount: count })
   }
+  if (nothing.length === 0) return
+  await sealBody(context, outbox, batch, group, { case: 'nothingToResend', value: { counts: nothing } })
 }
