@@ -7,8 +7,9 @@ import { accountFingerprint, formatFingerprint } from '../endpoint/identity/fing
 import { HANDLE_RULE, isHandle } from '../endpoint/identity/handle.js'
 import { VaultError } from '../endpoint/vault/vault.js'
 import type { Entry, Terminal } from '../terminal/entry.js'
-import type { CommandContext } from './command.js'
+import type { CommandContext, OperatorActions } from './command.js'
 import { readTyped } from './commands.js'
+import { standing, whyNotSent } from './standing.js'
 import { entryOf, markOf, nameOf, noticeOf, statusOf } from './words.js'
 
 /** Lines of history shown at the start. */
@@ -27,23 +28,29 @@ export interface ChatOptions {
   endpoint: Endpoint
   terminal: Terminal
   handle: string
+  /** In the operator's console. */
+  operator?: OperatorActions
   quit(): void
 }
 
-export function openChat({ endpoint, terminal, handle, quit }: ChatOptions): Chat {
+export function openChat({ endpoint, terminal, handle, operator, quit }: ChatOptions): Chat {
   let target: { title: string; conversation: bigint } | undefined
   let lastLine: LineState['state'] | undefined
   let last: Promise<void> = Promise.resolve()
 
   const print = (entry: Entry) => terminal.print(entry)
-  const notice = (level: 'info' | 'warning' | 'error') => (text: string) =>
-    print({ kind: 'notice', at: new Date(), level, text })
+  const notice = (level: 'info' | 'warning' | 'error') => (text: string, figure?: readonly string[]) =>
+    print({ kind: 'notice', at: new Date(), level, text, ...(figure ? { figure } : {}) })
   const [say, warn, fail] = [notice('info'), notice('warning'), notice('error')]
   const named = () => endpoint.conversations().length > 1
   const titleOf = (conversation: bigint) =>
     endpoint.conversations().find(({ number }) => number === conversation)?.peer ?? '?'
   const prompt = () =>
-    terminal.prompt(target ? `${handle} → ${titleOf(target.conversation)}> ` : `${handle}> `)
+    terminal.prompt(
+      target
+        ? `${handle} → ${titleOf(target.conversation)}${standing(endpoint, target.conversation)}> `
+        : `${handle}> `,
+    )
 
   const showHistory = (limit: number) => {
     if (!target) return warn('with whom? /to HANDLE')
@@ -66,6 +73,8 @@ export function openChat({ endpoint, terminal, handle, quit }: ChatOptions): Cha
   const sendTo = async (conversation: bigint, text: string) => {
     try {
       await endpoint.send(conversation, text)
+      const why = whyNotSent(endpoint, conversation)
+      if (why) warn(why)
     } catch (error) {
       if (!(error instanceof TextTooLongError || error instanceof VaultError)) throw error
       fail(`not sent: ${error.message}. ↑ brings the line back`)
@@ -98,6 +107,7 @@ export function openChat({ endpoint, terminal, handle, quit }: ChatOptions): Cha
     showHistory,
     fingerprints: () => fingerprintRows(endpoint),
     changePassphrase: () => changePassphrase(endpoint, terminal, { say, warn }),
+    operator,
     quit,
   }
   const onLineState = (line: LineState) => {
@@ -135,6 +145,7 @@ export function openChat({ endpoint, terminal, handle, quit }: ChatOptions): Cha
       } else {
         const said = noticeOf(event)
         if (said) print(said)
+        if (event.type === 'contact' || event.type === 'key-changed') prompt()
       }
     },
     onLine(line) {
@@ -154,6 +165,12 @@ export function openChat({ endpoint, terminal, handle, quit }: ChatOptions): Cha
   }
 }
 
+const STATE_WORDS = {
+  ready: '',
+  opening: ', conversation is being opened',
+  'key-changed': ', key changed: nothing is sent',
+}
+
 function whoRows(endpoint: Endpoint): string[] {
   const people = endpoint.people()
   const rooms = endpoint.conversations().filter(({ kind }) => kind === 'room')
@@ -166,18 +183,13 @@ function whoRows(endpoint: Endpoint): string[] {
     const { members, state } = endpoint.room(number)
     return `${peer.padEnd(width)}  ${state === 'ended' ? 'you are not in it any more' : `room of ${members.length}`}`
   })
-  const rows = people.map(({ handle, here, lastHeard, state }) => {
+  const rows = people.map(({ handle, here, lastHeard, state, verified }) => {
     const presence = here ? 'here' : 'away'
     const heard = lastHeard
       ? `last heard ${lastHeard.toISOString().slice(0, 16).replace('T', ' ')} UTC`
       : 'never heard'
-    const blocked =
-      state === 'blocked'
-        ? ', key changed: nothing is sent'
-        : state === 'opening'
-          ? ', conversation is being opened'
-          : ''
-    return `${handle.padEnd(width)}  ${presence}, ${heard}${blocked}`
+    if (state === 'blocked') return `${handle.padEnd(width)}  blocked`
+    return `${handle.padEnd(width)}  ${presence}, ${heard}${verified ? ', verified' : ''}${STATE_WORDS[state]}`
   })
   return [...rows, ...roomRows]
 }

@@ -2,6 +2,18 @@
 
 import type { Endpoint } from '../endpoint/endpoint.js'
 
+/** What the operator's own process may do besides. */
+export interface OperatorActions {
+  /** With a fresh token, where the server takes new accounts by invitation only. */
+  inviteLink(): Promise<string>
+  /** Ends the account's streams and keeps it out. */
+  ban(handle: string): Promise<void>
+  /** False: it was not banned. */
+  unban(handle: string): Promise<boolean>
+  /** The oldest first. */
+  bans(): Promise<{ name: string; bannedAt: Date }[]>
+}
+
 export interface CommandContext {
   handle: string
   endpoint: Endpoint
@@ -9,7 +21,7 @@ export interface CommandContext {
   target(): { title: string; conversation: bigint } | undefined
   /** Turns to a conversation that there is. */
   turn(conversation: bigint): void
-  say(text: string): void
+  say(text: string, figure?: readonly string[]): void
   warn(text: string): void
   /** Turns to a person or, behind "#", to a room; from here on lines go there. */
   turnTo(name: string): Promise<void>
@@ -17,6 +29,8 @@ export interface CommandContext {
   showHistory(limit: number): void
   fingerprints(): string[]
   changePassphrase(): Promise<void>
+  /** In the operator's console only. */
+  operator?: OperatorActions | undefined
   quit(): void
 }
 
@@ -25,5 +39,7 @@ export interface Command {
   /** What stands behind the name. */
   argument?: string
   help: string
+  /** It is for the operator's console. */
+  isOperators?: true
   run(context: CommandContext, argument: string): Promise<void> | void
 }

@@ -1,7 +1,9 @@
 // The commands that a person types. /help is derived from this table.
 
 import type { Command, CommandContext } from './command.js'
+import { OPERATOR_COMMANDS } from './operator-commands.js'
 import { ROOM_COMMANDS } from './room-commands.js'
+import { TRUST_COMMANDS } from './trust-commands.js'
 
 const HISTORY_LINES = 50
 
@@ -13,6 +15,7 @@ export const COMMANDS: readonly Command[] = [
     run: context => context.say(context.who().join('\n')),
   },
   ...ROOM_COMMANDS,
+  ...TRUST_COMMANDS,
   {
     name: 'history',
     argument: '[N]',
@@ -29,14 +32,20 @@ export const COMMANDS: readonly Command[] = [
     help: 'set, change or remove the passphrase of what is kept here',
     run: context => context.changePassphrase(),
   },
-  { name: 'help', help: 'this list', run: context => context.say(helpText()) },
+  ...OPERATOR_COMMANDS,
+  {
+    name: 'help',
+    help: 'this list',
+    run: context => context.say(helpText(context.operator !== undefined)),
+  },
   { name: 'quit', help: 'leave; what is unsent is sent the next time', run: context => context.quit() },
 ]
 
-export function helpText(): string {
+export function helpText(isOperator = false): string {
+  const commands = COMMANDS.filter(({ isOperators }) => isOperator || !isOperators)
   const usage = ({ name, argument }: Command) => `/${name}${argument ? ` ${argument}` : ''}`
-  const width = Math.max(...COMMANDS.map(command => usage(command).length))
-  const rows = COMMANDS.map(command => `${usage(command).padEnd(width)}  ${command.help}`)
+  const width = Math.max(...commands.map(command => usage(command).length))
+  const rows = commands.map(command => `${usage(command).padEnd(width)}  ${command.help}`)
   return [
     ...rows,
     `${'@HANDLE text'.padEnd(width)}  one line to HANDLE`,
@@ -66,7 +75,7 @@ export function readTyped(line: string): Typed {
 
 /** Whole replacements for what was typed so far. */
 export function completions(line: string, handles: readonly string[]): string[] {
-  const to = /^(@|\/to )(\S*)$/.exec(line)
+  const to = /^(@|\/(?:to|verify|verified|accept|block|unblock|ban|unban) )(\S*)$/.exec(line)
   if (to) return handles.filter(handle => handle.startsWith(to[2]!)).map(handle => `${to[1]}${handle} `)
   if (!/^\/\w*$/.test(line)) return []
   return COMMANDS.map(({ name }) => `/${name}`)

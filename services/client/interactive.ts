@@ -71,7 +71,7 @@ async function openSession(
   })
   const events = eventBuffer()
   const endpoint = await openWithPassphrase(terminal, passphraseGiven(), passphrase =>
-    openEndpoint({ folder: chosen.folder, passphrase, onEvent: events.push }),
+    openEndpoint({ folder: chosen.folder, passphrase, keyChange: options.keyChange, onEvent: events.push }),
   )
   const fresh = endpoint.account() === undefined
   const { handle } = endpoint.prepare({

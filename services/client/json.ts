@@ -5,7 +5,7 @@ import type { EndpointEvent, HistoryEntry } from '../endpoint/events.js'
 import { nameOf } from './words.js'
 
 export function jsonOfEntry(entry: HistoryEntry): object {
-  const { id, kind, peer, from, own, text, sentAt, state, sequence, remedy } = entry
+  const { id, kind, peer, from, own, text, sentAt, state, sequence, remedy, otherKey } = entry
   return {
     type: kind === 'text' ? 'message' : kind,
     id: nameOf(id),
@@ -17,6 +17,7 @@ export function jsonOfEntry(entry: HistoryEntry): object {
     state,
     sequence: Number(sequence),
     ...(remedy ? { remedy } : {}),
+    ...(otherKey ? { otherKey } : {}),
   }
 }
 

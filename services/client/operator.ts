@@ -6,6 +6,7 @@ import { spkiFingerprint } from '../rpc/certificate.js'
 import type { EndReason, Terminal } from '../terminal/entry.js'
 import { openTerminal } from '../terminal/terminal.js'
 import { openChat } from './chat.js'
+import type { OperatorActions } from './command.js'
 import { completions } from './commands.js'
 import { eventBuffer } from './event-buffer.js'
 import { openWithPassphrase } from './passphrase.js'
@@ -23,6 +24,8 @@ export interface OperatorOptions {
   greeting(accountKey: Uint8Array): readonly string[]
   input: ReadStream
   output: WriteStream
+  /** What the operator may do with the relay. */
+  actions(accountKey: Uint8Array): OperatorActions
   /** The person wants to leave, which stops the server. */
   onQuit(): void
 }
@@ -52,7 +55,13 @@ export async function openOperator(options: OperatorOptions): Promise<OperatorCo
     onLine: line => chat.onLine(line),
     complete: line => completions(line, chat.handles()),
   })
-  const chat = openChat({ endpoint, terminal, handle, quit: options.onQuit })
+  const chat = openChat({
+    endpoint,
+    terminal,
+    handle,
+    operator: options.actions(account.publicKey),
+    quit: options.onQuit,
+  })
   events.drainTo(chat.onEvent)
   const people = endpoint.people()
   if (people.length === 1) await chat.turnToFirst(people[0]!.handle)

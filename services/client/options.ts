@@ -1,6 +1,7 @@
 // The client's options. Each is a row: the parser, the environment variable and the help come from it.
 
 import { parseArgs } from 'node:util'
+import type { KeyChangePolicy } from '../endpoint/conversation/trust.js'
 import { HANDLE_RULE, isHandle } from '../endpoint/identity/handle.js'
 import type { Invite } from '../endpoint/identity/invite.js'
 import {
@@ -31,6 +32,8 @@ export interface ClientOptions {
   /** Milliseconds that a script may take after its input has ended. */
   timeoutMs: number | undefined
   acceptServer: Uint8Array | undefined
+  /** What to do when somebody shows another key than before. */
+  keyChange: KeyChangePolicy
 }
 
 export type Request = { kind: 'run'; options: ClientOptions } | { kind: 'help' } | { kind: 'version' }
@@ -48,6 +51,11 @@ const ROWS = [
   { name: 'server', value: 'ADDRESS', help: 'HOST:PORT or an invite link, instead of the argument' },
   { name: 'data', value: 'FOLDER', help: 'folder of your keys and history (default ./data/client)' },
   { name: 'accept-server', value: 'SHA256:...', help: 'accept the changed key of the server, once' },
+  {
+    name: 'key-change',
+    value: 'POLICY',
+    help: "when somebody's key changes: block (the default), warn or accept",
+  },
   { name: 'json', help: 'print one JSON object a line for every event' },
   {
     name: 'wait-delivered',
@@ -66,6 +74,7 @@ type Given = (name: Name) => string | undefined
 /** Where a client looks for a server unless it is told: the one that `npm start` runs. */
 export const DEFAULT_ADDRESS = 'localhost:5000'
 const FINGERPRINT_BYTES = 32
+const KEY_CHANGES = ['block', 'warn', 'accept'] as const satisfies readonly KeyChangePolicy[]
 const SECOND_MS = 1000
 const MAX_TIMEOUT_S = 24 * 3600
 
@@ -98,6 +107,7 @@ export function readOptions(
       follow: values.follow === true,
       timeoutMs: readTimeout(given('timeout')),
       acceptServer: readFingerprint(given('accept-server')),
+      keyChange: readKeyChange(given('key-change')),
     },
   }
 }
@@ -148,6 +158,12 @@ function readFingerprint(text: string | undefined): Uint8Array | undefined {
   throw new UsageError(
     '--accept-server must be a fingerprint as the server prints it: SHA256: and 43 characters',
   )
+}
+
+function readKeyChange(text = 'block'): KeyChangePolicy {
+  const policy = KEY_CHANGES.find(name => name === text)
+  if (policy) return policy
+  throw new UsageError(`--key-change must be ${KEY_CHANGES.join(', ')}, not "${text}"`)
 }
 
 export function helpText(): string {

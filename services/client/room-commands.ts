@@ -26,6 +26,12 @@ export const ROOM_COMMANDS: readonly Command[] = [
   { name: 'leave', help: 'leave the room', run: leave },
 ]
 
+const TRUST_WORDS = {
+  pinned: '',
+  verified: ' ✔',
+  other: ' (with another key than the one you know: it may be somebody else)',
+}
+
 type Run = Command['run']
 type Change = Parameters<CommandContext['endpoint']['changeRoom']>[1]
 
@@ -83,8 +89,8 @@ async function members(context: CommandContext): Promise<void> {
   await onTarget(context, async conversation => {
     const { topic, historyDays, members } = context.endpoint.room(conversation)
     const rows = members.map(
-      ({ handle, isAdmin, devices }) =>
-        `${handle}${isAdmin ? ', admin' : ''}${devices > 1 ? `, ${devices} devices` : ''}`,
+      ({ handle, isAdmin, devices, trust }) =>
+        `${handle}${TRUST_WORDS[trust]}${isAdmin ? ', admin' : ''}${devices > 1 ? `, ${devices} devices` : ''}`,
     )
     context.say([...(topic ? [`topic: ${topic}`] : []), historyTold(historyDays), ...rows].join('\n'))
   })

@@ -61,6 +61,7 @@ async function runScript(options: ClientOptions): Promise<Exit> {
   const endpoint = await openEndpoint({
     folder,
     passphrase: passphraseGiven(),
+    keyChange: options.keyChange,
     onEvent: events.push,
   })
   const fresh = endpoint.account() === undefined

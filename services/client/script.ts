@@ -38,6 +38,7 @@ export function openScript(options: ScriptOptions): Script {
   const { endpoint } = options
   let result: Exit = 'done'
   let inputEnded = false
+  let target: bigint | undefined
   let finish: (exit: Exit) => void = () => undefined
   const finished = new Promise<Exit>(resolve => {
     finish = resolve
@@ -46,6 +47,10 @@ export function openScript(options: ScriptOptions): Script {
     if (options.timeoutMs === undefined || options.follow) return undefined
     return setTimeout(() => finish('timeout'), options.timeoutMs).unref()
   }
+  /** Lines to somebody whose changed key nobody accepts would wait for ever. */
+  const isTarget = (handle: string) =>
+    !options.follow &&
+    endpoint.people().some(({ conversation, handle: peer }) => conversation === target && peer === handle)
   const settle = () => {
     if (!inputEnded || options.follow) return
     const { unsent, undelivered } = endpoint.unsettled()
@@ -66,6 +71,8 @@ export function openScript(options: ScriptOptions): Script {
       if (event.type === 'state' && event.state === 'failed') result = 'unsent'
       if (event.type === 'line' && event.line.state === 'stopped')
         finish(event.line.reason === 'vault' ? 'failed' : 'stopped')
+      if (event.type === 'key-changed' && event.policy === 'block' && isTarget(event.handle))
+        finish('stopped')
       if (event.type === 'state') settle()
     },
     async run(conversation) {
@@ -73,6 +80,7 @@ export function openScript(options: ScriptOptions): Script {
         const unknown = limitTime()
         const to = await conversation
         clearTimeout(unknown)
+        target = to
         for await (const line of readLines(options.input)) await send(to, line)
         inputEnded = true
         limitTime()

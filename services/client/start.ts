@@ -21,6 +21,7 @@ export function startOptions({ address, invite, acceptServer }: ClientOptions, f
     ...(target ? { address: target } : {}),
     ...(server ? { server } : {}),
     ...(invite?.inviter ? { inviter: invite.inviter } : {}),
+    ...(invite?.token ? { inviteToken: invite.token } : {}),
   }
 }
 

@@ -34,7 +34,7 @@ export function entryOf(entry: HistoryEntry, named: boolean): Entry {
     kind: 'message',
     id: nameOf(entry.id),
     at: entry.sentAt,
-    from: entry.from,
+    from: entry.otherKey ? `${entry.from} (another key)` : entry.from,
     own: entry.own,
     text: entry.text,
   }
@@ -57,6 +57,42 @@ export function statusOf(line: LineState): string {
   }
 }
 
+type EventOf<T extends EndpointEvent['type']> = Extract<EndpointEvent, { type: T }>
+
+function keyChangedWords({
+  handle,
+  pinned,
+  seen,
+  policy,
+}: EventOf<'key-changed'>): ['warning' | 'error', string] {
+  const keys = `known: ${pinned}\nnow:   ${seen}`
+  if (policy === 'warn')
+    return [
+      'warning',
+      `${handle} has another key than before; it is accepted, as --key-change says.\n${keys}`,
+    ]
+  return [
+    'error',
+    `${handle} has another key than before. Either they began anew, or this is somebody else who wants to ` +
+      `read what is meant for them. Nothing is sent to them until you decide; what you write waits here.\n${keys}\n` +
+      `Ask them by another way whether they began anew, and compare with /verify ${handle}. ` +
+      `If it is them: /accept ${handle}`,
+  ]
+}
+
+function contactWords({ handle, change }: EventOf<'contact'>): string {
+  switch (change) {
+    case 'accepted':
+      return `the new key of ${handle} is accepted; it is not verified: /verify ${handle}`
+    case 'verified':
+      return `${handle} is verified ✔: should their key change, you are told and nothing is sent`
+    case 'blocked':
+      return `${handle} is blocked: nothing of theirs is shown, and they are told nothing. /unblock ${handle} ends it`
+    case 'unblocked':
+      return `${handle} is not blocked any more; what they wrote meanwhile is not here`
+  }
+}
+
 /** Events that are said once, as a notice; the others are messages, marks and states. */
 export function noticeOf(event: EndpointEvent): Entry | undefined {
   const notice = (level: 'info' | 'warning' | 'error', text: string): Entry => ({
@@ -76,11 +112,9 @@ export function noticeOf(event: EndpointEvent): Entry | undefined {
     case 'contact-pinned':
       return notice('info', `first contact with ${event.handle}; their key is pinned: ${event.fingerprint}`)
     case 'key-changed':
-      return notice(
-        'error',
-        `${event.handle} shows another key than before: it may be somebody else. Nothing is sent to them.\n` +
-          `pinned: ${event.pinned}\nnow:    ${event.seen}\nAsk them, by another way, whether they began anew.`,
-      )
+      return event.policy === 'accept' ? undefined : notice(...keyChangedWords(event))
+    case 'contact':
+      return notice('info', contactWords(event))
     case 'presence':
       return notice('info', event.here ? `${event.handle} is here` : `${event.handle} has gone`)
     default:

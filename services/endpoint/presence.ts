@@ -59,8 +59,8 @@ export function openPresence(context: Context, emit: (event: EndpointEvent) => v
     },
     async take(conversationId, envelope) {
       const group = context.groups.byId(conversationId)
-      const isActive = group?.record.status === GroupStatus.ACTIVE
-      const opened = isActive ? await openEphemeral(context, group, envelope) : undefined
+      if (group?.record.status !== GroupStatus.ACTIVE) return []
+      const opened = await openEphemeral(context, group, envelope)
       if (opened?.content.body.case !== 'presence') return []
       const { sentAtMs, body } = opened.content
       const { handle, accountKey } = readCertificate(opened.sender.identity)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { greeting } from './greeting.js'
 import { dialHosts } from './invite.js'
 import { openLog } from './log.js'
+import { operatorActions } from './operator-actions.js'
 import { UsageError } from './option-values.js'
 import { consoleWanted, helpText, readOptions, type ServerOptions } from './options.js'
 import { type Relay, startRelay } from './relay.js'
@@ -61,6 +62,7 @@ async function openConsole(options: ServerOptions, relay: Relay, onQuit: () => v
       admit: relay.admitOperator,
       greeting: accountKey =>
         greeting({ ...options, ...relay, inviter: { handle: options.operatorHandle, accountKey } }),
+      actions: accountKey => operatorActions(relay, { ...options, accountKey }),
       input: process.stdin,
       output: process.stdout,
       onQuit,

@@ -22,6 +22,8 @@ export interface NoticeEntry {
   at: Date
   level: 'info' | 'warning' | 'error'
   text: string
+  /** Rows below the text, over the whole width: a drawing, a link to be copied. Never what somebody else wrote. */
+  figure?: readonly string[]
 }
 
 export type Entry = MessageEntry | NoticeEntry

@@ -48,7 +48,8 @@ export function openPlain(options: TerminalOptions): Terminal {
 /** YYYY-MM-DD HH:MM in local time, who, and the text. */
 export function plainEntry(entry: Entry): string {
   const safe = sanitiseEntry(entry)
-  const text = safe.text.replaceAll('\n', CONTINUATION)
+  const figure = safe.kind === 'notice' && safe.figure ? safe.figure : []
+  const text = [safe.text.replaceAll('\n', CONTINUATION), ...figure].join(CONTINUATION)
   const when = `${day(safe.at)} ${clock(safe.at)}`
   if (safe.kind === 'notice') return `${when} ${LEVELS[safe.level]} ${text}`
   const to = safe.to === undefined ? '' : ` → ${safe.to}`

@@ -86,7 +86,8 @@ function noticeRows(notice: NoticeEntry, columns: number, paint: Paint): string[
   const style = notice.level === 'info' ? 'dim' : notice.level
   const indent = ' '.repeat(`${clock(notice.at)} `.length)
   const rows = wrap(LEVELS[notice.level] + notice.text, columns - indent.length)
-  return rows.map((row, index) => paint(style, (index === 0 ? `${clock(notice.at)} ` : indent) + row))
+  const drawn = rows.map((row, index) => paint(style, (index === 0 ? `${clock(notice.at)} ` : indent) + row))
+  return [...drawn, ...(notice.figure ?? []).flatMap(row => wrap(row, columns))]
 }
 
 function twoDigits(value: number): string {

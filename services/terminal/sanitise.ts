@@ -50,7 +50,10 @@ export function sanitiseRow(text: string): string {
 
 /** An entry whose every text is safe to draw. */
 export function sanitiseEntry(entry: Entry): Entry {
-  if (entry.kind === 'notice') return { ...entry, text: sanitise(entry.text) }
+  if (entry.kind === 'notice') {
+    const figure = entry.figure ? { figure: entry.figure.map(sanitiseRow) } : {}
+    return { ...entry, ...figure, text: sanitise(entry.text) }
+  }
   const to = entry.to === undefined ? {} : { to: sanitiseRow(entry.to) }
   return { ...entry, ...to, from: sanitiseRow(entry.from), text: sanitise(entry.text) }
 }

@@ -12,6 +12,7 @@ import {
 import type { Context } from '../context.js'
 import { HANDLE_RULE, isHandle } from '../identity/handle.js'
 import type { Batch } from '../records.js'
+import type { KeyTrust } from './contacts.js'
 import { CONVERSATION_ID_BYTES } from './establish.js'
 import type { LiveGroup } from './groups.js'
 import { accountsIn, type IntentChange, intend, settingsOf } from './intents.js'
@@ -40,7 +41,8 @@ export interface RoomView {
   topic: string
   /** Days of what was said before that new members are handed; 0: nothing. */
   historyDays: number
-  members: { handle: string; isAdmin: boolean; devices: number }[]
+  /** `trust` of 'other': it is not the account key that is pinned for the handle, so it may be somebody else. */
+  members: { handle: string; isAdmin: boolean; devices: number; trust: KeyTrust }[]
   /** Whether this account may change the room. */
   isAdmin: boolean
   state: 'opening' | 'ready' | 'ended'
@@ -140,6 +142,7 @@ export function viewRoom(context: Context, conversation: bigint): RoomView {
       handle: account.handle,
       isAdmin: isAdmin(settings, account),
       devices: account.devices.length,
+      trust: context.contacts.trust(account.handle, account.accountKey),
     })),
     isAdmin: isAdmin(settings, own),
     state: group.record.status in states ? states[group.record.status as keyof typeof states] : 'ended',

@@ -36,7 +36,7 @@ export interface Invite extends Address {
 
 /** Whether the text means to be an invite link, so that parseInvite and not parseAddress is to read it. */
 export function isInvite(text: string): boolean {
-  return text.toLowerCase().startsWith(SCHEME)
+  return text.trimStart().toLowerCase().startsWith(SCHEME)
 }
 
 /** The link for an invite. Throws InviteError for what parseInvite would not read. */
@@ -48,7 +48,9 @@ export function formatInvite(invite: Invite): string {
 }
 
 /** Reads an invite link. Throws nothing but InviteError, which says what is wrong. */
-export function parseInvite(text: string): Invite {
+export function parseInvite(given: string): Invite {
+  // A link that was wrapped on its way, or by a narrow terminal, is the same link.
+  const text = given.slice(0, 2 * MAX_LINK_LENGTH).replace(/\s+/g, '')
   if (!isInvite(text)) throw new InviteError(`An invite link begins with ${SCHEME}.`)
   if (text.length > MAX_LINK_LENGTH) throw new InviteError('The invite link is too long.')
   const parts = LINK.exec(text.slice(SCHEME.length))

@@ -47,7 +47,12 @@ describe('a typed line', () => {
 
 test('the help has a row for every command', () => {
   for (const { name, help } of COMMANDS)
-    expect(helpText()).toMatch(new RegExp(`^/${name} .*${help.slice(0, 12)}`, 'm'))
+    expect(helpText(true)).toMatch(new RegExp(`^/${name} .*${help.slice(0, 12)}`, 'm'))
+})
+
+test("the operator's commands are shown to the operator only", () => {
+  expect(helpText(true)).toMatch(/^\/ban HANDLE /m)
+  expect(helpText()).not.toMatch(/\/ban/)
 })
 
 describe('completions', () => {

@@ -1,0 +1,24 @@
+// How one stands with whom one writes to, in the words behind their handle and where nothing is sent.
+
+import type { Endpoint, PersonHere } from '../endpoint/endpoint.js'
+
+const personOf = (endpoint: Endpoint, conversation: bigint): PersonHere | undefined =>
+  endpoint.people().find(person => person.conversation === conversation)
+
+/** Behind the handle in the prompt. No handle can end like this. */
+export function standing(endpoint: Endpoint, conversation: bigint): string {
+  const person = personOf(endpoint, conversation)
+  if (person?.state === 'blocked') return ' (blocked)'
+  if (person?.state === 'key-changed') return ' (key changed)'
+  return person?.verified ? ' ✔' : ''
+}
+
+/** What a person is told whose line waits because of them, not of the network. */
+export function whyNotSent(endpoint: Endpoint, conversation: bigint): string | undefined {
+  const person = personOf(endpoint, conversation)
+  if (person?.state === 'blocked')
+    return `it waits here: you have blocked ${person.handle} (/unblock ${person.handle})`
+  if (person?.state === 'key-changed')
+    return `it waits here: the key of ${person.handle} has changed (/verify ${person.handle}, /accept ${person.handle})`
+  return undefined
+}
