@@ -1,6 +1,7 @@
 // Hybrid public key encryption (RFC 9180), base mode only: all that MLS uses.
 
 import { aead, NONCE_LENGTH } from './aead.js'
+import { equalBytes } from './codec.js'
 import { asBytes, concat, hashName, hkdf } from './kdf.js'
 import { type Kem, type KemPrivateKey, x25519Kem, xwingKem } from './kem.js'
 import { labeled, twoBytes } from './labeled.js'
@@ -83,9 +84,16 @@ function keySchedule(algorithm: HpkeAlgorithm, kem: Kem) {
   const ids = [kem.id, KDF_IDS[hash], cipher.id].map(twoBytes)
   const kdf = labeled(hkdf(hash), concat(asBytes(Buffer.from('HPKE')), ...ids))
   const pskIdHash = kdf.extract(EMPTY, 'psk_id_hash', EMPTY)
+  // A commit seals to hundreds of devices under one info, in a welcome up to some 700 kB of it. It is public.
+  let last = { info: EMPTY, hash: kdf.extract(EMPTY, 'info_hash', EMPTY) }
+  const hashOf = (info: Uint8Array) => {
+    if (!equalBytes(last.info, info))
+      last = { info: info.slice(), hash: kdf.extract(EMPTY, 'info_hash', info) }
+    return last.hash
+  }
   return {
     derive(shared: Uint8Array, info: Uint8Array): Keys {
-      const context = concat(Uint8Array.of(BASE_MODE), pskIdHash, kdf.extract(EMPTY, 'info_hash', info))
+      const context = concat(Uint8Array.of(BASE_MODE), pskIdHash, hashOf(info))
       const secret = kdf.extract(shared, 'secret', EMPTY)
       return {
         key: kdf.expand(secret, 'key', context, cipher.keyLength),

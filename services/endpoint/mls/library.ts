@@ -68,14 +68,26 @@ export { deriveKeySchedule } from 'ts-mls/keySchedule.js'
 export { verifyLeafNodeSignature, verifyLeafNodeSignatureKeyPackage } from 'ts-mls/leafNode.js'
 export { unprotectPrivateMessage } from 'ts-mls/messageProtection.js'
 export { CryptoError } from 'ts-mls/mlsError.js'
-export { verifyParentHashes } from 'ts-mls/parentHash.js'
+export { parentHashInputEncoder } from 'ts-mls/parentHash.js'
+export type { ParentNode } from 'ts-mls/parentNode.js'
 export { pathToRoot } from 'ts-mls/pathSecrets.js'
 export type { PrivateKeyPath } from 'ts-mls/privateKeyPath.js'
 export { decryptSenderData } from 'ts-mls/privateMessage.js'
 export { accumulatePskSecret } from 'ts-mls/pskIndex.js'
 export { findLeafIndex } from 'ts-mls/ratchetTree.js'
 export { createSecretTree, decodeSecretTreeNode, secretTreeNodeEncoder } from 'ts-mls/secretTree.js'
-export { treeHashRoot } from 'ts-mls/treeHash.js'
-export { directPath, leafToNodeIndex, leafWidth, toLeafIndex, toNodeIndex } from 'ts-mls/treemath.js'
+export { leafNodeHashInputEncoder, parentNodeHashInputEncoder, treeHashRoot } from 'ts-mls/treeHash.js'
+export type { NodeIndex } from 'ts-mls/treemath.js'
+export {
+  directPath,
+  isLeaf,
+  leafToNodeIndex,
+  leafWidth,
+  left,
+  right,
+  rootFromNodeWidth,
+  toLeafIndex,
+  toNodeIndex,
+} from 'ts-mls/treemath.js'
 export { firstCommonAncestor } from 'ts-mls/updatePath.js'
 export { decryptGroupInfo, decryptGroupSecrets } from 'ts-mls/welcome.js'

@@ -12,12 +12,11 @@ import {
   leafWidth,
   type RatchetTree,
   toNodeIndex,
-  treeHashRoot,
   verifyLeafNodeSignature,
   verifyLeafNodeSignatureKeyPackage,
-  verifyParentHashes,
 } from './library.js'
 import { nodeOfLeaf } from './members.js'
+import { treeHashes } from './parent-hash.js'
 import { MlsRefused } from './refused.js'
 
 /**
@@ -38,10 +37,8 @@ export async function checkTree(
   checkCredentialTypes(tree)
   for (const [index, node] of tree.entries())
     if (node?.nodeType === 'leaf') await checkLeaf(context, node.leaf, index / 2, group)
-  const sound =
-    (await verifyParentHashes(tree, context.suite.hash)) &&
-    equalBytes(group.treeHash, await treeHashRoot(tree, context.suite.hash))
-  if (!sound) throw new MlsRefused('not-authentic')
+  const { root, parentsFit } = await treeHashes(tree, context.suite.hash)
+  if (!parentsFit || !equalBytes(group.treeHash, root)) throw new MlsRefused('not-authentic')
 }
 
 function checkSize(tree: RatchetTree): void {
