@@ -5,7 +5,12 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { type Endpoint, openEndpoint, type StartOptions } from '../../services/endpoint/endpoint.js'
+import {
+  type Endpoint,
+  type EndpointOptions,
+  openEndpoint,
+  type StartOptions,
+} from '../../services/endpoint/endpoint.js'
 import type { EndpointEvent, HistoryEntry, LineState } from '../../services/endpoint/events.js'
 import { LIMITS } from '../../services/server/limits.js'
 import { type Relay, type RelayOptions, startRelay } from '../../services/server/relay.js'
@@ -52,20 +57,22 @@ export interface Town {
   folder(name: string): string
   server(options?: Partial<RelayOptions> & { name?: string }): Promise<Server>
   /** Opens the endpoint without connecting it. */
-  open(handle: string, options?: { folder?: string; maxBytes?: number }): Promise<Person>
+  open(handle: string, options?: OpenOptions): Promise<Person>
   /** Opens it, and connects it to the server. */
   join(handle: string, server: Server, options?: JoinOptions): Promise<Person>
   leave(): Promise<void>
 }
 
-export type JoinOptions = Omit<StartOptions, 'handle' | 'address'> & { folder?: string; maxBytes?: number }
+/** What an endpoint is opened with; the folder is named after the handle unless given. */
+type OpenOptions = Partial<Pick<EndpointOptions, 'folder' | 'maxBytes' | 'keyChange'>>
+export type JoinOptions = Omit<StartOptions, 'handle' | 'address'> & OpenOptions
 
 /** A place for servers and people; `leave` closes all and removes what they kept. */
 export async function newTown(): Promise<Town> {
   const home = await mkdtemp(join(tmpdir(), 'parley-town-'))
   const open = new Set<{ close(): Promise<unknown> }>()
   const folder = (name: string) => join(home, name)
-  const person = async (handle: string, options: { folder?: string; maxBytes?: number } = {}) => {
+  const person = async (handle: string, options: OpenOptions = {}) => {
     const made = await openPerson(handle, { folder: folder(handle), ...options })
     open.add(made)
     return made
@@ -78,8 +85,12 @@ export async function newTown(): Promise<Town> {
       return made
     },
     open: person,
-    async join(handle, server, { folder: own, maxBytes, ...start } = {}) {
-      const made = await person(handle, { ...(own && { folder: own }), ...(maxBytes && { maxBytes }) })
+    async join(handle, server, { folder: own, maxBytes, keyChange, ...start } = {}) {
+      const made = await person(handle, {
+        ...(own && { folder: own }),
+        ...(maxBytes && { maxBytes }),
+        ...(keyChange && { keyChange }),
+      })
       made.endpoint.prepare({ handle, address: { host: HOST, port: server.port }, ...start })
       made.endpoint.connect()
       return made
@@ -110,7 +121,10 @@ async function startServer(options: Partial<RelayOptions> & { folder: string }):
   }
 }
 
-async function openPerson(handle: string, options: { folder: string; maxBytes?: number }): Promise<Person> {
+async function openPerson(
+  handle: string,
+  options: OpenOptions & Pick<EndpointOptions, 'folder'>,
+): Promise<Person> {
   const events: EndpointEvent[] = []
   const listeners = new Set<() => void>()
   let isDue = false
