@@ -4,6 +4,7 @@
 import type { Contacts } from './conversation/contacts.js'
 import type { Conversations } from './conversation/conversations.js'
 import type { Groups } from './conversation/groups.js'
+import type { OwnDevices } from './conversation/own-devices.js'
 import type { Account } from './identity/account.js'
 import type { Engine } from './mls/engine.js'
 import type { WelcomeOpener } from './mls/welcome-opener.js'
@@ -17,6 +18,7 @@ export interface Context {
   groups: Groups
   conversations: Conversations
   contacts: Contacts
+  devices: OwnDevices
 }
 
 /** Runs tasks one after the other; one that fails does not stop the next. */

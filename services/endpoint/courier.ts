@@ -2,18 +2,22 @@
 // both are done one at a time.
 
 import type { Deliver, Opened, Rejected } from '../../gen/parley/v1/chat_pb.js'
-import type { KeyExchanged } from '../../gen/parley/v1/key_exchange_pb.js'
+import type { KeyExchanged, RegistrationRefused } from '../../gen/parley/v1/key_exchange_pb.js'
 import { RpcError } from '../rpc/error.js'
 import type { Context, SerialQueue } from './context.js'
 import type { LiveGroup } from './conversation/groups.js'
+import { sealHandovers } from './conversation/handover.js'
 import { nextIntentDue } from './conversation/intents.js'
 import { isStockLow, restock } from './conversation/key-stock.js'
 import type { Outbox } from './conversation/outbox.js'
+import { sealNames } from './conversation/own-name.js'
 import { takeIn } from './conversation/receive.js'
 import { onRejected } from './conversation/rejections.js'
 import { askOnceMore, rejoinAll } from './conversation/rejoin.js'
+import { isOwn } from './conversation/roster.js'
 import { fillOutbox, framesOf, type Outgoing, owing } from './conversation/send.js'
 import type { KeyChangePolicy } from './conversation/trust.js'
+import { certified, openDirectorySync } from './directory.js'
 import type { EndpointEvent, LineState } from './events.js'
 import { type Line, type LineHandlers, openLine } from './line/line.js'
 import { LineStopped } from './line/stopped.js'
@@ -94,6 +98,8 @@ export function openCourier({
     const receipts = receiptsDue
     const batch = context.records.begin()
     await fillOutbox(context, outbox, batch, { now: Date.now(), receipts })
+    await sealNames(context, outbox, batch)
+    await sealHandovers(context, outbox, batch)
     noteGiven(batch)
     batch.commit()
     // Those that the outbox had no room for are still due.
@@ -101,7 +107,9 @@ export function openCourier({
     transmit()
     const due = nextIntentDue(context, Date.now())
     if (due !== undefined) later(due - Date.now() + 1, nudge)
-    if (!stopping) inBackground(search.run())
+    if (stopping) return
+    inBackground(search.run())
+    inBackground(directory.run())
   }
   const nudge = () => {
     if (nudged) return
@@ -128,6 +136,7 @@ export function openCourier({
   }
   const claim = (handle: string) => exchange({ claimHandles: [handle] }).catch(ignoreDownLine)
   const lookUp = (handle: string) => exchange({ lookupHandles: [handle] }).catch(ignoreDownLine)
+  const directory = openDirectorySync({ context, outbox, queue, exchange, later, nudge })
   const search = openSearch({ context, outbox, queue, claim, lookUp, keyChange, later, nudge, emit })
 
   /** Not kept and not repeated: it matters only now. */
@@ -186,6 +195,7 @@ export function openCourier({
   const onFrame = async (frame: ResponseFrame) => {
     if (frame.case === 'deliver') await queue.run(() => onDeliver(frame.value))
     else if (frame.case === 'accepted') outbox.accepted(frame.value.clientSequence)
+    else if (frame.case === 'accountChanged') directory.changed(frame.value.handle)
     else if (frame.case === 'rejected') await queue.run(() => onAnswer(frame.value))
     if (frame.case === 'deliver' || frame.case === 'accepted' || frame.case === 'rejected') nudge()
   }
@@ -208,13 +218,18 @@ export function openCourier({
     // Those that were owed when this device last stopped.
     receiptsDue = true
     search.restart()
+    directory.restart()
     nudge()
   }
 
   const handlers: LineHandlers = {
     trust: seen => trustSeen(context.records, seen),
     account: () => context.account,
-    inviteToken: () => loadServer(context.records)?.inviteToken ?? '',
+    registration: () => ({
+      inviteToken: loadServer(context.records)?.inviteToken ?? '',
+      deviceRevocations: directory.revocations(),
+    }),
+    refused: refusal => queue.run(() => noteRefusal(context, refusal)),
     cursor: () => loadServer(context.records)?.cursor ?? new Uint8Array(),
     async keyExchanged(held) {
       await queue.run(() => forgetInvite(context))
@@ -234,6 +249,7 @@ export function openCourier({
 
   return {
     start() {
+      clearInterval(beat)
       const server = loadServer(context.records)
       if (!server) return
       line = openLine(server, handlers)
@@ -264,6 +280,18 @@ export function openCourier({
       nudge()
     },
   }
+}
+
+/** Which devices an account at its limit has: one of them can be revoked for this one. */
+function noteRefusal(context: Context, { reason }: RegistrationRefused): void {
+  if (reason.case !== 'tooManyDevices') return
+  const own = reason.value.deviceCertificates
+    .flatMap(bytes => certified(bytes) ?? [])
+    .filter(device => isOwn(context, device))
+  const batch = context.records.begin()
+  for (const { deviceKey, issuedAt } of own)
+    context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
+  batch.commit()
 }
 
 /** Its account is in: it is used up, or was not needed. */

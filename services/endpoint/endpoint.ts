@@ -11,6 +11,15 @@ import { openGroups } from './conversation/groups.js'
 import { leave } from './conversation/leaving.js'
 import { openOutbox } from './conversation/outbox.js'
 import {
+  checkRevocable,
+  DeviceError,
+  type DeviceView,
+  nameDevice,
+  openOwnDevices,
+  viewDevices,
+} from './conversation/own-devices.js'
+import { revoke } from './conversation/revoked.js'
+import {
   changeRoom,
   checkMayLeave,
   createRoom,
@@ -32,12 +41,14 @@ import {
 } from './conversation/trust.js'
 import { openCourier } from './courier.js'
 import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
-import { type Account, loadAccount, makeAccount, saveAccount } from './identity/account.js'
+import { type Account, loadAccount, makeAccount, restoreAccount, saveAccount } from './identity/account.js'
 import type { Address } from './identity/address.js'
+import { readCertificate } from './identity/certificate.js'
 import { IdentityError } from './identity/error.js'
 import { accountFingerprint } from './identity/fingerprint.js'
 import { HANDLE_RULE, isHandle } from './identity/handle.js'
 import { formatInvite, type Inviter } from './identity/invite.js'
+import { phraseOf } from './identity/recovery-phrase.js'
 import { validateCredential } from './identity/validate.js'
 import { createEngine } from './mls/engine.js'
 import { createWelcomeOpener } from './mls/welcome-opener.js'
@@ -61,6 +72,8 @@ export interface EndpointOptions {
 /** How to begin where the vault is new; what an older vault has stays unless it is named here. */
 export interface StartOptions {
   handle?: string
+  /** The account's seed (32 bytes, from its recovery phrase): this becomes a further device of it. Secret. */
+  seed?: Uint8Array
   address?: Address
   /** SHA-256 of the server's SubjectPublicKeyInfo: from an invite link, or a changed one that a person accepts. */
   server?: { fingerprint: Uint8Array; replacesPin: boolean }
@@ -120,6 +133,14 @@ export interface Endpoint {
   unblock(handle: string): Promise<void>
   /** A link that names the server and this account by their keys; undefined before the server's key is pinned. */
   inviteLink(): string | undefined
+  /** The 24 words that the account can be restored from. Secret. */
+  recoveryPhrase(): string
+  /** This account's devices as far as they are known here, the oldest first. */
+  devices(): DeviceView[]
+  /** What this device is called among them. Throws DeviceError. */
+  nameDevice(name: string): Promise<void>
+  /** Ends a device of this account for good, also before this one is let in at the limit. Throws DeviceError. */
+  revokeDevice(id: Uint8Array): Promise<void>
   conversations(): KnownConversation[]
   people(): PersonHere[]
   /** Everybody whose key is known. */
@@ -145,11 +166,13 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
     groups: openGroups(records, engine),
     conversations: openConversations(records),
     contacts: openContacts(records),
+    devices: openOwnDevices(records),
   }
   const outbox = openOutbox(records)
   // Saving failed: what is in memory may be ahead of what is saved.
   const queue = serialQueue(() => {
-    for (const cache of [context.groups, context.conversations, context.contacts, outbox]) cache.reload()
+    for (const cache of [context.groups, context.conversations, context.contacts, context.devices, outbox])
+      cache.reload()
   })
   const presence = openPresence(context, options.onEvent)
   const { keyChange = 'block' } = options
@@ -165,7 +188,8 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
         return { done }
       } catch (error) {
         // It is refused before anything is changed, which is no failure of the queue.
-        if (error instanceof RoomError || error instanceof TrustError) return { refused: error }
+        if (error instanceof RoomError || error instanceof TrustError || error instanceof DeviceError)
+          return { refused: error }
         throw error
       }
     })
@@ -209,7 +233,16 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
     unblock: handle => changing(batch => setBlocked(context, batch, handle, false)),
     inviteLink: () => inviteLink(context),
     room: conversation => viewRoom(context, conversation),
-    conversations: () => context.conversations.all(),
+    recoveryPhrase: () => phraseOf(context.account.account.privateKey),
+    devices: () => viewDevices(context.devices, context.account.device.publicKey),
+    nameDevice: name =>
+      changing(batch => nameDevice(context.devices, batch, context.account.device.publicKey, name)),
+    revokeDevice: id =>
+      changing(async batch => {
+        checkRevocable(context.devices, context.account.device.publicKey, id)
+        await revoke(context, outbox, batch, id)
+      }),
+    conversations: () => context.conversations.all().filter(({ kind }) => kind !== 'own-devices'),
     people: () => people(context, presence),
     contacts: () => context.contacts.all(),
     history: (conversation, limit) => context.conversations.history(conversation, limit),
@@ -225,12 +258,14 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
 
 /** Makes the account and notes the server, where that is not done yet; all in one write. */
 function prepare(context: Context, start: StartOptions): Account {
-  const { handle, address, server, inviter, inviteToken } = start
+  const { handle, seed, address, server, inviter, inviteToken } = start
   const batch = context.records.begin()
   if (!context.account) {
     if (handle === undefined) throw new RangeError('a new vault needs a handle')
-    context.account = makeAccount(handle)
+    context.account = seed ? restoreAccount({ handle, seed }) : makeAccount(handle)
     saveAccount(batch, context.account)
+    const { deviceKey, issuedAt } = readCertificate(context.account.certificate)
+    context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
   }
   const known = loadServer(context.records)
   const target = address ?? known

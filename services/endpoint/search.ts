@@ -171,8 +171,12 @@ function listedKeys({ lookups }: KeyExchanged, handle: string): Uint8Array[] {
   })
 }
 
-function needsGroup({ groups, contacts, conversations }: Context, conversation: bigint): boolean {
+function needsGroup(context: Context, conversation: bigint): boolean {
+  const { groups, contacts, conversations } = context
   if (conversations.kind(conversation) !== 'direct') return false
+  // Another device of this account is in its group, and adds this one.
+  const isWritten = () => waitingTexts(context).some(id => id.conversation === conversation)
+  if (conversations.isFromHistory(conversation) && !isWritten()) return false
   if (contacts.isStopped(conversations.peer(conversation))) return false
   return !groups
     .all()

@@ -4,9 +4,10 @@ import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
 import type { Batch } from '../records.js'
-import { verifiedInvitees } from './establish.js'
+import { type Invitee, verifiedInvitees } from './establish.js'
 import type { LiveGroup } from './groups.js'
-import { dropIntent } from './intents.js'
+import { accountsIn, dropIntent } from './intents.js'
+import { sameAccount } from './settings.js'
 
 export interface Wanted {
   group: LiveGroup
@@ -37,19 +38,30 @@ export async function takeClaim(
   const key = { group: group.number, id }
   const intent = batch.get('intents', key)
   if (intent?.change.case !== 'addAccount' && intent?.change.case !== 'addDevices') return
+  const isDevices = intent.change.case === 'addDevices'
   const giveUp = (why: string) => {
     dropIntent(batch, group, id)
+    // A further device of somebody who is in it already is looked up again by itself.
+    if (isDevices) return
     const room = context.conversations.peer(group.record.conversation)
     batch.tell({ type: 'notice', level: 'warning', text: `${handle} was not added to ${room}: ${why}` })
   }
   if (!claimed) return giveUp('nobody goes by this handle here')
   const wanted = intent.change.case === 'addDevices' ? intent.change.value.deviceIds : undefined
-  const invitees = (await verifiedInvitees(context, handle, claimed)).filter(
-    ({ identity }) => !wanted || wanted.some(device => Buffer.compare(device, identity.deviceKey) === 0),
-  )
+  const accounts = accountsIn(context, group)
+  const fits = ({ identity }: Invitee) =>
+    !wanted ||
+    (wanted.some(device => Buffer.compare(device, identity.deviceKey) === 0) &&
+      accounts.some(account => sameAccount(account, identity)))
+  const invitees = (await verifiedInvitees(context, handle, claimed)).filter(fits)
   if (invitees.length === 0) return giveUp('none of their devices can be reached yet')
+  if (intent.change.case === 'addDevices')
+    intent.change.value.deviceIds = invitees.map(({ identity }) => identity.deviceKey)
   for (const { identity } of invitees)
-    if (context.contacts.meet(batch, handle, identity.accountKey) === 'changed')
+    if (
+      handle !== context.account.handle &&
+      context.contacts.meet(batch, handle, identity.accountKey) === 'changed'
+    )
       return giveUp('their key has changed')
   intent.change.value.keyPackages = invitees.map(({ keyPackage }) => keyPackage)
   batch.put('intents', key, intent)

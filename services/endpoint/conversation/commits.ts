@@ -94,7 +94,9 @@ function membersTold(
   if (came.length > 0 && after.settings.kind === GroupKind.ROOM)
     told.push(`${by.handle} added ${listed(came)}`)
   for (const { handle } of grew)
-    told.push(`${handle === context.account.handle ? 'you have' : `${handle} has`} another device here`)
+    if (handle !== context.account.handle) told.push(`${handle} has another device here`)
+    else if (after.settings.kind === GroupKind.OWN_DEVICES)
+      told.push('another device has joined your account: /devices lists them')
   const left = went.filter(
     ({ account }) => sameAccount(account, by) || isLeaving(before, removed, account.handle),
   )

@@ -19,6 +19,8 @@ export interface Contacts {
   /** Checks an account key that a verified certificate shows; pins it at first contact. */
   meet(batch: Batch, handle: string, accountKey: Uint8Array): Trusted
   heard(batch: Batch, handle: string, at: number): void
+  /** A device of theirs was revoked: it is not added anywhere again. */
+  noteRevoked(batch: Batch, handle: string, deviceId: Uint8Array): void
   /** Nothing is sent to this handle: its key has changed and nobody has accepted that, or it is blocked. */
   isStopped(handle: string): boolean
   /** Another key than the pinned one, or than an invite link names, was seen and is not accepted. */
@@ -118,6 +120,12 @@ export function openContacts(records: Records): Contacts {
       const known = byHandle.get(handle)
       if (!known || known.contact.lastHeardMs >= BigInt(time)) return
       known.contact.lastHeardMs = BigInt(time)
+      save(batch, known)
+    },
+    noteRevoked(batch, handle, deviceId) {
+      const known = entry(handle)
+      if (known.contact.revokedDeviceIds.some(device => same(device, deviceId))) return
+      known.contact.revokedDeviceIds.push(deviceId)
       save(batch, known)
     },
     isStopped: handle => changed(handle) || byHandle.get(handle)?.contact.blocked === true,

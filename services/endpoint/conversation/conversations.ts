@@ -30,10 +30,19 @@ export interface Conversations {
   withPeer(handle: string): bigint | undefined
   /** The conversation with this handle, made now if there is none. */
   open(batch: Batch, handle: string): bigint
+  /** The same, for what was said earlier: a new one needs no group until somebody writes in it. */
+  openForHistory(batch: Batch, handle: string): bigint
+  isFromHistory(number: bigint): boolean
+  /** The one of this account's devices. A person does not see it. */
+  openOwnDevices(batch: Batch): bigint
   /** A new one for a room, whatever others are called. */
   openRoom(batch: Batch, name: string): bigint
   rename(batch: Batch, conversation: bigint, name: string): void
   append(batch: Batch, conversation: bigint, message: MessageInitShape<typeof MessageSchema>): HistoryEntry
+  /** Puts a message that was handed over before those that came by themselves. False: it is here already. */
+  file(batch: Batch, conversation: bigint, message: MessageInitShape<typeof MessageSchema>): boolean
+  /** Counts lines that were handed over. Returns how many they are by now; with `last` the next count begins at 0. */
+  countHanded(batch: Batch, conversation: bigint, lines: number, last: boolean): number
   /** Changes a message's status, and its place in the server's order where it is given one. */
   update(
     batch: Batch,
@@ -69,6 +78,12 @@ const KIND_OF: Record<ConversationKind, Kind> = {
   [ConversationKind.OWN_DEVICES]: 'own-devices',
 }
 const OWN_DEVICES = 'your devices'
+/** Numbers from here on are of messages that came by themselves, those below of what was handed over. */
+const FIRST_MESSAGE = 2n ** 32n
+
+/** The same for one message on all devices that have it: who sent it, and its place in the server's order. */
+const nameOf = ({ fromDevice, sequence }: Pick<Message, 'fromDevice' | 'sequence'>): string =>
+  `${sequence} ${Buffer.from(fromDevice).toString('base64')}`
 
 /** "#name"; of rooms that are called alike, the later ones have their number behind it. */
 function roomTitle(known: ReadonlyMap<bigint, Conversation>, number: bigint, name: string): string {
@@ -78,13 +93,25 @@ function roomTitle(known: ReadonlyMap<bigint, Conversation>, number: bigint, nam
 
 export function openConversations(records: Records): Conversations {
   const known = new Map<bigint, Conversation>()
-  let nextMessage = 1n
+  let nextMessage = FIRST_MESSAGE
+  let nextEarlier = 1n
+  /** Of conversations that are being handed over: the names of the messages that are here. */
+  const filing = new Map<bigint, Set<string>>()
   const reload = () => {
     known.clear()
+    filing.clear()
     for (const { key, record } of records.list('conversations')) {
       known.set(key.id, record)
-      const last = records.list('messages', { group: key.id, reverse: true, limit: 1 })[0]
-      if (last && last.key.id >= nextMessage) nextMessage = last.key.id + 1n
+      const lastBefore = (before?: bigint) =>
+        records.list('messages', {
+          group: key.id,
+          reverse: true,
+          limit: 1,
+          ...(before === undefined ? {} : { before }),
+        })[0]?.key.id ?? 0n
+      const [last, lastEarlier] = [lastBefore(), lastBefore(FIRST_MESSAGE)]
+      if (last >= nextMessage) nextMessage = last + 1n
+      if (lastEarlier >= nextEarlier) nextEarlier = lastEarlier + 1n
     }
   }
   reload()
@@ -104,7 +131,8 @@ export function openConversations(records: Records): Conversations {
     const made = create(ConversationSchema, { ...init, createdAtMs: BigInt(Date.now()) })
     known.set(number, made)
     batch.put('conversations', at(number), made)
-    batch.tell({ type: 'conversation', peer: peer(number), conversation: number, state: 'opened' })
+    if (kind(number) !== 'own-devices')
+      batch.tell({ type: 'conversation', peer: peer(number), conversation: number, state: 'opened' })
     return number
   }
   const entry = (id: MessageId, message: Message): HistoryEntry => ({
@@ -122,6 +150,13 @@ export function openConversations(records: Records): Conversations {
   })
   const keyOf = (id: MessageId) => ({ group: id.conversation, id: id.message })
   const message = (id: MessageId) => records.get('messages', keyOf(id))
+  const namesIn = (conversation: bigint): Set<string> => {
+    const names =
+      filing.get(conversation) ??
+      new Set(records.list('messages', { group: conversation }).map(({ record }) => nameOf(record)))
+    filing.set(conversation, names)
+    return names
+  }
 
   return {
     all: () => [...known.keys()].map(number => ({ number, kind: kind(number), peer: peer(number) })),
@@ -130,6 +165,13 @@ export function openConversations(records: Records): Conversations {
     withPeer,
     open: (batch, handle) =>
       withPeer(handle) ?? add(batch, { peerHandle: handle, kind: ConversationKind.DIRECT }),
+    openForHistory: (batch, handle) =>
+      withPeer(handle) ??
+      add(batch, { peerHandle: handle, kind: ConversationKind.DIRECT, fromHistory: true }),
+    isFromHistory: number => known.get(number)?.fromHistory === true,
+    openOwnDevices: batch =>
+      [...known.keys()].find(number => kind(number) === 'own-devices') ??
+      add(batch, { kind: ConversationKind.OWN_DEVICES }),
     openRoom: (batch, name) => add(batch, { roomName: name, kind: ConversationKind.ROOM }),
     rename(batch, number, name) {
       const conversation = known.get(number)
@@ -141,9 +183,27 @@ export function openConversations(records: Records): Conversations {
       const id = { conversation, message: nextMessage++ }
       const made = create(MessageSchema, init)
       batch.put('messages', keyOf(id), made)
+      filing.get(conversation)?.add(nameOf(made))
       const shown = entry(id, made)
       batch.tell({ type: 'message', entry: shown })
       return shown
+    },
+    file(batch, conversation, init) {
+      const made = create(MessageSchema, init)
+      const names = namesIn(conversation)
+      if (names.has(nameOf(made))) return false
+      names.add(nameOf(made))
+      batch.put('messages', { group: conversation, id: nextEarlier++ }, made)
+      return true
+    },
+    countHanded(batch, number, lines, last) {
+      const conversation = known.get(number)
+      if (!conversation) return 0
+      const handed = conversation.handedLines + lines
+      conversation.handedLines = last ? 0 : handed
+      if (last) filing.delete(number)
+      batch.put('conversations', at(number), conversation)
+      return handed
     },
     update(batch, id, change) {
       const known = batch.get('messages', keyOf(id))
@@ -154,6 +214,7 @@ export function openConversations(records: Records): Conversations {
       if (change.sequence !== undefined) known.sequence = change.sequence
       if (change.failure !== undefined) known.failure = change.failure
       batch.put('messages', keyOf(id), known)
+      filing.get(id.conversation)?.add(nameOf(known))
       if (!advanced) return
       const cause = change.failure
       const state = STATES[known.status]

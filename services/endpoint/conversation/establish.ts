@@ -63,11 +63,16 @@ export async function verifiedInvitees(
   return invitees
 }
 
-async function createGroup(
+/** `settings`: an encoded GroupSettings; none between two people. */
+export async function createGroup(
   context: Context,
   outbox: Outbox,
   batch: Batch,
-  { conversation, invitees }: { conversation: bigint; invitees: readonly Invitee[] },
+  {
+    conversation,
+    invitees,
+    settings,
+  }: { conversation: bigint; invitees: readonly Invitee[]; settings?: Uint8Array },
 ): Promise<void> {
   const { account, engine, groups } = context
   const conversationId = new Uint8Array(randomBytes(CONVERSATION_ID_BYTES))
@@ -76,7 +81,11 @@ async function createGroup(
     signatureKey: account.device.privateKey,
     publicKey: account.device.publicKey,
   })
-  const state = await engine.create({ groupId: conversationId, keyPackage })
+  const state = await engine.create({
+    groupId: conversationId,
+    keyPackage,
+    ...(settings ? { settings } : {}),
+  })
   const { pending, commit, welcome } = await engine.commit(state, {
     add: invitees.map(({ keyPackage }) => keyPackage),
   })

@@ -10,6 +10,8 @@ import type { GroupState } from '../mls/engine.js'
 import { MlsRefused } from '../mls/refused.js'
 import type { Batch } from '../records.js'
 import { historyTold } from './commits.js'
+import { takeKept } from './earlier.js'
+import { onJoinedOwnDevices } from './newcomers.js'
 import { decodeSettings } from './settings.js'
 import { tell } from './told.js'
 
@@ -83,9 +85,12 @@ async function join(context: Context, batch: Batch, envelope: Envelope, welcome:
     : groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
   group.record.lastSequence = envelope.sequence
   groups.save(batch, group)
+  if (settings.kind === GroupKind.OWN_DEVICES) return onJoinedOwnDevices(context, batch, group)
   const peer = conversations.peer(conversation)
   if (!contacts.isBlocked(peer)) batch.tell({ type: 'conversation', peer, conversation, state: 'ready' })
-  if (settings.kind === GroupKind.ROOM) tell(context, batch, group, envelope, welcomeTo(settings, others))
+  if (settings.kind !== GroupKind.ROOM) return
+  tell(context, batch, group, envelope, welcomeTo(settings, others))
+  takeKept(context, batch, group, envelope)
 }
 
 /** Only an admin adds people. Throws JoinBlocked where all of them are blocked. */
@@ -105,6 +110,10 @@ function conversationFor(
 ): bigint {
   if (settings.kind === GroupKind.ROOM) return conversations.openRoom(batch, settings.name)
   const [other, ...rest] = others
+  if (settings.kind === GroupKind.OWN_DEVICES) {
+    if (other) throw new JoinRefused('it is for the devices of one account, and another one is in it')
+    return conversations.openOwnDevices(batch)
+  }
   if (settings.kind !== GroupKind.DIRECT || !other || rest.length > 0)
     throw new JoinRefused('it is not between two people')
   return conversations.open(batch, other.handle)

@@ -11,14 +11,18 @@ import { wipe } from '../mls/engine.js'
 import type { Batch } from '../records.js'
 import { afterCommit, endRemoved, ownChange } from './commits.js'
 import { decodeContent } from './content.js'
+import { takeHistory } from './earlier.js'
 import type { KnownSender, LiveGroup } from './groups.js'
 import { accountsIn, dropIntent, standing } from './intents.js'
 import { joinByWelcome } from './join.js'
 import { takeLeave } from './leaving.js'
 import { breakLog, differs, passEnvelope } from './log-tag.js'
 import type { Outbox } from './outbox.js'
+import { takeName } from './own-name.js'
 import { askToRejoin, takeRejoin } from './rejoin.js'
 import { askAgain, forget, noteMissing, owedUpTo, sayAgain, takeResent } from './resend.js'
+import { takeRevoked } from './revoked.js'
+import { isOwn } from './roster.js'
 import { mayChange } from './settings.js'
 import { type Unreadable, unreadable } from './unreadable.js'
 
@@ -135,22 +139,31 @@ async function takeContent(
   if (body.case === 'receipt' && handle !== context.account.handle)
     confirm(context, batch, group, known, body.value)
   if (body.case === 'nothingToResend') forget(known, body.value.counts)
-  if (body.case !== 'receipt' && !isBlocked) sender.owed = owedUpTo(known, content.count)
+  const isOurs = isOwn(context, received)
+  // Devices of one account owe each other no receipts.
+  if (body.case !== 'receipt' && !isBlocked && !isOurs) sender.owed = owedUpTo(known, content.count)
   context.groups.saveSender(batch, group, known)
   if (differs(group, content.logTag)) tellForked(context, batch, group, envelope, handle)
+  if (isOurs) context.devices.change(batch, device, { lastHeardMs: envelope.storedAtMs })
+  if (isOurs && body.case === 'leave' && body.value.account) group.record.left = true
   if (body.case === 'leave') takeLeave(context, batch, group, device, body.value)
+  if (body.case === 'revoked') takeRevoked(context, batch, group, body.value.deviceRevocation)
   if (isBlocked) return
   if (body.case === undefined)
     show(context, batch, group, envelope, unreadable({ kind: 'unknown-content', from: handle }))
   if (body.case === 'resendRequest') await sayAgain(context, outbox, batch, group, body.value)
+  if (body.case === 'deviceName') takeName(context, batch, group, { device, body: body.value })
+  if (body.case === 'historyPart')
+    takeHistory(context, batch, group, { part: body.value, giver: received, place: envelope })
   if (body.case !== 'text' || group.record.left) return
   context.conversations.append(batch, group.record.conversation, {
     kind: MessageKind.TEXT,
     fromHandle: handle,
     fromDevice: device,
+    own: isOurs,
     text: body.value.text,
     sentAtMs: content.sentAtMs,
-    status: MessageStatus.RECEIVED,
+    status: isOurs ? MessageStatus.STORED : MessageStatus.RECEIVED,
     sequence: envelope.sequence,
     otherKey: context.contacts.trust(handle, accountKey) === 'other',
   })

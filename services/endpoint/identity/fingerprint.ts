@@ -12,3 +12,8 @@ export function formatFingerprint(fingerprint: Uint8Array): string {
 export function accountFingerprint(accountKey: Uint8Array): Uint8Array {
   return new Uint8Array(createHash('sha256').update(accountKey).digest())
 }
+
+/** Of a device's public key, as people compare it. */
+export function deviceFingerprint(deviceKey: Uint8Array): string {
+  return formatFingerprint(new Uint8Array(createHash('sha256').update(deviceKey).digest()))
+}

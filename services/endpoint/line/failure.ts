@@ -8,6 +8,9 @@ import { RpcError } from '../../rpc/error.js'
 import { VaultError } from '../vault/vault.js'
 import { LineStopped } from './stopped.js'
 
+export const REVOKED = 'this device was revoked by its account: what is said from now on is not for it'
+export const BANNED = "the server's operator has banned this account or device"
+
 /** Why the line is down. Returns the words, or throws LineStopped where trying again does not help. */
 export function explainFailure(error: unknown): string {
   if (error instanceof LineStopped) throw error
@@ -24,6 +27,8 @@ function explainStatus(error: RpcError): string {
       'protocol-version',
       `${error.message}. Update Parley on this machine or on the server.`,
     )
+  if (detail?.reason === ErrorReason.REVOKED) throw new LineStopped('revoked', REVOKED)
+  if (detail?.reason === ErrorReason.BANNED) throw new LineStopped('banned', BANNED)
   if (detail?.reason === ErrorReason.CLOCK) return clockOff(detail)
   if (error.code === 'DEADLINE_EXCEEDED') return 'the server does not answer'
   return error.message
@@ -76,9 +81,9 @@ export function registrationRefused({ reason }: RegistrationRefused, handle: str
     case 'registrationClosed':
       return new LineStopped('registration-closed', 'the server takes no new accounts')
     case 'banned':
-      return new LineStopped('banned', "the server's operator has banned this account or device")
+      return new LineStopped('banned', BANNED)
     case 'deviceRevoked':
-      return new LineStopped('revoked', 'this device was revoked by its account')
+      return new LineStopped('revoked', REVOKED)
     default:
       return new LineStopped(
         'handle-invalid',

@@ -4,7 +4,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { ChatService, type Closing, type Opened } from '../../../gen/parley/v1/chat_pb.js'
-import type { KeyExchanged, KeyExchangeRequestSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
+import type {
+  KeyExchanged,
+  KeyExchangeRequestSchema,
+  RegistrationRefused,
+} from '../../../gen/parley/v1/key_exchange_pb.js'
 import { probe, type SeenCertificate } from '../../rpc/certificate.js'
 import { connect, type RpcChannel } from '../../rpc/client.js'
 import { RpcError } from '../../rpc/error.js'
@@ -13,7 +17,7 @@ import type { Account } from '../identity/account.js'
 import { type Address, formatAddress } from '../identity/address.js'
 import { makeProof } from '../identity/proof.js'
 import { backoff } from './backoff.js'
-import { explainFailure, registrationRefused } from './failure.js'
+import { BANNED, explainFailure, REVOKED, registrationRefused } from './failure.js'
 import type { ServerTrust } from './server-trust.js'
 import { LineStopped } from './stopped.js'
 import {
@@ -41,7 +45,9 @@ export interface LineHandlers {
   trust(seen: SeenCertificate): ServerTrust
   account(): Account
   /** Lets a new account in; empty where there is none. */
-  inviteToken(): string
+  registration(): Pick<KeyExchangeParts, 'inviteToken' | 'deviceRevocations'>
+  /** The device is not registered, which ends the line. */
+  refused(refusal: RegistrationRefused): Promise<void>
   /** The device is registered; tells what the server holds of it. */
   keyExchanged(answer: KeyExchanged): Promise<void>
   /** The last cursor that is saved. */
@@ -85,8 +91,8 @@ export function openLine(address: Address, handlers: LineHandlers): Line {
     const channel = connect({ ...address, trust, maxMessageBytes: MESSAGE_BYTES })
     try {
       connection = { channel, seen }
-      const registration = { inviteToken: handlers.inviteToken() }
-      await handlers.keyExchanged(await keyExchange(connection, handlers.account(), registration, signal))
+      const answer = await keyExchange(connection, handlers, handlers.registration(), signal)
+      await handlers.keyExchanged(answer)
       await runStream(connection, handlers, waits.reset, signal)
     } finally {
       connection = undefined
@@ -120,7 +126,7 @@ export function openLine(address: Address, handlers: LineHandlers): Line {
     write: frame => connection?.stream?.write(frame),
     async keyExchange(parts) {
       if (!connection) throw new RpcError('UNAVAILABLE', `there is no line to ${formatAddress(address)}`)
-      return await keyExchange(connection, handlers.account(), parts, closing.signal)
+      return await keyExchange(connection, handlers, parts, closing.signal)
     },
     retryNow: () => retry.abort(),
     async close() {
@@ -136,11 +142,12 @@ export function openLine(address: Address, handlers: LineHandlers): Line {
 
 async function keyExchange(
   { channel, seen }: Connection,
-  account: Account,
+  handlers: Pick<LineHandlers, 'account' | 'refused'>,
   parts: KeyExchangeParts,
   signal: AbortSignal,
 ): Promise<KeyExchanged> {
   const method = '/parley.v1.ChatService/KeyExchange'
+  const account = handlers.account()
   const proof = makeProof({ method, server: seen.fingerprint, device: account.device })
   const request = { ...parts, proof, deviceCertificate: account.certificate }
   const { outcome } = await channel.unary(ChatService.method.keyExchange, request, {
@@ -148,7 +155,10 @@ async function keyExchange(
     timeoutMs: CALL_TIMEOUT_MS,
   })
   if (outcome.case === 'exchanged') return outcome.value
-  if (outcome.case === 'refused') throw registrationRefused(outcome.value, account.handle)
+  if (outcome.case === 'refused') {
+    await handlers.refused(outcome.value)
+    throw registrationRefused(outcome.value, account.handle)
+  }
   throw new LineStopped(
     'protocol-version',
     'the server answers in a way that this version does not know: update Parley',
@@ -194,8 +204,7 @@ function explainClosing(reason: Closing['reason']['case']): string {
       'superseded',
       'this device is connected from another process, which took over the line',
     )
-  if (reason === 'revoked') throw new LineStopped('revoked', 'this device was revoked by its account')
-  if (reason === 'banned')
-    throw new LineStopped('banned', "the server's operator has banned this account or device")
+  if (reason === 'revoked') throw new LineStopped('revoked', REVOKED)
+  if (reason === 'banned') throw new LineStopped('banned', BANNED)
   return 'the server is shutting down'
 }

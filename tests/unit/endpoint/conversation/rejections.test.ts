@@ -17,6 +17,7 @@ import { openContacts } from '../../../../services/endpoint/conversation/contact
 import { openConversations } from '../../../../services/endpoint/conversation/conversations.js'
 import { type LiveGroup, openGroups } from '../../../../services/endpoint/conversation/groups.js'
 import { type Outbox, openOutbox } from '../../../../services/endpoint/conversation/outbox.js'
+import { openOwnDevices } from '../../../../services/endpoint/conversation/own-devices.js'
 import { onRejected } from '../../../../services/endpoint/conversation/rejections.js'
 import { fillOutbox, waitingTexts } from '../../../../services/endpoint/conversation/send.js'
 import type { EndpointEvent } from '../../../../services/endpoint/events.js'
@@ -51,6 +52,7 @@ beforeEach(async () => {
     groups: openGroups(records, engine),
     conversations: openConversations(records),
     contacts: openContacts(records),
+    devices: openOwnDevices(records),
   }
   outbox = openOutbox(records)
   const { publicKey, privateKey } = account.device

@@ -1,0 +1,32 @@
+// What this device is called among the devices of its account.
+
+import type { DeviceName } from '../../../gen/parley/content/v1/content_pb.js'
+import type { Context } from '../context.js'
+import type { Batch } from '../records.js'
+import type { LiveGroup } from './groups.js'
+import type { Outbox } from './outbox.js'
+import { DEVICE_NAME_LENGTH } from './own-devices.js'
+import { isOwnDevicesGroup, ownDeviceGroups } from './roster.js'
+import { sealBody } from './send.js'
+
+/** Tells the other devices this one's name, where that is due and there is a group to tell it in. */
+export async function sealNames(context: Context, outbox: Outbox, batch: Batch): Promise<void> {
+  const { publicKey } = context.account.device
+  const own = context.devices.get(publicKey)
+  const groups = own?.nameDue ? ownDeviceGroups(context) : []
+  if (!own || groups.length === 0) return
+  for (const group of groups)
+    await sealBody(context, outbox, batch, group, { case: 'deviceName', value: { name: own.name } })
+  context.devices.change(batch, publicKey, { nameDue: false })
+}
+
+/** Another device says what it is called. */
+export function takeName(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  { device, body: { name } }: { device: Uint8Array; body: DeviceName },
+): void {
+  if (name.length <= DEVICE_NAME_LENGTH && isOwnDevicesGroup(context, group))
+    context.devices.change(batch, device, { name })
+}
