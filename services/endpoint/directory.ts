@@ -74,7 +74,10 @@ export function openDirectorySync(options: DirectorySyncOptions): DirectorySync 
     const { lookups } = await exchange({ lookupHandles: [...handles] })
     const directory = directoryOf(lookups)
     const incomplete = new Set<string>()
-    await queue.run(() => noteOwnDevices(context, directory))
+    await queue.run(() => {
+      noteOwnDevices(context, directory)
+      noteChanges(context, directory)
+    })
     const groups = context.groups.all()
     for (let from = 0; from < groups.length; from += GROUPS_AT_ONCE)
       for (const handle of await compare(groups.slice(from, from + GROUPS_AT_ONCE), directory))
@@ -162,6 +165,17 @@ function noteOwnDevices(context: Context, directory: Directory): void {
   for (const { deviceKey, issuedAt } of own)
     if (!context.devices.get(deviceKey)?.issuedAtMs)
       context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
+  batch.commit()
+}
+
+/** Whose pinned key the server does not list any more has another one now, which is looked into (conversation/trust.ts). */
+function noteChanges({ contacts, records }: Context, directory: Directory): void {
+  const batch = records.begin()
+  for (const [handle, devices] of directory) {
+    const isListed = devices.some(({ accountKey }) => contacts.trust(handle, accountKey) !== 'other')
+    const [first] = devices
+    if (first && !isListed) contacts.meet(batch, handle, first.accountKey)
+  }
   batch.commit()
 }
 

@@ -44,14 +44,11 @@ export function takeHistory(
   const kind = context.conversations.kind(group.record.conversation)
   if (kind === 'room') return
   const isOurs = isOwn(context, giver) && kind === 'own-devices'
-  if (isOurs && part.peerHandle !== '') {
-    if (!isHandle(part.peerHandle) || part.peerHandle === context.account.handle) return
-    const conversation = context.conversations.openForHistory(batch, part.peerHandle)
-    return file(context, batch, conversation, { part, giver, place })
-  }
+  const given = { part, giver, place }
   const room = context.groups.byId(part.conversationId)
-  if (room?.record.status === GroupStatus.ACTIVE) fileInRoom(context, batch, room, { part, giver, place })
-  else if (!room || isOurs) keep(context, batch, { part, giver, place })
+  if (isOurs && part.peerHandle !== '') fileDirect(context, batch, given)
+  else if (room?.record.status === GroupStatus.ACTIVE) fileInRoom(context, batch, room, given)
+  else if (!room || isOurs) keep(context, batch, given)
 }
 
 /** This device has joined a room: what was kept for it. */
@@ -81,18 +78,28 @@ function keep({ records }: Context, batch: Batch, { part, giver, place }: Given)
   })
 }
 
+function fileDirect(context: Context, batch: Batch, given: Given): void {
+  const { peerHandle } = given.part
+  if (!isHandle(peerHandle) || peerHandle === context.account.handle) return
+  file(context, batch, context.conversations.openForHistory(batch, peerHandle), given)
+}
+
 /** A member of the room may hand over what the room lets new members see; a device of this account everything. */
 function fileInRoom(context: Context, batch: Batch, room: LiveGroup, given: Given): void {
   const { part, giver } = given
-  const { conversation } = room.record
-  if (isOwn(context, giver)) return file(context, batch, conversation, given)
+  const since = isOwn(context, giver) ? 0n : handedSince(context, room, giver)
+  if (since === undefined) return
+  const messages = part.messages.filter(({ sentAtMs }) => sentAtMs >= since)
+  file(context, batch, room.record.conversation, { ...given, part: { ...part, messages } })
+}
+
+/** From when on this member may hand over what was said, in ms since 1970; undefined: nothing. */
+function handedSince(context: Context, room: LiveGroup, giver: Giver): bigint | undefined {
   const settings = settingsOf(context, room)
   const days = settings.history?.days ?? 0
   const isMember = accountsIn(context, room).some(account => sameAccount(account, giver))
-  if (settings.kind !== GroupKind.ROOM || days === 0 || !isMember) return
-  const since = BigInt(Date.now() - days * DAY_MS - CLOCK_SLACK_MS)
-  const messages = part.messages.filter(({ sentAtMs }) => sentAtMs >= since)
-  file(context, batch, conversation, { ...given, part: { ...part, messages } })
+  if (settings.kind !== GroupKind.ROOM || days === 0 || !isMember) return undefined
+  return BigInt(Date.now() - days * DAY_MS - CLOCK_SLACK_MS)
 }
 
 function file(context: Context, batch: Batch, conversation: bigint, { part, giver, place }: Given): void {

@@ -103,6 +103,7 @@ async function takeApplication(
     handle,
     accountKey,
     device,
+    epoch: opened.epoch,
     isBlocked,
   })
 }
@@ -112,6 +113,8 @@ interface Received {
   handle: string
   accountKey: Uint8Array
   device: Uint8Array
+  /** In which it was sealed. */
+  epoch: bigint
   /** A person wants to hear nothing of them: nothing is shown, and nothing said to them. */
   isBlocked: boolean
 }
@@ -129,6 +132,7 @@ async function takeContent(
   const { sender } = known
   beginSeries(known, content.joinedEpoch)
   if (content.joinedEpoch < sender.joinedEpoch || content.count <= sender.received) return
+  noteHeard(known, envelope, received)
   const missing = content.count - sender.received - 1n
   if (missing > 0n && !isBlocked && mayMiss(group, known))
     await missed(context, outbox, batch, group, envelope, { known, handle, next: content.count })
@@ -142,8 +146,11 @@ async function takeContent(
   const isOurs = isOwn(context, received)
   // Devices of one account owe each other no receipts.
   if (body.case !== 'receipt' && !isBlocked && !isOurs) sender.owed = owedUpTo(known, content.count)
+  if (differs(group, content.logTag)) {
+    Object.assign(sender, { differedEpoch: received.epoch, differedAtMs: envelope.storedAtMs })
+    tellForked(context, batch, group, envelope, handle)
+  }
   context.groups.saveSender(batch, group, known)
-  if (differs(group, content.logTag)) tellForked(context, batch, group, envelope, handle)
   if (isOurs) context.devices.change(batch, device, { lastHeardMs: envelope.storedAtMs })
   if (isOurs && body.case === 'leave' && body.value.account) group.record.left = true
   if (body.case === 'leave') takeLeave(context, batch, group, device, body.value)
@@ -167,6 +174,10 @@ async function takeContent(
     sequence: envelope.sequence,
     otherKey: context.contacts.trust(handle, accountKey) === 'other',
   })
+}
+
+function noteHeard({ sender }: KnownSender, { storedAtMs }: Envelope, { epoch }: Received): void {
+  Object.assign(sender, { heardEpoch: epoch, heardAtMs: storedAtMs })
 }
 
 /** A device that joined again counts from 1 again. */

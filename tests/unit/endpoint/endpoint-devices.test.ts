@@ -1,0 +1,276 @@
+// Several devices of one person: real endpoints on a real relay.
+
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { openConversations } from '../../../services/endpoint/conversation/conversations.js'
+import { seedOf } from '../../../services/endpoint/identity/recovery-phrase.js'
+import { openRecords } from '../../../services/endpoint/records.js'
+import { openVault } from '../../../services/endpoint/vault/vault.js'
+import { newTown, numbered, type Person, type Server, type Town } from '../../support/endpoints.js'
+
+jest.setTimeout(90_000)
+
+let town: Town
+let server: Server
+beforeEach(async () => {
+  town = await newTown()
+  server = await town.server()
+})
+afterEach(async () => {
+  await town.leave()
+})
+
+/** Another device of this person, by the words of the first. */
+const link = (person: Person, name: string): Promise<Person> =>
+  town.join(person.handle, server, {
+    folder: town.folder(name),
+    seed: seedOf(person.endpoint.recoveryPhrase()),
+  })
+
+const textsOf = (person: Person) =>
+  person
+    .history()
+    .filter(({ kind }) => kind === 'text')
+    .map(({ from, own, text }) => `${own ? 'I' : from}: ${text}`)
+
+const hasTexts = (person: Person, ...texts: string[]) =>
+  person.holds(() => texts.every(text => textsOf(person).includes(text)))
+
+const eventsIn = (person: Person) =>
+  person
+    .history()
+    .filter(({ kind }) => kind === 'event')
+    .map(({ text }) => text)
+
+async function aliceAndBob(): Promise<[Person, Person]> {
+  const [alice, bob] = [await town.join('alice', server), await town.join('bob', server)]
+  await bob.line('up')
+  await alice.write('bob', 'hello')
+  await bob.received(1)
+  await bob.write('alice', 'hi')
+  await alice.received(1)
+  return [alice, bob]
+}
+
+describe('a further device', () => {
+  test('gets the history, and then everything that is said to and by the others', async () => {
+    const [laptop, bob] = await aliceAndBob()
+    await laptop.endpoint.nameDevice('laptop')
+    const phone = await link(laptop, 'phone')
+    await hasTexts(phone, 'I: hello', 'bob: hi')
+    await phone.holds(() => eventsIn(phone).includes('2 lines of history from your device laptop'))
+
+    await bob.write('alice', 'to both')
+    await Promise.all([hasTexts(phone, 'bob: to both'), hasTexts(laptop, 'bob: to both')])
+    await phone.write('bob', 'from the phone')
+    await Promise.all([hasTexts(bob, 'alice: from the phone'), hasTexts(laptop, 'I: from the phone')])
+    await laptop.write('bob', 'from the laptop')
+    await Promise.all([hasTexts(bob, 'alice: from the laptop'), hasTexts(phone, 'I: from the laptop')])
+    expect(textsOf(phone)).toEqual([...new Set(textsOf(phone))])
+    expect(textsOf(laptop)).toEqual([...new Set(textsOf(laptop))])
+    expect(phone.endpoint.devices()).toMatchObject([
+      { name: 'laptop', isThis: false, isRevoked: false },
+      { name: '', isThis: true },
+    ])
+  })
+
+  test('is added by others while the first one is away, and gets its history when that comes back', async () => {
+    const [laptop, bob] = await aliceAndBob()
+    const seed = seedOf(laptop.endpoint.recoveryPhrase())
+    await laptop.close()
+    const phone = await town.join('alice', server, { folder: town.folder('phone'), seed })
+    await phone.event('conversation', ({ state, peer }) => state === 'ready' && peer === 'bob')
+    await bob.write('alice', 'only the phone hears it at once')
+    await hasTexts(phone, 'bob: only the phone hears it at once')
+    expect(textsOf(phone)).not.toContain('I: hello')
+    const again = await town.join('alice', server)
+    await hasTexts(again, 'bob: only the phone hears it at once')
+    await hasTexts(phone, 'I: hello', 'bob: hi')
+    expect(textsOf(phone)).toHaveLength(3)
+  })
+
+  test('joins rooms, whoever made them', async () => {
+    const [laptop, bob] = await aliceAndBob()
+    const room = await bob.endpoint.createRoom({ name: 'all', historyDays: 0 })
+    await bob.endpoint.changeRoom(room, { kind: 'invite', handle: 'alice' })
+    await laptop.event('conversation', ({ state, peer }) => state === 'ready' && peer === '#all')
+    await bob.endpoint.send(room, 'before the phone')
+    const phone = await link(laptop, 'phone')
+    const { conversation } = await phone.event(
+      'conversation',
+      ({ state, peer }) => state === 'ready' && peer === '#all',
+    )
+    const textsInRoom = () => phone.endpoint.history(conversation).filter(({ kind }) => kind === 'text')
+    await phone.holds(() => textsInRoom().length === 1)
+    await bob.holds(() =>
+      bob.endpoint.room(room).members.some(({ handle, devices }) => handle === 'alice' && devices === 2),
+    )
+    await bob.endpoint.send(room, 'after it')
+    await phone.holds(() => textsInRoom().length === 2)
+    expect(textsInRoom().map(({ text }) => text)).toEqual(['before the phone', 'after it'])
+  })
+
+  test('three of them, two linked at the same moment, all hear each other', async () => {
+    const [laptop, bob] = await aliceAndBob()
+    const [phone, tablet] = await Promise.all([link(laptop, 'phone'), link(laptop, 'tablet')])
+    const own = [laptop, phone, tablet]
+    for (const each of own) await each.holds(() => each.endpoint.devices().length === 3)
+    await Promise.all(own.map(each => hasTexts(each, 'I: hello', 'bob: hi')))
+    await Promise.all(
+      [phone, tablet].map(each =>
+        each.event('conversation', ({ peer, state }) => peer === 'bob' && state === 'ready'),
+      ),
+    )
+    for (const [at, each] of own.entries()) await each.write('bob', `number ${at}`)
+    const all = numbered(3, 'number')
+    await Promise.all(own.map(each => hasTexts(each, ...all.map(text => `I: ${text}`))))
+    await hasTexts(bob, ...all.map(text => `alice: ${text}`))
+  })
+})
+
+describe('a long history', () => {
+  const LINES = 10_000
+
+  /** Texts of years ago, put where a device keeps them. */
+  async function fill(folder: string): Promise<void> {
+    const vault = await openVault({ folder })
+    const records = openRecords(vault, () => undefined)
+    const conversations = openConversations(records)
+    const conversation = conversations.withPeer('bob')!
+    const batch = records.begin()
+    for (let line = 1; line <= LINES; line++)
+      conversations.file(batch, conversation, {
+        kind: MessageKind.TEXT,
+        fromHandle: 'bob',
+        fromDevice: new Uint8Array(32),
+        text: `line ${line} of what was said long ago`,
+        sentAtMs: BigInt(line),
+        status: MessageStatus.RECEIVED,
+        sequence: BigInt(1_000_000 + line),
+      })
+    batch.commit()
+    vault.close()
+  }
+
+  test('is handed over whole and in order, while people go on writing', async () => {
+    const [laptop, bob] = await aliceAndBob()
+    await laptop.close()
+    await fill(laptop.folder)
+    const again = await town.join('alice', server)
+    await again.line('up')
+    const phone = await link(again, 'phone')
+    await phone.event('conversation', ({ state, peer }) => state === 'ready' && peer === 'bob')
+    await phone.write('bob', 'meanwhile')
+    await hasTexts(bob, 'alice: meanwhile')
+    await phone.holds(() =>
+      phone.events.some(
+        event => event.type === 'message' && event.entry.text.includes(`${LINES + 2} lines of history`),
+      ),
+    )
+    const texts = textsOf(phone)
+    expect(texts).toHaveLength(LINES + 3)
+    expect(texts.slice(0, LINES)).toEqual(textsOf(again).slice(0, LINES))
+  })
+})
+
+describe('a room that hands history over', () => {
+  test('shows somebody new what was said in its days, and who handed it over', async () => {
+    const [alice, bob] = await aliceAndBob()
+    const room = await alice.endpoint.createRoom({ name: 'all', historyDays: 7 })
+    for (const text of numbered(3)) await alice.endpoint.send(room, text)
+    await alice.holds(
+      () => alice.endpoint.history(room).filter(({ state }) => state === 'stored').length === 3,
+    )
+    await alice.endpoint.changeRoom(room, { kind: 'invite', handle: 'bob' })
+    const { conversation } = await bob.event(
+      'conversation',
+      ({ state, peer }) => state === 'ready' && peer === '#all',
+    )
+    const shown = () => bob.endpoint.history(conversation)
+    await bob.holds(() => shown().some(({ text }) => text === '3 lines of history handed over by alice'))
+    expect(
+      shown()
+        .filter(({ kind }) => kind === 'text')
+        .map(({ text }) => text),
+    ).toEqual(numbered(3))
+  })
+
+  test('and shows nothing where its members decided so', async () => {
+    const [alice, bob] = await aliceAndBob()
+    const room = await alice.endpoint.createRoom({ name: 'all', historyDays: 0 })
+    await alice.endpoint.send(room, 'secret')
+    await alice.endpoint.changeRoom(room, { kind: 'invite', handle: 'bob' })
+    const { conversation } = await bob.event(
+      'conversation',
+      ({ state, peer }) => state === 'ready' && peer === '#all',
+    )
+    await alice.holds(() => alice.endpoint.room(room).members.length === 2)
+    await alice.endpoint.send(room, 'for both')
+    await bob.holds(() => bob.endpoint.history(conversation).some(({ text }) => text === 'for both'))
+    expect(bob.endpoint.history(conversation).map(({ text }) => text)).not.toContain('secret')
+  })
+})
+
+describe('a revoked device', () => {
+  test('is stopped, reads nothing of what is said later, and is in no group any more', async () => {
+    const [laptop, bob] = await aliceAndBob()
+    const phone = await link(laptop, 'phone')
+    await phone.event('conversation', ({ state, peer }) => state === 'ready' && peer === 'bob')
+    await laptop.holds(() => laptop.endpoint.devices().length === 2)
+    const [, second] = laptop.endpoint.devices()
+    await laptop.endpoint.revokeDevice(second!.id)
+    const stopped = await phone.event('line', ({ line }) => line.state === 'stopped')
+    expect(stopped.line).toMatchObject({ state: 'stopped', reason: 'revoked' })
+    await laptop.write('bob', 'without the phone')
+    await hasTexts(bob, 'alice: without the phone')
+    expect(textsOf(phone)).not.toContain('I: without the phone')
+    expect(laptop.endpoint.devices()).toMatchObject([{ isThis: true }, { isRevoked: true }])
+    await expect(laptop.endpoint.revokeDevice(second!.id)).rejects.toThrow('revoked already')
+
+    await phone.close()
+    const again = await town.join('alice', server, { folder: town.folder('phone') })
+    const refused = await again.event('line', ({ line }) => line.state === 'stopped')
+    expect(refused.line).toMatchObject({ reason: 'revoked' })
+  })
+})
+
+describe('at the limit of devices', () => {
+  test('one that is listed makes room for the new one in the same call', async () => {
+    const small = await town.server({ name: 'small', limits: { devicesPerAccount: 2 } })
+    const joinSmall = (name: string, seed?: Uint8Array) =>
+      town.join('alice', small, { folder: town.folder(name), ...(seed ? { seed } : {}) })
+    const first = await joinSmall('first')
+    const seed = seedOf(first.endpoint.recoveryPhrase())
+    await first.line('up')
+    const second = await joinSmall('second', seed)
+    await second.line('up')
+    const third = await joinSmall('third', seed)
+    const { line } = await third.event('line', event => event.line.state === 'stopped')
+    expect(line).toMatchObject({ reason: 'too-many-devices' })
+    const listed = third.endpoint.devices().filter(({ isThis }) => !isThis)
+    const ids = [first, second].map(({ endpoint }) => endpoint.devices().find(({ isThis }) => isThis)!.id)
+    expect(listed.map(({ id }) => id)).toEqual(ids)
+    await third.endpoint.revokeDevice(ids[1]!)
+    third.endpoint.connect()
+    await third.line('up')
+    const stopped = await second.event('line', event => event.line.state === 'stopped')
+    expect(stopped.line).toMatchObject({ reason: 'revoked' })
+    await first.holds(() =>
+      first.endpoint
+        .devices()
+        .some(
+          ({ id }) => Buffer.compare(id, third.endpoint.devices().find(({ isThis }) => isThis)!.id) === 0,
+        ),
+    )
+  })
+})
+
+describe('words', () => {
+  test('of another account restore nothing: the handle is taken', async () => {
+    const [, bob] = await aliceAndBob()
+    const seed = seedOf(bob.endpoint.recoveryPhrase())
+    const impostor = await town.join('alice', server, { folder: town.folder('impostor'), seed })
+    const stopped = await impostor.event('line', ({ line }) => line.state === 'stopped')
+    expect(stopped.line).toMatchObject({ reason: 'handle-taken' })
+  })
+})
