@@ -5,11 +5,10 @@ import type { Endpoint, PersonHere } from '../endpoint/endpoint.js'
 const personOf = (endpoint: Endpoint, conversation: bigint): PersonHere | undefined =>
   endpoint.people().find(person => person.conversation === conversation)
 
-/** Behind the handle in the prompt. No handle can end like this. */
+/** Behind the handle in the prompt, where no handle can end like this: verified, or nothing is sent to them. */
 export function standing(endpoint: Endpoint, conversation: bigint): string {
   const person = personOf(endpoint, conversation)
-  if (person?.state === 'blocked') return ' (blocked)'
-  if (person?.state === 'key-changed') return ' (key changed)'
+  if (person?.state === 'blocked' || person?.state === 'key-changed') return ' ✗'
   return person?.verified ? ' ✔' : ''
 }
 
