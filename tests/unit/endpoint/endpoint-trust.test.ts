@@ -1,6 +1,7 @@
 // What people decide about each other, for real endpoints on a real relay: safety numbers, changed keys, blocking.
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { makeCertificate } from '../../../services/endpoint/identity/certificate.js'
 import { parseInvite } from '../../../services/endpoint/identity/invite.js'
 import {
   HOST,
@@ -125,6 +126,40 @@ describe('a changed key', () => {
       expect((await alice.event('key-changed')).policy).toBe(keyChange)
       expect(await bob.received(1)).toEqual(['for whoever it is'])
       expect(stateOf(alice, 'bob')?.verified).toBe(false)
+    },
+  )
+})
+
+/** A client that certifies itself under somebody else's handle in the groups that it makes, which no server checks. */
+function forge(mallory: Person, handle: string): void {
+  const account = mallory.endpoint.account()!
+  const { certificate: real, device } = account
+  const forged = makeCertificate({ handle, account: account.account, deviceKey: device.publicKey })
+  Object.defineProperty(account, 'certificate', {
+    get: () => (new Error().stack?.includes('createGroup') ? forged : real),
+  })
+}
+
+describe('somebody who goes by a handle that is not theirs', () => {
+  test.each(['block', 'accept'] as const)(
+    'is found out by what the server lists, whatever the policy: %s',
+    async keyChange => {
+      const [first, bob] = await met()
+      await first.close()
+      const alice = await town.join('alice', server, { keyChange })
+      await alice.line('up')
+      const mallory = await town.join('mallory', server)
+      await mallory.line('up')
+      forge(mallory, 'bob')
+      await mallory.write('alice', 'it is bob')
+      await alice.event('notice', ({ text }) => text.includes('not taken for bob'))
+      await alice.write('bob', 'for bob alone')
+      expect(await bob.received(2)).toEqual(['hello', 'for bob alone'])
+      expect(mallory.history().filter(({ own }) => !own)).toEqual([])
+      const shown = alice.history().filter(({ text }) => text === 'it is bob')
+      expect(shown.every(({ otherKey }) => otherKey === true)).toBe(true)
+      expect(alice.events.filter(({ type }) => type === 'key-changed')).toEqual([])
+      expect(stateOf(alice, 'bob')?.state).toBe('ready')
     },
   )
 })
