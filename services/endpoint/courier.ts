@@ -13,7 +13,7 @@ import type { Outbox } from './conversation/outbox.js'
 import { sealNames } from './conversation/own-name.js'
 import { takeIn } from './conversation/receive.js'
 import { onRejected } from './conversation/rejections.js'
-import { askOnceMore, rejoinAll } from './conversation/rejoin.js'
+import { askOnceMore, askWhenDue, rejoinAll } from './conversation/rejoin.js'
 import { isOwn } from './conversation/roster.js'
 import { fillOutbox, framesOf, type Outgoing, owing } from './conversation/send.js'
 import type { KeyChangePolicy } from './conversation/trust.js'
@@ -97,6 +97,7 @@ export function openCourier({
     if (!live || Date.now() < pausedUntil) return
     const receipts = receiptsDue
     const batch = context.records.begin()
+    askWhenDue(context, outbox, batch)
     await fillOutbox(context, outbox, batch, { now: Date.now(), receipts })
     await sealNames(context, outbox, batch)
     await sealHandovers(context, outbox, batch)
@@ -159,6 +160,7 @@ export function openCourier({
   const onDeliver = async ({ envelopes, cursor }: Deliver) => {
     const batch = context.records.begin()
     const epochs = new Map(context.groups.all().map(group => [group, epochOf(group)]))
+    const met = pinnedHandles(context)
     for (const envelope of envelopes) {
       if (envelope.envelope.case === 'ephemeral')
         sendNow(await presence.take(envelope.conversationId, envelope.envelope.value))
@@ -169,6 +171,8 @@ export function openCourier({
     batch.commit()
     if (cursor.length > 0) line?.write({ case: 'ack', value: { cursor } })
     if (envelopes.some(({ envelope }) => envelope.case === 'welcome')) inBackground(lookAtStock())
+    // A stranger's welcome says whose handle it is: the server's directory is asked.
+    for (const handle of pinnedHandles(context)) if (!met.has(handle)) directory.changed(handle)
     const changed = context.groups.all().filter(group => epochs.get(group) !== epochOf(group))
     if (caughtUp && changed.length > 0) sendNow(await presence.announce({ here: true, asks: true }, changed))
     receiptsSoon()
@@ -256,6 +260,7 @@ export function openCourier({
       line.start()
       beat = setInterval(() => {
         presence.expire(Date.now())
+        nudge()
         announce({ here: true, asks: false }).catch(fatal)
       }, PRESENCE_INTERVAL_MS)
       beat.unref()
@@ -301,6 +306,9 @@ function forgetInvite({ records }: Context): void {
   saveServer(batch, { inviteToken: '' })
   batch.commit()
 }
+
+const pinnedHandles = ({ contacts }: Context) =>
+  new Set(contacts.all().flatMap(({ handle, accountKey }) => (accountKey.length > 0 ? [handle] : [])))
 
 const owesReceipts = (context: Context) =>
   context.groups.all().some(group => owing(context, group).length > 0)

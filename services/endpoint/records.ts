@@ -54,7 +54,7 @@ export interface Records {
   get<T extends RecordTable>(table: T, key: Key): RecordOf<T> | undefined
   list<T extends RecordTable>(table: T, range?: Range): { key: Key; record: RecordOf<T> }[]
   /** Much cheaper than the records, which have to be opened. */
-  keys(table: RecordTable): Key[]
+  keys(table: RecordTable | BytesTable): Key[]
   bytes(table: BytesTable, key: Key): Uint8Array | undefined
   listBytes(table: BytesTable, range: Range): { key: Key; value: Uint8Array }[]
   begin(): Batch

@@ -9,6 +9,7 @@ import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
 import { dropIntent } from './intents.js'
 import type { Outbox, Queued } from './outbox.js'
+import { askToRejoin } from './rejoin.js'
 import { sealAnew } from './send.js'
 
 /**
@@ -39,7 +40,8 @@ export async function onRejected(
     case 'staleEpoch':
       // What changed the epoch was delivered before this. Whoever is where they were could not open it.
       if (group && (isEnded(group) || epochOf(queued) === context.engine.epoch(group.state)))
-        abandon(context, outbox, batch, group)
+        fallBehind(context, outbox, batch, group)
+      else if (group?.record.lost) putBack(context, outbox, batch, group)
       else if (queued.item.what.case === 'content') await sealAnew(context, outbox, batch, queued)
       else if (group) giveUpCommit(context, outbox, batch, { group, queued })
       return 0
@@ -57,7 +59,10 @@ export async function onRejected(
     default:
       if (!group) return 0
       if (group.record.status === GroupStatus.CREATING) tellRefused(context, batch, group, reason)
-      abandon(context, outbox, batch, group)
+      // A device that has asked for it is removed first, and then added.
+      if (group.record.lost && reason.case === 'notAMember')
+        putBack(context, outbox, batch, group, { rejoinToo: true })
+      else abandon(context, outbox, batch, group)
       return 0
   }
 }
@@ -132,13 +137,36 @@ function fail(context: Context, outbox: Outbox, batch: Batch, queued: Queued, fa
   )
 }
 
+/** A change of the group was not delivered here, or could not be opened. A room cannot be made anew, so it is rejoined. */
+function fallBehind(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): void {
+  const isRoom = context.conversations.kind(group.record.conversation) === 'room'
+  if (isRoom && group.record.status === GroupStatus.ACTIVE) {
+    putBack(context, outbox, batch, group)
+    askToRejoin(context, outbox, batch, group)
+  } else abandon(context, outbox, batch, group)
+}
+
 /** The group is of no use any more. Its texts wait again, for the next group of the conversation. */
 function abandon(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): void {
-  const { conversation } = group.record
   group.record.status = GroupStatus.ENDED
   context.groups.savePending(batch, group, undefined)
   context.groups.save(batch, group)
-  for (const { item } of outbox.drop(batch, ({ item }) => item.group === group.number)) {
+  putBack(context, outbox, batch, group, { rejoinToo: true })
+}
+
+/** What the server does not have is not for this epoch any more: texts wait to be sealed again, the rest is given up. */
+function putBack(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  { rejoinToo = false }: { rejoinToo?: boolean } = {},
+): void {
+  const { conversation } = group.record
+  const isGone = ({ item }: Queued) =>
+    item.group === group.number && (rejoinToo || item.what.case !== 'rejoin')
+  for (const { item } of outbox.drop(batch, isGone)) {
+    if (item.what.case === 'commit') context.groups.savePending(batch, group, undefined)
     if (item.what.case !== 'content' || item.what.value.message === 0n) continue
     const { count } = fromBinary(ContentSchema, item.what.value.content)
     batch.delete('undelivered', { group: group.number, id: count })

@@ -20,29 +20,41 @@ const NONCES = 32
 /** How often this device asks at most, in ms: a server that alters what it delivers must not make it go round. */
 const ASK_AGAIN_MS = 60_000
 
-/** The state is of no use any more: asks for another one, once. */
-export function askToRejoin(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): void {
+/** The state is of no use any more: asks for another one, once in a while or, for a person who wants it so, now. */
+export function askToRejoin(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  { now = Date.now(), atOnce = false }: { now?: number; atOnce?: boolean } = {},
+): void {
   const { record } = group
-  const now = Date.now()
-  const askedLately = now - Number(record.rejoinAskedMs) < ASK_AGAIN_MS
+  const isOut = outbox.items().some(({ item }) => item.group === group.number && item.what.case === 'rejoin')
+  const askedLately = isOut || (!atOnce && now - Number(record.rejoinAskedMs) < ASK_AGAIN_MS)
   if (record.left || record.status !== GroupStatus.ACTIVE || (record.lost && askedLately)) return
   record.lost = true
   batch.deleteGroup('intents', group.number)
   context.groups.savePending(batch, group, undefined)
   outbox.drop(batch, ({ item }) => item.group === group.number && item.what.case === 'commit')
+  record.rejoinDue = askedLately
+  if (!askedLately) record.rejoinAskedMs = BigInt(now)
   context.groups.save(batch, group)
   if (askedLately) return
-  record.rejoinAskedMs = BigInt(now)
   const { conversationId } = record
   const request = makeRejoin({ conversationId, device: context.account.device })
   const value = create(OutboxRejoinSchema, { request: toBinary(RejoinRequestSchema, request) })
   outbox.add(batch, group.number, { case: 'rejoin', value })
-  context.groups.save(batch, group)
 }
 
 /** Those that were lost and wait in vain ask again. */
 export function askOnceMore(context: Context, outbox: Outbox, batch: Batch): void {
   for (const group of context.groups.all()) if (group.record.lost) askToRejoin(context, outbox, batch, group)
+}
+
+/** Those that were lost so soon after they had asked that they had to wait ask now. */
+export function askWhenDue(context: Context, outbox: Outbox, batch: Batch): void {
+  for (const group of context.groups.all())
+    if (group.record.lost && group.record.rejoinDue) askToRejoin(context, outbox, batch, group)
 }
 
 /**
