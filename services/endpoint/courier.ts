@@ -1,7 +1,7 @@
 // Between the conversations and the line: what comes in is taken in and acked, what waits is sealed and sent, and
 // both are done one at a time.
 
-import type { Deliver, Opened, Rejected } from '../../gen/parley/v1/chat_pb.js'
+import type { Deliver, Envelope, Opened, Rejected } from '../../gen/parley/v1/chat_pb.js'
 import type { KeyExchanged, RegistrationRefused } from '../../gen/parley/v1/key_exchange_pb.js'
 import { RpcError } from '../rpc/error.js'
 import type { Context, SerialQueue } from './context.js'
@@ -160,7 +160,7 @@ export function openCourier({
   const onDeliver = async ({ envelopes, cursor }: Deliver) => {
     const batch = context.records.begin()
     const epochs = new Map(context.groups.all().map(group => [group, epochOf(group)]))
-    const met = pinnedHandles(context)
+    const met = envelopes.some(mayIntroduce) ? pinnedHandles(context) : undefined
     for (const envelope of envelopes) {
       if (envelope.envelope.case === 'ephemeral')
         sendNow(await presence.take(envelope.conversationId, envelope.envelope.value))
@@ -172,7 +172,7 @@ export function openCourier({
     if (cursor.length > 0) line?.write({ case: 'ack', value: { cursor } })
     if (envelopes.some(({ envelope }) => envelope.case === 'welcome')) inBackground(lookAtStock())
     // A stranger's welcome says whose handle it is: the server's directory is asked.
-    for (const handle of pinnedHandles(context)) if (!met.has(handle)) directory.changed(handle)
+    if (met) for (const handle of pinnedHandles(context)) if (!met.has(handle)) directory.changed(handle)
     const changed = context.groups.all().filter(group => epochs.get(group) !== epochOf(group))
     if (caughtUp && changed.length > 0) sendNow(await presence.announce({ here: true, asks: true }, changed))
     receiptsSoon()
@@ -306,6 +306,8 @@ function forgetInvite({ records }: Context): void {
   saveServer(batch, { inviteToken: '' })
   batch.commit()
 }
+
+const mayIntroduce = ({ envelope }: Envelope) => envelope.case === 'welcome' || envelope.case === 'commit'
 
 const pinnedHandles = ({ contacts }: Context) =>
   new Set(contacts.all().flatMap(({ handle, accountKey }) => (accountKey.length > 0 ? [handle] : [])))

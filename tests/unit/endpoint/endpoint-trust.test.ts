@@ -164,6 +164,22 @@ describe('somebody who goes by a handle that is not theirs', () => {
   )
 })
 
+test('a forged handle of somebody who was never met is not kept for theirs', async () => {
+  const [alice, dave] = [await town.join('alice', server), await town.join('dave', server)]
+  await Promise.all([alice.line('up'), dave.line('up')])
+  const mallory = await town.join('mallory', server)
+  await mallory.line('up')
+  forge(mallory, 'dave')
+  await mallory.write('alice', 'it is dave')
+  await alice.event('key-changed', ({ handle }) => handle === 'dave')
+  await alice.write('dave', 'for dave alone')
+  expect(stateOf(alice, 'dave')?.state).toBe('key-changed')
+  await alice.endpoint.accept('dave')
+  expect(await dave.received(1)).toEqual(['for dave alone'])
+  expect(mallory.history().filter(({ own }) => !own)).toEqual([])
+  expect(dave.endpoint.verify('alice').number).toBe(alice.endpoint.verify('dave').number)
+})
+
 describe('somebody who is blocked', () => {
   test('is not shown and told nothing, and heard again when that ends', async () => {
     const [alice, bob] = await met()
