@@ -1,7 +1,8 @@
 // One end of Parley's conversations: its keys, its groups, its vault, and its line to the server. People, scripts
 // and tests run it through this interface and hear of everything by events.
 
-import { GroupStatus, MessageKind, MessageStatus } from '../../gen/parley/vault/v1/records_pb.js'
+import { MessageKind, MessageStatus } from '../../gen/parley/vault/v1/records_pb.js'
+import { inviteLink, prepare, type StartOptions } from './begin.js'
 import type { Context } from './context.js'
 import { serialQueue } from './context.js'
 import { openContacts } from './conversation/contacts.js'
@@ -41,21 +42,21 @@ import {
 } from './conversation/trust.js'
 import { openCourier } from './courier.js'
 import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
-import { type Account, loadAccount, makeAccount, restoreAccount, saveAccount } from './identity/account.js'
-import type { Address } from './identity/address.js'
-import { readCertificate } from './identity/certificate.js'
+import { type Account, loadAccount } from './identity/account.js'
 import { IdentityError } from './identity/error.js'
-import { accountFingerprint } from './identity/fingerprint.js'
 import { HANDLE_RULE, isHandle } from './identity/handle.js'
-import { formatInvite, type Inviter } from './identity/invite.js'
 import { phraseOf } from './identity/recovery-phrase.js'
 import { validateCredential } from './identity/validate.js'
 import { createEngine } from './mls/engine.js'
 import { createWelcomeOpener } from './mls/welcome-opener.js'
-import { openPresence, type Presence } from './presence.js'
+import { type PersonHere, people } from './people.js'
+import { openPresence } from './presence.js'
 import { type Batch, openRecords } from './records.js'
-import { loadServer, type ServerRecord, saveServer } from './server-record.js'
+import { loadServer, type ServerRecord } from './server-record.js'
 import { openVault } from './vault/vault.js'
+
+export type { StartOptions } from './begin.js'
+export type { PersonHere } from './people.js'
 
 export interface EndpointOptions {
   /** The vault's folder; made when absent. */
@@ -67,32 +68,6 @@ export interface EndpointOptions {
   keyChange?: KeyChangePolicy
   /** Called for everything that happens, from the first line on. */
   onEvent(event: EndpointEvent): void
-}
-
-/** How to begin where the vault is new; what an older vault has stays unless it is named here. */
-export interface StartOptions {
-  handle?: string
-  /** The account's seed (32 bytes, from its recovery phrase): this becomes a further device of it. Secret. */
-  seed?: Uint8Array
-  address?: Address
-  /** SHA-256 of the server's SubjectPublicKeyInfo: from an invite link, or a changed one that a person accepts. */
-  server?: { fingerprint: Uint8Array; replacesPin: boolean }
-  inviter?: Inviter
-  /** From an invite link: lets a new account in where the server asks for it. */
-  inviteToken?: string
-}
-
-export interface PersonHere {
-  handle: string
-  conversation: bigint
-  /** As its device told it last; false when nothing was heard of it lately. */
-  here: boolean
-  /** undefined: never. */
-  lastHeard: Date | undefined
-  /** Whether texts can go out now, or why not. */
-  state: 'ready' | 'opening' | 'key-changed' | 'blocked'
-  /** A person has compared the safety number. */
-  verified: boolean
 }
 
 export interface Endpoint {
@@ -256,39 +231,6 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
   }
 }
 
-/** Makes the account and notes the server, where that is not done yet; all in one write. */
-function prepare(context: Context, start: StartOptions): Account {
-  const { handle, seed, address, server, inviter, inviteToken } = start
-  const batch = context.records.begin()
-  if (!context.account) {
-    if (handle === undefined) throw new RangeError('a new vault needs a handle')
-    context.account = seed ? restoreAccount({ handle, seed }) : makeAccount(handle)
-    saveAccount(batch, context.account)
-    const { deviceKey, issuedAt } = readCertificate(context.account.certificate)
-    context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
-  }
-  const known = loadServer(context.records)
-  const target = address ?? known
-  if (!target) throw new RangeError('a new vault needs the address of a server')
-  saveServer(batch, { host: target.host, port: target.port, ...(server ? expectServer(server, known) : {}) })
-  // Who has been let in needs none any more.
-  if (inviteToken && !known?.cursor.length) saveServer(batch, { inviteToken })
-  if (inviter && inviter.handle !== context.account.handle)
-    context.contacts.expect(batch, inviter.handle, inviter.account)
-  batch.commit()
-  return context.account
-}
-
-function expectServer(
-  { fingerprint, replacesPin }: NonNullable<StartOptions['server']>,
-  known: ServerRecord | undefined,
-): Partial<ServerRecord> {
-  if (!replacesPin) return { invitedFingerprint: fingerprint }
-  const isAnother = known !== undefined && Buffer.compare(known.pinnedFingerprint, fingerprint) !== 0
-  // A cursor says nothing to another server; what comes again from the beginning is known by its sequence.
-  return { pinnedFingerprint: fingerprint, ...(isAnother ? { cursor: new Uint8Array() } : {}) }
-}
-
 /** Throws IdentityError. */
 function checkPeer({ account }: Context, handle: string): void {
   if (!isHandle(handle)) throw new IdentityError('handle', `"${handle}" is not a handle. ${HANDLE_RULE}`)
@@ -310,40 +252,6 @@ function saveText(context: Context, conversation: bigint, text: string, nudge: (
   batch.commit()
   nudge()
   return id
-}
-
-function inviteLink({ account, records }: Context): string | undefined {
-  const server = loadServer(records)
-  if (!server || server.pinnedFingerprint.length === 0) return undefined
-  return formatInvite({
-    host: server.host,
-    port: server.port,
-    server: server.pinnedFingerprint,
-    inviter: { handle: account.handle, account: accountFingerprint(account.account.publicKey) },
-  })
-}
-
-function people({ conversations, contacts, groups }: Context, presence: Presence): PersonHere[] {
-  const direct = conversations.all().filter(({ kind }) => kind === 'direct')
-  return direct.map(({ number, peer }) => {
-    const heard = Number(contacts.get(peer)?.lastHeardMs ?? 0n)
-    const ready = groups
-      .all()
-      .some(({ record }) => record.conversation === number && record.status === GroupStatus.ACTIVE)
-    return {
-      handle: peer,
-      conversation: number,
-      here: presence.isHere(peer),
-      lastHeard: heard > 0 ? new Date(heard) : undefined,
-      state: stateOf(contacts, peer) ?? (ready ? 'ready' : 'opening'),
-      verified: contacts.isVerified(peer),
-    }
-  })
-}
-
-function stateOf(contacts: Context['contacts'], handle: string): 'blocked' | 'key-changed' | undefined {
-  if (contacts.isBlocked(handle)) return 'blocked'
-  return contacts.hasChanged(handle) ? 'key-changed' : undefined
 }
 
 function unsettled(context: Context, queued: ReturnType<ReturnType<typeof openOutbox>['items']>) {

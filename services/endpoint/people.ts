@@ -1,0 +1,41 @@
+// Those whom this endpoint has a conversation with.
+
+import { GroupStatus } from '../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from './context.js'
+import type { Presence } from './presence.js'
+
+export interface PersonHere {
+  handle: string
+  conversation: bigint
+  /** As its device told it last; false when nothing was heard of it lately. */
+  here: boolean
+  /** undefined: never. */
+  lastHeard: Date | undefined
+  /** Whether texts can go out now, or why not. */
+  state: 'ready' | 'opening' | 'key-changed' | 'blocked'
+  /** A person has compared the safety number. */
+  verified: boolean
+}
+
+export function people({ conversations, contacts, groups }: Context, presence: Presence): PersonHere[] {
+  const direct = conversations.all().filter(({ kind }) => kind === 'direct')
+  return direct.map(({ number, peer }) => {
+    const heard = Number(contacts.get(peer)?.lastHeardMs ?? 0n)
+    const ready = groups
+      .all()
+      .some(({ record }) => record.conversation === number && record.status === GroupStatus.ACTIVE)
+    return {
+      handle: peer,
+      conversation: number,
+      here: presence.isHere(peer),
+      lastHeard: heard > 0 ? new Date(heard) : undefined,
+      state: stateOf(contacts, peer) ?? (ready ? 'ready' : 'opening'),
+      verified: contacts.isVerified(peer),
+    }
+  })
+}
+
+function stateOf(contacts: Context['contacts'], handle: string): 'blocked' | 'key-changed' | undefined {
+  if (contacts.isBlocked(handle)) return 'blocked'
+  return contacts.hasChanged(handle) ? 'key-changed' : undefined
+}
