@@ -39,6 +39,7 @@ export function openScript(options: ScriptOptions): Script {
   let result: Exit = 'done'
   let inputEnded = false
   let target: bigint | undefined
+  const changed = new Set<string>()
   let finish: (exit: Exit) => void = () => undefined
   const finished = new Promise<Exit>(resolve => {
     finish = resolve
@@ -48,9 +49,11 @@ export function openScript(options: ScriptOptions): Script {
     return setTimeout(() => finish('timeout'), options.timeoutMs).unref()
   }
   /** Lines to somebody whose changed key nobody accepts would wait for ever. */
-  const isTarget = (handle: string) =>
-    !options.follow &&
-    endpoint.people().some(({ conversation, handle: peer }) => conversation === target && peer === handle)
+  const stopAtChange = () => {
+    if (options.follow || target === undefined) return
+    const to = endpoint.people().find(({ conversation }) => conversation === target)
+    if (to && changed.has(to.handle)) finish('stopped')
+  }
   const settle = () => {
     if (!inputEnded || options.follow) return
     const { unsent, undelivered } = endpoint.unsettled()
@@ -71,8 +74,10 @@ export function openScript(options: ScriptOptions): Script {
       if (event.type === 'state' && event.state === 'failed') result = 'unsent'
       if (event.type === 'line' && event.line.state === 'stopped')
         finish(event.line.reason === 'vault' ? 'failed' : 'stopped')
-      if (event.type === 'key-changed' && event.policy === 'block' && isTarget(event.handle))
-        finish('stopped')
+      if (event.type === 'key-changed' && event.policy === 'block') {
+        changed.add(event.handle)
+        stopAtChange()
+      }
       if (event.type === 'state') settle()
     },
     async run(conversation) {
@@ -81,6 +86,7 @@ export function openScript(options: ScriptOptions): Script {
         const to = await conversation
         clearTimeout(unknown)
         target = to
+        if (changed.size > 0) stopAtChange()
         for await (const line of readLines(options.input)) await send(to, line)
         inputEnded = true
         limitTime()

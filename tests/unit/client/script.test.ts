@@ -22,6 +22,7 @@ function scripted(input: string, options: Partial<ScriptOptions> = {}) {
       states.set(message, 'waiting')
       return { conversation, message }
     },
+    people: () => [{ handle: 'bob', conversation: 1n }],
     unsettled() {
       const count = (...open: MessageState[]) =>
         [...states.values()].filter(state => open.includes(state)).length
@@ -115,6 +116,33 @@ describe('a script', () => {
       expect(noted).toEqual(['for this reason'])
     }
   })
+
+  test.each([
+    ['bob', 'block', {}, 'stopped'],
+    ['bob', 'warn', {}, 'runs'],
+    ['bob', 'block', { follow: true }, 'runs'],
+    ['carol', 'block', {}, 'runs'],
+  ] as const)(
+    'with a changed key of %s, by the policy %s, with %j: %s',
+    async (handle, policy, how, outcome) => {
+      const event: EndpointEvent = {
+        type: 'key-changed',
+        handle,
+        pinned: 'SHA256:a',
+        seen: 'SHA256:b',
+        policy,
+      }
+      const later = scripted('one\n', how)
+      const exit = later.script.run(Promise.resolve(1n))
+      await settled()
+      later.script.onEvent(event)
+      const earlier = scripted('one\n', how)
+      earlier.script.onEvent(event)
+      for (const end of [exit, earlier.script.run(Promise.resolve(1n))])
+        if (outcome === 'runs') expect(await stillRuns(end)).toBe(true)
+        else expect(await end).toBe(outcome)
+    },
+  )
 
   test('gives up in time, also where it is not known whom to write to', async () => {
     expect(await scripted('one\n', { timeoutMs: 1 }).script.run(Promise.resolve(1n))).toBe('timeout')

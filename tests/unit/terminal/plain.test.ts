@@ -99,6 +99,9 @@ describe('writing to a pipe', () => {
     expect(
       plainEntry({ kind: 'message', id: '1', at: AT, from: 'bob', to: 'team', own: true, text: 'a' }),
     ).toBe('2026-11-22 12:01 bob → team: a')
+    expect(plainEntry({ kind: 'notice', at: AT, level: 'info', text: 'a', figure: ['█▀', '▄\x1b'] })).toBe(
+      '2026-11-22 12:01 -- a\n    █▀\n    ▄␛',
+    )
     expect(plainEntry({ kind: 'notice', at: AT, level: 'warning', text: 'line down' })).toBe(
       '2026-11-22 12:01 warning: line down',
     )

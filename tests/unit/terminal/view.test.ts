@@ -72,6 +72,16 @@ describe('entries', () => {
     expect(notice('error')).toEqual(['12:01 error: line down'])
   })
 
+  test('a figure stands below its notice, over the whole width', () => {
+    const figure = ['█'.repeat(40), 'link'.repeat(12)]
+    expect(rowsOf({ kind: 'notice', at: NOON, level: 'info', text: 'below', figure })).toEqual([
+      '12:01 -- below',
+      '█'.repeat(40),
+      'link'.repeat(10),
+      'linklink',
+    ])
+  })
+
   test('a new day is announced once', () => {
     const later = printed(newModel(NOON), message('a', { at: new Date(2026, 10, 23, 0, 1) }))
     const both = printed(later, message('b', { at: new Date(2026, 10, 23, 0, 2) }))
