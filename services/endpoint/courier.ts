@@ -18,6 +18,7 @@ import { isOwn } from './conversation/roster.js'
 import { fillOutbox, framesOf, type Outgoing, owing } from './conversation/send.js'
 import type { KeyChangePolicy } from './conversation/trust.js'
 import { certified, openDirectorySync } from './directory.js'
+import type { LineCondition } from './doctor/connection.js'
 import type { EndpointEvent, LineState } from './events.js'
 import { type Line, type LineHandlers, openLine } from './line/line.js'
 import { LineStopped } from './line/stopped.js'
@@ -40,6 +41,12 @@ export interface Courier {
   nudge(): void
   /** Somebody may be reached who could not be before. */
   lookAgain(): void
+  /** For the doctor. */
+  condition(): LineCondition
+  /** Throws RpcError or LineStopped. */
+  exchange: Line['keyExchange']
+  /** Publishes the key packages that the server lacks, and returns how many. Throws RpcError or LineStopped. */
+  restock(held: KeyExchanged): Promise<number>
 }
 
 export function openCourier({
@@ -69,6 +76,7 @@ export function openCourier({
   let perFrame = SEND_ENVELOPES
   /** Others are told that this device is here. */
   let caughtUp = false
+  let condition: LineCondition = { line: undefined, clockOffsetMs: undefined }
   const epochOf = (group: LiveGroup) => `${group.record.status} ${context.engine.epoch(group.state)}`
   const timers = new Set<NodeJS.Timeout>()
   /** Work that waits for the server, outside of the queue. */
@@ -150,7 +158,9 @@ export function openCourier({
 
   const restockFrom = async (held: KeyExchanged) => {
     const publication = await queue.run(() => restock(context, held, Date.now()))
-    if (publication) await exchange(publication)
+    if (!publication) return 0
+    await exchange(publication)
+    return publication.keyPackages.length + (publication.lastResortKeyPackage.length > 0 ? 1 : 0)
   }
   /** Every welcome has used a key package up. */
   const lookAtStock = async () => {
@@ -204,6 +214,7 @@ export function openCourier({
     if (frame.case === 'deliver' || frame.case === 'accepted' || frame.case === 'rejected') nudge()
   }
   const onOpened = async (opened: Opened) => {
+    condition = { ...condition, clockOffsetMs: Date.now() - Number(opened.serverTimeMs) }
     await queue.run(async () => {
       const batch = context.records.begin()
       const given = loadServer(context.records)?.clientSequence ?? 0n
@@ -247,6 +258,7 @@ export function openCourier({
         presence.forget()
       } else announce({ here: true, asks: true }).catch(fatal)
       caughtUp = state.state === 'up'
+      condition = { ...condition, line: state }
       emit({ type: 'line', line: state })
     },
   }
@@ -284,6 +296,9 @@ export function openCourier({
       search.restart()
       nudge()
     },
+    condition: () => condition,
+    exchange,
+    restock: restockFrom,
   }
 }
 

@@ -41,6 +41,7 @@ import {
   verification,
 } from './conversation/trust.js'
 import { openCourier } from './courier.js'
+import { type Doctor, openDoctor } from './doctor/doctor.js'
 import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
 import { type Account, loadAccount } from './identity/account.js'
 import { IdentityError } from './identity/error.js'
@@ -70,7 +71,7 @@ export interface EndpointOptions {
   onEvent(event: EndpointEvent): void
 }
 
-export interface Endpoint {
+export interface Endpoint extends Doctor {
   /** undefined until `prepare` has made the account. */
   account(): Account | undefined
   server(): ServerRecord | undefined
@@ -222,6 +223,7 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
     contacts: () => context.contacts.all(),
     history: (conversation, limit) => context.conversations.history(conversation, limit),
     unsettled: () => unsettled(context, outbox.items()),
+    ...openDoctor({ context, outbox, queue, server: courier }),
     async close() {
       await courier.stop()
       await queue.idle()

@@ -45,6 +45,7 @@ const SCHEMAS = {
 
 type Schemas = typeof SCHEMAS
 export type RecordTable = keyof Schemas
+export const RECORD_TABLES = Object.keys(SCHEMAS) as readonly RecordTable[]
 /** Tables of plain bytes: MLS states (id 0: the state, 1: the pending one) and ratchet nodes, grouped by group. */
 export type BytesTable = 'states' | 'ratchets'
 export type RecordOf<T extends RecordTable> = MessageShape<Schemas[T]>

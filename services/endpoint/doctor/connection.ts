@@ -1,0 +1,136 @@
+// From the name of the server to its clock: where on the way it fails, and whose fault that is.
+
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import { ProbeError, probe, type SeenCertificate } from '../../rpc/certificate.js'
+import type { LineState } from '../events.js'
+import { formatAddress } from '../identity/address.js'
+import { trustServer } from '../line/server-trust.js'
+import { LineStopped } from '../line/stopped.js'
+import type { ServerRecord } from '../server-record.js'
+import { counted, type Finding, type Verdict } from './finding.js'
+
+/** Milliseconds that the server may take to show its certificate. */
+const PROBE_TIMEOUT_MS = 5_000
+const DAY_MS = 24 * 3600 * 1000
+/** Days before the end of a certificate that an authority has signed at which a person should know. */
+const EXPIRY_WARNING_DAYS = 21
+/** Milliseconds: less is the time that a frame takes. */
+const CLOCK_NOTE_MS = 5_000
+/** As servers of ours have it (Limits.proof_window_ms), for where the line does not come up. */
+const CLOCK_PROBLEM_MS = 60_000
+
+export interface LineCondition {
+  /** As it was told last; undefined: it was never connected. */
+  line: LineState | undefined
+  /** This machine's clock minus the server's, in ms, at the last Opened. */
+  clockOffsetMs: number | undefined
+}
+
+type Draft = Omit<Finding, 'area'>
+
+/** Connects once more beside the line, to see which step fails. Never throws. */
+export async function examineConnection(
+  server: ServerRecord | undefined,
+  condition: LineCondition,
+): Promise<Finding[]> {
+  const drafts = server
+    ? [...(await examineServer(server)), examineLine(condition), ...examineClock(condition)]
+    : [noServer]
+  return drafts.map(draft => ({ area: 'connection', ...draft }))
+}
+
+const noServer: Draft = {
+  check: 'server',
+  verdict: 'problem',
+  found: 'no server is known',
+  remedy: 'give its address or an invite link',
+}
+
+async function examineServer(server: ServerRecord): Promise<Draft[]> {
+  const address = formatAddress(server)
+  const name = await resolved(server.host)
+  if (name === undefined)
+    return [
+      {
+        check: 'server',
+        verdict: 'problem',
+        found: `${address}: the name is not known (DNS)`,
+        remedy: 'check how it is spelled, and the network',
+      },
+    ]
+  try {
+    const seen = await probe({ host: server.host, port: server.port, timeoutMs: PROBE_TIMEOUT_MS })
+    const found = `${address} answers: ${name}TCP and TLS work`
+    return [{ check: 'server', verdict: 'well', found }, ...examineCertificate(server, seen)]
+  } catch (error) {
+    if (!(error instanceof ProbeError)) throw error
+    return [{ check: 'server', verdict: 'problem', found: `${name}${error.message}` }]
+  }
+}
+
+/** What to say of the name's resolution: '' for a literal address; undefined: there is none. */
+async function resolved(host: string): Promise<string | undefined> {
+  if (isIP(host) !== 0) return ''
+  const addresses = await lookup(host, { all: true }).catch(() => [])
+  if (addresses.length === 0) return undefined
+  return `the name is ${addresses.map(({ address }) => address).join(', ')}; `
+}
+
+function examineCertificate(server: ServerRecord, seen: SeenCertificate): Draft[] {
+  const some = (bytes: Uint8Array) => (bytes.length > 0 ? bytes : undefined)
+  const pinned = some(server.pinnedFingerprint)
+  try {
+    trustServer(seen, {
+      address: formatAddress(server),
+      pinned,
+      invited: some(server.invitedFingerprint),
+    })
+  } catch (error) {
+    if (!(error instanceof LineStopped)) throw error
+    const [found = '', ...rest] = error.message.split('\n')
+    return [{ check: 'key', verdict: 'problem', found, remedy: rest.join(' ').trim() }]
+  }
+  const found = pinned ? 'its key is the one that is pinned' : 'an authority vouches for its certificate'
+  return [{ check: 'key', verdict: 'well', found }, expiry(seen, pinned !== undefined)]
+}
+
+function expiry({ notAfter }: SeenCertificate, isPinned: boolean): Draft {
+  const days = Math.floor((notAfter.getTime() - Date.now()) / DAY_MS)
+  const date = notAfter.toISOString().slice(0, 10)
+  const found =
+    days < 0
+      ? `its certificate ran out on ${date}`
+      : `its certificate runs for ${counted(days, 'day')} more, to ${date}`
+  // The key counts, whatever the dates around it.
+  if (isPinned) return { check: 'certificate', verdict: 'well', found: `${found}; what is pinned is its key` }
+  const late: Verdict = days < 0 ? 'problem' : 'note'
+  if (days >= EXPIRY_WARNING_DAYS) return { check: 'certificate', verdict: 'well', found }
+  return { check: 'certificate', verdict: late, found, remedy: 'the operator has to renew it' }
+}
+
+function examineLine({ line }: LineCondition): Draft {
+  const check = 'line'
+  if (line?.state === 'up') return { check, verdict: 'well', found: 'the line is up' }
+  const [cause = ''] = line && 'cause' in line ? line.cause.split('\n') : []
+  if (line?.state === 'down')
+    return {
+      check,
+      verdict: 'problem',
+      found: `the line is down: ${cause}`,
+      remedy: 'it is tried again by itself',
+    }
+  if (line?.state === 'stopped')
+    return { check, verdict: 'problem', found: `the line is not tried any more: ${cause}` }
+  return { check, verdict: 'problem', found: 'the line is not up yet' }
+}
+
+function examineClock({ clockOffsetMs }: LineCondition): Draft[] {
+  if (clockOffsetMs === undefined) return []
+  const off = Math.abs(clockOffsetMs)
+  const seconds = (off / 1000).toFixed(1)
+  const found = `this machine's clock is ${seconds} s ${clockOffsetMs < 0 ? 'behind' : 'ahead of'} the server's`
+  if (off < CLOCK_NOTE_MS) return [{ check: 'clock', verdict: 'well', found }]
+  const verdict: Verdict = off < CLOCK_PROBLEM_MS ? 'note' : 'problem'
+  return [{ check: 'clock', verdict, found, remedy: 'set the clock' }]
+}

@@ -1,0 +1,133 @@
+// Every conversation as a person knows it: whether it can be written in, what its history lacks, and its groups.
+
+import { GroupStatus, MessageKind } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../context.js'
+import type { KnownConversation } from '../conversation/conversations.js'
+import type { LiveGroup } from '../conversation/groups.js'
+import type { Outbox } from '../conversation/outbox.js'
+import { waitingTexts } from '../conversation/send.js'
+import { counted, type Diagnosis, type Finding } from './finding.js'
+import { examineGroup, pointlessIntents } from './group.js'
+
+/** Looks at every conversation. Throws VaultError. `lookAgain`: opens conversations that have no group. */
+export function examineConversations(context: Context, outbox: Outbox, lookAgain: () => void): Diagnosis[] {
+  const waiting = waitingTexts(context)
+  return context.conversations.all().flatMap(conversation => {
+    const groups = context.groups.all().filter(({ record }) => record.conversation === conversation.number)
+    const live = groups.filter(({ record }) => record.status !== GroupStatus.ENDED)
+    const waitingHere = waiting.filter(id => id.conversation === conversation.number).length
+    const diagnoses = [
+      ...trust(context, conversation),
+      ...live.flatMap(group => examineGroup(context, outbox, group)),
+      ...(live.length === 0 ? withoutGroup(context, conversation, { groups, waitingHere, lookAgain }) : []),
+      ...groups
+        .filter(group => !live.includes(group))
+        .flatMap(group => leftOver(context, conversation, group)),
+      ...history(context, conversation, { groups, waitingHere }),
+    ]
+    return diagnoses
+  })
+}
+
+const findingOf = (
+  { peer }: KnownConversation,
+  rest: Omit<Finding, 'area' | 'peer'>,
+  mend?: Diagnosis['mend'],
+): Diagnosis => ({ finding: { area: 'conversation', peer, ...rest }, ...(mend ? { mend } : {}) })
+
+function trust({ contacts }: Context, conversation: KnownConversation): Diagnosis[] {
+  const { peer, kind } = conversation
+  if (kind !== 'direct') return []
+  if (contacts.isBlocked(peer))
+    return [findingOf(conversation, { check: 'trust', verdict: 'note', found: 'you have blocked them' })]
+  if (!contacts.hasChanged(peer)) return []
+  return [
+    findingOf(conversation, {
+      check: 'trust',
+      verdict: 'problem',
+      found: 'they have another key than before: nothing is sent to them',
+      remedy: `/verify ${peer}, then /accept ${peer}`,
+    }),
+  ]
+}
+
+interface Standing {
+  groups: readonly LiveGroup[]
+  waitingHere: number
+}
+
+function withoutGroup(
+  { contacts, conversations }: Context,
+  conversation: KnownConversation,
+  { groups, waitingHere, lookAgain }: Standing & { lookAgain(): void },
+): Diagnosis[] {
+  const { kind, number, peer } = conversation
+  const of = (verdict: Finding['verdict'], found: string, mend?: Diagnosis['mend']) => [
+    findingOf(conversation, { check: 'group', verdict, found }, mend),
+  ]
+  if (kind === 'room') return of('note', 'you are not in it any more')
+  if (kind === 'own-devices') return of('note', 'no other device is in it')
+  if (contacts.isStopped(peer)) return []
+  if (conversations.isFromHistory(number) && waitingHere === 0)
+    return of('well', 'it came with the history, and is opened when you write in it')
+  const mend = () => {
+    lookAgain()
+    return 'looked for them again'
+  }
+  if (groups.length === 0)
+    return of('note', `${peer} has no device on this server that can be reached yet`, mend)
+  return of('problem', 'its keys are of no use any more, and it has to be opened anew', mend)
+}
+
+function leftOver(context: Context, conversation: KnownConversation, group: LiveGroup): Diagnosis[] {
+  return pointlessIntents(context, group).map(({ draft, mend }) =>
+    findingOf(conversation, { ...draft, about: `${group.number}` }, mend),
+  )
+}
+
+/** Lines that could not be read, and texts that are still on their way. */
+function history(
+  context: Context,
+  conversation: KnownConversation,
+  { groups, waitingHere }: Standing,
+): Diagnosis[] {
+  const diagnoses: Diagnosis[] = []
+  for (const { cause, remedy, count } of unreadableIn(context, conversation.number))
+    diagnoses.push(
+      findingOf(conversation, {
+        check: 'unreadable',
+        about: cause,
+        verdict: 'note',
+        found: `${counted(count, 'line')} of the history: ${cause}`,
+        ...(remedy ? { remedy } : {}),
+      }),
+    )
+  const undelivered = groups
+    .map(({ number }) => context.records.list('undelivered', { group: number }).length)
+    .reduce((sum, each) => sum + each, 0)
+  const note = (check: string, found: string) =>
+    diagnoses.push(findingOf(conversation, { check, verdict: 'note', found }))
+  if (waitingHere > 0) note('waiting', `${counted(waitingHere, 'text')} of yours not sent yet`)
+  if (undelivered > 0 && conversation.kind === 'direct')
+    note('undelivered', `${counted(undelivered, 'text')} of yours not known to be delivered`)
+  return diagnoses
+}
+
+interface UnreadableLines {
+  cause: string
+  remedy: string
+  count: number
+}
+
+/** By cause. What is said again later is here all the same: its line stays. */
+function unreadableIn({ records }: Context, conversation: bigint): UnreadableLines[] {
+  const byCause = new Map<string, UnreadableLines>()
+  for (const { record } of records.list('messages', { group: conversation })) {
+    if (record.kind !== MessageKind.UNREADABLE && record.kind !== MessageKind.GAP) continue
+    const { failure: cause, remedy } = record
+    const known = byCause.get(cause) ?? { cause, remedy, count: 0 }
+    known.count++
+    byCause.set(cause, known)
+  }
+  return [...byCause.values()]
+}

@@ -1,0 +1,48 @@
+// Whether every record of the vault can be opened and read.
+
+import { setImmediate } from 'node:timers/promises'
+import { type BytesTable, RECORD_TABLES, type Records, type RecordTable } from '../records.js'
+import { counted, type Finding } from './finding.js'
+
+/** Records that are read before other work gets its turn. */
+const RECORDS_AT_ONCE = 500
+const BYTES_TABLES: readonly BytesTable[] = ['states', 'ratchets']
+
+/** Reads everything, while other work goes on. Never throws for a record that is damaged. */
+export async function examineVault(records: Records): Promise<Finding[]> {
+  let count = 0
+  const damaged: string[] = []
+  for (const table of [...RECORD_TABLES, ...BYTES_TABLES]) {
+    let bad = 0
+    for (const key of records.keys(table)) {
+      if (!isReadable(records, table, key)) bad++
+      if (++count % RECORDS_AT_ONCE === 0) await setImmediate()
+    }
+    if (bad > 0) damaged.push(`${counted(bad, 'record')} of ${table}`)
+  }
+  const finding = { area: 'vault', check: 'records' } as const
+  if (damaged.length === 0)
+    return [{ ...finding, verdict: 'well', found: `${counted(count, 'record')}, every one readable` }]
+  return [
+    {
+      ...finding,
+      verdict: 'problem',
+      found: `of ${counted(count, 'record')} cannot be read: ${damaged.join(', ')}`,
+      remedy: 'put a backup of its folder in place; its conversations are joined anew by themselves',
+    },
+  ]
+}
+
+function isReadable(
+  records: Records,
+  table: RecordTable | BytesTable,
+  key: ReturnType<Records['keys']>[number],
+): boolean {
+  try {
+    if (table === 'states' || table === 'ratchets') records.bytes(table, key)
+    else records.get(table, key)
+    return true
+  } catch {
+    return false
+  }
+}
