@@ -18,6 +18,8 @@ const SHOWN_AT_START = 20
 export interface Chat {
   onEvent(event: EndpointEvent): void
   onLine(line: string): Promise<void>
+  say(text: string, figure?: readonly string[]): void
+  warn(text: string): void
   /** Whose handles Tab completes. */
   handles(): string[]
   /** Turns to a person, if nobody was turned to. */
@@ -102,6 +104,7 @@ export function openChat({ endpoint, terminal, handle, operator, quit }: ChatOpt
     turn,
     say,
     warn,
+    ask: question => terminal.ask(question),
     turnTo,
     who: () => whoRows(endpoint),
     showHistory,
@@ -153,6 +156,8 @@ export function openChat({ endpoint, terminal, handle, operator, quit }: ChatOpt
       last = last.then(() => telling(act(line)))
       return last
     },
+    say,
+    warn,
     handles: () => endpoint.conversations().map(({ peer }) => peer),
     async turnToFirst(to) {
       if (target) return

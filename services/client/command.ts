@@ -23,6 +23,8 @@ export interface CommandContext {
   turn(conversation: bigint): void
   say(text: string, figure?: readonly string[]): void
   warn(text: string): void
+  /** undefined: the person wants to say nothing. */
+  ask(question: string): Promise<string | undefined>
   /** Turns to a person or, behind "#", to a room; from here on lines go there. */
   turnTo(name: string): Promise<void>
   who(): string[]

@@ -1,6 +1,8 @@
 // The commands that a person types. /help is derived from this table.
 
 import type { Command, CommandContext } from './command.js'
+import { DEVICE_COMMANDS } from './device-commands.js'
+import { doctorCommand } from './doctor.js'
 import { OPERATOR_COMMANDS } from './operator-commands.js'
 import { ROOM_COMMANDS } from './room-commands.js'
 import { TRUST_COMMANDS } from './trust-commands.js'
@@ -16,6 +18,7 @@ export const COMMANDS: readonly Command[] = [
   },
   ...ROOM_COMMANDS,
   ...TRUST_COMMANDS,
+  ...DEVICE_COMMANDS,
   {
     name: 'history',
     argument: '[N]',
@@ -27,6 +30,7 @@ export const COMMANDS: readonly Command[] = [
     help: 'fingerprints of the server, of you, and of whom you know',
     run: context => context.say(context.fingerprints().join('\n')),
   },
+  { name: 'doctor', help: 'look for what is wrong, and repair it', run: doctorCommand },
   {
     name: 'passphrase',
     help: 'set, change or remove the passphrase of what is kept here',
@@ -77,7 +81,7 @@ export function readTyped(line: string): Typed {
 export function completions(line: string, handles: readonly string[]): string[] {
   const to = /^(@|\/(?:to|verify|verified|accept|block|unblock|ban|unban) )(\S*)$/.exec(line)
   if (to) return handles.filter(handle => handle.startsWith(to[2]!)).map(handle => `${to[1]}${handle} `)
-  if (!/^\/\w*$/.test(line)) return []
+  if (!/^\/[\w-]*$/.test(line)) return []
   return COMMANDS.map(({ name }) => `/${name}`)
     .filter(name => name.startsWith(line))
     .map(name => `${name} `)

@@ -1,18 +1,19 @@
 // The client at a terminal: who one is, the line, and the chat.
 
-import { join } from 'node:path'
 import { type Endpoint, openEndpoint } from '../endpoint/endpoint.js'
-import { HANDLE_RULE, isHandle } from '../endpoint/identity/handle.js'
 import type { Terminal } from '../terminal/entry.js'
 import { openTerminal } from '../terminal/terminal.js'
 import { type Chat, openChat } from './chat.js'
 import { completions } from './commands.js'
 import { eventBuffer } from './event-buffer.js'
 import type { Exit } from './exit.js'
+import { makeRoom, WRONG_WORDS } from './link.js'
 import type { ClientOptions } from './options.js'
 import { openWithPassphrase } from './passphrase.js'
+import { PHRASE_ADVICE, phraseRows } from './phrase.js'
 import { passphraseGiven, refusesHandle, startOptions } from './start.js'
-import { chooseVault, removeVault } from './vault-folder.js'
+import { removeVault } from './vault-folder.js'
+import { askWho, type Who, type Wish } from './who.js'
 
 export async function runInteractive(options: ClientOptions): Promise<Exit> {
   let chat: Chat | undefined
@@ -30,19 +31,20 @@ export async function runInteractive(options: ClientOptions): Promise<Exit> {
   })
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, leave)
   try {
-    let handle = options.handle
+    let wish: Wish = { handle: options.handle, links: options.action === 'link' }
     for (;;) {
-      const session = await openSession(options, terminal, handle)
-      if (!session) return 'done'
+      const who = await askWho(options, terminal, wish)
+      if (!who) return 'done'
+      const session = await openSession(options, terminal, who)
       chat = session.chat
-      const outcome = await Promise.race([left.then(() => 'left' as const), session.handleRefused])
+      const outcome = await Promise.race([left.then(() => 'left' as const), session.over])
       await session.endpoint.close()
       if (outcome === 'left') return 'done'
+      if (outcome === 'revoked') return 'stopped'
       chat = undefined
-      // Nobody knows the account: begin again with another handle.
-      removeVault(session.folder)
-      handle = await askHandle(terminal, 'another handle: ')
-      if (handle === undefined) return 'done'
+      // Nobody knows the account: begin again with another handle, or other words.
+      removeVault(who.folder)
+      wish = { handle: undefined, links: who.seed !== undefined }
     }
   } finally {
     terminal.close()
@@ -52,63 +54,48 @@ export async function runInteractive(options: ClientOptions): Promise<Exit> {
 interface Session {
   endpoint: Endpoint
   chat: Chat
-  folder: string
-  /** Resolves when a new account's handle is refused. */
-  handleRefused: Promise<'refused'>
+  /** Resolves when a new account or device is not let in, or this device was revoked. */
+  over: Promise<'refused' | 'revoked'>
 }
 
-/** undefined: the person went away while being asked. */
 async function openSession(
   options: ClientOptions,
   terminal: Terminal,
-  given: string | undefined,
-): Promise<Session | undefined> {
-  const chosen = await chooseFolder(options.data, terminal, given)
-  if (!chosen) return undefined
-  let refused: (outcome: 'refused') => void = () => undefined
-  const handleRefused = new Promise<'refused'>(resolve => {
-    refused = resolve
-  })
+  { folder, handle: given, seed }: Who,
+): Promise<Session> {
+  const { promise: over, resolve: end } = Promise.withResolvers<'refused' | 'revoked'>()
   const events = eventBuffer()
   const endpoint = await openWithPassphrase(terminal, passphraseGiven(), passphrase =>
-    openEndpoint({ folder: chosen.folder, passphrase, keyChange: options.keyChange, onEvent: events.push }),
+    openEndpoint({ folder, passphrase, keyChange: options.keyChange, onEvent: events.push }),
   )
   const fresh = endpoint.account() === undefined
   const { handle } = endpoint.prepare({
-    ...(chosen.handle ? { handle: chosen.handle } : {}),
+    ...(given ? { handle: given } : {}),
+    ...(seed ? { seed } : {}),
     ...startOptions(options, fresh),
   })
+  let isShown = !fresh || seed !== undefined
+  const showPhraseOnce = () => {
+    if (isShown) return
+    isShown = true
+    chat.say(PHRASE_ADVICE, phraseRows(endpoint.recoveryPhrase()))
+  }
   const chat = openChat({ endpoint, terminal, handle, quit: () => process.kill(process.pid, 'SIGTERM') })
   events.drainTo(event => {
     chat.onEvent(event)
     if (event.type === 'operator' && event.handle) void chat.turnToFirst(event.handle)
-    if (fresh && refusesHandle(event)) refused('refused')
+    if (fresh && refusesHandle(event)) {
+      if (seed) chat.warn(WRONG_WORDS)
+      end('refused')
+    }
+    if (event.type !== 'line') return
+    if (event.line.state === 'stopped' && event.line.reason === 'revoked') end('revoked')
+    if (event.line.state === 'stopped' && event.line.reason === 'too-many-devices')
+      void makeRoom(endpoint, terminal).then(made => made || end('refused'))
+    if (event.line.state === 'up') showPhraseOnce()
   })
   const to = options.to ?? options.invite?.inviter?.handle ?? endpoint.operator()
   if (to) await chat.turnToFirst(to)
   endpoint.connect()
-  return { endpoint, chat, folder: chosen.folder, handleRefused }
-}
-
-async function chooseFolder(
-  data: string,
-  terminal: Terminal,
-  given: string | undefined,
-): Promise<{ folder: string; handle: string | undefined } | undefined> {
-  const choice = chooseVault(data, given)
-  if (choice.kind === 'known') return { folder: choice.folder, handle: given }
-  const question =
-    choice.kind === 'several'
-      ? `who are you (${choice.handles.join(', ')}, or a new handle)? `
-      : 'your handle: '
-  const handle = given ?? (await askHandle(terminal, question))
-  return handle === undefined ? undefined : { folder: join(data, handle), handle }
-}
-
-async function askHandle(terminal: Terminal, question: string): Promise<string | undefined> {
-  for (;;) {
-    const handle = (await terminal.ask(question))?.trim()
-    if (handle === undefined || isHandle(handle)) return handle
-    terminal.print({ kind: 'notice', at: new Date(), level: 'warning', text: HANDLE_RULE })
-  }
+  return { endpoint, chat, over }
 }

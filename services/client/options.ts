@@ -18,8 +18,11 @@ export class UsageError extends Error {
   override name = 'UsageError'
 }
 
+const ACTIONS = ['transcript', 'doctor', 'link', 'phrase'] as const
+type Action = 'chat' | (typeof ACTIONS)[number]
+
 export interface ClientOptions {
-  action: 'chat' | 'transcript'
+  action: Action
   address: Address | undefined
   invite: Invite | undefined
   handle: string | undefined
@@ -91,13 +94,13 @@ export function readOptions(
     return typeof value === 'string' ? value : environment[variableOf(name)] || undefined
   }
   const [first, ...rest] = positionals
-  const transcript = first === 'transcript'
-  const [target, ...more] = transcript ? rest : positionals
+  const action = ACTIONS.find(name => name === first)
+  const [target, ...more] = action ? rest : positionals
   if (more.length > 0) throw new UsageError(`"${more[0]}" is one argument too many: --help shows the options`)
   return {
     kind: 'run',
     options: {
-      action: transcript ? 'transcript' : 'chat',
+      action: action ?? 'chat',
       ...readTarget(target ?? given('server')),
       handle: readHandle('handle', given('handle')),
       to: readHandle('to', given('to')),
@@ -177,6 +180,9 @@ export function helpText(): string {
     '',
     'Usage: npm run client -- [ADDRESS] [options]              chat',
     '       npm run client -- transcript [options]             print what was said, and end',
+    '       npm run client -- doctor [options]                 look for what is wrong, repair it, and end',
+    '       npm run client -- link [ADDRESS] [options]         make this a further device of your account',
+    '       npm run client -- phrase [options]                 print the 24 words that restore your account',
     '',
     `ADDRESS is HOST:PORT or an invite link; at the first start ${DEFAULT_ADDRESS} unless given.`,
     '',

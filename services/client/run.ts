@@ -3,11 +3,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Endpoint, openEndpoint } from '../endpoint/endpoint.js'
+import type { EndpointEvent } from '../endpoint/events.js'
 import { IdentityError } from '../endpoint/identity/error.js'
 import { VaultError } from '../endpoint/vault/vault.js'
+import { runDoctor, watchLine } from './doctor.js'
 import { eventBuffer } from './event-buffer.js'
 import { EXIT, type Exit } from './exit.js'
 import { runInteractive } from './interactive.js'
+import { linkFromPipe } from './link.js'
 import { type ClientOptions, helpText, readOptions, UsageError } from './options.js'
 import { openScript, type Script } from './script.js'
 import { passphraseGiven, refusesHandle, startOptions } from './start.js'
@@ -32,11 +35,45 @@ export async function main(): Promise<number> {
 
 async function run(options: ClientOptions): Promise<Exit> {
   if (options.action === 'transcript') return await runTranscript(options)
+  if (options.action === 'doctor') return await runDoctorOn(options)
+  if (options.action === 'phrase') return await runPhrase(options)
   const atTerminal = process.stdin.isTTY && process.stdout.isTTY && !options.json
+  if (options.action === 'link' && !atTerminal)
+    return await linkFromPipe(options, { input: process.stdin, note })
   return atTerminal ? await runInteractive(options) : await runScript(options)
 }
 
-async function runTranscript({ data, handle, to, json }: ClientOptions): Promise<Exit> {
+async function runTranscript(options: ClientOptions): Promise<Exit> {
+  return await withVault(options, endpoint => {
+    for (const line of transcript(endpoint, options)) print(line)
+  })
+}
+
+/** The one thing that prints the words without being asked twice: whoever runs it asks for nothing else. */
+async function runPhrase(options: ClientOptions): Promise<Exit> {
+  return await withVault(options, endpoint => {
+    const phrase = endpoint.recoveryPhrase()
+    print(options.json ? JSON.stringify({ type: 'phrase', phrase }) : phrase)
+  })
+}
+
+async function runDoctorOn(options: ClientOptions): Promise<Exit> {
+  const line = watchLine()
+  let exit: Exit = 'failed'
+  const use = async (endpoint: Endpoint) => {
+    endpoint.prepare(startOptions(options, false))
+    exit = await runDoctor(endpoint, { line, json: options.json, print })
+  }
+  await withVault(options, use, line.onEvent)
+  return exit
+}
+
+/** Opens a vault that is there, without a line to the server. */
+async function withVault(
+  { data, handle }: ClientOptions,
+  use: (endpoint: Endpoint) => void | Promise<void>,
+  onEvent: (event: EndpointEvent) => void = () => undefined,
+): Promise<Exit> {
   const choice = chooseVault(data, handle)
   if (choice.kind === 'several') throw severalVaults(choice.handles)
   if (choice.kind === 'new')
@@ -44,10 +81,13 @@ async function runTranscript({ data, handle, to, json }: ClientOptions): Promise
   const endpoint = await openEndpoint({
     folder: choice.folder,
     passphrase: passphraseGiven(),
-    onEvent: () => undefined,
+    onEvent,
   })
-  for (const line of transcript(endpoint, { to, json })) print(line)
-  await endpoint.close()
+  try {
+    await use(endpoint)
+  } finally {
+    await endpoint.close()
+  }
   return 'done'
 }
 

@@ -19,6 +19,8 @@ export interface Context {
   conversations: Conversations
   contacts: Contacts
   devices: OwnDevices
+  /** The account was restored from its words, and nobody has told yet whether the server knows it. */
+  isUnconfirmed?: boolean
 }
 
 /** Runs tasks one after the other; one that fails does not stop the next. */

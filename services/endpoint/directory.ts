@@ -161,10 +161,21 @@ export function certified(bytes: Uint8Array): DeviceIdentity | undefined {
 
 function noteOwnDevices(context: Context, directory: Directory): void {
   const own = (directory.get(context.account.handle) ?? []).filter(device => isOwn(context, device))
+  if (own.length === 0) return
   const batch = context.records.begin()
   for (const { deviceKey, issuedAt } of own)
     if (!context.devices.get(deviceKey)?.issuedAtMs)
       context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
+  // 8 bits of checksum let a wrong word in 256 through, and a mistyped handle is nobody's.
+  if (context.isUnconfirmed && own.length === 1)
+    batch.tell({
+      type: 'notice',
+      level: 'warning',
+      text:
+        `nobody went by ${context.account.handle} on this server before: the account begins anew here. ` +
+        'If you have other devices, this is another server or handle than theirs, or a wrong word',
+    })
+  context.isUnconfirmed = false
   batch.commit()
 }
 
@@ -184,7 +195,7 @@ function ownGroupMaker(
   { context, outbox, queue, exchange, later, nudge }: DirectorySyncOptions,
   lookAgain: (handle: string) => void,
 ): { look(directory: Directory): Promise<void>; restart(): void } {
-  const { handle } = { handle: () => context.account.handle }
+  const handle = () => context.account.handle
   let dueAt: number | undefined
   const make = (claimed: readonly ClaimedDevice[], directory: Directory) =>
     queue.run(async () => {

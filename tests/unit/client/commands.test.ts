@@ -83,6 +83,7 @@ describe('a command', () => {
       turn: () => undefined,
       say: note('say'),
       warn: note('warn'),
+      ask: async () => undefined,
       turnTo: note('turnTo'),
       who: () => ['bob  here'],
       showHistory: note('showHistory'),

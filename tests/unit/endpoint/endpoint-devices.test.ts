@@ -6,7 +6,7 @@ import { openConversations } from '../../../services/endpoint/conversation/conve
 import { seedOf } from '../../../services/endpoint/identity/recovery-phrase.js'
 import { openRecords } from '../../../services/endpoint/records.js'
 import { openVault } from '../../../services/endpoint/vault/vault.js'
-import { newTown, numbered, type Person, type Server, type Town } from '../../support/endpoints.js'
+import { HOST, newTown, numbered, type Person, type Server, type Town } from '../../support/endpoints.js'
 
 jest.setTimeout(90_000)
 
@@ -266,6 +266,14 @@ describe('at the limit of devices', () => {
 })
 
 describe('words', () => {
+  test('with a handle that nobody has begin the account anew, which is told', async () => {
+    const alice = await town.open('alice')
+    alice.endpoint.prepare({ handle: 'alice', address: { host: HOST, port: server.port } })
+    const seed = seedOf(alice.endpoint.recoveryPhrase())
+    const phone = await town.join('alice', server, { folder: town.folder('phone'), seed })
+    await phone.event('notice', ({ text }) => text.startsWith('nobody went by alice on this server before'))
+  })
+
   test('of another account restore nothing: the handle is taken', async () => {
     const [, bob] = await aliceAndBob()
     const seed = seedOf(bob.endpoint.recoveryPhrase())
