@@ -28,6 +28,9 @@ export function wantedKeyPackages({ records, groups }: Context): Wanted[] {
   })
 }
 
+const isRejoining = ({ record }: LiveGroup, device: Uint8Array): boolean =>
+  record.rejoiningDeviceIds.some(other => Buffer.compare(other, device) === 0)
+
 /** Puts what was claimed into the intent, or gives the intent up and says why. */
 export async function takeClaim(
   context: Context,
@@ -52,7 +55,7 @@ export async function takeClaim(
   const fits = ({ identity }: Invitee) =>
     !wanted ||
     (wanted.some(device => Buffer.compare(device, identity.deviceKey) === 0) &&
-      accounts.some(account => sameAccount(account, identity)))
+      (accounts.some(account => sameAccount(account, identity)) || isRejoining(group, identity.deviceKey)))
   const invitees = (await verifiedInvitees(context, handle, claimed)).filter(fits)
   if (invitees.length === 0) return giveUp('none of their devices can be reached yet')
   if (intent.change.case === 'addDevices')

@@ -47,6 +47,10 @@ export function afterCommit(
   group.record.leavingDeviceIds = group.record.leavingDeviceIds.filter(
     device => !gone.some(other => Buffer.compare(other, device) === 0),
   )
+  const came = change.added.map(({ signatureKey }) => signatureKey)
+  group.record.rejoiningDeviceIds = group.record.rejoiningDeviceIds.filter(
+    device => !came.some(other => Buffer.compare(other, device) === 0),
+  )
   const isOurs = Buffer.compare(change.committer.signatureKey, context.account.device.publicKey) === 0
   forgetRemovals(context, batch, group, gone)
   addAgain(context, batch, group, change.removed, isOurs ? 0 : myTurnMs(context, group, gone))

@@ -249,6 +249,7 @@ export function standing(context: Context, group: LiveGroup): Group {
     settings: settingsOf(context, group),
     members: context.engine.members(group.state),
     leaving: group.record.leavingDeviceIds,
+    rejoining: group.record.rejoiningDeviceIds,
   }
 }
 

@@ -115,9 +115,6 @@ export function addAgain(
   for (const { identity, signatureKey } of removed) {
     const asked = record.rejoiningDeviceIds.some(device => Buffer.compare(device, signatureKey) === 0)
     if (!asked) continue
-    record.rejoiningDeviceIds = record.rejoiningDeviceIds.filter(
-      device => Buffer.compare(device, signatureKey) !== 0,
-    )
     const { handle, deviceKey } = readCertificate(identity)
     const value = create(AddDevicesSchema, { handle, deviceIds: [deviceKey] })
     if (!record.left) intend(context, batch, group, { case: 'addDevices', value }, delayMs)

@@ -57,6 +57,8 @@ export interface Group {
   members: readonly Candidate[]
   /** Device ids that asked to be removed, or whose account has revoked them. */
   leaving: readonly Uint8Array[]
+  /** Device ids that asked to be removed and added again. */
+  rejoining: readonly Uint8Array[]
 }
 
 /** Whether a commit may do what it does. Never throws. */
@@ -65,7 +67,7 @@ export function mayChange(group: Group, change: Change): boolean {
     const committer = readCertificate(change.committer.identity)
     if (change.settings !== undefined && !mayChangeSettings(group, committer, change.settings)) return false
     return (
-      change.added.every(({ identity }) => mayAdd(group, committer, readCertificate(identity))) &&
+      change.added.every(newcomer => mayAdd(group, committer, newcomer)) &&
       change.removed.every(member => mayRemove(group, committer, member))
     )
   } catch {
@@ -81,8 +83,10 @@ function mayChangeSettings(group: Group, committer: Account, bytes: Uint8Array):
   return isAdmin(group.settings, committer) && next.admins.every(present)
 }
 
-function mayAdd(group: Group, committer: Account, newcomer: Account): boolean {
-  const isMember = group.members.some(({ identity }) => sameAccount(readCertificate(identity), newcomer))
+function mayAdd(group: Group, committer: Account, newcomer: Candidate): boolean {
+  if (group.rejoining.some(deviceId => Buffer.compare(deviceId, newcomer.signatureKey) === 0)) return true
+  const account = readCertificate(newcomer.identity)
+  const isMember = group.members.some(({ identity }) => sameAccount(readCertificate(identity), account))
   return isMember || (group.settings.kind === GroupKind.ROOM && isAdmin(group.settings, committer))
 }
 

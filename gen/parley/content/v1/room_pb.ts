@@ -23,7 +23,8 @@ export const file_parley_content_v1_room: GenFile = /*@__PURE__*/
  *   - kind never changes; a room has at least one admin, and every admin is a member;
  *   - a room's settings are changed by an admin;
  *   - an account that is not in the group is added by an admin, and only to a room;
- *   - a further device of an account in the group may be added by any member;
+ *   - a further device of an account in the group, or a device that asked to be taken in again
+ *     (RejoinRequest of parley.v1), may be added by any member;
  *   - a device is removed by a device of its own account, by an admin of the room, or by anybody
  *     after the device has asked for it (Leave, or RejoinRequest of parley.v1) or its account has
  *     revoked it (Revoked).
