@@ -53,6 +53,12 @@ describe('options', () => {
     expect(options(['--accept-server', formatFingerprint(fingerprint)]).acceptServer).toEqual(fingerprint)
   })
 
+  test('say what a changed key is met with: nothing is sent unless they do', () => {
+    expect(options([]).keyChange).toBe('block')
+    expect(options(['--key-change', 'accept']).keyChange).toBe('accept')
+    expect(options([], { PARLEY_KEY_CHANGE: 'warn' }).keyChange).toBe('warn')
+  })
+
   test('that are wrong say which and what is allowed', () => {
     const wrong: [string[], RegExp][] = [
       [['--nope'], /--nope.*--help/],
@@ -62,6 +68,7 @@ describe('options', () => {
       [['--timeout', '-1'], /timeout/],
       [['--timeout', '1e9'], /--timeout/],
       [['--accept-server', 'SHA256:abc'], /43 characters/],
+      [['--key-change', 'ask'], /--key-change must be block, warn, accept, not "ask"/],
       [['localhost:5000', 'more'], /"more" is one argument too many/],
       [['localhost:99999'], /./],
       [['parley://localhost:5000/'], /lacks the server's fingerprint/],

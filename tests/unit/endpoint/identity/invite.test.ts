@@ -42,6 +42,16 @@ describe('invite links', () => {
     )
   })
 
+  test('what was wrapped on its way is the same link', () => {
+    fc.assert(
+      fc.property(invite, fc.integer({ min: 10, max: 80 }), (value, columns) => {
+        const wrapped = formatInvite(value).replace(new RegExp(`.{${columns}}`, 'g'), '$&\n  ')
+        expect(isInvite(` ${wrapped}`)).toBe(true)
+        expect(parseInvite(` ${wrapped}`)).toEqual(value)
+      }),
+    )
+  })
+
   test('the form stays as it was published', () => {
     const server = new Uint8Array(32)
     const link = formatInvite({
