@@ -12,7 +12,7 @@ import type { Batch } from '../records.js'
 import { historyTold } from './commits.js'
 import { takeKept } from './earlier.js'
 import { onJoinedOwnDevices } from './newcomers.js'
-import { decodeSettings } from './settings.js'
+import { decodeSettings, isAdmin } from './settings.js'
 import { tell } from './told.js'
 
 /** How often a welcome is opened that is cut short each time: whatever ends this program may not be its doing. */
@@ -75,11 +75,14 @@ async function join(context: Context, batch: Batch, envelope: Envelope, welcome:
   const others = otherAccounts(context, state)
   refuseBlocked(context, settings)
   const known = groups.byId(envelope.conversationId)
+  if (known?.record.brokenBy)
+    throw new JoinRefused(`${known.record.brokenBy} has changed it against its rules`)
   const conversation = known?.record.conversation ?? conversationFor(context, batch, settings, others)
   for (const { handle, accountKey } of others) contacts.meet(batch, handle, accountKey)
   const used = packages[opened.usedKeyPackage]
   if (used && !used.record.lastResort) batch.delete('keypackages', used.key)
   const { conversationId } = envelope
+  const before = known && decodeSettings(engine.settings(known.state))
   const group = known
     ? groups.restart(batch, known, state)
     : groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
@@ -90,6 +93,9 @@ async function join(context: Context, batch: Batch, envelope: Envelope, welcome:
   if (!contacts.isBlocked(peer)) batch.tell({ type: 'conversation', peer, conversation, state: 'ready' })
   if (settings.kind !== GroupKind.ROOM) return
   tell(context, batch, group, envelope, welcomeTo(settings, others))
+  const promoted = before ? newAdmins(before, settings) : []
+  if (promoted.length > 0)
+    tell(context, batch, group, envelope, `made an admin while you were not in it: ${promoted.join(', ')}`)
   takeKept(context, batch, group, envelope)
 }
 
@@ -97,6 +103,10 @@ async function join(context: Context, batch: Batch, envelope: Envelope, welcome:
 function refuseBlocked({ contacts }: Context, { admins }: GroupSettings): void {
   if (admins.length > 0 && admins.every(({ handle }) => contacts.isBlocked(handle))) throw new JoinBlocked()
 }
+
+/** Whoever takes a device in again tells it what the rules are by now. */
+const newAdmins = (before: GroupSettings, after: GroupSettings): string[] =>
+  after.admins.filter(admin => !isAdmin(before, admin)).map(({ handle }) => handle)
 
 const welcomeTo = ({ topic, history }: GroupSettings, others: readonly DeviceIdentity[]): string =>
   `you are in the room with ${others.map(({ handle }) => handle).join(', ')}${topic ? `; topic: ${topic}` : ''}; ${historyTold(history?.days ?? 0)}`

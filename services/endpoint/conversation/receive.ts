@@ -7,7 +7,7 @@ import { GroupStatus, MessageKind, MessageStatus } from '../../../gen/parley/vau
 import { RpcError } from '../../rpc/error.js'
 import type { Context } from '../context.js'
 import { readCertificate } from '../identity/certificate.js'
-import { wipe } from '../mls/engine.js'
+import { type Change, wipe } from '../mls/engine.js'
 import type { Batch } from '../records.js'
 import { afterCommit, endRemoved, ownChange } from './commits.js'
 import { decodeContent } from './content.js'
@@ -271,12 +271,17 @@ async function takeCommit(
   { commit, rosterChange }: DeliveredCommit,
 ): Promise<void> {
   const before = standing(context, group)
-  const opened = await context.engine.open(group.state, commit, change => mayChange(before, change))
+  let refused: Change | undefined
+  const opened = await context.engine.open(group.state, commit, change => {
+    if (mayChange(before, change)) return true
+    refused = change
+    return false
+  })
   if (opened.kind === 'removed') return endRemoved(context, batch, group, envelope, opened.committer)
+  if (refused) return tellBroken(context, batch, group, envelope, refused)
   if (opened.kind !== 'commit') {
     show(context, batch, group, envelope, unreadable(opened))
-    // What breaks the rules is refused by every member, and no state is lost by it.
-    if (opened.kind !== 'refused' || opened.cause !== 'policy') askToRejoin(context, outbox, batch, group)
+    askToRejoin(context, outbox, batch, group)
     return
   }
   group.state = opened.state
@@ -294,6 +299,19 @@ async function takeCommit(
       level: 'warning',
       text: `the server delivers ${context.conversations.peer(group.record.conversation)} to other devices than its members agreed to`,
     })
+}
+
+/** Every member refuses it, and no state is lost by it. A mere removal may have had a reason that was not delivered here. */
+function tellBroken(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  envelope: Envelope,
+  { committer, added, settings }: Change,
+): void {
+  const from = readCertificate(committer.identity).handle
+  if (added.length > 0 || settings !== undefined) group.record.brokenBy = from
+  show(context, batch, group, envelope, unreadable({ kind: 'against-rules', from }))
 }
 
 function sameDevices(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {

@@ -140,7 +140,9 @@ function fail(context: Context, outbox: Outbox, batch: Batch, queued: Queued, fa
 /** A change of the group was not delivered here, or could not be opened. A room cannot be made anew, so it is rejoined. */
 function fallBehind(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): void {
   const isRoom = context.conversations.kind(group.record.conversation) === 'room'
-  if (isRoom && group.record.status === GroupStatus.ACTIVE) {
+  // What somebody has made of it against its rules is not joined.
+  const isBroken = group.record.brokenBy !== ''
+  if (isRoom && !isBroken && group.record.status === GroupStatus.ACTIVE) {
     putBack(context, outbox, batch, group)
     askToRejoin(context, outbox, batch, group)
   } else abandon(context, outbox, batch, group)

@@ -17,6 +17,7 @@ export type UnreadableReason =
   | { kind: 'expired'; count: bigint }
   | { kind: 'gap'; from: string; count: bigint }
   | { kind: 'forked'; from: string }
+  | { kind: 'against-rules'; from: string }
 
 const ASK_AGAIN = 'ask for it to be sent again'
 
@@ -73,6 +74,13 @@ export function unreadable(reason: UnreadableReason): Unreadable {
         from: reason.from,
         cause: `${reason.from} was shown another course of this conversation than this device: the server drops, adds or reorders`,
         remedy: 'compare what you see with them by another way, and ask the operator',
+      }
+    case 'against-rules':
+      return {
+        missing: false,
+        from: reason.from,
+        cause: `${reason.from} changed it in a way that its rules do not allow them; here it stays as it was`,
+        remedy: `go on in a new room, without ${reason.from}: this one may soon take no more messages`,
       }
     default:
       return {
