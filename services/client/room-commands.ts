@@ -23,6 +23,12 @@ export const ROOM_COMMANDS: readonly Command[] = [
   },
   { name: 'admin', argument: 'HANDLE', help: 'make HANDLE an admin of the room', run: admin(true) },
   { name: 'unadmin', argument: 'HANDLE', help: 'HANDLE is no admin any more', run: admin(false) },
+  {
+    name: 'newcomers',
+    argument: 'DAYS',
+    help: 'hand new members what was said in the last DAYS days; 0: nothing',
+    run: newcomers,
+  },
   { name: 'leave', help: 'leave the room', run: leave },
 ]
 
@@ -73,6 +79,11 @@ function admin(isAdmin: boolean): Run {
 
 function settings(wanted: (text: string) => Change): Run {
   return (context, text) => change(context, wanted(text))
+}
+
+async function newcomers(context: CommandContext, days: string): Promise<void> {
+  if (!/^\d{1,6}$/.test(days)) return context.warn('how many days? /newcomers 7, or /newcomers 0 for nothing')
+  await change(context, { kind: 'history', days: Number(days) })
 }
 
 async function make(context: CommandContext, name: string): Promise<void> {
