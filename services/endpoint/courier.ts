@@ -3,6 +3,7 @@
 
 import type { Deliver, Envelope, Opened, Rejected } from '../../gen/parley/v1/chat_pb.js'
 import type { KeyExchanged, RegistrationRefused } from '../../gen/parley/v1/key_exchange_pb.js'
+import { GroupStatus } from '../../gen/parley/vault/v1/records_pb.js'
 import { RpcError } from '../rpc/error.js'
 import type { Context, SerialQueue } from './context.js'
 import type { LiveGroup } from './conversation/groups.js'
@@ -143,7 +144,7 @@ export function openCourier({
       .finally(() => background.delete(done))
     background.add(done)
   }
-  const claim = (handle: string) => exchange({ claimHandles: [handle] }).catch(ignoreDownLine)
+  const claim = (...claimHandles: string[]) => exchange({ claimHandles }).catch(ignoreDownLine)
   const lookUp = (handle: string) => exchange({ lookupHandles: [handle] }).catch(ignoreDownLine)
   const directory = openDirectorySync({ context, outbox, queue, exchange, later, nudge })
   const search = openSearch({ context, outbox, queue, claim, lookUp, keyChange, later, nudge, emit })
@@ -184,6 +185,9 @@ export function openCourier({
     // A stranger's welcome says whose handle it is: the server's directory is asked.
     if (met) for (const handle of pinnedHandles(context)) if (!met.has(handle)) directory.changed(handle)
     const changed = context.groups.all().filter(group => epochs.get(group) !== epochOf(group))
+    // A group that is new here may be without this account's other devices.
+    if (changed.some(group => !epochs.get(group)?.startsWith(`${GroupStatus.ACTIVE} `)))
+      directory.changed(context.account.handle)
     if (caughtUp && changed.length > 0) sendNow(await presence.announce({ here: true, asks: true }, changed))
     receiptsSoon()
   }

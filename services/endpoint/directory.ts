@@ -11,7 +11,7 @@ import type {
   LookupOutcome,
 } from '../../gen/parley/v1/key_exchange_pb.js'
 import type { Context, SerialQueue } from './context.js'
-import { createGroup, verifiedInvitees } from './conversation/establish.js'
+import { createGroup, ownInvitees } from './conversation/establish.js'
 import type { LiveGroup } from './conversation/groups.js'
 import type { Outbox } from './conversation/outbox.js'
 import { type Directory, isOwn, needsOwnGroup, reconcile } from './conversation/roster.js'
@@ -163,9 +163,10 @@ function noteOwnDevices(context: Context, directory: Directory): void {
   const own = (directory.get(context.account.handle) ?? []).filter(device => isOwn(context, device))
   if (own.length === 0) return
   const batch = context.records.begin()
-  for (const { deviceKey, issuedAt } of own)
-    if (!context.devices.get(deviceKey)?.issuedAtMs)
-      context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
+  const unknown = own.filter(({ deviceKey }) => !context.devices.get(deviceKey)?.issuedAtMs)
+  for (const { deviceKey, issuedAt } of unknown)
+    context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
+  if (unknown.length > 0) batch.tell({ type: 'devices' })
   // 8 bits of checksum let a wrong word in 256 through, and a mistyped handle is nobody's.
   if (context.isUnconfirmed && own.length === 1)
     batch.tell({
@@ -200,9 +201,7 @@ function ownGroupMaker(
   const make = (claimed: readonly ClaimedDevice[], directory: Directory) =>
     queue.run(async () => {
       if (!needsOwnGroup(context, directory)) return
-      const invitees = (await verifiedInvitees(context, handle(), claimed)).filter(
-        ({ identity }) => isOwn(context, identity) && !context.devices.isRevoked(identity.deviceKey),
-      )
+      const invitees = await ownInvitees(context, claimed)
       if (invitees.length === 0) return
       const batch = context.records.begin()
       const conversation = context.conversations.openOwnDevices(batch)

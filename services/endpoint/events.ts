@@ -66,6 +66,8 @@ export type EndpointEvent =
   | { type: 'contact'; handle: string; change: 'accepted' | 'verified' | 'blocked' | 'unblocked' }
   /** Whom the server names as its operator; '' if it has none. */
   | { type: 'operator'; handle: string }
+  /** The list of this account's devices is another one than before. */
+  | { type: 'devices' }
   | { type: 'presence'; handle: string; here: boolean }
   /** Something that a person should know; nothing is lost by it. */
   | { type: 'notice'; level: 'info' | 'warning' | 'error'; text: string }

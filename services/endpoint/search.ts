@@ -28,7 +28,7 @@ export interface SearchOptions {
   outbox: Outbox
   queue: SerialQueue
   /** undefined: the line went down. */
-  claim(handle: string): Promise<KeyExchanged | undefined>
+  claim(...handles: string[]): Promise<KeyExchanged | undefined>
   /** The same without key packages. */
   lookUp(handle: string): Promise<KeyExchanged | undefined>
   keyChange: KeyChangePolicy
@@ -52,15 +52,19 @@ export function openSearch(options: SearchOptions): Search {
   const settled = new Set<string>()
 
   const look = async (conversation: bigint, peer: string): Promise<Found> => {
-    const answer = await claim(peer)
+    // A new group has all devices of this account from its beginning, so that none misses what is said first.
+    const hasOthers = context.devices.all().filter(({ revocation }) => revocation.length === 0).length > 1
+    const answer = await (hasOthers ? claim(peer, context.account.handle) : claim(peer))
     if (!answer) return 'line-down'
     const outcome = answer.claims[0]?.outcome
     if (outcome?.case !== 'devices') return 'absent'
+    const ownOutcome = answer.claims[1]?.outcome
+    const own = ownOutcome?.case === 'devices' ? ownOutcome.value.devices : []
     const result = await queue.run(async () => {
       if (!needsGroup(context, conversation)) return undefined
       const batch = context.records.begin()
       const claimed = outcome.value.devices
-      const established = await establish(context, outbox, batch, { conversation, claimed })
+      const established = await establish(context, outbox, batch, { conversation, claimed, own })
       batch.commit()
       return established
     })

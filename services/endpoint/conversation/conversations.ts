@@ -201,7 +201,8 @@ export function openConversations(records: Records): Conversations {
       if (!conversation) return 0
       const handed = conversation.handedLines + lines
       conversation.handedLines = last ? 0 : handed
-      if (last) filing.delete(number)
+      // Until then what was filed is not yet where the names are read from.
+      if (last) batch.after(() => filing.delete(number))
       batch.put('conversations', at(number), conversation)
       return handed
     },

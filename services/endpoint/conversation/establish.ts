@@ -32,7 +32,11 @@ export async function establish(
   context: Context,
   outbox: Outbox,
   batch: Batch,
-  { conversation, claimed }: { conversation: bigint; claimed: readonly ClaimedDevice[] },
+  {
+    conversation,
+    claimed,
+    own,
+  }: { conversation: bigint; claimed: readonly ClaimedDevice[]; own: readonly ClaimedDevice[] },
 ): Promise<Establishment> {
   const peer = context.conversations.peer(conversation)
   const invitees = await verifiedInvitees(context, peer, claimed)
@@ -40,7 +44,8 @@ export async function establish(
   if (!first) return { outcome: 'no-device', cause: `${peer} has no device that can be reached yet` }
   for (const { identity } of invitees)
     if (context.contacts.meet(batch, peer, identity.accountKey) === 'changed') return { outcome: 'blocked' }
-  await createGroup(context, outbox, batch, { conversation, invitees })
+  const siblings = await ownInvitees(context, own)
+  await createGroup(context, outbox, batch, { conversation, invitees: [...invitees, ...siblings] })
   return { outcome: 'created' }
 }
 
@@ -61,6 +66,15 @@ export async function verifiedInvitees(
     }
   }
   return invitees
+}
+
+/** Those of the claimed devices that are this account's own, and in use. */
+export async function ownInvitees(context: Context, claimed: readonly ClaimedDevice[]): Promise<Invitee[]> {
+  const { handle, account } = context.account
+  return (await verifiedInvitees(context, handle, claimed)).filter(
+    ({ identity: { accountKey, deviceKey } }) =>
+      Buffer.compare(accountKey, account.publicKey) === 0 && !context.devices.isRevoked(deviceKey),
+  )
 }
 
 /** `settings`: an encoded GroupSettings; none between two people. */

@@ -74,12 +74,13 @@ function handAllOver(
   }
 }
 
-/** What has come in this conversation between the handover and the device's joining it. */
+/** What has come in this conversation between the handover, or the beginning, and the device's joining it. */
 function handRestOver(context: Context, batch: Batch, group: LiveGroup, device: DeviceIdentity): void {
   const { deviceKey, issuedAt } = device
-  if (issuedAt <= readCertificate(context.account.certificate).issuedAt) return
   const handedOverAtMs = context.devices.get(deviceKey)?.handedOverAtMs ?? 0n
-  const sinceMs = handedOverAtMs > 0n ? handedOverAtMs - BigInt(CLOCK_SLACK_MS) : 0n
+  const isOlder = issuedAt <= readCertificate(context.account.certificate).issuedAt
+  const known = isOlder ? BigInt(Date.now() - DAY_MS) : handedOverAtMs
+  const sinceMs = known > 0n ? known - BigInt(CLOCK_SLACK_MS) : 0n
   const { conversation, conversationId } = group.record
   handOver(batch, conversation, { toDevice: deviceKey, conversationId, sinceMs })
 }

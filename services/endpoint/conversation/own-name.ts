@@ -27,6 +27,7 @@ export function takeName(
   group: LiveGroup,
   { device, body: { name } }: { device: Uint8Array; body: DeviceName },
 ): void {
-  if (name.length <= DEVICE_NAME_LENGTH && isOwnDevicesGroup(context, group))
-    context.devices.change(batch, device, { name })
+  if (name.length > DEVICE_NAME_LENGTH || !isOwnDevicesGroup(context, group)) return
+  context.devices.change(batch, device, { name })
+  batch.tell({ type: 'devices' })
 }

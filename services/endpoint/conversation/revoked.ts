@@ -47,8 +47,10 @@ export function takeRevoked(
   const account = revocation && accountsIn(context, group).find(each => sameAccount(each, revocation))
   if (!account) return
   const { deviceKey } = revocation
-  if (isOwn(context, account)) context.devices.change(batch, deviceKey, { revocation: deviceRevocation })
-  else context.contacts.noteRevoked(batch, account.handle, deviceKey)
+  if (isOwn(context, account)) {
+    context.devices.change(batch, deviceKey, { revocation: deviceRevocation })
+    batch.tell({ type: 'devices' })
+  } else context.contacts.noteRevoked(batch, account.handle, deviceKey)
   const isNoted = group.record.leavingDeviceIds.some(device => same(device, deviceKey))
   if (!isNoted && account.devices.some(device => same(device, deviceKey)))
     removeWhenOurTurn(context, batch, group, [deviceKey])

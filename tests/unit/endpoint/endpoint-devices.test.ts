@@ -59,6 +59,7 @@ describe('a further device', () => {
     const phone = await link(laptop, 'phone')
     await hasTexts(phone, 'I: hello', 'bob: hi')
     await phone.holds(() => eventsIn(phone).includes('2 lines of history from your device laptop'))
+    expect(eventsIn(phone).filter(text => /of history/.test(text))).toHaveLength(1)
 
     await bob.write('alice', 'to both')
     await Promise.all([hasTexts(phone, 'bob: to both'), hasTexts(laptop, 'bob: to both')])
@@ -125,6 +126,43 @@ describe('a further device', () => {
     const all = numbered(3, 'number')
     await Promise.all(own.map(each => hasTexts(each, ...all.map(text => `I: ${text}`))))
     await hasTexts(bob, ...all.map(text => `alice: ${text}`))
+  })
+})
+
+describe('a conversation that one device begins', () => {
+  test('is the others’ from its first line on, also of those that are away', async () => {
+    const laptop = await town.join('alice', server)
+    await laptop.line('up')
+    const [phone, tablet] = [await link(laptop, 'phone'), await link(laptop, 'tablet')]
+    const carol = await town.join('carol', server)
+    const all = [laptop, phone, tablet]
+    await Promise.all(all.map(each => each.holds(() => each.endpoint.devices().length === 3)))
+    await Promise.all([...all, carol].map(each => each.line('up')))
+    await tablet.close()
+    await phone.write('carol', 'first', 'second')
+    await hasTexts(laptop, 'I: first', 'I: second')
+    await hasTexts(carol, 'alice: first')
+    await carol.write('alice', 'answer')
+    await hasTexts(laptop, 'carol: answer')
+    const back = await town.join('alice', server, { folder: tablet.folder })
+    await hasTexts(back, 'I: first', 'I: second', 'carol: answer')
+    expect(textsOf(back)).toHaveLength(3)
+  })
+
+  test('is also a room', async () => {
+    const laptop = await town.join('alice', server)
+    await laptop.line('up')
+    const phone = await link(laptop, 'phone')
+    await phone.holds(() => phone.endpoint.devices().length === 2)
+    const room = await phone.endpoint.createRoom({ name: 'all', historyDays: 0 })
+    await phone.endpoint.send(room, 'alone')
+    const { conversation } = await laptop.event(
+      'conversation',
+      ({ peer, state }) => peer === '#all' && state === 'ready',
+    )
+    await laptop.holds(() =>
+      laptop.endpoint.history(conversation).some(({ text, own }) => text === 'alone' && own),
+    )
   })
 })
 
