@@ -15,7 +15,7 @@ import type { EndpointEvent, HistoryEntry, LineState } from '../../services/endp
 import { LIMITS } from '../../services/server/limits.js'
 import { type Relay, type RelayOptions, startRelay } from '../../services/server/relay.js'
 import { openSqliteStore } from '../../services/server/sqlite/store.js'
-import type { Store } from '../../services/server/store.js'
+import type { ReadRequest, ReadResult, Store } from '../../services/server/store.js'
 
 /** How long something may take to happen on a busy machine, in ms. */
 const PATIENCE_MS = 40_000
@@ -219,10 +219,11 @@ function watch<T>({ what, look, listeners, events, handle }: Watched<T>): Promis
 /** A store in which what a device reads can be changed on its way: a hostile server. */
 export async function meddledStore(
   folder: string,
-  meddle: (read: Awaited<ReturnType<Store['log']['read']>>) => Awaited<ReturnType<Store['log']['read']>>,
+  meddle: (read: ReadResult, device: Uint8Array) => ReadResult,
 ): Promise<Store> {
   const store = await openSqliteStore({ folder, limits: LIMITS })
-  return { ...store, log: { ...store.log, read: async request => meddle(await store.log.read(request)) } }
+  const read = async (request: ReadRequest) => meddle(await store.log.read(request), request.device)
+  return { ...store, log: { ...store.log, read } }
 }
 
 export const numbered = (count: number, prefix = 'text'): string[] =>

@@ -1,0 +1,98 @@
+// A client that was altered to commit what the rules do not allow: it works on the vault of an endpoint that is
+// closed, and the endpoint sends what it finds there when it is opened again.
+
+import { create, toBinary } from '@bufbuild/protobuf'
+import { CommitBundleSchema } from '../../gen/parley/v1/chat_pb.js'
+import { OutboxCommitSchema } from '../../gen/parley/vault/v1/records_pb.js'
+import { type LiveGroup, openGroups } from '../../services/endpoint/conversation/groups.js'
+import { openOutbox } from '../../services/endpoint/conversation/outbox.js'
+import type { Account } from '../../services/endpoint/identity/account.js'
+import { readCertificate } from '../../services/endpoint/identity/certificate.js'
+import { validateCredential } from '../../services/endpoint/identity/validate.js'
+import { createContext } from '../../services/endpoint/mls/context.js'
+import { createEngine, type Engine, type Member } from '../../services/endpoint/mls/engine.js'
+import { decodeKeyPackage } from '../../services/endpoint/mls/key-package.js'
+import { createCommit, emptyPskIndex, encodeMlsMessage } from '../../services/endpoint/mls/library.js'
+import { proposalOfSettings } from '../../services/endpoint/mls/settings.js'
+import { openRecords } from '../../services/endpoint/records.js'
+import { loadServer } from '../../services/endpoint/server-record.js'
+import { openVault } from '../../services/endpoint/vault/vault.js'
+
+export interface Force {
+  /** Of accounts that are not in the group; one key package is made for each. */
+  add?: readonly Account[]
+  /** By handle, with all their devices. */
+  remove?: readonly string[]
+  /** From what the members agree on. */
+  settings?(before: Uint8Array): Uint8Array
+}
+
+/** Queues a commit of all that in the one group of this vault that has settings, asking nobody's leave. */
+export async function commitByForce(folder: string, force: Force): Promise<void> {
+  const vault = await openVault({ folder })
+  try {
+    const records = openRecords(vault, () => undefined)
+    const engine = await createEngine({ validate: validateCredential })
+    const group = openGroups(records, engine)
+      .all()
+      .find(({ state }) => engine.settings(state) !== undefined)
+    if (!group) throw new Error('there is no room in this vault')
+    const made = await forcedCommit(engine, group, force)
+    const batch = records.begin()
+    const outbox = openOutbox(records)
+    outbox.restart(batch, loadServer(records)?.clientSequence ?? 0n)
+    const value = create(OutboxCommitSchema, { commitBundle: made })
+    outbox.add(batch, group.number, { case: 'commit', value })
+    batch.commit()
+  } finally {
+    vault.close()
+  }
+}
+
+async function forcedCommit(
+  engine: Engine,
+  group: LiveGroup,
+  { add = [], remove = [], settings }: Force,
+): Promise<Uint8Array> {
+  const context = await createContext({ validate: validateCredential })
+  const packages = await Promise.all(add.map(account => keyPackageOf(engine, account)))
+  const removed = engine.members(group.state).filter(member => remove.includes(handleOf(member)))
+  const next = settings?.(engine.settings(group.state) ?? new Uint8Array())
+  const made = await createCommit(
+    { state: group.state, cipherSuite: context.suite, pskIndex: emptyPskIndex },
+    {
+      ratchetTreeExtension: true,
+      extraProposals: [
+        ...packages.map(bytes => ({
+          proposalType: 'add' as const,
+          add: { keyPackage: decodeKeyPackage(context, bytes) },
+        })),
+        ...removed.map(({ leaf }) => ({ proposalType: 'remove' as const, remove: { removed: leaf } })),
+        ...(next ? [proposalOfSettings(next)] : []),
+      ],
+    },
+  )
+  const addedDeviceIds = add.map(({ device }) => device.publicKey)
+  const welcome =
+    made.welcome && encodeMlsMessage({ version: 'mls10', wireformat: 'mls_welcome', welcome: made.welcome })
+  return toBinary(
+    CommitBundleSchema,
+    create(CommitBundleSchema, {
+      epoch: engine.epoch(group.state),
+      commit: encodeMlsMessage(made.commit),
+      welcomes: welcome ? [{ deviceIds: addedDeviceIds, welcome }] : [],
+      rosterChange: { addedDeviceIds, removedDeviceIds: removed.map(({ signatureKey }) => signatureKey) },
+    }),
+  )
+}
+
+async function keyPackageOf(engine: Engine, { certificate, device }: Account): Promise<Uint8Array> {
+  const pair = await engine.newKeyPackage({
+    identity: certificate,
+    signatureKey: device.privateKey,
+    publicKey: device.publicKey,
+  })
+  return pair.publicPackage
+}
+
+const handleOf = ({ identity }: Member): string => readCertificate(identity).handle

@@ -1,0 +1,270 @@
+// Changes that a device is to commit: what is committed first, what becomes pointless, what others would refuse.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { create, fromBinary } from '@bufbuild/protobuf'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
+import { CommitBundleSchema } from '../../../../gen/parley/v1/chat_pb.js'
+import {
+  AddAccountSchema,
+  AddDevicesSchema,
+  ChangeSettingsSchema,
+  GroupStatus,
+  RemoveDevicesSchema,
+} from '../../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../../../../services/endpoint/context.js'
+import { openContacts } from '../../../../services/endpoint/conversation/contacts.js'
+import { openConversations } from '../../../../services/endpoint/conversation/conversations.js'
+import { type LiveGroup, openGroups } from '../../../../services/endpoint/conversation/groups.js'
+import {
+  commitIntents,
+  forgetRemovals,
+  type IntentChange,
+  intend,
+  intentsOf,
+  nextIntentDue,
+  settingsOf,
+} from '../../../../services/endpoint/conversation/intents.js'
+import { type Outbox, openOutbox } from '../../../../services/endpoint/conversation/outbox.js'
+import { openOwnDevices } from '../../../../services/endpoint/conversation/own-devices.js'
+import { encodeSettings } from '../../../../services/endpoint/conversation/settings.js'
+import type { EndpointEvent } from '../../../../services/endpoint/events.js'
+import { type Account, makeAccount } from '../../../../services/endpoint/identity/account.js'
+import { validateCredential } from '../../../../services/endpoint/identity/validate.js'
+import { createEngine, type Engine } from '../../../../services/endpoint/mls/engine.js'
+import { type Batch, openRecords } from '../../../../services/endpoint/records.js'
+import { openVault, type Vault } from '../../../../services/endpoint/vault/vault.js'
+
+const alice = makeAccount('alice')
+const bob = makeAccount('bob')
+const carol = makeAccount('carol')
+const dave = makeAccount('dave')
+
+let folder: string
+let vault: Vault
+let engine: Engine
+let context: Context
+let outbox: Outbox
+let group: LiveGroup
+let told: EndpointEvent[]
+
+const keyPackageOf = async ({ certificate, device }: Account) =>
+  await engine.newKeyPackage({
+    identity: certificate,
+    signatureKey: device.privateKey,
+    publicKey: device.publicKey,
+  })
+
+/** A room with alice, this device, bob and carol; the admin is alice unless given. */
+async function openRoom(admin: Account = alice): Promise<void> {
+  const settings = encodeSettings(
+    create(GroupSettingsSchema, {
+      kind: GroupKind.ROOM,
+      name: 'tea',
+      admins: [{ handle: admin.handle, accountKey: admin.account.publicKey }],
+    }),
+  )
+  const conversationId = new Uint8Array(16).fill(1)
+  const founded = await engine.create({
+    groupId: conversationId,
+    keyPackage: await keyPackageOf(alice),
+    settings,
+  })
+  const add = await Promise.all([bob, carol].map(async each => (await keyPackageOf(each)).publicPackage))
+  const state = engine.adopt(founded, (await engine.commit(founded, { add })).pending)
+  group = await written(batch => {
+    const conversation = context.conversations.openRoom(batch, 'tea')
+    return context.groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
+  })
+  told = []
+}
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'parley-intents-'))
+  vault = await openVault({ folder })
+  told = []
+  const records = openRecords(vault, event => void told.push(event))
+  engine = await createEngine({ validate: validateCredential })
+  context = {
+    account: alice,
+    records,
+    engine,
+    welcomes: {
+      open: () => Promise.reject(new Error('no welcome is expected')),
+      close: async () => undefined,
+    },
+    groups: openGroups(records, engine),
+    conversations: openConversations(records),
+    contacts: openContacts(records),
+    devices: openOwnDevices(records),
+  }
+  outbox = openOutbox(records)
+})
+afterEach(() => {
+  vault.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function written<T>(change: (batch: Batch) => Promise<T> | T): Promise<T> {
+  const batch = context.records.begin()
+  const result = await change(batch)
+  batch.commit()
+  return result
+}
+const wish = (change: IntentChange, delayMs = 0) =>
+  written(batch => intend(context, batch, group, change, delayMs))
+const commit = (now = Date.now()) => written(batch => commitIntents(context, outbox, batch, group, now))
+const open = () => intentsOf(context, group).map(({ intent }) => intent.change.case)
+/** What the last commit tells the server. */
+function rosterChange(): { added: string[]; removed: string[] } {
+  const what = outbox.items().at(-1)?.item.what
+  if (what?.case !== 'commit') throw new Error('no commit is on its way')
+  const change = fromBinary(CommitBundleSchema, what.value.commitBundle).rosterChange
+  const names = (devices: readonly Uint8Array[] = []) =>
+    devices.map(
+      device =>
+        [alice, bob, carol, dave].find(each => Buffer.compare(each.device.publicKey, device) === 0)?.handle ??
+        '?',
+    )
+  return { added: names(change?.addedDeviceIds), removed: names(change?.removedDeviceIds) }
+}
+const adoptCommit = () =>
+  written(batch => {
+    group.state = engine.adopt(group.state, group.pending!)
+    context.groups.savePending(batch, group, undefined)
+  })
+
+const removal = (...accounts: Account[]): IntentChange => ({
+  case: 'removeDevices',
+  value: create(RemoveDevicesSchema, { deviceIds: accounts.map(({ device }) => device.publicKey) }),
+})
+const addition = async (account: Account): Promise<IntentChange> => ({
+  case: 'addAccount',
+  value: create(AddAccountSchema, {
+    handle: account.handle,
+    keyPackages: [(await keyPackageOf(account)).publicPackage],
+  }),
+})
+const renaming = (name: string): IntentChange => ({
+  case: 'changeSettings',
+  value: create(ChangeSettingsSchema, { name }),
+})
+
+describe('what is due', () => {
+  beforeEach(() => openRoom())
+
+  test('goes in the order of settings, removals, additions, one kind in a commit', async () => {
+    await wish(await addition(dave))
+    await wish(removal(bob))
+    await wish(removal(carol))
+    expect(await commit()).toBe(true)
+    expect(rosterChange()).toEqual({ added: [], removed: ['bob', 'carol'] })
+    // Nothing more is committed while that is under way; it stays intended until it is done.
+    expect(await commit()).toBe(false)
+    expect(open()).toEqual(['addAccount', 'removeDevices', 'removeDevices'])
+    await adoptCommit()
+    await written(batch =>
+      forgetRemovals(
+        context,
+        batch,
+        group,
+        [bob, carol].map(({ device }) => device.publicKey),
+      ),
+    )
+    expect(await commit()).toBe(true)
+    expect(rosterChange()).toEqual({ added: ['dave'], removed: [] })
+  })
+
+  test('is not before its time, and the next time is known', async () => {
+    await wish(removal(bob), 60_000)
+    expect(await commit()).toBe(false)
+    const due = nextIntentDue(context, Date.now())!
+    expect(due).toBeGreaterThan(Date.now() + 50_000)
+    expect(await commit(due)).toBe(true)
+  })
+
+  test('changes settings from what they are by then', async () => {
+    await wish(renaming('coffee'))
+    await wish({ case: 'changeSettings', value: create(ChangeSettingsSchema, { makeAdmin: 'bob' }) })
+    await commit()
+    await adoptCommit()
+    await written(batch => batch.delete('intents', { group: group.number, id: 1n }))
+    await commit()
+    await adoptCommit()
+    expect(settingsOf(context, group)).toMatchObject({
+      name: 'coffee',
+      admins: [{ handle: 'alice' }, { handle: 'bob' }],
+    })
+  })
+
+  test('waits for key packages', async () => {
+    await wish({ case: 'addAccount', value: create(AddAccountSchema, { handle: 'dave' }) })
+    expect(await commit()).toBe(false)
+    expect(open()).toEqual(['addAccount'])
+  })
+
+  test.each(['left', 'lost'] as const)('is nothing in a group that was %s', async what => {
+    await wish(removal(bob))
+    group.record[what] = true
+    expect(await commit()).toBe(false)
+  })
+})
+
+describe('what has become pointless is dropped without a commit:', () => {
+  beforeEach(() => openRoom())
+
+  test.each<[string, () => IntentChange]>([
+    ['a removal of who is not there', () => removal(dave)],
+    ['a removal of this device', () => removal(alice)],
+    [
+      'somebody who is there already',
+      () => ({ case: 'addAccount', value: create(AddAccountSchema, { handle: 'bob' }) }),
+    ],
+    [
+      'a device that is there already',
+      () => ({
+        case: 'addDevices',
+        value: create(AddDevicesSchema, { handle: 'bob', deviceIds: [bob.device.publicKey] }),
+      }),
+    ],
+    ['the name that it has', () => renaming('tea')],
+  ])('%s', async (_name, change) => {
+    await wish(change())
+    expect(await commit()).toBe(false)
+    expect(open()).toEqual([])
+    expect(told).toEqual([])
+  })
+
+  test('of a removal of several, those who are out', async () => {
+    await wish(removal(bob, carol))
+    await written(batch => forgetRemovals(context, batch, group, [bob.device.publicKey]))
+    await commit()
+    expect(rosterChange()).toEqual({ added: [], removed: ['carol'] })
+  })
+})
+
+describe('what the others would refuse is never committed, and the person is told:', () => {
+  beforeEach(() => openRoom(bob))
+
+  test.each<[string, () => Promise<IntentChange> | IntentChange]>([
+    ['a removal', () => removal(carol)],
+    ['an addition', () => addition(dave)],
+    ['a new name', () => renaming('coffee')],
+  ])('%s by who is no admin', async (_name, change) => {
+    await wish(await change())
+    expect(await commit()).toBe(false)
+    expect(open()).toEqual([])
+    expect(told).toMatchObject([
+      { type: 'notice', level: 'warning', text: expect.stringContaining('not possible') },
+    ])
+  })
+
+  test('but whoever has asked to leave may be removed', async () => {
+    group.record.leavingDeviceIds = [carol.device.publicKey]
+    await wish(removal(carol))
+    expect(await commit()).toBe(true)
+    expect(rosterChange().removed).toEqual(['carol'])
+  })
+})

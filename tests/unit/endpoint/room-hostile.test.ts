@@ -1,0 +1,376 @@
+// Rooms on a server that drops, reorders, withholds, repeats and alters, and with members whose program was altered:
+// nothing of it passes in silence, and what can be made good is made good.
+
+import { cp, rm } from 'node:fs/promises'
+import { fromBinary, toBinary } from '@bufbuild/protobuf'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
+import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
+import { meddledStore, newTown, type Person, type Server, type Town } from '../../support/endpoints.js'
+import { commitByForce, type Force } from '../../support/modified-client.js'
+
+jest.setTimeout(120_000)
+
+type Meddling = (envelopes: Envelope[], reader: Uint8Array) => Envelope[]
+
+let town: Town
+let meddle: Meddling
+let server: Server
+
+beforeEach(async () => {
+  town = await newTown()
+  meddle = envelopes => envelopes
+  const store = await meddledStore(town.folder('server'), (read, device) => ({
+    ...read,
+    envelopes: meddle(read.envelopes, device),
+  }))
+  server = await town.server({ store })
+})
+afterEach(async () => {
+  await town.leave()
+})
+
+const isOf = (person: Person, reader: Uint8Array) =>
+  Buffer.compare(person.endpoint.account()!.device.publicKey, reader) === 0
+const isKind =
+  (kind: Envelope['envelope']['case']) =>
+  ({ envelope }: Envelope) =>
+    envelope.case === kind
+/** The envelopes of a kind are changed for these readers. */
+const changing =
+  (
+    readers: Person[],
+    kind: Envelope['envelope']['case'],
+    change: (envelope: Envelope) => Envelope[],
+  ): Meddling =>
+  (envelopes, reader) =>
+    readers.some(person => isOf(person, reader))
+      ? envelopes.flatMap(envelope => (isKind(kind)(envelope) ? change(envelope) : [envelope]))
+      : envelopes
+/** The first one only. */
+const firstOf = (change: (envelope: Envelope) => Envelope[]) => {
+  let isDone = false
+  return (envelope: Envelope) => {
+    if (isDone) return [envelope]
+    isDone = true
+    return change(envelope)
+  }
+}
+
+const roomOf = (person: Person) => person.endpoint.conversations().find(({ kind }) => kind === 'room')
+const lines = (person: Person) => {
+  const room = roomOf(person)
+  return room ? person.endpoint.history(room.number) : []
+}
+const textsOf = (person: Person) =>
+  lines(person)
+    .filter(({ kind }) => kind === 'text')
+    .map(({ text }) => text)
+const others = (person: Person) =>
+  lines(person)
+    .filter(({ kind }) => kind !== 'text')
+    .map(({ kind, text }) => `${kind}: ${text}`)
+const hears = (person: Person, ...texts: string[]) =>
+  person.holds(() => texts.every(text => textsOf(person).includes(text)))
+const say = async (person: Person, text: string) => {
+  await person.endpoint.send(roomOf(person)!.number, text)
+  await person.holds(() => lines(person).some(entry => entry.text === text && entry.state !== 'waiting'))
+}
+const members = (person: Person) =>
+  person.endpoint
+    .room(roomOf(person)!.number)
+    .members.map(({ handle }) => handle)
+    .sort()
+
+/** A room whose admin is the first; everybody has heard everybody, and owes no update any more. */
+async function room(...handles: string[]): Promise<Person[]> {
+  const people: Person[] = []
+  for (const handle of handles) people.push(await town.join(handle, server))
+  const [admin, ...rest] = people
+  for (const person of people) await person.line('up')
+  const number = await admin!.endpoint.createRoom({ name: 'tea', historyDays: 0 })
+  for (const { handle } of rest) await admin!.endpoint.changeRoom(number, { kind: 'invite', handle })
+  for (const person of rest) await person.event('conversation', ({ state }) => state === 'ready')
+  for (const person of people) await person.holds(() => members(person).length === handles.length)
+  for (const person of people) await say(person, `${person.handle} is here`)
+  for (const person of people) await hears(person, ...handles.map(handle => `${handle} is here`))
+  return people
+}
+
+describe('a server that', () => {
+  test('drops an envelope for one member: it is missed, asked for and shown, once', async () => {
+    const [alice, bob, carol] = (await room('alice', 'bob', 'carol')) as [Person, Person, Person]
+    meddle = changing(
+      [carol],
+      'application',
+      firstOf(() => []),
+    )
+    await say(alice, 'dropped')
+    await hears(bob, 'dropped')
+    await say(alice, 'after')
+    await hears(carol, 'after', 'dropped')
+    await say(bob, 'end')
+    await Promise.all([hears(carol, 'end'), hears(bob, 'after')])
+    expect(others(carol)).toContainEqual(expect.stringContaining('gap: 1 of what alice sent'))
+    for (const person of [bob, carol])
+      expect(textsOf(person).filter(text => text === 'dropped')).toHaveLength(1)
+  })
+
+  test('lets two envelopes change places for one member: the next message tells it, in one line', async () => {
+    const [alice, bob, carol] = (await room('alice', 'bob', 'carol')) as [Person, Person, Person]
+    let held: Envelope[] = []
+    let isDone = false
+    // The first two that carol is to read are given to her the other way round, once both are there.
+    meddle = (envelopes, reader) => {
+      if (isDone || !isOf(carol, reader)) return envelopes
+      const applications = envelopes.filter(isKind('application'))
+      const rest = envelopes.filter(envelope => !applications.includes(envelope))
+      held.push(...applications)
+      const [first, second] = held
+      if (!first || !second) return rest
+      isDone = true
+      const swapped = [
+        { ...second, sequence: first.sequence },
+        { ...first, sequence: second.sequence },
+        ...held.slice(2),
+      ]
+      held = []
+      return [...rest, ...swapped]
+    }
+    await say(alice, 'one')
+    await hears(bob, 'one')
+    await say(bob, 'two')
+    await hears(alice, 'two')
+    await hears(carol, 'one', 'two')
+    await say(alice, 'three')
+    await hears(carol, 'three')
+    await say(bob, 'four')
+    await hears(carol, 'four')
+    expect(others(carol).filter(line => line.includes('another course'))).toHaveLength(1)
+    // Those who saw the right order may notice it by what carol sends.
+    for (const person of [alice, bob])
+      expect(others(person).filter(line => line.includes('another course')).length).toBeLessThan(2)
+  })
+
+  test('shows the halves of a room two histories: the first message across tells it', async () => {
+    const people = (await room('alice', 'bob', 'carol', 'dave')) as [Person, Person, Person, Person]
+    const [alice, bob, carol, dave] = people
+    // What alice says is kept from carol and dave for good.
+    meddle = changing([carol, dave], 'application', () => [])
+    await say(alice, 'for this half only')
+    await hears(bob, 'for this half only')
+    meddle = changing([alice, bob], 'application', () => [])
+    await say(carol, 'for the other half')
+    await hears(dave, 'for the other half')
+    meddle = envelopes => envelopes
+    await say(dave, 'across')
+    await Promise.all([hears(alice, 'across'), hears(bob, 'across')])
+    for (const person of [alice, bob])
+      await person.holds(() => others(person).some(line => line.includes('dave was shown another course')))
+    // Carol's own count tells that something of hers is missing, and it is said again.
+    await say(carol, 'once more')
+    await hears(alice, 'for the other half')
+    await hears(bob, 'for the other half')
+  })
+
+  test('withholds a commit from a member: it asks to be taken in again, is, and misses nothing', async () => {
+    const [alice, bob, carol] = (await room('alice', 'bob', 'carol')) as [Person, Person, Person]
+    meddle = changing(
+      [carol],
+      'commit',
+      firstOf(() => []),
+    )
+    await alice.endpoint.changeRoom(roomOf(alice)!.number, { kind: 'topic', topic: 'green' })
+    await bob.holds(() => others(bob).some(line => line.includes('set the topic')))
+    await say(bob, 'in the new epoch')
+    await carol.holds(() => others(carol).some(line => line.includes('missed a change')))
+    await carol.holds(() => others(carol).filter(line => line.includes('you are in the room')).length === 2)
+    await say(carol, 'back')
+    await Promise.all([hears(alice, 'back'), hears(bob, 'back')])
+    await say(bob, 'welcome back')
+    await hears(carol, 'welcome back', 'in the new epoch')
+    expect(others(bob)).toContainEqual(expect.stringContaining('a device of carol has lost'))
+  })
+
+  test('withholds a commit from a member who then changes the room: they come back, and the change is made', async () => {
+    const [alice, bob, carol] = (await room('alice', 'bob', 'carol')) as [Person, Person, Person]
+    await alice.endpoint.changeRoom(roomOf(alice)!.number, { kind: 'admin', handle: 'carol', isAdmin: true })
+    await carol.holds(() => others(carol).some(line => line.includes('made carol an admin')))
+    meddle = changing(
+      [carol],
+      'commit',
+      firstOf(() => []),
+    )
+    await alice.endpoint.changeRoom(roomOf(alice)!.number, { kind: 'topic', topic: 'green' })
+    await bob.holds(() => others(bob).some(line => line.includes('set the topic')))
+    await carol.endpoint.changeRoom(roomOf(carol)!.number, { kind: 'name', name: 'coffee' })
+    await carol.holds(() => others(carol).filter(line => line.includes('you are in the room')).length === 2)
+    await say(carol, 'back')
+    await Promise.all([hears(alice, 'back'), hears(bob, 'back')])
+    expect(members(carol)).toEqual(['alice', 'bob', 'carol'])
+  })
+
+  test('repeats a request to be taken in again: nobody is removed for it', async () => {
+    const [alice, bob, carol] = (await room('alice', 'bob', 'carol')) as [Person, Person, Person]
+    let request: Envelope | undefined
+    const withholding = changing(
+      [carol],
+      'commit',
+      firstOf(() => []),
+    )
+    meddle = (envelopes, reader) => {
+      if (!isOf(carol, reader)) request ??= envelopes.find(isKind('rejoin'))
+      return withholding(envelopes, reader)
+    }
+    await alice.endpoint.changeRoom(roomOf(alice)!.number, { kind: 'topic', topic: 'green' })
+    await bob.holds(() => others(bob).some(line => line.includes('set the topic')))
+    await say(bob, 'in the new epoch')
+    await carol.holds(() => others(carol).filter(line => line.includes('you are in the room')).length === 2)
+    await say(carol, 'back')
+    await Promise.all([hears(alice, 'back'), hears(bob, 'back')])
+    meddle = changing(
+      [alice, bob],
+      'application',
+      firstOf(envelope => [{ ...request!, sequence: envelope.sequence - 1n }, envelope]),
+    )
+    await say(carol, 'still in')
+    await Promise.all([hears(alice, 'still in'), hears(bob, 'still in')])
+    await say(alice, 'so you are')
+    await hears(carol, 'so you are')
+    for (const person of [alice, bob]) {
+      expect(others(person).filter(line => line.includes('has lost'))).toHaveLength(1)
+      expect(members(person)).toEqual(['alice', 'bob', 'carol'])
+    }
+  })
+
+  test('repeats every envelope in its place: nothing is shown twice', async () => {
+    const [alice, bob] = (await room('alice', 'bob')) as [Person, Person]
+    meddle = envelopes => envelopes.flatMap(envelope => [envelope, envelope])
+    await say(alice, 'once')
+    await say(bob, 'and once')
+    await Promise.all([hears(bob, 'once'), hears(alice, 'and once')])
+    for (const person of [alice, bob])
+      expect(textsOf(person).sort()).toEqual(['alice is here', 'and once', 'bob is here', 'once'])
+  })
+
+  test('alters a roster change: the member is warned', async () => {
+    const [alice, bob, carol] = (await room('alice', 'bob', 'carol')) as [Person, Person, Person]
+    meddle = changing([bob], 'commit', envelope => {
+      if (envelope.envelope.case !== 'commit') return [envelope]
+      const rosterChange = {
+        $typeName: 'parley.v1.RosterChange' as const,
+        addedDeviceIds: [new Uint8Array(32)],
+        removedDeviceIds: [],
+      }
+      return [
+        { ...envelope, envelope: { case: 'commit', value: { ...envelope.envelope.value, rosterChange } } },
+      ]
+    })
+    await alice.endpoint.changeRoom(roomOf(alice)!.number, { kind: 'topic', topic: 'green' })
+    await bob.event('notice', ({ level, text }) => level === 'warning' && text.includes('to other devices'))
+    await hears(carol, 'alice is here')
+  })
+})
+
+describe('a member with an altered program', () => {
+  const broken = (person: Person) =>
+    others(person).filter(line => line.includes('mallory changed it in a way'))
+  /** Mallory is a member, and no admin unless given. */
+  const force = async (mallory: Person, forced: Force) => {
+    await mallory.close()
+    await commitByForce(mallory.folder, forced)
+    const again = await town.join('mallory', server)
+    await again.line('up')
+  }
+
+  test.each<[string, (eve: Person) => Force]>([
+    ['adds somebody', eve => ({ add: [eve.endpoint.account()!] })],
+    ['removes somebody', () => ({ remove: ['bob'] })],
+    [
+      'renames the room',
+      () => ({
+        settings: before =>
+          toBinary(GroupSettingsSchema, { ...fromBinary(GroupSettingsSchema, before), name: 'mine' }),
+      }),
+    ],
+  ])('that %s without being an admin is refused by all others, and named', async (_name, forced) => {
+    const [alice, bob, mallory] = (await room('alice', 'bob', 'mallory')) as [Person, Person, Person]
+    const eve = await town.join('eve', server)
+    await eve.line('up')
+    await force(mallory, forced(eve))
+    for (const person of [alice, bob]) {
+      await person.holds(() => broken(person).length === 1)
+      expect(members(person)).toEqual(['alice', 'bob', 'mallory'])
+      expect(roomOf(person)!.peer).toBe('#tea')
+    }
+  })
+
+  test('that adds and removes in one commit, as an admin may: all are told alike, and the room goes on', async () => {
+    const people = (await room('mallory', 'alice', 'bob', 'carol')) as [Person, Person, Person, Person]
+    const [mallory, alice, bob, carol] = people
+    const eve = await town.join('eve', server)
+    await eve.line('up')
+    await force(mallory, { add: [eve.endpoint.account()!], remove: ['bob'] })
+    for (const person of [alice, carol]) {
+      await person.holds(() => others(person).includes('event: mallory added eve'))
+      await person.holds(() => others(person).includes('event: mallory removed bob'))
+      expect(members(person)).toEqual(['alice', 'carol', 'eve', 'mallory'])
+    }
+    await bob.holds(() => others(bob).includes('event: mallory removed you'))
+    await say(alice, 'without bob')
+    await hears(carol, 'without bob')
+    expect(textsOf(bob)).not.toContain('without bob')
+  })
+})
+
+test('a copy of a vault that is put back joins all its conversations anew, and gets what it missed', async () => {
+  let [alice, bob] = (await room('alice', 'bob')) as [Person, Person]
+  await alice.write('bob', 'direct')
+  await bob.received(1)
+  await bob.close()
+  await cp(bob.folder, town.folder('copy'), { recursive: true })
+  bob = await town.join('bob', server)
+  await bob.line('up')
+  await say(bob, 'said after the copy')
+  await say(alice, 'missed by the copy')
+  await hears(bob, 'missed by the copy')
+  await bob.close()
+  await rm(bob.folder, { recursive: true })
+  await cp(town.folder('copy'), bob.folder, { recursive: true })
+
+  bob = await town.join('bob', server)
+  await bob.event('notice', ({ text }) => text.includes('joined anew'))
+  await bob.holds(() => others(bob).filter(line => line.includes('you are in the room')).length === 2)
+  await say(bob, 'back')
+  await hears(alice, 'back')
+  await say(alice, 'welcome back')
+  await hears(bob, 'welcome back', 'missed by the copy')
+  await bob.write('alice', 'direct again')
+  await alice.holds(() =>
+    alice.history().some(({ text, state }) => text === 'direct again' && state === 'received'),
+  )
+})
+
+test('who is removed and invited again sees nothing that was said meanwhile', async () => {
+  const [alice, bob, carol] = (await room('alice', 'bob', 'carol')) as [Person, Person, Person]
+  const number = roomOf(alice)!.number
+  await alice.endpoint.changeRoom(number, { kind: 'remove', handle: 'carol' })
+  await carol.holds(() => others(carol).some(line => line.includes('alice removed you')))
+  await say(alice, 'without carol')
+  await hears(bob, 'without carol')
+  await say(bob, 'nor this')
+  await hears(alice, 'nor this')
+  await alice.endpoint.changeRoom(number, { kind: 'invite', handle: 'carol' })
+  await carol.holds(() => others(carol).filter(line => line.includes('you are in the room')).length === 2)
+  await say(bob, 'with carol again')
+  await say(alice, 'and from alice')
+  await hears(carol, 'with carol again', 'and from alice')
+  expect(textsOf(carol)).toEqual([
+    'alice is here',
+    'bob is here',
+    'carol is here',
+    'with carol again',
+    'and from alice',
+  ])
+  expect(lines(carol).filter(({ kind }) => kind === 'gap')).toEqual([])
+})
