@@ -3,7 +3,13 @@
 
 import { create, toBinary } from '@bufbuild/protobuf'
 import { type Envelope, type RejoinRequest, RejoinRequestSchema } from '../../../gen/parley/v1/chat_pb.js'
-import { AddDevicesSchema, GroupStatus, OutboxRejoinSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import {
+  AddDevicesSchema,
+  GroupStatus,
+  MessageStatus,
+  type OutboxItem,
+  OutboxRejoinSchema,
+} from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
 import { readCertificate } from '../identity/certificate.js'
 import { makeRejoin, verifyRejoin } from '../identity/rejoin.js'
@@ -66,13 +72,23 @@ export function rejoinAll(context: Context, outbox: Outbox, batch: Batch): void 
     .all()
     .filter(({ record }) => record.status === GroupStatus.ACTIVE && !record.left)
   if (active.length === 0) return
-  outbox.drop(batch, ({ item }) => item.what.case !== 'rejoin')
+  const dropped = outbox.drop(batch, ({ item }) => item.what.case !== 'rejoin')
+  for (const { item } of dropped) tellUncertain(context, batch, item)
   for (const group of active) askToRejoin(context, outbox, batch, group)
   batch.tell({
     type: 'notice',
     level: 'warning',
     text: 'what is kept here is older than what this device has sent (was a copy put back?): its conversations are joined anew',
   })
+}
+
+/** What the copy had on its way was sent after it was made, or never: sent again, it could be there twice. */
+function tellUncertain({ groups, conversations }: Context, batch: Batch, { group, what }: OutboxItem): void {
+  const conversation = groups.get(group)?.record.conversation
+  if (what.case !== 'content' || what.value.message === 0n || conversation === undefined) return
+  const failure = 'whether it was sent is not known here: a copy of what is kept was put back'
+  const id = { conversation, message: what.value.message }
+  conversations.update(batch, id, { status: MessageStatus.FAILED, failure })
 }
 
 /** Another device asks: whoever's turn it is removes it and adds it again. */

@@ -19,6 +19,7 @@ import { type LiveGroup, openGroups } from '../../../../services/endpoint/conver
 import { type Outbox, openOutbox } from '../../../../services/endpoint/conversation/outbox.js'
 import { openOwnDevices } from '../../../../services/endpoint/conversation/own-devices.js'
 import { onRejected } from '../../../../services/endpoint/conversation/rejections.js'
+import { askToRejoin, rejoinAll } from '../../../../services/endpoint/conversation/rejoin.js'
 import { fillOutbox, waitingTexts } from '../../../../services/endpoint/conversation/send.js'
 import type { EndpointEvent } from '../../../../services/endpoint/events.js'
 import { makeAccount } from '../../../../services/endpoint/identity/account.js'
@@ -214,4 +215,39 @@ test('a group that the server refuses is told of by its reason', async () => {
     { type: 'notice', text: expect.stringMatching(/bob could not be opened.*as many/) },
   ])
   expect(group.record.status).toBe(GroupStatus.ENDED)
+})
+
+test('what a copy that was put back had on its way is marked as uncertain, never sent twice nor forgotten', async () => {
+  await write('perhaps sent')
+  await fill()
+  await written(batch => rejoinAll(context, outbox, batch))
+  expect(what()).toEqual(['1 rejoin'])
+  expect(context.conversations.history(group.record.conversation)).toMatchObject([
+    { text: 'perhaps sent', state: 'failed' },
+  ])
+  expect(told).toContainEqual(
+    expect.objectContaining({
+      type: 'state',
+      state: 'failed',
+      cause: expect.stringContaining('is not known'),
+    }),
+  )
+  // Asked for so soon again, it waits its turn; a person who asks need not.
+  await written(batch => askToRejoin(context, outbox, batch, group))
+  expect(what()).toEqual(['1 rejoin'])
+  await written(batch => outbox.echoed(batch, 1n))
+  await written(batch => askToRejoin(context, outbox, batch, group))
+  expect(what()).toEqual([])
+  await written(batch => askToRejoin(context, outbox, batch, group, { atOnce: true }))
+  expect(outbox.items()).toHaveLength(1)
+})
+
+test('texts of a group that was lost wait for it, when the server finds their epoch too old', async () => {
+  await write('one', 'two')
+  await fill()
+  group.record.lost = true
+  await reject(1n, { reason: { case: 'notAMember', value: {} } })
+  expect(what()).toEqual([])
+  expect(waitingTexts(context)).toHaveLength(2)
+  expect(group.record.status).toBe(GroupStatus.ACTIVE)
 })
