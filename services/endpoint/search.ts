@@ -53,8 +53,7 @@ export function openSearch(options: SearchOptions): Search {
 
   const look = async (conversation: bigint, peer: string): Promise<Found> => {
     // A new group has all devices of this account from its beginning, so that none misses what is said first.
-    const hasOthers = context.devices.all().filter(({ revocation }) => revocation.length === 0).length > 1
-    const answer = await (hasOthers ? claim(peer, context.account.handle) : claim(peer))
+    const answer = await claim(peer, context.account.handle)
     if (!answer) return 'line-down'
     const outcome = answer.claims[0]?.outcome
     if (outcome?.case !== 'devices') return 'absent'

@@ -2,7 +2,12 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { PATIENCE_MS } from '../support/processes.js'
+import { noTerminalBecause, startAtTerminal } from '../support/pseudo-terminal.js'
 import { type Client, type World, withWorld } from '../support/world.js'
+
+const COLUMNS = 100
+const CTRL_C = '\x03'
+const ENTER = '\r'
 
 const connected = (client: Client) => client.event(({ type, state }) => type === 'line' && state === 'up')
 const heard = (client: Client, text: string) =>
@@ -79,6 +84,51 @@ describe('a second device', () => {
         expect(again.stderr).toMatch(/has 24 words; these are 4/)
         const here = await link(world, server.address, { data: 'alice', words })
         expect(here.stderr).toMatch(/on this device already/)
+      })
+    },
+    PATIENCE_MS,
+  )
+})
+
+const left = noTerminalBecause()
+const atTerminal = left ? test.skip : test
+
+describe(`at a terminal${left ? ` (left out: ${left})` : ''}`, () => {
+  atTerminal(
+    'the words are shown once; a device is revoked by its number, and ends with code 3',
+    async () => {
+      await withWorld(async world => {
+        const server = await world.server()
+        const options = ['--data', world.folder('alice'), '--handle', 'alice', '--to', 'bob']
+        const laptop = startAtTerminal('client/main.js', [server.address, ...options], COLUMNS)
+        try {
+          await laptop.shows(/your recovery phrase/)
+          laptop.type(`/phrase${ENTER}`)
+          await laptop.shows(/yes or no/)
+          laptop.type(`no${ENTER}`)
+          await laptop.shows(/not shown/)
+          laptop.type(CTRL_C)
+          expect(await laptop.ended).toBe(0)
+        } finally {
+          laptop.kill()
+        }
+        const words = await wordsOf(world, 'alice')
+        expect((await link(world, server.address, { data: 'phone', words })).code).toBe(0)
+        const phone = world.client('alice', undefined, { data: 'phone', args: ['--to', 'bob', '--follow'] })
+        await connected(phone)
+        const again = startAtTerminal('client/main.js', options, COLUMNS)
+        try {
+          const shown = await again.shows(/another device has joined/)
+          expect(shown).not.toMatch(/your recovery phrase/)
+          again.type(`/revoke 2${ENTER}`)
+          await again.shows(/for good\? yes or no/)
+          again.type(`yes${ENTER}`)
+          await again.shows(/is revoked/)
+        } finally {
+          again.kill()
+        }
+        expect(await phone.ended).toEqual({ code: 3, signal: null })
+        await phone.event(event => event.type === 'line' && event.reason === 'revoked')
       })
     },
     PATIENCE_MS,
