@@ -163,7 +163,10 @@ export function openGroups(records: Records, engine: Engine): Groups {
     sender({ senders }, deviceId) {
       const known = senders.get(idOf(deviceId))
       if (known) return known
-      const made = { id: BigInt(senders.size + 1), sender: create(SenderSchema, { deviceId }) }
+      // Not by their number: those of whom nothing was saved are gone after a restart.
+      let id = 1n
+      for (const taken of senders.values()) if (taken.id >= id) id = taken.id + 1n
+      const made = { id, sender: create(SenderSchema, { deviceId }) }
       senders.set(idOf(deviceId), made)
       return made
     },

@@ -20,7 +20,11 @@ export async function leave(context: Context, outbox: Outbox, batch: Batch, grou
   const { record } = group
   record.left = true
   batch.deleteGroup('intents', group.number)
-  const isAlone = accountsIn(context, group).length < 2
+  const accounts = accountsIn(context, group)
+  const isAlone = accounts.length < 2
+  // Whoever removes it then needs be no admin, here as at the others.
+  const own = accounts.find(({ handle }) => handle === context.account.handle)
+  record.leavingDeviceIds.push(...(own?.devices ?? []))
   if (isAlone || record.status !== GroupStatus.ACTIVE) record.status = GroupStatus.ENDED
   else await sealBody(context, outbox, batch, group, { case: 'leave', value: { account: true } })
   context.groups.save(batch, group)

@@ -28,7 +28,7 @@ export type Opened =
   /** From an epoch that we have not reached: keep it until the commits in between have arrived. */
   | { kind: 'future-epoch' }
   /** From an epoch whose keys are gone, or a commit that lost its race. */
-  | { kind: 'old-epoch' }
+  | { kind: 'old-epoch'; epoch: bigint }
   | { kind: 'refused'; cause: MlsCause }
 
 /** Opens what came from the server for this group. Does not throw, unless `policy` does. */
@@ -45,7 +45,7 @@ export async function open(
     if (message.contentType === 'proposal') return refusedBecause('standalone-proposal')
     if (message.epoch > state.groupContext.epoch) return { kind: 'future-epoch' }
     if (message.contentType === 'application') return await openApplication(context, state, message)
-    if (message.epoch < state.groupContext.epoch) return { kind: 'old-epoch' }
+    if (message.epoch < state.groupContext.epoch) return { kind: 'old-epoch', epoch: message.epoch }
     return await openCommit(context, state, message, policy)
   } catch (error) {
     if (error instanceof PolicyFailed) throw error.cause
@@ -72,7 +72,7 @@ async function openApplication(
   message: PrivateMessage,
 ): Promise<Opened> {
   const epoch = epochData(state, message.epoch)
-  if (epoch === undefined) return { kind: 'old-epoch' }
+  if (epoch === undefined) return { kind: 'old-epoch', epoch: message.epoch }
   const opened = await unprotect(context, epoch, message)
   const { content } = opened.content
   if (content.contentType !== 'application' || content.sender.senderType !== 'member')
