@@ -4,7 +4,9 @@ import { latency } from './latency.js'
 import { memory } from './memory.js'
 import { readOptions } from './options.js'
 import type { Bench } from './parts.js'
+import { races } from './races.js'
 import { type Row, table } from './result.js'
+import { rooms } from './rooms.js'
 import { seal } from './seal.js'
 import { throughput } from './throughput.js'
 
@@ -15,6 +17,8 @@ const PARTS: Record<string, (bench: Bench) => Promise<Row[]>> = {
   latency,
   endpoints,
   memory,
+  races,
+  rooms,
 }
 
 const { only, seconds, json } = readOptions(process.argv.slice(2))

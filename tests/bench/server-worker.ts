@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { pino } from 'pino'
+import type { OutgoingEnvelope } from '../../gen/parley/v1/chat_pb.js'
 import { LIMITS } from '../../services/server/limits.js'
 import { startRelay } from '../../services/server/relay.js'
 import { openSqliteStore } from '../../services/server/sqlite/store.js'
@@ -33,6 +34,14 @@ export interface Usage {
   sends: number
 }
 
+/** The largest of each that was stored since it was last asked for, in bytes; and how many commits were. */
+export interface Sizes {
+  commit: number
+  welcome: number
+  message: number
+  commits: number
+}
+
 const HOST = '127.0.0.1'
 /** What is measured is the relay, not its limit. */
 const UNLIMITED = 1e9
@@ -41,6 +50,8 @@ const SETTLE_MS = 300
 
 const folder = await mkdtemp(join(tmpdir(), 'parley-bench-'))
 const counts = { transactions: 0, sends: 0 }
+const NO_SIZES: Sizes = { commit: 0, welcome: 0, message: 0, commits: 0 }
+let sizes = { ...NO_SIZES }
 let stop = async () => {}
 
 /** Appends that are answered in the same turn of the event loop were in the same transaction. */
@@ -49,6 +60,7 @@ function counting(store: Store): Store {
   const append: Store['log']['append'] = async (device, sends) => {
     const outcomes = await store.log.append(device, sends)
     counts.sends += sends.length
+    for (const [index, { envelope }] of sends.entries()) if (outcomes[index]?.accepted) noteSize(envelope)
     if (!sameTurn) {
       sameTurn = true
       counts.transactions += 1
@@ -57,6 +69,15 @@ function counting(store: Store): Store {
     return outcomes
   }
   return { ...store, log: { ...store.log, append } }
+}
+
+function noteSize(envelope: OutgoingEnvelope['envelope']): void {
+  if (envelope.case === 'application')
+    sizes.message = Math.max(sizes.message, envelope.value.ciphertext.length)
+  if (envelope.case !== 'commit') return
+  sizes.commits++
+  sizes.commit = Math.max(sizes.commit, envelope.value.commit.length)
+  for (const { welcome } of envelope.value.welcomes) sizes.welcome = Math.max(sizes.welcome, welcome.length)
 }
 
 async function relay(): Promise<ServerAddress> {
@@ -91,6 +112,11 @@ const methods = {
       await delay(SETTLE_MS)
     }
     return { ...counts, cpuMs: cpuMs(), rss: process.memoryUsage.rss(), heap: process.memoryUsage().heapUsed }
+  },
+  async sizes(): Promise<Sizes> {
+    const before = sizes
+    sizes = { ...NO_SIZES }
+    return before
   },
   load: async () => ({ ...counts, cpuMs: cpuMs() }),
 }

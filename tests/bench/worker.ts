@@ -13,6 +13,8 @@ export interface WorkerProcess<A extends Api> {
     method: K,
     argument: Parameters<A[K]>[0],
   ): Promise<Awaited<ReturnType<A[K]>>>
+  /** To the process itself, at once. Resolves when it has ended, for a signal that ends it. */
+  kill(signal: NodeJS.Signals): Promise<void>
   stop(): Promise<void>
 }
 
@@ -34,6 +36,7 @@ export function startWorker<A extends Api>(module: string, flags: string[] = [])
   })
   const waiting = new Map<number, PromiseWithResolvers<never>>()
   let next = 1
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null
   child.on('message', (message: Answer) => {
     const { resolve, reject } = waiting.get(message.id)!
     waiting.delete(message.id)
@@ -45,14 +48,21 @@ export function startWorker<A extends Api>(module: string, flags: string[] = [])
   })
   return {
     call(method, argument) {
+      if (hasEnded()) return Promise.reject(new Error(`${module} has ended`))
       const id = next++
       const answer = Promise.withResolvers<never>()
       waiting.set(id, answer)
-      child.send({ id, method, argument } satisfies Question)
+      // Whoever is being killed hears nothing any more; that it has ended says so.
+      child.send({ id, method, argument } satisfies Question, () => undefined)
       return answer.promise
     },
+    async kill(signal) {
+      const ended = hasEnded() ? undefined : once(child, 'exit')
+      child.kill(signal)
+      if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') await ended
+    },
     async stop() {
-      if (child.exitCode !== null || child.signalCode !== null) return
+      if (hasEnded()) return
       const exited = once(child, 'exit')
       if (child.connected) child.disconnect()
       await exited

@@ -1,0 +1,151 @@
+// A process of many real endpoints that are members of rooms, and says what they cost.
+
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Endpoint, openEndpoint } from '../../services/endpoint/endpoint.js'
+import type { EndpointEvent } from '../../services/endpoint/events.js'
+import { spkiFingerprint } from '../../services/rpc/certificate.js'
+import { sharedNow } from './measure.js'
+import type { ServerAddress } from './server-worker.js'
+import { answer } from './worker.js'
+
+interface Seat {
+  handle: string
+  folder: string
+  endpoint: Endpoint
+  up: boolean
+  /** When something happened for the first time, in ms of the shared clock: "joined ROOM", or a text. */
+  at: Map<string, number>
+}
+
+const LOOK_MS = 1
+/** Then something hangs, in ms. */
+const PATIENCE_MS = 300_000
+
+const home = await mkdtemp(join(tmpdir(), 'parley-bench-'))
+const seats = new Map<string, Seat>()
+
+function onEvent(seat: Seat, event: EndpointEvent): void {
+  if (event.type === 'line') seat.up = event.line.state === 'up'
+  if (event.type === 'conversation' && event.state === 'ready') note(seat, `joined ${event.peer}`)
+  if (event.type !== 'message') return
+  const { kind, own, text } = event.entry
+  if (kind === 'event' || (kind === 'text' && !own)) note(seat, text)
+}
+
+function note(seat: Seat, what: string): void {
+  if (!seat.at.has(what)) seat.at.set(what, sharedNow())
+}
+
+async function until(holds: () => boolean, what: string): Promise<void> {
+  const end = performance.now() + PATIENCE_MS
+  while (!holds()) {
+    if (performance.now() > end) throw new Error(`waited in vain for ${what}`)
+    await delay(LOOK_MS)
+  }
+}
+
+const seatOf = (handle: string): Seat => seats.get(handle)!
+
+function roomOf({ endpoint }: Seat, peer: string): bigint {
+  return endpoint.conversations().find(known => known.peer === peer)!.number
+}
+
+async function open(server: ServerAddress, handle: string): Promise<void> {
+  const folder = join(home, handle)
+  const seat = { handle, folder, up: false, at: new Map<string, number>() } as Seat
+  seat.endpoint = await openEndpoint({ folder, onEvent: event => onEvent(seat, event) })
+  seats.set(handle, seat)
+  const fingerprint = spkiFingerprint(server.certificate)
+  seat.endpoint.prepare({ handle, address: server, server: { fingerprint, replacesPin: true } })
+  seat.endpoint.connect()
+  await until(() => seat.up, `the line of ${handle}`)
+}
+
+async function bytesIn(folder: string): Promise<number> {
+  const names = await readdir(folder)
+  const sizes = await Promise.all(names.map(name => stat(join(folder, name)).then(({ size }) => size)))
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
+
+const methods = {
+  async start({ server, handles }: { server: ServerAddress; handles: string[] }) {
+    for (const handle of handles) await open(server, handle)
+  },
+  /** A room of these; resolves with when it was asked for, in ms of the shared clock. */
+  async create({ handle, room, invited }: { handle: string; room: string; invited: string[] }) {
+    const { endpoint } = seatOf(handle)
+    const begin = sharedNow()
+    const number = await endpoint.createRoom({ name: room, historyDays: 0 })
+    await until(() => endpoint.room(number).state === 'ready', 'the room')
+    for (const one of invited) await endpoint.changeRoom(number, { kind: 'invite', handle: one })
+    return begin
+  },
+  async change({
+    handle,
+    room,
+    kind,
+    whom,
+  }: {
+    handle: string
+    room: string
+    kind: 'invite' | 'remove'
+    whom: string
+  }) {
+    const seat = seatOf(handle)
+    const begin = sharedNow()
+    await seat.endpoint.changeRoom(roomOf(seat, `#${room}`), { kind, handle: whom })
+    return begin
+  },
+  async send({ handle, room, text }: { handle: string; room: string; text: string }) {
+    const seat = seatOf(handle)
+    const begin = sharedNow()
+    await seat.endpoint.send(roomOf(seat, room), text)
+    return begin
+  },
+  /** Sends as fast as the endpoint takes it, until the time is up. Returns how many. */
+  async flood({ handle, room, ms, unsent }: { handle: string; room: string; ms: number; unsent: number }) {
+    const { endpoint, ...seat } = seatOf(handle)
+    const number = roomOf({ endpoint, ...seat }, `#${room}`)
+    const end = performance.now() + ms
+    let count = 0
+    while (performance.now() < end) {
+      if (endpoint.unsettled().unsent >= unsent) await delay(LOOK_MS)
+      else await endpoint.send(number, `flood ${count++}`)
+    }
+    return count
+  },
+  async openDirect({ handle, peer }: { handle: string; peer: string }) {
+    const seat = seatOf(handle)
+    await seat.endpoint.open(peer)
+    await until(() => seat.at.has(`joined ${peer}`), `the conversation with ${peer}`)
+  },
+  /** Waits until this has happened to all of them, and returns when it did to the last. */
+  async happened({ handles, what }: { handles: string[]; what: string }) {
+    const waited = handles.filter(handle => seats.has(handle)).map(seatOf)
+    await until(() => waited.every(({ at }) => at.has(what)), what)
+    return Math.max(0, ...waited.map(({ at }) => at.get(what)!))
+  },
+  /** Of each member that is here. */
+  async members({ room, count }: { room: string; count: number }) {
+    for (const seat of seats.values())
+      if (
+        seat.at.has(`joined #${room}`) ||
+        seat.endpoint.conversations().some(known => known.peer === `#${room}`)
+      )
+        await until(
+          () => seat.endpoint.room(roomOf(seat, `#${room}`)).members.length === count,
+          `${count} members`,
+        )
+  },
+  /** Bytes of a member's vault. */
+  disk: async (handle: string) => bytesIn(seatOf(handle).folder),
+}
+export type RoomsApi = typeof methods
+
+answer(methods, async () => {
+  for (const { endpoint } of seats.values()) await endpoint.close()
+  await rm(home, { recursive: true, force: true })
+})

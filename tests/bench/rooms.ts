@@ -1,0 +1,202 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { percentile } from './measure.js'
+import { type Bench, onStage, type Stage } from './parts.js'
+import type { Row } from './result.js'
+import type { RoomsApi } from './rooms-worker.js'
+import { startWorker, type WorkerProcess } from './worker.js'
+
+/** Devices in the room, its founder included. */
+const SIZES = [10, 50, 100, 250]
+const PROCESSES = 4
+/** Texts of one member that are timed at the last one. */
+const TEXTS = 20
+const TEXT_PAUSE_MS = 200
+/** The room that is flooded beside a quiet pair. */
+const FLOODED_SIZE = 100
+const UNSENT = 64
+const QUIET_TEXTS_PER_SECOND = 20
+const KIB = 1024
+/** What XMTP publishes: a group is created with so many members, and a message arrives at the last one. */
+const XMTP = {
+  createMs: new Map([
+    [50, 1300],
+    [250, 4300],
+  ]),
+  messageMs: new Map([[50, 131]]),
+}
+/** "Faster by a clear factor". */
+const CLEAR_FACTOR = 2
+
+interface House {
+  stage: Stage
+  founder: WorkerProcess<RoomsApi>
+  others: WorkerProcess<RoomsApi>[]
+  handles: string[]
+}
+
+const FOUNDER = 'founder'
+const GUEST = 'guest'
+
+/** Rooms of real endpoints in a few processes: on a machine of their own, members would share fewer cores. */
+export async function rooms({ seconds, say }: Bench): Promise<Row[]> {
+  const workers = Array.from({ length: PROCESSES }, () => startWorker<RoomsApi>('./rooms-worker.js'))
+  try {
+    return await onStage('relay', async stage => {
+      const [founder, ...others] = workers as [WorkerProcess<RoomsApi>, ...WorkerProcess<RoomsApi>[]]
+      const handles = Array.from({ length: Math.max(...SIZES) - 1 }, (_, index) => `member${index}`)
+      say(`${handles.length + 2} endpoints in ${PROCESSES} processes`)
+      await founder.call('start', { server: stage.address, handles: [FOUNDER] })
+      await Promise.all(
+        others.map((worker, index) => {
+          const own = handles.filter((_, member) => member % others.length === index)
+          return worker.call('start', {
+            server: stage.address,
+            handles: [...(index === 0 ? [GUEST] : []), ...own],
+          })
+        }),
+      )
+      const house = { stage, founder, others, handles }
+      const rows: Row[] = []
+      for (const size of SIZES) {
+        say(`a room of ${size}`)
+        rows.push(...(await measured(house, size)))
+        if (size === FLOODED_SIZE) rows.push(await besideFlood(house, { room: `room${size}`, seconds }))
+      }
+      return rows
+    })
+  } finally {
+    await Promise.all(workers.map(worker => worker.stop()))
+  }
+}
+
+/** When it has happened to the last of them, in ms of the shared clock. */
+async function last({ founder, others }: House, handles: string[], what: string): Promise<number> {
+  const times = await Promise.all(
+    [founder, ...others].map(worker => worker.call('happened', { handles, what })),
+  )
+  return Math.max(...times)
+}
+
+const everywhere = ({ founder, others }: House, room: string, count: number) =>
+  Promise.all([founder, ...others].map(worker => worker.call('members', { room, count })))
+
+async function measured(house: House, size: number): Promise<Row[]> {
+  const { stage, founder, others, handles } = house
+  const room = `room${size}`
+  const invited = handles.slice(0, size - 1)
+  const row = (name: string, value: number, unit: string, more: Partial<Row> = {}): Row => ({
+    name: `room of ${size}: ${name}`,
+    value,
+    unit,
+    ...more,
+  })
+  const before = await others[0]!.call('disk', invited[0]!)
+  await stage.server.call('sizes', undefined)
+  const asked = await founder.call('create', { handle: FOUNDER, room, invited })
+  const created = (await last(house, invited, `joined #${room}`)) - asked
+  await everywhere(house, room, size)
+  const bulk = await stage.server.call('sizes', undefined)
+  // Everybody makes the update that follows joining.
+  await quiet(stage)
+  const disk = (await others[0]!.call('disk', invited[0]!)) - before
+  await stage.server.call('sizes', undefined)
+  const texts = await timedTexts(house, { room: `#${room}`, invited })
+  const { message } = await stage.server.call('sizes', undefined)
+  const change = (kind: 'invite' | 'remove') =>
+    founder.call('change', { handle: FOUNDER, room, kind, whom: GUEST })
+  const inviteAsked = await change('invite')
+  const joined = (await last(house, [GUEST], `joined #${room}`)) - inviteAsked
+  const told = (await last(house, invited, `${FOUNDER} added ${GUEST}`)) - inviteAsked
+  const one = await stage.server.call('sizes', undefined)
+  await quiet(stage)
+  const removed = await change('remove').then(
+    async begin => (await last(house, invited, `${FOUNDER} removed ${GUEST}`)) - begin,
+  )
+  const xmtpCreate = XMTP.createMs.get(size)
+  const xmtpMessage = XMTP.messageMs.get(size)
+  const p50 = percentile(texts, 0.5)
+  return [
+    row('created, and the last of all in it', created, 'ms', beside(xmtpCreate, created)),
+    row('one invited and in it', joined, 'ms', { details: { toldToLast: told } }),
+    row('one removed, at the last', removed, 'ms'),
+    row('a text at the last, p50', p50, 'ms', {
+      details: { p99: percentile(texts, 0.99) },
+      ...beside(xmtpMessage, p50),
+    }),
+    row('disk of a member', disk / KIB, 'KiB'),
+    row('commit that invites one', one.commit / KIB, 'KiB'),
+    row('welcome of one', one.welcome / KIB, 'KiB'),
+    row('commit that invites all', bulk.commit / KIB, 'KiB', {
+      details: { welcomeKiB: bulk.welcome / KIB, commits: bulk.commits },
+    }),
+    row('message of 200 characters', message, 'bytes'),
+  ]
+}
+
+function beside(xmtpMs: number | undefined, ours: number): Partial<Row> {
+  if (xmtpMs === undefined) return {}
+  return {
+    raw: [{ what: 'ms XMTP', value: xmtpMs }],
+    target: { what: `${CLEAR_FACTOR} times as fast as XMTP`, reached: ours * CLEAR_FACTOR <= xmtpMs },
+  }
+}
+
+/** How long each text took to the last member, in ms. */
+async function timedTexts(
+  house: House,
+  { room, invited }: { room: string; invited: string[] },
+): Promise<number[]> {
+  const taken: number[] = []
+  for (let index = 0; index < TEXTS; index++) {
+    const text = `${room} ${index}`.padEnd(TEXT_LENGTH)
+    const begin = await house.founder.call('send', { handle: FOUNDER, room, text })
+    taken.push((await last(house, invited, text)) - begin)
+    await delay(TEXT_PAUSE_MS)
+  }
+  return taken
+}
+
+const TEXT_LENGTH = 200
+
+/** A quiet pair while one member floods a room with all that it has. */
+async function besideFlood(house: House, { room, seconds }: { room: string; seconds: number }): Promise<Row> {
+  const { stage, founder } = house
+  const [alice, bob] = [
+    startWorker<RoomsApi>('./rooms-worker.js'),
+    startWorker<RoomsApi>('./rooms-worker.js'),
+  ]
+  try {
+    await bob.call('start', { server: stage.address, handles: ['bob'] })
+    await alice.call('start', { server: stage.address, handles: ['alice'] })
+    await alice.call('openDirect', { handle: 'alice', peer: 'bob' })
+    const flood = founder.call('flood', { handle: FOUNDER, room, ms: seconds * 1000, unsent: UNSENT })
+    const taken: number[] = []
+    for (let index = 0; index < seconds * QUIET_TEXTS_PER_SECOND; index++) {
+      const text = `quiet ${index}`
+      const begin = await alice.call('send', { handle: 'alice', room: 'bob', text })
+      taken.push((await bob.call('happened', { handles: ['bob'], what: text })) - begin)
+      await delay(1000 / QUIET_TEXTS_PER_SECOND)
+    }
+    const texts = await flood
+    await quiet(stage)
+    return {
+      name: `a quiet pair while a room of ${FLOODED_SIZE} is flooded, p99`,
+      value: percentile(taken, 0.99),
+      unit: 'ms',
+      details: { p50: percentile(taken, 0.5), floodedTextsPerSecond: texts / seconds },
+    }
+  } finally {
+    await Promise.all([alice.stop(), bob.stop()])
+  }
+}
+
+/** Waits until nothing is stored any more. */
+async function quiet({ server }: Stage): Promise<void> {
+  for (let before = -1, now = 0; now !== before; ) {
+    before = now
+    await delay(QUIET_MS)
+    now = (await server.call('load', undefined)).sends
+  }
+}
+
+const QUIET_MS = 1500

@@ -1,0 +1,82 @@
+// The soak's judge can find what it is there to find.
+
+import { describe, expect, test } from '@jest/globals'
+import { compare, type Line, type Transcript } from '../soak/transcripts.js'
+
+const text = (name: string, sequence: number, own = false): Line => ({
+  kind: 'text',
+  own,
+  text: `room ${name}`,
+  sequence: BigInt(sequence),
+  state: own ? 'stored' : 'received',
+})
+const event = (told: string, sequence: number): Line => ({
+  ...text('', sequence),
+  kind: 'event',
+  text: told,
+})
+const unreadable = (cause: string, sequence: number): Line => ({
+  ...text('', sequence),
+  kind: 'unreadable',
+  text: cause,
+})
+const transcript = (member: string, lines: Line[], more: Partial<Transcript> = {}): Transcript => ({
+  member,
+  conversation: 'room',
+  ready: true,
+  members: ['a', 'b'],
+  lines,
+  ...more,
+})
+const spoken = transcript('a', [text('one', 5, true), text('two', 6, true), text('three', 9, true)])
+const heard = (lines: Line[], more: Partial<Transcript> = {}) =>
+  compare([spoken, transcript('b', lines, more)]).violations
+
+describe('what two members hold of a conversation', () => {
+  test('agrees', () => {
+    expect(heard([text('one', 5), text('two', 6), text('three', 9)])).toEqual([])
+  })
+
+  test.each([
+    ['lacks one', [text('one', 5), text('three', 9)], /"room two" at 6 is missing/],
+    ['has one twice', [text('one', 5), text('two', 6), text('two', 7), text('three', 9)], /twice/],
+    ['has another order', [text('two', 5), text('one', 6), text('three', 9)], /"room two" is at 5, not 6/],
+    ['shows it in another order', [text('two', 6), text('one', 5), text('three', 9)], /out of the order/],
+    [
+      'has what nobody sent',
+      [text('one', 5), text('two', 6), text('made up', 7), text('three', 9)],
+      /nobody sent it/,
+    ],
+  ])('%s', (_, lines, complaint) => {
+    expect(heard(lines)).toEqual([expect.stringMatching(complaint)])
+  })
+
+  test('may begin late and end early', () => {
+    const lines = [event('you are in the room with a', 5), text('two', 6), event('a removed you', 8)]
+    const there = { ...spoken, members: ['a'] }
+    expect(compare([there, transcript('b', lines, { ready: false })])).toMatchObject({
+      violations: [],
+      checked: 1,
+    })
+  })
+
+  test('may lack what a cause is shown for, which is counted', () => {
+    const verdict = compare([
+      spoken,
+      transcript('b', [text('one', 5), unreadable('why', 6), text('three', 9)]),
+    ])
+    expect(verdict).toMatchObject({ violations: [], unreadable: { why: 1 } })
+    expect(verdict.lost).toHaveLength(1)
+  })
+
+  test('is not complete while a text waits', () => {
+    const waiting = { ...text('four', 0, true), state: 'waiting' }
+    const own = transcript('a', [waiting])
+    expect(compare([own, transcript('b', [])]).violations).toEqual(['room, a: "room four" is still waiting'])
+  })
+
+  test('is with the same members', () => {
+    const lines = [text('one', 5), text('two', 6), text('three', 9)]
+    expect(heard(lines, { members: ['b'] })).toEqual([expect.stringMatching(/knows b; a: a,b/)])
+  })
+})

@@ -1,0 +1,107 @@
+// What a member does when it is its turn: mostly it writes; now and then it changes a room.
+
+import { RoomError, type RoomView } from '../../services/endpoint/conversation/rooms.js'
+import type { Endpoint } from '../../services/endpoint/endpoint.js'
+import type { Chance } from './random.js'
+
+export interface Member {
+  handle: string
+  endpoint: Endpoint
+  others: string[]
+  /** Texts so far. */
+  sent: number
+  /** Begins the texts of this run of the process. */
+  label: string
+  chance: Chance
+  /** It is to open a room first. */
+  lacksRoom: boolean
+}
+
+interface Room {
+  number: bigint
+  view: RoomView
+}
+
+const WEIGHTS = {
+  write: 80,
+  writeDirect: 12,
+  invite: 3,
+  remove: 1.2,
+  rename: 1,
+  topic: 1,
+  admin: 1,
+  leave: 0.4,
+} as const
+/** Who is invited to a new room, at most. */
+const FIRST_INVITED = 12
+
+/** The same name for all members: a room's first name, or both handles. */
+export function conversationName(handle: string, kind: string, peer: string): string {
+  return kind === 'room' ? peer.replace(/^#/, '').replace(/[ ~].*$/, '') : [handle, peer].sort().join('+')
+}
+
+/** Never throws for what the endpoint refuses a person. */
+export async function actOnce(member: Member): Promise<void> {
+  try {
+    await act(member)
+  } catch (error) {
+    if (!(error instanceof RoomError)) throw error
+  }
+}
+
+async function act(member: Member): Promise<void> {
+  if (member.lacksRoom) return await found(member)
+  const { chance, endpoint, others, handle } = member
+  const rooms = roomsOf(endpoint)
+  const own = chance.pick(rooms.filter(({ view }) => view.isAdmin))
+  const kind = chance.weighted(WEIGHTS)
+  const any = chance.pick(rooms)
+  if (kind === 'writeDirect' || (kind === 'write' && !any))
+    return await write(member, await endpoint.open(chance.pick(others)!))
+  if (kind === 'write') return await write(member, any!.number)
+  if (kind === 'leave') return any && (await endpoint.leaveRoom(any.number))
+  if (own) await change(member, own, kind, handle)
+}
+
+async function change(
+  { chance, endpoint, others, sent }: Member,
+  { number, view }: Room,
+  kind: 'invite' | 'remove' | 'rename' | 'topic' | 'admin',
+  handle: string,
+): Promise<void> {
+  const inside = view.members.filter(member => member.handle !== handle)
+  const outside = others.filter(other => !inside.some(member => member.handle === other))
+  const one = chance.pick(inside)
+  const name = view.name.replace(/ .*$/, '')
+  if (kind === 'invite' && outside.length > 0)
+    await endpoint.changeRoom(number, { kind, handle: chance.pick(outside)! })
+  if (kind === 'remove' && one) await endpoint.changeRoom(number, { kind, handle: one.handle })
+  if (kind === 'rename')
+    await endpoint.changeRoom(number, { kind: 'name', name: `${name} ${handle} ${sent}` })
+  if (kind === 'topic') await endpoint.changeRoom(number, { kind, topic: `of ${handle}, ${sent}` })
+  if (kind === 'admin' && one)
+    await endpoint.changeRoom(number, { kind, handle: one.handle, isAdmin: !one.isAdmin })
+}
+
+async function write(member: Member, conversation: bigint): Promise<void> {
+  const { endpoint, handle, label } = member
+  const known = endpoint.conversations().find(({ number }) => number === conversation)!
+  const name = conversationName(handle, known.kind, known.peer)
+  await endpoint.send(conversation, `${name} ${label} ${member.sent++}`)
+}
+
+async function found(member: Member): Promise<void> {
+  const { endpoint, handle, chance, others } = member
+  member.lacksRoom = false
+  const number = await endpoint.createRoom({ name: `of-${handle}`, historyDays: 0 })
+  for (const other of chance.shuffled(others).slice(0, FIRST_INVITED))
+    await endpoint.changeRoom(number, { kind: 'invite', handle: other })
+}
+
+function roomsOf(endpoint: Endpoint): Room[] {
+  return endpoint
+    .conversations()
+    .filter(({ kind }) => kind === 'room')
+    .map(({ number }) => ({ number, view: endpoint.room(number) }))
+    .filter(({ view }) => view.state === 'ready')
+}

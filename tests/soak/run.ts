@@ -1,0 +1,204 @@
+// A soak from beginning to end: processes, what they do, what befalls them, and whether what they hold agrees.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { startWorker, type WorkerProcess } from '../bench/worker.js'
+import { steadyPort } from '../support/world.js'
+import type { MembersApi, MembersStart } from './member-process.js'
+import { chance } from './random.js'
+import type { Counts, ServerApi } from './server-process.js'
+import { compare, type Transcript, type Verdict } from './transcripts.js'
+import { type Troubles, trouble, type Victim } from './troubles.js'
+import { openWire, type Wire } from './wire.js'
+
+export interface SoakOptions {
+  members: number
+  /** Texts of each member. */
+  messages: number
+  /** How long they are written, in ms. */
+  ms: number
+  kill: boolean
+  seed: number
+  perProcess: number
+  /** Leaves the folder of vaults and store behind. */
+  keep?: boolean
+  say(text: string): void
+}
+
+export interface Report extends Verdict {
+  counts: Counts
+  troubles: Troubles
+  /** Lines that were lost and came up again. */
+  reconnects: number
+  notices: Record<string, number>
+  texts: number
+  conversations: number
+  /** Until everything was quiet after the last text, in ms. */
+  settleMs: number
+  durationMs: number
+}
+
+/** Nothing has happened for so long, in ms: receipts and turns of removing are over. */
+const QUIET_MS = 3000
+/** Then something hangs, in ms. */
+const SETTLE_MS = 60_000
+/** The processes start one after the other: each has vaults to make. */
+const MEMBERS_PER_ROOM = 5
+
+interface Members extends Victim {
+  call: WorkerProcess<MembersApi>['call']
+  finish(): Promise<void>
+  reconnects(): Promise<{ lines: number; notices: Record<string, number> }>
+}
+
+export async function soak(options: SoakOptions): Promise<Report> {
+  const folder = await mkdtemp(join(tmpdir(), 'parley-soak-'))
+  const begin = performance.now()
+  const close: (() => Promise<unknown>)[] = []
+  try {
+    const server = await startServer(join(folder, 'server'))
+    close.unshift(server.stop)
+    const members = await startMembers(options, { folder, port: server.port })
+    close.unshift(() => Promise.all(members.map(member => member.finish())))
+    options.say(`${options.members} members in ${members.length} processes`)
+    const { troubles, settleMs, transcripts } = await play(options, { server, members })
+    const texts = transcripts.flatMap(({ lines }) => lines).filter(({ kind, own }) => own && kind === 'text')
+    const met = await Promise.all(members.map(member => member.reconnects()))
+    const notices: Record<string, number> = {}
+    for (const [text, times] of met.flatMap(one => Object.entries(one.notices)))
+      notices[text] = (notices[text] ?? 0) + times
+    return {
+      ...compare(transcripts),
+      counts: await server.counts(),
+      troubles,
+      settleMs,
+      texts: texts.length,
+      conversations: new Set(transcripts.map(({ conversation }) => conversation)).size,
+      reconnects: met.reduce((sum, { lines }) => sum + lines, 0) - options.members,
+      notices,
+      durationMs: performance.now() - begin,
+    }
+  } finally {
+    for (const one of close) await one()
+    if (options.keep) options.say(`kept: ${folder}`)
+    else await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function play(
+  { kill, seed, ms, messages, say }: SoakOptions,
+  { server, members }: { server: Awaited<ReturnType<typeof startServer>>; members: Members[] },
+): Promise<{ troubles: Troubles; settleMs: number; transcripts: Transcript[] }> {
+  for (const member of members) await member.call('act', { messages, ms })
+  const troubles = await trouble({ members, killServer: server.kill, kill, ms, chance: chance(seed) })
+  for (const member of members) await member.call('rest', undefined)
+  say('quiet now; waiting until everything has arrived')
+  const end = performance.now()
+  await settled(members, say)
+  for (const member of members) await member.call('sayLast', undefined)
+  await settled(members, say)
+  const settleMs = performance.now() - end - 2 * QUIET_MS
+  const dumps = await Promise.all(members.map(member => member.call('dump', undefined)))
+  return { troubles, settleMs, transcripts: dumps.flat() }
+}
+
+/** What still waits after so long shows in the transcripts. */
+async function settled(members: readonly Members[], say: (text: string) => void): Promise<void> {
+  const end = performance.now() + SETTLE_MS
+  while (performance.now() < end) {
+    const found = await Promise.all(members.map(member => member.call('quiet', undefined)))
+    if (found.every(({ ms, isBusy }) => !isBusy && ms > QUIET_MS)) return
+    await delay(QUIET_MS / 10)
+  }
+  const states = await Promise.all(members.map(member => member.call('state', undefined)))
+  const waiting = states.flat().filter(({ up, unsent }) => !up || unsent > 0)
+  say(`it does not become quiet: ${JSON.stringify(waiting)}`)
+}
+
+async function startServer(folder: string) {
+  const port = await steadyPort()
+  const sum: Counts = { messages: 0, commits: 0, lostRaces: 0, rejected: 0 }
+  const add = (counts: Counts) => {
+    for (const name of Object.keys(sum) as (keyof Counts)[]) sum[name] += counts[name]
+  }
+  const start = async () => {
+    const worker = startWorker<ServerApi>('../soak/server-process.js')
+    await worker.call('start', { folder, port })
+    return worker
+  }
+  let worker = await start()
+  return {
+    port,
+    async kill() {
+      add(await worker.call('counts', undefined))
+      await worker.kill('SIGKILL')
+      worker = await start()
+    },
+    async counts() {
+      add(await worker.call('counts', undefined))
+      return sum
+    },
+    stop: () => worker.stop(),
+  }
+}
+
+async function startMembers(
+  options: SoakOptions,
+  { folder, port }: { folder: string; port: number },
+): Promise<Members[]> {
+  const { perProcess, seed, messages, ms } = options
+  const everybody = Array.from({ length: options.members }, (_, index) => `m${index}`)
+  const founders = everybody.filter((_, index) => index % MEMBERS_PER_ROOM === 0)
+  const made: Members[] = []
+  for (let from = 0; from < everybody.length; from += perProcess) {
+    const handles = everybody.slice(from, from + perProcess)
+    const wire = await openWire(port)
+    const start = { folder, port: wire.port, handles, everybody, seed, generation: 0, founders }
+    made.push(await startProcess(start, { wire, act: { messages, ms } }))
+  }
+  return made
+}
+
+async function startProcess(
+  first: MembersStart,
+  { wire, act }: { wire: Wire; act: { messages: number; ms: number } },
+): Promise<Members> {
+  let { generation } = first
+  let lines = 0
+  const notices: Record<string, number> = {}
+  const start = async () => {
+    const worker = startWorker<MembersApi>('../soak/member-process.js')
+    await worker.call('start', { ...first, generation })
+    return worker
+  }
+  let worker = await start()
+  const note = async () => {
+    const counts = await worker.call('counts', undefined)
+    lines += counts.lines
+    for (const [text, times] of Object.entries(counts.notices)) notices[text] = (notices[text] ?? 0) + times
+  }
+  return {
+    call: (method, argument) => worker.call(method, argument),
+    cut: wire.cut,
+    slow: wire.delay,
+    pause: () => void worker.kill('SIGSTOP'),
+    goOn: () => void worker.kill('SIGCONT'),
+    async kill() {
+      await note()
+      await worker.kill('SIGKILL')
+      generation++
+      worker = await start()
+      await worker.call('act', act)
+    },
+    async reconnects() {
+      await note()
+      return { lines, notices }
+    },
+    async finish() {
+      await worker.stop()
+      await wire.close()
+    },
+  }
+}

@@ -1,0 +1,193 @@
+// Whether what the members hold agrees: for the time in which they were members everybody has everything, once, in one
+// order; and what cannot be read says why.
+
+/** One line of a member's history. */
+export interface Line {
+  kind: 'text' | 'unreadable' | 'gap' | 'event'
+  own: boolean
+  /** Of a text: what was sent. Otherwise what is told, or the cause. */
+  text: string
+  sequence: bigint
+  state: string
+}
+
+/** What a member holds of one conversation, in the order in which it is shown. */
+export interface Transcript {
+  member: string
+  /** The same on all members; the texts begin with it. */
+  conversation: string
+  /** Whether texts can be sent in it. */
+  ready: boolean
+  members: string[]
+  lines: Line[]
+}
+
+export interface Verdict {
+  violations: string[]
+  /** Pairs of a text and a member that should have it. */
+  checked: number
+  /** Causes of what could not be read at first, and how often. */
+  unreadable: Record<string, number>
+  /** Of these: what was not said again either. */
+  lost: string[]
+  /** Texts right after somebody joined, sealed by who did not know it yet: they were not meant for the newcomer. */
+  beforeJoining: number
+}
+
+/** A text at its place in the server's order. */
+interface Sent {
+  text: string
+  by: string
+  sequence: bigint
+}
+
+/** Between two places, both left out. */
+interface Interval {
+  from: bigint
+  to: bigint
+}
+
+/** So many places after a join somebody may still not know of it: two epochs pass, and a few envelopes in each. */
+const EARLY_ENVELOPES = 64n
+const NEVER_ENDS = 2n ** 63n
+const JOINED = /^you are in the room with /
+const LEFT = /^(you have left|\S+ removed you)$/
+
+export function compare(transcripts: readonly Transcript[]): Verdict {
+  const verdict: Verdict = { violations: [], checked: 0, unreadable: {}, lost: [], beforeJoining: 0 }
+  const conversations = Map.groupBy(transcripts, ({ conversation }) => conversation)
+  for (const held of conversations.values()) compareConversation(held, verdict)
+  return verdict
+}
+
+function compareConversation(held: readonly Transcript[], verdict: Verdict): void {
+  const sent = held.flatMap(transcript => sentBy(transcript, verdict))
+  sent.sort((a, b) => Number(a.sequence - b.sequence))
+  for (const transcript of held) {
+    checkOwn(transcript, verdict)
+    checkReceived(transcript, sent, verdict)
+    noteUnreadable(transcript, verdict)
+  }
+  compareMembers(held, verdict)
+}
+
+const say = (verdict: Verdict, { conversation, member }: Transcript, what: string) =>
+  verdict.violations.push(`${conversation}, ${member}: ${what}`)
+
+const texts = ({ lines }: Transcript, own: boolean) =>
+  lines.filter(line => line.kind === 'text' && line.own === own)
+
+const isStored = ({ state }: Line) => state === 'stored' || state === 'delivered'
+
+function sentBy(transcript: Transcript, verdict: Verdict): Sent[] {
+  return texts(transcript, true).flatMap(line => {
+    if (isStored(line)) return [{ text: line.text, by: transcript.member, sequence: line.sequence }]
+    // Who is out of it sends nothing more; everybody else has sent everything by now.
+    if (transcript.ready) say(verdict, transcript, `"${line.text}" is still ${line.state}`)
+    return []
+  })
+}
+
+function checkOwn(transcript: Transcript, verdict: Verdict): void {
+  const stored = texts(transcript, true).filter(isStored)
+  for (const [index, line] of stored.entries()) {
+    if (line.sequence === 0n) say(verdict, transcript, `"${line.text}" is stored and has no place`)
+    if (index > 0 && line.sequence <= stored[index - 1]!.sequence)
+      say(verdict, transcript, `"${line.text}" was typed after what it stands before`)
+  }
+}
+
+/** In which of the order's places this member was in the conversation. */
+export function intervals({ lines, ready }: Transcript): Interval[] {
+  const found: Interval[] = []
+  const joins = lines.some(({ kind, text }) => kind === 'event' && JOINED.test(text))
+  let from: bigint | undefined = joins ? undefined : 0n
+  let last = 0n
+  for (const { kind, text, sequence } of lines) {
+    if (kind === 'event' && JOINED.test(text)) {
+      // Whoever comes back after a loss is owed what was said meanwhile.
+      from ??= sequence
+    } else if (kind === 'event' && LEFT.test(text)) {
+      // Whoever leaves is shown nothing from the moment of saying so on.
+      if (from !== undefined) found.push({ from, to: text === 'you have left' ? last + 1n : sequence })
+      from = undefined
+    }
+    if (sequence > last) last = sequence
+  }
+  if (from !== undefined) found.push({ from, to: ready ? NEVER_ENDS : last + 1n })
+  return found
+}
+
+function checkReceived(transcript: Transcript, sent: readonly Sent[], verdict: Verdict): void {
+  const received = texts(transcript, false)
+  const places = new Map<string, bigint>()
+  for (const { text, sequence } of received) {
+    if (places.has(text)) say(verdict, transcript, `"${text}" is there twice`)
+    places.set(text, sequence)
+  }
+  const out = received.findIndex(
+    ({ sequence }, index) => index > 0 && sequence <= received[index - 1]!.sequence,
+  )
+  if (out > 0) say(verdict, transcript, `"${received[out]!.text}" stands out of the order`)
+  const was = intervals(transcript)
+  /** By interval and sender: of whom something arrived since the member came. */
+  const heard = new Set<string>()
+  for (const one of sent) {
+    if (one.by === transcript.member) continue
+    const index = was.findIndex(({ from, to }) => one.sequence > from && one.sequence < to)
+    const place = places.get(one.text)
+    places.delete(one.text)
+    const first = `${index} ${one.by}`
+    if (place !== undefined) heard.add(first)
+    const isEarly = index >= 0 && was[index]!.from > 0n && !heard.has(first) && place === undefined
+    if (isEarly && one.sequence < was[index]!.from + EARLY_ENVELOPES) verdict.beforeJoining++
+    else checkOne(transcript, { ...one, due: index >= 0, place }, verdict)
+    if (index >= 0) verdict.checked++
+  }
+  for (const text of places.keys()) say(verdict, transcript, `"${text}" is there and nobody sent it`)
+}
+
+function checkOne(
+  transcript: Transcript,
+  { text, sequence, due, place }: Sent & { due: boolean; place: bigint | undefined },
+  verdict: Verdict,
+): void {
+  if (place === sequence) return
+  const cause = transcript.lines.find(
+    line => line.sequence === sequence && (line.kind === 'unreadable' || line.kind === 'gap'),
+  )?.text
+  if (place !== undefined) {
+    if (!cause && place < sequence) say(verdict, transcript, `"${text}" is at ${place}, not ${sequence}`)
+    return
+  }
+  if (!due) return
+  if (cause) verdict.lost.push(`${transcript.member} at ${sequence}: "${text}": ${cause}`)
+  else say(verdict, transcript, `"${text}" at ${sequence} is missing, and nothing says so`)
+}
+
+function noteUnreadable({ lines }: Transcript, { unreadable }: Verdict): void {
+  for (const { kind, text } of lines)
+    if (kind === 'unreadable' || kind === 'gap') {
+      const cause = text
+        .replace(/^\d+ of what \S+/, 'N of what somebody')
+        .replace(/^\S+ was shown/, 'somebody was shown')
+      unreadable[cause] = (unreadable[cause] ?? 0) + 1
+    }
+}
+
+/** All that are in it know the same members. */
+function compareMembers(held: readonly Transcript[], verdict: Verdict): void {
+  const ready = held.filter(transcript => transcript.ready && transcript.members.length > 0)
+  for (const transcript of ready) {
+    const [first] = ready
+    if (first!.members.join() !== transcript.members.join())
+      say(
+        verdict,
+        transcript,
+        `knows ${transcript.members.join()}; ${first!.member}: ${first!.members.join()}`,
+      )
+  }
+  const here = ready.map(({ member }) => member).sort()
+  if (ready[0] && ready[0].members.join() !== here.join())
+    say(verdict, ready[0], `knows ${ready[0].members.join()}; those who can write are ${here.join()}`)
+}
