@@ -26,7 +26,7 @@ export function phraseRows(phrase: string): string[] {
 
 export const PHRASE_ADVICE =
   'your recovery phrase. Write it down on paper: whoever has these 24 words is you, and without them nobody brings ' +
-  'your account back. On another device "client link" asks for them. /phrase shows them again'
+  'your account back. On another device "npm run client -- link" asks for them. /phrase shows them again'
 
 /** Asks for the words until they hold together. undefined: the person went away. Secret. */
 export async function askPhrase(terminal: Pick<Terminal, 'ask' | 'print'>): Promise<Uint8Array | undefined> {
