@@ -16,7 +16,7 @@ import { takeIn } from './conversation/receive.js'
 import { onRejected } from './conversation/rejections.js'
 import { askOnceMore, askWhenDue, rejoinAll } from './conversation/rejoin.js'
 import { isOwn } from './conversation/roster.js'
-import { fillOutbox, framesOf, type Outgoing, owing } from './conversation/send.js'
+import { fillOutbox, framesOf, nextUpdateDue, type Outgoing, owing } from './conversation/send.js'
 import type { KeyChangePolicy } from './conversation/trust.js'
 import { certified, openDirectorySync } from './directory.js'
 import type { LineCondition } from './doctor/connection.js'
@@ -70,6 +70,8 @@ export function openCourier({
   /** The server has answered Open: sends may leave. */
   let live = false
   let pausedUntil = 0
+  /** When the timer for what has to wait goes off, in ms since 1970. */
+  let wakesAt = Number.POSITIVE_INFINITY
   let nudged = false
   let receiptsDue = false
   let receiptsTimed = false
@@ -101,6 +103,20 @@ export function openCourier({
     const clientSequence = outbox.highestGiven()
     if (clientSequence !== loadServer(context.records)?.clientSequence) saveServer(batch, { clientSequence })
   }
+  /** One timer for what is due next. */
+  const wakeWhenDue = () => {
+    const now = Date.now()
+    const due = Math.min(
+      nextIntentDue(context, now) ?? Number.POSITIVE_INFINITY,
+      nextUpdateDue(context, now) ?? Number.POSITIVE_INFINITY,
+    )
+    if (due >= wakesAt) return
+    wakesAt = due
+    later(due - now + 1, () => {
+      wakesAt = Number.POSITIVE_INFINITY
+      nudge()
+    })
+  }
   const pump = async () => {
     nudged = false
     if (!live || Date.now() < pausedUntil) return
@@ -115,8 +131,7 @@ export function openCourier({
     // Those that the outbox had no room for are still due.
     receiptsDue = receipts && owesReceipts(context)
     transmit()
-    const due = nextIntentDue(context, Date.now())
-    if (due !== undefined) later(due - Date.now() + 1, nudge)
+    wakeWhenDue()
     if (stopping) return
     inBackground(search.run())
     inBackground(directory.run())

@@ -13,6 +13,8 @@ import { readCertificate } from './identity/certificate.js'
 export const PRESENCE_INTERVAL_MS = 15_000
 const GONE_AFTER_MS = 40_000
 const IGNORED_AFTER_MS = 120_000
+/** In larger conversations nobody says so: everybody asks after a commit, everybody answers, and all of it goes to everybody. */
+const PRESENCE_DEVICES = 8
 
 export interface Presence {
   isHere(handle: string): boolean
@@ -83,7 +85,7 @@ export function openPresence(context: Context, emit: (event: EndpointEvent) => v
 
 /** Nobody who is blocked is in it, nor somebody whose changed key nobody has accepted. */
 function mayHear(context: Context, group: LiveGroup): boolean {
-  if (isSilent(context, group)) return false
+  if (isSilent(context, group) || context.engine.members(group.state).length > PRESENCE_DEVICES) return false
   const blocked = context.contacts.all().filter(contact => contact.blocked)
   if (blocked.length === 0) return true
   const handles = context.engine.members(group.state).map(({ identity }) => readCertificate(identity).handle)

@@ -4,7 +4,7 @@
 import type { KeyExchanged } from '../../gen/parley/v1/key_exchange_pb.js'
 import { GroupStatus } from '../../gen/parley/vault/v1/records_pb.js'
 import type { Context, SerialQueue } from './context.js'
-import { takeClaim, wantedKeyPackages } from './conversation/claims.js'
+import { takeClaim, type Wanted, wantedKeyPackages } from './conversation/claims.js'
 import { changeOf } from './conversation/contacts.js'
 import { establish } from './conversation/establish.js'
 import type { Outbox } from './conversation/outbox.js'
@@ -15,6 +15,9 @@ import { readCertificate } from './identity/certificate.js'
 
 /** How often one person is looked for at most, in ms: every time uses up a key package of theirs. */
 const LOOK_AGAIN_MS = 15_000
+
+/** Handles whose key packages are claimed in one call. */
+const CLAIMS_AT_ONCE = 64
 
 export interface Search {
   /** Looks for everybody who is due. Throws VaultError; what fails because of the line is due again. */
@@ -93,26 +96,26 @@ export function openSearch(options: SearchOptions): Search {
     if (found === 'opened') nudge()
   }
 
-  /** Key packages for those who are to be added to rooms; one at a time, each intent once a line. */
+  /** Key packages for those who are to be added to rooms, of many at once; each intent once a line. */
   const claimForIntents = async () => {
-    for (const wanted of wantedKeyPackages(context)) {
-      const name = `${wanted.group.number} ${wanted.id}`
-      if (claiming.has(name)) continue
-      claiming.add(name)
-      const answer = await claim(wanted.handle)
+    const nameOf = ({ group, id }: Wanted) => `${group.number} ${id}`
+    for (;;) {
+      const due = wantedKeyPackages(context).filter(wanted => !claiming.has(nameOf(wanted)))
+      const wanted = due.slice(0, CLAIMS_AT_ONCE)
+      if (wanted.length === 0) return
+      for (const one of wanted) claiming.add(nameOf(one))
+      const answer = await claim(...wanted.map(({ handle }) => handle))
       if (!answer) return
-      const outcome = answer.claims[0]?.outcome
       await queue.run(async () => {
         const batch = context.records.begin()
-        await takeClaim(
-          context,
-          batch,
-          wanted,
-          outcome?.case === 'devices' ? outcome.value.devices : undefined,
-        )
+        for (const [index, one] of wanted.entries()) {
+          const outcome = answer.claims[index]?.outcome
+          const devices = outcome?.case === 'devices' ? outcome.value.devices : undefined
+          await takeClaim(context, batch, one, devices)
+        }
         batch.commit()
       })
-      claiming.delete(name)
+      for (const one of wanted) claiming.delete(nameOf(one))
       nudge()
     }
   }

@@ -128,7 +128,7 @@ const methods = {
     await until(() => waited.every(({ at }) => at.has(what)), what)
     return Math.max(0, ...waited.map(({ at }) => at.get(what)!))
   },
-  /** Of each member that is here. */
+  /** Waits until each member that is here knows of so many. Returns when that was. */
   async members({ room, count }: { room: string; count: number }) {
     for (const seat of seats.values())
       if (

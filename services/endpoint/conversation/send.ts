@@ -38,12 +38,42 @@ const SEND_BYTES = 1024 * 1024
 
 export type Outgoing = MessageInitShape<typeof OutgoingEnvelopeSchema>
 
-/** Groups whose update after joining, or whose regular one, is due. */
-const updateDue = (group: LiveGroup, now: number): boolean => {
+/**
+ * In larger groups the updates that follow joining wait for a time of their own, in ms for each device: a commit is
+ * work for every member, and those of all newcomers at once would keep everybody from talking.
+ */
+const FEW_DEVICES = 8
+const UPDATE_SPREAD_MS = 3000
+const updateTimes = new WeakMap<LiveGroup, { joinedEpoch: bigint; dueMs: number }>()
+
+/** Since when this device's update is due, or from when on, in ms since 1970; undefined: nothing is. */
+function updateTime({ engine }: Context, group: LiveGroup, now: number): number | undefined {
   const { record } = group
-  if (record.status !== GroupStatus.ACTIVE || record.left || record.lost || group.pending) return false
-  if (record.committedAtMs === 0n || record.sealedSinceCommit >= UPDATE_AFTER_SEALED) return true
-  return record.sealedSinceCommit > 0n && now - Number(record.committedAtMs) > UPDATE_AFTER_MS
+  if (record.status !== GroupStatus.ACTIVE || record.left || record.lost || group.pending) return undefined
+  if (record.sealedSinceCommit >= UPDATE_AFTER_SEALED) return now
+  if (record.committedAtMs > 0n)
+    return record.sealedSinceCommit > 0n ? Number(record.committedAtMs) + UPDATE_AFTER_MS : undefined
+  const devices = engine.members(group.state).length
+  if (devices <= FEW_DEVICES) return now
+  const known = updateTimes.get(group)
+  if (known?.joinedEpoch === record.joinedEpoch) return known.dueMs
+  const dueMs = now + Math.random() * devices * UPDATE_SPREAD_MS
+  updateTimes.set(group, { joinedEpoch: record.joinedEpoch, dueMs })
+  return dueMs
+}
+
+/** Groups whose update after joining, or whose regular one, is due. */
+const updateDue = (context: Context, group: LiveGroup, now: number): boolean =>
+  (updateTime(context, group, now) ?? Number.POSITIVE_INFINITY) <= now
+
+/** When the next update after a joining is due that has to wait, in ms since 1970. */
+export function nextUpdateDue(context: Context, now: number): number | undefined {
+  const times = context.groups
+    .all()
+    .filter(({ record }) => record.committedAtMs === 0n)
+    .map(group => updateTime(context, group, now) ?? 0)
+    .filter(time => time > now)
+  return times.length > 0 ? Math.min(...times) : undefined
 }
 
 /** One that lost its race stays here until the server has said so; a second one would be taken for it then. */
@@ -63,7 +93,7 @@ export async function fillOutbox(
     if (!hasCommitOut(outbox, group)) {
       const committed =
         changing.has(group.number) && (await commitIntents(context, outbox, batch, group, now))
-      if (!committed && updateDue(group, now) && !isSilent(context, group))
+      if (!committed && updateDue(context, group, now) && !isSilent(context, group))
         await commitUpdate(context, outbox, batch, group)
     }
     if (receipts) await sealReceipt(context, outbox, batch, group)
