@@ -139,6 +139,7 @@ const methods = {
           () => seat.endpoint.room(roomOf(seat, `#${room}`)).members.length === count,
           `${count} members`,
         )
+    return sharedNow()
   },
   /** Bytes of a member's vault. */
   disk: async (handle: string) => bytesIn(seatOf(handle).folder),
