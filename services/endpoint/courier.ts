@@ -91,7 +91,7 @@ export function openCourier({
     const timer = setTimeout(() => {
       timers.delete(timer)
       action()
-    }, ms)
+    }, Math.max(ms, 1))
     timers.add(timer)
   }
   const transmit = () => {
