@@ -3,12 +3,13 @@
 
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
-import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { GroupStatus, type KeyPackage } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
 import { type DeviceIdentity, readCertificate } from '../identity/certificate.js'
 import type { GroupState } from '../mls/engine.js'
 import { MlsRefused } from '../mls/refused.js'
 import type { Batch } from '../records.js'
+import type { Key } from '../vault/vault.js'
 import { historyTold } from './commits.js'
 import { takeKept } from './earlier.js'
 import { onJoinedOwnDevices } from './newcomers.js'
@@ -39,8 +40,8 @@ export async function joinByWelcome(
   const isOld = known && envelope.sequence <= known.record.lastSequence
   if (isOld || (known && known.record.status !== GroupStatus.ENDED && !known.record.lost)) return
   try {
-    noteAttempt(context, envelope)
-    await join(context, batch, envelope, welcome)
+    const opened = await openWelcome(context, envelope, welcome)
+    await join(context, batch, envelope, opened)
   } catch (error) {
     if (error instanceof JoinRefused || error instanceof MlsRefused)
       batch.tell({
@@ -53,20 +54,43 @@ export async function joinByWelcome(
   batch.deleteGroup('welcomes', envelope.sequence)
 }
 
+/**
+ * Opens it in the worker. One that took too long is tried again: a machine that slept meanwhile, or is busy, looks the
+ * same as a hostile welcome. Throws JoinRefused, MlsRefused.
+ */
+async function openWelcome(context: Context, envelope: Envelope, welcome: Uint8Array): Promise<OpenedByUs> {
+  for (;;) {
+    noteAttempt(context, envelope)
+    const packages = context.records.list('keypackages')
+    try {
+      const keyPackages = packages.map(({ record }) => record)
+      const { state, usedKeyPackage } = await context.welcomes.open({ welcome, keyPackages })
+      return { state, used: packages[usedKeyPackage] }
+    } catch (error) {
+      if (!(error instanceof MlsRefused && error.why === 'too-costly')) throw error
+    }
+  }
+}
+
+interface OpenedByUs {
+  /** As Engine.save() makes it. */
+  state: Uint8Array
+  /** The key package that it was for. */
+  used: { key: Key; record: KeyPackage } | undefined
+}
+
 /** Throws JoinRefused for a welcome that was opened too often. */
 function noteAttempt({ records }: Context, { conversationId, sequence }: Envelope): void {
   const attempts = records.list('welcomes', { group: sequence }).length
-  if (attempts >= ATTEMPTS) throw new JoinRefused('this program ended each time that it was opened')
+  if (attempts >= ATTEMPTS) throw new JoinRefused(`it could not be opened in ${ATTEMPTS} attempts`)
   const before = records.begin()
   const key = { group: sequence, id: BigInt(attempts) }
   before.put('welcomes', key, { conversationId, sequence, attemptedAtMs: BigInt(Date.now()) })
   before.commit()
 }
 
-async function join(context: Context, batch: Batch, envelope: Envelope, welcome: Uint8Array): Promise<void> {
+async function join(context: Context, batch: Batch, envelope: Envelope, opened: OpenedByUs): Promise<void> {
   const { engine, groups, conversations, contacts } = context
-  const packages = context.records.list('keypackages')
-  const opened = await context.welcomes.open({ welcome, keyPackages: packages.map(({ record }) => record) })
   const state = engine.load(opened.state)
   if (Buffer.compare(engine.groupId(state), envelope.conversationId) !== 0)
     throw new JoinRefused('it leads to another conversation than the server said')
@@ -79,7 +103,7 @@ async function join(context: Context, batch: Batch, envelope: Envelope, welcome:
     throw new JoinRefused(`${known.record.brokenBy} has changed it against its rules`)
   const conversation = known?.record.conversation ?? conversationFor(context, batch, settings, others)
   for (const { handle, accountKey } of others) contacts.meet(batch, handle, accountKey)
-  const used = packages[opened.usedKeyPackage]
+  const { used } = opened
   if (used && !used.record.lastResort) batch.delete('keypackages', used.key)
   const { conversationId } = envelope
   const before = known && decodeSettings(engine.settings(known.state))
