@@ -88,10 +88,13 @@ export function openCourier({
 
   const later = (ms: number, action: () => void) => {
     if (stopping) return
-    const timer = setTimeout(() => {
-      timers.delete(timer)
-      action()
-    }, Math.max(ms, 1))
+    const timer = setTimeout(
+      () => {
+        timers.delete(timer)
+        action()
+      },
+      Math.max(ms, 1),
+    )
     timers.add(timer)
   }
   const transmit = () => {
