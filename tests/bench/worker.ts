@@ -48,7 +48,8 @@ export function startWorker<A extends Api>(module: string, flags: string[] = [])
   })
   return {
     call(method, argument) {
-      if (hasEnded()) return Promise.reject(new Error(`${module} has ended`))
+      if (hasEnded())
+        return Promise.reject(new Error(`${module} has ended with ${child.signalCode ?? child.exitCode}`))
       const id = next++
       const answer = Promise.withResolvers<never>()
       waiting.set(id, answer)

@@ -60,6 +60,13 @@ describe('what two members hold of a conversation', () => {
     })
   })
 
+  test('ends where a person left, though what was typed before was stored later', () => {
+    const lines = [text('one', 5), text('mine', 8, true), event('you have left', 10)]
+    const there = { ...spoken, members: ['a'], lines: [...spoken.lines.slice(0, 2), text('mine', 8)] }
+    const { violations } = compare([there, transcript('b', lines, { ready: false })])
+    expect(violations).toEqual([])
+  })
+
   test('may lack what a cause is shown for, which is counted', () => {
     const verdict = compare([
       spoken,

@@ -47,8 +47,8 @@ interface Interval {
   to: bigint
 }
 
-/** So many places after a join somebody may still not know of it: two epochs pass, and a few envelopes in each. */
-const EARLY_ENVELOPES = 64n
+/** So many texts after a join their senders may still not know of it: two epochs pass, and a few texts in each. */
+const EARLY_TEXTS = 32
 const NEVER_ENDS = 2n ** 63n
 const JOINED = /^you are in the room with /
 const LEFT = /^(you have left|\S+ removed you)$/
@@ -103,7 +103,7 @@ export function intervals({ lines, ready }: Transcript): Interval[] {
   const joins = lines.some(({ kind, text }) => kind === 'event' && JOINED.test(text))
   let from: bigint | undefined = joins ? undefined : 0n
   let last = 0n
-  for (const { kind, text, sequence } of lines) {
+  for (const { kind, own, text, sequence } of lines) {
     if (kind === 'event' && JOINED.test(text)) {
       // Whoever comes back after a loss is owed what was said meanwhile.
       from ??= sequence
@@ -112,7 +112,8 @@ export function intervals({ lines, ready }: Transcript): Interval[] {
       if (from !== undefined) found.push({ from, to: text === 'you have left' ? last + 1n : sequence })
       from = undefined
     }
-    if (sequence > last) last = sequence
+    // What was typed before leaving may be stored after it.
+    if (!own && sequence > last) last = sequence
   }
   if (from !== undefined) found.push({ from, to: ready ? NEVER_ENDS : last + 1n })
   return found
@@ -132,6 +133,8 @@ function checkReceived(transcript: Transcript, sent: readonly Sent[], verdict: V
   const was = intervals(transcript)
   /** By interval and sender: of whom something arrived since the member came. */
   const heard = new Set<string>()
+  /** By interval: texts since the member came. */
+  const since = new Map<number, number>()
   for (const one of sent) {
     if (one.by === transcript.member) continue
     const index = was.findIndex(({ from, to }) => one.sequence > from && one.sequence < to)
@@ -140,7 +143,8 @@ function checkReceived(transcript: Transcript, sent: readonly Sent[], verdict: V
     const first = `${index} ${one.by}`
     if (place !== undefined) heard.add(first)
     const isEarly = index >= 0 && was[index]!.from > 0n && !heard.has(first) && place === undefined
-    if (isEarly && one.sequence < was[index]!.from + EARLY_ENVELOPES) verdict.beforeJoining++
+    if (index >= 0) since.set(index, (since.get(index) ?? 0) + 1)
+    if (isEarly && since.get(index)! <= EARLY_TEXTS) verdict.beforeJoining++
     else checkOne(transcript, { ...one, due: index >= 0, place }, verdict)
     if (index >= 0) verdict.checked++
   }

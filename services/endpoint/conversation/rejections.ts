@@ -12,6 +12,9 @@ import type { Outbox, Queued } from './outbox.js'
 import { askToRejoin } from './rejoin.js'
 import { sealAnew } from './send.js'
 
+/** A message may be so many epochs behind the present one, as servers have it that take few. */
+const PAST_EPOCHS = 1n
+
 /**
  * Acts on one rejection; everything from it on is then to be sent again.
  * Returns how long to wait before, in ms.
@@ -44,6 +47,7 @@ export async function onRejected(
       else if (group?.record.lost) putBack(context, outbox, batch, group)
       else if (queued.item.what.case === 'content') await sealAnew(context, outbox, batch, queued)
       else if (group) giveUpCommit(context, outbox, batch, { group, queued })
+      await refreshRest(context, outbox, batch, clientSequence)
       return 0
     case 'tooLarge':
     case 'malformed':
@@ -64,6 +68,23 @@ export async function onRejected(
         putBack(context, outbox, batch, group, { rejoinToo: true })
       else abandon(context, outbox, batch, group)
       return 0
+  }
+}
+
+/**
+ * Nothing behind a rejected send was taken: what of it is as old would be rejected as well, one round trip after the
+ * other, so all of it is made anew at once.
+ */
+async function refreshRest(context: Context, outbox: Outbox, batch: Batch, from: bigint): Promise<void> {
+  for (const queued of [...outbox.items()]) {
+    const group = context.groups.get(queued.item.group)
+    const epoch = epochOf(queued)
+    if (queued.accepted || queued.item.clientSequence < from || !group || epoch === undefined) continue
+    if (group.record.status !== GroupStatus.ACTIVE || group.record.lost) continue
+    const now = context.engine.epoch(group.state)
+    const isCommit = queued.item.what.case === 'commit'
+    if (isCommit && epoch < now) giveUpCommit(context, outbox, batch, { group, queued })
+    if (!isCommit && epoch + PAST_EPOCHS < now) await sealAnew(context, outbox, batch, queued)
   }
 }
 
