@@ -41,6 +41,18 @@ const at = (client: Client, { count, line }: Point) => nth(client, count, line)
 const join = (world: World, address: string, handle: string, to: string) =>
   world.client(handle, address, { args: ['--to', to, '--follow'] })
 
+/** Makes trouble at each point. The next one is watched for from before the trouble on: it may come during it. */
+async function atEachPoint(client: Client, makeTrouble: () => Promise<void>): Promise<void> {
+  let next = at(client, POINTS[0]!)
+  for (const following of [...POINTS.slice(1), undefined]) {
+    await next
+    if (following) next = at(client, following)
+    // Whether it failed is seen where it is waited for.
+    next.catch(() => undefined)
+    await makeTrouble()
+  }
+}
+
 const isUp = (client: Client) => client.event(({ type, state }) => type === 'line' && state === 'up')
 
 async function stopAll(...clients: readonly Client[]): Promise<void> {
@@ -64,11 +76,10 @@ describe('kill -9 at ten points of a running exchange', () => {
         expect((await dave.ended).code).toBe(0)
 
         for (const [index, client] of [alice, bob, carol].entries()) speakers[index]!.speakIn(client)
-        for (const point of POINTS) {
-          await at(alice, point)
+        await atEachPoint(alice, async () => {
           await server.stop('SIGKILL')
           server = await world.server({ port })
-        }
+        })
         await Promise.all([speakers[0].finish(), speakers[1].finish()])
         const back = join(world, address, 'dave', 'carol')
         await speakers[2].finish()
@@ -120,14 +131,12 @@ describe('kill -9 at ten points of a running exchange', () => {
         }
         const speakers = [clientSpeaker('alice'), operatorSpeaker('operator', 'alice', arrived)] as const
         speakers[0].speakIn(alice)
-        for (const point of POINTS) {
-          const reached = at(alice, point)
-          speakers[1].speakIn(server)
-          await reached
+        speakers[1].speakIn(server)
+        await atEachPoint(alice, async () => {
           await server.stop('SIGKILL')
           server = await world.server({ port, console: 'on' })
-        }
-        speakers[1].speakIn(server)
+          speakers[1].speakIn(server)
+        })
         await Promise.all([speakers[0].finish(), speakers[1].finish()])
 
         await stopAll(alice)
