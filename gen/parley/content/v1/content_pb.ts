@@ -501,6 +501,7 @@ export const EphemeralSchema: GenMessage<Ephemeral> = /*@__PURE__*/
 /**
  * Sent when a device has caught up, every 15 seconds from there, and when it leaves. A device of
  * which nothing was heard for 40 seconds has gone.
+ * In a group of more than 8 devices none is sent.
  *
  * @generated from message parley.content.v1.Presence
  */
