@@ -186,6 +186,18 @@ describe('one commit per epoch', () => {
     end(members)
   })
 
+  onAnyServer('an application envelope sealed before somebody was added is stale', async () => {
+    const { id, members } = await group(2)
+    const [anna, bert] = members as [Member, Member]
+    await accepted(anna.stream, application(id, { epoch: 1n }))
+    const cleo = await client.register()
+    await accepted(anna.stream, commit(id, { epoch: 1n, added: [cleo] }))
+    const reason = await rejectionOf(bert.stream, application(id, { epoch: 1n }))
+    expect(reason).toMatchObject({ case: 'staleEpoch', value: { currentEpoch: 2n } })
+    expect(kinds(bert.stream)).toContain('commit')
+    end(members)
+  })
+
   onAnyServer('a commit ahead of the epoch is stale too', async () => {
     const { id, members } = await group(1)
     const reason = await rejectionOf(members[0]!.stream, commit(id, { epoch: 9n }))

@@ -36,7 +36,7 @@ export function deliverySuite(open: OpenStore): void {
       const carol = await register(store, 'carol')
       const id = await converse(store, alice, bob)
       await mustSend(store, bob, commit(bob, id, { epoch: 1n, added: [carol] }))
-      await say(store, carol, id, 'hi')
+      await mustSend(store, carol, application(carol, id, { text: 'hi', epoch: 2n }))
       for (const restart of [false, true]) {
         const current = restart ? await reopen() : store
         expect(await gists(current, alice)).toEqual(['own 1', 'commit', 'hi'])

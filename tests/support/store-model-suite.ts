@@ -33,6 +33,8 @@ interface Step {
 
 interface ModelConversation {
   epoch: number
+  /** In which the last member came. */
+  sharedEpoch: number
   members: Set<number>
 }
 
@@ -77,13 +79,19 @@ function predict(model: Model, step: Step, name: string): boolean {
 function create(model: Model, step: Step): boolean {
   if (model.conversations[step.conversation] || step.device === step.other || step.epochOff !== 0)
     return false
-  model.conversations[step.conversation] = { epoch: 1, members: new Set([step.device, step.other]) }
+  model.conversations[step.conversation] = {
+    epoch: 1,
+    sharedEpoch: 1,
+    members: new Set([step.device, step.other]),
+  }
   return true
 }
 
 function change(conversation: ModelConversation | undefined, step: Step): boolean {
   if (!conversation?.members.has(step.device)) return false
-  if (step.kind === 'say') return step.epochOff <= 0 && step.epochOff >= -PAST_EPOCHS
+  const { epoch, sharedEpoch } = conversation
+  if (step.kind === 'say')
+    return step.epochOff <= 0 && step.epochOff >= -PAST_EPOCHS && epoch + step.epochOff >= sharedEpoch
   if (step.epochOff !== 0) return false
   const { members } = conversation
   if (step.kind === 'add' ? members.has(step.other) : !members.has(step.other)) return false
@@ -91,6 +99,7 @@ function change(conversation: ModelConversation | undefined, step: Step): boolea
   if (step.kind === 'add') members.add(step.other)
   else members.delete(step.other)
   conversation.epoch += 1
+  if (step.kind === 'add') conversation.sharedEpoch = conversation.epoch
   return true
 }
 

@@ -104,6 +104,19 @@ export function rejectionSuite(open: OpenStore): void {
       ])
       expect(await at(2n ** 64n - 1n)).toBe('staleEpoch')
     })
+
+    test('content is of an epoch in which everybody was there who is there now', async () => {
+      const { store } = await open()
+      const { alice, bob, carol } = await people(store)
+      const id = await converse(store, alice, bob)
+      const at = (epoch: bigint) => send(store, bob, application(bob, id, { epoch })).then(reasonOf)
+      await mustSend(store, alice, commit(alice, id, { epoch: 1n }))
+      expect(await at(1n)).toBe('accepted')
+      await mustSend(store, alice, commit(alice, id, { epoch: 2n, added: [carol] }))
+      expect([await at(1n), await at(2n), await at(3n)]).toEqual(['staleEpoch', 'staleEpoch', 'accepted'])
+      await mustSend(store, alice, commit(alice, id, { epoch: 3n, removed: [carol] }))
+      expect([await at(2n), await at(3n)]).toEqual(['staleEpoch', 'accepted'])
+    })
   })
 
   describe('rejections', () => {

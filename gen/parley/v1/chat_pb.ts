@@ -213,7 +213,9 @@ export const OutgoingEnvelopeSchema: GenMessage<OutgoingEnvelope> = /*@__PURE__*
 export type ApplicationEnvelope = Message<"parley.v1.ApplicationEnvelope"> & {
   /**
    * The MLS epoch in which it was sealed. Rejected as stale_epoch when it is more than
-   * Limits.past_epochs behind the conversation's, or ahead of it: seal it anew.
+   * Limits.past_epochs behind the conversation's, or ahead of it, or when a device was added since,
+   * which could not read it: seal it anew. So what is stored after a commit that adds a device can
+   * be read by that device.
    *
    * @generated from field: uint64 epoch = 1;
    */

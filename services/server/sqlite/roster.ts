@@ -25,7 +25,10 @@ export function createRosterWriter(db: DatabaseSync, state: State): RosterWriter
     db,
     'INSERT INTO conversations (id, epoch, last_commit) VALUES (?, 0, 0)',
   )
-  const setEpoch = prepare(db, 'UPDATE conversations SET epoch = ?, last_commit = ? WHERE key = ?')
+  const setEpoch = prepare(
+    db,
+    'UPDATE conversations SET epoch = ?, last_commit = ?, shared_epoch = ? WHERE key = ?',
+  )
   const join = prepare(db, 'INSERT INTO roster (conversation, device, joined_sequence) VALUES (?, ?, ?)')
   const leave = prepare(
     db,
@@ -64,6 +67,7 @@ export function createRosterWriter(db: DatabaseSync, state: State): RosterWriter
       id: id.slice(),
       epoch: 0,
       lastCommit: 0,
+      sharedEpoch: 0,
       expiredThrough: 0,
       members: new Map(),
       spans: new Map(),
@@ -72,10 +76,12 @@ export function createRosterWriter(db: DatabaseSync, state: State): RosterWriter
       const removed = devicesOf(bundle.rosterChange?.removedDeviceIds)
       for (const device of removed) remove(conversation, device, sequence)
       if (bundle.creates) add(conversation, sender, sequence)
-      for (const device of devicesOf(bundle.rosterChange?.addedDeviceIds)) add(conversation, device, sequence)
+      const added = devicesOf(bundle.rosterChange?.addedDeviceIds)
+      for (const device of added) add(conversation, device, sequence)
       conversation.epoch += 1
       conversation.lastCommit = sequence
-      setEpoch.run(conversation.epoch, sequence, conversation.key)
+      if (added.length > 0) conversation.sharedEpoch = conversation.epoch
+      setEpoch.run(conversation.epoch, sequence, conversation.sharedEpoch, conversation.key)
       state.keep(conversation)
       return removed.map(device => device.key)
     },

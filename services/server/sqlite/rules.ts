@@ -93,8 +93,9 @@ export function checkApplication(
   if (envelope.ciphertext.length === 0) return malformed('an application envelope needs a ciphertext')
   const absent = checkMembership(sender, conversation)
   if (absent || !conversation) return absent
-  const behind = BigInt(conversation.epoch) - envelope.epoch
-  return behind < 0n || behind > BigInt(limits.pastEpochs) ? staleEpoch(conversation) : undefined
+  const oldest = Math.max(conversation.sharedEpoch, conversation.epoch - limits.pastEpochs)
+  const isKnown = envelope.epoch >= oldest && envelope.epoch <= conversation.epoch
+  return isKnown ? undefined : staleEpoch(conversation)
 }
 
 /** The signature is for the members to check: they need not believe a server that has. */

@@ -1,5 +1,5 @@
 /** Goes up with every change of the tables; kept in SQLite's user_version. */
-export const SCHEMA_VERSION = 2
+export const SCHEMA_VERSION = 3
 
 /** "Prly": SQLite's application_id, which tells our files from others'. */
 export const APPLICATION_ID = 0x50726c79
@@ -86,7 +86,8 @@ CREATE TABLE conversations (
   id BLOB NOT NULL UNIQUE,
   epoch INTEGER NOT NULL,
   last_commit INTEGER NOT NULL,
-  expired_through INTEGER NOT NULL DEFAULT 0
+  expired_through INTEGER NOT NULL DEFAULT 0,
+  shared_epoch INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE roster (
@@ -115,7 +116,7 @@ ${ADMISSION}`
 /**
  * How tables of an older version become those of the next one: the first is for version 1. When the key
  * packages of version 1 were published is not known: they count as new. The first files of version 1 were
- * without one index.
+ * without one index. Who was added when is not known to the epoch before version 3: the present one counts.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -125,4 +126,8 @@ CREATE INDEX IF NOT EXISTS claimed_key_packages ON key_packages (device) WHERE p
 UPDATE key_packages SET published_at = unixepoch() * 1000 WHERE package IS NOT NULL;
 ALTER TABLE log RENAME COLUMN is_commit TO kind;
 ${ADMISSION}`,
+  `
+ALTER TABLE conversations ADD COLUMN shared_epoch INTEGER NOT NULL DEFAULT 0;
+UPDATE conversations SET shared_epoch = epoch;
+`,
 ]

@@ -35,6 +35,8 @@ export interface ConversationState {
   epoch: number
   /** The sequence of the last commit. */
   lastCommit: number
+  /** The oldest epoch that all members have the keys of: the one in which the last of them came. */
+  sharedEpoch: number
   /** Envelopes up to here are deleted. */
   expiredThrough: number
   /** Who is on the roster now. */
@@ -71,6 +73,7 @@ interface ConversationRow {
   epoch: number
   last_commit: number
   expired_through: number
+  shared_epoch: number
 }
 
 interface RosterRow {
@@ -147,6 +150,7 @@ function conversationOf(row: ConversationRow, roster: readonly RosterRow[]): Con
     id: row.id,
     epoch: row.epoch,
     lastCommit: row.last_commit,
+    sharedEpoch: row.shared_epoch,
     expiredThrough: row.expired_through,
     members: new Map(),
     spans: new Map(),
