@@ -1,7 +1,7 @@
 // What matters only now: sealed under a key of the epoch, beside the message ratchet, and signed by the device
 // (proto/parley/content/v1).
 
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import {
   type Ephemeral,
@@ -63,10 +63,10 @@ export async function openEphemeral(
   }
 }
 
-const epochKey = ({ engine }: Context, group: LiveGroup) =>
-  engine.exporter(group.state, EXPORTER_LABEL, KEY_BYTES)
+const epochKey = async ({ engine }: Context, group: LiveGroup): Promise<KeyObject> =>
+  createSecretKey(await engine.exporter(group.state, EXPORTER_LABEL, KEY_BYTES))
 
-function unseal(key: Uint8Array, conversationId: Uint8Array, ciphertext: Uint8Array): SignedEphemeral {
+function unseal(key: KeyObject, conversationId: Uint8Array, ciphertext: Uint8Array): SignedEphemeral {
   const end = ciphertext.length - TAG_BYTES
   const decipher = createDecipheriv(CIPHER, key, ciphertext.subarray(0, NONCE_BYTES), {
     authTagLength: TAG_BYTES,

@@ -44,8 +44,24 @@ export function makeCertificate(options: {
   )
 }
 
+/** Certificates whose verification is remembered: those of every member are asked for with every message. */
+const VERIFIED_CERTIFICATES = 4096
+
+/** By their bytes; the one used last stands last. */
+const verified = new Map<string, DeviceIdentity>()
+
 /** Reads and verifies an encoded SignedDeviceCertificate. Throws nothing but IdentityError. */
-export function readCertificate(bytes: Uint8Array): DeviceIdentity {
+export function readCertificate(bytes: Uint8Array): Readonly<DeviceIdentity> {
+  const name = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+  const identity = verified.get(name) ?? verifyCertificate(bytes)
+  verified.delete(name)
+  verified.set(name, identity)
+  const [oldest] = verified.keys()
+  if (verified.size > VERIFIED_CERTIFICATES && oldest !== undefined) verified.delete(oldest)
+  return identity
+}
+
+function verifyCertificate(bytes: Uint8Array): DeviceIdentity {
   const { time, ...device } = readStatement(bytes, { name: 'device certificate', label: LABEL, decode })
   return { ...device, issuedAt: time }
 }

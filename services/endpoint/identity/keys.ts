@@ -71,12 +71,17 @@ function labelled(label: Label, bytes: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from(label, 'ascii'), Buffer.of(0), bytes])
 }
 
-/** Not kept, unlike public keys: a private key lives only as long as its owner holds it. */
+/** A private key stays imported only as long as its owner holds it. */
+const importedPrivate = new WeakMap<Uint8Array, KeyObject>()
+
 function importPrivateKey(privateKey: Uint8Array): KeyObject {
+  const known = importedPrivate.get(privateKey)
+  if (known) return known
   if (privateKey.length !== KEY_BYTES) throw new RangeError(`An Ed25519 private key has ${KEY_BYTES} bytes`)
   const der = Buffer.concat([PRIVATE_KEY_PREFIX, privateKey])
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
   der.fill(0)
+  importedPrivate.set(privateKey, key)
   return key
 }
 

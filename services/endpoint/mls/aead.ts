@@ -1,4 +1,4 @@
-import { type CipherGCMTypes, createCipheriv, createDecipheriv } from 'node:crypto'
+import { type CipherGCMTypes, createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto'
 import { asBytes, concat } from './kdf.js'
 
 /** Bytes. */
@@ -22,6 +22,7 @@ export interface Aead {
   open(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array | undefined, ciphertext: Uint8Array): Uint8Array
 }
 
+/** Node takes raw keys as well, and several times as long over them: they are made KeyObjects. */
 export function aead(algorithm: keyof typeof ALGORITHMS): Aead {
   const { id, keyLength } = ALGORITHMS[algorithm]
   // Node's types know ChaCha20-Poly1305 in an overload of its own; the calls are the same.
@@ -30,7 +31,7 @@ export function aead(algorithm: keyof typeof ALGORITHMS): Aead {
     id,
     keyLength,
     seal(key, nonce, aad, plaintext) {
-      const cipher = createCipheriv(name, key, nonce, OPTIONS)
+      const cipher = createCipheriv(name, createSecretKey(key), nonce, OPTIONS)
       if (aad !== undefined && aad.length > 0) cipher.setAAD(aad, { plaintextLength: plaintext.length })
       const body = cipher.update(plaintext)
       cipher.final()
@@ -39,7 +40,7 @@ export function aead(algorithm: keyof typeof ALGORITHMS): Aead {
     open(key, nonce, aad, ciphertext) {
       const length = ciphertext.length - TAG_LENGTH
       if (length < 0) throw new RangeError('shorter than a tag')
-      const decipher = createDecipheriv(name, key, nonce, OPTIONS)
+      const decipher = createDecipheriv(name, createSecretKey(key), nonce, OPTIONS)
       decipher.setAuthTag(ciphertext.subarray(length))
       if (aad !== undefined && aad.length > 0) decipher.setAAD(aad, { plaintextLength: length })
       const plaintext = decipher.update(ciphertext.subarray(0, length))

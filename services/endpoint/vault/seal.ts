@@ -7,7 +7,15 @@
 //
 // Not protected: the lengths and the number of the values, and a file put back as a whole to an earlier state.
 
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto'
 import { type Key, TABLES, type Table } from './table.js'
 
 /** Length in bytes of the data key and of all that are derived from it. */
@@ -17,22 +25,26 @@ const TAG_BYTES = 16
 const CIPHER = 'aes-256-gcm'
 
 /** Seals with a random nonce: nonce, ciphertext, tag. */
-export function sealWith(key: Uint8Array, plaintext: Uint8Array, associated: Uint8Array): Uint8Array {
+export function sealWith(
+  key: Uint8Array | KeyObject,
+  plaintext: Uint8Array,
+  associated: Uint8Array,
+): Uint8Array {
   const nonce = randomBytes(NONCE_BYTES)
-  const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES })
+  const cipher = createCipheriv(CIPHER, imported(key), nonce, { authTagLength: TAG_BYTES })
   cipher.setAAD(associated)
   return Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
 }
 
 /** Undoes sealWith; undefined unless sealed with the same key for the same associated data. */
 export function openWith(
-  key: Uint8Array,
+  key: Uint8Array | KeyObject,
   sealed: Uint8Array,
   associated: Uint8Array,
 ): Uint8Array | undefined {
   if (sealed.length < NONCE_BYTES + TAG_BYTES) return undefined
   const tagAt = sealed.length - TAG_BYTES
-  const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, NONCE_BYTES), {
+  const decipher = createDecipheriv(CIPHER, imported(key), sealed.subarray(0, NONCE_BYTES), {
     authTagLength: TAG_BYTES,
   })
   decipher.setAAD(associated).setAuthTag(sealed.subarray(tagAt))
@@ -46,6 +58,10 @@ export function openWith(
   return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.length)
 }
 
+/** Node takes raw keys as well, and several times as long over them. */
+const imported = (key: Uint8Array | KeyObject): KeyObject =>
+  key instanceof Uint8Array ? createSecretKey(key) : key
+
 /** Seals and opens the values of one vault. */
 export interface Sealer {
   seal(table: Table, key: Key, plaintext: Uint8Array): Uint8Array
@@ -53,23 +69,35 @@ export interface Sealer {
   open(table: Table, key: Key, sealed: Uint8Array): Uint8Array | undefined
   /** 63 bits of HMAC-SHA-256 of a name, as a number from 0. */
   index(name: string | Uint8Array): bigint
-  /** Overwrites the keys; the sealer is of no use afterwards. */
+  /** Lets go of the keys, which Node overwrites when it frees them; the sealer is of no use afterwards. */
   forget(): void
 }
 
 /** A sealer under a data key of 32 bytes, which the caller may overwrite afterwards. */
 export function makeSealer(dataKey: Uint8Array): Sealer {
-  const derive = (purpose: string) => new Uint8Array(hkdfSync('sha256', dataKey, '', purpose, KEY_BYTES))
-  const keys = Object.fromEntries(
-    TABLES.map(table => [table, derive(`parley vault 1 table ${table}`)]),
-  ) as Record<Table, Uint8Array>
-  const indexKey = derive('parley vault 1 index')
+  const derive = (purpose: string) => {
+    const raw = new Uint8Array(hkdfSync('sha256', dataKey, '', purpose, KEY_BYTES))
+    const key = createSecretKey(raw)
+    raw.fill(0)
+    return key
+  }
+  const keys = new Map(TABLES.map(table => [table, derive(`parley vault 1 table ${table}`)]))
+  const keyOf = (table: Table): KeyObject => {
+    const key = keys.get(table)
+    if (!key) throw new RangeError('the keys are forgotten')
+    return key
+  }
+  let indexKey: KeyObject | undefined = derive('parley vault 1 index')
   return {
-    seal: (table, key, plaintext) => sealWith(keys[table], plaintext, rowName(table, key)),
-    open: (table, key, sealed) => openWith(keys[table], sealed, rowName(table, key)),
-    index: name => createHmac('sha256', indexKey).update(name).digest().readBigUInt64BE() >> 1n,
+    seal: (table, key, plaintext) => sealWith(keyOf(table), plaintext, rowName(table, key)),
+    open: (table, key, sealed) => openWith(keyOf(table), sealed, rowName(table, key)),
+    index(name) {
+      if (!indexKey) throw new RangeError('the keys are forgotten')
+      return createHmac('sha256', indexKey).update(name).digest().readBigUInt64BE() >> 1n
+    },
     forget: () => {
-      for (const key of [...Object.values(keys), indexKey]) key.fill(0)
+      keys.clear()
+      indexKey = undefined
     },
   }
 }
