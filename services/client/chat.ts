@@ -1,6 +1,7 @@
 // A person at a terminal: joins an endpoint to it. The operator's console is the same.
 
 import { TextTooLongError } from '../endpoint/conversation/content.js'
+import { RoomError } from '../endpoint/conversation/rooms.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import type { EndpointEvent, LineState } from '../endpoint/events.js'
 import { accountFingerprint, formatFingerprint } from '../endpoint/identity/fingerprint.js'
@@ -78,7 +79,8 @@ export function openChat({ endpoint, terminal, handle, operator, quit }: ChatOpt
       const why = whyNotSent(endpoint, conversation)
       if (why) warn(why)
     } catch (error) {
-      if (!(error instanceof TextTooLongError || error instanceof VaultError)) throw error
+      const isRefused = error instanceof TextTooLongError || error instanceof RoomError
+      if (!isRefused && !(error instanceof VaultError)) throw error
       fail(`not sent: ${error.message}. ↑ brings the line back`)
     }
   }

@@ -23,6 +23,7 @@ import { revoke } from './conversation/revoked.js'
 import {
   changeRoom,
   checkMayLeave,
+  checkMayWrite,
   createRoom,
   type RoomChange,
   RoomError,
@@ -30,7 +31,6 @@ import {
   roomOf,
   viewRoom,
 } from './conversation/rooms.js'
-import { waitingTexts } from './conversation/send.js'
 import {
   acceptKey,
   type KeyChangePolicy,
@@ -40,6 +40,7 @@ import {
   type Verification,
   verification,
 } from './conversation/trust.js'
+import { waitingTexts } from './conversation/waiting.js'
 import { openCourier } from './courier.js'
 import { type Doctor, openDoctor } from './doctor/doctor.js'
 import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
@@ -87,7 +88,10 @@ export interface Endpoint extends Doctor {
    * what is not the handle of another person; VaultError.
    */
   open(handle: string): Promise<bigint>
-  /** Saves the text; it is sent as soon as it can be. Throws TextTooLongError, VaultError; then nothing is kept. */
+  /**
+   * Saves the text; it is sent as soon as it can be. Throws TextTooLongError, VaultError, and RoomError for a room that
+   * this account is not in any more; then nothing is kept.
+   */
   send(conversation: bigint, text: string): Promise<MessageId>
   /** A new room, whose admin is this account. Throws RoomError. */
   createRoom(options: { name: string; historyDays: number }): Promise<bigint>
@@ -189,7 +193,10 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
       checkText(text)
       // Half a surrogate pair has no encoding.
       const wellFormed = text.toWellFormed()
-      return await queue.run(() => saveText(context, conversation, wellFormed, courier.nudge))
+      return await changing(batch => {
+        checkMayWrite(context, conversation)
+        return saveText(context, batch, conversation, wellFormed)
+      })
     },
     createRoom: options => changing(async batch => await createRoom(context, outbox, batch, options)),
     changeRoom: (conversation, change) => changing(batch => changeRoom(context, batch, conversation, change)),
@@ -239,8 +246,7 @@ function checkPeer({ account }: Context, handle: string): void {
   if (handle === account?.handle) throw new IdentityError('handle', `"${handle}" is your own handle`)
 }
 
-function saveText(context: Context, conversation: bigint, text: string, nudge: () => void): MessageId {
-  const batch = context.records.begin()
+function saveText(context: Context, batch: Batch, conversation: bigint, text: string): MessageId {
   const { id } = context.conversations.append(batch, conversation, {
     kind: MessageKind.TEXT,
     fromHandle: context.account.handle,
@@ -251,8 +257,6 @@ function saveText(context: Context, conversation: bigint, text: string, nudge: (
     status: MessageStatus.WAITING,
   })
   batch.put('waiting', { group: id.conversation, id: id.message }, {})
-  batch.commit()
-  nudge()
   return id
 }
 

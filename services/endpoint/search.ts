@@ -8,8 +8,8 @@ import { takeClaim, type Wanted, wantedKeyPackages } from './conversation/claims
 import { changeOf } from './conversation/contacts.js'
 import { establish } from './conversation/establish.js'
 import type { Outbox } from './conversation/outbox.js'
-import { waitingTexts } from './conversation/send.js'
 import { type KeyChangePolicy, settleChange } from './conversation/trust.js'
+import { waitingTexts } from './conversation/waiting.js'
 import type { EndpointEvent } from './events.js'
 import { readCertificate } from './identity/certificate.js'
 

@@ -10,12 +10,13 @@ import type { Candidate, Member } from '../mls/engine.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
 import { forgetRemovals, settingsOf, standing } from './intents.js'
-import { myTurnMs } from './leaving.js'
+import { myTurnMs, NOT_IN_IT } from './leaving.js'
 import { beginEpoch } from './log-tag.js'
 import { onAdded } from './newcomers.js'
 import { addAgain } from './rejoin.js'
 import { type Group, sameAccount } from './settings.js'
 import { tell } from './told.js'
+import { failWaiting } from './waiting.js'
 
 interface Done {
   committer: Candidate
@@ -58,11 +59,11 @@ export function afterCommit(
     if (handle !== context.account.handle) context.contacts.meet(batch, handle, accountKey)
   onAdded(context, batch, group, { before, added: change.added, isOurs })
   const after = standing(context, group)
-  for (const text of [
+  const told = [
     ...membersTold(context, before, after, change),
     ...settingsTold(before.settings, after.settings, change),
-  ])
-    tell(context, batch, group, envelope, text)
+  ]
+  for (const text of group.record.left ? [] : told) tell(context, batch, group, envelope, text)
   if (after.settings.kind === GroupKind.ROOM && after.settings.name !== before.settings.name)
     context.conversations.rename(batch, group.record.conversation, after.settings.name)
 }
@@ -79,9 +80,10 @@ export function endRemoved(
   group.record.status = GroupStatus.ENDED
   context.groups.savePending(batch, group, undefined)
   batch.deleteGroup('intents', group.number)
-  if (!isRoom) return
+  if (!isRoom || group.record.left) return
   const { handle } = readCertificate(committer.identity)
-  tell(context, batch, group, envelope, group.record.left ? 'you have left' : `${handle} removed you`)
+  failWaiting(context, batch, group.record.conversation, NOT_IN_IT)
+  tell(context, batch, group, envelope, `${handle} removed you`)
 }
 
 function membersTold(

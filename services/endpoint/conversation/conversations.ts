@@ -12,6 +12,7 @@ import {
 } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { HistoryEntry, MessageId, MessageState } from '../events.js'
 import { at, type Batch, type Records } from '../records.js'
+import type { Range } from '../vault/vault.js'
 
 export type Kind = 'direct' | 'room' | 'own-devices'
 
@@ -50,7 +51,7 @@ export interface Conversations {
     change: { status: MessageStatus; sequence?: bigint; failure?: string },
   ): void
   message(id: MessageId): Message | undefined
-  /** In the order of arrival; the last `limit` where that is given. */
+  /** In the order of arrival, what was handed over at its place in that; the last `limit` where that is given. */
   history(conversation: bigint, limit?: number): HistoryEntry[]
   reload(): void
 }
@@ -81,6 +82,13 @@ const OWN_DEVICES = 'your devices'
 /** Numbers from here on are of messages that came by themselves, those below of what was handed over. */
 const FIRST_MESSAGE = 2n ** 32n
 
+/** By the server's order; what has no place in it yet comes last. */
+function byPlace(a: HistoryEntry, b: HistoryEntry): number {
+  if (a.sequence === b.sequence) return 0
+  if (a.sequence === 0n || b.sequence === 0n) return a.sequence === 0n ? 1 : -1
+  return a.sequence < b.sequence ? -1 : 1
+}
+
 /** The same for one message on all devices that have it: who sent it, and its place in the server's order. */
 const nameOf = ({ fromDevice, sequence }: Pick<Message, 'fromDevice' | 'sequence'>): string =>
   `${sequence} ${Buffer.from(fromDevice).toString('base64')}`
@@ -97,9 +105,12 @@ export function openConversations(records: Records): Conversations {
   let nextEarlier = 1n
   /** Of conversations that are being handed over: the names of the messages that are here. */
   const filing = new Map<bigint, Set<string>>()
+  /** The names of messages that are not saved yet. */
+  const unsaved = new Map<bigint, Set<string>>()
   const reload = () => {
     known.clear()
     filing.clear()
+    unsaved.clear()
     for (const { key, record } of records.list('conversations')) {
       known.set(key.id, record)
       const lastBefore = (before?: bigint) =>
@@ -154,9 +165,20 @@ export function openConversations(records: Records): Conversations {
     const names =
       filing.get(conversation) ??
       new Set(records.list('messages', { group: conversation }).map(({ record }) => nameOf(record)))
+    for (const name of unsaved.get(conversation) ?? []) names.add(name)
     filing.set(conversation, names)
     return names
   }
+  const noteName = (batch: Batch, conversation: bigint, message: Message) => {
+    filing.get(conversation)?.add(nameOf(message))
+    const names = unsaved.get(conversation) ?? new Set()
+    if (names.size === 0) batch.after(() => unsaved.delete(conversation))
+    unsaved.set(conversation, names.add(nameOf(message)))
+  }
+  const listed = (conversation: bigint, range: Omit<Range, 'group'>) =>
+    records
+      .list('messages', { group: conversation, ...range })
+      .map(({ key, record }) => entry({ conversation, message: key.id }, record))
 
   return {
     all: () => [...known.keys()].map(number => ({ number, kind: kind(number), peer: peer(number) })),
@@ -183,7 +205,7 @@ export function openConversations(records: Records): Conversations {
       const id = { conversation, message: nextMessage++ }
       const made = create(MessageSchema, init)
       batch.put('messages', keyOf(id), made)
-      filing.get(conversation)?.add(nameOf(made))
+      noteName(batch, conversation, made)
       const shown = entry(id, made)
       batch.tell({ type: 'message', entry: shown })
       return shown
@@ -215,7 +237,7 @@ export function openConversations(records: Records): Conversations {
       if (change.sequence !== undefined) known.sequence = change.sequence
       if (change.failure !== undefined) known.failure = change.failure
       batch.put('messages', keyOf(id), known)
-      filing.get(id.conversation)?.add(nameOf(known))
+      noteName(batch, id.conversation, known)
       if (!advanced) return
       const cause = change.failure
       const state = STATES[known.status]
@@ -230,12 +252,11 @@ export function openConversations(records: Records): Conversations {
     },
     message,
     history(conversation, limit) {
-      const range =
-        limit === undefined ? { group: conversation } : { group: conversation, reverse: true, limit }
-      const listed = records
-        .list('messages', range)
-        .map(({ key, record }) => entry({ conversation, message: key.id }, record))
-      return limit === undefined ? listed : listed.reverse()
+      const last = limit === undefined ? {} : { reverse: true, limit }
+      const handed = listed(conversation, { ...last, before: FIRST_MESSAGE })
+      const came = listed(conversation, { ...last, after: FIRST_MESSAGE - 1n })
+      if (limit !== undefined) came.reverse()
+      return handed.length === 0 ? came : [...handed, ...came].sort(byPlace).slice(-(limit ?? 0))
     },
     reload,
   }

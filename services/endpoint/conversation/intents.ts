@@ -196,9 +196,21 @@ function planOf(
       else if (change.value.keyPackages.length > 0) collect(adds, id, { add: change.value.keyPackages })
     }
   }
-  // Who goes, goes first.
-  if (removals.ids.length > 0) return removals
+  if (adds.ids.length > 0) removals.remove.push(...leavingAt(context, group, present, removals))
+  // Who goes, goes first: those who come would not know why.
+  if (removals.remove.length > 0) return removals
   return adds.ids.length > 0 ? adds : undefined
+}
+
+/** The leaves of those who have asked to be removed, as far as they are there and not in the plan. */
+function leavingAt(
+  { engine }: Context,
+  { record, state }: LiveGroup,
+  present: ReadonlyMap<string, number>,
+  plan: Plan,
+): number[] {
+  const leaves = record.leavingDeviceIds.flatMap(device => present.get(nameOf(device)) ?? [])
+  return [...new Set(leaves)].filter(leaf => leaf !== engine.ownLeaf(state) && !plan.remove.includes(leaf))
 }
 
 /** Whether those who are to be added are there. */
@@ -243,13 +255,18 @@ function changed(context: Context, group: LiveGroup, change: ChangeSettings): Ui
 const admin = ({ handle, accountKey }: { handle: string; accountKey: Uint8Array }) =>
   ({ $typeName: 'parley.content.v1.Admin', handle, accountKey }) as const
 
-/** The group as it is now, for the policy. */
-export function standing(context: Context, group: LiveGroup): Group {
+/** How long the members may take to remove who has asked for it, in ms of the server's time. */
+const NEW_MS = 60_000
+
+/** The group as it is now, for the policy; `nowMs`: when a commit of another's was stored. */
+export function standing(context: Context, group: LiveGroup, nowMs?: bigint): Group {
+  const isNew = nowMs !== undefined && Number(nowMs - group.record.joinedAtMs) < NEW_MS
   return {
     settings: settingsOf(context, group),
     members: context.engine.members(group.state),
     leaving: group.record.leavingDeviceIds,
     rejoining: group.record.rejoiningDeviceIds,
+    newcomer: isNew ? context.account.device.publicKey : undefined,
   }
 }
 

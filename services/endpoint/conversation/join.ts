@@ -111,6 +111,7 @@ async function join(context: Context, batch: Batch, envelope: Envelope, opened: 
     ? groups.restart(batch, known, state)
     : groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
   group.record.lastSequence = envelope.sequence
+  group.record.joinedAtMs = envelope.storedAtMs
   groups.save(batch, group)
   if (settings.kind === GroupKind.OWN_DEVICES) return onJoinedOwnDevices(context, batch, group)
   const peer = conversations.peer(conversation)

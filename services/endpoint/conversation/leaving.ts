@@ -9,25 +9,42 @@ import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
 import { accountsIn, intend } from './intents.js'
 import type { Outbox } from './outbox.js'
-import { sealBody } from './send.js'
+import { sealBody, sealText } from './send.js'
+import { type Place, tell } from './told.js'
+import { failWaiting, waitingTexts } from './waiting.js'
 
 /** Milliseconds that each device waits for the one before it, and at most. */
 const TURN_MS = 300
 const TURNS_MS = 10_000
 
-/** Says that this account leaves. From here on nothing of the group is shown. */
+export const NOT_IN_IT = 'you are not in the room any more'
+
+/** Says that this account leaves, behind what was typed before. From here on nothing of the group is shown. */
 export async function leave(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): Promise<void> {
   const { record } = group
-  record.left = true
-  batch.deleteGroup('intents', group.number)
   const accounts = accountsIn(context, group)
   const isAlone = accounts.length < 2
   // Whoever removes it then needs be no admin, here as at the others.
   const own = accounts.find(({ handle }) => handle === context.account.handle)
   record.leavingDeviceIds.push(...(own?.devices ?? []))
   if (isAlone || record.status !== GroupStatus.ACTIVE) record.status = GroupStatus.ENDED
-  else await sealBody(context, outbox, batch, group, { case: 'leave', value: { account: true } })
+  else {
+    const typed = record.lost ? [] : waitingTexts(context)
+    for (const id of typed)
+      if (id.conversation === record.conversation) await sealText(context, outbox, batch, group, id)
+    await sealBody(context, outbox, batch, group, { case: 'leave', value: { account: true } })
+  }
+  noteLeft(context, batch, group, { sequence: record.lastSequence, storedAtMs: BigInt(Date.now()) })
   context.groups.save(batch, group)
+}
+
+/** This account has left, on this device or another. */
+export function noteLeft(context: Context, batch: Batch, group: LiveGroup, place: Place): void {
+  const { record } = group
+  record.left = true
+  batch.deleteGroup('intents', group.number)
+  failWaiting(context, batch, record.conversation, NOT_IN_IT)
+  tell(context, batch, group, place, 'you have left')
 }
 
 /** A device leaves, or all of its account. */

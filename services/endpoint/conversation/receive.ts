@@ -15,7 +15,7 @@ import { takeHistory } from './earlier.js'
 import type { KnownSender, LiveGroup } from './groups.js'
 import { accountsIn, dropIntent, standing } from './intents.js'
 import { joinByWelcome } from './join.js'
-import { takeLeave } from './leaving.js'
+import { noteLeft, takeLeave } from './leaving.js'
 import { breakLog, differs, passEnvelope } from './log-tag.js'
 import type { Outbox } from './outbox.js'
 import { takeName } from './own-name.js'
@@ -23,7 +23,7 @@ import { askToRejoin, takeRejoin } from './rejoin.js'
 import { askAgain, forget, noteMissing, owedUpTo, sayAgain, takeResent } from './resend.js'
 import { takeRevoked } from './revoked.js'
 import { isOwn } from './roster.js'
-import { mayChange } from './settings.js'
+import { type Group, mayChange } from './settings.js'
 import { type Unreadable, unreadable } from './unreadable.js'
 
 /** The highest place in an order that the vault has a key for. */
@@ -155,7 +155,7 @@ async function takeContent(
   }
   context.groups.saveSender(batch, group, known)
   if (isOurs) context.devices.change(batch, device, { lastHeardMs: envelope.storedAtMs })
-  if (isOurs && body.case === 'leave' && body.value.account) group.record.left = true
+  if (isOurs && body.case === 'leave' && body.value.account) noteLeft(context, batch, group, envelope)
   if (body.case === 'leave') takeLeave(context, batch, group, device, body.value)
   if (body.case === 'revoked') takeRevoked(context, batch, group, body.value.deviceRevocation)
   if (isBlocked) return
@@ -273,7 +273,7 @@ async function takeCommit(
   envelope: Envelope,
   { commit, rosterChange }: DeliveredCommit,
 ): Promise<void> {
-  const before = standing(context, group)
+  const before = standing(context, group, envelope.storedAtMs)
   let refused: Change | undefined
   const opened = await context.engine.open(group.state, commit, change => {
     if (mayChange(before, change)) return true
@@ -281,7 +281,7 @@ async function takeCommit(
     return false
   })
   if (opened.kind === 'removed') return endRemoved(context, batch, group, envelope, opened.committer)
-  if (refused) return tellBroken(context, batch, group, envelope, refused)
+  if (refused) return tellBroken(context, batch, group, envelope, { ...refused, newcomer: before.newcomer })
   if (opened.kind !== 'commit') {
     show(context, batch, group, envelope, unreadable(opened))
     askToRejoin(context, outbox, batch, group)
@@ -304,16 +304,19 @@ async function takeCommit(
     })
 }
 
-/** Every member refuses it, and no state is lost by it. A mere removal may have had a reason that was not delivered here. */
+/**
+ * Every member refuses it, and no state is lost by it. A mere removal may have had a reason that was not delivered
+ * here, and so may whom a member adds soon after this device came: somebody who had asked to be taken in again.
+ */
 function tellBroken(
   context: Context,
   batch: Batch,
   group: LiveGroup,
   envelope: Envelope,
-  { committer, added, settings }: Change,
+  { committer, added, settings, newcomer }: Change & Pick<Group, 'newcomer'>,
 ): void {
   const from = readCertificate(committer.identity).handle
-  if (added.length > 0 || settings !== undefined) group.record.brokenBy = from
+  if ((added.length > 0 && !newcomer) || settings !== undefined) group.record.brokenBy = from
   show(context, batch, group, envelope, unreadable({ kind: 'against-rules', from }))
 }
 
@@ -376,8 +379,9 @@ function adopt(
 }
 
 function show(context: Context, batch: Batch, group: LiveGroup, envelope: Envelope, why: Unreadable): void {
-  if (context.contacts.isBlocked(context.conversations.peer(group.record.conversation))) return
-  context.conversations.append(batch, group.record.conversation, {
+  const { conversation, left } = group.record
+  if (left || context.contacts.isBlocked(context.conversations.peer(conversation))) return
+  context.conversations.append(batch, conversation, {
     kind: why.missing ? MessageKind.GAP : MessageKind.UNREADABLE,
     fromHandle: why.from ?? '',
     failure: why.cause,

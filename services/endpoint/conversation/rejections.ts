@@ -8,12 +8,11 @@ import type { Context } from '../context.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
 import { dropIntent } from './intents.js'
+import { NOT_IN_IT } from './leaving.js'
 import type { Outbox, Queued } from './outbox.js'
 import { askToRejoin } from './rejoin.js'
 import { sealAnew } from './send.js'
-
-/** A message may be so many epochs behind the present one, as servers have it that take few. */
-const PAST_EPOCHS = 1n
+import { failWaiting } from './waiting.js'
 
 /**
  * Acts on one rejection; everything from it on is then to be sent again.
@@ -82,9 +81,9 @@ async function refreshRest(context: Context, outbox: Outbox, batch: Batch, from:
     if (queued.accepted || queued.item.clientSequence < from || !group || epoch === undefined) continue
     if (group.record.status !== GroupStatus.ACTIVE || group.record.lost) continue
     const now = context.engine.epoch(group.state)
-    const isCommit = queued.item.what.case === 'commit'
-    if (isCommit && epoch < now) giveUpCommit(context, outbox, batch, { group, queued })
-    if (!isCommit && epoch + PAST_EPOCHS < now) await sealAnew(context, outbox, batch, queued)
+    if (epoch >= now) continue
+    if (queued.item.what.case === 'commit') giveUpCommit(context, outbox, batch, { group, queued })
+    else await sealAnew(context, outbox, batch, queued)
   }
 }
 
@@ -109,6 +108,10 @@ function tellRefused(
   { case: name }: RejectedSend['reason'],
 ) {
   const peer = context.conversations.peer(group.record.conversation)
+  const isRoom = context.conversations.kind(group.record.conversation) === 'room'
+  const waits = isRoom
+    ? 'Make it again when that has changed'
+    : 'What you write waits here; it is tried again'
   const why =
     (name && REFUSALS[name]) ?? `the server refuses it (${name ?? 'for a reason that is not known here'})`
   batch.tell({
@@ -116,7 +119,7 @@ function tellRefused(
     level: 'warning',
     text:
       group.record.status === GroupStatus.CREATING
-        ? `${peer} could not be opened: ${why}. What you write waits here; it is tried again`
+        ? `${peer} could not be opened: ${why}. ${waits}`
         : `the change of ${peer} was refused: ${why}`,
   })
 }
@@ -169,12 +172,14 @@ function fallBehind(context: Context, outbox: Outbox, batch: Batch, group: LiveG
   } else abandon(context, outbox, batch, group)
 }
 
-/** The group is of no use any more. Its texts wait again, for the next group of the conversation. */
+/** The group is of no use any more. Its texts wait again, for the next group of the conversation; a room has none. */
 function abandon(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): void {
   group.record.status = GroupStatus.ENDED
   context.groups.savePending(batch, group, undefined)
   context.groups.save(batch, group)
-  putBack(context, outbox, batch, group, { rejoinToo: true })
+  const isRoom = context.conversations.kind(group.record.conversation) === 'room'
+  putBack(context, outbox, batch, group, { rejoinToo: true, ...(isRoom ? { failure: NOT_IN_IT } : {}) })
+  if (isRoom) failWaiting(context, batch, group.record.conversation, NOT_IN_IT)
 }
 
 /** What the server does not have is not for this epoch any more: texts wait to be sealed again, the rest is given up. */
@@ -183,7 +188,7 @@ function putBack(
   outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
-  { rejoinToo = false }: { rejoinToo?: boolean } = {},
+  { rejoinToo = false, failure }: { rejoinToo?: boolean; failure?: string } = {},
 ): void {
   const { conversation } = group.record
   const isGone = ({ item }: Queued) =>
@@ -193,6 +198,13 @@ function putBack(
     if (item.what.case !== 'content' || item.what.value.message === 0n) continue
     const { count } = fromBinary(ContentSchema, item.what.value.content)
     batch.delete('undelivered', { group: group.number, id: count })
-    batch.put('waiting', { group: conversation, id: item.what.value.message }, {})
+    const { message } = item.what.value
+    if (failure === undefined) batch.put('waiting', { group: conversation, id: message }, {})
+    else
+      context.conversations.update(
+        batch,
+        { conversation, message },
+        { status: MessageStatus.FAILED, failure },
+      )
   }
 }

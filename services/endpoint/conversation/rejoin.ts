@@ -107,14 +107,9 @@ export function takeRejoin(
   if (!member || isKnown || !verifyRejoin(record.conversationId, request)) return
   record.rejoinNonces = [...record.rejoinNonces, request.nonce].slice(-NONCES)
   const { handle } = readCertificate(member.identity)
-  tell(
-    context,
-    batch,
-    group,
-    envelope,
-    `a device of ${handle} has lost this conversation and is taken in again`,
-  )
-  if (record.lost || record.left) return
+  const told = `a device of ${handle} has lost this conversation and is taken in again`
+  if (!record.left) tell(context, batch, group, envelope, told)
+  if (record.lost) return
   record.rejoiningDeviceIds.push(request.deviceId)
   removeWhenOurTurn(context, batch, group, [request.deviceId])
 }

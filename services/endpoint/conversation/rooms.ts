@@ -145,8 +145,17 @@ export function viewRoom(context: Context, conversation: bigint): RoomView {
       trust: context.contacts.trust(account.handle, account.accountKey),
     })),
     isAdmin: isAdmin(settings, own),
-    state: group.record.status in states ? states[group.record.status as keyof typeof states] : 'ended',
+    state: isOver(group) ? 'ended' : states[group.record.status as keyof typeof states],
   }
+}
+
+const isOver = ({ record }: LiveGroup): boolean => record.left || record.status === GroupStatus.ENDED
+
+/** Throws RoomError for a room that this account is not in any more. */
+export function checkMayWrite(context: Context, conversation: bigint): void {
+  if (context.conversations.kind(conversation) !== 'room') return
+  if (isOver(roomOf(context, conversation).group))
+    throw new RoomError(`you are not in ${context.conversations.peer(conversation)} any more`)
 }
 
 /** Throws RoomError for a conversation that is no room. */

@@ -25,6 +25,7 @@ import type { KnownSender, LiveGroup } from './groups.js'
 import { commitIntents } from './intents.js'
 import { presentTag } from './log-tag.js'
 import type { Outbox, Queued } from './outbox.js'
+import { waitingTexts } from './waiting.js'
 
 /** A device commits fresh keys this often in a conversation in use (post-compromise security). */
 export const UPDATE_AFTER_MS = 24 * 3600 * 1000
@@ -105,12 +106,6 @@ export async function fillOutbox(
   }
 }
 
-/** Texts that are not sealed yet, in the order they were typed. */
-export function waitingTexts({ records }: Context): MessageId[] {
-  const waiting = records.keys('waiting').map(({ group, id }) => ({ conversation: group, message: id }))
-  return waiting.sort((a, b) => Number(a.message - b.message))
-}
-
 /** The group that a conversation's texts go out in: of several, the same one for everybody. */
 export function sendingGroup(context: Context, conversation: bigint): LiveGroup | undefined {
   if (context.contacts.isStopped(context.conversations.peer(conversation))) return undefined
@@ -164,7 +159,7 @@ async function sealReceipt(context: Context, outbox: Outbox, batch: Batch, group
   await sealBody(context, outbox, batch, group, { case: 'receipt', value: { delivered } })
 }
 
-async function sealText(
+export async function sealText(
   context: Context,
   outbox: Outbox,
   batch: Batch,

@@ -59,6 +59,8 @@ export interface Group {
   leaving: readonly Uint8Array[]
   /** Device ids that asked to be removed and added again. */
   rejoining: readonly Uint8Array[]
+  /** The id of this device, where it has just come: who asked to be removed before that is not known to it. */
+  newcomer?: Uint8Array | undefined
 }
 
 /** Whether a commit may do what it does. Never throws. */
@@ -91,6 +93,7 @@ function mayAdd(group: Group, committer: Account, newcomer: Candidate): boolean 
 }
 
 function mayRemove(group: Group, committer: Account, member: Candidate): boolean {
+  if (group.newcomer && Buffer.compare(group.newcomer, member.signatureKey) !== 0) return true
   if (group.leaving.some(deviceId => Buffer.compare(deviceId, member.signatureKey) === 0)) return true
   if (sameAccount(readCertificate(member.identity), committer)) return true
   return group.settings.kind === GroupKind.ROOM && isAdmin(group.settings, committer)

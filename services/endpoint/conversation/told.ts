@@ -6,18 +6,15 @@ import type { Context } from '../context.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
 
-export function tell(
-  context: Context,
-  batch: Batch,
-  group: LiveGroup,
-  envelope: Envelope,
-  text: string,
-): void {
+/** Where in the order it happened, and when. */
+export type Place = Pick<Envelope, 'sequence' | 'storedAtMs'>
+
+export function tell(context: Context, batch: Batch, group: LiveGroup, place: Place, text: string): void {
   context.conversations.append(batch, group.record.conversation, {
     kind: MessageKind.EVENT,
     text,
-    sentAtMs: envelope.storedAtMs,
+    sentAtMs: place.storedAtMs,
     status: MessageStatus.RECEIVED,
-    sequence: envelope.sequence,
+    sequence: place.sequence,
   })
 }

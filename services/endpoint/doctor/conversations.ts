@@ -5,7 +5,7 @@ import type { Context } from '../context.js'
 import type { KnownConversation } from '../conversation/conversations.js'
 import type { LiveGroup } from '../conversation/groups.js'
 import type { Outbox } from '../conversation/outbox.js'
-import { waitingTexts } from '../conversation/send.js'
+import { waitingTexts } from '../conversation/waiting.js'
 import { counted, type Diagnosis, type Finding } from './finding.js'
 import { examineGroup, pointlessIntents } from './group.js'
 

@@ -88,6 +88,10 @@ test.each([
   expect(may(groupOf(kind), { by: carol, add: [bobsPhone] })).toBe(true)
 })
 
+test('nobody is added by a member to a room, also to a device that has just come', () => {
+  expect(may(groupOf(ROOM, { newcomer: carol.device.publicKey }), { by: bob, add: [stranger] })).toBe(false)
+})
+
 test('whoever asked to be taken in again may be added by anybody, and nobody else', () => {
   const group = groupOf(ROOM, { rejoining: [stranger.device.publicKey] })
   expect(may(group, { by: bob, add: [stranger] })).toBe(true)
@@ -96,6 +100,7 @@ test('whoever asked to be taken in again may be added by anybody, and nobody els
 
 describe('devices are removed', () => {
   const leaving = { leaving: [carol.device.publicKey] }
+  const newcomer = { newcomer: bob.device.publicKey }
   test.each<[string, GroupKind, Act, boolean, Partial<Group>]>([
     ['by an admin of the room', ROOM, { by: admin, remove: [bob, carol] }, true, {}],
     ['not by another member', ROOM, { by: bob, remove: [carol] }, false, {}],
@@ -110,6 +115,8 @@ describe('devices are removed', () => {
     ['not by somebody with their handle and another key', ROOM, { by: impostor, remove: [bob] }, false, {}],
     ['by anybody once they leave', ROOM, { by: bob, remove: [carol] }, true, leaving],
     ['only those who leave', ROOM, { by: bob, remove: [carol, admin] }, false, leaving],
+    ['by anybody, to a device that has just come', ROOM, { by: bob, remove: [carol] }, true, newcomer],
+    ['not that device itself', ROOM, { by: carol, remove: [bob] }, false, newcomer],
   ])('%s', (_name, kind, act, expected, change) => {
     expect(may(groupOf(kind, change), act)).toBe(expected)
   })
