@@ -22,6 +22,7 @@ const unreadable = (cause: string, sequence: number): Line => ({
 })
 const transcript = (member: string, lines: Line[], more: Partial<Transcript> = {}): Transcript => ({
   member,
+  account: member,
   conversation: 'room',
   ready: true,
   members: ['a', 'b'],
@@ -61,7 +62,7 @@ describe('what two members hold of a conversation', () => {
   })
 
   test('ends where a person left, though what was typed before was stored later', () => {
-    const lines = [text('one', 5), text('mine', 8, true), event('you have left', 10)]
+    const lines = [text('one', 5), text('mine', 8, true), event('you have left', 5)]
     const there = { ...spoken, members: ['a'], lines: [...spoken.lines.slice(0, 2), text('mine', 8)] }
     const { violations } = compare([there, transcript('b', lines, { ready: false })])
     expect(violations).toEqual([])
@@ -80,6 +81,19 @@ describe('what two members hold of a conversation', () => {
     const waiting = { ...text('four', 0, true), state: 'waiting' }
     const own = transcript('a', [waiting])
     expect(compare([own, transcript('b', [])]).violations).toEqual(['room, a: "room four" is still waiting'])
+  })
+
+  test('is on all devices of an account', () => {
+    const lines = [text('one', 5), text('two', 6), text('three', 9)]
+    const [phone, laptop] = ['b', 'b2'].map(name => transcript(name, lines, { account: 'b' }))
+    expect(compare([spoken, phone!, laptop!]).violations).toEqual([])
+    const gone = { ...laptop!, conversation: 'another' }
+    expect(compare([spoken, phone!, gone]).violations).toContainEqual('room, b: b2 is not in it')
+  })
+
+  test('does not lack what its writer was told of', () => {
+    const failed = { ...text('four', 0, true), state: 'failed' }
+    expect(compare([transcript('a', [failed]), transcript('b', [])]).violations).toEqual([])
   })
 
   test('is with the same members', () => {

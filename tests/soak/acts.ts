@@ -6,6 +6,8 @@ import type { Chance } from './random.js'
 
 export interface Member {
   handle: string
+  /** The handle, and for the second device of it a letter more. */
+  name: string
   endpoint: Endpoint
   others: string[]
   /** Texts so far. */
@@ -15,6 +17,8 @@ export interface Member {
   chance: Chance
   /** It is to open a room first. */
   lacksRoom: boolean
+  /** It is to have a second device once it has sent so many texts. */
+  linksAfter: number
 }
 
 interface Room {

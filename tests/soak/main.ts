@@ -43,7 +43,6 @@ function table(report: Report): string {
       `unreadable: ${cause}`,
       times,
     ]),
-    ['sealed before a newcomer was known', report.beforeJoining],
     ['unreadable and not said again', report.lost.length],
     ...Object.entries(report.notices).map(([text, times]): [string, number] => [`notice: ${text}`, times]),
     ['violations', report.violations.length],

@@ -1,9 +1,11 @@
 // A process of several members: real endpoints that do what chance says, until they are told to stop.
 
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Endpoint, openEndpoint } from '../../services/endpoint/endpoint.js'
 import type { EndpointEvent } from '../../services/endpoint/events.js'
+import { seedOf } from '../../services/endpoint/identity/recovery-phrase.js'
 import { answer } from '../bench/worker.js'
 import { actOnce, conversationName, type Member } from './acts.js'
 import { chance } from './random.js'
@@ -30,73 +32,105 @@ export interface MemberCounts {
 
 const HOST = '127.0.0.1'
 const QUIET_LOOK_MS = 50
+/** One handle in so many gets a second device, once it has sent this part of its texts. */
+const TWO_DEVICES_IN = 5
+const LINKS_AFTER = 0.2
 
 const members: Member[] = []
+let started: MembersStart
 const counts: MemberCounts = { lines: 0, notices: {} }
 const up = new Set<string>()
 let lastEvent = performance.now()
 let acting = false
 
-function onEvent(handle: string, event: EndpointEvent): void {
+function onEvent(name: string, event: EndpointEvent): void {
   if (event.type !== 'presence') lastEvent = performance.now()
   if (event.type === 'notice' && event.level !== 'info')
     counts.notices[event.text] = (counts.notices[event.text] ?? 0) + 1
   if (event.type !== 'line') return
   if (event.line.state === 'up') {
     counts.lines++
-    up.add(handle)
-  } else up.delete(handle)
-  if (event.line.state === 'stopped') throw new Error(`${handle} has stopped: ${event.line.cause}`)
+    up.add(name)
+  } else up.delete(name)
+  if (event.line.state === 'stopped') throw new Error(`${name} has stopped: ${event.line.cause}`)
 }
 
-async function openMember(start: MembersStart, handle: string): Promise<Member> {
+const secondOf = (handle: string) => `${handle}b`
+
+/** `seed`: of the account, for its second device. */
+async function openMember(start: MembersStart, handle: string, seed?: Uint8Array): Promise<Member> {
+  const name = seed ? secondOf(handle) : handle
   const endpoint: Endpoint = await openEndpoint({
-    folder: join(start.folder, handle),
-    onEvent: event => onEvent(handle, event),
+    folder: join(start.folder, name),
+    onEvent: event => onEvent(name, event),
   })
-  endpoint.prepare({ handle, address: { host: HOST, port: start.port } })
+  endpoint.prepare({ handle, address: { host: HOST, port: start.port }, ...(seed && { seed }) })
   endpoint.connect()
   const sent = endpoint
     .conversations()
     .flatMap(({ number }) => endpoint.history(number))
-    .filter(({ kind, own }) => kind === 'text' && own).length
+    .filter(({ kind, own, text }) => kind === 'text' && own && isBy(name, text)).length
   const { everybody, generation } = start
-  const index = everybody.indexOf(handle)
+  const index = everybody.indexOf(handle) + (seed ? everybody.length : 0)
+  const getsSecond = !seed && index % TWO_DEVICES_IN === TWO_DEVICES_IN - 1
   return {
     handle,
+    name,
     endpoint,
     others: everybody.filter(other => other !== handle),
     sent,
-    label: `${handle} ${generation}`,
+    label: `${name} ${generation}`,
     chance: chance(start.seed + index * 1000 + generation),
-    lacksRoom: start.founders.includes(handle) && generation === 0,
+    lacksRoom: !seed && start.founders.includes(handle) && generation === 0,
+    linksAfter: getsSecond ? LINKS_AFTER : Number.POSITIVE_INFINITY,
   }
 }
 
-function transcripts({ handle, endpoint }: Member): Transcript[] {
+async function openSecond(start: MembersStart, first: Member): Promise<Member> {
+  first.linksAfter = Number.POSITIVE_INFINITY
+  const second = await openMember(start, first.handle, seedOf(first.endpoint.recoveryPhrase()))
+  members.push(second)
+  return second
+}
+
+/** Whether this device wrote it: texts name their conversation, device and number. */
+const isBy = (name: string, text: string) => text.split(' ')[1] === name
+
+function transcripts({ handle, name, endpoint }: Member): Transcript[] {
   return endpoint.conversations().map(({ number, kind, peer }) => {
     const room = kind === 'room' ? endpoint.room(number) : undefined
     const person = endpoint.people().find(({ conversation }) => conversation === number)
     return {
-      member: handle,
+      member: name,
+      account: handle,
       conversation: conversationName(handle, kind, peer),
       ready: room ? room.state === 'ready' : person?.state === 'ready',
       members: room ? room.members.map(member => member.handle).sort() : [],
-      lines: endpoint
-        .history(number)
-        .map(({ kind, own, text, sequence, state }) => ({ kind, own, text, sequence, state })),
+      lines: endpoint.history(number).map(({ kind, own, text, sequence, state }) => ({
+        kind,
+        own: own && isBy(name, text),
+        sibling: own && !isBy(name, text),
+        text,
+        sequence,
+        state,
+      })),
     }
   })
 }
 
 const methods = {
   async start(start: MembersStart) {
-    for (const handle of start.handles) members.push(await openMember(start, handle))
+    started = start
+    for (const handle of start.handles) {
+      const first = await openMember(start, handle)
+      members.push(first)
+      if (existsSync(join(start.folder, secondOf(handle)))) await openSecond(start, first)
+    }
   },
   /** Begins to act: each member sends so many texts over so long a time, in ms. */
   async act({ messages, ms }: { messages: number; ms: number }) {
     acting = true
-    for (const member of members) void goOn(member, { messages, pauseMs: ms / messages })
+    for (const member of [...members]) void goOn(member, { messages, pauseMs: ms / messages })
   },
   async rest() {
     acting = false
@@ -111,12 +145,12 @@ const methods = {
   },
   /** How long nothing has happened, in ms, and whether something is still waiting. */
   async quiet() {
-    const isBusy = members.some(({ endpoint, handle }) => !up.has(handle) || unsentOf(endpoint) > 0)
+    const isBusy = members.some(({ endpoint, name }) => !up.has(name) || unsentOf(endpoint) > 0)
     return { ms: performance.now() - lastEvent, isBusy }
   },
   /** Who is waiting for what, for a person who looks into it. */
   async state() {
-    return members.map(({ handle, endpoint }) => ({ handle, up: up.has(handle), ...endpoint.unsettled() }))
+    return members.map(({ name, endpoint }) => ({ name, up: up.has(name), ...endpoint.unsettled() }))
   },
   counts: async () => counts,
   dump: async () => members.flatMap(transcripts),
@@ -141,6 +175,8 @@ async function goOn(
   while (acting && member.sent < messages) {
     await delay(Math.max(QUIET_LOOK_MS, member.chance.between(0, 2 * pauseMs)))
     if (acting) await actOnce(member)
+    if (acting && member.sent >= messages * member.linksAfter)
+      void goOn(await openSecond(started, member), { messages, pauseMs })
   }
 }
 

@@ -5,6 +5,8 @@
 export interface Line {
   kind: 'text' | 'unreadable' | 'gap' | 'event'
   own: boolean
+  /** Of the same account, by another device. */
+  sibling?: boolean
   /** Of a text: what was sent. Otherwise what is told, or the cause. */
   text: string
   sequence: bigint
@@ -13,7 +15,9 @@ export interface Line {
 
 /** What a member holds of one conversation, in the order in which it is shown. */
 export interface Transcript {
+  /** A device. */
   member: string
+  account: string
   /** The same on all members; the texts begin with it. */
   conversation: string
   /** Whether texts can be sent in it. */
@@ -30,8 +34,6 @@ export interface Verdict {
   unreadable: Record<string, number>
   /** Of these: what was not said again either. */
   lost: string[]
-  /** Texts right after somebody joined, sealed by who did not know it yet: they were not meant for the newcomer. */
-  beforeJoining: number
 }
 
 /** A text at its place in the server's order. */
@@ -47,17 +49,35 @@ interface Interval {
   to: bigint
 }
 
-/** So many texts after a join their senders may still not know of it: two epochs pass, and a few texts in each. */
-const EARLY_TEXTS = 32
 const NEVER_ENDS = 2n ** 63n
 const JOINED = /^you are in the room with /
 const LEFT = /^(you have left|\S+ removed you)$/
 
 export function compare(transcripts: readonly Transcript[]): Verdict {
-  const verdict: Verdict = { violations: [], checked: 0, unreadable: {}, lost: [], beforeJoining: 0 }
+  const verdict: Verdict = { violations: [], checked: 0, unreadable: {}, lost: [] }
   const conversations = Map.groupBy(transcripts, ({ conversation }) => conversation)
-  for (const held of conversations.values()) compareConversation(held, verdict)
+  const devices = Map.groupBy(transcripts, ({ account }) => account)
+  for (const held of conversations.values()) {
+    compareConversation(held, verdict)
+    for (const transcript of held) checkSiblings(transcript, { held, devices, verdict })
+  }
   return verdict
+}
+
+/** What one device of an account is in, all of them are in. */
+function checkSiblings(
+  transcript: Transcript,
+  {
+    held,
+    devices,
+    verdict,
+  }: { held: readonly Transcript[]; devices: ReadonlyMap<string, Transcript[]>; verdict: Verdict },
+): void {
+  const siblings = new Set(devices.get(transcript.account)?.map(({ member }) => member))
+  for (const name of siblings) {
+    const isIn = held.some(({ member, ready }) => member === name && ready)
+    if (transcript.ready && !isIn) say(verdict, transcript, `${name} is not in it`)
+  }
 }
 
 function compareConversation(held: readonly Transcript[], verdict: Verdict): void {
@@ -83,7 +103,9 @@ function sentBy(transcript: Transcript, verdict: Verdict): Sent[] {
   return texts(transcript, true).flatMap(line => {
     if (isStored(line)) return [{ text: line.text, by: transcript.member, sequence: line.sequence }]
     // Who is out of it sends nothing more; everybody else has sent everything by now.
-    if (transcript.ready) say(verdict, transcript, `"${line.text}" is still ${line.state}`)
+    // Somebody who comes back was told what did not go out when it was taken out.
+    if (transcript.ready && line.state !== 'failed')
+      say(verdict, transcript, `"${line.text}" is still ${line.state}`)
     return []
   })
 }
@@ -109,7 +131,7 @@ export function intervals({ lines, ready }: Transcript): Interval[] {
       from ??= sequence
     } else if (kind === 'event' && LEFT.test(text)) {
       // Whoever leaves is shown nothing from the moment of saying so on.
-      if (from !== undefined) found.push({ from, to: text === 'you have left' ? last + 1n : sequence })
+      if (from !== undefined) found.push({ from, to: text === 'you have left' ? sequence + 1n : sequence })
       from = undefined
     }
     // What was typed before leaving may be stored after it.
@@ -126,27 +148,18 @@ function checkReceived(transcript: Transcript, sent: readonly Sent[], verdict: V
     if (places.has(text)) say(verdict, transcript, `"${text}" is there twice`)
     places.set(text, sequence)
   }
-  const out = received.findIndex(
-    ({ sequence }, index) => index > 0 && sequence <= received[index - 1]!.sequence,
-  )
-  if (out > 0) say(verdict, transcript, `"${received[out]!.text}" stands out of the order`)
+  // What was handed over by another device of the account has that one's own texts where they were typed.
+  const others = received.filter(({ sibling }) => !sibling)
+  const out = others.findIndex(({ sequence }, index) => index > 0 && sequence <= others[index - 1]!.sequence)
+  if (out > 0) say(verdict, transcript, `"${others[out]!.text}" stands out of the order`)
   const was = intervals(transcript)
-  /** By interval and sender: of whom something arrived since the member came. */
-  const heard = new Set<string>()
-  /** By interval: texts since the member came. */
-  const since = new Map<number, number>()
   for (const one of sent) {
     if (one.by === transcript.member) continue
-    const index = was.findIndex(({ from, to }) => one.sequence > from && one.sequence < to)
+    const due = was.some(({ from, to }) => one.sequence > from && one.sequence < to)
     const place = places.get(one.text)
     places.delete(one.text)
-    const first = `${index} ${one.by}`
-    if (place !== undefined) heard.add(first)
-    const isEarly = index >= 0 && was[index]!.from > 0n && !heard.has(first) && place === undefined
-    if (index >= 0) since.set(index, (since.get(index) ?? 0) + 1)
-    if (isEarly && since.get(index)! <= EARLY_TEXTS) verdict.beforeJoining++
-    else checkOne(transcript, { ...one, due: index >= 0, place }, verdict)
-    if (index >= 0) verdict.checked++
+    checkOne(transcript, { ...one, due, place }, verdict)
+    if (due) verdict.checked++
   }
   for (const text of places.keys()) say(verdict, transcript, `"${text}" is there and nobody sent it`)
 }
@@ -191,7 +204,7 @@ function compareMembers(held: readonly Transcript[], verdict: Verdict): void {
         `knows ${transcript.members.join()}; ${first!.member}: ${first!.members.join()}`,
       )
   }
-  const here = ready.map(({ member }) => member).sort()
+  const here = [...new Set(ready.map(({ account }) => account))].sort()
   if (ready[0] && ready[0].members.join() !== here.join())
     say(verdict, ready[0], `knows ${ready[0].members.join()}; those who can write are ${here.join()}`)
 }
