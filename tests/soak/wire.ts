@@ -33,7 +33,7 @@ export async function openWire(target: number): Promise<Wire> {
         if (underWay <= UNDER_WAY_BYTES) from.resume()
       }
       const wait = due - performance.now()
-      if (wait > 0 || underWay > chunk.length) setTimeout(arrive, wait)
+      if (wait > 0 || underWay > chunk.length) setTimeout(arrive, Math.max(wait, 0))
       else arrive()
     })
     from.on('error', () => to.destroy())
