@@ -4,6 +4,7 @@
 import type { Contacts } from './conversation/contacts.js'
 import type { Conversations } from './conversation/conversations.js'
 import type { Groups } from './conversation/groups.js'
+import type { IntentList } from './conversation/intent-list.js'
 import type { OwnDevices } from './conversation/own-devices.js'
 import type { Account } from './identity/account.js'
 import type { Engine } from './mls/engine.js'
@@ -16,6 +17,7 @@ export interface Context {
   engine: Engine
   welcomes: WelcomeOpener
   groups: Groups
+  intents: IntentList
   conversations: Conversations
   contacts: Contacts
   devices: OwnDevices

@@ -69,6 +69,8 @@ export function openCourier({
   let beat: NodeJS.Timeout | undefined
   /** The server has answered Open: sends may leave. */
   let live = false
+  /** What the vault has as the highest number that was given. */
+  let noted: bigint | undefined
   let pausedUntil = 0
   /** When the timer for what has to wait goes off, in ms since 1970. */
   let wakesAt = Number.POSITIVE_INFINITY
@@ -104,7 +106,11 @@ export function openCourier({
   /** Whatever was numbered is noted in the same write: see rejoinAll. */
   const noteGiven = (batch: Batch) => {
     const clientSequence = outbox.highestGiven()
-    if (clientSequence !== loadServer(context.records)?.clientSequence) saveServer(batch, { clientSequence })
+    if (clientSequence === noted) return
+    saveServer(batch, { clientSequence })
+    batch.after(() => {
+      noted = clientSequence
+    })
   }
   /** One timer for what is due next. */
   const wakeWhenDue = () => {

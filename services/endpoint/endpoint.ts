@@ -9,6 +9,7 @@ import { openContacts } from './conversation/contacts.js'
 import { checkText } from './conversation/content.js'
 import { type KnownConversation, openConversations } from './conversation/conversations.js'
 import { openGroups } from './conversation/groups.js'
+import { openIntentList } from './conversation/intent-list.js'
 import { leave } from './conversation/leaving.js'
 import { openOutbox } from './conversation/outbox.js'
 import {
@@ -27,6 +28,7 @@ import {
   createRoom,
   type RoomChange,
   RoomError,
+  type RoomOptions,
   type RoomView,
   roomOf,
   viewRoom,
@@ -94,7 +96,7 @@ export interface Endpoint extends Doctor {
    */
   send(conversation: bigint, text: string): Promise<MessageId>
   /** A new room, whose admin is this account. Throws RoomError. */
-  createRoom(options: { name: string; historyDays: number }): Promise<bigint>
+  createRoom(options: RoomOptions): Promise<bigint>
   /** Has the room changed as soon as that can be. Throws RoomError; then nothing is changed. */
   changeRoom(conversation: bigint, change: RoomChange): Promise<void>
   /** Throws RoomError. */
@@ -144,6 +146,7 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
     engine,
     welcomes,
     groups: openGroups(records, engine),
+    intents: openIntentList(records),
     conversations: openConversations(records),
     contacts: openContacts(records),
     devices: openOwnDevices(records),
@@ -151,8 +154,8 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
   const outbox = openOutbox(records)
   // Saving failed: what is in memory may be ahead of what is saved.
   const queue = serialQueue(() => {
-    for (const cache of [context.groups, context.conversations, context.contacts, context.devices, outbox])
-      cache.reload()
+    const { groups, intents, conversations, contacts, devices } = context
+    for (const cache of [groups, intents, conversations, contacts, devices, outbox]) cache.reload()
   })
   const presence = openPresence(context, options.onEvent)
   const { keyChange = 'block' } = options

@@ -20,6 +20,7 @@ interface Seat {
   at: Map<string, number>
 }
 
+/** While a flood has as much under way as it may. */
 const LOOK_MS = 1
 /** Then something hangs, in ms. */
 const PATIENCE_MS = 300_000
@@ -28,6 +29,11 @@ const home = await mkdtemp(join(tmpdir(), 'parley-bench-'))
 const seats = new Map<string, Seat>()
 
 function onEvent(seat: Seat, event: EndpointEvent): void {
+  take(seat, event)
+  for (const look of looks) look()
+}
+
+function take(seat: Seat, event: EndpointEvent): void {
   if (event.type === 'line') seat.up = event.line.state === 'up'
   if (event.type === 'conversation' && event.state === 'ready') note(seat, `joined ${event.peer}`)
   if (event.type !== 'message') return
@@ -39,11 +45,22 @@ function note(seat: Seat, what: string): void {
   if (!seat.at.has(what)) seat.at.set(what, sharedNow())
 }
 
+const looks = new Set<() => void>()
+
+/** Looks after each event: between them the machine is the members'. */
 async function until(holds: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + PATIENCE_MS
-  while (!holds()) {
-    if (performance.now() > end) throw new Error(`waited in vain for ${what}`)
-    await delay(LOOK_MS)
+  if (holds()) return
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const look = () => {
+    if (holds()) resolve()
+  }
+  looks.add(look)
+  const timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), PATIENCE_MS)
+  try {
+    await promise
+  } finally {
+    looks.delete(look)
+    clearTimeout(timer)
   }
 }
 
@@ -78,9 +95,7 @@ const methods = {
   async create({ handle, room, invited }: { handle: string; room: string; invited: string[] }) {
     const { endpoint } = seatOf(handle)
     const begin = sharedNow()
-    const number = await endpoint.createRoom({ name: room, historyDays: 0 })
-    await until(() => endpoint.room(number).state === 'ready', 'the room')
-    for (const one of invited) await endpoint.changeRoom(number, { kind: 'invite', handle: one })
+    await endpoint.createRoom({ name: room, historyDays: 0, invite: invited })
     return begin
   },
   async change({

@@ -58,9 +58,10 @@ export function startWorker<A extends Api>(module: string, flags: string[] = [])
       return answer.promise
     },
     async kill(signal) {
-      const ended = hasEnded() ? undefined : once(child, 'exit')
+      const ends = signal !== 'SIGSTOP' && signal !== 'SIGCONT' && !hasEnded()
+      const ended = ends ? once(child, 'exit') : undefined
       child.kill(signal)
-      if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') await ended
+      await ended
     },
     async stop() {
       if (hasEnded()) return

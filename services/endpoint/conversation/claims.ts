@@ -6,7 +6,7 @@ import type { Context } from '../context.js'
 import type { Batch } from '../records.js'
 import { type Invitee, verifiedInvitees } from './establish.js'
 import type { LiveGroup } from './groups.js'
-import { accountsIn, dropIntent } from './intents.js'
+import { accountsIn } from './intents.js'
 import { sameAccount } from './settings.js'
 
 export interface Wanted {
@@ -16,15 +16,15 @@ export interface Wanted {
 }
 
 /** The intents that cannot be committed before key packages are claimed. */
-export function wantedKeyPackages({ records, groups }: Context): Wanted[] {
+export function wantedKeyPackages({ intents, groups }: Context): Wanted[] {
   const now = Date.now()
-  return records.list('intents').flatMap(({ key, record: { change, notBeforeMs } }) => {
+  return intents.all().flatMap(({ group: number, id, intent: { change, notBeforeMs } }) => {
     if (Number(notBeforeMs) > now) return []
-    const group = groups.get(key.group)
+    const group = groups.get(number)
     const adds = change.case === 'addAccount' || change.case === 'addDevices'
     if (!group || group.record.status !== GroupStatus.ACTIVE || !adds || change.value.keyPackages.length > 0)
       return []
-    return [{ group, id: key.id, handle: change.value.handle }]
+    return [{ group, id, handle: change.value.handle }]
   })
 }
 
@@ -38,12 +38,11 @@ export async function takeClaim(
   { group, id, handle }: Wanted,
   claimed: readonly ClaimedDevice[] | undefined,
 ): Promise<void> {
-  const key = { group: group.number, id }
-  const intent = batch.get('intents', key)
+  const intent = context.intents.get(group, id)
   if (intent?.change.case !== 'addAccount' && intent?.change.case !== 'addDevices') return
   const isDevices = intent.change.case === 'addDevices'
   const giveUp = (why: string) => {
-    dropIntent(batch, group, id)
+    context.intents.drop(batch, group, id)
     // A further device of somebody who is in it already is looked up again by itself.
     if (isDevices) return
     const room = context.conversations.peer(group.record.conversation)
@@ -67,5 +66,5 @@ export async function takeClaim(
     )
       return giveUp('their key has changed')
   intent.change.value.keyPackages = invitees.map(({ keyPackage }) => keyPackage)
-  batch.put('intents', key, intent)
+  context.intents.save(batch, group, { id, intent })
 }

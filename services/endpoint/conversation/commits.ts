@@ -79,7 +79,7 @@ export function endRemoved(
   const isRoom = settingsOf(context, group).kind === GroupKind.ROOM
   group.record.status = GroupStatus.ENDED
   context.groups.savePending(batch, group, undefined)
-  batch.deleteGroup('intents', group.number)
+  context.intents.dropAll(batch, group)
   if (!isRoom || group.record.left) return
   const { handle } = readCertificate(committer.identity)
   failWaiting(context, batch, group.record.conversation, NOT_IN_IT)

@@ -13,7 +13,6 @@ import {
   type ChangeSettings,
   GroupStatus,
   type Intent,
-  IntentSchema,
   OutboxCommitSchema,
 } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
@@ -22,13 +21,9 @@ import type { Commit } from '../mls/engine.js'
 import { MlsRefused } from '../mls/refused.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
+import type { KnownIntent } from './intent-list.js'
 import type { Outbox } from './outbox.js'
 import { decodeSettings, type Group, mayChange, sameAccount } from './settings.js'
-
-export interface KnownIntent {
-  id: bigint
-  intent: Intent
-}
 
 export type IntentChange = Intent['change']
 
@@ -40,9 +35,6 @@ interface Plan {
   settings?: Uint8Array
 }
 
-export const intentsOf = ({ records }: Context, group: LiveGroup): KnownIntent[] =>
-  records.list('intents', { group: group.number }).map(({ key, record }) => ({ id: key.id, intent: record }))
-
 /** Notes a change to be committed, at the earliest after `delayMs`. */
 export function intend(
   context: Context,
@@ -51,26 +43,18 @@ export function intend(
   change: IntentChange,
   delayMs = 0,
 ): void {
-  const last =
-    context.records.list('intents', { group: group.number, reverse: true, limit: 1 })[0]?.key.id ?? 0n
-  let id = last + 1n
-  while (batch.get('intents', { group: group.number, id })) id++
   const notBeforeMs = BigInt(delayMs > 0 ? Date.now() + delayMs : 0)
-  batch.put('intents', { group: group.number, id }, create(IntentSchema, { change, notBeforeMs }))
+  context.intents.add(batch, group, { change, notBeforeMs })
 }
 
 /** When the next intent that has to wait is due, in ms since 1970. */
-export function nextIntentDue({ records, groups }: Context, now: number): number | undefined {
-  const times = records
-    .list('intents')
-    .filter(({ key }) => groups.get(key.group)?.record.status === GroupStatus.ACTIVE)
-    .map(({ record }) => Number(record.notBeforeMs))
+export function nextIntentDue({ intents, groups }: Context, now: number): number | undefined {
+  const times = intents
+    .all()
+    .filter(({ group }) => groups.get(group)?.record.status === GroupStatus.ACTIVE)
+    .map(({ intent }) => Number(intent.notBeforeMs))
     .filter(time => time > now)
   return times.length > 0 ? Math.min(...times) : undefined
-}
-
-export function dropIntent(batch: Batch, group: LiveGroup, id: bigint): void {
-  batch.delete('intents', { group: group.number, id })
 }
 
 /** Commits what is due in this group, if nothing of ours is under way there. True: a commit was queued. */
@@ -83,7 +67,7 @@ export async function commitIntents(
 ): Promise<boolean> {
   if (group.record.status !== GroupStatus.ACTIVE || group.record.left || group.record.lost || group.pending)
     return false
-  const due = intentsOf(context, group).filter(({ intent }) => Number(intent.notBeforeMs) <= now)
+  const due = context.intents.of(group).filter(({ intent }) => Number(intent.notBeforeMs) <= now)
   const plan = planOf(context, batch, group, due)
   if (!plan) return false
   const epoch = context.engine.epoch(group.state)
@@ -114,13 +98,13 @@ export function forgetRemovals(
   removed: readonly Uint8Array[],
 ): void {
   const gone = new Set(removed.map(nameOf))
-  for (const { id, intent } of intentsOf(context, group)) {
+  for (const { id, intent } of context.intents.of(group)) {
     if (intent.change.case !== 'removeDevices') continue
     const left = intent.change.value.deviceIds.filter(device => !gone.has(nameOf(device)))
-    if (left.length === 0) dropIntent(batch, group, id)
+    if (left.length === 0) context.intents.drop(batch, group, id)
     else if (left.length < intent.change.value.deviceIds.length) {
       intent.change.value.deviceIds = left
-      batch.put('intents', { group: group.number, id }, intent)
+      context.intents.save(batch, group, { id, intent })
     }
   }
 }
@@ -157,7 +141,7 @@ async function makeCommit(
     })
   } catch (error) {
     if (!(error instanceof MlsRefused)) throw error
-    for (const id of plan.ids) dropIntent(batch, group, id)
+    for (const id of plan.ids) context.intents.drop(batch, group, id)
     const peer = context.conversations.peer(group.record.conversation)
     batch.tell({
       type: 'notice',
@@ -185,14 +169,14 @@ function planOf(
     if (change.case === 'changeSettings') {
       const settings = changed(context, group, change.value)
       if (settings) return { ids: [id], add: [], remove: [], settings }
-      dropIntent(batch, group, id)
+      context.intents.drop(batch, group, id)
     } else if (change.case === 'removeDevices') {
       const leaves = change.value.deviceIds.flatMap(device => present.get(nameOf(device)) ?? [])
       const others = leaves.filter(leaf => leaf !== context.engine.ownLeaf(group.state))
       if (others.length > 0) collect(removals, id, { remove: others })
-      else dropIntent(batch, group, id)
+      else context.intents.drop(batch, group, id)
     } else if (change.case === 'addAccount' || change.case === 'addDevices') {
-      if (isDone(context, group, change)) dropIntent(batch, group, id)
+      if (isDone(context, group, change)) context.intents.drop(batch, group, id)
       else if (change.value.keyPackages.length > 0) collect(adds, id, { add: change.value.keyPackages })
     }
   }

@@ -42,7 +42,7 @@ export async function leave(context: Context, outbox: Outbox, batch: Batch, grou
 export function noteLeft(context: Context, batch: Batch, group: LiveGroup, place: Place): void {
   const { record } = group
   record.left = true
-  batch.deleteGroup('intents', group.number)
+  context.intents.dropAll(batch, group)
   failWaiting(context, batch, record.conversation, NOT_IN_IT)
   tell(context, batch, group, place, 'you have left')
 }

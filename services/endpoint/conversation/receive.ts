@@ -13,7 +13,7 @@ import { afterCommit, endRemoved, ownChange } from './commits.js'
 import { decodeContent } from './content.js'
 import { takeHistory } from './earlier.js'
 import type { KnownSender, LiveGroup } from './groups.js'
-import { accountsIn, dropIntent, standing } from './intents.js'
+import { accountsIn, standing } from './intents.js'
 import { joinByWelcome } from './join.js'
 import { noteLeft, takeLeave } from './leaving.js'
 import { breakLog, differs, passEnvelope } from './log-tag.js'
@@ -362,7 +362,7 @@ function adopt(
   group.state = context.engine.adopt(group.state, group.pending)
   context.groups.savePending(batch, group, undefined)
   context.groups.saveEpoch(batch, group)
-  for (const id of intents) dropIntent(batch, group, id)
+  for (const id of intents) context.intents.drop(batch, group, id)
   afterCommit(context, batch, group, { envelope, before, change: ownChange(context, group, before) })
   const { record } = group
   record.committedAtMs = BigInt(Date.now())

@@ -7,7 +7,6 @@ import { GroupStatus, MessageStatus } from '../../../gen/parley/vault/v1/records
 import type { Context } from '../context.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
-import { dropIntent } from './intents.js'
 import { NOT_IN_IT } from './leaving.js'
 import type { Outbox, Queued } from './outbox.js'
 import { askToRejoin } from './rejoin.js'
@@ -133,7 +132,7 @@ function refuseCommit(
 ): void {
   tellRefused(context, batch, group, reason)
   if (queued.item.what.case === 'commit')
-    for (const id of queued.item.what.value.intents) dropIntent(batch, group, id)
+    for (const id of queued.item.what.value.intents) context.intents.drop(batch, group, id)
   if (group.record.status === GroupStatus.CREATING) abandon(context, outbox, batch, group)
   else giveUpCommit(context, outbox, batch, { group, queued })
 }

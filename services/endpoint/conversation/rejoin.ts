@@ -39,7 +39,7 @@ export function askToRejoin(
   const askedLately = isOut || (!atOnce && now - Number(record.rejoinAskedMs) < ASK_AGAIN_MS)
   if (record.left || record.status !== GroupStatus.ACTIVE || (record.lost && askedLately)) return
   record.lost = true
-  batch.deleteGroup('intents', group.number)
+  context.intents.dropAll(batch, group)
   context.groups.savePending(batch, group, undefined)
   outbox.drop(batch, ({ item }) => item.group === group.number && item.what.case === 'commit')
   record.rejoinDue = askedLately

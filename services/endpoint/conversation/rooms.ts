@@ -36,6 +36,13 @@ export type RoomChange =
   | { kind: 'admin'; handle: string; isAdmin: boolean }
   | { kind: 'history'; days: number }
 
+export interface RoomOptions {
+  name: string
+  historyDays: number
+  /** Handles. */
+  invite?: readonly string[]
+}
+
 export interface RoomView {
   name: string
   topic: string
@@ -48,15 +55,16 @@ export interface RoomView {
   state: 'opening' | 'ready' | 'ended'
 }
 
-/** A new room with this account as its admin. Returns its conversation. */
+/** A new room with this account as its admin, and those who are invited to it. Returns its conversation. Throws RoomError. */
 export async function createRoom(
   context: Context,
   outbox: Outbox,
   batch: Batch,
-  { name, historyDays }: { name: string; historyDays: number },
+  { name, historyDays, invite = [] }: RoomOptions,
 ): Promise<bigint> {
   checkName(name)
   checkDays(historyDays)
+  for (const handle of invite) checkHandle(handle)
   const { account, engine, groups } = context
   const own = { handle: account.handle, accountKey: account.account.publicKey }
   const settings = create(GroupSettingsSchema, {
@@ -81,6 +89,8 @@ export async function createRoom(
   const { pending, commit } = await engine.commit(state, {})
   groups.savePending(batch, group, pending)
   queueCommit(outbox, batch, group, { epoch: 0n, commit, creates: true })
+  for (const handle of new Set(invite))
+    if (handle !== account.handle) intend(context, batch, group, addAccount(handle))
   return conversation
 }
 
@@ -101,7 +111,7 @@ function wishesFor(
     'handle' in change ? accountsIn(context, group).find(({ handle }) => handle === change.handle) : undefined
   switch (change.kind) {
     case 'invite':
-      if (!isHandle(change.handle)) throw new RoomError(`"${change.handle}" is not a handle. ${HANDLE_RULE}`)
+      checkHandle(change.handle)
       if (member) throw new RoomError(`${change.handle} is in the room already`)
       return [addAccount(change.handle)]
     case 'remove':
@@ -184,6 +194,10 @@ function checkAdmin({ account }: Context, settings: GroupSettings): void {
   const own = { handle: account.handle, accountKey: account.account.publicKey }
   const names = settings.admins.map(({ handle }) => handle).join(', ')
   if (!isAdmin(settings, own)) throw new RoomError(`that is for the room's admins: ${names}`)
+}
+
+function checkHandle(handle: string): void {
+  if (!isHandle(handle)) throw new RoomError(`"${handle}" is not a handle. ${HANDLE_RULE}`)
 }
 
 function checkName(name: string): void {

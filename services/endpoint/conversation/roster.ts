@@ -12,7 +12,7 @@ import type { Context } from '../context.js'
 import type { DeviceIdentity } from '../identity/certificate.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
-import { accountsIn, type IntentChange, intend, intentsOf, settingsOf } from './intents.js'
+import { accountsIn, type IntentChange, intend, settingsOf } from './intents.js'
 import { myTurnMs } from './leaving.js'
 
 /** Milliseconds that each device of an account waits for the older ones to add or remove another one. */
@@ -111,11 +111,13 @@ function intendOnce(
   change: Extract<IntentChange, { case: 'addDevices' | 'removeDevices' }>,
   delayMs: number,
 ): void {
-  const isIntended = intentsOf(context, group).some(
-    ({ intent: { change: other } }) =>
-      other.case === change.case &&
-      change.value.deviceIds.every(device => includes(other.value.deviceIds, device)),
-  )
+  const isIntended = context.intents
+    .of(group)
+    .some(
+      ({ intent: { change: other } }) =>
+        other.case === change.case &&
+        change.value.deviceIds.every(device => includes(other.value.deviceIds, device)),
+    )
   if (!isIntended) intend(context, batch, group, change, delayMs)
 }
 

@@ -88,7 +88,7 @@ export async function fillOutbox(
   batch: Batch,
   { now, receipts }: { now: number; receipts: boolean },
 ): Promise<void> {
-  const changing = new Set(context.records.keys('intents').map(({ group }) => group))
+  const changing = new Set(context.intents.all().map(({ group }) => group))
   for (const group of context.groups.all()) {
     if (outbox.room() <= 0) return
     if (!hasCommitOut(outbox, group)) {

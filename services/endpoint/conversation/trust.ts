@@ -129,7 +129,7 @@ function retireOthers(context: Context, batch: Batch, handle: string): void {
     record.left = true
     groups.savePending(batch, group, undefined)
     groups.save(batch, group)
-    batch.deleteGroup('intents', group.number)
+    context.intents.dropAll(batch, group)
   }
 }
 

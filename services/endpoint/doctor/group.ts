@@ -3,7 +3,6 @@
 import { GroupStatus, type Sender } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../conversation/groups.js'
-import { intentsOf } from '../conversation/intents.js'
 import type { Outbox } from '../conversation/outbox.js'
 import { askToRejoin } from '../conversation/rejoin.js'
 import { askAgain, forget } from '../conversation/resend.js'
@@ -190,7 +189,7 @@ function handleOf({ engine }: Context, group: LiveGroup, { deviceId }: Sender): 
 }
 
 function intents(context: Context, group: LiveGroup): Finished[] {
-  const count = intentsOf(context, group).length
+  const count = context.intents.of(group).length
   if (count === 0) return []
   const found = `${counted(count, 'change')} of it waits to be made`
   return [{ draft: { check: 'changes', verdict: 'note', found } }]
@@ -198,7 +197,7 @@ function intents(context: Context, group: LiveGroup): Finished[] {
 
 /** Of a group in which this device changes nothing any more. */
 export function pointlessIntents(context: Context, group: LiveGroup): Finished[] {
-  const count = intentsOf(context, group).length
+  const count = context.intents.of(group).length
   if (count === 0) return []
   return [
     {
@@ -208,7 +207,7 @@ export function pointlessIntents(context: Context, group: LiveGroup): Finished[]
         found: `${counted(count, 'change')} of it can not be made any more`,
       },
       mend(batch) {
-        batch.deleteGroup('intents', group.number)
+        context.intents.dropAll(batch, group)
         return 'given up'
       },
     },

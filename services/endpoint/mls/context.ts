@@ -7,6 +7,7 @@ import {
   defaultKeyPackageEqualityConfig,
   defaultPaddingConfig,
   getCiphersuiteFromName,
+  type KeyPackage,
 } from './library.js'
 import { nativeProvider } from './provider.js'
 
@@ -29,6 +30,8 @@ export type ValidateCredential = (identity: Uint8Array, signatureKey: Uint8Array
 export interface MlsContext {
   suite: CiphersuiteImpl
   config: ClientConfig
+  /** Key packages whose signatures were verified, by their bytes: whoever adds them looks at each several times. */
+  checkedKeyPackages: WeakMap<Uint8Array, KeyPackage>
 }
 
 /** @throws whatever the provider throws for a suite that it does not have. */
@@ -39,7 +42,11 @@ export async function createContext(options: {
 }): Promise<MlsContext> {
   const suite = getCiphersuiteFromName(options.suite ?? DEFAULT_SUITE)
   const provider = options.provider ?? nativeProvider
-  return { suite: await provider.getCiphersuiteImpl(suite), config: clientConfig(options.validate) }
+  return {
+    suite: await provider.getCiphersuiteImpl(suite),
+    config: clientConfig(options.validate),
+    checkedKeyPackages: new WeakMap(),
+  }
 }
 
 function clientConfig(validate: ValidateCredential): ClientConfig {

@@ -86,12 +86,14 @@ export async function newKeyPackage(
  * @throws MlsRefused: malformed, unsupported, expired, bad-credential or not-authentic
  */
 export async function checkedKeyPackage(context: MlsContext, bytes: Uint8Array): Promise<KeyPackage> {
+  const checked = context.checkedKeyPackages.get(bytes)
+  if (checked) {
+    checkLifetime(checked)
+    return checked
+  }
   const keyPackage = decodeKeyPackage(context, bytes)
   const leaf = keyPackage.leafNode
-  const { notBefore, notAfter } = leaf.lifetime
-  const now = BigInt(Math.floor(Date.now() / SECOND_MS))
-  const tooLong = notAfter - notBefore > BigInt(MAX_LIFETIME_S)
-  if (tooLong || notBefore > now || notAfter < now) throw new MlsRefused('expired')
+  checkLifetime(keyPackage)
   if (!(await context.config.authService.validateCredential(leaf.credential, leaf.signaturePublicKey)))
     throw new MlsRefused('bad-credential')
   const signed =
@@ -100,7 +102,15 @@ export async function checkedKeyPackage(context: MlsContext, bytes: Uint8Array):
   if (!signed || equalBytes(keyPackage.initKey, leaf.hpkePublicKey)) throw new MlsRefused('not-authentic')
   await context.suite.hpke.importPublicKey(keyPackage.initKey)
   await context.suite.hpke.importPublicKey(leaf.hpkePublicKey)
+  context.checkedKeyPackages.set(bytes, keyPackage)
   return keyPackage
+}
+
+function checkLifetime({ leafNode }: KeyPackage): void {
+  const { notBefore, notAfter } = leafNode.lifetime
+  const now = BigInt(Math.floor(Date.now() / SECOND_MS))
+  const tooLong = notAfter - notBefore > BigInt(MAX_LIFETIME_S)
+  if (tooLong || notBefore > now || notAfter < now) throw new MlsRefused('expired')
 }
 
 /** @throws MlsRefused: malformed or unsupported */

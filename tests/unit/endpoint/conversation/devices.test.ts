@@ -13,7 +13,7 @@ import { openContacts } from '../../../../services/endpoint/conversation/contact
 import { openConversations } from '../../../../services/endpoint/conversation/conversations.js'
 import { takeHistory } from '../../../../services/endpoint/conversation/earlier.js'
 import { type LiveGroup, openGroups } from '../../../../services/endpoint/conversation/groups.js'
-import { intentsOf } from '../../../../services/endpoint/conversation/intents.js'
+import { openIntentList } from '../../../../services/endpoint/conversation/intent-list.js'
 import { openOwnDevices } from '../../../../services/endpoint/conversation/own-devices.js'
 import { takeRevoked } from '../../../../services/endpoint/conversation/revoked.js'
 import { reconcile } from '../../../../services/endpoint/conversation/roster.js'
@@ -51,6 +51,7 @@ beforeEach(async () => {
       close: async () => undefined,
     },
     groups: openGroups(records, engine),
+    intents: openIntentList(records),
     conversations: openConversations(records),
     contacts: openContacts(records),
     devices: openOwnDevices(records),
@@ -216,7 +217,7 @@ describe('a revocation', () => {
     const group = await withBob()
     written(batch => takeRevoked(context, batch, group, make()))
     expect(group.record.leavingDeviceIds).toEqual([])
-    expect(intentsOf(context, group)).toEqual([])
+    expect(context.intents.of(group)).toEqual([])
   })
 
   test('by its own account lets everybody remove the device, which is not added again', async () => {
@@ -225,7 +226,7 @@ describe('a revocation', () => {
     for (let times = 0; times < 2; times++)
       written(batch => takeRevoked(context, batch, group, revocation(bob, second)))
     expect(group.record.leavingDeviceIds).toEqual([idOf(second)])
-    expect(intentsOf(context, group).map(({ intent }) => intent.change.case)).toEqual(['removeDevices'])
+    expect(context.intents.of(group).map(({ intent }) => intent.change.case)).toEqual(['removeDevices'])
     const direct = await withBob()
     const directory = new Map([['bob', [bob, second].map(({ certificate }) => readCertificate(certificate))]])
     expect(written(batch => reconcile(context, batch, direct, directory))).toEqual([])
@@ -235,7 +236,7 @@ describe('a revocation', () => {
 describe('the directory', () => {
   const directory = (handle: string, devices: readonly Account[]) =>
     new Map([[handle, devices.map(({ certificate }) => readCertificate(certificate))]])
-  const changes = (group: LiveGroup) => intentsOf(context, group).map(({ intent }) => intent.change)
+  const changes = (group: LiveGroup) => context.intents.of(group).map(({ intent }) => intent.change)
 
   test('has a further device of a member added, once, and nobody of another key', async () => {
     const group = await withBob()

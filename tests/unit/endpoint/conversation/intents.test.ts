@@ -18,12 +18,12 @@ import type { Context } from '../../../../services/endpoint/context.js'
 import { openContacts } from '../../../../services/endpoint/conversation/contacts.js'
 import { openConversations } from '../../../../services/endpoint/conversation/conversations.js'
 import { type LiveGroup, openGroups } from '../../../../services/endpoint/conversation/groups.js'
+import { openIntentList } from '../../../../services/endpoint/conversation/intent-list.js'
 import {
   commitIntents,
   forgetRemovals,
   type IntentChange,
   intend,
-  intentsOf,
   nextIntentDue,
   settingsOf,
 } from '../../../../services/endpoint/conversation/intents.js'
@@ -96,6 +96,7 @@ beforeEach(async () => {
       close: async () => undefined,
     },
     groups: openGroups(records, engine),
+    intents: openIntentList(records),
     conversations: openConversations(records),
     contacts: openContacts(records),
     devices: openOwnDevices(records),
@@ -116,7 +117,7 @@ async function written<T>(change: (batch: Batch) => Promise<T> | T): Promise<T> 
 const wish = (change: IntentChange, delayMs = 0) =>
   written(batch => intend(context, batch, group, change, delayMs))
 const commit = (now = Date.now()) => written(batch => commitIntents(context, outbox, batch, group, now))
-const open = () => intentsOf(context, group).map(({ intent }) => intent.change.case)
+const open = () => context.intents.of(group).map(({ intent }) => intent.change.case)
 /** What the last commit tells the server. */
 function rosterChange(): { added: string[]; removed: string[] } {
   const what = outbox.items().at(-1)?.item.what
@@ -190,7 +191,7 @@ describe('what is due', () => {
     await wish({ case: 'changeSettings', value: create(ChangeSettingsSchema, { makeAdmin: 'bob' }) })
     await commit()
     await adoptCommit()
-    await written(batch => batch.delete('intents', { group: group.number, id: 1n }))
+    await written(batch => context.intents.drop(batch, group, 1n))
     await commit()
     await adoptCommit()
     expect(settingsOf(context, group)).toMatchObject({

@@ -16,6 +16,7 @@ import type { Context } from '../../../../services/endpoint/context.js'
 import { openContacts } from '../../../../services/endpoint/conversation/contacts.js'
 import { openConversations } from '../../../../services/endpoint/conversation/conversations.js'
 import { type LiveGroup, openGroups } from '../../../../services/endpoint/conversation/groups.js'
+import { openIntentList } from '../../../../services/endpoint/conversation/intent-list.js'
 import { type Outbox, openOutbox } from '../../../../services/endpoint/conversation/outbox.js'
 import { openOwnDevices } from '../../../../services/endpoint/conversation/own-devices.js'
 import { onRejected } from '../../../../services/endpoint/conversation/rejections.js'
@@ -52,6 +53,7 @@ beforeEach(async () => {
       close: async () => undefined,
     },
     groups: openGroups(records, engine),
+    intents: openIntentList(records),
     conversations: openConversations(records),
     contacts: openContacts(records),
     devices: openOwnDevices(records),
