@@ -26,6 +26,7 @@ export interface ClientOptions {
   address: Address | undefined
   invite: Invite | undefined
   handle: string | undefined
+  /** A handle, or a room's name behind "#". */
   to: string | undefined
   /** Folder of the vaults. */
   data: string
@@ -50,7 +51,11 @@ interface Row {
 
 const ROWS = [
   { name: 'handle', value: 'HANDLE', help: 'who you are; asked for at the first start' },
-  { name: 'to', value: 'HANDLE', help: 'whom to write to (default: who invited you, or the operator)' },
+  {
+    name: 'to',
+    value: 'HANDLE',
+    help: "whom to write to, or '#ROOM' (default: who invited you, or the operator)",
+  },
   { name: 'server', value: 'ADDRESS', help: 'HOST:PORT or an invite link, instead of the argument' },
   { name: 'data', value: 'FOLDER', help: 'folder of your keys and history (default ./data/client)' },
   { name: 'accept-server', value: 'SHA256:...', help: 'accept the changed key of the server, once' },
@@ -103,7 +108,7 @@ export function readOptions(
       action: action ?? 'chat',
       ...readTarget(target ?? given('server')),
       handle: readHandle('handle', given('handle')),
-      to: readHandle('to', given('to')),
+      to: readRecipient(given('to')),
       data: given('data') ?? './data/client',
       json: values.json === true,
       waitDelivered: values['wait-delivered'] === true,
@@ -145,6 +150,11 @@ function readTarget(text: string | undefined): { address: Address | undefined; i
 function readHandle(name: string, text: string | undefined): string | undefined {
   if (text === undefined || isHandle(text)) return text
   throw new UsageError(`--${name} "${text}": ${HANDLE_RULE}`)
+}
+
+function readRecipient(text: string | undefined): string | undefined {
+  if (text === undefined || /^#./.test(text)) return text
+  return readHandle('to', text)
 }
 
 function readTimeout(text: string | undefined): number | undefined {

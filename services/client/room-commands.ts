@@ -6,8 +6,8 @@ import type { Command, CommandContext } from './command.js'
 
 export const ROOM_COMMANDS: readonly Command[] = [
   { name: 'room', argument: 'NAME', help: 'make a room and write to it', run: make },
-  { name: 'invite', argument: 'HANDLE', help: 'add HANDLE to the room', run: onPerson('invite') },
-  { name: 'remove', argument: 'HANDLE', help: 'remove HANDLE from the room', run: onPerson('remove') },
+  { name: 'invite', argument: 'HANDLE ...', help: 'add HANDLE, or several, to the room', run: invite },
+  { name: 'remove', argument: 'HANDLE', help: 'remove HANDLE from the room', run: remove },
   { name: 'members', help: 'who is in the room, its topic and its rules', run: members },
   {
     name: 'name',
@@ -63,11 +63,15 @@ async function refusable(context: CommandContext, act: () => Promise<void>): Pro
 const change = (context: CommandContext, wanted: Change) =>
   onTarget(context, conversation => context.endpoint.changeRoom(conversation, wanted))
 
-function onPerson(kind: 'invite' | 'remove'): Run {
-  return async (context, handle) => {
-    if (handle === '') return context.warn(`whom? /${kind} HANDLE`)
-    await change(context, { kind, handle })
-  }
+async function invite(context: CommandContext, names: string): Promise<void> {
+  if (names === '') return context.warn('whom? /invite HANDLE')
+  // Each for itself: one who cannot be invited keeps nobody else out.
+  for (const handle of names.split(/[\s,]+/)) await change(context, { kind: 'invite', handle })
+}
+
+async function remove(context: CommandContext, handle: string): Promise<void> {
+  if (handle === '') return context.warn('whom? /remove HANDLE')
+  await change(context, { kind: 'remove', handle })
 }
 
 function admin(isAdmin: boolean): Run {

@@ -108,8 +108,10 @@ async function runScript(options: ClientOptions): Promise<Exit> {
   let useless = false
   const script = openScript({ ...options, endpoint, input: process.stdin, print, note })
   const operator = operatorKnown(endpoint)
+  const room = options.to?.startsWith('#') ? roomKnown(endpoint, options.to) : undefined
   events.drainTo(event => {
     if (event.type === 'operator') operator.known(event.handle)
+    room?.look()
     if (fresh && refusesHandle(event)) useless = true
     script.onEvent(event)
   })
@@ -117,7 +119,8 @@ async function runScript(options: ClientOptions): Promise<Exit> {
   endpoint.prepare({ ...(options.handle ? { handle: options.handle } : {}), ...startOptions(options, fresh) })
   endpoint.connect()
   const to = options.to ?? options.invite?.inviter?.handle
-  const conversation = (to ? Promise.resolve(to) : operator.handle).then(handle => endpoint.open(handle))
+  const person = () => (to ? Promise.resolve(to) : operator.handle).then(handle => endpoint.open(handle))
+  const conversation = room?.conversation ?? person()
   try {
     return await script.run(conversation)
   } finally {
@@ -141,6 +144,17 @@ function operatorKnown(endpoint: Endpoint): { handle: Promise<string>; known(han
       else resolve(handle)
     },
   }
+}
+
+/** The room of this name, as soon as this account is in it: it may be invited only later. */
+function roomKnown(endpoint: Endpoint, title: string): { conversation: Promise<bigint>; look(): void } {
+  const { promise, resolve } = Promise.withResolvers<bigint>()
+  const look = () => {
+    const room = endpoint.conversations().find(({ kind, peer }) => kind === 'room' && peer === title)
+    if (room && endpoint.room(room.number).state !== 'ended') resolve(room.number)
+  }
+  look()
+  return { conversation: promise, look }
 }
 
 function stopFromOutside(script: Script, endpoint: Endpoint): void {
