@@ -11,6 +11,8 @@ const PROCESSES = 4
 /** Texts of one member that are timed at the last one. */
 const TEXTS = 20
 const TEXT_PAUSE_MS = 200
+/** From so many devices on, the updates that follow joining are spread over minutes. */
+const RENEWS_FOR_LONG = 50
 /** The room that is flooded beside a quiet pair. */
 const FLOODED_SIZE = 100
 const UNSENT = 64
@@ -39,12 +41,19 @@ const GUEST = 'guest'
 
 /** Rooms of real endpoints in a few processes: on a machine of their own, members would share fewer cores. */
 export async function rooms({ seconds, say }: Bench): Promise<Row[]> {
+  const rows: Row[] = []
+  for (const size of SIZES) rows.push(...(await roomOf(size, { seconds, say })))
+  return rows
+}
+
+/** New endpoints for each size: those of a larger room renew their keys for minutes. */
+async function roomOf(size: number, { seconds, say }: Pick<Bench, 'seconds' | 'say'>): Promise<Row[]> {
   const workers = Array.from({ length: PROCESSES }, () => startWorker<RoomsApi>('./rooms-worker.js'))
   try {
     return await onStage('relay', async stage => {
       const [founder, ...others] = workers as [WorkerProcess<RoomsApi>, ...WorkerProcess<RoomsApi>[]]
-      const handles = Array.from({ length: Math.max(...SIZES) - 1 }, (_, index) => `member${index}`)
-      say(`${handles.length + 2} endpoints in ${PROCESSES} processes`)
+      const handles = Array.from({ length: size - 1 }, (_, index) => `member${index}`)
+      say(`a room of ${size}: ${size + 1} endpoints in ${PROCESSES} processes`)
       await founder.call('start', { server: stage.address, handles: [FOUNDER] })
       await Promise.all(
         others.map((worker, index) => {
@@ -56,12 +65,8 @@ export async function rooms({ seconds, say }: Bench): Promise<Row[]> {
         }),
       )
       const house = { stage, founder, others, handles }
-      const rows: Row[] = []
-      for (const size of SIZES) {
-        say(`a room of ${size}`)
-        rows.push(...(await measured(house, size)))
-        if (size === FLOODED_SIZE) rows.push(await besideFlood(house, { room: `room${size}`, seconds }))
-      }
+      const rows = await measured(house, size)
+      if (size === FLOODED_SIZE) rows.push(await besideFlood(house, { room: `room${size}`, seconds }))
       return rows
     })
   } finally {
@@ -97,8 +102,8 @@ async function measured(house: House, size: number): Promise<Row[]> {
   const allIn = (await last(house, invited, `joined #${room}`)) - asked
   await everywhere(house, room, size)
   const bulk = await stage.server.call('sizes', undefined)
-  // Everybody makes the update that follows joining.
-  await quiet(stage)
+  // Everybody makes the update that follows joining, in larger rooms each at its own time in the minutes to come.
+  if (size < RENEWS_FOR_LONG) await quiet(stage)
   const disk = (await others[0]!.call('disk', invited[0]!)) - before
   await stage.server.call('sizes', undefined)
   const texts = await timedTexts(house, { room: `#${room}`, invited })
@@ -109,7 +114,6 @@ async function measured(house: House, size: number): Promise<Row[]> {
   const joined = (await last(house, [GUEST], `joined #${room}`)) - inviteAsked
   const told = (await last(house, invited, `${FOUNDER} added ${GUEST}`)) - inviteAsked
   const one = await stage.server.call('sizes', undefined)
-  await quiet(stage)
   const removed = await change('remove').then(
     async begin => (await last(house, invited, `${FOUNDER} removed ${GUEST}`)) - begin,
   )
@@ -180,7 +184,6 @@ async function besideFlood(house: House, { room, seconds }: { room: string; seco
       await delay(1000 / QUIET_TEXTS_PER_SECOND)
     }
     const texts = await flood
-    await quiet(stage)
     return {
       name: `a quiet pair while a room of ${FLOODED_SIZE} is flooded, p99`,
       value: percentile(taken, 0.99),

@@ -9,6 +9,8 @@ import { type MlsCause, MlsRefused } from './refused.js'
 
 /** Milliseconds for one welcome. One for 250 devices takes about 100 ms. */
 const TIMEOUT_MS = 10_000
+/** Milliseconds after which a worker that has nothing to do is ended: it takes some tens of MiB. */
+const IDLE_MS = 10_000
 /** Bytes; the largest commit bundle that a server takes, and about twelve times a welcome for 250 devices. */
 const MAX_WELCOME_BYTES = 8 * 1024 * 1024
 /** Of the worker's heap, in MiB. */
@@ -51,14 +53,17 @@ export interface WelcomeOpenerOptions {
   validateModule?: URL
   suite?: CiphersuiteName
   timeoutMs?: number
+  idleMs?: number
 }
 
 /** Starts no worker before the first welcome, and keeps no process alive. */
 export function createWelcomeOpener(options: WelcomeOpenerOptions = {}): WelcomeOpener {
-  const { validateModule = DEFAULT_VALIDATOR, suite, timeoutMs = TIMEOUT_MS } = options
+  const { validateModule = DEFAULT_VALIDATOR, suite, timeoutMs = TIMEOUT_MS, idleMs = IDLE_MS } = options
   const settings: WorkerSettings = { validateModule: validateModule.href, ...(suite && { suite }) }
   let worker: Worker | undefined
   let last: Promise<unknown> = Promise.resolve()
+  let waiting = 0
+  let idle: NodeJS.Timeout | undefined
 
   function running(): Worker {
     if (worker !== undefined) return worker
@@ -77,6 +82,12 @@ export function createWelcomeOpener(options: WelcomeOpenerOptions = {}): Welcome
     return { state: answer.state, usedKeyPackage: answer.usedKeyPackage }
   }
 
+  function end(): Promise<unknown> {
+    const current = worker
+    worker = undefined
+    return current?.terminate() ?? Promise.resolve()
+  }
+
   async function askOrReplace(current: Worker, request: WelcomeRequest): Promise<WelcomeAnswer> {
     try {
       return await ask(current, request, timeoutMs)
@@ -90,14 +101,19 @@ export function createWelcomeOpener(options: WelcomeOpenerOptions = {}): Welcome
 
   return {
     open(request) {
+      clearTimeout(idle)
+      waiting++
       const result = last.then(() => openNow(request))
-      last = result.catch(() => undefined)
+      last = result
+        .catch(() => undefined)
+        .then(() => {
+          if (--waiting === 0) idle = setTimeout(end, idleMs).unref()
+        })
       return result
     },
     async close() {
-      const current = worker
-      worker = undefined
-      await current?.terminate()
+      clearTimeout(idle)
+      await end()
     },
   }
 }

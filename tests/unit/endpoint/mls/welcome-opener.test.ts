@@ -1,4 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { DEFAULT_SUITE, type KeyPackagePair } from '../../../../services/endpoint/mls/engine.js'
 import { ciphersuites } from '../../../../services/endpoint/mls/library.js'
@@ -168,6 +172,23 @@ describe('a welcome that takes the worker down', () => {
     },
     60_000,
   )
+
+  test('a worker that has nothing to do is ended, and another one started for the next', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'parley-welcome-'))
+    const validateModule = new URL('./counted-validator.js', import.meta.url)
+    validateModule.searchParams.set('file', join(folder, 'started'))
+    const started = async () => (await readFile(join(folder, 'started'))).length
+    const opener = createWelcomeOpener({ validateModule, idleMs: 1 })
+    const refused = () => opener.open({ welcome: text('x'), keyPackages: [pair] }).catch(() => undefined)
+    await refused()
+    expect(await started()).toBe(1)
+    while ((await started()) < 2) {
+      await delay(5)
+      await refused()
+    }
+    await opener.close()
+    await rm(folder, { recursive: true })
+  })
 
   test('closing while one is being opened is no verdict about it', async () => {
     const validator = new URL('./endless-validator.js', import.meta.url)
