@@ -7,7 +7,7 @@ import type { OwnKeyPackage } from './join.js'
 import type { CiphersuiteName } from './library.js'
 import { type MlsCause, MlsRefused } from './refused.js'
 
-/** Milliseconds for one welcome. One for 250 devices takes about 100 ms. */
+/** Milliseconds for one welcome, the start of the worker aside. One for 250 devices takes about 100 ms. */
 const TIMEOUT_MS = 10_000
 /** Milliseconds after which a worker that has nothing to do is ended: it takes some tens of MiB. */
 const IDLE_MS = 10_000
@@ -42,6 +42,13 @@ export interface WelcomeOpener {
 }
 
 export type WelcomeAnswer = ({ kind: 'opened' } & OpenedWelcome) | { kind: 'refused'; cause: MlsCause }
+/** The first says that the worker has started, which a busy machine may take long over. */
+export type WorkerMessage = { kind: 'ready' } | WelcomeAnswer
+
+interface Running {
+  worker: Worker
+  isReady: boolean
+}
 
 export interface WorkerSettings {
   validateModule: string
@@ -60,18 +67,21 @@ export interface WelcomeOpenerOptions {
 export function createWelcomeOpener(options: WelcomeOpenerOptions = {}): WelcomeOpener {
   const { validateModule = DEFAULT_VALIDATOR, suite, timeoutMs = TIMEOUT_MS, idleMs = IDLE_MS } = options
   const settings: WorkerSettings = { validateModule: validateModule.href, ...(suite && { suite }) }
-  let worker: Worker | undefined
+  let current: Running | undefined
   let last: Promise<unknown> = Promise.resolve()
   let waiting = 0
   let idle: NodeJS.Timeout | undefined
 
-  function running(): Worker {
-    if (worker !== undefined) return worker
-    const started = startWorker(settings)
-    started.once('exit', () => {
-      if (worker === started) worker = undefined
+  function running(): Running {
+    if (current !== undefined) return current
+    const started = { worker: startWorker(settings), isReady: false }
+    started.worker.once('message', () => {
+      started.isReady = true
     })
-    worker = started
+    started.worker.once('exit', () => {
+      if (current === started) current = undefined
+    })
+    current = started
     return started
   }
 
@@ -83,18 +93,18 @@ export function createWelcomeOpener(options: WelcomeOpenerOptions = {}): Welcome
   }
 
   function end(): Promise<unknown> {
-    const current = worker
-    worker = undefined
-    return current?.terminate() ?? Promise.resolve()
+    const ended = current
+    current = undefined
+    return ended?.worker.terminate() ?? Promise.resolve()
   }
 
-  async function askOrReplace(current: Worker, request: WelcomeRequest): Promise<WelcomeAnswer> {
+  async function askOrReplace(asked: Running, request: WelcomeRequest): Promise<WelcomeAnswer> {
     try {
-      return await ask(current, request, timeoutMs)
+      return await ask(asked, request, timeoutMs)
     } catch (error) {
       // It may still be running: only a new worker is certain to answer the next one.
-      worker = undefined
-      await current.terminate()
+      current = undefined
+      await asked.worker.terminate()
       throw error
     }
   }
@@ -130,14 +140,23 @@ function startWorker(settings: WorkerSettings): Worker {
 }
 
 /** @throws MlsRefused('too-costly') when time or memory runs out, and whatever else ends the worker. */
-function ask(worker: Worker, request: WelcomeRequest, timeoutMs: number): Promise<WelcomeAnswer> {
+function ask(
+  { worker, isReady }: Running,
+  request: WelcomeRequest,
+  timeoutMs: number,
+): Promise<WelcomeAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<WelcomeAnswer>()
   const costly = () => reject(new MlsRefused('too-costly'))
   const failed = (error: NodeJS.ErrnoException) =>
     error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? costly() : reject(error)
   const ended = () => reject(new Error('the worker that opens welcomes has ended'))
-  const timer = setTimeout(costly, timeoutMs)
-  worker.on('message', resolve).on('error', failed).on('exit', ended)
+  let timer: NodeJS.Timeout | undefined
+  const begin = () => {
+    timer = setTimeout(costly, timeoutMs)
+  }
+  const heard = (message: WorkerMessage) => (message.kind === 'ready' ? begin() : resolve(message))
+  if (isReady) begin()
+  worker.on('message', heard).on('error', failed).on('exit', ended)
   // Only what the worker needs: callers may pass records that hold more.
   const keyPackages = request.keyPackages.map(own => ({
     publicPackage: own.publicPackage,
@@ -146,6 +165,6 @@ function ask(worker: Worker, request: WelcomeRequest, timeoutMs: number): Promis
   worker.postMessage({ welcome: request.welcome, keyPackages } satisfies WelcomeRequest)
   return promise.finally(() => {
     clearTimeout(timer)
-    worker.off('message', resolve).off('error', failed).off('exit', ended)
+    worker.off('message', heard).off('error', failed).off('exit', ended)
   })
 }

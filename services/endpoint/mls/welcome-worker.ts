@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { wipe } from './codec.js'
 import { createEngine, type Engine, type ValidateCredential } from './engine.js'
 import { asRefused } from './refused.js'
-import type { WelcomeAnswer, WelcomeRequest, WorkerSettings } from './welcome-opener.js'
+import type { WelcomeAnswer, WelcomeRequest, WorkerMessage, WorkerSettings } from './welcome-opener.js'
 
 const settings = workerData as WorkerSettings
 const { validateCredential } = (await import(settings.validateModule)) as {
@@ -16,8 +16,9 @@ const engine = await createEngine({
 })
 
 parentPort?.on('message', async (request: WelcomeRequest) => {
-  parentPort?.postMessage(await answer(engine, request))
+  parentPort?.postMessage((await answer(engine, request)) satisfies WorkerMessage)
 })
+parentPort?.postMessage({ kind: 'ready' } satisfies WorkerMessage)
 
 async function answer(engine: Engine, request: WelcomeRequest): Promise<WelcomeAnswer> {
   try {
