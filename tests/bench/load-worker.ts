@@ -6,7 +6,7 @@ import { type Calls, claims, register, registrations } from './calls.js'
 import { flood, type Shape } from './flood.js'
 import { openStream } from './load-stream.js'
 import { drain, growth } from './measure.js'
-import { echoPair, type Pair, relayedPair } from './pair.js'
+import { echoPair, type Pair, relayedPair, relayedRoom } from './pair.js'
 import type { ServerAddress, ServerKind } from './server-worker.js'
 import { answer } from './worker.js'
 
@@ -41,6 +41,11 @@ const methods = {
   async connect({ server, kind, count }: { server: ServerAddress; kind: ServerKind; count: number }) {
     const open = kind === 'relay' ? relayedPair : echoPair
     await times(count - pairs.length, async () => pairs.push(await open(server)))
+  },
+
+  /** Connects one conversation of so many devices, as the first pair. */
+  async connectRoom({ server, devices: count }: { server: ServerAddress; devices: number }) {
+    pairs.push(await relayedRoom(server, count))
   },
 
   /** Envelopes received a second by all the pairs that are connected. */

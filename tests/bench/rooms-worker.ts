@@ -3,7 +3,6 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { type Endpoint, openEndpoint } from '../../services/endpoint/endpoint.js'
 import type { EndpointEvent } from '../../services/endpoint/events.js'
 import { spkiFingerprint } from '../../services/rpc/certificate.js'
@@ -20,8 +19,6 @@ interface Seat {
   at: Map<string, number>
 }
 
-/** While a flood has as much under way as it may. */
-const LOOK_MS = 1
 /** Then something hangs, in ms. */
 const PATIENCE_MS = 300_000
 
@@ -119,23 +116,6 @@ const methods = {
     const begin = sharedNow()
     await seat.endpoint.send(roomOf(seat, room), text)
     return begin
-  },
-  /** Sends as fast as the endpoint takes it, until the time is up. Returns how many. */
-  async flood({ handle, room, ms, unsent }: { handle: string; room: string; ms: number; unsent: number }) {
-    const { endpoint, ...seat } = seatOf(handle)
-    const number = roomOf({ endpoint, ...seat }, `#${room}`)
-    const end = performance.now() + ms
-    let count = 0
-    while (performance.now() < end) {
-      if (endpoint.unsettled().unsent >= unsent) await delay(LOOK_MS)
-      else await endpoint.send(number, `flood ${count++}`)
-    }
-    return count
-  },
-  async openDirect({ handle, peer }: { handle: string; peer: string }) {
-    const seat = seatOf(handle)
-    await seat.endpoint.open(peer)
-    await until(() => seat.at.has(`joined ${peer}`), `the conversation with ${peer}`)
   },
   /** Waits until this has happened to all of them, and returns when it did to the last. */
   async happened({ handles, what }: { handles: string[]; what: string }) {

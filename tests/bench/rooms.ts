@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { LoadApi } from './load-worker.js'
 import { percentile } from './measure.js'
 import { type Bench, onStage, type Stage } from './parts.js'
 import type { Row } from './result.js'
 import type { RoomsApi } from './rooms-worker.js'
+import { CIPHERTEXT_BYTES } from './throughput.js'
 import { startWorker, type WorkerProcess } from './worker.js'
 
 /** Devices in the room, its founder included. */
@@ -14,9 +16,10 @@ const TEXT_PAUSE_MS = 200
 /** From so many devices on, the updates that follow joining are spread over minutes. */
 const RENEWS_FOR_LONG = 50
 /** The room that is flooded beside a quiet pair. */
-const FLOODED_SIZE = 100
-const UNSENT = 64
-const QUIET_TEXTS_PER_SECOND = 20
+const FLOODED_SIZE = 250
+/** Envelopes that are under way there. */
+const FLOOD_WINDOW = 64
+const QUIET_PER_SECOND = 50
 const KIB = 1024
 /** What XMTP publishes: a group is created with so many members, and a message arrives at the last one. */
 const XMTP = {
@@ -42,12 +45,13 @@ const GUEST = 'guest'
 /** Rooms of real endpoints in a few processes: on a machine of their own, members would share fewer cores. */
 export async function rooms({ seconds, say }: Bench): Promise<Row[]> {
   const rows: Row[] = []
-  for (const size of SIZES) rows.push(...(await roomOf(size, { seconds, say })))
+  for (const size of SIZES) rows.push(...(await roomOf(size, say)))
+  rows.push(await besideFlood({ seconds, say }))
   return rows
 }
 
 /** New endpoints for each size: those of a larger room renew their keys for minutes. */
-async function roomOf(size: number, { seconds, say }: Pick<Bench, 'seconds' | 'say'>): Promise<Row[]> {
+async function roomOf(size: number, say: Bench['say']): Promise<Row[]> {
   const workers = Array.from({ length: PROCESSES }, () => startWorker<RoomsApi>('./rooms-worker.js'))
   try {
     return await onStage('relay', async stage => {
@@ -64,10 +68,7 @@ async function roomOf(size: number, { seconds, say }: Pick<Bench, 'seconds' | 's
           })
         }),
       )
-      const house = { stage, founder, others, handles }
-      const rows = await measured(house, size)
-      if (size === FLOODED_SIZE) rows.push(await besideFlood(house, { room: `room${size}`, seconds }))
-      return rows
+      return await measured({ stage, founder, others, handles }, size)
     })
   } finally {
     await Promise.all(workers.map(worker => worker.stop()))
@@ -164,34 +165,35 @@ async function timedTexts(
 
 const TEXT_LENGTH = 200
 
-/** A quiet pair while one member floods a room with all that it has. */
-async function besideFlood(house: House, { room, seconds }: { room: string; seconds: number }): Promise<Row> {
-  const { stage, founder } = house
-  const [alice, bob] = [
-    startWorker<RoomsApi>('./rooms-worker.js'),
-    startWorker<RoomsApi>('./rooms-worker.js'),
-  ]
+/** What the server does to a quiet pair while it hands a room of so many devices all that one of them can send. */
+async function besideFlood({ seconds, say }: Pick<Bench, 'seconds' | 'say'>): Promise<Row> {
+  say(`a room of ${FLOODED_SIZE}, flooded`)
+  const quietLoad = startWorker<LoadApi>('./load-worker.js')
   try {
-    await bob.call('start', { server: stage.address, handles: ['bob'] })
-    await alice.call('start', { server: stage.address, handles: ['alice'] })
-    await alice.call('openDirect', { handle: 'alice', peer: 'bob' })
-    const flood = founder.call('flood', { handle: FOUNDER, room, ms: seconds * 1000, unsent: UNSENT })
-    const taken: number[] = []
-    for (let index = 0; index < seconds * QUIET_TEXTS_PER_SECOND; index++) {
-      const text = `quiet ${index}`
-      const begin = await alice.call('send', { handle: 'alice', room: 'bob', text })
-      taken.push((await bob.call('happened', { handles: ['bob'], what: text })) - begin)
-      await delay(1000 / QUIET_TEXTS_PER_SECOND)
-    }
-    const texts = await flood
-    return {
-      name: `a quiet pair while a room of ${FLOODED_SIZE} is flooded, p99`,
-      value: percentile(taken, 0.99),
-      unit: 'ms',
-      details: { p50: percentile(taken, 0.5), floodedTextsPerSecond: texts / seconds },
-    }
+    return await onStage('relay', async ({ address: server, load }) => {
+      await quietLoad.call('connect', { server, kind: 'relay', count: 1 })
+      await load.call('connectRoom', { server, devices: FLOODED_SIZE })
+      const pace = { perSecond: QUIET_PER_SECOND, count: QUIET_PER_SECOND * seconds, bytes: CIPHERTEXT_BYTES }
+      const alone = await quietLoad.call('pace', pace)
+      const shape = { envelopes: 1, bytes: CIPHERTEXT_BYTES }
+      // Somewhat longer than the pair is watched.
+      const flood = load.call('flood', { shape, window: FLOOD_WINDOW, seconds: seconds + 2, warmUp: 1 })
+      const beside = await quietLoad.call('pace', pace)
+      const perSecond = await flood
+      return {
+        name: `a quiet pair while a room of ${FLOODED_SIZE} is flooded, p99`,
+        value: percentile(beside, 0.99),
+        unit: 'ms',
+        raw: [{ what: 'ms while nothing is', value: percentile(alone, 0.99) }],
+        details: {
+          p50: percentile(beside, 0.5),
+          envelopesPerSecond: perSecond,
+          deliveries: perSecond * FLOODED_SIZE,
+        },
+      }
+    })
   } finally {
-    await Promise.all([alice.stop(), bob.stop()])
+    await quietLoad.stop()
   }
 }
 
