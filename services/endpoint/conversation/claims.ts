@@ -6,8 +6,8 @@ import type { Context } from '../context.js'
 import type { Batch } from '../records.js'
 import { type Invitee, verifiedInvitees } from './establish.js'
 import type { LiveGroup } from './groups.js'
-import { accountsIn } from './intents.js'
 import { sameAccount } from './settings.js'
+import { accountsIn } from './standing.js'
 
 export interface Wanted {
   group: LiveGroup

@@ -10,10 +10,10 @@ import { isHandle } from '../identity/handle.js'
 import { at, type Batch } from '../records.js'
 import { TEXT_LIMIT_BYTES } from './content.js'
 import type { LiveGroup } from './groups.js'
-import { accountsIn, settingsOf } from './intents.js'
 import { labelOf } from './own-devices.js'
 import { isOwn } from './roster.js'
 import { sameAccount } from './settings.js'
+import { accountsIn, settingsOf } from './standing.js'
 
 /** Parts that wait for their room at most; more are dropped, since anybody can send them. */
 const WAITING_PARTS = 512

@@ -14,7 +14,8 @@ import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
 import type { Outbox } from './outbox.js'
 import { ownDeviceGroups } from './roster.js'
-import { sealBody, sendingGroup } from './send.js'
+import { sealBody } from './seal.js'
+import { sendingGroup } from './send.js'
 
 /** Bytes of the texts of one part, and what a message takes besides; one larger message aside. */
 const PART_BYTES = 46 * 1024

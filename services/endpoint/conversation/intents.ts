@@ -4,7 +4,6 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import {
   GroupKind,
-  type GroupSettings,
   GroupSettingsSchema,
   HistoryPolicySchema,
 } from '../../../gen/parley/content/v1/room_pb.js'
@@ -16,14 +15,14 @@ import {
   OutboxCommitSchema,
 } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
-import { readCertificate } from '../identity/certificate.js'
 import type { Commit } from '../mls/engine.js'
 import { MlsRefused } from '../mls/refused.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
 import type { KnownIntent } from './intent-list.js'
 import type { Outbox } from './outbox.js'
-import { decodeSettings, type Group, mayChange, sameAccount } from './settings.js'
+import { mayChange, sameAccount } from './settings.js'
+import { accountsIn, settingsOf, standing } from './standing.js'
 
 export type IntentChange = Intent['change']
 
@@ -238,44 +237,6 @@ function changed(context: Context, group: LiveGroup, change: ChangeSettings): Ui
 
 const admin = ({ handle, accountKey }: { handle: string; accountKey: Uint8Array }) =>
   ({ $typeName: 'parley.content.v1.Admin', handle, accountKey }) as const
-
-/** How long the members may take to remove who has asked for it, in ms of the server's time. */
-const NEW_MS = 60_000
-
-/** The group as it is now, for the policy; `nowMs`: when a commit of another's was stored. */
-export function standing(context: Context, group: LiveGroup, nowMs?: bigint): Group {
-  const isNew = nowMs !== undefined && Number(nowMs - group.record.joinedAtMs) < NEW_MS
-  return {
-    settings: settingsOf(context, group),
-    members: context.engine.members(group.state),
-    leaving: group.record.leavingDeviceIds,
-    rejoining: group.record.rejoiningDeviceIds,
-    newcomer: isNew ? context.account.device.publicKey : undefined,
-  }
-}
-
-/** What the group's members agree on. A group that a faulty client made counts as one between two. */
-export function settingsOf({ engine }: Context, group: LiveGroup): GroupSettings {
-  return (
-    decodeSettings(engine.settings(group.state)) ?? create(GroupSettingsSchema, { kind: GroupKind.DIRECT })
-  )
-}
-
-/** Every account in the group once, in the order of their first leaves. */
-export function accountsIn(
-  { engine }: Context,
-  group: LiveGroup,
-): { handle: string; accountKey: Uint8Array; devices: Uint8Array[] }[] {
-  const accounts = new Map<string, { handle: string; accountKey: Uint8Array; devices: Uint8Array[] }>()
-  for (const { identity } of engine.members(group.state)) {
-    const { handle, accountKey, deviceKey } = readCertificate(identity)
-    const name = nameOf(accountKey)
-    const known = accounts.get(name) ?? { handle, accountKey, devices: [] }
-    known.devices.push(deviceKey)
-    accounts.set(name, known)
-  }
-  return [...accounts.values()]
-}
 
 async function devicesOf(
   { engine }: Context,

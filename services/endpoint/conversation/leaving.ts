@@ -7,9 +7,10 @@ import { GroupStatus, RemoveDevicesSchema } from '../../../gen/parley/vault/v1/r
 import type { Context } from '../context.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
-import { accountsIn, intend } from './intents.js'
+import { intend } from './intents.js'
 import type { Outbox } from './outbox.js'
-import { sealBody, sealText } from './send.js'
+import { sealBody, sealText } from './seal.js'
+import { accountsIn } from './standing.js'
 import { type Place, tell } from './told.js'
 import { failWaiting, waitingTexts } from './waiting.js'
 

@@ -8,9 +8,9 @@ import type { Candidate } from '../mls/engine.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
 import { handOver } from './handover.js'
-import { accountsIn, settingsOf } from './intents.js'
 import { isOwn, isOwnDevicesGroup } from './roster.js'
 import { type Group, sameAccount } from './settings.js'
+import { accountsIn, settingsOf } from './standing.js'
 
 const DAY_MS = 24 * 3600 * 1000
 /** How far the clocks of two devices may be apart, in ms. */

@@ -7,7 +7,7 @@ import type { LiveGroup } from './groups.js'
 import type { Outbox } from './outbox.js'
 import { DEVICE_NAME_LENGTH } from './own-devices.js'
 import { isOwnDevicesGroup, ownDeviceGroups } from './roster.js'
-import { sealBody } from './send.js'
+import { sealBody } from './seal.js'
 
 /** Tells the other devices this one's name, where that is due and there is a group to tell it in. */
 export async function sealNames(context: Context, outbox: Outbox, batch: Batch): Promise<void> {

@@ -1,30 +1,30 @@
 // From a Deliver frame to history: every envelope in its order, and all that a frame does in one write. Nothing
 // is dropped in silence: what cannot be opened, and what is missing, becomes a line of the history.
 
-import type { Content, Receipt } from '../../../gen/parley/content/v1/content_pb.js'
-import type { DeliveredCommit, Envelope } from '../../../gen/parley/v1/chat_pb.js'
+import type { Content } from '../../../gen/parley/content/v1/content_pb.js'
+import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus, MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { RpcError } from '../../rpc/error.js'
 import type { Context } from '../context.js'
 import { readCertificate } from '../identity/certificate.js'
-import { type Change, wipe } from '../mls/engine.js'
+import { wipe } from '../mls/engine.js'
 import type { Batch } from '../records.js'
-import { afterCommit, endRemoved, ownChange } from './commits.js'
 import { decodeContent } from './content.js'
 import { takeHistory } from './earlier.js'
 import type { KnownSender, LiveGroup } from './groups.js'
-import { accountsIn, standing } from './intents.js'
 import { joinByWelcome } from './join.js'
 import { noteLeft, takeLeave } from './leaving.js'
 import { breakLog, differs, passEnvelope } from './log-tag.js'
 import type { Outbox } from './outbox.js'
 import { takeName } from './own-name.js'
+import { confirm } from './receipts.js'
+import { adopt, takeCommit } from './receive-commit.js'
 import { askToRejoin, takeRejoin } from './rejoin.js'
 import { askAgain, forget, noteMissing, owedUpTo, sayAgain, takeResent } from './resend.js'
 import { takeRevoked } from './revoked.js'
 import { isOwn } from './roster.js'
-import { type Group, mayChange } from './settings.js'
-import { type Unreadable, unreadable } from './unreadable.js'
+import { show } from './told.js'
+import { unreadable } from './unreadable.js'
 
 /** The highest place in an order that the vault has a key for. */
 const MAX_SEQUENCE = 2n ** 62n
@@ -210,50 +210,6 @@ async function missed(
   await askAgain(context, outbox, batch, group, { deviceId: known.sender.deviceId, counts })
 }
 
-/** A device has what ours sent. A text is delivered when every other account has it on some device. */
-function confirm(
-  context: Context,
-  batch: Batch,
-  group: LiveGroup,
-  { sender }: KnownSender,
-  receipt: Receipt,
-): void {
-  const own = context.account.device.publicKey
-  for (const { deviceId, count } of receipt.delivered) {
-    if (Buffer.compare(deviceId, own) !== 0) continue
-    // A receipt for more than was sent cannot mark what is sent later.
-    const known = count < group.record.nextCount ? count : group.record.nextCount - 1n
-    if (known > sender.confirmed) sender.confirmed = known
-  }
-  const before = confirmedByAll(context, group) + 1n
-  for (const { key, record } of context.records.list('undelivered', { group: group.number, before })) {
-    context.conversations.update(batch, record, { status: MessageStatus.DELIVERED })
-    batch.delete('undelivered', key)
-  }
-}
-
-function confirmedByAll(context: Context, group: LiveGroup): bigint {
-  const others = accountsIn(context, group).filter(({ handle }) => handle !== context.account.handle)
-  const confirmed = others.map(({ devices }) =>
-    devices.reduce((top, device) => {
-      const { confirmed } = context.groups.sender(group, device).sender
-      return larger(confirmed, top)
-    }, 0n),
-  )
-  return confirmed.reduce(smaller, confirmed[0] ?? 0n)
-}
-
-// Math.max and Math.min take no bigint.
-function larger(a: bigint, b: bigint): bigint {
-  if (a > b) return a
-  return b
-}
-
-function smaller(a: bigint, b: bigint): bigint {
-  if (a < b) return a
-  return b
-}
-
 function tellForked(
   context: Context,
   batch: Batch,
@@ -263,70 +219,6 @@ function tellForked(
 ): void {
   show(context, batch, group, envelope, unreadable({ kind: 'forked', from }))
   breakLog(group)
-}
-
-async function takeCommit(
-  context: Context,
-  outbox: Outbox,
-  batch: Batch,
-  group: LiveGroup,
-  envelope: Envelope,
-  { commit, rosterChange }: DeliveredCommit,
-): Promise<void> {
-  const before = standing(context, group, envelope.storedAtMs)
-  let refused: Change | undefined
-  const opened = await context.engine.open(group.state, commit, change => {
-    if (mayChange(before, change)) return true
-    refused = change
-    return false
-  })
-  if (opened.kind === 'removed') return endRemoved(context, batch, group, envelope, opened.committer)
-  if (refused) return tellBroken(context, batch, group, envelope, { ...refused, newcomer: before.newcomer })
-  if (opened.kind !== 'commit') {
-    show(context, batch, group, envelope, unreadable(opened))
-    askToRejoin(context, outbox, batch, group)
-    return
-  }
-  group.state = opened.state
-  context.groups.saveEpoch(batch, group)
-  batch.after(() => wipe(opened.spent))
-  afterCommit(context, batch, group, { envelope, before, change: opened })
-  // Ours lost, if there was one; the rejection follows, and what it was for comes up again.
-  context.groups.savePending(batch, group, undefined)
-  const added = opened.added.map(({ signatureKey }) => signatureKey)
-  const removed = opened.removed.map(({ signatureKey }) => signatureKey)
-  const claimed = rosterChange ?? { addedDeviceIds: [], removedDeviceIds: [] }
-  if (!sameDevices(added, claimed.addedDeviceIds) || !sameDevices(removed, claimed.removedDeviceIds))
-    batch.tell({
-      type: 'notice',
-      level: 'warning',
-      text: `the server delivers ${context.conversations.peer(group.record.conversation)} to other devices than its members agreed to`,
-    })
-}
-
-/**
- * Every member refuses it, and no state is lost by it. A mere removal may have had a reason that was not delivered
- * here, and so may whom a member adds soon after this device came: somebody who had asked to be taken in again.
- */
-function tellBroken(
-  context: Context,
-  batch: Batch,
-  group: LiveGroup,
-  envelope: Envelope,
-  { committer, added, settings, newcomer }: Change & Pick<Group, 'newcomer'>,
-): void {
-  const from = readCertificate(committer.identity).handle
-  if ((added.length > 0 && !newcomer) || settings !== undefined) group.record.brokenBy = from
-  show(context, batch, group, envelope, unreadable({ kind: 'against-rules', from }))
-}
-
-function sameDevices(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
-  const names = (devices: readonly Uint8Array[]) =>
-    devices
-      .map(device => Buffer.from(device).toString('hex'))
-      .sort()
-      .join()
-  return names(a) === names(b)
 }
 
 /** What this device sent stands at this place of the order; a commit takes effect here. */
@@ -348,46 +240,4 @@ async function takeEcho(
   if (what.value.message === 0n) return
   const id = { conversation: group.record.conversation, message: what.value.message }
   context.conversations.update(batch, id, { status: MessageStatus.STORED, sequence: envelope.sequence })
-}
-
-function adopt(
-  context: Context,
-  batch: Batch,
-  group: LiveGroup,
-  envelope: Envelope,
-  intents: readonly bigint[],
-): void {
-  if (!group.pending) return
-  const before = standing(context, group)
-  group.state = context.engine.adopt(group.state, group.pending)
-  context.groups.savePending(batch, group, undefined)
-  context.groups.saveEpoch(batch, group)
-  for (const id of intents) context.intents.drop(batch, group, id)
-  afterCommit(context, batch, group, { envelope, before, change: ownChange(context, group, before) })
-  const { record } = group
-  record.committedAtMs = BigInt(Date.now())
-  record.sealedSinceCommit = 0n
-  if (record.status !== GroupStatus.CREATING) return
-  record.status = GroupStatus.ACTIVE
-  const { conversation } = record
-  batch.tell({
-    type: 'conversation',
-    peer: context.conversations.peer(conversation),
-    conversation,
-    state: 'ready',
-  })
-}
-
-function show(context: Context, batch: Batch, group: LiveGroup, envelope: Envelope, why: Unreadable): void {
-  const { conversation, left } = group.record
-  if (left || context.contacts.isBlocked(context.conversations.peer(conversation))) return
-  context.conversations.append(batch, conversation, {
-    kind: why.missing ? MessageKind.GAP : MessageKind.UNREADABLE,
-    fromHandle: why.from ?? '',
-    failure: why.cause,
-    remedy: why.remedy,
-    sentAtMs: envelope.storedAtMs,
-    status: MessageStatus.RECEIVED,
-    sequence: envelope.sequence,
-  })
 }

@@ -10,7 +10,7 @@ import type { LiveGroup } from './groups.js'
 import { NOT_IN_IT } from './leaving.js'
 import type { Outbox, Queued } from './outbox.js'
 import { askToRejoin } from './rejoin.js'
-import { sealAnew } from './send.js'
+import { sealAnew } from './seal.js'
 import { failWaiting } from './waiting.js'
 
 /**

@@ -6,7 +6,7 @@ import type { Context } from '../context.js'
 import type { Batch } from '../records.js'
 import type { KnownSender, LiveGroup } from './groups.js'
 import type { Outbox } from './outbox.js'
-import { sealBody } from './send.js'
+import { sealBody } from './seal.js'
 
 /** Counts of one device that are remembered as missing, and asked for: the newest. */
 const MISSING_COUNTS = 256

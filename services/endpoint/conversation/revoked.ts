@@ -7,12 +7,13 @@ import { IdentityError } from '../identity/error.js'
 import { makeRevocation, type Revocation, readRevocation } from '../identity/revocation.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
-import { accountsIn, intend } from './intents.js'
+import { intend } from './intents.js'
 import { removeWhenOurTurn } from './leaving.js'
 import type { Outbox } from './outbox.js'
 import { isOwn } from './roster.js'
-import { sealBody } from './send.js'
+import { sealBody } from './seal.js'
 import { sameAccount } from './settings.js'
+import { accountsIn } from './standing.js'
 
 const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0
 

@@ -15,10 +15,11 @@ import type { Batch } from '../records.js'
 import type { KeyTrust } from './contacts.js'
 import { CONVERSATION_ID_BYTES } from './establish.js'
 import type { LiveGroup } from './groups.js'
-import { accountsIn, type IntentChange, intend, settingsOf } from './intents.js'
+import { type IntentChange, intend } from './intents.js'
 import type { Outbox } from './outbox.js'
 import { queueCommit } from './send.js'
 import { encodeSettings, isAdmin, ROOM_NAME_LENGTH, ROOM_TOPIC_LENGTH } from './settings.js'
+import { accountsIn, settingsOf } from './standing.js'
 
 /** Days of history that a room may hand to new members. */
 const MAX_HISTORY_DAYS = 3650

@@ -12,8 +12,9 @@ import type { Context } from '../context.js'
 import type { DeviceIdentity } from '../identity/certificate.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
-import { accountsIn, type IntentChange, intend, settingsOf } from './intents.js'
+import { type IntentChange, intend } from './intents.js'
 import { myTurnMs } from './leaving.js'
+import { accountsIn, settingsOf } from './standing.js'
 
 /** Milliseconds that each device of an account waits for the older ones to add or remove another one. */
 const OWN_TURN_MS = 1_000

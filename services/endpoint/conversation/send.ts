@@ -3,36 +3,24 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
-import type { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
 import {
   CommitBundleSchema,
   type OutgoingEnvelopeSchema,
   RejoinRequestSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
-import {
-  GroupStatus,
-  MessageStatus,
-  OutboxCommitSchema,
-  type OutboxContent,
-  OutboxContentSchema,
-} from '../../../gen/parley/vault/v1/records_pb.js'
+import { GroupStatus, OutboxCommitSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
-import type { MessageId } from '../events.js'
-import { wipe } from '../mls/engine.js'
 import type { Batch } from '../records.js'
-import { encodeContent, pad } from './content.js'
-import type { KnownSender, LiveGroup } from './groups.js'
+import type { LiveGroup } from './groups.js'
 import { commitIntents } from './intents.js'
-import { presentTag } from './log-tag.js'
 import type { Outbox, Queued } from './outbox.js'
+import { sealReceipt } from './receipts.js'
+import { isSilent, sealText } from './seal.js'
 import { waitingTexts } from './waiting.js'
 
 /** A device commits fresh keys this often in a conversation in use (post-compromise security). */
 export const UPDATE_AFTER_MS = 24 * 3600 * 1000
 export const UPDATE_AFTER_SEALED = 1000n
-
-/** In larger conversations nobody says what has arrived: it would be more than what is said. */
-export const RECEIPT_DEVICES = 32
 
 /** Bytes of the envelopes in one Send frame. */
 const SEND_BYTES = 1024 * 1024
@@ -132,117 +120,6 @@ export function queueCommit(
   const commitBundle = toBinary(CommitBundleSchema, create(CommitBundleSchema, bundle))
   const value = create(OutboxCommitSchema, { commitBundle })
   return outbox.add(batch, group.number, { case: 'commit', value })
-}
-
-/** Nothing is said in it for now: it is with somebody who is blocked, or whose changed key is not accepted. */
-export const isSilent = ({ contacts, conversations }: Context, { record }: LiveGroup): boolean =>
-  contacts.isStopped(conversations.peer(record.conversation))
-
-/** Those whose texts are here and who were not told so, where they may be told. */
-export function owing(context: Context, group: LiveGroup): KnownSender[] {
-  const { record, senders, state } = group
-  const silent =
-    record.status !== GroupStatus.ACTIVE || record.lost || record.left || isSilent(context, group)
-  if (silent) return []
-  const owed = [...senders.values()].filter(({ sender }) => sender.owed > sender.receipted)
-  return owed.length > 0 && context.engine.members(state).length > RECEIPT_DEVICES ? [] : owed
-}
-
-async function sealReceipt(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): Promise<void> {
-  const senders = owing(context, group)
-  if (senders.length === 0) return
-  const delivered = senders.map(({ sender: { deviceId, owed } }) => ({ deviceId, count: owed }))
-  for (const known of senders) {
-    known.sender.receipted = known.sender.owed
-    context.groups.saveSender(batch, group, known)
-  }
-  await sealBody(context, outbox, batch, group, { case: 'receipt', value: { delivered } })
-}
-
-export async function sealText(
-  context: Context,
-  outbox: Outbox,
-  batch: Batch,
-  group: LiveGroup,
-  id: MessageId,
-): Promise<void> {
-  const key = { group: id.conversation, id: id.message }
-  batch.delete('waiting', key)
-  const message = batch.get('messages', key)
-  if (message?.status !== MessageStatus.WAITING) return
-  const place = { group: group.number, id: group.record.nextCount }
-  batch.put('undelivered', place, id)
-  batch.put('sent', place, id)
-  const body = { case: 'text', value: { text: message.text } } as const
-  await sealBody(context, outbox, batch, group, body, { sentAtMs: message.sentAtMs, message: id.message })
-}
-
-type Body = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
-
-/** Seals the next content of this device. `message`: of whose history it is, 0n where it is none. */
-export async function sealBody(
-  context: Context,
-  outbox: Outbox,
-  batch: Batch,
-  group: LiveGroup,
-  body: Body,
-  {
-    sentAtMs = BigInt(Date.now()),
-    message = 0n,
-    resentCount = 0n,
-  }: { sentAtMs?: bigint; message?: bigint; resentCount?: bigint } = {},
-): Promise<void> {
-  const logTag = presentTag(group)
-  const content = encodeContent({
-    count: group.record.nextCount++,
-    joinedEpoch: group.record.joinedEpoch,
-    sentAtMs,
-    body,
-    resentCount,
-    ...(logTag ? { logTag } : {}),
-  })
-  const value = create(OutboxContentSchema, { content, message })
-  await sealContent(context, batch, group, value)
-  outbox.add(batch, group.number, { case: 'content', value })
-}
-
-/** Seals the content in the group's present epoch; the ratchet's new state goes into the same batch. */
-async function sealContent(
-  context: Context,
-  batch: Batch,
-  group: LiveGroup,
-  value: OutboxContent,
-): Promise<void> {
-  const { state, ciphertext, changed, spent } = await context.engine.seal(group.state, pad(value.content))
-  value.ciphertext = ciphertext
-  value.epoch = context.engine.epoch(group.state)
-  batch.after(() => wipe(spent))
-  group.state = state
-  group.record.sealedSinceCommit++
-  context.groups.saveRatchet(batch, group, changed)
-  context.groups.save(batch, group)
-}
-
-/**
- * The server found an envelope's epoch too old: it is sealed anew, and with it all of that group that stand behind it,
- * even those of the present epoch. A receiver opens a sender's messages only in the order in which they were sealed
- * (mls/context.ts, retainKeysForGenerations), so the order of sealing must stay that of sending.
- */
-export async function sealAnew(
-  context: Context,
-  outbox: Outbox,
-  batch: Batch,
-  rejected: Queued,
-): Promise<void> {
-  const group = context.groups.get(rejected.item.group)
-  if (!group || rejected.item.what.case !== 'content') return
-  for (const queued of outbox.items()) {
-    const { what, clientSequence } = queued.item
-    if (queued.accepted || queued.item.group !== group.number || what.case !== 'content') continue
-    if (clientSequence < rejected.item.clientSequence) continue
-    await sealContent(context, batch, group, what.value)
-    outbox.replace(batch, queued)
-  }
 }
 
 /** As the contract has it. */

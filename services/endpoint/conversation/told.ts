@@ -5,6 +5,7 @@ import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records
 import type { Context } from '../context.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
+import type { Unreadable } from './unreadable.js'
 
 /** Where in the order it happened, and when. */
 export type Place = Pick<Envelope, 'sequence' | 'storedAtMs'>
@@ -13,6 +14,21 @@ export function tell(context: Context, batch: Batch, group: LiveGroup, place: Pl
   context.conversations.append(batch, group.record.conversation, {
     kind: MessageKind.EVENT,
     text,
+    sentAtMs: place.storedAtMs,
+    status: MessageStatus.RECEIVED,
+    sequence: place.sequence,
+  })
+}
+
+/** A line for something that cannot be read, or is missing. */
+export function show(context: Context, batch: Batch, group: LiveGroup, place: Place, why: Unreadable): void {
+  const { conversation, left } = group.record
+  if (left || context.contacts.isBlocked(context.conversations.peer(conversation))) return
+  context.conversations.append(batch, conversation, {
+    kind: why.missing ? MessageKind.GAP : MessageKind.UNREADABLE,
+    fromHandle: why.from ?? '',
+    failure: why.cause,
+    remedy: why.remedy,
     sentAtMs: place.storedAtMs,
     status: MessageStatus.RECEIVED,
     sequence: place.sequence,

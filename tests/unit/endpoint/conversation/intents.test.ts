@@ -25,11 +25,11 @@ import {
   type IntentChange,
   intend,
   nextIntentDue,
-  settingsOf,
 } from '../../../../services/endpoint/conversation/intents.js'
 import { type Outbox, openOutbox } from '../../../../services/endpoint/conversation/outbox.js'
 import { openOwnDevices } from '../../../../services/endpoint/conversation/own-devices.js'
 import { encodeSettings } from '../../../../services/endpoint/conversation/settings.js'
+import { settingsOf } from '../../../../services/endpoint/conversation/standing.js'
 import type { EndpointEvent } from '../../../../services/endpoint/events.js'
 import { type Account, makeAccount } from '../../../../services/endpoint/identity/account.js'
 import { validateCredential } from '../../../../services/endpoint/identity/validate.js'
