@@ -17,7 +17,7 @@ import { readCertificate } from './identity/certificate.js'
 const LOOK_AGAIN_MS = 15_000
 
 /** Handles whose key packages are claimed in one call. */
-const CLAIMS_AT_ONCE = 64
+const CLAIMS_AT_ONCE = 250
 
 export interface Search {
   /** Looks for everybody who is due. Throws VaultError; what fails because of the line is due again. */

@@ -85,8 +85,13 @@ async function bytesIn(folder: string): Promise<number> {
 }
 
 const methods = {
-  async start({ server, handles }: { server: ServerAddress; handles: string[] }) {
-    for (const handle of handles) await open(server, handle)
+  /** Those that are away have registered, and are not connected. */
+  async start({ server, handles, away }: { server: ServerAddress; handles: string[]; away: string[] }) {
+    for (const handle of [...handles, ...away]) await open(server, handle)
+    for (const handle of away) {
+      await seatOf(handle).endpoint.close()
+      seats.delete(handle)
+    }
   },
   /** A room of these; resolves with when it was asked for, in ms of the shared clock. */
   async create({ handle, room, invited }: { handle: string; room: string; invited: string[] }) {

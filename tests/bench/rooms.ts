@@ -10,6 +10,8 @@ import { startWorker, type WorkerProcess } from './worker.js'
 /** Devices in the room, its founder included. */
 const SIZES = [10, 50, 100, 250]
 const PROCESSES = 4
+/** So many of them are connected at most: each has work for a core when somebody joins, and here they share a few. */
+const CONNECTED = 50
 /** Texts of one member that are timed at the last one. */
 const TEXTS = 20
 const TEXT_PAUSE_MS = 200
@@ -58,13 +60,14 @@ async function roomOf(size: number, say: Bench['say']): Promise<Row[]> {
       const [founder, ...others] = workers as [WorkerProcess<RoomsApi>, ...WorkerProcess<RoomsApi>[]]
       const handles = Array.from({ length: size - 1 }, (_, index) => `member${index}`)
       say(`a room of ${size}: ${size + 1} endpoints in ${PROCESSES} processes`)
-      await founder.call('start', { server: stage.address, handles: [FOUNDER] })
+      await founder.call('start', { server: stage.address, handles: [FOUNDER], away: [] })
       await Promise.all(
         others.map((worker, index) => {
-          const own = handles.filter((_, member) => member % others.length === index)
+          const isOwn = (_: string, member: number) => member % others.length === index
           return worker.call('start', {
             server: stage.address,
-            handles: [...(index === 0 ? [GUEST] : []), ...own],
+            handles: [...(index === 0 ? [GUEST] : []), ...handles.slice(0, CONNECTED - 1).filter(isOwn)],
+            away: handles.slice(CONNECTED - 1).filter(isOwn),
           })
         }),
       )
@@ -91,7 +94,7 @@ async function measured(house: House, size: number): Promise<Row[]> {
   const room = `room${size}`
   const invited = handles.slice(0, size - 1)
   const row = (name: string, value: number, unit: string, more: Partial<Row> = {}): Row => ({
-    name: `room of ${size}: ${name}`,
+    name: `room of ${size}${size > CONNECTED ? `, ${CONNECTED} connected` : ''}: ${name}`,
     value,
     unit,
     ...more,
