@@ -5,12 +5,17 @@ import type { Endpoint, PersonHere } from '../endpoint/endpoint.js'
 const personOf = (endpoint: Endpoint, conversation: bigint): PersonHere | undefined =>
   endpoint.people().find(person => person.conversation === conversation)
 
-/** Behind the handle in the prompt, where no handle can end like this: verified, or nothing is sent to them. */
+/** Behind the name in the prompt, where no handle can end like this: verified, or nothing is sent there. */
 export function standing(endpoint: Endpoint, conversation: bigint): string {
   const person = personOf(endpoint, conversation)
-  if (person?.state === 'blocked' || person?.state === 'key-changed') return ' ✗'
+  if (person?.state === 'blocked' || person?.state === 'key-changed' || isOver(endpoint, conversation))
+    return ' ✗'
   return person?.verified ? ' ✔' : ''
 }
+
+const isOver = (endpoint: Endpoint, conversation: bigint): boolean =>
+  endpoint.conversations().some(({ number, kind }) => number === conversation && kind === 'room') &&
+  endpoint.room(conversation).state === 'ended'
 
 /** What a person is told whose line waits because of them, not of the network. */
 export function whyNotSent(endpoint: Endpoint, conversation: bigint): string | undefined {

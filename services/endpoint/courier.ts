@@ -27,7 +27,7 @@ import { LineStopped } from './line/stopped.js'
 import type { ResponseFrame } from './line/stream.js'
 import { PRESENCE_INTERVAL_MS, type Presence } from './presence.js'
 import type { Batch } from './records.js'
-import { openSearch } from './search.js'
+import { CLAIMS_AT_ONCE, openSearch } from './search.js'
 import { loadServer, saveServer, trustSeen } from './server-record.js'
 import { VaultError } from './vault/vault.js'
 
@@ -80,6 +80,7 @@ export function openCourier({
   let receiptsTimed = false
   /** Envelopes in one Send frame. */
   let perFrame = SEND_ENVELOPES
+  let claimsAtOnce = CLAIMS_AT_ONCE
   /** Others are told that this device is here. */
   let caughtUp = false
   let condition: LineCondition = { line: undefined, clockOffsetMs: undefined }
@@ -172,7 +173,18 @@ export function openCourier({
   const claim = (...claimHandles: string[]) => exchange({ claimHandles }).catch(ignoreDownLine)
   const lookUp = (handle: string) => exchange({ lookupHandles: [handle] }).catch(ignoreDownLine)
   const directory = openDirectorySync({ context, outbox, queue, exchange, later, nudge })
-  const search = openSearch({ context, outbox, queue, claim, lookUp, keyChange, later, nudge, emit })
+  const search = openSearch({
+    context,
+    outbox,
+    queue,
+    claim,
+    claimsAtOnce: () => claimsAtOnce,
+    lookUp,
+    keyChange,
+    later,
+    nudge,
+    emit,
+  })
 
   /** Not kept and not repeated: it matters only now. */
   const sendNow = (envelopes: Outgoing[]) => {
@@ -255,8 +267,8 @@ export function openCourier({
       noteGiven(batch)
       batch.commit()
     })
-    const limit = opened.limits?.envelopesPerSend ?? 0
-    perFrame = limit > 0 ? Math.min(limit, SEND_ENVELOPES) : SEND_ENVELOPES
+    perFrame = atMost(opened.limits?.envelopesPerSend, SEND_ENVELOPES)
+    claimsAtOnce = atMost(opened.limits?.claimsPerCall, CLAIMS_AT_ONCE)
     live = true
     pausedUntil = 0
     // Those that were owed when this device last stopped.
@@ -342,6 +354,9 @@ function noteRefusal(context: Context, { reason }: RegistrationRefused): void {
     context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
   batch.commit()
 }
+
+/** Of a server that does not say it, ours. */
+const atMost = (limit = 0, own: number): number => (limit > 0 ? Math.min(limit, own) : own)
 
 /** Its account is in: it is used up, or was not needed. */
 function forgetInvite({ records }: Context): void {

@@ -16,8 +16,8 @@ import { readCertificate } from './identity/certificate.js'
 /** How often one person is looked for at most, in ms: every time uses up a key package of theirs. */
 const LOOK_AGAIN_MS = 15_000
 
-/** Handles whose key packages are claimed in one call. */
-const CLAIMS_AT_ONCE = 250
+/** Handles whose key packages are claimed in one call: each may have 16 devices, and the answer is one gRPC message. */
+export const CLAIMS_AT_ONCE = 64
 
 export interface Search {
   /** Looks for everybody who is due. Throws VaultError; what fails because of the line is due again. */
@@ -32,6 +32,8 @@ export interface SearchOptions {
   queue: SerialQueue
   /** undefined: the line went down. */
   claim(...handles: string[]): Promise<KeyExchanged | undefined>
+  /** So many handles in one call at most. */
+  claimsAtOnce(): number
   /** The same without key packages. */
   lookUp(handle: string): Promise<KeyExchanged | undefined>
   keyChange: KeyChangePolicy
@@ -101,7 +103,7 @@ export function openSearch(options: SearchOptions): Search {
     const nameOf = ({ group, id }: Wanted) => `${group.number} ${id}`
     for (;;) {
       const due = wantedKeyPackages(context).filter(wanted => !claiming.has(nameOf(wanted)))
-      const wanted = due.slice(0, CLAIMS_AT_ONCE)
+      const wanted = due.slice(0, options.claimsAtOnce())
       if (wanted.length === 0) return
       for (const one of wanted) claiming.add(nameOf(one))
       const answer = await claim(...wanted.map(({ handle }) => handle))

@@ -44,7 +44,7 @@ export interface Report extends Verdict {
 const QUIET_MS = 3000
 /** Then something hangs, in ms. */
 const SETTLE_MS = 60_000
-/** The processes start one after the other: each has vaults to make. */
+/** One member in so many opens a room. */
 const MEMBERS_PER_ROOM = 5
 
 interface Members extends Victim {

@@ -9,7 +9,7 @@ import { readLines } from '../../services/client/lines.js'
 /** How long something may take to appear on a busy machine, in ms. */
 export const PATIENCE_MS = 60_000
 /** After this a wait gives up, in ms: before its test does, so that it can say what it waited for. */
-export const WAIT_MS = 100_000
+export const WAIT_MS = 45_000
 
 export interface Ending {
   /** null: ended by a signal. */

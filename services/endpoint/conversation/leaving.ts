@@ -30,9 +30,8 @@ export async function leave(context: Context, outbox: Outbox, batch: Batch, grou
   record.leavingDeviceIds.push(...(own?.devices ?? []))
   if (isAlone || record.status !== GroupStatus.ACTIVE) record.status = GroupStatus.ENDED
   else {
-    const typed = record.lost ? [] : waitingTexts(context)
-    for (const id of typed)
-      if (id.conversation === record.conversation) await sealText(context, outbox, batch, group, id)
+    const typed = waitingTexts(context).filter(({ conversation }) => conversation === record.conversation)
+    for (const id of record.lost ? [] : typed) await sealText(context, outbox, batch, group, id)
     await sealBody(context, outbox, batch, group, { case: 'leave', value: { account: true } })
   }
   noteLeft(context, batch, group, { sequence: record.lastSequence, storedAtMs: BigInt(Date.now()) })

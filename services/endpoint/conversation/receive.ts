@@ -83,9 +83,6 @@ async function takeApplication(
   passEnvelope(context.engine, group, envelope.sequence, ciphertext)
   const opened = await context.engine.open(group.state, ciphertext, () => false)
   if (opened.kind !== 'application') {
-    // Sealed by somebody who did not know yet that this device was added: it was not meant for it. Should it be of use
-    // to a device that is back after a loss, its count is missed by the next message.
-    if (opened.kind === 'old-epoch' && opened.epoch < group.record.joinedEpoch) return
     show(context, batch, group, envelope, unreadable(opened))
     if (opened.kind === 'future-epoch') askToRejoin(context, outbox, batch, group)
     return

@@ -86,6 +86,9 @@ async function refreshRest(context: Context, outbox: Outbox, batch: Batch, from:
   }
 }
 
+const isRoom = ({ conversations }: Context, { record }: LiveGroup) =>
+  conversations.kind(record.conversation) === 'room'
+
 const isEnded = ({ record }: LiveGroup) => record.status === GroupStatus.ENDED
 
 /** The MLS epoch that it was made in. */
@@ -107,8 +110,7 @@ function tellRefused(
   { case: name }: RejectedSend['reason'],
 ) {
   const peer = context.conversations.peer(group.record.conversation)
-  const isRoom = context.conversations.kind(group.record.conversation) === 'room'
-  const waits = isRoom
+  const waits = isRoom(context, group)
     ? 'Make it again when that has changed'
     : 'What you write waits here; it is tried again'
   const why =
@@ -162,10 +164,9 @@ function fail(context: Context, outbox: Outbox, batch: Batch, queued: Queued, fa
 
 /** A change of the group was not delivered here, or could not be opened. A room cannot be made anew, so it is rejoined. */
 function fallBehind(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): void {
-  const isRoom = context.conversations.kind(group.record.conversation) === 'room'
   // What somebody has made of it against its rules is not joined.
   const isBroken = group.record.brokenBy !== ''
-  if (isRoom && !isBroken && group.record.status === GroupStatus.ACTIVE) {
+  if (isRoom(context, group) && !isBroken && group.record.status === GroupStatus.ACTIVE) {
     putBack(context, outbox, batch, group)
     askToRejoin(context, outbox, batch, group)
   } else abandon(context, outbox, batch, group)
@@ -176,9 +177,9 @@ function abandon(context: Context, outbox: Outbox, batch: Batch, group: LiveGrou
   group.record.status = GroupStatus.ENDED
   context.groups.savePending(batch, group, undefined)
   context.groups.save(batch, group)
-  const isRoom = context.conversations.kind(group.record.conversation) === 'room'
-  putBack(context, outbox, batch, group, { rejoinToo: true, ...(isRoom ? { failure: NOT_IN_IT } : {}) })
-  if (isRoom) failWaiting(context, batch, group.record.conversation, NOT_IN_IT)
+  const failure = isRoom(context, group) ? NOT_IN_IT : undefined
+  putBack(context, outbox, batch, group, { rejoinToo: true, failure })
+  if (failure !== undefined) failWaiting(context, batch, group.record.conversation, failure)
 }
 
 /** What the server does not have is not for this epoch any more: texts wait to be sealed again, the rest is given up. */
@@ -187,7 +188,7 @@ function putBack(
   outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
-  { rejoinToo = false, failure }: { rejoinToo?: boolean; failure?: string } = {},
+  { rejoinToo = false, failure }: { rejoinToo?: boolean; failure?: string | undefined } = {},
 ): void {
   const { conversation } = group.record
   const isGone = ({ item }: Queued) =>

@@ -10,9 +10,9 @@ import { decodeSettings, type Group } from './settings.js'
 /** How long the members may take to remove who has asked for it, in ms of the server's time. */
 const NEW_MS = 60_000
 
-/** The group as it is now, for the policy; `nowMs`: when a commit of another's was stored. */
-export function standing(context: Context, group: LiveGroup, nowMs?: bigint): Group {
-  const isNew = nowMs !== undefined && Number(nowMs - group.record.joinedAtMs) < NEW_MS
+/** The group as it is now, for the policy; `storedAtMs`: of another's commit that is to be judged. */
+export function standing(context: Context, group: LiveGroup, storedAtMs?: bigint): Group {
+  const isNew = storedAtMs !== undefined && Number(storedAtMs - group.record.joinedAtMs) < NEW_MS
   return {
     settings: settingsOf(context, group),
     members: context.engine.members(group.state),

@@ -128,6 +128,32 @@ describe('a server that', () => {
       expect(textsOf(person).filter(text => text === 'dropped')).toHaveLength(1)
   })
 
+  test('hands a newcomer what was sealed before it came: it is shown that it cannot be read, and why', async () => {
+    const [alice, bob] = (await room('alice', 'bob')) as [Person, Person]
+    let before: Envelope | undefined
+    meddle = changing([bob], 'application', envelope => {
+      before ??= envelope
+      return [envelope]
+    })
+    await say(alice, 'before')
+    await hears(bob, 'before')
+    const carol = await town.join('carol', server)
+    await carol.line('up')
+    await alice.endpoint.changeRoom(roomOf(alice)!.number, { kind: 'invite', handle: 'carol' })
+    await carol.event('conversation', ({ state }) => state === 'ready')
+    await alice.holds(() => members(alice).length === 3)
+    meddle = changing(
+      [carol],
+      'application',
+      firstOf(({ sequence }) => [{ ...before!, sequence }]),
+    )
+    await say(alice, 'after')
+    await say(alice, 'once more')
+    await hears(carol, 'once more')
+    expect(others(carol)).toContain('unreadable: sealed with keys that are older than this device keeps')
+    expect(textsOf(carol)).not.toContain('before')
+  })
+
   test('lets two envelopes change places for one member: the next message tells it, in one line', async () => {
     const [alice, bob, carol] = (await room('alice', 'bob', 'carol')) as [Person, Person, Person]
     let held: Envelope[] = []
