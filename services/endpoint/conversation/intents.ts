@@ -15,8 +15,8 @@ import {
   OutboxCommitSchema,
 } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
-import type { Commit } from '../mls/engine.js'
-import { MlsRefused } from '../mls/refused.js'
+import type { Change, Commit } from '../mls/engine.js'
+import { type MlsCause, MlsRefused } from '../mls/refused.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
 import type { KnownIntent } from './intent-list.js'
@@ -110,21 +110,43 @@ export function forgetRemovals(
 
 /** Whether the other members will take it: what they would refuse is never committed. */
 async function isAllowed(context: Context, group: LiveGroup, plan: Plan): Promise<boolean> {
-  const { account, engine } = context
-  const own = engine.ownLeaf(group.state)
-  const members = engine.members(group.state)
   const added = await Promise.all(
-    plan.add.map(bytes => engine.inspectKeyPackage(bytes).catch(() => undefined)),
+    plan.add.map(bytes => context.engine.inspectKeyPackage(bytes).catch(() => undefined)),
   )
-  return mayChange(standing(context, group), {
-    committer: { leaf: own, identity: account.certificate, signatureKey: account.device.publicKey },
+  return mayCommit(context, group, {
     added: added.filter(candidate => candidate !== undefined),
-    removed: members.filter(({ leaf }) => plan.remove.includes(leaf)),
+    remove: plan.remove,
     ...(plan.settings ? { settings: plan.settings } : {}),
   })
 }
 
-/** undefined: the plan cannot be carried out at all; its intents are dropped, and the person is told. */
+function mayCommit(
+  context: Context,
+  group: LiveGroup,
+  { remove, ...change }: Pick<Change, 'added' | 'settings'> & { remove: readonly number[] },
+): boolean {
+  const { account, engine } = context
+  const leaf = engine.ownLeaf(group.state)
+  return mayChange(standing(context, group), {
+    ...change,
+    committer: { leaf, identity: account.certificate, signatureKey: account.device.publicKey },
+    removed: engine.members(group.state).filter(member => remove.includes(member.leaf)),
+  })
+}
+
+/** It cannot be carried out at all: it is dropped, and the person is told. */
+function giveUp(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  { ids, why }: { ids: readonly bigint[]; why: MlsCause },
+): void {
+  for (const id of ids) context.intents.drop(batch, group, id)
+  const peer = context.conversations.peer(group.record.conversation)
+  batch.tell({ type: 'notice', level: 'warning', text: `a change of ${peer} is not possible: ${why}` })
+}
+
+/** undefined: the plan was given up. */
 async function makeCommit(
   context: Context,
   batch: Batch,
@@ -140,13 +162,7 @@ async function makeCommit(
     })
   } catch (error) {
     if (!(error instanceof MlsRefused)) throw error
-    for (const id of plan.ids) context.intents.drop(batch, group, id)
-    const peer = context.conversations.peer(group.record.conversation)
-    batch.tell({
-      type: 'notice',
-      level: 'warning',
-      text: `a change of ${peer} is not possible: ${error.why}`,
-    })
+    giveUp(context, batch, group, { ids: plan.ids, why: error.why })
     return undefined
   }
 }
@@ -172,8 +188,11 @@ function planOf(
     } else if (change.case === 'removeDevices') {
       const leaves = change.value.deviceIds.flatMap(device => present.get(nameOf(device)) ?? [])
       const others = leaves.filter(leaf => leaf !== context.engine.ownLeaf(group.state))
-      if (others.length > 0) collect(removals, id, { remove: others })
-      else context.intents.drop(batch, group, id)
+      if (others.length === 0) context.intents.drop(batch, group, id)
+      // One that the others would refuse must not keep back those of the same commit.
+      else if (!mayCommit(context, group, { added: [], remove: others }))
+        giveUp(context, batch, group, { ids: [id], why: 'policy' })
+      else collect(removals, id, { remove: others })
     } else if (change.case === 'addAccount' || change.case === 'addDevices') {
       if (isDone(context, group, change)) context.intents.drop(batch, group, id)
       else if (change.value.keyPackages.length > 0) collect(adds, id, { add: change.value.keyPackages })
