@@ -1,30 +1,20 @@
 // What others say of devices and of the past, where it is not theirs to say: with the real engine and a real vault.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { HistoryPartSchema } from '../../../../gen/parley/content/v1/content_pb.js'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import { GroupStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
-import type { Context } from '../../../../services/endpoint/context.js'
-import { openContacts } from '../../../../services/endpoint/conversation/contacts.js'
-import { openConversations } from '../../../../services/endpoint/conversation/conversations.js'
 import { takeHistory } from '../../../../services/endpoint/conversation/earlier.js'
-import { type LiveGroup, openGroups } from '../../../../services/endpoint/conversation/groups.js'
-import { openIntentList } from '../../../../services/endpoint/conversation/intent-list.js'
-import { openOwnDevices } from '../../../../services/endpoint/conversation/own-devices.js'
+import type { LiveGroup } from '../../../../services/endpoint/conversation/groups.js'
 import { takeRevoked } from '../../../../services/endpoint/conversation/revoked.js'
 import { reconcile } from '../../../../services/endpoint/conversation/roster.js'
 import { encodeSettings } from '../../../../services/endpoint/conversation/settings.js'
 import { type Account, makeAccount, restoreAccount } from '../../../../services/endpoint/identity/account.js'
 import { readCertificate } from '../../../../services/endpoint/identity/certificate.js'
 import { makeRevocation } from '../../../../services/endpoint/identity/revocation.js'
-import { validateCredential } from '../../../../services/endpoint/identity/validate.js'
-import { createEngine } from '../../../../services/endpoint/mls/engine.js'
-import { type Batch, openRecords } from '../../../../services/endpoint/records.js'
-import { openVault, type Vault } from '../../../../services/endpoint/vault/vault.js'
+import type { Batch } from '../../../../services/endpoint/records.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
@@ -32,42 +22,15 @@ const mallory = makeAccount('mallory')
 const secondOf = ({ handle, account }: Account) => restoreAccount({ handle, seed: account.privateKey })
 const idOf = ({ device }: Account) => device.publicKey
 
-let folder: string
-let vault: Vault
-let context: Context
+let context: TestContext['context']
+let written: TestContext['written']
+let close: TestContext['close']
 let groups = 0
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'parley-devices-'))
-  vault = await openVault({ folder })
-  const records = openRecords(vault, () => undefined)
-  const engine = await createEngine({ validate: validateCredential })
-  context = {
-    account: alice,
-    records,
-    engine,
-    welcomes: {
-      open: () => Promise.reject(new Error('no welcome is expected')),
-      close: async () => undefined,
-    },
-    groups: openGroups(records, engine),
-    intents: openIntentList(records),
-    conversations: openConversations(records),
-    contacts: openContacts(records),
-    devices: openOwnDevices(records),
-  }
+  ;({ context, written, close } = await openTestContext(alice))
 })
-afterEach(() => {
-  vault.close()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-function written<T>(change: (batch: Batch) => T): T {
-  const batch = context.records.begin()
-  const result = change(batch)
-  batch.commit()
-  return result
-}
+afterEach(() => close())
 
 const keyPackageOf = ({ certificate, device }: Account) =>
   context.engine.newKeyPackage({
@@ -147,8 +110,8 @@ const told = () =>
 describe('history', () => {
   test('of a direct conversation is nothing for another account to hand over', async () => {
     const direct = await withBob()
-    hand(direct, bob, { peerHandle: 'carol', messages: [message(1n)] })
-    hand(direct, bob, { peerHandle: 'bob', messages: [message(1n)] })
+    await hand(direct, bob, { peerHandle: 'carol', messages: [message(1n)] })
+    await hand(direct, bob, { peerHandle: 'bob', messages: [message(1n)] })
     expect(told()).toEqual([])
     expect(context.conversations.withPeer('carol')).toBeUndefined()
   })
@@ -159,7 +122,7 @@ describe('history', () => {
     const open = await roomOf([bob], 1)
     const others = await roomOf([mallory], 1)
     for (const { record } of [closed, open, others])
-      hand(direct, bob, {
+      await hand(direct, bob, {
         conversationId: record.conversationId,
         messages: [
           message(1n),
@@ -174,16 +137,16 @@ describe('history', () => {
   test('in a room, or by an account that only calls itself so, is nobody’s', async () => {
     const room = await roomOf([bob], 1)
     const { conversationId } = room.record
-    hand(room, bob, { conversationId, messages: [message(1n)] })
+    await hand(room, bob, { conversationId, messages: [message(1n)] })
     const impostor = { ...bob, handle: 'alice' }
-    hand(await withBob(), impostor, { peerHandle: 'carol', messages: [message(1n)] })
+    await hand(await withBob(), impostor, { peerHandle: 'carol', messages: [message(1n)] })
     expect(told()).toEqual([])
   })
 
   test('from an own device is filed once, also by parts that share a write', async () => {
     const phone = secondOf(alice)
     const own = await ownGroup([phone])
-    written(batch => {
+    await written(batch => {
       for (let times = 0; times < 2; times++)
         takeHistory(context, batch, own, {
           part: create(HistoryPartSchema, {
@@ -195,7 +158,7 @@ describe('history', () => {
           place: { sequence: 99n, storedAtMs: 1n },
         })
     })
-    hand(own, phone, { peerHandle: 'carol', messages: [message(2n)] })
+    await hand(own, phone, { peerHandle: 'carol', messages: [message(2n)] })
     expect(told().slice(0, 2)).toEqual(['carol I: line 1', 'carol I: line 2'])
     expect(told()).toHaveLength(3)
   })
@@ -215,7 +178,7 @@ describe('a revocation', () => {
     ['that is none', () => new Uint8Array([1, 2, 3])],
   ])('%s removes nobody', async (_, make) => {
     const group = await withBob()
-    written(batch => takeRevoked(context, batch, group, make()))
+    await written(batch => takeRevoked(context, batch, group, make()))
     expect(group.record.leavingDeviceIds).toEqual([])
     expect(context.intents.of(group)).toEqual([])
   })
@@ -224,12 +187,12 @@ describe('a revocation', () => {
     const second = secondOf(bob)
     const group = await groupWith([bob, second], { open: batch => context.conversations.open(batch, 'bob') })
     for (let times = 0; times < 2; times++)
-      written(batch => takeRevoked(context, batch, group, revocation(bob, second)))
+      await written(batch => takeRevoked(context, batch, group, revocation(bob, second)))
     expect(group.record.leavingDeviceIds).toEqual([idOf(second)])
     expect(context.intents.of(group).map(({ intent }) => intent.change.case)).toEqual(['removeDevices'])
     const direct = await withBob()
     const directory = new Map([['bob', [bob, second].map(({ certificate }) => readCertificate(certificate))]])
-    expect(written(batch => reconcile(context, batch, direct, directory))).toEqual([])
+    expect(await written(batch => reconcile(context, batch, direct, directory))).toEqual([])
   })
 })
 
@@ -244,7 +207,7 @@ describe('the directory', () => {
     const other = makeAccount('bob')
     for (let times = 0; times < 2; times++)
       expect(
-        written(batch => reconcile(context, batch, group, directory('bob', [bob, second, other]))),
+        await written(batch => reconcile(context, batch, group, directory('bob', [bob, second, other]))),
       ).toEqual(['bob'])
     expect(changes(group)).toMatchObject([
       { case: 'addDevices', value: { handle: 'bob', deviceIds: [idOf(second)] } },
@@ -254,10 +217,10 @@ describe('the directory', () => {
   test('that leaves out a device of somebody else removes nobody; one of this account’s, that', async () => {
     const phone = secondOf(alice)
     const group = await groupWith([bob, phone], { open: batch => context.conversations.open(batch, 'bob') })
-    written(batch => reconcile(context, batch, group, directory('bob', [])))
-    written(batch => reconcile(context, batch, group, directory('alice', [phone])))
+    await written(batch => reconcile(context, batch, group, directory('bob', [])))
+    await written(batch => reconcile(context, batch, group, directory('alice', [phone])))
     expect(changes(group)).toEqual([])
-    written(batch => reconcile(context, batch, group, directory('alice', [alice])))
+    await written(batch => reconcile(context, batch, group, directory('alice', [alice])))
     expect(changes(group)).toMatchObject([{ case: 'removeDevices', value: { deviceIds: [idOf(phone)] } }])
   })
 })

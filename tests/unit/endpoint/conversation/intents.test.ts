@@ -1,8 +1,5 @@
 // Changes that a device is to commit: what is committed first, what becomes pointless, what others would refuse.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { create, fromBinary } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
@@ -14,11 +11,7 @@ import {
   GroupStatus,
   RemoveDevicesSchema,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
-import type { Context } from '../../../../services/endpoint/context.js'
-import { openContacts } from '../../../../services/endpoint/conversation/contacts.js'
-import { openConversations } from '../../../../services/endpoint/conversation/conversations.js'
-import { type LiveGroup, openGroups } from '../../../../services/endpoint/conversation/groups.js'
-import { openIntentList } from '../../../../services/endpoint/conversation/intent-list.js'
+import type { LiveGroup } from '../../../../services/endpoint/conversation/groups.js'
 import {
   commitIntents,
   forgetRemovals,
@@ -27,28 +20,24 @@ import {
   nextIntentDue,
 } from '../../../../services/endpoint/conversation/intents.js'
 import { type Outbox, openOutbox } from '../../../../services/endpoint/conversation/outbox.js'
-import { openOwnDevices } from '../../../../services/endpoint/conversation/own-devices.js'
 import { encodeSettings } from '../../../../services/endpoint/conversation/settings.js'
 import { settingsOf } from '../../../../services/endpoint/conversation/standing.js'
-import type { EndpointEvent } from '../../../../services/endpoint/events.js'
 import { type Account, makeAccount } from '../../../../services/endpoint/identity/account.js'
-import { validateCredential } from '../../../../services/endpoint/identity/validate.js'
-import { createEngine, type Engine } from '../../../../services/endpoint/mls/engine.js'
-import { type Batch, openRecords } from '../../../../services/endpoint/records.js'
-import { openVault, type Vault } from '../../../../services/endpoint/vault/vault.js'
+import type { Engine } from '../../../../services/endpoint/mls/engine.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
 const carol = makeAccount('carol')
 const dave = makeAccount('dave')
 
-let folder: string
-let vault: Vault
 let engine: Engine
-let context: Context
+let context: TestContext['context']
+let written: TestContext['written']
+let close: TestContext['close']
 let outbox: Outbox
 let group: LiveGroup
-let told: EndpointEvent[]
+let told: TestContext['told']
 
 const keyPackageOf = async ({ certificate, device }: Account) =>
   await engine.newKeyPackage({
@@ -78,42 +67,16 @@ async function openRoom(admin: Account = alice): Promise<void> {
     const conversation = context.conversations.openRoom(batch, 'tea')
     return context.groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
   })
-  told = []
+  told.length = 0
 }
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'parley-intents-'))
-  vault = await openVault({ folder })
-  told = []
-  const records = openRecords(vault, event => void told.push(event))
-  engine = await createEngine({ validate: validateCredential })
-  context = {
-    account: alice,
-    records,
-    engine,
-    welcomes: {
-      open: () => Promise.reject(new Error('no welcome is expected')),
-      close: async () => undefined,
-    },
-    groups: openGroups(records, engine),
-    intents: openIntentList(records),
-    conversations: openConversations(records),
-    contacts: openContacts(records),
-    devices: openOwnDevices(records),
-  }
-  outbox = openOutbox(records)
+  ;({ context, written, close, told } = await openTestContext(alice))
+  engine = context.engine
+  outbox = openOutbox(context.records)
 })
-afterEach(() => {
-  vault.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterEach(() => close())
 
-async function written<T>(change: (batch: Batch) => Promise<T> | T): Promise<T> {
-  const batch = context.records.begin()
-  const result = await change(batch)
-  batch.commit()
-  return result
-}
 const wish = (change: IntentChange, delayMs = 0) =>
   written(batch => intend(context, batch, group, change, delayMs))
 const commit = (now = Date.now()) => written(batch => commitIntents(context, outbox, batch, group, now))
@@ -260,6 +223,16 @@ describe('what the others would refuse is never committed, and the person is tol
     expect(told).toMatchObject([
       { type: 'notice', level: 'warning', text: expect.stringContaining('not possible') },
     ])
+  })
+
+  test('which keeps nothing else of the same kind back', async () => {
+    group.record.leavingDeviceIds = [carol.device.publicKey]
+    await wish(removal(bob))
+    await wish(removal(carol))
+    expect(await commit()).toBe(true)
+    expect(rosterChange().removed).toEqual(['carol'])
+    expect(open()).toEqual(['removeDevices'])
+    expect(told).toHaveLength(1)
   })
 
   test('but whoever has asked to leave may be removed', async () => {

@@ -1,8 +1,5 @@
 // What becomes of sends that the server rejects, with the real engine and a real vault.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { type RejectedSend, RejectedSendSchema } from '../../../../gen/parley/v1/chat_pb.js'
@@ -12,53 +9,27 @@ import {
   MessageStatus,
   OutboxCommitSchema,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
-import type { Context } from '../../../../services/endpoint/context.js'
-import { openContacts } from '../../../../services/endpoint/conversation/contacts.js'
-import { openConversations } from '../../../../services/endpoint/conversation/conversations.js'
-import { type LiveGroup, openGroups } from '../../../../services/endpoint/conversation/groups.js'
-import { openIntentList } from '../../../../services/endpoint/conversation/intent-list.js'
+import type { LiveGroup } from '../../../../services/endpoint/conversation/groups.js'
 import { type Outbox, openOutbox } from '../../../../services/endpoint/conversation/outbox.js'
-import { openOwnDevices } from '../../../../services/endpoint/conversation/own-devices.js'
 import { onRejected } from '../../../../services/endpoint/conversation/rejections.js'
 import { askToRejoin, rejoinAll } from '../../../../services/endpoint/conversation/rejoin.js'
 import { fillOutbox } from '../../../../services/endpoint/conversation/send.js'
 import { waitingTexts } from '../../../../services/endpoint/conversation/waiting.js'
-import type { EndpointEvent } from '../../../../services/endpoint/events.js'
 import { makeAccount } from '../../../../services/endpoint/identity/account.js'
-import { validateCredential } from '../../../../services/endpoint/identity/validate.js'
-import { createEngine } from '../../../../services/endpoint/mls/engine.js'
-import { type Batch, openRecords } from '../../../../services/endpoint/records.js'
-import { openVault, type Vault } from '../../../../services/endpoint/vault/vault.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 
-let folder: string
-let vault: Vault
-let context: Context
+let context: TestContext['context']
+let written: TestContext['written']
+let close: TestContext['close']
 let outbox: Outbox
 let group: LiveGroup
-let told: EndpointEvent[]
+let told: TestContext['told']
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'parley-rejections-'))
-  vault = await openVault({ folder })
-  told = []
-  const records = openRecords(vault, event => void told.push(event))
-  const engine = await createEngine({ validate: validateCredential })
   const account = makeAccount('alice')
-  context = {
-    account,
-    records,
-    engine,
-    welcomes: {
-      open: () => Promise.reject(new Error('no welcome is expected')),
-      close: async () => undefined,
-    },
-    groups: openGroups(records, engine),
-    intents: openIntentList(records),
-    conversations: openConversations(records),
-    contacts: openContacts(records),
-    devices: openOwnDevices(records),
-  }
-  outbox = openOutbox(records)
+  ;({ context, written, close, told } = await openTestContext(account))
+  const { engine } = context
+  outbox = openOutbox(context.records)
   const { publicKey, privateKey } = account.device
   const keyPackage = await engine.newKeyPackage({
     identity: account.certificate,
@@ -71,19 +42,10 @@ beforeEach(async () => {
     const conversation = context.conversations.open(batch, 'bob')
     return context.groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
   })
-  told = []
+  told.length = 0
 })
-afterEach(() => {
-  vault.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterEach(() => close())
 
-async function written<T>(change: (batch: Batch) => Promise<T> | T): Promise<T> {
-  const batch = context.records.begin()
-  const result = await change(batch)
-  batch.commit()
-  return result
-}
 const fill = () => written(batch => fillOutbox(context, outbox, batch, { now: Date.now(), receipts: false }))
 async function write(...texts: string[]): Promise<void> {
   const { conversation } = group.record
@@ -150,7 +112,7 @@ describe('a text', () => {
     await write('one', 'two')
     await fill()
     outbox.takeUnsent()
-    told = []
+    told.length = 0
   })
 
   test('whose epoch has passed is sealed anew, with those behind it, under the same numbers', async () => {
