@@ -1,11 +1,11 @@
 // A person at a terminal: joins an endpoint to it. The operator's console is the same.
 
 import { TextTooLongError } from '../endpoint/conversation/content.js'
-import { RoomError } from '../endpoint/conversation/rooms.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import type { EndpointEvent, LineState } from '../endpoint/events.js'
 import { accountFingerprint, formatFingerprint } from '../endpoint/identity/fingerprint.js'
 import { HANDLE_RULE, isHandle } from '../endpoint/identity/handle.js'
+import { Refusal } from '../endpoint/refusal.js'
 import { VaultError } from '../endpoint/vault/vault.js'
 import type { Entry, Terminal } from '../terminal/entry.js'
 import type { CommandContext, OperatorActions } from './command.js'
@@ -79,7 +79,7 @@ export function openChat({ endpoint, terminal, handle, operator, quit }: ChatOpt
       const why = whyNotSent(endpoint, conversation)
       if (why) warn(why)
     } catch (error) {
-      const isRefused = error instanceof TextTooLongError || error instanceof RoomError
+      const isRefused = error instanceof TextTooLongError || error instanceof Refusal
       if (!isRefused && !(error instanceof VaultError)) throw error
       fail(`not sent: ${error.message}. ↑ brings the line back`)
     }

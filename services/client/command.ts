@@ -1,6 +1,7 @@
 // What a command is, and what it may use.
 
 import type { Endpoint } from '../endpoint/endpoint.js'
+import { Refusal } from '../endpoint/refusal.js'
 
 /** What the operator's own process may do besides. */
 export interface OperatorActions {
@@ -34,6 +35,19 @@ export interface CommandContext {
   /** In the operator's console only. */
   operator?: OperatorActions | undefined
   quit(): void
+}
+
+/** Runs it, and says what is refused. */
+export async function refusable(
+  { warn }: Pick<CommandContext, 'warn'>,
+  act: () => Promise<void> | void,
+): Promise<void> {
+  try {
+    await act()
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    warn(error.message)
+  }
 }
 
 export interface Command {

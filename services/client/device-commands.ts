@@ -1,7 +1,7 @@
 // What a person does with their own devices. Rows of the table in commands.ts.
 
-import { DeviceError, type DeviceView } from '../endpoint/conversation/own-devices.js'
-import type { Command, CommandContext } from './command.js'
+import type { DeviceView } from '../endpoint/conversation/own-devices.js'
+import { type Command, type CommandContext, refusable } from './command.js'
 import { PHRASE_ADVICE, phraseRows } from './phrase.js'
 
 export const DEVICE_COMMANDS: readonly Command[] = [
@@ -66,13 +66,4 @@ async function phrase(context: CommandContext): Promise<void> {
   const answer = await context.ask('whoever sees the words can be you. Show them? yes or no: ')
   if (answer?.trim() !== 'yes') return context.warn('not shown')
   context.say(PHRASE_ADVICE, phraseRows(context.endpoint.recoveryPhrase()))
-}
-
-async function refusable(context: CommandContext, act: () => Promise<void>): Promise<void> {
-  try {
-    await act()
-  } catch (error) {
-    if (!(error instanceof DeviceError)) throw error
-    context.warn(error.message)
-  }
 }

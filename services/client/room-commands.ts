@@ -1,8 +1,7 @@
 // What a person does with rooms. Rows of the table in commands.ts.
 
 import { historyTold } from '../endpoint/conversation/commits.js'
-import { RoomError } from '../endpoint/conversation/rooms.js'
-import type { Command, CommandContext } from './command.js'
+import { type Command, type CommandContext, refusable } from './command.js'
 
 export const ROOM_COMMANDS: readonly Command[] = [
   { name: 'room', argument: 'NAME', help: 'make a room and write to it', run: make },
@@ -49,15 +48,6 @@ async function onTarget(
   const target = context.target()
   if (!target) return context.warn('in which room? /to #NAME')
   await refusable(context, () => act(target.conversation))
-}
-
-async function refusable(context: CommandContext, act: () => Promise<void>): Promise<void> {
-  try {
-    await act()
-  } catch (error) {
-    if (!(error instanceof RoomError)) throw error
-    context.warn(error.message)
-  }
 }
 
 const change = (context: CommandContext, wanted: Change) =>

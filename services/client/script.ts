@@ -3,9 +3,9 @@
 
 import type { Readable } from 'node:stream'
 import { TextTooLongError } from '../endpoint/conversation/content.js'
-import { RoomError } from '../endpoint/conversation/rooms.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import type { EndpointEvent } from '../endpoint/events.js'
+import { Refusal } from '../endpoint/refusal.js'
 import { plainEntry } from '../terminal/plain.js'
 import type { Exit } from './exit.js'
 import { jsonOf } from './json.js'
@@ -64,7 +64,7 @@ export function openScript(options: ScriptOptions): Script {
     try {
       await endpoint.send(conversation, text)
     } catch (error) {
-      if (!(error instanceof TextTooLongError || error instanceof RoomError)) throw error
+      if (!(error instanceof TextTooLongError || error instanceof Refusal)) throw error
       result = 'unsent'
       tell(options, { type: 'notice', level: 'error', text: `not sent: ${error.message}` })
     }

@@ -1,7 +1,6 @@
 // What a person decides about others: who they are, and whether to hear of them. Rows of the table in commands.ts.
 
-import { TrustError } from '../endpoint/conversation/trust.js'
-import type { Command, CommandContext } from './command.js'
+import { type Command, type CommandContext, refusable } from './command.js'
 
 /** Groups of digits in a row: 23 characters, which fit a narrow terminal. */
 const GROUPS_PER_ROW = 4
@@ -51,12 +50,7 @@ function onPerson(act: Act): Command['run'] {
       endpoint.people().find(({ conversation }) => conversation === target()?.conversation)?.handle
     if (!handle) return warn('whom? Give a HANDLE')
     if (handle === context.handle) return warn('that is you')
-    try {
-      await act(context, handle)
-    } catch (error) {
-      if (!(error instanceof TrustError)) throw error
-      warn(error.message)
-    }
+    await refusable(context, () => act(context, handle))
   }
 }
 

@@ -14,7 +14,6 @@ import { leave } from './conversation/leaving.js'
 import { openOutbox } from './conversation/outbox.js'
 import {
   checkRevocable,
-  DeviceError,
   type DeviceView,
   nameDevice,
   openOwnDevices,
@@ -27,7 +26,6 @@ import {
   checkMayWrite,
   createRoom,
   type RoomChange,
-  RoomError,
   type RoomOptions,
   type RoomView,
   roomOf,
@@ -38,7 +36,6 @@ import {
   type KeyChangePolicy,
   markVerified,
   setBlocked,
-  TrustError,
   type Verification,
   verification,
 } from './conversation/trust.js'
@@ -56,6 +53,7 @@ import { createWelcomeOpener } from './mls/welcome-opener.js'
 import { type PersonHere, people } from './people.js'
 import { openPresence } from './presence.js'
 import { type Batch, openRecords } from './records.js'
+import { Refusal } from './refusal.js'
 import { loadServer, type ServerRecord } from './server-record.js'
 import { openVault } from './vault/vault.js'
 
@@ -91,27 +89,27 @@ export interface Endpoint extends Doctor {
    */
   open(handle: string): Promise<bigint>
   /**
-   * Saves the text; it is sent as soon as it can be. Throws TextTooLongError, VaultError, and RoomError for a room that
+   * Saves the text; it is sent as soon as it can be. Throws TextTooLongError, VaultError, and Refusal for a room that
    * this account is not in any more; then nothing is kept.
    */
   send(conversation: bigint, text: string): Promise<MessageId>
-  /** A new room, whose admin is this account. Throws RoomError. */
+  /** A new room, whose admin is this account. Throws Refusal. */
   createRoom(options: RoomOptions): Promise<bigint>
-  /** Has the room changed as soon as that can be. Throws RoomError; then nothing is changed. */
+  /** Has the room changed as soon as that can be. Throws Refusal; then nothing is changed. */
   changeRoom(conversation: bigint, change: RoomChange): Promise<void>
-  /** Throws RoomError. */
+  /** Throws Refusal. */
   leaveRoom(conversation: bigint): Promise<void>
-  /** Throws RoomError for a conversation that is no room. */
+  /** Throws Refusal for a conversation that is no room. */
   room(conversation: bigint): RoomView
-  /** The safety number to compare with this person by another way. Throws TrustError where their key is not known. */
+  /** The safety number to compare with this person by another way. Throws Refusal where their key is not known. */
   verify(handle: string): Verification
-  /** The number was the same on both sides. Throws TrustError. */
+  /** The number was the same on both sides. Throws Refusal. */
   markVerified(handle: string): Promise<void>
-  /** Takes the changed key of this person for theirs; what waits goes out to it. Throws TrustError. */
+  /** Takes the changed key of this person for theirs; what waits goes out to it. Throws Refusal. */
   accept(handle: string): Promise<void>
-  /** From here on nothing of this person is shown, and nothing told to them. Throws TrustError. */
+  /** From here on nothing of this person is shown, and nothing told to them. Throws Refusal. */
   block(handle: string): Promise<void>
-  /** Throws TrustError. */
+  /** Throws Refusal. */
   unblock(handle: string): Promise<void>
   /** A link that names the server and this account by their keys; undefined before the server's key is pinned. */
   inviteLink(): string | undefined
@@ -119,9 +117,9 @@ export interface Endpoint extends Doctor {
   recoveryPhrase(): string
   /** This account's devices as far as they are known here, the oldest first. */
   devices(): DeviceView[]
-  /** What this device is called among them. Throws DeviceError. */
+  /** What this device is called among them. Throws Refusal. */
   nameDevice(name: string): Promise<void>
-  /** Ends a device of this account for good, also before this one is let in at the limit. Throws DeviceError. */
+  /** Ends a device of this account for good, also before this one is let in at the limit. Throws Refusal. */
   revokeDevice(id: Uint8Array): Promise<void>
   conversations(): KnownConversation[]
   people(): PersonHere[]
@@ -171,8 +169,7 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
         return { done }
       } catch (error) {
         // It is refused before anything is changed, which is no failure of the queue.
-        if (error instanceof RoomError || error instanceof TrustError || error instanceof DeviceError)
-          return { refused: error }
+        if (error instanceof Refusal) return { refused: error }
         throw error
       }
     })

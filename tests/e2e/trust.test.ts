@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { PATIENCE_MS } from '../support/processes.js'
 import { noTerminalBecause, startAtTerminal } from '../support/pseudo-terminal.js'
-import { type Client, type World, withWorld } from '../support/world.js'
+import { type Client, type Server, type World, withWorld } from '../support/world.js'
 
 const DONE = 0
 const STOPPED = 3
@@ -37,16 +37,21 @@ function loseAll(world: World): void {
   for (const name of readdirSync(folder)) if (name.includes('.db')) rmSync(join(folder, name))
 }
 
+/** A server whose operator has another key than when alice wrote to them first. */
+async function serverBegunAnew(world: World): Promise<Server> {
+  const before = await world.server({ console: 'on' })
+  expect(await script(world, before.address, 'hello\n')).toMatchObject({ code: DONE })
+  await before.stop()
+  loseAll(world)
+  return await world.server({ console: 'on', port: before.port })
+}
+
 describe('a key that changed', () => {
   test(
     'ends a script, until it is told to accept',
     async () => {
       await withWorld(async world => {
-        const before = await world.server({ console: 'on' })
-        expect(await script(world, before.address, 'hello\n')).toMatchObject({ code: DONE })
-        await before.stop()
-        loseAll(world)
-        const server = await world.server({ console: 'on', port: before.port })
+        const server = await serverBegunAnew(world)
         const refused = await script(world, server.address, 'secret\n')
         expect(refused).toMatchObject({ code: STOPPED, stdout: '' })
         expect(refused.stderr).toMatch(/operator has another key than before/)
@@ -66,11 +71,7 @@ describe('a key that changed', () => {
     'is compared, accepted and marked by a person',
     async () => {
       await withWorld(async world => {
-        const before = await world.server({ console: 'on' })
-        expect(await script(world, before.address, 'hello\n')).toMatchObject({ code: DONE })
-        await before.stop()
-        loseAll(world)
-        const server = await world.server({ console: 'on', port: before.port })
+        const server = await serverBegunAnew(world)
         const alice = startAtTerminal(
           'client/main.js',
           [server.address, '--data', world.folder('alice')],

@@ -1,7 +1,8 @@
 // What a member does when it is its turn: mostly it writes; now and then it changes a room.
 
-import { RoomError, type RoomView } from '../../services/endpoint/conversation/rooms.js'
+import type { RoomView } from '../../services/endpoint/conversation/rooms.js'
 import type { Endpoint } from '../../services/endpoint/endpoint.js'
+import { Refusal } from '../../services/endpoint/refusal.js'
 import type { Chance } from './random.js'
 
 export interface Member {
@@ -49,7 +50,7 @@ export async function actOnce(member: Member): Promise<void> {
   try {
     await act(member)
   } catch (error) {
-    if (!(error instanceof RoomError)) throw error
+    if (!(error instanceof Refusal)) throw error
   }
 }
 

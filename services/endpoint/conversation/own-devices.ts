@@ -4,6 +4,7 @@ import { create } from '@bufbuild/protobuf'
 import { type OwnDevice, OwnDeviceSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import { deviceFingerprint } from '../identity/fingerprint.js'
 import { at, type Batch, type Records } from '../records.js'
+import { Refusal } from '../refusal.js'
 
 /** Characters (UTF-16 code units) of a device's name. */
 export const DEVICE_NAME_LENGTH = 64
@@ -60,11 +61,6 @@ export function labelOf({ name, deviceId }: Pick<OwnDevice, 'name' | 'deviceId'>
 
 const shortFingerprint = (deviceId: Uint8Array) => deviceFingerprint(deviceId).slice(0, SHORT_FINGERPRINT)
 
-/** What was asked of a device cannot be done; the message says why. Nothing was changed. */
-export class DeviceError extends Error {
-  override name = 'DeviceError'
-}
-
 /** A device of this account, for a person to see. */
 export interface DeviceView {
   /** Its public key, 32 bytes. */
@@ -93,17 +89,17 @@ export function viewDevices(devices: OwnDevices, own: Uint8Array): DeviceView[] 
   }))
 }
 
-/** Calls this device so. Throws DeviceError. */
+/** Calls this device so. Throws Refusal. */
 export function nameDevice(devices: OwnDevices, batch: Batch, own: Uint8Array, name: string): void {
   if (name.trim() === '' || name.length > DEVICE_NAME_LENGTH)
-    throw new DeviceError(`a device's name has 1 to ${DEVICE_NAME_LENGTH} characters`)
+    throw new Refusal(`a device's name has 1 to ${DEVICE_NAME_LENGTH} characters`)
   devices.change(batch, own, { name, nameDue: true })
 }
 
-/** Throws DeviceError for a device that this one cannot revoke. */
+/** Throws Refusal for a device that this one cannot revoke. */
 export function checkRevocable(devices: OwnDevices, own: Uint8Array, deviceId: Uint8Array): void {
-  if (!devices.get(deviceId)) throw new DeviceError('this is not one of your devices')
+  if (!devices.get(deviceId)) throw new Refusal('this is not one of your devices')
   if (Buffer.compare(own, deviceId) === 0)
-    throw new DeviceError('that is this device: revoke it from another one')
-  if (devices.isRevoked(deviceId)) throw new DeviceError('this device is revoked already')
+    throw new Refusal('that is this device: revoke it from another one')
+  if (devices.isRevoked(deviceId)) throw new Refusal('this device is revoked already')
 }

@@ -12,6 +12,7 @@ import {
 import type { Context } from '../context.js'
 import { HANDLE_RULE, isHandle } from '../identity/handle.js'
 import type { Batch } from '../records.js'
+import { Refusal } from '../refusal.js'
 import type { KeyTrust } from './contacts.js'
 import { CONVERSATION_ID_BYTES } from './establish.js'
 import type { LiveGroup } from './groups.js'
@@ -23,11 +24,6 @@ import { accountsIn, settingsOf } from './standing.js'
 
 /** Days of history that a room may hand to new members. */
 const MAX_HISTORY_DAYS = 3650
-
-/** What was asked of a room cannot be done; the message says why. Nothing was changed. */
-export class RoomError extends Error {
-  override name = 'RoomError'
-}
 
 export type RoomChange =
   | { kind: 'invite'; handle: string }
@@ -56,7 +52,7 @@ export interface RoomView {
   state: 'opening' | 'ready' | 'ended'
 }
 
-/** A new room with this account as its admin, and those who are invited to it. Returns its conversation. Throws RoomError. */
+/** A new room with this account as its admin, and those who are invited to it. Returns its conversation. Throws Refusal. */
 export async function createRoom(
   context: Context,
   outbox: Outbox,
@@ -95,14 +91,14 @@ export async function createRoom(
   return conversation
 }
 
-/** Notes the change; it is committed as soon as it can be. Throws RoomError for what is not this account's to change. */
+/** Notes the change; it is committed as soon as it can be. Throws Refusal for what is not this account's to change. */
 export function changeRoom(context: Context, batch: Batch, conversation: bigint, change: RoomChange): void {
   const { group, settings } = roomOf(context, conversation)
   checkAdmin(context, settings)
   for (const wish of wishesFor(context, { group, settings }, change)) intend(context, batch, group, wish)
 }
 
-/** What is to be committed, in this order. Throws RoomError. */
+/** What is to be committed, in this order. Throws Refusal. */
 function wishesFor(
   context: Context,
   { group, settings }: { group: LiveGroup; settings: GroupSettings },
@@ -113,26 +109,26 @@ function wishesFor(
   switch (change.kind) {
     case 'invite':
       checkHandle(change.handle)
-      if (member) throw new RoomError(`${change.handle} is in the room already`)
+      if (member) throw new Refusal(`${change.handle} is in the room already`)
       return [addAccount(change.handle)]
     case 'remove':
-      if (!member) throw new RoomError(`${change.handle} is not in the room`)
-      if (change.handle === context.account.handle) throw new RoomError('that is you: /leave')
+      if (!member) throw new Refusal(`${change.handle} is not in the room`)
+      if (change.handle === context.account.handle) throw new Refusal('that is you: /leave')
       return [
         ...(isAdmin(settings, member) ? [changeSettings({ unmakeAdmin: change.handle })] : []),
         removeDevices(member.devices),
       ]
     case 'admin':
-      if (!member) throw new RoomError(`${change.handle} is not in the room`)
+      if (!member) throw new Refusal(`${change.handle} is not in the room`)
       if (!change.isAdmin && settings.admins.length === 1 && isAdmin(settings, member))
-        throw new RoomError('a room needs an admin: make somebody else one first')
+        throw new Refusal('a room needs an admin: make somebody else one first')
       return [changeSettings(change.isAdmin ? { makeAdmin: change.handle } : { unmakeAdmin: change.handle })]
     case 'name':
       checkName(change.name)
       return [changeSettings({ name: change.name })]
     case 'topic':
       if (change.topic.length > ROOM_TOPIC_LENGTH)
-        throw new RoomError(`a topic has at most ${ROOM_TOPIC_LENGTH} characters`)
+        throw new Refusal(`a topic has at most ${ROOM_TOPIC_LENGTH} characters`)
       return [changeSettings({ topic: change.topic })]
     case 'history':
       checkDays(change.days)
@@ -162,25 +158,25 @@ export function viewRoom(context: Context, conversation: bigint): RoomView {
 
 const isOver = ({ record }: LiveGroup): boolean => record.left || record.status === GroupStatus.ENDED
 
-/** Throws RoomError for a room that this account is not in any more. */
+/** Throws Refusal for a room that this account is not in any more. */
 export function checkMayWrite(context: Context, conversation: bigint): void {
   if (context.conversations.kind(conversation) !== 'room') return
   if (isOver(roomOf(context, conversation).group))
-    throw new RoomError(`you are not in ${context.conversations.peer(conversation)} any more`)
+    throw new Refusal(`you are not in ${context.conversations.peer(conversation)} any more`)
 }
 
-/** Throws RoomError for a conversation that is no room. */
+/** Throws Refusal for a conversation that is no room. */
 export function roomOf(
   context: Context,
   conversation: bigint,
 ): { group: LiveGroup; settings: GroupSettings } {
   const group = context.groups.all().find(({ record }) => record.conversation === conversation)
   const settings = group && settingsOf(context, group)
-  if (!group || settings?.kind !== GroupKind.ROOM) throw new RoomError('this is not a room')
+  if (!group || settings?.kind !== GroupKind.ROOM) throw new Refusal('this is not a room')
   return { group, settings }
 }
 
-/** The last admin of a room in which others are left cannot leave. Throws RoomError. */
+/** The last admin of a room in which others are left cannot leave. Throws Refusal. */
 export function checkMayLeave(
   context: Context,
   { group, settings }: { group: LiveGroup; settings: GroupSettings },
@@ -188,27 +184,27 @@ export function checkMayLeave(
   const own = { handle: context.account.handle, accountKey: context.account.account.publicKey }
   const others = accountsIn(context, group).length > 1
   if (others && settings.admins.length === 1 && isAdmin(settings, own))
-    throw new RoomError('you are the only admin: make somebody else one first')
+    throw new Refusal('you are the only admin: make somebody else one first')
 }
 
 function checkAdmin({ account }: Context, settings: GroupSettings): void {
   const own = { handle: account.handle, accountKey: account.account.publicKey }
   const names = settings.admins.map(({ handle }) => handle).join(', ')
-  if (!isAdmin(settings, own)) throw new RoomError(`that is for the room's admins: ${names}`)
+  if (!isAdmin(settings, own)) throw new Refusal(`that is for the room's admins: ${names}`)
 }
 
 function checkHandle(handle: string): void {
-  if (!isHandle(handle)) throw new RoomError(`"${handle}" is not a handle. ${HANDLE_RULE}`)
+  if (!isHandle(handle)) throw new Refusal(`"${handle}" is not a handle. ${HANDLE_RULE}`)
 }
 
 function checkName(name: string): void {
   if (name.trim() === '' || name.length > ROOM_NAME_LENGTH)
-    throw new RoomError(`a room's name has 1 to ${ROOM_NAME_LENGTH} characters`)
+    throw new Refusal(`a room's name has 1 to ${ROOM_NAME_LENGTH} characters`)
 }
 
 function checkDays(days: number): void {
   if (!Number.isInteger(days) || days < 0 || days > MAX_HISTORY_DAYS)
-    throw new RoomError(`days of history are a whole number from 0 to ${MAX_HISTORY_DAYS}`)
+    throw new Refusal(`days of history are a whole number from 0 to ${MAX_HISTORY_DAYS}`)
 }
 
 const addAccount = (handle: string): IntentChange => ({

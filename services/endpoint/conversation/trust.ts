@@ -12,16 +12,12 @@ import { readCertificate } from '../identity/certificate.js'
 import { accountFingerprint, formatFingerprint } from '../identity/fingerprint.js'
 import { safetyNumber, safetyNumberQr } from '../identity/safety-number.js'
 import type { Batch } from '../records.js'
+import { Refusal } from '../refusal.js'
 import { changeOf } from './contacts.js'
 import type { LiveGroup } from './groups.js'
 
 /** What to do about a changed key: wait for a person, accept it and say so, or accept it. */
 export type KeyChangePolicy = 'block' | 'warn' | 'accept'
-
-/** What was asked about a person cannot be done; the message says why. Nothing was changed. */
-export class TrustError extends Error {
-  override name = 'TrustError'
-}
 
 export interface Verification {
   /** 60 digits in 12 groups; the same at the other side. */
@@ -34,7 +30,7 @@ export interface Verification {
   isVerified: boolean
 }
 
-/** The safety number with this person: of the changed key, where there is one. Throws TrustError. */
+/** The safety number with this person: of the changed key, where there is one. Throws Refusal. */
 export function verification({ account, contacts }: Context, handle: string): Verification {
   const contact = contacts.get(handle)
   const isNew = (contact?.changedAccountKey.length ?? 0) > 0
@@ -45,26 +41,26 @@ export function verification({ account, contacts }: Context, handle: string): Ve
   return { number, qr: safetyNumberQr(number), isNew, isVerified: contacts.isVerified(handle) }
 }
 
-/** A person has compared the safety number. Throws TrustError. */
+/** A person has compared the safety number. Throws Refusal. */
 export function markVerified({ contacts }: Context, batch: Batch, handle: string): void {
   if (contacts.hasChanged(handle))
-    throw new TrustError(`the key of ${handle} has changed: accept it first, if it is theirs`)
+    throw new Refusal(`the key of ${handle} has changed: accept it first, if it is theirs`)
   if (!contacts.get(handle)?.accountKey.length) throw unknown(handle)
   contacts.verify(batch, handle)
   batch.tell({ type: 'contact', handle, change: 'verified' })
 }
 
-/** A person takes the changed key for theirs. What waits goes out to it, and nothing to the former. Throws TrustError. */
+/** A person takes the changed key for theirs. What waits goes out to it, and nothing to the former. Throws Refusal. */
 export function acceptKey(context: Context, batch: Batch, handle: string): void {
-  if (!context.contacts.hasChanged(handle)) throw new TrustError(`the key of ${handle} has not changed`)
+  if (!context.contacts.hasChanged(handle)) throw new Refusal(`the key of ${handle} has not changed`)
   pinChanged(context, batch, handle)
   batch.tell({ type: 'contact', handle, change: 'accepted' })
 }
 
-/** Throws TrustError for somebody who was never met. */
+/** Throws Refusal for somebody who was never met. */
 export function setBlocked({ contacts }: Context, batch: Batch, handle: string, blocked: boolean): void {
   if (contacts.isBlocked(handle) === blocked)
-    throw new TrustError(`${handle} is ${blocked ? 'blocked already' : 'not blocked'}`)
+    throw new Refusal(`${handle} is ${blocked ? 'blocked already' : 'not blocked'}`)
   contacts.block(batch, handle, blocked)
   batch.tell({ type: 'contact', handle, change: blocked ? 'blocked' : 'unblocked' })
 }
@@ -134,4 +130,4 @@ function retireOthers(context: Context, batch: Batch, handle: string): void {
 }
 
 const unknown = (handle: string) =>
-  new TrustError(`the key of ${handle} is not known yet: it is pinned at the first contact`)
+  new Refusal(`the key of ${handle} is not known yet: it is pinned at the first contact`)

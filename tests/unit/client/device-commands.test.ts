@@ -3,9 +3,10 @@ import type { CommandContext } from '../../../services/client/command.js'
 import { readTyped } from '../../../services/client/commands.js'
 import { deviceMeant, deviceRows } from '../../../services/client/device-commands.js'
 import { askPhrase, phraseRows } from '../../../services/client/phrase.js'
-import { DeviceError, type DeviceView } from '../../../services/endpoint/conversation/own-devices.js'
+import type { DeviceView } from '../../../services/endpoint/conversation/own-devices.js'
 import type { Endpoint } from '../../../services/endpoint/endpoint.js'
 import { phraseOf, seedOf } from '../../../services/endpoint/identity/recovery-phrase.js'
+import { Refusal } from '../../../services/endpoint/refusal.js'
 
 const device = (number: number, more: Partial<DeviceView> = {}): DeviceView => ({
   id: new Uint8Array(32).fill(number),
@@ -74,7 +75,7 @@ describe('devices', () => {
 
   test('say why not', async () => {
     const refuse = async () => {
-      throw new DeviceError('no')
+      throw new Refusal('no')
     }
     expect(await run('/revoke 1', ['yes'], { revokeDevice: refuse })).toBe('no')
     expect(await run('/device-name x', [], { nameDevice: refuse })).toBe('no')

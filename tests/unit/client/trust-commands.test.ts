@@ -4,8 +4,8 @@ import { describe, expect, test } from '@jest/globals'
 import type { CommandContext, OperatorActions } from '../../../services/client/command.js'
 import { readTyped } from '../../../services/client/commands.js'
 import { standing, whyNotSent } from '../../../services/client/standing.js'
-import { TrustError } from '../../../services/endpoint/conversation/trust.js'
 import type { Endpoint, PersonHere } from '../../../services/endpoint/endpoint.js'
+import { Refusal } from '../../../services/endpoint/refusal.js'
 
 const NUMBER = Array.from({ length: 12 }, (_, at) => `${10_000 + at}`).join(' ')
 const BOB: PersonHere = {
@@ -31,14 +31,14 @@ async function run(line: string, { person = {}, operator, link, refuses }: Place
   const warned: string[] = []
   const asked: string[] = []
   const act = (what: string) => async (handle: string) => {
-    if (refuses) throw new TrustError(refuses)
+    if (refuses) throw new Refusal(refuses)
     asked.push(`${what} ${handle}`)
   }
   const endpoint = {
     people: () => [{ ...BOB, ...person }],
     server: () => ({ host: 'here', port: 1 }),
     verify: (handle: string) => {
-      if (refuses) throw new TrustError(refuses)
+      if (refuses) throw new Refusal(refuses)
       return {
         number: NUMBER,
         qr: ['█▀', '▄ '],

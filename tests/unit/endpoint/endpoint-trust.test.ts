@@ -64,9 +64,9 @@ describe('a safety number', () => {
 
   test('of somebody who was never met is not known', async () => {
     const alice = await town.join('alice', server)
-    expect(() => alice.endpoint.verify('bob')).toThrow(expect.objectContaining({ name: 'TrustError' }))
+    expect(() => alice.endpoint.verify('bob')).toThrow(expect.objectContaining({ name: 'Refusal' }))
     for (const refused of [alice.endpoint.markVerified('bob'), alice.endpoint.accept('bob')])
-      await expect(refused).rejects.toMatchObject({ name: 'TrustError' })
+      await expect(refused).rejects.toMatchObject({ name: 'Refusal' })
   })
 })
 
@@ -78,7 +78,7 @@ describe('a changed key', () => {
     await alice.write('bob', 'for the right one')
     await alice.event('key-changed', ({ policy }) => policy === 'block')
     expect(stateOf(alice, 'bob')).toMatchObject({ state: 'key-changed', verified: false })
-    await expect(alice.endpoint.markVerified('bob')).rejects.toMatchObject({ name: 'TrustError' })
+    await expect(alice.endpoint.markVerified('bob')).rejects.toMatchObject({ name: 'Refusal' })
     const { isNew, number } = alice.endpoint.verify('bob')
     expect(isNew).toBe(true)
     expect(bob.history()).toEqual([])
@@ -221,7 +221,7 @@ describe('somebody who is blocked', () => {
     expect(await alice.received(1)).toEqual(['three'])
     await carol.allAre('delivered')
     expect(bob.history()).toMatchObject([{ state: 'stored' }])
-    await expect(alice.endpoint.block('bob')).rejects.toMatchObject({ name: 'TrustError' })
+    await expect(alice.endpoint.block('bob')).rejects.toMatchObject({ name: 'Refusal' })
     await alice.endpoint.unblock('bob')
     await bob.write('alice', 'again')
     expect(await alice.received(2)).toEqual(['again', 'three'])
