@@ -137,14 +137,23 @@ describe('bans', () => {
 })
 
 describe('the mark behind a handle', () => {
-  const endpoint = (person: Partial<PersonHere>) =>
-    ({ people: () => [{ ...BOB, ...person }] }) as unknown as Endpoint
+  const endpoint = (person: Partial<PersonHere>, room = 'ready') =>
+    ({
+      people: () => [{ ...BOB, ...person }],
+      conversations: () => [
+        { number: 7n, kind: 'direct', peer: 'bob' },
+        { number: 9n, kind: 'room', peer: '#tea' },
+      ],
+      room: () => ({ state: room }),
+    }) as unknown as Endpoint
   test('is for who is verified, and for whom nothing is sent to', () => {
     expect(standing(endpoint({}), 7n)).toBe('')
     expect(standing(endpoint({ verified: true }), 7n)).toBe(' ✔')
     expect(standing(endpoint({ state: 'key-changed' }), 7n)).toBe(' ✗')
     expect(standing(endpoint({ state: 'blocked', verified: true }), 7n)).toBe(' ✗')
     expect(standing(endpoint({ verified: true }), 8n)).toBe('')
+    expect(standing(endpoint({}), 9n)).toBe('')
+    expect(standing(endpoint({}, 'ended'), 9n)).toBe(' ✗')
   })
 
   test('says why, where a line waits because of it', () => {
