@@ -42,6 +42,8 @@ export interface SearchOptions {
   emit(event: EndpointEvent): void
 }
 
+type Claim = KeyExchanged['claims'][number]['outcome'] | undefined
+
 type Found = 'opened' | 'absent' | 'line-down'
 
 export function openSearch(options: SearchOptions): Search {
@@ -98,28 +100,30 @@ export function openSearch(options: SearchOptions): Search {
     if (found === 'opened') nudge()
   }
 
-  /** Key packages for those who are to be added to rooms, of many at once; each intent once a line. */
+  /** Key packages for those who are to be added to rooms, each intent once a line: all of them, for one commit. */
   const claimForIntents = async () => {
     const nameOf = ({ group, id }: Wanted) => `${group.number} ${id}`
-    for (;;) {
-      const due = wantedKeyPackages(context).filter(wanted => !claiming.has(nameOf(wanted)))
-      const wanted = due.slice(0, options.claimsAtOnce())
-      if (wanted.length === 0) return
-      for (const one of wanted) claiming.add(nameOf(one))
-      const answer = await claim(...wanted.map(({ handle }) => handle))
+    const wanted = wantedKeyPackages(context).filter(one => !claiming.has(nameOf(one)))
+    if (wanted.length === 0) return
+    for (const one of wanted) claiming.add(nameOf(one))
+    const claims: Claim[] = []
+    while (claims.length < wanted.length) {
+      const some = wanted.slice(claims.length, claims.length + options.claimsAtOnce())
+      const answer = await claim(...some.map(({ handle }) => handle))
       if (!answer) return
-      await queue.run(async () => {
-        const batch = context.records.begin()
-        for (const [index, one] of wanted.entries()) {
-          const outcome = answer.claims[index]?.outcome
-          const devices = outcome?.case === 'devices' ? outcome.value.devices : undefined
-          await takeClaim(context, batch, one, devices)
-        }
-        batch.commit()
-      })
-      for (const one of wanted) claiming.delete(nameOf(one))
-      nudge()
+      claims.push(...some.map((_, index) => answer.claims[index]?.outcome))
     }
+    await queue.run(async () => {
+      const batch = context.records.begin()
+      for (const [index, one] of wanted.entries()) {
+        const outcome = claims[index]
+        const devices = outcome?.case === 'devices' ? outcome.value.devices : undefined
+        await takeClaim(context, batch, one, devices)
+      }
+      batch.commit()
+    })
+    for (const one of wanted) claiming.delete(nameOf(one))
+    nudge()
   }
 
   /** Changed keys, by what the server says whose the handle is. */

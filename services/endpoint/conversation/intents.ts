@@ -32,6 +32,8 @@ interface Plan {
   add: Uint8Array[]
   remove: number[]
   settings?: Uint8Array
+  /** Nothing else goes with it. */
+  alone?: boolean
 }
 
 /** Notes a change to be committed, at the earliest after `delayMs`. */
@@ -192,10 +194,11 @@ function planOf(
       // One that the others would refuse must not keep back those of the same commit.
       else if (!mayCommit(context, group, { added: [], remove: others }))
         giveUp(context, batch, group, { ids: [id], why: 'policy' })
-      else collect(removals, id, { remove: others })
+      else collect(removals, { id, intent }, { remove: others })
     } else if (change.case === 'addAccount' || change.case === 'addDevices') {
       if (isDone(context, group, change)) context.intents.drop(batch, group, id)
-      else if (change.value.keyPackages.length > 0) collect(adds, id, { add: change.value.keyPackages })
+      else if (change.value.keyPackages.length > 0)
+        collect(adds, { id, intent }, { add: change.value.keyPackages })
     }
   }
   if (adds.ids.length > 0) removals.remove.push(...leavingAt(context, group, present, removals))
@@ -224,7 +227,9 @@ function isDone(context: Context, group: LiveGroup, change: IntentChange): boole
   return change.value.deviceIds.every(device => present.has(nameOf(device)))
 }
 
-function collect(plan: Plan, id: bigint, { add = [], remove = [] }: Partial<Plan>): void {
+function collect(plan: Plan, { id, intent }: KnownIntent, { add = [], remove = [] }: Partial<Plan>): void {
+  if (plan.alone || (intent.alone && plan.ids.length > 0)) return
+  plan.alone = intent.alone
   plan.ids.push(id)
   plan.add.push(...add)
   plan.remove.push(...remove.filter(leaf => !plan.remove.includes(leaf)))

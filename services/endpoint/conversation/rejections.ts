@@ -7,6 +7,7 @@ import { GroupStatus, MessageStatus } from '../../../gen/parley/vault/v1/records
 import type { Context } from '../context.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
+import type { KnownIntent } from './intent-list.js'
 import { NOT_IN_IT } from './leaving.js'
 import type { Outbox, Queued } from './outbox.js'
 import { askToRejoin } from './rejoin.js'
@@ -60,7 +61,7 @@ export async function onRejected(
       return 0
     default:
       if (!group) return 0
-      if (group.record.status === GroupStatus.CREATING) tellRefused(context, batch, group, reason)
+      if (group.record.status === GroupStatus.CREATING) tellRefused(context, batch, { group, reason })
       // A device that has asked for it is removed first, and then added.
       if (group.record.lost && reason.case === 'notAMember')
         putBack(context, outbox, batch, group, { rejoinToo: true })
@@ -103,11 +104,15 @@ const REFUSALS: Partial<Record<NonNullable<RejectedSend['reason']['case']>, stri
   unknownDevice: 'a device in it is not registered',
 }
 
+/** `whom`: the handle whose addition was refused. */
 function tellRefused(
   context: Context,
   batch: Batch,
-  group: LiveGroup,
-  { case: name }: RejectedSend['reason'],
+  {
+    group,
+    reason: { case: name },
+    whom,
+  }: { group: LiveGroup; reason: RejectedSend['reason']; whom?: string | undefined },
 ) {
   const peer = context.conversations.peer(group.record.conversation)
   const waits = isRoom(context, group)
@@ -121,7 +126,9 @@ function tellRefused(
     text:
       group.record.status === GroupStatus.CREATING
         ? `${peer} could not be opened: ${why}. ${waits}`
-        : `the change of ${peer} was refused: ${why}`,
+        : whom === undefined
+          ? `the change of ${peer} was refused: ${why}`
+          : `${whom} was not added to ${peer}: ${why}`,
   })
 }
 
@@ -132,11 +139,35 @@ function refuseCommit(
   batch: Batch,
   { group, queued, reason }: { group: LiveGroup; queued: Queued; reason: RejectedSend['reason'] },
 ): void {
-  tellRefused(context, batch, group, reason)
-  if (queued.item.what.case === 'commit')
-    for (const id of queued.item.what.value.intents) context.intents.drop(batch, group, id)
+  const intents = intentsOf(context, group, queued)
+  const isFirst = intents.some(({ intent }) => !intent.alone)
+  if (isFirst && (intents.length > 1 || reason.case === 'unknownDevice'))
+    for (const known of intents) tryAlone(context, batch, group, known)
+  else {
+    const whom = intents.flatMap(({ intent: { change } }) =>
+      change.case === 'addAccount' ? [change.value.handle] : [],
+    )
+    tellRefused(context, batch, { group, reason, whom: whom[0] })
+    for (const { id } of intents) context.intents.drop(batch, group, id)
+  }
   if (group.record.status === GroupStatus.CREATING) abandon(context, outbox, batch, group)
   else giveUpCommit(context, outbox, batch, { group, queued })
+}
+
+function intentsOf({ intents }: Context, group: LiveGroup, { item: { what } }: Queued): KnownIntent[] {
+  const ids = what.case === 'commit' ? what.value.intents : []
+  return ids.flatMap(id => {
+    const intent = intents.get(group, id)
+    return intent ? [{ id, intent }] : []
+  })
+}
+
+/** It may be another one of the same commit that is not possible, or a device that is gone by now. */
+function tryAlone({ intents }: Context, batch: Batch, group: LiveGroup, { id, intent }: KnownIntent): void {
+  const { change } = intent
+  intent.alone = true
+  if (change.case === 'addAccount' || change.case === 'addDevices') change.value.keyPackages = []
+  intents.save(batch, group, { id, intent })
 }
 
 /** Another commit won; an update that is still due comes up again by itself. */

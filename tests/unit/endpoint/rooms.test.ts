@@ -99,6 +99,30 @@ describe('what an admin changes', () => {
   })
 })
 
+describe('those who are invited together', () => {
+  const invite = ['bob', 'carol', 'dave']
+  const meet = async () => {
+    const [alice, ...rest] = await Promise.all(['alice', ...invite].map(one => town.join(one, server)))
+    for (const person of [alice!, ...rest]) await person.line('up')
+    await alice!.endpoint.createRoom({ name: 'tea', historyDays: 0, invite })
+    return alice!
+  }
+
+  test('come in one commit, however many calls their key packages take', async () => {
+    await server.restart({ limits: { claimsPerCall: 1 } })
+    const alice = await meet()
+    await isTold(alice, 'alice added bob, carol, dave')
+  })
+
+  test('are in it if there is room for them, and the admin is told who is not', async () => {
+    await server.restart({ limits: { devicesPerConversation: 3 } })
+    const alice = await meet()
+    const refused = await alice.event('notice', ({ text }) => text.includes('not added'))
+    expect(refused.text).toBe('dave was not added to #tea: it has too many devices for this server')
+    expect(members(alice)).toEqual(['alice', 'bob', 'carol'])
+  })
+})
+
 describe('whoever leaves', () => {
   test('is told so at once, and is taken out by somebody who is no admin; the rest goes on', async () => {
     const [alice, bob, carol] = (await room('alice', 'bob', 'carol')) as [Person, Person, Person]

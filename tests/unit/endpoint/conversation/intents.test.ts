@@ -3,7 +3,7 @@
 import { create, fromBinary } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
-import { CommitBundleSchema } from '../../../../gen/parley/v1/chat_pb.js'
+import { CommitBundleSchema, RejectedSendSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import {
   AddAccountSchema,
   AddDevicesSchema,
@@ -20,6 +20,7 @@ import {
   nextIntentDue,
 } from '../../../../services/endpoint/conversation/intents.js'
 import { type Outbox, openOutbox } from '../../../../services/endpoint/conversation/outbox.js'
+import { onRejected } from '../../../../services/endpoint/conversation/rejections.js'
 import { encodeSettings } from '../../../../services/endpoint/conversation/settings.js'
 import { settingsOf } from '../../../../services/endpoint/conversation/standing.js'
 import { type Account, makeAccount } from '../../../../services/endpoint/identity/account.js'
@@ -238,6 +239,49 @@ describe('what the others would refuse is never committed, and the person is tol
   test('but whoever has asked to leave may be removed', async () => {
     group.record.leavingDeviceIds = [carol.device.publicKey]
     await wish(removal(carol))
+    expect(await commit()).toBe(true)
+    expect(rosterChange().removed).toEqual(['carol'])
+  })
+})
+
+describe('what the server refuses', () => {
+  beforeEach(() => openRoom())
+
+  const refuse = () =>
+    written(async batch => {
+      const { clientSequence } = outbox.items().at(-1)!.item
+      const reason = { case: 'unknownDevice' as const, value: { deviceId: dave.device.publicKey } }
+      await onRejected(context, outbox, batch, create(RejectedSendSchema, { clientSequence, reason }))
+    })
+  const claimed = async () => {
+    const [known] = context.intents.of(group)
+    if (known?.intent.change.case !== 'addAccount') throw new Error('nobody is to be added')
+    expect(known.intent.change.value.keyPackages).toEqual([])
+    known.intent.change = await addition(dave)
+    await written(batch => context.intents.save(batch, group, known))
+  }
+
+  test('is made again with newly claimed key packages, once, and then given up', async () => {
+    await wish(await addition(dave))
+    await commit()
+    await refuse()
+    expect(told).toEqual([])
+    await claimed()
+    expect(await commit()).toBe(true)
+    await refuse()
+    expect(told).toMatchObject([{ text: 'dave was not added to #tea: a device in it is not registered' }])
+    expect(open()).toEqual([])
+  })
+
+  test('of several in one commit is made again one by one', async () => {
+    await wish(removal(bob))
+    await wish(removal(carol))
+    await commit()
+    await refuse()
+    expect(await commit()).toBe(true)
+    expect(rosterChange().removed).toEqual(['bob'])
+    await adoptCommit()
+    await written(batch => forgetRemovals(context, batch, group, [bob.device.publicKey]))
     expect(await commit()).toBe(true)
     expect(rosterChange().removed).toEqual(['carol'])
   })
