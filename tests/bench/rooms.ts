@@ -15,8 +15,8 @@ const CONNECTED = 50
 /** Texts of one member that are timed at the last one. */
 const TEXTS = 20
 const TEXT_PAUSE_MS = 200
-/** From so many devices on, the updates that follow joining are spread over minutes. */
-const RENEWS_FOR_LONG = 50
+/** In larger rooms, the updates that follow joining are spread over many minutes; here over two and a half. */
+const QUIET_UP_TO = 50
 /** The room that is flooded beside a quiet pair. */
 const FLOODED_SIZE = 250
 /** Envelopes that are under way there. */
@@ -106,8 +106,8 @@ async function measured(house: House, size: number): Promise<Row[]> {
   const allIn = (await last(house, invited, `joined #${room}`)) - asked
   await everywhere(house, room, size)
   const bulk = await stage.server.call('sizes', undefined)
-  // Everybody makes the update that follows joining, in larger rooms each at its own time in the minutes to come.
-  if (size < RENEWS_FOR_LONG) await quiet(stage)
+  // Everybody makes the update that follows joining, each at its own time.
+  if (size <= QUIET_UP_TO) await quiet(stage)
   const disk = (await others[0]!.call('disk', invited[0]!)) - before
   await stage.server.call('sizes', undefined)
   const texts = await timedTexts(house, { room: `#${room}`, invited })
@@ -202,7 +202,7 @@ async function besideFlood({ seconds, say }: Pick<Bench, 'seconds' | 'say'>): Pr
   }
 }
 
-/** Waits until nothing is stored any more. */
+/** Waits until nothing has been stored for a while. */
 async function quiet({ server }: Stage): Promise<void> {
   for (let before = -1, now = 0; now !== before; ) {
     before = now
@@ -211,4 +211,4 @@ async function quiet({ server }: Stage): Promise<void> {
   }
 }
 
-const QUIET_MS = 1500
+const QUIET_MS = 15_000

@@ -74,7 +74,8 @@ function counting(store: Store): Store {
 function noteSize(envelope: OutgoingEnvelope['envelope']): void {
   if (envelope.case === 'application')
     sizes.message = Math.max(sizes.message, envelope.value.ciphertext.length)
-  if (envelope.case !== 'commit') return
+  // Of those that invite: others' updates come in between.
+  if (envelope.case !== 'commit' || envelope.value.welcomes.length === 0) return
   sizes.commits++
   sizes.commit = Math.max(sizes.commit, envelope.value.commit.length)
   for (const { welcome } of envelope.value.welcomes) sizes.welcome = Math.max(sizes.welcome, welcome.length)
