@@ -1,6 +1,7 @@
 // This device becomes a further one of an account that exists: by the account's 24 words.
 
 import { join } from 'node:path'
+import type { DeviceView } from '../endpoint/conversation/own-devices.js'
 import { type Endpoint, openEndpoint } from '../endpoint/endpoint.js'
 import type { EndpointEvent, LineState, StopReason } from '../endpoint/events.js'
 import { RecoveryPhraseError, seedOf } from '../endpoint/identity/recovery-phrase.js'
@@ -37,7 +38,7 @@ export async function makeRoom(
 ): Promise<boolean> {
   const notice = (level: 'info' | 'warning', text: string) =>
     terminal.print({ kind: 'notice', at: new Date(), level, text })
-  const devices = endpoint.devices().filter(({ isThis, isRevoked }) => !isThis && !isRevoked)
+  const devices = otherDevices(endpoint)
   notice('info', `your devices:\n${deviceRows(devices).join('\n')}`)
   for (;;) {
     const answer = await terminal.ask('which one to end for good, for this one? A number, or nothing: ')
@@ -60,9 +61,6 @@ export async function linkFromPipe(
   const folder = folderToLink(options, handle)
   const seed = await readSeed(input)
   let settle: (line: LineState) => void = () => undefined
-  const settled = new Promise<LineState>(resolve => {
-    settle = resolve
-  })
   const onEvent = (event: EndpointEvent) => {
     if (event.type === 'line' && (event.line.state === 'up' || event.line.state === 'stopped'))
       settle(event.line)
@@ -73,22 +71,53 @@ export async function linkFromPipe(
     keyChange: options.keyChange,
     onEvent,
   })
+  const connect = async (): Promise<LineState> => {
+    const settled = new Promise<LineState>(resolve => {
+      settle = resolve
+    })
+    endpoint.connect()
+    const { timeoutMs } = options
+    const giveUp = () => settle({ state: 'connecting' })
+    const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs)
+    const line = await settled
+    clearTimeout(timer)
+    return line
+  }
   endpoint.prepare({ handle, seed, ...startOptions(options, true) })
-  endpoint.connect()
-  const timer = options.timeoutMs === undefined ? undefined : setTimeout(giveUp, options.timeoutMs, settle)
-  const line = await settled
-  clearTimeout(timer)
-  const devices = endpoint.devices().filter(({ isThis }) => !isThis)
+  let line = await connect()
+  const devices = otherDevices(endpoint)
+  const ended = options.revoke === undefined ? undefined : deviceMeant(devices, options.revoke)
+  if (isFull(line) && ended) {
+    await endpoint.revokeDevice(ended.id)
+    line = await connect()
+  }
   await endpoint.close()
   if (line.state === 'up') return 'done'
   if (line.state !== 'stopped') return 'timeout'
   note(line.reason === 'handle-taken' ? WRONG_WORDS : line.cause)
-  if (line.reason === 'too-many-devices') for (const row of deviceRows(devices)) note(row)
+  if (isFull(line)) tellFull(devices, options.revoke, note)
   if (USELESS.includes(line.reason)) removeVault(folder)
   return 'stopped'
 }
 
-const giveUp = (settle: (line: LineState) => void) => settle({ state: 'connecting' })
+const isFull = (line: LineState): boolean => line.state === 'stopped' && line.reason === 'too-many-devices'
+
+function tellFull(
+  devices: readonly DeviceView[],
+  revoke: string | undefined,
+  note: (line: string) => void,
+): void {
+  for (const row of deviceRows(devices)) note(row)
+  note(
+    revoke === undefined
+      ? '--revoke NUMBER, or the fingerprint, ends one of them for good and lets this one in'
+      : `--revoke "${revoke}" is none of them: say its number or its fingerprint`,
+  )
+}
+
+/** In the order in which they are numbered. */
+const otherDevices = (endpoint: Endpoint): DeviceView[] =>
+  endpoint.devices().filter(({ isThis, isRevoked }) => !isThis && !isRevoked)
 
 /** Throws UsageError, which says nothing of the words. */
 async function readSeed(input: NodeJS.ReadableStream): Promise<Uint8Array> {

@@ -38,6 +38,8 @@ export interface ClientOptions {
   acceptServer: Uint8Array | undefined
   /** What to do when somebody shows another key than before. */
   keyChange: KeyChangePolicy
+  /** Which of the account's devices makes room for this one: a number or a fingerprint. */
+  revoke: string | undefined
 }
 
 export type Request = { kind: 'run'; options: ClientOptions } | { kind: 'help' } | { kind: 'version' }
@@ -63,6 +65,11 @@ const ROWS = [
     name: 'key-change',
     value: 'POLICY',
     help: "when somebody's key changes: block (the default), warn or accept",
+  },
+  {
+    name: 'revoke',
+    value: 'DEVICE',
+    help: 'with link in a pipe: at the limit of devices, end this one for the new one',
   },
   { name: 'json', help: 'print one JSON object a line for every event' },
   {
@@ -116,6 +123,7 @@ export function readOptions(
       timeoutMs: readTimeout(given('timeout')),
       acceptServer: readFingerprint(given('accept-server')),
       keyChange: readKeyChange(given('key-change')),
+      revoke: given('revoke'),
     },
   }
 }

@@ -16,6 +16,7 @@ import { owing } from './conversation/receipts.js'
 import { takeIn } from './conversation/receive.js'
 import { onRejected } from './conversation/rejections.js'
 import { askOnceMore, askWhenDue, rejoinAll } from './conversation/rejoin.js'
+import { sealRevocations } from './conversation/revoked.js'
 import { isOwn } from './conversation/roster.js'
 import { fillOutbox, framesOf, nextUpdateDue, type Outgoing } from './conversation/send.js'
 import type { KeyChangePolicy } from './conversation/trust.js'
@@ -136,6 +137,7 @@ export function openCourier({
     askWhenDue(context, outbox, batch)
     await fillOutbox(context, outbox, batch, { now: Date.now(), receipts })
     await sealNames(context, outbox, batch)
+    await sealRevocations(context, outbox, batch)
     await sealHandovers(context, outbox, batch)
     noteGiven(batch)
     batch.commit()

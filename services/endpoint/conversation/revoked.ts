@@ -10,7 +10,7 @@ import type { LiveGroup } from './groups.js'
 import { intend } from './intents.js'
 import { removeWhenOurTurn } from './leaving.js'
 import type { Outbox } from './outbox.js'
-import { isOwn } from './roster.js'
+import { isOwn, ownDeviceGroups } from './roster.js'
 import { sealBody } from './seal.js'
 import { sameAccount } from './settings.js'
 import { accountsIn } from './standing.js'
@@ -26,16 +26,35 @@ export async function revoke(
 ): Promise<void> {
   const { handle, account } = context.account
   const deviceRevocation = makeRevocation({ handle, account, deviceKey: deviceId })
-  context.devices.change(batch, deviceId, { revocation: deviceRevocation, revocationDone: false })
+  const told = ownDeviceGroups(context).some(group => isMember(context, group, deviceId))
+  context.devices.change(batch, deviceId, {
+    revocation: deviceRevocation,
+    revocationDone: false,
+    revocationDue: !told,
+  })
   for (const group of context.groups.all()) {
     const { status, left, lost } = group.record
-    const isIn = context.engine.members(group.state).some(({ signatureKey }) => same(signatureKey, deviceId))
-    if (status !== GroupStatus.ACTIVE || left || lost || !isIn) continue
+    if (status !== GroupStatus.ACTIVE || left || lost || !isMember(context, group, deviceId)) continue
     await sealBody(context, outbox, batch, group, { case: 'revoked', value: { deviceRevocation } })
     const value = create(RemoveDevicesSchema, { deviceIds: [deviceId] })
     intend(context, batch, group, { case: 'removeDevices', value })
   }
 }
+
+/** Tells the other devices what this one has revoked before it was in a group with them. */
+export async function sealRevocations(context: Context, outbox: Outbox, batch: Batch): Promise<void> {
+  const due = context.devices.all().filter(({ revocationDue }) => revocationDue)
+  const groups = due.length > 0 ? ownDeviceGroups(context) : []
+  if (groups.length === 0) return
+  for (const { deviceId, revocation: deviceRevocation } of due) {
+    for (const group of groups)
+      await sealBody(context, outbox, batch, group, { case: 'revoked', value: { deviceRevocation } })
+    context.devices.change(batch, deviceId, { revocationDue: false })
+  }
+}
+
+const isMember = ({ engine }: Context, { state }: LiveGroup, deviceId: Uint8Array): boolean =>
+  engine.members(state).some(({ signatureKey }) => same(signatureKey, deviceId))
 
 /** Somebody shows a revocation. What does not hold, or is of nobody here, is ignored. */
 export function takeRevoked(
