@@ -10,6 +10,7 @@ import type { LiveGroup } from './conversation/groups.js'
 import { sealHandovers } from './conversation/handover.js'
 import { nextIntentDue } from './conversation/intents.js'
 import { isStockLow, restock } from './conversation/key-stock.js'
+import { sealLeave } from './conversation/leaving.js'
 import type { Outbox } from './conversation/outbox.js'
 import { sealNames } from './conversation/own-name.js'
 import { owing } from './conversation/receipts.js'
@@ -136,6 +137,7 @@ export function openCourier({
     const batch = context.records.begin()
     askWhenDue(context, outbox, batch)
     await fillOutbox(context, outbox, batch, { now: Date.now(), receipts })
+    for (const group of context.groups.all()) await sealLeave(context, outbox, batch, group)
     await sealNames(context, outbox, batch)
     await sealRevocations(context, outbox, batch)
     await sealHandovers(context, outbox, batch)

@@ -106,9 +106,9 @@ async function measured(house: House, size: number): Promise<Row[]> {
   const allIn = (await last(house, invited, `joined #${room}`)) - asked
   await everywhere(house, room, size)
   const bulk = await stage.server.call('sizes', undefined)
+  const disk = (await others[0]!.call('disk', invited[0]!)) - before
   // Everybody makes the update that follows joining, each at its own time.
   if (size <= QUIET_UP_TO) await quiet(stage)
-  const disk = (await others[0]!.call('disk', invited[0]!)) - before
   await stage.server.call('sizes', undefined)
   const texts = await timedTexts(house, { room: `#${room}`, invited })
   const { message } = await stage.server.call('sizes', undefined)

@@ -149,7 +149,7 @@ export function openGroups(records: Records, engine: Engine): Groups {
         logPlaces: [],
         logBegins: true,
         logBroken: false,
-        left: false,
+        left: record.leaveDue,
         lost: false,
       })
       group.state = state

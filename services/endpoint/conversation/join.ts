@@ -113,6 +113,8 @@ async function join(context: Context, batch: Batch, envelope: Envelope, opened: 
   group.record.lastSequence = envelope.sequence
   group.record.joinedAtMs = envelope.storedAtMs
   groups.save(batch, group)
+  // Only to say that this account has left (leaving.ts); a new invitation that comes before that is taken for it.
+  if (group.record.left) return
   if (settings.kind === GroupKind.OWN_DEVICES) return onJoinedOwnDevices(context, batch, group)
   const peer = conversations.peer(conversation)
   if (!contacts.isBlocked(peer)) batch.tell({ type: 'conversation', peer, conversation, state: 'ready' })

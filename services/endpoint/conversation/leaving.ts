@@ -30,12 +30,26 @@ export async function leave(context: Context, outbox: Outbox, batch: Batch, grou
   record.leavingDeviceIds.push(...(own?.devices ?? []))
   if (isAlone || record.status !== GroupStatus.ACTIVE) record.status = GroupStatus.ENDED
   else {
+    record.leaveDue = true
     const typed = waitingTexts(context).filter(({ conversation }) => conversation === record.conversation)
     for (const id of record.lost ? [] : typed) await sealText(context, outbox, batch, group, id)
-    await sealBody(context, outbox, batch, group, { case: 'leave', value: { account: true } })
+    await sealLeave(context, outbox, batch, group)
   }
   noteLeft(context, batch, group, { sequence: record.lastSequence, storedAtMs: BigInt(Date.now()) })
   context.groups.save(batch, group)
+}
+
+/** Says that this account leaves, where that is due and this device has the state to say it with. */
+export async function sealLeave(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+): Promise<void> {
+  const { record } = group
+  if (!record.leaveDue || record.lost || record.status !== GroupStatus.ACTIVE) return
+  record.leaveDue = false
+  await sealBody(context, outbox, batch, group, { case: 'leave', value: { account: true } })
 }
 
 /** This account has left, on this device or another. */

@@ -226,8 +226,13 @@ function putBack(
     item.group === group.number && (rejoinToo || item.what.case !== 'rejoin')
   for (const { item } of outbox.drop(batch, isGone)) {
     if (item.what.case === 'commit') context.groups.savePending(batch, group, undefined)
-    if (item.what.case !== 'content' || item.what.value.message === 0n) continue
-    const { count } = fromBinary(ContentSchema, item.what.value.content)
+    if (item.what.case !== 'content') continue
+    const { count, body } = fromBinary(ContentSchema, item.what.value.content)
+    if (body.case === 'leave') {
+      group.record.leaveDue = true
+      context.groups.save(batch, group)
+    }
+    if (item.what.value.message === 0n) continue
     batch.delete('undelivered', { group: group.number, id: count })
     const { message } = item.what.value
     if (failure === undefined) batch.put('waiting', { group: conversation, id: message }, {})

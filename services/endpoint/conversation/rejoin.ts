@@ -37,7 +37,9 @@ export function askToRejoin(
   const { record } = group
   const isOut = outbox.items().some(({ item }) => item.group === group.number && item.what.case === 'rejoin')
   const askedLately = isOut || (!atOnce && now - Number(record.rejoinAskedMs) < ASK_AGAIN_MS)
-  if (record.left || record.status !== GroupStatus.ACTIVE || (record.lost && askedLately)) return
+  // Who has left and could not say so has to be in it again to say it.
+  const isOver = (record.left && !record.leaveDue) || record.status !== GroupStatus.ACTIVE
+  if (isOver || (record.lost && askedLately)) return
   record.lost = true
   context.intents.dropAll(batch, group)
   context.groups.savePending(batch, group, undefined)

@@ -46,13 +46,14 @@ const leaving: Finished = {
 }
 
 function lost(context: Context, outbox: Outbox, group: LiveGroup): Finished {
-  const { rejoinAskedMs } = group.record
+  const { rejoinAskedMs, left } = group.record
+  const why = left ? 'you have left; to say so, this device' : 'this device missed a change of it and'
   const asked = rejoinAskedMs > 0n ? `, and asked for it at ${momentOf(rejoinAskedMs)}` : ''
   return {
     draft: {
       check: 'group',
       verdict: 'problem',
-      found: `this device missed a change of it and has to be taken in again${asked}`,
+      found: `${why} has to be taken in again${asked}`,
       remedy: 'another member has to be connected: theirs does it by itself',
     },
     mend(batch) {

@@ -248,6 +248,42 @@ describe('a server that', () => {
     expect(members(carol)).toEqual(['alice', 'bob', 'carol'])
   })
 
+  test.each([
+    ['before it notices', false],
+    ['as soon as it has noticed', true],
+  ])('withholds commits from a member that leaves %s: it is out all the same', async (_when, hasNoticed) => {
+    const [alice, bob, carol] = (await room('alice', 'bob', 'carol')) as [Person, Person, Person]
+    let withheld = 0
+    const { promise: allWithheld, resolve } = Promise.withResolvers<void>()
+    // More than the server allows a sender to be behind.
+    const topics = ['green', 'black', 'white']
+    meddle = changing([carol], 'commit', () => {
+      withheld += 1
+      if (withheld === topics.length) resolve()
+      return []
+    })
+    for (const topic of topics) {
+      await alice.endpoint.changeRoom(roomOf(alice)!.number, { kind: 'topic', topic })
+      await bob.holds(() => others(bob).some(line => line.includes(`set the topic: ${topic}`)))
+    }
+    await allWithheld
+    meddle = envelopes => envelopes
+    if (hasNoticed) {
+      await say(bob, 'in the new epoch')
+      await carol.holds(() => others(carol).some(line => line.includes('missed a change')))
+    }
+    await carol.endpoint.leaveRoom(roomOf(carol)!.number)
+    for (const person of [alice, bob]) {
+      await person.holds(() => others(person).includes('event: carol left'))
+      await person.holds(() => members(person).join() === 'alice,bob')
+    }
+    await say(alice, 'without her')
+    await hears(bob, 'without her')
+    expect(others(carol).at(-1)).toBe('event: you have left')
+    expect(carol.endpoint.room(roomOf(carol)!.number).state).toBe('ended')
+    expect(textsOf(carol)).not.toContain('without her')
+  })
+
   test('repeats a request to be taken in again: nobody is removed for it', async () => {
     const [alice, bob, carol] = (await room('alice', 'bob', 'carol')) as [Person, Person, Person]
     let request: Envelope | undefined
