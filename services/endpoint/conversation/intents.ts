@@ -68,12 +68,10 @@ export async function commitIntents(
 ): Promise<boolean> {
   if (group.record.status !== GroupStatus.ACTIVE || group.record.left || group.record.lost || group.pending)
     return false
-  const due = context.intents.of(group).filter(({ intent }) => Number(intent.notBeforeMs) <= now)
-  const plan = planOf(context, batch, group, due)
-  if (!plan) return false
-  const epoch = context.engine.epoch(group.state)
-  const made = await makeCommit(context, batch, group, plan)
+  const made = await firstPossible(context, batch, group, now)
   if (!made) return false
+  const { plan } = made
+  const epoch = context.engine.epoch(group.state)
   const addedDeviceIds = await devicesOf(context, plan.add, made.refused)
   const removedDeviceIds = membersAt(context, group, plan.remove)
   const commitBundle = toBinary(
@@ -136,36 +134,69 @@ function mayCommit(
   })
 }
 
+const IMPOSSIBLE: Partial<Record<MlsCause, string>> = {
+  policy: 'its members would refuse it',
+  'too-many-members': 'it has as many devices as there can be',
+  'already-member': 'a device is in it already',
+  'no-usable-key-package': 'none of their devices can be added',
+}
+
 /** It cannot be carried out at all: it is dropped, and the person is told. */
 function giveUp(
   context: Context,
   batch: Batch,
   group: LiveGroup,
-  { ids, why }: { ids: readonly bigint[]; why: MlsCause },
+  { id, why }: { id: bigint; why: MlsCause },
 ): void {
-  for (const id of ids) context.intents.drop(batch, group, id)
+  const change = context.intents.get(group, id)?.change
+  context.intents.drop(batch, group, id)
   const peer = context.conversations.peer(group.record.conversation)
-  batch.tell({ type: 'notice', level: 'warning', text: `a change of ${peer} is not possible: ${why}` })
+  const what =
+    change?.case === 'addAccount'
+      ? `${change.value.handle} was not added to ${peer}`
+      : `a change of ${peer} is not possible`
+  batch.tell({ type: 'notice', level: 'warning', text: `${what}: ${IMPOSSIBLE[why] ?? why}` })
 }
 
-/** undefined: the plan was given up. */
-async function makeCommit(
+/** It may be another one of the same commit that is not possible: from here on each is committed by itself. */
+export function tryAlone({ intents }: Context, batch: Batch, group: LiveGroup, known: KnownIntent): void {
+  known.intent.alone = true
+  intents.save(batch, group, known)
+}
+
+/** The commit of the first plan that can be carried out; those that cannot are given up. */
+async function firstPossible(
   context: Context,
   batch: Batch,
   group: LiveGroup,
-  plan: Plan,
-): Promise<Commit | undefined> {
+  now: number,
+): Promise<(Commit & { plan: Plan }) | undefined> {
+  for (;;) {
+    const due = context.intents.of(group).filter(({ intent }) => Number(intent.notBeforeMs) <= now)
+    const plan = planOf(context, batch, group, due)
+    if (!plan) return undefined
+    const made = await makeCommit(context, group, plan)
+    if (typeof made !== 'string') return { ...made, plan }
+    const inPlan = due.filter(({ id }) => plan.ids.includes(id))
+    if (inPlan.length > 1) for (const known of inPlan) tryAlone(context, batch, group, known)
+    else for (const { id } of inPlan) giveUp(context, batch, group, { id, why: made })
+    // Only those who have asked to be removed: nothing is intended that could be given up.
+    if (inPlan.length === 0) return undefined
+  }
+}
+
+/** Or why it cannot be made. */
+async function makeCommit(context: Context, group: LiveGroup, plan: Plan): Promise<Commit | MlsCause> {
   try {
-    if (!(await isAllowed(context, group, plan))) throw new MlsRefused('policy')
+    if (!(await isAllowed(context, group, plan))) return 'policy'
     return await context.engine.commit(group.state, {
       ...(plan.add.length > 0 ? { add: plan.add } : {}),
       ...(plan.remove.length > 0 ? { remove: plan.remove } : {}),
       ...(plan.settings ? { settings: plan.settings } : {}),
     })
   } catch (error) {
-    if (!(error instanceof MlsRefused)) throw error
-    giveUp(context, batch, group, { ids: plan.ids, why: error.why })
-    return undefined
+    if (error instanceof MlsRefused) return error.why
+    throw error
   }
 }
 
@@ -193,7 +224,7 @@ function planOf(
       if (others.length === 0) context.intents.drop(batch, group, id)
       // One that the others would refuse must not keep back those of the same commit.
       else if (!mayCommit(context, group, { added: [], remove: others }))
-        giveUp(context, batch, group, { ids: [id], why: 'policy' })
+        giveUp(context, batch, group, { id, why: 'policy' })
       else collect(removals, { id, intent }, { remove: others })
     } else if (change.case === 'addAccount' || change.case === 'addDevices') {
       if (isDone(context, group, change)) context.intents.drop(batch, group, id)

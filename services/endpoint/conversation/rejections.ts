@@ -8,6 +8,7 @@ import type { Context } from '../context.js'
 import type { Batch } from '../records.js'
 import type { LiveGroup } from './groups.js'
 import type { KnownIntent } from './intent-list.js'
+import { tryAlone } from './intents.js'
 import { NOT_IN_IT } from './leaving.js'
 import type { Outbox, Queued } from './outbox.js'
 import { askToRejoin } from './rejoin.js'
@@ -142,7 +143,12 @@ function refuseCommit(
   const intents = intentsOf(context, group, queued)
   const isFirst = intents.some(({ intent }) => !intent.alone)
   if (isFirst && (intents.length > 1 || reason.case === 'unknownDevice'))
-    for (const known of intents) tryAlone(context, batch, group, known)
+    for (const known of intents) {
+      // A device is gone by now: they are looked up anew.
+      const { change } = known.intent
+      if (change.case === 'addAccount' || change.case === 'addDevices') change.value.keyPackages = []
+      tryAlone(context, batch, group, known)
+    }
   else {
     const whom = intents.flatMap(({ intent: { change } }) =>
       change.case === 'addAccount' ? [change.value.handle] : [],
@@ -160,14 +166,6 @@ function intentsOf({ intents }: Context, group: LiveGroup, { item: { what } }: Q
     const intent = intents.get(group, id)
     return intent ? [{ id, intent }] : []
   })
-}
-
-/** It may be another one of the same commit that is not possible, or a device that is gone by now. */
-function tryAlone({ intents }: Context, batch: Batch, group: LiveGroup, { id, intent }: KnownIntent): void {
-  const { change } = intent
-  intent.alone = true
-  if (change.case === 'addAccount' || change.case === 'addDevices') change.value.keyPackages = []
-  intents.save(batch, group, { id, intent })
 }
 
 /** Another commit won; an update that is still due comes up again by itself. */

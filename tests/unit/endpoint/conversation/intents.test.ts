@@ -222,7 +222,7 @@ describe('what the others would refuse is never committed, and the person is tol
     expect(await commit()).toBe(false)
     expect(open()).toEqual([])
     expect(told).toMatchObject([
-      { type: 'notice', level: 'warning', text: expect.stringContaining('not possible') },
+      { type: 'notice', level: 'warning', text: expect.stringContaining('its members would refuse it') },
     ])
   })
 
@@ -242,6 +242,23 @@ describe('what the others would refuse is never committed, and the person is tol
     expect(await commit()).toBe(true)
     expect(rosterChange().removed).toEqual(['carol'])
   })
+})
+
+test('of more than there is room for, as many are added as can be, and the person is told who is not', async () => {
+  await openRoom()
+  const crowd = Array.from({ length: 246 }, (_, index) => makeAccount(`guest${index}`))
+  for (const each of crowd) await wish(await addition(each))
+  await commit()
+  await adoptCommit()
+  expect(engine.members(group.state)).toHaveLength(249)
+  await wish(await addition(dave))
+  await wish(await addition(makeAccount('erin')))
+  expect(await commit()).toBe(true)
+  expect(rosterChange().added).toEqual(['dave'])
+  await adoptCommit()
+  expect(await commit()).toBe(false)
+  expect(told).toMatchObject([{ text: 'erin was not added to #tea: it has as many devices as there can be' }])
+  expect(open()).toEqual([])
 })
 
 describe('what the server refuses', () => {
