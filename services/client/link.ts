@@ -60,29 +60,7 @@ export async function linkFromPipe(
   if (handle === undefined) throw new UsageError('whose account? Say it with --handle')
   const folder = folderToLink(options, handle)
   const seed = await readSeed(input)
-  let settle: (line: LineState) => void = () => undefined
-  const onEvent = (event: EndpointEvent) => {
-    if (event.type === 'line' && (event.line.state === 'up' || event.line.state === 'stopped'))
-      settle(event.line)
-  }
-  const endpoint = await openEndpoint({
-    folder,
-    passphrase: passphraseGiven(),
-    keyChange: options.keyChange,
-    onEvent,
-  })
-  const connect = async (): Promise<LineState> => {
-    const settled = new Promise<LineState>(resolve => {
-      settle = resolve
-    })
-    endpoint.connect()
-    const { timeoutMs } = options
-    const giveUp = () => settle({ state: 'connecting' })
-    const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs)
-    const line = await settled
-    clearTimeout(timer)
-    return line
-  }
+  const { endpoint, connect } = await openSettling(folder, options)
   endpoint.prepare({ handle, seed, ...startOptions(options, true) })
   let line = await connect()
   const devices = otherDevices(endpoint)
@@ -98,6 +76,36 @@ export async function linkFromPipe(
   if (isFull(line)) tellFull(devices, options.revoke, note)
   if (USELESS.includes(line.reason)) removeVault(folder)
   return 'stopped'
+}
+
+/** `connect` resolves when the server has let the device in, or has not. */
+async function openSettling(
+  folder: string,
+  { keyChange, timeoutMs }: Pick<ClientOptions, 'keyChange' | 'timeoutMs'>,
+): Promise<{ endpoint: Endpoint; connect(): Promise<LineState> }> {
+  let settle: (line: LineState) => void = () => undefined
+  const onEvent = (event: EndpointEvent) => {
+    if (event.type === 'line' && (event.line.state === 'up' || event.line.state === 'stopped'))
+      settle(event.line)
+  }
+  const endpoint = await openEndpoint({
+    folder,
+    passphrase: passphraseGiven(),
+    keyChange,
+    onEvent,
+  })
+  const connect = async (): Promise<LineState> => {
+    const settled = new Promise<LineState>(resolve => {
+      settle = resolve
+    })
+    endpoint.connect()
+    const giveUp = () => settle({ state: 'connecting' })
+    const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs)
+    const line = await settled
+    clearTimeout(timer)
+    return line
+  }
+  return { endpoint, connect }
 }
 
 const isFull = (line: LineState): boolean => line.state === 'stopped' && line.reason === 'too-many-devices'
