@@ -1,16 +1,16 @@
 // A person at a terminal: joins an endpoint to it. The operator's console is the same.
 
-import { TextTooLongError } from '../endpoint/conversation/content.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import type { EndpointEvent, LineState } from '../endpoint/events.js'
-import { accountFingerprint, formatFingerprint } from '../endpoint/identity/fingerprint.js'
-import { HANDLE_RULE, isHandle } from '../endpoint/identity/handle.js'
+import { TextTooLongError } from '../endpoint/messages/content/format.js'
 import { Refusal } from '../endpoint/refusal.js'
 import { VaultError } from '../endpoint/vault/vault.js'
+import { accountFingerprint, formatFingerprint } from '../protocol/fingerprint.js'
+import { HANDLE_RULE, isHandle } from '../protocol/handle.js'
 import type { Entry, Terminal } from '../terminal/entry.js'
-import type { CommandContext, OperatorActions } from './command.js'
-import { readTyped } from './commands.js'
-import { standing, whyNotSent } from './standing.js'
+import type { CommandContext, OperatorActions } from './commands/command.js'
+import { readTyped } from './commands/commands.js'
+import { standing, whyNotSent } from './prompt.js'
 import { entryOf, markOf, nameOf, noticeOf, statusOf } from './words.js'
 
 /** Lines of history shown at the start. */

@@ -2,14 +2,14 @@
 
 import type { ReadStream, WriteStream } from 'node:tty'
 import { openEndpoint } from '../endpoint/endpoint.js'
-import { spkiFingerprint } from '../rpc/certificate.js'
+import { spkiFingerprint } from '../rpc/node/certificate.js'
 import type { EndReason, Terminal } from '../terminal/entry.js'
 import { openTerminal } from '../terminal/terminal.js'
 import { openChat } from './chat.js'
-import type { OperatorActions } from './command.js'
-import { completions } from './commands.js'
+import type { OperatorActions } from './commands/command.js'
+import { completions } from './commands/commands.js'
 import { eventBuffer } from './event-buffer.js'
-import { openWithPassphrase } from './passphrase.js'
+import { openWithPassphrase } from './start/passphrase.js'
 
 export interface OperatorOptions {
   /** Where the relay listens, and the certificate (PEM) that it shows. */

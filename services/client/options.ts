@@ -1,16 +1,10 @@
 // The client's options. Each is a row: the parser, the environment variable and the help come from it.
 
 import { parseArgs } from 'node:util'
-import type { KeyChangePolicy } from '../endpoint/conversation/trust.js'
-import { HANDLE_RULE, isHandle } from '../endpoint/identity/handle.js'
-import type { Invite } from '../endpoint/identity/invite.js'
-import {
-  type Address,
-  InviteError,
-  isInvite,
-  parseAddress,
-  parseInvite,
-} from '../endpoint/identity/invite.js'
+import type { KeyChangePolicy } from '../endpoint/contacts/key-change.js'
+import { HANDLE_RULE, isHandle } from '../protocol/handle.js'
+import type { Invite } from '../protocol/invite-link.js'
+import { type Address, InviteError, isInvite, parseAddress, parseInvite } from '../protocol/invite-link.js'
 import { EXIT } from './exit.js'
 
 /** An option is wrong. The message says which, and what is allowed. */

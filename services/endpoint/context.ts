@@ -1,15 +1,15 @@
 // What the parts of an endpoint share. Everything that changes state runs in `queue`, one input at a time:
 // so no two sends are ever made from one ratchet state, and what is saved is what is sent.
 
-import type { Contacts } from './conversation/contacts.js'
-import type { Conversations } from './conversation/conversations.js'
-import type { Groups } from './conversation/groups.js'
-import type { IntentList } from './conversation/intent-list.js'
-import type { OwnDevices } from './conversation/own-devices.js'
-import type { Account } from './identity/account.js'
+import type { Account } from './contacts/account.js'
+import type { Contacts } from './contacts/contacts.js'
+import type { OwnDevices } from './contacts/own-devices.js'
+import type { Groups } from './groups/groups.js'
+import type { IntentList } from './groups/intent-list.js'
+import type { Conversations } from './history/conversations.js'
 import type { Engine } from './mls/engine.js'
 import type { WelcomeOpener } from './mls/welcome-opener.js'
-import type { Records } from './records.js'
+import type { Records } from './vault/records.js'
 
 export interface Context {
   account: Account

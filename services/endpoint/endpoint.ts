@@ -2,24 +2,34 @@
 // and tests run it through this interface and hear of everything by events.
 
 import { MessageKind, MessageStatus } from '../../gen/parley/vault/v1/records_pb.js'
-import { inviteLink, prepare, type StartOptions } from './begin.js'
-import type { Context } from './context.js'
-import { serialQueue } from './context.js'
-import { openContacts } from './conversation/contacts.js'
-import { checkText } from './conversation/content.js'
-import { type KnownConversation, openConversations } from './conversation/conversations.js'
-import { openGroups } from './conversation/groups.js'
-import { openIntentList } from './conversation/intent-list.js'
-import { leave } from './conversation/leaving.js'
-import { openOutbox } from './conversation/outbox.js'
+import { IdentityError } from '../protocol/error.js'
+import { HANDLE_RULE, isHandle } from '../protocol/handle.js'
+import { phraseOf } from '../protocol/recovery-phrase.js'
+import { type Account, loadAccount } from './contacts/account.js'
+import { openContacts } from './contacts/contacts.js'
+import {
+  acceptKey,
+  type KeyChangePolicy,
+  markVerified,
+  setBlocked,
+  type Verification,
+  verification,
+} from './contacts/key-change.js'
 import {
   checkRevocable,
   type DeviceView,
   nameDevice,
   openOwnDevices,
   viewDevices,
-} from './conversation/own-devices.js'
-import { revoke } from './conversation/revoked.js'
+} from './contacts/own-devices.js'
+import type { Context } from './context.js'
+import { serialQueue } from './context.js'
+import { type Doctor, openDoctor } from './doctor/doctor.js'
+import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
+import { inviteLink, prepare, type StartOptions } from './first-start.js'
+import { openGroups } from './groups/groups.js'
+import { openIntentList } from './groups/intent-list.js'
+import { revoke } from './groups/revoked.js'
 import {
   changeRoom,
   checkMayLeave,
@@ -30,34 +40,24 @@ import {
   type RoomView,
   roomOf,
   viewRoom,
-} from './conversation/rooms.js'
-import {
-  acceptKey,
-  type KeyChangePolicy,
-  markVerified,
-  setBlocked,
-  type Verification,
-  verification,
-} from './conversation/trust.js'
-import { waitingTexts } from './conversation/waiting.js'
-import { openCourier } from './courier.js'
-import { type Doctor, openDoctor } from './doctor/doctor.js'
-import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
-import { type Account, loadAccount } from './identity/account.js'
-import { IdentityError } from './identity/error.js'
-import { HANDLE_RULE, isHandle } from './identity/handle.js'
-import { phraseOf } from './identity/recovery-phrase.js'
-import { validateCredential } from './identity/validate.js'
+} from './groups/rooms.js'
+import { leave } from './groups/self-removal.js'
+import { type KnownConversation, openConversations } from './history/conversations.js'
+import { checkText } from './messages/content/format.js'
+import { openOutbox } from './messages/outbox.js'
+import { waitingTexts } from './messages/unsent.js'
 import { createEngine } from './mls/engine.js'
+import { validateCredential } from './mls/validate-credential.js'
 import { createWelcomeOpener } from './mls/welcome-opener.js'
 import { type PersonHere, people } from './people.js'
-import { openPresence } from './presence.js'
-import { type Batch, openRecords } from './records.js'
 import { Refusal } from './refusal.js'
-import { loadServer, type ServerRecord } from './server-record.js'
+import { openPresence } from './sync/presence.js'
+import { loadServer, type ServerRecord } from './sync/server-record.js'
+import { openCourier } from './sync/sync.js'
+import { type Batch, openRecords } from './vault/records.js'
 import { openVault } from './vault/vault.js'
 
-export type { StartOptions } from './begin.js'
+export type { StartOptions } from './first-start.js'
 export type { PersonHere } from './people.js'
 
 export interface EndpointOptions {

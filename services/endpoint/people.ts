@@ -2,7 +2,7 @@
 
 import { GroupStatus } from '../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from './context.js'
-import type { Presence } from './presence.js'
+import type { Presence } from './sync/presence.js'
 
 export interface PersonHere {
   handle: string

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { greeting } from './greeting.js'
-import { dialHosts } from './invite.js'
+import { operatorActions } from './admin/operator-actions.js'
+import { greeting } from './config/greeting.js'
+import { dialHosts } from './config/invite.js'
+import { UsageError } from './config/option-values.js'
+import { consoleWanted, helpText, readOptions, type ServerOptions } from './config/options.js'
+import { StartError } from './config/start-error.js'
 import { openLog } from './log.js'
-import { operatorActions } from './operator-actions.js'
-import { UsageError } from './option-values.js'
-import { consoleWanted, helpText, readOptions, type ServerOptions } from './options.js'
 import { type Relay, startRelay } from './relay.js'
-import { StoreOpenError } from './sqlite/database.js'
-import { StartError } from './start-error.js'
+import { StoreOpenError } from './store/sqlite/database.js'
 
 const FAILED = 1
 const WRONG_USE = 2

@@ -1,10 +1,16 @@
 import type { Logger } from 'pino'
 import { ChatService } from '../../gen/parley/v1/chat_pb.js'
-import { implement, type RpcServer, type ServiceImplementation, serve } from '../rpc/server.js'
-import { type AccountChanges, createAccountChanges } from './account-changes.js'
-import { createRelayAdmission, type RelayAdmission } from './admission.js'
-import { createChat } from './chat.js'
-import { createKeyExchange } from './key-exchange.js'
+import { implement, type RpcServer, type ServiceImplementation, serve } from '../rpc/node/server.js'
+import { createRelayAdmission, type RelayAdmission } from './admin/admission.js'
+import { createKeyExchange } from './auth/key-exchange.js'
+import { checkKnown, createProofCheck } from './auth/proof.js'
+import { type AccountChanges, createAccountChanges } from './chat/account-changes.js'
+import { createChat } from './chat/chat.js'
+import type { Timing } from './chat/session.js'
+import { createStreams, type Streams } from './chat/sessions.js'
+import { createTokenBucket } from './chat/token-bucket.js'
+import { codeOf, StartError } from './config/start-error.js'
+import { type GivenTls, loadGivenTls, loadOwnTls, type ServerTls } from './config/tls.js'
 import {
   DEAD_AFTER_MS,
   LIMITS,
@@ -16,15 +22,9 @@ import {
   SEND_BURST_SECONDS,
   STOP_MS,
 } from './limits.js'
-import { checkKnown, createProofCheck } from './proof.js'
-import { repeatRetention, repeatSweep } from './schedule.js'
-import { openSqliteStore } from './sqlite/store.js'
-import { codeOf, StartError } from './start-error.js'
-import type { DeviceId, Registration, Store } from './store.js'
-import type { Timing } from './stream.js'
-import { createStreams, type Streams } from './streams.js'
-import { type GivenTls, loadGivenTls, loadOwnTls, type ServerTls } from './tls.js'
-import { createTokenBucket } from './token-bucket.js'
+import { repeatRetention, repeatSweep } from './maintenance.js'
+import { openSqliteStore } from './store/sqlite/store.js'
+import type { DeviceId, Registration, Store } from './store/store.js'
 
 export interface RelayOptions {
   /** For the store, and for the server's own key and certificate. Made where it is missing. */

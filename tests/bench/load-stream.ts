@@ -11,8 +11,8 @@ import {
   OutgoingEnvelopeSchema,
   SendSchema,
 } from '../../gen/parley/v1/chat_pb.js'
-import { spkiFingerprint } from '../../services/rpc/certificate.js'
-import { connect, type RpcChannel } from '../../services/rpc/client.js'
+import { spkiFingerprint } from '../../services/rpc/node/certificate.js'
+import { connect, type RpcChannel } from '../../services/rpc/node/client.js'
 import { MESSAGE_BYTES } from '../../services/server/limits.js'
 import { METHOD_CHAT, makeProof, random, type TestDevice } from '../support/contract-device.js'
 import type { ServerAddress } from './server-worker.js'

@@ -14,7 +14,7 @@ import {
   type OutgoingEnvelope,
 } from '../../gen/parley/v1/chat_pb.js'
 import { type KeyExchangeRequest, KeyExchangeResponseSchema } from '../../gen/parley/v1/key_exchange_pb.js'
-import { implement, type RpcServer, serve } from '../../services/rpc/server.js'
+import { implement, type RpcServer, serve } from '../../services/rpc/node/server.js'
 import { MESSAGE_BYTES } from '../../services/server/limits.js'
 
 export interface Tls {

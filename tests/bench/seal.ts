@@ -1,12 +1,12 @@
 import { createCipheriv, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
-import { encodeContent, pad } from '../../services/endpoint/conversation/content.js'
+import { encodeContent, pad } from '../../services/endpoint/messages/content/format.js'
 import {
   createEngine,
   type Engine,
   type GroupState,
   type KeyPackagePair,
 } from '../../services/endpoint/mls/engine.js'
-import { ed25519 } from '../../services/endpoint/mls/signature.js'
+import { ed25519 } from '../../services/endpoint/mls/primitives/signature.js'
 import { rate } from './measure.js'
 import type { Bench } from './parts.js'
 import type { Row } from './result.js'

@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals'
-import { openSqliteStore } from '../../services/server/sqlite/store.js'
+import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
 import { connectTo, exchanged } from '../support/contract-client.js'
 import { random } from '../support/contract-device.js'
 import { onOwnServer, ownServer } from '../support/contract-server.js'

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from '@jest/globals'
-import { openSqliteStore } from '../../services/server/sqlite/store.js'
+import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
 import { gist, readAll, register } from '../support/store-world.js'
 
 const APPENDER = fileURLToPath(new URL('../support/store-appender.js', import.meta.url))

@@ -1,7 +1,7 @@
 // What a member does when it is its turn: mostly it writes; now and then it changes a room.
 
-import type { RoomView } from '../../services/endpoint/conversation/rooms.js'
 import type { Endpoint } from '../../services/endpoint/endpoint.js'
+import type { RoomView } from '../../services/endpoint/groups/rooms.js'
 import { Refusal } from '../../services/endpoint/refusal.js'
 import type { Chance } from './random.js'
 

@@ -1,8 +1,8 @@
 // Members who all commit at the same moment, again and again: one wins, the others make theirs again on what it left.
 
 import { LIMITS } from '../../services/server/limits.js'
-import { openSqliteStore } from '../../services/server/sqlite/store.js'
-import type { Store } from '../../services/server/store.js'
+import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
+import type { Store } from '../../services/server/store/store.js'
 import { newTown, type Person } from '../support/endpoints.js'
 
 export interface Raced {

@@ -3,8 +3,8 @@
 import { pino } from 'pino'
 import { LIMITS } from '../../services/server/limits.js'
 import { startRelay } from '../../services/server/relay.js'
-import { openSqliteStore } from '../../services/server/sqlite/store.js'
-import type { Store } from '../../services/server/store.js'
+import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
+import type { Store } from '../../services/server/store/store.js'
 import { answer } from '../bench/worker.js'
 
 export interface Counts {

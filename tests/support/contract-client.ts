@@ -7,8 +7,8 @@ import type {
   KeyExchangeRequestSchema,
   KeyExchangeResponse,
 } from '../../gen/parley/v1/key_exchange_pb.js'
-import { connect, type RpcChannel } from '../../services/rpc/client.js'
 import { RpcError } from '../../services/rpc/error.js'
+import { connect, type RpcChannel } from '../../services/rpc/node/client.js'
 import { MESSAGE_BYTES } from '../../services/server/limits.js'
 import {
   METHOD_CHAT,

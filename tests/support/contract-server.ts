@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, jest, test } from '@jest/globals'
 import { pino } from 'pino'
-import { probe, spkiFingerprint } from '../../services/rpc/certificate.js'
+import { probe, spkiFingerprint } from '../../services/rpc/node/certificate.js'
 import { type Relay, type RelayOptions, startRelay } from '../../services/server/relay.js'
 
 export const NAMED_ADDRESS = process.env.PARLEY_CONTRACT_ADDRESS

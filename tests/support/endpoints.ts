@@ -14,8 +14,8 @@ import {
 import type { EndpointEvent, HistoryEntry, LineState } from '../../services/endpoint/events.js'
 import { LIMITS } from '../../services/server/limits.js'
 import { type Relay, type RelayOptions, startRelay } from '../../services/server/relay.js'
-import { openSqliteStore } from '../../services/server/sqlite/store.js'
-import type { ReadRequest, ReadResult, Store } from '../../services/server/store.js'
+import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
+import type { ReadRequest, ReadResult, Store } from '../../services/server/store/store.js'
 
 /** How long something may take to happen on a busy machine, in ms. */
 const PATIENCE_MS = 40_000

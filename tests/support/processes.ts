@@ -4,7 +4,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { readLines } from '../../services/client/lines.js'
+import { readLines } from '../../services/client/script/lines.js'
 
 /** How long something may take to appear on a busy machine, in ms. */
 export const PATIENCE_MS = 60_000

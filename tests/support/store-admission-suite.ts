@@ -1,7 +1,7 @@
 // Who may come in, and who is put out: revocations, invites and bans.
 
 import { describe, expect, test } from '@jest/globals'
-import type { Store } from '../../services/server/store.js'
+import type { Store } from '../../services/server/store/store.js'
 import type { OpenStore } from './store-suite.js'
 import {
   accountOf,

@@ -1,6 +1,6 @@
 // A process that appends to a store until it is killed. It prints what was accepted, one number a line.
 
-import { openSqliteStore } from '../../services/server/sqlite/store.js'
+import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
 import { application, bytesOf, commit, mustSend, register } from './store-world.js'
 
 const CALLERS = 16

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import type { Store } from '../../services/server/store.js'
+import type { Store } from '../../services/server/store/store.js'
 import type { OpenStore } from './store-suite.js'
 import {
   application,

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import type { Store } from '../../services/server/store.js'
+import type { Store } from '../../services/server/store/store.js'
 import type { OpenStore } from './store-suite.js'
 import {
   application,

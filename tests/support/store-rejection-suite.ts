@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import type { OutgoingEnvelope } from '../../gen/parley/v1/chat_pb.js'
-import type { AppendOutcome, Store } from '../../services/server/store.js'
+import type { AppendOutcome, Store } from '../../services/server/store/store.js'
 import type { OpenStore } from './store-suite.js'
 import {
   application,

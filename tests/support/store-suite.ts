@@ -1,6 +1,6 @@
 // What every store has to keep of the promises in services/server/store.ts.
 
-import type { Store } from '../../services/server/store.js'
+import type { Store } from '../../services/server/store/store.js'
 import { admissionSuite } from './store-admission-suite.js'
 import { deliverySuite } from './store-delivery-suite.js'
 import { directorySuite } from './store-directory-suite.js'

@@ -9,7 +9,7 @@ import type {
   DeviceRecord,
   RegisterTerms,
   Store,
-} from '../../services/server/store.js'
+} from '../../services/server/store/store.js'
 
 export const BEGINNING: Cursor = new Uint8Array()
 

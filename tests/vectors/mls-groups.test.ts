@@ -7,7 +7,7 @@ import { decodeStrict } from '../../services/endpoint/mls/codec.js'
 import { createContext } from '../../services/endpoint/mls/context.js'
 import { join } from '../../services/endpoint/mls/join.js'
 import type { ClientState } from '../../services/endpoint/mls/library.js'
-import { checkTree } from '../../services/endpoint/mls/tree-check.js'
+import { checkTree } from '../../services/endpoint/mls/tree/tree-check.js'
 import { bytes, hex, testVectors } from './rfc9420.js'
 import { SUITES } from './suites.js'
 

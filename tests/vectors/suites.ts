@@ -3,7 +3,7 @@ import {
   type CiphersuiteName,
   getCiphersuiteFromName,
 } from '../../services/endpoint/mls/library.js'
-import { nativeProvider } from '../../services/endpoint/mls/provider.js'
+import { nativeProvider } from '../../services/endpoint/mls/primitives/provider.js'
 
 /** The suites of the vectors that are here, by their numbers. */
 export const SUITES: Record<number, CiphersuiteName> = {

@@ -3,9 +3,9 @@
 import type { KeyExchanged } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { RpcError } from '../../rpc/error.js'
 import type { Context } from '../context.js'
-import { KEY_STOCK_LOW } from '../conversation/key-stock.js'
-import { certified } from '../directory.js'
 import { LineStopped } from '../line/stopped.js'
+import { certified } from '../sync/device-lists.js'
+import { KEY_STOCK_LOW } from '../sync/key-stock.js'
 import { counted, type Finding } from './finding.js'
 
 export interface AccountServer {

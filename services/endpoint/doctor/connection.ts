@@ -2,12 +2,12 @@
 
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { ProbeError, probe, type SeenCertificate } from '../../rpc/certificate.js'
+import { formatAddress } from '../../protocol/address.js'
+import { ProbeError, probe, type SeenCertificate } from '../../rpc/node/certificate.js'
 import type { LineState } from '../events.js'
-import { formatAddress } from '../identity/address.js'
 import { trustServer } from '../line/server-trust.js'
 import { LineStopped } from '../line/stopped.js'
-import type { ServerRecord } from '../server-record.js'
+import type { ServerRecord } from '../sync/server-record.js'
 import { counted, type Finding, type Verdict } from './finding.js'
 
 /** Milliseconds that the server may take to show its certificate. */

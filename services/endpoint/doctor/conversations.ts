@@ -2,10 +2,10 @@
 
 import { GroupStatus, MessageKind } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
-import type { KnownConversation } from '../conversation/conversations.js'
-import type { LiveGroup } from '../conversation/groups.js'
-import type { Outbox } from '../conversation/outbox.js'
-import { waitingTexts } from '../conversation/waiting.js'
+import type { LiveGroup } from '../groups/groups.js'
+import type { KnownConversation } from '../history/conversations.js'
+import type { Outbox } from '../messages/outbox.js'
+import { waitingTexts } from '../messages/unsent.js'
 import { counted, type Diagnosis, type Finding } from './finding.js'
 import { examineGroup, pointlessIntents } from './group.js'
 

@@ -1,8 +1,8 @@
 // Looks at everything that an endpoint has and needs, says what it finds, and repairs what can be repaired.
 
 import type { Context, SerialQueue } from '../context.js'
-import type { Outbox } from '../conversation/outbox.js'
-import { loadServer } from '../server-record.js'
+import type { Outbox } from '../messages/outbox.js'
+import { loadServer } from '../sync/server-record.js'
 import { type AccountServer, examineAccount } from './account.js'
 import { examineConnection, type LineCondition } from './connection.js'
 import { examineConversations } from './conversations.js'

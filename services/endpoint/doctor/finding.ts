@@ -1,6 +1,6 @@
 // What the doctor says: in one line each what it found, what it did, and what a person can do.
 
-import type { Batch } from '../records.js'
+import type { Batch } from '../vault/records.js'
 
 export const AREAS = ['connection', 'account', 'conversation', 'vault'] as const
 export type Area = (typeof AREAS)[number]

@@ -1,12 +1,12 @@
 // One group of devices: whether this device still has its state, and whether the others agree with it.
 
 import { GroupStatus, type Sender } from '../../../gen/parley/vault/v1/records_pb.js'
+import { readCertificate } from '../../protocol/certificate.js'
 import type { Context } from '../context.js'
-import type { LiveGroup } from '../conversation/groups.js'
-import type { Outbox } from '../conversation/outbox.js'
-import { askToRejoin } from '../conversation/rejoin.js'
-import { askAgain, forget } from '../conversation/resend.js'
-import { readCertificate } from '../identity/certificate.js'
+import type { LiveGroup } from '../groups/groups.js'
+import { askToRejoin } from '../groups/rejoin.js'
+import { askAgain, forget } from '../messages/content/resend.js'
+import type { Outbox } from '../messages/outbox.js'
 import { counted, type Diagnosis, type Finding, momentOf } from './finding.js'
 
 type Draft = Omit<Finding, 'area' | 'peer'>

@@ -1,7 +1,7 @@
 // Whether every record of the vault can be opened and read.
 
 import { setImmediate } from 'node:timers/promises'
-import { type BytesTable, RECORD_TABLES, type Records, type RecordTable } from '../records.js'
+import { type BytesTable, RECORD_TABLES, type Records, type RecordTable } from '../vault/records.js'
 import { counted, type Finding } from './finding.js'
 
 /** Records that are read before other work gets its turn. */

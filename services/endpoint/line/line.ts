@@ -9,13 +9,13 @@ import type {
   KeyExchangeRequestSchema,
   RegistrationRefused,
 } from '../../../gen/parley/v1/key_exchange_pb.js'
-import { probe, type SeenCertificate } from '../../rpc/certificate.js'
-import { connect, type RpcChannel } from '../../rpc/client.js'
+import { type Address, formatAddress } from '../../protocol/address.js'
+import { makeProof } from '../../protocol/proof.js'
 import { RpcError } from '../../rpc/error.js'
+import { probe, type SeenCertificate } from '../../rpc/node/certificate.js'
+import { connect, type RpcChannel } from '../../rpc/node/client.js'
+import type { Account } from '../contacts/account.js'
 import type { LineState } from '../events.js'
-import type { Account } from '../identity/account.js'
-import { type Address, formatAddress } from '../identity/address.js'
-import { makeProof } from '../identity/proof.js'
 import { backoff } from './backoff.js'
 import { BANNED, explainFailure, REVOKED, registrationRefused } from './failure.js'
 import type { ServerTrust } from './server-trust.js'

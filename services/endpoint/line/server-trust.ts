@@ -1,9 +1,9 @@
 // Whether the server that answers is the one that is meant: the key that was pinned, or the one that an invite
 // link names, or one that an authority vouches for; and at first contact, if nothing else is known, whatever it is.
 
-import type { SeenCertificate } from '../../rpc/certificate.js'
-import type { Trust } from '../../rpc/client.js'
-import { formatFingerprint } from '../identity/fingerprint.js'
+import { formatFingerprint } from '../../protocol/fingerprint.js'
+import type { SeenCertificate } from '../../rpc/node/certificate.js'
+import type { Trust } from '../../rpc/node/client.js'
 import { LineStopped } from './stopped.js'
 
 export interface ServerTrust {

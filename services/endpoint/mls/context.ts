@@ -9,7 +9,7 @@ import {
   getCiphersuiteFromName,
   type KeyPackage,
 } from './library.js'
-import { nativeProvider } from './provider.js'
+import { nativeProvider } from './primitives/provider.js'
 
 /** Hybrid post-quantum: X25519 and ML-KEM-768. Its number (83) is the library's own in 1.x. */
 export const DEFAULT_SUITE = 'MLS_256_XWING_AES256GCM_SHA512_Ed25519' satisfies CiphersuiteName

@@ -33,7 +33,7 @@ import {
 import { nodeOfLeaf } from './members.js'
 import { MlsRefused, refusing } from './refused.js'
 import { settingsAmong } from './settings.js'
-import { checkTree } from './tree-check.js'
+import { checkTree } from './tree/tree-check.js'
 
 export interface OwnKeyPackage {
   publicPackage: Uint8Array

@@ -1,7 +1,5 @@
 import { decodeStrict, equalBytes } from './codec.js'
 import type { MlsContext } from './context.js'
-import { concat } from './kdf.js'
-import { twoBytes } from './labeled.js'
 import {
   encodeMlsMessage,
   generateKeyPackageWithKey,
@@ -11,6 +9,8 @@ import {
   verifyKeyPackage,
   verifyLeafNodeSignatureKeyPackage,
 } from './library.js'
+import { concat } from './primitives/kdf.js'
+import { twoBytes } from './primitives/labeled.js'
 import { MlsRefused } from './refused.js'
 import { demandSettingsSupport, SETTINGS_EXTENSION } from './settings.js'
 

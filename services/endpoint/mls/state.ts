@@ -3,8 +3,6 @@
 
 import { attempt, wipe } from './codec.js'
 import { type MlsContext, RETAINED_EPOCHS } from './context.js'
-import { concat } from './kdf.js'
-import { twoBytes } from './labeled.js'
 import {
   type ClientState,
   ciphersuites,
@@ -19,6 +17,8 @@ import {
   secretTreeNodeEncoder,
 } from './library.js'
 import { memberAt, nodeOfLeaf } from './members.js'
+import { concat } from './primitives/kdf.js'
+import { twoBytes } from './primitives/labeled.js'
 import { MlsRefused } from './refused.js'
 
 /** First byte of a saved state; it stands for the encoding of ts-mls 1.x. */

@@ -15,7 +15,7 @@ const IDLE_MS = 10_000
 const MAX_WELCOME_BYTES = 8 * 1024 * 1024
 /** Of the worker's heap, in MiB. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32 }
-const DEFAULT_VALIDATOR = new URL('../identity/validate.js', import.meta.url)
+const DEFAULT_VALIDATOR = new URL('./validate-credential.js', import.meta.url)
 
 export interface WelcomeRequest {
   /** An encoded MLSMessage. */

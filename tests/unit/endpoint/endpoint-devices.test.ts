@@ -2,10 +2,10 @@
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { openConversations } from '../../../services/endpoint/conversation/conversations.js'
-import { seedOf } from '../../../services/endpoint/identity/recovery-phrase.js'
-import { openRecords } from '../../../services/endpoint/records.js'
+import { openConversations } from '../../../services/endpoint/history/conversations.js'
+import { openRecords } from '../../../services/endpoint/vault/records.js'
 import { openVault } from '../../../services/endpoint/vault/vault.js'
+import { seedOf } from '../../../services/protocol/recovery-phrase.js'
 import { HOST, newTown, numbered, type Person, type Server, type Town } from '../../support/endpoints.js'
 
 jest.setTimeout(90_000)

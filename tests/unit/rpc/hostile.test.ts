@@ -7,7 +7,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { ChatRequestSchema, ChatService } from '../../../gen/parley/v1/chat_pb.js'
 import { DeviceCertificateSchema } from '../../../gen/parley/v1/identity_pb.js'
-import { decode, encode } from '../../../services/rpc/codec.js'
+import { decode, encode } from '../../../services/rpc/codec/codec.js'
 import { RpcError } from '../../../services/rpc/error.js'
 import { MAX_MESSAGE, signal, start, TLS } from './support.js'
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { RpcError } from '../../../services/rpc/error.js'
-import { hashInvite, newInviteToken } from '../../../services/server/invite-token.js'
-import { checkDeviceRevocation } from '../../../services/server/revocation-check.js'
+import { hashInvite, newInviteToken } from '../../../services/server/auth/invite-token.js'
+import { checkDeviceRevocation } from '../../../services/server/auth/revocation-check.js'
 import { makeCertificate, makeDevice } from '../../support/contract-device.js'
 import { makeRevocation } from '../../support/contract-revocation.js'
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
 import type { RpcError } from '../../../services/rpc/error.js'
+import { createStream } from '../../../services/server/chat/session.js'
+import { createTokenBucket } from '../../../services/server/chat/token-bucket.js'
 import { LIMITS } from '../../../services/server/limits.js'
-import { repeatSweep } from '../../../services/server/schedule.js'
-import type { Log } from '../../../services/server/store.js'
-import { createStream } from '../../../services/server/stream.js'
-import { createTokenBucket } from '../../../services/server/token-bucket.js'
+import { repeatSweep } from '../../../services/server/maintenance.js'
+import type { Log } from '../../../services/server/store/store.js'
 
 const TIMING = { pingIntervalMs: 5_000, deadAfterMs: 12_000 }
 

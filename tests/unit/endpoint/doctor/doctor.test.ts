@@ -3,9 +3,9 @@
 import { create } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import { GroupStatus, IntentSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
-import { treat } from '../../../../services/client/doctor.js'
+import { treat } from '../../../../services/client/commands/doctor.js'
 import type { Finding } from '../../../../services/endpoint/doctor/finding.js'
-import { at, openRecords, type Records } from '../../../../services/endpoint/records.js'
+import { at, openRecords, type Records } from '../../../../services/endpoint/vault/records.js'
 import { openVault } from '../../../../services/endpoint/vault/vault.js'
 import { HOST, newTown, type Person, type Server, type Town } from '../../../support/endpoints.js'
 

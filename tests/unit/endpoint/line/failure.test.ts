@@ -6,8 +6,8 @@ import { RegistrationRefusedSchema } from '../../../../gen/parley/v1/key_exchang
 import { explainFailure, registrationRefused } from '../../../../services/endpoint/line/failure.js'
 import { LineStopped } from '../../../../services/endpoint/line/stopped.js'
 import { VaultError } from '../../../../services/endpoint/vault/vault.js'
-import { ProbeError } from '../../../../services/rpc/certificate.js'
 import { RpcError } from '../../../../services/rpc/error.js'
+import { ProbeError } from '../../../../services/rpc/node/certificate.js'
 
 const detailed = (reason: ErrorReason, serverTimeMs = 0n) =>
   new RpcError('UNAUTHENTICATED', 'the proof was refused', {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import { formatFingerprint } from '../../../../services/endpoint/identity/fingerprint.js'
 import { trustServer } from '../../../../services/endpoint/line/server-trust.js'
+import { formatFingerprint } from '../../../../services/protocol/fingerprint.js'
 
 const bytes = (fill: number) => new Uint8Array(32).fill(fill)
 const seen = (fill: number, authority = false) => ({

@@ -11,7 +11,7 @@ import {
   type Opened,
 } from '../../../../services/endpoint/mls/engine.js'
 import type { CiphersuiteName, CryptoProvider } from '../../../../services/endpoint/mls/library.js'
-import { ed25519 } from '../../../../services/endpoint/mls/signature.js'
+import { ed25519 } from '../../../../services/endpoint/mls/primitives/signature.js'
 
 export const FAST_SUITE: CiphersuiteName = 'MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519'
 export const XWING_SUITE: CiphersuiteName = 'MLS_256_XWING_AES256GCM_SHA512_Ed25519'

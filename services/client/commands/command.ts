@@ -1,0 +1,61 @@
+// What a command is, and what it may use.
+
+import type { Endpoint } from '../../endpoint/endpoint.js'
+import { Refusal } from '../../endpoint/refusal.js'
+
+/** What the operator's own process may do besides. */
+export interface OperatorActions {
+  /** With a fresh token, where the server takes new accounts by invitation only. */
+  inviteLink(): Promise<string>
+  /** Ends the account's streams and keeps it out. */
+  ban(handle: string): Promise<void>
+  /** False: it was not banned. */
+  unban(handle: string): Promise<boolean>
+  /** The oldest first. */
+  bans(): Promise<{ name: string; bannedAt: Date }[]>
+}
+
+export interface CommandContext {
+  handle: string
+  endpoint: Endpoint
+  /** Where lines go now. */
+  target(): { title: string; conversation: bigint } | undefined
+  /** Turns to a conversation that there is. */
+  turn(conversation: bigint): void
+  say(text: string, figure?: readonly string[]): void
+  warn(text: string): void
+  /** undefined: the person wants to say nothing. */
+  ask(question: string): Promise<string | undefined>
+  /** Turns to a person or, behind "#", to a room; from here on lines go there. */
+  turnTo(name: string): Promise<void>
+  who(): string[]
+  showHistory(limit: number): void
+  fingerprints(): string[]
+  changePassphrase(): Promise<void>
+  /** In the operator's console only. */
+  operator?: OperatorActions | undefined
+  quit(): void
+}
+
+/** Runs it, and says what is refused. */
+export async function refusable(
+  { warn }: Pick<CommandContext, 'warn'>,
+  act: () => Promise<void> | void,
+): Promise<void> {
+  try {
+    await act()
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    warn(error.message)
+  }
+}
+
+export interface Command {
+  name: string
+  /** What stands behind the name. */
+  argument?: string
+  help: string
+  /** It is for the operator's console. */
+  isOperators?: true
+  run(context: CommandContext, argument: string): Promise<void> | void
+}

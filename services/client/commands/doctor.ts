@@ -1,0 +1,143 @@
+// The doctor for a person and for programs: what was found, what was done about it, and what is left to do.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Finding } from '../../endpoint/doctor/finding.js'
+import type { Endpoint } from '../../endpoint/endpoint.js'
+import type { EndpointEvent } from '../../endpoint/events.js'
+import { sanitiseRow } from '../../terminal/sanitise.js'
+import type { Exit } from '../exit.js'
+import type { CommandContext } from './command.js'
+
+/** How long repairs that need the server or others may take, and how often it is looked whether they are done, in ms. */
+const REPAIR_TIMEOUT_MS = 10_000
+const LOOK_AGAIN_MS = 250
+/** Milliseconds that the line may take to come up before it is looked at as it is. */
+const LINE_TIMEOUT_MS = 10_000
+
+export interface Treatment {
+  /** In the state after the repairs. */
+  findings: TreatedFinding[]
+  /** Nothing is wrong any more. */
+  healthy: boolean
+}
+
+export type TreatedFinding = Omit<Finding, 'verdict'> & { verdict: Finding['verdict'] | 'repaired' }
+
+/** Looks at everything, repairs what it can, and waits a while for that to take effect. Throws VaultError. */
+export async function treat(
+  endpoint: Pick<Endpoint, 'examine' | 'repair'>,
+  { timeoutMs = REPAIR_TIMEOUT_MS }: { timeoutMs?: number } = {},
+): Promise<Treatment> {
+  const before = await endpoint.repair()
+  const deadline = Date.now() + timeoutMs
+  let after = before
+  while (hasPending(before, after)) {
+    if (Date.now() >= deadline) break
+    await sleep(LOOK_AGAIN_MS)
+    const conversations = await endpoint.examine(['conversation'])
+    after = [...before.filter(({ area }) => area !== 'conversation'), ...conversations]
+  }
+  const fresh = after === before ? before : await endpoint.examine()
+  return outcomeOf(before, fresh)
+}
+
+/** Something that was acted on is still wrong. */
+function hasPending(before: readonly Finding[], after: readonly Finding[]): boolean {
+  const acted = new Set(before.filter(({ did }) => did !== undefined).map(nameOf))
+  return after.some(finding => finding.verdict === 'problem' && acted.has(nameOf(finding)))
+}
+
+const nameOf = ({ area, check, peer = '', about = '' }: Finding): string =>
+  JSON.stringify([area, check, peer, about])
+
+/** What is left of what was found, and what was done. */
+export function outcomeOf(before: readonly Finding[], after: readonly Finding[]): Treatment {
+  const done = new Map(before.filter(({ did }) => did !== undefined).map(each => [nameOf(each), each]))
+  const left = after.map((finding): TreatedFinding => {
+    const did = done.get(nameOf(finding))?.did
+    return did === undefined ? finding : { ...finding, did }
+  })
+  const isLeft = new Set(
+    left.filter(({ verdict }) => verdict !== 'well').map(each => nameOf(each as Finding)),
+  )
+  const repaired = [...done.values()]
+    .filter(finding => !isLeft.has(nameOf(finding)))
+    .map(finding => repairedFrom(finding))
+  const unchanged = left.filter(
+    finding => finding.verdict !== 'well' || !done.has(nameOf(finding as Finding)),
+  )
+  return {
+    findings: [...unchanged, ...repaired],
+    healthy: !left.some(({ verdict }) => verdict === 'problem'),
+  }
+}
+
+/** What a person had to do is not needed any more. */
+function repairedFrom({ remedy: _, ...finding }: Finding): TreatedFinding {
+  return { ...finding, verdict: 'repaired' }
+}
+
+const MARKS = { well: 'ok', note: 'note', repaired: 'repaired', problem: 'WRONG' } as const
+const MARK_WIDTH = Math.max(...Object.values(MARKS).map(mark => mark.length))
+
+/** One line. */
+export function findingLine({ area, peer, verdict, found, did, remedy }: TreatedFinding): string {
+  const parts = [
+    `${MARKS[verdict].padEnd(MARK_WIDTH)}  ${area}${peer ? ` ${peer}` : ''}: ${found}`,
+    ...(did ? [`done: ${did}`] : []),
+    ...(remedy ? [`to do: ${remedy}`] : []),
+  ]
+  return sanitiseRow(parts.join('; '))
+}
+
+export function summaryLine({ findings, healthy }: Treatment): string {
+  const repaired = findings.filter(({ verdict }) => verdict === 'repaired').length
+  const wrong = findings.filter(({ verdict }) => verdict === 'problem').length
+  const counts = `${repaired > 0 ? `, ${repaired} repaired` : ''}`
+  return healthy ? `nothing is wrong${counts}` : `${wrong} wrong${counts}`
+}
+
+/** For programs: one object a finding, and one at the end. */
+export function jsonOfTreatment({ findings, healthy }: Treatment): object[] {
+  return [...findings.map(finding => ({ type: 'finding', ...finding })), { type: 'doctor', healthy }]
+}
+
+export interface LineWatch {
+  onEvent(event: EndpointEvent): void
+  /** Resolves when the line is up, or stopped, or has failed for the first time; at the latest in 10 s. */
+  settled: Promise<void>
+}
+
+export function watchLine(): LineWatch {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  return {
+    onEvent(event) {
+      if (event.type === 'line' && event.line.state !== 'connecting') resolve()
+    },
+    settled: Promise.race([promise, sleep(LINE_TIMEOUT_MS, undefined, { ref: false })]),
+  }
+}
+
+/** `npm run client -- doctor`. */
+export async function runDoctor(
+  endpoint: Pick<Endpoint, 'examine' | 'repair' | 'connect'>,
+  { line, json, print }: { line: LineWatch; json: boolean; print(line: string): void },
+): Promise<Exit> {
+  endpoint.connect()
+  await line.settled
+  const treatment = await treat(endpoint)
+  if (json) for (const object of jsonOfTreatment(treatment)) print(JSON.stringify(object))
+  else for (const row of [...treatment.findings.map(findingLine), summaryLine(treatment)]) print(row)
+  return treatment.healthy ? 'done' : 'failed'
+}
+
+/** `/doctor`. */
+export async function doctorCommand({ endpoint, say, warn }: CommandContext): Promise<void> {
+  say('looking; repairs may take some seconds')
+  const treatment = await treat(endpoint)
+  for (const finding of treatment.findings) {
+    if (finding.verdict === 'problem') warn(findingLine(finding))
+    else say(findingLine(finding))
+  }
+  say(summaryLine(treatment))
+}

@@ -1,0 +1,140 @@
+// This device becomes a further one of an account that exists: by the account's 24 words.
+
+import { join } from 'node:path'
+import type { DeviceView } from '../../endpoint/contacts/own-devices.js'
+import { type Endpoint, openEndpoint } from '../../endpoint/endpoint.js'
+import type { EndpointEvent, LineState, StopReason } from '../../endpoint/events.js'
+import { RecoveryPhraseError, seedOf } from '../../protocol/recovery-phrase.js'
+import type { Terminal } from '../../terminal/entry.js'
+import { deviceMeant, deviceRows } from '../commands/device-commands.js'
+import type { Exit } from '../exit.js'
+import { type ClientOptions, UsageError } from '../options.js'
+import { passphraseGiven, startOptions } from './start.js'
+import { chooseVault, removeVault } from './vault-folder.js'
+
+/** What is left here of an account that this device was not let into is of no use. */
+const USELESS: readonly StopReason[] = [
+  'handle-taken',
+  'handle-invalid',
+  'handle-reserved',
+  'too-many-devices',
+]
+
+export const WRONG_WORDS =
+  'these words are of another account than the one that goes by this handle on this server: compare both'
+
+/** The folder for a new device. Throws UsageError where the account is here already. */
+export function folderToLink({ data }: Pick<ClientOptions, 'data'>, handle: string): string {
+  const choice = chooseVault(data, handle)
+  if (choice.kind === 'known')
+    throw new UsageError(`${handle} is on this device already, in ${choice.folder}: start without "link"`)
+  return join(data, handle)
+}
+
+/** Asks which of the account's devices makes room for this one, and tries again. False: none. */
+export async function makeRoom(
+  endpoint: Endpoint,
+  terminal: Pick<Terminal, 'ask' | 'print'>,
+): Promise<boolean> {
+  const notice = (level: 'info' | 'warning', text: string) =>
+    terminal.print({ kind: 'notice', at: new Date(), level, text })
+  const devices = otherDevices(endpoint)
+  notice('info', `your devices:\n${deviceRows(devices).join('\n')}`)
+  for (;;) {
+    const answer = await terminal.ask('which one to end for good, for this one? A number, or nothing: ')
+    if (answer === undefined || answer.trim() === '') return false
+    const device = deviceMeant(devices, answer.trim())
+    if (!device) continue
+    await endpoint.revokeDevice(device.id)
+    endpoint.connect()
+    return true
+  }
+}
+
+/** Links in a pipe: the input is the words. Resolves when the server has let the device in, or has not. */
+export async function linkFromPipe(
+  options: ClientOptions,
+  { input, note }: { input: NodeJS.ReadableStream; note(line: string): void },
+): Promise<Exit> {
+  const { handle } = options
+  if (handle === undefined) throw new UsageError('whose account? Say it with --handle')
+  const folder = folderToLink(options, handle)
+  const seed = await readSeed(input)
+  const { endpoint, connect } = await openSettling(folder, options)
+  endpoint.prepare({ handle, seed, ...startOptions(options, true) })
+  let line = await connect()
+  const devices = otherDevices(endpoint)
+  const ended = options.revoke === undefined ? undefined : deviceMeant(devices, options.revoke)
+  if (isFull(line) && ended) {
+    await endpoint.revokeDevice(ended.id)
+    line = await connect()
+  }
+  await endpoint.close()
+  if (line.state === 'up') return 'done'
+  if (line.state !== 'stopped') return 'timeout'
+  note(line.reason === 'handle-taken' ? WRONG_WORDS : line.cause)
+  if (isFull(line)) tellFull(devices, options.revoke, note)
+  if (USELESS.includes(line.reason)) removeVault(folder)
+  return 'stopped'
+}
+
+/** `connect` resolves when the server has let the device in, or has not. */
+async function openSettling(
+  folder: string,
+  { keyChange, timeoutMs }: Pick<ClientOptions, 'keyChange' | 'timeoutMs'>,
+): Promise<{ endpoint: Endpoint; connect(): Promise<LineState> }> {
+  let settle: (line: LineState) => void = () => undefined
+  const onEvent = (event: EndpointEvent) => {
+    if (event.type === 'line' && (event.line.state === 'up' || event.line.state === 'stopped'))
+      settle(event.line)
+  }
+  const endpoint = await openEndpoint({
+    folder,
+    passphrase: passphraseGiven(),
+    keyChange,
+    onEvent,
+  })
+  const connect = async (): Promise<LineState> => {
+    const settled = new Promise<LineState>(resolve => {
+      settle = resolve
+    })
+    endpoint.connect()
+    const giveUp = () => settle({ state: 'connecting' })
+    const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs)
+    const line = await settled
+    clearTimeout(timer)
+    return line
+  }
+  return { endpoint, connect }
+}
+
+const isFull = (line: LineState): boolean => line.state === 'stopped' && line.reason === 'too-many-devices'
+
+function tellFull(
+  devices: readonly DeviceView[],
+  revoke: string | undefined,
+  note: (line: string) => void,
+): void {
+  for (const row of deviceRows(devices)) note(row)
+  note(
+    revoke === undefined
+      ? '--revoke NUMBER, or the fingerprint, ends one of them for good and lets this one in'
+      : `--revoke "${revoke}" is none of them: say its number or its fingerprint`,
+  )
+}
+
+/** In the order in which they are numbered. */
+const otherDevices = (endpoint: Endpoint): DeviceView[] =>
+  endpoint.devices().filter(({ isThis, isRevoked }) => !isThis && !isRevoked)
+
+/** Throws UsageError, which says nothing of the words. */
+async function readSeed(input: NodeJS.ReadableStream): Promise<Uint8Array> {
+  let text = ''
+  for await (const chunk of input) text += String(chunk)
+  try {
+    return seedOf(text)
+  } catch (error) {
+    if (error instanceof RecoveryPhraseError) throw new UsageError(`the input: ${error.message}`)
+    throw error
+  }
+}

@@ -1,0 +1,25 @@
+import { VaultError } from '../../endpoint/vault/vault.js'
+import type { Terminal } from '../../terminal/entry.js'
+
+/** Opens a vault, and asks for its passphrase where it has one that was not given, or was given wrongly. Throws VaultError. */
+export async function openWithPassphrase<T>(
+  terminal: Pick<Terminal, 'ask'> | undefined,
+  given: string | undefined,
+  open: (passphrase: string | undefined) => Promise<T>,
+): Promise<T> {
+  let passphrase = given
+  let question = 'passphrase: '
+  for (;;) {
+    try {
+      return await open(passphrase)
+    } catch (error) {
+      const asks =
+        error instanceof VaultError &&
+        (error.reason === 'passphrase-needed' || error.reason === 'passphrase-wrong')
+      if (!asks || !terminal || (passphrase === given && given !== undefined)) throw error
+      if (error.reason === 'passphrase-wrong') question = 'that is not it. passphrase: '
+      passphrase = await terminal.ask(question, { secret: true })
+      if (passphrase === undefined) throw error
+    }
+  }
+}

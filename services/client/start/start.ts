@@ -1,0 +1,28 @@
+// How an endpoint begins: what the person gave, and what is left of an account that the server does not take.
+
+import type { StartOptions } from '../../endpoint/endpoint.js'
+import type { EndpointEvent, StopReason } from '../../endpoint/events.js'
+import { parseAddress } from '../../protocol/invite-link.js'
+import { type ClientOptions, DEFAULT_ADDRESS } from '../options.js'
+
+const HANDLE_REASONS: readonly StopReason[] = ['handle-taken', 'handle-invalid', 'handle-reserved']
+
+/** Another handle may help; a new account with this one is of no use. */
+export const refusesHandle = (event: EndpointEvent): boolean =>
+  event.type === 'line' && event.line.state === 'stopped' && HANDLE_REASONS.includes(event.line.reason)
+
+/** What a first start needs, and what the person asked to change. */
+export function startOptions({ address, invite, acceptServer }: ClientOptions, fresh: boolean): StartOptions {
+  const target = address ?? (fresh ? parseAddress(DEFAULT_ADDRESS) : undefined)
+  const server = acceptServer
+    ? { fingerprint: acceptServer, replacesPin: true }
+    : invite && { fingerprint: invite.server, replacesPin: false }
+  return {
+    ...(target ? { address: target } : {}),
+    ...(server ? { server } : {}),
+    ...(invite?.inviter ? { inviter: invite.inviter } : {}),
+    ...(invite?.token ? { inviteToken: invite.token } : {}),
+  }
+}
+
+export const passphraseGiven = (): string | undefined => process.env.PARLEY_PASSPHRASE || undefined

@@ -1,0 +1,70 @@
+// Who a person is, asked at the first start: somebody new, or a further device of somebody.
+
+import { join } from 'node:path'
+import { HANDLE_RULE, isHandle } from '../../protocol/handle.js'
+import type { Terminal } from '../../terminal/entry.js'
+import type { ClientOptions } from '../options.js'
+import { folderToLink } from './link.js'
+import { askPhrase } from './phrase.js'
+import { chooseVault } from './vault-folder.js'
+
+/** What is known before anything is asked. */
+export interface Wish {
+  handle: string | undefined
+  links: boolean
+}
+
+export interface Who {
+  folder: string
+  handle: string | undefined
+  /** Of the account that this becomes a device of. Secret. */
+  seed?: Uint8Array
+}
+
+/** What a person types in place of a handle to become a further device. */
+const LINK = 'link'
+
+type Asking = Pick<Terminal, 'ask' | 'print'>
+
+/** undefined: the person went away while being asked. Throws UsageError for an account that is here already. */
+export async function askWho(
+  options: Pick<ClientOptions, 'data'>,
+  terminal: Asking,
+  { handle: given, links }: Wish,
+): Promise<Who | undefined> {
+  if (links) return await askLink(options, terminal, given)
+  const choice = chooseVault(options.data, given)
+  if (choice.kind === 'known') return { folder: choice.folder, handle: given }
+  if (given !== undefined) return { folder: join(options.data, given), handle: given }
+  const question =
+    choice.kind === 'several'
+      ? `who are you (${choice.handles.join(', ')}, or a new handle)? `
+      : 'your handle: '
+  tell(terminal, 'info', `a new handle makes a new account; "${LINK}" makes this a further device of yours`)
+  const handle = await askHandle(terminal, question)
+  if (handle === LINK) return await askLink(options, terminal, undefined)
+  return handle === undefined ? undefined : { folder: join(options.data, handle), handle }
+}
+
+async function askLink(
+  options: Pick<ClientOptions, 'data'>,
+  terminal: Asking,
+  given: string | undefined,
+): Promise<Who | undefined> {
+  const handle = given ?? (await askHandle(terminal, 'the handle of your account: '))
+  if (handle === undefined) return undefined
+  const folder = folderToLink(options, handle)
+  const seed = await askPhrase(terminal)
+  return seed && { folder, handle, seed }
+}
+
+async function askHandle(terminal: Asking, question: string): Promise<string | undefined> {
+  for (;;) {
+    const handle = (await terminal.ask(question))?.trim()
+    if (handle === undefined || isHandle(handle)) return handle
+    tell(terminal, 'warning', HANDLE_RULE)
+  }
+}
+
+const tell = (terminal: Asking, level: 'info' | 'warning', text: string) =>
+  terminal.print({ kind: 'notice', at: new Date(), level, text })

@@ -1,0 +1,65 @@
+// The account and the device of this endpoint, made at its first start and kept in its vault.
+
+import { makeCertificate } from '../../protocol/certificate.js'
+import { generateKeyPair, type KeyPair, keyPairOf } from '../../protocol/signature.js'
+import type { Batch, Records } from '../vault/records.js'
+import { at } from '../vault/records.js'
+
+export interface Account {
+  handle: string
+  account: KeyPair
+  device: KeyPair
+  /** An encoded SignedDeviceCertificate. */
+  certificate: Uint8Array
+}
+
+const ONLY = at(0n)
+
+/** The account in this vault; undefined in a new one. */
+export function loadAccount(records: Records): Account | undefined {
+  const saved = records.get('identity', ONLY)
+  return (
+    saved && {
+      handle: saved.handle,
+      account: { publicKey: saved.accountPublicKey, privateKey: saved.accountPrivateKey },
+      device: { publicKey: saved.devicePublicKey, privateKey: saved.devicePrivateKey },
+      certificate: saved.deviceCertificate,
+    }
+  )
+}
+
+/** A new account with its first device. Throws IdentityError for a handle that breaks the rule. */
+export function makeAccount(handle: string): Account {
+  return withNewDevice(handle, generateKeyPair())
+}
+
+/**
+ * A new device of an account that exists, from the seed (32 bytes) that its recovery phrase stands for. Whether
+ * the handle is that account's only its server or a contact can tell. Throws IdentityError for a handle that
+ * breaks the rule, RangeError for a seed of another length.
+ */
+export function restoreAccount({ handle, seed }: { handle: string; seed: Uint8Array }): Account {
+  return withNewDevice(handle, keyPairOf(seed.slice()))
+}
+
+function withNewDevice(handle: string, account: KeyPair): Account {
+  const device = generateKeyPair()
+  return {
+    handle,
+    account,
+    device,
+    certificate: makeCertificate({ handle, account, deviceKey: device.publicKey }),
+  }
+}
+
+export function saveAccount(batch: Batch, { handle, account, device, certificate }: Account): void {
+  batch.put('identity', ONLY, {
+    handle,
+    accountPublicKey: account.publicKey,
+    accountPrivateKey: account.privateKey,
+    devicePublicKey: device.publicKey,
+    devicePrivateKey: device.privateKey,
+    deviceCertificate: certificate,
+    createdAtMs: BigInt(Date.now()),
+  })
+}

@@ -1,0 +1,68 @@
+// How an endpoint begins: what a person gave at a start, noted in the vault.
+
+import type { Address } from '../protocol/address.js'
+import { readCertificate } from '../protocol/certificate.js'
+import { accountFingerprint } from '../protocol/fingerprint.js'
+import { formatInvite, type Inviter } from '../protocol/invite-link.js'
+import { type Account, makeAccount, restoreAccount, saveAccount } from './contacts/account.js'
+import type { Context } from './context.js'
+import { loadServer, type ServerRecord, saveServer } from './sync/server-record.js'
+
+/** How to begin where the vault is new; what an older vault has stays unless it is named here. */
+export interface StartOptions {
+  handle?: string
+  /** The account's seed (32 bytes, from its recovery phrase): this becomes a further device of it. Secret. */
+  seed?: Uint8Array
+  address?: Address
+  /** SHA-256 of the server's SubjectPublicKeyInfo: from an invite link, or a changed one that a person accepts. */
+  server?: { fingerprint: Uint8Array; replacesPin: boolean }
+  inviter?: Inviter
+  /** From an invite link: lets a new account in where the server asks for it. */
+  inviteToken?: string
+}
+
+/** Makes the account and notes the server, where that is not done yet; all in one write. */
+export function prepare(context: Context, start: StartOptions): Account {
+  const { handle, seed, address, server, inviter, inviteToken } = start
+  const batch = context.records.begin()
+  if (!context.account) {
+    if (handle === undefined) throw new RangeError('a new vault needs a handle')
+    context.account = seed ? restoreAccount({ handle, seed }) : makeAccount(handle)
+    saveAccount(batch, context.account)
+    context.isUnconfirmed = seed !== undefined
+    const { deviceKey, issuedAt } = readCertificate(context.account.certificate)
+    context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
+  }
+  const known = loadServer(context.records)
+  const target = address ?? known
+  if (!target) throw new RangeError('a new vault needs the address of a server')
+  saveServer(batch, { host: target.host, port: target.port, ...(server ? expectServer(server, known) : {}) })
+  // Who has been let in needs none any more.
+  if (inviteToken && !known?.cursor.length) saveServer(batch, { inviteToken })
+  if (inviter && inviter.handle !== context.account.handle)
+    context.contacts.expect(batch, inviter.handle, inviter.account)
+  batch.commit()
+  return context.account
+}
+
+function expectServer(
+  { fingerprint, replacesPin }: NonNullable<StartOptions['server']>,
+  known: ServerRecord | undefined,
+): Partial<ServerRecord> {
+  if (!replacesPin) return { invitedFingerprint: fingerprint }
+  const isAnother = known !== undefined && Buffer.compare(known.pinnedFingerprint, fingerprint) !== 0
+  // A cursor says nothing to another server; what comes again from the beginning is known by its sequence.
+  return { pinnedFingerprint: fingerprint, ...(isAnother ? { cursor: new Uint8Array() } : {}) }
+}
+
+/** A link that names the server and this account; undefined where the server's key is not pinned. */
+export function inviteLink({ account, records }: Context): string | undefined {
+  const server = loadServer(records)
+  if (!server || server.pinnedFingerprint.length === 0) return undefined
+  return formatInvite({
+    host: server.host,
+    port: server.port,
+    server: server.pinnedFingerprint,
+    inviter: { handle: account.handle, account: accountFingerprint(account.account.publicKey) },
+  })
+}

@@ -1,0 +1,70 @@
+// Key packages for those who are to be added: the intents that wait for them, and what the server hands out.
+
+import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
+import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../context.js'
+import type { Batch } from '../vault/records.js'
+import { type Invitee, verifiedInvitees } from './create.js'
+import type { LiveGroup } from './groups.js'
+import { accountsIn } from './membership.js'
+import { sameAccount } from './policy.js'
+
+export interface Wanted {
+  group: LiveGroup
+  id: bigint
+  handle: string
+}
+
+/** The intents that cannot be committed before key packages are claimed. */
+export function wantedKeyPackages({ intents, groups }: Context): Wanted[] {
+  const now = Date.now()
+  return intents.all().flatMap(({ group: number, id, intent: { change, notBeforeMs } }) => {
+    if (Number(notBeforeMs) > now) return []
+    const group = groups.get(number)
+    const adds = change.case === 'addAccount' || change.case === 'addDevices'
+    if (!group || group.record.status !== GroupStatus.ACTIVE || !adds || change.value.keyPackages.length > 0)
+      return []
+    return [{ group, id, handle: change.value.handle }]
+  })
+}
+
+const isRejoining = ({ record }: LiveGroup, device: Uint8Array): boolean =>
+  record.rejoiningDeviceIds.some(other => Buffer.compare(other, device) === 0)
+
+/** Puts what was claimed into the intent, or gives the intent up and says why. */
+export async function takeClaim(
+  context: Context,
+  batch: Batch,
+  { group, id, handle }: Wanted,
+  claimed: readonly ClaimedDevice[] | undefined,
+): Promise<void> {
+  const intent = context.intents.get(group, id)
+  if (intent?.change.case !== 'addAccount' && intent?.change.case !== 'addDevices') return
+  const isDevices = intent.change.case === 'addDevices'
+  const giveUp = (why: string) => {
+    context.intents.drop(batch, group, id)
+    // A further device of somebody who is in it already is looked up again by itself.
+    if (isDevices) return
+    const room = context.conversations.peer(group.record.conversation)
+    batch.tell({ type: 'notice', level: 'warning', text: `${handle} was not added to ${room}: ${why}` })
+  }
+  if (!claimed) return giveUp('nobody goes by this handle here')
+  const wanted = intent.change.case === 'addDevices' ? intent.change.value.deviceIds : undefined
+  const accounts = accountsIn(context, group)
+  const fits = ({ identity }: Invitee) =>
+    !wanted ||
+    (wanted.some(device => Buffer.compare(device, identity.deviceKey) === 0) &&
+      (accounts.some(account => sameAccount(account, identity)) || isRejoining(group, identity.deviceKey)))
+  const invitees = (await verifiedInvitees(context, handle, claimed)).filter(fits)
+  if (invitees.length === 0) return giveUp('none of their devices can be reached yet')
+  if (intent.change.case === 'addDevices')
+    intent.change.value.deviceIds = invitees.map(({ identity }) => identity.deviceKey)
+  for (const { identity } of invitees)
+    if (
+      handle !== context.account.handle &&
+      context.contacts.meet(batch, handle, identity.accountKey) === 'changed'
+    )
+      return giveUp('their key has changed')
+  intent.change.value.keyPackages = invitees.map(({ keyPackage }) => keyPackage)
+  context.intents.save(batch, group, { id, intent })
+}

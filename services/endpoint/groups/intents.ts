@@ -1,0 +1,160 @@
+// Changes of groups that this device is to commit. An intent stays in the vault until it is done or pointless: when
+// another commit wins, it is made again on what that commit left, from what the stream brought.
+
+import { create, toBinary } from '@bufbuild/protobuf'
+import { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
+import { GroupStatus, type Intent, OutboxCommitSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../context.js'
+import type { Outbox } from '../messages/outbox.js'
+import type { Commit } from '../mls/engine.js'
+import { type MlsCause, MlsRefused } from '../mls/refused.js'
+import type { Batch } from '../vault/records.js'
+import type { LiveGroup } from './groups.js'
+import type { KnownIntent } from './intent-list.js'
+import { giveUp, mayCommit, type Plan, planOf } from './plan.js'
+
+export type IntentChange = Intent['change']
+
+/** Notes a change to be committed, at the earliest after `delayMs`. */
+export function intend(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  change: IntentChange,
+  delayMs = 0,
+): void {
+  const notBeforeMs = BigInt(delayMs > 0 ? Date.now() + delayMs : 0)
+  context.intents.add(batch, group, { change, notBeforeMs })
+}
+
+/** When the next intent that has to wait is due, in ms since 1970. */
+export function nextIntentDue({ intents, groups }: Context, now: number): number | undefined {
+  const times = intents
+    .all()
+    .filter(({ group }) => groups.get(group)?.record.status === GroupStatus.ACTIVE)
+    .map(({ intent }) => Number(intent.notBeforeMs))
+    .filter(time => time > now)
+  return times.length > 0 ? Math.min(...times) : undefined
+}
+
+/** Commits what is due in this group, if nothing of ours is under way there. True: a commit was queued. */
+export async function commitIntents(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  now: number,
+): Promise<boolean> {
+  if (group.record.status !== GroupStatus.ACTIVE || group.record.left || group.record.lost || group.pending)
+    return false
+  const made = await firstPossible(context, batch, group, now)
+  if (!made) return false
+  const { plan } = made
+  const epoch = context.engine.epoch(group.state)
+  const addedDeviceIds = await devicesOf(context, plan.add, made.refused)
+  const removedDeviceIds = membersAt(context, group, plan.remove)
+  const commitBundle = toBinary(
+    CommitBundleSchema,
+    create(CommitBundleSchema, {
+      epoch,
+      commit: made.commit,
+      welcomes: made.welcome ? [{ deviceIds: addedDeviceIds, welcome: made.welcome }] : [],
+      rosterChange: { addedDeviceIds, removedDeviceIds },
+    }),
+  )
+  context.groups.savePending(batch, group, made.pending)
+  const value = create(OutboxCommitSchema, { commitBundle, intents: plan.ids })
+  outbox.add(batch, group.number, { case: 'commit', value })
+  return true
+}
+
+/** These devices are out: nothing is left to do of their removal, whatever becomes of them later. */
+export function forgetRemovals(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  removed: readonly Uint8Array[],
+): void {
+  const gone = new Set(removed.map(nameOf))
+  for (const { id, intent } of context.intents.of(group)) {
+    if (intent.change.case !== 'removeDevices') continue
+    const left = intent.change.value.deviceIds.filter(device => !gone.has(nameOf(device)))
+    if (left.length === 0) context.intents.drop(batch, group, id)
+    else if (left.length < intent.change.value.deviceIds.length) {
+      intent.change.value.deviceIds = left
+      context.intents.save(batch, group, { id, intent })
+    }
+  }
+}
+
+/** Whether the other members will take it: what they would refuse is never committed. */
+async function isAllowed(context: Context, group: LiveGroup, plan: Plan): Promise<boolean> {
+  const added = await Promise.all(
+    plan.add.map(bytes => context.engine.inspectKeyPackage(bytes).catch(() => undefined)),
+  )
+  return mayCommit(context, group, {
+    added: added.filter(candidate => candidate !== undefined),
+    remove: plan.remove,
+    ...(plan.settings ? { settings: plan.settings } : {}),
+  })
+}
+
+/** It may be another one of the same commit that is not possible: from here on each is committed by itself. */
+export function tryAlone({ intents }: Context, batch: Batch, group: LiveGroup, known: KnownIntent): void {
+  known.intent.alone = true
+  intents.save(batch, group, known)
+}
+
+/** The commit of the first plan that can be carried out; those that cannot are given up. */
+async function firstPossible(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  now: number,
+): Promise<(Commit & { plan: Plan }) | undefined> {
+  for (;;) {
+    const due = context.intents.of(group).filter(({ intent }) => Number(intent.notBeforeMs) <= now)
+    const plan = planOf(context, batch, group, due)
+    if (!plan) return undefined
+    const made = await makeCommit(context, group, plan)
+    if (typeof made !== 'string') return { ...made, plan }
+    const [known, ...more] = due.filter(({ id }) => plan.ids.includes(id))
+    // It was for those alone who have asked to be removed: nothing is intended that could be given up.
+    if (!known) return undefined
+    if (more.length === 0) giveUp(context, batch, group, { id: known.id, why: made })
+    else for (const each of [known, ...more]) tryAlone(context, batch, group, each)
+  }
+}
+
+/** Or why it cannot be made. */
+async function makeCommit(context: Context, group: LiveGroup, plan: Plan): Promise<Commit | MlsCause> {
+  try {
+    if (!(await isAllowed(context, group, plan))) return 'policy'
+    return await context.engine.commit(group.state, {
+      ...(plan.add.length > 0 ? { add: plan.add } : {}),
+      ...(plan.remove.length > 0 ? { remove: plan.remove } : {}),
+      ...(plan.settings ? { settings: plan.settings } : {}),
+    })
+  } catch (error) {
+    if (error instanceof MlsRefused) return error.why
+    throw error
+  }
+}
+
+async function devicesOf(
+  { engine }: Context,
+  keyPackages: readonly Uint8Array[],
+  refused: readonly { index: number }[],
+): Promise<Uint8Array[]> {
+  const taken = keyPackages.filter((_, index) => !refused.some(other => other.index === index))
+  return await Promise.all(taken.map(async bytes => (await engine.inspectKeyPackage(bytes)).signatureKey))
+}
+
+function membersAt({ engine }: Context, group: LiveGroup, leaves: readonly number[]): Uint8Array[] {
+  return engine
+    .members(group.state)
+    .filter(({ leaf }) => leaves.includes(leaf))
+    .map(({ signatureKey }) => signatureKey)
+}
+
+const nameOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

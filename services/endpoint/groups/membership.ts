@@ -1,0 +1,46 @@
+// A group as it stands: its settings and members, and what is known of those who want to go.
+
+import { create } from '@bufbuild/protobuf'
+import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
+import { readCertificate } from '../../protocol/certificate.js'
+import type { Context } from '../context.js'
+import type { LiveGroup } from './groups.js'
+import { decodeSettings, type Group } from './policy.js'
+
+/** How long the members may take to remove who has asked for it, in ms of the server's time. */
+const NEW_MS = 60_000
+
+/** The group as it is now, for the policy; `storedAtMs`: of another's commit that is to be judged. */
+export function standing(context: Context, group: LiveGroup, storedAtMs?: bigint): Group {
+  const isNew = storedAtMs !== undefined && Number(storedAtMs - group.record.joinedAtMs) < NEW_MS
+  return {
+    settings: settingsOf(context, group),
+    members: context.engine.members(group.state),
+    leaving: group.record.leavingDeviceIds,
+    rejoining: group.record.rejoiningDeviceIds,
+    newcomer: isNew ? context.account.device.publicKey : undefined,
+  }
+}
+
+/** What the group's members agree on. A group that a faulty client made counts as one between two. */
+export function settingsOf({ engine }: Context, group: LiveGroup): GroupSettings {
+  return (
+    decodeSettings(engine.settings(group.state)) ?? create(GroupSettingsSchema, { kind: GroupKind.DIRECT })
+  )
+}
+
+/** Every account in the group once, in the order of their first leaves. */
+export function accountsIn(
+  { engine }: Context,
+  group: LiveGroup,
+): { handle: string; accountKey: Uint8Array; devices: Uint8Array[] }[] {
+  const accounts = new Map<string, { handle: string; accountKey: Uint8Array; devices: Uint8Array[] }>()
+  for (const { identity } of engine.members(group.state)) {
+    const { handle, accountKey, deviceKey } = readCertificate(identity)
+    const name = Buffer.from(accountKey).toString('hex')
+    const known = accounts.get(name) ?? { handle, accountKey, devices: [] }
+    known.devices.push(deviceKey)
+    accounts.set(name, known)
+  }
+  return [...accounts.values()]
+}

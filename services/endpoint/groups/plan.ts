@@ -1,0 +1,161 @@
+// Which of the changes that this device is to commit go into its next commit (intents.ts).
+
+import { create, toBinary } from '@bufbuild/protobuf'
+import {
+  GroupKind,
+  GroupSettingsSchema,
+  HistoryPolicySchema,
+} from '../../../gen/parley/content/v1/room_pb.js'
+import type { ChangeSettings, Intent } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../context.js'
+import type { Change } from '../mls/engine.js'
+import type { MlsCause } from '../mls/refused.js'
+import type { Batch } from '../vault/records.js'
+import type { LiveGroup } from './groups.js'
+import type { KnownIntent } from './intent-list.js'
+import { accountsIn, settingsOf, standing } from './membership.js'
+import { mayChange, sameAccount } from './policy.js'
+
+/** What one commit carries out: adds, or removals, or settings, never two of them (ts-mls cannot). */
+export interface Plan {
+  ids: bigint[]
+  add: Uint8Array[]
+  remove: number[]
+  settings?: Uint8Array
+  /** Nothing else goes with it. */
+  alone?: boolean
+}
+
+/** What to commit first; what has become pointless is dropped on the way. */
+export function planOf(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  due: readonly KnownIntent[],
+): Plan | undefined {
+  const adds: Plan = { ids: [], add: [], remove: [] }
+  const removals: Plan = { ids: [], add: [], remove: [] }
+  const present = new Map(
+    context.engine.members(group.state).map(({ signatureKey, leaf }) => [nameOf(signatureKey), leaf]),
+  )
+  for (const { id, intent } of due) {
+    const { change } = intent
+    if (change.case === 'changeSettings') {
+      const settings = changed(context, group, change.value)
+      if (settings) return { ids: [id], add: [], remove: [], settings }
+      context.intents.drop(batch, group, id)
+    } else if (change.case === 'removeDevices') {
+      const leaves = change.value.deviceIds.flatMap(device => present.get(nameOf(device)) ?? [])
+      const others = leaves.filter(leaf => leaf !== context.engine.ownLeaf(group.state))
+      if (others.length === 0) context.intents.drop(batch, group, id)
+      // One that the others would refuse must not keep back those of the same commit.
+      else if (!mayCommit(context, group, { added: [], remove: others }))
+        giveUp(context, batch, group, { id, why: 'policy' })
+      else collect(removals, { id, intent }, { remove: others })
+    } else if (change.case === 'addAccount' || change.case === 'addDevices') {
+      if (isDone(context, group, change)) context.intents.drop(batch, group, id)
+      else if (change.value.keyPackages.length > 0)
+        collect(adds, { id, intent }, { add: change.value.keyPackages })
+    }
+  }
+  if (adds.ids.length > 0) removals.remove.push(...leavingAt(context, group, present, removals))
+  // Who goes, goes first: those who come would not know why.
+  if (removals.remove.length > 0) return removals
+  return adds.ids.length > 0 ? adds : undefined
+}
+
+/** The leaves of those who have asked to be removed, as far as they are there and not in the plan. */
+function leavingAt(
+  { engine }: Context,
+  { record, state }: LiveGroup,
+  present: ReadonlyMap<string, number>,
+  plan: Plan,
+): number[] {
+  const leaves = record.leavingDeviceIds.flatMap(device => present.get(nameOf(device)) ?? [])
+  return [...new Set(leaves)].filter(leaf => leaf !== engine.ownLeaf(state) && !plan.remove.includes(leaf))
+}
+
+/** Whether those who are to be added are there. */
+function isDone(context: Context, group: LiveGroup, change: Intent['change']): boolean {
+  const accounts = accountsIn(context, group)
+  if (change.case === 'addAccount') return accounts.some(({ handle }) => handle === change.value.handle)
+  if (change.case !== 'addDevices') return false
+  const present = new Set(accounts.flatMap(({ devices }) => devices.map(nameOf)))
+  return change.value.deviceIds.every(device => present.has(nameOf(device)))
+}
+
+function collect(plan: Plan, { id, intent }: KnownIntent, { add = [], remove = [] }: Partial<Plan>): void {
+  if (plan.alone || (intent.alone && plan.ids.length > 0)) return
+  plan.alone = intent.alone
+  plan.ids.push(id)
+  plan.add.push(...add)
+  plan.remove.push(...remove.filter(leaf => !plan.remove.includes(leaf)))
+}
+
+/** The settings after the change; undefined where they say that already, or it is not for us to change them. */
+function changed(context: Context, group: LiveGroup, change: ChangeSettings): Uint8Array | undefined {
+  const before = settingsOf(context, group)
+  if (before.kind !== GroupKind.ROOM) return undefined
+  const next = create(GroupSettingsSchema, {
+    ...before,
+    ...(change.name === undefined ? {} : { name: change.name }),
+    ...(change.topic === undefined ? {} : { topic: change.topic }),
+    ...(change.historyDays === undefined
+      ? {}
+      : { history: create(HistoryPolicySchema, { days: change.historyDays }) }),
+  })
+  const accounts = accountsIn(context, group)
+  const promoted = accounts.find(({ handle }) => handle === change.makeAdmin)
+  if (promoted && !next.admins.some(admin => sameAccount(admin, promoted)))
+    next.admins = [...next.admins, admin(promoted)]
+  next.admins = next.admins.filter(
+    ({ handle, accountKey }) =>
+      handle !== change.unmakeAdmin && accounts.some(account => sameAccount(account, { handle, accountKey })),
+  )
+  const bytes = toBinary(GroupSettingsSchema, next)
+  return Buffer.compare(bytes, toBinary(GroupSettingsSchema, before)) === 0 ? undefined : bytes
+}
+
+const admin = ({ handle, accountKey }: { handle: string; accountKey: Uint8Array }) =>
+  ({ $typeName: 'parley.content.v1.Admin', handle, accountKey }) as const
+
+/** Whether the other members would take it. */
+export function mayCommit(
+  context: Context,
+  group: LiveGroup,
+  { remove, ...change }: Pick<Change, 'added' | 'settings'> & { remove: readonly number[] },
+): boolean {
+  const { account, engine } = context
+  const leaf = engine.ownLeaf(group.state)
+  return mayChange(standing(context, group), {
+    ...change,
+    committer: { leaf, identity: account.certificate, signatureKey: account.device.publicKey },
+    removed: engine.members(group.state).filter(member => remove.includes(member.leaf)),
+  })
+}
+
+const IMPOSSIBLE: Partial<Record<MlsCause, string>> = {
+  policy: 'its members would refuse it',
+  'too-many-members': 'it has as many devices as there can be',
+  'already-member': 'a device is in it already',
+  'no-usable-key-package': 'none of their devices can be added',
+}
+
+/** It cannot be carried out at all: it is dropped, and the person is told. */
+export function giveUp(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  { id, why }: { id: bigint; why: MlsCause },
+): void {
+  const change = context.intents.get(group, id)?.change
+  context.intents.drop(batch, group, id)
+  const peer = context.conversations.peer(group.record.conversation)
+  const what =
+    change?.case === 'addAccount'
+      ? `${change.value.handle} was not added to ${peer}`
+      : `a change of ${peer} is not possible`
+  batch.tell({ type: 'notice', level: 'warning', text: `${what}: ${IMPOSSIBLE[why] ?? why}` })
+}
+
+const nameOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

@@ -1,0 +1,100 @@
+// What the members of a group agree on, and who may change what (proto/parley/content/v1/room.proto). Every member
+// decides here alike, by what the group itself holds: those that decided otherwise would be out of it for good.
+
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import {
+  type Admin,
+  GroupKind,
+  type GroupSettings,
+  GroupSettingsSchema,
+} from '../../../gen/parley/content/v1/room_pb.js'
+import { type DeviceIdentity, readCertificate } from '../../protocol/certificate.js'
+import type { Candidate, Change } from '../mls/engine.js'
+
+/** Characters (UTF-16 code units). */
+export const ROOM_NAME_LENGTH = 64
+export const ROOM_TOPIC_LENGTH = 256
+
+/** A group without settings is between two people. */
+const DIRECT = create(GroupSettingsSchema, { kind: GroupKind.DIRECT })
+
+export function encodeSettings(settings: GroupSettings): Uint8Array {
+  return toBinary(GroupSettingsSchema, settings)
+}
+
+/** undefined for what no client of ours writes. */
+export function decodeSettings(bytes: Uint8Array | undefined): GroupSettings | undefined {
+  if (bytes === undefined) return DIRECT
+  try {
+    const settings = fromBinary(GroupSettingsSchema, bytes)
+    return isSound(settings) ? settings : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isSound({ kind, name, topic, admins }: GroupSettings): boolean {
+  if (kind !== GroupKind.ROOM) return kind === GroupKind.DIRECT || kind === GroupKind.OWN_DEVICES
+  return (
+    name.length > 0 &&
+    name.length <= ROOM_NAME_LENGTH &&
+    topic.length <= ROOM_TOPIC_LENGTH &&
+    admins.length > 0
+  )
+}
+
+type Account = Pick<DeviceIdentity, 'handle' | 'accountKey'>
+
+export const sameAccount = (a: Account, b: Account): boolean =>
+  a.handle === b.handle && Buffer.compare(a.accountKey, b.accountKey) === 0
+
+export const isAdmin = ({ admins }: GroupSettings, account: Account): boolean =>
+  admins.some((admin: Admin) => sameAccount(admin, account))
+
+/** The group as it stands before the change. */
+export interface Group {
+  settings: GroupSettings
+  members: readonly Candidate[]
+  /** Device ids that asked to be removed, or whose account has revoked them. */
+  leaving: readonly Uint8Array[]
+  /** Device ids that asked to be removed and added again. */
+  rejoining: readonly Uint8Array[]
+  /** The id of this device, where it has just come: who asked to be removed before that is not known to it. */
+  newcomer?: Uint8Array | undefined
+}
+
+/** Whether a commit may do what it does. Never throws. */
+export function mayChange(group: Group, change: Change): boolean {
+  try {
+    const committer = readCertificate(change.committer.identity)
+    if (change.settings !== undefined && !mayChangeSettings(group, committer, change.settings)) return false
+    return (
+      change.added.every(newcomer => mayAdd(group, committer, newcomer)) &&
+      change.removed.every(member => mayRemove(group, committer, member))
+    )
+  } catch {
+    return false
+  }
+}
+
+function mayChangeSettings(group: Group, committer: Account, bytes: Uint8Array): boolean {
+  const next = decodeSettings(bytes)
+  if (!next || next.kind !== group.settings.kind || next.kind !== GroupKind.ROOM) return false
+  const accounts = group.members.map(({ identity }) => readCertificate(identity))
+  const present = (admin: Admin) => accounts.some(account => sameAccount(account, admin))
+  return isAdmin(group.settings, committer) && next.admins.every(present)
+}
+
+function mayAdd(group: Group, committer: Account, newcomer: Candidate): boolean {
+  if (group.rejoining.some(deviceId => Buffer.compare(deviceId, newcomer.signatureKey) === 0)) return true
+  const account = readCertificate(newcomer.identity)
+  const isMember = group.members.some(({ identity }) => sameAccount(readCertificate(identity), account))
+  return isMember || (group.settings.kind === GroupKind.ROOM && isAdmin(group.settings, committer))
+}
+
+function mayRemove(group: Group, committer: Account, member: Candidate): boolean {
+  if (group.newcomer && Buffer.compare(group.newcomer, member.signatureKey) !== 0) return true
+  if (group.leaving.some(deviceId => Buffer.compare(deviceId, member.signatureKey) === 0)) return true
+  if (sameAccount(readCertificate(member.identity), committer)) return true
+  return group.settings.kind === GroupKind.ROOM && isAdmin(group.settings, committer)
+}

@@ -1,0 +1,135 @@
+// A device that has lost a group's state asks to be removed and added again, and the members do that by themselves.
+// What was said meanwhile shows as missing, and is asked for again.
+
+import { create, toBinary } from '@bufbuild/protobuf'
+import { type Envelope, type RejoinRequest, RejoinRequestSchema } from '../../../gen/parley/v1/chat_pb.js'
+import {
+  AddDevicesSchema,
+  GroupStatus,
+  MessageStatus,
+  type OutboxItem,
+  OutboxRejoinSchema,
+} from '../../../gen/parley/vault/v1/records_pb.js'
+import { readCertificate } from '../../protocol/certificate.js'
+import { makeRejoin, verifyRejoin } from '../../protocol/rejoin-request.js'
+import type { Context } from '../context.js'
+import type { Outbox } from '../messages/outbox.js'
+import { tell } from '../messages/system-message.js'
+import type { Candidate } from '../mls/engine.js'
+import type { Batch } from '../vault/records.js'
+import type { LiveGroup } from './groups.js'
+import { intend } from './intents.js'
+import { removeWhenOurTurn } from './self-removal.js'
+
+/** Requests of a group that are remembered. */
+const NONCES = 32
+/** How often this device asks at most, in ms: a server that alters what it delivers must not make it go round. */
+const ASK_AGAIN_MS = 60_000
+
+/** The state is of no use any more: asks for another one, once in a while or, for a person who wants it so, now. */
+export function askToRejoin(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  { now = Date.now(), atOnce = false }: { now?: number; atOnce?: boolean } = {},
+): void {
+  const { record } = group
+  const isOut = outbox.items().some(({ item }) => item.group === group.number && item.what.case === 'rejoin')
+  const askedLately = isOut || (!atOnce && now - Number(record.rejoinAskedMs) < ASK_AGAIN_MS)
+  // Who has left and could not say so has to be in it again to say it.
+  const isOver = (record.left && !record.leaveDue) || record.status !== GroupStatus.ACTIVE
+  if (isOver || (record.lost && askedLately)) return
+  record.lost = true
+  context.intents.dropAll(batch, group)
+  context.groups.savePending(batch, group, undefined)
+  outbox.drop(batch, ({ item }) => item.group === group.number && item.what.case === 'commit')
+  record.rejoinDue = askedLately
+  if (!askedLately) record.rejoinAskedMs = BigInt(now)
+  context.groups.save(batch, group)
+  if (askedLately) return
+  const { conversationId } = record
+  const request = makeRejoin({ conversationId, device: context.account.device })
+  const value = create(OutboxRejoinSchema, { request: toBinary(RejoinRequestSchema, request) })
+  outbox.add(batch, group.number, { case: 'rejoin', value })
+}
+
+/** Those that were lost and wait in vain ask again. */
+export function askOnceMore(context: Context, outbox: Outbox, batch: Batch): void {
+  for (const group of context.groups.all()) if (group.record.lost) askToRejoin(context, outbox, batch, group)
+}
+
+/** Those that were lost so soon after they had asked that they had to wait ask now. */
+export function askWhenDue(context: Context, outbox: Outbox, batch: Batch): void {
+  for (const group of context.groups.all())
+    if (group.record.lost && group.record.rejoinDue) askToRejoin(context, outbox, batch, group)
+}
+
+/**
+ * The server has sends of this device that it does not know of: its vault was put back from a copy. Keys that were
+ * used since must not be used again, so every conversation is joined anew.
+ */
+export function rejoinAll(context: Context, outbox: Outbox, batch: Batch): void {
+  const active = context.groups
+    .all()
+    .filter(({ record }) => record.status === GroupStatus.ACTIVE && !record.left)
+  if (active.length === 0) return
+  const dropped = outbox.drop(batch, ({ item }) => item.what.case !== 'rejoin')
+  for (const { item } of dropped) tellUncertain(context, batch, item)
+  for (const group of active) askToRejoin(context, outbox, batch, group)
+  batch.tell({
+    type: 'notice',
+    level: 'warning',
+    text: 'what is kept here is older than what this device has sent (was a copy put back?): its conversations are joined anew',
+  })
+}
+
+/** What the copy had on its way was sent after it was made, or never: sent again, it could be there twice. */
+function tellUncertain({ groups, conversations }: Context, batch: Batch, { group, what }: OutboxItem): void {
+  const conversation = groups.get(group)?.record.conversation
+  if (what.case !== 'content' || what.value.message === 0n || conversation === undefined) return
+  const failure = 'whether it was sent is not known here: a copy of what is kept was put back'
+  const id = { conversation, message: what.value.message }
+  conversations.update(batch, id, { status: MessageStatus.FAILED, failure })
+}
+
+/** Another device asks: whoever's turn it is removes it and adds it again. */
+export function takeRejoin(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  envelope: Envelope,
+  request: RejoinRequest,
+): void {
+  const { record } = group
+  const member = context.engine
+    .members(group.state)
+    .find(({ signatureKey }) => Buffer.compare(signatureKey, request.deviceId) === 0)
+  const isKnown = record.rejoinNonces.some(nonce => Buffer.compare(nonce, request.nonce) === 0)
+  if (!member || isKnown || !verifyRejoin(record.conversationId, request)) return
+  record.rejoinNonces = [...record.rejoinNonces, request.nonce].slice(-NONCES)
+  const { handle } = readCertificate(member.identity)
+  const told = `a device of ${handle} has lost this conversation and is taken in again`
+  if (!record.left) tell(context, batch, group, envelope, told)
+  if (record.lost) return
+  record.rejoiningDeviceIds.push(request.deviceId)
+  removeWhenOurTurn(context, batch, group, [request.deviceId])
+}
+
+/** These devices were removed: those that asked to rejoin are added again, by whoever's turn it is. */
+export function addAgain(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  removed: readonly Candidate[],
+  delayMs: number,
+): void {
+  const { record } = group
+  for (const { identity, signatureKey } of removed) {
+    const asked = record.rejoiningDeviceIds.some(device => Buffer.compare(device, signatureKey) === 0)
+    if (!asked) continue
+    const { handle, deviceKey } = readCertificate(identity)
+    const value = create(AddDevicesSchema, { handle, deviceIds: [deviceKey] })
+    if (!record.left) intend(context, batch, group, { case: 'addDevices', value }, delayMs)
+  }
+}

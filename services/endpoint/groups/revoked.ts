@@ -1,0 +1,86 @@
+// A device that its account has revoked: the account's signature says so, so that every member may remove it.
+
+import { create } from '@bufbuild/protobuf'
+import { GroupStatus, RemoveDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import { IdentityError } from '../../protocol/error.js'
+import { makeRevocation, type Revocation, readRevocation } from '../../protocol/revocation.js'
+import type { Context } from '../context.js'
+import type { Outbox } from '../messages/outbox.js'
+import { sealBody } from '../messages/seal.js'
+import type { Batch } from '../vault/records.js'
+import type { LiveGroup } from './groups.js'
+import { intend } from './intents.js'
+import { accountsIn } from './membership.js'
+import { sameAccount } from './policy.js'
+import { isOwn, ownDeviceGroups } from './roster.js'
+import { removeWhenOurTurn } from './self-removal.js'
+
+const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0
+
+/** Revokes a device of this account: tells the groups that it is in, and removes it there. The server is told apart. */
+export async function revoke(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  deviceId: Uint8Array,
+): Promise<void> {
+  const { handle, account } = context.account
+  const deviceRevocation = makeRevocation({ handle, account, deviceKey: deviceId })
+  const told = ownDeviceGroups(context).some(group => isMember(context, group, deviceId))
+  context.devices.change(batch, deviceId, {
+    revocation: deviceRevocation,
+    revocationDone: false,
+    revocationDue: !told,
+  })
+  for (const group of context.groups.all()) {
+    const { status, left, lost } = group.record
+    if (status !== GroupStatus.ACTIVE || left || lost || !isMember(context, group, deviceId)) continue
+    await sealBody(context, outbox, batch, group, { case: 'revoked', value: { deviceRevocation } })
+    const value = create(RemoveDevicesSchema, { deviceIds: [deviceId] })
+    intend(context, batch, group, { case: 'removeDevices', value })
+  }
+}
+
+/** Tells the other devices what this one has revoked before it was in a group with them. */
+export async function sealRevocations(context: Context, outbox: Outbox, batch: Batch): Promise<void> {
+  const due = context.devices.all().filter(({ revocationDue }) => revocationDue)
+  const groups = due.length > 0 ? ownDeviceGroups(context) : []
+  if (groups.length === 0) return
+  for (const { deviceId, revocation: deviceRevocation } of due) {
+    for (const group of groups)
+      await sealBody(context, outbox, batch, group, { case: 'revoked', value: { deviceRevocation } })
+    context.devices.change(batch, deviceId, { revocationDue: false })
+  }
+}
+
+const isMember = ({ engine }: Context, { state }: LiveGroup, deviceId: Uint8Array): boolean =>
+  engine.members(state).some(({ signatureKey }) => same(signatureKey, deviceId))
+
+/** Somebody shows a revocation. What does not hold, or is of nobody here, is ignored. */
+export function takeRevoked(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  deviceRevocation: Uint8Array,
+): void {
+  const revocation = verified(deviceRevocation)
+  const account = revocation && accountsIn(context, group).find(each => sameAccount(each, revocation))
+  if (!account) return
+  const { deviceKey } = revocation
+  if (isOwn(context, account)) {
+    context.devices.change(batch, deviceKey, { revocation: deviceRevocation })
+    batch.tell({ type: 'devices' })
+  } else context.contacts.noteRevoked(batch, account.handle, deviceKey)
+  const isNoted = group.record.leavingDeviceIds.some(device => same(device, deviceKey))
+  if (!isNoted && account.devices.some(device => same(device, deviceKey)))
+    removeWhenOurTurn(context, batch, group, [deviceKey])
+}
+
+function verified(bytes: Uint8Array): Revocation | undefined {
+  try {
+    return readRevocation(bytes)
+  } catch (error) {
+    if (error instanceof IdentityError) return undefined
+    throw error
+  }
+}

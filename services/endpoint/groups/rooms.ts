@@ -1,0 +1,223 @@
+// Rooms: what a person does with one, as intents of this device (intents.ts).
+
+import { randomBytes } from 'node:crypto'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
+import {
+  AddAccountSchema,
+  ChangeSettingsSchema,
+  GroupStatus,
+  RemoveDevicesSchema,
+} from '../../../gen/parley/vault/v1/records_pb.js'
+import { HANDLE_RULE, isHandle } from '../../protocol/handle.js'
+import type { KeyTrust } from '../contacts/contacts.js'
+import type { Context } from '../context.js'
+import type { Outbox } from '../messages/outbox.js'
+import { Refusal } from '../refusal.js'
+import { queueCommit } from '../sync/send-loop.js'
+import type { Batch } from '../vault/records.js'
+import { CONVERSATION_ID_BYTES } from './create.js'
+import type { LiveGroup } from './groups.js'
+import { type IntentChange, intend } from './intents.js'
+import { accountsIn, settingsOf } from './membership.js'
+import { encodeSettings, isAdmin, ROOM_NAME_LENGTH, ROOM_TOPIC_LENGTH } from './policy.js'
+
+/** Days of history that a room may hand to new members. */
+const MAX_HISTORY_DAYS = 3650
+
+export type RoomChange =
+  | { kind: 'invite'; handle: string }
+  | { kind: 'remove'; handle: string }
+  | { kind: 'name'; name: string }
+  | { kind: 'topic'; topic: string }
+  | { kind: 'admin'; handle: string; isAdmin: boolean }
+  | { kind: 'history'; days: number }
+
+export interface RoomOptions {
+  name: string
+  historyDays: number
+  /** Handles. */
+  invite?: readonly string[]
+}
+
+export interface RoomView {
+  name: string
+  topic: string
+  /** Days of what was said before that new members are handed; 0: nothing. */
+  historyDays: number
+  /** `trust` of 'other': it is not the account key that is pinned for the handle, so it may be somebody else. */
+  members: { handle: string; isAdmin: boolean; devices: number; trust: KeyTrust }[]
+  /** Whether this account may change the room. */
+  isAdmin: boolean
+  state: 'opening' | 'ready' | 'ended'
+}
+
+/** A new room with this account as its admin, and those who are invited to it. Returns its conversation. Throws Refusal. */
+export async function createRoom(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  { name, historyDays, invite = [] }: RoomOptions,
+): Promise<bigint> {
+  checkName(name)
+  checkDays(historyDays)
+  for (const handle of invite) checkHandle(handle)
+  const { account, engine, groups } = context
+  const own = { handle: account.handle, accountKey: account.account.publicKey }
+  const settings = create(GroupSettingsSchema, {
+    kind: GroupKind.ROOM,
+    name,
+    admins: [own],
+    history: { days: historyDays },
+  })
+  const conversationId = new Uint8Array(randomBytes(CONVERSATION_ID_BYTES))
+  const keyPackage = await engine.newKeyPackage({
+    identity: account.certificate,
+    signatureKey: account.device.privateKey,
+    publicKey: account.device.publicKey,
+  })
+  const state = await engine.create({
+    groupId: conversationId,
+    keyPackage,
+    settings: encodeSettings(settings),
+  })
+  const conversation = context.conversations.openRoom(batch, name)
+  const group = groups.add(batch, { conversationId, conversation, status: GroupStatus.CREATING }, state)
+  const { pending, commit } = await engine.commit(state, {})
+  groups.savePending(batch, group, pending)
+  queueCommit(outbox, batch, group, { epoch: 0n, commit, creates: true })
+  for (const handle of new Set(invite))
+    if (handle !== account.handle) intend(context, batch, group, addAccount(handle))
+  return conversation
+}
+
+/** Notes the change; it is committed as soon as it can be. Throws Refusal for what is not this account's to change. */
+export function changeRoom(context: Context, batch: Batch, conversation: bigint, change: RoomChange): void {
+  const { group, settings } = roomOf(context, conversation)
+  checkAdmin(context, settings)
+  for (const wish of wishesFor(context, { group, settings }, change)) intend(context, batch, group, wish)
+}
+
+/** What is to be committed, in this order. Throws Refusal. */
+function wishesFor(
+  context: Context,
+  { group, settings }: { group: LiveGroup; settings: GroupSettings },
+  change: RoomChange,
+): IntentChange[] {
+  const member =
+    'handle' in change ? accountsIn(context, group).find(({ handle }) => handle === change.handle) : undefined
+  switch (change.kind) {
+    case 'invite':
+      checkHandle(change.handle)
+      if (member) throw new Refusal(`${change.handle} is in the room already`)
+      return [addAccount(change.handle)]
+    case 'remove':
+      if (!member) throw new Refusal(`${change.handle} is not in the room`)
+      if (change.handle === context.account.handle) throw new Refusal('that is you: /leave')
+      return [
+        ...(isAdmin(settings, member) ? [changeSettings({ unmakeAdmin: change.handle })] : []),
+        removeDevices(member.devices),
+      ]
+    case 'admin':
+      if (!member) throw new Refusal(`${change.handle} is not in the room`)
+      if (!change.isAdmin && settings.admins.length === 1 && isAdmin(settings, member))
+        throw new Refusal('a room needs an admin: make somebody else one first')
+      return [changeSettings(change.isAdmin ? { makeAdmin: change.handle } : { unmakeAdmin: change.handle })]
+    case 'name':
+      checkName(change.name)
+      return [changeSettings({ name: change.name })]
+    case 'topic':
+      if (change.topic.length > ROOM_TOPIC_LENGTH)
+        throw new Refusal(`a topic has at most ${ROOM_TOPIC_LENGTH} characters`)
+      return [changeSettings({ topic: change.topic })]
+    case 'history':
+      checkDays(change.days)
+      return [changeSettings({ historyDays: change.days })]
+  }
+}
+
+export function viewRoom(context: Context, conversation: bigint): RoomView {
+  const { group, settings } = roomOf(context, conversation)
+  const accounts = accountsIn(context, group)
+  const own = { handle: context.account.handle, accountKey: context.account.account.publicKey }
+  const states = { [GroupStatus.CREATING]: 'opening', [GroupStatus.ACTIVE]: 'ready' } as const
+  return {
+    name: settings.name,
+    topic: settings.topic,
+    historyDays: settings.history?.days ?? 0,
+    members: accounts.map(account => ({
+      handle: account.handle,
+      isAdmin: isAdmin(settings, account),
+      devices: account.devices.length,
+      trust: context.contacts.trust(account.handle, account.accountKey),
+    })),
+    isAdmin: isAdmin(settings, own),
+    state: isOver(group) ? 'ended' : states[group.record.status as keyof typeof states],
+  }
+}
+
+const isOver = ({ record }: LiveGroup): boolean => record.left || record.status === GroupStatus.ENDED
+
+/** Throws Refusal for a room that this account is not in any more. */
+export function checkMayWrite(context: Context, conversation: bigint): void {
+  if (context.conversations.kind(conversation) !== 'room') return
+  if (isOver(roomOf(context, conversation).group))
+    throw new Refusal(`you are not in ${context.conversations.peer(conversation)} any more`)
+}
+
+/** Throws Refusal for a conversation that is no room. */
+export function roomOf(
+  context: Context,
+  conversation: bigint,
+): { group: LiveGroup; settings: GroupSettings } {
+  const group = context.groups.all().find(({ record }) => record.conversation === conversation)
+  const settings = group && settingsOf(context, group)
+  if (!group || settings?.kind !== GroupKind.ROOM) throw new Refusal('this is not a room')
+  return { group, settings }
+}
+
+/** The last admin of a room in which others are left cannot leave. Throws Refusal. */
+export function checkMayLeave(
+  context: Context,
+  { group, settings }: { group: LiveGroup; settings: GroupSettings },
+): void {
+  const own = { handle: context.account.handle, accountKey: context.account.account.publicKey }
+  const others = accountsIn(context, group).length > 1
+  if (others && settings.admins.length === 1 && isAdmin(settings, own))
+    throw new Refusal('you are the only admin: make somebody else one first')
+}
+
+function checkAdmin({ account }: Context, settings: GroupSettings): void {
+  const own = { handle: account.handle, accountKey: account.account.publicKey }
+  const names = settings.admins.map(({ handle }) => handle).join(', ')
+  if (!isAdmin(settings, own)) throw new Refusal(`that is for the room's admins: ${names}`)
+}
+
+function checkHandle(handle: string): void {
+  if (!isHandle(handle)) throw new Refusal(`"${handle}" is not a handle. ${HANDLE_RULE}`)
+}
+
+function checkName(name: string): void {
+  if (name.trim() === '' || name.length > ROOM_NAME_LENGTH)
+    throw new Refusal(`a room's name has 1 to ${ROOM_NAME_LENGTH} characters`)
+}
+
+function checkDays(days: number): void {
+  if (!Number.isInteger(days) || days < 0 || days > MAX_HISTORY_DAYS)
+    throw new Refusal(`days of history are a whole number from 0 to ${MAX_HISTORY_DAYS}`)
+}
+
+const addAccount = (handle: string): IntentChange => ({
+  case: 'addAccount',
+  value: create(AddAccountSchema, { handle }),
+})
+
+const removeDevices = (deviceIds: Uint8Array[]): IntentChange => ({
+  case: 'removeDevices',
+  value: create(RemoveDevicesSchema, { deviceIds }),
+})
+
+const changeSettings = (change: MessageInitShape<typeof ChangeSettingsSchema>): IntentChange => ({
+  case: 'changeSettings',
+  value: create(ChangeSettingsSchema, change),
+})

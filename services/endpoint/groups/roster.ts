@@ -1,0 +1,154 @@
+// Who is in a group, and who should be: the certified devices of an account that is in it. What the server says of
+// them (lookup_handles) is signed by the account, so that it can leave a device out but not slip one in.
+
+import { create } from '@bufbuild/protobuf'
+import { GroupKind } from '../../../gen/parley/content/v1/room_pb.js'
+import {
+  AddDevicesSchema,
+  GroupStatus,
+  RemoveDevicesSchema,
+} from '../../../gen/parley/vault/v1/records_pb.js'
+import type { DeviceIdentity } from '../../protocol/certificate.js'
+import type { Context } from '../context.js'
+import type { Batch } from '../vault/records.js'
+import type { LiveGroup } from './groups.js'
+import { type IntentChange, intend } from './intents.js'
+import { accountsIn, settingsOf } from './membership.js'
+import { myTurnMs } from './self-removal.js'
+
+/** Milliseconds that each device of an account waits for the older ones to add or remove another one. */
+const OWN_TURN_MS = 1_000
+/** Milliseconds that others wait for the account's own devices. */
+const OTHERS_WAIT_MS = 3_000
+
+/** By handle: the devices whose certificates the server holds, verified. */
+export type Directory = ReadonlyMap<string, readonly DeviceIdentity[]>
+
+type GroupAccount = ReturnType<typeof accountsIn>[number]
+
+const includes = (devices: readonly Uint8Array[], device: Uint8Array): boolean =>
+  devices.some(other => Buffer.compare(other, device) === 0)
+
+/** Intends in one group what the directory says. Returns the handles of which a device is not in it yet. */
+export function reconcile(context: Context, batch: Batch, group: LiveGroup, directory: Directory): string[] {
+  const { status, left, lost } = group.record
+  if (status !== GroupStatus.ACTIVE || left || lost) return []
+  const incomplete: string[] = []
+  for (const account of accountsIn(context, group)) {
+    const certified = directory
+      .get(account.handle)
+      ?.filter(({ accountKey }) => Buffer.compare(accountKey, account.accountKey) === 0)
+      .map(({ deviceKey }) => deviceKey)
+    if (!certified || isLeaving(group, account)) continue
+    if (addMissing(context, batch, group, account, certified)) incomplete.push(account.handle)
+    if (isOwn(context, account)) removeRevoked(context, batch, group, account, certified)
+  }
+  return incomplete
+}
+
+export const isOwn = ({ account }: Context, { handle, accountKey }: Omit<GroupAccount, 'devices'>): boolean =>
+  handle === account.handle && Buffer.compare(accountKey, account.account.publicKey) === 0
+
+const isLeaving = ({ record }: LiveGroup, { devices }: GroupAccount): boolean =>
+  devices.every(device => includes(record.leavingDeviceIds, device)) && record.rejoiningDeviceIds.length === 0
+
+function addMissing(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  account: GroupAccount,
+  certified: readonly Uint8Array[],
+): boolean {
+  const deviceIds = certified.filter(
+    device => !includes(account.devices, device) && !isRevoked(context, account, device),
+  )
+  if (deviceIds.length === 0) return false
+  const value = create(AddDevicesSchema, { handle: account.handle, deviceIds })
+  const delay = isOwn(context, account)
+    ? ownTurnMs(context, group, deviceIds)
+    : OTHERS_WAIT_MS + myTurnMs(context, group, account.devices)
+  intendOnce(context, batch, group, { case: 'addDevices', value }, delay)
+  return true
+}
+
+/** A device of this account that the server does not know any more was revoked, whoever has told so. */
+function removeRevoked(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  { devices }: GroupAccount,
+  certified: readonly Uint8Array[],
+): void {
+  // Or the server does not know what it says.
+  if (!includes(certified, context.account.device.publicKey)) return
+  const deviceIds = devices.filter(device => !includes(certified, device))
+  if (deviceIds.length === 0) return
+  const value = create(RemoveDevicesSchema, { deviceIds })
+  intendOnce(context, batch, group, { case: 'removeDevices', value }, ownTurnMs(context, group, deviceIds))
+}
+
+function isRevoked({ devices, contacts }: Context, { handle }: GroupAccount, device: Uint8Array): boolean {
+  return devices.isRevoked(device) || includes(contacts.get(handle)?.revokedDeviceIds ?? [], device)
+}
+
+/** The older devices of an account go first. */
+function ownTurnMs(context: Context, group: LiveGroup, without: readonly Uint8Array[]): number {
+  const present = accountsIn(context, group).find(account => isOwn(context, account))?.devices ?? []
+  const older = context.devices
+    .all()
+    .map(({ deviceId }) => deviceId)
+    .filter(device => includes(present, device) && !includes(without, device))
+  return Math.max(
+    0,
+    older.findIndex(device => Buffer.compare(device, context.account.device.publicKey) === 0) * OWN_TURN_MS,
+  )
+}
+
+/** Not again what is intended for these devices already. */
+function intendOnce(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  change: Extract<IntentChange, { case: 'addDevices' | 'removeDevices' }>,
+  delayMs: number,
+): void {
+  const isIntended = context.intents
+    .of(group)
+    .some(
+      ({ intent: { change: other } }) =>
+        other.case === change.case &&
+        change.value.deviceIds.every(device => includes(other.value.deviceIds, device)),
+    )
+  if (!isIntended) intend(context, batch, group, change, delayMs)
+}
+
+/** The groups of this account's own devices that are in use: one, or more where several were made at once. */
+export function ownDeviceGroups(context: Context): LiveGroup[] {
+  return context.groups
+    .all()
+    .filter(
+      ({ record: { conversation, status, lost } }) =>
+        context.conversations.kind(conversation) === 'own-devices' && status === GroupStatus.ACTIVE && !lost,
+    )
+}
+
+/** Whether there are other devices and no group with them, nor one on its way. */
+export function needsOwnGroup(context: Context, directory: Directory): boolean {
+  const { account, conversations, groups } = context
+  const others = (directory.get(account.handle) ?? []).filter(
+    device =>
+      isOwn(context, device) &&
+      Buffer.compare(device.deviceKey, account.device.publicKey) !== 0 &&
+      !context.devices.isRevoked(device.deviceKey),
+  )
+  const exists = groups
+    .all()
+    .some(
+      ({ record }) =>
+        conversations.kind(record.conversation) === 'own-devices' && record.status !== GroupStatus.ENDED,
+    )
+  return others.length > 0 && !exists
+}
+
+export const isOwnDevicesGroup = (context: Context, group: LiveGroup): boolean =>
+  settingsOf(context, group).kind === GroupKind.OWN_DEVICES

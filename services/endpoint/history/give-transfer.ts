@@ -1,0 +1,115 @@
+// Handing over what was said before: to another device of this account through the group of own devices, to a person
+// who was invited to a room through the direct conversation with them. Part by part, as the outbox has room.
+
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import type { HistoryMessageSchema } from '../../../gen/parley/content/v1/content_pb.js'
+import {
+  type Handover,
+  HandoverSchema,
+  type Message,
+  MessageKind,
+} from '../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../context.js'
+import type { LiveGroup } from '../groups/groups.js'
+import { ownDeviceGroups } from '../groups/roster.js'
+import type { Outbox } from '../messages/outbox.js'
+import { sealBody } from '../messages/seal.js'
+import { sendingGroup } from '../sync/send-loop.js'
+import type { Batch } from '../vault/records.js'
+
+/** Bytes of the texts of one part, and what a message takes besides; one larger message aside. */
+const PART_BYTES = 46 * 1024
+const MESSAGE_BYTES = 112
+/** Messages that are read at once. */
+const ROWS = 256
+/** Parts that are sealed at once, and the places of the outbox that are left to what a person writes. */
+const PARTS_AT_ONCE = 4
+const OUTBOX_RESERVED = 16
+
+export type HandoverInit = Omit<MessageInitShape<typeof HandoverSchema>, '$typeName'>
+
+/** Notes that the conversation is to be handed over, from its beginning or from where that had come. */
+export function handOver(batch: Batch, conversation: bigint, to: HandoverInit): void {
+  const wanted = create(HandoverSchema, to)
+  for (let id = 1n; ; id++) {
+    const key = { group: conversation, id }
+    const known = batch.get('handovers', key)
+    if (known && !isSame(known, wanted)) continue
+    if (!known) batch.put('handovers', key, wanted)
+    return
+  }
+}
+
+const isSame = (one: Handover, other: Handover): boolean =>
+  one.toHandle === other.toHandle && Buffer.compare(one.toDevice, other.toDevice) === 0
+
+/** Seals the next parts of what is to be handed over, where there is a group for it. */
+export async function sealHandovers(context: Context, outbox: Outbox, batch: Batch): Promise<void> {
+  let parts = 0
+  for (const { group: conversation, id } of context.records.keys('handovers')) {
+    const key = { group: conversation, id }
+    for (;;) {
+      if (parts >= PARTS_AT_ONCE || outbox.room() <= OUTBOX_RESERVED) return
+      const handover = batch.get('handovers', key)
+      const group = handover && groupFor(context, handover)
+      if (!handover || !group) break
+      parts++
+      if (!(await sealPart(context, outbox, batch, { key, handover, group }))) break
+    }
+  }
+}
+
+function groupFor(context: Context, { toDevice, toHandle }: Handover): LiveGroup | undefined {
+  if (toHandle) {
+    const conversation = context.conversations.withPeer(toHandle)
+    return conversation === undefined ? undefined : sendingGroup(context, conversation)
+  }
+  return ownDeviceGroups(context).find(({ state }) =>
+    context.engine.members(state).some(({ signatureKey }) => Buffer.compare(signatureKey, toDevice) === 0),
+  )
+}
+
+/** True: there is more. */
+async function sealPart(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  { key, handover, group }: { key: { group: bigint; id: bigint }; handover: Handover; group: LiveGroup },
+): Promise<boolean> {
+  const conversation = key.group
+  const { messages, next, more } = nextMessages(context, conversation, handover)
+  if (messages.length > 0 || handover.begun) {
+    const isRoom = context.conversations.kind(conversation) === 'room'
+    const value = {
+      conversationId: handover.conversationId,
+      messages,
+      peerHandle: isRoom ? '' : context.conversations.peer(conversation),
+      last: !more,
+    }
+    await sealBody(context, outbox, batch, group, { case: 'historyPart', value })
+  }
+  if (more) batch.put('handovers', key, { ...handover, nextMessage: next, begun: true })
+  else batch.delete('handovers', key)
+  return more
+}
+
+function nextMessages({ records }: Context, conversation: bigint, { nextMessage, sinceMs }: Handover) {
+  const messages: MessageInitShape<typeof HistoryMessageSchema>[] = []
+  let bytes = 0
+  let next = nextMessage
+  const rows = records.list('messages', { group: conversation, after: nextMessage - 1n, limit: ROWS })
+  for (const { key, record } of rows) {
+    if (isHandedOver(record, sinceMs)) {
+      bytes += MESSAGE_BYTES + Buffer.byteLength(record.text)
+      if (messages.length > 0 && bytes > PART_BYTES) return { messages, next, more: true }
+      const { fromHandle, fromDevice, text, sentAtMs, sequence } = record
+      messages.push({ fromHandle, fromDevice, text, sentAtMs, sequence })
+    }
+    next = key.id + 1n
+  }
+  return { messages, next, more: rows.length === ROWS }
+}
+
+/** Texts that are in the server's order: those that are not yet come to everybody by themselves. */
+const isHandedOver = ({ kind, sequence, sentAtMs }: Message, sinceMs: bigint): boolean =>
+  kind === MessageKind.TEXT && sequence > 0n && sentAtMs >= sinceMs

@@ -1,0 +1,131 @@
+// What was said before this device came, as somebody who was there hands it over: a device of the same account, or
+// whoever invited to a room. What comes before this device is in the room that it is of, waits for that.
+
+import { fromBinary, toBinary } from '@bufbuild/protobuf'
+import { type HistoryPart, HistoryPartSchema } from '../../../gen/parley/content/v1/content_pb.js'
+import { GroupKind } from '../../../gen/parley/content/v1/room_pb.js'
+import { GroupStatus, MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { isHandle } from '../../protocol/handle.js'
+import { labelOf } from '../contacts/own-devices.js'
+import type { Context } from '../context.js'
+import type { LiveGroup } from '../groups/groups.js'
+import { accountsIn, settingsOf } from '../groups/membership.js'
+import { sameAccount } from '../groups/policy.js'
+import { isOwn } from '../groups/roster.js'
+import { TEXT_LIMIT_BYTES } from '../messages/content/format.js'
+import { at, type Batch } from '../vault/records.js'
+
+/** Parts that wait for their room at most; more are dropped, since anybody can send them. */
+const WAITING_PARTS = 512
+const DAY_MS = 24 * 3600 * 1000
+/** How far the clocks of two devices may be apart, in ms. */
+const CLOCK_SLACK_MS = 3600 * 1000
+
+/** Who hands it over. */
+interface Giver {
+  handle: string
+  accountKey: Uint8Array
+  device: Uint8Array
+}
+
+interface Place {
+  /** Of the line that says that it is complete. */
+  sequence: bigint
+  storedAtMs: bigint
+}
+
+/** Takes a part in that came in a group. What is not this giver's to hand over is ignored. */
+export function takeHistory(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  { part, giver, place }: { part: HistoryPart; giver: Giver; place: Place },
+): void {
+  const kind = context.conversations.kind(group.record.conversation)
+  if (kind === 'room') return
+  const isOurs = isOwn(context, giver) && kind === 'own-devices'
+  const given = { part, giver, place }
+  const room = context.groups.byId(part.conversationId)
+  if (isOurs && part.peerHandle !== '') fileDirect(context, batch, given)
+  else if (room?.record.status === GroupStatus.ACTIVE) fileInRoom(context, batch, room, given)
+  else if (!room || isOurs) keep(context, batch, given)
+}
+
+/** This device has joined a room: what was kept for it. */
+export function takeKept(context: Context, batch: Batch, group: LiveGroup, place: Place): void {
+  for (const { key, record } of context.records.list('earlier')) {
+    const part = fromBinary(HistoryPartSchema, record.part)
+    if (Buffer.compare(part.conversationId, group.record.conversationId) !== 0) continue
+    const giver = { handle: record.fromHandle, accountKey: record.fromAccount, device: record.fromDevice }
+    fileInRoom(context, batch, group, { part, giver, place })
+    batch.delete('earlier', key)
+  }
+}
+
+type Given = { part: HistoryPart; giver: Giver; place: Place }
+
+function keep({ records }: Context, batch: Batch, { part, giver, place }: Given): void {
+  const waiting = records.keys('earlier')
+  if (waiting.length >= WAITING_PARTS) return
+  let id = (waiting.at(-1)?.id ?? 0n) + 1n
+  while (batch.get('earlier', at(id))) id++
+  batch.put('earlier', at(id), {
+    part: toBinary(HistoryPartSchema, part),
+    fromHandle: giver.handle,
+    fromAccount: giver.accountKey,
+    fromDevice: giver.device,
+    receivedAtMs: place.storedAtMs,
+  })
+}
+
+function fileDirect(context: Context, batch: Batch, given: Given): void {
+  const { peerHandle } = given.part
+  if (!isHandle(peerHandle) || peerHandle === context.account.handle) return
+  file(context, batch, context.conversations.openForHistory(batch, peerHandle), given)
+}
+
+/** A member of the room may hand over what the room lets new members see; a device of this account everything. */
+function fileInRoom(context: Context, batch: Batch, room: LiveGroup, given: Given): void {
+  const { part, giver } = given
+  const since = isOwn(context, giver) ? 0n : handedSince(context, room, giver)
+  if (since === undefined) return
+  const messages = part.messages.filter(({ sentAtMs }) => sentAtMs >= since)
+  file(context, batch, room.record.conversation, { ...given, part: { ...part, messages } })
+}
+
+/** From when on this member may hand over what was said, in ms since 1970; undefined: nothing. */
+function handedSince(context: Context, room: LiveGroup, giver: Giver): bigint | undefined {
+  const settings = settingsOf(context, room)
+  const days = settings.history?.days ?? 0
+  const isMember = accountsIn(context, room).some(account => sameAccount(account, giver))
+  if (settings.kind !== GroupKind.ROOM || days === 0 || !isMember) return undefined
+  return BigInt(Date.now() - days * DAY_MS - CLOCK_SLACK_MS)
+}
+
+function file(context: Context, batch: Batch, conversation: bigint, { part, giver, place }: Given): void {
+  const { account, conversations } = context
+  const isOurs = isOwn(context, giver)
+  let filed = 0
+  for (const { fromHandle, fromDevice, text, sentAtMs, sequence } of part.messages) {
+    if (!isHandle(fromHandle) || sequence === 0n || Buffer.byteLength(text) > TEXT_LIMIT_BYTES) continue
+    // Only this account's own devices can say what it said.
+    const own = isOurs && fromHandle === account.handle
+    const isNew = conversations.file(batch, conversation, {
+      kind: MessageKind.TEXT,
+      ...{ fromHandle, fromDevice, own, text, sentAtMs, sequence },
+      status: own ? MessageStatus.STORED : MessageStatus.RECEIVED,
+    })
+    if (isNew) filed++
+  }
+  const lines = conversations.countHanded(batch, conversation, filed, part.last)
+  if (!part.last || lines === 0) return
+  const device = context.devices.get(giver.device) ?? { name: '', deviceId: giver.device }
+  const from = isOurs ? `from your device ${labelOf(device)}` : `handed over by ${giver.handle}`
+  conversations.append(batch, conversation, {
+    kind: MessageKind.EVENT,
+    text: `${lines} ${lines === 1 ? 'line' : 'lines'} of history ${from}`,
+    sentAtMs: place.storedAtMs,
+    status: MessageStatus.RECEIVED,
+    sequence: place.sequence,
+  })
+}

@@ -1,0 +1,33 @@
+// What this device is called among the devices of its account.
+
+import type { DeviceName } from '../../../../gen/parley/content/v1/content_pb.js'
+import { DEVICE_NAME_LENGTH } from '../../contacts/own-devices.js'
+import type { Context } from '../../context.js'
+import type { LiveGroup } from '../../groups/groups.js'
+import { isOwnDevicesGroup, ownDeviceGroups } from '../../groups/roster.js'
+import type { Batch } from '../../vault/records.js'
+import type { Outbox } from '../outbox.js'
+import { sealBody } from '../seal.js'
+
+/** Tells the other devices this one's name, where that is due and there is a group to tell it in. */
+export async function sealNames(context: Context, outbox: Outbox, batch: Batch): Promise<void> {
+  const { publicKey } = context.account.device
+  const own = context.devices.get(publicKey)
+  const groups = own?.nameDue ? ownDeviceGroups(context) : []
+  if (!own || groups.length === 0) return
+  for (const group of groups)
+    await sealBody(context, outbox, batch, group, { case: 'deviceName', value: { name: own.name } })
+  context.devices.change(batch, publicKey, { nameDue: false })
+}
+
+/** Another device says what it is called. */
+export function takeName(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  { device, body: { name } }: { device: Uint8Array; body: DeviceName },
+): void {
+  if (name.length > DEVICE_NAME_LENGTH || !isOwnDevicesGroup(context, group)) return
+  context.devices.change(batch, device, { name })
+  batch.tell({ type: 'devices' })
+}

@@ -1,0 +1,84 @@
+// What has arrived at whom: receipts are made by devices, end to end, and a text is delivered when every other account
+// has it on some device.
+
+import type { Receipt } from '../../../../gen/parley/content/v1/content_pb.js'
+import { GroupStatus, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../../context.js'
+import type { KnownSender, LiveGroup } from '../../groups/groups.js'
+import { accountsIn } from '../../groups/membership.js'
+import type { Batch } from '../../vault/records.js'
+import type { Outbox } from '../outbox.js'
+import { isSilent, sealBody } from '../seal.js'
+
+/** In larger conversations nobody says what has arrived: it would be more than what is said. */
+export const RECEIPT_DEVICES = 32
+
+/** Those whose texts are here and who were not told so, where they may be told. */
+export function owing(context: Context, group: LiveGroup): KnownSender[] {
+  const { record, senders, state } = group
+  const silent =
+    record.status !== GroupStatus.ACTIVE || record.lost || record.left || isSilent(context, group)
+  if (silent) return []
+  const owed = [...senders.values()].filter(({ sender }) => sender.owed > sender.receipted)
+  return owed.length > 0 && context.engine.members(state).length > RECEIPT_DEVICES ? [] : owed
+}
+
+export async function sealReceipt(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+): Promise<void> {
+  const senders = owing(context, group)
+  if (senders.length === 0) return
+  const delivered = senders.map(({ sender: { deviceId, owed } }) => ({ deviceId, count: owed }))
+  for (const known of senders) {
+    known.sender.receipted = known.sender.owed
+    context.groups.saveSender(batch, group, known)
+  }
+  await sealBody(context, outbox, batch, group, { case: 'receipt', value: { delivered } })
+}
+
+/** A device has what ours sent. A text is delivered when every other account has it on some device. */
+export function confirm(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  { sender }: KnownSender,
+  receipt: Receipt,
+): void {
+  const own = context.account.device.publicKey
+  for (const { deviceId, count } of receipt.delivered) {
+    if (Buffer.compare(deviceId, own) !== 0) continue
+    // A receipt for more than was sent cannot mark what is sent later.
+    const known = count < group.record.nextCount ? count : group.record.nextCount - 1n
+    if (known > sender.confirmed) sender.confirmed = known
+  }
+  const before = confirmedByAll(context, group) + 1n
+  for (const { key, record } of context.records.list('undelivered', { group: group.number, before })) {
+    context.conversations.update(batch, record, { status: MessageStatus.DELIVERED })
+    batch.delete('undelivered', key)
+  }
+}
+
+function confirmedByAll(context: Context, group: LiveGroup): bigint {
+  const others = accountsIn(context, group).filter(({ handle }) => handle !== context.account.handle)
+  const confirmed = others.map(({ devices }) =>
+    devices.reduce((top, device) => {
+      const { confirmed } = context.groups.sender(group, device).sender
+      return larger(confirmed, top)
+    }, 0n),
+  )
+  return confirmed.reduce(smaller, confirmed[0] ?? 0n)
+}
+
+// Math.max and Math.min take no bigint.
+function larger(a: bigint, b: bigint): bigint {
+  if (a > b) return a
+  return b
+}
+
+function smaller(a: bigint, b: bigint): bigint {
+  if (a < b) return a
+  return b
+}

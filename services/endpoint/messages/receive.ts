@@ -1,0 +1,240 @@
+// From a Deliver frame to history: every envelope in its order, and all that a frame does in one write. Nothing
+// is dropped in silence: what cannot be opened, and what is missing, becomes a line of the history.
+
+import type { Content } from '../../../gen/parley/content/v1/content_pb.js'
+import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
+import { GroupStatus, MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { readCertificate } from '../../protocol/certificate.js'
+import { RpcError } from '../../rpc/error.js'
+import type { Context } from '../context.js'
+import { adopt, takeCommit } from '../groups/commit.js'
+import type { KnownSender, LiveGroup } from '../groups/groups.js'
+import { askToRejoin, takeRejoin } from '../groups/rejoin.js'
+import { takeRevoked } from '../groups/revoked.js'
+import { isOwn } from '../groups/roster.js'
+import { noteLeft, takeLeave } from '../groups/self-removal.js'
+import { joinByWelcome } from '../groups/welcome.js'
+import { takeHistory } from '../history/take-transfer.js'
+import { wipe } from '../mls/engine.js'
+import type { Batch } from '../vault/records.js'
+import { takeName } from './content/device-name.js'
+import { decodeContent } from './content/format.js'
+import { confirm } from './content/receipt.js'
+import { askAgain, forget, noteMissing, owedUpTo, sayAgain, takeResent } from './content/resend.js'
+import { breakLog, differs, passEnvelope } from './fork-detection.js'
+import type { Outbox } from './outbox.js'
+import { show } from './system-message.js'
+import { unreadable } from './unreadable.js'
+
+/** The highest place in an order that the vault has a key for. */
+const MAX_SEQUENCE = 2n ** 62n
+
+/** Takes one envelope in; everything it changes goes into the batch. Throws RpcError for a number that no server gives. */
+export async function takeIn(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  envelope: Envelope,
+): Promise<void> {
+  if (envelope.sequence > MAX_SEQUENCE) throw new RpcError('INTERNAL', 'the server numbers envelopes wrongly')
+  const group = context.groups.byId(envelope.conversationId)
+  const content = envelope.envelope
+  if (content.case === 'welcome') return await joinByWelcome(context, batch, envelope, content.value.welcome)
+  if (!group && content.case === 'missed') return tellMissed(batch, content.value.count)
+  // Of a conversation that this device is not in: its welcome could not be opened, which was told.
+  if (!group || envelope.sequence <= group.record.lastSequence) return
+  // Until this device is added again there is nothing that it could open.
+  if (group.record.lost && content.case !== 'own') return
+  // A person has left it, or accepted another key for whom it was with.
+  const isOver = group.record.status === GroupStatus.ENDED && group.record.left
+  if (isOver && content.case !== 'own') return
+  group.record.lastSequence = envelope.sequence
+  if (content.case === 'application')
+    await takeApplication(context, outbox, batch, group, envelope, content.value.ciphertext)
+  else if (content.case === 'commit') await takeCommit(context, outbox, batch, group, envelope, content.value)
+  else if (content.case === 'own')
+    await takeEcho(context, outbox, batch, group, envelope, content.value.clientSequence)
+  else if (content.case === 'rejoin') takeRejoin(context, batch, group, envelope, content.value)
+  else if (content.case === 'missed') {
+    breakLog(group)
+    show(context, batch, group, envelope, unreadable({ kind: 'expired', count: content.value.count }))
+  }
+  context.groups.save(batch, group)
+}
+
+/** Of a conversation that nothing is here of: its welcome is among what is gone. */
+function tellMissed(batch: Batch, count: bigint): void {
+  const { cause } = unreadable({ kind: 'expired', count })
+  batch.tell({
+    type: 'notice',
+    level: 'warning',
+    text: `of a conversation that somebody opened with you: ${cause}. Ask whom you expect to hear from`,
+  })
+}
+
+async function takeApplication(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  envelope: Envelope,
+  ciphertext: Uint8Array,
+): Promise<void> {
+  passEnvelope(context.engine, group, envelope.sequence, ciphertext)
+  const opened = await context.engine.open(group.state, ciphertext, () => false)
+  if (opened.kind !== 'application') {
+    show(context, batch, group, envelope, unreadable(opened))
+    if (opened.kind === 'future-epoch') askToRejoin(context, outbox, batch, group)
+    return
+  }
+  group.state = opened.state
+  context.groups.saveRatchet(batch, group, opened.changed)
+  batch.after(() => wipe(opened.spent))
+  const content = decodeContent(opened.plaintext)
+  const { handle, accountKey } = readCertificate(opened.sender.identity)
+  const isBlocked = context.contacts.isBlocked(handle)
+  if (!content && isBlocked) return
+  if (!content)
+    return show(context, batch, group, envelope, unreadable({ kind: 'bad-content', from: handle }))
+  if (!isBlocked) context.contacts.heard(batch, handle, Number(envelope.storedAtMs))
+  const device = opened.sender.signatureKey
+  await takeContent(context, outbox, batch, group, envelope, {
+    content,
+    handle,
+    accountKey,
+    device,
+    epoch: opened.epoch,
+    isBlocked,
+  })
+}
+
+interface Received {
+  content: Content
+  handle: string
+  accountKey: Uint8Array
+  device: Uint8Array
+  /** In which it was sealed. */
+  epoch: bigint
+  /** A person wants to hear nothing of them: nothing is shown, and nothing said to them. */
+  isBlocked: boolean
+}
+
+async function takeContent(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  envelope: Envelope,
+  received: Received,
+): Promise<void> {
+  const { content, handle, accountKey, device, isBlocked } = received
+  const known = context.groups.sender(group, device)
+  const { sender } = known
+  beginSeries(known, content.joinedEpoch)
+  if (content.joinedEpoch < sender.joinedEpoch || content.count <= sender.received) return
+  noteHeard(known, envelope, received)
+  const missing = content.count - sender.received - 1n
+  if (missing > 0n && !isBlocked && mayMiss(group, known))
+    await missed(context, outbox, batch, group, envelope, { known, handle, next: content.count })
+  sender.received = content.count
+  const isResent = content.resentCount > 0n
+  if (isResent && !takeResent(known, content)) return context.groups.saveSender(batch, group, known)
+  const { body } = content
+  if (body.case === 'receipt' && handle !== context.account.handle)
+    confirm(context, batch, group, known, body.value)
+  if (body.case === 'nothingToResend') forget(known, body.value.counts)
+  const isOurs = isOwn(context, received)
+  // Devices of one account owe each other no receipts.
+  if (body.case !== 'receipt' && !isBlocked && !isOurs) sender.owed = owedUpTo(known, content.count)
+  if (differs(group, content.logTag)) {
+    Object.assign(sender, { differedEpoch: received.epoch, differedAtMs: envelope.storedAtMs })
+    tellForked(context, batch, group, envelope, handle)
+  }
+  context.groups.saveSender(batch, group, known)
+  if (isOurs) context.devices.change(batch, device, { lastHeardMs: envelope.storedAtMs })
+  if (isOurs && body.case === 'leave' && body.value.account) noteLeft(context, batch, group, envelope)
+  if (body.case === 'leave') takeLeave(context, batch, group, device, body.value)
+  if (body.case === 'revoked') takeRevoked(context, batch, group, body.value.deviceRevocation)
+  if (isBlocked) return
+  if (body.case === undefined)
+    show(context, batch, group, envelope, unreadable({ kind: 'unknown-content', from: handle }))
+  if (body.case === 'resendRequest') await sayAgain(context, outbox, batch, group, body.value)
+  if (body.case === 'deviceName') takeName(context, batch, group, { device, body: body.value })
+  if (body.case === 'historyPart')
+    takeHistory(context, batch, group, { part: body.value, giver: received, place: envelope })
+  if (body.case !== 'text' || group.record.left) return
+  context.conversations.append(batch, group.record.conversation, {
+    kind: MessageKind.TEXT,
+    fromHandle: handle,
+    fromDevice: device,
+    own: isOurs,
+    text: body.value.text,
+    sentAtMs: content.sentAtMs,
+    status: isOurs ? MessageStatus.STORED : MessageStatus.RECEIVED,
+    sequence: envelope.sequence,
+    otherKey: context.contacts.trust(handle, accountKey) === 'other',
+  })
+}
+
+function noteHeard({ sender }: KnownSender, { storedAtMs }: Envelope, { epoch }: Received): void {
+  Object.assign(sender, { heardEpoch: epoch, heardAtMs: storedAtMs })
+}
+
+/** A device that joined again counts from 1 again. */
+function beginSeries({ sender }: KnownSender, joinedEpoch: bigint): void {
+  if (joinedEpoch <= sender.joinedEpoch) return
+  Object.assign(sender, { joinedEpoch, received: 0n, owed: 0n, receipted: 0n, missing: [] })
+}
+
+/** What a device said before this one came is not missing here. */
+const mayMiss = ({ record }: LiveGroup, { sender }: KnownSender): boolean =>
+  record.fromStart || sender.received > 0n || sender.joinedEpoch >= record.joinedEpoch
+
+/** Something of a device did not arrive: says so, and asks for it. */
+async function missed(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  envelope: Envelope,
+  { known, handle, next }: { known: KnownSender; handle: string; next: bigint },
+): Promise<void> {
+  const before = known.sender.missing.length
+  const count = next - known.sender.received - 1n
+  show(context, batch, group, envelope, unreadable({ kind: 'gap', from: handle, count }))
+  noteMissing(known, known.sender.received + 1n, next - 1n)
+  const counts = known.sender.missing.slice(before)
+  await askAgain(context, outbox, batch, group, { deviceId: known.sender.deviceId, counts })
+}
+
+function tellForked(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  envelope: Envelope,
+  from: string,
+): void {
+  show(context, batch, group, envelope, unreadable({ kind: 'forked', from }))
+  breakLog(group)
+}
+
+/** What this device sent stands at this place of the order; a commit takes effect here. */
+async function takeEcho(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  envelope: Envelope,
+  clientSequence: bigint,
+): Promise<void> {
+  outbox.accepted(clientSequence)
+  const done = outbox.echoed(batch, clientSequence)
+  if (!done) return breakLog(group)
+  const { what } = done.item
+  if (what.case === 'commit') return adopt(context, batch, group, envelope, what.value.intents)
+  if (what.case !== 'content') return
+  passEnvelope(context.engine, group, envelope.sequence, what.value.ciphertext)
+  if (what.value.message === 0n) return
+  const id = { conversation: group.record.conversation, message: what.value.message }
+  context.conversations.update(batch, id, { status: MessageStatus.STORED, sequence: envelope.sequence })
+}

@@ -1,0 +1,244 @@
+// What becomes of sends that the server did not take.
+
+import { fromBinary } from '@bufbuild/protobuf'
+import { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
+import { CommitBundleSchema, type RejectedSend } from '../../../gen/parley/v1/chat_pb.js'
+import { GroupStatus, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../context.js'
+import type { LiveGroup } from '../groups/groups.js'
+import type { KnownIntent } from '../groups/intent-list.js'
+import { tryAlone } from '../groups/intents.js'
+import { askToRejoin } from '../groups/rejoin.js'
+import { NOT_IN_IT } from '../groups/self-removal.js'
+import type { Batch } from '../vault/records.js'
+import type { Outbox, Queued } from './outbox.js'
+import { sealAnew } from './seal.js'
+import { failWaiting } from './unsent.js'
+
+/**
+ * Acts on one rejection; everything from it on is then to be sent again.
+ * Returns how long to wait before, in ms.
+ */
+export async function onRejected(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  { clientSequence, reason }: RejectedSend,
+): Promise<number> {
+  const queued = outbox.items().find(({ item }) => item.clientSequence === clientSequence)
+  // It stands behind another rejected one, which says what to do.
+  if (!queued || reason.case === 'outOfOrder') return 0
+  outbox.rewind(clientSequence)
+  const group = context.groups.get(queued.item.group)
+  switch (reason.case) {
+    case 'rateLimited':
+      return reason.value.retryAfterMs
+    case 'storageFull':
+      batch.tell({
+        type: 'notice',
+        level: 'warning',
+        text: "the server's disk is full: it takes no messages for now; yours wait here",
+      })
+      return reason.value.retryAfterMs
+    case 'staleEpoch':
+      // What changed the epoch was delivered before this. Whoever is where they were could not open it.
+      if (group && (isEnded(group) || epochOf(queued) === context.engine.epoch(group.state)))
+        fallBehind(context, outbox, batch, group)
+      else if (group?.record.lost) putBack(context, outbox, batch, group)
+      else if (queued.item.what.case === 'content') await sealAnew(context, outbox, batch, queued)
+      else if (group) giveUpCommit(context, outbox, batch, { group, queued })
+      await refreshRest(context, outbox, batch, clientSequence)
+      return 0
+    case 'tooLarge':
+    case 'malformed':
+      if (queued.item.what.case === 'content')
+        fail(context, outbox, batch, queued, 'the server finds it too large')
+      else if (group) refuseCommit(context, outbox, batch, { group, queued, reason })
+      return 0
+    case 'unknownDevice':
+    case 'tooManyMembers':
+    case 'tooManyConversations':
+      if (group) refuseCommit(context, outbox, batch, { group, queued, reason })
+      return 0
+    default:
+      if (!group) return 0
+      if (group.record.status === GroupStatus.CREATING) tellRefused(context, batch, { group, reason })
+      // A device that has asked for it is removed first, and then added.
+      if (group.record.lost && reason.case === 'notAMember')
+        putBack(context, outbox, batch, group, { rejoinToo: true })
+      else abandon(context, outbox, batch, group)
+      return 0
+  }
+}
+
+/**
+ * Nothing behind a rejected send was taken: what of it is as old would be rejected as well, one round trip after the
+ * other, so all of it is made anew at once.
+ */
+async function refreshRest(context: Context, outbox: Outbox, batch: Batch, from: bigint): Promise<void> {
+  for (const queued of [...outbox.items()]) {
+    const group = context.groups.get(queued.item.group)
+    const epoch = epochOf(queued)
+    if (queued.accepted || queued.item.clientSequence < from || !group || epoch === undefined) continue
+    if (group.record.status !== GroupStatus.ACTIVE || group.record.lost) continue
+    const now = context.engine.epoch(group.state)
+    if (epoch >= now) continue
+    if (queued.item.what.case === 'commit') giveUpCommit(context, outbox, batch, { group, queued })
+    else await sealAnew(context, outbox, batch, queued)
+  }
+}
+
+const isRoom = ({ conversations }: Context, { record }: LiveGroup) =>
+  conversations.kind(record.conversation) === 'room'
+
+const isEnded = ({ record }: LiveGroup) => record.status === GroupStatus.ENDED
+
+/** The MLS epoch that it was made in. */
+function epochOf({ item: { what } }: Queued): bigint | undefined {
+  if (what.case === 'content') return what.value.epoch
+  return what.case === 'commit' ? fromBinary(CommitBundleSchema, what.value.commitBundle).epoch : undefined
+}
+
+const REFUSALS: Partial<Record<NonNullable<RejectedSend['reason']['case']>, string>> = {
+  tooManyMembers: 'it has too many devices for this server',
+  tooManyConversations: 'one of you has as many conversations as this server allows',
+  unknownDevice: 'a device in it is not registered',
+}
+
+/** `whom`: the handle whose addition was refused. */
+function tellRefused(
+  context: Context,
+  batch: Batch,
+  {
+    group,
+    reason: { case: name },
+    whom,
+  }: { group: LiveGroup; reason: RejectedSend['reason']; whom?: string | undefined },
+) {
+  const peer = context.conversations.peer(group.record.conversation)
+  const waits = isRoom(context, group)
+    ? 'Make it again when that has changed'
+    : 'What you write waits here; it is tried again'
+  const why =
+    (name && REFUSALS[name]) ?? `the server refuses it (${name ?? 'for a reason that is not known here'})`
+  batch.tell({
+    type: 'notice',
+    level: 'warning',
+    text:
+      group.record.status === GroupStatus.CREATING
+        ? `${peer} could not be opened: ${why}. ${waits}`
+        : whom === undefined
+          ? `the change of ${peer} was refused: ${why}`
+          : `${whom} was not added to ${peer}: ${why}`,
+  })
+}
+
+/** The server does not take this commit: what it was for is given up, and, if the conversation began with it, that. */
+function refuseCommit(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  { group, queued, reason }: { group: LiveGroup; queued: Queued; reason: RejectedSend['reason'] },
+): void {
+  const intents = intentsOf(context, group, queued)
+  const isFirst = intents.some(({ intent }) => !intent.alone)
+  if (isFirst && (intents.length > 1 || reason.case === 'unknownDevice'))
+    for (const known of intents) {
+      // A device is gone by now: they are looked up anew.
+      const { change } = known.intent
+      if (change.case === 'addAccount' || change.case === 'addDevices') change.value.keyPackages = []
+      tryAlone(context, batch, group, known)
+    }
+  else {
+    const whom = intents.flatMap(({ intent: { change } }) =>
+      change.case === 'addAccount' ? [change.value.handle] : [],
+    )
+    tellRefused(context, batch, { group, reason, whom: whom[0] })
+    for (const { id } of intents) context.intents.drop(batch, group, id)
+  }
+  if (group.record.status === GroupStatus.CREATING) abandon(context, outbox, batch, group)
+  else giveUpCommit(context, outbox, batch, { group, queued })
+}
+
+function intentsOf({ intents }: Context, group: LiveGroup, { item: { what } }: Queued): KnownIntent[] {
+  const ids = what.case === 'commit' ? what.value.intents : []
+  return ids.flatMap(id => {
+    const intent = intents.get(group, id)
+    return intent ? [{ id, intent }] : []
+  })
+}
+
+/** Another commit won; an update that is still due comes up again by itself. */
+function giveUpCommit(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  { group, queued }: { group: LiveGroup; queued: Queued },
+): void {
+  outbox.drop(batch, other => other === queued)
+  context.groups.savePending(batch, group, undefined)
+}
+
+function fail(context: Context, outbox: Outbox, batch: Batch, queued: Queued, failure: string): void {
+  outbox.drop(batch, other => other === queued)
+  const { what, group } = queued.item
+  const conversation = context.groups.get(group)?.record.conversation
+  if (what.case !== 'content' || what.value.message === 0n || conversation === undefined) return
+  context.conversations.update(
+    batch,
+    { conversation, message: what.value.message },
+    { status: MessageStatus.FAILED, failure },
+  )
+}
+
+/** A change of the group was not delivered here, or could not be opened. A room cannot be made anew, so it is rejoined. */
+function fallBehind(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): void {
+  // What somebody has made of it against its rules is not joined.
+  const isBroken = group.record.brokenBy !== ''
+  if (isRoom(context, group) && !isBroken && group.record.status === GroupStatus.ACTIVE) {
+    putBack(context, outbox, batch, group)
+    askToRejoin(context, outbox, batch, group)
+  } else abandon(context, outbox, batch, group)
+}
+
+/** The group is of no use any more. Its texts wait again, for the next group of the conversation; a room has none. */
+function abandon(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): void {
+  group.record.status = GroupStatus.ENDED
+  context.groups.savePending(batch, group, undefined)
+  context.groups.save(batch, group)
+  const failure = isRoom(context, group) ? NOT_IN_IT : undefined
+  putBack(context, outbox, batch, group, { rejoinToo: true, failure })
+  if (failure !== undefined) failWaiting(context, batch, group.record.conversation, failure)
+}
+
+/** What the server does not have is not for this epoch any more: texts wait to be sealed again, the rest is given up. */
+function putBack(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  { rejoinToo = false, failure }: { rejoinToo?: boolean; failure?: string | undefined } = {},
+): void {
+  const { conversation } = group.record
+  const isGone = ({ item }: Queued) =>
+    item.group === group.number && (rejoinToo || item.what.case !== 'rejoin')
+  for (const { item } of outbox.drop(batch, isGone)) {
+    if (item.what.case === 'commit') context.groups.savePending(batch, group, undefined)
+    if (item.what.case !== 'content') continue
+    const { count, body } = fromBinary(ContentSchema, item.what.value.content)
+    if (body.case === 'leave') {
+      group.record.leaveDue = true
+      context.groups.save(batch, group)
+    }
+    if (item.what.value.message === 0n) continue
+    batch.delete('undelivered', { group: group.number, id: count })
+    const { message } = item.what.value
+    if (failure === undefined) batch.put('waiting', { group: conversation, id: message }, {})
+    else
+      context.conversations.update(
+        batch,
+        { conversation, message },
+        { status: MessageStatus.FAILED, failure },
+      )
+  }
+}

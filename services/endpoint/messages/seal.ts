@@ -1,0 +1,108 @@
+// Sealing: what is said is numbered and sealed in the group's present epoch, and saved before it is sent.
+
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import { create } from '@bufbuild/protobuf'
+import type { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
+import {
+  MessageStatus,
+  type OutboxContent,
+  OutboxContentSchema,
+} from '../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../context.js'
+import type { MessageId } from '../events.js'
+import type { LiveGroup } from '../groups/groups.js'
+import { wipe } from '../mls/engine.js'
+import type { Batch } from '../vault/records.js'
+import { encodeContent, pad } from './content/format.js'
+import { presentTag } from './fork-detection.js'
+import type { Outbox, Queued } from './outbox.js'
+
+/** Nothing is said in it for now: it is with somebody who is blocked, or whose changed key is not accepted. */
+export const isSilent = ({ contacts, conversations }: Context, { record }: LiveGroup): boolean =>
+  contacts.isStopped(conversations.peer(record.conversation))
+
+export async function sealText(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  id: MessageId,
+): Promise<void> {
+  const key = { group: id.conversation, id: id.message }
+  batch.delete('waiting', key)
+  const message = batch.get('messages', key)
+  if (message?.status !== MessageStatus.WAITING) return
+  const place = { group: group.number, id: group.record.nextCount }
+  batch.put('undelivered', place, id)
+  batch.put('sent', place, id)
+  const body = { case: 'text', value: { text: message.text } } as const
+  await sealBody(context, outbox, batch, group, body, { sentAtMs: message.sentAtMs, message: id.message })
+}
+
+type Body = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
+
+/** Seals the next content of this device. `message`: of whose history it is, 0n where it is none. */
+export async function sealBody(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  body: Body,
+  {
+    sentAtMs = BigInt(Date.now()),
+    message = 0n,
+    resentCount = 0n,
+  }: { sentAtMs?: bigint; message?: bigint; resentCount?: bigint } = {},
+): Promise<void> {
+  const logTag = presentTag(group)
+  const content = encodeContent({
+    count: group.record.nextCount++,
+    joinedEpoch: group.record.joinedEpoch,
+    sentAtMs,
+    body,
+    resentCount,
+    ...(logTag ? { logTag } : {}),
+  })
+  const value = create(OutboxContentSchema, { content, message })
+  await sealContent(context, batch, group, value)
+  outbox.add(batch, group.number, { case: 'content', value })
+}
+
+/** Seals the content in the group's present epoch; the ratchet's new state goes into the same batch. */
+async function sealContent(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  value: OutboxContent,
+): Promise<void> {
+  const { state, ciphertext, changed, spent } = await context.engine.seal(group.state, pad(value.content))
+  value.ciphertext = ciphertext
+  value.epoch = context.engine.epoch(group.state)
+  batch.after(() => wipe(spent))
+  group.state = state
+  group.record.sealedSinceCommit++
+  context.groups.saveRatchet(batch, group, changed)
+  context.groups.save(batch, group)
+}
+
+/**
+ * The server found an envelope's epoch too old: it is sealed anew, and with it all of that group that stand behind it,
+ * even those of the present epoch. A receiver opens a sender's messages only in the order in which they were sealed
+ * (mls/context.ts, retainKeysForGenerations), so the order of sealing must stay that of sending.
+ */
+export async function sealAnew(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  rejected: Queued,
+): Promise<void> {
+  const group = context.groups.get(rejected.item.group)
+  if (!group || rejected.item.what.case !== 'content') return
+  for (const queued of outbox.items()) {
+    const { what, clientSequence } = queued.item
+    if (queued.accepted || queued.item.group !== group.number || what.case !== 'content') continue
+    if (clientSequence < rejected.item.clientSequence) continue
+    await sealContent(context, batch, group, what.value)
+    outbox.replace(batch, queued)
+  }
+}

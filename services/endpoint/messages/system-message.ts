@@ -1,0 +1,36 @@
+// A line of the history that nobody wrote: somebody came, left, or changed the room.
+
+import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
+import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../context.js'
+import type { LiveGroup } from '../groups/groups.js'
+import type { Batch } from '../vault/records.js'
+import type { Unreadable } from './unreadable.js'
+
+/** Where in the order it happened, and when. */
+export type Place = Pick<Envelope, 'sequence' | 'storedAtMs'>
+
+export function tell(context: Context, batch: Batch, group: LiveGroup, place: Place, text: string): void {
+  context.conversations.append(batch, group.record.conversation, {
+    kind: MessageKind.EVENT,
+    text,
+    sentAtMs: place.storedAtMs,
+    status: MessageStatus.RECEIVED,
+    sequence: place.sequence,
+  })
+}
+
+/** A line for something that cannot be read, or is missing. */
+export function show(context: Context, batch: Batch, group: LiveGroup, place: Place, why: Unreadable): void {
+  const { conversation, left } = group.record
+  if (left || context.contacts.isBlocked(context.conversations.peer(conversation))) return
+  context.conversations.append(batch, conversation, {
+    kind: why.missing ? MessageKind.GAP : MessageKind.UNREADABLE,
+    fromHandle: why.from ?? '',
+    failure: why.cause,
+    remedy: why.remedy,
+    sentAtMs: place.storedAtMs,
+    status: MessageStatus.RECEIVED,
+    sequence: place.sequence,
+  })
+}

@@ -1,0 +1,15 @@
+import { readCertificate } from '../../protocol/certificate.js'
+
+/**
+ * The check of a member's credential (RFC 9420 section 5.3.1): the identity is a device certificate signed by
+ * its account, and the device in it is the one whose key signs in the leaf. Never throws: the bytes are a
+ * stranger's.
+ */
+export function validateCredential(identity: Uint8Array, signatureKey: Uint8Array): boolean {
+  try {
+    return Buffer.compare(readCertificate(identity).deviceKey, signatureKey) === 0
+  } catch {
+    // Whatever the cause, even a defect of ours: it must not let a member in.
+    return false
+  }
+}

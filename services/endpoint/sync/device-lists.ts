@@ -1,0 +1,236 @@
+// Keeps the devices in this device's groups in step with the accounts' own: looks up, when the line comes up and when
+// the server hints at it, which devices have certificates, and has the missing added and the revoked removed.
+
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import { create } from '@bufbuild/protobuf'
+import { GroupKind, GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
+import type {
+  ClaimedDevice,
+  KeyExchanged,
+  KeyExchangeRequestSchema,
+  LookupOutcome,
+} from '../../../gen/parley/v1/key_exchange_pb.js'
+import { type DeviceIdentity, readCertificate } from '../../protocol/certificate.js'
+import type { Context, SerialQueue } from '../context.js'
+import { createGroup, ownInvitees } from '../groups/create.js'
+import type { LiveGroup } from '../groups/groups.js'
+import { encodeSettings } from '../groups/policy.js'
+import { type Directory, isOwn, needsOwnGroup, reconcile } from '../groups/roster.js'
+import type { Outbox } from '../messages/outbox.js'
+
+/** Handles in one call, where the server does not want fewer. */
+const LOOKUPS_PER_CALL = 256
+/** Groups that are compared with the directory before other work gets its turn. */
+const GROUPS_AT_ONCE = 16
+/** Milliseconds that a device waits for each older one to make the group of own devices. */
+const OWN_GROUP_TURN_MS = 2_000
+/** Milliseconds after which a handle with a device that could not be added is looked up again: doubled each time. */
+const AGAIN_MIN_MS = 1_000
+const AGAIN_MAX_MS = 300_000
+
+export interface DirectorySync {
+  /** Looks up who is due. Throws VaultError, RpcError and LineStopped; what fails because of the line is due again. */
+  run(): Promise<void>
+  /** A new line: everybody is due. */
+  restart(): void
+  /** The server says that this account has a new device, or one less. */
+  changed(handle: string): void
+  /** What the first call of a line carries out: revocations that the server may not know yet. */
+  revocations(): Uint8Array[]
+  /** These were carried out. */
+  revoked(revocations: readonly Uint8Array[]): void
+}
+
+type Parts = Omit<MessageInitShape<typeof KeyExchangeRequestSchema>, '$typeName'>
+
+export interface DirectorySyncOptions {
+  context: Context
+  outbox: Outbox
+  queue: SerialQueue
+  /** Throws RpcError or LineStopped. */
+  exchange(parts: Parts): Promise<KeyExchanged>
+  later(ms: number, action: () => void): void
+  nudge(): void
+}
+
+export function openDirectorySync(options: DirectorySyncOptions): DirectorySync {
+  const { context, queue, exchange, later, nudge } = options
+  const due = new Set<string>()
+  /** By handle: how long it waited the last time to be looked up again, in ms. */
+  const waits = new Map<string, number>()
+  const ownGroup = ownGroupMaker(options, handle => dueAgain(handle))
+  let running = false
+
+  const dueAgain = (handle: string) => {
+    due.add(handle)
+    nudge()
+  }
+  const lookAgain = (handle: string) => {
+    const wait = Math.min((waits.get(handle) ?? AGAIN_MIN_MS / 2) * 2, AGAIN_MAX_MS)
+    waits.set(handle, wait)
+    later(wait, () => dueAgain(handle))
+  }
+  const lookUp = async (handles: readonly string[]) => {
+    const { lookups } = await exchange({ lookupHandles: [...handles] })
+    const directory = directoryOf(lookups)
+    const incomplete = new Set<string>()
+    await queue.run(() => {
+      noteOwnDevices(context, directory)
+      noteChanges(context, directory)
+    })
+    const groups = context.groups.all()
+    for (let from = 0; from < groups.length; from += GROUPS_AT_ONCE)
+      for (const handle of await compare(groups.slice(from, from + GROUPS_AT_ONCE), directory))
+        incomplete.add(handle)
+    for (const handle of handles)
+      if (incomplete.has(handle)) lookAgain(handle)
+      else waits.delete(handle)
+    await ownGroup.look(directory)
+    nudge()
+  }
+  const compare = (groups: readonly LiveGroup[], directory: Directory) =>
+    queue.run(() => {
+      const batch = context.records.begin()
+      const incomplete = groups.flatMap(group => reconcile(context, batch, group, directory))
+      batch.commit()
+      return incomplete
+    })
+  const revoked = (revocations: readonly Uint8Array[]) => {
+    const batch = context.records.begin()
+    for (const { deviceId, revocation } of context.devices.all())
+      if (revocations.includes(revocation)) context.devices.change(batch, deviceId, { revocationDone: true })
+    batch.commit()
+  }
+  const pending = () =>
+    context.devices
+      .all()
+      .filter(({ revocation, revocationDone }) => revocation.length > 0 && !revocationDone)
+      .map(({ revocation }) => revocation)
+  return {
+    async run() {
+      if (running) return
+      running = true
+      try {
+        const deviceRevocations = pending()
+        if (deviceRevocations.length > 0) {
+          await exchange({ deviceRevocations })
+          await queue.run(() => revoked(deviceRevocations))
+        }
+        while (due.size > 0) {
+          const handles = [...due].slice(0, LOOKUPS_PER_CALL)
+          for (const handle of handles) due.delete(handle)
+          await lookUp(handles)
+        }
+      } finally {
+        running = false
+      }
+    },
+    restart() {
+      waits.clear()
+      ownGroup.restart()
+      due.add(context.account.handle)
+      for (const { handle, accountKey } of context.contacts.all()) if (accountKey.length > 0) due.add(handle)
+    },
+    changed: dueAgain,
+    revocations: pending,
+    revoked,
+  }
+}
+
+/** Whose device it is is for the groups to say: here a certificate counts that is what it says, for this handle. */
+function directoryOf(lookups: readonly LookupOutcome[]): Directory {
+  const directory = new Map<string, DeviceIdentity[]>()
+  for (const { handle, outcome } of lookups) {
+    if (outcome.case !== 'devices') continue
+    const devices = outcome.value.deviceCertificates.flatMap(bytes => certified(bytes) ?? [])
+    directory.set(
+      handle,
+      devices.filter(device => device.handle === handle),
+    )
+  }
+  return directory
+}
+
+export function certified(bytes: Uint8Array): DeviceIdentity | undefined {
+  try {
+    return readCertificate(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+function noteOwnDevices(context: Context, directory: Directory): void {
+  const own = (directory.get(context.account.handle) ?? []).filter(device => isOwn(context, device))
+  if (own.length === 0) return
+  const batch = context.records.begin()
+  const unknown = own.filter(({ deviceKey }) => !context.devices.get(deviceKey)?.issuedAtMs)
+  for (const { deviceKey, issuedAt } of unknown)
+    context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
+  if (unknown.length > 0) batch.tell({ type: 'devices' })
+  // 8 bits of checksum let a wrong word in 256 through, and a mistyped handle is nobody's.
+  if (context.isUnconfirmed && own.length === 1)
+    batch.tell({
+      type: 'notice',
+      level: 'warning',
+      text:
+        `nobody went by ${context.account.handle} on this server before: the account begins anew here. ` +
+        'If you have other devices, this is another server or handle than theirs, or a wrong word',
+    })
+  context.isUnconfirmed = false
+  batch.commit()
+}
+
+/** Whose pinned key the server does not list any more has another one now, which is looked into (conversation/trust.ts). */
+function noteChanges({ contacts, records }: Context, directory: Directory): void {
+  const batch = records.begin()
+  for (const [handle, devices] of directory) {
+    const isListed = devices.some(({ accountKey }) => contacts.trust(handle, accountKey) !== 'other')
+    const [first] = devices
+    if (first && !isListed) contacts.meet(batch, handle, first.accountKey)
+  }
+  batch.commit()
+}
+
+/** Makes the group of own devices where there is none: the oldest device at once, the others where it does not. */
+function ownGroupMaker(
+  { context, outbox, queue, exchange, later, nudge }: DirectorySyncOptions,
+  lookAgain: (handle: string) => void,
+): { look(directory: Directory): Promise<void>; restart(): void } {
+  const handle = () => context.account.handle
+  let dueAt: number | undefined
+  const make = (claimed: readonly ClaimedDevice[], directory: Directory) =>
+    queue.run(async () => {
+      if (!needsOwnGroup(context, directory)) return
+      const invitees = await ownInvitees(context, claimed)
+      if (invitees.length === 0) return
+      const batch = context.records.begin()
+      const conversation = context.conversations.openOwnDevices(batch)
+      const settings = encodeSettings(create(GroupSettingsSchema, { kind: GroupKind.OWN_DEVICES }))
+      await createGroup(context, outbox, batch, { conversation, invitees, settings })
+      batch.commit()
+      nudge()
+    })
+  return {
+    async look(directory) {
+      if (!needsOwnGroup(context, directory)) {
+        if (directory.has(handle())) dueAt = undefined
+        return
+      }
+      const turn = context.devices
+        .all()
+        .filter(({ deviceId }) => !context.devices.isRevoked(deviceId))
+        .findIndex(({ deviceId }) => Buffer.compare(deviceId, context.account.device.publicKey) === 0)
+      dueAt ??= Date.now() + turn * OWN_GROUP_TURN_MS
+      const wait = dueAt - Date.now()
+      if (wait > 0) return later(wait + 1, () => lookAgain(handle()))
+      const outcome = (await exchange({ claimHandles: [handle()] })).claims[0]?.outcome
+      if (outcome?.case === 'devices') await make(outcome.value.devices, directory)
+      // A device that has no key packages yet, or a group that the server refuses: again, and not at once.
+      dueAt = Date.now() + OWN_GROUP_TURN_MS
+      later(OWN_GROUP_TURN_MS + 1, () => lookAgain(handle()))
+    },
+    restart() {
+      dueAt = undefined
+    },
+  }
+}

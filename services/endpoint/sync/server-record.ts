@@ -1,0 +1,41 @@
+// What the vault knows of the server that the account is on.
+
+import { create } from '@bufbuild/protobuf'
+import { type Server, ServerSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import { formatAddress } from '../../protocol/address.js'
+import { formatFingerprint } from '../../protocol/fingerprint.js'
+import type { SeenCertificate } from '../../rpc/node/certificate.js'
+import { type ServerTrust, trustServer } from '../line/server-trust.js'
+import { LineStopped } from '../line/stopped.js'
+import { at, type Batch, type Records } from '../vault/records.js'
+
+export type ServerRecord = Server
+
+const ONLY = at(0n)
+
+export const loadServer = (records: Records): ServerRecord | undefined => records.get('server', ONLY)
+
+/** Changes some fields. */
+export function saveServer(batch: Batch, change: Omit<Partial<Server>, '$typeName'>): void {
+  batch.put('server', ONLY, Object.assign(batch.get('server', ONLY) ?? create(ServerSchema), change))
+}
+
+/** Decides on the server that answers, and pins its key at first contact. Throws LineStopped for the wrong one. */
+export function trustSeen(records: Records, seen: SeenCertificate): ServerTrust {
+  const server = loadServer(records)
+  if (!server) throw new LineStopped('server-changed', 'no server is known: give its address')
+  const address = formatAddress(server)
+  const some = (bytes: Uint8Array) => (bytes.length > 0 ? bytes : undefined)
+  const decision = trustServer(seen, {
+    address,
+    pinned: some(server.pinnedFingerprint),
+    invited: some(server.invitedFingerprint),
+  })
+  if (decision.pin) {
+    const batch = records.begin()
+    saveServer(batch, { pinnedFingerprint: seen.fingerprint })
+    batch.tell({ type: 'server-pinned', fingerprint: formatFingerprint(seen.fingerprint), address })
+    batch.commit()
+  }
+  return decision
+}

@@ -1,0 +1,98 @@
+// The recovery phrase of an account is the seed of its key (32 bytes, RFC 8032 section 5.1.5) written as 24
+// words of the English list of BIP-39. Of BIP-39 only this encoding is used and not its derivation: the words
+// are the seed, so keyPairOf(seedOf(phrase)) is the account's key pair.
+//
+// Danger: whoever has the words is the account. Errors therefore tell positions and never a word.
+
+import { entropyToMnemonic, mnemonicToEntropy } from '@scure/bip39'
+import { wordlist } from '@scure/bip39/wordlists/english.js'
+import { KEY_BYTES } from './signature.js'
+
+/** Words in a phrase: 256 bits of seed and 8 of checksum, 11 to a word. */
+export const PHRASE_WORDS = 24
+/** Length in characters up to which a text is read; 24 words with numbers have at most 312. */
+const MAX_PHRASE_LENGTH = 1024
+
+const WORDS = new Set(wordlist)
+const SEPARATOR = /[\s,]+/
+/** "7.", "7)", "7:" or "7", alone or with the word right behind it. */
+const NUMBER = /^(\d{1,2})[.):]?/
+
+export type RecoveryPhraseReason =
+  /** Not 24 words. */
+  | 'length'
+  /** The words at `positions` are not on the list. */
+  | 'unknown-word'
+  /** All words are on the list, but one is wrong or two changed places. */
+  | 'checksum'
+
+/** What is wrong with a phrase, said to the person who typed it. */
+export class RecoveryPhraseError extends Error {
+  override name = 'RecoveryPhraseError'
+  readonly reason: RecoveryPhraseReason
+  /** Which words are not on the list, counted from 1; empty for the other reasons. */
+  readonly positions: readonly number[]
+
+  constructor(reason: RecoveryPhraseReason, message: string, positions: readonly number[] = []) {
+    super(message)
+    this.reason = reason
+    this.positions = positions
+  }
+}
+
+/** The 24 words of an account's seed, parted by single spaces. Secret. Throws RangeError unless it has 32 bytes. */
+export function phraseOf(seed: Uint8Array): string {
+  if (seed.length !== KEY_BYTES) throw new RangeError(`The seed of an account has ${KEY_BYTES} bytes`)
+  return entropyToMnemonic(seed, wordlist)
+}
+
+/**
+ * The seed (32 bytes, secret) of the phrase that a person typed, in any case, with any spaces and commas, with
+ * or without numbers before the words. Throws nothing but RecoveryPhraseError.
+ *
+ * The checksum has 8 bits: one mistake in 256 passes it. So whoever restores compares the account key with the
+ * one that the server or a contact knows before anything is made of it.
+ */
+export function seedOf(text: string): Uint8Array {
+  const words = readWords(text)
+  if (words.length !== PHRASE_WORDS) throw wrongLength(`these are ${words.length}`)
+  const unknown = words.flatMap((word, at) => (WORDS.has(word) ? [] : [at + 1]))
+  if (unknown.length > 0) throw unknownWords(unknown)
+  try {
+    return mnemonicToEntropy(words.join(' '), wordlist)
+  } catch {
+    // Not kept as a cause: what the library says of the phrase must reach no log.
+    throw new RecoveryPhraseError(
+      'checksum',
+      `All ${PHRASE_WORDS} words are on the list, but they do not fit together: one is another word, or two changed places.`,
+    )
+  }
+}
+
+/** Words in lower case. Where each has its own number they are put in that order: phrases are shown in columns. */
+function readWords(text: string): string[] {
+  if (text.length > MAX_PHRASE_LENGTH) throw wrongLength('this text is much longer')
+  const pieces = text.normalize('NFKD').toLowerCase().split(SEPARATOR)
+  const words = pieces.map(piece => piece.replace(NUMBER, '')).filter(word => word !== '')
+  const numbers = pieces.flatMap(piece => NUMBER.exec(piece)?.slice(1).map(Number) ?? [])
+  const numbered = numbers.length === words.length && new Set(numbers).size === words.length
+  if (!numbered) return words
+  return words
+    .map((word, at) => ({ word, number: numbers[at]! }))
+    .sort((one, other) => one.number - other.number)
+    .map(({ word }) => word)
+}
+
+function wrongLength(found: string): RecoveryPhraseError {
+  return new RecoveryPhraseError('length', `A recovery phrase has ${PHRASE_WORDS} words; ${found}.`)
+}
+
+function unknownWords(positions: number[]): RecoveryPhraseError {
+  const list = new Intl.ListFormat('en').format(positions.map(String))
+  const [first, verb] = positions.length === 1 ? ['Word', 'is'] : ['Words', 'are']
+  return new RecoveryPhraseError(
+    'unknown-word',
+    `${first} ${list} ${verb} not on the list of words: compare the spelling.`,
+    positions,
+  )
+}

@@ -1,0 +1,61 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { DeviceRevocationSchema, SignedDeviceRevocationSchema } from '../../gen/parley/v1/identity_pb.js'
+import { type KeyPair, sign } from './signature.js'
+import { checkSubject, type DecodedStatement, readStatement } from './statement.js'
+
+const LABEL = 'parley.v1.DeviceRevocation'
+
+/** A device that its account has ended for good; verified. */
+export interface Revocation {
+  handle: string
+  /** The account's public key, 32 bytes. */
+  accountKey: Uint8Array
+  /** The public key of the device that is revoked, 32 bytes. */
+  deviceKey: Uint8Array
+  /** ms since 1970-01-01 UTC, by the clock of the device that signed. */
+  revokedAt: number
+}
+
+/**
+ * An encoded SignedDeviceRevocation of one device (its 32-byte public key), signed by its account. Nothing
+ * takes it back. `revokedAt` is in ms since 1970, now unless given. Throws IdentityError for a handle that
+ * breaks the rule.
+ */
+export function makeRevocation(options: {
+  handle: string
+  account: KeyPair
+  deviceKey: Uint8Array
+  revokedAt?: number
+}): Uint8Array {
+  const { handle, account, deviceKey, revokedAt = Date.now() } = options
+  checkSubject({ handle, deviceKey })
+  const revocation = toBinary(
+    DeviceRevocationSchema,
+    create(DeviceRevocationSchema, {
+      handle,
+      accountKey: account.publicKey,
+      deviceKey,
+      revokedAtMs: BigInt(Math.trunc(revokedAt)),
+    }),
+  )
+  const signature = sign(LABEL, account.privateKey, revocation)
+  return toBinary(
+    SignedDeviceRevocationSchema,
+    create(SignedDeviceRevocationSchema, { revocation, signature }),
+  )
+}
+
+/**
+ * Reads and verifies an encoded SignedDeviceRevocation. That it comes from the account which the device belongs
+ * to is for the caller to compare: any account can sign one about any device. Throws nothing but IdentityError.
+ */
+export function readRevocation(bytes: Uint8Array): Revocation {
+  const { time, ...device } = readStatement(bytes, { name: 'device revocation', label: LABEL, decode })
+  return { ...device, revokedAt: time }
+}
+
+function decode(bytes: Uint8Array): DecodedStatement {
+  const { revocation: signed, signature } = fromBinary(SignedDeviceRevocationSchema, bytes)
+  const { handle, accountKey, deviceKey, revokedAtMs } = fromBinary(DeviceRevocationSchema, signed)
+  return { signed, signature, handle, accountKey, deviceKey, timeMs: revokedAtMs }
+}

@@ -1,0 +1,104 @@
+// Two people compare their safety number by another way than this chat. Where it is the same on both sides,
+// each has the account key that the other really holds, and no server stands between them.
+//
+// Made as the NumericFingerprint of libsignal makes it (rust/protocol/src/fingerprint.rs, version 0): 30 digits
+// out of an iterated SHA-512 for each person. The iterations make it dear to look for a key whose digits
+// resemble somebody's.
+
+import { hash } from 'node:crypto'
+import qrcode from 'qrcode-generator'
+import { IdentityError } from './error.js'
+import { HANDLE_RULE, isHandle } from './handle.js'
+import { KEY_BYTES } from './signature.js'
+
+/** Two bytes, big endian; another one when anything below changes. */
+const VERSION = Buffer.of(0, 0)
+const ROUNDS = 5200
+const GROUPS_PER_PERSON = 6
+const GROUP_DIGITS = 5
+/** Bytes of the hash that one group is made of: 40 bits, so that the remainder is nearly even. */
+const GROUP_BYTES = 5
+const DIGITS = 2 * GROUPS_PER_PERSON * GROUP_DIGITS
+
+/** What the QR code holds before the digits; the number is the version of this text. */
+const QR_PREFIX = 'parley-safety:1:'
+/** Light modules around the code (ISO/IEC 18004:2015 section 6.3.8). */
+const QUIET_ZONE = 4
+
+export interface SafetyPerson {
+  handle: string
+  /** The account's public key, 32 bytes. */
+  accountKey: Uint8Array
+}
+
+/**
+ * The 60 digits of two people in 12 groups of 5, parted by spaces; the same whoever is named first. Takes
+ * about 20 ms. Throws RangeError for a key of another length, IdentityError for a handle that breaks the rule.
+ */
+export function safetyNumber(one: SafetyPerson, other: SafetyPerson): string {
+  return [one, other]
+    .map(checkPerson)
+    .map(({ handle, accountKey }) => ({ key: accountKey, identifier: Buffer.from(handle) }))
+    .sort((a, b) => Buffer.compare(a.key, b.key) || Buffer.compare(a.identifier, b.identifier))
+    .flatMap(person => fingerprintGroups(person))
+    .join(' ')
+}
+
+/** The half of a safety number that is one person's: 6 groups of 5 digits. Exported for libsignal's vectors. */
+export function fingerprintGroups({
+  key,
+  identifier,
+}: {
+  key: Uint8Array
+  identifier: Uint8Array
+}): string[] {
+  let digest: Uint8Array = Buffer.concat([VERSION, key, identifier])
+  for (let round = 0; round < ROUNDS; round += 1) {
+    digest = hash('sha512', Buffer.concat([digest, key]), 'buffer')
+  }
+  const bytes = Buffer.from(digest)
+  return Array.from({ length: GROUPS_PER_PERSON }, (_, at) => {
+    const group = bytes.readUIntBE(at * GROUP_BYTES, GROUP_BYTES) % 10 ** GROUP_DIGITS
+    return String(group).padStart(GROUP_DIGITS, '0')
+  })
+}
+
+/**
+ * A QR code of "parley-safety:1:" and the digits, as 19 rows of 37 half blocks. Light modules are drawn and
+ * dark ones left out, which is right where the background is dark; on a light one the code comes out inverted,
+ * which readers may but need not take ("reflectance reversal", ISO/IEC 18004:2015 section 6.2). Throws RangeError for what is not a safety number.
+ */
+export function safetyNumberQr(number: string): string[] {
+  const digits = number.replaceAll(' ', '')
+  if (!/^\d+$/.test(digits) || digits.length !== DIGITS) {
+    throw new RangeError(`A safety number has ${DIGITS} digits`)
+  }
+  // Nobody smudges a screen, so the lowest correction: with it, and digits packed as digits, 40 columns do.
+  const code = qrcode(0, 'L')
+  code.addData(QR_PREFIX, 'Byte')
+  code.addData(digits, 'Numeric')
+  code.make()
+  return halfBlocks(code.getModuleCount(), code.isDark)
+}
+
+function halfBlocks(modules: number, isDark: (row: number, column: number) => boolean): string[] {
+  const isInside = (at: number) => at >= 0 && at < modules
+  const isLight = (row: number, column: number) => !(isInside(row) && isInside(column) && isDark(row, column))
+  const side = modules + 2 * QUIET_ZONE
+  const columns = Array.from({ length: side }, (_, at) => at - QUIET_ZONE)
+  return Array.from({ length: Math.ceil(side / 2) }, (_, at) => {
+    const row = 2 * at - QUIET_ZONE
+    return columns.map(column => halfBlock(isLight(row, column), isLight(row + 1, column))).join('')
+  })
+}
+
+function halfBlock(upper: boolean, lower: boolean): string {
+  if (upper) return lower ? '█' : '▀'
+  return lower ? '▄' : ' '
+}
+
+function checkPerson(person: SafetyPerson): SafetyPerson {
+  if (person.accountKey.length !== KEY_BYTES) throw new RangeError(`An account key has ${KEY_BYTES} bytes`)
+  if (!isHandle(person.handle)) throw new IdentityError('handle', HANDLE_RULE)
+  return person
+}

@@ -1,0 +1,210 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { DescMessage, DescMethod, DescService, MessageInitShape, MessageShape } from '@bufbuild/protobuf'
+import type * as grpc from '@grpc/grpc-js'
+import { decode, encode } from '../codec/codec.js'
+import { RpcError } from '../error.js'
+import { asRpcError, toStatus } from './status.js'
+import { drainAwareWriter, readMessages } from './stream.js'
+
+/** What a handler knows of its call besides the messages. */
+export interface CallContext {
+  /**
+   * Aborted when the call is over: the peer is gone or cancels, or the server stops hard. Its
+   * reason is an RpcError. A handler that waits for anything else than its requests watches it.
+   */
+  signal: AbortSignal
+  /** Address and port. */
+  peer: string
+}
+
+/** Throws RpcError to end the call with its status. */
+export type UnaryHandler<I, O> = (request: I, context: CallContext) => Promise<O>
+
+/**
+ * An async generator. Each message that it yields is written when the stream can take it; to return
+ * ends the call with OK, to throw RpcError with its status. `requests` ends when the peer ends its
+ * side, and throws RpcError CANCELLED when the peer is gone.
+ */
+export type BidiHandler<I, O> = (requests: AsyncIterable<I>, context: CallContext) => AsyncIterable<O>
+
+/** The kinds of method that this package carries. */
+type HandlerOf<M> = M extends {
+  methodKind: 'unary'
+  input: infer I extends DescMessage
+  output: infer O extends DescMessage
+}
+  ? UnaryHandler<MessageShape<I>, MessageInitShape<O>>
+  : M extends {
+        methodKind: 'bidi_streaming'
+        input: infer I extends DescMessage
+        output: infer O extends DescMessage
+      }
+    ? BidiHandler<MessageShape<I>, MessageInitShape<O>>
+    : never
+
+/** One handler for each method, under its localName. */
+export type Handlers<S extends Pick<DescService, 'method'>> = {
+  [K in keyof S['method']]: HandlerOf<S['method'][K]>
+}
+
+/** What a server lends to the calls that it runs. */
+export interface Runtime {
+  maxMessageBytes: number
+  /** The calls under way. */
+  calls: Set<AbortController>
+  /** Tells whoever waits for the calls that one has ended. */
+  onCallEnd(): void
+  onDefect(error: unknown, method: string): void
+}
+
+/** A service with its handlers, to be given to serve(). */
+export interface ServiceImplementation {
+  readonly service: DescService
+  addTo(server: grpc.Server, runtime: Runtime): void
+}
+
+type AnyUnary = UnaryHandler<MessageShape<DescMessage>, MessageInitShape<DescMessage>>
+type AnyBidi = BidiHandler<MessageShape<DescMessage>, MessageInitShape<DescMessage>>
+
+/** Joins a service's descriptor to its handlers. */
+export function implement<S extends Pick<DescService, 'method'>>(
+  service: S,
+  handlers: Handlers<S>,
+): ServiceImplementation {
+  // Handlers<S> gives each method the handler of its kind; the compiler cannot follow that through
+  // a loop over the descriptors.
+  const descriptor = service as S & DescService
+  const byName = handlers as Record<string, AnyUnary & AnyBidi>
+  return {
+    service: descriptor,
+    addTo(server, runtime) {
+      const definition: Record<string, grpc.MethodDefinition<Buffer, Buffer>> = {}
+      const implementation: grpc.UntypedServiceImplementation = {}
+      for (const method of descriptor.methods) {
+        const handler = byName[method.localName]!
+        definition[method.localName] = methodDefinition(method)
+        implementation[method.localName] =
+          method.methodKind === 'unary'
+            ? unaryCall(method, handler, runtime)
+            : bidiCall(method, handler, runtime)
+      }
+      server.addService(definition, implementation)
+    },
+  }
+}
+
+/** "/package.Service/Method" */
+export function methodPath(method: DescMethod): string {
+  return `/${method.parent.typeName}/${method.name}`
+}
+
+/** Leaves bytes as they are: grpc-js would report what cannot be decoded as its own INTERNAL. */
+export function unchanged(bytes: Buffer): Buffer {
+  return bytes
+}
+
+function methodDefinition(method: DescMethod): grpc.MethodDefinition<Buffer, Buffer> {
+  return {
+    path: methodPath(method),
+    requestStream: method.methodKind === 'bidi_streaming' || method.methodKind === 'client_streaming',
+    responseStream: method.methodKind === 'bidi_streaming' || method.methodKind === 'server_streaming',
+    requestSerialize: unchanged,
+    requestDeserialize: unchanged,
+    responseSerialize: unchanged,
+    responseDeserialize: unchanged,
+  }
+}
+
+function unaryCall(
+  method: DescMethod,
+  handler: AnyUnary,
+  runtime: Runtime,
+): grpc.handleUnaryCall<Buffer, Buffer> {
+  return async (call, respond) => {
+    const controller = begin(call, runtime)
+    const { signal } = controller
+    try {
+      const request = decode(method.input, call.request)
+      const answer = handler(request, { signal, peer: call.getPeer() })
+      const response = await Promise.race([answer, aborted(signal)])
+      respond(null, encode(method.output, response, runtime.maxMessageBytes))
+    } catch (error) {
+      respond(toStatus(failure(error, signal, method, runtime)))
+    } finally {
+      end(controller, runtime)
+    }
+  }
+}
+
+function bidiCall(
+  method: DescMethod,
+  handler: AnyBidi,
+  runtime: Runtime,
+): grpc.handleBidiStreamingCall<Buffer, Buffer> {
+  return async stream => {
+    const controller = begin(stream, runtime)
+    const { signal } = controller
+    const fail = (error: unknown) => {
+      // What grpc-js takes as "end with this status, after what was written".
+      if (!stream.destroyed && !stream.writableEnded) stream.emit('error', toStatus(asRpcError(error)))
+    }
+    signal.addEventListener('abort', () => fail(signal.reason), { once: true })
+    try {
+      const write = drainAwareWriter(stream, signal)
+      const requests = decoded(stream, method.input, signal)
+      for await (const response of handler(requests, { signal, peer: stream.getPeer() })) {
+        await write(encode(method.output, response, runtime.maxMessageBytes))
+      }
+      stream.end()
+    } catch (error) {
+      fail(failure(error, signal, method, runtime))
+    } finally {
+      end(controller, runtime)
+    }
+  }
+}
+
+async function* decoded<D extends DescMessage>(
+  stream: grpc.ServerDuplexStream<Buffer, Buffer>,
+  schema: D,
+  signal: AbortSignal,
+): AsyncGenerator<MessageShape<D>, void, undefined> {
+  for await (const bytes of readMessages(stream)) yield decode(schema, bytes)
+  // Node reports a stream that the peer has reset as ended, and a moment later as closed.
+  await nextTurn()
+  signal.throwIfAborted()
+}
+
+/** Rejects with the signal's reason: a hard stop does not wait for a handler that looks away. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}
+
+function begin(
+  call: grpc.ServerUnaryCall<Buffer, Buffer> | grpc.ServerDuplexStream<Buffer, Buffer>,
+  runtime: Runtime,
+) {
+  const controller = new AbortController()
+  runtime.calls.add(controller)
+  call.once('cancelled', () => controller.abort(new RpcError('CANCELLED', 'the peer has left the call')))
+  return controller
+}
+
+function end(controller: AbortController, runtime: Runtime) {
+  runtime.calls.delete(controller)
+  runtime.onCallEnd()
+}
+
+/** The error to end the call with. Reports what is neither an RpcError nor the abort itself. */
+function failure(error: unknown, signal: AbortSignal, method: DescMethod, runtime: Runtime): RpcError {
+  if (signal.aborted && isAbort(error, signal)) return asRpcError(signal.reason)
+  if (!(error instanceof RpcError)) runtime.onDefect(error, methodPath(method))
+  return asRpcError(error)
+}
+
+/** Whether a handler was stopped by its signal: with the reason, or Node's AbortError. */
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  return error === signal.reason || (error as Partial<Error> | undefined)?.name === 'AbortError'
+}

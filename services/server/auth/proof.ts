@@ -1,0 +1,146 @@
+// Who calls. The checks are made in an order in which each fault gets its own reason, and a nonce is spent
+// last, so that a proof that is refused for another cause costs the store nothing.
+
+import { fromBinary } from '@bufbuild/protobuf'
+import { ErrorReason } from '../../../gen/parley/v1/chat_pb.js'
+import { type Proof, ProofSchema, type SignedProof } from '../../../gen/parley/v1/identity_pb.js'
+import type { RpcError } from '../../rpc/error.js'
+import type { Blocked, DeviceId, Directory } from '../store/store.js'
+import { failure, frameFailure, storeFailure } from './failure.js'
+import { PROOF_LABEL, signatureHolds } from './signature.js'
+
+const NONCE_BYTES = 16
+
+export const METHODS = {
+  keyExchange: '/parley.v1.ChatService/KeyExchange',
+  chat: '/parley.v1.ChatService/Chat',
+} as const
+export type Method = (typeof METHODS)[keyof typeof METHODS]
+
+export interface ProofRules {
+  directory: Pick<Directory, 'device' | 'spendNonce'>
+  /** SHA-256 of the SubjectPublicKeyInfo of the certificate that this server shows. */
+  serverFingerprint: Uint8Array
+  /** Milliseconds that a proof's time may be from the server's, to either side. */
+  windowMs: number
+  /** Milliseconds since 1970. */
+  now?: () => number
+}
+
+export interface ProofClaim {
+  signed: SignedProof | undefined
+  method: Method
+  /**
+   * The device of a certificate that came with the call and was verified: it need not be registered yet, and
+   * whether it is blocked is an answer of the call.
+   */
+  certified?: DeviceId
+}
+
+/**
+ * Returns the check of a call's proof, which resolves to the device that calls, or rejects with an RpcError:
+ * UNAUTHENTICATED with the reason and the server's time, or INVALID_ARGUMENT where there is no readable proof.
+ */
+export function createProofCheck(rules: ProofRules): (claim: ProofClaim) => Promise<DeviceId> {
+  const now = rules.now ?? Date.now
+  return async ({ signed, method, certified }) => {
+    if (signed === undefined) throw frameFailure('the call carries no proof')
+    const proof = decode(signed.proof)
+    const nowMs = now()
+    const fault = faultOf({ proof, signed, method, rules, nowMs })
+    if (fault) throw fault
+    if (certified === undefined) await checkKnown(rules.directory, proof.deviceKey, nowMs)
+    else if (!sameBytes(certified, proof.deviceKey)) throw unknownDevice(true, nowMs)
+    await spend({ proof, rules, nowMs })
+    return proof.deviceKey
+  }
+}
+
+/** Rejects as a proof's check does, if the device is not registered, or blocked. */
+export async function checkKnown(
+  directory: Pick<Directory, 'device'>,
+  id: DeviceId,
+  nowMs = Date.now(),
+): Promise<void> {
+  const device = await directory.device(id)
+  if (device === undefined) throw unknownDevice(false, nowMs)
+  if (device.blocked !== undefined) throw blockedDevice(device.blocked, nowMs)
+}
+
+function decode(bytes: Uint8Array): Proof {
+  try {
+    return fromBinary(ProofSchema, bytes)
+  } catch {
+    throw frameFailure('proof: not an encoded Proof')
+  }
+}
+
+interface Examined {
+  proof: Proof
+  rules: ProofRules
+  nowMs: number
+}
+
+/** What can be seen from the proof alone. */
+function faultOf({
+  proof,
+  signed,
+  method,
+  rules,
+  nowMs,
+}: Examined & { signed: SignedProof; method: Method }): RpcError | undefined {
+  const { signature } = signed
+  if (!signatureHolds({ label: PROOF_LABEL, bytes: signed.proof, signature, publicKey: proof.deviceKey }))
+    return refused(ErrorReason.SIGNATURE, "the proof's signature is not the device's", nowMs)
+  if (!sameBytes(proof.server, rules.serverFingerprint))
+    return refused(
+      ErrorReason.OTHER_SERVER,
+      'the proof was made for another server: compare the fingerprint that this one shows',
+      nowMs,
+    )
+  if (proof.method !== method)
+    return refused(ErrorReason.OTHER_METHOD, `the proof was made for another call than ${method}`, nowMs)
+  if (Math.abs(Number(proof.timeMs) - nowMs) > rules.windowMs)
+    return refused(ErrorReason.CLOCK, "the proof's time is too far from the server's: set the clock", nowMs)
+  if (proof.nonce.length !== NONCE_BYTES)
+    return frameFailure(`proof: the nonce has ${proof.nonce.length} bytes, not ${NONCE_BYTES}`)
+  return undefined
+}
+
+/** The nonce must be remembered for as long as the proof's time would still be accepted. */
+async function spend({ proof, rules, nowMs }: Examined): Promise<void> {
+  const until = Number(proof.timeMs) + rules.windowMs + 1
+  const first = await rules.directory
+    .spendNonce(proof.deviceKey, proof.nonce, until)
+    .catch((error: unknown) => {
+      throw storeFailure(error)
+    })
+  if (!first)
+    throw refused(ErrorReason.REPLAYED, 'the proof was used before: make a new one for every call', nowMs)
+}
+
+function unknownDevice(certified: boolean, nowMs: number): RpcError {
+  const message = certified
+    ? 'the device certificate is for another device than the proof'
+    : 'the device is not registered here: call KeyExchange with its certificate'
+  return refused(ErrorReason.UNKNOWN_DEVICE, message, nowMs)
+}
+
+function blockedDevice(blocked: Blocked, nowMs: number): RpcError {
+  return blocked === 'revoked'
+    ? refused(ErrorReason.REVOKED, 'the device was revoked by its account', nowMs)
+    : refused(ErrorReason.BANNED, "the server's operator has banned the account or the device", nowMs)
+}
+
+function refused(reason: ErrorReason, what: string, nowMs: number): RpcError {
+  return failure(
+    'UNAUTHENTICATED',
+    reason,
+    `${what} (the server's time is ${new Date(nowMs).toISOString()})`,
+    nowMs,
+  )
+}
+
+function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return Buffer.compare(left, right) === 0
+}

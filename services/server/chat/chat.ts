@@ -1,0 +1,96 @@
+import {
+  type ChatRequest,
+  type ChatResponse,
+  ErrorReason,
+  type Open,
+} from '../../../gen/parley/v1/chat_pb.js'
+import type { BidiHandler, CallContext } from '../../rpc/node/server.js'
+import { failure, frameFailure } from '../auth/failure.js'
+import { METHODS, type ProofClaim } from '../auth/proof.js'
+import type { RelayLimits } from '../limits.js'
+import type { DeviceId, Log } from '../store/store.js'
+import { openedFrame } from './frames.js'
+import { type ChatStream, createStream, type Timing } from './session.js'
+import type { Streams } from './sessions.js'
+
+export interface ChatOptions {
+  log: Log
+  streams: Streams
+  checkProof: (claim: ProofClaim) => Promise<DeviceId>
+  /** Throws if the device is blocked. */
+  checkStanding: (device: DeviceId) => Promise<void>
+  limits: RelayLimits
+  timing: Timing
+  operatorHandle: string
+}
+
+/** The handler of Chat: Open is answered with Opened, then each frame as it comes, until one side ends. */
+export function createChat(options: ChatOptions): BidiHandler<ChatRequest, ChatResponse> {
+  return async function* chat(requests, context) {
+    const frames = requests[Symbol.asyncIterator]()
+    const { stream, clientSequence } = await begin(options, frames, context)
+    try {
+      yield openedFrame({ clientSequence, ...options.timing, ...options })
+      void stream.listen(frames)
+      while (!context.signal.aborted) {
+        const frame = stream.next()
+        if (frame) yield frame
+        else if (stream.finished()) return
+        else await stream.changed()
+      }
+    } finally {
+      stream.release()
+      options.streams.leave(stream)
+    }
+  }
+}
+
+/** Reads Open and brings the stream to where Opened can be said. Throws what the call ends with. */
+async function begin(
+  options: ChatOptions,
+  frames: AsyncIterator<ChatRequest>,
+  { signal }: CallContext,
+): Promise<{ stream: ChatStream; clientSequence: bigint }> {
+  const { log, streams, checkProof, checkStanding, limits, timing } = options
+  const open = await firstFrame(frames, timing.deadAfterMs)
+  const device = await checkProof({ signed: open.proof, method: METHODS.chat })
+  const stream = createStream({
+    ...{ log, device, cursor: open.cursor, limits, timing, bucket: streams.bucket(device) },
+    fanOut: streams.fanOut,
+    onFailed: () => streams.leave(stream),
+  })
+  try {
+    await streams.enter(stream)
+    // Once more: who was blocked between the proof and here had no stream yet that could be closed.
+    await checkStanding(device)
+    signal.addEventListener('abort', stream.wake, { once: true })
+    return { stream, clientSequence: await log.clientSequence(device) }
+  } catch (error) {
+    stream.release()
+    streams.leave(stream)
+    throw error
+  }
+}
+
+/** The Open that a stream begins with. A client that says nothing must not hold a stream for ever. */
+async function firstFrame(frames: AsyncIterator<ChatRequest>, waitMs: number): Promise<Open> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(
+    () => reject(failure('DEADLINE_EXCEEDED', ErrorReason.DEAD, `no Open came within ${waitMs} ms`)),
+    waitMs,
+  )
+  try {
+    const { done, value } = await Promise.race([frames.next(), late])
+    if (done) throw frameFailure('the stream ended without an Open')
+    if (value.frame.case !== 'open') throw frameFailure('the first frame of a stream must be Open')
+    if (value.frame.value.protocolVersion === 0)
+      throw failure(
+        'FAILED_PRECONDITION',
+        ErrorReason.PROTOCOL_VERSION,
+        'Open: protocol_version 0 is none; this server speaks 1',
+      )
+    return value.frame.value
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,70 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import {
+  type ChatResponse,
+  ChatResponseSchema,
+  type ClosingSchema,
+  DeliverSchema,
+  type Envelope,
+  OpenedSchema,
+  type RejectedSendSchema,
+} from '../../../gen/parley/v1/chat_pb.js'
+import type { RelayLimits } from '../limits.js'
+import type { Cursor } from '../store/store.js'
+
+export const PROTOCOL_VERSION = 1
+
+export type ClosingReason = NonNullable<NonNullable<MessageInitShape<typeof ClosingSchema>['reason']>['case']>
+
+export interface OpenedOptions {
+  clientSequence: bigint
+  operatorHandle: string
+  pingIntervalMs: number
+  deadAfterMs: number
+  limits: RelayLimits
+}
+
+export function openedFrame({ limits, ...told }: OpenedOptions): ChatResponse {
+  const value = create(OpenedSchema, {
+    ...told,
+    protocolVersion: PROTOCOL_VERSION,
+    serverTimeMs: BigInt(Date.now()),
+    limits: { ...limits, retentionSeconds: BigInt(limits.retentionSeconds) },
+  })
+  return create(ChatResponseSchema, { frame: { case: 'opened', value } })
+}
+
+/** An empty cursor: the frame brings ephemeral envelopes, which leave the reader's place as it is. */
+export function deliverFrame(envelopes: Envelope[], cursor: Cursor): ChatResponse {
+  const value = create(DeliverSchema, { envelopes, cursor })
+  return create(ChatResponseSchema, { frame: { case: 'deliver', value } })
+}
+
+export function acceptedFrame(clientSequence: bigint): ChatResponse {
+  return create(ChatResponseSchema, { frame: { case: 'accepted', value: { clientSequence } } })
+}
+
+export function rejectedFrame(sends: MessageInitShape<typeof RejectedSendSchema>[]): ChatResponse {
+  return create(ChatResponseSchema, { frame: { case: 'rejected', value: { sends } } })
+}
+
+export function caughtUpFrame(): ChatResponse {
+  return create(ChatResponseSchema, { frame: { case: 'caughtUp', value: {} } })
+}
+
+export function closingFrame(reason: ClosingReason): ChatResponse {
+  return create(ChatResponseSchema, {
+    frame: { case: 'closing', value: { reason: { case: reason, value: {} } } },
+  })
+}
+
+export function accountChangedFrame(handle: string): ChatResponse {
+  return create(ChatResponseSchema, { frame: { case: 'accountChanged', value: { handle } } })
+}
+
+export function pingFrame(nonce: bigint): ChatResponse {
+  return create(ChatResponseSchema, { frame: { case: 'ping', value: { nonce } } })
+}
+
+export function pongFrame(nonce: bigint): ChatResponse {
+  return create(ChatResponseSchema, { frame: { case: 'pong', value: { nonce } } })
+}

@@ -1,0 +1,183 @@
+// The server's options. Each is a row: the parser, the environment variable and the help come from it.
+
+import { parseArgs } from 'node:util'
+import { HANDLE_RULE, handleIsValid } from '../auth/certificate-check.js'
+import { LIMITS } from '../limits.js'
+import type { Registration } from '../store/store.js'
+import type { Place } from './invite.js'
+import { parsing, readCount, readPlace, readText, readWord, UsageError } from './option-values.js'
+import type { GivenTls } from './tls.js'
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+const CONSOLE = ['on', 'off', 'auto'] as const
+const REGISTRATION = ['open', 'invite', 'closed'] as const satisfies readonly Registration[]
+const DAY_SECONDS = 24 * 3600
+const MEGABYTE = 1024 * 1024
+const MAX_PORT = 65_535
+/** 100 years. */
+const MAX_RETENTION_DAYS = 36_500
+/** A terabyte. */
+const MAX_STORAGE_MB = 1024 * 1024
+
+export interface ServerOptions {
+  port: number
+  host: string
+  /** Folder. */
+  data: string
+  console: (typeof CONSOLE)[number]
+  operatorHandle: string
+  registration: Registration
+  tls: GivenTls | undefined
+  /** What invite links name, where it is not what the server sees of itself. */
+  publicAddress: Place | undefined
+  retentionSeconds: number
+  /** undefined: as much as the disk has. */
+  maxStorageBytes: number | undefined
+  logLevel: (typeof LOG_LEVELS)[number]
+}
+
+export type Request = { kind: 'run'; options: ServerOptions } | { kind: 'help' } | { kind: 'version' }
+
+interface Row {
+  name: string
+  /** What stands for the value in the help; undefined: a flag. */
+  value?: string
+  fallback?: string
+  help: string
+  short?: string
+}
+
+const ROWS = [
+  { name: 'port', value: 'PORT', fallback: '5000', help: 'port to listen on; 0 takes a free one' },
+  { name: 'host', value: 'ADDRESS', fallback: '0.0.0.0', help: 'address to listen on' },
+  { name: 'data', value: 'FOLDER', fallback: './data/server', help: 'folder of the store and the key' },
+  {
+    name: 'console',
+    value: CONSOLE.join('|'),
+    fallback: 'auto',
+    help: "operator's console; auto: in a terminal",
+  },
+  {
+    name: 'operator-handle',
+    value: 'HANDLE',
+    fallback: 'operator',
+    help: 'handle that is kept for the operator',
+  },
+  {
+    name: 'registration',
+    value: REGISTRATION.join('|'),
+    fallback: 'open',
+    help: 'who may make an account: anybody, whoever has an invite, or nobody',
+  },
+  { name: 'tls-cert', value: 'FILE', help: "certificate (PEM) instead of the server's own" },
+  { name: 'tls-key', value: 'FILE', help: 'its private key (PEM)' },
+  { name: 'public-address', value: 'HOST:PORT', help: 'what invite links name' },
+  {
+    name: 'retention-days',
+    value: 'DAYS',
+    fallback: String(LIMITS.retentionSeconds / DAY_SECONDS),
+    help: 'how long envelopes are kept for a device that is away',
+  },
+  { name: 'max-storage-mb', value: 'MB', help: 'room that the store may take; default: the whole disk' },
+  { name: 'log-level', value: 'LEVEL', fallback: 'info', help: `one of ${LOG_LEVELS.join(', ')}` },
+  { name: 'help', short: 'h', help: 'show this' },
+  { name: 'version', help: 'show the version' },
+] as const satisfies readonly Row[]
+
+const TABLE: readonly Row[] = ROWS
+
+type Name = (typeof ROWS)[number]['name']
+/** The text that was given for an option, or its fallback. */
+type Given = (name: Name) => string | undefined
+
+/** Reads the command line and, for what it leaves out, the environment. Throws UsageError. */
+export function readOptions(
+  args: readonly string[],
+  environment: Record<string, string | undefined>,
+): Request {
+  const values = parsing(() => parseArgs({ args: [...args], options: parserOptions(), strict: true }).values)
+  if (values.help) return { kind: 'help' }
+  if (values.version) return { kind: 'version' }
+  // An empty variable is an unset one: container files pass them on so.
+  const given: Given = name => {
+    const value = values[name]
+    if (typeof value === 'string') return value
+    return environment[variableOf(name)] || TABLE.find(row => row.name === name)?.fallback
+  }
+  return { kind: 'run', options: readValues(given) }
+}
+
+function readValues(given: Given): ServerOptions {
+  const publicAddress = given('public-address')
+  const maxStorage = given('max-storage-mb')
+  return {
+    port: readCount('port', given('port'), { least: 0, most: MAX_PORT }),
+    host: readText('host', given('host')),
+    data: readText('data', given('data')),
+    console: readWord('console', given('console'), CONSOLE),
+    operatorHandle: readHandle(given('operator-handle')),
+    registration: readWord('registration', given('registration'), REGISTRATION),
+    tls: readTls(given('tls-cert'), given('tls-key')),
+    publicAddress: publicAddress === undefined ? undefined : readPlace('public-address', publicAddress),
+    retentionSeconds:
+      readCount('retention-days', given('retention-days'), { least: 1, most: MAX_RETENTION_DAYS }) *
+      DAY_SECONDS,
+    maxStorageBytes:
+      maxStorage === undefined
+        ? undefined
+        : readCount('max-storage-mb', maxStorage, { least: 1, most: MAX_STORAGE_MB }) * MEGABYTE,
+    logLevel: readWord('log-level', given('log-level'), LOG_LEVELS),
+  }
+}
+
+/** Whether the operator's console is wanted: if asked for, or where a person sits at a terminal. */
+export function consoleWanted(wish: ServerOptions['console'], isTerminal: boolean): boolean {
+  return wish === 'on' || (wish === 'auto' && isTerminal)
+}
+
+export function helpText(): string {
+  const rows = TABLE.map(row => {
+    const name = `${row.short ? `-${row.short}, ` : ''}--${row.name}${row.value ? ` ${row.value}` : ''}`
+    const fallback = row.fallback === undefined ? '' : ` (default ${row.fallback})`
+    return { name, help: row.help + fallback, variable: row.value ? variableOf(row.name) : '' }
+  })
+  const width = Math.max(...rows.map(({ name }) => name.length))
+  const lines = rows.map(({ name, help, variable }) =>
+    `  ${name.padEnd(width)}  ${help}${variable ? ` [${variable}]` : ''}`.trimEnd(),
+  )
+  return [
+    'Parley server: orders and keeps envelopes that it cannot read.',
+    '',
+    'Usage: npm start -- [options]',
+    '',
+    ...lines,
+    '',
+    'In brackets: the environment variable that is read where the option is not given.',
+    'Exit codes: 0 stopped, 1 failed, 2 wrong option.',
+  ].join('\n')
+}
+
+function readHandle(text: string | undefined): string {
+  const handle = readText('operator-handle', text)
+  if (!handleIsValid(handle)) throw new UsageError(`--operator-handle: ${HANDLE_RULE}`)
+  return handle
+}
+
+function readTls(certificateFile: string | undefined, keyFile: string | undefined): GivenTls | undefined {
+  if (certificateFile !== undefined && keyFile !== undefined) return { certificateFile, keyFile }
+  if (certificateFile === undefined && keyFile === undefined) return undefined
+  throw new UsageError('--tls-cert and --tls-key go together: give both or none')
+}
+
+function parserOptions() {
+  return Object.fromEntries(
+    TABLE.map(({ name, value, short }) => [
+      name,
+      { type: value ? ('string' as const) : ('boolean' as const), ...(short ? { short } : {}) },
+    ]),
+  )
+}
+
+function variableOf(name: string): string {
+  return `PARLEY_${name.toUpperCase().replaceAll('-', '_')}`
+}

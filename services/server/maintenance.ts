@@ -1,0 +1,60 @@
+import type { Logger } from 'pino'
+import type { Timing } from './chat/session.js'
+import type { Streams } from './chat/sessions.js'
+import { KEY_PACKAGE_MS, SWEEP_MS } from './limits.js'
+import type { Store } from './store/store.js'
+
+/** Sweeps a ping interval are at least so many, so that a ping is late by no more than this part of it. */
+const SWEEPS_PER_PING = 5
+
+/** Has silent streams pinged or ended. Returns how to stop. */
+export function repeatSweep(streams: Pick<Streams, 'sweep'>, { pingIntervalMs }: Timing): () => void {
+  const everyMs = Math.min(SWEEP_MS, pingIntervalMs / SWEEPS_PER_PING)
+  let last = performance.now()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    // A process that was held up heard nothing because of itself, and must not take everybody for dead.
+    const lostMs = Math.max(0, now - last - 2 * everyMs)
+    last = now
+    streams.sweep(Date.now(), lostMs)
+  }, everyMs)
+  return () => clearInterval(timer)
+}
+
+export interface RetentionOptions {
+  store: Store
+  retentionSeconds: number
+  everyMs: number
+  log: Logger
+}
+
+/** Has the log and the key packages cleared, at once and then regularly. Returns how to stop, which resolves when the store is left alone. */
+export function repeatRetention({
+  store,
+  retentionSeconds,
+  everyMs,
+  log,
+}: RetentionOptions): () => Promise<void> {
+  let running: Promise<void> | undefined
+  const expire = async () => {
+    try {
+      const deleted = await store.log.expire(Date.now() - retentionSeconds * 1000)
+      if (deleted > 0) log.info({ deleted }, 'envelopes that everybody has or that are too old were deleted')
+      const keyPackages = await store.keyPackages.expire(Date.now() - KEY_PACKAGE_MS)
+      if (keyPackages > 0) log.info({ keyPackages }, 'key packages that are too old were deleted')
+    } catch (error) {
+      log.error({ err: error }, 'deleting what is old failed')
+    }
+  }
+  const run = () => {
+    running ??= expire().finally(() => {
+      running = undefined
+    })
+  }
+  run()
+  const timer = setInterval(run, everyMs)
+  return async () => {
+    clearInterval(timer)
+    await running
+  }
+}

@@ -1,0 +1,108 @@
+// Merges what a device has to read in its conversations into the one order of the log.
+
+import type { DatabaseSync } from 'node:sqlite'
+import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
+import { prepare } from './database.js'
+import { envelopeFor, missedEnvelope } from './record.js'
+import type { FirstRecord } from './source.js'
+import type { ConversationState, DeviceState, Span, State } from './state.js'
+import { earliest, type Unread } from './unread.js'
+
+export interface ReadLimits {
+  maxEnvelopes: number
+  maxBytes: number
+}
+
+export interface Merged {
+  envelopes: Envelope[]
+  /** The sequence of the last envelope; undefined if there is none. */
+  last: number | undefined
+}
+
+/** The next thing that a device is shown of a conversation. */
+interface Item {
+  sequence: number
+  size: number
+  envelope(): Envelope
+}
+
+/** About the bytes of an envelope that says how many were missed. */
+const MISSED_BYTES = 48
+
+/** Reads the earliest envelopes of `unread` within the limits and takes them out of it. */
+export type Merge = (device: DeviceState, unread: Unread, limits: ReadLimits, first: FirstRecord) => Merged
+
+export function createMerge(db: DatabaseSync, state: State): Merge {
+  const selectMissed = prepare<{ missed: number | null }>(
+    db,
+    'SELECT sum(missed) AS missed FROM roster WHERE conversation = ? AND device = ?',
+  )
+
+  function nextItem(device: DeviceState, key: number, from: number, first: FirstRecord): Item | undefined {
+    const conversation = state.conversationByKey(key)
+    const spans = conversation?.spans.get(device.key)
+    if (!conversation || !spans) return undefined
+    let start = firstVisible(spans, from)
+    while (start !== undefined) {
+      if (conversation.expiredThrough >= start) return missedItem(device, conversation, spans)
+      const record = first(key, start)
+      if (!record) return undefined
+      const visible = firstVisible(spans, record.sequence)
+      if (visible === record.sequence) {
+        const envelope = () => envelopeFor(device, conversation, record)
+        return { sequence: visible, size: record.size, envelope }
+      }
+      start = visible
+    }
+    return undefined
+  }
+
+  function missedItem(device: DeviceState, conversation: ConversationState, spans: readonly Span[]): Item {
+    const sequence = lastVisible(spans, conversation.expiredThrough)
+    const envelope = () => {
+      const missed = selectMissed.get(conversation.key, device.key)?.missed ?? 0
+      return missedEnvelope(conversation, sequence, missed)
+    }
+    return { sequence, size: MISSED_BYTES, envelope }
+  }
+
+  return (device, unread, limits, first) => {
+    const merged: Merged = { envelopes: [], last: undefined }
+    let bytes = 0
+    for (let next = earliest(unread); next; next = earliest(unread)) {
+      let item = nextItem(device, next.conversation, next.from, first)
+      // As long as no other conversation comes in between there is no need to look for the earliest again.
+      while (item && item.sequence <= next.othersFrom) {
+        bytes += item.size
+        const some = merged.envelopes.length > 0
+        if (some && (merged.envelopes.length >= limits.maxEnvelopes || bytes > limits.maxBytes)) {
+          unread.set(next.conversation, item.sequence)
+          return merged
+        }
+        merged.envelopes.push(item.envelope())
+        merged.last = item.sequence
+        item = nextItem(device, next.conversation, item.sequence + 1, first)
+      }
+      if (item) unread.set(next.conversation, item.sequence)
+      else unread.delete(next.conversation)
+    }
+    return merged
+  }
+}
+
+/** The first sequence at or after `from` at which the device was a member. */
+function firstVisible(spans: readonly Span[], from: number): number | undefined {
+  for (const { joined, left } of spans) {
+    if (left === undefined || left >= from) return Math.max(from, joined)
+  }
+  return undefined
+}
+
+/** The last sequence at or before `through` at which the device was a member. */
+function lastVisible(spans: readonly Span[], through: number): number {
+  let last = 0
+  for (const { joined, left } of spans) {
+    if (joined <= through) last = Math.min(left ?? through, through)
+  }
+  return last
+}

@@ -1,0 +1,181 @@
+// What the relay asks of a store. Four interfaces, because an installation of several nodes keeps them
+// in different places; nothing here assumes that one process is the only one that writes.
+
+import type { Envelope, OutgoingEnvelope, RejectedSend } from '../../../gen/parley/v1/chat_pb.js'
+
+/** A device's Ed25519 public key (32 bytes): its name in the contract and in the store. */
+export type DeviceId = Uint8Array
+
+export interface DeviceRecord {
+  handle: string
+  accountKey: Uint8Array
+  deviceId: DeviceId
+  /** The encoded SignedDeviceCertificate, already verified by whoever registers it. */
+  certificate: Uint8Array
+}
+
+/** Why nothing is taken from a registered device, and nothing given to it. */
+export type Blocked = 'revoked' | 'banned'
+
+export interface RegisteredDevice extends DeviceRecord {
+  blocked: Blocked | undefined
+}
+
+/** Whom the server takes new accounts from. Further devices of an account are always let in. */
+export type Registration = 'open' | 'invite' | 'closed'
+
+export interface RegisterTerms {
+  newAccounts: Registration
+  /** The hash of the invite that was given; used up only by a new account that needs one. */
+  inviteHash?: Uint8Array
+}
+
+/** 'registered': with a new account; 'added': to an account that exists; 'known': it was there before. */
+export type RegisterOutcome =
+  | 'registered'
+  | 'added'
+  | 'known'
+  | 'handle-taken'
+  | 'too-many-devices'
+  | 'invite-needed'
+  | 'invite-invalid'
+  | 'registration-closed'
+  | 'banned'
+  | 'revoked'
+
+/**
+ * Accounts and devices. Every promise resolves after the change is durable and visible to every process of
+ * the installation. Throws StorageFullError when there is no room to write.
+ */
+export interface Directory {
+  /** Registers a device, and its account with the first one. The same device again changes nothing. */
+  register(device: DeviceRecord, terms: RegisterTerms): Promise<RegisterOutcome>
+  device(id: DeviceId): Promise<RegisteredDevice | undefined>
+  /** The devices of an account that are not revoked; undefined if nobody goes by the handle. */
+  devices(handle: string): Promise<DeviceRecord[] | undefined>
+  /**
+   * Revokes devices of the account for good, also such as have not registered yet, and drops their key
+   * packages. Returns those of them that were registered and not revoked until now.
+   */
+  revoke(account: Pick<DeviceRecord, 'handle' | 'accountKey'>, ids: readonly DeviceId[]): Promise<DeviceId[]>
+  /** True once for each (device, nonce); the nonce may be forgotten after `until` (ms since 1970). */
+  spendNonce(id: DeviceId, nonce: Uint8Array, until: number): Promise<boolean>
+}
+
+export interface ClaimedKeyPackage {
+  certificate: Uint8Array
+  /** undefined: the device has none. */
+  keyPackage: Uint8Array | undefined
+  lastResort: boolean
+}
+
+/** Key packages of registered devices, durable as the directory is. */
+export interface KeyPackages {
+  /**
+   * Keeps key packages up to the limit. One that was published before, even if claimed since, is left out;
+   * so are all of a revoked device.
+   */
+  publish(id: DeviceId, packages: { oneTime: readonly Uint8Array[]; lastResort?: Uint8Array }): Promise<void>
+  count(id: DeviceId): Promise<{ left: number; hasLastResort: boolean }>
+  /** One of each device of the handle but `except` and the revoked; a one-time one goes to one claim only. */
+  claim(handle: string, except: DeviceId): Promise<ClaimedKeyPackage[] | undefined>
+  /** Deletes one-time ones that were published before the given time (ms since 1970). Returns how many. */
+  expire(publishedBefore: number): Promise<number>
+}
+
+/** An account, whether or not somebody goes by the handle yet, or one device. */
+export type BanSubject = { handle: string } | { deviceId: DeviceId }
+
+export type Ban = BanSubject & {
+  /** Milliseconds since 1970. */
+  bannedAt: number
+}
+
+/** What the operator decides about who may come in, durable as the directory is. */
+export interface Admission {
+  /** Lets one new account in until the given time (ms since 1970); kept as a hash, so that a copy of the store lets nobody in. */
+  addInvite(hash: Uint8Array, until: number): Promise<void>
+  /** Blocks the account or device until it is unbanned. Banned again changes nothing. */
+  ban(subject: BanSubject): Promise<void>
+  /** False: it was not banned. */
+  unban(subject: BanSubject): Promise<boolean>
+  /** The oldest first. */
+  bans(): Promise<Ban[]>
+}
+
+/** A place in the log; opaque above the store. Empty: the beginning. */
+export type Cursor = Uint8Array
+
+/** What became of one send: nothing to say more, or why it was not stored. */
+export type AppendOutcome =
+  | { accepted: true }
+  | { accepted: false; reason: RejectedSend['reason']; after: Cursor }
+
+export interface ReadRequest {
+  device: DeviceId
+  after: Cursor
+  /** At most so many envelopes and, one envelope aside, so many bytes. */
+  maxEnvelopes: number
+  maxBytes: number
+}
+
+export interface ReadResult {
+  envelopes: Envelope[]
+  /** The place after the last of them; where there are none, a place at or after `after`. */
+  cursor: Cursor
+  /** Whether there was more to read at that moment. */
+  more: boolean
+}
+
+/**
+ * The ordered log of envelopes.
+ *
+ * Durable: `append` resolves after the envelopes, the sender's client sequence, the roster and the epoch
+ * are on disk, all in one transaction, which it shares with everything else that came meanwhile.
+ * Exactly once: a send at or below the sender's highest accepted client sequence is accepted again and
+ * not stored again; one above the next is rejected as out_of_order.
+ * Ordered: all devices read a conversation's envelopes in the same order, and what is read once stays
+ * before whatever is appended later.
+ * One commit per epoch: a commit bundle is accepted only in the conversation's current epoch.
+ */
+export interface Log {
+  /**
+   * Appends one device's sends, in their order. A stale_epoch outcome's `after` is a cursor at or past the
+   * commit that won: the sender must be delivered up to there before it hears of the rejection. Of a device
+   * that is not registered, or is blocked, everything is rejected.
+   */
+  append(device: DeviceId, sends: readonly OutgoingEnvelope[]): Promise<AppendOutcome[]>
+  /** The highest accepted client sequence of the device; 0n if none. */
+  clientSequence(device: DeviceId): Promise<bigint>
+  /**
+   * Reads on for a device: everything in its conversations from where it was added to where it was removed.
+   * While it is blocked there is nothing for it to read, and its place stays as it is.
+   */
+  read(request: ReadRequest): Promise<ReadResult>
+  /** The device has saved everything up to the cursor. May be made durable later: forgetting it costs room only. */
+  acknowledge(device: DeviceId, cursor: Cursor): Promise<void>
+  /** The devices on a conversation's roster now; undefined if there is no such conversation. */
+  roster(conversationId: Uint8Array): Promise<DeviceId[] | undefined>
+  /** The conversations whose roster the device is on now. */
+  conversations(device: DeviceId): Promise<Uint8Array[]>
+  /** Calls `wake` whenever there may be something new to read for the device. Returns how to stop. */
+  watch(device: DeviceId, wake: () => void): () => void
+  /**
+   * Deletes envelopes that every member device that is not revoked has acked past, and those stored before the given time
+   * (ms since 1970), for which devices that had not read them will read a `missed` envelope. Returns how many.
+   */
+  expire(storedBefore: number): Promise<number>
+}
+
+export interface Store {
+  directory: Directory
+  keyPackages: KeyPackages
+  admission: Admission
+  log: Log
+  close(): Promise<void>
+}
+
+/** There is no room left to write; nothing was changed. */
+export class StorageFullError extends Error {
+  override name = 'StorageFullError'
+}

@@ -1,0 +1,106 @@
+import { describe, expect, test } from '@jest/globals'
+import type { CommandContext } from '../../../../services/client/commands/command.js'
+import { readTyped } from '../../../../services/client/commands/commands.js'
+import { deviceMeant, deviceRows } from '../../../../services/client/commands/device-commands.js'
+import { askPhrase, phraseRows } from '../../../../services/client/start/phrase.js'
+import type { DeviceView } from '../../../../services/endpoint/contacts/own-devices.js'
+import type { Endpoint } from '../../../../services/endpoint/endpoint.js'
+import { Refusal } from '../../../../services/endpoint/refusal.js'
+import { phraseOf, seedOf } from '../../../../services/protocol/recovery-phrase.js'
+
+const device = (number: number, more: Partial<DeviceView> = {}): DeviceView => ({
+  id: new Uint8Array(32).fill(number),
+  name: '',
+  fingerprint: `SHA256:${'abc'[number]}${'x'.repeat(42)}`,
+  isThis: false,
+  since: new Date(Date.UTC(2026, 0, 2, 3, 4)),
+  lastHeard: undefined,
+  isRevoked: false,
+  ...more,
+})
+const DEVICES = [device(0, { isThis: true, name: 'laptop' }), device(1), device(2, { isRevoked: true })]
+const PHRASE = phraseOf(new Uint8Array(32).fill(7))
+
+/** What a line says, with these answers given to what it asks. */
+async function run(line: string, answers: readonly string[] = [], endpoint: Partial<Endpoint> = {}) {
+  const said: string[] = []
+  const rest = [...answers]
+  const context = {
+    endpoint: { devices: () => DEVICES, recoveryPhrase: () => PHRASE, ...endpoint },
+    say: (text: string, figure: readonly string[] = []) => void said.push(text, ...figure),
+    warn: (text: string) => void said.push(text),
+    ask: async () => rest.shift(),
+  } as Partial<CommandContext> as CommandContext
+  const typed = readTyped(line)
+  if (typed.kind === 'command') await typed.command.run(context, typed.argument)
+  return said.join('\n')
+}
+
+describe('devices', () => {
+  test('are listed with what tells them apart', async () => {
+    expect(deviceRows(DEVICES)).toEqual([
+      '1. laptop, since 2026-01-02 03:04 UTC, this one',
+      `   ${DEVICES[0]?.fingerprint}`,
+      '2. without a name, since 2026-01-02 03:04 UTC, never heard',
+      `   ${DEVICES[1]?.fingerprint}`,
+      '3. without a name, since 2026-01-02 03:04 UTC, revoked',
+      `   ${DEVICES[2]?.fingerprint}`,
+    ])
+    expect(await run('/devices')).toBe(deviceRows(DEVICES).join('\n'))
+  })
+
+  test.each([
+    ['2', 1],
+    ['SHA256:bx', 1],
+    ['cx', 2],
+    ['4', undefined],
+    ['0', undefined],
+    ['', undefined],
+    ['SHA256:', undefined],
+    ['zz', undefined],
+  ])('are meant by number or fingerprint: "%s"', (text, at) => {
+    expect(deviceMeant(DEVICES, text)).toBe(at === undefined ? undefined : DEVICES[at])
+  })
+
+  test('are revoked only after a yes', async () => {
+    const revoked: Uint8Array[] = []
+    const endpoint = { revokeDevice: async (id: Uint8Array) => void revoked.push(id) }
+    expect(await run('/revoke 2', ['y'], endpoint)).toBe('left as it was')
+    expect(await run('/revoke 2', [], endpoint)).toBe('left as it was')
+    expect(revoked).toEqual([])
+    expect(await run('/revoke 2', ['yes'], endpoint)).toMatch(/is revoked/)
+    expect(revoked).toEqual([DEVICES[1]?.id])
+    expect(await run('/revoke 9', ['yes'], endpoint)).toMatch(/which one/)
+  })
+
+  test('say why not', async () => {
+    const refuse = async () => {
+      throw new Refusal('no')
+    }
+    expect(await run('/revoke 1', ['yes'], { revokeDevice: refuse })).toBe('no')
+    expect(await run('/device-name x', [], { nameDevice: refuse })).toBe('no')
+  })
+})
+
+describe('the recovery phrase', () => {
+  test('is shown only after a yes, in rows that a narrow terminal holds', async () => {
+    expect(await run('/phrase')).toBe('not shown')
+    const shown = await run('/phrase', ['yes'])
+    const rows = phraseRows(PHRASE)
+    for (const row of rows) expect(shown).toContain(row)
+    expect(Math.max(...rows.map(row => row.length))).toBeLessThanOrEqual(40)
+    expect(phraseOf(seedOf(rows.join('\n')))).toBe(PHRASE)
+  })
+
+  test('is asked for until it holds together', async () => {
+    const answers = ['too short', PHRASE.toUpperCase()]
+    const told: string[] = []
+    const seed = await askPhrase({
+      ask: async () => answers.shift(),
+      print: entry => void told.push(entry.text),
+    })
+    expect(seed).toEqual(seedOf(PHRASE))
+    expect(told).toHaveLength(1)
+    expect(await askPhrase({ ask: async () => undefined, print: () => undefined })).toBeUndefined()
+  })
+})

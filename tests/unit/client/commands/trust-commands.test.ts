@@ -1,0 +1,164 @@
+// What a person types about others, against an endpoint that only notes what it is asked.
+
+import { describe, expect, test } from '@jest/globals'
+import type { CommandContext, OperatorActions } from '../../../../services/client/commands/command.js'
+import { readTyped } from '../../../../services/client/commands/commands.js'
+import { standing, whyNotSent } from '../../../../services/client/prompt.js'
+import type { Endpoint, PersonHere } from '../../../../services/endpoint/endpoint.js'
+import { Refusal } from '../../../../services/endpoint/refusal.js'
+
+const NUMBER = Array.from({ length: 12 }, (_, at) => `${10_000 + at}`).join(' ')
+const BOB: PersonHere = {
+  handle: 'bob',
+  conversation: 7n,
+  here: true,
+  lastHeard: undefined,
+  state: 'ready',
+  verified: false,
+}
+type Figure = readonly string[] | undefined
+
+interface Place {
+  person?: Partial<PersonHere>
+  operator?: OperatorActions
+  link?: string
+  refuses?: string
+}
+
+/** Runs a line; what was said and warned, and what the endpoint was asked for. */
+async function run(line: string, { person = {}, operator, link, refuses }: Place = {}) {
+  const said: { text: string; figure: Figure }[] = []
+  const warned: string[] = []
+  const asked: string[] = []
+  const act = (what: string) => async (handle: string) => {
+    if (refuses) throw new Refusal(refuses)
+    asked.push(`${what} ${handle}`)
+  }
+  const endpoint = {
+    people: () => [{ ...BOB, ...person }],
+    server: () => ({ host: 'here', port: 1 }),
+    verify: (handle: string) => {
+      if (refuses) throw new Refusal(refuses)
+      return {
+        number: NUMBER,
+        qr: ['█▀', '▄ '],
+        isNew: handle === 'anew',
+        isVerified: person.verified === true,
+      }
+    },
+    markVerified: act('verified'),
+    accept: act('accept'),
+    block: act('block'),
+    unblock: act('unblock'),
+    inviteLink: () => link,
+  }
+  const context = {
+    handle: 'alice',
+    endpoint: endpoint as unknown as Endpoint,
+    target: () => ({ title: 'bob', conversation: 7n }),
+    say: (text: string, figure?: Figure) => void said.push({ text, figure }),
+    warn: (text: string) => void warned.push(text),
+    operator,
+  } as CommandContext
+  const typed = readTyped(line)
+  if (typed.kind !== 'command') throw new Error(`${line} is no command`)
+  await typed.command.run(context, typed.argument)
+  return { said, warned, asked }
+}
+
+const operator = (banned: string[] = []): OperatorActions => ({
+  inviteLink: async () => 'parley://there:1/?s=x&t=y',
+  ban: async handle => void banned.push(handle),
+  unban: async handle => banned.includes(handle),
+  bans: async () => banned.map(name => ({ name, bannedAt: new Date(0) })),
+})
+
+describe('/verify', () => {
+  test('shows all digits, the code, how to compare and what to type then', async () => {
+    const { said } = await run('/verify bob')
+    expect(said).toHaveLength(1)
+    for (const group of NUMBER.split(' ')) expect(said[0]?.text).toContain(group)
+    expect(said[0]?.text).toMatch(/\/verify alice[\s\S]*: \/verified bob\./)
+    expect(said[0]?.figure).toEqual(['█▀', '▄ '])
+  })
+
+  test('of a changed key says so, and that accepting comes first', async () => {
+    const { said } = await run('/verify anew')
+    expect(said[0]?.text).toMatch(/new key[\s\S]*\/accept anew and \/verified anew/)
+  })
+
+  test('without a handle is about whom one writes to', async () => {
+    expect((await run('/verified')).asked).toEqual(['verified bob'])
+  })
+})
+
+test.each(['verified', 'accept', 'block', 'unblock'])(
+  '/%s asks the endpoint, and says what it refuses',
+  async name => {
+    expect((await run(`/${name} carol`)).asked).toEqual([`${name} carol`])
+    expect(await run(`/${name} carol`, { refuses: 'no' })).toMatchObject({ warned: ['no'], asked: [] })
+    expect(await run(`/${name} alice`)).toMatchObject({ warned: ['that is you'], asked: [] })
+  },
+)
+
+describe('/invite-link', () => {
+  test("is the client's own, which has no token", async () => {
+    const { said } = await run('/invite-link', { link: 'parley://here:1/?s=x' })
+    expect(said[0]?.figure).toEqual(['parley://here:1/?s=x'])
+  })
+
+  test("is the server's at the operator's console", async () => {
+    const { said } = await run('/invite-link', { operator: operator(), link: 'parley://localhost:1/?s=x' })
+    expect(said[0]?.figure).toEqual(['parley://there:1/?s=x&t=y'])
+  })
+
+  test('is an address where the server is known by an authority', async () => {
+    expect((await run('/invite-link')).warned[0]).toContain('here:1')
+  })
+})
+
+describe('bans', () => {
+  test("are for the operator's console", async () => {
+    for (const line of ['/ban bob', '/unban bob', '/bans'])
+      expect((await run(line)).warned).toEqual(["that is for the server's operator"])
+  })
+
+  test('take a handle, and not the own one', async () => {
+    const banned: string[] = []
+    const place = { operator: operator(banned) }
+    for (const line of ['/ban', '/ban Bob', '/ban alice', '/unban', '/unban bob'])
+      expect((await run(line, place)).warned).toHaveLength(1)
+    expect(banned).toEqual([])
+    expect((await run('/bans', place)).said[0]?.text).toBe('nobody is banned')
+    await run('/ban bob', place)
+    expect((await run('/bans', place)).said[0]?.text).toBe('bob  since 1970-01-01')
+    expect((await run('/unban bob', place)).said).toHaveLength(1)
+  })
+})
+
+describe('the mark behind a handle', () => {
+  const endpoint = (person: Partial<PersonHere>, room = 'ready') =>
+    ({
+      people: () => [{ ...BOB, ...person }],
+      conversations: () => [
+        { number: 7n, kind: 'direct', peer: 'bob' },
+        { number: 9n, kind: 'room', peer: '#tea' },
+      ],
+      room: () => ({ state: room }),
+    }) as unknown as Endpoint
+  test('is for who is verified, and for whom nothing is sent to', () => {
+    expect(standing(endpoint({}), 7n)).toBe('')
+    expect(standing(endpoint({ verified: true }), 7n)).toBe(' ✔')
+    expect(standing(endpoint({ state: 'key-changed' }), 7n)).toBe(' ✗')
+    expect(standing(endpoint({ state: 'blocked', verified: true }), 7n)).toBe(' ✗')
+    expect(standing(endpoint({ verified: true }), 8n)).toBe('')
+    expect(standing(endpoint({}), 9n)).toBe('')
+    expect(standing(endpoint({}, 'ended'), 9n)).toBe(' ✗')
+  })
+
+  test('says why, where a line waits because of it', () => {
+    expect(whyNotSent(endpoint({ state: 'opening' }), 7n)).toBeUndefined()
+    expect(whyNotSent(endpoint({ state: 'key-changed' }), 7n)).toContain('/accept bob')
+    expect(whyNotSent(endpoint({ state: 'blocked' }), 7n)).toContain('/unblock bob')
+  })
+})

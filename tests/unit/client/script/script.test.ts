@@ -1,0 +1,216 @@
+// The script on an endpoint that is made up: what it sends, prints, and how it ends.
+
+import { Readable } from 'node:stream'
+import { describe, expect, test } from '@jest/globals'
+import { readLines } from '../../../../services/client/script/lines.js'
+import { openScript, type ScriptOptions } from '../../../../services/client/script/script.js'
+import type { Endpoint } from '../../../../services/endpoint/endpoint.js'
+import type { EndpointEvent, MessageState } from '../../../../services/endpoint/events.js'
+import { TextTooLongError } from '../../../../services/endpoint/messages/content/format.js'
+
+const LIMIT = 10
+
+function scripted(input: string, options: Partial<ScriptOptions> = {}) {
+  const sent: string[] = []
+  const states = new Map<bigint, MessageState>()
+  const [printed, noted]: [string[], string[]] = [[], []]
+  const endpoint = {
+    async send(conversation: bigint, text: string) {
+      if (text.length > LIMIT) throw new TextTooLongError(text.length)
+      sent.push(text)
+      const message = BigInt(sent.length)
+      states.set(message, 'waiting')
+      return { conversation, message }
+    },
+    people: () => [{ handle: 'bob', conversation: 1n }],
+    unsettled() {
+      const count = (...open: MessageState[]) =>
+        [...states.values()].filter(state => open.includes(state)).length
+      return { unsent: count('waiting'), undelivered: count('waiting', 'stored') }
+    },
+  } as unknown as Endpoint
+  const script = openScript({
+    endpoint,
+    input: Readable.from([input]),
+    print: line => void printed.push(line),
+    note: line => void noted.push(line),
+    json: false,
+    waitDelivered: false,
+    follow: false,
+    timeoutMs: undefined,
+    ...options,
+  })
+  const tell = (message: bigint, state: MessageState) => {
+    states.set(message, state)
+    script.onEvent({ type: 'state', id: { conversation: 1n, message }, peer: 'bob', state, sequence: 1n })
+  }
+  return { script, sent, printed, noted, tell }
+}
+
+/** Everything that is under way in memory has been done. */
+const settled = () => new Promise<void>(resolve => setImmediate(resolve))
+const stillRuns = async (exit: Promise<unknown>) => {
+  await settled()
+  return (await Promise.race([exit, Promise.resolve('runs')])) === 'runs'
+}
+const received: EndpointEvent = {
+  type: 'message',
+  entry: {
+    id: { conversation: 1n, message: 9n },
+    kind: 'text',
+    peer: 'bob',
+    from: 'bob',
+    own: false,
+    text: 'hi\u001b[31m',
+    sentAt: new Date(0),
+    state: 'received',
+    sequence: 3n,
+  },
+}
+
+describe('a script', () => {
+  test('sends every line, the empty ones too, and ends when all are stored', async () => {
+    const { script, sent, tell } = scripted('one\n\nthree')
+    const exit = script.run(Promise.resolve(1n))
+    expect(await stillRuns(exit)).toBe(true)
+    expect(sent).toEqual(['one', '', 'three'])
+    for (const message of [1n, 2n]) tell(message, 'stored')
+    expect(await stillRuns(exit)).toBe(true)
+    tell(3n, 'stored')
+    expect(await exit).toBe('done')
+  })
+
+  test('waits for the other side where it is asked to', async () => {
+    const { script, tell } = scripted('one\n', { waitDelivered: true })
+    const exit = script.run(Promise.resolve(1n))
+    await settled()
+    tell(1n, 'stored')
+    expect(await stillRuns(exit)).toBe(true)
+    tell(1n, 'delivered')
+    expect(await exit).toBe('done')
+  })
+
+  test('with nothing to send is done at once', async () => {
+    expect(await scripted('').script.run(Promise.resolve(1n))).toBe('done')
+  })
+
+  test('goes on after a line that is too long, and says at the end that it was not sent', async () => {
+    const { script, sent, noted, tell } = scripted('one\nmuch too long\nthree\n')
+    const exit = script.run(Promise.resolve(1n))
+    await settled()
+    for (const message of [1n, 2n]) tell(message, 'stored')
+    expect(await exit).toBe('unsent')
+    expect(sent).toEqual(['one', 'three'])
+    expect(noted.join()).toContain('not sent')
+  })
+
+  test('ends when the line is stopped, by its reason', async () => {
+    for (const [reason, expected] of [
+      ['handle-taken', 'stopped'],
+      ['vault', 'failed'],
+    ] as const) {
+      const { script, noted } = scripted('one\n')
+      const exit = script.run(Promise.resolve(1n))
+      script.onEvent({ type: 'line', line: { state: 'stopped', reason, cause: 'for this reason' } })
+      expect(await exit).toBe(expected)
+      expect(noted).toEqual(['for this reason'])
+    }
+  })
+
+  test.each([
+    ['bob', 'block', {}, 'stopped'],
+    ['bob', 'warn', {}, 'runs'],
+    ['bob', 'block', { follow: true }, 'runs'],
+    ['carol', 'block', {}, 'runs'],
+  ] as const)(
+    'with a changed key of %s, by the policy %s, with %j: %s',
+    async (handle, policy, how, outcome) => {
+      const event: EndpointEvent = {
+        type: 'key-changed',
+        handle,
+        pinned: 'SHA256:a',
+        seen: 'SHA256:b',
+        policy,
+      }
+      const later = scripted('one\n', how)
+      const exit = later.script.run(Promise.resolve(1n))
+      await settled()
+      later.script.onEvent(event)
+      const earlier = scripted('one\n', how)
+      earlier.script.onEvent(event)
+      for (const end of [exit, earlier.script.run(Promise.resolve(1n))])
+        if (outcome === 'runs') expect(await stillRuns(end)).toBe(true)
+        else expect(await end).toBe(outcome)
+    },
+  )
+
+  test('gives up in time, also where it is not known whom to write to', async () => {
+    expect(await scripted('one\n', { timeoutMs: 1 }).script.run(Promise.resolve(1n))).toBe('timeout')
+    expect(await scripted('one\n', { timeoutMs: 1 }).script.run(new Promise(() => undefined))).toBe('timeout')
+  })
+
+  test('that follows ends only when it is stopped', async () => {
+    const { script } = scripted('', { follow: true, timeoutMs: 1 })
+    const exit = script.run(Promise.resolve(1n))
+    expect(await stillRuns(exit)).toBe(true)
+    script.stop('done')
+    expect(await exit).toBe('done')
+  })
+
+  test('fails where the conversation cannot be opened', async () => {
+    await expect(scripted('x').script.run(Promise.reject(new Error('no operator')))).rejects.toThrow(
+      'no operator',
+    )
+  })
+
+  test('prints what arrives without what could steer a terminal', () => {
+    const { script, printed, noted } = scripted('')
+    script.onEvent(received)
+    script.onEvent({ type: 'message', entry: { ...received.entry, kind: 'gap', text: '1 is missing' } })
+    expect(printed).toHaveLength(1)
+    expect(printed[0]).toMatch(/bob: hi/)
+    expect(printed[0]).not.toContain('\u001b')
+    expect(noted.join()).toContain('1 is missing')
+  })
+
+  test('prints one JSON object a line for every event, where it is asked to', () => {
+    const { script, printed } = scripted('', { json: true })
+    script.onEvent(received)
+    script.onEvent({ type: 'line', line: { state: 'up' } })
+    script.onEvent({ type: 'presence', handle: 'bob', here: true })
+    expect(printed.map(line => JSON.parse(line))).toEqual([
+      {
+        type: 'message',
+        id: '1.9',
+        peer: 'bob',
+        from: 'bob',
+        own: false,
+        text: 'hi\u001b[31m',
+        sentAt: '1970-01-01T00:00:00.000Z',
+        state: 'received',
+        sequence: 3,
+      },
+      { type: 'line', state: 'up' },
+      { type: 'presence', handle: 'bob', here: true },
+    ])
+  })
+})
+
+describe('lines of a stream', () => {
+  const linesOf = async (...chunks: (string | Buffer)[]) => {
+    const lines: string[] = []
+    for await (const line of readLines(Readable.from(chunks, { objectMode: false }))) lines.push(line)
+    return lines
+  }
+  test('are whole, wherever the chunks are cut', async () => {
+    const text = Buffer.from('één\n\n🙂\r\nlast')
+    for (let at = 0; at <= text.length; at++)
+      expect(await linesOf(text.subarray(0, at), text.subarray(at))).toEqual(['één', '', '🙂\r', 'last'])
+  })
+
+  test('end without one more where the text ends with a newline', async () => {
+    expect(await linesOf('a\n')).toEqual(['a'])
+    expect(await linesOf('')).toEqual([])
+    expect(await linesOf('\n\n')).toEqual(['', ''])
+  })
+})

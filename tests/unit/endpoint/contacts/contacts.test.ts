@@ -1,0 +1,148 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { type Contacts, openContacts } from '../../../../services/endpoint/contacts/contacts.js'
+import type { EndpointEvent } from '../../../../services/endpoint/events.js'
+import { type Batch, openRecords, type Records } from '../../../../services/endpoint/vault/records.js'
+import { openVault, type Vault } from '../../../../services/endpoint/vault/vault.js'
+import { accountFingerprint } from '../../../../services/protocol/fingerprint.js'
+
+const key = (fill: number) => new Uint8Array(32).fill(fill)
+
+let folder: string
+let vault: Vault
+let records: Records
+let contacts: Contacts
+let told: EndpointEvent['type'][]
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'parley-contacts-'))
+  vault = await openVault({ folder })
+  told = []
+  records = openRecords(vault, event => void told.push(event.type))
+  contacts = openContacts(records)
+})
+afterEach(() => {
+  vault.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function written<T>(change: (batch: Batch) => T): T {
+  const batch = records.begin()
+  const result = change(batch)
+  batch.commit()
+  return result
+}
+const meet = (fill: number) => written(batch => contacts.meet(batch, 'bob', key(fill)))
+const expectKey = (fill: number) =>
+  written(batch => contacts.expect(batch, 'bob', accountFingerprint(key(fill))))
+
+describe('an account key', () => {
+  test('is pinned at first contact, and known from there', () => {
+    expect([meet(1), meet(1)]).toEqual(['pinned-now', 'known'])
+    expect(told).toEqual(['contact-pinned'])
+    expect(openContacts(records).get('bob')?.accountKey).toEqual(key(1))
+  })
+
+  test('that changes keeps the pin and stops what is sent, over a restart too', () => {
+    meet(1)
+    expect([meet(2), meet(2)]).toEqual(['changed', 'changed'])
+    expect(told).toEqual(['contact-pinned'])
+    expect(contacts.get('bob')?.accountKey).toEqual(key(1))
+    expect(openContacts(records).isStopped('bob')).toBe(true)
+  })
+
+  test('that comes back as it was does not lift the block: a person decides', () => {
+    meet(1)
+    meet(2)
+    expect(meet(1)).toBe('known')
+    expect(contacts.isStopped('bob')).toBe(true)
+  })
+
+  test('is pinned where an invite link names it, and only then', () => {
+    expectKey(1)
+    expect(meet(2)).toBe('changed')
+    expect(contacts.get('bob')?.accountKey).toHaveLength(0)
+    expect(contacts.isStopped('bob')).toBe(true)
+  })
+
+  test('that the invite link names is pinned without a question', () => {
+    expectKey(1)
+    expect(meet(1)).toBe('pinned-now')
+    expect(contacts.isStopped('bob')).toBe(false)
+  })
+
+  test('that is pinned is checked against an invite link that comes later', () => {
+    meet(1)
+    expectKey(1)
+    expect(contacts.isStopped('bob')).toBe(false)
+    expectKey(2)
+    expect(contacts.isStopped('bob')).toBe(true)
+  })
+
+  test('that is accepted is pinned instead of the former, and not verified', () => {
+    meet(1)
+    written(batch => contacts.verify(batch, 'bob'))
+    expect(contacts.isVerified('bob')).toBe(true)
+    meet(2)
+    expect(contacts.isVerified('bob')).toBe(false)
+    written(batch => contacts.accept(batch, 'bob'))
+    expect(openContacts(records).get('bob')).toMatchObject({ accountKey: key(2) })
+    expect([contacts.isStopped('bob'), contacts.isVerified('bob')]).toEqual([false, false])
+    expect(meet(1)).toBe('changed')
+  })
+
+  test('that is accepted against the invite link takes the place of what the link names', () => {
+    expectKey(1)
+    meet(2)
+    written(batch => contacts.accept(batch, 'bob'))
+    expect([contacts.isStopped('bob'), meet(2), meet(1)]).toEqual([false, 'known', 'changed'])
+  })
+
+  test('that is dismissed leaves the pin and its mark as they were', () => {
+    meet(1)
+    written(batch => contacts.verify(batch, 'bob'))
+    meet(2)
+    written(batch => contacts.dismiss(batch, 'bob'))
+    expect([contacts.isStopped('bob'), contacts.isVerified('bob')]).toEqual([false, true])
+  })
+
+  test('is the pinned one, that and verified, or another one', () => {
+    expect(contacts.trust('bob', key(1))).toBe('pinned')
+    meet(1)
+    expect([contacts.trust('bob', key(1)), contacts.trust('bob', key(2))]).toEqual(['pinned', 'other'])
+    written(batch => contacts.verify(batch, 'bob'))
+    expect([contacts.trust('bob', key(1)), contacts.trust('bob', key(2))]).toEqual(['verified', 'other'])
+  })
+
+  test('of a write that failed is forgotten', () => {
+    contacts.meet(records.begin(), 'bob', key(1))
+    contacts.reload()
+    expect(contacts.get('bob')).toBeUndefined()
+    expect(meet(2)).toBe('pinned-now')
+  })
+})
+
+test('people keep their places, however many there are', () => {
+  const handles = Array.from({ length: 50 }, (_, index) => `person-${index}`)
+  for (const [index, handle] of handles.entries())
+    written(batch => contacts.meet(batch, handle, key(index + 1)))
+  const again = openContacts(records)
+  expect(again.all().map(({ handle }) => handle)).toEqual(handles)
+})
+
+test('somebody is blocked until they are unblocked, over a restart too', () => {
+  written(batch => contacts.block(batch, 'bob', true))
+  expect([openContacts(records).isBlocked('bob'), contacts.isStopped('bob')]).toEqual([true, true])
+  written(batch => contacts.block(batch, 'bob', false))
+  expect([contacts.isBlocked('bob'), contacts.isStopped('bob')]).toEqual([false, false])
+})
+
+test('when somebody was last heard never goes back', () => {
+  meet(1)
+  written(batch => contacts.heard(batch, 'bob', 20))
+  written(batch => contacts.heard(batch, 'bob', 10))
+  written(batch => contacts.heard(batch, 'nobody', 30))
+  expect(openContacts(records).get('bob')?.lastHeardMs).toBe(20n)
+})

@@ -1,0 +1,226 @@
+// What others say of devices and of the past, where it is not theirs to say: with the real engine and a real vault.
+
+import { create } from '@bufbuild/protobuf'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { HistoryPartSchema } from '../../../../gen/parley/content/v1/content_pb.js'
+import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
+import { GroupStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { type Account, makeAccount, restoreAccount } from '../../../../services/endpoint/contacts/account.js'
+import type { LiveGroup } from '../../../../services/endpoint/groups/groups.js'
+import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
+import { takeRevoked } from '../../../../services/endpoint/groups/revoked.js'
+import { reconcile } from '../../../../services/endpoint/groups/roster.js'
+import { takeHistory } from '../../../../services/endpoint/history/take-transfer.js'
+import type { Batch } from '../../../../services/endpoint/vault/records.js'
+import { readCertificate } from '../../../../services/protocol/certificate.js'
+import { makeRevocation } from '../../../../services/protocol/revocation.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+
+const alice = makeAccount('alice')
+const bob = makeAccount('bob')
+const mallory = makeAccount('mallory')
+const secondOf = ({ handle, account }: Account) => restoreAccount({ handle, seed: account.privateKey })
+const idOf = ({ device }: Account) => device.publicKey
+
+let context: TestContext['context']
+let written: TestContext['written']
+let close: TestContext['close']
+let groups = 0
+
+beforeEach(async () => {
+  ;({ context, written, close } = await openTestContext(alice))
+})
+afterEach(() => close())
+
+const keyPackageOf = ({ certificate, device }: Account) =>
+  context.engine.newKeyPackage({
+    identity: certificate,
+    signatureKey: device.privateKey,
+    publicKey: device.publicKey,
+  })
+
+/** An active group of alice's device and these. */
+async function groupWith(
+  others: readonly Account[],
+  { open, settings }: { open(batch: Batch): bigint; settings?: Uint8Array },
+): Promise<LiveGroup> {
+  const { engine } = context
+  const conversationId = new Uint8Array(16).fill(++groups)
+  const alone = await engine.create({
+    groupId: conversationId,
+    keyPackage: await keyPackageOf(alice),
+    ...(settings ? { settings } : {}),
+  })
+  const add = (await Promise.all(others.map(keyPackageOf))).map(({ publicPackage }) => publicPackage)
+  const state = engine.adopt(alone, (await engine.commit(alone, { add })).pending)
+  return written(batch =>
+    context.groups.add(
+      batch,
+      { conversationId, conversation: open(batch), status: GroupStatus.ACTIVE },
+      state,
+    ),
+  )
+}
+const withBob = () => groupWith([bob], { open: batch => context.conversations.open(batch, 'bob') })
+const roomOf = (others: readonly Account[], days: number) =>
+  groupWith(others, {
+    open: batch => context.conversations.openRoom(batch, 'all'),
+    settings: encodeSettings(
+      create(GroupSettingsSchema, {
+        kind: GroupKind.ROOM,
+        name: 'all',
+        admins: [{ handle: 'alice', accountKey: alice.account.publicKey }],
+        history: { days },
+      }),
+    ),
+  })
+const ownGroup = (others: readonly Account[]) =>
+  groupWith(others, {
+    open: batch => context.conversations.openOwnDevices(batch),
+    settings: encodeSettings(create(GroupSettingsSchema, { kind: GroupKind.OWN_DEVICES })),
+  })
+
+const message = (sequence: bigint, more: object = {}) => ({
+  fromHandle: 'alice',
+  fromDevice: new Uint8Array(32),
+  text: `line ${sequence}`,
+  sentAtMs: BigInt(Date.now()),
+  sequence,
+  ...more,
+})
+const hand = (
+  group: LiveGroup,
+  from: Account,
+  part: Parameters<typeof create<typeof HistoryPartSchema>>[1] & object,
+) =>
+  written(batch =>
+    takeHistory(context, batch, group, {
+      part: create(HistoryPartSchema, { last: true, ...part }),
+      giver: { handle: from.handle, accountKey: from.account.publicKey, device: idOf(from) },
+      place: { sequence: 99n, storedAtMs: 1n },
+    }),
+  )
+const told = () =>
+  context.conversations
+    .all()
+    .flatMap(({ number, peer }) =>
+      context.conversations.history(number).map(({ own, text }) => `${peer} ${own ? 'I' : 'they'}: ${text}`),
+    )
+
+describe('history', () => {
+  test('of a direct conversation is nothing for another account to hand over', async () => {
+    const direct = await withBob()
+    await hand(direct, bob, { peerHandle: 'carol', messages: [message(1n)] })
+    await hand(direct, bob, { peerHandle: 'bob', messages: [message(1n)] })
+    expect(told()).toEqual([])
+    expect(context.conversations.withPeer('carol')).toBeUndefined()
+  })
+
+  test('of a room is for its members to hand over, as far back as it says', async () => {
+    const direct = await withBob()
+    const closed = await roomOf([bob], 0)
+    const open = await roomOf([bob], 1)
+    const others = await roomOf([mallory], 1)
+    for (const { record } of [closed, open, others])
+      await hand(direct, bob, {
+        conversationId: record.conversationId,
+        messages: [
+          message(1n),
+          message(2n, { sentAtMs: 1n }),
+          message(0n),
+          message(3n, { fromHandle: 'No One' }),
+        ],
+      })
+    expect(told()).toEqual(['#all~3 they: line 1', '#all~3 they: 1 line of history handed over by bob'])
+  })
+
+  test('in a room, or by an account that only calls itself so, is nobody’s', async () => {
+    const room = await roomOf([bob], 1)
+    const { conversationId } = room.record
+    await hand(room, bob, { conversationId, messages: [message(1n)] })
+    const impostor = { ...bob, handle: 'alice' }
+    await hand(await withBob(), impostor, { peerHandle: 'carol', messages: [message(1n)] })
+    expect(told()).toEqual([])
+  })
+
+  test('from an own device is filed once, also by parts that share a write', async () => {
+    const phone = secondOf(alice)
+    const own = await ownGroup([phone])
+    await written(batch => {
+      for (let times = 0; times < 2; times++)
+        takeHistory(context, batch, own, {
+          part: create(HistoryPartSchema, {
+            peerHandle: 'carol',
+            messages: [message(1n), message(2n)],
+            last: true,
+          }),
+          giver: { handle: 'alice', accountKey: alice.account.publicKey, device: idOf(phone) },
+          place: { sequence: 99n, storedAtMs: 1n },
+        })
+    })
+    await hand(own, phone, { peerHandle: 'carol', messages: [message(2n)] })
+    expect(told().slice(0, 2)).toEqual(['carol I: line 1', 'carol I: line 2'])
+    expect(told()).toHaveLength(3)
+  })
+})
+
+describe('a revocation', () => {
+  const revocation = (by: Account, of: Account) =>
+    makeRevocation({ handle: by.handle, account: by.account, deviceKey: idOf(of) })
+
+  test.each([
+    ['of somebody outside', () => revocation(mallory, bob)],
+    [
+      'under another’s handle',
+      () => makeRevocation({ handle: 'bob', account: mallory.account, deviceKey: idOf(bob) }),
+    ],
+    ['of another member', () => revocation(alice, bob)],
+    ['that is none', () => new Uint8Array([1, 2, 3])],
+  ])('%s removes nobody', async (_, make) => {
+    const group = await withBob()
+    await written(batch => takeRevoked(context, batch, group, make()))
+    expect(group.record.leavingDeviceIds).toEqual([])
+    expect(context.intents.of(group)).toEqual([])
+  })
+
+  test('by its own account lets everybody remove the device, which is not added again', async () => {
+    const second = secondOf(bob)
+    const group = await groupWith([bob, second], { open: batch => context.conversations.open(batch, 'bob') })
+    for (let times = 0; times < 2; times++)
+      await written(batch => takeRevoked(context, batch, group, revocation(bob, second)))
+    expect(group.record.leavingDeviceIds).toEqual([idOf(second)])
+    expect(context.intents.of(group).map(({ intent }) => intent.change.case)).toEqual(['removeDevices'])
+    const direct = await withBob()
+    const directory = new Map([['bob', [bob, second].map(({ certificate }) => readCertificate(certificate))]])
+    expect(await written(batch => reconcile(context, batch, direct, directory))).toEqual([])
+  })
+})
+
+describe('the directory', () => {
+  const directory = (handle: string, devices: readonly Account[]) =>
+    new Map([[handle, devices.map(({ certificate }) => readCertificate(certificate))]])
+  const changes = (group: LiveGroup) => context.intents.of(group).map(({ intent }) => intent.change)
+
+  test('has a further device of a member added, once, and nobody of another key', async () => {
+    const group = await withBob()
+    const second = secondOf(bob)
+    const other = makeAccount('bob')
+    for (let times = 0; times < 2; times++)
+      expect(
+        await written(batch => reconcile(context, batch, group, directory('bob', [bob, second, other]))),
+      ).toEqual(['bob'])
+    expect(changes(group)).toMatchObject([
+      { case: 'addDevices', value: { handle: 'bob', deviceIds: [idOf(second)] } },
+    ])
+  })
+
+  test('that leaves out a device of somebody else removes nobody; one of this account’s, that', async () => {
+    const phone = secondOf(alice)
+    const group = await groupWith([bob, phone], { open: batch => context.conversations.open(batch, 'bob') })
+    await written(batch => reconcile(context, batch, group, directory('bob', [])))
+    await written(batch => reconcile(context, batch, group, directory('alice', [phone])))
+    expect(changes(group)).toEqual([])
+    await written(batch => reconcile(context, batch, group, directory('alice', [alice])))
+    expect(changes(group)).toMatchObject([{ case: 'removeDevices', value: { deviceIds: [idOf(phone)] } }])
+  })
+})

@@ -1,0 +1,305 @@
+// Changes that a device is to commit: what is committed first, what becomes pointless, what others would refuse.
+
+import { create, fromBinary } from '@bufbuild/protobuf'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
+import { CommitBundleSchema, RejectedSendSchema } from '../../../../gen/parley/v1/chat_pb.js'
+import {
+  AddAccountSchema,
+  AddDevicesSchema,
+  ChangeSettingsSchema,
+  GroupStatus,
+  RemoveDevicesSchema,
+} from '../../../../gen/parley/vault/v1/records_pb.js'
+import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import type { LiveGroup } from '../../../../services/endpoint/groups/groups.js'
+import {
+  commitIntents,
+  forgetRemovals,
+  type IntentChange,
+  intend,
+  nextIntentDue,
+} from '../../../../services/endpoint/groups/intents.js'
+import { settingsOf } from '../../../../services/endpoint/groups/membership.js'
+import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
+import { type Outbox, openOutbox } from '../../../../services/endpoint/messages/outbox.js'
+import { onRejected } from '../../../../services/endpoint/messages/rejections.js'
+import type { Engine } from '../../../../services/endpoint/mls/engine.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+
+const alice = makeAccount('alice')
+const bob = makeAccount('bob')
+const carol = makeAccount('carol')
+const dave = makeAccount('dave')
+
+let engine: Engine
+let context: TestContext['context']
+let written: TestContext['written']
+let close: TestContext['close']
+let outbox: Outbox
+let group: LiveGroup
+let told: TestContext['told']
+
+const keyPackageOf = async ({ certificate, device }: Account) =>
+  await engine.newKeyPackage({
+    identity: certificate,
+    signatureKey: device.privateKey,
+    publicKey: device.publicKey,
+  })
+
+/** A room with alice, this device, bob and carol; the admin is alice unless given. */
+async function openRoom(admin: Account = alice): Promise<void> {
+  const settings = encodeSettings(
+    create(GroupSettingsSchema, {
+      kind: GroupKind.ROOM,
+      name: 'tea',
+      admins: [{ handle: admin.handle, accountKey: admin.account.publicKey }],
+    }),
+  )
+  const conversationId = new Uint8Array(16).fill(1)
+  const founded = await engine.create({
+    groupId: conversationId,
+    keyPackage: await keyPackageOf(alice),
+    settings,
+  })
+  const add = await Promise.all([bob, carol].map(async each => (await keyPackageOf(each)).publicPackage))
+  const state = engine.adopt(founded, (await engine.commit(founded, { add })).pending)
+  group = await written(batch => {
+    const conversation = context.conversations.openRoom(batch, 'tea')
+    return context.groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
+  })
+  told.length = 0
+}
+
+beforeEach(async () => {
+  ;({ context, written, close, told } = await openTestContext(alice))
+  engine = context.engine
+  outbox = openOutbox(context.records)
+})
+afterEach(() => close())
+
+const wish = (change: IntentChange, delayMs = 0) =>
+  written(batch => intend(context, batch, group, change, delayMs))
+const commit = (now = Date.now()) => written(batch => commitIntents(context, outbox, batch, group, now))
+const open = () => context.intents.of(group).map(({ intent }) => intent.change.case)
+/** What the last commit tells the server. */
+function rosterChange(): { added: string[]; removed: string[] } {
+  const what = outbox.items().at(-1)?.item.what
+  if (what?.case !== 'commit') throw new Error('no commit is on its way')
+  const change = fromBinary(CommitBundleSchema, what.value.commitBundle).rosterChange
+  const names = (devices: readonly Uint8Array[] = []) =>
+    devices.map(
+      device =>
+        [alice, bob, carol, dave].find(each => Buffer.compare(each.device.publicKey, device) === 0)?.handle ??
+        '?',
+    )
+  return { added: names(change?.addedDeviceIds), removed: names(change?.removedDeviceIds) }
+}
+const adoptCommit = () =>
+  written(batch => {
+    group.state = engine.adopt(group.state, group.pending!)
+    context.groups.savePending(batch, group, undefined)
+  })
+
+const removal = (...accounts: Account[]): IntentChange => ({
+  case: 'removeDevices',
+  value: create(RemoveDevicesSchema, { deviceIds: accounts.map(({ device }) => device.publicKey) }),
+})
+const addition = async (account: Account): Promise<IntentChange> => ({
+  case: 'addAccount',
+  value: create(AddAccountSchema, {
+    handle: account.handle,
+    keyPackages: [(await keyPackageOf(account)).publicPackage],
+  }),
+})
+const renaming = (name: string): IntentChange => ({
+  case: 'changeSettings',
+  value: create(ChangeSettingsSchema, { name }),
+})
+
+describe('what is due', () => {
+  beforeEach(() => openRoom())
+
+  test('goes in the order of settings, removals, additions, one kind in a commit', async () => {
+    await wish(await addition(dave))
+    await wish(removal(bob))
+    await wish(removal(carol))
+    expect(await commit()).toBe(true)
+    expect(rosterChange()).toEqual({ added: [], removed: ['bob', 'carol'] })
+    // Nothing more is committed while that is under way; it stays intended until it is done.
+    expect(await commit()).toBe(false)
+    expect(open()).toEqual(['addAccount', 'removeDevices', 'removeDevices'])
+    await adoptCommit()
+    await written(batch =>
+      forgetRemovals(
+        context,
+        batch,
+        group,
+        [bob, carol].map(({ device }) => device.publicKey),
+      ),
+    )
+    expect(await commit()).toBe(true)
+    expect(rosterChange()).toEqual({ added: ['dave'], removed: [] })
+  })
+
+  test('is not before its time, and the next time is known', async () => {
+    await wish(removal(bob), 60_000)
+    expect(await commit()).toBe(false)
+    const due = nextIntentDue(context, Date.now())!
+    expect(due).toBeGreaterThan(Date.now() + 50_000)
+    expect(await commit(due)).toBe(true)
+  })
+
+  test('changes settings from what they are by then', async () => {
+    await wish(renaming('coffee'))
+    await wish({ case: 'changeSettings', value: create(ChangeSettingsSchema, { makeAdmin: 'bob' }) })
+    await commit()
+    await adoptCommit()
+    await written(batch => context.intents.drop(batch, group, 1n))
+    await commit()
+    await adoptCommit()
+    expect(settingsOf(context, group)).toMatchObject({
+      name: 'coffee',
+      admins: [{ handle: 'alice' }, { handle: 'bob' }],
+    })
+  })
+
+  test('waits for key packages', async () => {
+    await wish({ case: 'addAccount', value: create(AddAccountSchema, { handle: 'dave' }) })
+    expect(await commit()).toBe(false)
+    expect(open()).toEqual(['addAccount'])
+  })
+
+  test.each(['left', 'lost'] as const)('is nothing in a group that was %s', async what => {
+    await wish(removal(bob))
+    group.record[what] = true
+    expect(await commit()).toBe(false)
+  })
+})
+
+describe('what has become pointless is dropped without a commit:', () => {
+  beforeEach(() => openRoom())
+
+  test.each<[string, () => IntentChange]>([
+    ['a removal of who is not there', () => removal(dave)],
+    ['a removal of this device', () => removal(alice)],
+    [
+      'somebody who is there already',
+      () => ({ case: 'addAccount', value: create(AddAccountSchema, { handle: 'bob' }) }),
+    ],
+    [
+      'a device that is there already',
+      () => ({
+        case: 'addDevices',
+        value: create(AddDevicesSchema, { handle: 'bob', deviceIds: [bob.device.publicKey] }),
+      }),
+    ],
+    ['the name that it has', () => renaming('tea')],
+  ])('%s', async (_name, change) => {
+    await wish(change())
+    expect(await commit()).toBe(false)
+    expect(open()).toEqual([])
+    expect(told).toEqual([])
+  })
+
+  test('of a removal of several, those who are out', async () => {
+    await wish(removal(bob, carol))
+    await written(batch => forgetRemovals(context, batch, group, [bob.device.publicKey]))
+    await commit()
+    expect(rosterChange()).toEqual({ added: [], removed: ['carol'] })
+  })
+})
+
+describe('what the others would refuse is never committed, and the person is told:', () => {
+  beforeEach(() => openRoom(bob))
+
+  test.each<[string, () => Promise<IntentChange> | IntentChange]>([
+    ['a removal', () => removal(carol)],
+    ['an addition', () => addition(dave)],
+    ['a new name', () => renaming('coffee')],
+  ])('%s by who is no admin', async (_name, change) => {
+    await wish(await change())
+    expect(await commit()).toBe(false)
+    expect(open()).toEqual([])
+    expect(told).toMatchObject([
+      { type: 'notice', level: 'warning', text: expect.stringContaining('its members would refuse it') },
+    ])
+  })
+
+  test('which keeps nothing else of the same kind back', async () => {
+    group.record.leavingDeviceIds = [carol.device.publicKey]
+    await wish(removal(bob))
+    await wish(removal(carol))
+    expect(await commit()).toBe(true)
+    expect(rosterChange().removed).toEqual(['carol'])
+    expect(open()).toEqual(['removeDevices'])
+    expect(told).toHaveLength(1)
+  })
+
+  test('but whoever has asked to leave may be removed', async () => {
+    group.record.leavingDeviceIds = [carol.device.publicKey]
+    await wish(removal(carol))
+    expect(await commit()).toBe(true)
+    expect(rosterChange().removed).toEqual(['carol'])
+  })
+})
+
+test('of more than there is room for, as many are added as can be, and the person is told who is not', async () => {
+  await openRoom()
+  const crowd = Array.from({ length: 246 }, (_, index) => makeAccount(`guest${index}`))
+  for (const each of crowd) await wish(await addition(each))
+  await commit()
+  await adoptCommit()
+  expect(engine.members(group.state)).toHaveLength(249)
+  await wish(await addition(dave))
+  await wish(await addition(makeAccount('erin')))
+  expect(await commit()).toBe(true)
+  expect(rosterChange().added).toEqual(['dave'])
+  await adoptCommit()
+  expect(await commit()).toBe(false)
+  expect(told).toMatchObject([{ text: 'erin was not added to #tea: it has as many devices as there can be' }])
+  expect(open()).toEqual([])
+})
+
+describe('what the server refuses', () => {
+  beforeEach(() => openRoom())
+
+  const refuse = () =>
+    written(async batch => {
+      const { clientSequence } = outbox.items().at(-1)!.item
+      const reason = { case: 'unknownDevice' as const, value: { deviceId: dave.device.publicKey } }
+      await onRejected(context, outbox, batch, create(RejectedSendSchema, { clientSequence, reason }))
+    })
+  const claimed = async () => {
+    const [known] = context.intents.of(group)
+    if (known?.intent.change.case !== 'addAccount') throw new Error('nobody is to be added')
+    expect(known.intent.change.value.keyPackages).toEqual([])
+    known.intent.change = await addition(dave)
+    await written(batch => context.intents.save(batch, group, known))
+  }
+
+  test('is made again with newly claimed key packages, once, and then given up', async () => {
+    await wish(await addition(dave))
+    await commit()
+    await refuse()
+    expect(told).toEqual([])
+    await claimed()
+    expect(await commit()).toBe(true)
+    await refuse()
+    expect(told).toMatchObject([{ text: 'dave was not added to #tea: a device in it is not registered' }])
+    expect(open()).toEqual([])
+  })
+
+  test('of several in one commit is made again one by one', async () => {
+    await wish(removal(bob))
+    await wish(removal(carol))
+    await commit()
+    await refuse()
+    expect(await commit()).toBe(true)
+    expect(rosterChange().removed).toEqual(['bob'])
+    await adoptCommit()
+    await written(batch => forgetRemovals(context, batch, group, [bob.device.publicKey]))
+    expect(await commit()).toBe(true)
+    expect(rosterChange().removed).toEqual(['carol'])
+  })
+})

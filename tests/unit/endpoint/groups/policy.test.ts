@@ -1,0 +1,181 @@
+// Who may do what in a group: every member decides by this table, so it is the whole of a room's law.
+
+import { create, toBinary } from '@bufbuild/protobuf'
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
+import { type Account, makeAccount, restoreAccount } from '../../../../services/endpoint/contacts/account.js'
+import {
+  decodeSettings,
+  encodeSettings,
+  type Group,
+  mayChange,
+  ROOM_NAME_LENGTH,
+  ROOM_TOPIC_LENGTH,
+} from '../../../../services/endpoint/groups/policy.js'
+import type { Member } from '../../../../services/endpoint/mls/engine.js'
+
+const SEED = new Uint8Array(32).fill(7)
+const admin = makeAccount('admin')
+const bob = restoreAccount({ handle: 'bob', seed: SEED })
+const bobsPhone = restoreAccount({ handle: 'bob', seed: SEED })
+const carol = makeAccount('carol')
+const stranger = makeAccount('dave')
+/** Goes by a member's handle, with a key of their own. */
+const impostor = makeAccount('bob')
+
+const member = ({ certificate, device }: Account, leaf = 0): Member => ({
+  leaf,
+  identity: certificate,
+  signatureKey: device.publicKey,
+})
+const adminOf = ({ handle, account }: Account) => ({ handle, accountKey: account.publicKey })
+const settingsWith = (change: object = {}) =>
+  create(GroupSettingsSchema, {
+    kind: GroupKind.ROOM,
+    name: 'tea',
+    admins: [adminOf(admin)],
+    ...change,
+  })
+
+const groupOf = (kind: GroupKind, change: Partial<Group> = {}): Group => ({
+  settings: kind === GroupKind.ROOM ? settingsWith() : create(GroupSettingsSchema, { kind }),
+  members: [admin, bob, carol].map(member),
+  leaving: [],
+  rejoining: [],
+  ...change,
+})
+const { ROOM, DIRECT, OWN_DEVICES } = GroupKind
+
+interface Act {
+  by: Account
+  add?: Account[]
+  remove?: Account[]
+  settings?: Uint8Array
+}
+const may = (group: Group, { by, add = [], remove = [], settings }: Act) =>
+  mayChange(group, {
+    committer: member(by),
+    added: add.map(account => member(account)),
+    removed: remove.map(account => member(account)),
+    ...(settings ? { settings } : {}),
+  })
+
+describe('people are added', () => {
+  test.each<[string, GroupKind, Act, boolean]>([
+    ['by an admin of a room', ROOM, { by: admin, add: [stranger] }, true],
+    ['not by another member', ROOM, { by: bob, add: [stranger] }, false],
+    [
+      'not by somebody with an admin’s handle and another key',
+      ROOM,
+      { by: makeAccount('admin'), add: [stranger] },
+      false,
+    ],
+    ['not with a member’s handle and another key', ROOM, { by: bob, add: [impostor] }, false],
+    ['not to a conversation of two', DIRECT, { by: admin, add: [stranger] }, false],
+    ['not to the group of own devices', OWN_DEVICES, { by: admin, add: [stranger] }, false],
+    ['not among others who may be', ROOM, { by: bob, add: [bobsPhone, stranger] }, false],
+  ])('%s', (_name, kind, act, expected) => {
+    expect(may(groupOf(kind), act)).toBe(expected)
+  })
+})
+
+test.each([
+  ['a room', ROOM],
+  ['a conversation of two', DIRECT],
+  ['the group of own devices', OWN_DEVICES],
+])('a further device of a member may be added to %s by anybody in it', (_name, kind) => {
+  expect(may(groupOf(kind), { by: carol, add: [bobsPhone] })).toBe(true)
+})
+
+test('nobody is added by a member to a room, also to a device that has just come', () => {
+  expect(may(groupOf(ROOM, { newcomer: carol.device.publicKey }), { by: bob, add: [stranger] })).toBe(false)
+})
+
+test('whoever asked to be taken in again may be added by anybody, and nobody else', () => {
+  const group = groupOf(ROOM, { rejoining: [stranger.device.publicKey] })
+  expect(may(group, { by: bob, add: [stranger] })).toBe(true)
+  expect(may(group, { by: bob, add: [makeAccount('eve')] })).toBe(false)
+})
+
+describe('devices are removed', () => {
+  const leaving = { leaving: [carol.device.publicKey] }
+  const newcomer = { newcomer: bob.device.publicKey }
+  test.each<[string, GroupKind, Act, boolean, Partial<Group>]>([
+    ['by an admin of the room', ROOM, { by: admin, remove: [bob, carol] }, true, {}],
+    ['not by another member', ROOM, { by: bob, remove: [carol] }, false, {}],
+    [
+      'not by a member who is an admin of a room, in a conversation of two',
+      DIRECT,
+      { by: admin, remove: [bob] },
+      false,
+      {},
+    ],
+    ['by a device of their own account', ROOM, { by: bobsPhone, remove: [bob] }, true, {}],
+    ['not by somebody with their handle and another key', ROOM, { by: impostor, remove: [bob] }, false, {}],
+    ['by anybody once they leave', ROOM, { by: bob, remove: [carol] }, true, leaving],
+    ['only those who leave', ROOM, { by: bob, remove: [carol, admin] }, false, leaving],
+    ['by anybody, to a device that has just come', ROOM, { by: bob, remove: [carol] }, true, newcomer],
+    ['not that device itself', ROOM, { by: carol, remove: [bob] }, false, newcomer],
+  ])('%s', (_name, kind, act, expected, change) => {
+    expect(may(groupOf(kind, change), act)).toBe(expected)
+  })
+})
+
+describe('settings are changed', () => {
+  const bytes = (change: object) => toBinary(GroupSettingsSchema, settingsWith(change))
+  test.each<[string, GroupKind, Act, boolean]>([
+    ['by an admin', ROOM, { by: admin, settings: bytes({ name: 'coffee' }) }, true],
+    ['not by another member', ROOM, { by: bob, settings: bytes({ name: 'coffee' }) }, false],
+    ['to name a member as an admin', ROOM, { by: admin, settings: bytes({ admins: [adminOf(bob)] }) }, true],
+    ['not to name an outsider', ROOM, { by: admin, settings: bytes({ admins: [adminOf(stranger)] }) }, false],
+    [
+      'not to name a member’s handle with another key',
+      ROOM,
+      { by: admin, settings: bytes({ admins: [adminOf(impostor)] }) },
+      false,
+    ],
+    ['not to have no admin', ROOM, { by: admin, settings: bytes({ admins: [] }) }, false],
+    ['not to another kind', ROOM, { by: admin, settings: bytes({ kind: DIRECT }) }, false],
+    ['not to what is no settings', ROOM, { by: admin, settings: Uint8Array.of(255, 255) }, false],
+    ['not in a conversation of two', DIRECT, { by: admin, settings: bytes({ kind: DIRECT }) }, false],
+  ])('%s', (_name, kind, act, expected) => {
+    expect(may(groupOf(kind), act)).toBe(expected)
+  })
+
+  test.each([
+    ['a name of the greatest length', { name: 'n'.repeat(ROOM_NAME_LENGTH) }, true],
+    ['a longer name', { name: 'n'.repeat(ROOM_NAME_LENGTH + 1) }, false],
+    ['no name', { name: '' }, false],
+    ['a topic of the greatest length', { topic: 't'.repeat(ROOM_TOPIC_LENGTH) }, true],
+    ['a longer topic', { topic: 't'.repeat(ROOM_TOPIC_LENGTH + 1) }, false],
+    ['no kind', { kind: GroupKind.UNSPECIFIED }, false],
+  ])('with %s', (_name, change, expected) => {
+    expect(decodeSettings(bytes(change)) !== undefined).toBe(expected)
+  })
+})
+
+test('a certificate that is none lets nobody do anything', () => {
+  const nobody = { leaf: 0, identity: Uint8Array.of(1, 2, 3), signatureKey: new Uint8Array(32) }
+  expect(mayChange(groupOf(ROOM), { committer: nobody, added: [], removed: [] })).toBe(false)
+  expect(mayChange(groupOf(ROOM), { committer: member(admin), added: [nobody], removed: [] })).toBe(false)
+})
+
+test('settings come back as they were encoded', () => {
+  const text = (maxLength: number) => fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength })
+  fc.assert(
+    fc.property(text(ROOM_NAME_LENGTH), text(ROOM_TOPIC_LENGTH), fc.nat(3650), (name, topic, days) => {
+      const settings = settingsWith({ name, topic, history: { days } })
+      expect(decodeSettings(encodeSettings(settings))).toEqual(settings)
+    }),
+  )
+})
+
+test('any bytes are settings or none, and never throw', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), bytes => {
+      const settings = decodeSettings(bytes)
+      if (settings?.kind === GroupKind.ROOM) expect(settings.admins.length).toBeGreaterThan(0)
+    }),
+  )
+})

@@ -1,0 +1,84 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import {
+  checkText,
+  decodeContent,
+  encodeContent,
+  pad,
+  TEXT_LIMIT_BYTES,
+  TextTooLongError,
+} from '../../../../../services/endpoint/messages/content/format.js'
+
+const textOf = (padded: Uint8Array) => {
+  const body = decodeContent(padded)?.body
+  return body?.case === 'text' ? body.value.text : undefined
+}
+const sealed = (text: string) => pad(encodeContent({ count: 7n, body: { case: 'text', value: { text } } }))
+
+describe('content', () => {
+  test('is read back as it was written, whatever the text is', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'grapheme', maxLength: 2000 }),
+        fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+        (text, count) => {
+          const padded = pad(encodeContent({ count, sentAtMs: 5n, body: { case: 'text', value: { text } } }))
+          const content = decodeContent(padded)
+          expect(content).toMatchObject({ count, sentAtMs: 5n })
+          expect(textOf(padded)).toBe(text)
+        },
+      ),
+    )
+  })
+
+  test('is as long as a bucket, and the longest text fits', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 3000 }), bytes => {
+        const { length } = pad(bytes)
+        expect(length).toBeGreaterThan(bytes.length)
+        expect(Math.log2(length / 256) % 1).toBe(0)
+        if (length > 256) expect(bytes.length + 1).toBeGreaterThan(length / 2)
+      }),
+    )
+    expect(sealed('x'.repeat(TEXT_LIMIT_BYTES))).toHaveLength(128 * 1024)
+    expect(pad(new Uint8Array(255))).toHaveLength(256)
+    expect(pad(new Uint8Array(256))).toHaveLength(512)
+    expect(() => pad(new Uint8Array(128 * 1024))).toThrow(RangeError)
+  })
+
+  test('without its padding, or with another encoding, is refused without an error', () => {
+    const refused = [[], [0], [0x80 ^ 1, 0], new Array(256).fill(0), [...encodeContent({ count: 1n })]]
+    for (const bytes of refused) expect(decodeContent(Uint8Array.from(bytes))).toBeUndefined()
+    // A text that is not UTF-8.
+    expect(decodeContent(pad(Uint8Array.of(0x1a, 3, 0x0a, 1, 0xff)))).toBeUndefined()
+  })
+
+  test('of hostile bytes never throws, and ends at the last 0x80', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 600 }), bytes => {
+        expect(() => decodeContent(bytes)).not.toThrow()
+        expect(() => decodeContent(pad(bytes))).not.toThrow()
+      }),
+      { numRuns: 2000 },
+    )
+    fc.assert(
+      fc.property(fc.nat(), fc.nat(255), (at, value) => {
+        const bytes = sealed('a text that is altered somewhere')
+        bytes[at % bytes.length] = value
+        expect(() => decodeContent(bytes)).not.toThrow()
+      }),
+    )
+  })
+
+  test('of a newer version is content without a body', () => {
+    // Field 15, which no version has yet.
+    const content = decodeContent(pad(Uint8Array.of(8, 1, 0x7a, 1, 0)))
+    expect(content).toMatchObject({ count: 1n, body: { case: undefined } })
+  })
+})
+
+test('the limit of a text counts bytes, and the error says both numbers', () => {
+  expect(() => checkText('é'.repeat(TEXT_LIMIT_BYTES / 2))).not.toThrow()
+  expect(() => checkText('é'.repeat(TEXT_LIMIT_BYTES / 2 + 1))).toThrow(TextTooLongError)
+  expect(() => checkText(`${'x'.repeat(TEXT_LIMIT_BYTES)}!`)).toThrow(/65537.*65536/)
+})

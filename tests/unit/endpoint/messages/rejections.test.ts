@@ -1,0 +1,218 @@
+// What becomes of sends that the server rejects, with the real engine and a real vault.
+
+import { create } from '@bufbuild/protobuf'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { type RejectedSend, RejectedSendSchema } from '../../../../gen/parley/v1/chat_pb.js'
+import {
+  GroupStatus,
+  MessageKind,
+  MessageStatus,
+  OutboxCommitSchema,
+} from '../../../../gen/parley/vault/v1/records_pb.js'
+import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import type { LiveGroup } from '../../../../services/endpoint/groups/groups.js'
+import { askToRejoin, rejoinAll } from '../../../../services/endpoint/groups/rejoin.js'
+import { type Outbox, openOutbox } from '../../../../services/endpoint/messages/outbox.js'
+import { onRejected } from '../../../../services/endpoint/messages/rejections.js'
+import { waitingTexts } from '../../../../services/endpoint/messages/unsent.js'
+import { fillOutbox } from '../../../../services/endpoint/sync/send-loop.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+
+let context: TestContext['context']
+let written: TestContext['written']
+let close: TestContext['close']
+let outbox: Outbox
+let group: LiveGroup
+let told: TestContext['told']
+
+beforeEach(async () => {
+  const account = makeAccount('alice')
+  ;({ context, written, close, told } = await openTestContext(account))
+  const { engine } = context
+  outbox = openOutbox(context.records)
+  const { publicKey, privateKey } = account.device
+  const keyPackage = await engine.newKeyPackage({
+    identity: account.certificate,
+    signatureKey: privateKey,
+    publicKey,
+  })
+  const conversationId = new Uint8Array(16).fill(1)
+  const state = await engine.create({ groupId: conversationId, keyPackage })
+  group = await written(batch => {
+    const conversation = context.conversations.open(batch, 'bob')
+    return context.groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
+  })
+  told.length = 0
+})
+afterEach(() => close())
+
+const fill = () => written(batch => fillOutbox(context, outbox, batch, { now: Date.now(), receipts: false }))
+async function write(...texts: string[]): Promise<void> {
+  const { conversation } = group.record
+  await written(batch => {
+    for (const text of texts) {
+      const init = { kind: MessageKind.TEXT, own: true, text, status: MessageStatus.WAITING }
+      const { id } = context.conversations.append(batch, conversation, init)
+      batch.put('waiting', { group: conversation, id: id.message }, {})
+    }
+  })
+}
+const reject = (
+  clientSequence: bigint,
+  reason: Parameters<typeof create<typeof RejectedSendSchema>>[1] & object,
+) => {
+  const rejected: RejectedSend = create(RejectedSendSchema, { ...reason, clientSequence })
+  return written(batch => onRejected(context, outbox, batch, rejected))
+}
+const what = () => outbox.items().map(({ item }) => `${item.clientSequence} ${item.what.case}`)
+/** Another member's commit has been taken in. */
+async function commitOfAnother(): Promise<void> {
+  const { pending } = await context.engine.commit(group.state, {})
+  await written(batch => {
+    group.state = context.engine.adopt(group.state, pending)
+    context.groups.savePending(batch, group, undefined)
+    context.groups.saveEpoch(batch, group)
+  })
+}
+const stale = (currentEpoch: bigint) => ({ reason: { case: 'staleEpoch' as const, value: { currentEpoch } } })
+
+describe('a commit that lost its race', () => {
+  test('is not followed by another before its rejection is here', async () => {
+    await fill()
+    expect(what()).toEqual(['1 commit'])
+    await commitOfAnother()
+    await fill()
+    expect(what()).toEqual(['1 commit'])
+    await reject(1n, stale(1n))
+    expect(what()).toEqual([])
+    await fill()
+    expect(what()).toEqual(['1 commit'])
+    expect(group.pending).toBeDefined()
+  })
+
+  test('lets the texts behind it move up', async () => {
+    await write('one', 'two')
+    await fill()
+    expect(what()).toEqual(['1 commit', '2 content', '3 content'])
+    outbox.takeUnsent()
+    await commitOfAnother()
+    await reject(1n, stale(1n))
+    expect(what()).toEqual(['1 content', '2 content'])
+    expect(outbox.takeUnsent()).toHaveLength(2)
+  })
+})
+
+describe('a text', () => {
+  const sealedIn = () =>
+    outbox.items().flatMap(({ item }) => (item.what.case === 'content' ? [item.what.value.epoch] : []))
+
+  beforeEach(async () => {
+    // No update is due.
+    group.record.committedAtMs = BigInt(Date.now())
+    await write('one', 'two')
+    await fill()
+    outbox.takeUnsent()
+    told.length = 0
+  })
+
+  test('whose epoch has passed is sealed anew, with those behind it, under the same numbers', async () => {
+    await commitOfAnother()
+    await reject(1n, stale(1n))
+    expect(what()).toEqual(['1 content', '2 content'])
+    expect(sealedIn()).toEqual([1n, 1n])
+    expect(outbox.takeUnsent()).toHaveLength(2)
+  })
+
+  test('that is stale in the newest epoch ends the group and waits for another: it does not go round', async () => {
+    await reject(1n, stale(5n))
+    expect(group.record.status).toBe(GroupStatus.ENDED)
+    expect(what()).toEqual([])
+    expect(waitingTexts(context)).toHaveLength(2)
+    expect(context.records.list('undelivered')).toEqual([])
+  })
+
+  test('behind a rejected one waits for it', async () => {
+    expect(await reject(2n, { reason: { case: 'outOfOrder', value: { expected: 1n } } })).toBe(0)
+    expect(outbox.takeUnsent()).toEqual([])
+  })
+
+  test('that comes too fast is sent again, with all behind it, when the server says', async () => {
+    expect(await reject(1n, { reason: { case: 'rateLimited', value: { retryAfterMs: 70 } } })).toBe(70)
+    expect(outbox.takeUnsent()).toHaveLength(2)
+  })
+
+  test('that finds the disk full waits, and the person is told', async () => {
+    expect(await reject(1n, { reason: { case: 'storageFull', value: { retryAfterMs: 9 } } })).toBe(9)
+    expect(told).toMatchObject([{ type: 'notice', level: 'warning' }])
+    expect(outbox.takeUnsent()).toHaveLength(2)
+  })
+
+  test('that is too large is given up, and the ones behind it move up', async () => {
+    await reject(1n, { reason: { case: 'tooLarge', value: { limitBytes: 1 } } })
+    expect(told).toMatchObject([{ type: 'state', state: 'failed' }])
+    expect(what()).toEqual(['1 content'])
+  })
+
+  test('of a group that the server does not know waits for another', async () => {
+    for (const name of ['unknownConversation', 'notAMember'] as const) {
+      await reject(1n, { reason: { case: name, value: {} } })
+      expect(waitingTexts(context)).toHaveLength(2)
+    }
+  })
+
+  test('that nobody knows the rejection of changes nothing', async () => {
+    expect(await reject(77n, stale(9n))).toBe(0)
+    expect(what()).toEqual(['1 content', '2 content'])
+  })
+})
+
+test('a group that the server refuses is told of by its reason', async () => {
+  group.record.status = GroupStatus.CREATING
+  group.record.committedAtMs = 1n
+  await written(batch =>
+    outbox.add(batch, group.number, {
+      case: 'commit',
+      value: create(OutboxCommitSchema),
+    }),
+  )
+  await reject(1n, { reason: { case: 'tooManyConversations', value: { limit: 1 } } })
+  expect(told).toMatchObject([
+    { type: 'notice', text: expect.stringMatching(/bob could not be opened.*as many/) },
+  ])
+  expect(group.record.status).toBe(GroupStatus.ENDED)
+})
+
+test('what a copy that was put back had on its way is marked as uncertain, never sent twice nor forgotten', async () => {
+  await write('perhaps sent')
+  await fill()
+  await written(batch => rejoinAll(context, outbox, batch))
+  expect(what()).toEqual(['1 rejoin'])
+  expect(context.conversations.history(group.record.conversation)).toMatchObject([
+    { text: 'perhaps sent', state: 'failed' },
+  ])
+  expect(told).toContainEqual(
+    expect.objectContaining({
+      type: 'state',
+      state: 'failed',
+      cause: expect.stringContaining('is not known'),
+    }),
+  )
+  // Asked for so soon again, it waits its turn; a person who asks need not.
+  await written(batch => askToRejoin(context, outbox, batch, group))
+  expect(what()).toEqual(['1 rejoin'])
+  await written(batch => outbox.echoed(batch, 1n))
+  await written(batch => askToRejoin(context, outbox, batch, group))
+  expect(what()).toEqual([])
+  await written(batch => askToRejoin(context, outbox, batch, group, { atOnce: true }))
+  expect(outbox.items()).toHaveLength(1)
+})
+
+test('texts of a group that was lost wait for it, when the server finds their epoch too old', async () => {
+  await write('one', 'two')
+  await fill()
+  group.record.lost = true
+  await reject(1n, { reason: { case: 'notAMember', value: {} } })
+  expect(what()).toEqual([])
+  expect(waitingTexts(context)).toHaveLength(2)
+  expect(group.record.status).toBe(GroupStatus.ACTIVE)
+})

@@ -1,0 +1,123 @@
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { DeviceCertificateSchema, SignedDeviceCertificateSchema } from '../../../gen/parley/v1/identity_pb.js'
+import { validateCredential } from '../../../services/endpoint/mls/validate-credential.js'
+import { makeCertificate, readCertificate } from '../../../services/protocol/certificate.js'
+import { IdentityError, type IdentityReason } from '../../../services/protocol/error.js'
+import { generateKeyPair, sign } from '../../../services/protocol/signature.js'
+
+const account = generateKeyPair()
+const device = generateKeyPair()
+const good = makeCertificate({
+  handle: 'ada',
+  account,
+  deviceKey: device.publicKey,
+  issuedAt: 1_700_000_000_000,
+})
+
+/** A certificate properly signed by the account, with anything in it. */
+function signed(fields: MessageInitShape<typeof DeviceCertificateSchema>): Uint8Array {
+  const certificate = toBinary(
+    DeviceCertificateSchema,
+    create(DeviceCertificateSchema, {
+      handle: 'ada',
+      accountKey: account.publicKey,
+      deviceKey: device.publicKey,
+      issuedAtMs: 1n,
+      ...fields,
+    }),
+  )
+  const signature = sign('parley.v1.DeviceCertificate', account.privateKey, certificate)
+  return toBinary(
+    SignedDeviceCertificateSchema,
+    create(SignedDeviceCertificateSchema, { certificate, signature }),
+  )
+}
+
+function refusal(bytes: Uint8Array): IdentityReason | undefined {
+  try {
+    readCertificate(bytes)
+    return undefined
+  } catch (error) {
+    expect(error).toBeInstanceOf(IdentityError)
+    return (error as IdentityError).reason
+  }
+}
+
+describe('device certificates', () => {
+  test('what was made is read', () => {
+    const handles = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,31}$/)
+    fc.assert(
+      fc.property(handles, fc.nat(), (handle, issuedAt) => {
+        const bytes = makeCertificate({ handle, account, deviceKey: device.publicKey, issuedAt })
+        expect(readCertificate(bytes)).toEqual({
+          handle,
+          accountKey: account.publicKey,
+          deviceKey: device.publicKey,
+          issuedAt,
+        })
+        expect(validateCredential(bytes, device.publicKey)).toBe(true)
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  test.each<[string, MessageInitShape<typeof DeviceCertificateSchema>, IdentityReason]>([
+    ['a short account key', { accountKey: new Uint8Array(31) }, 'malformed'],
+    ['a long device key', { deviceKey: new Uint8Array(33) }, 'malformed'],
+    ['a time before 1970', { issuedAtMs: -1n }, 'malformed'],
+    ['a time past all dates', { issuedAtMs: 2n ** 62n }, 'malformed'],
+    ['no handle', { handle: '' }, 'handle'],
+    ['a handle with an escape', { handle: 'a\u001b[2J' }, 'handle'],
+    ['a handle that is too long', { handle: 'a'.repeat(33) }, 'handle'],
+    ['the key of another account', { accountKey: generateKeyPair().publicKey }, 'signature'],
+  ])('%s is refused though the account signed it', (_, fields, reason) => {
+    expect(refusal(signed(fields))).toBe(reason)
+  })
+
+  test('a changed bit is refused, or lies in what is not signed and changes nothing', () => {
+    const taken: number[] = []
+    for (let bit = 0; bit < good.length * 8; bit += 1) {
+      const bytes = good.slice()
+      bytes[bit >> 3]! ^= 1 << (bit & 7)
+      if (refusal(bytes) !== undefined) continue
+      expect(readCertificate(bytes)).toEqual(readCertificate(good))
+      taken.push(bit >> 3)
+    }
+    // The decoder does not look at the wire types (three bits) of the two outer fields.
+    expect(new Set(taken).size).toBeLessThanOrEqual(2)
+  })
+
+  test('hostile bytes are refused with IdentityError and never as a credential', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 2000 }), bytes => {
+        expect(refusal(bytes)).toBeDefined()
+        expect(validateCredential(bytes, device.publicKey)).toBe(false)
+      }),
+    )
+  })
+
+  test('a certificate with a field of a later version is read', () => {
+    const { certificate, signature } = fromBinary(SignedDeviceCertificateSchema, good)
+    const later = Buffer.concat([
+      toBinary(
+        SignedDeviceCertificateSchema,
+        create(SignedDeviceCertificateSchema, { certificate, signature }),
+      ),
+      Buffer.of(0x78, 0x01),
+    ])
+    expect(readCertificate(later).handle).toBe('ada')
+  })
+
+  test('a credential is the certificate of the key that signs, and of no other', () => {
+    expect(validateCredential(good, generateKeyPair().publicKey)).toBe(false)
+    expect(validateCredential(good, device.publicKey.subarray(1))).toBe(false)
+  })
+
+  test('none is made for a handle that breaks the rule', () => {
+    expect(() => makeCertificate({ handle: 'Ada', account, deviceKey: device.publicKey })).toThrow(
+      'A handle has 1 to 32 characters',
+    )
+  })
+})

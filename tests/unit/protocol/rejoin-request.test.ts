@@ -1,0 +1,90 @@
+import { fromBinary, toBinary } from '@bufbuild/protobuf'
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { RejoinRequestSchema } from '../../../gen/parley/v1/chat_pb.js'
+import { makeRejoin, verifyRejoin } from '../../../services/protocol/rejoin-request.js'
+import { generateKeyPair, keyPairOf, sign } from '../../../services/protocol/signature.js'
+
+const device = keyPairOf(new Uint8Array(32).fill(2))
+const ids = fc.uint8Array({ minLength: 16, maxLength: 16 })
+
+describe('requests to rejoin', () => {
+  test('what was made holds for its conversation, also after the wire, and for no other', () => {
+    fc.assert(
+      fc.property(ids, ids, (conversationId, other) => {
+        const made = makeRejoin({ conversationId, device })
+        const request = fromBinary(RejoinRequestSchema, toBinary(RejoinRequestSchema, made))
+        expect(request.deviceId).toEqual(device.publicKey)
+        expect(verifyRejoin(conversationId, request)).toBe(true)
+        if (Buffer.compare(conversationId, other) !== 0) expect(verifyRejoin(other, request)).toBe(false)
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  // Signed with node:crypto alone, apart from this code.
+  test('what is signed stays as it was published', () => {
+    const signature = Buffer.from(
+      'd6095ecfdbb2b323b735c07a85afc8758c63975cde5c351b5ba1e23c4d4e7695' +
+        '994fb9b6e6ca281b1d8900915f470e64760569f20ce1e0a7356f1497963bf50d',
+      'hex',
+    )
+    const request = { nonce: new Uint8Array(16).fill(4), signature, deviceId: device.publicKey }
+    expect(verifyRejoin(new Uint8Array(16).fill(3), request)).toBe(true)
+  })
+
+  test('each has a nonce of its own', () => {
+    const conversationId = new Uint8Array(16)
+    const [one, other] = [makeRejoin({ conversationId, device }), makeRejoin({ conversationId, device })]
+    expect(one.nonce).toHaveLength(16)
+    expect(one.nonce).not.toEqual(other.nonce)
+  })
+
+  test('a changed bit, another device and another purpose are refused', () => {
+    const conversationId = new Uint8Array(16)
+    const good = makeRejoin({ conversationId, device })
+    for (const field of ['nonce', 'signature', 'deviceId'] as const) {
+      for (let bit = 0; bit < good[field].length * 8; bit += 1) {
+        const bytes = good[field].slice()
+        bytes[bit >> 3]! ^= 1 << (bit & 7)
+        expect(verifyRejoin(conversationId, { ...good, [field]: bytes })).toBe(false)
+      }
+    }
+    expect(verifyRejoin(conversationId, { ...good, deviceId: generateKeyPair().publicKey })).toBe(false)
+    const signature = sign('parley.v1.Proof', device.privateKey, Buffer.concat([conversationId, good.nonce]))
+    expect(verifyRejoin(conversationId, { ...good, signature })).toBe(false)
+  })
+
+  test.each([
+    [16, 16, true],
+    [15, 17, false],
+    [17, 15, false],
+    [15, 16, false],
+    [16, 15, false],
+    [16, 17, false],
+  ])('an id of %d and a nonce of %d bytes, properly signed: %p', (idBytes, nonceBytes, holds) => {
+    const bytes = Buffer.alloc(idBytes + nonceBytes, 5)
+    const signature = sign('parley.v1.RejoinRequest', device.privateKey, bytes)
+    const request = { nonce: bytes.subarray(idBytes), signature, deviceId: device.publicKey }
+    expect(verifyRejoin(bytes.subarray(0, idBytes), request)).toBe(holds)
+  })
+
+  test('hostile bytes are refused and never throw', () => {
+    const bytes = fc.uint8Array({ maxLength: 70 })
+    const exact = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
+    const request = fc.record({
+      nonce: fc.oneof(exact(16), bytes),
+      signature: fc.oneof(exact(64), bytes),
+      deviceId: fc.oneof(exact(32), bytes),
+    })
+    fc.assert(
+      fc.property(fc.oneof(ids, bytes), request, (conversationId, hostile) => {
+        expect(verifyRejoin(conversationId, hostile)).toBe(false)
+      }),
+    )
+  })
+
+  test('a conversation id of another length is refused', () => {
+    expect(() => makeRejoin({ conversationId: new Uint8Array(15), device })).toThrow(RangeError)
+  })
+})

@@ -1,0 +1,127 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { decodeQR } from 'qr/decode.js'
+import { IdentityError } from '../../../services/protocol/error.js'
+import { fingerprintGroups, safetyNumber, safetyNumberQr } from '../../../services/protocol/safety-number.js'
+
+const ada = { handle: 'ada', accountKey: new Uint8Array(32).fill(2) }
+const bob = { handle: 'bob', accountKey: new Uint8Array(32).fill(1) }
+
+const person = fc.record({
+  handle: fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,31}$/),
+  accountKey: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+})
+
+describe('safety numbers', () => {
+  // rust/protocol/src/fingerprint.rs of libsignal: identity keys with their type byte, and telephone numbers.
+  test.each([
+    [
+      '0506863bc66d02b40d27b8d49ca7c09e9239236f9d7d25d6fcca5ce13c7064d868',
+      '+14152222222',
+      '300354477692869396892869876765',
+    ],
+    [
+      '05f781b6fb32fed9ba1cf2de978d4d5da28dc34046ae814402b5c0dbd96fda907b',
+      '+14153333333',
+      '458257569162576843440918079131',
+    ],
+  ])('the vector of libsignal for %s', (key, identifier, digits) => {
+    const groups = fingerprintGroups({
+      key: Buffer.from(key, 'hex'),
+      identifier: Buffer.from(identifier),
+    })
+    expect(groups.join('')).toBe(digits)
+  })
+
+  // Computed apart from this code, with hashlib of Python. The smaller account key comes first.
+  test.each([
+    [ada, bob, '77878 34428 27411 50259 03273 04027 26110 65452 07435 71452 88629 06279'],
+    [
+      ada,
+      { ...ada, handle: 'bob' },
+      '26110 65452 07435 71452 88629 06279 02389 48933 41874 00641 97031 86220',
+    ],
+  ])('the number of two people stays as it was published', (one, other, number) => {
+    expect(safetyNumber(one, other)).toBe(number)
+    expect(safetyNumber(other, one)).toBe(number)
+  })
+
+  test('both sides see the same 60 digits, and each key and handle changes them', () => {
+    fc.assert(
+      fc.property(person, person, fc.nat(255), (one, other, bit) => {
+        const number = safetyNumber(one, other)
+        expect(number).toMatch(/^\d{5}( \d{5}){11}$/)
+        expect(safetyNumber(other, one)).toBe(number)
+        const accountKey = one.accountKey.slice()
+        accountKey[bit >> 3]! ^= 1 << (bit & 7)
+        expect(safetyNumber({ ...one, accountKey }, other)).not.toBe(number)
+        const handle = one.handle === 'mallory' ? 'eve' : 'mallory'
+        expect(safetyNumber({ ...one, handle }, other)).not.toBe(number)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  test('a key of another length and a handle that breaks the rule have none', () => {
+    expect(() => safetyNumber(ada, { ...bob, accountKey: new Uint8Array(33) })).toThrow(RangeError)
+    expect(() => safetyNumber({ ...ada, handle: 'Ada' }, bob)).toThrow(IdentityError)
+  })
+})
+
+describe('their QR codes', () => {
+  const digits = fc.stringMatching(/^\d{60}$/)
+
+  test('another program reads the digits from the rows, also where the background is light', () => {
+    fc.assert(
+      fc.property(digits, fc.boolean(), (number, isLightBackground) => {
+        const text = scan(safetyNumberQr(number), isLightBackground)
+        expect(text).toBe(`parley-safety:1:${number}`)
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  test('the spaces between the groups do not matter', () => {
+    const number = safetyNumber(ada, bob)
+    expect(safetyNumberQr(number)).toEqual(safetyNumberQr(number.replaceAll(' ', '')))
+  })
+
+  test('every code fits 40 columns and a small terminal, with light around it', () => {
+    fc.assert(
+      fc.property(digits, number => {
+        const rows = safetyNumberQr(number)
+        expect(rows).toHaveLength(19)
+        for (const row of rows) expect(row).toMatch(/^█{4}[█▀▄ ]{29}█{4}$/)
+        for (const row of [...rows.slice(0, 2), ...rows.slice(-2)]) {
+          expect(row).toMatch(/^(█{37}|█{4}[█▀▄]{29}█{4})$/)
+        }
+      }),
+    )
+  })
+
+  test.each(['', '1', '1'.repeat(59), '1'.repeat(61), `${'1'.repeat(59)}x`, '١'.repeat(60)])(
+    '%p is no safety number',
+    text => {
+      expect(() => safetyNumberQr(text)).toThrow(RangeError)
+    },
+  )
+})
+
+/** Pixels to the side of one module in the picture that is scanned. */
+const SCALE = 4
+
+/** What a reader of QR codes takes from a terminal; on a light background the text, and so the code, is inverted. */
+function scan(rows: string[], isLightBackground: boolean): string {
+  const ink = isLightBackground ? 0 : 255
+  const lines = rows.flatMap(row => [
+    [...row].map(block => (block === '█' || block === '▀' ? ink : 255 - ink)),
+    [...row].map(block => (block === '█' || block === '▄' ? ink : 255 - ink)),
+  ])
+  const [width, height] = [lines[0]!.length * SCALE, lines.length * SCALE]
+  const data = new Uint8Array(width * height * 3)
+  for (let at = 0; at < width * height; at += 1) {
+    const shade = lines[Math.floor(at / width / SCALE)]![Math.floor((at % width) / SCALE)]!
+    data.fill(shade, at * 3, at * 3 + 3)
+  }
+  return decodeQR({ width, height, data })
+}
