@@ -45,3 +45,16 @@ export class RpcError extends Error {
 export class CertificateRefused extends Error {
   override readonly name = 'CertificateRefused'
 }
+
+export type ProbeReason = 'refused' | 'unreachable' | 'not-found' | 'not-tls' | 'timeout'
+
+/** Why no certificate could be seen; the message says what to do. */
+export class ProbeError extends Error {
+  override readonly name = 'ProbeError'
+  readonly reason: ProbeReason
+
+  constructor(reason: ProbeReason, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.reason = reason
+  }
+}

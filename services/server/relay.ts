@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { ChatService } from '../../gen/parley/v1/chat_pb.js'
-import { implement, type RpcServer, type ServiceImplementation, serve } from '../rpc/node/server.js'
+import { type RpcServer, serve } from '../rpc/node/server.js'
+import { implement, type ServiceImplementation } from '../rpc/service.js'
 import { createRelayAdmission, type RelayAdmission } from './admin/admission.js'
 import { createKeyExchange } from './auth/key-exchange.js'
 import { checkKnown, createProofCheck } from './auth/proof.js'

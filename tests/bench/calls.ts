@@ -3,8 +3,8 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { ChatService } from '../../gen/parley/v1/chat_pb.js'
 import type { KeyExchangeRequestSchema } from '../../gen/parley/v1/key_exchange_pb.js'
+import type { RpcChannel } from '../../services/rpc/channel.js'
 import { spkiFingerprint } from '../../services/rpc/node/certificate.js'
-import type { RpcChannel } from '../../services/rpc/node/client.js'
 import {
   METHOD_KEY_EXCHANGE,
   makeDevice,

@@ -9,8 +9,8 @@ import {
   type Opened,
   type OutgoingEnvelopeSchema,
 } from '../../gen/parley/v1/chat_pb.js'
+import type { RpcChannel } from '../../services/rpc/channel.js'
 import { RpcError } from '../../services/rpc/error.js'
-import type { RpcChannel } from '../../services/rpc/node/client.js'
 
 /** How long a frame may take before a test fails for it. */
 const PATIENCE_MS = 15_000

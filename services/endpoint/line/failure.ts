@@ -3,8 +3,7 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import { type ErrorDetail, ErrorDetailSchema, ErrorReason } from '../../../gen/parley/v1/chat_pb.js'
 import type { RegistrationRefused } from '../../../gen/parley/v1/key_exchange_pb.js'
-import { RpcError } from '../../rpc/error.js'
-import { ProbeError } from '../../rpc/node/certificate.js'
+import { ProbeError, RpcError } from '../../rpc/error.js'
 import { VaultError } from '../vault/vault.js'
 import { LineStopped } from './stopped.js'
 

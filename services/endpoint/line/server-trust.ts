@@ -2,8 +2,7 @@
 // link names, or one that an authority vouches for; and at first contact, if nothing else is known, whatever it is.
 
 import { formatFingerprint } from '../../protocol/fingerprint.js'
-import type { SeenCertificate } from '../../rpc/node/certificate.js'
-import type { Trust } from '../../rpc/node/client.js'
+import type { SeenCertificate, Trust } from '../../rpc/channel.js'
 import { LineStopped } from './stopped.js'
 
 export interface ServerTrust {

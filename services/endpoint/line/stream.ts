@@ -7,8 +7,8 @@ import {
   ChatService,
   type Opened,
 } from '../../../gen/parley/v1/chat_pb.js'
+import type { BidiCall, RpcChannel } from '../../rpc/channel.js'
 import { RpcError } from '../../rpc/error.js'
-import type { BidiCall, RpcChannel } from '../../rpc/node/client.js'
 
 export const PROTOCOL_VERSION = 1
 /** How long the server may take to answer Open, in ms. */

@@ -1,42 +1,10 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { connect, type TLSSocket } from 'node:tls'
+import type { ProbeOptions, SeenCertificate } from '../channel.js'
+import { ProbeError, type ProbeReason } from '../error.js'
 import { tlsOptions } from './trust.js'
 
 const PROBE_TIMEOUT_MS = 10_000
-
-/** The certificate that a server showed. */
-export interface SeenCertificate {
-  /** PEM of the leaf. */
-  certificate: string
-  /** See spkiFingerprint. */
-  fingerprint: Uint8Array
-  /** Whether its chain and its host name verify against the roots. */
-  authority: boolean
-  notAfter: Date
-}
-
-export type ProbeReason = 'refused' | 'unreachable' | 'not-found' | 'not-tls' | 'timeout'
-
-/** Why no certificate could be seen; the message says what to do. */
-export class ProbeError extends Error {
-  override readonly name = 'ProbeError'
-  readonly reason: ProbeReason
-
-  constructor(reason: ProbeReason, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.reason = reason
-  }
-}
-
-export interface ProbeOptions {
-  host: string
-  port: number
-  /** Default 10 s. */
-  timeoutMs?: number
-  signal?: AbortSignal
-  /** PEM; default: the system's. */
-  roots?: string
-}
 
 /**
  * The SHA-256 (32 bytes) of the certificate's SubjectPublicKeyInfo (DER): a server's name in

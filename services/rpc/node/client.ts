@@ -7,55 +7,18 @@ import type {
   MessageShape,
 } from '@bufbuild/protobuf'
 import * as grpc from '@grpc/grpc-js'
+import type { BidiCall, ConnectOptions, RpcChannel, UnaryOptions } from '../channel.js'
 import { decode, encode } from '../codec/codec.js'
 import { RpcError } from '../error.js'
-import { methodPath, unchanged } from './handlers.js'
+import { methodPath } from '../service.js'
+import { unchanged } from './handlers.js'
 import { fromStatus } from './status.js'
 import { drainAwareWriter, readMessages } from './stream.js'
-import { type Trust, trusting } from './trust.js'
-
-export type { Trust } from './trust.js'
+import { trusting } from './trust.js'
 
 /** Callers do their own backoff, so a call shall not have to wait for that of grpc-js. */
 const RECONNECT_MIN_MS = 100
 const RECONNECT_MAX_MS = 1000
-
-export interface ConnectOptions {
-  /** A name, an IPv4 or an IPv6 address (without brackets). */
-  host: string
-  port: number
-  trust: Trust
-  /** Of one message, both ways. */
-  maxMessageBytes: number
-}
-
-export interface RpcChannel {
-  /** One request, one answer. Throws RpcError. */
-  unary<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodUnary<I, O>,
-    request: MessageInitShape<I>,
-    options?: { signal?: AbortSignal; timeoutMs?: number },
-  ): Promise<MessageShape<O>>
-  /** Opens a stream. That it cannot be opened shows in its writes and its responses. */
-  bidi<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodBiDiStreaming<I, O>,
-    options?: { signal?: AbortSignal },
-  ): BidiCall<I, O>
-  /** Closes the connection and cancels the calls under way. */
-  close(): void
-}
-
-export interface BidiCall<I extends DescMessage, O extends DescMessage> {
-  /** Resolves when the stream takes the next message. Rejects with RpcError once the call is over. */
-  write(message: MessageInitShape<I>): Promise<void>
-  /** Ends this side; the responses go on. */
-  end(): void
-  /**
-   * To be iterated once. Ends after an OK, throws RpcError otherwise; to stop early cancels the
-   * call. Messages that came before the end are given out first.
-   */
-  responses: AsyncIterable<MessageShape<O>>
-}
 
 /** What the calls of one channel share. */
 interface Channel {
@@ -115,7 +78,7 @@ function unary<I extends DescMessage, O extends DescMessage>(
   channel: Channel,
   method: DescMethodUnary<I, O>,
   request: MessageInitShape<I>,
-  { signal, timeoutMs }: { signal?: AbortSignal; timeoutMs?: number },
+  { signal, timeoutMs }: UnaryOptions,
 ): Promise<MessageShape<O>> {
   return new Promise((resolve, reject) => {
     const bytes = encodeRequest(channel, method.input, request)

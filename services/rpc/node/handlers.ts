@@ -1,51 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { DescMessage, DescMethod, DescService, MessageInitShape, MessageShape } from '@bufbuild/protobuf'
+import type { DescMessage, DescMethod, MessageShape } from '@bufbuild/protobuf'
 import type * as grpc from '@grpc/grpc-js'
 import { decode, encode } from '../codec/codec.js'
 import { RpcError } from '../error.js'
+import { type AnyBidi, type AnyUnary, methodPath, type ServiceImplementation } from '../service.js'
 import { asRpcError, toStatus } from './status.js'
 import { drainAwareWriter, readMessages } from './stream.js'
-
-/** What a handler knows of its call besides the messages. */
-export interface CallContext {
-  /**
-   * Aborted when the call is over: the peer is gone or cancels, or the server stops hard. Its
-   * reason is an RpcError. A handler that waits for anything else than its requests watches it.
-   */
-  signal: AbortSignal
-  /** Address and port. */
-  peer: string
-}
-
-/** Throws RpcError to end the call with its status. */
-export type UnaryHandler<I, O> = (request: I, context: CallContext) => Promise<O>
-
-/**
- * An async generator. Each message that it yields is written when the stream can take it; to return
- * ends the call with OK, to throw RpcError with its status. `requests` ends when the peer ends its
- * side, and throws RpcError CANCELLED when the peer is gone.
- */
-export type BidiHandler<I, O> = (requests: AsyncIterable<I>, context: CallContext) => AsyncIterable<O>
-
-/** The kinds of method that this package carries. */
-type HandlerOf<M> = M extends {
-  methodKind: 'unary'
-  input: infer I extends DescMessage
-  output: infer O extends DescMessage
-}
-  ? UnaryHandler<MessageShape<I>, MessageInitShape<O>>
-  : M extends {
-        methodKind: 'bidi_streaming'
-        input: infer I extends DescMessage
-        output: infer O extends DescMessage
-      }
-    ? BidiHandler<MessageShape<I>, MessageInitShape<O>>
-    : never
-
-/** One handler for each method, under its localName. */
-export type Handlers<S extends Pick<DescService, 'method'>> = {
-  [K in keyof S['method']]: HandlerOf<S['method'][K]>
-}
 
 /** What a server lends to the calls that it runs. */
 export interface Runtime {
@@ -57,45 +17,19 @@ export interface Runtime {
   onDefect(error: unknown, method: string): void
 }
 
-/** A service with its handlers, to be given to serve(). */
-export interface ServiceImplementation {
-  readonly service: DescService
-  addTo(server: grpc.Server, runtime: Runtime): void
-}
-
-type AnyUnary = UnaryHandler<MessageShape<DescMessage>, MessageInitShape<DescMessage>>
-type AnyBidi = BidiHandler<MessageShape<DescMessage>, MessageInitShape<DescMessage>>
-
-/** Joins a service's descriptor to its handlers. */
-export function implement<S extends Pick<DescService, 'method'>>(
-  service: S,
-  handlers: Handlers<S>,
-): ServiceImplementation {
-  // Handlers<S> gives each method the handler of its kind; the compiler cannot follow that through
-  // a loop over the descriptors.
-  const descriptor = service as S & DescService
-  const byName = handlers as Record<string, AnyUnary & AnyBidi>
-  return {
-    service: descriptor,
-    addTo(server, runtime) {
-      const definition: Record<string, grpc.MethodDefinition<Buffer, Buffer>> = {}
-      const implementation: grpc.UntypedServiceImplementation = {}
-      for (const method of descriptor.methods) {
-        const handler = byName[method.localName]!
-        definition[method.localName] = methodDefinition(method)
-        implementation[method.localName] =
-          method.methodKind === 'unary'
-            ? unaryCall(method, handler, runtime)
-            : bidiCall(method, handler, runtime)
-      }
-      server.addService(definition, implementation)
-    },
+/** Gives a service's methods to grpc-js. */
+export function addService(server: grpc.Server, { methods }: ServiceImplementation, runtime: Runtime): void {
+  const definition: Record<string, grpc.MethodDefinition<Buffer, Buffer>> = {}
+  const implementation: grpc.UntypedServiceImplementation = {}
+  for (const each of methods) {
+    const name = each.method.localName
+    definition[name] = methodDefinition(each.method)
+    implementation[name] =
+      each.kind === 'unary'
+        ? unaryCall(each.method, each.handler, runtime)
+        : bidiCall(each.method, each.handler, runtime)
   }
-}
-
-/** "/package.Service/Method" */
-export function methodPath(method: DescMethod): string {
-  return `/${method.parent.typeName}/${method.name}`
+  server.addService(definition, implementation)
 }
 
 /** Leaves bytes as they are: grpc-js would report what cannot be decoded as its own INTERNAL. */
@@ -106,8 +40,8 @@ export function unchanged(bytes: Buffer): Buffer {
 function methodDefinition(method: DescMethod): grpc.MethodDefinition<Buffer, Buffer> {
   return {
     path: methodPath(method),
-    requestStream: method.methodKind === 'bidi_streaming' || method.methodKind === 'client_streaming',
-    responseStream: method.methodKind === 'bidi_streaming' || method.methodKind === 'server_streaming',
+    requestStream: method.methodKind === 'bidi_streaming',
+    responseStream: method.methodKind === 'bidi_streaming',
     requestSerialize: unchanged,
     requestDeserialize: unchanged,
     responseSerialize: unchanged,

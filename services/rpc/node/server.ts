@@ -1,18 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import * as grpc from '@grpc/grpc-js'
 import { RpcError } from '../error.js'
-import type { Runtime, ServiceImplementation } from './handlers.js'
+import type { ServiceImplementation } from '../service.js'
+import { addService, type Runtime } from './handlers.js'
 import { listen } from './listener.js'
 import { addHealth, addReflection } from './standard.js'
-
-export {
-  type BidiHandler,
-  type CallContext,
-  type Handlers,
-  implement,
-  type ServiceImplementation,
-  type UnaryHandler,
-} from './handlers.js'
 
 /** Calls at the same time on one connection; a client needs two. */
 const STREAMS_PER_CONNECTION = 100
@@ -58,7 +50,7 @@ export async function serve(options: ServeOptions): Promise<RpcServer> {
   const server = new grpc.Server(serverOptions(options.maxMessageBytes))
   const calls = callRegistry()
   const runtime: Runtime = { ...calls, maxMessageBytes: options.maxMessageBytes, onDefect: options.onDefect }
-  for (const service of options.services) service.addTo(server, runtime)
+  for (const service of options.services) addService(server, service, runtime)
   const descriptors = options.services.map(({ service }) => service)
   const setServing = addHealth(server, descriptors)
   addReflection(server, descriptors)

@@ -2,14 +2,8 @@ import { X509Certificate } from 'node:crypto'
 import { isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import * as grpc from '@grpc/grpc-js'
+import type { Trust } from '../channel.js'
 import { CertificateRefused } from '../error.js'
-
-/** Which certificate of a server to accept. */
-export type Trust =
-  /** Exactly this leaf (PEM), whatever its names, its issuer and its dates: it was seen and accepted. */
-  | { kind: 'pinned'; certificate: string }
-  /** One for this host name, issued by one of these roots (PEM; default: the system's). */
-  | { kind: 'authority'; roots?: string }
 
 /** What every TLS connection to a gRPC server is made with. A literal address is no server name. */
 export function tlsOptions(host: string): ConnectionOptions {

@@ -7,7 +7,7 @@ import {
   FieldDescriptorProto_Type,
   FileDescriptorSetSchema,
 } from '@bufbuild/protobuf/wkt'
-import type { RpcChannel } from '../../rpc/node/client.js'
+import type { RpcChannel } from '../../rpc/channel.js'
 
 const PACKAGE = 'grpc.health.v1'
 const RESPONSE = 'HealthCheckResponse'

@@ -4,7 +4,7 @@ import {
   ErrorReason,
   type Open,
 } from '../../../gen/parley/v1/chat_pb.js'
-import type { BidiHandler, CallContext } from '../../rpc/node/server.js'
+import type { BidiHandler, CallContext } from '../../rpc/service.js'
 import { failure, frameFailure } from '../auth/failure.js'
 import { METHODS, type ProofClaim } from '../auth/proof.js'
 import type { RelayLimits } from '../limits.js'

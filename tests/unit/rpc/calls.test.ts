@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { describe, expect, test } from '@jest/globals'
 import { ChatService } from '../../../gen/parley/v1/chat_pb.js'
 import { RpcError } from '../../../services/rpc/error.js'
-import type { CallContext } from '../../../services/rpc/node/server.js'
+import type { CallContext } from '../../../services/rpc/service.js'
 import { MAX_MESSAGE, nonceOf, open, ping, signal, start } from './support.js'
 
 const { chat, keyExchange } = ChatService.method

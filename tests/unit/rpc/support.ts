@@ -1,7 +1,8 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { type ChatRequestSchema, ChatService } from '../../../gen/parley/v1/chat_pb.js'
 import { connect } from '../../../services/rpc/node/client.js'
-import { type Handlers, implement, serve } from '../../../services/rpc/node/server.js'
+import { serve } from '../../../services/rpc/node/server.js'
+import { type Handlers, implement } from '../../../services/rpc/service.js'
 import { selfSigned } from '../../support/certificate.js'
 
 export type ChatHandlers = Handlers<typeof ChatService>

@@ -6,8 +6,7 @@ import { RegistrationRefusedSchema } from '../../../../gen/parley/v1/key_exchang
 import { explainFailure, registrationRefused } from '../../../../services/endpoint/line/failure.js'
 import { LineStopped } from '../../../../services/endpoint/line/stopped.js'
 import { VaultError } from '../../../../services/endpoint/vault/vault.js'
-import { RpcError } from '../../../../services/rpc/error.js'
-import { ProbeError } from '../../../../services/rpc/node/certificate.js'
+import { ProbeError, RpcError } from '../../../../services/rpc/error.js'
 
 const detailed = (reason: ErrorReason, serverTimeMs = 0n) =>
   new RpcError('UNAUTHENTICATED', 'the proof was refused', {

@@ -4,7 +4,8 @@ import { networkInterfaces } from 'node:os'
 import { describe, expect, test } from '@jest/globals'
 import { ChatService } from '../../../../gen/parley/v1/chat_pb.js'
 import { connect } from '../../../../services/rpc/node/client.js'
-import { implement, serve } from '../../../../services/rpc/node/server.js'
+import { serve } from '../../../../services/rpc/node/server.js'
+import { implement } from '../../../../services/rpc/service.js'
 import { ECHO, MAX_MESSAGE, nonceOf, open, ping, signal, start, TLS } from '../support.js'
 
 const { chat, keyExchange } = ChatService.method
