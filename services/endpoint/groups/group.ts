@@ -1,0 +1,240 @@
+// What this device may do in a group, and what becomes of that by what happens: a state machine. A group is in one of
+// six phases; the table MAY says what can be done in each, the table NEXT to which phase each input leads. An input that
+// a phase does not expect (a server can send anything, and a restart can repeat anything) changes nothing.
+
+/** Why a group is over. It may be joined again by a welcome, whatever the reason. */
+export type EndReason =
+  /** A commit took this device out. */
+  | 'removed'
+  /** This account left. */
+  | 'left'
+  /** The server does not take what this device sends to it, or its first commit was refused. */
+  | 'abandoned'
+  /** A person accepted another account key for the person whom it was with. */
+  | 'replaced'
+
+export type GroupPhase =
+  /** Its first commit is on its way. */
+  | { readonly name: 'creating' }
+  | { readonly name: 'active' }
+  /** A commit of this device is on its way: the state after it is kept beside the present one. */
+  | { readonly name: 'committing' }
+  /** A commit could not be opened. The device asks to be removed and added, or will when `askDue`. */
+  | { readonly name: 'out-of-sync'; readonly askDue: boolean; readonly leaveDue: boolean }
+  /** This account leaves: that is still to be said when `leaveDue`. Members remove it by a commit. */
+  | { readonly name: 'leaving'; readonly leaveDue: boolean; readonly commitOut: boolean }
+  | { readonly name: 'ended'; readonly why: EndReason }
+
+export type PhaseName = GroupPhase['name']
+
+export type GroupInput =
+  /** This device made a commit, which is saved and waits to be sent. */
+  | { readonly input: 'commit-made' }
+  /** The commit of this device stands at its place in the order. */
+  | { readonly input: 'commit-won' }
+  /** The commit of this device will not stand in the order: another one won, or the server refuses it. */
+  | { readonly input: 'commit-dropped' }
+  /** A commit of another member was opened and applied. */
+  | { readonly input: 'commit-applied' }
+  /** A commit of another member took this device out. */
+  | { readonly input: 'removed' }
+  /** The state is of no use: a commit was missed or could not be opened. `askedLately`: it must wait to ask. */
+  | { readonly input: 'state-lost'; readonly askedLately: boolean }
+  /** A device that has to be taken in again looks whether it may ask for it now. */
+  | { readonly input: 'ask'; readonly askedLately: boolean }
+  /** A welcome was opened: this device is in the group (again). */
+  | { readonly input: 'joined' }
+  /** A person leaves, on this device; `alone`: nobody else is in it. */
+  | { readonly input: 'leave'; readonly alone: boolean }
+  /** Another device of this account has said that the account leaves. */
+  | { readonly input: 'left-elsewhere' }
+  /** That this account leaves was sealed. */
+  | { readonly input: 'leave-sealed' }
+  /** The server did not take that this account leaves: it is to be said again. */
+  | { readonly input: 'leave-put-back' }
+  /** The server takes nothing for this group from this device any more. */
+  | { readonly input: 'abandoned' }
+  /** A person accepted another key: what is said goes to another group. */
+  | { readonly input: 'replaced' }
+
+export type InputName = GroupInput['input']
+
+/** What is to be done because of a transition, in this order, in the same unit of work. */
+export type GroupEffect =
+  /** The state that was kept for the commit on its way goes. */
+  | 'forget-pending'
+  /** The commit of this device that the server does not have is taken back from what is to be sent. */
+  | 'withdraw-commit'
+  /** Changes that this device was to commit go. */
+  | 'drop-intents'
+  /** What waits to be sealed, or was sealed and not taken, never goes out in this conversation, if it is a room. */
+  | 'fail-texts'
+  /** What was sealed and not taken waits for the next group of the conversation; for a room it fails. */
+  | 'put-back'
+  /** The device asks to be removed and added again. */
+  | 'ask-to-rejoin'
+  /** A person reads that the conversation can be used. */
+  | 'tell-ready'
+  /** A person reads that they have left. */
+  | 'tell-left'
+  /** A person reads that somebody removed them. */
+  | 'tell-removed'
+
+export interface Transition {
+  readonly phase: GroupPhase
+  readonly effects: readonly GroupEffect[]
+}
+
+/** What can be done in a group. */
+export type GroupAction =
+  /** Seal a text of a person. */
+  | 'send'
+  /** Seal what devices tell each other: receipts, requests to say something again, names, parts of history. */
+  | 'tell-devices'
+  /** Say that this device is here, which is not kept. */
+  | 'say-presence'
+  /** Make a commit. */
+  | 'commit'
+  /** Note a change that this device is to commit. */
+  | 'intend'
+  /** Say that this account leaves. */
+  | 'say-leave'
+  /** Open what others sealed or committed. */
+  | 'open'
+  /** Show what comes of it to a person. */
+  | 'show'
+  /** Let a commit of this device take effect. */
+  | 'adopt'
+  /** Ask to be removed and added again. */
+  | 'ask-to-rejoin'
+  /** Take a welcome to it. */
+  | 'join'
+
+const MAY: Readonly<Record<PhaseName, readonly GroupAction[]>> = {
+  creating: ['intend', 'show', 'adopt'],
+  active: ['send', 'tell-devices', 'say-presence', 'commit', 'intend', 'open', 'show'],
+  committing: ['send', 'tell-devices', 'say-presence', 'intend', 'open', 'show', 'adopt'],
+  'out-of-sync': ['show', 'ask-to-rejoin', 'join'],
+  leaving: ['open', 'say-leave', 'adopt'],
+  ended: ['join'],
+}
+
+export const GROUP_ACTIONS = [...new Set(Object.values(MAY).flat())]
+
+/** Whether this can be done in a group of this phase. */
+export function can(phase: GroupPhase, action: GroupAction): boolean {
+  if (!MAY[phase.name].includes(action)) return false
+  if (action === 'say-leave') return phase.name === 'leaving' && phase.leaveDue
+  if (action === 'adopt') return phase.name !== 'leaving' || phase.commitOut
+  // Once this account has left, what is left to do in a group without its state is hidden.
+  if (action === 'show') return phase.name !== 'out-of-sync' || !phase.leaveDue
+  return true
+}
+
+const CREATING: GroupPhase = { name: 'creating' }
+const ACTIVE: GroupPhase = { name: 'active' }
+const COMMITTING: GroupPhase = { name: 'committing' }
+
+/** How a group begins: with a first commit of this device, or by a welcome. */
+export const created = (): GroupPhase => CREATING
+export const joined = (): GroupPhase => ACTIVE
+
+type PhaseOf<N extends PhaseName> = Extract<GroupPhase, { name: N }>
+type InputOf<I extends InputName> = Extract<GroupInput, { input: I }>
+type Step<N extends PhaseName, I extends InputName> = (
+  phase: PhaseOf<N>,
+  input: InputOf<I>,
+) => Transition | undefined
+type Steps<N extends PhaseName> = { readonly [I in InputName]?: Step<N, I> }
+
+const to = (phase: GroupPhase, ...effects: GroupEffect[]): Transition => ({ phase, effects })
+const ended = (why: EndReason, ...effects: GroupEffect[]) => to({ name: 'ended', why }, ...effects)
+
+/** Leaving ends a group at once where nobody is left who could remove this device. */
+const LEFT = ['drop-intents', 'fail-texts', 'tell-left'] as const
+const GONE = ['forget-pending', 'withdraw-commit', 'drop-intents'] as const
+
+const outOfSync = (askedLately: boolean, leaveDue: boolean) =>
+  to(
+    { name: 'out-of-sync', askDue: askedLately, leaveDue },
+    'drop-intents',
+    'forget-pending',
+    'withdraw-commit',
+    ...(askedLately ? [] : (['ask-to-rejoin'] as const)),
+  )
+
+const USABLE = {
+  removed: () => ended('removed', 'forget-pending', 'drop-intents', 'fail-texts', 'tell-removed'),
+  'state-lost': (_: GroupPhase, { askedLately }: InputOf<'state-lost'>) => outOfSync(askedLately, false),
+  abandoned: () => ended('abandoned', 'forget-pending', 'drop-intents', 'put-back'),
+  replaced: () => ended('replaced', 'forget-pending', 'drop-intents'),
+}
+
+/** Where each input leads from each phase; what is not here changes nothing. */
+const NEXT: { readonly [N in PhaseName]: Steps<N> } = {
+  creating: {
+    'commit-won': () => to(ACTIVE, 'forget-pending', 'tell-ready'),
+    'commit-dropped': () => ended('abandoned', ...GONE, 'put-back'),
+    leave: () => ended('left', ...GONE, 'fail-texts', 'tell-left'),
+    abandoned: () => ended('abandoned', ...GONE, 'put-back'),
+    replaced: () => ended('replaced', ...GONE),
+  },
+  active: {
+    ...USABLE,
+    'commit-made': () => to(COMMITTING),
+    'commit-applied': () => to(ACTIVE),
+    leave: (_, { alone }) =>
+      alone ? ended('left', ...LEFT) : to({ name: 'leaving', leaveDue: true, commitOut: false }, ...LEFT),
+    'left-elsewhere': () => to({ name: 'leaving', leaveDue: false, commitOut: false }, ...LEFT),
+  },
+  committing: {
+    ...USABLE,
+    'commit-won': () => to(ACTIVE, 'forget-pending'),
+    'commit-dropped': () => to(ACTIVE, 'forget-pending', 'withdraw-commit'),
+    // The rejection of the commit of this device follows; what it was for comes up again.
+    'commit-applied': () => to(ACTIVE, 'forget-pending'),
+    leave: (_, { alone }) =>
+      alone
+        ? ended('left', ...GONE, 'fail-texts', 'tell-left')
+        : to({ name: 'leaving', leaveDue: true, commitOut: true }, ...LEFT),
+    'left-elsewhere': () => to({ name: 'leaving', leaveDue: false, commitOut: true }, ...LEFT),
+  },
+  'out-of-sync': {
+    'state-lost': (phase, { askedLately }) => asked(phase, askedLately),
+    ask: (phase, { askedLately }) => asked(phase, askedLately),
+    // A device that left without the state is in the group again only to say that it leaves.
+    joined: ({ leaveDue }) =>
+      leaveDue ? to({ name: 'leaving', leaveDue: true, commitOut: false }) : to(ACTIVE, 'tell-ready'),
+    leave: phase => (phase.leaveDue ? undefined : to({ ...phase, leaveDue: true }, ...LEFT)),
+    abandoned: () => ended('abandoned', 'put-back'),
+    replaced: () => ended('replaced'),
+  },
+  leaving: {
+    'commit-won': phase => to({ ...phase, commitOut: false }, 'forget-pending'),
+    'commit-dropped': phase => to({ ...phase, commitOut: false }, 'forget-pending', 'withdraw-commit'),
+    'commit-applied': phase => to({ ...phase, commitOut: false }, 'forget-pending'),
+    'leave-sealed': phase => to({ ...phase, leaveDue: false }),
+    'leave-put-back': phase => to({ ...phase, leaveDue: true }),
+    // What is still to be said needs the state; what was said is for the others to carry out.
+    'state-lost': ({ leaveDue }, { askedLately }) => (leaveDue ? outOfSync(askedLately, true) : undefined),
+    removed: () => ended('left', 'forget-pending'),
+    abandoned: () => ended('left', 'forget-pending', 'put-back'),
+    replaced: () => ended('replaced', 'forget-pending'),
+  },
+  ended: {
+    joined: () => to(ACTIVE, 'tell-ready'),
+  },
+}
+
+/** A request is out already, or may be made: at most one in a while, or a server could make the device go round. */
+const asked = (phase: PhaseOf<'out-of-sync'>, askedLately: boolean): Transition | undefined =>
+  askedLately ? undefined : to({ ...phase, askDue: false }, 'ask-to-rejoin')
+
+/** The phase after an input, and what is to be done. An unexpected input leaves the phase as it is, without effects. */
+export function next(phase: GroupPhase, input: GroupInput): Transition {
+  // Each row of the table takes the phase that it stands under, which the compiler cannot follow through two look-ups.
+  const row = NEXT[phase.name] as Partial<
+    Record<InputName, (phase: GroupPhase, input: GroupInput) => Transition | undefined>
+  >
+  return row[input.input]?.(phase, input) ?? { phase, effects: [] }
+}
