@@ -2,9 +2,9 @@
 
 import { parseArgs } from 'node:util'
 import type { KeyChangePolicy } from '../endpoint/contacts/key-change.js'
-import { HANDLE_RULE, isHandle } from '../protocol/handle.js'
-import type { Invite } from '../protocol/invite-link.js'
-import { type Address, InviteError, isInvite, parseAddress, parseInvite } from '../protocol/invite-link.js'
+import { HANDLE_RULE, isHandle } from '../protocol/identity/handle.js'
+import { type Address, InviteError, parseAddress } from '../protocol/invite/address.js'
+import { type Invite, isInvite, parseInvite } from '../protocol/invite/invite-link.js'
 import { EXIT } from './exit.js'
 
 /** An option is wrong. The message says which, and what is allowed. */

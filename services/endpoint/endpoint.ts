@@ -3,8 +3,8 @@
 
 import { MessageKind, MessageStatus } from '../../gen/parley/vault/v1/records_pb.js'
 import { IdentityError } from '../protocol/error.js'
-import { HANDLE_RULE, isHandle } from '../protocol/handle.js'
-import { phraseOf } from '../protocol/recovery-phrase.js'
+import { HANDLE_RULE, isHandle } from '../protocol/identity/handle.js'
+import { phraseOf } from '../protocol/identity/recovery-phrase.js'
 import { type Account, loadAccount } from './contacts/account.js'
 import { openContacts } from './contacts/contacts.js'
 import {

@@ -1,9 +1,9 @@
 // How an endpoint begins: what a person gave at a start, noted in the vault.
 
-import type { Address } from '../protocol/address.js'
-import { readCertificate } from '../protocol/certificate.js'
-import { accountFingerprint } from '../protocol/fingerprint.js'
-import { formatInvite, type Inviter } from '../protocol/invite-link.js'
+import { readCertificate } from '../protocol/identity/certificate.js'
+import { accountFingerprint } from '../protocol/identity/fingerprint.js'
+import type { Address } from '../protocol/invite/address.js'
+import { formatInvite, type Inviter } from '../protocol/invite/invite-link.js'
 import { type Account, makeAccount, restoreAccount, saveAccount } from './contacts/account.js'
 import type { Context } from './context.js'
 import { loadServer, type ServerRecord, saveServer } from './sync/server-record.js'

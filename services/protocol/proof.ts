@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { ProofSchema, type SignedProof, SignedProofSchema } from '../../gen/parley/v1/identity_pb.js'
-import { FINGERPRINT_BYTES } from './fingerprint.js'
+import { FINGERPRINT_BYTES } from './identity/fingerprint.js'
 import { type KeyPair, sign } from './signature.js'
 
 /** Length in bytes of a proof's nonce. */

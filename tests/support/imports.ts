@@ -18,6 +18,9 @@ const SERVER_STORE = [
 /** Besides its own files and what is below it, what a folder may import of ours: folders, or single files. */
 export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'services/protocol': ['gen'],
+  'services/protocol/identity': ['services/protocol', 'gen'],
+  'services/protocol/invite': ['services/protocol', 'gen'],
+  'services/protocol/conversation': ['services/protocol', 'gen'],
   'services/rpc': [],
   'services/rpc/codec': ['services/rpc'],
   'services/rpc/node': ['services/rpc'],

@@ -16,7 +16,7 @@ import { validateCredential } from '../../services/endpoint/mls/validate-credent
 import { loadServer } from '../../services/endpoint/sync/server-record.js'
 import { openRecords } from '../../services/endpoint/vault/records.js'
 import { openVault } from '../../services/endpoint/vault/vault.js'
-import { readCertificate } from '../../services/protocol/certificate.js'
+import { readCertificate } from '../../services/protocol/identity/certificate.js'
 
 export interface Force {
   /** Of accounts that are not in the group; one key package is made for each. */

@@ -1,6 +1,6 @@
 // What only the operator's console can do. Rows of the table in commands.ts.
 
-import { HANDLE_RULE, isHandle } from '../../protocol/handle.js'
+import { HANDLE_RULE, isHandle } from '../../protocol/identity/handle.js'
 import type { Command, CommandContext, OperatorActions } from './command.js'
 
 export const OPERATOR_COMMANDS: readonly Command[] = [

@@ -1,6 +1,6 @@
 // The recovery phrase as a person sees and types it.
 
-import { RecoveryPhraseError, seedOf } from '../../protocol/recovery-phrase.js'
+import { RecoveryPhraseError, seedOf } from '../../protocol/identity/recovery-phrase.js'
 import type { Terminal } from '../../terminal/entry.js'
 
 /** Three to a row, which fit a terminal of 40 columns. */

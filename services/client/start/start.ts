@@ -2,7 +2,7 @@
 
 import type { StartOptions } from '../../endpoint/endpoint.js'
 import type { EndpointEvent, StopReason } from '../../endpoint/events.js'
-import { parseAddress } from '../../protocol/invite-link.js'
+import { parseAddress } from '../../protocol/invite/address.js'
 import { type ClientOptions, DEFAULT_ADDRESS } from '../options.js'
 
 const HANDLE_REASONS: readonly StopReason[] = ['handle-taken', 'handle-invalid', 'handle-reserved']

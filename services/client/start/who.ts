@@ -1,7 +1,7 @@
 // Who a person is, asked at the first start: somebody new, or a further device of somebody.
 
 import { join } from 'node:path'
-import { HANDLE_RULE, isHandle } from '../../protocol/handle.js'
+import { HANDLE_RULE, isHandle } from '../../protocol/identity/handle.js'
 import type { Terminal } from '../../terminal/entry.js'
 import type { ClientOptions } from '../options.js'
 import { folderToLink } from './link.js'

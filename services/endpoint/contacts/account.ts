@@ -1,6 +1,6 @@
 // The account and the device of this endpoint, made at its first start and kept in its vault.
 
-import { makeCertificate } from '../../protocol/certificate.js'
+import { makeCertificate } from '../../protocol/identity/certificate.js'
 import { generateKeyPair, type KeyPair, keyPairOf } from '../../protocol/signature.js'
 import type { Batch, Records } from '../vault/records.js'
 import { at } from '../vault/records.js'

@@ -3,7 +3,7 @@
 
 import { create } from '@bufbuild/protobuf'
 import { type Contact, ContactSchema } from '../../../gen/parley/vault/v1/records_pb.js'
-import { accountFingerprint, formatFingerprint } from '../../protocol/fingerprint.js'
+import { accountFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'
 import { at, type Batch, type Records } from '../vault/records.js'
 
 export type Trusted = 'pinned-now' | 'known' | 'changed'

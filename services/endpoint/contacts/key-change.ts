@@ -7,9 +7,9 @@
 // not taken for a change.
 
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { readCertificate } from '../../protocol/certificate.js'
-import { accountFingerprint, formatFingerprint } from '../../protocol/fingerprint.js'
-import { safetyNumber, safetyNumberQr } from '../../protocol/safety-number.js'
+import { readCertificate } from '../../protocol/identity/certificate.js'
+import { accountFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'
+import { safetyNumber, safetyNumberQr } from '../../protocol/identity/safety-number.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { Refusal } from '../refusal.js'

@@ -2,7 +2,7 @@
 
 import { create } from '@bufbuild/protobuf'
 import { type OwnDevice, OwnDeviceSchema } from '../../../gen/parley/vault/v1/records_pb.js'
-import { deviceFingerprint } from '../../protocol/fingerprint.js'
+import { deviceFingerprint } from '../../protocol/identity/fingerprint.js'
 import { Refusal } from '../refusal.js'
 import { at, type Batch, type Records } from '../vault/records.js'
 

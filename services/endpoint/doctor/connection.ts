@@ -2,7 +2,7 @@
 
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { formatAddress } from '../../protocol/address.js'
+import { formatAddress } from '../../protocol/invite/address.js'
 import type { SeenCertificate } from '../../rpc/channel.js'
 import { ProbeError } from '../../rpc/error.js'
 import { probe } from '../../rpc/node/certificate.js'

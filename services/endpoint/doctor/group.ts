@@ -1,7 +1,7 @@
 // One group of devices: whether this device still has its state, and whether the others agree with it.
 
 import { GroupStatus, type Sender } from '../../../gen/parley/vault/v1/records_pb.js'
-import { readCertificate } from '../../protocol/certificate.js'
+import { readCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { askToRejoin } from '../groups/rejoin.js'

@@ -4,7 +4,7 @@
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { readCertificate } from '../../protocol/certificate.js'
+import { readCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import { onAdded } from '../history/transfer-due.js'
 import { beginEpoch } from '../messages/fork-detection.js'

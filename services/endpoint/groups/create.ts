@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { type DeviceIdentity, readCertificate } from '../../protocol/certificate.js'
+import { type DeviceIdentity, readCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import type { Outbox } from '../messages/outbox.js'
 import { queueCommit } from '../sync/send-loop.js'

@@ -2,7 +2,7 @@
 
 import { create } from '@bufbuild/protobuf'
 import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
-import { readCertificate } from '../../protocol/certificate.js'
+import { readCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from './groups.js'
 import { decodeSettings, type Group } from './policy.js'

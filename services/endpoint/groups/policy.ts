@@ -8,7 +8,7 @@ import {
   type GroupSettings,
   GroupSettingsSchema,
 } from '../../../gen/parley/content/v1/room_pb.js'
-import { type DeviceIdentity, readCertificate } from '../../protocol/certificate.js'
+import { type DeviceIdentity, readCertificate } from '../../protocol/identity/certificate.js'
 import type { Candidate, Change } from '../mls/engine.js'
 
 /** Characters (UTF-16 code units). */

@@ -10,8 +10,8 @@ import {
   type OutboxItem,
   OutboxRejoinSchema,
 } from '../../../gen/parley/vault/v1/records_pb.js'
-import { readCertificate } from '../../protocol/certificate.js'
-import { makeRejoin, verifyRejoin } from '../../protocol/rejoin-request.js'
+import { makeRejoin, verifyRejoin } from '../../protocol/conversation/rejoin-request.js'
+import { readCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import type { Outbox } from '../messages/outbox.js'
 import { tell } from '../messages/system-message.js'

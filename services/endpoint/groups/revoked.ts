@@ -3,7 +3,7 @@
 import { create } from '@bufbuild/protobuf'
 import { GroupStatus, RemoveDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import { IdentityError } from '../../protocol/error.js'
-import { makeRevocation, type Revocation, readRevocation } from '../../protocol/revocation.js'
+import { makeRevocation, type Revocation, readRevocation } from '../../protocol/identity/revocation.js'
 import type { Context } from '../context.js'
 import type { Outbox } from '../messages/outbox.js'
 import { sealBody } from '../messages/seal.js'

@@ -9,7 +9,7 @@ import {
   GroupStatus,
   RemoveDevicesSchema,
 } from '../../../gen/parley/vault/v1/records_pb.js'
-import { HANDLE_RULE, isHandle } from '../../protocol/handle.js'
+import { HANDLE_RULE, isHandle } from '../../protocol/identity/handle.js'
 import type { KeyTrust } from '../contacts/contacts.js'
 import type { Context } from '../context.js'
 import type { Outbox } from '../messages/outbox.js'

@@ -8,7 +8,7 @@ import {
   GroupStatus,
   RemoveDevicesSchema,
 } from '../../../gen/parley/vault/v1/records_pb.js'
-import type { DeviceIdentity } from '../../protocol/certificate.js'
+import type { DeviceIdentity } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import type { Batch } from '../vault/records.js'
 import type { LiveGroup } from './groups.js'

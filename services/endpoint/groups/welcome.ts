@@ -4,7 +4,7 @@
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus, type KeyPackage } from '../../../gen/parley/vault/v1/records_pb.js'
-import { type DeviceIdentity, readCertificate } from '../../protocol/certificate.js'
+import { type DeviceIdentity, readCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import { takeKept } from '../history/take-transfer.js'
 import { onJoinedOwnDevices } from '../history/transfer-due.js'

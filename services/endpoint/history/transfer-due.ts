@@ -2,7 +2,7 @@
 // room's members agreed to hand over.
 
 import { GroupKind } from '../../../gen/parley/content/v1/room_pb.js'
-import { type DeviceIdentity, readCertificate } from '../../protocol/certificate.js'
+import { type DeviceIdentity, readCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { accountsIn, settingsOf } from '../groups/membership.js'

@@ -9,7 +9,7 @@ import type {
   KeyExchangeRequestSchema,
   RegistrationRefused,
 } from '../../../gen/parley/v1/key_exchange_pb.js'
-import { type Address, formatAddress } from '../../protocol/address.js'
+import { type Address, formatAddress } from '../../protocol/invite/address.js'
 import { makeProof } from '../../protocol/proof.js'
 import type { RpcChannel, SeenCertificate } from '../../rpc/channel.js'
 import { RpcError } from '../../rpc/error.js'

@@ -1,7 +1,7 @@
 // Whether the server that answers is the one that is meant: the key that was pinned, or the one that an invite
 // link names, or one that an authority vouches for; and at first contact, if nothing else is known, whatever it is.
 
-import { formatFingerprint } from '../../protocol/fingerprint.js'
+import { formatFingerprint } from '../../protocol/identity/fingerprint.js'
 import type { SeenCertificate, Trust } from '../../rpc/channel.js'
 import { LineStopped } from './stopped.js'
 

@@ -4,7 +4,7 @@
 import type { Content } from '../../../gen/parley/content/v1/content_pb.js'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus, MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { readCertificate } from '../../protocol/certificate.js'
+import { readCertificate } from '../../protocol/identity/certificate.js'
 import { RpcError } from '../../rpc/error.js'
 import type { Context } from '../context.js'
 import { adopt, takeCommit } from '../groups/commit.js'

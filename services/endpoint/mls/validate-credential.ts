@@ -1,4 +1,4 @@
-import { readCertificate } from '../../protocol/certificate.js'
+import { readCertificate } from '../../protocol/identity/certificate.js'
 
 /**
  * The check of a member's credential (RFC 9420 section 5.3.1): the identity is a device certificate signed by

@@ -10,7 +10,7 @@ import type {
   KeyExchangeRequestSchema,
   LookupOutcome,
 } from '../../../gen/parley/v1/key_exchange_pb.js'
-import { type DeviceIdentity, readCertificate } from '../../protocol/certificate.js'
+import { type DeviceIdentity, readCertificate } from '../../protocol/identity/certificate.js'
 import type { Context, SerialQueue } from '../context.js'
 import { createGroup, ownInvitees } from '../groups/create.js'
 import type { LiveGroup } from '../groups/groups.js'

@@ -3,7 +3,7 @@
 
 import type { KeyExchanged } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { readCertificate } from '../../protocol/certificate.js'
+import { readCertificate } from '../../protocol/identity/certificate.js'
 import { changeOf } from '../contacts/contacts.js'
 import { type KeyChangePolicy, settleChange } from '../contacts/key-change.js'
 import type { Context, SerialQueue } from '../context.js'

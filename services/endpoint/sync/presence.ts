@@ -2,7 +2,7 @@
 
 import type { EphemeralEnvelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { readCertificate } from '../../protocol/certificate.js'
+import { readCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import type { EndpointEvent } from '../events.js'
 import type { LiveGroup } from '../groups/groups.js'

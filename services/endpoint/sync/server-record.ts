@@ -2,8 +2,8 @@
 
 import { create } from '@bufbuild/protobuf'
 import { type Server, ServerSchema } from '../../../gen/parley/vault/v1/records_pb.js'
-import { formatAddress } from '../../protocol/address.js'
-import { formatFingerprint } from '../../protocol/fingerprint.js'
+import { formatFingerprint } from '../../protocol/identity/fingerprint.js'
+import { formatAddress } from '../../protocol/invite/address.js'
 import type { SeenCertificate } from '../../rpc/channel.js'
 import { type ServerTrust, trustServer } from '../line/server-trust.js'
 import { LineStopped } from '../line/stopped.js'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { type ClientOptions, helpText, readOptions, UsageError } from '../../../services/client/options.js'
-import { formatFingerprint } from '../../../services/protocol/fingerprint.js'
-import { formatInvite } from '../../../services/protocol/invite-link.js'
+import { formatFingerprint } from '../../../services/protocol/identity/fingerprint.js'
+import { formatInvite } from '../../../services/protocol/invite/invite-link.js'
 
 function options(args: string[], environment: Record<string, string> = {}): ClientOptions {
   const request = readOptions(args, environment)

@@ -5,7 +5,7 @@ import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records
 import { openConversations } from '../../../services/endpoint/history/conversations.js'
 import { openRecords } from '../../../services/endpoint/vault/records.js'
 import { openVault } from '../../../services/endpoint/vault/vault.js'
-import { seedOf } from '../../../services/protocol/recovery-phrase.js'
+import { seedOf } from '../../../services/protocol/identity/recovery-phrase.js'
 import { HOST, newTown, numbered, type Person, type Server, type Town } from '../../support/endpoints.js'
 
 jest.setTimeout(90_000)

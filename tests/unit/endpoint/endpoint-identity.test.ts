@@ -2,7 +2,7 @@
 
 import { cp } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { accountFingerprint } from '../../../services/protocol/fingerprint.js'
+import { accountFingerprint } from '../../../services/protocol/identity/fingerprint.js'
 import { HOST, newTown, type Person, removeDatabase, type Town } from '../../support/endpoints.js'
 
 jest.setTimeout(90_000)

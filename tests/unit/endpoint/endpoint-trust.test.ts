@@ -1,8 +1,8 @@
 // What people decide about each other, for real endpoints on a real relay: safety numbers, changed keys, blocking.
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { makeCertificate } from '../../../services/protocol/certificate.js'
-import { parseInvite } from '../../../services/protocol/invite-link.js'
+import { makeCertificate } from '../../../services/protocol/identity/certificate.js'
+import { parseInvite } from '../../../services/protocol/invite/invite-link.js'
 import {
   HOST,
   type JoinOptions,

@@ -6,7 +6,7 @@ import { askPhrase, phraseRows } from '../../../../services/client/start/phrase.
 import type { DeviceView } from '../../../../services/endpoint/contacts/own-devices.js'
 import type { Endpoint } from '../../../../services/endpoint/endpoint.js'
 import { Refusal } from '../../../../services/endpoint/refusal.js'
-import { phraseOf, seedOf } from '../../../../services/protocol/recovery-phrase.js'
+import { phraseOf, seedOf } from '../../../../services/protocol/identity/recovery-phrase.js'
 
 const device = (number: number, more: Partial<DeviceView> = {}): DeviceView => ({
   id: new Uint8Array(32).fill(number),

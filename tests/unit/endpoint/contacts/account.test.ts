@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import { makeAccount, restoreAccount } from '../../../../services/endpoint/contacts/account.js'
-import { readCertificate } from '../../../../services/protocol/certificate.js'
 import { IdentityError } from '../../../../services/protocol/error.js'
-import { phraseOf, seedOf } from '../../../../services/protocol/recovery-phrase.js'
+import { readCertificate } from '../../../../services/protocol/identity/certificate.js'
+import { phraseOf, seedOf } from '../../../../services/protocol/identity/recovery-phrase.js'
 
 describe('accounts', () => {
   test('the recovery phrase restores the account on a new device', () => {

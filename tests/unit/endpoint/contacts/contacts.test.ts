@@ -6,7 +6,7 @@ import { type Contacts, openContacts } from '../../../../services/endpoint/conta
 import type { EndpointEvent } from '../../../../services/endpoint/events.js'
 import { type Batch, openRecords, type Records } from '../../../../services/endpoint/vault/records.js'
 import { openVault, type Vault } from '../../../../services/endpoint/vault/vault.js'
-import { accountFingerprint } from '../../../../services/protocol/fingerprint.js'
+import { accountFingerprint } from '../../../../services/protocol/identity/fingerprint.js'
 
 const key = (fill: number) => new Uint8Array(32).fill(fill)
 

@@ -12,8 +12,8 @@ import { takeRevoked } from '../../../../services/endpoint/groups/revoked.js'
 import { reconcile } from '../../../../services/endpoint/groups/roster.js'
 import { takeHistory } from '../../../../services/endpoint/history/take-transfer.js'
 import type { Batch } from '../../../../services/endpoint/vault/records.js'
-import { readCertificate } from '../../../../services/protocol/certificate.js'
-import { makeRevocation } from '../../../../services/protocol/revocation.js'
+import { readCertificate } from '../../../../services/protocol/identity/certificate.js'
+import { makeRevocation } from '../../../../services/protocol/identity/revocation.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 
 const alice = makeAccount('alice')

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { trustServer } from '../../../../services/endpoint/line/server-trust.js'
-import { formatFingerprint } from '../../../../services/protocol/fingerprint.js'
+import { formatFingerprint } from '../../../../services/protocol/identity/fingerprint.js'
 
 const bytes = (fill: number) => new Uint8Array(32).fill(fill)
 const seen = (fill: number, authority = false) => ({

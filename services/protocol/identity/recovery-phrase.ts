@@ -6,7 +6,7 @@
 
 import { entropyToMnemonic, mnemonicToEntropy } from '@scure/bip39'
 import { wordlist } from '@scure/bip39/wordlists/english.js'
-import { KEY_BYTES } from './signature.js'
+import { KEY_BYTES } from '../signature.js'
 
 /** Words in a phrase: 256 bits of seed and 8 of checksum, 11 to a word. */
 export const PHRASE_WORDS = 24

@@ -6,7 +6,7 @@ import {
   phraseOf,
   RecoveryPhraseError,
   seedOf,
-} from '../../../services/protocol/recovery-phrase.js'
+} from '../../../../services/protocol/identity/recovery-phrase.js'
 
 const seeds = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const ZEROS = `${'abandon '.repeat(23)}art`

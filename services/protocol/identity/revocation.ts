@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
-import { DeviceRevocationSchema, SignedDeviceRevocationSchema } from '../../gen/parley/v1/identity_pb.js'
-import { type KeyPair, sign } from './signature.js'
+import { DeviceRevocationSchema, SignedDeviceRevocationSchema } from '../../../gen/parley/v1/identity_pb.js'
+import { type KeyPair, sign } from '../signature.js'
 import { checkSubject, type DecodedStatement, readStatement } from './statement.js'
 
 const LABEL = 'parley.v1.DeviceRevocation'

@@ -1,8 +1,12 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { decodeQR } from 'qr/decode.js'
-import { IdentityError } from '../../../services/protocol/error.js'
-import { fingerprintGroups, safetyNumber, safetyNumberQr } from '../../../services/protocol/safety-number.js'
+import { IdentityError } from '../../../../services/protocol/error.js'
+import {
+  fingerprintGroups,
+  safetyNumber,
+  safetyNumberQr,
+} from '../../../../services/protocol/identity/safety-number.js'
 
 const ada = { handle: 'ada', accountKey: new Uint8Array(32).fill(2) }
 const bob = { handle: 'bob', accountKey: new Uint8Array(32).fill(1) }

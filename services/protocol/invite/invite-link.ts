@@ -7,11 +7,9 @@
 // server asks for it, 16 bytes likewise; a link that has one is a secret until it is used. "i" and "t" may be
 // absent; other parameters are left unread, so that a later version can add some.
 
+import { FINGERPRINT_BYTES } from '../identity/fingerprint.js'
+import { HANDLE_RULE, isHandle } from '../identity/handle.js'
 import { type Address, formatAddress, InviteError, parseAddress } from './address.js'
-import { FINGERPRINT_BYTES } from './fingerprint.js'
-import { HANDLE_RULE, isHandle } from './handle.js'
-
-export { type Address, DEFAULT_PORT, formatAddress, InviteError, parseAddress } from './address.js'
 
 const SCHEME = 'parley://'
 /** Length in characters up to which a link is read; ours have at most 430. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { create } from '@bufbuild/protobuf'
-import { type RejoinRequest, RejoinRequestSchema } from '../../gen/parley/v1/chat_pb.js'
-import { type KeyPair, sign, verify } from './signature.js'
+import { type RejoinRequest, RejoinRequestSchema } from '../../../gen/parley/v1/chat_pb.js'
+import { type KeyPair, sign, verify } from '../signature.js'
 
 const LABEL = 'parley.v1.RejoinRequest'
 /** Lengths in bytes. Both are fixed, so nothing but this pair has the bytes that are signed. */

@@ -1,8 +1,8 @@
 // What is common to all that an account signs about one of its devices: a certificate, a revocation.
 
-import { IdentityError } from './error.js'
+import { IdentityError } from '../error.js'
+import { KEY_BYTES, type Label, SIGNATURE_BYTES, verify } from '../signature.js'
 import { HANDLE_RULE, isHandle } from './handle.js'
-import { KEY_BYTES, type Label, SIGNATURE_BYTES, verify } from './signature.js'
 
 /** Size in bytes up to which a statement is read; ours have about 190, the rest is room for new fields. */
 export const MAX_STATEMENT_BYTES = 1024

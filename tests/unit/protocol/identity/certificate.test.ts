@@ -1,11 +1,14 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { DeviceCertificateSchema, SignedDeviceCertificateSchema } from '../../../gen/parley/v1/identity_pb.js'
-import { validateCredential } from '../../../services/endpoint/mls/validate-credential.js'
-import { makeCertificate, readCertificate } from '../../../services/protocol/certificate.js'
-import { IdentityError, type IdentityReason } from '../../../services/protocol/error.js'
-import { generateKeyPair, sign } from '../../../services/protocol/signature.js'
+import {
+  DeviceCertificateSchema,
+  SignedDeviceCertificateSchema,
+} from '../../../../gen/parley/v1/identity_pb.js'
+import { validateCredential } from '../../../../services/endpoint/mls/validate-credential.js'
+import { IdentityError, type IdentityReason } from '../../../../services/protocol/error.js'
+import { makeCertificate, readCertificate } from '../../../../services/protocol/identity/certificate.js'
+import { generateKeyPair, sign } from '../../../../services/protocol/signature.js'
 
 const account = generateKeyPair()
 const device = generateKeyPair()

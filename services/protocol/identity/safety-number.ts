@@ -7,9 +7,9 @@
 
 import { hash } from 'node:crypto'
 import qrcode from 'qrcode-generator'
-import { IdentityError } from './error.js'
+import { IdentityError } from '../error.js'
+import { KEY_BYTES } from '../signature.js'
 import { HANDLE_RULE, isHandle } from './handle.js'
-import { KEY_BYTES } from './signature.js'
 
 /** Two bytes, big endian; another one when anything below changes. */
 const VERSION = Buffer.of(0, 0)

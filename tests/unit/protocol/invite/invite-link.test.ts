@@ -1,14 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { accountFingerprint, formatFingerprint } from '../../../services/protocol/fingerprint.js'
-import {
-  formatAddress,
-  formatInvite,
-  InviteError,
-  isInvite,
-  parseAddress,
-  parseInvite,
-} from '../../../services/protocol/invite-link.js'
+import { accountFingerprint, formatFingerprint } from '../../../../services/protocol/identity/fingerprint.js'
+import { formatAddress, InviteError, parseAddress } from '../../../../services/protocol/invite/address.js'
+import { formatInvite, isInvite, parseInvite } from '../../../../services/protocol/invite/invite-link.js'
 
 const hash = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const port = fc.integer({ min: 1, max: 65_535 })

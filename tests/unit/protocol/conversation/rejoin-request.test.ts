@@ -1,9 +1,9 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { RejoinRequestSchema } from '../../../gen/parley/v1/chat_pb.js'
-import { makeRejoin, verifyRejoin } from '../../../services/protocol/rejoin-request.js'
-import { generateKeyPair, keyPairOf, sign } from '../../../services/protocol/signature.js'
+import { RejoinRequestSchema } from '../../../../gen/parley/v1/chat_pb.js'
+import { makeRejoin, verifyRejoin } from '../../../../services/protocol/conversation/rejoin-request.js'
+import { generateKeyPair, keyPairOf, sign } from '../../../../services/protocol/signature.js'
 
 const device = keyPairOf(new Uint8Array(32).fill(2))
 const ids = fc.uint8Array({ minLength: 16, maxLength: 16 })

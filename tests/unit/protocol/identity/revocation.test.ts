@@ -1,11 +1,14 @@
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { DeviceRevocationSchema, SignedDeviceRevocationSchema } from '../../../gen/parley/v1/identity_pb.js'
-import { makeCertificate, readCertificate } from '../../../services/protocol/certificate.js'
-import { IdentityError, type IdentityReason } from '../../../services/protocol/error.js'
-import { makeRevocation, readRevocation } from '../../../services/protocol/revocation.js'
-import { generateKeyPair, keyPairOf, type Label, sign } from '../../../services/protocol/signature.js'
+import {
+  DeviceRevocationSchema,
+  SignedDeviceRevocationSchema,
+} from '../../../../gen/parley/v1/identity_pb.js'
+import { IdentityError, type IdentityReason } from '../../../../services/protocol/error.js'
+import { makeCertificate, readCertificate } from '../../../../services/protocol/identity/certificate.js'
+import { makeRevocation, readRevocation } from '../../../../services/protocol/identity/revocation.js'
+import { generateKeyPair, keyPairOf, type Label, sign } from '../../../../services/protocol/signature.js'
 
 const account = keyPairOf(new Uint8Array(32).fill(1))
 const device = keyPairOf(new Uint8Array(32).fill(2))
