@@ -1,7 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from '@jest/globals'
-import { cycles, FOLDERS, modulesNamed, packageOf, type Sources, violations } from '../support/imports.js'
+import {
+  circlesOfRooms,
+  cycles,
+  FOLDERS,
+  modulesNamed,
+  packageOf,
+  type Sources,
+  violations,
+} from '../support/imports.js'
 
 /** The top of the repository, seen from the compiled test. */
 const TOP = fileURLToPath(new URL('../../../', import.meta.url))
@@ -97,5 +105,19 @@ describe('the check itself', () => {
       'services/rpc/a.ts -> services/rpc/b.ts -> services/rpc/c.ts -> services/rpc/a.ts',
     ])
     expect(cycles(new Map([...circle, ['services/rpc/c.ts', "// import './a.js'"]]))).toEqual([])
+  })
+
+  test('finds circles of rooms that are none of files, and takes a shared file for a room of its own', () => {
+    const tree = "import { a } from './tree/a.js'"
+    const around = (shared: string) =>
+      new Map([
+        ['services/endpoint/mls/join.ts', tree],
+        ['services/endpoint/mls/tree/a.ts', `import { b } from '../${shared}.js'`],
+        [`services/endpoint/mls/${shared}.ts`, ''],
+      ])
+    expect(circlesOfRooms(around('commit'))).toEqual([
+      'services/endpoint/mls -> services/endpoint/mls/tree -> services/endpoint/mls',
+    ])
+    expect(circlesOfRooms(around('refused'))).toEqual([])
   })
 })
