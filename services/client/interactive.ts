@@ -1,6 +1,7 @@
 // The client at a terminal: who one is, the line, and the chat.
 
-import { type Endpoint, openEndpoint } from '../endpoint/endpoint.js'
+import type { Endpoint } from '../endpoint/endpoint.js'
+import { openLocalEndpoint } from '../endpoint/local.js'
 import type { Terminal } from '../terminal/entry.js'
 import { openTerminal } from '../terminal/terminal.js'
 import { type Chat, openChat } from './chat.js'
@@ -66,7 +67,7 @@ async function openSession(
   const { promise: over, resolve: end } = Promise.withResolvers<'refused' | 'revoked'>()
   const events = eventBuffer()
   const endpoint = await openWithPassphrase(terminal, passphraseGiven(), passphrase =>
-    openEndpoint({ folder, passphrase, keyChange: options.keyChange, onEvent: events.push }),
+    openLocalEndpoint({ folder, passphrase, keyChange: options.keyChange, onEvent: events.push }),
   )
   const fresh = endpoint.account() === undefined
   const { handle } = endpoint.prepare({

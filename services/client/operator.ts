@@ -1,7 +1,7 @@
 // The operator's console: an endpoint like any other, in the server's process, that goes through the public contract.
 
 import type { ReadStream, WriteStream } from 'node:tty'
-import { openEndpoint } from '../endpoint/endpoint.js'
+import { openLocalEndpoint } from '../endpoint/local.js'
 import { spkiFingerprint } from '../rpc/node/certificate.js'
 import type { EndReason, Terminal } from '../terminal/entry.js'
 import { openTerminal } from '../terminal/terminal.js'
@@ -40,7 +40,7 @@ export async function openOperator(options: OperatorOptions): Promise<OperatorCo
   const events = eventBuffer()
   const endpoint = await asking(options, ask =>
     openWithPassphrase(ask, options.passphrase, passphrase =>
-      openEndpoint({ folder, passphrase, onEvent: events.push }),
+      openLocalEndpoint({ folder, passphrase, onEvent: events.push }),
     ),
   )
   const { account } = endpoint.prepare({

@@ -2,8 +2,9 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Endpoint, openEndpoint } from '../endpoint/endpoint.js'
+import type { Endpoint } from '../endpoint/endpoint.js'
 import type { EndpointEvent } from '../endpoint/events.js'
+import { openLocalEndpoint } from '../endpoint/local.js'
 import { VaultError } from '../endpoint/vault/vault.js'
 import { IdentityError } from '../protocol/error.js'
 import { runDoctor, watchLine } from './commands/doctor.js'
@@ -78,7 +79,7 @@ async function withVault(
   if (choice.kind === 'several') throw severalVaults(choice.handles)
   if (choice.kind === 'new')
     throw new UsageError(`there is no history in ${data}${handle ? ` of ${handle}` : ''}`)
-  const endpoint = await openEndpoint({
+  const endpoint = await openLocalEndpoint({
     folder: choice.folder,
     passphrase: passphraseGiven(),
     onEvent,
@@ -98,7 +99,7 @@ async function runScript(options: ClientOptions): Promise<Exit> {
     throw new UsageError('nobody has an account here yet: say who you are with --handle')
   const folder = choice.kind === 'known' ? choice.folder : join(options.data, options.handle!)
   const events = eventBuffer()
-  const endpoint = await openEndpoint({
+  const endpoint = await openLocalEndpoint({
     folder,
     passphrase: passphraseGiven(),
     keyChange: options.keyChange,

@@ -9,6 +9,7 @@ import type { IntentList } from './groups/intent-list.js'
 import type { Conversations } from './history/conversations.js'
 import type { Engine } from './mls/engine.js'
 import type { WelcomeOpener } from './mls/welcome-opener.js'
+import type { Clock, Random } from './ports.js'
 import type { Records } from './vault/records.js'
 
 export interface Context {
@@ -16,6 +17,8 @@ export interface Context {
   records: Records
   engine: Engine
   welcomes: WelcomeOpener
+  clock: Clock
+  random: Random
   groups: Groups
   intents: IntentList
   conversations: Conversations

@@ -48,24 +48,18 @@ import { openOutbox } from './messages/outbox.js'
 import { waitingTexts } from './messages/unsent.js'
 import { createEngine } from './mls/engine.js'
 import { validateCredential } from './mls/validate-credential.js'
-import { createWelcomeOpener } from './mls/welcome-opener.js'
 import { type PersonHere, people } from './people.js'
+import type { Ports } from './ports.js'
 import { Refusal } from './refusal.js'
 import { openPresence } from './sync/presence.js'
 import { loadServer, type ServerRecord } from './sync/server-record.js'
 import { openCourier } from './sync/sync.js'
 import { type Batch, openRecords } from './vault/records.js'
-import { openVault } from './vault/vault.js'
 
 export type { StartOptions } from './first-start.js'
 export type { PersonHere } from './people.js'
 
 export interface EndpointOptions {
-  /** The vault's folder; made when absent. */
-  folder: string
-  passphrase?: string | undefined
-  /** The size at which the vault counts as full; unless given, when the disk is. */
-  maxBytes?: number
   /** What to do when somebody shows another account key than before; unless given, nothing is sent until it is accepted. */
   keyChange?: KeyChangePolicy
   /** Called for everything that happens, from the first line on. */
@@ -132,21 +126,22 @@ export interface Endpoint extends Doctor {
   close(): Promise<void>
 }
 
-/** Opens the vault. Throws VaultError. */
-export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> {
-  const vault = await openVault(options)
+/** An endpoint on these ports, which are its own: closing it closes the vault and the opener. Throws VaultError. */
+export async function openEndpoint(ports: Ports, options: EndpointOptions): Promise<Endpoint> {
+  const { vault, welcomes, clock, random } = ports
   const records = openRecords(vault, options.onEvent)
-  const engine = await createEngine({ validate: validateCredential })
-  const welcomes = createWelcomeOpener()
+  const engine = await createEngine({ validate: validateCredential, now: () => clock.now() })
   const context: Context = {
     account: loadAccount(records) as Account,
     records,
     engine,
     welcomes,
+    clock,
+    random,
     groups: openGroups(records, engine),
     intents: openIntentList(records),
-    conversations: openConversations(records),
-    contacts: openContacts(records),
+    conversations: openConversations(records, clock),
+    contacts: openContacts(records, clock),
     devices: openOwnDevices(records),
   }
   const outbox = openOutbox(records)
@@ -157,7 +152,7 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
   })
   const presence = openPresence(context, options.onEvent)
   const { keyChange = 'block' } = options
-  const courier = openCourier({ context, outbox, queue, presence, keyChange, emit: options.onEvent })
+  const courier = openCourier({ context, outbox, queue, presence, ports, keyChange, emit: options.onEvent })
 
   /** What a person changes: saved, then sent as soon as it can be. */
   const changing = async <T>(change: (batch: Batch) => T | Promise<T>): Promise<T> => {
@@ -230,7 +225,7 @@ export async function openEndpoint(options: EndpointOptions): Promise<Endpoint> 
     contacts: () => context.contacts.all(),
     history: (conversation, limit) => context.conversations.history(conversation, limit),
     unsettled: () => unsettled(context, outbox.items()),
-    ...openDoctor({ context, outbox, queue, server: courier }),
+    ...openDoctor({ context, outbox, queue, ports, server: courier }),
     async close() {
       await courier.stop()
       await queue.idle()
@@ -253,7 +248,7 @@ function saveText(context: Context, batch: Batch, conversation: bigint, text: st
     fromDevice: context.account.device.publicKey,
     own: true,
     text,
-    sentAtMs: BigInt(Date.now()),
+    sentAtMs: BigInt(context.clock.now()),
     status: MessageStatus.WAITING,
   })
   batch.put('waiting', { group: id.conversation, id: id.message }, {})

@@ -27,8 +27,9 @@ export function prepare(context: Context, start: StartOptions): Account {
   const batch = context.records.begin()
   if (!context.account) {
     if (handle === undefined) throw new RangeError('a new vault needs a handle')
-    context.account = seed ? restoreAccount({ handle, seed }) : makeAccount(handle)
-    saveAccount(batch, context.account)
+    const now = context.clock.now()
+    context.account = seed ? restoreAccount({ handle, seed, issuedAt: now }) : makeAccount(handle, now)
+    saveAccount(batch, context.account, now)
     context.isUnconfirmed = seed !== undefined
     const { deviceKey, issuedAt } = readCertificate(context.account.certificate)
     context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })

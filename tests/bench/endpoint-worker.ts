@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { openEndpoint } from '../../services/endpoint/endpoint.js'
 import type { EndpointEvent } from '../../services/endpoint/events.js'
+import { openLocalEndpoint } from '../../services/endpoint/local.js'
 import { spkiFingerprint } from '../../services/rpc/node/certificate.js'
 import { sharedNow } from './measure.js'
 import type { ServerAddress } from './server-worker.js'
@@ -26,7 +26,7 @@ function onEvent(event: EndpointEvent): void {
   if (event.type === 'line' && event.line.state === 'up') up.resolve()
 }
 
-const endpoint = await openEndpoint({ folder, onEvent })
+const endpoint = await openLocalEndpoint({ folder, onEvent })
 const stamped = () => String(sharedNow()).padStart(TEXT_LENGTH)
 
 const methods = {

@@ -3,8 +3,9 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Endpoint, openEndpoint } from '../../services/endpoint/endpoint.js'
+import type { Endpoint } from '../../services/endpoint/endpoint.js'
 import type { EndpointEvent } from '../../services/endpoint/events.js'
+import { openLocalEndpoint } from '../../services/endpoint/local.js'
 import { spkiFingerprint } from '../../services/rpc/node/certificate.js'
 import { sharedNow } from './measure.js'
 import type { ServerAddress } from './server-worker.js'
@@ -70,7 +71,7 @@ function roomOf({ endpoint }: Seat, peer: string): bigint {
 async function open(server: ServerAddress, handle: string): Promise<void> {
   const folder = join(home, handle)
   const seat = { handle, folder, up: false, at: new Map<string, number>() } as Seat
-  seat.endpoint = await openEndpoint({ folder, onEvent: event => onEvent(seat, event) })
+  seat.endpoint = await openLocalEndpoint({ folder, onEvent: event => onEvent(seat, event) })
   seats.set(handle, seat)
   const fingerprint = spkiFingerprint(server.certificate)
   seat.endpoint.prepare({ handle, address: server, server: { fingerprint, replacesPin: true } })

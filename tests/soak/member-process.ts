@@ -3,8 +3,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Endpoint, openEndpoint } from '../../services/endpoint/endpoint.js'
+import type { Endpoint } from '../../services/endpoint/endpoint.js'
 import type { EndpointEvent } from '../../services/endpoint/events.js'
+import { openLocalEndpoint } from '../../services/endpoint/local.js'
 import { seedOf } from '../../services/protocol/identity/recovery-phrase.js'
 import { answer } from '../bench/worker.js'
 import { actOnce, conversationName, type Member } from './acts.js'
@@ -60,7 +61,7 @@ const secondOf = (handle: string) => `${handle}b`
 /** `seed`: of the account, for its second device. */
 async function openMember(start: MembersStart, handle: string, seed?: Uint8Array): Promise<Member> {
   const name = seed ? secondOf(handle) : handle
-  const endpoint: Endpoint = await openEndpoint({
+  const endpoint: Endpoint = await openLocalEndpoint({
     folder: join(start.folder, name),
     onEvent: event => onEvent(name, event),
   })

@@ -11,6 +11,7 @@ import type { EndpointEvent } from '../../services/endpoint/events.js'
 import { openGroups } from '../../services/endpoint/groups/groups.js'
 import { openIntentList } from '../../services/endpoint/groups/intent-list.js'
 import { openConversations } from '../../services/endpoint/history/conversations.js'
+import { systemClock, systemRandom } from '../../services/endpoint/local.js'
 import { createEngine } from '../../services/endpoint/mls/engine.js'
 import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
 import { type Batch, openRecords } from '../../services/endpoint/vault/records.js'
@@ -40,10 +41,12 @@ export async function openTestContext(account: Account): Promise<TestContext> {
       open: () => Promise.reject(new Error('no welcome is expected')),
       close: async () => undefined,
     },
+    clock: systemClock,
+    random: systemRandom,
     groups: openGroups(records, engine),
     intents: openIntentList(records),
-    conversations: openConversations(records),
-    contacts: openContacts(records),
+    conversations: openConversations(records, systemClock),
+    contacts: openContacts(records, systemClock),
     devices: openOwnDevices(records),
   }
   return {

@@ -5,13 +5,9 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import {
-  type Endpoint,
-  type EndpointOptions,
-  openEndpoint,
-  type StartOptions,
-} from '../../services/endpoint/endpoint.js'
+import type { Endpoint, StartOptions } from '../../services/endpoint/endpoint.js'
 import type { EndpointEvent, HistoryEntry, LineState } from '../../services/endpoint/events.js'
+import { type LocalEndpointOptions, openLocalEndpoint } from '../../services/endpoint/local.js'
 import { LIMITS } from '../../services/server/limits.js'
 import { type Relay, type RelayOptions, startRelay } from '../../services/server/relay.js'
 import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
@@ -64,7 +60,7 @@ export interface Town {
 }
 
 /** What an endpoint is opened with; the folder is named after the handle unless given. */
-type OpenOptions = Partial<Pick<EndpointOptions, 'folder' | 'maxBytes' | 'keyChange'>>
+type OpenOptions = Partial<Pick<LocalEndpointOptions, 'folder' | 'maxBytes' | 'keyChange'>>
 export type JoinOptions = Omit<StartOptions, 'handle' | 'address'> & OpenOptions
 
 /** A place for servers and people; `leave` closes all and removes what they kept. */
@@ -123,7 +119,7 @@ async function startServer(options: Partial<RelayOptions> & { folder: string }):
 
 async function openPerson(
   handle: string,
-  options: OpenOptions & Pick<EndpointOptions, 'folder'>,
+  options: OpenOptions & Pick<LocalEndpointOptions, 'folder'>,
 ): Promise<Person> {
   const events: EndpointEvent[] = []
   const listeners = new Set<() => void>()
@@ -138,7 +134,7 @@ async function openPerson(
     if (!isDue) setImmediate(look)
     isDue = true
   }
-  const endpoint = await openEndpoint({ ...options, onEvent })
+  const endpoint = await openLocalEndpoint({ ...options, onEvent })
   const waitFor = <T>(what: string, look: () => T | undefined) =>
     watch({ what, look, listeners, events, handle })
   const history = () => endpoint.people().flatMap(({ conversation }) => endpoint.history(conversation))

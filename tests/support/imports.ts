@@ -6,7 +6,12 @@ import { posix } from 'node:path'
 export type Sources = ReadonlyMap<string, string>
 
 /** What every room of the endpoint may name: the words that all of it shares, which know nothing of any room. */
-const SHARED = ['services/endpoint/events.ts', 'services/endpoint/refusal.ts', 'services/endpoint/context.ts']
+const SHARED = [
+  'services/endpoint/events.ts',
+  'services/endpoint/refusal.ts',
+  'services/endpoint/context.ts',
+  'services/endpoint/ports.ts',
+]
 
 const SERVER_STORE = [
   'services/server/store',

@@ -2,8 +2,9 @@
 
 import { join } from 'node:path'
 import type { DeviceView } from '../../endpoint/contacts/own-devices.js'
-import { type Endpoint, openEndpoint } from '../../endpoint/endpoint.js'
+import type { Endpoint } from '../../endpoint/endpoint.js'
 import type { EndpointEvent, LineState, StopReason } from '../../endpoint/events.js'
+import { openLocalEndpoint } from '../../endpoint/local.js'
 import { RecoveryPhraseError, seedOf } from '../../protocol/identity/recovery-phrase.js'
 import type { Terminal } from '../../terminal/entry.js'
 import { deviceMeant, deviceRows } from '../commands/device-commands.js'
@@ -88,7 +89,7 @@ async function openSettling(
     if (event.type === 'line' && (event.line.state === 'up' || event.line.state === 'stopped'))
       settle(event.line)
   }
-  const endpoint = await openEndpoint({
+  const endpoint = await openLocalEndpoint({
     folder,
     passphrase: passphraseGiven(),
     keyChange,

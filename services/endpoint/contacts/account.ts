@@ -29,8 +29,8 @@ export function loadAccount(records: Records): Account | undefined {
 }
 
 /** A new account with its first device. Throws IdentityError for a handle that breaks the rule. */
-export function makeAccount(handle: string): Account {
-  return withNewDevice(handle, generateKeyPair())
+export function makeAccount(handle: string, issuedAt?: number): Account {
+  return withNewDevice(handle, generateKeyPair(), issuedAt)
 }
 
 /**
@@ -38,21 +38,38 @@ export function makeAccount(handle: string): Account {
  * the handle is that account's only its server or a contact can tell. Throws IdentityError for a handle that
  * breaks the rule, RangeError for a seed of another length.
  */
-export function restoreAccount({ handle, seed }: { handle: string; seed: Uint8Array }): Account {
-  return withNewDevice(handle, keyPairOf(seed.slice()))
+export function restoreAccount({
+  handle,
+  seed,
+  issuedAt,
+}: {
+  handle: string
+  seed: Uint8Array
+  issuedAt?: number
+}): Account {
+  return withNewDevice(handle, keyPairOf(seed.slice()), issuedAt)
 }
 
-function withNewDevice(handle: string, account: KeyPair): Account {
+/** `issuedAt`: in ms since 1970, now unless given. */
+function withNewDevice(handle: string, account: KeyPair, issuedAt: number | undefined): Account {
   const device = generateKeyPair()
+  const deviceKey = device.publicKey
   return {
     handle,
     account,
     device,
-    certificate: makeCertificate({ handle, account, deviceKey: device.publicKey }),
+    certificate: makeCertificate({
+      ...{ handle, account, deviceKey },
+      ...(issuedAt === undefined ? {} : { issuedAt }),
+    }),
   }
 }
 
-export function saveAccount(batch: Batch, { handle, account, device, certificate }: Account): void {
+export function saveAccount(
+  batch: Batch,
+  { handle, account, device, certificate }: Account,
+  createdAtMs: number,
+): void {
   batch.put('identity', ONLY, {
     handle,
     accountPublicKey: account.publicKey,
@@ -60,6 +77,6 @@ export function saveAccount(batch: Batch, { handle, account, device, certificate
     devicePublicKey: device.publicKey,
     devicePrivateKey: device.privateKey,
     deviceCertificate: certificate,
-    createdAtMs: BigInt(Date.now()),
+    createdAtMs: BigInt(createdAtMs),
   })
 }

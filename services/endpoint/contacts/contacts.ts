@@ -4,6 +4,7 @@
 import { create } from '@bufbuild/protobuf'
 import { type Contact, ContactSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import { accountFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'
+import type { Clock } from '../ports.js'
 import { at, type Batch, type Records } from '../vault/records.js'
 
 export type Trusted = 'pinned-now' | 'known' | 'changed'
@@ -66,7 +67,7 @@ const isVerified = (contact: Contact | undefined): boolean =>
   same(contact.verifiedAccountKey, contact.accountKey) &&
   changeOf(contact) === undefined
 
-export function openContacts(records: Records): Contacts {
+export function openContacts(records: Records, clock: Pick<Clock, 'now'>): Contacts {
   const byHandle = new Map<string, { number: bigint; contact: Contact }>()
   const reload = () => {
     byHandle.clear()
@@ -79,7 +80,7 @@ export function openContacts(records: Records): Contacts {
     const known = byHandle.get(handle)
     if (known) return known
     const number = [...byHandle.values()].reduce((top, { number }) => (number > top ? number : top), 0n) + 1n
-    const made = { number, contact: create(ContactSchema, { handle, firstSeenMs: BigInt(Date.now()) }) }
+    const made = { number, contact: create(ContactSchema, { handle, firstSeenMs: BigInt(clock.now()) }) }
     byHandle.set(handle, made)
     return made
   }

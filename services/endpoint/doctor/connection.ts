@@ -1,14 +1,12 @@
 // From the name of the server to its clock: where on the way it fails, and whose fault that is.
 
-import { lookup } from 'node:dns/promises'
-import { isIP } from 'node:net'
 import { formatAddress } from '../../protocol/invite/address.js'
 import type { SeenCertificate } from '../../rpc/channel.js'
 import { ProbeError } from '../../rpc/error.js'
-import { probe } from '../../rpc/node/certificate.js'
 import type { LineState } from '../events.js'
 import { trustServer } from '../line/server-trust.js'
 import { LineStopped } from '../line/stopped.js'
+import type { Ports } from '../ports.js'
 import type { ServerRecord } from '../sync/server-record.js'
 import { counted, type Finding, type Verdict } from './finding.js'
 
@@ -29,15 +27,18 @@ export interface LineCondition {
   clockOffsetMs: number | undefined
 }
 
+export type ConnectionPorts = Pick<Ports, 'dialer' | 'resolve' | 'clock'>
+
 type Draft = Omit<Finding, 'area'>
 
 /** Connects once more beside the line, to see which step fails. Never throws. */
 export async function examineConnection(
   server: ServerRecord | undefined,
   condition: LineCondition,
+  ports: ConnectionPorts,
 ): Promise<Finding[]> {
   const drafts = server
-    ? [...(await examineServer(server)), examineLine(condition), ...examineClock(condition)]
+    ? [...(await examineServer(server, ports)), examineLine(condition), ...examineClock(condition)]
     : [noServer]
   return drafts.map(draft => ({ area: 'connection', ...draft }))
 }
@@ -49,9 +50,9 @@ const noServer: Draft = {
   remedy: 'give its address or an invite link',
 }
 
-async function examineServer(server: ServerRecord): Promise<Draft[]> {
+async function examineServer(server: ServerRecord, ports: ConnectionPorts): Promise<Draft[]> {
   const address = formatAddress(server)
-  const name = await resolved(server.host)
+  const name = await resolved(server.host, ports)
   if (name === undefined)
     return [
       {
@@ -62,9 +63,16 @@ async function examineServer(server: ServerRecord): Promise<Draft[]> {
       },
     ]
   try {
-    const seen = await probe({ host: server.host, port: server.port, timeoutMs: PROBE_TIMEOUT_MS })
+    const seen = await ports.dialer.probe({
+      host: server.host,
+      port: server.port,
+      timeoutMs: PROBE_TIMEOUT_MS,
+    })
     const found = `${address} answers: ${name}TCP and TLS work`
-    return [{ check: 'server', verdict: 'well', found }, ...examineCertificate(server, seen)]
+    return [
+      { check: 'server', verdict: 'well', found },
+      ...examineCertificate(server, seen, ports.clock.now()),
+    ]
   } catch (error) {
     if (!(error instanceof ProbeError)) throw error
     return [{ check: 'server', verdict: 'problem', found: `${name}${error.message}` }]
@@ -72,14 +80,14 @@ async function examineServer(server: ServerRecord): Promise<Draft[]> {
 }
 
 /** What to say of the name's resolution: '' for a literal address; undefined: there is none. */
-async function resolved(host: string): Promise<string | undefined> {
-  if (isIP(host) !== 0) return ''
-  const addresses = await lookup(host, { all: true }).catch(() => [])
+async function resolved(host: string, { resolve }: Pick<Ports, 'resolve'>): Promise<string | undefined> {
+  const addresses = await resolve(host)
   if (addresses.length === 0) return undefined
-  return `the name is ${addresses.map(({ address }) => address).join(', ')}; `
+  if (addresses[0] === host) return ''
+  return `the name is ${addresses.join(', ')}; `
 }
 
-function examineCertificate(server: ServerRecord, seen: SeenCertificate): Draft[] {
+function examineCertificate(server: ServerRecord, seen: SeenCertificate, now: number): Draft[] {
   const some = (bytes: Uint8Array) => (bytes.length > 0 ? bytes : undefined)
   const pinned = some(server.pinnedFingerprint)
   try {
@@ -94,11 +102,11 @@ function examineCertificate(server: ServerRecord, seen: SeenCertificate): Draft[
     return [{ check: 'key', verdict: 'problem', found, remedy: rest.join(' ').trim() }]
   }
   const found = pinned ? 'its key is the one that is pinned' : 'an authority vouches for its certificate'
-  return [{ check: 'key', verdict: 'well', found }, expiry(seen, pinned !== undefined)]
+  return [{ check: 'key', verdict: 'well', found }, expiry(seen, { isPinned: pinned !== undefined, now })]
 }
 
-function expiry({ notAfter }: SeenCertificate, isPinned: boolean): Draft {
-  const days = Math.floor((notAfter.getTime() - Date.now()) / DAY_MS)
+function expiry({ notAfter }: SeenCertificate, { isPinned, now }: { isPinned: boolean; now: number }): Draft {
+  const days = Math.floor((notAfter.getTime() - now) / DAY_MS)
   const date = notAfter.toISOString().slice(0, 10)
   const found =
     days < 0

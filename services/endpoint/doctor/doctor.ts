@@ -4,7 +4,7 @@ import type { Context, SerialQueue } from '../context.js'
 import type { Outbox } from '../messages/outbox.js'
 import { loadServer } from '../sync/server-record.js'
 import { type AccountServer, examineAccount } from './account.js'
-import { examineConnection, type LineCondition } from './connection.js'
+import { type ConnectionPorts, examineConnection, type LineCondition } from './connection.js'
 import { examineConversations } from './conversations.js'
 import { AREAS, type Area, type Diagnosis, type Finding } from './finding.js'
 import { examineVault } from './vault.js'
@@ -20,6 +20,7 @@ export interface DoctorOptions {
   context: Context
   outbox: Outbox
   queue: SerialQueue
+  ports: ConnectionPorts
   server: AccountServer & {
     condition(): LineCondition
     /** Sends what is due, and looks for those whose conversation has no group. */
@@ -27,15 +28,15 @@ export interface DoctorOptions {
   }
 }
 
-export function openDoctor({ context, outbox, queue, server }: DoctorOptions): Doctor {
+export function openDoctor({ context, outbox, queue, ports, server }: DoctorOptions): Doctor {
   const look = async (areas: readonly Area[], repairs: boolean): Promise<Finding[]> => {
     const findings: Finding[] = []
     if (areas.includes('connection'))
-      findings.push(...(await examineConnection(loadServer(context.records), server.condition())))
+      findings.push(...(await examineConnection(loadServer(context.records), server.condition(), ports)))
     if (areas.includes('account')) findings.push(...(await examineAccount(context, server, { repairs })))
     if (areas.includes('conversation'))
       findings.push(...(await queue.run(() => diagnosed(context, outbox, server.lookAgain, repairs))))
-    if (areas.includes('vault')) findings.push(...(await examineVault(context.records)))
+    if (areas.includes('vault')) findings.push(...(await examineVault(context.records, ports.clock)))
     if (repairs) server.lookAgain()
     return findings
   }

@@ -1,6 +1,6 @@
 // Whether every record of the vault can be opened and read.
 
-import { setImmediate } from 'node:timers/promises'
+import { type Clock, pause } from '../ports.js'
 import { type BytesTable, RECORD_TABLES, type Records, type RecordTable } from '../vault/records.js'
 import { counted, type Finding } from './finding.js'
 
@@ -9,14 +9,14 @@ const RECORDS_AT_ONCE = 500
 const BYTES_TABLES: readonly BytesTable[] = ['states', 'ratchets']
 
 /** Reads everything, while other work goes on. Never throws for a record that is damaged. */
-export async function examineVault(records: Records): Promise<Finding[]> {
+export async function examineVault(records: Records, clock: Clock): Promise<Finding[]> {
   let count = 0
   const damaged: string[] = []
   for (const table of [...RECORD_TABLES, ...BYTES_TABLES]) {
     let bad = 0
     for (const key of records.keys(table)) {
       if (!isReadable(records, table, key)) bad++
-      if (++count % RECORDS_AT_ONCE === 0) await setImmediate()
+      if (++count % RECORDS_AT_ONCE === 0) await pause(clock, 0)
     }
     if (bad > 0) damaged.push(`${counted(bad, 'record')} of ${table}`)
   }

@@ -16,8 +16,8 @@ export interface Wanted {
 }
 
 /** The intents that cannot be committed before key packages are claimed. */
-export function wantedKeyPackages({ intents, groups }: Context): Wanted[] {
-  const now = Date.now()
+export function wantedKeyPackages({ clock, intents, groups }: Context): Wanted[] {
+  const now = clock.now()
   return intents.all().flatMap(({ group: number, id, intent: { change, notBeforeMs } }) => {
     if (Number(notBeforeMs) > now) return []
     const group = groups.get(number)

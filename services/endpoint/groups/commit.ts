@@ -95,7 +95,7 @@ export function adopt(
   for (const id of intents) context.intents.drop(batch, group, id)
   afterCommit(context, batch, group, { envelope, before, change: ownChange(context, group, before) })
   const { record } = group
-  record.committedAtMs = BigInt(Date.now())
+  record.committedAtMs = BigInt(context.clock.now())
   record.sealedSinceCommit = 0n
   if (record.status !== GroupStatus.CREATING) return
   record.status = GroupStatus.ACTIVE

@@ -1,7 +1,6 @@
 // A new MLS group with the devices of one person: from the key packages that were claimed to the commit bundle
 // that creates the conversation at the server.
 
-import { randomBytes } from 'node:crypto'
 import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { type DeviceIdentity, readCertificate } from '../../protocol/identity/certificate.js'
@@ -89,7 +88,7 @@ export async function createGroup(
   }: { conversation: bigint; invitees: readonly Invitee[]; settings?: Uint8Array },
 ): Promise<void> {
   const { account, engine, groups } = context
-  const conversationId = new Uint8Array(randomBytes(CONVERSATION_ID_BYTES))
+  const conversationId = context.random.bytes(CONVERSATION_ID_BYTES)
   const keyPackage = await engine.newKeyPackage({
     identity: account.certificate,
     signatureKey: account.device.privateKey,

@@ -23,7 +23,7 @@ export function intend(
   change: IntentChange,
   delayMs = 0,
 ): void {
-  const notBeforeMs = BigInt(delayMs > 0 ? Date.now() + delayMs : 0)
+  const notBeforeMs = BigInt(delayMs > 0 ? context.clock.now() + delayMs : 0)
   context.intents.add(batch, group, { change, notBeforeMs })
 }
 

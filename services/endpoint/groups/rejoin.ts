@@ -32,7 +32,7 @@ export function askToRejoin(
   outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
-  { now = Date.now(), atOnce = false }: { now?: number; atOnce?: boolean } = {},
+  { now = context.clock.now(), atOnce = false }: { now?: number; atOnce?: boolean } = {},
 ): void {
   const { record } = group
   const isOut = outbox.items().some(({ item }) => item.group === group.number && item.what.case === 'rejoin')

@@ -25,7 +25,10 @@ export async function revoke(
   deviceId: Uint8Array,
 ): Promise<void> {
   const { handle, account } = context.account
-  const deviceRevocation = makeRevocation({ handle, account, deviceKey: deviceId })
+  const deviceRevocation = makeRevocation({
+    ...{ handle, account, deviceKey: deviceId },
+    revokedAt: context.clock.now(),
+  })
   const told = ownDeviceGroups(context).some(group => isMember(context, group, deviceId))
   context.devices.change(batch, deviceId, {
     revocation: deviceRevocation,

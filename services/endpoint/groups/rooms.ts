@@ -1,6 +1,5 @@
 // Rooms: what a person does with one, as intents of this device (intents.ts).
 
-import { randomBytes } from 'node:crypto'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
 import {
@@ -70,7 +69,7 @@ export async function createRoom(
     admins: [own],
     history: { days: historyDays },
   })
-  const conversationId = new Uint8Array(randomBytes(CONVERSATION_ID_BYTES))
+  const conversationId = context.random.bytes(CONVERSATION_ID_BYTES)
   const keyPackage = await engine.newKeyPackage({
     identity: account.certificate,
     signatureKey: account.device.privateKey,

@@ -35,7 +35,7 @@ export async function leave(context: Context, outbox: Outbox, batch: Batch, grou
     for (const id of record.lost ? [] : typed) await sealText(context, outbox, batch, group, id)
     await sealLeave(context, outbox, batch, group)
   }
-  noteLeft(context, batch, group, { sequence: record.lastSequence, storedAtMs: BigInt(Date.now()) })
+  noteLeft(context, batch, group, { sequence: record.lastSequence, storedAtMs: BigInt(context.clock.now()) })
   context.groups.save(batch, group)
 }
 

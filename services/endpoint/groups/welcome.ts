@@ -80,12 +80,12 @@ interface OpenedByUs {
 }
 
 /** Throws JoinRefused for a welcome that was opened too often. */
-function noteAttempt({ records }: Context, { conversationId, sequence }: Envelope): void {
+function noteAttempt({ clock, records }: Context, { conversationId, sequence }: Envelope): void {
   const attempts = records.list('welcomes', { group: sequence }).length
   if (attempts >= ATTEMPTS) throw new JoinRefused(`it could not be opened in ${ATTEMPTS} attempts`)
   const before = records.begin()
   const key = { group: sequence, id: BigInt(attempts) }
-  before.put('welcomes', key, { conversationId, sequence, attemptedAtMs: BigInt(Date.now()) })
+  before.put('welcomes', key, { conversationId, sequence, attemptedAtMs: BigInt(clock.now()) })
   before.commit()
 }
 

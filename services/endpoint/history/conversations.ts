@@ -11,6 +11,7 @@ import {
   MessageStatus,
 } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { HistoryEntry, MessageId, MessageState } from '../events.js'
+import type { Clock } from '../ports.js'
 import { at, type Batch, type Records } from '../vault/records.js'
 import type { Range } from '../vault/vault.js'
 
@@ -99,7 +100,7 @@ function roomTitle(known: ReadonlyMap<bigint, Conversation>, number: bigint, nam
   return alike[0]?.[0] === number ? `#${name}` : `#${name}~${number}`
 }
 
-export function openConversations(records: Records): Conversations {
+export function openConversations(records: Records, clock: Pick<Clock, 'now'>): Conversations {
   const known = new Map<bigint, Conversation>()
   let nextMessage = FIRST_MESSAGE
   let nextEarlier = 1n
@@ -139,7 +140,7 @@ export function openConversations(records: Records): Conversations {
     [...known].find(([number, { peerHandle }]) => kind(number) === 'direct' && peerHandle === handle)?.[0]
   const add = (batch: Batch, init: MessageInitShape<typeof ConversationSchema>) => {
     const number = [...known.keys()].reduce((top, taken) => (taken > top ? taken : top), 0n) + 1n
-    const made = create(ConversationSchema, { ...init, createdAtMs: BigInt(Date.now()) })
+    const made = create(ConversationSchema, { ...init, createdAtMs: BigInt(clock.now()) })
     known.set(number, made)
     batch.put('conversations', at(number), made)
     if (kind(number) !== 'own-devices')

@@ -99,7 +99,7 @@ function handedSince(context: Context, room: LiveGroup, giver: Giver): bigint | 
   const days = settings.history?.days ?? 0
   const isMember = accountsIn(context, room).some(account => sameAccount(account, giver))
   if (settings.kind !== GroupKind.ROOM || days === 0 || !isMember) return undefined
-  return BigInt(Date.now() - days * DAY_MS - CLOCK_SLACK_MS)
+  return BigInt(context.clock.now() - days * DAY_MS - CLOCK_SLACK_MS)
 }
 
 function file(context: Context, batch: Batch, conversation: bigint, { part, giver, place }: Given): void {

@@ -61,11 +61,11 @@ function handAllOver(
   batch: Batch,
   { deviceKey, issuedAt }: Pick<DeviceIdentity, 'deviceKey' | 'issuedAt'>,
 ): void {
-  const { account, conversations, devices, groups } = context
+  const { account, clock, conversations, devices, groups } = context
   const isNewer = issuedAt > readCertificate(account.certificate).issuedAt
   const isDone = (devices.get(deviceKey)?.handedOverAtMs ?? 0n) > 0n
   if (!isNewer || isDone || devices.isRevoked(deviceKey)) return
-  devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt), handedOverAtMs: BigInt(Date.now()) })
+  devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt), handedOverAtMs: BigInt(clock.now()) })
   for (const { number, kind } of conversations.all()) {
     const group = groups.all().find(({ record }) => record.conversation === number)
     if (kind === 'own-devices' || (kind === 'room' && !group)) continue
@@ -79,7 +79,7 @@ function handRestOver(context: Context, batch: Batch, group: LiveGroup, device: 
   const { deviceKey, issuedAt } = device
   const handedOverAtMs = context.devices.get(deviceKey)?.handedOverAtMs ?? 0n
   const isOlder = issuedAt <= readCertificate(context.account.certificate).issuedAt
-  const known = isOlder ? BigInt(Date.now() - DAY_MS) : handedOverAtMs
+  const known = isOlder ? BigInt(context.clock.now() - DAY_MS) : handedOverAtMs
   const sinceMs = known > 0n ? known - BigInt(CLOCK_SLACK_MS) : 0n
   const { conversation, conversationId } = group.record
   handOver(batch, conversation, { toDevice: deviceKey, conversationId, sinceMs })
@@ -100,6 +100,6 @@ function handRoomOver(
 ): void {
   context.conversations.open(batch, handle)
   const { conversation, conversationId } = group.record
-  const sinceMs = BigInt(Date.now() - days * DAY_MS)
+  const sinceMs = BigInt(context.clock.now() - days * DAY_MS)
   handOver(batch, conversation, { toHandle: handle, conversationId, sinceMs })
 }

@@ -2,21 +2,19 @@
 const FIRST_MS = 500
 const MAX_MS = 30_000
 
-export interface Backoff {
-  /** How long to wait now: doubles each time, with jitter, so that many clients don't come back at once. */
-  next(): number
-  reset(): void
-}
+/** How long to wait before the next try: doubles each time, with jitter, so that many clients don't come back at once. */
+export class Backoff {
+  #failures = 0
 
-export function backoff(random: () => number = Math.random): Backoff {
-  let failures = 0
-  return {
-    next() {
-      const ceiling = Math.min(MAX_MS, FIRST_MS * 2 ** failures++)
-      return Math.round(ceiling * (0.5 + random() / 2))
-    },
-    reset() {
-      failures = 0
-    },
+  /** `fraction`: from 0 to less than 1, by chance. */
+  constructor(private readonly fraction: () => number) {}
+
+  next(): number {
+    const ceiling = Math.min(MAX_MS, FIRST_MS * 2 ** this.#failures++)
+    return Math.round(ceiling * (0.5 + this.fraction() / 2))
+  }
+
+  reset(): void {
+    this.#failures = 0
   }
 }

@@ -11,15 +11,15 @@ export const REVOKED = 'this device was revoked by its account: what is said fro
 export const BANNED = "the server's operator has banned this account or device"
 
 /** Why the line is down. Returns the words, or throws LineStopped where trying again does not help. */
-export function explainFailure(error: unknown): string {
+export function explainFailure(error: unknown, now: number): string {
   if (error instanceof LineStopped) throw error
   if (error instanceof VaultError) throw new LineStopped('vault', error.message)
   if (error instanceof ProbeError) return error.message
-  if (error instanceof RpcError) return explainStatus(error)
+  if (error instanceof RpcError) return explainStatus(error, now)
   throw error
 }
 
-function explainStatus(error: RpcError): string {
+function explainStatus(error: RpcError, now: number): string {
   const detail = readDetail(error)
   if (detail?.reason === ErrorReason.PROTOCOL_VERSION)
     throw new LineStopped(
@@ -28,14 +28,14 @@ function explainStatus(error: RpcError): string {
     )
   if (detail?.reason === ErrorReason.REVOKED) throw new LineStopped('revoked', REVOKED)
   if (detail?.reason === ErrorReason.BANNED) throw new LineStopped('banned', BANNED)
-  if (detail?.reason === ErrorReason.CLOCK) return clockOff(detail)
+  if (detail?.reason === ErrorReason.CLOCK) return clockOff(detail, now)
   if (error.code === 'DEADLINE_EXCEEDED') return 'the server does not answer'
   return error.message
 }
 
-function clockOff({ serverTimeMs }: ErrorDetail): string {
+function clockOff({ serverTimeMs }: ErrorDetail, now: number): string {
   const server = new Date(Number(serverTimeMs))
-  const minutes = Math.round((Date.now() - server.getTime()) / 60_000)
+  const minutes = Math.round((now - server.getTime()) / 60_000)
   const off = `${Math.abs(minutes)} min ${minutes > 0 ? 'ahead of' : 'behind'} the server's`
   return `this machine's clock is ${off} (${server.toISOString()}): set it`
 }

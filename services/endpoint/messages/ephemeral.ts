@@ -1,7 +1,7 @@
 // What matters only now: sealed under a key of the epoch, beside the message ratchet, and signed by the device
 // (proto/parley/content/v1).
 
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import {
   type Ephemeral,
@@ -32,7 +32,7 @@ export async function sealEphemeral(
   const ephemeral = toBinary(EphemeralSchema, create(EphemeralSchema, content))
   const signature = sign(LABEL, device.privateKey, Buffer.concat([conversationId, ephemeral]))
   const signed = create(SignedEphemeralSchema, { ephemeral, deviceId: device.publicKey, signature })
-  const nonce = randomBytes(NONCE_BYTES)
+  const nonce = context.random.bytes(NONCE_BYTES)
   const cipher = createCipheriv(CIPHER, await epochKey(context, group), nonce)
   cipher.setAAD(conversationId)
   const sealed = cipher.update(toBinary(SignedEphemeralSchema, signed))

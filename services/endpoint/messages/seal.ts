@@ -49,7 +49,7 @@ export async function sealBody(
   group: LiveGroup,
   body: Body,
   {
-    sentAtMs = BigInt(Date.now()),
+    sentAtMs = BigInt(context.clock.now()),
     message = 0n,
     resentCount = 0n,
   }: { sentAtMs?: bigint; message?: bigint; resentCount?: bigint } = {},

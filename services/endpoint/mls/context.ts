@@ -30,6 +30,8 @@ export type ValidateCredential = (identity: Uint8Array, signatureKey: Uint8Array
 export interface MlsContext {
   suite: CiphersuiteImpl
   config: ClientConfig
+  /** Milliseconds since 1970. */
+  now(): number
   /** Key packages whose signatures were verified, by their bytes: whoever adds them looks at each several times. */
   checkedKeyPackages: WeakMap<Uint8Array, KeyPackage>
 }
@@ -39,12 +41,14 @@ export async function createContext(options: {
   validate: ValidateCredential
   provider?: CryptoProvider | undefined
   suite?: CiphersuiteName | undefined
+  now?: (() => number) | undefined
 }): Promise<MlsContext> {
   const suite = getCiphersuiteFromName(options.suite ?? DEFAULT_SUITE)
   const provider = options.provider ?? nativeProvider
   return {
     suite: await provider.getCiphersuiteImpl(suite),
     config: clientConfig(options.validate),
+    now: options.now ?? Date.now,
     checkedKeyPackages: new WeakMap(),
   }
 }

@@ -120,11 +120,15 @@ export interface Engine {
   applyDelta(state: GroupState, place: RatchetPlace, bytes: Uint8Array): GroupState
 }
 
-/** @param options.suite and `options.provider` are for tests: all of Parley uses one of each. */
+/**
+ * @param options.suite and `options.provider` are for tests: all of Parley uses one of each.
+ * @param options.now in ms since 1970; the system's clock unless given.
+ */
 export async function createEngine(options: {
   validate: ValidateCredential
   provider?: CryptoProvider
   suite?: CiphersuiteName
+  now?: () => number
 }): Promise<Engine> {
   const context = await createContext(options)
   return {

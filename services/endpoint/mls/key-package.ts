@@ -51,7 +51,7 @@ export async function newKeyPackage(
   context: MlsContext,
   options: KeyPackageOptions,
 ): Promise<KeyPackagePair> {
-  const now = Math.floor(Date.now() / SECOND_MS)
+  const now = Math.floor(context.now() / SECOND_MS)
   const notAfter = now + LIFETIME_S
   const extensionType = LAST_RESORT_EXTENSION
   const { publicPackage, privatePackage } = await generateKeyPackageWithKey(
@@ -88,12 +88,12 @@ export async function newKeyPackage(
 export async function checkedKeyPackage(context: MlsContext, bytes: Uint8Array): Promise<KeyPackage> {
   const checked = context.checkedKeyPackages.get(bytes)
   if (checked) {
-    checkLifetime(checked)
+    checkLifetime(checked, context.now())
     return checked
   }
   const keyPackage = decodeKeyPackage(context, bytes)
   const leaf = keyPackage.leafNode
-  checkLifetime(keyPackage)
+  checkLifetime(keyPackage, context.now())
   if (!(await context.config.authService.validateCredential(leaf.credential, leaf.signaturePublicKey)))
     throw new MlsRefused('bad-credential')
   const signed =
@@ -106,9 +106,9 @@ export async function checkedKeyPackage(context: MlsContext, bytes: Uint8Array):
   return keyPackage
 }
 
-function checkLifetime({ leafNode }: KeyPackage): void {
+function checkLifetime({ leafNode }: KeyPackage, nowMs: number): void {
   const { notBefore, notAfter } = leafNode.lifetime
-  const now = BigInt(Math.floor(Date.now() / SECOND_MS))
+  const now = BigInt(Math.floor(nowMs / SECOND_MS))
   const tooLong = notAfter - notBefore > BigInt(MAX_LIFETIME_S)
   if (tooLong || notBefore > now || notAfter < now) throw new MlsRefused('expired')
 }

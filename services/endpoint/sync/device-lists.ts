@@ -220,13 +220,13 @@ function ownGroupMaker(
         .all()
         .filter(({ deviceId }) => !context.devices.isRevoked(deviceId))
         .findIndex(({ deviceId }) => Buffer.compare(deviceId, context.account.device.publicKey) === 0)
-      dueAt ??= Date.now() + turn * OWN_GROUP_TURN_MS
-      const wait = dueAt - Date.now()
+      dueAt ??= context.clock.now() + turn * OWN_GROUP_TURN_MS
+      const wait = dueAt - context.clock.now()
       if (wait > 0) return later(wait + 1, () => lookAgain(handle()))
       const outcome = (await exchange({ claimHandles: [handle()] })).claims[0]?.outcome
       if (outcome?.case === 'devices') await make(outcome.value.devices, directory)
       // A device that has no key packages yet, or a group that the server refuses: again, and not at once.
-      dueAt = Date.now() + OWN_GROUP_TURN_MS
+      dueAt = context.clock.now() + OWN_GROUP_TURN_MS
       later(OWN_GROUP_TURN_MS + 1, () => lookAgain(handle()))
     },
     restart() {

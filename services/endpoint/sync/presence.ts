@@ -36,7 +36,7 @@ export function openPresence(context: Context, emit: (event: EndpointEvent) => v
 
   const say = async (group: LiveGroup, what: { here: boolean; asks: boolean }): Promise<Outgoing> => {
     const value = await sealEphemeral(context, group, {
-      sentAtMs: BigInt(Date.now()),
+      sentAtMs: BigInt(context.clock.now()),
       body: { case: 'presence', value: what },
     })
     return {
@@ -47,7 +47,7 @@ export function openPresence(context: Context, emit: (event: EndpointEvent) => v
   }
   const set = (handle: string, here: boolean) => {
     const was = present.has(handle)
-    if (here) present.set(handle, Date.now())
+    if (here) present.set(handle, context.clock.now())
     else present.delete(handle)
     if (was !== here) emit({ type: 'presence', handle, here })
   }
@@ -71,7 +71,7 @@ export function openPresence(context: Context, emit: (event: EndpointEvent) => v
       if (contacts.isBlocked(handle) || contacts.trust(handle, accountKey) === 'other') return []
       const device = Buffer.from(opened.sender.signatureKey).toString('hex')
       const isOld =
-        sentAtMs <= (lastSent.get(device) ?? 0n) || Number(sentAtMs) < Date.now() - IGNORED_AFTER_MS
+        sentAtMs <= (lastSent.get(device) ?? 0n) || Number(sentAtMs) < context.clock.now() - IGNORED_AFTER_MS
       if (isOld || handle === context.account.handle) return []
       lastSent.set(device, sentAtMs)
       set(handle, body.value.here)

@@ -36,7 +36,7 @@ const UPDATE_SPREAD_MS = 3000
 const updateTimes = new WeakMap<LiveGroup, { joinedEpoch: bigint; dueMs: number }>()
 
 /** Since when this device's update is due, or from when on, in ms since 1970; undefined: nothing is. */
-function updateTime({ engine }: Context, group: LiveGroup, now: number): number | undefined {
+function updateTime({ engine, random }: Context, group: LiveGroup, now: number): number | undefined {
   const { record } = group
   if (record.status !== GroupStatus.ACTIVE || record.left || record.lost || group.pending) return undefined
   if (record.sealedSinceCommit >= UPDATE_AFTER_SEALED) return now
@@ -46,7 +46,7 @@ function updateTime({ engine }: Context, group: LiveGroup, now: number): number 
   if (devices <= FEW_DEVICES) return now
   const known = updateTimes.get(group)
   if (known?.joinedEpoch === record.joinedEpoch) return known.dueMs
-  const dueMs = now + Math.random() * devices * UPDATE_SPREAD_MS
+  const dueMs = now + random.fraction() * devices * UPDATE_SPREAD_MS
   updateTimes.set(group, { joinedEpoch: record.joinedEpoch, dueMs })
   return dueMs
 }

@@ -16,14 +16,15 @@ import { sealRevocations } from '../groups/revoked.js'
 import { isOwn } from '../groups/roster.js'
 import { sealLeave } from '../groups/self-removal.js'
 import { sealHandovers } from '../history/give-transfer.js'
-import { type Line, type LineHandlers, openLine } from '../line/line.js'
+import { Line, type LineHandlers, type LinePorts } from '../line/line.js'
+import type { ResponseFrame } from '../line/session.js'
 import { LineStopped } from '../line/stopped.js'
-import type { ResponseFrame } from '../line/stream.js'
 import { sealNames } from '../messages/content/device-name.js'
 import { owing } from '../messages/content/receipt.js'
 import type { Outbox } from '../messages/outbox.js'
 import { takeIn } from '../messages/receive.js'
 import { onRejected } from '../messages/rejections.js'
+import type { Timer } from '../ports.js'
 import type { Batch } from '../vault/records.js'
 import { VaultError } from '../vault/vault.js'
 import { certified, openDirectorySync } from './device-lists.js'
@@ -58,6 +59,7 @@ export function openCourier({
   outbox,
   queue,
   presence,
+  ports,
   keyChange,
   emit,
 }: {
@@ -65,11 +67,13 @@ export function openCourier({
   outbox: Outbox
   queue: SerialQueue
   presence: Presence
+  ports: LinePorts
   keyChange: KeyChangePolicy
   emit(event: EndpointEvent): void
 }): Courier {
   let line: Line | undefined
-  let beat: NodeJS.Timeout | undefined
+  const { clock } = ports
+  let beat: Timer | undefined
   /** The server has answered Open: sends may leave. */
   let live = false
   /** What the vault has as the highest number that was given. */
@@ -87,20 +91,17 @@ export function openCourier({
   let caughtUp = false
   let condition: LineCondition = { line: undefined, clockOffsetMs: undefined }
   const epochOf = (group: LiveGroup) => `${group.record.status} ${context.engine.epoch(group.state)}`
-  const timers = new Set<NodeJS.Timeout>()
+  const timers = new Set<Timer>()
   /** Work that waits for the server, outside of the queue. */
   const background = new Set<Promise<unknown>>()
   let stopping = false
 
   const later = (ms: number, action: () => void) => {
     if (stopping) return
-    const timer = setTimeout(
-      () => {
-        timers.delete(timer)
-        action()
-      },
-      Math.max(ms, 1),
-    )
+    const timer = clock.after(ms, () => {
+      timers.delete(timer)
+      action()
+    })
     timers.add(timer)
   }
   const transmit = () => {
@@ -118,7 +119,7 @@ export function openCourier({
   }
   /** One timer for what is due next. */
   const wakeWhenDue = () => {
-    const now = Date.now()
+    const now = clock.now()
     const due = Math.min(
       nextIntentDue(context, now) ?? Number.POSITIVE_INFINITY,
       nextUpdateDue(context, now) ?? Number.POSITIVE_INFINITY,
@@ -132,11 +133,11 @@ export function openCourier({
   }
   const pump = async () => {
     nudged = false
-    if (!live || Date.now() < pausedUntil) return
+    if (!live || clock.now() < pausedUntil) return
     const receipts = receiptsDue
     const batch = context.records.begin()
     askWhenDue(context, outbox, batch)
-    await fillOutbox(context, outbox, batch, { now: Date.now(), receipts })
+    await fillOutbox(context, outbox, batch, { now: clock.now(), receipts })
     for (const group of context.groups.all()) await sealLeave(context, outbox, batch, group)
     await sealNames(context, outbox, batch)
     await sealRevocations(context, outbox, batch)
@@ -199,7 +200,7 @@ export function openCourier({
     queue.run(async () => sendNow(await presence.announce(what)))
 
   const restockFrom = async (held: KeyExchanged) => {
-    const publication = await queue.run(() => restock(context, held, Date.now()))
+    const publication = await queue.run(() => restock(context, held, clock.now()))
     if (!publication) return 0
     await exchange(publication)
     return publication.keyPackages.length + (publication.lastResortKeyPackage.length > 0 ? 1 : 0)
@@ -248,7 +249,7 @@ export function openCourier({
     noteGiven(batch)
     batch.commit()
     if (wait === 0) return
-    pausedUntil = Date.now() + wait
+    pausedUntil = clock.now() + wait
     later(wait + 1, nudge)
   }
   const onFrame = async (frame: ResponseFrame) => {
@@ -259,7 +260,7 @@ export function openCourier({
     if (frame.case === 'deliver' || frame.case === 'accepted' || frame.case === 'rejected') nudge()
   }
   const onOpened = async (opened: Opened) => {
-    condition = { ...condition, clockOffsetMs: Date.now() - Number(opened.serverTimeMs) }
+    condition = { ...condition, clockOffsetMs: clock.now() - Number(opened.serverTimeMs) }
     await queue.run(async () => {
       const batch = context.records.begin()
       const given = loadServer(context.records)?.clientSequence ?? 0n
@@ -283,7 +284,7 @@ export function openCourier({
   }
 
   const handlers: LineHandlers = {
-    trust: seen => trustSeen(context.records, seen),
+    trust: seen => queue.run(() => trustSeen(context.records, seen)),
     account: () => context.account,
     registration: () => ({
       inviteToken: loadServer(context.records)?.inviteToken ?? '',
@@ -310,22 +311,21 @@ export function openCourier({
 
   return {
     start() {
-      clearInterval(beat)
+      beat?.cancel()
       const server = loadServer(context.records)
       if (!server) return
-      line = openLine(server, handlers)
+      line = new Line(server, ports, handlers)
       line.start()
-      beat = setInterval(() => {
-        presence.expire(Date.now())
+      beat = clock.every(PRESENCE_INTERVAL_MS, () => {
+        presence.expire(clock.now())
         nudge()
         announce({ here: true, asks: false }).catch(fatal)
-      }, PRESENCE_INTERVAL_MS)
-      beat.unref()
+      })
     },
     async stop() {
       stopping = true
-      clearInterval(beat)
-      for (const timer of timers) clearTimeout(timer)
+      beat?.cancel()
+      for (const timer of timers) timer.cancel()
       timers.clear()
       // Whoever sent what is here shall know, even if this device does not come back for long.
       receiptsDue = true

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { openConversations } from '../../../services/endpoint/history/conversations.js'
+import { systemClock } from '../../../services/endpoint/local.js'
 import { openRecords } from '../../../services/endpoint/vault/records.js'
 import { openVault } from '../../../services/endpoint/vault/vault.js'
 import { seedOf } from '../../../services/protocol/identity/recovery-phrase.js'
@@ -173,7 +174,7 @@ describe('a long history', () => {
   async function fill(folder: string): Promise<void> {
     const vault = await openVault({ folder })
     const records = openRecords(vault, () => undefined)
-    const conversations = openConversations(records)
+    const conversations = openConversations(records, systemClock)
     const conversation = conversations.withPeer('bob')!
     const batch = records.begin()
     for (let line = 1; line <= LINES; line++)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { type Contacts, openContacts } from '../../../../services/endpoint/contacts/contacts.js'
 import type { EndpointEvent } from '../../../../services/endpoint/events.js'
+import { systemClock } from '../../../../services/endpoint/local.js'
 import { type Batch, openRecords, type Records } from '../../../../services/endpoint/vault/records.js'
 import { openVault, type Vault } from '../../../../services/endpoint/vault/vault.js'
 import { accountFingerprint } from '../../../../services/protocol/identity/fingerprint.js'
@@ -21,7 +22,7 @@ beforeEach(async () => {
   vault = await openVault({ folder })
   told = []
   records = openRecords(vault, event => void told.push(event.type))
-  contacts = openContacts(records)
+  contacts = openContacts(records, systemClock)
 })
 afterEach(() => {
   vault.close()
@@ -42,7 +43,7 @@ describe('an account key', () => {
   test('is pinned at first contact, and known from there', () => {
     expect([meet(1), meet(1)]).toEqual(['pinned-now', 'known'])
     expect(told).toEqual(['contact-pinned'])
-    expect(openContacts(records).get('bob')?.accountKey).toEqual(key(1))
+    expect(openContacts(records, systemClock).get('bob')?.accountKey).toEqual(key(1))
   })
 
   test('that changes keeps the pin and stops what is sent, over a restart too', () => {
@@ -50,7 +51,7 @@ describe('an account key', () => {
     expect([meet(2), meet(2)]).toEqual(['changed', 'changed'])
     expect(told).toEqual(['contact-pinned'])
     expect(contacts.get('bob')?.accountKey).toEqual(key(1))
-    expect(openContacts(records).isStopped('bob')).toBe(true)
+    expect(openContacts(records, systemClock).isStopped('bob')).toBe(true)
   })
 
   test('that comes back as it was does not lift the block: a person decides', () => {
@@ -88,7 +89,7 @@ describe('an account key', () => {
     meet(2)
     expect(contacts.isVerified('bob')).toBe(false)
     written(batch => contacts.accept(batch, 'bob'))
-    expect(openContacts(records).get('bob')).toMatchObject({ accountKey: key(2) })
+    expect(openContacts(records, systemClock).get('bob')).toMatchObject({ accountKey: key(2) })
     expect([contacts.isStopped('bob'), contacts.isVerified('bob')]).toEqual([false, false])
     expect(meet(1)).toBe('changed')
   })
@@ -128,13 +129,16 @@ test('people keep their places, however many there are', () => {
   const handles = Array.from({ length: 50 }, (_, index) => `person-${index}`)
   for (const [index, handle] of handles.entries())
     written(batch => contacts.meet(batch, handle, key(index + 1)))
-  const again = openContacts(records)
+  const again = openContacts(records, systemClock)
   expect(again.all().map(({ handle }) => handle)).toEqual(handles)
 })
 
 test('somebody is blocked until they are unblocked, over a restart too', () => {
   written(batch => contacts.block(batch, 'bob', true))
-  expect([openContacts(records).isBlocked('bob'), contacts.isStopped('bob')]).toEqual([true, true])
+  expect([openContacts(records, systemClock).isBlocked('bob'), contacts.isStopped('bob')]).toEqual([
+    true,
+    true,
+  ])
   written(batch => contacts.block(batch, 'bob', false))
   expect([contacts.isBlocked('bob'), contacts.isStopped('bob')]).toEqual([false, false])
 })
@@ -144,5 +148,5 @@ test('when somebody was last heard never goes back', () => {
   written(batch => contacts.heard(batch, 'bob', 20))
   written(batch => contacts.heard(batch, 'bob', 10))
   written(batch => contacts.heard(batch, 'nobody', 30))
-  expect(openContacts(records).get('bob')?.lastHeardMs).toBe(20n)
+  expect(openContacts(records, systemClock).get('bob')?.lastHeardMs).toBe(20n)
 })

@@ -1,0 +1,147 @@
+// One connection to the server that was meant: the calls that a device makes on it, each with its proof.
+
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import { ChatService, type Closing } from '../../../gen/parley/v1/chat_pb.js'
+import type {
+  KeyExchanged,
+  KeyExchangeRequestSchema,
+  RegistrationRefused,
+} from '../../../gen/parley/v1/key_exchange_pb.js'
+import type { Address } from '../../protocol/invite/address.js'
+import { makeProof, type ProvenMethod } from '../../protocol/proof.js'
+import type { Dialer, RpcChannel, SeenCertificate } from '../../rpc/channel.js'
+import { RpcError } from '../../rpc/error.js'
+import type { Account } from '../contacts/account.js'
+import type { Clock } from '../ports.js'
+import { BANNED, REVOKED, registrationRefused } from './failure.js'
+import type { RequestFrame } from './frame-writer.js'
+import type { ServerTrust } from './server-trust.js'
+import { PROTOCOL_VERSION, Session, type SessionHandlers } from './session.js'
+import { LineStopped } from './stopped.js'
+
+/** One gRPC message: a commit bundle of the largest conversation, and its frame. */
+const MESSAGE_BYTES = 9 * 1024 * 1024
+/** Connecting and a KeyExchange, in ms. */
+const CALL_TIMEOUT_MS = 10_000
+
+export type KeyExchangeParts = Omit<
+  MessageInitShape<typeof KeyExchangeRequestSchema>,
+  '$typeName' | 'proof' | 'deviceCertificate'
+>
+
+export interface ConnectionHandlers {
+  /** Decides on the server that answers. Throws LineStopped for the wrong one. */
+  trust(seen: SeenCertificate): Promise<ServerTrust>
+  account(): Account
+  /** The device is not registered, which ends the line. */
+  refused(refusal: RegistrationRefused): Promise<void>
+  /** The last cursor that is saved. */
+  cursor(): Uint8Array
+}
+
+export interface ConnectionOptions {
+  address: Address
+  dialer: Dialer
+  clock: Clock
+  handlers: ConnectionHandlers
+  /** Breaks everything that is under way. */
+  signal: AbortSignal
+}
+
+export class Connection {
+  #session: Session | undefined
+
+  private constructor(
+    private readonly options: ConnectionOptions,
+    private readonly channel: RpcChannel,
+    private readonly seen: SeenCertificate,
+  ) {}
+
+  /** Sees which server answers, and connects if it is the one that is meant. Throws ProbeError or LineStopped. */
+  static async open(options: ConnectionOptions): Promise<Connection> {
+    const { address, dialer, handlers, signal } = options
+    const seen = await dialer.probe({ ...address, timeoutMs: CALL_TIMEOUT_MS, signal })
+    const { trust } = await handlers.trust(seen)
+    const channel = dialer.connect({ ...address, trust, maxMessageBytes: MESSAGE_BYTES })
+    return new Connection(options, channel, seen)
+  }
+
+  get hasSession(): boolean {
+    return this.#session !== undefined
+  }
+
+  /** Throws RpcError or LineStopped. */
+  async keyExchange(parts: KeyExchangeParts): Promise<KeyExchanged> {
+    const { handlers, signal } = this.options
+    const { certificate, handle } = handlers.account()
+    const proof = this.#proof('/parley.v1.ChatService/KeyExchange')
+    const { outcome } = await this.channel.unary(
+      ChatService.method.keyExchange,
+      { ...parts, proof, deviceCertificate: certificate },
+      { signal, timeoutMs: CALL_TIMEOUT_MS },
+    )
+    if (outcome.case === 'exchanged') return outcome.value
+    if (outcome.case === 'refused') {
+      await handlers.refused(outcome.value)
+      throw registrationRefused(outcome.value, handle)
+    }
+    throw new LineStopped(
+      'protocol-version',
+      'the server answers in a way that this version does not know: update Parley',
+    )
+  }
+
+  /** Opens the stream and stays with it. Resolves never: a stream that ends is a line that is down. */
+  async converse({ onOpened, onFrame }: SessionHandlers): Promise<never> {
+    const { clock, handlers, signal } = this.options
+    const proof = this.#proof('/parley.v1.ChatService/Chat')
+    let ending: string | undefined
+    this.#session = new Session({
+      channel: this.channel,
+      open: { protocolVersion: PROTOCOL_VERSION, proof, cursor: handlers.cursor() },
+      handlers: {
+        onOpened,
+        async onFrame(frame) {
+          if (frame.case === 'closing') ending = explainClosing(frame.value.reason.case)
+          await onFrame(frame)
+        },
+      },
+      clock,
+      signal,
+    })
+    await this.#session.ended
+    throw new RpcError('UNAVAILABLE', ending ?? 'the server has ended the line')
+  }
+
+  /** Dropped where there is no stream. */
+  write(frame: RequestFrame): void {
+    this.#session?.write(frame)
+  }
+
+  /** Ends the stream in peace: what was written still leaves. */
+  endSession(): void {
+    this.#session?.end()
+  }
+
+  close(): void {
+    this.channel.close()
+  }
+
+  #proof(method: ProvenMethod) {
+    const { clock, handlers } = this.options
+    const { device } = handlers.account()
+    return makeProof({ method, server: this.seen.fingerprint, device, time: clock.now() })
+  }
+}
+
+/** Words for the end of a stream, or LineStopped where this device shall not come back by itself. */
+function explainClosing(reason: Closing['reason']['case']): string {
+  if (reason === 'superseded')
+    throw new LineStopped(
+      'superseded',
+      'this device is connected from another process, which took over the line',
+    )
+  if (reason === 'revoked') throw new LineStopped('revoked', REVOKED)
+  if (reason === 'banned') throw new LineStopped('banned', BANNED)
+  return 'the server is shutting down'
+}
