@@ -11,7 +11,8 @@ import type { Entry, Terminal } from '../terminal/entry.js'
 import type { CommandContext, OperatorActions } from './commands/command.js'
 import { readTyped } from './commands/commands.js'
 import { standing, whyNotSent } from './prompt.js'
-import { entryOf, markOf, nameOf, noticeOf, statusOf } from './words.js'
+import { entryOf, markOf, nameOf, noticeOf, statusOf } from './words/events.js'
+import { sendFailure } from './words/history.js'
 
 /** Lines of history shown at the start. */
 const SHOWN_AT_START = 20
@@ -146,7 +147,7 @@ export function openChat({ endpoint, terminal, handle, operator, quit }: ChatOpt
       } else if (event.type === 'state') {
         const mark = markOf(event.state)
         if (mark) terminal.mark(nameOf(event.id), mark)
-        if (event.cause) fail(`a message to ${event.peer} was not sent: ${event.cause}`)
+        if (event.failure) fail(`a message to ${event.peer} was not sent: ${sendFailure(event.failure)}`)
       } else {
         const said = noticeOf(event)
         if (said) print(said)

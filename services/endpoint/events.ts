@@ -1,5 +1,10 @@
 // What an endpoint tells whoever runs it: a person's terminal, a script, a test.
 
+import type { Notice } from './codes/notice.js'
+import type { SendFailure } from './codes/send-failure.js'
+import type { SystemMessage } from './codes/system-message.js'
+import type { Unreadable } from './codes/unreadable.js'
+
 /** Of a message: its place in this endpoint's history. */
 export interface MessageId {
   conversation: bigint
@@ -9,21 +14,28 @@ export interface MessageId {
 export type MessageState = 'waiting' | 'stored' | 'delivered' | 'failed' | 'received'
 
 /** One line of a conversation's history. */
-export interface HistoryEntry {
+export type HistoryEntry = Line & Said
+
+/** What sort of line it is. */
+export type Said =
+  | { kind: 'text' }
+  /** Something came that cannot be opened, or something is missing. */
+  | { kind: 'unreadable' | 'gap'; cause: Unreadable }
+  /** Somebody came, left, or changed the room. */
+  | { kind: 'event'; system: SystemMessage }
+
+interface Line {
   id: MessageId
-  /** An event: somebody came, left, or changed the room. */
-  kind: 'text' | 'unreadable' | 'gap' | 'event'
   /** Which conversation it is of: the other person's handle, or a room's name behind "#". */
   peer: string
   from: string
   own: boolean
+  /** What was written; '' where the line is no text. */
   text: string
   sentAt: Date
   state: MessageState
   /** The place in the server's order; 0n while it has none. */
   sequence: bigint
-  /** What a person can do about it, where there is something. */
-  remedy?: string
   /** The sender showed another account key than the one that is pinned for the handle: it may be somebody else. */
   otherKey?: true
 }
@@ -57,7 +69,14 @@ export type EndpointEvent =
   /** A new conversation, or one that can be written in from now on. */
   | { type: 'conversation'; peer: string; conversation: bigint; state: 'opened' | 'ready' }
   | { type: 'message'; entry: HistoryEntry }
-  | { type: 'state'; id: MessageId; peer: string; state: MessageState; sequence: bigint; cause?: string }
+  | {
+      type: 'state'
+      id: MessageId
+      peer: string
+      state: MessageState
+      sequence: bigint
+      failure?: SendFailure
+    }
   /** First contact: this account key is pinned for the handle. */
   | { type: 'contact-pinned'; handle: string; fingerprint: string }
   /** Another key goes by this handle. By the policy, sending is stopped, or goes on to the new one. */
@@ -70,4 +89,4 @@ export type EndpointEvent =
   | { type: 'devices' }
   | { type: 'presence'; handle: string; here: boolean }
   /** Something that a person should know; nothing is lost by it. */
-  | { type: 'notice'; level: 'info' | 'warning' | 'error'; text: string }
+  | { type: 'notice'; level: 'info' | 'warning' | 'error'; notice: Notice }

@@ -7,6 +7,7 @@ import type { Endpoint } from '../../services/endpoint/endpoint.js'
 import type { EndpointEvent } from '../../services/endpoint/events.js'
 import { openLocalEndpoint } from '../../services/endpoint/local.js'
 import { spkiFingerprint } from '../../services/rpc/node/certificate.js'
+import { saidIn } from '../support/said.js'
 import { sharedNow } from './measure.js'
 import type { ServerAddress } from './server-worker.js'
 import { answer } from './worker.js'
@@ -35,8 +36,8 @@ function take(seat: Seat, event: EndpointEvent): void {
   if (event.type === 'line') seat.up = event.line.state === 'up'
   if (event.type === 'conversation' && event.state === 'ready') note(seat, `joined ${event.peer}`)
   if (event.type !== 'message') return
-  const { kind, own, text } = event.entry
-  if (kind === 'event' || (kind === 'text' && !own)) note(seat, text)
+  const { kind, own } = event.entry
+  if (kind === 'event' || (kind === 'text' && !own)) note(seat, saidIn(event.entry))
 }
 
 function note(seat: Seat, what: string): void {

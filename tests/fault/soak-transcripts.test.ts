@@ -53,7 +53,7 @@ describe('what two members hold of a conversation', () => {
   })
 
   test('may begin late and end early', () => {
-    const lines = [event('you are in the room with a', 5), text('two', 6), event('a removed you', 8)]
+    const lines = [event('joined', 5), text('two', 6), event('you-were-removed', 8)]
     const there = { ...spoken, members: ['a'] }
     expect(compare([there, transcript('b', lines, { ready: false })])).toMatchObject({
       violations: [],
@@ -62,7 +62,7 @@ describe('what two members hold of a conversation', () => {
   })
 
   test('ends where a person left, though what was typed before was stored later', () => {
-    const lines = [text('one', 5), text('mine', 8, true), event('you have left', 5)]
+    const lines = [text('one', 5), text('mine', 8, true), event('you-left', 5)]
     const there = { ...spoken, members: ['a'], lines: [...spoken.lines.slice(0, 2), text('mine', 8)] }
     const { violations } = compare([there, transcript('b', lines, { ready: false })])
     expect(violations).toEqual([])

@@ -4,13 +4,13 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Endpoint } from '../../services/endpoint/endpoint.js'
-import type { EndpointEvent } from '../../services/endpoint/events.js'
+import type { EndpointEvent, HistoryEntry } from '../../services/endpoint/events.js'
 import { openLocalEndpoint } from '../../services/endpoint/local.js'
 import { seedOf } from '../../services/protocol/identity/recovery-phrase.js'
 import { answer } from '../bench/worker.js'
 import { actOnce, conversationName, type Member } from './acts.js'
 import { chance } from './random.js'
-import type { Transcript } from './transcripts.js'
+import type { Line, Transcript } from './transcripts.js'
 
 export interface MembersStart {
   folder: string
@@ -47,7 +47,7 @@ let acting = false
 function onEvent(name: string, event: EndpointEvent): void {
   if (event.type !== 'presence') lastEvent = performance.now()
   if (event.type === 'notice' && event.level !== 'info')
-    counts.notices[event.text] = (counts.notices[event.text] ?? 0) + 1
+    counts.notices[event.notice.code] = (counts.notices[event.notice.code] ?? 0) + 1
   if (event.type !== 'line') return
   if (event.line.state === 'up') {
     counts.lines++
@@ -97,6 +97,17 @@ async function openSecond(start: MembersStart, first: Member): Promise<Member> {
 /** Whether this device wrote it: texts name their conversation, device and number. */
 const isBy = (name: string, text: string) => text.split(' ')[1] === name
 
+function lineOf(name: string, entry: HistoryEntry): Line {
+  const { kind, own, sequence, state } = entry
+  const isOwn = own && isBy(name, entry.text)
+  return { kind, own: isOwn, sibling: own && !isOwn, text: textOf(entry), sequence, state }
+}
+
+function textOf(entry: HistoryEntry): string {
+  if (entry.kind === 'text') return entry.text
+  return entry.kind === 'event' ? entry.system.code : entry.cause.code
+}
+
 function transcripts({ handle, name, endpoint }: Member): Transcript[] {
   return endpoint.conversations().map(({ number, kind, peer }) => {
     const room = kind === 'room' ? endpoint.room(number) : undefined
@@ -107,14 +118,7 @@ function transcripts({ handle, name, endpoint }: Member): Transcript[] {
       conversation: conversationName(handle, kind, peer),
       ready: room ? room.state === 'ready' : person?.state === 'ready',
       members: room ? room.members.map(member => member.handle).sort() : [],
-      lines: endpoint.history(number).map(({ kind, own, text, sequence, state }) => ({
-        kind,
-        own: own && isBy(name, text),
-        sibling: own && !isBy(name, text),
-        text,
-        sequence,
-        state,
-      })),
+      lines: endpoint.history(number).map(entry => lineOf(name, entry)),
     }
   })
 }

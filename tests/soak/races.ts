@@ -4,6 +4,7 @@ import { LIMITS } from '../../services/server/limits.js'
 import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
 import type { Store } from '../../services/server/store/store.js'
 import { newTown, type Person } from '../support/endpoints.js'
+import { saidIn } from '../support/said.js'
 
 export interface Raced {
   /** Commits that were wished for, and made. */
@@ -59,7 +60,7 @@ const told = (person: Person): string[] =>
     : person.endpoint
         .history(room(person), HISTORY_OF_ALL)
         .filter(({ kind }) => kind !== 'text')
-        .map(({ text, sequence }) => `${sequence} ${text}`)
+        .map(entry => `${entry.sequence} ${saidIn(entry)}`)
 
 /** All members are admins of one room, and in each round each sets its topic. */
 export async function race({ members, rounds }: { members: number; rounds: number }): Promise<Raced> {

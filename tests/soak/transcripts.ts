@@ -7,7 +7,7 @@ export interface Line {
   own: boolean
   /** Of the same account, by another device. */
   sibling?: boolean
-  /** Of a text: what was sent. Otherwise what is told, or the cause. */
+  /** Of a text: what was sent. Otherwise the code of what is told, or of the cause. */
   text: string
   sequence: bigint
   state: string
@@ -50,8 +50,9 @@ interface Interval {
 }
 
 const NEVER_ENDS = 2n ** 63n
-const JOINED = /^you are in the room with /
-const LEFT = /^(you have left|\S+ removed you)$/
+const JOINED = 'joined'
+const LEFT = 'you-left'
+const REMOVED = 'you-were-removed'
 
 export function compare(transcripts: readonly Transcript[]): Verdict {
   const verdict: Verdict = { violations: [], checked: 0, unreadable: {}, lost: [] }
@@ -122,16 +123,16 @@ function checkOwn(transcript: Transcript, verdict: Verdict): void {
 /** In which of the order's places this member was in the conversation. */
 export function intervals({ lines, ready }: Transcript): Interval[] {
   const found: Interval[] = []
-  const joins = lines.some(({ kind, text }) => kind === 'event' && JOINED.test(text))
+  const joins = lines.some(({ kind, text }) => kind === 'event' && text === JOINED)
   let from: bigint | undefined = joins ? undefined : 0n
   let last = 0n
   for (const { kind, own, text, sequence } of lines) {
-    if (kind === 'event' && JOINED.test(text)) {
+    if (kind === 'event' && text === JOINED) {
       // Whoever comes back after a loss is owed what was said meanwhile.
       from ??= sequence
-    } else if (kind === 'event' && LEFT.test(text)) {
+    } else if (kind === 'event' && (text === LEFT || text === REMOVED)) {
       // Whoever leaves is shown nothing from the moment of saying so on.
-      if (from !== undefined) found.push({ from, to: text === 'you have left' ? sequence + 1n : sequence })
+      if (from !== undefined) found.push({ from, to: text === LEFT ? sequence + 1n : sequence })
       from = undefined
     }
     // What was typed before leaving may be stored after it.
@@ -184,12 +185,7 @@ function checkOne(
 
 function noteUnreadable({ lines }: Transcript, { unreadable }: Verdict): void {
   for (const { kind, text } of lines)
-    if (kind === 'unreadable' || kind === 'gap') {
-      const cause = text
-        .replace(/^\d+ of what \S+/, 'N of what somebody')
-        .replace(/^\S+ was shown/, 'somebody was shown')
-      unreadable[cause] = (unreadable[cause] ?? 0) + 1
-    }
+    if (kind === 'unreadable' || kind === 'gap') unreadable[text] = (unreadable[text] ?? 0) + 1
 }
 
 /** All that are in it know the same members. */

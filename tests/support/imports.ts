@@ -7,6 +7,7 @@ export type Sources = ReadonlyMap<string, string>
 
 /** What every room of the endpoint may name: the words that all of it shares, which know nothing of any room. */
 const SHARED = [
+  'services/endpoint/codes',
   'services/endpoint/events.ts',
   'services/endpoint/refusal.ts',
   'services/endpoint/context.ts',
@@ -37,6 +38,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'services/server/store': ['services/server/limits.ts', 'services/protocol', 'gen/parley/v1'],
   'services/server/store/sqlite': SERVER_STORE,
   'services/endpoint': ['services/protocol', 'services/rpc', 'gen'],
+  'services/endpoint/codes': ['services/endpoint/mls/refused.ts'],
   'services/endpoint/vault': [...SHARED, 'gen/parley/vault/v1'],
   'services/endpoint/mls': ['services/protocol'],
   'services/endpoint/mls/primitives': ['services/endpoint/mls/codec.ts', 'services/endpoint/mls/library.ts'],
@@ -90,6 +92,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     'services/terminal',
     'services/protocol',
   ],
+  'services/client/words': ['services/endpoint', 'services/terminal', 'services/protocol'],
   'services/client/start': ['services/client', 'services/endpoint', 'services/terminal', 'services/protocol'],
 }
 

@@ -1,6 +1,6 @@
 // What a person does with rooms. Rows of the table in commands.ts.
 
-import { historyTold } from '../../endpoint/groups/commit-effects.js'
+import { newcomersSee } from '../words/history.js'
 import { type Command, type CommandContext, refusable } from './command.js'
 
 export const ROOM_COMMANDS: readonly Command[] = [
@@ -97,6 +97,6 @@ async function members(context: CommandContext): Promise<void> {
       ({ handle, isAdmin, devices, trust }) =>
         `${handle}${TRUST_WORDS[trust]}${isAdmin ? ', admin' : ''}${devices > 1 ? `, ${devices} devices` : ''}`,
     )
-    context.say([...(topic ? [`topic: ${topic}`] : []), historyTold(historyDays), ...rows].join('\n'))
+    context.say([...(topic ? [`topic: ${topic}`] : []), newcomersSee(historyDays), ...rows].join('\n'))
   })
 }

@@ -8,8 +8,8 @@ import { TextTooLongError } from '../../endpoint/messages/content/format.js'
 import { Refusal } from '../../endpoint/refusal.js'
 import { plainEntry } from '../../terminal/plain.js'
 import type { Exit } from '../exit.js'
-import { entryOf, noticeOf } from '../words.js'
-import { jsonOf } from './json.js'
+import { entryOf, noticeOf } from '../words/events.js'
+import { jsonOf, line } from './json.js'
 import { readLines } from './lines.js'
 
 export interface ScriptOptions {
@@ -66,7 +66,7 @@ export function openScript(options: ScriptOptions): Script {
     } catch (error) {
       if (!(error instanceof TextTooLongError || error instanceof Refusal)) throw error
       result = 'unsent'
-      tell(options, { type: 'notice', level: 'error', text: `not sent: ${error.message}` })
+      tellUnsent(options, `not sent: ${error.message}`)
     }
   }
   return {
@@ -101,9 +101,15 @@ export function openScript(options: ScriptOptions): Script {
   }
 }
 
+/** A line of the input that is not even kept. */
+function tellUnsent({ json, print, note }: ScriptOptions, text: string): void {
+  if (json) print(JSON.stringify({ type: 'notice', level: 'error', text }))
+  else note(plainEntry({ kind: 'notice', at: new Date(), level: 'error', text }))
+}
+
 /** Own messages are the input: a person knows them; a program wants their ids. */
 function tell({ json, print, note }: ScriptOptions, event: EndpointEvent): void {
-  if (json) print(JSON.stringify(jsonOf(event)))
+  if (json) print(line(jsonOf(event)))
   else if (event.type === 'message') {
     const entry = entryOf(event.entry, false)
     if (entry.kind === 'notice') note(plainEntry(entry))

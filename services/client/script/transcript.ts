@@ -3,8 +3,8 @@
 import type { Endpoint } from '../../endpoint/endpoint.js'
 import type { HistoryEntry } from '../../endpoint/events.js'
 import { plainEntry } from '../../terminal/plain.js'
-import { entryOf } from '../words.js'
-import { jsonOfEntry } from './json.js'
+import { entryOf } from '../words/events.js'
+import { jsonOfEntry, line } from './json.js'
 
 /** All conversations, or the one with `to`, in the order that everybody sees; what is unsent comes last. */
 export function transcript(
@@ -15,7 +15,7 @@ export function transcript(
   return people.flatMap(({ conversation }) =>
     [...endpoint.history(conversation)]
       .sort(inServerOrder)
-      .map(entry => (json ? JSON.stringify(jsonOfEntry(entry)) : plainEntry(entryOf(entry, true)))),
+      .map(entry => (json ? line(jsonOfEntry(entry)) : plainEntry(entryOf(entry, true)))),
   )
 }
 

@@ -84,8 +84,7 @@ export function settleChange(
   if (contact.changedAccountKey.length > 0 && lists(pinned) && !lists(seen)) {
     context.contacts.dismiss(batch, handle)
     retireOthers(context, batch, handle)
-    const text = `somebody else goes by ${handle} towards you, with a key that is not theirs: it is not taken for ${handle}`
-    batch.tell({ type: 'notice', level: 'warning', text })
+    batch.tell({ type: 'notice', level: 'warning', notice: { code: 'impostor', handle } })
     return true
   }
   // Nobody else decides where the server does not stand by the key.

@@ -1,11 +1,13 @@
 // Every conversation as a person knows it: whether it can be written in, what its history lacks, and its groups.
 
 import { GroupStatus, MessageKind } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { Unreadable } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
 import type { KnownConversation } from '../history/conversations.js'
 import type { Outbox } from '../messages/outbox.js'
 import { waitingTexts } from '../messages/unsent.js'
+import { unreadableOf } from '../vault/said.js'
 import { counted, type Diagnosis, type Finding } from './finding.js'
 import { examineGroup, pointlessIntents } from './group.js'
 
@@ -92,14 +94,13 @@ function history(
   { groups, waitingHere }: Standing,
 ): Diagnosis[] {
   const diagnoses: Diagnosis[] = []
-  for (const { cause, remedy, count } of unreadableIn(context, conversation.number))
+  for (const { cause, count } of unreadableIn(context, conversation.number))
     diagnoses.push(
       findingOf(conversation, {
         check: 'unreadable',
-        about: cause,
+        about: nameOf(cause),
         verdict: 'note',
-        found: `${counted(count, 'line')} of the history: ${cause}`,
-        ...(remedy ? { remedy } : {}),
+        found: `${counted(count, 'line')} of the history: ${cause.code}`,
       }),
     )
   const undelivered = groups
@@ -114,8 +115,7 @@ function history(
 }
 
 interface UnreadableLines {
-  cause: string
-  remedy: string
+  cause: Unreadable
   count: number
 }
 
@@ -124,10 +124,12 @@ function unreadableIn({ records }: Context, conversation: bigint): UnreadableLin
   const byCause = new Map<string, UnreadableLines>()
   for (const { record } of records.list('messages', { group: conversation })) {
     if (record.kind !== MessageKind.UNREADABLE && record.kind !== MessageKind.GAP) continue
-    const { failure: cause, remedy } = record
-    const known = byCause.get(cause) ?? { cause, remedy, count: 0 }
+    const cause = unreadableOf(record.unreadable)
+    const known = byCause.get(nameOf(cause)) ?? { cause, count: 0 }
     known.count++
-    byCause.set(cause, known)
+    byCause.set(nameOf(cause), known)
   }
   return [...byCause.values()]
 }
+
+const nameOf = (cause: Unreadable): string => Object.values(cause).map(String).sort().join(' ')

@@ -2,6 +2,7 @@
 
 import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { notMade } from '../codes/notice.js'
 import type { Context } from '../context.js'
 import type { Batch } from '../vault/records.js'
 import { type Invitee, verifiedInvitees } from './create.js'
@@ -41,14 +42,14 @@ export async function takeClaim(
   const intent = context.intents.get(group, id)
   if (intent?.change.case !== 'addAccount' && intent?.change.case !== 'addDevices') return
   const isDevices = intent.change.case === 'addDevices'
-  const giveUp = (why: string) => {
+  const giveUp = (code: 'nobody' | 'no-device' | 'key-changed') => {
     context.intents.drop(batch, group, id)
     // A further device of somebody who is in it already is looked up again by itself.
     if (isDevices) return
-    const room = context.conversations.peer(group.record.conversation)
-    batch.tell({ type: 'notice', level: 'warning', text: `${handle} was not added to ${room}: ${why}` })
+    const peer = context.conversations.peer(group.record.conversation)
+    batch.tell(notMade({ handle, peer, why: { code } }))
   }
-  if (!claimed) return giveUp('nobody goes by this handle here')
+  if (!claimed) return giveUp('nobody')
   const wanted = intent.change.case === 'addDevices' ? intent.change.value.deviceIds : undefined
   const accounts = accountsIn(context, group)
   const fits = ({ identity }: Invitee) =>
@@ -56,7 +57,7 @@ export async function takeClaim(
     (wanted.some(device => Buffer.compare(device, identity.deviceKey) === 0) &&
       (accounts.some(account => sameAccount(account, identity)) || isRejoining(group, identity.deviceKey)))
   const invitees = (await verifiedInvitees(context, handle, claimed)).filter(fits)
-  if (invitees.length === 0) return giveUp('none of their devices can be reached yet')
+  if (invitees.length === 0) return giveUp('no-device')
   if (intent.change.case === 'addDevices')
     intent.change.value.deviceIds = invitees.map(({ identity }) => identity.deviceKey)
   for (const { identity } of invitees)
@@ -64,7 +65,7 @@ export async function takeClaim(
       handle !== context.account.handle &&
       context.contacts.meet(batch, handle, identity.accountKey) === 'changed'
     )
-      return giveUp('their key has changed')
+      return giveUp('key-changed')
   intent.change.value.keyPackages = invitees.map(({ keyPackage }) => keyPackage)
   context.intents.save(batch, group, { id, intent })
 }

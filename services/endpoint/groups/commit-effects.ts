@@ -5,6 +5,7 @@ import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/ro
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { readCertificate } from '../../protocol/identity/certificate.js'
+import type { SystemMessage } from '../codes/system-message.js'
 import type { Context } from '../context.js'
 import { onAdded } from '../history/transfer-due.js'
 import { beginEpoch } from '../messages/fork-detection.js'
@@ -12,12 +13,13 @@ import { tell } from '../messages/system-message.js'
 import { failWaiting } from '../messages/unsent.js'
 import type { Candidate, Member } from '../mls/engine.js'
 import type { Batch } from '../vault/records.js'
+import type { Known } from '../vault/said.js'
 import type { LiveGroup } from './groups.js'
 import { forgetRemovals } from './intents.js'
 import { settingsOf, standing } from './membership.js'
 import { type Group, sameAccount } from './policy.js'
 import { addAgain } from './rejoin.js'
-import { myTurnMs, NOT_IN_IT } from './self-removal.js'
+import { myTurnMs } from './self-removal.js'
 
 interface Done {
   committer: Candidate
@@ -64,7 +66,7 @@ export function afterCommit(
     ...membersTold(context, before, after, change),
     ...settingsTold(before.settings, after.settings, change),
   ]
-  for (const text of group.record.left ? [] : told) tell(context, batch, group, envelope, text)
+  for (const said of group.record.left ? [] : told) tell(context, batch, group, envelope, said)
   if (after.settings.kind === GroupKind.ROOM && after.settings.name !== before.settings.name)
     context.conversations.rename(batch, group.record.conversation, after.settings.name)
 }
@@ -83,8 +85,8 @@ export function endRemoved(
   context.intents.dropAll(batch, group)
   if (!isRoom || group.record.left) return
   const { handle } = readCertificate(committer.identity)
-  failWaiting(context, batch, group.record.conversation, NOT_IN_IT)
-  tell(context, batch, group, envelope, `${handle} removed you`)
+  failWaiting(context, batch, group.record.conversation, 'not-in-room')
+  tell(context, batch, group, envelope, { code: 'you-were-removed', who: handle })
 }
 
 function membersTold(
@@ -92,28 +94,29 @@ function membersTold(
   before: Group,
   after: Group,
   { committer, added, removed }: Done,
-): string[] {
+): Told[] {
   const by = readCertificate(committer.identity)
   const came = handlesOf(added).filter(({ account }) => !holds(before, account))
   const grew = handlesOf(added).filter(({ account }) => holds(before, account))
   const went = handlesOf(removed).filter(({ account }) => !holds(after, account))
-  const told: string[] = []
+  const told: Told[] = []
   if (came.length > 0 && after.settings.kind === GroupKind.ROOM)
-    told.push(`${by.handle} added ${listed(came)}`)
+    told.push({ code: 'members-added', by: by.handle, who: named(came) })
   for (const { handle } of grew)
-    if (handle !== context.account.handle) told.push(`${handle} has another device here`)
-    else if (after.settings.kind === GroupKind.OWN_DEVICES)
-      told.push('another device has joined your account: /devices lists them')
+    if (handle !== context.account.handle) told.push({ code: 'device-added', who: handle })
+    else if (after.settings.kind === GroupKind.OWN_DEVICES) told.push({ code: 'own-device-added' })
   const left = went.filter(
     ({ account }) => sameAccount(account, by) || isLeaving(before, removed, account.handle),
   )
   const thrownOut = went.filter(each => !left.includes(each))
-  if (left.length > 0) told.push(`${listed(left)} left`)
-  if (thrownOut.length > 0) told.push(`${by.handle} removed ${listed(thrownOut)}`)
+  if (left.length > 0) told.push({ code: 'members-left', who: named(left) })
+  if (thrownOut.length > 0) told.push({ code: 'members-removed', by: by.handle, who: named(thrownOut) })
   return told
 }
 
 type Account = ReturnType<typeof readCertificate>
+
+type Told = Known<SystemMessage>
 
 const holds = ({ members }: Group, account: Account) =>
   members.some(({ identity }) => sameAccount(readCertificate(identity), account))
@@ -132,25 +135,17 @@ function handlesOf(candidates: readonly Candidate[]): { handle: string; account:
   return [...accounts].map(([handle, account]) => ({ handle, account }))
 }
 
-const listed = (names: readonly { handle: string }[]) => names.map(({ handle }) => handle).join(', ')
+const named = (accounts: readonly { handle: string }[]) => accounts.map(({ handle }) => handle)
 
-function settingsTold(before: GroupSettings, after: GroupSettings, { committer }: Done): string[] {
-  const { handle } = readCertificate(committer.identity)
-  const told: string[] = []
-  if (before.name !== after.name) told.push(`${handle} named the room "${after.name}"`)
-  if (before.topic !== after.topic)
-    told.push(after.topic ? `${handle} set the topic: ${after.topic}` : `${handle} removed the topic`)
+function settingsTold(before: GroupSettings, after: GroupSettings, { committer }: Done): Told[] {
+  const by = readCertificate(committer.identity).handle
+  const told: Told[] = []
+  if (before.name !== after.name) told.push({ code: 'room-named', by, name: after.name })
+  if (before.topic !== after.topic) told.push({ code: 'topic-set', by, topic: after.topic })
   const days = after.history?.days ?? 0
-  if ((before.history?.days ?? 0) !== days) told.push(`${handle} decided: ${historyTold(days)}`)
-  const names = (settings: GroupSettings) => settings.admins.map(admin => admin.handle)
-  for (const name of names(after))
-    if (!names(before).includes(name)) told.push(`${handle} made ${name} an admin`)
-  for (const name of names(before))
-    if (!names(after).includes(name)) told.push(`${name} is no admin any more`)
+  if ((before.history?.days ?? 0) !== days) told.push({ code: 'newcomers-decided', by, days })
+  const [were, are] = [named(before.admins), named(after.admins)]
+  for (const name of are) if (!were.includes(name)) told.push({ code: 'admin-made', by, who: [name] })
+  for (const name of were) if (!are.includes(name)) told.push({ code: 'admin-unmade', by, who: [name] })
   return told
-}
-
-export function historyTold(days: number): string {
-  if (days === 0) return 'new members see nothing of what was said before'
-  return `new members are handed what was said in the last ${days} ${days === 1 ? 'day' : 'days'}`
 }

@@ -3,10 +3,10 @@
 import type { DeliveredCommit, Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { readCertificate } from '../../protocol/identity/certificate.js'
+import { notOpened } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
 import type { Outbox } from '../messages/outbox.js'
 import { show } from '../messages/system-message.js'
-import { unreadable } from '../messages/unreadable.js'
 import { type Change, wipe } from '../mls/engine.js'
 import type { Batch } from '../vault/records.js'
 import { afterCommit, endRemoved, ownChange } from './commit-effects.js'
@@ -33,7 +33,7 @@ export async function takeCommit(
   if (opened.kind === 'removed') return endRemoved(context, batch, group, envelope, opened.committer)
   if (refused) return tellBroken(context, batch, group, envelope, { ...refused, newcomer: before.newcomer })
   if (opened.kind !== 'commit') {
-    show(context, batch, group, envelope, unreadable(opened))
+    show(context, batch, group, envelope, notOpened(opened))
     askToRejoin(context, outbox, batch, group)
     return
   }
@@ -50,7 +50,7 @@ export async function takeCommit(
     batch.tell({
       type: 'notice',
       level: 'warning',
-      text: `the server delivers ${context.conversations.peer(group.record.conversation)} to other devices than its members agreed to`,
+      notice: { code: 'other-devices', peer: context.conversations.peer(group.record.conversation) },
     })
 }
 
@@ -67,7 +67,7 @@ function tellBroken(
 ): void {
   const from = readCertificate(committer.identity).handle
   if ((added.length > 0 && !newcomer) || settings !== undefined) group.record.brokenBy = from
-  show(context, batch, group, envelope, unreadable({ kind: 'against-rules', from }))
+  show(context, batch, group, envelope, { code: 'against-rules', from })
 }
 
 function sameDevices(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {

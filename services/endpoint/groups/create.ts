@@ -11,11 +11,8 @@ import type { Batch } from '../vault/records.js'
 
 export const CONVERSATION_ID_BYTES = 16
 
-/** Why no group could be made, for a person to read. */
-export type Establishment =
-  | { outcome: 'created' }
-  | { outcome: 'blocked' }
-  | { outcome: 'no-device'; cause: string }
+/** `no-device`: they have none that can be reached yet. */
+export type Establishment = 'created' | 'blocked' | 'no-device'
 
 /** A claimed device whose certificate and key package belong together and to the handle. */
 export interface Invitee {
@@ -40,12 +37,12 @@ export async function establish(
   const peer = context.conversations.peer(conversation)
   const invitees = await verifiedInvitees(context, peer, claimed)
   const first = invitees[0]
-  if (!first) return { outcome: 'no-device', cause: `${peer} has no device that can be reached yet` }
+  if (!first) return 'no-device'
   for (const { identity } of invitees)
-    if (context.contacts.meet(batch, peer, identity.accountKey) === 'changed') return { outcome: 'blocked' }
+    if (context.contacts.meet(batch, peer, identity.accountKey) === 'changed') return 'blocked'
   const siblings = await ownInvitees(context, own)
   await createGroup(context, outbox, batch, { conversation, invitees: [...invitees, ...siblings] })
-  return { outcome: 'created' }
+  return 'created'
 }
 
 /** Those of the claimed devices that are this person's. */

@@ -7,6 +7,7 @@ import {
   HistoryPolicySchema,
 } from '../../../gen/parley/content/v1/room_pb.js'
 import type { ChangeSettings, Intent } from '../../../gen/parley/vault/v1/records_pb.js'
+import { notMade } from '../codes/notice.js'
 import type { Context } from '../context.js'
 import type { Change } from '../mls/engine.js'
 import type { MlsCause } from '../mls/refused.js'
@@ -134,28 +135,18 @@ export function mayCommit(
   })
 }
 
-const IMPOSSIBLE: Partial<Record<MlsCause, string>> = {
-  policy: 'its members would refuse it',
-  'too-many-members': 'it has as many devices as there can be',
-  'already-member': 'a device is in it already',
-  'no-usable-key-package': 'none of their devices can be added',
-}
-
 /** It cannot be carried out at all: it is dropped, and the person is told. */
 export function giveUp(
   context: Context,
   batch: Batch,
   group: LiveGroup,
-  { id, why }: { id: bigint; why: MlsCause },
+  { id, why: cause }: { id: bigint; why: MlsCause },
 ): void {
   const change = context.intents.get(group, id)?.change
   context.intents.drop(batch, group, id)
   const peer = context.conversations.peer(group.record.conversation)
-  const what =
-    change?.case === 'addAccount'
-      ? `${change.value.handle} was not added to ${peer}`
-      : `a change of ${peer} is not possible`
-  batch.tell({ type: 'notice', level: 'warning', text: `${what}: ${IMPOSSIBLE[why] ?? why}` })
+  const handle = change?.case === 'addAccount' ? change.value.handle : undefined
+  batch.tell(notMade({ handle, peer, why: { code: 'impossible', cause } }))
 }
 
 const nameOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

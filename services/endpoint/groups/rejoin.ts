@@ -77,20 +77,15 @@ export function rejoinAll(context: Context, outbox: Outbox, batch: Batch): void 
   const dropped = outbox.drop(batch, ({ item }) => item.what.case !== 'rejoin')
   for (const { item } of dropped) tellUncertain(context, batch, item)
   for (const group of active) askToRejoin(context, outbox, batch, group)
-  batch.tell({
-    type: 'notice',
-    level: 'warning',
-    text: 'what is kept here is older than what this device has sent (was a copy put back?): its conversations are joined anew',
-  })
+  batch.tell({ type: 'notice', level: 'warning', notice: { code: 'copy-put-back' } })
 }
 
 /** What the copy had on its way was sent after it was made, or never: sent again, it could be there twice. */
 function tellUncertain({ groups, conversations }: Context, batch: Batch, { group, what }: OutboxItem): void {
   const conversation = groups.get(group)?.record.conversation
   if (what.case !== 'content' || what.value.message === 0n || conversation === undefined) return
-  const failure = 'whether it was sent is not known here: a copy of what is kept was put back'
   const id = { conversation, message: what.value.message }
-  conversations.update(batch, id, { status: MessageStatus.FAILED, failure })
+  conversations.update(batch, id, { status: MessageStatus.FAILED, failure: 'uncertain' })
 }
 
 /** Another device asks: whoever's turn it is removes it and adds it again. */
@@ -109,8 +104,7 @@ export function takeRejoin(
   if (!member || isKnown || !verifyRejoin(record.conversationId, request)) return
   record.rejoinNonces = [...record.rejoinNonces, request.nonce].slice(-NONCES)
   const { handle } = readCertificate(member.identity)
-  const told = `a device of ${handle} has lost this conversation and is taken in again`
-  if (!record.left) tell(context, batch, group, envelope, told)
+  if (!record.left) tell(context, batch, group, envelope, { code: 'device-rejoins', who: handle })
   if (record.lost) return
   record.rejoiningDeviceIds.push(request.deviceId)
   removeWhenOurTurn(context, batch, group, [request.deviceId])

@@ -18,8 +18,6 @@ import { accountsIn } from './membership.js'
 const TURN_MS = 300
 const TURNS_MS = 10_000
 
-export const NOT_IN_IT = 'you are not in the room any more'
-
 /** Says that this account leaves, behind what was typed before. From here on nothing of the group is shown. */
 export async function leave(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): Promise<void> {
   const { record } = group
@@ -57,8 +55,8 @@ export function noteLeft(context: Context, batch: Batch, group: LiveGroup, place
   const { record } = group
   record.left = true
   context.intents.dropAll(batch, group)
-  failWaiting(context, batch, record.conversation, NOT_IN_IT)
-  tell(context, batch, group, place, 'you have left')
+  failWaiting(context, batch, record.conversation, 'not-in-room')
+  tell(context, batch, group, place, { code: 'you-left' })
 }
 
 /** A device leaves, or all of its account. */

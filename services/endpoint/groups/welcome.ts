@@ -5,6 +5,7 @@ import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/ro
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus, type KeyPackage } from '../../../gen/parley/vault/v1/records_pb.js'
 import { type DeviceIdentity, readCertificate } from '../../protocol/identity/certificate.js'
+import type { JoinRefusal } from '../codes/notice.js'
 import type { Context } from '../context.js'
 import { takeKept } from '../history/take-transfer.js'
 import { onJoinedOwnDevices } from '../history/transfer-due.js'
@@ -13,15 +14,17 @@ import type { GroupState } from '../mls/engine.js'
 import { MlsRefused } from '../mls/refused.js'
 import type { Batch } from '../vault/records.js'
 import type { Key } from '../vault/vault.js'
-import { historyTold } from './commit-effects.js'
 import { decodeSettings, isAdmin } from './policy.js'
 
 /** How often a welcome is opened that is cut short each time: whatever ends this program may not be its doing. */
 const ATTEMPTS = 3
 
-/** Why a welcome leads nowhere, for a person to read. */
+/** A welcome leads nowhere. */
 class JoinRefused extends Error {
   override name = 'JoinRefused'
+  constructor(readonly why: JoinRefusal) {
+    super(why.code)
+  }
 }
 
 /** Whoever invites is blocked: nobody needs to know. */
@@ -47,12 +50,15 @@ export async function joinByWelcome(
       batch.tell({
         type: 'notice',
         level: 'warning',
-        text: `an invitation to a conversation was not taken: ${error.message}`,
+        notice: { code: 'invitation-refused', why: whyRefused(error) },
       })
     else if (!(error instanceof JoinBlocked)) throw error
   }
   batch.deleteGroup('welcomes', envelope.sequence)
 }
+
+const whyRefused = (error: JoinRefused | MlsRefused): JoinRefusal =>
+  error instanceof JoinRefused ? error.why : { code: 'mls', cause: error.why }
 
 /**
  * Opens it in the worker. One that took too long is tried again: a machine that slept meanwhile, or is busy, looks the
@@ -82,7 +88,7 @@ interface OpenedByUs {
 /** Throws JoinRefused for a welcome that was opened too often. */
 function noteAttempt({ clock, records }: Context, { conversationId, sequence }: Envelope): void {
   const attempts = records.list('welcomes', { group: sequence }).length
-  if (attempts >= ATTEMPTS) throw new JoinRefused(`it could not be opened in ${ATTEMPTS} attempts`)
+  if (attempts >= ATTEMPTS) throw new JoinRefused({ code: 'too-many-attempts', attempts: ATTEMPTS })
   const before = records.begin()
   const key = { group: sequence, id: BigInt(attempts) }
   before.put('welcomes', key, { conversationId, sequence, attemptedAtMs: BigInt(clock.now()) })
@@ -93,14 +99,13 @@ async function join(context: Context, batch: Batch, envelope: Envelope, opened: 
   const { engine, groups, conversations, contacts } = context
   const state = engine.load(opened.state)
   if (Buffer.compare(engine.groupId(state), envelope.conversationId) !== 0)
-    throw new JoinRefused('it leads to another conversation than the server said')
+    throw new JoinRefused({ code: 'other-conversation' })
   const settings = decodeSettings(engine.settings(state))
-  if (!settings) throw new JoinRefused('its settings are not what a client of this version writes')
+  if (!settings) throw new JoinRefused({ code: 'bad-settings' })
   const others = otherAccounts(context, state)
   refuseBlocked(context, settings)
   const known = groups.byId(envelope.conversationId)
-  if (known?.record.brokenBy)
-    throw new JoinRefused(`${known.record.brokenBy} has changed it against its rules`)
+  if (known?.record.brokenBy) throw new JoinRefused({ code: 'against-rules', from: known.record.brokenBy })
   const conversation = known?.record.conversation ?? conversationFor(context, batch, settings, others)
   for (const { handle, accountKey } of others) contacts.meet(batch, handle, accountKey)
   const { used } = opened
@@ -119,10 +124,15 @@ async function join(context: Context, batch: Batch, envelope: Envelope, opened: 
   const peer = conversations.peer(conversation)
   if (!contacts.isBlocked(peer)) batch.tell({ type: 'conversation', peer, conversation, state: 'ready' })
   if (settings.kind !== GroupKind.ROOM) return
-  tell(context, batch, group, envelope, welcomeTo(settings, others))
+  tell(context, batch, group, envelope, {
+    code: 'joined',
+    others: others.map(({ handle }) => handle),
+    topic: settings.topic,
+    historyDays: settings.history?.days ?? 0,
+  })
   const promoted = before ? newAdmins(before, settings) : []
   if (promoted.length > 0)
-    tell(context, batch, group, envelope, `made an admin while you were not in it: ${promoted.join(', ')}`)
+    tell(context, batch, group, envelope, { code: 'admins-made-meanwhile', who: promoted })
   takeKept(context, batch, group, envelope)
 }
 
@@ -135,9 +145,6 @@ function refuseBlocked({ contacts }: Context, { admins }: GroupSettings): void {
 const newAdmins = (before: GroupSettings, after: GroupSettings): string[] =>
   after.admins.filter(admin => !isAdmin(before, admin)).map(({ handle }) => handle)
 
-const welcomeTo = ({ topic, history }: GroupSettings, others: readonly DeviceIdentity[]): string =>
-  `you are in the room with ${others.map(({ handle }) => handle).join(', ')}${topic ? `; topic: ${topic}` : ''}; ${historyTold(history?.days ?? 0)}`
-
 /** Which conversation a group carries: the one with the other person, or a room's own. Throws JoinRefused. */
 function conversationFor(
   { conversations }: Context,
@@ -148,11 +155,11 @@ function conversationFor(
   if (settings.kind === GroupKind.ROOM) return conversations.openRoom(batch, settings.name)
   const [other, ...rest] = others
   if (settings.kind === GroupKind.OWN_DEVICES) {
-    if (other) throw new JoinRefused('it is for the devices of one account, and another one is in it')
+    if (other) throw new JoinRefused({ code: 'foreign-account' })
     return conversations.openOwnDevices(batch)
   }
   if (settings.kind !== GroupKind.DIRECT || !other || rest.length > 0)
-    throw new JoinRefused('it is not between two people')
+    throw new JoinRefused({ code: 'not-two-people' })
   return conversations.open(batch, other.handle)
 }
 
@@ -162,7 +169,7 @@ function otherAccounts({ account, engine }: Context, state: GroupState): DeviceI
   for (const { identity } of engine.members(state)) {
     const member = readCertificate(identity)
     const own = Buffer.compare(member.accountKey, account.account.publicKey) === 0
-    if (member.handle === account.handle && !own) throw new JoinRefused('somebody in it goes by your handle')
+    if (member.handle === account.handle && !own) throw new JoinRefused({ code: 'own-handle' })
     if (!own) others.set(member.handle, member)
   }
   return [...others.values()]

@@ -10,9 +10,11 @@ import {
   MessageSchema,
   MessageStatus,
 } from '../../../gen/parley/vault/v1/records_pb.js'
-import type { HistoryEntry, MessageId, MessageState } from '../events.js'
+import type { SendFailure } from '../codes/send-failure.js'
+import type { HistoryEntry, MessageId, MessageState, Said } from '../events.js'
 import type { Clock } from '../ports.js'
 import { at, type Batch, type Records } from '../vault/records.js'
+import { failureRecord, systemMessageOf, unreadableOf } from '../vault/said.js'
 import type { Range } from '../vault/vault.js'
 
 export type Kind = 'direct' | 'room' | 'own-devices'
@@ -49,7 +51,7 @@ export interface Conversations {
   update(
     batch: Batch,
     id: MessageId,
-    change: { status: MessageStatus; sequence?: bigint; failure?: string },
+    change: { status: MessageStatus; sequence?: bigint; failure?: SendFailure },
   ): void
   message(id: MessageId): Message | undefined
   /** In the order of arrival, what was handed over at its place in that; the last `limit` where that is given. */
@@ -65,13 +67,13 @@ const STATES: Record<MessageStatus, MessageState> = {
   [MessageStatus.FAILED]: 'failed',
   [MessageStatus.RECEIVED]: 'received',
 }
-const KINDS = {
-  [MessageKind.UNSPECIFIED]: 'text',
-  [MessageKind.TEXT]: 'text',
-  [MessageKind.UNREADABLE]: 'unreadable',
-  [MessageKind.GAP]: 'gap',
-  [MessageKind.EVENT]: 'event',
-} as const
+/** What sort of line it is, and what it says where nobody wrote it. */
+function saidIn({ kind, unreadable, system }: Message): Said {
+  if (kind === MessageKind.UNREADABLE) return { kind: 'unreadable', cause: unreadableOf(unreadable) }
+  if (kind === MessageKind.GAP) return { kind: 'gap', cause: unreadableOf(unreadable) }
+  if (kind === MessageKind.EVENT) return { kind: 'event', system: systemMessageOf(system) }
+  return { kind: 'text' }
+}
 
 const KIND_OF: Record<ConversationKind, Kind> = {
   [ConversationKind.UNSPECIFIED]: 'direct',
@@ -149,15 +151,14 @@ export function openConversations(records: Records, clock: Pick<Clock, 'now'>): 
   }
   const entry = (id: MessageId, message: Message): HistoryEntry => ({
     id,
-    kind: KINDS[message.kind],
+    ...saidIn(message),
     peer: peer(id.conversation),
     from: message.fromHandle,
     own: message.own,
-    text: message.failure && message.kind !== MessageKind.TEXT ? message.failure : message.text,
+    text: message.text,
     sentAt: new Date(Number(message.sentAtMs)),
     state: STATES[message.status],
     sequence: message.sequence,
-    ...(message.remedy ? { remedy: message.remedy } : {}),
     ...(message.otherKey ? { otherKey: true as const } : {}),
   })
   const keyOf = (id: MessageId) => ({ group: id.conversation, id: id.message })
@@ -236,11 +237,11 @@ export function openConversations(records: Records, clock: Pick<Clock, 'now'>): 
       const advanced = known.status !== MessageStatus.DELIVERED && known.status !== change.status
       if (advanced) known.status = change.status
       if (change.sequence !== undefined) known.sequence = change.sequence
-      if (change.failure !== undefined) known.failure = change.failure
+      if (change.failure !== undefined) known.failure = failureRecord(change.failure)
       batch.put('messages', keyOf(id), known)
       noteName(batch, id.conversation, known)
       if (!advanced) return
-      const cause = change.failure
+      const { failure } = change
       const state = STATES[known.status]
       batch.tell({
         type: 'state',
@@ -248,7 +249,7 @@ export function openConversations(records: Records, clock: Pick<Clock, 'now'>): 
         peer: peer(id.conversation),
         state,
         sequence: known.sequence,
-        ...(cause ? { cause } : {}),
+        ...(failure ? { failure } : {}),
       })
     },
     message,

@@ -14,6 +14,7 @@ import { sameAccount } from '../groups/policy.js'
 import { isOwn } from '../groups/roster.js'
 import { TEXT_LIMIT_BYTES } from '../messages/content/format.js'
 import { at, type Batch } from '../vault/records.js'
+import { systemRecord } from '../vault/said.js'
 
 /** Parts that wait for their room at most; more are dropped, since anybody can send them. */
 const WAITING_PARTS = 512
@@ -120,10 +121,13 @@ function file(context: Context, batch: Batch, conversation: bigint, { part, give
   const lines = conversations.countHanded(batch, conversation, filed, part.last)
   if (!part.last || lines === 0) return
   const device = context.devices.get(giver.device) ?? { name: '', deviceId: giver.device }
-  const from = isOurs ? `from your device ${labelOf(device)}` : `handed over by ${giver.handle}`
   conversations.append(batch, conversation, {
     kind: MessageKind.EVENT,
-    text: `${lines} ${lines === 1 ? 'line' : 'lines'} of history ${from}`,
+    system: systemRecord(
+      isOurs
+        ? { code: 'history-from-device', lines, device: labelOf(device) }
+        : { code: 'history-from-member', lines, from: giver.handle },
+    ),
     sentAtMs: place.storedAtMs,
     status: MessageStatus.RECEIVED,
     sequence: place.sequence,

@@ -6,6 +6,7 @@ import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus, MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { readCertificate } from '../../protocol/identity/certificate.js'
 import { RpcError } from '../../rpc/error.js'
+import { notOpened } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
 import { adopt, takeCommit } from '../groups/commit.js'
 import type { KnownSender, LiveGroup } from '../groups/groups.js'
@@ -24,7 +25,6 @@ import { askAgain, forget, noteMissing, owedUpTo, sayAgain, takeResent } from '.
 import { breakLog, differs, passEnvelope } from './fork-detection.js'
 import type { Outbox } from './outbox.js'
 import { show } from './system-message.js'
-import { unreadable } from './unreadable.js'
 
 /** The highest place in an order that the vault has a key for. */
 const MAX_SEQUENCE = 2n ** 62n
@@ -57,19 +57,14 @@ export async function takeIn(
   else if (content.case === 'rejoin') takeRejoin(context, batch, group, envelope, content.value)
   else if (content.case === 'missed') {
     breakLog(group)
-    show(context, batch, group, envelope, unreadable({ kind: 'expired', count: content.value.count }))
+    show(context, batch, group, envelope, { code: 'expired', count: content.value.count })
   }
   context.groups.save(batch, group)
 }
 
 /** Of a conversation that nothing is here of: its welcome is among what is gone. */
 function tellMissed(batch: Batch, count: bigint): void {
-  const { cause } = unreadable({ kind: 'expired', count })
-  batch.tell({
-    type: 'notice',
-    level: 'warning',
-    text: `of a conversation that somebody opened with you: ${cause}. Ask whom you expect to hear from`,
-  })
+  batch.tell({ type: 'notice', level: 'warning', notice: { code: 'welcome-expired', count } })
 }
 
 async function takeApplication(
@@ -83,7 +78,7 @@ async function takeApplication(
   passEnvelope(context.engine, group, envelope.sequence, ciphertext)
   const opened = await context.engine.open(group.state, ciphertext, () => false)
   if (opened.kind !== 'application') {
-    show(context, batch, group, envelope, unreadable(opened))
+    show(context, batch, group, envelope, notOpened(opened))
     if (opened.kind === 'future-epoch') askToRejoin(context, outbox, batch, group)
     return
   }
@@ -94,8 +89,7 @@ async function takeApplication(
   const { handle, accountKey } = readCertificate(opened.sender.identity)
   const isBlocked = context.contacts.isBlocked(handle)
   if (!content && isBlocked) return
-  if (!content)
-    return show(context, batch, group, envelope, unreadable({ kind: 'bad-content', from: handle }))
+  if (!content) return show(context, batch, group, envelope, { code: 'bad-content', from: handle })
   if (!isBlocked) context.contacts.heard(batch, handle, Number(envelope.storedAtMs))
   const device = opened.sender.signatureKey
   await takeContent(context, outbox, batch, group, envelope, {
@@ -157,7 +151,7 @@ async function takeContent(
   if (body.case === 'revoked') takeRevoked(context, batch, group, body.value.deviceRevocation)
   if (isBlocked) return
   if (body.case === undefined)
-    show(context, batch, group, envelope, unreadable({ kind: 'unknown-content', from: handle }))
+    show(context, batch, group, envelope, { code: 'unknown-content', from: handle })
   if (body.case === 'resendRequest') await sayAgain(context, outbox, batch, group, body.value)
   if (body.case === 'deviceName') takeName(context, batch, group, { device, body: body.value })
   if (body.case === 'historyPart')
@@ -201,7 +195,7 @@ async function missed(
 ): Promise<void> {
   const before = known.sender.missing.length
   const count = next - known.sender.received - 1n
-  show(context, batch, group, envelope, unreadable({ kind: 'gap', from: handle, count }))
+  show(context, batch, group, envelope, { code: 'gap', from: handle, count })
   noteMissing(known, known.sender.received + 1n, next - 1n)
   const counts = known.sender.missing.slice(before)
   await askAgain(context, outbox, batch, group, { deviceId: known.sender.deviceId, counts })
@@ -214,7 +208,7 @@ function tellForked(
   envelope: Envelope,
   from: string,
 ): void {
-  show(context, batch, group, envelope, unreadable({ kind: 'forked', from }))
+  show(context, batch, group, envelope, { code: 'forked', from })
   breakLog(group)
 }
 

@@ -4,12 +4,14 @@ import { fromBinary } from '@bufbuild/protobuf'
 import { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
 import { CommitBundleSchema, type RejectedSend } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { notMade, notOpened } from '../codes/notice.js'
+import type { SendFailure } from '../codes/send-failure.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
 import type { KnownIntent } from '../groups/intent-list.js'
 import { tryAlone } from '../groups/intents.js'
 import { askToRejoin } from '../groups/rejoin.js'
-import { NOT_IN_IT } from '../groups/self-removal.js'
+import { kebab } from '../vault/coded.js'
 import type { Batch } from '../vault/records.js'
 import type { Outbox, Queued } from './outbox.js'
 import { sealAnew } from './seal.js'
@@ -34,11 +36,7 @@ export async function onRejected(
     case 'rateLimited':
       return reason.value.retryAfterMs
     case 'storageFull':
-      batch.tell({
-        type: 'notice',
-        level: 'warning',
-        text: "the server's disk is full: it takes no messages for now; yours wait here",
-      })
+      batch.tell({ type: 'notice', level: 'warning', notice: { code: 'server-full' } })
       return reason.value.retryAfterMs
     case 'staleEpoch':
       // What changed the epoch was delivered before this. Whoever is where they were could not open it.
@@ -51,8 +49,7 @@ export async function onRejected(
       return 0
     case 'tooLarge':
     case 'malformed':
-      if (queued.item.what.case === 'content')
-        fail(context, outbox, batch, queued, 'the server finds it too large')
+      if (queued.item.what.case === 'content') fail(context, outbox, batch, queued, kebab(reason.case))
       else if (group) refuseCommit(context, outbox, batch, { group, queued, reason })
       return 0
     case 'unknownDevice':
@@ -99,12 +96,6 @@ function epochOf({ item: { what } }: Queued): bigint | undefined {
   return what.case === 'commit' ? fromBinary(CommitBundleSchema, what.value.commitBundle).epoch : undefined
 }
 
-const REFUSALS: Partial<Record<NonNullable<RejectedSend['reason']['case']>, string>> = {
-  tooManyMembers: 'it has too many devices for this server',
-  tooManyConversations: 'one of you has as many conversations as this server allows',
-  unknownDevice: 'a device in it is not registered',
-}
-
 /** `whom`: the handle whose addition was refused. */
 function tellRefused(
   context: Context,
@@ -116,21 +107,12 @@ function tellRefused(
   }: { group: LiveGroup; reason: RejectedSend['reason']; whom?: string | undefined },
 ) {
   const peer = context.conversations.peer(group.record.conversation)
-  const waits = isRoom(context, group)
-    ? 'Make it again when that has changed'
-    : 'What you write waits here; it is tried again'
-  const why =
-    (name && REFUSALS[name]) ?? `the server refuses it (${name ?? 'for a reason that is not known here'})`
-  batch.tell({
-    type: 'notice',
-    level: 'warning',
-    text:
-      group.record.status === GroupStatus.CREATING
-        ? `${peer} could not be opened: ${why}. ${waits}`
-        : whom === undefined
-          ? `the change of ${peer} was refused: ${why}`
-          : `${whom} was not added to ${peer}: ${why}`,
-  })
+  const rejection = name === undefined ? 'unknown' : kebab(name)
+  batch.tell(
+    group.record.status === GroupStatus.CREATING
+      ? notOpened({ peer, isRoom: isRoom(context, group), why: rejection })
+      : notMade({ handle: whom, peer, why: { code: 'rejected', rejection } }),
+  )
 }
 
 /** The server does not take this commit: what it was for is given up, and, if the conversation began with it, that. */
@@ -179,7 +161,7 @@ function giveUpCommit(
   context.groups.savePending(batch, group, undefined)
 }
 
-function fail(context: Context, outbox: Outbox, batch: Batch, queued: Queued, failure: string): void {
+function fail(context: Context, outbox: Outbox, batch: Batch, queued: Queued, failure: SendFailure): void {
   outbox.drop(batch, other => other === queued)
   const { what, group } = queued.item
   const conversation = context.groups.get(group)?.record.conversation
@@ -206,7 +188,7 @@ function abandon(context: Context, outbox: Outbox, batch: Batch, group: LiveGrou
   group.record.status = GroupStatus.ENDED
   context.groups.savePending(batch, group, undefined)
   context.groups.save(batch, group)
-  const failure = isRoom(context, group) ? NOT_IN_IT : undefined
+  const failure = isRoom(context, group) ? ('not-in-room' as const) : undefined
   putBack(context, outbox, batch, group, { rejoinToo: true, failure })
   if (failure !== undefined) failWaiting(context, batch, group.record.conversation, failure)
 }
@@ -217,7 +199,7 @@ function putBack(
   outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
-  { rejoinToo = false, failure }: { rejoinToo?: boolean; failure?: string | undefined } = {},
+  { rejoinToo = false, failure }: { rejoinToo?: boolean; failure?: SendFailure | undefined } = {},
 ): void {
   const { conversation } = group.record
   const isGone = ({ item }: Queued) =>

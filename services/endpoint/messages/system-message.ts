@@ -2,18 +2,26 @@
 
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { SystemMessage } from '../codes/system-message.js'
+import { isMissing, type Unreadable } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
 import type { Batch } from '../vault/records.js'
-import type { Unreadable } from './unreadable.js'
+import { type Known, systemRecord, unreadableRecord } from '../vault/said.js'
 
 /** Where in the order it happened, and when. */
 export type Place = Pick<Envelope, 'sequence' | 'storedAtMs'>
 
-export function tell(context: Context, batch: Batch, group: LiveGroup, place: Place, text: string): void {
+export function tell(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  place: Place,
+  said: Known<SystemMessage>,
+): void {
   context.conversations.append(batch, group.record.conversation, {
     kind: MessageKind.EVENT,
-    text,
+    system: systemRecord(said),
     sentAtMs: place.storedAtMs,
     status: MessageStatus.RECEIVED,
     sequence: place.sequence,
@@ -21,14 +29,19 @@ export function tell(context: Context, batch: Batch, group: LiveGroup, place: Pl
 }
 
 /** A line for something that cannot be read, or is missing. */
-export function show(context: Context, batch: Batch, group: LiveGroup, place: Place, why: Unreadable): void {
+export function show(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  place: Place,
+  why: Known<Unreadable>,
+): void {
   const { conversation, left } = group.record
   if (left || context.contacts.isBlocked(context.conversations.peer(conversation))) return
   context.conversations.append(batch, conversation, {
-    kind: why.missing ? MessageKind.GAP : MessageKind.UNREADABLE,
-    fromHandle: why.from ?? '',
-    failure: why.cause,
-    remedy: why.remedy,
+    kind: isMissing(why) ? MessageKind.GAP : MessageKind.UNREADABLE,
+    fromHandle: 'from' in why ? why.from : '',
+    unreadable: unreadableRecord(why),
     sentAtMs: place.storedAtMs,
     status: MessageStatus.RECEIVED,
     sequence: place.sequence,

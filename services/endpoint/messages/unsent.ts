@@ -1,6 +1,7 @@
 // Texts that are typed and not sealed yet.
 
 import { MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { SendFailure } from '../codes/send-failure.js'
 import type { Context } from '../context.js'
 import type { MessageId } from '../events.js'
 import type { Batch } from '../vault/records.js'
@@ -12,7 +13,12 @@ export function waitingTexts({ records }: Context): MessageId[] {
 }
 
 /** Those of this conversation never go out, and say why. */
-export function failWaiting(context: Context, batch: Batch, conversation: bigint, failure: string): void {
+export function failWaiting(
+  context: Context,
+  batch: Batch,
+  conversation: bigint,
+  failure: SendFailure,
+): void {
   for (const id of waitingTexts(context)) {
     const key = { group: id.conversation, id: id.message }
     if (id.conversation !== conversation || !batch.get('waiting', key)) continue

@@ -172,9 +172,7 @@ function noteOwnDevices(context: Context, directory: Directory): void {
     batch.tell({
       type: 'notice',
       level: 'warning',
-      text:
-        `nobody went by ${context.account.handle} on this server before: the account begins anew here. ` +
-        'If you have other devices, this is another server or handle than theirs, or a wrong word',
+      notice: { code: 'account-unknown', handle: context.account.handle },
     })
   context.isUnconfirmed = false
   batch.commit()

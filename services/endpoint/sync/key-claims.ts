@@ -74,18 +74,14 @@ export function openSearch(options: SearchOptions): Search {
       batch.commit()
       return established
     })
-    return result?.outcome === 'no-device' ? 'absent' : 'opened'
+    return result === 'no-device' ? 'absent' : 'opened'
   }
   /** Once, and only to somebody who has written to them, which may be after they were looked for. */
   const tellAbsent = (conversation: bigint, peer: string) => {
     const isWaiting = waitingTexts(context).some(id => id.conversation === conversation)
     if (!isWaiting || told.has(conversation)) return
     told.add(conversation)
-    emit({
-      type: 'notice',
-      level: 'info',
-      text: `${peer} is not on this server yet: what you write waits here until they are`,
-    })
+    emit({ type: 'notice', level: 'info', notice: { code: 'absent', peer } })
   }
   const lookAndNote = async (conversation: bigint, peer: string) => {
     looked.add(conversation)

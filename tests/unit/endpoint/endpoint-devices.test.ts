@@ -8,6 +8,7 @@ import { openRecords } from '../../../services/endpoint/vault/records.js'
 import { openVault } from '../../../services/endpoint/vault/vault.js'
 import { seedOf } from '../../../services/protocol/identity/recovery-phrase.js'
 import { HOST, newTown, numbered, type Person, type Server, type Town } from '../../support/endpoints.js'
+import { saidIn } from '../../support/said.js'
 
 jest.setTimeout(90_000)
 
@@ -41,7 +42,7 @@ const eventsIn = (person: Person) =>
   person
     .history()
     .filter(({ kind }) => kind === 'event')
-    .map(({ text }) => text)
+    .map(saidIn)
 
 async function aliceAndBob(): Promise<[Person, Person]> {
   const [alice, bob] = [await town.join('alice', server), await town.join('bob', server)]
@@ -203,7 +204,7 @@ describe('a long history', () => {
     await hasTexts(bob, 'alice: meanwhile')
     await phone.holds(() =>
       phone.events.some(
-        event => event.type === 'message' && event.entry.text.includes(`${LINES + 2} lines of history`),
+        event => event.type === 'message' && saidIn(event.entry).includes(`${LINES + 2} lines of history`),
       ),
     )
     const texts = textsOf(phone)
@@ -226,7 +227,7 @@ describe('a room that hands history over', () => {
       ({ state, peer }) => state === 'ready' && peer === '#all',
     )
     const shown = () => bob.endpoint.history(conversation)
-    await bob.holds(() => shown().some(({ text }) => text === '3 lines of history handed over by alice'))
+    await bob.holds(() => shown().some(entry => saidIn(entry) === '3 lines of history handed over by alice'))
     expect(
       shown()
         .filter(({ kind }) => kind === 'text')
@@ -310,7 +311,7 @@ describe('words', () => {
     alice.endpoint.prepare({ handle: 'alice', address: { host: HOST, port: server.port } })
     const seed = seedOf(alice.endpoint.recoveryPhrase())
     const phone = await town.join('alice', server, { folder: town.folder('phone'), seed })
-    await phone.event('notice', ({ text }) => text.startsWith('nobody went by alice on this server before'))
+    await phone.event('notice', ({ notice }) => notice.code === 'account-unknown')
   })
 
   test('of another account restore nothing: the handle is taken', async () => {

@@ -1,7 +1,10 @@
 // Real endpoints on a relay, and in a vault, that says no.
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import type { EndpointEvent } from '../../../services/endpoint/events.js'
 import { newTown, numbered, type Town } from '../../support/endpoints.js'
+
+type Noticed = Extract<EndpointEvent, { type: 'notice' }>
 
 jest.setTimeout(90_000)
 
@@ -46,10 +49,11 @@ describe('limits', () => {
     await alice.write('bob', 'hello')
     await alice.allAre('delivered')
     await alice.write('carol', 'hello')
-    await alice.event('notice', ({ text }) => text.includes('carol could not be opened'))
+    const isRefusal = ({ notice }: Noticed) => notice.code === 'not-opened' && notice.peer === 'carol'
+    await alice.event('notice', isRefusal)
     await alice.write('bob', 'still here?')
     expect(await bob.received(2)).toEqual(['hello', 'still here?'])
-    const refusals = alice.events.filter(event => event.type === 'notice' && event.text.includes('carol'))
+    const refusals = alice.events.filter(event => event.type === 'notice' && isRefusal(event))
     expect(refusals).toHaveLength(1)
     expect(alice.endpoint.unsettled().unsent).toBe(1)
   })

@@ -149,7 +149,7 @@ describe('somebody who goes by a handle that is not theirs', () => {
       const alice = await town.join('alice', server, { keyChange })
       await alice.line('up')
       const found = () =>
-        alice.events.filter(event => event.type === 'notice' && event.text.includes('not taken for bob'))
+        alice.events.filter(event => event.type === 'notice' && event.notice.code === 'impostor')
       // Several, because of several groups one is chosen by its random id.
       const impostors: Person[] = []
       for (const name of ['mallory', 'mary', 'mike']) {

@@ -68,7 +68,7 @@ describe('away and back', () => {
     const server = await town.server()
     const alice = await town.join('alice', server)
     await alice.write('bob', 'are you there?')
-    await alice.event('notice', ({ text }) => text.includes('bob is not on this server yet'))
+    await alice.event('notice', ({ notice }) => notice.code === 'absent' && notice.peer === 'bob')
     const bob = await town.join('bob', server)
     await bob.line('up')
     // A new line looks at once; the same one would after LOOK_AGAIN_MS.

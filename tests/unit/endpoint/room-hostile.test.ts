@@ -8,6 +8,7 @@ import { GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { meddledStore, newTown, type Person, type Server, type Town } from '../../support/endpoints.js'
 import { commitByForce, type Force } from '../../support/modified-client.js'
+import { saidIn } from '../../support/said.js'
 
 jest.setTimeout(120_000)
 
@@ -69,7 +70,7 @@ const textsOf = (person: Person) =>
 const others = (person: Person) =>
   lines(person)
     .filter(({ kind }) => kind !== 'text')
-    .map(({ kind, text }) => `${kind}: ${text}`)
+    .map(entry => `${entry.kind}: ${saidIn(entry)}`)
 const hears = (person: Person, ...texts: string[]) =>
   person.holds(() => texts.every(text => textsOf(person).includes(text)))
 const say = async (person: Person, text: string) => {
@@ -341,7 +342,7 @@ describe('a server that', () => {
       ]
     })
     await alice.endpoint.changeRoom(roomOf(alice)!.number, { kind: 'topic', topic: 'green' })
-    await bob.event('notice', ({ level, text }) => level === 'warning' && text.includes('to other devices'))
+    await bob.event('notice', ({ level, notice }) => level === 'warning' && notice.code === 'other-devices')
     await hears(carol, 'alice is here')
   })
 })
@@ -413,7 +414,7 @@ test('a copy of a vault that is put back joins all its conversations anew, and g
   await cp(town.folder('copy'), bob.folder, { recursive: true })
 
   bob = await town.join('bob', server)
-  await bob.event('notice', ({ text }) => text.includes('joined anew'))
+  await bob.event('notice', ({ notice }) => notice.code === 'copy-put-back')
   await bob.holds(() => others(bob).filter(line => line.includes('you are in the room')).length === 2)
   await say(bob, 'back')
   await hears(alice, 'back')

@@ -13,7 +13,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file parley/vault/v1/records.proto.
  */
 export const file_parley_vault_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIrUBCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhoKEnBpbm5lZF9maW5nZXJwcmludBgDIAEoDBIOCgZjdXJzb3IYBCABKAwSFwoPb3BlcmF0b3JfaGFuZGxlGAUgASgJEhsKE2ludml0ZWRfZmluZ2VycHJpbnQYBiABKAwSFwoPY2xpZW50X3NlcXVlbmNlGAggASgEEhQKDGludml0ZV90b2tlbhgHIAEoCSLiAQoHQ29udGFjdBIOCgZoYW5kbGUYASABKAkSEwoLYWNjb3VudF9rZXkYAiABKAwSHAoUZXhwZWN0ZWRfZmluZ2VycHJpbnQYAyABKAwSFQoNZmlyc3Rfc2Vlbl9tcxgEIAEoAxIVCg1sYXN0X2hlYXJkX21zGAUgASgDEhsKE2NoYW5nZWRfYWNjb3VudF9rZXkYBiABKAwSHAoUdmVyaWZpZWRfYWNjb3VudF9rZXkYByABKAwSDwoHYmxvY2tlZBgIIAEoCBIaChJyZXZva2VkX2RldmljZV9pZHMYFCADKAwiqgEKDENvbnZlcnNhdGlvbhITCgtwZWVyX2hhbmRsZRgBIAEoCRIVCg1jcmVhdGVkX2F0X21zGAIgASgDEi8KBGtpbmQYAyABKA4yIS5wYXJsZXkudmF1bHQudjEuQ29udmVyc2F0aW9uS2luZBIRCglyb29tX25hbWUYBCABKAkSFAoMaGFuZGVkX2xpbmVzGAUgASgNEhQKDGZyb21faGlzdG9yeRgGIAEoCCLPBAoFR3JvdXASFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhQKDGNvbnZlcnNhdGlvbhgCIAEoBBIsCgZzdGF0dXMYAyABKA4yHC5wYXJsZXkudmF1bHQudjEuR3JvdXBTdGF0dXMSEgoKbmV4dF9jb3VudBgEIAEoBBIbChNzZWFsZWRfc2luY2VfY29tbWl0GAUgASgEEhcKD2NvbW1pdHRlZF9hdF9tcxgGIAEoAxIVCg1sYXN0X3NlcXVlbmNlGAcgASgEEhQKDGNpcGhlcl9zdWl0ZRgIIAEoDRIVCg1saWJyYXJ5X21ham9yGAkgASgNEhIKCmZyb21fc3RhcnQYCyABKAgSGgoSbGVhdmluZ19kZXZpY2VfaWRzGAwgAygMEi0KCmxvZ19wbGFjZXMYDSADKAsyGS5wYXJsZXkudmF1bHQudjEuTG9nUGxhY2USDAoEbGVmdBgOIAEoCBISCgpsb2dfYmVnaW5zGA8gASgIEhIKCmxvZ19icm9rZW4YECABKAgSDAoEbG9zdBgRIAEoCBIVCg1yZWpvaW5fbm9uY2VzGBIgAygMEhwKFHJlam9pbmluZ19kZXZpY2VfaWRzGBMgAygMEhQKDGpvaW5lZF9lcG9jaBgUIAEoBBIXCg9yZWpvaW5fYXNrZWRfbXMYFSABKAMSEgoKcmVqb2luX2R1ZRgWIAEoCBIRCglicm9rZW5fYnkYFyABKAkSFAoMam9pbmVkX2F0X21zGBggASgDEhEKCWxlYXZlX2R1ZRgZIAEoCEoECAoQCyIqCghMb2dQbGFjZRIQCghzZXF1ZW5jZRgBIAEoBBIMCgRoYXNoGAIgASgMIpYCCgZJbnRlbnQSMgoLYWRkX2FjY291bnQYASABKAsyGy5wYXJsZXkudmF1bHQudjEuQWRkQWNjb3VudEgAEjIKC2FkZF9kZXZpY2VzGAIgASgLMhsucGFybGV5LnZhdWx0LnYxLkFkZERldmljZXNIABI4Cg5yZW1vdmVfZGV2aWNlcxgDIAEoCzIeLnBhcmxleS52YXVsdC52MS5SZW1vdmVEZXZpY2VzSAASOgoPY2hhbmdlX3NldHRpbmdzGAQgASgLMh8ucGFybGV5LnZhdWx0LnYxLkNoYW5nZVNldHRpbmdzSAASFQoNbm90X2JlZm9yZV9tcxgFIAEoAxINCgVhbG9uZRgGIAEoCEIICgZjaGFuZ2UiMgoKQWRkQWNjb3VudBIOCgZoYW5kbGUYASABKAkSFAoMa2V5X3BhY2thZ2VzGAIgAygMIkYKCkFkZERldmljZXMSDgoGaGFuZGxlGAEgASgJEhIKCmRldmljZV9pZHMYAiADKAwSFAoMa2V5X3BhY2thZ2VzGAMgAygMIiMKDVJlbW92ZURldmljZXMSEgoKZGV2aWNlX2lkcxgBIAMoDCKgAQoOQ2hhbmdlU2V0dGluZ3MSEQoEbmFtZRgBIAEoCUgAiAEBEhIKBXRvcGljGAIgASgJSAGIAQESGQoMaGlzdG9yeV9kYXlzGAMgASgNSAKIAQESEgoKbWFrZV9hZG1pbhgEIAEoCRIUCgx1bm1ha2VfYWRtaW4YBSABKAlCBwoFX25hbWVCCAoGX3RvcGljQg8KDV9oaXN0b3J5X2RheXMi4gEKBlNlbmRlchIRCglkZXZpY2VfaWQYASABKAwSEAoIcmVjZWl2ZWQYAiABKAQSDAoEb3dlZBgDIAEoBBIRCglyZWNlaXB0ZWQYBCABKAQSEQoJY29uZmlybWVkGAUgASgEEg8KB21pc3NpbmcYBiADKAQSFAoMam9pbmVkX2Vwb2NoGAcgASgEEhMKC2hlYXJkX2Vwb2NoGAggASgEEhMKC2hlYXJkX2F0X21zGAkgASgDEhYKDmRpZmZlcmVkX2Vwb2NoGAogASgEEhYKDmRpZmZlcmVkX2F0X21zGAsgASgDIoQCCgdNZXNzYWdlEioKBGtpbmQYASABKA4yHC5wYXJsZXkudmF1bHQudjEuTWVzc2FnZUtpbmQSEwoLZnJvbV9oYW5kbGUYAiABKAkSEwoLZnJvbV9kZXZpY2UYAyABKAwSCwoDb3duGAQgASgIEgwKBHRleHQYBSABKAkSEgoKc2VudF9hdF9tcxgGIAEoAxIuCgZzdGF0dXMYByABKA4yHi5wYXJsZXkudmF1bHQudjEuTWVzc2FnZVN0YXR1cxIQCghzZXF1ZW5jZRgIIAEoBBIPCgdmYWlsdXJlGAkgASgJEg4KBnJlbWVkeRgKIAEoCRIRCglvdGhlcl9rZXkYCyABKAgi0QEKCk91dGJveEl0ZW0SDQoFZ3JvdXAYASABKAQSFwoPY2xpZW50X3NlcXVlbmNlGAIgASgEEjEKB2NvbnRlbnQYAyABKAsyHi5wYXJsZXkudmF1bHQudjEuT3V0Ym94Q29udGVudEgAEi8KBmNvbW1pdBgEIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hDb21taXRIABIvCgZyZWpvaW4YBSABKAsyHS5wYXJsZXkudmF1bHQudjEuT3V0Ym94UmVqb2luSABCBgoEd2hhdCIfCgxPdXRib3hSZWpvaW4SDwoHcmVxdWVzdBgBIAEoDCJUCg1PdXRib3hDb250ZW50Eg8KB2NvbnRlbnQYASABKAwSEgoKY2lwaGVydGV4dBgCIAEoDBINCgVlcG9jaBgDIAEoBBIPCgdtZXNzYWdlGAQgASgEIjYKDE91dGJveENvbW1pdBIVCg1jb21taXRfYnVuZGxlGAEgASgMEg8KB2ludGVudHMYAiADKAQiCQoHV2FpdGluZyI0CgtVbmRlbGl2ZXJlZBIUCgxjb252ZXJzYXRpb24YASABKAQSDwoHbWVzc2FnZRgCIAEoBCJoCgpLZXlQYWNrYWdlEhYKDnB1YmxpY19wYWNrYWdlGAEgASgMEhcKD3ByaXZhdGVfcGFja2FnZRgCIAEoDBITCgtsYXN0X3Jlc29ydBgDIAEoCBIUCgxub3RfYWZ0ZXJfbXMYBCABKAMiTQoHV2VsY29tZRIXCg9jb252ZXJzYXRpb25faWQYASABKAwSEAoIc2VxdWVuY2UYAiABKAQSFwoPYXR0ZW1wdGVkX2F0X21zGAMgASgDIssBCglPd25EZXZpY2USEQoJZGV2aWNlX2lkGAEgASgMEgwKBG5hbWUYAiABKAkSFAoMaXNzdWVkX2F0X21zGAMgASgDEhUKDWxhc3RfaGVhcmRfbXMYBCABKAMSEgoKcmV2b2NhdGlvbhgFIAEoDBIXCg9yZXZvY2F0aW9uX2RvbmUYBiABKAgSEAoIbmFtZV9kdWUYByABKAgSGQoRaGFuZGVkX292ZXJfYXRfbXMYCCABKAMSFgoOcmV2b2NhdGlvbl9kdWUYCSABKAgijQEKCEhhbmRvdmVyEhEKCXRvX2RldmljZRgBIAEoDBIRCgl0b19oYW5kbGUYAiABKAkSFwoPY29udmVyc2F0aW9uX2lkGAMgASgMEhQKDG5leHRfbWVzc2FnZRgEIAEoBBIQCghzaW5jZV9tcxgFIAEoAxILCgNkdWUYBiABKAgSDQoFYmVndW4YByABKAgicwoLRWFybGllclBhcnQSDAoEcGFydBgBIAEoDBITCgtmcm9tX2hhbmRsZRgCIAEoCRIUCgxmcm9tX2FjY291bnQYAyABKAwSEwoLZnJvbV9kZXZpY2UYBCABKAwSFgoOcmVjZWl2ZWRfYXRfbXMYBSABKAMqkgEKEENvbnZlcnNhdGlvbktpbmQSIQodQ09OVkVSU0FUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIcChhDT05WRVJTQVRJT05fS0lORF9ESVJFQ1QQARIaChZDT05WRVJTQVRJT05fS0lORF9ST09NEAISIQodQ09OVkVSU0FUSU9OX0tJTkRfT1dOX0RFVklDRVMQAyp3CgtHcm91cFN0YXR1cxIcChhHUk9VUF9TVEFUVVNfVU5TUEVDSUZJRUQQABIZChVHUk9VUF9TVEFUVVNfQ1JFQVRJTkcQARIXChNHUk9VUF9TVEFUVVNfQUNUSVZFEAISFgoSR1JPVVBfU1RBVFVTX0VOREVEEAMqjQEKC01lc3NhZ2VLaW5kEhwKGE1FU1NBR0VfS0lORF9VTlNQRUNJRklFRBAAEhUKEU1FU1NBR0VfS0lORF9URVhUEAESGwoXTUVTU0FHRV9LSU5EX1VOUkVBREFCTEUQAhIUChBNRVNTQUdFX0tJTkRfR0FQEAMSFgoSTUVTU0FHRV9LSU5EX0VWRU5UEAQqvAEKDU1lc3NhZ2VTdGF0dXMSHgoaTUVTU0FHRV9TVEFUVVNfVU5TUEVDSUZJRUQQABIaChZNRVNTQUdFX1NUQVRVU19XQUlUSU5HEAESGQoVTUVTU0FHRV9TVEFUVVNfU1RPUkVEEAISHAoYTUVTU0FHRV9TVEFUVVNfREVMSVZFUkVEEAMSGQoVTUVTU0FHRV9TVEFUVVNfRkFJTEVEEAQSGwoXTUVTU0FHRV9TVEFUVVNfUkVDRUlWRUQQBWIGcHJvdG8z");
+  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIrUBCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhoKEnBpbm5lZF9maW5nZXJwcmludBgDIAEoDBIOCgZjdXJzb3IYBCABKAwSFwoPb3BlcmF0b3JfaGFuZGxlGAUgASgJEhsKE2ludml0ZWRfZmluZ2VycHJpbnQYBiABKAwSFwoPY2xpZW50X3NlcXVlbmNlGAggASgEEhQKDGludml0ZV90b2tlbhgHIAEoCSLiAQoHQ29udGFjdBIOCgZoYW5kbGUYASABKAkSEwoLYWNjb3VudF9rZXkYAiABKAwSHAoUZXhwZWN0ZWRfZmluZ2VycHJpbnQYAyABKAwSFQoNZmlyc3Rfc2Vlbl9tcxgEIAEoAxIVCg1sYXN0X2hlYXJkX21zGAUgASgDEhsKE2NoYW5nZWRfYWNjb3VudF9rZXkYBiABKAwSHAoUdmVyaWZpZWRfYWNjb3VudF9rZXkYByABKAwSDwoHYmxvY2tlZBgIIAEoCBIaChJyZXZva2VkX2RldmljZV9pZHMYFCADKAwiqgEKDENvbnZlcnNhdGlvbhITCgtwZWVyX2hhbmRsZRgBIAEoCRIVCg1jcmVhdGVkX2F0X21zGAIgASgDEi8KBGtpbmQYAyABKA4yIS5wYXJsZXkudmF1bHQudjEuQ29udmVyc2F0aW9uS2luZBIRCglyb29tX25hbWUYBCABKAkSFAoMaGFuZGVkX2xpbmVzGAUgASgNEhQKDGZyb21faGlzdG9yeRgGIAEoCCLPBAoFR3JvdXASFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhQKDGNvbnZlcnNhdGlvbhgCIAEoBBIsCgZzdGF0dXMYAyABKA4yHC5wYXJsZXkudmF1bHQudjEuR3JvdXBTdGF0dXMSEgoKbmV4dF9jb3VudBgEIAEoBBIbChNzZWFsZWRfc2luY2VfY29tbWl0GAUgASgEEhcKD2NvbW1pdHRlZF9hdF9tcxgGIAEoAxIVCg1sYXN0X3NlcXVlbmNlGAcgASgEEhQKDGNpcGhlcl9zdWl0ZRgIIAEoDRIVCg1saWJyYXJ5X21ham9yGAkgASgNEhIKCmZyb21fc3RhcnQYCyABKAgSGgoSbGVhdmluZ19kZXZpY2VfaWRzGAwgAygMEi0KCmxvZ19wbGFjZXMYDSADKAsyGS5wYXJsZXkudmF1bHQudjEuTG9nUGxhY2USDAoEbGVmdBgOIAEoCBISCgpsb2dfYmVnaW5zGA8gASgIEhIKCmxvZ19icm9rZW4YECABKAgSDAoEbG9zdBgRIAEoCBIVCg1yZWpvaW5fbm9uY2VzGBIgAygMEhwKFHJlam9pbmluZ19kZXZpY2VfaWRzGBMgAygMEhQKDGpvaW5lZF9lcG9jaBgUIAEoBBIXCg9yZWpvaW5fYXNrZWRfbXMYFSABKAMSEgoKcmVqb2luX2R1ZRgWIAEoCBIRCglicm9rZW5fYnkYFyABKAkSFAoMam9pbmVkX2F0X21zGBggASgDEhEKCWxlYXZlX2R1ZRgZIAEoCEoECAoQCyIqCghMb2dQbGFjZRIQCghzZXF1ZW5jZRgBIAEoBBIMCgRoYXNoGAIgASgMIpYCCgZJbnRlbnQSMgoLYWRkX2FjY291bnQYASABKAsyGy5wYXJsZXkudmF1bHQudjEuQWRkQWNjb3VudEgAEjIKC2FkZF9kZXZpY2VzGAIgASgLMhsucGFybGV5LnZhdWx0LnYxLkFkZERldmljZXNIABI4Cg5yZW1vdmVfZGV2aWNlcxgDIAEoCzIeLnBhcmxleS52YXVsdC52MS5SZW1vdmVEZXZpY2VzSAASOgoPY2hhbmdlX3NldHRpbmdzGAQgASgLMh8ucGFybGV5LnZhdWx0LnYxLkNoYW5nZVNldHRpbmdzSAASFQoNbm90X2JlZm9yZV9tcxgFIAEoAxINCgVhbG9uZRgGIAEoCEIICgZjaGFuZ2UiMgoKQWRkQWNjb3VudBIOCgZoYW5kbGUYASABKAkSFAoMa2V5X3BhY2thZ2VzGAIgAygMIkYKCkFkZERldmljZXMSDgoGaGFuZGxlGAEgASgJEhIKCmRldmljZV9pZHMYAiADKAwSFAoMa2V5X3BhY2thZ2VzGAMgAygMIiMKDVJlbW92ZURldmljZXMSEgoKZGV2aWNlX2lkcxgBIAMoDCKgAQoOQ2hhbmdlU2V0dGluZ3MSEQoEbmFtZRgBIAEoCUgAiAEBEhIKBXRvcGljGAIgASgJSAGIAQESGQoMaGlzdG9yeV9kYXlzGAMgASgNSAKIAQESEgoKbWFrZV9hZG1pbhgEIAEoCRIUCgx1bm1ha2VfYWRtaW4YBSABKAlCBwoFX25hbWVCCAoGX3RvcGljQg8KDV9oaXN0b3J5X2RheXMi4gEKBlNlbmRlchIRCglkZXZpY2VfaWQYASABKAwSEAoIcmVjZWl2ZWQYAiABKAQSDAoEb3dlZBgDIAEoBBIRCglyZWNlaXB0ZWQYBCABKAQSEQoJY29uZmlybWVkGAUgASgEEg8KB21pc3NpbmcYBiADKAQSFAoMam9pbmVkX2Vwb2NoGAcgASgEEhMKC2hlYXJkX2Vwb2NoGAggASgEEhMKC2hlYXJkX2F0X21zGAkgASgDEhYKDmRpZmZlcmVkX2Vwb2NoGAogASgEEhYKDmRpZmZlcmVkX2F0X21zGAsgASgDIv8CCgdNZXNzYWdlEioKBGtpbmQYASABKA4yHC5wYXJsZXkudmF1bHQudjEuTWVzc2FnZUtpbmQSEwoLZnJvbV9oYW5kbGUYAiABKAkSEwoLZnJvbV9kZXZpY2UYAyABKAwSCwoDb3duGAQgASgIEgwKBHRleHQYBSABKAkSEgoKc2VudF9hdF9tcxgGIAEoAxIuCgZzdGF0dXMYByABKA4yHi5wYXJsZXkudmF1bHQudjEuTWVzc2FnZVN0YXR1cxIQCghzZXF1ZW5jZRgIIAEoBBIRCglvdGhlcl9rZXkYCyABKAgSLQoHZmFpbHVyZRgMIAEoDjIcLnBhcmxleS52YXVsdC52MS5TZW5kRmFpbHVyZRIvCgp1bnJlYWRhYmxlGA0gASgLMhsucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUSLgoGc3lzdGVtGA4gASgLMh4ucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2VKBAgJEApKBAgKEAsiCQoHTm90aGluZyKVBQoKVW5yZWFkYWJsZRItCglvbGRfZXBvY2gYASABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEjAKDGZ1dHVyZV9lcG9jaBgCIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASLgoKb3RoZXJfa2luZBgDIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASNgoHcmVmdXNlZBgEIAEoCzIjLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLlJlZnVzZWRIABI3CgtiYWRfY29udGVudBgFIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI7Cg91bmtub3duX2NvbnRlbnQYBiABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAASOQoNYWdhaW5zdF9ydWxlcxgHIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI1CgdleHBpcmVkGAggASgLMiIucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuTWlzc2VkSAASLgoDZ2FwGAkgASgLMh8ucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuR2FwSAASMgoGZm9ya2VkGAogASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAGhgKB1JlZnVzZWQSDQoFY2F1c2UYASABKAkaFAoERnJvbRIMCgRmcm9tGAEgASgJGhcKBk1pc3NlZBINCgVjb3VudBgBIAEoBBoiCgNHYXASDAoEZnJvbRgBIAEoCRINCgVjb3VudBgCIAEoBEIFCgN3aHkilAsKDVN5c3RlbU1lc3NhZ2USPgoNbWVtYmVyc19hZGRlZBgBIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEkAKD21lbWJlcnNfcmVtb3ZlZBgCIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEjsKDG1lbWJlcnNfbGVmdBgDIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLldob21IABI9CgxkZXZpY2VfYWRkZWQYBCABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5QZXJzb25IABI0ChBvd25fZGV2aWNlX2FkZGVkGAUgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABI/Cg5kZXZpY2VfcmVqb2lucxgGIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLlBlcnNvbkgAEjcKBmpvaW5lZBgHIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkpvaW5lZEgAEiwKCHlvdV9sZWZ0GAggASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABJBChB5b3Vfd2VyZV9yZW1vdmVkGAkgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuUGVyc29uSAASOgoKcm9vbV9uYW1lZBgKIAEoCzIkLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLk5hbWVkSAASOQoJdG9waWNfc2V0GAsgASgLMiQucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuVG9waWNIABJAChFuZXdjb21lcnNfZGVjaWRlZBgMIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkRheXNIABI7CgphZG1pbl9tYWRlGA0gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASPQoMYWRtaW5fdW5tYWRlGA4gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASRAoVYWRtaW5zX21hZGVfbWVhbndoaWxlGA8gASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuV2hvbUgAEkgKE2hpc3RvcnlfZnJvbV9kZXZpY2UYECABKAsyKS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5Gcm9tRGV2aWNlSAASSAoTaGlzdG9yeV9mcm9tX21lbWJlchgRIAEoCzIpLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkZyb21NZW1iZXJIABoTCgRXaG9tEgsKA3dobxgBIAMoCRohCgZCeVdob20SCgoCYnkYASABKAkSCwoDd2hvGAIgAygJGhUKBlBlcnNvbhILCgN3aG8YASABKAkaPQoGSm9pbmVkEg4KBm90aGVycxgBIAMoCRINCgV0b3BpYxgCIAEoCRIUCgxoaXN0b3J5X2RheXMYAyABKA0aIQoFTmFtZWQSCgoCYnkYASABKAkSDAoEbmFtZRgCIAEoCRoiCgVUb3BpYxIKCgJieRgBIAEoCRINCgV0b3BpYxgCIAEoCRogCgREYXlzEgoKAmJ5GAEgASgJEgwKBGRheXMYAiABKA0aKwoKRnJvbURldmljZRINCgVsaW5lcxgBIAEoDRIOCgZkZXZpY2UYAiABKAkaKQoKRnJvbU1lbWJlchINCgVsaW5lcxgBIAEoDRIMCgRmcm9tGAIgASgJQgYKBHdoYXQi0QEKCk91dGJveEl0ZW0SDQoFZ3JvdXAYASABKAQSFwoPY2xpZW50X3NlcXVlbmNlGAIgASgEEjEKB2NvbnRlbnQYAyABKAsyHi5wYXJsZXkudmF1bHQudjEuT3V0Ym94Q29udGVudEgAEi8KBmNvbW1pdBgEIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hDb21taXRIABIvCgZyZWpvaW4YBSABKAsyHS5wYXJsZXkudmF1bHQudjEuT3V0Ym94UmVqb2luSABCBgoEd2hhdCIfCgxPdXRib3hSZWpvaW4SDwoHcmVxdWVzdBgBIAEoDCJUCg1PdXRib3hDb250ZW50Eg8KB2NvbnRlbnQYASABKAwSEgoKY2lwaGVydGV4dBgCIAEoDBINCgVlcG9jaBgDIAEoBBIPCgdtZXNzYWdlGAQgASgEIjYKDE91dGJveENvbW1pdBIVCg1jb21taXRfYnVuZGxlGAEgASgMEg8KB2ludGVudHMYAiADKAQiCQoHV2FpdGluZyI0CgtVbmRlbGl2ZXJlZBIUCgxjb252ZXJzYXRpb24YASABKAQSDwoHbWVzc2FnZRgCIAEoBCJoCgpLZXlQYWNrYWdlEhYKDnB1YmxpY19wYWNrYWdlGAEgASgMEhcKD3ByaXZhdGVfcGFja2FnZRgCIAEoDBITCgtsYXN0X3Jlc29ydBgDIAEoCBIUCgxub3RfYWZ0ZXJfbXMYBCABKAMiTQoHV2VsY29tZRIXCg9jb252ZXJzYXRpb25faWQYASABKAwSEAoIc2VxdWVuY2UYAiABKAQSFwoPYXR0ZW1wdGVkX2F0X21zGAMgASgDIssBCglPd25EZXZpY2USEQoJZGV2aWNlX2lkGAEgASgMEgwKBG5hbWUYAiABKAkSFAoMaXNzdWVkX2F0X21zGAMgASgDEhUKDWxhc3RfaGVhcmRfbXMYBCABKAMSEgoKcmV2b2NhdGlvbhgFIAEoDBIXCg9yZXZvY2F0aW9uX2RvbmUYBiABKAgSEAoIbmFtZV9kdWUYByABKAgSGQoRaGFuZGVkX292ZXJfYXRfbXMYCCABKAMSFgoOcmV2b2NhdGlvbl9kdWUYCSABKAgijQEKCEhhbmRvdmVyEhEKCXRvX2RldmljZRgBIAEoDBIRCgl0b19oYW5kbGUYAiABKAkSFwoPY29udmVyc2F0aW9uX2lkGAMgASgMEhQKDG5leHRfbWVzc2FnZRgEIAEoBBIQCghzaW5jZV9tcxgFIAEoAxILCgNkdWUYBiABKAgSDQoFYmVndW4YByABKAgicwoLRWFybGllclBhcnQSDAoEcGFydBgBIAEoDBITCgtmcm9tX2hhbmRsZRgCIAEoCRIUCgxmcm9tX2FjY291bnQYAyABKAwSEwoLZnJvbV9kZXZpY2UYBCABKAwSFgoOcmVjZWl2ZWRfYXRfbXMYBSABKAMqkgEKEENvbnZlcnNhdGlvbktpbmQSIQodQ09OVkVSU0FUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIcChhDT05WRVJTQVRJT05fS0lORF9ESVJFQ1QQARIaChZDT05WRVJTQVRJT05fS0lORF9ST09NEAISIQodQ09OVkVSU0FUSU9OX0tJTkRfT1dOX0RFVklDRVMQAyp3CgtHcm91cFN0YXR1cxIcChhHUk9VUF9TVEFUVVNfVU5TUEVDSUZJRUQQABIZChVHUk9VUF9TVEFUVVNfQ1JFQVRJTkcQARIXChNHUk9VUF9TVEFUVVNfQUNUSVZFEAISFgoSR1JPVVBfU1RBVFVTX0VOREVEEAMqjQEKC01lc3NhZ2VLaW5kEhwKGE1FU1NBR0VfS0lORF9VTlNQRUNJRklFRBAAEhUKEU1FU1NBR0VfS0lORF9URVhUEAESGwoXTUVTU0FHRV9LSU5EX1VOUkVBREFCTEUQAhIUChBNRVNTQUdFX0tJTkRfR0FQEAMSFgoSTUVTU0FHRV9LSU5EX0VWRU5UEAQqvAEKDU1lc3NhZ2VTdGF0dXMSHgoaTUVTU0FHRV9TVEFUVVNfVU5TUEVDSUZJRUQQABIaChZNRVNTQUdFX1NUQVRVU19XQUlUSU5HEAESGQoVTUVTU0FHRV9TVEFUVVNfU1RPUkVEEAISHAoYTUVTU0FHRV9TVEFUVVNfREVMSVZFUkVEEAMSGQoVTUVTU0FHRV9TVEFUVVNfRkFJTEVEEAQSGwoXTUVTU0FHRV9TVEFUVVNfUkVDRUlWRUQQBSqdAQoLU2VuZEZhaWx1cmUSHAoYU0VORF9GQUlMVVJFX1VOU1BFQ0lGSUVEEAASGgoWU0VORF9GQUlMVVJFX1RPT19MQVJHRRABEhoKFlNFTkRfRkFJTFVSRV9NQUxGT1JNRUQQAhIcChhTRU5EX0ZBSUxVUkVfTk9UX0lOX1JPT00QAxIaChZTRU5EX0ZBSUxVUkVfVU5DRVJUQUlOEARiBnByb3RvMw");
 
 /**
  * This endpoint: table "identity". There is one.
@@ -741,6 +741,8 @@ export type Message = Message$1<"parley.vault.v1.Message"> & {
   own: boolean;
 
   /**
+   * Of a text: what was written.
+   *
    * @generated from field: string text = 5;
    */
   text: string;
@@ -765,21 +767,26 @@ export type Message = Message$1<"parley.vault.v1.Message"> & {
   sequence: bigint;
 
   /**
-   * @generated from field: string failure = 9;
-   */
-  failure: string;
-
-  /**
-   * @generated from field: string remedy = 10;
-   */
-  remedy: string;
-
-  /**
    * Its sender goes by a known handle and shows another account key than the one that is pinned.
    *
    * @generated from field: bool other_key = 11;
    */
   otherKey: boolean;
+
+  /**
+   * @generated from field: parley.vault.v1.SendFailure failure = 12;
+   */
+  failure: SendFailure;
+
+  /**
+   * @generated from field: parley.vault.v1.Unreadable unreadable = 13;
+   */
+  unreadable?: Unreadable | undefined;
+
+  /**
+   * @generated from field: parley.vault.v1.SystemMessage system = 14;
+   */
+  system?: SystemMessage | undefined;
 };
 
 /**
@@ -788,6 +795,512 @@ export type Message = Message$1<"parley.vault.v1.Message"> & {
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 12);
+
+/**
+ * What nothing more is to be said of than its code.
+ *
+ * @generated from message parley.vault.v1.Nothing
+ */
+export type Nothing = Message$1<"parley.vault.v1.Nothing"> & {
+};
+
+/**
+ * Describes the message parley.vault.v1.Nothing.
+ * Use `create(NothingSchema)` to create a new message.
+ */
+export const NothingSchema: GenMessage<Nothing> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 13);
+
+/**
+ * Why something cannot be read, or what is missing. The cases are the codes of services/endpoint/codes/unreadable.ts.
+ *
+ * @generated from message parley.vault.v1.Unreadable
+ */
+export type Unreadable = Message$1<"parley.vault.v1.Unreadable"> & {
+  /**
+   * @generated from oneof parley.vault.v1.Unreadable.why
+   */
+  why: {
+    /**
+     * It was sealed in an epoch whose keys are gone here.
+     *
+     * @generated from field: parley.vault.v1.Nothing old_epoch = 1;
+     */
+    value: Nothing;
+    case: "oldEpoch";
+  } | {
+    /**
+     * It was sealed in an epoch that this device has not come to.
+     *
+     * @generated from field: parley.vault.v1.Nothing future_epoch = 2;
+     */
+    value: Nothing;
+    case: "futureEpoch";
+  } | {
+    /**
+     * It is not of the kind that the server said.
+     *
+     * @generated from field: parley.vault.v1.Nothing other_kind = 3;
+     */
+    value: Nothing;
+    case: "otherKind";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.Unreadable.Refused refused = 4;
+     */
+    value: Unreadable_Refused;
+    case: "refused";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.Unreadable.From bad_content = 5;
+     */
+    value: Unreadable_From;
+    case: "badContent";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.Unreadable.From unknown_content = 6;
+     */
+    value: Unreadable_From;
+    case: "unknownContent";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.Unreadable.From against_rules = 7;
+     */
+    value: Unreadable_From;
+    case: "againstRules";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.Unreadable.Missed expired = 8;
+     */
+    value: Unreadable_Missed;
+    case: "expired";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.Unreadable.Gap gap = 9;
+     */
+    value: Unreadable_Gap;
+    case: "gap";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.Unreadable.From forked = 10;
+     */
+    value: Unreadable_From;
+    case: "forked";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message parley.vault.v1.Unreadable.
+ * Use `create(UnreadableSchema)` to create a new message.
+ */
+export const UnreadableSchema: GenMessage<Unreadable> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 14);
+
+/**
+ * By the MLS engine, for this cause (services/endpoint/mls/refused.ts).
+ *
+ * @generated from message parley.vault.v1.Unreadable.Refused
+ */
+export type Unreadable_Refused = Message$1<"parley.vault.v1.Unreadable.Refused"> & {
+  /**
+   * @generated from field: string cause = 1;
+   */
+  cause: string;
+};
+
+/**
+ * Describes the message parley.vault.v1.Unreadable.Refused.
+ * Use `create(Unreadable_RefusedSchema)` to create a new message.
+ */
+export const Unreadable_RefusedSchema: GenMessage<Unreadable_Refused> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 14, 0);
+
+/**
+ * @generated from message parley.vault.v1.Unreadable.From
+ */
+export type Unreadable_From = Message$1<"parley.vault.v1.Unreadable.From"> & {
+  /**
+   * @generated from field: string from = 1;
+   */
+  from: string;
+};
+
+/**
+ * Describes the message parley.vault.v1.Unreadable.From.
+ * Use `create(Unreadable_FromSchema)` to create a new message.
+ */
+export const Unreadable_FromSchema: GenMessage<Unreadable_From> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 14, 1);
+
+/**
+ * Deleted from the server before this device came for it.
+ *
+ * @generated from message parley.vault.v1.Unreadable.Missed
+ */
+export type Unreadable_Missed = Message$1<"parley.vault.v1.Unreadable.Missed"> & {
+  /**
+   * @generated from field: uint64 count = 1;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message parley.vault.v1.Unreadable.Missed.
+ * Use `create(Unreadable_MissedSchema)` to create a new message.
+ */
+export const Unreadable_MissedSchema: GenMessage<Unreadable_Missed> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 14, 2);
+
+/**
+ * @generated from message parley.vault.v1.Unreadable.Gap
+ */
+export type Unreadable_Gap = Message$1<"parley.vault.v1.Unreadable.Gap"> & {
+  /**
+   * @generated from field: string from = 1;
+   */
+  from: string;
+
+  /**
+   * @generated from field: uint64 count = 2;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message parley.vault.v1.Unreadable.Gap.
+ * Use `create(Unreadable_GapSchema)` to create a new message.
+ */
+export const Unreadable_GapSchema: GenMessage<Unreadable_Gap> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 14, 3);
+
+/**
+ * A line of the history that nobody wrote. The cases are the codes of services/endpoint/codes/system-message.ts; by,
+ * who and others are handles.
+ *
+ * @generated from message parley.vault.v1.SystemMessage
+ */
+export type SystemMessage = Message$1<"parley.vault.v1.SystemMessage"> & {
+  /**
+   * @generated from oneof parley.vault.v1.SystemMessage.what
+   */
+  what: {
+    /**
+     * @generated from field: parley.vault.v1.SystemMessage.ByWhom members_added = 1;
+     */
+    value: SystemMessage_ByWhom;
+    case: "membersAdded";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.SystemMessage.ByWhom members_removed = 2;
+     */
+    value: SystemMessage_ByWhom;
+    case: "membersRemoved";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.SystemMessage.Whom members_left = 3;
+     */
+    value: SystemMessage_Whom;
+    case: "membersLeft";
+  } | {
+    /**
+     * Another device of a member, or of this account.
+     *
+     * @generated from field: parley.vault.v1.SystemMessage.Person device_added = 4;
+     */
+    value: SystemMessage_Person;
+    case: "deviceAdded";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.Nothing own_device_added = 5;
+     */
+    value: Nothing;
+    case: "ownDeviceAdded";
+  } | {
+    /**
+     * It lost the state, and is removed and added.
+     *
+     * @generated from field: parley.vault.v1.SystemMessage.Person device_rejoins = 6;
+     */
+    value: SystemMessage_Person;
+    case: "deviceRejoins";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.SystemMessage.Joined joined = 7;
+     */
+    value: SystemMessage_Joined;
+    case: "joined";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.Nothing you_left = 8;
+     */
+    value: Nothing;
+    case: "youLeft";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.SystemMessage.Person you_were_removed = 9;
+     */
+    value: SystemMessage_Person;
+    case: "youWereRemoved";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.SystemMessage.Named room_named = 10;
+     */
+    value: SystemMessage_Named;
+    case: "roomNamed";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.SystemMessage.Topic topic_set = 11;
+     */
+    value: SystemMessage_Topic;
+    case: "topicSet";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.SystemMessage.Days newcomers_decided = 12;
+     */
+    value: SystemMessage_Days;
+    case: "newcomersDecided";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.SystemMessage.ByWhom admin_made = 13;
+     */
+    value: SystemMessage_ByWhom;
+    case: "adminMade";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.SystemMessage.ByWhom admin_unmade = 14;
+     */
+    value: SystemMessage_ByWhom;
+    case: "adminUnmade";
+  } | {
+    /**
+     * While this device had lost the state.
+     *
+     * @generated from field: parley.vault.v1.SystemMessage.Whom admins_made_meanwhile = 15;
+     */
+    value: SystemMessage_Whom;
+    case: "adminsMadeMeanwhile";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.SystemMessage.FromDevice history_from_device = 16;
+     */
+    value: SystemMessage_FromDevice;
+    case: "historyFromDevice";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.SystemMessage.FromMember history_from_member = 17;
+     */
+    value: SystemMessage_FromMember;
+    case: "historyFromMember";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message parley.vault.v1.SystemMessage.
+ * Use `create(SystemMessageSchema)` to create a new message.
+ */
+export const SystemMessageSchema: GenMessage<SystemMessage> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 15);
+
+/**
+ * @generated from message parley.vault.v1.SystemMessage.Whom
+ */
+export type SystemMessage_Whom = Message$1<"parley.vault.v1.SystemMessage.Whom"> & {
+  /**
+   * @generated from field: repeated string who = 1;
+   */
+  who: string[];
+};
+
+/**
+ * Describes the message parley.vault.v1.SystemMessage.Whom.
+ * Use `create(SystemMessage_WhomSchema)` to create a new message.
+ */
+export const SystemMessage_WhomSchema: GenMessage<SystemMessage_Whom> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 15, 0);
+
+/**
+ * @generated from message parley.vault.v1.SystemMessage.ByWhom
+ */
+export type SystemMessage_ByWhom = Message$1<"parley.vault.v1.SystemMessage.ByWhom"> & {
+  /**
+   * @generated from field: string by = 1;
+   */
+  by: string;
+
+  /**
+   * @generated from field: repeated string who = 2;
+   */
+  who: string[];
+};
+
+/**
+ * Describes the message parley.vault.v1.SystemMessage.ByWhom.
+ * Use `create(SystemMessage_ByWhomSchema)` to create a new message.
+ */
+export const SystemMessage_ByWhomSchema: GenMessage<SystemMessage_ByWhom> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 15, 1);
+
+/**
+ * @generated from message parley.vault.v1.SystemMessage.Person
+ */
+export type SystemMessage_Person = Message$1<"parley.vault.v1.SystemMessage.Person"> & {
+  /**
+   * @generated from field: string who = 1;
+   */
+  who: string;
+};
+
+/**
+ * Describes the message parley.vault.v1.SystemMessage.Person.
+ * Use `create(SystemMessage_PersonSchema)` to create a new message.
+ */
+export const SystemMessage_PersonSchema: GenMessage<SystemMessage_Person> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 15, 2);
+
+/**
+ * This device has come into a room.
+ *
+ * @generated from message parley.vault.v1.SystemMessage.Joined
+ */
+export type SystemMessage_Joined = Message$1<"parley.vault.v1.SystemMessage.Joined"> & {
+  /**
+   * @generated from field: repeated string others = 1;
+   */
+  others: string[];
+
+  /**
+   * @generated from field: string topic = 2;
+   */
+  topic: string;
+
+  /**
+   * @generated from field: uint32 history_days = 3;
+   */
+  historyDays: number;
+};
+
+/**
+ * Describes the message parley.vault.v1.SystemMessage.Joined.
+ * Use `create(SystemMessage_JoinedSchema)` to create a new message.
+ */
+export const SystemMessage_JoinedSchema: GenMessage<SystemMessage_Joined> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 15, 3);
+
+/**
+ * @generated from message parley.vault.v1.SystemMessage.Named
+ */
+export type SystemMessage_Named = Message$1<"parley.vault.v1.SystemMessage.Named"> & {
+  /**
+   * @generated from field: string by = 1;
+   */
+  by: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message parley.vault.v1.SystemMessage.Named.
+ * Use `create(SystemMessage_NamedSchema)` to create a new message.
+ */
+export const SystemMessage_NamedSchema: GenMessage<SystemMessage_Named> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 15, 4);
+
+/**
+ * @generated from message parley.vault.v1.SystemMessage.Topic
+ */
+export type SystemMessage_Topic = Message$1<"parley.vault.v1.SystemMessage.Topic"> & {
+  /**
+   * @generated from field: string by = 1;
+   */
+  by: string;
+
+  /**
+   * Empty: there is none any more.
+   *
+   * @generated from field: string topic = 2;
+   */
+  topic: string;
+};
+
+/**
+ * Describes the message parley.vault.v1.SystemMessage.Topic.
+ * Use `create(SystemMessage_TopicSchema)` to create a new message.
+ */
+export const SystemMessage_TopicSchema: GenMessage<SystemMessage_Topic> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 15, 5);
+
+/**
+ * For how many days newcomers are handed the history.
+ *
+ * @generated from message parley.vault.v1.SystemMessage.Days
+ */
+export type SystemMessage_Days = Message$1<"parley.vault.v1.SystemMessage.Days"> & {
+  /**
+   * @generated from field: string by = 1;
+   */
+  by: string;
+
+  /**
+   * @generated from field: uint32 days = 2;
+   */
+  days: number;
+};
+
+/**
+ * Describes the message parley.vault.v1.SystemMessage.Days.
+ * Use `create(SystemMessage_DaysSchema)` to create a new message.
+ */
+export const SystemMessage_DaysSchema: GenMessage<SystemMessage_Days> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 15, 6);
+
+/**
+ * @generated from message parley.vault.v1.SystemMessage.FromDevice
+ */
+export type SystemMessage_FromDevice = Message$1<"parley.vault.v1.SystemMessage.FromDevice"> & {
+  /**
+   * @generated from field: uint32 lines = 1;
+   */
+  lines: number;
+
+  /**
+   * Its name or its fingerprint.
+   *
+   * @generated from field: string device = 2;
+   */
+  device: string;
+};
+
+/**
+ * Describes the message parley.vault.v1.SystemMessage.FromDevice.
+ * Use `create(SystemMessage_FromDeviceSchema)` to create a new message.
+ */
+export const SystemMessage_FromDeviceSchema: GenMessage<SystemMessage_FromDevice> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 15, 7);
+
+/**
+ * @generated from message parley.vault.v1.SystemMessage.FromMember
+ */
+export type SystemMessage_FromMember = Message$1<"parley.vault.v1.SystemMessage.FromMember"> & {
+  /**
+   * @generated from field: uint32 lines = 1;
+   */
+  lines: number;
+
+  /**
+   * @generated from field: string from = 2;
+   */
+  from: string;
+};
+
+/**
+ * Describes the message parley.vault.v1.SystemMessage.FromMember.
+ * Use `create(SystemMessage_FromMemberSchema)` to create a new message.
+ */
+export const SystemMessage_FromMemberSchema: GenMessage<SystemMessage_FromMember> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 15, 8);
 
 /**
  * What is on its way out: table "outbox".
@@ -836,7 +1349,7 @@ export type OutboxItem = Message$1<"parley.vault.v1.OutboxItem"> & {
  * Use `create(OutboxItemSchema)` to create a new message.
  */
 export const OutboxItemSchema: GenMessage<OutboxItem> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 13);
+  messageDesc(file_parley_vault_v1_records, 16);
 
 /**
  * @generated from message parley.vault.v1.OutboxRejoin
@@ -855,7 +1368,7 @@ export type OutboxRejoin = Message$1<"parley.vault.v1.OutboxRejoin"> & {
  * Use `create(OutboxRejoinSchema)` to create a new message.
  */
 export const OutboxRejoinSchema: GenMessage<OutboxRejoin> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 14);
+  messageDesc(file_parley_vault_v1_records, 17);
 
 /**
  * @generated from message parley.vault.v1.OutboxContent
@@ -891,7 +1404,7 @@ export type OutboxContent = Message$1<"parley.vault.v1.OutboxContent"> & {
  * Use `create(OutboxContentSchema)` to create a new message.
  */
 export const OutboxContentSchema: GenMessage<OutboxContent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 15);
+  messageDesc(file_parley_vault_v1_records, 18);
 
 /**
  * @generated from message parley.vault.v1.OutboxCommit
@@ -917,7 +1430,7 @@ export type OutboxCommit = Message$1<"parley.vault.v1.OutboxCommit"> & {
  * Use `create(OutboxCommitSchema)` to create a new message.
  */
 export const OutboxCommitSchema: GenMessage<OutboxCommit> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 16);
+  messageDesc(file_parley_vault_v1_records, 19);
 
 /**
  * An own message that is not sealed yet: table "waiting", grouped by conversation, under the
@@ -933,7 +1446,7 @@ export type Waiting = Message$1<"parley.vault.v1.Waiting"> & {
  * Use `create(WaitingSchema)` to create a new message.
  */
 export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 17);
+  messageDesc(file_parley_vault_v1_records, 20);
 
 /**
  * An own message that was sealed, grouped by group under its Content.count: in table "undelivered"
@@ -958,7 +1471,7 @@ export type Undelivered = Message$1<"parley.vault.v1.Undelivered"> & {
  * Use `create(UndeliveredSchema)` to create a new message.
  */
 export const UndeliveredSchema: GenMessage<Undelivered> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 18);
+  messageDesc(file_parley_vault_v1_records, 21);
 
 /**
  * A key package of this device that nobody used yet: table "keypackages".
@@ -992,7 +1505,7 @@ export type KeyPackage = Message$1<"parley.vault.v1.KeyPackage"> & {
  * Use `create(KeyPackageSchema)` to create a new message.
  */
 export const KeyPackageSchema: GenMessage<KeyPackage> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 19);
+  messageDesc(file_parley_vault_v1_records, 22);
 
 /**
  * A welcome that is being opened: table "welcomes". Written before, deleted after, so that one
@@ -1022,7 +1535,7 @@ export type Welcome = Message$1<"parley.vault.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 20);
+  messageDesc(file_parley_vault_v1_records, 23);
 
 /**
  * A device of this account, this one too: table "devices".
@@ -1097,7 +1610,7 @@ export type OwnDevice = Message$1<"parley.vault.v1.OwnDevice"> & {
  * Use `create(OwnDeviceSchema)` to create a new message.
  */
 export const OwnDeviceSchema: GenMessage<OwnDevice> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 21);
+  messageDesc(file_parley_vault_v1_records, 24);
 
 /**
  * What was said in one conversation, being handed over: table "handovers", grouped by the number of
@@ -1158,7 +1671,7 @@ export type Handover = Message$1<"parley.vault.v1.Handover"> & {
  * Use `create(HandoverSchema)` to create a new message.
  */
 export const HandoverSchema: GenMessage<Handover> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 22);
+  messageDesc(file_parley_vault_v1_records, 25);
 
 /**
  * A part of a history that came before this device was in the room that it is of: table "earlier".
@@ -1199,7 +1712,7 @@ export type EarlierPart = Message$1<"parley.vault.v1.EarlierPart"> & {
  * Use `create(EarlierPartSchema)` to create a new message.
  */
 export const EarlierPartSchema: GenMessage<EarlierPart> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23);
+  messageDesc(file_parley_vault_v1_records, 26);
 
 /**
  * @generated from enum parley.vault.v1.ConversationKind
@@ -1282,21 +1795,21 @@ export enum MessageKind {
   TEXT = 1,
 
   /**
-   * An envelope that could not be opened: text says why, remedy what to do.
+   * An envelope that could not be opened: unreadable says why.
    *
    * @generated from enum value: MESSAGE_KIND_UNREADABLE = 2;
    */
   UNREADABLE = 2,
 
   /**
-   * Something is missing here: text says what.
+   * Something is missing here: unreadable says what.
    *
    * @generated from enum value: MESSAGE_KIND_GAP = 3;
    */
   GAP = 3,
 
   /**
-   * Somebody came, left, or changed the room: text says it.
+   * Somebody came, left, or changed the room: system says it.
    *
    * @generated from enum value: MESSAGE_KIND_EVENT = 4;
    */
@@ -1355,4 +1868,50 @@ export enum MessageStatus {
  */
 export const MessageStatusSchema: GenEnum<MessageStatus> = /*@__PURE__*/
   enumDesc(file_parley_vault_v1_records, 3);
+
+/**
+ * Why an own text is not sent.
+ *
+ * @generated from enum parley.vault.v1.SendFailure
+ */
+export enum SendFailure {
+  /**
+   * @generated from enum value: SEND_FAILURE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The server finds it too large.
+   *
+   * @generated from enum value: SEND_FAILURE_TOO_LARGE = 1;
+   */
+  TOO_LARGE = 1,
+
+  /**
+   * The server finds that it breaks a rule.
+   *
+   * @generated from enum value: SEND_FAILURE_MALFORMED = 2;
+   */
+  MALFORMED = 2,
+
+  /**
+   * This account is not in the room any more.
+   *
+   * @generated from enum value: SEND_FAILURE_NOT_IN_ROOM = 3;
+   */
+  NOT_IN_ROOM = 3,
+
+  /**
+   * A copy of the vault was put back: it may have been sent or not.
+   *
+   * @generated from enum value: SEND_FAILURE_UNCERTAIN = 4;
+   */
+  UNCERTAIN = 4,
+}
+
+/**
+ * Describes the enum parley.vault.v1.SendFailure.
+ */
+export const SendFailureSchema: GenEnum<SendFailure> = /*@__PURE__*/
+  enumDesc(file_parley_vault_v1_records, 4);
 

@@ -166,11 +166,14 @@ describe('a script', () => {
   test('prints what arrives without what could steer a terminal', () => {
     const { script, printed, noted } = scripted('')
     script.onEvent(received)
-    script.onEvent({ type: 'message', entry: { ...received.entry, kind: 'gap', text: '1 is missing' } })
+    script.onEvent({
+      type: 'message',
+      entry: { ...received.entry, kind: 'gap', text: '', cause: { code: 'gap', from: 'bob', count: 1n } },
+    })
     expect(printed).toHaveLength(1)
     expect(printed[0]).toMatch(/bob: hi/)
     expect(printed[0]).not.toContain('\u001b')
-    expect(noted.join()).toContain('1 is missing')
+    expect(noted.join()).toContain('1 of what bob sent')
   })
 
   test('prints one JSON object a line for every event, where it is asked to', () => {

@@ -15,6 +15,7 @@ import type { Batch } from '../../../../services/endpoint/vault/records.js'
 import { readCertificate } from '../../../../services/protocol/identity/certificate.js'
 import { makeRevocation } from '../../../../services/protocol/identity/revocation.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { saidIn } from '../../../support/said.js'
 
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
@@ -104,7 +105,9 @@ const told = () =>
   context.conversations
     .all()
     .flatMap(({ number, peer }) =>
-      context.conversations.history(number).map(({ own, text }) => `${peer} ${own ? 'I' : 'they'}: ${text}`),
+      context.conversations
+        .history(number)
+        .map(entry => `${peer} ${entry.own ? 'I' : 'they'}: ${saidIn(entry)}`),
     )
 
 describe('history', () => {

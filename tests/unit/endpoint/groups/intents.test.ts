@@ -222,7 +222,7 @@ describe('what the others would refuse is never committed, and the person is tol
     expect(await commit()).toBe(false)
     expect(open()).toEqual([])
     expect(told).toMatchObject([
-      { type: 'notice', level: 'warning', text: expect.stringContaining('its members would refuse it') },
+      { type: 'notice', level: 'warning', notice: { why: { code: 'impossible', cause: 'policy' } } },
     ])
   })
 
@@ -257,7 +257,8 @@ test('of more than there is room for, as many are added as can be, and the perso
   expect(rosterChange().added).toEqual(['dave'])
   await adoptCommit()
   expect(await commit()).toBe(false)
-  expect(told).toMatchObject([{ text: 'erin was not added to #tea: it has as many devices as there can be' }])
+  const why = { code: 'impossible', cause: 'too-many-members' }
+  expect(told).toMatchObject([{ notice: { code: 'not-added', handle: 'erin', peer: '#tea', why } }])
   expect(open()).toEqual([])
 })
 
@@ -286,7 +287,8 @@ describe('what the server refuses', () => {
     await claimed()
     expect(await commit()).toBe(true)
     await refuse()
-    expect(told).toMatchObject([{ text: 'dave was not added to #tea: a device in it is not registered' }])
+    const why = { code: 'rejected', rejection: 'unknown-device' }
+    expect(told).toMatchObject([{ notice: { code: 'not-added', handle: 'dave', peer: '#tea', why } }])
     expect(open()).toEqual([])
   })
 

@@ -143,13 +143,19 @@ describe('a text', () => {
 
   test('that finds the disk full waits, and the person is told', async () => {
     expect(await reject(1n, { reason: { case: 'storageFull', value: { retryAfterMs: 9 } } })).toBe(9)
-    expect(told).toMatchObject([{ type: 'notice', level: 'warning' }])
+    expect(told).toEqual([{ type: 'notice', level: 'warning', notice: { code: 'server-full' } }])
     expect(outbox.takeUnsent()).toHaveLength(2)
   })
 
   test('that is too large is given up, and the ones behind it move up', async () => {
     await reject(1n, { reason: { case: 'tooLarge', value: { limitBytes: 1 } } })
-    expect(told).toMatchObject([{ type: 'state', state: 'failed' }])
+    expect(told).toMatchObject([{ type: 'state', state: 'failed', failure: 'too-large' }])
+    expect(what()).toEqual(['1 content'])
+  })
+
+  test('that breaks a rule is given up as what it is', async () => {
+    await reject(1n, { reason: { case: 'malformed', value: {} } })
+    expect(told).toMatchObject([{ type: 'state', state: 'failed', failure: 'malformed' }])
     expect(what()).toEqual(['1 content'])
   })
 
@@ -177,7 +183,11 @@ test('a group that the server refuses is told of by its reason', async () => {
   )
   await reject(1n, { reason: { case: 'tooManyConversations', value: { limit: 1 } } })
   expect(told).toMatchObject([
-    { type: 'notice', text: expect.stringMatching(/bob could not be opened.*as many/) },
+    {
+      type: 'notice',
+      level: 'warning',
+      notice: { code: 'not-opened', peer: 'bob', isRoom: false, why: 'too-many-conversations' },
+    },
   ])
   expect(group.record.status).toBe(GroupStatus.ENDED)
 })
@@ -194,7 +204,7 @@ test('what a copy that was put back had on its way is marked as uncertain, never
     expect.objectContaining({
       type: 'state',
       state: 'failed',
-      cause: expect.stringContaining('is not known'),
+      failure: 'uncertain',
     }),
   )
   // Asked for so soon again, it waits its turn; a person who asks need not.

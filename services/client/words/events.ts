@@ -1,7 +1,15 @@
 // Events of an endpoint in the words and shapes that a person reads.
 
-import type { EndpointEvent, HistoryEntry, LineState, MessageId, MessageState } from '../endpoint/events.js'
-import type { Entry, Mark, MessageEntry } from '../terminal/entry.js'
+import type {
+  EndpointEvent,
+  HistoryEntry,
+  LineState,
+  MessageId,
+  MessageState,
+} from '../../endpoint/events.js'
+import type { Entry, Mark, MessageEntry } from '../../terminal/entry.js'
+import { systemMessage, unreadable } from './history.js'
+import { notice as noticeText } from './notices.js'
 
 export const nameOf = ({ conversation, message }: MessageId): string => `${conversation}.${message}`
 
@@ -18,15 +26,21 @@ export const markOf = (state: MessageState): Mark | undefined => MARKS[state]
 /** One line of history. `named`: say whose conversation it is, because there are several. */
 export function entryOf(entry: HistoryEntry, named: boolean): Entry {
   if (entry.kind === 'event')
-    return { kind: 'notice', at: entry.sentAt, level: 'info', text: `${entry.peer}: ${entry.text}` }
+    return {
+      kind: 'notice',
+      at: entry.sentAt,
+      level: 'info',
+      text: `${entry.peer}: ${systemMessage(entry.system)}`,
+    }
   if (entry.kind !== 'text') {
-    const remedy = entry.remedy ? ` (${entry.remedy})` : ''
+    const { text, remedy } = unreadable(entry.cause)
+    const toDo = remedy ? ` (${remedy})` : ''
     const what = entry.kind === 'gap' ? 'missing' : 'cannot be read'
     return {
       kind: 'notice',
       at: entry.sentAt,
       level: 'warning',
-      text: `${entry.peer}, ${what}: ${entry.text}${remedy}`,
+      text: `${entry.peer}, ${what}: ${text}${toDo}`,
     }
   }
   const mark = markOf(entry.state)
@@ -103,7 +117,7 @@ export function noticeOf(event: EndpointEvent): Entry | undefined {
   })
   switch (event.type) {
     case 'notice':
-      return notice(event.level, event.text)
+      return notice(event.level, noticeText(event.notice))
     case 'server-pinned':
       return notice(
         'info',

@@ -1,0 +1,68 @@
+// What a person should know, by its code; nothing is lost by it.
+
+import type { MlsCause } from '../mls/refused.js'
+
+export type Notice =
+  /** The server takes no messages for now; what was sent waits here. */
+  | { code: 'server-full' }
+  /** A conversation could not be made at the server. */
+  | { code: 'not-opened'; peer: string; isRoom: boolean; why: Rejection }
+  /** Somebody could not be added to a room. */
+  | { code: 'not-added'; handle: string; peer: string; why: WhyNot }
+  /** A change of a group could not be made. */
+  | { code: 'not-changed'; peer: string; why: WhyNot }
+  /** Of a conversation that somebody opened with this account, so many envelopes were deleted before they came. */
+  | { code: 'welcome-expired'; count: bigint }
+  /** The server delivers a conversation to other devices than its members agreed to. */
+  | { code: 'other-devices'; peer: string }
+  | { code: 'invitation-refused'; why: JoinRefusal }
+  /** The vault is older than what this device has sent: its conversations are joined anew. */
+  | { code: 'copy-put-back' }
+  /** Somebody whom nobody knows shows a key for this handle that the server does not list. */
+  | { code: 'impostor'; handle: string }
+  /** The account was restored from its words, and no server knew it. */
+  | { code: 'account-unknown'; handle: string }
+  /** What was written to them waits until they are on the server. */
+  | { code: 'absent'; peer: string }
+
+/** The event for a conversation that could not be made. */
+export function notOpened(what: Omit<Extract<Notice, { code: 'not-opened' }>, 'code'>) {
+  return { type: 'notice', level: 'warning', notice: { code: 'not-opened', ...what } } as const
+}
+
+/** The event for an addition (`handle`: whose), or another change of a group, that could not be made. */
+export function notMade({ handle, peer, why }: { handle: string | undefined; peer: string; why: WhyNot }) {
+  const notice: Notice =
+    handle === undefined ? { code: 'not-changed', peer, why } : { code: 'not-added', handle, peer, why }
+  return { type: 'notice', level: 'warning', notice } as const
+}
+
+export type WhyNot =
+  | { code: 'rejected'; rejection: Rejection }
+  /** This device's own engine cannot make the commit, or the others would refuse it. */
+  | { code: 'impossible'; cause: MlsCause }
+  | { code: 'nobody' | 'no-device' | 'key-changed' }
+
+/** As the server rejects a send: RejectedSend.reason of the contract. */
+export type Rejection =
+  | 'stale-epoch'
+  | 'not-a-member'
+  | 'unknown-conversation'
+  | 'conversation-exists'
+  | 'too-large'
+  | 'rate-limited'
+  | 'out-of-order'
+  | 'storage-full'
+  | 'unknown-device'
+  | 'too-many-members'
+  | 'too-many-conversations'
+  | 'malformed'
+  /** By a reason that this version does not know. */
+  | 'unknown'
+
+/** Why a welcome leads nowhere. */
+export type JoinRefusal =
+  | { code: 'too-many-attempts'; attempts: number }
+  | { code: 'other-conversation' | 'bad-settings' | 'foreign-account' | 'not-two-people' | 'own-handle' }
+  | { code: 'against-rules'; from: string }
+  | { code: 'mls'; cause: MlsCause }

@@ -1,0 +1,41 @@
+// Why something cannot be read, or what is missing.
+
+import type { MlsCause } from '../mls/refused.js'
+
+export type Unreadable =
+  | { code: 'old-epoch' | 'future-epoch' }
+  /** It is not of the kind that the server said. */
+  | { code: 'other-kind' }
+  | { code: 'refused'; cause: MlsCause }
+  | { code: 'bad-content' | 'unknown-content'; from: string }
+  /** A member changed the group against its rules. */
+  | { code: 'against-rules'; from: string }
+  /** So many envelopes were deleted from the server before this device came for them. */
+  | { code: 'expired'; count: bigint }
+  /** So many of somebody's did not arrive. */
+  | { code: 'gap'; from: string; count: bigint }
+  /** Somebody was shown another course of the conversation. */
+  | { code: 'forked'; from: string }
+  /** A newer version has noted why, and this one cannot say it. */
+  | { code: 'newer' }
+
+/** Whether something is missing, rather than here and closed. */
+export const isMissing = ({ code }: Unreadable): boolean =>
+  code === 'expired' || code === 'gap' || code === 'forked'
+
+/** What the engine says of an envelope in place of a content. */
+export type NotOpened =
+  | { kind: 'old-epoch' | 'future-epoch' | 'removed' | 'commit' | 'application' }
+  | { kind: 'refused'; cause: MlsCause }
+
+export function notOpened(opened: NotOpened): Exclude<Unreadable, { code: 'newer' }> {
+  switch (opened.kind) {
+    case 'refused':
+      return { code: 'refused', cause: opened.cause }
+    case 'old-epoch':
+    case 'future-epoch':
+      return { code: opened.kind }
+    default:
+      return { code: 'other-kind' }
+  }
+}

@@ -1,0 +1,43 @@
+// What the history says by code is in the vault as it was said.
+
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { describe, expect, test } from '@jest/globals'
+import { type Message, MessageSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
+import {
+  failureOf,
+  failureRecord,
+  systemMessageOf,
+  systemRecord,
+  unreadableOf,
+  unreadableRecord,
+} from '../../../../services/endpoint/vault/said.js'
+import { SYSTEM_MESSAGES, UNREADABLE } from '../../../support/coded.js'
+
+const { newer: _, ...systemMessages } = SYSTEM_MESSAGES
+const { newer: __, ...unreadable } = UNREADABLE
+
+const written = (message: Message) => fromBinary(MessageSchema, toBinary(MessageSchema, message))
+
+describe('a record has', () => {
+  test.each(Object.values(systemMessages))('the system message $code', said => {
+    const record = create(MessageSchema, { system: systemRecord(said) })
+    expect(systemMessageOf(written(record).system)).toEqual(said)
+  })
+
+  test.each(Object.values(unreadable))('the cause $code', why => {
+    const record = create(MessageSchema, { unreadable: unreadableRecord(why) })
+    expect(unreadableOf(written(record).unreadable)).toEqual(why)
+  })
+
+  test.each(['too-large', 'malformed', 'not-in-room', 'uncertain'] as const)('the failure %s', failure => {
+    const { failure: read } = written(create(MessageSchema, { failure: failureRecord(failure) }))
+    expect(failureOf(read)).toBe(failure)
+  })
+
+  test('what only a newer version can say', () => {
+    // Field 900 with no bytes, in the place of a system message: a case that this version does not know.
+    const system = fromBinary(MessageSchema, Uint8Array.of(14 * 8 + 2, 3, 0xa2, 0x38, 0)).system
+    expect(systemMessageOf(system)).toEqual({ code: 'newer' })
+    expect(unreadableOf(undefined)).toEqual({ code: 'newer' })
+  })
+})
