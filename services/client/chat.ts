@@ -2,17 +2,17 @@
 
 import type { Endpoint } from '../endpoint/endpoint.js'
 import type { EndpointEvent, LineState } from '../endpoint/events.js'
-import { TextTooLongError } from '../endpoint/messages/content/format.js'
 import { Refusal } from '../endpoint/refusal.js'
 import { VaultError } from '../endpoint/vault/vault.js'
 import { accountFingerprint, formatFingerprint } from '../protocol/identity/fingerprint.js'
-import { HANDLE_RULE, isHandle } from '../protocol/identity/handle.js'
+import { isHandle } from '../protocol/identity/handle.js'
 import type { Entry, Terminal } from '../terminal/entry.js'
 import type { CommandContext, OperatorActions } from './commands/command.js'
 import { readTyped } from './commands/commands.js'
 import { standing, whyNotSent } from './prompt.js'
 import { entryOf, markOf, nameOf, noticeOf, statusOf } from './words/events.js'
 import { sendFailure } from './words/history.js'
+import { badHandle, refusal } from './words/refusals.js'
 
 /** Lines of history shown at the start. */
 const SHOWN_AT_START = 20
@@ -70,7 +70,7 @@ export function openChat({ endpoint, terminal, handle, operator, quit }: ChatOpt
     const known = endpoint.conversations().find(({ kind, peer }) => kind !== 'direct' && peer === to)
     if (known) return turn(known.number)
     if (to.startsWith('#')) return warn(`there is no room ${to}: /who lists what there is`)
-    if (!isHandle(to)) return warn(`"${to}" is not a handle. ${HANDLE_RULE}`)
+    if (!isHandle(to)) return warn(badHandle(to))
     if (to === handle) return warn('that is you')
     turn(await endpoint.open(to))
   }
@@ -80,9 +80,9 @@ export function openChat({ endpoint, terminal, handle, operator, quit }: ChatOpt
       const why = whyNotSent(endpoint, conversation)
       if (why) warn(why)
     } catch (error) {
-      const isRefused = error instanceof TextTooLongError || error instanceof Refusal
-      if (!isRefused && !(error instanceof VaultError)) throw error
-      fail(`not sent: ${error.message}. ↑ brings the line back`)
+      const why = error instanceof Refusal ? refusal(error.why) : undefined
+      if (why === undefined && !(error instanceof VaultError)) throw error
+      fail(`not sent: ${why ?? (error as VaultError).message}. ↑ brings the line back`)
     }
   }
   /** Says what went wrong where a person can do something about it. */
@@ -95,7 +95,7 @@ export function openChat({ endpoint, terminal, handle, operator, quit }: ChatOpt
     }
   }
   const sendOnce = async (to: string, text: string) => {
-    if (!isHandle(to)) return warn(`not sent: "${to}" is not a handle. ${HANDLE_RULE} ↑ brings the line back`)
+    if (!isHandle(to)) return warn(`not sent: ${badHandle(to)} ↑ brings the line back`)
     if (to === handle) return warn('that is you')
     await sendTo(await endpoint.open(to), text)
   }

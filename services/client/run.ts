@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import type { EndpointEvent } from '../endpoint/events.js'
 import { openLocalEndpoint } from '../endpoint/local.js'
+import { Refusal } from '../endpoint/refusal.js'
 import { VaultError } from '../endpoint/vault/vault.js'
 import { IdentityError } from '../protocol/error.js'
 import { runDoctor, watchLine } from './commands/doctor.js'
@@ -17,6 +18,7 @@ import { transcript } from './script/transcript.js'
 import { linkFromPipe } from './start/link.js'
 import { passphraseGiven, refusesHandle, startOptions } from './start/start.js'
 import { chooseVault, removeVault } from './start/vault-folder.js'
+import { refusal } from './words/refusals.js'
 
 /** Runs the client. Resolves with the exit code. */
 export async function main(): Promise<number> {
@@ -26,9 +28,10 @@ export async function main(): Promise<number> {
     if (request.kind === 'version') return print(version())
     return EXIT[await run(request.options)].code
   } catch (error) {
-    const isUsage = error instanceof UsageError || error instanceof IdentityError
+    const isRefused = error instanceof Refusal
+    const isUsage = error instanceof UsageError || error instanceof IdentityError || isRefused
     const known = isUsage || error instanceof VaultError
-    const text = error instanceof Error ? error.message : String(error)
+    const text = isRefused ? refusal(error.why) : error instanceof Error ? error.message : String(error)
     note(`parley: ${known ? text : `a defect, please report it: ${text}`}`)
     return isUsage ? EXIT.usage.code : EXIT.failed.code
   }

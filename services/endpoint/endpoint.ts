@@ -2,8 +2,7 @@
 // and tests run it through this interface and hear of everything by events.
 
 import { MessageKind, MessageStatus } from '../../gen/parley/vault/v1/records_pb.js'
-import { IdentityError } from '../protocol/error.js'
-import { HANDLE_RULE, isHandle } from '../protocol/identity/handle.js'
+import { isHandle } from '../protocol/identity/handle.js'
 import { phraseOf } from '../protocol/identity/recovery-phrase.js'
 import { type Account, loadAccount } from './contacts/account.js'
 import { openContacts } from './contacts/contacts.js'
@@ -78,13 +77,13 @@ export interface Endpoint extends Doctor {
   connect(): void
   changePassphrase(passphrase: string | undefined): Promise<void>
   /**
-   * The conversation with this person, opened now if there is none. Works without a line. Throws IdentityError for
+   * The conversation with this person, opened now if there is none. Works without a line. Throws Refusal for
    * what is not the handle of another person; VaultError.
    */
   open(handle: string): Promise<bigint>
   /**
-   * Saves the text; it is sent as soon as it can be. Throws TextTooLongError, VaultError, and Refusal for a room that
-   * this account is not in any more; then nothing is kept.
+   * Saves the text; it is sent as soon as it can be. Throws VaultError, and Refusal for a text that is too long or a
+   * room that this account is not in any more; then nothing is kept.
    */
   send(conversation: bigint, text: string): Promise<MessageId>
   /** A new room, whose admin is this account. Throws Refusal. */
@@ -235,10 +234,10 @@ export async function openEndpoint(ports: Ports, options: EndpointOptions): Prom
   }
 }
 
-/** Throws IdentityError. */
+/** Throws Refusal. */
 function checkPeer({ account }: Context, handle: string): void {
-  if (!isHandle(handle)) throw new IdentityError('handle', `"${handle}" is not a handle. ${HANDLE_RULE}`)
-  if (handle === account?.handle) throw new IdentityError('handle', `"${handle}" is your own handle`)
+  if (!isHandle(handle)) throw new Refusal({ code: 'bad-handle', handle })
+  if (handle === account?.handle) throw new Refusal({ code: 'own-handle', handle })
 }
 
 function saveText(context: Context, batch: Batch, conversation: bigint, text: string): MessageId {

@@ -2,6 +2,7 @@
 
 import type { Endpoint } from '../../endpoint/endpoint.js'
 import { Refusal } from '../../endpoint/refusal.js'
+import { refusal } from '../words/refusals.js'
 
 /** What the operator's own process may do besides. */
 export interface OperatorActions {
@@ -46,7 +47,7 @@ export async function refusable(
     await act()
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
-    warn(error.message)
+    warn(refusal(error.why))
   }
 }
 

@@ -1,6 +1,7 @@
 // What only the operator's console can do. Rows of the table in commands.ts.
 
-import { HANDLE_RULE, isHandle } from '../../protocol/identity/handle.js'
+import { isHandle } from '../../protocol/identity/handle.js'
+import { badHandle } from '../words/refusals.js'
 import type { Command, CommandContext, OperatorActions } from './command.js'
 
 export const OPERATOR_COMMANDS: readonly Command[] = [
@@ -40,7 +41,7 @@ function asOperator(act: Act): Command['run'] {
 function onHandle(act: Act): Command['run'] {
   return asOperator(async (operator, context, handle) => {
     if (isHandle(handle)) await act(operator, context, handle)
-    else context.warn(handle === '' ? 'whom? Give a HANDLE' : `"${handle}" is not a handle. ${HANDLE_RULE}`)
+    else context.warn(handle === '' ? 'whom? Give a HANDLE' : badHandle(handle))
   })
 }
 

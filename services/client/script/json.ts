@@ -30,7 +30,7 @@ function saidIn(entry: HistoryEntry): object {
 }
 
 /** `code`, and `data` where there is some. */
-function coded({ code, ...data }: { code: string }): object {
+export function coded({ code, ...data }: { code: string }): object {
   return Object.keys(data).length > 0 ? { code, data } : { code }
 }
 

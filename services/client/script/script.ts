@@ -4,12 +4,12 @@
 import type { Readable } from 'node:stream'
 import type { Endpoint } from '../../endpoint/endpoint.js'
 import type { EndpointEvent } from '../../endpoint/events.js'
-import { TextTooLongError } from '../../endpoint/messages/content/format.js'
-import { Refusal } from '../../endpoint/refusal.js'
+import { Refusal, type RefusalCause } from '../../endpoint/refusal.js'
 import { plainEntry } from '../../terminal/plain.js'
 import type { Exit } from '../exit.js'
 import { entryOf, noticeOf } from '../words/events.js'
-import { jsonOf, line } from './json.js'
+import { refusal } from '../words/refusals.js'
+import { coded, jsonOf, line } from './json.js'
 import { readLines } from './lines.js'
 
 export interface ScriptOptions {
@@ -64,9 +64,9 @@ export function openScript(options: ScriptOptions): Script {
     try {
       await endpoint.send(conversation, text)
     } catch (error) {
-      if (!(error instanceof TextTooLongError || error instanceof Refusal)) throw error
+      if (!(error instanceof Refusal)) throw error
       result = 'unsent'
-      tellUnsent(options, `not sent: ${error.message}`)
+      tellUnsent(options, error.why)
     }
   }
   return {
@@ -102,8 +102,9 @@ export function openScript(options: ScriptOptions): Script {
 }
 
 /** A line of the input that is not even kept. */
-function tellUnsent({ json, print, note }: ScriptOptions, text: string): void {
-  if (json) print(JSON.stringify({ type: 'notice', level: 'error', text }))
+function tellUnsent({ json, print, note }: ScriptOptions, why: RefusalCause): void {
+  const text = `not sent: ${refusal(why)}`
+  if (json) print(line({ type: 'notice', level: 'error', text, ...coded(why) }))
   else note(plainEntry({ kind: 'notice', at: new Date(), level: 'error', text }))
 }
 

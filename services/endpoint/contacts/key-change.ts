@@ -43,8 +43,7 @@ export function verification({ account, contacts }: Context, handle: string): Ve
 
 /** A person has compared the safety number. Throws Refusal. */
 export function markVerified({ contacts }: Context, batch: Batch, handle: string): void {
-  if (contacts.hasChanged(handle))
-    throw new Refusal(`the key of ${handle} has changed: accept it first, if it is theirs`)
+  if (contacts.hasChanged(handle)) throw new Refusal({ code: 'key-changed', handle })
   if (!contacts.get(handle)?.accountKey.length) throw unknown(handle)
   contacts.verify(batch, handle)
   batch.tell({ type: 'contact', handle, change: 'verified' })
@@ -52,7 +51,7 @@ export function markVerified({ contacts }: Context, batch: Batch, handle: string
 
 /** A person takes the changed key for theirs. What waits goes out to it, and nothing to the former. Throws Refusal. */
 export function acceptKey(context: Context, batch: Batch, handle: string): void {
-  if (!context.contacts.hasChanged(handle)) throw new Refusal(`the key of ${handle} has not changed`)
+  if (!context.contacts.hasChanged(handle)) throw new Refusal({ code: 'key-not-changed', handle })
   pinChanged(context, batch, handle)
   batch.tell({ type: 'contact', handle, change: 'accepted' })
 }
@@ -60,7 +59,7 @@ export function acceptKey(context: Context, batch: Batch, handle: string): void 
 /** Throws Refusal for somebody who was never met. */
 export function setBlocked({ contacts }: Context, batch: Batch, handle: string, blocked: boolean): void {
   if (contacts.isBlocked(handle) === blocked)
-    throw new Refusal(`${handle} is ${blocked ? 'blocked already' : 'not blocked'}`)
+    throw new Refusal({ code: blocked ? 'already-blocked' : 'not-blocked', handle })
   contacts.block(batch, handle, blocked)
   batch.tell({ type: 'contact', handle, change: blocked ? 'blocked' : 'unblocked' })
 }
@@ -128,5 +127,4 @@ function retireOthers(context: Context, batch: Batch, handle: string): void {
   }
 }
 
-const unknown = (handle: string) =>
-  new Refusal(`the key of ${handle} is not known yet: it is pinned at the first contact`)
+const unknown = (handle: string) => new Refusal({ code: 'key-unknown', handle })

@@ -92,14 +92,13 @@ export function viewDevices(devices: OwnDevices, own: Uint8Array): DeviceView[] 
 /** Calls this device so. Throws Refusal. */
 export function nameDevice(devices: OwnDevices, batch: Batch, own: Uint8Array, name: string): void {
   if (name.trim() === '' || name.length > DEVICE_NAME_LENGTH)
-    throw new Refusal(`a device's name has 1 to ${DEVICE_NAME_LENGTH} characters`)
+    throw new Refusal({ code: 'bad-device-name', characters: DEVICE_NAME_LENGTH })
   devices.change(batch, own, { name, nameDue: true })
 }
 
 /** Throws Refusal for a device that this one cannot revoke. */
 export function checkRevocable(devices: OwnDevices, own: Uint8Array, deviceId: Uint8Array): void {
-  if (!devices.get(deviceId)) throw new Refusal('this is not one of your devices')
-  if (Buffer.compare(own, deviceId) === 0)
-    throw new Refusal('that is this device: revoke it from another one')
-  if (devices.isRevoked(deviceId)) throw new Refusal('this device is revoked already')
+  if (!devices.get(deviceId)) throw new Refusal({ code: 'not-your-device' })
+  if (Buffer.compare(own, deviceId) === 0) throw new Refusal({ code: 'this-device' })
+  if (devices.isRevoked(deviceId)) throw new Refusal({ code: 'already-revoked' })
 }

@@ -8,7 +8,7 @@ import {
   GroupStatus,
   RemoveDevicesSchema,
 } from '../../../gen/parley/vault/v1/records_pb.js'
-import { HANDLE_RULE, isHandle } from '../../protocol/identity/handle.js'
+import { isHandle } from '../../protocol/identity/handle.js'
 import type { KeyTrust } from '../contacts/contacts.js'
 import type { Context } from '../context.js'
 import type { Outbox } from '../messages/outbox.js'
@@ -108,26 +108,26 @@ function wishesFor(
   switch (change.kind) {
     case 'invite':
       checkHandle(change.handle)
-      if (member) throw new Refusal(`${change.handle} is in the room already`)
+      if (member) throw new Refusal({ code: 'already-a-member', handle: change.handle })
       return [addAccount(change.handle)]
     case 'remove':
-      if (!member) throw new Refusal(`${change.handle} is not in the room`)
-      if (change.handle === context.account.handle) throw new Refusal('that is you: /leave')
+      if (!member) throw new Refusal({ code: 'not-a-member', handle: change.handle })
+      if (change.handle === context.account.handle) throw new Refusal({ code: 'cannot-remove-yourself' })
       return [
         ...(isAdmin(settings, member) ? [changeSettings({ unmakeAdmin: change.handle })] : []),
         removeDevices(member.devices),
       ]
     case 'admin':
-      if (!member) throw new Refusal(`${change.handle} is not in the room`)
+      if (!member) throw new Refusal({ code: 'not-a-member', handle: change.handle })
       if (!change.isAdmin && settings.admins.length === 1 && isAdmin(settings, member))
-        throw new Refusal('a room needs an admin: make somebody else one first')
+        throw new Refusal({ code: 'only-admin' })
       return [changeSettings(change.isAdmin ? { makeAdmin: change.handle } : { unmakeAdmin: change.handle })]
     case 'name':
       checkName(change.name)
       return [changeSettings({ name: change.name })]
     case 'topic':
       if (change.topic.length > ROOM_TOPIC_LENGTH)
-        throw new Refusal(`a topic has at most ${ROOM_TOPIC_LENGTH} characters`)
+        throw new Refusal({ code: 'topic-too-long', characters: ROOM_TOPIC_LENGTH })
       return [changeSettings({ topic: change.topic })]
     case 'history':
       checkDays(change.days)
@@ -161,7 +161,7 @@ const isOver = ({ record }: LiveGroup): boolean => record.left || record.status 
 export function checkMayWrite(context: Context, conversation: bigint): void {
   if (context.conversations.kind(conversation) !== 'room') return
   if (isOver(roomOf(context, conversation).group))
-    throw new Refusal(`you are not in ${context.conversations.peer(conversation)} any more`)
+    throw new Refusal({ code: 'not-in-room', peer: context.conversations.peer(conversation) })
 }
 
 /** Throws Refusal for a conversation that is no room. */
@@ -171,7 +171,7 @@ export function roomOf(
 ): { group: LiveGroup; settings: GroupSettings } {
   const group = context.groups.all().find(({ record }) => record.conversation === conversation)
   const settings = group && settingsOf(context, group)
-  if (!group || settings?.kind !== GroupKind.ROOM) throw new Refusal('this is not a room')
+  if (!group || settings?.kind !== GroupKind.ROOM) throw new Refusal({ code: 'not-a-room' })
   return { group, settings }
 }
 
@@ -183,27 +183,27 @@ export function checkMayLeave(
   const own = { handle: context.account.handle, accountKey: context.account.account.publicKey }
   const others = accountsIn(context, group).length > 1
   if (others && settings.admins.length === 1 && isAdmin(settings, own))
-    throw new Refusal('you are the only admin: make somebody else one first')
+    throw new Refusal({ code: 'only-admin-leaves' })
 }
 
 function checkAdmin({ account }: Context, settings: GroupSettings): void {
   const own = { handle: account.handle, accountKey: account.account.publicKey }
-  const names = settings.admins.map(({ handle }) => handle).join(', ')
-  if (!isAdmin(settings, own)) throw new Refusal(`that is for the room's admins: ${names}`)
+  if (!isAdmin(settings, own))
+    throw new Refusal({ code: 'not-an-admin', admins: settings.admins.map(({ handle }) => handle) })
 }
 
 function checkHandle(handle: string): void {
-  if (!isHandle(handle)) throw new Refusal(`"${handle}" is not a handle. ${HANDLE_RULE}`)
+  if (!isHandle(handle)) throw new Refusal({ code: 'bad-handle', handle })
 }
 
 function checkName(name: string): void {
   if (name.trim() === '' || name.length > ROOM_NAME_LENGTH)
-    throw new Refusal(`a room's name has 1 to ${ROOM_NAME_LENGTH} characters`)
+    throw new Refusal({ code: 'bad-room-name', characters: ROOM_NAME_LENGTH })
 }
 
 function checkDays(days: number): void {
   if (!Number.isInteger(days) || days < 0 || days > MAX_HISTORY_DAYS)
-    throw new Refusal(`days of history are a whole number from 0 to ${MAX_HISTORY_DAYS}`)
+    throw new Refusal({ code: 'bad-days', limit: MAX_HISTORY_DAYS })
 }
 
 const addAccount = (handle: string): IntentChange => ({

@@ -265,7 +265,9 @@ describe('a revoked device', () => {
     await hasTexts(bob, 'alice: without the phone')
     expect(textsOf(phone)).not.toContain('I: without the phone')
     expect(laptop.endpoint.devices()).toMatchObject([{ isThis: true }, { isRevoked: true }])
-    await expect(laptop.endpoint.revokeDevice(second!.id)).rejects.toThrow('revoked already')
+    await expect(laptop.endpoint.revokeDevice(second!.id)).rejects.toMatchObject({
+      why: { code: 'already-revoked' },
+    })
 
     await phone.close()
     const again = await town.join('alice', server, { folder: town.folder('phone') })

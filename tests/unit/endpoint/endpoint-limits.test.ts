@@ -64,7 +64,7 @@ describe('limits', () => {
     await bob.line('up')
     const longest = 'x'.repeat(64 * 1024)
     await alice.write('bob', longest, 'half \ud83d')
-    await expect(alice.write('bob', `${longest}x`)).rejects.toMatchObject({ name: 'TextTooLongError' })
+    await expect(alice.write('bob', `${longest}x`)).rejects.toMatchObject({ why: { code: 'text-too-long' } })
     expect(await bob.received(2)).toEqual([longest, 'half \ufffd'])
     expect(alice.history()).toHaveLength(2)
   })

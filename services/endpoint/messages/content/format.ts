@@ -3,6 +3,7 @@
 
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { type Content, ContentSchema } from '../../../../gen/parley/content/v1/content_pb.js'
+import { Refusal } from '../../refusal.js'
 
 /** Bytes of UTF-8. */
 export const TEXT_LIMIT_BYTES = 64 * 1024
@@ -11,17 +12,10 @@ const CONTENT_BUCKET_MIN = 256
 const CONTENT_BUCKET_MAX = 128 * 1024
 const PAD_START = 0x80
 
-/** A text that is over the limit. Nothing was sent. */
-export class TextTooLongError extends Error {
-  override name = 'TextTooLongError'
-  constructor(readonly bytes: number) {
-    super(`the message is ${bytes} bytes long; the limit is ${TEXT_LIMIT_BYTES} bytes: send it in parts`)
-  }
-}
-
+/** Throws Refusal for a text that is over the limit. */
 export function checkText(text: string): void {
   const bytes = Buffer.byteLength(text)
-  if (bytes > TEXT_LIMIT_BYTES) throw new TextTooLongError(bytes)
+  if (bytes > TEXT_LIMIT_BYTES) throw new Refusal({ code: 'text-too-long', bytes, limit: TEXT_LIMIT_BYTES })
 }
 
 export function encodeContent(content: MessageInitShape<typeof ContentSchema>): Uint8Array {

@@ -75,10 +75,10 @@ describe('devices', () => {
 
   test('say why not', async () => {
     const refuse = async () => {
-      throw new Refusal('no')
+      throw new Refusal({ code: 'already-revoked' })
     }
-    expect(await run('/revoke 1', ['yes'], { revokeDevice: refuse })).toBe('no')
-    expect(await run('/device-name x', [], { nameDevice: refuse })).toBe('no')
+    expect(await run('/revoke 1', ['yes'], { revokeDevice: refuse })).toBe('this device is revoked already')
+    expect(await run('/device-name x', [], { nameDevice: refuse })).toBe('this device is revoked already')
   })
 })
 

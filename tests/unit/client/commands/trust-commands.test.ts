@@ -5,7 +5,7 @@ import type { CommandContext, OperatorActions } from '../../../../services/clien
 import { readTyped } from '../../../../services/client/commands/commands.js'
 import { standing, whyNotSent } from '../../../../services/client/prompt.js'
 import type { Endpoint, PersonHere } from '../../../../services/endpoint/endpoint.js'
-import { Refusal } from '../../../../services/endpoint/refusal.js'
+import { Refusal, type RefusalCause } from '../../../../services/endpoint/refusal.js'
 
 const NUMBER = Array.from({ length: 12 }, (_, at) => `${10_000 + at}`).join(' ')
 const BOB: PersonHere = {
@@ -22,7 +22,7 @@ interface Place {
   person?: Partial<PersonHere>
   operator?: OperatorActions
   link?: string
-  refuses?: string
+  refuses?: RefusalCause
 }
 
 /** Runs a line; what was said and warned, and what the endpoint was asked for. */
@@ -96,7 +96,9 @@ test.each(['verified', 'accept', 'block', 'unblock'])(
   '/%s asks the endpoint, and says what it refuses',
   async name => {
     expect((await run(`/${name} carol`)).asked).toEqual([`${name} carol`])
-    expect(await run(`/${name} carol`, { refuses: 'no' })).toMatchObject({ warned: ['no'], asked: [] })
+    const refuses = { code: 'key-unknown', handle: 'carol' } as const
+    const warned = ['the key of carol is not known yet: it is pinned at the first contact']
+    expect(await run(`/${name} carol`, { refuses })).toMatchObject({ warned, asked: [] })
     expect(await run(`/${name} alice`)).toMatchObject({ warned: ['that is you'], asked: [] })
   },
 )

@@ -6,7 +6,7 @@ import { readLines } from '../../../../services/client/script/lines.js'
 import { openScript, type ScriptOptions } from '../../../../services/client/script/script.js'
 import type { Endpoint } from '../../../../services/endpoint/endpoint.js'
 import type { EndpointEvent, MessageState } from '../../../../services/endpoint/events.js'
-import { TextTooLongError } from '../../../../services/endpoint/messages/content/format.js'
+import { Refusal } from '../../../../services/endpoint/refusal.js'
 
 const LIMIT = 10
 
@@ -16,7 +16,7 @@ function scripted(input: string, options: Partial<ScriptOptions> = {}) {
   const [printed, noted]: [string[], string[]] = [[], []]
   const endpoint = {
     async send(conversation: bigint, text: string) {
-      if (text.length > LIMIT) throw new TextTooLongError(text.length)
+      if (text.length > LIMIT) throw new Refusal({ code: 'text-too-long', bytes: text.length, limit: LIMIT })
       sent.push(text)
       const message = BigInt(sent.length)
       states.set(message, 'waiting')
@@ -101,7 +101,9 @@ describe('a script', () => {
     for (const message of [1n, 2n]) tell(message, 'stored')
     expect(await exit).toBe('unsent')
     expect(sent).toEqual(['one', 'three'])
-    expect(noted.join()).toContain('not sent')
+    expect(noted.join()).toContain(
+      'not sent: the message is 13 bytes long; the limit is 10 bytes: send it in parts',
+    )
   })
 
   test('ends when the line is stopped, by its reason', async () => {

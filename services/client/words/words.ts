@@ -1,0 +1,15 @@
+/** What is said for each code of a union: a row for each, or it does not compile. */
+export type Words<Coded extends { code: string }, Said = string> = {
+  [Code in Coded['code']]: (coded: Coded & { code: Code }) => Said
+}
+
+export function say<Coded extends { code: string }, Said>(words: Words<Coded, Said>, coded: Coded): Said {
+  const row: (coded: never) => Said = words[coded.code as Coded['code']]
+  return row(coded as never)
+}
+
+/** "1 line", "3 lines". */
+export const counted = (count: number | bigint, what: string): string =>
+  `${count} ${what}${Number(count) === 1 ? '' : 's'}`
+
+export const listed = (names: readonly string[]): string => names.join(', ')
