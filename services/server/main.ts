@@ -6,9 +6,12 @@ import { dialHosts } from './config/invite.js'
 import { UsageError } from './config/option-values.js'
 import { consoleWanted, helpText, readOptions, type ServerOptions } from './config/options.js'
 import { StartError } from './config/start-error.js'
+import { LIMITS, type RelayLimits } from './limits.js'
 import { openLog } from './log.js'
 import { type Relay, startRelay } from './relay.js'
 import { StoreOpenError } from './store/sqlite/database.js'
+import { openSqliteStore } from './store/sqlite/store.js'
+import type { Store } from './store/store.js'
 
 const FAILED = 1
 const WRONG_USE = 2
@@ -27,17 +30,18 @@ async function run(options: ServerOptions): Promise<void> {
     level: options.logLevel,
     ...(wanted ? { file: join(options.data, 'server.log') } : {}),
   })
+  const limits = { ...LIMITS, retentionSeconds: options.retentionSeconds }
   const relay = await startRelay({
+    store: await openStore(options, limits),
     folder: options.data,
     host: options.host,
     port: options.port,
     operatorHandle: options.operatorHandle,
     registration: options.registration,
     log,
-    limits: { retentionSeconds: options.retentionSeconds },
+    limits,
     names: options.publicAddress ? [options.publicAddress.host] : [],
     ...(options.tls ? { tls: options.tls } : {}),
-    ...(options.maxStorageBytes ? { maxStorageBytes: options.maxStorageBytes } : {}),
   })
   const { port, fingerprint } = relay
   const operator = wanted ? await openConsole(options, relay, stop.now) : undefined
@@ -48,6 +52,10 @@ async function run(options: ServerOptions): Promise<void> {
   await operator?.close()
   await relay.stop()
   log.info('stopped')
+}
+
+function openStore({ data, maxStorageBytes }: ServerOptions, limits: RelayLimits): Promise<Store> {
+  return openSqliteStore({ folder: data, limits, ...(maxStorageBytes ? { maxBytes: maxStorageBytes } : {}) })
 }
 
 /** Loaded only here: without a console this process has no module that could open an envelope. */

@@ -11,6 +11,7 @@ import { LIMITS } from '../../services/server/limits.js'
 import { startRelay } from '../../services/server/relay.js'
 import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
 import type { Store } from '../../services/server/store/store.js'
+import { withLog } from '../support/store-wrapper.js'
 import { startEcho, startHttp2 } from './raw-servers.js'
 import { answer } from './worker.js'
 
@@ -68,7 +69,7 @@ function counting(store: Store): Store {
     }
     return outcomes
   }
-  return { ...store, log: { ...store.log, append } }
+  return withLog(store, { append })
 }
 
 function noteSize(envelope: OutgoingEnvelope['envelope']): void {

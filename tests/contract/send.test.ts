@@ -223,7 +223,7 @@ describe('a send is rejected, and the stream goes on', () => {
   onOwnServer(
     'when the disk is full; what was accepted is still there, and calls say why they fail',
     async () => {
-      const server = await ownServer({ maxStorageBytes: 1024 * 1024 })
+      const server = await ownServer({ maxBytes: 1024 * 1024 })
       const own = connectTo(server)
       const device = await own.register()
       const stream = await own.open(device)

@@ -5,6 +5,7 @@ import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
 import type { Store } from '../../services/server/store/store.js'
 import { newTown, type Person } from '../support/endpoints.js'
 import { saidIn } from '../support/said.js'
+import { withLog } from '../support/store-wrapper.js'
 
 export interface Raced {
   /** Commits that were wished for, and made. */
@@ -39,7 +40,7 @@ async function countTries(folder: string): Promise<Tries> {
     return store.log.append(device, sends)
   }
   return {
-    store: { ...store, log: { ...store.log, append } },
+    store: withLog(store, { append }),
     total: () => total,
     most() {
       const most = Math.max(0, ...tries.values())

@@ -6,6 +6,7 @@ import { startRelay } from '../../services/server/relay.js'
 import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
 import type { Store } from '../../services/server/store/store.js'
 import { answer } from '../bench/worker.js'
+import { withLog } from '../support/store-wrapper.js'
 
 export interface Counts {
   /** Application envelopes that were stored. */
@@ -33,7 +34,7 @@ function counting(store: Store): Store {
     }
     return outcomes
   }
-  return { ...store, log: { ...store.log, append } }
+  return withLog(store, { append })
 }
 
 const methods = {

@@ -8,6 +8,7 @@ import { afterAll, jest, test } from '@jest/globals'
 import { pino } from 'pino'
 import { probe, spkiFingerprint } from '../../services/rpc/node/certificate.js'
 import { type Relay, type RelayOptions, startRelay } from '../../services/server/relay.js'
+import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
 
 export const NAMED_ADDRESS = process.env.PARLEY_CONTRACT_ADDRESS
 
@@ -72,14 +73,31 @@ export async function contractServer(): Promise<ContractServer> {
 export type OwnServerOptions = Partial<RelayOptions> & {
   /** Keep the folder at a stop. */
   keep?: boolean
+  /** Bytes that the store may take. */
+  maxBytes?: number
 }
 
-export async function ownServer({ keep, ...options }: OwnServerOptions = {}): Promise<ContractServer> {
+export async function ownServer({
+  keep,
+  maxBytes,
+  ...options
+}: OwnServerOptions = {}): Promise<ContractServer> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'parley-contract-')))
   const defects: unknown[] = []
   const log = pino({ level: 'warn' }, { write: line => void defects.push(JSON.parse(line)) })
   const host = '127.0.0.1'
-  const relay = await startRelay({ host, port: 0, operatorHandle: 'operator', log, ...options, folder })
+  const store =
+    options.store ??
+    (await openSqliteStore({ folder, limits: { ...options.limits }, ...(maxBytes ? { maxBytes } : {}) }))
+  const relay = await startRelay({
+    host,
+    port: 0,
+    operatorHandle: 'operator',
+    log,
+    ...options,
+    folder,
+    store,
+  })
   const { port, certificate, fingerprint } = relay
   closeAtEnd(() => relay.stop())
   return {

@@ -12,6 +12,7 @@ import { LIMITS } from '../../services/server/limits.js'
 import { type Relay, type RelayOptions, startRelay } from '../../services/server/relay.js'
 import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
 import type { ReadRequest, ReadResult, Store } from '../../services/server/store/store.js'
+import { withLog } from './store-wrapper.js'
 
 /** How long something may take to happen on a busy machine, in ms. */
 const PATIENCE_MS = 40_000
@@ -100,8 +101,12 @@ export async function newTown(): Promise<Town> {
 
 async function startServer(options: Partial<RelayOptions> & { folder: string }): Promise<Server> {
   const log = pino({ level: 'silent' })
-  const start = (change: Partial<RelayOptions>) =>
-    startRelay({ host: HOST, port: 0, operatorHandle: '', log, ...options, ...change })
+  const start = async (change: Partial<RelayOptions>) => {
+    const all = { ...options, ...change }
+    const limits = { ...all.limits }
+    const store = all.store ?? (await openSqliteStore({ folder: all.folder, limits }))
+    return startRelay({ host: HOST, port: 0, operatorHandle: '', log, ...all, store })
+  }
   let relay = await start({})
   const { port } = relay
   return {
@@ -219,7 +224,7 @@ export async function meddledStore(
 ): Promise<Store> {
   const store = await openSqliteStore({ folder, limits: LIMITS })
   const read = async (request: ReadRequest) => meddle(await store.log.read(request), request.device)
-  return { ...store, log: { ...store.log, read } }
+  return withLog(store, { read })
 }
 
 export const numbered = (count: number, prefix = 'text'): string[] =>

@@ -14,8 +14,9 @@ const SHARED = [
   'services/endpoint/ports.ts',
 ]
 
-const SERVER_STORE = [
-  'services/server/store',
+/** What every folder of the server's stores may name above them. */
+const STORE_BASE = [
+  'services/server/bytes.ts',
   'services/server/limits.ts',
   'services/protocol',
   'gen/parley/v1',
@@ -35,8 +36,11 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'services/server/auth': ['services/server', 'services/protocol', 'services/rpc', 'gen/parley/v1'],
   'services/server/chat': ['services/server', 'services/protocol', 'services/rpc', 'gen/parley/v1'],
   'services/server/admin': ['services/server', 'services/protocol', 'services/rpc', 'gen/parley/v1'],
-  'services/server/store': ['services/server/limits.ts', 'services/protocol', 'gen/parley/v1'],
-  'services/server/store/sqlite': SERVER_STORE,
+  'services/server/store': STORE_BASE,
+  'services/server/store/memory': ['services/server/store', ...STORE_BASE],
+  'services/server/store/sqlite': ['services/server/store', ...STORE_BASE],
+  'services/server/store/sqlite/accounts': ['services/server/store', ...STORE_BASE],
+  'services/server/store/sqlite/log': ['services/server/store', ...STORE_BASE],
   'services/endpoint': ['services/protocol', 'services/rpc', 'gen'],
   'services/endpoint/codes': ['services/endpoint/mls/refused.ts'],
   'services/endpoint/vault': [...SHARED, 'gen/parley/vault/v1'],

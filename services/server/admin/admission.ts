@@ -1,7 +1,7 @@
 // What the operator's own process may do about who comes in. Nothing of it can be reached by a call.
 
 import { hashInvite, newInviteToken } from '../auth/invite-token.js'
-import type { Streams } from '../chat/sessions.js'
+import type { Cluster } from '../cluster.js'
 import { INVITE_MS } from '../limits.js'
 import type { Ban, BanSubject, Store } from '../store/store.js'
 
@@ -23,7 +23,7 @@ export interface RelayAdmission {
 /** Its promises reject with StorageFullError when there is no room to write. */
 export function createRelayAdmission(
   { admission, directory }: Pick<Store, 'admission' | 'directory'>,
-  streams: Pick<Streams, 'close'>,
+  cluster: Pick<Cluster, 'closeSession'>,
 ): RelayAdmission {
   return {
     async createInvite() {
@@ -34,7 +34,7 @@ export function createRelayAdmission(
     async ban(subject) {
       await admission.ban(subject)
       const devices = 'handle' in subject ? ((await directory.devices(subject.handle)) ?? []) : [subject]
-      for (const { deviceId } of devices) streams.close(deviceId, 'banned')
+      for (const { deviceId } of devices) cluster.closeSession(deviceId, 'banned')
     },
     unban: subject => admission.unban(subject),
     bans: () => admission.bans(),

@@ -2,6 +2,7 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { KeyExchangeRequest, RegistrationRefusedSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
+import type { Cluster } from '../cluster.js'
 import type { RelayLimits } from '../limits.js'
 import type { DeviceId, DeviceRecord, Directory, RegisterOutcome, Registration } from '../store/store.js'
 import { HANDLE_RULE, handleIsValid } from './certificate-check.js'
@@ -16,10 +17,7 @@ export interface RegistrationOptions {
   operatorHandle: string
   /** Whether the operator's own process announced this account key. */
   isOperator: (accountKey: Uint8Array) => boolean
-  /** Called when the devices are revoked durably. */
-  onRevoked: (devices: readonly DeviceId[]) => void
-  /** Called after an account's devices have changed, with those that were revoked. */
-  onDevicesChanged: (handle: string, revoked: readonly DeviceId[]) => void
+  cluster: Pick<Cluster, 'closeSession' | 'accountChanged'>
 }
 
 /** What the caller is, and has asked for. */
@@ -49,9 +47,9 @@ export async function changeAccount(
   if (account === undefined) return undefined
   const ids = asked.deviceRevocations.map(encoded => checkDeviceRevocation(encoded, account))
   const revoked = ids.length > 0 ? await options.directory.revoke(account, ids) : []
-  options.onRevoked(revoked)
+  for (const device of revoked) options.cluster.closeSession(device, 'revoked')
   const outcome = certified ? await register(options, certified, asked.inviteToken) : 'known'
-  if (revoked.length > 0 || outcome === 'added') options.onDevicesChanged(account.handle, revoked)
+  if (revoked.length > 0 || outcome === 'added') options.cluster.accountChanged(account.handle, revoked)
   if (outcome === 'too-many-devices') return await tooManyDevices(options, account.handle)
   return refusalOf(outcome)
 }

@@ -2,6 +2,7 @@
 // One account at a time, and what comes meanwhile is told once, so that changes in a row cost no more.
 
 import { setImmediate } from 'node:timers/promises'
+import { bytesKey } from '../bytes.js'
 import type { DeviceId, Directory, Log } from '../store/store.js'
 import type { Streams } from './sessions.js'
 
@@ -56,8 +57,7 @@ async function tell(
   const own = ((await directory.devices(handle)) ?? []).map(({ deviceId }) => deviceId)
   const conversations = new Map<string, Uint8Array>()
   for (const device of [...own, ...revoked])
-    for (const id of await log.conversations(device))
-      conversations.set(Buffer.from(id).toString('latin1'), id)
+    for (const id of await log.conversations(device)) conversations.set(bytesKey(id), id)
   streams.tellAccountChanged(own, handle)
   let looked = 0
   for (const id of conversations.values()) {

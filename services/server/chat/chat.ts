@@ -9,6 +9,7 @@ import { failure, frameFailure } from '../auth/failure.js'
 import { METHODS, type ProofClaim } from '../auth/proof.js'
 import type { RelayLimits } from '../limits.js'
 import type { DeviceId, Log } from '../store/store.js'
+import type { PassEphemeral } from './ephemeral.js'
 import { openedFrame } from './frames.js'
 import { type ChatStream, createStream, type Timing } from './session.js'
 import type { Streams } from './sessions.js'
@@ -19,6 +20,7 @@ export interface ChatOptions {
   checkProof: (claim: ProofClaim) => Promise<DeviceId>
   /** Throws if the device is blocked. */
   checkStanding: (device: DeviceId) => Promise<void>
+  passEphemeral: PassEphemeral
   limits: RelayLimits
   timing: Timing
   operatorHandle: string
@@ -56,7 +58,7 @@ async function begin(
   const device = await checkProof({ signed: open.proof, method: METHODS.chat })
   const stream = createStream({
     ...{ log, device, cursor: open.cursor, limits, timing, bucket: streams.bucket(device) },
-    fanOut: streams.fanOut,
+    passEphemeral: options.passEphemeral,
     onFailed: () => streams.leave(stream),
   })
   try {

@@ -4,7 +4,7 @@
 import type { ChatResponse } from '../../../gen/parley/v1/chat_pb.js'
 import { frameFailure } from '../auth/failure.js'
 import { DELIVER_BYTES, DELIVER_ENVELOPES } from '../limits.js'
-import type { Cursor, DeviceId, Log, ReadResult } from '../store/store.js'
+import { BadCursorError, type Cursor, type DeviceId, type Log, type ReadResult } from '../store/store.js'
 import { caughtUpFrame, deliverFrame } from './frames.js'
 
 export interface DeliveryOptions {
@@ -164,8 +164,10 @@ function createAcknowledger(options: DeliveryOptions): (cursor: Cursor) => void 
   }
 }
 
-/** A store says RangeError of a cursor that it never gave out. */
+/** A cursor that is none is the client's fault; anything else is a defect. */
 function failWith({ onFailure }: DeliveryOptions): (error: unknown) => void {
   return error =>
-    onFailure(error instanceof RangeError ? frameFailure('a cursor that this server did not give') : error)
+    onFailure(
+      error instanceof BadCursorError ? frameFailure('a cursor that this server did not give') : error,
+    )
 }

@@ -2,18 +2,16 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import {
   type ChatResponse,
   ChatResponseSchema,
-  type ClosingSchema,
   DeliverSchema,
   type Envelope,
   OpenedSchema,
   type RejectedSendSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
+import type { ClosingReason } from '../cluster.js'
 import type { RelayLimits } from '../limits.js'
 import type { Cursor } from '../store/store.js'
 
 export const PROTOCOL_VERSION = 1
-
-export type ClosingReason = NonNullable<NonNullable<MessageInitShape<typeof ClosingSchema>['reason']>['case']>
 
 export interface OpenedOptions {
   clientSequence: bigint

@@ -4,6 +4,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { OutgoingEnvelope } from '../../../gen/parley/v1/chat_pb.js'
 import { WAITING_SEND_BYTES, WAITING_SENDS } from '../limits.js'
+import { payloadBytes } from '../store/log-record.js'
 import type { AppendOutcome, DeviceId, Log } from '../store/store.js'
 import type { Answers } from './answers.js'
 import type { TokenBucket } from './token-bucket.js'
@@ -95,13 +96,4 @@ function answer(
     const { reason } = outcome
     answers.reject({ clientSequence, reason }, reason.case === 'staleEpoch' ? mark() : undefined)
   }
-}
-
-function payloadBytes({ envelope }: OutgoingEnvelope): number {
-  if (envelope.case === 'application') return envelope.value.ciphertext.length
-  if (envelope.case !== 'commit') return 0
-  return envelope.value.welcomes.reduce(
-    (sum, { welcome }) => sum + welcome.length,
-    envelope.value.commit.length,
-  )
 }

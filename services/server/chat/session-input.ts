@@ -46,7 +46,7 @@ async function hear(parts: Parts, { frame }: ChatRequest): Promise<void> {
 }
 
 async function hearSend({ options, sends }: Parts, envelopes: readonly OutgoingEnvelope[]): Promise<void> {
-  const { limits, bucket, fanOut, device } = options
+  const { limits, bucket, passEphemeral, device } = options
   checkSend(envelopes, limits)
   const numbered = envelopes.filter(({ envelope }) => envelope.case !== 'ephemeral')
   if (numbered.length > 0) sends.add(numbered)
@@ -54,7 +54,7 @@ async function hearSend({ options, sends }: Parts, envelopes: readonly OutgoingE
   for (const outgoing of envelopes) {
     const { envelope } = outgoing
     if (envelope.case !== 'ephemeral' || envelope.value.ciphertext.length > limits.applicationBytes) continue
-    if (bucket.take(1) === 1) await fanOut(device, outgoing)
+    if (bucket.take(1) === 1) await passEphemeral(device, outgoing)
   }
 }
 

@@ -1,11 +1,12 @@
 // What one device's stream consists of; listen.ts fills it and stream.ts writes from it.
 
-import type { Envelope, OutgoingEnvelope } from '../../../gen/parley/v1/chat_pb.js'
+import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
+import type { ClosingReason } from '../cluster.js'
 import type { RelayLimits } from '../limits.js'
 import type { Cursor, DeviceId, Log } from '../store/store.js'
 import { type Answers, createAnswers } from './answers.js'
 import { createDelivery, type Delivery } from './delivery.js'
-import type { ClosingReason } from './frames.js'
+import type { PassEphemeral } from './ephemeral.js'
 import { createSends, type Sends } from './send-queue.js'
 import { createSignal, type Signal } from './signal.js'
 import type { TokenBucket } from './token-bucket.js'
@@ -24,8 +25,7 @@ export interface StreamOptions {
   limits: RelayLimits
   timing: Timing
   bucket: TokenBucket
-  /** Passes an ephemeral envelope on to the members whose streams are open. */
-  fanOut: (sender: DeviceId, envelope: OutgoingEnvelope) => Promise<void>
+  passEphemeral: PassEphemeral
   /** The stream has failed: nothing more will come of it, though its writer may still hang on a dead line. */
   onFailed: () => void
 }

@@ -8,16 +8,10 @@ import {
   ErrorReason,
 } from '../../../gen/parley/v1/chat_pb.js'
 import { failure } from '../auth/failure.js'
+import type { ClosingReason } from '../cluster.js'
 import { WAITING_ACCOUNT_CHANGES, WAITING_EPHEMERAL } from '../limits.js'
 import type { DeviceId } from '../store/store.js'
-import {
-  accountChangedFrame,
-  type ClosingReason,
-  closingFrame,
-  deliverFrame,
-  pingFrame,
-  pongFrame,
-} from './frames.js'
+import { accountChangedFrame, closingFrame, deliverFrame, pingFrame, pongFrame } from './frames.js'
 import { listen } from './session-input.js'
 import { createParts, type Parts, type StreamOptions } from './session-parts.js'
 import type { TokenBucket } from './token-bucket.js'

@@ -1,16 +1,15 @@
 // The open streams of this process: one for each device, a newer one in the older one's place.
 
-import { create } from '@bufbuild/protobuf'
-import { EnvelopeSchema, ErrorReason, type OutgoingEnvelope } from '../../../gen/parley/v1/chat_pb.js'
+import { type Envelope, ErrorReason } from '../../../gen/parley/v1/chat_pb.js'
 import { RpcError } from '../../rpc/error.js'
 import { failure } from '../auth/failure.js'
-import type { DeviceId, Log } from '../store/store.js'
-import type { ClosingReason } from './frames.js'
+import { bytesKey } from '../bytes.js'
+import type { ClosingReason } from '../cluster.js'
+import type { DeviceId } from '../store/store.js'
 import type { ChatStream } from './session.js'
 import type { TokenBucket } from './token-bucket.js'
 
 export interface StreamsOptions {
-  log: Pick<Log, 'roster'>
   /** Open streams. */
   limit: number
   /** A device's bucket when it begins: full. */
@@ -27,8 +26,8 @@ export interface Streams {
   leave(stream: ChatStream): void
   /** What a device may still send now: its streams share it, one after the other. */
   bucket(device: DeviceId): TokenBucket
-  /** Hands an ephemeral envelope to the other members whose streams are open, if the sender is a member. */
-  fanOut(sender: DeviceId, outgoing: OutgoingEnvelope): Promise<void>
+  /** Hands an ephemeral envelope to those of the devices whose streams are open. */
+  push(devices: readonly DeviceId[], envelope: Envelope): void
   /** Passes AccountChanged on to those of the devices whose streams are open. */
   tellAccountChanged(devices: readonly DeviceId[], handle: string): void
   /** Ends the device's stream, if it is open, with Closing. */
@@ -46,14 +45,14 @@ interface Entry {
   ready: Promise<void>
 }
 
-export function createStreams({ log, limit, newBucket }: StreamsOptions): Streams {
+export function createStreams({ limit, newBucket }: StreamsOptions): Streams {
   const entries = new Map<string, Entry>()
   /** Of devices that left before theirs was full again: a full one is as good as a new one. */
   const resting = new Map<string, TokenBucket>()
   let stopped = false
   return {
     async enter(stream) {
-      const name = nameOf(stream.device)
+      const name = bytesKey(stream.device)
       const older = entries.get(name)
       if (stopped) throw stopping()
       if (older === undefined && entries.size >= limit) throw tooMany(limit)
@@ -62,28 +61,23 @@ export function createStreams({ log, limit, newBucket }: StreamsOptions): Stream
       await ready
     },
     leave(stream) {
-      const name = nameOf(stream.device)
+      const name = bytesKey(stream.device)
       if (entries.get(name)?.stream !== stream) return
       entries.delete(name)
       if (!stream.bucket.full()) resting.set(name, stream.bucket)
     },
     bucket(device) {
-      const name = nameOf(device)
+      const name = bytesKey(device)
       return entries.get(name)?.stream.bucket ?? resting.get(name) ?? newBucket()
     },
-    async fanOut(sender, { conversationId, envelope }) {
-      if (envelope.case !== 'ephemeral') return
-      const members = (await log.roster(conversationId))?.map(nameOf) ?? []
-      const from = nameOf(sender)
-      if (!members.includes(from)) return
-      const passed = create(EnvelopeSchema, { conversationId, storedAtMs: BigInt(Date.now()), envelope })
-      for (const member of members) if (member !== from) entries.get(member)?.stream.push(passed)
+    push(devices, envelope) {
+      for (const device of devices) entries.get(bytesKey(device))?.stream.push(envelope)
     },
     tellAccountChanged(devices, handle) {
-      for (const device of devices) entries.get(nameOf(device))?.stream.pushAccountChanged(handle)
+      for (const device of devices) entries.get(bytesKey(device))?.stream.pushAccountChanged(handle)
     },
     close(device, reason) {
-      void entries.get(nameOf(device))?.stream.close(reason)
+      void entries.get(bytesKey(device))?.stream.close(reason)
     },
     sweep(nowMs, lostMs) {
       for (const { stream } of entries.values()) stream.tick(nowMs, lostMs)
@@ -102,10 +96,6 @@ async function supersede(older: Entry): Promise<void> {
   const settled = older.stream.close('superseded')
   await older.ready
   await settled
-}
-
-function nameOf(device: DeviceId): string {
-  return Buffer.from(device).toString('base64')
 }
 
 function tooMany(limit: number): RpcError {

@@ -103,13 +103,19 @@ export interface Admission {
   bans(): Promise<Ban[]>
 }
 
-/** A place in the log; opaque above the store. Empty: the beginning. */
+/** A place in the log; opaque above the store, but that later places are greater, byte by byte. Empty: the beginning. */
 export type Cursor = Uint8Array
 
-/** What became of one send: nothing to say more, or why it was not stored. */
+/** Whether a reader who is at `place` has been shown all that is before `other`. */
+export function isAtOrPast(place: Cursor, other: Cursor): boolean {
+  return Buffer.compare(place, other) >= 0
+}
+
+/** What became of one send: it is stored (now or before), or why not. */
 export type AppendOutcome =
   | { accepted: true }
-  | { accepted: false; reason: RejectedSend['reason']; after: Cursor }
+  /** `after`: up to there the sender has to be shown the log before it hears of the rejection. Absent: told at once. */
+  | { accepted: false; reason: RejectedSend['reason']; after?: Cursor }
 
 export interface ReadRequest {
   device: DeviceId
@@ -140,19 +146,22 @@ export interface ReadResult {
  */
 export interface Log {
   /**
-   * Appends one device's sends, in their order. A stale_epoch outcome's `after` is a cursor at or past the
-   * commit that won: the sender must be delivered up to there before it hears of the rejection. Of a device
-   * that is not registered, or is blocked, everything is rejected.
+   * Appends one device's sends, in their order. A stale_epoch outcome has `after`, at or past the commit that won,
+   * and a read that begins when the outcome is there can reach it. Of a device that is not registered, or is
+   * blocked, everything is rejected.
    */
   append(device: DeviceId, sends: readonly OutgoingEnvelope[]): Promise<AppendOutcome[]>
   /** The highest accepted client sequence of the device; 0n if none. */
   clientSequence(device: DeviceId): Promise<bigint>
   /**
    * Reads on for a device: everything in its conversations from where it was added to where it was removed.
-   * While it is blocked there is nothing for it to read, and its place stays as it is.
+   * While it is blocked there is nothing for it to read, and its place stays as it is. Rejects with BadCursorError.
    */
   read(request: ReadRequest): Promise<ReadResult>
-  /** The device has saved everything up to the cursor. May be made durable later: forgetting it costs room only. */
+  /**
+   * The device has saved everything up to the cursor. May be made durable later: forgetting it costs room only.
+   * Rejects with BadCursorError.
+   */
   acknowledge(device: DeviceId, cursor: Cursor): Promise<void>
   /** The devices on a conversation's roster now; undefined if there is no such conversation. */
   roster(conversationId: Uint8Array): Promise<DeviceId[] | undefined>
@@ -178,4 +187,9 @@ export interface Store {
 /** There is no room left to write; nothing was changed. */
 export class StorageFullError extends Error {
   override name = 'StorageFullError'
+}
+
+/** The cursor was not made by this store. */
+export class BadCursorError extends Error {
+  override name = 'BadCursorError'
 }

@@ -28,7 +28,7 @@ function quietStream() {
     limits: LIMITS,
     timing: TIMING,
     bucket: createTokenBucket({ perSecond: 1, burst: 1 }),
-    fanOut: async () => {},
+    passEphemeral: async () => {},
     onFailed: () => failed.push('failed'),
   })
   return { stream, failed, began: Date.now() }

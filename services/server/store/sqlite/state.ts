@@ -2,8 +2,10 @@
 // Only this process writes, so what is kept stays true; a transaction that is rolled back clears it.
 
 import type { DatabaseSync } from 'node:sqlite'
-import type { Blocked, DeviceId } from '../store.js'
-import { BLOCKED_SQL, type BlockedRow, blockedOf } from './blocked.js'
+import { bytesKey } from '../../bytes.js'
+import type { ConversationFacts, DeviceFacts, Span } from '../facts.js'
+import type { DeviceId } from '../store.js'
+import { BLOCKED_SQL, type BlockedRow, blockedOf } from './accounts/blocked.js'
 import { prepare } from './database.js'
 import { createLru } from './lru.js'
 
@@ -12,53 +14,18 @@ const CACHED_DEVICES = 50_000
 /** Places on rosters kept in memory, over all conversations kept; about 200 bytes each. */
 const CACHED_ROSTER_PLACES = 200_000
 
-export interface DeviceState {
-  key: number
-  id: DeviceId
-  /** The highest accepted client sequence. */
-  clientSequence: number
-  /** How many conversations it is in. */
-  conversations: number
-  /** Nothing is taken from it nor shown to it; its places on rosters stay until members remove it. */
-  blocked: Blocked | undefined
-}
-
-/** From where a device was added to where it was removed: it reads both of these and all between. */
-export interface Span {
-  joined: number
-  left: number | undefined
-}
-
-export interface ConversationState {
-  key: number
-  id: Uint8Array
-  epoch: number
-  /** The sequence of the last commit. */
-  lastCommit: number
-  /** The oldest epoch that all members have the keys of: the one in which the last of them came. */
-  sharedEpoch: number
-  /** Envelopes up to here are deleted. */
-  expiredThrough: number
-  /** Who is on the roster now. */
-  members: Map<number, DeviceId>
-  /** When each device was a member, oldest first; also those who have left and not read all of it. */
-  spans: Map<number, Span[]>
-}
+/** Counts on as the device sends and its rosters change. */
+export type DeviceState = { -readonly [name in keyof DeviceFacts]: DeviceFacts[name] }
 
 export interface State {
   device(id: DeviceId): DeviceState | undefined
-  conversation(id: Uint8Array): ConversationState | undefined
-  conversationByKey(key: number): ConversationState | undefined
+  conversation(id: Uint8Array): ConversationFacts | undefined
+  conversationByKey(key: number): ConversationFacts | undefined
   /** Keeps a conversation that was made or whose roster changed. */
-  keep(conversation: ConversationState): void
+  keep(conversation: ConversationFacts): void
   forgetDevice(id: DeviceId): void
   forgetConversation(key: number): void
   clear(): void
-}
-
-/** Bytes as a key of a Map. */
-export function nameOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
 }
 
 interface DeviceRow extends BlockedRow {
@@ -98,18 +65,18 @@ export function createState(db: DatabaseSync): State {
   )
   const devices = createLru<string, DeviceState>({ capacity: CACHED_DEVICES })
   const keys = new Map<string, number>()
-  const conversations = createLru<number, ConversationState>({
+  const conversations = createLru<number, ConversationFacts>({
     capacity: CACHED_ROSTER_PLACES,
     weigh: conversation => 1 + conversation.spans.size,
-    forgotten: conversation => keys.delete(nameOf(conversation.id)),
+    forgotten: conversation => keys.delete(bytesKey(conversation.id)),
   })
 
-  function keep(conversation: ConversationState): void {
+  function keep(conversation: ConversationFacts): void {
     conversations.set(conversation.key, conversation)
-    keys.set(nameOf(conversation.id), conversation.key)
+    keys.set(bytesKey(conversation.id), conversation.key)
   }
 
-  function load(row: ConversationRow | undefined): ConversationState | undefined {
+  function load(row: ConversationRow | undefined): ConversationFacts | undefined {
     if (!row) return undefined
     const conversation = conversationOf(row, selectRoster.all(row.key))
     keep(conversation)
@@ -118,7 +85,7 @@ export function createState(db: DatabaseSync): State {
 
   return {
     device: id => {
-      const name = nameOf(id)
+      const name = bytesKey(id)
       const kept = devices.get(name)
       if (kept) return kept
       const row = selectDevice.get(id)
@@ -130,12 +97,12 @@ export function createState(db: DatabaseSync): State {
       return device
     },
     conversation: id => {
-      const key = keys.get(nameOf(id))
+      const key = keys.get(bytesKey(id))
       return (key === undefined ? undefined : conversations.get(key)) ?? load(selectConversation.get(id))
     },
     conversationByKey: key => conversations.get(key) ?? load(selectConversationByKey.get(key)),
     keep,
-    forgetDevice: id => devices.delete(nameOf(id)),
+    forgetDevice: id => devices.delete(bytesKey(id)),
     forgetConversation: key => conversations.delete(key),
     clear: () => {
       devices.clear()
@@ -144,28 +111,21 @@ export function createState(db: DatabaseSync): State {
   }
 }
 
-function conversationOf(row: ConversationRow, roster: readonly RosterRow[]): ConversationState {
-  const conversation: ConversationState = {
-    key: row.key,
-    id: row.id,
-    epoch: row.epoch,
+function conversationOf(row: ConversationRow, roster: readonly RosterRow[]): ConversationFacts {
+  const members = new Map<number, DeviceId>()
+  const spans = new Map<number, Span[]>()
+  for (const { device, id, joined_sequence: joined, left_sequence: left } of roster) {
+    const span = { joined, left: left ?? undefined }
+    const earlier = spans.get(device)
+    if (earlier) earlier.push(span)
+    else spans.set(device, [span])
+    if (left === null) members.set(device, id)
+  }
+  const { key, id, epoch } = row
+  return {
+    ...{ key, id, epoch, members, spans },
     lastCommit: row.last_commit,
     sharedEpoch: row.shared_epoch,
     expiredThrough: row.expired_through,
-    members: new Map(),
-    spans: new Map(),
   }
-  for (const place of roster) {
-    const span = { joined: place.joined_sequence, left: place.left_sequence ?? undefined }
-    addSpan(conversation, place.device, span)
-    if (span.left === undefined) conversation.members.set(place.device, place.id)
-  }
-  return conversation
-}
-
-/** Notes a further time of membership, after those noted before. */
-export function addSpan(conversation: ConversationState, device: number, span: Span): void {
-  const spans = conversation.spans.get(device)
-  if (spans) spans.push(span)
-  else conversation.spans.set(device, [span])
 }

@@ -1,18 +1,17 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { LIMITS } from '../../limits.js'
+import type { StoreLimits } from '../rules.js'
 import type { Store } from '../store.js'
-import { createAdmission } from './admission.js'
+import { createAdmission } from './accounts/admission.js'
+import { createDirectory } from './accounts/directory.js'
+import { createKeyPackages } from './accounts/key-packages.js'
 import { openDatabase } from './database.js'
-import { createDirectory } from './directory.js'
-import { createKeyPackages } from './key-packages.js'
-import { createLog } from './log.js'
-import type { StoreLimits } from './rules.js'
+import { createLog } from './log/log.js'
 import { createState } from './state.js'
 import { createWriter, type TransactionEnd, type Writer } from './writer.js'
 
-export { BadCursorError } from './cursor.js'
+export type { StoreLimits } from '../rules.js'
 export { StoreOpenError } from './database.js'
-export type { StoreLimits } from './rules.js'
 
 export interface SqliteStoreOptions {
   /** Made if it is not there, readable by its owner only. */

@@ -26,10 +26,11 @@ async function* open() {
 
 test('a device that is blocked between its proof and its stream gets none', async () => {
   const newBucket = () => createTokenBucket({ perSecond: 1, burst: 1 })
-  const streams = createStreams({ log, limit: 1, newBucket })
+  const streams = createStreams({ limit: 1, newBucket })
   let blocked = false
   const chat = createChat({
     ...{ log, streams, limits: LIMITS, operatorHandle: '' },
+    passEphemeral: async () => {},
     timing: { pingIntervalMs: 5_000, deadAfterMs: 12_000 },
     async checkProof() {
       blocked = true

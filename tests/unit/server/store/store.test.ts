@@ -2,6 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe } from '@jest/globals'
+import { openMemoryStore } from '../../../../services/server/store/memory/store.js'
+import { Tables } from '../../../../services/server/store/memory/tables.js'
 import { openSqliteStore } from '../../../../services/server/store/sqlite/store.js'
 import type { Store } from '../../../../services/server/store/store.js'
 import { storeSuite } from '../../../support/store-suite.js'
@@ -26,5 +28,13 @@ describe('the SQLite store', () => {
       return store
     }
     return { store, reopen }
+  })
+})
+
+describe('the memory store', () => {
+  storeSuite(async (limits = {}) => {
+    const tables = new Tables()
+    const open = () => openMemoryStore({ tables, limits })
+    return { store: open(), reopen: async () => open() }
   })
 })

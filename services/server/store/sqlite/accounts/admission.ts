@@ -1,8 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { Admission, Ban, BanSubject } from '../store.js'
-import { prepare } from './database.js'
-import type { State } from './state.js'
-import type { Writer } from './writer.js'
+import type { Admission, Ban, BanSubject } from '../../store.js'
+import { prepare } from '../database.js'
+import type { State } from '../state.js'
+import type { Writer } from '../writer.js'
 
 /** About what one row writes. */
 const ROW_BYTES = 128

@@ -3,14 +3,12 @@
 
 import { createHash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
-import type { ClaimedKeyPackage, DeviceId, KeyPackages } from '../store.js'
-import { prepare } from './database.js'
-import type { StoreLimits } from './rules.js'
-import type { State } from './state.js'
-import type { Writer } from './writer.js'
-
-/** Hashes of claimed key packages that are remembered for each device. */
-const REMEMBERED_CLAIMS = 10_000
+import { REMEMBERED_CLAIMS } from '../../account-rules.js'
+import type { StoreLimits } from '../../rules.js'
+import type { ClaimedKeyPackage, DeviceId, KeyPackages } from '../../store.js'
+import { prepare } from '../database.js'
+import type { State } from '../state.js'
+import type { Writer } from '../writer.js'
 
 /** About what is written for a key package beside itself. */
 const ROW_BYTES = 256

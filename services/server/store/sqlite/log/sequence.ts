@@ -1,13 +1,9 @@
-// The numbers of the log. They go up and are never used twice, not even when an older copy of the
-// database is put back: every opening begins above the microseconds that have passed since 2025, which is
-// far above what any earlier opening can have reached. So a cursor from before the disk was restored hides
-// nothing that is stored afterwards, as long as the machine's clock was not set back as well.
+// The numbers of the log. They are reserved many at a time: what is reserved is never given out again.
 
 import type { DatabaseSync } from 'node:sqlite'
-import { prepare } from './database.js'
+import { openingSequence } from '../../cursor.js'
+import { prepare } from '../database.js'
 
-const YEAR_2025_MS = Date.UTC(2025, 0, 1)
-const MICROSECONDS = 1_000
 /** How many numbers are reserved in the database with one write. */
 const RESERVED = 1_000_000
 
@@ -25,7 +21,7 @@ export function createSequence(db: DatabaseSync, nowMs: number): Sequence {
   const reserve = prepare(db, 'UPDATE sequence SET ceiling = ?')
   const storedCeiling = () => select.get()?.ceiling ?? 0
   let ceiling = storedCeiling()
-  let last = Math.max(ceiling, (nowMs - YEAR_2025_MS) * MICROSECONDS)
+  let last = Math.max(ceiling, openingSequence(nowMs))
   return {
     last: () => last,
     next: () => {

@@ -1,19 +1,21 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { Cursor, DeviceId, Log, ReadRequest, ReadResult } from '../store.js'
+import { decodeCursor, encodeCursor } from '../../cursor.js'
+import { payloadBytes } from '../../log-record.js'
+import { storageFull } from '../../reasons.js'
+import type { StoreLimits } from '../../rules.js'
+import type { Cursor, DeviceId, Log, ReadRequest, ReadResult } from '../../store.js'
+import { prepare } from '../database.js'
+import type { State } from '../state.js'
+import type { TransactionEnd, Writer } from '../writer.js'
 import { createAcks } from './acks.js'
-import { type Appended, createAppender } from './append.js'
-import { BEGINNING, decodeCursor, encodeCursor } from './cursor.js'
-import { prepare } from './database.js'
+import { type Appended, Appender } from './append.js'
 import { createExpire } from './expire.js'
-import { createMerge } from './reader.js'
-import { type StoreLimits, storageFull } from './rules.js'
+import { createMerge } from './merge.js'
 import { createSequence } from './sequence.js'
 import { createSources } from './source.js'
-import type { State } from './state.js'
 import { createTail } from './tail.js'
 import { createUnreadFinder } from './unread.js'
 import { createWatchers } from './watchers.js'
-import type { TransactionEnd, Writer } from './writer.js'
 
 /** About what a send writes beside its payload. */
 const SEND_BYTES = 128
@@ -48,7 +50,7 @@ export function createLog(options: {
      WHERE device = ? AND left_sequence IS NULL`,
   )
   let appended: Appended[] = []
-  const append = createAppender({ ...options, sequence, appended: one => appended.push(one) })
+  const appender = new Appender({ ...options, sequence, appended: one => appended.push(one) })
 
   function read(request: ReadRequest): ReadResult {
     const end = sequence.last()
@@ -73,9 +75,9 @@ export function createLog(options: {
   const log: Log = {
     append: (device, sends) =>
       writer.run({
-        bytes: sends.reduce((bytes, send) => bytes + payloadBytes(send.envelope) + SEND_BYTES, 0),
-        work: () => append(device, sends),
-        whenFull: () => sends.map(() => ({ accepted: false, reason: storageFull(), after: BEGINNING })),
+        bytes: sends.reduce((bytes, send) => bytes + payloadBytes(send) + SEND_BYTES, 0),
+        work: () => appender.append(device, sends),
+        whenFull: () => sends.map(() => ({ accepted: false, reason: storageFull() })),
       }),
     clientSequence: async device => BigInt(state.device(device)?.clientSequence ?? 0),
     read: async request => read(request),
@@ -119,12 +121,4 @@ export function createLog(options: {
     },
     close: () => acks.flush().catch(() => undefined),
   }
-}
-
-/** Without encoding it: near enough to bound a transaction. */
-function payloadBytes(envelope: Parameters<Log['append']>[1][number]['envelope']): number {
-  if (envelope.case === 'application') return envelope.value.ciphertext.length
-  if (envelope.case !== 'commit') return 0
-  const { commit, welcomes } = envelope.value
-  return welcomes.reduce((bytes, welcome) => bytes + welcome.welcome.length, commit.length)
 }

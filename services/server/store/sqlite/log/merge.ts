@@ -1,11 +1,18 @@
 // Merges what a device has to read in its conversations into the one order of the log.
 
 import type { DatabaseSync } from 'node:sqlite'
-import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
-import { prepare } from './database.js'
-import { envelopeFor, missedEnvelope } from './record.js'
+import type { Envelope } from '../../../../../gen/parley/v1/chat_pb.js'
+import {
+  type ConversationFacts,
+  type DeviceFacts,
+  firstVisible,
+  lastVisible,
+  type Span,
+} from '../../facts.js'
+import { envelopeFor, MISSED_BYTES, missedEnvelope } from '../../log-record.js'
+import { prepare } from '../database.js'
+import type { State } from '../state.js'
 import type { FirstRecord } from './source.js'
-import type { ConversationState, DeviceState, Span, State } from './state.js'
 import { earliest, type Unread } from './unread.js'
 
 export interface ReadLimits {
@@ -26,11 +33,8 @@ interface Item {
   envelope(): Envelope
 }
 
-/** About the bytes of an envelope that says how many were missed. */
-const MISSED_BYTES = 48
-
 /** Reads the earliest envelopes of `unread` within the limits and takes them out of it. */
-export type Merge = (device: DeviceState, unread: Unread, limits: ReadLimits, first: FirstRecord) => Merged
+export type Merge = (device: DeviceFacts, unread: Unread, limits: ReadLimits, first: FirstRecord) => Merged
 
 export function createMerge(db: DatabaseSync, state: State): Merge {
   const selectMissed = prepare<{ missed: number | null }>(
@@ -38,7 +42,7 @@ export function createMerge(db: DatabaseSync, state: State): Merge {
     'SELECT sum(missed) AS missed FROM roster WHERE conversation = ? AND device = ?',
   )
 
-  function nextItem(device: DeviceState, key: number, from: number, first: FirstRecord): Item | undefined {
+  function nextItem(device: DeviceFacts, key: number, from: number, first: FirstRecord): Item | undefined {
     const conversation = state.conversationByKey(key)
     const spans = conversation?.spans.get(device.key)
     if (!conversation || !spans) return undefined
@@ -57,11 +61,11 @@ export function createMerge(db: DatabaseSync, state: State): Merge {
     return undefined
   }
 
-  function missedItem(device: DeviceState, conversation: ConversationState, spans: readonly Span[]): Item {
+  function missedItem(device: DeviceFacts, conversation: ConversationFacts, spans: readonly Span[]): Item {
     const sequence = lastVisible(spans, conversation.expiredThrough)
     const envelope = () => {
       const missed = selectMissed.get(conversation.key, device.key)?.missed ?? 0
-      return missedEnvelope(conversation, sequence, missed)
+      return missedEnvelope(conversation, { sequence, count: missed })
     }
     return { sequence, size: MISSED_BYTES, envelope }
   }
@@ -88,21 +92,4 @@ export function createMerge(db: DatabaseSync, state: State): Merge {
     }
     return merged
   }
-}
-
-/** The first sequence at or after `from` at which the device was a member. */
-function firstVisible(spans: readonly Span[], from: number): number | undefined {
-  for (const { joined, left } of spans) {
-    if (left === undefined || left >= from) return Math.max(from, joined)
-  }
-  return undefined
-}
-
-/** The last sequence at or before `through` at which the device was a member. */
-function lastVisible(spans: readonly Span[], through: number): number {
-  let last = 0
-  for (const { joined, left } of spans) {
-    if (joined <= through) last = Math.min(left ?? through, through)
-  }
-  return last
 }

@@ -1,10 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { DeviceId, DeviceRecord } from '../store.js'
-import { prepare } from './database.js'
-import type { State } from './state.js'
-
-/** Revocations of one account that are remembered of devices which have never registered. */
-const REVOKED_BEFOREHAND = 1_000
+import { REVOKED_BEFOREHAND } from '../../account-rules.js'
+import type { DeviceId, DeviceRecord } from '../../store.js'
+import { prepare } from '../database.js'
+import type { State } from '../state.js'
 
 type Account = Pick<DeviceRecord, 'handle' | 'accountKey'>
 

@@ -2,9 +2,9 @@
 // what is gone is known by one sequence; in short transactions, so that others get their turn.
 
 import type { DatabaseSync } from 'node:sqlite'
-import { prepare } from './database.js'
-import type { State } from './state.js'
-import type { Writer } from './writer.js'
+import { prepare } from '../database.js'
+import type { State } from '../state.js'
+import type { Writer } from '../writer.js'
 
 /** What one transaction looks at and deletes at most. */
 const STEP_CONVERSATIONS = 32

@@ -2,8 +2,8 @@
 // envelopes are kept longer.
 
 import type { DatabaseSync } from 'node:sqlite'
-import { prepare } from './database.js'
-import type { Writer } from './writer.js'
+import { prepare } from '../database.js'
+import type { Writer } from '../writer.js'
 
 /** How long an ack may wait to be written. */
 const ACK_DELAY_MS = 1_000

@@ -1,8 +1,8 @@
 // Where the records of a read come from: the tail, or SQLite for a reader that is further behind.
 
 import type { DatabaseSync } from 'node:sqlite'
-import { prepare } from './database.js'
-import { type LogRecord, type LogRow, recordOf } from './record.js'
+import { contentOf, type LogRecord, recordSize } from '../../log-record.js'
+import { prepare } from '../database.js'
 import type { Tail } from './tail.js'
 
 /** A page is short at first, as most of many conversations may go unread in this call, then grows. */
@@ -13,6 +13,18 @@ const PAGE_BYTES = 256 * 1024
 
 /** The conversation's first record at or after `sequence`. */
 export type FirstRecord = (conversation: number, sequence: number) => LogRecord | undefined
+
+/** A row of the table `log`. */
+interface LogRow {
+  sequence: number
+  conversation: number
+  sender: number
+  client_sequence: number
+  stored_at: number
+  epoch: number
+  kind: number
+  payload: Uint8Array
+}
 
 interface Page {
   records: LogRecord[]
@@ -62,5 +74,19 @@ export function createSources(db: DatabaseSync, tail: Tail): () => FirstRecord {
     const pages = new Map<number, Page>()
     return (conversation, sequence) =>
       tail.covers(sequence) ? tail.first(conversation, sequence) : firstOf(pages, conversation, sequence)
+  }
+}
+
+function recordOf(row: LogRow): LogRecord {
+  const { sequence, conversation, sender, client_sequence: clientSequence, stored_at: storedAt } = row
+  const content = contentOf(row.kind, row.epoch, row.payload)
+  return {
+    sequence,
+    conversation,
+    sender,
+    clientSequence,
+    storedAt,
+    size: recordSize(content.payload.length),
+    body: content.body,
   }
 }

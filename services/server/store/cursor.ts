@@ -1,12 +1,9 @@
-import type { Cursor } from '../store.js'
+// A cursor is the number of a record: the place after it.
+
+import { BadCursorError, type Cursor } from './store.js'
 
 const CURSOR_BYTES = 8
 const WORD = 2 ** 32
-
-/** The cursor was not made by this store. */
-export class BadCursorError extends RangeError {
-  override name = 'BadCursorError'
-}
 
 /** The beginning of the log, before every sequence. */
 export const BEGINNING: Cursor = new Uint8Array(0)
@@ -28,4 +25,17 @@ export function decodeCursor(cursor: Cursor): number {
   const sequence = view.getUint32(0) * WORD + view.getUint32(4)
   if (!Number.isSafeInteger(sequence)) throw new BadCursorError('the cursor is out of range')
   return sequence
+}
+
+const YEAR_2025_MS = Date.UTC(2025, 0, 1)
+const MICROSECONDS = 1_000
+
+/**
+ * The number that a log stands at which is opened now. Numbers go up and are never used twice, not even when an
+ * older copy of the data is put back: every opening begins above the microseconds that have passed since 2025,
+ * which is far above what any earlier opening can have reached. So a cursor from before that hides nothing that is
+ * stored afterwards, as long as the machine's clock was not set back as well.
+ */
+export function openingSequence(nowMs: number): number {
+  return (nowMs - YEAR_2025_MS) * MICROSECONDS
 }

@@ -1,6 +1,7 @@
 // Whether a device is blocked, as a query of `devices`, `accounts` and `progress` tells.
 
-import type { Blocked } from '../store.js'
+import { blockedBy } from '../../account-rules.js'
+import type { Blocked } from '../../store.js'
 
 /** Columns of BlockedRow, for a SELECT that joins these three tables. */
 export const BLOCKED_SQL = `revoked,
@@ -12,8 +13,6 @@ export interface BlockedRow {
   banned: number
 }
 
-/** Revoked comes first, because it is for good. */
 export function blockedOf({ revoked, banned }: BlockedRow): Blocked | undefined {
-  if (revoked) return 'revoked'
-  return banned ? 'banned' : undefined
+  return blockedBy({ revoked: revoked !== 0, banned: banned !== 0 })
 }

@@ -1,12 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { DeviceId, DeviceRecord, Directory, RegisteredDevice } from '../store.js'
+import type { StoreLimits } from '../../rules.js'
+import type { DeviceId, DeviceRecord, Directory, RegisteredDevice } from '../../store.js'
+import { prepare } from '../database.js'
+import type { State } from '../state.js'
+import type { Writer } from '../writer.js'
 import { BLOCKED_SQL, type BlockedRow, blockedOf } from './blocked.js'
-import { prepare } from './database.js'
 import { createRegister } from './register.js'
 import { createRevoke } from './revoke.js'
-import type { StoreLimits } from './rules.js'
-import type { State } from './state.js'
-import type { Writer } from './writer.js'
 
 /** About what these write beside what they are given. */
 const ROW_BYTES = 256

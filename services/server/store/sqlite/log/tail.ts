@@ -1,6 +1,6 @@
 // The newest records of the log in memory, so that readers who keep up don't touch SQLite.
 
-import type { LogRecord } from './record.js'
+import type { LogRecord } from '../../log-record.js'
 
 export const TAIL_RECORDS = 65_536
 export const TAIL_BYTES = 32 * 1024 * 1024

@@ -1,0 +1,98 @@
+// The relay without what carries its calls: the handlers of ChatService over a store. Whoever serves them, over TLS
+// (relay.ts) or within one process, gives the store and closes it.
+
+import type { Logger } from 'pino'
+import type { ChatService } from '../../gen/parley/v1/chat_pb.js'
+import type { Handlers } from '../rpc/service.js'
+import { createRelayAdmission, type RelayAdmission } from './admin/admission.js'
+import { createKeyExchange } from './auth/key-exchange.js'
+import { checkKnown, createProofCheck } from './auth/proof.js'
+import { bytesKey } from './bytes.js'
+import { createAccountChanges } from './chat/account-changes.js'
+import { createChat } from './chat/chat.js'
+import { ephemeralTo } from './chat/ephemeral.js'
+import type { Timing } from './chat/session.js'
+import { createStreams } from './chat/sessions.js'
+import { createTokenBucket } from './chat/token-bucket.js'
+import type { Cluster } from './cluster.js'
+import {
+  DEAD_AFTER_MS,
+  LIMITS,
+  OPEN_STREAMS,
+  PING_INTERVAL_MS,
+  type RelayLimits,
+  SEND_BURST_SECONDS,
+} from './limits.js'
+import { repeatSweep } from './maintenance.js'
+import type { DeviceId, Registration, Store } from './store/store.js'
+
+export interface ServiceOptions {
+  store: Store
+  cluster: Cluster
+  log: Pick<Logger, 'error'>
+  /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the certificate that clients see: each proof names it. */
+  serverFingerprint: Uint8Array
+  /** Empty: the server has no operator. */
+  operatorHandle: string
+  /** Whom it takes new accounts from. Default: open. */
+  registration?: Registration
+  /** Those left out are the server's. */
+  limits?: Partial<RelayLimits>
+  timing?: Partial<Timing>
+  /** At most so many at once. */
+  openStreams?: number
+}
+
+export interface RelayService {
+  readonly handlers: Handlers<typeof ChatService>
+  readonly admission: RelayAdmission
+  /** Lets this account have the operator's handle. Only the server's own process may call it. */
+  admitOperator(accountKey: Uint8Array): void
+  /** Takes no more sessions, tells the open ones, and finishes what they sent. What is called later fails. */
+  stop(): Promise<void>
+}
+
+export function startService(options: ServiceOptions): RelayService {
+  const { store, cluster, operatorHandle, registration = 'open' } = options
+  const { directory, keyPackages, log } = store
+  const limits: RelayLimits = { ...LIMITS, ...options.limits }
+  const timing: Timing = { pingIntervalMs: PING_INTERVAL_MS, deadAfterMs: DEAD_AFTER_MS, ...options.timing }
+  const { serverFingerprint } = options
+  const perSecond = limits.sendsPerSecond
+  const streams = createStreams({
+    limit: options.openStreams ?? OPEN_STREAMS,
+    newBucket: () => createTokenBucket({ perSecond, burst: perSecond * SEND_BURST_SECONDS }),
+  })
+  const changes = createAccountChanges({
+    ...{ directory, log, streams },
+    onFailure: error => options.log.error({ err: error }, 'telling of a changed account failed'),
+  })
+  const leave = cluster.join({
+    closeSession: streams.close,
+    accountChanged: changes.announce,
+    ephemeral: streams.push,
+  })
+  const stopSweep = repeatSweep(streams, timing)
+  const checkProof = createProofCheck({ directory, serverFingerprint, windowMs: limits.proofWindowMs })
+  const operators = new Set<string>()
+  return {
+    handlers: {
+      keyExchange: createKeyExchange({
+        ...{ directory, keyPackages, checkProof, limits, registration, operatorHandle, cluster },
+        isOperator: accountKey => operators.has(bytesKey(accountKey)),
+      }),
+      chat: createChat({
+        ...{ log, streams, checkProof, limits, timing, operatorHandle },
+        checkStanding: (device: DeviceId) => checkKnown(directory, device),
+        passEphemeral: ephemeralTo(cluster, log),
+      }),
+    },
+    admission: createRelayAdmission(store, cluster),
+    admitOperator: accountKey => void operators.add(bytesKey(accountKey)),
+    async stop() {
+      stopSweep()
+      await Promise.all([streams.stop(), changes.stop()])
+      leave()
+    },
+  }
+}

@@ -1,0 +1,124 @@
+// Which commits are accepted, and what they do: the rules of CommitBundle, Welcome and RosterChange in the contract.
+
+import type { CommitBundle } from '../../../gen/parley/v1/chat_pb.js'
+import { bytesKey } from '../bytes.js'
+import type { ConversationChange, ConversationFacts, DeviceFacts } from './facts.js'
+import {
+  conversationExists,
+  malformed,
+  notAMember,
+  type Reason,
+  staleEpoch,
+  tooManyConversations,
+  tooManyMembers,
+  unknownConversation,
+  unknownDevice,
+} from './reasons.js'
+import type { DeviceId } from './store.js'
+
+const DEVICE_ID_BYTES = 32
+
+export interface CommitFacts {
+  sender: DeviceFacts
+  conversation: ConversationFacts | undefined
+  limits: { devicesPerConversation: number; conversationsPerDevice: number }
+  deviceOf(id: DeviceId): DeviceFacts | undefined
+}
+
+/** Why the commit is not accepted; undefined: it is. */
+export function checkCommit(bundle: CommitBundle, facts: CommitFacts): Reason | undefined {
+  return checkShape(bundle) ?? checkPlace(bundle, facts) ?? checkRoster(bundle, facts)
+}
+
+/** What a commit does that is accepted. */
+export function conversationChange(
+  bundle: CommitBundle,
+  { sender, conversation, deviceOf }: Omit<CommitFacts, 'limits'>,
+): ConversationChange {
+  const devices = (ids: readonly DeviceId[] = []) => ids.flatMap(id => deviceOf(id) ?? [])
+  const added = devices(bundle.rosterChange?.addedDeviceIds)
+  const epoch = (conversation?.epoch ?? 0) + 1
+  return {
+    creates: bundle.creates,
+    epoch,
+    sharedEpoch: added.length > 0 ? epoch : (conversation?.sharedEpoch ?? 0),
+    joined: bundle.creates ? [sender, ...added] : added,
+    left: devices(bundle.rosterChange?.removedDeviceIds),
+  }
+}
+
+/** What can be told from the bundle alone. */
+function checkShape(bundle: CommitBundle): Reason | undefined {
+  if (bundle.commit.length === 0) return malformed('a commit bundle needs a commit')
+  const added = bundle.rosterChange?.addedDeviceIds ?? []
+  const removed = bundle.rosterChange?.removedDeviceIds ?? []
+  if ([...added, ...removed].some(id => id.length !== DEVICE_ID_BYTES))
+    return malformed(`a device id has ${DEVICE_ID_BYTES} bytes`)
+  if (new Set([...added, ...removed].map(bytesKey)).size !== added.length + removed.length)
+    return malformed('the roster change names a device twice')
+  if (bundle.welcomes.some(welcome => welcome.welcome.length === 0 || welcome.deviceIds.length === 0))
+    return malformed('a welcome is empty or for nobody')
+  const unwelcomed = new Set(added.map(bytesKey))
+  const welcomed = bundle.welcomes.flatMap(welcome => welcome.deviceIds)
+  const named = welcomed.every(id => unwelcomed.delete(bytesKey(id)))
+  if (!named || unwelcomed.size > 0)
+    return malformed('the welcomes have to name every added device exactly once')
+  return undefined
+}
+
+/** Whether it is the sender's turn: a new conversation, or the current epoch of one that it is in. */
+function checkPlace(bundle: CommitBundle, { sender, conversation }: CommitFacts): Reason | undefined {
+  if (bundle.creates) {
+    if (conversation) return conversationExists()
+    return bundle.epoch === 0n ? undefined : malformed('a conversation begins in epoch 0')
+  }
+  if (!conversation) return unknownConversation()
+  if (!conversation.members.has(sender.key)) return notAMember()
+  return bundle.epoch === BigInt(conversation.epoch) ? undefined : staleEpoch(conversation.epoch)
+}
+
+/** Whether the roster, as it is, can change so. */
+function checkRoster(bundle: CommitBundle, facts: CommitFacts): Reason | undefined {
+  const { sender, conversation, limits } = facts
+  const added = bundle.rosterChange?.addedDeviceIds ?? []
+  const removed = bundle.rosterChange?.removedDeviceIds ?? []
+  for (const id of removed) {
+    const reason = checkRemoved(id, facts)
+    if (reason) return reason
+  }
+  const before = conversation?.members.size ?? 1
+  if (before + added.length - removed.length > limits.devicesPerConversation)
+    return tooManyMembers(limits.devicesPerConversation)
+  if (bundle.creates && isFull(sender, facts))
+    return tooManyConversations(sender.id, limits.conversationsPerDevice)
+  for (const id of added) {
+    const reason = checkAdded(id, facts)
+    if (reason) return reason
+  }
+  return undefined
+}
+
+function checkRemoved(id: DeviceId, facts: CommitFacts): Reason | undefined {
+  const device = facts.deviceOf(id)
+  if (!device || !isMember(device, facts))
+    return malformed('the roster change removes a device that is not a member')
+  return device.key === facts.sender.key ? malformed('a device cannot remove itself') : undefined
+}
+
+function checkAdded(id: DeviceId, facts: CommitFacts): Reason | undefined {
+  const device = facts.deviceOf(id)
+  if (!device || device.blocked === 'revoked') return unknownDevice(id)
+  if (isMember(device, facts)) return malformed('the roster change adds a member')
+  return isFull(device, facts)
+    ? tooManyConversations(device.id, facts.limits.conversationsPerDevice)
+    : undefined
+}
+
+/** At first the sender is the only member. */
+function isMember({ key }: DeviceFacts, { sender, conversation }: CommitFacts): boolean {
+  return conversation ? conversation.members.has(key) : key === sender.key
+}
+
+function isFull(device: DeviceFacts, { limits }: CommitFacts): boolean {
+  return device.conversations >= limits.conversationsPerDevice
+}

@@ -1,0 +1,97 @@
+// What the rules look at: a device and a conversation, as a store has them at the moment of a decision. A store
+// names both by numbers of its own (keys), since 32 random bytes in every index and on every roster cost much.
+
+import type { Blocked, DeviceId } from './store.js'
+
+export interface DeviceFacts {
+  readonly key: number
+  readonly id: DeviceId
+  /** The highest accepted client sequence. */
+  readonly clientSequence: number
+  /** How many conversations the device is in. */
+  readonly conversations: number
+  /** Nothing is taken from it nor shown to it; its places on rosters stay until members remove it. */
+  readonly blocked: Blocked | undefined
+}
+
+/** From where a device was added to where it was removed: it reads both of these and all between. */
+export interface Span {
+  readonly joined: number
+  readonly left: number | undefined
+}
+
+/** A value: a commit makes another one of it. */
+export interface ConversationFacts {
+  readonly key: number
+  readonly id: Uint8Array
+  readonly epoch: number
+  /** The sequence of the last commit. */
+  readonly lastCommit: number
+  /** The oldest epoch that all members have the keys of: the one in which the last of them came. */
+  readonly sharedEpoch: number
+  /** Envelopes up to here are deleted. */
+  readonly expiredThrough: number
+  /** The roster of now, by the keys of the devices. */
+  readonly members: ReadonlyMap<number, DeviceId>
+  /** When each device was a member, oldest first; also of those that have left and not read all of it. */
+  readonly spans: ReadonlyMap<number, readonly Span[]>
+}
+
+/** What an accepted commit does to its conversation. */
+export interface ConversationChange {
+  /** The conversation begins with it. */
+  readonly creates: boolean
+  /** From here on. */
+  readonly epoch: number
+  readonly sharedEpoch: number
+  /** The devices that join, the creator first. */
+  readonly joined: readonly DeviceFacts[]
+  readonly left: readonly DeviceFacts[]
+}
+
+/** A conversation before its first commit. */
+export function newConversation(key: number, id: Uint8Array): ConversationFacts {
+  const beginning = { epoch: 0, lastCommit: 0, sharedEpoch: 0, expiredThrough: 0 }
+  return { key, id: id.slice(), ...beginning, members: new Map(), spans: new Map() }
+}
+
+/** The conversation after a commit, whose record has this sequence. */
+export function changedBy(
+  conversation: ConversationFacts,
+  change: ConversationChange,
+  sequence: number,
+): ConversationFacts {
+  const members = new Map(conversation.members)
+  const spans = new Map(conversation.spans)
+  for (const { key } of change.left) {
+    members.delete(key)
+    const own = spans.get(key) ?? []
+    spans.set(
+      key,
+      own.map(span => (span.left === undefined ? { ...span, left: sequence } : span)),
+    )
+  }
+  for (const { key, id } of change.joined) {
+    members.set(key, id)
+    spans.set(key, [...(spans.get(key) ?? []), { joined: sequence, left: undefined }])
+  }
+  const { epoch, sharedEpoch } = change
+  return { ...conversation, epoch, sharedEpoch, lastCommit: sequence, members, spans }
+}
+
+/** The first sequence at or after `from` at which the device was a member. */
+export function firstVisible(spans: readonly Span[], from: number): number | undefined {
+  for (const { joined, left } of spans) {
+    if (left === undefined || left >= from) return Math.max(from, joined)
+  }
+  return undefined
+}
+
+/** The last sequence at or before `through` at which the device was a member; 0 if there is none. */
+export function lastVisible(spans: readonly Span[], through: number): number {
+  let last = 0
+  for (const { joined, left } of spans) {
+    if (joined <= through) last = Math.min(left ?? through, through)
+  }
+  return last
+}

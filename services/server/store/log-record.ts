@@ -1,0 +1,159 @@
+// One record of the log, and what each device is shown of it.
+
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import {
+  type ApplicationEnvelope,
+  ApplicationEnvelopeSchema,
+  type CommitBundle,
+  CommitBundleSchema,
+  DeliveredCommitSchema,
+  DeliveredWelcomeSchema,
+  type Envelope,
+  EnvelopeSchema,
+  MissedEnvelopesSchema,
+  type OutgoingEnvelope,
+  OwnEnvelopeSchema,
+  type RejoinRequest,
+  RejoinRequestSchema,
+} from '../../../gen/parley/v1/chat_pb.js'
+import { sameBytes } from '../bytes.js'
+import type { ConversationFacts, DeviceFacts } from './facts.js'
+
+/** About what an envelope costs beside its payload, in bytes. */
+const OVERHEAD_BYTES = 48
+/** About the bytes of an envelope that says how many were missed. */
+export const MISSED_BYTES = 48
+
+export interface LogRecord {
+  sequence: number
+  /** The key of the conversation. */
+  conversation: number
+  /** The key of the device that sent it. */
+  sender: number
+  clientSequence: number
+  /** Milliseconds since 1970-01-01 UTC. */
+  storedAt: number
+  /** Bytes, for the limits of a read and of the tail. */
+  size: number
+  body: LogBody
+  /** What all members but the sender and those added are shown: made once, for the first who reads it. */
+  shared?: Envelope
+}
+
+export type LogBody =
+  | { case: 'application'; value: ApplicationEnvelope }
+  | { case: 'commit'; value: CommitBundle }
+  | { case: 'rejoin'; value: RejoinRequest }
+
+/** What an accepted send holds, apart from the buffers that it came in: those are larger and live shorter. */
+export interface Content {
+  body: LogBody
+  epoch: number
+  /** The body's bytes, as a store keeps them. */
+  payload: Uint8Array
+}
+
+/** The numbers by which stores keep the kinds of records. */
+export const KINDS: Record<LogBody['case'], number> = { application: 0, commit: 1, rejoin: 2 }
+
+export function applicationContent({ epoch, ciphertext }: ApplicationEnvelope): Content {
+  return contentOf(KINDS.application, Number(epoch), ciphertext.slice())
+}
+
+/** Of an encoded CommitBundle. */
+export function commitContent(payload: Uint8Array): Content {
+  const value = fromBinary(CommitBundleSchema, payload)
+  return { body: { case: 'commit', value }, epoch: Number(value.epoch), payload }
+}
+
+export function rejoinContent(request: RejoinRequest, epoch: number): Content {
+  return contentOf(KINDS.rejoin, epoch, toBinary(RejoinRequestSchema, request))
+}
+
+/** The content of a record that was kept. */
+export function contentOf(kind: number, epoch: number, payload: Uint8Array): Content {
+  if (kind === KINDS.commit) return commitContent(payload)
+  if (kind === KINDS.rejoin)
+    return { body: { case: 'rejoin', value: fromBinary(RejoinRequestSchema, payload) }, epoch, payload }
+  const value = create(ApplicationEnvelopeSchema, { epoch: BigInt(epoch), ciphertext: payload })
+  return { body: { case: 'application', value }, epoch, payload }
+}
+
+/** The size of a record for the limits of a read. */
+export function recordSize(payloadLength: number): number {
+  return payloadLength + OVERHEAD_BYTES
+}
+
+/** The bytes of a send's payload, without encoding it: near enough to bound a queue or a transaction. */
+export function payloadBytes({ envelope }: Pick<OutgoingEnvelope, 'envelope'>): number {
+  if (envelope.case === 'application') return envelope.value.ciphertext.length
+  if (envelope.case !== 'commit') return 0
+  const { commit, welcomes } = envelope.value
+  return welcomes.reduce((bytes, { welcome }) => bytes + welcome.length, commit.length)
+}
+
+/** What a device of the conversation is shown of a record within one of its spans. */
+export function envelopeFor(
+  device: DeviceFacts,
+  conversation: ConversationFacts,
+  record: LogRecord,
+): Envelope {
+  if (record.sender === device.key) {
+    const clientSequence = BigInt(record.clientSequence)
+    return envelope(conversation, record, {
+      case: 'own',
+      value: create(OwnEnvelopeSchema, { clientSequence }),
+    })
+  }
+  const added = conversation.spans.get(device.key)?.some(span => span.joined === record.sequence)
+  if (added && record.body.case === 'commit') {
+    return envelope(conversation, record, welcomeFor(device, record.body.value))
+  }
+  record.shared ??= envelope(conversation, record, sharedBody(record))
+  return record.shared
+}
+
+/** Stands for the envelopes of the conversation that are deleted and that the device had not read. */
+export function missedEnvelope(
+  conversation: ConversationFacts,
+  { sequence, count }: { sequence: number; count: number },
+): Envelope {
+  // When the deleted ones were stored is not known any more.
+  return envelope(
+    conversation,
+    { sequence, storedAt: 0 },
+    {
+      case: 'missed',
+      value: create(MissedEnvelopesSchema, { count: BigInt(Math.max(1, count)) }),
+    },
+  )
+}
+
+function sharedBody(record: LogRecord): Envelope['envelope'] {
+  if (record.body.case !== 'commit') return record.body
+  const { epoch, commit, rosterChange } = record.body.value
+  const value = create(DeliveredCommitSchema, { epoch, commit, ...(rosterChange && { rosterChange }) })
+  return { case: 'commit', value }
+}
+
+function welcomeFor(device: DeviceFacts, bundle: CommitBundle): Envelope['envelope'] {
+  const mine = bundle.welcomes.find(welcome => welcome.deviceIds.some(id => sameBytes(id, device.id)))
+  const value = create(DeliveredWelcomeSchema, {
+    welcome: mine?.welcome ?? new Uint8Array(),
+    epoch: bundle.epoch + 1n,
+  })
+  return { case: 'welcome', value }
+}
+
+function envelope(
+  conversation: ConversationFacts,
+  place: { sequence: number; storedAt: number },
+  body: Envelope['envelope'],
+): Envelope {
+  return create(EnvelopeSchema, {
+    conversationId: conversation.id,
+    sequence: BigInt(place.sequence),
+    storedAtMs: BigInt(place.storedAt),
+    envelope: body,
+  })
+}

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto'
+import { bytesKey } from '../../bytes.js'
+import { REMEMBERED_CLAIMS } from '../account-rules.js'
+import type { ClaimedKeyPackage, DeviceId, KeyPackages } from '../store.js'
+import type { MemoryParts } from './parts.js'
+import type { DeviceRow } from './tables.js'
+
+export class MemoryKeyPackages implements KeyPackages {
+  readonly #parts: MemoryParts
+
+  constructor(parts: MemoryParts) {
+    this.#parts = parts
+  }
+
+  async publish(
+    id: DeviceId,
+    { oneTime, lastResort }: { oneTime: readonly Uint8Array[]; lastResort?: Uint8Array },
+  ): Promise<void> {
+    const { tables, room, limits } = this.#parts
+    const device = tables.device(id)
+    if (!device) throw new Error('a device has to be registered before it publishes key packages')
+    if (tables.isRevoked(device)) return
+    const taken = new Map(oneTime.map(keyPackage => [hashOf(keyPackage), keyPackage]))
+    for (const hash of taken.keys())
+      if (device.stock.has(hash) || device.goneHashes.has(hash)) taken.delete(hash)
+    const kept = [...taken].slice(0, Math.max(0, limits.keyPackagesPerDevice - device.stock.size))
+    const bytes = kept.reduce((sum, [, keyPackage]) => sum + keyPackage.length, 0)
+    room.require(bytes)
+    room.take(bytes)
+    const publishedAt = this.#parts.now()
+    for (const [hash, keyPackage] of kept)
+      device.stock.set(hash, { keyPackage: keyPackage.slice(), publishedAt })
+    if (lastResort) device.lastResort = lastResort.slice()
+  }
+
+  async count(id: DeviceId): Promise<{ left: number; hasLastResort: boolean }> {
+    const device = this.#parts.tables.device(id)
+    return { left: device?.stock.size ?? 0, hasLastResort: device?.lastResort !== undefined }
+  }
+
+  async claim(handle: string, except: DeviceId): Promise<ClaimedKeyPackage[] | undefined> {
+    const { tables } = this.#parts
+    const devices = tables.accounts.get(handle)?.devices
+    return devices
+      ?.filter(device => !tables.isRevoked(device) && bytesKey(device.id) !== bytesKey(except))
+      .map(device => this.#claimOf(device))
+  }
+
+  #claimOf(device: DeviceRow): ClaimedKeyPackage {
+    const { certificate, lastResort } = device
+    const [oldest] = device.stock
+    if (!oldest) return { certificate, keyPackage: lastResort, lastResort: lastResort !== undefined }
+    const [hash, { keyPackage }] = oldest
+    this.#drop(device, hash, keyPackage)
+    return { certificate, keyPackage, lastResort: false }
+  }
+
+  async expire(publishedBefore: number): Promise<number> {
+    let deleted = 0
+    for (const { devices } of this.#parts.tables.accounts.values())
+      for (const device of devices)
+        for (const [hash, { keyPackage, publishedAt }] of device.stock) {
+          if (publishedAt >= publishedBefore) continue
+          this.#drop(device, hash, keyPackage)
+          deleted += 1
+        }
+    return deleted
+  }
+
+  /** One that goes leaves its hash behind, so that it is not taken in again. */
+  #drop(device: DeviceRow, hash: string, keyPackage: Uint8Array): void {
+    device.stock.delete(hash)
+    device.goneHashes.add(hash)
+    this.#parts.room.giveBack(keyPackage.length)
+    const [oldest] = device.goneHashes
+    if (device.goneHashes.size > REMEMBERED_CLAIMS && oldest !== undefined) device.goneHashes.delete(oldest)
+  }
+}
+
+const hashOf = (keyPackage: Uint8Array) => createHash('sha256').update(keyPackage).digest('base64')

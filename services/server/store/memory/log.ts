@@ -1,0 +1,208 @@
+// The log as one array. A read goes along it from the reader's place, which is simple to believe and quick enough for
+// what fits in memory.
+
+import type { Envelope, OutgoingEnvelope } from '../../../../gen/parley/v1/chat_pb.js'
+import { decodeCursor, encodeCursor } from '../cursor.js'
+import { type ConversationChange, changedBy, firstVisible, lastVisible, newConversation } from '../facts.js'
+import {
+  envelopeFor,
+  type LogRecord,
+  MISSED_BYTES,
+  missedEnvelope,
+  payloadBytes,
+  recordSize,
+} from '../log-record.js'
+import { storageFull } from '../reasons.js'
+import { type Decision, decide } from '../rules.js'
+import type { AppendOutcome, Cursor, DeviceId, Log, ReadRequest, ReadResult } from '../store.js'
+import { Wakes } from '../wakes.js'
+import { expireRecords } from './expire.js'
+import type { MemoryParts } from './parts.js'
+import type { ConversationRow, DeviceRow } from './tables.js'
+
+const ACCEPTED: AppendOutcome = { accepted: true }
+
+/** Something that a device is shown, and its place in the log. */
+interface Item {
+  sequence: number
+  size: number
+  envelope(): Envelope
+}
+
+export class MemoryLog implements Log {
+  readonly #parts: MemoryParts
+  readonly #wakes = new Wakes()
+
+  constructor(parts: MemoryParts) {
+    this.#parts = parts
+  }
+
+  async append(id: DeviceId, sends: readonly OutgoingEnvelope[]): Promise<AppendOutcome[]> {
+    const bytes = sends.reduce((sum, send) => sum + recordSize(payloadBytes(send)), 0)
+    if (!this.#parts.room.has(bytes)) return sends.map(() => ({ accepted: false, reason: storageFull() }))
+    const sender = this.#parts.tables.device(id)
+    const readers = new Set<number>()
+    const outcomes = sends.map(send => this.#appendOne(sender, send, readers))
+    this.#wakes.wake(readers)
+    return outcomes
+  }
+
+  #appendOne(row: DeviceRow | undefined, send: OutgoingEnvelope, readers: Set<number>): AppendOutcome {
+    const { tables, limits } = this.#parts
+    const sender = row && tables.factsOf(row)
+    const found = tables.conversation(send.conversationId)
+    const deviceOf = (id: DeviceId) => {
+      const device = tables.device(id)
+      return device && tables.factsOf(device)
+    }
+    const decision = decide(send, { sender, conversation: found?.facts, limits, deviceOf })
+    if (decision.case === 'rejected') {
+      const { reason, after } = decision
+      return { accepted: false, reason, ...(after === undefined ? {} : { after: encodeCursor(after) }) }
+    }
+    if (decision.case === 'accepted' && row)
+      this.#carryOut(decision, row, found ?? this.#create(send), readers)
+    return ACCEPTED
+  }
+
+  #create({ conversationId }: OutgoingEnvelope): ConversationRow {
+    const { tables } = this.#parts
+    return tables.addConversation(newConversation(tables.nextConversationKey(), conversationId))
+  }
+
+  #carryOut(
+    { content, change }: Extract<Decision, { case: 'accepted' }>,
+    sender: DeviceRow,
+    conversation: ConversationRow,
+    readers: Set<number>,
+  ): void {
+    const { tables, room, now } = this.#parts
+    tables.sequence += 1
+    sender.clientSequence += 1
+    const record: LogRecord = {
+      sequence: tables.sequence,
+      conversation: conversation.facts.key,
+      sender: sender.key,
+      clientSequence: sender.clientSequence,
+      storedAt: now(),
+      size: recordSize(content.payload.length),
+      body: content.body,
+    }
+    room.take(record.size)
+    tables.records.push(record)
+    if (change) this.#change(conversation, change)
+    for (const key of conversation.facts.members.keys()) readers.add(key)
+    for (const { key } of change?.left ?? []) readers.add(key)
+  }
+
+  #change(conversation: ConversationRow, change: ConversationChange): void {
+    const { tables } = this.#parts
+    conversation.facts = changedBy(conversation.facts, change, tables.sequence)
+    const { key } = conversation.facts
+    for (const { id } of change.left) tables.device(id)?.rosters.delete(key)
+    for (const { id } of change.joined) tables.device(id)?.rosters.add(key)
+  }
+
+  async clientSequence(id: DeviceId): Promise<bigint> {
+    return BigInt(this.#parts.tables.device(id)?.clientSequence ?? 0)
+  }
+
+  async read({ device: id, after: cursor, maxEnvelopes, maxBytes }: ReadRequest): Promise<ReadResult> {
+    const { tables } = this.#parts
+    const after = this.#place(cursor)
+    const device = tables.device(id)
+    if (!device) return { envelopes: [], cursor: encodeCursor(tables.sequence), more: false }
+    // A banned device may come back, and has to find what was stored meanwhile.
+    if (tables.factsOf(device).blocked) return { envelopes: [], cursor: encodeCursor(after), more: false }
+    const envelopes: Envelope[] = []
+    let last = after
+    let bytes = 0
+    for (const item of this.#unread(device, after)) {
+      bytes += item.size
+      if (envelopes.length > 0 && (envelopes.length >= maxEnvelopes || bytes > maxBytes))
+        return { envelopes, cursor: encodeCursor(last), more: true }
+      envelopes.push(item.envelope())
+      last = item.sequence
+    }
+    return { envelopes, cursor: encodeCursor(tables.sequence), more: false }
+  }
+
+  /** The sequence of a cursor. One from the future was made up, or is of data that are gone. */
+  #place(cursor: Cursor): number {
+    return Math.min(decodeCursor(cursor), this.#parts.tables.sequence)
+  }
+
+  /** All that the device has to be shown after a place, in order. */
+  *#unread(device: DeviceRow, after: number): Generator<Item> {
+    const missed = this.#missed(device, after)
+    const { tables } = this.#parts
+    const facts = tables.factsOf(device)
+    for (let index = firstAfter(tables.records, after); index < tables.records.length; index += 1) {
+      const record = tables.records[index]!
+      const conversation = tables.conversationByKey(record.conversation)?.facts
+      const spans = conversation?.spans.get(device.key)
+      if (!conversation || !spans || firstVisible(spans, record.sequence) !== record.sequence) continue
+      while (missed[0] && missed[0].sequence < record.sequence) yield missed.shift()!
+      const { sequence, size } = record
+      yield { sequence, size, envelope: () => envelopeFor(facts, conversation, record) }
+    }
+    yield* missed
+  }
+
+  /** For each conversation of which something was deleted that the device had not read: what tells it so. */
+  #missed({ key }: DeviceRow, after: number): Item[] {
+    const items: Item[] = []
+    for (const { facts, missed } of this.#parts.tables.conversations()) {
+      const spans = facts.spans.get(key)
+      const start = spans && firstVisible(spans, after + 1)
+      if (!spans || start === undefined || start > facts.expiredThrough) continue
+      const place = { sequence: lastVisible(spans, facts.expiredThrough), count: missed.get(key) ?? 0 }
+      items.push({
+        sequence: place.sequence,
+        size: MISSED_BYTES,
+        envelope: () => missedEnvelope(facts, place),
+      })
+    }
+    return items.sort((one, other) => one.sequence - other.sequence)
+  }
+
+  async acknowledge(id: DeviceId, cursor: Cursor): Promise<void> {
+    const acked = this.#place(cursor)
+    const device = this.#parts.tables.device(id)
+    if (device) device.acked = Math.max(device.acked, acked)
+  }
+
+  async roster(conversationId: Uint8Array): Promise<DeviceId[] | undefined> {
+    const members = this.#parts.tables.conversation(conversationId)?.facts.members
+    return members && [...members.values()]
+  }
+
+  async conversations(id: DeviceId): Promise<Uint8Array[]> {
+    const { tables } = this.#parts
+    const keys = tables.device(id)?.rosters ?? []
+    return [...keys].flatMap(key => tables.conversationByKey(key)?.facts.id ?? [])
+  }
+
+  watch(id: DeviceId, wake: () => void): () => void {
+    const device = this.#parts.tables.device(id)
+    return device ? this.#wakes.add(device.key, wake) : () => undefined
+  }
+
+  async expire(storedBefore: number): Promise<number> {
+    const gone = expireRecords(this.#parts.tables, storedBefore)
+    for (const { size } of gone) this.#parts.room.giveBack(size)
+    return gone.length
+  }
+}
+
+/** The index of the first record after a place. */
+function firstAfter(records: readonly LogRecord[], after: number): number {
+  let low = 0
+  let high = records.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (records[middle]!.sequence <= after) low = middle + 1
+    else high = middle
+  }
+  return low
+}

@@ -1,0 +1,144 @@
+// What a store in memory keeps. It is apart from the store, so that one can be closed and another opened on the same
+// data, as with a file.
+
+import { bytesKey } from '../../bytes.js'
+import { blockedBy } from '../account-rules.js'
+import type { ConversationFacts, DeviceFacts } from '../facts.js'
+import type { LogRecord } from '../log-record.js'
+import type { Ban, BanSubject, DeviceId } from '../store.js'
+
+export interface AccountRow {
+  handle: string
+  accountKey: Uint8Array
+  /** In the order in which they came. */
+  devices: DeviceRow[]
+  /** Also of devices that have not registered, by their ids (see bytesKey). */
+  revoked: Set<string>
+}
+
+export interface DeviceRow {
+  key: number
+  id: DeviceId
+  account: AccountRow
+  certificate: Uint8Array
+  clientSequence: number
+  acked: number
+  /** Keys of the conversations whose roster it is on. */
+  rosters: Set<number>
+  /** One-time key packages by their hashes, the oldest first. */
+  stock: Map<string, StockedPackage>
+  /** Hashes of those that are gone, the oldest first: they are not taken again. */
+  goneHashes: Set<string>
+  lastResort: Uint8Array | undefined
+}
+
+export interface StockedPackage {
+  keyPackage: Uint8Array
+  /** Milliseconds since 1970. */
+  publishedAt: number
+}
+
+export interface ConversationRow {
+  facts: ConversationFacts
+  /** Deleted envelopes that a device had not read, by the device's key. */
+  missed: Map<number, number>
+}
+
+export class Tables {
+  /** By handle. */
+  readonly accounts = new Map<string, AccountRow>()
+  readonly #devices = new Map<string, DeviceRow>()
+  readonly #devicesByKey = new Map<number, DeviceRow>()
+  readonly #conversations = new Map<string, ConversationRow>()
+  readonly #conversationsByKey = new Map<number, ConversationRow>()
+  /** Until when an invite holds (ms since 1970), by its hash. */
+  readonly invites = new Map<string, number>()
+  /** Until when a nonce is remembered (ms since 1970), by device and nonce. */
+  readonly nonces = new Map<string, number>()
+  readonly #bans = new Map<string, Ban>()
+  /** In their order. */
+  records: LogRecord[] = []
+  /** The highest number that may be in the log. */
+  sequence = 0
+  /** About the bytes of all that is kept. */
+  bytes = 0
+
+  device(id: DeviceId): DeviceRow | undefined {
+    return this.#devices.get(bytesKey(id))
+  }
+
+  deviceByKey(key: number): DeviceRow | undefined {
+    return this.#devicesByKey.get(key)
+  }
+
+  /** Adds a device, and its account with the first one. */
+  addDevice(device: Pick<AccountRow, 'handle' | 'accountKey'> & Pick<DeviceRow, 'id' | 'certificate'>): void {
+    const { handle, accountKey, id, certificate } = device
+    const account = this.accounts.get(handle) ?? { handle, accountKey, devices: [], revoked: new Set() }
+    this.accounts.set(handle, account)
+    const row: DeviceRow = {
+      ...{ key: this.#devices.size + 1, id, account, certificate, clientSequence: 0, acked: 0 },
+      ...{ rosters: new Set(), stock: new Map(), goneHashes: new Set(), lastResort: undefined },
+    }
+    account.devices.push(row)
+    this.#devices.set(bytesKey(id), row)
+    this.#devicesByKey.set(row.key, row)
+  }
+
+  isRevoked({ account, id }: DeviceRow): boolean {
+    return account.revoked.has(bytesKey(id))
+  }
+
+  factsOf(row: DeviceRow): DeviceFacts {
+    const { key, id, clientSequence, rosters, account } = row
+    const banned = this.isBanned({ handle: account.handle }) || this.isBanned({ deviceId: id })
+    const blocked = blockedBy({ revoked: this.isRevoked(row), banned })
+    return { key, id, clientSequence, conversations: rosters.size, blocked }
+  }
+
+  conversation(id: Uint8Array): ConversationRow | undefined {
+    return this.#conversations.get(bytesKey(id))
+  }
+
+  conversationByKey(key: number): ConversationRow | undefined {
+    return this.#conversationsByKey.get(key)
+  }
+
+  conversations(): Iterable<ConversationRow> {
+    return this.#conversations.values()
+  }
+
+  addConversation(facts: ConversationFacts): ConversationRow {
+    const row = { facts, missed: new Map<number, number>() }
+    this.#conversations.set(bytesKey(facts.id), row)
+    this.#conversationsByKey.set(facts.key, row)
+    return row
+  }
+
+  nextConversationKey(): number {
+    return this.#conversations.size + 1
+  }
+
+  /** The first of several bans of one subject stays. */
+  addBan(ban: Ban): void {
+    const key = banKey(ban)
+    if (!this.#bans.has(key)) this.#bans.set(key, ban)
+  }
+
+  removeBan(subject: BanSubject): boolean {
+    return this.#bans.delete(banKey(subject))
+  }
+
+  isBanned(subject: BanSubject): boolean {
+    return this.#bans.has(banKey(subject))
+  }
+
+  /** The oldest first. */
+  bans(): Ban[] {
+    return [...this.#bans.values()]
+  }
+}
+
+function banKey(subject: BanSubject): string {
+  return 'handle' in subject ? `account ${subject.handle}` : `device ${bytesKey(subject.deviceId)}`
+}

@@ -1,0 +1,75 @@
+// Why a send is not stored, in the contract's words.
+
+import { create } from '@bufbuild/protobuf'
+import {
+  ConversationExistsSchema,
+  MalformedSchema,
+  NotAMemberSchema,
+  OutOfOrderSchema,
+  type RejectedSend,
+  StaleEpochSchema,
+  StorageFullSchema,
+  TooLargeSchema,
+  TooManyConversationsSchema,
+  TooManyMembersSchema,
+  UnknownConversationSchema,
+  UnknownDeviceSchema,
+} from '../../../gen/parley/v1/chat_pb.js'
+import type { DeviceId } from './store.js'
+
+export type Reason = RejectedSend['reason']
+
+/** When to try again after the store was full. */
+const FULL_RETRY_MS = 5_000
+
+export const storageFull = (): Reason => ({
+  case: 'storageFull',
+  value: create(StorageFullSchema, { retryAfterMs: FULL_RETRY_MS }),
+})
+
+export const outOfOrder = (expected: bigint): Reason => ({
+  case: 'outOfOrder',
+  value: create(OutOfOrderSchema, { expected }),
+})
+
+export const malformed = (detail: string): Reason => ({
+  case: 'malformed',
+  value: create(MalformedSchema, { detail }),
+})
+
+export const tooLarge = (limitBytes: number): Reason => ({
+  case: 'tooLarge',
+  value: create(TooLargeSchema, { limitBytes }),
+})
+
+export const staleEpoch = (currentEpoch: number): Reason => ({
+  case: 'staleEpoch',
+  value: create(StaleEpochSchema, { currentEpoch: BigInt(currentEpoch) }),
+})
+
+export const notAMember = (): Reason => ({ case: 'notAMember', value: create(NotAMemberSchema) })
+
+export const unknownConversation = (): Reason => ({
+  case: 'unknownConversation',
+  value: create(UnknownConversationSchema),
+})
+
+export const conversationExists = (): Reason => ({
+  case: 'conversationExists',
+  value: create(ConversationExistsSchema),
+})
+
+export const unknownDevice = (deviceId: DeviceId): Reason => ({
+  case: 'unknownDevice',
+  value: create(UnknownDeviceSchema, { deviceId }),
+})
+
+export const tooManyMembers = (limit: number): Reason => ({
+  case: 'tooManyMembers',
+  value: create(TooManyMembersSchema, { limit }),
+})
+
+export const tooManyConversations = (deviceId: DeviceId, limit: number): Reason => ({
+  case: 'tooManyConversations',
+  value: create(TooManyConversationsSchema, { deviceId, limit }),
+})

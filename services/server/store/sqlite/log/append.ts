@@ -1,0 +1,146 @@
+// Writes the sends that are accepted, each with what it does. Runs within the writer's transactions.
+
+import type { DatabaseSync } from 'node:sqlite'
+import type { OutgoingEnvelope } from '../../../../../gen/parley/v1/chat_pb.js'
+import { encodeCursor } from '../../cursor.js'
+import { type ConversationChange, type ConversationFacts, changedBy, newConversation } from '../../facts.js'
+import { type Content, KINDS, type LogRecord, recordSize } from '../../log-record.js'
+import { type Decision, decide, type StoreLimits } from '../../rules.js'
+import type { AppendOutcome, DeviceId } from '../../store.js'
+import { prepare } from '../database.js'
+import type { DeviceState, State } from '../state.js'
+import type { Sequence } from './sequence.js'
+
+/** What a transaction has appended, for the readers. */
+export interface Appended {
+  /** As the record has left it. */
+  conversation: ConversationFacts
+  record: LogRecord
+  /** Keys of the devices that read this one and nothing after it. */
+  removed: number[]
+}
+
+export interface AppenderOptions {
+  db: DatabaseSync
+  state: State
+  sequence: Sequence
+  limits: StoreLimits
+  now: () => number
+  /** Called for each record, before its transaction has ended. */
+  appended(appended: Appended): void
+}
+
+const ACCEPTED: AppendOutcome = { accepted: true }
+
+const statements = (db: DatabaseSync) => ({
+  insert: prepare(db, 'INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)'),
+  insertConversation: prepare(db, 'INSERT INTO conversations (id, epoch, last_commit) VALUES (?, 0, 0)'),
+  setEpoch: prepare(
+    db,
+    'UPDATE conversations SET epoch = ?, last_commit = ?, shared_epoch = ? WHERE key = ?',
+  ),
+  join: prepare(db, 'INSERT INTO roster (conversation, device, joined_sequence) VALUES (?, ?, ?)'),
+  leave: prepare(
+    db,
+    'UPDATE roster SET left_sequence = ? WHERE conversation = ? AND device = ? AND left_sequence IS NULL',
+  ),
+  advance: prepare(db, 'UPDATE progress SET client_sequence = ? WHERE device = ?'),
+  countConversations: prepare(db, 'UPDATE progress SET conversations = ? WHERE device = ?'),
+})
+
+export class Appender {
+  readonly #options: AppenderOptions
+  readonly #sql: ReturnType<typeof statements>
+  readonly #deviceOf: (id: DeviceId) => DeviceState | undefined
+
+  constructor(options: AppenderOptions) {
+    this.#options = options
+    this.#sql = statements(options.db)
+    this.#deviceOf = id => options.state.device(id)
+  }
+
+  append(device: DeviceId, sends: readonly OutgoingEnvelope[]): AppendOutcome[] {
+    const sender = this.#options.state.device(device)
+    const before = sender?.clientSequence
+    const outcomes = sends.map(send => this.#appendOne(sender, send))
+    if (sender && sender.clientSequence !== before) this.#sql.advance.run(sender.clientSequence, sender.key)
+    return outcomes
+  }
+
+  #appendOne(sender: DeviceState | undefined, send: OutgoingEnvelope): AppendOutcome {
+    const { state, limits } = this.#options
+    const conversation = state.conversation(send.conversationId)
+    const decision = decide(send, { sender, conversation, limits, deviceOf: this.#deviceOf })
+    if (decision.case === 'rejected') return outcomeOf(decision)
+    if (decision.case === 'accepted' && sender) {
+      sender.clientSequence += 1
+      this.#carryOut(decision, sender, conversation ?? this.#create(send.conversationId))
+    }
+    return ACCEPTED
+  }
+
+  #create(id: Uint8Array): ConversationFacts {
+    return newConversation(Number(this.#sql.insertConversation.run(id).lastInsertRowid), id)
+  }
+
+  #carryOut(
+    { content, change }: Extract<Decision, { case: 'accepted' }>,
+    sender: DeviceState,
+    before: ConversationFacts,
+  ): void {
+    const record = this.#record(content, sender, before)
+    const conversation = change ? this.#change(before, change, record.sequence) : before
+    this.#options.appended({ conversation, record, removed: change?.left.map(({ key }) => key) ?? [] })
+  }
+
+  #record(content: Content, sender: DeviceState, { key: conversation }: ConversationFacts): LogRecord {
+    const { epoch, payload, body } = content
+    const record: LogRecord = {
+      sequence: this.#options.sequence.next(),
+      conversation,
+      sender: sender.key,
+      clientSequence: sender.clientSequence,
+      storedAt: this.#options.now(),
+      size: recordSize(content.payload.length),
+      body,
+    }
+    const { sequence, clientSequence, storedAt } = record
+    this.#sql.insert.run(
+      sequence,
+      conversation,
+      sender.key,
+      clientSequence,
+      storedAt,
+      epoch,
+      KINDS[body.case],
+      payload,
+    )
+    return record
+  }
+
+  #change(before: ConversationFacts, change: ConversationChange, sequence: number): ConversationFacts {
+    for (const { key, id } of change.left) {
+      this.#sql.leave.run(sequence, before.key, key)
+      this.#count(id, -1)
+    }
+    for (const { key, id } of change.joined) {
+      this.#sql.join.run(before.key, key, sequence)
+      this.#count(id, 1)
+    }
+    this.#sql.setEpoch.run(change.epoch, sequence, change.sharedEpoch, before.key)
+    const after = changedBy(before, change, sequence)
+    this.#options.state.keep(after)
+    return after
+  }
+
+  #count(id: DeviceId, by: number): void {
+    const device = this.#deviceOf(id)
+    if (!device) throw new Error('a roster change that was accepted names an unknown device')
+    device.conversations += by
+    this.#sql.countConversations.run(device.conversations, device.key)
+  }
+}
+
+function outcomeOf({ reason, after }: Extract<Decision, { case: 'rejected' }>): AppendOutcome {
+  return { accepted: false, reason, ...(after === undefined ? {} : { after: encodeCursor(after) }) }
+}
