@@ -70,7 +70,7 @@ async function openSession(
     openLocalEndpoint({ folder, passphrase, keyChange: options.keyChange, onEvent: events.push }),
   )
   const fresh = endpoint.account() === undefined
-  const { handle } = endpoint.prepare({
+  const { handle } = await endpoint.prepare({
     ...(given ? { handle: given } : {}),
     ...(seed ? { seed } : {}),
     ...startOptions(options, fresh),

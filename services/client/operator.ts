@@ -43,7 +43,7 @@ export async function openOperator(options: OperatorOptions): Promise<OperatorCo
       openLocalEndpoint({ folder, passphrase, onEvent: events.push }),
     ),
   )
-  const { account } = endpoint.prepare({
+  const { account } = await endpoint.prepare({
     handle,
     address: { host: server.host, port: server.port },
     server: { fingerprint: spkiFingerprint(server.certificate), replacesPin: true },

@@ -65,7 +65,7 @@ async function runDoctorOn(options: ClientOptions): Promise<Exit> {
   const line = watchLine()
   let exit: Exit = 'failed'
   const use = async (endpoint: Endpoint) => {
-    endpoint.prepare(startOptions(options, false))
+    await endpoint.prepare(startOptions(options, false))
     exit = await runDoctor(endpoint, { line, json: options.json, print })
   }
   await withVault(options, use, line.onEvent)
@@ -120,7 +120,10 @@ async function runScript(options: ClientOptions): Promise<Exit> {
     script.onEvent(event)
   })
   stopFromOutside(script, endpoint)
-  endpoint.prepare({ ...(options.handle ? { handle: options.handle } : {}), ...startOptions(options, fresh) })
+  await endpoint.prepare({
+    ...(options.handle ? { handle: options.handle } : {}),
+    ...startOptions(options, fresh),
+  })
   endpoint.connect()
   const to = options.to ?? options.invite?.inviter?.handle
   const person = () => (to ? Promise.resolve(to) : operator.handle).then(handle => endpoint.open(handle))

@@ -1,5 +1,4 @@
-// What the parts of an endpoint share. Everything that changes state runs in `queue`, one input at a time:
-// so no two sends are ever made from one ratchet state, and what is saved is what is sent.
+// What the parts of an endpoint share.
 
 import type { Account } from './contacts/account.js'
 import type { Contacts } from './contacts/contacts.js'
@@ -7,14 +6,15 @@ import type { OwnDevices } from './contacts/own-devices.js'
 import type { Groups } from './groups/groups.js'
 import type { IntentList } from './groups/intent-list.js'
 import type { Conversations } from './history/conversations.js'
+import type { Outbox } from './messages/outbox.js'
 import type { Engine } from './mls/engine.js'
 import type { WelcomeOpener } from './mls/welcome-opener.js'
 import type { Clock, Random } from './ports.js'
-import type { Records } from './vault/records.js'
+import type { Reader, Transaction } from './vault/records.js'
 
 export interface Context {
   account: Account
-  records: Records
+  records: Reader
   engine: Engine
   welcomes: WelcomeOpener
   clock: Clock
@@ -28,27 +28,15 @@ export interface Context {
   isUnconfirmed?: boolean
 }
 
-/** Runs tasks one after the other; one that fails does not stop the next. */
-export interface SerialQueue {
-  run<T>(task: () => Promise<T> | T): Promise<T>
-  /** Resolves when everything that was given so far has run. */
-  idle(): Promise<void>
+/** What a unit of work reads, its own changes among it, and what it makes them with. */
+export interface Unit {
+  readonly context: Context
+  readonly outbox: Outbox
+  readonly tx: Transaction
 }
 
-/** `onFailure` runs before the next task, where one has thrown. */
-export function serialQueue(onFailure: () => void): SerialQueue {
-  let last: Promise<unknown> = Promise.resolve()
-  return {
-    run(task) {
-      const result = last.then(task).catch(error => {
-        onFailure()
-        throw error
-      })
-      last = result.catch(() => undefined)
-      return result
-    },
-    idle: async () => {
-      await last
-    },
-  }
-}
+/**
+ * Runs one unit of work after the other: everything that changes state, one input at a time. What it changes is saved
+ * at once, and where it throws nothing is changed (vault/records.ts). A unit must not wait for another one.
+ */
+export type RunTransaction = <T>(work: (unit: Unit) => Promise<T> | T) => Promise<T>

@@ -21,8 +21,7 @@ import {
   openOwnDevices,
   viewDevices,
 } from './contacts/own-devices.js'
-import type { Context } from './context.js'
-import { serialQueue } from './context.js'
+import type { Context, RunTransaction } from './context.js'
 import { type Doctor, openDoctor } from './doctor/doctor.js'
 import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
 import { inviteLink, prepare, type StartOptions } from './first-start.js'
@@ -49,7 +48,6 @@ import { createEngine } from './mls/engine.js'
 import { validateCredential } from './mls/validate-credential.js'
 import { type PersonHere, people } from './people.js'
 import type { Ports } from './ports.js'
-import { Refusal } from './refusal.js'
 import { openPresence } from './sync/presence.js'
 import { loadServer, type ServerRecord } from './sync/server-record.js'
 import { openCourier } from './sync/sync.js'
@@ -72,7 +70,7 @@ export interface Endpoint extends Doctor {
   /** The operator's handle, once the server told it. */
   operator(): string | undefined
   /** Makes the account and notes the server where that is missing. Throws IdentityError for a handle that breaks the rule. */
-  prepare(options: StartOptions): Account
+  prepare(options: StartOptions): Promise<Account>
   /** Connects, and keeps the line up from here. */
   connect(): void
   changePassphrase(passphrase: string | undefined): Promise<void>
@@ -144,90 +142,87 @@ export async function openEndpoint(ports: Ports, options: EndpointOptions): Prom
     devices: openOwnDevices(records),
   }
   const outbox = openOutbox(records)
-  // Saving failed: what is in memory may be ahead of what is saved.
-  const queue = serialQueue(() => {
+  records.onFailure = () => {
     const { groups, intents, conversations, contacts, devices } = context
     for (const cache of [groups, intents, conversations, contacts, devices, outbox]) cache.reload()
-  })
+  }
+  const transaction: RunTransaction = work => records.transaction(tx => work({ context, outbox, tx }))
   const presence = openPresence(context, options.onEvent)
   const { keyChange = 'block' } = options
-  const courier = openCourier({ context, outbox, queue, presence, ports, keyChange, emit: options.onEvent })
+  const courier = openCourier({
+    context,
+    outbox,
+    transaction,
+    presence,
+    ports,
+    keyChange,
+    emit: options.onEvent,
+  })
 
   /** What a person changes: saved, then sent as soon as it can be. */
-  const changing = async <T>(change: (batch: Batch) => T | Promise<T>): Promise<T> => {
-    const result = await queue.run(async () => {
-      const batch = records.begin()
-      try {
-        const done = await change(batch)
-        batch.commit()
-        return { done }
-      } catch (error) {
-        // It is refused before anything is changed, which is no failure of the queue.
-        if (error instanceof Refusal) return { refused: error }
-        throw error
-      }
-    })
-    if ('refused' in result) throw result.refused
+  const changing: RunTransaction = async work => {
+    const done = await transaction(work)
     courier.nudge()
-    return result.done
+    return done
   }
 
   return {
     account: () => context.account,
     server: () => loadServer(records),
     operator: () => loadServer(records)?.operatorHandle || undefined,
-    prepare: start => prepare(context, start),
+    prepare: start => transaction(({ context, tx }) => prepare(context, tx, start)),
     connect: courier.start,
     changePassphrase: passphrase => vault.changePassphrase(passphrase),
     async open(handle) {
       checkPeer(context, handle)
-      return await changing(batch => context.conversations.open(batch, handle))
+      return await changing(({ context, tx }) => context.conversations.open(tx, handle))
     },
     async send(conversation, text) {
       checkText(text)
       // Half a surrogate pair has no encoding.
       const wellFormed = text.toWellFormed()
-      return await changing(batch => {
+      return await changing(({ context, tx }) => {
         checkMayWrite(context, conversation)
-        return saveText(context, batch, conversation, wellFormed)
+        return saveText(context, tx, conversation, wellFormed)
       })
     },
-    createRoom: options => changing(async batch => await createRoom(context, outbox, batch, options)),
-    changeRoom: (conversation, change) => changing(batch => changeRoom(context, batch, conversation, change)),
+    createRoom: options => changing(({ context, outbox, tx }) => createRoom(context, outbox, tx, options)),
+    changeRoom: (conversation, change) =>
+      changing(({ context, tx }) => changeRoom(context, tx, conversation, change)),
     leaveRoom: conversation =>
-      changing(async batch => {
+      changing(async ({ context, outbox, tx }) => {
         const room = roomOf(context, conversation)
         checkMayLeave(context, room)
-        await leave(context, outbox, batch, room.group)
+        await leave(context, outbox, tx, room.group)
       }),
     verify: handle => verification(context, handle),
-    markVerified: handle => changing(batch => markVerified(context, batch, handle)),
+    markVerified: handle => changing(({ context, tx }) => markVerified(context, tx, handle)),
     async accept(handle) {
-      await changing(batch => acceptKey(context, batch, handle))
+      await changing(({ context, tx }) => acceptKey(context, tx, handle))
       courier.lookAgain()
     },
-    block: handle => changing(batch => setBlocked(context, batch, handle, true)),
-    unblock: handle => changing(batch => setBlocked(context, batch, handle, false)),
+    block: handle => changing(({ context, tx }) => setBlocked(context, tx, handle, true)),
+    unblock: handle => changing(({ context, tx }) => setBlocked(context, tx, handle, false)),
     inviteLink: () => inviteLink(context),
     room: conversation => viewRoom(context, conversation),
     recoveryPhrase: () => phraseOf(context.account.account.privateKey),
     devices: () => viewDevices(context.devices, context.account.device.publicKey),
     nameDevice: name =>
-      changing(batch => nameDevice(context.devices, batch, context.account.device.publicKey, name)),
+      changing(({ context, tx }) => nameDevice(context.devices, tx, context.account.device.publicKey, name)),
     revokeDevice: id =>
-      changing(async batch => {
+      changing(async ({ context, outbox, tx }) => {
         checkRevocable(context.devices, context.account.device.publicKey, id)
-        await revoke(context, outbox, batch, id)
+        await revoke(context, outbox, tx, id)
       }),
     conversations: () => context.conversations.all().filter(({ kind }) => kind !== 'own-devices'),
     people: () => people(context, presence),
     contacts: () => context.contacts.all(),
     history: (conversation, limit) => context.conversations.history(conversation, limit),
     unsettled: () => unsettled(context, outbox.items()),
-    ...openDoctor({ context, outbox, queue, ports, server: courier }),
+    ...openDoctor({ context, transaction, ports, server: courier }),
     async close() {
       await courier.stop()
-      await queue.idle()
+      await records.idle()
       await welcomes.close()
       vault.close()
     },

@@ -7,6 +7,7 @@ import { formatInvite, type Inviter } from '../protocol/invite/invite-link.js'
 import { type Account, makeAccount, restoreAccount, saveAccount } from './contacts/account.js'
 import type { Context } from './context.js'
 import { loadServer, type ServerRecord, saveServer } from './sync/server-record.js'
+import type { Batch } from './vault/records.js'
 
 /** How to begin where the vault is new; what an older vault has stays unless it is named here. */
 export interface StartOptions {
@@ -21,10 +22,9 @@ export interface StartOptions {
   inviteToken?: string
 }
 
-/** Makes the account and notes the server, where that is not done yet; all in one write. */
-export function prepare(context: Context, start: StartOptions): Account {
+/** Makes the account and notes the server, where that is not done yet. */
+export function prepare(context: Context, batch: Batch, start: StartOptions): Account {
   const { handle, seed, address, server, inviter, inviteToken } = start
-  const batch = context.records.begin()
   if (!context.account) {
     if (handle === undefined) throw new RangeError('a new vault needs a handle')
     const now = context.clock.now()
@@ -34,7 +34,7 @@ export function prepare(context: Context, start: StartOptions): Account {
     const { deviceKey, issuedAt } = readCertificate(context.account.certificate)
     context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
   }
-  const known = loadServer(context.records)
+  const known = loadServer(batch)
   const target = address ?? known
   if (!target) throw new RangeError('a new vault needs the address of a server')
   saveServer(batch, { host: target.host, port: target.port, ...(server ? expectServer(server, known) : {}) })
@@ -42,7 +42,6 @@ export function prepare(context: Context, start: StartOptions): Account {
   if (inviteToken && !known?.cursor.length) saveServer(batch, { inviteToken })
   if (inviter && inviter.handle !== context.account.handle)
     context.contacts.expect(batch, inviter.handle, inviter.account)
-  batch.commit()
   return context.account
 }
 

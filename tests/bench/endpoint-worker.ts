@@ -32,7 +32,7 @@ const stamped = () => String(sharedNow()).padStart(TEXT_LENGTH)
 const methods = {
   async start({ server, handle }: { server: ServerAddress; handle: string }) {
     const fingerprint = spkiFingerprint(server.certificate)
-    endpoint.prepare({ handle, address: server, server: { fingerprint, replacesPin: true } })
+    await endpoint.prepare({ handle, address: server, server: { fingerprint, replacesPin: true } })
     endpoint.connect()
     await up.promise
   },

@@ -75,7 +75,7 @@ async function open(server: ServerAddress, handle: string): Promise<void> {
   seat.endpoint = await openLocalEndpoint({ folder, onEvent: event => onEvent(seat, event) })
   seats.set(handle, seat)
   const fingerprint = spkiFingerprint(server.certificate)
-  seat.endpoint.prepare({ handle, address: server, server: { fingerprint, replacesPin: true } })
+  await seat.endpoint.prepare({ handle, address: server, server: { fingerprint, replacesPin: true } })
   seat.endpoint.connect()
   await until(() => seat.up, `the line of ${handle}`)
 }

@@ -65,7 +65,7 @@ async function openMember(start: MembersStart, handle: string, seed?: Uint8Array
     folder: join(start.folder, name),
     onEvent: event => onEvent(name, event),
   })
-  endpoint.prepare({ handle, address: { host: HOST, port: start.port }, ...(seed && { seed }) })
+  await endpoint.prepare({ handle, address: { host: HOST, port: start.port }, ...(seed && { seed }) })
   endpoint.connect()
   const sent = endpoint
     .conversations()

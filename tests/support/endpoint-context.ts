@@ -52,12 +52,7 @@ export async function openTestContext(account: Account): Promise<TestContext> {
   return {
     context,
     told,
-    async written(change) {
-      const batch = records.begin()
-      const result = await change(batch)
-      batch.commit()
-      return result
-    },
+    written: change => records.transaction(change),
     close() {
       vault.close()
       rmSync(folder, { recursive: true, force: true })

@@ -88,7 +88,7 @@ export async function newTown(): Promise<Town> {
         ...(maxBytes && { maxBytes }),
         ...(keyChange && { keyChange }),
       })
-      made.endpoint.prepare({ handle, address: { host: HOST, port: server.port }, ...start })
+      await made.endpoint.prepare({ handle, address: { host: HOST, port: server.port }, ...start })
       made.endpoint.connect()
       return made
     },

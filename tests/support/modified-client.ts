@@ -38,12 +38,12 @@ export async function commitByForce(folder: string, force: Force): Promise<void>
       .find(({ state }) => engine.settings(state) !== undefined)
     if (!group) throw new Error('there is no room in this vault')
     const made = await forcedCommit(engine, group, force)
-    const batch = records.begin()
-    const outbox = openOutbox(records)
-    outbox.restart(batch, loadServer(records)?.clientSequence ?? 0n)
-    const value = create(OutboxCommitSchema, { commitBundle: made })
-    outbox.add(batch, group.number, { case: 'commit', value })
-    batch.commit()
+    await records.transaction(tx => {
+      const outbox = openOutbox(records)
+      outbox.restart(tx, loadServer(records)?.clientSequence ?? 0n)
+      const value = create(OutboxCommitSchema, { commitBundle: made })
+      outbox.add(tx, group.number, { case: 'commit', value })
+    })
   } finally {
     vault.close()
   }

@@ -62,7 +62,7 @@ export async function linkFromPipe(
   const folder = folderToLink(options, handle)
   const seed = await readSeed(input)
   const { endpoint, connect } = await openSettling(folder, options)
-  endpoint.prepare({ handle, seed, ...startOptions(options, true) })
+  await endpoint.prepare({ handle, seed, ...startOptions(options, true) })
   let line = await connect()
   const devices = otherDevices(endpoint)
   const ended = options.revoke === undefined ? undefined : deviceMeant(devices, options.revoke)

@@ -2,7 +2,7 @@
 
 import { makeCertificate } from '../../protocol/identity/certificate.js'
 import { generateKeyPair, type KeyPair, keyPairOf } from '../../protocol/signature.js'
-import type { Batch, Records } from '../vault/records.js'
+import type { Batch, Reader } from '../vault/records.js'
 import { at } from '../vault/records.js'
 
 export interface Account {
@@ -16,7 +16,7 @@ export interface Account {
 const ONLY = at(0n)
 
 /** The account in this vault; undefined in a new one. */
-export function loadAccount(records: Records): Account | undefined {
+export function loadAccount(records: Reader): Account | undefined {
   const saved = records.get('identity', ONLY)
   return (
     saved && {

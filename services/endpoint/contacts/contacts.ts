@@ -5,7 +5,7 @@ import { create } from '@bufbuild/protobuf'
 import { type Contact, ContactSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import { accountFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'
 import type { Clock } from '../ports.js'
-import { at, type Batch, type Records } from '../vault/records.js'
+import { at, type Batch, type Reader } from '../vault/records.js'
 
 export type Trusted = 'pinned-now' | 'known' | 'changed'
 
@@ -67,7 +67,7 @@ const isVerified = (contact: Contact | undefined): boolean =>
   same(contact.verifiedAccountKey, contact.accountKey) &&
   changeOf(contact) === undefined
 
-export function openContacts(records: Records, clock: Pick<Clock, 'now'>): Contacts {
+export function openContacts(records: Reader, clock: Pick<Clock, 'now'>): Contacts {
   const byHandle = new Map<string, { number: bigint; contact: Contact }>()
   const reload = () => {
     byHandle.clear()

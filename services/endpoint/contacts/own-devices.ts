@@ -4,7 +4,7 @@ import { create } from '@bufbuild/protobuf'
 import { type OwnDevice, OwnDeviceSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import { deviceFingerprint } from '../../protocol/identity/fingerprint.js'
 import { Refusal } from '../refusal.js'
-import { at, type Batch, type Records } from '../vault/records.js'
+import { at, type Batch, type Reader } from '../vault/records.js'
 
 /** Characters (UTF-16 code units) of a device's name. */
 export const DEVICE_NAME_LENGTH = 64
@@ -23,7 +23,7 @@ export interface OwnDevices {
 
 const nameOf = (deviceId: Uint8Array) => Buffer.from(deviceId).toString('hex')
 
-export function openOwnDevices(records: Records): OwnDevices {
+export function openOwnDevices(records: Reader): OwnDevices {
   const known = new Map<string, { number: bigint; device: OwnDevice }>()
   const reload = () => {
     known.clear()

@@ -1,7 +1,6 @@
 // Looks at everything that an endpoint has and needs, says what it finds, and repairs what can be repaired.
 
-import type { Context, SerialQueue } from '../context.js'
-import type { Outbox } from '../messages/outbox.js'
+import type { Context, RunTransaction, Unit } from '../context.js'
 import { loadServer } from '../sync/server-record.js'
 import { type AccountServer, examineAccount } from './account.js'
 import { type ConnectionPorts, examineConnection, type LineCondition } from './connection.js'
@@ -18,8 +17,7 @@ export interface Doctor {
 
 export interface DoctorOptions {
   context: Context
-  outbox: Outbox
-  queue: SerialQueue
+  transaction: RunTransaction
   ports: ConnectionPorts
   server: AccountServer & {
     condition(): LineCondition
@@ -28,14 +26,14 @@ export interface DoctorOptions {
   }
 }
 
-export function openDoctor({ context, outbox, queue, ports, server }: DoctorOptions): Doctor {
+export function openDoctor({ context, transaction, ports, server }: DoctorOptions): Doctor {
   const look = async (areas: readonly Area[], repairs: boolean): Promise<Finding[]> => {
     const findings: Finding[] = []
     if (areas.includes('connection'))
       findings.push(...(await examineConnection(loadServer(context.records), server.condition(), ports)))
     if (areas.includes('account')) findings.push(...(await examineAccount(context, server, { repairs })))
     if (areas.includes('conversation'))
-      findings.push(...(await queue.run(() => diagnosed(context, outbox, server.lookAgain, repairs))))
+      findings.push(...(await transaction(unit => diagnosed(unit, server.lookAgain, repairs))))
     if (areas.includes('vault')) findings.push(...(await examineVault(context.records, ports.clock)))
     if (repairs) server.lookAgain()
     return findings
@@ -47,16 +45,13 @@ export function openDoctor({ context, outbox, queue, ports, server }: DoctorOpti
 }
 
 async function diagnosed(
-  context: Context,
-  outbox: Outbox,
+  { context, outbox, tx }: Unit,
   lookAgain: () => void,
   repairs: boolean,
 ): Promise<Finding[]> {
-  const batch = context.records.begin()
   const findings: Finding[] = []
   for (const { finding, mend } of examineConversations(context, outbox, lookAgain))
-    findings.push(repairs && mend ? { ...finding, did: await done(mend, batch) } : finding)
-  batch.commit()
+    findings.push(repairs && mend ? { ...finding, did: await done(mend, tx) } : finding)
   return findings
 }
 

@@ -1,7 +1,7 @@
 // Whether every record of the vault can be opened and read.
 
 import { type Clock, pause } from '../ports.js'
-import { type BytesTable, RECORD_TABLES, type Records, type RecordTable } from '../vault/records.js'
+import { type BytesTable, RECORD_TABLES, type Reader, type RecordTable } from '../vault/records.js'
 import { counted, type Finding } from './finding.js'
 
 /** Records that are read before other work gets its turn. */
@@ -9,7 +9,7 @@ const RECORDS_AT_ONCE = 500
 const BYTES_TABLES: readonly BytesTable[] = ['states', 'ratchets']
 
 /** Reads everything, while other work goes on. Never throws for a record that is damaged. */
-export async function examineVault(records: Records, clock: Clock): Promise<Finding[]> {
+export async function examineVault(records: Reader, clock: Clock): Promise<Finding[]> {
   let count = 0
   const damaged: string[] = []
   for (const table of [...RECORD_TABLES, ...BYTES_TABLES]) {
@@ -34,9 +34,9 @@ export async function examineVault(records: Records, clock: Clock): Promise<Find
 }
 
 function isReadable(
-  records: Records,
+  records: Reader,
   table: RecordTable | BytesTable,
-  key: ReturnType<Records['keys']>[number],
+  key: ReturnType<Reader['keys']>[number],
 ): boolean {
   try {
     if (table === 'states' || table === 'ratchets') records.bytes(table, key)

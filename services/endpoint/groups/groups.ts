@@ -10,7 +10,7 @@ import {
   SenderSchema,
 } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Engine, GroupState, RatchetPlace } from '../mls/engine.js'
-import { at, type Batch, type Records } from '../vault/records.js'
+import { at, type Batch, type Reader } from '../vault/records.js'
 
 /** Of ts-mls, whose group states and suite numbers differ between majors. */
 export const LIBRARY_MAJOR = 1
@@ -69,7 +69,7 @@ const idOf = (conversationId: Uint8Array) => Buffer.from(conversationId).toStrin
 const ratchetId = (place: RatchetPlace) => place.epoch * LEAVES + BigInt(place.leaf)
 const ratchetPlace = (id: bigint): RatchetPlace => ({ epoch: id / LEAVES, leaf: Number(id % LEAVES) })
 
-export function openGroups(records: Records, engine: Engine): Groups {
+export function openGroups(records: Reader, engine: Engine): Groups {
   const live = new Map<bigint, LiveGroup>()
   const numbers = new Map<string, bigint>()
 

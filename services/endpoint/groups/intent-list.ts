@@ -2,7 +2,7 @@
 
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { type Intent, IntentSchema } from '../../../gen/parley/vault/v1/records_pb.js'
-import type { Batch, Records } from '../vault/records.js'
+import type { Batch, Reader } from '../vault/records.js'
 import type { LiveGroup } from './groups.js'
 
 export interface KnownIntent {
@@ -25,7 +25,7 @@ export interface IntentList {
   reload(): void
 }
 
-export function openIntentList(records: Records): IntentList {
+export function openIntentList(records: Reader): IntentList {
   const groups = new Map<bigint, Map<bigint, Intent>>()
   const reload = () => {
     groups.clear()

@@ -43,7 +43,7 @@ export async function joinByWelcome(
   const isOld = known && envelope.sequence <= known.record.lastSequence
   if (isOld || (known && known.record.status !== GroupStatus.ENDED && !known.record.lost)) return
   try {
-    const opened = await openWelcome(context, envelope, welcome)
+    const opened = await openWelcome(context, batch, envelope, welcome)
     await join(context, batch, envelope, opened)
   } catch (error) {
     if (error instanceof JoinRefused || error instanceof MlsRefused)
@@ -64,9 +64,14 @@ const whyRefused = (error: JoinRefused | MlsRefused): JoinRefusal =>
  * Opens it in the worker. One that took too long is tried again: a machine that slept meanwhile, or is busy, looks the
  * same as a hostile welcome. Throws JoinRefused, MlsRefused.
  */
-async function openWelcome(context: Context, envelope: Envelope, welcome: Uint8Array): Promise<OpenedByUs> {
+async function openWelcome(
+  context: Context,
+  batch: Batch,
+  envelope: Envelope,
+  welcome: Uint8Array,
+): Promise<OpenedByUs> {
   for (;;) {
-    noteAttempt(context, envelope)
+    noteAttempt(context, batch, envelope)
     const packages = context.records.list('keypackages')
     try {
       const keyPackages = packages.map(({ record }) => record)
@@ -86,13 +91,11 @@ interface OpenedByUs {
 }
 
 /** Throws JoinRefused for a welcome that was opened too often. */
-function noteAttempt({ clock, records }: Context, { conversationId, sequence }: Envelope): void {
-  const attempts = records.list('welcomes', { group: sequence }).length
+function noteAttempt({ clock }: Context, batch: Batch, { conversationId, sequence }: Envelope): void {
+  const attempts = batch.keys('welcomes', { group: sequence }).length
   if (attempts >= ATTEMPTS) throw new JoinRefused({ code: 'too-many-attempts', attempts: ATTEMPTS })
-  const before = records.begin()
   const key = { group: sequence, id: BigInt(attempts) }
-  before.put('welcomes', key, { conversationId, sequence, attemptedAtMs: BigInt(clock.now()) })
-  before.commit()
+  batch.putAhead('welcomes', key, { conversationId, sequence, attemptedAtMs: BigInt(clock.now()) })
 }
 
 async function join(context: Context, batch: Batch, envelope: Envelope, opened: OpenedByUs): Promise<void> {

@@ -13,7 +13,7 @@ import {
 import type { SendFailure } from '../codes/send-failure.js'
 import type { HistoryEntry, MessageId, MessageState, Said } from '../events.js'
 import type { Clock } from '../ports.js'
-import { at, type Batch, type Records } from '../vault/records.js'
+import { at, type Batch, type Reader } from '../vault/records.js'
 import { failureRecord, systemMessageOf, unreadableOf } from '../vault/said.js'
 import type { Range } from '../vault/vault.js'
 
@@ -102,7 +102,7 @@ function roomTitle(known: ReadonlyMap<bigint, Conversation>, number: bigint, nam
   return alike[0]?.[0] === number ? `#${name}` : `#${name}~${number}`
 }
 
-export function openConversations(records: Records, clock: Pick<Clock, 'now'>): Conversations {
+export function openConversations(records: Reader, clock: Pick<Clock, 'now'>): Conversations {
   const known = new Map<bigint, Conversation>()
   let nextMessage = FIRST_MESSAGE
   let nextEarlier = 1n

@@ -4,7 +4,7 @@
 
 import { create } from '@bufbuild/protobuf'
 import { type OutboxItem, OutboxItemSchema } from '../../../gen/parley/vault/v1/records_pb.js'
-import { at, type Batch, type Records } from '../vault/records.js'
+import { at, type Batch, type Reader } from '../vault/records.js'
 
 /** Envelopes sealed and not yet accepted: bounds memory, and what has to be sealed anew when an epoch passes. */
 export const OUTBOX_WINDOW = 64
@@ -41,7 +41,7 @@ export interface Outbox {
   reload(): void
 }
 
-export function openOutbox(records: Records): Outbox {
+export function openOutbox(records: Reader): Outbox {
   let queue: Queued[] = []
   let highest = 0n
   const reload = () => {

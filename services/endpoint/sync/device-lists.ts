@@ -11,12 +11,12 @@ import type {
   LookupOutcome,
 } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { type DeviceIdentity, readCertificate } from '../../protocol/identity/certificate.js'
-import type { Context, SerialQueue } from '../context.js'
+import type { Context, RunTransaction } from '../context.js'
 import { createGroup, ownInvitees } from '../groups/create.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { encodeSettings } from '../groups/policy.js'
 import { type Directory, isOwn, needsOwnGroup, reconcile } from '../groups/roster.js'
-import type { Outbox } from '../messages/outbox.js'
+import type { Batch } from '../vault/records.js'
 
 /** Handles in one call, where the server does not want fewer. */
 const LOOKUPS_PER_CALL = 256
@@ -37,16 +37,13 @@ export interface DirectorySync {
   changed(handle: string): void
   /** What the first call of a line carries out: revocations that the server may not know yet. */
   revocations(): Uint8Array[]
-  /** These were carried out. */
-  revoked(revocations: readonly Uint8Array[]): void
 }
 
 type Parts = Omit<MessageInitShape<typeof KeyExchangeRequestSchema>, '$typeName'>
 
 export interface DirectorySyncOptions {
   context: Context
-  outbox: Outbox
-  queue: SerialQueue
+  transaction: RunTransaction
   /** Throws RpcError or LineStopped. */
   exchange(parts: Parts): Promise<KeyExchanged>
   later(ms: number, action: () => void): void
@@ -54,7 +51,7 @@ export interface DirectorySyncOptions {
 }
 
 export function openDirectorySync(options: DirectorySyncOptions): DirectorySync {
-  const { context, queue, exchange, later, nudge } = options
+  const { context, transaction, exchange, later, nudge } = options
   const due = new Set<string>()
   /** By handle: how long it waited the last time to be looked up again, in ms. */
   const waits = new Map<string, number>()
@@ -74,9 +71,9 @@ export function openDirectorySync(options: DirectorySyncOptions): DirectorySync 
     const { lookups } = await exchange({ lookupHandles: [...handles] })
     const directory = directoryOf(lookups)
     const incomplete = new Set<string>()
-    await queue.run(() => {
-      noteOwnDevices(context, directory)
-      noteChanges(context, directory)
+    await transaction(({ context, tx }) => {
+      noteOwnDevices(context, tx, directory)
+      noteChanges(context, tx, directory)
     })
     const groups = context.groups.all()
     for (let from = 0; from < groups.length; from += GROUPS_AT_ONCE)
@@ -89,18 +86,12 @@ export function openDirectorySync(options: DirectorySyncOptions): DirectorySync 
     nudge()
   }
   const compare = (groups: readonly LiveGroup[], directory: Directory) =>
-    queue.run(() => {
-      const batch = context.records.begin()
-      const incomplete = groups.flatMap(group => reconcile(context, batch, group, directory))
-      batch.commit()
-      return incomplete
+    transaction(({ context, tx }) => groups.flatMap(group => reconcile(context, tx, group, directory)))
+  const revoked = (revocations: readonly Uint8Array[]) =>
+    transaction(({ context, tx }) => {
+      for (const { deviceId, revocation } of context.devices.all())
+        if (revocations.includes(revocation)) context.devices.change(tx, deviceId, { revocationDone: true })
     })
-  const revoked = (revocations: readonly Uint8Array[]) => {
-    const batch = context.records.begin()
-    for (const { deviceId, revocation } of context.devices.all())
-      if (revocations.includes(revocation)) context.devices.change(batch, deviceId, { revocationDone: true })
-    batch.commit()
-  }
   const pending = () =>
     context.devices
       .all()
@@ -114,7 +105,7 @@ export function openDirectorySync(options: DirectorySyncOptions): DirectorySync 
         const deviceRevocations = pending()
         if (deviceRevocations.length > 0) {
           await exchange({ deviceRevocations })
-          await queue.run(() => revoked(deviceRevocations))
+          await revoked(deviceRevocations)
         }
         while (due.size > 0) {
           const handles = [...due].slice(0, LOOKUPS_PER_CALL)
@@ -133,7 +124,6 @@ export function openDirectorySync(options: DirectorySyncOptions): DirectorySync 
     },
     changed: dueAgain,
     revocations: pending,
-    revoked,
   }
 }
 
@@ -159,10 +149,9 @@ export function certified(bytes: Uint8Array): DeviceIdentity | undefined {
   }
 }
 
-function noteOwnDevices(context: Context, directory: Directory): void {
+function noteOwnDevices(context: Context, batch: Batch, directory: Directory): void {
   const own = (directory.get(context.account.handle) ?? []).filter(device => isOwn(context, device))
   if (own.length === 0) return
-  const batch = context.records.begin()
   const unknown = own.filter(({ deviceKey }) => !context.devices.get(deviceKey)?.issuedAtMs)
   for (const { deviceKey, issuedAt } of unknown)
     context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
@@ -175,38 +164,33 @@ function noteOwnDevices(context: Context, directory: Directory): void {
       notice: { code: 'account-unknown', handle: context.account.handle },
     })
   context.isUnconfirmed = false
-  batch.commit()
 }
 
 /** Whose pinned key the server does not list any more has another one now, which is looked into (conversation/trust.ts). */
-function noteChanges({ contacts, records }: Context, directory: Directory): void {
-  const batch = records.begin()
+function noteChanges({ contacts }: Context, batch: Batch, directory: Directory): void {
   for (const [handle, devices] of directory) {
     const isListed = devices.some(({ accountKey }) => contacts.trust(handle, accountKey) !== 'other')
     const [first] = devices
     if (first && !isListed) contacts.meet(batch, handle, first.accountKey)
   }
-  batch.commit()
 }
 
 /** Makes the group of own devices where there is none: the oldest device at once, the others where it does not. */
 function ownGroupMaker(
-  { context, outbox, queue, exchange, later, nudge }: DirectorySyncOptions,
+  { context, transaction, exchange, later, nudge }: DirectorySyncOptions,
   lookAgain: (handle: string) => void,
 ): { look(directory: Directory): Promise<void>; restart(): void } {
   const handle = () => context.account.handle
   let dueAt: number | undefined
   const make = (claimed: readonly ClaimedDevice[], directory: Directory) =>
-    queue.run(async () => {
+    transaction(async ({ context, outbox, tx }) => {
       if (!needsOwnGroup(context, directory)) return
       const invitees = await ownInvitees(context, claimed)
       if (invitees.length === 0) return
-      const batch = context.records.begin()
-      const conversation = context.conversations.openOwnDevices(batch)
+      const conversation = context.conversations.openOwnDevices(tx)
       const settings = encodeSettings(create(GroupSettingsSchema, { kind: GroupKind.OWN_DEVICES }))
-      await createGroup(context, outbox, batch, { conversation, invitees, settings })
-      batch.commit()
-      nudge()
+      await createGroup(context, outbox, tx, { conversation, invitees, settings })
+      tx.after(nudge)
     })
   return {
     async look(directory) {

@@ -6,11 +6,10 @@ import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { readCertificate } from '../../protocol/identity/certificate.js'
 import { changeOf } from '../contacts/contacts.js'
 import { type KeyChangePolicy, settleChange } from '../contacts/key-change.js'
-import type { Context, SerialQueue } from '../context.js'
+import type { Context, RunTransaction } from '../context.js'
 import type { EndpointEvent } from '../events.js'
 import { takeClaim, type Wanted, wantedKeyPackages } from '../groups/claims.js'
 import { establish } from '../groups/create.js'
-import type { Outbox } from '../messages/outbox.js'
 import { waitingTexts } from '../messages/unsent.js'
 
 /** How often one person is looked for at most, in ms: every time uses up a key package of theirs. */
@@ -28,8 +27,7 @@ export interface Search {
 
 export interface SearchOptions {
   context: Context
-  outbox: Outbox
-  queue: SerialQueue
+  transaction: RunTransaction
   /** undefined: the line went down. */
   claim(...handles: string[]): Promise<KeyExchanged | undefined>
   /** So many handles in one call at most. */
@@ -47,7 +45,7 @@ type Claim = KeyExchanged['claims'][number]['outcome'] | undefined
 type Found = 'opened' | 'absent' | 'line-down'
 
 export function openSearch(options: SearchOptions): Search {
-  const { context, outbox, queue, claim, later, nudge, emit } = options
+  const { context, transaction, claim, later, nudge, emit } = options
   /** Not due now. */
   const looked = new Set<bigint>()
   /** Were looked for and are not on the server. */
@@ -66,13 +64,10 @@ export function openSearch(options: SearchOptions): Search {
     if (outcome?.case !== 'devices') return 'absent'
     const ownOutcome = answer.claims[1]?.outcome
     const own = ownOutcome?.case === 'devices' ? ownOutcome.value.devices : []
-    const result = await queue.run(async () => {
+    const result = await transaction(async ({ context, outbox, tx }) => {
       if (!needsGroup(context, conversation)) return undefined
-      const batch = context.records.begin()
       const claimed = outcome.value.devices
-      const established = await establish(context, outbox, batch, { conversation, claimed, own })
-      batch.commit()
-      return established
+      return await establish(context, outbox, tx, { conversation, claimed, own })
     })
     return result === 'no-device' ? 'absent' : 'opened'
   }
@@ -109,14 +104,12 @@ export function openSearch(options: SearchOptions): Search {
       if (!answer) return
       claims.push(...some.map((_, index) => answer.claims[index]?.outcome))
     }
-    await queue.run(async () => {
-      const batch = context.records.begin()
+    await transaction(async ({ context, tx }) => {
       for (const [index, one] of wanted.entries()) {
         const outcome = claims[index]
         const devices = outcome?.case === 'devices' ? outcome.value.devices : undefined
-        await takeClaim(context, batch, one, devices)
+        await takeClaim(context, tx, one, devices)
       }
-      batch.commit()
     })
     for (const one of wanted) claiming.delete(nameOf(one))
     nudge()
@@ -134,12 +127,9 @@ export function openSearch(options: SearchOptions): Search {
       const listed = answer && listedKeys(answer, handle)
       const goesOn =
         !listed ||
-        (await queue.run(() => {
-          const batch = context.records.begin()
-          const done = settleChange(context, batch, handle, { listed, policy: options.keyChange })
-          batch.commit()
-          return done
-        }))
+        (await transaction(({ context, tx }) =>
+          settleChange(context, tx, handle, { listed, policy: options.keyChange }),
+        ))
       if (!goesOn) continue
       settled.delete(name)
       if (!listed) return

@@ -3,7 +3,7 @@
 
 import type { KeyExchanged } from '../../../gen/parley/v1/key_exchange_pb.js'
 import type { Context } from '../context.js'
-import { at } from '../vault/records.js'
+import { at, type Batch } from '../vault/records.js'
 
 /** One-time key packages kept at the server; more are made below KEY_STOCK_LOW. */
 export const KEY_STOCK = 50
@@ -24,13 +24,13 @@ export const isStockLow = ({ records }: Context): boolean =>
 /** What is to be published, given what the server holds; undefined: nothing. Saves what it makes. */
 export async function restock(
   context: Context,
+  batch: Batch,
   held: Pick<KeyExchanged, 'keyPackagesLeft' | 'hasLastResort'>,
   now: number,
 ): Promise<Publication | undefined> {
   const wanted = held.keyPackagesLeft < KEY_STOCK_LOW ? KEY_STOCK - held.keyPackagesLeft : 0
   const replacesLastResort = !held.hasLastResort || !hasFreshLastResort(context, now)
   if (wanted === 0 && !replacesLastResort) return undefined
-  const batch = context.records.begin()
   forgetExpired(context, batch, now)
   let id = context.records.list('keypackages', { group: 0n, reverse: true, limit: 1 })[0]?.key.id ?? 0n
   const make = async (lastResort: boolean) => {
@@ -54,7 +54,6 @@ export async function restock(
   const keyPackages: Uint8Array[] = []
   for (let made = 0; made < wanted; made++) keyPackages.push(await make(false))
   const lastResortKeyPackage = replacesLastResort ? await make(true) : new Uint8Array()
-  batch.commit()
   return { keyPackages, lastResortKeyPackage }
 }
 
@@ -64,11 +63,7 @@ function hasFreshLastResort({ records }: Context, now: number): boolean {
     .some(({ record }) => record.lastResort && Number(record.notAfterMs) - now > LAST_RESORT_LEFT_MS)
 }
 
-function forgetExpired(
-  { records }: Context,
-  batch: ReturnType<Context['records']['begin']>,
-  now: number,
-): void {
+function forgetExpired({ records }: Context, batch: Batch, now: number): void {
   for (const { key, record } of records.list('keypackages'))
     if (Number(record.notAfterMs) < now) batch.delete('keypackages', key)
 }

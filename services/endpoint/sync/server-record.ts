@@ -7,13 +7,13 @@ import { formatAddress } from '../../protocol/invite/address.js'
 import type { SeenCertificate } from '../../rpc/channel.js'
 import { type ServerTrust, trustServer } from '../line/server-trust.js'
 import { LineStopped } from '../line/stopped.js'
-import { at, type Batch, type Records } from '../vault/records.js'
+import { at, type Batch, type Reader } from '../vault/records.js'
 
 export type ServerRecord = Server
 
 const ONLY = at(0n)
 
-export const loadServer = (records: Records): ServerRecord | undefined => records.get('server', ONLY)
+export const loadServer = (records: Reader): ServerRecord | undefined => records.get('server', ONLY)
 
 /** Changes some fields. */
 export function saveServer(batch: Batch, change: Omit<Partial<Server>, '$typeName'>): void {
@@ -21,8 +21,8 @@ export function saveServer(batch: Batch, change: Omit<Partial<Server>, '$typeNam
 }
 
 /** Decides on the server that answers, and pins its key at first contact. Throws LineStopped for the wrong one. */
-export function trustSeen(records: Records, seen: SeenCertificate): ServerTrust {
-  const server = loadServer(records)
+export function trustSeen(tx: Batch, seen: SeenCertificate): ServerTrust {
+  const server = loadServer(tx)
   if (!server) throw new LineStopped('server-changed', 'no server is known: give its address')
   const address = formatAddress(server)
   const some = (bytes: Uint8Array) => (bytes.length > 0 ? bytes : undefined)
@@ -32,10 +32,8 @@ export function trustSeen(records: Records, seen: SeenCertificate): ServerTrust 
     invited: some(server.invitedFingerprint),
   })
   if (decision.pin) {
-    const batch = records.begin()
-    saveServer(batch, { pinnedFingerprint: seen.fingerprint })
-    batch.tell({ type: 'server-pinned', fingerprint: formatFingerprint(seen.fingerprint), address })
-    batch.commit()
+    saveServer(tx, { pinnedFingerprint: seen.fingerprint })
+    tx.tell({ type: 'server-pinned', fingerprint: formatFingerprint(seen.fingerprint), address })
   }
   return decision
 }

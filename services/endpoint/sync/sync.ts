@@ -6,7 +6,7 @@ import type { KeyExchanged, RegistrationRefused } from '../../../gen/parley/v1/k
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { RpcError } from '../../rpc/error.js'
 import type { KeyChangePolicy } from '../contacts/key-change.js'
-import type { Context, SerialQueue } from '../context.js'
+import type { Context, RunTransaction, Unit } from '../context.js'
 import type { LineCondition } from '../doctor/connection.js'
 import type { EndpointEvent, LineState } from '../events.js'
 import type { LiveGroup } from '../groups/groups.js'
@@ -57,7 +57,7 @@ export interface Courier {
 export function openCourier({
   context,
   outbox,
-  queue,
+  transaction,
   presence,
   ports,
   keyChange,
@@ -65,7 +65,7 @@ export function openCourier({
 }: {
   context: Context
   outbox: Outbox
-  queue: SerialQueue
+  transaction: RunTransaction
   presence: Presence
   ports: LinePorts
   keyChange: KeyChangePolicy
@@ -109,7 +109,7 @@ export function openCourier({
       line?.write({ case: 'send', value: { envelopes } })
   }
   /** Whatever was numbered is noted in the same write: see rejoinAll. */
-  const noteGiven = (batch: Batch) => {
+  const noteGiven = (outbox: Outbox, batch: Batch) => {
     const clientSequence = outbox.highestGiven()
     if (clientSequence === noted) return
     saveServer(batch, { clientSequence })
@@ -131,19 +131,21 @@ export function openCourier({
       nudge()
     })
   }
-  const pump = async () => {
+  const pump = async ({ context, outbox, tx }: Unit) => {
     nudged = false
     if (!live || clock.now() < pausedUntil) return
     const receipts = receiptsDue
-    const batch = context.records.begin()
-    askWhenDue(context, outbox, batch)
-    await fillOutbox(context, outbox, batch, { now: clock.now(), receipts })
-    for (const group of context.groups.all()) await sealLeave(context, outbox, batch, group)
-    await sealNames(context, outbox, batch)
-    await sealRevocations(context, outbox, batch)
-    await sealHandovers(context, outbox, batch)
-    noteGiven(batch)
-    batch.commit()
+    askWhenDue(context, outbox, tx)
+    await fillOutbox(context, outbox, tx, { now: clock.now(), receipts })
+    for (const group of context.groups.all()) await sealLeave(context, outbox, tx, group)
+    await sealNames(context, outbox, tx)
+    await sealRevocations(context, outbox, tx)
+    await sealHandovers(context, outbox, tx)
+    noteGiven(outbox, tx)
+    tx.after(() => pumped(receipts))
+  }
+  /** What is due was sealed and is saved. */
+  const pumped = (receipts: boolean) => {
     // Those that the outbox had no room for are still due.
     receiptsDue = receipts && owesReceipts(context)
     transmit()
@@ -155,7 +157,7 @@ export function openCourier({
   const nudge = () => {
     if (nudged) return
     nudged = true
-    queue.run(pump).catch(fatal)
+    transaction(pump).catch(fatal)
   }
   const fatal = (error: unknown) => {
     live = false
@@ -177,11 +179,10 @@ export function openCourier({
   }
   const claim = (...claimHandles: string[]) => exchange({ claimHandles }).catch(ignoreDownLine)
   const lookUp = (handle: string) => exchange({ lookupHandles: [handle] }).catch(ignoreDownLine)
-  const directory = openDirectorySync({ context, outbox, queue, exchange, later, nudge })
+  const directory = openDirectorySync({ context, transaction, exchange, later, nudge })
   const search = openSearch({
     context,
-    outbox,
-    queue,
+    transaction,
     claim,
     claimsAtOnce: () => claimsAtOnce,
     lookUp,
@@ -196,11 +197,11 @@ export function openCourier({
     for (let from = 0; live && from < envelopes.length; from += perFrame)
       line?.write({ case: 'send', value: { envelopes: envelopes.slice(from, from + perFrame) } })
   }
-  const announce = (what: { here: boolean; asks: boolean }) =>
-    queue.run(async () => sendNow(await presence.announce(what)))
+  const announce = (what: { here: boolean; asks: boolean }, groups?: readonly LiveGroup[]) =>
+    transaction(async () => sendNow(await presence.announce(what, groups)))
 
   const restockFrom = async (held: KeyExchanged) => {
-    const publication = await queue.run(() => restock(context, held, clock.now()))
+    const publication = await transaction(({ context, tx }) => restock(context, tx, held, clock.now()))
     if (!publication) return 0
     await exchange(publication)
     return publication.keyPackages.length + (publication.lastResortKeyPackage.length > 0 ? 1 : 0)
@@ -211,27 +212,35 @@ export function openCourier({
   }
 
   const onDeliver = async ({ envelopes, cursor }: Deliver) => {
-    const batch = context.records.begin()
-    const epochs = new Map(context.groups.all().map(group => [group, epochOf(group)]))
-    const met = envelopes.some(mayIntroduce) ? pinnedHandles(context) : undefined
-    for (const envelope of envelopes) {
-      if (envelope.envelope.case === 'ephemeral')
-        sendNow(await presence.take(envelope.conversationId, envelope.envelope.value))
-      else await takeIn(context, outbox, batch, envelope)
-    }
-    if (cursor.length > 0) saveServer(batch, { cursor })
-    noteGiven(batch)
-    batch.commit()
+    const { changed, met, isNew } = await transaction(unit => takeInAll(unit, { envelopes, cursor }))
     if (cursor.length > 0) line?.write({ case: 'ack', value: { cursor } })
     if (envelopes.some(({ envelope }) => envelope.case === 'welcome')) inBackground(lookAtStock())
     // A stranger's welcome says whose handle it is: the server's directory is asked.
-    if (met) for (const handle of pinnedHandles(context)) if (!met.has(handle)) directory.changed(handle)
-    const changed = context.groups.all().filter(group => epochs.get(group) !== epochOf(group))
+    for (const handle of met) directory.changed(handle)
     // A group that is new here may be without this account's other devices.
-    if (changed.some(group => !epochs.get(group)?.startsWith(`${GroupStatus.ACTIVE} `)))
-      directory.changed(context.account.handle)
-    if (caughtUp && changed.length > 0) sendNow(await presence.announce({ here: true, asks: true }, changed))
+    if (isNew) directory.changed(context.account.handle)
+    if (caughtUp && changed.length > 0) await announce({ here: true, asks: true }, changed)
     receiptsSoon()
+  }
+  const takeInAll = async (
+    { context, outbox, tx }: Unit,
+    { envelopes, cursor }: Pick<Deliver, 'envelopes' | 'cursor'>,
+  ) => {
+    const epochs = new Map(context.groups.all().map(group => [group, epochOf(group)]))
+    const known = envelopes.some(mayIntroduce) ? pinnedHandles(context) : undefined
+    for (const envelope of envelopes) {
+      if (envelope.envelope.case === 'ephemeral')
+        sendNow(await presence.take(envelope.conversationId, envelope.envelope.value))
+      else await takeIn(context, outbox, tx, envelope)
+    }
+    if (cursor.length > 0) saveServer(tx, { cursor })
+    noteGiven(outbox, tx)
+    const changed = context.groups.all().filter(group => epochs.get(group) !== epochOf(group))
+    return {
+      changed,
+      met: known ? [...pinnedHandles(context)].filter(handle => !known.has(handle)) : [],
+      isNew: changed.some(group => !epochs.get(group)?.startsWith(`${GroupStatus.ACTIVE} `)),
+    }
   }
   const receiptsSoon = () => {
     if (receiptsTimed || !owesReceipts(context)) return
@@ -243,34 +252,33 @@ export function openCourier({
     })
   }
   const onAnswer = async ({ sends }: Rejected) => {
-    const batch = context.records.begin()
-    let wait = 0
-    for (const send of sends) wait = Math.max(wait, await onRejected(context, outbox, batch, send))
-    noteGiven(batch)
-    batch.commit()
+    const wait = await transaction(async ({ context, outbox, tx }) => {
+      let longest = 0
+      for (const send of sends) longest = Math.max(longest, await onRejected(context, outbox, tx, send))
+      noteGiven(outbox, tx)
+      return longest
+    })
     if (wait === 0) return
     pausedUntil = clock.now() + wait
     later(wait + 1, nudge)
   }
   const onFrame = async (frame: ResponseFrame) => {
-    if (frame.case === 'deliver') await queue.run(() => onDeliver(frame.value))
+    if (frame.case === 'deliver') await onDeliver(frame.value)
     else if (frame.case === 'accepted') outbox.accepted(frame.value.clientSequence)
     else if (frame.case === 'accountChanged') directory.changed(frame.value.handle)
-    else if (frame.case === 'rejected') await queue.run(() => onAnswer(frame.value))
+    else if (frame.case === 'rejected') await onAnswer(frame.value)
     if (frame.case === 'deliver' || frame.case === 'accepted' || frame.case === 'rejected') nudge()
   }
   const onOpened = async (opened: Opened) => {
     condition = { ...condition, clockOffsetMs: clock.now() - Number(opened.serverTimeMs) }
-    await queue.run(async () => {
-      const batch = context.records.begin()
-      const given = loadServer(context.records)?.clientSequence ?? 0n
-      outbox.restart(batch, opened.clientSequence)
-      if (opened.clientSequence > given) rejoinAll(context, outbox, batch)
-      else askOnceMore(context, outbox, batch)
-      saveServer(batch, { operatorHandle: opened.operatorHandle })
-      batch.tell({ type: 'operator', handle: opened.operatorHandle })
-      noteGiven(batch)
-      batch.commit()
+    await transaction(({ context, outbox, tx }) => {
+      const given = loadServer(tx)?.clientSequence ?? 0n
+      outbox.restart(tx, opened.clientSequence)
+      if (opened.clientSequence > given) rejoinAll(context, outbox, tx)
+      else askOnceMore(context, outbox, tx)
+      saveServer(tx, { operatorHandle: opened.operatorHandle })
+      tx.tell({ type: 'operator', handle: opened.operatorHandle })
+      noteGiven(outbox, tx)
     })
     perFrame = atMost(opened.limits?.envelopesPerSend, SEND_ENVELOPES)
     claimsAtOnce = atMost(opened.limits?.claimsPerCall, CLAIMS_AT_ONCE)
@@ -284,16 +292,16 @@ export function openCourier({
   }
 
   const handlers: LineHandlers = {
-    trust: seen => queue.run(() => trustSeen(context.records, seen)),
+    trust: seen => transaction(({ tx }) => trustSeen(tx, seen)),
     account: () => context.account,
     registration: () => ({
       inviteToken: loadServer(context.records)?.inviteToken ?? '',
       deviceRevocations: directory.revocations(),
     }),
-    refused: refusal => queue.run(() => noteRefusal(context, refusal)),
+    refused: refusal => transaction(({ context, tx }) => noteRefusal(context, tx, refusal)),
     cursor: () => loadServer(context.records)?.cursor ?? new Uint8Array(),
     async keyExchanged(held) {
-      await queue.run(() => forgetInvite(context))
+      await transaction(({ tx }) => forgetInvite(tx))
       await restockFrom(held)
     },
     onOpened,
@@ -329,7 +337,7 @@ export function openCourier({
       timers.clear()
       // Whoever sent what is here shall know, even if this device does not come back for long.
       receiptsDue = true
-      await queue.run(pump).catch(fatal)
+      await transaction(pump).catch(fatal)
       await announce({ here: false, asks: false }).catch(() => undefined)
       live = false
       await line?.close()
@@ -348,26 +356,21 @@ export function openCourier({
 }
 
 /** Which devices an account at its limit has: one of them can be revoked for this one. */
-function noteRefusal(context: Context, { reason }: RegistrationRefused): void {
+function noteRefusal(context: Context, batch: Batch, { reason }: RegistrationRefused): void {
   if (reason.case !== 'tooManyDevices') return
   const own = reason.value.deviceCertificates
     .flatMap(bytes => certified(bytes) ?? [])
     .filter(device => isOwn(context, device))
-  const batch = context.records.begin()
   for (const { deviceKey, issuedAt } of own)
     context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
-  batch.commit()
 }
 
 /** Of a server that does not say it, ours. */
 const atMost = (limit = 0, own: number): number => (limit > 0 ? Math.min(limit, own) : own)
 
 /** Its account is in: it is used up, or was not needed. */
-function forgetInvite({ records }: Context): void {
-  if (!loadServer(records)?.inviteToken) return
-  const batch = records.begin()
-  saveServer(batch, { inviteToken: '' })
-  batch.commit()
+function forgetInvite(batch: Batch): void {
+  if (loadServer(batch)?.inviteToken) saveServer(batch, { inviteToken: '' })
 }
 
 const mayIntroduce = ({ envelope }: Envelope) => envelope.case === 'welcome' || envelope.case === 'commit'

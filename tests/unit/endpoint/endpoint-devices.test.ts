@@ -177,18 +177,18 @@ describe('a long history', () => {
     const records = openRecords(vault, () => undefined)
     const conversations = openConversations(records, systemClock)
     const conversation = conversations.withPeer('bob')!
-    const batch = records.begin()
-    for (let line = 1; line <= LINES; line++)
-      conversations.file(batch, conversation, {
-        kind: MessageKind.TEXT,
-        fromHandle: 'bob',
-        fromDevice: new Uint8Array(32),
-        text: `line ${line} of what was said long ago`,
-        sentAtMs: BigInt(line),
-        status: MessageStatus.RECEIVED,
-        sequence: BigInt(1_000_000 + line),
-      })
-    batch.commit()
+    await records.transaction(batch => {
+      for (let line = 1; line <= LINES; line++)
+        conversations.file(batch, conversation, {
+          kind: MessageKind.TEXT,
+          fromHandle: 'bob',
+          fromDevice: new Uint8Array(32),
+          text: `line ${line} of what was said long ago`,
+          sentAtMs: BigInt(line),
+          status: MessageStatus.RECEIVED,
+          sequence: BigInt(1_000_000 + line),
+        })
+    })
     vault.close()
   }
 
@@ -310,7 +310,7 @@ describe('at the limit of devices', () => {
 describe('words', () => {
   test('with a handle that nobody has begin the account anew, which is told', async () => {
     const alice = await town.open('alice')
-    alice.endpoint.prepare({ handle: 'alice', address: { host: HOST, port: server.port } })
+    await alice.endpoint.prepare({ handle: 'alice', address: { host: HOST, port: server.port } })
     const seed = seedOf(alice.endpoint.recoveryPhrase())
     const phone = await town.join('alice', server, { folder: town.folder('phone'), seed })
     await phone.event('notice', ({ notice }) => notice.code === 'account-unknown')

@@ -118,7 +118,7 @@ describe('who is who', () => {
 
   test('oneself and what is no handle cannot be written to', async () => {
     const alice = await town.open('alice')
-    alice.endpoint.prepare({ handle: 'alice', address: { host: HOST, port: 1 } })
+    await alice.endpoint.prepare({ handle: 'alice', address: { host: HOST, port: 1 } })
     for (const handle of ['alice', '', 'Bob', 'a b', '../x'])
       await expect(alice.endpoint.open(handle)).rejects.toMatchObject({ name: 'IdentityError' })
     expect(alice.endpoint.people()).toEqual([])

@@ -34,7 +34,7 @@ describe('a conversation', () => {
     const server = await town.server()
     const [alice, bob] = [await town.open('alice'), await town.open('bob')]
     for (const one of [alice, bob])
-      one.endpoint.prepare({ handle: one.handle, address: { host: HOST, port: server.port } })
+      await one.endpoint.prepare({ handle: one.handle, address: { host: HOST, port: server.port } })
     await Promise.all([alice.write('bob', 'from alice'), bob.write('alice', 'from bob')])
     alice.endpoint.connect()
     bob.endpoint.connect()
@@ -81,7 +81,7 @@ describe('away and back', () => {
     const bob = await town.join('bob', server)
     await bob.line('up')
     const alice = await town.open('alice')
-    alice.endpoint.prepare({ handle: 'alice', address: { host: HOST, port: server.port } })
+    await alice.endpoint.prepare({ handle: 'alice', address: { host: HOST, port: server.port } })
     await alice.write('bob', ...numbered(100))
     expect(alice.endpoint.unsettled()).toEqual({ unsent: 100, undelivered: 100 })
     await alice.close()

@@ -29,124 +29,124 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-function written<T>(change: (batch: Batch) => T): T {
-  const batch = records.begin()
-  const result = change(batch)
-  batch.commit()
-  return result
-}
+const written = <T>(change: (batch: Batch) => T): Promise<T> => records.transaction(change)
 const meet = (fill: number) => written(batch => contacts.meet(batch, 'bob', key(fill)))
 const expectKey = (fill: number) =>
   written(batch => contacts.expect(batch, 'bob', accountFingerprint(key(fill))))
 
 describe('an account key', () => {
-  test('is pinned at first contact, and known from there', () => {
-    expect([meet(1), meet(1)]).toEqual(['pinned-now', 'known'])
+  test('is pinned at first contact, and known from there', async () => {
+    expect([await meet(1), await meet(1)]).toEqual(['pinned-now', 'known'])
     expect(told).toEqual(['contact-pinned'])
     expect(openContacts(records, systemClock).get('bob')?.accountKey).toEqual(key(1))
   })
 
-  test('that changes keeps the pin and stops what is sent, over a restart too', () => {
-    meet(1)
-    expect([meet(2), meet(2)]).toEqual(['changed', 'changed'])
+  test('that changes keeps the pin and stops what is sent, over a restart too', async () => {
+    await meet(1)
+    expect([await meet(2), await meet(2)]).toEqual(['changed', 'changed'])
     expect(told).toEqual(['contact-pinned'])
     expect(contacts.get('bob')?.accountKey).toEqual(key(1))
     expect(openContacts(records, systemClock).isStopped('bob')).toBe(true)
   })
 
-  test('that comes back as it was does not lift the block: a person decides', () => {
-    meet(1)
-    meet(2)
-    expect(meet(1)).toBe('known')
+  test('that comes back as it was does not lift the block: a person decides', async () => {
+    await meet(1)
+    await meet(2)
+    expect(await meet(1)).toBe('known')
     expect(contacts.isStopped('bob')).toBe(true)
   })
 
-  test('is pinned where an invite link names it, and only then', () => {
-    expectKey(1)
-    expect(meet(2)).toBe('changed')
+  test('is pinned where an invite link names it, and only then', async () => {
+    await expectKey(1)
+    expect(await meet(2)).toBe('changed')
     expect(contacts.get('bob')?.accountKey).toHaveLength(0)
     expect(contacts.isStopped('bob')).toBe(true)
   })
 
-  test('that the invite link names is pinned without a question', () => {
-    expectKey(1)
-    expect(meet(1)).toBe('pinned-now')
+  test('that the invite link names is pinned without a question', async () => {
+    await expectKey(1)
+    expect(await meet(1)).toBe('pinned-now')
     expect(contacts.isStopped('bob')).toBe(false)
   })
 
-  test('that is pinned is checked against an invite link that comes later', () => {
-    meet(1)
-    expectKey(1)
+  test('that is pinned is checked against an invite link that comes later', async () => {
+    await meet(1)
+    await expectKey(1)
     expect(contacts.isStopped('bob')).toBe(false)
-    expectKey(2)
+    await expectKey(2)
     expect(contacts.isStopped('bob')).toBe(true)
   })
 
-  test('that is accepted is pinned instead of the former, and not verified', () => {
-    meet(1)
-    written(batch => contacts.verify(batch, 'bob'))
+  test('that is accepted is pinned instead of the former, and not verified', async () => {
+    await meet(1)
+    await written(batch => contacts.verify(batch, 'bob'))
     expect(contacts.isVerified('bob')).toBe(true)
-    meet(2)
+    await meet(2)
     expect(contacts.isVerified('bob')).toBe(false)
-    written(batch => contacts.accept(batch, 'bob'))
+    await written(batch => contacts.accept(batch, 'bob'))
     expect(openContacts(records, systemClock).get('bob')).toMatchObject({ accountKey: key(2) })
     expect([contacts.isStopped('bob'), contacts.isVerified('bob')]).toEqual([false, false])
-    expect(meet(1)).toBe('changed')
+    expect(await meet(1)).toBe('changed')
   })
 
-  test('that is accepted against the invite link takes the place of what the link names', () => {
-    expectKey(1)
-    meet(2)
-    written(batch => contacts.accept(batch, 'bob'))
-    expect([contacts.isStopped('bob'), meet(2), meet(1)]).toEqual([false, 'known', 'changed'])
+  test('that is accepted against the invite link takes the place of what the link names', async () => {
+    await expectKey(1)
+    await meet(2)
+    await written(batch => contacts.accept(batch, 'bob'))
+    expect([contacts.isStopped('bob'), await meet(2), await meet(1)]).toEqual([false, 'known', 'changed'])
   })
 
-  test('that is dismissed leaves the pin and its mark as they were', () => {
-    meet(1)
-    written(batch => contacts.verify(batch, 'bob'))
-    meet(2)
-    written(batch => contacts.dismiss(batch, 'bob'))
+  test('that is dismissed leaves the pin and its mark as they were', async () => {
+    await meet(1)
+    await written(batch => contacts.verify(batch, 'bob'))
+    await meet(2)
+    await written(batch => contacts.dismiss(batch, 'bob'))
     expect([contacts.isStopped('bob'), contacts.isVerified('bob')]).toEqual([false, true])
   })
 
-  test('is the pinned one, that and verified, or another one', () => {
+  test('is the pinned one, that and verified, or another one', async () => {
     expect(contacts.trust('bob', key(1))).toBe('pinned')
-    meet(1)
+    await meet(1)
     expect([contacts.trust('bob', key(1)), contacts.trust('bob', key(2))]).toEqual(['pinned', 'other'])
-    written(batch => contacts.verify(batch, 'bob'))
+    await written(batch => contacts.verify(batch, 'bob'))
     expect([contacts.trust('bob', key(1)), contacts.trust('bob', key(2))]).toEqual(['verified', 'other'])
   })
 
-  test('of a write that failed is forgotten', () => {
-    contacts.meet(records.begin(), 'bob', key(1))
+  test('of a write that failed is forgotten', async () => {
+    await expect(
+      written(batch => {
+        contacts.meet(batch, 'bob', key(1))
+        throw new Error('the vault is full')
+      }),
+    ).rejects.toThrow('the vault is full')
     contacts.reload()
     expect(contacts.get('bob')).toBeUndefined()
-    expect(meet(2)).toBe('pinned-now')
+    expect(await meet(2)).toBe('pinned-now')
   })
 })
 
-test('people keep their places, however many there are', () => {
+test('people keep their places, however many there are', async () => {
   const handles = Array.from({ length: 50 }, (_, index) => `person-${index}`)
   for (const [index, handle] of handles.entries())
-    written(batch => contacts.meet(batch, handle, key(index + 1)))
+    await written(batch => contacts.meet(batch, handle, key(index + 1)))
   const again = openContacts(records, systemClock)
   expect(again.all().map(({ handle }) => handle)).toEqual(handles)
 })
 
-test('somebody is blocked until they are unblocked, over a restart too', () => {
-  written(batch => contacts.block(batch, 'bob', true))
+test('somebody is blocked until they are unblocked, over a restart too', async () => {
+  await written(batch => contacts.block(batch, 'bob', true))
   expect([openContacts(records, systemClock).isBlocked('bob'), contacts.isStopped('bob')]).toEqual([
     true,
     true,
   ])
-  written(batch => contacts.block(batch, 'bob', false))
+  await written(batch => contacts.block(batch, 'bob', false))
   expect([contacts.isBlocked('bob'), contacts.isStopped('bob')]).toEqual([false, false])
 })
 
-test('when somebody was last heard never goes back', () => {
-  meet(1)
-  written(batch => contacts.heard(batch, 'bob', 20))
-  written(batch => contacts.heard(batch, 'bob', 10))
-  written(batch => contacts.heard(batch, 'nobody', 30))
+test('when somebody was last heard never goes back', async () => {
+  await meet(1)
+  await written(batch => contacts.heard(batch, 'bob', 20))
+  await written(batch => contacts.heard(batch, 'bob', 10))
+  await written(batch => contacts.heard(batch, 'nobody', 30))
   expect(openContacts(records, systemClock).get('bob')?.lastHeardMs).toBe(20n)
 })

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import { GroupStatus, IntentSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { treat } from '../../../../services/client/commands/doctor.js'
 import type { Finding } from '../../../../services/endpoint/doctor/finding.js'
-import { at, openRecords, type Records } from '../../../../services/endpoint/vault/records.js'
+import { at, openRecords, type Transaction } from '../../../../services/endpoint/vault/records.js'
 import { openVault } from '../../../../services/endpoint/vault/vault.js'
 import { HOST, newTown, type Person, type Server, type Town } from '../../../support/endpoints.js'
 
@@ -37,10 +37,10 @@ const found = (findings: readonly Finding[], check: string) =>
   findings.find(finding => finding.check === check)
 
 /** Changes the vault of somebody who is away. */
-async function inVaultOf(person: Person, change: (records: Records) => void): Promise<void> {
+async function inVaultOf(person: Person, change: (tx: Transaction) => void): Promise<void> {
   await person.close()
   const vault = await openVault({ folder: person.folder })
-  change(openRecords(vault, () => undefined))
+  await openRecords(vault, () => undefined).transaction(change)
   vault.close()
 }
 const back = async (person: Person) => {
@@ -88,7 +88,7 @@ test('tells a server that is down from one that shows another key', async () => 
   await alice.close()
   const other = await town.server({ name: 'other' })
   alice = await town.open('alice')
-  alice.endpoint.prepare({ address: { host: HOST, port: other.port } })
+  await alice.endpoint.prepare({ address: { host: HOST, port: other.port } })
   expect(found(await alice.endpoint.examine(['connection']), 'key')).toMatchObject({
     verdict: 'problem',
     found: expect.stringContaining('another key than before'),
@@ -97,11 +97,9 @@ test('tells a server that is down from one that shows another key', async () => 
 })
 
 test('has a conversation whose keys are of no use opened anew, and what waited arrives', async () => {
-  await inVaultOf(alice, records => {
-    const batch = records.begin()
-    for (const { key, record } of records.list('groups'))
-      batch.put('groups', key, { ...record, status: GroupStatus.ENDED })
-    batch.commit()
+  await inVaultOf(alice, tx => {
+    for (const { key, record } of tx.list('groups'))
+      tx.put('groups', key, { ...record, status: GroupStatus.ENDED })
   })
   await alice.close()
   alice = await town.open('alice')
@@ -126,11 +124,9 @@ test('asks at once for a conversation that was lost, and says that it is back', 
       bob.endpoint.room(bob.endpoint.conversations().find(({ peer }) => peer === '#tea')!.number).state ===
       'ready',
   )
-  await inVaultOf(bob, records => {
-    const batch = records.begin()
-    for (const { key, record } of records.list('groups'))
-      batch.put('groups', key, { ...record, lost: true, rejoinAskedMs: BigInt(Date.now()) })
-    batch.commit()
+  await inVaultOf(bob, tx => {
+    for (const { key, record } of tx.list('groups'))
+      tx.put('groups', key, { ...record, lost: true, rejoinAskedMs: BigInt(Date.now()) })
   })
   bob = await back(bob)
   const { findings, healthy } = await treat(bob.endpoint)
@@ -150,14 +146,12 @@ test('asks at once for a conversation that was lost, and says that it is back', 
 })
 
 test('gives up changes that cannot be made any more', async () => {
-  await inVaultOf(alice, records => {
-    const batch = records.begin()
-    const [group] = records.list('groups')
-    batch.putBytes('states', { group: group!.key.id, id: 1n }, Uint8Array.of(1))
+  await inVaultOf(alice, tx => {
+    const [group] = tx.list('groups')
+    tx.putBytes('states', { group: group!.key.id, id: 1n }, Uint8Array.of(1))
     const change = { case: 'addAccount', value: { handle: 'carol' } } as const
-    batch.put('intents', { group: group!.key.id, id: 1n }, create(IntentSchema, { change }))
-    batch.put('groups', at(group!.key.id), { ...group!.record, left: true })
-    batch.commit()
+    tx.put('intents', { group: group!.key.id, id: 1n }, create(IntentSchema, { change }))
+    tx.put('groups', at(group!.key.id), { ...group!.record, left: true })
   })
   alice = await town.open('alice')
   const before = await alice.endpoint.examine(['conversation'])
@@ -169,11 +163,9 @@ test('gives up changes that cannot be made any more', async () => {
 })
 
 test('finds a commit that is waited for and is not on its way', async () => {
-  await inVaultOf(alice, records => {
-    const batch = records.begin()
-    const [group] = records.list('groups')
-    batch.putBytes('states', { group: group!.key.id, id: 1n }, Uint8Array.of(1))
-    batch.commit()
+  await inVaultOf(alice, tx => {
+    const [group] = tx.list('groups')
+    tx.putBytes('states', { group: group!.key.id, id: 1n }, Uint8Array.of(1))
   })
   alice = await town.open('alice')
   expect(found(await alice.endpoint.examine(['conversation']), 'commit')?.verdict).toBe('problem')
@@ -182,12 +174,9 @@ test('finds a commit that is waited for and is not on its way', async () => {
 })
 
 test('asks again for what is missing, and gives up what nobody can send any more', async () => {
-  await inVaultOf(bob, records => {
-    const batch = records.begin()
-    for (const { key, record } of records.list('senders'))
-      batch.put('senders', key, { ...record, missing: [1n] })
-    batch.put('senders', { group: 1n, id: 99n }, { deviceId: new Uint8Array(32).fill(9), missing: [4n, 5n] })
-    batch.commit()
+  await inVaultOf(bob, tx => {
+    for (const { key, record } of tx.list('senders')) tx.put('senders', key, { ...record, missing: [1n] })
+    tx.put('senders', { group: 1n, id: 99n }, { deviceId: new Uint8Array(32).fill(9), missing: [4n, 5n] })
   })
   bob = await back(bob)
   const findings = await bob.endpoint.repair()
@@ -202,11 +191,9 @@ test('asks again for what is missing, and gives up what nobody can send any more
 })
 
 test('tells who was shown another course of the conversation', async () => {
-  await inVaultOf(bob, records => {
-    const batch = records.begin()
-    for (const { key, record } of records.list('senders'))
-      batch.put('senders', key, { ...record, differedAtMs: 1n, differedEpoch: 100n })
-    batch.commit()
+  await inVaultOf(bob, tx => {
+    for (const { key, record } of tx.list('senders'))
+      tx.put('senders', key, { ...record, differedAtMs: 1n, differedEpoch: 100n })
   })
   bob = await town.open('bob')
   expect(found(await bob.endpoint.examine(['conversation']), 'course')).toMatchObject({

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { OutboxItem } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { OUTBOX_WINDOW, openOutbox } from '../../../../services/endpoint/messages/outbox.js'
-import { openRecords, type Records } from '../../../../services/endpoint/vault/records.js'
+import { openRecords, type Records, type Transaction } from '../../../../services/endpoint/vault/records.js'
 import { openVault, type Vault } from '../../../../services/endpoint/vault/vault.js'
 
 let folder: string
@@ -25,12 +25,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-function written<T>(change: (batch: ReturnType<Records['begin']>) => T): T {
-  const batch = records.begin()
-  const result = change(batch)
-  batch.commit()
-  return result
-}
+const written = <T>(change: (batch: Transaction) => T): Promise<T> => records.transaction(change)
 /** An item that is told by its message number. */
 const content = (message: number): OutboxItem['what'] => ({
   case: 'content',
@@ -47,48 +42,48 @@ const numbers = (outbox: ReturnType<typeof openOutbox>) =>
   outbox.items().map(({ item }) => Number(item.clientSequence))
 const saved = () => records.list('outbox').map(({ record }) => `${record.clientSequence}:${nameOf(record)}`)
 
-test('numbers go on from the highest that the server has, and none is left out when one is dropped', () => {
+test('numbers go on from the highest that the server has, and none is left out when one is dropped', async () => {
   const outbox = openOutbox(records)
-  written(batch => outbox.restart(batch, 10n))
-  written(batch => [1, 2, 3, 4].map(name => outbox.add(batch, 1n, content(name))))
+  await written(batch => outbox.restart(batch, 10n))
+  await written(batch => [1, 2, 3, 4].map(name => outbox.add(batch, 1n, content(name))))
   expect(numbers(outbox)).toEqual([11, 12, 13, 14])
   outbox.accepted(11n)
-  written(batch => outbox.drop(batch, ({ item }) => nameOf(item) === 2))
+  await written(batch => outbox.drop(batch, ({ item }) => nameOf(item) === 2))
   expect(saved()).toEqual(['11:1', '12:3', '13:4'])
-  written(batch => outbox.echoed(batch, 11n))
+  await written(batch => outbox.echoed(batch, 11n))
   expect(saved()).toEqual(['12:3', '13:4'])
 })
 
-test('what was accepted is neither dropped nor numbered anew nor sent again, also after a failed write', () => {
+test('what was accepted is neither dropped nor numbered anew nor sent again, also after a failed write', async () => {
   const outbox = openOutbox(records)
-  written(batch => [1, 2, 3].map(name => outbox.add(batch, 1n, content(name))))
+  await written(batch => [1, 2, 3].map(name => outbox.add(batch, 1n, content(name))))
   outbox.accepted(2n)
   outbox.reload()
-  written(batch => outbox.drop(batch, ({ item }) => nameOf(item) !== 3))
+  await written(batch => outbox.drop(batch, ({ item }) => nameOf(item) !== 3))
   expect(saved()).toEqual(['1:1', '2:2', '3:3'])
   expect(outbox.takeUnsent().map(({ item }) => nameOf(item))).toEqual([3])
 })
 
-test('a server that accepts more than was sent changes no number', () => {
+test('a server that accepts more than was sent changes no number', async () => {
   const outbox = openOutbox(records)
-  written(batch => outbox.add(batch, 1n, content(1)))
+  await written(batch => outbox.add(batch, 1n, content(1)))
   outbox.accepted(2n ** 64n - 1n)
-  written(batch => outbox.add(batch, 1n, content(2)))
+  await written(batch => outbox.add(batch, 1n, content(2)))
   expect(numbers(outbox)).toEqual([1, 2])
 })
 
-test('a server that was restored from a backup is sent again what it lost', () => {
+test('a server that was restored from a backup is sent again what it lost', async () => {
   const outbox = openOutbox(records)
-  written(batch => [1, 2, 3].map(name => outbox.add(batch, 1n, content(name))))
+  await written(batch => [1, 2, 3].map(name => outbox.add(batch, 1n, content(name))))
   outbox.takeUnsent()
   outbox.accepted(3n)
-  written(batch => outbox.restart(batch, 1n))
+  await written(batch => outbox.restart(batch, 1n))
   expect(outbox.takeUnsent().map(({ item }) => Number(item.clientSequence))).toEqual([2, 3])
 })
 
-test('the room ends at the window, and comes back with what is accepted', () => {
+test('the room ends at the window, and comes back with what is accepted', async () => {
   const outbox = openOutbox(records)
-  written(batch => {
+  await written(batch => {
     while (outbox.room() > 0) outbox.add(batch, 1n, content(1))
   })
   expect(outbox.items()).toHaveLength(OUTBOX_WINDOW)
@@ -127,10 +122,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('drop' as const), which: fc.nat(9) }),
 )
 
-test('whatever happens in between, each item is stored once and in order, or was dropped', () => {
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), steps => {
-      for (const { key } of records.list('outbox')) written(batch => batch.delete('outbox', key))
+test('whatever happens in between, each item is stored once and in order, or was dropped', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async steps => {
+      for (const { key } of records.list('outbox')) await written(batch => batch.delete('outbox', key))
       const server = modelServer()
       const dropped = new Set<number>()
       let outbox = openOutbox(records)
@@ -145,22 +140,22 @@ test('whatever happens in between, each item is stored once and in order, or was
         }
       }
       for (const one of steps) {
-        if (one.do === 'add') written(batch => outbox.add(batch, 1n, content(++added)))
+        if (one.do === 'add') await written(batch => outbox.add(batch, 1n, content(++added)))
         else if (one.do === 'send') {
           send(one)
           // What was said is not heard only where the line is gone.
-          if (one.lost) open()
+          if (one.lost) await open()
         } else if (one.do === 'drop') {
           const named = outbox.items()[one.which]
-          for (const { item } of written(batch => outbox.drop(batch, queued => queued === named)))
+          for (const { item } of await written(batch => outbox.drop(batch, queued => queued === named)))
             dropped.add(nameOf(item))
         } else if (one.do === 'failed-write') outbox.reload()
         else {
           if (one.do === 'process-restart') outbox = openOutbox(records)
-          open()
+          await open()
         }
       }
-      open()
+      await open()
       send({ lost: false, refuse: -1 })
       const expected = Array.from({ length: added }, (_, index) => index + 1).filter(
         name => !dropped.has(name),
