@@ -41,7 +41,7 @@ import {
 } from './groups/rooms.js'
 import { leave } from './groups/self-removal.js'
 import { type KnownConversation, openConversations } from './history/conversations.js'
-import { checkText } from './messages/content/format.js'
+import { checkText } from './messages/format.js'
 import { openOutbox } from './messages/outbox.js'
 import { waitingTexts } from './messages/unsent.js'
 import { createEngine } from './mls/engine.js'

@@ -1,5 +1,5 @@
 import { createCipheriv, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
-import { encodeContent, pad } from '../../services/endpoint/messages/content/format.js'
+import { encodeContent, pad } from '../../services/endpoint/messages/format.js'
 import {
   createEngine,
   type Engine,

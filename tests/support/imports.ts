@@ -14,6 +14,16 @@ const SHARED = [
   'services/endpoint/ports.ts',
 ]
 
+const BELOW_MESSAGES = [
+  'services/endpoint/groups',
+  'services/endpoint/history',
+  'services/endpoint/contacts',
+  'services/endpoint/mls',
+  'services/endpoint/vault',
+  'services/protocol',
+  'gen',
+]
+
 /** What every folder of the server's stores may name above them. */
 const STORE_BASE = [
   'services/server/bytes.ts',
@@ -62,22 +72,15 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     'services/protocol',
     'gen',
   ],
-  'services/endpoint/messages': [
-    ...SHARED,
-    'services/endpoint/groups',
-    'services/endpoint/mls',
-    'services/endpoint/vault',
-    'services/protocol',
-    'services/rpc/error.ts',
-    'gen',
-  ],
+  'services/endpoint/messages': [...SHARED, ...BELOW_MESSAGES, 'services/rpc/error.ts'],
+  // A type of content seals what it says, and knows of what is not there; those that receive and send know the types.
   'services/endpoint/messages/content': [
     ...SHARED,
-    'services/endpoint/messages',
-    'services/endpoint/groups',
-    'services/endpoint/vault',
-    'services/protocol',
-    'gen',
+    ...BELOW_MESSAGES,
+    'services/endpoint/messages/format.ts',
+    'services/endpoint/messages/missing.ts',
+    'services/endpoint/messages/outbox.ts',
+    'services/endpoint/messages/seal.ts',
   ],
   'services/endpoint/line': [...SHARED, 'services/protocol', 'services/rpc', 'gen/parley/v1'],
   'services/endpoint/sync': ['services/endpoint', 'services/protocol', 'services/rpc', 'gen'],
@@ -104,18 +107,10 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
 export const DEBTS: readonly (readonly [from: string, to: string])[] = [
   ['services/endpoint/contacts', 'services/endpoint/groups'],
   ['services/endpoint/groups', 'services/endpoint/contacts'],
-  ['services/endpoint/groups', 'services/endpoint/history'],
   ['services/endpoint/groups', 'services/endpoint/messages'],
   ['services/endpoint/groups', 'services/endpoint/sync'],
-  ['services/endpoint/history', 'services/endpoint/contacts'],
-  ['services/endpoint/history', 'services/endpoint/groups'],
-  ['services/endpoint/history', 'services/endpoint/messages'],
-  ['services/endpoint/history', 'services/endpoint/mls'],
-  ['services/endpoint/history', 'services/endpoint/sync'],
   ['services/endpoint/line', 'services/endpoint/contacts'],
   ['services/endpoint/line', 'services/endpoint/vault'],
-  ['services/endpoint/messages', 'services/endpoint/history'],
-  ['services/endpoint/messages/content', 'services/endpoint/contacts'],
 ]
 
 /** Packages that are one place's own, and the place: a file or a folder. */

@@ -1,9 +1,8 @@
 // From a Deliver frame to history: every envelope in its order, and all that a frame does in one write. Nothing
 // is dropped in silence: what cannot be opened, and what is missing, becomes a line of the history.
 
-import type { Content } from '../../../gen/parley/content/v1/content_pb.js'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
-import { GroupStatus, MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { GroupStatus, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { readCertificate } from '../../protocol/identity/certificate.js'
 import { RpcError } from '../../rpc/error.js'
 import { notOpened } from '../codes/unreadable.js'
@@ -11,18 +10,16 @@ import type { Context } from '../context.js'
 import { adopt, takeCommit } from '../groups/commit.js'
 import type { KnownSender, LiveGroup } from '../groups/groups.js'
 import { askToRejoin, takeRejoin } from '../groups/rejoin.js'
-import { takeRevoked } from '../groups/revoked.js'
 import { isOwn } from '../groups/roster.js'
-import { noteLeft, takeLeave } from '../groups/self-removal.js'
 import { joinByWelcome } from '../groups/welcome.js'
-import { takeHistory } from '../history/take-transfer.js'
 import { wipe } from '../mls/engine.js'
 import type { Batch } from '../vault/records.js'
-import { takeName } from './content/device-name.js'
-import { decodeContent } from './content/format.js'
-import { confirm } from './content/receipt.js'
-import { askAgain, forget, noteMissing, owedUpTo, sayAgain, takeResent } from './content/resend.js'
+import type { Received } from './content/content-type.js'
+import { takeBody, traitsOf } from './content/registry.js'
+import { askAgain } from './content/resend-request.js'
 import { breakLog, differs, passEnvelope } from './fork-detection.js'
+import { decodeContent } from './format.js'
+import { noteMissing, owedUpTo, takeResent } from './missing.js'
 import type { Outbox } from './outbox.js'
 import { show } from './system-message.js'
 
@@ -92,41 +89,25 @@ async function takeApplication(
   if (!content) return show(context, batch, group, envelope, { code: 'bad-content', from: handle })
   if (!isBlocked) context.contacts.heard(batch, handle, Number(envelope.storedAtMs))
   const device = opened.sender.signatureKey
-  await takeContent(context, outbox, batch, group, envelope, {
-    content,
-    handle,
-    accountKey,
-    device,
-    epoch: opened.epoch,
-    isBlocked,
-  })
+  const known = context.groups.sender(group, device)
+  const isOurs = isOwn(context, { handle, accountKey })
+  const received = { group, envelope, content, handle, accountKey, device, known, isOurs }
+  await takeContent(context, outbox, batch, received, { epoch: opened.epoch, isBlocked })
 }
 
-interface Received {
-  content: Content
-  handle: string
-  accountKey: Uint8Array
-  device: Uint8Array
-  /** In which it was sealed. */
-  epoch: bigint
-  /** A person wants to hear nothing of them: nothing is shown, and nothing said to them. */
-  isBlocked: boolean
-}
-
+/** `isBlocked`: a person wants to hear nothing of them; nothing is shown, and nothing said to them. */
 async function takeContent(
   context: Context,
   outbox: Outbox,
   batch: Batch,
-  group: LiveGroup,
-  envelope: Envelope,
   received: Received,
+  { epoch, isBlocked }: { epoch: bigint; isBlocked: boolean },
 ): Promise<void> {
-  const { content, handle, accountKey, device, isBlocked } = received
-  const known = context.groups.sender(group, device)
+  const { group, envelope, content, handle, device, known, isOurs } = received
   const { sender } = known
   beginSeries(known, content.joinedEpoch)
   if (content.joinedEpoch < sender.joinedEpoch || content.count <= sender.received) return
-  noteHeard(known, envelope, received)
+  Object.assign(sender, { heardEpoch: epoch, heardAtMs: envelope.storedAtMs })
   const missing = content.count - sender.received - 1n
   if (missing > 0n && !isBlocked && mayMiss(group, known))
     await missed(context, outbox, batch, group, envelope, { known, handle, next: content.count })
@@ -134,44 +115,19 @@ async function takeContent(
   const isResent = content.resentCount > 0n
   if (isResent && !takeResent(known, content)) return context.groups.saveSender(batch, group, known)
   const { body } = content
-  if (body.case === 'receipt' && handle !== context.account.handle)
-    confirm(context, batch, group, known, body.value)
-  if (body.case === 'nothingToResend') forget(known, body.value.counts)
-  const isOurs = isOwn(context, received)
+  const traits = traitsOf(body.case)
   // Devices of one account owe each other no receipts.
-  if (body.case !== 'receipt' && !isBlocked && !isOurs) sender.owed = owedUpTo(known, content.count)
+  if (traits?.owesReceipt !== false && !isBlocked && !isOurs) sender.owed = owedUpTo(known, content.count)
   if (differs(group, content.logTag)) {
-    Object.assign(sender, { differedEpoch: received.epoch, differedAtMs: envelope.storedAtMs })
+    Object.assign(sender, { differedEpoch: epoch, differedAtMs: envelope.storedAtMs })
     tellForked(context, batch, group, envelope, handle)
   }
   context.groups.saveSender(batch, group, known)
   if (isOurs) context.devices.change(batch, device, { lastHeardMs: envelope.storedAtMs })
-  if (isOurs && body.case === 'leave' && body.value.account) noteLeft(context, batch, group, envelope)
-  if (body.case === 'leave') takeLeave(context, batch, group, device, body.value)
-  if (body.case === 'revoked') takeRevoked(context, batch, group, body.value.deviceRevocation)
-  if (isBlocked) return
+  if (isBlocked && !traits?.fromBlocked) return
   if (body.case === undefined)
-    show(context, batch, group, envelope, { code: 'unknown-content', from: handle })
-  if (body.case === 'resendRequest') await sayAgain(context, outbox, batch, group, body.value)
-  if (body.case === 'deviceName') takeName(context, batch, group, { device, body: body.value })
-  if (body.case === 'historyPart')
-    takeHistory(context, batch, group, { part: body.value, giver: received, place: envelope })
-  if (body.case !== 'text' || group.record.left) return
-  context.conversations.append(batch, group.record.conversation, {
-    kind: MessageKind.TEXT,
-    fromHandle: handle,
-    fromDevice: device,
-    own: isOurs,
-    text: body.value.text,
-    sentAtMs: content.sentAtMs,
-    status: isOurs ? MessageStatus.STORED : MessageStatus.RECEIVED,
-    sequence: envelope.sequence,
-    otherKey: context.contacts.trust(handle, accountKey) === 'other',
-  })
-}
-
-function noteHeard({ sender }: KnownSender, { storedAtMs }: Envelope, { epoch }: Received): void {
-  Object.assign(sender, { heardEpoch: epoch, heardAtMs: storedAtMs })
+    return show(context, batch, group, envelope, { code: 'unknown-content', from: handle })
+  await takeBody(context, outbox, batch, received, body)
 }
 
 /** A device that joined again counts from 1 again. */

@@ -13,6 +13,7 @@ import { tryAlone } from '../groups/intents.js'
 import { askToRejoin } from '../groups/rejoin.js'
 import { kebab } from '../vault/coded.js'
 import type { Batch } from '../vault/records.js'
+import { traitsOf } from './content/registry.js'
 import type { Outbox, Queued } from './outbox.js'
 import { sealAnew } from './seal.js'
 import { failWaiting } from './unsent.js'
@@ -201,26 +202,13 @@ function putBack(
   group: LiveGroup,
   { rejoinToo = false, failure }: { rejoinToo?: boolean; failure?: SendFailure | undefined } = {},
 ): void {
-  const { conversation } = group.record
   const isGone = ({ item }: Queued) =>
     item.group === group.number && (rejoinToo || item.what.case !== 'rejoin')
   for (const { item } of outbox.drop(batch, isGone)) {
     if (item.what.case === 'commit') context.groups.savePending(batch, group, undefined)
     if (item.what.case !== 'content') continue
-    const { count, body } = fromBinary(ContentSchema, item.what.value.content)
-    if (body.case === 'leave') {
-      group.record.leaveDue = true
-      context.groups.save(batch, group)
-    }
-    if (item.what.value.message === 0n) continue
-    batch.delete('undelivered', { group: group.number, id: count })
-    const { message } = item.what.value
-    if (failure === undefined) batch.put('waiting', { group: conversation, id: message }, {})
-    else
-      context.conversations.update(
-        batch,
-        { conversation, message },
-        { status: MessageStatus.FAILED, failure },
-      )
+    const { content, message } = item.what.value
+    const { count, body } = fromBinary(ContentSchema, content)
+    traitsOf(body.case)?.putBack?.(context, batch, { group, count, message, failure })
   }
 }

@@ -4,6 +4,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import { create } from '@bufbuild/protobuf'
 import type { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
 import {
+  GroupStatus,
   MessageStatus,
   type OutboxContent,
   OutboxContentSchema,
@@ -13,13 +14,23 @@ import type { MessageId } from '../events.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { wipe } from '../mls/engine.js'
 import type { Batch } from '../vault/records.js'
-import { encodeContent, pad } from './content/format.js'
 import { presentTag } from './fork-detection.js'
+import { encodeContent, pad } from './format.js'
 import type { Outbox, Queued } from './outbox.js'
 
 /** Nothing is said in it for now: it is with somebody who is blocked, or whose changed key is not accepted. */
 export const isSilent = ({ contacts, conversations }: Context, { record }: LiveGroup): boolean =>
   contacts.isStopped(conversations.peer(record.conversation))
+
+/** The group that a conversation's texts go out in: of several, the same one for everybody. */
+export function sendingGroup(context: Context, conversation: bigint): LiveGroup | undefined {
+  if (context.contacts.isStopped(context.conversations.peer(conversation))) return undefined
+  return context.groups
+    .all()
+    .filter(({ record }) => record.conversation === conversation && record.status === GroupStatus.ACTIVE)
+    .filter(({ record }) => !record.lost && !record.left)
+    .sort((a, b) => Buffer.compare(a.record.conversationId, b.record.conversationId))[0]
+}
 
 export async function sealText(
   context: Context,

@@ -14,7 +14,7 @@ import type { LiveGroup } from '../groups/groups.js'
 import { commitIntents } from '../groups/intents.js'
 import { sealReceipt } from '../messages/content/receipt.js'
 import type { Outbox, Queued } from '../messages/outbox.js'
-import { isSilent, sealText } from '../messages/seal.js'
+import { isSilent, sealText, sendingGroup } from '../messages/seal.js'
 import { waitingTexts } from '../messages/unsent.js'
 import type { Batch } from '../vault/records.js'
 
@@ -92,16 +92,6 @@ export async function fillOutbox(
     const group = sendingGroup(context, id.conversation)
     if (group) await sealText(context, outbox, batch, group, id)
   }
-}
-
-/** The group that a conversation's texts go out in: of several, the same one for everybody. */
-export function sendingGroup(context: Context, conversation: bigint): LiveGroup | undefined {
-  if (context.contacts.isStopped(context.conversations.peer(conversation))) return undefined
-  return context.groups
-    .all()
-    .filter(({ record }) => record.conversation === conversation && record.status === GroupStatus.ACTIVE)
-    .filter(({ record }) => !record.lost && !record.left)
-    .sort((a, b) => Buffer.compare(a.record.conversationId, b.record.conversationId))[0]
 }
 
 async function commitUpdate(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): Promise<void> {

@@ -1,13 +1,12 @@
 // What this device is called among the devices of its account.
 
-import type { DeviceName } from '../../../../gen/parley/content/v1/content_pb.js'
 import { DEVICE_NAME_LENGTH } from '../../contacts/own-devices.js'
 import type { Context } from '../../context.js'
-import type { LiveGroup } from '../../groups/groups.js'
 import { isOwnDevicesGroup, ownDeviceGroups } from '../../groups/roster.js'
 import type { Batch } from '../../vault/records.js'
 import type { Outbox } from '../outbox.js'
 import { sealBody } from '../seal.js'
+import type { ContentType } from './content-type.js'
 
 /** Tells the other devices this one's name, where that is due and there is a group to tell it in. */
 export async function sealNames(context: Context, outbox: Outbox, batch: Batch): Promise<void> {
@@ -21,13 +20,12 @@ export async function sealNames(context: Context, outbox: Outbox, batch: Batch):
 }
 
 /** Another device says what it is called. */
-export function takeName(
-  context: Context,
-  batch: Batch,
-  group: LiveGroup,
-  { device, body: { name } }: { device: Uint8Array; body: DeviceName },
-): void {
-  if (name.length > DEVICE_NAME_LENGTH || !isOwnDevicesGroup(context, group)) return
-  context.devices.change(batch, device, { name })
-  batch.tell({ type: 'devices' })
+export const deviceName: ContentType<'deviceName'> = {
+  owesReceipt: true,
+  fromBlocked: false,
+  take(context, _, batch, { group, device }, { name }) {
+    if (name.length > DEVICE_NAME_LENGTH || !isOwnDevicesGroup(context, group)) return
+    context.devices.change(batch, device, { name })
+    batch.tell({ type: 'devices' })
+  },
 }

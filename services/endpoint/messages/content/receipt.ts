@@ -1,7 +1,6 @@
 // What has arrived at whom: receipts are made by devices, end to end, and a text is delivered when every other account
 // has it on some device.
 
-import type { Receipt } from '../../../../gen/parley/content/v1/content_pb.js'
 import { GroupStatus, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../../context.js'
 import type { KnownSender, LiveGroup } from '../../groups/groups.js'
@@ -9,6 +8,7 @@ import { accountsIn } from '../../groups/membership.js'
 import type { Batch } from '../../vault/records.js'
 import type { Outbox } from '../outbox.js'
 import { isSilent, sealBody } from '../seal.js'
+import type { ContentType } from './content-type.js'
 
 /** In larger conversations nobody says what has arrived: it would be more than what is said. */
 export const RECEIPT_DEVICES = 32
@@ -39,26 +39,27 @@ export async function sealReceipt(
   await sealBody(context, outbox, batch, group, { case: 'receipt', value: { delivered } })
 }
 
-/** A device has what ours sent. A text is delivered when every other account has it on some device. */
-export function confirm(
-  context: Context,
-  batch: Batch,
-  group: LiveGroup,
-  { sender }: KnownSender,
-  receipt: Receipt,
-): void {
-  const own = context.account.device.publicKey
-  for (const { deviceId, count } of receipt.delivered) {
-    if (Buffer.compare(deviceId, own) !== 0) continue
-    // A receipt for more than was sent cannot mark what is sent later.
-    const known = count < group.record.nextCount ? count : group.record.nextCount - 1n
-    if (known > sender.confirmed) sender.confirmed = known
-  }
-  const before = confirmedByAll(context, group) + 1n
-  for (const { key, record } of context.records.list('undelivered', { group: group.number, before })) {
-    context.conversations.update(batch, record, { status: MessageStatus.DELIVERED })
-    batch.delete('undelivered', key)
-  }
+/** A device has what this one sent. A text is delivered when every other account has it on some device. */
+export const receipt: ContentType<'receipt'> = {
+  owesReceipt: false,
+  fromBlocked: true,
+  take(context, _, batch, { group, known, handle }, { delivered }) {
+    if (handle === context.account.handle) return
+    const { sender } = known
+    const own = context.account.device.publicKey
+    for (const { deviceId, count } of delivered) {
+      if (Buffer.compare(deviceId, own) !== 0) continue
+      // A receipt for more than was sent cannot mark what is sent later.
+      const sent = count < group.record.nextCount ? count : group.record.nextCount - 1n
+      if (sent > sender.confirmed) sender.confirmed = sent
+    }
+    context.groups.saveSender(batch, group, known)
+    const before = confirmedByAll(context, group) + 1n
+    for (const { key, record } of context.records.list('undelivered', { group: group.number, before })) {
+      context.conversations.update(batch, record, { status: MessageStatus.DELIVERED })
+      batch.delete('undelivered', key)
+    }
+  },
 }
 
 function confirmedByAll(context: Context, group: LiveGroup): bigint {

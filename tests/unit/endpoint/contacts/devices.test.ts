@@ -2,15 +2,17 @@
 
 import { create } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { HistoryPartSchema } from '../../../../gen/parley/content/v1/content_pb.js'
+import { ContentSchema, HistoryPartSchema } from '../../../../gen/parley/content/v1/content_pb.js'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
+import { EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { type Account, makeAccount, restoreAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/groups.js'
 import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
 import { takeRevoked } from '../../../../services/endpoint/groups/revoked.js'
 import { reconcile } from '../../../../services/endpoint/groups/roster.js'
-import { takeHistory } from '../../../../services/endpoint/history/take-transfer.js'
+import { historyPart } from '../../../../services/endpoint/messages/content/history-part.js'
+import { type Outbox, openOutbox } from '../../../../services/endpoint/messages/outbox.js'
 import type { Batch } from '../../../../services/endpoint/vault/records.js'
 import { readCertificate } from '../../../../services/protocol/identity/certificate.js'
 import { makeRevocation } from '../../../../services/protocol/identity/revocation.js'
@@ -24,12 +26,14 @@ const secondOf = ({ handle, account }: Account) => restoreAccount({ handle, seed
 const idOf = ({ device }: Account) => device.publicKey
 
 let context: TestContext['context']
+let outbox: Outbox
 let written: TestContext['written']
 let close: TestContext['close']
 let groups = 0
 
 beforeEach(async () => {
   ;({ context, written, close } = await openTestContext(alice))
+  outbox = openOutbox(context.records)
 })
 afterEach(() => close())
 
@@ -93,13 +97,29 @@ const hand = (
   group: LiveGroup,
   from: Account,
   part: Parameters<typeof create<typeof HistoryPartSchema>>[1] & object,
+) => written(batch => takePart(batch, group, from, { last: true, ...part }))
+const takePart = (
+  batch: Batch,
+  group: LiveGroup,
+  from: Account,
+  part: Parameters<typeof create<typeof HistoryPartSchema>>[1] & object,
 ) =>
-  written(batch =>
-    takeHistory(context, batch, group, {
-      part: create(HistoryPartSchema, { last: true, ...part }),
-      giver: { handle: from.handle, accountKey: from.account.publicKey, device: idOf(from) },
-      place: { sequence: 99n, storedAtMs: 1n },
-    }),
+  historyPart.take(
+    context,
+    outbox,
+    batch,
+    {
+      group,
+      envelope: create(EnvelopeSchema, { sequence: 99n, storedAtMs: 1n }),
+      content: create(ContentSchema),
+      device: idOf(from),
+      known: context.groups.sender(group, idOf(from)),
+      handle: from.handle,
+      accountKey: from.account.publicKey,
+      isOurs:
+        from.handle === 'alice' && Buffer.compare(from.account.publicKey, alice.account.publicKey) === 0,
+    },
+    create(HistoryPartSchema, part),
   )
 const told = () =>
   context.conversations
@@ -149,16 +169,12 @@ describe('history', () => {
   test('from an own device is filed once, also by parts that share a write', async () => {
     const phone = secondOf(alice)
     const own = await ownGroup([phone])
-    await written(batch => {
+    await written(async batch => {
       for (let times = 0; times < 2; times++)
-        takeHistory(context, batch, own, {
-          part: create(HistoryPartSchema, {
-            peerHandle: 'carol',
-            messages: [message(1n), message(2n)],
-            last: true,
-          }),
-          giver: { handle: 'alice', accountKey: alice.account.publicKey, device: idOf(phone) },
-          place: { sequence: 99n, storedAtMs: 1n },
+        await takePart(batch, own, phone, {
+          peerHandle: 'carol',
+          messages: [message(1n), message(2n)],
+          last: true,
         })
     })
     await hand(own, phone, { peerHandle: 'carol', messages: [message(2n)] })

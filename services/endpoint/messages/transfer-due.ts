@@ -10,7 +10,7 @@ import { type Group, sameAccount } from '../groups/policy.js'
 import { isOwn, isOwnDevicesGroup } from '../groups/roster.js'
 import type { Candidate } from '../mls/engine.js'
 import type { Batch } from '../vault/records.js'
-import { handOver } from './give-transfer.js'
+import { handOver } from './transfer.js'
 
 const DAY_MS = 24 * 3600 * 1000
 /** How far the clocks of two devices may be apart, in ms. */

@@ -6,7 +6,7 @@ import {
   encodeContent,
   pad,
   TEXT_LIMIT_BYTES,
-} from '../../../../../services/endpoint/messages/content/format.js'
+} from '../../../../services/endpoint/messages/format.js'
 
 const textOf = (padded: Uint8Array) => {
   const body = decodeContent(padded)?.body

@@ -2,8 +2,8 @@
 // (proto/parley/content/v1).
 
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
-import { type Content, ContentSchema } from '../../../../gen/parley/content/v1/content_pb.js'
-import { Refusal } from '../../refusal.js'
+import { type Content, ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
+import { Refusal } from '../refusal.js'
 
 /** Bytes of UTF-8. */
 export const TEXT_LIMIT_BYTES = 64 * 1024

@@ -12,10 +12,9 @@ import {
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { ownDeviceGroups } from '../groups/roster.js'
-import type { Outbox } from '../messages/outbox.js'
-import { sealBody } from '../messages/seal.js'
-import { sendingGroup } from '../sync/send-loop.js'
 import type { Batch } from '../vault/records.js'
+import type { Outbox } from './outbox.js'
+import { sealBody, sendingGroup } from './seal.js'
 
 /** Bytes of the texts of one part, and what a message takes besides; one larger message aside. */
 const PART_BYTES = 46 * 1024

@@ -2,19 +2,20 @@
 // whoever invited to a room. What comes before this device is in the room that it is of, waits for that.
 
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
-import { type HistoryPart, HistoryPartSchema } from '../../../gen/parley/content/v1/content_pb.js'
-import { GroupKind } from '../../../gen/parley/content/v1/room_pb.js'
-import { GroupStatus, MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { isHandle } from '../../protocol/identity/handle.js'
-import { labelOf } from '../contacts/own-devices.js'
-import type { Context } from '../context.js'
-import type { LiveGroup } from '../groups/groups.js'
-import { accountsIn, settingsOf } from '../groups/membership.js'
-import { sameAccount } from '../groups/policy.js'
-import { isOwn } from '../groups/roster.js'
-import { TEXT_LIMIT_BYTES } from '../messages/content/format.js'
-import { at, type Batch } from '../vault/records.js'
-import { systemRecord } from '../vault/said.js'
+import { type HistoryPart, HistoryPartSchema } from '../../../../gen/parley/content/v1/content_pb.js'
+import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
+import { GroupStatus, MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { isHandle } from '../../../protocol/identity/handle.js'
+import { labelOf } from '../../contacts/own-devices.js'
+import type { Context } from '../../context.js'
+import type { LiveGroup } from '../../groups/groups.js'
+import { accountsIn, settingsOf } from '../../groups/membership.js'
+import { sameAccount } from '../../groups/policy.js'
+import { isOwn } from '../../groups/roster.js'
+import { at, type Batch } from '../../vault/records.js'
+import { systemRecord } from '../../vault/said.js'
+import { TEXT_LIMIT_BYTES } from '../format.js'
+import type { ContentType } from './content-type.js'
 
 /** Parts that wait for their room at most; more are dropped, since anybody can send them. */
 const WAITING_PARTS = 512
@@ -36,20 +37,18 @@ interface Place {
 }
 
 /** Takes a part in that came in a group. What is not this giver's to hand over is ignored. */
-export function takeHistory(
-  context: Context,
-  batch: Batch,
-  group: LiveGroup,
-  { part, giver, place }: { part: HistoryPart; giver: Giver; place: Place },
-): void {
-  const kind = context.conversations.kind(group.record.conversation)
-  if (kind === 'room') return
-  const isOurs = isOwn(context, giver) && kind === 'own-devices'
-  const given = { part, giver, place }
-  const room = context.groups.byId(part.conversationId)
-  if (isOurs && part.peerHandle !== '') fileDirect(context, batch, given)
-  else if (room?.record.status === GroupStatus.ACTIVE) fileInRoom(context, batch, room, given)
-  else if (!room || isOurs) keep(context, batch, given)
+export const historyPart: ContentType<'historyPart'> = {
+  owesReceipt: true,
+  fromBlocked: false,
+  take(context, _, batch, { group, envelope, handle, accountKey, device, isOurs }, part) {
+    const kind = context.conversations.kind(group.record.conversation)
+    if (kind === 'room') return
+    const given = { part, giver: { handle, accountKey, device }, place: envelope }
+    const room = context.groups.byId(part.conversationId)
+    if (isOurs && kind === 'own-devices' && part.peerHandle !== '') fileDirect(context, batch, given)
+    else if (room?.record.status === GroupStatus.ACTIVE) fileInRoom(context, batch, room, given)
+    else if (!room || (isOurs && kind === 'own-devices')) keep(context, batch, given)
+  },
 }
 
 /** This device has joined a room: what was kept for it. */

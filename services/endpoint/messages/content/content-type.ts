@@ -1,0 +1,60 @@
+// What one type of content is to an endpoint: what becomes of it on its way, and what it does where it arrives. Adding a
+// type is its message in proto/parley/content/v1, one file here, its line in registry.ts, and the client's words for it.
+
+import type { Content } from '../../../../gen/parley/content/v1/content_pb.js'
+import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
+import type { SendFailure } from '../../codes/send-failure.js'
+import type { Context } from '../../context.js'
+import type { KnownSender, LiveGroup } from '../../groups/groups.js'
+import type { Batch } from '../../vault/records.js'
+import type { Outbox } from '../outbox.js'
+
+export type Body = Extract<Content['body'], { case: string }>
+export type ContentCase = Body['case']
+export type ValueOf<C extends ContentCase> = Extract<Body, { case: C }>['value']
+
+/** A content that was opened, counted, and is neither old nor here already. */
+export interface Received {
+  group: LiveGroup
+  /** Its place in the order. */
+  envelope: Envelope
+  content: Content
+  /** The device that sealed it, as its verified leaf says, and what is known of it. */
+  device: Uint8Array
+  known: KnownSender
+  handle: string
+  accountKey: Uint8Array
+  /** A device of this account has sealed it. */
+  isOurs: boolean
+}
+
+/** What was sealed and not taken by the server, in an epoch that is over or a group that is. */
+export interface PutBack {
+  group: LiveGroup
+  /** Under which it was sealed. */
+  count: bigint
+  /** Of whose history it is: its number there; 0n: of none. */
+  message: bigint
+  /** Why it never goes out; undefined: it may, in the same group or the next one of the conversation. */
+  failure: SendFailure | undefined
+}
+
+export interface ContentTraits {
+  /** Receivers tell the sender that it has arrived. */
+  readonly owesReceipt: boolean
+  /** It is also taken from somebody of whom a person wants to hear nothing. */
+  readonly fromBlocked: boolean
+  /** What becomes of it when the server did not take it; unless given, it is dropped. */
+  putBack?(context: Context, batch: Batch, what: PutBack): void
+}
+
+export interface ContentType<C extends ContentCase> extends ContentTraits {
+  /** Does what it asks for. Throws nothing for what it says: a member may send anything. */
+  take(
+    context: Context,
+    outbox: Outbox,
+    batch: Batch,
+    received: Received,
+    value: ValueOf<C>,
+  ): Promise<void> | void
+}

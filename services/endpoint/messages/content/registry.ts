@@ -1,0 +1,40 @@
+// All types of content. Nothing but this file knows the list.
+
+import type { Context } from '../../context.js'
+import type { Batch } from '../../vault/records.js'
+import type { Outbox } from '../outbox.js'
+import type { ContentCase, ContentTraits, ContentType, Received, ValueOf } from './content-type.js'
+import { deviceName } from './device-name.js'
+import { historyPart } from './history-part.js'
+import { leave } from './leave.js'
+import { nothingToResend } from './nothing-to-resend.js'
+import { receipt } from './receipt.js'
+import { resendRequest } from './resend-request.js'
+import { revoked } from './revoked.js'
+import { text } from './text.js'
+
+const CONTENT_TYPES: { readonly [C in ContentCase]: ContentType<C> } = {
+  text,
+  receipt,
+  resendRequest,
+  nothingToResend,
+  leave,
+  revoked,
+  deviceName,
+  historyPart,
+}
+
+/** What is known of a type; undefined for one that a newer version has sent. */
+export const traitsOf = (name: ContentCase | undefined): ContentTraits | undefined =>
+  name && CONTENT_TYPES[name]
+
+/** Does what a content asks for. */
+export async function takeBody<C extends ContentCase>(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  received: Received,
+  { case: name, value }: { case: C; value: ValueOf<C> },
+): Promise<void> {
+  await CONTENT_TYPES[name].take(context, outbox, batch, received, value)
+}

@@ -1,0 +1,48 @@
+// What could not be opened is asked for again, and said again once by the device that sent it.
+
+import { GroupStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../../context.js'
+import type { LiveGroup } from '../../groups/groups.js'
+import type { Batch } from '../../vault/records.js'
+import { MISSING_COUNTS } from '../missing.js'
+import type { Outbox } from '../outbox.js'
+import { sealBody } from '../seal.js'
+import type { ContentType } from './content-type.js'
+
+/** Asks a device for what it sent under these counts. */
+export async function askAgain(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  { deviceId, counts }: { deviceId: Uint8Array; counts: readonly bigint[] },
+): Promise<void> {
+  const { status, left, lost } = group.record
+  if (status !== GroupStatus.ACTIVE || left || lost || counts.length === 0) return
+  const value = { deviceId, counts: [...counts] }
+  await sealBody(context, outbox, batch, group, { case: 'resendRequest', value })
+}
+
+/** Says again what this device sent, for whoever could not open it; each text once. */
+export const resendRequest: ContentType<'resendRequest'> = {
+  owesReceipt: true,
+  fromBlocked: false,
+  async take(context, outbox, batch, { group }, { deviceId, counts }) {
+    if (Buffer.compare(deviceId, context.account.device.publicKey) !== 0) return
+    const nothing: bigint[] = []
+    for (const count of counts.slice(0, MISSING_COUNTS)) {
+      const place = { group: group.number, id: count }
+      const sent = batch.get('sent', place)
+      const message = sent && batch.get('messages', { group: sent.conversation, id: sent.message })
+      if (!sent || !message) {
+        nothing.push(count)
+        continue
+      }
+      batch.delete('sent', place)
+      const body = { case: 'text', value: { text: message.text } } as const
+      await sealBody(context, outbox, batch, group, body, { sentAtMs: message.sentAtMs, resentCount: count })
+    }
+    if (nothing.length === 0) return
+    await sealBody(context, outbox, batch, group, { case: 'nothingToResend', value: { counts: nothing } })
+  },
+}

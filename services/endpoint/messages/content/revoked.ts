@@ -1,0 +1,11 @@
+// An account has revoked one of its devices: every member may remove it.
+
+import { takeRevoked } from '../../groups/revoked.js'
+import type { ContentType } from './content-type.js'
+
+export const revoked: ContentType<'revoked'> = {
+  owesReceipt: true,
+  fromBlocked: true,
+  take: (context, _, batch, { group }, { deviceRevocation }) =>
+    takeRevoked(context, batch, group, deviceRevocation),
+}

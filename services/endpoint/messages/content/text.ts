@@ -1,0 +1,32 @@
+// What a person writes.
+
+import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import type { ContentType } from './content-type.js'
+
+export const text: ContentType<'text'> = {
+  owesReceipt: true,
+  fromBlocked: false,
+  putBack({ conversations }, batch, { group, count, message, failure }) {
+    // What was said again for somebody is asked for again.
+    if (message === 0n) return
+    const { conversation } = group.record
+    batch.delete('undelivered', { group: group.number, id: count })
+    if (failure === undefined) batch.put('waiting', { group: conversation, id: message }, {})
+    else conversations.update(batch, { conversation, message }, { status: MessageStatus.FAILED, failure })
+  },
+  take({ contacts, conversations }, _, batch, received, { text: written }) {
+    const { group, envelope, content, handle, accountKey, device, isOurs } = received
+    if (group.record.left) return
+    conversations.append(batch, group.record.conversation, {
+      kind: MessageKind.TEXT,
+      fromHandle: handle,
+      fromDevice: device,
+      own: isOurs,
+      text: written,
+      sentAtMs: content.sentAtMs,
+      status: isOurs ? MessageStatus.STORED : MessageStatus.RECEIVED,
+      sequence: envelope.sequence,
+      otherKey: contacts.trust(handle, accountKey) === 'other',
+    })
+  },
+}
