@@ -31,7 +31,7 @@ export const MESSAGE_BYTES = 9 * 1024 * 1024
 /** How long an idle line may be silent before a ping, and before it is taken for dead. */
 export const PING_INTERVAL_MS = 5_000
 export const DEAD_AFTER_MS = 12_000
-export const OPEN_STREAMS = 10_000
+export const OPEN_SESSIONS = 10_000
 export const SEND_BURST_SECONDS = 5
 /** How long a graceful stop may take. */
 export const STOP_MS = 5_000
@@ -39,10 +39,10 @@ export type RelayLimits = { readonly [name in keyof typeof LIMITS]: number }
 
 /** Bytes of one key package: a post-quantum one has about 4 KiB. */
 export const KEY_PACKAGE_BYTES = 64 * 1024
-/** Envelopes and bytes that one stream may have waiting for the store before its frames are left unread. */
+/** Envelopes and bytes that one session may have waiting for the store before its frames are left unread. */
 export const WAITING_SENDS = 1024
 export const WAITING_SEND_BYTES = 16 * 1024 * 1024
-/** Rejections and pongs that one stream may have unsent before its frames are left unread. */
+/** Rejections and pongs that one session may have unsent before its frames are left unread. */
 export const UNSENT_ANSWERS = 4096
 /** Handles of changed accounts waiting for one reader; those over it are dropped. */
 export const WAITING_ACCOUNT_CHANGES = 1024

@@ -1,14 +1,14 @@
 import type { Logger } from 'pino'
-import type { Timing } from './chat/session.js'
-import type { Streams } from './chat/sessions.js'
+import type { Timing } from './chat/heartbeat.js'
+import type { Sessions } from './chat/sessions.js'
 import { KEY_PACKAGE_MS, SWEEP_MS } from './limits.js'
 import type { Store } from './store/store.js'
 
 /** Sweeps a ping interval are at least so many, so that a ping is late by no more than this part of it. */
 const SWEEPS_PER_PING = 5
 
-/** Has silent streams pinged or ended. Returns how to stop. */
-export function repeatSweep(streams: Pick<Streams, 'sweep'>, { pingIntervalMs }: Timing): () => void {
+/** Has silent sessions pinged or ended. Returns how to stop. */
+export function repeatSweep(sessions: Pick<Sessions, 'sweep'>, { pingIntervalMs }: Timing): () => void {
   const everyMs = Math.min(SWEEP_MS, pingIntervalMs / SWEEPS_PER_PING)
   let last = performance.now()
   const timer = setInterval(() => {
@@ -16,7 +16,7 @@ export function repeatSweep(streams: Pick<Streams, 'sweep'>, { pingIntervalMs }:
     // A process that was held up heard nothing because of itself, and must not take everybody for dead.
     const lostMs = Math.max(0, now - last - 2 * everyMs)
     last = now
-    streams.sweep(Date.now(), lostMs)
+    sessions.sweep(Date.now(), lostMs)
   }, everyMs)
   return () => clearInterval(timer)
 }

@@ -8,23 +8,23 @@ import { createRelayAdmission, type RelayAdmission } from './admin/admission.js'
 import { createKeyExchange } from './auth/key-exchange.js'
 import { checkKnown, createProofCheck } from './auth/proof.js'
 import { bytesKey } from './bytes.js'
-import { createAccountChanges } from './chat/account-changes.js'
+import { AccountChanges } from './chat/account-changes.js'
 import { createChat } from './chat/chat.js'
 import { ephemeralTo } from './chat/ephemeral.js'
-import type { Timing } from './chat/session.js'
-import { createStreams } from './chat/sessions.js'
-import { createTokenBucket } from './chat/token-bucket.js'
+import type { Timing } from './chat/heartbeat.js'
+import { Sessions } from './chat/sessions.js'
+import { TokenBucket } from './chat/token-bucket.js'
 import type { Cluster } from './cluster.js'
 import {
   DEAD_AFTER_MS,
   LIMITS,
-  OPEN_STREAMS,
+  OPEN_SESSIONS,
   PING_INTERVAL_MS,
   type RelayLimits,
   SEND_BURST_SECONDS,
 } from './limits.js'
 import { repeatSweep } from './maintenance.js'
-import type { DeviceId, Registration, Store } from './store/store.js'
+import type { Registration, Store } from './store/store.js'
 
 export interface ServiceOptions {
   store: Store
@@ -40,7 +40,7 @@ export interface ServiceOptions {
   limits?: Partial<RelayLimits>
   timing?: Partial<Timing>
   /** At most so many at once. */
-  openStreams?: number
+  openSessions?: number
 }
 
 export interface RelayService {
@@ -53,46 +53,61 @@ export interface RelayService {
 }
 
 export function startService(options: ServiceOptions): RelayService {
-  const { store, cluster, operatorHandle, registration = 'open' } = options
-  const { directory, keyPackages, log } = store
+  const { store, cluster } = options
+  const { directory, log } = store
   const limits: RelayLimits = { ...LIMITS, ...options.limits }
   const timing: Timing = { pingIntervalMs: PING_INTERVAL_MS, deadAfterMs: DEAD_AFTER_MS, ...options.timing }
-  const { serverFingerprint } = options
-  const perSecond = limits.sendsPerSecond
-  const streams = createStreams({
-    limit: options.openStreams ?? OPEN_STREAMS,
-    newBucket: () => createTokenBucket({ perSecond, burst: perSecond * SEND_BURST_SECONDS }),
-  })
-  const changes = createAccountChanges({
-    ...{ directory, log, streams },
+  const sessions = newSessions(limits, options.openSessions)
+  const changes = new AccountChanges({
+    ...{ directory, log, sessions },
     onFailure: error => options.log.error({ err: error }, 'telling of a changed account failed'),
   })
-  const leave = cluster.join({
-    closeSession: streams.close,
-    accountChanged: changes.announce,
-    ephemeral: streams.push,
+  const leaveCluster = cluster.join({
+    closeSession: (device, reason) => sessions.close(device, reason),
+    accountChanged: (handle, revoked) => changes.announce(handle, revoked),
+    ephemeral: (devices, envelope) => sessions.addEphemeral(devices, envelope),
   })
-  const stopSweep = repeatSweep(streams, timing)
-  const checkProof = createProofCheck({ directory, serverFingerprint, windowMs: limits.proofWindowMs })
+  const stopSweep = repeatSweep(sessions, timing)
   const operators = new Set<string>()
   return {
-    handlers: {
-      keyExchange: createKeyExchange({
-        ...{ directory, keyPackages, checkProof, limits, registration, operatorHandle, cluster },
-        isOperator: accountKey => operators.has(bytesKey(accountKey)),
-      }),
-      chat: createChat({
-        ...{ log, streams, checkProof, limits, timing, operatorHandle },
-        checkStanding: (device: DeviceId) => checkKnown(directory, device),
-        passEphemeral: ephemeralTo(cluster, log),
-      }),
-    },
+    handlers: createHandlers({ ...options, limits, timing, sessions, operators }),
     admission: createRelayAdmission(store, cluster),
     admitOperator: accountKey => void operators.add(bytesKey(accountKey)),
     async stop() {
       stopSweep()
-      await Promise.all([streams.stop(), changes.stop()])
-      leave()
+      await Promise.all([sessions.stop(), changes.stop()])
+      leaveCluster()
     },
+  }
+}
+
+function newSessions({ sendsPerSecond: perSecond }: RelayLimits, limit = OPEN_SESSIONS): Sessions {
+  const burst = perSecond * SEND_BURST_SECONDS
+  return new Sessions({ limit, newBucket: () => new TokenBucket({ perSecond, burst }) })
+}
+
+interface Started extends ServiceOptions {
+  limits: RelayLimits
+  timing: Timing
+  sessions: Sessions
+  /** Account keys that may have the operator's handle (see bytesKey). */
+  operators: ReadonlySet<string>
+}
+
+function createHandlers(started: Started): Handlers<typeof ChatService> {
+  const { store, cluster, limits, timing, sessions, operators, serverFingerprint, operatorHandle } = started
+  const { directory, keyPackages, log } = store
+  const checkProof = createProofCheck({ directory, serverFingerprint, windowMs: limits.proofWindowMs })
+  return {
+    keyExchange: createKeyExchange({
+      ...{ directory, keyPackages, checkProof, limits, operatorHandle, cluster },
+      registration: started.registration ?? 'open',
+      isOperator: accountKey => operators.has(bytesKey(accountKey)),
+    }),
+    chat: createChat({
+      ...{ log, sessions, checkProof, limits, timing, operatorHandle },
+      checkStanding: device => checkKnown(directory, device),
+      passEphemeral: ephemeralTo(cluster, log),
+    }),
   }
 }

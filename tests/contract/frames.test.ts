@@ -117,7 +117,7 @@ describe('Open', () => {
   })
 
   onOwnServer('is refused when too many streams are open; a device may still renew its own', async () => {
-    const server = await ownServer({ openStreams: 2 })
+    const server = await ownServer({ openSessions: 2 })
     const own = connectTo(server)
     const [anna, bert, carl] = [await own.register(), await own.register(), await own.register()]
     await own.open(anna)

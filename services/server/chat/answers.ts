@@ -1,56 +1,57 @@
-// What a stream still has to answer to its sends, in their order. Accepted numbers are joined, so that a
-// writer that waits for its reader keeps one number and not thousands; rejections are kept one by one, and
-// whoever adds them watches the size.
+// What a session still has to answer to its sends, in their order. Accepted numbers are joined, so that a writer that
+// waits for its reader keeps one number and not thousands; rejections are kept one by one, and the session, which
+// reads the sends, watches how many there are.
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ChatResponse, RejectedSendSchema } from '../../../gen/parley/v1/chat_pb.js'
+import type { Cursor } from '../store/store.js'
 import { acceptedFrame, rejectedFrame } from './frames.js'
 
 export type Rejection = MessageInitShape<typeof RejectedSendSchema>
 
-type Answer = { acceptedTo: bigint } | { rejection: Rejection; mark: number | undefined }
+type Answer = { acceptedTo: bigint } | { rejection: Rejection; after: Cursor | undefined }
 
 /** Rejections of one frame. */
 const REJECTIONS_PER_FRAME = 1024
 
-export interface Answers {
-  accept(clientSequence: bigint): void
-  /** With a mark: to be told only when delivery has passed it (see Delivery.mark). */
-  reject(rejection: Rejection, mark?: number): void
-  /** The next frame, joining what may be joined; undefined: nothing, or nothing yet. */
-  next(passed: (mark: number) => boolean): ChatResponse | undefined
-  size(): number
-}
+export class Answers {
+  readonly #queue: Answer[] = []
 
-export function createAnswers(): Answers {
-  const queue: Answer[] = []
-  const takeRejections = (passed: (mark: number) => boolean): Rejection[] => {
+  accept(clientSequence: bigint): void {
+    const last = this.#queue.at(-1)
+    if (last === undefined || 'rejection' in last) this.#queue.push({ acceptedTo: clientSequence })
+    else if (clientSequence > last.acceptedTo) last.acceptedTo = clientSequence
+  }
+
+  /** With `after`: to be told only when the device was delivered up to there. */
+  reject(rejection: Rejection, after?: Cursor): void {
+    this.#queue.push({ rejection, after })
+  }
+
+  /** The next frame, joining what may be joined; undefined: nothing, or nothing yet. */
+  next(isDelivered: (after: Cursor) => boolean): ChatResponse | undefined {
+    const first = this.#queue[0]
+    if (first === undefined) return undefined
+    if ('acceptedTo' in first) {
+      this.#queue.shift()
+      return acceptedFrame(first.acceptedTo)
+    }
+    const rejections = this.#takeRejections(isDelivered)
+    return rejections.length > 0 ? rejectedFrame(rejections) : undefined
+  }
+
+  size(): number {
+    return this.#queue.length
+  }
+
+  #takeRejections(isDelivered: (after: Cursor) => boolean): Rejection[] {
     const taken: Rejection[] = []
-    for (const answer of queue) {
+    for (const answer of this.#queue) {
       if ('acceptedTo' in answer || taken.length === REJECTIONS_PER_FRAME) break
-      if (answer.mark !== undefined && !passed(answer.mark)) break
+      if (answer.after !== undefined && !isDelivered(answer.after)) break
       taken.push(answer.rejection)
     }
-    queue.splice(0, taken.length)
+    this.#queue.splice(0, taken.length)
     return taken
-  }
-  return {
-    accept(clientSequence) {
-      const last = queue.at(-1)
-      if (last === undefined || 'rejection' in last) queue.push({ acceptedTo: clientSequence })
-      else if (clientSequence > last.acceptedTo) last.acceptedTo = clientSequence
-    },
-    reject: (rejection, mark) => void queue.push({ rejection, mark }),
-    next(passed) {
-      const first = queue[0]
-      if (first === undefined) return undefined
-      if ('acceptedTo' in first) {
-        queue.shift()
-        return acceptedFrame(first.acceptedTo)
-      }
-      const rejections = takeRejections(passed)
-      return rejections.length > 0 ? rejectedFrame(rejections) : undefined
-    },
-    size: () => queue.length,
   }
 }

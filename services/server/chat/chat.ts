@@ -11,12 +11,13 @@ import type { RelayLimits } from '../limits.js'
 import type { DeviceId, Log } from '../store/store.js'
 import type { PassEphemeral } from './ephemeral.js'
 import { openedFrame } from './frames.js'
-import { type ChatStream, createStream, type Timing } from './session.js'
-import type { Streams } from './sessions.js'
+import type { Timing } from './heartbeat.js'
+import { Session } from './session.js'
+import type { Sessions } from './sessions.js'
 
 export interface ChatOptions {
   log: Log
-  streams: Streams
+  sessions: Sessions
   checkProof: (claim: ProofClaim) => Promise<DeviceId>
   /** Throws if the device is blocked. */
   checkStanding: (device: DeviceId) => Promise<void>
@@ -30,46 +31,45 @@ export interface ChatOptions {
 export function createChat(options: ChatOptions): BidiHandler<ChatRequest, ChatResponse> {
   return async function* chat(requests, context) {
     const frames = requests[Symbol.asyncIterator]()
-    const { stream, clientSequence } = await begin(options, frames, context)
+    const { session, clientSequence } = await openSession(options, frames, context)
     try {
       yield openedFrame({ clientSequence, ...options.timing, ...options })
-      void stream.listen(frames)
+      void session.listen(frames)
       while (!context.signal.aborted) {
-        const frame = stream.next()
+        const frame = session.next()
         if (frame) yield frame
-        else if (stream.finished()) return
-        else await stream.changed()
+        else if (session.isFinished()) return
+        else await session.changed()
       }
     } finally {
-      stream.release()
-      options.streams.leave(stream)
+      session.release()
+      options.sessions.leave(session)
     }
   }
 }
 
-/** Reads Open and brings the stream to where Opened can be said. Throws what the call ends with. */
-async function begin(
+/** Reads Open and brings the session to where Opened can be said. Throws what the call ends with. */
+async function openSession(
   options: ChatOptions,
   frames: AsyncIterator<ChatRequest>,
   { signal }: CallContext,
-): Promise<{ stream: ChatStream; clientSequence: bigint }> {
-  const { log, streams, checkProof, checkStanding, limits, timing } = options
+): Promise<{ session: Session; clientSequence: bigint }> {
+  const { log, sessions, checkProof, checkStanding, passEphemeral, limits, timing } = options
   const open = await firstFrame(frames, timing.deadAfterMs)
   const device = await checkProof({ signed: open.proof, method: METHODS.chat })
-  const stream = createStream({
-    ...{ log, device, cursor: open.cursor, limits, timing, bucket: streams.bucket(device) },
-    passEphemeral: options.passEphemeral,
-    onFailed: () => streams.leave(stream),
+  const session = new Session({
+    ...{ log, device, cursor: open.cursor, limits, timing, bucket: sessions.bucket(device), passEphemeral },
+    onFailed: () => sessions.leave(session),
   })
   try {
-    await streams.enter(stream)
-    // Once more: who was blocked between the proof and here had no stream yet that could be closed.
+    await sessions.enter(session)
+    // Once more: a device that was blocked between the proof and here had no session yet that could be closed.
     await checkStanding(device)
-    signal.addEventListener('abort', stream.wake, { once: true })
-    return { stream, clientSequence: await log.clientSequence(device) }
+    signal.addEventListener('abort', () => session.wake(), { once: true })
+    return { session, clientSequence: await log.clientSequence(device) }
   } catch (error) {
-    stream.release()
-    streams.leave(stream)
+    session.release()
+    sessions.leave(session)
     throw error
   }
 }

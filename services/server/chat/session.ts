@@ -1,137 +1,230 @@
-// One device's stream: which frame it is owed next. Nothing here waits for a slow reader: the generator that
-// writes asks for the next frame when the last one was taken.
+// One device's session: it hears the client's frames, and knows which frame the client is owed next. Nothing here
+// waits for a slow reader: the generator that writes asks for the next frame when the last one was taken.
 
 import {
   type ChatRequest,
   type ChatResponse,
   type Envelope,
   ErrorReason,
+  type OutgoingEnvelope,
 } from '../../../gen/parley/v1/chat_pb.js'
-import { failure } from '../auth/failure.js'
+import { failure, frameFailure } from '../auth/failure.js'
 import type { ClosingReason } from '../cluster.js'
-import { WAITING_ACCOUNT_CHANGES, WAITING_EPHEMERAL } from '../limits.js'
-import type { DeviceId } from '../store/store.js'
-import { accountChangedFrame, closingFrame, deliverFrame, pingFrame, pongFrame } from './frames.js'
-import { listen } from './session-input.js'
-import { createParts, type Parts, type StreamOptions } from './session-parts.js'
+import { type RelayLimits, UNSENT_ANSWERS } from '../limits.js'
+import type { Cursor, DeviceId, Log } from '../store/store.js'
+import { Delivery } from './delivery.js'
+import type { PassEphemeral } from './ephemeral.js'
+import { closingFrame } from './frames.js'
+import { Heartbeat, type Timing } from './heartbeat.js'
+import { Hints } from './hints.js'
+import { checkSend } from './send-check.js'
+import { SendQueue } from './send-queue.js'
+import { Signal } from './signal.js'
 import type { TokenBucket } from './token-bucket.js'
 
-export type { Timing } from './session-parts.js'
+export interface SessionOptions {
+  log: Pick<Log, 'append' | 'read' | 'watch' | 'acknowledge'>
+  device: DeviceId
+  /** Where the device saved that it stands. */
+  cursor: Cursor
+  limits: RelayLimits
+  timing: Timing
+  bucket: TokenBucket
+  passEphemeral: PassEphemeral
+  /** The session has failed: nothing more will come of it, though its writer may still hang on a dead line. */
+  onFailed: () => void
+}
 
-export interface ChatStream {
+export class Session {
   readonly device: DeviceId
   readonly bucket: TokenBucket
-  /** Reads the client's frames until they end or the stream does. Never rejects. */
-  listen(requests: AsyncIterator<ChatRequest>): Promise<void>
-  /** The next frame to write; undefined: none now. Throws what the stream ends with, if not with OK. */
-  next(): ChatResponse | undefined
-  /** Whether everything was written: the stream ends with OK. */
-  finished(): boolean
-  /** Resolves when `next` or `finished` may have something else to say. */
-  changed(): Promise<void>
-  /** Wakes whoever waits for `changed`. */
-  wake(): void
-  /** Adds an ephemeral envelope, or drops it where too many wait already. */
-  push(envelope: Envelope): void
-  /** Adds the hint that an account's devices have changed, or drops it where too many wait already. */
-  pushAccountChanged(handle: string): void
+  readonly #options: SessionOptions
+  readonly #heartbeat: Heartbeat
+  readonly #sendQueue: SendQueue
+  readonly #delivery: Delivery
+  readonly #hints = new Hints()
+  /** Raised for the writer. */
+  readonly #changed = new Signal()
+  /** Raised when there may be room for the client's next frame. */
+  readonly #room = new Signal()
+  #closing: ClosingReason | undefined
+  #clientEnded = false
+  #finished = false
+  #failed: { error: unknown } | undefined
+
+  constructor(options: SessionOptions) {
+    const { log, device, cursor, limits, bucket, timing } = options
+    this.device = device
+    this.bucket = bucket
+    this.#options = options
+    this.#heartbeat = new Heartbeat(timing)
+    const shared = { log, device, onFailure: (error: unknown) => this.#fail(error) }
+    this.#delivery = new Delivery({
+      ...{ ...shared, cursor, window: limits.unackedDeliveries },
+      onReady: () => this.#changed.raise(),
+    })
+    this.#sendQueue = new SendQueue({
+      ...{ ...shared, bucket },
+      deliverTo: after => this.#delivery.deliverTo(after),
+      onAnswered: () => {
+        this.#changed.raise()
+        this.#room.raise()
+      },
+    })
+  }
+
+  /** Reads the client's frames until they end or the session does, but not while too much waits. Never rejects. */
+  async listen(requests: AsyncIterator<ChatRequest>): Promise<void> {
+    try {
+      for (;;) {
+        const { done, value } = await requests.next()
+        if (this.#isOver()) return
+        this.#heartbeat.heard()
+        if (done) break
+        await this.#hear(value)
+        while (this.#isFull() && !this.#isOver()) await this.#room.wait()
+      }
+      this.#clientEnded = true
+      this.#changed.raise()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** The next frame to write; undefined: none now. Throws what the session ends with, if not with OK. */
+  next(): ChatResponse | undefined {
+    if (this.#failed) throw this.#failed.error
+    const frame = this.#pendingFrame() ?? this.#lastFrame()
+    if (frame) this.#heartbeat.sent()
+    return frame
+  }
+
+  /** Whether everything was written: the session ends with OK. */
+  isFinished(): boolean {
+    return this.#finished
+  }
+
+  /** Resolves when `next` or `isFinished` may have something else to say. */
+  changed(): Promise<void> {
+    return this.#changed.wait()
+  }
+
+  /** Wakes the one who waits for `changed`. */
+  wake(): void {
+    this.#changed.raise()
+  }
+
+  addEphemeral(envelope: Envelope): void {
+    this.#hints.addEphemeral(envelope)
+    this.#changed.raise()
+  }
+
+  addChangedAccount(handle: string): void {
+    this.#hints.addChangedAccount(handle)
+    this.#changed.raise()
+  }
+
   /** Takes no more frames and ends with Closing. Resolves when nothing more goes to the log. */
-  close(reason: ClosingReason): Promise<void>
+  close(reason: ClosingReason): Promise<void> {
+    this.#closing ??= reason
+    this.#room.raise()
+    this.#changed.raise()
+    return this.#sendQueue.settled()
+  }
+
   /** Looks how long either side has been silent. Milliseconds of Date.now(); `lostMs`: the process stood still. */
-  tick(nowMs: number, lostMs: number): void
-  /** Frees what the stream holds. */
-  release(): void
-}
-
-export function createStream(options: StreamOptions): ChatStream {
-  const parts = createParts(options)
-  const { state, sends, delivery, changed, room } = parts
-  return {
-    device: options.device,
-    bucket: options.bucket,
-    listen: requests => listen(parts, requests).catch(parts.fail),
-    next: () => nextFrame(parts),
-    finished: () => state.finished,
-    changed: () => changed.wait(),
-    wake: () => changed.raise(),
-    push(envelope) {
-      if (state.ephemeral.length < WAITING_EPHEMERAL) state.ephemeral.push(envelope)
-      changed.raise()
-    },
-    pushAccountChanged(handle) {
-      if (state.changedAccounts.size < WAITING_ACCOUNT_CHANGES) state.changedAccounts.add(handle)
-      changed.raise()
-    },
-    close(reason) {
-      state.closing ??= reason
-      room.raise()
-      changed.raise()
-      return sends.settled()
-    },
-    tick: (nowMs, lostMs) => tick(parts, nowMs, lostMs),
-    release() {
-      state.closing ??= 'shuttingDown'
-      room.raise()
-      delivery.stop()
-    },
+  tick(nowMs: number, lostMs: number): void {
+    // While the store is behind, frames are left unread: the silence is ours.
+    if (this.#sendQueue.isFull()) this.#heartbeat.heard(nowMs)
+    const silence = this.#heartbeat.tick(nowMs, lostMs)
+    if (silence === 'ping') this.#changed.raise()
+    if (silence !== 'dead') return
+    const { deadAfterMs } = this.#options.timing
+    const message = `nothing was heard of the device for ${deadAfterMs} ms`
+    this.#fail(failure('DEADLINE_EXCEEDED', ErrorReason.DEAD, message))
   }
-}
 
-function nextFrame(parts: Parts): ChatResponse | undefined {
-  if (parts.state.failed) throw parts.state.failed.error
-  const frame = pendingFrame(parts) ?? lastFrame(parts)
-  if (frame) parts.state.sentAtMs = Date.now()
-  return frame
-}
+  /** Frees what the session holds. */
+  release(): void {
+    this.#closing ??= 'shuttingDown'
+    this.#room.raise()
+    this.#delivery.stop()
+  }
 
-/** What is owed now, the urgent first. Answers are asked twice, because delivery may have set one free. */
-function pendingFrame({ state, answers, delivery, room }: Parts): ChatResponse | undefined {
-  if (state.finished) return undefined
-  const pong = state.pongs.shift()
-  if (pong !== undefined) {
-    room.raise()
-    return pongFrame(pong)
+  #fail(error: unknown): void {
+    this.#failed ??= { error }
+    this.#changed.raise()
+    this.#options.onFailed()
   }
-  if (state.pingDue) {
-    state.pingDue = false
-    return pingFrame(state.nextPing++)
-  }
-  const answer = answers.next(delivery.passed)
-  if (answer) {
-    room.raise()
-    return answer
-  }
-  if (state.closing) return undefined
-  for (const handle of state.changedAccounts) {
-    state.changedAccounts.delete(handle)
-    return accountChangedFrame(handle)
-  }
-  if (state.ephemeral.length > 0) return deliverFrame(state.ephemeral.splice(0), new Uint8Array())
-  return delivery.next() ?? answers.next(delivery.passed)
-}
 
-/**
- * Nothing is owed at the moment: whether the stream ends now. With Closing, an answer that waits for
- * delivery is left out: its sender asks again on the next stream.
- */
-function lastFrame({ state, sends, answers }: Parts): ChatResponse | undefined {
-  if (state.finished || !sends.idle()) return undefined
-  state.finished = state.closing !== undefined || (state.clientEnded && answers.size() === 0)
-  return state.finished && state.closing ? closingFrame(state.closing) : undefined
-}
+  /** Whether nothing more is heard. */
+  #isOver(): boolean {
+    return this.#closing !== undefined || this.#failed !== undefined
+  }
 
-function tick(parts: Parts, nowMs: number, lostMs: number): void {
-  const { state, options, changed, fail } = parts
-  state.heardAtMs += lostMs
-  const { pingIntervalMs, deadAfterMs } = options.timing
-  // While the store is behind, frames are left unread: the silence is ours.
-  if (parts.sends.full()) state.heardAtMs = nowMs
-  if (nowMs - state.heardAtMs >= deadAfterMs) {
-    fail(
-      failure('DEADLINE_EXCEEDED', ErrorReason.DEAD, `nothing was heard of the device for ${deadAfterMs} ms`),
-    )
-  } else if (nowMs - state.sentAtMs >= pingIntervalMs) {
-    state.pingDue = true
-    changed.raise()
+  /** Whether so much waits already that the client's next frame is better left unread. */
+  #isFull(): boolean {
+    const unsent = this.#sendQueue.answers.size() + this.#heartbeat.unsentPongs()
+    return this.#sendQueue.isFull() || unsent >= UNSENT_ANSWERS
+  }
+
+  async #hear({ frame }: ChatRequest): Promise<void> {
+    switch (frame.case) {
+      case 'send':
+        return this.#hearSend(frame.value.envelopes)
+      case 'ack':
+        if (frame.value.cursor.length === 0) throw frameFailure('Ack: its cursor is empty')
+        return this.#delivery.acked(frame.value.cursor)
+      case 'ping':
+        this.#heartbeat.owePong(frame.value.nonce)
+        return this.#changed.raise()
+      case 'pong':
+        return
+      case 'open':
+        throw frameFailure('Open: only the first frame of a stream may be one')
+      default:
+        throw frameFailure('a frame with no case that this server knows')
+    }
+  }
+
+  async #hearSend(envelopes: readonly OutgoingEnvelope[]): Promise<void> {
+    const { limits, bucket, passEphemeral, device } = this.#options
+    checkSend(envelopes, limits)
+    const numbered = envelopes.filter(({ envelope }) => envelope.case !== 'ephemeral')
+    if (numbered.length > 0) this.#sendQueue.add(numbered)
+    if (numbered.length === envelopes.length) return
+    for (const outgoing of envelopes) {
+      const { envelope } = outgoing
+      if (envelope.case !== 'ephemeral' || envelope.value.ciphertext.length > limits.applicationBytes)
+        continue
+      if (bucket.take(1) === 1) await passEphemeral(device, outgoing)
+    }
+  }
+
+  /** What is owed now, the urgent first. Answers are asked twice, because delivery may have set one free. */
+  #pendingFrame(): ChatResponse | undefined {
+    if (this.#finished) return undefined
+    const urgent = this.#heartbeat.next() ?? this.#nextAnswer()
+    if (urgent) {
+      this.#room.raise()
+      return urgent
+    }
+    if (this.#closing) return undefined
+    return this.#hints.next() ?? this.#delivery.next() ?? this.#nextAnswer()
+  }
+
+  #nextAnswer(): ChatResponse | undefined {
+    return this.#sendQueue.answers.next(after => this.#delivery.isDelivered(after))
+  }
+
+  /**
+   * Nothing is owed at the moment: whether the session ends now. With Closing, an answer that waits for delivery is
+   * left out: its sender asks again in the next session.
+   */
+  #lastFrame(): ChatResponse | undefined {
+    if (this.#finished || !this.#sendQueue.isIdle()) return undefined
+    const isAnswered = this.#clientEnded && this.#sendQueue.answers.size() === 0
+    this.#finished = this.#closing !== undefined || isAnswered
+    return this.#finished && this.#closing ? closingFrame(this.#closing) : undefined
   }
 }

@@ -1,4 +1,4 @@
-// The open streams of this process: one for each device, a newer one in the older one's place.
+// The open sessions of this relay: one for each device, a newer one in the older one's place.
 
 import { type Envelope, ErrorReason } from '../../../gen/parley/v1/chat_pb.js'
 import { RpcError } from '../../rpc/error.js'
@@ -6,94 +6,100 @@ import { failure } from '../auth/failure.js'
 import { bytesKey } from '../bytes.js'
 import type { ClosingReason } from '../cluster.js'
 import type { DeviceId } from '../store/store.js'
-import type { ChatStream } from './session.js'
+import type { Session } from './session.js'
 import type { TokenBucket } from './token-bucket.js'
 
-export interface StreamsOptions {
-  /** Open streams. */
+export interface SessionsOptions {
+  /** At once. */
   limit: number
   /** A device's bucket when it begins: full. */
   newBucket: () => TokenBucket
 }
 
-export interface Streams {
-  /**
-   * Puts the stream in the place of the device's older one, which is closed as superseded. Resolves when
-   * no older one writes to the log any more: only then is the device's client sequence what it will be.
-   * Throws RESOURCE_EXHAUSTED, or UNAVAILABLE once stopped.
-   */
-  enter(stream: ChatStream): Promise<void>
-  leave(stream: ChatStream): void
-  /** What a device may still send now: its streams share it, one after the other. */
-  bucket(device: DeviceId): TokenBucket
-  /** Hands an ephemeral envelope to those of the devices whose streams are open. */
-  push(devices: readonly DeviceId[], envelope: Envelope): void
-  /** Passes AccountChanged on to those of the devices whose streams are open. */
-  tellAccountChanged(devices: readonly DeviceId[], handle: string): void
-  /** Ends the device's stream, if it is open, with Closing. */
-  close(device: DeviceId, reason: ClosingReason): void
-  /** To be called regularly: pings and ends silent streams. Milliseconds of Date.now(). */
-  sweep(nowMs: number, lostMs: number): void
-  /** Takes no more streams and closes all. Resolves when nothing more goes to the log. */
-  stop(): Promise<void>
-  size(): number
-}
-
 interface Entry {
-  stream: ChatStream
-  /** Resolves when the streams before it have settled. */
+  session: Session
+  /** Resolves when the sessions before it have settled. */
   ready: Promise<void>
 }
 
-export function createStreams({ limit, newBucket }: StreamsOptions): Streams {
-  const entries = new Map<string, Entry>()
+export class Sessions {
+  readonly #options: SessionsOptions
+  readonly #entries = new Map<string, Entry>()
   /** Of devices that left before theirs was full again: a full one is as good as a new one. */
-  const resting = new Map<string, TokenBucket>()
-  let stopped = false
-  return {
-    async enter(stream) {
-      const name = bytesKey(stream.device)
-      const older = entries.get(name)
-      if (stopped) throw stopping()
-      if (older === undefined && entries.size >= limit) throw tooMany(limit)
-      const ready = older ? supersede(older) : Promise.resolve()
-      entries.set(name, { stream, ready })
-      await ready
-    },
-    leave(stream) {
-      const name = bytesKey(stream.device)
-      if (entries.get(name)?.stream !== stream) return
-      entries.delete(name)
-      if (!stream.bucket.full()) resting.set(name, stream.bucket)
-    },
-    bucket(device) {
-      const name = bytesKey(device)
-      return entries.get(name)?.stream.bucket ?? resting.get(name) ?? newBucket()
-    },
-    push(devices, envelope) {
-      for (const device of devices) entries.get(bytesKey(device))?.stream.push(envelope)
-    },
-    tellAccountChanged(devices, handle) {
-      for (const device of devices) entries.get(bytesKey(device))?.stream.pushAccountChanged(handle)
-    },
-    close(device, reason) {
-      void entries.get(bytesKey(device))?.stream.close(reason)
-    },
-    sweep(nowMs, lostMs) {
-      for (const { stream } of entries.values()) stream.tick(nowMs, lostMs)
-      for (const [name, bucket] of resting) if (bucket.full()) resting.delete(name)
-    },
-    async stop() {
-      stopped = true
-      await Promise.all([...entries.values()].map(({ stream }) => stream.close('shuttingDown')))
-    },
-    size: () => entries.size,
+  readonly #resting = new Map<string, TokenBucket>()
+  #isStopped = false
+
+  constructor(options: SessionsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Puts the session in the place of the device's older one, which is closed as superseded. Resolves when no older
+   * one writes to the log any more: only then is the device's client sequence what it will be.
+   * Throws RESOURCE_EXHAUSTED, or UNAVAILABLE once stopped.
+   */
+  async enter(session: Session): Promise<void> {
+    const key = bytesKey(session.device)
+    const older = this.#entries.get(key)
+    if (this.#isStopped) throw stopping()
+    if (older === undefined && this.#entries.size >= this.#options.limit) throw tooMany(this.#options.limit)
+    const ready = older ? supersede(older) : Promise.resolve()
+    this.#entries.set(key, { session, ready })
+    await ready
+  }
+
+  leave(session: Session): void {
+    const key = bytesKey(session.device)
+    if (this.#entries.get(key)?.session !== session) return
+    this.#entries.delete(key)
+    if (!session.bucket.isFull()) this.#resting.set(key, session.bucket)
+  }
+
+  /** What a device may still send now: its sessions share it, one after the other. */
+  bucket(device: DeviceId): TokenBucket {
+    const key = bytesKey(device)
+    return this.#entries.get(key)?.session.bucket ?? this.#resting.get(key) ?? this.#options.newBucket()
+  }
+
+  /** Hands an ephemeral envelope to those of the devices whose sessions are here. */
+  addEphemeral(devices: readonly DeviceId[], envelope: Envelope): void {
+    for (const device of devices) this.#find(device)?.addEphemeral(envelope)
+  }
+
+  /** Passes AccountChanged on to those of the devices whose sessions are here. */
+  addChangedAccount(devices: readonly DeviceId[], handle: string): void {
+    for (const device of devices) this.#find(device)?.addChangedAccount(handle)
+  }
+
+  /** Ends the device's session with Closing, if it is here. */
+  close(device: DeviceId, reason: ClosingReason): void {
+    void this.#find(device)?.close(reason)
+  }
+
+  /** To be called regularly: pings and ends silent sessions. Milliseconds of Date.now(). */
+  sweep(nowMs: number, lostMs: number): void {
+    for (const { session } of this.#entries.values()) session.tick(nowMs, lostMs)
+    for (const [key, bucket] of this.#resting) if (bucket.isFull()) this.#resting.delete(key)
+  }
+
+  /** Takes no more sessions and closes all. Resolves when nothing more goes to the log. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await Promise.all([...this.#entries.values()].map(({ session }) => session.close('shuttingDown')))
+  }
+
+  size(): number {
+    return this.#entries.size
+  }
+
+  #find(device: DeviceId): Session | undefined {
+    return this.#entries.get(bytesKey(device))?.session
   }
 }
 
 /** A line that is dead may never take its Closing, so only the log is waited for. */
 async function supersede(older: Entry): Promise<void> {
-  const settled = older.stream.close('superseded')
+  const settled = older.session.close('superseded')
   await older.ready
   await settled
 }
@@ -103,6 +109,6 @@ function tooMany(limit: number): RpcError {
   return failure('RESOURCE_EXHAUSTED', ErrorReason.TOO_MANY_STREAMS, message)
 }
 
-export function stopping(): RpcError {
+function stopping(): RpcError {
   return new RpcError('UNAVAILABLE', 'the server is stopping: try again in a moment')
 }

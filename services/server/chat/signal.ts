@@ -1,21 +1,19 @@
 /** Wakes one waiter. What is raised while nobody waits is kept for the next wait, once. */
-export interface Signal {
-  raise(): void
-  wait(): Promise<void>
-}
+export class Signal {
+  #raised = false
+  #wake: (() => void) | undefined
 
-export function createSignal(): Signal {
-  let raised = false
-  let wake: (() => void) | undefined
-  return {
-    raise() {
-      raised = true
-      wake?.()
-      wake = undefined
-    },
-    async wait() {
-      if (!raised) await new Promise<void>(resolve => (wake = resolve))
-      raised = false
-    },
+  raise(): void {
+    this.#raised = true
+    this.#wake?.()
+    this.#wake = undefined
+  }
+
+  async wait(): Promise<void> {
+    if (!this.#raised)
+      await new Promise<void>(resolve => {
+        this.#wake = resolve
+      })
+    this.#raised = false
   }
 }

@@ -1,12 +1,3 @@
-/** So many a second on average, and a burst at once. */
-export interface TokenBucket {
-  /** Takes up to `count` and returns how many it got. */
-  take(count: number): number
-  /** Milliseconds until `count` (or, beyond the burst, all that it ever holds) could be taken. */
-  waitMs(count: number): number
-  full(): boolean
-}
-
 export interface TokenBucketOptions {
   perSecond: number
   burst: number
@@ -14,32 +5,42 @@ export interface TokenBucketOptions {
   now?: () => number
 }
 
-export function createTokenBucket({
-  perSecond,
-  burst,
-  now = () => performance.now(),
-}: TokenBucketOptions): TokenBucket {
-  let tokens = burst
-  let filledAt = now()
-  const fill = () => {
-    const time = now()
-    tokens = Math.min(burst, tokens + ((time - filledAt) / 1000) * perSecond)
-    filledAt = time
+/** So many a second on average, and a burst at once. */
+export class TokenBucket {
+  readonly #options: Required<TokenBucketOptions>
+  #tokens: number
+  #filledAt: number
+
+  constructor({ perSecond, burst, now = () => performance.now() }: TokenBucketOptions) {
+    this.#options = { perSecond, burst, now }
+    this.#tokens = burst
+    this.#filledAt = now()
   }
-  return {
-    take(count) {
-      fill()
-      const taken = Math.min(count, Math.floor(tokens))
-      tokens -= taken
-      return taken
-    },
-    waitMs(count) {
-      fill()
-      return Math.max(1, Math.ceil(((Math.min(count, burst) - tokens) / perSecond) * 1000))
-    },
-    full() {
-      fill()
-      return tokens >= burst
-    },
+
+  /** Takes up to `count` and returns how many it got. */
+  take(count: number): number {
+    this.#fill()
+    const taken = Math.min(count, Math.floor(this.#tokens))
+    this.#tokens -= taken
+    return taken
+  }
+
+  /** Milliseconds until `count` (or, beyond the burst, all that it ever holds) could be taken. */
+  waitMs(count: number): number {
+    this.#fill()
+    const { perSecond, burst } = this.#options
+    return Math.max(1, Math.ceil(((Math.min(count, burst) - this.#tokens) / perSecond) * 1000))
+  }
+
+  isFull(): boolean {
+    this.#fill()
+    return this.#tokens >= this.#options.burst
+  }
+
+  #fill(): void {
+    const { perSecond, burst, now } = this.#options
+    const time = now()
+    this.#tokens = Math.min(burst, this.#tokens + ((time - this.#filledAt) / 1000) * perSecond)
+    this.#filledAt = time
   }
 }

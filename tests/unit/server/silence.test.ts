@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { RpcError } from '../../../services/rpc/error.js'
-import { createStream } from '../../../services/server/chat/session.js'
-import { createTokenBucket } from '../../../services/server/chat/token-bucket.js'
+import { Session } from '../../../services/server/chat/session.js'
+import { TokenBucket } from '../../../services/server/chat/token-bucket.js'
 import { LIMITS } from '../../../services/server/limits.js'
 import { repeatSweep } from '../../../services/server/maintenance.js'
 import type { Log } from '../../../services/server/store/store.js'
@@ -19,42 +19,42 @@ const emptyLog: Log = {
   expire: async () => 0,
 }
 
-function quietStream() {
+function quietSession() {
   const failed: string[] = []
-  const stream = createStream({
+  const session = new Session({
     log: emptyLog,
     device: new Uint8Array(32),
     cursor: new Uint8Array(),
     limits: LIMITS,
     timing: TIMING,
-    bucket: createTokenBucket({ perSecond: 1, burst: 1 }),
+    bucket: new TokenBucket({ perSecond: 1, burst: 1 }),
     passEphemeral: async () => {},
     onFailed: () => failed.push('failed'),
   })
-  return { stream, failed, began: Date.now() }
+  return { session, failed, began: Date.now() }
 }
 
-describe('a silent stream', () => {
+describe('a silent session', () => {
   test('is pinged, once for each time that it is due, with numbers that go up', () => {
-    const { stream, began } = quietStream()
-    stream.tick(began + TIMING.pingIntervalMs / 2, 0)
-    expect(stream.next()).toBeUndefined()
+    const { session, began } = quietSession()
+    session.tick(began + TIMING.pingIntervalMs / 2, 0)
+    expect(session.next()).toBeUndefined()
     for (const nonce of [1n, 2n]) {
-      stream.tick(began + TIMING.pingIntervalMs + 100, 0)
-      expect(stream.next()?.frame).toMatchObject({ case: 'ping', value: { nonce } })
-      expect(stream.next()).toBeUndefined()
+      session.tick(began + TIMING.pingIntervalMs + 100, 0)
+      expect(session.next()?.frame).toMatchObject({ case: 'ping', value: { nonce } })
+      expect(session.next()).toBeUndefined()
     }
   })
 
   test('is over after the time in which nothing was heard, and its place is free at once', () => {
-    const { stream, failed, began } = quietStream()
-    stream.tick(began + TIMING.deadAfterMs - 100, 0)
+    const { session, failed, began } = quietSession()
+    session.tick(began + TIMING.deadAfterMs - 100, 0)
     expect(failed).toEqual([])
-    stream.tick(began + TIMING.deadAfterMs + 100, 0)
+    session.tick(began + TIMING.deadAfterMs + 100, 0)
     expect(failed).toEqual(['failed'])
     let error: RpcError | undefined
     try {
-      stream.next()
+      session.next()
     } catch (thrown) {
       error = thrown as RpcError
     }
@@ -62,8 +62,8 @@ describe('a silent stream', () => {
   })
 
   test('is not blamed for the time in which this process stood still', () => {
-    const { stream, failed, began } = quietStream()
-    stream.tick(began + 60_000, 55_000)
+    const { session, failed, began } = quietSession()
+    session.tick(began + 60_000, 55_000)
     expect(failed).toEqual([])
   })
 })

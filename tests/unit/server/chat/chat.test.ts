@@ -2,8 +2,8 @@ import { create } from '@bufbuild/protobuf'
 import { expect, test } from '@jest/globals'
 import { ChatRequestSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { createChat } from '../../../../services/server/chat/chat.js'
-import { createStreams } from '../../../../services/server/chat/sessions.js'
-import { createTokenBucket } from '../../../../services/server/chat/token-bucket.js'
+import { Sessions } from '../../../../services/server/chat/sessions.js'
+import { TokenBucket } from '../../../../services/server/chat/token-bucket.js'
 import { LIMITS } from '../../../../services/server/limits.js'
 import type { Log } from '../../../../services/server/store/store.js'
 
@@ -24,12 +24,12 @@ async function* open() {
   yield create(ChatRequestSchema, { frame: { case: 'open', value: { protocolVersion: 1 } } })
 }
 
-test('a device that is blocked between its proof and its stream gets none', async () => {
-  const newBucket = () => createTokenBucket({ perSecond: 1, burst: 1 })
-  const streams = createStreams({ limit: 1, newBucket })
+test('a device that is blocked between its proof and its session gets none', async () => {
+  const newBucket = () => new TokenBucket({ perSecond: 1, burst: 1 })
+  const sessions = new Sessions({ limit: 1, newBucket })
   let blocked = false
   const chat = createChat({
-    ...{ log, streams, limits: LIMITS, operatorHandle: '' },
+    ...{ log, sessions, limits: LIMITS, operatorHandle: '' },
     passEphemeral: async () => {},
     timing: { pingIntervalMs: 5_000, deadAfterMs: 12_000 },
     async checkProof() {
@@ -37,13 +37,13 @@ test('a device that is blocked between its proof and its stream gets none', asyn
       return device
     },
     async checkStanding(asked) {
-      // By now the stream has its place, where a ban from here on finds it.
-      expect({ asked, size: streams.size() }).toEqual({ asked: device, size: 1 })
+      // By now the session has its place, where a ban from here on finds it.
+      expect({ asked, size: sessions.size() }).toEqual({ asked: device, size: 1 })
       if (blocked) throw new Error('blocked')
     },
   })
   const context = { signal: new AbortController().signal, peer: 'test' }
   const frames = chat(open(), context)[Symbol.asyncIterator]()
   await expect(frames.next()).rejects.toThrow('blocked')
-  expect(streams.size()).toBe(0)
+  expect(sessions.size()).toBe(0)
 })

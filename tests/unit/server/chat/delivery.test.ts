@@ -1,9 +1,8 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import { type ChatResponse, EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
-import { createAnswers } from '../../../../services/server/chat/answers.js'
-import { createDelivery, type Delivery } from '../../../../services/server/chat/delivery.js'
-import { createSignal } from '../../../../services/server/chat/signal.js'
+import { Delivery } from '../../../../services/server/chat/delivery.js'
+import { Signal } from '../../../../services/server/chat/signal.js'
 import type { Cursor, ReadResult } from '../../../../services/server/store/store.js'
 
 const place = (number: number): Cursor => Uint8Array.of(number)
@@ -33,11 +32,11 @@ function fakeLog(end: number) {
 
 function deliveryOf(end: number, window: number, cursor: Cursor = new Uint8Array()) {
   const log = fakeLog(end)
-  const ready = createSignal()
+  const ready = new Signal()
   const failures: unknown[] = []
-  const delivery = createDelivery({
+  const delivery = new Delivery({
     ...{ log, device: new Uint8Array(32), cursor, window },
-    onReady: ready.raise,
+    onReady: () => ready.raise(),
     onFailure: error => void failures.push(error),
   })
   return { log, ready, delivery, failures }
@@ -87,18 +86,35 @@ describe('delivery', () => {
     expect(await drain(delivery)).toEqual(['6', '7', '8'])
   })
 
-  test('goes beyond the window for a mark, up to what was in the log, and remembers the window only', async () => {
+  test('goes beyond the window up to a place that is waited for, and remembers the window only', async () => {
     const { log, delivery } = deliveryOf(6, 2)
     expect(await drain(delivery)).toEqual(['1', '2'])
-    const mark = delivery.mark()
-    expect(delivery.passed(mark)).toBe(false)
-    expect(await drain(delivery)).toEqual(['3', '4', '5', '6', 'caughtUp'])
-    expect(delivery.passed(mark)).toBe(true)
-    log.state.end = 8
+    delivery.deliverTo(place(5))
+    expect(delivery.isDelivered(place(5))).toBe(false)
+    expect(await drain(delivery)).toEqual(['3', '4', '5'])
+    expect(delivery.isDelivered(place(5))).toBe(true)
+    expect(delivery.isDelivered(place(6))).toBe(false)
+    delivery.acked(place(5))
+    expect(await drain(delivery)).toEqual(['6', 'caughtUp'])
+    log.state.end = 9
     log.state.wake()
-    expect(await drain(delivery)).toEqual([])
-    delivery.acked(place(6))
-    expect(await drain(delivery)).toEqual(['7', '8'])
+    expect(await drain(delivery)).toEqual(['7'])
+  })
+
+  test('waits for the furthest of several places, and looks for one that it has not heard of', async () => {
+    const { log, delivery } = deliveryOf(2, 1)
+    expect(await drain(delivery)).toEqual(['1'])
+    log.state.end = 5
+    delivery.deliverTo(place(4))
+    delivery.deliverTo(place(3))
+    expect(await drain(delivery)).toEqual(['2', 'caughtUp', '3', '4'])
+  })
+
+  test('has delivered nothing before it has read, whatever place the device says that it is at', async () => {
+    const { delivery } = deliveryOf(4, 9, place(200))
+    expect(delivery.isDelivered(place(3))).toBe(false)
+    await drain(delivery)
+    expect(delivery.isDelivered(place(4))).toBe(true)
   })
 
   test('passes acks on, also the one that Open stands for, and of many at once only the last', async () => {
@@ -113,36 +129,5 @@ describe('delivery', () => {
     const { log, delivery } = deliveryOf(9, 99)
     delivery.stop()
     expect(log.state.watching).toBe(false)
-  })
-})
-
-describe('answers', () => {
-  const kinds = (answers: ReturnType<typeof createAnswers>, passed: (mark: number) => boolean) => {
-    const said: string[] = []
-    for (let next = answers.next(passed); next; next = answers.next(passed)) {
-      const { frame } = next
-      if (frame.case === 'accepted') said.push(`accepted ${frame.value.clientSequence}`)
-      if (frame.case === 'rejected')
-        said.push(`rejected ${frame.value.sends.map(({ clientSequence }) => clientSequence)}`)
-    }
-    return said
-  }
-
-  test('join what may be joined and keep the order of the rest', () => {
-    const answers = createAnswers()
-    for (const number of [1n, 2n, 3n]) answers.accept(number)
-    for (const number of [4n, 5n]) answers.reject({ clientSequence: number })
-    for (const number of [4n, 2n]) answers.accept(number)
-    expect(answers.size()).toBe(4)
-    expect(kinds(answers, () => true)).toEqual(['accepted 3', 'rejected 4,5', 'accepted 4'])
-  })
-
-  test('wait behind one that must come after what won', () => {
-    const answers = createAnswers()
-    answers.accept(1n)
-    answers.reject({ clientSequence: 2n }, 7)
-    answers.accept(2n)
-    expect(kinds(answers, () => false)).toEqual(['accepted 1'])
-    expect(kinds(answers, mark => mark === 7)).toEqual(['rejected 2', 'accepted 2'])
   })
 })

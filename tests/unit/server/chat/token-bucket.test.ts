@@ -1,22 +1,22 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { createTokenBucket } from '../../../../services/server/chat/token-bucket.js'
+import { TokenBucket } from '../../../../services/server/chat/token-bucket.js'
 
 test('a burst at once, then so many a second', () => {
   let nowMs = 0
-  const bucket = createTokenBucket({ perSecond: 10, burst: 50, now: () => nowMs })
-  expect(bucket.full()).toBe(true)
+  const bucket = new TokenBucket({ perSecond: 10, burst: 50, now: () => nowMs })
+  expect(bucket.isFull()).toBe(true)
   expect(bucket.take(60)).toBe(50)
   expect(bucket.take(1)).toBe(0)
   expect(bucket.waitMs(1)).toBe(100)
   nowMs += 100
   expect(bucket.take(5)).toBe(1)
   nowMs += 60_000
-  expect(bucket.full()).toBe(true)
+  expect(bucket.isFull()).toBe(true)
   expect(bucket.take(60)).toBe(50)
 })
 
-test('whoever waits as long as he is told gets what he asked for; nobody ever gets more than the average and a burst', () => {
+test('a wait as long as it says brings what was asked for; never is more given than the average and a burst', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 1000 }),
@@ -25,7 +25,7 @@ test('whoever waits as long as he is told gets what he asked for; nobody ever ge
         let nowMs = 0
         let taken = 0
         const burst = perSecond * 5
-        const bucket = createTokenBucket({ perSecond, burst, now: () => nowMs })
+        const bucket = new TokenBucket({ perSecond, burst, now: () => nowMs })
         for (const wish of wishes) {
           const got = bucket.take(wish)
           taken += got

@@ -1,0 +1,32 @@
+// What a session tells its device as long as it listens: ephemeral envelopes, and whose devices have changed. A slow
+// reader loses what is over the limit, since nobody is owed any of it.
+
+import type { ChatResponse, Envelope } from '../../../gen/parley/v1/chat_pb.js'
+import { WAITING_ACCOUNT_CHANGES, WAITING_EPHEMERAL } from '../limits.js'
+import { accountChangedFrame, deliverFrame } from './frames.js'
+
+const NO_CURSOR = new Uint8Array()
+
+export class Hints {
+  #ephemeral: Envelope[] = []
+  readonly #changedAccounts = new Set<string>()
+
+  addEphemeral(envelope: Envelope): void {
+    if (this.#ephemeral.length < WAITING_EPHEMERAL) this.#ephemeral.push(envelope)
+  }
+
+  addChangedAccount(handle: string): void {
+    if (this.#changedAccounts.size < WAITING_ACCOUNT_CHANGES) this.#changedAccounts.add(handle)
+  }
+
+  next(): ChatResponse | undefined {
+    for (const handle of this.#changedAccounts) {
+      this.#changedAccounts.delete(handle)
+      return accountChangedFrame(handle)
+    }
+    if (this.#ephemeral.length === 0) return undefined
+    const envelopes = this.#ephemeral
+    this.#ephemeral = []
+    return deliverFrame(envelopes, NO_CURSOR)
+  }
+}
