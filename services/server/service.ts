@@ -41,6 +41,8 @@ export interface ServiceOptions {
   timing?: Partial<Timing>
   /** At most so many at once. */
   openSessions?: number
+  /** The clock: milliseconds since 1970. Default: the system's. */
+  now?: () => number
 }
 
 export interface RelayService {
@@ -57,7 +59,7 @@ export function startService(options: ServiceOptions): RelayService {
   const { directory, log } = store
   const limits: RelayLimits = { ...LIMITS, ...options.limits }
   const timing: Timing = { pingIntervalMs: PING_INTERVAL_MS, deadAfterMs: DEAD_AFTER_MS, ...options.timing }
-  const sessions = newSessions(limits, options.openSessions)
+  const sessions = newSessions(limits, options)
   const changes = new AccountChanges({
     ...{ directory, log, sessions },
     onFailure: error => options.log.error({ err: error }, 'telling of a changed account failed'),
@@ -81,9 +83,12 @@ export function startService(options: ServiceOptions): RelayService {
   }
 }
 
-function newSessions({ sendsPerSecond: perSecond }: RelayLimits, limit = OPEN_SESSIONS): Sessions {
+function newSessions(
+  { sendsPerSecond: perSecond }: RelayLimits,
+  { openSessions: limit = OPEN_SESSIONS, now }: Pick<ServiceOptions, 'openSessions' | 'now'>,
+): Sessions {
   const burst = perSecond * SEND_BURST_SECONDS
-  return new Sessions({ limit, newBucket: () => new TokenBucket({ perSecond, burst }) })
+  return new Sessions({ limit, newBucket: () => new TokenBucket({ perSecond, burst, ...(now && { now }) }) })
 }
 
 interface Started extends ServiceOptions {
@@ -97,7 +102,8 @@ interface Started extends ServiceOptions {
 function createHandlers(started: Started): Handlers<typeof ChatService> {
   const { store, cluster, limits, timing, sessions, operators, serverFingerprint, operatorHandle } = started
   const { directory, keyPackages, log } = store
-  const checkProof = createProofCheck({ directory, serverFingerprint, windowMs: limits.proofWindowMs })
+  const now = started.now ?? Date.now
+  const checkProof = createProofCheck({ directory, serverFingerprint, windowMs: limits.proofWindowMs, now })
   return {
     keyExchange: createKeyExchange({
       ...{ directory, keyPackages, checkProof, limits, operatorHandle, cluster },
@@ -105,8 +111,8 @@ function createHandlers(started: Started): Handlers<typeof ChatService> {
       isOperator: accountKey => operators.has(bytesKey(accountKey)),
     }),
     chat: createChat({
-      ...{ log, sessions, checkProof, limits, timing, operatorHandle },
-      checkStanding: device => checkKnown(directory, device),
+      ...{ log, sessions, checkProof, limits, timing, operatorHandle, now },
+      checkStanding: device => checkKnown(directory, device, now()),
       passEphemeral: ephemeralTo(cluster, log),
     }),
   }

@@ -15,8 +15,8 @@ import { proposalOfSettings } from '../../services/endpoint/mls/settings.js'
 import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
 import { loadServer } from '../../services/endpoint/sync/server-record.js'
 import { openRecords } from '../../services/endpoint/vault/records.js'
-import { openVault } from '../../services/endpoint/vault/vault.js'
 import { readCertificate } from '../../services/protocol/identity/certificate.js'
+import type { MemoryDisk } from './memory/vault.js'
 
 export interface Force {
   /** Of accounts that are not in the group; one key package is made for each. */
@@ -28,8 +28,8 @@ export interface Force {
 }
 
 /** Queues a commit of all that in the one group of this vault that has settings, asking nobody's leave. */
-export async function commitByForce(folder: string, force: Force): Promise<void> {
-  const vault = await openVault({ folder })
+export async function commitByForce(disk: MemoryDisk, force: Force): Promise<void> {
+  const vault = disk.open()
   try {
     const records = openRecords(vault, () => undefined)
     const engine = await createEngine({ validate: validateCredential })

@@ -25,6 +25,8 @@ export interface ChatOptions {
   limits: RelayLimits
   timing: Timing
   operatorHandle: string
+  /** Milliseconds since 1970. */
+  now(): number
 }
 
 /** The handler of Chat: Open is answered with Opened, then each frame as it comes, until one side ends. */

@@ -19,13 +19,15 @@ export interface OpenedOptions {
   pingIntervalMs: number
   deadAfterMs: number
   limits: RelayLimits
+  /** Milliseconds since 1970. */
+  now(): number
 }
 
-export function openedFrame({ limits, ...told }: OpenedOptions): ChatResponse {
+export function openedFrame({ limits, now, ...told }: OpenedOptions): ChatResponse {
   const value = create(OpenedSchema, {
     ...told,
     protocolVersion: PROTOCOL_VERSION,
-    serverTimeMs: BigInt(Date.now()),
+    serverTimeMs: BigInt(now()),
     limits: { ...limits, retentionSeconds: BigInt(limits.retentionSeconds) },
   })
   return create(ChatResponseSchema, { frame: { case: 'opened', value } })

@@ -5,12 +5,12 @@ import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records
 import { openConversations } from '../../../services/endpoint/history/conversations.js'
 import { systemClock } from '../../../services/endpoint/local.js'
 import { openRecords } from '../../../services/endpoint/vault/records.js'
-import { openVault } from '../../../services/endpoint/vault/vault.js'
 import { seedOf } from '../../../services/protocol/identity/recovery-phrase.js'
-import { HOST, newTown, numbered, type Person, type Server, type Town } from '../../support/endpoints.js'
+import type { MemoryDisk } from '../../support/memory/vault.js'
 import { saidIn } from '../../support/said.js'
+import { HOST, newTown, numbered, type Person, type Server, type Town } from '../../support/town.js'
 
-jest.setTimeout(90_000)
+jest.setTimeout(20_000)
 
 let town: Town
 let server: Server
@@ -25,7 +25,7 @@ afterEach(async () => {
 /** Another device of this person, by the words of the first. */
 const link = (person: Person, name: string): Promise<Person> =>
   town.join(person.handle, server, {
-    folder: town.folder(name),
+    vault: name,
     seed: seedOf(person.endpoint.recoveryPhrase()),
   })
 
@@ -81,7 +81,7 @@ describe('a further device', () => {
     const [laptop, bob] = await aliceAndBob()
     const seed = seedOf(laptop.endpoint.recoveryPhrase())
     await laptop.close()
-    const phone = await town.join('alice', server, { folder: town.folder('phone'), seed })
+    const phone = await town.join('alice', server, { vault: 'phone', seed })
     await phone.event('conversation', ({ state, peer }) => state === 'ready' && peer === 'bob')
     await bob.write('alice', 'only the phone hears it at once')
     await hasTexts(phone, 'bob: only the phone hears it at once')
@@ -146,7 +146,7 @@ describe('a conversation that one device begins', () => {
     await hasTexts(carol, 'alice: first')
     await carol.write('alice', 'answer')
     await hasTexts(laptop, 'carol: answer')
-    const back = await town.join('alice', server, { folder: tablet.folder })
+    const back = await town.join('alice', server, { vault: 'tablet' })
     await hasTexts(back, 'I: first', 'I: second', 'carol: answer')
     expect(textsOf(back)).toHaveLength(3)
   })
@@ -172,8 +172,8 @@ describe('a long history', () => {
   const LINES = 10_000
 
   /** Texts of years ago, put where a device keeps them. */
-  async function fill(folder: string): Promise<void> {
-    const vault = await openVault({ folder })
+  async function fill(disk: MemoryDisk): Promise<void> {
+    const vault = disk.open()
     const records = openRecords(vault, () => undefined)
     const conversations = openConversations(records, systemClock)
     const conversation = conversations.withPeer('bob')!
@@ -195,7 +195,7 @@ describe('a long history', () => {
   test('is handed over whole and in order, while people go on writing', async () => {
     const [laptop, bob] = await aliceAndBob()
     await laptop.close()
-    await fill(laptop.folder)
+    await fill(laptop.disk)
     const again = await town.join('alice', server)
     await again.line('up')
     const phone = await link(again, 'phone')
@@ -270,7 +270,7 @@ describe('a revoked device', () => {
     })
 
     await phone.close()
-    const again = await town.join('alice', server, { folder: town.folder('phone') })
+    const again = await town.join('alice', server, { vault: 'phone' })
     const refused = await again.event('line', ({ line }) => line.state === 'stopped')
     expect(refused.line).toMatchObject({ reason: 'revoked' })
   })
@@ -280,7 +280,7 @@ describe('at the limit of devices', () => {
   test('one that is listed makes room for the new one in the same call', async () => {
     const small = await town.server({ name: 'small', limits: { devicesPerAccount: 2 } })
     const joinSmall = (name: string, seed?: Uint8Array) =>
-      town.join('alice', small, { folder: town.folder(name), ...(seed ? { seed } : {}) })
+      town.join('alice', small, { vault: name, ...(seed ? { seed } : {}) })
     const first = await joinSmall('first')
     const seed = seedOf(first.endpoint.recoveryPhrase())
     await first.line('up')
@@ -312,14 +312,14 @@ describe('words', () => {
     const alice = await town.open('alice')
     await alice.endpoint.prepare({ handle: 'alice', address: { host: HOST, port: server.port } })
     const seed = seedOf(alice.endpoint.recoveryPhrase())
-    const phone = await town.join('alice', server, { folder: town.folder('phone'), seed })
+    const phone = await town.join('alice', server, { vault: 'phone', seed })
     await phone.event('notice', ({ notice }) => notice.code === 'account-unknown')
   })
 
   test('of another account restore nothing: the handle is taken', async () => {
     const [, bob] = await aliceAndBob()
     const seed = seedOf(bob.endpoint.recoveryPhrase())
-    const impostor = await town.join('alice', server, { folder: town.folder('impostor'), seed })
+    const impostor = await town.join('alice', server, { vault: 'impostor', seed })
     const stopped = await impostor.event('line', ({ line }) => line.state === 'stopped')
     expect(stopped.line).toMatchObject({ reason: 'handle-taken' })
   })

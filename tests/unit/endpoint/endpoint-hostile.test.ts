@@ -2,9 +2,9 @@
 
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
-import { meddledStore, newTown, type Person, type Server, type Town } from '../../support/endpoints.js'
+import { newTown, type Person, type Server, type Town } from '../../support/town.js'
 
-jest.setTimeout(90_000)
+jest.setTimeout(20_000)
 
 let town: Town
 /** What the server does to the envelopes that a device reads. */
@@ -16,11 +16,7 @@ let bob: Person
 beforeEach(async () => {
   town = await newTown()
   meddle = envelopes => envelopes
-  const store = await meddledStore(town.folder('server'), read => ({
-    ...read,
-    envelopes: meddle(read.envelopes),
-  }))
-  server = await town.server({ store })
+  server = await town.server({ meddle: read => ({ ...read, envelopes: meddle(read.envelopes) }) })
   alice = await town.join('alice', server)
   bob = await town.join('bob', server)
   await bob.line('up')

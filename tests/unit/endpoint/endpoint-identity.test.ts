@@ -1,11 +1,10 @@
 // Who is who, for real endpoints on real relays: what is pinned, and what is refused.
 
-import { cp } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { accountFingerprint } from '../../../services/protocol/identity/fingerprint.js'
-import { HOST, newTown, type Person, removeDatabase, type Town } from '../../support/endpoints.js'
+import { HOST, newTown, type Person, type Town } from '../../support/town.js'
 
-jest.setTimeout(90_000)
+jest.setTimeout(20_000)
 
 let town: Town
 beforeEach(async () => {
@@ -94,9 +93,9 @@ describe('who is who', () => {
     await alice.write('bob', 'hello')
     await alice.allAre('delivered')
     await Promise.all([alice.close(), bob.close(), server.stop()])
-    await removeDatabase(town.folder('server'))
+    town.loseData()
     await server.restart()
-    const impostor = await town.join('bob', server, { folder: town.folder('impostor') })
+    const impostor = await town.join('bob', server, { vault: 'impostor' })
     await impostor.line('up')
     const again = await town.join('alice', server)
     await again.write('bob', 'secret')
@@ -111,7 +110,7 @@ describe('who is who', () => {
     const server = await town.server()
     const first = await town.join('alice', server)
     await first.line('up')
-    const second = await town.join('alice', server, { folder: town.folder('second') })
+    const second = await town.join('alice', server, { vault: 'second' })
     const { line } = await second.event('line', ({ line }) => line.state === 'stopped')
     expect(line).toMatchObject({ reason: 'handle-taken', cause: expect.stringContaining('alice') })
   })
@@ -120,7 +119,7 @@ describe('who is who', () => {
     const alice = await town.open('alice')
     await alice.endpoint.prepare({ handle: 'alice', address: { host: HOST, port: 1 } })
     for (const handle of ['alice', '', 'Bob', 'a b', '../x'])
-      await expect(alice.endpoint.open(handle)).rejects.toMatchObject({ name: 'IdentityError' })
+      await expect(alice.endpoint.open(handle)).rejects.toMatchObject({ name: 'Refusal' })
     expect(alice.endpoint.people()).toEqual([])
   })
 
@@ -129,10 +128,10 @@ describe('who is who', () => {
     const alice = await town.join('alice', server)
     await alice.line('up')
     await alice.close()
-    await cp(alice.folder, town.folder('copy'), { recursive: true })
+    town.disk('copy').copyFrom(alice.disk)
     const first = await town.join('alice', server)
     await first.line('up')
-    const second = await town.join('alice', server, { folder: town.folder('copy') })
+    const second = await town.join('alice', server, { vault: 'copy' })
     await second.line('up')
     const { line } = await first.event('line', ({ line }) => line.state === 'stopped')
     expect(line).toMatchObject({ reason: 'superseded' })

@@ -2,11 +2,11 @@
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import type { EndpointEvent } from '../../../services/endpoint/events.js'
-import { newTown, numbered, type Town } from '../../support/endpoints.js'
+import { newTown, numbered, type Town } from '../../support/town.js'
 
 type Noticed = Extract<EndpointEvent, { type: 'notice' }>
 
-jest.setTimeout(90_000)
+jest.setTimeout(20_000)
 
 let town: Town
 beforeEach(async () => {
@@ -55,7 +55,7 @@ describe('limits', () => {
     expect(await bob.received(2)).toEqual(['hello', 'still here?'])
     const refusals = alice.events.filter(event => event.type === 'notice' && isRefusal(event))
     expect(refusals).toHaveLength(1)
-    expect(alice.endpoint.unsettled().unsent).toBe(1)
+    await alice.holds(() => alice.endpoint.unsettled().unsent === 1)
   })
 
   test('a text over the limit, and half of a character, are dealt with before they are kept', async () => {

@@ -3,17 +3,9 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { makeCertificate } from '../../../services/protocol/identity/certificate.js'
 import { parseInvite } from '../../../services/protocol/invite/invite-link.js'
-import {
-  HOST,
-  type JoinOptions,
-  newTown,
-  type Person,
-  removeDatabase,
-  type Server,
-  type Town,
-} from '../../support/endpoints.js'
+import { HOST, type JoinOptions, newTown, type Person, type Server, type Town } from '../../support/town.js'
 
-jest.setTimeout(90_000)
+jest.setTimeout(20_000)
 
 let town: Town
 let server: Server
@@ -39,9 +31,9 @@ async function met(): Promise<[Person, Person]> {
 /** The server is set up anew, and so is bob, with another key. */
 async function beginAnew(people: readonly Person[], how: JoinOptions = {}): Promise<[Person, Person]> {
   await Promise.all([...people.map(person => person.close()), server.stop()])
-  await removeDatabase(town.folder('server'))
+  town.loseData()
   await server.restart()
-  const bob = await town.join('bob', server, { folder: town.folder('bob-anew') })
+  const bob = await town.join('bob', server, { vault: 'bob-anew' })
   await bob.line('up')
   return [await town.join('alice', server, how), bob]
 }

@@ -1,9 +1,9 @@
 // Two real endpoints on a real relay: together, away and back.
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { HOST, newTown, numbered, removeDatabase, type Town } from '../../support/endpoints.js'
+import { HOST, newTown, numbered, type Town } from '../../support/town.js'
 
-jest.setTimeout(90_000)
+jest.setTimeout(20_000)
 
 let town: Town
 beforeEach(async () => {
@@ -139,7 +139,7 @@ describe('away and back', () => {
     await alice.write('bob', ...numbered(5, 'old'))
     await alice.allAre('delivered')
     await server.stop()
-    await removeDatabase(town.folder('server'))
+    town.loseData()
     await alice.write('bob', ...numbered(5, 'new'))
     await server.restart()
     await Promise.all([alice.line('up'), bob.line('up')])

@@ -1,16 +1,15 @@
 // Rooms on a server that drops, reorders, withholds, repeats and alters, and with members whose program was altered:
 // nothing of it passes in silence, and what can be made good is made good.
 
-import { cp, rm } from 'node:fs/promises'
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
-import { meddledStore, newTown, type Person, type Server, type Town } from '../../support/endpoints.js'
 import { commitByForce, type Force } from '../../support/modified-client.js'
 import { saidIn } from '../../support/said.js'
+import { newTown, type Person, type Server, type Town } from '../../support/town.js'
 
-jest.setTimeout(120_000)
+jest.setTimeout(20_000)
 
 type Meddling = (envelopes: Envelope[], reader: Uint8Array) => Envelope[]
 
@@ -21,11 +20,9 @@ let server: Server
 beforeEach(async () => {
   town = await newTown()
   meddle = envelopes => envelopes
-  const store = await meddledStore(town.folder('server'), (read, device) => ({
-    ...read,
-    envelopes: meddle(read.envelopes, device),
-  }))
-  server = await town.server({ store })
+  server = await town.server({
+    meddle: (read, device) => ({ ...read, envelopes: meddle(read.envelopes, device) }),
+  })
 })
 afterEach(async () => {
   await town.leave()
@@ -353,7 +350,7 @@ describe('a member with an altered program', () => {
   /** Mallory is a member, and no admin unless given. */
   const force = async (mallory: Person, forced: Force) => {
     await mallory.close()
-    await commitByForce(mallory.folder, forced)
+    await commitByForce(mallory.disk, forced)
     const again = await town.join('mallory', server)
     await again.line('up')
   }
@@ -403,15 +400,14 @@ test('a copy of a vault that is put back joins all its conversations anew, and g
   await alice.write('bob', 'direct')
   await bob.received(1)
   await bob.close()
-  await cp(bob.folder, town.folder('copy'), { recursive: true })
+  town.disk('copy').copyFrom(bob.disk)
   bob = await town.join('bob', server)
   await bob.line('up')
   await say(bob, 'said after the copy')
   await say(alice, 'missed by the copy')
   await hears(bob, 'missed by the copy')
   await bob.close()
-  await rm(bob.folder, { recursive: true })
-  await cp(town.folder('copy'), bob.folder, { recursive: true })
+  bob.disk.copyFrom(town.disk('copy'))
 
   bob = await town.join('bob', server)
   await bob.event('notice', ({ notice }) => notice.code === 'copy-put-back')

@@ -2,10 +2,10 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { newTown, numbered, type Person, type Server, type Town } from '../../support/endpoints.js'
 import { saidIn } from '../../support/said.js'
+import { newTown, numbered, type Person, type Server, type Town } from '../../support/town.js'
 
-jest.setTimeout(90_000)
+jest.setTimeout(20_000)
 
 let town: Town
 let server: Server

@@ -6,10 +6,9 @@ import { GroupStatus, IntentSchema } from '../../../../gen/parley/vault/v1/recor
 import { treat } from '../../../../services/client/commands/doctor.js'
 import type { Finding } from '../../../../services/endpoint/doctor/finding.js'
 import { at, openRecords, type Transaction } from '../../../../services/endpoint/vault/records.js'
-import { openVault } from '../../../../services/endpoint/vault/vault.js'
-import { HOST, newTown, type Person, type Server, type Town } from '../../../support/endpoints.js'
+import { HOST, newTown, type Person, type Server, type Town } from '../../../support/town.js'
 
-jest.setTimeout(120_000)
+jest.setTimeout(20_000)
 
 let town: Town
 let server: Server
@@ -39,7 +38,7 @@ const found = (findings: readonly Finding[], check: string) =>
 /** Changes the vault of somebody who is away. */
 async function inVaultOf(person: Person, change: (tx: Transaction) => void): Promise<void> {
   await person.close()
-  const vault = await openVault({ folder: person.folder })
+  const vault = person.disk.open()
   await openRecords(vault, () => undefined).transaction(change)
   vault.close()
 }

@@ -29,7 +29,7 @@ test('a device that is blocked between its proof and its session gets none', asy
   const sessions = new Sessions({ limit: 1, newBucket })
   let blocked = false
   const chat = createChat({
-    ...{ log, sessions, limits: LIMITS, operatorHandle: '' },
+    ...{ log, sessions, limits: LIMITS, operatorHandle: '', now: Date.now },
     passEphemeral: async () => {},
     timing: { pingIntervalMs: 5_000, deadAfterMs: 12_000 },
     async checkProof() {

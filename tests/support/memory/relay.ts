@@ -1,0 +1,58 @@
+// The relay in this process, without TLS and without a port: its handlers answer on the ways of a network in memory.
+
+import { ChatService } from '../../../gen/parley/v1/chat_pb.js'
+import type { SeenCertificate } from '../../../services/rpc/channel.js'
+import { implement } from '../../../services/rpc/service.js'
+import type { RelayAdmission } from '../../../services/server/admin/admission.js'
+import { LocalCluster } from '../../../services/server/cluster.js'
+import { MESSAGE_BYTES } from '../../../services/server/limits.js'
+import { type ServiceOptions, startService } from '../../../services/server/service.js'
+import type { MemoryNetwork } from './network.js'
+
+export interface MemoryRelayOptions
+  extends Pick<ServiceOptions, 'store' | 'operatorHandle' | 'registration' | 'limits'> {
+  network: MemoryNetwork
+  port: number
+  certificate: SeenCertificate
+  /** Told of every error of the relay that is a defect. */
+  onDefect(error: unknown): void
+}
+
+export interface MemoryRelay extends RelayAdmission {
+  readonly fingerprint: Uint8Array
+  /** Tells the clients, and finishes what they sent. */
+  stop(): Promise<void>
+}
+
+export function startMemoryRelay(options: MemoryRelayOptions): MemoryRelay {
+  const { network, port, certificate, onDefect } = options
+  const { clock } = network
+  const service = startService({
+    ...options,
+    cluster: new LocalCluster(),
+    log: { error: (details: unknown) => onDefect(details) },
+    serverFingerprint: certificate.fingerprint,
+    now: clock.now,
+  })
+  const hangUp = network.listen(port, {
+    services: [implement(ChatService, service.handlers)],
+    certificate,
+    maxMessageBytes: MESSAGE_BYTES,
+    onDefect,
+  })
+  const stop = async () => {
+    await service.stop()
+    // What is said last still arrives.
+    await clock.settled()
+    hangUp()
+  }
+  let stopped: Promise<void> | undefined
+  return {
+    ...service.admission,
+    fingerprint: certificate.fingerprint,
+    stop() {
+      stopped ??= stop()
+      return stopped
+    },
+  }
+}

@@ -1,0 +1,271 @@
+// People who write to each other, on endpoints and a relay that are real but for what is outside of them: their vaults,
+// the ways between them and the time are the test's own. A conversation takes no disk, no TLS, no thread, and no longer
+// than its work; a test hears of everything by events that it can wait for.
+
+import {
+  type Endpoint,
+  type EndpointOptions,
+  openEndpoint,
+  type StartOptions,
+} from '../../services/endpoint/endpoint.js'
+import type { EndpointEvent, HistoryEntry, LineState } from '../../services/endpoint/events.js'
+import { systemRandom } from '../../services/endpoint/local.js'
+import { createEngine, type Engine } from '../../services/endpoint/mls/engine.js'
+import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
+import { openMemoryStore } from '../../services/server/store/memory/store.js'
+import { Tables } from '../../services/server/store/memory/tables.js'
+import type { ReadRequest, ReadResult, Store } from '../../services/server/store/store.js'
+import { FakeClock } from './memory/clock.js'
+import { certificateOf, MemoryNetwork, type Way } from './memory/network.js'
+import { type MemoryRelay, type MemoryRelayOptions, startMemoryRelay } from './memory/relay.js'
+import { MemoryDisk } from './memory/vault.js'
+import { localOpener } from './memory/welcome-opener.js'
+import { withLog } from './store-wrapper.js'
+
+export const HOST = 'memory'
+
+type EventOf<T extends EndpointEvent['type']> = Extract<EndpointEvent, { type: T }>
+
+export interface Person {
+  readonly handle: string
+  readonly endpoint: Endpoint
+  /** What the vault is kept on. */
+  readonly disk: MemoryDisk
+  /** How this endpoint reaches servers. */
+  readonly way: Way
+  readonly events: readonly EndpointEvent[]
+  /** The first event of the type that is wanted, of those that came and will come. */
+  event<T extends EndpointEvent['type']>(
+    type: T,
+    wanted?: (event: EventOf<T>) => boolean,
+  ): Promise<EventOf<T>>
+  /** Resolves when something holds. */
+  holds(what: () => boolean): Promise<void>
+  line(state: LineState['state']): Promise<void>
+  write(to: string, ...texts: string[]): Promise<void>
+  /** Waits until so many texts of others are here; all of them, in the order of arrival. */
+  received(count: number): Promise<string[]>
+  /** Waits until every own text is at least in this state. */
+  allAre(state: 'stored' | 'delivered'): Promise<void>
+  history(): HistoryEntry[]
+  close(): Promise<void>
+}
+
+export interface ServerOptions
+  extends Partial<Pick<MemoryRelayOptions, 'operatorHandle' | 'registration' | 'limits'>> {
+  /** Whose key and data it has; 'server' unless given. */
+  name?: string
+  port?: number
+  /** What becomes of what a device reads: a server that lies. */
+  meddle?(read: ReadResult, device: Uint8Array): ReadResult
+}
+
+export interface Server {
+  readonly relay: MemoryRelay
+  readonly port: number
+  /** The options of the first start again, on the same port and with the same data. */
+  restart(change?: ServerOptions): Promise<void>
+  stop(): Promise<void>
+}
+
+/** What an endpoint is opened with. `vault`: the name of its disk; the handle unless given. */
+export interface OpenOptions extends Pick<EndpointOptions, 'keyChange'> {
+  vault?: string
+  /** The size at which the vault counts as full. */
+  maxBytes?: number
+}
+export type JoinOptions = Omit<StartOptions, 'handle' | 'address'> & OpenOptions
+
+/** A place for servers and people, with a time of its own. */
+export class Town {
+  readonly clock = new FakeClock()
+  readonly network = new MemoryNetwork(this.clock)
+  readonly #disks = new Map<string, MemoryDisk>()
+  /** What servers keep. */
+  readonly #tables = new Map<string, Tables>()
+  readonly #open = new Set<{ close(): Promise<unknown> }>()
+  readonly #defects: unknown[] = []
+  #nextPort = 1
+
+  private constructor(private readonly engine: Engine) {}
+
+  static async build(): Promise<Town> {
+    return new Town(await createEngine({ validate: validateCredential }))
+  }
+
+  /** A disk of this name, empty at first. */
+  disk(name: string): MemoryDisk {
+    const disk = this.#disks.get(name) ?? new MemoryDisk(() => this.clock.touch())
+    this.#disks.set(name, disk)
+    return disk
+  }
+
+  /** A server's data is gone; its key stays. To be called while it is stopped. */
+  loseData(name = 'server'): void {
+    this.#tables.delete(name)
+  }
+
+  async server(options: ServerOptions = {}): Promise<Server> {
+    const port = options.port ?? this.#nextPort++
+    const start = (change: ServerOptions) => this.#start(port, { ...options, ...change })
+    let relay = start({})
+    const made: Server = {
+      get relay() {
+        return relay
+      },
+      port,
+      async restart(change = {}) {
+        await relay.stop()
+        relay = start(change)
+      },
+      stop: () => relay.stop(),
+    }
+    this.#open.add({ close: () => made.stop() })
+    return made
+  }
+
+  /** Opens the endpoint without connecting it. */
+  async open(handle: string, options: OpenOptions = {}): Promise<Person> {
+    // No two devices are made at the same moment.
+    this.clock.pass(1)
+    const disk = this.disk(options.vault ?? handle)
+    const way = this.network.way()
+    const hears = new Hearing(handle, this.clock)
+    const endpoint = await openEndpoint(
+      {
+        vault: disk.open(options.maxBytes),
+        dialer: way,
+        resolve: async host => [host],
+        welcomes: localOpener(this.engine),
+        clock: this.clock,
+        random: systemRandom,
+      },
+      {
+        ...(options.keyChange && { keyChange: options.keyChange }),
+        onEvent: event => hears.hear(event),
+      },
+    )
+    const person = makePerson({ handle, endpoint, disk, way, hears })
+    this.#open.add(person)
+    return person
+  }
+
+  /** Opens it, and connects it to the server. */
+  async join(handle: string, server: Pick<Server, 'port'>, options: JoinOptions = {}): Promise<Person> {
+    const { vault, maxBytes, keyChange, ...start } = options
+    const person = await this.open(handle, {
+      ...(vault && { vault }),
+      ...(maxBytes && { maxBytes }),
+      ...(keyChange && { keyChange }),
+    })
+    await person.endpoint.prepare({ handle, address: { host: HOST, port: server.port }, ...start })
+    person.endpoint.connect()
+    return person
+  }
+
+  /** Closes all. Throws what went wrong in a relay by a defect. */
+  async leave(): Promise<void> {
+    for (const one of [...this.#open].reverse()) await one.close()
+    if (this.#defects.length > 0) throw new AggregateError(this.#defects, 'a relay has a defect')
+  }
+
+  #start(port: number, options: ServerOptions): MemoryRelay {
+    const { name = 'server', operatorHandle = '', meddle, limits, ...rest } = options
+    const tables = this.#tables.get(name) ?? new Tables()
+    this.#tables.set(name, tables)
+    const store = openMemoryStore({ tables, now: this.clock.now, ...(limits && { limits }) })
+    return startMemoryRelay({
+      network: this.network,
+      port,
+      certificate: certificateOf(name, this.clock),
+      store: meddle ? meddled(store, meddle) : store,
+      onDefect: error => this.#defects.push(error),
+      operatorHandle,
+      ...(limits && { limits }),
+      ...rest,
+    })
+  }
+}
+
+/** What becomes of what a device reads. */
+function meddled(store: Store, meddle: NonNullable<ServerOptions['meddle']>): Store {
+  const read = async (request: ReadRequest) => meddle(await store.log.read(request), request.device)
+  return withLog(store, { read })
+}
+
+/** What one endpoint tells, and how a test waits for it. */
+class Hearing {
+  readonly events: EndpointEvent[] = []
+
+  constructor(
+    private readonly handle: string,
+    private readonly clock: FakeClock,
+  ) {}
+
+  hear(event: EndpointEvent): void {
+    this.events.push(event)
+    this.clock.touch()
+  }
+
+  for<T>(what: string, look: () => T | undefined): Promise<T> {
+    return this.clock.until(look, () => {
+      const shown = (_: string, value: unknown) => (typeof value === 'bigint' ? `${value}` : value)
+      const said = this.events.map(event => JSON.stringify(event, shown)).join('\n')
+      return new Error(`${this.handle} waited in vain for ${what}; what happened:\n${said}`)
+    })
+  }
+
+  run<T>(promise: Promise<T>): Promise<T> {
+    return this.clock.run(promise)
+  }
+}
+
+interface PersonParts extends Pick<Person, 'handle' | 'endpoint' | 'disk' | 'way'> {
+  hears: Hearing
+}
+
+function makePerson({ hears, ...parts }: PersonParts): Person {
+  const { endpoint } = parts
+  const { events } = hears
+  const history = () => endpoint.people().flatMap(({ conversation }) => endpoint.history(conversation))
+  const texts = (own: boolean) => history().filter(entry => entry.kind === 'text' && entry.own === own)
+  const holds = async (what: () => boolean) => {
+    await hears.for(what.toString(), () => what() || undefined)
+  }
+  let closed: Promise<void> | undefined
+  return {
+    ...parts,
+    events,
+    event: (type, wanted = () => true) =>
+      hears.for(`${type} ${wanted}`, () =>
+        events.filter(event => event.type === type).find(event => wanted(event as EventOf<typeof type>)),
+      ) as Promise<EventOf<typeof type>>,
+    holds,
+    line: async state => {
+      await hears.for(`line ${state}`, () => {
+        const last = events.findLast(event => event.type === 'line')
+        return last?.line.state === state ? last : undefined
+      })
+    },
+    async write(to, ...lines) {
+      const conversation = await endpoint.open(to)
+      for (const text of lines) await endpoint.send(conversation, text)
+    },
+    async received(count) {
+      await holds(() => texts(false).length >= count)
+      return texts(false).map(({ text }) => text)
+    },
+    allAre: state =>
+      holds(() => texts(true).every(entry => entry.state === state || entry.state === 'delivered')),
+    history,
+    close: () => {
+      closed ??= hears.run(endpoint.close())
+      return closed
+    },
+  }
+}
+
+export const numbered = (count: number, prefix = 'text'): string[] =>
+  Array.from({ length: count }, (_, index) => `${prefix} ${index}`)
+
+export const newTown = (): Promise<Town> => Town.build()
