@@ -6,6 +6,7 @@ import { Refusal } from '../endpoint/refusal.js'
 import { VaultError } from '../endpoint/vault/vault.js'
 import { accountFingerprint, formatFingerprint } from '../protocol/identity/fingerprint.js'
 import { isHandle } from '../protocol/identity/handle.js'
+import { nodeCrypto } from '../protocol/node/crypto.js'
 import type { Entry, Terminal } from '../terminal/entry.js'
 import type { CommandContext, OperatorActions } from './commands/command.js'
 import { readTyped } from './commands/commands.js'
@@ -211,10 +212,12 @@ function fingerprintRows(endpoint: Endpoint): string[] {
     )
   const account = endpoint.account()
   if (account)
-    rows.push(`you    ${account.handle}  ${formatFingerprint(accountFingerprint(account.account.publicKey))}`)
+    rows.push(
+      `you    ${account.handle}  ${formatFingerprint(accountFingerprint(nodeCrypto, account.account.publicKey))}`,
+    )
   for (const { handle, accountKey } of endpoint.contacts())
     if (accountKey.length > 0)
-      rows.push(`person ${handle}  ${formatFingerprint(accountFingerprint(accountKey))}`)
+      rows.push(`person ${handle}  ${formatFingerprint(accountFingerprint(nodeCrypto, accountKey))}`)
   return rows
 }
 

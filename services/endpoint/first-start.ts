@@ -1,11 +1,12 @@
 // How an endpoint begins: what a person gave at a start, noted in the vault.
 
-import { readCertificate } from '../protocol/identity/certificate.js'
+import { parseVerifiedCertificate } from '../protocol/identity/certificate.js'
 import { accountFingerprint } from '../protocol/identity/fingerprint.js'
 import type { Address } from '../protocol/invite/address.js'
 import { formatInvite, type Inviter } from '../protocol/invite/invite-link.js'
 import { type Account, makeAccount, restoreAccount, saveAccount } from './contacts/account.js'
 import type { Context } from './context.js'
+import { crypto } from './crypto.js'
 import { loadServer, type ServerRecord, saveServer } from './sync/server-record.js'
 import type { Batch } from './vault/records.js'
 
@@ -31,7 +32,7 @@ export function prepare(context: Context, batch: Batch, start: StartOptions): Ac
     context.account = seed ? restoreAccount({ handle, seed, issuedAt: now }) : makeAccount(handle, now)
     saveAccount(batch, context.account, now)
     context.isUnconfirmed = seed !== undefined
-    const { deviceKey, issuedAt } = readCertificate(context.account.certificate)
+    const { deviceKey, issuedAt } = parseVerifiedCertificate(context.account.certificate)
     context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
   }
   const known = loadServer(batch)
@@ -63,6 +64,6 @@ export function inviteLink({ account, records }: Context): string | undefined {
     host: server.host,
     port: server.port,
     server: server.pinnedFingerprint,
-    inviter: { handle: account.handle, account: accountFingerprint(account.account.publicKey) },
+    inviter: { handle: account.handle, account: accountFingerprint(crypto, account.account.publicKey) },
   })
 }

@@ -1,30 +1,34 @@
-import { randomBytes } from 'node:crypto'
-import { create, toBinary } from '@bufbuild/protobuf'
-import { ProofSchema, type SignedProof, SignedProofSchema } from '../../gen/parley/v1/identity_pb.js'
-import { FINGERPRINT_BYTES } from './identity/fingerprint.js'
-import { type KeyPair, sign } from './signature.js'
+// Shows one server that one call comes from the holder of a device's key (Proof in proto/parley/v1/identity.proto).
 
-/** Length in bytes of a proof's nonce. */
-export const NONCE_BYTES = 16
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import {
+  type Proof,
+  ProofSchema,
+  type SignedProof,
+  SignedProofSchema,
+} from '../../gen/parley/v1/identity_pb.js'
+import { equalBytes } from './bytes.js'
+import type { CryptoProvider } from './crypto.js'
+import type { ProvenMethod } from './method.js'
+import { type KeyPair, sign, verify } from './signature.js'
+import { FINGERPRINT_BYTES, NONCE_BYTES } from './sizes.js'
 
-/** The calls that ask for a proof, by their full names. */
-export type ProvenMethod = '/parley.v1.ChatService/KeyExchange' | '/parley.v1.ChatService/Chat'
+const LABEL = 'parley.v1.Proof'
 
-/**
- * Shows one server that one call comes from the holder of the device's key.
- *
- * `server` is the SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the certificate that the server showed;
- * `time` is in ms since 1970, now unless given; `nonce` 16 bytes, random unless given.
- * Throws RangeError for a server's name or a nonce of another length.
- */
-export function makeProof(options: {
+export interface ProofOptions {
   method: ProvenMethod
+  /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the certificate that the server showed. */
   server: Uint8Array
   device: KeyPair
+  /** ms since 1970-01-01 UTC; now unless given. */
   time?: number
+  /** 16 bytes; random unless given. */
   nonce?: Uint8Array
-}): SignedProof {
-  const { method, server, device, time = Date.now(), nonce = randomBytes(NONCE_BYTES) } = options
+}
+
+/** A proof for one call. Throws RangeError for a server's name or a nonce of another length. */
+export function makeProof(crypto: CryptoProvider, options: ProofOptions): SignedProof {
+  const { method, server, device, time = Date.now(), nonce = crypto.randomBytes(NONCE_BYTES) } = options
   if (server.length !== FINGERPRINT_BYTES) throw new RangeError("A server's name is a SHA-256")
   if (nonce.length !== NONCE_BYTES) throw new RangeError(`A nonce has ${NONCE_BYTES} bytes`)
   const proof = toBinary(
@@ -37,5 +41,84 @@ export function makeProof(options: {
       deviceKey: device.publicKey,
     }),
   )
-  return create(SignedProofSchema, { proof, signature: sign('parley.v1.Proof', device.privateKey, proof) })
+  const signature = sign(crypto, { label: LABEL, bytes: proof, privateKey: device.privateKey })
+  return create(SignedProofSchema, { proof, signature })
+}
+
+/** Why a proof does not hold. Each fault has its own, and the first in this order is told. */
+export type ProofReason =
+  /** The bytes are no proof. */
+  | 'malformed'
+  /** The device's key did not sign it. */
+  | 'signature'
+  /** It names another server. */
+  | 'other-server'
+  /** It names another call. */
+  | 'other-method'
+  /** Its time is too far from the server's. */
+  | 'clock'
+  /** Its nonce has not 16 bytes. */
+  | 'nonce'
+
+/** The fault of the caller. */
+export class ProofError extends Error {
+  override readonly name = 'ProofError'
+  readonly reason: ProofReason
+
+  constructor(reason: ProofReason, options?: ErrorOptions) {
+    super(`the proof does not hold: ${reason}`, options)
+    this.reason = reason
+  }
+}
+
+/** What a server holds a proof against. */
+export interface ProofExpectation {
+  method: ProvenMethod
+  /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the certificate that the server shows. */
+  server: Uint8Array
+  /** The server's clock: ms since 1970-01-01 UTC. */
+  now: number
+  /** ms that the proof's time may be from it, to either side. */
+  window: number
+}
+
+/** What a proof that holds says. */
+export interface ProvenCall {
+  /** The public key of the device that calls, 32 bytes. */
+  deviceKey: Uint8Array
+  /** 16 bytes. The server takes it from this device once only, for as long as the time is in the window. */
+  nonce: Uint8Array
+  /** ms since 1970-01-01 UTC, by the device's clock. */
+  time: number
+}
+
+/**
+ * Reads a proof and checks all that can be seen from it alone: whether the device is registered, and whether the nonce
+ * was used, the server has to know. Throws nothing but ProofError.
+ */
+export function readProof(
+  crypto: CryptoProvider,
+  signed: Pick<SignedProof, 'proof' | 'signature'>,
+  { method, server, now, window }: ProofExpectation,
+): ProvenCall {
+  const { proof: bytes, signature } = signed
+  const proof = decode(bytes)
+  const { deviceKey, nonce } = proof
+  const time = Number(proof.timeMs)
+  if (!verify(crypto, { label: LABEL, bytes, signature, publicKey: deviceKey })) {
+    throw new ProofError('signature')
+  }
+  if (!equalBytes(proof.server, server)) throw new ProofError('other-server')
+  if (proof.method !== method) throw new ProofError('other-method')
+  if (Math.abs(time - now) > window) throw new ProofError('clock')
+  if (nonce.length !== NONCE_BYTES) throw new ProofError('nonce')
+  return { deviceKey, nonce, time }
+}
+
+function decode(bytes: Uint8Array): Proof {
+  try {
+    return fromBinary(ProofSchema, bytes)
+  } catch (cause) {
+    throw new ProofError('malformed', { cause })
+  }
 }

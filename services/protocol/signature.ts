@@ -1,25 +1,9 @@
 // Ed25519 (RFC 8032) as proto/parley/v1/identity.proto uses it: what is signed is a label, one zero byte,
 // and the bytes, so that a signature made for one purpose is worth nothing for another.
 
-import {
-  createPrivateKey,
-  createPublicKey,
-  type KeyObject,
-  randomBytes,
-  sign as signBytes,
-  verify as verifyBytes,
-} from 'node:crypto'
-
-/** Length in bytes of a public key, and of a private one (the seed of RFC 8032 section 5.1.5). */
-export const KEY_BYTES = 32
-/** Length in bytes of a signature. */
-export const SIGNATURE_BYTES = 64
-/** How many public keys stay imported. Importing one costs about as much as a third of verifying with it. */
-const IMPORTED_KEYS = 256
-
-// RFC 8410: all that stands before the 32 bytes in the DER of an Ed25519 key.
-const PRIVATE_KEY_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
-const PUBLIC_KEY_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
+import { concatBytes, copyBytes, equalBytes, fromHex, utf8 } from './bytes.js'
+import type { CryptoProvider } from './crypto.js'
+import { KEY_BYTES, SIGNATURE_BYTES } from './sizes.js'
 
 /** What a signature is for: the labels of the contract (proto/). */
 export type Label =
@@ -32,70 +16,82 @@ export type Label =
 export interface KeyPair {
   /** 32 bytes. */
   publicKey: Uint8Array
-  /** 32 bytes, secret. */
+  /** 32 bytes (the seed of RFC 8032 section 5.1.5), secret. */
   privateKey: Uint8Array
 }
 
 /** A new random key pair. */
-export function generateKeyPair(): KeyPair {
-  return keyPairOf(new Uint8Array(randomBytes(KEY_BYTES)))
+export function generateKeyPair(crypto: CryptoProvider): KeyPair {
+  return keyPairOf(crypto, crypto.randomBytes(KEY_BYTES))
 }
 
-/** The key pair of a private key. Throws RangeError unless it has 32 bytes. */
-export function keyPairOf(privateKey: Uint8Array): KeyPair {
-  const der = createPublicKey(importPrivateKey(privateKey)).export({ type: 'spki', format: 'der' })
-  return { publicKey: new Uint8Array(der.subarray(PUBLIC_KEY_PREFIX.length)), privateKey }
+/** The key pair of a private key, which it holds and does not copy. Throws RangeError unless it has 32 bytes. */
+export function keyPairOf(crypto: CryptoProvider, privateKey: Uint8Array): KeyPair {
+  checkPrivateKey(privateKey)
+  return { publicKey: crypto.ed25519PublicKey(privateKey), privateKey }
 }
 
 /** Signs bytes for one purpose; 64 bytes. Throws RangeError unless the key has 32 bytes. */
-export function sign(label: Label, privateKey: Uint8Array, bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(signBytes(null, labelled(label, bytes), importPrivateKey(privateKey)))
+export function sign(
+  crypto: CryptoProvider,
+  { label, bytes, privateKey }: { label: Label; bytes: Uint8Array; privateKey: Uint8Array },
+): Uint8Array {
+  checkPrivateKey(privateKey)
+  return crypto.ed25519Sign(privateKey, labelled(label, bytes))
+}
+
+export interface SignedBytes {
+  label: Label
+  bytes: Uint8Array
+  signature: Uint8Array
+  publicKey: Uint8Array
 }
 
 /** Whether the key signed these bytes for this purpose. Never throws: a malformed key signed nothing. */
-export function verify(
-  label: Label,
-  publicKey: Uint8Array,
-  bytes: Uint8Array,
-  signature: Uint8Array,
-): boolean {
-  if (publicKey.length !== KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false
-  try {
-    return verifyBytes(null, labelled(label, bytes), importPublicKey(publicKey), signature)
-  } catch {
-    return false
-  }
+export function verify(crypto: CryptoProvider, { label, bytes, signature, publicKey }: SignedBytes): boolean {
+  if (signature.length !== SIGNATURE_BYTES) return false
+  return isSoundKey(publicKey) && crypto.ed25519Verify(publicKey, labelled(label, bytes), signature)
 }
+
+function checkPrivateKey({ length }: Uint8Array): void {
+  if (length !== KEY_BYTES) throw new RangeError(`An Ed25519 private key has ${KEY_BYTES} bytes`)
+}
+
+/** The labels, each with its zero byte. */
+const prefixes = new Map<Label, Uint8Array>()
 
 function labelled(label: Label, bytes: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from(label, 'ascii'), Buffer.of(0), bytes])
+  const prefix = prefixes.get(label) ?? utf8(`${label}\0`)
+  prefixes.set(label, prefix)
+  return concatBytes(prefix, bytes)
 }
 
-/** A private key stays imported only as long as its owner holds it. */
-const importedPrivate = new WeakMap<Uint8Array, KeyObject>()
+/**
+ * The y of the points whose order is 1, 2, 4 or 8, little-endian: with such a key one signature holds for many
+ * texts, so it would bind nobody to anything. Honest keys are multiples of the base point and never among them. It is
+ * asked here because OpenSSL 3.5 (Node 24) refuses them and OpenSSL 3.0 (Node 20) takes them.
+ */
+const SMALL_ORDER = [
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+].map(hex => fromHex(hex)!)
+/** The first byte of the prime 2^255 - 19, little-endian; all others but the last are 0xff, and that is 0x7f. */
+const PRIME_FIRST_BYTE = 0xed
+/** The bit of the last byte that is the sign of x and no part of y (RFC 8032 section 5.1.2). */
+const SIGN_BIT = 0x80
 
-function importPrivateKey(privateKey: Uint8Array): KeyObject {
-  const known = importedPrivate.get(privateKey)
-  if (known) return known
-  if (privateKey.length !== KEY_BYTES) throw new RangeError(`An Ed25519 private key has ${KEY_BYTES} bytes`)
-  const der = Buffer.concat([PRIVATE_KEY_PREFIX, privateKey])
-  const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-  der.fill(0)
-  importedPrivate.set(privateKey, key)
-  return key
-}
-
-/** Public keys by their bytes in hex; the one used last stands last. */
-const imported = new Map<string, KeyObject>()
-
-function importPublicKey(publicKey: Uint8Array): KeyObject {
-  const name = Buffer.from(publicKey).toString('hex')
-  const key =
-    imported.get(name) ??
-    createPublicKey({ key: Buffer.concat([PUBLIC_KEY_PREFIX, publicKey]), format: 'der', type: 'spki' })
-  imported.delete(name)
-  imported.set(name, key)
-  const [oldest] = imported.keys()
-  if (imported.size > IMPORTED_KEYS && oldest !== undefined) imported.delete(oldest)
-  return key
+/**
+ * Whether a public key has 32 bytes, is written as RFC 8032 section 5.1.2 writes it (y below the prime), and is of no
+ * small order. Whether it is a point of the curve shows when something is verified.
+ */
+export function isSoundKey(publicKey: Uint8Array): boolean {
+  if (publicKey.length !== KEY_BYTES) return false
+  const y = copyBytes(publicKey)
+  y[KEY_BYTES - 1]! &= ~SIGN_BIT
+  const isBelowPrime =
+    y[0]! < PRIME_FIRST_BYTE || y[KEY_BYTES - 1] !== 0x7f || y.subarray(1, -1).some(byte => byte !== 0xff)
+  return isBelowPrime && !SMALL_ORDER.some(each => equalBytes(each, y))
 }

@@ -11,6 +11,7 @@ const SHARED = [
   'services/endpoint/events.ts',
   'services/endpoint/refusal.ts',
   'services/endpoint/context.ts',
+  'services/endpoint/crypto.ts',
   'services/endpoint/ports.ts',
 ]
 
@@ -38,6 +39,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'services/protocol/identity': ['services/protocol', 'gen'],
   'services/protocol/invite': ['services/protocol', 'gen'],
   'services/protocol/conversation': ['services/protocol', 'gen'],
+  'services/protocol/node': ['services/protocol'],
   'services/rpc': [],
   'services/rpc/codec': ['services/rpc'],
   'services/rpc/node': ['services/rpc'],

@@ -16,6 +16,7 @@ import { validateCredential } from '../../services/endpoint/mls/validate-credent
 import { loadServer } from '../../services/endpoint/sync/server-record.js'
 import { openRecords } from '../../services/endpoint/vault/records.js'
 import { readCertificate } from '../../services/protocol/identity/certificate.js'
+import { nodeCrypto as crypto } from '../../services/protocol/node/crypto.js'
 import type { MemoryDisk } from './memory/vault.js'
 
 export interface Force {
@@ -95,4 +96,4 @@ async function keyPackageOf(engine: Engine, { certificate, device }: Account): P
   return pair.publicPackage
 }
 
-const handleOf = ({ identity }: Member): string => readCertificate(identity).handle
+const handleOf = ({ identity }: Member): string => readCertificate(crypto, identity).handle

@@ -2,6 +2,7 @@
 
 import { makeCertificate } from '../../protocol/identity/certificate.js'
 import { generateKeyPair, type KeyPair, keyPairOf } from '../../protocol/signature.js'
+import { crypto } from '../crypto.js'
 import type { Batch, Reader } from '../vault/records.js'
 import { at } from '../vault/records.js'
 
@@ -30,7 +31,7 @@ export function loadAccount(records: Reader): Account | undefined {
 
 /** A new account with its first device. Throws IdentityError for a handle that breaks the rule. */
 export function makeAccount(handle: string, issuedAt?: number): Account {
-  return withNewDevice(handle, generateKeyPair(), issuedAt)
+  return withNewDevice(handle, generateKeyPair(crypto), issuedAt)
 }
 
 /**
@@ -47,18 +48,18 @@ export function restoreAccount({
   seed: Uint8Array
   issuedAt?: number
 }): Account {
-  return withNewDevice(handle, keyPairOf(seed.slice()), issuedAt)
+  return withNewDevice(handle, keyPairOf(crypto, seed.slice()), issuedAt)
 }
 
 /** `issuedAt`: in ms since 1970, now unless given. */
 function withNewDevice(handle: string, account: KeyPair, issuedAt: number | undefined): Account {
-  const device = generateKeyPair()
+  const device = generateKeyPair(crypto)
   const deviceKey = device.publicKey
   return {
     handle,
     account,
     device,
-    certificate: makeCertificate({
+    certificate: makeCertificate(crypto, {
       ...{ handle, account, deviceKey },
       ...(issuedAt === undefined ? {} : { issuedAt }),
     }),

@@ -4,6 +4,7 @@
 import { create } from '@bufbuild/protobuf'
 import { type Contact, ContactSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import { accountFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'
+import { crypto } from '../crypto.js'
 import type { Clock } from '../ports.js'
 import { at, type Batch, type Reader } from '../vault/records.js'
 
@@ -48,17 +49,17 @@ const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0
 const isUnexpected = ({ accountKey, expectedFingerprint }: Contact) =>
   accountKey.length > 0 &&
   expectedFingerprint.length > 0 &&
-  !same(accountFingerprint(accountKey), expectedFingerprint)
+  !same(accountFingerprint(crypto, accountKey), expectedFingerprint)
 
 /** The two fingerprints (SHA-256) of a change: what is pinned or expected, and what was seen. undefined: nothing changed. */
 export function changeOf(contact: Contact): { pinned: Uint8Array; seen: Uint8Array } | undefined {
   const { accountKey, changedAccountKey, expectedFingerprint } = contact
   if (changedAccountKey.length > 0) {
-    const pinned = accountKey.length > 0 ? accountFingerprint(accountKey) : expectedFingerprint
-    return { pinned, seen: accountFingerprint(changedAccountKey) }
+    const pinned = accountKey.length > 0 ? accountFingerprint(crypto, accountKey) : expectedFingerprint
+    return { pinned, seen: accountFingerprint(crypto, changedAccountKey) }
   }
   if (!isUnexpected(contact)) return undefined
-  return { pinned: expectedFingerprint, seen: accountFingerprint(accountKey) }
+  return { pinned: expectedFingerprint, seen: accountFingerprint(crypto, accountKey) }
 }
 
 const isVerified = (contact: Contact | undefined): boolean =>
@@ -104,9 +105,11 @@ export function openContacts(records: Reader, clock: Pick<Clock, 'now'>): Contac
       const known = entry(handle)
       const { contact } = known
       if (contact.accountKey.length > 0 && same(contact.accountKey, accountKey)) return 'known'
-      const seen = accountFingerprint(accountKey)
+      const seen = accountFingerprint(crypto, accountKey)
       const pinned =
-        contact.accountKey.length > 0 ? accountFingerprint(contact.accountKey) : contact.expectedFingerprint
+        contact.accountKey.length > 0
+          ? accountFingerprint(crypto, contact.accountKey)
+          : contact.expectedFingerprint
       if (pinned.length > 0 && !same(pinned, seen)) {
         contact.changedAccountKey = accountKey
         save(batch, known)

@@ -7,10 +7,11 @@
 // not taken for a change.
 
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { readCertificate } from '../../protocol/identity/certificate.js'
+import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { accountFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'
 import { safetyNumber, safetyNumberQr } from '../../protocol/identity/safety-number.js'
 import type { Context } from '../context.js'
+import { crypto } from '../crypto.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { Refusal } from '../refusal.js'
 import type { Batch } from '../vault/records.js'
@@ -37,7 +38,7 @@ export function verification({ account, contacts }: Context, handle: string): Ve
   const accountKey = isNew ? contact?.changedAccountKey : contact?.accountKey
   if (!accountKey || accountKey.length === 0) throw unknown(handle)
   const own = { handle: account.handle, accountKey: account.account.publicKey }
-  const number = safetyNumber(own, { handle, accountKey })
+  const number = safetyNumber(crypto, [own, { handle, accountKey }])
   return { number, qr: safetyNumberQr(number), isNew, isVerified: contacts.isVerified(handle) }
 }
 
@@ -78,7 +79,7 @@ export function settleChange(
   const change = contact && changeOf(contact)
   if (!change) return true
   const lists = (fingerprint: Uint8Array) =>
-    listed.some(key => Buffer.compare(accountFingerprint(key), fingerprint) === 0)
+    listed.some(key => Buffer.compare(accountFingerprint(crypto, key), fingerprint) === 0)
   const { pinned, seen } = change
   if (contact.changedAccountKey.length > 0 && lists(pinned) && !lists(seen)) {
     context.contacts.dismiss(batch, handle)
@@ -112,7 +113,7 @@ function retireOthers(context: Context, batch: Batch, handle: string): void {
   const isOther = (group: LiveGroup) =>
     context.engine
       .members(group.state)
-      .map(({ identity }) => readCertificate(identity))
+      .map(({ identity }) => parseVerifiedCertificate(identity))
       .some(member => member.handle === handle && contacts.trust(handle, member.accountKey) === 'other')
   for (const group of groups.all()) {
     const { record } = group

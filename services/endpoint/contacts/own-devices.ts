@@ -3,6 +3,7 @@
 import { create } from '@bufbuild/protobuf'
 import { type OwnDevice, OwnDeviceSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import { deviceFingerprint } from '../../protocol/identity/fingerprint.js'
+import { crypto } from '../crypto.js'
 import { Refusal } from '../refusal.js'
 import { at, type Batch, type Reader } from '../vault/records.js'
 
@@ -59,7 +60,8 @@ export function labelOf({ name, deviceId }: Pick<OwnDevice, 'name' | 'deviceId'>
   return name || shortFingerprint(deviceId)
 }
 
-const shortFingerprint = (deviceId: Uint8Array) => deviceFingerprint(deviceId).slice(0, SHORT_FINGERPRINT)
+const shortFingerprint = (deviceId: Uint8Array) =>
+  deviceFingerprint(crypto, deviceId).slice(0, SHORT_FINGERPRINT)
 
 /** A device of this account, for a person to see. */
 export interface DeviceView {
@@ -81,7 +83,7 @@ export function viewDevices(devices: OwnDevices, own: Uint8Array): DeviceView[] 
   return devices.all().map(({ deviceId, name, issuedAtMs, lastHeardMs, revocation }) => ({
     id: deviceId,
     name,
-    fingerprint: deviceFingerprint(deviceId),
+    fingerprint: deviceFingerprint(crypto, deviceId),
     isThis: Buffer.compare(deviceId, own) === 0,
     since: new Date(Number(issuedAtMs)),
     lastHeard: lastHeardMs > 0n ? new Date(Number(lastHeardMs)) : undefined,

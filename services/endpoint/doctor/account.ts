@@ -1,10 +1,11 @@
 // Whether the server knows this device, and what it holds for those who want to reach it.
 
 import type { KeyExchanged } from '../../../gen/parley/v1/key_exchange_pb.js'
+import { certifiedDevices } from '../../protocol/identity/certificate.js'
 import { RpcError } from '../../rpc/error.js'
 import type { Context } from '../context.js'
+import { crypto } from '../crypto.js'
 import { LineStopped } from '../line/stopped.js'
-import { certified } from '../sync/device-lists.js'
 import { KEY_STOCK_LOW } from '../sync/key-stock.js'
 import { counted, type Finding } from './finding.js'
 
@@ -38,9 +39,9 @@ export async function examineAccount(
 function registration({ account }: Context, { lookups }: KeyExchanged): Finding {
   const outcome = lookups[0]?.outcome
   const listed = outcome?.case === 'devices' ? outcome.value.deviceCertificates : []
-  const devices = listed
-    .flatMap(bytes => certified(bytes) ?? [])
-    .filter(({ accountKey }) => Buffer.compare(accountKey, account.account.publicKey) === 0)
+  const devices = certifiedDevices(crypto, listed).filter(
+    ({ accountKey }) => Buffer.compare(accountKey, account.account.publicKey) === 0,
+  )
   const isListed = devices.some(({ deviceKey }) => Buffer.compare(deviceKey, account.device.publicKey) === 0)
   if (isListed)
     return {

@@ -1,7 +1,7 @@
 // One group of devices: whether this device still has its state, and whether the others agree with it.
 
 import { GroupStatus, type Sender } from '../../../gen/parley/vault/v1/records_pb.js'
-import { readCertificate } from '../../protocol/identity/certificate.js'
+import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { askToRejoin } from '../groups/rejoin.js'
@@ -72,7 +72,7 @@ function agreement(context: Context, group: LiveGroup): Finished {
   const others = members.filter(
     ({ signatureKey }) => Buffer.compare(signatureKey, account.device.publicKey) !== 0,
   )
-  const accounts = new Set(members.map(({ identity }) => readCertificate(identity).handle)).size
+  const accounts = new Set(members.map(({ identity }) => parseVerifiedCertificate(identity).handle)).size
   const unheard = others.filter(({ signatureKey }) => heardIn(group, signatureKey)?.heardEpoch !== epoch)
   const found = [
     `epoch ${epoch}, ${counted(accounts, 'account')} with ${counted(members.length, 'device')}`,
@@ -93,7 +93,7 @@ function unheardTold(
 ) {
   const names = unheard.slice(0, NAMED).map(({ identity, signatureKey }) => {
     const at = heardIn(group, signatureKey)?.heardAtMs ?? 0n
-    return `${readCertificate(identity).handle} (${at > 0n ? `last ${momentOf(at)}` : 'never'})`
+    return `${parseVerifiedCertificate(identity).handle} (${at > 0n ? `last ${momentOf(at)}` : 'never'})`
   })
   const more = unheard.length - names.length
   return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
@@ -187,7 +187,7 @@ function handleOf({ engine }: Context, group: LiveGroup, { deviceId }: Sender): 
   const member = engine
     .members(group.state)
     .find(({ signatureKey }) => Buffer.compare(signatureKey, deviceId) === 0)
-  return member ? readCertificate(member.identity).handle : 'somebody who has left'
+  return member ? parseVerifiedCertificate(member.identity).handle : 'somebody who has left'
 }
 
 function intents(context: Context, group: LiveGroup): Finished[] {

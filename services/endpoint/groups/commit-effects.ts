@@ -4,7 +4,7 @@
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { readCertificate } from '../../protocol/identity/certificate.js'
+import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { SystemMessage } from '../codes/system-message.js'
 import type { Context } from '../context.js'
 import { beginEpoch } from '../messages/fork-detection.js'
@@ -58,7 +58,7 @@ export function afterCommit(
   const isOurs = Buffer.compare(change.committer.signatureKey, context.account.device.publicKey) === 0
   forgetRemovals(context, batch, group, gone)
   addAgain(context, batch, group, change.removed, isOurs ? 0 : myTurnMs(context, group, gone))
-  for (const { handle, accountKey } of change.added.map(({ identity }) => readCertificate(identity)))
+  for (const { handle, accountKey } of change.added.map(({ identity }) => parseVerifiedCertificate(identity)))
     if (handle !== context.account.handle) context.contacts.meet(batch, handle, accountKey)
   onAdded(context, batch, group, { before, added: change.added, isOurs })
   const after = standing(context, group)
@@ -84,7 +84,7 @@ export function endRemoved(
   context.groups.savePending(batch, group, undefined)
   context.intents.dropAll(batch, group)
   if (!isRoom || group.record.left) return
-  const { handle } = readCertificate(committer.identity)
+  const { handle } = parseVerifiedCertificate(committer.identity)
   failWaiting(context, batch, group.record.conversation, 'not-in-room')
   tell(context, batch, group, envelope, { code: 'you-were-removed', who: handle })
 }
@@ -95,7 +95,7 @@ function membersTold(
   after: Group,
   { committer, added, removed }: Done,
 ): Told[] {
-  const by = readCertificate(committer.identity)
+  const by = parseVerifiedCertificate(committer.identity)
   const came = handlesOf(added).filter(({ account }) => !holds(before, account))
   const grew = handlesOf(added).filter(({ account }) => holds(before, account))
   const went = handlesOf(removed).filter(({ account }) => !holds(after, account))
@@ -114,23 +114,23 @@ function membersTold(
   return told
 }
 
-type Account = ReturnType<typeof readCertificate>
+type Account = ReturnType<typeof parseVerifiedCertificate>
 
 type Told = Known<SystemMessage>
 
 const holds = ({ members }: Group, account: Account) =>
-  members.some(({ identity }) => sameAccount(readCertificate(identity), account))
+  members.some(({ identity }) => sameAccount(parseVerifiedCertificate(identity), account))
 
 function isLeaving({ leaving }: Group, removed: readonly Candidate[], handle: string): boolean {
   return removed
-    .filter(({ identity }) => readCertificate(identity).handle === handle)
+    .filter(({ identity }) => parseVerifiedCertificate(identity).handle === handle)
     .some(({ signatureKey }) => leaving.some(device => Buffer.compare(device, signatureKey) === 0))
 }
 
 /** Each account once. */
 function handlesOf(candidates: readonly Candidate[]): { handle: string; account: Account }[] {
   const accounts = new Map(
-    candidates.map(({ identity }) => readCertificate(identity)).map(each => [each.handle, each]),
+    candidates.map(({ identity }) => parseVerifiedCertificate(identity)).map(each => [each.handle, each]),
   )
   return [...accounts].map(([handle, account]) => ({ handle, account }))
 }
@@ -138,7 +138,7 @@ function handlesOf(candidates: readonly Candidate[]): { handle: string; account:
 const named = (accounts: readonly { handle: string }[]) => accounts.map(({ handle }) => handle)
 
 function settingsTold(before: GroupSettings, after: GroupSettings, { committer }: Done): Told[] {
-  const by = readCertificate(committer.identity).handle
+  const by = parseVerifiedCertificate(committer.identity).handle
   const told: Told[] = []
   if (before.name !== after.name) told.push({ code: 'room-named', by, name: after.name })
   if (before.topic !== after.topic) told.push({ code: 'topic-set', by, topic: after.topic })

@@ -2,7 +2,7 @@
 
 import type { DeliveredCommit, Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { readCertificate } from '../../protocol/identity/certificate.js'
+import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { notOpened } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
 import type { Outbox } from '../messages/outbox.js'
@@ -65,7 +65,7 @@ function tellBroken(
   envelope: Envelope,
   { committer, added, settings, newcomer }: Change & Pick<Group, 'newcomer'>,
 ): void {
-  const from = readCertificate(committer.identity).handle
+  const from = parseVerifiedCertificate(committer.identity).handle
   if ((added.length > 0 && !newcomer) || settings !== undefined) group.record.brokenBy = from
   show(context, batch, group, envelope, { code: 'against-rules', from })
 }

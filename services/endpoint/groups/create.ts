@@ -3,7 +3,7 @@
 
 import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { type DeviceIdentity, readCertificate } from '../../protocol/identity/certificate.js'
+import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import type { Outbox } from '../messages/outbox.js'
 import { queueCommit } from '../sync/send-loop.js'
@@ -55,7 +55,7 @@ export async function verifiedInvitees(
   for (const { keyPackage } of claimed) {
     try {
       // The key package's own certificate counts: it is what the members of the group will see.
-      const identity = readCertificate((await context.engine.inspectKeyPackage(keyPackage)).identity)
+      const identity = parseVerifiedCertificate((await context.engine.inspectKeyPackage(keyPackage)).identity)
       if (identity.handle === peer) invitees.push({ identity, keyPackage })
     } catch {
       // A faulty device is left out; the person's others can still be reached.

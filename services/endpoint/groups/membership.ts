@@ -2,7 +2,7 @@
 
 import { create } from '@bufbuild/protobuf'
 import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
-import { readCertificate } from '../../protocol/identity/certificate.js'
+import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from './groups.js'
 import { decodeSettings, type Group } from './policy.js'
@@ -36,7 +36,7 @@ export function accountsIn(
 ): { handle: string; accountKey: Uint8Array; devices: Uint8Array[] }[] {
   const accounts = new Map<string, { handle: string; accountKey: Uint8Array; devices: Uint8Array[] }>()
   for (const { identity } of engine.members(group.state)) {
-    const { handle, accountKey, deviceKey } = readCertificate(identity)
+    const { handle, accountKey, deviceKey } = parseVerifiedCertificate(identity)
     const name = Buffer.from(accountKey).toString('hex')
     const known = accounts.get(name) ?? { handle, accountKey, devices: [] }
     known.devices.push(deviceKey)

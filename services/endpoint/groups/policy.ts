@@ -8,7 +8,12 @@ import {
   type GroupSettings,
   GroupSettingsSchema,
 } from '../../../gen/parley/content/v1/room_pb.js'
-import { type DeviceIdentity, readCertificate } from '../../protocol/identity/certificate.js'
+import {
+  type DeviceIdentity,
+  parseVerifiedCertificate,
+  readCertificate,
+} from '../../protocol/identity/certificate.js'
+import { crypto } from '../crypto.js'
 import type { Candidate, Change } from '../mls/engine.js'
 
 /** Characters (UTF-16 code units). */
@@ -66,7 +71,7 @@ export interface Group {
 /** Whether a commit may do what it does. Never throws. */
 export function mayChange(group: Group, change: Change): boolean {
   try {
-    const committer = readCertificate(change.committer.identity)
+    const committer = parseVerifiedCertificate(change.committer.identity)
     if (change.settings !== undefined && !mayChangeSettings(group, committer, change.settings)) return false
     return (
       change.added.every(newcomer => mayAdd(group, committer, newcomer)) &&
@@ -80,21 +85,24 @@ export function mayChange(group: Group, change: Change): boolean {
 function mayChangeSettings(group: Group, committer: Account, bytes: Uint8Array): boolean {
   const next = decodeSettings(bytes)
   if (!next || next.kind !== group.settings.kind || next.kind !== GroupKind.ROOM) return false
-  const accounts = group.members.map(({ identity }) => readCertificate(identity))
+  const accounts = group.members.map(({ identity }) => parseVerifiedCertificate(identity))
   const present = (admin: Admin) => accounts.some(account => sameAccount(account, admin))
   return isAdmin(group.settings, committer) && next.admins.every(present)
 }
 
 function mayAdd(group: Group, committer: Account, newcomer: Candidate): boolean {
   if (group.rejoining.some(deviceId => Buffer.compare(deviceId, newcomer.signatureKey) === 0)) return true
-  const account = readCertificate(newcomer.identity)
-  const isMember = group.members.some(({ identity }) => sameAccount(readCertificate(identity), account))
+  // The engine asks before it lets a newcomer in: nobody has verified this certificate yet.
+  const account = readCertificate(crypto, newcomer.identity)
+  const isMember = group.members.some(({ identity }) =>
+    sameAccount(parseVerifiedCertificate(identity), account),
+  )
   return isMember || (group.settings.kind === GroupKind.ROOM && isAdmin(group.settings, committer))
 }
 
 function mayRemove(group: Group, committer: Account, member: Candidate): boolean {
   if (group.newcomer && Buffer.compare(group.newcomer, member.signatureKey) !== 0) return true
   if (group.leaving.some(deviceId => Buffer.compare(deviceId, member.signatureKey) === 0)) return true
-  if (sameAccount(readCertificate(member.identity), committer)) return true
+  if (sameAccount(parseVerifiedCertificate(member.identity), committer)) return true
   return group.settings.kind === GroupKind.ROOM && isAdmin(group.settings, committer)
 }

@@ -11,8 +11,9 @@ import {
   OutboxRejoinSchema,
 } from '../../../gen/parley/vault/v1/records_pb.js'
 import { makeRejoin, verifyRejoin } from '../../protocol/conversation/rejoin-request.js'
-import { readCertificate } from '../../protocol/identity/certificate.js'
+import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
+import { crypto } from '../crypto.js'
 import type { Outbox } from '../messages/outbox.js'
 import { tell } from '../messages/system-message.js'
 import type { Candidate } from '../mls/engine.js'
@@ -49,7 +50,7 @@ export function askToRejoin(
   context.groups.save(batch, group)
   if (askedLately) return
   const { conversationId } = record
-  const request = makeRejoin({ conversationId, device: context.account.device })
+  const request = makeRejoin(crypto, { conversationId, device: context.account.device })
   const value = create(OutboxRejoinSchema, { request: toBinary(RejoinRequestSchema, request) })
   outbox.add(batch, group.number, { case: 'rejoin', value })
 }
@@ -101,9 +102,9 @@ export function takeRejoin(
     .members(group.state)
     .find(({ signatureKey }) => Buffer.compare(signatureKey, request.deviceId) === 0)
   const isKnown = record.rejoinNonces.some(nonce => Buffer.compare(nonce, request.nonce) === 0)
-  if (!member || isKnown || !verifyRejoin(record.conversationId, request)) return
+  if (!member || isKnown || !verifyRejoin(crypto, { conversationId: record.conversationId, request })) return
   record.rejoinNonces = [...record.rejoinNonces, request.nonce].slice(-NONCES)
-  const { handle } = readCertificate(member.identity)
+  const { handle } = parseVerifiedCertificate(member.identity)
   if (!record.left) tell(context, batch, group, envelope, { code: 'device-rejoins', who: handle })
   if (record.lost) return
   record.rejoiningDeviceIds.push(request.deviceId)
@@ -122,7 +123,7 @@ export function addAgain(
   for (const { identity, signatureKey } of removed) {
     const asked = record.rejoiningDeviceIds.some(device => Buffer.compare(device, signatureKey) === 0)
     if (!asked) continue
-    const { handle, deviceKey } = readCertificate(identity)
+    const { handle, deviceKey } = parseVerifiedCertificate(identity)
     const value = create(AddDevicesSchema, { handle, deviceIds: [deviceKey] })
     if (!record.left) intend(context, batch, group, { case: 'addDevices', value }, delayMs)
   }

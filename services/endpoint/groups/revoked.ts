@@ -5,6 +5,7 @@ import { GroupStatus, RemoveDevicesSchema } from '../../../gen/parley/vault/v1/r
 import { IdentityError } from '../../protocol/error.js'
 import { makeRevocation, type Revocation, readRevocation } from '../../protocol/identity/revocation.js'
 import type { Context } from '../context.js'
+import { crypto } from '../crypto.js'
 import type { Outbox } from '../messages/outbox.js'
 import { sealBody } from '../messages/seal.js'
 import type { Batch } from '../vault/records.js'
@@ -25,7 +26,7 @@ export async function revoke(
   deviceId: Uint8Array,
 ): Promise<void> {
   const { handle, account } = context.account
-  const deviceRevocation = makeRevocation({
+  const deviceRevocation = makeRevocation(crypto, {
     ...{ handle, account, deviceKey: deviceId },
     revokedAt: context.clock.now(),
   })
@@ -81,7 +82,7 @@ export function takeRevoked(
 
 function verified(bytes: Uint8Array): Revocation | undefined {
   try {
-    return readRevocation(bytes)
+    return readRevocation(crypto, bytes)
   } catch (error) {
     if (error instanceof IdentityError) return undefined
     throw error

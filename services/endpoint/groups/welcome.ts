@@ -4,7 +4,7 @@
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus, type KeyPackage } from '../../../gen/parley/vault/v1/records_pb.js'
-import { type DeviceIdentity, readCertificate } from '../../protocol/identity/certificate.js'
+import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { JoinRefusal } from '../codes/notice.js'
 import type { Context } from '../context.js'
 import { takeKept } from '../messages/content/history-part.js'
@@ -170,7 +170,7 @@ function conversationFor(
 function otherAccounts({ account, engine }: Context, state: GroupState): DeviceIdentity[] {
   const others = new Map<string, DeviceIdentity>()
   for (const { identity } of engine.members(state)) {
-    const member = readCertificate(identity)
+    const member = parseVerifiedCertificate(identity)
     const own = Buffer.compare(member.accountKey, account.account.publicKey) === 0
     if (member.handle === account.handle && !own) throw new JoinRefused({ code: 'own-handle' })
     if (!own) others.set(member.handle, member)

@@ -8,10 +8,12 @@ import type {
   RegistrationRefused,
 } from '../../../gen/parley/v1/key_exchange_pb.js'
 import type { Address } from '../../protocol/invite/address.js'
-import { makeProof, type ProvenMethod } from '../../protocol/proof.js'
+import type { ProvenMethod } from '../../protocol/method.js'
+import { makeProof } from '../../protocol/proof.js'
 import type { Dialer, RpcChannel, SeenCertificate } from '../../rpc/channel.js'
 import { RpcError } from '../../rpc/error.js'
 import type { Account } from '../contacts/account.js'
+import { crypto } from '../crypto.js'
 import type { Clock } from '../ports.js'
 import { BANNED, REVOKED, registrationRefused } from './failure.js'
 import type { RequestFrame } from './frame-writer.js'
@@ -130,7 +132,7 @@ export class Connection {
   #proof(method: ProvenMethod) {
     const { clock, handlers } = this.options
     const { device } = handlers.account()
-    return makeProof({ method, server: this.seen.fingerprint, device, time: clock.now() })
+    return makeProof(crypto, { method, server: this.seen.fingerprint, device, time: clock.now() })
   }
 }
 

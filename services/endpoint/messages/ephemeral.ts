@@ -9,8 +9,10 @@ import {
   type SignedEphemeral,
   SignedEphemeralSchema,
 } from '../../../gen/parley/content/v1/content_pb.js'
+import { concatBytes } from '../../protocol/bytes.js'
 import { sign, verify } from '../../protocol/signature.js'
 import type { Context } from '../context.js'
+import { crypto } from '../crypto.js'
 import type { LiveGroup } from '../groups/groups.js'
 import type { Member } from '../mls/engine.js'
 
@@ -30,7 +32,11 @@ export async function sealEphemeral(
   const { device } = context.account
   const { conversationId } = group.record
   const ephemeral = toBinary(EphemeralSchema, create(EphemeralSchema, content))
-  const signature = sign(LABEL, device.privateKey, Buffer.concat([conversationId, ephemeral]))
+  const signature = sign(crypto, {
+    label: LABEL,
+    bytes: concatBytes(conversationId, ephemeral),
+    privateKey: device.privateKey,
+  })
   const signed = create(SignedEphemeralSchema, { ephemeral, deviceId: device.publicKey, signature })
   const nonce = context.random.bytes(NONCE_BYTES)
   const cipher = createCipheriv(CIPHER, await epochKey(context, group), nonce)
@@ -55,8 +61,10 @@ export async function openEphemeral(
     const sender = context.engine
       .members(group.state)
       .find(({ signatureKey }) => Buffer.compare(signatureKey, signed.deviceId) === 0)
-    const text = Buffer.concat([conversationId, signed.ephemeral])
-    if (!sender || !verify(LABEL, sender.signatureKey, text, signed.signature)) return undefined
+    const { signature } = signed
+    const bytes = concatBytes(conversationId, signed.ephemeral)
+    if (!sender || !verify(crypto, { label: LABEL, bytes, signature, publicKey: sender.signatureKey }))
+      return undefined
     return { sender, content: fromBinary(EphemeralSchema, signed.ephemeral) }
   } catch {
     return undefined

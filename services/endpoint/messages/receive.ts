@@ -3,7 +3,7 @@
 
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { readCertificate } from '../../protocol/identity/certificate.js'
+import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { RpcError } from '../../rpc/error.js'
 import { notOpened } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
@@ -83,7 +83,7 @@ async function takeApplication(
   context.groups.saveRatchet(batch, group, opened.changed)
   batch.after(() => wipe(opened.spent))
   const content = decodeContent(opened.plaintext)
-  const { handle, accountKey } = readCertificate(opened.sender.identity)
+  const { handle, accountKey } = parseVerifiedCertificate(opened.sender.identity)
   const isBlocked = context.contacts.isBlocked(handle)
   if (!content && isBlocked) return
   if (!content) return show(context, batch, group, envelope, { code: 'bad-content', from: handle })

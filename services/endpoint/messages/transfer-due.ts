@@ -2,7 +2,7 @@
 // room's members agreed to hand over.
 
 import { GroupKind } from '../../../gen/parley/content/v1/room_pb.js'
-import { type DeviceIdentity, readCertificate } from '../../protocol/identity/certificate.js'
+import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { accountsIn, settingsOf } from '../groups/membership.js'
@@ -23,7 +23,7 @@ export function onAdded(
   group: LiveGroup,
   { before, added, isOurs }: { before: Group; added: readonly Candidate[]; isOurs: boolean },
 ): void {
-  const newcomers = added.map(({ identity }) => readCertificate(identity))
+  const newcomers = added.map(({ identity }) => parseVerifiedCertificate(identity))
   if (isOwnDevicesGroup(context, group)) {
     announceName(context, batch)
     for (const device of newcomers) if (isOurs) handAllOver(context, batch, device)
@@ -34,7 +34,7 @@ export function onAdded(
   const settings = settingsOf(context, group)
   const days = settings.history?.days ?? 0
   if (settings.kind !== GroupKind.ROOM || !isOurs || days === 0) return
-  const known = before.members.map(({ identity }) => readCertificate(identity))
+  const known = before.members.map(({ identity }) => parseVerifiedCertificate(identity))
   const invited = newcomers.filter(each => !known.some(other => sameAccount(other, each)))
   for (const handle of new Set(invited.map(each => each.handle)))
     handRoomOver(context, batch, group, { handle, days })
@@ -45,7 +45,7 @@ export function onJoinedOwnDevices(context: Context, batch: Batch, group: LiveGr
   announceName(context, batch)
   const others = context.engine
     .members(group.state)
-    .map(({ identity }) => readCertificate(identity))
+    .map(({ identity }) => parseVerifiedCertificate(identity))
     .sort((a, b) => b.issuedAt - a.issuedAt)
   if (others[0]) handAllOver(context, batch, others[0])
 }
@@ -62,7 +62,7 @@ function handAllOver(
   { deviceKey, issuedAt }: Pick<DeviceIdentity, 'deviceKey' | 'issuedAt'>,
 ): void {
   const { account, clock, conversations, devices, groups } = context
-  const isNewer = issuedAt > readCertificate(account.certificate).issuedAt
+  const isNewer = issuedAt > parseVerifiedCertificate(account.certificate).issuedAt
   const isDone = (devices.get(deviceKey)?.handedOverAtMs ?? 0n) > 0n
   if (!isNewer || isDone || devices.isRevoked(deviceKey)) return
   devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt), handedOverAtMs: BigInt(clock.now()) })
@@ -78,7 +78,7 @@ function handAllOver(
 function handRestOver(context: Context, batch: Batch, group: LiveGroup, device: DeviceIdentity): void {
   const { deviceKey, issuedAt } = device
   const handedOverAtMs = context.devices.get(deviceKey)?.handedOverAtMs ?? 0n
-  const isOlder = issuedAt <= readCertificate(context.account.certificate).issuedAt
+  const isOlder = issuedAt <= parseVerifiedCertificate(context.account.certificate).issuedAt
   const known = isOlder ? BigInt(context.clock.now() - DAY_MS) : handedOverAtMs
   const sinceMs = known > 0n ? known - BigInt(CLOCK_SLACK_MS) : 0n
   const { conversation, conversationId } = group.record

@@ -1,4 +1,5 @@
 import { readCertificate } from '../../protocol/identity/certificate.js'
+import { nodeCrypto } from '../../protocol/node/crypto.js'
 
 /**
  * The check of a member's credential (RFC 9420 section 5.3.1): the identity is a device certificate signed by
@@ -7,7 +8,7 @@ import { readCertificate } from '../../protocol/identity/certificate.js'
  */
 export function validateCredential(identity: Uint8Array, signatureKey: Uint8Array): boolean {
   try {
-    return Buffer.compare(readCertificate(identity).deviceKey, signatureKey) === 0
+    return Buffer.compare(readCertificate(nodeCrypto, identity).deviceKey, signatureKey) === 0
   } catch {
     // Whatever the cause, even a defect of ours: it must not let a member in.
     return false

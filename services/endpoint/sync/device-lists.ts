@@ -10,8 +10,9 @@ import type {
   KeyExchangeRequestSchema,
   LookupOutcome,
 } from '../../../gen/parley/v1/key_exchange_pb.js'
-import { type DeviceIdentity, readCertificate } from '../../protocol/identity/certificate.js'
+import { certifiedDevices, type DeviceIdentity } from '../../protocol/identity/certificate.js'
 import type { Context, RunTransaction } from '../context.js'
+import { crypto } from '../crypto.js'
 import { createGroup, ownInvitees } from '../groups/create.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { encodeSettings } from '../groups/policy.js'
@@ -132,21 +133,13 @@ function directoryOf(lookups: readonly LookupOutcome[]): Directory {
   const directory = new Map<string, DeviceIdentity[]>()
   for (const { handle, outcome } of lookups) {
     if (outcome.case !== 'devices') continue
-    const devices = outcome.value.deviceCertificates.flatMap(bytes => certified(bytes) ?? [])
+    const devices = certifiedDevices(crypto, outcome.value.deviceCertificates)
     directory.set(
       handle,
       devices.filter(device => device.handle === handle),
     )
   }
   return directory
-}
-
-export function certified(bytes: Uint8Array): DeviceIdentity | undefined {
-  try {
-    return readCertificate(bytes)
-  } catch {
-    return undefined
-  }
 }
 
 function noteOwnDevices(context: Context, batch: Batch, directory: Directory): void {

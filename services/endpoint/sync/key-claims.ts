@@ -3,10 +3,11 @@
 
 import type { KeyExchanged } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { readCertificate } from '../../protocol/identity/certificate.js'
+import { certifiedDevices } from '../../protocol/identity/certificate.js'
 import { changeOf } from '../contacts/contacts.js'
 import { type KeyChangePolicy, settleChange } from '../contacts/key-change.js'
 import type { Context, RunTransaction } from '../context.js'
+import { crypto } from '../crypto.js'
 import type { EndpointEvent } from '../events.js'
 import { takeClaim, type Wanted, wantedKeyPackages } from '../groups/claims.js'
 import { establish } from '../groups/create.js'
@@ -159,14 +160,9 @@ export function openSearch(options: SearchOptions): Search {
 function listedKeys({ lookups }: KeyExchanged, handle: string): Uint8Array[] {
   const outcome = lookups[0]?.outcome
   if (outcome?.case !== 'devices') return []
-  return outcome.value.deviceCertificates.flatMap(bytes => {
-    try {
-      const identity = readCertificate(bytes)
-      return identity.handle === handle ? [identity.accountKey] : []
-    } catch {
-      return []
-    }
-  })
+  return certifiedDevices(crypto, outcome.value.deviceCertificates)
+    .filter(device => device.handle === handle)
+    .map(({ accountKey }) => accountKey)
 }
 
 function needsGroup(context: Context, conversation: bigint): boolean {

@@ -2,7 +2,7 @@
 
 import type { EphemeralEnvelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { readCertificate } from '../../protocol/identity/certificate.js'
+import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import type { EndpointEvent } from '../events.js'
 import type { LiveGroup } from '../groups/groups.js'
@@ -66,7 +66,7 @@ export function openPresence(context: Context, emit: (event: EndpointEvent) => v
       const opened = await openEphemeral(context, group, envelope)
       if (opened?.content.body.case !== 'presence') return []
       const { sentAtMs, body } = opened.content
-      const { handle, accountKey } = readCertificate(opened.sender.identity)
+      const { handle, accountKey } = parseVerifiedCertificate(opened.sender.identity)
       const { contacts } = context
       if (contacts.isBlocked(handle) || contacts.trust(handle, accountKey) === 'other') return []
       const device = Buffer.from(opened.sender.signatureKey).toString('hex')
@@ -89,6 +89,8 @@ function mayHear(context: Context, group: LiveGroup): boolean {
   if (isSilent(context, group) || context.engine.members(group.state).length > PRESENCE_DEVICES) return false
   const blocked = context.contacts.all().filter(contact => contact.blocked)
   if (blocked.length === 0) return true
-  const handles = context.engine.members(group.state).map(({ identity }) => readCertificate(identity).handle)
+  const handles = context.engine
+    .members(group.state)
+    .map(({ identity }) => parseVerifiedCertificate(identity).handle)
   return !blocked.some(({ handle }) => handles.includes(handle))
 }

@@ -4,9 +4,11 @@
 import type { Deliver, Envelope, Opened, Rejected } from '../../../gen/parley/v1/chat_pb.js'
 import type { KeyExchanged, RegistrationRefused } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { certifiedDevices } from '../../protocol/identity/certificate.js'
 import { RpcError } from '../../rpc/error.js'
 import type { KeyChangePolicy } from '../contacts/key-change.js'
 import type { Context, RunTransaction, Unit } from '../context.js'
+import { crypto } from '../crypto.js'
 import type { LineCondition } from '../doctor/connection.js'
 import type { EndpointEvent, LineState } from '../events.js'
 import type { LiveGroup } from '../groups/groups.js'
@@ -27,7 +29,7 @@ import { sealHandovers } from '../messages/transfer.js'
 import type { Timer } from '../ports.js'
 import type { Batch } from '../vault/records.js'
 import { VaultError } from '../vault/vault.js'
-import { certified, openDirectorySync } from './device-lists.js'
+import { openDirectorySync } from './device-lists.js'
 import { CLAIMS_AT_ONCE, openSearch } from './key-claims.js'
 import { isStockLow, restock } from './key-stock.js'
 import { PRESENCE_INTERVAL_MS, type Presence } from './presence.js'
@@ -358,9 +360,8 @@ export function openCourier({
 /** Which devices an account at its limit has: one of them can be revoked for this one. */
 function noteRefusal(context: Context, batch: Batch, { reason }: RegistrationRefused): void {
   if (reason.case !== 'tooManyDevices') return
-  const own = reason.value.deviceCertificates
-    .flatMap(bytes => certified(bytes) ?? [])
-    .filter(device => isOwn(context, device))
+  const listed = certifiedDevices(crypto, reason.value.deviceCertificates)
+  const own = listed.filter(device => isOwn(context, device))
   for (const { deviceKey, issuedAt } of own)
     context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
 }

@@ -1,11 +1,22 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { DeviceCertificateSchema, SignedDeviceCertificateSchema } from '../../../gen/parley/v1/identity_pb.js'
+import { BytesCache } from '../bytes-cache.js'
+import type { CryptoProvider } from '../crypto.js'
+import { IdentityError } from '../error.js'
 import { type KeyPair, sign } from '../signature.js'
-import { checkSubject, type DecodedStatement, readStatement } from './statement.js'
+import {
+  checkHandle,
+  checkSubject,
+  type DecodedStatement,
+  parseVerifiedStatement,
+  readStatement,
+  type Statement,
+  type StatementKind,
+} from './statement.js'
 
-const LABEL = 'parley.v1.DeviceCertificate'
+const KIND: StatementKind = { name: 'device certificate', label: 'parley.v1.DeviceCertificate', decode }
 
-/** A device and the account that it belongs to; verified. */
+/** A device and the account that it belongs to. */
 export interface DeviceIdentity {
   handle: string
   /** The account's public key, 32 bytes. */
@@ -20,12 +31,10 @@ export interface DeviceIdentity {
  * An encoded SignedDeviceCertificate for one device (its 32-byte public key), signed by its account.
  * `issuedAt` is in ms since 1970, now unless given. Throws IdentityError for a handle that breaks the rule.
  */
-export function makeCertificate(options: {
-  handle: string
-  account: KeyPair
-  deviceKey: Uint8Array
-  issuedAt?: number
-}): Uint8Array {
+export function makeCertificate(
+  crypto: CryptoProvider,
+  options: { handle: string; account: KeyPair; deviceKey: Uint8Array; issuedAt?: number },
+): Uint8Array {
   const { handle, account, deviceKey, issuedAt = Date.now() } = options
   checkSubject({ handle, deviceKey })
   const certificate = toBinary(
@@ -37,32 +46,66 @@ export function makeCertificate(options: {
       issuedAtMs: BigInt(Math.trunc(issuedAt)),
     }),
   )
-  const signature = sign(LABEL, account.privateKey, certificate)
+  const { privateKey } = account
+  const signature = sign(crypto, { label: KIND.label, bytes: certificate, privateKey })
   return toBinary(
     SignedDeviceCertificateSchema,
     create(SignedDeviceCertificateSchema, { certificate, signature }),
   )
 }
 
-/** Certificates whose verification is remembered: those of every member are asked for with every message. */
-const VERIFIED_CERTIFICATES = 4096
+/** Certificates that are remembered: those of every member are asked for with every message. */
+const REMEMBERED = 4096
 
-/** By their bytes; the one used last stands last. */
-const verified = new Map<string, DeviceIdentity>()
+/** What each provider has found to hold. */
+const verified = new WeakMap<CryptoProvider, BytesCache<DeviceIdentity>>()
+const parsed = new BytesCache<DeviceIdentity>(REMEMBERED)
 
-/** Reads and verifies an encoded SignedDeviceCertificate. Throws nothing but IdentityError. */
-export function readCertificate(bytes: Uint8Array): Readonly<DeviceIdentity> {
-  const name = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
-  const identity = verified.get(name) ?? verifyCertificate(bytes)
-  verified.delete(name)
-  verified.set(name, identity)
-  const [oldest] = verified.keys()
-  if (verified.size > VERIFIED_CERTIFICATES && oldest !== undefined) verified.delete(oldest)
+/** Reads and verifies an encoded SignedDeviceCertificate, wherever it comes from. Throws nothing but IdentityError. */
+export function readCertificate(crypto: CryptoProvider, bytes: Uint8Array): Readonly<DeviceIdentity> {
+  const identity = readCertificateOfAnyHandle(crypto, bytes)
+  checkHandle(identity.handle)
   return identity
 }
 
-function verifyCertificate(bytes: Uint8Array): DeviceIdentity {
-  const { time, ...device } = readStatement(bytes, { name: 'device certificate', label: LABEL, decode })
+/** As readCertificate, but the handle may break the rule: a server does not fail a call for that but answers it. */
+export function readCertificateOfAnyHandle(
+  crypto: CryptoProvider,
+  bytes: Uint8Array,
+): Readonly<DeviceIdentity> {
+  const known = verified.get(crypto) ?? new BytesCache<DeviceIdentity>(REMEMBERED)
+  verified.set(crypto, known)
+  return known.get(bytes, unknown => identityOf(readStatement(crypto, unknown, KIND)))
+}
+
+/**
+ * The devices of those certificates that hold; the others are left out. A faulty server may show them for a handle
+ * that is not theirs: that is for the caller to compare.
+ */
+export function certifiedDevices(
+  crypto: CryptoProvider,
+  certificates: readonly Uint8Array[],
+): Readonly<DeviceIdentity>[] {
+  return certificates.flatMap(bytes => {
+    try {
+      return [readCertificate(crypto, bytes)]
+    } catch (error) {
+      if (error instanceof IdentityError) return []
+      throw error
+    }
+  })
+}
+
+/**
+ * The device of a certificate that was verified where it entered: of a member of a group, whose leaf the MLS engine
+ * lets in only with its certificate verified, or of this device itself. It checks no signature, so no bytes of a server
+ * or a stranger may come here. Throws IdentityError for what is no certificate.
+ */
+export function parseVerifiedCertificate(bytes: Uint8Array): Readonly<DeviceIdentity> {
+  return parsed.get(bytes, unknown => identityOf(parseVerifiedStatement(unknown, KIND)))
+}
+
+function identityOf({ time, ...device }: Statement): DeviceIdentity {
   return { ...device, issuedAt: time }
 }
 

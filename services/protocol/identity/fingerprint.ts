@@ -1,19 +1,27 @@
-import { createHash } from 'node:crypto'
+import { fromBase64, toBase64 } from '../bytes.js'
+import type { CryptoProvider } from '../crypto.js'
+import { FINGERPRINT_BYTES } from '../sizes.js'
 
-/** Length in bytes of every fingerprint: a SHA-256. */
-export const FINGERPRINT_BYTES = 32
+const PREFIX = 'SHA256:'
 
 /** As people know it from OpenSSH: "SHA256:" and 43 characters of unpadded base64. */
 export function formatFingerprint(fingerprint: Uint8Array): string {
-  return `SHA256:${Buffer.from(fingerprint).toString('base64').replaceAll('=', '')}`
+  return `${PREFIX}${toBase64(fingerprint)}`
+}
+
+/** What formatFingerprint wrote, with its prefix or without, padded or not. undefined for anything else. */
+export function parseFingerprint(text: string): Uint8Array | undefined {
+  const digits = text.startsWith(PREFIX) ? text.slice(PREFIX.length) : text
+  const bytes = fromBase64(digits.replace(/=$/, ''))
+  return bytes?.length === FINGERPRINT_BYTES ? bytes : undefined
 }
 
 /** The SHA-256 (32 bytes) of an account's public key. */
-export function accountFingerprint(accountKey: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(accountKey).digest())
+export function accountFingerprint(crypto: CryptoProvider, accountKey: Uint8Array): Uint8Array {
+  return crypto.sha256(accountKey)
 }
 
 /** Of a device's public key, as people compare it. */
-export function deviceFingerprint(deviceKey: Uint8Array): string {
-  return formatFingerprint(new Uint8Array(createHash('sha256').update(deviceKey).digest()))
+export function deviceFingerprint(crypto: CryptoProvider, deviceKey: Uint8Array): string {
+  return formatFingerprint(crypto.sha256(deviceKey))
 }

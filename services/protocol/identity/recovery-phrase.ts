@@ -1,12 +1,12 @@
 // The recovery phrase of an account is the seed of its key (32 bytes, RFC 8032 section 5.1.5) written as 24
 // words of the English list of BIP-39. Of BIP-39 only this encoding is used and not its derivation: the words
-// are the seed, so keyPairOf(seedOf(phrase)) is the account's key pair.
+// are the seed, so the key pair of seedOf(phrase) is the account's.
 //
 // Danger: whoever has the words is the account. Errors therefore tell positions and never a word.
 
 import { entropyToMnemonic, mnemonicToEntropy } from '@scure/bip39'
 import { wordlist } from '@scure/bip39/wordlists/english.js'
-import { KEY_BYTES } from '../signature.js'
+import { KEY_BYTES } from '../sizes.js'
 
 /** Words in a phrase: 256 bits of seed and 8 of checksum, 11 to a word. */
 export const PHRASE_WORDS = 24

@@ -1,9 +1,16 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { DeviceRevocationSchema, SignedDeviceRevocationSchema } from '../../../gen/parley/v1/identity_pb.js'
+import type { CryptoProvider } from '../crypto.js'
 import { type KeyPair, sign } from '../signature.js'
-import { checkSubject, type DecodedStatement, readStatement } from './statement.js'
+import {
+  checkHandle,
+  checkSubject,
+  type DecodedStatement,
+  readStatement,
+  type StatementKind,
+} from './statement.js'
 
-const LABEL = 'parley.v1.DeviceRevocation'
+const KIND: StatementKind = { name: 'device revocation', label: 'parley.v1.DeviceRevocation', decode }
 
 /** A device that its account has ended for good; verified. */
 export interface Revocation {
@@ -21,12 +28,10 @@ export interface Revocation {
  * takes it back. `revokedAt` is in ms since 1970, now unless given. Throws IdentityError for a handle that
  * breaks the rule.
  */
-export function makeRevocation(options: {
-  handle: string
-  account: KeyPair
-  deviceKey: Uint8Array
-  revokedAt?: number
-}): Uint8Array {
+export function makeRevocation(
+  crypto: CryptoProvider,
+  options: { handle: string; account: KeyPair; deviceKey: Uint8Array; revokedAt?: number },
+): Uint8Array {
   const { handle, account, deviceKey, revokedAt = Date.now() } = options
   checkSubject({ handle, deviceKey })
   const revocation = toBinary(
@@ -38,7 +43,8 @@ export function makeRevocation(options: {
       revokedAtMs: BigInt(Math.trunc(revokedAt)),
     }),
   )
-  const signature = sign(LABEL, account.privateKey, revocation)
+  const { privateKey } = account
+  const signature = sign(crypto, { label: KIND.label, bytes: revocation, privateKey })
   return toBinary(
     SignedDeviceRevocationSchema,
     create(SignedDeviceRevocationSchema, { revocation, signature }),
@@ -49,8 +55,9 @@ export function makeRevocation(options: {
  * Reads and verifies an encoded SignedDeviceRevocation. That it comes from the account which the device belongs
  * to is for the caller to compare: any account can sign one about any device. Throws nothing but IdentityError.
  */
-export function readRevocation(bytes: Uint8Array): Revocation {
-  const { time, ...device } = readStatement(bytes, { name: 'device revocation', label: LABEL, decode })
+export function readRevocation(crypto: CryptoProvider, bytes: Uint8Array): Revocation {
+  const { time, ...device } = readStatement(crypto, bytes, KIND)
+  checkHandle(device.handle)
   return { ...device, revokedAt: time }
 }
 

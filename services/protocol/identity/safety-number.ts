@@ -5,14 +5,15 @@
 // out of an iterated SHA-512 for each person. The iterations make it dear to look for a key whose digits
 // resemble somebody's.
 
-import { hash } from 'node:crypto'
 import qrcode from 'qrcode-generator'
+import { compareBytes, concatBytes, utf8 } from '../bytes.js'
+import type { CryptoProvider } from '../crypto.js'
 import { IdentityError } from '../error.js'
-import { KEY_BYTES } from '../signature.js'
+import { KEY_BYTES } from '../sizes.js'
 import { HANDLE_RULE, isHandle } from './handle.js'
 
 /** Two bytes, big endian; another one when anything below changes. */
-const VERSION = Buffer.of(0, 0)
+const VERSION = Uint8Array.of(0, 0)
 const ROUNDS = 5200
 const GROUPS_PER_PERSON = 6
 const GROUP_DIGITS = 5
@@ -33,32 +34,32 @@ export interface SafetyPerson {
 
 /**
  * The 60 digits of two people in 12 groups of 5, parted by spaces; the same whoever is named first. Takes
- * about 20 ms. Throws RangeError for a key of another length, IdentityError for a handle that breaks the rule.
+ * about 20 ms with Node's cryptography. Throws RangeError for a key of another length, IdentityError for a handle that
+ * breaks the rule.
  */
-export function safetyNumber(one: SafetyPerson, other: SafetyPerson): string {
-  return [one, other]
+export function safetyNumber(
+  crypto: CryptoProvider,
+  people: readonly [one: SafetyPerson, other: SafetyPerson],
+): string {
+  return people
     .map(checkPerson)
-    .map(({ handle, accountKey }) => ({ key: accountKey, identifier: Buffer.from(handle) }))
-    .sort((a, b) => Buffer.compare(a.key, b.key) || Buffer.compare(a.identifier, b.identifier))
-    .flatMap(person => fingerprintGroups(person))
+    .map(({ handle, accountKey }) => ({ key: accountKey, identifier: utf8(handle) }))
+    .sort((a, b) => compareBytes(a.key, b.key) || compareBytes(a.identifier, b.identifier))
+    .flatMap(person => fingerprintGroups(crypto, person))
     .join(' ')
 }
 
 /** The half of a safety number that is one person's: 6 groups of 5 digits. Exported for libsignal's vectors. */
-export function fingerprintGroups({
-  key,
-  identifier,
-}: {
-  key: Uint8Array
-  identifier: Uint8Array
-}): string[] {
-  let digest: Uint8Array = Buffer.concat([VERSION, key, identifier])
-  for (let round = 0; round < ROUNDS; round += 1) {
-    digest = hash('sha512', Buffer.concat([digest, key]), 'buffer')
-  }
-  const bytes = Buffer.from(digest)
+export function fingerprintGroups(
+  crypto: CryptoProvider,
+  { key, identifier }: { key: Uint8Array; identifier: Uint8Array },
+): string[] {
+  let digest = concatBytes(VERSION, key, identifier)
+  for (let round = 0; round < ROUNDS; round += 1) digest = crypto.sha512(concatBytes(digest, key))
   return Array.from({ length: GROUPS_PER_PERSON }, (_, at) => {
-    const group = bytes.readUIntBE(at * GROUP_BYTES, GROUP_BYTES) % 10 ** GROUP_DIGITS
+    const bytes = digest.subarray(at * GROUP_BYTES, (at + 1) * GROUP_BYTES)
+    // 40 bits: a number holds 53 exactly.
+    const group = bytes.reduce((number, byte) => number * 256 + byte, 0) % 10 ** GROUP_DIGITS
     return String(group).padStart(GROUP_DIGITS, '0')
   })
 }

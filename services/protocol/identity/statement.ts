@@ -1,11 +1,12 @@
 // What is common to all that an account signs about one of its devices: a certificate, a revocation.
 
+import { copyBytes } from '../bytes.js'
+import type { CryptoProvider } from '../crypto.js'
 import { IdentityError } from '../error.js'
-import { KEY_BYTES, type Label, SIGNATURE_BYTES, verify } from '../signature.js'
+import { isSoundKey, type Label, verify } from '../signature.js'
+import { KEY_BYTES, MAX_STATEMENT_BYTES, SIGNATURE_BYTES } from '../sizes.js'
 import { HANDLE_RULE, isHandle } from './handle.js'
 
-/** Size in bytes up to which a statement is read; ours have about 190, the rest is room for new fields. */
-export const MAX_STATEMENT_BYTES = 1024
 /** The latest time that a Date can hold, in ms since 1970 (ECMA-262, "Time Values"). */
 const MAX_TIME_MS = 8_640_000_000_000_000n
 
@@ -20,7 +21,7 @@ export interface DecodedStatement {
   timeMs: bigint
 }
 
-/** Verified. */
+/** What a statement says. */
 export interface Statement {
   handle: string
   /** The account's public key, 32 bytes. */
@@ -31,28 +32,59 @@ export interface Statement {
   time: number
 }
 
+/** One kind of statement. */
+export interface StatementKind {
+  /** What the errors call it. */
+  name: string
+  label: Label
+  /** May throw anything. */
+  decode(bytes: Uint8Array): DecodedStatement
+}
+
 /** Throws, for what readStatement would refuse: IdentityError for a handle, RangeError for a key. */
 export function checkSubject({ handle, deviceKey }: { handle: string; deviceKey: Uint8Array }): void {
+  checkHandle(handle)
+  if (!isSoundKey(deviceKey))
+    throw new RangeError(`A device key is ${KEY_BYTES} bytes, and of no small order`)
+}
+
+/** Throws IdentityError for a handle that breaks the rule. */
+export function checkHandle(handle: string): void {
   if (!isHandle(handle)) throw new IdentityError('handle', HANDLE_RULE)
-  if (deviceKey.length !== KEY_BYTES) throw new RangeError(`A device key has ${KEY_BYTES} bytes`)
 }
 
 /**
- * Decodes and verifies a statement; `name` is what the errors call it, `decode` may throw anything. The keys
- * are copies, so that they do not keep a whole frame in memory. Throws nothing but IdentityError.
+ * Decodes a statement and verifies its signature; the handle is left to the caller. The keys are copies, so that they
+ * do not keep a whole frame in memory. Throws nothing but IdentityError.
  */
-export function readStatement(
-  bytes: Uint8Array,
-  { name, label, decode }: { name: string; label: Label; decode(bytes: Uint8Array): DecodedStatement },
-): Statement {
-  const statement = decodeBounded(bytes, name, decode)
-  const { signed, signature, handle, accountKey, deviceKey, timeMs } = statement
-  if (!isSized(statement)) throw new IdentityError('malformed', `A field of the ${name} has the wrong size`)
-  if (!isHandle(handle)) throw new IdentityError('handle', HANDLE_RULE)
-  if (!verify(label, accountKey, signed, signature)) {
-    throw new IdentityError('signature', `The ${name} is not signed by its account`)
+export function readStatement(crypto: CryptoProvider, bytes: Uint8Array, kind: StatementKind): Statement {
+  const decoded = decodeWellFormed(bytes, kind)
+  const { signed, signature, accountKey } = decoded
+  if (!verify(crypto, { label: kind.label, bytes: signed, signature, publicKey: accountKey })) {
+    throw new IdentityError('signature', `The ${kind.name} is not signed by its account`)
   }
-  return { handle, accountKey: accountKey.slice(), deviceKey: deviceKey.slice(), time: Number(timeMs) }
+  return statementOf(decoded)
+}
+
+/** As readStatement, for what was verified before. */
+export function parseVerifiedStatement(bytes: Uint8Array, kind: StatementKind): Statement {
+  return statementOf(decodeWellFormed(bytes, kind))
+}
+
+function statementOf({ handle, accountKey, deviceKey, timeMs }: DecodedStatement): Statement {
+  return {
+    handle,
+    accountKey: copyBytes(accountKey),
+    deviceKey: copyBytes(deviceKey),
+    time: Number(timeMs),
+  }
+}
+
+function decodeWellFormed(bytes: Uint8Array, { name, decode }: StatementKind): DecodedStatement {
+  const decoded = decodeBounded(bytes, name, decode)
+  if (!isWellFormed(decoded))
+    throw new IdentityError('malformed', `A field of the ${name} has the wrong form`)
+  return decoded
 }
 
 function decodeBounded(
@@ -70,10 +102,11 @@ function decodeBounded(
   }
 }
 
-function isSized({ accountKey, deviceKey, signature, timeMs }: DecodedStatement): boolean {
+function isWellFormed({ accountKey, deviceKey, signature, timeMs }: DecodedStatement): boolean {
   return (
     accountKey.length === KEY_BYTES &&
-    deviceKey.length === KEY_BYTES &&
+    // This key signs the device's leaves, which are verified apart from here.
+    isSoundKey(deviceKey) &&
     signature.length === SIGNATURE_BYTES &&
     timeMs >= 0n &&
     timeMs <= MAX_TIME_MS

@@ -7,15 +7,15 @@
 // server asks for it, 16 bytes likewise; a link that has one is a secret until it is used. "i" and "t" may be
 // absent; other parameters are left unread, so that a later version can add some.
 
-import { FINGERPRINT_BYTES } from '../identity/fingerprint.js'
+import { fromBase64url, toBase64url } from '../bytes.js'
+import type { CryptoProvider } from '../crypto.js'
 import { HANDLE_RULE, isHandle } from '../identity/handle.js'
+import { FINGERPRINT_BYTES, INVITE_TOKEN_BYTES } from '../sizes.js'
 import { type Address, formatAddress, InviteError, parseAddress } from './address.js'
 
 const SCHEME = 'parley://'
 /** Length in characters up to which a link is read; ours have at most 430. */
 const MAX_LINK_LENGTH = 1024
-/** Length in bytes of a token before it is encoded. */
-const TOKEN_BYTES = 16
 const LINK = /^([^/?#]*)\/?(?:\?([^#]*))?$/
 
 export interface Inviter {
@@ -35,6 +35,11 @@ export interface Invite extends Address {
 /** Whether the text means to be an invite link, so that parseInvite and not parseAddress is to read it. */
 export function isInvite(text: string): boolean {
   return text.trimStart().toLowerCase().startsWith(SCHEME)
+}
+
+/** A new random token that lets one new account in: 22 characters. */
+export function newInviteToken(crypto: CryptoProvider): string {
+  return toBase64url(crypto.randomBytes(INVITE_TOKEN_BYTES))
 }
 
 /** The link for an invite. Throws InviteError for what parseInvite would not read. */
@@ -89,13 +94,13 @@ function formatInviter({ handle, account }: Inviter): string {
 }
 
 function checkToken(text: string): string {
-  if (decodeExactly(text, TOKEN_BYTES)) return text
+  if (decodeExactly(text, INVITE_TOKEN_BYTES)) return text
   throw new InviteError('The token (t=...) in the invite link is cut off or mistyped.')
 }
 
 function formatHash(hash: Uint8Array): string {
   if (hash.length !== FINGERPRINT_BYTES) throw new InviteError('A fingerprint has 32 bytes.')
-  return Buffer.from(hash).toString('base64url')
+  return toBase64url(hash)
 }
 
 function parseHash(text: string, what: string): Uint8Array {
@@ -104,8 +109,7 @@ function parseHash(text: string, what: string): Uint8Array {
   return hash
 }
 
-/** So many bytes out of base64url. Buffer skips what it does not know, so only what it would write so is taken. */
 function decodeExactly(text: string, length: number): Uint8Array | undefined {
-  const bytes = Buffer.from(text, 'base64url')
-  return bytes.length === length && bytes.toString('base64url') === text ? new Uint8Array(bytes) : undefined
+  const bytes = fromBase64url(text)
+  return bytes?.length === length ? bytes : undefined
 }

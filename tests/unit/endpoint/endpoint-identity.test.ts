@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { accountFingerprint } from '../../../services/protocol/identity/fingerprint.js'
+import { nodeCrypto as crypto } from '../../../services/protocol/node/crypto.js'
 import { HOST, newTown, type Person, type Town } from '../../support/town.js'
 
 jest.setTimeout(20_000)
@@ -14,7 +15,8 @@ afterEach(async () => {
   await town.leave()
 })
 
-const fingerprintOf = (person: Person) => accountFingerprint(person.endpoint.account()!.account.publicKey)
+const fingerprintOf = (person: Person) =>
+  accountFingerprint(crypto, person.endpoint.account()!.account.publicKey)
 
 describe('who is who', () => {
   test('a server with another key than before is refused, until a person accepts it', async () => {

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { makeCertificate } from '../../../services/protocol/identity/certificate.js'
 import { parseInvite } from '../../../services/protocol/invite/invite-link.js'
+import { nodeCrypto as crypto } from '../../../services/protocol/node/crypto.js'
 import { HOST, type JoinOptions, newTown, type Person, type Server, type Town } from '../../support/town.js'
 
 jest.setTimeout(20_000)
@@ -126,7 +127,7 @@ describe('a changed key', () => {
 function forge(mallory: Person, handle: string): void {
   const account = mallory.endpoint.account()!
   const { certificate: real, device } = account
-  const forged = makeCertificate({ handle, account: account.account, deviceKey: device.publicKey })
+  const forged = makeCertificate(crypto, { handle, account: account.account, deviceKey: device.publicKey })
   Object.defineProperty(account, 'certificate', {
     get: () => (new Error().stack?.includes('createGroup') ? forged : real),
   })

@@ -1,38 +1,128 @@
-import { fromBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
 import { ProofSchema } from '../../../gen/parley/v1/identity_pb.js'
-import { makeProof } from '../../../services/protocol/proof.js'
-import { generateKeyPair, verify } from '../../../services/protocol/signature.js'
+import { METHODS } from '../../../services/protocol/method.js'
+import { nodeCrypto as crypto } from '../../../services/protocol/node/crypto.js'
+import { makeProof, ProofError, type ProofReason, readProof } from '../../../services/protocol/proof.js'
+import { generateKeyPair, type Label, sign, verify } from '../../../services/protocol/signature.js'
 
-const device = generateKeyPair()
+const device = generateKeyPair(crypto)
 const server = new Uint8Array(32).fill(7)
-const method = '/parley.v1.ChatService/Chat'
+const method = METHODS.chat
+const NOW = 1_800_000_000_000
+const WINDOW = 120_000
+const expected = { method, server, now: NOW, window: WINDOW }
 
-describe('proofs', () => {
-  test('a proof says what it was asked to, signed by the device', () => {
+/** A proof properly signed by its device, with anything in it, under any label. */
+function signed(
+  fields: MessageInitShape<typeof ProofSchema>,
+  { label = 'parley.v1.Proof', signer = device }: { label?: Label; signer?: typeof device } = {},
+) {
+  const base = { method, server, timeMs: BigInt(NOW), nonce: new Uint8Array(16), deviceKey: device.publicKey }
+  const proof = toBinary(ProofSchema, create(ProofSchema, { ...base, ...fields }))
+  return { proof, signature: sign(crypto, { label, bytes: proof, privateKey: signer.privateKey }) }
+}
+
+function refusal(of: { proof: Uint8Array; signature: Uint8Array }): ProofReason | undefined {
+  try {
+    readProof(crypto, of, expected)
+    return undefined
+  } catch (error) {
+    expect(error).toBeInstanceOf(ProofError)
+    return (error as ProofError).reason
+  }
+}
+
+describe('making a proof', () => {
+  test('says what it was asked to, signed by the device', () => {
     const nonce = new Uint8Array(16).fill(9)
-    const { proof, signature } = makeProof({ method, server, device, time: 1234, nonce })
-    expect(verify('parley.v1.Proof', device.publicKey, proof, signature)).toBe(true)
-    const { method: named, server: place, timeMs, nonce: once, deviceKey } = fromBinary(ProofSchema, proof)
-    expect({ named, place, timeMs, once, deviceKey }).toEqual({
-      named: method,
-      place: server,
-      timeMs: 1234n,
-      once: nonce,
-      deviceKey: device.publicKey,
+    const { proof, signature } = makeProof(crypto, { method, server, device, time: 1234, nonce })
+    const { publicKey } = device
+    expect(verify(crypto, { label: 'parley.v1.Proof', bytes: proof, signature, publicKey })).toBe(true)
+    expect(fromBinary(ProofSchema, proof)).toMatchObject({
+      ...{ method, server, nonce },
+      ...{ timeMs: 1234n, deviceKey: device.publicKey },
     })
   })
 
-  test('every proof has a nonce of its own and the time of its making', () => {
+  test('gives each a nonce of its own and the time of its making', () => {
     const before = BigInt(Date.now())
-    const proofs = [1, 2].map(() => fromBinary(ProofSchema, makeProof({ method, server, device }).proof))
+    const proofs = [1, 2].map(() =>
+      fromBinary(ProofSchema, makeProof(crypto, { method, server, device }).proof),
+    )
     expect(proofs[0]!.nonce).toHaveLength(16)
     expect(proofs[0]!.nonce).not.toEqual(proofs[1]!.nonce)
     expect(proofs[0]!.timeMs).toBeGreaterThanOrEqual(before)
   })
 
-  test("a server's name and a nonce have fixed lengths", () => {
-    expect(() => makeProof({ method, server: new Uint8Array(31), device })).toThrow(RangeError)
-    expect(() => makeProof({ method, server, device, nonce: new Uint8Array(15) })).toThrow(RangeError)
+  test("takes a server's name and a nonce of their fixed lengths only", () => {
+    expect(() => makeProof(crypto, { method, server: new Uint8Array(31), device })).toThrow(RangeError)
+    expect(() => makeProof(crypto, { method, server, device, nonce: new Uint8Array(15) })).toThrow(RangeError)
+  })
+})
+
+describe('reading a proof', () => {
+  test('gives what was made', () => {
+    const nonces = fc.uint8Array({ minLength: 16, maxLength: 16 })
+    const times = fc.integer({ min: NOW - WINDOW, max: NOW + WINDOW })
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.values(METHODS)), nonces, times, (named, nonce, time) => {
+        const made = makeProof(crypto, { method: named, server, device, time, nonce })
+        const read = readProof(crypto, made, { ...expected, method: named })
+        expect(read).toEqual({ deviceKey: device.publicKey, nonce, time })
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  test.each<[string, MessageInitShape<typeof ProofSchema>, ProofReason]>([
+    ['of another server', { server: new Uint8Array(32) }, 'other-server'],
+    ['that names half of the server', { server: server.subarray(16) }, 'other-server'],
+    ['for another call', { method: METHODS.keyExchange }, 'other-method'],
+    ['for no call', { method: '' }, 'other-method'],
+    ['a moment before the window', { timeMs: BigInt(NOW - WINDOW - 1) }, 'clock'],
+    ['a moment after the window', { timeMs: BigInt(NOW + WINDOW + 1) }, 'clock'],
+    ['of the first moment that there is', { timeMs: -(2n ** 63n) }, 'clock'],
+    ['with a short nonce', { nonce: new Uint8Array(15) }, 'nonce'],
+    ['with a long nonce', { nonce: new Uint8Array(17) }, 'nonce'],
+    ['of another device', { deviceKey: generateKeyPair(crypto).publicKey }, 'signature'],
+    ['of no device', { deviceKey: new Uint8Array() }, 'signature'],
+  ])('refuses one %s', (_, fields, reason) => {
+    expect(refusal(signed(fields))).toBe(reason)
+  })
+
+  test.each([-WINDOW, WINDOW])('takes one at the edge of the window (%d ms)', off => {
+    expect(refusal(signed({ timeMs: BigInt(NOW + off) }))).toBeUndefined()
+  })
+
+  test('refuses what the device signed for another purpose', () => {
+    expect(refusal(signed({}, { label: 'parley.v1.RejoinRequest' }))).toBe('signature')
+  })
+
+  test('refuses a changed bit, wherever it is', () => {
+    const good = signed({})
+    const bits = fc.nat((good.proof.length + good.signature.length) * 8 - 1)
+    fc.assert(
+      fc.property(bits, bit => {
+        const bytes = Uint8Array.from([...good.proof, ...good.signature])
+        bytes[bit >> 3]! ^= 1 << (bit & 7)
+        const proof = bytes.subarray(0, good.proof.length)
+        expect(refusal({ proof, signature: bytes.subarray(good.proof.length) })).toBeDefined()
+      }),
+    )
+  })
+
+  test('refuses hostile bytes with ProofError and nothing else', () => {
+    const bytes = fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.constant(signed({}).proof))
+    const signatures = fc.oneof(
+      fc.uint8Array({ minLength: 64, maxLength: 64 }),
+      fc.uint8Array({ maxLength: 80 }),
+    )
+    fc.assert(
+      fc.property(bytes, signatures, (proof, signature) => {
+        expect(refusal({ proof, signature })).toMatch(/^(malformed|signature)$/)
+      }),
+    )
   })
 })

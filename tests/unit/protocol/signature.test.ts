@@ -1,70 +1,92 @@
 import { createPublicKey, verify as verifyBytes } from 'node:crypto'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { concatBytes, utf8 } from '../../../services/protocol/bytes.js'
+import { nodeCrypto as crypto } from '../../../services/protocol/node/crypto.js'
 import { generateKeyPair, keyPairOf, sign, verify } from '../../../services/protocol/signature.js'
+import { smallOrderKeys, withSmallOrderKey } from '../../support/ed25519-forgeries.js'
+import { nobleCrypto } from '../../support/noble-crypto.js'
 
-const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
+const exactly = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
+const label = 'parley.v1.Proof'
 
 describe('keys', () => {
   test('a private key has the public key of RFC 8032 section 7.1, test 1', () => {
     const seed = Buffer.from('9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60', 'hex')
-    expect(Buffer.from(keyPairOf(seed).publicKey).toString('hex')).toBe(
+    const { publicKey, privateKey } = keyPairOf(crypto, seed)
+    expect(Buffer.from(publicKey).toString('hex')).toBe(
       'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a',
     )
+    expect(privateKey).toBe(seed)
   })
 
+  test('each new pair is another', () => {
+    const [one, other] = [generateKeyPair(crypto), generateKeyPair(crypto)]
+    expect(one.privateKey).not.toEqual(other.privateKey)
+    expect(one.publicKey).toEqual(keyPairOf(crypto, one.privateKey).publicKey)
+  })
+
+  test.each([0, 31, 33, 64])('a private key of %d bytes is refused', length => {
+    const privateKey = new Uint8Array(length)
+    expect(() => keyPairOf(crypto, privateKey)).toThrow(RangeError)
+    expect(() => sign(crypto, { label, bytes: utf8('x'), privateKey })).toThrow(RangeError)
+  })
+})
+
+describe('signatures', () => {
   test('what is signed is the label, a zero byte and the bytes', () => {
-    const { publicKey, privateKey } = generateKeyPair()
-    const signature = sign('parley.v1.Proof', privateKey, Buffer.from('hello'))
-    const key = createPublicKey({
-      key: { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(publicKey).toString('base64url') },
-      format: 'jwk',
-    })
+    const { publicKey, privateKey } = generateKeyPair(crypto)
+    const signature = sign(crypto, { label, bytes: utf8('hello'), privateKey })
+    const x = Buffer.from(publicKey).toString('base64url')
+    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
     expect(verifyBytes(null, Buffer.from('parley.v1.Proof\0hello'), key, signature)).toBe(true)
   })
 
-  test('a signature holds for its key, its label and its bytes, and for nothing else', () => {
-    const other = generateKeyPair()
+  test('hold for their key, their label and their bytes, and for nothing else', () => {
+    const other = generateKeyPair(crypto)
     fc.assert(
-      fc.property(bytes(32), fc.uint8Array({ maxLength: 100 }), (seed, message) => {
-        const { publicKey } = keyPairOf(seed)
-        const signature = sign('parley.v1.Proof', seed, message)
+      fc.property(exactly(32), fc.uint8Array({ maxLength: 100 }), (privateKey, bytes) => {
+        const { publicKey } = keyPairOf(crypto, privateKey)
+        const signature = sign(crypto, { label, bytes, privateKey })
         expect(signature).toHaveLength(64)
-        expect(verify('parley.v1.Proof', publicKey, message, signature)).toBe(true)
-        expect(verify('parley.v1.DeviceCertificate', publicKey, message, signature)).toBe(false)
-        expect(verify('parley.v1.Proof', other.publicKey, message, signature)).toBe(false)
-        expect(verify('parley.v1.Proof', publicKey, Buffer.concat([message, Buffer.of(0)]), signature)).toBe(
-          false,
-        )
+        const good = { label, bytes, signature, publicKey } as const
+        expect(verify(crypto, good)).toBe(true)
+        expect(verify(crypto, { ...good, label: 'parley.v1.DeviceCertificate' })).toBe(false)
+        expect(verify(crypto, { ...good, publicKey: other.publicKey })).toBe(false)
+        expect(verify(crypto, { ...good, bytes: concatBytes(bytes, Uint8Array.of(0)) })).toBe(false)
       }),
       { numRuns: 30 },
     )
   })
 
-  test('more keys than are kept imported all verify', () => {
-    const pairs = Array.from({ length: 300 }, generateKeyPair)
-    const signatures = pairs.map(pair => sign('parley.v1.Proof', pair.privateKey, pair.publicKey))
-    for (let round = 0; round < 2; round += 1) {
-      const results = pairs.map((pair, at) =>
-        verify('parley.v1.Proof', pair.publicKey, pair.publicKey, signatures[at]!),
-      )
-      expect(results.every(Boolean)).toBe(true)
-    }
-  })
-
   test('verifying never throws, whatever the key and the signature', () => {
+    const keys = fc.oneof(exactly(32), fc.uint8Array())
+    const signatures = fc.oneof(exactly(64), fc.uint8Array())
     fc.assert(
-      fc.property(
-        fc.oneof(bytes(32), fc.uint8Array()),
-        fc.oneof(bytes(64), fc.uint8Array()),
-        (key, signature) => {
-          expect(verify('parley.v1.Proof', key, Buffer.from('x'), signature)).toBe(false)
-        },
-      ),
+      fc.property(keys, signatures, (publicKey, signature) => {
+        expect(verify(crypto, { label, bytes: utf8('x'), signature, publicKey })).toBe(false)
+      }),
     )
   })
 
-  test('a private key of another length is refused', () => {
-    expect(() => keyPairOf(new Uint8Array(31))).toThrow(RangeError)
+  test('of keys of small order do not hold, though the mathematics has nothing against them', () => {
+    const text = utf8('x')
+    const forgeries = smallOrderKeys.flatMap(publicKey => withSmallOrderKey(publicKey, text))
+    const taken = forgeries.filter(({ publicKey, signature }) =>
+      nobleCrypto.ed25519Verify(publicKey, utf8(`${label}\0x`), signature),
+    )
+    expect(taken).not.toEqual([])
+    for (const each of forgeries) expect(verify(nobleCrypto, { label, ...each })).toBe(false)
+  })
+
+  test('of every honest key hold', () => {
+    fc.assert(
+      fc.property(exactly(32), privateKey => {
+        const { publicKey } = keyPairOf(crypto, privateKey)
+        const signature = sign(crypto, { label, bytes: publicKey, privateKey })
+        expect(verify(crypto, { label, bytes: publicKey, signature, publicKey })).toBe(true)
+      }),
+      { numRuns: 200 },
+    )
   })
 })

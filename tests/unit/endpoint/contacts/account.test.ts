@@ -3,6 +3,7 @@ import { makeAccount, restoreAccount } from '../../../../services/endpoint/conta
 import { IdentityError } from '../../../../services/protocol/error.js'
 import { readCertificate } from '../../../../services/protocol/identity/certificate.js'
 import { phraseOf, seedOf } from '../../../../services/protocol/identity/recovery-phrase.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 
 describe('accounts', () => {
   test('the recovery phrase restores the account on a new device', () => {
@@ -12,7 +13,7 @@ describe('accounts', () => {
     expect(second.handle).toBe('ada')
     expect(second.account).toEqual(first.account)
     expect(second.device.publicKey).not.toEqual(first.device.publicKey)
-    expect(readCertificate(second.certificate)).toMatchObject({
+    expect(readCertificate(crypto, second.certificate)).toMatchObject({
       handle: 'ada',
       accountKey: first.account.publicKey,
       deviceKey: second.device.publicKey,

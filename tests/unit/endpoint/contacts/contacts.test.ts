@@ -8,6 +8,7 @@ import { systemClock } from '../../../../services/endpoint/local.js'
 import { type Batch, openRecords, type Records } from '../../../../services/endpoint/vault/records.js'
 import { openVault, type Vault } from '../../../../services/endpoint/vault/vault.js'
 import { accountFingerprint } from '../../../../services/protocol/identity/fingerprint.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 
 const key = (fill: number) => new Uint8Array(32).fill(fill)
 
@@ -32,7 +33,7 @@ afterEach(() => {
 const written = <T>(change: (batch: Batch) => T): Promise<T> => records.transaction(change)
 const meet = (fill: number) => written(batch => contacts.meet(batch, 'bob', key(fill)))
 const expectKey = (fill: number) =>
-  written(batch => contacts.expect(batch, 'bob', accountFingerprint(key(fill))))
+  written(batch => contacts.expect(batch, 'bob', accountFingerprint(crypto, key(fill))))
 
 describe('an account key', () => {
   test('is pinned at first contact, and known from there', async () => {

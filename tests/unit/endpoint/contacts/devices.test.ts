@@ -16,6 +16,7 @@ import { type Outbox, openOutbox } from '../../../../services/endpoint/messages/
 import type { Batch } from '../../../../services/endpoint/vault/records.js'
 import { readCertificate } from '../../../../services/protocol/identity/certificate.js'
 import { makeRevocation } from '../../../../services/protocol/identity/revocation.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { saidIn } from '../../../support/said.js'
 
@@ -185,13 +186,13 @@ describe('history', () => {
 
 describe('a revocation', () => {
   const revocation = (by: Account, of: Account) =>
-    makeRevocation({ handle: by.handle, account: by.account, deviceKey: idOf(of) })
+    makeRevocation(crypto, { handle: by.handle, account: by.account, deviceKey: idOf(of) })
 
   test.each([
     ['of somebody outside', () => revocation(mallory, bob)],
     [
       'under another’s handle',
-      () => makeRevocation({ handle: 'bob', account: mallory.account, deviceKey: idOf(bob) }),
+      () => makeRevocation(crypto, { handle: 'bob', account: mallory.account, deviceKey: idOf(bob) }),
     ],
     ['of another member', () => revocation(alice, bob)],
     ['that is none', () => new Uint8Array([1, 2, 3])],
@@ -210,14 +211,16 @@ describe('a revocation', () => {
     expect(group.record.leavingDeviceIds).toEqual([idOf(second)])
     expect(context.intents.of(group).map(({ intent }) => intent.change.case)).toEqual(['removeDevices'])
     const direct = await withBob()
-    const directory = new Map([['bob', [bob, second].map(({ certificate }) => readCertificate(certificate))]])
+    const directory = new Map([
+      ['bob', [bob, second].map(({ certificate }) => readCertificate(crypto, certificate))],
+    ])
     expect(await written(batch => reconcile(context, batch, direct, directory))).toEqual([])
   })
 })
 
 describe('the directory', () => {
   const directory = (handle: string, devices: readonly Account[]) =>
-    new Map([[handle, devices.map(({ certificate }) => readCertificate(certificate))]])
+    new Map([[handle, devices.map(({ certificate }) => readCertificate(crypto, certificate))]])
   const changes = (group: LiveGroup) => context.intents.of(group).map(({ intent }) => intent.change)
 
   test('has a further device of a member added, once, and nobody of another key', async () => {

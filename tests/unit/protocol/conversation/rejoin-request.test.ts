@@ -3,20 +3,24 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { RejoinRequestSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { makeRejoin, verifyRejoin } from '../../../../services/protocol/conversation/rejoin-request.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { generateKeyPair, keyPairOf, sign } from '../../../../services/protocol/signature.js'
 
-const device = keyPairOf(new Uint8Array(32).fill(2))
+const device = keyPairOf(crypto, new Uint8Array(32).fill(2))
 const ids = fc.uint8Array({ minLength: 16, maxLength: 16 })
+
+const holds = (conversationId: Uint8Array, request: Parameters<typeof verifyRejoin>[1]['request']) =>
+  verifyRejoin(crypto, { conversationId, request })
 
 describe('requests to rejoin', () => {
   test('what was made holds for its conversation, also after the wire, and for no other', () => {
     fc.assert(
       fc.property(ids, ids, (conversationId, other) => {
-        const made = makeRejoin({ conversationId, device })
+        const made = makeRejoin(crypto, { conversationId, device })
         const request = fromBinary(RejoinRequestSchema, toBinary(RejoinRequestSchema, made))
         expect(request.deviceId).toEqual(device.publicKey)
-        expect(verifyRejoin(conversationId, request)).toBe(true)
-        if (Buffer.compare(conversationId, other) !== 0) expect(verifyRejoin(other, request)).toBe(false)
+        expect(holds(conversationId, request)).toBe(true)
+        if (Buffer.compare(conversationId, other) !== 0) expect(holds(other, request)).toBe(false)
       }),
       { numRuns: 30 },
     )
@@ -30,29 +34,36 @@ describe('requests to rejoin', () => {
       'hex',
     )
     const request = { nonce: new Uint8Array(16).fill(4), signature, deviceId: device.publicKey }
-    expect(verifyRejoin(new Uint8Array(16).fill(3), request)).toBe(true)
+    expect(holds(new Uint8Array(16).fill(3), request)).toBe(true)
   })
 
   test('each has a nonce of its own', () => {
     const conversationId = new Uint8Array(16)
-    const [one, other] = [makeRejoin({ conversationId, device }), makeRejoin({ conversationId, device })]
+    const [one, other] = [
+      makeRejoin(crypto, { conversationId, device }),
+      makeRejoin(crypto, { conversationId, device }),
+    ]
     expect(one.nonce).toHaveLength(16)
     expect(one.nonce).not.toEqual(other.nonce)
   })
 
   test('a changed bit, another device and another purpose are refused', () => {
     const conversationId = new Uint8Array(16)
-    const good = makeRejoin({ conversationId, device })
+    const good = makeRejoin(crypto, { conversationId, device })
     for (const field of ['nonce', 'signature', 'deviceId'] as const) {
       for (let bit = 0; bit < good[field].length * 8; bit += 1) {
         const bytes = good[field].slice()
         bytes[bit >> 3]! ^= 1 << (bit & 7)
-        expect(verifyRejoin(conversationId, { ...good, [field]: bytes })).toBe(false)
+        expect(holds(conversationId, { ...good, [field]: bytes })).toBe(false)
       }
     }
-    expect(verifyRejoin(conversationId, { ...good, deviceId: generateKeyPair().publicKey })).toBe(false)
-    const signature = sign('parley.v1.Proof', device.privateKey, Buffer.concat([conversationId, good.nonce]))
-    expect(verifyRejoin(conversationId, { ...good, signature })).toBe(false)
+    expect(holds(conversationId, { ...good, deviceId: generateKeyPair(crypto).publicKey })).toBe(false)
+    const signature = sign(crypto, {
+      label: 'parley.v1.Proof',
+      bytes: Buffer.concat([conversationId, good.nonce]),
+      privateKey: device.privateKey,
+    })
+    expect(holds(conversationId, { ...good, signature })).toBe(false)
   })
 
   test.each([
@@ -62,11 +73,15 @@ describe('requests to rejoin', () => {
     [15, 16, false],
     [16, 15, false],
     [16, 17, false],
-  ])('an id of %d and a nonce of %d bytes, properly signed: %p', (idBytes, nonceBytes, holds) => {
+  ])('an id of %d and a nonce of %d bytes, properly signed: %p', (idBytes, nonceBytes, expected) => {
     const bytes = Buffer.alloc(idBytes + nonceBytes, 5)
-    const signature = sign('parley.v1.RejoinRequest', device.privateKey, bytes)
+    const signature = sign(crypto, {
+      label: 'parley.v1.RejoinRequest',
+      bytes,
+      privateKey: device.privateKey,
+    })
     const request = { nonce: bytes.subarray(idBytes), signature, deviceId: device.publicKey }
-    expect(verifyRejoin(bytes.subarray(0, idBytes), request)).toBe(holds)
+    expect(holds(bytes.subarray(0, idBytes), request)).toBe(expected)
   })
 
   test('hostile bytes are refused and never throw', () => {
@@ -79,12 +94,12 @@ describe('requests to rejoin', () => {
     })
     fc.assert(
       fc.property(fc.oneof(ids, bytes), request, (conversationId, hostile) => {
-        expect(verifyRejoin(conversationId, hostile)).toBe(false)
+        expect(holds(conversationId, hostile)).toBe(false)
       }),
     )
   })
 
   test('a conversation id of another length is refused', () => {
-    expect(() => makeRejoin({ conversationId: new Uint8Array(15), device })).toThrow(RangeError)
+    expect(() => makeRejoin(crypto, { conversationId: new Uint8Array(15), device })).toThrow(RangeError)
   })
 })

@@ -8,11 +8,12 @@ import {
 import { validateCredential } from '../../../../services/endpoint/mls/validate-credential.js'
 import { IdentityError, type IdentityReason } from '../../../../services/protocol/error.js'
 import { makeCertificate, readCertificate } from '../../../../services/protocol/identity/certificate.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { generateKeyPair, sign } from '../../../../services/protocol/signature.js'
 
-const account = generateKeyPair()
-const device = generateKeyPair()
-const good = makeCertificate({
+const account = generateKeyPair(crypto)
+const device = generateKeyPair(crypto)
+const good = makeCertificate(crypto, {
   handle: 'ada',
   account,
   deviceKey: device.publicKey,
@@ -31,7 +32,11 @@ function signed(fields: MessageInitShape<typeof DeviceCertificateSchema>): Uint8
       ...fields,
     }),
   )
-  const signature = sign('parley.v1.DeviceCertificate', account.privateKey, certificate)
+  const signature = sign(crypto, {
+    label: 'parley.v1.DeviceCertificate',
+    bytes: certificate,
+    privateKey: account.privateKey,
+  })
   return toBinary(
     SignedDeviceCertificateSchema,
     create(SignedDeviceCertificateSchema, { certificate, signature }),
@@ -40,7 +45,7 @@ function signed(fields: MessageInitShape<typeof DeviceCertificateSchema>): Uint8
 
 function refusal(bytes: Uint8Array): IdentityReason | undefined {
   try {
-    readCertificate(bytes)
+    readCertificate(crypto, bytes)
     return undefined
   } catch (error) {
     expect(error).toBeInstanceOf(IdentityError)
@@ -53,8 +58,8 @@ describe('device certificates', () => {
     const handles = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,31}$/)
     fc.assert(
       fc.property(handles, fc.nat(), (handle, issuedAt) => {
-        const bytes = makeCertificate({ handle, account, deviceKey: device.publicKey, issuedAt })
-        expect(readCertificate(bytes)).toEqual({
+        const bytes = makeCertificate(crypto, { handle, account, deviceKey: device.publicKey, issuedAt })
+        expect(readCertificate(crypto, bytes)).toEqual({
           handle,
           accountKey: account.publicKey,
           deviceKey: device.publicKey,
@@ -69,12 +74,13 @@ describe('device certificates', () => {
   test.each<[string, MessageInitShape<typeof DeviceCertificateSchema>, IdentityReason]>([
     ['a short account key', { accountKey: new Uint8Array(31) }, 'malformed'],
     ['a long device key', { deviceKey: new Uint8Array(33) }, 'malformed'],
+    ['a device key of small order', { deviceKey: new Uint8Array(32) }, 'malformed'],
     ['a time before 1970', { issuedAtMs: -1n }, 'malformed'],
     ['a time past all dates', { issuedAtMs: 2n ** 62n }, 'malformed'],
     ['no handle', { handle: '' }, 'handle'],
     ['a handle with an escape', { handle: 'a\u001b[2J' }, 'handle'],
     ['a handle that is too long', { handle: 'a'.repeat(33) }, 'handle'],
-    ['the key of another account', { accountKey: generateKeyPair().publicKey }, 'signature'],
+    ['the key of another account', { accountKey: generateKeyPair(crypto).publicKey }, 'signature'],
   ])('%s is refused though the account signed it', (_, fields, reason) => {
     expect(refusal(signed(fields))).toBe(reason)
   })
@@ -85,7 +91,7 @@ describe('device certificates', () => {
       const bytes = good.slice()
       bytes[bit >> 3]! ^= 1 << (bit & 7)
       if (refusal(bytes) !== undefined) continue
-      expect(readCertificate(bytes)).toEqual(readCertificate(good))
+      expect(readCertificate(crypto, bytes)).toEqual(readCertificate(crypto, good))
       taken.push(bit >> 3)
     }
     // The decoder does not look at the wire types (three bits) of the two outer fields.
@@ -110,16 +116,16 @@ describe('device certificates', () => {
       ),
       Buffer.of(0x78, 0x01),
     ])
-    expect(readCertificate(later).handle).toBe('ada')
+    expect(readCertificate(crypto, later).handle).toBe('ada')
   })
 
   test('a credential is the certificate of the key that signs, and of no other', () => {
-    expect(validateCredential(good, generateKeyPair().publicKey)).toBe(false)
+    expect(validateCredential(good, generateKeyPair(crypto).publicKey)).toBe(false)
     expect(validateCredential(good, device.publicKey.subarray(1))).toBe(false)
   })
 
   test('none is made for a handle that breaks the rule', () => {
-    expect(() => makeCertificate({ handle: 'Ada', account, deviceKey: device.publicKey })).toThrow(
+    expect(() => makeCertificate(crypto, { handle: 'Ada', account, deviceKey: device.publicKey })).toThrow(
       'A handle has 1 to 32 characters',
     )
   })

@@ -5,15 +5,22 @@ import {
   DeviceRevocationSchema,
   SignedDeviceRevocationSchema,
 } from '../../../../gen/parley/v1/identity_pb.js'
+import type { CryptoProvider } from '../../../../services/protocol/crypto.js'
 import { IdentityError, type IdentityReason } from '../../../../services/protocol/error.js'
 import { makeCertificate, readCertificate } from '../../../../services/protocol/identity/certificate.js'
 import { makeRevocation, readRevocation } from '../../../../services/protocol/identity/revocation.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { generateKeyPair, keyPairOf, type Label, sign } from '../../../../services/protocol/signature.js'
 
-const account = keyPairOf(new Uint8Array(32).fill(1))
-const device = keyPairOf(new Uint8Array(32).fill(2))
+const account = keyPairOf(crypto, new Uint8Array(32).fill(1))
+const device = keyPairOf(crypto, new Uint8Array(32).fill(2))
 const REVOKED_AT = 1_700_000_000_000
-const good = makeRevocation({ handle: 'ada', account, deviceKey: device.publicKey, revokedAt: REVOKED_AT })
+const good = makeRevocation(crypto, {
+  handle: 'ada',
+  account,
+  deviceKey: device.publicKey,
+  revokedAt: REVOKED_AT,
+})
 
 /** A revocation properly signed by the account, with anything in it, under any label. */
 function signed(
@@ -27,16 +34,19 @@ function signed(
     revokedAtMs: 1n,
   }
   const revocation = toBinary(DeviceRevocationSchema, create(DeviceRevocationSchema, { ...base, ...fields }))
-  const signature = sign(label, account.privateKey, revocation)
+  const signature = sign(crypto, { label, bytes: revocation, privateKey: account.privateKey })
   return toBinary(
     SignedDeviceRevocationSchema,
     create(SignedDeviceRevocationSchema, { revocation, signature }),
   )
 }
 
-function refusal(read: (bytes: Uint8Array) => unknown, bytes: Uint8Array): IdentityReason | undefined {
+function refusal(
+  read: (crypto: CryptoProvider, bytes: Uint8Array) => unknown,
+  bytes: Uint8Array,
+): IdentityReason | undefined {
   try {
-    read(bytes)
+    read(crypto, bytes)
     return undefined
   } catch (error) {
     expect(error).toBeInstanceOf(IdentityError)
@@ -64,9 +74,14 @@ describe('device revocations', () => {
     const handles = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,31}$/)
     fc.assert(
       fc.property(handles, fc.nat(), (handle, revokedAt) => {
-        const bytes = makeRevocation({ handle, account, deviceKey: device.publicKey, revokedAt })
+        const bytes = makeRevocation(crypto, { handle, account, deviceKey: device.publicKey, revokedAt })
         const { publicKey: accountKey } = account
-        expect(readRevocation(bytes)).toEqual({ handle, accountKey, deviceKey: device.publicKey, revokedAt })
+        expect(readRevocation(crypto, bytes)).toEqual({
+          handle,
+          accountKey,
+          deviceKey: device.publicKey,
+          revokedAt,
+        })
       }),
       { numRuns: 30 },
     )
@@ -75,10 +90,11 @@ describe('device revocations', () => {
   test.each<[string, MessageInitShape<typeof DeviceRevocationSchema>, IdentityReason]>([
     ['a short account key', { accountKey: new Uint8Array(31) }, 'malformed'],
     ['a long device key', { deviceKey: new Uint8Array(33) }, 'malformed'],
+    ['a device key of small order', { deviceKey: new Uint8Array(32) }, 'malformed'],
     ['a time before 1970', { revokedAtMs: -1n }, 'malformed'],
     ['a time past all dates', { revokedAtMs: 2n ** 62n }, 'malformed'],
     ['a handle with an escape', { handle: 'a\u001b[2J' }, 'handle'],
-    ['the key of another account', { accountKey: generateKeyPair().publicKey }, 'signature'],
+    ['the key of another account', { accountKey: generateKeyPair(crypto).publicKey }, 'signature'],
   ])('%s is refused though the account signed it', (_, fields, reason) => {
     expect(refusal(readRevocation, signed(fields))).toBe(reason)
   })
@@ -86,7 +102,7 @@ describe('device revocations', () => {
   test('a certificate is no revocation, and a revocation no certificate', () => {
     expect(refusal(readRevocation, signed({}))).toBeUndefined()
     expect(refusal(readRevocation, signed({}, 'parley.v1.DeviceCertificate'))).toBe('signature')
-    const certificate = makeCertificate({ handle: 'ada', account, deviceKey: device.publicKey })
+    const certificate = makeCertificate(crypto, { handle: 'ada', account, deviceKey: device.publicKey })
     // Both have the same fields on the wire: only the label parts them.
     expect(refusal(readRevocation, certificate)).toBe('signature')
     expect(refusal(readCertificate, good)).toBe('signature')
@@ -98,7 +114,7 @@ describe('device revocations', () => {
       const bytes = good.slice()
       bytes[bit >> 3]! ^= 1 << (bit & 7)
       if (refusal(readRevocation, bytes) !== undefined) continue
-      expect(readRevocation(bytes)).toEqual(readRevocation(good))
+      expect(readRevocation(crypto, bytes)).toEqual(readRevocation(crypto, good))
       taken.add(bit >> 3)
     }
     // The decoder does not look at the wire types (three bits) of the two outer fields.
@@ -118,15 +134,15 @@ describe('device revocations', () => {
     const later = (length: number) =>
       Buffer.concat([good, Buffer.of(0x7a, (length & 127) | 128, length >> 7), Buffer.alloc(length)])
     const room = 1024 - later(0).length
-    expect(readRevocation(later(room))).toEqual(readRevocation(good))
+    expect(readRevocation(crypto, later(room))).toEqual(readRevocation(crypto, good))
     expect(refusal(readRevocation, later(room + 1))).toBe('malformed')
   })
 
   test('none is made for a handle or a key that would be refused', () => {
     const { publicKey: deviceKey } = device
-    expect(() => makeRevocation({ handle: 'Ada', account, deviceKey })).toThrow(IdentityError)
-    expect(() => makeRevocation({ handle: 'ada', account, deviceKey: deviceKey.subarray(1) })).toThrow(
-      RangeError,
-    )
+    expect(() => makeRevocation(crypto, { handle: 'Ada', account, deviceKey })).toThrow(IdentityError)
+    expect(() =>
+      makeRevocation(crypto, { handle: 'ada', account, deviceKey: deviceKey.subarray(1) }),
+    ).toThrow(RangeError)
   })
 })

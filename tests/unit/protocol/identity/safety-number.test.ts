@@ -7,6 +7,7 @@ import {
   safetyNumber,
   safetyNumberQr,
 } from '../../../../services/protocol/identity/safety-number.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 
 const ada = { handle: 'ada', accountKey: new Uint8Array(32).fill(2) }
 const bob = { handle: 'bob', accountKey: new Uint8Array(32).fill(1) }
@@ -30,7 +31,7 @@ describe('safety numbers', () => {
       '458257569162576843440918079131',
     ],
   ])('the vector of libsignal for %s', (key, identifier, digits) => {
-    const groups = fingerprintGroups({
+    const groups = fingerprintGroups(crypto, {
       key: Buffer.from(key, 'hex'),
       identifier: Buffer.from(identifier),
     })
@@ -46,29 +47,29 @@ describe('safety numbers', () => {
       '26110 65452 07435 71452 88629 06279 02389 48933 41874 00641 97031 86220',
     ],
   ])('the number of two people stays as it was published', (one, other, number) => {
-    expect(safetyNumber(one, other)).toBe(number)
-    expect(safetyNumber(other, one)).toBe(number)
+    expect(safetyNumber(crypto, [one, other])).toBe(number)
+    expect(safetyNumber(crypto, [other, one])).toBe(number)
   })
 
   test('both sides see the same 60 digits, and each key and handle changes them', () => {
     fc.assert(
       fc.property(person, person, fc.nat(255), (one, other, bit) => {
-        const number = safetyNumber(one, other)
+        const number = safetyNumber(crypto, [one, other])
         expect(number).toMatch(/^\d{5}( \d{5}){11}$/)
-        expect(safetyNumber(other, one)).toBe(number)
+        expect(safetyNumber(crypto, [other, one])).toBe(number)
         const accountKey = one.accountKey.slice()
         accountKey[bit >> 3]! ^= 1 << (bit & 7)
-        expect(safetyNumber({ ...one, accountKey }, other)).not.toBe(number)
+        expect(safetyNumber(crypto, [{ ...one, accountKey }, other])).not.toBe(number)
         const handle = one.handle === 'mallory' ? 'eve' : 'mallory'
-        expect(safetyNumber({ ...one, handle }, other)).not.toBe(number)
+        expect(safetyNumber(crypto, [{ ...one, handle }, other])).not.toBe(number)
       }),
       { numRuns: 20 },
     )
   })
 
   test('a key of another length and a handle that breaks the rule have none', () => {
-    expect(() => safetyNumber(ada, { ...bob, accountKey: new Uint8Array(33) })).toThrow(RangeError)
-    expect(() => safetyNumber({ ...ada, handle: 'Ada' }, bob)).toThrow(IdentityError)
+    expect(() => safetyNumber(crypto, [ada, { ...bob, accountKey: new Uint8Array(33) }])).toThrow(RangeError)
+    expect(() => safetyNumber(crypto, [{ ...ada, handle: 'Ada' }, bob])).toThrow(IdentityError)
   })
 })
 
@@ -86,7 +87,7 @@ describe('their QR codes', () => {
   })
 
   test('the spaces between the groups do not matter', () => {
-    const number = safetyNumber(ada, bob)
+    const number = safetyNumber(crypto, [ada, bob])
     expect(safetyNumberQr(number)).toEqual(safetyNumberQr(number.replaceAll(' ', '')))
   })
 

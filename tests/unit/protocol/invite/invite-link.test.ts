@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { accountFingerprint, formatFingerprint } from '../../../../services/protocol/identity/fingerprint.js'
 import { formatAddress, InviteError, parseAddress } from '../../../../services/protocol/invite/address.js'
 import { formatInvite, isInvite, parseInvite } from '../../../../services/protocol/invite/invite-link.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 
 const hash = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const port = fc.integer({ min: 1, max: 65_535 })
@@ -174,7 +175,7 @@ describe('addresses', () => {
 })
 
 test('fingerprints look like those of OpenSSH', () => {
-  expect(formatFingerprint(accountFingerprint(new Uint8Array(0)))).toBe(
+  expect(formatFingerprint(accountFingerprint(crypto, new Uint8Array(0)))).toBe(
     'SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU',
   )
 })

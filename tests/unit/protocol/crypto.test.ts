@@ -1,0 +1,21 @@
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { nodeCrypto } from '../../../services/protocol/node/crypto.js'
+import { cryptoSuite } from '../../support/crypto-suite.js'
+import { nobleCrypto } from '../../support/noble-crypto.js'
+
+cryptoSuite('Node', nodeCrypto)
+cryptoSuite('@noble', nobleCrypto)
+
+test('both give the same for whatever they are given', () => {
+  const seeds = fc.uint8Array({ minLength: 32, maxLength: 32 })
+  fc.assert(
+    fc.property(seeds, fc.uint8Array({ maxLength: 500, size: 'max' }), (seed, bytes) => {
+      expect(nodeCrypto.sha256(bytes)).toEqual(nobleCrypto.sha256(bytes))
+      expect(nodeCrypto.sha512(bytes)).toEqual(nobleCrypto.sha512(bytes))
+      expect(nodeCrypto.ed25519PublicKey(seed)).toEqual(nobleCrypto.ed25519PublicKey(seed))
+      expect(nodeCrypto.ed25519Sign(seed, bytes)).toEqual(nobleCrypto.ed25519Sign(seed, bytes))
+    }),
+    { numRuns: 50 },
+  )
+})
