@@ -1,49 +1,48 @@
-/** A cache that forgets what was used least recently once its entries weigh more than `capacity`. */
-export interface Lru<K, V> {
-  get(key: K): V | undefined
-  set(key: K, value: V): void
-  delete(key: K): void
-  clear(): void
-}
-
-/** `weigh` is asked when an entry is set and has to answer the same until it is set again or forgotten. */
-export function createLru<K, V>(options: {
+export interface LruOptions<V> {
   capacity: number
+  /** Asked when an entry is set; it has to answer the same until the entry is set again or forgotten. Default: 1. */
   weigh?: (value: V) => number
   forgotten?: (value: V) => void
-}): Lru<K, V> {
-  const entries = new Map<K, { value: V; weight: number }>()
-  let total = 0
+}
 
-  function remove(key: K): void {
-    const entry = entries.get(key)
-    if (!entry) return
-    entries.delete(key)
-    total -= entry.weight
-    options.forgotten?.(entry.value)
+/** A cache that forgets what was used least recently once its entries weigh more than `capacity`. */
+export class Lru<K, V> {
+  readonly #options: LruOptions<V>
+  readonly #entries = new Map<K, { value: V; weight: number }>()
+  #total = 0
+
+  constructor(options: LruOptions<V>) {
+    this.#options = options
   }
 
-  return {
-    get: key => {
-      const entry = entries.get(key)
-      if (!entry) return undefined
-      entries.delete(key)
-      entries.set(key, entry)
-      return entry.value
-    },
-    set: (key, value) => {
-      remove(key)
-      const weight = options.weigh?.(value) ?? 1
-      entries.set(key, { value, weight })
-      total += weight
-      for (const oldest of entries.keys()) {
-        if (total <= options.capacity || oldest === key) break
-        remove(oldest)
-      }
-    },
-    delete: remove,
-    clear: () => {
-      for (const key of [...entries.keys()]) remove(key)
-    },
+  get(key: K): V | undefined {
+    const entry = this.#entries.get(key)
+    if (!entry) return undefined
+    this.#entries.delete(key)
+    this.#entries.set(key, entry)
+    return entry.value
+  }
+
+  set(key: K, value: V): void {
+    this.delete(key)
+    const weight = this.#options.weigh?.(value) ?? 1
+    this.#entries.set(key, { value, weight })
+    this.#total += weight
+    for (const oldest of this.#entries.keys()) {
+      if (this.#total <= this.#options.capacity || oldest === key) break
+      this.delete(oldest)
+    }
+  }
+
+  delete(key: K): void {
+    const entry = this.#entries.get(key)
+    if (!entry) return
+    this.#entries.delete(key)
+    this.#total -= entry.weight
+    this.#options.forgotten?.(entry.value)
+  }
+
+  clear(): void {
+    for (const key of [...this.#entries.keys()]) this.delete(key)
   }
 }

@@ -1,5 +1,5 @@
-// What the store knows of devices and conversations, read from SQLite once and kept while it is in use.
-// Only this process writes, so what is kept stays true; a transaction that is rolled back clears it.
+// What the store knows of devices and conversations, read from SQLite once and kept while it is in use. Only this
+// process writes, so what is kept stays true; a transaction that is rolled back clears it.
 
 import type { DatabaseSync } from 'node:sqlite'
 import { bytesKey } from '../../bytes.js'
@@ -7,7 +7,7 @@ import type { ConversationFacts, DeviceFacts, Span } from '../facts.js'
 import type { DeviceId } from '../store.js'
 import { BLOCKED_SQL, type BlockedRow, blockedOf } from './accounts/blocked.js'
 import { prepare } from './database.js'
-import { createLru } from './lru.js'
+import { Lru } from './lru.js'
 
 /** Devices kept in memory; about 300 bytes each. */
 const CACHED_DEVICES = 50_000
@@ -16,17 +16,6 @@ const CACHED_ROSTER_PLACES = 200_000
 
 /** Counts on as the device sends and its rosters change. */
 export type DeviceState = { -readonly [name in keyof DeviceFacts]: DeviceFacts[name] }
-
-export interface State {
-  device(id: DeviceId): DeviceState | undefined
-  conversation(id: Uint8Array): ConversationFacts | undefined
-  conversationByKey(key: number): ConversationFacts | undefined
-  /** Keeps a conversation that was made or whose roster changed. */
-  keep(conversation: ConversationFacts): void
-  forgetDevice(id: DeviceId): void
-  forgetConversation(key: number): void
-  clear(): void
-}
 
 interface DeviceRow extends BlockedRow {
   key: number
@@ -50,64 +39,82 @@ interface RosterRow {
   left_sequence: number | null
 }
 
-export function createState(db: DatabaseSync): State {
-  const selectDevice = prepare<DeviceRow>(
+const statements = (db: DatabaseSync) => ({
+  device: prepare<DeviceRow>(
     db,
     `SELECT devices.key AS key, client_sequence, conversations, ${BLOCKED_SQL}
      FROM devices JOIN progress ON device = devices.key JOIN accounts ON accounts.key = account WHERE id = ?`,
-  )
-  const selectConversation = prepare<ConversationRow>(db, 'SELECT * FROM conversations WHERE id = ?')
-  const selectConversationByKey = prepare<ConversationRow>(db, 'SELECT * FROM conversations WHERE key = ?')
-  const selectRoster = prepare<RosterRow>(
+  ),
+  conversation: prepare<ConversationRow>(db, 'SELECT * FROM conversations WHERE id = ?'),
+  conversationByKey: prepare<ConversationRow>(db, 'SELECT * FROM conversations WHERE key = ?'),
+  roster: prepare<RosterRow>(
     db,
     `SELECT device, id, joined_sequence, left_sequence FROM roster JOIN devices ON key = device
      WHERE conversation = ? ORDER BY joined_sequence`,
-  )
-  const devices = createLru<string, DeviceState>({ capacity: CACHED_DEVICES })
-  const keys = new Map<string, number>()
-  const conversations = createLru<number, ConversationFacts>({
+  ),
+})
+
+export class State {
+  readonly #sql: ReturnType<typeof statements>
+  readonly #devices = new Lru<string, DeviceState>({ capacity: CACHED_DEVICES })
+  /** Of the conversations that are kept, by their ids. */
+  readonly #keys = new Map<string, number>()
+  readonly #conversations = new Lru<number, ConversationFacts>({
     capacity: CACHED_ROSTER_PLACES,
     weigh: conversation => 1 + conversation.spans.size,
-    forgotten: conversation => keys.delete(bytesKey(conversation.id)),
+    forgotten: conversation => void this.#keys.delete(bytesKey(conversation.id)),
   })
 
-  function keep(conversation: ConversationFacts): void {
-    conversations.set(conversation.key, conversation)
-    keys.set(bytesKey(conversation.id), conversation.key)
+  constructor(db: DatabaseSync) {
+    this.#sql = statements(db)
   }
 
-  function load(row: ConversationRow | undefined): ConversationFacts | undefined {
+  device(id: DeviceId): DeviceState | undefined {
+    const name = bytesKey(id)
+    const kept = this.#devices.get(name)
+    if (kept) return kept
+    const row = this.#sql.device.get(id)
     if (!row) return undefined
-    const conversation = conversationOf(row, selectRoster.all(row.key))
-    keep(conversation)
-    return conversation
+    const { key, client_sequence: clientSequence, conversations } = row
+    const device = { key, id: id.slice(), clientSequence, conversations, blocked: blockedOf(row) }
+    this.#devices.set(name, device)
+    return device
   }
 
-  return {
-    device: id => {
-      const name = bytesKey(id)
-      const kept = devices.get(name)
-      if (kept) return kept
-      const row = selectDevice.get(id)
-      if (!row) return undefined
-      const { key, client_sequence: clientSequence, conversations } = row
-      const blocked = blockedOf(row)
-      const device: DeviceState = { key, id: id.slice(), clientSequence, conversations, blocked }
-      devices.set(name, device)
-      return device
-    },
-    conversation: id => {
-      const key = keys.get(bytesKey(id))
-      return (key === undefined ? undefined : conversations.get(key)) ?? load(selectConversation.get(id))
-    },
-    conversationByKey: key => conversations.get(key) ?? load(selectConversationByKey.get(key)),
-    keep,
-    forgetDevice: id => devices.delete(bytesKey(id)),
-    forgetConversation: key => conversations.delete(key),
-    clear: () => {
-      devices.clear()
-      conversations.clear()
-    },
+  conversation(id: Uint8Array): ConversationFacts | undefined {
+    const key = this.#keys.get(bytesKey(id))
+    const kept = key === undefined ? undefined : this.#conversations.get(key)
+    return kept ?? this.#load(this.#sql.conversation.get(id))
+  }
+
+  conversationByKey(key: number): ConversationFacts | undefined {
+    return this.#conversations.get(key) ?? this.#load(this.#sql.conversationByKey.get(key))
+  }
+
+  /** Keeps a conversation that was made or changed. */
+  keep(conversation: ConversationFacts): void {
+    this.#conversations.set(conversation.key, conversation)
+    this.#keys.set(bytesKey(conversation.id), conversation.key)
+  }
+
+  forgetDevice(id: DeviceId): void {
+    this.#devices.delete(bytesKey(id))
+  }
+
+  forgetConversation(key: number): void {
+    this.#conversations.delete(key)
+  }
+
+  clear(): void {
+    this.#devices.clear()
+    this.#conversations.clear()
+  }
+
+  #load(row: ConversationRow | undefined): ConversationFacts | undefined {
+    if (!row) return undefined
+    const conversation = conversationOf(row, this.#sql.roster.all(row.key))
+    this.keep(conversation)
+    return conversation
   }
 }
 

@@ -2,13 +2,14 @@ import type { DatabaseSync } from 'node:sqlite'
 import { LIMITS } from '../../limits.js'
 import type { StoreLimits } from '../rules.js'
 import type { Store } from '../store.js'
-import { createAdmission } from './accounts/admission.js'
-import { createDirectory } from './accounts/directory.js'
-import { createKeyPackages } from './accounts/key-packages.js'
+import { SqliteAdmission } from './accounts/admission.js'
+import { SqliteDirectory } from './accounts/directory.js'
+import { SqliteKeyPackages } from './accounts/key-packages.js'
 import { openDatabase } from './database.js'
-import { createLog } from './log/log.js'
-import { createState } from './state.js'
-import { createWriter, type TransactionEnd, type Writer } from './writer.js'
+import { SqliteLog } from './log/log.js'
+import type { StoreParts } from './parts.js'
+import { State } from './state.js'
+import { Writer } from './writer.js'
 
 export type { StoreLimits } from '../rules.js'
 export { StoreOpenError } from './database.js'
@@ -40,31 +41,27 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 
 function createStore(database: { db: DatabaseSync; close(): void }, options: SqliteStoreOptions): Store {
   const { db } = database
-  const state = createState(db)
-  const now = options.now ?? Date.now
-  const limits: StoreLimits = { ...LIMITS, ...options.limits }
   // The writer tells the log of each transaction, and the log writes through the writer.
-  let end: TransactionEnd | undefined
-  const writer: Writer = createWriter(db, {
-    committed: () => end?.committed(),
-    rolledBack: () => end?.rolledBack(),
+  const writer: Writer = new Writer(db, {
+    committed: () => log.committed(),
+    rolledBack: () => log.rolledBack(),
   })
-  const shared = { db, state, limits, now, writer }
-  const parts = createLog(shared)
-  end = parts.end
+  const limits: StoreLimits = { ...LIMITS, ...options.limits }
+  const parts: StoreParts = { db, writer, limits, state: new State(db), now: options.now ?? Date.now }
+  const log = new SqliteLog(parts)
   let closing: Promise<void> | undefined
 
   async function close(): Promise<void> {
-    await parts.close()
+    await log.close()
     await writer.close()
     database.close()
   }
 
   return {
-    directory: createDirectory(shared),
-    keyPackages: createKeyPackages(shared),
-    admission: createAdmission(shared),
-    log: parts.log,
+    directory: new SqliteDirectory(parts),
+    keyPackages: new SqliteKeyPackages(parts),
+    admission: new SqliteAdmission(parts),
+    log,
     close: () => {
       closing ??= close()
       return closing

@@ -1,6 +1,6 @@
 // Group commit: everything that came meanwhile is written in one transaction and one disk sync.
 
-import type { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { StorageFullError } from '../store.js'
 import { isBusy, isFull } from './result-codes.js'
 
@@ -24,13 +24,6 @@ export interface TransactionEnd {
   rolledBack(): void
 }
 
-export interface Writer {
-  /** Resolves when the write is on disk. The queue's bound is its callers': each waits for its answer. */
-  run<T>(write: Write<T>): Promise<T>
-  /** Resolves when all that was queued is written; later writes are refused. */
-  close(): Promise<void>
-}
-
 interface Queued {
   bytes: number
   /** Does the work, and returns how to answer once it is durable. */
@@ -39,82 +32,93 @@ interface Queued {
   fail(error: unknown): void
 }
 
-export function createWriter(db: DatabaseSync, end: TransactionEnd): Writer {
-  const begin = db.prepare('BEGIN IMMEDIATE')
-  const commit = db.prepare('COMMIT')
-  let queue: Queued[] = []
-  let scheduled = false
-  let closed = false
-  let drained: (() => void) | undefined
+export class Writer {
+  readonly #db: DatabaseSync
+  readonly #begin: StatementSync
+  readonly #commit: StatementSync
+  readonly #end: TransactionEnd
+  #queue: Queued[] = []
+  #isScheduled = false
+  #isClosed = false
+  #drained: (() => void) | undefined
 
-  function schedule(): void {
-    if (scheduled) return
-    scheduled = true
-    setImmediate(writeNext)
+  constructor(db: DatabaseSync, end: TransactionEnd) {
+    this.#db = db
+    this.#begin = db.prepare('BEGIN IMMEDIATE')
+    this.#commit = db.prepare('COMMIT')
+    this.#end = end
   }
 
-  function writeNext(): void {
-    scheduled = false
-    const batch = takeBatch()
-    transact(batch)
-    if (queue.length > 0) schedule()
-    else drained?.()
+  /** Resolves when the write is on disk. The queue's bound is its callers': each waits for its answer. */
+  run<T>(write: Write<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) throw new Error('the store is closed')
+      this.#queue.push(queued(write, resolve, reject))
+      this.#schedule()
+    })
   }
 
-  function takeBatch(): Queued[] {
+  /** Resolves when all that was queued is written; later writes are refused. */
+  close(): Promise<void> {
+    this.#isClosed = true
+    return new Promise(resolve => {
+      if (!this.#isScheduled) resolve()
+      else this.#drained = resolve
+    })
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => this.#writeNext())
+  }
+
+  #writeNext(): void {
+    this.#isScheduled = false
+    this.#transact(this.#takeBatch())
+    if (this.#queue.length > 0) this.#schedule()
+    else this.#drained?.()
+  }
+
+  #takeBatch(): Queued[] {
     let count = 0
     let bytes = 0
-    while (count < queue.length && count < TRANSACTION_WRITES) {
-      bytes += queue[count]!.bytes
+    while (count < this.#queue.length && count < TRANSACTION_WRITES) {
+      bytes += this.#queue[count]!.bytes
       if (count > 0 && bytes > TRANSACTION_BYTES) break
       count += 1
     }
-    const batch = queue.slice(0, count)
-    queue = queue.slice(count)
+    const batch = this.#queue.slice(0, count)
+    this.#queue = this.#queue.slice(count)
     return batch
   }
 
-  function transact(batch: Queued[]): void {
+  #transact(batch: readonly Queued[]): void {
     let answers: (() => void)[]
     try {
-      begin.run()
+      this.#begin.run()
       answers = batch.map(write => write.perform())
-      commit.run()
+      this.#commit.run()
     } catch (error) {
-      undo()
-      refuse(batch, error)
+      this.#undo()
+      this.#refuse(batch, error)
       return
     }
-    end.committed()
+    this.#end.committed()
     for (const answer of answers) answer()
   }
 
-  function undo(): void {
+  #undo(): void {
     // SQLite has ended the transaction by itself after some failures.
-    if (db.isTransaction) db.exec('ROLLBACK')
-    end.rolledBack()
+    if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
+    this.#end.rolledBack()
   }
 
   /** A defect in one write must not undo its neighbours: they are tried again, each by itself. */
-  function refuse(batch: Queued[], error: unknown): void {
+  #refuse(batch: readonly Queued[], error: unknown): void {
     if (isFull(error)) for (const write of batch) write.full(error)
     else if (batch.length === 1 || isBusy(error)) for (const write of batch) write.fail(error)
-    else for (const write of batch) transact([write])
-  }
-
-  return {
-    run: write =>
-      new Promise((resolve, reject) => {
-        if (closed) throw new Error('the store is closed')
-        queue.push(queued(write, resolve, reject))
-        schedule()
-      }),
-    close: () =>
-      new Promise(resolve => {
-        closed = true
-        if (!scheduled) resolve()
-        else drained = resolve
-      }),
+    else for (const write of batch) this.#transact([write])
   }
 }
 

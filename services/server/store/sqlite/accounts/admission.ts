@@ -1,8 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Admission, Ban, BanSubject } from '../../store.js'
 import { prepare } from '../database.js'
-import type { State } from '../state.js'
-import type { Writer } from '../writer.js'
+import type { StoreParts } from '../parts.js'
 
 /** About what one row writes. */
 const ROW_BYTES = 128
@@ -13,54 +12,64 @@ interface BanRow {
   banned_at: number
 }
 
-export function createAdmission(options: {
-  db: DatabaseSync
-  state: State
-  now: () => number
-  writer: Writer
-}): Admission {
-  const { db, writer, now } = options
-  const forgetInvites = prepare(db, 'DELETE FROM invites WHERE until <= ?')
-  const insertInvite = prepare(db, 'INSERT INTO invites VALUES (?, ?)')
-  const insertBan = prepare(
+const statements = (db: DatabaseSync) => ({
+  forgetInvites: prepare(db, 'DELETE FROM invites WHERE until <= ?'),
+  insertInvite: prepare(db, 'INSERT INTO invites VALUES (?, ?)'),
+  insertBan: prepare(
     db,
     'INSERT INTO bans (handle, device_id, banned_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
-  )
-  const deleteBan = prepare(db, 'DELETE FROM bans WHERE handle = ? OR device_id = ?')
-  const selectBans = prepare<BanRow>(db, 'SELECT handle, device_id, banned_at FROM bans ORDER BY key')
-  const forget = createForgetter(db, options.state)
-  const write = <T>(work: () => T) => writer.run({ bytes: ROW_BYTES, work })
-
-  return {
-    addInvite: (hash, until) =>
-      write(() => {
-        forgetInvites.run(now())
-        insertInvite.run(hash, until)
-      }),
-    ban: subject =>
-      write(() => {
-        insertBan.run(...columnsOf(subject), now())
-        forget(subject)
-      }),
-    unban: subject =>
-      write(() => {
-        forget(subject)
-        return Number(deleteBan.run(...columnsOf(subject)).changes) === 1
-      }),
-    bans: async () => selectBans.all().map(banOf),
-  }
-}
-
-/** What is kept in memory of the devices that a ban is about is not true any more. */
-function createForgetter(db: DatabaseSync, state: State): (subject: BanSubject) => void {
-  const selectDevices = prepare<{ id: Uint8Array }>(
+  ),
+  deleteBan: prepare(db, 'DELETE FROM bans WHERE handle = ? OR device_id = ?'),
+  bans: prepare<BanRow>(db, 'SELECT handle, device_id, banned_at FROM bans ORDER BY key'),
+  devicesOf: prepare<{ id: Uint8Array }>(
     db,
     'SELECT id FROM devices JOIN accounts ON accounts.key = account WHERE handle = ?',
-  )
-  return subject => {
+  ),
+})
+
+export class SqliteAdmission implements Admission {
+  readonly #sql: ReturnType<typeof statements>
+  readonly #parts: Pick<StoreParts, 'state' | 'writer' | 'now'>
+
+  constructor(parts: StoreParts) {
+    this.#sql = statements(parts.db)
+    this.#parts = parts
+  }
+
+  addInvite(hash: Uint8Array, until: number): Promise<void> {
+    return this.#write(() => {
+      this.#sql.forgetInvites.run(this.#parts.now())
+      this.#sql.insertInvite.run(hash, until)
+    })
+  }
+
+  ban(subject: BanSubject): Promise<void> {
+    return this.#write(() => {
+      this.#sql.insertBan.run(...columnsOf(subject), this.#parts.now())
+      this.#forget(subject)
+    })
+  }
+
+  unban(subject: BanSubject): Promise<boolean> {
+    return this.#write(() => {
+      this.#forget(subject)
+      return Number(this.#sql.deleteBan.run(...columnsOf(subject)).changes) === 1
+    })
+  }
+
+  async bans(): Promise<Ban[]> {
+    return this.#sql.bans.all().map(banOf)
+  }
+
+  #write<T>(work: () => T): Promise<T> {
+    return this.#parts.writer.run({ bytes: ROW_BYTES, work })
+  }
+
+  /** What is kept in memory of the devices that a ban is about is not true any more. */
+  #forget(subject: BanSubject): void {
     const ids =
-      'handle' in subject ? selectDevices.all(subject.handle).map(row => row.id) : [subject.deviceId]
-    for (const id of ids) state.forgetDevice(id)
+      'handle' in subject ? this.#sql.devicesOf.all(subject.handle).map(({ id }) => id) : [subject.deviceId]
+    for (const id of ids) this.#parts.state.forgetDevice(id)
   }
 }
 

@@ -1,12 +1,17 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { StoreLimits } from '../../rules.js'
-import type { DeviceId, DeviceRecord, Directory, RegisteredDevice } from '../../store.js'
+import type {
+  DeviceId,
+  DeviceRecord,
+  Directory,
+  RegisteredDevice,
+  RegisterOutcome,
+  RegisterTerms,
+} from '../../store.js'
 import { prepare } from '../database.js'
-import type { State } from '../state.js'
-import type { Writer } from '../writer.js'
+import type { StoreParts } from '../parts.js'
 import { BLOCKED_SQL, type BlockedRow, blockedOf } from './blocked.js'
-import { createRegister } from './register.js'
-import { createRevoke } from './revoke.js'
+import { Registrar } from './register.js'
+import { Revoker } from './revoke.js'
 
 /** About what these write beside what they are given. */
 const ROW_BYTES = 256
@@ -19,81 +24,75 @@ interface DeviceRow extends BlockedRow {
   certificate: Uint8Array
 }
 
-export interface DirectoryOptions {
-  db: DatabaseSync
-  state: State
-  limits: StoreLimits
-  now: () => number
-  writer: Writer
-}
-
-export function createDirectory(options: DirectoryOptions): Directory {
-  const { db, limits, now, writer } = options
-  const register = createRegister(db, { limits, now })
-  const revoke = createRevoke(db, options.state)
-  const spendNonce = createNonces(db, now)
-  const findDevice = createDeviceFinder(db)
-  const findDevices = createAccountFinder(db)
-
-  return {
-    register: (device, terms) =>
-      writer.run({ bytes: device.certificate.length + ROW_BYTES, work: () => register(device, terms) }),
-    device: async id => findDevice(id),
-    devices: async handle => findDevices(handle),
-    revoke: (account, ids) => writer.run({ bytes: ids.length * ROW_BYTES, work: () => revoke(account, ids) }),
-    spendNonce: (id, nonce, until) =>
-      writer.run({ bytes: ROW_BYTES, work: () => spendNonce(id, nonce, until) }),
-  }
-}
-
-function createDeviceFinder(db: DatabaseSync): (id: DeviceId) => RegisteredDevice | undefined {
-  const select = prepare<DeviceRow>(
+const statements = (db: DatabaseSync) => ({
+  device: prepare<DeviceRow>(
     db,
     `SELECT handle, account_key, certificate, ${BLOCKED_SQL}
      FROM devices JOIN accounts ON accounts.key = account JOIN progress ON device = devices.key WHERE id = ?`,
-  )
-  return id => {
-    const row = select.get(id)
+  ),
+  account: prepare<{ key: number; account_key: Uint8Array }>(
+    db,
+    'SELECT key, account_key FROM accounts WHERE handle = ?',
+  ),
+  devices: prepare<{ id: Uint8Array; certificate: Uint8Array }>(
+    db,
+    `SELECT id, certificate FROM devices JOIN progress ON device = key
+     WHERE account = ? AND revoked = 0 ORDER BY key`,
+  ),
+  insertNonce: prepare(db, 'INSERT INTO nonces VALUES (?, ?, ?) ON CONFLICT (device_id, nonce) DO NOTHING'),
+  forgetNonces: prepare(
+    db,
+    `DELETE FROM nonces WHERE (device_id, nonce) IN
+       (SELECT device_id, nonce FROM nonces WHERE until < ? ORDER BY until LIMIT ?)`,
+  ),
+})
+
+export class SqliteDirectory implements Directory {
+  readonly #sql: ReturnType<typeof statements>
+  readonly #parts: Pick<StoreParts, 'writer' | 'now'>
+  readonly #registrar: Registrar
+  readonly #revoker: Revoker
+
+  constructor(parts: StoreParts) {
+    this.#sql = statements(parts.db)
+    this.#parts = parts
+    this.#registrar = new Registrar(parts)
+    this.#revoker = new Revoker(parts)
+  }
+
+  register(device: DeviceRecord, terms: RegisterTerms): Promise<RegisterOutcome> {
+    const bytes = device.certificate.length + ROW_BYTES
+    return this.#parts.writer.run({ bytes, work: () => this.#registrar.register(device, terms) })
+  }
+
+  async device(id: DeviceId): Promise<RegisteredDevice | undefined> {
+    const row = this.#sql.device.get(id)
     if (!row) return undefined
     const { handle, account_key: accountKey, certificate } = row
     return { handle, accountKey, deviceId: id.slice(), certificate, blocked: blockedOf(row) }
   }
-}
 
-function createAccountFinder(db: DatabaseSync): (handle: string) => DeviceRecord[] | undefined {
-  const selectAccount = prepare<{ key: number; account_key: Uint8Array }>(
-    db,
-    'SELECT key, account_key FROM accounts WHERE handle = ?',
-  )
-  const selectDevices = prepare<{ id: Uint8Array; certificate: Uint8Array }>(
-    db,
-    `SELECT id, certificate FROM devices JOIN progress ON device = key
-     WHERE account = ? AND revoked = 0 ORDER BY key`,
-  )
-  return handle => {
-    const account = selectAccount.get(handle)
+  async devices(handle: string): Promise<DeviceRecord[] | undefined> {
+    const account = this.#sql.account.get(handle)
     if (!account) return undefined
-    const rows = selectDevices.all(account.key)
-    return rows.map(row => ({
-      handle,
-      accountKey: account.account_key,
-      deviceId: row.id,
-      certificate: row.certificate,
-    }))
+    const { key, account_key: accountKey } = account
+    const rows = this.#sql.devices.all(key)
+    return rows.map(({ id, certificate }) => ({ handle, accountKey, deviceId: id, certificate }))
   }
-}
 
-type SpendNonce = (id: DeviceId, nonce: Uint8Array, until: number) => boolean
+  revoke(
+    account: Pick<DeviceRecord, 'handle' | 'accountKey'>,
+    ids: readonly DeviceId[],
+  ): Promise<DeviceId[]> {
+    const work = () => this.#revoker.revoke(account, ids)
+    return this.#parts.writer.run({ bytes: ids.length * ROW_BYTES, work })
+  }
 
-function createNonces(db: DatabaseSync, now: () => number): SpendNonce {
-  const insert = prepare(db, 'INSERT INTO nonces VALUES (?, ?, ?) ON CONFLICT (device_id, nonce) DO NOTHING')
-  const forget = prepare(
-    db,
-    `DELETE FROM nonces WHERE (device_id, nonce) IN
-       (SELECT device_id, nonce FROM nonces WHERE until < ? ORDER BY until LIMIT ?)`,
-  )
-  return (id, nonce, until) => {
-    forget.run(now(), FORGOTTEN_NONCES)
-    return Number(insert.run(id, nonce, until).changes) === 1
+  spendNonce(id: DeviceId, nonce: Uint8Array, until: number): Promise<boolean> {
+    const work = () => {
+      this.#sql.forgetNonces.run(this.#parts.now(), FORGOTTEN_NONCES)
+      return Number(this.#sql.insertNonce.run(id, nonce, until).changes) === 1
+    }
+    return this.#parts.writer.run({ bytes: ROW_BYTES, work })
   }
 }

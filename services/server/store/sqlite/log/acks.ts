@@ -2,7 +2,7 @@
 // envelopes are kept longer.
 
 import type { DatabaseSync } from 'node:sqlite'
-import { prepare } from '../database.js'
+import { prepare, type Statement } from '../database.js'
 import type { Writer } from '../writer.js'
 
 /** How long an ack may wait to be written. */
@@ -10,35 +10,33 @@ const ACK_DELAY_MS = 1_000
 /** About what one ack writes. */
 const ACK_BYTES = 64
 
-export interface Acks {
-  note(device: number, sequence: number): void
-  /** Writes what was noted. Rejects with StorageFullError; the acks are noted again later. */
-  flush(): Promise<void>
-  stop(): void
-}
+export class Acks {
+  readonly #update: Statement<Record<string, never>>
+  readonly #writer: Writer
+  /** By the device's key. */
+  #noted = new Map<number, number>()
+  #timer: NodeJS.Timeout | undefined
 
-export function createAcks(db: DatabaseSync, writer: Writer): Acks {
-  const update = prepare(db, 'UPDATE progress SET acked_sequence = max(acked_sequence, ?) WHERE device = ?')
-  let noted = new Map<number, number>()
-  let timer: NodeJS.Timeout | undefined
-
-  function flush(): Promise<void> {
-    clearTimeout(timer)
-    timer = undefined
-    const acks = noted
-    noted = new Map()
-    const work = () => {
-      for (const [device, sequence] of acks) update.run(sequence, device)
-    }
-    return acks.size === 0 ? Promise.resolve() : writer.run({ bytes: acks.size * ACK_BYTES, work })
+  constructor(db: DatabaseSync, writer: Writer) {
+    this.#update = prepare(db, 'UPDATE progress SET acked_sequence = max(acked_sequence, ?) WHERE device = ?')
+    this.#writer = writer
   }
 
-  return {
-    note: (device, sequence) => {
-      noted.set(device, Math.max(sequence, noted.get(device) ?? 0))
-      timer ??= setTimeout(() => flush().catch(() => undefined), ACK_DELAY_MS).unref()
-    },
-    flush,
-    stop: () => clearTimeout(timer),
+  note(device: number, sequence: number): void {
+    this.#noted.set(device, Math.max(sequence, this.#noted.get(device) ?? 0))
+    this.#timer ??= setTimeout(() => this.flush().catch(() => undefined), ACK_DELAY_MS).unref()
+  }
+
+  /** Writes what was noted. Rejects with StorageFullError; the acks are noted again later. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const acks = this.#noted
+    if (acks.size === 0) return
+    this.#noted = new Map()
+    const work = () => {
+      for (const [device, sequence] of acks) this.#update.run(sequence, device)
+    }
+    await this.#writer.run({ bytes: acks.size * ACK_BYTES, work })
   }
 }

@@ -3,6 +3,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { prepare } from '../database.js'
+import type { StoreParts } from '../parts.js'
 import type { State } from '../state.js'
 import type { Writer } from '../writer.js'
 
@@ -19,86 +20,33 @@ interface Step {
   done: boolean
 }
 
-/** Returns how many records were deleted. */
-export type Expire = (storedBefore: number) => Promise<number>
-
-export function createExpire(db: DatabaseSync, options: { state: State; writer: Writer }): Expire {
-  const firstFrom = prepare<{ sequence: number; stored_at: number }>(
+const statements = (db: DatabaseSync) => ({
+  firstFrom: prepare<{ sequence: number; stored_at: number }>(
     db,
     'SELECT sequence, stored_at FROM log WHERE sequence >= ? ORDER BY sequence LIMIT 1',
-  )
-  const bounds = prepare<{ low: number | null; high: number | null }>(
+  ),
+  bounds: prepare<{ low: number | null; high: number | null }>(
     db,
     'SELECT (SELECT min(sequence) FROM log) AS low, (SELECT max(sequence) FROM log) AS high',
-  )
-  const nextConversation = prepare<{ conversation: number | null }>(
+  ),
+  nextConversation: prepare<{ conversation: number | null }>(
     db,
     'SELECT min(conversation) AS conversation FROM log WHERE conversation > ?',
-  )
-  const expireConversation = createConversationExpire(db, options.state)
-
-  /** The last record that is old. Records are in the order of their times but for a clock that was set back. */
-  function lastStoredBefore(time: number): number {
-    const { low, high } = bounds.get() ?? { low: null, high: null }
-    if (low === null || high === null) return 0
-    let from = low
-    let to = high + 1
-    while (from < to) {
-      const middle = Math.floor((from + to) / 2)
-      const record = firstFrom.get(middle)
-      if (record && record.stored_at < time) from = record.sequence + 1
-      else to = middle
-    }
-    return from - 1
-  }
-
-  function step(after: number, oldThrough: number): Step {
-    const result: Step = { conversation: after, deleted: 0, done: false }
-    for (let looked = 0; looked < STEP_CONVERSATIONS; looked += 1) {
-      const conversation = nextConversation.get(result.conversation)?.conversation ?? undefined
-      if (conversation === undefined) return { ...result, done: true }
-      const room = STEP_RECORDS - result.deleted
-      const deleted = expireConversation(conversation, oldThrough, room)
-      result.deleted += deleted
-      // The same conversation once more: there may be more of it.
-      if (deleted === room) return result
-      result.conversation = conversation
-    }
-    return result
-  }
-
-  return async storedBefore => {
-    const oldThrough = lastStoredBefore(storedBefore)
-    let deleted = 0
-    let after = 0
-    for (let done = false; !done; ) {
-      const work = () => step(after, oldThrough)
-      const result = await options.writer.run({ bytes: STEP_RECORDS * RECORD_BYTES, work })
-      deleted += result.deleted
-      after = result.conversation
-      done = result.done
-    }
-    return deleted
-  }
-}
-
-type ConversationExpire = (conversation: number, oldThrough: number, limit: number) => number
-
-function createConversationExpire(db: DatabaseSync, state: State): ConversationExpire {
+  ),
   // A device needs nothing from before it was added, one that has left nothing once it has acked that, and
   // one that is revoked nothing at all.
-  const ackedByAll = prepare<{ through: number | null }>(
+  ackedByAll: prepare<{ through: number | null }>(
     db,
     `SELECT min(max(acked_sequence, joined_sequence - 1)) AS through
      FROM roster JOIN progress USING (device)
      WHERE conversation = ? AND revoked = 0 AND (left_sequence IS NULL OR acked_sequence < left_sequence)`,
-  )
-  const selectExpired = prepare<{ through: number | null; count: number }>(
+  ),
+  expired: prepare<{ through: number | null; count: number }>(
     db,
     `SELECT max(sequence) AS through, count(*) AS count FROM
        (SELECT sequence FROM log WHERE conversation = ? AND sequence <= ? ORDER BY sequence LIMIT ?)`,
-  )
-  const countMissed = prepare(
+  ),
+  countMissed: prepare(
     db,
     `UPDATE roster SET missed =
        CASE WHEN acked >= expired_through THEN 0 ELSE missed END
@@ -108,24 +56,81 @@ function createConversationExpire(db: DatabaseSync, state: State): ConversationE
      FROM (SELECT device AS reader, acked_sequence AS acked FROM progress),
           (SELECT expired_through FROM conversations WHERE key = :conversation)
      WHERE roster.conversation = :conversation AND reader = roster.device AND acked < :through`,
-  )
-  const remove = prepare(db, 'DELETE FROM log WHERE conversation = ? AND sequence <= ?')
-  const setExpired = prepare(db, 'UPDATE conversations SET expired_through = ? WHERE key = ?')
-  const forgetLeavers = prepare(
+  ),
+  remove: prepare(db, 'DELETE FROM log WHERE conversation = ? AND sequence <= ?'),
+  setExpired: prepare(db, 'UPDATE conversations SET expired_through = ? WHERE key = ?'),
+  forgetLeavers: prepare(
     db,
     `DELETE FROM roster WHERE conversation = ? AND left_sequence <=
        (SELECT acked_sequence FROM progress WHERE progress.device = roster.device)`,
-  )
+  ),
+})
 
-  return (conversation, oldThrough, limit) => {
-    const acked = ackedByAll.get(conversation)?.through ?? Number.MAX_SAFE_INTEGER
-    const expired = selectExpired.get(conversation, Math.max(acked, oldThrough), limit)
+export class Expiry {
+  readonly #sql: ReturnType<typeof statements>
+  readonly #state: State
+  readonly #writer: Writer
+
+  constructor({ db, state, writer }: Pick<StoreParts, 'db' | 'state' | 'writer'>) {
+    this.#sql = statements(db)
+    this.#state = state
+    this.#writer = writer
+  }
+
+  /** Deletes what all have acked, and what was stored before the given time. Returns how many records. */
+  async expire(storedBefore: number): Promise<number> {
+    const oldThrough = this.#lastStoredBefore(storedBefore)
+    let deleted = 0
+    let after = 0
+    for (let done = false; !done; ) {
+      const work = () => this.#step(after, oldThrough)
+      const result = await this.#writer.run({ bytes: STEP_RECORDS * RECORD_BYTES, work })
+      deleted += result.deleted
+      after = result.conversation
+      done = result.done
+    }
+    return deleted
+  }
+
+  /** The last record that is old. Records are in the order of their times but for a clock that was set back. */
+  #lastStoredBefore(time: number): number {
+    const { low, high } = this.#sql.bounds.get() ?? { low: null, high: null }
+    if (low === null || high === null) return 0
+    let from = low
+    let to = high + 1
+    while (from < to) {
+      const middle = Math.floor((from + to) / 2)
+      const record = this.#sql.firstFrom.get(middle)
+      if (record && record.stored_at < time) from = record.sequence + 1
+      else to = middle
+    }
+    return from - 1
+  }
+
+  #step(after: number, oldThrough: number): Step {
+    const result: Step = { conversation: after, deleted: 0, done: false }
+    for (let looked = 0; looked < STEP_CONVERSATIONS; looked += 1) {
+      const conversation = this.#sql.nextConversation.get(result.conversation)?.conversation ?? undefined
+      if (conversation === undefined) return { ...result, done: true }
+      const room = STEP_RECORDS - result.deleted
+      const deleted = this.#expireConversation(conversation, oldThrough, room)
+      result.deleted += deleted
+      // The same conversation once more: there may be more of it.
+      if (deleted === room) return result
+      result.conversation = conversation
+    }
+    return result
+  }
+
+  #expireConversation(conversation: number, oldThrough: number, limit: number): number {
+    const acked = this.#sql.ackedByAll.get(conversation)?.through ?? Number.MAX_SAFE_INTEGER
+    const expired = this.#sql.expired.get(conversation, Math.max(acked, oldThrough), limit)
     if (!expired?.through) return 0
-    countMissed.run({ conversation, through: expired.through })
-    remove.run(conversation, expired.through)
-    setExpired.run(expired.through, conversation)
-    forgetLeavers.run(conversation)
-    state.forgetConversation(conversation)
+    this.#sql.countMissed.run({ conversation, through: expired.through })
+    this.#sql.remove.run(conversation, expired.through)
+    this.#sql.setExpired.run(expired.through, conversation)
+    this.#sql.forgetLeavers.run(conversation)
+    this.#state.forgetConversation(conversation)
     return expired.count
   }
 }

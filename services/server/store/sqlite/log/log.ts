@@ -1,124 +1,143 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { OutgoingEnvelope } from '../../../../../gen/parley/v1/chat_pb.js'
 import { decodeCursor, encodeCursor } from '../../cursor.js'
 import { payloadBytes } from '../../log-record.js'
 import { storageFull } from '../../reasons.js'
-import type { StoreLimits } from '../../rules.js'
-import type { Cursor, DeviceId, Log, ReadRequest, ReadResult } from '../../store.js'
-import { prepare } from '../database.js'
-import type { State } from '../state.js'
-import type { TransactionEnd, Writer } from '../writer.js'
-import { createAcks } from './acks.js'
+import type { AppendOutcome, Cursor, DeviceId, Log, ReadRequest, ReadResult } from '../../store.js'
+import { prepare, type Statement } from '../database.js'
+import type { StoreParts } from '../parts.js'
+import type { DeviceState } from '../state.js'
+import type { TransactionEnd } from '../writer.js'
+import { Acks } from './acks.js'
 import { type Appended, Appender } from './append.js'
-import { createExpire } from './expire.js'
-import { createMerge } from './merge.js'
-import { createSequence } from './sequence.js'
-import { createSources } from './source.js'
-import { createTail } from './tail.js'
-import { createUnreadFinder } from './unread.js'
-import { createWatchers } from './watchers.js'
+import { Expiry } from './expire.js'
+import { Merger } from './merge.js'
+import { Sequence } from './sequence.js'
+import { Sources } from './source.js'
+import { Tail } from './tail.js'
+import { UnreadFinder } from './unread.js'
+import { Watchers } from './watchers.js'
 
 /** About what a send writes beside its payload. */
 const SEND_BYTES = 128
 
-export interface LogParts {
-  log: Log
-  /** What the log does when a transaction ends. */
-  end: TransactionEnd
-  /** Writes what is not durable yet. */
-  close(): Promise<void>
-}
+export class SqliteLog implements Log, TransactionEnd {
+  readonly #parts: StoreParts
+  readonly #sequence: Sequence
+  readonly #tail: Tail
+  readonly #watchers = new Watchers()
+  readonly #acks: Acks
+  readonly #appender: Appender
+  readonly #expiry: Expiry
+  readonly #unreadFinder: UnreadFinder
+  readonly #sources: Sources
+  readonly #merger: Merger
+  readonly #selectConversations: Statement<{ id: Uint8Array }>
+  /** By the transaction that is under way. */
+  #appended: Appended[] = []
 
-export function createLog(options: {
-  db: DatabaseSync
-  state: State
-  limits: StoreLimits
-  now: () => number
-  writer: Writer
-}): LogParts {
-  const { db, state, writer, now } = options
-  const sequence = createSequence(db, now())
-  const tail = createTail(sequence.last())
-  const watchers = createWatchers()
-  const acks = createAcks(db, writer)
-  const expire = createExpire(db, { state, writer })
-  const findUnread = createUnreadFinder(db)
-  const createSource = createSources(db, tail)
-  const merge = createMerge(db, state)
-  const selectConversations = prepare<{ id: Uint8Array }>(
-    db,
-    `SELECT id FROM roster JOIN conversations ON key = conversation
-     WHERE device = ? AND left_sequence IS NULL`,
-  )
-  let appended: Appended[] = []
-  const appender = new Appender({ ...options, sequence, appended: one => appended.push(one) })
+  constructor(parts: StoreParts) {
+    const { db, state, writer, now } = parts
+    this.#parts = parts
+    this.#sequence = new Sequence(db, now())
+    this.#tail = new Tail(this.#sequence.last())
+    this.#acks = new Acks(db, writer)
+    this.#appender = new Appender({
+      ...{ ...parts, sequence: this.#sequence },
+      appended: one => void this.#appended.push(one),
+    })
+    this.#expiry = new Expiry(parts)
+    this.#unreadFinder = new UnreadFinder(db)
+    this.#sources = new Sources(db, this.#tail)
+    this.#merger = new Merger(db, state)
+    this.#selectConversations = prepare(
+      db,
+      `SELECT id FROM roster JOIN conversations ON key = conversation
+       WHERE device = ? AND left_sequence IS NULL`,
+    )
+  }
 
-  function read(request: ReadRequest): ReadResult {
-    const end = sequence.last()
-    // A cursor from the future was made up, or the disk was restored and the clock set back.
-    const after = Math.min(decodeCursor(request.after), end)
-    const device = state.device(request.device)
-    if (!device) return { envelopes: [], cursor: encodeCursor(end), more: false }
-    // Who is banned may come back, and has to find what was stored meanwhile.
+  append(device: DeviceId, sends: readonly OutgoingEnvelope[]): Promise<AppendOutcome[]> {
+    return this.#parts.writer.run({
+      bytes: sends.reduce((bytes, send) => bytes + payloadBytes(send) + SEND_BYTES, 0),
+      work: () => this.#appender.append(device, sends),
+      whenFull: () => sends.map(() => ({ accepted: false, reason: storageFull() })),
+    })
+  }
+
+  async clientSequence(device: DeviceId): Promise<bigint> {
+    return BigInt(this.#parts.state.device(device)?.clientSequence ?? 0)
+  }
+
+  async read(request: ReadRequest): Promise<ReadResult> {
+    const after = this.#place(request.after)
+    const device = this.#parts.state.device(request.device)
+    if (!device) return { envelopes: [], cursor: encodeCursor(this.#sequence.last()), more: false }
+    // A banned device may come back, and has to find what was stored meanwhile.
     if (device.blocked) return { envelopes: [], cursor: encodeCursor(after), more: false }
-    const watched = watchers.get(device.key)
-    const kept = watched?.position === after ? watched.unread : undefined
-    // Not kept while the merge takes from it: if that fails, the next read finds it anew.
-    if (watched) watched.unread = undefined
-    const unread = kept ?? findUnread(device.key, after)
-    const { envelopes, last } = merge(device, unread, request, createSource())
+    return this.#readOn(device, after, request)
+  }
+
+  #readOn(device: DeviceState, after: number, limits: ReadRequest): ReadResult {
+    const end = this.#sequence.last()
+    const reader = this.#watchers.reader(device.key)
+    const kept = reader?.position === after ? reader.unread : undefined
+    // Not kept while the merger takes from it: if that fails, the next read finds it anew.
+    if (reader) reader.unread = undefined
+    const unread = kept ?? this.#unreadFinder.find(device.key, after)
+    const source = this.#sources.forOneRead()
+    const { envelopes, last } = this.#merger.read({ device, unread, limits, source })
     const more = unread.size > 0
     const position = more ? (last ?? after) : end
-    if (watched) Object.assign(watched, { unread, position })
+    if (reader) Object.assign(reader, { unread, position })
     return { envelopes, cursor: encodeCursor(position), more }
   }
 
-  const log: Log = {
-    append: (device, sends) =>
-      writer.run({
-        bytes: sends.reduce((bytes, send) => bytes + payloadBytes(send) + SEND_BYTES, 0),
-        work: () => appender.append(device, sends),
-        whenFull: () => sends.map(() => ({ accepted: false, reason: storageFull() })),
-      }),
-    clientSequence: async device => BigInt(state.device(device)?.clientSequence ?? 0),
-    read: async request => read(request),
-    acknowledge: async (id: DeviceId, cursor: Cursor) => {
-      const acked = Math.min(decodeCursor(cursor), sequence.last())
-      const device = state.device(id)
-      if (device) acks.note(device.key, acked)
-    },
-    roster: async conversationId => {
-      const members = state.conversation(conversationId)?.members
-      return members && [...members.values()]
-    },
-    conversations: async id => {
-      const device = state.device(id)
-      return device ? selectConversations.all(device.key).map(row => row.id) : []
-    },
-    watch: (id, wake) => {
-      const device = state.device(id)
-      return device ? watchers.watch(device.key, wake) : () => undefined
-    },
-    expire: async storedBefore => {
-      await acks.flush()
-      return expire(storedBefore)
-    },
+  /** The sequence of a cursor. One from the future was made up, or the disk was restored and the clock set back. */
+  #place(cursor: Cursor): number {
+    return Math.min(decodeCursor(cursor), this.#sequence.last())
   }
 
-  return {
-    log,
-    end: {
-      committed: () => {
-        const done = appended
-        appended = []
-        for (const { record } of done) tail.push(record)
-        watchers.notify(done)
-      },
-      rolledBack: () => {
-        appended = []
-        sequence.rolledBack()
-        state.clear()
-      },
-    },
-    close: () => acks.flush().catch(() => undefined),
+  async acknowledge(id: DeviceId, cursor: Cursor): Promise<void> {
+    const acked = this.#place(cursor)
+    const device = this.#parts.state.device(id)
+    if (device) this.#acks.note(device.key, acked)
+  }
+
+  async roster(conversationId: Uint8Array): Promise<DeviceId[] | undefined> {
+    const members = this.#parts.state.conversation(conversationId)?.members
+    return members && [...members.values()]
+  }
+
+  async conversations(id: DeviceId): Promise<Uint8Array[]> {
+    const device = this.#parts.state.device(id)
+    return device ? this.#selectConversations.all(device.key).map(row => row.id) : []
+  }
+
+  watch(id: DeviceId, wake: () => void): () => void {
+    const device = this.#parts.state.device(id)
+    return device ? this.#watchers.watch(device.key, wake) : () => undefined
+  }
+
+  async expire(storedBefore: number): Promise<number> {
+    await this.#acks.flush()
+    return this.#expiry.expire(storedBefore)
+  }
+
+  committed(): void {
+    const appended = this.#appended
+    this.#appended = []
+    for (const { record } of appended) this.#tail.push(record)
+    this.#watchers.notify(appended)
+  }
+
+  rolledBack(): void {
+    this.#appended = []
+    this.#sequence.rolledBack()
+    this.#parts.state.clear()
+  }
+
+  /** Writes what is not durable yet. */
+  async close(): Promise<void> {
+    await this.#acks.flush().catch(() => undefined)
   }
 }

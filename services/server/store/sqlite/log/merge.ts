@@ -10,9 +10,9 @@ import {
   type Span,
 } from '../../facts.js'
 import { envelopeFor, MISSED_BYTES, missedEnvelope } from '../../log-record.js'
-import { prepare } from '../database.js'
+import { prepare, type Statement } from '../database.js'
 import type { State } from '../state.js'
-import type { FirstRecord } from './source.js'
+import type { Source } from './source.js'
 import { earliest, type Unread } from './unread.js'
 
 export interface ReadLimits {
@@ -26,6 +26,15 @@ export interface Merged {
   last: number | undefined
 }
 
+/** One read. */
+interface Reading {
+  device: DeviceFacts
+  /** What is read is taken out of it. */
+  unread: Unread
+  limits: ReadLimits
+  source: Source
+}
+
 /** The next thing that a device is shown of a conversation. */
 interface Item {
   sequence: number
@@ -33,23 +42,51 @@ interface Item {
   envelope(): Envelope
 }
 
-/** Reads the earliest envelopes of `unread` within the limits and takes them out of it. */
-export type Merge = (device: DeviceFacts, unread: Unread, limits: ReadLimits, first: FirstRecord) => Merged
+export class Merger {
+  readonly #state: State
+  readonly #selectMissed: Statement<{ missed: number | null }>
 
-export function createMerge(db: DatabaseSync, state: State): Merge {
-  const selectMissed = prepare<{ missed: number | null }>(
-    db,
-    'SELECT sum(missed) AS missed FROM roster WHERE conversation = ? AND device = ?',
-  )
+  constructor(db: DatabaseSync, state: State) {
+    this.#state = state
+    this.#selectMissed = prepare(
+      db,
+      'SELECT sum(missed) AS missed FROM roster WHERE conversation = ? AND device = ?',
+    )
+  }
 
-  function nextItem(device: DeviceFacts, key: number, from: number, first: FirstRecord): Item | undefined {
-    const conversation = state.conversationByKey(key)
+  /** Reads the earliest envelopes of `unread` within the limits. */
+  read(reading: Reading): Merged {
+    const { unread, limits } = reading
+    const merged: Merged = { envelopes: [], last: undefined }
+    let bytes = 0
+    for (let next = earliest(unread); next; next = earliest(unread)) {
+      let item = this.#nextItem(reading, next.conversation, next.from)
+      // As long as no other conversation comes in between there is no need to look for the earliest again.
+      while (item && item.sequence <= next.othersFrom) {
+        bytes += item.size
+        const some = merged.envelopes.length > 0
+        if (some && (merged.envelopes.length >= limits.maxEnvelopes || bytes > limits.maxBytes)) {
+          unread.set(next.conversation, item.sequence)
+          return merged
+        }
+        merged.envelopes.push(item.envelope())
+        merged.last = item.sequence
+        item = this.#nextItem(reading, next.conversation, item.sequence + 1)
+      }
+      if (item) unread.set(next.conversation, item.sequence)
+      else unread.delete(next.conversation)
+    }
+    return merged
+  }
+
+  #nextItem({ device, source }: Reading, key: number, from: number): Item | undefined {
+    const conversation = this.#state.conversationByKey(key)
     const spans = conversation?.spans.get(device.key)
     if (!conversation || !spans) return undefined
     let start = firstVisible(spans, from)
     while (start !== undefined) {
-      if (conversation.expiredThrough >= start) return missedItem(device, conversation, spans)
-      const record = first(key, start)
+      if (conversation.expiredThrough >= start) return this.#missed(device, conversation, spans)
+      const record = source.first(key, start)
       if (!record) return undefined
       const visible = firstVisible(spans, record.sequence)
       if (visible === record.sequence) {
@@ -61,35 +98,12 @@ export function createMerge(db: DatabaseSync, state: State): Merge {
     return undefined
   }
 
-  function missedItem(device: DeviceFacts, conversation: ConversationFacts, spans: readonly Span[]): Item {
+  #missed(device: DeviceFacts, conversation: ConversationFacts, spans: readonly Span[]): Item {
     const sequence = lastVisible(spans, conversation.expiredThrough)
     const envelope = () => {
-      const missed = selectMissed.get(conversation.key, device.key)?.missed ?? 0
-      return missedEnvelope(conversation, { sequence, count: missed })
+      const count = this.#selectMissed.get(conversation.key, device.key)?.missed ?? 0
+      return missedEnvelope(conversation, { sequence, count })
     }
     return { sequence, size: MISSED_BYTES, envelope }
-  }
-
-  return (device, unread, limits, first) => {
-    const merged: Merged = { envelopes: [], last: undefined }
-    let bytes = 0
-    for (let next = earliest(unread); next; next = earliest(unread)) {
-      let item = nextItem(device, next.conversation, next.from, first)
-      // As long as no other conversation comes in between there is no need to look for the earliest again.
-      while (item && item.sequence <= next.othersFrom) {
-        bytes += item.size
-        const some = merged.envelopes.length > 0
-        if (some && (merged.envelopes.length >= limits.maxEnvelopes || bytes > limits.maxBytes)) {
-          unread.set(next.conversation, item.sequence)
-          return merged
-        }
-        merged.envelopes.push(item.envelope())
-        merged.last = item.sequence
-        item = nextItem(device, next.conversation, item.sequence + 1, first)
-      }
-      if (item) unread.set(next.conversation, item.sequence)
-      else unread.delete(next.conversation)
-    }
-    return merged
   }
 }

@@ -7,33 +7,43 @@ import { prepare } from '../database.js'
 /** How many numbers are reserved in the database with one write. */
 const RESERVED = 1_000_000
 
-export interface Sequence {
-  /** The highest number that may be in the log. */
-  last(): number
-  /** The next number. Call it within a transaction. */
-  next(): number
-  /** The transaction of the latest numbers was rolled back: they are skipped. */
-  rolledBack(): void
-}
+const statements = (db: DatabaseSync) => ({
+  ceiling: prepare<{ ceiling: number }>(db, 'SELECT ceiling FROM sequence'),
+  reserve: prepare(db, 'UPDATE sequence SET ceiling = ?'),
+})
 
-export function createSequence(db: DatabaseSync, nowMs: number): Sequence {
-  const select = prepare<{ ceiling: number }>(db, 'SELECT ceiling FROM sequence')
-  const reserve = prepare(db, 'UPDATE sequence SET ceiling = ?')
-  const storedCeiling = () => select.get()?.ceiling ?? 0
-  let ceiling = storedCeiling()
-  let last = Math.max(ceiling, openingSequence(nowMs))
-  return {
-    last: () => last,
-    next: () => {
-      if (last >= ceiling) {
-        ceiling = last + RESERVED
-        reserve.run(ceiling)
-      }
-      last += 1
-      return last
-    },
-    rolledBack: () => {
-      ceiling = storedCeiling()
-    },
+export class Sequence {
+  readonly #sql: ReturnType<typeof statements>
+  #ceiling: number
+  #last: number
+
+  constructor(db: DatabaseSync, nowMs: number) {
+    this.#sql = statements(db)
+    this.#ceiling = this.#storedCeiling()
+    this.#last = Math.max(this.#ceiling, openingSequence(nowMs))
+  }
+
+  /** The highest number that may be in the log. */
+  last(): number {
+    return this.#last
+  }
+
+  /** The next number. Call it within a transaction. */
+  next(): number {
+    if (this.#last >= this.#ceiling) {
+      this.#ceiling = this.#last + RESERVED
+      this.#sql.reserve.run(this.#ceiling)
+    }
+    this.#last += 1
+    return this.#last
+  }
+
+  /** The transaction of the latest numbers was rolled back: they are skipped. */
+  rolledBack(): void {
+    this.#ceiling = this.#storedCeiling()
+  }
+
+  #storedCeiling(): number {
+    return this.#sql.ceiling.get()?.ceiling ?? 0
   }
 }

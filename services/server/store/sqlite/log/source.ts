@@ -2,7 +2,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { contentOf, type LogRecord, recordSize } from '../../log-record.js'
-import { prepare } from '../database.js'
+import { prepare, type Statement } from '../database.js'
 import type { Tail } from './tail.js'
 
 /** A page is short at first, as most of many conversations may go unread in this call, then grows. */
@@ -10,9 +10,6 @@ const FIRST_PAGE_RECORDS = 4
 const PAGE_GROWTH = 4
 const LARGEST_PAGE_RECORDS = 64
 const PAGE_BYTES = 256 * 1024
-
-/** The conversation's first record at or after `sequence`. */
-export type FirstRecord = (conversation: number, sequence: number) => LogRecord | undefined
 
 /** A row of the table `log`. */
 interface LogRow {
@@ -36,27 +33,44 @@ interface Page {
   asked: number
 }
 
-/** Makes the source for one read: what it fetched is kept until the read is done. */
-export function createSources(db: DatabaseSync, tail: Tail): () => FirstRecord {
-  const select = prepare<LogRow>(
-    db,
-    'SELECT * FROM log WHERE conversation = ? AND sequence >= ? ORDER BY sequence LIMIT ?',
-  )
+/** Makes the sources of single reads. */
+export class Sources {
+  readonly #select: Statement<LogRow>
+  readonly #tail: Tail
 
-  function load(conversation: number, sequence: number, asked: number): Page {
-    const records: LogRecord[] = []
-    let bytes = 0
-    for (const row of select.iterate(conversation, sequence, asked)) {
-      const record = recordOf(row)
-      records.push(record)
-      bytes += record.size
-      if (bytes > PAGE_BYTES) return { records, index: 0, complete: false, asked }
-    }
-    return { records, index: 0, complete: records.length < asked, asked }
+  constructor(db: DatabaseSync, tail: Tail) {
+    this.#tail = tail
+    this.#select = prepare<LogRow>(
+      db,
+      'SELECT * FROM log WHERE conversation = ? AND sequence >= ? ORDER BY sequence LIMIT ?',
+    )
   }
 
-  function firstOf(pages: Map<number, Page>, conversation: number, sequence: number): LogRecord | undefined {
-    let page = pages.get(conversation)
+  forOneRead(): Source {
+    return new Source(this.#select, this.#tail)
+  }
+}
+
+/** What it fetches is kept until the read is done. */
+export class Source {
+  readonly #select: Statement<LogRow>
+  readonly #tail: Tail
+  /** By conversation. */
+  readonly #pages = new Map<number, Page>()
+
+  constructor(select: Statement<LogRow>, tail: Tail) {
+    this.#select = select
+    this.#tail = tail
+  }
+
+  /** The conversation's first record at or after `sequence`. Within one read, sequences only go up. */
+  first(conversation: number, sequence: number): LogRecord | undefined {
+    if (this.#tail.covers(sequence)) return this.#tail.first(conversation, sequence)
+    return this.#firstOfPages(conversation, sequence)
+  }
+
+  #firstOfPages(conversation: number, sequence: number): LogRecord | undefined {
+    let page = this.#pages.get(conversation)
     while (page) {
       const record = page.records[page.index]
       if (record && record.sequence >= sequence) return record
@@ -65,28 +79,34 @@ export function createSources(db: DatabaseSync, tail: Tail): () => FirstRecord {
     }
     if (page?.complete) return undefined
     const asked = page ? Math.min(page.asked * PAGE_GROWTH, LARGEST_PAGE_RECORDS) : FIRST_PAGE_RECORDS
-    page = load(conversation, sequence, asked)
-    pages.set(conversation, page)
+    page = this.#load(conversation, sequence, asked)
+    this.#pages.set(conversation, page)
     return page.records[0]
   }
 
-  return () => {
-    const pages = new Map<number, Page>()
-    return (conversation, sequence) =>
-      tail.covers(sequence) ? tail.first(conversation, sequence) : firstOf(pages, conversation, sequence)
+  #load(conversation: number, sequence: number, asked: number): Page {
+    const records: LogRecord[] = []
+    let bytes = 0
+    for (const row of this.#select.iterate(conversation, sequence, asked)) {
+      const record = recordOf(row)
+      records.push(record)
+      bytes += record.size
+      if (bytes > PAGE_BYTES) return { records, index: 0, complete: false, asked }
+    }
+    return { records, index: 0, complete: records.length < asked, asked }
   }
 }
 
 function recordOf(row: LogRow): LogRecord {
   const { sequence, conversation, sender, client_sequence: clientSequence, stored_at: storedAt } = row
-  const content = contentOf(row.kind, row.epoch, row.payload)
+  const { body } = contentOf(row.kind, row.epoch, row.payload)
   return {
     sequence,
     conversation,
     sender,
     clientSequence,
     storedAt,
-    size: recordSize(content.payload.length),
-    body: content.body,
+    size: recordSize(row.payload.length),
+    body,
   }
 }

@@ -5,83 +5,85 @@ import type { LogRecord } from '../../log-record.js'
 export const TAIL_RECORDS = 65_536
 export const TAIL_BYTES = 32 * 1024 * 1024
 
-export interface Tail {
+export class Tail {
+  readonly #all = new Fifo()
+  readonly #byConversation = new Map<number, Fifo>()
+  #bytes = 0
+  #missingThrough: number
+
+  /** `last`: the highest sequence that the log has; nothing up to there will be here. */
+  constructor(last: number) {
+    this.#missingThrough = last
+  }
+
   /** Takes the next record of the log. */
-  push(record: LogRecord): void
+  push(record: LogRecord): void {
+    this.#all.push(record)
+    this.#bytes += record.size
+    const own = this.#byConversation.get(record.conversation) ?? new Fifo()
+    own.push(record)
+    this.#byConversation.set(record.conversation, own)
+    while (this.#all.length() > TAIL_RECORDS || this.#bytes > TAIL_BYTES) this.#dropOldest()
+  }
+
   /** Whether every record of the log from `sequence` on is here. */
-  covers(sequence: number): boolean
+  covers(sequence: number): boolean {
+    return sequence > this.#missingThrough
+  }
+
   /** The conversation's first record at or after `sequence`, of those that are here. */
-  first(conversation: number, sequence: number): LogRecord | undefined
-}
+  first(conversation: number, sequence: number): LogRecord | undefined {
+    return this.#byConversation.get(conversation)?.first(sequence)
+  }
 
-/** `last`: the highest sequence that the log has; nothing up to there will be here. */
-export function createTail(last: number): Tail {
-  const all = createFifo()
-  const byConversation = new Map<number, Fifo>()
-  let bytes = 0
-  let missingThrough = last
-
-  function dropOldest(): void {
-    const oldest = all.shift()
+  #dropOldest(): void {
+    const oldest = this.#all.shift()
     if (!oldest) return
-    bytes -= oldest.size
-    missingThrough = oldest.sequence
+    this.#bytes -= oldest.size
+    this.#missingThrough = oldest.sequence
     // The oldest of all is the oldest of its conversation.
-    const own = byConversation.get(oldest.conversation)
+    const own = this.#byConversation.get(oldest.conversation)
     own?.shift()
-    if (own?.length() === 0) byConversation.delete(oldest.conversation)
+    if (own?.length() === 0) this.#byConversation.delete(oldest.conversation)
   }
-
-  return {
-    push: record => {
-      all.push(record)
-      bytes += record.size
-      const own = byConversation.get(record.conversation) ?? createFifo()
-      own.push(record)
-      byConversation.set(record.conversation, own)
-      while (all.length() > TAIL_RECORDS || bytes > TAIL_BYTES) dropOldest()
-    },
-    covers: sequence => sequence > missingThrough,
-    first: (conversation, sequence) => byConversation.get(conversation)?.first(sequence),
-  }
-}
-
-/** Records in the order of their sequences. */
-interface Fifo {
-  push(record: LogRecord): void
-  shift(): LogRecord | undefined
-  length(): number
-  first(sequence: number): LogRecord | undefined
 }
 
 /** From how many dropped places on, if they are half of all, an array is compacted: it costs O(1) each. */
 const COMPACT_AT = 32
 
-function createFifo(): Fifo {
-  let records: (LogRecord | undefined)[] = []
-  let head = 0
-  return {
-    push: record => records.push(record),
-    shift: () => {
-      const record = records[head]
-      records[head] = undefined
-      head += 1
-      if (head >= COMPACT_AT && head * 2 >= records.length) {
-        records = records.slice(head)
-        head = 0
-      }
-      return record
-    },
-    length: () => records.length - head,
-    first: sequence => {
-      let low = head
-      let high = records.length
-      while (low < high) {
-        const middle = (low + high) >>> 1
-        if (records[middle]!.sequence < sequence) low = middle + 1
-        else high = middle
-      }
-      return records[low]
-    },
+/** Records in the order of their sequences. */
+class Fifo {
+  #records: (LogRecord | undefined)[] = []
+  #head = 0
+
+  push(record: LogRecord): void {
+    this.#records.push(record)
+  }
+
+  shift(): LogRecord | undefined {
+    const record = this.#records[this.#head]
+    this.#records[this.#head] = undefined
+    this.#head += 1
+    if (this.#head >= COMPACT_AT && this.#head * 2 >= this.#records.length) {
+      this.#records = this.#records.slice(this.#head)
+      this.#head = 0
+    }
+    return record
+  }
+
+  length(): number {
+    return this.#records.length - this.#head
+  }
+
+  /** The first record at or after `sequence`. */
+  first(sequence: number): LogRecord | undefined {
+    let low = this.#head
+    let high = this.#records.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#records[middle]!.sequence < sequence) low = middle + 1
+      else high = middle
+    }
+    return this.#records[low]
   }
 }

@@ -4,7 +4,7 @@
 // conversations that it is in nor for the log's growth.
 
 import type { DatabaseSync } from 'node:sqlite'
-import { prepare } from '../database.js'
+import { prepare, type Statement } from '../database.js'
 
 /** By the conversation's key. Nothing in any other conversation is unread. */
 export type Unread = Map<number, number>
@@ -18,18 +18,23 @@ interface NextRow {
 }
 
 /** Finds what a device has to read after a sequence: one look into the index for each conversation. */
-export function createUnreadFinder(db: DatabaseSync): (device: number, after: number) => Unread {
-  const select = prepare<NextRow>(
-    db,
-    `SELECT conversation, max(joined_sequence, :from) AS start, left_sequence, expired_through,
-       (SELECT min(sequence) FROM log
-        WHERE log.conversation = roster.conversation AND sequence >= max(joined_sequence, :from)) AS next
-     FROM roster JOIN conversations ON key = conversation
-     WHERE device = :device AND (left_sequence IS NULL OR left_sequence >= :from)`,
-  )
-  return (device, after) => {
+export class UnreadFinder {
+  readonly #select: Statement<NextRow>
+
+  constructor(db: DatabaseSync) {
+    this.#select = prepare<NextRow>(
+      db,
+      `SELECT conversation, max(joined_sequence, :from) AS start, left_sequence, expired_through,
+         (SELECT min(sequence) FROM log
+          WHERE log.conversation = roster.conversation AND sequence >= max(joined_sequence, :from)) AS next
+       FROM roster JOIN conversations ON key = conversation
+       WHERE device = :device AND (left_sequence IS NULL OR left_sequence >= :from)`,
+    )
+  }
+
+  find(device: number, after: number): Unread {
     const unread: Unread = new Map()
-    for (const row of select.iterate({ from: after + 1, device })) {
+    for (const row of this.#select.iterate({ from: after + 1, device })) {
       const next = row.expired_through >= row.start ? row.start : row.next
       if (next === null || (row.left_sequence !== null && next > row.left_sequence)) continue
       const other = unread.get(row.conversation) ?? next

@@ -1,73 +1,70 @@
 // Who waits for new envelopes, and what each of them has still to read.
 
+import type { ConversationFacts } from '../../facts.js'
+import { Wakes } from '../../wakes.js'
 import type { Appended } from './append.js'
 import type { Unread } from './unread.js'
 
-/** A device that is watched. */
-export interface Watched {
-  wakes: Set<() => void>
+/** What a device that is watched has read. */
+export interface Reader {
   /** What is unread after `position`; undefined until the device reads. */
   unread: Unread | undefined
   position: number
 }
 
-export interface Watchers {
-  get(device: number): Watched | undefined
-  watch(device: number, wake: () => void): () => void
+export class Watchers {
+  readonly #wakes = new Wakes()
+  /** Of the devices that are watched, by their keys. */
+  readonly #readers = new Map<number, Reader>()
+
+  reader(device: number): Reader | undefined {
+    return this.#readers.get(device)
+  }
+
+  watch(device: number, wake: () => void): () => void {
+    const stop = this.#wakes.add(device, wake)
+    if (!this.#readers.has(device)) this.#readers.set(device, { unread: undefined, position: 0 })
+    return () => {
+      stop()
+      if (!this.#wakes.has(device)) this.#readers.delete(device)
+    }
+  }
+
   /** Notes what a transaction has appended, and wakes those who may read it. */
-  notify(appended: readonly Appended[]): void
+  notify(appended: readonly Appended[]): void {
+    if (this.#readers.size === 0) return
+    const woken = new Set<number>()
+    for (const [conversation, news] of newsOf(appended)) this.#tell(conversation, news, woken)
+    this.#wakes.wake(woken)
+  }
+
+  #tell(conversation: number, { first, devices }: News, woken: Set<number>): void {
+    for (const device of devices) {
+      const reader = this.#readers.get(device)
+      if (!reader) continue
+      if (reader.unread && !reader.unread.has(conversation)) reader.unread.set(conversation, first)
+      woken.add(device)
+    }
+  }
 }
 
 /** What one transaction has brought to a conversation. */
 interface News {
+  /** The sequence of its first record. */
   first: number
   devices: Set<number>
 }
 
-export function createWatchers(): Watchers {
-  const watched = new Map<number, Watched>()
-
-  function tell(conversation: number, news: News, woken: Set<Watched>): void {
-    for (const device of news.devices) {
-      const watcher = watched.get(device)
-      if (!watcher) continue
-      if (watcher.unread && !watcher.unread.has(conversation)) watcher.unread.set(conversation, news.first)
-      woken.add(watcher)
-    }
-  }
-
-  return {
-    get: device => watched.get(device),
-    watch: (device, wake) => {
-      const watcher = watched.get(device) ?? { wakes: new Set(), unread: undefined, position: 0 }
-      watched.set(device, watcher)
-      // Of its own, so that the same function may be given twice.
-      const entry = () => wake()
-      watcher.wakes.add(entry)
-      return () => {
-        watcher.wakes.delete(entry)
-        if (watcher.wakes.size === 0 && watched.get(device) === watcher) watched.delete(device)
-      }
-    },
-    notify: appended => {
-      if (watched.size === 0) return
-      const woken = new Set<Watched>()
-      for (const [conversation, news] of newsOf(appended)) tell(conversation, news, woken)
-      // As tasks of their own: one that throws must not keep the others asleep.
-      for (const watcher of woken) for (const wake of watcher.wakes) queueMicrotask(wake)
-    },
-  }
-}
-
 function newsOf(appended: readonly Appended[]): Map<number, News> {
-  const byConversation = new Map<number, News>()
+  const byConversation = new Map<number, News & { seen: ConversationFacts | undefined }>()
   for (const { conversation, record, removed } of appended) {
-    const news = byConversation.get(conversation.key)
-    if (news) for (const device of removed) news.devices.add(device)
-    else {
-      const devices = new Set([...conversation.members.keys(), ...removed])
-      byConversation.set(conversation.key, { first: record.sequence, devices })
-    }
+    const { key } = conversation
+    const news = byConversation.get(key) ?? { first: record.sequence, devices: new Set(), seen: undefined }
+    byConversation.set(key, news)
+    // Most records leave the roster as it is.
+    if (news.seen !== conversation) for (const device of conversation.members.keys()) news.devices.add(device)
+    for (const device of removed) news.devices.add(device)
+    news.seen = conversation
   }
   return byConversation
 }

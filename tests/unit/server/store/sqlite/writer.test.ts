@@ -1,13 +1,13 @@
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from '@jest/globals'
-import { createWriter } from '../../../../../services/server/store/sqlite/writer.js'
+import { Writer } from '../../../../../services/server/store/sqlite/writer.js'
 
 function scene() {
   const db = new DatabaseSync(':memory:')
   db.exec('CREATE TABLE kept (value TEXT NOT NULL UNIQUE)')
   const insert = db.prepare('INSERT INTO kept VALUES (?)')
   const ends: string[] = []
-  const writer = createWriter(db, {
+  const writer = new Writer(db, {
     committed: () => ends.push('committed'),
     rolledBack: () => ends.push('rolled back'),
   })

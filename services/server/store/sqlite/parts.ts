@@ -1,0 +1,14 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { StoreLimits } from '../rules.js'
+import type { State } from './state.js'
+import type { Writer } from './writer.js'
+
+/** What the parts of one store share. */
+export interface StoreParts {
+  db: DatabaseSync
+  state: State
+  writer: Writer
+  limits: StoreLimits
+  /** The clock: milliseconds since 1970-01-01 UTC. */
+  now: () => number
+}
