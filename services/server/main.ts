@@ -9,8 +9,7 @@ import { StartError } from './config/start-error.js'
 import { LIMITS, type RelayLimits } from './limits.js'
 import { openLog } from './log.js'
 import { type Relay, startRelay } from './relay.js'
-import { StoreOpenError } from './store/sqlite/database.js'
-import { openSqliteStore } from './store/sqlite/store.js'
+import { openSqliteStore, StoreOpenError } from './store/sqlite/store.js'
 import type { Store } from './store/store.js'
 
 const FAILED = 1

@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openDatabase, prepare } from '../../services/server/store/sqlite/database.js'
+import { openDatabase, prepare } from '../../services/server/store/sqlite/database/database.js'
 import { random } from '../support/contract-device.js'
 import { rate } from './measure.js'
 

@@ -33,6 +33,9 @@ const STORE_BASE = [
   'gen/parley/v1',
 ]
 
+/** What every other inner folder of the server may name. */
+const SERVER_BASE = ['services/server/cluster.ts', 'services/server/store', 'services/rpc', ...STORE_BASE]
+
 /** Besides its own files and what is below it, what a folder may import of ours: folders, or single files. */
 export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'services/protocol': ['gen'],
@@ -44,15 +47,24 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'services/rpc/codec': ['services/rpc'],
   'services/rpc/node': ['services/rpc'],
   'services/server': ['services/protocol', 'services/rpc', 'gen/parley/v1'],
-  'services/server/config': ['services/server', 'services/protocol', 'services/rpc'],
-  'services/server/auth': ['services/server', 'services/protocol', 'services/rpc', 'gen/parley/v1'],
-  'services/server/chat': ['services/server', 'services/protocol', 'services/rpc', 'gen/parley/v1'],
-  'services/server/admin': ['services/server', 'services/protocol', 'services/rpc', 'gen/parley/v1'],
+  'services/server/config': ['services/server/auth', ...SERVER_BASE],
+  'services/server/auth': SERVER_BASE,
+  'services/server/chat': ['services/server/auth', ...SERVER_BASE],
+  'services/server/admin': ['services/server/auth', 'services/server/config', ...SERVER_BASE],
   'services/server/store': STORE_BASE,
   'services/server/store/memory': ['services/server/store', ...STORE_BASE],
   'services/server/store/sqlite': ['services/server/store', ...STORE_BASE],
-  'services/server/store/sqlite/accounts': ['services/server/store', ...STORE_BASE],
-  'services/server/store/sqlite/log': ['services/server/store', ...STORE_BASE],
+  'services/server/store/sqlite/database': ['services/server/store', ...STORE_BASE],
+  'services/server/store/sqlite/accounts': [
+    'services/server/store/sqlite/database',
+    'services/server/store',
+    ...STORE_BASE,
+  ],
+  'services/server/store/sqlite/log': [
+    'services/server/store/sqlite/database',
+    'services/server/store',
+    ...STORE_BASE,
+  ],
   'services/endpoint': ['services/protocol', 'services/rpc', 'gen'],
   'services/endpoint/codes': ['services/endpoint/mls/refused.ts'],
   'services/endpoint/vault': [...SHARED, 'gen/parley/vault/v1'],
@@ -122,6 +134,9 @@ export const PLACES: Readonly<Record<string, string>> = {
   'grpc-health-check': 'services/rpc/node',
   'ts-mls': 'services/endpoint/mls/library.ts',
 }
+
+/** Folders that nothing outside imports from, but the `main.ts` that joins them to the rest. */
+const BEHIND_A_DOOR = ['services/server/store/sqlite', 'services/server/store/memory']
 
 // A `main.ts` may join what the table keeps apart.
 const JOINS = /^services\/[^/]+\/main\.ts$/
@@ -213,6 +228,8 @@ function violation(path: string, name: string): string | undefined {
   const target = resolved(path, name)
   const folder = roomOf(path)
   if (!folder) return `${path} is in no folder of the table`
+  const isBehind = (door: string) => target.startsWith(`${door}/`) && !path.startsWith(`${door}/`)
+  if (BEHIND_A_DOOR.some(isBehind)) return `${path} imports ${target}, which only a main.ts joins`
   const allowed = [folder, ...FOLDERS[folder]!].some(each => target === each || target.startsWith(`${each}/`))
   const isOwed = DEBTS.some(([from, to]) => folder === from && target.startsWith(`${to}/`))
   return allowed || isOwed ? undefined : `${path} imports ${target}`

@@ -35,6 +35,11 @@ describe('the folders', () => {
     expect(cycles(sources)).toEqual([])
   })
 
+  test('of the server import each other in no circle', () => {
+    const server = [...sources].filter(([path]) => path.startsWith('services/server/'))
+    expect(circlesOfRooms(new Map(server))).toEqual([])
+  })
+
   test('name only modules that are there, and packages that an installation without tools has', () => {
     const manifest: { dependencies: object } = JSON.parse(readFileSync(`${TOP}package.json`, 'utf8'))
     const packages = [...sources.values()].flatMap(modulesNamed).flatMap(name => packageOf(name) ?? [])
@@ -74,6 +79,13 @@ describe('the check itself', () => {
     const mls = "import { a } from 'ts-mls/codec/tlsEncoder.js'"
     expect(of('services/endpoint/mls/join.ts', mls)).toHaveLength(1)
     expect(of('services/endpoint/mls/library.ts', mls)).toEqual([])
+  })
+
+  test('lets only main.ts open a store', () => {
+    const text = "import { openSqliteStore } from './store/sqlite/store.js'"
+    expect(of('services/server/main.ts', text)).toEqual([])
+    expect(of('services/server/relay.ts', text)).toHaveLength(1)
+    expect(of('services/server/store/sqlite/x.ts', "import { A } from './log/a.js'")).toEqual([])
   })
 
   test('lets main.ts join, and nobody else', () => {

@@ -1,8 +1,8 @@
 // What the operator's console asks of the relay, in the same process.
 
 import { dialHosts, inviteLink, type Place } from '../config/invite.js'
-import type { Relay } from '../relay.js'
 import type { Ban, Registration } from '../store/store.js'
+import type { RelayAdmission } from './admission.js'
 
 export interface OperatorActionsOptions {
   host: string
@@ -14,7 +14,10 @@ export interface OperatorActionsOptions {
   accountKey: Uint8Array
 }
 
-export function operatorActions(relay: Relay, options: OperatorActionsOptions) {
+/** The relay that runs beside the console. */
+type RelayBeside = RelayAdmission & { port: number; fingerprint: Uint8Array }
+
+export function operatorActions(relay: RelayBeside, options: OperatorActionsOptions) {
   const { host, publicAddress, registration, operatorHandle, accountKey } = options
   const hosts = dialHosts(host)
   const place = publicAddress ?? { host: hosts[1] ?? hosts[0]!, port: relay.port }
@@ -26,9 +29,9 @@ export function operatorActions(relay: Relay, options: OperatorActionsOptions) {
     ban: (handle: string) => relay.ban({ handle }),
     unban: (handle: string) => relay.unban({ handle }),
     bans: async () =>
-      (await relay.bans()).map(ban => ({ name: nameOf(ban), bannedAt: new Date(ban.bannedAt) })),
+      (await relay.bans()).map(ban => ({ name: subjectName(ban), bannedAt: new Date(ban.bannedAt) })),
   }
 }
 
-const nameOf = (ban: Ban): string =>
+const subjectName = (ban: Ban): string =>
   'handle' in ban ? ban.handle : `device ${Buffer.from(ban.deviceId).toString('base64url')}`

@@ -5,14 +5,14 @@ import type { Store } from '../store.js'
 import { SqliteAdmission } from './accounts/admission.js'
 import { SqliteDirectory } from './accounts/directory.js'
 import { SqliteKeyPackages } from './accounts/key-packages.js'
-import { openDatabase } from './database.js'
+import { openDatabase } from './database/database.js'
+import type { StoreParts } from './database/parts.js'
+import { State } from './database/state.js'
+import { Writer } from './database/writer.js'
 import { SqliteLog } from './log/log.js'
-import type { StoreParts } from './parts.js'
-import { State } from './state.js'
-import { Writer } from './writer.js'
 
 export type { StoreLimits } from '../rules.js'
-export { StoreOpenError } from './database.js'
+export { StoreOpenError } from './database/database.js'
 
 export interface SqliteStoreOptions {
   /** Made if it is not there, readable by its owner only. */

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Admission, Ban, BanSubject } from '../../store.js'
-import { prepare } from '../database.js'
-import type { StoreParts } from '../parts.js'
+import { prepare } from '../database/database.js'
+import type { StoreParts } from '../database/parts.js'
 
 /** About what one row writes. */
 const ROW_BYTES = 128

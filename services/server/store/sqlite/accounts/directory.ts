@@ -7,9 +7,9 @@ import type {
   RegisterOutcome,
   RegisterTerms,
 } from '../../store.js'
-import { prepare } from '../database.js'
-import type { StoreParts } from '../parts.js'
-import { BLOCKED_SQL, type BlockedRow, blockedOf } from './blocked.js'
+import { BLOCKED_SQL, type BlockedRow, blockedOf } from '../database/blocked.js'
+import { prepare } from '../database/database.js'
+import type { StoreParts } from '../database/parts.js'
 import { Registrar } from './register.js'
 import { Revoker } from './revoke.js'
 

@@ -5,8 +5,8 @@ import { createHash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import { REMEMBERED_CLAIMS } from '../../account-rules.js'
 import type { ClaimedKeyPackage, DeviceId, KeyPackages } from '../../store.js'
-import { prepare } from '../database.js'
-import type { StoreParts } from '../parts.js'
+import { prepare } from '../database/database.js'
+import type { StoreParts } from '../database/parts.js'
 
 /** About what is written for a key package beside itself. */
 const ROW_BYTES = 256

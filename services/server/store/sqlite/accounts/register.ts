@@ -1,8 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { decideRegistration, type RegistrationFacts } from '../../account-rules.js'
 import type { DeviceRecord, RegisterOutcome, RegisterTerms } from '../../store.js'
-import { prepare } from '../database.js'
-import type { StoreParts } from '../parts.js'
+import { prepare } from '../database/database.js'
+import type { StoreParts } from '../database/parts.js'
 
 const statements = (db: DatabaseSync) => ({
   ban: prepare(db, 'SELECT 1 FROM bans WHERE handle = ? OR device_id = ?'),

@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { REVOKED_BEFOREHAND } from '../../account-rules.js'
 import type { DeviceId, DeviceRecord } from '../../store.js'
-import { prepare } from '../database.js'
-import type { StoreParts } from '../parts.js'
-import type { State } from '../state.js'
+import { prepare } from '../database/database.js'
+import type { StoreParts } from '../database/parts.js'
+import type { State } from '../database/state.js'
 
 const statements = (db: DatabaseSync) => ({
   account: prepare<{ key: number }>(db, 'SELECT key FROM accounts WHERE handle = ? AND account_key = ?'),

@@ -2,8 +2,8 @@
 // envelopes are kept longer.
 
 import type { DatabaseSync } from 'node:sqlite'
-import { prepare, type Statement } from '../database.js'
-import type { Writer } from '../writer.js'
+import { prepare, type Statement } from '../database/database.js'
+import type { Writer } from '../database/writer.js'
 
 /** How long an ack may wait to be written. */
 const ACK_DELAY_MS = 1_000

@@ -7,8 +7,8 @@ import { type ConversationChange, type ConversationFacts, changedBy, newConversa
 import { type Content, KINDS, type LogRecord, recordSize } from '../../log-record.js'
 import { type Decision, decide, type StoreLimits } from '../../rules.js'
 import type { AppendOutcome, DeviceId } from '../../store.js'
-import { prepare } from '../database.js'
-import type { DeviceState, State } from '../state.js'
+import { prepare } from '../database/database.js'
+import type { DeviceState, State } from '../database/state.js'
 import type { Sequence } from './sequence.js'
 
 /** What a transaction has appended, for the readers. */

@@ -2,10 +2,10 @@
 // what is gone is known by one sequence; in short transactions, so that others get their turn.
 
 import type { DatabaseSync } from 'node:sqlite'
-import { prepare } from '../database.js'
-import type { StoreParts } from '../parts.js'
-import type { State } from '../state.js'
-import type { Writer } from '../writer.js'
+import { prepare } from '../database/database.js'
+import type { StoreParts } from '../database/parts.js'
+import type { State } from '../database/state.js'
+import type { Writer } from '../database/writer.js'
 
 /** What one transaction looks at and deletes at most. */
 const STEP_CONVERSATIONS = 32

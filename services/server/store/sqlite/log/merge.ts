@@ -10,8 +10,8 @@ import {
   type Span,
 } from '../../facts.js'
 import { envelopeFor, MISSED_BYTES, missedEnvelope } from '../../log-record.js'
-import { prepare, type Statement } from '../database.js'
-import type { State } from '../state.js'
+import { prepare, type Statement } from '../database/database.js'
+import type { State } from '../database/state.js'
 import type { Source } from './source.js'
 import { earliest, type Unread } from './unread.js'
 

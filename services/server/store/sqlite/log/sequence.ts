@@ -2,7 +2,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { openingSequence } from '../../cursor.js'
-import { prepare } from '../database.js'
+import { prepare } from '../database/database.js'
 
 /** How many numbers are reserved in the database with one write. */
 const RESERVED = 1_000_000

@@ -2,7 +2,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { contentOf, type LogRecord, recordSize } from '../../log-record.js'
-import { prepare, type Statement } from '../database.js'
+import { prepare, type Statement } from '../database/database.js'
 import type { Tail } from './tail.js'
 
 /** A page is short at first, as most of many conversations may go unread in this call, then grows. */

@@ -4,7 +4,7 @@
 // conversations that it is in nor for the log's growth.
 
 import type { DatabaseSync } from 'node:sqlite'
-import { prepare, type Statement } from '../database.js'
+import { prepare, type Statement } from '../database/database.js'
 
 /** By the conversation's key. Nothing in any other conversation is unread. */
 export type Unread = Map<number, number>

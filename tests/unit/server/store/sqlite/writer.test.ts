@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from '@jest/globals'
-import { Writer } from '../../../../../services/server/store/sqlite/writer.js'
+import { Writer } from '../../../../../services/server/store/sqlite/database/writer.js'
 
 function scene() {
   const db = new DatabaseSync(':memory:')

@@ -1,7 +1,7 @@
 // Group commit: everything that came meanwhile is written in one transaction and one disk sync.
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { StorageFullError } from '../store.js'
+import { StorageFullError } from '../../store.js'
 import { isBusy, isFull } from './result-codes.js'
 
 /** What one transaction takes at most; the rest waits for the next, so that others get their turn. */

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { StoreLimits } from '../rules.js'
+import type { StoreLimits } from '../../rules.js'
 import type { State } from './state.js'
 import type { Writer } from './writer.js'
 

@@ -2,10 +2,10 @@
 // process writes, so what is kept stays true; a transaction that is rolled back clears it.
 
 import type { DatabaseSync } from 'node:sqlite'
-import { bytesKey } from '../../bytes.js'
-import type { ConversationFacts, DeviceFacts, Span } from '../facts.js'
-import type { DeviceId } from '../store.js'
-import { BLOCKED_SQL, type BlockedRow, blockedOf } from './accounts/blocked.js'
+import { bytesKey } from '../../../bytes.js'
+import type { ConversationFacts, DeviceFacts, Span } from '../../facts.js'
+import type { DeviceId } from '../../store.js'
+import { BLOCKED_SQL, type BlockedRow, blockedOf } from './blocked.js'
 import { prepare } from './database.js'
 import { Lru } from './lru.js'
 
