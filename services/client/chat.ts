@@ -2,7 +2,6 @@
 
 import type { Endpoint } from '../endpoint/endpoint.js'
 import type { EndpointEvent, LineState } from '../endpoint/events.js'
-import { Refusal } from '../endpoint/refusal.js'
 import { VaultError } from '../endpoint/vault/vault.js'
 import { accountFingerprint, formatFingerprint } from '../protocol/identity/fingerprint.js'
 import { isHandle } from '../protocol/identity/handle.js'
@@ -11,9 +10,12 @@ import type { Entry, Terminal } from '../terminal/entry.js'
 import type { CommandContext, OperatorActions } from './commands/command.js'
 import { readTyped } from './commands/commands.js'
 import { standing, whyNotSent } from './prompt.js'
+import { errorWords } from './words/errors.js'
 import { entryOf, markOf, nameOf, noticeOf, statusOf } from './words/events.js'
 import { sendFailure } from './words/history.js'
-import { badHandle, refusal } from './words/refusals.js'
+import { downCause, stopCause } from './words/line.js'
+import { badHandle } from './words/refusals.js'
+import { vaultCause } from './words/vault.js'
 
 /** Lines of history shown at the start. */
 const SHOWN_AT_START = 20
@@ -81,9 +83,9 @@ export function openChat({ endpoint, terminal, handle, operator, quit }: ChatOpt
       const why = whyNotSent(endpoint, conversation)
       if (why) warn(why)
     } catch (error) {
-      const why = error instanceof Refusal ? refusal(error.why) : undefined
-      if (why === undefined && !(error instanceof VaultError)) throw error
-      fail(`not sent: ${why ?? (error as VaultError).message}. ↑ brings the line back`)
+      const why = errorWords(error)
+      if (why === undefined) throw error
+      fail(`not sent: ${why}. ↑ brings the line back`)
     }
   }
   /** Says what went wrong where a person can do something about it. */
@@ -92,7 +94,7 @@ export function openChat({ endpoint, terminal, handle, operator, quit }: ChatOpt
       await work
     } catch (error) {
       if (!(error instanceof VaultError)) throw error
-      fail(error.message)
+      fail(vaultCause(error.why))
     }
   }
   const sendOnce = async (to: string, text: string) => {
@@ -119,10 +121,10 @@ export function openChat({ endpoint, terminal, handle, operator, quit }: ChatOpt
   }
   const onLineState = (line: LineState) => {
     terminal.status(statusOf(line))
-    if (line.state === 'stopped') fail(line.cause)
+    if (line.state === 'stopped') fail(stopCause(line.cause))
     else if (line.state === 'down' && lastLine === 'up')
       warn(
-        `the line to the server is down: ${line.cause}. It is tried again by itself; what you write waits here`,
+        `the line to the server is down: ${downCause(line.cause)}. It is tried again by itself; what you write waits here`,
       )
     else if (line.state === 'up') say(lastLine === undefined ? 'connected' : 'the line to the server is up')
     if (line.state !== 'connecting') lastLine = line.state

@@ -34,6 +34,9 @@ export interface OperatorConsole {
   close(): Promise<void>
 }
 
+/** Why the console cannot be opened, in words; undefined for a defect. */
+export { errorWords as whyNotOpened } from './words/errors.js'
+
 /** Opens the vault, asking for its passphrase where it has one, and the console. Throws VaultError. */
 export async function openOperator(options: OperatorOptions): Promise<OperatorConsole> {
   const { server, folder, handle, output } = options

@@ -2,11 +2,10 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Refusal } from '../endpoint/codes/refusal.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import type { EndpointEvent } from '../endpoint/events.js'
 import { openLocalEndpoint } from '../endpoint/local.js'
-import { Refusal } from '../endpoint/refusal.js'
-import { VaultError } from '../endpoint/vault/vault.js'
 import { IdentityError } from '../protocol/error.js'
 import { runDoctor, watchLine } from './commands/doctor.js'
 import { eventBuffer } from './event-buffer.js'
@@ -18,7 +17,7 @@ import { transcript } from './script/transcript.js'
 import { linkFromPipe } from './start/link.js'
 import { passphraseGiven, refusesHandle, startOptions } from './start/start.js'
 import { chooseVault, removeVault } from './start/vault-folder.js'
-import { refusal } from './words/refusals.js'
+import { errorWords } from './words/errors.js'
 
 /** Runs the client. Resolves with the exit code. */
 export async function main(): Promise<number> {
@@ -28,11 +27,10 @@ export async function main(): Promise<number> {
     if (request.kind === 'version') return print(version())
     return EXIT[await run(request.options)].code
   } catch (error) {
-    const isRefused = error instanceof Refusal
-    const isUsage = error instanceof UsageError || error instanceof IdentityError || isRefused
-    const known = isUsage || error instanceof VaultError
-    const text = isRefused ? refusal(error.why) : error instanceof Error ? error.message : String(error)
-    note(`parley: ${known ? text : `a defect, please report it: ${text}`}`)
+    const isUsage = error instanceof UsageError || error instanceof IdentityError || error instanceof Refusal
+    const text = error instanceof Error ? error.message : String(error)
+    const known = errorWords(error) ?? (isUsage ? text : undefined)
+    note(`parley: ${known ?? `a defect, please report it: ${text}`}`)
     return isUsage ? EXIT.usage.code : EXIT.failed.code
   }
 }

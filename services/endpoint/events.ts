@@ -1,5 +1,6 @@
 // What an endpoint tells whoever runs it: a person's terminal, a script, a test.
 
+import type { DownCause, StopCause, StopReason } from './codes/line-cause.js'
 import type { Notice } from './codes/notice.js'
 import type { SendFailure } from './codes/send-failure.js'
 import type { SystemMessage } from './codes/system-message.js'
@@ -40,28 +41,14 @@ interface Line {
   otherKey?: true
 }
 
-export type StopReason =
-  | 'server-changed'
-  | 'handle-taken'
-  | 'handle-invalid'
-  | 'handle-reserved'
-  | 'too-many-devices'
-  | 'superseded'
-  | 'revoked'
-  | 'banned'
-  | 'invite-needed'
-  | 'registration-closed'
-  | 'protocol-version'
-  | 'vault'
-
 export type LineState =
   | { state: 'connecting' }
   /** Everything that the server had for this device is here. */
   | { state: 'up' }
   /** It is tried again by itself, in so many milliseconds. */
-  | { state: 'down'; cause: string; retryInMs: number }
+  | { state: 'down'; cause: DownCause; retryInMs: number }
   /** It is not tried again: a person has to do something. */
-  | { state: 'stopped'; reason: StopReason; cause: string }
+  | { state: 'stopped'; reason: StopReason; cause: StopCause }
 
 export type EndpointEvent =
   | { type: 'line'; line: LineState }

@@ -46,15 +46,27 @@ export class CertificateRefused extends Error {
   override readonly name = 'CertificateRefused'
 }
 
-export type ProbeReason = 'refused' | 'unreachable' | 'not-found' | 'not-tls' | 'timeout'
+export type ProbeReason =
+  /** Nothing listens there. */
+  | 'refused'
+  | 'unreachable'
+  /** The name is not known. */
+  | 'not-found'
+  | 'not-tls'
+  /** It speaks TLS, but not HTTP/2. */
+  | 'not-grpc'
+  | 'timeout'
 
-/** Why no certificate could be seen; the message says what to do. */
+/** Why no certificate could be seen. */
 export class ProbeError extends Error {
   override readonly name = 'ProbeError'
-  readonly reason: ProbeReason
 
-  constructor(reason: ProbeReason, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.reason = reason
+  /** `address`: HOST:PORT. */
+  constructor(
+    readonly reason: ProbeReason,
+    readonly address: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${address}: ${reason}`, options)
   }
 }

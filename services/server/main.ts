@@ -59,7 +59,7 @@ function openStore({ data, maxStorageBytes }: ServerOptions, limits: RelayLimits
 
 /** Loaded only here: without a console this process has no module that could open an envelope. */
 async function openConsole(options: ServerOptions, relay: Relay, onQuit: () => void) {
-  const { openOperator } = await import('../client/operator.js')
+  const { openOperator, whyNotOpened } = await import('../client/operator.js')
   try {
     return await openOperator({
       server: { host: dialHosts(options.host)[0]!, port: relay.port, certificate: relay.certificate },
@@ -76,7 +76,8 @@ async function openConsole(options: ServerOptions, relay: Relay, onQuit: () => v
     })
   } catch (error) {
     await relay.stop()
-    throw error instanceof Error && error.name === 'VaultError' ? new StartError(error.message) : error
+    const why = whyNotOpened(error)
+    throw why === undefined ? error : new StartError(why)
   }
 }
 

@@ -1,8 +1,8 @@
 // What a member does when it is its turn: mostly it writes; now and then it changes a room.
 
+import { Refusal } from '../../services/endpoint/codes/refusal.js'
 import type { Endpoint } from '../../services/endpoint/endpoint.js'
 import type { RoomView } from '../../services/endpoint/groups/rooms.js'
-import { Refusal } from '../../services/endpoint/refusal.js'
 import type { Chance } from './random.js'
 
 export interface Member {

@@ -53,7 +53,7 @@ function onEvent(name: string, event: EndpointEvent): void {
     counts.lines++
     up.add(name)
   } else up.delete(name)
-  if (event.line.state === 'stopped') throw new Error(`${name} has stopped: ${event.line.cause}`)
+  if (event.line.state === 'stopped') throw new Error(`${name} has stopped: ${event.line.reason}`)
 }
 
 const secondOf = (handle: string) => `${handle}b`

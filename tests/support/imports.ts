@@ -9,7 +9,6 @@ export type Sources = ReadonlyMap<string, string>
 const SHARED = [
   'services/endpoint/codes',
   'services/endpoint/events.ts',
-  'services/endpoint/refusal.ts',
   'services/endpoint/context.ts',
   'services/endpoint/crypto.ts',
   'services/endpoint/ports.ts',
@@ -66,7 +65,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     ...STORE_BASE,
   ],
   'services/endpoint': ['services/protocol', 'services/rpc', 'gen'],
-  'services/endpoint/codes': ['services/endpoint/mls/refused.ts'],
+  'services/endpoint/codes': ['services/endpoint/mls/refused.ts', 'services/rpc/error.ts'],
   'services/endpoint/vault': [...SHARED, 'gen/parley/vault/v1'],
   'services/endpoint/mls': ['services/protocol'],
   'services/endpoint/mls/primitives': ['services/endpoint/mls/codec.ts', 'services/endpoint/mls/library.ts'],

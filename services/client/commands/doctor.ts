@@ -6,6 +6,8 @@ import type { Endpoint } from '../../endpoint/endpoint.js'
 import type { EndpointEvent } from '../../endpoint/events.js'
 import { sanitiseRow } from '../../terminal/sanitise.js'
 import type { Exit } from '../exit.js'
+import { deed, found } from '../words/findings.js'
+import { coded, line } from '../words/json.js'
 import type { CommandContext } from './command.js'
 
 /** How long repairs that need the server or others may take, and how often it is looked whether they are done, in ms. */
@@ -62,7 +64,7 @@ export function outcomeOf(before: readonly Finding[], after: readonly Finding[])
   )
   const repaired = [...done.values()]
     .filter(finding => !isLeft.has(nameOf(finding)))
-    .map(finding => repairedFrom(finding))
+    .map((finding): TreatedFinding => ({ ...finding, verdict: 'repaired' }))
   const unchanged = left.filter(
     finding => finding.verdict !== 'well' || !done.has(nameOf(finding as Finding)),
   )
@@ -72,23 +74,24 @@ export function outcomeOf(before: readonly Finding[], after: readonly Finding[])
   }
 }
 
-/** What a person had to do is not needed any more. */
-function repairedFrom({ remedy: _, ...finding }: Finding): TreatedFinding {
-  return { ...finding, verdict: 'repaired' }
-}
-
 const MARKS = { well: 'ok', note: 'note', repaired: 'repaired', problem: 'WRONG' } as const
 const MARK_WIDTH = Math.max(...Object.values(MARKS).map(mark => mark.length))
 
 /** One line. */
-export function findingLine({ area, peer, verdict, found, did, remedy }: TreatedFinding): string {
+export function findingLine(finding: TreatedFinding): string {
+  const { area, peer, verdict, did } = finding
+  const { text, remedy } = wordsOf(finding)
   const parts = [
-    `${MARKS[verdict].padEnd(MARK_WIDTH)}  ${area}${peer ? ` ${peer}` : ''}: ${found}`,
-    ...(did ? [`done: ${did}`] : []),
+    `${MARKS[verdict].padEnd(MARK_WIDTH)}  ${area}${peer ? ` ${peer}` : ''}: ${text}`,
+    ...(did ? [`done: ${deed(did)}`] : []),
     ...(remedy ? [`to do: ${remedy}`] : []),
   ]
   return sanitiseRow(parts.join('; '))
 }
+
+/** Of what was repaired nothing is left to do. */
+const wordsOf = ({ found: what, verdict }: TreatedFinding) =>
+  found(what, verdict === 'well' || verdict === 'repaired')
 
 export function summaryLine({ findings, healthy }: Treatment): string {
   const repaired = findings.filter(({ verdict }) => verdict === 'repaired').length
@@ -99,7 +102,20 @@ export function summaryLine({ findings, healthy }: Treatment): string {
 
 /** For programs: one object a finding, and one at the end. */
 export function jsonOfTreatment({ findings, healthy }: Treatment): object[] {
-  return [...findings.map(finding => ({ type: 'finding', ...finding })), { type: 'doctor', healthy }]
+  return [...findings.map(jsonOfFinding), { type: 'doctor', healthy }]
+}
+
+function jsonOfFinding(finding: TreatedFinding): object {
+  const { did, ...rest } = finding
+  const { text, remedy } = wordsOf(finding)
+  return {
+    type: 'finding',
+    ...rest,
+    found: text,
+    ...coded(finding.found),
+    ...(did ? { did: deed(did), deed: coded(did) } : {}),
+    ...(remedy ? { remedy } : {}),
+  }
 }
 
 export interface LineWatch {
@@ -121,12 +137,12 @@ export function watchLine(): LineWatch {
 /** `npm run client -- doctor`. */
 export async function runDoctor(
   endpoint: Pick<Endpoint, 'examine' | 'repair' | 'connect'>,
-  { line, json, print }: { line: LineWatch; json: boolean; print(line: string): void },
+  { line: watch, json, print }: { line: LineWatch; json: boolean; print(line: string): void },
 ): Promise<Exit> {
   endpoint.connect()
-  await line.settled
+  await watch.settled
   const treatment = await treat(endpoint)
-  if (json) for (const object of jsonOfTreatment(treatment)) print(JSON.stringify(object))
+  if (json) for (const object of jsonOfTreatment(treatment)) print(line(object))
   else for (const row of [...treatment.findings.map(findingLine), summaryLine(treatment)]) print(row)
   return treatment.healthy ? 'done' : 'failed'
 }

@@ -2,14 +2,15 @@
 // has ended and everything sent is where it was to be.
 
 import type { Readable } from 'node:stream'
+import { Refusal, type RefusalCause } from '../../endpoint/codes/refusal.js'
 import type { Endpoint } from '../../endpoint/endpoint.js'
 import type { EndpointEvent } from '../../endpoint/events.js'
-import { Refusal, type RefusalCause } from '../../endpoint/refusal.js'
 import { plainEntry } from '../../terminal/plain.js'
 import type { Exit } from '../exit.js'
 import { entryOf, noticeOf } from '../words/events.js'
+import { coded, jsonOf, line } from '../words/json.js'
+import { downCause, stopCause } from '../words/line.js'
 import { refusal } from '../words/refusals.js'
-import { coded, jsonOf, line } from './json.js'
 import { readLines } from './lines.js'
 
 export interface ScriptOptions {
@@ -116,7 +117,8 @@ function tell({ json, print, note }: ScriptOptions, event: EndpointEvent): void 
     if (entry.kind === 'notice') note(plainEntry(entry))
     else if (!event.entry.own) print(plainEntry(entry))
   } else if (event.type === 'line') {
-    if (event.line.state === 'down' || event.line.state === 'stopped') note(event.line.cause)
+    if (event.line.state === 'down') note(downCause(event.line.cause))
+    if (event.line.state === 'stopped') note(stopCause(event.line.cause))
   } else {
     const notice = noticeOf(event)
     if (notice) note(plainEntry(notice))

@@ -4,7 +4,7 @@ import type { Endpoint } from '../../endpoint/endpoint.js'
 import type { HistoryEntry } from '../../endpoint/events.js'
 import { plainEntry } from '../../terminal/plain.js'
 import { entryOf } from '../words/events.js'
-import { jsonOfEntry, line } from './json.js'
+import { jsonOfEntry, line } from '../words/json.js'
 
 /** All conversations, or the one with `to`, in the order that everybody sees; what is unsent comes last. */
 export function transcript(

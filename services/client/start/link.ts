@@ -1,15 +1,17 @@
 // This device becomes a further one of an account that exists: by the account's 24 words.
 
 import { join } from 'node:path'
+import type { StopReason } from '../../endpoint/codes/line-cause.js'
 import type { DeviceView } from '../../endpoint/contacts/own-devices.js'
 import type { Endpoint } from '../../endpoint/endpoint.js'
-import type { EndpointEvent, LineState, StopReason } from '../../endpoint/events.js'
+import type { EndpointEvent, LineState } from '../../endpoint/events.js'
 import { openLocalEndpoint } from '../../endpoint/local.js'
 import { RecoveryPhraseError, seedOf } from '../../protocol/identity/recovery-phrase.js'
 import type { Terminal } from '../../terminal/entry.js'
 import { deviceMeant, deviceRows } from '../commands/device-commands.js'
 import type { Exit } from '../exit.js'
 import { type ClientOptions, UsageError } from '../options.js'
+import { stopCause } from '../words/line.js'
 import { passphraseGiven, startOptions } from './start.js'
 import { chooseVault, removeVault } from './vault-folder.js'
 
@@ -73,7 +75,7 @@ export async function linkFromPipe(
   await endpoint.close()
   if (line.state === 'up') return 'done'
   if (line.state !== 'stopped') return 'timeout'
-  note(line.reason === 'handle-taken' ? WRONG_WORDS : line.cause)
+  note(line.reason === 'handle-taken' ? WRONG_WORDS : stopCause(line.cause))
   if (isFull(line)) tellFull(devices, options.revoke, note)
   if (USELESS.includes(line.reason)) removeVault(folder)
   return 'stopped'

@@ -1,5 +1,7 @@
-import { VaultError } from '../../endpoint/vault/vault.js'
+import { VaultError, type VaultReason } from '../../endpoint/vault/vault.js'
 import type { Terminal } from '../../terminal/entry.js'
+
+const ASKED_AGAIN: readonly VaultReason[] = ['passphrase-needed', 'passphrase-wrong', 'passphrase-empty']
 
 /** Opens a vault, and asks for its passphrase where it has one that was not given, or was given wrongly. Throws VaultError. */
 export async function openWithPassphrase<T>(
@@ -13,9 +15,7 @@ export async function openWithPassphrase<T>(
     try {
       return await open(passphrase)
     } catch (error) {
-      const asks =
-        error instanceof VaultError &&
-        (error.reason === 'passphrase-needed' || error.reason === 'passphrase-wrong')
+      const asks = error instanceof VaultError && ASKED_AGAIN.includes(error.reason)
       if (!asks || !terminal || (passphrase === given && given !== undefined)) throw error
       if (error.reason === 'passphrase-wrong') question = 'that is not it. passphrase: '
       passphrase = await terminal.ask(question, { secret: true })

@@ -9,6 +9,7 @@ import type {
 } from '../../endpoint/events.js'
 import type { Entry, Mark, MessageEntry } from '../../terminal/entry.js'
 import { systemMessage, unreadable } from './history.js'
+import { downCause } from './line.js'
 import { notice as noticeText } from './notices.js'
 
 export const nameOf = ({ conversation, message }: MessageId): string => `${conversation}.${message}`
@@ -63,7 +64,7 @@ export function statusOf(line: LineState): string {
     case 'connecting':
       return 'connecting…'
     case 'down':
-      return `line down, trying again in ${Math.ceil(line.retryInMs / 1000)} s: ${line.cause}`
+      return `line down, trying again in ${Math.ceil(line.retryInMs / 1000)} s: ${downCause(line.cause)}`
     case 'stopped':
       return 'not connected'
     case 'up':

@@ -1,6 +1,6 @@
 // Why what a person asked for cannot be done.
 
-import type { RefusalCause } from '../../endpoint/refusal.js'
+import type { RefusalCause } from '../../endpoint/codes/refusal.js'
 import { HANDLE_RULE } from '../../protocol/identity/handle.js'
 import { listed, say, type Words } from './words.js'
 

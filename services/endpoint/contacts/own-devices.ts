@@ -3,8 +3,8 @@
 import { create } from '@bufbuild/protobuf'
 import { type OwnDevice, OwnDeviceSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import { deviceFingerprint } from '../../protocol/identity/fingerprint.js'
+import { Refusal } from '../codes/refusal.js'
 import { crypto } from '../crypto.js'
-import { Refusal } from '../refusal.js'
 import { at, type Batch, type Reader } from '../vault/records.js'
 
 /** Characters (UTF-16 code units) of a device's name. */

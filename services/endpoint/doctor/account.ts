@@ -3,11 +3,13 @@
 import type { KeyExchanged } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { certifiedDevices } from '../../protocol/identity/certificate.js'
 import { RpcError } from '../../rpc/error.js'
+import type { DownCause, StopCause } from '../codes/line-cause.js'
+import { LineStopped } from '../codes/line-error.js'
 import type { Context } from '../context.js'
 import { crypto } from '../crypto.js'
-import { LineStopped } from '../line/stopped.js'
+import { explainFailure } from '../line/failure.js'
 import { KEY_STOCK_LOW } from '../sync/key-stock.js'
-import { counted, type Finding } from './finding.js'
+import type { Finding } from './finding.js'
 
 export interface AccountServer {
   /** Throws RpcError or LineStopped. */
@@ -26,12 +28,11 @@ export async function examineAccount(
     const held = await server.exchange({ lookupHandles: [context.account.handle] })
     const stock = keyPackages(context, held)
     const published = repairs && stock.verdict !== 'well' ? await server.restock(held) : 0
-    const did = published > 0 ? { did: `${counted(published, 'key package')} published` } : {}
+    const did = published > 0 ? { did: { code: 'published', count: published } as const } : {}
     return [registration(context, held), { ...stock, ...did }]
   } catch (error) {
     if (!(error instanceof RpcError || error instanceof LineStopped)) throw error
-    const [why] = error.message.split('\n')
-    const found = `the server could not be asked about this device: ${why}`
+    const found = { code: 'server-not-asked', why: whyOf(error, context.clock.now()) } as const
     return [{ area: 'account', check: 'registration', verdict: 'problem', found }]
   }
 }
@@ -48,31 +49,36 @@ function registration({ account }: Context, { lookups }: KeyExchanged): Finding 
       area: 'account',
       check: 'registration',
       verdict: 'well',
-      found: `${account.handle} is registered with ${counted(devices.length, 'device')}, this one among them`,
+      found: { code: 'registered', handle: account.handle, devices: devices.length },
     }
   return {
     area: 'account',
     check: 'registration',
     verdict: 'problem',
-    found: `the server does not list this device among those of ${account.handle}: others cannot add it`,
-    remedy: "tell the server's operator",
+    found: { code: 'not-listed', handle: account.handle },
   }
 }
 
-function keyPackages({ records }: Context, { keyPackagesLeft, hasLastResort }: KeyExchanged): Finding {
+function keyPackages({ records }: Context, held: KeyExchanged): Finding {
+  const { keyPackagesLeft: atServer, hasLastResort } = held
   const stock = records.list('keypackages').map(({ record }) => record)
   const here = stock.filter(({ lastResort }) => !lastResort).length
   const finding = { area: 'account', check: 'key-packages' } as const
-  const found = `${counted(keyPackagesLeft, 'key package')} left at the server, the keys of ${here} here; ${hasLastResort ? 'one' : 'none'} of last resort`
-  if (here < keyPackagesLeft || (hasLastResort && !stock.some(({ lastResort }) => lastResort)))
-    return {
-      ...finding,
-      verdict: 'note',
-      found: `${found}: what is made with one whose key is not here cannot be opened`,
-      remedy: 'whoever cannot reach you tries again',
-    }
-  if (!hasLastResort && keyPackagesLeft === 0)
-    return { ...finding, verdict: 'problem', found: `${found}: nobody can reach this device` }
-  if (!hasLastResort || keyPackagesLeft < KEY_STOCK_LOW) return { ...finding, verdict: 'note', found }
-  return { ...finding, verdict: 'well', found }
+  const counts = { atServer, here, hasLastResort }
+  if (here < atServer || (hasLastResort && !stock.some(({ lastResort }) => lastResort)))
+    return { ...finding, verdict: 'note', found: { code: 'key-packages-elsewhere', ...counts } }
+  if (!hasLastResort && atServer === 0)
+    return { ...finding, verdict: 'problem', found: { code: 'key-packages-none', ...counts } }
+  const isLow = !hasLastResort || atServer < KEY_STOCK_LOW
+  return { ...finding, verdict: isLow ? 'note' : 'well', found: { code: 'key-packages', ...counts } }
+}
+
+/** Whatever stops the line is told of as that. */
+function whyOf(error: RpcError | LineStopped, now: number): DownCause | StopCause {
+  try {
+    return explainFailure(error, now)
+  } catch (stopped) {
+    if (stopped instanceof LineStopped) return stopped.why
+    throw stopped
+  }
 }

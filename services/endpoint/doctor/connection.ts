@@ -3,12 +3,12 @@
 import { formatAddress } from '../../protocol/invite/address.js'
 import type { SeenCertificate } from '../../rpc/channel.js'
 import { ProbeError } from '../../rpc/error.js'
+import { LineStopped } from '../codes/line-error.js'
 import type { LineState } from '../events.js'
 import { trustServer } from '../line/server-trust.js'
-import { LineStopped } from '../line/stopped.js'
 import type { Ports } from '../ports.js'
 import type { ServerRecord } from '../sync/server-record.js'
-import { counted, type Finding, type Verdict } from './finding.js'
+import type { Finding, Verdict } from './finding.js'
 
 /** Milliseconds that the server may take to show its certificate. */
 const PROBE_TIMEOUT_MS = 5_000
@@ -43,48 +43,27 @@ export async function examineConnection(
   return drafts.map(draft => ({ area: 'connection', ...draft }))
 }
 
-const noServer: Draft = {
-  check: 'server',
-  verdict: 'problem',
-  found: 'no server is known',
-  remedy: 'give its address or an invite link',
-}
+const noServer: Draft = { check: 'server', verdict: 'problem', found: { code: 'no-server' } }
 
 async function examineServer(server: ServerRecord, ports: ConnectionPorts): Promise<Draft[]> {
+  const { host, port } = server
   const address = formatAddress(server)
-  const name = await resolved(server.host, ports)
-  if (name === undefined)
-    return [
-      {
-        check: 'server',
-        verdict: 'problem',
-        found: `${address}: the name is not known (DNS)`,
-        remedy: 'check how it is spelled, and the network',
-      },
-    ]
+  const check = 'server'
+  const known = await ports.resolve(host)
+  if (known.length === 0) return [{ check, verdict: 'problem', found: { code: 'name-unknown', address } }]
+  // An address stands for itself.
+  const addresses = known[0] === host ? [] : known
   try {
-    const seen = await ports.dialer.probe({
-      host: server.host,
-      port: server.port,
-      timeoutMs: PROBE_TIMEOUT_MS,
-    })
-    const found = `${address} answers: ${name}TCP and TLS work`
+    const seen = await ports.dialer.probe({ host, port, timeoutMs: PROBE_TIMEOUT_MS })
     return [
-      { check: 'server', verdict: 'well', found },
+      { check, verdict: 'well', found: { code: 'server-answers', address, addresses } },
       ...examineCertificate(server, seen, ports.clock.now()),
     ]
   } catch (error) {
     if (!(error instanceof ProbeError)) throw error
-    return [{ check: 'server', verdict: 'problem', found: `${name}${error.message}` }]
+    const why = { code: 'server-unreachable', address: error.address, addresses, why: error.reason } as const
+    return [{ check, verdict: 'problem', found: why }]
   }
-}
-
-/** What to say of the name's resolution: '' for a literal address; undefined: there is none. */
-async function resolved(host: string, { resolve }: Pick<Ports, 'resolve'>): Promise<string | undefined> {
-  const addresses = await resolve(host)
-  if (addresses.length === 0) return undefined
-  if (addresses[0] === host) return ''
-  return `the name is ${addresses.join(', ')}; `
 }
 
 function examineCertificate(server: ServerRecord, seen: SeenCertificate, now: number): Draft[] {
@@ -98,49 +77,37 @@ function examineCertificate(server: ServerRecord, seen: SeenCertificate, now: nu
     })
   } catch (error) {
     if (!(error instanceof LineStopped)) throw error
-    const [found = '', ...rest] = error.message.split('\n')
-    return [{ check: 'key', verdict: 'problem', found, remedy: rest.join(' ').trim() }]
+    return [{ check: 'key', verdict: 'problem', found: { code: 'server-key-wrong', why: error.why } }]
   }
-  const found = pinned ? 'its key is the one that is pinned' : 'an authority vouches for its certificate'
-  return [{ check: 'key', verdict: 'well', found }, expiry(seen, { isPinned: pinned !== undefined, now })]
+  const code = pinned ? 'server-key-pinned' : 'server-key-vouched'
+  return [
+    { check: 'key', verdict: 'well', found: { code } },
+    expiry(seen, { isPinned: pinned !== undefined, now }),
+  ]
 }
 
 function expiry({ notAfter }: SeenCertificate, { isPinned, now }: { isPinned: boolean; now: number }): Draft {
   const days = Math.floor((notAfter.getTime() - now) / DAY_MS)
-  const date = notAfter.toISOString().slice(0, 10)
-  const found =
-    days < 0
-      ? `its certificate ran out on ${date}`
-      : `its certificate runs for ${counted(days, 'day')} more, to ${date}`
-  // The key counts, whatever the dates around it.
-  if (isPinned) return { check: 'certificate', verdict: 'well', found: `${found}; what is pinned is its key` }
+  const isLate = !isPinned && days < EXPIRY_WARNING_DAYS
   const late: Verdict = days < 0 ? 'problem' : 'note'
-  if (days >= EXPIRY_WARNING_DAYS) return { check: 'certificate', verdict: 'well', found }
-  return { check: 'certificate', verdict: late, found, remedy: 'the operator has to renew it' }
+  const found = { code: 'certificate', notAfter, days, isPinned } as const
+  return { check: 'certificate', verdict: isLate ? late : 'well', found }
 }
 
 function examineLine({ line }: LineCondition): Draft {
   const check = 'line'
-  if (line?.state === 'up') return { check, verdict: 'well', found: 'the line is up' }
-  const [cause = ''] = line && 'cause' in line ? line.cause.split('\n') : []
+  if (line?.state === 'up') return { check, verdict: 'well', found: { code: 'line-up' } }
   if (line?.state === 'down')
-    return {
-      check,
-      verdict: 'problem',
-      found: `the line is down: ${cause}`,
-      remedy: 'it is tried again by itself',
-    }
+    return { check, verdict: 'problem', found: { code: 'line-down', why: line.cause } }
   if (line?.state === 'stopped')
-    return { check, verdict: 'problem', found: `the line is not tried any more: ${cause}` }
-  return { check, verdict: 'problem', found: 'the line is not up yet' }
+    return { check, verdict: 'problem', found: { code: 'line-stopped', why: line.cause } }
+  return { check, verdict: 'problem', found: { code: 'line-not-up' } }
 }
 
-function examineClock({ clockOffsetMs }: LineCondition): Draft[] {
-  if (clockOffsetMs === undefined) return []
-  const off = Math.abs(clockOffsetMs)
-  const seconds = (off / 1000).toFixed(1)
-  const found = `this machine's clock is ${seconds} s ${clockOffsetMs < 0 ? 'behind' : 'ahead of'} the server's`
-  if (off < CLOCK_NOTE_MS) return [{ check: 'clock', verdict: 'well', found }]
-  const verdict: Verdict = off < CLOCK_PROBLEM_MS ? 'note' : 'problem'
-  return [{ check: 'clock', verdict, found, remedy: 'set the clock' }]
+function examineClock({ clockOffsetMs: offsetMs }: LineCondition): Draft[] {
+  if (offsetMs === undefined) return []
+  const off = Math.abs(offsetMs)
+  const wrong: Verdict = off < CLOCK_PROBLEM_MS ? 'note' : 'problem'
+  const verdict = off < CLOCK_NOTE_MS ? 'well' : wrong
+  return [{ check: 'clock', verdict, found: { code: 'clock', offsetMs } }]
 }

@@ -1,6 +1,7 @@
 // Every conversation as a person knows it: whether it can be written in, what its history lacks, and its groups.
 
 import { GroupStatus, MessageKind } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { ConversationFound, Deed } from '../codes/finding.js'
 import type { Unreadable } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
@@ -8,7 +9,7 @@ import type { KnownConversation } from '../history/conversations.js'
 import type { Outbox } from '../messages/outbox.js'
 import { waitingTexts } from '../messages/unsent.js'
 import { unreadableOf } from '../vault/said.js'
-import { counted, type Diagnosis, type Finding } from './finding.js'
+import type { Diagnosis, Finding } from './finding.js'
 import { examineGroup, pointlessIntents } from './group.js'
 
 /** Looks at every conversation. Throws VaultError. `lookAgain`: opens conversations that have no group. */
@@ -41,14 +42,15 @@ function trust({ contacts }: Context, conversation: KnownConversation): Diagnosi
   const { peer, kind } = conversation
   if (kind !== 'direct') return []
   if (contacts.isBlocked(peer))
-    return [findingOf(conversation, { check: 'trust', verdict: 'note', found: 'you have blocked them' })]
+    return [
+      findingOf(conversation, { check: 'trust', verdict: 'note', found: { code: 'blocked', handle: peer } }),
+    ]
   if (!contacts.hasChanged(peer)) return []
   return [
     findingOf(conversation, {
       check: 'trust',
       verdict: 'problem',
-      found: 'they have another key than before: nothing is sent to them',
-      remedy: `/verify ${peer}, then /accept ${peer}`,
+      found: { code: 'key-changed', handle: peer },
     }),
   ]
 }
@@ -64,21 +66,19 @@ function withoutGroup(
   { groups, waitingHere, lookAgain }: Standing & { lookAgain(): void },
 ): Diagnosis[] {
   const { kind, number, peer } = conversation
-  const of = (verdict: Finding['verdict'], found: string, mend?: Diagnosis['mend']) => [
+  const of = (verdict: Finding['verdict'], found: ConversationFound, mend?: Diagnosis['mend']) => [
     findingOf(conversation, { check: 'group', verdict, found }, mend),
   ]
-  if (kind === 'room') return of('note', 'you are not in it any more')
-  if (kind === 'own-devices') return of('note', 'no other device is in it')
+  if (kind === 'room') return of('note', { code: 'not-in-room' })
+  if (kind === 'own-devices') return of('note', { code: 'no-other-device' })
   if (contacts.isStopped(peer)) return []
-  if (conversations.isFromHistory(number) && waitingHere === 0)
-    return of('well', 'it came with the history, and is opened when you write in it')
-  const mend = () => {
+  if (conversations.isFromHistory(number) && waitingHere === 0) return of('well', { code: 'from-history' })
+  const mend = (): Deed => {
     lookAgain()
-    return 'looked for them again'
+    return { code: 'looked-again' }
   }
-  if (groups.length === 0)
-    return of('note', `${peer} has no device on this server that can be reached yet`, mend)
-  return of('problem', 'its keys are of no use any more, and it has to be opened anew', mend)
+  if (groups.length === 0) return of('note', { code: 'nobody-reachable', handle: peer }, mend)
+  return of('problem', { code: 'keys-useless' }, mend)
 }
 
 function leftOver(context: Context, conversation: KnownConversation, group: LiveGroup): Diagnosis[] {
@@ -100,17 +100,17 @@ function history(
         check: 'unreadable',
         about: nameOf(cause),
         verdict: 'note',
-        found: `${counted(count, 'line')} of the history: ${cause.code}`,
+        found: { code: 'unreadable', count, why: cause },
       }),
     )
   const undelivered = groups
     .map(({ number }) => context.records.list('undelivered', { group: number }).length)
     .reduce((sum, each) => sum + each, 0)
-  const note = (check: string, found: string) =>
+  const note = (check: string, found: ConversationFound) =>
     diagnoses.push(findingOf(conversation, { check, verdict: 'note', found }))
-  if (waitingHere > 0) note('waiting', `${counted(waitingHere, 'text')} of yours not sent yet`)
+  if (waitingHere > 0) note('waiting', { code: 'unsent', count: waitingHere })
   if (undelivered > 0 && conversation.kind === 'direct')
-    note('undelivered', `${counted(undelivered, 'text')} of yours not known to be delivered`)
+    note('undelivered', { code: 'undelivered', count: undelivered })
   return diagnoses
 }
 

@@ -1,5 +1,6 @@
-// What the doctor says: in one line each what it found, what it did, and what a person can do.
+// What the doctor says: what it looked at, what it found, and what it did.
 
+import type { Deed, Found } from '../codes/finding.js'
 import type { Batch } from '../vault/records.js'
 
 export const AREAS = ['connection', 'account', 'conversation', 'vault'] as const
@@ -17,26 +18,17 @@ export interface Finding {
   /** Which of several of the kind. */
   about?: string
   verdict: Verdict
-  found: string
+  found: Found
   /** What was done about it, by `repair` only. */
-  did?: string
-  /** What a person can do. */
-  remedy?: string
+  did?: Deed
 }
 
 /** A finding, and what can be done about it. */
 export interface Diagnosis {
   finding: Finding
   /** Runs in the queue, in the same turn as the look. Returns what it did. */
-  mend?(batch: Batch): string | Promise<string>
+  mend?(batch: Batch): Deed | Promise<Deed>
 }
 
-/** Milliseconds since 1970 as a person reads it. */
-export function momentOf(ms: number | bigint): string {
-  return `${new Date(Number(ms)).toISOString().slice(0, 16).replace('T', ' ')} UTC`
-}
-
-/** "1 text", "3 texts". */
-export function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`
-}
+/** A date out of a record; undefined for 0. */
+export const dateOf = (ms: bigint): Date | undefined => (ms > 0n ? new Date(Number(ms)) : undefined)

@@ -8,7 +8,7 @@ import { askToRejoin } from '../groups/rejoin.js'
 import { askAgain } from '../messages/content/resend-request.js'
 import { forget } from '../messages/missing.js'
 import type { Outbox } from '../messages/outbox.js'
-import { counted, type Diagnosis, type Finding, momentOf } from './finding.js'
+import { type Diagnosis, dateOf, type Finding } from './finding.js'
 
 type Draft = Omit<Finding, 'area' | 'peer'>
 /** A diagnosis before it says which group it is of. */
@@ -42,24 +42,21 @@ const leaving: Finished = {
   draft: {
     check: 'group',
     verdict: 'note',
-    found: 'you have left; a member has still to remove this device',
+    found: { code: 'leaving' },
   },
 }
 
 function lost(context: Context, outbox: Outbox, group: LiveGroup): Finished {
   const { rejoinAskedMs, left } = group.record
-  const why = left ? 'you have left; to say so, this device' : 'this device missed a change of it and'
-  const asked = rejoinAskedMs > 0n ? `, and asked for it at ${momentOf(rejoinAskedMs)}` : ''
   return {
     draft: {
       check: 'group',
       verdict: 'problem',
-      found: `${why} has to be taken in again${asked}`,
-      remedy: 'another member has to be connected: theirs does it by itself',
+      found: { code: 'state-lost', isLeaving: left, askedAt: dateOf(rejoinAskedMs) },
     },
     mend(batch) {
       askToRejoin(context, outbox, batch, group, { atOnce: true })
-      return 'asked again to be taken in'
+      return { code: 'asked-to-rejoin' }
     },
   }
 }
@@ -73,30 +70,14 @@ function agreement(context: Context, group: LiveGroup): Finished {
     ({ signatureKey }) => Buffer.compare(signatureKey, account.device.publicKey) !== 0,
   )
   const accounts = new Set(members.map(({ identity }) => parseVerifiedCertificate(identity).handle)).size
-  const unheard = others.filter(({ signatureKey }) => heardIn(group, signatureKey)?.heardEpoch !== epoch)
-  const found = [
-    `epoch ${epoch}, ${counted(accounts, 'account')} with ${counted(members.length, 'device')}`,
-    ...(others.length > 0
-      ? [`${others.length - unheard.length} of ${others.length} others heard in it`]
-      : []),
-    ...(unheard.length > 0 ? [`not yet: ${unheardTold(group, unheard)}`] : []),
-  ].join('; ')
-  return { draft: { check: 'group', verdict: 'well', found } }
-}
-
-/** Named in the line at most. */
-const NAMED = 5
-
-function unheardTold(
-  group: LiveGroup,
-  unheard: readonly { identity: Uint8Array; signatureKey: Uint8Array }[],
-) {
-  const names = unheard.slice(0, NAMED).map(({ identity, signatureKey }) => {
-    const at = heardIn(group, signatureKey)?.heardAtMs ?? 0n
-    return `${parseVerifiedCertificate(identity).handle} (${at > 0n ? `last ${momentOf(at)}` : 'never'})`
-  })
-  const more = unheard.length - names.length
-  return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+  const unheard = others
+    .filter(({ signatureKey }) => heardIn(group, signatureKey)?.heardEpoch !== epoch)
+    .map(({ identity, signatureKey }) => ({
+      handle: parseVerifiedCertificate(identity).handle,
+      last: dateOf(heardIn(group, signatureKey)?.heardAtMs ?? 0n),
+    }))
+  const counts = { epoch, accounts, devices: members.length, others: others.length }
+  return { draft: { check: 'group', verdict: 'well', found: { code: 'agreement', ...counts, unheard } } }
 }
 
 const nameOf = (deviceId: Uint8Array) => Buffer.from(deviceId).toString('hex')
@@ -116,15 +97,13 @@ function stuckCommit(context: Context, outbox: Outbox, group: LiveGroup): Finish
       draft: {
         check: 'commit',
         verdict: 'problem',
-        found: 'a change of it was made here and never sent',
+        found: { code: 'commit-stuck' },
       },
       mend(batch) {
         context.groups.savePending(batch, group, undefined)
         if (isCreating) group.record.status = GroupStatus.ENDED
         context.groups.save(batch, group)
-        return isCreating
-          ? 'given up; the conversation is opened anew'
-          : 'given up; it is made anew if it is due'
+        return { code: isCreating ? 'gave-up-conversation' : 'gave-up-commit' }
       },
     },
   ]
@@ -136,11 +115,10 @@ function forks(context: Context, group: LiveGroup): Finished[] {
   const differing = [...group.senders.values()].filter(({ sender }) => sender.differedAtMs > 0n)
   return differing.map(({ sender }) => {
     const about = nameOf(sender.deviceId)
-    const found = `${handleOf(context, group, sender)} was shown another course of it than this device, as of ${momentOf(sender.differedAtMs)}`
-    if (sender.differedEpoch < epoch)
-      return { draft: { check: 'course', about, verdict: 'note', found: `${found}; nothing since` } }
-    const remedy = 'compare what you see with them by another way, and ask the operator'
-    return { draft: { check: 'course', about, verdict: 'problem', found, remedy } }
+    const isOver = sender.differedEpoch < epoch
+    const handle = handleOf(context, group, sender)
+    const found = { code: 'forked', handle, at: new Date(Number(sender.differedAtMs)), isOver } as const
+    return { draft: { check: 'course', about, verdict: isOver ? 'note' : 'problem', found } }
   })
 }
 
@@ -152,49 +130,37 @@ function gaps(context: Context, outbox: Outbox, group: LiveGroup): Finished[] {
     .map((known): Finished => {
       const { deviceId, missing } = known.sender
       const about = nameOf(deviceId)
-      const found = `${missing.length} of what ${handleOf(context, group, known.sender)} sent did not arrive`
+      const what = { handle: handleOf(context, group, known.sender), count: missing.length }
       if (members.has(nameOf(deviceId)))
         return {
-          draft: {
-            check: 'gap',
-            about,
-            verdict: 'problem',
-            found,
-            remedy: 'their device has to be connected',
-          },
+          draft: { check: 'gap', about, verdict: 'problem', found: { code: 'gap', ...what } },
           async mend(batch) {
             await askAgain(context, outbox, batch, group, { deviceId, counts: missing })
-            return 'asked for it again'
+            return { code: 'asked-again' }
           },
         }
       return {
-        draft: {
-          check: 'gap',
-          about,
-          verdict: 'note',
-          found: `${found}, and that device is not in it any more`,
-        },
+        draft: { check: 'gap', about, verdict: 'note', found: { code: 'gap-for-ever', ...what } },
         mend(batch) {
           forget(known, [...missing])
           context.groups.saveSender(batch, group, known)
-          return 'it is not waited for any more; the history shows where it was'
+          return { code: 'stopped-waiting' }
         },
       }
     })
 }
 
-function handleOf({ engine }: Context, group: LiveGroup, { deviceId }: Sender): string {
+function handleOf({ engine }: Context, group: LiveGroup, { deviceId }: Sender): string | undefined {
   const member = engine
     .members(group.state)
     .find(({ signatureKey }) => Buffer.compare(signatureKey, deviceId) === 0)
-  return member ? parseVerifiedCertificate(member.identity).handle : 'somebody who has left'
+  return member ? parseVerifiedCertificate(member.identity).handle : undefined
 }
 
 function intents(context: Context, group: LiveGroup): Finished[] {
   const count = context.intents.of(group).length
   if (count === 0) return []
-  const found = `${counted(count, 'change')} of it waits to be made`
-  return [{ draft: { check: 'changes', verdict: 'note', found } }]
+  return [{ draft: { check: 'changes', verdict: 'note', found: { code: 'changes-wait', count } } }]
 }
 
 /** Of a group in which this device changes nothing any more. */
@@ -203,14 +169,10 @@ export function pointlessIntents(context: Context, group: LiveGroup): Finished[]
   if (count === 0) return []
   return [
     {
-      draft: {
-        check: 'changes',
-        verdict: 'note',
-        found: `${counted(count, 'change')} of it can not be made any more`,
-      },
+      draft: { check: 'changes', verdict: 'note', found: { code: 'changes-pointless', count } },
       mend(batch) {
         context.intents.dropAll(batch, group)
-        return 'given up'
+        return { code: 'gave-up-changes' }
       },
     },
   ]

@@ -9,10 +9,10 @@ import {
   RemoveDevicesSchema,
 } from '../../../gen/parley/vault/v1/records_pb.js'
 import { isHandle } from '../../protocol/identity/handle.js'
+import { Refusal } from '../codes/refusal.js'
 import type { KeyTrust } from '../contacts/contacts.js'
 import type { Context } from '../context.js'
 import type { Outbox } from '../messages/outbox.js'
-import { Refusal } from '../refusal.js'
 import { queueCommit } from '../sync/send-loop.js'
 import type { Batch } from '../vault/records.js'
 import { CONVERSATION_ID_BYTES } from './create.js'

@@ -11,15 +11,14 @@ import type { Address } from '../../protocol/invite/address.js'
 import type { ProvenMethod } from '../../protocol/method.js'
 import { makeProof } from '../../protocol/proof.js'
 import type { Dialer, RpcChannel, SeenCertificate } from '../../rpc/channel.js'
-import { RpcError } from '../../rpc/error.js'
+import { LineDown, LineStopped } from '../codes/line-error.js'
 import type { Account } from '../contacts/account.js'
 import { crypto } from '../crypto.js'
 import type { Clock } from '../ports.js'
-import { BANNED, REVOKED, registrationRefused } from './failure.js'
+import { registrationRefused } from './failure.js'
 import type { RequestFrame } from './frame-writer.js'
 import type { ServerTrust } from './server-trust.js'
 import { PROTOCOL_VERSION, Session, type SessionHandlers } from './session.js'
-import { LineStopped } from './stopped.js'
 
 /** One gRPC message: a commit bundle of the largest conversation, and its frame. */
 const MESSAGE_BYTES = 9 * 1024 * 1024
@@ -87,17 +86,14 @@ export class Connection {
       await handlers.refused(outcome.value)
       throw registrationRefused(outcome.value, handle)
     }
-    throw new LineStopped(
-      'protocol-version',
-      'the server answers in a way that this version does not know: update Parley',
-    )
+    throw new LineStopped({ code: 'unknown-answer' })
   }
 
   /** Opens the stream and stays with it. Resolves never: a stream that ends is a line that is down. */
   async converse({ onOpened, onFrame }: SessionHandlers): Promise<never> {
     const { clock, handlers, signal } = this.options
     const proof = this.#proof('/parley.v1.ChatService/Chat')
-    let ending: string | undefined
+    let ending: 'shutting-down' | undefined
     this.#session = new Session({
       channel: this.channel,
       open: { protocolVersion: PROTOCOL_VERSION, proof, cursor: handlers.cursor() },
@@ -112,7 +108,7 @@ export class Connection {
       signal,
     })
     await this.#session.ended
-    throw new RpcError('UNAVAILABLE', ending ?? 'the server has ended the line')
+    throw new LineDown({ code: ending ?? 'ended' })
   }
 
   /** Dropped where there is no stream. */
@@ -136,14 +132,9 @@ export class Connection {
   }
 }
 
-/** Words for the end of a stream, or LineStopped where this device shall not come back by itself. */
-function explainClosing(reason: Closing['reason']['case']): string {
-  if (reason === 'superseded')
-    throw new LineStopped(
-      'superseded',
-      'this device is connected from another process, which took over the line',
-    )
-  if (reason === 'revoked') throw new LineStopped('revoked', REVOKED)
-  if (reason === 'banned') throw new LineStopped('banned', BANNED)
-  return 'the server is shutting down'
+/** Why the stream ends. Throws LineStopped where this device shall not come back by itself. */
+function explainClosing(reason: Closing['reason']['case']): 'shutting-down' {
+  if (reason === 'superseded' || reason === 'revoked' || reason === 'banned')
+    throw new LineStopped({ code: reason })
+  return 'shutting-down'
 }

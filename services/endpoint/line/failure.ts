@@ -1,43 +1,37 @@
-// What went wrong with the line, in words for a person, and whether to try again.
+// What went wrong with the line, and whether to try again.
 
 import { fromBinary } from '@bufbuild/protobuf'
 import { type ErrorDetail, ErrorDetailSchema, ErrorReason } from '../../../gen/parley/v1/chat_pb.js'
 import type { RegistrationRefused } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { ProbeError, RpcError } from '../../rpc/error.js'
+import type { DownCause } from '../codes/line-cause.js'
+import { LineDown, LineStopped } from '../codes/line-error.js'
 import { VaultError } from '../vault/vault.js'
-import { LineStopped } from './stopped.js'
 
-export const REVOKED = 'this device was revoked by its account: what is said from now on is not for it'
-export const BANNED = "the server's operator has banned this account or device"
-
-/** Why the line is down. Returns the words, or throws LineStopped where trying again does not help. */
-export function explainFailure(error: unknown, now: number): string {
+/** Why the line is down. Throws LineStopped where trying again does not help. */
+export function explainFailure(error: unknown, now: number): DownCause {
   if (error instanceof LineStopped) throw error
-  if (error instanceof VaultError) throw new LineStopped('vault', error.message)
-  if (error instanceof ProbeError) return error.message
+  if (error instanceof VaultError) throw new LineStopped({ code: 'vault', vault: error.why })
+  if (error instanceof ProbeError) return { code: 'unreachable', address: error.address, why: error.reason }
+  if (error instanceof LineDown) return error.why
   if (error instanceof RpcError) return explainStatus(error, now)
   throw error
 }
 
-function explainStatus(error: RpcError, now: number): string {
+function explainStatus(error: RpcError, now: number): DownCause {
   const detail = readDetail(error)
   if (detail?.reason === ErrorReason.PROTOCOL_VERSION)
-    throw new LineStopped(
-      'protocol-version',
-      `${error.message}. Update Parley on this machine or on the server.`,
-    )
-  if (detail?.reason === ErrorReason.REVOKED) throw new LineStopped('revoked', REVOKED)
-  if (detail?.reason === ErrorReason.BANNED) throw new LineStopped('banned', BANNED)
+    throw new LineStopped({ code: 'protocol-version', message: error.message })
+  if (detail?.reason === ErrorReason.REVOKED) throw new LineStopped({ code: 'revoked' })
+  if (detail?.reason === ErrorReason.BANNED) throw new LineStopped({ code: 'banned' })
   if (detail?.reason === ErrorReason.CLOCK) return clockOff(detail, now)
-  if (error.code === 'DEADLINE_EXCEEDED') return 'the server does not answer'
-  return error.message
+  if (error.code === 'DEADLINE_EXCEEDED') return { code: 'no-answer' }
+  return { code: 'call-failed', status: error.code, message: error.message }
 }
 
-function clockOff({ serverTimeMs }: ErrorDetail, now: number): string {
-  const server = new Date(Number(serverTimeMs))
-  const minutes = Math.round((now - server.getTime()) / 60_000)
-  const off = `${Math.abs(minutes)} min ${minutes > 0 ? 'ahead of' : 'behind'} the server's`
-  return `this machine's clock is ${off} (${server.toISOString()}): set it`
+function clockOff({ serverTimeMs }: ErrorDetail, now: number): DownCause {
+  const serverTime = new Date(Number(serverTimeMs))
+  return { code: 'clock', offsetMs: now - serverTime.getTime(), serverTime }
 }
 
 function readDetail({ detail }: RpcError): ErrorDetail | undefined {
@@ -53,40 +47,24 @@ function readDetail({ detail }: RpcError): ErrorDetail | undefined {
 export function registrationRefused({ reason }: RegistrationRefused, handle: string): LineStopped {
   switch (reason.case) {
     case 'handleTaken':
-      return new LineStopped(
-        'handle-taken',
-        `the handle "${handle}" belongs to somebody else on this server: choose another`,
-      )
+      return new LineStopped({ code: 'handle-taken', handle })
     case 'handleReserved':
-      return new LineStopped(
-        'handle-reserved',
-        `the handle "${handle}" is kept for the server's operator: choose another`,
-      )
+      return new LineStopped({ code: 'handle-reserved', handle })
+    case 'handleInvalid':
+      return new LineStopped({ code: 'handle-invalid', handle, rule: reason.value.rule })
     case 'tooManyDevices':
-      return new LineStopped(
-        'too-many-devices',
-        `the account has ${reason.value.limit} devices already, which is the limit`,
-      )
+      return new LineStopped({ code: 'too-many-devices', limit: reason.value.limit })
     case 'inviteNeeded':
-      return new LineStopped(
-        'invite-needed',
-        'the server takes new accounts by invitation only: ask somebody there for a link',
-      )
+      return new LineStopped({ code: 'invite-needed' })
     case 'inviteInvalid':
-      return new LineStopped(
-        'invite-needed',
-        'the invitation was used already, or is not of this server: ask for a new link',
-      )
+      return new LineStopped({ code: 'invite-invalid' })
     case 'registrationClosed':
-      return new LineStopped('registration-closed', 'the server takes no new accounts')
+      return new LineStopped({ code: 'registration-closed' })
     case 'banned':
-      return new LineStopped('banned', BANNED)
+      return new LineStopped({ code: 'banned' })
     case 'deviceRevoked':
-      return new LineStopped('revoked', REVOKED)
+      return new LineStopped({ code: 'revoked' })
     default:
-      return new LineStopped(
-        'handle-invalid',
-        `the server does not take the handle "${handle}": ${reason.case === 'handleInvalid' ? reason.value.rule : 'update Parley'}`,
-      )
+      return new LineStopped({ code: 'not-registered', handle })
   }
 }

@@ -3,7 +3,7 @@
 
 import type { KeyExchanged } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { type Address, formatAddress } from '../../protocol/invite/address.js'
-import { RpcError } from '../../rpc/error.js'
+import { LineDown, LineStopped } from '../codes/line-error.js'
 import type { LineState } from '../events.js'
 import { type Ports, pause } from '../ports.js'
 import { Backoff } from './backoff.js'
@@ -11,7 +11,6 @@ import { Connection, type ConnectionHandlers, type KeyExchangeParts } from './co
 import { explainFailure } from './failure.js'
 import type { RequestFrame } from './frame-writer.js'
 import type { SessionHandlers } from './session.js'
-import { LineStopped } from './stopped.js'
 
 /** How long the server may take to end a stream that this side has ended, in ms. */
 const LEAVE_TIMEOUT_MS = 1_000
@@ -47,7 +46,7 @@ export class Line {
       .then(() => this.#loop())
       .catch(error => {
         if (!(error instanceof LineStopped)) throw error
-        this.handlers.onState({ state: 'stopped', reason: error.reason, cause: error.message })
+        this.handlers.onState({ state: 'stopped', reason: error.reason, cause: error.why })
       })
   }
 
@@ -58,8 +57,7 @@ export class Line {
 
   /** Throws RpcError or LineStopped; UNAVAILABLE while the line is down. */
   async keyExchange(parts: KeyExchangeParts): Promise<KeyExchanged> {
-    if (!this.#connection)
-      throw new RpcError('UNAVAILABLE', `there is no line to ${formatAddress(this.address)}`)
+    if (!this.#connection) throw new LineDown({ code: 'no-line', address: formatAddress(this.address) })
     return await this.#connection.keyExchange(parts)
   }
 

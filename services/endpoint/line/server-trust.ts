@@ -3,7 +3,7 @@
 
 import { formatFingerprint } from '../../protocol/identity/fingerprint.js'
 import type { SeenCertificate, Trust } from '../../rpc/channel.js'
-import { LineStopped } from './stopped.js'
+import { LineStopped } from '../codes/line-error.js'
 
 export interface ServerTrust {
   /** How to verify the connection, and whether the key is to be pinned now. */
@@ -28,28 +28,21 @@ export function trustServer(
 ): ServerTrust {
   const exactly: Trust = { kind: 'pinned', certificate: seen.certificate }
   if (pinned && !same(pinned, seen.fingerprint))
-    throw new LineStopped('server-changed', changed(address, pinned, seen))
+    throw new LineStopped({
+      code: 'server-changed',
+      address,
+      pinned: formatFingerprint(pinned),
+      seen: formatFingerprint(seen.fingerprint),
+    })
   if (pinned) return { trust: exactly, pin: false }
   if (invited && !same(invited, seen.fingerprint))
-    throw new LineStopped('server-changed', notInvited(address, invited, seen))
+    throw new LineStopped({
+      code: 'server-not-invited',
+      address,
+      invited: formatFingerprint(invited),
+      seen: formatFingerprint(seen.fingerprint),
+    })
   if (invited) return { trust: exactly, pin: true }
   if (seen.authority) return { trust: { kind: 'authority' }, pin: false }
   return { trust: exactly, pin: true }
-}
-
-function changed(address: string, pinned: Uint8Array, seen: SeenCertificate): string {
-  return (
-    `the server at ${address} shows another key than before. Either it was set up anew, or somebody stands between.\n` +
-    `  pinned: ${formatFingerprint(pinned)}\n  now:    ${formatFingerprint(seen.fingerprint)}\n` +
-    `Nothing was sent. Ask the operator for the fingerprint; if the new one is right, start once with ` +
-    `--accept-server ${formatFingerprint(seen.fingerprint)}`
-  )
-}
-
-function notInvited(address: string, invited: Uint8Array, seen: SeenCertificate): string {
-  return (
-    `the server at ${address} is not the one that the invite link names.\n` +
-    `  invited to: ${formatFingerprint(invited)}\n  answered:   ${formatFingerprint(seen.fingerprint)}\n` +
-    `Nothing was sent. Ask for a new link.`
-  )
 }

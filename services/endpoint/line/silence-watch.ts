@@ -1,5 +1,5 @@
 import type { Opened } from '../../../gen/parley/v1/chat_pb.js'
-import { RpcError } from '../../rpc/error.js'
+import { LineDown } from '../codes/line-error.js'
 import type { Clock, Timer } from '../ports.js'
 import type { FrameWriter } from './frame-writer.js'
 
@@ -20,7 +20,7 @@ export class SilenceWatch {
   constructor(
     private readonly clock: Clock,
     private readonly writer: Pick<FrameWriter, 'lastWritten' | 'write'>,
-    private readonly onDead: (cause: RpcError) => void,
+    private readonly onDead: (cause: LineDown) => void,
   ) {
     this.#lastHeard = clock.now()
     this.#timer = clock.every(WATCH_INTERVAL_MS, () => this.#look())
@@ -52,7 +52,7 @@ export class SilenceWatch {
     const now = this.clock.now()
     const silentMs = now - this.#lastHeard
     if (!this.#isPaused && silentMs > this.#deadAfterMs)
-      this.onDead(new RpcError('UNAVAILABLE', `nothing was heard for ${Math.round(silentMs / 1000)} s`))
+      this.onDead(new LineDown({ code: 'silent', seconds: Math.round(silentMs / 1000) }))
     else if (now - this.writer.lastWritten >= this.#pingIntervalMs)
       this.writer.write({ case: 'ping', value: { nonce: ++this.#nonce } })
   }

@@ -3,7 +3,7 @@
 
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { type Content, ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
-import { Refusal } from '../refusal.js'
+import { Refusal } from '../codes/refusal.js'
 
 /** Bytes of UTF-8. */
 export const TEXT_LIMIT_BYTES = 64 * 1024

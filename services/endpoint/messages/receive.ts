@@ -4,7 +4,7 @@
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
-import { RpcError } from '../../rpc/error.js'
+import { LineDown } from '../codes/line-error.js'
 import { notOpened } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
 import { adopt, takeCommit } from '../groups/commit.js'
@@ -26,14 +26,14 @@ import { show } from './system-message.js'
 /** The highest place in an order that the vault has a key for. */
 const MAX_SEQUENCE = 2n ** 62n
 
-/** Takes one envelope in; everything it changes goes into the batch. Throws RpcError for a number that no server gives. */
+/** Takes one envelope in; everything it changes goes into the batch. Throws LineDown for a number that no server gives. */
 export async function takeIn(
   context: Context,
   outbox: Outbox,
   batch: Batch,
   envelope: Envelope,
 ): Promise<void> {
-  if (envelope.sequence > MAX_SEQUENCE) throw new RpcError('INTERNAL', 'the server numbers envelopes wrongly')
+  if (envelope.sequence > MAX_SEQUENCE) throw new LineDown({ code: 'wrong-numbers' })
   const group = context.groups.byId(envelope.conversationId)
   const content = envelope.envelope
   if (content.case === 'welcome') return await joinByWelcome(context, batch, envelope, content.value.welcome)

@@ -5,8 +5,8 @@ import { type Server, ServerSchema } from '../../../gen/parley/vault/v1/records_
 import { formatFingerprint } from '../../protocol/identity/fingerprint.js'
 import { formatAddress } from '../../protocol/invite/address.js'
 import type { SeenCertificate } from '../../rpc/channel.js'
+import { LineStopped } from '../codes/line-error.js'
 import { type ServerTrust, trustServer } from '../line/server-trust.js'
-import { LineStopped } from '../line/stopped.js'
 import { at, type Batch, type Reader } from '../vault/records.js'
 
 export type ServerRecord = Server
@@ -23,7 +23,7 @@ export function saveServer(batch: Batch, change: Omit<Partial<Server>, '$typeNam
 /** Decides on the server that answers, and pins its key at first contact. Throws LineStopped for the wrong one. */
 export function trustSeen(tx: Batch, seen: SeenCertificate): ServerTrust {
   const server = loadServer(tx)
-  if (!server) throw new LineStopped('server-changed', 'no server is known: give its address')
+  if (!server) throw new LineStopped({ code: 'no-server' })
   const address = formatAddress(server)
   const some = (bytes: Uint8Array) => (bytes.length > 0 ? bytes : undefined)
   const decision = trustServer(seen, {

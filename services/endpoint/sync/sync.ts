@@ -6,6 +6,7 @@ import type { KeyExchanged, RegistrationRefused } from '../../../gen/parley/v1/k
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { certifiedDevices } from '../../protocol/identity/certificate.js'
 import { RpcError } from '../../rpc/error.js'
+import { LineDown, LineStopped } from '../codes/line-error.js'
 import type { KeyChangePolicy } from '../contacts/key-change.js'
 import type { Context, RunTransaction, Unit } from '../context.js'
 import { crypto } from '../crypto.js'
@@ -19,7 +20,6 @@ import { isOwn } from '../groups/roster.js'
 import { sealLeave } from '../groups/self-removal.js'
 import { Line, type LineHandlers, type LinePorts } from '../line/line.js'
 import type { ResponseFrame } from '../line/session.js'
-import { LineStopped } from '../line/stopped.js'
 import { sealNames } from '../messages/content/device-name.js'
 import { owing } from '../messages/content/receipt.js'
 import type { Outbox } from '../messages/outbox.js'
@@ -164,12 +164,15 @@ export function openCourier({
   const fatal = (error: unknown) => {
     live = false
     if (!(error instanceof VaultError)) throw error
-    emit({ type: 'line', line: { state: 'stopped', reason: 'vault', cause: error.message } })
+    emit({
+      type: 'line',
+      line: { state: 'stopped', reason: 'vault', cause: { code: 'vault', vault: error.why } },
+    })
     void line?.close()
   }
   /** Throws RpcError or LineStopped. */
   const exchange: Line['keyExchange'] = async parts => {
-    if (!line) throw new RpcError('UNAVAILABLE', 'there is no line')
+    if (!line) throw new LineDown({ code: 'no-line', address: '' })
     return await line.keyExchange(parts)
   }
   const inBackground = (work: Promise<unknown>) => {

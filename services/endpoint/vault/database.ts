@@ -122,10 +122,7 @@ function createFile(file: string): void {
 
 function checkSchema(database: DatabaseSync, file: string): void {
   const version = number(database, 'PRAGMA user_version')
-  if (version > SCHEMA_VERSION) {
-    const message = `The file ${file} was written by a newer version of this program. Update it; nothing was changed.`
-    throw new VaultError('newer-version', message)
-  }
+  if (version > SCHEMA_VERSION) throw new VaultError({ code: 'newer-version', file })
   const found = database.prepare('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid').all()
   const expected = version === 0 ? [] : TABLE_STATEMENTS
   if (version < 0 || found.map(row => row.sql).join() !== expected.join()) throw damaged(file)

@@ -1,37 +1,28 @@
 import { types } from 'node:util'
+import type { VaultCause } from '../codes/vault-cause.js'
 import { FULL, IN_USE, isSqliteError, NOT_WRITABLE, primaryCode } from './sqlite.js'
 
-/** Why a vault cannot be opened or written. */
-export type VaultReason =
-  | 'passphrase-needed'
-  | 'passphrase-wrong'
-  /** One was given, and the vault has none. */
-  | 'passphrase-not-set'
-  | 'in-use'
-  | 'newer-version'
-  | 'damaged'
-  | 'not-writable'
-  | 'key-missing'
-  | 'full'
+export type VaultReason = VaultCause['code']
 
-/** The message is for a person: what is the matter, with which file, and what to do. It holds no secret. */
+/** The vault cannot be opened or written. Nothing of it is secret. */
 export class VaultError extends Error {
   override name = 'VaultError'
-  readonly reason: VaultReason
 
-  constructor(reason: VaultReason, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.reason = reason
+  constructor(
+    readonly why: VaultCause,
+    options?: ErrorOptions,
+  ) {
+    super(Object.values(why).join(': '), options)
+  }
+
+  get reason(): VaultReason {
+    return this.why.code
   }
 }
 
 /** The error for a file whose content is not what was written to it. */
 export function damaged(file: string, cause?: unknown): VaultError {
-  return new VaultError(
-    'damaged',
-    `The file ${file} is damaged. Put a backup of its folder in place, or move the folder away to begin anew.`,
-    { cause },
-  )
+  return new VaultError({ code: 'damaged', file }, { cause })
 }
 
 /** What SQLite or the file system said about `file`, as a VaultError; a defect of ours comes back as it is. */
@@ -46,20 +37,15 @@ export function vaultErrorOf(error: unknown, file: string): unknown {
 }
 
 function fromSqlite(code: number, file: string, cause: Error): VaultError {
-  if (IN_USE.has(code)) {
-    return new VaultError('in-use', `The file ${file} is in use by another process. End that one first.`, {
-      cause,
-    })
-  }
+  if (IN_USE.has(code)) return new VaultError({ code: 'in-use', file }, { cause })
   if (code === FULL) return full(file, cause)
   return NOT_WRITABLE.has(code) ? notWritable(file, cause.message, cause) : damaged(file, cause)
 }
 
 function full(file: string, cause: Error): VaultError {
-  return new VaultError('full', `There is no room left to write ${file}; nothing was changed.`, { cause })
+  return new VaultError({ code: 'full', file }, { cause })
 }
 
-function notWritable(file: string, why: string, cause: Error): VaultError {
-  const message = `Cannot read and write ${file} (${why}). Check the owner and the permissions of its folder.`
-  return new VaultError('not-writable', message, { cause })
+function notWritable(file: string, detail: string, cause: Error): VaultError {
+  return new VaultError({ code: 'not-writable', file, detail }, { cause })
 }

@@ -78,8 +78,7 @@ export function parseLock(record: Uint8Array, file: string): Lock {
 export async function openLock(lock: Lock, passphrase: string): Promise<Uint8Array> {
   const { cost, salt, sealed, associated } = lock
   const dataKey = await withStretched({ passphrase, cost, salt }, key => openWith(key, sealed, associated))
-  if (!dataKey)
-    throw new VaultError('passphrase-wrong', 'The passphrase is wrong. Nothing was changed; try again.')
+  if (!dataKey) throw new VaultError({ code: 'passphrase-wrong' })
   return dataKey
 }
 

@@ -2,8 +2,8 @@
 // written at once, and only then told. Units run one after the other, so no two sends are ever made from one ratchet
 // state, and what is saved is what is sent.
 
+import { Refusal } from '../codes/refusal.js'
 import type { EndpointEvent } from '../events.js'
-import { Refusal } from '../refusal.js'
 import type { AnyTable, BytesTable, RecordOf, RecordTable } from './schemas.js'
 import { decoded, type Reader, Transaction } from './transaction.js'
 import type { Key, Range, Vault } from './vault.js'

@@ -53,27 +53,16 @@ async function keep(place: Place, dataKey: Uint8Array, passphrase: string | unde
 }
 
 async function askPassphrase(place: Place, lock: Lock, passphrase: string | undefined): Promise<Uint8Array> {
-  if (passphrase === undefined) {
-    throw new VaultError(
-      'passphrase-needed',
-      `The vault ${place.file} has a passphrase. Give it in the environment, PARLEY_PASSPHRASE.`,
-    )
-  }
+  if (passphrase === undefined) throw new VaultError({ code: 'passphrase-needed', file: place.file })
   const dataKey = await openLock(lock, passphrase)
   discardLeftKeyFile(place, dataKey)
   return dataKey
 }
 
 function askKeyFile(place: Place, lock: Lock, passphrase: string | undefined): Uint8Array {
-  if (passphrase !== undefined) {
-    const message = `The vault ${place.file} has no passphrase. Open it without one; then you can set one.`
-    throw new VaultError('passphrase-not-set', message)
-  }
+  if (passphrase !== undefined) throw new VaultError({ code: 'passphrase-not-set', file: place.file })
   const dataKey = readKey(place)
-  if (!dataKey) {
-    const message = `The file ${place.keyFile} is missing, without which the vault does not open. Put it back.`
-    throw new VaultError('key-missing', message)
-  }
+  if (!dataKey) throw new VaultError({ code: 'key-missing', file: place.keyFile })
   if (!fitsLock(lock, dataKey)) throw damaged(place.keyFile)
   return dataKey
 }
@@ -90,5 +79,5 @@ function readKey(place: Place): Uint8Array | undefined {
 }
 
 function checkPassphrase(passphrase: string | undefined): void {
-  if (passphrase === '') throw new VaultError('passphrase-needed', 'A passphrase cannot be empty.')
+  if (passphrase === '') throw new VaultError({ code: 'passphrase-empty' })
 }

@@ -55,7 +55,7 @@ function handshaken(socket: TLSSocket, signal: AbortSignal): Promise<void> {
 function seen(socket: TLSSocket, { host, port }: ProbeOptions): SeenCertificate {
   const leaf = socket.getPeerX509Certificate()
   if (leaf === undefined || socket.alpnProtocol !== 'h2') {
-    throw new ProbeError('not-tls', `${host}:${port} speaks TLS but not gRPC: is this the right port?`)
+    throw new ProbeError('not-grpc', `${host}:${port}`)
   }
   const certificate = leaf.toString()
   return {
@@ -81,18 +81,10 @@ const REASON_OF_CODE: Record<string, ProbeReason> = {
   ETIMEDOUT: 'timeout',
 }
 
-const ADVICE: Record<ProbeReason, string> = {
-  refused: 'nothing listens there: is the server running, and is the port right?',
-  unreachable: 'there is no way to that address: check the address and the network',
-  'not-found': 'the name is not known: check how it is spelled, and the network',
-  'not-tls': 'something answers there that does not speak TLS as a server of ours does: check the port',
-  timeout: 'no answer came in time: check the address, the port and the firewalls in between',
-}
-
 function explained(error: unknown, { host, port }: ProbeOptions, timedOut: boolean): ProbeError {
   if (error instanceof ProbeError) return error
   const code = String((error as NodeJS.ErrnoException | undefined)?.code)
   // What remains are errors of the handshake: another protocol's bytes, or a connection that is cut.
   const reason = timedOut ? 'timeout' : (REASON_OF_CODE[code] ?? 'not-tls')
-  return new ProbeError(reason, `${host}:${port}: ${ADVICE[reason]}`, { cause: error })
+  return new ProbeError(reason, `${host}:${port}`, { cause: error })
 }

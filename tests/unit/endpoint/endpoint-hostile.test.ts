@@ -109,7 +109,7 @@ test('a place in the order that no server gives takes the line down, not the pro
   once(envelope => [{ ...envelope, sequence: 2n ** 64n - 1n }])
   await alice.write('bob', 'still comes')
   const { line } = await bob.event('line', ({ line }) => line.state === 'down')
-  expect(line).toMatchObject({ cause: 'the server numbers envelopes wrongly' })
+  expect(line).toMatchObject({ cause: { code: 'wrong-numbers' } })
   expect(await bob.received(2)).toEqual(['before', 'still comes'])
 })
 

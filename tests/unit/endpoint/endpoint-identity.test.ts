@@ -114,14 +114,17 @@ describe('who is who', () => {
     await first.line('up')
     const second = await town.join('alice', server, { vault: 'second' })
     const { line } = await second.event('line', ({ line }) => line.state === 'stopped')
-    expect(line).toMatchObject({ reason: 'handle-taken', cause: expect.stringContaining('alice') })
+    expect(line).toMatchObject({ reason: 'handle-taken', cause: { code: 'handle-taken', handle: 'alice' } })
   })
 
   test('oneself and what is no handle cannot be written to', async () => {
     const alice = await town.open('alice')
     await alice.endpoint.prepare({ handle: 'alice', address: { host: HOST, port: 1 } })
-    for (const handle of ['alice', '', 'Bob', 'a b', '../x'])
-      await expect(alice.endpoint.open(handle)).rejects.toMatchObject({ name: 'Refusal' })
+    await expect(alice.endpoint.open('alice')).rejects.toMatchObject({ why: { code: 'own-handle' } })
+    for (const handle of ['', 'Bob', 'a b', '../x'])
+      await expect(alice.endpoint.open(handle)).rejects.toMatchObject({
+        why: { code: 'bad-handle', handle },
+      })
     expect(alice.endpoint.people()).toEqual([])
   })
 

@@ -3,9 +3,9 @@ import type { CommandContext } from '../../../../services/client/commands/comman
 import { readTyped } from '../../../../services/client/commands/commands.js'
 import { deviceMeant, deviceRows } from '../../../../services/client/commands/device-commands.js'
 import { askPhrase, phraseRows } from '../../../../services/client/start/phrase.js'
+import { Refusal } from '../../../../services/endpoint/codes/refusal.js'
 import type { DeviceView } from '../../../../services/endpoint/contacts/own-devices.js'
 import type { Endpoint } from '../../../../services/endpoint/endpoint.js'
-import { Refusal } from '../../../../services/endpoint/refusal.js'
 import { phraseOf, seedOf } from '../../../../services/protocol/identity/recovery-phrase.js'
 
 const device = (number: number, more: Partial<DeviceView> = {}): DeviceView => ({

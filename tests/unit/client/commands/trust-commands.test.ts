@@ -4,8 +4,8 @@ import { describe, expect, test } from '@jest/globals'
 import type { CommandContext, OperatorActions } from '../../../../services/client/commands/command.js'
 import { readTyped } from '../../../../services/client/commands/commands.js'
 import { standing, whyNotSent } from '../../../../services/client/prompt.js'
+import { Refusal, type RefusalCause } from '../../../../services/endpoint/codes/refusal.js'
 import type { Endpoint, PersonHere } from '../../../../services/endpoint/endpoint.js'
-import { Refusal, type RefusalCause } from '../../../../services/endpoint/refusal.js'
 
 const NUMBER = Array.from({ length: 12 }, (_, at) => `${10_000 + at}`).join(' ')
 const BOB: PersonHere = {

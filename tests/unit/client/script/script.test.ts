@@ -4,9 +4,9 @@ import { Readable } from 'node:stream'
 import { describe, expect, test } from '@jest/globals'
 import { readLines } from '../../../../services/client/script/lines.js'
 import { openScript, type ScriptOptions } from '../../../../services/client/script/script.js'
+import { Refusal } from '../../../../services/endpoint/codes/refusal.js'
 import type { Endpoint } from '../../../../services/endpoint/endpoint.js'
 import type { EndpointEvent, MessageState } from '../../../../services/endpoint/events.js'
-import { Refusal } from '../../../../services/endpoint/refusal.js'
 
 const LIMIT = 10
 
@@ -107,15 +107,16 @@ describe('a script', () => {
   })
 
   test('ends when the line is stopped, by its reason', async () => {
-    for (const [reason, expected] of [
-      ['handle-taken', 'stopped'],
-      ['vault', 'failed'],
+    const full = { code: 'vault', vault: { code: 'full', file: 'vault.db' } } as const
+    for (const [reason, cause, expected, said] of [
+      ['revoked', { code: 'revoked' }, 'stopped', /^this device was revoked/],
+      ['vault', full, 'failed', /^There is no room left to write vault.db/],
     ] as const) {
       const { script, noted } = scripted('one\n')
       const exit = script.run(Promise.resolve(1n))
-      script.onEvent({ type: 'line', line: { state: 'stopped', reason, cause: 'for this reason' } })
+      script.onEvent({ type: 'line', line: { state: 'stopped', reason, cause } })
       expect(await exit).toBe(expected)
-      expect(noted).toEqual(['for this reason'])
+      expect(noted).toEqual([expect.stringMatching(said)])
     }
   })
 

@@ -49,8 +49,8 @@ describe('the vault of a data folder', () => {
 
 describe('a passphrase', () => {
   const locked = (right: string) => async (passphrase: string | undefined) => {
-    if (passphrase === undefined) throw new VaultError('passphrase-needed', 'it has a passphrase')
-    if (passphrase !== right) throw new VaultError('passphrase-wrong', 'that is wrong')
+    if (passphrase === undefined) throw new VaultError({ code: 'passphrase-needed', file: 'vault.db' })
+    if (passphrase !== right) throw new VaultError({ code: 'passphrase-wrong' })
     return 'open'
   }
   const answering = (...answers: (string | undefined)[]) => {
@@ -87,7 +87,7 @@ describe('a passphrase', () => {
 
   test('does not hide another error', async () => {
     const damaged = async () => {
-      throw new VaultError('damaged', 'damaged')
+      throw new VaultError({ code: 'damaged', file: 'vault.db' })
     }
     await expect(openWithPassphrase(answering('x'), undefined, damaged)).rejects.toMatchObject({
       reason: 'damaged',

@@ -2,9 +2,12 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { ErrorDetailSchema, ErrorReason } from '../../../../gen/parley/v1/chat_pb.js'
-import { RegistrationRefusedSchema } from '../../../../gen/parley/v1/key_exchange_pb.js'
+import {
+  type RegistrationRefused,
+  RegistrationRefusedSchema,
+} from '../../../../gen/parley/v1/key_exchange_pb.js'
+import { LineDown, LineStopped } from '../../../../services/endpoint/codes/line-error.js'
 import { explainFailure, registrationRefused } from '../../../../services/endpoint/line/failure.js'
-import { LineStopped } from '../../../../services/endpoint/line/stopped.js'
 import { VaultError } from '../../../../services/endpoint/vault/vault.js'
 import { ProbeError, RpcError } from '../../../../services/rpc/error.js'
 
@@ -17,27 +20,40 @@ const detailed = (reason: ErrorReason, serverTimeMs = 0n) =>
   })
 
 describe('a line that is down', () => {
-  test('is explained in words, with what to do', () => {
-    expect(explain(new ProbeError('refused', 'nothing listens there'))).toBe('nothing listens there')
-    expect(explain(new RpcError('UNAVAILABLE', 'the server is stopping'))).toBe('the server is stopping')
-    expect(explain(new RpcError('DEADLINE_EXCEEDED', 'x'))).toBe('the server does not answer')
+  test('is explained by its cause', () => {
+    const address = 'here:5000'
+    expect(explain(new ProbeError('refused', address))).toEqual({
+      code: 'unreachable',
+      address,
+      why: 'refused',
+    })
+    expect(explain(new RpcError('UNAVAILABLE', 'the server is stopping'))).toEqual({
+      code: 'call-failed',
+      status: 'UNAVAILABLE',
+      message: 'the server is stopping',
+    })
+    expect(explain(new LineDown({ code: 'silent', seconds: 3 }))).toEqual({ code: 'silent', seconds: 3 })
+    expect(explain(new RpcError('DEADLINE_EXCEEDED', 'x'))).toEqual({ code: 'no-answer' })
   })
 
   test('because of the clock says by how much and which way', () => {
-    const ahead = explain(detailed(ErrorReason.CLOCK, BigInt(NOW - 10 * 60_000)))
-    expect(ahead).toMatch(/10 min ahead of the server's.*set it/)
-    const behind = explain(detailed(ErrorReason.CLOCK, BigInt(NOW + 60 * 60_000)))
-    expect(behind).toMatch(/60 min behind the server's/)
+    const ten = 10 * 60_000
+    expect(explain(detailed(ErrorReason.CLOCK, BigInt(NOW - ten)))).toEqual({
+      code: 'clock',
+      offsetMs: ten,
+      serverTime: new Date(NOW - ten),
+    })
+    expect(explain(detailed(ErrorReason.CLOCK, BigInt(NOW + ten)))).toMatchObject({ offsetMs: -ten })
   })
 
   test('is not tried again where a person has to act', () => {
-    const stopped = new LineStopped('revoked', 'revoked')
+    const stopped = new LineStopped({ code: 'revoked' })
     expect(() => explain(stopped)).toThrow(stopped)
-    expect(() => explain(new VaultError('full', 'no room'))).toThrow(
-      expect.objectContaining({ name: 'LineStopped', reason: 'vault' }),
+    expect(() => explain(new VaultError({ code: 'full', file: 'vault.db' }))).toThrow(
+      expect.objectContaining({ why: { code: 'vault', vault: { code: 'full', file: 'vault.db' } } }),
     )
     expect(() => explain(detailed(ErrorReason.PROTOCOL_VERSION))).toThrow(
-      expect.objectContaining({ reason: 'protocol-version' }),
+      expect.objectContaining({ why: { code: 'protocol-version', message: 'the proof was refused' } }),
     )
   })
 
@@ -50,7 +66,9 @@ describe('a line that is down', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), detail => {
         try {
-          expect(typeof explain(new RpcError('INTERNAL', 'internal error', { detail }))).toBe('string')
+          expect(explain(new RpcError('INTERNAL', 'internal error', { detail })).code).toMatch(
+            /call-failed|clock/,
+          )
         } catch (error) {
           // Bytes that happen to name the protocol version.
           expect(error).toBeInstanceOf(LineStopped)
@@ -66,11 +84,27 @@ test('every refusal of a registration stops the line for its own reason', () => 
     [{ case: 'handleReserved', value: {} }, 'handle-reserved'],
     [{ case: 'handleInvalid', value: { rule: 'too long' } }, 'handle-invalid'],
     [{ case: 'tooManyDevices', value: { limit: 3 } }, 'too-many-devices'],
-    [{ case: undefined }, 'handle-invalid'],
+    [{ case: 'registrationClosed', value: {} }, 'registration-closed'],
+    [{ case: 'inviteNeeded', value: {} }, 'invite-needed'],
+    [{ case: 'banned', value: {} }, 'banned'],
+    [{ case: 'deviceRevoked', value: {} }, 'revoked'],
   ] as const
   for (const [reason, expected] of reasons)
     expect(registrationRefused(create(RegistrationRefusedSchema, { reason }), 'alice')).toMatchObject({
       name: 'LineStopped',
       reason: expected,
+      why: { code: expected },
     })
+  const refused = (reason: RegistrationRefused['reason']) =>
+    registrationRefused(create(RegistrationRefusedSchema, { reason }), 'alice')
+  expect(refused({ case: undefined })).toMatchObject({
+    reason: 'handle-invalid',
+    why: { code: 'not-registered' },
+  })
+  expect(
+    refused(create(RegistrationRefusedSchema, { reason: { case: 'inviteInvalid', value: {} } }).reason),
+  ).toMatchObject({
+    reason: 'invite-needed',
+    why: { code: 'invite-invalid' },
+  })
 })

@@ -163,7 +163,7 @@ describe('a vault says that it is damaged', () => {
         const opened = openVault({ folder })
         await expect(opened).rejects.toMatchObject({
           reason: 'damaged',
-          message: expect.stringContaining('/key '),
+          why: { code: 'damaged', file: expect.stringMatching(/\/key$/) },
         })
       }
     })

@@ -36,7 +36,7 @@ describe('a passphrase', () => {
       expect(await read(folder, 'cafe\u0301')).toEqual(VALUE)
       await expect(read(folder, 'cafe')).rejects.toMatchObject({ reason: 'passphrase-wrong' })
       await expect(read(folder)).rejects.toMatchObject({ reason: 'passphrase-needed' })
-      await expect(read(folder, '')).rejects.toMatchObject({ reason: 'passphrase-needed' })
+      await expect(read(folder, '')).rejects.toMatchObject({ reason: 'passphrase-empty' })
     })
   })
 
@@ -65,7 +65,7 @@ describe('a passphrase', () => {
   test('cannot be empty', async () => {
     await withFolder(async folder => {
       await make(folder)
-      await expect(change(folder, undefined, '')).rejects.toMatchObject({ reason: 'passphrase-needed' })
+      await expect(change(folder, undefined, '')).rejects.toMatchObject({ reason: 'passphrase-empty' })
       expect(await read(folder)).toEqual(VALUE)
     })
   })
@@ -94,7 +94,7 @@ describe('without a passphrase', () => {
       rmSync(path)
       await expect(read(folder)).rejects.toMatchObject({
         reason: 'key-missing',
-        message: expect.stringContaining(path),
+        why: { code: 'key-missing', file: path },
       })
       expect(existsSync(path)).toBe(false)
       writeFileSync(path, key)
@@ -147,7 +147,7 @@ describe('a vault that cannot be had', () => {
       writeFileSync(folder, 'a file')
       await expect(openVault({ folder: join(folder, 'below') })).rejects.toMatchObject({
         reason: 'not-writable',
-        message: expect.stringContaining('permissions'),
+        why: { code: 'not-writable', file: expect.stringContaining(folder), detail: 'ENOTDIR' },
       })
     })
   })

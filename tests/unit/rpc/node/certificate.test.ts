@@ -137,7 +137,7 @@ describe('probe', () => {
 
   test.each([[[]], [['http/1.1']]])('says that it is TLS for something else: %j', async ALPNProtocols => {
     const port = await listening(createTlsServer({ ...TLS, ALPNProtocols }))
-    await expect(probe({ host, port })).rejects.toMatchObject({ reason: 'not-tls' })
+    await expect(probe({ host, port })).rejects.toMatchObject({ reason: 'not-grpc' })
   })
 
   test('says that no answer came, and heeds its signal', async () => {

@@ -1,10 +1,11 @@
 // Events as one JSON object a line, for programs. Fields are added in later versions, never changed: README,
 // "Scripting". Beside each text for people stand its code, and what the code is about.
 
-import type { EndpointEvent, HistoryEntry } from '../../endpoint/events.js'
-import { nameOf } from '../words/events.js'
-import { sendFailure, systemMessage, unreadable } from '../words/history.js'
-import { notice } from '../words/notices.js'
+import type { EndpointEvent, HistoryEntry, LineState } from '../../endpoint/events.js'
+import { nameOf } from './events.js'
+import { sendFailure, systemMessage, unreadable } from './history.js'
+import { downCause, stopCause } from './line.js'
+import { notice } from './notices.js'
 
 export function jsonOfEntry(entry: HistoryEntry): object {
   const { id, kind, peer, from, own, sentAt, state, sequence, otherKey } = entry
@@ -38,6 +39,11 @@ export function coded({ code, ...data }: { code: string }): object {
 export const line = (object: object): string =>
   JSON.stringify(object, (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value))
 
+function whyOf(line: LineState): object {
+  if (line.state === 'down') return { cause: downCause(line.cause), ...coded(line.cause) }
+  return line.state === 'stopped' ? { cause: stopCause(line.cause), ...coded(line.cause) } : {}
+}
+
 export function jsonOf(event: EndpointEvent): object {
   switch (event.type) {
     case 'message':
@@ -48,7 +54,7 @@ export function jsonOf(event: EndpointEvent): object {
       return { type, id: nameOf(id), peer, state, sequence: Number(sequence), ...why }
     }
     case 'line':
-      return { type: 'line', ...event.line }
+      return { type: 'line', ...event.line, ...whyOf(event.line) }
     case 'conversation':
       return { type: 'conversation', peer: event.peer, state: event.state }
     case 'notice':

@@ -1,0 +1,11 @@
+import { Refusal } from '../../endpoint/codes/refusal.js'
+import { VaultError } from '../../endpoint/vault/vault.js'
+import { refusal } from './refusals.js'
+import { vaultCause } from './vault.js'
+
+/** What a person is told of an error; undefined for one that is a defect of ours. */
+export function errorWords(error: unknown): string | undefined {
+  if (error instanceof Refusal) return refusal(error.why)
+  if (error instanceof VaultError) return vaultCause(error.why)
+  return undefined
+}
