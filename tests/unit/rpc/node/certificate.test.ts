@@ -135,9 +135,13 @@ describe('probe', () => {
     await expect(probe({ host, port })).rejects.toMatchObject({ reason: 'not-tls' })
   })
 
-  test.each([[[]], [['http/1.1']]])('says that it is TLS for something else: %j', async ALPNProtocols => {
+  test.each([
+    [[], 'not-grpc'],
+    // The handshake fails where the two have no protocol in common.
+    [['http/1.1'], 'not-tls'],
+  ])('says that it is TLS for something else: %j', async (ALPNProtocols, reason) => {
     const port = await listening(createTlsServer({ ...TLS, ALPNProtocols }))
-    await expect(probe({ host, port })).rejects.toMatchObject({ reason: 'not-grpc' })
+    await expect(probe({ host, port })).rejects.toMatchObject({ reason, address: `${host}:${port}` })
   })
 
   test('says that no answer came, and heeds its signal', async () => {
