@@ -1,8 +1,11 @@
 // A vault in memory. What it holds stays when it is closed, can be copied, and its writes fail when a test says so.
 
 import { createHash } from 'node:crypto'
-import { VaultError, type VaultReason } from '../../../services/endpoint/vault/error.js'
+import { VaultError } from '../../../services/endpoint/vault/error.js'
 import type { Change, Key, Range, Row, Table, Vault } from '../../../services/endpoint/vault/vault.js'
+
+/** What errors call the vault by. */
+const FILE = 'memory'
 
 /** The rows of a table in the order of their keys. */
 class Rows {
@@ -72,7 +75,7 @@ const copyOf = (tables: ReadonlyMap<Table, Rows>) =>
   new Map(Array.from(tables, ([table, rows]) => [table, rows.copy()]))
 
 export interface Failing {
-  reason: VaultReason
+  reason: 'full' | 'damaged'
   /** Failed, but the changes are there. Unless given, they are lost. */
   kept?: boolean
   /** The writes that fail; all unless given. */
@@ -104,7 +107,7 @@ export class MemoryDisk {
 
   /** Throws VaultError 'in-use'. `maxBytes`: of all values. */
   open(maxBytes = Number.POSITIVE_INFINITY): Vault {
-    if (this.#isOpen) throw new VaultError('in-use', 'the vault is in use')
+    if (this.#isOpen) throw new VaultError({ code: 'in-use', file: FILE })
     this.#isOpen = true
     let isClosed = false
     const table = (name: Table): Rows => {
@@ -139,12 +142,12 @@ export class MemoryDisk {
     const before = isLimited ? copyOf(this.#tables) : this.#tables
     if (!fails || fails.kept) for (const change of changes) this.#apply(change)
     this.onWrite()
-    if (fails) throw new VaultError(fails.reason, `the disk says: ${fails.reason}`)
+    if (fails) throw new VaultError({ code: fails.reason, file: FILE })
     if (!isLimited) return
     const bytes = [...this.#tables.values()].reduce((sum, rows) => sum + rows.bytes(), 0)
     if (bytes <= maxBytes) return
     this.#tables = before
-    throw new VaultError('full', 'There is no room left; nothing was changed.')
+    throw new VaultError({ code: 'full', file: FILE })
   }
 
   #apply(change: Change): void {
