@@ -1,3 +1,5 @@
+import { DAY_MS, SECOND_MS } from '../protocol/time.js'
+
 /** What the server enforces and tells clients in Opened (Limits in the contract), with the units. */
 export const LIMITS = {
   /** Bytes: 64 KiB of text, in a padding bucket of 128 KiB at most, and what MLS adds. */
@@ -20,14 +22,12 @@ export const LIMITS = {
   /** Milliseconds. */
   proofWindowMs: 120_000,
   /** Seconds: 30 days. */
-  retentionSeconds: 30 * 24 * 3600,
+  retentionSeconds: (30 * DAY_MS) / SECOND_MS,
 } as const
 
 /** Envelopes and bytes of one Deliver frame (one larger envelope aside). */
 export const DELIVER_ENVELOPES = 64
 export const DELIVER_BYTES = 512 * 1024
-/** Bytes of one gRPC message: a commit bundle and its frame. */
-export const MESSAGE_BYTES = 9 * 1024 * 1024
 /** How long an idle line may be silent before a ping, and before it is taken for dead. */
 export const PING_INTERVAL_MS = 5_000
 export const DEAD_AFTER_MS = 12_000
@@ -51,8 +51,6 @@ export const WAITING_EPHEMERAL = 32
 /** How often silence is looked for, at the least. */
 export const SWEEP_MS = 1_000
 /** How long an invite lets somebody in: 30 days. */
-export const INVITE_MS = 30 * 24 * 3600 * 1000
-/** How long a one-time key package is kept: 28 days, as clients make them with an MLS lifetime of 30. */
-export const KEY_PACKAGE_MS = 28 * 24 * 3600 * 1000
+export const INVITE_MS = 30 * DAY_MS
 /** How often the log is cleared of what everybody has, or of what is too old. */
 export const RETENTION_EVERY_MS = 60_000

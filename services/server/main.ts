@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { accountFingerprint } from '../protocol/identity/fingerprint.js'
+import type { Inviter } from '../protocol/invite/invite-link.js'
+import { nodeCrypto } from '../protocol/node/crypto.js'
 import { operatorActions } from './admin/operator-actions.js'
+import { dialHosts } from './config/addresses.js'
 import { greeting } from './config/greeting.js'
-import { dialHosts } from './config/invite.js'
 import { UsageError } from './config/option-values.js'
 import { consoleWanted, helpText, readOptions, type ServerOptions } from './config/options.js'
 import { StartError } from './config/start-error.js'
@@ -68,8 +71,9 @@ async function openConsole(options: ServerOptions, relay: Relay, onQuit: () => v
       passphrase: process.env.PARLEY_PASSPHRASE || undefined,
       admit: relay.admitOperator,
       greeting: accountKey =>
-        greeting({ ...options, ...relay, inviter: { handle: options.operatorHandle, accountKey } }),
-      actions: accountKey => operatorActions(relay, { ...options, accountKey }),
+        greeting({ ...options, ...relay, inviter: inviterOf(options.operatorHandle, accountKey) }),
+      actions: accountKey =>
+        operatorActions(relay, { ...options, inviter: inviterOf(options.operatorHandle, accountKey) }),
       input: process.stdin,
       output: process.stdout,
       onQuit,
@@ -79,6 +83,10 @@ async function openConsole(options: ServerOptions, relay: Relay, onQuit: () => v
     const why = whyNotOpened(error)
     throw why === undefined ? error : new StartError(why)
   }
+}
+
+function inviterOf(handle: string, accountKey: Uint8Array): Inviter {
+  return { handle, account: accountFingerprint(nodeCrypto, accountKey) }
 }
 
 /** `asked` resolves at the first SIGINT or SIGTERM, or at `now`. A second signal ends the process at once. */

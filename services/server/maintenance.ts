@@ -1,7 +1,8 @@
 import type { Logger } from 'pino'
+import { KEY_PACKAGE_KEPT_MS } from '../protocol/time.js'
 import type { Timing } from './chat/heartbeat.js'
 import type { Sessions } from './chat/sessions.js'
-import { KEY_PACKAGE_MS, SWEEP_MS } from './limits.js'
+import { SWEEP_MS } from './limits.js'
 import type { Store } from './store/store.js'
 
 /** Sweeps a ping interval are at least so many, so that a ping is late by no more than this part of it. */
@@ -40,7 +41,7 @@ export function repeatRetention({
     try {
       const deleted = await store.log.expire(Date.now() - retentionSeconds * 1000)
       if (deleted > 0) log.info({ deleted }, 'envelopes that everybody has or that are too old were deleted')
-      const keyPackages = await store.keyPackages.expire(Date.now() - KEY_PACKAGE_MS)
+      const keyPackages = await store.keyPackages.expire(Date.now() - KEY_PACKAGE_KEPT_MS)
       if (keyPackages > 0) log.info({ keyPackages }, 'key packages that are too old were deleted')
     } catch (error) {
       log.error({ err: error }, 'deleting what is old failed')

@@ -11,10 +11,10 @@ import {
   OutgoingEnvelopeSchema,
   SendSchema,
 } from '../../gen/parley/v1/chat_pb.js'
+import { MESSAGE_BYTES } from '../../services/protocol/sizes.js'
 import type { RpcChannel } from '../../services/rpc/channel.js'
 import { spkiFingerprint } from '../../services/rpc/node/certificate.js'
 import { connect } from '../../services/rpc/node/client.js'
-import { MESSAGE_BYTES } from '../../services/server/limits.js'
 import { METHOD_CHAT, makeProof, random, type TestDevice } from '../support/contract-device.js'
 import type { ServerAddress } from './server-worker.js'
 

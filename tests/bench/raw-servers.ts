@@ -14,9 +14,9 @@ import {
   type OutgoingEnvelope,
 } from '../../gen/parley/v1/chat_pb.js'
 import { type KeyExchangeRequest, KeyExchangeResponseSchema } from '../../gen/parley/v1/key_exchange_pb.js'
+import { MESSAGE_BYTES } from '../../services/protocol/sizes.js'
 import { type RpcServer, serve } from '../../services/rpc/node/server.js'
 import { implement } from '../../services/rpc/service.js'
-import { MESSAGE_BYTES } from '../../services/server/limits.js'
 
 export interface Tls {
   key: string

@@ -7,10 +7,10 @@ import type {
   KeyExchangeRequestSchema,
   KeyExchangeResponse,
 } from '../../gen/parley/v1/key_exchange_pb.js'
+import { MESSAGE_BYTES } from '../../services/protocol/sizes.js'
 import type { RpcChannel } from '../../services/rpc/channel.js'
 import { RpcError } from '../../services/rpc/error.js'
 import { connect } from '../../services/rpc/node/client.js'
-import { MESSAGE_BYTES } from '../../services/server/limits.js'
 import {
   METHOD_CHAT,
   METHOD_KEY_EXCHANGE,

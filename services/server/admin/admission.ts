@@ -1,6 +1,8 @@
 // What the operator's own process may do about who comes in. Nothing of it can be reached by a call.
 
-import { hashInvite, newInviteToken } from '../auth/invite-token.js'
+import { newInviteToken } from '../../protocol/invite/invite-link.js'
+import { nodeCrypto } from '../../protocol/node/crypto.js'
+import { hashInvite } from '../auth/invite-hash.js'
 import type { Cluster } from '../cluster.js'
 import { INVITE_MS } from '../limits.js'
 import type { Ban, BanSubject, Store } from '../store/store.js'
@@ -27,7 +29,7 @@ export function createRelayAdmission(
 ): RelayAdmission {
   return {
     async createInvite() {
-      const token = newInviteToken()
+      const token = newInviteToken(nodeCrypto)
       await admission.addInvite(hashInvite(token), Date.now() + INVITE_MS)
       return token
     },

@@ -3,10 +3,10 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { MESSAGE_BYTES } from '../../protocol/sizes.js'
 import { connect } from '../../rpc/node/client.js'
 import { readOptions, type ServerOptions } from '../config/options.js'
 import { CERTIFICATE_FILE } from '../config/tls.js'
-import { MESSAGE_BYTES } from '../limits.js'
 import { checkHealth } from './health.js'
 
 const TIMEOUT_MS = 3_000

@@ -1,30 +1,31 @@
 // What the operator's console asks of the relay, in the same process.
 
-import { dialHosts, inviteLink, type Place } from '../config/invite.js'
+import type { Address } from '../../protocol/invite/address.js'
+import { formatInvite, type Inviter } from '../../protocol/invite/invite-link.js'
+import { dialHosts, withoutZone } from '../config/addresses.js'
 import type { Ban, Registration } from '../store/store.js'
 import type { RelayAdmission } from './admission.js'
 
 export interface OperatorActionsOptions {
   host: string
   /** How others reach the server, where that is not an address of this machine. */
-  publicAddress: Place | undefined
+  publicAddress: Address | undefined
   registration: Registration
-  operatorHandle: string
-  /** The operator's. */
-  accountKey: Uint8Array
+  /** The operator. */
+  inviter: Inviter
 }
 
 /** The relay that runs beside the console. */
 type RelayBeside = RelayAdmission & { port: number; fingerprint: Uint8Array }
 
 export function operatorActions(relay: RelayBeside, options: OperatorActionsOptions) {
-  const { host, publicAddress, registration, operatorHandle, accountKey } = options
+  const { host, publicAddress, registration, inviter } = options
   const hosts = dialHosts(host)
-  const place = publicAddress ?? { host: hosts[1] ?? hosts[0]!, port: relay.port }
+  const address = publicAddress ?? withoutZone({ host: hosts[1] ?? hosts[0]!, port: relay.port })
   return {
     async inviteLink(): Promise<string> {
       const token = registration === 'invite' ? await relay.createInvite() : undefined
-      return inviteLink(place, relay.fingerprint, { handle: operatorHandle, accountKey }, token)
+      return formatInvite({ ...address, server: relay.fingerprint, inviter, ...(token ? { token } : {}) })
     },
     ban: (handle: string) => relay.ban({ handle }),
     unban: (handle: string) => relay.unban({ handle }),

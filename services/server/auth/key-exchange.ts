@@ -7,11 +7,13 @@ import {
   KeyExchangeResponseSchema,
   type LookupOutcomeSchema,
 } from '../../../gen/parley/v1/key_exchange_pb.js'
+import { isHandle } from '../../protocol/identity/handle.js'
+import { METHODS } from '../../protocol/method.js'
 import { KEY_PACKAGE_BYTES, type RelayLimits } from '../limits.js'
 import type { ClaimedKeyPackage, DeviceId, Directory, KeyPackages } from '../store/store.js'
-import { checkDeviceCertificate, handleIsValid } from './certificate-check.js'
 import { frameFailure, storeFailure } from './failure.js'
-import { METHODS, type ProofClaim } from './proof.js'
+import { checkDeviceCertificate } from './identity-check.js'
+import type { ProofClaim } from './proof.js'
 import { changeAccount, type RegistrationOptions } from './registration.js'
 
 export interface KeyExchangeOptions extends RegistrationOptions {
@@ -79,7 +81,7 @@ async function claim(
   id: DeviceId,
   handle: string,
 ): Promise<MessageInitShape<typeof ClaimOutcomeSchema>> {
-  const claimed = handleIsValid(handle) ? await keyPackages.claim(handle, id) : undefined
+  const claimed = isHandle(handle) ? await keyPackages.claim(handle, id) : undefined
   if (claimed === undefined) return { handle, outcome: { case: 'unknown', value: {} } }
   return { handle, outcome: { case: 'devices', value: claimedDevices(claimed) } }
 }
@@ -88,7 +90,7 @@ async function lookup(
   directory: Directory,
   handle: string,
 ): Promise<MessageInitShape<typeof LookupOutcomeSchema>> {
-  const devices = handleIsValid(handle) ? await directory.devices(handle) : undefined
+  const devices = isHandle(handle) ? await directory.devices(handle) : undefined
   if (devices === undefined) return { handle, outcome: { case: 'unknown', value: {} } }
   const deviceCertificates = devices.map(({ certificate }) => certificate)
   return { handle, outcome: { case: 'devices', value: { deviceCertificates } } }

@@ -1,21 +1,22 @@
 // Who calls. The checks are made in an order in which each fault gets its own reason, and a nonce is spent
 // last, so that a proof that is refused for another cause costs the store nothing.
 
-import { fromBinary } from '@bufbuild/protobuf'
 import { ErrorReason } from '../../../gen/parley/v1/chat_pb.js'
-import { type Proof, ProofSchema, type SignedProof } from '../../../gen/parley/v1/identity_pb.js'
+import type { SignedProof } from '../../../gen/parley/v1/identity_pb.js'
+import type { ProvenMethod } from '../../protocol/method.js'
+import { nodeCrypto } from '../../protocol/node/crypto.js'
+import {
+  ProofError,
+  type ProofExpectation,
+  type ProofReason,
+  type ProvenCall,
+  readProof,
+} from '../../protocol/proof.js'
+import { NONCE_BYTES } from '../../protocol/sizes.js'
 import type { RpcError } from '../../rpc/error.js'
+import { sameBytes } from '../bytes.js'
 import type { Blocked, DeviceId, Directory } from '../store/store.js'
 import { failure, frameFailure, storeFailure } from './failure.js'
-import { PROOF_LABEL, signatureHolds } from './signature.js'
-
-const NONCE_BYTES = 16
-
-export const METHODS = {
-  keyExchange: '/parley.v1.ChatService/KeyExchange',
-  chat: '/parley.v1.ChatService/Chat',
-} as const
-export type Method = (typeof METHODS)[keyof typeof METHODS]
 
 export interface ProofRules {
   directory: Pick<Directory, 'device' | 'spendNonce'>
@@ -29,7 +30,7 @@ export interface ProofRules {
 
 export interface ProofClaim {
   signed: SignedProof | undefined
-  method: Method
+  method: ProvenMethod
   /**
    * The device of a certificate that came with the call and was verified: it need not be registered yet, and
    * whether it is blocked is an answer of the call.
@@ -45,10 +46,9 @@ export function createProofCheck(rules: ProofRules): (claim: ProofClaim) => Prom
   const now = rules.now ?? Date.now
   return async ({ signed, method, certified }) => {
     if (signed === undefined) throw frameFailure('the call carries no proof')
-    const proof = decode(signed.proof)
     const nowMs = now()
-    const fault = faultOf({ proof, signed, method, rules, nowMs })
-    if (fault) throw fault
+    const expected = { method, server: rules.serverFingerprint, now: nowMs, window: rules.windowMs }
+    const proof = provenCall(signed, expected)
     if (certified === undefined) await checkKnown(rules.directory, proof.deviceKey, nowMs)
     else if (!sameBytes(certified, proof.deviceKey)) throw unknownDevice(true, nowMs)
     await spend({ proof, rules, nowMs })
@@ -67,49 +67,45 @@ export async function checkKnown(
   if (device.blocked !== undefined) throw blockedDevice(device.blocked, nowMs)
 }
 
-function decode(bytes: Uint8Array): Proof {
+/** What can be seen from the proof alone. Throws the RpcError that the call ends with. */
+function provenCall(signed: SignedProof, expected: ProofExpectation): ProvenCall {
   try {
-    return fromBinary(ProofSchema, bytes)
-  } catch {
-    throw frameFailure('proof: not an encoded Proof')
+    return readProof(nodeCrypto, signed, expected)
+  } catch (error) {
+    throw error instanceof ProofError ? proofFailure(error.reason, expected) : error
   }
 }
 
-interface Examined {
-  proof: Proof
+function proofFailure(reason: ProofReason, { method, now }: ProofExpectation): RpcError {
+  switch (reason) {
+    case 'malformed':
+      return frameFailure('proof: not an encoded Proof')
+    case 'nonce':
+      return frameFailure(`proof: the nonce has not ${NONCE_BYTES} bytes`)
+    case 'signature':
+      return refused(ErrorReason.SIGNATURE, "the proof's signature is not the device's", now)
+    case 'other-server': {
+      const what = 'the proof was made for another server: compare the fingerprint that this one shows'
+      return refused(ErrorReason.OTHER_SERVER, what, now)
+    }
+    case 'other-method':
+      return refused(ErrorReason.OTHER_METHOD, `the proof was made for another call than ${method}`, now)
+    case 'clock': {
+      const what = "the proof's time is too far from the server's: set the clock"
+      return refused(ErrorReason.CLOCK, what, now)
+    }
+  }
+}
+
+interface Spending {
+  proof: ProvenCall
   rules: ProofRules
   nowMs: number
 }
 
-/** What can be seen from the proof alone. */
-function faultOf({
-  proof,
-  signed,
-  method,
-  rules,
-  nowMs,
-}: Examined & { signed: SignedProof; method: Method }): RpcError | undefined {
-  const { signature } = signed
-  if (!signatureHolds({ label: PROOF_LABEL, bytes: signed.proof, signature, publicKey: proof.deviceKey }))
-    return refused(ErrorReason.SIGNATURE, "the proof's signature is not the device's", nowMs)
-  if (!sameBytes(proof.server, rules.serverFingerprint))
-    return refused(
-      ErrorReason.OTHER_SERVER,
-      'the proof was made for another server: compare the fingerprint that this one shows',
-      nowMs,
-    )
-  if (proof.method !== method)
-    return refused(ErrorReason.OTHER_METHOD, `the proof was made for another call than ${method}`, nowMs)
-  if (Math.abs(Number(proof.timeMs) - nowMs) > rules.windowMs)
-    return refused(ErrorReason.CLOCK, "the proof's time is too far from the server's: set the clock", nowMs)
-  if (proof.nonce.length !== NONCE_BYTES)
-    return frameFailure(`proof: the nonce has ${proof.nonce.length} bytes, not ${NONCE_BYTES}`)
-  return undefined
-}
-
 /** The nonce must be remembered for as long as the proof's time would still be accepted. */
-async function spend({ proof, rules, nowMs }: Examined): Promise<void> {
-  const until = Number(proof.timeMs) + rules.windowMs + 1
+async function spend({ proof, rules, nowMs }: Spending): Promise<void> {
+  const until = proof.time + rules.windowMs + 1
   const first = await rules.directory
     .spendNonce(proof.deviceKey, proof.nonce, until)
     .catch((error: unknown) => {
@@ -139,8 +135,4 @@ function refused(reason: ErrorReason, what: string, nowMs: number): RpcError {
     `${what} (the server's time is ${new Date(nowMs).toISOString()})`,
     nowMs,
   )
-}
-
-function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return Buffer.compare(left, right) === 0
 }

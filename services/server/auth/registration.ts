@@ -2,12 +2,12 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { KeyExchangeRequest, RegistrationRefusedSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
+import { HANDLE_RULE, isHandle } from '../../protocol/identity/handle.js'
 import type { Cluster } from '../cluster.js'
 import type { RelayLimits } from '../limits.js'
 import type { DeviceId, DeviceRecord, Directory, RegisterOutcome, Registration } from '../store/store.js'
-import { HANDLE_RULE, handleIsValid } from './certificate-check.js'
-import { hashInvite } from './invite-token.js'
-import { checkDeviceRevocation } from './revocation-check.js'
+import { checkDeviceRevocation } from './identity-check.js'
+import { hashInvite } from './invite-hash.js'
 
 export interface RegistrationOptions {
   directory: Pick<Directory, 'device' | 'devices' | 'register' | 'revoke'>
@@ -65,7 +65,7 @@ async function refusalBeforehand(
   options: RegistrationOptions,
   device: DeviceRecord,
 ): Promise<Refusal | undefined> {
-  if (!handleIsValid(device.handle)) return { case: 'handleInvalid', value: { rule: HANDLE_RULE } }
+  if (!isHandle(device.handle)) return { case: 'handleInvalid', value: { rule: HANDLE_RULE } }
   if (await isReserved(options, device)) return { case: 'handleReserved', value: {} }
   return undefined
 }

@@ -4,9 +4,10 @@ import {
   ErrorReason,
   type Open,
 } from '../../../gen/parley/v1/chat_pb.js'
+import { METHODS, PROTOCOL_VERSION } from '../../protocol/method.js'
 import type { BidiHandler, CallContext } from '../../rpc/service.js'
 import { failure, frameFailure } from '../auth/failure.js'
-import { METHODS, type ProofClaim } from '../auth/proof.js'
+import type { ProofClaim } from '../auth/proof.js'
 import type { RelayLimits } from '../limits.js'
 import type { DeviceId, Log } from '../store/store.js'
 import type { PassEphemeral } from './ephemeral.js'
@@ -91,7 +92,7 @@ async function firstFrame(frames: AsyncIterator<ChatRequest>, waitMs: number): P
       throw failure(
         'FAILED_PRECONDITION',
         ErrorReason.PROTOCOL_VERSION,
-        'Open: protocol_version 0 is none; this server speaks 1',
+        `Open: protocol_version 0 is none; this server speaks ${PROTOCOL_VERSION}`,
       )
     return value.frame.value
   } finally {

@@ -7,11 +7,10 @@ import {
   OpenedSchema,
   type RejectedSendSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
+import { PROTOCOL_VERSION } from '../../protocol/method.js'
 import type { ClosingReason } from '../cluster.js'
 import type { RelayLimits } from '../limits.js'
 import type { Cursor } from '../store/store.js'
-
-export const PROTOCOL_VERSION = 1
 
 export interface OpenedOptions {
   clientSequence: bigint

@@ -1,13 +1,16 @@
-import { dialHosts, formatPlace, inviteLink, type Place } from './invite.js'
-import { formatFingerprint } from './tls.js'
+import { formatFingerprint } from '../../protocol/identity/fingerprint.js'
+import type { Address } from '../../protocol/invite/address.js'
+import { formatInvite, type Inviter } from '../../protocol/invite/invite-link.js'
+import { dialHosts, shownAddress, withoutZone } from './addresses.js'
 
 export interface GreetingOptions {
   host: string
   port: number
+  /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the certificate. */
   fingerprint: Uint8Array
-  publicAddress: Place | undefined
+  publicAddress: Address | undefined
   /** The operator, where the console is on. */
-  inviter?: { handle: string; accountKey: Uint8Array }
+  inviter?: Inviter
 }
 
 /** What the operator needs to know at a start: where it listens, how it is known, how others come in. */
@@ -15,10 +18,13 @@ export function greeting({ host, port, fingerprint, publicAddress, inviter }: Gr
   const hosts = dialHosts(host)
   const near = { host: hosts[0]!, port }
   const far = publicAddress ?? { host: hosts[1] ?? hosts[0]!, port }
+  const link = (address: Address) =>
+    formatInvite({ ...withoutZone(address), server: fingerprint, ...(inviter ? { inviter } : {}) })
+  const dialled = hosts.map(each => shownAddress({ host: each, port }))
   return [
-    `Listening on ${formatPlace({ host, port })} (dial ${hosts.map(each => formatPlace({ host: each, port })).join(' or ')})`,
+    `Listening on ${shownAddress({ host, port })} (dial ${dialled.join(' or ')})`,
     `Fingerprint  ${formatFingerprint(fingerprint)}`,
-    `Invite link  ${inviteLink(far, fingerprint, inviter)}`,
-    `In another terminal:  npm run client -- '${inviteLink(near, fingerprint, inviter)}'`,
+    `Invite link  ${link(far)}`,
+    `In another terminal:  npm run client -- '${link(near)}'`,
   ]
 }

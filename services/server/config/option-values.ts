@@ -1,11 +1,9 @@
-import type { Place } from './invite.js'
+import { type Address, formatAddress, InviteError, parseAddress } from '../../protocol/invite/address.js'
 
 /** An option is wrong. The message says which, and what is allowed. */
 export class UsageError extends Error {
   override name = 'UsageError'
 }
-
-const MAX_PORT = 65_535
 
 /** Runs the parser of node:util and keeps the first sentence of what it complains of. */
 export function parsing<T>(parse: () => T): T {
@@ -40,12 +38,19 @@ export function readWord<W extends string>(name: string, text: string | undefine
   return word
 }
 
-/** HOST:PORT; an IPv6 host in brackets. */
-export function readPlace(name: string, text: string): Place {
-  const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+)):(\d{1,5})$/i.exec(text) ?? []
-  const host = bracketed ?? plain
-  const number = Number(port)
-  if (host === undefined || number < 1 || number > MAX_PORT)
+/** HOST:PORT, and not only the host; an IPv6 host in brackets. */
+export function readAddress(name: string, text: string): Address {
+  const address = addressIn(text)
+  if (address === undefined || formatAddress(address) !== text.toLowerCase())
     throw new UsageError(`--${name} must be HOST:PORT, as chat.example.org:5000, not "${text}"`)
-  return { host, port: number }
+  return address
+}
+
+function addressIn(text: string): Address | undefined {
+  try {
+    return parseAddress(text)
+  } catch (error) {
+    if (error instanceof InviteError) return undefined
+    throw error
+  }
 }

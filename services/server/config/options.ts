@@ -1,19 +1,19 @@
 // The server's options. Each is a row: the parser, the environment variable and the help come from it.
 
 import { parseArgs } from 'node:util'
-import { HANDLE_RULE, handleIsValid } from '../auth/certificate-check.js'
+import { HANDLE_RULE, isHandle } from '../../protocol/identity/handle.js'
+import { type Address, MAX_PORT } from '../../protocol/invite/address.js'
+import { DAY_MS, SECOND_MS } from '../../protocol/time.js'
 import { LIMITS } from '../limits.js'
 import type { Registration } from '../store/store.js'
-import type { Place } from './invite.js'
-import { parsing, readCount, readPlace, readText, readWord, UsageError } from './option-values.js'
+import { parsing, readAddress, readCount, readText, readWord, UsageError } from './option-values.js'
 import type { GivenTls } from './tls.js'
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 const CONSOLE = ['on', 'off', 'auto'] as const
 const REGISTRATION = ['open', 'invite', 'closed'] as const satisfies readonly Registration[]
-const DAY_SECONDS = 24 * 3600
+const DAY_SECONDS = DAY_MS / SECOND_MS
 const MEGABYTE = 1024 * 1024
-const MAX_PORT = 65_535
 /** 100 years. */
 const MAX_RETENTION_DAYS = 36_500
 /** A terabyte. */
@@ -29,7 +29,7 @@ export interface ServerOptions {
   registration: Registration
   tls: GivenTls | undefined
   /** What invite links name, where it is not what the server sees of itself. */
-  publicAddress: Place | undefined
+  publicAddress: Address | undefined
   retentionSeconds: number
   /** undefined: as much as the disk has. */
   maxStorageBytes: number | undefined
@@ -118,7 +118,7 @@ function readValues(given: Given): ServerOptions {
     operatorHandle: readHandle(given('operator-handle')),
     registration: readWord('registration', given('registration'), REGISTRATION),
     tls: readTls(given('tls-cert'), given('tls-key')),
-    publicAddress: publicAddress === undefined ? undefined : readPlace('public-address', publicAddress),
+    publicAddress: publicAddress === undefined ? undefined : readAddress('public-address', publicAddress),
     retentionSeconds:
       readCount('retention-days', given('retention-days'), { least: 1, most: MAX_RETENTION_DAYS }) *
       DAY_SECONDS,
@@ -159,7 +159,7 @@ export function helpText(): string {
 
 function readHandle(text: string | undefined): string {
   const handle = readText('operator-handle', text)
-  if (!handleIsValid(handle)) throw new UsageError(`--operator-handle: ${HANDLE_RULE}`)
+  if (!isHandle(handle)) throw new UsageError(`--operator-handle: ${HANDLE_RULE}`)
   return handle
 }
 

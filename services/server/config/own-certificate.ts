@@ -3,12 +3,12 @@
 
 import { generateKeyPairSync, type KeyObject, randomBytes, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
+import { DAY_MS } from '../../protocol/time.js'
 
 /** 20 years: the certificate is pinned, not renewed. */
 const VALID_DAYS = 20 * 365
 /** For clients whose clock is behind. */
 const BACKDATED_DAYS = 2
-const DAY_MS = 24 * 3600 * 1000
 const CURVE = { name: 'ECDSA', namedCurve: 'P-256' }
 const SIGNING = { name: 'ECDSA', hash: 'SHA-256' }
 

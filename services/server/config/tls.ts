@@ -23,11 +23,6 @@ export interface ServerTls {
   fingerprint: Uint8Array
 }
 
-/** As ssh shows a key's. */
-export function formatFingerprint(fingerprint: Uint8Array): string {
-  return `SHA256:${Buffer.from(fingerprint).toString('base64').replaceAll('=', '')}`
-}
-
 /** Reads the given key and certificate. Throws StartError, which names the file and what is wrong. */
 export async function loadGivenTls(
   { certificateFile, keyFile }: GivenTls,

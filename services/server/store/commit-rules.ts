@@ -1,6 +1,7 @@
 // Which commits are accepted, and what they do: the rules of CommitBundle, Welcome and RosterChange in the contract.
 
 import type { CommitBundle } from '../../../gen/parley/v1/chat_pb.js'
+import { DEVICE_ID_BYTES } from '../../protocol/sizes.js'
 import { bytesKey } from '../bytes.js'
 import type { ConversationChange, ConversationFacts, DeviceFacts } from './facts.js'
 import {
@@ -15,8 +16,6 @@ import {
   unknownDevice,
 } from './reasons.js'
 import type { DeviceId } from './store.js'
-
-const DEVICE_ID_BYTES = 32
 
 export interface CommitFacts {
   sender: DeviceFacts

@@ -9,6 +9,7 @@ import {
   type OutgoingEnvelope,
   type RejoinRequest,
 } from '../../../gen/parley/v1/chat_pb.js'
+import { CONVERSATION_ID_BYTES, NONCE_BYTES, SIGNATURE_BYTES } from '../../protocol/sizes.js'
 import { sameBytes } from '../bytes.js'
 import { checkCommit, conversationChange } from './commit-rules.js'
 import type { ConversationChange, ConversationFacts, DeviceFacts } from './facts.js'
@@ -54,10 +55,6 @@ export type Decision =
   | { case: 'rejected'; reason: Reason; after?: number }
   /** The sender's client sequence goes up by one, the content is stored, and a commit changes the conversation. */
   | { case: 'accepted'; content: Content; change?: ConversationChange }
-
-const CONVERSATION_ID_BYTES = 16
-const REJOIN_NONCE_BYTES = 16
-const REJOIN_SIGNATURE_BYTES = 64
 
 const REPEATED: Decision = { case: 'repeated' }
 const rejected = (reason: Reason): Decision => ({ case: 'rejected', reason })
@@ -112,10 +109,10 @@ function decideCommit(bundle: CommitBundle, sender: DeviceFacts, facts: SendFact
 
 /** The signature is for the members to check: they need not believe a server that has. */
 function decideRejoin(request: RejoinRequest, sender: DeviceFacts, { conversation }: SendFacts): Decision {
-  if (request.nonce.length !== REJOIN_NONCE_BYTES)
-    return rejected(malformed(`a rejoin request's nonce has ${REJOIN_NONCE_BYTES} bytes`))
-  if (request.signature.length !== REJOIN_SIGNATURE_BYTES)
-    return rejected(malformed(`a rejoin request's signature has ${REJOIN_SIGNATURE_BYTES} bytes`))
+  if (request.nonce.length !== NONCE_BYTES)
+    return rejected(malformed(`a rejoin request's nonce has ${NONCE_BYTES} bytes`))
+  if (request.signature.length !== SIGNATURE_BYTES)
+    return rejected(malformed(`a rejoin request's signature has ${SIGNATURE_BYTES} bytes`))
   if (!sameBytes(request.deviceId, sender.id))
     return rejected(malformed('a rejoin request names another device than its sender'))
   if (!conversation) return rejected(unknownConversation())

@@ -1,11 +1,11 @@
 // The relay in this process, without TLS and without a port: its handlers answer on the ways of a network in memory.
 
 import { ChatService } from '../../../gen/parley/v1/chat_pb.js'
+import { MESSAGE_BYTES } from '../../../services/protocol/sizes.js'
 import type { SeenCertificate } from '../../../services/rpc/channel.js'
 import { implement } from '../../../services/rpc/service.js'
 import type { RelayAdmission } from '../../../services/server/admin/admission.js'
 import { LocalCluster } from '../../../services/server/cluster.js'
-import { MESSAGE_BYTES } from '../../../services/server/limits.js'
 import { type ServiceOptions, startService } from '../../../services/server/service.js'
 import type { MemoryNetwork } from './network.js'
 

@@ -3,9 +3,9 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { ErrorDetailSchema, ErrorReason } from '../../../../gen/parley/v1/chat_pb.js'
 import { SignedProofSchema } from '../../../../gen/parley/v1/identity_pb.js'
+import { METHODS } from '../../../../services/protocol/method.js'
 import { RpcError } from '../../../../services/rpc/error.js'
-import { checkDeviceCertificate, handleIsValid } from '../../../../services/server/auth/certificate-check.js'
-import { createProofCheck, METHODS, type ProofClaim } from '../../../../services/server/auth/proof.js'
+import { createProofCheck, type ProofClaim } from '../../../../services/server/auth/proof.js'
 import { StorageFullError } from '../../../../services/server/store/store.js'
 import { makeDevice, makeProof, type ProofOptions, random } from '../../../support/contract-device.js'
 
@@ -121,36 +121,5 @@ describe('a proof', () => {
         },
       ),
     )
-  })
-})
-
-describe('a device certificate', () => {
-  test('that holds is what will be registered', () => {
-    expect(checkDeviceCertificate(certificate)).toEqual(certified)
-  })
-
-  test('with any byte changed, or cut off, is refused', () => {
-    fc.assert(
-      fc.property(fc.nat(certificate.length - 1), fc.integer({ min: 1, max: 255 }), (at, by) => {
-        const changed = Uint8Array.from(certificate)
-        changed[at]! ^= by
-        // The wrapper is not signed: the library reads some of its tags as if they were right.
-        const isWrapper = at === 0 || at === certificate.length - 66
-        if (!isWrapper) expect(() => checkDeviceCertificate(changed)).toThrow(RpcError)
-        expect(() => checkDeviceCertificate(certificate.slice(0, at))).toThrow(RpcError)
-      }),
-    )
-  })
-
-  test('of any bytes is refused with an RpcError and nothing else', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), bytes => {
-        expect(() => checkDeviceCertificate(bytes)).toThrow(RpcError)
-      }),
-    )
-  })
-
-  test.each(['a', '0', 'anna-b.c_d', 'x'.repeat(32)])('may name the handle %s', name => {
-    expect(handleIsValid(name)).toBe(true)
   })
 })

@@ -3,11 +3,9 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { spkiFingerprint } from '../../../../services/rpc/node/certificate.js'
-import { inviteLink } from '../../../../services/server/config/invite.js'
 import { StartError } from '../../../../services/server/config/start-error.js'
 import {
   CERTIFICATE_FILE,
-  formatFingerprint,
   KEY_FILE,
   loadGivenTls,
   loadOwnTls,
@@ -142,28 +140,5 @@ describe('a given certificate', () => {
       await expect(loadGivenTls(files, new Date('2099-01-01'))).rejects.toThrow(/expired/)
       await expect(loadGivenTls(files, new Date('2001-01-01'))).rejects.toThrow(/valid only from/)
     })
-  })
-})
-
-describe('what people compare and pass on', () => {
-  const fingerprint = new Uint8Array(32).map((_, index) => index)
-
-  test("a fingerprint looks as ssh's do", () => {
-    expect(formatFingerprint(fingerprint)).toBe('SHA256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8')
-  })
-
-  test('an invite link names the server, its fingerprint and who invites', () => {
-    const server = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8'
-    expect(inviteLink({ host: 'a.example', port: 5000 }, fingerprint)).toBe(
-      `parley://a.example:5000/?s=${server}`,
-    )
-    const inviter = { handle: 'operator', accountKey: new Uint8Array(32) }
-    expect(inviteLink({ host: '::1', port: 7 }, fingerprint, inviter)).toBe(
-      `parley://[::1]:7/?s=${server}&i=operator.Zmh6rfhivXdsj8GLjp-OIAiXFIVu4jOzkCpZHQ1fKSU`,
-    )
-    const token = 'A'.repeat(22)
-    expect(inviteLink({ host: 'a.example', port: 5000 }, fingerprint, undefined, token)).toBe(
-      `parley://a.example:5000/?s=${server}&t=${token}`,
-    )
   })
 })
