@@ -8,27 +8,35 @@ import { Refusal } from './codes/refusal.js'
 import { type Account, loadAccount } from './contacts/account.js'
 import { openContacts } from './contacts/contacts.js'
 import {
-  acceptKey,
-  type KeyChangePolicy,
-  markVerified,
-  setBlocked,
-  type Verification,
-  verification,
-} from './contacts/key-change.js'
-import {
   checkRevocable,
   type DeviceView,
   nameDevice,
   openOwnDevices,
   viewDevices,
 } from './contacts/own-devices.js'
+import {
+  type KeyChangePolicy,
+  markVerified,
+  setBlocked,
+  type Verification,
+  verification,
+} from './contacts/trust.js'
 import type { Context, RunTransaction } from './context.js'
 import { type Doctor, openDoctor } from './doctor/doctor.js'
 import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
 import { inviteLink, prepare, type StartOptions } from './first-start.js'
 import { openGroups } from './groups/groups.js'
 import { openIntentList } from './groups/intent-list.js'
-import { revoke } from './groups/revoked.js'
+import { type KnownConversation, openConversations } from './history/conversations.js'
+import { leaveGroup } from './messages/content/leave.js'
+import { revoke } from './messages/content/revoked-devices.js'
+import { checkText } from './messages/format.js'
+import { openOutbox } from './messages/outbox.js'
+import { waitingTexts } from './messages/unsent.js'
+import { createEngine } from './mls/engine.js'
+import { validateCredential } from './mls/validate-credential.js'
+import { type PersonHere, people } from './people.js'
+import type { Ports } from './ports.js'
 import {
   changeRoom,
   checkMayLeave,
@@ -39,16 +47,8 @@ import {
   type RoomView,
   roomOf,
   viewRoom,
-} from './groups/rooms.js'
-import { leave } from './groups/self-removal.js'
-import { type KnownConversation, openConversations } from './history/conversations.js'
-import { checkText } from './messages/format.js'
-import { openOutbox } from './messages/outbox.js'
-import { waitingTexts } from './messages/unsent.js'
-import { createEngine } from './mls/engine.js'
-import { validateCredential } from './mls/validate-credential.js'
-import { type PersonHere, people } from './people.js'
-import type { Ports } from './ports.js'
+} from './rooms.js'
+import { acceptKey } from './sync/key-changes.js'
 import { openPresence } from './sync/presence.js'
 import { loadServer, type ServerRecord } from './sync/server-record.js'
 import { openCourier } from './sync/sync.js'
@@ -194,7 +194,7 @@ export async function openEndpoint(ports: Ports, options: EndpointOptions): Prom
       changing(async ({ context, outbox, tx }) => {
         const room = roomOf(context, conversation)
         checkMayLeave(context, room)
-        await leave(context, outbox, tx, room.group)
+        await leaveGroup(context, outbox, tx, room.group)
       }),
     verify: handle => verification(context, handle),
     markVerified: handle => changing(({ context, tx }) => markVerified(context, tx, handle)),

@@ -2,7 +2,7 @@
 
 import { Refusal } from '../../services/endpoint/codes/refusal.js'
 import type { Endpoint } from '../../services/endpoint/endpoint.js'
-import type { RoomView } from '../../services/endpoint/groups/rooms.js'
+import type { RoomView } from '../../services/endpoint/rooms.js'
 import type { Chance } from './random.js'
 
 export interface Member {

@@ -4,10 +4,10 @@ import { GroupStatus, type Sender } from '../../../gen/parley/vault/v1/records_p
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
-import { askToRejoin } from '../groups/rejoin.js'
 import { askAgain } from '../messages/content/resend-request.js'
 import { forget } from '../messages/missing.js'
 import type { Outbox } from '../messages/outbox.js'
+import { askToRejoin } from '../messages/rejoin-requests.js'
 import { type Diagnosis, dateOf, type Finding } from './finding.js'
 
 type Draft = Omit<Finding, 'area' | 'peer'>

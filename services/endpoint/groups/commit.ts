@@ -1,73 +1,138 @@
-// A commit at its place in the order: another's is checked and opened, our own takes effect.
+// A commit at its place in the order: another member's is checked and opened, this device's own takes effect.
 
 import type { DeliveredCommit, Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
-import { notOpened } from '../codes/unreadable.js'
+import { notOpened, type Unreadable } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
-import type { Outbox } from '../messages/outbox.js'
-import { show } from '../messages/system-message.js'
 import { type Change, wipe } from '../mls/engine.js'
 import type { Batch } from '../vault/records.js'
-import { afterCommit, endRemoved, ownChange } from './commit-effects.js'
+import type { Known } from '../vault/said.js'
+import { type Done, linesOf, ownChange, type Told } from './commit-lines.js'
 import type { LiveGroup } from './groups.js'
+import { forgetRemovals } from './intents.js'
 import { standing } from './membership.js'
 import { type Group, mayChange } from './policy.js'
-import { askToRejoin } from './rejoin.js'
+import { addAgain } from './rejoin.js'
+import { myTurnMs } from './self-removal.js'
+
+/** A group has come into a new epoch. */
+export interface NewEpoch {
+  before: Group
+  after: Group
+  change: Done
+  /** This device has made the commit. */
+  isOurs: boolean
+  lines: readonly Told[]
+}
+
+export type CommitOutcome =
+  /** `isAsClaimed`: the server delivers to the devices that the commit says. */
+  | ({ outcome: 'applied'; isAsClaimed: boolean } & NewEpoch)
+  /** It has taken this device out. `by`: the handle of who made it. */
+  | { outcome: 'removed'; by: string }
+  /** Every member refuses it, and no state is lost by it. */
+  | { outcome: 'against-rules'; from: string }
+  /** The state of this device is of no use any more. */
+  | { outcome: 'not-opened'; why: Known<Unreadable> }
 
 export async function takeCommit(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
-  envelope: Envelope,
+  { storedAtMs }: Pick<Envelope, 'storedAtMs'>,
   { commit, rosterChange }: DeliveredCommit,
-): Promise<void> {
-  const before = standing(context, group, envelope.storedAtMs)
+): Promise<CommitOutcome> {
+  const before = standing(context, group, storedAtMs)
   let refused: Change | undefined
   const opened = await context.engine.open(group.state, commit, change => {
     if (mayChange(before, change)) return true
     refused = change
     return false
   })
-  if (opened.kind === 'removed') return endRemoved(context, batch, group, envelope, opened.committer)
-  if (refused) return tellBroken(context, batch, group, envelope, { ...refused, newcomer: before.newcomer })
-  if (opened.kind !== 'commit') {
-    show(context, batch, group, envelope, notOpened(opened))
-    askToRejoin(context, outbox, batch, group)
-    return
-  }
+  if (opened.kind === 'removed') return endRemoved(context, batch, group, opened.committer)
+  if (refused) return refuseBroken(group, { ...refused, newcomer: before.newcomer })
+  if (opened.kind !== 'commit') return { outcome: 'not-opened', why: notOpened(opened) }
   group.state = opened.state
   context.groups.saveEpoch(batch, group)
   batch.after(() => wipe(opened.spent))
-  afterCommit(context, batch, group, { envelope, before, change: opened })
+  const epoch = enterEpoch(context, batch, group, { before, change: opened })
   // Ours lost, if there was one; the rejection follows, and what it was for comes up again.
   context.groups.savePending(batch, group, undefined)
   const added = opened.added.map(({ signatureKey }) => signatureKey)
   const removed = opened.removed.map(({ signatureKey }) => signatureKey)
   const claimed = rosterChange ?? { addedDeviceIds: [], removedDeviceIds: [] }
-  if (!sameDevices(added, claimed.addedDeviceIds) || !sameDevices(removed, claimed.removedDeviceIds))
-    batch.tell({
-      type: 'notice',
-      level: 'warning',
-      notice: { code: 'other-devices', peer: context.conversations.peer(group.record.conversation) },
-    })
+  const isAsClaimed =
+    sameDevices(added, claimed.addedDeviceIds) && sameDevices(removed, claimed.removedDeviceIds)
+  return { outcome: 'applied', isAsClaimed, ...epoch }
 }
 
-/**
- * Every member refuses it, and no state is lost by it. A mere removal may have had a reason that was not delivered
- * here, and so may whom a member adds soon after this device came: somebody who had asked to be taken in again.
- */
-function tellBroken(
+/** A commit of ours was accepted. undefined: it was given up here. `isFirst`: the group can be used from here on. */
+export function adopt(
   context: Context,
   batch: Batch,
   group: LiveGroup,
-  envelope: Envelope,
+  intents: readonly bigint[],
+): (NewEpoch & { isFirst: boolean }) | undefined {
+  if (!group.pending) return undefined
+  const before = standing(context, group)
+  group.state = context.engine.adopt(group.state, group.pending)
+  context.groups.savePending(batch, group, undefined)
+  context.groups.saveEpoch(batch, group)
+  for (const id of intents) context.intents.drop(batch, group, id)
+  const epoch = enterEpoch(context, batch, group, { before, change: ownChange(context, group, before) })
+  const { record } = group
+  record.committedAtMs = BigInt(context.clock.now())
+  record.sealedSinceCommit = 0n
+  const isFirst = record.status === GroupStatus.CREATING
+  if (isFirst) record.status = GroupStatus.ACTIVE
+  return { ...epoch, isFirst }
+}
+
+const has = (devices: readonly Uint8Array[], device: Uint8Array): boolean =>
+  devices.some(other => Buffer.compare(other, device) === 0)
+
+function enterEpoch(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  { before, change }: { before: Group; change: Done },
+): NewEpoch {
+  const { record } = group
+  const gone = change.removed.map(({ signatureKey }) => signatureKey)
+  record.leavingDeviceIds = record.leavingDeviceIds.filter(device => !has(gone, device))
+  const came = change.added.map(({ signatureKey }) => signatureKey)
+  record.rejoiningDeviceIds = record.rejoiningDeviceIds.filter(device => !has(came, device))
+  const isOurs = Buffer.compare(change.committer.signatureKey, context.account.device.publicKey) === 0
+  forgetRemovals(context, batch, group, gone)
+  addAgain(context, batch, group, change.removed, isOurs ? 0 : myTurnMs(context, group, gone))
+  const after = standing(context, group)
+  return { before, after, change, isOurs, lines: linesOf(context, before, after, change) }
+}
+
+function endRemoved(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  committer: Done['committer'],
+): CommitOutcome {
+  group.record.status = GroupStatus.ENDED
+  context.groups.savePending(batch, group, undefined)
+  context.intents.dropAll(batch, group)
+  return { outcome: 'removed', by: parseVerifiedCertificate(committer.identity).handle }
+}
+
+/**
+ * A mere removal may have had a reason that was not delivered here, and so may whom a member adds soon after this
+ * device came: somebody who had asked to be taken in again.
+ */
+function refuseBroken(
+  group: LiveGroup,
   { committer, added, settings, newcomer }: Change & Pick<Group, 'newcomer'>,
-): void {
+): CommitOutcome {
   const from = parseVerifiedCertificate(committer.identity).handle
   if ((added.length > 0 && !newcomer) || settings !== undefined) group.record.brokenBy = from
-  show(context, batch, group, envelope, { code: 'against-rules', from })
+  return { outcome: 'against-rules', from }
 }
 
 function sameDevices(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
@@ -77,33 +142,4 @@ function sameDevices(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolea
       .sort()
       .join()
   return names(a) === names(b)
-}
-
-/** A commit of ours was accepted. */
-export function adopt(
-  context: Context,
-  batch: Batch,
-  group: LiveGroup,
-  envelope: Envelope,
-  intents: readonly bigint[],
-): void {
-  if (!group.pending) return
-  const before = standing(context, group)
-  group.state = context.engine.adopt(group.state, group.pending)
-  context.groups.savePending(batch, group, undefined)
-  context.groups.saveEpoch(batch, group)
-  for (const id of intents) context.intents.drop(batch, group, id)
-  afterCommit(context, batch, group, { envelope, before, change: ownChange(context, group, before) })
-  const { record } = group
-  record.committedAtMs = BigInt(context.clock.now())
-  record.sealedSinceCommit = 0n
-  if (record.status !== GroupStatus.CREATING) return
-  record.status = GroupStatus.ACTIVE
-  const { conversation } = record
-  batch.tell({
-    type: 'conversation',
-    peer: context.conversations.peer(conversation),
-    conversation,
-    state: 'ready',
-  })
 }

@@ -1,48 +1,20 @@
-// A new MLS group with the devices of one person: from the key packages that were claimed to the commit bundle
-// that creates the conversation at the server.
+// A new MLS group: from the key packages that were claimed to the commit bundle that creates the conversation at the
+// server.
 
 import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
-import type { Outbox } from '../messages/outbox.js'
-import { queueCommit } from '../sync/send-loop.js'
 import type { Batch } from '../vault/records.js'
+import type { LiveGroup } from './groups.js'
+import type { MadeCommit } from './intents.js'
 
-export const CONVERSATION_ID_BYTES = 16
-
-/** `no-device`: they have none that can be reached yet. */
-export type Establishment = 'created' | 'blocked' | 'no-device'
+const CONVERSATION_ID_BYTES = 16
 
 /** A claimed device whose certificate and key package belong together and to the handle. */
 export interface Invitee {
   identity: DeviceIdentity
   keyPackage: Uint8Array
-}
-
-/**
- * Makes the group and queues its first commit. The key packages come from the server, which may lie: every
- * device must show a certificate of one and the same account, and that account must be the one that is pinned.
- */
-export async function establish(
-  context: Context,
-  outbox: Outbox,
-  batch: Batch,
-  {
-    conversation,
-    claimed,
-    own,
-  }: { conversation: bigint; claimed: readonly ClaimedDevice[]; own: readonly ClaimedDevice[] },
-): Promise<Establishment> {
-  const peer = context.conversations.peer(conversation)
-  const invitees = await verifiedInvitees(context, peer, claimed)
-  const first = invitees[0]
-  if (!first) return 'no-device'
-  for (const { identity } of invitees)
-    if (context.contacts.meet(batch, peer, identity.accountKey) === 'changed') return 'blocked'
-  const siblings = await ownInvitees(context, own)
-  await createGroup(context, outbox, batch, { conversation, invitees: [...invitees, ...siblings] })
-  return 'created'
 }
 
 /** Those of the claimed devices that are this person's. */
@@ -73,17 +45,19 @@ export async function ownInvitees(context: Context, claimed: readonly ClaimedDev
   )
 }
 
-/** `settings`: an encoded GroupSettings; none between two people. */
+/**
+ * A new group of this device and the invitees, and its first commit, for the outbox. `settings`: an encoded
+ * GroupSettings; none between two people.
+ */
 export async function createGroup(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   {
     conversation,
     invitees,
     settings,
   }: { conversation: bigint; invitees: readonly Invitee[]; settings?: Uint8Array },
-): Promise<void> {
+): Promise<{ group: LiveGroup } & MadeCommit> {
   const { account, engine, groups } = context
   const conversationId = context.random.bytes(CONVERSATION_ID_BYTES)
   const keyPackage = await engine.newKeyPackage({
@@ -96,17 +70,17 @@ export async function createGroup(
     keyPackage,
     ...(settings ? { settings } : {}),
   })
-  const { pending, commit, welcome } = await engine.commit(state, {
-    add: invitees.map(({ keyPackage }) => keyPackage),
-  })
+  const add = invitees.map(({ keyPackage }) => keyPackage)
+  const { pending, commit, welcome } = await engine.commit(state, add.length > 0 ? { add } : {})
   const deviceIds = invitees.map(({ identity }) => identity.deviceKey)
   const group = groups.add(batch, { conversationId, conversation, status: GroupStatus.CREATING }, state)
   groups.savePending(batch, group, pending)
-  queueCommit(outbox, batch, group, {
+  const bundle = {
     epoch: 0n,
     commit,
-    welcomes: [{ deviceIds, welcome: welcome ?? new Uint8Array() }],
+    welcomes: welcome ? [{ deviceIds, welcome }] : [],
     rosterChange: { addedDeviceIds: deviceIds },
     creates: true,
-  })
+  }
+  return { group, bundle, intents: [] }
 }

@@ -1,17 +1,16 @@
 // Changes of groups that this device is to commit. An intent stays in the vault until it is done or pointless: when
 // another commit wins, it is made again on what that commit left, from what the stream brought.
 
-import { create, toBinary } from '@bufbuild/protobuf'
-import { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
-import { GroupStatus, type Intent, OutboxCommitSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import type { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
+import { GroupStatus, type Intent } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
-import type { Outbox } from '../messages/outbox.js'
 import type { Commit } from '../mls/engine.js'
 import { type MlsCause, MlsRefused } from '../mls/refused.js'
 import type { Batch } from '../vault/records.js'
 import type { LiveGroup } from './groups.js'
 import type { KnownIntent } from './intent-list.js'
-import { giveUp, mayCommit, type Plan, planOf } from './plan.js'
+import { giveUp, type Impossible, mayCommit, type Plan, planOf } from './plan.js'
 
 export type IntentChange = Intent['change']
 
@@ -37,35 +36,37 @@ export function nextIntentDue({ intents, groups }: Context, now: number): number
   return times.length > 0 ? Math.min(...times) : undefined
 }
 
-/** Commits what is due in this group, if nothing of ours is under way there. True: a commit was queued. */
+/** A commit that was made, for the outbox. `intents`: the ids of what it carries out. */
+export interface MadeCommit {
+  bundle: MessageInitShape<typeof CommitBundleSchema>
+  intents: readonly bigint[]
+}
+
+/**
+ * Makes the commit of what is due in this group, if nothing of ours is under way there. `impossible`: what was given
+ * up on the way.
+ */
 export async function commitIntents(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
   now: number,
-): Promise<boolean> {
+): Promise<{ made: MadeCommit | undefined; impossible: readonly Impossible[] }> {
+  const impossible: Impossible[] = []
   if (group.record.status !== GroupStatus.ACTIVE || group.record.left || group.record.lost || group.pending)
-    return false
-  const made = await firstPossible(context, batch, group, now)
-  if (!made) return false
-  const { plan } = made
-  const epoch = context.engine.epoch(group.state)
-  const addedDeviceIds = await devicesOf(context, plan.add, made.refused)
-  const removedDeviceIds = membersAt(context, group, plan.remove)
-  const commitBundle = toBinary(
-    CommitBundleSchema,
-    create(CommitBundleSchema, {
-      epoch,
-      commit: made.commit,
-      welcomes: made.welcome ? [{ deviceIds: addedDeviceIds, welcome: made.welcome }] : [],
-      rosterChange: { addedDeviceIds, removedDeviceIds },
-    }),
-  )
-  context.groups.savePending(batch, group, made.pending)
-  const value = create(OutboxCommitSchema, { commitBundle, intents: plan.ids })
-  outbox.add(batch, group.number, { case: 'commit', value })
-  return true
+    return { made: undefined, impossible }
+  const first = await firstPossible(context, batch, group, { now, impossible })
+  if (!first) return { made: undefined, impossible }
+  const { plan, commit, welcome, pending, refused } = first
+  const addedDeviceIds = await devicesOf(context, plan.add, refused)
+  const bundle = {
+    epoch: context.engine.epoch(group.state),
+    commit,
+    welcomes: welcome ? [{ deviceIds: addedDeviceIds, welcome }] : [],
+    rosterChange: { addedDeviceIds, removedDeviceIds: membersAt(context, group, plan.remove) },
+  }
+  context.groups.savePending(batch, group, pending)
+  return { made: { bundle, intents: plan.ids }, impossible }
 }
 
 /** These devices are out: nothing is left to do of their removal, whatever becomes of them later. */
@@ -110,18 +111,18 @@ async function firstPossible(
   context: Context,
   batch: Batch,
   group: LiveGroup,
-  now: number,
+  { now, impossible }: { now: number; impossible: Impossible[] },
 ): Promise<(Commit & { plan: Plan }) | undefined> {
   for (;;) {
     const due = context.intents.of(group).filter(({ intent }) => Number(intent.notBeforeMs) <= now)
-    const plan = planOf(context, batch, group, due)
+    const plan = planOf(context, batch, group, { due, impossible })
     if (!plan) return undefined
     const made = await makeCommit(context, group, plan)
     if (typeof made !== 'string') return { ...made, plan }
     const [known, ...more] = due.filter(({ id }) => plan.ids.includes(id))
     // It was for those alone who have asked to be removed: nothing is intended that could be given up.
     if (!known) return undefined
-    if (more.length === 0) giveUp(context, batch, group, { id: known.id, why: made })
+    if (more.length === 0) impossible.push(giveUp(context, batch, group, { id: known.id, why: made }))
     else for (const each of [known, ...more]) tryAlone(context, batch, group, each)
   }
 }

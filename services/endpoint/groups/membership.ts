@@ -2,6 +2,7 @@
 
 import { create } from '@bufbuild/protobuf'
 import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
+import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from './groups.js'
@@ -43,4 +44,23 @@ export function accountsIn(
     accounts.set(name, known)
   }
   return [...accounts.values()]
+}
+
+/** Whether it is this account. */
+export const isOwn = (
+  { account }: Context,
+  { handle, accountKey }: { handle: string; accountKey: Uint8Array },
+): boolean => handle === account.handle && Buffer.compare(accountKey, account.account.publicKey) === 0
+
+export const isOwnDevicesGroup = (context: Context, group: LiveGroup): boolean =>
+  settingsOf(context, group).kind === GroupKind.OWN_DEVICES
+
+/** The groups of this account's own devices that are in use: one, or more where several were made at once. */
+export function ownDeviceGroups(context: Context): LiveGroup[] {
+  return context.groups
+    .all()
+    .filter(
+      ({ record: { conversation, status, lost } }) =>
+        context.conversations.kind(conversation) === 'own-devices' && status === GroupStatus.ACTIVE && !lost,
+    )
 }

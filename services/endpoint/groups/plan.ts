@@ -7,7 +7,6 @@ import {
   HistoryPolicySchema,
 } from '../../../gen/parley/content/v1/room_pb.js'
 import type { ChangeSettings, Intent } from '../../../gen/parley/vault/v1/records_pb.js'
-import { notMade } from '../codes/notice.js'
 import type { Context } from '../context.js'
 import type { Change } from '../mls/engine.js'
 import type { MlsCause } from '../mls/refused.js'
@@ -27,12 +26,12 @@ export interface Plan {
   alone?: boolean
 }
 
-/** What to commit first; what has become pointless is dropped on the way. */
+/** What to commit first; what has become pointless is dropped on the way, what is impossible added to `impossible`. */
 export function planOf(
   context: Context,
   batch: Batch,
   group: LiveGroup,
-  due: readonly KnownIntent[],
+  { due, impossible }: { due: readonly KnownIntent[]; impossible: Impossible[] },
 ): Plan | undefined {
   const adds: Plan = { ids: [], add: [], remove: [] }
   const removals: Plan = { ids: [], add: [], remove: [] }
@@ -51,7 +50,7 @@ export function planOf(
       if (others.length === 0) context.intents.drop(batch, group, id)
       // One that the others would refuse must not keep back those of the same commit.
       else if (!mayCommit(context, group, { added: [], remove: others }))
-        giveUp(context, batch, group, { id, why: 'policy' })
+        impossible.push(giveUp(context, batch, group, { id, why: 'policy' }))
       else collect(removals, { id, intent }, { remove: others })
     } else if (change.case === 'addAccount' || change.case === 'addDevices') {
       if (isDone(context, group, change)) context.intents.drop(batch, group, id)
@@ -135,18 +134,22 @@ export function mayCommit(
   })
 }
 
-/** It cannot be carried out at all: it is dropped, and the person is told. */
+/** What cannot be carried out at all. `handle`: whose addition it was. */
+export interface Impossible {
+  handle: string | undefined
+  cause: MlsCause
+}
+
+/** Drops an intent that cannot be carried out, and says what it was, for the person to be told. */
 export function giveUp(
   context: Context,
   batch: Batch,
   group: LiveGroup,
   { id, why: cause }: { id: bigint; why: MlsCause },
-): void {
+): Impossible {
   const change = context.intents.get(group, id)?.change
   context.intents.drop(batch, group, id)
-  const peer = context.conversations.peer(group.record.conversation)
-  const handle = change?.case === 'addAccount' ? change.value.handle : undefined
-  batch.tell(notMade({ handle, peer, why: { code: 'impossible', cause } }))
+  return { handle: change?.case === 'addAccount' ? change.value.handle : undefined, cause }
 }
 
 const nameOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

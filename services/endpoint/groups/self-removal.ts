@@ -1,14 +1,10 @@
-// Leaving a group: nobody can remove themselves in MLS (RFC 9420 section 12.1.3), so a device says that it leaves and
-// another one commits it. The others wait for each other in the order of their leaves, so that few of them race.
+// Nobody can remove themselves in MLS (RFC 9420 section 12.1.3), so a device says that it leaves and another one commits
+// that. The others wait for each other in the order of their leaves, so that few of them race.
 
 import { create } from '@bufbuild/protobuf'
 import type { Leave } from '../../../gen/parley/content/v1/content_pb.js'
-import { GroupStatus, RemoveDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import { RemoveDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
-import type { Outbox } from '../messages/outbox.js'
-import { sealBody, sealText } from '../messages/seal.js'
-import { type Place, tell } from '../messages/system-message.js'
-import { failWaiting, waitingTexts } from '../messages/unsent.js'
 import type { Batch } from '../vault/records.js'
 import type { LiveGroup } from './groups.js'
 import { intend } from './intents.js'
@@ -17,47 +13,6 @@ import { accountsIn } from './membership.js'
 /** Milliseconds that each device waits for the one before it, and at most. */
 const TURN_MS = 300
 const TURNS_MS = 10_000
-
-/** Says that this account leaves, behind what was typed before. From here on nothing of the group is shown. */
-export async function leave(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): Promise<void> {
-  const { record } = group
-  const accounts = accountsIn(context, group)
-  const isAlone = accounts.length < 2
-  // Whoever removes it then needs be no admin, here as at the others.
-  const own = accounts.find(({ handle }) => handle === context.account.handle)
-  record.leavingDeviceIds.push(...(own?.devices ?? []))
-  if (isAlone || record.status !== GroupStatus.ACTIVE) record.status = GroupStatus.ENDED
-  else {
-    record.leaveDue = true
-    const typed = waitingTexts(context).filter(({ conversation }) => conversation === record.conversation)
-    for (const id of record.lost ? [] : typed) await sealText(context, outbox, batch, group, id)
-    await sealLeave(context, outbox, batch, group)
-  }
-  noteLeft(context, batch, group, { sequence: record.lastSequence, storedAtMs: BigInt(context.clock.now()) })
-  context.groups.save(batch, group)
-}
-
-/** Says that this account leaves, where that is due and this device has the state to say it with. */
-export async function sealLeave(
-  context: Context,
-  outbox: Outbox,
-  batch: Batch,
-  group: LiveGroup,
-): Promise<void> {
-  const { record } = group
-  if (!record.leaveDue || record.lost || record.status !== GroupStatus.ACTIVE) return
-  record.leaveDue = false
-  await sealBody(context, outbox, batch, group, { case: 'leave', value: { account: true } })
-}
-
-/** This account has left, on this device or another. */
-export function noteLeft(context: Context, batch: Batch, group: LiveGroup, place: Place): void {
-  const { record } = group
-  record.left = true
-  context.intents.dropAll(batch, group)
-  failWaiting(context, batch, record.conversation, 'not-in-room')
-  tell(context, batch, group, place, { code: 'you-left' })
-}
 
 /** A device leaves, or all of its account. */
 export function takeLeave(

@@ -2,8 +2,13 @@
 // taken by the server strictly in that order (proto/parley/v1, Send), so after a rejection or a lost line the
 // rest is sent again from there, and a send that is given up closes its gap.
 
-import { create } from '@bufbuild/protobuf'
-import { type OutboxItem, OutboxItemSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
+import {
+  OutboxCommitSchema,
+  type OutboxItem,
+  OutboxItemSchema,
+} from '../../../gen/parley/vault/v1/records_pb.js'
 import { at, type Batch, type Reader } from '../vault/records.js'
 
 /** Envelopes sealed and not yet accepted: bounds memory, and what has to be sealed anew when an epoch passes. */
@@ -127,4 +132,19 @@ export function openOutbox(records: Reader): Outbox {
     },
     reload,
   }
+}
+
+/** A commit of this device, to be sent with the welcomes and the roster change that go with it. `intents`: what it does. */
+export function queueCommit(
+  outbox: Outbox,
+  batch: Batch,
+  group: bigint,
+  {
+    bundle,
+    intents = [],
+  }: { bundle: MessageInitShape<typeof CommitBundleSchema>; intents?: readonly bigint[] },
+): Queued {
+  const commitBundle = toBinary(CommitBundleSchema, create(CommitBundleSchema, bundle))
+  const value = create(OutboxCommitSchema, { commitBundle, intents: [...intents] })
+  return outbox.add(batch, group, { case: 'commit', value })
 }

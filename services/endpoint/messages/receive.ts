@@ -1,27 +1,28 @@
 // From a Deliver frame to history: every envelope in its order, and all that a frame does in one write. Nothing
 // is dropped in silence: what cannot be opened, and what is missing, becomes a line of the history.
 
-import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
+import type { Envelope, RejoinRequest } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { LineDown } from '../codes/line-error.js'
 import { notOpened } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
-import { adopt, takeCommit } from '../groups/commit.js'
 import type { KnownSender, LiveGroup } from '../groups/groups.js'
-import { askToRejoin, takeRejoin } from '../groups/rejoin.js'
-import { isOwn } from '../groups/roster.js'
-import { joinByWelcome } from '../groups/welcome.js'
+import { isOwn } from '../groups/membership.js'
+import { takeRejoin } from '../groups/rejoin.js'
 import { wipe } from '../mls/engine.js'
 import type { Batch } from '../vault/records.js'
+import { receiveCommit, receiveOwnCommit } from './commits.js'
 import type { Received } from './content/content-type.js'
 import { takeBody, traitsOf } from './content/registry.js'
 import { askAgain } from './content/resend-request.js'
 import { breakLog, differs, passEnvelope } from './fork-detection.js'
 import { decodeContent } from './format.js'
+import { joinByWelcome } from './join.js'
 import { noteMissing, owedUpTo, takeResent } from './missing.js'
 import type { Outbox } from './outbox.js'
-import { show } from './system-message.js'
+import { askToRejoin } from './rejoin-requests.js'
+import { show, tell } from './system-message.js'
 
 /** The highest place in an order that the vault has a key for. */
 const MAX_SEQUENCE = 2n ** 62n
@@ -48,15 +49,28 @@ export async function takeIn(
   group.record.lastSequence = envelope.sequence
   if (content.case === 'application')
     await takeApplication(context, outbox, batch, group, envelope, content.value.ciphertext)
-  else if (content.case === 'commit') await takeCommit(context, outbox, batch, group, envelope, content.value)
+  else if (content.case === 'commit')
+    await receiveCommit(context, outbox, batch, group, envelope, content.value)
   else if (content.case === 'own')
     await takeEcho(context, outbox, batch, group, envelope, content.value.clientSequence)
-  else if (content.case === 'rejoin') takeRejoin(context, batch, group, envelope, content.value)
+  else if (content.case === 'rejoin') receiveRejoin(context, batch, group, envelope, content.value)
   else if (content.case === 'missed') {
     breakLog(group)
     show(context, batch, group, envelope, { code: 'expired', count: content.value.count })
   }
   context.groups.save(batch, group)
+}
+
+function receiveRejoin(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  envelope: Envelope,
+  request: RejoinRequest,
+): void {
+  const who = takeRejoin(context, batch, group, request)
+  if (who !== undefined && !group.record.left)
+    tell(context, batch, group, envelope, { code: 'device-rejoins', who })
 }
 
 /** Of a conversation that nothing is here of: its welcome is among what is gone. */
@@ -181,7 +195,7 @@ async function takeEcho(
   const done = outbox.echoed(batch, clientSequence)
   if (!done) return breakLog(group)
   const { what } = done.item
-  if (what.case === 'commit') return adopt(context, batch, group, envelope, what.value.intents)
+  if (what.case === 'commit') return receiveOwnCommit(context, batch, group, envelope, what.value.intents)
   if (what.case !== 'content') return
   passEnvelope(context.engine, group, envelope.sequence, what.value.ciphertext)
   if (what.value.message === 0n) return

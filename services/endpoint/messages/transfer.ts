@@ -11,7 +11,7 @@ import {
 } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
-import { ownDeviceGroups } from '../groups/roster.js'
+import { ownDeviceGroups } from '../groups/membership.js'
 import type { Batch } from '../vault/records.js'
 import type { Outbox } from './outbox.js'
 import { sealBody, sendingGroup } from './seal.js'

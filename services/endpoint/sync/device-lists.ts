@@ -15,9 +15,11 @@ import type { Context, RunTransaction } from '../context.js'
 import { crypto } from '../crypto.js'
 import { createGroup, ownInvitees } from '../groups/create.js'
 import type { LiveGroup } from '../groups/groups.js'
+import { isOwn } from '../groups/membership.js'
 import { encodeSettings } from '../groups/policy.js'
-import { type Directory, isOwn, needsOwnGroup, reconcile } from '../groups/roster.js'
+import { queueCommit } from '../messages/outbox.js'
 import type { Batch } from '../vault/records.js'
+import { type Directory, needsOwnGroup, reconcile } from './reconcile.js'
 
 /** Handles in one call, where the server does not want fewer. */
 const LOOKUPS_PER_CALL = 256
@@ -182,7 +184,8 @@ function ownGroupMaker(
       if (invitees.length === 0) return
       const conversation = context.conversations.openOwnDevices(tx)
       const settings = encodeSettings(create(GroupSettingsSchema, { kind: GroupKind.OWN_DEVICES }))
-      await createGroup(context, outbox, tx, { conversation, invitees, settings })
+      const made = await createGroup(context, tx, { conversation, invitees, settings })
+      queueCommit(outbox, tx, made.group.number, made)
       tx.after(nudge)
     })
   return {

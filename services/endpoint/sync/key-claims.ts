@@ -5,13 +5,14 @@ import type { KeyExchanged } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { certifiedDevices } from '../../protocol/identity/certificate.js'
 import { changeOf } from '../contacts/contacts.js'
-import { type KeyChangePolicy, settleChange } from '../contacts/key-change.js'
+import type { KeyChangePolicy } from '../contacts/trust.js'
 import type { Context, RunTransaction } from '../context.js'
 import { crypto } from '../crypto.js'
 import type { EndpointEvent } from '../events.js'
-import { takeClaim, type Wanted, wantedKeyPackages } from '../groups/claims.js'
-import { establish } from '../groups/create.js'
 import { waitingTexts } from '../messages/unsent.js'
+import { takeClaim, type Wanted, wantedKeyPackages } from './claims.js'
+import { establish } from './establish.js'
+import { settleChange } from './key-changes.js'
 
 /** How often one person is looked for at most, in ms: every time uses up a key package of theirs. */
 const LOOK_AGAIN_MS = 15_000

@@ -2,18 +2,20 @@
 // were typed. All is sealed and saved in one write before any of it is given to the network.
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { fromBinary } from '@bufbuild/protobuf'
 import {
   CommitBundleSchema,
   type OutgoingEnvelopeSchema,
   RejoinRequestSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
-import { GroupStatus, OutboxCommitSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { notMade } from '../codes/notice.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { commitIntents } from '../groups/intents.js'
 import { sealReceipt } from '../messages/content/receipt.js'
 import type { Outbox, Queued } from '../messages/outbox.js'
+import { queueCommit } from '../messages/outbox.js'
 import { isSilent, sealText, sendingGroup } from '../messages/seal.js'
 import { waitingTexts } from '../messages/unsent.js'
 import type { Batch } from '../vault/records.js'
@@ -80,8 +82,7 @@ export async function fillOutbox(
   for (const group of context.groups.all()) {
     if (outbox.room() <= 0) return
     if (!hasCommitOut(outbox, group)) {
-      const committed =
-        changing.has(group.number) && (await commitIntents(context, outbox, batch, group, now))
+      const committed = changing.has(group.number) && (await commitDue(context, outbox, batch, group, now))
       if (!committed && updateDue(context, group, now) && !isSilent(context, group))
         await commitUpdate(context, outbox, batch, group)
     }
@@ -94,22 +95,27 @@ export async function fillOutbox(
   }
 }
 
+/** Commits what this device is to change in the group and is due. True: a commit was queued. */
+async function commitDue(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  now: number,
+): Promise<boolean> {
+  const { made, impossible } = await commitIntents(context, batch, group, now)
+  const peer = context.conversations.peer(group.record.conversation)
+  for (const { handle, cause } of impossible)
+    batch.tell(notMade({ handle, peer, why: { code: 'impossible', cause } }))
+  if (made) queueCommit(outbox, batch, group.number, made)
+  return made !== undefined
+}
+
 async function commitUpdate(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): Promise<void> {
   const epoch = context.engine.epoch(group.state)
   const { pending, commit } = await context.engine.commit(group.state, {})
   context.groups.savePending(batch, group, pending)
-  queueCommit(outbox, batch, group, { epoch, commit })
-}
-
-export function queueCommit(
-  outbox: Outbox,
-  batch: Batch,
-  group: LiveGroup,
-  bundle: MessageInitShape<typeof CommitBundleSchema>,
-): Queued {
-  const commitBundle = toBinary(CommitBundleSchema, create(CommitBundleSchema, bundle))
-  const value = create(OutboxCommitSchema, { commitBundle })
-  return outbox.add(batch, group.number, { case: 'commit', value })
+  queueCommit(outbox, batch, group.number, { bundle: { epoch, commit } })
 }
 
 /** As the contract has it. */

@@ -2,7 +2,7 @@
 
 import { DEVICE_NAME_LENGTH } from '../../contacts/own-devices.js'
 import type { Context } from '../../context.js'
-import { isOwnDevicesGroup, ownDeviceGroups } from '../../groups/roster.js'
+import { isOwnDevicesGroup, ownDeviceGroups } from '../../groups/membership.js'
 import type { Batch } from '../../vault/records.js'
 import type { Outbox } from '../outbox.js'
 import { sealBody } from '../seal.js'

@@ -1,7 +1,7 @@
 // An account has revoked one of its devices: every member may remove it.
 
-import { takeRevoked } from '../../groups/revoked.js'
 import type { ContentType } from './content-type.js'
+import { takeRevoked } from './revoked-devices.js'
 
 export const revoked: ContentType<'revoked'> = {
   owesReceipt: true,

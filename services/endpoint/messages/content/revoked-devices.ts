@@ -1,20 +1,19 @@
 // A device that its account has revoked: the account's signature says so, so that every member may remove it.
 
 import { create } from '@bufbuild/protobuf'
-import { GroupStatus, RemoveDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
-import { IdentityError } from '../../protocol/error.js'
-import { makeRevocation, type Revocation, readRevocation } from '../../protocol/identity/revocation.js'
-import type { Context } from '../context.js'
-import { crypto } from '../crypto.js'
-import type { Outbox } from '../messages/outbox.js'
-import { sealBody } from '../messages/seal.js'
-import type { Batch } from '../vault/records.js'
-import type { LiveGroup } from './groups.js'
-import { intend } from './intents.js'
-import { accountsIn } from './membership.js'
-import { sameAccount } from './policy.js'
-import { isOwn, ownDeviceGroups } from './roster.js'
-import { removeWhenOurTurn } from './self-removal.js'
+import { GroupStatus, RemoveDevicesSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { IdentityError } from '../../../protocol/error.js'
+import { makeRevocation, type Revocation, readRevocation } from '../../../protocol/identity/revocation.js'
+import type { Context } from '../../context.js'
+import { crypto } from '../../crypto.js'
+import type { LiveGroup } from '../../groups/groups.js'
+import { intend } from '../../groups/intents.js'
+import { accountsIn, isOwn, ownDeviceGroups } from '../../groups/membership.js'
+import { sameAccount } from '../../groups/policy.js'
+import { removeWhenOurTurn } from '../../groups/self-removal.js'
+import type { Batch } from '../../vault/records.js'
+import type { Outbox } from '../outbox.js'
+import { sealBody } from '../seal.js'
 
 const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0
 

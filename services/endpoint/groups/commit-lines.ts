@@ -2,26 +2,16 @@
 // history, for everybody the same.
 
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
-import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
-import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { SystemMessage } from '../codes/system-message.js'
 import type { Context } from '../context.js'
-import { beginEpoch } from '../messages/fork-detection.js'
-import { tell } from '../messages/system-message.js'
-import { onAdded } from '../messages/transfer-due.js'
-import { failWaiting } from '../messages/unsent.js'
-import type { Candidate, Member } from '../mls/engine.js'
-import type { Batch } from '../vault/records.js'
+import type { Candidate } from '../mls/engine.js'
 import type { Known } from '../vault/said.js'
 import type { LiveGroup } from './groups.js'
-import { forgetRemovals } from './intents.js'
-import { settingsOf, standing } from './membership.js'
 import { type Group, sameAccount } from './policy.js'
-import { addAgain } from './rejoin.js'
-import { myTurnMs } from './self-removal.js'
 
-interface Done {
+/** What a commit did. */
+export interface Done {
   committer: Candidate
   added: readonly Candidate[]
   removed: readonly Candidate[]
@@ -39,54 +29,12 @@ export function ownChange({ account, engine }: Context, group: LiveGroup, before
   }
 }
 
-/** The group has come into a new epoch. */
-export function afterCommit(
-  context: Context,
-  batch: Batch,
-  group: LiveGroup,
-  { envelope, before, change }: { envelope: Envelope; before: Group; change: Done },
-): void {
-  beginEpoch(group)
-  const gone = change.removed.map(({ signatureKey }) => signatureKey)
-  group.record.leavingDeviceIds = group.record.leavingDeviceIds.filter(
-    device => !gone.some(other => Buffer.compare(other, device) === 0),
-  )
-  const came = change.added.map(({ signatureKey }) => signatureKey)
-  group.record.rejoiningDeviceIds = group.record.rejoiningDeviceIds.filter(
-    device => !came.some(other => Buffer.compare(other, device) === 0),
-  )
-  const isOurs = Buffer.compare(change.committer.signatureKey, context.account.device.publicKey) === 0
-  forgetRemovals(context, batch, group, gone)
-  addAgain(context, batch, group, change.removed, isOurs ? 0 : myTurnMs(context, group, gone))
-  for (const { handle, accountKey } of change.added.map(({ identity }) => parseVerifiedCertificate(identity)))
-    if (handle !== context.account.handle) context.contacts.meet(batch, handle, accountKey)
-  onAdded(context, batch, group, { before, added: change.added, isOurs })
-  const after = standing(context, group)
-  const told = [
+/** What it was, for a person to read. */
+export function linesOf(context: Context, before: Group, after: Group, change: Done): Told[] {
+  return [
     ...membersTold(context, before, after, change),
     ...settingsTold(before.settings, after.settings, change),
   ]
-  for (const said of group.record.left ? [] : told) tell(context, batch, group, envelope, said)
-  if (after.settings.kind === GroupKind.ROOM && after.settings.name !== before.settings.name)
-    context.conversations.rename(batch, group.record.conversation, after.settings.name)
-}
-
-/** A commit has taken this device out. */
-export function endRemoved(
-  context: Context,
-  batch: Batch,
-  group: LiveGroup,
-  envelope: Envelope,
-  committer: Member,
-): void {
-  const isRoom = settingsOf(context, group).kind === GroupKind.ROOM
-  group.record.status = GroupStatus.ENDED
-  context.groups.savePending(batch, group, undefined)
-  context.intents.dropAll(batch, group)
-  if (!isRoom || group.record.left) return
-  const { handle } = parseVerifiedCertificate(committer.identity)
-  failWaiting(context, batch, group.record.conversation, 'not-in-room')
-  tell(context, batch, group, envelope, { code: 'you-were-removed', who: handle })
 }
 
 function membersTold(
@@ -116,7 +64,7 @@ function membersTold(
 
 type Account = ReturnType<typeof parseVerifiedCertificate>
 
-type Told = Known<SystemMessage>
+export type Told = Known<SystemMessage>
 
 const holds = ({ members }: Group, account: Account) =>
   members.some(({ identity }) => sameAccount(parseVerifiedCertificate(identity), account))

@@ -2,7 +2,6 @@
 // them (lookup_handles) is signed by the account, so that it can leave a device out but not slip one in.
 
 import { create } from '@bufbuild/protobuf'
-import { GroupKind } from '../../../gen/parley/content/v1/room_pb.js'
 import {
   AddDevicesSchema,
   GroupStatus,
@@ -10,11 +9,11 @@ import {
 } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { DeviceIdentity } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
+import type { LiveGroup } from '../groups/groups.js'
+import { type IntentChange, intend } from '../groups/intents.js'
+import { accountsIn, isOwn } from '../groups/membership.js'
+import { myTurnMs } from '../groups/self-removal.js'
 import type { Batch } from '../vault/records.js'
-import type { LiveGroup } from './groups.js'
-import { type IntentChange, intend } from './intents.js'
-import { accountsIn, settingsOf } from './membership.js'
-import { myTurnMs } from './self-removal.js'
 
 /** Milliseconds that each device of an account waits for the older ones to add or remove another one. */
 const OWN_TURN_MS = 1_000
@@ -45,9 +44,6 @@ export function reconcile(context: Context, batch: Batch, group: LiveGroup, dire
   }
   return incomplete
 }
-
-export const isOwn = ({ account }: Context, { handle, accountKey }: Omit<GroupAccount, 'devices'>): boolean =>
-  handle === account.handle && Buffer.compare(accountKey, account.account.publicKey) === 0
 
 const isLeaving = ({ record }: LiveGroup, { devices }: GroupAccount): boolean =>
   devices.every(device => includes(record.leavingDeviceIds, device)) && record.rejoiningDeviceIds.length === 0
@@ -122,16 +118,6 @@ function intendOnce(
   if (!isIntended) intend(context, batch, group, change, delayMs)
 }
 
-/** The groups of this account's own devices that are in use: one, or more where several were made at once. */
-export function ownDeviceGroups(context: Context): LiveGroup[] {
-  return context.groups
-    .all()
-    .filter(
-      ({ record: { conversation, status, lost } }) =>
-        context.conversations.kind(conversation) === 'own-devices' && status === GroupStatus.ACTIVE && !lost,
-    )
-}
-
 /** Whether there are other devices and no group with them, nor one on its way. */
 export function needsOwnGroup(context: Context, directory: Directory): boolean {
   const { account, conversations, groups } = context
@@ -149,6 +135,3 @@ export function needsOwnGroup(context: Context, directory: Directory): boolean {
     )
   return others.length > 0 && !exists
 }
-
-export const isOwnDevicesGroup = (context: Context, group: LiveGroup): boolean =>
-  settingsOf(context, group).kind === GroupKind.OWN_DEVICES

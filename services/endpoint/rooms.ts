@@ -1,25 +1,24 @@
 // Rooms: what a person does with one, as intents of this device (intents.ts).
 
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
-import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
+import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../gen/parley/content/v1/room_pb.js'
 import {
   AddAccountSchema,
   ChangeSettingsSchema,
   GroupStatus,
   RemoveDevicesSchema,
-} from '../../../gen/parley/vault/v1/records_pb.js'
-import { isHandle } from '../../protocol/identity/handle.js'
-import { Refusal } from '../codes/refusal.js'
-import type { KeyTrust } from '../contacts/contacts.js'
-import type { Context } from '../context.js'
-import type { Outbox } from '../messages/outbox.js'
-import { queueCommit } from '../sync/send-loop.js'
-import type { Batch } from '../vault/records.js'
-import { CONVERSATION_ID_BYTES } from './create.js'
-import type { LiveGroup } from './groups.js'
-import { type IntentChange, intend } from './intents.js'
-import { accountsIn, settingsOf } from './membership.js'
-import { encodeSettings, isAdmin, ROOM_NAME_LENGTH, ROOM_TOPIC_LENGTH } from './policy.js'
+} from '../../gen/parley/vault/v1/records_pb.js'
+import { isHandle } from '../protocol/identity/handle.js'
+import { Refusal } from './codes/refusal.js'
+import type { KeyTrust } from './contacts/contacts.js'
+import type { Context } from './context.js'
+import { createGroup } from './groups/create.js'
+import type { LiveGroup } from './groups/groups.js'
+import { type IntentChange, intend } from './groups/intents.js'
+import { accountsIn, settingsOf } from './groups/membership.js'
+import { encodeSettings, isAdmin, ROOM_NAME_LENGTH, ROOM_TOPIC_LENGTH } from './groups/policy.js'
+import { type Outbox, queueCommit } from './messages/outbox.js'
+import type { Batch } from './vault/records.js'
 
 /** Days of history that a room may hand to new members. */
 const MAX_HISTORY_DAYS = 3650
@@ -61,7 +60,7 @@ export async function createRoom(
   checkName(name)
   checkDays(historyDays)
   for (const handle of invite) checkHandle(handle)
-  const { account, engine, groups } = context
+  const { account } = context
   const own = { handle: account.handle, accountKey: account.account.publicKey }
   const settings = create(GroupSettingsSchema, {
     kind: GroupKind.ROOM,
@@ -69,22 +68,14 @@ export async function createRoom(
     admins: [own],
     history: { days: historyDays },
   })
-  const conversationId = context.random.bytes(CONVERSATION_ID_BYTES)
-  const keyPackage = await engine.newKeyPackage({
-    identity: account.certificate,
-    signatureKey: account.device.privateKey,
-    publicKey: account.device.publicKey,
-  })
-  const state = await engine.create({
-    groupId: conversationId,
-    keyPackage,
+  const conversation = context.conversations.openRoom(batch, name)
+  const made = await createGroup(context, batch, {
+    conversation,
+    invitees: [],
     settings: encodeSettings(settings),
   })
-  const conversation = context.conversations.openRoom(batch, name)
-  const group = groups.add(batch, { conversationId, conversation, status: GroupStatus.CREATING }, state)
-  const { pending, commit } = await engine.commit(state, {})
-  groups.savePending(batch, group, pending)
-  queueCommit(outbox, batch, group, { epoch: 0n, commit, creates: true })
+  const { group } = made
+  queueCommit(outbox, batch, group.number, made)
   for (const handle of new Set(invite))
     if (handle !== account.handle) intend(context, batch, group, addAccount(handle))
   return conversation

@@ -4,11 +4,11 @@ import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { notMade } from '../codes/notice.js'
 import type { Context } from '../context.js'
+import { type Invitee, verifiedInvitees } from '../groups/create.js'
+import type { LiveGroup } from '../groups/groups.js'
+import { accountsIn } from '../groups/membership.js'
+import { sameAccount } from '../groups/policy.js'
 import type { Batch } from '../vault/records.js'
-import { type Invitee, verifiedInvitees } from './create.js'
-import type { LiveGroup } from './groups.js'
-import { accountsIn } from './membership.js'
-import { sameAccount } from './policy.js'
 
 export interface Wanted {
   group: LiveGroup

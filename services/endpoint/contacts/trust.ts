@@ -1,0 +1,56 @@
+// Whom this endpoint takes for whom. A handle belongs to the account key that was pinned for it; another key that goes
+// by it stops the sending until a person, or the policy that a person has set, accepts it.
+//
+// Who can make a key change: the person, who began anew on a server that was set up anew; a server that lies; and
+// anybody at all who opens a conversation under a handle that is not theirs, since nobody but the server says whose a
+// handle is. So what a welcome shows is checked against the server's directory, and what only the welcome shows is
+// not taken for a change.
+
+import { safetyNumber, safetyNumberQr } from '../../protocol/identity/safety-number.js'
+import { Refusal } from '../codes/refusal.js'
+import type { Context } from '../context.js'
+import { crypto } from '../crypto.js'
+import type { Batch } from '../vault/records.js'
+
+/** What to do about a changed key: wait for a person, accept it and say so, or accept it. */
+export type KeyChangePolicy = 'block' | 'warn' | 'accept'
+
+export interface Verification {
+  /** 60 digits in 12 groups; the same at the other side. */
+  number: string
+  /** Rows of a QR code of it. */
+  qr: string[]
+  /** It is of a key that is not accepted yet. */
+  isNew: boolean
+  /** The pinned key was compared before. */
+  isVerified: boolean
+}
+
+/** The safety number with this person: of the changed key, where there is one. Throws Refusal. */
+export function verification({ account, contacts }: Context, handle: string): Verification {
+  const contact = contacts.get(handle)
+  const isNew = (contact?.changedAccountKey.length ?? 0) > 0
+  const accountKey = isNew ? contact?.changedAccountKey : contact?.accountKey
+  if (!accountKey || accountKey.length === 0) throw unknown(handle)
+  const own = { handle: account.handle, accountKey: account.account.publicKey }
+  const number = safetyNumber(crypto, [own, { handle, accountKey }])
+  return { number, qr: safetyNumberQr(number), isNew, isVerified: contacts.isVerified(handle) }
+}
+
+/** A person has compared the safety number. Throws Refusal. */
+export function markVerified({ contacts }: Context, batch: Batch, handle: string): void {
+  if (contacts.hasChanged(handle)) throw new Refusal({ code: 'key-changed', handle })
+  if (!contacts.get(handle)?.accountKey.length) throw unknown(handle)
+  contacts.verify(batch, handle)
+  batch.tell({ type: 'contact', handle, change: 'verified' })
+}
+
+/** Throws Refusal for somebody who was never met. */
+export function setBlocked({ contacts }: Context, batch: Batch, handle: string, blocked: boolean): void {
+  if (contacts.isBlocked(handle) === blocked)
+    throw new Refusal({ code: blocked ? 'already-blocked' : 'not-blocked', handle })
+  contacts.block(batch, handle, blocked)
+  batch.tell({ type: 'contact', handle, change: blocked ? 'blocked' : 'unblocked' })
+}
+
+const unknown = (handle: string) => new Refusal({ code: 'key-unknown', handle })

@@ -1,0 +1,85 @@
+// What a commit at its place in the order means above the group: lines of the history, people who are met, newcomers
+// who are owed what was said before.
+
+import { GroupKind } from '../../../gen/parley/content/v1/room_pb.js'
+import type { DeliveredCommit, Envelope } from '../../../gen/parley/v1/chat_pb.js'
+import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
+import type { Context } from '../context.js'
+import { adopt, type NewEpoch, takeCommit } from '../groups/commit.js'
+import type { LiveGroup } from '../groups/groups.js'
+import { settingsOf } from '../groups/membership.js'
+import type { Batch } from '../vault/records.js'
+import { beginEpoch } from './fork-detection.js'
+import type { Outbox } from './outbox.js'
+import { askToRejoin } from './rejoin-requests.js'
+import { type Place, show, tell } from './system-message.js'
+import { onAdded } from './transfer-due.js'
+import { failWaiting } from './unsent.js'
+
+/** A commit of another member. */
+export async function receiveCommit(
+  context: Context,
+  outbox: Outbox,
+  batch: Batch,
+  group: LiveGroup,
+  envelope: Envelope,
+  commit: DeliveredCommit,
+): Promise<void> {
+  const done = await takeCommit(context, batch, group, envelope, commit)
+  switch (done.outcome) {
+    case 'removed':
+      return tellRemoved(context, batch, group, envelope, done.by)
+    case 'against-rules':
+      return show(context, batch, group, envelope, { code: 'against-rules', from: done.from })
+    case 'not-opened':
+      show(context, batch, group, envelope, done.why)
+      return askToRejoin(context, outbox, batch, group)
+    case 'applied':
+      onNewEpoch(context, batch, group, envelope, done)
+      if (!done.isAsClaimed)
+        batch.tell({
+          type: 'notice',
+          level: 'warning',
+          notice: { code: 'other-devices', peer: context.conversations.peer(group.record.conversation) },
+        })
+  }
+}
+
+/** A commit of this device stands in the order. */
+export function receiveOwnCommit(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  place: Place,
+  intents: readonly bigint[],
+): void {
+  const done = adopt(context, batch, group, intents)
+  if (!done) return
+  onNewEpoch(context, batch, group, place, done)
+  if (!done.isFirst) return
+  const { conversation } = group.record
+  const peer = context.conversations.peer(conversation)
+  batch.tell({ type: 'conversation', peer, conversation, state: 'ready' })
+}
+
+function onNewEpoch(
+  context: Context,
+  batch: Batch,
+  group: LiveGroup,
+  place: Place,
+  { before, after, change: { added }, isOurs, lines }: NewEpoch,
+): void {
+  beginEpoch(group)
+  for (const { handle, accountKey } of added.map(({ identity }) => parseVerifiedCertificate(identity)))
+    if (handle !== context.account.handle) context.contacts.meet(batch, handle, accountKey)
+  onAdded(context, batch, group, { before, added, isOurs })
+  for (const said of group.record.left ? [] : lines) tell(context, batch, group, place, said)
+  if (after.settings.kind === GroupKind.ROOM && after.settings.name !== before.settings.name)
+    context.conversations.rename(batch, group.record.conversation, after.settings.name)
+}
+
+function tellRemoved(context: Context, batch: Batch, group: LiveGroup, place: Place, who: string): void {
+  if (settingsOf(context, group).kind !== GroupKind.ROOM || group.record.left) return
+  failWaiting(context, batch, group.record.conversation, 'not-in-room')
+  tell(context, batch, group, place, { code: 'you-were-removed', who })
+}

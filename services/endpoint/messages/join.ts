@@ -1,0 +1,105 @@
+// Joining a group by a welcome: its conversation, the people in it, and what was kept for it.
+
+import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
+import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
+import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { DeviceIdentity } from '../../protocol/identity/certificate.js'
+import type { JoinRefusal } from '../codes/notice.js'
+import type { Context } from '../context.js'
+import { decodeSettings, isAdmin } from '../groups/policy.js'
+import { JoinRefused, type OpenedWelcome, openWelcome, readWelcome } from '../groups/welcome.js'
+import { MlsRefused } from '../mls/refused.js'
+import type { Batch } from '../vault/records.js'
+import { takeKept } from './content/history-part.js'
+import { tell } from './system-message.js'
+import { onJoinedOwnDevices } from './transfer-due.js'
+
+/** Everybody who can invite is blocked: nobody needs to know. */
+class JoinBlocked extends Error {
+  override name = 'JoinBlocked'
+}
+
+/** Takes a welcome in: a new group and, where there is none yet, its conversation. Never throws for what it says. */
+export async function joinByWelcome(
+  context: Context,
+  batch: Batch,
+  envelope: Envelope,
+  welcome: Uint8Array,
+): Promise<void> {
+  const known = context.groups.byId(envelope.conversationId)
+  const isOld = known && envelope.sequence <= known.record.lastSequence
+  if (isOld || (known && known.record.status !== GroupStatus.ENDED && !known.record.lost)) return
+  try {
+    const opened = await openWelcome(context, batch, envelope, welcome)
+    join(context, batch, envelope, opened)
+  } catch (error) {
+    if (error instanceof JoinRefused || error instanceof MlsRefused)
+      batch.tell({
+        type: 'notice',
+        level: 'warning',
+        notice: { code: 'invitation-refused', why: whyRefused(error) },
+      })
+    else if (!(error instanceof JoinBlocked)) throw error
+  }
+  batch.deleteGroup('welcomes', envelope.sequence)
+}
+
+const whyRefused = (error: JoinRefused | MlsRefused): JoinRefusal =>
+  error instanceof JoinRefused ? error.why : { code: 'mls', cause: error.why }
+
+function join(context: Context, batch: Batch, envelope: Envelope, opened: OpenedWelcome): void {
+  const { engine, groups, conversations, contacts } = context
+  const { state, settings, others } = readWelcome(context, envelope, opened)
+  refuseBlocked(context, settings)
+  const known = groups.byId(envelope.conversationId)
+  const conversation = known?.record.conversation ?? conversationFor(context, batch, settings, others)
+  for (const { handle, accountKey } of others) contacts.meet(batch, handle, accountKey)
+  const { used } = opened
+  if (used && !used.record.lastResort) batch.delete('keypackages', used.key)
+  const { conversationId } = envelope
+  const before = known && decodeSettings(engine.settings(known.state))
+  const group = known
+    ? groups.restart(batch, known, state)
+    : groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
+  group.record.lastSequence = envelope.sequence
+  group.record.joinedAtMs = envelope.storedAtMs
+  groups.save(batch, group)
+  // Only to say that this account has left (leaving.ts); a new invitation that comes before that is taken for it.
+  if (group.record.left) return
+  if (settings.kind === GroupKind.OWN_DEVICES) return onJoinedOwnDevices(context, batch, group)
+  const peer = conversations.peer(conversation)
+  if (!contacts.isBlocked(peer)) batch.tell({ type: 'conversation', peer, conversation, state: 'ready' })
+  if (settings.kind !== GroupKind.ROOM) return
+  tell(context, batch, group, envelope, {
+    code: 'joined',
+    others: others.map(({ handle }) => handle),
+    topic: settings.topic,
+    historyDays: settings.history?.days ?? 0,
+  })
+  const promoted = before ? newAdmins(before, settings) : []
+  if (promoted.length > 0)
+    tell(context, batch, group, envelope, { code: 'admins-made-meanwhile', who: promoted })
+  takeKept(context, batch, group, envelope)
+}
+
+/** Only an admin adds people. Throws JoinBlocked where all of them are blocked. */
+function refuseBlocked({ contacts }: Context, { admins }: GroupSettings): void {
+  if (admins.length > 0 && admins.every(({ handle }) => contacts.isBlocked(handle))) throw new JoinBlocked()
+}
+
+/** Whoever takes a device in again tells it what the rules are by now. */
+const newAdmins = (before: GroupSettings, after: GroupSettings): string[] =>
+  after.admins.filter(admin => !isAdmin(before, admin)).map(({ handle }) => handle)
+
+/** Which conversation a group carries: the one with the other person, or a room's own. */
+function conversationFor(
+  { conversations }: Context,
+  batch: Batch,
+  settings: GroupSettings,
+  others: readonly DeviceIdentity[],
+): bigint {
+  if (settings.kind === GroupKind.ROOM) return conversations.openRoom(batch, settings.name)
+  const [other] = others
+  if (settings.kind === GroupKind.OWN_DEVICES || !other) return conversations.openOwnDevices(batch)
+  return conversations.open(batch, other.handle)
+}
