@@ -6,6 +6,7 @@ import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { DeviceIdentity } from '../../protocol/identity/certificate.js'
 import type { JoinRefusal } from '../codes/notice.js'
 import type { Context } from '../context.js'
+import type { LiveGroup } from '../groups/groups.js'
 import { decodeSettings, isAdmin } from '../groups/policy.js'
 import { JoinRefused, type OpenedWelcome, openWelcome, readWelcome } from '../groups/welcome.js'
 import { MlsRefused } from '../mls/refused.js'
@@ -48,7 +49,7 @@ const whyRefused = (error: JoinRefused | MlsRefused): JoinRefusal =>
   error instanceof JoinRefused ? error.why : { code: 'mls', cause: error.why }
 
 function join(context: Context, batch: Batch, envelope: Envelope, opened: OpenedWelcome): void {
-  const { engine, groups, conversations, contacts } = context
+  const { engine, groups, contacts } = context
   const { state, settings, others } = readWelcome(context, envelope, opened)
   refuseBlocked(context, settings)
   const known = groups.byId(envelope.conversationId)
@@ -64,9 +65,26 @@ function join(context: Context, batch: Batch, envelope: Envelope, opened: Opened
   group.record.lastSequence = envelope.sequence
   group.record.joinedAtMs = envelope.storedAtMs
   groups.save(batch, group)
-  // Only to say that this account has left (leaving.ts); a new invitation that comes before that is taken for it.
+  // Only to say that this account has left (content/leave.ts); a new invitation that comes before that is taken for it.
   if (group.record.left) return
-  if (settings.kind === GroupKind.OWN_DEVICES) return onJoinedOwnDevices(context, batch, group)
+  if (settings.kind === GroupKind.OWN_DEVICES) onJoinedOwnDevices(context, batch, group)
+  else tellJoined(context, batch, envelope, { group, settings, others, before })
+}
+
+/** A person reads that they are in it; and what was kept for a room comes into its history. */
+function tellJoined(
+  context: Context,
+  batch: Batch,
+  envelope: Envelope,
+  {
+    group,
+    settings,
+    others,
+    before,
+  }: Pick<WelcomedGroup, 'settings' | 'others'> & { group: LiveGroup; before: GroupSettings | undefined },
+): void {
+  const { contacts, conversations } = context
+  const { conversation } = group.record
   const peer = conversations.peer(conversation)
   if (!contacts.isBlocked(peer)) batch.tell({ type: 'conversation', peer, conversation, state: 'ready' })
   if (settings.kind !== GroupKind.ROOM) return
