@@ -8,7 +8,13 @@ import type { JoinRefusal } from '../codes/notice.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { decodeSettings, isAdmin } from '../groups/policy.js'
-import { JoinRefused, type OpenedWelcome, openWelcome, readWelcome } from '../groups/welcome.js'
+import {
+  JoinRefused,
+  type OpenedWelcome,
+  openWelcome,
+  readWelcome,
+  type WelcomedGroup,
+} from '../groups/welcome.js'
 import { MlsRefused } from '../mls/refused.js'
 import type { Batch } from '../vault/records.js'
 import { takeKept } from './content/history-part.js'
