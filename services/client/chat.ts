@@ -14,7 +14,7 @@ import { errorWords } from './words/errors.js'
 import { entryOf, markOf, nameOf, noticeOf, statusOf } from './words/events.js'
 import { sendFailure } from './words/history.js'
 import { downCause, stopCause } from './words/line.js'
-import { badHandle } from './words/refusals.js'
+import { badHandle } from './words/typed.js'
 import { vaultCause } from './words/vault.js'
 
 /** Lines of history shown at the start. */

@@ -2,10 +2,11 @@
 
 import { parseArgs } from 'node:util'
 import type { KeyChangePolicy } from '../endpoint/contacts/trust.js'
-import { HANDLE_RULE, isHandle } from '../protocol/identity/handle.js'
+import { isHandle } from '../protocol/identity/handle.js'
 import { type Address, InviteError, parseAddress } from '../protocol/invite/address.js'
 import { type Invite, isInvite, parseInvite } from '../protocol/invite/invite-link.js'
 import { EXIT } from './exit.js'
+import { HANDLE_RULE, inviteCause } from './words/typed.js'
 
 /** An option is wrong. The message says which, and what is allowed. */
 export class UsageError extends Error {
@@ -144,7 +145,7 @@ function readTarget(text: string | undefined): { address: Address | undefined; i
     const invite = parseInvite(text)
     return { address: { host: invite.host, port: invite.port }, invite }
   } catch (error) {
-    if (error instanceof InviteError) throw new UsageError(error.message)
+    if (error instanceof InviteError) throw new UsageError(inviteCause(error.why))
     throw error
   }
 }

@@ -6,7 +6,6 @@ import { Refusal } from '../endpoint/codes/refusal.js'
 import type { Endpoint } from '../endpoint/endpoint.js'
 import type { EndpointEvent } from '../endpoint/events.js'
 import { openLocalEndpoint } from '../endpoint/local.js'
-import { IdentityError } from '../protocol/error.js'
 import { runDoctor, watchLine } from './commands/doctor.js'
 import { eventBuffer } from './event-buffer.js'
 import { EXIT, type Exit } from './exit.js'
@@ -27,7 +26,7 @@ export async function main(): Promise<number> {
     if (request.kind === 'version') return print(version())
     return EXIT[await run(request.options)].code
   } catch (error) {
-    const isUsage = error instanceof UsageError || error instanceof IdentityError || error instanceof Refusal
+    const isUsage = error instanceof UsageError || error instanceof Refusal
     const text = error instanceof Error ? error.message : String(error)
     const known = errorWords(error) ?? (isUsage ? text : undefined)
     note(`parley: ${known ?? `a defect, please report it: ${text}`}`)

@@ -2,7 +2,7 @@
 export type IdentityReason =
   /** Not a certificate or a revocation at all: it does not decode, or a field has the wrong size. */
   | 'malformed'
-  /** The handle breaks HANDLE_RULE. */
+  /** The handle breaks the rule for handles (isHandle). */
   | 'handle'
   /** The account's key did not sign it. */
   | 'signature'
@@ -10,10 +10,13 @@ export type IdentityReason =
 /** The fault of whoever made the identity, not of whoever reads it. */
 export class IdentityError extends Error {
   override name = 'IdentityError'
-  readonly reason: IdentityReason
 
-  constructor(reason: IdentityReason, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.reason = reason
+  /** `what`: the handle, or the name of the statement. */
+  constructor(
+    readonly reason: IdentityReason,
+    what: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${reason}: ${what}`, options)
   }
 }

@@ -1,7 +1,7 @@
 // What only the operator's console can do. Rows of the table in commands.ts.
 
 import { isHandle } from '../../protocol/identity/handle.js'
-import { badHandle } from '../words/refusals.js'
+import { badHandle } from '../words/typed.js'
 import type { Command, CommandContext, OperatorActions } from './command.js'
 
 export const OPERATOR_COMMANDS: readonly Command[] = [

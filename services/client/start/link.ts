@@ -12,6 +12,7 @@ import { deviceMeant, deviceRows } from '../commands/device-commands.js'
 import type { Exit } from '../exit.js'
 import { type ClientOptions, UsageError } from '../options.js'
 import { stopCause } from '../words/line.js'
+import { phraseCause } from '../words/typed.js'
 import { passphraseGiven, startOptions } from './start.js'
 import { chooseVault, removeVault } from './vault-folder.js'
 
@@ -137,7 +138,7 @@ async function readSeed(input: NodeJS.ReadableStream): Promise<Uint8Array> {
   try {
     return seedOf(text)
   } catch (error) {
-    if (error instanceof RecoveryPhraseError) throw new UsageError(`the input: ${error.message}`)
+    if (error instanceof RecoveryPhraseError) throw new UsageError(`the input: ${phraseCause(error.why)}`)
     throw error
   }
 }

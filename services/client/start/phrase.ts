@@ -2,6 +2,7 @@
 
 import { RecoveryPhraseError, seedOf } from '../../protocol/identity/recovery-phrase.js'
 import type { Terminal } from '../../terminal/entry.js'
+import { phraseCause } from '../words/typed.js'
 
 /** Three to a row, which fit a terminal of 40 columns. */
 const WORDS_PER_ROW = 3
@@ -37,7 +38,7 @@ export async function askPhrase(terminal: Pick<Terminal, 'ask' | 'print'>): Prom
       return seedOf(text)
     } catch (error) {
       if (!(error instanceof RecoveryPhraseError)) throw error
-      terminal.print({ kind: 'notice', at: new Date(), level: 'warning', text: error.message })
+      terminal.print({ kind: 'notice', at: new Date(), level: 'warning', text: phraseCause(error.why) })
     }
   }
 }

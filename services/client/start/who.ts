@@ -1,9 +1,10 @@
 // Who a person is, asked at the first start: somebody new, or a further device of somebody.
 
 import { join } from 'node:path'
-import { HANDLE_RULE, isHandle } from '../../protocol/identity/handle.js'
+import { isHandle } from '../../protocol/identity/handle.js'
 import type { Terminal } from '../../terminal/entry.js'
 import type { ClientOptions } from '../options.js'
+import { HANDLE_RULE } from '../words/typed.js'
 import { folderToLink } from './link.js'
 import { askPhrase } from './phrase.js'
 import { chooseVault } from './vault-folder.js'

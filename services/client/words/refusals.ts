@@ -1,12 +1,10 @@
 // Why what a person asked for cannot be done.
 
 import type { RefusalCause } from '../../endpoint/codes/refusal.js'
-import { HANDLE_RULE } from '../../protocol/identity/handle.js'
+import { badHandle } from './typed.js'
 import { listed, say, type Words } from './words.js'
 
 export const refusal = (why: RefusalCause): string => say(REFUSALS, why)
-
-export const badHandle = (handle: string): string => `"${handle}" is not a handle. ${HANDLE_RULE}`
 
 const REFUSALS: Words<RefusalCause> = {
   'text-too-long': ({ bytes, limit }) =>

@@ -18,25 +18,19 @@ const SEPARATOR = /[\s,]+/
 /** "7.", "7)", "7:" or "7", alone or with the word right behind it. */
 const NUMBER = /^(\d{1,2})[.):]?/
 
-export type RecoveryPhraseReason =
-  /** Not 24 words. */
-  | 'length'
-  /** The words at `positions` are not on the list. */
-  | 'unknown-word'
+export type RecoveryPhraseCause =
+  /** Not 24 words, but so many; undefined: the text is longer than any phrase. */
+  | { code: 'length'; words: number | undefined }
+  /** The words at these positions, counted from 1, are not on the list. */
+  | { code: 'unknown-word'; positions: readonly number[] }
   /** All words are on the list, but one is wrong or two changed places. */
-  | 'checksum'
+  | { code: 'checksum' }
 
-/** What is wrong with a phrase, said to the person who typed it. */
+/** What is wrong with a phrase that a person typed. */
 export class RecoveryPhraseError extends Error {
   override name = 'RecoveryPhraseError'
-  readonly reason: RecoveryPhraseReason
-  /** Which words are not on the list, counted from 1; empty for the other reasons. */
-  readonly positions: readonly number[]
-
-  constructor(reason: RecoveryPhraseReason, message: string, positions: readonly number[] = []) {
-    super(message)
-    this.reason = reason
-    this.positions = positions
+  constructor(readonly why: RecoveryPhraseCause) {
+    super(why.code)
   }
 }
 
@@ -55,23 +49,20 @@ export function phraseOf(seed: Uint8Array): string {
  */
 export function seedOf(text: string): Uint8Array {
   const words = readWords(text)
-  if (words.length !== PHRASE_WORDS) throw wrongLength(`these are ${words.length}`)
+  if (words.length !== PHRASE_WORDS) throw wrongLength(words.length)
   const unknown = words.flatMap((word, at) => (WORDS.has(word) ? [] : [at + 1]))
-  if (unknown.length > 0) throw unknownWords(unknown)
+  if (unknown.length > 0) throw new RecoveryPhraseError({ code: 'unknown-word', positions: unknown })
   try {
     return mnemonicToEntropy(words.join(' '), wordlist)
   } catch {
     // Not kept as a cause: what the library says of the phrase must reach no log.
-    throw new RecoveryPhraseError(
-      'checksum',
-      `All ${PHRASE_WORDS} words are on the list, but they do not fit together: one is another word, or two changed places.`,
-    )
+    throw new RecoveryPhraseError({ code: 'checksum' })
   }
 }
 
 /** Words in lower case. Where each has its own number they are put in that order: phrases are shown in columns. */
 function readWords(text: string): string[] {
-  if (text.length > MAX_PHRASE_LENGTH) throw wrongLength('this text is much longer')
+  if (text.length > MAX_PHRASE_LENGTH) throw wrongLength()
   const pieces = text.normalize('NFKD').toLowerCase().split(SEPARATOR)
   const words = pieces.map(piece => piece.replace(NUMBER, '')).filter(word => word !== '')
   const numbers = pieces.flatMap(piece => NUMBER.exec(piece)?.slice(1).map(Number) ?? [])
@@ -83,16 +74,4 @@ function readWords(text: string): string[] {
     .map(({ word }) => word)
 }
 
-function wrongLength(found: string): RecoveryPhraseError {
-  return new RecoveryPhraseError('length', `A recovery phrase has ${PHRASE_WORDS} words; ${found}.`)
-}
-
-function unknownWords(positions: number[]): RecoveryPhraseError {
-  const list = new Intl.ListFormat('en').format(positions.map(String))
-  const [first, verb] = positions.length === 1 ? ['Word', 'is'] : ['Words', 'are']
-  return new RecoveryPhraseError(
-    'unknown-word',
-    `${first} ${list} ${verb} not on the list of words: compare the spelling.`,
-    positions,
-  )
-}
+const wrongLength = (words?: number) => new RecoveryPhraseError({ code: 'length', words })

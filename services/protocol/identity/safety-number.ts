@@ -10,7 +10,7 @@ import { compareBytes, concatBytes, utf8 } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
 import { IdentityError } from '../error.js'
 import { KEY_BYTES } from '../sizes.js'
-import { HANDLE_RULE, isHandle } from './handle.js'
+import { isHandle } from './handle.js'
 
 /** Two bytes, big endian; another one when anything below changes. */
 const VERSION = Uint8Array.of(0, 0)
@@ -100,6 +100,6 @@ function halfBlock(upper: boolean, lower: boolean): string {
 
 function checkPerson(person: SafetyPerson): SafetyPerson {
   if (person.accountKey.length !== KEY_BYTES) throw new RangeError(`An account key has ${KEY_BYTES} bytes`)
-  if (!isHandle(person.handle)) throw new IdentityError('handle', HANDLE_RULE)
+  if (!isHandle(person.handle)) throw new IdentityError('handle', person.handle)
   return person
 }

@@ -5,7 +5,7 @@ import type { CryptoProvider } from '../crypto.js'
 import { IdentityError } from '../error.js'
 import { isSoundKey, type Label, verify } from '../signature.js'
 import { KEY_BYTES, MAX_STATEMENT_BYTES, SIGNATURE_BYTES } from '../sizes.js'
-import { HANDLE_RULE, isHandle } from './handle.js'
+import { isHandle } from './handle.js'
 
 /** The latest time that a Date can hold, in ms since 1970 (ECMA-262, "Time Values"). */
 const MAX_TIME_MS = 8_640_000_000_000_000n
@@ -50,7 +50,7 @@ export function checkSubject({ handle, deviceKey }: { handle: string; deviceKey:
 
 /** Throws IdentityError for a handle that breaks the rule. */
 export function checkHandle(handle: string): void {
-  if (!isHandle(handle)) throw new IdentityError('handle', HANDLE_RULE)
+  if (!isHandle(handle)) throw new IdentityError('handle', handle)
 }
 
 /**
@@ -61,7 +61,7 @@ export function readStatement(crypto: CryptoProvider, bytes: Uint8Array, kind: S
   const decoded = decodeWellFormed(bytes, kind)
   const { signed, signature, accountKey } = decoded
   if (!verify(crypto, { label: kind.label, bytes: signed, signature, publicKey: accountKey })) {
-    throw new IdentityError('signature', `The ${kind.name} is not signed by its account`)
+    throw new IdentityError('signature', kind.name)
   }
   return statementOf(decoded)
 }
@@ -82,8 +82,7 @@ function statementOf({ handle, accountKey, deviceKey, timeMs }: DecodedStatement
 
 function decodeWellFormed(bytes: Uint8Array, { name, decode }: StatementKind): DecodedStatement {
   const decoded = decodeBounded(bytes, name, decode)
-  if (!isWellFormed(decoded))
-    throw new IdentityError('malformed', `A field of the ${name} has the wrong form`)
+  if (!isWellFormed(decoded)) throw new IdentityError('malformed', name)
   return decoded
 }
 
@@ -93,12 +92,12 @@ function decodeBounded(
   decode: (bytes: Uint8Array) => DecodedStatement,
 ): DecodedStatement {
   if (bytes.length > MAX_STATEMENT_BYTES) {
-    throw new IdentityError('malformed', `A ${name} has at most ${MAX_STATEMENT_BYTES} bytes`)
+    throw new IdentityError('malformed', name)
   }
   try {
     return decode(bytes)
   } catch (cause) {
-    throw new IdentityError('malformed', `These bytes are not a ${name}`, { cause })
+    throw new IdentityError('malformed', name, { cause })
   }
 }
 

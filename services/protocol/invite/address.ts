@@ -18,9 +18,24 @@ export interface Address {
   port: number
 }
 
-/** What is wrong with an address or an invite link, said to the person who typed it. */
+export type InviteCause =
+  /** Of an address: no HOST:PORT; brackets around what is no IPv6 address; a host, or a port, that cannot be one. */
+  | { code: 'bad-address' | 'bad-brackets' | 'no-host' | 'bad-host' }
+  | { code: 'bad-port'; highest: number }
+  /** Of a link: it begins as no link does, or goes on as none does. */
+  | { code: 'not-a-link'; scheme: string }
+  | { code: 'link-too-long' | 'bad-link' | 'no-server-key' }
+  /** A parameter is there more than once. */
+  | { code: 'repeated'; parameter: string }
+  /** What is cut off or mistyped. */
+  | { code: 'bad-server-key' | 'bad-inviter' | 'bad-inviter-key' | 'bad-token' }
+
+/** What is wrong with an address or an invite link. */
 export class InviteError extends Error {
   override name = 'InviteError'
+  constructor(readonly why: InviteCause) {
+    super(why.code)
+  }
 }
 
 /** Reads `host`, `host:port`, `[IPv6]`, `[IPv6]:port` or a bare IPv6 address. Throws nothing but InviteError. */
@@ -28,10 +43,10 @@ export function parseAddress(text: string): Address {
   if (isIPv6(withoutZone(text))) return { host: checkHost(text), port: DEFAULT_PORT }
   const bracketed = BRACKETED.exec(text)
   if (bracketed && !isIPv6(withoutZone(bracketed[1]!))) {
-    throw new InviteError('What stands between the brackets is not an IPv6 address.')
+    throw new InviteError({ code: 'bad-brackets' })
   }
   const parts = bracketed ?? PLAIN.exec(text)
-  if (!parts) throw new InviteError('An address is HOST:PORT; an IPv6 host stands in brackets, [::1]:5000.')
+  if (!parts) throw new InviteError({ code: 'bad-address' })
   return { host: checkHost(parts[1]!), port: parsePort(parts[2]) }
 }
 
@@ -42,9 +57,9 @@ export function formatAddress(address: Address): string {
 }
 
 function checkHost(host: string): string {
-  if (host === '') throw new InviteError('The host is missing: an address is HOST:PORT.')
+  if (host === '') throw new InviteError({ code: 'no-host' })
   const valid = isIPv6(host) || (host.length <= MAX_HOST_LENGTH && HOST_NAME.test(host))
-  if (!valid) throw new InviteError("The host is neither a host's name nor an IP address.")
+  if (!valid) throw new InviteError({ code: 'bad-host' })
   return host.toLowerCase()
 }
 
@@ -54,6 +69,6 @@ const withoutZone = (text: string) => text.replace(/%.*$/, '')
 function parsePort(text: string | undefined): number {
   if (text === undefined) return DEFAULT_PORT
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0
-  if (port < 1 || port > MAX_PORT) throw new InviteError(`The port is not a number from 1 to ${MAX_PORT}.`)
+  if (port < 1 || port > MAX_PORT) throw new InviteError({ code: 'bad-port', highest: MAX_PORT })
   return port
 }

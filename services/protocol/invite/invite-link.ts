@@ -9,7 +9,7 @@
 
 import { fromBase64url, toBase64url } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
-import { HANDLE_RULE, isHandle } from '../identity/handle.js'
+import { isHandle } from '../identity/handle.js'
 import { FINGERPRINT_BYTES, INVITE_TOKEN_BYTES } from '../sizes.js'
 import { type Address, formatAddress, InviteError, parseAddress } from './address.js'
 
@@ -45,30 +45,28 @@ export function newInviteToken(crypto: CryptoProvider): string {
 /** The link for an invite. Throws InviteError for what parseInvite would not read. */
 export function formatInvite(invite: Invite): string {
   const { server, inviter, token } = invite
-  const link = `${SCHEME}${formatAddress(invite)}/?s=${formatHash(server)}`
+  const link = `${SCHEME}${formatAddress(invite)}/?s=${formatHash(server, 'bad-server-key')}`
   const by = inviter === undefined ? '' : `&i=${formatInviter(inviter)}`
   return `${link}${by}${token === undefined ? '' : `&t=${checkToken(token)}`}`
 }
 
-/** Reads an invite link. Throws nothing but InviteError, which says what is wrong. */
+/** Reads an invite link. Throws nothing but InviteError. */
 export function parseInvite(given: string): Invite {
   // A link that was wrapped on its way, or by a narrow terminal, is the same link.
   const text = given.slice(0, 2 * MAX_LINK_LENGTH).replace(/\s+/g, '')
-  if (!isInvite(text)) throw new InviteError(`An invite link begins with ${SCHEME}.`)
-  if (text.length > MAX_LINK_LENGTH) throw new InviteError('The invite link is too long.')
+  if (!isInvite(text)) throw new InviteError({ code: 'not-a-link', scheme: SCHEME })
+  if (text.length > MAX_LINK_LENGTH) throw new InviteError({ code: 'link-too-long' })
   const parts = LINK.exec(text.slice(SCHEME.length))
-  if (!parts) throw new InviteError('The invite link is not of the form parley://HOST:PORT/?s=...')
+  if (!parts) throw new InviteError({ code: 'bad-link' })
   const address = parseAddress(parts[1]!)
   const parameters = new URLSearchParams(parts[2])
   const server = only(parameters, 's')
-  if (server === undefined) {
-    throw new InviteError("The invite link lacks the server's fingerprint (s=...). Was it cut off?")
-  }
+  if (server === undefined) throw new InviteError({ code: 'no-server-key' })
   const inviter = only(parameters, 'i')
   const token = only(parameters, 't')
   return {
     ...address,
-    server: parseHash(server, "server's fingerprint (s=...)"),
+    server: parseHash(server, 'bad-server-key'),
     ...(inviter === undefined ? {} : { inviter: parseInviter(inviter) }),
     ...(token === undefined ? {} : { token: checkToken(token) }),
   }
@@ -76,7 +74,7 @@ export function parseInvite(given: string): Invite {
 
 function only(parameters: URLSearchParams, name: string): string | undefined {
   const values = parameters.getAll(name)
-  if (values.length > 1) throw new InviteError(`The invite link has "${name}=" more than once.`)
+  if (values.length > 1) throw new InviteError({ code: 'repeated', parameter: name })
   return values[0]
 }
 
@@ -84,28 +82,30 @@ function only(parameters: URLSearchParams, name: string): string | undefined {
 function parseInviter(text: string): Inviter {
   const dot = text.lastIndexOf('.')
   const handle = text.slice(0, Math.max(dot, 0))
-  if (!isHandle(handle)) throw new InviteError(`The invite link has no proper handle in i=... ${HANDLE_RULE}`)
-  return { handle, account: parseHash(text.slice(dot + 1), "inviter's fingerprint (i=...)") }
+  if (!isHandle(handle)) throw new InviteError({ code: 'bad-inviter' })
+  return { handle, account: parseHash(text.slice(dot + 1), 'bad-inviter-key') }
 }
 
 function formatInviter({ handle, account }: Inviter): string {
-  if (!isHandle(handle)) throw new InviteError(HANDLE_RULE)
-  return `${handle}.${formatHash(account)}`
+  if (!isHandle(handle)) throw new InviteError({ code: 'bad-inviter' })
+  return `${handle}.${formatHash(account, 'bad-inviter-key')}`
 }
 
 function checkToken(text: string): string {
   if (decodeExactly(text, INVITE_TOKEN_BYTES)) return text
-  throw new InviteError('The token (t=...) in the invite link is cut off or mistyped.')
+  throw new InviteError({ code: 'bad-token' })
 }
 
-function formatHash(hash: Uint8Array): string {
-  if (hash.length !== FINGERPRINT_BYTES) throw new InviteError('A fingerprint has 32 bytes.')
+type KeyCode = 'bad-server-key' | 'bad-inviter-key'
+
+function formatHash(hash: Uint8Array, code: KeyCode): string {
+  if (hash.length !== FINGERPRINT_BYTES) throw new InviteError({ code })
   return toBase64url(hash)
 }
 
-function parseHash(text: string, what: string): Uint8Array {
+function parseHash(text: string, code: KeyCode): Uint8Array {
   const hash = decodeExactly(text, FINGERPRINT_BYTES)
-  if (!hash) throw new InviteError(`The ${what} in the invite link is cut off or mistyped.`)
+  if (!hash) throw new InviteError({ code })
   return hash
 }
 

@@ -2,10 +2,11 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { KeyExchangeRequest, RegistrationRefusedSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
-import { HANDLE_RULE, isHandle } from '../../protocol/identity/handle.js'
+import { isHandle } from '../../protocol/identity/handle.js'
 import type { Cluster } from '../cluster.js'
 import type { RelayLimits } from '../limits.js'
 import type { DeviceId, DeviceRecord, Directory, RegisterOutcome, Registration } from '../store/store.js'
+import { HANDLE_RULE } from './handle-rule.js'
 import { checkDeviceRevocation } from './identity-check.js'
 import { hashInvite } from './invite-hash.js'
 

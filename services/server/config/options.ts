@@ -1,9 +1,10 @@
 // The server's options. Each is a row: the parser, the environment variable and the help come from it.
 
 import { parseArgs } from 'node:util'
-import { HANDLE_RULE, isHandle } from '../../protocol/identity/handle.js'
+import { isHandle } from '../../protocol/identity/handle.js'
 import { type Address, MAX_PORT } from '../../protocol/invite/address.js'
 import { DAY_MS, SECOND_MS } from '../../protocol/time.js'
+import { HANDLE_RULE } from '../auth/handle-rule.js'
 import { LIMITS } from '../limits.js'
 import type { Registration } from '../store/store.js'
 import { parsing, readAddress, readCount, readText, readWord, UsageError } from './option-values.js'
