@@ -27,6 +27,20 @@ describe('the folders', () => {
     expect([...folders].sort()).toEqual(Object.keys(FOLDERS).sort())
   })
 
+  test('have a line each in the README', () => {
+    const readme = readFileSync(`${TOP}README.md`, 'utf8')
+    const missing = Object.keys(FOLDERS).filter(folder => !readme.includes(`| \`${folder}\` | `))
+    expect(missing).toEqual([])
+  })
+
+  test('have at most 16 files', () => {
+    const crowded = Object.keys(FOLDERS).filter(
+      folder =>
+        [...sources.keys()].filter(path => path.slice(0, path.lastIndexOf('/')) === folder).length > 16,
+    )
+    expect(crowded).toEqual([])
+  })
+
   test('import only what the table lets them', () => {
     expect(violations(sources)).toEqual([])
   })
