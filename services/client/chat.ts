@@ -210,16 +210,15 @@ function fingerprintRows(endpoint: Endpoint): string[] {
   const server = endpoint.server()
   if (server)
     rows.push(
-      `server ${server.host}:${server.port}  ${server.pinnedFingerprint.length > 0 ? formatFingerprint(server.pinnedFingerprint) : 'certificate of an authority'}`,
+      `server ${server.host}:${server.port}  ${server.fingerprint ? formatFingerprint(server.fingerprint) : 'certificate of an authority'}`,
     )
   const account = endpoint.account()
   if (account)
     rows.push(
-      `you    ${account.handle}  ${formatFingerprint(accountFingerprint(nodeCrypto, account.account.publicKey))}`,
+      `you    ${account.handle}  ${formatFingerprint(accountFingerprint(nodeCrypto, account.accountKey))}`,
     )
   for (const { handle, accountKey } of endpoint.contacts())
-    if (accountKey.length > 0)
-      rows.push(`person ${handle}  ${formatFingerprint(accountFingerprint(nodeCrypto, accountKey))}`)
+    rows.push(`person ${handle}  ${formatFingerprint(accountFingerprint(nodeCrypto, accountKey))}`)
   return rows
 }
 

@@ -46,13 +46,13 @@ export async function openOperator(options: OperatorOptions): Promise<OperatorCo
       openLocalEndpoint({ folder, passphrase, onEvent: events.push }),
     ),
   )
-  const { account } = await endpoint.prepare({
+  const { accountKey } = await endpoint.prepare({
     handle,
     address: { host: server.host, port: server.port },
     server: { fingerprint: spkiFingerprint(server.certificate), replacesPin: true },
   })
-  options.admit(account.publicKey)
-  for (const line of options.greeting(account.publicKey)) output.write(`${line}\n`)
+  options.admit(accountKey)
+  for (const line of options.greeting(accountKey)) output.write(`${line}\n`)
   const terminal: Terminal = openTerminal({
     ...terminalOptions(options),
     onLine: line => chat.onLine(line),
@@ -62,7 +62,7 @@ export async function openOperator(options: OperatorOptions): Promise<OperatorCo
     endpoint,
     terminal,
     handle,
-    operator: options.actions(account.publicKey),
+    operator: options.actions(accountKey),
     quit: options.onQuit,
   })
   events.drainTo(chat.onEvent)

@@ -50,9 +50,17 @@ import {
 } from './rooms.js'
 import { acceptKey } from './sync/key-changes.js'
 import { openPresence } from './sync/presence.js'
-import { loadServer, type ServerRecord } from './sync/server-record.js'
+import { loadServer } from './sync/server-record.js'
 import { openCourier } from './sync/sync.js'
 import { type Batch, openRecords } from './vault/records.js'
+import {
+  type AccountView,
+  type KnownKey,
+  keysKnown,
+  type ServerView,
+  viewAccount,
+  viewServer,
+} from './views.js'
 
 export type { StartOptions } from './first-start.js'
 export type { PersonHere } from './people.js'
@@ -66,12 +74,12 @@ export interface EndpointOptions {
 
 export interface Endpoint extends Doctor {
   /** undefined until `prepare` has made the account. */
-  account(): Account | undefined
-  server(): ServerRecord | undefined
+  account(): AccountView | undefined
+  server(): ServerView | undefined
   /** The operator's handle, once the server told it. */
   operator(): string | undefined
-  /** Makes the account and notes the server where that is missing. Throws IdentityError for a handle that breaks the rule. */
-  prepare(options: StartOptions): Promise<Account>
+  /** Makes the account and notes the server where that is missing. Throws Refusal for what is no handle. */
+  prepare(options: StartOptions): Promise<AccountView>
   /** Connects, and keeps the line up from here. */
   connect(): void
   changePassphrase(passphrase: string | undefined): Promise<void>
@@ -116,7 +124,7 @@ export interface Endpoint extends Doctor {
   conversations(): KnownConversation[]
   people(): PersonHere[]
   /** Everybody whose key is known. */
-  contacts(): { handle: string; accountKey: Uint8Array }[]
+  contacts(): KnownKey[]
   history(conversation: bigint, limit?: number): HistoryEntry[]
   /** Own messages that the server does not have, and those that no device of the other side has. */
   unsettled(): { unsent: number; undelivered: number }
@@ -168,10 +176,13 @@ export async function openEndpoint(ports: Ports, options: EndpointOptions): Prom
   }
 
   return {
-    account: () => context.account,
-    server: () => loadServer(records),
+    account: () => viewAccount(context),
+    server: () => viewServer(records),
     operator: () => loadServer(records)?.operatorHandle || undefined,
-    prepare: start => transaction(({ context, tx }) => prepare(context, tx, start)),
+    async prepare(start) {
+      await transaction(({ context, tx }) => prepare(context, tx, start))
+      return viewAccount(context)!
+    },
     connect: courier.start,
     changePassphrase: passphrase => vault.changePassphrase(passphrase),
     async open(handle) {
@@ -217,7 +228,7 @@ export async function openEndpoint(ports: Ports, options: EndpointOptions): Prom
       }),
     conversations: () => context.conversations.all().filter(({ kind }) => kind !== 'own-devices'),
     people: () => people(context, presence),
-    contacts: () => context.contacts.all(),
+    contacts: () => keysKnown(context),
     history: (conversation, limit) => context.conversations.history(conversation, limit),
     unsettled: () => unsettled(context, outbox.items()),
     ...openDoctor({ context, transaction, ports, server: courier }),

@@ -2,9 +2,11 @@
 
 import { parseVerifiedCertificate } from '../protocol/identity/certificate.js'
 import { accountFingerprint } from '../protocol/identity/fingerprint.js'
+import { isHandle } from '../protocol/identity/handle.js'
 import type { Address } from '../protocol/invite/address.js'
 import { formatInvite, type Inviter } from '../protocol/invite/invite-link.js'
-import { type Account, makeAccount, restoreAccount, saveAccount } from './contacts/account.js'
+import { Refusal } from './codes/refusal.js'
+import { makeAccount, restoreAccount, saveAccount } from './contacts/account.js'
 import type { Context } from './context.js'
 import { crypto } from './crypto.js'
 import { loadServer, type ServerRecord, saveServer } from './sync/server-record.js'
@@ -23,11 +25,12 @@ export interface StartOptions {
   inviteToken?: string
 }
 
-/** Makes the account and notes the server, where that is not done yet. */
-export function prepare(context: Context, batch: Batch, start: StartOptions): Account {
+/** Makes the account and notes the server, where that is not done yet. Throws Refusal for what is no handle. */
+export function prepare(context: Context, batch: Batch, start: StartOptions): void {
   const { handle, seed, address, server, inviter, inviteToken } = start
   if (!context.account) {
     if (handle === undefined) throw new RangeError('a new vault needs a handle')
+    if (!isHandle(handle)) throw new Refusal({ code: 'bad-handle', handle })
     const now = context.clock.now()
     context.account = seed ? restoreAccount({ handle, seed, issuedAt: now }) : makeAccount(handle, now)
     saveAccount(batch, context.account, now)
@@ -43,7 +46,6 @@ export function prepare(context: Context, batch: Batch, start: StartOptions): Ac
   if (inviteToken && !known?.cursor.length) saveServer(batch, { inviteToken })
   if (inviter && inviter.handle !== context.account.handle)
     context.contacts.expect(batch, inviter.handle, inviter.account)
-  return context.account
 }
 
 function expectServer(

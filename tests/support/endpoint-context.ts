@@ -14,7 +14,7 @@ import { openConversations } from '../../services/endpoint/history/conversations
 import { systemClock, systemRandom } from '../../services/endpoint/local.js'
 import { createEngine } from '../../services/endpoint/mls/engine.js'
 import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
-import { type Batch, openRecords } from '../../services/endpoint/vault/records.js'
+import { type Batch, openRecords, type Records } from '../../services/endpoint/vault/records.js'
 import { openVault } from '../../services/endpoint/vault/vault.js'
 
 export interface TestContext {
@@ -32,8 +32,22 @@ export async function openTestContext(account: Account): Promise<TestContext> {
   const vault = await openVault({ folder })
   const told: EndpointEvent[] = []
   const records = openRecords(vault, event => void told.push(event))
+  const context = await contextOn(records, account)
+  return {
+    context,
+    told,
+    written: change => records.transaction(change),
+    close() {
+      vault.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** What the parts share, on these records. */
+export async function contextOn(records: Records, account: Account): Promise<Context> {
   const engine = await createEngine({ validate: validateCredential })
-  const context: Context = {
+  return {
     account,
     records,
     engine,
@@ -48,14 +62,5 @@ export async function openTestContext(account: Account): Promise<TestContext> {
     conversations: openConversations(records, systemClock),
     contacts: openContacts(records, systemClock),
     devices: openOwnDevices(records),
-  }
-  return {
-    context,
-    told,
-    written: change => records.transaction(change),
-    close() {
-      vault.close()
-      rmSync(folder, { recursive: true, force: true })
-    },
   }
 }

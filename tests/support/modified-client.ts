@@ -3,10 +3,12 @@
 
 import { create, toBinary } from '@bufbuild/protobuf'
 import { CommitBundleSchema } from '../../gen/parley/v1/chat_pb.js'
+import { ClaimedDeviceSchema } from '../../gen/parley/v1/key_exchange_pb.js'
 import { OutboxCommitSchema } from '../../gen/parley/vault/v1/records_pb.js'
-import type { Account } from '../../services/endpoint/contacts/account.js'
+import { type Account, loadAccount } from '../../services/endpoint/contacts/account.js'
+import { createGroup, verifiedInvitees } from '../../services/endpoint/groups/create.js'
 import { type LiveGroup, openGroups } from '../../services/endpoint/groups/groups.js'
-import { openOutbox } from '../../services/endpoint/messages/outbox.js'
+import { openOutbox, queueCommit } from '../../services/endpoint/messages/outbox.js'
 import { createContext } from '../../services/endpoint/mls/context.js'
 import { createEngine, type Engine, type Member } from '../../services/endpoint/mls/engine.js'
 import { decodeKeyPackage } from '../../services/endpoint/mls/key-package.js'
@@ -14,10 +16,11 @@ import { createCommit, emptyPskIndex, encodeMlsMessage } from '../../services/en
 import { proposalOfSettings } from '../../services/endpoint/mls/settings.js'
 import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
 import { loadServer } from '../../services/endpoint/sync/server-record.js'
-import { openRecords } from '../../services/endpoint/vault/records.js'
-import { readCertificate } from '../../services/protocol/identity/certificate.js'
+import { openRecords, type Reader } from '../../services/endpoint/vault/records.js'
+import { makeCertificate, readCertificate } from '../../services/protocol/identity/certificate.js'
 import { nodeCrypto as crypto } from '../../services/protocol/node/crypto.js'
-import type { MemoryDisk } from './memory/vault.js'
+import { contextOn } from './endpoint-context.js'
+import { MemoryDisk } from './memory/vault.js'
 
 export interface Force {
   /** Of accounts that are not in the group; one key package is made for each. */
@@ -26,6 +29,56 @@ export interface Force {
   remove?: readonly string[]
   /** From what the members agree on. */
   settings?(before: Uint8Array): Uint8Array
+}
+
+/** What a vault has, whoever has it open: what it has saved by now. */
+function copyOf<T>(disk: MemoryDisk, read: (records: Reader) => T): T {
+  const copy = new MemoryDisk()
+  copy.copyFrom(disk)
+  const vault = copy.open()
+  try {
+    return read(openRecords(vault, () => undefined))
+  } finally {
+    vault.close()
+  }
+}
+
+/** Its account, private keys and all. */
+export const accountOn = (disk: MemoryDisk): Account => copyOf(disk, records => loadAccount(records)!)
+
+/** The token of an invite link that is kept until it is used. */
+export const inviteTokenOn = (disk: MemoryDisk): string | undefined =>
+  copyOf(disk, records => loadServer(records)?.inviteToken)
+
+/** Makes the group of a conversation in which this account goes by somebody else's handle, which no server checks. */
+export async function openAs(
+  disk: MemoryDisk,
+  { handle, victim }: { handle: string; victim: { handle: string; disk: MemoryDisk } },
+): Promise<void> {
+  const vault = disk.open()
+  try {
+    const records = openRecords(vault, () => undefined)
+    const context = await contextOn(records, loadAccount(records)!)
+    const { account, device } = context.account
+    context.account = {
+      ...context.account,
+      certificate: makeCertificate(crypto, { handle, account, deviceKey: device.publicKey }),
+    }
+    const [claimed] = copyOf(victim.disk, kept => kept.list('keypackages').map(({ record }) => record))
+    const keyPackage = claimed!.publicPackage
+    await records.transaction(async tx => {
+      const outbox = openOutbox(records)
+      outbox.restart(tx, loadServer(records)?.clientSequence ?? 0n)
+      const conversation = context.conversations.open(tx, victim.handle)
+      const invitees = await verifiedInvitees(context, victim.handle, [
+        create(ClaimedDeviceSchema, { keyPackage }),
+      ])
+      const { group, ...made } = await createGroup(context, tx, { conversation, invitees })
+      queueCommit(outbox, tx, group.number, made)
+    })
+  } finally {
+    vault.close()
+  }
 }
 
 /** Queues a commit of all that in the one group of this vault that has settings, asking nobody's leave. */

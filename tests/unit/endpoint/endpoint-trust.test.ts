@@ -1,9 +1,8 @@
 // What people decide about each other, for real endpoints on a real relay: safety numbers, changed keys, blocking.
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { makeCertificate } from '../../../services/protocol/identity/certificate.js'
 import { parseInvite } from '../../../services/protocol/invite/invite-link.js'
-import { nodeCrypto as crypto } from '../../../services/protocol/node/crypto.js'
+import { inviteTokenOn, openAs } from '../../support/modified-client.js'
 import { HOST, type JoinOptions, newTown, type Person, type Server, type Town } from '../../support/town.js'
 
 jest.setTimeout(20_000)
@@ -123,14 +122,16 @@ describe('a changed key', () => {
   )
 })
 
-/** A client that certifies itself under somebody else's handle in the groups that it makes, which no server checks. */
-function forge(mallory: Person, handle: string): void {
-  const account = mallory.endpoint.account()!
-  const { certificate: real, device } = account
-  const forged = makeCertificate(crypto, { handle, account: account.account, deviceKey: device.publicKey })
-  Object.defineProperty(account, 'certificate', {
-    get: () => (new Error().stack?.includes('createGroup') ? forged : real),
-  })
+/** A person whose client opens a conversation with the victim under somebody else's handle, and writes in it. */
+async function impostor(name: string, handle: string, victim: Person, text: string): Promise<Person> {
+  const honest = await town.join(name, server)
+  await honest.line('up')
+  await honest.close()
+  await openAs(honest.disk, { handle, victim })
+  const forged = await town.join(name, server)
+  await forged.line('up')
+  await forged.write(victim.handle, text)
+  return forged
 }
 
 describe('somebody who goes by a handle that is not theirs', () => {
@@ -146,11 +147,7 @@ describe('somebody who goes by a handle that is not theirs', () => {
       // Several, because of several groups one is chosen by its random id.
       const impostors: Person[] = []
       for (const name of ['mallory', 'mary', 'mike']) {
-        const impostor = await town.join(name, server)
-        await impostor.line('up')
-        forge(impostor, 'bob')
-        await impostor.write('alice', 'it is bob')
-        impostors.push(impostor)
+        impostors.push(await impostor(name, 'bob', alice, 'it is bob'))
         await alice.holds(() => found().length === impostors.length)
       }
       await alice.write('bob', 'for bob alone')
@@ -167,10 +164,7 @@ describe('somebody who goes by a handle that is not theirs', () => {
 test('a forged handle of somebody who was never met is not kept for theirs', async () => {
   const [alice, dave] = [await town.join('alice', server), await town.join('dave', server)]
   await Promise.all([alice.line('up'), dave.line('up')])
-  const mallory = await town.join('mallory', server)
-  await mallory.line('up')
-  forge(mallory, 'dave')
-  await mallory.write('alice', 'it is dave')
+  const mallory = await impostor('mallory', 'dave', alice, 'it is dave')
   await alice.event('key-changed', ({ handle }) => handle === 'dave')
   await alice.write('dave', 'for dave alone')
   expect(stateOf(alice, 'dave')?.state).toBe('key-changed')
@@ -287,7 +281,7 @@ describe('an invitation', () => {
     await alice.close()
     const invited = await town.join('alice', server, { inviteToken })
     await invited.line('up')
-    expect(invited.endpoint.server()?.inviteToken).toBe('')
+    expect(inviteTokenOn(invited.disk)).toBe('')
     const replayed = await town.join('bob', server, { inviteToken })
     await replayed.event('line', ({ line }) => line.state === 'stopped' && line.reason === 'invite-needed')
   })

@@ -5,7 +5,7 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
-import { commitByForce, type Force } from '../../support/modified-client.js'
+import { accountOn, commitByForce, type Force } from '../../support/modified-client.js'
 import { saidIn } from '../../support/said.js'
 import { newTown, type Person, type Server, type Town } from '../../support/town.js'
 
@@ -29,7 +29,7 @@ afterEach(async () => {
 })
 
 const isOf = (person: Person, reader: Uint8Array) =>
-  Buffer.compare(person.endpoint.account()!.device.publicKey, reader) === 0
+  Buffer.compare(person.endpoint.account()!.deviceKey, reader) === 0
 const isKind =
   (kind: Envelope['envelope']['case']) =>
   ({ envelope }: Envelope) =>
@@ -356,7 +356,7 @@ describe('a member with an altered program', () => {
   }
 
   test.each<[string, (eve: Person) => Force]>([
-    ['adds somebody', eve => ({ add: [eve.endpoint.account()!] })],
+    ['adds somebody', eve => ({ add: [accountOn(eve.disk)] })],
     ['removes somebody', () => ({ remove: ['bob'] })],
     [
       'renames the room',
@@ -382,7 +382,7 @@ describe('a member with an altered program', () => {
     const [mallory, alice, bob, carol] = people
     const eve = await town.join('eve', server)
     await eve.line('up')
-    await force(mallory, { add: [eve.endpoint.account()!], remove: ['bob'] })
+    await force(mallory, { add: [accountOn(eve.disk)], remove: ['bob'] })
     for (const person of [alice, carol]) {
       await person.holds(() => others(person).includes('event: mallory added eve'))
       await person.holds(() => others(person).includes('event: mallory removed bob'))

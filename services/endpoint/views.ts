@@ -1,0 +1,44 @@
+// What an endpoint shows of itself, without anything that is secret.
+
+import type { Context } from './context.js'
+import { loadServer } from './sync/server-record.js'
+import type { Reader } from './vault/records.js'
+
+export interface AccountView {
+  handle: string
+  /** Public keys, 32 bytes. */
+  accountKey: Uint8Array
+  deviceKey: Uint8Array
+}
+
+export interface ServerView {
+  host: string
+  port: number
+  /** SHA-256 of the pinned SubjectPublicKeyInfo; undefined where no key is pinned: an authority vouches for it. */
+  fingerprint: Uint8Array | undefined
+}
+
+export interface KnownKey {
+  handle: string
+  accountKey: Uint8Array
+}
+
+/** undefined in a new vault. */
+export function viewAccount({ account: own }: Partial<Pick<Context, 'account'>>): AccountView | undefined {
+  if (!own) return undefined
+  return { handle: own.handle, accountKey: own.account.publicKey, deviceKey: own.device.publicKey }
+}
+
+export function viewServer(records: Reader): ServerView | undefined {
+  const server = loadServer(records)
+  if (!server) return undefined
+  const { host, port, pinnedFingerprint } = server
+  return { host, port, fingerprint: pinnedFingerprint.length > 0 ? pinnedFingerprint : undefined }
+}
+
+export function keysKnown({ contacts }: Pick<Context, 'contacts'>): KnownKey[] {
+  return contacts
+    .all()
+    .filter(({ accountKey }) => accountKey.length > 0)
+    .map(({ handle, accountKey }) => ({ handle, accountKey }))
+}
