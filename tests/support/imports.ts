@@ -135,6 +135,14 @@ export const PLACES: Readonly<Record<string, string>> = {
 /** Folders that nothing outside imports from, but the `main.ts` that joins them to the rest. */
 const BEHIND_A_DOOR = ['services/server/store/sqlite', 'services/server/store/memory']
 
+/** Files and folders that run in a browser as they are, and the rooms in them that do not. */
+export const BROWSER = {
+  runs: ['services/protocol', 'services/rpc/channel.ts', 'services/rpc/service.ts', 'services/rpc/error.ts'],
+  butNot: ['services/protocol/node'],
+  /** Those that run in a browser, too. */
+  packages: ['@bufbuild/protobuf', '@scure/bip39', 'qrcode-generator'],
+} as const
+
 // A `main.ts` may join what the table keeps apart.
 const JOINS = /^services\/[^/]+\/main\.ts$/
 
@@ -169,6 +177,7 @@ export function violations(sources: Sources): string[] {
       ? [`${path} imports what only shows at run time`]
       : []),
     ...modulesNamed(text).flatMap(name => violation(path, name) ?? []),
+    ...(runsInBrowser(path) ? nodeIn(path, text) : []),
   ])
 }
 
@@ -214,6 +223,27 @@ function circlesIn(nodes: readonly string[], next: (node: string) => readonly st
 export function packageOf(name: string): string | undefined {
   if (name.startsWith('.') || name.startsWith('node:')) return undefined
   return name.split('/', name.startsWith('@') ? 2 : 1).join('/')
+}
+
+const isIn = (path: string, places: readonly string[]) =>
+  places.some(place => path === place || path.startsWith(`${place}/`))
+
+const runsInBrowser = (path: string) => isIn(path, BROWSER.runs) && !isIn(path, BROWSER.butNot)
+
+// What Node puts into the global scope and browsers do not.
+const NODE_GLOBALS =
+  /(?<![.\w'-])(?:Buffer|NodeJS|process|global|require|setImmediate|clearImmediate|__dirname|__filename)(?![\w'-])/g
+
+/** What of Node a file needs that is to run in a browser. */
+function nodeIn(path: string, text: string): string[] {
+  const code = withoutComments(text)
+  const named = modulesNamed(text).filter(name => {
+    const itsPackage = packageOf(name)
+    if (itsPackage) return !BROWSER.packages.some(each => each === itsPackage)
+    return name.startsWith('node:') || isIn(resolved(path, name), BROWSER.butNot)
+  })
+  const globals = new Set(Array.from(code.matchAll(NODE_GLOBALS), ([name]) => name))
+  return [...named, ...globals].map(what => `${path} is for browsers too and names ${what}`)
 }
 
 function violation(path: string, name: string): string | undefined {

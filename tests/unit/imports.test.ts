@@ -115,6 +115,30 @@ describe('the check itself', () => {
     expect(of('services/endpoint/x.ts', text)).toEqual([])
   })
 
+  test('keeps Node out of what runs in a browser', () => {
+    const file = 'services/protocol/identity/x.ts'
+    for (const text of [
+      "import { hash } from 'node:crypto'",
+      "import type { Server } from 'node:net'",
+      "import { nodeCrypto } from '../node/crypto.js'",
+      "import pino from 'pino'",
+      'const name = Buffer.from(text)',
+      'if (process.env.A) b()',
+      'function a(bytes: Buffer): void {}',
+    ])
+      expect(of(file, text)).toHaveLength(1)
+    for (const text of [
+      "import { create } from '@bufbuild/protobuf'",
+      "import { wordlist } from '@scure/bip39/wordlists/english.js'",
+      "import { utf8 } from '../bytes.js'",
+      '// A Buffer is a view.',
+      'const a = new Uint8Array(options.process)',
+    ])
+      expect(of(file, text)).toEqual([])
+    expect(of('services/protocol/node/x.ts', "import { hash } from 'node:crypto'")).toEqual([])
+    expect(of('services/rpc/channel.ts', "import 'node:net'")).toHaveLength(1)
+  })
+
   test('refuses default exports, computed imports and folders that the table does not know', () => {
     expect(of('services/rpc/x.ts', 'export default 1')).toHaveLength(1)
     expect(of('services/rpc/x.ts', 'await import(name)')).toHaveLength(1)

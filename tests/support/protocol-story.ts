@@ -1,0 +1,78 @@
+// Everything that the protocol's rooms can do, once, as text: so that it can be told in one place and checked in another.
+
+import { fromHex, toHex } from '../../services/protocol/bytes.js'
+import { makeRejoin, verifyRejoin } from '../../services/protocol/conversation/rejoin-request.js'
+import type { CryptoProvider } from '../../services/protocol/crypto.js'
+import { makeCertificate, readCertificate } from '../../services/protocol/identity/certificate.js'
+import {
+  accountFingerprint,
+  deviceFingerprint,
+  formatFingerprint,
+} from '../../services/protocol/identity/fingerprint.js'
+import { phraseOf, seedOf } from '../../services/protocol/identity/recovery-phrase.js'
+import { makeRevocation, readRevocation } from '../../services/protocol/identity/revocation.js'
+import { safetyNumber, safetyNumberQr } from '../../services/protocol/identity/safety-number.js'
+import { formatInvite, parseInvite } from '../../services/protocol/invite/invite-link.js'
+import { METHODS } from '../../services/protocol/method.js'
+import { makeProof, readProof } from '../../services/protocol/proof.js'
+import { keyPairOf } from '../../services/protocol/signature.js'
+
+const NOW = 1_800_000_000_000
+const SERVER = new Uint8Array(32).fill(7)
+
+/** What is made has the same bytes everywhere; it is read and verified here, too. */
+export function protocolStory(crypto: CryptoProvider): Record<string, string> {
+  const account = keyPairOf(crypto, new Uint8Array(32).fill(1))
+  const device = keyPairOf(crypto, new Uint8Array(32).fill(2))
+  const people = [
+    { handle: 'ada', accountKey: account.publicKey },
+    { handle: 'bob', accountKey: device.publicKey },
+  ] as const
+  return {
+    ...identity(crypto, { handle: 'ada', account, device }),
+    ...calls(crypto, device),
+    phrase: phraseOf(seedOf(phraseOf(account.privateKey))),
+    account: formatFingerprint(accountFingerprint(crypto, account.publicKey)),
+    device: deviceFingerprint(crypto, device.publicKey),
+    number: safetyNumber(crypto, people),
+    picture: safetyNumberQr(safetyNumber(crypto, people)).join('\n'),
+  }
+}
+
+type Pair = ReturnType<typeof keyPairOf>
+
+function identity(
+  crypto: CryptoProvider,
+  { handle, account, device }: { handle: string; account: Pair; device: Pair },
+): Record<string, string> {
+  const subject = { handle, account, deviceKey: device.publicKey }
+  const certificate = makeCertificate(crypto, { ...subject, issuedAt: NOW })
+  const revocation = makeRevocation(crypto, { ...subject, revokedAt: NOW })
+  const inviter = { handle, account: accountFingerprint(crypto, account.publicKey) }
+  const link = formatInvite({ host: '2001:db8::1', port: 5000, server: SERVER, inviter })
+  return {
+    certificate: toHex(certificate),
+    certified: toHex(readCertificate(crypto, fromHex(toHex(certificate))!).deviceKey),
+    revocation: toHex(revocation),
+    revoked: toHex(readRevocation(crypto, revocation).deviceKey),
+    link,
+    linkAgain: formatInvite(parseInvite(link)),
+  }
+}
+
+function calls(crypto: CryptoProvider, device: Pair): Record<string, string> {
+  const method = METHODS.chat
+  const proof = makeProof(crypto, {
+    ...{ method, server: SERVER, device },
+    ...{ time: NOW, nonce: new Uint8Array(16).fill(3) },
+  })
+  const proven = readProof(crypto, proof, { method, server: SERVER, now: NOW, window: 0 })
+  const conversationId = new Uint8Array(16).fill(4)
+  const request = makeRejoin(crypto, { conversationId, device })
+  return {
+    proof: toHex(proof.proof),
+    proofSignature: toHex(proof.signature),
+    proven: toHex(proven.deviceKey),
+    rejoins: String(verifyRejoin(crypto, { conversationId, request })),
+  }
+}
