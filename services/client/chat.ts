@@ -1,8 +1,6 @@
 // A person at a terminal: joins an endpoint to it. The operator's console is the same.
 
-import type { Endpoint } from '../endpoint/endpoint.js'
-import type { EndpointEvent, LineState } from '../endpoint/events.js'
-import { VaultError } from '../endpoint/vault/vault.js'
+import { type Endpoint, type EndpointEvent, type LineState, VaultError } from '../endpoint/index.js'
 import { accountFingerprint, formatFingerprint } from '../protocol/identity/fingerprint.js'
 import { isHandle } from '../protocol/identity/handle.js'
 import { nodeCrypto } from '../protocol/node/crypto.js'

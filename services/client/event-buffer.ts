@@ -1,4 +1,4 @@
-import type { EndpointEvent } from '../endpoint/events.js'
+import type { EndpointEvent } from '../endpoint/index.js'
 
 /** Keeps the events that come before there is somebody to tell, then passes them on in their order. */
 export function eventBuffer(): {

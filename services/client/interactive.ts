@@ -1,7 +1,6 @@
 // The client at a terminal: who one is, the line, and the chat.
 
-import type { Endpoint } from '../endpoint/endpoint.js'
-import { openLocalEndpoint } from '../endpoint/local.js'
+import { type Endpoint, openLocalEndpoint } from '../endpoint/index.js'
 import type { Terminal } from '../terminal/entry.js'
 import { openTerminal } from '../terminal/terminal.js'
 import { type Chat, openChat } from './chat.js'

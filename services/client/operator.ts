@@ -1,7 +1,7 @@
 // The operator's console: an endpoint like any other, in the server's process, that goes through the public contract.
 
 import type { ReadStream, WriteStream } from 'node:tty'
-import { openLocalEndpoint } from '../endpoint/local.js'
+import { openLocalEndpoint } from '../endpoint/index.js'
 import { spkiFingerprint } from '../rpc/node/certificate.js'
 import type { EndReason, Terminal } from '../terminal/entry.js'
 import { openTerminal } from '../terminal/terminal.js'

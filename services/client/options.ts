@@ -1,7 +1,7 @@
 // The client's options. Each is a row: the parser, the environment variable and the help come from it.
 
 import { parseArgs } from 'node:util'
-import type { KeyChangePolicy } from '../endpoint/contacts/trust.js'
+import type { KeyChangePolicy } from '../endpoint/index.js'
 import { isHandle } from '../protocol/identity/handle.js'
 import { type Address, InviteError, parseAddress } from '../protocol/invite/address.js'
 import { type Invite, isInvite, parseInvite } from '../protocol/invite/invite-link.js'

@@ -1,6 +1,6 @@
 // How one stands with whom one writes to, in the words behind their handle and where nothing is sent.
 
-import type { Endpoint, PersonHere } from '../endpoint/endpoint.js'
+import type { Endpoint, PersonHere } from '../endpoint/index.js'
 
 const personOf = (endpoint: Endpoint, conversation: bigint): PersonHere | undefined =>
   endpoint.people().find(person => person.conversation === conversation)

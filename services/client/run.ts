@@ -2,10 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Refusal } from '../endpoint/codes/refusal.js'
-import type { Endpoint } from '../endpoint/endpoint.js'
-import type { EndpointEvent } from '../endpoint/events.js'
-import { openLocalEndpoint } from '../endpoint/local.js'
+import { type Endpoint, type EndpointEvent, openLocalEndpoint, Refusal } from '../endpoint/index.js'
 import { runDoctor, watchLine } from './commands/doctor.js'
 import { eventBuffer } from './event-buffer.js'
 import { EXIT, type Exit } from './exit.js'

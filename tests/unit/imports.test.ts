@@ -81,7 +81,7 @@ describe('the check itself', () => {
     ['the old way', "const a = require('../endpoint/a.js')"],
   ])('sees an import %s', (_, text) => {
     expect(of('services/server/x.ts', text)).toEqual(['services/server/x.ts imports services/endpoint/a.ts'])
-    expect(of('services/client/x.ts', text)).toEqual([])
+    expect(of('services/endpoint/sync/x.ts', text.replace('endpoint/', ''))).toEqual([])
   })
 
   test('knows packages that are one place’s own, and what is inside them', () => {
@@ -100,6 +100,12 @@ describe('the check itself', () => {
     expect(of('services/server/main.ts', text)).toEqual([])
     expect(of('services/server/relay.ts', text)).toHaveLength(1)
     expect(of('services/server/store/sqlite/x.ts', "import { A } from './log/a.js'")).toEqual([])
+  })
+
+  test('lets a client in by the door alone', () => {
+    expect(of('services/client/x.ts', "import { A } from '../endpoint/index.js'")).toEqual([])
+    expect(of('services/client/x.ts', "import { A } from '../endpoint/events.js'")).toHaveLength(1)
+    expect(of('services/client/x.ts', "import { A } from '../endpoint/line/line.js'")).toHaveLength(1)
   })
 
   test('lets main.ts join, and nobody else', () => {

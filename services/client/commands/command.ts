@@ -1,7 +1,6 @@
 // What a command is, and what it may use.
 
-import { Refusal } from '../../endpoint/codes/refusal.js'
-import type { Endpoint } from '../../endpoint/endpoint.js'
+import { type Endpoint, Refusal } from '../../endpoint/index.js'
 import { refusal } from '../words/refusals.js'
 
 /** What the operator's own process may do besides. */

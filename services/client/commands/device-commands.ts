@@ -1,6 +1,6 @@
 // What a person does with their own devices. Rows of the table in commands.ts.
 
-import type { DeviceView } from '../../endpoint/contacts/own-devices.js'
+import type { DeviceView } from '../../endpoint/index.js'
 import { PHRASE_ADVICE, phraseRows } from '../start/phrase.js'
 import { type Command, type CommandContext, refusable } from './command.js'
 

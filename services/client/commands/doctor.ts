@@ -1,9 +1,7 @@
 // The doctor for a person and for programs: what was found, what was done about it, and what is left to do.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Finding } from '../../endpoint/doctor/finding.js'
-import type { Endpoint } from '../../endpoint/endpoint.js'
-import type { EndpointEvent } from '../../endpoint/events.js'
+import type { Endpoint, EndpointEvent, Finding } from '../../endpoint/index.js'
 import { sanitiseRow } from '../../terminal/sanitise.js'
 import type { Exit } from '../exit.js'
 import { deed, found } from '../words/findings.js'

@@ -2,9 +2,7 @@
 // has ended and everything sent is where it was to be.
 
 import type { Readable } from 'node:stream'
-import { Refusal, type RefusalCause } from '../../endpoint/codes/refusal.js'
-import type { Endpoint } from '../../endpoint/endpoint.js'
-import type { EndpointEvent } from '../../endpoint/events.js'
+import { type Endpoint, type EndpointEvent, Refusal, type RefusalCause } from '../../endpoint/index.js'
 import { plainEntry } from '../../terminal/plain.js'
 import type { Exit } from '../exit.js'
 import { entryOf, noticeOf } from '../words/events.js'

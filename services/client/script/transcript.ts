@@ -1,7 +1,6 @@
 // What was said, for a person or a program, without a line to the server.
 
-import type { Endpoint } from '../../endpoint/endpoint.js'
-import type { HistoryEntry } from '../../endpoint/events.js'
+import type { Endpoint, HistoryEntry } from '../../endpoint/index.js'
 import { plainEntry } from '../../terminal/plain.js'
 import { entryOf } from '../words/events.js'
 import { jsonOfEntry, line } from '../words/json.js'

@@ -1,11 +1,14 @@
 // This device becomes a further one of an account that exists: by the account's 24 words.
 
 import { join } from 'node:path'
-import type { StopReason } from '../../endpoint/codes/line-cause.js'
-import type { DeviceView } from '../../endpoint/contacts/own-devices.js'
-import type { Endpoint } from '../../endpoint/endpoint.js'
-import type { EndpointEvent, LineState } from '../../endpoint/events.js'
-import { openLocalEndpoint } from '../../endpoint/local.js'
+import {
+  type DeviceView,
+  type Endpoint,
+  type EndpointEvent,
+  type LineState,
+  openLocalEndpoint,
+  type StopReason,
+} from '../../endpoint/index.js'
 import { RecoveryPhraseError, seedOf } from '../../protocol/identity/recovery-phrase.js'
 import type { Terminal } from '../../terminal/entry.js'
 import { deviceMeant, deviceRows } from '../commands/device-commands.js'

@@ -1,4 +1,4 @@
-import { VaultError, type VaultReason } from '../../endpoint/vault/vault.js'
+import { VaultError, type VaultReason } from '../../endpoint/index.js'
 import type { Terminal } from '../../terminal/entry.js'
 
 const ASKED_AGAIN: readonly VaultReason[] = ['passphrase-needed', 'passphrase-wrong', 'passphrase-empty']

@@ -1,8 +1,6 @@
 // How an endpoint begins: what the person gave, and what is left of an account that the server does not take.
 
-import type { StopReason } from '../../endpoint/codes/line-cause.js'
-import type { StartOptions } from '../../endpoint/endpoint.js'
-import type { EndpointEvent } from '../../endpoint/events.js'
+import type { EndpointEvent, StartOptions, StopReason } from '../../endpoint/index.js'
 import { parseAddress } from '../../protocol/invite/address.js'
 import { type ClientOptions, DEFAULT_ADDRESS } from '../options.js'
 

@@ -2,7 +2,8 @@
 
 import { type Dirent, existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { vaultErrorOf } from '../../endpoint/vault/error.js'
+import { types } from 'node:util'
+import { VaultError } from '../../endpoint/index.js'
 
 const DATABASE = 'vault.db'
 const KEY = 'key'
@@ -42,6 +43,7 @@ function entriesOf(data: string): Dirent[] {
   try {
     return readdirSync(data, { withFileTypes: true })
   } catch (error) {
-    throw vaultErrorOf(error, data)
+    const detail = types.isNativeError(error) && 'code' in error ? String(error.code) : String(error)
+    throw new VaultError({ code: 'not-writable', file: data, detail })
   }
 }

@@ -1,5 +1,4 @@
-import { Refusal } from '../../endpoint/codes/refusal.js'
-import { VaultError } from '../../endpoint/vault/vault.js'
+import { Refusal, VaultError } from '../../endpoint/index.js'
 import { refusal } from './refusals.js'
 import { vaultCause } from './vault.js'
 

@@ -1,12 +1,6 @@
 // Events of an endpoint in the words and shapes that a person reads.
 
-import type {
-  EndpointEvent,
-  HistoryEntry,
-  LineState,
-  MessageId,
-  MessageState,
-} from '../../endpoint/events.js'
+import type { EndpointEvent, HistoryEntry, LineState, MessageId, MessageState } from '../../endpoint/index.js'
 import type { Entry, Mark, MessageEntry } from '../../terminal/entry.js'
 import { systemMessage, unreadable } from './history.js'
 import { downCause } from './line.js'

@@ -7,7 +7,7 @@ import type {
   Deed,
   Found,
   VaultFound,
-} from '../../endpoint/codes/finding.js'
+} from '../../endpoint/index.js'
 import { unreadable } from './history.js'
 import { lineCause, stopCause, unreachable } from './line.js'
 import { counted, say, type Words } from './words.js'

@@ -1,8 +1,6 @@
 // The lines of a history that nobody wrote: what happened in a room, what cannot be read, what is missing.
 
-import type { SendFailure } from '../../endpoint/codes/send-failure.js'
-import type { SystemMessage } from '../../endpoint/codes/system-message.js'
-import type { Unreadable } from '../../endpoint/codes/unreadable.js'
+import type { SendFailure, SystemMessage, Unreadable } from '../../endpoint/index.js'
 import { counted, listed, say, type Words } from './words.js'
 
 export const systemMessage = (said: SystemMessage): string => say(SYSTEM_MESSAGES, said)

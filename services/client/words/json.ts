@@ -1,7 +1,7 @@
 // Events as one JSON object a line, for programs. Fields are added in later versions, never changed: README,
 // "Scripting". Beside each text for people stand its code, and what the code is about.
 
-import type { EndpointEvent, HistoryEntry, LineState } from '../../endpoint/events.js'
+import type { EndpointEvent, HistoryEntry, LineState } from '../../endpoint/index.js'
 import { nameOf } from './events.js'
 import { sendFailure, systemMessage, unreadable } from './history.js'
 import { downCause, stopCause } from './line.js'

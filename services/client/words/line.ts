@@ -1,6 +1,6 @@
 // Why the line to the server is down, or is not tried any more.
 
-import type { DownCause, ProbeReason, StopCause } from '../../endpoint/codes/line-cause.js'
+import type { DownCause, ProbeReason, StopCause } from '../../endpoint/index.js'
 import { vaultCause } from './vault.js'
 import { say, type Words } from './words.js'
 

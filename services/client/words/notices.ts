@@ -1,7 +1,6 @@
 // What a person should know, and loses nothing by.
 
-import type { JoinRefusal, Notice, Rejection, WhyNot } from '../../endpoint/codes/notice.js'
-import type { MlsCause } from '../../endpoint/mls/refused.js'
+import type { JoinRefusal, MlsCause, Notice, Rejection, WhyNot } from '../../endpoint/index.js'
 import { expired } from './history.js'
 import { say, type Words } from './words.js'
 

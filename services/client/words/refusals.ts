@@ -1,6 +1,6 @@
 // Why what a person asked for cannot be done.
 
-import type { RefusalCause } from '../../endpoint/codes/refusal.js'
+import type { RefusalCause } from '../../endpoint/index.js'
 import { badHandle } from './typed.js'
 import { listed, say, type Words } from './words.js'
 

@@ -1,6 +1,6 @@
 // Why a vault cannot be opened or written.
 
-import type { VaultCause } from '../../endpoint/codes/vault-cause.js'
+import type { VaultCause } from '../../endpoint/index.js'
 import { say, type Words } from './words.js'
 
 export const vaultCause = (why: VaultCause): string => say(VAULT, why)
