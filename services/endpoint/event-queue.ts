@@ -11,10 +11,10 @@ export class EventQueue<Event> implements AsyncIterableIterator<Event> {
   #isOver = false
 
   push(value: Event): void {
-    const reader = this.#reader
-    this.#reader = undefined
-    if (reader) return reader({ value, done: false })
-    this.#waiting.push(value)
+    if (this.#reader) {
+      this.#reader({ value, done: false })
+      this.#reader = undefined
+    } else this.#waiting.push(value)
     if (this.#waiting.length > KEPT) this.#waiting.shift()
   }
 
