@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
-import type { Store } from '../../services/server/store/store.js'
+import { BadCursorError, isAtOrPast, type Store } from '../../services/server/store/store.js'
 import type { OpenStore } from './store-suite.js'
 import {
   application,
+  BEGINNING,
   commit,
   converse,
   gist,
@@ -109,6 +110,39 @@ export function deliverySuite(open: OpenStore): void {
       expect(first.more).toBe(true)
       const second = await store.log.read({ ...page, after: first.cursor, maxEnvelopes: 2 })
       expect(second.envelopes).toHaveLength(2)
+    })
+
+    test('cursors grow with every envelope, byte by byte, and one that is none is an error of its own', async () => {
+      const { store, reopen } = await open()
+      const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]
+      const id = await converse(store, alice, bob)
+      let last = BEGINNING
+      for (let round = 0; round < 300; round += 1) {
+        await say(store, alice, id, `text ${round}`)
+        const { envelopes, cursor } = await readAll(store, bob, last)
+        expect(envelopes.length).toBeGreaterThan(0)
+        expect(Buffer.compare(cursor, last)).toBe(1)
+        last = cursor
+      }
+      const again = await reopen()
+      for (const bytes of [1, 7, 9, 400]) {
+        const after = new Uint8Array(bytes).fill(0xff)
+        const page = { device: bob.id, after, maxEnvelopes: 1, maxBytes: 1 }
+        await expect(again.log.read(page)).rejects.toBeInstanceOf(BadCursorError)
+        await expect(again.log.acknowledge(bob.id, after)).rejects.toBeInstanceOf(BadCursorError)
+      }
+    })
+
+    test('a cursor from the future is one at the end', async () => {
+      const { store } = await open()
+      const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]
+      const id = await converse(store, alice, bob)
+      const future = (await readAll(store, bob)).cursor.map((byte, index) => (index === 1 ? byte + 1 : byte))
+      const { envelopes, cursor } = await readAll(store, bob, future)
+      expect(envelopes).toEqual([])
+      expect(isAtOrPast(cursor, future)).toBe(false)
+      await say(store, alice, id, 'later')
+      expect(await gists(store, bob, cursor)).toEqual(['later'])
     })
 
     test('the cursor moves on when nothing was for the device', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import type { OutgoingEnvelope } from '../../gen/parley/v1/chat_pb.js'
-import type { AppendOutcome, Store } from '../../services/server/store/store.js'
+import { type AppendOutcome, isAtOrPast, type Store } from '../../services/server/store/store.js'
 import type { OpenStore } from './store-suite.js'
 import {
   application,
@@ -84,10 +84,31 @@ export function rejectionSuite(open: OpenStore): void {
       const lost = outcomes.findIndex(outcome => !outcome.accepted)
       const outcome = outcomes[lost]
       if (outcome?.accepted !== false) throw new Error('both were accepted')
-      expect(outcome).toMatchObject({ reason: { value: { currentEpoch: 2n } } })
+      expect(outcome).toMatchObject({
+        reason: { value: { currentEpoch: 2n } },
+        after: expect.any(Uint8Array),
+      })
       const loser = [alice, bob][lost]!
       expect((await gists(store, loser)).at(-1)).toBe('commit')
       expect(await gists(store, loser, outcome.after)).toEqual([])
+    })
+
+    test('a read that begins once a stale epoch is told reaches `after`; other rejections have none', async () => {
+      const { store } = await open()
+      const { alice, bob } = await people(store)
+      const id = await converse(store, alice, bob)
+      for (let epoch = 1n; epoch < 20n; epoch += 1n) {
+        await mustSend(store, alice, commit(alice, id, { epoch }))
+        const late = commit(bob, id, { epoch, clientSequence: 1n })
+        const unknown = application(bob, newConversationId(), { clientSequence: 1n })
+        const [stale, other] = await store.log.append(bob.id, [late, unknown])
+        if (stale?.accepted !== false || !stale.after)
+          throw new Error('a stale epoch has no place to wait for')
+        const { cursor } = await readAll(store, bob, undefined, { maxEnvelopes: 1 + Number(epoch % 3n) })
+        expect(isAtOrPast(cursor, stale.after)).toBe(true)
+        expect(other).toMatchObject({ accepted: false, reason: { case: 'unknownConversation' } })
+        expect(other).not.toHaveProperty('after')
+      }
     })
 
     test('content may be as many epochs behind as the limit says, and not ahead', async () => {

@@ -1,0 +1,114 @@
+import { create, toBinary } from '@bufbuild/protobuf'
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import {
+  ApplicationEnvelopeSchema,
+  CommitBundleSchema,
+  type Envelope,
+  RejoinRequestSchema,
+} from '../../../../gen/parley/v1/chat_pb.js'
+import {
+  applicationContent,
+  type Content,
+  commitContent,
+  contentOf,
+  envelopeFor,
+  KINDS,
+  type LogRecord,
+  missedEnvelope,
+  payloadBytes,
+  recordSize,
+  rejoinContent,
+} from '../../../../services/server/store/log-record.js'
+import { bytesOf } from '../../../support/store-world.js'
+import { bundle, CONVERSATION_ID, conversation, device, idOf, send } from './people.js'
+
+const SENDER = 0
+
+function recordOf(content: Content, sequence = 20): LogRecord {
+  return {
+    ...{ sequence, conversation: 1, sender: SENDER, clientSequence: 7, storedAt: 1_000 },
+    size: recordSize(content.payload.length),
+    body: content.body,
+  }
+}
+
+const text = (epoch = 3n) =>
+  applicationContent(create(ApplicationEnvelopeSchema, { epoch, ciphertext: bytesOf('text') }))
+const commit = (init: Parameters<typeof bundle>[0]) =>
+  commitContent(toBinary(CommitBundleSchema, bundle(init)))
+const rejoin = () => rejoinContent(create(RejoinRequestSchema, { nonce: bytesOf('n'), deviceId: idOf(0) }), 3)
+
+const shown = (key: number, record: LogRecord, of = conversation([0, 1, 2])): Envelope =>
+  envelopeFor(device(key), of, record)
+
+describe('what is kept', () => {
+  test('comes back as it was', () => {
+    const epochs = fc.bigInt({ min: 0n, max: 2n ** 50n })
+    fc.assert(
+      fc.property(epochs, fc.uint8Array({ maxLength: 50 }), (epoch, ciphertext) => {
+        const written = applicationContent(create(ApplicationEnvelopeSchema, { epoch, ciphertext }))
+        expect(contentOf(KINDS.application, written.epoch, written.payload)).toEqual(written)
+      }),
+    )
+    const added = commit({ added: [2], removed: [1] })
+    expect(contentOf(KINDS.commit, added.epoch, added.payload)).toEqual(added)
+    expect(contentOf(KINDS.rejoin, 3, rejoin().payload)).toEqual(rejoin())
+  })
+
+  test('is counted near enough before it is encoded', () => {
+    const value = bundle({ added: [2, 3] })
+    const outgoing = send({ case: 'commit', value })
+    const encoded = toBinary(CommitBundleSchema, value).length
+    expect(payloadBytes(outgoing)).toBeLessThan(encoded)
+    expect(payloadBytes(outgoing)).toBeGreaterThan(encoded / 4)
+    expect(payloadBytes(send({ case: undefined }))).toBe(0)
+  })
+})
+
+describe('what a device is shown', () => {
+  test('of its own record is that it stands here', () => {
+    for (const content of [text(), commit({ added: [2] }), rejoin()])
+      expect(shown(SENDER, recordOf(content))).toMatchObject({
+        conversationId: CONVERSATION_ID,
+        sequence: 20n,
+        storedAtMs: 1_000n,
+        envelope: { case: 'own', value: { clientSequence: 7n } },
+      })
+  })
+
+  test("of another's is the content, made once for all", () => {
+    const record = recordOf(text())
+    const envelope = shown(1, record)
+    expect(envelope.envelope).toMatchObject({ case: 'application', value: { epoch: 3n } })
+    expect(shown(2, record)).toBe(envelope)
+    expect(shown(1, recordOf(rejoin())).envelope.case).toBe('rejoin')
+  })
+
+  test('of a commit is the commit without welcomes, or its own welcome where it was added', () => {
+    const welcomes = [[2], [3]]
+    const content = commit({ epoch: 4n, added: [2, 3], removed: [5], welcomes })
+    const record = recordOf(content, 10)
+    // All joined with the record 10, but for 1, which was there before.
+    const of = conversation([0, 1, 2, 3], {
+      spans: new Map([0, 1, 2, 3].map(key => [key, [{ joined: key === 1 ? 4 : 10, left: undefined }]])),
+    })
+    const { envelope: old } = shown(1, record, of)
+    expect(old).toMatchObject({
+      case: 'commit',
+      value: { epoch: 4n, rosterChange: { addedDeviceIds: [idOf(2), idOf(3)], removedDeviceIds: [idOf(5)] } },
+    })
+    expect(JSON.stringify(Object.keys(old.value ?? {}))).not.toMatch('welcome')
+    expect(shown(3, record, of).envelope).toMatchObject({
+      case: 'welcome',
+      value: { epoch: 5n, welcome: bytesOf('welcome') },
+    })
+  })
+
+  test('of what was deleted is how many, at least one', () => {
+    const count = (missed: number) =>
+      missedEnvelope(conversation([0]), { sequence: 9, count: missed }).envelope.value
+    expect(count(3)).toMatchObject({ count: 3n })
+    expect(count(0)).toMatchObject({ count: 1n })
+  })
+})
