@@ -1,6 +1,5 @@
-import { afterAll, beforeAll, describe, expect } from '@jest/globals'
+import { expect } from '@jest/globals'
 import type { Envelope } from '../../gen/parley/v1/chat_pb.js'
-import { connectTo, type TestClient } from '../support/contract-client.js'
 import { random, type TestDevice } from '../support/contract-device.js'
 import {
   acceptedTo,
@@ -10,20 +9,9 @@ import {
   rejectionOf,
   rejections,
 } from '../support/contract-envelopes.js'
-import { contractServer, onAnyServer } from '../support/contract-server.js'
+import { onAnyServer } from '../support/contract-server.js'
 import type { TestStream } from '../support/contract-stream.js'
-
-let client: TestClient
-
-beforeAll(async () => {
-  client = connectTo(await contractServer())
-})
-
-afterAll(async () => {
-  client.close()
-  await client.server.stop()
-  expect(client.server.defects).toEqual([])
-})
+import { client, onEveryStore } from '../support/contract-suite.js'
 
 interface Member {
   device: TestDevice
@@ -57,7 +45,7 @@ function end(members: Member[]): void {
 const kinds = (stream: TestStream) => stream.envelopes().map(({ envelope }) => envelope.case)
 const last = (stream: TestStream): Envelope => stream.envelopes().at(-1)!
 
-describe('one record, delivered in parts', () => {
+onEveryStore('one record, delivered in parts', () => {
   onAnyServer(
     'the added get the welcome, those who were members the commit, the sender its place',
     async () => {
@@ -123,7 +111,7 @@ describe('one record, delivered in parts', () => {
   })
 })
 
-describe('one commit per epoch', () => {
+onEveryStore('one commit per epoch', () => {
   onAnyServer(
     'of many at the same moment one wins, and every loser gets it before it is rejected',
     async () => {
@@ -206,23 +194,26 @@ describe('one commit per epoch', () => {
   })
 })
 
-describe('a roster change that does not fit is rejected as malformed, and nothing of it is stored', () => {
-  onAnyServer('adds a member, removes a stranger, or has a welcome too few', async () => {
-    const { id, members } = await group(2)
-    const [anna, bert] = members as [Member, Member]
-    const carl = await client.register()
-    const noWelcome = commit(id, { added: [carl] })
-    if (noWelcome.envelope?.case === 'commit') noWelcome.envelope.value.welcomes = []
-    for (const outgoing of [
-      commit(id, { added: [bert.device] }),
-      commit(id, { removed: [carl] }),
-      commit(id, { added: [carl, carl] }),
-      commit(id, { commit: new Uint8Array() }),
-      noWelcome,
-    ])
-      expect((await rejectionOf(anna.stream, outgoing)).case).toBe('malformed')
-    await accepted(anna.stream, commit(id, { epoch: 1n }))
-    expect(kinds(bert.stream).filter(kind => kind === 'commit').length).toBeLessThanOrEqual(1)
-    end(members)
-  })
-})
+onEveryStore(
+  'a roster change that does not fit is rejected as malformed, and nothing of it is stored',
+  () => {
+    onAnyServer('adds a member, removes a stranger, or has a welcome too few', async () => {
+      const { id, members } = await group(2)
+      const [anna, bert] = members as [Member, Member]
+      const carl = await client.register()
+      const noWelcome = commit(id, { added: [carl] })
+      if (noWelcome.envelope?.case === 'commit') noWelcome.envelope.value.welcomes = []
+      for (const outgoing of [
+        commit(id, { added: [bert.device] }),
+        commit(id, { removed: [carl] }),
+        commit(id, { added: [carl, carl] }),
+        commit(id, { commit: new Uint8Array() }),
+        noWelcome,
+      ])
+        expect((await rejectionOf(anna.stream, outgoing)).case).toBe('malformed')
+      await accepted(anna.stream, commit(id, { epoch: 1n }))
+      expect(kinds(bert.stream).filter(kind => kind === 'commit').length).toBeLessThanOrEqual(1)
+      end(members)
+    })
+  },
+)

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect } from '@jest/globals'
-import { connectTo, type TestClient } from '../support/contract-client.js'
+import { expect } from '@jest/globals'
+import { connectTo } from '../support/contract-client.js'
 import { random } from '../support/contract-device.js'
 import {
   acceptedTo,
@@ -8,20 +8,9 @@ import {
   createConversation,
   ephemeral,
 } from '../support/contract-envelopes.js'
-import { contractServer, onAnyServer, onOwnServer, ownServer } from '../support/contract-server.js'
+import { onAnyServer, onOwnServer, ownServer } from '../support/contract-server.js'
 import type { TestStream } from '../support/contract-stream.js'
-
-let client: TestClient
-
-beforeAll(async () => {
-  client = connectTo(await contractServer())
-})
-
-afterAll(async () => {
-  client.close()
-  await client.server.stop()
-  expect(client.server.defects).toEqual([])
-})
+import { client, onEveryStore } from '../support/contract-suite.js'
 
 async function send(stream: TestStream, id: Uint8Array, lines: string[]): Promise<void> {
   const numbers = await stream.send(...lines.map(line => application(id, { ciphertext: Buffer.from(line) })))
@@ -41,7 +30,7 @@ const deliveries = (stream: TestStream) =>
 const lines = (count: number, name = 'line') =>
   Array.from({ length: count }, (_, index) => `${name} ${index}`)
 
-describe('the log', () => {
+onEveryStore('the log', () => {
   onAnyServer('all members see one order, whoever sends and however it mixes', async () => {
     const devices = await Promise.all(Array.from({ length: 4 }, () => client.register()))
     const streams = await Promise.all(devices.map(device => client.open(device)))
@@ -114,7 +103,7 @@ describe('the log', () => {
   })
 })
 
-describe('CaughtUp', () => {
+onEveryStore('CaughtUp', () => {
   onAnyServer('comes once a stream, after all that was there, also where there was nothing', async () => {
     const [anna, bert] = [await client.register(), await client.register()]
     const sender = await client.open(anna)
@@ -132,7 +121,7 @@ describe('CaughtUp', () => {
   })
 })
 
-describe('the window', () => {
+onEveryStore('the window', () => {
   onAnyServer('the server waits at the limit of unacked deliveries, and goes on after an ack', async () => {
     const [anna, bert] = [await client.register(), await client.register()]
     const sender = await client.open(anna)
@@ -181,7 +170,7 @@ describe('the window', () => {
   )
 })
 
-describe('a slow reader', () => {
+onEveryStore('a slow reader', () => {
   onAnyServer('costs its own time only', async () => {
     const [anna, bert, carl] = await Promise.all([client.register(), client.register(), client.register()])
     // A connection of its own: what is unread fills its flow control window, which streams share.
@@ -201,7 +190,7 @@ describe('a slow reader', () => {
   })
 })
 
-describe('ephemeral envelopes', () => {
+onEveryStore('ephemeral envelopes', () => {
   onAnyServer(
     'reach the other members whose streams are open, unstored, unnumbered and unanswered',
     async () => {
@@ -250,7 +239,7 @@ describe('ephemeral envelopes', () => {
   )
 })
 
-describe('retention', () => {
+onEveryStore('retention', () => {
   onOwnServer('a device that comes too late is told what it missed, and the rest follows', async () => {
     const server = await ownServer({ limits: { retentionSeconds: 1 }, retentionEveryMs: 100 })
     const own = connectTo(server)

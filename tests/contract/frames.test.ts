@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { afterAll, beforeAll, describe, expect } from '@jest/globals'
+import { expect } from '@jest/globals'
 import {
   ChatRequestSchema,
   ChatService,
@@ -8,23 +8,12 @@ import {
 } from '../../gen/parley/v1/chat_pb.js'
 import { SignedProofSchema } from '../../gen/parley/v1/identity_pb.js'
 import type { RpcError } from '../../services/rpc/error.js'
-import { connectTo, detailOf, proofFor, type TestClient } from '../support/contract-client.js'
+import { connectTo, detailOf, proofFor } from '../support/contract-client.js'
 import { METHOD_CHAT, random } from '../support/contract-device.js'
 import { application, ephemeral } from '../support/contract-envelopes.js'
-import { contractServer, onAnyServer, onOwnServer, ownServer } from '../support/contract-server.js'
+import { onAnyServer, onOwnServer, ownServer } from '../support/contract-server.js'
 import type { RequestInit } from '../support/contract-stream.js'
-
-let client: TestClient
-
-beforeAll(async () => {
-  client = connectTo(await contractServer())
-})
-
-afterAll(async () => {
-  client.close()
-  await client.server.stop()
-  expect(client.server.defects).toEqual([])
-})
+import { client, onEveryStore } from '../support/contract-suite.js'
 
 function expectFrameFailure(error: RpcError | undefined, text: RegExp): void {
   expect(error?.code).toBe('INVALID_ARGUMENT')
@@ -36,7 +25,7 @@ function expectFrameFailure(error: RpcError | undefined, text: RegExp): void {
 const unknownFrame: RequestInit = create(ChatRequestSchema)
 unknownFrame.$unknown = [{ no: 99, wireType: 2, data: new Uint8Array([3, 1, 2, 3]) }]
 
-describe('Open', () => {
+onEveryStore('Open', () => {
   onAnyServer(
     'is answered with Opened before anything else, which tells what the server enforces',
     async () => {
@@ -137,7 +126,7 @@ describe('Open', () => {
   })
 })
 
-describe('a frame that breaks a rule ends the stream', () => {
+onEveryStore('a frame that breaks a rule ends the stream', () => {
   const tooMany = () => Array.from({ length: 300 }, () => application(random(16)))
   onAnyServer.each<[string, RequestInit, RegExp]>([
     ['no case', {}, /no case/],

@@ -1,27 +1,10 @@
-import { afterAll, beforeAll, describe, expect } from '@jest/globals'
+import { expect } from '@jest/globals'
 import { ErrorReason } from '../../gen/parley/v1/chat_pb.js'
 import type { ClaimedDevice, ClaimOutcome } from '../../gen/parley/v1/key_exchange_pb.js'
-import { connectTo, detailOf, exchanged, failureOf, type TestClient } from '../support/contract-client.js'
+import { connectTo, detailOf, exchanged, failureOf } from '../support/contract-client.js'
 import { makeCertificate, makeDevice, makeKey, random } from '../support/contract-device.js'
-import {
-  contractServer,
-  onAnyServer,
-  onOwnServer,
-  ownServer,
-  SMALL_LIMITS,
-} from '../support/contract-server.js'
-
-let client: TestClient
-
-beforeAll(async () => {
-  client = connectTo(await contractServer())
-})
-
-afterAll(async () => {
-  client.close()
-  await client.server.stop()
-  expect(client.server.defects).toEqual([])
-})
+import { onAnyServer, onOwnServer, ownServer, SMALL_LIMITS } from '../support/contract-server.js'
+import { client, onEveryStore } from '../support/contract-suite.js'
 
 function devicesOf(claim: ClaimOutcome | undefined): ClaimedDevice[] {
   if (claim?.outcome.case !== 'devices') throw new Error(`no devices but ${claim?.outcome.case}`)
@@ -33,7 +16,7 @@ async function claim(handle: string): Promise<ClaimOutcome> {
   return exchanged(await client.keyExchange(caller, { claimHandles: [handle] })).claims[0]!
 }
 
-describe('registration', () => {
+onEveryStore('registration', () => {
   onAnyServer('a new device registers, publishes and claims in one call', async () => {
     const peer = await client.register()
     const device = makeDevice()
@@ -129,7 +112,7 @@ describe('registration', () => {
   })
 })
 
-describe('a certificate that does not hold is refused', () => {
+onEveryStore('a certificate that does not hold is refused', () => {
   onAnyServer('signed by another key', async () => {
     const device = makeDevice()
     const deviceCertificate = makeCertificate({ ...device, deviceKey: device.id, signer: makeKey() })
@@ -161,7 +144,7 @@ describe('a certificate that does not hold is refused', () => {
   })
 })
 
-describe('key packages', () => {
+onEveryStore('key packages', () => {
   onAnyServer(
     'each one-time key package goes to one of 50 claims at the same moment, then the last resort',
     async () => {
@@ -228,7 +211,7 @@ describe('key packages', () => {
   })
 })
 
-describe('claims', () => {
+onEveryStore('claims', () => {
   onAnyServer('are answered one by one, in their order; whom nobody knows is unknown', async () => {
     const [anna, bert] = [await client.register(), await client.register()]
     const claimHandles = [bert.handle, 'nobody-by-this-name', anna.handle, 'NOT A HANDLE']

@@ -1,40 +1,11 @@
-import { afterAll, beforeAll, describe, expect } from '@jest/globals'
+import { expect } from '@jest/globals'
 import { ErrorReason } from '../../gen/parley/v1/chat_pb.js'
-import { connectTo, detailOf, failureOf, type TestClient } from '../support/contract-client.js'
+import { connectTo, detailOf, failureOf } from '../support/contract-client.js'
 import { acceptedTo, application, createConversation } from '../support/contract-envelopes.js'
-import {
-  type ContractServer,
-  contractServer,
-  onAnyServer,
-  onOwnServer,
-  ownServer,
-} from '../support/contract-server.js'
+import { onAnyServer, onOwnServer, ownServer } from '../support/contract-server.js'
+import { client, onAnyStore, onEveryStore, withOwnServer } from '../support/contract-suite.js'
 
-let client: TestClient
-
-beforeAll(async () => {
-  client = connectTo(await contractServer())
-})
-
-afterAll(async () => {
-  client.close()
-  await client.server.stop()
-  expect(client.server.defects).toEqual([])
-})
-
-async function onServer(
-  options: Parameters<typeof ownServer>[0],
-  use: (own: TestClient, server: ContractServer) => Promise<void>,
-): Promise<void> {
-  const server = await ownServer(options)
-  const own = connectTo(server)
-  await use(own, server)
-  own.close()
-  await server.stop()
-  expect(server.defects).toEqual([])
-}
-
-describe('ping and pong', () => {
+onAnyStore('ping and pong', () => {
   onAnyServer('every ping is answered with its nonce, in order', async () => {
     const stream = await client.open(await client.register())
     const nonces = [1n, 0n, 18446744073709551615n, 7n]
@@ -44,7 +15,7 @@ describe('ping and pong', () => {
   })
 
   onOwnServer('a silent client that answers pings stays', async () => {
-    await onServer({ timing: { pingIntervalMs: 100, deadAfterMs: 1500 } }, async own => {
+    await withOwnServer({ timing: { pingIntervalMs: 100, deadAfterMs: 1500 } }, async own => {
       const stream = await own.open(await own.register())
       await stream.until(() => stream.frames.filter(frame => frame.case === 'ping').length === 20)
       await createConversation(stream)
@@ -52,7 +23,7 @@ describe('ping and pong', () => {
   })
 
   onOwnServer('one that answers nothing is ended, and says so', async () => {
-    await onServer({ timing: { pingIntervalMs: 100, deadAfterMs: 600 } }, async own => {
+    await withOwnServer({ timing: { pingIntervalMs: 100, deadAfterMs: 600 } }, async own => {
       const stream = await own.open(await own.register(), { pong: false, ack: false })
       const error = await stream.ended
       expect(error?.code).toBe('DEADLINE_EXCEEDED')
@@ -62,7 +33,7 @@ describe('ping and pong', () => {
   })
 })
 
-describe('one stream a device', () => {
+onEveryStore('one stream a device', () => {
   onAnyServer('a newer one supersedes the older, which ends with OK after Closing', async () => {
     const device = await client.register()
     const older = await client.open(device)
@@ -109,7 +80,7 @@ describe('one stream a device', () => {
   })
 })
 
-describe('an end', () => {
+onEveryStore('an end', () => {
   onAnyServer('by the client comes after the answers to all that it sent', async () => {
     const stream = await client.open(await client.register())
     const id = await createConversation(stream)
@@ -142,7 +113,9 @@ describe('an end', () => {
     expect(later.opened.clientSequence).toBeGreaterThanOrEqual(acceptedTo(stream))
     await again.stop()
   })
+})
 
+onAnyStore('an end by the server', () => {
   onOwnServer('comes in time though a reader takes nothing', async () => {
     const server = await ownServer()
     const own = connectTo(server)

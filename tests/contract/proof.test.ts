@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect } from '@jest/globals'
+import { beforeAll, expect } from '@jest/globals'
 import { ErrorReason } from '../../gen/parley/v1/chat_pb.js'
 import type { RpcError } from '../../services/rpc/error.js'
-import { connectTo, detailOf, failureOf, proofFor, type TestClient } from '../support/contract-client.js'
+import { detailOf, failureOf, proofFor } from '../support/contract-client.js'
 import {
   CERTIFICATE_LABEL,
   METHOD_CHAT,
@@ -13,23 +13,12 @@ import {
   random,
   type TestDevice,
 } from '../support/contract-device.js'
-import { contractServer, onAnyServer } from '../support/contract-server.js'
+import { onAnyServer } from '../support/contract-server.js'
+import { client, onEveryStore } from '../support/contract-suite.js'
 
 const HOUR_MS = 3_600_000
 
-let client: TestClient
 let device: TestDevice
-
-beforeAll(async () => {
-  client = connectTo(await contractServer())
-  device = await client.register()
-})
-
-afterAll(async () => {
-  client.close()
-  await client.server.stop()
-  expect(client.server.defects).toEqual([])
-})
 
 async function chatFailure(proof: ProofInit | undefined): Promise<RpcError> {
   const stream = client.raw()
@@ -54,7 +43,11 @@ async function expectRefused(make: (method: string) => ProofInit, reason: ErrorR
 
 const server = () => client.server.fingerprint
 
-describe('a proof is refused, with its reason and the server’s time', () => {
+onEveryStore('a proof is refused, with its reason and the server’s time', () => {
+  beforeAll(async () => {
+    device = await client.register()
+  })
+
   onAnyServer.each([
     ['too old', -HOUR_MS],
     ['from the future', HOUR_MS],
@@ -127,7 +120,11 @@ describe('a proof is refused, with its reason and the server’s time', () => {
   })
 })
 
-describe('a call ends with INVALID_ARGUMENT', () => {
+onEveryStore('a call ends with INVALID_ARGUMENT', () => {
+  beforeAll(async () => {
+    device = await client.register()
+  })
+
   onAnyServer.each<[string, () => ProofInit | undefined]>([
     ['without a proof', () => undefined],
     ['with a proof that cannot be read', () => ({ proof: new Uint8Array([255]), signature: random(64) })],

@@ -1,5 +1,4 @@
-import { afterAll, beforeAll, describe, expect } from '@jest/globals'
-import { connectTo, type TestClient } from '../support/contract-client.js'
+import { expect } from '@jest/globals'
 import { random, type TestDevice } from '../support/contract-device.js'
 import {
   acceptedTo,
@@ -8,20 +7,9 @@ import {
   createConversation,
   rejectionOf,
 } from '../support/contract-envelopes.js'
-import { contractServer, onAnyServer } from '../support/contract-server.js'
+import { onAnyServer } from '../support/contract-server.js'
 import type { Outgoing, TestStream } from '../support/contract-stream.js'
-
-let client: TestClient
-
-beforeAll(async () => {
-  client = connectTo(await contractServer())
-})
-
-afterAll(async () => {
-  client.close()
-  await client.server.stop()
-  expect(client.server.defects).toEqual([])
-})
+import { client, onEveryStore } from '../support/contract-suite.js'
 
 interface RejoinInit {
   nonce?: Uint8Array
@@ -40,7 +28,7 @@ async function accepted(stream: TestStream, outgoing: Outgoing): Promise<void> {
   await stream.until(() => acceptedTo(stream) >= number!)
 }
 
-describe('a rejoin request', () => {
+onEveryStore('a rejoin request', () => {
   onAnyServer('is stored and shown to the others as it was sent, and to its sender as its own', async () => {
     const [anna, bert, carl] = await Promise.all([1, 2, 3].map(() => client.register()))
     const [first, second] = [await client.open(anna!), await client.open(bert!)]

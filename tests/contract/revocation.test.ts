@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect } from '@jest/globals'
+import { expect } from '@jest/globals'
 import { ErrorReason } from '../../gen/parley/v1/chat_pb.js'
-import { connectTo, detailOf, exchanged, failureOf, type TestClient } from '../support/contract-client.js'
+import { detailOf, exchanged, failureOf } from '../support/contract-client.js'
 import { makeDevice, makeKey, random, type TestDevice } from '../support/contract-device.js'
 import {
   acceptedTo,
@@ -10,19 +10,8 @@ import {
   rejectionOf,
 } from '../support/contract-envelopes.js'
 import { makeRevocation, refusalOf } from '../support/contract-revocation.js'
-import { contractServer, onAnyServer, onOwnServer, SMALL_LIMITS } from '../support/contract-server.js'
-
-let client: TestClient
-
-beforeAll(async () => {
-  client = connectTo(await contractServer())
-})
-
-afterAll(async () => {
-  client.close()
-  await client.server.stop()
-  expect(client.server.defects).toEqual([])
-})
+import { onAnyServer, onOwnServer, SMALL_LIMITS } from '../support/contract-server.js'
+import { client, onEveryStore } from '../support/contract-suite.js'
 
 /** Two registered devices of one account. */
 async function twoDevices(): Promise<[TestDevice, TestDevice]> {
@@ -41,7 +30,7 @@ async function reasonOf(call: Promise<unknown>): Promise<ErrorReason> {
   return detailOf(error).reason
 }
 
-describe('a revoked device', () => {
+onEveryStore('a revoked device', () => {
   onAnyServer('has its stream closed with the reason, and its proofs refused', async () => {
     const [phone, laptop] = await twoDevices()
     const stream = await client.open(laptop)
@@ -121,7 +110,7 @@ describe('a revoked device', () => {
   })
 })
 
-describe('a revocation', () => {
+onEveryStore('a revocation', () => {
   onOwnServer('makes room for a new device of an account at its limit, in one call', async () => {
     const first = await client.register()
     const { handle, account } = first
@@ -192,7 +181,7 @@ describe('a revocation', () => {
   })
 })
 
-describe('lookups', () => {
+onEveryStore('lookups', () => {
   onAnyServer('show all devices of each handle, the caller’s too, and cost no key package', async () => {
     const [phone, laptop] = await twoDevices()
     exchanged(await client.keyExchange(laptop, { keyPackages: [random(9)] }))
@@ -217,7 +206,7 @@ describe('lookups', () => {
   })
 })
 
-describe('AccountChanged', () => {
+onEveryStore('AccountChanged', () => {
   onAnyServer('goes to those who share a conversation and to the account, and to nobody else', async () => {
     const [anna, bert, carl] = await Promise.all([1, 2, 3].map(() => client.register()))
     const streams = await Promise.all([anna!, bert!, carl!].map(device => client.open(device)))

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect } from '@jest/globals'
-import { connectTo, type TestClient } from '../support/contract-client.js'
+import { expect } from '@jest/globals'
+import { connectTo } from '../support/contract-client.js'
 import { makeDevice, random } from '../support/contract-device.js'
 import {
   acceptedTo,
@@ -9,26 +9,9 @@ import {
   rejectionOf,
   rejections,
 } from '../support/contract-envelopes.js'
-import {
-  contractServer,
-  onAnyServer,
-  onOwnServer,
-  ownServer,
-  SMALL_LIMITS,
-} from '../support/contract-server.js'
+import { onAnyServer, onOwnServer, ownServer, SMALL_LIMITS } from '../support/contract-server.js'
 import type { TestStream } from '../support/contract-stream.js'
-
-let client: TestClient
-
-beforeAll(async () => {
-  client = connectTo(await contractServer())
-})
-
-afterAll(async () => {
-  client.close()
-  await client.server.stop()
-  expect(client.server.defects).toEqual([])
-})
+import { client, onAnyStore, onEveryStore } from '../support/contract-suite.js'
 
 async function openNew(): Promise<TestStream> {
   return client.open(await client.register())
@@ -39,7 +22,7 @@ const ownNumbers = (stream: TestStream) =>
     .envelopes()
     .flatMap(({ envelope }) => (envelope.case === 'own' ? [envelope.value.clientSequence] : []))
 
-describe('the numbers of sends', () => {
+onEveryStore('the numbers of sends', () => {
   onAnyServer(
     'every send is answered, many in one frame, and stands in the log once and in order',
     async () => {
@@ -140,7 +123,7 @@ describe('the numbers of sends', () => {
   })
 })
 
-describe('a send is rejected, and the stream goes on', () => {
+onEveryStore('a send is rejected, and the stream goes on', () => {
   onAnyServer('when its conversation is unknown', async () => {
     const stream = await openNew()
     expect((await rejectionOf(stream, application(random(16)))).case).toBe('unknownConversation')
@@ -182,44 +165,6 @@ describe('a send is rejected, and the stream goes on', () => {
     stream.end()
   })
 
-  onAnyServer('when it comes too fast, with the time to wait; waiting helps', async () => {
-    const stream = await openNew()
-    const id = await createConversation(stream)
-    const { sendsPerSecond, envelopesPerSend } = stream.opened.limits!
-    // A burst may be allowed; nobody is let send for half a minute at once.
-    for (let sent = 0; sent < sendsPerSecond * 30 && rejections(stream).size === 0; sent += envelopesPerSend)
-      await stream.send(...Array.from({ length: envelopesPerSend }, () => application(id)))
-    await stream.until(() => rejections(stream).size > 0)
-    const [number, reason] = [...rejections(stream)][0]!
-    if (reason.case !== 'rateLimited') throw new Error(`rejected for ${reason.case}`)
-    expect(reason.value.retryAfterMs).toBeGreaterThan(0)
-    expect(acceptedTo(stream)).toBe(number - 1n)
-    await new Promise(resolve => setTimeout(resolve, reason.value.retryAfterMs))
-    stream.next = number
-    await stream.send(application(id))
-    await stream.until(() => acceptedTo(stream) === number)
-    stream.end()
-  })
-
-  onOwnServer('too fast is of the device and not of the stream: a new one does not help', async () => {
-    const server = await ownServer({ limits: { sendsPerSecond: 1 } })
-    const own = connectTo(server)
-    const device = await own.register()
-    let stream = await own.open(device)
-    const id = await createConversation(stream)
-    await stream.send(application(id), application(id), application(id), application(id), application(id))
-    await stream.until(() => rejections(stream).size > 0)
-    stream.end()
-    await stream.ended
-    stream = await own.open(device)
-    const twelve = Array.from({ length: 12 }, () => application(id))
-    await stream.send(...twelve)
-    await stream.until(() => rejections(stream).size > 0)
-    expect(Number(acceptedTo(stream) - stream.opened.clientSequence)).toBeLessThan(5)
-    own.close()
-    await server.stop()
-  })
-
   onOwnServer(
     'when the disk is full; what was accepted is still there, and calls say why they fail',
     async () => {
@@ -250,7 +195,47 @@ describe('a send is rejected, and the stream goes on', () => {
   )
 })
 
-describe('a commit that creates a conversation', () => {
+onAnyStore('a send that comes too fast is rejected', () => {
+  onAnyServer('with the time to wait; waiting helps', async () => {
+    const stream = await openNew()
+    const id = await createConversation(stream)
+    const { sendsPerSecond, envelopesPerSend } = stream.opened.limits!
+    // A burst may be allowed; nobody is let send for half a minute at once.
+    for (let sent = 0; sent < sendsPerSecond * 30 && rejections(stream).size === 0; sent += envelopesPerSend)
+      await stream.send(...Array.from({ length: envelopesPerSend }, () => application(id)))
+    await stream.until(() => rejections(stream).size > 0)
+    const [number, reason] = [...rejections(stream)][0]!
+    if (reason.case !== 'rateLimited') throw new Error(`rejected for ${reason.case}`)
+    expect(reason.value.retryAfterMs).toBeGreaterThan(0)
+    expect(acceptedTo(stream)).toBe(number - 1n)
+    await new Promise(resolve => setTimeout(resolve, reason.value.retryAfterMs))
+    stream.next = number
+    await stream.send(application(id))
+    await stream.until(() => acceptedTo(stream) === number)
+    stream.end()
+  })
+
+  onOwnServer('by the device and not by the stream: a new one does not help', async () => {
+    const server = await ownServer({ limits: { sendsPerSecond: 1 } })
+    const own = connectTo(server)
+    const device = await own.register()
+    let stream = await own.open(device)
+    const id = await createConversation(stream)
+    await stream.send(application(id), application(id), application(id), application(id), application(id))
+    await stream.until(() => rejections(stream).size > 0)
+    stream.end()
+    await stream.ended
+    stream = await own.open(device)
+    const twelve = Array.from({ length: 12 }, () => application(id))
+    await stream.send(...twelve)
+    await stream.until(() => rejections(stream).size > 0)
+    expect(Number(acceptedTo(stream) - stream.opened.clientSequence)).toBeLessThan(5)
+    own.close()
+    await server.stop()
+  })
+})
+
+onEveryStore('a commit that creates a conversation', () => {
   onAnyServer('is rejected when there is one', async () => {
     const stream = await openNew()
     const id = await createConversation(stream)

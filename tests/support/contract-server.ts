@@ -7,8 +7,12 @@ import { join } from 'node:path'
 import { afterAll, jest, test } from '@jest/globals'
 import { pino } from 'pino'
 import { probe, spkiFingerprint } from '../../services/rpc/node/certificate.js'
+import type { RelayLimits } from '../../services/server/limits.js'
 import { type Relay, type RelayOptions, startRelay } from '../../services/server/relay.js'
+import { openMemoryStore } from '../../services/server/store/memory/store.js'
+import { Tables } from '../../services/server/store/memory/tables.js'
 import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
+import type { Store } from '../../services/server/store/store.js'
 
 export const NAMED_ADDRESS = process.env.PARLEY_CONTRACT_ADDRESS
 
@@ -70,6 +74,33 @@ export async function contractServer(): Promise<ContractServer> {
   }
 }
 
+export type StoreKind = 'memory' | 'sqlite'
+
+/** The store that servers of our own are started with from here on: see contract-suite.ts. */
+let storeKind: StoreKind = 'sqlite'
+
+export function useStore(kind: StoreKind): void {
+  storeKind = kind
+}
+
+/** What stores in memory keep, by the folder that a store on a disk would be in. */
+const memories = new Map<string, Tables>()
+
+export interface ContractStoreOptions {
+  folder: string
+  limits?: Partial<RelayLimits>
+  maxBytes?: number
+  now?: () => number
+}
+
+/** Opens the store of the kind that is tested, on what an earlier one left in the folder. */
+export async function openContractStore({ folder, ...options }: ContractStoreOptions): Promise<Store> {
+  if (storeKind === 'sqlite') return openSqliteStore({ folder, ...options })
+  const tables = memories.get(folder) ?? new Tables()
+  memories.set(folder, tables)
+  return openMemoryStore({ tables, ...options })
+}
+
 export type OwnServerOptions = Partial<RelayOptions> & {
   /** Keep the folder at a stop. */
   keep?: boolean
@@ -86,9 +117,9 @@ export async function ownServer({
   const defects: unknown[] = []
   const log = pino({ level: 'warn' }, { write: line => void defects.push(JSON.parse(line)) })
   const host = '127.0.0.1'
+  const limits = { ...options.limits }
   const store =
-    options.store ??
-    (await openSqliteStore({ folder, limits: { ...options.limits }, ...(maxBytes ? { maxBytes } : {}) }))
+    options.store ?? (await openContractStore({ folder, limits, ...(maxBytes ? { maxBytes } : {}) }))
   const relay = await startRelay({
     host,
     port: 0,
@@ -104,7 +135,9 @@ export async function ownServer({
     ...{ host, port, certificate, fingerprint, relay, folder, defects },
     async stop() {
       await relay.stop()
-      if (!keep) await rm(folder, { recursive: true, force: true })
+      if (keep) return
+      memories.delete(folder)
+      await rm(folder, { recursive: true, force: true })
     },
   }
 }
