@@ -2,9 +2,11 @@
 
 import { parseArgs } from 'node:util'
 import type { KeyChangePolicy } from '../endpoint/index.js'
+import { parseFingerprint } from '../protocol/identity/fingerprint.js'
 import { isHandle } from '../protocol/identity/handle.js'
 import { type Address, InviteError, parseAddress } from '../protocol/invite/address.js'
 import { type Invite, isInvite, parseInvite } from '../protocol/invite/invite-link.js'
+import { DAY_MS, SECOND_MS } from '../protocol/time.js'
 import { EXIT } from './exit.js'
 import { HANDLE_RULE, inviteCause } from './words/typed.js'
 
@@ -83,10 +85,8 @@ type Given = (name: Name) => string | undefined
 
 /** Where a client looks for a server unless it is told: the one that `npm start` runs. */
 export const DEFAULT_ADDRESS = 'localhost:5000'
-const FINGERPRINT_BYTES = 32
 const KEY_CHANGES = ['block', 'warn', 'accept'] as const satisfies readonly KeyChangePolicy[]
-const SECOND_MS = 1000
-const MAX_TIMEOUT_S = 24 * 3600
+const MAX_TIMEOUT_S = DAY_MS / SECOND_MS
 
 /** Reads the command line and, for what it leaves out, the environment. Throws UsageError. */
 export function readOptions(
@@ -169,8 +169,8 @@ function readTimeout(text: string | undefined): number | undefined {
 
 function readFingerprint(text: string | undefined): Uint8Array | undefined {
   if (text === undefined) return undefined
-  const bytes = Buffer.from(text.replace(/^SHA256:/, ''), 'base64')
-  if (bytes.length === FINGERPRINT_BYTES) return new Uint8Array(bytes)
+  const fingerprint = parseFingerprint(text)
+  if (fingerprint) return fingerprint
   throw new UsageError(
     '--accept-server must be a fingerprint as the server prints it: SHA256: and 43 characters',
   )

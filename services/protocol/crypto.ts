@@ -24,4 +24,18 @@ export interface CryptoProvider {
    * curve; whether a key is sound besides is asked above it.
    */
   ed25519Verify(publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array): boolean
+  /** NIST SP 800-38D; the tag's 16 bytes stand behind the ciphertext. */
+  aes256GcmSeal(sealing: AeadText & { plaintext: Uint8Array }): Uint8Array
+  /** undefined for what was not sealed so. Never throws, whatever the sealed bytes and the nonce are. */
+  aes256GcmOpen(opening: AeadText & { sealed: Uint8Array }): Uint8Array | undefined
+}
+
+/** What both sides of AES-256-GCM name. */
+export interface AeadText {
+  /** 32 bytes. */
+  key: Uint8Array
+  /** 12 bytes, never twice with one key. */
+  nonce: Uint8Array
+  /** Is authenticated and not sealed. */
+  additional: Uint8Array
 }

@@ -6,6 +6,10 @@ export const KEY_BYTES = 32
 export const SIGNATURE_BYTES = 64
 /** Bytes of a device's name everywhere in the contract: its public key. */
 export const DEVICE_ID_BYTES = KEY_BYTES
+/** Bytes of a key, a nonce and a tag of AES-256-GCM (NIST SP 800-38D). */
+export const AEAD_KEY_BYTES = 32
+export const AEAD_NONCE_BYTES = 12
+export const AEAD_TAG_BYTES = 16
 /** Bytes of every fingerprint: a SHA-256. */
 export const FINGERPRINT_BYTES = 32
 /** Bytes of a conversation's id: the MLS group id. */
@@ -16,5 +20,7 @@ export const NONCE_BYTES = 16
 export const INVITE_TOKEN_BYTES = 16
 /** Bytes up to which a certificate or a revocation is read; ours have about 190, the rest is room for new fields. */
 export const MAX_STATEMENT_BYTES = 1024
+/** Bytes of UTF-8 that one text may have. */
+export const TEXT_BYTES = 64 * 1024
 /** Bytes of one gRPC message, both ways: a commit bundle of the largest conversation, and its frame. */
 export const MESSAGE_BYTES = 9 * 1024 * 1024

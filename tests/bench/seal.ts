@@ -1,5 +1,5 @@
 import { createCipheriv, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
-import { encodeContent, pad } from '../../services/endpoint/messages/format.js'
+import { encodeContent } from '../../services/endpoint/messages/format.js'
 import {
   createEngine,
   type Engine,
@@ -7,6 +7,7 @@ import {
   type KeyPackagePair,
 } from '../../services/endpoint/mls/engine.js'
 import { ed25519 } from '../../services/endpoint/mls/primitives/signature.js'
+import { pad } from '../../services/protocol/content/padding.js'
 import { rate } from './measure.js'
 import type { Bench } from './parts.js'
 import type { Row } from './result.js'

@@ -63,12 +63,36 @@ const SIGNATURES = [
   },
 ].map(each => ({ ...each, name: `a message of ${each.message.length / 2} bytes` }))
 
+/** McGrew and Viega, "The Galois/Counter Mode of Operation" (2005), test cases 13, 14 and 16. */
+const SEALED = [
+  { key: '00'.repeat(32), nonce: '00'.repeat(12), plaintext: '', additional: '' },
+  { key: '00'.repeat(32), nonce: '00'.repeat(12), plaintext: '00'.repeat(16), additional: '' },
+  {
+    key: 'feffe9928665731c6d6a8f9467308308'.repeat(2),
+    nonce: 'cafebabefacedbaddecaf888',
+    plaintext:
+      'd9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72' +
+      '1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39',
+    additional: 'feedfacedeadbeeffeedfacedeadbeefabaddad2',
+  },
+].map((each, at) => ({
+  ...each,
+  sealed: [
+    '530f8afbc74536b9a963b4f1c4cb738b',
+    'cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919',
+    '522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa' +
+      '8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662' +
+      '76fc6ece0f4e1768cddf8853bb2d551b',
+  ][at]!,
+}))
+
 /** Registers the tests of one provider. */
 export function cryptoSuite(name: string, crypto: CryptoProvider): void {
   describe(`the cryptography by ${name}`, () => {
     hashes(crypto)
     randomness(crypto)
     signing(crypto)
+    sealing(crypto)
     hostileKeys(crypto)
   })
 }
@@ -146,6 +170,60 @@ function signing(crypto: CryptoProvider): void {
     for (const { publicKey, signature } of [...pairs, ...pairs])
       expect(crypto.ed25519Verify(publicKey, publicKey, signature)).toBe(true)
   })
+}
+
+function sealing(crypto: CryptoProvider): void {
+  test.each(SEALED)('AES-256-GCM is that of its authors ($plaintext)', each => {
+    const text = { key: hex(each.key), nonce: hex(each.nonce), additional: hex(each.additional) }
+    const sealed = crypto.aes256GcmSeal({ ...text, plaintext: hex(each.plaintext) })
+    expect(toHex(sealed)).toBe(each.sealed)
+    expect(crypto.aes256GcmOpen({ ...text, sealed })).toEqual(hex(each.plaintext))
+  })
+
+  test('what was sealed is opened with the same key, nonce and additional bytes, and with no bit changed', () => {
+    const given = fc.record({
+      key: exactly(32),
+      nonce: exactly(12),
+      additional: fc.uint8Array({ maxLength: 40 }),
+      plaintext: fc.uint8Array({ maxLength: 300 }),
+    })
+    fc.assert(
+      fc.property(given, fc.nat(), ({ plaintext, ...text }, at) => {
+        const sealed = crypto.aes256GcmSeal({ ...text, plaintext })
+        expectOwnBytes(sealed, plaintext.length + 16)
+        const opened = crypto.aes256GcmOpen({ ...text, sealed })!
+        expect(opened).toEqual(plaintext)
+        expectOwnBytes(opened, plaintext.length)
+        for (const field of ['key', 'nonce', 'additional'] as const) {
+          if (text[field].length === 0) continue
+          const other = { ...text, [field]: flipped(text[field], at) }
+          expect(crypto.aes256GcmOpen({ ...other, sealed })).toBeUndefined()
+        }
+        expect(crypto.aes256GcmOpen({ ...text, sealed: flipped(sealed, at) })).toBeUndefined()
+        expect(
+          crypto.aes256GcmOpen({ ...text, sealed: sealed.subarray(0, at % sealed.length) }),
+        ).toBeUndefined()
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  test('hostile bytes and nonces of any length open nothing and raise nothing', () => {
+    const anything = fc.uint8Array({ maxLength: 40 })
+    fc.assert(
+      fc.property(exactly(32), anything, anything, (key, nonce, sealed) => {
+        expect(crypto.aes256GcmOpen({ key, nonce, sealed, additional: key })).toBeUndefined()
+      }),
+    )
+  })
+}
+
+/** The bytes with one bit changed. */
+function flipped(bytes: Uint8Array, at: number): Uint8Array {
+  const bit = at % (bytes.length * 8)
+  const changed = bytes.slice()
+  changed[bit >> 3]! ^= 1 << (bit & 7)
+  return changed
 }
 
 function hostileKeys(crypto: CryptoProvider): void {

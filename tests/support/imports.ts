@@ -44,6 +44,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'services/protocol/identity': ['services/protocol', 'gen'],
   'services/protocol/invite': ['services/protocol', 'gen'],
   'services/protocol/conversation': ['services/protocol', 'gen'],
+  'services/protocol/content': ['services/protocol', 'gen'],
   'services/protocol/node': ['services/protocol'],
   'services/rpc': [],
   'services/rpc/codec': ['services/rpc'],
@@ -127,6 +128,9 @@ export const PLACES: Readonly<Record<string, string>> = {
 
 /** Folders that nothing outside imports from, but the `main.ts` that joins them to the rest. */
 const BEHIND_A_DOOR = ['services/server/store/sqlite', 'services/server/store/memory']
+
+/** What is inside the ciphertext: the server knows nothing of it. */
+const SEALED = 'services/protocol/content'
 
 /** Files and folders that run in a browser as they are, and the rooms in them that do not. */
 export const BROWSER = {
@@ -250,6 +254,8 @@ function violation(path: string, name: string): string | undefined {
   if (!folder) return `${path} is in no folder of the table`
   const isBehind = (door: string) => target.startsWith(`${door}/`) && !path.startsWith(`${door}/`)
   if (BEHIND_A_DOOR.some(isBehind)) return `${path} imports ${target}, which only a main.ts joins`
+  if (isIn(target, [SEALED]) && isIn(path, ['services/server']))
+    return `${path} imports ${target}, which is inside the ciphertext`
   const allowed = [folder, ...FOLDERS[folder]!].some(each => target === each || target.startsWith(`${each}/`))
   const isOwed = DEBTS.some(([from, to]) => folder === from && target.startsWith(`${to}/`))
   return allowed || isOwed ? undefined : `${path} imports ${target}`

@@ -1,6 +1,9 @@
 // Everything that the protocol's rooms can do, once, as text: so that it can be told in one place and checked in another.
 
 import { fromHex, toHex } from '../../services/protocol/bytes.js'
+import { openEphemeral, sealEphemeral } from '../../services/protocol/content/ephemeral.js'
+import { firstLogHash, logTag, nextLogHash } from '../../services/protocol/content/log-tag.js'
+import { pad, unpad } from '../../services/protocol/content/padding.js'
 import { makeRejoin, verifyRejoin } from '../../services/protocol/conversation/rejoin-request.js'
 import type { CryptoProvider } from '../../services/protocol/crypto.js'
 import { makeCertificate, readCertificate } from '../../services/protocol/identity/certificate.js'
@@ -34,6 +37,7 @@ export function protocolStory(crypto: CryptoProvider): Record<string, string> {
     phrase: phraseOf(seedOf(phraseOf(account.privateKey))),
     account: formatFingerprint(accountFingerprint(crypto, account.publicKey)),
     device: deviceFingerprint(crypto, device.publicKey),
+    ...content(crypto, device),
     number: safetyNumber(crypto, people),
     picture: safetyNumberQr(safetyNumber(crypto, people)).join('\n'),
   }
@@ -57,6 +61,20 @@ function identity(
     revoked: toHex(readRevocation(crypto, revocation).deviceKey),
     link,
     linkAgain: formatInvite(parseInvite(link)),
+  }
+}
+
+function content(crypto: CryptoProvider, device: Pair): Record<string, string> {
+  const [key, conversationId] = [new Uint8Array(32).fill(5), new Uint8Array(16).fill(4)]
+  const presence = { sentAtMs: BigInt(NOW), body: { case: 'presence' as const, value: { here: true } } }
+  const nonce = new Uint8Array(12).fill(6)
+  const ciphertext = sealEphemeral(crypto, { key, conversationId, device, content: presence, nonce })
+  const before = firstLogHash(crypto, key)
+  return {
+    ephemeral: toHex(ciphertext),
+    present: toHex(openEphemeral(crypto, { key, conversationId, ciphertext })!.deviceId),
+    logTag: toHex(logTag(nextLogHash(crypto, { before, sequence: 7n, ciphertext }))),
+    unpadded: toHex(unpad(pad(nonce))!),
   }
 }
 

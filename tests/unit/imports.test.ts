@@ -119,6 +119,9 @@ describe('the check itself', () => {
     const text = "import { A } from '../../gen/parley/content/v1/content_pb.js'"
     expect(of('services/server/x.ts', text)).toHaveLength(1)
     expect(of('services/endpoint/x.ts', text)).toEqual([])
+    const padding = "import { pad } from '../../protocol/content/padding.js'"
+    expect(of('services/server/auth/x.ts', padding)).toHaveLength(1)
+    expect(of('services/endpoint/messages/x.ts', padding)).toEqual([])
   })
 
   test('keeps Node out of what runs in a browser', () => {

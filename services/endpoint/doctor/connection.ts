@@ -1,6 +1,7 @@
 // From the name of the server to its clock: where on the way it fails, and whose fault that is.
 
 import { formatAddress } from '../../protocol/invite/address.js'
+import { DAY_MS } from '../../protocol/time.js'
 import type { SeenCertificate } from '../../rpc/channel.js'
 import { ProbeError } from '../../rpc/error.js'
 import { LineStopped } from '../codes/line-error.js'
@@ -12,7 +13,6 @@ import type { Finding, Verdict } from './finding.js'
 
 /** Milliseconds that the server may take to show its certificate. */
 const PROBE_TIMEOUT_MS = 5_000
-const DAY_MS = 24 * 3600 * 1000
 /** Days before the end of a certificate that an authority has signed at which a person should know. */
 const EXPIRY_WARNING_DAYS = 21
 /** Milliseconds: less is the time that a frame takes. */

@@ -4,12 +4,11 @@
 import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
+import { CONVERSATION_ID_BYTES } from '../../protocol/sizes.js'
 import type { Context } from '../context.js'
 import type { Batch } from '../vault/records.js'
 import type { LiveGroup } from './groups.js'
 import type { MadeCommit } from './intents.js'
-
-const CONVERSATION_ID_BYTES = 16
 
 /** A claimed device whose certificate and key package belong together and to the handle. */
 export interface Invitee {

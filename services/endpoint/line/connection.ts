@@ -8,8 +8,9 @@ import type {
   RegistrationRefused,
 } from '../../../gen/parley/v1/key_exchange_pb.js'
 import type { Address } from '../../protocol/invite/address.js'
-import type { ProvenMethod } from '../../protocol/method.js'
+import { METHODS, PROTOCOL_VERSION, type ProvenMethod } from '../../protocol/method.js'
 import { makeProof } from '../../protocol/proof.js'
+import { MESSAGE_BYTES } from '../../protocol/sizes.js'
 import type { Dialer, RpcChannel, SeenCertificate } from '../../rpc/channel.js'
 import { LineDown, LineStopped } from '../codes/line-error.js'
 import type { Account } from '../contacts/account.js'
@@ -18,10 +19,8 @@ import type { Clock } from '../ports.js'
 import { registrationRefused } from './failure.js'
 import type { RequestFrame } from './frame-writer.js'
 import type { ServerTrust } from './server-trust.js'
-import { PROTOCOL_VERSION, Session, type SessionHandlers } from './session.js'
+import { Session, type SessionHandlers } from './session.js'
 
-/** One gRPC message: a commit bundle of the largest conversation, and its frame. */
-const MESSAGE_BYTES = 9 * 1024 * 1024
 /** Connecting and a KeyExchange, in ms. */
 const CALL_TIMEOUT_MS = 10_000
 
@@ -75,7 +74,7 @@ export class Connection {
   async keyExchange(parts: KeyExchangeParts): Promise<KeyExchanged> {
     const { handlers, signal } = this.options
     const { certificate, handle } = handlers.account()
-    const proof = this.#proof('/parley.v1.ChatService/KeyExchange')
+    const proof = this.#proof(METHODS.keyExchange)
     const { outcome } = await this.channel.unary(
       ChatService.method.keyExchange,
       { ...parts, proof, deviceCertificate: certificate },
@@ -92,7 +91,7 @@ export class Connection {
   /** Opens the stream and stays with it. Resolves never: a stream that ends is a line that is down. */
   async converse({ onOpened, onFrame }: SessionHandlers): Promise<never> {
     const { clock, handlers, signal } = this.options
-    const proof = this.#proof('/parley.v1.ChatService/Chat')
+    const proof = this.#proof(METHODS.chat)
     let ending: 'shutting-down' | undefined
     this.#session = new Session({
       channel: this.channel,

@@ -7,7 +7,6 @@ import { type ChatCall, FrameWriter, type RequestFrame } from './frame-writer.js
 import { SilenceWatch } from './silence-watch.js'
 import { WorkQueue } from './work-queue.js'
 
-export const PROTOCOL_VERSION = 1
 /** Frames read ahead of the work on them; more than the server sends without an ack. */
 const FRAMES_AHEAD = 512
 

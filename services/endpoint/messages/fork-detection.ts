@@ -1,24 +1,17 @@
 // What this device has seen of a conversation, as one hash that travels in what it seals (proto/parley/content/v1,
 // LogTag): a server that shows members different orders, or withholds from some, is noticed by the next message.
 
-import { createHash } from 'node:crypto'
 import { create } from '@bufbuild/protobuf'
 import type { LogTag } from '../../../gen/parley/content/v1/content_pb.js'
 import { type LogPlace, LogPlaceSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import { equalBytes } from '../../protocol/bytes.js'
+import { firstLogHash, logTag, nextLogHash } from '../../protocol/content/log-tag.js'
+import { crypto } from '../crypto.js'
 import type { LiveGroup } from '../groups/groups.js'
 import type { Engine } from '../mls/engine.js'
 
-const LABEL = 'parley log tag'
-/** Bytes of the hash that are sent. */
-const SENT_BYTES = 16
 /** Places that are remembered: a tag that is older is not compared. */
 const PLACES = 32
-
-const sha256 = (...parts: Uint8Array[]): Uint8Array => {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part)
-  return new Uint8Array(hash.digest())
-}
 
 /** A new epoch begins; what was remembered of the last one still serves its late messages. */
 export function beginEpoch({ record }: LiveGroup): void {
@@ -41,11 +34,10 @@ export function passEnvelope(
 ): void {
   const { record } = group
   const before = record.logBegins
-    ? sha256(Buffer.from(LABEL), engine.epochAuthenticator(group.state))
+    ? firstLogHash(crypto, engine.epochAuthenticator(group.state))
     : (record.logPlaces.at(-1)?.hash ?? new Uint8Array())
-  const place = Buffer.alloc(8)
-  place.writeBigUInt64BE(sequence)
-  record.logPlaces.push(create(LogPlaceSchema, { sequence, hash: sha256(before, place, sha256(ciphertext)) }))
+  const hash = nextLogHash(crypto, { before, sequence, ciphertext })
+  record.logPlaces.push(create(LogPlaceSchema, { sequence, hash }))
   record.logBegins = false
   if (record.logPlaces.length > PLACES) record.logPlaces.shift()
 }
@@ -54,14 +46,14 @@ export function passEnvelope(
 export function presentTag({ record }: LiveGroup): Pick<LogTag, 'sequence' | 'hash'> | undefined {
   const last: LogPlace | undefined = record.logPlaces.at(-1)
   if (record.logBroken || record.logBegins || !last) return undefined
-  return { sequence: last.sequence, hash: last.hash.subarray(0, SENT_BYTES) }
+  return { sequence: last.sequence, hash: logTag(last.hash) }
 }
 
 /** Whether another member has seen something else up to a place that is remembered here. */
 export function differs({ record }: LiveGroup, tag: LogTag | undefined): boolean {
   if (!tag || record.logBroken) return false
   const own = record.logPlaces.find(({ sequence }) => sequence === tag.sequence)
-  if (own) return Buffer.compare(own.hash.subarray(0, SENT_BYTES), tag.hash) !== 0
+  if (own) return !equalBytes(logTag(own.hash), tag.hash)
   const [first, last] = [record.logPlaces[0], record.logPlaces.at(-1)]
   // Within what is remembered there is no such place: the other was shown something that this one was not.
   return first !== undefined && tag.sequence > first.sequence && tag.sequence < last!.sequence

@@ -9,13 +9,14 @@ import {
   type OutboxContent,
   OutboxContentSchema,
 } from '../../../gen/parley/vault/v1/records_pb.js'
+import { pad } from '../../protocol/content/padding.js'
 import type { Context } from '../context.js'
 import type { MessageId } from '../events.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { wipe } from '../mls/engine.js'
 import type { Batch } from '../vault/records.js'
 import { presentTag } from './fork-detection.js'
-import { encodeContent, pad } from './format.js'
+import { encodeContent } from './format.js'
 import type { Outbox, Queued } from './outbox.js'
 
 /** Nothing is said in it for now: it is with somebody who is blocked, or whose changed key is not accepted. */

@@ -3,6 +3,7 @@
 
 import { GroupKind } from '../../../gen/parley/content/v1/room_pb.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
+import { CLOCK_SLACK_MS, DAY_MS } from '../../protocol/time.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { accountsIn, isOwn, isOwnDevicesGroup, settingsOf } from '../groups/membership.js'
@@ -10,10 +11,6 @@ import { type Group, sameAccount } from '../groups/policy.js'
 import type { Candidate } from '../mls/engine.js'
 import type { Batch } from '../vault/records.js'
 import { handOver } from './transfer.js'
-
-const DAY_MS = 24 * 3600 * 1000
-/** How far the clocks of two devices may be apart, in ms. */
-const CLOCK_SLACK_MS = 3600 * 1000
 
 /** Devices were added to a group by a commit. */
 export function onAdded(

@@ -1,3 +1,4 @@
+import { CLOCK_SLACK_MS, DAY_MS, KEY_PACKAGE_LIFETIME_MS, SECOND_MS } from '../../protocol/time.js'
 import { decodeStrict, equalBytes } from './codec.js'
 import type { MlsContext } from './context.js'
 import {
@@ -14,13 +15,12 @@ import { twoBytes } from './primitives/labeled.js'
 import { MlsRefused } from './refused.js'
 import { demandSettingsSupport, SETTINGS_EXTENSION } from './settings.js'
 
-const SECOND_MS = 1_000
-/** Seconds that a key package of ours is valid for: 30 days. */
-const LIFETIME_S = 30 * 24 * 60 * 60
-/** Seconds that it is valid already: an hour, for clocks that are behind. */
-const CLOCK_SKEW_S = 60 * 60
+/** Seconds that a key package of ours is valid for. */
+const LIFETIME_S = KEY_PACKAGE_LIFETIME_MS / SECOND_MS
+/** Seconds that it is valid already, for clocks that are behind. */
+const CLOCK_SLACK_S = CLOCK_SLACK_MS / SECOND_MS
 /** Seconds that a peer's may be valid for in all: 90 days. */
-const MAX_LIFETIME_S = 90 * 24 * 60 * 60
+const MAX_LIFETIME_S = (90 * DAY_MS) / SECOND_MS
 /** The extension that marks a key package of last resort (RFC 9750's registry: last_resort). */
 const LAST_RESORT_EXTENSION = 0x000a
 /** First byte of an encoded private half. */
@@ -63,7 +63,7 @@ export async function newKeyPackage(
       proposals: [],
       credentials: ['basic'],
     },
-    { notBefore: BigInt(now - CLOCK_SKEW_S), notAfter: BigInt(notAfter) },
+    { notBefore: BigInt(now - CLOCK_SLACK_S), notAfter: BigInt(notAfter) },
     options.lastResort ? [{ extensionType, extensionData: new Uint8Array() }] : [],
     { signKey: options.signatureKey, publicKey: options.publicKey },
     context.suite,

@@ -2,15 +2,15 @@
 // of last resort for when they run out. The private halves are saved before the public ones are published.
 
 import type { KeyExchanged } from '../../../gen/parley/v1/key_exchange_pb.js'
+import { DAY_MS, KEY_PACKAGE_LIFETIME_MS } from '../../protocol/time.js'
 import type { Context } from '../context.js'
 import { at, type Batch } from '../vault/records.js'
 
 /** One-time key packages kept at the server; more are made below KEY_STOCK_LOW. */
 export const KEY_STOCK = 50
 export const KEY_STOCK_LOW = 25
-const DAY_MS = 24 * 3600 * 1000
-/** The last-resort key package is replaced when it has this long to go of its 30 days: so weekly. */
-const LAST_RESORT_LEFT_MS = 23 * DAY_MS
+/** The last-resort key package is replaced when it has this long to go: so weekly. */
+const LAST_RESORT_LEFT_MS = KEY_PACKAGE_LIFETIME_MS - 7 * DAY_MS
 
 export interface Publication {
   keyPackages: Uint8Array[]

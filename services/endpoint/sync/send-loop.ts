@@ -9,6 +9,7 @@ import {
   RejoinRequestSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { DAY_MS } from '../../protocol/time.js'
 import { notMade } from '../codes/notice.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
@@ -21,7 +22,7 @@ import { waitingTexts } from '../messages/unsent.js'
 import type { Batch } from '../vault/records.js'
 
 /** A device commits fresh keys this often in a conversation in use (post-compromise security). */
-export const UPDATE_AFTER_MS = 24 * 3600 * 1000
+export const UPDATE_AFTER_MS = DAY_MS
 export const UPDATE_AFTER_SEALED = 1000n
 
 /** Bytes of the envelopes in one Send frame. */

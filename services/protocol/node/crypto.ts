@@ -1,6 +1,8 @@
 // The protocol's cryptography by Node's own, which is OpenSSL.
 
 import {
+  createCipheriv,
+  createDecipheriv,
   createPrivateKey,
   createPublicKey,
   hash,
@@ -9,8 +11,10 @@ import {
   sign as signBytes,
   verify as verifyBytes,
 } from 'node:crypto'
+import { concatBytes, copyBytes } from '../bytes.js'
 import { BytesCache } from '../bytes-cache.js'
 import type { CryptoProvider } from '../crypto.js'
+import { AEAD_NONCE_BYTES, AEAD_TAG_BYTES } from '../sizes.js'
 
 /** How many public keys stay imported. Importing one costs about as much as a third of verifying with it. */
 const IMPORTED_KEYS = 256
@@ -18,6 +22,8 @@ const IMPORTED_KEYS = 256
 // RFC 8410: all that stands before the 32 bytes in the DER of an Ed25519 key.
 const PRIVATE_KEY_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
 const PUBLIC_KEY_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
+
+const CIPHER = 'aes-256-gcm'
 
 /** A private key stays imported only as long as its owner holds it. */
 const privateKeys = new WeakMap<Uint8Array, KeyObject>()
@@ -37,6 +43,25 @@ export const nodeCrypto: CryptoProvider = {
       return verifyBytes(null, bytes, publicKeys.get(publicKey, importPublic), signature)
     } catch {
       return false
+    }
+  },
+  aes256GcmSeal({ key, nonce, plaintext, additional }) {
+    const cipher = createCipheriv(CIPHER, key, nonce)
+    cipher.setAAD(additional)
+    return concatBytes(cipher.update(plaintext), cipher.final(), cipher.getAuthTag())
+  },
+  aes256GcmOpen({ key, nonce, sealed, additional }) {
+    // OpenSSL would take nonces and tags of other lengths.
+    if (nonce.length !== AEAD_NONCE_BYTES || sealed.length < AEAD_TAG_BYTES) return undefined
+    const decipher = createDecipheriv(CIPHER, key, nonce)
+    decipher.setAAD(additional)
+    decipher.setAuthTag(sealed.subarray(-AEAD_TAG_BYTES))
+    const plaintext = copyBytes(decipher.update(sealed.subarray(0, -AEAD_TAG_BYTES)))
+    try {
+      decipher.final()
+      return plaintext
+    } catch {
+      return undefined
     }
   },
 }

@@ -26,7 +26,12 @@ describe('in a place without Node', () => {
 
   test('the protocol makes, reads and verifies, and all of it is what Node makes', () => {
     expect(told).toEqual(protocolStory(nodeCrypto))
-    expect(told).toMatchObject({ certified: told.proven, revoked: told.proven, rejoins: 'true' })
+    expect(told).toMatchObject({
+      certified: told.proven,
+      revoked: told.proven,
+      present: told.proven,
+      rejoins: 'true',
+    })
     expect(told.linkAgain).toBe(told.link)
     expect(told.phrase!.split(' ')).toHaveLength(24)
     expect(told.number).toMatch(/^\d{5}( \d{5}){11}$/)

@@ -6,6 +6,8 @@ import { type HistoryPart, HistoryPartSchema } from '../../../../gen/parley/cont
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { GroupStatus, MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { isHandle } from '../../../protocol/identity/handle.js'
+import { TEXT_BYTES } from '../../../protocol/sizes.js'
+import { CLOCK_SLACK_MS, DAY_MS } from '../../../protocol/time.js'
 import { labelOf } from '../../contacts/own-devices.js'
 import type { Context } from '../../context.js'
 import type { LiveGroup } from '../../groups/groups.js'
@@ -13,14 +15,10 @@ import { accountsIn, isOwn, settingsOf } from '../../groups/membership.js'
 import { sameAccount } from '../../groups/policy.js'
 import { at, type Batch } from '../../vault/records.js'
 import { systemRecord } from '../../vault/said.js'
-import { TEXT_LIMIT_BYTES } from '../format.js'
 import type { ContentType } from './content-type.js'
 
 /** Parts that wait for their room at most; more are dropped, since anybody can send them. */
 const WAITING_PARTS = 512
-const DAY_MS = 24 * 3600 * 1000
-/** How far the clocks of two devices may be apart, in ms. */
-const CLOCK_SLACK_MS = 3600 * 1000
 
 /** Who hands it over. */
 interface Giver {
@@ -106,7 +104,7 @@ function file(context: Context, batch: Batch, conversation: bigint, { part, give
   const isOurs = isOwn(context, giver)
   let filed = 0
   for (const { fromHandle, fromDevice, text, sentAtMs, sequence } of part.messages) {
-    if (!isHandle(fromHandle) || sequence === 0n || Buffer.byteLength(text) > TEXT_LIMIT_BYTES) continue
+    if (!isHandle(fromHandle) || sequence === 0n || Buffer.byteLength(text) > TEXT_BYTES) continue
     // Only this account's own devices can say what it said.
     const own = isOurs && fromHandle === account.handle
     const isNew = conversations.file(batch, conversation, {
