@@ -1,8 +1,5 @@
-// What the parts of an endpoint share, on a real vault and the real engine, without a server.
+// What the parts of an endpoint share, on a vault in memory and the real engine, without a server.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Account } from '../../services/endpoint/contacts/account.js'
 import { openContacts } from '../../services/endpoint/contacts/contacts.js'
 import { openOwnDevices } from '../../services/endpoint/contacts/own-devices.js'
@@ -14,39 +11,37 @@ import { openConversations } from '../../services/endpoint/history/conversations
 import { systemClock, systemRandom } from '../../services/endpoint/local.js'
 import { createEngine } from '../../services/endpoint/mls/engine.js'
 import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
+import type { Clock } from '../../services/endpoint/ports.js'
 import { type Batch, openRecords, type Records } from '../../services/endpoint/vault/records.js'
-import { openVault } from '../../services/endpoint/vault/vault.js'
+import { FakeClock } from './memory/clock.js'
+import { MemoryDisk } from './memory/vault.js'
 
 export interface TestContext {
   context: Context
+  clock: FakeClock
+  disk: MemoryDisk
   /** What was told so far. */
   told: EndpointEvent[]
   /** Runs a change and saves it. */
   written<T>(change: (batch: Batch) => Promise<T> | T): Promise<T>
-  /** Closes the vault and removes it. */
-  close(): void
 }
 
 export async function openTestContext(account: Account): Promise<TestContext> {
-  const folder = mkdtempSync(join(tmpdir(), 'parley-context-'))
-  const vault = await openVault({ folder })
+  const disk = new MemoryDisk()
+  const clock = new FakeClock()
   const told: EndpointEvent[] = []
-  const records = openRecords(vault, event => void told.push(event))
-  const context = await contextOn(records, account)
-  return {
-    context,
-    told,
-    written: change => records.transaction(change),
-    close() {
-      vault.close()
-      rmSync(folder, { recursive: true, force: true })
-    },
-  }
+  const records = openRecords(disk.open(), event => void told.push(event))
+  const context = await contextOn(records, account, clock)
+  return { context, clock, disk, told, written: change => records.transaction(change) }
 }
 
 /** What the parts share, on these records. */
-export async function contextOn(records: Records, account: Account): Promise<Context> {
-  const engine = await createEngine({ validate: validateCredential })
+export async function contextOn(
+  records: Records,
+  account: Account,
+  clock: Clock = systemClock,
+): Promise<Context> {
+  const engine = await createEngine({ validate: validateCredential, now: () => clock.now() })
   return {
     account,
     records,
@@ -55,12 +50,12 @@ export async function contextOn(records: Records, account: Account): Promise<Con
       open: () => Promise.reject(new Error('no welcome is expected')),
       close: async () => undefined,
     },
-    clock: systemClock,
+    clock,
     random: systemRandom,
     groups: openGroups(records, engine),
     intents: openIntentList(records),
-    conversations: openConversations(records, systemClock),
-    contacts: openContacts(records, systemClock),
+    conversations: openConversations(records, clock),
+    contacts: openContacts(records, clock),
     devices: openOwnDevices(records),
   }
 }

@@ -1,33 +1,22 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type Contacts, openContacts } from '../../../../services/endpoint/contacts/contacts.js'
 import type { EndpointEvent } from '../../../../services/endpoint/events.js'
 import { systemClock } from '../../../../services/endpoint/local.js'
 import { type Batch, openRecords, type Records } from '../../../../services/endpoint/vault/records.js'
-import { openVault, type Vault } from '../../../../services/endpoint/vault/vault.js'
 import { accountFingerprint } from '../../../../services/protocol/identity/fingerprint.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
+import { MemoryDisk } from '../../../support/memory/vault.js'
 
 const key = (fill: number) => new Uint8Array(32).fill(fill)
 
-let folder: string
-let vault: Vault
 let records: Records
 let contacts: Contacts
 let told: EndpointEvent['type'][]
 
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'parley-contacts-'))
-  vault = await openVault({ folder })
+beforeEach(() => {
   told = []
-  records = openRecords(vault, event => void told.push(event.type))
+  records = openRecords(new MemoryDisk().open(), event => void told.push(event.type))
   contacts = openContacts(records, systemClock)
-})
-afterEach(() => {
-  vault.close()
-  rmSync(folder, { recursive: true, force: true })
 })
 
 const written = <T>(change: (batch: Batch) => T): Promise<T> => records.transaction(change)

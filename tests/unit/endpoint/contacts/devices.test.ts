@@ -1,7 +1,7 @@
 // What others say of devices and of the past, where it is not theirs to say: with the real engine and a real vault.
 
 import { create } from '@bufbuild/protobuf'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import { ContentSchema, HistoryPartSchema } from '../../../../gen/parley/content/v1/content_pb.js'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import { EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
@@ -29,14 +29,12 @@ const idOf = ({ device }: Account) => device.publicKey
 let context: TestContext['context']
 let outbox: Outbox
 let written: TestContext['written']
-let close: TestContext['close']
 let groups = 0
 
 beforeEach(async () => {
-  ;({ context, written, close } = await openTestContext(alice))
+  ;({ context, written } = await openTestContext(alice))
   outbox = openOutbox(context.records)
 })
-afterEach(() => close())
 
 const keyPackageOf = ({ certificate, device }: Account) =>
   context.engine.newKeyPackage({

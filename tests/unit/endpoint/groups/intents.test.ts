@@ -1,7 +1,7 @@
 // Changes that a device is to commit: what is committed first, what becomes pointless, what others would refuse.
 
 import { create, fromBinary } from '@bufbuild/protobuf'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import { CommitBundleSchema, RejectedSendSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import {
@@ -36,7 +36,6 @@ const dave = makeAccount('dave')
 let engine: Engine
 let context: TestContext['context']
 let written: TestContext['written']
-let close: TestContext['close']
 let outbox: Outbox
 let group: LiveGroup
 let told: TestContext['told']
@@ -74,11 +73,10 @@ async function openRoom(admin: Account = alice): Promise<void> {
 }
 
 beforeEach(async () => {
-  ;({ context, written, close, told } = await openTestContext(alice))
+  ;({ context, written, told } = await openTestContext(alice))
   engine = context.engine
   outbox = openOutbox(context.records)
 })
-afterEach(() => close())
 
 const wish = (change: IntentChange, delayMs = 0) =>
   written(batch => intend(context, batch, group, change, delayMs))

@@ -1,28 +1,17 @@
 // The outbox against the server's rule (proto/parley/v1, Send): numbers in order, none skipped, a repetition is
 // acknowledged and not stored again, a rejection uses no number.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { beforeEach, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { OutboxItem } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { OUTBOX_WINDOW, openOutbox } from '../../../../services/endpoint/messages/outbox.js'
 import { openRecords, type Records, type Transaction } from '../../../../services/endpoint/vault/records.js'
-import { openVault, type Vault } from '../../../../services/endpoint/vault/vault.js'
+import { MemoryDisk } from '../../../support/memory/vault.js'
 
-let folder: string
-let vault: Vault
 let records: Records
 
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'parley-outbox-'))
-  vault = await openVault({ folder })
-  records = openRecords(vault, () => undefined)
-})
-afterEach(() => {
-  vault.close()
-  rmSync(folder, { recursive: true, force: true })
+beforeEach(() => {
+  records = openRecords(new MemoryDisk().open(), () => undefined)
 })
 
 const written = <T>(change: (batch: Transaction) => T): Promise<T> => records.transaction(change)

@@ -1,7 +1,7 @@
 // What becomes of sends that the server rejects, with the real engine and a real vault.
 
 import { create } from '@bufbuild/protobuf'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type RejectedSend, RejectedSendSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import {
   GroupStatus,
@@ -20,14 +20,13 @@ import { openTestContext, type TestContext } from '../../../support/endpoint-con
 
 let context: TestContext['context']
 let written: TestContext['written']
-let close: TestContext['close']
 let outbox: Outbox
 let group: LiveGroup
 let told: TestContext['told']
 
 beforeEach(async () => {
   const account = makeAccount('alice')
-  ;({ context, written, close, told } = await openTestContext(account))
+  ;({ context, written, told } = await openTestContext(account))
   const { engine } = context
   outbox = openOutbox(context.records)
   const { publicKey, privateKey } = account.device
@@ -44,7 +43,6 @@ beforeEach(async () => {
   })
   told.length = 0
 })
-afterEach(() => close())
 
 const fill = () => written(batch => fillOutbox(context, outbox, batch, { now: Date.now(), receipts: false }))
 async function write(...texts: string[]): Promise<void> {
