@@ -1,7 +1,8 @@
 // A vault in memory. What it holds stays when it is closed, can be copied, and its writes fail when a test says so.
 
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { VaultError } from '../../../services/endpoint/vault/error.js'
+import { checkKey, LOWEST } from '../../../services/endpoint/vault/table.js'
 import type { Change, Key, Range, Row, Table, Vault } from '../../../services/endpoint/vault/vault.js'
 
 /** What errors call the vault by. */
@@ -10,6 +11,7 @@ const FILE = 'memory'
 /** The rows of a table in the order of their keys. */
 class Rows {
   readonly #rows: Row[] = []
+  #bytes = 0
 
   get(key: Key): Uint8Array | undefined {
     const row = this.#rows[this.#place(key)]
@@ -17,23 +19,25 @@ class Rows {
   }
 
   put(key: Key, value: Uint8Array): void {
-    const place = this.#place(key)
-    const isThere = this.#rows[place] !== undefined && compare(this.#rows[place].key, key) === 0
-    this.#rows.splice(place, isThere ? 1 : 0, { key: { ...key }, value: value.slice() })
+    this.delete(key)
+    this.#rows.splice(this.#place(key), 0, { key: { ...key }, value: value.slice() })
+    this.#bytes += value.length
   }
 
   delete(key: Key): void {
     const place = this.#place(key)
     const row = this.#rows[place]
-    if (row && compare(row.key, key) === 0) this.#rows.splice(place, 1)
+    if (row && compare(row.key, key) === 0) this.#remove(place, 1)
   }
 
   deleteGroup(group: bigint): void {
-    const begin = this.#place({ group, id: -(2n ** 63n) })
-    this.#rows.splice(begin, this.#place({ group: group + 1n, id: -(2n ** 63n) }) - begin)
+    const begin = this.#place({ group, id: LOWEST })
+    this.#remove(begin, this.#place({ group: group + 1n, id: LOWEST }) - begin)
   }
 
   keys({ group, after, before, limit, reverse }: Range): Key[] {
+    if (group === undefined && (after !== undefined || before !== undefined))
+      throw new RangeError('A range of ids goes only with a group')
     const found = this.#rows
       .map(({ key }) => key)
       .filter(key => group === undefined || key.group === group)
@@ -42,14 +46,20 @@ class Rows {
     return found.slice(0, limit)
   }
 
-  bytes(): number {
-    return this.#rows.reduce((sum, { value }) => sum + value.length, 0)
+  /** Of all values. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   copy(): Rows {
     const copied = new Rows()
-    copied.#rows.push(...this.#rows)
+    for (const row of this.#rows) copied.#rows.push(row)
+    copied.#bytes = this.#bytes
     return copied
+  }
+
+  #remove(place: number, count: number): void {
+    for (const { value } of this.#rows.splice(place, count)) this.#bytes -= value.length
   }
 
   /** Of the first row that does not come before the key. */
@@ -71,6 +81,11 @@ function compare(a: Key, b: Key): number {
   return a.id < b.id ? -1 : 1
 }
 
+const tableOf = (change: Change): Table => {
+  if ('put' in change) return change.put
+  return 'delete' in change ? change.delete : change.deleteGroup
+}
+
 const copyOf = (tables: ReadonlyMap<Table, Rows>) =>
   new Map(Array.from(tables, ([table, rows]) => [table, rows.copy()]))
 
@@ -87,6 +102,7 @@ export class MemoryDisk {
   #tables = new Map<Table, Rows>()
   #failing: Failing | undefined
   #isOpen = false
+  readonly #salt = randomBytes(16)
 
   constructor(private readonly onWrite: () => void = () => undefined) {}
 
@@ -127,7 +143,7 @@ export class MemoryDisk {
         }
       },
       keys: (name, range = {}) => table(name).keys(range),
-      index: name => createHash('sha256').update(name).digest().readBigUInt64BE() >> 1n,
+      index: name => createHash('sha256').update(this.#salt).update(name).digest().readBigUInt64BE() >> 1n,
       changePassphrase: async () => undefined,
       close: () => {
         if (!isClosed) this.#isOpen = false
@@ -137,17 +153,22 @@ export class MemoryDisk {
   }
 
   #write(changes: readonly Change[], maxBytes: number): void {
-    const fails = this.#failing && (this.#failing.where?.(changes) ?? true) ? this.#failing : undefined
-    const isLimited = maxBytes < Number.POSITIVE_INFINITY
-    const before = isLimited ? copyOf(this.#tables) : this.#tables
-    if (!fails || fails.kept) for (const change of changes) this.#apply(change)
+    for (const change of changes) checkKey('key' in change ? change.key : { group: change.group, id: 0n })
     this.onWrite()
-    if (fails) throw new VaultError({ code: fails.reason, file: FILE })
-    if (!isLimited) return
-    const bytes = [...this.#tables.values()].reduce((sum, rows) => sum + rows.bytes(), 0)
-    if (bytes <= maxBytes) return
-    this.#tables = before
-    throw new VaultError({ code: 'full', file: FILE })
+    const failing = this.#failing && (this.#failing.where?.(changes) ?? true) ? this.#failing : undefined
+    const before = new Map(changes.map(change => [tableOf(change), this.#rows(tableOf(change)).copy()]))
+    try {
+      for (const change of changes) this.#apply(change)
+      if (this.#bytes() > maxBytes) throw new VaultError({ code: 'full', file: FILE })
+      if (failing) throw new VaultError({ code: failing.reason, file: FILE })
+    } catch (error) {
+      if (!failing?.kept) for (const [table, rows] of before) this.#tables.set(table, rows)
+      throw error
+    }
+  }
+
+  #bytes(): number {
+    return [...this.#tables.values()].reduce((sum, rows) => sum + rows.bytes, 0)
   }
 
   #apply(change: Change): void {
