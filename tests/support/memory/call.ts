@@ -1,10 +1,15 @@
 import type { DescMethod } from '@bufbuild/protobuf'
-import { decode, encode } from '../../../services/rpc/codec/codec.js'
+import { encode } from '../../../services/rpc/codec/codec.js'
 import { RpcError } from '../../../services/rpc/error.js'
-import type { AnyBidi, AnyUnary, MethodImplementation } from '../../../services/rpc/service.js'
+import {
+  type AnyBidi,
+  type AnyUnary,
+  type MethodImplementation,
+  methodPath,
+} from '../../../services/rpc/service.js'
 import type { FakeClock } from './clock.js'
 import type { Listening, Way } from './network.js'
-import { Pipe } from './pipe.js'
+import { decodeWithin, Pipe } from './pipe.js'
 
 export interface CallOptions {
   way: Way
@@ -40,14 +45,16 @@ export class Call {
     void this.#serve()
   }
 
-  /** The connection is gone: the endpoint is told the error, the server that its peer has left. */
+  /** The connection is gone: the endpoint is told the error, and the server, a turn later, that its peer has left. */
   break(error: RpcError): void {
     this.#release()
-    const left = new RpcError('CANCELLED', 'the peer has left the call')
-    this.#gone.abort(left)
-    this.requests.break(left)
     this.responses.break(error)
     this.over.abort(error)
+    setImmediate(() => {
+      const left = new RpcError('CANCELLED', 'the peer has left the call')
+      this.#gone.abort(left)
+      this.requests.break(left)
+    })
   }
 
   async #serve(): Promise<void> {
@@ -62,21 +69,20 @@ export class Call {
   }
 
   async #answer(method: DescMethod, handler: AnyUnary): Promise<void> {
-    for await (const bytes of this.requests.read()) {
-      const answer = await handler(decode(method.input, bytes), this.#context())
-      return await this.#respond(method, answer)
-    }
+    for await (const request of this.#read(method))
+      return await this.#respond(method, await handler(request, this.#context()))
   }
 
   async #converse(method: DescMethod, handler: AnyBidi): Promise<void> {
-    const { requests } = this
-    async function* decoded() {
-      for await (const bytes of requests.read()) yield decode(method.input, bytes)
-    }
-    for await (const response of handler(decoded(), this.#context())) {
+    for await (const response of handler(this.#read(method), this.#context())) {
       this.#gone.signal.throwIfAborted()
       await this.#respond(method, response)
     }
+  }
+
+  async *#read(method: DescMethod) {
+    for await (const bytes of this.requests.read())
+      yield decodeWithin(method.input, bytes, this.options.listening.maxMessageBytes)
   }
 
   #context() {
@@ -95,8 +101,9 @@ export class Call {
 
   /** Only an RpcError crosses; anything else is a defect of the server's. */
   #shown(error: unknown, method: DescMethod): RpcError {
-    if (error instanceof RpcError) return new RpcError(error.code, error.message, detailOf(error))
-    if (!this.#gone.signal.aborted) this.options.listening.onDefect(error, method)
+    if (error instanceof RpcError)
+      return new RpcError(error.code, error.message.toWellFormed(), detailOf(error))
+    if (!this.#gone.signal.aborted) this.options.listening.onDefect(error, methodPath(method))
     return new RpcError('INTERNAL', 'internal error')
   }
 }

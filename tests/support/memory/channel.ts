@@ -7,12 +7,13 @@ import type {
   MessageShape,
 } from '@bufbuild/protobuf'
 import type { BidiCall, BidiOptions, RpcChannel, UnaryOptions } from '../../../services/rpc/channel.js'
-import { decode, encode } from '../../../services/rpc/codec/codec.js'
+import { encode } from '../../../services/rpc/codec/codec.js'
 import { RpcError } from '../../../services/rpc/error.js'
 import type { MethodImplementation } from '../../../services/rpc/service.js'
 import { Call } from './call.js'
 import type { FakeClock } from './clock.js'
 import type { Listening, Way } from './network.js'
+import { decodeWithin } from './pipe.js'
 
 export interface ChannelOptions {
   way: Way
@@ -60,7 +61,8 @@ async function unary<I extends DescMessage, O extends DescMessage>(
   const timer = timeoutMs === undefined ? undefined : clock.after(timeoutMs, late)
   try {
     await call.requests.write(bytes)
-    for await (const answer of call.responses.read()) return decode(method.output, answer)
+    for await (const answer of call.responses.read())
+      return decodeWithin(method.output, answer, maxMessageBytes)
     throw new RpcError('INTERNAL', 'the call ended without an answer')
   } finally {
     timer?.cancel()
@@ -88,7 +90,8 @@ function bidi<I extends DescMessage, O extends DescMessage>(
 
   async function* responses() {
     try {
-      for await (const bytes of call.responses.read()) yield decode(method.output, bytes)
+      for await (const bytes of call.responses.read())
+        yield decodeWithin(method.output, bytes, maxMessageBytes)
     } finally {
       signal?.removeEventListener('abort', cancel)
       if (!over.signal.aborted) cancel()

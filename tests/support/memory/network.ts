@@ -25,7 +25,7 @@ export interface Listening {
   /** Of one message, both ways. */
   maxMessageBytes: number
   /** Told of every error that a handler threw and that is not an RpcError; the peer sees INTERNAL. */
-  onDefect(error: unknown, method: DescMethod): void
+  onDefect(error: unknown, method: string): void
 }
 
 /** Something like a certificate, with a key that is the name's own. */

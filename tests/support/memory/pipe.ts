@@ -1,4 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
+import { decode } from '../../../services/rpc/codec/codec.js'
+import { RpcError } from '../../../services/rpc/error.js'
 
 /** Messages that a pipe takes before its writer has to wait, as grpc-js has it. */
 const HIGH_WATER = 16
@@ -23,12 +26,15 @@ export class Pipe {
 
   constructor(private readonly options: PipeOptions) {}
 
-  /** Resolves when the pipe takes the next message. */
+  /** Resolves when the pipe takes the next message. Throws RpcError when it has ended or broken. */
   async write(bytes: Uint8Array): Promise<void> {
-    if (this.#end) return
+    this.#checkOpen()
     this.#waiting++
     this.#last = this.#last.then(() => this.#carry(bytes))
-    while (this.#waiting >= HIGH_WATER && !this.#end) await this.#drained.promise
+    while (this.#waiting >= HIGH_WATER) {
+      await this.#drained.promise
+      this.#checkOpen()
+    }
   }
 
   /** Ends behind what was written; with an error, that is thrown to the reader then. */
@@ -73,6 +79,10 @@ export class Pipe {
     this.#wake()
   }
 
+  #checkOpen(): void {
+    if (this.#end) throw this.#end.error ?? new RpcError('CANCELLED', 'the stream has ended')
+  }
+
   #take(): void {
     this.#waiting--
     this.options.onPassed()
@@ -90,4 +100,14 @@ export class Pipe {
     this.#drained.resolve()
     this.#drained = Promise.withResolvers()
   }
+}
+
+/** A message that came out of a pipe. Throws RpcError RESOURCE_EXHAUSTED for one that is too large. */
+export function decodeWithin<D extends DescMessage>(
+  schema: D,
+  bytes: Uint8Array,
+  maxBytes: number,
+): MessageShape<D> {
+  if (bytes.length > maxBytes) throw new RpcError('RESOURCE_EXHAUSTED', `${schema.name} is too large`)
+  return decode(schema, bytes)
 }
