@@ -14,8 +14,8 @@ const PER_SECOND = 50
 /** From a text at one endpoint to the event at another: sealed, saved, relayed, opened, saved. */
 export async function endpoints({ seconds, say }: Bench): Promise<Row[]> {
   const [alice, bob] = [
-    startWorker<EndpointApi>('./endpoint-worker.js'),
-    startWorker<EndpointApi>('./endpoint-worker.js'),
+    startWorker<EndpointApi>(new URL('./endpoint-worker.js', import.meta.url)),
+    startWorker<EndpointApi>(new URL('./endpoint-worker.js', import.meta.url)),
   ]
   try {
     return await onStage('relay', async ({ address: server }) => {

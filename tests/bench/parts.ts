@@ -23,8 +23,8 @@ const SERVER_FLAGS = process.env.BENCH_SERVER_FLAGS
 /** Starts a server of this kind and a load for it, in processes of their own, and ends both. */
 export async function onStage<T>(kind: ServerKind, run: (stage: Stage) => Promise<T>): Promise<T> {
   const flags = SERVER_FLAGS?.split(' ') ?? []
-  const server = startWorker<ServerApi>('./server-worker.js', flags)
-  const load = startWorker<LoadApi>('./load-worker.js')
+  const server = startWorker<ServerApi>(new URL('./server-worker.js', import.meta.url), flags)
+  const load = startWorker<LoadApi>(new URL('./load-worker.js', import.meta.url))
   try {
     return await run({ kind, server, load, address: await server.call('start', kind) })
   } finally {

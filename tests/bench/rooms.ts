@@ -54,7 +54,9 @@ export async function rooms({ seconds, say }: Bench): Promise<Row[]> {
 
 /** New endpoints for each size: those of a larger room renew their keys for minutes. */
 async function roomOf(size: number, say: Bench['say']): Promise<Row[]> {
-  const workers = Array.from({ length: PROCESSES }, () => startWorker<RoomsApi>('./rooms-worker.js'))
+  const workers = Array.from({ length: PROCESSES }, () =>
+    startWorker<RoomsApi>(new URL('./rooms-worker.js', import.meta.url)),
+  )
   try {
     return await onStage('relay', async stage => {
       const [founder, ...others] = workers as [WorkerProcess<RoomsApi>, ...WorkerProcess<RoomsApi>[]]
@@ -173,7 +175,7 @@ const TEXT_LENGTH = 200
 /** What the server does to a quiet pair while it hands a room of so many devices all that one of them can send. */
 async function besideFlood({ seconds, say }: Pick<Bench, 'seconds' | 'say'>): Promise<Row> {
   say(`a room of ${FLOODED_SIZE}, flooded`)
-  const quietLoad = startWorker<LoadApi>('./load-worker.js')
+  const quietLoad = startWorker<LoadApi>(new URL('./load-worker.js', import.meta.url))
   try {
     return await onStage('relay', async ({ address: server, load }) => {
       await quietLoad.call('connect', { server, kind: 'relay', count: 1 })

@@ -26,9 +26,10 @@ interface Question {
 
 type Answer = { id: number; value: unknown } | { id: number; error: string }
 
-/** Starts a module of this folder that calls `answer`. `flags` are Node's. */
-export function startWorker<A extends Api>(module: string, flags: string[] = []): WorkerProcess<A> {
-  const child = fork(fileURLToPath(new URL(module, import.meta.url)), {
+/** Starts a module that calls `answer` as a process. `flags` are Node's. */
+export function startWorker<A extends Api>(file: URL, flags: string[] = []): WorkerProcess<A> {
+  const module = fileURLToPath(file)
+  const child = fork(module, {
     serialization: 'advanced',
     execArgv: ['--disable-warning=ExperimentalWarning', '--expose-gc', ...flags],
     // The table alone goes to standard output.

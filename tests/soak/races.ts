@@ -118,7 +118,7 @@ async function raceOnce(people: readonly Person[], round: number): Promise<numbe
   for (const person of people)
     await person.holds(() => {
       const last = person.endpoint.history(room(person), people.length * 2)
-      return last.filter(({ text }) => text.includes(mark)).length === people.length
+      return last.filter(entry => saidIn(entry).includes(mark)).length === people.length
     })
   return performance.now() - begin
 }

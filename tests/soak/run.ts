@@ -124,7 +124,7 @@ async function startServer(folder: string) {
     for (const name of Object.keys(sum) as (keyof Counts)[]) sum[name] += counts[name]
   }
   const start = async () => {
-    const worker = startWorker<ServerApi>('./server-process.js')
+    const worker = startWorker<ServerApi>(new URL('./server-process.js', import.meta.url))
     await worker.call('start', { folder, port })
     return worker
   }
@@ -169,7 +169,7 @@ async function startProcess(
   let lines = 0
   const notices: Record<string, number> = {}
   const start = async () => {
-    const worker = startWorker<MembersApi>('./member-process.js')
+    const worker = startWorker<MembersApi>(new URL('./member-process.js', import.meta.url))
     await worker.call('start', { ...first, generation })
     return worker
   }
