@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { dialer } from '../rpc/node/dialer.js'
 import { type Endpoint, type EndpointOptions, openEndpoint } from './endpoint.js'
-import { createWelcomeOpener } from './mls/welcome-opener.js'
+import { WorkerWelcomeOpener } from './mls/welcome-opener.js'
 import type { Clock, Random } from './ports.js'
 import { openVault } from './vault/vault.js'
 
@@ -20,7 +20,7 @@ export interface LocalEndpointOptions extends EndpointOptions {
 /** Opens the vault. Throws VaultError. */
 export async function openLocalEndpoint(options: LocalEndpointOptions): Promise<Endpoint> {
   const vault = await openVault(options)
-  const welcomes = createWelcomeOpener()
+  const welcomes = new WorkerWelcomeOpener()
   try {
     return await openEndpoint(
       { vault, dialer, resolve, welcomes, clock: systemClock, random: systemRandom },

@@ -63,68 +63,79 @@ export interface WelcomeOpenerOptions {
   idleMs?: number
 }
 
-/** Starts no worker before the first welcome, and keeps no process alive. */
-export function createWelcomeOpener(options: WelcomeOpenerOptions = {}): WelcomeOpener {
-  const { validateModule = DEFAULT_VALIDATOR, suite, timeoutMs = TIMEOUT_MS, idleMs = IDLE_MS } = options
-  const settings: WorkerSettings = { validateModule: validateModule.href, ...(suite && { suite }) }
-  let current: Running | undefined
-  let last: Promise<unknown> = Promise.resolve()
-  let waiting = 0
-  let idle: NodeJS.Timeout | undefined
+/** Opens welcomes in a worker. It starts none before the first welcome, and keeps no process alive. */
+export class WorkerWelcomeOpener implements WelcomeOpener {
+  readonly #settings: WorkerSettings
+  readonly #timeoutMs: number
+  readonly #idleMs: number
+  #current: Running | undefined
+  #last: Promise<unknown> = Promise.resolve()
+  #waiting = 0
+  #idle: NodeJS.Timeout | undefined
 
-  function running(): Running {
-    if (current !== undefined) return current
-    const started = { worker: startWorker(settings), isReady: false }
+  constructor({
+    validateModule = DEFAULT_VALIDATOR,
+    suite,
+    timeoutMs = TIMEOUT_MS,
+    idleMs = IDLE_MS,
+  }: WelcomeOpenerOptions = {}) {
+    this.#settings = { validateModule: validateModule.href, ...(suite && { suite }) }
+    this.#timeoutMs = timeoutMs
+    this.#idleMs = idleMs
+  }
+
+  open(request: WelcomeRequest): Promise<OpenedWelcome> {
+    clearTimeout(this.#idle)
+    this.#waiting++
+    const result = this.#last.then(() => this.#openNow(request))
+    this.#last = result
+      .catch(() => undefined)
+      .then(() => {
+        if (--this.#waiting === 0) this.#idle = setTimeout(() => this.#end(), this.#idleMs).unref()
+      })
+    return result
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#idle)
+    await this.#end()
+  }
+
+  #running(): Running {
+    if (this.#current !== undefined) return this.#current
+    const started = { worker: startWorker(this.#settings), isReady: false }
     started.worker.once('message', () => {
       started.isReady = true
     })
     started.worker.once('exit', () => {
-      if (current === started) current = undefined
+      if (this.#current === started) this.#current = undefined
     })
-    current = started
+    this.#current = started
     return started
   }
 
-  async function openNow(request: WelcomeRequest): Promise<OpenedWelcome> {
+  async #openNow(request: WelcomeRequest): Promise<OpenedWelcome> {
     if (request.welcome.length > MAX_WELCOME_BYTES) throw new MlsRefused('too-costly')
-    const answer = await askOrReplace(running(), request)
+    const answer = await this.#askOrReplace(this.#running(), request)
     if (answer.kind === 'refused') throw new MlsRefused(answer.cause)
     return { state: answer.state, usedKeyPackage: answer.usedKeyPackage }
   }
 
-  function end(): Promise<unknown> {
-    const ended = current
-    current = undefined
+  #end(): Promise<unknown> {
+    const ended = this.#current
+    this.#current = undefined
     return ended?.worker.terminate() ?? Promise.resolve()
   }
 
-  async function askOrReplace(asked: Running, request: WelcomeRequest): Promise<WelcomeAnswer> {
+  async #askOrReplace(asked: Running, request: WelcomeRequest): Promise<WelcomeAnswer> {
     try {
-      return await ask(asked, request, timeoutMs)
+      return await ask(asked, request, this.#timeoutMs)
     } catch (error) {
       // It may still be running: only a new worker is certain to answer the next one.
-      current = undefined
+      this.#current = undefined
       await asked.worker.terminate()
       throw error
     }
-  }
-
-  return {
-    open(request) {
-      clearTimeout(idle)
-      waiting++
-      const result = last.then(() => openNow(request))
-      last = result
-        .catch(() => undefined)
-        .then(() => {
-          if (--waiting === 0) idle = setTimeout(end, idleMs).unref()
-        })
-      return result
-    },
-    async close() {
-      clearTimeout(idle)
-      await end()
-    },
   }
 }
 

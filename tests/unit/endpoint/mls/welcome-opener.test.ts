@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { DEFAULT_SUITE, type KeyPackagePair } from '../../../../services/endpoint/mls/engine.js'
 import { ciphersuites } from '../../../../services/endpoint/mls/library.js'
 import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
-import { createWelcomeOpener } from '../../../../services/endpoint/mls/welcome-opener.js'
+import { WorkerWelcomeOpener } from '../../../../services/endpoint/mls/welcome-opener.js'
 import { forgeWelcome } from './forge.js'
 import { forgeries } from './forgeries.js'
 import {
@@ -28,7 +28,7 @@ import {
 
 const engine = await engineFor()
 const validateModule = new URL('./validators.js', import.meta.url)
-const opener = createWelcomeOpener({ validateModule })
+const opener = new WorkerWelcomeOpener({ validateModule })
 
 let forger: Seat
 let others: Seat[]
@@ -156,7 +156,7 @@ describe('a welcome that takes the worker down', () => {
   ])(
     '%s costs its own time only',
     async (validator, timeoutMs) => {
-      const hostile = createWelcomeOpener({
+      const hostile = new WorkerWelcomeOpener({
         validateModule: new URL(`./${validator}.js`, import.meta.url),
         timeoutMs,
       })
@@ -178,7 +178,7 @@ describe('a welcome that takes the worker down', () => {
     const validateModule = new URL('./counted-validator.js', import.meta.url)
     validateModule.searchParams.set('file', join(folder, 'started'))
     const started = async () => (await readFile(join(folder, 'started'))).length
-    const opener = createWelcomeOpener({ validateModule, idleMs: 1 })
+    const opener = new WorkerWelcomeOpener({ validateModule, idleMs: 1 })
     const refused = () => opener.open({ welcome: text('x'), keyPackages: [pair] }).catch(() => undefined)
     await refused()
     expect(await started()).toBe(1)
@@ -192,7 +192,7 @@ describe('a welcome that takes the worker down', () => {
 
   test('closing while one is being opened is no verdict about it', async () => {
     const validator = new URL('./endless-validator.js', import.meta.url)
-    const endless = createWelcomeOpener({ validateModule: validator })
+    const endless = new WorkerWelcomeOpener({ validateModule: validator })
     const outcome = endless.open({ welcome, keyPackages: [pair] }).catch((error: unknown) => error)
     // The worker is started in the turn after open(), and close() must find it.
     await Promise.resolve()
