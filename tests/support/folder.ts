@@ -13,7 +13,7 @@ export async function withFolder<T>(use: (folder: string) => Promise<T>): Promis
 }
 
 /** The files of a folder that contain the marker in clear, hex or any of base64's three alignments. */
-export function filesWith(folder: string, marker: string): string[] {
+export function filesWith(folder: string, marker: string | Uint8Array): string[] {
   const forms = formsOf(Buffer.from(marker))
   const files = readdirSync(folder, { withFileTypes: true }).filter(entry => entry.isFile())
   return files

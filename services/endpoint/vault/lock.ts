@@ -22,6 +22,10 @@ interface Cost {
 /** RFC 9106 section 4, the second recommended option. Kept with each vault, so that it can be raised for new ones. */
 const COST: Cost = { passes: 3, memory: 64 * 1024, lanes: 4 }
 
+/** Beyond these a record is not one of ours: nothing could be derived at such a cost, or not in a person's time. */
+const LEAST: Cost = { passes: 1, memory: 32, lanes: 1 }
+const MOST: Cost = { passes: 1_000, memory: 16 * 1024 * 1024, lanes: 256 }
+
 const SALT_BYTES = 16
 const COST_AT = 1
 const SALT_AT = 13
@@ -70,6 +74,7 @@ export function parseLock(record: Uint8Array, file: string): Lock {
     memory: bytes.readUInt32BE(COST_AT + 4),
     lanes: bytes.readUInt32BE(COST_AT + 8),
   }
+  if (!isPossible(cost)) throw damaged(file)
   const salt = bytes.subarray(SALT_AT, SEALED_AT)
   return { kind: kind === 1 ? 'passphrase' : 'key-file', cost, salt, sealed, associated }
 }
@@ -107,6 +112,15 @@ function withStretched<T>(
       key.fill(0)
     })
   })
+}
+
+/** Argon2 wants 8 KiB for each lane (RFC 9106 section 3.1). */
+function isPossible(cost: Cost): boolean {
+  const parts = ['passes', 'memory', 'lanes'] as const
+  return (
+    parts.every(part => cost[part] >= LEAST[part] && cost[part] <= MOST[part]) &&
+    cost.memory >= 8 * cost.lanes
+  )
 }
 
 function checksumOf(head: Uint8Array, sealed: Uint8Array): Buffer {

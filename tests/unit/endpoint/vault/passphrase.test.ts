@@ -1,11 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { argon2Sync, createDecipheriv, createHash } from 'node:crypto'
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { VaultError } from '../../../../services/endpoint/vault/error.js'
-import { parseLock } from '../../../../services/endpoint/vault/lock.js'
+import { fitsLock, makeLock, openLock, parseLock } from '../../../../services/endpoint/vault/lock.js'
 import { openVault } from '../../../../services/endpoint/vault/vault.js'
-import { withFolder } from '../../../support/folder.js'
+import { filesWith, withFolder } from '../../../support/folder.js'
 
 const KEY = { group: 0n, id: 1n }
 const VALUE = new Uint8Array([1, 2, 3])
@@ -85,6 +86,44 @@ describe('a passphrase', () => {
   })
 })
 
+describe('what a passphrase replaces', () => {
+  test('is overwritten: who kept a link to the key file finds zeros', async () => {
+    await withFolder(async folder => {
+      await make(folder)
+      const kept = join(folder, 'kept')
+      linkSync(join(folder, 'key'), kept)
+      const key = readFileSync(kept)
+      expect(key.some(byte => byte !== 0)).toBe(true)
+      await change(folder, undefined, 'one')
+      expect(existsSync(join(folder, 'key'))).toBe(false)
+      expect(readFileSync(kept)).toEqual(Buffer.alloc(32))
+      // The same of one that a crash left.
+      writeFileSync(join(folder, 'key'), key)
+      rmSync(kept)
+      linkSync(join(folder, 'key'), kept)
+      expect(await read(folder, 'one')).toEqual(VALUE)
+      expect(readFileSync(kept)).toEqual(Buffer.alloc(32))
+    })
+  })
+
+  test('is in no file afterwards, also while the vault is open', async () => {
+    await withFolder(async folder => {
+      await make(folder)
+      const key = readFileSync(join(folder, 'key'))
+      expect(filesWith(folder, key)).toEqual(['key'])
+      const vault = await openVault({ folder })
+      try {
+        await vault.changePassphrase('correct horse')
+        expect(filesWith(folder, key)).toEqual([])
+        expect(filesWith(folder, 'correct horse')).toEqual([])
+      } finally {
+        vault.close()
+      }
+      expect(filesWith(folder, key)).toEqual([])
+    })
+  })
+})
+
 describe('without a passphrase', () => {
   test('a key that is missing is said to be, and the vault opens when it is back', async () => {
     await withFolder(async folder => {
@@ -160,10 +199,100 @@ describe('a vault that cannot be had', () => {
   })
 })
 
-test('hostile bytes are no lock and are refused with VaultError', () => {
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 200 }), bytes => {
+describe('a lock', () => {
+  const DATA_KEY = new Uint8Array(32).fill(7)
+
+  test('holds the data key under Argon2id at the cost of RFC 9106, 64 MiB of memory', async () => {
+    const { cost, salt, sealed, associated } = parseLock(await makeLock(DATA_KEY, 'caf\u00e9'), 'some file')
+    expect(cost).toEqual({ passes: 3, memory: 64 * 1024, lanes: 4 })
+    const key = argon2Sync('argon2id', {
+      message: Buffer.from('caf\u00e9'),
+      nonce: salt,
+      passes: 3,
+      memory: 64 * 1024,
+      parallelism: 4,
+      tagLength: 32,
+    })
+    const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12), { authTagLength: 16 })
+    decipher.setAAD(associated).setAuthTag(sealed.subarray(-16))
+    expect(Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()])).toEqual(
+      Buffer.from(DATA_KEY),
+    )
+  })
+
+  test('of another cost is opened at that cost', async () => {
+    const record = await makeLock(DATA_KEY, 'a passphrase')
+    const lock = parseLock(record, 'some file')
+    expect(await openLock(lock, 'a passphrase')).toEqual(DATA_KEY)
+    const cheaper = { ...lock, cost: { ...lock.cost, memory: 32 } }
+    await expect(openLock(cheaper, 'a passphrase')).rejects.toMatchObject({ reason: 'passphrase-wrong' })
+  })
+
+  test('of which a bit is changed, or that is cut or goes on, is refused with VaultError', async () => {
+    const records = [await makeLock(DATA_KEY, 'a passphrase'), await makeLock(DATA_KEY, undefined)]
+    for (const record of records) expect(() => parseLock(record, 'some file')).not.toThrow()
+    const refused = (bytes: Uint8Array) => {
       expect(() => parseLock(bytes, 'some file')).toThrow(VaultError)
-    }),
+    }
+    for (const record of records) {
+      for (let bit = 0; bit < 8 * record.length; bit += 1) {
+        const changed = record.slice()
+        changed[bit >> 3]! ^= 1 << (bit & 7)
+        refused(changed)
+      }
+      for (let length = 0; length < record.length; length += 1) refused(record.slice(0, length))
+      refused(Buffer.concat([record, new Uint8Array(1)]))
+    }
+  })
+
+  test('that somebody else made is refused with VaultError, or opens nothing, however its checksum is', async () => {
+    const good = await makeLock(DATA_KEY, undefined)
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 120 }), bytes => {
+        expect(() => parseLock(bytes, 'some file')).toThrow(VaultError)
+        try {
+          expect(fitsLock(parseLock(withChecksum(bytes), 'some file'), DATA_KEY)).toBe(false)
+        } catch (error) {
+          expect(error).toBeInstanceOf(VaultError)
+        }
+      }),
+    )
+    expect(() => parseLock(withChecksum(good.slice(0, -32)), 'some file')).not.toThrow()
+    // Neither of another kind, nor with less sealed than a nonce and a tag.
+    for (const kind of [2, 255])
+      expect(() => parseLock(withChecksum(Buffer.from(good.slice(0, -32)).fill(kind, 0, 1)), '')).toThrow(
+        VaultError,
+      )
+    expect(() => parseLock(withChecksum(good.slice(0, -33)), '')).toThrow(VaultError)
+  })
+
+  test.each([
+    [0, 65_536, 4],
+    [3, 31, 1],
+    [3, 65_536, 0],
+    [3, 39, 5],
+    [1_001, 65_536, 4],
+    [3, 2 ** 32 - 1, 4],
+    [3, 65_536, 257],
+  ])(
+    'that asks for %d passes over %d KiB in %d lanes is refused before anything is derived',
+    async (...cost) => {
+      const changed = Buffer.from((await makeLock(DATA_KEY, undefined)).slice(0, -32))
+      for (const [index, part] of cost.entries()) changed.writeUInt32BE(part, 1 + 4 * index)
+      expect(() => parseLock(withChecksum(changed), 'some file')).toThrow(VaultError)
+    },
   )
+
+  test.each([
+    [1, 32, 1],
+    [3, 40, 5],
+    [1_000, 2 ** 24, 256],
+  ])('may ask for %d passes over %d KiB in %d lanes', async (...cost) => {
+    const changed = Buffer.from((await makeLock(DATA_KEY, undefined)).slice(0, -32))
+    for (const [index, part] of cost.entries()) changed.writeUInt32BE(part, 1 + 4 * index)
+    expect(Object.values(parseLock(withChecksum(changed), 'some file').cost)).toEqual(cost)
+  })
 })
+
+const withChecksum = (bytes: Uint8Array) =>
+  Buffer.concat([bytes, createHash('sha256').update(bytes).digest()])
