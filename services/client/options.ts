@@ -182,7 +182,17 @@ function readKeyChange(text = 'block'): KeyChangePolicy {
   throw new UsageError(`--key-change must be ${KEY_CHANGES.join(', ')}, not "${text}"`)
 }
 
-export function helpText(): string {
+const USAGES = [
+  ['[ADDRESS] [options]', 'chat'],
+  ['transcript [options]', 'print what was said, and end'],
+  ['doctor [options]', 'look for what is wrong, repair it, and end'],
+  ['link [ADDRESS] [options]', 'make this a further device of your account'],
+  ['phrase [options]', 'print the 24 words that restore your account'],
+] as const
+const USAGE_WIDTH = 36
+
+/** `program`: how a person calls this. */
+export function helpText(program: string): string {
   const rows = TABLE.map(row => {
     const name = `${row.short ? `-${row.short}, ` : ''}--${row.name}${row.value ? ` ${row.value}` : ''}`
     return { name, help: `${row.help}${row.value ? ` [${variableOf(row.name)}]` : ''}` }
@@ -191,11 +201,10 @@ export function helpText(): string {
   return [
     'Parley client: a private line in a terminal or in a pipe.',
     '',
-    'Usage: npm run client -- [ADDRESS] [options]              chat',
-    '       npm run client -- transcript [options]             print what was said, and end',
-    '       npm run client -- doctor [options]                 look for what is wrong, repair it, and end',
-    '       npm run client -- link [ADDRESS] [options]         make this a further device of your account',
-    '       npm run client -- phrase [options]                 print the 24 words that restore your account',
+    ...USAGES.map(
+      ([what, help], at) =>
+        `${at === 0 ? 'Usage: ' : '       '}${`${program} ${what}`.padEnd(program.length + USAGE_WIDTH)}${help}`,
+    ),
     '',
     `ADDRESS is HOST:PORT or an invite link; at the first start ${DEFAULT_ADDRESS} unless given.`,
     '',

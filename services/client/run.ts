@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Endpoint, type EndpointEvent, openLocalEndpoint, Refusal } from '../endpoint/index.js'
+import { calledAs } from '../launch/called-as.js'
 import { runDoctor, watchLine } from './commands/doctor.js'
 import { eventBuffer } from './event-buffer.js'
 import { EXIT, type Exit } from './exit.js'
@@ -15,11 +16,13 @@ import { passphraseGiven, refusesHandle, startOptions } from './start/start.js'
 import { chooseVault, removeVault } from './start/vault-folder.js'
 import { errorWords } from './words/errors.js'
 
+const PROGRAM = calledAs('parley', 'npm run client --')
+
 /** Runs the client. Resolves with the exit code. */
 export async function main(): Promise<number> {
   try {
     const request = readOptions(process.argv.slice(2), process.env)
-    if (request.kind === 'help') return print(helpText())
+    if (request.kind === 'help') return print(helpText(PROGRAM))
     if (request.kind === 'version') return print(version())
     return EXIT[await run(request.options)].code
   } catch (error) {

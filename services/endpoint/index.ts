@@ -1,8 +1,11 @@
 // The endpoint's only door: one end of Parley's conversations, for programs and for whoever draws a client. What stands
 // behind it may change; what it names stays, and grows.
 
+export { RecoveryPhraseError } from '../protocol/identity/recovery-phrase.js'
+export { InviteError } from '../protocol/invite/address.js'
 export type * from './codes/finding.js'
 export type * from './codes/line-cause.js'
+export { LineStopped } from './codes/line-error.js'
 export type * from './codes/notice.js'
 export { Refusal, type RefusalCause } from './codes/refusal.js'
 export type * from './codes/send-failure.js'

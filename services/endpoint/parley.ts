@@ -4,11 +4,12 @@
 import { seedOf } from '../protocol/identity/recovery-phrase.js'
 import { parseAddress } from '../protocol/invite/address.js'
 import { isInvite, parseInvite } from '../protocol/invite/invite-link.js'
+import { LineStopped } from './codes/line-error.js'
 import { Refusal } from './codes/refusal.js'
 import type { KeyChangePolicy } from './contacts/trust.js'
 import type { Endpoint } from './endpoint.js'
 import { EventQueue } from './event-queue.js'
-import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
+import type { EndpointEvent, HistoryEntry, LineState, MessageId } from './events.js'
 import type { StartOptions } from './first-start.js'
 import type { Kind } from './history/conversations.js'
 import { openLocalEndpoint } from './local.js'
@@ -39,6 +40,7 @@ export class Parley implements AsyncIterable<EndpointEvent>, AsyncDisposable {
     readonly endpoint: Endpoint,
     readonly handle: string,
     private readonly events: EventQueue<EndpointEvent>,
+    private readonly line: LineWatch,
   ) {}
 
   /**
@@ -60,15 +62,24 @@ export class Parley implements AsyncIterable<EndpointEvent>, AsyncDisposable {
     start: StartOptions,
   ): Promise<Parley> {
     const events = new EventQueue<EndpointEvent>()
-    const endpoint = await open(event => events.push(event))
+    const line = new LineWatch()
+    const endpoint = await open(event => {
+      if (event.type === 'line') line.changed(event.line)
+      events.push(event)
+    })
     try {
       const { handle } = await endpoint.prepare(start)
       endpoint.connect()
-      return new Parley(endpoint, handle, events)
+      return new Parley(endpoint, handle, events, line)
     } catch (error) {
       await endpoint.close()
       throw error
     }
+  }
+
+  /** Resolves as soon as the line is up. Rejects with LineStopped where it is not tried any more, or this is closed. */
+  connected(): Promise<void> {
+    return this.line.up()
   }
 
   /**
@@ -97,6 +108,7 @@ export class Parley implements AsyncIterable<EndpointEvent>, AsyncDisposable {
   /** Closes the line and the folder. What is unsent stays for the next time. */
   async close(): Promise<void> {
     await this.endpoint.close()
+    this.line.changed({ state: 'stopped', reason: 'closed', cause: { code: 'closed' } })
     this.events.end()
   }
 
@@ -106,6 +118,28 @@ export class Parley implements AsyncIterable<EndpointEvent>, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+}
+
+/** Whether the line is up, and those who wait for that. */
+class LineWatch {
+  #state: LineState = { state: 'connecting' }
+  #waiting: PromiseWithResolvers<void>[] = []
+
+  changed(state: LineState): void {
+    this.#state = state
+    if (state.state === 'down' || state.state === 'connecting') return
+    for (const { resolve, reject } of this.#waiting.splice(0))
+      if (state.state === 'up') resolve()
+      else reject(new LineStopped(state.cause))
+  }
+
+  up(): Promise<void> {
+    if (this.#state.state === 'up') return Promise.resolve()
+    if (this.#state.state === 'stopped') return Promise.reject(new LineStopped(this.#state.cause))
+    const waiting = Promise.withResolvers<void>()
+    this.#waiting.push(waiting)
+    return waiting.promise
   }
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { calledAs } from '../launch/called-as.js'
 import { accountFingerprint } from '../protocol/identity/fingerprint.js'
 import type { Inviter } from '../protocol/invite/invite-link.js'
 import { nodeCrypto } from '../protocol/node/crypto.js'
@@ -20,7 +21,7 @@ const WRONG_USE = 2
 
 async function main(): Promise<void> {
   const request = readOptions(process.argv.slice(2), process.env)
-  if (request.kind === 'help') return say(helpText())
+  if (request.kind === 'help') return say(helpText(calledAs('parley-server', 'npm start --')))
   if (request.kind === 'version') return say(version())
   await run(request.options)
 }

@@ -17,9 +17,9 @@ import type { Store } from '../../services/server/store/store.js'
 export const NAMED_ADDRESS = process.env.PARLEY_CONTRACT_ADDRESS
 
 /** For what a client can bring about on any server. */
-export const onAnyServer = test
+export const onAnyServer: typeof test = test
 /** Left out with a named server: it would have to be set up or stopped for it. */
-export const onOwnServer = NAMED_ADDRESS ? test.skip : test
+export const onOwnServer: typeof test.skip = NAMED_ADDRESS ? test.skip : test
 
 /** Milliseconds: a machine may be busy with other tests. */
 jest.setTimeout(30_000)

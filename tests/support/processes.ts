@@ -84,6 +84,10 @@ export function cleanEnvironment(more: Record<string, string>): Record<string, s
   return { ...Object.fromEntries(own), ...more }
 }
 
+/** Starts a program by the path of its file. */
+export const startCommand = (path: string, args: readonly string[]): Running =>
+  startProcess(process.execPath, [path, ...args], {})
+
 function startProcess(command: string, args: readonly string[], env: Record<string, string>): Running {
   const child = spawn(command, args, { env: cleanEnvironment(env), stdio: 'pipe' })
   running.add(child)

@@ -126,28 +126,34 @@ export class Town {
 
   /** Opens the endpoint without connecting it. */
   async open(handle: string, options: OpenOptions = {}): Promise<Person> {
-    // No two devices are made at the same moment.
-    this.clock.pass(1)
-    const disk = this.disk(options.vault ?? handle)
+    const { vault: name = handle, ...rest } = options
+    const disk = this.disk(name)
     const way = this.network.way()
     const hears = new Hearing(handle, this.clock)
-    const endpoint = await openEndpoint(
+    const endpoint = await this.endpoint(disk, { ...rest, way, onEvent: event => hears.hear(event) })
+    const person = makePerson({ handle, endpoint, disk, way, hears })
+    this.#open.add(person)
+    return person
+  }
+
+  /** An endpoint alone, whose events are its opener's. */
+  async endpoint(
+    disk: MemoryDisk,
+    { way = this.network.way(), maxBytes, ...options }: EndpointOptions & { way?: Way; maxBytes?: number },
+  ): Promise<Endpoint> {
+    // No two devices are made at the same moment.
+    this.clock.pass(1)
+    return await openEndpoint(
       {
-        vault: disk.open(options.maxBytes),
+        vault: disk.open(maxBytes),
         dialer: way,
         resolve: async host => [host],
         welcomes: localOpener(this.engine),
         clock: this.clock,
         random: systemRandom,
       },
-      {
-        ...(options.keyChange && { keyChange: options.keyChange }),
-        onEvent: event => hears.hear(event),
-      },
+      options,
     )
-    const person = makePerson({ handle, endpoint, disk, way, hears })
-    this.#open.add(person)
-    return person
   }
 
   /** Opens it, and connects it to the server. */

@@ -73,4 +73,5 @@ const STOPPED: Words<StopCause> = {
   'protocol-version': ({ message }) => `${message}. Update Parley on this machine or on the server.`,
   'unknown-answer': () => 'the server answers in a way that this version does not know: update Parley',
   vault: ({ vault }) => vaultCause(vault),
+  closed: () => 'it is closed',
 }

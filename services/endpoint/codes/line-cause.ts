@@ -39,6 +39,8 @@ export type StopCause =
   | { code: 'protocol-version'; message: string }
   | { code: 'unknown-answer' }
   | { code: 'vault'; vault: VaultCause }
+  /** By this end. */
+  | { code: 'closed' }
 
 /** What the causes are grouped by. */
 export type StopReason =
@@ -54,3 +56,4 @@ export type StopReason =
   | 'registration-closed'
   | 'protocol-version'
   | 'vault'
+  | 'closed'

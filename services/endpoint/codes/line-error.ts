@@ -19,6 +19,7 @@ const REASONS: Record<StopCause['code'], StopReason> = {
   'protocol-version': 'protocol-version',
   'unknown-answer': 'protocol-version',
   vault: 'vault',
+  closed: 'closed',
 }
 
 /** The line cannot go on by itself: a person has to do something. */

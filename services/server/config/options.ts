@@ -136,7 +136,8 @@ export function consoleWanted(wish: ServerOptions['console'], isTerminal: boolea
   return wish === 'on' || (wish === 'auto' && isTerminal)
 }
 
-export function helpText(): string {
+/** `program`: how a person calls this. */
+export function helpText(program: string): string {
   const rows = TABLE.map(row => {
     const name = `${row.short ? `-${row.short}, ` : ''}--${row.name}${row.value ? ` ${row.value}` : ''}`
     const fallback = row.fallback === undefined ? '' : ` (default ${row.fallback})`
@@ -149,7 +150,7 @@ export function helpText(): string {
   return [
     'Parley server: orders and keeps envelopes that it cannot read.',
     '',
-    'Usage: npm start -- [options]',
+    `Usage: ${program} [options]`,
     '',
     ...lines,
     '',

@@ -105,9 +105,9 @@ describe('options', () => {
   })
 
   test('the help shows every option, with its default and its variable', () => {
-    expect(helpText()).toMatch(/--port PORT .*default 5000.*\[PARLEY_PORT\]/)
-    expect(helpText()).toContain('PARLEY_OPERATOR_HANDLE')
-    expect(helpText()).toContain('Exit codes')
+    expect(helpText('parley-server')).toMatch(/--port PORT .*default 5000.*\[PARLEY_PORT\]/)
+    expect(helpText('parley-server')).toContain('PARLEY_OPERATOR_HANDLE')
+    expect(helpText('parley-server')).toContain('Exit codes')
   })
 })
 
