@@ -1,11 +1,16 @@
-/** Characters that one call makes of bytes: engines bound the arguments of a call. */
-const CHUNK = 4096
+import { copyBytes, equalBytes } from './bytes.js'
 
-/** Values by bytes; holds so many, and forgets the one that was used longest ago. */
+/** Bytes at the end that values are found by: of keys and signatures, which are as good as random there. */
+const NAME_BYTES = 6
+
+/**
+ * Values by bytes; holds so many, and forgets the one that was used longest ago. Of two that end alike it holds the
+ * later one, so that somebody who looks for such bytes gains nothing but that they are worked on again.
+ */
 export class BytesCache<V> {
   readonly #limit: number
-  /** By the bytes, one character each; the one used last stands last. */
-  readonly #values = new Map<string, V>()
+  /** By the number that their last bytes make; the one used last stands last. */
+  readonly #entries = new Map<number, { bytes: Uint8Array; value: V }>()
 
   constructor(limit: number) {
     this.#limit = limit
@@ -14,20 +19,19 @@ export class BytesCache<V> {
   /** The value for these bytes, made by `make` where there is none. What `make` throws is kept nowhere. */
   get(bytes: Uint8Array, make: (bytes: Uint8Array) => V): V {
     const name = nameOf(bytes)
-    const known = this.#values.get(name)
-    const value = known ?? make(bytes)
-    if (known !== undefined) this.#values.delete(name)
-    this.#values.set(name, value)
-    if (this.#values.size > this.#limit) this.#values.delete(this.#values.keys().next().value!)
-    return value
+    const known = this.#entries.get(name)
+    const entry =
+      known && equalBytes(known.bytes, bytes) ? known : { bytes: copyBytes(bytes), value: make(bytes) }
+    this.#entries.delete(name)
+    this.#entries.set(name, entry)
+    if (this.#entries.size > this.#limit) this.#entries.delete(this.#entries.keys().next().value!)
+    return entry.value
   }
 }
 
-function nameOf(bytes: Uint8Array): string {
-  if (bytes.length <= CHUNK) return String.fromCharCode(...bytes)
-  let name = ''
-  for (let at = 0; at < bytes.length; at += CHUNK) {
-    name += String.fromCharCode(...bytes.subarray(at, at + CHUNK))
-  }
+function nameOf(bytes: Uint8Array): number {
+  let name = 0
+  for (let at = Math.max(0, bytes.length - NAME_BYTES); at < bytes.length; at++)
+    name = name * 256 + bytes[at]!
   return name
 }

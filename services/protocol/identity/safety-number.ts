@@ -54,10 +54,12 @@ export function fingerprintGroups(
   crypto: CryptoProvider,
   { key, identifier }: { key: Uint8Array; identifier: Uint8Array },
 ): string[] {
-  let digest = concatBytes(VERSION, key, identifier)
-  for (let round = 0; round < ROUNDS; round += 1) digest = crypto.sha512(concatBytes(digest, key))
+  const digest = crypto.sha512(concatBytes(VERSION, key, identifier, key))
+  // Each further round hashes the digest of the last one and the key, in the same memory.
+  const input = concatBytes(digest, key)
+  for (let round = 1; round < ROUNDS; round += 1) input.set(crypto.sha512(input))
   return Array.from({ length: GROUPS_PER_PERSON }, (_, at) => {
-    const bytes = digest.subarray(at * GROUP_BYTES, (at + 1) * GROUP_BYTES)
+    const bytes = input.subarray(at * GROUP_BYTES, (at + 1) * GROUP_BYTES)
     // 40 bits: a number holds 53 exactly.
     const group = bytes.reduce((number, byte) => number * 256 + byte, 0) % 10 ** GROUP_DIGITS
     return String(group).padStart(GROUP_DIGITS, '0')
