@@ -8,6 +8,7 @@ import {
   GroupStatus,
   RemoveDevicesSchema,
 } from '../../gen/parley/vault/v1/records_pb.js'
+import { ROOM_NAME_LENGTH, ROOM_TOPIC_LENGTH } from '../protocol/content/lengths.js'
 import { isHandle } from '../protocol/identity/handle.js'
 import { Refusal } from './codes/refusal.js'
 import type { KeyTrust } from './contacts/contacts.js'
@@ -16,7 +17,7 @@ import { createGroup } from './groups/create.js'
 import type { LiveGroup } from './groups/groups.js'
 import { type IntentChange, intend } from './groups/intents.js'
 import { accountsIn, settingsOf } from './groups/membership.js'
-import { encodeSettings, isAdmin, ROOM_NAME_LENGTH, ROOM_TOPIC_LENGTH } from './groups/policy.js'
+import { encodeSettings, isAdmin } from './groups/policy.js'
 import { type Outbox, queueCommit } from './messages/outbox.js'
 import type { Batch } from './vault/records.js'
 

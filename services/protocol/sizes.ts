@@ -1,4 +1,4 @@
-// Sizes that are part of the contract: both ends have the same, and no server sets them.
+// Sizes and numbers that all who speak with each other have to have alike.
 
 /** Bytes of an Ed25519 public key, and of a private one (the seed of RFC 8032 section 5.1.5). */
 export const KEY_BYTES = 32
@@ -24,3 +24,9 @@ export const MAX_STATEMENT_BYTES = 1024
 export const TEXT_BYTES = 64 * 1024
 /** Bytes of one gRPC message, both ways: a commit bundle of the largest conversation, and its frame. */
 export const MESSAGE_BYTES = 9 * 1024 * 1024
+/** Bytes of one encoded CommitBundle, and so of a welcome: more than ten times what 250 devices need. */
+export const COMMIT_BUNDLE_BYTES = 8 * 1024 * 1024
+/** Devices in one conversation. A member that took a commit beyond it would be in another group than those that do not. */
+export const CONVERSATION_DEVICES = 250
+/** Epochs that an application envelope may be behind its conversation's: members keep the keys of as many. */
+export const PAST_EPOCHS = 2

@@ -1,3 +1,4 @@
+import { COMMIT_BUNDLE_BYTES, CONVERSATION_DEVICES, PAST_EPOCHS } from '../protocol/sizes.js'
 import { DAY_MS, SECOND_MS } from '../protocol/time.js'
 
 /** What the server enforces and tells clients in Opened (Limits in the contract), with the units. */
@@ -5,20 +6,20 @@ export const LIMITS = {
   /** Bytes: 64 KiB of text, in a padding bucket of 128 KiB at most, and what MLS adds. */
   applicationBytes: 136 * 1024,
   /** Bytes. */
-  commitBundleBytes: 8 * 1024 * 1024,
+  commitBundleBytes: COMMIT_BUNDLE_BYTES,
   envelopesPerSend: 256,
   /** Deliver frames. */
   unackedDeliveries: 256,
   /** Sends per second and device, averaged over SEND_BURST_SECONDS. */
   sendsPerSecond: 2000,
-  devicesPerConversation: 250,
+  devicesPerConversation: CONVERSATION_DEVICES,
   conversationsPerDevice: 10_000,
   /** One-time key packages. */
   keyPackagesPerDevice: 100,
   devicesPerAccount: 16,
   claimsPerCall: 256,
   /** Epochs. */
-  pastEpochs: 2,
+  pastEpochs: PAST_EPOCHS,
   /** Milliseconds. */
   proofWindowMs: 120_000,
   /** Seconds: 30 days. */

@@ -2,13 +2,12 @@
 
 import { create } from '@bufbuild/protobuf'
 import { type OwnDevice, OwnDeviceSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import { DEVICE_NAME_LENGTH } from '../../protocol/content/lengths.js'
 import { deviceFingerprint } from '../../protocol/identity/fingerprint.js'
 import { Refusal } from '../codes/refusal.js'
 import { crypto } from '../crypto.js'
 import { at, type Batch, type Reader } from '../vault/records.js'
 
-/** Characters (UTF-16 code units) of a device's name. */
-export const DEVICE_NAME_LENGTH = 64
 /** Characters of a fingerprint that are enough to tell one's own devices apart. */
 const SHORT_FINGERPRINT = 'SHA256:'.length + 8
 

@@ -8,6 +8,7 @@ import {
   type GroupSettings,
   GroupSettingsSchema,
 } from '../../../gen/parley/content/v1/room_pb.js'
+import { ROOM_NAME_LENGTH, ROOM_TOPIC_LENGTH } from '../../protocol/content/lengths.js'
 import {
   type DeviceIdentity,
   parseVerifiedCertificate,
@@ -15,10 +16,6 @@ import {
 } from '../../protocol/identity/certificate.js'
 import { crypto } from '../crypto.js'
 import type { Candidate, Change } from '../mls/engine.js'
-
-/** Characters (UTF-16 code units). */
-export const ROOM_NAME_LENGTH = 64
-export const ROOM_TOPIC_LENGTH = 256
 
 /** A group without settings is between two people. */
 const DIRECT = create(GroupSettingsSchema, { kind: GroupKind.DIRECT })

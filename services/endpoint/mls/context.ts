@@ -1,3 +1,4 @@
+import { CONVERSATION_DEVICES, PAST_EPOCHS } from '../../protocol/sizes.js'
 import {
   type CiphersuiteImpl,
   type CiphersuiteName,
@@ -15,11 +16,11 @@ import { nativeProvider } from './primitives/provider.js'
 export const DEFAULT_SUITE = 'MLS_256_XWING_AES256GCM_SHA512_Ed25519' satisfies CiphersuiteName
 
 /** Past epochs whose late messages can still be opened. */
-export const RETAINED_EPOCHS = 2
+export const RETAINED_EPOCHS = PAST_EPOCHS
 /** Messages of one sender that may be missing before the next one is refused. */
 export const MAX_SKIPPED_MESSAGES = 5_000
 /** Devices in one group. */
-export const MAX_MEMBERS = 250
+export const MAX_MEMBERS = CONVERSATION_DEVICES
 /** Leaves of a ratchet tree, blank ones too: the power of two above MAX_MEMBERS. */
 export const MAX_LEAVES = 256
 

@@ -3,6 +3,7 @@
 // one can do is to end the worker.
 
 import { Worker } from 'node:worker_threads'
+import { COMMIT_BUNDLE_BYTES } from '../../protocol/sizes.js'
 import type { OwnKeyPackage } from './join.js'
 import type { CiphersuiteName } from './library.js'
 import { type MlsCause, MlsRefused } from './refused.js'
@@ -11,8 +12,6 @@ import { type MlsCause, MlsRefused } from './refused.js'
 const TIMEOUT_MS = 10_000
 /** Milliseconds after which a worker that has nothing to do is ended: it takes some tens of MiB. */
 const IDLE_MS = 10_000
-/** Bytes; the largest commit bundle that a server takes, and about twelve times a welcome for 250 devices. */
-const MAX_WELCOME_BYTES = 8 * 1024 * 1024
 /** Of the worker's heap, in MiB. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32 }
 const DEFAULT_VALIDATOR = new URL('./validate-credential.js', import.meta.url)
@@ -115,7 +114,7 @@ export class WorkerWelcomeOpener implements WelcomeOpener {
   }
 
   async #openNow(request: WelcomeRequest): Promise<OpenedWelcome> {
-    if (request.welcome.length > MAX_WELCOME_BYTES) throw new MlsRefused('too-costly')
+    if (request.welcome.length > COMMIT_BUNDLE_BYTES) throw new MlsRefused('too-costly')
     const answer = await this.#askOrReplace(this.#running(), request)
     if (answer.kind === 'refused') throw new MlsRefused(answer.cause)
     return { state: answer.state, usedKeyPackage: answer.usedKeyPackage }

@@ -1,6 +1,6 @@
 // What this device is called among the devices of its account.
 
-import { DEVICE_NAME_LENGTH } from '../../contacts/own-devices.js'
+import { DEVICE_NAME_LENGTH } from '../../../protocol/content/lengths.js'
 import type { Context } from '../../context.js'
 import { isOwnDevicesGroup, ownDeviceGroups } from '../../groups/membership.js'
 import type { Batch } from '../../vault/records.js'

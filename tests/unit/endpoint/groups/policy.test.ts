@@ -10,10 +10,9 @@ import {
   encodeSettings,
   type Group,
   mayChange,
-  ROOM_NAME_LENGTH,
-  ROOM_TOPIC_LENGTH,
 } from '../../../../services/endpoint/groups/policy.js'
 import type { Member } from '../../../../services/endpoint/mls/engine.js'
+import { ROOM_NAME_LENGTH, ROOM_TOPIC_LENGTH } from '../../../../services/protocol/content/lengths.js'
 
 const SEED = new Uint8Array(32).fill(7)
 const admin = makeAccount('admin')
