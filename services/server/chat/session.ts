@@ -47,6 +47,8 @@ export class Session {
   readonly #changed = new Signal()
   /** Raised when there may be room for the client's next frame. */
   readonly #room = new Signal()
+  /** The client's next frame is left unread for now. */
+  #isHeldUp = false
   #closing: ClosingReason | undefined
   #clientEnded = false
   #finished = false
@@ -82,7 +84,7 @@ export class Session {
         this.#heartbeat.heard()
         if (done) break
         await this.#hear(value)
-        while (this.#isFull() && !this.#isOver()) await this.#room.wait()
+        if (this.#isFull()) await this.#waitForRoom()
       }
       this.#clientEnded = true
       this.#changed.raise()
@@ -135,7 +137,7 @@ export class Session {
   /** Looks how long either side has been silent. Milliseconds of Date.now(); `lostMs`: the process stood still. */
   tick(nowMs: number, lostMs: number): void {
     // While the store is behind, frames are left unread: the silence is ours.
-    if (this.#sendQueue.isFull()) this.#heartbeat.heard(nowMs)
+    if (this.#isHeldUp && !this.#sendQueue.isIdle()) this.#heartbeat.heard(nowMs)
     const silence = this.#heartbeat.tick(nowMs, lostMs)
     if (silence === 'ping') this.#changed.raise()
     if (silence !== 'dead') return
@@ -160,6 +162,12 @@ export class Session {
   /** Whether nothing more is heard. */
   #isOver(): boolean {
     return this.#closing !== undefined || this.#failed !== undefined
+  }
+
+  async #waitForRoom(): Promise<void> {
+    this.#isHeldUp = true
+    while (this.#isFull() && !this.#isOver()) await this.#room.wait()
+    this.#isHeldUp = false
   }
 
   /** Whether so much waits already that the client's next frame is better left unread. */

@@ -5,20 +5,11 @@ import { createChat } from '../../../../services/server/chat/chat.js'
 import { Sessions } from '../../../../services/server/chat/sessions.js'
 import { TokenBucket } from '../../../../services/server/chat/token-bucket.js'
 import { LIMITS } from '../../../../services/server/limits.js'
-import type { Log } from '../../../../services/server/store/store.js'
+import { quietLog } from './quiet-log.js'
 
 const device = new Uint8Array(32)
 
-const log: Log = {
-  append: async () => [],
-  clientSequence: async () => 0n,
-  read: async ({ after }) => ({ envelopes: [], cursor: after, more: false }),
-  acknowledge: async () => {},
-  roster: async () => undefined,
-  conversations: async () => [],
-  watch: () => () => {},
-  expire: async () => 0,
-}
+const log = quietLog()
 
 async function* open() {
   yield create(ChatRequestSchema, { frame: { case: 'open', value: { protocolVersion: 1 } } })
