@@ -48,10 +48,10 @@ import {
   roomOf,
   viewRoom,
 } from './rooms.js'
-import { acceptKey } from './sync/key-changes.js'
-import { openPresence } from './sync/presence.js'
+import { acceptKey } from './sync/keys/key-changes.js'
+import { Presence } from './sync/presence.js'
 import { loadServer } from './sync/server-record.js'
-import { openCourier } from './sync/sync.js'
+import { Sync } from './sync/sync.js'
 import { type Batch, openRecords } from './vault/records.js'
 import {
   type AccountView,
@@ -68,6 +68,8 @@ export type { PersonHere } from './people.js'
 export interface EndpointOptions {
   /** What to do when somebody shows another account key than before; unless given, nothing is sent until it is accepted. */
   keyChange?: KeyChangePolicy
+  /** One-time key packages that are kept at the server, for those who open a conversation; 50 unless given. */
+  keyStock?: number
   /** Called for everything that happens, from the first line on. */
   onEvent(event: EndpointEvent): void
 }
@@ -156,22 +158,23 @@ export async function openEndpoint(ports: Ports, options: EndpointOptions): Prom
     for (const cache of [groups, intents, conversations, contacts, devices, outbox]) cache.reload()
   }
   const transaction: RunTransaction = work => records.transaction(tx => work({ context, outbox, tx }))
-  const presence = openPresence(context, options.onEvent)
-  const { keyChange = 'block' } = options
-  const courier = openCourier({
+  const presence = new Presence(clock, options.onEvent)
+  const { keyChange = 'block', keyStock } = options
+  const sync = new Sync({
     context,
     outbox,
     transaction,
     presence,
     ports,
     keyChange,
+    keyStock,
     emit: options.onEvent,
   })
 
   /** What a person changes: saved, then sent as soon as it can be. */
   const changing: RunTransaction = async work => {
     const done = await transaction(work)
-    courier.nudge()
+    sync.nudge()
     return done
   }
 
@@ -183,7 +186,7 @@ export async function openEndpoint(ports: Ports, options: EndpointOptions): Prom
       await transaction(({ context, tx }) => prepare(context, tx, start))
       return viewAccount(context)!
     },
-    connect: courier.start,
+    connect: () => sync.start(),
     changePassphrase: passphrase => vault.changePassphrase(passphrase),
     async open(handle) {
       checkPeer(context, handle)
@@ -211,7 +214,7 @@ export async function openEndpoint(ports: Ports, options: EndpointOptions): Prom
     markVerified: handle => changing(({ context, tx }) => markVerified(context, tx, handle)),
     async accept(handle) {
       await changing(({ context, tx }) => acceptKey(context, tx, handle))
-      courier.lookAgain()
+      sync.keys.lookAgain()
     },
     block: handle => changing(({ context, tx }) => setBlocked(context, tx, handle, true)),
     unblock: handle => changing(({ context, tx }) => setBlocked(context, tx, handle, false)),
@@ -231,9 +234,9 @@ export async function openEndpoint(ports: Ports, options: EndpointOptions): Prom
     contacts: () => keysKnown(context),
     history: (conversation, limit) => context.conversations.history(conversation, limit),
     unsettled: () => unsettled(context, outbox.items()),
-    ...openDoctor({ context, transaction, ports, server: courier }),
+    ...openDoctor({ context, transaction, ports, sync }),
     async close() {
-      await courier.stop()
+      await sync.stop()
       await records.idle()
       await welcomes.close()
       vault.close()

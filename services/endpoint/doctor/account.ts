@@ -8,14 +8,13 @@ import { LineStopped } from '../codes/line-error.js'
 import type { Context } from '../context.js'
 import { crypto } from '../crypto.js'
 import { explainFailure } from '../line/failure.js'
-import { KEY_STOCK_LOW } from '../sync/key-stock.js'
+import type { KeyStock } from '../sync/keys/key-stock.js'
 import type { Finding } from './finding.js'
 
 export interface AccountServer {
   /** Throws RpcError or LineStopped. */
   exchange(parts: { lookupHandles: string[] }): Promise<KeyExchanged>
-  /** Publishes what is lacking. Returns how many key packages; throws RpcError or LineStopped. */
-  restock(held: KeyExchanged): Promise<number>
+  stock: Pick<KeyStock, 'fill' | 'low'>
 }
 
 /** `repairs`: key packages that are lacking are published. Throws VaultError. */
@@ -26,8 +25,8 @@ export async function examineAccount(
 ): Promise<Finding[]> {
   try {
     const held = await server.exchange({ lookupHandles: [context.account.handle] })
-    const stock = keyPackages(context, held)
-    const published = repairs && stock.verdict !== 'well' ? await server.restock(held) : 0
+    const stock = keyPackages(context, held, server.stock.low)
+    const published = repairs && stock.verdict !== 'well' ? await server.stock.fill(held) : 0
     const did = published > 0 ? { did: { code: 'published', count: published } as const } : {}
     return [registration(context, held), { ...stock, ...did }]
   } catch (error) {
@@ -59,7 +58,8 @@ function registration({ account }: Context, { lookups }: KeyExchanged): Finding 
   }
 }
 
-function keyPackages({ records }: Context, held: KeyExchanged): Finding {
+/** `low`: with fewer at the server, more are made. */
+function keyPackages({ records }: Context, held: KeyExchanged, low: number): Finding {
   const { keyPackagesLeft: atServer, hasLastResort } = held
   const stock = records.list('keypackages').map(({ record }) => record)
   const here = stock.filter(({ lastResort }) => !lastResort).length
@@ -69,7 +69,7 @@ function keyPackages({ records }: Context, held: KeyExchanged): Finding {
     return { ...finding, verdict: 'note', found: { code: 'key-packages-elsewhere', ...counts } }
   if (!hasLastResort && atServer === 0)
     return { ...finding, verdict: 'problem', found: { code: 'key-packages-none', ...counts } }
-  const isLow = !hasLastResort || atServer < KEY_STOCK_LOW
+  const isLow = !hasLastResort || atServer < low
   return { ...finding, verdict: isLow ? 'note' : 'well', found: { code: 'key-packages', ...counts } }
 }
 

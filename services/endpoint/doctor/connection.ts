@@ -22,7 +22,7 @@ const CLOCK_PROBLEM_MS = 60_000
 
 export interface LineCondition {
   /** As it was told last; undefined: it was never connected. */
-  line: LineState | undefined
+  state: LineState | undefined
   /** This machine's clock minus the server's, in ms, at the last Opened. */
   clockOffsetMs: number | undefined
 }
@@ -94,7 +94,7 @@ function expiry({ notAfter }: SeenCertificate, { isPinned, now }: { isPinned: bo
   return { check: 'certificate', verdict: isLate ? late : 'well', found }
 }
 
-function examineLine({ line }: LineCondition): Draft {
+function examineLine({ state: line }: LineCondition): Draft {
   const check = 'line'
   if (line?.state === 'up') return { check, verdict: 'well', found: { code: 'line-up' } }
   if (line?.state === 'down')

@@ -2,8 +2,9 @@
 
 import type { Context, RunTransaction, Unit } from '../context.js'
 import { loadServer } from '../sync/server-record.js'
+import type { Sync } from '../sync/sync.js'
 import { type AccountServer, examineAccount } from './account.js'
-import { type ConnectionPorts, examineConnection, type LineCondition } from './connection.js'
+import { type ConnectionPorts, examineConnection } from './connection.js'
 import { examineConversations } from './conversations.js'
 import { AREAS, type Area, type Diagnosis, type Finding } from './finding.js'
 import { examineVault } from './vault.js'
@@ -19,23 +20,21 @@ export interface DoctorOptions {
   context: Context
   transaction: RunTransaction
   ports: ConnectionPorts
-  server: AccountServer & {
-    condition(): LineCondition
-    /** Sends what is due, and looks for those whose conversation has no group. */
-    lookAgain(): void
-  }
+  sync: Pick<Sync, 'exchange' | 'keys' | 'line'>
 }
 
-export function openDoctor({ context, transaction, ports, server }: DoctorOptions): Doctor {
+export function openDoctor({ context, transaction, ports, sync }: DoctorOptions): Doctor {
+  const server: AccountServer = { exchange: parts => sync.exchange(parts), stock: sync.keys.stock }
+  const lookAgain = () => sync.keys.lookAgain()
   const look = async (areas: readonly Area[], repairs: boolean): Promise<Finding[]> => {
     const findings: Finding[] = []
     if (areas.includes('connection'))
-      findings.push(...(await examineConnection(loadServer(context.records), server.condition(), ports)))
+      findings.push(...(await examineConnection(loadServer(context.records), sync.line, ports)))
     if (areas.includes('account')) findings.push(...(await examineAccount(context, server, { repairs })))
     if (areas.includes('conversation'))
-      findings.push(...(await transaction(unit => diagnosed(unit, server.lookAgain, repairs))))
+      findings.push(...(await transaction(unit => diagnosed(unit, lookAgain, repairs))))
     if (areas.includes('vault')) findings.push(...(await examineVault(context.records, ports.clock)))
-    if (repairs) server.lookAgain()
+    if (repairs) lookAgain()
     return findings
   }
   return {

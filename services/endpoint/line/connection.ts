@@ -10,10 +10,10 @@ import type {
 import type { Address } from '../../protocol/invite/address.js'
 import { METHODS, PROTOCOL_VERSION, type ProvenMethod } from '../../protocol/method.js'
 import { makeProof } from '../../protocol/proof.js'
+import type { KeyPair } from '../../protocol/signature.js'
 import { MESSAGE_BYTES } from '../../protocol/sizes.js'
 import type { Dialer, RpcChannel, SeenCertificate } from '../../rpc/channel.js'
 import { LineDown, LineStopped } from '../codes/line-error.js'
-import type { Account } from '../contacts/account.js'
 import { crypto } from '../crypto.js'
 import type { Clock } from '../ports.js'
 import { registrationRefused } from './failure.js'
@@ -29,10 +29,18 @@ export type KeyExchangeParts = Omit<
   '$typeName' | 'proof' | 'deviceCertificate'
 >
 
+/** Who calls. */
+export interface LineAccount {
+  handle: string
+  /** An encoded SignedDeviceCertificate. */
+  certificate: Uint8Array
+  device: KeyPair
+}
+
 export interface ConnectionHandlers {
   /** Decides on the server that answers. Throws LineStopped for the wrong one. */
   trust(seen: SeenCertificate): Promise<ServerTrust>
-  account(): Account
+  account(): LineAccount
   /** The device is not registered, which ends the line. */
   refused(refusal: RegistrationRefused): Promise<void>
   /** The last cursor that is saved. */

@@ -6,12 +6,10 @@ import type { RegistrationRefused } from '../../../gen/parley/v1/key_exchange_pb
 import { ProbeError, RpcError } from '../../rpc/error.js'
 import type { DownCause } from '../codes/line-cause.js'
 import { LineDown, LineStopped } from '../codes/line-error.js'
-import { VaultError } from '../vault/vault.js'
 
 /** Why the line is down. Throws LineStopped where trying again does not help. */
 export function explainFailure(error: unknown, now: number): DownCause {
   if (error instanceof LineStopped) throw error
-  if (error instanceof VaultError) throw new LineStopped({ code: 'vault', vault: error.why })
   if (error instanceof ProbeError) return { code: 'unreachable', address: error.address, why: error.reason }
   if (error instanceof LineDown) return error.why
   if (error instanceof RpcError) return explainStatus(error, now)

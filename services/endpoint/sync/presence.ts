@@ -8,7 +8,8 @@ import type { EndpointEvent } from '../events.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { openEphemeral, sealEphemeral } from '../messages/ephemeral.js'
 import { isSilent } from '../messages/seal.js'
-import type { Outgoing } from './send-loop.js'
+import type { Clock } from '../ports.js'
+import type { Outgoing } from './frames.js'
 
 /** As proto/parley/content/v1 says, in ms. */
 export const PRESENCE_INTERVAL_MS = 15_000
@@ -17,26 +18,72 @@ const IGNORED_AFTER_MS = 120_000
 /** In larger conversations nobody says so: everybody asks after a commit, everybody answers, and all of it goes to everybody. */
 const PRESENCE_DEVICES = 8
 
-export interface Presence {
-  isHere(handle: string): boolean
-  /** Says that this device is here, or leaves: in these groups, or in all of them. */
-  announce(what: { here: boolean; asks: boolean }, groups?: readonly LiveGroup[]): Promise<Outgoing[]>
-  /** Takes in what a peer says; returns the answer, if it wants one. */
-  take(conversationId: Uint8Array, envelope: EphemeralEnvelope): Promise<Outgoing[]>
-  /** Those of whom nothing was heard lately have gone. */
-  expire(now: number): void
-  /** The line is down: nothing is known of anybody. */
-  forget(): void
+export interface Said {
+  /** Or this device leaves. */
+  here: boolean
+  /** Those who hear it are to say the same of themselves. */
+  asks: boolean
 }
 
-export function openPresence(context: Context, emit: (event: EndpointEvent) => void): Presence {
+export class Presence {
   /** By handle: when it was last heard, in ms since 1970. */
-  const present = new Map<string, number>()
-  const lastSent = new Map<string, bigint>()
+  readonly #present = new Map<string, number>()
+  /** By device: the time of what it said last, by its own clock. */
+  readonly #lastSent = new Map<string, bigint>()
 
-  const say = async (group: LiveGroup, what: { here: boolean; asks: boolean }): Promise<Outgoing> => {
+  constructor(
+    private readonly clock: Pick<Clock, 'now'>,
+    private readonly emit: (event: EndpointEvent) => void,
+  ) {}
+
+  isHere(handle: string): boolean {
+    return this.#present.has(handle)
+  }
+
+  /** Says that this device is here, or leaves: in these groups, or in all of them. */
+  async announce(
+    context: Context,
+    what: Said,
+    groups: readonly LiveGroup[] = context.groups.all(),
+  ): Promise<Outgoing[]> {
+    const active = groups.filter(
+      group => group.record.status === GroupStatus.ACTIVE && mayHear(context, group),
+    )
+    return await Promise.all(active.map(group => this.#say(context, group, what)))
+  }
+
+  /** Takes in what a peer says; returns the answer, if it wants one. */
+  async take(context: Context, conversationId: Uint8Array, envelope: EphemeralEnvelope): Promise<Outgoing[]> {
+    const { contacts, groups } = context
+    const group = groups.byId(conversationId)
+    if (group?.record.status !== GroupStatus.ACTIVE) return []
+    const opened = await openEphemeral(context, group, envelope)
+    if (opened?.content.body.case !== 'presence') return []
+    const { handle, accountKey } = parseVerifiedCertificate(opened.sender.identity)
+    if (contacts.isBlocked(handle) || contacts.trust(handle, accountKey) === 'other') return []
+    const isNews = this.#isNews(opened.sender.signatureKey, opened.content.sentAtMs)
+    if (!isNews || handle === context.account.handle) return []
+    const { here, asks } = opened.content.body.value
+    this.#set(handle, here)
+    return asks && mayHear(context, group)
+      ? [await this.#say(context, group, { here: true, asks: false })]
+      : []
+  }
+
+  /** Those of whom nothing was heard lately have gone. */
+  expire(): void {
+    const now = this.clock.now()
+    for (const [handle, heardAt] of this.#present) if (now - heardAt > GONE_AFTER_MS) this.#set(handle, false)
+  }
+
+  /** The line is down: nothing is known of anybody. */
+  forget(): void {
+    this.#present.clear()
+  }
+
+  async #say(context: Context, group: LiveGroup, what: Said): Promise<Outgoing> {
     const value = await sealEphemeral(context, group, {
-      sentAtMs: BigInt(context.clock.now()),
+      sentAtMs: BigInt(this.clock.now()),
       body: { case: 'presence', value: what },
     })
     return {
@@ -45,42 +92,21 @@ export function openPresence(context: Context, emit: (event: EndpointEvent) => v
       envelope: { case: 'ephemeral', value },
     }
   }
-  const set = (handle: string, here: boolean) => {
-    const was = present.has(handle)
-    if (here) present.set(handle, context.clock.now())
-    else present.delete(handle)
-    if (was !== here) emit({ type: 'presence', handle, here })
+
+  /** Not what was said before something else, nor long ago: a server can deliver it when it likes. */
+  #isNews(deviceId: Uint8Array, sentAtMs: bigint): boolean {
+    const device = Buffer.from(deviceId).toString('hex')
+    const isOld =
+      sentAtMs <= (this.#lastSent.get(device) ?? 0n) || Number(sentAtMs) < this.clock.now() - IGNORED_AFTER_MS
+    if (!isOld) this.#lastSent.set(device, sentAtMs)
+    return !isOld
   }
 
-  return {
-    isHere: handle => present.has(handle),
-    async announce(what, groups = context.groups.all()) {
-      const active = groups.filter(
-        group => group.record.status === GroupStatus.ACTIVE && mayHear(context, group),
-      )
-      return await Promise.all(active.map(group => say(group, what)))
-    },
-    async take(conversationId, envelope) {
-      const group = context.groups.byId(conversationId)
-      if (group?.record.status !== GroupStatus.ACTIVE) return []
-      const opened = await openEphemeral(context, group, envelope)
-      if (opened?.content.body.case !== 'presence') return []
-      const { sentAtMs, body } = opened.content
-      const { handle, accountKey } = parseVerifiedCertificate(opened.sender.identity)
-      const { contacts } = context
-      if (contacts.isBlocked(handle) || contacts.trust(handle, accountKey) === 'other') return []
-      const device = Buffer.from(opened.sender.signatureKey).toString('hex')
-      const isOld =
-        sentAtMs <= (lastSent.get(device) ?? 0n) || Number(sentAtMs) < context.clock.now() - IGNORED_AFTER_MS
-      if (isOld || handle === context.account.handle) return []
-      lastSent.set(device, sentAtMs)
-      set(handle, body.value.here)
-      return body.value.asks && mayHear(context, group) ? [await say(group, { here: true, asks: false })] : []
-    },
-    expire(now) {
-      for (const [handle, heardAt] of present) if (now - heardAt > GONE_AFTER_MS) set(handle, false)
-    },
-    forget: () => present.clear(),
+  #set(handle: string, here: boolean): void {
+    const was = this.#present.has(handle)
+    if (here) this.#present.set(handle, this.clock.now())
+    else this.#present.delete(handle)
+    if (was !== here) this.emit({ type: 'presence', handle, here })
   }
 }
 

@@ -1,11 +1,16 @@
 // What the vault knows of the server that the account is on.
 
 import { create } from '@bufbuild/protobuf'
+import type { RegistrationRefused } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { type Server, ServerSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import { certifiedDevices } from '../../protocol/identity/certificate.js'
 import { formatFingerprint } from '../../protocol/identity/fingerprint.js'
 import { formatAddress } from '../../protocol/invite/address.js'
 import type { SeenCertificate } from '../../rpc/channel.js'
 import { LineStopped } from '../codes/line-error.js'
+import type { Context } from '../context.js'
+import { crypto } from '../crypto.js'
+import { isOwn } from '../groups/membership.js'
 import { type ServerTrust, trustServer } from '../line/server-trust.js'
 import { at, type Batch, type Reader } from '../vault/records.js'
 
@@ -36,4 +41,18 @@ export function trustSeen(tx: Batch, seen: SeenCertificate): ServerTrust {
     tx.tell({ type: 'server-pinned', fingerprint: formatFingerprint(seen.fingerprint), address })
   }
   return decision
+}
+
+/** Its account is in: the invitation is used up, or was not needed. */
+export function forgetInvite(tx: Batch): void {
+  if (loadServer(tx)?.inviteToken) saveServer(tx, { inviteToken: '' })
+}
+
+/** Which devices an account at its limit has: one of them can be revoked for this one. */
+export function noteRefusal(context: Context, tx: Batch, { reason }: RegistrationRefused): void {
+  if (reason.case !== 'tooManyDevices') return
+  const listed = certifiedDevices(crypto, reason.value.deviceCertificates)
+  const own = listed.filter(device => isOwn(context, device))
+  for (const { deviceKey, issuedAt } of own)
+    context.devices.change(tx, deviceKey, { issuedAtMs: BigInt(issuedAt) })
 }

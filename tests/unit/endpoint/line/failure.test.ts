@@ -8,7 +8,6 @@ import {
 } from '../../../../gen/parley/v1/key_exchange_pb.js'
 import { LineDown, LineStopped } from '../../../../services/endpoint/codes/line-error.js'
 import { explainFailure, registrationRefused } from '../../../../services/endpoint/line/failure.js'
-import { VaultError } from '../../../../services/endpoint/vault/vault.js'
 import { ProbeError, RpcError } from '../../../../services/rpc/error.js'
 
 const NOW = Date.UTC(2030, 0, 1)
@@ -49,9 +48,6 @@ describe('a line that is down', () => {
   test('is not tried again where a person has to act', () => {
     const stopped = new LineStopped({ code: 'revoked' })
     expect(() => explain(stopped)).toThrow(stopped)
-    expect(() => explain(new VaultError({ code: 'full', file: 'vault.db' }))).toThrow(
-      expect.objectContaining({ why: { code: 'vault', vault: { code: 'full', file: 'vault.db' } } }),
-    )
     expect(() => explain(detailed(ErrorReason.PROTOCOL_VERSION))).toThrow(
       expect.objectContaining({ why: { code: 'protocol-version', message: 'the proof was refused' } }),
     )

@@ -15,7 +15,8 @@ import { type Outbox, openOutbox } from '../../../../services/endpoint/messages/
 import { onRejected } from '../../../../services/endpoint/messages/rejections.js'
 import { askToRejoin, rejoinAll } from '../../../../services/endpoint/messages/rejoin-requests.js'
 import { waitingTexts } from '../../../../services/endpoint/messages/unsent.js'
-import { fillOutbox } from '../../../../services/endpoint/sync/send-loop.js'
+import { fillOutbox } from '../../../../services/endpoint/sync/seal-due.js'
+import { Updates } from '../../../../services/endpoint/sync/updates.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 
 let context: TestContext['context']
@@ -44,7 +45,9 @@ beforeEach(async () => {
   told.length = 0
 })
 
-const fill = () => written(batch => fillOutbox(context, outbox, batch, { now: Date.now(), receipts: false }))
+const updates = new Updates()
+const fill = () =>
+  written(tx => fillOutbox({ context, outbox, tx }, { now: context.clock.now(), receipts: false, updates }))
 async function write(...texts: string[]): Promise<void> {
   const { conversation } = group.record
   await written(batch => {

@@ -6,14 +6,14 @@ import {
   AddDevicesSchema,
   GroupStatus,
   RemoveDevicesSchema,
-} from '../../../gen/parley/vault/v1/records_pb.js'
-import type { DeviceIdentity } from '../../protocol/identity/certificate.js'
-import type { Context } from '../context.js'
-import type { LiveGroup } from '../groups/groups.js'
-import { type IntentChange, intend } from '../groups/intents.js'
-import { accountsIn, isOwn } from '../groups/membership.js'
-import { myTurnMs } from '../groups/self-removal.js'
-import type { Batch } from '../vault/records.js'
+} from '../../../../gen/parley/vault/v1/records_pb.js'
+import type { DeviceIdentity } from '../../../protocol/identity/certificate.js'
+import type { Context } from '../../context.js'
+import type { LiveGroup } from '../../groups/groups.js'
+import { type IntentChange, intend } from '../../groups/intents.js'
+import { accountsIn, isOwn } from '../../groups/membership.js'
+import { myTurnMs } from '../../groups/self-removal.js'
+import type { Batch } from '../../vault/records.js'
 
 /** Milliseconds that each device of an account waits for the older ones to add or remove another one. */
 const OWN_TURN_MS = 1_000

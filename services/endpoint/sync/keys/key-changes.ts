@@ -1,16 +1,16 @@
 // Somebody shows another account key than the one that is pinned: what is decided on it, and what becomes of the groups
 // in which they show the other one.
 
-import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
-import { accountFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'
-import { Refusal } from '../codes/refusal.js'
-import { changeOf } from '../contacts/contacts.js'
-import type { KeyChangePolicy } from '../contacts/trust.js'
-import type { Context } from '../context.js'
-import { crypto } from '../crypto.js'
-import type { LiveGroup } from '../groups/groups.js'
-import type { Batch } from '../vault/records.js'
+import { GroupStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { parseVerifiedCertificate } from '../../../protocol/identity/certificate.js'
+import { accountFingerprint, formatFingerprint } from '../../../protocol/identity/fingerprint.js'
+import { Refusal } from '../../codes/refusal.js'
+import { changeOf } from '../../contacts/contacts.js'
+import type { KeyChangePolicy } from '../../contacts/trust.js'
+import type { Context } from '../../context.js'
+import { crypto } from '../../crypto.js'
+import type { LiveGroup } from '../../groups/groups.js'
+import type { Batch } from '../../vault/records.js'
 
 /** A person takes the changed key for theirs. What waits goes out to it, and nothing to the former. Throws Refusal. */
 export function acceptKey(context: Context, batch: Batch, handle: string): void {

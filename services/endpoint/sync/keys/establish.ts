@@ -1,10 +1,10 @@
 // A direct conversation gets its group: with the devices of the other person and this account's own.
 
-import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
-import type { Context } from '../context.js'
-import { createGroup, ownInvitees, verifiedInvitees } from '../groups/create.js'
-import { type Outbox, queueCommit } from '../messages/outbox.js'
-import type { Batch } from '../vault/records.js'
+import type { ClaimedDevice } from '../../../../gen/parley/v1/key_exchange_pb.js'
+import type { Context } from '../../context.js'
+import { createGroup, ownInvitees, verifiedInvitees } from '../../groups/create.js'
+import { type Outbox, queueCommit } from '../../messages/outbox.js'
+import type { Batch } from '../../vault/records.js'
 
 /** `no-device`: they have none that can be reached yet. */
 export type Establishment = 'created' | 'blocked' | 'no-device'

@@ -1,14 +1,14 @@
 // Key packages for those who are to be added: the intents that wait for them, and what the server hands out.
 
-import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
-import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { notMade } from '../codes/notice.js'
-import type { Context } from '../context.js'
-import { type Invitee, verifiedInvitees } from '../groups/create.js'
-import type { LiveGroup } from '../groups/groups.js'
-import { accountsIn } from '../groups/membership.js'
-import { sameAccount } from '../groups/policy.js'
-import type { Batch } from '../vault/records.js'
+import type { ClaimedDevice } from '../../../../gen/parley/v1/key_exchange_pb.js'
+import { GroupStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { notMade } from '../../codes/notice.js'
+import type { Context } from '../../context.js'
+import { type Invitee, verifiedInvitees } from '../../groups/create.js'
+import type { LiveGroup } from '../../groups/groups.js'
+import { accountsIn } from '../../groups/membership.js'
+import { sameAccount } from '../../groups/policy.js'
+import type { Batch } from '../../vault/records.js'
 
 export interface Wanted {
   group: LiveGroup

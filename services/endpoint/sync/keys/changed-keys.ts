@@ -1,0 +1,61 @@
+import type { KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
+import { certifiedDevices } from '../../../protocol/identity/certificate.js'
+import { changeOf } from '../../contacts/contacts.js'
+import type { KeyChangePolicy } from '../../contacts/trust.js'
+import type { Context, RunTransaction } from '../../context.js'
+import { crypto } from '../../crypto.js'
+import type { KeyExchangeParts } from '../../line/connection.js'
+import { settleChange } from './key-changes.js'
+
+export interface ChangedKeysOptions {
+  /** What is saved. */
+  context: Pick<Context, 'contacts'>
+  transaction: RunTransaction
+  /** Throws RpcError or LineStopped. */
+  exchange(parts: KeyExchangeParts): Promise<KeyExchanged>
+  policy: KeyChangePolicy
+}
+
+/** Looks into account keys that have changed: whose the handle is, the server says. */
+export class ChangedKeys {
+  /** Were looked into, and wait for a person. */
+  readonly #waiting = new Set<string>()
+
+  constructor(private readonly options: ChangedKeysOptions) {}
+
+  /**
+   * `onDecided` is called for each to whom sending goes on. Throws VaultError, and RpcError and LineStopped, after which
+   * they are due again.
+   */
+  async settle(onDecided: () => void): Promise<void> {
+    for (const contact of this.options.context.contacts.all()) {
+      const change = changeOf(contact)
+      const name = change && `${contact.handle} ${Buffer.from(change.seen).toString('hex')}`
+      if (!name || this.#waiting.has(name)) continue
+      // Not again while this is under way, either.
+      this.#waiting.add(name)
+      const decided = await this.#settleOne(contact.handle).catch(error => {
+        this.#waiting.delete(name)
+        throw error
+      })
+      if (!decided) continue
+      this.#waiting.delete(name)
+      onDecided()
+    }
+  }
+
+  async #settleOne(handle: string): Promise<boolean> {
+    const { exchange, transaction, policy } = this.options
+    const listed = listedKeys(await exchange({ lookupHandles: [handle] }), handle)
+    return await transaction(({ context, tx }) => settleChange(context, tx, handle, { listed, policy }))
+  }
+}
+
+/** The account keys that the server shows for a handle. */
+function listedKeys({ lookups }: KeyExchanged, handle: string): Uint8Array[] {
+  const outcome = lookups[0]?.outcome
+  if (outcome?.case !== 'devices') return []
+  return certifiedDevices(crypto, outcome.value.deviceCertificates)
+    .filter(device => device.handle === handle)
+    .map(({ accountKey }) => accountKey)
+}

@@ -1,0 +1,150 @@
+// Looks for the people whom this endpoint has a conversation with and no group yet, and opens one with those who are on
+// the server; and claims key packages for those who are to be added to groups.
+
+import type { ClaimedDevice, KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
+import { GroupStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import type { Context, RunTransaction } from '../../context.js'
+import type { EndpointEvent } from '../../events.js'
+import type { KeyExchangeParts } from '../../line/connection.js'
+import { waitingTexts } from '../../messages/unsent.js'
+import { ignoreDownLine } from '../background.js'
+import type { Scheduler } from '../scheduler.js'
+import type { ChangedKeys } from './changed-keys.js'
+import { takeClaim, type Wanted, wantedKeyPackages } from './claims.js'
+import { establish } from './establish.js'
+
+/** How often one person is looked for at most, in ms: every time uses up a key package of theirs. */
+const LOOK_AGAIN_MS = 15_000
+/** Handles whose key packages are claimed in one call: each may have 16 devices, and the answer is one gRPC message. */
+const CLAIMS_AT_ONCE = 64
+
+export interface KeyClaimsOptions {
+  /** What is saved. */
+  context: Context
+  transaction: RunTransaction
+  /** Throws RpcError or LineStopped. */
+  exchange(parts: KeyExchangeParts): Promise<KeyExchanged>
+  changedKeys: Pick<ChangedKeys, 'settle'>
+  scheduler: Pick<Scheduler, 'after'>
+  nudge(): void
+  emit(event: EndpointEvent): void
+}
+
+type Devices = readonly ClaimedDevice[]
+
+export class KeyClaims {
+  /** Conversations whose people are not due to be looked for. */
+  readonly #looked = new Set<bigint>()
+  /** Those whose people were looked for and are not on the server. */
+  readonly #absent = new Set<bigint>()
+  readonly #told = new Set<bigint>()
+  /** Intents whose key packages are being claimed, or were on this line. */
+  readonly #claiming = new Set<string>()
+  #atOnce = CLAIMS_AT_ONCE
+
+  constructor(private readonly options: KeyClaimsOptions) {}
+
+  /** Looks for everybody who is due. Throws VaultError; what fails because of the line is due again. */
+  async run(): Promise<void> {
+    const { context, changedKeys } = this.options
+    await changedKeys.settle(() => this.#decided()).catch(ignoreDownLine)
+    await this.#claimForIntents().catch(ignoreDownLine)
+    for (const { number, peer } of context.conversations.all()) {
+      if (!needsGroup(context, number)) continue
+      if (!this.#looked.has(number)) await this.#look(number, peer).catch(ignoreDownLine)
+      if (this.#absent.has(number)) this.#tellAbsent(number, peer)
+    }
+  }
+
+  /** A new line, or somebody was accepted: all that were looked for before are due. */
+  restart(): void {
+    this.#looked.clear()
+    this.#claiming.clear()
+  }
+
+  /** The server takes so many handles in one call at most; 0: it does not say. */
+  limit(claimsPerCall = 0): void {
+    this.#atOnce = claimsPerCall > 0 ? Math.min(claimsPerCall, CLAIMS_AT_ONCE) : CLAIMS_AT_ONCE
+  }
+
+  #decided(): void {
+    this.#looked.clear()
+    this.options.nudge()
+  }
+
+  async #look(conversation: bigint, peer: string): Promise<void> {
+    const { scheduler, nudge } = this.options
+    this.#looked.add(conversation)
+    this.#absent.delete(conversation)
+    // Also for one who was found: the server may refuse the group, and then this would go round and round.
+    scheduler.after(LOOK_AGAIN_MS, () => {
+      this.#looked.delete(conversation)
+      nudge()
+    })
+    if (await this.#open(conversation, peer)) nudge()
+    else this.#absent.add(conversation)
+  }
+
+  /** False: they are not on the server. */
+  async #open(conversation: bigint, peer: string): Promise<boolean> {
+    const { context, transaction } = this.options
+    // A new group has all devices of this account from its beginning, so that none misses what is said first.
+    const [claimed, own = []] = await this.#claim([peer, context.account.handle])
+    if (!claimed) return false
+    const established = await transaction(async ({ context, outbox, tx }) => {
+      if (!needsGroup(context, conversation)) return undefined
+      return await establish(context, outbox, tx, { conversation, claimed, own })
+    })
+    return established !== 'no-device'
+  }
+
+  /** Once, and only to somebody who has written to them, which may be after they were looked for. */
+  #tellAbsent(conversation: bigint, peer: string): void {
+    const { context, emit } = this.options
+    const isWaiting = waitingTexts(context).some(id => id.conversation === conversation)
+    if (!isWaiting || this.#told.has(conversation)) return
+    this.#told.add(conversation)
+    emit({ type: 'notice', level: 'info', notice: { code: 'absent', peer } })
+  }
+
+  /** Key packages for those who are to be added to rooms, each intent once a line: all of them, for one commit. */
+  async #claimForIntents(): Promise<void> {
+    const { context, transaction, nudge } = this.options
+    const wanted = wantedKeyPackages(context).filter(one => !this.#claiming.has(nameOfIntent(one)))
+    if (wanted.length === 0) return
+    for (const one of wanted) this.#claiming.add(nameOfIntent(one))
+    const claims: (Devices | undefined)[] = []
+    while (claims.length < wanted.length) {
+      const some = wanted.slice(claims.length, claims.length + this.#atOnce)
+      claims.push(...(await this.#claim(some.map(({ handle }) => handle))))
+    }
+    await transaction(async ({ context, tx }) => {
+      for (const [index, one] of wanted.entries()) await takeClaim(context, tx, one, claims[index])
+    })
+    for (const one of wanted) this.#claiming.delete(nameOfIntent(one))
+    nudge()
+  }
+
+  /** For each handle its devices; undefined: nobody goes by it. */
+  async #claim(claimHandles: string[]): Promise<(Devices | undefined)[]> {
+    const { claims } = await this.options.exchange({ claimHandles })
+    return claimHandles.map((_, index) => {
+      const outcome = claims[index]?.outcome
+      return outcome?.case === 'devices' ? outcome.value.devices : undefined
+    })
+  }
+}
+
+const nameOfIntent = ({ group, id }: Wanted): string => `${group.number} ${id}`
+
+function needsGroup(context: Context, conversation: bigint): boolean {
+  const { groups, contacts, conversations } = context
+  if (conversations.kind(conversation) !== 'direct') return false
+  // Another device of this account is in its group, and adds this one.
+  const isWritten = () => waitingTexts(context).some(id => id.conversation === conversation)
+  if (conversations.isFromHistory(conversation) && !isWritten()) return false
+  if (contacts.isStopped(conversations.peer(conversation))) return false
+  return !groups
+    .all()
+    .some(({ record }) => record.conversation === conversation && record.status !== GroupStatus.ENDED)
+}

@@ -1,0 +1,81 @@
+import { create } from '@bufbuild/protobuf'
+import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
+import type { ClaimedDevice, KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
+import type { Context, RunTransaction } from '../../context.js'
+import { createGroup, ownInvitees } from '../../groups/create.js'
+import { encodeSettings } from '../../groups/policy.js'
+import type { KeyExchangeParts } from '../../line/connection.js'
+import { queueCommit } from '../../messages/outbox.js'
+import type { Scheduler } from '../scheduler.js'
+import { type Directory, needsOwnGroup } from './reconcile.js'
+
+/** Milliseconds that a device waits for each older one to make the group of own devices. */
+const TURN_MS = 2_000
+
+export interface OwnGroupOptions {
+  /** What is saved. */
+  context: Context
+  transaction: RunTransaction
+  /** Throws RpcError or LineStopped. */
+  exchange(parts: KeyExchangeParts): Promise<KeyExchanged>
+  scheduler: Pick<Scheduler, 'after'>
+  nudge(): void
+  /** Has the devices of the account looked up again. */
+  lookAgain(): void
+}
+
+/** Makes the group of own devices where there is none: the oldest device at once, the others where it does not. */
+export class OwnGroup {
+  /** When this device makes it, in ms since 1970. */
+  #dueAt: number | undefined
+
+  constructor(private readonly options: OwnGroupOptions) {}
+
+  /** Throws VaultError, RpcError and LineStopped. */
+  async look(directory: Directory): Promise<void> {
+    const { context, exchange } = this.options
+    const { handle } = context.account
+    if (!needsOwnGroup(context, directory)) {
+      if (directory.has(handle)) this.#dueAt = undefined
+      return
+    }
+    const now = context.clock.now()
+    this.#dueAt ??= now + this.#turn() * TURN_MS
+    if (this.#dueAt > now) return this.#lookAgain(this.#dueAt - now)
+    const outcome = (await exchange({ claimHandles: [handle] })).claims[0]?.outcome
+    if (outcome?.case === 'devices') await this.#make(outcome.value.devices, directory)
+    // A device that has no key packages yet, or a group that the server refuses: again, and not at once.
+    this.#dueAt = context.clock.now() + TURN_MS
+    this.#lookAgain(TURN_MS)
+  }
+
+  restart(): void {
+    this.#dueAt = undefined
+  }
+
+  #lookAgain(ms: number): void {
+    this.options.scheduler.after(ms + 1, () => this.options.lookAgain())
+  }
+
+  /** How many devices of the account come before this one. */
+  #turn(): number {
+    const { account, devices } = this.options.context
+    return devices
+      .all()
+      .filter(({ deviceId }) => !devices.isRevoked(deviceId))
+      .findIndex(({ deviceId }) => Buffer.compare(deviceId, account.device.publicKey) === 0)
+  }
+
+  async #make(claimed: readonly ClaimedDevice[], directory: Directory): Promise<void> {
+    await this.options.transaction(async ({ context, outbox, tx }) => {
+      if (!needsOwnGroup(context, directory)) return
+      const invitees = await ownInvitees(context, claimed)
+      if (invitees.length === 0) return
+      const conversation = context.conversations.openOwnDevices(tx)
+      const settings = encodeSettings(create(GroupSettingsSchema, { kind: GroupKind.OWN_DEVICES }))
+      const made = await createGroup(context, tx, { conversation, invitees, settings })
+      queueCommit(outbox, tx, made.group.number, made)
+      tx.after(() => this.options.nudge())
+    })
+  }
+}

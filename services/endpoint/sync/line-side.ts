@@ -1,0 +1,132 @@
+import type { Opened } from '../../../gen/parley/v1/chat_pb.js'
+import type { KeyExchanged, RegistrationRefused } from '../../../gen/parley/v1/key_exchange_pb.js'
+import type { SeenCertificate } from '../../rpc/channel.js'
+import { LineStopped } from '../codes/line-error.js'
+import type { Context, RunTransaction } from '../context.js'
+import type { EndpointEvent, LineState } from '../events.js'
+import type { LineHandlers } from '../line/line.js'
+import type { ServerTrust } from '../line/server-trust.js'
+import type { ResponseFrame } from '../line/session.js'
+import { askOnceMore, rejoinAll } from '../messages/rejoin-requests.js'
+import type { Clock } from '../ports.js'
+import { VaultError } from '../vault/vault.js'
+import type { Keys } from './keys/keys.js'
+import type { PresenceBeat } from './presence-beat.js'
+import type { ReceiveLoop } from './receive-loop.js'
+import type { SendLoop } from './send-loop.js'
+import {
+  forgetInvite,
+  loadServer,
+  noteRefusal,
+  type ServerRecord,
+  saveServer,
+  trustSeen,
+} from './server-record.js'
+
+export interface LineSideOptions {
+  /** What is saved. */
+  context: Context
+  transaction: RunTransaction
+  clock: Pick<Clock, 'now'>
+  keys: Pick<Keys, 'opened' | 'revocations' | 'stock'>
+  sends: Pick<SendLoop, 'down' | 'noteGiven' | 'opened'>
+  receives: Pick<ReceiveLoop, 'take'>
+  beat: Pick<PresenceBeat, 'down' | 'up'>
+  emit(event: EndpointEvent): void
+}
+
+/** This side of the line: what it asks of the vault, and what becomes of what it tells. */
+export class LineSide implements LineHandlers {
+  /** As it was told last; undefined: it was never connected. */
+  state: LineState | undefined
+  /** This machine's clock minus the server's, in ms, at the last Opened. */
+  clockOffsetMs: number | undefined
+
+  constructor(private readonly options: LineSideOptions) {}
+
+  async trust(seen: SeenCertificate): Promise<ServerTrust> {
+    return await this.#unit(({ tx }) => trustSeen(tx, seen))
+  }
+
+  account() {
+    return this.options.context.account
+  }
+
+  registration() {
+    return read(() => ({
+      inviteToken: this.#server()?.inviteToken ?? '',
+      deviceRevocations: this.options.keys.revocations(),
+    }))
+  }
+
+  async refused(refusal: RegistrationRefused): Promise<void> {
+    await this.#unit(({ context, tx }) => noteRefusal(context, tx, refusal))
+  }
+
+  cursor(): Uint8Array {
+    return read(() => this.#server()?.cursor ?? new Uint8Array())
+  }
+
+  async keyExchanged(held: KeyExchanged): Promise<void> {
+    await this.#unit(({ tx }) => forgetInvite(tx))
+    await saved(this.options.keys.stock.fill(held))
+  }
+
+  async onOpened(opened: Opened): Promise<void> {
+    const { clock, keys, sends } = this.options
+    this.clockOffsetMs = clock.now() - Number(opened.serverTimeMs)
+    await this.#unit(unit => {
+      const { context, outbox, tx } = unit
+      const given = loadServer(tx)?.clientSequence ?? 0n
+      outbox.restart(tx, opened.clientSequence)
+      if (opened.clientSequence > given) rejoinAll(context, outbox, tx)
+      else askOnceMore(context, outbox, tx)
+      saveServer(tx, { operatorHandle: opened.operatorHandle })
+      tx.tell({ type: 'operator', handle: opened.operatorHandle })
+      sends.noteGiven(unit)
+    })
+    keys.opened(opened)
+    sends.opened(opened)
+  }
+
+  async onFrame(frame: ResponseFrame): Promise<void> {
+    await saved(this.options.receives.take(frame))
+  }
+
+  onState(state: LineState): void {
+    const { sends, beat, emit } = this.options
+    this.state = state
+    if (state.state === 'up') beat.up()
+    else {
+      sends.down()
+      beat.down()
+    }
+    emit({ type: 'line', line: state })
+  }
+
+  #server(): ServerRecord | undefined {
+    return loadServer(this.options.context.records)
+  }
+
+  readonly #unit: RunTransaction = work => saved(this.options.transaction(work))
+}
+
+/** A vault that cannot be read or written stops the line. */
+const asStop = (error: unknown): unknown =>
+  error instanceof VaultError ? new LineStopped({ code: 'vault', vault: error.why }) : error
+
+async function saved<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw asStop(error)
+  }
+}
+
+function read<T>(look: () => T): T {
+  try {
+    return look()
+  } catch (error) {
+    throw asStop(error)
+  }
+}

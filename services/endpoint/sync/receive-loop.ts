@@ -1,0 +1,114 @@
+import type { Accepted, Deliver, Envelope, Rejected } from '../../../gen/parley/v1/chat_pb.js'
+import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { Context, RunTransaction, Unit } from '../context.js'
+import type { RequestFrame } from '../line/frame-writer.js'
+import type { ResponseFrame } from '../line/session.js'
+import { takeIn } from '../messages/receive.js'
+import { onRejected } from '../messages/rejections.js'
+import type { Presence } from './presence.js'
+import type { SendLoop } from './send-loop.js'
+import { saveServer } from './server-record.js'
+
+/** What came with a delivery, besides what a person reads. */
+export interface TakenIn {
+  /** Groups that are in another epoch or status than before, by their numbers. */
+  changed: readonly bigint[]
+  /** Some of them were not active before. */
+  isNew: boolean
+  /** Handles whose keys are pinned since. */
+  met: readonly string[]
+  /** A key package of this device was used. */
+  hasWelcome: boolean
+}
+
+export interface ReceiveLoopOptions {
+  transaction: RunTransaction
+  /** Gives a frame to the line, which drops it while it is down. */
+  write(frame: RequestFrame): void
+  presence: Pick<Presence, 'take'>
+  sends: Pick<SendLoop, 'nudge' | 'noteGiven' | 'pause' | 'receiptsSoon' | 'sendNow'>
+  /** The account's devices have changed. */
+  onAccountChanged(handle: string): void
+  /** What was delivered is saved and acked. */
+  onTakenIn(taken: TakenIn): Promise<void>
+}
+
+/** Takes in what the server says, one frame at a time: a delivery is acked when what it brought is saved. */
+export class ReceiveLoop {
+  constructor(private readonly options: ReceiveLoopOptions) {}
+
+  /** Throws VaultError. */
+  async take(frame: ResponseFrame): Promise<void> {
+    const { sends, onAccountChanged } = this.options
+    switch (frame.case) {
+      case 'deliver':
+        await this.#delivered(frame.value)
+        return sends.nudge()
+      case 'accepted':
+        await this.#accepted(frame.value)
+        return sends.nudge()
+      case 'rejected':
+        await this.#rejected(frame.value)
+        return sends.nudge()
+      case 'accountChanged':
+        return onAccountChanged(frame.value.handle)
+    }
+  }
+
+  async #delivered(delivery: Deliver): Promise<void> {
+    const { transaction, write, sends, onTakenIn } = this.options
+    const taken = await transaction(unit => this.#takeIn(unit, delivery))
+    const { cursor } = delivery
+    if (cursor.length > 0) write({ case: 'ack', value: { cursor } })
+    await onTakenIn(taken)
+    sends.receiptsSoon()
+  }
+
+  async #takeIn(unit: Unit, { envelopes, cursor }: Deliver): Promise<TakenIn> {
+    const { context, outbox, tx } = unit
+    const { presence, sends } = this.options
+    const before = epochsOf(context)
+    const known = envelopes.some(mayIntroduce) ? pinnedHandles(context) : undefined
+    for (const envelope of envelopes) {
+      if (envelope.envelope.case === 'ephemeral')
+        sends.sendNow(await presence.take(context, envelope.conversationId, envelope.envelope.value))
+      else await takeIn(context, outbox, tx, envelope)
+    }
+    if (cursor.length > 0) saveServer(tx, { cursor })
+    sends.noteGiven(unit)
+    const changed = [...epochsOf(context)].filter(([number, epoch]) => before.get(number) !== epoch)
+    return {
+      changed: changed.map(([number]) => number),
+      isNew: changed.some(([number]) => !before.get(number)?.startsWith(`${GroupStatus.ACTIVE} `)),
+      met: known ? [...pinnedHandles(context)].filter(handle => !known.has(handle)) : [],
+      hasWelcome: envelopes.some(({ envelope }) => envelope.case === 'welcome'),
+    }
+  }
+
+  async #accepted({ clientSequence }: Accepted): Promise<void> {
+    await this.options.transaction(({ outbox }) => void outbox.accepted(clientSequence))
+  }
+
+  async #rejected(rejected: Rejected): Promise<void> {
+    const { transaction, sends } = this.options
+    const wait = await transaction(async unit => {
+      let longest = 0
+      for (const send of rejected.sends)
+        longest = Math.max(longest, await onRejected(unit.context, unit.outbox, unit.tx, send))
+      sends.noteGiven(unit)
+      return longest
+    })
+    if (wait > 0) sends.pause(wait)
+  }
+}
+
+/** By number: status and epoch of each group. */
+const epochsOf = ({ engine, groups }: Context): Map<bigint, string> =>
+  new Map(
+    groups.all().map(({ number, record, state }) => [number, `${record.status} ${engine.epoch(state)}`]),
+  )
+
+const mayIntroduce = ({ envelope }: Envelope) => envelope.case === 'welcome' || envelope.case === 'commit'
+
+const pinnedHandles = ({ contacts }: Context): Set<string> =>
+  new Set(contacts.all().flatMap(({ handle, accountKey }) => (accountKey.length > 0 ? [handle] : [])))

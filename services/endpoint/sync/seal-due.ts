@@ -1,0 +1,77 @@
+// From what waits to what is on its way: commits that are due, receipts that are owed, texts in the order they were
+// typed, and what goes out beside them. All is sealed and saved in one write before any of it is given to the network.
+
+import { notMade } from '../codes/notice.js'
+import type { Unit } from '../context.js'
+import type { LiveGroup } from '../groups/groups.js'
+import { commitIntents } from '../groups/intents.js'
+import { sealNames } from '../messages/content/device-name.js'
+import { sealLeave } from '../messages/content/leave.js'
+import { sealReceipt } from '../messages/content/receipt.js'
+import { sealRevocations } from '../messages/content/revoked-devices.js'
+import { type Outbox, queueCommit } from '../messages/outbox.js'
+import { askWhenDue } from '../messages/rejoin-requests.js'
+import { isSilent, sealText, sendingGroup } from '../messages/seal.js'
+import { sealHandovers } from '../messages/transfer.js'
+import { waitingTexts } from '../messages/unsent.js'
+import type { Updates } from './updates.js'
+
+export interface Due {
+  /** In ms since 1970. */
+  now: number
+  /** Whether the receipts that are owed are due. */
+  receipts: boolean
+  updates: Pick<Updates, 'isDue'>
+}
+
+/** Seals all that is due, as far as the outbox has room. */
+export async function sealDue(unit: Unit, due: Due): Promise<void> {
+  const { context, outbox, tx } = unit
+  askWhenDue(context, outbox, tx)
+  await fillOutbox(unit, due)
+  for (const group of context.groups.all()) await sealLeave(context, outbox, tx, group)
+  await sealNames(context, outbox, tx)
+  await sealRevocations(context, outbox, tx)
+  await sealHandovers(context, outbox, tx)
+}
+
+/** Seals commits, receipts and texts. */
+export async function fillOutbox(unit: Unit, { now, receipts, updates }: Due): Promise<void> {
+  const { context, outbox, tx } = unit
+  const changing = new Set(context.intents.all().map(({ group }) => group))
+  for (const group of context.groups.all()) {
+    if (outbox.room() <= 0) return
+    if (!hasCommitOut(outbox, group)) {
+      const committed = changing.has(group.number) && (await commitDue(unit, group, now))
+      if (!committed && updates.isDue(context, group, now) && !isSilent(context, group))
+        await commitUpdate(unit, group)
+    }
+    if (receipts) await sealReceipt(context, outbox, tx, group)
+  }
+  for (const id of waitingTexts(context)) {
+    if (outbox.room() <= 0) return
+    const group = sendingGroup(context, id.conversation)
+    if (group) await sealText(context, outbox, tx, group, id)
+  }
+}
+
+/** One that lost its race stays here until the server has said so; a second one would be taken for it then. */
+const hasCommitOut = (outbox: Outbox, { number }: LiveGroup): boolean =>
+  outbox.items().some(({ item }) => item.group === number && item.what.case === 'commit')
+
+/** Commits what this device is to change in the group and is due. True: a commit was queued. */
+async function commitDue({ context, outbox, tx }: Unit, group: LiveGroup, now: number): Promise<boolean> {
+  const { made, impossible } = await commitIntents(context, tx, group, now)
+  const peer = context.conversations.peer(group.record.conversation)
+  for (const { handle, cause } of impossible)
+    tx.tell(notMade({ handle, peer, why: { code: 'impossible', cause } }))
+  if (made) queueCommit(outbox, tx, group.number, made)
+  return made !== undefined
+}
+
+async function commitUpdate({ context, outbox, tx }: Unit, group: LiveGroup): Promise<void> {
+  const epoch = context.engine.epoch(group.state)
+  const { pending, commit } = await context.engine.commit(group.state, {})
+  context.groups.savePending(tx, group, pending)
+  queueCommit(outbox, tx, group.number, { bundle: { epoch, commit } })
+}
