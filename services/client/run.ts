@@ -9,7 +9,7 @@ import { eventBuffer } from './event-buffer.js'
 import { EXIT, type Exit } from './exit.js'
 import { runInteractive } from './interactive.js'
 import { type ClientOptions, helpText, readOptions, UsageError } from './options.js'
-import { openScript, type Script } from './script/script.js'
+import { Script } from './script/script.js'
 import { transcript } from './script/transcript.js'
 import { linkFromPipe } from './start/link.js'
 import { passphraseGiven, refusesHandle, startOptions } from './start/start.js'
@@ -107,7 +107,7 @@ async function runScript(options: ClientOptions): Promise<Exit> {
   })
   const fresh = endpoint.account() === undefined
   let useless = false
-  const script = openScript({ ...options, endpoint, input: process.stdin, print, note })
+  const script = new Script({ ...options, endpoint, input: process.stdin, print, note })
   const operator = operatorKnown(endpoint)
   const room = options.to?.startsWith('#') ? roomKnown(endpoint, options.to) : undefined
   events.drainTo(event => {
@@ -116,7 +116,7 @@ async function runScript(options: ClientOptions): Promise<Exit> {
     if (fresh && refusesHandle(event)) useless = true
     script.onEvent(event)
   })
-  stopFromOutside(script, endpoint)
+  stopFromOutside(script)
   await endpoint.prepare({
     ...(options.handle ? { handle: options.handle } : {}),
     ...startOptions(options, fresh),
@@ -161,9 +161,9 @@ function roomKnown(endpoint: Endpoint, title: string): { conversation: Promise<b
   return { conversation: promise, look }
 }
 
-function stopFromOutside(script: Script, endpoint: Endpoint): void {
-  const stop = () => script.stop(endpoint.unsettled().unsent === 0 ? 'done' : 'timeout')
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop)
+function stopFromOutside(script: Script): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => script.interrupt())
   // Nobody reads on: head(1), say.
   process.stdout.on('error', () => script.stop('failed'))
 }

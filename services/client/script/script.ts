@@ -2,123 +2,109 @@
 // has ended and everything sent is where it was to be.
 
 import type { Readable } from 'node:stream'
-import { type Endpoint, type EndpointEvent, Refusal, type RefusalCause } from '../../endpoint/index.js'
-import { plainEntry } from '../../terminal/plain.js'
+import { type Endpoint, type EndpointEvent, type LineState, Refusal } from '../../endpoint/index.js'
 import type { Exit } from '../exit.js'
-import { entryOf, noticeOf } from '../words/events.js'
-import { coded, jsonOf, line } from '../words/json.js'
-import { downCause, stopCause } from '../words/line.js'
-import { refusal } from '../words/refusals.js'
 import { readLines } from './lines.js'
+import { type Output, tell, tellUnsent } from './output.js'
 
-export interface ScriptOptions {
-  endpoint: Endpoint
+export interface ScriptOptions extends Output {
+  endpoint: Pick<Endpoint, 'people' | 'send' | 'unsettled'>
   input: Readable
-  /** What arrives; and what else there is to know. */
-  print(line: string): void
-  note(line: string): void
-  json: boolean
   waitDelivered: boolean
   follow: boolean
   timeoutMs: number | undefined
 }
 
-export interface Script {
-  onEvent(event: EndpointEvent): void
+export class Script {
+  /** How it ends once everything is where it was to be. */
+  #result: Exit = 'done'
+  #hasInputEnded = false
+  /** The line is up, or cannot be had: whatever the server had to say against this device, it has said. */
+  #hasServerSpoken = false
+  #target: bigint | undefined
+  /** Handles whose changed key nobody has accepted. */
+  readonly #changed = new Set<string>()
+  readonly #finished = Promise.withResolvers<Exit>()
+
+  constructor(private readonly options: ScriptOptions) {}
+
+  onEvent(event: EndpointEvent): void {
+    tell(this.options, event)
+    if (event.type === 'line') this.#onLine(event.line)
+    if (event.type === 'key-changed' && event.policy === 'block') {
+      this.#changed.add(event.handle)
+      this.#stopAtChange()
+    }
+    if (event.type !== 'state') return
+    if (event.state === 'failed') this.#result = 'unsent'
+    this.#settle()
+  }
+
   /**
    * Sends the input to this conversation. Resolves when the script is done; the time that it may take also runs while
    * the conversation is not known. Rejects where that does, and with VaultError.
    */
-  run(conversation: Promise<bigint>): Promise<Exit>
-  /** Ends it from outside. */
-  stop(exit: Exit): void
-}
+  async run(conversation: Promise<bigint>): Promise<Exit> {
+    await Promise.race([this.#finished.promise, this.#read(conversation)])
+    return await this.#finished.promise
+  }
 
-export function openScript(options: ScriptOptions): Script {
-  const { endpoint } = options
-  let result: Exit = 'done'
-  let inputEnded = false
-  let target: bigint | undefined
-  const changed = new Set<string>()
-  let finish: (exit: Exit) => void = () => undefined
-  const finished = new Promise<Exit>(resolve => {
-    finish = resolve
-  })
-  const limitTime = (): NodeJS.Timeout | undefined => {
-    if (options.timeoutMs === undefined || options.follow) return undefined
-    return setTimeout(() => finish('timeout'), options.timeoutMs).unref()
+  /** Ends it from outside. */
+  stop(exit: Exit): void {
+    this.#finished.resolve(exit)
   }
-  /** Lines to somebody whose changed key nobody accepts would wait for ever. */
-  const stopAtChange = () => {
-    if (options.follow || target === undefined) return
-    const to = endpoint.people().find(({ conversation }) => conversation === target)
-    if (to && changed.has(to.handle)) finish('stopped')
+
+  /** A signal ends it: in peace where nothing is left to be sent. */
+  interrupt(): void {
+    this.stop(this.options.endpoint.unsettled().unsent === 0 ? this.#result : 'timeout')
   }
-  const settle = () => {
-    if (!inputEnded || options.follow) return
-    const { unsent, undelivered } = endpoint.unsettled()
-    if ((options.waitDelivered ? undelivered : unsent) === 0) finish(result)
+
+  async #read(conversation: Promise<bigint>): Promise<void> {
+    const unknown = this.#limitTime()
+    const to = await conversation
+    clearTimeout(unknown)
+    this.#target = to
+    if (this.#changed.size > 0) this.#stopAtChange()
+    for await (const line of readLines(this.options.input)) await this.#send(to, line)
+    this.#hasInputEnded = true
+    this.#limitTime()
+    this.#settle()
   }
-  const send = async (conversation: bigint, text: string) => {
+
+  async #send(conversation: bigint, text: string): Promise<void> {
     try {
-      await endpoint.send(conversation, text)
+      await this.options.endpoint.send(conversation, text)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      result = 'unsent'
-      tellUnsent(options, error.why)
+      this.#result = 'unsent'
+      tellUnsent(this.options, error.why)
     }
   }
-  return {
-    onEvent(event) {
-      tell(options, event)
-      if (event.type === 'state' && event.state === 'failed') result = 'unsent'
-      if (event.type === 'line' && event.line.state === 'stopped')
-        finish(event.line.reason === 'vault' ? 'failed' : 'stopped')
-      if (event.type === 'key-changed' && event.policy === 'block') {
-        changed.add(event.handle)
-        stopAtChange()
-      }
-      if (event.type === 'state') settle()
-    },
-    async run(conversation) {
-      const read = async () => {
-        const unknown = limitTime()
-        const to = await conversation
-        clearTimeout(unknown)
-        target = to
-        if (changed.size > 0) stopAtChange()
-        for await (const line of readLines(options.input)) await send(to, line)
-        inputEnded = true
-        limitTime()
-        settle()
-      }
-      const reading = read()
-      await Promise.race([finished, reading])
-      return await finished
-    },
-    stop: exit => finish(exit),
+
+  #onLine(line: LineState): void {
+    if (line.state === 'stopped') this.stop(line.reason === 'vault' ? 'failed' : 'stopped')
+    else if (line.state !== 'connecting') {
+      this.#hasServerSpoken = true
+      this.#settle()
+    }
   }
-}
 
-/** A line of the input that is not even kept. */
-function tellUnsent({ json, print, note }: ScriptOptions, why: RefusalCause): void {
-  const text = `not sent: ${refusal(why)}`
-  if (json) print(line({ type: 'notice', level: 'error', text, ...coded(why) }))
-  else note(plainEntry({ kind: 'notice', at: new Date(), level: 'error', text }))
-}
+  #settle(): void {
+    if (!this.#hasInputEnded || !this.#hasServerSpoken || this.options.follow) return
+    const { unsent, undelivered } = this.options.endpoint.unsettled()
+    if ((this.options.waitDelivered ? undelivered : unsent) === 0) this.stop(this.#result)
+  }
 
-/** Own messages are the input: a person knows them; a program wants their ids. */
-function tell({ json, print, note }: ScriptOptions, event: EndpointEvent): void {
-  if (json) print(line(jsonOf(event)))
-  else if (event.type === 'message') {
-    const entry = entryOf(event.entry, false)
-    if (entry.kind === 'notice') note(plainEntry(entry))
-    else if (!event.entry.own) print(plainEntry(entry))
-  } else if (event.type === 'line') {
-    if (event.line.state === 'down') note(downCause(event.line.cause))
-    if (event.line.state === 'stopped') note(stopCause(event.line.cause))
-  } else {
-    const notice = noticeOf(event)
-    if (notice) note(plainEntry(notice))
+  #limitTime(): NodeJS.Timeout | undefined {
+    const { timeoutMs, follow } = this.options
+    if (timeoutMs === undefined || follow) return undefined
+    return setTimeout(() => this.stop('timeout'), timeoutMs).unref()
+  }
+
+  /** Lines to somebody whose changed key nobody accepts would wait for ever. */
+  #stopAtChange(): void {
+    if (this.options.follow || this.#target === undefined) return
+    const to = this.options.endpoint.people().find(({ conversation }) => conversation === this.#target)
+    if (to && this.#changed.has(to.handle)) this.stop('stopped')
   }
 }

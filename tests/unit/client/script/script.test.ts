@@ -3,33 +3,45 @@
 import { Readable } from 'node:stream'
 import { describe, expect, test } from '@jest/globals'
 import { readLines } from '../../../../services/client/script/lines.js'
-import { openScript, type ScriptOptions } from '../../../../services/client/script/script.js'
-import { Refusal } from '../../../../services/endpoint/codes/refusal.js'
-import type { Endpoint } from '../../../../services/endpoint/endpoint.js'
-import type { EndpointEvent, MessageState } from '../../../../services/endpoint/events.js'
+import { Script, type ScriptOptions } from '../../../../services/client/script/script.js'
+import {
+  type EndpointEvent,
+  type LineState,
+  type MessageState,
+  type PersonHere,
+  Refusal,
+} from '../../../../services/endpoint/index.js'
 
 const LIMIT = 10
+const BOB: PersonHere = {
+  handle: 'bob',
+  conversation: 1n,
+  here: true,
+  lastHeard: undefined,
+  state: 'ready',
+  verified: false,
+}
 
 function scripted(input: string, options: Partial<ScriptOptions> = {}) {
   const sent: string[] = []
   const states = new Map<bigint, MessageState>()
   const [printed, noted]: [string[], string[]] = [[], []]
-  const endpoint = {
-    async send(conversation: bigint, text: string) {
+  const endpoint: ScriptOptions['endpoint'] = {
+    async send(conversation, text) {
       if (text.length > LIMIT) throw new Refusal({ code: 'text-too-long', bytes: text.length, limit: LIMIT })
       sent.push(text)
       const message = BigInt(sent.length)
       states.set(message, 'waiting')
       return { conversation, message }
     },
-    people: () => [{ handle: 'bob', conversation: 1n }],
+    people: () => [BOB],
     unsettled() {
       const count = (...open: MessageState[]) =>
         [...states.values()].filter(state => open.includes(state)).length
       return { unsent: count('waiting'), undelivered: count('waiting', 'stored') }
     },
-  } as unknown as Endpoint
-  const script = openScript({
+  }
+  const script = new Script({
     endpoint,
     input: Readable.from([input]),
     print: line => void printed.push(line),
@@ -44,8 +56,13 @@ function scripted(input: string, options: Partial<ScriptOptions> = {}) {
     states.set(message, state)
     script.onEvent({ type: 'state', id: { conversation: 1n, message }, peer: 'bob', state, sequence: 1n })
   }
-  return { script, sent, printed, noted, tell }
+  const line = (line: LineState) => script.onEvent({ type: 'line', line })
+  return { script, sent, printed, noted, tell, line }
 }
+
+const UP: LineState = { state: 'up' }
+const DOWN: LineState = { state: 'down', cause: { code: 'ended' }, retryInMs: 500 }
+const BANNED: LineState = { state: 'stopped', reason: 'banned', cause: { code: 'banned' } }
 
 /** Everything that is under way in memory has been done. */
 const settled = () => new Promise<void>(resolve => setImmediate(resolve))
@@ -70,8 +87,9 @@ const received: EndpointEvent = {
 
 describe('a script', () => {
   test('sends every line, the empty ones too, and ends when all are stored', async () => {
-    const { script, sent, tell } = scripted('one\n\nthree')
+    const { script, sent, tell, line } = scripted('one\n\nthree')
     const exit = script.run(Promise.resolve(1n))
+    line(UP)
     expect(await stillRuns(exit)).toBe(true)
     expect(sent).toEqual(['one', '', 'three'])
     for (const message of [1n, 2n]) tell(message, 'stored')
@@ -81,8 +99,9 @@ describe('a script', () => {
   })
 
   test('waits for the other side where it is asked to', async () => {
-    const { script, tell } = scripted('one\n', { waitDelivered: true })
+    const { script, tell, line } = scripted('one\n', { waitDelivered: true })
     const exit = script.run(Promise.resolve(1n))
+    line(UP)
     await settled()
     tell(1n, 'stored')
     expect(await stillRuns(exit)).toBe(true)
@@ -90,13 +109,51 @@ describe('a script', () => {
     expect(await exit).toBe('done')
   })
 
-  test('with nothing to send is done at once', async () => {
-    expect(await scripted('').script.run(Promise.resolve(1n))).toBe('done')
+  test.each([
+    ['up', UP, 'done'],
+    ['down', DOWN, 'done'],
+    ['stopped', BANNED, 'stopped'],
+  ] as const)('with nothing to send waits for what the server says first: %s', async (_, said, end) => {
+    // The input has ended before the server has answered, or after.
+    const before = scripted('')
+    const ended = before.script.run(Promise.resolve(1n))
+    before.line({ state: 'connecting' })
+    expect(await stillRuns(ended)).toBe(true)
+    before.line(said)
+    expect(await ended).toBe(end)
+    const after = scripted('')
+    after.line(said)
+    expect(await after.script.run(Promise.resolve(1n))).toBe(end)
+  })
+
+  test('that sends a line which the server refuses says so at the end', async () => {
+    const { script, tell, line } = scripted('one\ntwo\n')
+    const exit = script.run(Promise.resolve(1n))
+    line(UP)
+    await settled()
+    tell(1n, 'failed')
+    tell(2n, 'stored')
+    expect(await exit).toBe('unsent')
+  })
+
+  test.each([
+    ['everything is sent', ['stored'], 'done'],
+    ['a line was refused', ['failed'], 'unsent'],
+    ['a line waits', [], 'timeout'],
+  ] as const)('that is interrupted while %s', async (_, states, end) => {
+    const { script, tell, line } = scripted('one\n', { follow: true })
+    const exit = script.run(Promise.resolve(1n))
+    line(UP)
+    await settled()
+    for (const state of states) tell(1n, state)
+    script.interrupt()
+    expect(await exit).toBe(end)
   })
 
   test('goes on after a line that is too long, and says at the end that it was not sent', async () => {
-    const { script, sent, noted, tell } = scripted('one\nmuch too long\nthree\n')
+    const { script, sent, noted, tell, line } = scripted('one\nmuch too long\nthree\n')
     const exit = script.run(Promise.resolve(1n))
+    line(UP)
     await settled()
     for (const message of [1n, 2n]) tell(message, 'stored')
     expect(await exit).toBe('unsent')
