@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from '@jest/globals'
-import { Writer } from '../../../../../services/server/store/sqlite/database/writer.js'
+import { Writer } from '../../../../../../services/server/store/sqlite/database/writer.js'
 
 function scene() {
   const db = new DatabaseSync(':memory:')
@@ -59,5 +59,42 @@ describe('the writer', () => {
     expect(kept()).toEqual(['a', 'b'])
     await Promise.all(pending)
     await expect(add('c')).rejects.toThrow('closed')
+  })
+
+  test('answers nothing before the commit: where that fails, all of it is undone and tried one by one', async () => {
+    const db = new DatabaseSync(':memory:')
+    // A row without its parent is found out by COMMIT and not before.
+    db.exec(`PRAGMA foreign_keys = ON;
+      CREATE TABLE parents (key INTEGER PRIMARY KEY);
+      CREATE TABLE children (parent INTEGER REFERENCES parents DEFERRABLE INITIALLY DEFERRED)`)
+    const insert = db.prepare('INSERT INTO children VALUES (?)')
+    const events: string[] = []
+    const writer = new Writer(db, {
+      committed: () => events.push('committed'),
+      rolledBack: () => events.push('rolled back'),
+    })
+    const add = (parent: number | null) =>
+      writer
+        .run({ bytes: 1, work: () => void insert.run(parent) })
+        .then(() => events.push('answered'))
+        .catch(({ message }: Error) => events.push(message))
+    await Promise.all([add(null), add(7), add(null)])
+    expect(events.slice(0, 4)).toEqual(['rolled back', 'committed', 'rolled back', 'committed'])
+    expect(events.slice(4).sort()).toEqual(['FOREIGN KEY constraint failed', 'answered', 'answered'])
+    expect(db.prepare('SELECT count(*) AS count FROM children').get()).toMatchObject({ count: 2 })
+  })
+
+  test('tells of the commit before anybody is answered', async () => {
+    const { writer, ends } = scene()
+    const seen: string[][] = []
+    await Promise.all(
+      [1, 2].map(() =>
+        writer.run({ bytes: 1, work: () => ends.push('worked') }).then(() => seen.push([...ends])),
+      ),
+    )
+    expect(seen).toEqual([
+      ['worked', 'worked', 'committed'],
+      ['worked', 'worked', 'committed'],
+    ])
   })
 })

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { decodeCursor, encodeCursor } from '../../../../../services/server/store/cursor.js'
-import { openSqliteStore } from '../../../../../services/server/store/sqlite/store.js'
-import { BadCursorError } from '../../../../../services/server/store/store.js'
-import { converse, gists, readAll, register } from '../../../../support/store-world.js'
+import { decodeCursor, encodeCursor } from '../../../../../../services/server/store/cursor.js'
+import { openSqliteStore } from '../../../../../../services/server/store/sqlite/store.js'
+import { BadCursorError } from '../../../../../../services/server/store/store.js'
+import { converse, gists, readAll, register } from '../../../../../support/store-world.js'
 
 const sequences = fc.maxSafeNat()
 
