@@ -13,7 +13,7 @@ import type { Clock, Random } from './ports.js'
 import type { Reader, Transaction } from './vault/records.js'
 
 export interface Context {
-  account: Account
+  readonly account: Account
   records: Reader
   engine: Engine
   welcomes: WelcomeOpener
@@ -24,8 +24,13 @@ export interface Context {
   conversations: Conversations
   contacts: Contacts
   devices: OwnDevices
+  /** What is known of this run alone. */
+  session: Session
+}
+
+export interface Session {
   /** The account was restored from its words, and nobody has told yet whether the server knows it. */
-  isUnconfirmed?: boolean
+  isUnconfirmed: boolean
 }
 
 /** What a unit of work reads, its own changes among it, and what it makes them with. */

@@ -5,15 +5,7 @@ import { MessageKind, MessageStatus } from '../../gen/parley/vault/v1/records_pb
 import { isHandle } from '../protocol/identity/handle.js'
 import { phraseOf } from '../protocol/identity/recovery-phrase.js'
 import { Refusal } from './codes/refusal.js'
-import { type Account, loadAccount } from './contacts/account.js'
-import { openContacts } from './contacts/contacts.js'
-import {
-  checkRevocable,
-  type DeviceView,
-  nameDevice,
-  openOwnDevices,
-  viewDevices,
-} from './contacts/own-devices.js'
+import { checkRevocable, type DeviceView, nameDevice, viewDevices } from './contacts/own-devices.js'
 import {
   type KeyChangePolicy,
   markVerified,
@@ -25,14 +17,12 @@ import type { Context, RunTransaction } from './context.js'
 import { type Doctor, openDoctor } from './doctor/doctor.js'
 import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
 import { inviteLink, prepare, type StartOptions } from './first-start.js'
-import { openGroups } from './groups/groups.js'
-import { openIntentList } from './groups/intent-list.js'
-import { type KnownConversation, openConversations } from './history/conversations.js'
+import type { KnownConversation } from './history/conversations.js'
 import { leaveGroup } from './messages/content/leave.js'
 import { revoke } from './messages/content/revoked-devices.js'
 import { checkText } from './messages/format.js'
-import { openOutbox } from './messages/outbox.js'
-import { waitingTexts } from './messages/unsent.js'
+import type { Queued } from './messages/outbox.js'
+import { waitFor, waitingTexts } from './messages/unsent.js'
 import { createEngine } from './mls/engine.js'
 import { validateCredential } from './mls/validate-credential.js'
 import { type PersonHere, people } from './people.js'
@@ -48,11 +38,12 @@ import {
   roomOf,
   viewRoom,
 } from './rooms.js'
+import { openStores } from './stores.js'
 import { acceptKey } from './sync/keys/key-changes.js'
 import { Presence } from './sync/presence.js'
 import { loadServer } from './sync/server-record.js'
 import { Sync } from './sync/sync.js'
-import { type Batch, openRecords } from './vault/records.js'
+import { type Batch, Records } from './vault/records.js'
 import {
   type AccountView,
   type KnownKey,
@@ -137,27 +128,9 @@ export interface Endpoint extends Doctor {
 /** An endpoint on these ports, which are its own: closing it closes the vault and the opener. Throws VaultError. */
 export async function openEndpoint(ports: Ports, options: EndpointOptions): Promise<Endpoint> {
   const { vault, welcomes, clock, random } = ports
-  const records = openRecords(vault, options.onEvent)
+  const records = new Records(vault, options.onEvent)
   const engine = await createEngine({ validate: validateCredential, now: () => clock.now() })
-  const context: Context = {
-    account: loadAccount(records) as Account,
-    records,
-    engine,
-    welcomes,
-    clock,
-    random,
-    groups: openGroups(records, engine),
-    intents: openIntentList(records),
-    conversations: openConversations(records, clock),
-    contacts: openContacts(records, clock),
-    devices: openOwnDevices(records),
-  }
-  const outbox = openOutbox(records)
-  records.onFailure = () => {
-    const { groups, intents, conversations, contacts, devices } = context
-    for (const cache of [groups, intents, conversations, contacts, devices, outbox]) cache.reload()
-  }
-  const transaction: RunTransaction = work => records.transaction(tx => work({ context, outbox, tx }))
+  const { context, outbox, transaction } = openStores(records, { engine, welcomes, clock, random })
   const presence = new Presence(clock, options.onEvent)
   const { keyChange = 'block', keyStock } = options
   const sync = new Sync({
@@ -260,13 +233,12 @@ function saveText(context: Context, batch: Batch, conversation: bigint, text: st
     sentAtMs: BigInt(context.clock.now()),
     status: MessageStatus.WAITING,
   })
-  batch.put('waiting', { group: id.conversation, id: id.message }, {})
+  waitFor(batch, id)
   return id
 }
 
-function unsettled(context: Context, queued: ReturnType<ReturnType<typeof openOutbox>['items']>) {
-  const isText = ({ item: { what } }: (typeof queued)[number]) =>
-    what.case === 'content' && what.value.message !== 0n
+function unsettled(context: Context, queued: readonly Queued[]) {
+  const isText = ({ item: { what } }: Queued) => what.case === 'content' && what.value.message !== 0n
   const waiting = waitingTexts(context).length
   const unsent = waiting + queued.filter(isText).length
   return { unsent, undelivered: waiting + context.records.keys('undelivered').length }

@@ -32,10 +32,12 @@ export function prepare(context: Context, batch: Batch, start: StartOptions): vo
     if (handle === undefined) throw new RangeError('a new vault needs a handle')
     if (!isHandle(handle)) throw new Refusal({ code: 'bad-handle', handle })
     const now = context.clock.now()
-    context.account = seed ? restoreAccount({ handle, seed, issuedAt: now }) : makeAccount(handle, now)
-    saveAccount(batch, context.account, now)
-    context.isUnconfirmed = seed !== undefined
-    const { deviceKey, issuedAt } = parseVerifiedCertificate(context.account.certificate)
+    const account = seed ? restoreAccount({ handle, seed, issuedAt: now }) : makeAccount(handle, now)
+    saveAccount(batch, account, now)
+    batch.after(() => {
+      context.session.isUnconfirmed = seed !== undefined
+    })
+    const { deviceKey, issuedAt } = parseVerifiedCertificate(account.certificate)
     context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
   }
   const known = loadServer(batch)

@@ -21,9 +21,7 @@ export function people({ conversations, contacts, groups }: Context, presence: P
   const direct = conversations.all().filter(({ kind }) => kind === 'direct')
   return direct.map(({ number, peer }) => {
     const heard = Number(contacts.get(peer)?.lastHeardMs ?? 0n)
-    const ready = groups
-      .all()
-      .some(({ record }) => record.conversation === number && record.status === GroupStatus.ACTIVE)
+    const ready = groups.of(number).some(({ record }) => record.status === GroupStatus.ACTIVE)
     return {
       handle: peer,
       conversation: number,

@@ -161,7 +161,7 @@ export function roomOf(
   context: Context,
   conversation: bigint,
 ): { group: LiveGroup; settings: GroupSettings } {
-  const group = context.groups.all().find(({ record }) => record.conversation === conversation)
+  const [group] = context.groups.of(conversation)
   const settings = group && settingsOf(context, group)
   if (!group || settings?.kind !== GroupKind.ROOM) throw new Refusal({ code: 'not-a-room' })
   return { group, settings }

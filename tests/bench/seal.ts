@@ -46,7 +46,7 @@ async function groupOfTwo(engine: Engine) {
   const alone = await engine.create({ groupId: new Uint8Array(randomBytes(16)), keyPackage })
   const { pending, welcome } = await engine.commit(alone, { add: [invited.publicPackage] })
   const join = () => engine.unsafeJoinHere(welcome!, [invited])
-  return { alice: engine.adopt(alone, pending), bob: (await join()).state, join }
+  return { alice: engine.adopt(alone, pending).state, bob: (await join()).state, join }
 }
 
 /** Per second. What is sealed is opened in turns, until each has been done for so long. */

@@ -71,6 +71,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'services/endpoint': ['services/protocol', 'services/rpc', 'gen'],
   'services/endpoint/codes': ['services/endpoint/mls/refused.ts', 'services/rpc/error.ts'],
   'services/endpoint/vault': [...SHARED, 'gen/parley/vault/v1'],
+  'services/endpoint/vault/records': [...SHARED, 'services/endpoint/vault/table.ts', 'gen/parley/vault/v1'],
   'services/endpoint/mls': ['services/protocol'],
   'services/endpoint/mls/primitives': ['services/endpoint/mls/codec.ts', 'services/endpoint/mls/library.ts'],
   'services/endpoint/mls/tree': [
@@ -98,6 +99,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     'services/endpoint/messages/missing.ts',
     'services/endpoint/messages/outbox.ts',
     'services/endpoint/messages/seal.ts',
+    'services/endpoint/messages/unsent.ts',
     'services/endpoint/messages/system-message.ts',
     'services/endpoint/messages/unsent.ts',
   ],

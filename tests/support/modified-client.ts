@@ -7,19 +7,19 @@ import { ClaimedDeviceSchema } from '../../gen/parley/v1/key_exchange_pb.js'
 import { OutboxCommitSchema } from '../../gen/parley/vault/v1/records_pb.js'
 import { type Account, loadAccount } from '../../services/endpoint/contacts/account.js'
 import { createGroup, verifiedInvitees } from '../../services/endpoint/groups/create.js'
-import { type LiveGroup, openGroups } from '../../services/endpoint/groups/groups.js'
-import { openOutbox, queueCommit } from '../../services/endpoint/messages/outbox.js'
+import type { LiveGroup } from '../../services/endpoint/groups/groups.js'
+import { queueCommit } from '../../services/endpoint/messages/outbox.js'
 import { createContext } from '../../services/endpoint/mls/context.js'
-import { createEngine, type Engine, type Member } from '../../services/endpoint/mls/engine.js'
+import type { Engine, Member } from '../../services/endpoint/mls/engine.js'
 import { decodeKeyPackage } from '../../services/endpoint/mls/key-package.js'
 import { createCommit, emptyPskIndex, encodeMlsMessage } from '../../services/endpoint/mls/library.js'
 import { proposalOfSettings } from '../../services/endpoint/mls/settings.js'
 import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
 import { loadServer } from '../../services/endpoint/sync/server-record.js'
-import { openRecords, type Reader } from '../../services/endpoint/vault/records.js'
+import { type Reader, Records } from '../../services/endpoint/vault/records.js'
 import { makeCertificate, readCertificate } from '../../services/protocol/identity/certificate.js'
 import { nodeCrypto as crypto } from '../../services/protocol/node/crypto.js'
-import { contextOn } from './endpoint-context.js'
+import { storesOn } from './endpoint-context.js'
 import { MemoryDisk } from './memory/vault.js'
 
 export interface Force {
@@ -37,7 +37,7 @@ function copyOf<T>(disk: MemoryDisk, read: (records: Reader) => T): T {
   copy.copyFrom(disk)
   const vault = copy.open()
   try {
-    return read(openRecords(vault, () => undefined))
+    return read(new Records(vault, () => undefined))
   } finally {
     vault.close()
   }
@@ -57,18 +57,14 @@ export async function openAs(
 ): Promise<void> {
   const vault = disk.open()
   try {
-    const records = openRecords(vault, () => undefined)
-    const context = await contextOn(records, loadAccount(records)!)
-    const { account, device } = context.account
-    context.account = {
-      ...context.account,
-      certificate: makeCertificate(crypto, { handle, account, deviceKey: device.publicKey }),
-    }
+    const { transaction } = await storesOn(new Records(vault, () => undefined))
     const [claimed] = copyOf(victim.disk, kept => kept.list('keypackages').map(({ record }) => record))
     const keyPackage = claimed!.publicPackage
-    await records.transaction(async tx => {
-      const outbox = openOutbox(records)
-      outbox.restart(tx, loadServer(records)?.clientSequence ?? 0n)
+    await transaction(async ({ context: own, outbox, tx }) => {
+      const { account, device } = own.account
+      const certificate = makeCertificate(crypto, { handle, account, deviceKey: device.publicKey })
+      const context = { ...own, account: { ...own.account, certificate } }
+      outbox.restart(tx, loadServer(tx)?.clientSequence ?? 0n)
       const conversation = context.conversations.open(tx, victim.handle)
       const invitees = await verifiedInvitees(context, victim.handle, [
         create(ClaimedDeviceSchema, { keyPackage }),
@@ -85,16 +81,13 @@ export async function openAs(
 export async function commitByForce(disk: MemoryDisk, force: Force): Promise<void> {
   const vault = disk.open()
   try {
-    const records = openRecords(vault, () => undefined)
-    const engine = await createEngine({ validate: validateCredential })
-    const group = openGroups(records, engine)
-      .all()
-      .find(({ state }) => engine.settings(state) !== undefined)
+    const { context, transaction } = await storesOn(new Records(vault, () => undefined))
+    const { engine, groups } = context
+    const group = groups.all().find(({ state }) => engine.settings(state) !== undefined)
     if (!group) throw new Error('there is no room in this vault')
     const made = await forcedCommit(engine, group, force)
-    await records.transaction(tx => {
-      const outbox = openOutbox(records)
-      outbox.restart(tx, loadServer(records)?.clientSequence ?? 0n)
+    await transaction(({ outbox, tx }) => {
+      outbox.restart(tx, loadServer(tx)?.clientSequence ?? 0n)
       const value = create(OutboxCommitSchema, { commitBundle: made })
       outbox.add(tx, group.number, { case: 'commit', value })
     })

@@ -15,6 +15,8 @@ const VAULT: Words<VaultCause> = {
   'in-use': ({ file }) => `The file ${file} is in use by another process. End that one first.`,
   'newer-version': ({ file }) =>
     `The file ${file} was written by a newer version of this program. Update it; nothing was changed.`,
+  'older-version': ({ file }) =>
+    `The file ${file} was written by an older version of this program, whose vaults this one does not read; nothing was changed. Move its folder away and start anew: with "link" and the 24 words of the account, which the older version shows, this becomes a new device of it.`,
   damaged: ({ file }) =>
     `The file ${file} is damaged. Put a backup of its folder in place, or move the folder away to begin anew.`,
   'key-missing': ({ file }) =>

@@ -4,6 +4,6 @@ export type VaultCause =
   | { code: 'passphrase-wrong' | 'passphrase-empty' }
   /** A passphrase was given, and the vault has none. */
   | { code: 'passphrase-not-set'; file: string }
-  | { code: 'in-use' | 'newer-version' | 'damaged' | 'key-missing' | 'full'; file: string }
+  | { code: 'in-use' | 'newer-version' | 'older-version' | 'damaged' | 'key-missing' | 'full'; file: string }
   /** `detail`: as SQLite or the system says it. */
   | { code: 'not-writable'; file: string; detail: string }

@@ -19,15 +19,19 @@ const ONLY = at(0n)
 /** The account in this vault; undefined in a new one. */
 export function loadAccount(records: Reader): Account | undefined {
   const saved = records.get('identity', ONLY)
-  return (
-    saved && {
-      handle: saved.handle,
-      account: { publicKey: saved.accountPublicKey, privateKey: saved.accountPrivateKey },
-      device: { publicKey: saved.devicePublicKey, privateKey: saved.devicePrivateKey },
-      certificate: saved.deviceCertificate,
-    }
-  )
+  if (!saved) return undefined
+  const account = accounts.get(saved) ?? {
+    handle: saved.handle,
+    account: { publicKey: saved.accountPublicKey, privateKey: saved.accountPrivateKey },
+    device: { publicKey: saved.devicePublicKey, privateKey: saved.devicePrivateKey },
+    certificate: saved.deviceCertificate,
+  }
+  accounts.set(saved, account)
+  return account
 }
+
+/** As they were read: the account is asked for with every message. */
+const accounts = new WeakMap<object, Account>()
 
 /** A new account with its first device. Throws IdentityError for a handle that breaks the rule. */
 export function makeAccount(handle: string, issuedAt?: number): Account {

@@ -1,51 +1,53 @@
 // The devices of this account, this one too, as far as this one knows them.
 
-import { create } from '@bufbuild/protobuf'
-import { type OwnDevice, OwnDeviceSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import { DEVICE_NAME_LENGTH } from '../../protocol/content/lengths.js'
 import { deviceFingerprint } from '../../protocol/identity/fingerprint.js'
 import { Refusal } from '../codes/refusal.js'
 import { crypto } from '../crypto.js'
-import { at, type Batch, type Reader } from '../vault/records.js'
+import { at, inUnit, nextId, type Reader, type RecordOf, type Transaction } from '../vault/records.js'
+
+export type OwnDevice = RecordOf<'devices'>
 
 /** Characters of a fingerprint that are enough to tell one's own devices apart. */
 const SHORT_FINGERPRINT = 'SHA256:'.length + 8
 
-export interface OwnDevices {
+/** Reads what is saved or what a transaction has made of that; what writes takes that very transaction. */
+export class OwnDevices {
+  constructor(private readonly reader: Reader) {}
+
   /** The oldest first. */
-  all(): OwnDevice[]
-  get(deviceId: Uint8Array): OwnDevice | undefined
-  isRevoked(deviceId: Uint8Array): boolean
-  /** Changes what is known of a device, from here on also of one that was not known. */
-  change(batch: Batch, deviceId: Uint8Array, change: Partial<Omit<OwnDevice, '$typeName' | 'deviceId'>>): void
-  reload(): void
-}
-
-const nameOf = (deviceId: Uint8Array) => Buffer.from(deviceId).toString('hex')
-
-export function openOwnDevices(records: Reader): OwnDevices {
-  const known = new Map<string, { number: bigint; device: OwnDevice }>()
-  const reload = () => {
-    known.clear()
-    for (const { key, record } of records.list('devices'))
-      known.set(nameOf(record.deviceId), { number: key.id, device: record })
+  all(): OwnDevice[] {
+    return this.#rows()
+      .map(({ record }) => record)
+      .sort(byAge)
   }
-  reload()
-  const get = (deviceId: Uint8Array) => known.get(nameOf(deviceId))?.device
-  return {
-    all: () => [...known.values()].map(({ device }) => device).sort(byAge),
-    get,
-    isRevoked: deviceId => (get(deviceId)?.revocation.length ?? 0) > 0,
-    change(batch, deviceId, change) {
-      const { number, device } = known.get(nameOf(deviceId)) ?? {
-        number: BigInt(known.size + 1),
-        device: create(OwnDeviceSchema, { deviceId }),
-      }
-      Object.assign(device, change)
-      known.set(nameOf(deviceId), { number, device })
-      batch.put('devices', at(number), device)
-    },
-    reload,
+
+  get(deviceId: Uint8Array): OwnDevice | undefined {
+    return this.#row(deviceId)?.record
+  }
+
+  isRevoked(deviceId: Uint8Array): boolean {
+    return (this.get(deviceId)?.revocation.length ?? 0) > 0
+  }
+
+  /** Changes what is known of a device, from here on also of one that was not known. */
+  change(
+    tx: Transaction,
+    deviceId: Uint8Array,
+    change: Partial<Omit<OwnDevice, '$typeName' | 'deviceId'>>,
+  ): void {
+    inUnit(this.reader, tx)
+    const known = this.#row(deviceId)
+    const device = known ? { ...known.record, ...change } : { deviceId, ...change }
+    tx.put('devices', known?.key ?? at(nextId(tx, 'devices')), device)
+  }
+
+  #rows() {
+    return this.reader.list('devices')
+  }
+
+  #row(deviceId: Uint8Array) {
+    return this.#rows().find(({ record }) => Buffer.compare(record.deviceId, deviceId) === 0)
   }
 }
 
@@ -91,7 +93,7 @@ export function viewDevices(devices: OwnDevices, own: Uint8Array): DeviceView[] 
 }
 
 /** Calls this device so. Throws Refusal. */
-export function nameDevice(devices: OwnDevices, batch: Batch, own: Uint8Array, name: string): void {
+export function nameDevice(devices: OwnDevices, batch: Transaction, own: Uint8Array, name: string): void {
   if (name.trim() === '' || name.length > DEVICE_NAME_LENGTH)
     throw new Refusal({ code: 'bad-device-name', characters: DEVICE_NAME_LENGTH })
   devices.change(batch, own, { name, nameDue: true })

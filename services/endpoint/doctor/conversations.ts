@@ -16,7 +16,7 @@ import { examineGroup, pointlessIntents } from './group.js'
 export function examineConversations(context: Context, outbox: Outbox, lookAgain: () => void): Diagnosis[] {
   const waiting = waitingTexts(context)
   return context.conversations.all().flatMap(conversation => {
-    const groups = context.groups.all().filter(({ record }) => record.conversation === conversation.number)
+    const groups = context.groups.of(conversation.number)
     const live = groups.filter(({ record }) => record.status !== GroupStatus.ENDED)
     const waitingHere = waiting.filter(id => id.conversation === conversation.number).length
     const diagnoses = [

@@ -1,11 +1,11 @@
 // One group of devices: whether this device still has its state, and whether the others agree with it.
 
-import { GroupStatus, type Sender } from '../../../gen/parley/vault/v1/records_pb.js'
+import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
-import type { LiveGroup } from '../groups/groups.js'
+import type { LiveGroup, Sender } from '../groups/groups.js'
 import { askAgain } from '../messages/content/resend-request.js'
-import { forget } from '../messages/missing.js'
+import { withoutMissing } from '../messages/missing.js'
 import type { Outbox } from '../messages/outbox.js'
 import { askToRejoin } from '../messages/rejoin-requests.js'
 import { type Diagnosis, dateOf, type Finding } from './finding.js'
@@ -71,10 +71,10 @@ function agreement(context: Context, group: LiveGroup): Finished {
   )
   const accounts = new Set(members.map(({ identity }) => parseVerifiedCertificate(identity).handle)).size
   const unheard = others
-    .filter(({ signatureKey }) => heardIn(group, signatureKey)?.heardEpoch !== epoch)
+    .filter(({ signatureKey }) => group.sender(signatureKey).heardEpoch !== epoch)
     .map(({ identity, signatureKey }) => ({
       handle: parseVerifiedCertificate(identity).handle,
-      last: dateOf(heardIn(group, signatureKey)?.heardAtMs ?? 0n),
+      last: dateOf(group.sender(signatureKey).heardAtMs),
     }))
   const counts = { epoch, accounts, devices: members.length, others: others.length }
   return { draft: { check: 'group', verdict: 'well', found: { code: 'agreement', ...counts, unheard } } }
@@ -82,16 +82,12 @@ function agreement(context: Context, group: LiveGroup): Finished {
 
 const nameOf = (deviceId: Uint8Array) => Buffer.from(deviceId).toString('hex')
 
-function heardIn({ senders }: LiveGroup, deviceId: Uint8Array): Sender | undefined {
-  return senders.get(nameOf(deviceId))?.sender
-}
-
 /** A commit of ours that is waited for and is not on its way: nothing would ever be committed again. */
 function stuckCommit(context: Context, outbox: Outbox, group: LiveGroup): Finished[] {
   const isOut = outbox.items().some(({ item }) => item.group === group.number && item.what.case === 'commit')
   if (isOut) return []
   const isCreating = group.record.status === GroupStatus.CREATING
-  if (!group.pending && !isCreating) return []
+  if (!group.isCommitting && !isCreating) return []
   return [
     {
       draft: {
@@ -101,8 +97,7 @@ function stuckCommit(context: Context, outbox: Outbox, group: LiveGroup): Finish
       },
       mend(batch) {
         context.groups.savePending(batch, group, undefined)
-        if (isCreating) group.record.status = GroupStatus.ENDED
-        context.groups.save(batch, group)
+        if (isCreating) context.groups.change(batch, group, { status: GroupStatus.ENDED })
         return { code: isCreating ? 'gave-up-conversation' : 'gave-up-commit' }
       },
     },
@@ -112,8 +107,8 @@ function stuckCommit(context: Context, outbox: Outbox, group: LiveGroup): Finish
 /** Who was shown another course of the conversation than this device. */
 function forks(context: Context, group: LiveGroup): Finished[] {
   const epoch = context.engine.epoch(group.state)
-  const differing = [...group.senders.values()].filter(({ sender }) => sender.differedAtMs > 0n)
-  return differing.map(({ sender }) => {
+  const differing = group.senders().filter(sender => sender.differedAtMs > 0n)
+  return differing.map(sender => {
     const about = nameOf(sender.deviceId)
     const isOver = sender.differedEpoch < epoch
     const handle = handleOf(context, group, sender)
@@ -125,12 +120,13 @@ function forks(context: Context, group: LiveGroup): Finished[] {
 /** What did not arrive is asked for again where its sender is still there. */
 function gaps(context: Context, outbox: Outbox, group: LiveGroup): Finished[] {
   const members = new Set(context.engine.members(group.state).map(({ signatureKey }) => nameOf(signatureKey)))
-  return [...group.senders.values()]
-    .filter(({ sender }) => sender.missing.length > 0)
-    .map((known): Finished => {
-      const { deviceId, missing } = known.sender
+  return group
+    .senders()
+    .filter(({ missing }) => missing.length > 0)
+    .map((sender): Finished => {
+      const { deviceId, missing } = sender
       const about = nameOf(deviceId)
-      const what = { handle: handleOf(context, group, known.sender), count: missing.length }
+      const what = { handle: handleOf(context, group, sender), count: missing.length }
       if (members.has(nameOf(deviceId)))
         return {
           draft: { check: 'gap', about, verdict: 'problem', found: { code: 'gap', ...what } },
@@ -142,8 +138,7 @@ function gaps(context: Context, outbox: Outbox, group: LiveGroup): Finished[] {
       return {
         draft: { check: 'gap', about, verdict: 'note', found: { code: 'gap-for-ever', ...what } },
         mend(batch) {
-          forget(known, [...missing])
-          context.groups.saveSender(batch, group, known)
+          context.groups.saveSender(batch, group, withoutMissing(group.sender(deviceId), missing))
           return { code: 'stopped-waiting' }
         },
       }

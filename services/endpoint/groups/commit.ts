@@ -51,10 +51,9 @@ export async function takeCommit(
     return false
   })
   if (opened.kind === 'removed') return endRemoved(context, batch, group, opened.committer)
-  if (refused) return refuseBroken(group, { ...refused, newcomer: before.newcomer })
+  if (refused) return refuseBroken(context, batch, group, { ...refused, newcomer: before.newcomer })
   if (opened.kind !== 'commit') return { outcome: 'not-opened', why: notOpened(opened) }
-  group.state = opened.state
-  context.groups.saveEpoch(batch, group)
+  context.groups.enter(batch, group, opened.state)
   batch.after(() => wipe(opened.spent))
   const epoch = enterEpoch(context, batch, group, { before, change: opened })
   // Ours lost, if there was one; the rejection follows, and what it was for comes up again.
@@ -74,18 +73,21 @@ export function adopt(
   group: LiveGroup,
   intents: readonly bigint[],
 ): (NewEpoch & { isFirst: boolean }) | undefined {
-  if (!group.pending) return undefined
+  const { pending } = group
+  if (!pending) return undefined
   const before = standing(context, group)
-  group.state = context.engine.adopt(group.state, group.pending)
+  const { state, spent } = context.engine.adopt(group.state, pending)
+  batch.after(() => wipe(spent))
   context.groups.savePending(batch, group, undefined)
-  context.groups.saveEpoch(batch, group)
+  context.groups.enter(batch, group, state)
   for (const id of intents) context.intents.drop(batch, group, id)
   const epoch = enterEpoch(context, batch, group, { before, change: ownChange(context, group, before) })
-  const { record } = group
-  record.committedAtMs = BigInt(context.clock.now())
-  record.sealedSinceCommit = 0n
-  const isFirst = record.status === GroupStatus.CREATING
-  if (isFirst) record.status = GroupStatus.ACTIVE
+  const isFirst = group.record.status === GroupStatus.CREATING
+  context.groups.change(batch, group, {
+    committedAtMs: BigInt(context.clock.now()),
+    sealedSinceCommit: 0n,
+    ...(isFirst ? { status: GroupStatus.ACTIVE } : {}),
+  })
   return { ...epoch, isFirst }
 }
 
@@ -100,9 +102,11 @@ function enterEpoch(
 ): NewEpoch {
   const { record } = group
   const gone = change.removed.map(({ signatureKey }) => signatureKey)
-  record.leavingDeviceIds = record.leavingDeviceIds.filter(device => !has(gone, device))
   const came = change.added.map(({ signatureKey }) => signatureKey)
-  record.rejoiningDeviceIds = record.rejoiningDeviceIds.filter(device => !has(came, device))
+  context.groups.change(batch, group, {
+    leavingDeviceIds: record.leavingDeviceIds.filter(device => !has(gone, device)),
+    rejoiningDeviceIds: record.rejoiningDeviceIds.filter(device => !has(came, device)),
+  })
   const isOurs = Buffer.compare(change.committer.signatureKey, context.account.device.publicKey) === 0
   forgetRemovals(context, batch, group, gone)
   addAgain(context, batch, group, change.removed, isOurs ? 0 : myTurnMs(context, group, gone))
@@ -116,7 +120,7 @@ function endRemoved(
   group: LiveGroup,
   committer: Done['committer'],
 ): CommitOutcome {
-  group.record.status = GroupStatus.ENDED
+  context.groups.change(batch, group, { status: GroupStatus.ENDED })
   context.groups.savePending(batch, group, undefined)
   context.intents.dropAll(batch, group)
   return { outcome: 'removed', by: parseVerifiedCertificate(committer.identity).handle }
@@ -127,11 +131,14 @@ function endRemoved(
  * device came: somebody who had asked to be taken in again.
  */
 function refuseBroken(
+  context: Context,
+  batch: Batch,
   group: LiveGroup,
   { committer, added, settings, newcomer }: Change & Pick<Group, 'newcomer'>,
 ): CommitOutcome {
   const from = parseVerifiedCertificate(committer.identity).handle
-  if ((added.length > 0 && !newcomer) || settings !== undefined) group.record.brokenBy = from
+  if ((added.length > 0 && !newcomer) || settings !== undefined)
+    context.groups.change(batch, group, { brokenBy: from })
   return { outcome: 'against-rules', from }
 }
 

@@ -1,190 +1,128 @@
-// The MLS groups of this device: their records, and their states, of which the large part is written when an
-// epoch changes and one ratchet node when a message is sealed or opened.
+// The MLS groups of this device: which there are, what carries which conversation, and how they change.
 
-import { create } from '@bufbuild/protobuf'
-import {
-  type Group,
-  GroupSchema,
-  GroupStatus,
-  type Sender,
-  SenderSchema,
-} from '../../../gen/parley/vault/v1/records_pb.js'
+import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Engine, GroupState, RatchetPlace } from '../mls/engine.js'
-import { at, type Batch, type Reader } from '../vault/records.js'
+import { at, inUnit, nextId, type Reader, type Transaction } from '../vault/records.js'
+import { type GroupRecord, type GroupStates, LiveGroup, type Sender } from './live-group.js'
+
+export { type GroupRecord, GroupStates, LiveGroup, type Sender } from './live-group.js'
 
 /** Of ts-mls, whose group states and suite numbers differ between majors. */
 export const LIBRARY_MAJOR = 1
 /** MLS_256_XWING_AES256GCM_SHA512_Ed25519 as that major numbers it. */
 export const CIPHER_SUITE = 83
 
-const STATE = 0n
-const PENDING = 1n
 /** The epoch that the first commit of a group leads to. */
 const FIRST_EPOCH = 1n
-/** Leaves in a group are fewer than this, so an epoch and a leaf make one key. */
-const LEAVES = 4096n
 
-export interface LiveGroup {
-  number: bigint
-  record: Group
-  state: GroupState
-  /** A commit of ours that is on its way: the state after it. */
-  pending: Uint8Array | undefined
-  /** The other devices that were heard of in it, by their ids in hex. */
-  senders: Map<string, KnownSender>
-}
+export type GroupChange = Partial<Omit<GroupRecord, '$typeName' | 'conversation' | 'conversationId'>>
 
-export interface KnownSender {
-  id: bigint
-  sender: Sender
-}
+/** Reads what is saved or what a transaction has made of that; what writes takes that very transaction. */
+export class Groups {
+  constructor(
+    private readonly reader: Reader,
+    private readonly engine: Pick<Engine, 'epoch'>,
+    private readonly states: GroupStates,
+  ) {}
 
-export interface Groups {
-  all(): LiveGroup[]
-  get(number: bigint): LiveGroup | undefined
-  byId(conversationId: Uint8Array): LiveGroup | undefined
+  /** Every one: for what a person asks for, and what happens rarely. */
+  all(): LiveGroup[] {
+    return this.reader.keys('groups').map(({ id }) => this.#live(id))
+  }
+
+  get(number: bigint): LiveGroup | undefined {
+    return this.reader.get('groups', at(number)) && this.#live(number)
+  }
+
+  byId(conversationId: Uint8Array): LiveGroup | undefined {
+    const [number] = this.reader.linked('group', conversationId)
+    return number === undefined ? undefined : this.#live(number)
+  }
+
+  /** Those that carry a conversation: one as a rule, more after two people have opened one at the same moment. */
+  of(conversation: bigint): LiveGroup[] {
+    return this.reader.linked('carriers', conversation).map(number => this.#live(number))
+  }
+
   add(
-    batch: Batch,
+    tx: Transaction,
     group: { conversationId: Uint8Array; conversation: bigint; status: GroupStatus },
     state: GroupState,
-  ): LiveGroup
+  ): LiveGroup {
+    inUnit(this.reader, tx)
+    const number = nextId(tx, 'groups')
+    const epoch = this.engine.epoch(state)
+    tx.put('groups', at(number), {
+      ...group,
+      nextCount: 1n,
+      cipherSuite: CIPHER_SUITE,
+      libraryMajor: LIBRARY_MAJOR,
+      fromStart: epoch <= FIRST_EPOCH,
+      logBegins: true,
+      joinedEpoch: epoch === 0n ? FIRST_EPOCH : epoch,
+    })
+    tx.link('group', group.conversationId, number)
+    tx.link('carriers', group.conversation, number)
+    this.states.enter(tx, number, state)
+    return new LiveGroup(number, tx, this.states)
+  }
+
   /** This device is in the group again, after it was removed or had lost the state. */
-  restart(batch: Batch, group: LiveGroup, state: GroupState): LiveGroup
-  /** The record changed. */
-  save(batch: Batch, group: LiveGroup): void
-  /** What is known of a device; to be saved once it is changed. */
-  sender(group: LiveGroup, deviceId: Uint8Array): KnownSender
-  saveSender(batch: Batch, group: LiveGroup, known: KnownSender): void
-  /** One ratchet moved on. */
-  saveRatchet(batch: Batch, group: LiveGroup, place: RatchetPlace): void
-  /** A new epoch: the whole state. */
-  saveEpoch(batch: Batch, group: LiveGroup): void
-  savePending(batch: Batch, group: LiveGroup, pending: Uint8Array | undefined): void
-  /** What is in memory may not be what is saved: read it again. */
-  reload(): void
-}
-
-const idOf = (conversationId: Uint8Array) => Buffer.from(conversationId).toString('hex')
-
-const ratchetId = (place: RatchetPlace) => place.epoch * LEAVES + BigInt(place.leaf)
-const ratchetPlace = (id: bigint): RatchetPlace => ({ epoch: id / LEAVES, leaf: Number(id % LEAVES) })
-
-export function openGroups(records: Reader, engine: Engine): Groups {
-  const live = new Map<bigint, LiveGroup>()
-  const numbers = new Map<string, bigint>()
-
-  const load = (number: bigint, record: Group): LiveGroup | undefined => {
-    const bytes = records.bytes('states', { group: number, id: STATE })
-    if (!bytes) return undefined
-    let state = engine.load(bytes)
-    for (const { key, value } of records.listBytes('ratchets', { group: number }))
-      state = engine.applyDelta(state, ratchetPlace(key.id), value)
-    const senders = records
-      .list('senders', { group: number })
-      .map(({ key, record }) => [idOf(record.deviceId), { id: key.id, sender: record }] as const)
-    const pending = records.bytes('states', { group: number, id: PENDING })
-    return { number, record, state, pending, senders: new Map(senders) }
+  restart(tx: Transaction, group: LiveGroup, state: GroupState): void {
+    inUnit(group.reader, tx)
+    const { lost, leaveDue } = group.record
+    // Who was removed is not owed what was said meanwhile; who had lost the state is, and asks for it.
+    if (!lost) for (const sender of group.senders()) this.saveSender(tx, group, { ...sender, received: 0n })
+    // What this device sent before is counted in another series.
+    tx.deleteGroup('sent', group.number)
+    this.change(tx, group, {
+      ...(lost ? {} : { fromStart: false }),
+      status: GroupStatus.ACTIVE,
+      committedAtMs: 0n,
+      nextCount: 1n,
+      joinedEpoch: this.engine.epoch(state),
+      leavingDeviceIds: [],
+      rejoiningDeviceIds: [],
+      logPlaces: [],
+      logBegins: true,
+      logBroken: false,
+      left: leaveDue,
+      lost: false,
+    })
+    this.savePending(tx, group, undefined)
+    this.enter(tx, group, state)
   }
-  const reload = () => {
-    live.clear()
-    numbers.clear()
-    for (const { key, record } of records.list('groups')) {
-      const group = load(key.id, record)
-      if (!group) continue
-      live.set(key.id, group)
-      numbers.set(idOf(record.conversationId), key.id)
-    }
-  }
-  reload()
 
-  const saveEpoch = (batch: Batch, group: LiveGroup) => {
-    batch.putBytes('states', { group: group.number, id: STATE }, engine.save(group.state))
-    batch.deleteGroup('ratchets', group.number)
+  change(tx: Transaction, group: LiveGroup, change: GroupChange): void {
+    inUnit(group.reader, tx)
+    tx.put('groups', at(group.number), { ...group.record, ...change })
   }
-  const save = (batch: Batch, group: LiveGroup) => batch.put('groups', at(group.number), group.record)
-  return {
-    all: () => [...live.values()],
-    get: number => live.get(number),
-    byId: conversationId => live.get(numbers.get(idOf(conversationId)) ?? -1n),
-    add(batch, { conversationId, conversation, status }, state) {
-      let number = 1n
-      for (const taken of live.keys()) if (taken >= number) number = taken + 1n
-      const record = create(GroupSchema, {
-        conversationId,
-        conversation,
-        status,
-        nextCount: 1n,
-        cipherSuite: CIPHER_SUITE,
-        libraryMajor: LIBRARY_MAJOR,
-        fromStart: engine.epoch(state) <= FIRST_EPOCH,
-        logBegins: true,
-        joinedEpoch: engine.epoch(state) === 0n ? FIRST_EPOCH : engine.epoch(state),
-      })
-      const group: LiveGroup = { number, record, state, pending: undefined, senders: new Map() }
-      live.set(number, group)
-      numbers.set(idOf(conversationId), number)
-      save(batch, group)
-      saveEpoch(batch, group)
-      return group
-    },
-    restart(batch, group, state) {
-      const { record } = group
-      // Who was removed is not owed what was said meanwhile; who had lost the state is, and asks for it.
-      if (!record.lost) {
-        for (const known of group.senders.values()) {
-          known.sender.received = 0n
-          batch.put('senders', { group: group.number, id: known.id }, known.sender)
-        }
-        record.fromStart = false
-      }
-      // What this device sent before is counted in another series.
-      batch.deleteGroup('sent', group.number)
-      Object.assign(record, {
-        status: GroupStatus.ACTIVE,
-        committedAtMs: 0n,
-        nextCount: 1n,
-        joinedEpoch: engine.epoch(state),
-        leavingDeviceIds: [],
-        rejoiningDeviceIds: [],
-        logPlaces: [],
-        logBegins: true,
-        logBroken: false,
-        left: record.leaveDue,
-        lost: false,
-      })
-      group.state = state
-      group.pending = undefined
-      batch.delete('states', { group: group.number, id: PENDING })
-      saveEpoch(batch, group)
-      save(batch, group)
-      return group
-    },
-    save,
-    sender({ senders }, deviceId) {
-      const known = senders.get(idOf(deviceId))
-      if (known) return known
-      // Not by their number: those of whom nothing was saved are gone after a restart.
-      let id = 1n
-      for (const taken of senders.values()) if (taken.id >= id) id = taken.id + 1n
-      const made = { id, sender: create(SenderSchema, { deviceId }) }
-      senders.set(idOf(deviceId), made)
-      return made
-    },
-    saveSender: (batch, group, { id, sender }) => batch.put('senders', { group: group.number, id }, sender),
-    saveRatchet(batch, group, place) {
-      batch.putBytes(
-        'ratchets',
-        { group: group.number, id: ratchetId(place) },
-        engine.delta(group.state, place),
-      )
-    },
-    saveEpoch,
-    savePending(batch, group, pending) {
-      group.pending = pending
-      const key = { group: group.number, id: PENDING }
-      if (pending) batch.putBytes('states', key, pending)
-      else batch.delete('states', key)
-    },
-    reload,
+
+  /** The state after a message, which turned one ratchet. */
+  advance(tx: Transaction, group: LiveGroup, state: GroupState, place: RatchetPlace): void {
+    inUnit(group.reader, tx)
+    this.states.advance(tx, group.number, state, place)
+  }
+
+  /** The state after a commit. */
+  enter(tx: Transaction, group: LiveGroup, state: GroupState): void {
+    inUnit(group.reader, tx)
+    this.states.enter(tx, group.number, state)
+  }
+
+  /** The state after a commit of ours, while that is on its way. */
+  savePending(tx: Transaction, group: LiveGroup, pending: Uint8Array | undefined): void {
+    inUnit(group.reader, tx)
+    if (pending) tx.putBytes('pending', at(group.number), pending)
+    else tx.delete('pending', at(group.number))
+  }
+
+  saveSender(tx: Transaction, group: LiveGroup, sender: Sender): void {
+    inUnit(group.reader, tx)
+    tx.put('senders', { group: group.number, id: tx.numberOf('device', sender.deviceId) }, sender)
+  }
+
+  #live(number: bigint): LiveGroup {
+    return new LiveGroup(number, this.reader, this.states)
   }
 }

@@ -1,9 +1,16 @@
-// The intents of this device (intents.ts): kept in memory as well, since all of them are looked at again and again.
+// The intents of this device (intents.ts): what it is to commit, group by group.
 
-import { create, type MessageInitShape } from '@bufbuild/protobuf'
-import { type Intent, IntentSchema } from '../../../gen/parley/vault/v1/records_pb.js'
-import type { Batch, Reader } from '../vault/records.js'
+import {
+  inUnit,
+  nextId,
+  type Reader,
+  type RecordInit,
+  type RecordOf,
+  type Transaction,
+} from '../vault/records.js'
 import type { LiveGroup } from './groups.js'
+
+export type Intent = RecordOf<'intents'>
 
 export interface KnownIntent {
   id: bigint
@@ -12,55 +19,48 @@ export interface KnownIntent {
 
 type InGroup = Pick<LiveGroup, 'number'>
 
-export interface IntentList {
+/** Reads what is saved or what a transaction has made of that; what writes takes that very transaction. */
+export class IntentList {
+  constructor(private readonly reader: Reader) {}
+
   /** Of all groups, in the order in which they came up in each. */
-  all(): (KnownIntent & { group: bigint })[]
-  of(group: InGroup): KnownIntent[]
-  get(group: InGroup, id: bigint): Intent | undefined
-  add(batch: Batch, group: InGroup, intent: MessageInitShape<typeof IntentSchema>): void
-  /** Saves a change of the intent. */
-  save(batch: Batch, group: InGroup, known: KnownIntent): void
-  drop(batch: Batch, group: InGroup, id: bigint): void
-  dropAll(batch: Batch, group: InGroup): void
-  reload(): void
-}
+  all(): (KnownIntent & { group: bigint })[] {
+    return this.reader
+      .list('intents')
+      .map(({ key, record }) => ({ group: key.group, id: key.id, intent: record }))
+  }
 
-export function openIntentList(records: Reader): IntentList {
-  const groups = new Map<bigint, Map<bigint, Intent>>()
-  const reload = () => {
-    groups.clear()
-    for (const { key, record } of records.list('intents')) inGroup(key.group).set(key.id, record)
+  of({ number }: InGroup): KnownIntent[] {
+    const rows = this.reader.list('intents', { group: number })
+    return rows.map(({ key, record }) => ({ id: key.id, intent: record }))
   }
-  const inGroup = (group: bigint): Map<bigint, Intent> => {
-    const known = groups.get(group) ?? new Map<bigint, Intent>()
-    groups.set(group, known)
-    return known
-  }
-  reload()
 
-  const of = ({ number }: InGroup) => [...(groups.get(number) ?? [])].map(([id, intent]) => ({ id, intent }))
-  const save = (batch: Batch, { number }: InGroup, { id, intent }: KnownIntent) => {
-    inGroup(number).set(id, intent)
-    batch.put('intents', { group: number, id }, intent)
+  get({ number }: InGroup, id: bigint): Intent | undefined {
+    return this.reader.get('intents', { group: number, id })
   }
-  return {
-    all: () =>
-      [...groups.keys()].flatMap(number => of({ number }).map(known => ({ ...known, group: number }))),
-    of,
-    get: ({ number }, id) => groups.get(number)?.get(id),
-    add(batch, group, init) {
-      const last = [...inGroup(group.number).keys()].at(-1) ?? 0n
-      save(batch, group, { id: last + 1n, intent: create(IntentSchema, init) })
-    },
-    save,
-    drop(batch, { number }, id) {
-      groups.get(number)?.delete(id)
-      batch.delete('intents', { group: number, id })
-    },
-    dropAll(batch, { number }) {
-      groups.delete(number)
-      batch.deleteGroup('intents', number)
-    },
-    reload,
+
+  add(tx: Transaction, { number }: InGroup, intent: RecordInit<'intents'>): void {
+    inUnit(this.reader, tx)
+    tx.put('intents', { group: number, id: nextId(tx, 'intents', number) }, intent)
+  }
+
+  /** Another one in its place. */
+  save(
+    tx: Transaction,
+    { number }: InGroup,
+    { id, intent }: { id: bigint; intent: RecordInit<'intents'> },
+  ): void {
+    inUnit(this.reader, tx)
+    tx.put('intents', { group: number, id }, intent)
+  }
+
+  drop(tx: Transaction, { number }: InGroup, id: bigint): void {
+    inUnit(this.reader, tx)
+    tx.delete('intents', { group: number, id })
+  }
+
+  dropAll(tx: Transaction, { number }: InGroup): void {
+    inUnit(this.reader, tx)
+    tx.deleteGroup('intents', number)
   }
 }

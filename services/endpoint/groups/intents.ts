@@ -1,9 +1,9 @@
 // Changes of groups that this device is to commit. An intent stays in the vault until it is done or pointless: when
 // another commit wins, it is made again on what that commit left, from what the stream brought.
 
-import type { MessageInitShape } from '@bufbuild/protobuf'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import type { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
-import { GroupStatus, type Intent } from '../../../gen/parley/vault/v1/records_pb.js'
+import { GroupStatus, type Intent, RemoveDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
 import type { Commit } from '../mls/engine.js'
 import { type MlsCause, MlsRefused } from '../mls/refused.js'
@@ -53,7 +53,12 @@ export async function commitIntents(
   now: number,
 ): Promise<{ made: MadeCommit | undefined; impossible: readonly Impossible[] }> {
   const impossible: Impossible[] = []
-  if (group.record.status !== GroupStatus.ACTIVE || group.record.left || group.record.lost || group.pending)
+  if (
+    group.record.status !== GroupStatus.ACTIVE ||
+    group.record.left ||
+    group.record.lost ||
+    group.isCommitting
+  )
     return { made: undefined, impossible }
   const first = await firstPossible(context, batch, group, { now, impossible })
   if (!first) return { made: undefined, impossible }
@@ -82,8 +87,9 @@ export function forgetRemovals(
     const left = intent.change.value.deviceIds.filter(device => !gone.has(nameOf(device)))
     if (left.length === 0) context.intents.drop(batch, group, id)
     else if (left.length < intent.change.value.deviceIds.length) {
-      intent.change.value.deviceIds = left
-      context.intents.save(batch, group, { id, intent })
+      const value = create(RemoveDevicesSchema, { deviceIds: left })
+      const change = { case: 'removeDevices', value } as const
+      context.intents.save(batch, group, { id, intent: { ...intent, change } })
     }
   }
 }
@@ -102,8 +108,8 @@ async function isAllowed(context: Context, group: LiveGroup, plan: Plan): Promis
 
 /** It may be another one of the same commit that is not possible: from here on each is committed by itself. */
 export function tryAlone({ intents }: Context, batch: Batch, group: LiveGroup, known: KnownIntent): void {
-  known.intent.alone = true
-  intents.save(batch, group, known)
+  const { id, intent } = known
+  intents.save(batch, group, { id, intent: { ...intent, alone: true } })
 }
 
 /** The commit of the first plan that can be carried out; those that cannot are given up. */

@@ -6,13 +6,13 @@ import {
   GroupSettingsSchema,
   HistoryPolicySchema,
 } from '../../../gen/parley/content/v1/room_pb.js'
-import type { ChangeSettings, Intent } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { ChangeSettings } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
 import type { Change } from '../mls/engine.js'
 import type { MlsCause } from '../mls/refused.js'
 import type { Batch } from '../vault/records.js'
 import type { LiveGroup } from './groups.js'
-import type { KnownIntent } from './intent-list.js'
+import type { Intent, KnownIntent } from './intent-list.js'
 import { accountsIn, settingsOf, standing } from './membership.js'
 import { mayChange, sameAccount } from './policy.js'
 
@@ -84,7 +84,11 @@ function isDone(context: Context, group: LiveGroup, change: Intent['change']): b
   return change.value.deviceIds.every(device => present.has(nameOf(device)))
 }
 
-function collect(plan: Plan, { id, intent }: KnownIntent, { add = [], remove = [] }: Partial<Plan>): void {
+function collect(
+  plan: Plan,
+  { id, intent }: KnownIntent,
+  { add = [], remove = [] }: { add?: readonly Uint8Array[]; remove?: readonly number[] },
+): void {
   if (plan.alone || (intent.alone && plan.ids.length > 0)) return
   plan.alone = intent.alone
   plan.ids.push(id)

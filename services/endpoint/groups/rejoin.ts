@@ -32,12 +32,12 @@ export function takeRejoin(
   const isKnown = record.rejoinNonces.some(nonce => Buffer.compare(nonce, request.nonce) === 0)
   if (!member || isKnown || !verifyRejoin(crypto, { conversationId: record.conversationId, request }))
     return undefined
-  record.rejoinNonces = [...record.rejoinNonces, request.nonce].slice(-NONCES)
+  context.groups.change(batch, group, {
+    rejoinNonces: [...record.rejoinNonces, request.nonce].slice(-NONCES),
+    ...(record.lost ? {} : { rejoiningDeviceIds: [...record.rejoiningDeviceIds, request.deviceId] }),
+  })
   const { handle } = parseVerifiedCertificate(member.identity)
-  if (!record.lost) {
-    record.rejoiningDeviceIds.push(request.deviceId)
-    removeWhenOurTurn(context, batch, group, [request.deviceId])
-  }
+  if (!record.lost) removeWhenOurTurn(context, batch, group, [request.deviceId])
   return handle
 }
 

@@ -38,7 +38,8 @@ export function removeWhenOurTurn(
   devices: readonly Uint8Array[],
 ): void {
   if (devices.length === 0) return
-  group.record.leavingDeviceIds.push(...devices)
+  const leavingDeviceIds = [...group.record.leavingDeviceIds, ...devices]
+  context.groups.change(batch, group, { leavingDeviceIds })
   if (devices.some(device => Buffer.compare(device, context.account.device.publicKey) === 0)) return
   const change = {
     case: 'removeDevices',

@@ -3,13 +3,12 @@
 
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
-import type { KeyPackage } from '../../../gen/parley/vault/v1/records_pb.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { JoinRefusal } from '../codes/notice.js'
 import type { Context } from '../context.js'
 import type { GroupState } from '../mls/engine.js'
 import { MlsRefused } from '../mls/refused.js'
-import type { Batch } from '../vault/records.js'
+import type { Batch, RecordOf } from '../vault/records.js'
 import type { Key } from '../vault/vault.js'
 import { decodeSettings } from './policy.js'
 
@@ -52,7 +51,7 @@ export interface OpenedWelcome {
   /** As Engine.save() makes it. */
   state: Uint8Array
   /** The key package that it was for. */
-  used: { key: Key; record: KeyPackage } | undefined
+  used: { key: Key; record: RecordOf<'keypackages'> } | undefined
 }
 
 /** Throws JoinRefused for a welcome that was opened too often. */

@@ -69,7 +69,7 @@ function onNewEpoch(
   place: Place,
   { before, after, change: { added }, isOurs, lines }: NewEpoch,
 ): void {
-  beginEpoch(group)
+  context.groups.change(batch, group, beginEpoch(group))
   for (const { handle, accountKey } of added.map(({ identity }) => parseVerifiedCertificate(identity)))
     if (handle !== context.account.handle) context.contacts.meet(batch, handle, accountKey)
   onAdded(context, batch, group, { before, added, isOurs })

@@ -3,54 +3,51 @@
 
 import { create } from '@bufbuild/protobuf'
 import type { LogTag } from '../../../gen/parley/content/v1/content_pb.js'
-import { type LogPlace, LogPlaceSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import { LogPlaceSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
 import { firstLogHash, logTag, nextLogHash } from '../../protocol/content/log-tag.js'
 import { crypto } from '../crypto.js'
-import type { LiveGroup } from '../groups/groups.js'
+import type { GroupChange, LiveGroup } from '../groups/groups.js'
 import type { Engine } from '../mls/engine.js'
 
 /** Places that are remembered: a tag that is older is not compared. */
 const PLACES = 32
 
+type InGroup = Pick<LiveGroup, 'record'>
+
 /** A new epoch begins; what was remembered of the last one still serves its late messages. */
-export function beginEpoch({ record }: LiveGroup): void {
-  record.logBegins = true
-  if (record.logBroken) record.logPlaces = []
-  record.logBroken = false
+export function beginEpoch({ record }: InGroup): GroupChange {
+  return { logBegins: true, logBroken: false, ...(record.logBroken ? { logPlaces: [] } : {}) }
 }
 
 /** Something between here and the last place was deleted: nothing is compared before the next epoch. */
-export function breakLog({ record }: LiveGroup): void {
-  record.logBroken = true
-}
+export const BROKEN_LOG: GroupChange = { logBroken: true }
 
 /** An application envelope, of anybody's, stands at this place. */
 export function passEnvelope(
-  engine: Engine,
-  group: LiveGroup,
+  engine: Pick<Engine, 'epochAuthenticator'>,
+  group: InGroup & Pick<LiveGroup, 'state'>,
   sequence: bigint,
   ciphertext: Uint8Array,
-): void {
+): GroupChange {
   const { record } = group
   const before = record.logBegins
     ? firstLogHash(crypto, engine.epochAuthenticator(group.state))
     : (record.logPlaces.at(-1)?.hash ?? new Uint8Array())
   const hash = nextLogHash(crypto, { before, sequence, ciphertext })
-  record.logPlaces.push(create(LogPlaceSchema, { sequence, hash }))
-  record.logBegins = false
-  if (record.logPlaces.length > PLACES) record.logPlaces.shift()
+  const last = create(LogPlaceSchema, { sequence, hash })
+  return { logPlaces: [...record.logPlaces, last].slice(-PLACES), logBegins: false }
 }
 
 /** What goes into the next content. */
-export function presentTag({ record }: LiveGroup): Pick<LogTag, 'sequence' | 'hash'> | undefined {
-  const last: LogPlace | undefined = record.logPlaces.at(-1)
+export function presentTag({ record }: InGroup): Pick<LogTag, 'sequence' | 'hash'> | undefined {
+  const last = record.logPlaces.at(-1)
   if (record.logBroken || record.logBegins || !last) return undefined
   return { sequence: last.sequence, hash: logTag(last.hash) }
 }
 
 /** Whether another member has seen something else up to a place that is remembered here. */
-export function differs({ record }: LiveGroup, tag: LogTag | undefined): boolean {
+export function differs({ record }: InGroup, tag: LogTag | undefined): boolean {
   if (!tag || record.logBroken) return false
   const own = record.logPlaces.find(({ sequence }) => sequence === tag.sequence)
   if (own) return !equalBytes(logTag(own.hash), tag.hash)

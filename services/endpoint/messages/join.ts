@@ -65,12 +65,10 @@ function join(context: Context, batch: Batch, envelope: Envelope, opened: Opened
   if (used && !used.record.lastResort) batch.delete('keypackages', used.key)
   const { conversationId } = envelope
   const before = known && decodeSettings(engine.settings(known.state))
-  const group = known
-    ? groups.restart(batch, known, state)
-    : groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
-  group.record.lastSequence = envelope.sequence
-  group.record.joinedAtMs = envelope.storedAtMs
-  groups.save(batch, group)
+  if (known) groups.restart(batch, known, state)
+  const group =
+    known ?? groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
+  groups.change(batch, group, { lastSequence: envelope.sequence, joinedAtMs: envelope.storedAtMs })
   // Only to say that this account has left (content/leave.ts); a new invitation that comes before that is taken for it.
   if (group.record.left) return
   if (settings.kind === GroupKind.OWN_DEVICES) onJoinedOwnDevices(context, batch, group)

@@ -1,32 +1,30 @@
 // Which of the counts of a device are missing here, and how they hold its receipt back.
 
-import type { Content } from '../../../gen/parley/content/v1/content_pb.js'
-import type { KnownSender } from '../groups/groups.js'
+import type { Sender } from '../groups/groups.js'
 
 /** Counts of one device that are remembered as missing, and asked for: the newest. */
 export const MISSING_COUNTS = 256
 
-/** Notes that these counts of a device were skipped. */
-export function noteMissing({ sender }: KnownSender, first: bigint, last: bigint): void {
+/** The counts of a device that were skipped, of which the newest are remembered. */
+export function skipped(first: bigint, last: bigint): bigint[] {
   const from = last - first >= MISSING_COUNTS ? last - BigInt(MISSING_COUNTS) + 1n : first
-  for (let count = from; count <= last; count++) sender.missing.push(count)
-  sender.missing = sender.missing.slice(-MISSING_COUNTS)
+  return Array.from({ length: Number(last - from) + 1 }, (_, index) => from + BigInt(index))
 }
+
+/** These counts are missing as well. */
+export const withMissing = (sender: Sender, counts: readonly bigint[]): Sender => ({
+  ...sender,
+  missing: [...sender.missing, ...counts].slice(-MISSING_COUNTS),
+})
+
+/** These counts are not missing any more, and do not hold a receipt back. */
+export const withoutMissing = (sender: Sender, counts: readonly bigint[]): Sender => ({
+  ...sender,
+  missing: sender.missing.filter(count => !counts.includes(count)),
+})
 
 /** A receipt covers everything up to a count, so it must stop before what is missing. */
-export function owedUpTo({ sender }: KnownSender, count: bigint): bigint {
-  const first = sender.missing[0]
+export function owedUpTo({ missing }: Sender, count: bigint): bigint {
+  const [first] = missing
   return first !== undefined && first <= count ? first - 1n : count
-}
-
-/** Whether this says again what is missing here; then it is not missing any more. */
-export function takeResent(known: KnownSender, { resentCount }: Content): boolean {
-  if (!known.sender.missing.includes(resentCount)) return false
-  forget(known, [resentCount])
-  return true
-}
-
-/** These counts are not missing, and do not hold a receipt back any more. */
-export function forget({ sender }: KnownSender, counts: readonly bigint[]): void {
-  sender.missing = sender.missing.filter(count => !counts.includes(count))
 }

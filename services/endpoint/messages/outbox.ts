@@ -4,147 +4,175 @@
 
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
-import {
-  OutboxCommitSchema,
-  type OutboxItem,
-  OutboxItemSchema,
-} from '../../../gen/parley/vault/v1/records_pb.js'
-import { at, type Batch, type Reader } from '../vault/records.js'
+import { OutboxCommitSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import { Kept } from '../vault/records/kept.js'
+import { at, inUnit, type Reader, type RecordOf, type Transaction } from '../vault/records.js'
+
+export type OutboxItem = RecordOf<'outbox'>
+type What = OutboxItem['what']
 
 /** Envelopes sealed and not yet accepted: bounds memory, and what has to be sealed anew when an epoch passes. */
 export const OUTBOX_WINDOW = 64
 
 export interface Queued {
-  item: OutboxItem
+  readonly item: OutboxItem
   /** The server has it; its echo is still to come. */
-  accepted: boolean
+  readonly accepted: boolean
   /** Given to the present stream. */
-  sent: boolean
+  readonly sent: boolean
 }
 
-export interface Outbox {
-  items(): readonly Queued[]
+/** How far the present stream has come, by the numbers of sends. */
+interface Progress {
+  /** The server has everything up to this number. */
+  accepted: bigint
+  /** Everything up to this number was given to it. */
+  given: bigint
+}
+
+/** What every outbox of one endpoint shares; it is not on the disk, for it begins anew with each stream. */
+export class OutboxProgress {
+  readonly #progress = new Kept<'only', Progress>({
+    // What the server has it has; the rest is sent again, whatever its numbers are now.
+    doubted: ({ accepted }) => ({ accepted, given: accepted }),
+  })
+
+  get(reader: Reader): Progress {
+    return this.#progress.get(reader, 'only') ?? { accepted: 0n, given: 0n }
+  }
+
+  set(tx: Transaction, change: Partial<Progress>): void {
+    this.#progress.set(tx, 'only', { ...this.get(tx), ...change })
+  }
+
+  /** What is saved was given to the stream. */
+  gave(records: Reader, given: bigint): void {
+    this.#progress.note('only', { ...this.get(records), given })
+  }
+}
+
+/** Reads what is saved or what a transaction has made of that; what writes takes that very transaction. */
+export class Outbox {
+  constructor(
+    private readonly reader: Reader,
+    private readonly progress: OutboxProgress,
+  ) {}
+
+  items(): readonly Queued[] {
+    const { accepted, given } = this.progress.get(this.reader)
+    return this.reader.list('outbox').map(({ record: item }) => ({
+      item,
+      accepted: item.clientSequence <= accepted,
+      sent: item.clientSequence <= given,
+    }))
+  }
+
   /** How many more may be sealed now. */
-  room(): number
-  add(batch: Batch, group: bigint, what: OutboxItem['what']): Queued
-  /** Saves a change of the item. */
-  replace(batch: Batch, queued: Queued): void
-  /** The server has everything up to this number: returns what that is news of. */
-  accepted(through: bigint): Queued[]
-  /** Its place in the order was delivered: it is done. */
-  echoed(batch: Batch, clientSequence: bigint): Queued | undefined
-  /** Gives up items that the server does not have; those after them move up. */
-  drop(batch: Batch, gone: (queued: Queued) => boolean): Queued[]
-  /** A stream begins: the server has sends up to `highest`. Everything else is sent again. */
-  restart(batch: Batch, highest: bigint): Queued[]
+  room(): number {
+    return OUTBOX_WINDOW - this.#open().length
+  }
+
   /** The highest number that was given, or that the server has. */
-  highestGiven(): bigint
+  highestGiven(): bigint {
+    const last = this.items().at(-1)?.item.clientSequence ?? 0n
+    const { accepted } = this.progress.get(this.reader)
+    return last > accepted ? last : accepted
+  }
+
+  add(tx: Transaction, group: bigint, what: What): void {
+    inUnit(this.reader, tx)
+    const clientSequence = this.highestGiven() + 1n
+    tx.put('outbox', at(clientSequence), { group, clientSequence, what })
+  }
+
+  /** It stays where it is, and is sent as this. */
+  replace(tx: Transaction, { item }: Queued, what: What): void {
+    inUnit(this.reader, tx)
+    tx.put('outbox', at(item.clientSequence), { ...item, what })
+  }
+
+  /** The server has everything up to this number, of what was sent: more would make up numbers for what is. */
+  accepted(tx: Transaction, through: bigint): void {
+    inUnit(this.reader, tx)
+    const { accepted } = this.progress.get(tx)
+    const last = this.highestGiven()
+    const news = through < last ? through : last
+    if (news > accepted) this.progress.set(tx, { accepted: news })
+  }
+
+  /** Its place in the order was delivered: it is done. */
+  echoed(tx: Transaction, clientSequence: bigint): Queued | undefined {
+    inUnit(this.reader, tx)
+    const found = this.items().find(({ item }) => item.clientSequence === clientSequence)
+    if (found) tx.delete('outbox', at(clientSequence))
+    return found
+  }
+
+  /** Gives up items that the server does not have; those after them move up. */
+  drop(tx: Transaction, gone: (queued: Queued) => boolean): Queued[] {
+    inUnit(this.reader, tx)
+    const open = this.#open()
+    const dropped = open.filter(gone)
+    if (dropped.length === 0) return []
+    const left = open.filter(queued => !dropped.includes(queued))
+    this.#renumber(tx, open, left)
+    const { accepted } = this.progress.get(tx)
+    this.progress.set(tx, { given: accepted + BigInt(left.filter(({ sent }) => sent).length) })
+    return dropped
+  }
+
+  /** A stream begins: the server has sends up to `highest`. Everything else is sent again. */
+  restart(tx: Transaction, highest: bigint): void {
+    inUnit(this.reader, tx)
+    // A server that was restored from a backup has fewer than it once accepted.
+    this.progress.set(tx, { accepted: highest, given: highest })
+    const open = this.#open()
+    this.#renumber(tx, open, open)
+  }
+
   /** From this number on everything is sent again. */
-  rewind(from: bigint): void
-  /** What is to be sent now, marked as sent. */
-  takeUnsent(): Queued[]
-  reload(): void
-}
-
-export function openOutbox(records: Reader): Outbox {
-  let queue: Queued[] = []
-  let highest = 0n
-  const reload = () => {
-    queue = records
-      .list('outbox')
-      .map(({ record }) => ({ item: record, accepted: record.clientSequence <= highest, sent: false }))
+  rewind(tx: Transaction, from: bigint): void {
+    inUnit(this.reader, tx)
+    const { accepted, given } = this.progress.get(tx)
+    if (given < from) return
+    this.progress.set(tx, { given: from - 1n > accepted ? from - 1n : accepted })
   }
-  reload()
 
-  const next = () => {
-    const last = queue.at(-1)?.item.clientSequence ?? 0n
-    return (last > highest ? last : highest) + 1n
+  /** What is saved and to be sent now; it counts as sent from here on. */
+  takeUnsent(): readonly Queued[] {
+    const unsent = this.#open().filter(({ sent }) => !sent)
+    const last = unsent.at(-1)
+    if (last) this.progress.gave(this.reader, last.item.clientSequence)
+    return unsent
   }
-  const save = (batch: Batch, { item }: Queued) => batch.put('outbox', at(item.clientSequence), item)
-  /** Numbers everything that the server does not have consecutively from highest + 1. */
-  const renumber = (batch: Batch) => {
-    let number = highest
-    const open = queue.filter(queued => !queued.accepted)
-    const moved = open.filter(({ item }) => item.clientSequence !== ++number)
-    for (const { item } of moved) batch.delete('outbox', at(item.clientSequence))
-    number = highest
-    for (const queued of open) {
-      queued.item.clientSequence = ++number
-      if (moved.includes(queued)) save(batch, queued)
+
+  /** What the server does not have. */
+  #open(): readonly Queued[] {
+    return this.items().filter(({ accepted }) => !accepted)
+  }
+
+  /** Numbers everything that the server does not have consecutively from what it has. */
+  #renumber(tx: Transaction, before: readonly Queued[], after: readonly Queued[]): void {
+    const { accepted } = this.progress.get(tx)
+    for (const { item } of before) tx.delete('outbox', at(item.clientSequence))
+    for (const [index, { item }] of after.entries()) {
+      const clientSequence = accepted + BigInt(index) + 1n
+      tx.put('outbox', at(clientSequence), { ...item, clientSequence })
     }
-  }
-  const accepted = (through: bigint) => {
-    if (through > highest) highest = through
-    const news = queue.filter(({ item, accepted }) => !accepted && item.clientSequence <= through)
-    for (const queued of news) queued.accepted = true
-    return news
-  }
-  /** What a server says that was never sent would make up numbers for what is. */
-  const acceptedAsSent = (through: bigint) => {
-    const last = next() - 1n
-    return accepted(through < last ? through : last)
-  }
-  const rewind = (from: bigint) => {
-    for (const queued of queue) if (queued.item.clientSequence >= from) queued.sent = false
-  }
-
-  return {
-    items: () => queue,
-    room: () => OUTBOX_WINDOW - queue.filter(queued => !queued.accepted).length,
-    add(batch, group, what) {
-      const item = create(OutboxItemSchema, { group, clientSequence: next(), what })
-      const queued = { item, accepted: false, sent: false }
-      queue.push(queued)
-      save(batch, queued)
-      return queued
-    },
-    replace: save,
-    accepted: acceptedAsSent,
-    echoed(batch, clientSequence) {
-      const found = queue.find(({ item }) => item.clientSequence === clientSequence)
-      if (!found) return undefined
-      queue = queue.filter(queued => queued !== found)
-      batch.delete('outbox', at(clientSequence))
-      return found
-    },
-    drop(batch, gone) {
-      const dropped = queue.filter(queued => !queued.accepted && gone(queued))
-      for (const { item } of dropped) batch.delete('outbox', at(item.clientSequence))
-      queue = queue.filter(queued => !dropped.includes(queued))
-      renumber(batch)
-      return dropped
-    },
-    restart(batch, from) {
-      // A server that was restored from a backup has fewer than it once accepted.
-      for (const queued of queue) if (queued.item.clientSequence > from) queued.accepted = false
-      highest = from
-      const news = accepted(from)
-      renumber(batch)
-      rewind(from + 1n)
-      return news
-    },
-    highestGiven: () => next() - 1n,
-    rewind,
-    takeUnsent() {
-      const unsent = queue.filter(queued => !queued.accepted && !queued.sent)
-      for (const queued of unsent) queued.sent = true
-      return unsent
-    },
-    reload,
   }
 }
 
 /** A commit of this device, to be sent with the welcomes and the roster change that go with it. `intents`: what it does. */
 export function queueCommit(
   outbox: Outbox,
-  batch: Batch,
+  tx: Transaction,
   group: bigint,
   {
     bundle,
     intents = [],
   }: { bundle: MessageInitShape<typeof CommitBundleSchema>; intents?: readonly bigint[] },
-): Queued {
+): void {
   const commitBundle = toBinary(CommitBundleSchema, create(CommitBundleSchema, bundle))
   const value = create(OutboxCommitSchema, { commitBundle, intents: [...intents] })
-  return outbox.add(batch, group, { case: 'commit', value })
+  outbox.add(tx, group, { case: 'commit', value })
 }

@@ -7,7 +7,7 @@ import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js
 import { LineDown } from '../codes/line-error.js'
 import { notOpened } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
-import type { KnownSender, LiveGroup } from '../groups/groups.js'
+import type { LiveGroup, Sender } from '../groups/groups.js'
 import { isOwn } from '../groups/membership.js'
 import { takeRejoin } from '../groups/rejoin.js'
 import { wipe } from '../mls/engine.js'
@@ -16,10 +16,10 @@ import { receiveCommit, receiveOwnCommit } from './commits.js'
 import type { Received } from './content/content-type.js'
 import { takeBody, traitsOf } from './content/registry.js'
 import { askAgain } from './content/resend-request.js'
-import { breakLog, differs, passEnvelope } from './fork-detection.js'
+import { BROKEN_LOG, differs, passEnvelope } from './fork-detection.js'
 import { decodeContent } from './format.js'
 import { joinByWelcome } from './join.js'
-import { noteMissing, owedUpTo, takeResent } from './missing.js'
+import { owedUpTo, skipped, withMissing, withoutMissing } from './missing.js'
 import type { Outbox } from './outbox.js'
 import { askToRejoin } from './rejoin-requests.js'
 import { show, tell } from './system-message.js'
@@ -46,7 +46,7 @@ export async function takeIn(
   // A person has left it, or accepted another key for whom it was with.
   const isOver = group.record.status === GroupStatus.ENDED && group.record.left
   if (isOver && content.case !== 'own') return
-  group.record.lastSequence = envelope.sequence
+  context.groups.change(batch, group, { lastSequence: envelope.sequence })
   if (content.case === 'application')
     await takeApplication(context, outbox, batch, group, envelope, content.value.ciphertext)
   else if (content.case === 'commit')
@@ -55,10 +55,9 @@ export async function takeIn(
     await takeEcho(context, outbox, batch, group, envelope, content.value.clientSequence)
   else if (content.case === 'rejoin') receiveRejoin(context, batch, group, envelope, content.value)
   else if (content.case === 'missed') {
-    breakLog(group)
+    context.groups.change(batch, group, BROKEN_LOG)
     show(context, batch, group, envelope, { code: 'expired', count: content.value.count })
   }
-  context.groups.save(batch, group)
 }
 
 function receiveRejoin(
@@ -86,15 +85,15 @@ async function takeApplication(
   envelope: Envelope,
   ciphertext: Uint8Array,
 ): Promise<void> {
-  passEnvelope(context.engine, group, envelope.sequence, ciphertext)
-  const opened = await context.engine.open(group.state, ciphertext, () => false)
+  const { engine, groups } = context
+  groups.change(batch, group, passEnvelope(engine, group, envelope.sequence, ciphertext))
+  const opened = await engine.open(group.state, ciphertext, () => false)
   if (opened.kind !== 'application') {
     show(context, batch, group, envelope, notOpened(opened))
     if (opened.kind === 'future-epoch') askToRejoin(context, outbox, batch, group)
     return
   }
-  group.state = opened.state
-  context.groups.saveRatchet(batch, group, opened.changed)
+  groups.advance(batch, group, opened.state, opened.changed)
   batch.after(() => wipe(opened.spent))
   const content = decodeContent(opened.plaintext)
   const { handle, accountKey } = parseVerifiedCertificate(opened.sender.identity)
@@ -103,9 +102,8 @@ async function takeApplication(
   if (!content) return show(context, batch, group, envelope, { code: 'bad-content', from: handle })
   if (!isBlocked) context.contacts.heard(batch, handle, Number(envelope.storedAtMs))
   const device = opened.sender.signatureKey
-  const known = context.groups.sender(group, device)
   const isOurs = isOwn(context, { handle, accountKey })
-  const received = { group, envelope, content, handle, accountKey, device, known, isOurs }
+  const received = { group, envelope, content, handle, accountKey, device, isOurs }
   await takeContent(context, outbox, batch, received, { epoch: opened.epoch, isBlocked })
 }
 
@@ -117,26 +115,28 @@ async function takeContent(
   received: Received,
   { epoch, isBlocked }: { epoch: bigint; isBlocked: boolean },
 ): Promise<void> {
-  const { group, envelope, content, handle, device, known, isOurs } = received
-  const { sender } = known
-  beginSeries(known, content.joinedEpoch)
-  if (content.joinedEpoch < sender.joinedEpoch || content.count <= sender.received) return
-  Object.assign(sender, { heardEpoch: epoch, heardAtMs: envelope.storedAtMs })
-  const missing = content.count - sender.received - 1n
-  if (missing > 0n && !isBlocked && mayMiss(group, known))
-    await missed(context, outbox, batch, group, envelope, { known, handle, next: content.count })
-  sender.received = content.count
+  const { group, envelope, content, handle, device, isOurs } = received
+  const before = inSeries(group.sender(device), content.joinedEpoch)
+  if (content.joinedEpoch < before.joinedEpoch || content.count <= before.received) return
+  const isMissing = content.count > before.received + 1n && !isBlocked && mayMiss(group, before)
+  const counts = isMissing ? skipped(before.received + 1n, content.count - 1n) : []
+  let sender = withMissing(before, counts)
+  if (isMissing) await missed(context, outbox, batch, received, before, counts)
+  sender = { ...sender, heardEpoch: epoch, heardAtMs: envelope.storedAtMs, received: content.count }
   const isResent = content.resentCount > 0n
-  if (isResent && !takeResent(known, content)) return context.groups.saveSender(batch, group, known)
+  if (isResent && !sender.missing.includes(content.resentCount))
+    return context.groups.saveSender(batch, group, sender)
+  if (isResent) sender = withoutMissing(sender, [content.resentCount])
   const { body } = content
   const traits = traitsOf(body.case)
   // Devices of one account owe each other no receipts.
-  if (traits?.owesReceipt !== false && !isBlocked && !isOurs) sender.owed = owedUpTo(known, content.count)
+  if (traits?.owesReceipt !== false && !isBlocked && !isOurs)
+    sender = { ...sender, owed: owedUpTo(sender, content.count) }
   if (differs(group, content.logTag)) {
-    Object.assign(sender, { differedEpoch: epoch, differedAtMs: envelope.storedAtMs })
+    sender = { ...sender, differedEpoch: epoch, differedAtMs: envelope.storedAtMs }
     tellForked(context, batch, group, envelope, handle)
   }
-  context.groups.saveSender(batch, group, known)
+  context.groups.saveSender(batch, group, sender)
   if (isOurs) context.devices.change(batch, device, { lastHeardMs: envelope.storedAtMs })
   if (isBlocked && !traits?.fromBlocked) return
   if (body.case === undefined)
@@ -145,13 +145,13 @@ async function takeContent(
 }
 
 /** A device that joined again counts from 1 again. */
-function beginSeries({ sender }: KnownSender, joinedEpoch: bigint): void {
-  if (joinedEpoch <= sender.joinedEpoch) return
-  Object.assign(sender, { joinedEpoch, received: 0n, owed: 0n, receipted: 0n, missing: [] })
+function inSeries(sender: Sender, joinedEpoch: bigint): Sender {
+  if (joinedEpoch <= sender.joinedEpoch) return sender
+  return { ...sender, joinedEpoch, received: 0n, owed: 0n, receipted: 0n, missing: [] }
 }
 
 /** What a device said before this one came is not missing here. */
-const mayMiss = ({ record }: LiveGroup, { sender }: KnownSender): boolean =>
+const mayMiss = ({ record }: LiveGroup, sender: Sender): boolean =>
   record.fromStart || sender.received > 0n || sender.joinedEpoch >= record.joinedEpoch
 
 /** Something of a device did not arrive: says so, and asks for it. */
@@ -159,16 +159,13 @@ async function missed(
   context: Context,
   outbox: Outbox,
   batch: Batch,
-  group: LiveGroup,
-  envelope: Envelope,
-  { known, handle, next }: { known: KnownSender; handle: string; next: bigint },
+  { group, envelope, content, handle, device }: Received,
+  before: Sender,
+  counts: readonly bigint[],
 ): Promise<void> {
-  const before = known.sender.missing.length
-  const count = next - known.sender.received - 1n
+  const count = content.count - before.received - 1n
   show(context, batch, group, envelope, { code: 'gap', from: handle, count })
-  noteMissing(known, known.sender.received + 1n, next - 1n)
-  const counts = known.sender.missing.slice(before)
-  await askAgain(context, outbox, batch, group, { deviceId: known.sender.deviceId, counts })
+  await askAgain(context, outbox, batch, group, { deviceId: device, counts })
 }
 
 function tellForked(
@@ -179,7 +176,7 @@ function tellForked(
   from: string,
 ): void {
   show(context, batch, group, envelope, { code: 'forked', from })
-  breakLog(group)
+  context.groups.change(batch, group, BROKEN_LOG)
 }
 
 /** What this device sent stands at this place of the order; a commit takes effect here. */
@@ -191,13 +188,14 @@ async function takeEcho(
   envelope: Envelope,
   clientSequence: bigint,
 ): Promise<void> {
-  outbox.accepted(clientSequence)
+  outbox.accepted(batch, clientSequence)
   const done = outbox.echoed(batch, clientSequence)
-  if (!done) return breakLog(group)
+  if (!done) return context.groups.change(batch, group, BROKEN_LOG)
   const { what } = done.item
   if (what.case === 'commit') return receiveOwnCommit(context, batch, group, envelope, what.value.intents)
   if (what.case !== 'content') return
-  passEnvelope(context.engine, group, envelope.sequence, what.value.ciphertext)
+  const passed = passEnvelope(context.engine, group, envelope.sequence, what.value.ciphertext)
+  context.groups.change(batch, group, passed)
   if (what.value.message === 0n) return
   const id = { conversation: group.record.conversation, message: what.value.message }
   context.conversations.update(batch, id, { status: MessageStatus.STORED, sequence: envelope.sequence })

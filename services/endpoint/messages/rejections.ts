@@ -31,7 +31,7 @@ export async function onRejected(
   const queued = outbox.items().find(({ item }) => item.clientSequence === clientSequence)
   // It stands behind another rejected one, which says what to do.
   if (!queued || reason.case === 'outOfOrder') return 0
-  outbox.rewind(clientSequence)
+  outbox.rewind(batch, clientSequence)
   const group = context.groups.get(queued.item.group)
   switch (reason.case) {
     case 'rateLimited':
@@ -74,13 +74,16 @@ export async function onRejected(
  * other, so all of it is made anew at once.
  */
 async function refreshRest(context: Context, outbox: Outbox, batch: Batch, from: bigint): Promise<void> {
-  for (const queued of [...outbox.items()]) {
+  const isOld = (queued: Queued) => {
     const group = context.groups.get(queued.item.group)
     const epoch = epochOf(queued)
-    if (queued.accepted || queued.item.clientSequence < from || !group || epoch === undefined) continue
-    if (group.record.status !== GroupStatus.ACTIVE || group.record.lost) continue
-    const now = context.engine.epoch(group.state)
-    if (epoch >= now) continue
+    if (queued.accepted || queued.item.clientSequence < from || !group || epoch === undefined) return false
+    const isInUse = group.record.status === GroupStatus.ACTIVE && !group.record.lost
+    return isInUse && epoch < context.engine.epoch(group.state)
+  }
+  // Each turn makes anew, or gives up, the first of them.
+  for (let queued = outbox.items().find(isOld); queued; queued = outbox.items().find(isOld)) {
+    const group = context.groups.get(queued.item.group)!
     if (queued.item.what.case === 'commit') giveUpCommit(context, outbox, batch, { group, queued })
     else await sealAnew(context, outbox, batch, queued)
   }
@@ -88,6 +91,11 @@ async function refreshRest(context: Context, outbox: Outbox, batch: Batch, from:
 
 const isRoom = ({ conversations }: Context, { record }: LiveGroup) =>
   conversations.kind(record.conversation) === 'room'
+
+const isSame =
+  ({ item }: Queued) =>
+  (other: Queued) =>
+    other.item.clientSequence === item.clientSequence
 
 const isEnded = ({ record }: LiveGroup) => record.status === GroupStatus.ENDED
 
@@ -128,9 +136,8 @@ function refuseCommit(
   if (isFirst && (intents.length > 1 || reason.case === 'unknownDevice'))
     for (const known of intents) {
       // A device is gone by now: they are looked up anew.
-      const { change } = known.intent
-      if (change.case === 'addAccount' || change.case === 'addDevices') change.value.keyPackages = []
-      tryAlone(context, batch, group, known)
+      const intent = { ...known.intent, change: withoutKeyPackages(known.intent.change) }
+      tryAlone(context, batch, group, { ...known, intent })
     }
   else {
     const whom = intents.flatMap(({ intent: { change } }) =>
@@ -141,6 +148,11 @@ function refuseCommit(
   }
   if (group.record.status === GroupStatus.CREATING) abandon(context, outbox, batch, group)
   else giveUpCommit(context, outbox, batch, { group, queued })
+}
+
+function withoutKeyPackages(change: KnownIntent['intent']['change']): KnownIntent['intent']['change'] {
+  if (change.case === 'addAccount') return { ...change, value: { ...change.value, keyPackages: [] } }
+  return change.case === 'addDevices' ? { ...change, value: { ...change.value, keyPackages: [] } } : change
 }
 
 function intentsOf({ intents }: Context, group: LiveGroup, { item: { what } }: Queued): KnownIntent[] {
@@ -158,12 +170,12 @@ function giveUpCommit(
   batch: Batch,
   { group, queued }: { group: LiveGroup; queued: Queued },
 ): void {
-  outbox.drop(batch, other => other === queued)
+  outbox.drop(batch, isSame(queued))
   context.groups.savePending(batch, group, undefined)
 }
 
 function fail(context: Context, outbox: Outbox, batch: Batch, queued: Queued, failure: SendFailure): void {
-  outbox.drop(batch, other => other === queued)
+  outbox.drop(batch, isSame(queued))
   const { what, group } = queued.item
   const conversation = context.groups.get(group)?.record.conversation
   if (what.case !== 'content' || what.value.message === 0n || conversation === undefined) return
@@ -186,9 +198,8 @@ function fallBehind(context: Context, outbox: Outbox, batch: Batch, group: LiveG
 
 /** The group is of no use any more. Its texts wait again, for the next group of the conversation; a room has none. */
 function abandon(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): void {
-  group.record.status = GroupStatus.ENDED
+  context.groups.change(batch, group, { status: GroupStatus.ENDED })
   context.groups.savePending(batch, group, undefined)
-  context.groups.save(batch, group)
   const failure = isRoom(context, group) ? ('not-in-room' as const) : undefined
   putBack(context, outbox, batch, group, { rejoinToo: true, failure })
   if (failure !== undefined) failWaiting(context, batch, group.record.conversation, failure)

@@ -3,18 +3,13 @@
 
 import { create, toBinary } from '@bufbuild/protobuf'
 import { RejoinRequestSchema } from '../../../gen/parley/v1/chat_pb.js'
-import {
-  GroupStatus,
-  MessageStatus,
-  type OutboxItem,
-  OutboxRejoinSchema,
-} from '../../../gen/parley/vault/v1/records_pb.js'
+import { GroupStatus, MessageStatus, OutboxRejoinSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import { makeRejoin } from '../../protocol/conversation/rejoin-request.js'
 import type { Context } from '../context.js'
 import { crypto } from '../crypto.js'
 import type { LiveGroup } from '../groups/groups.js'
 import type { Batch } from '../vault/records.js'
-import type { Outbox } from './outbox.js'
+import type { Outbox, OutboxItem } from './outbox.js'
 
 /** How often this device asks at most, in ms: a server that alters what it delivers must not make it go round. */
 const ASK_AGAIN_MS = 60_000
@@ -33,13 +28,14 @@ export function askToRejoin(
   // Who has left and could not say so has to be in it again to say it.
   const isOver = (record.left && !record.leaveDue) || record.status !== GroupStatus.ACTIVE
   if (isOver || (record.lost && askedLately)) return
-  record.lost = true
   context.intents.dropAll(batch, group)
   context.groups.savePending(batch, group, undefined)
   outbox.drop(batch, ({ item }) => item.group === group.number && item.what.case === 'commit')
-  record.rejoinDue = askedLately
-  if (!askedLately) record.rejoinAskedMs = BigInt(now)
-  context.groups.save(batch, group)
+  context.groups.change(batch, group, {
+    lost: true,
+    rejoinDue: askedLately,
+    ...(askedLately ? {} : { rejoinAskedMs: BigInt(now) }),
+  })
   if (askedLately) return
   const { conversationId } = record
   const request = makeRejoin(crypto, { conversationId, device: context.account.device })

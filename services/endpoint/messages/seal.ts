@@ -18,6 +18,7 @@ import type { Batch } from '../vault/records.js'
 import { presentTag } from './fork-detection.js'
 import { encodeContent } from './format.js'
 import type { Outbox, Queued } from './outbox.js'
+import { waitNoMore } from './unsent.js'
 
 /** Nothing is said in it for now: it is with somebody who is blocked, or whose changed key is not accepted. */
 export const isSilent = ({ contacts, conversations }: Context, { record }: LiveGroup): boolean =>
@@ -27,9 +28,8 @@ export const isSilent = ({ contacts, conversations }: Context, { record }: LiveG
 export function sendingGroup(context: Context, conversation: bigint): LiveGroup | undefined {
   if (context.contacts.isStopped(context.conversations.peer(conversation))) return undefined
   return context.groups
-    .all()
-    .filter(({ record }) => record.conversation === conversation && record.status === GroupStatus.ACTIVE)
-    .filter(({ record }) => !record.lost && !record.left)
+    .of(conversation)
+    .filter(({ record }) => record.status === GroupStatus.ACTIVE && !record.lost && !record.left)
     .sort((a, b) => Buffer.compare(a.record.conversationId, b.record.conversationId))[0]
 }
 
@@ -40,13 +40,12 @@ export async function sealText(
   group: LiveGroup,
   id: MessageId,
 ): Promise<void> {
-  const key = { group: id.conversation, id: id.message }
-  batch.delete('waiting', key)
-  const message = batch.get('messages', key)
+  waitNoMore(batch, id)
+  const message = context.conversations.message(id)
   if (message?.status !== MessageStatus.WAITING) return
   const place = { group: group.number, id: group.record.nextCount }
-  batch.put('undelivered', place, id)
-  batch.put('sent', place, id)
+  batch.put('undelivered', place, { message: id.message })
+  batch.put('sent', place, { message: id.message })
   const body = { case: 'text', value: { text: message.text } } as const
   await sealBody(context, outbox, batch, group, body, { sentAtMs: message.sentAtMs, message: id.message })
 }
@@ -67,16 +66,17 @@ export async function sealBody(
   }: { sentAtMs?: bigint; message?: bigint; resentCount?: bigint } = {},
 ): Promise<void> {
   const logTag = presentTag(group)
+  const { nextCount: count, joinedEpoch } = group.record
+  context.groups.change(batch, group, { nextCount: count + 1n })
   const content = encodeContent({
-    count: group.record.nextCount++,
-    joinedEpoch: group.record.joinedEpoch,
+    count,
+    joinedEpoch,
     sentAtMs,
     body,
     resentCount,
     ...(logTag ? { logTag } : {}),
   })
-  const value = create(OutboxContentSchema, { content, message })
-  await sealContent(context, batch, group, value)
+  const value = await sealContent(context, batch, group, { content, message })
   outbox.add(batch, group.number, { case: 'content', value })
 }
 
@@ -85,16 +85,15 @@ async function sealContent(
   context: Context,
   batch: Batch,
   group: LiveGroup,
-  value: OutboxContent,
-): Promise<void> {
-  const { state, ciphertext, changed, spent } = await context.engine.seal(group.state, pad(value.content))
-  value.ciphertext = ciphertext
-  value.epoch = context.engine.epoch(group.state)
+  { content, message }: Pick<OutboxContent, 'content' | 'message'>,
+): Promise<OutboxContent> {
+  const { engine, groups } = context
+  const { state, ciphertext, changed, spent } = await engine.seal(group.state, pad(content))
+  const epoch = engine.epoch(state)
   batch.after(() => wipe(spent))
-  group.state = state
-  group.record.sealedSinceCommit++
-  context.groups.saveRatchet(batch, group, changed)
-  context.groups.save(batch, group)
+  groups.advance(batch, group, state, changed)
+  groups.change(batch, group, { sealedSinceCommit: group.record.sealedSinceCommit + 1n })
+  return create(OutboxContentSchema, { content, message, ciphertext, epoch })
 }
 
 /**
@@ -114,7 +113,7 @@ export async function sealAnew(
     const { what, clientSequence } = queued.item
     if (queued.accepted || queued.item.group !== group.number || what.case !== 'content') continue
     if (clientSequence < rejected.item.clientSequence) continue
-    await sealContent(context, batch, group, what.value)
-    outbox.replace(batch, queued)
+    const value = await sealContent(context, batch, group, what.value)
+    outbox.replace(batch, queued, { case: 'content', value })
   }
 }

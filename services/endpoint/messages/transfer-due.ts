@@ -63,7 +63,7 @@ function handAllOver(
   if (!isNewer || isDone || devices.isRevoked(deviceKey)) return
   devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt), handedOverAtMs: BigInt(clock.now()) })
   for (const { number, kind } of conversations.all()) {
-    const group = groups.all().find(({ record }) => record.conversation === number)
+    const [group] = groups.of(number)
     if (kind === 'own-devices' || (kind === 'room' && !group)) continue
     const conversationId = group?.record.conversationId ?? new Uint8Array()
     handOver(batch, number, { toDevice: deviceKey, conversationId })

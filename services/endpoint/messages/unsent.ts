@@ -4,12 +4,23 @@ import { MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { SendFailure } from '../codes/send-failure.js'
 import type { Context } from '../context.js'
 import type { MessageId } from '../events.js'
-import type { Batch } from '../vault/records.js'
+import { at, type Batch } from '../vault/records.js'
 
 /** In the order they were typed. */
-export function waitingTexts({ records }: Context): MessageId[] {
-  const waiting = records.keys('waiting').map(({ group, id }) => ({ conversation: group, message: id }))
-  return waiting.sort((a, b) => Number(a.message - b.message))
+export function waitingTexts({ records }: Pick<Context, 'records'>): MessageId[] {
+  return records
+    .list('waiting')
+    .map(({ key, record }) => ({ conversation: record.conversation, message: key.id }))
+}
+
+/** It is to be sealed as soon as that can be. */
+export function waitFor(batch: Batch, { conversation, message }: MessageId): void {
+  batch.put('waiting', at(message), { conversation })
+}
+
+/** It is sealed, or never will be. */
+export function waitNoMore(batch: Batch, { message }: MessageId): void {
+  batch.delete('waiting', at(message))
 }
 
 /** Those of this conversation never go out, and say why. */
@@ -19,10 +30,9 @@ export function failWaiting(
   conversation: bigint,
   failure: SendFailure,
 ): void {
-  for (const id of waitingTexts(context)) {
-    const key = { group: id.conversation, id: id.message }
-    if (id.conversation !== conversation || !batch.get('waiting', key)) continue
-    batch.delete('waiting', key)
+  for (const id of waitingTexts({ records: batch })) {
+    if (id.conversation !== conversation) continue
+    waitNoMore(batch, id)
     context.conversations.update(batch, id, { status: MessageStatus.FAILED, failure })
   }
 }

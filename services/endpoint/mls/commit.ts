@@ -12,7 +12,7 @@ import {
 import { memberAt, membersOf } from './members.js'
 import { asRefused, type MlsCause, MlsRefused, refusing } from './refused.js'
 import { proposalOfSettings } from './settings.js'
-import { load, retainedEpochs, save, wipeLeftEpoch, withoutOldKeys } from './state.js'
+import { leftSecrets, load, retainedEpochs, save, withoutOldKeys } from './state.js'
 
 /** None of them is an update: it only renews the committer's own keys. Of the three, one at a time. */
 export interface CommitChange {
@@ -32,6 +32,12 @@ export interface Commit {
   welcome?: Uint8Array
   /** Places in `add` of the key packages that were left out, and why. */
   refused: { index: number; cause: MlsCause }[]
+}
+
+export interface Adopted {
+  state: ClientState
+  /** Secrets that the state before this one still holds; wipe() them once the new state is saved. */
+  spent: Uint8Array[]
 }
 
 /**
@@ -70,19 +76,17 @@ export async function commit(context: MlsContext, state: ClientState, change: Co
 
 /**
  * The commit won: the state of the next epoch. Late messages of the epoch left are opened from
- * where `state` has got by now. Wipes what `state` has no use for any more: drop it.
+ * where `state` has got by now.
  *
  * @throws MlsRefused: damaged, or stale-pending
  */
-export function adopt(context: MlsContext, state: ClientState, pending: Uint8Array): ClientState {
+export function adopt(context: MlsContext, state: ClientState, pending: Uint8Array): Adopted {
   const next = load(context, pending)
   const follows =
     equalBytes(next.groupContext.groupId, state.groupContext.groupId) &&
     next.groupContext.epoch === state.groupContext.epoch + 1n
   if (!follows) throw new MlsRefused('stale-pending')
-  const adopted = { ...next, historicalReceiverData: retainedEpochs(state) }
-  wipeLeftEpoch(state)
-  return adopted
+  return { state: { ...next, historicalReceiverData: retainedEpochs(state) }, spent: leftSecrets(state) }
 }
 
 function proposalsToRemove(state: ClientState, leaves: number[]): Proposal[] {

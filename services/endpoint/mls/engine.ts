@@ -8,7 +8,7 @@
 // - `spent` is wiped only when the new state is on disk, a pending commit adopted only when the
 //   server has accepted it, and its welcome released only then.
 
-import { adopt, type Commit, type CommitChange, commit } from './commit.js'
+import { type Adopted, adopt, type Commit, type CommitChange, commit } from './commit.js'
 import { createContext, type MlsContext, type ValidateCredential } from './context.js'
 import { joinByWelcome, type OwnKeyPackage } from './join.js'
 import {
@@ -36,7 +36,7 @@ import { extensionsFor, settingsOf } from './settings.js'
 import { applyDelta, delta, load, type RatchetPlace, save } from './state.js'
 
 export { wipe } from './codec.js'
-export type { Commit, CommitChange } from './commit.js'
+export type { Adopted, Commit, CommitChange } from './commit.js'
 export { DEFAULT_SUITE, MAX_MEMBERS, type ValidateCredential } from './context.js'
 export type { OwnKeyPackage } from './join.js'
 export type { KeyPackageOptions, KeyPackagePair } from './key-package.js'
@@ -91,10 +91,10 @@ export interface Engine {
    */
   commit(state: GroupState, change: CommitChange): Promise<Commit>
   /**
-   * Second phase, the commit won. Drop `state` afterwards: some of its secrets are wiped.
+   * Second phase, the commit won.
    * @throws MlsRefused: damaged, stale-pending
    */
-  adopt(state: GroupState, pending: Uint8Array): GroupState
+  adopt(state: GroupState, pending: Uint8Array): Adopted
   /** @throws MlsRefused('damaged') for a state that cannot seal. */
   seal(state: GroupState, plaintext: Uint8Array): Promise<Sealed>
   /** Never throws, whatever the bytes are, unless `policy` does. */

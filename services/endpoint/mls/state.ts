@@ -1,7 +1,7 @@
 // What a group's state is on disk: one blob for each epoch, and after that, for each message, only
 // the one ratchet that the message turned. So the cost of a message does not grow with the group.
 
-import { attempt, wipe } from './codec.js'
+import { attempt } from './codec.js'
 import { type MlsContext, RETAINED_EPOCHS } from './context.js'
 import {
   type ClientState,
@@ -133,7 +133,7 @@ export function withoutOldKeys(state: ClientState): ClientState {
   return { ...state, privatePath: { ...privatePath, privateKeys: Object.fromEntries(kept) } }
 }
 
-/** Overwrites what a state has no use for once the following one is in force. */
-export function wipeLeftEpoch(state: ClientState): void {
-  wipe([state.keySchedule.initSecret, ...state.secretTree.map(node => node.handshake.secret)])
+/** The secrets of a state that are of no use once the following one is in force. */
+export function leftSecrets(state: ClientState): Uint8Array[] {
+  return [state.keySchedule.initSecret, ...state.secretTree.map(node => node.handshake.secret)]
 }

@@ -86,7 +86,7 @@ export class ReceiveLoop {
   }
 
   async #accepted({ clientSequence }: Accepted): Promise<void> {
-    await this.options.transaction(({ outbox }) => void outbox.accepted(clientSequence))
+    await this.options.transaction(({ outbox, tx }) => outbox.accepted(tx, clientSequence))
   }
 
   async #rejected(rejected: Rejected): Promise<void> {

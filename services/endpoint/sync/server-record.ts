@@ -1,8 +1,6 @@
 // What the vault knows of the server that the account is on.
 
-import { create } from '@bufbuild/protobuf'
 import type { RegistrationRefused } from '../../../gen/parley/v1/key_exchange_pb.js'
-import { type Server, ServerSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import { certifiedDevices } from '../../protocol/identity/certificate.js'
 import { formatFingerprint } from '../../protocol/identity/fingerprint.js'
 import { formatAddress } from '../../protocol/invite/address.js'
@@ -12,17 +10,17 @@ import type { Context } from '../context.js'
 import { crypto } from '../crypto.js'
 import { isOwn } from '../groups/membership.js'
 import { type ServerTrust, trustServer } from '../line/server-trust.js'
-import { at, type Batch, type Reader } from '../vault/records.js'
+import { at, type Batch, type Reader, type RecordOf, recordOf } from '../vault/records.js'
 
-export type ServerRecord = Server
+export type ServerRecord = RecordOf<'server'>
 
 const ONLY = at(0n)
 
 export const loadServer = (records: Reader): ServerRecord | undefined => records.get('server', ONLY)
 
 /** Changes some fields. */
-export function saveServer(batch: Batch, change: Omit<Partial<Server>, '$typeName'>): void {
-  batch.put('server', ONLY, Object.assign(batch.get('server', ONLY) ?? create(ServerSchema), change))
+export function saveServer(batch: Batch, change: Omit<Partial<ServerRecord>, '$typeName'>): void {
+  batch.put('server', ONLY, { ...(loadServer(batch) ?? recordOf('server', {})), ...change })
 }
 
 /** Decides on the server that answers, and pins its key at first contact. Throws LineStopped for the wrong one. */

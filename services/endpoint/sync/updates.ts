@@ -38,7 +38,8 @@ export class Updates {
   /** Since when this device's update is due, or from when on, in ms since 1970; undefined: nothing is. */
   #time(context: Context, group: LiveGroup, now: number): number | undefined {
     const { record } = group
-    if (record.status !== GroupStatus.ACTIVE || record.left || record.lost || group.pending) return undefined
+    if (record.status !== GroupStatus.ACTIVE || record.left || record.lost || group.isCommitting)
+      return undefined
     if (record.sealedSinceCommit >= UPDATE_AFTER_SEALED) return now
     if (record.committedAtMs > 0n)
       return record.sealedSinceCommit > 0n ? Number(record.committedAtMs) + UPDATE_AFTER_MS : undefined

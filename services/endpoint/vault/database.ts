@@ -8,8 +8,8 @@ import { damaged, VaultError, vaultErrorOf } from './error.js'
 import { OWNER_ONLY } from './keyfile.js'
 import { TABLES } from './table.js'
 
-/** The version of the tables below; a file with a higher one is left untouched. */
-export const SCHEMA_VERSION = 1
+/** The version of the tables below; a file with another one is left untouched. */
+export const SCHEMA_VERSION = 2
 /** Marks the file as ours for programs such as file(1): "Prly". */
 const APPLICATION_ID = 0x50726c79
 /** Up to this size in bytes the whole file is checked when it is opened (about 0.1 s at this size). */
@@ -123,6 +123,7 @@ function createFile(file: string): void {
 function checkSchema(database: DatabaseSync, file: string): void {
   const version = number(database, 'PRAGMA user_version')
   if (version > SCHEMA_VERSION) throw new VaultError({ code: 'newer-version', file })
+  if (version > 0 && version < SCHEMA_VERSION) throw new VaultError({ code: 'older-version', file })
   const found = database.prepare('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid').all()
   const expected = version === 0 ? [] : TABLE_STATEMENTS
   if (version < 0 || found.map(row => row.sql).join() !== expected.join()) throw damaged(file)

@@ -2,56 +2,84 @@
 // written at once, and only then told. Units run one after the other, so no two sends are ever made from one ratchet
 // state, and what is saved is what is sent.
 
-import { Refusal } from '../codes/refusal.js'
 import type { EndpointEvent } from '../events.js'
-import type { AnyTable, BytesTable, RecordOf, RecordTable } from './schemas.js'
-import { decoded, type Reader, Transaction } from './transaction.js'
+import { type Lookup, type Lookups, namesOf } from './records/names.js'
+import { Saved } from './records/saved.js'
+import type { AnyTable, BytesTable, RecordOf, RecordTable } from './records/schemas.js'
+import { type Base, type Changes, changesFor, type Reader, Transaction } from './records/transaction.js'
 import type { Key, Range, Vault } from './vault.js'
 
-export { at, type BytesTable, RECORD_TABLES, type RecordOf, type RecordTable } from './schemas.js'
-export type { Reader, Transaction, Transaction as Batch } from './transaction.js'
+export {
+  at,
+  type BytesTable,
+  RECORD_TABLES,
+  type RecordInit,
+  type RecordOf,
+  type RecordTable,
+  recordOf,
+} from './records/schemas.js'
+export type { Follower, Reader, Transaction, Transaction as Batch } from './records/transaction.js'
 
 export class Records implements Reader {
   readonly #vault: Vault
   readonly #emit: (event: EndpointEvent) => void
+  readonly #saved: Saved
+  readonly #base: Base
   #last: Promise<unknown> = Promise.resolve()
-  /** What is in memory may be ahead of what is saved. */
-  onFailure: () => void = () => undefined
 
+  /** `emit` hears of what is told when it is saved. */
   constructor(vault: Vault, emit: (event: EndpointEvent) => void) {
+    const saved = new Saved(vault)
     this.#vault = vault
     this.#emit = emit
+    this.#saved = saved
+    this.#base = {
+      get: (table, key) => saved.get(table, key),
+      bytes: (table, key) => saved.bytes(table, key),
+      keys: (table, range) => saved.keys(table, range),
+      numberOf: namesOf(vault),
+      isIntact: (table, key) => saved.isIntact(table, key),
+      saveAhead: changes => this.#save(changes),
+    }
   }
 
   get<T extends RecordTable>(table: T, key: Key): RecordOf<T> | undefined {
-    const value = this.#vault.get(table, key)
-    return value && decoded(table, value)
+    return this.#saved.get(table, key)
   }
 
   list<T extends RecordTable>(table: T, range?: Range): { key: Key; record: RecordOf<T> }[] {
-    return Array.from(this.#vault.list(table, range), ({ key, value }) => ({
-      key,
-      record: decoded(table, value),
-    }))
-  }
-
-  keys(table: AnyTable, range?: Range): Key[] {
-    return [...this.#vault.keys(table, range)]
+    return this.#view().list(table, range)
   }
 
   bytes(table: BytesTable, key: Key): Uint8Array | undefined {
-    return this.#vault.get(table, key)
+    return this.#saved.bytes(table, key)
   }
 
-  listBytes(table: BytesTable, range: Range): { key: Key; value: Uint8Array }[] {
-    return [...this.#vault.list(table, range)]
+  keys(table: AnyTable, range?: Range): Key[] {
+    return [...this.#saved.keys(table, range)]
+  }
+
+  has(table: AnyTable, key: Key): boolean {
+    return this.#view().has(table, key)
+  }
+
+  isIntact(table: RecordTable | BytesTable, key: Key): boolean {
+    return this.#saved.isIntact(table, key)
+  }
+
+  linked<L extends Lookup>(lookup: L, value: Lookups[L], limit?: number): bigint[] {
+    return this.#view().linked(lookup, value, limit)
+  }
+
+  numberOf<L extends Lookup>(lookup: L, value: Lookups[L]): bigint {
+    return this.#base.numberOf(lookup, value)
   }
 
   /**
-   * Runs a unit of work when those before it have ended. What it changes is saved at once and durably, then what is to
-   * be done after that is done, then its events are told. Where it throws, nothing is saved, done or told; the next one
-   * runs all the same. Throws VaultError, and what the work throws. A unit must not wait for another one: it would wait
-   * for itself.
+   * Runs a unit of work when those before it have ended. What it changes is saved at once and durably; then memory
+   * follows, then what is to be done after that is done, then its events are told. Where it throws, nothing is saved,
+   * done or told, and the next one runs all the same. Throws VaultError, and what the work throws. A unit must not
+   * wait for another one: it would wait for itself.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T> | T): Promise<T> {
     const result = this.#last.then(() => this.#run(work))
@@ -65,25 +93,54 @@ export class Records implements Reader {
   }
 
   async #run<T>(work: (tx: Transaction) => Promise<T> | T): Promise<T> {
-    const rows = {
-      value: (table: AnyTable, key: Key) => this.#vault.get(table, key),
-      keys: (table: AnyTable, range?: Range) => this.#vault.keys(table, range),
-    }
-    const tx = new Transaction(rows, changes => this.#vault.write(changes))
+    const tx = new Transaction(this.#base)
     try {
       const result = await work(tx)
-      const changes = tx.changes()
-      if (changes.length > 0) this.#vault.write(changes)
-      for (const action of tx.actions) action()
-      for (const event of tx.events) this.#emit(event)
+      this.#settle(tx)
       return result
+    } finally {
+      tx.end()
+    }
+  }
+
+  #settle(tx: Transaction): void {
+    try {
+      this.#save(tx.changes)
     } catch (error) {
-      // It is refused before anything is changed, which is no failure.
-      if (!(error instanceof Refusal)) this.onFailure()
+      for (const follower of tx.followers) follower.uncertain()
       throw error
     }
+    tx.end()
+    for (const follower of tx.followers) follower.saved()
+    for (const action of tx.actions) action()
+    for (const event of tx.events) this.#emit(event)
+  }
+
+  #save(changes: Changes): void {
+    if (changes.size === 0) return
+    try {
+      this.#vault.write(changesFor(changes))
+    } catch (error) {
+      // It may be on the disk all the same: from here on what is there counts.
+      this.#saved.forget(changes.keys())
+      throw error
+    }
+    this.#saved.set(changes)
+  }
+
+  /** Reads in the same way as a transaction, which makes no changes. */
+  #view(): Transaction {
+    return new Transaction(this.#base)
   }
 }
 
-export const openRecords = (vault: Vault, emit: (event: EndpointEvent) => void): Records =>
-  new Records(vault, emit)
+/** The number behind the highest one of a table, or of one of its groups. */
+export function nextId(tx: Transaction, table: RecordTable, group = 0n): bigint {
+  const [last] = tx.keys(table, { group, reverse: true, limit: 1 })
+  return (last?.id ?? 0n) + 1n
+}
+
+/** A store changes what it reads: with another unit's changes it would lose its own. */
+export function inUnit(reader: Reader, tx: Transaction): void {
+  if (reader !== tx) throw new Error('what is changed is not of this unit of work')
+}

@@ -9,6 +9,7 @@ import type { SendFailure } from '../codes/send-failure.js'
 import type { SystemMessage } from '../codes/system-message.js'
 import type { Unreadable } from '../codes/unreadable.js'
 import { codedOf, oneofOf } from './coded.js'
+import type { Stored } from './records/schemas.js'
 
 export type Known<T extends { code: string }> = Exclude<T, { code: 'newer' }>
 
@@ -16,12 +17,12 @@ export const systemRecord = (said: Known<SystemMessage>) => ({ what: oneofOf<Sai
 
 export const unreadableRecord = (why: Known<Unreadable>) => ({ why: oneofOf<Why['why']>(why) })
 
-export function systemMessageOf(record: Said | undefined): SystemMessage {
-  return codedOf(record?.what) ?? { code: 'newer' }
+export function systemMessageOf(record: Stored<Said> | undefined): SystemMessage {
+  return codedOf(record?.what as Said['what'] | undefined) ?? { code: 'newer' }
 }
 
 /** The engine's causes are kept as they are called. */
-export function unreadableOf(record: Why | undefined): Unreadable {
+export function unreadableOf(record: Stored<Why> | undefined): Unreadable {
   return (codedOf(record?.why) as Unreadable | undefined) ?? { code: 'newer' }
 }
 

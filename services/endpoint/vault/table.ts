@@ -1,12 +1,15 @@
 /** The tables of a vault. */
 export const TABLES = [
   'meta',
+  'links',
   'identity',
   'server',
+  'counters',
   'contacts',
   'conversations',
   'groups',
   'states',
+  'pending',
   'ratchets',
   'messages',
   'waiting',

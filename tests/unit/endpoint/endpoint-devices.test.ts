@@ -2,9 +2,10 @@
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { openConversations } from '../../../services/endpoint/history/conversations.js'
+import { Conversations } from '../../../services/endpoint/history/conversations.js'
+import { FiledNames } from '../../../services/endpoint/history/filed-names.js'
 import { systemClock } from '../../../services/endpoint/local.js'
-import { openRecords } from '../../../services/endpoint/vault/records.js'
+import { Records } from '../../../services/endpoint/vault/records.js'
 import { seedOf } from '../../../services/protocol/identity/recovery-phrase.js'
 import type { MemoryDisk } from '../../support/memory/vault.js'
 import { saidIn } from '../../support/said.js'
@@ -174,10 +175,10 @@ describe('a long history', () => {
   /** Texts of years ago, put where a device keeps them. */
   async function fill(disk: MemoryDisk): Promise<void> {
     const vault = disk.open()
-    const records = openRecords(vault, () => undefined)
-    const conversations = openConversations(records, systemClock)
-    const conversation = conversations.withPeer('bob')!
+    const records = new Records(vault, () => undefined)
     await records.transaction(batch => {
+      const conversations = new Conversations(batch, systemClock, new FiledNames())
+      const conversation = conversations.withPeer('bob')!
       for (let line = 1; line <= LINES; line++)
         conversations.file(batch, conversation, {
           kind: MessageKind.TEXT,

@@ -5,7 +5,7 @@ import type { Content } from '../../../../gen/parley/content/v1/content_pb.js'
 import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
 import type { SendFailure } from '../../codes/send-failure.js'
 import type { Context } from '../../context.js'
-import type { KnownSender, LiveGroup } from '../../groups/groups.js'
+import type { LiveGroup } from '../../groups/groups.js'
 import type { Batch } from '../../vault/records.js'
 import type { Outbox } from '../outbox.js'
 
@@ -19,9 +19,8 @@ export interface Received {
   /** Its place in the order. */
   envelope: Envelope
   content: Content
-  /** The device that sealed it, as its verified leaf says, and what is known of it. */
+  /** The device that sealed it, as its verified leaf says. */
   device: Uint8Array
-  known: KnownSender
   handle: string
   accountKey: Uint8Array
   /** A device of this account has sealed it. */

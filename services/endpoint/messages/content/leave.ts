@@ -16,8 +16,7 @@ export const leave: ContentType<'leave'> = {
   owesReceipt: true,
   fromBlocked: true,
   putBack({ groups }, batch, { group }) {
-    group.record.leaveDue = true
-    groups.save(batch, group)
+    groups.change(batch, group, { leaveDue: true })
   },
   take(context, _, batch, { group, envelope, device, isOurs }, value) {
     if (isOurs && value.account) noteLeft(context, batch, group, envelope)
@@ -37,16 +36,17 @@ export async function leaveGroup(
   const isAlone = accounts.length < 2
   // Whoever removes it then needs be no admin, here as at the others.
   const own = accounts.find(({ handle }) => handle === context.account.handle)
-  record.leavingDeviceIds.push(...(own?.devices ?? []))
-  if (isAlone || record.status !== GroupStatus.ACTIVE) record.status = GroupStatus.ENDED
+  const leavingDeviceIds = [...record.leavingDeviceIds, ...(own?.devices ?? [])]
+  context.groups.change(batch, group, { leavingDeviceIds })
+  if (isAlone || record.status !== GroupStatus.ACTIVE)
+    context.groups.change(batch, group, { status: GroupStatus.ENDED })
   else {
-    record.leaveDue = true
+    context.groups.change(batch, group, { leaveDue: true })
     const typed = waitingTexts(context).filter(({ conversation }) => conversation === record.conversation)
     for (const id of record.lost ? [] : typed) await sealText(context, outbox, batch, group, id)
     await sealLeave(context, outbox, batch, group)
   }
   noteLeft(context, batch, group, { sequence: record.lastSequence, storedAtMs: BigInt(context.clock.now()) })
-  context.groups.save(batch, group)
 }
 
 /** Says that this account leaves, where that is due and this device has the state to say it with. */
@@ -58,15 +58,14 @@ export async function sealLeave(
 ): Promise<void> {
   const { record } = group
   if (!record.leaveDue || record.lost || record.status !== GroupStatus.ACTIVE) return
-  record.leaveDue = false
+  context.groups.change(batch, group, { leaveDue: false })
   await sealBody(context, outbox, batch, group, { case: 'leave', value: { account: true } })
 }
 
 /** This account has left, on this device or another. */
 function noteLeft(context: Context, batch: Batch, group: LiveGroup, place: Place): void {
-  const { record } = group
-  record.left = true
+  context.groups.change(batch, group, { left: true })
   context.intents.dropAll(batch, group)
-  failWaiting(context, batch, record.conversation, 'not-in-room')
+  failWaiting(context, batch, group.record.conversation, 'not-in-room')
   tell(context, batch, group, place, { code: 'you-left' })
 }

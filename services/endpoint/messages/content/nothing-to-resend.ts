@@ -1,14 +1,14 @@
 // A device does not have what it was asked to say again: it is not waited for any more.
 
-import { forget, owedUpTo } from '../missing.js'
+import { owedUpTo, withoutMissing } from '../missing.js'
 import type { ContentType } from './content-type.js'
 
 export const nothingToResend: ContentType<'nothingToResend'> = {
   owesReceipt: true,
   fromBlocked: true,
-  take({ groups }, _, batch, { group, known, isOurs }, { counts }) {
-    forget(known, counts)
-    if (!isOurs) known.sender.owed = owedUpTo(known, known.sender.received)
-    groups.saveSender(batch, group, known)
+  take({ groups }, _, batch, { group, device, isOurs }, { counts }) {
+    const sender = withoutMissing(group.sender(device), counts)
+    const { received, owed } = sender
+    groups.saveSender(batch, group, { ...sender, owed: isOurs ? owed : owedUpTo(sender, received) })
   },
 }

@@ -3,7 +3,7 @@
 
 import { GroupStatus, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../../context.js'
-import type { KnownSender, LiveGroup } from '../../groups/groups.js'
+import type { LiveGroup, Sender } from '../../groups/groups.js'
 import { accountsIn } from '../../groups/membership.js'
 import type { Batch } from '../../vault/records.js'
 import type { Outbox } from '../outbox.js'
@@ -14,13 +14,13 @@ import type { ContentType } from './content-type.js'
 export const RECEIPT_DEVICES = 32
 
 /** Those whose texts are here and who were not told so, where they may be told. */
-export function owing(context: Context, group: LiveGroup): KnownSender[] {
-  const { record, senders, state } = group
+export function owing(context: Context, group: LiveGroup): Sender[] {
+  const { record } = group
   const silent =
     record.status !== GroupStatus.ACTIVE || record.lost || record.left || isSilent(context, group)
   if (silent) return []
-  const owed = [...senders.values()].filter(({ sender }) => sender.owed > sender.receipted)
-  return owed.length > 0 && context.engine.members(state).length > RECEIPT_DEVICES ? [] : owed
+  const owed = group.senders().filter(sender => sender.owed > sender.receipted)
+  return owed.length > 0 && context.engine.members(group.state).length > RECEIPT_DEVICES ? [] : owed
 }
 
 export async function sealReceipt(
@@ -31,11 +31,8 @@ export async function sealReceipt(
 ): Promise<void> {
   const senders = owing(context, group)
   if (senders.length === 0) return
-  const delivered = senders.map(({ sender: { deviceId, owed } }) => ({ deviceId, count: owed }))
-  for (const known of senders) {
-    known.sender.receipted = known.sender.owed
-    context.groups.saveSender(batch, group, known)
-  }
+  const delivered = senders.map(({ deviceId, owed }) => ({ deviceId, count: owed }))
+  for (const sender of senders) context.groups.saveSender(batch, group, { ...sender, receipted: sender.owed })
   await sealBody(context, outbox, batch, group, { case: 'receipt', value: { delivered } })
 }
 
@@ -43,20 +40,22 @@ export async function sealReceipt(
 export const receipt: ContentType<'receipt'> = {
   owesReceipt: false,
   fromBlocked: true,
-  take(context, _, batch, { group, known, handle }, { delivered }) {
+  take(context, _, batch, { group, device, handle }, { delivered }) {
     if (handle === context.account.handle) return
-    const { sender } = known
+    const sender = group.sender(device)
+    let { confirmed } = sender
     const own = context.account.device.publicKey
     for (const { deviceId, count } of delivered) {
       if (Buffer.compare(deviceId, own) !== 0) continue
       // A receipt for more than was sent cannot mark what is sent later.
       const sent = count < group.record.nextCount ? count : group.record.nextCount - 1n
-      if (sent > sender.confirmed) sender.confirmed = sent
+      if (sent > confirmed) confirmed = sent
     }
-    context.groups.saveSender(batch, group, known)
+    context.groups.saveSender(batch, group, { ...sender, confirmed })
     const before = confirmedByAll(context, group) + 1n
     for (const { key, record } of context.records.list('undelivered', { group: group.number, before })) {
-      context.conversations.update(batch, record, { status: MessageStatus.DELIVERED })
+      const id = { conversation: group.record.conversation, message: record.message }
+      context.conversations.update(batch, id, { status: MessageStatus.DELIVERED })
       batch.delete('undelivered', key)
     }
   },
@@ -65,10 +64,7 @@ export const receipt: ContentType<'receipt'> = {
 function confirmedByAll(context: Context, group: LiveGroup): bigint {
   const others = accountsIn(context, group).filter(({ handle }) => handle !== context.account.handle)
   const confirmed = others.map(({ devices }) =>
-    devices.reduce((top, device) => {
-      const { confirmed } = context.groups.sender(group, device).sender
-      return larger(confirmed, top)
-    }, 0n),
+    devices.reduce((top, device) => larger(group.sender(device).confirmed, top), 0n),
   )
   return confirmed.reduce(smaller, confirmed[0] ?? 0n)
 }

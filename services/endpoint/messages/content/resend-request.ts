@@ -29,11 +29,12 @@ export const resendRequest: ContentType<'resendRequest'> = {
   fromBlocked: false,
   async take(context, outbox, batch, { group }, { deviceId, counts }) {
     if (Buffer.compare(deviceId, context.account.device.publicKey) !== 0) return
+    const { conversation } = group.record
     const nothing: bigint[] = []
     for (const count of counts.slice(0, MISSING_COUNTS)) {
       const place = { group: group.number, id: count }
       const sent = batch.get('sent', place)
-      const message = sent && batch.get('messages', { group: sent.conversation, id: sent.message })
+      const message = sent && context.conversations.message({ conversation, message: sent.message })
       if (!sent || !message) {
         nothing.push(count)
         continue

@@ -1,6 +1,7 @@
 // What a person writes.
 
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { waitFor } from '../unsent.js'
 import type { ContentType } from './content-type.js'
 
 export const text: ContentType<'text'> = {
@@ -11,8 +12,9 @@ export const text: ContentType<'text'> = {
     if (message === 0n) return
     const { conversation } = group.record
     batch.delete('undelivered', { group: group.number, id: count })
-    if (failure === undefined) batch.put('waiting', { group: conversation, id: message }, {})
-    else conversations.update(batch, { conversation, message }, { status: MessageStatus.FAILED, failure })
+    const id = { conversation, message }
+    if (failure === undefined) waitFor(batch, id)
+    else conversations.update(batch, id, { status: MessageStatus.FAILED, failure })
   },
   take({ contacts, conversations }, _, batch, received, { text: written }) {
     const { group, envelope, content, handle, accountKey, device, isOurs } = received

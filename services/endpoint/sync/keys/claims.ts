@@ -40,8 +40,9 @@ export async function takeClaim(
   claimed: readonly ClaimedDevice[] | undefined,
 ): Promise<void> {
   const intent = context.intents.get(group, id)
-  if (intent?.change.case !== 'addAccount' && intent?.change.case !== 'addDevices') return
-  const isDevices = intent.change.case === 'addDevices'
+  const change = intent?.change
+  if (change?.case !== 'addAccount' && change?.case !== 'addDevices') return
+  const isDevices = change.case === 'addDevices'
   const giveUp = (code: 'nobody' | 'no-device' | 'key-changed') => {
     context.intents.drop(batch, group, id)
     // A further device of somebody who is in it already is looked up again by itself.
@@ -50,7 +51,7 @@ export async function takeClaim(
     batch.tell(notMade({ handle, peer, why: { code } }))
   }
   if (!claimed) return giveUp('nobody')
-  const wanted = intent.change.case === 'addDevices' ? intent.change.value.deviceIds : undefined
+  const wanted = isDevices ? change.value.deviceIds : undefined
   const accounts = accountsIn(context, group)
   const fits = ({ identity }: Invitee) =>
     !wanted ||
@@ -58,14 +59,17 @@ export async function takeClaim(
       (accounts.some(account => sameAccount(account, identity)) || isRejoining(group, identity.deviceKey)))
   const invitees = (await verifiedInvitees(context, handle, claimed)).filter(fits)
   if (invitees.length === 0) return giveUp('no-device')
-  if (intent.change.case === 'addDevices')
-    intent.change.value.deviceIds = invitees.map(({ identity }) => identity.deviceKey)
   for (const { identity } of invitees)
     if (
       handle !== context.account.handle &&
       context.contacts.meet(batch, handle, identity.accountKey) === 'changed'
     )
       return giveUp('key-changed')
-  intent.change.value.keyPackages = invitees.map(({ keyPackage }) => keyPackage)
-  context.intents.save(batch, group, { id, intent })
+  const keyPackages = invitees.map(({ keyPackage }) => keyPackage)
+  const deviceIds = invitees.map(({ identity }) => identity.deviceKey)
+  const claimedFor = isDevices
+    ? ({ case: 'addDevices', value: { handle, deviceIds, keyPackages } } as const)
+    : ({ case: 'addAccount', value: { handle, keyPackages } } as const)
+  const { notBeforeMs, alone } = context.intents.get(group, id)!
+  context.intents.save(batch, group, { id, intent: { notBeforeMs, alone, change: claimedFor } })
 }

@@ -152,13 +152,15 @@ function noteOwnDevices(context: Context, batch: Batch, directory: Directory): v
     context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
   if (unknown.length > 0) batch.tell({ type: 'devices' })
   // 8 bits of checksum let a wrong word in 256 through, and a mistyped handle is nobody's.
-  if (context.isUnconfirmed && own.length === 1)
+  if (context.session.isUnconfirmed && own.length === 1)
     batch.tell({
       type: 'notice',
       level: 'warning',
       notice: { code: 'account-unknown', handle: context.account.handle },
     })
-  context.isUnconfirmed = false
+  batch.after(() => {
+    context.session.isUnconfirmed = false
+  })
 }
 
 /** An account whose pinned key the server does not list any more has another one now, which is looked into (changed-keys.ts). */

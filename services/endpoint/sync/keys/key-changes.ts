@@ -69,15 +69,11 @@ function retireOthers(context: Context, batch: Batch, handle: string): void {
       .members(group.state)
       .map(({ identity }) => parseVerifiedCertificate(identity))
       .some(member => member.handle === handle && contacts.trust(handle, member.accountKey) === 'other')
-  for (const group of groups.all()) {
-    const { record } = group
-    if (record.conversation !== conversation || record.status === GroupStatus.ENDED || !isOther(group))
-      continue
+  for (const group of conversation === undefined ? [] : groups.of(conversation)) {
+    if (group.record.status === GroupStatus.ENDED || !isOther(group)) continue
     // What was sealed for it before may be at the server already, and stays as it is.
-    record.status = GroupStatus.ENDED
-    record.left = true
+    groups.change(batch, group, { status: GroupStatus.ENDED, left: true })
     groups.savePending(batch, group, undefined)
-    groups.save(batch, group)
     context.intents.dropAll(batch, group)
   }
 }

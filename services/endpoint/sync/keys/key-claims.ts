@@ -119,7 +119,10 @@ export class KeyClaims {
       claims.push(...(await this.#claim(some.map(({ handle }) => handle))))
     }
     await transaction(async ({ context, tx }) => {
-      for (const [index, one] of wanted.entries()) await takeClaim(context, tx, one, claims[index])
+      for (const [index, one] of wanted.entries()) {
+        const group = context.groups.get(one.group.number)
+        if (group) await takeClaim(context, tx, { ...one, group }, claims[index])
+      }
     })
     for (const one of wanted) this.#claiming.delete(nameOfIntent(one))
     nudge()
@@ -144,7 +147,5 @@ function needsGroup(context: Context, conversation: bigint): boolean {
   const isWritten = () => waitingTexts(context).some(id => id.conversation === conversation)
   if (conversations.isFromHistory(conversation) && !isWritten()) return false
   if (contacts.isStopped(conversations.peer(conversation))) return false
-  return !groups
-    .all()
-    .some(({ record }) => record.conversation === conversation && record.status !== GroupStatus.ENDED)
+  return groups.of(conversation).every(({ record }) => record.status === GroupStatus.ENDED)
 }

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { type Contacts, openContacts } from '../../../../services/endpoint/contacts/contacts.js'
+import { Contacts } from '../../../../services/endpoint/contacts/contacts.js'
 import type { EndpointEvent } from '../../../../services/endpoint/events.js'
 import { systemClock } from '../../../../services/endpoint/local.js'
-import { type Batch, openRecords, type Records } from '../../../../services/endpoint/vault/records.js'
+import { type Batch, Records } from '../../../../services/endpoint/vault/records.js'
 import { accountFingerprint } from '../../../../services/protocol/identity/fingerprint.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { MemoryDisk } from '../../../support/memory/vault.js'
@@ -15,20 +15,21 @@ let told: EndpointEvent['type'][]
 
 beforeEach(() => {
   told = []
-  records = openRecords(new MemoryDisk().open(), event => void told.push(event.type))
-  contacts = openContacts(records, systemClock)
+  records = new Records(new MemoryDisk().open(), event => void told.push(event.type))
+  contacts = new Contacts(records, systemClock)
 })
 
-const written = <T>(change: (batch: Batch) => T): Promise<T> => records.transaction(change)
-const meet = (fill: number) => written(batch => contacts.meet(batch, 'bob', key(fill)))
+const change = <T>(work: (contacts: Contacts, batch: Batch) => T): Promise<T> =>
+  records.transaction(tx => work(new Contacts(tx, systemClock), tx))
+const meet = (fill: number) => change((contacts, batch) => contacts.meet(batch, 'bob', key(fill)))
 const expectKey = (fill: number) =>
-  written(batch => contacts.expect(batch, 'bob', accountFingerprint(crypto, key(fill))))
+  change((contacts, batch) => contacts.expect(batch, 'bob', accountFingerprint(crypto, key(fill))))
 
 describe('an account key', () => {
   test('is pinned at first contact, and known from there', async () => {
     expect([await meet(1), await meet(1)]).toEqual(['pinned-now', 'known'])
     expect(told).toEqual(['contact-pinned'])
-    expect(openContacts(records, systemClock).get('bob')?.accountKey).toEqual(key(1))
+    expect(new Contacts(records, systemClock).get('bob')?.accountKey).toEqual(key(1))
   })
 
   test('that changes keeps the pin and stops what is sent, over a restart too', async () => {
@@ -36,7 +37,7 @@ describe('an account key', () => {
     expect([await meet(2), await meet(2)]).toEqual(['changed', 'changed'])
     expect(told).toEqual(['contact-pinned'])
     expect(contacts.get('bob')?.accountKey).toEqual(key(1))
-    expect(openContacts(records, systemClock).isStopped('bob')).toBe(true)
+    expect(new Contacts(records, systemClock).isStopped('bob')).toBe(true)
   })
 
   test('that comes back as it was does not lift the block: a person decides', async () => {
@@ -69,12 +70,12 @@ describe('an account key', () => {
 
   test('that is accepted is pinned instead of the former, and not verified', async () => {
     await meet(1)
-    await written(batch => contacts.verify(batch, 'bob'))
+    await change((contacts, batch) => contacts.verify(batch, 'bob'))
     expect(contacts.isVerified('bob')).toBe(true)
     await meet(2)
     expect(contacts.isVerified('bob')).toBe(false)
-    await written(batch => contacts.accept(batch, 'bob'))
-    expect(openContacts(records, systemClock).get('bob')).toMatchObject({ accountKey: key(2) })
+    await change((contacts, batch) => contacts.accept(batch, 'bob'))
+    expect(new Contacts(records, systemClock).get('bob')).toMatchObject({ accountKey: key(2) })
     expect([contacts.isStopped('bob'), contacts.isVerified('bob')]).toEqual([false, false])
     expect(await meet(1)).toBe('changed')
   })
@@ -82,15 +83,15 @@ describe('an account key', () => {
   test('that is accepted against the invite link takes the place of what the link names', async () => {
     await expectKey(1)
     await meet(2)
-    await written(batch => contacts.accept(batch, 'bob'))
+    await change((contacts, batch) => contacts.accept(batch, 'bob'))
     expect([contacts.isStopped('bob'), await meet(2), await meet(1)]).toEqual([false, 'known', 'changed'])
   })
 
   test('that is dismissed leaves the pin and its mark as they were', async () => {
     await meet(1)
-    await written(batch => contacts.verify(batch, 'bob'))
+    await change((contacts, batch) => contacts.verify(batch, 'bob'))
     await meet(2)
-    await written(batch => contacts.dismiss(batch, 'bob'))
+    await change((contacts, batch) => contacts.dismiss(batch, 'bob'))
     expect([contacts.isStopped('bob'), contacts.isVerified('bob')]).toEqual([false, true])
   })
 
@@ -98,18 +99,17 @@ describe('an account key', () => {
     expect(contacts.trust('bob', key(1))).toBe('pinned')
     await meet(1)
     expect([contacts.trust('bob', key(1)), contacts.trust('bob', key(2))]).toEqual(['pinned', 'other'])
-    await written(batch => contacts.verify(batch, 'bob'))
+    await change((contacts, batch) => contacts.verify(batch, 'bob'))
     expect([contacts.trust('bob', key(1)), contacts.trust('bob', key(2))]).toEqual(['verified', 'other'])
   })
 
   test('of a write that failed is forgotten', async () => {
     await expect(
-      written(batch => {
+      change((contacts, batch) => {
         contacts.meet(batch, 'bob', key(1))
         throw new Error('the vault is full')
       }),
     ).rejects.toThrow('the vault is full')
-    contacts.reload()
     expect(contacts.get('bob')).toBeUndefined()
     expect(await meet(2)).toBe('pinned-now')
   })
@@ -118,25 +118,25 @@ describe('an account key', () => {
 test('people keep their places, however many there are', async () => {
   const handles = Array.from({ length: 50 }, (_, index) => `person-${index}`)
   for (const [index, handle] of handles.entries())
-    await written(batch => contacts.meet(batch, handle, key(index + 1)))
-  const again = openContacts(records, systemClock)
+    await change((contacts, batch) => contacts.meet(batch, handle, key(index + 1)))
+  const again = new Contacts(records, systemClock)
   expect(again.all().map(({ handle }) => handle)).toEqual(handles)
 })
 
 test('somebody is blocked until they are unblocked, over a restart too', async () => {
-  await written(batch => contacts.block(batch, 'bob', true))
-  expect([openContacts(records, systemClock).isBlocked('bob'), contacts.isStopped('bob')]).toEqual([
+  await change((contacts, batch) => contacts.block(batch, 'bob', true))
+  expect([new Contacts(records, systemClock).isBlocked('bob'), contacts.isStopped('bob')]).toEqual([
     true,
     true,
   ])
-  await written(batch => contacts.block(batch, 'bob', false))
+  await change((contacts, batch) => contacts.block(batch, 'bob', false))
   expect([contacts.isBlocked('bob'), contacts.isStopped('bob')]).toEqual([false, false])
 })
 
 test('when somebody was last heard never goes back', async () => {
   await meet(1)
-  await written(batch => contacts.heard(batch, 'bob', 20))
-  await written(batch => contacts.heard(batch, 'bob', 10))
-  await written(batch => contacts.heard(batch, 'nobody', 30))
-  expect(openContacts(records, systemClock).get('bob')?.lastHeardMs).toBe(20n)
+  await change((contacts, batch) => contacts.heard(batch, 'bob', 20))
+  await change((contacts, batch) => contacts.heard(batch, 'bob', 10))
+  await change((contacts, batch) => contacts.heard(batch, 'nobody', 30))
+  expect(new Contacts(records, systemClock).get('bob')?.lastHeardMs).toBe(20n)
 })

@@ -7,17 +7,16 @@ import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v
 import { EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { GroupStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { type Account, makeAccount, restoreAccount } from '../../../../services/endpoint/contacts/account.js'
+import type { Unit } from '../../../../services/endpoint/context.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/groups.js'
 import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
 import { historyPart } from '../../../../services/endpoint/messages/content/history-part.js'
 import { takeRevoked } from '../../../../services/endpoint/messages/content/revoked-devices.js'
-import { type Outbox, openOutbox } from '../../../../services/endpoint/messages/outbox.js'
 import { reconcile } from '../../../../services/endpoint/sync/keys/reconcile.js'
-import type { Batch } from '../../../../services/endpoint/vault/records.js'
 import { readCertificate } from '../../../../services/protocol/identity/certificate.js'
 import { makeRevocation } from '../../../../services/protocol/identity/revocation.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
-import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { saidIn } from '../../../support/said.js'
 
 const alice = makeAccount('alice')
@@ -27,13 +26,11 @@ const secondOf = ({ handle, account }: Account) => restoreAccount({ handle, seed
 const idOf = ({ device }: Account) => device.publicKey
 
 let context: TestContext['context']
-let outbox: Outbox
 let written: TestContext['written']
 let groups = 0
 
 beforeEach(async () => {
   ;({ context, written } = await openTestContext(alice))
-  outbox = openOutbox(context.records)
 })
 
 const keyPackageOf = ({ certificate, device }: Account) =>
@@ -46,7 +43,7 @@ const keyPackageOf = ({ certificate, device }: Account) =>
 /** An active group of alice's device and these. */
 async function groupWith(
   others: readonly Account[],
-  { open, settings }: { open(batch: Batch): bigint; settings?: Uint8Array },
+  { open, settings }: { open(unit: Unit): bigint; settings?: Uint8Array },
 ): Promise<LiveGroup> {
   const { engine } = context
   const conversationId = new Uint8Array(16).fill(++groups)
@@ -56,19 +53,21 @@ async function groupWith(
     ...(settings ? { settings } : {}),
   })
   const add = (await Promise.all(others.map(keyPackageOf))).map(({ publicPackage }) => publicPackage)
-  const state = engine.adopt(alone, (await engine.commit(alone, { add })).pending)
-  return written(batch =>
-    context.groups.add(
+  const state = engine.adopt(alone, (await engine.commit(alone, { add })).pending).state
+  const { number } = await written((batch, unit) =>
+    unit.context.groups.add(
       batch,
-      { conversationId, conversation: open(batch), status: GroupStatus.ACTIVE },
+      { conversationId, conversation: open(unit), status: GroupStatus.ACTIVE },
       state,
     ),
   )
+  return context.groups.get(number)!
 }
-const withBob = () => groupWith([bob], { open: batch => context.conversations.open(batch, 'bob') })
+const openBob = ({ context, tx }: Unit) => context.conversations.open(tx, 'bob')
+const withBob = () => groupWith([bob], { open: openBob })
 const roomOf = (others: readonly Account[], days: number) =>
   groupWith(others, {
-    open: batch => context.conversations.openRoom(batch, 'all'),
+    open: ({ context, tx }) => context.conversations.openRoom(tx, 'all'),
     settings: encodeSettings(
       create(GroupSettingsSchema, {
         kind: GroupKind.ROOM,
@@ -80,7 +79,7 @@ const roomOf = (others: readonly Account[], days: number) =>
   })
 const ownGroup = (others: readonly Account[]) =>
   groupWith(others, {
-    open: batch => context.conversations.openOwnDevices(batch),
+    open: ({ context, tx }) => context.conversations.openOwnDevices(tx),
     settings: encodeSettings(create(GroupSettingsSchema, { kind: GroupKind.OWN_DEVICES })),
   })
 
@@ -96,23 +95,22 @@ const hand = (
   group: LiveGroup,
   from: Account,
   part: Parameters<typeof create<typeof HistoryPartSchema>>[1] & object,
-) => written(batch => takePart(batch, group, from, { last: true, ...part }))
+) => written((_, unit) => takePart(unit, group, from, { last: true, ...part }))
 const takePart = (
-  batch: Batch,
+  unit: Unit,
   group: LiveGroup,
   from: Account,
   part: Parameters<typeof create<typeof HistoryPartSchema>>[1] & object,
 ) =>
   historyPart.take(
-    context,
-    outbox,
-    batch,
+    unit.context,
+    unit.outbox,
+    unit.tx,
     {
-      group,
+      group: groupIn(unit, group),
       envelope: create(EnvelopeSchema, { sequence: 99n, storedAtMs: 1n }),
       content: create(ContentSchema),
       device: idOf(from),
-      known: context.groups.sender(group, idOf(from)),
       handle: from.handle,
       accountKey: from.account.publicKey,
       isOurs:
@@ -168,9 +166,9 @@ describe('history', () => {
   test('from an own device is filed once, also by parts that share a write', async () => {
     const phone = secondOf(alice)
     const own = await ownGroup([phone])
-    await written(async batch => {
+    await written(async (_, unit) => {
       for (let times = 0; times < 2; times++)
-        await takePart(batch, own, phone, {
+        await takePart(unit, own, phone, {
           peerHandle: 'carol',
           messages: [message(1n), message(2n)],
           last: true,
@@ -196,23 +194,27 @@ describe('a revocation', () => {
     ['that is none', () => new Uint8Array([1, 2, 3])],
   ])('%s removes nobody', async (_, make) => {
     const group = await withBob()
-    await written(batch => takeRevoked(context, batch, group, make()))
+    await written((batch, unit) => takeRevoked(unit.context, batch, groupIn(unit, group), make()))
     expect(group.record.leavingDeviceIds).toEqual([])
     expect(context.intents.of(group)).toEqual([])
   })
 
   test('by its own account lets everybody remove the device, which is not added again', async () => {
     const second = secondOf(bob)
-    const group = await groupWith([bob, second], { open: batch => context.conversations.open(batch, 'bob') })
+    const group = await groupWith([bob, second], { open: openBob })
     for (let times = 0; times < 2; times++)
-      await written(batch => takeRevoked(context, batch, group, revocation(bob, second)))
+      await written((batch, unit) =>
+        takeRevoked(unit.context, batch, groupIn(unit, group), revocation(bob, second)),
+      )
     expect(group.record.leavingDeviceIds).toEqual([idOf(second)])
     expect(context.intents.of(group).map(({ intent }) => intent.change.case)).toEqual(['removeDevices'])
     const direct = await withBob()
     const directory = new Map([
       ['bob', [bob, second].map(({ certificate }) => readCertificate(crypto, certificate))],
     ])
-    expect(await written(batch => reconcile(context, batch, direct, directory))).toEqual([])
+    expect(
+      await written((batch, unit) => reconcile(unit.context, batch, groupIn(unit, direct), directory)),
+    ).toEqual([])
   })
 })
 
@@ -227,7 +229,9 @@ describe('the directory', () => {
     const other = makeAccount('bob')
     for (let times = 0; times < 2; times++)
       expect(
-        await written(batch => reconcile(context, batch, group, directory('bob', [bob, second, other]))),
+        await written((batch, unit) =>
+          reconcile(unit.context, batch, groupIn(unit, group), directory('bob', [bob, second, other])),
+        ),
       ).toEqual(['bob'])
     expect(changes(group)).toMatchObject([
       { case: 'addDevices', value: { handle: 'bob', deviceIds: [idOf(second)] } },
@@ -236,11 +240,15 @@ describe('the directory', () => {
 
   test('that leaves out a device of somebody else removes nobody; one of this account’s, that', async () => {
     const phone = secondOf(alice)
-    const group = await groupWith([bob, phone], { open: batch => context.conversations.open(batch, 'bob') })
-    await written(batch => reconcile(context, batch, group, directory('bob', [])))
-    await written(batch => reconcile(context, batch, group, directory('alice', [phone])))
+    const group = await groupWith([bob, phone], { open: openBob })
+    await written((batch, unit) => reconcile(unit.context, batch, groupIn(unit, group), directory('bob', [])))
+    await written((batch, unit) =>
+      reconcile(unit.context, batch, groupIn(unit, group), directory('alice', [phone])),
+    )
     expect(changes(group)).toEqual([])
-    await written(batch => reconcile(context, batch, group, directory('alice', [alice])))
+    await written((batch, unit) =>
+      reconcile(unit.context, batch, groupIn(unit, group), directory('alice', [alice])),
+    )
     expect(changes(group)).toMatchObject([{ case: 'removeDevices', value: { deviceIds: [idOf(phone)] } }])
   })
 })

@@ -12,7 +12,7 @@ import {
   RemoveDevicesSchema,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import type { LiveGroup } from '../../../../services/endpoint/groups/groups.js'
+import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/groups.js'
 import {
   commitIntents,
   forgetRemovals,
@@ -23,10 +23,10 @@ import {
 import { settingsOf } from '../../../../services/endpoint/groups/membership.js'
 import type { Impossible } from '../../../../services/endpoint/groups/plan.js'
 import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
-import { type Outbox, openOutbox, queueCommit } from '../../../../services/endpoint/messages/outbox.js'
+import { type Outbox, queueCommit } from '../../../../services/endpoint/messages/outbox.js'
 import { onRejected } from '../../../../services/endpoint/messages/rejections.js'
 import type { Engine } from '../../../../services/endpoint/mls/engine.js'
-import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
@@ -63,30 +63,30 @@ async function openRoom(admin: Account = alice): Promise<void> {
     settings,
   })
   const add = await Promise.all([bob, carol].map(async each => (await keyPackageOf(each)).publicPackage))
-  const state = engine.adopt(founded, (await engine.commit(founded, { add })).pending)
-  group = await written(batch => {
+  const state = engine.adopt(founded, (await engine.commit(founded, { add })).pending).state
+  const { number } = await written((batch, { context }) => {
     const conversation = context.conversations.openRoom(batch, 'tea')
     return context.groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
   })
+  group = context.groups.get(number)!
   told.length = 0
   impossible = []
 }
 
 beforeEach(async () => {
-  ;({ context, written, told } = await openTestContext(alice))
+  ;({ context, outbox, written, told } = await openTestContext(alice))
   engine = context.engine
-  outbox = openOutbox(context.records)
 })
 
 const wish = (change: IntentChange, delayMs = 0) =>
-  written(batch => intend(context, batch, group, change, delayMs))
+  written((batch, unit) => intend(unit.context, batch, groupIn(unit, group), change, delayMs))
 /** What could not be carried out. */
 let impossible: Impossible[] = []
 const commit = (now = Date.now()) =>
-  written(async batch => {
-    const done = await commitIntents(context, batch, group, now)
+  written(async (batch, unit) => {
+    const done = await commitIntents(unit.context, batch, groupIn(unit, group), now)
     impossible.push(...done.impossible)
-    if (done.made) queueCommit(outbox, batch, group.number, done.made)
+    if (done.made) queueCommit(unit.outbox, batch, group.number, done.made)
     return done.made !== undefined
   })
 const open = () => context.intents.of(group).map(({ intent }) => intent.change.case)
@@ -104,10 +104,14 @@ function rosterChange(): { added: string[]; removed: string[] } {
   return { added: names(change?.addedDeviceIds), removed: names(change?.removedDeviceIds) }
 }
 const adoptCommit = () =>
-  written(batch => {
-    group.state = engine.adopt(group.state, group.pending!)
-    context.groups.savePending(batch, group, undefined)
+  written((batch, unit) => {
+    const here = groupIn(unit, group)
+    const { state } = engine.adopt(here.state, here.pending!)
+    unit.context.groups.savePending(batch, here, undefined)
+    unit.context.groups.enter(batch, here, state)
   })
+const changed = (change: GroupChange) =>
+  written((batch, unit) => unit.context.groups.change(batch, groupIn(unit, group), change))
 
 const removal = (...accounts: Account[]): IntentChange => ({
   case: 'removeDevices',
@@ -138,11 +142,11 @@ describe('what is due', () => {
     expect(await commit()).toBe(false)
     expect(open()).toEqual(['addAccount', 'removeDevices', 'removeDevices'])
     await adoptCommit()
-    await written(batch =>
+    await written((batch, unit) =>
       forgetRemovals(
-        context,
+        unit.context,
         batch,
-        group,
+        groupIn(unit, group),
         [bob, carol].map(({ device }) => device.publicKey),
       ),
     )
@@ -163,7 +167,7 @@ describe('what is due', () => {
     await wish({ case: 'changeSettings', value: create(ChangeSettingsSchema, { makeAdmin: 'bob' }) })
     await commit()
     await adoptCommit()
-    await written(batch => context.intents.drop(batch, group, 1n))
+    await written((batch, { context }) => context.intents.drop(batch, group, 1n))
     await commit()
     await adoptCommit()
     expect(settingsOf(context, group)).toMatchObject({
@@ -180,7 +184,7 @@ describe('what is due', () => {
 
   test.each(['left', 'lost'] as const)('is nothing in a group that was %s', async what => {
     await wish(removal(bob))
-    group.record[what] = true
+    await changed({ [what]: true })
     expect(await commit()).toBe(false)
   })
 })
@@ -212,7 +216,9 @@ describe('what has become pointless is dropped without a commit:', () => {
 
   test('of a removal of several, those who are out', async () => {
     await wish(removal(bob, carol))
-    await written(batch => forgetRemovals(context, batch, group, [bob.device.publicKey]))
+    await written((batch, unit) =>
+      forgetRemovals(unit.context, batch, groupIn(unit, group), [bob.device.publicKey]),
+    )
     await commit()
     expect(rosterChange()).toEqual({ added: [], removed: ['carol'] })
   })
@@ -233,7 +239,7 @@ describe('what the others would refuse is never committed, and the person is tol
   })
 
   test('which keeps nothing else of the same kind back', async () => {
-    group.record.leavingDeviceIds = [carol.device.publicKey]
+    await changed({ leavingDeviceIds: [carol.device.publicKey] })
     await wish(removal(bob))
     await wish(removal(carol))
     expect(await commit()).toBe(true)
@@ -243,7 +249,7 @@ describe('what the others would refuse is never committed, and the person is tol
   })
 
   test('but whoever has asked to leave may be removed', async () => {
-    group.record.leavingDeviceIds = [carol.device.publicKey]
+    await changed({ leavingDeviceIds: [carol.device.publicKey] })
     await wish(removal(carol))
     expect(await commit()).toBe(true)
     expect(rosterChange().removed).toEqual(['carol'])
@@ -271,7 +277,7 @@ describe('what the server refuses', () => {
   beforeEach(() => openRoom())
 
   const refuse = () =>
-    written(async batch => {
+    written(async (batch, { context, outbox }) => {
       const { clientSequence } = outbox.items().at(-1)!.item
       const reason = { case: 'unknownDevice' as const, value: { deviceId: dave.device.publicKey } }
       await onRejected(context, outbox, batch, create(RejectedSendSchema, { clientSequence, reason }))
@@ -280,8 +286,8 @@ describe('what the server refuses', () => {
     const [known] = context.intents.of(group)
     if (known?.intent.change.case !== 'addAccount') throw new Error('nobody is to be added')
     expect(known.intent.change.value.keyPackages).toEqual([])
-    known.intent.change = await addition(dave)
-    await written(batch => context.intents.save(batch, group, known))
+    const intent = { ...known.intent, change: await addition(dave) }
+    await written((batch, { context }) => context.intents.save(batch, group, { ...known, intent }))
   }
 
   test('is made again with newly claimed key packages, once, and then given up', async () => {
@@ -305,7 +311,9 @@ describe('what the server refuses', () => {
     expect(await commit()).toBe(true)
     expect(rosterChange().removed).toEqual(['bob'])
     await adoptCommit()
-    await written(batch => forgetRemovals(context, batch, group, [bob.device.publicKey]))
+    await written((batch, unit) =>
+      forgetRemovals(unit.context, batch, groupIn(unit, group), [bob.device.publicKey]),
+    )
     expect(await commit()).toBe(true)
     expect(rosterChange().removed).toEqual(['carol'])
   })

@@ -5,19 +5,22 @@ import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { LogTagSchema } from '../../../../gen/parley/content/v1/content_pb.js'
-import { GroupSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
-import type { LiveGroup } from '../../../../services/endpoint/groups/groups.js'
+import type { GroupChange } from '../../../../services/endpoint/groups/groups.js'
 import {
+  BROKEN_LOG,
   beginEpoch,
-  breakLog,
   differs,
   passEnvelope,
   presentTag,
 } from '../../../../services/endpoint/messages/fork-detection.js'
-import type { Engine } from '../../../../services/endpoint/mls/engine.js'
+import type { GroupState } from '../../../../services/endpoint/mls/engine.js'
+import { recordOf } from '../../../../services/endpoint/vault/records.js'
 
 /** As many as are remembered. */
 const PLACES = 32
+
+/** Nothing of it is looked at. */
+const state = {} as GroupState
 
 interface Seat {
   see(...envelopes: [sequence: number, text: string][]): Seat
@@ -31,29 +34,31 @@ interface Seat {
 /** A device in a group, of which only what the tag is made from is real. */
 function seat(): Seat {
   let epochs = 0
-  const record = create(GroupSchema, { logBegins: true })
-  const group = { record } as LiveGroup
-  const engine = { epochAuthenticator: () => Uint8Array.of(epochs) } as unknown as Engine
+  let record = recordOf('groups', { logBegins: true })
+  const change = (what: GroupChange) => {
+    record = { ...record, ...what }
+  }
+  const engine = { epochAuthenticator: () => Uint8Array.of(epochs) }
   const self: Seat = {
     see(...envelopes) {
       for (const [sequence, text] of envelopes)
-        passEnvelope(engine, group, BigInt(sequence), Buffer.from(text))
+        change(passEnvelope(engine, { record, state }, BigInt(sequence), Buffer.from(text)))
       return self
     },
     epoch() {
       epochs++
-      beginEpoch(group)
+      change(beginEpoch({ record }))
       return self
     },
     miss() {
-      breakLog(group)
+      change(BROKEN_LOG)
       return self
     },
     differsFrom(other) {
       const tag = other.tag()
-      return differs(group, tag && create(LogTagSchema, tag))
+      return differs({ record }, tag && create(LogTagSchema, tag))
     },
-    tag: () => presentTag(group),
+    tag: () => presentTag({ record }),
   }
   return self
 }
@@ -151,9 +156,10 @@ test('two who see any course differ exactly where the courses do', () => {
 })
 
 test('any tag of a stranger is compared without harm', () => {
-  const group = { record: create(GroupSchema, { logBegins: true }) } as LiveGroup
-  const engine = { epochAuthenticator: () => Uint8Array.of(1) } as unknown as Engine
-  passEnvelope(engine, group, 5n, Uint8Array.of(1))
+  const begun = recordOf('groups', { logBegins: true })
+  const engine = { epochAuthenticator: () => Uint8Array.of(1) }
+  const passed = passEnvelope(engine, { record: begun, state }, 5n, Uint8Array.of(1))
+  const group = { record: { ...begun, ...passed } }
   fc.assert(
     fc.property(
       fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),

@@ -10,14 +10,14 @@ import {
   OutboxCommitSchema,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import type { LiveGroup } from '../../../../services/endpoint/groups/groups.js'
-import { type Outbox, openOutbox } from '../../../../services/endpoint/messages/outbox.js'
+import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/groups.js'
+import type { Outbox } from '../../../../services/endpoint/messages/outbox.js'
 import { onRejected } from '../../../../services/endpoint/messages/rejections.js'
 import { askToRejoin, rejoinAll } from '../../../../services/endpoint/messages/rejoin-requests.js'
-import { waitingTexts } from '../../../../services/endpoint/messages/unsent.js'
+import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/unsent.js'
 import { fillOutbox } from '../../../../services/endpoint/sync/seal-due.js'
 import { Updates } from '../../../../services/endpoint/sync/updates.js'
-import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 
 let context: TestContext['context']
 let written: TestContext['written']
@@ -27,9 +27,8 @@ let told: TestContext['told']
 
 beforeEach(async () => {
   const account = makeAccount('alice')
-  ;({ context, written, told } = await openTestContext(account))
+  ;({ context, outbox, written, told } = await openTestContext(account))
   const { engine } = context
-  outbox = openOutbox(context.records)
   const { publicKey, privateKey } = account.device
   const keyPackage = await engine.newKeyPackage({
     identity: account.certificate,
@@ -38,23 +37,26 @@ beforeEach(async () => {
   })
   const conversationId = new Uint8Array(16).fill(1)
   const state = await engine.create({ groupId: conversationId, keyPackage })
-  group = await written(batch => {
+  const { number } = await written((batch, { context }) => {
     const conversation = context.conversations.open(batch, 'bob')
     return context.groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
   })
+  group = context.groups.get(number)!
   told.length = 0
 })
 
+const changed = (change: GroupChange) =>
+  written((batch, unit) => unit.context.groups.change(batch, groupIn(unit, group), change))
 const updates = new Updates()
 const fill = () =>
-  written(tx => fillOutbox({ context, outbox, tx }, { now: context.clock.now(), receipts: false, updates }))
+  written((_, unit) => fillOutbox(unit, { now: context.clock.now(), receipts: false, updates }))
 async function write(...texts: string[]): Promise<void> {
   const { conversation } = group.record
-  await written(batch => {
+  await written((batch, { context }) => {
     for (const text of texts) {
       const init = { kind: MessageKind.TEXT, own: true, text, status: MessageStatus.WAITING }
       const { id } = context.conversations.append(batch, conversation, init)
-      batch.put('waiting', { group: conversation, id: id.message }, {})
+      waitFor(batch, id)
     }
   })
 }
@@ -63,16 +65,16 @@ const reject = (
   reason: Parameters<typeof create<typeof RejectedSendSchema>>[1] & object,
 ) => {
   const rejected: RejectedSend = create(RejectedSendSchema, { ...reason, clientSequence })
-  return written(batch => onRejected(context, outbox, batch, rejected))
+  return written((batch, { context, outbox }) => onRejected(context, outbox, batch, rejected))
 }
 const what = () => outbox.items().map(({ item }) => `${item.clientSequence} ${item.what.case}`)
 /** Another member's commit has been taken in. */
 async function commitOfAnother(): Promise<void> {
   const { pending } = await context.engine.commit(group.state, {})
-  await written(batch => {
-    group.state = context.engine.adopt(group.state, pending)
-    context.groups.savePending(batch, group, undefined)
-    context.groups.saveEpoch(batch, group)
+  await written((batch, unit) => {
+    const { engine, groups } = unit.context
+    groups.savePending(batch, groupIn(unit, group), undefined)
+    groups.enter(batch, groupIn(unit, group), engine.adopt(group.state, pending).state)
   })
 }
 const stale = (currentEpoch: bigint) => ({ reason: { case: 'staleEpoch' as const, value: { currentEpoch } } })
@@ -109,7 +111,7 @@ describe('a text', () => {
 
   beforeEach(async () => {
     // No update is due.
-    group.record.committedAtMs = BigInt(Date.now())
+    await changed({ committedAtMs: BigInt(Date.now()) })
     await write('one', 'two')
     await fill()
     outbox.takeUnsent()
@@ -174,9 +176,8 @@ describe('a text', () => {
 })
 
 test('a group that the server refuses is told of by its reason', async () => {
-  group.record.status = GroupStatus.CREATING
-  group.record.committedAtMs = 1n
-  await written(batch =>
+  await changed({ status: GroupStatus.CREATING, committedAtMs: 1n })
+  await written((batch, { outbox }) =>
     outbox.add(batch, group.number, {
       case: 'commit',
       value: create(OutboxCommitSchema),
@@ -196,7 +197,7 @@ test('a group that the server refuses is told of by its reason', async () => {
 test('what a copy that was put back had on its way is marked as uncertain, never sent twice nor forgotten', async () => {
   await write('perhaps sent')
   await fill()
-  await written(batch => rejoinAll(context, outbox, batch))
+  await written((batch, { context, outbox }) => rejoinAll(context, outbox, batch))
   expect(what()).toEqual(['1 rejoin'])
   expect(context.conversations.history(group.record.conversation)).toMatchObject([
     { text: 'perhaps sent', state: 'failed' },
@@ -209,19 +210,21 @@ test('what a copy that was put back had on its way is marked as uncertain, never
     }),
   )
   // Asked for so soon again, it waits its turn; a person who asks need not.
-  await written(batch => askToRejoin(context, outbox, batch, group))
+  await written((batch, unit) => askToRejoin(unit.context, unit.outbox, batch, groupIn(unit, group)))
   expect(what()).toEqual(['1 rejoin'])
-  await written(batch => outbox.echoed(batch, 1n))
-  await written(batch => askToRejoin(context, outbox, batch, group))
+  await written((batch, { outbox }) => outbox.echoed(batch, 1n))
+  await written((batch, unit) => askToRejoin(unit.context, unit.outbox, batch, groupIn(unit, group)))
   expect(what()).toEqual([])
-  await written(batch => askToRejoin(context, outbox, batch, group, { atOnce: true }))
+  await written((batch, unit) =>
+    askToRejoin(unit.context, unit.outbox, batch, groupIn(unit, group), { atOnce: true }),
+  )
   expect(outbox.items()).toHaveLength(1)
 })
 
 test('texts of a group that was lost wait for it, when the server finds their epoch too old', async () => {
   await write('one', 'two')
   await fill()
-  group.record.lost = true
+  await changed({ lost: true })
   await reject(1n, { reason: { case: 'notAMember', value: {} } })
   expect(what()).toEqual([])
   expect(waitingTexts(context)).toHaveLength(2)

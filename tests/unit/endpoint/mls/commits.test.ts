@@ -33,7 +33,7 @@ describe('commits', () => {
     const [alice, bob, carol] = await three(engine)
     const won = await engine.commit(alice.state, {})
     const lost = await engine.commit(bob.state, {})
-    alice.state = engine.adopt(alice.state, won.pending)
+    alice.state = engine.adopt(alice.state, won.pending).state
     for (const seat of [bob, carol]) expect(await openAs(seat, won.commit)).toBe('commit')
     for (const seat of [alice, carol]) expect(await openAs(seat, lost.commit)).toBe('old-epoch')
     expect(await causeOf(() => engine.adopt(bob.state, lost.pending))).toBe('stale-pending')
@@ -49,7 +49,7 @@ describe('commits', () => {
     expect(await openAs(alice, skipped)).toBe('before')
     expect(await openAs(alice, during)).toBe('during')
     const behind = await sealAs(bob, 'behind')
-    alice.state = engine.adopt(alice.state, made.pending)
+    alice.state = engine.adopt(alice.state, made.pending).state
     expect(await openAs(alice, during)).toBe('refused: replayed')
     expect(await openAs(alice, behind)).toBe('behind')
     expect(await openAs(alice, behind)).toBe('refused: replayed')
@@ -60,7 +60,7 @@ describe('commits', () => {
     const message = await sealAs(bob, 'opened already')
     const made = await engine.commit(alice.state, {})
     expect(await openAs(alice, message)).toBe('opened already')
-    alice.state = engine.adopt(engine.load(engine.save(alice.state)), made.pending)
+    alice.state = engine.adopt(engine.load(engine.save(alice.state)), made.pending).state
     expect(await openAs(bob, made.commit)).toBe('commit')
     expect(agreed([alice, bob])).toBe(true)
     const stolen = { ...alice, state: engine.load(made.pending) }
@@ -94,7 +94,7 @@ describe('commits', () => {
     })
     if (opened.kind !== 'commit') throw new Error(opened.kind)
     const removal = await engine.commit(opened.state, { remove: [engine.ownLeaf(carol.state)] })
-    bob.state = engine.adopt(bob.state, added.pending)
+    bob.state = engine.adopt(bob.state, added.pending).state
     expect(await engine.open(bob.state, removal.commit, acceptAll)).toMatchObject({
       kind: 'commit',
       removed: [{ leaf: engine.ownLeaf(carol.state), identity: carol.device.identity }],
@@ -137,7 +137,7 @@ describe('commits', () => {
       { index: 3, cause: 'already-member' },
       { index: 4, cause: 'already-member' },
     ])
-    alice.state = engine.adopt(alice.state, made.pending)
+    alice.state = engine.adopt(alice.state, made.pending).state
     expect(engine.members(alice.state).map(member => member.identity)).toEqual([
       alice.device.identity,
       good.identity,

@@ -91,7 +91,7 @@ describe('messages', () => {
       }
     }
     const made = await engine.commit(alice.state, {})
-    alice.state = engine.adopt(alice.state, made.pending)
+    alice.state = engine.adopt(alice.state, made.pending).state
     const opened = await engine.open(bob.state, made.commit, acceptAll)
     if (opened.kind !== 'commit') throw new Error(opened.kind)
     wipe(opened.spent)

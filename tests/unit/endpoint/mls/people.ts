@@ -70,7 +70,7 @@ export async function commitAs(
 ): Promise<{ commit: Uint8Array; welcome?: Uint8Array }> {
   const made = await committer.engine.commit(committer.state, change)
   if (made.refused.length > 0) throw new Error(`refused: ${made.refused[0]?.cause}`)
-  committer.state = committer.engine.adopt(committer.state, made.pending)
+  committer.state = committer.engine.adopt(committer.state, made.pending).state
   for (const seat of others) {
     const opened = await seat.engine.open(seat.state, made.commit, acceptAll)
     if (opened.kind === 'commit') seat.state = opened.state

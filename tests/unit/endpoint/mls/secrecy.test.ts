@@ -94,7 +94,10 @@ describe('what was spent', () => {
     const late = await sealAs(bob, 'late')
     const before = alice.state
     const made = await engine.commit(before, {})
-    alice.state = engine.adopt(before, made.pending)
+    const { state, spent } = engine.adopt(before, made.pending)
+    expect(isZero(before.keySchedule.initSecret)).toBe(false)
+    alice.state = state
+    wipe(spent)
     expect(isZero(before.keySchedule.initSecret)).toBe(true)
     expect(before.secretTree.every(node => isZero(node.handshake.secret))).toBe(true)
     expect(await openAs(alice, late)).toBe('late')

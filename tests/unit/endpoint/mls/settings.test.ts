@@ -116,7 +116,7 @@ describe('settings', () => {
     const [alice, bob, carol] = await three(engine)
     const won = await engine.commit(alice.state, { settings: text('of alice') })
     const lost = await engine.commit(bob.state, { settings: text('of bob') })
-    alice.state = engine.adopt(alice.state, won.pending)
+    alice.state = engine.adopt(alice.state, won.pending).state
     for (const seat of [bob, carol]) expect(await openAs(seat, won.commit)).toBe('commit')
     expect(await openAs(carol, lost.commit)).toBe('old-epoch')
     expect(settingsOf(bob)).toEqual(text('of alice'))
@@ -129,7 +129,7 @@ describe('settings', () => {
     const [alice, bob, carol] = await three(engine)
     const won = await engine.commit(alice.state, { remove: [leafOf(carol)] })
     await engine.commit(bob.state, { settings: text('again') })
-    alice.state = engine.adopt(alice.state, won.pending)
+    alice.state = engine.adopt(alice.state, won.pending).state
     expect(await openAs(bob, won.commit)).toBe('commit')
     expect(settingsOf(bob)).toBeUndefined()
     await commitAs(bob, [alice], { settings: text('again') })
@@ -139,7 +139,7 @@ describe('settings', () => {
   test('survive a restart, pending and in force', async () => {
     const [alice, bob] = await three(engine)
     const made = await engine.commit(alice.state, { settings: text('saved') })
-    alice.state = engine.adopt(engine.load(engine.save(alice.state)), made.pending)
+    alice.state = engine.adopt(engine.load(engine.save(alice.state)), made.pending).state
     expect(await openAs(bob, made.commit)).toBe('commit')
     for (const seat of [alice, bob]) {
       seat.state = engine.load(engine.save(seat.state))
@@ -210,7 +210,7 @@ describe('a device that cannot have settings', () => {
     const { publicPackage } = await keyPackageOf(engine, await newDevice('bob'))
     const made = await engine.commit(alice.state, { add: [old.bytes, publicPackage] })
     expect(made.refused).toEqual([{ index: 0, cause: 'unsupported' }])
-    expect(engine.members(engine.adopt(alice.state, made.pending))).toHaveLength(2)
+    expect(engine.members(engine.adopt(alice.state, made.pending).state)).toHaveLength(2)
   })
 
   test('is refused from others who add it', async () => {

@@ -111,7 +111,7 @@ async function change(walkers: Walker[], gone: Seat[], random: Random): Promise<
   })
   const late = await lateMessage(walkers, committer, random)
   if (random(4) === 0) await race(walkers, committer, random)
-  keep(committer, engine.adopt(committer.state, made.pending))
+  keep(committer, engine.adopt(committer.state, made.pending).state)
   for (const seat of others(walkers, committer)) await follow(seat, made.commit, leaving.includes(seat))
   for (const seat of leaving) {
     walkers.splice(walkers.indexOf(seat), 1)

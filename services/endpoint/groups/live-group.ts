@@ -1,0 +1,90 @@
+// One group as a unit of work sees it, and its MLS state, which is opened when it is used.
+
+import type { Engine, GroupState, RatchetPlace } from '../mls/engine.js'
+import { Kept } from '../vault/records/kept.js'
+import { at, type Reader, type RecordOf, recordOf, type Transaction } from '../vault/records.js'
+
+export type GroupRecord = RecordOf<'groups'>
+/** What is known of another device in a group. */
+export type Sender = RecordOf<'senders'>
+
+/** Bytes of the saved states of all groups that are open at once; in memory each takes a few times as much. */
+const OPEN_BYTES = 16 * 1024 * 1024
+/** Leaves in a group are fewer than this, so an epoch and a leaf make one key. */
+const LEAVES = 4096n
+
+const ratchetId = (place: RatchetPlace) => place.epoch * LEAVES + BigInt(place.leaf)
+const ratchetPlace = (id: bigint): RatchetPlace => ({ epoch: id / LEAVES, leaf: Number(id % LEAVES) })
+
+/** The groups' MLS states. The large part is written when an epoch changes, one ratchet node with each message. */
+export class GroupStates {
+  readonly #open = new Kept<bigint, { state: GroupState; bytes: number }>({
+    weigh: ({ bytes }) => bytes,
+    most: OPEN_BYTES,
+  })
+
+  constructor(private readonly engine: Pick<Engine, 'load' | 'save' | 'delta' | 'applyDelta'>) {}
+
+  get(reader: Reader, group: bigint): GroupState {
+    const open = this.#open.get(reader, group)
+    if (open) return open.state
+    const bytes = reader.bytes('states', at(group))
+    if (!bytes) throw new RangeError(`there is no state of group ${group}`)
+    let state = this.engine.load(bytes)
+    for (const key of reader.keys('ratchets', { group }))
+      state = this.engine.applyDelta(state, ratchetPlace(key.id), reader.bytes('ratchets', key)!)
+    this.#open.note(group, { state, bytes: bytes.length })
+    return state
+  }
+
+  /** One ratchet moved on. */
+  advance(tx: Transaction, group: bigint, state: GroupState, place: RatchetPlace): void {
+    tx.putBytes('ratchets', { group, id: ratchetId(place) }, this.engine.delta(state, place))
+    this.#open.set(tx, group, { state, bytes: this.#open.get(tx, group)?.bytes ?? 0 })
+  }
+
+  /** Another epoch: the whole state. */
+  enter(tx: Transaction, group: bigint, state: GroupState): void {
+    const bytes = this.engine.save(state)
+    tx.putBytes('states', at(group), bytes)
+    tx.deleteGroup('ratchets', group)
+    this.#open.set(tx, group, { state, bytes: bytes.length })
+  }
+}
+
+export class LiveGroup {
+  constructor(
+    readonly number: bigint,
+    readonly reader: Reader,
+    private readonly states: GroupStates,
+  ) {}
+
+  get record(): GroupRecord {
+    const record = this.reader.get('groups', at(this.number))
+    if (!record) throw new RangeError(`there is no group ${this.number}`)
+    return record
+  }
+
+  get state(): GroupState {
+    return this.states.get(this.reader, this.number)
+  }
+
+  /** A commit of ours that is on its way: the state after it. */
+  get pending(): Uint8Array | undefined {
+    return this.reader.bytes('pending', at(this.number))
+  }
+
+  get isCommitting(): boolean {
+    return this.reader.has('pending', at(this.number))
+  }
+
+  /** Also of a device of which nothing is known yet. */
+  sender(deviceId: Uint8Array): Sender {
+    const id = this.reader.numberOf('device', deviceId)
+    return this.reader.get('senders', { group: this.number, id }) ?? recordOf('senders', { deviceId })
+  }
+
+  senders(): Sender[] {
+    return this.reader.list('senders', { group: this.number }).map(({ record }) => record)
+  }
+}

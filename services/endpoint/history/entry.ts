@@ -1,0 +1,48 @@
+// A line of a history as a person sees it.
+
+import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { HistoryEntry, MessageId, MessageState, Said } from '../events.js'
+import type { RecordOf } from '../vault/records.js'
+import { systemMessageOf, unreadableOf } from '../vault/said.js'
+
+export type Message = RecordOf<'messages'>
+
+export const STATES: Record<MessageStatus, MessageState> = {
+  [MessageStatus.UNSPECIFIED]: 'received',
+  [MessageStatus.WAITING]: 'waiting',
+  [MessageStatus.STORED]: 'stored',
+  [MessageStatus.DELIVERED]: 'delivered',
+  [MessageStatus.FAILED]: 'failed',
+  [MessageStatus.RECEIVED]: 'received',
+}
+
+/** `peer`: what the conversation is called. */
+export function entryOf(id: MessageId, message: Message, peer: string): HistoryEntry {
+  return {
+    id,
+    ...saidIn(message),
+    peer,
+    from: message.fromHandle,
+    own: message.own,
+    text: message.text,
+    sentAt: new Date(Number(message.sentAtMs)),
+    state: STATES[message.status],
+    sequence: message.sequence,
+    ...(message.otherKey ? { otherKey: true as const } : {}),
+  }
+}
+
+/** What sort of line it is, and what it says where nobody wrote it. */
+function saidIn({ kind, unreadable, system }: Message): Said {
+  if (kind === MessageKind.UNREADABLE) return { kind: 'unreadable', cause: unreadableOf(unreadable) }
+  if (kind === MessageKind.GAP) return { kind: 'gap', cause: unreadableOf(unreadable) }
+  if (kind === MessageKind.EVENT) return { kind: 'event', system: systemMessageOf(system) }
+  return { kind: 'text' }
+}
+
+/** By the server's order; what has no place in it yet comes last. */
+export function byPlace(a: HistoryEntry, b: HistoryEntry): number {
+  if (a.sequence === b.sequence) return 0
+  if (a.sequence === 0n || b.sequence === 0n) return a.sequence === 0n ? 1 : -1
+  return a.sequence < b.sequence ? -1 : 1
+}

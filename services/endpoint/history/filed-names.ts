@@ -1,0 +1,48 @@
+// Which messages of a conversation are here, while its history is handed over: what comes twice is filed once.
+
+import { Kept } from '../vault/records/kept.js'
+import type { Reader, RecordOf, Transaction } from '../vault/records.js'
+
+type Named = Pick<RecordOf<'messages'>, 'fromDevice' | 'sequence'>
+
+/** The same for one message on all devices that have it: who sent it, and its place in the server's order. */
+const nameOf = ({ fromDevice, sequence }: Named): string =>
+  `${sequence} ${Buffer.from(fromDevice).toString('base64')}`
+
+export class FiledNames {
+  /** By conversation, of those that are being handed over. */
+  readonly #names = new Kept<bigint, ReadonlySet<string>>()
+  /** What a transaction has copied to add to it: a part has hundreds of messages. */
+  readonly #copies = new WeakMap<Transaction, Map<bigint, Set<string>>>()
+
+  has(reader: Reader, conversation: bigint, message: Named): boolean {
+    return this.#in(reader, conversation).has(nameOf(message))
+  }
+
+  /** It is here now. */
+  add(tx: Transaction, conversation: bigint, message: Named): void {
+    const copies = this.#copies.get(tx) ?? new Map<bigint, Set<string>>()
+    this.#copies.set(tx, copies)
+    const names = copies.get(conversation) ?? new Set(this.#in(tx, conversation))
+    copies.set(conversation, names.add(nameOf(message)))
+    this.#names.set(tx, conversation, names)
+  }
+
+  /** It is here now, should this conversation be one that is being handed over. */
+  note(tx: Transaction, conversation: bigint, message: Named): void {
+    if (this.#names.get(tx, conversation)) this.add(tx, conversation, message)
+  }
+
+  /** Nothing more is handed over. */
+  end(tx: Transaction, conversation: bigint): void {
+    this.#names.set(tx, conversation, undefined)
+    this.#copies.get(tx)?.delete(conversation)
+  }
+
+  #in(reader: Reader, conversation: bigint): ReadonlySet<string> {
+    const known = this.#names.get(reader, conversation)
+    return (
+      known ?? new Set(reader.list('messages', { group: conversation }).map(({ record }) => nameOf(record)))
+    )
+  }
+}

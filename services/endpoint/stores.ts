@@ -1,0 +1,50 @@
+// What an endpoint keeps, put together: as it is saved, and as a unit of work sees and changes it.
+
+import { type Account, loadAccount } from './contacts/account.js'
+import { Contacts } from './contacts/contacts.js'
+import { OwnDevices } from './contacts/own-devices.js'
+import type { Context, RunTransaction } from './context.js'
+import { GroupStates, Groups } from './groups/groups.js'
+import { IntentList } from './groups/intent-list.js'
+import { Conversations } from './history/conversations.js'
+import { FiledNames } from './history/filed-names.js'
+import { Outbox, OutboxProgress } from './messages/outbox.js'
+import type { Reader, Records } from './vault/records.js'
+
+export interface Stores {
+  /** What is saved. */
+  context: Context
+  outbox: Outbox
+  transaction: RunTransaction
+}
+
+export function openStores(
+  records: Records,
+  parts: Pick<Context, 'engine' | 'welcomes' | 'clock' | 'random'>,
+): Stores {
+  const { engine, clock } = parts
+  const states = new GroupStates(engine)
+  const filed = new FiledNames()
+  const progress = new OutboxProgress()
+  const session = { isUnconfirmed: false }
+  const on = (reader: Reader): Context => ({
+    ...parts,
+    // Every part but the first start runs where there is one.
+    get account() {
+      return loadAccount(reader) as Account
+    },
+    records: reader,
+    groups: new Groups(reader, engine, states),
+    intents: new IntentList(reader),
+    conversations: new Conversations(reader, clock, filed),
+    contacts: new Contacts(reader, clock),
+    devices: new OwnDevices(reader),
+    session,
+  })
+  return {
+    context: on(records),
+    outbox: new Outbox(records, progress),
+    transaction: work =>
+      records.transaction(tx => work({ context: on(tx), outbox: new Outbox(tx, progress), tx })),
+  }
+}

@@ -1,0 +1,96 @@
+// The vault's tables and what their rows hold (proto/parley/vault/v1).
+
+import type { MessageInitShape, MessageShape } from '@bufbuild/protobuf'
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import {
+  ContactSchema,
+  ConversationSchema,
+  CountersSchema,
+  EarlierPartSchema,
+  GroupSchema,
+  HandoverSchema,
+  IdentitySchema,
+  IntentSchema,
+  KeyPackageSchema,
+  MessageSchema,
+  OutboxItemSchema,
+  OwnDeviceSchema,
+  SenderSchema,
+  SentSchema,
+  ServerSchema,
+  UndeliveredSchema,
+  WaitingSchema,
+  WelcomeSchema,
+} from '../../../../gen/parley/vault/v1/records_pb.js'
+import type { Key } from '../table.js'
+
+const SCHEMAS = {
+  identity: IdentitySchema,
+  server: ServerSchema,
+  counters: CountersSchema,
+  contacts: ContactSchema,
+  conversations: ConversationSchema,
+  groups: GroupSchema,
+  messages: MessageSchema,
+  waiting: WaitingSchema,
+  outbox: OutboxItemSchema,
+  senders: SenderSchema,
+  undelivered: UndeliveredSchema,
+  sent: SentSchema,
+  keypackages: KeyPackageSchema,
+  welcomes: WelcomeSchema,
+  intents: IntentSchema,
+  devices: OwnDeviceSchema,
+  handovers: HandoverSchema,
+  earlier: EarlierPartSchema,
+} as const
+
+type Schemas = typeof SCHEMAS
+export type RecordTable = keyof Schemas
+export const RECORD_TABLES = Object.keys(SCHEMAS) as readonly RecordTable[]
+/** Tables of plain bytes: MLS states, those that follow a commit on its way, and ratchet nodes, grouped by group. */
+export type BytesTable = 'states' | 'pending' | 'ratchets'
+/** Rows that say all by their keys (names.ts). */
+export type LinkTable = 'links'
+export type AnyTable = RecordTable | BytesTable | LinkTable
+
+export const isRecordTable = (table: AnyTable): table is RecordTable => table in SCHEMAS
+
+/** A value as it is read: nobody changes it, another one is put in its place. */
+export type Stored<T> = T extends Uint8Array
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly Stored<Item>[]
+    : T extends object
+      ? { readonly [Name in keyof T as Exclude<Name, '$unknown'>]: Stored<T[Name]> }
+      : T
+
+export type RecordOf<T extends RecordTable> = Stored<MessageShape<Schemas[T]>>
+export type RecordInit<T extends RecordTable> = Stored<MessageInitShape<Schemas[T]>>
+
+/** A key in a table that is not grouped. */
+export const at = (id: bigint): Key => ({ group: 0n, id })
+
+/** The whole record that a part of its fields stands for. */
+export function recordOf<T extends RecordTable>(table: T, init: RecordInit<T>): RecordOf<T> {
+  const schema = SCHEMAS[table] as typeof GroupSchema
+  return frozen(create(schema, init as MessageInitShape<typeof GroupSchema>)) as RecordOf<T>
+}
+
+export function decoded<T extends RecordTable>(table: T, value: Uint8Array): RecordOf<T> {
+  return frozen(fromBinary(SCHEMAS[table], value)) as RecordOf<T>
+}
+
+export function encoded<T extends RecordTable>(table: T, record: RecordOf<T>): Uint8Array {
+  const schema = SCHEMAS[table] as typeof GroupSchema
+  return toBinary(schema, record as MessageShape<typeof GroupSchema>)
+}
+
+/** Bytes alone can still be changed: the language has no way to freeze them. */
+function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value))
+    return value
+  Object.freeze(value)
+  for (const part of Object.values(value)) frozen(part)
+  return value
+}

@@ -1,0 +1,229 @@
+// A unit of work: what one input changes, seen by itself before it is saved, and saved as a whole or not at all.
+
+import type { EndpointEvent } from '../../events.js'
+import type { Change, Key, Range } from '../table.js'
+import { compareKeys, isWithin } from './keys.js'
+import type { Lookup, Lookups } from './names.js'
+import {
+  type AnyTable,
+  type BytesTable,
+  encoded,
+  isRecordTable,
+  type RecordInit,
+  type RecordOf,
+  type RecordTable,
+  recordOf,
+} from './schemas.js'
+
+/** What can be read of the vault: what is saved or, in a transaction, that and the transaction's own changes. */
+export interface Reader {
+  get<T extends RecordTable>(table: T, key: Key): RecordOf<T> | undefined
+  list<T extends RecordTable>(table: T, range?: Range): { key: Key; record: RecordOf<T> }[]
+  bytes(table: BytesTable, key: Key): Uint8Array | undefined
+  /** Much cheaper than what stands under them, which has to be opened. */
+  keys(table: AnyTable, range?: Range): Key[]
+  has(table: AnyTable, key: Key): boolean
+  /** Reads it from the disk once more. False: it is damaged. */
+  isIntact(table: RecordTable | BytesTable, key: Key): boolean
+  /** The numbers that are linked to this value, the lowest first. */
+  linked<L extends Lookup>(lookup: L, value: Lookups[L], limit?: number): bigint[]
+  /** What stands for this value in the keys of this vault. */
+  numberOf<L extends Lookup>(lookup: L, value: Lookups[L]): bigint
+}
+
+/** What a transaction begins from, and what it may do beside its changes. */
+export interface Base {
+  get<T extends RecordTable>(table: T, key: Key): RecordOf<T> | undefined
+  bytes(table: BytesTable, key: Key): Uint8Array | undefined
+  keys(table: AnyTable, range?: Range): Iterable<Key>
+  numberOf<L extends Lookup>(lookup: L, value: Lookups[L]): bigint
+  isIntact(table: RecordTable | BytesTable, key: Key): boolean
+  saveAhead(changes: Changes): void
+}
+
+type Value = RecordOf<RecordTable> | Uint8Array
+interface TableChanges {
+  rows: Map<string, { key: Key; value: Value | undefined }>
+  clearedGroups: Set<bigint>
+}
+export type Changes = ReadonlyMap<AnyTable, TableChanges>
+
+/** Something in memory that follows the records: what becomes of it when they are saved, or may be. */
+export interface Follower {
+  saved(): void
+  uncertain(): void
+}
+
+const rowName = ({ group, id }: Key) => `${group}/${id}`
+
+export class Transaction implements Reader {
+  readonly events: EndpointEvent[] = []
+  readonly actions: (() => void)[] = []
+  readonly followers: Follower[] = []
+  readonly changes = new Map<AnyTable, TableChanges>()
+  #base: Base
+
+  constructor(base: Base) {
+    this.#base = base
+  }
+
+  /** What holds on to it sees what is old: from here on it cannot be used. */
+  end(): void {
+    this.#base = ENDED
+    this.changes.clear()
+  }
+
+  get<T extends RecordTable>(table: T, key: Key): RecordOf<T> | undefined {
+    const own = this.#own(table, key)
+    return own ? (own.value as RecordOf<T> | undefined) : this.#base.get(table, key)
+  }
+
+  list<T extends RecordTable>(table: T, range?: Range): { key: Key; record: RecordOf<T> }[] {
+    return this.keys(table, range).map(key => ({ key, record: this.get(table, key)! }))
+  }
+
+  bytes(table: BytesTable, key: Key): Uint8Array | undefined {
+    const own = this.#own(table, key)
+    return own ? (own.value as Uint8Array | undefined) : this.#base.bytes(table, key)
+  }
+
+  keys(table: AnyTable, range: Range = {}): Key[] {
+    const keys: Key[] = []
+    const { limit = Number.POSITIVE_INFINITY } = range
+    for (const key of this.#keys(table, range)) {
+      if (keys.length >= limit) break
+      keys.push(key)
+    }
+    return keys
+  }
+
+  has(table: AnyTable, { group, id }: Key): boolean {
+    return this.keys(table, { group, after: id - 1n, before: id + 1n }).length > 0
+  }
+
+  isIntact(table: RecordTable | BytesTable, key: Key): boolean {
+    return this.#base.isIntact(table, key)
+  }
+
+  linked<L extends Lookup>(lookup: L, value: Lookups[L], limit?: number): bigint[] {
+    const group = this.numberOf(lookup, value)
+    return this.keys('links', { group, ...(limit === undefined ? {} : { limit }) }).map(({ id }) => id)
+  }
+
+  numberOf<L extends Lookup>(lookup: L, value: Lookups[L]): bigint {
+    return this.#base.numberOf(lookup, value)
+  }
+
+  put<T extends RecordTable>(table: T, key: Key, record: RecordInit<T>): RecordOf<T> {
+    const value = recordOf(table, record)
+    this.#set(table, key, value)
+    return value
+  }
+
+  putBytes(table: BytesTable, key: Key, value: Uint8Array): void {
+    this.#set(table, key, value)
+  }
+
+  delete(table: AnyTable, key: Key): void {
+    this.#set(table, key, undefined)
+  }
+
+  deleteGroup(table: AnyTable, group: bigint): void {
+    const { rows, clearedGroups } = this.#of(table)
+    for (const [name, { key }] of rows) if (key.group === group) rows.delete(name)
+    clearedGroups.add(group)
+  }
+
+  /** From here on the number is found by this value. */
+  link<L extends Lookup>(lookup: L, value: Lookups[L], number: bigint): void {
+    this.#set('links', { group: this.numberOf(lookup, value), id: number }, NOTHING)
+  }
+
+  unlink<L extends Lookup>(lookup: L, value: Lookups[L], number: bigint): void {
+    this.#set('links', { group: this.numberOf(lookup, value), id: number }, undefined)
+  }
+
+  /** Told when the changes are saved. */
+  tell(event: EndpointEvent): void {
+    this.events.push(event)
+  }
+
+  /** Runs when the changes are saved, before the events are told. */
+  after(action: () => void): void {
+    this.actions.push(action)
+  }
+
+  /** Changes in memory with the records. */
+  follow(follower: Follower): void {
+    this.followers.push(follower)
+  }
+
+  /** Saves this record now, whatever becomes of the transaction: it has to be on the disk before the rest is tried. */
+  putAhead<T extends RecordTable>(table: T, key: Key, record: RecordInit<T>): void {
+    const ahead = new Transaction(this.#base)
+    ahead.put(table, key, record)
+    this.#base.saveAhead(ahead.changes)
+  }
+
+  #of(table: AnyTable): TableChanges {
+    const known = this.changes.get(table) ?? { rows: new Map(), clearedGroups: new Set() }
+    this.changes.set(table, known)
+    return known
+  }
+
+  #set(table: AnyTable, key: Key, value: Value | undefined): void {
+    this.#of(table).rows.set(rowName(key), { key, value })
+  }
+
+  /** What this transaction has made of a row, if it has. */
+  #own(table: AnyTable, key: Key): { value: Value | undefined } | undefined {
+    const changes = this.changes.get(table)
+    const own = changes?.rows.get(rowName(key))
+    return own ?? (changes?.clearedGroups.has(key.group) ? { value: undefined } : undefined)
+  }
+
+  *#keys(table: AnyTable, range: Range): Generator<Key> {
+    const changes = this.changes.get(table)
+    if (!changes) return yield* this.#base.keys(table, range)
+    const { limit: _, ...unlimited } = range
+    const order = (a: Key, b: Key) => (range.reverse ? compareKeys(b, a) : compareKeys(a, b))
+    const own = Array.from(changes.rows.values())
+      .filter(({ key, value }) => value && isWithin(key, range))
+      .map(({ key }) => key)
+      .sort(order)
+    for (const key of this.#base.keys(table, unlimited)) {
+      while (own[0] && order(own[0], key) < 0) yield own.shift()!
+      if (!this.#own(table, key)) yield key
+    }
+    yield* own
+  }
+}
+
+function ended(): never {
+  throw new Error('this unit of work has ended')
+}
+const ENDED: Base = {
+  get: ended,
+  bytes: ended,
+  keys: ended,
+  isIntact: ended,
+  numberOf: ended,
+  saveAhead: ended,
+}
+
+/** What stands under a link: the key says all. */
+const NOTHING = new Uint8Array()
+
+/** As the vault is to write them. */
+export function changesFor(changes: Changes): Change[] {
+  return [...changes].flatMap(([table, { rows, clearedGroups }]): Change[] => [
+    ...Array.from(clearedGroups, group => ({ deleteGroup: table, group })),
+    ...Array.from(rows.values(), ({ key, value }): Change => {
+      if (!value) return { delete: table, key }
+      const bytes = isRecordTable(table)
+        ? encoded(table, value as RecordOf<typeof table>)
+        : (value as Uint8Array)
+      return { put: table, key, value: bytes }
+    }),
+  ])
+}
