@@ -4,14 +4,26 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
-import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
+import type { Envelope, RejoinRequest } from '../../../gen/parley/v1/chat_pb.js'
 import { accountOn, commitByForce, type Force } from '../../support/modified-client.js'
-import { saidIn } from '../../support/said.js'
+import {
+  changing,
+  firstOf,
+  hears,
+  isKind,
+  isOf,
+  lines,
+  type Meddling,
+  members,
+  openRoom,
+  others,
+  roomOf,
+  say,
+  textsOf,
+} from '../../support/room.js'
 import { newTown, type Person, type Server, type Town } from '../../support/town.js'
 
 jest.setTimeout(20_000)
-
-type Meddling = (envelopes: Envelope[], reader: Uint8Array) => Envelope[]
 
 let town: Town
 let meddle: Meddling
@@ -28,76 +40,7 @@ afterEach(async () => {
   await town.leave()
 })
 
-const isOf = (person: Person, reader: Uint8Array) =>
-  Buffer.compare(person.endpoint.account()!.deviceKey, reader) === 0
-const isKind =
-  (kind: Envelope['envelope']['case']) =>
-  ({ envelope }: Envelope) =>
-    envelope.case === kind
-/** The envelopes of a kind are changed for these readers. */
-const changing =
-  (
-    readers: Person[],
-    kind: Envelope['envelope']['case'],
-    change: (envelope: Envelope) => Envelope[],
-  ): Meddling =>
-  (envelopes, reader) =>
-    readers.some(person => isOf(person, reader))
-      ? envelopes.flatMap(envelope => (isKind(kind)(envelope) ? change(envelope) : [envelope]))
-      : envelopes
-/** The first one only. */
-const firstOf = (change: (envelope: Envelope) => Envelope[]) => {
-  let isDone = false
-  return (envelope: Envelope) => {
-    if (isDone) return [envelope]
-    isDone = true
-    return change(envelope)
-  }
-}
-
-const roomOf = (person: Person) => person.endpoint.conversations().find(({ kind }) => kind === 'room')
-const lines = (person: Person) => {
-  const room = roomOf(person)
-  return room ? person.endpoint.history(room.number) : []
-}
-const textsOf = (person: Person) =>
-  lines(person)
-    .filter(({ kind }) => kind === 'text')
-    .map(({ text }) => text)
-const others = (person: Person) =>
-  lines(person)
-    .filter(({ kind }) => kind !== 'text')
-    .map(entry => `${entry.kind}: ${saidIn(entry)}`)
-const hears = (person: Person, ...texts: string[]) =>
-  person.holds(() => texts.every(text => textsOf(person).includes(text)))
-const say = async (person: Person, text: string) => {
-  await person.endpoint.send(roomOf(person)!.number, text)
-  await person.holds(() => lines(person).some(entry => entry.text === text && entry.state !== 'waiting'))
-}
-const members = (person: Person) =>
-  person.endpoint
-    .room(roomOf(person)!.number)
-    .members.map(({ handle }) => handle)
-    .sort()
-
-/** A room whose admin is the first; everybody has heard everybody, and owes no update any more. */
-async function room(...handles: string[]): Promise<Person[]> {
-  const people: Person[] = []
-  for (const handle of handles) people.push(await town.join(handle, server))
-  const [admin, ...rest] = people
-  for (const person of people) await person.line('up')
-  const number = await admin!.endpoint.createRoom({ name: 'tea', historyDays: 0 })
-  for (const { handle } of rest) await admin!.endpoint.changeRoom(number, { kind: 'invite', handle })
-  for (const person of rest) await person.event('conversation', ({ state }) => state === 'ready')
-  for (const person of people) await person.holds(() => members(person).length === handles.length)
-  for (const person of people) await say(person, `${person.handle} is here`)
-  for (const person of people) await hears(person, ...handles.map(handle => `${handle} is here`))
-  // Nor receipts, which would be taken for what a test says.
-  const isDelivered = (person: Person) =>
-    lines(person).every(({ own, state }) => !own || state === 'delivered')
-  for (const person of people) await person.holds(() => isDelivered(person))
-  return people
-}
+const room = (...handles: string[]) => openRoom(town, server, handles)
 
 describe('a server that', () => {
   test('drops an envelope for one member: it is missed, asked for and shown, once', async () => {
@@ -282,16 +225,26 @@ describe('a server that', () => {
     expect(textsOf(carol)).not.toContain('without her')
   })
 
-  test('repeats a request to be taken in again: nobody is removed for it', async () => {
+  test.each<[string, (request: RejoinRequest) => RejoinRequest]>([
+    ['repeats a request to be taken in again', request => request],
+    [
+      'makes one with a number of its own',
+      request => ({ ...request, nonce: request.nonce.map(byte => ~byte) }),
+    ],
+    [
+      'makes one without a signature',
+      request => ({ ...request, nonce: new Uint8Array(16), signature: new Uint8Array() }),
+    ],
+  ])('%s, in a new place: nobody is removed for it', async (_what, make) => {
     const [alice, bob, carol] = (await room('alice', 'bob', 'carol')) as [Person, Person, Person]
-    let request: Envelope | undefined
+    let request: RejoinRequest | undefined
     const withholding = changing(
       [carol],
       'commit',
       firstOf(() => []),
     )
     meddle = (envelopes, reader) => {
-      if (!isOf(carol, reader)) request ??= envelopes.find(isKind('rejoin'))
+      for (const { envelope } of envelopes) if (envelope.case === 'rejoin') request = envelope.value
       return withholding(envelopes, reader)
     }
     await alice.endpoint.changeRoom(roomOf(alice)!.number, { kind: 'topic', topic: 'green' })
@@ -300,19 +253,25 @@ describe('a server that', () => {
     await carol.holds(() => others(carol).filter(line => line.includes('you are in the room')).length === 2)
     await say(carol, 'back')
     await Promise.all([hears(alice, 'back'), hears(bob, 'back')])
-    meddle = changing(
-      [alice, bob],
-      'application',
-      firstOf(envelope => [{ ...request!, sequence: envelope.sequence - 1n }, envelope]),
-    )
+    // It takes the place of what carol says next, which is missed, asked for and said again.
+    const forged = { case: 'rejoin', value: make(request!) } as const
+    let placed = 0
+    meddle = changing([alice, bob], 'application', envelope => {
+      if (placed === 2) return [envelope]
+      placed += 1
+      return [{ ...envelope, envelope: forged }]
+    })
     await say(carol, 'still in')
-    await Promise.all([hears(alice, 'still in'), hears(bob, 'still in')])
+    await carol.holds(() => placed === 2)
+    await say(carol, 'as before')
+    await Promise.all([hears(alice, 'still in', 'as before'), hears(bob, 'still in', 'as before')])
     await say(alice, 'so you are')
     await hears(carol, 'so you are')
     for (const person of [alice, bob]) {
       expect(others(person).filter(line => line.includes('has lost'))).toHaveLength(1)
       expect(members(person)).toEqual(['alice', 'bob', 'carol'])
     }
+    expect(others(carol).filter(line => line.includes('you are in the room'))).toHaveLength(2)
   })
 
   test('repeats every envelope in its place: nothing is shown twice', async () => {
