@@ -23,6 +23,8 @@ import { localOpener } from './memory/welcome-opener.js'
 import { withLog } from './store-wrapper.js'
 
 export const HOST = 'memory'
+/** Each takes about a millisecond to make, and a test needs a few. */
+const FEW_KEY_PACKAGES = 8
 
 type EventOf<T extends EndpointEvent['type']> = Extract<EndpointEvent, { type: T }>
 
@@ -69,7 +71,7 @@ export interface Server {
 }
 
 /** What an endpoint is opened with. `vault`: the name of its disk; the handle unless given. */
-export interface OpenOptions extends Pick<EndpointOptions, 'keyChange'> {
+export interface OpenOptions extends Pick<EndpointOptions, 'keyChange' | 'keyStock'> {
   vault?: string
   /** The size at which the vault counts as full. */
   maxBytes?: number
@@ -78,8 +80,7 @@ export type JoinOptions = Omit<StartOptions, 'handle' | 'address'> & OpenOptions
 
 /** A place for servers and people, with a time of its own. */
 export class Town {
-  readonly clock = new FakeClock()
-  readonly network = new MemoryNetwork(this.clock)
+  readonly network: MemoryNetwork
   readonly #disks = new Map<string, MemoryDisk>()
   /** What servers keep. */
   readonly #tables = new Map<string, Tables>()
@@ -87,10 +88,16 @@ export class Town {
   readonly #defects: unknown[] = []
   #nextPort = 1
 
-  private constructor(private readonly engine: Engine) {}
+  private constructor(
+    readonly clock: FakeClock,
+    private readonly engine: Engine,
+  ) {
+    this.network = new MemoryNetwork(clock)
+  }
 
   static async build(): Promise<Town> {
-    return new Town(await createEngine({ validate: validateCredential }))
+    const clock = new FakeClock()
+    return new Town(clock, await createEngine({ validate: validateCredential, now: clock.now }))
   }
 
   /** A disk of this name, empty at first. */
@@ -152,17 +159,18 @@ export class Town {
         clock: this.clock,
         random: systemRandom,
       },
-      options,
+      { keyStock: FEW_KEY_PACKAGES, ...options },
     )
   }
 
   /** Opens it, and connects it to the server. */
   async join(handle: string, server: Pick<Server, 'port'>, options: JoinOptions = {}): Promise<Person> {
-    const { vault, maxBytes, keyChange, ...start } = options
+    const { vault, maxBytes, keyChange, keyStock, ...start } = options
     const person = await this.open(handle, {
       ...(vault && { vault }),
       ...(maxBytes && { maxBytes }),
       ...(keyChange && { keyChange }),
+      ...(keyStock && { keyStock }),
     })
     await person.endpoint.prepare({ handle, address: { host: HOST, port: server.port }, ...start })
     person.endpoint.connect()
