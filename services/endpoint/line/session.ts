@@ -34,7 +34,7 @@ export class Session {
   readonly #call: ChatCall
   readonly #writer: FrameWriter
   readonly #watch: SilenceWatch
-  readonly #work = new WorkQueue()
+  readonly #work: WorkQueue
   readonly #handlers: SessionHandlers
 
   constructor({ channel, open, handlers, clock, signal }: SessionOptions) {
@@ -43,11 +43,14 @@ export class Session {
     this.#call = channel.bidi(ChatService.method.chat, { signal: AbortSignal.any([signal, abort.signal]) })
     this.#writer = new FrameWriter(this.#call, clock)
     this.#writer.write({ case: 'open', value: open })
-    this.#watch = new SilenceWatch(clock, this.#writer, cause => abort.abort(cause))
+    const breakWith = (cause: unknown) => abort.abort(cause)
+    this.#work = new WorkQueue(breakWith)
+    this.#watch = new SilenceWatch(clock, this.#writer, breakWith)
     this.ended = this.#read()
       .catch(error => {
         throw abort.signal.aborted ? abort.signal.reason : error
       })
+      .then(() => abort.signal.throwIfAborted())
       .finally(() => {
         this.#watch.stop()
         abort.abort()
@@ -69,9 +72,8 @@ export class Session {
       this.#watch.heard()
       this.#take(frame)
       if (this.#work.waiting > FRAMES_AHEAD) await this.#watch.pausedFor(this.#work.settled())
-      if (this.#work.hasFailed) break
     }
-    await this.#work.done()
+    await this.#work.settled()
   }
 
   #take(frame: ResponseFrame): void {

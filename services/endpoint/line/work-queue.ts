@@ -2,15 +2,14 @@
 export class WorkQueue {
   #last: Promise<void> = Promise.resolve()
   #waiting = 0
-  #failure: { cause: unknown } | undefined
+  #hasFailed = false
+
+  /** `onFailure` is told, once, what a task threw. */
+  constructor(private readonly onFailure: (cause: unknown) => void) {}
 
   /** Tasks that have not ended. */
   get waiting(): number {
     return this.#waiting
-  }
-
-  get hasFailed(): boolean {
-    return this.#failure !== undefined
   }
 
   add(task: () => Promise<void>): void {
@@ -23,17 +22,12 @@ export class WorkQueue {
     return this.#last
   }
 
-  /** The same, but throws what a task threw. */
-  async done(): Promise<void> {
-    await this.#last
-    if (this.#failure) throw this.#failure.cause
-  }
-
   async #run(task: () => Promise<void>): Promise<void> {
     try {
-      if (!this.#failure) await task()
+      if (!this.#hasFailed) await task()
     } catch (cause) {
-      this.#failure = { cause }
+      this.#hasFailed = true
+      this.onFailure(cause)
     } finally {
       this.#waiting--
     }

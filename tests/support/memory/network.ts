@@ -106,12 +106,22 @@ export class Way implements Dialer {
     this.#held = undefined
   }
 
-  async probe({ host, port, signal }: ProbeOptions): Promise<SeenCertificate> {
+  async probe({ host, port, timeoutMs, signal }: ProbeOptions): Promise<SeenCertificate> {
     signal?.throwIfAborted()
-    this.network.clock.touch()
+    const { clock } = this.network
+    clock.touch()
     const server = this.#isDown ? undefined : this.network.at(port)
-    if (!server) throw new ProbeError('refused', `${host}:${port}: nothing listens there`)
-    await this.passable(signal)
+    if (!server) throw new ProbeError('refused', `${host}:${port}`)
+    const late = new AbortController()
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : clock.after(timeoutMs, () => late.abort(new ProbeError('timeout', `${host}:${port}`)))
+    try {
+      await this.passable(signal ? AbortSignal.any([signal, late.signal]) : late.signal)
+    } finally {
+      timer?.cancel()
+    }
     return server.listening.certificate
   }
 

@@ -1,0 +1,183 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import type { SignedProof } from '../../../../gen/parley/v1/identity_pb.js'
+import { LineStopped } from '../../../../services/endpoint/codes/line-error.js'
+import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { Connection, type ConnectionHandlers } from '../../../../services/endpoint/line/connection.js'
+import { METHODS, type ProvenMethod } from '../../../../services/protocol/method.js'
+import { nodeCrypto } from '../../../../services/protocol/node/crypto.js'
+import { readProof } from '../../../../services/protocol/proof.js'
+import type { Way } from '../../../support/memory/network.js'
+import { type SaidFrame, ScriptedServer } from '../../../support/memory/scripted-server.js'
+
+const account = makeAccount('alice')
+
+let server: ScriptedServer
+let way: Way
+let breaking: AbortController
+let refusals: unknown[]
+let handlers: ConnectionHandlers
+
+beforeEach(() => {
+  server = new ScriptedServer()
+  way = server.network.way()
+  breaking = new AbortController()
+  refusals = []
+  handlers = {
+    trust: async ({ certificate }) => ({ trust: { kind: 'pinned', certificate }, pin: false }),
+    account: () => account,
+    refused: async refusal => void refusals.push(refusal.reason.case),
+    cursor: () => Uint8Array.of(9),
+  }
+})
+afterEach(() => breaking.abort())
+
+const open = (change: Partial<ConnectionHandlers> = {}) =>
+  server.clock.run(
+    Connection.open({
+      address: server.address,
+      dialer: way,
+      clock: server.clock,
+      handlers: { ...handlers, ...change },
+      signal: breaking.signal,
+    }),
+  )
+
+/** Whose proof it is. Throws for one of another call, server or time. */
+function provenBy(proof: SignedProof | undefined, method: ProvenMethod): Uint8Array {
+  if (!proof) throw new Error('there is no proof')
+  const expected = { method, server: server.certificate.fingerprint, now: server.clock.now(), window: 0 }
+  return readProof(nodeCrypto, proof, expected).deviceKey
+}
+
+describe('connecting', () => {
+  test('ends where the server is not the one that is meant, before anything is sent', async () => {
+    let isCalled = false
+    server.keyExchange = async () => {
+      isCalled = true
+      return {}
+    }
+    const wrong = new LineStopped({ code: 'no-server' })
+    await expect(open({ trust: () => Promise.reject(wrong) })).rejects.toBe(wrong)
+    expect({ isCalled, streams: server.streams }).toEqual({ isCalled: false, streams: [] })
+  })
+
+  test('fails where nothing listens, and after ten seconds where nothing answers', async () => {
+    way.goDown()
+    await expect(open()).rejects.toMatchObject({ name: 'ProbeError', reason: 'refused' })
+    way.comeUp()
+    way.hold()
+    const begun = server.clock.now()
+    await expect(open()).rejects.toMatchObject({ name: 'ProbeError', reason: 'timeout' })
+    expect(server.clock.now() - begun).toBeGreaterThanOrEqual(10_000)
+  })
+})
+
+describe('a key exchange', () => {
+  test('carries a proof of this device for this call to this server, by its own clock, and its certificate', async () => {
+    server.keyExchange = async ({ proof, deviceCertificate, claimHandles }) => {
+      expect(provenBy(proof, METHODS.keyExchange)).toEqual(Uint8Array.from(account.device.publicKey))
+      expect(deviceCertificate).toEqual(account.certificate)
+      return { outcome: { case: 'exchanged', value: { keyPackagesLeft: claimHandles.length } } }
+    }
+    const connection = await open()
+    const answer = await server.clock.run(connection.keyExchange({ claimHandles: ['a', 'b'] }))
+    expect(answer.keyPackagesLeft).toBe(2)
+  })
+
+  test('that is refused tells of it, and stops the line', async () => {
+    server.keyExchange = async () => ({
+      outcome: { case: 'refused', value: { reason: { case: 'handleTaken', value: {} } } },
+    })
+    const connection = await open()
+    await expect(server.clock.run(connection.keyExchange({}))).rejects.toMatchObject({
+      why: { code: 'handle-taken', handle: 'alice' },
+    })
+    expect(refusals).toEqual(['handleTaken'])
+  })
+
+  test('with an answer that this version does not know stops the line', async () => {
+    server.keyExchange = async () => ({})
+    const connection = await open()
+    await expect(server.clock.run(connection.keyExchange({}))).rejects.toMatchObject({
+      why: { code: 'unknown-answer' },
+    })
+  })
+
+  test('that is not answered fails after ten seconds', async () => {
+    server.keyExchange = () => new Promise(() => undefined)
+    const connection = await open()
+    await expect(server.clock.run(connection.keyExchange({}))).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+    })
+  })
+})
+
+describe('a stream', () => {
+  const converse = async () => {
+    const connection = await open()
+    const told: (string | undefined)[] = []
+    const over = connection.converse({
+      onOpened: async () => void told.push('opened'),
+      onFrame: async frame => void told.push(frame.case),
+    })
+    over.catch(() => undefined)
+    const stream = await server.stream(0)
+    await server.sees(() => stream.heard[0])
+    return { connection, told, over: () => server.clock.run(over), stream }
+  }
+  const closing = (reason: 'shuttingDown' | 'superseded' | 'revoked' | 'banned'): SaidFrame => ({
+    case: 'closing',
+    value: { reason: { case: reason, value: {} } },
+  })
+
+  test('begins with a proof of its own and the cursor that is saved', async () => {
+    const { stream, connection } = await converse()
+    const [open] = stream.heardOf('open')
+    expect(provenBy(open?.value.proof, METHODS.chat)).toEqual(Uint8Array.from(account.device.publicKey))
+    expect(open?.value.cursor).toEqual(Uint8Array.of(9))
+    expect(connection.hasSession).toBe(true)
+  })
+
+  test('that the server ends is a line that is down', async () => {
+    const { stream, over, told } = await converse()
+    stream.say({ case: 'opened', value: {} }, { case: 'caughtUp', value: {} })
+    stream.end()
+    await expect(over()).rejects.toMatchObject({ why: { code: 'ended' } })
+    expect(told).toEqual(['opened', 'caughtUp'])
+  })
+
+  test('that ends because the server stops says so', async () => {
+    const { stream, over } = await converse()
+    stream.say(closing('shuttingDown'))
+    stream.end()
+    await expect(over()).rejects.toMatchObject({ why: { code: 'shutting-down' } })
+  })
+
+  test.each(['superseded', 'revoked', 'banned'] as const)(
+    'that ends because of "%s" stops the line',
+    async code => {
+      const { stream, over } = await converse()
+      stream.say(closing(code))
+      await expect(over()).rejects.toMatchObject({ name: 'LineStopped', why: { code } })
+    },
+  )
+
+  test('takes frames, drops them where there is none, and ends in peace', async () => {
+    const connection = await open()
+    connection.write({ case: 'ping', value: { nonce: 1n } })
+    const over = connection.converse({ onOpened: async () => undefined, onFrame: async () => undefined })
+    over.catch(() => undefined)
+    const stream = await server.stream(0)
+    connection.write({ case: 'ping', value: { nonce: 2n } })
+    connection.endSession()
+    await server.sees(() => stream.isLeft || undefined)
+    expect(stream.heardOf('ping').map(({ value }) => value.nonce)).toEqual([2n])
+  })
+
+  test('breaks when the connection is closed', async () => {
+    const { connection, over, stream } = await converse()
+    connection.close()
+    await expect(over()).rejects.toMatchObject({ code: 'CANCELLED' })
+    await server.sees(() => stream.isLeft || undefined)
+  })
+})
