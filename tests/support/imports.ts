@@ -57,7 +57,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'services/server/store': STORE_BASE,
   'services/server/store/memory': ['services/server/store', ...STORE_BASE],
   'services/server/store/sqlite': ['services/server/store', ...STORE_BASE],
-  'services/server/store/sqlite/database': ['services/server/store', ...STORE_BASE],
+  'services/server/store/sqlite/database': ['services/server/store', 'services/sqlite', ...STORE_BASE],
   'services/server/store/sqlite/accounts': [
     'services/server/store/sqlite/database',
     'services/server/store',
@@ -70,7 +70,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   ],
   'services/endpoint': ['services/protocol', 'services/rpc', 'gen'],
   'services/endpoint/codes': ['services/endpoint/mls/refused.ts', 'services/rpc/error.ts'],
-  'services/endpoint/vault': [...SHARED, 'gen/parley/vault/v1'],
+  'services/endpoint/vault': [...SHARED, 'services/sqlite', 'gen/parley/vault/v1'],
   'services/endpoint/vault/records': [...SHARED, 'services/endpoint/vault/table.ts', 'gen/parley/vault/v1'],
   'services/endpoint/mls': ['services/protocol'],
   'services/endpoint/mls/primitives': ['services/endpoint/mls/codec.ts', 'services/endpoint/mls/library.ts'],
@@ -115,6 +115,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   ],
   'services/endpoint/doctor': ['services/endpoint', 'services/protocol', 'services/rpc', 'gen'],
   'services/launch': [],
+  'services/sqlite': [],
   'services/terminal': [],
   'services/client': [
     'services/launch',

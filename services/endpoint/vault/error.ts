@@ -1,6 +1,7 @@
 import { types } from 'node:util'
+import { SQLITE_FULL, sqliteCode } from '../../sqlite/result-codes.js'
 import type { VaultCause } from '../codes/vault-cause.js'
-import { FULL, IN_USE, isSqliteError, NOT_WRITABLE, primaryCode } from './sqlite.js'
+import { IN_USE, isSqliteError, NOT_WRITABLE } from './sqlite.js'
 
 export type VaultReason = VaultCause['code']
 
@@ -27,7 +28,7 @@ export function damaged(file: string, cause?: unknown): VaultError {
 
 /** What SQLite or the file system said about `file`, as a VaultError; a defect of ours comes back as it is. */
 export function vaultErrorOf(error: unknown, file: string): unknown {
-  if (isSqliteError(error)) return fromSqlite(primaryCode(error), file, error)
+  if (isSqliteError(error)) return fromSqlite(error, file)
   if (types.isNativeError(error) && 'code' in error && 'syscall' in error) {
     return error.code === 'ENOSPC' || error.code === 'EDQUOT'
       ? full(file, error)
@@ -36,9 +37,10 @@ export function vaultErrorOf(error: unknown, file: string): unknown {
   return error
 }
 
-function fromSqlite(code: number, file: string, cause: Error): VaultError {
+function fromSqlite(cause: Error, file: string): VaultError {
+  const code = sqliteCode(cause) ?? 0
   if (IN_USE.has(code)) return new VaultError({ code: 'in-use', file }, { cause })
-  if (code === FULL) return full(file, cause)
+  if (code === SQLITE_FULL) return full(file, cause)
   return NOT_WRITABLE.has(code) ? notWritable(file, cause.message, cause) : damaged(file, cause)
 }
 

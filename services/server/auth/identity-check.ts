@@ -2,12 +2,12 @@
 // here its faults become the call's.
 
 import { ErrorReason } from '../../../gen/parley/v1/chat_pb.js'
+import { equalBytes } from '../../protocol/bytes.js'
 import { IdentityError } from '../../protocol/error.js'
 import { readCertificateOfAnyHandle } from '../../protocol/identity/certificate.js'
 import { readRevocation } from '../../protocol/identity/revocation.js'
 import { nodeCrypto } from '../../protocol/node/crypto.js'
 import type { RpcError } from '../../rpc/error.js'
-import { sameBytes } from '../bytes.js'
 import type { DeviceId, DeviceRecord } from '../store/store.js'
 import { failure, frameFailure } from './failure.js'
 
@@ -37,7 +37,7 @@ export function checkDeviceRevocation(
   const { handle, accountKey, deviceKey } = reading('device_revocations', () =>
     readRevocation(nodeCrypto, encoded),
   )
-  if (handle !== account.handle || !sameBytes(accountKey, account.accountKey))
+  if (handle !== account.handle || !equalBytes(accountKey, account.accountKey))
     throw frameFailure("device_revocations: one is of another account than the caller's")
   return deviceKey
 }

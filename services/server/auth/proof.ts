@@ -3,6 +3,7 @@
 
 import { ErrorReason } from '../../../gen/parley/v1/chat_pb.js'
 import type { SignedProof } from '../../../gen/parley/v1/identity_pb.js'
+import { equalBytes } from '../../protocol/bytes.js'
 import type { ProvenMethod } from '../../protocol/method.js'
 import { nodeCrypto } from '../../protocol/node/crypto.js'
 import {
@@ -14,7 +15,6 @@ import {
 } from '../../protocol/proof.js'
 import { NONCE_BYTES } from '../../protocol/sizes.js'
 import type { RpcError } from '../../rpc/error.js'
-import { sameBytes } from '../bytes.js'
 import type { Blocked, DeviceId, Directory } from '../store/store.js'
 import { failure, frameFailure, storeFailure } from './failure.js'
 
@@ -50,7 +50,7 @@ export function createProofCheck(rules: ProofRules): (claim: ProofClaim) => Prom
     const expected = { method, server: rules.serverFingerprint, now: nowMs, window: rules.windowMs }
     const proof = provenCall(signed, expected)
     if (certified === undefined) await checkKnown(rules.directory, proof.deviceKey, nowMs)
-    else if (!sameBytes(certified, proof.deviceKey)) throw unknownDevice(true, nowMs)
+    else if (!equalBytes(certified, proof.deviceKey)) throw unknownDevice(true, nowMs)
     await spend({ proof, rules, nowMs })
     return proof.deviceKey
   }

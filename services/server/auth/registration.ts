@@ -2,6 +2,7 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { KeyExchangeRequest, RegistrationRefusedSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
+import { equalBytes } from '../../protocol/bytes.js'
 import { isHandle } from '../../protocol/identity/handle.js'
 import type { Cluster } from '../cluster.js'
 import type { RelayLimits } from '../limits.js'
@@ -75,9 +76,7 @@ async function refusalBeforehand(
 async function isReserved(options: RegistrationOptions, device: DeviceRecord): Promise<boolean> {
   if (device.handle !== options.operatorHandle || options.isOperator(device.accountKey)) return false
   const registered = await options.directory.device(device.deviceId)
-  return (
-    registered?.handle !== device.handle || Buffer.compare(registered.accountKey, device.accountKey) !== 0
-  )
+  return registered?.handle !== device.handle || !equalBytes(registered.accountKey, device.accountKey)
 }
 
 function register(

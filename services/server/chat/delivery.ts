@@ -2,8 +2,8 @@
 // Limits.unacked_deliveries are out unacked, so a device that is slow or away costs a place in the log.
 
 import type { ChatResponse } from '../../../gen/parley/v1/chat_pb.js'
+import { equalBytes } from '../../protocol/bytes.js'
 import { frameFailure } from '../auth/failure.js'
-import { sameBytes } from '../bytes.js'
 import { DELIVER_BYTES, DELIVER_ENVELOPES } from '../limits.js'
 import {
   BadCursorError,
@@ -78,7 +78,7 @@ export class Delivery {
   /** The device saved everything up to the cursor. */
   acked(cursor: Cursor): void {
     const wasHeldBack = this.#isHeldBack()
-    const place = this.#unacked.findIndex(unacked => sameBytes(unacked, cursor))
+    const place = this.#unacked.findIndex(unacked => equalBytes(unacked, cursor))
     this.#unacked.splice(0, place + 1)
     this.#passAck(cursor)
     if (!wasHeldBack) return

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { EnvelopeSchema, type OutgoingEnvelope } from '../../../gen/parley/v1/chat_pb.js'
-import { sameBytes } from '../bytes.js'
+import { equalBytes } from '../../protocol/bytes.js'
 import type { Cluster } from '../cluster.js'
 import type { DeviceId, Log } from '../store/store.js'
 
@@ -11,7 +11,7 @@ export function ephemeralTo(cluster: Pick<Cluster, 'ephemeral'>, log: Pick<Log, 
   return async (sender, { conversationId, envelope }) => {
     if (envelope.case !== 'ephemeral') return
     const members = (await log.roster(conversationId)) ?? []
-    const others = members.filter(member => !sameBytes(member, sender))
+    const others = members.filter(member => !equalBytes(member, sender))
     if (others.length === members.length) return
     const storedAtMs = BigInt(Date.now())
     cluster.ephemeral(others, create(EnvelopeSchema, { conversationId, storedAtMs, envelope }))

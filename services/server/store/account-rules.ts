@@ -1,7 +1,7 @@
 // Who may register, and what keeps a device out. A store gathers the facts and decides within one transaction, so
 // that of several who want the same handle or use the same invite exactly one gets it.
 
-import { sameBytes } from '../bytes.js'
+import { equalBytes } from '../../protocol/bytes.js'
 import type { Blocked, DeviceRecord, RegisterOutcome, RegisterTerms } from './store.js'
 
 /** Revocations of one account that are remembered of devices that have never registered. */
@@ -34,7 +34,7 @@ export function decideRegistration(
 ): RegisterOutcome {
   const { account, registeredAs } = facts
   if (facts.banned) return 'banned'
-  if (account && !sameBytes(account.accountKey, accountKey)) return 'handle-taken'
+  if (account && !equalBytes(account.accountKey, accountKey)) return 'handle-taken'
   if (facts.revoked) return 'revoked'
   // A device stays with the handle that it came with: to it, every other handle is another's.
   if (registeredAs !== undefined) return registeredAs === handle ? 'known' : 'handle-taken'

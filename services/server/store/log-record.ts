@@ -16,7 +16,7 @@ import {
   type RejoinRequest,
   RejoinRequestSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
-import { sameBytes } from '../bytes.js'
+import { equalBytes } from '../../protocol/bytes.js'
 import type { ConversationFacts, DeviceFacts } from './facts.js'
 
 /** About what an envelope costs beside its payload, in bytes. */
@@ -137,7 +137,7 @@ function sharedBody(record: LogRecord): Envelope['envelope'] {
 }
 
 function welcomeFor(device: DeviceFacts, bundle: CommitBundle): Envelope['envelope'] {
-  const mine = bundle.welcomes.find(welcome => welcome.deviceIds.some(id => sameBytes(id, device.id)))
+  const mine = bundle.welcomes.find(welcome => welcome.deviceIds.some(id => equalBytes(id, device.id)))
   const value = create(DeliveredWelcomeSchema, {
     welcome: mine?.welcome ?? new Uint8Array(),
     epoch: bundle.epoch + 1n,

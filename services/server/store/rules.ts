@@ -9,8 +9,8 @@ import {
   type OutgoingEnvelope,
   type RejoinRequest,
 } from '../../../gen/parley/v1/chat_pb.js'
+import { equalBytes } from '../../protocol/bytes.js'
 import { CONVERSATION_ID_BYTES, NONCE_BYTES, SIGNATURE_BYTES } from '../../protocol/sizes.js'
-import { sameBytes } from '../bytes.js'
 import { checkCommit, conversationChange } from './commit-rules.js'
 import type { ConversationChange, ConversationFacts, DeviceFacts } from './facts.js'
 import { applicationContent, type Content, commitContent, rejoinContent } from './log-record.js'
@@ -113,7 +113,7 @@ function decideRejoin(request: RejoinRequest, sender: DeviceFacts, { conversatio
     return rejected(malformed(`a rejoin request's nonce has ${NONCE_BYTES} bytes`))
   if (request.signature.length !== SIGNATURE_BYTES)
     return rejected(malformed(`a rejoin request's signature has ${SIGNATURE_BYTES} bytes`))
-  if (!sameBytes(request.deviceId, sender.id))
+  if (!equalBytes(request.deviceId, sender.id))
     return rejected(malformed('a rejoin request names another device than its sender'))
   if (!conversation) return rejected(unknownConversation())
   if (!conversation.members.has(sender.key)) return rejected(notAMember())

@@ -2,6 +2,7 @@
 // in different places; nothing here assumes that one process is the only one that writes.
 
 import type { Envelope, OutgoingEnvelope, RejectedSend } from '../../../gen/parley/v1/chat_pb.js'
+import { compareBytes } from '../../protocol/bytes.js'
 
 /** A device's Ed25519 public key (32 bytes): its name in the contract and in the store. */
 export type DeviceId = Uint8Array
@@ -108,7 +109,7 @@ export type Cursor = Uint8Array
 
 /** Whether a reader who is at `place` has been shown all that is before `other`. */
 export function isAtOrPast(place: Cursor, other: Cursor): boolean {
-  return Buffer.compare(place, other) >= 0
+  return compareBytes(place, other) >= 0
 }
 
 /** What became of one send: it is stored (now or before), or why not. */

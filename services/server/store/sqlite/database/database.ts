@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import { isBusy, isDamaged, isFull } from './result-codes.js'
+import { isBusy, isDamaged, isFull } from './failures.js'
 import { APPLICATION_ID, MIGRATIONS, SCHEMA, SCHEMA_VERSION } from './schema.js'
 
 export const DATABASE_FILE = 'parley.db'

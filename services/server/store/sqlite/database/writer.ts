@@ -2,7 +2,7 @@
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { StorageFullError } from '../../store.js'
-import { isBusy, isFull } from './result-codes.js'
+import { isBusy, isFull } from './failures.js'
 
 /** What one transaction takes at most; the rest waits for the next, so that others get their turn. */
 const TRANSACTION_WRITES = 1_024

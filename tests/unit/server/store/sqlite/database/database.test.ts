@@ -5,7 +5,7 @@ import {
   isBusy,
   isDamaged,
   isFull,
-} from '../../../../../../services/server/store/sqlite/database/result-codes.js'
+} from '../../../../../../services/server/store/sqlite/database/failures.js'
 import { withFolder } from '../../../../../support/folder.js'
 
 /** PRAGMA synchronous (sqlite.org/pragma.html): at 1, NORMAL, a power cut takes the last commits back. */
