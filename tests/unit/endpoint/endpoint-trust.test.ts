@@ -161,6 +161,27 @@ describe('somebody who goes by a handle that is not theirs', () => {
   )
 })
 
+test.each(['block', 'warn', 'accept'] as const)(
+  'a key that goes by a handle that the server lists for nobody is never accepted by itself, whatever the policy: %s',
+  async keyChange => {
+    const people = await met()
+    await Promise.all([...people.map(person => person.close()), server.stop()])
+    town.loseData()
+    await server.restart()
+    const alice = await town.join('alice', server, { keyChange })
+    await alice.line('up')
+    const mallory = await impostor('mallory', 'bob', alice, 'it is bob')
+    expect(await alice.event('key-changed')).toMatchObject({ handle: 'bob', policy: 'block' })
+    await alice.write('bob', 'for bob alone')
+    const carol = await town.join('carol', server)
+    await alice.write('carol', 'after that')
+    expect(await carol.received(1)).toEqual(['after that'])
+    expect(stateOf(alice, 'bob')?.state).toBe('key-changed')
+    expect(alice.history().find(({ text }) => text === 'for bob alone')?.state).toBe('waiting')
+    expect(mallory.history().filter(({ own }) => !own)).toEqual([])
+  },
+)
+
 test('a forged handle of somebody who was never met is not kept for theirs', async () => {
   const [alice, dave] = [await town.join('alice', server), await town.join('dave', server)]
   await Promise.all([alice.line('up'), dave.line('up')])
@@ -227,6 +248,8 @@ describe('a room', () => {
       person.endpoint
         .history(roomOf(person)!.number)
         .flatMap(({ kind, text }) => (kind === 'text' ? [text] : []))
+    const linesOf = (person: Person, text: string) =>
+      person.endpoint.history(roomOf(person)!.number).filter(line => line.text === text)
     for (const person of [alice, bob]) await person.holds(() => roomOf(person) !== undefined)
     await bob.holds(() => bob.endpoint.room(roomOf(bob)!.number).members.length === 3)
     await alice.holds(() => alice.endpoint.room(roomOf(alice)!.number).members.length === 3)
@@ -237,6 +260,9 @@ describe('a room', () => {
     await alice.holds(() => texts(alice).length > 0)
     expect(texts(alice)).toEqual(['heard'])
     expect(alice.endpoint.room(roomOf(alice)!.number).members).toHaveLength(3)
+    // A receipt of alice's names all to whom she owes one: it came for carol's line, and not for bob's.
+    await carol.holds(() => linesOf(carol, 'heard').every(({ state }) => state === 'delivered'))
+    expect(linesOf(bob, 'unheard')).toMatchObject([{ state: 'stored' }])
   })
 
   test('of somebody who is blocked is not joined', async () => {
