@@ -1,4 +1,4 @@
-// What the relays of an installation tell each other. A device has its session at one of them, and none knows at
+// The relays of an installation tell each other of these. A device has its session at one of them, and none knows at
 // which: what is told reaches every relay, the teller too. It is told, not kept: a relay that is away misses it, and
 // whatever has to be true afterwards is in the store.
 
@@ -9,7 +9,7 @@ import type { DeviceId } from './store/store.js'
 /** Why a session is ended: the cases of Closing. */
 export type ClosingReason = NonNullable<NonNullable<MessageInitShape<typeof ClosingSchema>['reason']>['case']>
 
-/** What one relay does about what is told. None of it waits or fails. */
+/** One relay's part: it acts on what is told. None of it waits or fails. */
 export interface ClusterMember {
   /** Ends the device's session with Closing, if it is here. */
   closeSession(device: DeviceId, reason: ClosingReason): void
@@ -20,7 +20,7 @@ export interface ClusterMember {
 }
 
 export interface Cluster extends ClusterMember {
-  /** Has a relay told from here on. Returns how to leave. */
+  /** Tells a relay, too, from here on. Returns how to leave. */
   join(member: ClusterMember): () => void
 }
 

@@ -1,7 +1,7 @@
 import { COMMIT_BUNDLE_BYTES, CONVERSATION_DEVICES, PAST_EPOCHS } from '../protocol/sizes.js'
 import { DAY_MS, SECOND_MS } from '../protocol/time.js'
 
-/** What the server enforces and tells clients in Opened (Limits in the contract), with the units. */
+/** The server enforces these, and tells clients of them in Opened (Limits in the contract). With the units. */
 export const LIMITS = {
   /** Bytes: 64 KiB of text, in a padding bucket of 128 KiB at most, and what MLS adds. */
   applicationBytes: 136 * 1024,

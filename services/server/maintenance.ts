@@ -8,7 +8,7 @@ import type { Store } from './store/store.js'
 /** Sweeps a ping interval are at least so many, so that a ping is late by no more than this part of it. */
 const SWEEPS_PER_PING = 5
 
-/** Has silent sessions pinged or ended. Returns how to stop. */
+/** Regularly pings silent sessions, and ends those that are dead. Returns how to stop. */
 export function repeatSweep(sessions: Pick<Sessions, 'sweep'>, { pingIntervalMs }: Timing): () => void {
   const everyMs = Math.min(SWEEP_MS, pingIntervalMs / SWEEPS_PER_PING)
   let last = performance.now()
@@ -29,7 +29,10 @@ export interface RetentionOptions {
   log: Logger
 }
 
-/** Has the log and the key packages cleared, at once and then regularly. Returns how to stop, which resolves when the store is left alone. */
+/**
+ * Clears the log and the key packages of what is old, at once and then regularly. Returns how to stop, which resolves
+ * when the store is left alone.
+ */
 export function repeatRetention({
   store,
   retentionSeconds,

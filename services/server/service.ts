@@ -1,5 +1,5 @@
-// The relay without what carries its calls: the handlers of ChatService over a store. Whoever serves them, over TLS
-// (relay.ts) or within one process, gives the store and closes it.
+// The relay without what carries its calls: the handlers of ChatService over a store. They are served over TLS
+// (relay.ts) or within one process, by a caller that gives the store and closes it.
 
 import type { Logger } from 'pino'
 import type { ChatService } from '../../gen/parley/v1/chat_pb.js'
@@ -34,7 +34,7 @@ export interface ServiceOptions {
   serverFingerprint: Uint8Array
   /** Empty: the server has no operator. */
   operatorHandle: string
-  /** Whom it takes new accounts from. Default: open. */
+  /** How new accounts come in. Default: open. */
   registration?: Registration
   /** Those left out are the server's. */
   limits?: Partial<RelayLimits>

@@ -1,4 +1,4 @@
-// What the operator's own process may do about who comes in. Nothing of it can be reached by a call.
+// The operator's own process decides here about who comes in. No call can reach any of it.
 
 import { newInviteToken } from '../../protocol/invite/invite-link.js'
 import { nodeCrypto } from '../../protocol/node/crypto.js'

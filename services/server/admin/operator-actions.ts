@@ -1,4 +1,4 @@
-// What the operator's console asks of the relay, in the same process.
+// The operator's console asks these of the relay, in the same process.
 
 import type { Address } from '../../protocol/invite/address.js'
 import { formatInvite, type Inviter } from '../../protocol/invite/invite-link.js'

@@ -14,7 +14,7 @@ export function frameFailure(what: string): RpcError {
   return failure('INVALID_ARGUMENT', ErrorReason.FRAME, what)
 }
 
-/** What a client is told when the store failed; a defect stays as it is. */
+/** The error for a client when the store has failed; a defect stays as it is. */
 export function storeFailure(error: unknown): unknown {
   if (!(error instanceof StorageFullError)) return error
   const message = "the server's disk is full: tell its operator, and try again later"

@@ -1,5 +1,5 @@
-// What the account's key has signed, as it comes with a call. How it is made and read is the contract's, in protocol/;
-// here its faults become the call's.
+// Reads statements of an account's key that come with a call. The contract says how they are made and read, in
+// protocol/; here their faults become the call's.
 
 import { ErrorReason } from '../../../gen/parley/v1/chat_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'

@@ -1,5 +1,5 @@
-// Who calls. The checks are made in an order in which each fault gets its own reason, and a nonce is spent
-// last, so that a proof that is refused for another cause costs the store nothing.
+// The proof of who calls. The checks are made in an order in which each fault gets its own reason, and a nonce is
+// spent last, so that a proof that is refused for another cause costs the store nothing.
 
 import { ErrorReason } from '../../../gen/parley/v1/chat_pb.js'
 import type { SignedProof } from '../../../gen/parley/v1/identity_pb.js'
@@ -67,7 +67,7 @@ export async function checkKnown(
   if (device.blocked !== undefined) throw blockedDevice(device.blocked, nowMs)
 }
 
-/** What can be seen from the proof alone. Throws the RpcError that the call ends with. */
+/** Looks at the proof alone. Throws the RpcError that the call ends with. */
 function provenCall(signed: SignedProof, expected: ProofExpectation): ProvenCall {
   try {
     return readProof(nodeCrypto, signed, expected)

@@ -22,7 +22,7 @@ export interface RegistrationOptions {
   cluster: Pick<Cluster, 'closeSession' | 'accountChanged'>
 }
 
-/** What the caller is, and has asked for. */
+/** The device that calls. */
 export interface Caller {
   id: DeviceId
   /** From the verified certificate that came with the call. */

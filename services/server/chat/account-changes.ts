@@ -28,8 +28,8 @@ export class AccountChanges {
   }
 
   /**
-   * Has the sessions here told of it: those of the account's own devices, and of those on the rosters that it is on,
-   * also by the devices that were just revoked.
+   * Tells the sessions here, in a moment: those of the account's own devices, and of those on the rosters that it is
+   * on, also by the devices that were just revoked.
    */
   announce(handle: string, revoked: readonly DeviceId[]): void {
     this.#waiting.set(handle, [...(this.#waiting.get(handle) ?? []), ...revoked])

@@ -1,6 +1,6 @@
-// What a session still has to answer to its sends, in their order. Accepted numbers are joined, so that a writer that
-// waits for its reader keeps one number and not thousands; rejections are kept one by one, and the session, which
-// reads the sends, watches how many there are.
+// The answers that a session still owes to its sends, in their order. Accepted numbers are joined, so that a writer
+// that waits for its reader keeps one number and not thousands; rejections are kept one by one, and the session,
+// which reads the sends, watches how many there are.
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ChatResponse, RejectedSendSchema } from '../../../gen/parley/v1/chat_pb.js'

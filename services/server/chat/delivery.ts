@@ -51,7 +51,7 @@ export class Delivery {
     this.#options = options
     this.#position = options.cursor
     this.#unwatch = options.log.watch(options.device, () => this.#readOn())
-    // What the device saved before it came is as good as an ack that was lost.
+    // The place that the device comes with is as good as an ack that was lost.
     if (options.cursor.length > 0) this.#passAck(options.cursor)
     this.#readAhead()
   }

@@ -1,5 +1,5 @@
-// What a session tells its device as long as it listens: ephemeral envelopes, and whose devices have changed. A slow
-// reader loses what is over the limit, since nobody is owed any of it.
+// A session tells these to its device as long as it listens: ephemeral envelopes, and whose devices have changed. A
+// slow reader loses those over the limit, since nobody is owed any of them.
 
 import type { ChatResponse, Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { WAITING_ACCOUNT_CHANGES, WAITING_EPHEMERAL } from '../limits.js'

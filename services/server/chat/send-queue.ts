@@ -19,7 +19,7 @@ export interface SendQueueOptions {
   log: Pick<Log, 'append'>
   device: DeviceId
   bucket: TokenBucket
-  /** Has the device delivered up to here: a rejection waits for it. */
+  /** Called when a rejection waits until the device is delivered up to here. */
   deliverTo: (after: Cursor) => void
   onAnswered: () => void
   onFailure: (error: unknown) => void

@@ -209,7 +209,7 @@ export class Session {
     }
   }
 
-  /** What is owed now, the urgent first. Answers are asked twice, because delivery may have set one free. */
+  /** The frame that is owed now, the urgent first. Answers are asked twice, as delivery may have set one free. */
   #pendingFrame(): ChatResponse | undefined {
     if (this.#finished) return undefined
     const urgent = this.#heartbeat.next() ?? this.#nextAnswer()

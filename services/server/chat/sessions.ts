@@ -55,7 +55,7 @@ export class Sessions {
     if (!session.bucket.isFull()) this.#resting.set(key, session.bucket)
   }
 
-  /** What a device may still send now: its sessions share it, one after the other. */
+  /** The bucket of what a device may still send: its sessions share it, one after the other. */
   bucket(device: DeviceId): TokenBucket {
     const key = bytesKey(device)
     return this.#entries.get(key)?.session.bucket ?? this.#resting.get(key) ?? this.#options.newBucket()

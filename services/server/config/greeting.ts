@@ -13,7 +13,7 @@ export interface GreetingOptions {
   inviter?: Inviter
 }
 
-/** What the operator needs to know at a start: where it listens, how it is known, how others come in. */
+/** The operator needs to know this at a start: where it listens, how it is known, how others come in. */
 export function greeting({ host, port, fingerprint, publicAddress, inviter }: GreetingOptions): string[] {
   const hosts = dialHosts(host)
   const near = { host: hosts[0]!, port }

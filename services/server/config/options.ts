@@ -29,7 +29,7 @@ export interface ServerOptions {
   operatorHandle: string
   registration: Registration
   tls: GivenTls | undefined
-  /** What invite links name, where it is not what the server sees of itself. */
+  /** The address in invite links, where it is not the one that the server sees of itself. */
   publicAddress: Address | undefined
   retentionSeconds: number
   /** undefined: as much as the disk has. */
@@ -41,7 +41,7 @@ export type Request = { kind: 'run'; options: ServerOptions } | { kind: 'help' }
 
 interface Row {
   name: string
-  /** What stands for the value in the help; undefined: a flag. */
+  /** Stands for the value in the help; undefined: a flag. */
   value?: string
   fallback?: string
   help: string

@@ -3,7 +3,7 @@ export class StartError extends Error {
   override name = 'StartError'
 }
 
-/** What Node calls an error of the system ("ENOENT"), or its text. */
+/** Node's code of an error of the system ("ENOENT"), or its text. */
 export function codeOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : String(error)
 }

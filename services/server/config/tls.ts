@@ -67,7 +67,7 @@ export async function loadOwnTls(folder: string, names: readonly string[] = []):
 
 function allNames(names: readonly string[]): string[] {
   const host = hostname()
-  // What is no host name (a machine may be called anything) would make the certificate unreadable to others.
+  // A name that is no host name (a machine may be called anything) would make the certificate unreadable to others.
   const own = /^[a-z0-9.-]+$/i.test(host) ? [host] : []
   return [...new Set(['localhost', ...own, '127.0.0.1', '::1', ...names])]
 }

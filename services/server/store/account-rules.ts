@@ -1,5 +1,5 @@
-// Who may register, and what keeps a device out. A store gathers the facts and decides within one transaction, so
-// that of several who want the same handle or use the same invite exactly one gets it.
+// The rules of who may register, and what keeps a device out. A store gathers the facts and decides within one
+// transaction, so that of several who want the same handle or use the same invite exactly one gets it.
 
 import { equalBytes } from '../../protocol/bytes.js'
 import type { Blocked, DeviceRecord, RegisterOutcome, RegisterTerms } from './store.js'
@@ -24,7 +24,7 @@ export interface RegistrationFacts {
 }
 
 /**
- * What becomes of a registration. With 'registered' or 'added' the store keeps the device; where the terms ask for
+ * Decides on a registration. With 'registered' or 'added' the store keeps the device; where the terms ask for
  * an invite, a new account uses it up.
  */
 export function decideRegistration(

@@ -29,7 +29,7 @@ export function checkCommit(bundle: CommitBundle, facts: CommitFacts): Reason | 
   return checkShape(bundle) ?? checkPlace(bundle, facts) ?? checkRoster(bundle, facts)
 }
 
-/** What a commit does that is accepted. */
+/** The change that an accepted commit makes. */
 export function conversationChange(
   bundle: CommitBundle,
   { sender, conversation, deviceOf }: Omit<CommitFacts, 'limits'>,
@@ -46,7 +46,7 @@ export function conversationChange(
   }
 }
 
-/** What can be told from the bundle alone. */
+/** Looks at the bundle alone. */
 function checkShape(bundle: CommitBundle): Reason | undefined {
   if (bundle.commit.length === 0) return malformed('a commit bundle needs a commit')
   const added = bundle.rosterChange?.addedDeviceIds ?? []

@@ -1,4 +1,4 @@
-// What the rules look at: a device and a conversation, as a store has them at the moment of a decision. A store
+// The rules look at these: a device and a conversation, as a store has them at the moment of a decision. A store
 // names both by numbers of its own (keys), since 32 random bytes in every index and on every roster cost much.
 
 import type { Blocked, DeviceId } from './store.js'
@@ -37,7 +37,7 @@ export interface ConversationFacts {
   readonly spans: ReadonlyMap<number, readonly Span[]>
 }
 
-/** What an accepted commit does to its conversation. */
+/** The change that an accepted commit makes to its conversation. */
 export interface ConversationChange {
   /** The conversation begins with it. */
   readonly creates: boolean

@@ -36,7 +36,7 @@ export interface LogRecord {
   /** Bytes, for the limits of a read and of the tail. */
   size: number
   body: LogBody
-  /** What all members but the sender and those added are shown: made once, for the first who reads it. */
+  /** The envelope for all members but the sender and those added: made once, for the first who reads it. */
   shared?: Envelope
 }
 
@@ -45,7 +45,7 @@ export type LogBody =
   | { case: 'commit'; value: CommitBundle }
   | { case: 'rejoin'; value: RejoinRequest }
 
-/** What an accepted send holds, apart from the buffers that it came in: those are larger and live shorter. */
+/** The content of an accepted send, apart from the buffers that it came in: those are larger and live shorter. */
 export interface Content {
   body: LogBody
   epoch: number
@@ -92,7 +92,7 @@ export function payloadBytes({ envelope }: Pick<OutgoingEnvelope, 'envelope'>): 
   return welcomes.reduce((bytes, { welcome }) => bytes + welcome.length, commit.length)
 }
 
-/** What a device of the conversation is shown of a record within one of its spans. */
+/** The envelope that shows a record to a device, within one of its spans in the conversation. */
 export function envelopeFor(
   device: DeviceFacts,
   conversation: ConversationFacts,

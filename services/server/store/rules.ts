@@ -1,4 +1,4 @@
-// What becomes of a send: the rules of Send, OutgoingEnvelope and ApplicationEnvelope in the contract, decided here
+// Decides on a send: the rules of Send, OutgoingEnvelope and ApplicationEnvelope in the contract, decided here
 // once for every store. A store gives the facts, carries out what is accepted, and decides nothing itself.
 
 import { toBinary } from '@bufbuild/protobuf'
@@ -37,7 +37,7 @@ export type StoreLimits = Record<
   number
 >
 
-/** What a decision rests on: nothing else. */
+/** A decision rests on these and on nothing else. */
 export interface SendFacts {
   /** undefined: the device that sends is not registered. */
   sender: DeviceFacts | undefined

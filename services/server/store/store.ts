@@ -1,4 +1,4 @@
-// What the relay asks of a store. Four interfaces, because an installation of several nodes keeps them
+// The relay asks this of a store. Four interfaces, because an installation of several nodes keeps them
 // in different places; nothing here assumes that one process is the only one that writes.
 
 import type { Envelope, OutgoingEnvelope, RejectedSend } from '../../../gen/parley/v1/chat_pb.js'
@@ -11,7 +11,7 @@ export interface DeviceRecord {
   handle: string
   accountKey: Uint8Array
   deviceId: DeviceId
-  /** The encoded SignedDeviceCertificate, already verified by whoever registers it. */
+  /** The encoded SignedDeviceCertificate, already verified by the caller. */
   certificate: Uint8Array
 }
 
@@ -22,7 +22,7 @@ export interface RegisteredDevice extends DeviceRecord {
   blocked: Blocked | undefined
 }
 
-/** Whom the server takes new accounts from. Further devices of an account are always let in. */
+/** How new accounts come in. Further devices of an account are always let in. */
 export type Registration = 'open' | 'invite' | 'closed'
 
 export interface RegisterTerms {
@@ -92,9 +92,12 @@ export type Ban = BanSubject & {
   bannedAt: number
 }
 
-/** What the operator decides about who may come in, durable as the directory is. */
+/** The operator's decisions about who may come in, durable as the directory is. */
 export interface Admission {
-  /** Lets one new account in until the given time (ms since 1970); kept as a hash, so that a copy of the store lets nobody in. */
+  /**
+   * Lets one new account in until the given time (ms since 1970). A hash is kept, so that a copy of the store lets
+   * nobody in.
+   */
   addInvite(hash: Uint8Array, until: number): Promise<void>
   /** Blocks the account or device until it is unbanned. Banned again changes nothing. */
   ban(subject: BanSubject): Promise<void>
@@ -104,7 +107,10 @@ export interface Admission {
   bans(): Promise<Ban[]>
 }
 
-/** A place in the log; opaque above the store, but that later places are greater, byte by byte. Empty: the beginning. */
+/**
+ * A place in the log. It is opaque above the store, but for two things: empty is the beginning, and later places are
+ * greater, byte by byte.
+ */
 export type Cursor = Uint8Array
 
 /** Whether a reader who is at `place` has been shown all that is before `other`. */
@@ -112,7 +118,7 @@ export function isAtOrPast(place: Cursor, other: Cursor): boolean {
   return compareBytes(place, other) >= 0
 }
 
-/** What became of one send: it is stored (now or before), or why not. */
+/** The outcome of one send: it is stored (now or before), or why not. */
 export type AppendOutcome =
   | { accepted: true }
   /** `after`: up to there the sender has to be shown the log before it hears of the rejection. Absent: told at once. */
@@ -171,8 +177,8 @@ export interface Log {
   /** Calls `wake` whenever there may be something new to read for the device. Returns how to stop. */
   watch(device: DeviceId, wake: () => void): () => void
   /**
-   * Deletes envelopes that every member device that is not revoked has acked past, and those stored before the given time
-   * (ms since 1970), for which devices that had not read them will read a `missed` envelope. Returns how many.
+   * Deletes envelopes that every member device that is not revoked has acked past, and those stored before the given
+   * time (ms since 1970), for which devices that had not read them will read a `missed` envelope. Returns how many.
    */
   expire(storedBefore: number): Promise<number>
 }

@@ -2,7 +2,7 @@ import type { StoreLimits } from '../rules.js'
 import { StorageFullError } from '../store.js'
 import type { Tables } from './tables.js'
 
-/** What the parts of one store share. */
+/** The parts of one store share these. */
 export interface MemoryParts {
   tables: Tables
   room: Room

@@ -13,7 +13,7 @@ import { Tables } from './tables.js'
 const MAX_BYTES = 256 * 1024 * 1024
 
 export interface MemoryStoreOptions {
-  /** What is there already: of a store that was closed. Default: nothing. */
+  /** The data of a store that was closed. Default: none. */
   tables?: Tables
   /** Those left out are the server's. */
   limits?: Partial<StoreLimits>

@@ -1,5 +1,5 @@
-// What a store in memory keeps. It is apart from the store, so that one can be closed and another opened on the same
-// data, as with a file.
+// The data of a store in memory. They are apart from the store, so that one can be closed and another opened on the
+// same data, as with a file.
 
 import { bytesKey } from '../../bytes.js'
 import { blockedBy } from '../account-rules.js'

@@ -65,7 +65,7 @@ export class SqliteAdmission implements Admission {
     return this.#parts.writer.run({ bytes: ROW_BYTES, work })
   }
 
-  /** What is kept in memory of the devices that a ban is about is not true any more. */
+  /** The facts in memory of the devices that a ban is about are not true any more. */
   #forget(subject: BanSubject): void {
     const ids =
       'handle' in subject ? this.#sql.devicesOf.all(subject.handle).map(({ id }) => id) : [subject.deviceId]

@@ -1,4 +1,4 @@
-// What SQLite's errors mean to those who call the store.
+// SQLite's errors by their meaning to the callers of the store.
 
 import {
   SQLITE_BUSY,

@@ -3,7 +3,7 @@ import type { StoreLimits } from '../../rules.js'
 import type { State } from './state.js'
 import type { Writer } from './writer.js'
 
-/** What the parts of one store share. */
+/** The parts of one store share these. */
 export interface StoreParts {
   db: DatabaseSync
   state: State

@@ -33,7 +33,7 @@ CREATE INDEX key_packages_by_age ON key_packages (published_at) WHERE package IS
 // the log would cost most of its write rate. SQLite keeps the rowid (here the sequence) in every index,
 // so log_by_conversation is an index on (conversation, sequence).
 //
-// What an append changes for its sender stands in `progress`, apart from `devices`, whose rows are large.
+// An append changes a row of its sender's in `progress`, apart from `devices`, whose rows are large.
 // The log has no foreign keys: the store looks both up before it writes, and a check per row is dear.
 export const SCHEMA = `
 CREATE TABLE sequence (only INTEGER PRIMARY KEY CHECK (only = 1), ceiling INTEGER NOT NULL) STRICT;

@@ -1,5 +1,5 @@
-// What the store knows of devices and conversations, read from SQLite once and kept while it is in use. Only this
-// process writes, so what is kept stays true; a transaction that is rolled back clears it.
+// The facts of devices and conversations, read from SQLite once and kept while they are in use. Only this process
+// writes, so they stay true; a transaction that is rolled back clears them.
 
 import type { DatabaseSync } from 'node:sqlite'
 import { bytesKey } from '../../../bytes.js'

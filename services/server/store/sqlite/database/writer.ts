@@ -4,7 +4,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { StorageFullError } from '../../store.js'
 import { isBusy, isFull } from './failures.js'
 
-/** What one transaction takes at most; the rest waits for the next, so that others get their turn. */
+/** One transaction takes so much at most; the rest waits for the next, so that others get their turn. */
 const TRANSACTION_WRITES = 1_024
 const TRANSACTION_BYTES = 8 * 1024 * 1024
 

@@ -11,7 +11,7 @@ import { prepare } from '../database/database.js'
 import type { DeviceState, State } from '../database/state.js'
 import type { Sequence } from './sequence.js'
 
-/** What a transaction has appended, for the readers. */
+/** One record that a transaction has appended, for the readers. */
 export interface Appended {
   /** As the record has left it. */
   conversation: ConversationFacts

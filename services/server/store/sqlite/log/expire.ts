@@ -7,7 +7,7 @@ import type { StoreParts } from '../database/parts.js'
 import type { State } from '../database/state.js'
 import type { Writer } from '../database/writer.js'
 
-/** What one transaction looks at and deletes at most. */
+/** One transaction looks at so many conversations, and deletes so many records, at most. */
 const STEP_CONVERSATIONS = 32
 const STEP_RECORDS = 250
 /** About what a deleted record writes. */

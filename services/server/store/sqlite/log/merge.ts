@@ -29,7 +29,7 @@ export interface Merged {
 /** One read. */
 interface Reading {
   device: DeviceFacts
-  /** What is read is taken out of it. */
+  /** The merger takes out of it what it reads. */
   unread: Unread
   limits: ReadLimits
   source: Source

@@ -51,7 +51,7 @@ export class Sources {
   }
 }
 
-/** What it fetches is kept until the read is done. */
+/** The records for one read, at the end of which those that it fetched are forgotten. */
 export class Source {
   readonly #select: Statement<LogRow>
   readonly #tail: Tail

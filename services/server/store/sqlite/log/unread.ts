@@ -1,4 +1,4 @@
-// What a device has still to read: for each conversation that may hold something, a lower bound on the
+// The unread of a device: for each conversation that may hold something for it, a lower bound on the
 // sequence of the next envelope. It is found once, by asking SQLite for each conversation of the device,
 // and then kept up to date by the appends; so a device that keeps up pays for what is new, not for the
 // conversations that it is in nor for the log's growth.

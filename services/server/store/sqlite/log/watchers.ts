@@ -1,13 +1,13 @@
-// Who waits for new envelopes, and what each of them has still to read.
+// The devices that wait for new envelopes, and what each of them has still to read.
 
 import type { ConversationFacts } from '../../facts.js'
 import { Wakes } from '../../wakes.js'
 import type { Appended } from './append.js'
 import type { Unread } from './unread.js'
 
-/** What a device that is watched has read. */
+/** How far a device that is watched has read. */
 export interface Reader {
-  /** What is unread after `position`; undefined until the device reads. */
+  /** All that is unread after `position`; undefined until the device reads. */
   unread: Unread | undefined
   position: number
 }
@@ -48,7 +48,7 @@ export class Watchers {
   }
 }
 
-/** What one transaction has brought to a conversation. */
+/** The news that one transaction has brought to a conversation. */
 interface News {
   /** The sequence of its first record. */
   first: number
