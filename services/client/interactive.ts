@@ -3,17 +3,18 @@
 import { type Endpoint, openLocalEndpoint } from '../endpoint/index.js'
 import type { Terminal } from '../terminal/entry.js'
 import { openTerminal } from '../terminal/terminal.js'
-import { type Chat, openChat } from './chat.js'
+import { Chat } from './chat.js'
 import { completions } from './commands/commands.js'
 import { eventBuffer } from './event-buffer.js'
 import type { Exit } from './exit.js'
 import type { ClientOptions } from './options.js'
-import { makeRoom, WRONG_WORDS } from './start/link.js'
+import { PROGRAM } from './program.js'
+import { makeRoom } from './start/link.js'
 import { openWithPassphrase } from './start/passphrase.js'
-import { PHRASE_ADVICE, phraseRows } from './start/phrase.js'
 import { passphraseGiven, refusesHandle, startOptions } from './start/start.js'
 import { removeVault } from './start/vault-folder.js'
 import { askWho, type Who, type Wish } from './start/who.js'
+import { phraseAdvice, phraseRows, WRONG_WORDS } from './words/start.js'
 
 export async function runInteractive(options: ClientOptions): Promise<Exit> {
   let chat: Chat | undefined
@@ -78,9 +79,9 @@ async function openSession(
   const showPhraseOnce = () => {
     if (isShown) return
     isShown = true
-    chat.say(PHRASE_ADVICE, phraseRows(endpoint.recoveryPhrase()))
+    chat.say(phraseAdvice(PROGRAM), phraseRows(endpoint.recoveryPhrase()))
   }
-  const chat = openChat({ endpoint, terminal, handle, quit: () => process.kill(process.pid, 'SIGTERM') })
+  const chat = new Chat({ endpoint, terminal, handle, quit: () => process.kill(process.pid, 'SIGTERM') })
   events.drainTo(event => {
     chat.onEvent(event)
     if (event.type === 'operator' && event.handle) void chat.turnToFirst(event.handle)

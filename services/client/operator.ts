@@ -5,7 +5,7 @@ import { openLocalEndpoint } from '../endpoint/index.js'
 import { spkiFingerprint } from '../rpc/node/certificate.js'
 import type { EndReason, Terminal } from '../terminal/entry.js'
 import { openTerminal } from '../terminal/terminal.js'
-import { openChat } from './chat.js'
+import { Chat } from './chat.js'
 import type { OperatorActions } from './commands/command.js'
 import { completions } from './commands/commands.js'
 import { eventBuffer } from './event-buffer.js'
@@ -58,7 +58,7 @@ export async function openOperator(options: OperatorOptions): Promise<OperatorCo
     onLine: line => chat.onLine(line),
     complete: line => completions(line, chat.handles()),
   })
-  const chat = openChat({
+  const chat = new Chat({
     endpoint,
     terminal,
     handle,

@@ -1,19 +1,15 @@
 // The client's options. Each is a row: the parser, the environment variable and the help come from it.
 
-import { parseArgs } from 'node:util'
 import type { KeyChangePolicy } from '../endpoint/index.js'
+import { type Arguments, type OptionRow, optionsHelp, readArguments, UsageError } from '../options/options.js'
 import { parseFingerprint } from '../protocol/identity/fingerprint.js'
 import { isHandle } from '../protocol/identity/handle.js'
 import { type Address, InviteError, parseAddress } from '../protocol/invite/address.js'
 import { type Invite, isInvite, parseInvite } from '../protocol/invite/invite-link.js'
 import { DAY_MS, SECOND_MS } from '../protocol/time.js'
 import { EXIT } from './exit.js'
+import { BAD_FINGERPRINT, badKeyChange, badTimeout, help, tooManyArguments } from './words/help.js'
 import { HANDLE_RULE, inviteCause } from './words/typed.js'
-
-/** An option is wrong. The message says which, and what is allowed. */
-export class UsageError extends Error {
-  override name = 'UsageError'
-}
 
 const ACTIONS = ['transcript', 'doctor', 'link', 'phrase'] as const
 type Action = 'chat' | (typeof ACTIONS)[number]
@@ -40,13 +36,6 @@ export interface ClientOptions {
 }
 
 export type Request = { kind: 'run'; options: ClientOptions } | { kind: 'help' } | { kind: 'version' }
-
-interface Row {
-  name: string
-  value?: string
-  short?: string
-  help: string
-}
 
 const ROWS = [
   { name: 'handle', value: 'HANDLE', help: 'who you are; asked for at the first start' },
@@ -77,11 +66,9 @@ const ROWS = [
   { name: 'timeout', value: 'SECONDS', help: 'in a pipe: give up that long after the input has ended' },
   { name: 'help', short: 'h', help: 'show this' },
   { name: 'version', help: 'show the version' },
-] as const satisfies readonly Row[]
+] as const satisfies readonly OptionRow[]
 
-const TABLE: readonly Row[] = ROWS
 type Name = (typeof ROWS)[number]['name']
-type Given = (name: Name) => string | undefined
 
 /** Where a client looks for a server unless it is told: the one that `npm start` runs. */
 export const DEFAULT_ADDRESS = 'localhost:5000'
@@ -93,48 +80,29 @@ export function readOptions(
   args: readonly string[],
   environment: Record<string, string | undefined>,
 ): Request {
-  const { values, positionals } = parsed(args)
-  if (values.help) return { kind: 'help' }
-  if (values.version) return { kind: 'version' }
-  const given: Given = name => {
-    const value = values[name]
-    return typeof value === 'string' ? value : environment[variableOf(name)] || undefined
-  }
-  const [first, ...rest] = positionals
-  const action = ACTIONS.find(name => name === first)
-  const [target, ...more] = action ? rest : positionals
-  if (more.length > 0) throw new UsageError(`"${more[0]}" is one argument too many: --help shows the options`)
-  return {
-    kind: 'run',
-    options: {
-      action: action ?? 'chat',
-      ...readTarget(target ?? given('server')),
-      handle: readHandle('handle', given('handle')),
-      to: readRecipient(given('to')),
-      data: given('data') ?? './data/client',
-      json: values.json === true,
-      waitDelivered: values['wait-delivered'] === true,
-      follow: values.follow === true,
-      timeoutMs: readTimeout(given('timeout')),
-      acceptServer: readFingerprint(given('accept-server')),
-      keyChange: readKeyChange(given('key-change')),
-      revoke: given('revoke'),
-    },
-  }
+  const given = readArguments(ROWS, { args, environment, allowPositionals: true })
+  if (given.isSet('help')) return { kind: 'help' }
+  if (given.isSet('version')) return { kind: 'version' }
+  return { kind: 'run', options: readValues(given) }
 }
 
-function parsed(args: readonly string[]) {
-  const options = Object.fromEntries(
-    TABLE.map(({ name, value, short }) => [
-      name,
-      { type: value ? ('string' as const) : ('boolean' as const), ...(short ? { short } : {}) },
-    ]),
-  )
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error)
-    throw new UsageError(`${text.split(/[.\n]/, 1)[0]}: --help shows the options`)
+function readValues({ text, isSet, positionals }: Arguments<Name>): ClientOptions {
+  const action = ACTIONS.find(name => name === positionals[0])
+  const [target, ...more] = action ? positionals.slice(1) : positionals
+  if (more.length > 0) throw new UsageError(tooManyArguments(more[0]!))
+  return {
+    action: action ?? 'chat',
+    ...readTarget(target ?? text('server')),
+    handle: readHandle('handle', text('handle')),
+    to: readRecipient(text('to')),
+    data: text('data') ?? './data/client',
+    json: isSet('json'),
+    waitDelivered: isSet('wait-delivered'),
+    follow: isSet('follow'),
+    timeoutMs: readTimeout(text('timeout')),
+    acceptServer: readFingerprint(text('accept-server')),
+    keyChange: readKeyChange(text('key-change')),
+    revoke: text('revoke'),
   }
 }
 
@@ -164,59 +132,27 @@ function readTimeout(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const seconds = Number(text)
   if (/^\d+(\.\d+)?$/.test(text) && seconds <= MAX_TIMEOUT_S) return seconds * SECOND_MS
-  throw new UsageError(`--timeout must be seconds, up to ${MAX_TIMEOUT_S}, not "${text}"`)
+  throw new UsageError(badTimeout(text, MAX_TIMEOUT_S))
 }
 
 function readFingerprint(text: string | undefined): Uint8Array | undefined {
   if (text === undefined) return undefined
   const fingerprint = parseFingerprint(text)
   if (fingerprint) return fingerprint
-  throw new UsageError(
-    '--accept-server must be a fingerprint as the server prints it: SHA256: and 43 characters',
-  )
+  throw new UsageError(BAD_FINGERPRINT)
 }
 
 function readKeyChange(text = 'block'): KeyChangePolicy {
   const policy = KEY_CHANGES.find(name => name === text)
   if (policy) return policy
-  throw new UsageError(`--key-change must be ${KEY_CHANGES.join(', ')}, not "${text}"`)
+  throw new UsageError(badKeyChange(text, KEY_CHANGES))
 }
-
-const USAGES = [
-  ['[ADDRESS] [options]', 'chat'],
-  ['transcript [options]', 'print what was said, and end'],
-  ['doctor [options]', 'look for what is wrong, repair it, and end'],
-  ['link [ADDRESS] [options]', 'make this a further device of your account'],
-  ['phrase [options]', 'print the 24 words that restore your account'],
-] as const
-const USAGE_WIDTH = 36
 
 /** `program`: how a person calls this. */
-export function helpText(program: string): string {
-  const rows = TABLE.map(row => {
-    const name = `${row.short ? `-${row.short}, ` : ''}--${row.name}${row.value ? ` ${row.value}` : ''}`
-    return { name, help: `${row.help}${row.value ? ` [${variableOf(row.name)}]` : ''}` }
+export const helpText = (program: string): string =>
+  help({
+    program,
+    options: optionsHelp(ROWS),
+    defaultAddress: DEFAULT_ADDRESS,
+    exits: Object.values(EXIT),
   })
-  const width = Math.max(...rows.map(({ name }) => name.length))
-  return [
-    'Parley client: a private line in a terminal or in a pipe.',
-    '',
-    ...USAGES.map(
-      ([what, help], at) =>
-        `${at === 0 ? 'Usage: ' : '       '}${`${program} ${what}`.padEnd(program.length + USAGE_WIDTH)}${help}`,
-    ),
-    '',
-    `ADDRESS is HOST:PORT or an invite link; at the first start ${DEFAULT_ADDRESS} unless given.`,
-    '',
-    ...rows.map(({ name, help }) => `  ${name.padEnd(width)}  ${help}`),
-    '',
-    'In brackets: the environment variable that is read where the option is not given.',
-    'PARLEY_PASSPHRASE is the passphrase of what is kept in the folder; in a terminal it is asked for.',
-    '',
-    `Exit codes: ${Object.values(EXIT)
-      .map(({ code, meaning }) => `${code} ${meaning}`)
-      .join('; ')}.`,
-  ].join('\n')
-}
-
-const variableOf = (name: string) => `PARLEY_${name.toUpperCase().replaceAll('-', '_')}`

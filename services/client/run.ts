@@ -3,20 +3,20 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Endpoint, type EndpointEvent, openLocalEndpoint, Refusal } from '../endpoint/index.js'
-import { calledAs } from '../launch/called-as.js'
+import { UsageError } from '../options/options.js'
 import { runDoctor, watchLine } from './commands/doctor.js'
 import { eventBuffer } from './event-buffer.js'
 import { EXIT, type Exit } from './exit.js'
 import { runInteractive } from './interactive.js'
-import { type ClientOptions, helpText, readOptions, UsageError } from './options.js'
+import { type ClientOptions, helpText, readOptions } from './options.js'
+import { PROGRAM } from './program.js'
 import { Script } from './script/script.js'
 import { transcript } from './script/transcript.js'
 import { linkFromPipe } from './start/link.js'
 import { passphraseGiven, refusesHandle, startOptions } from './start/start.js'
 import { chooseVault, removeVault } from './start/vault-folder.js'
 import { errorWords } from './words/errors.js'
-
-const PROGRAM = calledAs('parley', 'npm run client --')
+import * as words from './words/start.js'
 
 /** Runs the client. Resolves with the exit code. */
 export async function main(): Promise<number> {
@@ -28,8 +28,7 @@ export async function main(): Promise<number> {
   } catch (error) {
     const isUsage = error instanceof UsageError || error instanceof Refusal
     const text = error instanceof Error ? error.message : String(error)
-    const known = errorWords(error) ?? (isUsage ? text : undefined)
-    note(`parley: ${known ?? `a defect, please report it: ${text}`}`)
+    note(words.said(errorWords(error) ?? words.aDefect(text)))
     return isUsage ? EXIT.usage.code : EXIT.failed.code
   }
 }
@@ -77,8 +76,7 @@ async function withVault(
 ): Promise<Exit> {
   const choice = chooseVault(data, handle)
   if (choice.kind === 'several') throw severalVaults(choice.handles)
-  if (choice.kind === 'new')
-    throw new UsageError(`there is no history in ${data}${handle ? ` of ${handle}` : ''}`)
+  if (choice.kind === 'new') throw new UsageError(words.noHistory(data, handle))
   const endpoint = await openLocalEndpoint({
     folder: choice.folder,
     passphrase: passphraseGiven(),
@@ -95,8 +93,7 @@ async function withVault(
 async function runScript(options: ClientOptions): Promise<Exit> {
   const choice = chooseVault(options.data, options.handle)
   if (choice.kind === 'several') throw severalVaults(choice.handles)
-  if (choice.kind === 'new' && options.handle === undefined)
-    throw new UsageError('nobody has an account here yet: say who you are with --handle')
+  if (choice.kind === 'new' && options.handle === undefined) throw new UsageError(words.NOBODY_HERE)
   const folder = choice.kind === 'known' ? choice.folder : join(options.data, options.handle!)
   const events = eventBuffer()
   const endpoint = await openLocalEndpoint({
@@ -144,7 +141,7 @@ function operatorKnown(endpoint: Endpoint): { handle: Promise<string>; known(han
   return {
     handle: promise,
     known(handle) {
-      if (handle === '') reject(new UsageError('this server has no operator: say whom to write to with --to'))
+      if (handle === '') reject(new UsageError(words.NO_OPERATOR))
       else resolve(handle)
     },
   }
@@ -168,17 +165,13 @@ function stopFromOutside(script: Script): void {
   process.stdout.on('error', () => script.stop('failed'))
 }
 
-function severalVaults(handles: readonly string[]): UsageError {
-  return new UsageError(
-    `there are several accounts here: say who you are with --handle (${handles.join(', ')})`,
-  )
-}
+const severalVaults = (handles: readonly string[]) => new UsageError(words.severalAccounts(handles))
 
 function version(): string {
   const manifest: { version: string } = JSON.parse(
     readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
   )
-  return `parley client ${manifest.version}`
+  return words.version(manifest.version)
 }
 
 function print(line: string): number {

@@ -38,6 +38,17 @@ const SERVER_BASE = ['services/server/cluster.ts', 'services/server/store', 'ser
 /** All of an endpoint that a client sees. */
 const ENDPOINT_DOOR = 'services/endpoint/index.ts'
 
+/** What the rooms of the client may name, and none of each other's. */
+const CLIENT_BASE = [
+  'services/client/exit.ts',
+  'services/client/options.ts',
+  'services/client/program.ts',
+  'services/options',
+  ENDPOINT_DOOR,
+  'services/terminal',
+  'services/protocol',
+]
+
 /** Besides its own files and what is below it, what a folder may import of ours: folders, or single files. */
 export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'services/protocol': ['gen'],
@@ -49,8 +60,14 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'services/rpc': [],
   'services/rpc/codec': ['services/rpc'],
   'services/rpc/node': ['services/rpc'],
-  'services/server': ['services/launch', 'services/protocol', 'services/rpc', 'gen/parley/v1'],
-  'services/server/config': ['services/server/auth', ...SERVER_BASE],
+  'services/server': [
+    'services/launch',
+    'services/options',
+    'services/protocol',
+    'services/rpc',
+    'gen/parley/v1',
+  ],
+  'services/server/config': ['services/options', 'services/server/auth', ...SERVER_BASE],
   'services/server/auth': SERVER_BASE,
   'services/server/chat': ['services/server/auth', ...SERVER_BASE],
   'services/server/admin': ['services/server/auth', 'services/server/config', ...SERVER_BASE],
@@ -115,19 +132,21 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   ],
   'services/endpoint/doctor': ['services/endpoint', 'services/protocol', 'services/rpc', 'gen'],
   'services/launch': [],
+  'services/options': [],
   'services/sqlite': [],
   'services/terminal': [],
   'services/client': [
     'services/launch',
+    'services/options',
     ENDPOINT_DOOR,
     'services/terminal',
     'services/protocol',
     'services/rpc',
   ],
-  'services/client/commands': ['services/client', ENDPOINT_DOOR, 'services/terminal', 'services/protocol'],
-  'services/client/script': ['services/client', ENDPOINT_DOOR, 'services/terminal', 'services/protocol'],
-  'services/client/words': [ENDPOINT_DOOR, 'services/terminal', 'services/protocol'],
-  'services/client/start': ['services/client', ENDPOINT_DOOR, 'services/terminal', 'services/protocol'],
+  'services/client/words': ['services/options', ENDPOINT_DOOR, 'services/terminal', 'services/protocol'],
+  'services/client/commands': ['services/client/words', ...CLIENT_BASE],
+  'services/client/script': ['services/client/words', ...CLIENT_BASE],
+  'services/client/start': ['services/client/words', ...CLIENT_BASE],
 }
 
 /** Arrows between rooms that the table does not have and that are still there. Nothing is added here. */

@@ -49,9 +49,9 @@ describe('the folders', () => {
     expect(cycles(sources)).toEqual([])
   })
 
-  test('of the server import each other in no circle', () => {
-    const server = [...sources].filter(([path]) => path.startsWith('services/server/'))
-    expect(circlesOfRooms(new Map(server))).toEqual([])
+  test.each(['server', 'client'])('of the %s import each other in no circle', name => {
+    const inner = [...sources].filter(([path]) => path.startsWith(`services/${name}/`))
+    expect(circlesOfRooms(new Map(inner))).toEqual([])
   })
 
   test('name only modules that are there, and packages that an installation without tools has', () => {

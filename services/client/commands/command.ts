@@ -15,9 +15,32 @@ export interface OperatorActions {
   bans(): Promise<{ name: string; bannedAt: Date }[]>
 }
 
+/** What commands use of an endpoint. */
+export type CommandEndpoint = Pick<
+  Endpoint,
+  | 'accept'
+  | 'block'
+  | 'changeRoom'
+  | 'createRoom'
+  | 'devices'
+  | 'examine'
+  | 'inviteLink'
+  | 'leaveRoom'
+  | 'markVerified'
+  | 'nameDevice'
+  | 'people'
+  | 'recoveryPhrase'
+  | 'repair'
+  | 'revokeDevice'
+  | 'room'
+  | 'server'
+  | 'unblock'
+  | 'verify'
+>
+
 export interface CommandContext {
   handle: string
-  endpoint: Endpoint
+  endpoint: CommandEndpoint
   /** Where lines go now. */
   target(): { title: string; conversation: bigint } | undefined
   /** Turns to a conversation that there is. */

@@ -1,5 +1,6 @@
 // The commands that a person types. /help is derived from this table.
 
+import { HOW_MANY_LINES, TYPED_LINES, WHOM_TO } from '../words/commands.js'
 import type { Command, CommandContext } from './command.js'
 import { DEVICE_COMMANDS } from './device-commands.js'
 import { doctorCommand } from './doctor.js'
@@ -50,11 +51,7 @@ export function helpText(isOperator = false): string {
   const usage = ({ name, argument }: Command) => `/${name}${argument ? ` ${argument}` : ''}`
   const width = Math.max(...commands.map(command => usage(command).length))
   const rows = commands.map(command => `${usage(command).padEnd(width)}  ${command.help}`)
-  return [
-    ...rows,
-    `${'@HANDLE text'.padEnd(width)}  one line to HANDLE`,
-    `${'//text'.padEnd(width)}  a line that begins with /`,
-  ].join('\n')
+  return [...rows, ...TYPED_LINES.map(([typed, meaning]) => `${typed.padEnd(width)}  ${meaning}`)].join('\n')
 }
 
 /** What a typed line means. */
@@ -88,12 +85,12 @@ export function completions(line: string, handles: readonly string[]): string[] 
 }
 
 async function turnTo(context: CommandContext, handle: string): Promise<void> {
-  if (handle === '') context.warn('whom? /to HANDLE, or /to #ROOM')
+  if (handle === '') context.warn(WHOM_TO)
   else await context.turnTo(handle)
 }
 
 function history(context: CommandContext, argument: string): void {
   const limit = argument === '' ? HISTORY_LINES : Number(argument)
   if (Number.isInteger(limit) && limit > 0) context.showHistory(limit)
-  else context.warn('how many lines? /history 50')
+  else context.warn(HOW_MANY_LINES)
 }

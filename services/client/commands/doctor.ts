@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Endpoint, EndpointEvent, Finding } from '../../endpoint/index.js'
 import { sanitiseRow } from '../../terminal/sanitise.js'
 import type { Exit } from '../exit.js'
+import { doctorSummary, findingParts, LOOKING } from '../words/commands.js'
 import { deed, found } from '../words/findings.js'
 import { coded, line } from '../words/json.js'
 import type { CommandContext } from './command.js'
@@ -79,12 +80,8 @@ const MARK_WIDTH = Math.max(...Object.values(MARKS).map(mark => mark.length))
 export function findingLine(finding: TreatedFinding): string {
   const { area, peer, verdict, did } = finding
   const { text, remedy } = wordsOf(finding)
-  const parts = [
-    `${MARKS[verdict].padEnd(MARK_WIDTH)}  ${area}${peer ? ` ${peer}` : ''}: ${text}`,
-    ...(did ? [`done: ${deed(did)}`] : []),
-    ...(remedy ? [`to do: ${remedy}`] : []),
-  ]
-  return sanitiseRow(parts.join('; '))
+  const parts = findingParts(text, did && deed(did), remedy)
+  return sanitiseRow(`${MARKS[verdict].padEnd(MARK_WIDTH)}  ${area}${peer ? ` ${peer}` : ''}: ${parts}`)
 }
 
 /** Of what was repaired nothing is left to do. */
@@ -94,8 +91,7 @@ const wordsOf = ({ found: what, verdict }: TreatedFinding) =>
 export function summaryLine({ findings, healthy }: Treatment): string {
   const repaired = findings.filter(({ verdict }) => verdict === 'repaired').length
   const wrong = findings.filter(({ verdict }) => verdict === 'problem').length
-  const counts = `${repaired > 0 ? `, ${repaired} repaired` : ''}`
-  return healthy ? `nothing is wrong${counts}` : `${wrong} wrong${counts}`
+  return doctorSummary({ wrong: healthy ? 0 : wrong, repaired })
 }
 
 /** For programs: one object a finding, and one at the end. */
@@ -132,7 +128,7 @@ export function watchLine(): LineWatch {
   }
 }
 
-/** `npm run client -- doctor`. */
+/** `parley doctor`. */
 export async function runDoctor(
   endpoint: Pick<Endpoint, 'examine' | 'repair' | 'connect'>,
   { line: watch, json, print }: { line: LineWatch; json: boolean; print(line: string): void },
@@ -147,7 +143,7 @@ export async function runDoctor(
 
 /** `/doctor`. */
 export async function doctorCommand({ endpoint, say, warn }: CommandContext): Promise<void> {
-  say('looking; repairs may take some seconds')
+  say(LOOKING)
   const treatment = await treat(endpoint)
   for (const finding of treatment.findings) {
     if (finding.verdict === 'problem') warn(findingLine(finding))

@@ -1,6 +1,8 @@
 // What only the operator's console can do. Rows of the table in commands.ts.
 
 import { isHandle } from '../../protocol/identity/handle.js'
+import { THAT_IS_YOU } from '../words/chat.js'
+import * as words from '../words/commands.js'
 import { badHandle } from '../words/typed.js'
 import type { Command, CommandContext, OperatorActions } from './command.js'
 
@@ -11,9 +13,9 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
     help: 'end the lines of HANDLE, and keep them out',
     isOperators: true,
     run: onHandle(async (operator, { say, handle: own, warn }, handle) => {
-      if (handle === own) return warn('that is you')
+      if (handle === own) return warn(THAT_IS_YOU)
       await operator.ban(handle)
-      say(`${handle} is banned`)
+      say(words.banned(handle))
     }),
   },
   {
@@ -22,8 +24,8 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
     help: 'let HANDLE in again',
     isOperators: true,
     run: onHandle(async (operator, { say, warn }, handle) => {
-      if (await operator.unban(handle)) say(`${handle} is not banned any more`)
-      else warn(`${handle} is not banned`)
+      if (await operator.unban(handle)) say(words.bannedNoMore(handle))
+      else warn(words.notBanned(handle))
     }),
   },
   { name: 'bans', help: 'who is banned', isOperators: true, run: asOperator(bans) },
@@ -34,19 +36,19 @@ type Act = (operator: OperatorActions, context: CommandContext, argument: string
 function asOperator(act: Act): Command['run'] {
   return async (context, argument) => {
     if (context.operator) await act(context.operator, context, argument)
-    else context.warn("that is for the server's operator")
+    else context.warn(words.FOR_THE_OPERATOR)
   }
 }
 
 function onHandle(act: Act): Command['run'] {
   return asOperator(async (operator, context, handle) => {
     if (isHandle(handle)) await act(operator, context, handle)
-    else context.warn(handle === '' ? 'whom? Give a HANDLE' : badHandle(handle))
+    else context.warn(handle === '' ? words.WHOM : badHandle(handle))
   })
 }
 
 async function bans(operator: OperatorActions, { say }: CommandContext): Promise<void> {
   const all = await operator.bans()
-  const rows = all.map(({ name, bannedAt }) => `${name}  since ${bannedAt.toISOString().slice(0, 10)}`)
-  say(rows.length > 0 ? rows.join('\n') : 'nobody is banned')
+  const rows = all.map(({ name, bannedAt }) => words.banRow(name, bannedAt))
+  say(rows.length > 0 ? rows.join('\n') : words.NOBODY_BANNED)
 }

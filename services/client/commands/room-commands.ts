@@ -1,6 +1,6 @@
 // What a person does with rooms. Rows of the table in commands.ts.
 
-import { newcomersSee } from '../words/history.js'
+import * as words from '../words/commands.js'
 import { type Command, type CommandContext, refusable } from './command.js'
 
 export const ROOM_COMMANDS: readonly Command[] = [
@@ -31,12 +31,6 @@ export const ROOM_COMMANDS: readonly Command[] = [
   { name: 'leave', help: 'leave the room', run: leave },
 ]
 
-const TRUST_WORDS = {
-  pinned: '',
-  verified: ' ✔',
-  other: ' (with another key than the one you know: it may be somebody else)',
-}
-
 type Run = Command['run']
 type Change = Parameters<CommandContext['endpoint']['changeRoom']>[1]
 
@@ -46,7 +40,7 @@ async function onTarget(
   act: (conversation: bigint) => Promise<void>,
 ): Promise<void> {
   const target = context.target()
-  if (!target) return context.warn('in which room? /to #NAME')
+  if (!target) return context.warn(words.WHICH_ROOM)
   await refusable(context, () => act(target.conversation))
 }
 
@@ -54,19 +48,19 @@ const change = (context: CommandContext, wanted: Change) =>
   onTarget(context, conversation => context.endpoint.changeRoom(conversation, wanted))
 
 async function invite(context: CommandContext, names: string): Promise<void> {
-  if (names === '') return context.warn('whom? /invite HANDLE')
+  if (names === '') return context.warn(words.WHOM_TO_INVITE)
   // Each for itself: one who cannot be invited keeps nobody else out.
   for (const handle of names.split(/[\s,]+/)) await change(context, { kind: 'invite', handle })
 }
 
 async function remove(context: CommandContext, handle: string): Promise<void> {
-  if (handle === '') return context.warn('whom? /remove HANDLE')
+  if (handle === '') return context.warn(words.WHOM_TO_REMOVE)
   await change(context, { kind: 'remove', handle })
 }
 
 function admin(isAdmin: boolean): Run {
   return async (context, handle) => {
-    if (handle === '') return context.warn('whom? Give a HANDLE')
+    if (handle === '') return context.warn(words.WHOM)
     await change(context, { kind: 'admin', handle, isAdmin })
   }
 }
@@ -76,7 +70,7 @@ function settings(wanted: (text: string) => Change): Run {
 }
 
 async function newcomers(context: CommandContext, days: string): Promise<void> {
-  if (!/^\d{1,6}$/.test(days)) return context.warn('how many days? /newcomers 7, or /newcomers 0 for nothing')
+  if (!/^\d{1,6}$/.test(days)) return context.warn(words.HOW_MANY_DAYS)
   await change(context, { kind: 'history', days: Number(days) })
 }
 
@@ -91,12 +85,7 @@ async function leave(context: CommandContext): Promise<void> {
 }
 
 async function members(context: CommandContext): Promise<void> {
-  await onTarget(context, async conversation => {
-    const { topic, historyDays, members } = context.endpoint.room(conversation)
-    const rows = members.map(
-      ({ handle, isAdmin, devices, trust }) =>
-        `${handle}${TRUST_WORDS[trust]}${isAdmin ? ', admin' : ''}${devices > 1 ? `, ${devices} devices` : ''}`,
-    )
-    context.say([...(topic ? [`topic: ${topic}`] : []), newcomersSee(historyDays), ...rows].join('\n'))
-  })
+  await onTarget(context, async conversation =>
+    context.say(words.memberRows(context.endpoint.room(conversation)).join('\n')),
+  )
 }

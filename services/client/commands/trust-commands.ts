@@ -1,9 +1,8 @@
 // What a person decides about others: who they are, and whether to hear of them. Rows of the table in commands.ts.
 
+import { THAT_IS_YOU } from '../words/chat.js'
+import * as words from '../words/commands.js'
 import { type Command, type CommandContext, refusable } from './command.js'
-
-/** Groups of digits in a row: 23 characters, which fit a narrow terminal. */
-const GROUPS_PER_ROW = 4
 
 export const TRUST_COMMANDS: readonly Command[] = [
   {
@@ -48,45 +47,23 @@ function onPerson(act: Act): Command['run'] {
     const handle =
       argument ||
       endpoint.people().find(({ conversation }) => conversation === target()?.conversation)?.handle
-    if (!handle) return warn('whom? Give a HANDLE')
-    if (handle === context.handle) return warn('that is you')
+    if (!handle) return warn(words.WHOM)
+    if (handle === context.handle) return warn(THAT_IS_YOU)
     await refusable(context, () => act(context, handle))
   }
 }
 
 function verify({ endpoint, handle: own, say }: CommandContext, handle: string): void {
-  const { number, qr, isNew, isVerified } = endpoint.verify(handle)
-  const groups = number.split(' ')
-  const rows = Array.from({ length: groups.length / GROUPS_PER_ROW }, (_, row) =>
-    groups.slice(row * GROUPS_PER_ROW, (row + 1) * GROUPS_PER_ROW).join(' '),
-  )
-  const next = isNew ? `/accept ${handle} and /verified ${handle}` : `/verified ${handle}`
-  say(
-    [
-      `safety number with ${handle}${isNew ? ', with their new key' : ''}${isVerified ? ', verified ✔' : ''}:`,
-      ...rows,
-      `Compare it by another way than this chat: where you see ${handle}, or hear a voice that you know. ` +
-        `There it is shown by /verify ${own}. The same on both sides: ${next}. ` +
-        'Not the same: somebody reads along, so write nothing that matters.',
-    ].join('\n'),
-    qr,
-  )
+  const verification = endpoint.verify(handle)
+  say(words.safetyNumber(verification, { own, handle }), verification.qr)
 }
 
 async function inviteLink({ endpoint, operator, say, warn }: CommandContext): Promise<void> {
-  if (operator)
-    return say('for one new account, or somebody who has one already:', [await operator.inviteLink()])
+  if (operator) return say(words.FOR_ONE_ACCOUNT, [await operator.inviteLink()])
   const link = endpoint.inviteLink()
   if (!link) {
     const server = endpoint.server()
-    return warn(
-      server
-        ? `this server is known by an authority's certificate: its address ${server.host}:${server.port} is enough`
-        : 'no server is known yet',
-    )
+    return warn(server ? words.addressIsEnough(server.host, server.port) : words.NO_SERVER_YET)
   }
-  say(
-    'whoever follows it knows this server and you by your keys. Where new accounts need a token, ask the operator:',
-    [link],
-  )
+  say(words.FOR_ANYBODY, [link])
 }

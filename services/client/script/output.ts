@@ -2,6 +2,7 @@
 
 import type { EndpointEvent, RefusalCause } from '../../endpoint/index.js'
 import { plainEntry } from '../../terminal/plain.js'
+import { notKept } from '../words/chat.js'
 import { entryOf, noticeOf } from '../words/events.js'
 import { coded, jsonOf, line } from '../words/json.js'
 import { downCause, stopCause } from '../words/line.js'
@@ -16,7 +17,7 @@ export interface Output {
 
 /** A line of the input that is not even kept. */
 export function tellUnsent({ json, print, note }: Output, why: RefusalCause): void {
-  const text = `not sent: ${refusal(why)}`
+  const text = notKept(refusal(why))
   if (json) print(line({ type: 'notice', level: 'error', text, ...coded(why) }))
   else note(plainEntry({ kind: 'notice', at: new Date(), level: 'error', text }))
 }

@@ -9,12 +9,14 @@ import {
   openLocalEndpoint,
   type StopReason,
 } from '../../endpoint/index.js'
+import { UsageError } from '../../options/options.js'
 import { RecoveryPhraseError, seedOf } from '../../protocol/identity/recovery-phrase.js'
 import type { Terminal } from '../../terminal/entry.js'
-import { deviceMeant, deviceRows } from '../commands/device-commands.js'
 import type { Exit } from '../exit.js'
-import { type ClientOptions, UsageError } from '../options.js'
+import type { ClientOptions } from '../options.js'
+import { deviceMeant, deviceRows } from '../words/devices.js'
 import { stopCause } from '../words/line.js'
+import * as words from '../words/start.js'
 import { phraseCause } from '../words/typed.js'
 import { passphraseGiven, startOptions } from './start.js'
 import { chooseVault, removeVault } from './vault-folder.js'
@@ -27,14 +29,10 @@ const USELESS: readonly StopReason[] = [
   'too-many-devices',
 ]
 
-export const WRONG_WORDS =
-  'these words are of another account than the one that goes by this handle on this server: compare both'
-
 /** The folder for a new device. Throws UsageError where the account is here already. */
 export function folderToLink({ data }: Pick<ClientOptions, 'data'>, handle: string): string {
   const choice = chooseVault(data, handle)
-  if (choice.kind === 'known')
-    throw new UsageError(`${handle} is on this device already, in ${choice.folder}: start without "link"`)
+  if (choice.kind === 'known') throw new UsageError(words.alreadyHere(handle, choice.folder))
   return join(data, handle)
 }
 
@@ -46,9 +44,9 @@ export async function makeRoom(
   const notice = (level: 'info' | 'warning', text: string) =>
     terminal.print({ kind: 'notice', at: new Date(), level, text })
   const devices = otherDevices(endpoint)
-  notice('info', `your devices:\n${deviceRows(devices).join('\n')}`)
+  notice('info', words.yourDevices(deviceRows(devices)))
   for (;;) {
-    const answer = await terminal.ask('which one to end for good, for this one? A number, or nothing: ')
+    const answer = await terminal.ask(words.WHICH_TO_END)
     if (answer === undefined || answer.trim() === '') return false
     const device = deviceMeant(devices, answer.trim())
     if (!device) continue
@@ -64,7 +62,7 @@ export async function linkFromPipe(
   { input, note }: { input: NodeJS.ReadableStream; note(line: string): void },
 ): Promise<Exit> {
   const { handle } = options
-  if (handle === undefined) throw new UsageError('whose account? Say it with --handle')
+  if (handle === undefined) throw new UsageError(words.WHOSE_ACCOUNT)
   const folder = folderToLink(options, handle)
   const seed = await readSeed(input)
   const { endpoint, connect } = await openSettling(folder, options)
@@ -79,7 +77,7 @@ export async function linkFromPipe(
   await endpoint.close()
   if (line.state === 'up') return 'done'
   if (line.state !== 'stopped') return 'timeout'
-  note(line.reason === 'handle-taken' ? WRONG_WORDS : stopCause(line.cause))
+  note(line.reason === 'handle-taken' ? words.WRONG_WORDS : stopCause(line.cause))
   if (isFull(line)) tellFull(devices, options.revoke, note)
   if (USELESS.includes(line.reason)) removeVault(folder)
   return 'stopped'
@@ -123,11 +121,7 @@ function tellFull(
   note: (line: string) => void,
 ): void {
   for (const row of deviceRows(devices)) note(row)
-  note(
-    revoke === undefined
-      ? '--revoke NUMBER, or the fingerprint, ends one of them for good and lets this one in'
-      : `--revoke "${revoke}" is none of them: say its number or its fingerprint`,
-  )
+  note(revoke === undefined ? words.END_ONE : words.noSuchDevice(revoke))
 }
 
 /** In the order in which they are numbered. */
@@ -141,7 +135,7 @@ async function readSeed(input: NodeJS.ReadableStream): Promise<Uint8Array> {
   try {
     return seedOf(text)
   } catch (error) {
-    if (error instanceof RecoveryPhraseError) throw new UsageError(`the input: ${phraseCause(error.why)}`)
+    if (error instanceof RecoveryPhraseError) throw new UsageError(words.inTheInput(phraseCause(error.why)))
     throw error
   }
 }

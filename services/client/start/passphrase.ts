@@ -1,5 +1,6 @@
 import { VaultError, type VaultReason } from '../../endpoint/index.js'
 import type { Terminal } from '../../terminal/entry.js'
+import { PASSPHRASE, WRONG_PASSPHRASE } from '../words/start.js'
 
 const ASKED_AGAIN: readonly VaultReason[] = ['passphrase-needed', 'passphrase-wrong', 'passphrase-empty']
 
@@ -10,14 +11,14 @@ export async function openWithPassphrase<T>(
   open: (passphrase: string | undefined) => Promise<T>,
 ): Promise<T> {
   let passphrase = given
-  let question = 'passphrase: '
+  let question = PASSPHRASE
   for (;;) {
     try {
       return await open(passphrase)
     } catch (error) {
       const asks = error instanceof VaultError && ASKED_AGAIN.includes(error.reason)
       if (!asks || !terminal || (passphrase === given && given !== undefined)) throw error
-      if (error.reason === 'passphrase-wrong') question = 'that is not it. passphrase: '
+      if (error.reason === 'passphrase-wrong') question = WRONG_PASSPHRASE
       passphrase = await terminal.ask(question, { secret: true })
       if (passphrase === undefined) throw error
     }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { isHandle } from '../../protocol/identity/handle.js'
 import type { Terminal } from '../../terminal/entry.js'
 import type { ClientOptions } from '../options.js'
+import { HANDLE_OF_ACCOUNT, newHandleOr, whoAreYou, YOUR_HANDLE } from '../words/start.js'
 import { HANDLE_RULE } from '../words/typed.js'
 import { folderToLink } from './link.js'
 import { askPhrase } from './phrase.js'
@@ -37,11 +38,8 @@ export async function askWho(
   const choice = chooseVault(options.data, given)
   if (choice.kind === 'known') return { folder: choice.folder, handle: given }
   if (given !== undefined) return { folder: join(options.data, given), handle: given }
-  const question =
-    choice.kind === 'several'
-      ? `who are you (${choice.handles.join(', ')}, or a new handle)? `
-      : 'your handle: '
-  tell(terminal, 'info', `a new handle makes a new account; "${LINK}" makes this a further device of yours`)
+  const question = choice.kind === 'several' ? whoAreYou(choice.handles) : YOUR_HANDLE
+  tell(terminal, 'info', newHandleOr(LINK))
   const handle = await askHandle(terminal, question)
   if (handle === LINK) return await askLink(options, terminal, undefined)
   return handle === undefined ? undefined : { folder: join(options.data, handle), handle }
@@ -52,7 +50,7 @@ async function askLink(
   terminal: Asking,
   given: string | undefined,
 ): Promise<Who | undefined> {
-  const handle = given ?? (await askHandle(terminal, 'the handle of your account: '))
+  const handle = given ?? (await askHandle(terminal, HANDLE_OF_ACCOUNT))
   if (handle === undefined) return undefined
   const folder = folderToLink(options, handle)
   const seed = await askPhrase(terminal)

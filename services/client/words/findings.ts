@@ -10,7 +10,7 @@ import type {
 } from '../../endpoint/index.js'
 import { unreadable } from './history.js'
 import { lineCause, stopCause, unreachable } from './line.js'
-import { counted, say, type Words } from './words.js'
+import { counted, minute, say, type Words } from './words.js'
 
 export interface FoundWords {
   text: string
@@ -27,9 +27,6 @@ export function found(what: Found, isWell: boolean): FoundWords {
 export const deed = (did: Deed): string => say(DEEDS, did)
 
 const OPERATOR = "tell the server's operator"
-
-/** For a moment that a person reads. */
-const momentOf = (at: Date): string => `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`
 
 /** What a name stands for. */
 const named = (addresses: readonly string[]) =>
@@ -109,7 +106,7 @@ type Unheard = Extract<ConversationFound, { code: 'agreement' }>['unheard']
 function unheardTold(unheard: Unheard): string {
   const names = unheard
     .slice(0, NAMED)
-    .map(({ handle, last }) => `${handle} (${last ? `last ${momentOf(last)}` : 'never'})`)
+    .map(({ handle, last }) => `${handle} (${last ? `last ${minute(last)}` : 'never'})`)
   const more = unheard.length - names.length
   return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
@@ -130,7 +127,7 @@ const CONVERSATION: Words<ConversationFound, FoundWords> = {
   leaving: () => ({ text: 'you have left; a member has still to remove this device' }),
   'state-lost': ({ isLeaving, askedAt }) => {
     const why = isLeaving ? 'you have left; to say so, this device' : 'this device missed a change of it and'
-    const asked = askedAt ? `, and asked for it at ${momentOf(askedAt)}` : ''
+    const asked = askedAt ? `, and asked for it at ${minute(askedAt)}` : ''
     return {
       text: `${why} has to be taken in again${asked}`,
       remedy: 'another member has to be connected: theirs does it by itself',
@@ -145,7 +142,7 @@ const CONVERSATION: Words<ConversationFound, FoundWords> = {
   }),
   'commit-stuck': () => ({ text: 'a change of it was made here and never sent' }),
   forked: ({ handle = GONE, at, isOver }) => {
-    const text = `${handle} was shown another course of it than this device, as of ${momentOf(at)}`
+    const text = `${handle} was shown another course of it than this device, as of ${minute(at)}`
     if (isOver) return { text: `${text}; nothing since` }
     return { text, remedy: 'compare what you see with them by another way, and ask the operator' }
   },

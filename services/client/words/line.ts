@@ -1,7 +1,7 @@
 // Why the line to the server is down, or is not tried any more.
 
 import type { DownCause, ProbeReason, StopCause } from '../../endpoint/index.js'
-import { vaultCause } from './vault.js'
+import { vaultCause } from './errors.js'
 import { say, type Words } from './words.js'
 
 export const downCause = (why: DownCause): string => say(DOWN, why)

@@ -12,4 +12,7 @@ export function say<Coded extends { code: string }, Said>(words: Words<Coded, Sa
 export const counted = (count: number | bigint, what: string): string =>
   `${count} ${what}${Number(count) === 1 ? '' : 's'}`
 
+/** A moment as a person reads it. */
+export const minute = (at: Date): string => `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+
 export const listed = (names: readonly string[]): string => names.join(', ')

@@ -1,19 +1,5 @@
+import { UsageError } from '../../options/options.js'
 import { type Address, formatAddress, InviteError, parseAddress } from '../../protocol/invite/address.js'
-
-/** An option is wrong. The message says which, and what is allowed. */
-export class UsageError extends Error {
-  override name = 'UsageError'
-}
-
-/** Runs the parser of node:util and keeps the first sentence of what it complains of. */
-export function parsing<T>(parse: () => T): T {
-  try {
-    return parse()
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error)
-    throw new UsageError(`${text.split(/[.\n]/, 1)[0]}: --help shows the options`)
-  }
-}
 
 export function readText(name: string, text: string | undefined): string {
   if (text === undefined || text.trim() === '') throw new UsageError(`--${name} needs a value`)

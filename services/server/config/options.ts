@@ -1,13 +1,13 @@
 // The server's options. Each is a row: the parser, the environment variable and the help come from it.
 
-import { parseArgs } from 'node:util'
+import { type OptionRow, optionsHelp, readArguments, UsageError } from '../../options/options.js'
 import { isHandle } from '../../protocol/identity/handle.js'
 import { type Address, MAX_PORT } from '../../protocol/invite/address.js'
 import { DAY_MS, SECOND_MS } from '../../protocol/time.js'
 import { HANDLE_RULE } from '../auth/handle-rule.js'
 import { LIMITS } from '../limits.js'
 import type { Registration } from '../store/store.js'
-import { parsing, readAddress, readCount, readText, readWord, UsageError } from './option-values.js'
+import { readAddress, readCount, readText, readWord } from './option-values.js'
 import type { GivenTls } from './tls.js'
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
@@ -38,15 +38,6 @@ export interface ServerOptions {
 }
 
 export type Request = { kind: 'run'; options: ServerOptions } | { kind: 'help' } | { kind: 'version' }
-
-interface Row {
-  name: string
-  /** Stands for the value in the help; undefined: a flag. */
-  value?: string
-  fallback?: string
-  help: string
-  short?: string
-}
 
 const ROWS = [
   { name: 'port', value: 'PORT', fallback: '5000', help: 'port to listen on; 0 takes a free one' },
@@ -83,9 +74,7 @@ const ROWS = [
   { name: 'log-level', value: 'LEVEL', fallback: 'info', help: `one of ${LOG_LEVELS.join(', ')}` },
   { name: 'help', short: 'h', help: 'show this' },
   { name: 'version', help: 'show the version' },
-] as const satisfies readonly Row[]
-
-const TABLE: readonly Row[] = ROWS
+] as const satisfies readonly OptionRow[]
 
 type Name = (typeof ROWS)[number]['name']
 /** The text that was given for an option, or its fallback. */
@@ -96,16 +85,10 @@ export function readOptions(
   args: readonly string[],
   environment: Record<string, string | undefined>,
 ): Request {
-  const values = parsing(() => parseArgs({ args: [...args], options: parserOptions(), strict: true }).values)
-  if (values.help) return { kind: 'help' }
-  if (values.version) return { kind: 'version' }
-  // An empty variable is an unset one: container files pass them on so.
-  const given: Given = name => {
-    const value = values[name]
-    if (typeof value === 'string') return value
-    return environment[variableOf(name)] || TABLE.find(row => row.name === name)?.fallback
-  }
-  return { kind: 'run', options: readValues(given) }
+  const given = readArguments(ROWS, { args, environment })
+  if (given.isSet('help')) return { kind: 'help' }
+  if (given.isSet('version')) return { kind: 'version' }
+  return { kind: 'run', options: readValues(given.text) }
 }
 
 function readValues(given: Given): ServerOptions {
@@ -138,21 +121,12 @@ export function consoleWanted(wish: ServerOptions['console'], isTerminal: boolea
 
 /** `program`: how a person calls this. */
 export function helpText(program: string): string {
-  const rows = TABLE.map(row => {
-    const name = `${row.short ? `-${row.short}, ` : ''}--${row.name}${row.value ? ` ${row.value}` : ''}`
-    const fallback = row.fallback === undefined ? '' : ` (default ${row.fallback})`
-    return { name, help: row.help + fallback, variable: row.value ? variableOf(row.name) : '' }
-  })
-  const width = Math.max(...rows.map(({ name }) => name.length))
-  const lines = rows.map(({ name, help, variable }) =>
-    `  ${name.padEnd(width)}  ${help}${variable ? ` [${variable}]` : ''}`.trimEnd(),
-  )
   return [
     'Parley server: orders and keeps envelopes that it cannot read.',
     '',
     `Usage: ${program} [options]`,
     '',
-    ...lines,
+    ...optionsHelp(ROWS),
     '',
     'In brackets: the environment variable that is read where the option is not given.',
     'Exit codes: 0 stopped, 1 failed, 2 wrong option.',
@@ -169,17 +143,4 @@ function readTls(certificateFile: string | undefined, keyFile: string | undefine
   if (certificateFile !== undefined && keyFile !== undefined) return { certificateFile, keyFile }
   if (certificateFile === undefined && keyFile === undefined) return undefined
   throw new UsageError('--tls-cert and --tls-key go together: give both or none')
-}
-
-function parserOptions() {
-  return Object.fromEntries(
-    TABLE.map(({ name, value, short }) => [
-      name,
-      { type: value ? ('string' as const) : ('boolean' as const), ...(short ? { short } : {}) },
-    ]),
-  )
-}
-
-function variableOf(name: string): string {
-  return `PARLEY_${name.toUpperCase().replaceAll('-', '_')}`
 }

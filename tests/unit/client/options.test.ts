@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import { type ClientOptions, helpText, readOptions, UsageError } from '../../../services/client/options.js'
+import { type ClientOptions, helpText, readOptions } from '../../../services/client/options.js'
+import { UsageError } from '../../../services/options/options.js'
 import { formatFingerprint } from '../../../services/protocol/identity/fingerprint.js'
 import { formatInvite } from '../../../services/protocol/invite/invite-link.js'
 

@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import type { CommandContext } from '../../../../services/client/commands/command.js'
 import { COMMANDS, completions, helpText, readTyped } from '../../../../services/client/commands/commands.js'
-import type { Endpoint } from '../../../../services/endpoint/endpoint.js'
+import { runCommand } from '../../../support/commands.js'
 
 describe('a typed line', () => {
   test('is a text unless it begins with a command or a handle', () => {
@@ -70,30 +69,8 @@ describe('completions', () => {
 
 describe('a command', () => {
   const run = async (line: string) => {
-    const calls: unknown[][] = []
-    const note =
-      (name: string) =>
-      async (argument?: unknown): Promise<void> =>
-        void calls.push([name, argument])
-    const context: CommandContext = {
-      handle: 'alice',
-      // Of the commands below none goes to the endpoint by itself.
-      endpoint: {} as Endpoint,
-      target: () => undefined,
-      turn: () => undefined,
-      say: note('say'),
-      warn: note('warn'),
-      ask: async () => undefined,
-      turnTo: note('turnTo'),
-      who: () => ['bob  here'],
-      showHistory: note('showHistory'),
-      fingerprints: () => ['server SHA256:x'],
-      changePassphrase: note('changePassphrase'),
-      quit: note('quit'),
-    }
-    const typed = readTyped(line)
-    if (typed.kind === 'command') await typed.command.run(context, typed.argument)
-    return calls
+    const { said, warned, calls } = await runCommand(line)
+    return [...said.map(({ text }) => ['say', text]), ...warned.map(text => ['warn', text]), ...calls]
   }
   test('does what its row says', async () => {
     expect(await run('/to bob')).toEqual([['turnTo', 'bob']])

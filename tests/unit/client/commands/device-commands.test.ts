@@ -1,12 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
-import type { CommandContext } from '../../../../services/client/commands/command.js'
-import { readTyped } from '../../../../services/client/commands/commands.js'
-import { deviceMeant, deviceRows } from '../../../../services/client/commands/device-commands.js'
-import { askPhrase, phraseRows } from '../../../../services/client/start/phrase.js'
-import { Refusal } from '../../../../services/endpoint/codes/refusal.js'
-import type { DeviceView } from '../../../../services/endpoint/contacts/own-devices.js'
-import type { Endpoint } from '../../../../services/endpoint/endpoint.js'
+import { askPhrase } from '../../../../services/client/start/phrase.js'
+import { deviceMeant, deviceRows } from '../../../../services/client/words/devices.js'
+import { phraseRows } from '../../../../services/client/words/start.js'
+import { type DeviceView, Refusal } from '../../../../services/endpoint/index.js'
 import { phraseOf, seedOf } from '../../../../services/protocol/identity/recovery-phrase.js'
+import { type Place, runCommand } from '../../../support/commands.js'
 
 const device = (number: number, more: Partial<DeviceView> = {}): DeviceView => ({
   id: new Uint8Array(32).fill(number),
@@ -22,18 +20,12 @@ const DEVICES = [device(0, { isThis: true, name: 'laptop' }), device(1), device(
 const PHRASE = phraseOf(new Uint8Array(32).fill(7))
 
 /** What a line says, with these answers given to what it asks. */
-async function run(line: string, answers: readonly string[] = [], endpoint: Partial<Endpoint> = {}) {
-  const said: string[] = []
-  const rest = [...answers]
-  const context = {
+async function run(line: string, answers: readonly string[] = [], endpoint: Place['endpoint'] = {}) {
+  const { said, warned } = await runCommand(line, {
+    answers,
     endpoint: { devices: () => DEVICES, recoveryPhrase: () => PHRASE, ...endpoint },
-    say: (text: string, figure: readonly string[] = []) => void said.push(text, ...figure),
-    warn: (text: string) => void said.push(text),
-    ask: async () => rest.shift(),
-  } as Partial<CommandContext> as CommandContext
-  const typed = readTyped(line)
-  if (typed.kind === 'command') await typed.command.run(context, typed.argument)
-  return said.join('\n')
+  })
+  return [...said.flatMap(({ text, figure = [] }) => [text, ...figure]), ...warned].join('\n')
 }
 
 describe('devices', () => {

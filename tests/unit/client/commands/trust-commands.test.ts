@@ -1,11 +1,15 @@
 // What a person types about others, against an endpoint that only notes what it is asked.
 
 import { describe, expect, test } from '@jest/globals'
-import type { CommandContext, OperatorActions } from '../../../../services/client/commands/command.js'
-import { readTyped } from '../../../../services/client/commands/commands.js'
-import { standing, whyNotSent } from '../../../../services/client/prompt.js'
-import { Refusal, type RefusalCause } from '../../../../services/endpoint/codes/refusal.js'
-import type { Endpoint, PersonHere } from '../../../../services/endpoint/endpoint.js'
+import type { OperatorActions } from '../../../../services/client/commands/command.js'
+import { type Known, standing, whyNotSent } from '../../../../services/client/words/people.js'
+import {
+  type PersonHere,
+  Refusal,
+  type RefusalCause,
+  type RoomView,
+} from '../../../../services/endpoint/index.js'
+import { runCommand } from '../../../support/commands.js'
 
 const NUMBER = Array.from({ length: 12 }, (_, at) => `${10_000 + at}`).join(' ')
 const BOB: PersonHere = {
@@ -16,54 +20,43 @@ const BOB: PersonHere = {
   state: 'ready',
   verified: false,
 }
-type Figure = readonly string[] | undefined
-
-interface Place {
+interface With {
   person?: Partial<PersonHere>
   operator?: OperatorActions
   link?: string
   refuses?: RefusalCause
 }
 
-/** Runs a line; what was said and warned, and what the endpoint was asked for. */
-async function run(line: string, { person = {}, operator, link, refuses }: Place = {}) {
-  const said: { text: string; figure: Figure }[] = []
-  const warned: string[] = []
+/** Runs a line to bob; what was said and warned, and what the endpoint was asked for. */
+async function run(line: string, { person = {}, operator, link, refuses }: With = {}) {
   const asked: string[] = []
   const act = (what: string) => async (handle: string) => {
     if (refuses) throw new Refusal(refuses)
     asked.push(`${what} ${handle}`)
   }
-  const endpoint = {
-    people: () => [{ ...BOB, ...person }],
-    server: () => ({ host: 'here', port: 1 }),
-    verify: (handle: string) => {
-      if (refuses) throw new Refusal(refuses)
-      return {
-        number: NUMBER,
-        qr: ['█▀', '▄ '],
-        isNew: handle === 'anew',
-        isVerified: person.verified === true,
-      }
-    },
-    markVerified: act('verified'),
-    accept: act('accept'),
-    block: act('block'),
-    unblock: act('unblock'),
-    inviteLink: () => link,
-  }
-  const context = {
-    handle: 'alice',
-    endpoint: endpoint as unknown as Endpoint,
-    target: () => ({ title: 'bob', conversation: 7n }),
-    say: (text: string, figure?: Figure) => void said.push({ text, figure }),
-    warn: (text: string) => void warned.push(text),
+  const ran = await runCommand(line, {
+    target: { title: 'bob', conversation: 7n },
     operator,
-  } as CommandContext
-  const typed = readTyped(line)
-  if (typed.kind !== 'command') throw new Error(`${line} is no command`)
-  await typed.command.run(context, typed.argument)
-  return { said, warned, asked }
+    endpoint: {
+      people: () => [{ ...BOB, ...person }],
+      server: () => ({ host: 'here', port: 1, fingerprint: undefined }),
+      verify: handle => {
+        if (refuses) throw new Refusal(refuses)
+        return {
+          number: NUMBER,
+          qr: ['█▀', '▄ '],
+          isNew: handle === 'anew',
+          isVerified: person.verified === true,
+        }
+      },
+      markVerified: act('verified'),
+      accept: act('accept'),
+      block: act('block'),
+      unblock: act('unblock'),
+      inviteLink: () => link,
+    },
+  })
+  return { ...ran, asked }
 }
 
 const operator = (banned: string[] = []): OperatorActions => ({
@@ -139,15 +132,14 @@ describe('bans', () => {
 })
 
 describe('the mark behind a handle', () => {
-  const endpoint = (person: Partial<PersonHere>, room = 'ready') =>
-    ({
-      people: () => [{ ...BOB, ...person }],
-      conversations: () => [
-        { number: 7n, kind: 'direct', peer: 'bob' },
-        { number: 9n, kind: 'room', peer: '#tea' },
-      ],
-      room: () => ({ state: room }),
-    }) as unknown as Endpoint
+  const endpoint = (person: Partial<PersonHere>, state: RoomView['state'] = 'ready'): Known => ({
+    people: () => [{ ...BOB, ...person }],
+    conversations: () => [
+      { number: 7n, kind: 'direct', peer: 'bob' },
+      { number: 9n, kind: 'room', peer: '#tea' },
+    ],
+    room: () => ({ name: 'tea', topic: '', historyDays: 0, members: [], isAdmin: false, state }),
+  })
   test('is for who is verified, and for whom nothing is sent to', () => {
     expect(standing(endpoint({}), 7n)).toBe('')
     expect(standing(endpoint({ verified: true }), 7n)).toBe(' ✔')

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { UsageError } from '../../../../services/server/config/option-values.js'
+import { UsageError } from '../../../../services/options/options.js'
 import {
   consoleWanted,
   helpText,

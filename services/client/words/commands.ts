@@ -1,0 +1,97 @@
+// What commands say and ask. Their own rows say what they are for (commands/).
+
+import type { RoomView, Verification } from '../../endpoint/index.js'
+import { newcomersSee } from './history.js'
+
+/** Behind the commands in /help. */
+export const TYPED_LINES = [
+  ['@HANDLE text', 'one line to HANDLE'],
+  ['//text', 'a line that begins with /'],
+] as const
+
+export const WHOM_TO = 'whom? /to HANDLE, or /to #ROOM'
+export const HOW_MANY_LINES = 'how many lines? /history 50'
+export const WHOM = 'whom? Give a HANDLE'
+
+// Devices.
+
+export const deviceNamed = (name: string): string => `this device is called ${name} among yours`
+export const WHICH_DEVICE = 'which one? /devices lists them; /revoke NUMBER'
+export const endForGood = (device: string): string => `end ${device} for good? yes or no: `
+export const deviceRevoked = (device: string): string =>
+  `${device} is revoked: it reads nothing of what is said from now on`
+export const SHOW_WORDS = 'whoever sees the words can be you. Show them? yes or no: '
+export const NOT_SHOWN = 'not shown'
+
+// The operator's.
+
+export const FOR_THE_OPERATOR = "that is for the server's operator"
+export const banned = (handle: string): string => `${handle} is banned`
+export const bannedNoMore = (handle: string): string => `${handle} is not banned any more`
+export const notBanned = (handle: string): string => `${handle} is not banned`
+export const NOBODY_BANNED = 'nobody is banned'
+export const banRow = (name: string, since: Date): string =>
+  `${name}  since ${since.toISOString().slice(0, 10)}`
+
+// Rooms.
+
+export const WHICH_ROOM = 'in which room? /to #NAME'
+export const WHOM_TO_INVITE = 'whom? /invite HANDLE'
+export const WHOM_TO_REMOVE = 'whom? /remove HANDLE'
+export const HOW_MANY_DAYS = 'how many days? /newcomers 7, or /newcomers 0 for nothing'
+
+const TRUST = {
+  pinned: '',
+  verified: ' ✔',
+  other: ' (with another key than the one you know: it may be somebody else)',
+}
+
+export function memberRows({ topic, historyDays, members }: RoomView): string[] {
+  const rows = members.map(
+    ({ handle, isAdmin, devices, trust }) =>
+      `${handle}${TRUST[trust]}${isAdmin ? ', admin' : ''}${devices > 1 ? `, ${devices} devices` : ''}`,
+  )
+  return [...(topic ? [`topic: ${topic}`] : []), newcomersSee(historyDays), ...rows]
+}
+
+// Others, and whether they are who they say.
+
+/** Groups of digits in a row: 23 characters, which fit a narrow terminal. */
+const GROUPS_PER_ROW = 4
+
+export function safetyNumber(
+  { number, isNew, isVerified }: Verification,
+  { own, handle }: { own: string; handle: string },
+): string {
+  const groups = number.split(' ')
+  const rows = Array.from({ length: groups.length / GROUPS_PER_ROW }, (_, row) =>
+    groups.slice(row * GROUPS_PER_ROW, (row + 1) * GROUPS_PER_ROW).join(' '),
+  )
+  const next = isNew ? `/accept ${handle} and /verified ${handle}` : `/verified ${handle}`
+  return [
+    `safety number with ${handle}${isNew ? ', with their new key' : ''}${isVerified ? ', verified ✔' : ''}:`,
+    ...rows,
+    `Compare it by another way than this chat: where you see ${handle}, or hear a voice that you know. ` +
+      `There it is shown by /verify ${own}. The same on both sides: ${next}. ` +
+      'Not the same: somebody reads along, so write nothing that matters.',
+  ].join('\n')
+}
+
+export const FOR_ONE_ACCOUNT = 'for one new account, or somebody who has one already:'
+export const FOR_ANYBODY =
+  'whoever follows it knows this server and you by your keys. Where new accounts need a token, ask the operator:'
+export const NO_SERVER_YET = 'no server is known yet'
+export const addressIsEnough = (host: string, port: number): string =>
+  `this server is known by an authority's certificate: its address ${host}:${port} is enough`
+
+// The doctor.
+
+export const LOOKING = 'looking; repairs may take some seconds'
+
+export function doctorSummary({ wrong, repaired }: { wrong: number; repaired: number }): string {
+  return `${wrong === 0 ? 'nothing is wrong' : `${wrong} wrong`}${repaired > 0 ? `, ${repaired} repaired` : ''}`
+}
+
+/** What was found, what was done about it, and what is left to do, in one row. */
+export const findingParts = (found: string, did: string | undefined, remedy: string | undefined): string =>
+  [found, ...(did ? [`done: ${did}`] : []), ...(remedy ? [`to do: ${remedy}`] : [])].join('; ')

@@ -1,0 +1,25 @@
+// One's own devices as they are listed, and the one that is meant by what a person types.
+
+import type { DeviceView } from '../../endpoint/index.js'
+import { minute } from './words.js'
+
+export function deviceRows(devices: readonly DeviceView[]): string[] {
+  return devices.flatMap((device, at) => [
+    `${at + 1}. ${device.name || 'without a name'}, since ${minute(device.since)}${standing(device)}`,
+    `   ${device.fingerprint}`,
+  ])
+}
+
+function standing({ isThis, isRevoked, lastHeard }: DeviceView): string {
+  if (isThis) return ', this one'
+  if (isRevoked) return ', revoked'
+  return lastHeard ? `, last heard ${minute(lastHeard)}` : ', never heard'
+}
+
+/** The device that a person means by its number in the list, or by its fingerprint or the beginning of that. */
+export function deviceMeant(devices: readonly DeviceView[], text: string): DeviceView | undefined {
+  if (/^\d{1,3}$/.test(text)) return devices[Number(text) - 1]
+  const bare = text.replace(/^SHA256:/, '')
+  const found = devices.filter(({ fingerprint }) => fingerprint.slice('SHA256:'.length).startsWith(bare))
+  return bare.length > 0 && found.length === 1 ? found[0] : undefined
+}

@@ -1,0 +1,79 @@
+// A command as it is typed, on an endpoint that has what a test gives it and refuses to do anything else.
+
+import type {
+  CommandContext,
+  CommandEndpoint,
+  OperatorActions,
+} from '../../services/client/commands/command.js'
+import { readTyped } from '../../services/client/commands/commands.js'
+
+const unexpected = (): never => {
+  throw new Error('this is not expected of the endpoint')
+}
+
+/** Every member is written out: one that the door has no more, or has otherwise, does not compile. */
+const NOTHING: CommandEndpoint = {
+  accept: unexpected,
+  block: unexpected,
+  changeRoom: unexpected,
+  createRoom: unexpected,
+  devices: unexpected,
+  examine: unexpected,
+  inviteLink: unexpected,
+  leaveRoom: unexpected,
+  markVerified: unexpected,
+  nameDevice: unexpected,
+  people: unexpected,
+  recoveryPhrase: unexpected,
+  repair: unexpected,
+  revokeDevice: unexpected,
+  room: unexpected,
+  server: unexpected,
+  unblock: unexpected,
+  verify: unexpected,
+}
+
+export interface Place {
+  endpoint?: Partial<CommandEndpoint>
+  target?: { title: string; conversation: bigint }
+  /** What a person says when asked, in order; then nothing. */
+  answers?: readonly string[]
+  operator?: OperatorActions | undefined
+}
+
+export interface Ran {
+  said: { text: string; figure: readonly string[] | undefined }[]
+  warned: string[]
+  /** What else the chat was asked for. */
+  calls: unknown[][]
+}
+
+/** Runs one typed line, as alice. */
+export async function runCommand(
+  line: string,
+  { endpoint = {}, target, answers = [], operator }: Place = {},
+): Promise<Ran> {
+  const ran: Ran = { said: [], warned: [], calls: [] }
+  const rest = [...answers]
+  const note = (name: string) => async (argument?: unknown) => void ran.calls.push([name, argument])
+  const context: CommandContext = {
+    handle: 'alice',
+    endpoint: { ...NOTHING, ...endpoint },
+    target: () => target,
+    turn: conversation => void ran.calls.push(['turn', conversation]),
+    say: (text, figure) => void ran.said.push({ text, figure }),
+    warn: text => void ran.warned.push(text),
+    ask: async () => rest.shift(),
+    turnTo: note('turnTo'),
+    who: () => ['bob  here'],
+    showHistory: note('showHistory'),
+    fingerprints: () => ['server SHA256:x'],
+    changePassphrase: note('changePassphrase'),
+    operator,
+    quit: note('quit'),
+  }
+  const typed = readTyped(line)
+  if (typed.kind !== 'command') throw new Error(`${line} is no command`)
+  await typed.command.run(context, typed.argument)
+  return ran
+}
