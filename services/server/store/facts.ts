@@ -61,9 +61,13 @@ export function changedBy(
   change: ConversationChange,
   sequence: number,
 ): ConversationFacts {
+  const { epoch, sharedEpoch, joined, left } = change
+  const after = { ...conversation, epoch, sharedEpoch, lastCommit: sequence }
+  // Most commits are updates, and a roster is long.
+  if (joined.length === 0 && left.length === 0) return after
   const members = new Map(conversation.members)
   const spans = new Map(conversation.spans)
-  for (const { key } of change.left) {
+  for (const { key } of left) {
     members.delete(key)
     const own = spans.get(key) ?? []
     spans.set(
@@ -71,12 +75,11 @@ export function changedBy(
       own.map(span => (span.left === undefined ? { ...span, left: sequence } : span)),
     )
   }
-  for (const { key, id } of change.joined) {
+  for (const { key, id } of joined) {
     members.set(key, id)
     spans.set(key, [...(spans.get(key) ?? []), { joined: sequence, left: undefined }])
   }
-  const { epoch, sharedEpoch } = change
-  return { ...conversation, epoch, sharedEpoch, lastCommit: sequence, members, spans }
+  return { ...after, members, spans }
 }
 
 /** The first sequence at or after `from` at which the device was a member. */
