@@ -50,6 +50,17 @@ export const accountOn = (disk: MemoryDisk): Account => copyOf(disk, records => 
 export const inviteTokenOn = (disk: MemoryDisk): string | undefined =>
   copyOf(disk, records => loadServer(records)?.inviteToken)
 
+/** The ids of all devices that are in any of its groups, in hex. */
+export async function devicesInGroupsOn(disk: MemoryDisk): Promise<Set<string>> {
+  const copy = new MemoryDisk()
+  copy.copyFrom(disk)
+  const { transaction } = await storesOn(new Records(copy.open(), () => undefined))
+  return await transaction(({ context }) => {
+    const members = context.groups.all().flatMap(({ state }) => context.engine.members(state))
+    return new Set(members.map(({ signatureKey }) => Buffer.from(signatureKey).toString('hex')))
+  })
+}
+
 /** Makes the group of a conversation in which this account goes by somebody else's handle, which no server checks. */
 export async function openAs(
   disk: MemoryDisk,

@@ -8,6 +8,7 @@ import { systemClock } from '../../../services/endpoint/local.js'
 import { Records } from '../../../services/endpoint/vault/records.js'
 import { seedOf } from '../../../services/protocol/identity/recovery-phrase.js'
 import type { MemoryDisk } from '../../support/memory/vault.js'
+import { devicesInGroupsOn } from '../../support/modified-client.js'
 import { saidIn } from '../../support/said.js'
 import { HOST, newTown, numbered, type Person, type Server, type Town } from '../../support/town.js'
 
@@ -264,6 +265,11 @@ describe('a revoked device', () => {
     expect(stopped.line).toMatchObject({ state: 'stopped', reason: 'revoked' })
     await laptop.write('bob', 'without the phone')
     await hasTexts(bob, 'alice: without the phone')
+    // Its line is down; what counts is that no group is sealed for it any more.
+    await town.clock.settled()
+    const phoneKey = Buffer.from(second!.id).toString('hex')
+    expect([...(await devicesInGroupsOn(phone.disk))]).toContain(phoneKey)
+    for (const { disk } of [laptop, bob]) expect([...(await devicesInGroupsOn(disk))]).not.toContain(phoneKey)
     expect(textsOf(phone)).not.toContain('I: without the phone')
     expect(laptop.endpoint.devices()).toMatchObject([{ isThis: true }, { isRevoked: true }])
     await expect(laptop.endpoint.revokeDevice(second!.id)).rejects.toMatchObject({
