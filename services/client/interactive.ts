@@ -8,12 +8,12 @@ import { completions } from './commands/commands.js'
 import { eventBuffer } from './event-buffer.js'
 import type { Exit } from './exit.js'
 import type { ClientOptions } from './options.js'
-import { PROGRAM } from './program.js'
 import { makeRoom } from './start/link.js'
 import { openWithPassphrase } from './start/passphrase.js'
 import { passphraseGiven, refusesHandle, startOptions } from './start/start.js'
 import { removeVault } from './start/vault-folder.js'
 import { askWho, type Who, type Wish } from './start/who.js'
+import { PROGRAM } from './words/help.js'
 import { phraseAdvice, phraseRows, WRONG_WORDS } from './words/start.js'
 
 export async function runInteractive(options: ClientOptions): Promise<Exit> {

@@ -66,7 +66,7 @@ export class ProofError extends Error {
   readonly reason: ProofReason
 
   constructor(reason: ProofReason, options?: ErrorOptions) {
-    super(`the proof does not hold: ${reason}`, options)
+    super(`proof: ${reason}`, options)
     this.reason = reason
   }
 }

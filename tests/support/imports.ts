@@ -42,7 +42,6 @@ const ENDPOINT_DOOR = 'services/endpoint/index.ts'
 const CLIENT_BASE = [
   'services/client/exit.ts',
   'services/client/options.ts',
-  'services/client/program.ts',
   'services/options',
   ENDPOINT_DOOR,
   'services/terminal',
@@ -143,7 +142,13 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     'services/protocol',
     'services/rpc',
   ],
-  'services/client/words': ['services/options', ENDPOINT_DOOR, 'services/terminal', 'services/protocol'],
+  'services/client/words': [
+    'services/launch',
+    'services/options',
+    ENDPOINT_DOOR,
+    'services/terminal',
+    'services/protocol',
+  ],
   'services/client/commands': ['services/client/words', ...CLIENT_BASE],
   'services/client/script': ['services/client/words', ...CLIENT_BASE],
   'services/client/start': ['services/client/words', ...CLIENT_BASE],

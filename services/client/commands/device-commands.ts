@@ -1,9 +1,9 @@
 // What a person does with their own devices. Rows of the table in commands.ts.
 
-import { PROGRAM } from '../program.js'
 import { LEFT_AS_IT_WAS } from '../words/chat.js'
 import * as words from '../words/commands.js'
 import { deviceMeant, deviceRows } from '../words/devices.js'
+import { PROGRAM } from '../words/help.js'
 import { phraseAdvice, phraseRows } from '../words/start.js'
 import { type Command, type CommandContext, refusable } from './command.js'
 

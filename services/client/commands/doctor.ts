@@ -7,6 +7,7 @@ import type { Exit } from '../exit.js'
 import { doctorSummary, findingParts, LOOKING } from '../words/commands.js'
 import { deed, found } from '../words/findings.js'
 import { coded, line } from '../words/json.js'
+import { peerName } from '../words/words.js'
 import type { CommandContext } from './command.js'
 
 /** How long repairs that need the server or others may take, and how often it is looked whether they are done, in ms. */
@@ -81,7 +82,9 @@ export function findingLine(finding: TreatedFinding): string {
   const { area, peer, verdict, did } = finding
   const { text, remedy } = wordsOf(finding)
   const parts = findingParts(text, did && deed(did), remedy)
-  return sanitiseRow(`${MARKS[verdict].padEnd(MARK_WIDTH)}  ${area}${peer ? ` ${peer}` : ''}: ${parts}`)
+  return sanitiseRow(
+    `${MARKS[verdict].padEnd(MARK_WIDTH)}  ${area}${peer ? ` ${peerName(peer)}` : ''}: ${parts}`,
+  )
 }
 
 /** Of what was repaired nothing is left to do. */
@@ -100,11 +103,12 @@ export function jsonOfTreatment({ findings, healthy }: Treatment): object[] {
 }
 
 function jsonOfFinding(finding: TreatedFinding): object {
-  const { did, ...rest } = finding
+  const { did, peer, ...rest } = finding
   const { text, remedy } = wordsOf(finding)
   return {
     type: 'finding',
     ...rest,
+    ...(peer === undefined ? {} : { peer: peerName(peer) }),
     found: text,
     ...coded(finding.found),
     ...(did ? { did: deed(did), deed: coded(did) } : {}),

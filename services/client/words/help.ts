@@ -1,5 +1,10 @@
 // --help, and what is wrong with a command line.
 
+import { calledAs } from '../../launch/called-as.js'
+
+/** How a person calls this program. */
+export const PROGRAM = calledAs('parley', 'npm run client --')
+
 /** The rows behind "Usage". */
 const USAGES = [
   ['[ADDRESS] [options]', 'chat'],

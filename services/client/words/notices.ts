@@ -2,24 +2,26 @@
 
 import type { JoinRefusal, MlsCause, Notice, Rejection, WhyNot } from '../../endpoint/index.js'
 import { expired } from './history.js'
-import { say, type Words } from './words.js'
+import { peerName, say, type Words } from './words.js'
 
 export const notice = (said: Notice): string => say(NOTICES, said)
 
 const NOTICES: Words<Notice> = {
   'server-full': () => "the server's disk is full: it takes no messages for now; yours wait here",
   'not-opened': ({ peer, isRoom, why }) =>
-    `${peer} could not be opened: ${rejection(why)}. ${
+    `${peerName(peer)} could not be opened: ${rejection(why)}. ${
       isRoom ? 'Make it again when that has changed' : 'What you write waits here; it is tried again'
     }`,
-  'not-added': ({ handle, peer, why }) => `${handle} was not added to ${peer}: ${say(WHY_NOT, why)}`,
+  'not-added': ({ handle, peer, why }) =>
+    `${handle} was not added to ${peerName(peer)}: ${say(WHY_NOT, why)}`,
   'not-changed': ({ peer, why }) =>
     why.code === 'rejected'
-      ? `the change of ${peer} was refused: ${say(WHY_NOT, why)}`
-      : `a change of ${peer} is not possible: ${say(WHY_NOT, why)}`,
+      ? `the change of ${peerName(peer)} was refused: ${say(WHY_NOT, why)}`
+      : `a change of ${peerName(peer)} is not possible: ${say(WHY_NOT, why)}`,
   'welcome-expired': ({ count }) =>
     `of a conversation that somebody opened with you: ${expired(count)}. Ask whom you expect to hear from`,
-  'other-devices': ({ peer }) => `the server delivers ${peer} to other devices than its members agreed to`,
+  'other-devices': ({ peer }) =>
+    `the server delivers ${peerName(peer)} to other devices than its members agreed to`,
   'invitation-refused': ({ why }) =>
     `an invitation to a conversation was not taken: ${say(JOIN_REFUSALS, why)}`,
   'copy-put-back': () =>

@@ -1,3 +1,5 @@
+import { OWN_DEVICES } from '../../endpoint/index.js'
+
 /** What is said for each code of a union: a row for each, or it does not compile. */
 export type Words<Coded extends { code: string }, Said = string> = {
   [Code in Coded['code']]: (coded: Coded & { code: Code }) => Said
@@ -11,6 +13,9 @@ export function say<Coded extends { code: string }, Said>(words: Words<Coded, Sa
 /** "1 line", "3 lines". */
 export const counted = (count: number | bigint, what: string): string =>
   `${count} ${what}${Number(count) === 1 ? '' : 's'}`
+
+/** What a person calls a conversation by. */
+export const peerName = (peer: string): string => (peer === OWN_DEVICES ? 'your devices' : peer)
 
 /** A moment as a person reads it. */
 export const minute = (at: Date): string => `${at.toISOString().slice(0, 16).replace('T', ' ')} UTC`

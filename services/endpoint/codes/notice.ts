@@ -2,6 +2,9 @@
 
 import type { MlsCause } from '../mls/refused.js'
 
+/** Among one's own devices: in the place of a handle or a room's name, neither of which begins with "@". */
+export const OWN_DEVICES = '@own-devices'
+
 export type Notice =
   /** The server takes no messages for now; what was sent waits here. */
   | { code: 'server-full' }

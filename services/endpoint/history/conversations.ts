@@ -1,6 +1,7 @@
 // What a person sees as conversations, and their histories.
 
 import { ConversationKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { OWN_DEVICES } from '../codes/notice.js'
 import type { SendFailure } from '../codes/send-failure.js'
 import type { HistoryEntry, MessageId } from '../events.js'
 import type { Clock } from '../ports.js'
@@ -24,7 +25,7 @@ export type Kind = 'direct' | 'room' | 'own-devices'
 export interface KnownConversation {
   number: bigint
   kind: Kind
-  /** The other person's handle, a room's name behind "#", or "your devices": what a person calls it by. */
+  /** The other person's handle, a room's name behind "#", or OWN_DEVICES. */
   peer: string
 }
 
@@ -34,7 +35,6 @@ const KIND_OF: Record<ConversationKind, Kind> = {
   [ConversationKind.ROOM]: 'room',
   [ConversationKind.OWN_DEVICES]: 'own-devices',
 }
-const OWN_DEVICES = 'your devices'
 /** Numbers from here on are of messages that came by themselves, those below of what was handed over. */
 const FIRST_MESSAGE = 2n ** 32n
 const ONLY = at(0n)

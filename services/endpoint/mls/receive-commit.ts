@@ -81,7 +81,7 @@ export async function openCommit(
 export class PolicyFailed extends Error {
   override readonly name = 'PolicyFailed'
   constructor(cause: unknown) {
-    super('the policy failed', { cause })
+    super('policy', { cause })
   }
 }
 

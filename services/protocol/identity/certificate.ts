@@ -14,7 +14,7 @@ import {
   type StatementKind,
 } from './statement.js'
 
-const KIND: StatementKind = { name: 'device certificate', label: 'parley.v1.DeviceCertificate', decode }
+const KIND: StatementKind = { name: 'certificate', label: 'parley.v1.DeviceCertificate', decode }
 
 /** A device and the account that it belongs to. */
 export interface DeviceIdentity {

@@ -10,7 +10,7 @@ import {
   type StatementKind,
 } from './statement.js'
 
-const KIND: StatementKind = { name: 'device revocation', label: 'parley.v1.DeviceRevocation', decode }
+const KIND: StatementKind = { name: 'revocation', label: 'parley.v1.DeviceRevocation', decode }
 
 /** A device that its account has ended for good; verified. */
 export interface Revocation {
