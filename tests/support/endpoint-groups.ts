@@ -1,0 +1,67 @@
+// Groups in the vault of a test's endpoint: with the real engine, without a server.
+
+import { create } from '@bufbuild/protobuf'
+import type { ClaimedDevice } from '../../gen/parley/v1/key_exchange_pb.js'
+import { ClaimedDeviceSchema } from '../../gen/parley/v1/key_exchange_pb.js'
+import { GroupStatus } from '../../gen/parley/vault/v1/records_pb.js'
+import type { Account } from '../../services/endpoint/contacts/account.js'
+import type { Unit } from '../../services/endpoint/context.js'
+import type { LiveGroup } from '../../services/endpoint/groups/groups.js'
+import type { Engine, KeyPackagePair } from '../../services/endpoint/mls/engine.js'
+import type { TestContext } from './endpoint-context.js'
+
+export const keyPackageOf = (
+  engine: Pick<Engine, 'newKeyPackage'>,
+  { certificate, device }: Account,
+): Promise<KeyPackagePair> =>
+  engine.newKeyPackage({
+    identity: certificate,
+    signatureKey: device.privateKey,
+    publicKey: device.publicKey,
+  })
+
+/** A device as a server hands it out to those who want to reach it. */
+export async function claimedDevice(engine: Engine, account: Account): Promise<ClaimedDevice> {
+  const { publicPackage: keyPackage } = await keyPackageOf(engine, account)
+  return create(ClaimedDeviceSchema, {
+    deviceCertificate: account.certificate,
+    keyPackage,
+  })
+}
+
+export interface GroupOptions {
+  others: readonly Account[]
+  /** Opens the conversation that the group carries. */
+  open(unit: Unit): bigint
+  /** An encoded GroupSettings. */
+  settings?: Uint8Array
+  /** Active unless given. */
+  status?: GroupStatus
+}
+
+let made = 0
+
+/** A group of the test's own device and these, in its vault. */
+export async function groupWith(
+  { context, written }: Pick<TestContext, 'context' | 'written'>,
+  { others, open, settings, status = GroupStatus.ACTIVE }: GroupOptions,
+): Promise<LiveGroup> {
+  const { engine, account } = context
+  const conversationId = new Uint8Array(16).fill(++made)
+  const keyPackage = await keyPackageOf(engine, account)
+  const founded = await engine.create({ groupId: conversationId, keyPackage, ...(settings && { settings }) })
+  const pairs = await Promise.all(others.map(other => keyPackageOf(engine, other)))
+  const { pending } = await engine.commit(founded, { add: pairs.map(({ publicPackage }) => publicPackage) })
+  const { state } = engine.adopt(founded, pending)
+  const { number } = await written((tx, unit) =>
+    unit.context.groups.add(tx, { conversationId, conversation: open(unit), status }, state),
+  )
+  return context.groups.get(number)!
+}
+
+/** The group of a conversation with one other person. */
+export const groupWithPerson = (test: Pick<TestContext, 'context' | 'written'>, other: Account) =>
+  groupWith(test, {
+    others: [other],
+    open: ({ context, tx }) => context.conversations.open(tx, other.handle),
+  })
