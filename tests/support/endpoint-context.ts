@@ -12,6 +12,7 @@ import { openStores, type Stores } from '../../services/endpoint/stores.js'
 import { type Batch, Records } from '../../services/endpoint/vault/records.js'
 import { FakeClock } from './memory/clock.js'
 import { MemoryDisk } from './memory/vault.js'
+import { localOpener } from './memory/welcome-opener.js'
 
 /** `context` and `outbox` show what is saved. */
 export interface TestContext extends Stores {
@@ -41,9 +42,5 @@ export const groupIn = ({ context }: Unit, { number }: Pick<LiveGroup, 'number'>
 /** What the parts share, on these records. */
 export async function storesOn(records: Records, clock: Clock = systemClock): Promise<Stores> {
   const engine = await createEngine({ validate: validateCredential, now: () => clock.now() })
-  const welcomes = {
-    open: () => Promise.reject(new Error('no welcome is expected')),
-    close: async () => undefined,
-  }
-  return openStores(records, { engine, welcomes, clock, random: systemRandom })
+  return openStores(records, { engine, welcomes: localOpener(engine), clock, random: systemRandom })
 }
