@@ -1,12 +1,14 @@
 // Groups in the vault of a test's endpoint: with the real engine, without a server.
 
 import { create } from '@bufbuild/protobuf'
+import { GroupKind, GroupSettingsSchema } from '../../gen/parley/content/v1/room_pb.js'
 import type { ClaimedDevice } from '../../gen/parley/v1/key_exchange_pb.js'
 import { ClaimedDeviceSchema } from '../../gen/parley/v1/key_exchange_pb.js'
 import { GroupStatus } from '../../gen/parley/vault/v1/records_pb.js'
 import type { Account } from '../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../services/endpoint/context.js'
 import type { LiveGroup } from '../../services/endpoint/groups/groups.js'
+import { encodeSettings } from '../../services/endpoint/groups/policy.js'
 import type { Engine, KeyPackagePair } from '../../services/endpoint/mls/engine.js'
 import type { TestContext } from './endpoint-context.js'
 
@@ -65,3 +67,47 @@ export const groupWithPerson = (test: Pick<TestContext, 'context' | 'written'>, 
     others: [other],
     open: ({ context, tx }) => context.conversations.open(tx, other.handle),
   })
+
+/** A room called "tea", whose admin is the test's own account. */
+export function roomWith(
+  test: Pick<TestContext, 'context' | 'written'>,
+  others: readonly Account[],
+): Promise<LiveGroup> {
+  const { handle, account } = test.context.account
+  const settings = create(GroupSettingsSchema, {
+    kind: GroupKind.ROOM,
+    name: 'tea',
+    admins: [{ handle, accountKey: account.publicKey }],
+  })
+  return groupWith(test, {
+    others,
+    open: ({ context, tx }) => context.conversations.openRoom(tx, 'tea'),
+    settings: encodeSettings(settings),
+  })
+}
+
+/** The two ends of a conversation: each one's group with the other. */
+export async function meet(one: TestContext, other: TestContext): Promise<[LiveGroup, LiveGroup]> {
+  const { engine } = one.context
+  const conversationId = new Uint8Array(16).fill(++made)
+  const pair = await keyPackageOf(engine, other.context.account)
+  const founded = await engine.create({
+    groupId: conversationId,
+    keyPackage: await keyPackageOf(engine, one.context.account),
+  })
+  const { pending, welcome } = await engine.commit(founded, { add: [pair.publicPackage] })
+  const { state } = engine.adopt(founded, pending)
+  const joined = await other.context.engine.unsafeJoinHere(welcome!, [pair])
+  const enter = async ({ context, written }: TestContext, own: typeof state, peer: string) => {
+    const { number } = await written((tx, unit) => {
+      const conversation = unit.context.conversations.open(tx, peer)
+      const group = { conversationId, conversation, status: GroupStatus.ACTIVE }
+      return unit.context.groups.add(tx, group, own)
+    })
+    return context.groups.get(number)!
+  }
+  return [
+    await enter(one, state, other.context.account.handle),
+    await enter(other, joined.state, one.context.account.handle),
+  ]
+}

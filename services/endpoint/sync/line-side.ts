@@ -10,6 +10,7 @@ import type { ResponseFrame } from '../line/session.js'
 import { askOnceMore, rejoinAll } from '../messages/rejoin-requests.js'
 import type { Clock } from '../ports.js'
 import { VaultError } from '../vault/vault.js'
+import type { KeyStock } from './keys/key-stock.js'
 import type { Keys } from './keys/keys.js'
 import type { PresenceBeat } from './presence-beat.js'
 import type { ReceiveLoop } from './receive-loop.js'
@@ -28,7 +29,7 @@ export interface LineSideOptions {
   context: Context
   transaction: RunTransaction
   clock: Pick<Clock, 'now'>
-  keys: Pick<Keys, 'opened' | 'revocations' | 'stock'>
+  keys: Pick<Keys, 'opened' | 'revocations'> & { stock: Pick<KeyStock, 'fill'> }
   sends: Pick<SendLoop, 'down' | 'noteGiven' | 'opened'>
   receives: Pick<ReceiveLoop, 'take'>
   beat: Pick<PresenceBeat, 'down' | 'up'>

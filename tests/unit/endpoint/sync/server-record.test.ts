@@ -1,0 +1,100 @@
+import { create } from '@bufbuild/protobuf'
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { RegistrationRefusedSchema } from '../../../../gen/parley/v1/key_exchange_pb.js'
+import { makeAccount, restoreAccount } from '../../../../services/endpoint/contacts/account.js'
+import {
+  forgetInvite,
+  loadServer,
+  noteRefusal,
+  type ServerRecord,
+  saveServer,
+  trustSeen,
+} from '../../../../services/endpoint/sync/server-record.js'
+import { readCertificate } from '../../../../services/protocol/identity/certificate.js'
+import { nodeCrypto } from '../../../../services/protocol/node/crypto.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { certificateOf } from '../../../support/memory/network.js'
+
+const alice = makeAccount('alice')
+
+let endpoint: TestContext
+beforeEach(async () => {
+  endpoint = await openTestContext(alice)
+})
+
+const save = (change: Partial<Omit<ServerRecord, '$typeName'>>) =>
+  endpoint.written(tx => saveServer(tx, change))
+const saved = () => loadServer(endpoint.context.records)
+
+test('some fields are changed, the others stay', async () => {
+  expect(saved()).toBeUndefined()
+  await save({ host: 'example.org', port: 7, cursor: Uint8Array.of(1) })
+  await save({ port: 8 })
+  expect(saved()).toMatchObject({ host: 'example.org', port: 8, cursor: Uint8Array.of(1) })
+})
+
+describe('the server that answers', () => {
+  const look = (name: string) => endpoint.written(tx => trustSeen(tx, certificateOf(name, endpoint.clock)))
+
+  test('is pinned at first contact, which is told, and known from there', async () => {
+    await save({ host: 'memory', port: 1 })
+    expect(await look('first')).toMatchObject({ pin: true, trust: { kind: 'pinned' } })
+    expect(saved()?.pinnedFingerprint).toEqual(certificateOf('first', endpoint.clock).fingerprint)
+    expect(endpoint.told).toMatchObject([{ type: 'server-pinned', address: 'memory:1' }])
+    expect(await look('first')).toMatchObject({ pin: false })
+    expect(endpoint.told).toHaveLength(1)
+  })
+
+  test('with another key than the pinned one is refused, and the pin stays', async () => {
+    await save({ host: 'memory', port: 1 })
+    await look('first')
+    await expect(look('second')).rejects.toMatchObject({
+      why: { code: 'server-changed', address: 'memory:1' },
+    })
+    expect(saved()?.pinnedFingerprint).toEqual(certificateOf('first', endpoint.clock).fingerprint)
+  })
+
+  test('with another key than the invitation names is refused, and nothing is pinned', async () => {
+    await save({
+      host: 'memory',
+      port: 1,
+      invitedFingerprint: certificateOf('second', endpoint.clock).fingerprint,
+    })
+    await expect(look('first')).rejects.toMatchObject({ why: { code: 'server-not-invited' } })
+    expect(saved()?.pinnedFingerprint).toEqual(new Uint8Array())
+  })
+
+  test('is none where no server is known', async () => {
+    await expect(look('first')).rejects.toMatchObject({ why: { code: 'no-server' } })
+  })
+})
+
+test('an invitation is forgotten once the account is in', async () => {
+  await save({ host: 'memory', inviteToken: 'token' })
+  await endpoint.written(forgetInvite)
+  expect(saved()).toMatchObject({ host: 'memory', inviteToken: '' })
+})
+
+describe('a refusal', () => {
+  const second = restoreAccount({ handle: 'alice', seed: alice.account.privateKey })
+  const impostor = makeAccount('alice')
+  const devices = () =>
+    endpoint.context.devices.all().map(({ deviceId }) => Buffer.from(deviceId).toString('hex'))
+
+  test('because of too many devices tells which they are: those that are certified by this account', async () => {
+    const deviceCertificates = [second.certificate, impostor.certificate, Uint8Array.of(1, 2, 3)]
+    const refusal = create(RegistrationRefusedSchema, {
+      reason: { case: 'tooManyDevices', value: { limit: 1, deviceCertificates } },
+    })
+    await endpoint.written((tx, { context }) => noteRefusal(context, tx, refusal))
+    expect(devices()).toEqual([Buffer.from(second.device.publicKey).toString('hex')])
+    const { issuedAt } = readCertificate(nodeCrypto, second.certificate)
+    expect(endpoint.context.devices.get(second.device.publicKey)?.issuedAtMs).toBe(BigInt(issuedAt))
+  })
+
+  test('for another reason tells nothing', async () => {
+    const refusal = create(RegistrationRefusedSchema, { reason: { case: 'handleTaken', value: {} } })
+    await endpoint.written((tx, { context }) => noteRefusal(context, tx, refusal))
+    expect(devices()).toEqual([])
+  })
+})
