@@ -162,6 +162,7 @@ export const PLACES: Readonly<Record<string, string>> = {
   '@grpc/grpc-js': 'services/rpc/node',
   '@grpc/reflection': 'services/rpc/node',
   'grpc-health-check': 'services/rpc/node',
+  'qrcode-generator': 'services/client/commands',
   'ts-mls': 'services/endpoint/mls/library.ts',
 }
 
@@ -176,7 +177,7 @@ export const BROWSER = {
   runs: ['services/protocol', 'services/rpc/channel.ts', 'services/rpc/service.ts', 'services/rpc/error.ts'],
   butNot: ['services/protocol/node'],
   /** Those that run in a browser, too. */
-  packages: ['@bufbuild/protobuf', '@scure/bip39', 'qrcode-generator'],
+  packages: ['@bufbuild/protobuf', '@scure/bip39'],
 } as const
 
 // A `main.ts` may join what the table keeps apart.

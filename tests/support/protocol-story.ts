@@ -14,7 +14,7 @@ import {
 } from '../../services/protocol/identity/fingerprint.js'
 import { phraseOf, seedOf } from '../../services/protocol/identity/recovery-phrase.js'
 import { makeRevocation, readRevocation } from '../../services/protocol/identity/revocation.js'
-import { safetyNumber, safetyNumberQr } from '../../services/protocol/identity/safety-number.js'
+import { safetyCode, safetyNumber } from '../../services/protocol/identity/safety-number.js'
 import { formatInvite, parseInvite } from '../../services/protocol/invite/invite-link.js'
 import { METHODS } from '../../services/protocol/method.js'
 import { makeProof, readProof } from '../../services/protocol/proof.js'
@@ -39,7 +39,7 @@ export function protocolStory(crypto: CryptoProvider): Record<string, string> {
     device: deviceFingerprint(crypto, device.publicKey),
     ...content(crypto, device),
     number: safetyNumber(crypto, people),
-    picture: safetyNumberQr(safetyNumber(crypto, people)).join('\n'),
+    code: JSON.stringify(safetyCode(safetyNumber(crypto, people))),
   }
 }
 

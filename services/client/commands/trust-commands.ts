@@ -3,6 +3,7 @@
 import { THAT_IS_YOU } from '../words/chat.js'
 import * as words from '../words/commands.js'
 import { type Command, type CommandContext, refusable } from './command.js'
+import { safetyQr } from './safety-qr.js'
 
 export const TRUST_COMMANDS: readonly Command[] = [
   {
@@ -55,7 +56,7 @@ function onPerson(act: Act): Command['run'] {
 
 function verify({ endpoint, handle: own, say }: CommandContext, handle: string): void {
   const verification = endpoint.verify(handle)
-  say(words.safetyNumber(verification, { own, handle }), verification.qr)
+  say(words.safetyNumber(verification, { own, handle }), safetyQr(verification.number))
 }
 
 async function inviteLink({ endpoint, operator, say, warn }: CommandContext): Promise<void> {

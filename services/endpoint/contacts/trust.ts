@@ -6,7 +6,7 @@
 // handle is. So what a welcome shows is checked against the server's directory, and what only the welcome shows is
 // not taken for a change.
 
-import { safetyNumber, safetyNumberQr } from '../../protocol/identity/safety-number.js'
+import { safetyNumber } from '../../protocol/identity/safety-number.js'
 import { Refusal } from '../codes/refusal.js'
 import type { Context } from '../context.js'
 import { crypto } from '../crypto.js'
@@ -18,8 +18,6 @@ export type KeyChangePolicy = 'block' | 'warn' | 'accept'
 export interface Verification {
   /** 60 digits in 12 groups; the same at the other side. */
   number: string
-  /** Rows of a QR code of it. */
-  qr: string[]
   /** It is of a key that is not accepted yet. */
   isNew: boolean
   /** The pinned key was compared before. */
@@ -34,7 +32,7 @@ export function verification({ account, contacts }: Context, handle: string): Ve
   if (!accountKey || accountKey.length === 0) throw unknown(handle)
   const own = { handle: account.handle, accountKey: account.account.publicKey }
   const number = safetyNumber(crypto, [own, { handle, accountKey }])
-  return { number, qr: safetyNumberQr(number), isNew, isVerified: contacts.isVerified(handle) }
+  return { number, isNew, isVerified: contacts.isVerified(handle) }
 }
 
 /** A person has compared the safety number. Throws Refusal. */

@@ -20,6 +20,6 @@ export function pad(content: Uint8Array): Uint8Array {
 /** The content, as a view; undefined for what has no padding. What size it was padded to is not looked at. */
 export function unpad(padded: Uint8Array): Uint8Array | undefined {
   let end = padded.length - 1
-  while (end >= 0 && padded[end] === 0) end--
-  return end >= 0 && padded[end] === PAD_START ? padded.subarray(0, end) : undefined
+  while (padded[end] === 0) end--
+  return padded[end] === PAD_START ? padded.subarray(0, end) : undefined
 }

@@ -5,7 +5,6 @@
 // out of an iterated SHA-512 for each person. The iterations make it dear to look for a key whose digits
 // resemble somebody's.
 
-import qrcode from 'qrcode-generator'
 import { compareBytes, concatBytes, utf8 } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
 import { IdentityError } from '../error.js'
@@ -20,11 +19,6 @@ const GROUP_DIGITS = 5
 /** Bytes of the hash that one group is made of: 40 bits, so that the remainder is nearly even. */
 const GROUP_BYTES = 5
 const DIGITS = 2 * GROUPS_PER_PERSON * GROUP_DIGITS
-
-/** What the QR code holds before the digits; the number is the version of this text. */
-const QR_PREFIX = 'parley-safety:1:'
-/** Light modules around the code (ISO/IEC 18004:2015 section 6.3.8). */
-const QUIET_ZONE = 4
 
 export interface SafetyPerson {
   handle: string
@@ -66,38 +60,21 @@ export function fingerprintGroups(
   })
 }
 
-/**
- * A QR code of "parley-safety:1:" and the digits, as 19 rows of 37 half blocks. Light modules are drawn and
- * dark ones left out, which is right where the background is dark; on a light one the code comes out inverted,
- * which readers may but need not take ("reflectance reversal", ISO/IEC 18004:2015 section 6.2). Throws RangeError for what is not a safety number.
- */
-export function safetyNumberQr(number: string): string[] {
+/** What a QR code of a safety number holds: the two, one behind the other. */
+export interface SafetyCode {
+  /** The number in it is the version of this text. */
+  prefix: 'parley-safety:1:'
+  /** 60, without spaces. */
+  digits: string
+}
+
+/** Throws RangeError for what is not a safety number. */
+export function safetyCode(number: string): SafetyCode {
   const digits = number.replaceAll(' ', '')
   if (!/^\d+$/.test(digits) || digits.length !== DIGITS) {
     throw new RangeError(`A safety number has ${DIGITS} digits`)
   }
-  // Nobody smudges a screen, so the lowest correction: with it, and digits packed as digits, 40 columns do.
-  const code = qrcode(0, 'L')
-  code.addData(QR_PREFIX, 'Byte')
-  code.addData(digits, 'Numeric')
-  code.make()
-  return halfBlocks(code.getModuleCount(), code.isDark)
-}
-
-function halfBlocks(modules: number, isDark: (row: number, column: number) => boolean): string[] {
-  const isInside = (at: number) => at >= 0 && at < modules
-  const isLight = (row: number, column: number) => !(isInside(row) && isInside(column) && isDark(row, column))
-  const side = modules + 2 * QUIET_ZONE
-  const columns = Array.from({ length: side }, (_, at) => at - QUIET_ZONE)
-  return Array.from({ length: Math.ceil(side / 2) }, (_, at) => {
-    const row = 2 * at - QUIET_ZONE
-    return columns.map(column => halfBlock(isLight(row, column), isLight(row + 1, column))).join('')
-  })
-}
-
-function halfBlock(upper: boolean, lower: boolean): string {
-  if (upper) return lower ? '█' : '▀'
-  return lower ? '▄' : ' '
+  return { prefix: 'parley-safety:1:', digits }
 }
 
 function checkPerson(person: SafetyPerson): SafetyPerson {

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import type { OperatorActions } from '../../../../services/client/commands/command.js'
+import { safetyQr } from '../../../../services/client/commands/safety-qr.js'
 import { type Known, standing, whyNotSent } from '../../../../services/client/words/people.js'
 import {
   type PersonHere,
@@ -44,7 +45,6 @@ async function run(line: string, { person = {}, operator, link, refuses }: With 
         if (refuses) throw new Refusal(refuses)
         return {
           number: NUMBER,
-          qr: ['█▀', '▄ '],
           isNew: handle === 'anew',
           isVerified: person.verified === true,
         }
@@ -72,7 +72,7 @@ describe('/verify', () => {
     expect(said).toHaveLength(1)
     for (const group of NUMBER.split(' ')) expect(said[0]?.text).toContain(group)
     expect(said[0]?.text).toMatch(/\/verify alice[\s\S]*: \/verified bob\./)
-    expect(said[0]?.figure).toEqual(['█▀', '▄ '])
+    expect(said[0]?.figure).toEqual(safetyQr(NUMBER))
   })
 
   test('of a changed key says so, and that accepting comes first', async () => {

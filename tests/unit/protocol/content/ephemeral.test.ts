@@ -4,7 +4,11 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { EphemeralSchema, SignedEphemeralSchema } from '../../../../gen/parley/content/v1/content_pb.js'
 import { concatBytes } from '../../../../services/protocol/bytes.js'
-import { openEphemeral, sealEphemeral } from '../../../../services/protocol/content/ephemeral.js'
+import {
+  EPHEMERAL_KEY,
+  openEphemeral,
+  sealEphemeral,
+} from '../../../../services/protocol/content/ephemeral.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { generateKeyPair, type Label, sign } from '../../../../services/protocol/signature.js'
 
@@ -52,6 +56,7 @@ describe('ephemeral content', () => {
     const nonce = new Uint8Array(12)
     expect(sealEphemeral(crypto, { key, conversationId, device, content, nonce })).toEqual(byHand)
     expect(seal()).not.toEqual(seal())
+    expect(EPHEMERAL_KEY).toEqual({ label: 'parley ephemeral', bytes: 32 })
   })
 
   test('is of its epoch and its conversation alone', () => {
