@@ -7,7 +7,7 @@ import { jsonOfEntry, line } from '../words/json.js'
 
 /** All conversations, or the one with `to`, in the order that everybody sees; what is unsent comes last. */
 export function transcript(
-  endpoint: Endpoint,
+  endpoint: Pick<Endpoint, 'people' | 'history'>,
   { to, json }: { to: string | undefined; json: boolean },
 ): string[] {
   const people = endpoint.people().filter(({ handle }) => to === undefined || handle === to)
