@@ -1,7 +1,7 @@
 // Those whom this endpoint has a conversation with.
 
-import { GroupStatus } from '../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from './context.js'
+import { isIn } from './groups/group.js'
 import type { Presence } from './sync/presence.js'
 
 export interface PersonHere {
@@ -21,7 +21,7 @@ export function people({ conversations, contacts, groups }: Context, presence: P
   const direct = conversations.all().filter(({ kind }) => kind === 'direct')
   return direct.map(({ number, peer }) => {
     const heard = Number(contacts.get(peer)?.lastHeardMs ?? 0n)
-    const ready = groups.of(number).some(({ record }) => record.status === GroupStatus.ACTIVE)
+    const ready = groups.of(number).some(({ phase }) => isIn(phase))
     return {
       handle: peer,
       conversation: number,

@@ -5,7 +5,6 @@ import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../gen/pa
 import {
   AddAccountSchema,
   ChangeSettingsSchema,
-  GroupStatus,
   RemoveDevicesSchema,
 } from '../../gen/parley/vault/v1/records_pb.js'
 import { ROOM_NAME_LENGTH, ROOM_TOPIC_LENGTH } from '../protocol/content/lengths.js'
@@ -14,6 +13,7 @@ import { Refusal } from './codes/refusal.js'
 import type { KeyTrust } from './contacts/contacts.js'
 import type { Context } from './context.js'
 import { createGroup } from './groups/create.js'
+import { isIn } from './groups/group.js'
 import type { LiveGroup } from './groups/groups.js'
 import { type IntentChange, intend } from './groups/intents.js'
 import { accountsIn, settingsOf } from './groups/membership.js'
@@ -131,7 +131,6 @@ export function viewRoom(context: Context, conversation: bigint): RoomView {
   const { group, settings } = roomOf(context, conversation)
   const accounts = accountsIn(context, group)
   const own = { handle: context.account.handle, accountKey: context.account.account.publicKey }
-  const states = { [GroupStatus.CREATING]: 'opening', [GroupStatus.ACTIVE]: 'ready' } as const
   return {
     name: settings.name,
     topic: settings.topic,
@@ -143,16 +142,19 @@ export function viewRoom(context: Context, conversation: bigint): RoomView {
       trust: context.contacts.trust(account.handle, account.accountKey),
     })),
     isAdmin: isAdmin(settings, own),
-    state: isOver(group) ? 'ended' : states[group.record.status as keyof typeof states],
+    state: stateOf(group),
   }
 }
 
-const isOver = ({ record }: LiveGroup): boolean => record.left || record.status === GroupStatus.ENDED
+function stateOf({ phase }: LiveGroup): RoomView['state'] {
+  if (phase.name === 'creating') return 'opening'
+  return isIn(phase) ? 'ready' : 'ended'
+}
 
 /** Throws Refusal for a room that this account is not in any more. */
 export function checkMayWrite(context: Context, conversation: bigint): void {
   if (context.conversations.kind(conversation) !== 'room') return
-  if (isOver(roomOf(context, conversation).group))
+  if (stateOf(roomOf(context, conversation).group) === 'ended')
     throw new Refusal({ code: 'not-in-room', peer: context.conversations.peer(conversation) })
 }
 

@@ -1,6 +1,6 @@
 // Every conversation as a person knows it: whether it can be written in, what its history lacks, and its groups.
 
-import { GroupStatus, MessageKind } from '../../../gen/parley/vault/v1/records_pb.js'
+import { MessageKind } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { ConversationFound, Deed } from '../codes/finding.js'
 import type { Unreadable } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
@@ -17,7 +17,7 @@ export function examineConversations(context: Context, outbox: Outbox, lookAgain
   const waiting = waitingTexts(context)
   return context.conversations.all().flatMap(conversation => {
     const groups = context.groups.of(conversation.number)
-    const live = groups.filter(({ record }) => record.status !== GroupStatus.ENDED)
+    const live = groups.filter(({ phase }) => phase.name !== 'ended')
     const waitingHere = waiting.filter(id => id.conversation === conversation.number).length
     const diagnoses = [
       ...trust(context, conversation),

@@ -1,13 +1,14 @@
 // One group of devices: whether this device still has its state, and whether the others agree with it.
 
-import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
+import { can, hasLeft } from '../groups/group.js'
 import type { LiveGroup, Sender } from '../groups/groups.js'
 import { askAgain } from '../messages/content/resend-request.js'
 import { withoutMissing } from '../messages/missing.js'
 import type { Outbox } from '../messages/outbox.js'
-import { askToRejoin } from '../messages/rejoin-requests.js'
+import { askAgainToRejoin } from '../messages/rejoin-requests.js'
+import { move } from '../messages/transition.js'
 import { type Diagnosis, dateOf, type Finding } from './finding.js'
 
 type Draft = Omit<Finding, 'area' | 'peer'>
@@ -20,17 +21,19 @@ interface Finished {
 /** Everything about one group that has not ended. */
 export function examineGroup(context: Context, outbox: Outbox, group: LiveGroup): Diagnosis[] {
   const { record } = group
-  const finished = record.lost
-    ? [lost(context, outbox, group), ...pointlessIntents(context, group)]
-    : record.left
-      ? [leaving, ...pointlessIntents(context, group)]
-      : [
-          agreement(context, group),
-          ...stuckCommit(context, outbox, group),
-          ...forks(context, group),
-          ...gaps(context, outbox, group),
-          ...intents(context, group),
-        ]
+  const { phase } = group
+  const finished =
+    phase.name === 'out-of-sync'
+      ? [lost(context, outbox, group), ...pointlessIntents(context, group)]
+      : phase.name === 'leaving'
+        ? [leaving, ...pointlessIntents(context, group)]
+        : [
+            agreement(context, group),
+            ...stuckCommit(context, outbox, group),
+            ...forks(context, group),
+            ...gaps(context, outbox, group),
+            ...intents(context, group),
+          ]
   const peer = context.conversations.peer(record.conversation)
   return finished.map(({ draft, mend }) => ({
     finding: { area: 'conversation', peer, ...draft, about: [group.number, draft.about].join(' ').trim() },
@@ -47,15 +50,15 @@ const leaving: Finished = {
 }
 
 function lost(context: Context, outbox: Outbox, group: LiveGroup): Finished {
-  const { rejoinAskedMs, left } = group.record
+  const { rejoinAskedMs } = group.record
   return {
     draft: {
       check: 'group',
       verdict: 'problem',
-      found: { code: 'state-lost', isLeaving: left, askedAt: dateOf(rejoinAskedMs) },
+      found: { code: 'state-lost', isLeaving: hasLeft(group.phase), askedAt: dateOf(rejoinAskedMs) },
     },
     mend(batch) {
-      askToRejoin(context, outbox, batch, group, { atOnce: true })
+      askAgainToRejoin(context, outbox, batch, group, { atOnce: true })
       return { code: 'asked-to-rejoin' }
     },
   }
@@ -86,8 +89,8 @@ const nameOf = (deviceId: Uint8Array) => Buffer.from(deviceId).toString('hex')
 function stuckCommit(context: Context, outbox: Outbox, group: LiveGroup): Finished[] {
   const isOut = outbox.items().some(({ item }) => item.group === group.number && item.what.case === 'commit')
   if (isOut) return []
-  const isCreating = group.record.status === GroupStatus.CREATING
-  if (!group.isCommitting && !isCreating) return []
+  if (!can(group.phase, 'adopt')) return []
+  const isCreating = group.phase.name === 'creating'
   return [
     {
       draft: {
@@ -96,8 +99,7 @@ function stuckCommit(context: Context, outbox: Outbox, group: LiveGroup): Finish
         found: { code: 'commit-stuck' },
       },
       mend(batch) {
-        context.groups.savePending(batch, group, undefined)
-        if (isCreating) context.groups.change(batch, group, { status: GroupStatus.ENDED })
+        move(context, outbox, batch, group, { input: 'commit-dropped' })
         return { code: isCreating ? 'gave-up-conversation' : 'gave-up-commit' }
       },
     },

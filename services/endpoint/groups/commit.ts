@@ -1,7 +1,6 @@
 // A commit at its place in the order: another member's is checked and opened, this device's own takes effect.
 
 import type { DeliveredCommit, Envelope } from '../../../gen/parley/v1/chat_pb.js'
-import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { notOpened, type Unreadable } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
@@ -9,12 +8,14 @@ import { type Change, wipe } from '../mls/engine.js'
 import type { Batch } from '../vault/records.js'
 import type { Known } from '../vault/said.js'
 import { type Done, linesOf, ownChange, type Told } from './commit-lines.js'
+import { can } from './group.js'
 import type { LiveGroup } from './groups.js'
 import { forgetRemovals } from './intents.js'
 import { standing } from './membership.js'
 import { type Group, mayChange } from './policy.js'
 import { addAgain } from './rejoin.js'
 import { myTurnMs } from './self-removal.js'
+import { type OuterEffect, transition } from './transition.js'
 
 /** A group has come into a new epoch. */
 export interface NewEpoch {
@@ -30,7 +31,7 @@ export type CommitOutcome =
   /** `isAsClaimed`: the server delivers to the devices that the commit says. */
   | ({ outcome: 'applied'; isAsClaimed: boolean } & NewEpoch)
   /** It has taken this device out. `by`: the handle of who made it. */
-  | { outcome: 'removed'; by: string }
+  | { outcome: 'removed'; by: string; effects: readonly OuterEffect[] }
   /** Every member refuses it, and no state is lost by it. */
   | { outcome: 'against-rules'; from: string }
   /** The state of this device is of no use any more. */
@@ -57,7 +58,7 @@ export async function takeCommit(
   batch.after(() => wipe(opened.spent))
   const epoch = enterEpoch(context, batch, group, { before, change: opened })
   // Ours lost, if there was one; the rejection follows, and what it was for comes up again.
-  context.groups.savePending(batch, group, undefined)
+  transition(context, batch, group, { input: 'commit-applied' })
   const added = opened.added.map(({ signatureKey }) => signatureKey)
   const removed = opened.removed.map(({ signatureKey }) => signatureKey)
   const claimed = rosterChange ?? { addedDeviceIds: [], removedDeviceIds: [] }
@@ -66,29 +67,26 @@ export async function takeCommit(
   return { outcome: 'applied', isAsClaimed, ...epoch }
 }
 
-/** A commit of ours was accepted. undefined: it was given up here. `isFirst`: the group can be used from here on. */
+/** A commit of ours was accepted. undefined: it was given up here. */
 export function adopt(
   context: Context,
   batch: Batch,
   group: LiveGroup,
   intents: readonly bigint[],
-): (NewEpoch & { isFirst: boolean }) | undefined {
+): (NewEpoch & { effects: readonly OuterEffect[] }) | undefined {
   const { pending } = group
-  if (!pending) return undefined
+  if (!pending || !can(group.phase, 'adopt')) return undefined
   const before = standing(context, group)
   const { state, spent } = context.engine.adopt(group.state, pending)
   batch.after(() => wipe(spent))
-  context.groups.savePending(batch, group, undefined)
   context.groups.enter(batch, group, state)
   for (const id of intents) context.intents.drop(batch, group, id)
   const epoch = enterEpoch(context, batch, group, { before, change: ownChange(context, group, before) })
-  const isFirst = group.record.status === GroupStatus.CREATING
   context.groups.change(batch, group, {
     committedAtMs: BigInt(context.clock.now()),
     sealedSinceCommit: 0n,
-    ...(isFirst ? { status: GroupStatus.ACTIVE } : {}),
   })
-  return { ...epoch, isFirst }
+  return { ...epoch, effects: transition(context, batch, group, { input: 'commit-won' }) }
 }
 
 const has = (devices: readonly Uint8Array[], device: Uint8Array): boolean =>
@@ -120,10 +118,8 @@ function endRemoved(
   group: LiveGroup,
   committer: Done['committer'],
 ): CommitOutcome {
-  context.groups.change(batch, group, { status: GroupStatus.ENDED })
-  context.groups.savePending(batch, group, undefined)
-  context.intents.dropAll(batch, group)
-  return { outcome: 'removed', by: parseVerifiedCertificate(committer.identity).handle }
+  const effects = transition(context, batch, group, { input: 'removed' })
+  return { outcome: 'removed', by: parseVerifiedCertificate(committer.identity).handle, effects }
 }
 
 /**

@@ -2,11 +2,11 @@
 // server.
 
 import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
-import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { CONVERSATION_ID_BYTES } from '../../protocol/sizes.js'
 import type { Context } from '../context.js'
 import type { Batch } from '../vault/records.js'
+import { created } from './group.js'
 import type { LiveGroup } from './groups.js'
 import type { MadeCommit } from './intents.js'
 
@@ -72,7 +72,7 @@ export async function createGroup(
   const add = invitees.map(({ keyPackage }) => keyPackage)
   const { pending, commit, welcome } = await engine.commit(state, add.length > 0 ? { add } : {})
   const deviceIds = invitees.map(({ identity }) => identity.deviceKey)
-  const group = groups.add(batch, { conversationId, conversation, status: GroupStatus.CREATING }, state)
+  const group = groups.add(batch, { conversationId, conversation, phase: created() }, state)
   groups.savePending(batch, group, pending)
   const bundle = {
     epoch: 0n,

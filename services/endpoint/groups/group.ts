@@ -116,7 +116,7 @@ const MAY: Readonly<Record<PhaseName, readonly GroupAction[]>> = {
   committing: ['send', 'tell-devices', 'say-presence', 'intend', 'open', 'show', 'adopt'],
   'out-of-sync': ['show', 'ask-to-rejoin', 'join'],
   leaving: ['open', 'say-leave', 'adopt'],
-  ended: ['join'],
+  ended: ['join', 'open', 'show'],
 }
 
 export const GROUP_ACTIONS = [...new Set(Object.values(MAY).flat())]
@@ -126,10 +126,22 @@ export function can(phase: GroupPhase, action: GroupAction): boolean {
   if (!MAY[phase.name].includes(action)) return false
   if (action === 'say-leave') return phase.name === 'leaving' && phase.leaveDue
   if (action === 'adopt') return phase.name !== 'leaving' || phase.commitOut
-  // Once this account has left, what is left to do in a group without its state is hidden.
-  if (action === 'show') return phase.name !== 'out-of-sync' || !phase.leaveDue
+  if (action === 'show' || action === 'open') return !hasLeft(phase) || phase.name === 'leaving'
   return true
 }
+
+/** This account has left the group, or a person goes on in another one: what still comes is nobody's to read. */
+export function hasLeft(phase: GroupPhase): boolean {
+  if (phase.name === 'out-of-sync') return phase.leaveDue
+  return (
+    phase.name === 'leaving' ||
+    (phase.name === 'ended' && phase.why !== 'removed' && phase.why !== 'abandoned')
+  )
+}
+
+/** This account is in the group, whether or not this device can do something in it now. */
+export const isIn = (phase: GroupPhase): boolean =>
+  phase.name !== 'creating' && phase.name !== 'ended' && !hasLeft(phase)
 
 const CREATING: GroupPhase = { name: 'creating' }
 const ACTIVE: GroupPhase = { name: 'active' }
@@ -203,8 +215,7 @@ const NEXT: { readonly [N in PhaseName]: Steps<N> } = {
     'state-lost': (phase, { askedLately }) => asked(phase, askedLately),
     ask: (phase, { askedLately }) => asked(phase, askedLately),
     // A device that left without the state is in the group again only to say that it leaves.
-    joined: ({ leaveDue }) =>
-      leaveDue ? to({ name: 'leaving', leaveDue: true, commitOut: false }) : to(ACTIVE, 'tell-ready'),
+    joined: ({ leaveDue }) => to(leaveDue ? { name: 'leaving', leaveDue: true, commitOut: false } : ACTIVE),
     leave: phase => (phase.leaveDue ? undefined : to({ ...phase, leaveDue: true }, ...LEFT)),
     abandoned: () => ended('abandoned', 'put-back'),
     replaced: () => ended('replaced'),
@@ -222,7 +233,9 @@ const NEXT: { readonly [N in PhaseName]: Steps<N> } = {
     replaced: () => ended('replaced', 'forget-pending'),
   },
   ended: {
-    joined: () => to(ACTIVE, 'tell-ready'),
+    joined: () => to(ACTIVE),
+    // What was sealed before it ended is not taken any more.
+    abandoned: phase => to(phase, 'put-back'),
   },
 }
 

@@ -1,9 +1,10 @@
 // The MLS groups of this device: which there are, what carries which conversation, and how they change.
 
-import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Engine, GroupState, RatchetPlace } from '../mls/engine.js'
 import { at, inUnit, nextId, type Reader, type Transaction } from '../vault/records.js'
+import { type GroupEffect, type GroupInput, type GroupPhase, next } from './group.js'
 import { type GroupRecord, type GroupStates, LiveGroup, type Sender } from './live-group.js'
+import { phaseRecord } from './phase-record.js'
 
 export { type GroupRecord, GroupStates, LiveGroup, type Sender } from './live-group.js'
 
@@ -15,7 +16,10 @@ export const CIPHER_SUITE = 83
 /** The epoch that the first commit of a group leads to. */
 const FIRST_EPOCH = 1n
 
-export type GroupChange = Partial<Omit<GroupRecord, '$typeName' | 'conversation' | 'conversationId'>>
+/** What can be changed of a record; its phase changes by `move` alone. */
+export type GroupChange = Partial<
+  Omit<GroupRecord, '$typeName' | 'conversation' | 'conversationId' | 'phase'>
+>
 
 /** Reads what is saved or what a transaction has made of that; what writes takes that very transaction. */
 export class Groups {
@@ -46,7 +50,7 @@ export class Groups {
 
   add(
     tx: Transaction,
-    group: { conversationId: Uint8Array; conversation: bigint; status: GroupStatus },
+    { phase, ...group }: { conversationId: Uint8Array; conversation: bigint; phase: GroupPhase },
     state: GroupState,
   ): LiveGroup {
     inUnit(this.reader, tx)
@@ -54,6 +58,7 @@ export class Groups {
     const epoch = this.engine.epoch(state)
     tx.put('groups', at(number), {
       ...group,
+      ...phaseRecord(phase),
       nextCount: 1n,
       cipherSuite: CIPHER_SUITE,
       libraryMajor: LIBRARY_MAJOR,
@@ -70,14 +75,13 @@ export class Groups {
   /** This device is in the group again, after it was removed or had lost the state. */
   restart(tx: Transaction, group: LiveGroup, state: GroupState): void {
     inUnit(group.reader, tx)
-    const { lost, leaveDue } = group.record
+    const lost = group.phase.name === 'out-of-sync'
     // Who was removed is not owed what was said meanwhile; who had lost the state is, and asks for it.
     if (!lost) for (const sender of group.senders()) this.saveSender(tx, group, { ...sender, received: 0n })
     // What this device sent before is counted in another series.
     tx.deleteGroup('sent', group.number)
     this.change(tx, group, {
       ...(lost ? {} : { fromStart: false }),
-      status: GroupStatus.ACTIVE,
       committedAtMs: 0n,
       nextCount: 1n,
       joinedEpoch: this.engine.epoch(state),
@@ -86,16 +90,23 @@ export class Groups {
       logPlaces: [],
       logBegins: true,
       logBroken: false,
-      left: leaveDue,
-      lost: false,
     })
     this.savePending(tx, group, undefined)
     this.enter(tx, group, state)
+    this.move(tx, group, { input: 'joined' })
   }
 
   change(tx: Transaction, group: LiveGroup, change: GroupChange): void {
     inUnit(group.reader, tx)
     tx.put('groups', at(group.number), { ...group.record, ...change })
+  }
+
+  /** Something has happened: the group is in the phase that this leads to. Returns what is to be done because of it. */
+  move(tx: Transaction, group: LiveGroup, input: GroupInput): readonly GroupEffect[] {
+    inUnit(group.reader, tx)
+    const { phase, effects } = next(group.phase, input)
+    tx.put('groups', at(group.number), { ...group.record, ...phaseRecord(phase) })
+    return effects
   }
 
   /** The state after a message, which turned one ratchet. */

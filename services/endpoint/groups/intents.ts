@@ -3,18 +3,20 @@
 
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import type { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
-import { GroupStatus, type Intent, RemoveDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import { type Intent, RemoveDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../context.js'
 import type { Commit } from '../mls/engine.js'
 import { type MlsCause, MlsRefused } from '../mls/refused.js'
 import type { Batch } from '../vault/records.js'
+import { can } from './group.js'
 import type { LiveGroup } from './groups.js'
 import type { KnownIntent } from './intent-list.js'
 import { giveUp, type Impossible, mayCommit, type Plan, planOf } from './plan.js'
 
+import { transition } from './transition.js'
 export type IntentChange = Intent['change']
 
-/** Notes a change to be committed, at the earliest after `delayMs`. */
+/** Notes a change to be committed, at the earliest after `delayMs`; not in a group in which nothing is to be changed. */
 export function intend(
   context: Context,
   batch: Batch,
@@ -22,6 +24,7 @@ export function intend(
   change: IntentChange,
   delayMs = 0,
 ): void {
+  if (!can(group.phase, 'intend')) return
   const notBeforeMs = BigInt(delayMs > 0 ? context.clock.now() + delayMs : 0)
   context.intents.add(batch, group, { change, notBeforeMs })
 }
@@ -30,7 +33,10 @@ export function intend(
 export function nextIntentDue({ intents, groups }: Context, now: number): number | undefined {
   const times = intents
     .all()
-    .filter(({ group }) => groups.get(group)?.record.status === GroupStatus.ACTIVE)
+    .filter(({ group }) => {
+      const phase = groups.get(group)?.phase
+      return phase !== undefined && can(phase, 'tell-devices')
+    })
     .map(({ intent }) => Number(intent.notBeforeMs))
     .filter(time => time > now)
   return times.length > 0 ? Math.min(...times) : undefined
@@ -53,13 +59,7 @@ export async function commitIntents(
   now: number,
 ): Promise<{ made: MadeCommit | undefined; impossible: readonly Impossible[] }> {
   const impossible: Impossible[] = []
-  if (
-    group.record.status !== GroupStatus.ACTIVE ||
-    group.record.left ||
-    group.record.lost ||
-    group.isCommitting
-  )
-    return { made: undefined, impossible }
+  if (!can(group.phase, 'commit')) return { made: undefined, impossible }
   const first = await firstPossible(context, batch, group, { now, impossible })
   if (!first) return { made: undefined, impossible }
   const { plan, commit, welcome, pending, refused } = first
@@ -71,6 +71,7 @@ export async function commitIntents(
     rosterChange: { addedDeviceIds, removedDeviceIds: membersAt(context, group, plan.remove) },
   }
   context.groups.savePending(batch, group, pending)
+  transition(context, batch, group, { input: 'commit-made' })
   return { made: { bundle, intents: plan.ids }, impossible }
 }
 

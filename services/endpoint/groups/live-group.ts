@@ -3,6 +3,8 @@
 import type { Engine, GroupState, RatchetPlace } from '../mls/engine.js'
 import { Kept } from '../vault/records/kept.js'
 import { at, type Reader, type RecordOf, recordOf, type Transaction } from '../vault/records.js'
+import type { GroupPhase } from './group.js'
+import { phaseOf } from './phase-record.js'
 
 export type GroupRecord = RecordOf<'groups'>
 /** What is known of another device in a group. */
@@ -74,8 +76,8 @@ export class LiveGroup {
     return this.reader.bytes('pending', at(this.number))
   }
 
-  get isCommitting(): boolean {
-    return this.reader.has('pending', at(this.number))
+  get phase(): GroupPhase {
+    return phaseOf(this.record)
   }
 
   /** Also of a device of which nothing is known yet. */

@@ -2,9 +2,9 @@
 
 import { create } from '@bufbuild/protobuf'
 import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
-import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
+import { can } from './group.js'
 import type { LiveGroup } from './groups.js'
 import { decodeSettings, type Group } from './policy.js'
 
@@ -60,7 +60,7 @@ export function ownDeviceGroups(context: Context): LiveGroup[] {
   return context.groups
     .all()
     .filter(
-      ({ record: { conversation, status, lost } }) =>
-        context.conversations.kind(conversation) === 'own-devices' && status === GroupStatus.ACTIVE && !lost,
+      ({ record: { conversation }, phase }) =>
+        context.conversations.kind(conversation) === 'own-devices' && can(phase, 'tell-devices'),
     )
 }

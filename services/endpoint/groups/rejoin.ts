@@ -34,10 +34,10 @@ export function takeRejoin(
     return undefined
   context.groups.change(batch, group, {
     rejoinNonces: [...record.rejoinNonces, request.nonce].slice(-NONCES),
-    ...(record.lost ? {} : { rejoiningDeviceIds: [...record.rejoiningDeviceIds, request.deviceId] }),
+    rejoiningDeviceIds: [...record.rejoiningDeviceIds, request.deviceId],
   })
   const { handle } = parseVerifiedCertificate(member.identity)
-  if (!record.lost) removeWhenOurTurn(context, batch, group, [request.deviceId])
+  removeWhenOurTurn(context, batch, group, [request.deviceId])
   return handle
 }
 
@@ -55,6 +55,6 @@ export function addAgain(
     if (!asked) continue
     const { handle, deviceKey } = parseVerifiedCertificate(identity)
     const value = create(AddDevicesSchema, { handle, deviceIds: [deviceKey] })
-    if (!record.left) intend(context, batch, group, { case: 'addDevices', value }, delayMs)
+    intend(context, batch, group, { case: 'addDevices', value }, delayMs)
   }
 }

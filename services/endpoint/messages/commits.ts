@@ -6,15 +6,15 @@ import type { DeliveredCommit, Envelope } from '../../../gen/parley/v1/chat_pb.j
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import { adopt, type NewEpoch, takeCommit } from '../groups/commit.js'
+import { can } from '../groups/group.js'
 import type { LiveGroup } from '../groups/groups.js'
-import { settingsOf } from '../groups/membership.js'
 import type { Batch } from '../vault/records.js'
 import { beginEpoch } from './fork-detection.js'
 import type { Outbox } from './outbox.js'
-import { askToRejoin } from './rejoin-requests.js'
+import { stateLost } from './rejoin-requests.js'
 import { type Place, show, tell } from './system-message.js'
-import { onAdded } from './transfer-due.js'
-import { failWaiting } from './unsent.js'
+import { onAdded } from './transfer/due.js'
+import { carryOut } from './transition.js'
 
 /** A commit of another member. */
 export async function receiveCommit(
@@ -28,12 +28,12 @@ export async function receiveCommit(
   const done = await takeCommit(context, batch, group, envelope, commit)
   switch (done.outcome) {
     case 'removed':
-      return tellRemoved(context, batch, group, envelope, done.by)
+      return carryOut(context, outbox, batch, group, done.effects, { place: envelope, by: done.by })
     case 'against-rules':
       return show(context, batch, group, envelope, { code: 'against-rules', from: done.from })
     case 'not-opened':
       show(context, batch, group, envelope, done.why)
-      return askToRejoin(context, outbox, batch, group)
+      return stateLost(context, outbox, batch, group)
     case 'applied':
       onNewEpoch(context, batch, group, envelope, done)
       if (!done.isAsClaimed)
@@ -48,6 +48,7 @@ export async function receiveCommit(
 /** A commit of this device stands in the order. */
 export function receiveOwnCommit(
   context: Context,
+  outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
   place: Place,
@@ -56,10 +57,7 @@ export function receiveOwnCommit(
   const done = adopt(context, batch, group, intents)
   if (!done) return
   onNewEpoch(context, batch, group, place, done)
-  if (!done.isFirst) return
-  const { conversation } = group.record
-  const peer = context.conversations.peer(conversation)
-  batch.tell({ type: 'conversation', peer, conversation, state: 'ready' })
+  carryOut(context, outbox, batch, group, done.effects, { place })
 }
 
 function onNewEpoch(
@@ -73,13 +71,7 @@ function onNewEpoch(
   for (const { handle, accountKey } of added.map(({ identity }) => parseVerifiedCertificate(identity)))
     if (handle !== context.account.handle) context.contacts.meet(batch, handle, accountKey)
   onAdded(context, batch, group, { before, added, isOurs })
-  for (const said of group.record.left ? [] : lines) tell(context, batch, group, place, said)
+  for (const said of can(group.phase, 'show') ? lines : []) tell(context, batch, group, place, said)
   if (after.settings.kind === GroupKind.ROOM && after.settings.name !== before.settings.name)
     context.conversations.rename(batch, group.record.conversation, after.settings.name)
-}
-
-function tellRemoved(context: Context, batch: Batch, group: LiveGroup, place: Place, who: string): void {
-  if (settingsOf(context, group).kind !== GroupKind.ROOM || group.record.left) return
-  failWaiting(context, batch, group.record.conversation, 'not-in-room')
-  tell(context, batch, group, place, { code: 'you-were-removed', who })
 }

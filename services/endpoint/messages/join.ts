@@ -2,10 +2,10 @@
 
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
-import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { DeviceIdentity } from '../../protocol/identity/certificate.js'
 import type { JoinRefusal } from '../codes/notice.js'
 import type { Context } from '../context.js'
+import { can, joined } from '../groups/group.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { decodeSettings, isAdmin } from '../groups/policy.js'
 import {
@@ -19,7 +19,7 @@ import { MlsRefused } from '../mls/refused.js'
 import type { Batch } from '../vault/records.js'
 import { takeKept } from './content/history-part.js'
 import { tell } from './system-message.js'
-import { onJoinedOwnDevices } from './transfer-due.js'
+import { onJoinedOwnDevices } from './transfer/due.js'
 
 /** Everybody who can invite is blocked: nobody needs to know. */
 class JoinBlocked extends Error {
@@ -35,7 +35,7 @@ export async function joinByWelcome(
 ): Promise<void> {
   const known = context.groups.byId(envelope.conversationId)
   const isOld = known && envelope.sequence <= known.record.lastSequence
-  if (isOld || (known && known.record.status !== GroupStatus.ENDED && !known.record.lost)) return
+  if (isOld || (known && !can(known.phase, 'join'))) return
   try {
     const opened = await openWelcome(context, batch, envelope, welcome)
     join(context, batch, envelope, opened)
@@ -66,11 +66,10 @@ function join(context: Context, batch: Batch, envelope: Envelope, opened: Opened
   const { conversationId } = envelope
   const before = known && decodeSettings(engine.settings(known.state))
   if (known) groups.restart(batch, known, state)
-  const group =
-    known ?? groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
+  const group = known ?? groups.add(batch, { conversationId, conversation, phase: joined() }, state)
   groups.change(batch, group, { lastSequence: envelope.sequence, joinedAtMs: envelope.storedAtMs })
   // Only to say that this account has left (content/leave.ts); a new invitation that comes before that is taken for it.
-  if (group.record.left) return
+  if (group.phase.name === 'leaving') return
   if (settings.kind === GroupKind.OWN_DEVICES) onJoinedOwnDevices(context, batch, group)
   else tellJoined(context, batch, envelope, { group, settings, others, before })
 }

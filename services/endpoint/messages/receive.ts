@@ -2,11 +2,12 @@
 // is dropped in silence: what cannot be opened, and what is missing, becomes a line of the history.
 
 import type { Envelope, RejoinRequest } from '../../../gen/parley/v1/chat_pb.js'
-import { GroupStatus, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { LineDown } from '../codes/line-error.js'
 import { notOpened } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
+import { can, hasLeft } from '../groups/group.js'
 import type { LiveGroup, Sender } from '../groups/groups.js'
 import { isOwn } from '../groups/membership.js'
 import { takeRejoin } from '../groups/rejoin.js'
@@ -14,15 +15,16 @@ import { wipe } from '../mls/engine.js'
 import type { Batch } from '../vault/records.js'
 import { receiveCommit, receiveOwnCommit } from './commits.js'
 import type { Received } from './content/content-type.js'
-import { takeBody, traitsOf } from './content/registry.js'
+import { inputOf, takeBody, traitsOf } from './content/registry.js'
 import { askAgain } from './content/resend-request.js'
 import { BROKEN_LOG, differs, passEnvelope } from './fork-detection.js'
 import { decodeContent } from './format.js'
 import { joinByWelcome } from './join.js'
 import { owedUpTo, skipped, withMissing, withoutMissing } from './missing.js'
 import type { Outbox } from './outbox.js'
-import { askToRejoin } from './rejoin-requests.js'
+import { stateLost } from './rejoin-requests.js'
 import { show, tell } from './system-message.js'
+import { move } from './transition.js'
 
 /** The highest place in an order that the vault has a key for. */
 const MAX_SEQUENCE = 2n ** 62n
@@ -42,9 +44,9 @@ export async function takeIn(
   // Of a conversation that this device is not in: its welcome could not be opened, which was told.
   if (!group || envelope.sequence <= group.record.lastSequence) return
   // Until this device is added again there is nothing that it could open.
-  if (group.record.lost && content.case !== 'own') return
+  if (group.phase.name === 'out-of-sync' && content.case !== 'own') return
   // A person has left it, or accepted another key for whom it was with.
-  const isOver = group.record.status === GroupStatus.ENDED && group.record.left
+  const isOver = group.phase.name === 'ended' && hasLeft(group.phase)
   if (isOver && content.case !== 'own') return
   context.groups.change(batch, group, { lastSequence: envelope.sequence })
   if (content.case === 'application')
@@ -68,7 +70,7 @@ function receiveRejoin(
   request: RejoinRequest,
 ): void {
   const who = takeRejoin(context, batch, group, request)
-  if (who !== undefined && !group.record.left)
+  if (who !== undefined && can(group.phase, 'show'))
     tell(context, batch, group, envelope, { code: 'device-rejoins', who })
 }
 
@@ -90,7 +92,7 @@ async function takeApplication(
   const opened = await engine.open(group.state, ciphertext, () => false)
   if (opened.kind !== 'application') {
     show(context, batch, group, envelope, notOpened(opened))
-    if (opened.kind === 'future-epoch') askToRejoin(context, outbox, batch, group)
+    if (opened.kind === 'future-epoch') stateLost(context, outbox, batch, group)
     return
   }
   groups.advance(batch, group, opened.state, opened.changed)
@@ -141,6 +143,8 @@ async function takeContent(
   if (isBlocked && !traits?.fromBlocked) return
   if (body.case === undefined)
     return show(context, batch, group, envelope, { code: 'unknown-content', from: handle })
+  const input = inputOf(received, body)
+  if (input) move(context, outbox, batch, group, input, { place: envelope })
   await takeBody(context, outbox, batch, received, body)
 }
 
@@ -192,7 +196,8 @@ async function takeEcho(
   const done = outbox.echoed(batch, clientSequence)
   if (!done) return context.groups.change(batch, group, BROKEN_LOG)
   const { what } = done.item
-  if (what.case === 'commit') return receiveOwnCommit(context, batch, group, envelope, what.value.intents)
+  if (what.case === 'commit')
+    return receiveOwnCommit(context, outbox, batch, group, envelope, what.value.intents)
   if (what.case !== 'content') return
   const passed = passEnvelope(context.engine, group, envelope.sequence, what.value.ciphertext)
   context.groups.change(batch, group, passed)

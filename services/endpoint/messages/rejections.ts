@@ -1,22 +1,22 @@
 // What becomes of sends that the server did not take.
 
 import { fromBinary } from '@bufbuild/protobuf'
-import { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
 import { CommitBundleSchema, type RejectedSend } from '../../../gen/parley/v1/chat_pb.js'
-import { GroupStatus, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { notMade, notOpened } from '../codes/notice.js'
 import type { SendFailure } from '../codes/send-failure.js'
 import type { Context } from '../context.js'
+import { can } from '../groups/group.js'
 import type { LiveGroup } from '../groups/groups.js'
 import type { KnownIntent } from '../groups/intent-list.js'
 import { tryAlone } from '../groups/intents.js'
 import { kebab } from '../vault/coded.js'
 import type { Batch } from '../vault/records.js'
-import { traitsOf } from './content/registry.js'
 import type { Outbox, Queued } from './outbox.js'
-import { askToRejoin } from './rejoin-requests.js'
+import { putBack } from './put-back.js'
+import { stateLost } from './rejoin-requests.js'
 import { sealAnew } from './seal.js'
-import { failWaiting } from './unsent.js'
+import { move } from './transition.js'
 
 /**
  * Acts on one rejection; everything from it on is then to be sent again.
@@ -43,7 +43,7 @@ export async function onRejected(
       // What changed the epoch was delivered before this. Whoever is where they were could not open it.
       if (group && (isEnded(group) || epochOf(queued) === context.engine.epoch(group.state)))
         fallBehind(context, outbox, batch, group)
-      else if (group?.record.lost) putBack(context, outbox, batch, group)
+      else if (group?.phase.name === 'out-of-sync') putBack(context, outbox, batch, group)
       else if (queued.item.what.case === 'content') await sealAnew(context, outbox, batch, queued)
       else if (group) giveUpCommit(context, outbox, batch, { group, queued })
       await refreshRest(context, outbox, batch, clientSequence)
@@ -60,11 +60,11 @@ export async function onRejected(
       return 0
     default:
       if (!group) return 0
-      if (group.record.status === GroupStatus.CREATING) tellRefused(context, batch, { group, reason })
+      if (group.phase.name === 'creating') tellRefused(context, batch, { group, reason })
       // A device that has asked for it is removed first, and then added.
-      if (group.record.lost && reason.case === 'notAMember')
+      if (group.phase.name === 'out-of-sync' && reason.case === 'notAMember')
         putBack(context, outbox, batch, group, { rejoinToo: true })
-      else abandon(context, outbox, batch, group)
+      else move(context, outbox, batch, group, { input: 'abandoned' })
       return 0
   }
 }
@@ -78,8 +78,7 @@ async function refreshRest(context: Context, outbox: Outbox, batch: Batch, from:
     const group = context.groups.get(queued.item.group)
     const epoch = epochOf(queued)
     if (queued.accepted || queued.item.clientSequence < from || !group || epoch === undefined) return false
-    const isInUse = group.record.status === GroupStatus.ACTIVE && !group.record.lost
-    return isInUse && epoch < context.engine.epoch(group.state)
+    return can(group.phase, 'open') && epoch < context.engine.epoch(group.state)
   }
   // Each turn makes anew, or gives up, the first of them.
   for (let queued = outbox.items().find(isOld); queued; queued = outbox.items().find(isOld)) {
@@ -97,7 +96,7 @@ const isSame =
   (other: Queued) =>
     other.item.clientSequence === item.clientSequence
 
-const isEnded = ({ record }: LiveGroup) => record.status === GroupStatus.ENDED
+const isEnded = ({ phase }: LiveGroup) => phase.name === 'ended'
 
 /** The MLS epoch that it was made in. */
 function epochOf({ item: { what } }: Queued): bigint | undefined {
@@ -118,7 +117,7 @@ function tellRefused(
   const peer = context.conversations.peer(group.record.conversation)
   const rejection = name === undefined ? 'unknown' : kebab(name)
   batch.tell(
-    group.record.status === GroupStatus.CREATING
+    group.phase.name === 'creating'
       ? notOpened({ peer, isRoom: isRoom(context, group), why: rejection })
       : notMade({ handle: whom, peer, why: { code: 'rejected', rejection } }),
   )
@@ -146,7 +145,7 @@ function refuseCommit(
     tellRefused(context, batch, { group, reason, whom: whom[0] })
     for (const { id } of intents) context.intents.drop(batch, group, id)
   }
-  if (group.record.status === GroupStatus.CREATING) abandon(context, outbox, batch, group)
+  if (group.phase.name === 'creating') move(context, outbox, batch, group, { input: 'abandoned' })
   else giveUpCommit(context, outbox, batch, { group, queued })
 }
 
@@ -171,7 +170,7 @@ function giveUpCommit(
   { group, queued }: { group: LiveGroup; queued: Queued },
 ): void {
   outbox.drop(batch, isSame(queued))
-  context.groups.savePending(batch, group, undefined)
+  move(context, outbox, batch, group, { input: 'commit-dropped' })
 }
 
 function fail(context: Context, outbox: Outbox, batch: Batch, queued: Queued, failure: SendFailure): void {
@@ -190,36 +189,8 @@ function fail(context: Context, outbox: Outbox, batch: Batch, queued: Queued, fa
 function fallBehind(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): void {
   // What somebody has made of it against its rules is not joined.
   const isBroken = group.record.brokenBy !== ''
-  if (isRoom(context, group) && !isBroken && group.record.status === GroupStatus.ACTIVE) {
+  if (isRoom(context, group) && !isBroken && !isEnded(group) && group.phase.name !== 'creating') {
     putBack(context, outbox, batch, group)
-    askToRejoin(context, outbox, batch, group)
-  } else abandon(context, outbox, batch, group)
-}
-
-/** The group is of no use any more. Its texts wait again, for the next group of the conversation; a room has none. */
-function abandon(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): void {
-  context.groups.change(batch, group, { status: GroupStatus.ENDED })
-  context.groups.savePending(batch, group, undefined)
-  const failure = isRoom(context, group) ? ('not-in-room' as const) : undefined
-  putBack(context, outbox, batch, group, { rejoinToo: true, failure })
-  if (failure !== undefined) failWaiting(context, batch, group.record.conversation, failure)
-}
-
-/** What the server does not have is not for this epoch any more: texts wait to be sealed again, the rest is given up. */
-function putBack(
-  context: Context,
-  outbox: Outbox,
-  batch: Batch,
-  group: LiveGroup,
-  { rejoinToo = false, failure }: { rejoinToo?: boolean; failure?: SendFailure | undefined } = {},
-): void {
-  const isGone = ({ item }: Queued) =>
-    item.group === group.number && (rejoinToo || item.what.case !== 'rejoin')
-  for (const { item } of outbox.drop(batch, isGone)) {
-    if (item.what.case === 'commit') context.groups.savePending(batch, group, undefined)
-    if (item.what.case !== 'content') continue
-    const { content, message } = item.what.value
-    const { count, body } = fromBinary(ContentSchema, content)
-    traitsOf(body.case)?.putBack?.(context, batch, { group, count, message, failure })
-  }
+    stateLost(context, outbox, batch, group)
+  } else move(context, outbox, batch, group, { input: 'abandoned' })
 }

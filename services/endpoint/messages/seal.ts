@@ -4,7 +4,6 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import { create } from '@bufbuild/protobuf'
 import type { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
 import {
-  GroupStatus,
   MessageStatus,
   type OutboxContent,
   OutboxContentSchema,
@@ -12,6 +11,7 @@ import {
 import { pad } from '../../protocol/content/padding.js'
 import type { Context } from '../context.js'
 import type { MessageId } from '../events.js'
+import { can } from '../groups/group.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { wipe } from '../mls/engine.js'
 import type { Batch } from '../vault/records.js'
@@ -29,7 +29,7 @@ export function sendingGroup(context: Context, conversation: bigint): LiveGroup 
   if (context.contacts.isStopped(context.conversations.peer(conversation))) return undefined
   return context.groups
     .of(conversation)
-    .filter(({ record }) => record.status === GroupStatus.ACTIVE && !record.lost && !record.left)
+    .filter(({ phase }) => can(phase, 'send'))
     .sort((a, b) => Buffer.compare(a.record.conversationId, b.record.conversationId))[0]
 }
 

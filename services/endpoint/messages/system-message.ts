@@ -5,6 +5,7 @@ import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records
 import type { SystemMessage } from '../codes/system-message.js'
 import { isMissing, type Unreadable } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
+import { can } from '../groups/group.js'
 import type { LiveGroup } from '../groups/groups.js'
 import type { Batch } from '../vault/records.js'
 import { type Known, systemRecord, unreadableRecord } from '../vault/said.js'
@@ -36,8 +37,9 @@ export function show(
   place: Place,
   why: Known<Unreadable>,
 ): void {
-  const { conversation, left } = group.record
-  if (left || context.contacts.isBlocked(context.conversations.peer(conversation))) return
+  const { conversation } = group.record
+  if (!can(group.phase, 'show') || context.contacts.isBlocked(context.conversations.peer(conversation)))
+    return
   context.conversations.append(batch, conversation, {
     kind: isMissing(why) ? MessageKind.GAP : MessageKind.UNREADABLE,
     fromHandle: 'from' in why ? why.from : '',

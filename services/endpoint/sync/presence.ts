@@ -1,10 +1,10 @@
 // Who is here: devices say so to those whom they have a conversation with, end to end, while they are connected.
 
 import type { EphemeralEnvelope } from '../../../gen/parley/v1/chat_pb.js'
-import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import type { EndpointEvent } from '../events.js'
+import { can } from '../groups/group.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { openEphemeral, sealEphemeral } from '../messages/ephemeral.js'
 import { isSilent } from '../messages/seal.js'
@@ -46,9 +46,7 @@ export class Presence {
     what: Said,
     groups: readonly LiveGroup[] = context.groups.all(),
   ): Promise<Outgoing[]> {
-    const active = groups.filter(
-      group => group.record.status === GroupStatus.ACTIVE && mayHear(context, group),
-    )
+    const active = groups.filter(group => can(group.phase, 'say-presence') && mayHear(context, group))
     return await Promise.all(active.map(group => this.#say(context, group, what)))
   }
 
@@ -56,7 +54,7 @@ export class Presence {
   async take(context: Context, conversationId: Uint8Array, envelope: EphemeralEnvelope): Promise<Outgoing[]> {
     const { contacts, groups } = context
     const group = groups.byId(conversationId)
-    if (group?.record.status !== GroupStatus.ACTIVE) return []
+    if (!group || !can(group.phase, 'say-presence')) return []
     const opened = await openEphemeral(context, group, envelope)
     if (opened?.content.body.case !== 'presence') return []
     const { handle, accountKey } = parseVerifiedCertificate(opened.sender.identity)

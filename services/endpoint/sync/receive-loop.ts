@@ -1,6 +1,6 @@
 import type { Accepted, Deliver, Envelope, Rejected } from '../../../gen/parley/v1/chat_pb.js'
-import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Context, RunTransaction, Unit } from '../context.js'
+import { isIn } from '../groups/group.js'
 import type { RequestFrame } from '../line/frame-writer.js'
 import type { ResponseFrame } from '../line/session.js'
 import { takeIn } from '../messages/receive.js'
@@ -79,7 +79,7 @@ export class ReceiveLoop {
     const changed = [...epochsOf(context)].filter(([number, epoch]) => before.get(number) !== epoch)
     return {
       changed: changed.map(([number]) => number),
-      isNew: changed.some(([number]) => !before.get(number)?.startsWith(`${GroupStatus.ACTIVE} `)),
+      isNew: changed.some(([number]) => !before.get(number)?.startsWith('in ')),
       met: known ? [...pinnedHandles(context)].filter(handle => !known.has(handle)) : [],
       hasWelcome: envelopes.some(({ envelope }) => envelope.case === 'welcome'),
     }
@@ -102,10 +102,12 @@ export class ReceiveLoop {
   }
 }
 
-/** By number: status and epoch of each group. */
+/** By number: whether this account is in each group, and its epoch. */
 const epochsOf = ({ engine, groups }: Context): Map<bigint, string> =>
   new Map(
-    groups.all().map(({ number, record, state }) => [number, `${record.status} ${engine.epoch(state)}`]),
+    groups
+      .all()
+      .map(({ number, phase, state }) => [number, `${isIn(phase) ? 'in' : 'out'} ${engine.epoch(state)}`]),
   )
 
 const mayIntroduce = ({ envelope }: Envelope) => envelope.case === 'welcome' || envelope.case === 'commit'

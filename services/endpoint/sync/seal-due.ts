@@ -5,14 +5,15 @@ import { notMade } from '../codes/notice.js'
 import type { Unit } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { commitIntents } from '../groups/intents.js'
+import { transition } from '../groups/transition.js'
 import { sealNames } from '../messages/content/device-name.js'
-import { sealLeave } from '../messages/content/leave.js'
 import { sealReceipt } from '../messages/content/receipt.js'
 import { sealRevocations } from '../messages/content/revoked-devices.js'
+import { sealLeave } from '../messages/leaving.js'
 import { type Outbox, queueCommit } from '../messages/outbox.js'
 import { askWhenDue } from '../messages/rejoin-requests.js'
 import { isSilent, sealText, sendingGroup } from '../messages/seal.js'
-import { sealHandovers } from '../messages/transfer.js'
+import { sealHandovers } from '../messages/transfer/hand-over.js'
 import { waitingTexts } from '../messages/unsent.js'
 import type { Updates } from './updates.js'
 
@@ -73,5 +74,6 @@ async function commitUpdate({ context, outbox, tx }: Unit, group: LiveGroup): Pr
   const epoch = context.engine.epoch(group.state)
   const { pending, commit } = await context.engine.commit(group.state, {})
   context.groups.savePending(tx, group, pending)
+  transition(context, tx, group, { input: 'commit-made' })
   queueCommit(outbox, tx, group.number, { bundle: { epoch, commit } })
 }

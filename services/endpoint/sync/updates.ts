@@ -1,9 +1,9 @@
 // When this device commits fresh keys of its own: soon after it has joined, and then from time to time in a conversation
 // in use (post-compromise security).
 
-import { GroupStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { DAY_MS } from '../../protocol/time.js'
 import type { Context } from '../context.js'
+import { can } from '../groups/group.js'
 import type { LiveGroup } from '../groups/groups.js'
 
 export const UPDATE_AFTER_MS = DAY_MS
@@ -38,8 +38,7 @@ export class Updates {
   /** Since when this device's update is due, or from when on, in ms since 1970; undefined: nothing is. */
   #time(context: Context, group: LiveGroup, now: number): number | undefined {
     const { record } = group
-    if (record.status !== GroupStatus.ACTIVE || record.left || record.lost || group.isCommitting)
-      return undefined
+    if (!can(group.phase, 'commit')) return undefined
     if (record.sealedSinceCommit >= UPDATE_AFTER_SEALED) return now
     if (record.committedAtMs > 0n)
       return record.sealedSinceCommit > 0n ? Number(record.committedAtMs) + UPDATE_AFTER_MS : undefined

@@ -13,7 +13,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file parley/vault/v1/records.proto.
  */
 export const file_parley_vault_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIrUBCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhoKEnBpbm5lZF9maW5nZXJwcmludBgDIAEoDBIOCgZjdXJzb3IYBCABKAwSFwoPb3BlcmF0b3JfaGFuZGxlGAUgASgJEhsKE2ludml0ZWRfZmluZ2VycHJpbnQYBiABKAwSFwoPY2xpZW50X3NlcXVlbmNlGAggASgEEhQKDGludml0ZV90b2tlbhgHIAEoCSLiAQoHQ29udGFjdBIOCgZoYW5kbGUYASABKAkSEwoLYWNjb3VudF9rZXkYAiABKAwSHAoUZXhwZWN0ZWRfZmluZ2VycHJpbnQYAyABKAwSFQoNZmlyc3Rfc2Vlbl9tcxgEIAEoAxIVCg1sYXN0X2hlYXJkX21zGAUgASgDEhsKE2NoYW5nZWRfYWNjb3VudF9rZXkYBiABKAwSHAoUdmVyaWZpZWRfYWNjb3VudF9rZXkYByABKAwSDwoHYmxvY2tlZBgIIAEoCBIaChJyZXZva2VkX2RldmljZV9pZHMYFCADKAwiqgEKDENvbnZlcnNhdGlvbhITCgtwZWVyX2hhbmRsZRgBIAEoCRIVCg1jcmVhdGVkX2F0X21zGAIgASgDEi8KBGtpbmQYAyABKA4yIS5wYXJsZXkudmF1bHQudjEuQ29udmVyc2F0aW9uS2luZBIRCglyb29tX25hbWUYBCABKAkSFAoMaGFuZGVkX2xpbmVzGAUgASgNEhQKDGZyb21faGlzdG9yeRgGIAEoCCLPBAoFR3JvdXASFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhQKDGNvbnZlcnNhdGlvbhgCIAEoBBIsCgZzdGF0dXMYAyABKA4yHC5wYXJsZXkudmF1bHQudjEuR3JvdXBTdGF0dXMSEgoKbmV4dF9jb3VudBgEIAEoBBIbChNzZWFsZWRfc2luY2VfY29tbWl0GAUgASgEEhcKD2NvbW1pdHRlZF9hdF9tcxgGIAEoAxIVCg1sYXN0X3NlcXVlbmNlGAcgASgEEhQKDGNpcGhlcl9zdWl0ZRgIIAEoDRIVCg1saWJyYXJ5X21ham9yGAkgASgNEhIKCmZyb21fc3RhcnQYCyABKAgSGgoSbGVhdmluZ19kZXZpY2VfaWRzGAwgAygMEi0KCmxvZ19wbGFjZXMYDSADKAsyGS5wYXJsZXkudmF1bHQudjEuTG9nUGxhY2USDAoEbGVmdBgOIAEoCBISCgpsb2dfYmVnaW5zGA8gASgIEhIKCmxvZ19icm9rZW4YECABKAgSDAoEbG9zdBgRIAEoCBIVCg1yZWpvaW5fbm9uY2VzGBIgAygMEhwKFHJlam9pbmluZ19kZXZpY2VfaWRzGBMgAygMEhQKDGpvaW5lZF9lcG9jaBgUIAEoBBIXCg9yZWpvaW5fYXNrZWRfbXMYFSABKAMSEgoKcmVqb2luX2R1ZRgWIAEoCBIRCglicm9rZW5fYnkYFyABKAkSFAoMam9pbmVkX2F0X21zGBggASgDEhEKCWxlYXZlX2R1ZRgZIAEoCEoECAoQCyIqCghMb2dQbGFjZRIQCghzZXF1ZW5jZRgBIAEoBBIMCgRoYXNoGAIgASgMIpYCCgZJbnRlbnQSMgoLYWRkX2FjY291bnQYASABKAsyGy5wYXJsZXkudmF1bHQudjEuQWRkQWNjb3VudEgAEjIKC2FkZF9kZXZpY2VzGAIgASgLMhsucGFybGV5LnZhdWx0LnYxLkFkZERldmljZXNIABI4Cg5yZW1vdmVfZGV2aWNlcxgDIAEoCzIeLnBhcmxleS52YXVsdC52MS5SZW1vdmVEZXZpY2VzSAASOgoPY2hhbmdlX3NldHRpbmdzGAQgASgLMh8ucGFybGV5LnZhdWx0LnYxLkNoYW5nZVNldHRpbmdzSAASFQoNbm90X2JlZm9yZV9tcxgFIAEoAxINCgVhbG9uZRgGIAEoCEIICgZjaGFuZ2UiMgoKQWRkQWNjb3VudBIOCgZoYW5kbGUYASABKAkSFAoMa2V5X3BhY2thZ2VzGAIgAygMIkYKCkFkZERldmljZXMSDgoGaGFuZGxlGAEgASgJEhIKCmRldmljZV9pZHMYAiADKAwSFAoMa2V5X3BhY2thZ2VzGAMgAygMIiMKDVJlbW92ZURldmljZXMSEgoKZGV2aWNlX2lkcxgBIAMoDCKgAQoOQ2hhbmdlU2V0dGluZ3MSEQoEbmFtZRgBIAEoCUgAiAEBEhIKBXRvcGljGAIgASgJSAGIAQESGQoMaGlzdG9yeV9kYXlzGAMgASgNSAKIAQESEgoKbWFrZV9hZG1pbhgEIAEoCRIUCgx1bm1ha2VfYWRtaW4YBSABKAlCBwoFX25hbWVCCAoGX3RvcGljQg8KDV9oaXN0b3J5X2RheXMi4gEKBlNlbmRlchIRCglkZXZpY2VfaWQYASABKAwSEAoIcmVjZWl2ZWQYAiABKAQSDAoEb3dlZBgDIAEoBBIRCglyZWNlaXB0ZWQYBCABKAQSEQoJY29uZmlybWVkGAUgASgEEg8KB21pc3NpbmcYBiADKAQSFAoMam9pbmVkX2Vwb2NoGAcgASgEEhMKC2hlYXJkX2Vwb2NoGAggASgEEhMKC2hlYXJkX2F0X21zGAkgASgDEhYKDmRpZmZlcmVkX2Vwb2NoGAogASgEEhYKDmRpZmZlcmVkX2F0X21zGAsgASgDIv8CCgdNZXNzYWdlEioKBGtpbmQYASABKA4yHC5wYXJsZXkudmF1bHQudjEuTWVzc2FnZUtpbmQSEwoLZnJvbV9oYW5kbGUYAiABKAkSEwoLZnJvbV9kZXZpY2UYAyABKAwSCwoDb3duGAQgASgIEgwKBHRleHQYBSABKAkSEgoKc2VudF9hdF9tcxgGIAEoAxIuCgZzdGF0dXMYByABKA4yHi5wYXJsZXkudmF1bHQudjEuTWVzc2FnZVN0YXR1cxIQCghzZXF1ZW5jZRgIIAEoBBIRCglvdGhlcl9rZXkYCyABKAgSLQoHZmFpbHVyZRgMIAEoDjIcLnBhcmxleS52YXVsdC52MS5TZW5kRmFpbHVyZRIvCgp1bnJlYWRhYmxlGA0gASgLMhsucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUSLgoGc3lzdGVtGA4gASgLMh4ucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2VKBAgJEApKBAgKEAsiCQoHTm90aGluZyKVBQoKVW5yZWFkYWJsZRItCglvbGRfZXBvY2gYASABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEjAKDGZ1dHVyZV9lcG9jaBgCIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASLgoKb3RoZXJfa2luZBgDIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASNgoHcmVmdXNlZBgEIAEoCzIjLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLlJlZnVzZWRIABI3CgtiYWRfY29udGVudBgFIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI7Cg91bmtub3duX2NvbnRlbnQYBiABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAASOQoNYWdhaW5zdF9ydWxlcxgHIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI1CgdleHBpcmVkGAggASgLMiIucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuTWlzc2VkSAASLgoDZ2FwGAkgASgLMh8ucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuR2FwSAASMgoGZm9ya2VkGAogASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAGhgKB1JlZnVzZWQSDQoFY2F1c2UYASABKAkaFAoERnJvbRIMCgRmcm9tGAEgASgJGhcKBk1pc3NlZBINCgVjb3VudBgBIAEoBBoiCgNHYXASDAoEZnJvbRgBIAEoCRINCgVjb3VudBgCIAEoBEIFCgN3aHkilAsKDVN5c3RlbU1lc3NhZ2USPgoNbWVtYmVyc19hZGRlZBgBIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEkAKD21lbWJlcnNfcmVtb3ZlZBgCIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEjsKDG1lbWJlcnNfbGVmdBgDIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLldob21IABI9CgxkZXZpY2VfYWRkZWQYBCABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5QZXJzb25IABI0ChBvd25fZGV2aWNlX2FkZGVkGAUgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABI/Cg5kZXZpY2VfcmVqb2lucxgGIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLlBlcnNvbkgAEjcKBmpvaW5lZBgHIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkpvaW5lZEgAEiwKCHlvdV9sZWZ0GAggASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABJBChB5b3Vfd2VyZV9yZW1vdmVkGAkgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuUGVyc29uSAASOgoKcm9vbV9uYW1lZBgKIAEoCzIkLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLk5hbWVkSAASOQoJdG9waWNfc2V0GAsgASgLMiQucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuVG9waWNIABJAChFuZXdjb21lcnNfZGVjaWRlZBgMIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkRheXNIABI7CgphZG1pbl9tYWRlGA0gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASPQoMYWRtaW5fdW5tYWRlGA4gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASRAoVYWRtaW5zX21hZGVfbWVhbndoaWxlGA8gASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuV2hvbUgAEkgKE2hpc3RvcnlfZnJvbV9kZXZpY2UYECABKAsyKS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5Gcm9tRGV2aWNlSAASSAoTaGlzdG9yeV9mcm9tX21lbWJlchgRIAEoCzIpLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkZyb21NZW1iZXJIABoTCgRXaG9tEgsKA3dobxgBIAMoCRohCgZCeVdob20SCgoCYnkYASABKAkSCwoDd2hvGAIgAygJGhUKBlBlcnNvbhILCgN3aG8YASABKAkaPQoGSm9pbmVkEg4KBm90aGVycxgBIAMoCRINCgV0b3BpYxgCIAEoCRIUCgxoaXN0b3J5X2RheXMYAyABKA0aIQoFTmFtZWQSCgoCYnkYASABKAkSDAoEbmFtZRgCIAEoCRoiCgVUb3BpYxIKCgJieRgBIAEoCRINCgV0b3BpYxgCIAEoCRogCgREYXlzEgoKAmJ5GAEgASgJEgwKBGRheXMYAiABKA0aKwoKRnJvbURldmljZRINCgVsaW5lcxgBIAEoDRIOCgZkZXZpY2UYAiABKAkaKQoKRnJvbU1lbWJlchINCgVsaW5lcxgBIAEoDRIMCgRmcm9tGAIgASgJQgYKBHdoYXQi0QEKCk91dGJveEl0ZW0SDQoFZ3JvdXAYASABKAQSFwoPY2xpZW50X3NlcXVlbmNlGAIgASgEEjEKB2NvbnRlbnQYAyABKAsyHi5wYXJsZXkudmF1bHQudjEuT3V0Ym94Q29udGVudEgAEi8KBmNvbW1pdBgEIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hDb21taXRIABIvCgZyZWpvaW4YBSABKAsyHS5wYXJsZXkudmF1bHQudjEuT3V0Ym94UmVqb2luSABCBgoEd2hhdCIfCgxPdXRib3hSZWpvaW4SDwoHcmVxdWVzdBgBIAEoDCJUCg1PdXRib3hDb250ZW50Eg8KB2NvbnRlbnQYASABKAwSEgoKY2lwaGVydGV4dBgCIAEoDBINCgVlcG9jaBgDIAEoBBIPCgdtZXNzYWdlGAQgASgEIjYKDE91dGJveENvbW1pdBIVCg1jb21taXRfYnVuZGxlGAEgASgMEg8KB2ludGVudHMYAiADKAQiHwoHV2FpdGluZxIUCgxjb252ZXJzYXRpb24YASABKAQiHgoLVW5kZWxpdmVyZWQSDwoHbWVzc2FnZRgBIAEoBCIXCgRTZW50Eg8KB21lc3NhZ2UYASABKAQiMwoIQ291bnRlcnMSDwoHbWVzc2FnZRgBIAEoBBIWCg5oYW5kZWRfbWVzc2FnZRgCIAEoBCJoCgpLZXlQYWNrYWdlEhYKDnB1YmxpY19wYWNrYWdlGAEgASgMEhcKD3ByaXZhdGVfcGFja2FnZRgCIAEoDBITCgtsYXN0X3Jlc29ydBgDIAEoCBIUCgxub3RfYWZ0ZXJfbXMYBCABKAMiTQoHV2VsY29tZRIXCg9jb252ZXJzYXRpb25faWQYASABKAwSEAoIc2VxdWVuY2UYAiABKAQSFwoPYXR0ZW1wdGVkX2F0X21zGAMgASgDIssBCglPd25EZXZpY2USEQoJZGV2aWNlX2lkGAEgASgMEgwKBG5hbWUYAiABKAkSFAoMaXNzdWVkX2F0X21zGAMgASgDEhUKDWxhc3RfaGVhcmRfbXMYBCABKAMSEgoKcmV2b2NhdGlvbhgFIAEoDBIXCg9yZXZvY2F0aW9uX2RvbmUYBiABKAgSEAoIbmFtZV9kdWUYByABKAgSGQoRaGFuZGVkX292ZXJfYXRfbXMYCCABKAMSFgoOcmV2b2NhdGlvbl9kdWUYCSABKAgijQEKCEhhbmRvdmVyEhEKCXRvX2RldmljZRgBIAEoDBIRCgl0b19oYW5kbGUYAiABKAkSFwoPY29udmVyc2F0aW9uX2lkGAMgASgMEhQKDG5leHRfbWVzc2FnZRgEIAEoBBIQCghzaW5jZV9tcxgFIAEoAxILCgNkdWUYBiABKAgSDQoFYmVndW4YByABKAgicwoLRWFybGllclBhcnQSDAoEcGFydBgBIAEoDBITCgtmcm9tX2hhbmRsZRgCIAEoCRIUCgxmcm9tX2FjY291bnQYAyABKAwSEwoLZnJvbV9kZXZpY2UYBCABKAwSFgoOcmVjZWl2ZWRfYXRfbXMYBSABKAMqkgEKEENvbnZlcnNhdGlvbktpbmQSIQodQ09OVkVSU0FUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIcChhDT05WRVJTQVRJT05fS0lORF9ESVJFQ1QQARIaChZDT05WRVJTQVRJT05fS0lORF9ST09NEAISIQodQ09OVkVSU0FUSU9OX0tJTkRfT1dOX0RFVklDRVMQAyp3CgtHcm91cFN0YXR1cxIcChhHUk9VUF9TVEFUVVNfVU5TUEVDSUZJRUQQABIZChVHUk9VUF9TVEFUVVNfQ1JFQVRJTkcQARIXChNHUk9VUF9TVEFUVVNfQUNUSVZFEAISFgoSR1JPVVBfU1RBVFVTX0VOREVEEAMqjQEKC01lc3NhZ2VLaW5kEhwKGE1FU1NBR0VfS0lORF9VTlNQRUNJRklFRBAAEhUKEU1FU1NBR0VfS0lORF9URVhUEAESGwoXTUVTU0FHRV9LSU5EX1VOUkVBREFCTEUQAhIUChBNRVNTQUdFX0tJTkRfR0FQEAMSFgoSTUVTU0FHRV9LSU5EX0VWRU5UEAQqvAEKDU1lc3NhZ2VTdGF0dXMSHgoaTUVTU0FHRV9TVEFUVVNfVU5TUEVDSUZJRUQQABIaChZNRVNTQUdFX1NUQVRVU19XQUlUSU5HEAESGQoVTUVTU0FHRV9TVEFUVVNfU1RPUkVEEAISHAoYTUVTU0FHRV9TVEFUVVNfREVMSVZFUkVEEAMSGQoVTUVTU0FHRV9TVEFUVVNfRkFJTEVEEAQSGwoXTUVTU0FHRV9TVEFUVVNfUkVDRUlWRUQQBSqdAQoLU2VuZEZhaWx1cmUSHAoYU0VORF9GQUlMVVJFX1VOU1BFQ0lGSUVEEAASGgoWU0VORF9GQUlMVVJFX1RPT19MQVJHRRABEhoKFlNFTkRfRkFJTFVSRV9NQUxGT1JNRUQQAhIcChhTRU5EX0ZBSUxVUkVfTk9UX0lOX1JPT00QAxIaChZTRU5EX0ZBSUxVUkVfVU5DRVJUQUlOEARiBnByb3RvMw");
+  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIrUBCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhoKEnBpbm5lZF9maW5nZXJwcmludBgDIAEoDBIOCgZjdXJzb3IYBCABKAwSFwoPb3BlcmF0b3JfaGFuZGxlGAUgASgJEhsKE2ludml0ZWRfZmluZ2VycHJpbnQYBiABKAwSFwoPY2xpZW50X3NlcXVlbmNlGAggASgEEhQKDGludml0ZV90b2tlbhgHIAEoCSLiAQoHQ29udGFjdBIOCgZoYW5kbGUYASABKAkSEwoLYWNjb3VudF9rZXkYAiABKAwSHAoUZXhwZWN0ZWRfZmluZ2VycHJpbnQYAyABKAwSFQoNZmlyc3Rfc2Vlbl9tcxgEIAEoAxIVCg1sYXN0X2hlYXJkX21zGAUgASgDEhsKE2NoYW5nZWRfYWNjb3VudF9rZXkYBiABKAwSHAoUdmVyaWZpZWRfYWNjb3VudF9rZXkYByABKAwSDwoHYmxvY2tlZBgIIAEoCBIaChJyZXZva2VkX2RldmljZV9pZHMYFCADKAwiqgEKDENvbnZlcnNhdGlvbhITCgtwZWVyX2hhbmRsZRgBIAEoCRIVCg1jcmVhdGVkX2F0X21zGAIgASgDEi8KBGtpbmQYAyABKA4yIS5wYXJsZXkudmF1bHQudjEuQ29udmVyc2F0aW9uS2luZBIRCglyb29tX25hbWUYBCABKAkSFAoMaGFuZGVkX2xpbmVzGAUgASgNEhQKDGZyb21faGlzdG9yeRgGIAEoCCK5BgoFR3JvdXASFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhQKDGNvbnZlcnNhdGlvbhgCIAEoBBISCgpuZXh0X2NvdW50GAQgASgEEhsKE3NlYWxlZF9zaW5jZV9jb21taXQYBSABKAQSFwoPY29tbWl0dGVkX2F0X21zGAYgASgDEhUKDWxhc3Rfc2VxdWVuY2UYByABKAQSFAoMY2lwaGVyX3N1aXRlGAggASgNEhUKDWxpYnJhcnlfbWFqb3IYCSABKA0SEgoKZnJvbV9zdGFydBgLIAEoCBIaChJsZWF2aW5nX2RldmljZV9pZHMYDCADKAwSLQoKbG9nX3BsYWNlcxgNIAMoCzIZLnBhcmxleS52YXVsdC52MS5Mb2dQbGFjZRISCgpsb2dfYmVnaW5zGA8gASgIEhIKCmxvZ19icm9rZW4YECABKAgSFQoNcmVqb2luX25vbmNlcxgSIAMoDBIcChRyZWpvaW5pbmdfZGV2aWNlX2lkcxgTIAMoDBIUCgxqb2luZWRfZXBvY2gYFCABKAQSFwoPcmVqb2luX2Fza2VkX21zGBUgASgDEhEKCWJyb2tlbl9ieRgXIAEoCRIUCgxqb2luZWRfYXRfbXMYGCABKAMSMgoIY3JlYXRpbmcYGiABKAsyHi5wYXJsZXkudmF1bHQudjEuQ3JlYXRpbmdHcm91cEgAEi4KBmFjdGl2ZRgbIAEoCzIcLnBhcmxleS52YXVsdC52MS5BY3RpdmVHcm91cEgAEjYKCmNvbW1pdHRpbmcYHCABKAsyIC5wYXJsZXkudmF1bHQudjEuQ29tbWl0dGluZ0dyb3VwSAASNgoLb3V0X29mX3N5bmMYHSABKAsyHy5wYXJsZXkudmF1bHQudjEuT3V0T2ZTeW5jR3JvdXBIABIwCgdsZWF2aW5nGB4gASgLMh0ucGFybGV5LnZhdWx0LnYxLkxlYXZpbmdHcm91cEgAEiwKBWVuZGVkGB8gASgLMhsucGFybGV5LnZhdWx0LnYxLkVuZGVkR3JvdXBIAEIHCgVwaGFzZUoECAMQBEoECAoQC0oECA4QD0oECBEQEkoECBYQF0oECBkQGiIPCg1DcmVhdGluZ0dyb3VwIg0KC0FjdGl2ZUdyb3VwIhEKD0NvbW1pdHRpbmdHcm91cCI0Cg5PdXRPZlN5bmNHcm91cBIPCgdhc2tfZHVlGAEgASgIEhEKCWxlYXZlX2R1ZRgCIAEoCCI1CgxMZWF2aW5nR3JvdXASEQoJbGVhdmVfZHVlGAEgASgIEhIKCmNvbW1pdF9vdXQYAiABKAgiNQoKRW5kZWRHcm91cBInCgN3aHkYASABKA4yGi5wYXJsZXkudmF1bHQudjEuRW5kUmVhc29uIioKCExvZ1BsYWNlEhAKCHNlcXVlbmNlGAEgASgEEgwKBGhhc2gYAiABKAwilgIKBkludGVudBIyCgthZGRfYWNjb3VudBgBIAEoCzIbLnBhcmxleS52YXVsdC52MS5BZGRBY2NvdW50SAASMgoLYWRkX2RldmljZXMYAiABKAsyGy5wYXJsZXkudmF1bHQudjEuQWRkRGV2aWNlc0gAEjgKDnJlbW92ZV9kZXZpY2VzGAMgASgLMh4ucGFybGV5LnZhdWx0LnYxLlJlbW92ZURldmljZXNIABI6Cg9jaGFuZ2Vfc2V0dGluZ3MYBCABKAsyHy5wYXJsZXkudmF1bHQudjEuQ2hhbmdlU2V0dGluZ3NIABIVCg1ub3RfYmVmb3JlX21zGAUgASgDEg0KBWFsb25lGAYgASgIQggKBmNoYW5nZSIyCgpBZGRBY2NvdW50Eg4KBmhhbmRsZRgBIAEoCRIUCgxrZXlfcGFja2FnZXMYAiADKAwiRgoKQWRkRGV2aWNlcxIOCgZoYW5kbGUYASABKAkSEgoKZGV2aWNlX2lkcxgCIAMoDBIUCgxrZXlfcGFja2FnZXMYAyADKAwiIwoNUmVtb3ZlRGV2aWNlcxISCgpkZXZpY2VfaWRzGAEgAygMIqABCg5DaGFuZ2VTZXR0aW5ncxIRCgRuYW1lGAEgASgJSACIAQESEgoFdG9waWMYAiABKAlIAYgBARIZCgxoaXN0b3J5X2RheXMYAyABKA1IAogBARISCgptYWtlX2FkbWluGAQgASgJEhQKDHVubWFrZV9hZG1pbhgFIAEoCUIHCgVfbmFtZUIICgZfdG9waWNCDwoNX2hpc3RvcnlfZGF5cyLiAQoGU2VuZGVyEhEKCWRldmljZV9pZBgBIAEoDBIQCghyZWNlaXZlZBgCIAEoBBIMCgRvd2VkGAMgASgEEhEKCXJlY2VpcHRlZBgEIAEoBBIRCgljb25maXJtZWQYBSABKAQSDwoHbWlzc2luZxgGIAMoBBIUCgxqb2luZWRfZXBvY2gYByABKAQSEwoLaGVhcmRfZXBvY2gYCCABKAQSEwoLaGVhcmRfYXRfbXMYCSABKAMSFgoOZGlmZmVyZWRfZXBvY2gYCiABKAQSFgoOZGlmZmVyZWRfYXRfbXMYCyABKAMi/wIKB01lc3NhZ2USKgoEa2luZBgBIAEoDjIcLnBhcmxleS52YXVsdC52MS5NZXNzYWdlS2luZBITCgtmcm9tX2hhbmRsZRgCIAEoCRITCgtmcm9tX2RldmljZRgDIAEoDBILCgNvd24YBCABKAgSDAoEdGV4dBgFIAEoCRISCgpzZW50X2F0X21zGAYgASgDEi4KBnN0YXR1cxgHIAEoDjIeLnBhcmxleS52YXVsdC52MS5NZXNzYWdlU3RhdHVzEhAKCHNlcXVlbmNlGAggASgEEhEKCW90aGVyX2tleRgLIAEoCBItCgdmYWlsdXJlGAwgASgOMhwucGFybGV5LnZhdWx0LnYxLlNlbmRGYWlsdXJlEi8KCnVucmVhZGFibGUYDSABKAsyGy5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZRIuCgZzeXN0ZW0YDiABKAsyHi5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZUoECAkQCkoECAoQCyIJCgdOb3RoaW5nIpUFCgpVbnJlYWRhYmxlEi0KCW9sZF9lcG9jaBgBIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASMAoMZnV0dXJlX2Vwb2NoGAIgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABIuCgpvdGhlcl9raW5kGAMgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABI2CgdyZWZ1c2VkGAQgASgLMiMucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuUmVmdXNlZEgAEjcKC2JhZF9jb250ZW50GAUgASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAEjsKD3Vua25vd25fY29udGVudBgGIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI5Cg1hZ2FpbnN0X3J1bGVzGAcgASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAEjUKB2V4cGlyZWQYCCABKAsyIi5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5NaXNzZWRIABIuCgNnYXAYCSABKAsyHy5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5HYXBIABIyCgZmb3JrZWQYCiABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAAaGAoHUmVmdXNlZBINCgVjYXVzZRgBIAEoCRoUCgRGcm9tEgwKBGZyb20YASABKAkaFwoGTWlzc2VkEg0KBWNvdW50GAEgASgEGiIKA0dhcBIMCgRmcm9tGAEgASgJEg0KBWNvdW50GAIgASgEQgUKA3doeSKUCwoNU3lzdGVtTWVzc2FnZRI+Cg1tZW1iZXJzX2FkZGVkGAEgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASQAoPbWVtYmVyc19yZW1vdmVkGAIgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASOwoMbWVtYmVyc19sZWZ0GAMgASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuV2hvbUgAEj0KDGRldmljZV9hZGRlZBgEIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLlBlcnNvbkgAEjQKEG93bl9kZXZpY2VfYWRkZWQYBSABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEj8KDmRldmljZV9yZWpvaW5zGAYgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuUGVyc29uSAASNwoGam9pbmVkGAcgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuSm9pbmVkSAASLAoIeW91X2xlZnQYCCABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEkEKEHlvdV93ZXJlX3JlbW92ZWQYCSABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5QZXJzb25IABI6Cgpyb29tX25hbWVkGAogASgLMiQucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuTmFtZWRIABI5Cgl0b3BpY19zZXQYCyABKAsyJC5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5Ub3BpY0gAEkAKEW5ld2NvbWVyc19kZWNpZGVkGAwgASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuRGF5c0gAEjsKCmFkbWluX21hZGUYDSABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5CeVdob21IABI9CgxhZG1pbl91bm1hZGUYDiABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5CeVdob21IABJEChVhZG1pbnNfbWFkZV9tZWFud2hpbGUYDyABKAsyIy5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5XaG9tSAASSAoTaGlzdG9yeV9mcm9tX2RldmljZRgQIAEoCzIpLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkZyb21EZXZpY2VIABJIChNoaXN0b3J5X2Zyb21fbWVtYmVyGBEgASgLMikucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuRnJvbU1lbWJlckgAGhMKBFdob20SCwoDd2hvGAEgAygJGiEKBkJ5V2hvbRIKCgJieRgBIAEoCRILCgN3aG8YAiADKAkaFQoGUGVyc29uEgsKA3dobxgBIAEoCRo9CgZKb2luZWQSDgoGb3RoZXJzGAEgAygJEg0KBXRvcGljGAIgASgJEhQKDGhpc3RvcnlfZGF5cxgDIAEoDRohCgVOYW1lZBIKCgJieRgBIAEoCRIMCgRuYW1lGAIgASgJGiIKBVRvcGljEgoKAmJ5GAEgASgJEg0KBXRvcGljGAIgASgJGiAKBERheXMSCgoCYnkYASABKAkSDAoEZGF5cxgCIAEoDRorCgpGcm9tRGV2aWNlEg0KBWxpbmVzGAEgASgNEg4KBmRldmljZRgCIAEoCRopCgpGcm9tTWVtYmVyEg0KBWxpbmVzGAEgASgNEgwKBGZyb20YAiABKAlCBgoEd2hhdCLRAQoKT3V0Ym94SXRlbRINCgVncm91cBgBIAEoBBIXCg9jbGllbnRfc2VxdWVuY2UYAiABKAQSMQoHY29udGVudBgDIAEoCzIeLnBhcmxleS52YXVsdC52MS5PdXRib3hDb250ZW50SAASLwoGY29tbWl0GAQgASgLMh0ucGFybGV5LnZhdWx0LnYxLk91dGJveENvbW1pdEgAEi8KBnJlam9pbhgFIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hSZWpvaW5IAEIGCgR3aGF0Ih8KDE91dGJveFJlam9pbhIPCgdyZXF1ZXN0GAEgASgMIlQKDU91dGJveENvbnRlbnQSDwoHY29udGVudBgBIAEoDBISCgpjaXBoZXJ0ZXh0GAIgASgMEg0KBWVwb2NoGAMgASgEEg8KB21lc3NhZ2UYBCABKAQiNgoMT3V0Ym94Q29tbWl0EhUKDWNvbW1pdF9idW5kbGUYASABKAwSDwoHaW50ZW50cxgCIAMoBCIfCgdXYWl0aW5nEhQKDGNvbnZlcnNhdGlvbhgBIAEoBCIeCgtVbmRlbGl2ZXJlZBIPCgdtZXNzYWdlGAEgASgEIhcKBFNlbnQSDwoHbWVzc2FnZRgBIAEoBCIzCghDb3VudGVycxIPCgdtZXNzYWdlGAEgASgEEhYKDmhhbmRlZF9tZXNzYWdlGAIgASgEImgKCktleVBhY2thZ2USFgoOcHVibGljX3BhY2thZ2UYASABKAwSFwoPcHJpdmF0ZV9wYWNrYWdlGAIgASgMEhMKC2xhc3RfcmVzb3J0GAMgASgIEhQKDG5vdF9hZnRlcl9tcxgEIAEoAyJNCgdXZWxjb21lEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIQCghzZXF1ZW5jZRgCIAEoBBIXCg9hdHRlbXB0ZWRfYXRfbXMYAyABKAMiywEKCU93bkRldmljZRIRCglkZXZpY2VfaWQYASABKAwSDAoEbmFtZRgCIAEoCRIUCgxpc3N1ZWRfYXRfbXMYAyABKAMSFQoNbGFzdF9oZWFyZF9tcxgEIAEoAxISCgpyZXZvY2F0aW9uGAUgASgMEhcKD3Jldm9jYXRpb25fZG9uZRgGIAEoCBIQCghuYW1lX2R1ZRgHIAEoCBIZChFoYW5kZWRfb3Zlcl9hdF9tcxgIIAEoAxIWCg5yZXZvY2F0aW9uX2R1ZRgJIAEoCCKNAQoISGFuZG92ZXISEQoJdG9fZGV2aWNlGAEgASgMEhEKCXRvX2hhbmRsZRgCIAEoCRIXCg9jb252ZXJzYXRpb25faWQYAyABKAwSFAoMbmV4dF9tZXNzYWdlGAQgASgEEhAKCHNpbmNlX21zGAUgASgDEgsKA2R1ZRgGIAEoCBINCgViZWd1bhgHIAEoCCJzCgtFYXJsaWVyUGFydBIMCgRwYXJ0GAEgASgMEhMKC2Zyb21faGFuZGxlGAIgASgJEhQKDGZyb21fYWNjb3VudBgDIAEoDBITCgtmcm9tX2RldmljZRgEIAEoDBIWCg5yZWNlaXZlZF9hdF9tcxgFIAEoAyqSAQoQQ29udmVyc2F0aW9uS2luZBIhCh1DT05WRVJTQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhwKGENPTlZFUlNBVElPTl9LSU5EX0RJUkVDVBABEhoKFkNPTlZFUlNBVElPTl9LSU5EX1JPT00QAhIhCh1DT05WRVJTQVRJT05fS0lORF9PV05fREVWSUNFUxADKocBCglFbmRSZWFzb24SGgoWRU5EX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKEkVORF9SRUFTT05fUkVNT1ZFRBABEhMKD0VORF9SRUFTT05fTEVGVBACEhgKFEVORF9SRUFTT05fQUJBTkRPTkVEEAMSFwoTRU5EX1JFQVNPTl9SRVBMQUNFRBAEKo0BCgtNZXNzYWdlS2luZBIcChhNRVNTQUdFX0tJTkRfVU5TUEVDSUZJRUQQABIVChFNRVNTQUdFX0tJTkRfVEVYVBABEhsKF01FU1NBR0VfS0lORF9VTlJFQURBQkxFEAISFAoQTUVTU0FHRV9LSU5EX0dBUBADEhYKEk1FU1NBR0VfS0lORF9FVkVOVBAEKrwBCg1NZXNzYWdlU3RhdHVzEh4KGk1FU1NBR0VfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGgoWTUVTU0FHRV9TVEFUVVNfV0FJVElORxABEhkKFU1FU1NBR0VfU1RBVFVTX1NUT1JFRBACEhwKGE1FU1NBR0VfU1RBVFVTX0RFTElWRVJFRBADEhkKFU1FU1NBR0VfU1RBVFVTX0ZBSUxFRBAEEhsKF01FU1NBR0VfU1RBVFVTX1JFQ0VJVkVEEAUqnQEKC1NlbmRGYWlsdXJlEhwKGFNFTkRfRkFJTFVSRV9VTlNQRUNJRklFRBAAEhoKFlNFTkRfRkFJTFVSRV9UT09fTEFSR0UQARIaChZTRU5EX0ZBSUxVUkVfTUFMRk9STUVEEAISHAoYU0VORF9GQUlMVVJFX05PVF9JTl9ST09NEAMSGgoWU0VORF9GQUlMVVJFX1VOQ0VSVEFJThAEYgZwcm90bzM");
 
 /**
  * This endpoint: table "identity". There is one.
@@ -282,11 +282,6 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
   conversation: bigint;
 
   /**
-   * @generated from field: parley.vault.v1.GroupStatus status = 3;
-   */
-  status: GroupStatus;
-
-  /**
    * Content.count of the next thing that this device seals.
    *
    * @generated from field: uint64 next_count = 4;
@@ -349,13 +344,6 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
   logPlaces: LogPlace[];
 
   /**
-   * This account has left; what still comes is not shown.
-   *
-   * @generated from field: bool left = 14;
-   */
-  left: boolean;
-
-  /**
    * No envelope has come since the present epoch began.
    *
    * @generated from field: bool log_begins = 15;
@@ -368,13 +356,6 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
    * @generated from field: bool log_broken = 16;
    */
   logBroken: boolean;
-
-  /**
-   * The state was lost: a commit could not be opened. The device has asked to be removed and added.
-   *
-   * @generated from field: bool lost = 17;
-   */
-  lost: boolean;
 
   /**
    * Nonces of the RejoinRequests that were acted on last: a server could repeat one.
@@ -405,13 +386,6 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
   rejoinAskedMs: bigint;
 
   /**
-   * It is to be asked for again as soon as it may be.
-   *
-   * @generated from field: bool rejoin_due = 22;
-   */
-  rejoinDue: boolean;
-
-  /**
    * Who changed the group against its rules, which was refused here: what they made of it is not joined.
    *
    * @generated from field: string broken_by = 23;
@@ -426,11 +400,47 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
   joinedAtMs: bigint;
 
   /**
-   * This account left when the state was lost: it is to be said as soon as this device is taken in again.
+   * What this device may do in it.
    *
-   * @generated from field: bool leave_due = 25;
+   * @generated from oneof parley.vault.v1.Group.phase
    */
-  leaveDue: boolean;
+  phase: {
+    /**
+     * @generated from field: parley.vault.v1.CreatingGroup creating = 26;
+     */
+    value: CreatingGroup;
+    case: "creating";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.ActiveGroup active = 27;
+     */
+    value: ActiveGroup;
+    case: "active";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.CommittingGroup committing = 28;
+     */
+    value: CommittingGroup;
+    case: "committing";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.OutOfSyncGroup out_of_sync = 29;
+     */
+    value: OutOfSyncGroup;
+    case: "outOfSync";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.LeavingGroup leaving = 30;
+     */
+    value: LeavingGroup;
+    case: "leaving";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.EndedGroup ended = 31;
+     */
+    value: EndedGroup;
+    case: "ended";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
@@ -439,6 +449,122 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
  */
 export const GroupSchema: GenMessage<Group> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 4);
+
+/**
+ * Its first commit is on its way.
+ *
+ * @generated from message parley.vault.v1.CreatingGroup
+ */
+export type CreatingGroup = Message$1<"parley.vault.v1.CreatingGroup"> & {
+};
+
+/**
+ * Describes the message parley.vault.v1.CreatingGroup.
+ * Use `create(CreatingGroupSchema)` to create a new message.
+ */
+export const CreatingGroupSchema: GenMessage<CreatingGroup> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 5);
+
+/**
+ * @generated from message parley.vault.v1.ActiveGroup
+ */
+export type ActiveGroup = Message$1<"parley.vault.v1.ActiveGroup"> & {
+};
+
+/**
+ * Describes the message parley.vault.v1.ActiveGroup.
+ * Use `create(ActiveGroupSchema)` to create a new message.
+ */
+export const ActiveGroupSchema: GenMessage<ActiveGroup> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 6);
+
+/**
+ * A commit of this device is on its way: the state after it is in the table "pending".
+ *
+ * @generated from message parley.vault.v1.CommittingGroup
+ */
+export type CommittingGroup = Message$1<"parley.vault.v1.CommittingGroup"> & {
+};
+
+/**
+ * Describes the message parley.vault.v1.CommittingGroup.
+ * Use `create(CommittingGroupSchema)` to create a new message.
+ */
+export const CommittingGroupSchema: GenMessage<CommittingGroup> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 7);
+
+/**
+ * A commit could not be opened: the device has to be removed and added.
+ *
+ * @generated from message parley.vault.v1.OutOfSyncGroup
+ */
+export type OutOfSyncGroup = Message$1<"parley.vault.v1.OutOfSyncGroup"> & {
+  /**
+   * That is to be asked for as soon as it may be.
+   *
+   * @generated from field: bool ask_due = 1;
+   */
+  askDue: boolean;
+
+  /**
+   * This account has left meanwhile: that is to be said as soon as the device is in the group again.
+   *
+   * @generated from field: bool leave_due = 2;
+   */
+  leaveDue: boolean;
+};
+
+/**
+ * Describes the message parley.vault.v1.OutOfSyncGroup.
+ * Use `create(OutOfSyncGroupSchema)` to create a new message.
+ */
+export const OutOfSyncGroupSchema: GenMessage<OutOfSyncGroup> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 8);
+
+/**
+ * This account leaves; what still comes is not shown.
+ *
+ * @generated from message parley.vault.v1.LeavingGroup
+ */
+export type LeavingGroup = Message$1<"parley.vault.v1.LeavingGroup"> & {
+  /**
+   * That is still to be said.
+   *
+   * @generated from field: bool leave_due = 1;
+   */
+  leaveDue: boolean;
+
+  /**
+   * A commit of this device is on its way.
+   *
+   * @generated from field: bool commit_out = 2;
+   */
+  commitOut: boolean;
+};
+
+/**
+ * Describes the message parley.vault.v1.LeavingGroup.
+ * Use `create(LeavingGroupSchema)` to create a new message.
+ */
+export const LeavingGroupSchema: GenMessage<LeavingGroup> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 9);
+
+/**
+ * @generated from message parley.vault.v1.EndedGroup
+ */
+export type EndedGroup = Message$1<"parley.vault.v1.EndedGroup"> & {
+  /**
+   * @generated from field: parley.vault.v1.EndReason why = 1;
+   */
+  why: EndReason;
+};
+
+/**
+ * Describes the message parley.vault.v1.EndedGroup.
+ * Use `create(EndedGroupSchema)` to create a new message.
+ */
+export const EndedGroupSchema: GenMessage<EndedGroup> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 10);
 
 /**
  * @generated from message parley.vault.v1.LogPlace
@@ -460,7 +586,7 @@ export type LogPlace = Message$1<"parley.vault.v1.LogPlace"> & {
  * Use `create(LogPlaceSchema)` to create a new message.
  */
 export const LogPlaceSchema: GenMessage<LogPlace> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 5);
+  messageDesc(file_parley_vault_v1_records, 11);
 
 /**
  * A change of a group that this device is to commit: table "intents", grouped by group. It stays
@@ -517,7 +643,7 @@ export type Intent = Message$1<"parley.vault.v1.Intent"> & {
  * Use `create(IntentSchema)` to create a new message.
  */
 export const IntentSchema: GenMessage<Intent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 6);
+  messageDesc(file_parley_vault_v1_records, 12);
 
 /**
  * Somebody new; the key packages are claimed when the line is up.
@@ -541,7 +667,7 @@ export type AddAccount = Message$1<"parley.vault.v1.AddAccount"> & {
  * Use `create(AddAccountSchema)` to create a new message.
  */
 export const AddAccountSchema: GenMessage<AddAccount> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 7);
+  messageDesc(file_parley_vault_v1_records, 13);
 
 /**
  * Further devices of an account in the group.
@@ -570,7 +696,7 @@ export type AddDevices = Message$1<"parley.vault.v1.AddDevices"> & {
  * Use `create(AddDevicesSchema)` to create a new message.
  */
 export const AddDevicesSchema: GenMessage<AddDevices> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 8);
+  messageDesc(file_parley_vault_v1_records, 14);
 
 /**
  * @generated from message parley.vault.v1.RemoveDevices
@@ -587,7 +713,7 @@ export type RemoveDevices = Message$1<"parley.vault.v1.RemoveDevices"> & {
  * Use `create(RemoveDevicesSchema)` to create a new message.
  */
 export const RemoveDevicesSchema: GenMessage<RemoveDevices> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 9);
+  messageDesc(file_parley_vault_v1_records, 15);
 
 /**
  * What is set is changed, from whatever the settings are by then.
@@ -626,7 +752,7 @@ export type ChangeSettings = Message$1<"parley.vault.v1.ChangeSettings"> & {
  * Use `create(ChangeSettingsSchema)` to create a new message.
  */
 export const ChangeSettingsSchema: GenMessage<ChangeSettings> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 10);
+  messageDesc(file_parley_vault_v1_records, 16);
 
 /**
  * What this endpoint knows of another device in a group: table "senders", grouped by group, under a keyed hash of the
@@ -712,7 +838,7 @@ export type Sender = Message$1<"parley.vault.v1.Sender"> & {
  * Use `create(SenderSchema)` to create a new message.
  */
 export const SenderSchema: GenMessage<Sender> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 11);
+  messageDesc(file_parley_vault_v1_records, 17);
 
 /**
  * One line of the history: table "messages", grouped by conversation, in the order of arrival.
@@ -796,7 +922,7 @@ export type Message = Message$1<"parley.vault.v1.Message"> & {
  * Use `create(MessageSchema)` to create a new message.
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 12);
+  messageDesc(file_parley_vault_v1_records, 18);
 
 /**
  * What nothing more is to be said of than its code.
@@ -811,7 +937,7 @@ export type Nothing = Message$1<"parley.vault.v1.Nothing"> & {
  * Use `create(NothingSchema)` to create a new message.
  */
 export const NothingSchema: GenMessage<Nothing> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 13);
+  messageDesc(file_parley_vault_v1_records, 19);
 
 /**
  * Why something cannot be read, or what is missing. The cases are the codes of services/endpoint/codes/unreadable.ts.
@@ -896,7 +1022,7 @@ export type Unreadable = Message$1<"parley.vault.v1.Unreadable"> & {
  * Use `create(UnreadableSchema)` to create a new message.
  */
 export const UnreadableSchema: GenMessage<Unreadable> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 14);
+  messageDesc(file_parley_vault_v1_records, 20);
 
 /**
  * By the MLS engine, for this cause (services/endpoint/mls/refused.ts).
@@ -915,7 +1041,7 @@ export type Unreadable_Refused = Message$1<"parley.vault.v1.Unreadable.Refused">
  * Use `create(Unreadable_RefusedSchema)` to create a new message.
  */
 export const Unreadable_RefusedSchema: GenMessage<Unreadable_Refused> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 14, 0);
+  messageDesc(file_parley_vault_v1_records, 20, 0);
 
 /**
  * @generated from message parley.vault.v1.Unreadable.From
@@ -932,7 +1058,7 @@ export type Unreadable_From = Message$1<"parley.vault.v1.Unreadable.From"> & {
  * Use `create(Unreadable_FromSchema)` to create a new message.
  */
 export const Unreadable_FromSchema: GenMessage<Unreadable_From> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 14, 1);
+  messageDesc(file_parley_vault_v1_records, 20, 1);
 
 /**
  * Deleted from the server before this device came for it.
@@ -951,7 +1077,7 @@ export type Unreadable_Missed = Message$1<"parley.vault.v1.Unreadable.Missed"> &
  * Use `create(Unreadable_MissedSchema)` to create a new message.
  */
 export const Unreadable_MissedSchema: GenMessage<Unreadable_Missed> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 14, 2);
+  messageDesc(file_parley_vault_v1_records, 20, 2);
 
 /**
  * @generated from message parley.vault.v1.Unreadable.Gap
@@ -973,7 +1099,7 @@ export type Unreadable_Gap = Message$1<"parley.vault.v1.Unreadable.Gap"> & {
  * Use `create(Unreadable_GapSchema)` to create a new message.
  */
 export const Unreadable_GapSchema: GenMessage<Unreadable_Gap> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 14, 3);
+  messageDesc(file_parley_vault_v1_records, 20, 3);
 
 /**
  * A line of the history that nobody wrote. The cases are the codes of services/endpoint/codes/system-message.ts; by,
@@ -1101,7 +1227,7 @@ export type SystemMessage = Message$1<"parley.vault.v1.SystemMessage"> & {
  * Use `create(SystemMessageSchema)` to create a new message.
  */
 export const SystemMessageSchema: GenMessage<SystemMessage> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 15);
+  messageDesc(file_parley_vault_v1_records, 21);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Whom
@@ -1118,7 +1244,7 @@ export type SystemMessage_Whom = Message$1<"parley.vault.v1.SystemMessage.Whom">
  * Use `create(SystemMessage_WhomSchema)` to create a new message.
  */
 export const SystemMessage_WhomSchema: GenMessage<SystemMessage_Whom> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 15, 0);
+  messageDesc(file_parley_vault_v1_records, 21, 0);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.ByWhom
@@ -1140,7 +1266,7 @@ export type SystemMessage_ByWhom = Message$1<"parley.vault.v1.SystemMessage.ByWh
  * Use `create(SystemMessage_ByWhomSchema)` to create a new message.
  */
 export const SystemMessage_ByWhomSchema: GenMessage<SystemMessage_ByWhom> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 15, 1);
+  messageDesc(file_parley_vault_v1_records, 21, 1);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Person
@@ -1157,7 +1283,7 @@ export type SystemMessage_Person = Message$1<"parley.vault.v1.SystemMessage.Pers
  * Use `create(SystemMessage_PersonSchema)` to create a new message.
  */
 export const SystemMessage_PersonSchema: GenMessage<SystemMessage_Person> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 15, 2);
+  messageDesc(file_parley_vault_v1_records, 21, 2);
 
 /**
  * This device has come into a room.
@@ -1186,7 +1312,7 @@ export type SystemMessage_Joined = Message$1<"parley.vault.v1.SystemMessage.Join
  * Use `create(SystemMessage_JoinedSchema)` to create a new message.
  */
 export const SystemMessage_JoinedSchema: GenMessage<SystemMessage_Joined> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 15, 3);
+  messageDesc(file_parley_vault_v1_records, 21, 3);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Named
@@ -1208,7 +1334,7 @@ export type SystemMessage_Named = Message$1<"parley.vault.v1.SystemMessage.Named
  * Use `create(SystemMessage_NamedSchema)` to create a new message.
  */
 export const SystemMessage_NamedSchema: GenMessage<SystemMessage_Named> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 15, 4);
+  messageDesc(file_parley_vault_v1_records, 21, 4);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Topic
@@ -1232,7 +1358,7 @@ export type SystemMessage_Topic = Message$1<"parley.vault.v1.SystemMessage.Topic
  * Use `create(SystemMessage_TopicSchema)` to create a new message.
  */
 export const SystemMessage_TopicSchema: GenMessage<SystemMessage_Topic> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 15, 5);
+  messageDesc(file_parley_vault_v1_records, 21, 5);
 
 /**
  * For how many days newcomers are handed the history.
@@ -1256,7 +1382,7 @@ export type SystemMessage_Days = Message$1<"parley.vault.v1.SystemMessage.Days">
  * Use `create(SystemMessage_DaysSchema)` to create a new message.
  */
 export const SystemMessage_DaysSchema: GenMessage<SystemMessage_Days> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 15, 6);
+  messageDesc(file_parley_vault_v1_records, 21, 6);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.FromDevice
@@ -1280,7 +1406,7 @@ export type SystemMessage_FromDevice = Message$1<"parley.vault.v1.SystemMessage.
  * Use `create(SystemMessage_FromDeviceSchema)` to create a new message.
  */
 export const SystemMessage_FromDeviceSchema: GenMessage<SystemMessage_FromDevice> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 15, 7);
+  messageDesc(file_parley_vault_v1_records, 21, 7);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.FromMember
@@ -1302,7 +1428,7 @@ export type SystemMessage_FromMember = Message$1<"parley.vault.v1.SystemMessage.
  * Use `create(SystemMessage_FromMemberSchema)` to create a new message.
  */
 export const SystemMessage_FromMemberSchema: GenMessage<SystemMessage_FromMember> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 15, 8);
+  messageDesc(file_parley_vault_v1_records, 21, 8);
 
 /**
  * What is on its way out: table "outbox".
@@ -1351,7 +1477,7 @@ export type OutboxItem = Message$1<"parley.vault.v1.OutboxItem"> & {
  * Use `create(OutboxItemSchema)` to create a new message.
  */
 export const OutboxItemSchema: GenMessage<OutboxItem> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 16);
+  messageDesc(file_parley_vault_v1_records, 22);
 
 /**
  * @generated from message parley.vault.v1.OutboxRejoin
@@ -1370,7 +1496,7 @@ export type OutboxRejoin = Message$1<"parley.vault.v1.OutboxRejoin"> & {
  * Use `create(OutboxRejoinSchema)` to create a new message.
  */
 export const OutboxRejoinSchema: GenMessage<OutboxRejoin> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 17);
+  messageDesc(file_parley_vault_v1_records, 23);
 
 /**
  * @generated from message parley.vault.v1.OutboxContent
@@ -1406,7 +1532,7 @@ export type OutboxContent = Message$1<"parley.vault.v1.OutboxContent"> & {
  * Use `create(OutboxContentSchema)` to create a new message.
  */
 export const OutboxContentSchema: GenMessage<OutboxContent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 18);
+  messageDesc(file_parley_vault_v1_records, 24);
 
 /**
  * @generated from message parley.vault.v1.OutboxCommit
@@ -1432,7 +1558,7 @@ export type OutboxCommit = Message$1<"parley.vault.v1.OutboxCommit"> & {
  * Use `create(OutboxCommitSchema)` to create a new message.
  */
 export const OutboxCommitSchema: GenMessage<OutboxCommit> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 19);
+  messageDesc(file_parley_vault_v1_records, 25);
 
 /**
  * An own message that is not sealed yet: table "waiting", under the message's number, so in the order in which
@@ -1452,7 +1578,7 @@ export type Waiting = Message$1<"parley.vault.v1.Waiting"> & {
  * Use `create(WaitingSchema)` to create a new message.
  */
 export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 20);
+  messageDesc(file_parley_vault_v1_records, 26);
 
 /**
  * An own message that was sealed and is not known to be delivered: table "undelivered", grouped by group under its
@@ -1472,7 +1598,7 @@ export type Undelivered = Message$1<"parley.vault.v1.Undelivered"> & {
  * Use `create(UndeliveredSchema)` to create a new message.
  */
 export const UndeliveredSchema: GenMessage<Undelivered> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 21);
+  messageDesc(file_parley_vault_v1_records, 27);
 
 /**
  * An own message that was sealed and can be said again on somebody's request, once: table "sent", grouped by group
@@ -1492,7 +1618,7 @@ export type Sent = Message$1<"parley.vault.v1.Sent"> & {
  * Use `create(SentSchema)` to create a new message.
  */
 export const SentSchema: GenMessage<Sent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 22);
+  messageDesc(file_parley_vault_v1_records, 28);
 
 /**
  * The numbers that messages get next: table "counters". There is one.
@@ -1520,7 +1646,7 @@ export type Counters = Message$1<"parley.vault.v1.Counters"> & {
  * Use `create(CountersSchema)` to create a new message.
  */
 export const CountersSchema: GenMessage<Counters> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23);
+  messageDesc(file_parley_vault_v1_records, 29);
 
 /**
  * A key package of this device that nobody used yet: table "keypackages".
@@ -1554,7 +1680,7 @@ export type KeyPackage = Message$1<"parley.vault.v1.KeyPackage"> & {
  * Use `create(KeyPackageSchema)` to create a new message.
  */
 export const KeyPackageSchema: GenMessage<KeyPackage> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 24);
+  messageDesc(file_parley_vault_v1_records, 30);
 
 /**
  * A welcome that is being opened: table "welcomes". Written before, deleted after, so that one
@@ -1584,7 +1710,7 @@ export type Welcome = Message$1<"parley.vault.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 25);
+  messageDesc(file_parley_vault_v1_records, 31);
 
 /**
  * A device of this account, this one too: table "devices".
@@ -1659,7 +1785,7 @@ export type OwnDevice = Message$1<"parley.vault.v1.OwnDevice"> & {
  * Use `create(OwnDeviceSchema)` to create a new message.
  */
 export const OwnDeviceSchema: GenMessage<OwnDevice> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 26);
+  messageDesc(file_parley_vault_v1_records, 32);
 
 /**
  * What was said in one conversation, being handed over: table "handovers", grouped by the number of
@@ -1720,7 +1846,7 @@ export type Handover = Message$1<"parley.vault.v1.Handover"> & {
  * Use `create(HandoverSchema)` to create a new message.
  */
 export const HandoverSchema: GenMessage<Handover> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27);
+  messageDesc(file_parley_vault_v1_records, 33);
 
 /**
  * A part of a history that came before this device was in the room that it is of: table "earlier".
@@ -1761,7 +1887,7 @@ export type EarlierPart = Message$1<"parley.vault.v1.EarlierPart"> & {
  * Use `create(EarlierPartSchema)` to create a new message.
  */
 export const EarlierPartSchema: GenMessage<EarlierPart> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28);
+  messageDesc(file_parley_vault_v1_records, 34);
 
 /**
  * @generated from enum parley.vault.v1.ConversationKind
@@ -1795,38 +1921,39 @@ export const ConversationKindSchema: GenEnum<ConversationKind> = /*@__PURE__*/
   enumDesc(file_parley_vault_v1_records, 0);
 
 /**
- * @generated from enum parley.vault.v1.GroupStatus
+ * @generated from enum parley.vault.v1.EndReason
  */
-export enum GroupStatus {
+export enum EndReason {
   /**
-   * @generated from enum value: GROUP_STATUS_UNSPECIFIED = 0;
+   * @generated from enum value: END_REASON_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Its first commit is on the way to the server.
-   *
-   * @generated from enum value: GROUP_STATUS_CREATING = 1;
+   * @generated from enum value: END_REASON_REMOVED = 1;
    */
-  CREATING = 1,
+  REMOVED = 1,
 
   /**
-   * @generated from enum value: GROUP_STATUS_ACTIVE = 2;
+   * @generated from enum value: END_REASON_LEFT = 2;
    */
-  ACTIVE = 2,
+  LEFT = 2,
 
   /**
-   * This device was removed, or the group is of no use any more.
-   *
-   * @generated from enum value: GROUP_STATUS_ENDED = 3;
+   * @generated from enum value: END_REASON_ABANDONED = 3;
    */
-  ENDED = 3,
+  ABANDONED = 3,
+
+  /**
+   * @generated from enum value: END_REASON_REPLACED = 4;
+   */
+  REPLACED = 4,
 }
 
 /**
- * Describes the enum parley.vault.v1.GroupStatus.
+ * Describes the enum parley.vault.v1.EndReason.
  */
-export const GroupStatusSchema: GenEnum<GroupStatus> = /*@__PURE__*/
+export const EndReasonSchema: GenEnum<EndReason> = /*@__PURE__*/
   enumDesc(file_parley_vault_v1_records, 1);
 
 /**

@@ -5,6 +5,7 @@ import type { Content } from '../../../../gen/parley/content/v1/content_pb.js'
 import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
 import type { SendFailure } from '../../codes/send-failure.js'
 import type { Context } from '../../context.js'
+import type { GroupInput } from '../../groups/group.js'
 import type { LiveGroup } from '../../groups/groups.js'
 import type { Batch } from '../../vault/records.js'
 import type { Outbox } from '../outbox.js'
@@ -48,6 +49,8 @@ export interface ContentTraits {
 }
 
 export interface ContentType<C extends ContentCase> extends ContentTraits {
+  /** What happens in the group by it, before it is taken; unless given, nothing. */
+  moves?(received: Received, value: ValueOf<C>): GroupInput | undefined
   /** Does what it asks for. Throws nothing for what it says: a member may send anything. */
   take(
     context: Context,

@@ -4,12 +4,13 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { type HistoryPart, HistoryPartSchema } from '../../../../gen/parley/content/v1/content_pb.js'
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
-import { GroupStatus, MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { isHandle } from '../../../protocol/identity/handle.js'
 import { TEXT_BYTES } from '../../../protocol/sizes.js'
 import { CLOCK_SLACK_MS, DAY_MS } from '../../../protocol/time.js'
 import { labelOf } from '../../contacts/own-devices.js'
 import type { Context } from '../../context.js'
+import { isIn } from '../../groups/group.js'
 import type { LiveGroup } from '../../groups/groups.js'
 import { accountsIn, isOwn, settingsOf } from '../../groups/membership.js'
 import { sameAccount } from '../../groups/policy.js'
@@ -43,7 +44,7 @@ export const historyPart: ContentType<'historyPart'> = {
     const given = { part, giver: { handle, accountKey, device }, place: envelope }
     const room = context.groups.byId(part.conversationId)
     if (isOurs && kind === 'own-devices' && part.peerHandle !== '') fileDirect(context, batch, given)
-    else if (room?.record.status === GroupStatus.ACTIVE) fileInRoom(context, batch, room, given)
+    else if (room && isIn(room.phase)) fileInRoom(context, batch, room, given)
     else if (!room || (isOurs && kind === 'own-devices')) keep(context, batch, given)
   },
 }

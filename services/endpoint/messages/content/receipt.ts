@@ -1,8 +1,9 @@
 // What has arrived at whom: receipts are made by devices, end to end, and a text is delivered when every other account
 // has it on some device.
 
-import { GroupStatus, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../../context.js'
+import { can } from '../../groups/group.js'
 import type { LiveGroup, Sender } from '../../groups/groups.js'
 import { accountsIn } from '../../groups/membership.js'
 import type { Batch } from '../../vault/records.js'
@@ -15,10 +16,7 @@ export const RECEIPT_DEVICES = 32
 
 /** Those whose texts are here and who were not told so, where they may be told. */
 export function owing(context: Context, group: LiveGroup): Sender[] {
-  const { record } = group
-  const silent =
-    record.status !== GroupStatus.ACTIVE || record.lost || record.left || isSilent(context, group)
-  if (silent) return []
+  if (!can(group.phase, 'tell-devices') || isSilent(context, group)) return []
   const owed = group.senders().filter(sender => sender.owed > sender.receipted)
   return owed.length > 0 && context.engine.members(group.state).length > RECEIPT_DEVICES ? [] : owed
 }

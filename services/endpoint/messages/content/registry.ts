@@ -1,6 +1,7 @@
 // All types of content. Nothing but this file knows the list.
 
 import type { Context } from '../../context.js'
+import type { GroupInput } from '../../groups/group.js'
 import type { Batch } from '../../vault/records.js'
 import type { Outbox } from '../outbox.js'
 import type { ContentCase, ContentTraits, ContentType, Received, ValueOf } from './content-type.js'
@@ -27,6 +28,12 @@ const CONTENT_TYPES: { readonly [C in ContentCase]: ContentType<C> } = {
 /** What is known of a type; undefined for one that a newer version has sent. */
 export const traitsOf = (name: ContentCase | undefined): ContentTraits | undefined =>
   name && CONTENT_TYPES[name]
+
+/** What happens in the group by a content. */
+export const inputOf = <C extends ContentCase>(
+  received: Received,
+  { case: name, value }: { case: C; value: ValueOf<C> },
+): GroupInput | undefined => CONTENT_TYPES[name].moves?.(received, value)
 
 /** Does what a content asks for. */
 export async function takeBody<C extends ContentCase>(

@@ -1,7 +1,7 @@
 // What could not be opened is asked for again, and said again once by the device that sent it.
 
-import { GroupStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import type { Context } from '../../context.js'
+import { can } from '../../groups/group.js'
 import type { LiveGroup } from '../../groups/groups.js'
 import type { Batch } from '../../vault/records.js'
 import { MISSING_COUNTS } from '../missing.js'
@@ -17,8 +17,7 @@ export async function askAgain(
   group: LiveGroup,
   { deviceId, counts }: { deviceId: Uint8Array; counts: readonly bigint[] },
 ): Promise<void> {
-  const { status, left, lost } = group.record
-  if (status !== GroupStatus.ACTIVE || left || lost || counts.length === 0) return
+  if (!can(group.phase, 'tell-devices') || counts.length === 0) return
   const value = { deviceId, counts: [...counts] }
   await sealBody(context, outbox, batch, group, { case: 'resendRequest', value })
 }

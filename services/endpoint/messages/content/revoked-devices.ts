@@ -1,11 +1,12 @@
 // A device that its account has revoked: the account's signature says so, so that every member may remove it.
 
 import { create } from '@bufbuild/protobuf'
-import { GroupStatus, RemoveDevicesSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { RemoveDevicesSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { IdentityError } from '../../../protocol/error.js'
 import { makeRevocation, type Revocation, readRevocation } from '../../../protocol/identity/revocation.js'
 import type { Context } from '../../context.js'
 import { crypto } from '../../crypto.js'
+import { can } from '../../groups/group.js'
 import type { LiveGroup } from '../../groups/groups.js'
 import { intend } from '../../groups/intents.js'
 import { accountsIn, isOwn, ownDeviceGroups } from '../../groups/membership.js'
@@ -36,8 +37,7 @@ export async function revoke(
     revocationDue: !told,
   })
   for (const group of context.groups.all()) {
-    const { status, left, lost } = group.record
-    if (status !== GroupStatus.ACTIVE || left || lost || !isMember(context, group, deviceId)) continue
+    if (!can(group.phase, 'tell-devices') || !isMember(context, group, deviceId)) continue
     await sealBody(context, outbox, batch, group, { case: 'revoked', value: { deviceRevocation } })
     const value = create(RemoveDevicesSchema, { deviceIds: [deviceId] })
     intend(context, batch, group, { case: 'removeDevices', value })

@@ -1,6 +1,7 @@
 // What a person writes.
 
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { can } from '../../groups/group.js'
 import { waitFor } from '../unsent.js'
 import type { ContentType } from './content-type.js'
 
@@ -18,7 +19,7 @@ export const text: ContentType<'text'> = {
   },
   take({ contacts, conversations }, _, batch, received, { text: written }) {
     const { group, envelope, content, handle, accountKey, device, isOurs } = received
-    if (group.record.left) return
+    if (!can(group.phase, 'show')) return
     conversations.append(batch, group.record.conversation, {
       kind: MessageKind.TEXT,
       fromHandle: handle,

@@ -1,10 +1,10 @@
 // Key packages for those who are to be added: the intents that wait for them, and what the server hands out.
 
 import type { ClaimedDevice } from '../../../../gen/parley/v1/key_exchange_pb.js'
-import { GroupStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { notMade } from '../../codes/notice.js'
 import type { Context } from '../../context.js'
 import { type Invitee, verifiedInvitees } from '../../groups/create.js'
+import { can } from '../../groups/group.js'
 import type { LiveGroup } from '../../groups/groups.js'
 import { accountsIn } from '../../groups/membership.js'
 import { sameAccount } from '../../groups/policy.js'
@@ -23,8 +23,7 @@ export function wantedKeyPackages({ clock, intents, groups }: Context): Wanted[]
     if (Number(notBeforeMs) > now) return []
     const group = groups.get(number)
     const adds = change.case === 'addAccount' || change.case === 'addDevices'
-    if (!group || group.record.status !== GroupStatus.ACTIVE || !adds || change.value.keyPackages.length > 0)
-      return []
+    if (!group || !can(group.phase, 'tell-devices') || !adds || change.value.keyPackages.length > 0) return []
     return [{ group, id, handle: change.value.handle }]
   })
 }

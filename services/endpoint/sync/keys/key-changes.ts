@@ -1,7 +1,6 @@
 // Somebody shows another account key than the one that is pinned: what is decided on it, and what becomes of the groups
 // in which they show the other one.
 
-import { GroupStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { parseVerifiedCertificate } from '../../../protocol/identity/certificate.js'
 import { accountFingerprint, formatFingerprint } from '../../../protocol/identity/fingerprint.js'
 import { Refusal } from '../../codes/refusal.js'
@@ -10,6 +9,7 @@ import type { KeyChangePolicy } from '../../contacts/trust.js'
 import type { Context } from '../../context.js'
 import { crypto } from '../../crypto.js'
 import type { LiveGroup } from '../../groups/groups.js'
+import { transition } from '../../groups/transition.js'
 import type { Batch } from '../../vault/records.js'
 
 /** A person takes the changed key for theirs. What waits goes out to it, and nothing to the former. Throws Refusal. */
@@ -70,10 +70,8 @@ function retireOthers(context: Context, batch: Batch, handle: string): void {
       .map(({ identity }) => parseVerifiedCertificate(identity))
       .some(member => member.handle === handle && contacts.trust(handle, member.accountKey) === 'other')
   for (const group of conversation === undefined ? [] : groups.of(conversation)) {
-    if (group.record.status === GroupStatus.ENDED || !isOther(group)) continue
+    if (group.phase.name === 'ended' || !isOther(group)) continue
     // What was sealed for it before may be at the server already, and stays as it is.
-    groups.change(batch, group, { status: GroupStatus.ENDED, left: true })
-    groups.savePending(batch, group, undefined)
-    context.intents.dropAll(batch, group)
+    transition(context, batch, group, { input: 'replaced' })
   }
 }

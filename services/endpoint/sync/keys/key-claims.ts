@@ -2,7 +2,6 @@
 // the server; and claims key packages for those who are to be added to groups.
 
 import type { ClaimedDevice, KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
-import { GroupStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import type { Context, RunTransaction } from '../../context.js'
 import type { EndpointEvent } from '../../events.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
@@ -147,5 +146,5 @@ function needsGroup(context: Context, conversation: bigint): boolean {
   const isWritten = () => waitingTexts(context).some(id => id.conversation === conversation)
   if (conversations.isFromHistory(conversation) && !isWritten()) return false
   if (contacts.isStopped(conversations.peer(conversation))) return false
-  return groups.of(conversation).every(({ record }) => record.status === GroupStatus.ENDED)
+  return groups.of(conversation).every(({ phase }) => phase.name === 'ended')
 }

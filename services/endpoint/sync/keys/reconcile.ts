@@ -2,13 +2,10 @@
 // them (lookup_handles) is signed by the account, so that it can leave a device out but not slip one in.
 
 import { create } from '@bufbuild/protobuf'
-import {
-  AddDevicesSchema,
-  GroupStatus,
-  RemoveDevicesSchema,
-} from '../../../../gen/parley/vault/v1/records_pb.js'
+import { AddDevicesSchema, RemoveDevicesSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import type { DeviceIdentity } from '../../../protocol/identity/certificate.js'
 import type { Context } from '../../context.js'
+import { can } from '../../groups/group.js'
 import type { LiveGroup } from '../../groups/groups.js'
 import { type IntentChange, intend } from '../../groups/intents.js'
 import { accountsIn, isOwn } from '../../groups/membership.js'
@@ -30,8 +27,7 @@ const includes = (devices: readonly Uint8Array[], device: Uint8Array): boolean =
 
 /** Intends in one group what the directory says. Returns the handles of which a device is not in it yet. */
 export function reconcile(context: Context, batch: Batch, group: LiveGroup, directory: Directory): string[] {
-  const { status, left, lost } = group.record
-  if (status !== GroupStatus.ACTIVE || left || lost) return []
+  if (!can(group.phase, 'tell-devices')) return []
   const incomplete: string[] = []
   for (const account of accountsIn(context, group)) {
     const certified = directory
@@ -130,8 +126,8 @@ export function needsOwnGroup(context: Context, directory: Directory): boolean {
   const exists = groups
     .all()
     .some(
-      ({ record }) =>
-        conversations.kind(record.conversation) === 'own-devices' && record.status !== GroupStatus.ENDED,
+      ({ record, phase }) =>
+        conversations.kind(record.conversation) === 'own-devices' && phase.name !== 'ended',
     )
   return others.length > 0 && !exists
 }

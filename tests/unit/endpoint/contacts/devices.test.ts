@@ -5,9 +5,9 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { ContentSchema, HistoryPartSchema } from '../../../../gen/parley/content/v1/content_pb.js'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import { EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
-import { GroupStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { type Account, makeAccount, restoreAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../../../services/endpoint/context.js'
+import { joined } from '../../../../services/endpoint/groups/group.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/groups.js'
 import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
 import { historyPart } from '../../../../services/endpoint/messages/content/history-part.js'
@@ -55,11 +55,7 @@ async function groupWith(
   const add = (await Promise.all(others.map(keyPackageOf))).map(({ publicPackage }) => publicPackage)
   const state = engine.adopt(alone, (await engine.commit(alone, { add })).pending).state
   const { number } = await written((batch, unit) =>
-    unit.context.groups.add(
-      batch,
-      { conversationId, conversation: open(unit), status: GroupStatus.ACTIVE },
-      state,
-    ),
+    unit.context.groups.add(batch, { conversationId, conversation: open(unit), phase: joined() }, state),
   )
   return context.groups.get(number)!
 }

@@ -2,9 +2,10 @@
 
 import { create } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
-import { GroupStatus, IntentSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { IntentSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { treat } from '../../../../services/client/commands/doctor.js'
 import type { Finding } from '../../../../services/endpoint/doctor/finding.js'
+import { phaseRecord } from '../../../../services/endpoint/groups/phase-record.js'
 import { at, Records, type Transaction } from '../../../../services/endpoint/vault/records.js'
 import { HOST, newTown, type Person, type Server, type Town } from '../../../support/town.js'
 
@@ -97,7 +98,7 @@ test('tells a server that is down from one that shows another key', async () => 
 test('has a conversation whose keys are of no use opened anew, and what waited arrives', async () => {
   await inVaultOf(alice, tx => {
     for (const { key, record } of tx.list('groups'))
-      tx.put('groups', key, { ...record, status: GroupStatus.ENDED })
+      tx.put('groups', key, { ...record, ...phaseRecord({ name: 'ended', why: 'abandoned' }) })
   })
   await alice.close()
   alice = await town.open('alice')
@@ -124,7 +125,11 @@ test('asks at once for a conversation that was lost, and says that it is back', 
   )
   await inVaultOf(bob, tx => {
     for (const { key, record } of tx.list('groups'))
-      tx.put('groups', key, { ...record, lost: true, rejoinAskedMs: BigInt(Date.now()) })
+      tx.put('groups', key, {
+        ...record,
+        ...phaseRecord({ name: 'out-of-sync', askDue: false, leaveDue: false }),
+        rejoinAskedMs: BigInt(Date.now()),
+      })
   })
   bob = await back(bob)
   const { findings, healthy } = await treat(bob.endpoint)
@@ -149,7 +154,8 @@ test('gives up changes that cannot be made any more', async () => {
     tx.putBytes('pending', at(group!.key.id), Uint8Array.of(1))
     const change = { case: 'addAccount', value: { handle: 'carol' } } as const
     tx.put('intents', { group: group!.key.id, id: 1n }, create(IntentSchema, { change }))
-    tx.put('groups', at(group!.key.id), { ...group!.record, left: true })
+    const phase = phaseRecord({ name: 'leaving', leaveDue: false, commitOut: true })
+    tx.put('groups', at(group!.key.id), { ...group!.record, ...phase })
   })
   alice = await town.open('alice')
   const before = await alice.endpoint.examine(['conversation'])
@@ -164,6 +170,7 @@ test('finds a commit that is waited for and is not on its way', async () => {
   await inVaultOf(alice, tx => {
     const [group] = tx.list('groups')
     tx.putBytes('pending', at(group!.key.id), Uint8Array.of(1))
+    tx.put('groups', group!.key, { ...group!.record, ...phaseRecord({ name: 'committing' }) })
   })
   alice = await town.open('alice')
   expect(found(await alice.endpoint.examine(['conversation']), 'commit')?.verdict).toBe('problem')

@@ -8,10 +8,10 @@ import {
   AddAccountSchema,
   AddDevicesSchema,
   ChangeSettingsSchema,
-  GroupStatus,
   RemoveDevicesSchema,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { type GroupPhase, joined } from '../../../../services/endpoint/groups/group.js'
 import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/groups.js'
 import {
   commitIntents,
@@ -21,11 +21,14 @@ import {
   nextIntentDue,
 } from '../../../../services/endpoint/groups/intents.js'
 import { settingsOf } from '../../../../services/endpoint/groups/membership.js'
+import { phaseRecord } from '../../../../services/endpoint/groups/phase-record.js'
 import type { Impossible } from '../../../../services/endpoint/groups/plan.js'
 import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
+import { transition } from '../../../../services/endpoint/groups/transition.js'
 import { type Outbox, queueCommit } from '../../../../services/endpoint/messages/outbox.js'
 import { onRejected } from '../../../../services/endpoint/messages/rejections.js'
 import type { Engine } from '../../../../services/endpoint/mls/engine.js'
+import { at } from '../../../../services/endpoint/vault/records.js'
 import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 
 const alice = makeAccount('alice')
@@ -66,7 +69,7 @@ async function openRoom(admin: Account = alice): Promise<void> {
   const state = engine.adopt(founded, (await engine.commit(founded, { add })).pending).state
   const { number } = await written((batch, { context }) => {
     const conversation = context.conversations.openRoom(batch, 'tea')
-    return context.groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
+    return context.groups.add(batch, { conversationId, conversation, phase: joined() }, state)
   })
   group = context.groups.get(number)!
   told.length = 0
@@ -107,8 +110,8 @@ const adoptCommit = () =>
   written((batch, unit) => {
     const here = groupIn(unit, group)
     const { state } = engine.adopt(here.state, here.pending!)
-    unit.context.groups.savePending(batch, here, undefined)
     unit.context.groups.enter(batch, here, state)
+    transition(unit.context, batch, here, { input: 'commit-won' })
   })
 const changed = (change: GroupChange) =>
   written((batch, unit) => unit.context.groups.change(batch, groupIn(unit, group), change))
@@ -182,10 +185,17 @@ describe('what is due', () => {
     expect(open()).toEqual(['addAccount'])
   })
 
-  test.each(['left', 'lost'] as const)('is nothing in a group that was %s', async what => {
+  test.each<GroupPhase>([
+    { name: 'leaving', leaveDue: false, commitOut: false },
+    { name: 'out-of-sync', askDue: false, leaveDue: false },
+    { name: 'committing' },
+    { name: 'ended', why: 'removed' },
+  ])('is nothing in a group that is $name', async phase => {
     await wish(removal(bob))
-    await changed({ [what]: true })
+    await written(tx => tx.put('groups', at(group.number), { ...group.record, ...phaseRecord(phase) }))
     expect(await commit()).toBe(false)
+    await wish(removal(carol))
+    expect(open()).toHaveLength(phase.name === 'committing' ? 2 : 1)
   })
 })
 

@@ -3,20 +3,22 @@
 import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type RejectedSend, RejectedSendSchema } from '../../../../gen/parley/v1/chat_pb.js'
-import {
-  GroupStatus,
-  MessageKind,
-  MessageStatus,
-  OutboxCommitSchema,
-} from '../../../../gen/parley/vault/v1/records_pb.js'
+import { MessageKind, MessageStatus, OutboxCommitSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { created, type GroupPhase, joined } from '../../../../services/endpoint/groups/group.js'
 import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/groups.js'
+import { phaseRecord } from '../../../../services/endpoint/groups/phase-record.js'
 import type { Outbox } from '../../../../services/endpoint/messages/outbox.js'
 import { onRejected } from '../../../../services/endpoint/messages/rejections.js'
-import { askToRejoin, rejoinAll } from '../../../../services/endpoint/messages/rejoin-requests.js'
+import {
+  askAgainToRejoin,
+  rejoinAll,
+  stateLost,
+} from '../../../../services/endpoint/messages/rejoin-requests.js'
 import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/unsent.js'
 import { fillOutbox } from '../../../../services/endpoint/sync/seal-due.js'
 import { Updates } from '../../../../services/endpoint/sync/updates.js'
+import { at } from '../../../../services/endpoint/vault/records.js'
 import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 
 let context: TestContext['context']
@@ -39,7 +41,7 @@ beforeEach(async () => {
   const state = await engine.create({ groupId: conversationId, keyPackage })
   const { number } = await written((batch, { context }) => {
     const conversation = context.conversations.open(batch, 'bob')
-    return context.groups.add(batch, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
+    return context.groups.add(batch, { conversationId, conversation, phase: joined() }, state)
   })
   group = context.groups.get(number)!
   told.length = 0
@@ -47,6 +49,8 @@ beforeEach(async () => {
 
 const changed = (change: GroupChange) =>
   written((batch, unit) => unit.context.groups.change(batch, groupIn(unit, group), change))
+const inPhase = (phase: GroupPhase) =>
+  written(tx => tx.put('groups', at(group.number), { ...group.record, ...phaseRecord(phase) }))
 const updates = new Updates()
 const fill = () =>
   written((_, unit) => fillOutbox(unit, { now: context.clock.now(), receipts: false, updates }))
@@ -128,7 +132,7 @@ describe('a text', () => {
 
   test('that is stale in the newest epoch ends the group and waits for another: it does not go round', async () => {
     await reject(1n, stale(5n))
-    expect(group.record.status).toBe(GroupStatus.ENDED)
+    expect(group.phase.name).toBe('ended')
     expect(what()).toEqual([])
     expect(waitingTexts(context)).toHaveLength(2)
     expect(context.records.list('undelivered')).toEqual([])
@@ -176,7 +180,7 @@ describe('a text', () => {
 })
 
 test('a group that the server refuses is told of by its reason', async () => {
-  await changed({ status: GroupStatus.CREATING, committedAtMs: 1n })
+  await inPhase(created())
   await written((batch, { outbox }) =>
     outbox.add(batch, group.number, {
       case: 'commit',
@@ -191,7 +195,7 @@ test('a group that the server refuses is told of by its reason', async () => {
       notice: { code: 'not-opened', peer: 'bob', isRoom: false, why: 'too-many-conversations' },
     },
   ])
-  expect(group.record.status).toBe(GroupStatus.ENDED)
+  expect(group.phase.name).toBe('ended')
 })
 
 test('what a copy that was put back had on its way is marked as uncertain, never sent twice nor forgotten', async () => {
@@ -210,13 +214,13 @@ test('what a copy that was put back had on its way is marked as uncertain, never
     }),
   )
   // Asked for so soon again, it waits its turn; a person who asks need not.
-  await written((batch, unit) => askToRejoin(unit.context, unit.outbox, batch, groupIn(unit, group)))
+  await written((batch, unit) => stateLost(unit.context, unit.outbox, batch, groupIn(unit, group)))
   expect(what()).toEqual(['1 rejoin'])
   await written((batch, { outbox }) => outbox.echoed(batch, 1n))
-  await written((batch, unit) => askToRejoin(unit.context, unit.outbox, batch, groupIn(unit, group)))
+  await written((batch, unit) => stateLost(unit.context, unit.outbox, batch, groupIn(unit, group)))
   expect(what()).toEqual([])
   await written((batch, unit) =>
-    askToRejoin(unit.context, unit.outbox, batch, groupIn(unit, group), { atOnce: true }),
+    askAgainToRejoin(unit.context, unit.outbox, batch, groupIn(unit, group), { atOnce: true }),
   )
   expect(outbox.items()).toHaveLength(1)
 })
@@ -224,9 +228,9 @@ test('what a copy that was put back had on its way is marked as uncertain, never
 test('texts of a group that was lost wait for it, when the server finds their epoch too old', async () => {
   await write('one', 'two')
   await fill()
-  await changed({ lost: true })
+  await inPhase({ name: 'out-of-sync', askDue: false, leaveDue: false })
   await reject(1n, { reason: { case: 'notAMember', value: {} } })
   expect(what()).toEqual([])
   expect(waitingTexts(context)).toHaveLength(2)
-  expect(group.record.status).toBe(GroupStatus.ACTIVE)
+  expect(group.phase.name).toBe('out-of-sync')
 })

@@ -1,16 +1,16 @@
 // What new members are owed: another device of this account the history, somebody who was invited to a room what the
 // room's members agreed to hand over.
 
-import { GroupKind } from '../../../gen/parley/content/v1/room_pb.js'
-import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
-import { CLOCK_SLACK_MS, DAY_MS } from '../../protocol/time.js'
-import type { Context } from '../context.js'
-import type { LiveGroup } from '../groups/groups.js'
-import { accountsIn, isOwn, isOwnDevicesGroup, settingsOf } from '../groups/membership.js'
-import { type Group, sameAccount } from '../groups/policy.js'
-import type { Candidate } from '../mls/engine.js'
-import type { Batch } from '../vault/records.js'
-import { handOver } from './transfer.js'
+import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
+import { type DeviceIdentity, parseVerifiedCertificate } from '../../../protocol/identity/certificate.js'
+import { CLOCK_SLACK_MS, DAY_MS } from '../../../protocol/time.js'
+import type { Context } from '../../context.js'
+import type { LiveGroup } from '../../groups/groups.js'
+import { accountsIn, isOwn, isOwnDevicesGroup, settingsOf } from '../../groups/membership.js'
+import { type Group, sameAccount } from '../../groups/policy.js'
+import type { Candidate } from '../../mls/engine.js'
+import type { Batch } from '../../vault/records.js'
+import { handOver } from './hand-over.js'
 
 /** Devices were added to a group by a commit. */
 export function onAdded(

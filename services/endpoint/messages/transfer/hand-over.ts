@@ -2,19 +2,19 @@
 // who was invited to a room through the direct conversation with them. Part by part, as the outbox has room.
 
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
-import type { HistoryMessageSchema } from '../../../gen/parley/content/v1/content_pb.js'
+import type { HistoryMessageSchema } from '../../../../gen/parley/content/v1/content_pb.js'
 import {
   type Handover,
   HandoverSchema,
   type Message,
   MessageKind,
-} from '../../../gen/parley/vault/v1/records_pb.js'
-import type { Context } from '../context.js'
-import type { LiveGroup } from '../groups/groups.js'
-import { ownDeviceGroups } from '../groups/membership.js'
-import type { Batch } from '../vault/records.js'
-import type { Outbox } from './outbox.js'
-import { sealBody, sendingGroup } from './seal.js'
+} from '../../../../gen/parley/vault/v1/records_pb.js'
+import type { Context } from '../../context.js'
+import type { LiveGroup } from '../../groups/groups.js'
+import { ownDeviceGroups } from '../../groups/membership.js'
+import type { Batch } from '../../vault/records.js'
+import type { Outbox } from '../outbox.js'
+import { sealBody, sendingGroup } from '../seal.js'
 
 /** Bytes of the texts of one part, and what a message takes besides; one larger message aside. */
 const PART_BYTES = 46 * 1024

@@ -1,0 +1,24 @@
+// Something has happened in a group: its phase changes, and what the group keeps for the phase that is over goes.
+
+import type { Transaction } from '../vault/records.js'
+import type { GroupEffect, GroupInput } from './group.js'
+import type { Groups, LiveGroup } from './groups.js'
+import type { IntentList } from './intent-list.js'
+
+/** What those above a group have to do because of a transition. */
+export type OuterEffect = Exclude<GroupEffect, 'forget-pending' | 'drop-intents'>
+
+/** Returns what is left to do, in this order and in the same unit of work. */
+export function transition(
+  { groups, intents }: { groups: Groups; intents: IntentList },
+  tx: Transaction,
+  group: LiveGroup,
+  input: GroupInput,
+): readonly OuterEffect[] {
+  return groups.move(tx, group, input).flatMap(effect => {
+    if (effect === 'forget-pending') groups.savePending(tx, group, undefined)
+    else if (effect === 'drop-intents') intents.dropAll(tx, group)
+    else return [effect]
+    return []
+  })
+}
