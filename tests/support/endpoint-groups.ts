@@ -4,12 +4,14 @@ import { create } from '@bufbuild/protobuf'
 import { GroupKind, GroupSettingsSchema } from '../../gen/parley/content/v1/room_pb.js'
 import type { ClaimedDevice } from '../../gen/parley/v1/key_exchange_pb.js'
 import { ClaimedDeviceSchema } from '../../gen/parley/v1/key_exchange_pb.js'
-import { GroupStatus } from '../../gen/parley/vault/v1/records_pb.js'
 import type { Account } from '../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../services/endpoint/context.js'
+import { type GroupPhase, joined } from '../../services/endpoint/groups/group.js'
 import type { LiveGroup } from '../../services/endpoint/groups/groups.js'
+import { phaseRecord } from '../../services/endpoint/groups/phase-record.js'
 import { encodeSettings } from '../../services/endpoint/groups/policy.js'
 import type { Engine, KeyPackagePair } from '../../services/endpoint/mls/engine.js'
+import { at } from '../../services/endpoint/vault/records.js'
 import type { TestContext } from './endpoint-context.js'
 
 export const keyPackageOf = (
@@ -38,7 +40,7 @@ export interface GroupOptions {
   /** An encoded GroupSettings. */
   settings?: Uint8Array
   /** Active unless given. */
-  status?: GroupStatus
+  phase?: GroupPhase
 }
 
 let made = 0
@@ -46,7 +48,7 @@ let made = 0
 /** A group of the test's own device and these, in its vault. */
 export async function groupWith(
   { context, written }: Pick<TestContext, 'context' | 'written'>,
-  { others, open, settings, status = GroupStatus.ACTIVE }: GroupOptions,
+  { others, open, settings, phase = joined() }: GroupOptions,
 ): Promise<LiveGroup> {
   const { engine, account } = context
   const conversationId = new Uint8Array(16).fill(++made)
@@ -56,10 +58,17 @@ export async function groupWith(
   const { pending } = await engine.commit(founded, { add: pairs.map(({ publicPackage }) => publicPackage) })
   const { state } = engine.adopt(founded, pending)
   const { number } = await written((tx, unit) =>
-    unit.context.groups.add(tx, { conversationId, conversation: open(unit), status }, state),
+    unit.context.groups.add(tx, { conversationId, conversation: open(unit), phase }, state),
   )
   return context.groups.get(number)!
 }
+
+/** Puts a group into a phase, whatever it is in. */
+export const putInPhase = (
+  { written }: Pick<TestContext, 'written'>,
+  { number }: LiveGroup,
+  phase: GroupPhase,
+) => written(tx => tx.put('groups', at(number), { ...tx.get('groups', at(number))!, ...phaseRecord(phase) }))
 
 /** The group of a conversation with one other person. */
 export const groupWithPerson = (test: Pick<TestContext, 'context' | 'written'>, other: Account) =>
@@ -97,17 +106,17 @@ export async function meet(one: TestContext, other: TestContext): Promise<[LiveG
   })
   const { pending, welcome } = await engine.commit(founded, { add: [pair.publicPackage] })
   const { state } = engine.adopt(founded, pending)
-  const joined = await other.context.engine.unsafeJoinHere(welcome!, [pair])
+  const welcomed = await other.context.engine.unsafeJoinHere(welcome!, [pair])
   const enter = async ({ context, written }: TestContext, own: typeof state, peer: string) => {
     const { number } = await written((tx, unit) => {
       const conversation = unit.context.conversations.open(tx, peer)
-      const group = { conversationId, conversation, status: GroupStatus.ACTIVE }
+      const group = { conversationId, conversation, phase: joined() }
       return unit.context.groups.add(tx, group, own)
     })
     return context.groups.get(number)!
   }
   return [
     await enter(one, state, other.context.account.handle),
-    await enter(other, joined.state, one.context.account.handle),
+    await enter(other, welcomed.state, one.context.account.handle),
   ]
 }

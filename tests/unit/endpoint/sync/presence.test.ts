@@ -1,14 +1,14 @@
 import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { EphemeralEnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
-import { GroupStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { EndpointEvent } from '../../../../services/endpoint/events.js'
+import { joined } from '../../../../services/endpoint/groups/group.js'
 import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/groups.js'
 import type { Outgoing } from '../../../../services/endpoint/sync/frames.js'
 import { Presence } from '../../../../services/endpoint/sync/presence.js'
 import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
-import { groupWith, meet } from '../../../support/endpoint-groups.js'
+import { groupWith, meet, putInPhase } from '../../../support/endpoint-groups.js'
 
 const bob = makeAccount('bob')
 
@@ -54,8 +54,6 @@ async function hears(end: End, said: readonly Outgoing[]): Promise<Outgoing[]> {
   }
   return answers
 }
-const change = ({ written, group }: End, changed: GroupChange) =>
-  written((tx, unit) => unit.context.groups.change(tx, groupIn(unit, group), changed))
 const told = ({ events }: End) =>
   events.flatMap(event => (event.type === 'presence' ? [`${event.handle} ${event.here}`] : []))
 
@@ -128,10 +126,10 @@ describe('what a server does with it', () => {
 
 describe('nobody is told who is here', () => {
   test('in a group that is not active', async () => {
-    await change(alice, { status: GroupStatus.ENDED })
+    await putInPhase(alice, alice.group, { name: 'ended', why: 'removed' })
     expect(await says(alice, true)).toEqual([])
-    await change(other, { status: GroupStatus.ENDED })
-    await change(alice, { status: GroupStatus.ACTIVE })
+    await putInPhase(other, other.group, { name: 'ended', why: 'removed' })
+    await putInPhase(alice, alice.group, joined())
     expect(await hears(other, await says(alice, true, true))).toEqual([])
     expect(told(other)).toEqual([])
   })

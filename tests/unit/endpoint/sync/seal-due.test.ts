@@ -12,7 +12,7 @@ import { OUTBOX_WINDOW } from '../../../../services/endpoint/messages/outbox.js'
 import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/unsent.js'
 import { sealDue } from '../../../../services/endpoint/sync/seal-due.js'
 import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
-import { groupWithPerson, roomWith } from '../../../support/endpoint-groups.js'
+import { groupWithPerson, putInPhase, roomWith } from '../../../support/endpoint-groups.js'
 
 const bob = makeAccount('bob')
 
@@ -71,7 +71,8 @@ describe('texts', () => {
     await endpoint.written((tx, { context }) => context.contacts.block(tx, 'bob', true))
     await seal()
     await endpoint.written((tx, { context }) => context.contacts.block(tx, 'bob', false))
-    await change({ lost: true, rejoinAskedMs: BigInt(endpoint.clock.now()) })
+    await change({ rejoinAskedMs: BigInt(endpoint.clock.now()) })
+    await putInPhase(endpoint, group, { name: 'out-of-sync', askDue: false, leaveDue: false })
     await seal()
     expect(kinds()).toEqual([])
     expect(waitingTexts(endpoint.context)).toHaveLength(1)
@@ -84,7 +85,7 @@ describe('updates', () => {
     await write('one')
     await seal()
     expect(kinds()).toEqual(['commit', 'content'])
-    expect(endpoint.context.groups.get(group.number)?.isCommitting).toBe(true)
+    expect(endpoint.context.groups.get(group.number)?.phase.name).toBe('committing')
   })
 
   test('are committed once, as long as the server has not said what became of it', async () => {
@@ -124,7 +125,8 @@ test('receipts are sealed when they are due, and once', async () => {
 })
 
 test('a group that was lost so lately that it had to wait is asked for when that is over', async () => {
-  await change({ lost: true, rejoinDue: true, rejoinAskedMs: BigInt(endpoint.clock.now()) })
+  await change({ rejoinAskedMs: BigInt(endpoint.clock.now()) })
+  await putInPhase(endpoint, group, { name: 'out-of-sync', askDue: true, leaveDue: false })
   await seal()
   expect(kinds()).toEqual([])
   endpoint.clock.pass(60_001)
@@ -133,8 +135,12 @@ test('a group that was lost so lately that it had to wait is asked for when that
 })
 
 test('that this account leaves is said when it is due', async () => {
-  await change({ left: true, leaveDue: true })
+  await putInPhase(endpoint, group, { name: 'leaving', leaveDue: true, commitOut: false })
   await seal()
   expect(kinds()).toEqual(['content'])
-  expect(endpoint.context.groups.get(group.number)?.record.leaveDue).toBe(false)
+  expect(endpoint.context.groups.get(group.number)?.phase).toEqual({
+    name: 'leaving',
+    leaveDue: false,
+    commitOut: false,
+  })
 })

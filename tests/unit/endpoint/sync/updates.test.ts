@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { GroupStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import type { GroupPhase } from '../../../../services/endpoint/groups/group.js'
 import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/groups.js'
 import { UPDATE_AFTER_MS, UPDATE_AFTER_SEALED, Updates } from '../../../../services/endpoint/sync/updates.js'
 import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
-import { groupWith, groupWithPerson } from '../../../support/endpoint-groups.js'
+import { groupWith, groupWithPerson, putInPhase } from '../../../support/endpoint-groups.js'
 
 const HOUR_MS = 3_600_000
 
@@ -51,13 +51,14 @@ describe('an update', () => {
     expect(isDue()).toBe(false)
   })
 
-  test.each<[string, GroupChange]>([
-    ['has left', { left: true }],
-    ['is lost', { lost: true }],
-    ['has ended', { status: GroupStatus.ENDED }],
-    ['is being created', { status: GroupStatus.CREATING }],
-  ])('is not due in a group that %s', async (_, state) => {
-    await change(state)
+  test.each<GroupPhase>([
+    { name: 'creating' },
+    { name: 'committing' },
+    { name: 'out-of-sync', askDue: false, leaveDue: false },
+    { name: 'leaving', leaveDue: false, commitOut: false },
+    { name: 'ended', why: 'removed' },
+  ])('is not due in a group that is $name', async phase => {
+    await putInPhase(endpoint, group, phase)
     expect(isDue()).toBe(false)
   })
 })
