@@ -4,10 +4,10 @@ import { EphemeralEnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { EndpointEvent } from '../../../../services/endpoint/events.js'
 import { joined } from '../../../../services/endpoint/groups/group.js'
-import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/groups.js'
+import type { LiveGroup } from '../../../../services/endpoint/groups/groups.js'
 import type { Outgoing } from '../../../../services/endpoint/sync/frames.js'
 import { Presence } from '../../../../services/endpoint/sync/presence.js'
-import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { groupWith, meet, putInPhase } from '../../../support/endpoint-groups.js'
 
 const bob = makeAccount('bob')
