@@ -262,6 +262,28 @@ describe('a client says what is wrong', () => {
   )
 })
 
+describe('a client that is told to end', () => {
+  test(
+    'says by its code whether something is left to be sent',
+    async () => {
+      await withWorld(async world => {
+        const server = await world.server()
+        const settled = world.client('alice', server.address, { args: ['--to', 'alice-away', '--follow'] })
+        await settled.event(({ type, state }) => type === 'line' && state === 'up')
+        expect(await settled.stop('SIGTERM')).toMatchObject({ code: EXIT.done })
+        await server.stop('SIGKILL')
+        const waiting = world.client('alice', undefined, { args: ['--to', 'alice-away'] })
+        waiting.write('too late for today\n')
+        await waiting.event(
+          ({ type, own, state }) => type === 'message' && own === true && state === 'waiting',
+        )
+        expect(await waiting.stop('SIGTERM')).toMatchObject({ code: EXIT.timeout })
+      })
+    },
+    2 * PATIENCE_MS,
+  )
+})
+
 describe('a server whose disk is full', () => {
   test(
     'takes nothing and says why; with room again everything arrives',
