@@ -12,8 +12,8 @@ import { can } from './group.js'
 import type { LiveGroup } from './groups.js'
 import type { KnownIntent } from './intent-list.js'
 import { giveUp, type Impossible, mayCommit, type Plan, planOf } from './plan.js'
+import { beginCommit } from './transition.js'
 
-import { transition } from './transition.js'
 export type IntentChange = Intent['change']
 
 /** Notes a change to be committed, at the earliest after `delayMs`; not in a group in which nothing is to be changed. */
@@ -70,8 +70,7 @@ export async function commitIntents(
     welcomes: welcome ? [{ deviceIds: addedDeviceIds, welcome }] : [],
     rosterChange: { addedDeviceIds, removedDeviceIds: membersAt(context, group, plan.remove) },
   }
-  context.groups.savePending(batch, group, pending)
-  transition(context, batch, group, { input: 'commit-made' })
+  beginCommit(context, batch, group, pending)
   return { made: { bundle, intents: plan.ids }, impossible }
 }
 

@@ -22,3 +22,14 @@ export function transition(
     return []
   })
 }
+
+/** A commit of this device was made: the state after it waits for its place in the order. */
+export function beginCommit(
+  parts: { groups: Groups; intents: IntentList },
+  tx: Transaction,
+  group: LiveGroup,
+  pending: Uint8Array,
+): void {
+  parts.groups.savePending(tx, group, pending)
+  transition(parts, tx, group, { input: 'commit-made' })
+}

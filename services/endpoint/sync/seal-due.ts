@@ -5,7 +5,7 @@ import { notMade } from '../codes/notice.js'
 import type { Unit } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
 import { commitIntents } from '../groups/intents.js'
-import { transition } from '../groups/transition.js'
+import { beginCommit } from '../groups/transition.js'
 import { sealNames } from '../messages/content/device-name.js'
 import { sealReceipt } from '../messages/content/receipt.js'
 import { sealRevocations } from '../messages/content/revoked-devices.js'
@@ -73,7 +73,6 @@ async function commitDue({ context, outbox, tx }: Unit, group: LiveGroup, now: n
 async function commitUpdate({ context, outbox, tx }: Unit, group: LiveGroup): Promise<void> {
   const epoch = context.engine.epoch(group.state)
   const { pending, commit } = await context.engine.commit(group.state, {})
-  context.groups.savePending(tx, group, pending)
-  transition(context, tx, group, { input: 'commit-made' })
+  beginCommit(context, tx, group, pending)
   queueCommit(outbox, tx, group.number, { bundle: { epoch, commit } })
 }

@@ -10,6 +10,7 @@ import {
 } from '../../../../gen/parley/v1/chat_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/groups.js'
+import { beginCommit } from '../../../../services/endpoint/groups/transition.js'
 import type { RequestFrame } from '../../../../services/endpoint/line/frame-writer.js'
 import { ReceiveLoop, type TakenIn } from '../../../../services/endpoint/sync/receive-loop.js'
 import { loadServer } from '../../../../services/endpoint/sync/server-record.js'
@@ -114,7 +115,7 @@ describe('a delivery', () => {
     const { pending } = await engine.commit(group.state, {})
     await endpoint.written((tx, { context, outbox }) => {
       const live = context.groups.get(group.number)!
-      context.groups.savePending(tx, live, pending)
+      beginCommit(context, tx, live, pending)
       outbox.add(tx, group.number, {
         case: 'commit',
         value: { $typeName: 'parley.vault.v1.OutboxCommit', commitBundle: new Uint8Array(), intents: [] },
