@@ -1,6 +1,7 @@
+import { PRESENCE_INTERVAL_MS } from '../../protocol/content/presence.js'
 import type { RunTransaction } from '../context.js'
 import type { Timer } from '../ports.js'
-import { PRESENCE_INTERVAL_MS, type Presence, type Said } from './presence.js'
+import type { Presence, Said } from './presence.js'
 import type { Scheduler } from './scheduler.js'
 import type { SendLoop } from './send-loop.js'
 

@@ -1,6 +1,7 @@
 // Who is here: devices say so to those whom they have a conversation with, end to end, while they are connected.
 
 import type { EphemeralEnvelope } from '../../../gen/parley/v1/chat_pb.js'
+import { GONE_AFTER_MS, IGNORED_AFTER_MS, PRESENCE_DEVICES } from '../../protocol/content/presence.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import type { EndpointEvent } from '../events.js'
@@ -10,13 +11,6 @@ import { openEphemeral, sealEphemeral } from '../messages/ephemeral.js'
 import { isSilent } from '../messages/seal.js'
 import type { Clock } from '../ports.js'
 import type { Outgoing } from './frames.js'
-
-/** As proto/parley/content/v1 says, in ms. */
-export const PRESENCE_INTERVAL_MS = 15_000
-const GONE_AFTER_MS = 40_000
-const IGNORED_AFTER_MS = 120_000
-/** In larger conversations nobody says so: everybody asks after a commit, everybody answers, and all of it goes to everybody. */
-const PRESENCE_DEVICES = 8
 
 export interface Said {
   /** Or this device leaves. */

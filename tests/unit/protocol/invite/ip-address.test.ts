@@ -19,7 +19,7 @@ describe('IP addresses', () => {
         expect(isIPv4(each)).toBe(nodeIsIPv4(each))
         expect(isIPv6(each)).toBe(nodeIsIPv6(each) && !each.includes('%'))
       }),
-      { numRuns: 20_000 },
+      { numRuns: 10_000 },
     )
   })
 

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from '@jest/globals'
+import { ChatService } from '../../../gen/parley/v1/chat_pb.js'
+import {
+  GONE_AFTER_MS,
+  IGNORED_AFTER_MS,
+  PRESENCE_DEVICES,
+  PRESENCE_INTERVAL_MS,
+} from '../../../services/protocol/content/presence.js'
+import { METHODS } from '../../../services/protocol/method.js'
+import {
+  COMMIT_BUNDLE_BYTES,
+  CONVERSATION_ID_BYTES,
+  KEY_BYTES,
+  MESSAGE_BYTES,
+  NONCE_BYTES,
+  SIGNATURE_BYTES,
+  TEXT_BYTES,
+} from '../../../services/protocol/sizes.js'
+import {
+  DAY_MS,
+  HOUR_MS,
+  KEY_PACKAGE_KEPT_MS,
+  KEY_PACKAGE_LIFETIME_MS,
+  MINUTE_MS,
+  SECOND_MS,
+} from '../../../services/protocol/time.js'
+import { methodPath } from '../../../services/rpc/service.js'
+
+/** The contract's text, on one line and without the marks of comments. */
+const contract = ['v1/chat', 'v1/identity', 'v1/key_exchange', 'content/v1/content', 'content/v1/room']
+  .map(name => readFileSync(new URL(`../../../../proto/parley/${name}.proto`, import.meta.url), 'utf8'))
+  .join('\n')
+  .replaceAll(/\n\s*\/\/ ?/g, ' ')
+
+describe('what both ends agree on', () => {
+  test('the methods are those of the service, and the ones that a proof may name', () => {
+    expect(METHODS.keyExchange).toBe(methodPath(ChatService.method.keyExchange))
+    expect(METHODS.chat).toBe(methodPath(ChatService.method.chat))
+    for (const path of Object.values(METHODS)) expect(contract).toContain(`"${path}"`)
+    expect(Object.keys(METHODS)).toHaveLength(ChatService.methods.length)
+  })
+
+  test('the sizes are those that the contract names', () => {
+    expect(contract).toContain(`a public key is ${KEY_BYTES} bytes, a signature ${SIGNATURE_BYTES}`)
+    expect(contract).toContain(`${CONVERSATION_ID_BYTES} bytes: the MLS group id`)
+    expect(contract).toContain(`${NONCE_BYTES} random bytes, new for every call`)
+    expect(contract).toContain(`followed by this nonce (${NONCE_BYTES} random bytes)`)
+    expect(contract).toContain(`at most ${TEXT_BYTES.toLocaleString('en')} bytes`)
+    // The bundle, the ids of its conversation and of 250 devices, and what encodes them.
+    expect(MESSAGE_BYTES - COMMIT_BUNDLE_BYTES).toBeGreaterThanOrEqual(1024 * 1024)
+  })
+
+  test('the times are those that the contract names', () => {
+    expect([SECOND_MS, MINUTE_MS, HOUR_MS, DAY_MS]).toEqual([1e3, 60e3, 3600e3, 86_400e3])
+    expect(contract).toContain(`lifetime (RFC 9420 section 7.2) of ${KEY_PACKAGE_LIFETIME_MS / DAY_MS} days`)
+    expect(contract).toContain(`has claimed for ${KEY_PACKAGE_KEPT_MS / DAY_MS}`)
+    expect(contract).toContain(`every ${PRESENCE_INTERVAL_MS / SECOND_MS} seconds from there`)
+    expect(contract).toContain(`for ${GONE_AFTER_MS / SECOND_MS} seconds has gone`)
+    expect(contract).toContain(`group of more than ${PRESENCE_DEVICES} devices none is sent`)
+    expect(IGNORED_AFTER_MS).toBe(2 * MINUTE_MS)
+    expect(contract).toContain('than two minutes')
+  })
+})
