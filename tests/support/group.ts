@@ -1,0 +1,213 @@
+// A group of this device with others, all of them on the real engine, without a server: what the others seal and
+// commit is given to the parts of the endpoint by hand.
+
+import { randomBytes } from 'node:crypto'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { type Content, ContentSchema } from '../../gen/parley/content/v1/content_pb.js'
+import { GroupKind, GroupSettingsSchema } from '../../gen/parley/content/v1/room_pb.js'
+import { type Envelope, EnvelopeSchema } from '../../gen/parley/v1/chat_pb.js'
+import { GroupStatus } from '../../gen/parley/vault/v1/records_pb.js'
+import { type Account, restoreAccount } from '../../services/endpoint/contacts/account.js'
+import type { Unit } from '../../services/endpoint/context.js'
+import type { GroupChange, LiveGroup } from '../../services/endpoint/groups/groups.js'
+import { encodeSettings } from '../../services/endpoint/groups/policy.js'
+import type { Body, Received } from '../../services/endpoint/messages/content/content-type.js'
+import { takeBody } from '../../services/endpoint/messages/content/registry.js'
+import { decodeContent, encodeContent } from '../../services/endpoint/messages/format.js'
+import type { CommitChange, Engine, GroupState } from '../../services/endpoint/mls/engine.js'
+import { pad } from '../../services/protocol/content/padding.js'
+import { groupIn, type TestContext } from './endpoint-context.js'
+
+export interface GroupSetup {
+  /** Between two people unless given. */
+  kind?: GroupKind
+  /** Accounts, each with the device that it names; the own one may stand among them with another device. */
+  others: readonly Account[]
+  /** Of a room; its founder unless given. */
+  admins?: readonly Account[]
+  /** Of a room. */
+  historyDays?: number
+  name?: string
+}
+
+/** What another device says: what is not given is as a device says it that has said nothing else. */
+export type Saying = Partial<Pick<Content, 'count' | 'sentAtMs' | 'joinedEpoch' | 'resentCount'>> & {
+  body: BodyInit
+}
+
+export type BodyInit = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
+
+export const keyPackageOf = (engine: Engine, { certificate, device }: Account) =>
+  engine.newKeyPackage({
+    identity: certificate,
+    signatureKey: device.privateKey,
+    publicKey: device.publicKey,
+  })
+
+/** The same account on another device. */
+export const secondDevice = ({ handle, account }: Account): Account =>
+  restoreAccount({ handle, seed: account.privateKey })
+
+const adminOf = ({ handle, account }: Account) => ({ handle, accountKey: account.publicKey })
+
+function settingsFor(founder: Account, setup: GroupSetup): Uint8Array | undefined {
+  const { kind = GroupKind.DIRECT, admins = [founder], historyDays = 0, name = 'tea' } = setup
+  if (kind === GroupKind.DIRECT) return undefined
+  const room = { name, history: { days: historyDays }, admins: admins.map(adminOf) }
+  return encodeSettings(create(GroupSettingsSchema, { kind, ...(kind === GroupKind.ROOM ? room : {}) }))
+}
+
+export class TestGroup {
+  readonly #seats = new Map<Account, GroupState>()
+  /** Those who were added, and join when they have something to say. */
+  readonly #joins = new Map<Account, () => Promise<{ state: GroupState }>>()
+  #sequence = 0n
+
+  private constructor(
+    private readonly test: TestContext,
+    readonly number: bigint,
+  ) {}
+
+  /** This device makes it, and all others are in it from its first epoch. */
+  static async of(test: TestContext, founder: Account, setup: GroupSetup): Promise<TestGroup> {
+    const { engine } = test.context
+    const conversationId = new Uint8Array(randomBytes(16))
+    const settings = settingsFor(founder, setup)
+    const keyPackage = await keyPackageOf(engine, founder)
+    const founded = await engine.create({
+      groupId: conversationId,
+      keyPackage,
+      ...(settings ? { settings } : {}),
+    })
+    const pairs = await Promise.all(setup.others.map(other => keyPackageOf(engine, other)))
+    const made = await engine.commit(founded, { add: pairs.map(({ publicPackage }) => publicPackage) })
+    const { state } = engine.adopt(founded, made.pending)
+    const { number } = await test.written((tx, { context }) => {
+      const { conversations, groups } = context
+      const conversation =
+        setup.kind === GroupKind.ROOM
+          ? conversations.openRoom(tx, setup.name ?? 'tea')
+          : setup.kind === GroupKind.OWN_DEVICES
+            ? conversations.openOwnDevices(tx)
+            : conversations.open(tx, setup.others[0]!.handle)
+      return groups.add(tx, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
+    })
+    const group = new TestGroup(test, number)
+    for (const [index, other] of setup.others.entries())
+      group.#joins.set(other, () => engine.unsafeJoinHere(made.welcome!, [pairs[index]!]))
+    test.told.length = 0
+    return group
+  }
+
+  /** As it is saved. */
+  get live(): LiveGroup {
+    return this.test.context.groups.get(this.number)!
+  }
+
+  get conversation(): bigint {
+    return this.live.record.conversation
+  }
+
+  /** As this unit of work sees it. */
+  in(unit: Unit): LiveGroup {
+    return groupIn(unit, this)
+  }
+
+  change(change: GroupChange): Promise<void> {
+    return this.test.written((tx, unit) => unit.context.groups.change(tx, this.in(unit), change))
+  }
+
+  /** The next place in the server's order. */
+  envelope(what: Envelope['envelope']): Envelope {
+    this.#sequence += 1n
+    return create(EnvelopeSchema, {
+      conversationId: this.live.record.conversationId,
+      sequence: this.#sequence,
+      storedAtMs: BigInt(this.test.clock.now()),
+      envelope: what,
+    })
+  }
+
+  /** Sealed by another member, as the server delivers it. */
+  async sealed(from: Account, saying: Saying): Promise<Envelope> {
+    const content = encodeContent(this.#content(saying))
+    return await this.sealedBytes(from, pad(content))
+  }
+
+  /** The same, of whatever an altered program seals. */
+  async sealedBytes(from: Account, plaintext: Uint8Array): Promise<Envelope> {
+    const sealed = await this.test.context.engine.seal(await this.#seat(from), plaintext)
+    this.#seats.set(from, sealed.state)
+    return this.envelope({
+      case: 'application',
+      value: {
+        $typeName: 'parley.v1.ApplicationEnvelope',
+        epoch: this.test.context.engine.epoch(sealed.state),
+        ciphertext: sealed.ciphertext,
+      },
+    })
+  }
+
+  /** Committed by another member, whose own state and those of the others come into the new epoch. */
+  async committed(from: Account, change: CommitChange = {}): Promise<Envelope> {
+    const { engine } = this.test.context
+    for (const other of this.#joins.keys()) await this.#seat(other)
+    const before = await this.#seat(from)
+    const made = await engine.commit(before, change)
+    this.#seats.set(from, engine.adopt(before, made.pending).state)
+    for (const [other, state] of this.#seats) {
+      if (other === from) continue
+      const opened = await engine.open(state, made.commit, () => true)
+      if (opened.kind === 'commit') this.#seats.set(other, opened.state)
+    }
+    return this.envelope({
+      case: 'commit',
+      value: { $typeName: 'parley.v1.DeliveredCommit', epoch: engine.epoch(before), commit: made.commit },
+    })
+  }
+
+  /** Another member says this, and it is taken in as its type does that, past all that is checked before. */
+  take(from: Account, saying: Saying): Promise<void> {
+    return this.test.written(async (tx, unit) => {
+      const received = this.#received(unit, from, saying)
+      const { body } = received.content
+      if (body.case !== undefined) await takeBody(unit.context, unit.outbox, tx, received, body)
+    })
+  }
+
+  /** What this device has sealed for the group so far and the server has not stored, oldest first. */
+  sent(): Body[] {
+    return this.test.outbox
+      .items()
+      .filter(({ item }) => item.group === this.number)
+      .flatMap(({ item }) =>
+        item.what.case === 'content' ? [decodeContent(pad(item.what.value.content))!] : [],
+      )
+      .flatMap(({ body }) => (body.case === undefined ? [] : [body]))
+  }
+
+  #received(unit: Unit, { handle, account, device }: Account, saying: Saying): Received {
+    const own = unit.context.account
+    return {
+      group: this.in(unit),
+      envelope: this.envelope({ case: undefined }),
+      content: create(ContentSchema, this.#content(saying)),
+      handle,
+      accountKey: account.publicKey,
+      device: device.publicKey,
+      isOurs: handle === own.handle && Buffer.compare(account.publicKey, own.account.publicKey) === 0,
+    }
+  }
+
+  #content({ body, ...given }: Saying): MessageInitShape<typeof ContentSchema> {
+    const sentAtMs = BigInt(this.test.clock.now())
+    return { count: 1n, joinedEpoch: this.live.record.joinedEpoch, sentAtMs, ...given, body }
+  }
+
+  async #seat(of: Account): Promise<GroupState> {
+    const state = this.#seats.get(of) ?? (await this.#joins.get(of)?.())?.state
+    if (!state) throw new Error(`${of.handle} is not in this group`)
+    this.#seats.set(of, state)
+    return state
+  }
+}

@@ -1,0 +1,163 @@
+// What has arrived at whom.
+
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
+import { GroupStatus, MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
+import { type Account, makeAccount } from '../../../../../services/endpoint/contacts/account.js'
+import {
+  owing,
+  RECEIPT_DEVICES,
+  sealReceipt,
+} from '../../../../../services/endpoint/messages/content/receipt.js'
+import { sealText } from '../../../../../services/endpoint/messages/seal.js'
+import { waitFor } from '../../../../../services/endpoint/messages/unsent.js'
+import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { secondDevice, TestGroup } from '../../../../support/group.js'
+
+const alice = makeAccount('alice')
+const bob = makeAccount('bob')
+const carol = makeAccount('carol')
+const tablet = secondDevice(bob)
+
+let testing: TestContext
+let group: TestGroup
+
+async function open(kind: GroupKind, ...others: Account[]): Promise<void> {
+  testing = await openTestContext(alice)
+  group = await TestGroup.of(testing, alice, { kind, others })
+}
+
+beforeEach(() => open(GroupKind.ROOM, bob, tablet, carol))
+
+/** Texts of this device, sealed under the counts from 1 on. */
+async function write(...texts: string[]): Promise<void> {
+  await testing.written(async (tx, unit) => {
+    for (const text of texts) {
+      const init = { kind: MessageKind.TEXT, own: true, text, status: MessageStatus.WAITING }
+      const { id } = unit.context.conversations.append(tx, group.conversation, init)
+      waitFor(tx, id)
+      await sealText(unit.context, unit.outbox, tx, group.in(unit), id)
+      unit.context.conversations.update(tx, id, { status: MessageStatus.STORED, sequence: 1n })
+    }
+  })
+}
+
+/** A device says that it has what another one sent, up to a count. */
+const confirm = (from: Account, count: bigint, of: Account = alice) =>
+  group.take(from, {
+    body: { case: 'receipt', value: { delivered: [{ deviceId: of.device.publicKey, count }] } },
+  })
+
+const states = () => testing.context.conversations.history(group.conversation).map(({ state }) => state)
+const confirmedBy = (account: Account) => group.live.sender(account.device.publicKey).confirmed
+
+describe('a text', () => {
+  test('is delivered when every other account has it on some device', async () => {
+    await write('one', 'two')
+    await confirm(carol, 2n)
+    expect(states()).toEqual(['stored', 'stored'])
+    await confirm(tablet, 1n)
+    expect(states()).toEqual(['delivered', 'stored'])
+    await confirm(bob, 2n)
+    expect(states()).toEqual(['delivered', 'delivered'])
+    expect(testing.context.records.list('undelivered')).toEqual([])
+  })
+
+  test('is not marked by a receipt for more than was sent when it is sent later', async () => {
+    await write('one')
+    await confirm(bob, 1_000n)
+    await confirm(carol, 2n ** 64n - 1n)
+    expect(states()).toEqual(['delivered'])
+    expect([confirmedBy(bob), confirmedBy(carol)]).toEqual([1n, 1n])
+    await write('two')
+    await confirm(carol, 1n)
+    expect(states()).toEqual(['delivered', 'stored'])
+  })
+
+  test('that was confirmed stays so when an older receipt comes later', async () => {
+    await write('one', 'two')
+    for (const each of [bob, carol]) await confirm(each, 2n)
+    await confirm(bob, 1n)
+    expect(confirmedBy(bob)).toBe(2n)
+    expect(states()).toEqual(['delivered', 'delivered'])
+  })
+
+  test('is not delivered by a receipt for another device, nor by this account itself', async () => {
+    await write('one')
+    await confirm(bob, 1n, carol)
+    await confirm(carol, 1n)
+    expect(states()).toEqual(['stored'])
+    await open(GroupKind.DIRECT, bob, secondDevice(alice))
+    await write('one')
+    const [own] = [...testing.context.engine.members(group.live.state)].slice(-1)
+    await confirm({ ...alice, device: { ...alice.device, publicKey: own!.signatureKey } }, 1n)
+    expect(states()).toEqual(['stored'])
+    await confirm(bob, 1n)
+    expect(states()).toEqual(['delivered'])
+  })
+})
+
+/** Of this device are owed receipts up to these counts. */
+const owe = (owed: readonly (readonly [Account, bigint])[]) =>
+  testing.written((tx, unit) => {
+    for (const [account, count] of owed) {
+      const sender = group.in(unit).sender(account.device.publicKey)
+      unit.context.groups.saveSender(tx, group.in(unit), { ...sender, owed: count })
+    }
+  })
+const owed = () =>
+  owing(testing.context, group.live).map(({ deviceId }) => Buffer.from(deviceId).toString('hex'))
+const seal = () => testing.written((tx, unit) => sealReceipt(unit.context, unit.outbox, tx, group.in(unit)))
+const idOf = ({ device }: Account) => Buffer.from(device.publicKey).toString('hex')
+
+describe('those who are owed a receipt', () => {
+  test('are told in one, once, and again when more of theirs has come', async () => {
+    await owe([
+      [bob, 3n],
+      [carol, 1n],
+    ])
+    expect(owed().sort()).toEqual([idOf(bob), idOf(carol)].sort())
+    await seal()
+    await seal()
+    expect(group.sent()).toMatchObject([{ case: 'receipt', value: { delivered: [{}, {}] } }])
+    expect(owed()).toEqual([])
+    await owe([[carol, 2n]])
+    await seal()
+    expect(group.sent().at(-1)).toMatchObject({
+      value: { delivered: [{ deviceId: carol.device.publicKey, count: 2n }] },
+    })
+  })
+
+  test.each([
+    ['whose group is over', { status: GroupStatus.ENDED }],
+    ['whose group has lost its state here', { lost: true }],
+    ['whose room this account has left', { left: true }],
+  ])('%s are not told', async (_, change) => {
+    await owe([[bob, 1n]])
+    await group.change(change)
+    expect(owed()).toEqual([])
+    await seal()
+    expect(group.sent()).toEqual([])
+  })
+
+  test('are not told while they are blocked', async () => {
+    await open(GroupKind.DIRECT, bob)
+    await owe([[bob, 1n]])
+    await testing.written((tx, { context }) => context.contacts.block(tx, 'bob', true))
+    expect(owed()).toEqual([])
+    await testing.written((tx, { context }) => context.contacts.block(tx, 'bob', false))
+    expect(owed()).toEqual([idOf(bob)])
+  })
+
+  test('are told in groups of so many devices and not in larger ones', async () => {
+    const many = (count: number) => Array.from({ length: count }, (_, at) => makeAccount(`person-${at}`))
+    const people = many(RECEIPT_DEVICES - 1)
+    await open(GroupKind.ROOM, ...people)
+    await owe([[people[0]!, 1n]])
+    expect(owed()).toHaveLength(1)
+    const more = many(RECEIPT_DEVICES)
+    await open(GroupKind.ROOM, ...more)
+    await owe([[more[0]!, 1n]])
+    expect(owed()).toEqual([])
+  })
+})
