@@ -10,7 +10,7 @@ import { type GroupPhase, joined } from '../../services/endpoint/groups/group.js
 import type { LiveGroup } from '../../services/endpoint/groups/groups.js'
 import { phaseRecord } from '../../services/endpoint/groups/phase-record.js'
 import { encodeSettings } from '../../services/endpoint/groups/policy.js'
-import type { Engine, KeyPackagePair } from '../../services/endpoint/mls/engine.js'
+import type { Engine, GroupState, KeyPackagePair } from '../../services/endpoint/mls/engine.js'
 import { at } from '../../services/endpoint/vault/records.js'
 import type { TestContext } from './endpoint-context.js'
 
@@ -45,18 +45,37 @@ export interface GroupOptions {
 
 let made = 0
 
+interface Founded {
+  conversationId: Uint8Array
+  /** With all others in it. */
+  state: GroupState
+  /** The state of one of the others, in the order in which they were given. */
+  join(index: number): Promise<GroupState>
+}
+
+/** A group that a device has made, with others whom it has added. */
+export async function foundGroup(
+  engine: Engine,
+  founder: Account,
+  { others, settings }: Pick<GroupOptions, 'others' | 'settings'>,
+): Promise<Founded> {
+  const conversationId = new Uint8Array(16).fill(++made)
+  const keyPackage = await keyPackageOf(engine, founder)
+  const founded = await engine.create({ groupId: conversationId, keyPackage, ...(settings && { settings }) })
+  const pairs = await Promise.all(others.map(other => keyPackageOf(engine, other)))
+  const add = pairs.map(({ publicPackage }) => publicPackage)
+  const { pending, welcome } = await engine.commit(founded, { add })
+  const { state } = engine.adopt(founded, pending)
+  const join = async (index: number) => (await engine.unsafeJoinHere(welcome!, [pairs[index]!])).state
+  return { conversationId, state, join }
+}
+
 /** A group of the test's own device and these, in its vault. */
 export async function groupWith(
   { context, written }: Pick<TestContext, 'context' | 'written'>,
-  { others, open, settings, phase = joined() }: GroupOptions,
+  { open, phase = joined(), ...group }: GroupOptions,
 ): Promise<LiveGroup> {
-  const { engine, account } = context
-  const conversationId = new Uint8Array(16).fill(++made)
-  const keyPackage = await keyPackageOf(engine, account)
-  const founded = await engine.create({ groupId: conversationId, keyPackage, ...(settings && { settings }) })
-  const pairs = await Promise.all(others.map(other => keyPackageOf(engine, other)))
-  const { pending } = await engine.commit(founded, { add: pairs.map(({ publicPackage }) => publicPackage) })
-  const { state } = engine.adopt(founded, pending)
+  const { conversationId, state } = await foundGroup(context.engine, context.account, group)
   const { number } = await written((tx, unit) =>
     unit.context.groups.add(tx, { conversationId, conversation: open(unit), phase }, state),
   )
@@ -66,7 +85,7 @@ export async function groupWith(
 /** Puts a group into a phase, whatever it is in. */
 export const putInPhase = (
   { written }: Pick<TestContext, 'written'>,
-  { number }: LiveGroup,
+  { number }: Pick<LiveGroup, 'number'>,
   phase: GroupPhase,
 ) => written(tx => tx.put('groups', at(number), { ...tx.get('groups', at(number))!, ...phaseRecord(phase) }))
 
@@ -97,16 +116,10 @@ export function roomWith(
 
 /** The two ends of a conversation: each one's group with the other. */
 export async function meet(one: TestContext, other: TestContext): Promise<[LiveGroup, LiveGroup]> {
-  const { engine } = one.context
-  const conversationId = new Uint8Array(16).fill(++made)
-  const pair = await keyPackageOf(engine, other.context.account)
-  const founded = await engine.create({
-    groupId: conversationId,
-    keyPackage: await keyPackageOf(engine, one.context.account),
-  })
-  const { pending, welcome } = await engine.commit(founded, { add: [pair.publicPackage] })
-  const { state } = engine.adopt(founded, pending)
-  const welcomed = await other.context.engine.unsafeJoinHere(welcome!, [pair])
+  const { engine, account } = one.context
+  const founded = await foundGroup(engine, account, { others: [other.context.account] })
+  const { conversationId, state } = founded
+  const welcomed = await founded.join(0)
   const enter = async ({ context, written }: TestContext, own: typeof state, peer: string) => {
     const { number } = await written((tx, unit) => {
       const conversation = unit.context.conversations.open(tx, peer)
@@ -117,6 +130,6 @@ export async function meet(one: TestContext, other: TestContext): Promise<[LiveG
   }
   return [
     await enter(one, state, other.context.account.handle),
-    await enter(other, welcomed.state, one.context.account.handle),
+    await enter(other, welcomed, one.context.account.handle),
   ]
 }

@@ -1,22 +1,22 @@
 // A group of this device with others, all of them on the real engine, without a server: what the others seal and
 // commit is given to the parts of the endpoint by hand.
 
-import { randomBytes } from 'node:crypto'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { type Content, ContentSchema } from '../../gen/parley/content/v1/content_pb.js'
 import { GroupKind, GroupSettingsSchema } from '../../gen/parley/content/v1/room_pb.js'
 import { type Envelope, EnvelopeSchema } from '../../gen/parley/v1/chat_pb.js'
-import { GroupStatus } from '../../gen/parley/vault/v1/records_pb.js'
 import { type Account, restoreAccount } from '../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../services/endpoint/context.js'
+import { type GroupPhase, joined } from '../../services/endpoint/groups/group.js'
 import type { GroupChange, LiveGroup } from '../../services/endpoint/groups/groups.js'
 import { encodeSettings } from '../../services/endpoint/groups/policy.js'
 import type { Body, Received } from '../../services/endpoint/messages/content/content-type.js'
 import { takeBody } from '../../services/endpoint/messages/content/registry.js'
 import { decodeContent, encodeContent } from '../../services/endpoint/messages/format.js'
-import type { CommitChange, Engine, GroupState } from '../../services/endpoint/mls/engine.js'
+import type { CommitChange, GroupState } from '../../services/endpoint/mls/engine.js'
 import { pad } from '../../services/protocol/content/padding.js'
 import { groupIn, type TestContext } from './endpoint-context.js'
+import { foundGroup, putInPhase } from './endpoint-groups.js'
 
 export interface GroupSetup {
   /** Between two people unless given. */
@@ -37,13 +37,6 @@ export type Saying = Partial<Pick<Content, 'count' | 'sentAtMs' | 'joinedEpoch' 
 
 export type BodyInit = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
 
-export const keyPackageOf = (engine: Engine, { certificate, device }: Account) =>
-  engine.newKeyPackage({
-    identity: certificate,
-    signatureKey: device.privateKey,
-    publicKey: device.publicKey,
-  })
-
 /** The same account on another device. */
 export const secondDevice = ({ handle, account }: Account): Account =>
   restoreAccount({ handle, seed: account.privateKey })
@@ -57,10 +50,16 @@ function settingsFor(founder: Account, setup: GroupSetup): Uint8Array | undefine
   return encodeSettings(create(GroupSettingsSchema, { kind, ...(kind === GroupKind.ROOM ? room : {}) }))
 }
 
+function conversationFor({ context, tx }: Unit, { kind, others, name = 'tea' }: GroupSetup): bigint {
+  if (kind === GroupKind.ROOM) return context.conversations.openRoom(tx, name)
+  if (kind === GroupKind.OWN_DEVICES) return context.conversations.openOwnDevices(tx)
+  return context.conversations.open(tx, others[0]!.handle)
+}
+
 export class TestGroup {
   readonly #seats = new Map<Account, GroupState>()
   /** Those who were added, and join when they have something to say. */
-  readonly #joins = new Map<Account, () => Promise<{ state: GroupState }>>()
+  readonly #joins = new Map<Account, () => Promise<GroupState>>()
   #sequence = 0n
 
   private constructor(
@@ -68,33 +67,19 @@ export class TestGroup {
     readonly number: bigint,
   ) {}
 
-  /** This device makes it, and all others are in it from its first epoch. */
-  static async of(test: TestContext, founder: Account, setup: GroupSetup): Promise<TestGroup> {
-    const { engine } = test.context
-    const conversationId = new Uint8Array(randomBytes(16))
-    const settings = settingsFor(founder, setup)
-    const keyPackage = await keyPackageOf(engine, founder)
-    const founded = await engine.create({
-      groupId: conversationId,
-      keyPackage,
-      ...(settings ? { settings } : {}),
-    })
-    const pairs = await Promise.all(setup.others.map(other => keyPackageOf(engine, other)))
-    const made = await engine.commit(founded, { add: pairs.map(({ publicPackage }) => publicPackage) })
-    const { state } = engine.adopt(founded, made.pending)
-    const { number } = await test.written((tx, { context }) => {
-      const { conversations, groups } = context
-      const conversation =
-        setup.kind === GroupKind.ROOM
-          ? conversations.openRoom(tx, setup.name ?? 'tea')
-          : setup.kind === GroupKind.OWN_DEVICES
-            ? conversations.openOwnDevices(tx)
-            : conversations.open(tx, setup.others[0]!.handle)
-      return groups.add(tx, { conversationId, conversation, status: GroupStatus.ACTIVE }, state)
+  /** The test's own device makes it, and all others are in it from its first epoch. */
+  static async of(test: TestContext, setup: GroupSetup): Promise<TestGroup> {
+    const { engine, account } = test.context
+    const { others } = setup
+    const settings = settingsFor(account, setup)
+    const founded = await foundGroup(engine, account, { others, ...(settings && { settings }) })
+    const { conversationId, state, join } = founded
+    const { number } = await test.written((tx, unit) => {
+      const conversation = conversationFor(unit, setup)
+      return unit.context.groups.add(tx, { conversationId, conversation, phase: joined() }, state)
     })
     const group = new TestGroup(test, number)
-    for (const [index, other] of setup.others.entries())
-      group.#joins.set(other, () => engine.unsafeJoinHere(made.welcome!, [pairs[index]!]))
+    for (const [index, other] of others.entries()) group.#joins.set(other, () => join(index))
     test.told.length = 0
     return group
   }
@@ -115,6 +100,11 @@ export class TestGroup {
 
   change(change: GroupChange): Promise<void> {
     return this.test.written((tx, unit) => unit.context.groups.change(tx, this.in(unit), change))
+  }
+
+  /** Puts it into a phase, whatever it is in. */
+  async enter(phase: GroupPhase): Promise<void> {
+    await putInPhase(this.test, this, phase)
   }
 
   /** The next place in the server's order. */
@@ -205,7 +195,7 @@ export class TestGroup {
   }
 
   async #seat(of: Account): Promise<GroupState> {
-    const state = this.#seats.get(of) ?? (await this.#joins.get(of)?.())?.state
+    const state = this.#seats.get(of) ?? (await this.#joins.get(of)?.())
     if (!state) throw new Error(`${of.handle} is not in this group`)
     this.#seats.set(of, state)
     return state

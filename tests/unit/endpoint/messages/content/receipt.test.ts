@@ -2,8 +2,9 @@
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
-import { GroupStatus, MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
+import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { type Account, makeAccount } from '../../../../../services/endpoint/contacts/account.js'
+import type { GroupPhase } from '../../../../../services/endpoint/groups/group.js'
 import {
   owing,
   RECEIPT_DEVICES,
@@ -24,7 +25,7 @@ let group: TestGroup
 
 async function open(kind: GroupKind, ...others: Account[]): Promise<void> {
   testing = await openTestContext(alice)
-  group = await TestGroup.of(testing, alice, { kind, others })
+  group = await TestGroup.of(testing, { kind, others })
 }
 
 beforeEach(() => open(GroupKind.ROOM, bob, tablet, carol))
@@ -128,13 +129,14 @@ describe('those who are owed a receipt', () => {
     })
   })
 
-  test.each([
-    ['whose group is over', { status: GroupStatus.ENDED }],
-    ['whose group has lost its state here', { lost: true }],
-    ['whose room this account has left', { left: true }],
-  ])('%s are not told', async (_, change) => {
+  test.each<GroupPhase>([
+    { name: 'creating' },
+    { name: 'out-of-sync', askDue: false, leaveDue: false },
+    { name: 'leaving', leaveDue: false, commitOut: false },
+    { name: 'ended', why: 'removed' },
+  ])('are not told in a group that is $name', async phase => {
     await owe([[bob, 1n]])
-    await group.change(change)
+    await group.enter(phase)
     expect(owed()).toEqual([])
     await seal()
     expect(group.sent()).toEqual([])
