@@ -86,7 +86,7 @@ export class Chat {
     return this.#last
   }
 
-  /** Whose handles Tab completes. */
+  /** Tab completes these. */
   handles(): string[] {
     return this.#options.endpoint.conversations().map(({ peer }) => peer)
   }

@@ -20,11 +20,11 @@ export interface OperatorOptions {
   passphrase: string | undefined
   /** The relay lets this account have the operator's handle. */
   admit(accountKey: Uint8Array): void
-  /** What is said first. Written as it is: a link that a terminal wraps can be copied, one that we wrap cannot. */
+  /** Said first, and written as it is: a link that a terminal wraps can be copied, one that we wrap cannot. */
   greeting(accountKey: Uint8Array): readonly string[]
   input: ReadStream
   output: WriteStream
-  /** What the operator may do with the relay. */
+  /** The operator may do this with the relay. */
   actions(accountKey: Uint8Array): OperatorActions
   /** The person wants to leave, which stops the server. */
   onQuit(): void

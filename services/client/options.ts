@@ -29,7 +29,7 @@ export interface ClientOptions {
   /** Milliseconds that a script may take after its input has ended. */
   timeoutMs: number | undefined
   acceptServer: Uint8Array | undefined
-  /** What to do when somebody shows another key than before. */
+  /** The answer to somebody who shows another key than before. */
   keyChange: KeyChangePolicy
   /** Which of the account's devices makes room for this one: a number or a fingerprint. */
   revoke: string | undefined

@@ -26,7 +26,7 @@ export interface ParleyOptions {
   server?: string
   /** The 24 words of an account: this becomes a further device of it. Secret. Of use at the first start only. */
   phrase?: string
-  /** What to do when somebody shows another key than before; unless given, nothing is sent until it is accepted. */
+  /** The answer to somebody who shows another key than before; unless given, nothing is sent until it is accepted. */
   keyChange?: KeyChangePolicy
 }
 
@@ -170,12 +170,12 @@ export class Conversation {
     return this.endpoint.history(this.number, limit)
   }
 
-  /** Who is in the room, and its rules. Throws Refusal for a conversation that is no room. */
+  /** The room's members and its rules. Throws Refusal for a conversation that is no room. */
   room(): RoomView {
     return this.endpoint.room(this.number)
   }
 
-  /** Has the room changed as soon as that can be: invites, removes, names. Throws Refusal. */
+  /** Changes the room as soon as that can be: invites, removes, names. Throws Refusal. */
   async change(change: RoomChange): Promise<void> {
     await this.endpoint.changeRoom(this.number, change)
   }

@@ -1,4 +1,4 @@
-// What an endpoint shows of itself, without anything that is secret.
+// An endpoint shows this of itself, without anything that is secret.
 
 import type { Context } from './context.js'
 import { loadServer } from './sync/server-record.js'

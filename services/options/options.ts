@@ -10,7 +10,7 @@ export class UsageError extends Error {
 
 export interface OptionRow {
   name: string
-  /** What stands for the value in the help; undefined: a flag. */
+  /** Stands for the value in the help; undefined: a flag. */
   value?: string
   /** The value where nothing is given. */
   fallback?: string

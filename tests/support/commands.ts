@@ -36,7 +36,7 @@ const NOTHING: CommandEndpoint = {
 export interface Place {
   endpoint?: Partial<CommandEndpoint>
   target?: { title: string; conversation: bigint }
-  /** What a person says when asked, in order; then nothing. */
+  /** A person's answers, in order; then none. */
   answers?: readonly string[]
   operator?: OperatorActions | undefined
 }
@@ -44,7 +44,7 @@ export interface Place {
 export interface Ran {
   said: { text: string; figure: readonly string[] | undefined }[]
   warned: string[]
-  /** What else the chat was asked for. */
+  /** Everything else that the chat was asked for. */
   calls: unknown[][]
 }
 

@@ -10,7 +10,7 @@ import { cleanEnvironment } from './processes.js'
 export const TOP = fileURLToPath(new URL('../../../', import.meta.url))
 /** npm with what it has in its cache takes seconds; over a slow network it may take minutes. */
 const INSTALL_TIMEOUT_MS = 90_000
-/** What npm says where it cannot reach the registry. */
+/** npm says this where it cannot reach the registry. */
 const UNREACHABLE =
   /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ENOTCACHED|_CERT_|CERT_|network/
 

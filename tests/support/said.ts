@@ -1,4 +1,4 @@
-// What a person reads of a history.
+// A history as a person reads it.
 
 import { systemMessage, unreadable } from '../../services/client/words/history.js'
 import type { HistoryEntry } from '../../services/endpoint/events.js'

@@ -34,7 +34,7 @@ const SQL = /^\s*(…;\s*)?(SELECT|INSERT|DELETE|CREATE|PRAGMA|BEGIN)\b/
 const LABEL = /^parley [a-z0-9 ]+…?$/
 const ROWS: ReadonlySet<string> = new Set(['help', 'meaning'])
 
-/** What is named below the client that is the client's: a slash command, a flag, an environment variable. */
+/** A name of the client's that nothing below it may know: a slash command, a flag, an environment variable. */
 const INTERFACE = /(^|[\s("])\/[a-z-]+(?![\w./-])|(^|[\s("])--[a-z]|\bPARLEY_[A-Z]/
 
 /** All sentences in the files of the project that are wanted. */

@@ -1,9 +1,9 @@
-// What a command is, and what it may use.
+// A command, and all that it may use.
 
 import { type Endpoint, Refusal } from '../../endpoint/index.js'
 import { refusal } from '../words/refusals.js'
 
-/** What the operator's own process may do besides. */
+/** The operator's own process may do this besides. */
 export interface OperatorActions {
   /** With a fresh token, where the server takes new accounts by invitation only. */
   inviteLink(): Promise<string>
@@ -15,7 +15,7 @@ export interface OperatorActions {
   bans(): Promise<{ name: string; bannedAt: Date }[]>
 }
 
-/** What commands use of an endpoint. */
+/** Commands use this much of an endpoint. */
 export type CommandEndpoint = Pick<
   Endpoint,
   | 'accept'
@@ -75,7 +75,7 @@ export async function refusable(
 
 export interface Command {
   name: string
-  /** What stands behind the name. */
+  /** Stands behind the name. */
   argument?: string
   help: string
   /** It is for the operator's console. */

@@ -54,7 +54,7 @@ export function helpText(isOperator = false): string {
   return [...rows, ...TYPED_LINES.map(([typed, meaning]) => `${typed.padEnd(width)}  ${meaning}`)].join('\n')
 }
 
-/** What a typed line means. */
+/** The meaning of a typed line. */
 export type Typed =
   | { kind: 'text'; text: string }
   | { kind: 'to'; handle: string; text: string }

@@ -1,4 +1,4 @@
-// What a person does with their own devices. Rows of the table in commands.ts.
+// Commands about one's own devices. Rows of the table in commands.ts.
 
 import { LEFT_AS_IT_WAS } from '../words/chat.js'
 import * as words from '../words/commands.js'

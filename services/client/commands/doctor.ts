@@ -52,7 +52,7 @@ function hasPending(before: readonly Finding[], after: readonly Finding[]): bool
 const nameOf = ({ area, check, peer = '', about = '' }: Finding): string =>
   JSON.stringify([area, check, peer, about])
 
-/** What is left of what was found, and what was done. */
+/** The findings that are left, and the deeds. */
 export function outcomeOf(before: readonly Finding[], after: readonly Finding[]): Treatment {
   const done = new Map(before.filter(({ did }) => did !== undefined).map(each => [nameOf(each), each]))
   const left = after.map((finding): TreatedFinding => {

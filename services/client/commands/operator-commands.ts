@@ -1,4 +1,4 @@
-// What only the operator's console can do. Rows of the table in commands.ts.
+// Commands of the operator's console alone. Rows of the table in commands.ts.
 
 import { isHandle } from '../../protocol/identity/handle.js'
 import { THAT_IS_YOU } from '../words/chat.js'

@@ -1,4 +1,4 @@
-// What a person does with rooms. Rows of the table in commands.ts.
+// Commands about rooms. Rows of the table in commands.ts.
 
 import * as words from '../words/commands.js'
 import { type Command, type CommandContext, refusable } from './command.js'

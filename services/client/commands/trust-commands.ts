@@ -1,4 +1,4 @@
-// What a person decides about others: who they are, and whether to hear of them. Rows of the table in commands.ts.
+// Commands about others: who they are, and whether to hear of them. Rows of the table in commands.ts.
 
 import { THAT_IS_YOU } from '../words/chat.js'
 import * as words from '../words/commands.js'

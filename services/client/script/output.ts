@@ -1,4 +1,4 @@
-// What a script prints: for people as the chat shows it, for programs one JSON object a line.
+// A script prints for people as the chat shows it, for programs one JSON object a line.
 
 import type { EndpointEvent, RefusalCause } from '../../endpoint/index.js'
 import { plainEntry } from '../../terminal/plain.js'
@@ -9,7 +9,7 @@ import { downCause, stopCause } from '../words/line.js'
 import { refusal } from '../words/refusals.js'
 
 export interface Output {
-  /** What arrives; and what else there is to know. */
+  /** Takes what arrives; `note` what else there is to know. */
   print(line: string): void
   note(line: string): void
   json: boolean

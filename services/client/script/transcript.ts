@@ -1,4 +1,4 @@
-// What was said, for a person or a program, without a line to the server.
+// The history for a person or a program, without a line to the server.
 
 import type { Endpoint, HistoryEntry } from '../../endpoint/index.js'
 import { plainEntry } from '../../terminal/plain.js'

@@ -21,7 +21,7 @@ import { phraseCause } from '../words/typed.js'
 import { passphraseGiven, startOptions } from './start.js'
 import { chooseVault, removeVault } from './vault-folder.js'
 
-/** What is left here of an account that this device was not let into is of no use. */
+/** After these an account that this device was not let into leaves nothing here that is of use. */
 const USELESS: readonly StopReason[] = [
   'handle-taken',
   'handle-invalid',

@@ -10,7 +10,7 @@ const HANDLE_REASONS: readonly StopReason[] = ['handle-taken', 'handle-invalid',
 export const refusesHandle = (event: EndpointEvent): boolean =>
   event.type === 'line' && event.line.state === 'stopped' && HANDLE_REASONS.includes(event.line.reason)
 
-/** What a first start needs, and what the person asked to change. */
+/** Everything that a first start needs, and that the person asked to change. */
 export function startOptions({ address, invite, acceptServer }: ClientOptions, fresh: boolean): StartOptions {
   const target = address ?? (fresh ? parseAddress(DEFAULT_ADDRESS) : undefined)
   const server = acceptServer

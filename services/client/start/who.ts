@@ -1,4 +1,4 @@
-// Who a person is, asked at the first start: somebody new, or a further device of somebody.
+// The first start asks a person who they are: somebody new, or a further device of somebody.
 
 import { join } from 'node:path'
 import { isHandle } from '../../protocol/identity/handle.js'
@@ -10,7 +10,7 @@ import { folderToLink } from './link.js'
 import { askPhrase } from './phrase.js'
 import { chooseVault } from './vault-folder.js'
 
-/** What is known before anything is asked. */
+/** Known before anything is asked. */
 export interface Wish {
   handle: string | undefined
   links: boolean
@@ -23,7 +23,7 @@ export interface Who {
   seed?: Uint8Array
 }
 
-/** What a person types in place of a handle to become a further device. */
+/** A person types this in place of a handle to become a further device. */
 const LINK = 'link'
 
 type Asking = Pick<Terminal, 'ask' | 'print'>

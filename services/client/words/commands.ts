@@ -1,4 +1,4 @@
-// What commands say and ask. Their own rows say what they are for (commands/).
+// Commands say and ask this. Their own rows say what they are for (commands/).
 
 import type { RoomView, Verification } from '../../endpoint/index.js'
 import { newcomersSee } from './history.js'
@@ -92,6 +92,6 @@ export function doctorSummary({ wrong, repaired }: { wrong: number; repaired: nu
   return `${wrong === 0 ? 'nothing is wrong' : `${wrong} wrong`}${repaired > 0 ? `, ${repaired} repaired` : ''}`
 }
 
-/** What was found, what was done about it, and what is left to do, in one row. */
+/** A finding, what was done about it, and what is left to do, in one row. */
 export const findingParts = (found: string, did: string | undefined, remedy: string | undefined): string =>
   [found, ...(did ? [`done: ${did}`] : []), ...(remedy ? [`to do: ${remedy}`] : [])].join('; ')

@@ -5,7 +5,7 @@ import { UsageError } from '../../options/options.js'
 import { refusal } from './refusals.js'
 import { say, type Words } from './words.js'
 
-/** What a person is told of an error; undefined for one that is a defect of ours. */
+/** An error as a person is told of it; undefined for one that is a defect of ours. */
 export function errorWords(error: unknown): string | undefined {
   if (error instanceof Refusal) return refusal(error.why)
   if (error instanceof VaultError) return vaultCause(error.why)

@@ -52,7 +52,7 @@ export function entryOf(entry: HistoryEntry, named: boolean): Entry {
   return message
 }
 
-/** What the row above the input says; '' while all is well. */
+/** The row above the input; '' while all is well. */
 export function statusOf(line: LineState): string {
   switch (line.state) {
     case 'connecting':

@@ -1,4 +1,4 @@
-// What the doctor found and did, and what is left for a person.
+// The doctor's findings and deeds, and what is left for a person.
 
 import type {
   AccountFound,
@@ -14,7 +14,7 @@ import { counted, minute, say, type Words } from './words.js'
 
 export interface FoundWords {
   text: string
-  /** What a person can do, where it is not well. */
+  /** Says what a person can do, where it is not well. */
   remedy?: string
 }
 
@@ -28,7 +28,7 @@ export const deed = (did: Deed): string => say(DEEDS, did)
 
 const OPERATOR = "tell the server's operator"
 
-/** What a name stands for. */
+/** The addresses that a name stands for. */
 const named = (addresses: readonly string[]) =>
   addresses.length > 0 ? `the name is ${addresses.join(', ')}; ` : ''
 
@@ -97,7 +97,7 @@ const ACCOUNT: Words<AccountFound, FoundWords> = {
   'key-packages-none': what => ({ text: `${keyPackages(what)}: nobody can reach this device` }),
 }
 
-/** Who are named in a line at most. */
+/** A line names so many at most. */
 const NAMED = 5
 const GONE = 'somebody who has left'
 

@@ -30,7 +30,7 @@ const SYSTEM_MESSAGES: Words<SystemMessage> = {
   newer: () => NEWER,
 }
 
-/** What a room's rule on its history means to new members. */
+/** A room's rule on its history, as new members feel it. */
 export function newcomersSee(days: number): string {
   if (days === 0) return 'new members see nothing of what was said before'
   return `new members are handed what was said in the last ${counted(days, 'day')}`
@@ -38,7 +38,7 @@ export function newcomersSee(days: number): string {
 
 export interface Explained {
   text: string
-  /** What a person can do about it; '' where there is nothing. */
+  /** Says what a person can do about it; '' where there is nothing. */
   remedy: string
 }
 

@@ -1,4 +1,4 @@
-// What a person should know, and loses nothing by.
+// Notices: a person should know, and loses nothing by it.
 
 import type { JoinRefusal, MlsCause, Notice, Rejection, WhyNot } from '../../endpoint/index.js'
 import { expired } from './history.js'

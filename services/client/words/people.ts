@@ -1,4 +1,4 @@
-// Whom one writes to: how one stands with them, who is here, and by which keys they are known.
+// People and rooms that one writes to: how one stands with them, who is here, and by which keys they are known.
 
 import type { Endpoint, PersonHere } from '../../endpoint/index.js'
 import { accountFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'

@@ -1,4 +1,4 @@
-// What is wrong with what a person typed: a handle, an address or an invite link, the words of an account.
+// Mistakes in what a person typed: a handle, an address or an invite link, the words of an account.
 
 import { PHRASE_WORDS, type RecoveryPhraseCause } from '../../protocol/identity/recovery-phrase.js'
 import type { InviteCause } from '../../protocol/invite/address.js'

@@ -1,6 +1,6 @@
 import { OWN_DEVICES } from '../../endpoint/index.js'
 
-/** What is said for each code of a union: a row for each, or it does not compile. */
+/** The words for each code of a union: a row for each, or it does not compile. */
 export type Words<Coded extends { code: string }, Said = string> = {
   [Code in Coded['code']]: (coded: Coded & { code: Code }) => Said
 }
@@ -14,7 +14,7 @@ export function say<Coded extends { code: string }, Said>(words: Words<Coded, Sa
 export const counted = (count: number | bigint, what: string): string =>
   `${count} ${what}${Number(count) === 1 ? '' : 's'}`
 
-/** What a person calls a conversation by. */
+/** A conversation's name for a person. */
 export const peerName = (peer: string): string => (peer === OWN_DEVICES ? 'your devices' : peer)
 
 /** A moment as a person reads it. */

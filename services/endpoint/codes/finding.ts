@@ -1,4 +1,4 @@
-// What the doctor finds, and does about it, by code.
+// The doctor's findings, and deeds, by code.
 
 import type { ProbeReason } from '../../rpc/error.js'
 import type { DownCause, StopCause } from './line-cause.js'
@@ -63,7 +63,7 @@ export type VaultFound =
   | { code: 'records'; count: number }
   | { code: 'records-damaged'; count: number; damaged: { table: string; count: number }[] }
 
-/** What was done about it. */
+/** The doctor's answer to a finding. */
 export type Deed =
   | { code: 'published'; count: number }
   | { code: 'looked-again' | 'asked-to-rejoin' | 'asked-again' | 'stopped-waiting' }

@@ -42,7 +42,7 @@ export type StopCause =
   /** By this end. */
   | { code: 'closed' }
 
-/** What the causes are grouped by. */
+/** Causes by what follows from them. */
 export type StopReason =
   | 'server-changed'
   | 'handle-taken'

@@ -1,4 +1,4 @@
-// What a person should know, by its code; nothing is lost by it.
+// Notices by their codes: a person should know, and loses nothing by it.
 
 import type { MlsCause } from '../mls/refused.js'
 
@@ -25,7 +25,7 @@ export type Notice =
   | { code: 'impostor'; handle: string }
   /** The account was restored from its words, and no server knew it. */
   | { code: 'account-unknown'; handle: string }
-  /** What was written to them waits until they are on the server. */
+  /** Texts to them wait until they are on the server. */
   | { code: 'absent'; peer: string }
 
 /** The event for a conversation that could not be made. */

@@ -1,4 +1,4 @@
-/** What a person asked for cannot be done; `why` says why. Nothing was changed. */
+/** A person asked for something that cannot be done; `why` says why. Nothing was changed. */
 export class Refusal extends Error {
   override name = 'Refusal'
   constructor(readonly why: RefusalCause) {

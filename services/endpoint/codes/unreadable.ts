@@ -23,7 +23,7 @@ export type Unreadable =
 export const isMissing = ({ code }: Unreadable): boolean =>
   code === 'expired' || code === 'gap' || code === 'forked'
 
-/** What the engine says of an envelope in place of a content. */
+/** The engine says this of an envelope in place of a content. */
 export type NotOpened =
   | { kind: 'old-epoch' | 'future-epoch' | 'removed' | 'commit' | 'application' }
   | { kind: 'refused'; cause: MlsCause }

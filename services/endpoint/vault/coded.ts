@@ -29,7 +29,7 @@ export function codedOf<Oneof extends { case: string | undefined; value?: object
   return { ...data, code: kebab(oneof.case) } as CodedBy<Oneof>
 }
 
-/** What stands in a record for this code. */
+/** A record has this for the code. */
 export function oneofOf<Oneof extends { case: string | undefined }>(coded: CodedBy<Oneof>): Oneof {
   const { code, ...value } = coded as { code: string }
   return { case: camel(code), value } as object as Oneof

@@ -1,4 +1,4 @@
-// What the history says by code, as its records have it. The compiler holds the lists of codes to the oneofs.
+// The codes of the history as its records have them. The compiler holds the lists of codes to the oneofs.
 
 import {
   SendFailure as Failed,

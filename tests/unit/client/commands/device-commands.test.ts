@@ -19,7 +19,7 @@ const device = (number: number, more: Partial<DeviceView> = {}): DeviceView => (
 const DEVICES = [device(0, { isThis: true, name: 'laptop' }), device(1), device(2, { isRevoked: true })]
 const PHRASE = phraseOf(new Uint8Array(32).fill(7))
 
-/** What a line says, with these answers given to what it asks. */
+/** The answer to a line, with these answers given to what it asks. */
 async function run(line: string, answers: readonly string[] = [], endpoint: Place['endpoint'] = {}) {
   const { said, warned } = await runCommand(line, {
     answers,

@@ -1,4 +1,4 @@
-// What a person types about others, against an endpoint that only notes what it is asked.
+// Commands about others, against an endpoint that only notes what it is asked.
 
 import { describe, expect, test } from '@jest/globals'
 import type { OperatorActions } from '../../../../services/client/commands/command.js'

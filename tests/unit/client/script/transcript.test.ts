@@ -1,4 +1,4 @@
-// What `transcript` prints of the conversations of an account.
+// `transcript` prints the conversations of an account.
 
 import { expect, test } from '@jest/globals'
 import { transcript } from '../../../../services/client/script/transcript.js'

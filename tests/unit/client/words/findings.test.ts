@@ -1,4 +1,4 @@
-// What the doctor finds and does, in the words that a person reads.
+// The doctor's findings and deeds in the words that a person reads.
 
 import { expect, test } from '@jest/globals'
 import { deed, found } from '../../../../services/client/words/findings.js'

@@ -1,4 +1,4 @@
-// What a program reads with --json: every type of event, exactly.
+// A program reads this with --json: every type of event, exactly.
 
 import { describe, expect, test } from '@jest/globals'
 import { jsonOf, jsonOfEntry, line } from '../../../../services/client/words/json.js'

@@ -21,7 +21,7 @@ import {
   WHY_NOT,
 } from '../../../support/coded.js'
 
-/** What is said for each code. */
+/** The words for each code. */
 const saidFor = <Coded, Said>(samples: Record<string, Coded>, say: (coded: Coded) => Said) =>
   Object.fromEntries(Object.entries(samples).map(([code, coded]) => [code, say(coded)]))
 

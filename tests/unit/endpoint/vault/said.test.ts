@@ -1,4 +1,4 @@
-// What the history says by code is in the vault as it was said.
+// The history's codes are in the vault as they were said.
 
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
