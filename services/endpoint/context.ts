@@ -24,6 +24,7 @@ export interface Context {
   conversations: Conversations
   contacts: Contacts
   devices: OwnDevices
+  outbox: Outbox
   /** What is known of this run alone. */
   session: Session
 }

@@ -174,14 +174,14 @@ export async function openEndpoint(ports: Ports, options: EndpointOptions): Prom
         return saveText(context, tx, conversation, wellFormed)
       })
     },
-    createRoom: options => changing(({ context, outbox, tx }) => createRoom(context, outbox, tx, options)),
+    createRoom: options => changing(({ context, tx }) => createRoom(context, tx, options)),
     changeRoom: (conversation, change) =>
       changing(({ context, tx }) => changeRoom(context, tx, conversation, change)),
     leaveRoom: conversation =>
-      changing(async ({ context, outbox, tx }) => {
+      changing(async ({ context, tx }) => {
         const room = roomOf(context, conversation)
         checkMayLeave(context, room)
-        await leaveGroup(context, outbox, tx, room.group)
+        await leaveGroup(context, tx, room.group)
       }),
     verify: handle => verification(context, handle),
     markVerified: handle => changing(({ context, tx }) => markVerified(context, tx, handle)),
@@ -198,9 +198,9 @@ export async function openEndpoint(ports: Ports, options: EndpointOptions): Prom
     nameDevice: name =>
       changing(({ context, tx }) => nameDevice(context.devices, tx, context.account.device.publicKey, name)),
     revokeDevice: id =>
-      changing(async ({ context, outbox, tx }) => {
+      changing(async ({ context, tx }) => {
         checkRevocable(context.devices, context.account.device.publicKey, id)
-        await revoke(context, outbox, tx, id)
+        await revoke(context, tx, id)
       }),
     conversations: () => context.conversations.all().filter(({ kind }) => kind !== 'own-devices'),
     people: () => people(context, presence),

@@ -18,7 +18,7 @@ import type { LiveGroup } from './groups/groups.js'
 import { type IntentChange, intend } from './groups/intents.js'
 import { accountsIn, settingsOf } from './groups/membership.js'
 import { encodeSettings, isAdmin } from './groups/policy.js'
-import { type Outbox, queueCommit } from './messages/outbox.js'
+import { queueCommit } from './messages/outbox.js'
 import type { Batch } from './vault/records.js'
 
 /** Days of history that a room may hand to new members. */
@@ -54,7 +54,6 @@ export interface RoomView {
 /** A new room with this account as its admin, and those who are invited to it. Returns its conversation. Throws Refusal. */
 export async function createRoom(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   { name, historyDays, invite = [] }: RoomOptions,
 ): Promise<bigint> {
@@ -76,7 +75,7 @@ export async function createRoom(
     settings: encodeSettings(settings),
   })
   const { group } = made
-  queueCommit(outbox, batch, group.number, made)
+  queueCommit(context.outbox, batch, group.number, made)
   for (const handle of new Set(invite))
     if (handle !== account.handle) intend(context, batch, group, addAccount(handle))
   return conversation

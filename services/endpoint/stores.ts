@@ -39,12 +39,17 @@ export function openStores(
     conversations: new Conversations(reader, clock, filed),
     contacts: new Contacts(reader, clock),
     devices: new OwnDevices(reader),
+    outbox: new Outbox(reader, progress),
     session,
   })
+  const context = on(records)
   return {
-    context: on(records),
-    outbox: new Outbox(records, progress),
+    context,
+    outbox: context.outbox,
     transaction: work =>
-      records.transaction(tx => work({ context: on(tx), outbox: new Outbox(tx, progress), tx })),
+      records.transaction(tx => {
+        const within = on(tx)
+        return work({ context: within, outbox: within.outbox, tx })
+      }),
   }
 }

@@ -6,14 +6,13 @@ import type { Unreadable } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/groups.js'
 import type { KnownConversation } from '../history/conversations.js'
-import type { Outbox } from '../messages/outbox.js'
 import { waitingTexts } from '../messages/unsent.js'
 import { unreadableOf } from '../vault/said.js'
 import type { Diagnosis, Finding } from './finding.js'
 import { examineGroup, pointlessIntents } from './group.js'
 
 /** Looks at every conversation. Throws VaultError. `lookAgain`: opens conversations that have no group. */
-export function examineConversations(context: Context, outbox: Outbox, lookAgain: () => void): Diagnosis[] {
+export function examineConversations(context: Context, lookAgain: () => void): Diagnosis[] {
   const waiting = waitingTexts(context)
   return context.conversations.all().flatMap(conversation => {
     const groups = context.groups.of(conversation.number)
@@ -21,7 +20,7 @@ export function examineConversations(context: Context, outbox: Outbox, lookAgain
     const waitingHere = waiting.filter(id => id.conversation === conversation.number).length
     const diagnoses = [
       ...trust(context, conversation),
-      ...live.flatMap(group => examineGroup(context, outbox, group)),
+      ...live.flatMap(group => examineGroup(context, group)),
       ...(live.length === 0 ? withoutGroup(context, conversation, { groups, waitingHere, lookAgain }) : []),
       ...groups
         .filter(group => !live.includes(group))

@@ -43,13 +43,9 @@ export function openDoctor({ context, transaction, ports, sync }: DoctorOptions)
   }
 }
 
-async function diagnosed(
-  { context, outbox, tx }: Unit,
-  lookAgain: () => void,
-  repairs: boolean,
-): Promise<Finding[]> {
+async function diagnosed({ context, tx }: Unit, lookAgain: () => void, repairs: boolean): Promise<Finding[]> {
   const findings: Finding[] = []
-  for (const { finding, mend } of examineConversations(context, outbox, lookAgain))
+  for (const { finding, mend } of examineConversations(context, lookAgain))
     findings.push(repairs && mend ? { ...finding, did: await done(mend, tx) } : finding)
   return findings
 }

@@ -6,7 +6,6 @@ import { can, hasLeft } from '../groups/group.js'
 import type { LiveGroup, Sender } from '../groups/groups.js'
 import { askAgain } from '../messages/content/resend-request.js'
 import { withoutMissing } from '../messages/missing.js'
-import type { Outbox } from '../messages/outbox.js'
 import { askAgainToRejoin } from '../messages/rejoin-requests.js'
 import { move } from '../messages/transition.js'
 import { type Diagnosis, dateOf, type Finding } from './finding.js'
@@ -19,19 +18,19 @@ interface Finished {
 }
 
 /** Everything about one group that has not ended. */
-export function examineGroup(context: Context, outbox: Outbox, group: LiveGroup): Diagnosis[] {
+export function examineGroup(context: Context, group: LiveGroup): Diagnosis[] {
   const { record } = group
   const { phase } = group
   const finished =
     phase.name === 'out-of-sync'
-      ? [lost(context, outbox, group), ...pointlessIntents(context, group)]
+      ? [lost(context, group), ...pointlessIntents(context, group)]
       : phase.name === 'leaving'
         ? [leaving, ...pointlessIntents(context, group)]
         : [
             agreement(context, group),
-            ...stuckCommit(context, outbox, group),
+            ...stuckCommit(context, group),
             ...forks(context, group),
-            ...gaps(context, outbox, group),
+            ...gaps(context, group),
             ...intents(context, group),
           ]
   const peer = context.conversations.peer(record.conversation)
@@ -49,7 +48,7 @@ const leaving: Finished = {
   },
 }
 
-function lost(context: Context, outbox: Outbox, group: LiveGroup): Finished {
+function lost(context: Context, group: LiveGroup): Finished {
   const { rejoinAskedMs } = group.record
   return {
     draft: {
@@ -58,7 +57,7 @@ function lost(context: Context, outbox: Outbox, group: LiveGroup): Finished {
       found: { code: 'state-lost', isLeaving: hasLeft(group.phase), askedAt: dateOf(rejoinAskedMs) },
     },
     mend(batch) {
-      askAgainToRejoin(context, outbox, batch, group, { atOnce: true })
+      askAgainToRejoin(context, batch, group, { atOnce: true })
       return { code: 'asked-to-rejoin' }
     },
   }
@@ -86,8 +85,10 @@ function agreement(context: Context, group: LiveGroup): Finished {
 const nameOf = (deviceId: Uint8Array) => Buffer.from(deviceId).toString('hex')
 
 /** A commit of ours that is waited for and is not on its way: nothing would ever be committed again. */
-function stuckCommit(context: Context, outbox: Outbox, group: LiveGroup): Finished[] {
-  const isOut = outbox.items().some(({ item }) => item.group === group.number && item.what.case === 'commit')
+function stuckCommit(context: Context, group: LiveGroup): Finished[] {
+  const isOut = context.outbox
+    .items()
+    .some(({ item }) => item.group === group.number && item.what.case === 'commit')
   if (isOut) return []
   if (!can(group.phase, 'adopt')) return []
   const isCreating = group.phase.name === 'creating'
@@ -99,7 +100,7 @@ function stuckCommit(context: Context, outbox: Outbox, group: LiveGroup): Finish
         found: { code: 'commit-stuck' },
       },
       mend(batch) {
-        move(context, outbox, batch, group, { input: 'commit-dropped' })
+        move(context, batch, group, { input: 'commit-dropped' })
         return { code: isCreating ? 'gave-up-conversation' : 'gave-up-commit' }
       },
     },
@@ -120,7 +121,7 @@ function forks(context: Context, group: LiveGroup): Finished[] {
 }
 
 /** What did not arrive is asked for again where its sender is still there. */
-function gaps(context: Context, outbox: Outbox, group: LiveGroup): Finished[] {
+function gaps(context: Context, group: LiveGroup): Finished[] {
   const members = new Set(context.engine.members(group.state).map(({ signatureKey }) => nameOf(signatureKey)))
   return group
     .senders()
@@ -133,7 +134,7 @@ function gaps(context: Context, outbox: Outbox, group: LiveGroup): Finished[] {
         return {
           draft: { check: 'gap', about, verdict: 'problem', found: { code: 'gap', ...what } },
           async mend(batch) {
-            await askAgain(context, outbox, batch, group, { deviceId, counts: missing })
+            await askAgain(context, batch, group, { deviceId, counts: missing })
             return { code: 'asked-again' }
           },
         }

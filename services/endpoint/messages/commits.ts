@@ -10,7 +10,6 @@ import { can } from '../groups/group.js'
 import type { LiveGroup } from '../groups/groups.js'
 import type { Batch } from '../vault/records.js'
 import { beginEpoch } from './fork-detection.js'
-import type { Outbox } from './outbox.js'
 import { stateLost } from './rejoin-requests.js'
 import { type Place, show, tell } from './system-message.js'
 import { onAdded } from './transfer/due.js'
@@ -19,7 +18,6 @@ import { carryOut } from './transition.js'
 /** A commit of another member. */
 export async function receiveCommit(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
   envelope: Envelope,
@@ -28,12 +26,12 @@ export async function receiveCommit(
   const done = await takeCommit(context, batch, group, envelope, commit)
   switch (done.outcome) {
     case 'removed':
-      return carryOut(context, outbox, batch, group, done.effects, { place: envelope, by: done.by })
+      return carryOut(context, batch, group, done.effects, { place: envelope, by: done.by })
     case 'against-rules':
       return show(context, batch, group, envelope, { code: 'against-rules', from: done.from })
     case 'not-opened':
       show(context, batch, group, envelope, done.why)
-      return stateLost(context, outbox, batch, group)
+      return stateLost(context, batch, group)
     case 'applied':
       onNewEpoch(context, batch, group, envelope, done)
       if (!done.isAsClaimed)
@@ -48,7 +46,6 @@ export async function receiveCommit(
 /** A commit of this device stands in the order. */
 export function receiveOwnCommit(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
   place: Place,
@@ -57,7 +54,7 @@ export function receiveOwnCommit(
   const done = adopt(context, batch, group, intents)
   if (!done) return
   onNewEpoch(context, batch, group, place, done)
-  carryOut(context, outbox, batch, group, done.effects, { place })
+  carryOut(context, batch, group, done.effects, { place })
 }
 
 function onNewEpoch(

@@ -8,20 +8,19 @@ import type { LiveGroup } from '../groups/groups.js'
 import { transition } from '../groups/transition.js'
 import type { Batch } from '../vault/records.js'
 import { traitsOf } from './content/registry.js'
-import type { Outbox, Queued } from './outbox.js'
+import type { Queued } from './outbox.js'
 import { failWaiting } from './unsent.js'
 
 /** What the server does not have is not for this epoch any more: texts wait to be sealed again, the rest is given up. */
 export function putBack(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
   { rejoinToo = false, failure }: { rejoinToo?: boolean; failure?: SendFailure | undefined } = {},
 ): void {
   const isGone = ({ item }: Queued) =>
     item.group === group.number && (rejoinToo || item.what.case !== 'rejoin')
-  for (const { item } of outbox.drop(batch, isGone)) {
+  for (const { item } of context.outbox.drop(batch, isGone)) {
     if (item.what.case === 'commit') transition(context, batch, group, { input: 'commit-dropped' })
     if (item.what.case !== 'content') continue
     const { content, message } = item.what.value

@@ -21,7 +21,6 @@ import { BROKEN_LOG, differs, passEnvelope } from './fork-detection.js'
 import { decodeContent } from './format.js'
 import { joinByWelcome } from './join.js'
 import { owedUpTo, skipped, withMissing, withoutMissing } from './missing.js'
-import type { Outbox } from './outbox.js'
 import { stateLost } from './rejoin-requests.js'
 import { show, tell } from './system-message.js'
 import { move } from './transition.js'
@@ -30,12 +29,7 @@ import { move } from './transition.js'
 const MAX_SEQUENCE = 2n ** 62n
 
 /** Takes one envelope in; everything it changes goes into the batch. Throws LineDown for a number that no server gives. */
-export async function takeIn(
-  context: Context,
-  outbox: Outbox,
-  batch: Batch,
-  envelope: Envelope,
-): Promise<void> {
+export async function takeIn(context: Context, batch: Batch, envelope: Envelope): Promise<void> {
   if (envelope.sequence > MAX_SEQUENCE) throw new LineDown({ code: 'wrong-numbers' })
   const group = context.groups.byId(envelope.conversationId)
   const content = envelope.envelope
@@ -50,11 +44,10 @@ export async function takeIn(
   if (isOver && content.case !== 'own') return
   context.groups.change(batch, group, { lastSequence: envelope.sequence })
   if (content.case === 'application')
-    await takeApplication(context, outbox, batch, group, envelope, content.value.ciphertext)
-  else if (content.case === 'commit')
-    await receiveCommit(context, outbox, batch, group, envelope, content.value)
+    await takeApplication(context, batch, group, envelope, content.value.ciphertext)
+  else if (content.case === 'commit') await receiveCommit(context, batch, group, envelope, content.value)
   else if (content.case === 'own')
-    await takeEcho(context, outbox, batch, group, envelope, content.value.clientSequence)
+    await takeEcho(context, batch, group, envelope, content.value.clientSequence)
   else if (content.case === 'rejoin') receiveRejoin(context, batch, group, envelope, content.value)
   else if (content.case === 'missed') {
     context.groups.change(batch, group, BROKEN_LOG)
@@ -81,7 +74,6 @@ function tellMissed(batch: Batch, count: bigint): void {
 
 async function takeApplication(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
   envelope: Envelope,
@@ -92,7 +84,7 @@ async function takeApplication(
   const opened = await engine.open(group.state, ciphertext, () => false)
   if (opened.kind !== 'application') {
     show(context, batch, group, envelope, notOpened(opened))
-    if (opened.kind === 'future-epoch') stateLost(context, outbox, batch, group)
+    if (opened.kind === 'future-epoch') stateLost(context, batch, group)
     return
   }
   groups.advance(batch, group, opened.state, opened.changed)
@@ -106,13 +98,12 @@ async function takeApplication(
   const device = opened.sender.signatureKey
   const isOurs = isOwn(context, { handle, accountKey })
   const received = { group, envelope, content, handle, accountKey, device, isOurs }
-  await takeContent(context, outbox, batch, received, { epoch: opened.epoch, isBlocked })
+  await takeContent(context, batch, received, { epoch: opened.epoch, isBlocked })
 }
 
 /** `isBlocked`: a person wants to hear nothing of them; nothing is shown, and nothing said to them. */
 async function takeContent(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   received: Received,
   { epoch, isBlocked }: { epoch: bigint; isBlocked: boolean },
@@ -123,7 +114,7 @@ async function takeContent(
   const isMissing = content.count > before.received + 1n && !isBlocked && mayMiss(group, before)
   const counts = isMissing ? skipped(before.received + 1n, content.count - 1n) : []
   let sender = withMissing(before, counts)
-  if (isMissing) await missed(context, outbox, batch, received, before, counts)
+  if (isMissing) await missed(context, batch, received, before, counts)
   sender = { ...sender, heardEpoch: epoch, heardAtMs: envelope.storedAtMs, received: content.count }
   const isResent = content.resentCount > 0n
   if (isResent && !sender.missing.includes(content.resentCount))
@@ -144,8 +135,8 @@ async function takeContent(
   if (body.case === undefined)
     return show(context, batch, group, envelope, { code: 'unknown-content', from: handle })
   const input = inputOf(received, body)
-  if (input) move(context, outbox, batch, group, input, { place: envelope })
-  await takeBody(context, outbox, batch, received, body)
+  if (input) move(context, batch, group, input, { place: envelope })
+  await takeBody(context, batch, received, body)
 }
 
 /** A device that joined again counts from 1 again. */
@@ -161,7 +152,6 @@ const mayMiss = ({ record }: LiveGroup, sender: Sender): boolean =>
 /** Something of a device did not arrive: says so, and asks for it. */
 async function missed(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   { group, envelope, content, handle, device }: Received,
   before: Sender,
@@ -169,7 +159,7 @@ async function missed(
 ): Promise<void> {
   const count = content.count - before.received - 1n
   show(context, batch, group, envelope, { code: 'gap', from: handle, count })
-  await askAgain(context, outbox, batch, group, { deviceId: device, counts })
+  await askAgain(context, batch, group, { deviceId: device, counts })
 }
 
 function tellForked(
@@ -186,18 +176,16 @@ function tellForked(
 /** What this device sent stands at this place of the order; a commit takes effect here. */
 async function takeEcho(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
   envelope: Envelope,
   clientSequence: bigint,
 ): Promise<void> {
-  outbox.accepted(batch, clientSequence)
-  const done = outbox.echoed(batch, clientSequence)
+  context.outbox.accepted(batch, clientSequence)
+  const done = context.outbox.echoed(batch, clientSequence)
   if (!done) return context.groups.change(batch, group, BROKEN_LOG)
   const { what } = done.item
-  if (what.case === 'commit')
-    return receiveOwnCommit(context, outbox, batch, group, envelope, what.value.intents)
+  if (what.case === 'commit') return receiveOwnCommit(context, batch, group, envelope, what.value.intents)
   if (what.case !== 'content') return
   const passed = passEnvelope(context.engine, group, envelope.sequence, what.value.ciphertext)
   context.groups.change(batch, group, passed)

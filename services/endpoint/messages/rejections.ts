@@ -12,7 +12,7 @@ import type { KnownIntent } from '../groups/intent-list.js'
 import { tryAlone } from '../groups/intents.js'
 import { kebab } from '../vault/coded.js'
 import type { Batch } from '../vault/records.js'
-import type { Outbox, Queued } from './outbox.js'
+import type { Queued } from './outbox.js'
 import { putBack } from './put-back.js'
 import { stateLost } from './rejoin-requests.js'
 import { sealAnew } from './seal.js'
@@ -24,14 +24,13 @@ import { move } from './transition.js'
  */
 export async function onRejected(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   { clientSequence, reason }: RejectedSend,
 ): Promise<number> {
-  const queued = outbox.items().find(({ item }) => item.clientSequence === clientSequence)
+  const queued = context.outbox.items().find(({ item }) => item.clientSequence === clientSequence)
   // It stands behind another rejected one, which says what to do.
   if (!queued || reason.case === 'outOfOrder') return 0
-  outbox.rewind(batch, clientSequence)
+  context.outbox.rewind(batch, clientSequence)
   const group = context.groups.get(queued.item.group)
   switch (reason.case) {
     case 'rateLimited':
@@ -42,29 +41,29 @@ export async function onRejected(
     case 'staleEpoch':
       // What changed the epoch was delivered before this. Whoever is where they were could not open it.
       if (group && (isEnded(group) || epochOf(queued) === context.engine.epoch(group.state)))
-        fallBehind(context, outbox, batch, group)
-      else if (group?.phase.name === 'out-of-sync') putBack(context, outbox, batch, group)
-      else if (queued.item.what.case === 'content') await sealAnew(context, outbox, batch, queued)
-      else if (group) giveUpCommit(context, outbox, batch, { group, queued })
-      await refreshRest(context, outbox, batch, clientSequence)
+        fallBehind(context, batch, group)
+      else if (group?.phase.name === 'out-of-sync') putBack(context, batch, group)
+      else if (queued.item.what.case === 'content') await sealAnew(context, batch, queued)
+      else if (group) giveUpCommit(context, batch, { group, queued })
+      await refreshRest(context, batch, clientSequence)
       return 0
     case 'tooLarge':
     case 'malformed':
-      if (queued.item.what.case === 'content') fail(context, outbox, batch, queued, kebab(reason.case))
-      else if (group) refuseCommit(context, outbox, batch, { group, queued, reason })
+      if (queued.item.what.case === 'content') fail(context, batch, queued, kebab(reason.case))
+      else if (group) refuseCommit(context, batch, { group, queued, reason })
       return 0
     case 'unknownDevice':
     case 'tooManyMembers':
     case 'tooManyConversations':
-      if (group) refuseCommit(context, outbox, batch, { group, queued, reason })
+      if (group) refuseCommit(context, batch, { group, queued, reason })
       return 0
     default:
       if (!group) return 0
       if (group.phase.name === 'creating') tellRefused(context, batch, { group, reason })
       // A device that has asked for it is removed first, and then added.
       if (group.phase.name === 'out-of-sync' && reason.case === 'notAMember')
-        putBack(context, outbox, batch, group, { rejoinToo: true })
-      else move(context, outbox, batch, group, { input: 'abandoned' })
+        putBack(context, batch, group, { rejoinToo: true })
+      else move(context, batch, group, { input: 'abandoned' })
       return 0
   }
 }
@@ -73,7 +72,7 @@ export async function onRejected(
  * Nothing behind a rejected send was taken: what of it is as old would be rejected as well, one round trip after the
  * other, so all of it is made anew at once.
  */
-async function refreshRest(context: Context, outbox: Outbox, batch: Batch, from: bigint): Promise<void> {
+async function refreshRest(context: Context, batch: Batch, from: bigint): Promise<void> {
   const isOld = (queued: Queued) => {
     const group = context.groups.get(queued.item.group)
     const epoch = epochOf(queued)
@@ -81,10 +80,10 @@ async function refreshRest(context: Context, outbox: Outbox, batch: Batch, from:
     return can(group.phase, 'open') && epoch < context.engine.epoch(group.state)
   }
   // Each turn makes anew, or gives up, the first of them.
-  for (let queued = outbox.items().find(isOld); queued; queued = outbox.items().find(isOld)) {
+  for (let queued = context.outbox.items().find(isOld); queued; queued = context.outbox.items().find(isOld)) {
     const group = context.groups.get(queued.item.group)!
-    if (queued.item.what.case === 'commit') giveUpCommit(context, outbox, batch, { group, queued })
-    else await sealAnew(context, outbox, batch, queued)
+    if (queued.item.what.case === 'commit') giveUpCommit(context, batch, { group, queued })
+    else await sealAnew(context, batch, queued)
   }
 }
 
@@ -126,7 +125,6 @@ function tellRefused(
 /** The server does not take this commit: what it was for is given up, and, if the conversation began with it, that. */
 function refuseCommit(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   { group, queued, reason }: { group: LiveGroup; queued: Queued; reason: RejectedSend['reason'] },
 ): void {
@@ -145,8 +143,8 @@ function refuseCommit(
     tellRefused(context, batch, { group, reason, whom: whom[0] })
     for (const { id } of intents) context.intents.drop(batch, group, id)
   }
-  if (group.phase.name === 'creating') move(context, outbox, batch, group, { input: 'abandoned' })
-  else giveUpCommit(context, outbox, batch, { group, queued })
+  if (group.phase.name === 'creating') move(context, batch, group, { input: 'abandoned' })
+  else giveUpCommit(context, batch, { group, queued })
 }
 
 function withoutKeyPackages(change: KnownIntent['intent']['change']): KnownIntent['intent']['change'] {
@@ -165,16 +163,15 @@ function intentsOf({ intents }: Context, group: LiveGroup, { item: { what } }: Q
 /** Another commit won; an update that is still due comes up again by itself. */
 function giveUpCommit(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   { group, queued }: { group: LiveGroup; queued: Queued },
 ): void {
-  outbox.drop(batch, isSame(queued))
-  move(context, outbox, batch, group, { input: 'commit-dropped' })
+  context.outbox.drop(batch, isSame(queued))
+  move(context, batch, group, { input: 'commit-dropped' })
 }
 
-function fail(context: Context, outbox: Outbox, batch: Batch, queued: Queued, failure: SendFailure): void {
-  outbox.drop(batch, isSame(queued))
+function fail(context: Context, batch: Batch, queued: Queued, failure: SendFailure): void {
+  context.outbox.drop(batch, isSame(queued))
   const { what, group } = queued.item
   const conversation = context.groups.get(group)?.record.conversation
   if (what.case !== 'content' || what.value.message === 0n || conversation === undefined) return
@@ -186,11 +183,11 @@ function fail(context: Context, outbox: Outbox, batch: Batch, queued: Queued, fa
 }
 
 /** A change of the group was not delivered here, or could not be opened. A room cannot be made anew, so it is rejoined. */
-function fallBehind(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): void {
+function fallBehind(context: Context, batch: Batch, group: LiveGroup): void {
   // What somebody has made of it against its rules is not joined.
   const isBroken = group.record.brokenBy !== ''
   if (isRoom(context, group) && !isBroken && !isEnded(group) && group.phase.name !== 'creating') {
-    putBack(context, outbox, batch, group)
-    stateLost(context, outbox, batch, group)
-  } else move(context, outbox, batch, group, { input: 'abandoned' })
+    putBack(context, batch, group)
+    stateLost(context, batch, group)
+  } else move(context, batch, group, { input: 'abandoned' })
 }

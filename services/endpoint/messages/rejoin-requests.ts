@@ -13,51 +13,50 @@ import { move } from './transition.js'
 const ASK_AGAIN_MS = 60_000
 
 /** The state is of no use any more: asks for another one, once in a while or, for a person who wants it so, now. */
-export function stateLost(context: Context, outbox: Outbox, tx: Transaction, group: LiveGroup): void {
-  move(context, outbox, tx, group, { input: 'state-lost', askedLately: askedLately(context, outbox, group) })
+export function stateLost(context: Context, tx: Transaction, group: LiveGroup): void {
+  move(context, tx, group, { input: 'state-lost', askedLately: askedLately(context, group) })
 }
 
 /** A device that waits to be taken in again asks for it once more, if it has not lately or a person wants it so. */
 export function askAgainToRejoin(
   context: Context,
-  outbox: Outbox,
   tx: Transaction,
   group: LiveGroup,
   { atOnce = false }: { atOnce?: boolean } = {},
 ): void {
-  const isOut = hasRequestOut(outbox, group)
-  const lately = atOnce ? isOut : askedLately(context, outbox, group)
-  move(context, outbox, tx, group, { input: 'ask', askedLately: lately })
+  const isOut = hasRequestOut(context.outbox, group)
+  const lately = atOnce ? isOut : askedLately(context, group)
+  move(context, tx, group, { input: 'ask', askedLately: lately })
 }
 
 const hasRequestOut = (outbox: Outbox, { number }: LiveGroup): boolean =>
   outbox.items().some(({ item }) => item.group === number && item.what.case === 'rejoin')
 
-const askedLately = ({ clock }: Context, outbox: Outbox, group: LiveGroup): boolean =>
+const askedLately = ({ clock, outbox }: Context, group: LiveGroup): boolean =>
   hasRequestOut(outbox, group) || clock.now() - Number(group.record.rejoinAskedMs) < ASK_AGAIN_MS
 
 /** Those that were lost and wait in vain ask again. */
-export function askOnceMore(context: Context, outbox: Outbox, tx: Transaction): void {
+export function askOnceMore(context: Context, tx: Transaction): void {
   for (const group of context.groups.all())
-    if (can(group.phase, 'ask-to-rejoin')) askAgainToRejoin(context, outbox, tx, group)
+    if (can(group.phase, 'ask-to-rejoin')) askAgainToRejoin(context, tx, group)
 }
 
 /** Those that were lost so soon after they had asked that they had to wait ask now. */
-export function askWhenDue(context: Context, outbox: Outbox, tx: Transaction): void {
+export function askWhenDue(context: Context, tx: Transaction): void {
   for (const group of context.groups.all())
-    if (group.phase.name === 'out-of-sync' && group.phase.askDue) askAgainToRejoin(context, outbox, tx, group)
+    if (group.phase.name === 'out-of-sync' && group.phase.askDue) askAgainToRejoin(context, tx, group)
 }
 
 /**
  * The server has sends of this device that it does not know of: its vault was put back from a copy. Keys that were
  * used since must not be used again, so every conversation is joined anew.
  */
-export function rejoinAll(context: Context, outbox: Outbox, tx: Transaction): void {
+export function rejoinAll(context: Context, tx: Transaction): void {
   const used = context.groups.all().filter(({ phase }) => isIn(phase) || can(phase, 'say-leave'))
   if (used.length === 0) return
-  const dropped = outbox.drop(tx, ({ item }) => item.what.case !== 'rejoin')
+  const dropped = context.outbox.drop(tx, ({ item }) => item.what.case !== 'rejoin')
   for (const { item } of dropped) tellUncertain(context, tx, item)
-  for (const group of used) stateLost(context, outbox, tx, group)
+  for (const group of used) stateLost(context, tx, group)
   tx.tell({ type: 'notice', level: 'warning', notice: { code: 'copy-put-back' } })
 }
 

@@ -17,7 +17,7 @@ import { wipe } from '../mls/engine.js'
 import type { Batch } from '../vault/records.js'
 import { presentTag } from './fork-detection.js'
 import { encodeContent } from './format.js'
-import type { Outbox, Queued } from './outbox.js'
+import type { Queued } from './outbox.js'
 import { waitNoMore } from './unsent.js'
 
 /** Nothing is said in it for now: it is with somebody who is blocked, or whose changed key is not accepted. */
@@ -35,7 +35,6 @@ export function sendingGroup(context: Context, conversation: bigint): LiveGroup 
 
 export async function sealText(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
   id: MessageId,
@@ -47,7 +46,7 @@ export async function sealText(
   batch.put('undelivered', place, { message: id.message })
   batch.put('sent', place, { message: id.message })
   const body = { case: 'text', value: { text: message.text } } as const
-  await sealBody(context, outbox, batch, group, body, { sentAtMs: message.sentAtMs, message: id.message })
+  await sealBody(context, batch, group, body, { sentAtMs: message.sentAtMs, message: id.message })
 }
 
 type Body = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
@@ -55,7 +54,6 @@ type Body = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
 /** Seals the next content of this device. `message`: of whose history it is, 0n where it is none. */
 export async function sealBody(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
   body: Body,
@@ -77,7 +75,7 @@ export async function sealBody(
     ...(logTag ? { logTag } : {}),
   })
   const value = await sealContent(context, batch, group, { content, message })
-  outbox.add(batch, group.number, { case: 'content', value })
+  context.outbox.add(batch, group.number, { case: 'content', value })
 }
 
 /** Seals the content in the group's present epoch; the ratchet's new state goes into the same batch. */
@@ -101,19 +99,14 @@ async function sealContent(
  * even those of the present epoch. A receiver opens a sender's messages only in the order in which they were sealed
  * (mls/context.ts, retainKeysForGenerations), so the order of sealing must stay that of sending.
  */
-export async function sealAnew(
-  context: Context,
-  outbox: Outbox,
-  batch: Batch,
-  rejected: Queued,
-): Promise<void> {
+export async function sealAnew(context: Context, batch: Batch, rejected: Queued): Promise<void> {
   const group = context.groups.get(rejected.item.group)
   if (!group || rejected.item.what.case !== 'content') return
-  for (const queued of outbox.items()) {
+  for (const queued of context.outbox.items()) {
     const { what, clientSequence } = queued.item
     if (queued.accepted || queued.item.group !== group.number || what.case !== 'content') continue
     if (clientSequence < rejected.item.clientSequence) continue
     const value = await sealContent(context, batch, group, what.value)
-    outbox.replace(batch, queued, { case: 'content', value })
+    context.outbox.replace(batch, queued, { case: 'content', value })
   }
 }

@@ -27,29 +27,26 @@ export interface Happened {
 /** Something has happened in a group: it is in another phase, and all that follows from that is done. */
 export function move(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
   input: GroupInput,
   happened: Happened = {},
 ): void {
-  carryOut(context, outbox, batch, group, transition(context, batch, group, input), happened)
+  carryOut(context, batch, group, transition(context, batch, group, input), happened)
 }
 
 export function carryOut(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
   effects: readonly OuterEffect[],
   happened: Happened = {},
 ): void {
-  for (const effect of effects) act(context, outbox, batch, group, effect, happened)
+  for (const effect of effects) act(context, batch, group, effect, happened)
 }
 
 function act(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
   effect: OuterEffect,
@@ -59,10 +56,10 @@ function act(
   const isRoom = settingsOf(context, group).kind === GroupKind.ROOM
   const failure = isRoom ? ({ failure: 'not-in-room' } as const) : {}
   const acts: Record<OuterEffect, () => void> = {
-    'withdraw-commit': () => withdrawCommit(outbox, batch, group),
-    'put-back': () => putBack(context, outbox, batch, group, { rejoinToo: true, ...failure }),
+    'withdraw-commit': () => withdrawCommit(context.outbox, batch, group),
+    'put-back': () => putBack(context, batch, group, { rejoinToo: true, ...failure }),
     'fail-texts': () => isRoom && failWaiting(context, batch, conversation, 'not-in-room'),
-    'ask-to-rejoin': () => askToRejoin(context, outbox, batch, group),
+    'ask-to-rejoin': () => askToRejoin(context, batch, group),
     'tell-ready': () => tellReady(context, batch, conversation),
     'tell-left': () => tell(context, batch, group, place, { code: 'you-left' }),
     'tell-removed': () => isRoom && tell(context, batch, group, place, { code: 'you-were-removed', who: by }),
@@ -75,12 +72,12 @@ function withdrawCommit(outbox: Outbox, batch: Batch, { number }: LiveGroup): vo
 }
 
 /** The device asks to be removed and added again. */
-function askToRejoin(context: Context, outbox: Outbox, batch: Batch, group: LiveGroup): void {
+function askToRejoin(context: Context, batch: Batch, group: LiveGroup): void {
   const { conversationId } = group.record
   context.groups.change(batch, group, { rejoinAskedMs: BigInt(context.clock.now()) })
   const request = makeRejoin(crypto, { conversationId, device: context.account.device })
   const value = create(OutboxRejoinSchema, { request: toBinary(RejoinRequestSchema, request) })
-  outbox.add(batch, group.number, { case: 'rejoin', value })
+  context.outbox.add(batch, group.number, { case: 'rejoin', value })
 }
 
 const now = ({ clock }: Context, { record }: LiveGroup): Place => ({

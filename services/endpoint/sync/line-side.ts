@@ -80,8 +80,8 @@ export class LineSide implements LineHandlers {
       const { context, outbox, tx } = unit
       const given = loadServer(tx)?.clientSequence ?? 0n
       outbox.restart(tx, opened.clientSequence)
-      if (opened.clientSequence > given) rejoinAll(context, outbox, tx)
-      else askOnceMore(context, outbox, tx)
+      if (opened.clientSequence > given) rejoinAll(context, tx)
+      else askOnceMore(context, tx)
       saveServer(tx, { operatorHandle: opened.operatorHandle })
       tx.tell({ type: 'operator', handle: opened.operatorHandle })
       sends.noteGiven(unit)

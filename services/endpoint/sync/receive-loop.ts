@@ -65,14 +65,14 @@ export class ReceiveLoop {
   }
 
   async #takeIn(unit: Unit, { envelopes, cursor }: Deliver): Promise<TakenIn> {
-    const { context, outbox, tx } = unit
+    const { context, tx } = unit
     const { presence, sends } = this.options
     const before = epochsOf(context)
     const known = envelopes.some(mayIntroduce) ? pinnedHandles(context) : undefined
     for (const envelope of envelopes) {
       if (envelope.envelope.case === 'ephemeral')
         sends.sendNow(await presence.take(context, envelope.conversationId, envelope.envelope.value))
-      else await takeIn(context, outbox, tx, envelope)
+      else await takeIn(context, tx, envelope)
     }
     if (cursor.length > 0) saveServer(tx, { cursor })
     sends.noteGiven(unit)
@@ -94,7 +94,7 @@ export class ReceiveLoop {
     const wait = await transaction(async unit => {
       let longest = 0
       for (const send of rejected.sends)
-        longest = Math.max(longest, await onRejected(unit.context, unit.outbox, unit.tx, send))
+        longest = Math.max(longest, await onRejected(unit.context, unit.tx, send))
       sends.noteGiven(unit)
       return longest
     })

@@ -27,13 +27,13 @@ export interface Due {
 
 /** Seals all that is due, as far as the outbox has room. */
 export async function sealDue(unit: Unit, due: Due): Promise<void> {
-  const { context, outbox, tx } = unit
-  askWhenDue(context, outbox, tx)
+  const { context, tx } = unit
+  askWhenDue(context, tx)
   await fillOutbox(unit, due)
-  for (const group of context.groups.all()) await sealLeave(context, outbox, tx, group)
-  await sealNames(context, outbox, tx)
-  await sealRevocations(context, outbox, tx)
-  await sealHandovers(context, outbox, tx)
+  for (const group of context.groups.all()) await sealLeave(context, tx, group)
+  await sealNames(context, tx)
+  await sealRevocations(context, tx)
+  await sealHandovers(context, tx)
 }
 
 /** Seals commits, receipts and texts. */
@@ -47,12 +47,12 @@ export async function fillOutbox(unit: Unit, { now, receipts, updates }: Due): P
       if (!committed && updates.isDue(context, group, now) && !isSilent(context, group))
         await commitUpdate(unit, group)
     }
-    if (receipts) await sealReceipt(context, outbox, tx, group)
+    if (receipts) await sealReceipt(context, tx, group)
   }
   for (const id of waitingTexts(context)) {
     if (outbox.room() <= 0) return
     const group = sendingGroup(context, id.conversation)
-    if (group) await sealText(context, outbox, tx, group, id)
+    if (group) await sealText(context, tx, group, id)
   }
 }
 

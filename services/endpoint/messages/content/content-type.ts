@@ -8,7 +8,6 @@ import type { Context } from '../../context.js'
 import type { GroupInput } from '../../groups/group.js'
 import type { LiveGroup } from '../../groups/groups.js'
 import type { Batch } from '../../vault/records.js'
-import type { Outbox } from '../outbox.js'
 
 export type Body = Extract<Content['body'], { case: string }>
 export type ContentCase = Body['case']
@@ -52,11 +51,5 @@ export interface ContentType<C extends ContentCase> extends ContentTraits {
   /** What happens in the group by it, before it is taken; unless given, nothing. */
   moves?(received: Received, value: ValueOf<C>): GroupInput | undefined
   /** Does what it asks for. Throws nothing for what it says: a member may send anything. */
-  take(
-    context: Context,
-    outbox: Outbox,
-    batch: Batch,
-    received: Received,
-    value: ValueOf<C>,
-  ): Promise<void> | void
+  take(context: Context, batch: Batch, received: Received, value: ValueOf<C>): Promise<void> | void
 }

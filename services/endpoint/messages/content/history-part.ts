@@ -38,7 +38,7 @@ interface Place {
 export const historyPart: ContentType<'historyPart'> = {
   owesReceipt: true,
   fromBlocked: false,
-  take(context, _, batch, { group, envelope, handle, accountKey, device, isOurs }, part) {
+  take(context, batch, { group, envelope, handle, accountKey, device, isOurs }, part) {
     const kind = context.conversations.kind(group.record.conversation)
     if (kind === 'room') return
     const given = { part, giver: { handle, accountKey, device }, place: envelope }

@@ -9,5 +9,5 @@ export const leave: ContentType<'leave'> = {
   fromBlocked: true,
   putBack: (context, batch, { group }) => void transition(context, batch, group, { input: 'leave-put-back' }),
   moves: ({ isOurs }, { account }) => (isOurs && account ? { input: 'left-elsewhere' } : undefined),
-  take: (context, _, batch, { group, device }, value) => takeLeave(context, batch, group, device, value),
+  take: (context, batch, { group, device }, value) => takeLeave(context, batch, group, device, value),
 }

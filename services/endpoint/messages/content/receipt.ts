@@ -7,7 +7,6 @@ import { can } from '../../groups/group.js'
 import type { LiveGroup, Sender } from '../../groups/groups.js'
 import { accountsIn } from '../../groups/membership.js'
 import type { Batch } from '../../vault/records.js'
-import type { Outbox } from '../outbox.js'
 import { isSilent, sealBody } from '../seal.js'
 import type { ContentType } from './content-type.js'
 
@@ -21,24 +20,19 @@ export function owing(context: Context, group: LiveGroup): Sender[] {
   return owed.length > 0 && context.engine.members(group.state).length > RECEIPT_DEVICES ? [] : owed
 }
 
-export async function sealReceipt(
-  context: Context,
-  outbox: Outbox,
-  batch: Batch,
-  group: LiveGroup,
-): Promise<void> {
+export async function sealReceipt(context: Context, batch: Batch, group: LiveGroup): Promise<void> {
   const senders = owing(context, group)
   if (senders.length === 0) return
   const delivered = senders.map(({ deviceId, owed }) => ({ deviceId, count: owed }))
   for (const sender of senders) context.groups.saveSender(batch, group, { ...sender, receipted: sender.owed })
-  await sealBody(context, outbox, batch, group, { case: 'receipt', value: { delivered } })
+  await sealBody(context, batch, group, { case: 'receipt', value: { delivered } })
 }
 
 /** A device has what this one sent. A text is delivered when every other account has it on some device. */
 export const receipt: ContentType<'receipt'> = {
   owesReceipt: false,
   fromBlocked: true,
-  take(context, _, batch, { group, device, handle }, { delivered }) {
+  take(context, batch, { group, device, handle }, { delivered }) {
     if (handle === context.account.handle) return
     const sender = group.sender(device)
     let { confirmed } = sender

@@ -3,7 +3,6 @@
 import type { Context } from '../../context.js'
 import type { GroupInput } from '../../groups/group.js'
 import type { Batch } from '../../vault/records.js'
-import type { Outbox } from '../outbox.js'
 import type { ContentCase, ContentTraits, ContentType, Received, ValueOf } from './content-type.js'
 import { deviceName } from './device-name.js'
 import { historyPart } from './history-part.js'
@@ -38,10 +37,9 @@ export const inputOf = <C extends ContentCase>(
 /** Does what a content asks for. */
 export async function takeBody<C extends ContentCase>(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   received: Received,
   { case: name, value }: { case: C; value: ValueOf<C> },
 ): Promise<void> {
-  await CONTENT_TYPES[name].take(context, outbox, batch, received, value)
+  await CONTENT_TYPES[name].take(context, batch, received, value)
 }

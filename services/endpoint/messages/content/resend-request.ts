@@ -5,28 +5,26 @@ import { can } from '../../groups/group.js'
 import type { LiveGroup } from '../../groups/groups.js'
 import type { Batch } from '../../vault/records.js'
 import { MISSING_COUNTS } from '../missing.js'
-import type { Outbox } from '../outbox.js'
 import { sealBody } from '../seal.js'
 import type { ContentType } from './content-type.js'
 
 /** Asks a device for what it sent under these counts. */
 export async function askAgain(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   group: LiveGroup,
   { deviceId, counts }: { deviceId: Uint8Array; counts: readonly bigint[] },
 ): Promise<void> {
   if (!can(group.phase, 'tell-devices') || counts.length === 0) return
   const value = { deviceId, counts: [...counts] }
-  await sealBody(context, outbox, batch, group, { case: 'resendRequest', value })
+  await sealBody(context, batch, group, { case: 'resendRequest', value })
 }
 
 /** Says again what this device sent, for whoever could not open it; each text once. */
 export const resendRequest: ContentType<'resendRequest'> = {
   owesReceipt: true,
   fromBlocked: false,
-  async take(context, outbox, batch, { group }, { deviceId, counts }) {
+  async take(context, batch, { group }, { deviceId, counts }) {
     if (Buffer.compare(deviceId, context.account.device.publicKey) !== 0) return
     const { conversation } = group.record
     const nothing: bigint[] = []
@@ -40,9 +38,9 @@ export const resendRequest: ContentType<'resendRequest'> = {
       }
       batch.delete('sent', place)
       const body = { case: 'text', value: { text: message.text } } as const
-      await sealBody(context, outbox, batch, group, body, { sentAtMs: message.sentAtMs, resentCount: count })
+      await sealBody(context, batch, group, body, { sentAtMs: message.sentAtMs, resentCount: count })
     }
     if (nothing.length === 0) return
-    await sealBody(context, outbox, batch, group, { case: 'nothingToResend', value: { counts: nothing } })
+    await sealBody(context, batch, group, { case: 'nothingToResend', value: { counts: nothing } })
   },
 }

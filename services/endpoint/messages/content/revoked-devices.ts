@@ -13,18 +13,12 @@ import { accountsIn, isOwn, ownDeviceGroups } from '../../groups/membership.js'
 import { sameAccount } from '../../groups/policy.js'
 import { removeWhenOurTurn } from '../../groups/self-removal.js'
 import type { Batch } from '../../vault/records.js'
-import type { Outbox } from '../outbox.js'
 import { sealBody } from '../seal.js'
 
 const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0
 
 /** Revokes a device of this account: tells the groups that it is in, and removes it there. The server is told apart. */
-export async function revoke(
-  context: Context,
-  outbox: Outbox,
-  batch: Batch,
-  deviceId: Uint8Array,
-): Promise<void> {
+export async function revoke(context: Context, batch: Batch, deviceId: Uint8Array): Promise<void> {
   const { handle, account } = context.account
   const deviceRevocation = makeRevocation(crypto, {
     ...{ handle, account, deviceKey: deviceId },
@@ -38,20 +32,20 @@ export async function revoke(
   })
   for (const group of context.groups.all()) {
     if (!can(group.phase, 'tell-devices') || !isMember(context, group, deviceId)) continue
-    await sealBody(context, outbox, batch, group, { case: 'revoked', value: { deviceRevocation } })
+    await sealBody(context, batch, group, { case: 'revoked', value: { deviceRevocation } })
     const value = create(RemoveDevicesSchema, { deviceIds: [deviceId] })
     intend(context, batch, group, { case: 'removeDevices', value })
   }
 }
 
 /** Tells the other devices what this one has revoked before it was in a group with them. */
-export async function sealRevocations(context: Context, outbox: Outbox, batch: Batch): Promise<void> {
+export async function sealRevocations(context: Context, batch: Batch): Promise<void> {
   const due = context.devices.all().filter(({ revocationDue }) => revocationDue)
   const groups = due.length > 0 ? ownDeviceGroups(context) : []
   if (groups.length === 0) return
   for (const { deviceId, revocation: deviceRevocation } of due) {
     for (const group of groups)
-      await sealBody(context, outbox, batch, group, { case: 'revoked', value: { deviceRevocation } })
+      await sealBody(context, batch, group, { case: 'revoked', value: { deviceRevocation } })
     context.devices.change(batch, deviceId, { revocationDue: false })
   }
 }

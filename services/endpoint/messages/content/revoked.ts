@@ -6,6 +6,6 @@ import { takeRevoked } from './revoked-devices.js'
 export const revoked: ContentType<'revoked'> = {
   owesReceipt: true,
   fromBlocked: true,
-  take: (context, _, batch, { group }, { deviceRevocation }) =>
+  take: (context, batch, { group }, { deviceRevocation }) =>
     takeRevoked(context, batch, group, deviceRevocation),
 }

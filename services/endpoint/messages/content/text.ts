@@ -17,7 +17,7 @@ export const text: ContentType<'text'> = {
     if (failure === undefined) waitFor(batch, id)
     else conversations.update(batch, id, { status: MessageStatus.FAILED, failure })
   },
-  take({ contacts, conversations }, _, batch, received, { text: written }) {
+  take({ contacts, conversations }, batch, received, { text: written }) {
     const { group, envelope, content, handle, accountKey, device, isOurs } = received
     if (!can(group.phase, 'show')) return
     conversations.append(batch, group.record.conversation, {

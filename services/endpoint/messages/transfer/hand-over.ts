@@ -13,7 +13,6 @@ import type { Context } from '../../context.js'
 import type { LiveGroup } from '../../groups/groups.js'
 import { ownDeviceGroups } from '../../groups/membership.js'
 import type { Batch } from '../../vault/records.js'
-import type { Outbox } from '../outbox.js'
 import { sealBody, sendingGroup } from '../seal.js'
 
 /** Bytes of the texts of one part, and what a message takes besides; one larger message aside. */
@@ -43,17 +42,17 @@ const isSame = (one: Handover, other: Handover): boolean =>
   one.toHandle === other.toHandle && Buffer.compare(one.toDevice, other.toDevice) === 0
 
 /** Seals the next parts of what is to be handed over, where there is a group for it. */
-export async function sealHandovers(context: Context, outbox: Outbox, batch: Batch): Promise<void> {
+export async function sealHandovers(context: Context, batch: Batch): Promise<void> {
   let parts = 0
   for (const { group: conversation, id } of context.records.keys('handovers')) {
     const key = { group: conversation, id }
     for (;;) {
-      if (parts >= PARTS_AT_ONCE || outbox.room() <= OUTBOX_RESERVED) return
+      if (parts >= PARTS_AT_ONCE || context.outbox.room() <= OUTBOX_RESERVED) return
       const handover = batch.get('handovers', key)
       const group = handover && groupFor(context, handover)
       if (!handover || !group) break
       parts++
-      if (!(await sealPart(context, outbox, batch, { key, handover, group }))) break
+      if (!(await sealPart(context, batch, { key, handover, group }))) break
     }
   }
 }
@@ -71,7 +70,6 @@ function groupFor(context: Context, { toDevice, toHandle }: Handover): LiveGroup
 /** True: there is more. */
 async function sealPart(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   { key, handover, group }: { key: { group: bigint; id: bigint }; handover: Handover; group: LiveGroup },
 ): Promise<boolean> {
@@ -85,7 +83,7 @@ async function sealPart(
       peerHandle: isRoom ? '' : context.conversations.peer(conversation),
       last: !more,
     }
-    await sealBody(context, outbox, batch, group, { case: 'historyPart', value })
+    await sealBody(context, batch, group, { case: 'historyPart', value })
   }
   if (more) batch.put('handovers', key, { ...handover, nextMessage: next, begun: true })
   else batch.delete('handovers', key)

@@ -3,7 +3,7 @@
 import type { ClaimedDevice } from '../../../../gen/parley/v1/key_exchange_pb.js'
 import type { Context } from '../../context.js'
 import { createGroup, ownInvitees, verifiedInvitees } from '../../groups/create.js'
-import { type Outbox, queueCommit } from '../../messages/outbox.js'
+import { queueCommit } from '../../messages/outbox.js'
 import type { Batch } from '../../vault/records.js'
 
 /** `no-device`: they have none that can be reached yet. */
@@ -15,7 +15,6 @@ export type Establishment = 'created' | 'blocked' | 'no-device'
  */
 export async function establish(
   context: Context,
-  outbox: Outbox,
   batch: Batch,
   {
     conversation,
@@ -30,6 +29,6 @@ export async function establish(
     if (context.contacts.meet(batch, peer, identity.accountKey) === 'changed') return 'blocked'
   const siblings = await ownInvitees(context, own)
   const made = await createGroup(context, batch, { conversation, invitees: [...invitees, ...siblings] })
-  queueCommit(outbox, batch, made.group.number, made)
+  queueCommit(context.outbox, batch, made.group.number, made)
   return 'created'
 }

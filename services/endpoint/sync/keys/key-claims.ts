@@ -90,9 +90,9 @@ export class KeyClaims {
     // A new group has all devices of this account from its beginning, so that none misses what is said first.
     const [claimed, own = []] = await this.#claim([peer, context.account.handle])
     if (!claimed) return false
-    const established = await transaction(async ({ context, outbox, tx }) => {
+    const established = await transaction(async ({ context, tx }) => {
       if (!needsGroup(context, conversation)) return undefined
-      return await establish(context, outbox, tx, { conversation, claimed, own })
+      return await establish(context, tx, { conversation, claimed, own })
     })
     return established !== 'no-device'
   }

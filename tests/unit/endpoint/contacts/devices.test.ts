@@ -100,7 +100,6 @@ const takePart = (
 ) =>
   historyPart.take(
     unit.context,
-    unit.outbox,
     unit.tx,
     {
       group: groupIn(unit, group),

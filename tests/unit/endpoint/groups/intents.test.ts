@@ -290,7 +290,7 @@ describe('what the server refuses', () => {
     written(async (batch, { context, outbox }) => {
       const { clientSequence } = outbox.items().at(-1)!.item
       const reason = { case: 'unknownDevice' as const, value: { deviceId: dave.device.publicKey } }
-      await onRejected(context, outbox, batch, create(RejectedSendSchema, { clientSequence, reason }))
+      await onRejected(context, batch, create(RejectedSendSchema, { clientSequence, reason }))
     })
   const claimed = async () => {
     const [known] = context.intents.of(group)

@@ -69,7 +69,7 @@ const reject = (
   reason: Parameters<typeof create<typeof RejectedSendSchema>>[1] & object,
 ) => {
   const rejected: RejectedSend = create(RejectedSendSchema, { ...reason, clientSequence })
-  return written((batch, { context, outbox }) => onRejected(context, outbox, batch, rejected))
+  return written((batch, { context }) => onRejected(context, batch, rejected))
 }
 const what = () => outbox.items().map(({ item }) => `${item.clientSequence} ${item.what.case}`)
 /** Another member's commit has been taken in. */
@@ -201,7 +201,7 @@ test('a group that the server refuses is told of by its reason', async () => {
 test('what a copy that was put back had on its way is marked as uncertain, never sent twice nor forgotten', async () => {
   await write('perhaps sent')
   await fill()
-  await written((batch, { context, outbox }) => rejoinAll(context, outbox, batch))
+  await written((batch, { context }) => rejoinAll(context, batch))
   expect(what()).toEqual(['1 rejoin'])
   expect(context.conversations.history(group.record.conversation)).toMatchObject([
     { text: 'perhaps sent', state: 'failed' },
@@ -214,13 +214,13 @@ test('what a copy that was put back had on its way is marked as uncertain, never
     }),
   )
   // Asked for so soon again, it waits its turn; a person who asks need not.
-  await written((batch, unit) => stateLost(unit.context, unit.outbox, batch, groupIn(unit, group)))
+  await written((batch, unit) => stateLost(unit.context, batch, groupIn(unit, group)))
   expect(what()).toEqual(['1 rejoin'])
   await written((batch, { outbox }) => outbox.echoed(batch, 1n))
-  await written((batch, unit) => stateLost(unit.context, unit.outbox, batch, groupIn(unit, group)))
+  await written((batch, unit) => stateLost(unit.context, batch, groupIn(unit, group)))
   expect(what()).toEqual([])
   await written((batch, unit) =>
-    askAgainToRejoin(unit.context, unit.outbox, batch, groupIn(unit, group), { atOnce: true }),
+    askAgainToRejoin(unit.context, batch, groupIn(unit, group), { atOnce: true }),
   )
   expect(outbox.items()).toHaveLength(1)
 })
