@@ -161,7 +161,7 @@ export class TestGroup {
     return this.test.written(async (tx, unit) => {
       const received = this.#received(unit, from, saying)
       const { body } = received.content
-      if (body.case !== undefined) await takeBody(unit.context, unit.outbox, tx, received, body)
+      if (body.case !== undefined) await takeBody(unit.context, tx, received, body)
     })
   }
 

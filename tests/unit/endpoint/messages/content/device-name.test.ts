@@ -54,8 +54,7 @@ describe('the name of another device', () => {
 describe('the name of this device', () => {
   const call = (testing: TestContext, change: object) =>
     testing.written((tx, { context }) => context.devices.change(tx, own, { name: 'laptop', ...change }))
-  const seal = (testing: TestContext) =>
-    testing.written((tx, unit) => sealNames(unit.context, unit.outbox, tx))
+  const seal = (testing: TestContext) => testing.written((tx, unit) => sealNames(unit.context, tx))
 
   test('is told once, when it is due', async () => {
     const testing = await openTestContext(alice)

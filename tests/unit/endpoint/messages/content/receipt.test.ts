@@ -37,7 +37,7 @@ async function write(...texts: string[]): Promise<void> {
       const init = { kind: MessageKind.TEXT, own: true, text, status: MessageStatus.WAITING }
       const { id } = unit.context.conversations.append(tx, group.conversation, init)
       waitFor(tx, id)
-      await sealText(unit.context, unit.outbox, tx, group.in(unit), id)
+      await sealText(unit.context, tx, group.in(unit), id)
       unit.context.conversations.update(tx, id, { status: MessageStatus.STORED, sequence: 1n })
     }
   })
@@ -108,7 +108,7 @@ const owe = (owed: readonly (readonly [Account, bigint])[]) =>
   })
 const owed = () =>
   owing(testing.context, group.live).map(({ deviceId }) => Buffer.from(deviceId).toString('hex'))
-const seal = () => testing.written((tx, unit) => sealReceipt(unit.context, unit.outbox, tx, group.in(unit)))
+const seal = () => testing.written((tx, unit) => sealReceipt(unit.context, tx, group.in(unit)))
 const idOf = ({ device }: Account) => Buffer.from(device.publicKey).toString('hex')
 
 describe('those who are owed a receipt', () => {

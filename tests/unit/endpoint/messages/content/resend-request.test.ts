@@ -32,7 +32,7 @@ const write = (...texts: string[]) =>
       const init = { kind: MessageKind.TEXT, own: true, text, status: MessageStatus.WAITING, sentAtMs }
       const { id } = unit.context.conversations.append(tx, group.conversation, init)
       waitFor(tx, id)
-      await sealText(unit.context, unit.outbox, tx, group.in(unit), id)
+      await sealText(unit.context, tx, group.in(unit), id)
     }
   })
 const asks = (counts: bigint[], deviceId = own) =>
@@ -81,7 +81,7 @@ describe('a request to say something again', () => {
 describe('asking', () => {
   const ask = (...counts: bigint[]) =>
     testing.written((tx, unit) =>
-      askAgain(unit.context, unit.outbox, tx, group.in(unit), { deviceId: bob.device.publicKey, counts }),
+      askAgain(unit.context, tx, group.in(unit), { deviceId: bob.device.publicKey, counts }),
     )
 
   test('names the device and the counts', async () => {

@@ -62,7 +62,7 @@ async function sealed(): Promise<MessageId> {
     const init = { kind: MessageKind.TEXT, own: true, text: 'mine', status: MessageStatus.WAITING }
     const { id } = unit.context.conversations.append(tx, group.conversation, init)
     waitFor(tx, id)
-    await sealText(unit.context, unit.outbox, tx, group.in(unit), id)
+    await sealText(unit.context, tx, group.in(unit), id)
     return id
   })
 }
