@@ -107,6 +107,8 @@ function nextMessages({ records }: Context, conversation: bigint, { nextMessage,
   return { messages, next, more: rows.length === ROWS }
 }
 
+type Dated = Pick<Message, 'kind' | 'sequence' | 'sentAtMs'>
+
 /** Texts that are in the server's order: those that are not yet come to everybody by themselves. */
-const isHandedOver = ({ kind, sequence, sentAtMs }: Message, sinceMs: bigint): boolean =>
+const isHandedOver = ({ kind, sequence, sentAtMs }: Dated, sinceMs: bigint): boolean =>
   kind === MessageKind.TEXT && sequence > 0n && sentAtMs >= sinceMs
