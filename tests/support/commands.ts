@@ -7,12 +7,12 @@ import type {
 } from '../../services/client/commands/command.js'
 import { readTyped } from '../../services/client/commands/commands.js'
 
-const unexpected = (): never => {
+export const unexpected = (): never => {
   throw new Error('this is not expected of the endpoint')
 }
 
 /** Every member is written out: one that the door has no more, or has otherwise, does not compile. */
-const NOTHING: CommandEndpoint = {
+export const NOTHING: CommandEndpoint = {
   accept: unexpected,
   block: unexpected,
   changeRoom: unexpected,
