@@ -20,8 +20,8 @@ export class BytesCache<V> {
   get(bytes: Uint8Array, make: (bytes: Uint8Array) => V): V {
     const name = nameOf(bytes)
     const known = this.#entries.get(name)
-    const entry =
-      known && equalBytes(known.bytes, bytes) ? known : { bytes: copyBytes(bytes), value: make(bytes) }
+    const isKnown = known !== undefined && equalBytes(known.bytes, bytes)
+    const entry = isKnown ? known : { value: make(bytes), bytes: copyBytes(bytes) }
     this.#entries.delete(name)
     this.#entries.set(name, entry)
     if (this.#entries.size > this.#limit) this.#entries.delete(this.#entries.keys().next().value!)

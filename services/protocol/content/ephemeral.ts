@@ -1,4 +1,4 @@
-// What matters only now is sealed under a key of the epoch, beside MLS's message ratchet, and signed by its device
+// A device signs what matters only now, and seals it under a key of the epoch, beside MLS's message ratchet
 // (proto/parley/content/v1/content.proto):
 //
 //   nonce (12 random bytes) || AES-256-GCM(key, nonce, SignedEphemeral, aad = conversation_id)

@@ -1,4 +1,4 @@
-// What members must take and refuse alike, in characters (UTF-16 code units).
+// Lengths that members must take and refuse alike, in characters (UTF-16 code units).
 
 /** Of a room's name, which has one at least (proto/parley/content/v1/room.proto). */
 export const ROOM_NAME_LENGTH = 64

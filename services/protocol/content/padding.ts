@@ -1,4 +1,4 @@
-// What MLS seals is padded, so that the length of a ciphertext tells a bucket and no more (proto/parley/content/v1).
+// MLS seals padded content, so that the length of a ciphertext tells a bucket and no more (proto/parley/content/v1).
 // ISO/IEC 7816-4: the content, then 0x80, then zeros up to the size of the bucket.
 
 /** Bytes: buckets are this, doubled up to the largest. */

@@ -1,4 +1,4 @@
-// What is common to all that an account signs about one of its devices: a certificate, a revocation.
+// The common part of all that an account signs about one of its devices: a certificate, a revocation.
 
 import { copyBytes } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'

@@ -5,9 +5,14 @@ import {
   DeviceCertificateSchema,
   SignedDeviceCertificateSchema,
 } from '../../../../gen/parley/v1/identity_pb.js'
-import { validateCredential } from '../../../../services/endpoint/mls/validate-credential.js'
 import { IdentityError, type IdentityReason } from '../../../../services/protocol/error.js'
-import { makeCertificate, readCertificate } from '../../../../services/protocol/identity/certificate.js'
+import {
+  certifiedDevices,
+  makeCertificate,
+  parseVerifiedCertificate,
+  readCertificate,
+  readCertificateOfAnyHandle,
+} from '../../../../services/protocol/identity/certificate.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { generateKeyPair, sign } from '../../../../services/protocol/signature.js'
 
@@ -65,7 +70,6 @@ describe('device certificates', () => {
           deviceKey: device.publicKey,
           issuedAt,
         })
-        expect(validateCredential(bytes, device.publicKey)).toBe(true)
       }),
       { numRuns: 30 },
     )
@@ -98,11 +102,10 @@ describe('device certificates', () => {
     expect(new Set(taken).size).toBeLessThanOrEqual(2)
   })
 
-  test('hostile bytes are refused with IdentityError and never as a credential', () => {
+  test('hostile bytes are refused with IdentityError', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 2000 }), bytes => {
         expect(refusal(bytes)).toBeDefined()
-        expect(validateCredential(bytes, device.publicKey)).toBe(false)
       }),
     )
   })
@@ -119,14 +122,54 @@ describe('device certificates', () => {
     expect(readCertificate(crypto, later).handle).toBe('ada')
   })
 
-  test('a credential is the certificate of the key that signs, and of no other', () => {
-    expect(validateCredential(good, generateKeyPair(crypto).publicKey)).toBe(false)
-    expect(validateCredential(good, device.publicKey.subarray(1))).toBe(false)
+  test('are verified by each provider for itself, and once', () => {
+    let asked = 0
+    const doubting = { ...crypto, ed25519Verify: () => ++asked < 0 }
+    const trusting = { ...crypto, ed25519Verify: () => ++asked > 0 }
+    expect(readCertificate(crypto, good).handle).toBe('ada')
+    expect(() => readCertificate(doubting, good)).toThrow(IdentityError)
+    expect(() => readCertificate(doubting, good)).toThrow(IdentityError)
+    expect(asked).toBe(2)
+    for (let times = 0; times < 3; times++) readCertificate(trusting, good)
+    expect(asked).toBe(3)
+  })
+
+  test('of a handle that breaks the rule are read where that is asked for, and only there', () => {
+    const odd = signed({ handle: 'Not A Handle' })
+    expect(readCertificateOfAnyHandle(crypto, odd).handle).toBe('Not A Handle')
+    expect(refusal(odd)).toBe('handle')
+  })
+
+  test('that a server lists count if they hold', () => {
+    const forged = good.slice()
+    forged[forged.length - 1]! ^= 1
+    const other = makeCertificate(crypto, { handle: 'bob', account, deviceKey: device.publicKey })
+    const listed = [forged, good, new Uint8Array(), signed({ handle: 'Odd' }), other]
+    expect(certifiedDevices(crypto, listed).map(({ handle }) => handle)).toEqual(['ada', 'bob'])
   })
 
   test('none is made for a handle that breaks the rule', () => {
     expect(() => makeCertificate(crypto, { handle: 'Ada', account, deviceKey: device.publicKey })).toThrow(
       expect.objectContaining({ name: 'IdentityError', reason: 'handle' }),
+    )
+  })
+})
+
+describe('certificates that were verified where they entered', () => {
+  test('are parsed to the same, without their signature', () => {
+    expect(parseVerifiedCertificate(good)).toEqual(readCertificate(crypto, good))
+    const forged = good.slice()
+    forged[forged.length - 1]! ^= 1
+    expect(parseVerifiedCertificate(forged)).toEqual(parseVerifiedCertificate(good))
+    expect(refusal(forged)).toBe('signature')
+  })
+
+  test('are refused where they are none', () => {
+    expect(() => parseVerifiedCertificate(signed({ deviceKey: new Uint8Array(31) }))).toThrow(IdentityError)
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 2000 }), bytes => {
+        expect(() => parseVerifiedCertificate(bytes)).toThrow(IdentityError)
+      }),
     )
   })
 })
