@@ -1,0 +1,65 @@
+// The server's directory of keys, as a device calls it: what it lists and hands out is the test's to say.
+
+import { create } from '@bufbuild/protobuf'
+import {
+  type ClaimOutcome,
+  ClaimOutcomeSchema,
+  type KeyExchanged,
+  KeyExchangedSchema,
+  type LookupOutcome,
+  LookupOutcomeSchema,
+} from '../../gen/parley/v1/key_exchange_pb.js'
+import type { Account } from '../../services/endpoint/contacts/account.js'
+import type { KeyExchangeParts } from '../../services/endpoint/line/connection.js'
+import type { Engine } from '../../services/endpoint/mls/engine.js'
+import { RpcError } from '../../services/rpc/error.js'
+import { claimedDevice } from './endpoint-groups.js'
+
+export class FakeDirectory {
+  /** By handle: the devices that are listed. */
+  readonly devices = new Map<string, Account[]>()
+  /** Every call, as it was made. */
+  readonly calls: KeyExchangeParts[] = []
+  /** What is answered besides. */
+  held: { keyPackagesLeft: number; hasLastResort: boolean } = { keyPackagesLeft: 0, hasLastResort: false }
+  /** The line is down from this call on. */
+  downAt = Number.POSITIVE_INFINITY
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly caller: Account,
+  ) {
+    this.list(caller)
+  }
+
+  list(...accounts: Account[]): void {
+    for (const account of accounts)
+      this.devices.set(account.handle, [...(this.devices.get(account.handle) ?? []), account])
+  }
+
+  readonly exchange = async (parts: KeyExchangeParts): Promise<KeyExchanged> => {
+    this.calls.push(parts)
+    if (this.calls.length >= this.downAt) throw new RpcError('UNAVAILABLE', 'the line is down')
+    return create(KeyExchangedSchema, {
+      ...this.held,
+      lookups: (parts.lookupHandles ?? []).map(handle => this.#lookUp(handle)),
+      claims: await Promise.all((parts.claimHandles ?? []).map(handle => this.#claim(handle))),
+    })
+  }
+
+  #lookUp(handle: string): LookupOutcome {
+    const devices = this.devices.get(handle)
+    if (!devices) return create(LookupOutcomeSchema, { handle, outcome: { case: 'unknown', value: {} } })
+    const value = { deviceCertificates: devices.map(({ certificate }) => certificate) }
+    return create(LookupOutcomeSchema, { handle, outcome: { case: 'devices', value } })
+  }
+
+  async #claim(handle: string): Promise<ClaimOutcome> {
+    const devices = this.devices.get(handle)
+    if (!devices) return create(ClaimOutcomeSchema, { handle, outcome: { case: 'unknown', value: {} } })
+    // The calling device is left out of its own account's.
+    const others = devices.filter(device => device !== this.caller)
+    const claimed = await Promise.all(others.map(device => claimedDevice(this.engine, device)))
+    return create(ClaimOutcomeSchema, { handle, outcome: { case: 'devices', value: { devices: claimed } } })
+  }
+}

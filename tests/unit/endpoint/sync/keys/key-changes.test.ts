@@ -1,0 +1,79 @@
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { GroupStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
+import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
+import type { LiveGroup } from '../../../../../services/endpoint/groups/groups.js'
+import { acceptKey, settleChange } from '../../../../../services/endpoint/sync/keys/key-changes.js'
+import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { groupWithPerson } from '../../../../support/endpoint-groups.js'
+
+const bob = makeAccount('bob')
+const another = makeAccount('bob')
+
+let endpoint: TestContext
+/** The groups with each of the two who go by that handle. */
+let groups: { former: LiveGroup; changed: LiveGroup }
+
+beforeEach(async () => {
+  endpoint = await openTestContext(makeAccount('alice'))
+  groups = {
+    former: await groupWithPerson(endpoint, bob),
+    changed: await groupWithPerson(endpoint, another),
+  }
+})
+
+const meet = (...keys: (typeof bob)[]) =>
+  endpoint.written((tx, { context }) => {
+    for (const { account } of keys) context.contacts.meet(tx, 'bob', account.publicKey)
+  })
+const hasEnded = ({ number }: LiveGroup) =>
+  endpoint.context.groups.get(number)?.record.status === GroupStatus.ENDED
+const ended = () => ({ former: hasEnded(groups.former), changed: hasEnded(groups.changed) })
+const settle = (...listed: (typeof bob)[]) =>
+  endpoint.written((tx, { context }) =>
+    settleChange(context, tx, 'bob', {
+      listed: listed.map(({ account }) => account.publicKey),
+      policy: 'accept',
+    }),
+  )
+
+describe('a person who accepts', () => {
+  test('a changed key has the groups with the former one ended, and hears so', async () => {
+    await meet(bob, another)
+    await endpoint.written((tx, { context }) => acceptKey(context, tx, 'bob'))
+    expect(ended()).toEqual({ former: true, changed: false })
+    expect(endpoint.told.at(-1)).toEqual({ type: 'contact', handle: 'bob', change: 'accepted' })
+  })
+
+  test('a key that has not changed is told that there is nothing to accept', async () => {
+    await meet(bob)
+    const accepted = endpoint.written((tx, { context }) => acceptKey(context, tx, 'bob'))
+    await expect(accepted).rejects.toMatchObject({ name: 'Refusal' })
+    expect(ended()).toEqual({ former: false, changed: false })
+  })
+})
+
+test('a key that the server lists takes the place of the pinned one', async () => {
+  await meet(bob, another)
+  expect(await settle(another)).toBe(true)
+  expect(ended()).toEqual({ former: true, changed: false })
+})
+
+test('the groups of an impostor are ended, and the pinned key stays', async () => {
+  await meet(bob, another)
+  expect(await settle(bob)).toBe(true)
+  expect(ended()).toEqual({ former: false, changed: true })
+  expect(endpoint.context.contacts.trust('bob', bob.account.publicKey)).toBe('pinned')
+})
+
+test('a server that lists both takes the changed one for the true one', async () => {
+  await meet(bob, another)
+  expect(await settle(bob, another)).toBe(true)
+  expect(ended()).toEqual({ former: true, changed: false })
+})
+
+test('where nothing has changed sending goes on', async () => {
+  await meet(bob)
+  endpoint.told.length = 0
+  expect(await settle()).toBe(true)
+  expect(endpoint.told).toEqual([])
+})

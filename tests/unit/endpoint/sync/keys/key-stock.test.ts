@@ -1,0 +1,126 @@
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
+import { KeyStock } from '../../../../../services/endpoint/sync/keys/key-stock.js'
+import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { FakeDirectory } from '../../../../support/fake-directory.js'
+
+const DAY_MS = 24 * 3600 * 1000
+
+const alice = makeAccount('alice')
+
+let endpoint: TestContext
+let directory: FakeDirectory
+let stock: KeyStock
+
+beforeEach(async () => {
+  endpoint = await openTestContext(alice)
+  directory = new FakeDirectory(endpoint.context.engine, alice)
+  stock = new KeyStock({ ...endpoint, exchange: directory.exchange, size: 6 })
+})
+
+const saved = () => endpoint.context.records.list('keypackages').map(({ record }) => record)
+const published = () =>
+  directory.calls.map(({ keyPackages, lastResortKeyPackage }) => ({
+    oneTime: keyPackages?.length ?? 0,
+    lastResort: (lastResortKeyPackage?.length ?? 0) > 0,
+  }))
+const held = (keyPackagesLeft: number, hasLastResort = true) => ({ keyPackagesLeft, hasLastResort })
+
+test('a server that has none gets all, and one of last resort; their private halves are saved before', async () => {
+  let savedThen = 0
+  const exchange = directory.exchange
+  stock = new KeyStock({
+    ...endpoint,
+    exchange(parts) {
+      savedThen = saved().length
+      return exchange(parts)
+    },
+    size: 6,
+  })
+  expect(await stock.fill(held(0, false))).toBe(7)
+  expect(savedThen).toBe(7)
+  expect(published()).toEqual([{ oneTime: 6, lastResort: true }])
+  const privateOf = new Map(saved().map(each => [Buffer.from(each.publicPackage).toString('hex'), each]))
+  const [call] = directory.calls
+  for (const each of call?.keyPackages ?? [])
+    expect(privateOf.get(Buffer.from(each).toString('hex'))).toMatchObject({ lastResort: false })
+  expect(privateOf.get(Buffer.from(call?.lastResortKeyPackage ?? []).toString('hex'))).toMatchObject({
+    lastResort: true,
+  })
+})
+
+test('a server that has half of them gets none, and one with fewer as many as it lacks', async () => {
+  await stock.fill(held(0, false))
+  directory.calls.length = 0
+  expect(await stock.fill(held(3))).toBe(0)
+  expect(await stock.fill(held(2))).toBe(4)
+  expect(published()).toEqual([{ oneTime: 4, lastResort: false }])
+})
+
+test('nothing is published that could not be saved', async () => {
+  endpoint.disk.fail({ reason: 'full' })
+  await expect(stock.fill(held(0, false))).rejects.toMatchObject({ name: 'VaultError' })
+  expect(directory.calls).toEqual([])
+})
+
+describe('the one of last resort', () => {
+  test('is replaced after a week', async () => {
+    await stock.fill(held(6, false))
+    endpoint.clock.pass(7 * DAY_MS - 1000)
+    expect(await stock.fill(held(6))).toBe(0)
+    endpoint.clock.pass(2000)
+    expect(await stock.fill(held(6))).toBe(1)
+    expect(published()).toEqual([
+      { oneTime: 0, lastResort: true },
+      { oneTime: 0, lastResort: true },
+    ])
+  })
+
+  test('is published again to a server that has lost it', async () => {
+    await stock.fill(held(6, false))
+    expect(await stock.fill(held(6, false))).toBe(1)
+  })
+})
+
+test('those that have expired are forgotten when more are made', async () => {
+  await stock.fill(held(0, false))
+  endpoint.clock.pass(31 * DAY_MS)
+  await stock.fill(held(0))
+  const now = BigInt(endpoint.clock.now())
+  expect(saved()).toHaveLength(7)
+  expect(saved().every(({ notAfterMs }) => notAfterMs > now)).toBe(true)
+})
+
+describe('after a welcome', () => {
+  /** So many are used up. */
+  const use = (count: number) =>
+    endpoint.written(tx => {
+      for (const { key } of tx.list('keypackages', { group: 0n, limit: count })) tx.delete('keypackages', key)
+    })
+
+  test('the server is not asked as long as enough are here', async () => {
+    await stock.fill(held(0, false))
+    directory.calls.length = 0
+    await use(4)
+    await stock.check()
+    expect(directory.calls).toEqual([])
+  })
+
+  test('the server is asked what it has when few are left, and gets what it lacks', async () => {
+    await stock.fill(held(0, false))
+    directory.calls.length = 0
+    await use(5)
+    directory.held = held(1)
+    await stock.check()
+    expect(published()).toEqual([
+      { oneTime: 0, lastResort: false },
+      { oneTime: 5, lastResort: false },
+    ])
+  })
+})
+
+test('unless another number is wanted, fifty are kept, and more are made below half of that', async () => {
+  const usual = new KeyStock({ ...endpoint, exchange: directory.exchange })
+  expect(usual.low).toBe(25)
+  expect(await usual.fill(held(24, false))).toBe(27)
+})
