@@ -1,0 +1,81 @@
+import { beforeEach, expect, test } from '@jest/globals'
+import type { ClaimedDevice } from '../../../../../gen/parley/v1/key_exchange_pb.js'
+import { GroupStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
+import {
+  type Account,
+  makeAccount,
+  restoreAccount,
+} from '../../../../../services/endpoint/contacts/account.js'
+import { establish } from '../../../../../services/endpoint/sync/keys/establish.js'
+import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { claimedDevice } from '../../../../support/endpoint-groups.js'
+
+const alice = makeAccount('alice')
+const alicesPhone = restoreAccount({ handle: 'alice', seed: alice.account.privateKey })
+const bob = makeAccount('bob')
+const bobsPhone = restoreAccount({ handle: 'bob', seed: bob.account.privateKey })
+
+let endpoint: TestContext
+let conversation: bigint
+
+beforeEach(async () => {
+  endpoint = await openTestContext(alice)
+  conversation = await endpoint.written((tx, { context }) => context.conversations.open(tx, 'bob'))
+})
+
+const claim = (...devices: Account[]) =>
+  Promise.all(devices.map(device => claimedDevice(endpoint.context.engine, device)))
+const open = (claimed: readonly ClaimedDevice[], own: readonly ClaimedDevice[] = []) =>
+  endpoint.written((tx, { context, outbox }) =>
+    establish(context, outbox, tx, { conversation, claimed, own }),
+  )
+const group = () => endpoint.context.groups.of(conversation)[0]
+/** The devices that will be in it when its first commit has won. */
+const invited = () => {
+  const { engine } = endpoint.context
+  const live = group()!
+  return engine.members(engine.adopt(live.state, live.pending!).state).map(({ signatureKey }) => signatureKey)
+}
+const hex = (keys: readonly Uint8Array[]) => keys.map(key => Buffer.from(key).toString('hex')).sort()
+const idsOf = (...devices: Account[]) => devices.map(({ device }) => device.publicKey)
+
+test('a conversation gets a group with all devices of both, whose first commit waits to be sent', async () => {
+  expect(await open(await claim(bob, bobsPhone), await claim(alicesPhone))).toBe('created')
+  expect(group()?.record.status).toBe(GroupStatus.CREATING)
+  expect(endpoint.outbox.items()).toMatchObject([
+    { item: { group: group()?.number, what: { case: 'commit' } } },
+  ])
+  expect(hex(invited())).toEqual(hex(idsOf(alice, alicesPhone, bob, bobsPhone)))
+  expect(endpoint.context.contacts.trust('bob', bob.account.publicKey)).toBe('pinned')
+})
+
+test('somebody without a device that can be reached gets none', async () => {
+  expect(await open([])).toBe('no-device')
+  const [device] = await claim(bob)
+  expect(await open([{ ...device!, keyPackage: Uint8Array.of(1) }])).toBe('no-device')
+  expect(group()).toBeUndefined()
+})
+
+test('devices of somebody else, which the server shows as theirs, get none', async () => {
+  expect(await open(await claim(makeAccount('mallory')))).toBe('no-device')
+  expect(endpoint.context.contacts.get('mallory')).toBeUndefined()
+})
+
+test('somebody who shows another key than the pinned one gets none', async () => {
+  await endpoint.written((tx, { context }) => void context.contacts.meet(tx, 'bob', bob.account.publicKey))
+  expect(await open(await claim(makeAccount('bob')))).toBe('blocked')
+  expect(group()).toBeUndefined()
+})
+
+test('devices of two accounts get none: one of them is not whom it shows', async () => {
+  expect(await open(await claim(bob, makeAccount('bob')))).toBe('blocked')
+  expect(group()).toBeUndefined()
+})
+
+test('own devices that were revoked, or that are another account’s, are left out', async () => {
+  await endpoint.written((tx, { context }) =>
+    context.devices.change(tx, alicesPhone.device.publicKey, { revocation: Uint8Array.of(1) }),
+  )
+  await open(await claim(bob), await claim(alicesPhone, makeAccount('alice')))
+  expect(hex(invited())).toEqual(hex(idsOf(alice, bob)))
+})
