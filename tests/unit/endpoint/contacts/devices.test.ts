@@ -212,38 +212,3 @@ describe('a revocation', () => {
     ).toEqual([])
   })
 })
-
-describe('the directory', () => {
-  const directory = (handle: string, devices: readonly Account[]) =>
-    new Map([[handle, devices.map(({ certificate }) => readCertificate(crypto, certificate))]])
-  const changes = (group: LiveGroup) => context.intents.of(group).map(({ intent }) => intent.change)
-
-  test('has a further device of a member added, once, and nobody of another key', async () => {
-    const group = await withBob()
-    const second = secondOf(bob)
-    const other = makeAccount('bob')
-    for (let times = 0; times < 2; times++)
-      expect(
-        await written((batch, unit) =>
-          reconcile(unit.context, batch, groupIn(unit, group), directory('bob', [bob, second, other])),
-        ),
-      ).toEqual(['bob'])
-    expect(changes(group)).toMatchObject([
-      { case: 'addDevices', value: { handle: 'bob', deviceIds: [idOf(second)] } },
-    ])
-  })
-
-  test('that leaves out a device of somebody else removes nobody; one of this account’s, that', async () => {
-    const phone = secondOf(alice)
-    const group = await groupWith([bob, phone], { open: openBob })
-    await written((batch, unit) => reconcile(unit.context, batch, groupIn(unit, group), directory('bob', [])))
-    await written((batch, unit) =>
-      reconcile(unit.context, batch, groupIn(unit, group), directory('alice', [phone])),
-    )
-    expect(changes(group)).toEqual([])
-    await written((batch, unit) =>
-      reconcile(unit.context, batch, groupIn(unit, group), directory('alice', [alice])),
-    )
-    expect(changes(group)).toMatchObject([{ case: 'removeDevices', value: { deviceIds: [idOf(phone)] } }])
-  })
-})

@@ -1,0 +1,180 @@
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { makeAccount, restoreAccount } from '../../../../../services/endpoint/contacts/account.js'
+import type { LiveGroup } from '../../../../../services/endpoint/groups/groups.js'
+import { DeviceLists } from '../../../../../services/endpoint/sync/keys/device-lists.js'
+import { Scheduler } from '../../../../../services/endpoint/sync/scheduler.js'
+import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { groupWithPerson } from '../../../../support/endpoint-groups.js'
+import { FakeDirectory } from '../../../../support/fake-directory.js'
+
+const alice = makeAccount('alice')
+const bob = makeAccount('bob')
+const bobsPhone = restoreAccount({ handle: 'bob', seed: bob.account.privateKey })
+const phone = restoreAccount({ handle: 'alice', seed: alice.account.privateKey })
+
+let endpoint: TestContext
+let directory: FakeDirectory
+let lists: DeviceLists
+let nudges: number
+
+beforeEach(async () => {
+  endpoint = await openTestContext(alice)
+  directory = new FakeDirectory(endpoint.context.engine, alice)
+  directory.list(bob)
+  nudges = 0
+  lists = new DeviceLists({
+    ...endpoint,
+    exchange: directory.exchange,
+    scheduler: new Scheduler(endpoint.clock),
+    nudge: () => nudges++,
+  })
+})
+
+const meet = (who: typeof bob) =>
+  endpoint.written((tx, { context }) => void context.contacts.meet(tx, who.handle, who.account.publicKey))
+const lookups = () => directory.calls.map(({ lookupHandles }) => lookupHandles)
+const toAdd = (group: LiveGroup) => endpoint.context.intents.of(group).length
+
+describe('who is looked up', () => {
+  test('is everybody whose key is known, and this account, when a line comes up', async () => {
+    await meet(bob)
+    await endpoint.written((tx, { context }) => void context.contacts.expect(tx, 'carol', new Uint8Array(32)))
+    lists.restart()
+    await lists.run()
+    await lists.run()
+    expect(lookups()).toEqual([['alice', 'bob']])
+  })
+
+  test('is the account that the server hints at', async () => {
+    lists.changed('bob')
+    expect(nudges).toBe(1)
+    await lists.run()
+    expect(lookups()).toEqual([['bob']])
+  })
+
+  test('is no more than 256 in one call', async () => {
+    for (let each = 0; each < 300; each++) lists.changed(`handle${each}`)
+    await lists.run()
+    expect(lookups().map(handles => handles?.length)).toEqual([256, 44])
+  })
+
+  test('is nobody while that is under way', async () => {
+    lists.changed('bob')
+    await Promise.all([lists.run(), lists.run()])
+    expect(lookups()).toHaveLength(1)
+  })
+})
+
+test('a device that is missing is to be added, and looked for again, each time after twice as long', async () => {
+  const group = await groupWithPerson(endpoint, bob)
+  directory.list(bobsPhone)
+  lists.changed('bob')
+  await lists.run()
+  expect(toAdd(group)).toBe(1)
+  for (const wait of [1_000, 2_000, 4_000]) {
+    const before = lookups().length
+    endpoint.clock.pass(wait - 1)
+    await lists.run()
+    expect(lookups()).toHaveLength(before)
+    endpoint.clock.pass(1)
+    await lists.run()
+    expect(lookups()).toHaveLength(before + 1)
+  }
+  directory.devices.set('bob', [bob])
+  endpoint.clock.pass(8_000)
+  await lists.run()
+  const settled = lookups().length
+  endpoint.clock.pass(3_600_000)
+  await lists.run()
+  expect(lookups()).toHaveLength(settled)
+})
+
+test('many groups are compared, those with somebody in them alone', async () => {
+  const groups: LiveGroup[] = []
+  for (let each = 0; each < 20; each++)
+    groups.push(await groupWithPerson(endpoint, each % 2 ? bob : makeAccount('carol')))
+  directory.list(bobsPhone)
+  lists.changed('bob')
+  await lists.run()
+  expect(groups.map(toAdd)).toEqual(groups.map((_, at) => at % 2))
+})
+
+describe('revocations', () => {
+  const revocation = Uint8Array.of(1, 2, 3)
+  beforeEach(() =>
+    endpoint.written((tx, { context }) =>
+      context.devices.change(tx, phone.device.publicKey, { revocation, revocationDone: false }),
+    ),
+  )
+
+  test('are carried out at the server, and told to it once', async () => {
+    expect(lists.revocations()).toEqual([revocation])
+    await lists.run()
+    await lists.run()
+    expect(directory.calls).toEqual([{ deviceRevocations: [revocation] }])
+    expect(lists.revocations()).toEqual([])
+  })
+
+  test('are told again when the line went down', async () => {
+    directory.downAt = 1
+    await expect(lists.run()).rejects.toMatchObject({ name: 'RpcError' })
+    expect(lists.revocations()).toEqual([revocation])
+  })
+})
+
+describe('what the server lists', () => {
+  test('of this account is told: a device that was not known', async () => {
+    directory.list(phone)
+    lists.changed('alice')
+    await lists.run()
+    expect(endpoint.told.filter(({ type }) => type === 'devices')).toHaveLength(1)
+    expect(endpoint.context.devices.get(phone.device.publicKey)?.issuedAtMs).toBeGreaterThan(0n)
+    lists.changed('alice')
+    await lists.run()
+    expect(endpoint.told.filter(({ type }) => type === 'devices')).toHaveLength(1)
+  })
+
+  test('under another key than the pinned one is a change, which is looked into', async () => {
+    await meet(makeAccount('bob'))
+    lists.changed('bob')
+    await lists.run()
+    expect(endpoint.context.contacts.hasChanged('bob')).toBe(true)
+  })
+
+  test('besides the pinned key changes nothing', async () => {
+    await meet(bob)
+    directory.list(makeAccount('bob'))
+    lists.changed('bob')
+    await lists.run()
+    expect(endpoint.context.contacts.hasChanged('bob')).toBe(false)
+  })
+
+  test('for an account that was restored from its words: nobody but this device is a warning, once', async () => {
+    endpoint.context.session.isUnconfirmed = true
+    lists.changed('alice')
+    await lists.run()
+    lists.changed('alice')
+    await lists.run()
+    const warnings = endpoint.told.filter(event => event.type === 'notice')
+    expect(warnings).toMatchObject([{ notice: { code: 'account-unknown', handle: 'alice' } }])
+  })
+
+  test('of other devices is none', async () => {
+    endpoint.context.session.isUnconfirmed = true
+    directory.list(phone)
+    lists.changed('alice')
+    await lists.run()
+    expect(endpoint.told.filter(event => event.type === 'notice')).toEqual([])
+  })
+})
+
+test('what failed because of the line is due again with a new one', async () => {
+  await meet(bob)
+  directory.downAt = 1
+  lists.restart()
+  await expect(lists.run()).rejects.toMatchObject({ name: 'RpcError' })
+  directory.downAt = Number.POSITIVE_INFINITY
+  lists.restart()
+  await lists.run()
+  expect(lookups().at(-1)).toEqual(['alice', 'bob'])
+})

@@ -1,0 +1,93 @@
+import { create } from '@bufbuild/protobuf'
+import { beforeEach, expect, test } from '@jest/globals'
+import { LimitsSchema } from '../../../../../gen/parley/v1/chat_pb.js'
+import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
+import { Background } from '../../../../../services/endpoint/sync/background.js'
+import { Keys } from '../../../../../services/endpoint/sync/keys/keys.js'
+import { Scheduler } from '../../../../../services/endpoint/sync/scheduler.js'
+import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { FakeDirectory } from '../../../../support/fake-directory.js'
+
+const alice = makeAccount('alice')
+const bob = makeAccount('bob')
+
+let endpoint: TestContext
+let directory: FakeDirectory
+let keys: Keys
+let scheduler: Scheduler
+let background: Background
+let failures: unknown[]
+let nudges: number
+
+beforeEach(async () => {
+  endpoint = await openTestContext(alice)
+  directory = new FakeDirectory(endpoint.context.engine, alice)
+  directory.list(bob)
+  failures = []
+  nudges = 0
+  scheduler = new Scheduler(endpoint.clock)
+  background = new Background(error => void failures.push(error))
+  keys = new Keys({
+    ...endpoint,
+    exchange: directory.exchange,
+    ...{ scheduler, background, policy: 'block', stockSize: 4 },
+    nudge: () => nudges++,
+    emit: () => undefined,
+  })
+})
+
+const openWithBob = () => endpoint.written((tx, { context }) => context.conversations.open(tx, 'bob'))
+const opened = () => keys.opened({ limits: create(LimitsSchema, { claimsPerCall: 1 }) })
+const asked = async () => {
+  keys.ask()
+  await background.settled()
+  const handles = directory.calls.map(({ claimHandles, lookupHandles }) => claimHandles ?? lookupHandles)
+  directory.calls.length = 0
+  return handles
+}
+
+test('when the stream is open all is asked for that is due: who is to be reached, and who has which devices', async () => {
+  await openWithBob()
+  opened()
+  expect((await asked()).sort()).toEqual([['alice'], ['bob', 'alice']])
+  expect(await asked()).toEqual([])
+})
+
+test('somebody who may be reached now is looked for again', async () => {
+  directory.devices.delete('bob')
+  await openWithBob()
+  opened()
+  await asked()
+  keys.lookAgain()
+  expect(nudges).toBeGreaterThan(0)
+  expect(await asked()).toEqual([['bob', 'alice']])
+})
+
+test('an account that has changed is looked up', async () => {
+  keys.changed('bob')
+  expect(await asked()).toEqual([['bob']])
+})
+
+test('a welcome has the stock looked at', async () => {
+  keys.used()
+  await background.settled()
+  expect(directory.calls).toMatchObject([{}, { keyPackages: { length: 4 } }])
+})
+
+test('nothing is asked for once the endpoint stops', async () => {
+  keys.changed('bob')
+  scheduler.stop()
+  expect(await asked()).toEqual([])
+})
+
+test('a line that is down is no failure; a vault that fails is', async () => {
+  directory.downAt = 1
+  keys.changed('bob')
+  await asked()
+  expect(failures).toEqual([])
+  directory.downAt = Number.POSITIVE_INFINITY
+  endpoint.disk.fail({ reason: 'full' })
+  keys.used()
+  await background.settled()
+  expect(failures).toMatchObject([{ name: 'VaultError' }])
+})

@@ -1,0 +1,147 @@
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { GroupStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
+import {
+  type Account,
+  makeAccount,
+  restoreAccount,
+} from '../../../../../services/endpoint/contacts/account.js'
+import type { GroupChange, LiveGroup } from '../../../../../services/endpoint/groups/groups.js'
+import { needsOwnGroup, reconcile } from '../../../../../services/endpoint/sync/keys/reconcile.js'
+import { readCertificate } from '../../../../../services/protocol/identity/certificate.js'
+import { nodeCrypto } from '../../../../../services/protocol/node/crypto.js'
+import { groupIn, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { groupWith } from '../../../../support/endpoint-groups.js'
+
+const alice = makeAccount('alice')
+const bob = makeAccount('bob')
+/** A later device of the same account. */
+const secondOf = ({ handle, account }: Account, laterMs = 1) =>
+  restoreAccount({ handle, seed: account.privateKey, issuedAt: Date.now() + laterMs })
+const idOf = ({ device }: Account) => device.publicKey
+const directory = (handle: string, ...devices: Account[]) =>
+  new Map([[handle, devices.map(({ certificate }) => readCertificate(nodeCrypto, certificate))]])
+
+let endpoint: TestContext
+beforeEach(async () => {
+  endpoint = await openTestContext(alice)
+})
+
+const withBob = (...others: Account[]) =>
+  groupWith(endpoint, {
+    others: [bob, ...others],
+    open: ({ context, tx }) => context.conversations.open(tx, 'bob'),
+  })
+const compare = (group: LiveGroup, listed: ReturnType<typeof directory>) =>
+  endpoint.written((tx, unit) => reconcile(unit.context, tx, groupIn(unit, group), listed))
+const change = (group: LiveGroup, changed: GroupChange) =>
+  endpoint.written((tx, unit) => unit.context.groups.change(tx, groupIn(unit, group), changed))
+const intents = (group: LiveGroup) => endpoint.context.intents.of(group).map(({ intent }) => intent)
+const changes = (group: LiveGroup) => intents(group).map(intent => intent.change)
+
+describe('a further device of a member', () => {
+  const phone = secondOf(bob)
+
+  test('is to be added, once; and nobody of another key', async () => {
+    const group = await withBob()
+    const listed = directory('bob', bob, phone, makeAccount('bob'))
+    for (let times = 0; times < 2; times++) expect(await compare(group, listed)).toEqual(['bob'])
+    expect(changes(group)).toMatchObject([
+      { case: 'addDevices', value: { handle: 'bob', deviceIds: [idOf(phone)] } },
+    ])
+  })
+
+  test('is not, when a person or the account itself has revoked it', async () => {
+    const group = await withBob()
+    await endpoint.written((tx, { context }) => context.contacts.noteRevoked(tx, 'bob', idOf(phone)))
+    expect(await compare(group, directory('bob', bob, phone))).toEqual([])
+    expect(changes(group)).toEqual([])
+  })
+
+  test('waits for the devices of its own account to do it', async () => {
+    const group = await withBob()
+    await compare(group, directory('bob', bob, phone))
+    const waits = intents(group).map(({ notBeforeMs }) => Number(notBeforeMs) - endpoint.clock.now())
+    expect(waits[0]).toBeGreaterThanOrEqual(3_000)
+  })
+
+  test.each<[string, GroupChange]>([
+    ['is over', { status: GroupStatus.ENDED }],
+    ['this account has left', { left: true }],
+    ['is out of sync', { lost: true }],
+  ])('is not to be added to a group that %s', async (_, state) => {
+    const group = await withBob()
+    await change(group, state)
+    expect(await compare(group, directory('bob', bob, phone))).toEqual([])
+    expect(changes(group)).toEqual([])
+  })
+
+  test('of somebody who leaves is not', async () => {
+    const group = await withBob()
+    await change(group, { leavingDeviceIds: [idOf(bob)] })
+    expect(await compare(group, directory('bob', bob, phone))).toEqual([])
+  })
+})
+
+describe('devices of this account', () => {
+  test('are added by the oldest at once, and by the younger ones if it does not', async () => {
+    const [older, newest] = [secondOf(alice, -10_000), secondOf(alice, 20_000)]
+    const listed = directory('alice', older, alice, newest)
+    const first = await withBob()
+    await compare(first, listed)
+    expect(intents(first).map(({ notBeforeMs }) => notBeforeMs)).toEqual([0n])
+    const known = [older, alice, newest].map((device, at) => ({
+      id: idOf(device),
+      issuedAtMs: BigInt(at + 1),
+    }))
+    await endpoint.written((tx, { context }) => {
+      for (const { id, issuedAtMs } of known) context.devices.change(tx, id, { issuedAtMs })
+    })
+    const second = await withBob(older)
+    await compare(second, listed)
+    const [wait] = intents(second).map(({ notBeforeMs }) => Number(notBeforeMs) - endpoint.clock.now())
+    expect(wait).toBe(1_000)
+  })
+
+  test('that the server does not list any more are to be removed, but not by a server that leaves out this one', async () => {
+    const phone = secondOf(alice)
+    const group = await withBob(phone)
+    await compare(group, directory('alice', phone))
+    expect(changes(group)).toEqual([])
+    await compare(group, directory('alice', alice))
+    expect(changes(group)).toMatchObject([{ case: 'removeDevices', value: { deviceIds: [idOf(phone)] } }])
+  })
+
+  test('are all that is ever removed: a device of somebody else that is not listed stays', async () => {
+    const group = await withBob()
+    await compare(group, directory('bob'))
+    expect(changes(group)).toEqual([])
+  })
+})
+
+describe('a group of own devices is needed', () => {
+  const phone = secondOf(alice)
+  const isNeeded = (...listed: Account[]) => needsOwnGroup(endpoint.context, directory('alice', ...listed))
+  const ownGroup = (status: GroupStatus) =>
+    groupWith(endpoint, {
+      others: [phone],
+      open: ({ context, tx }) => context.conversations.openOwnDevices(tx),
+      status,
+    })
+
+  test('where there are others, and none with them', async () => {
+    expect(isNeeded(alice, phone)).toBe(true)
+    await ownGroup(GroupStatus.ENDED)
+    expect(isNeeded(alice, phone)).toBe(true)
+    await ownGroup(GroupStatus.CREATING)
+    expect(isNeeded(alice, phone)).toBe(false)
+  })
+
+  test('by nobody who is alone', async () => {
+    expect(isNeeded(alice)).toBe(false)
+    expect(isNeeded(alice, makeAccount('alice'))).toBe(false)
+    await endpoint.written((tx, { context }) =>
+      context.devices.change(tx, idOf(phone), { revocation: Uint8Array.of(1) }),
+    )
+    expect(isNeeded(alice, phone)).toBe(false)
+  })
+})
