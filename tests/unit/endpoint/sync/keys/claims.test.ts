@@ -1,11 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { ClaimedDevice } from '../../../../../gen/parley/v1/key_exchange_pb.js'
-import {
-  AddAccountSchema,
-  AddDevicesSchema,
-  GroupStatus,
-} from '../../../../../gen/parley/vault/v1/records_pb.js'
+import { AddAccountSchema, AddDevicesSchema } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import {
   type Account,
   makeAccount,
@@ -15,7 +11,7 @@ import type { LiveGroup } from '../../../../../services/endpoint/groups/groups.j
 import { type IntentChange, intend } from '../../../../../services/endpoint/groups/intents.js'
 import { takeClaim, wantedKeyPackages } from '../../../../../services/endpoint/sync/keys/claims.js'
 import { groupIn, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
-import { claimedDevice, roomWith } from '../../../../support/endpoint-groups.js'
+import { claimedDevice, putInPhase, roomWith } from '../../../../support/endpoint-groups.js'
 
 const bob = makeAccount('bob')
 const bobsPhone = restoreAccount({ handle: 'bob', seed: bob.account.privateKey })
@@ -72,9 +68,7 @@ describe('key packages are wanted', () => {
 
   test('for active groups alone', async () => {
     await wish(addAccount('carol'))
-    await endpoint.written((tx, unit) =>
-      unit.context.groups.change(tx, groupIn(unit, room), { status: GroupStatus.ENDED }),
-    )
+    await putInPhase(endpoint, room, { name: 'ended', why: 'removed' })
     expect(wanted()).toEqual([])
   })
 })

@@ -1,6 +1,5 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import type { ClaimedDevice } from '../../../../../gen/parley/v1/key_exchange_pb.js'
-import { GroupStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import {
   type Account,
   makeAccount,
@@ -41,7 +40,7 @@ const idsOf = (...devices: Account[]) => devices.map(({ device }) => device.publ
 
 test('a conversation gets a group with all devices of both, whose first commit waits to be sent', async () => {
   expect(await open(await claim(bob, bobsPhone), await claim(alicesPhone))).toBe('created')
-  expect(group()?.record.status).toBe(GroupStatus.CREATING)
+  expect(group()?.phase.name).toBe('creating')
   expect(endpoint.outbox.items()).toMatchObject([
     { item: { group: group()?.number, what: { case: 'commit' } } },
   ])

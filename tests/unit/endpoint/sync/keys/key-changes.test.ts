@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { GroupStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
 import type { LiveGroup } from '../../../../../services/endpoint/groups/groups.js'
 import { acceptKey, settleChange } from '../../../../../services/endpoint/sync/keys/key-changes.js'
@@ -25,8 +24,7 @@ const meet = (...keys: (typeof bob)[]) =>
   endpoint.written((tx, { context }) => {
     for (const { account } of keys) context.contacts.meet(tx, 'bob', account.publicKey)
   })
-const hasEnded = ({ number }: LiveGroup) =>
-  endpoint.context.groups.get(number)?.record.status === GroupStatus.ENDED
+const hasEnded = ({ number }: LiveGroup) => endpoint.context.groups.get(number)?.phase.name === 'ended'
 const ended = () => ({ former: hasEnded(groups.former), changed: hasEnded(groups.changed) })
 const settle = (...listed: (typeof bob)[]) =>
   endpoint.written((tx, { context }) =>

@@ -1,5 +1,4 @@
 import { beforeEach, expect, test } from '@jest/globals'
-import { GroupStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import {
   type Account,
   makeAccount,
@@ -52,7 +51,7 @@ test('the oldest device makes it at once, and its first commit is sent', async (
   await known(alice, phone)
   directory.list(phone)
   await ownGroup.look(listed(alice, phone))
-  expect(groups()).toMatchObject([{ record: { status: GroupStatus.CREATING } }])
+  expect(groups()).toMatchObject([{ phase: { name: 'creating' } }])
   expect(endpoint.outbox.items()).toHaveLength(1)
   expect(nudges).toBe(1)
 })

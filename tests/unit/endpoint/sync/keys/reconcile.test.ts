@@ -1,16 +1,16 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { GroupStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import {
   type Account,
   makeAccount,
   restoreAccount,
 } from '../../../../../services/endpoint/contacts/account.js'
+import type { GroupPhase } from '../../../../../services/endpoint/groups/group.js'
 import type { GroupChange, LiveGroup } from '../../../../../services/endpoint/groups/groups.js'
 import { needsOwnGroup, reconcile } from '../../../../../services/endpoint/sync/keys/reconcile.js'
 import { readCertificate } from '../../../../../services/protocol/identity/certificate.js'
 import { nodeCrypto } from '../../../../../services/protocol/node/crypto.js'
 import { groupIn, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
-import { groupWith } from '../../../../support/endpoint-groups.js'
+import { groupWith, putInPhase } from '../../../../support/endpoint-groups.js'
 
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
@@ -64,13 +64,13 @@ describe('a further device of a member', () => {
     expect(waits[0]).toBeGreaterThanOrEqual(3_000)
   })
 
-  test.each<[string, GroupChange]>([
-    ['is over', { status: GroupStatus.ENDED }],
-    ['this account has left', { left: true }],
-    ['is out of sync', { lost: true }],
-  ])('is not to be added to a group that %s', async (_, state) => {
+  test.each<GroupPhase>([
+    { name: 'ended', why: 'removed' },
+    { name: 'leaving', leaveDue: false, commitOut: false },
+    { name: 'out-of-sync', askDue: false, leaveDue: false },
+  ])('is not to be added to a group that is $name', async phase => {
     const group = await withBob()
-    await change(group, state)
+    await putInPhase(endpoint, group, phase)
     expect(await compare(group, directory('bob', bob, phone))).toEqual([])
     expect(changes(group)).toEqual([])
   })
@@ -121,18 +121,18 @@ describe('devices of this account', () => {
 describe('a group of own devices is needed', () => {
   const phone = secondOf(alice)
   const isNeeded = (...listed: Account[]) => needsOwnGroup(endpoint.context, directory('alice', ...listed))
-  const ownGroup = (status: GroupStatus) =>
+  const ownGroup = (phase: GroupPhase) =>
     groupWith(endpoint, {
       others: [phone],
       open: ({ context, tx }) => context.conversations.openOwnDevices(tx),
-      status,
+      phase,
     })
 
   test('where there are others, and none with them', async () => {
     expect(isNeeded(alice, phone)).toBe(true)
-    await ownGroup(GroupStatus.ENDED)
+    await ownGroup({ name: 'ended', why: 'removed' })
     expect(isNeeded(alice, phone)).toBe(true)
-    await ownGroup(GroupStatus.CREATING)
+    await ownGroup({ name: 'creating' })
     expect(isNeeded(alice, phone)).toBe(false)
   })
 
