@@ -103,7 +103,13 @@ describe('who is who', () => {
     await again.event('key-changed')
     await impostor.write('alice', 'it is me')
     await again.received(1)
-    expect(again.endpoint.people()).toMatchObject([{ handle: 'bob', state: 'key-changed' }])
+    // What comes after what must not come: somebody else hears what was written later, and nothing is under way.
+    const witness = await town.join('witness', server)
+    await again.write('witness', 'after all')
+    await witness.received(1)
+    await town.clock.settled()
+    expect(again.endpoint.people()).toMatchObject([{ handle: 'bob', state: 'key-changed' }, {}])
+    expect(again.history().find(({ text }) => text === 'secret')?.state).toBe('waiting')
     expect(impostor.history().filter(({ own }) => !own)).toEqual([])
   })
 
