@@ -25,9 +25,7 @@ beforeEach(async () => {
 const claim = (...devices: Account[]) =>
   Promise.all(devices.map(device => claimedDevice(endpoint.context.engine, device)))
 const open = (claimed: readonly ClaimedDevice[], own: readonly ClaimedDevice[] = []) =>
-  endpoint.written((tx, { context, outbox }) =>
-    establish(context, outbox, tx, { conversation, claimed, own }),
-  )
+  endpoint.written((tx, { context }) => establish(context, tx, { conversation, claimed, own }))
 const group = () => endpoint.context.groups.of(conversation)[0]
 /** The devices that will be in it when its first commit has won. */
 const invited = () => {
