@@ -1,12 +1,10 @@
 // A place as a browser is: the language, a few globals of the web, and nothing of Node. Modules are loaded into it from
 // the compiled files, as a browser's bundler would resolve them.
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import vm from 'node:vm'
 
-const PACKAGES = fileURLToPath(new URL('../../../node_modules/', import.meta.url))
 const CONDITIONS = ['browser', 'import', 'default']
 
 /** A string, or strings by condition (Node's documentation, "Conditional exports"). */
@@ -56,17 +54,20 @@ function resolved(name: string, from: string): string {
   if (name.startsWith('node:')) throw new Error(`${from} imports ${name}, which no browser has`)
   const parts = name.split('/')
   const itsPackage = parts.splice(0, name.startsWith('@') ? 2 : 1).join('/')
+  const folder = packageFolder(itsPackage, dirname(from))
   const manifest: { exports?: Target; module?: string; main?: string } = JSON.parse(
-    readFileSync(join(PACKAGES, itsPackage, 'package.json'), 'utf8'),
+    readFileSync(join(folder, 'package.json'), 'utf8'),
   )
-  return join(
-    PACKAGES,
-    itsPackage,
-    exported(
-      manifest.exports ?? manifest.module ?? manifest.main,
-      parts.length === 0 ? '.' : `./${parts.join('/')}`,
-    ),
-  )
+  const subpath = parts.length === 0 ? '.' : `./${parts.join('/')}`
+  return join(folder, exported(manifest.exports ?? manifest.module ?? manifest.main, subpath))
+}
+
+/** The nearest one above, as Node looks for it. */
+function packageFolder(name: string, from: string): string {
+  const folder = join(from, 'node_modules', name)
+  if (existsSync(folder)) return folder
+  if (dirname(from) === from) throw new Error(`there is no package ${name}`)
+  return packageFolder(name, dirname(from))
 }
 
 /** The file that a package exports under a subpath. */
