@@ -11,8 +11,9 @@ import { type GroupPhase, joined } from '../../services/endpoint/groups/group.js
 import type { GroupChange, LiveGroup } from '../../services/endpoint/groups/groups.js'
 import { encodeSettings } from '../../services/endpoint/groups/policy.js'
 import type { Body, Received } from '../../services/endpoint/messages/content/content-type.js'
-import { takeBody } from '../../services/endpoint/messages/content/registry.js'
+import { inputOf, takeBody } from '../../services/endpoint/messages/content/registry.js'
 import { decodeContent, encodeContent } from '../../services/endpoint/messages/format.js'
+import { move } from '../../services/endpoint/messages/transition.js'
 import type { CommitChange, GroupState } from '../../services/endpoint/mls/engine.js'
 import { pad } from '../../services/protocol/content/padding.js'
 import { groupIn, type TestContext } from './endpoint-context.js'
@@ -156,12 +157,16 @@ export class TestGroup {
     })
   }
 
-  /** Another member says this, and it is taken in as its type does that, past all that is checked before. */
+  /** Another member says this, and it does what its type says, past all that is checked before. */
   take(from: Account, saying: Saying): Promise<void> {
     return this.test.written(async (tx, unit) => {
       const received = this.#received(unit, from, saying)
       const { body } = received.content
-      if (body.case !== undefined) await takeBody(unit.context, tx, received, body)
+      if (body.case === undefined) return
+      const { context } = unit
+      const input = inputOf(received, body)
+      if (input) move(context, tx, received.group, input, { place: received.envelope })
+      await takeBody(context, tx, received, body)
     })
   }
 

@@ -225,6 +225,21 @@ describe('a server that', () => {
     expect(textsOf(carol)).not.toContain('without her')
   })
 
+  test('keeps it from the others that somebody leaves: what they say goes on being sealed for her, and is not shown', async () => {
+    const [alice, bob, carol] = (await room('alice', 'bob', 'carol')) as [Person, Person, Person]
+    meddle = changing([alice, bob], 'application', () => [])
+    await carol.endpoint.leaveRoom(roomOf(carol)!.number)
+    await town.clock.settled()
+    meddle = envelopes => envelopes
+    await say(bob, 'unheard')
+    await hears(alice, 'unheard')
+    await bob.write('carol', 'after that')
+    await carol.holds(() => carol.history().some(({ text }) => text === 'after that'))
+    expect(members(bob)).toContain('carol')
+    expect(others(carol).at(-1)).toBe('event: you have left')
+    expect(textsOf(carol)).not.toContain('unheard')
+  })
+
   test.each<[string, (request: RejoinRequest) => RejoinRequest]>([
     ['repeats a request to be taken in again', request => request],
     [
