@@ -46,7 +46,7 @@ export class Parley implements AsyncIterable<EndpointEvent>, AsyncDisposable {
   /**
    * Opens the account, makes it at the first start, and connects; works without a line, too. Throws VaultError for a
    * folder that cannot be opened, Refusal for what is no handle, InviteError for what is no server, RecoveryPhraseError
-   * for words that are none.
+   * for words that are none, RangeError for a first start without a handle or a server.
    */
   static async open({ folder, passphrase, keyChange, ...start }: ParleyOptions): Promise<Parley> {
     const first = startOf(start)
