@@ -1,0 +1,264 @@
+// From an envelope to history: what is shown, counted, asked for and answered.
+
+import { create, toBinary } from '@bufbuild/protobuf'
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { ContentSchema, LogTagSchema } from '../../../../gen/parley/content/v1/content_pb.js'
+import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
+import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
+import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { takeIn } from '../../../../services/endpoint/messages/receive.js'
+import { sealText } from '../../../../services/endpoint/messages/seal.js'
+import { waitFor } from '../../../../services/endpoint/messages/unsent.js'
+import { pad } from '../../../../services/protocol/content/padding.js'
+import { makeRejoin } from '../../../../services/protocol/conversation/rejoin-request.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { secondDevice, TestGroup } from '../../../support/group.js'
+import { saidIn } from '../../../support/said.js'
+
+const alice = makeAccount('alice')
+const bob = makeAccount('bob')
+const phone = secondDevice(alice)
+
+let testing: TestContext
+let group: TestGroup
+beforeEach(async () => {
+  testing = await openTestContext(alice)
+  group = await TestGroup.of(testing, { others: [bob, phone] })
+})
+
+const take = (envelope: Envelope) => testing.written((tx, { context }) => takeIn(context, tx, envelope))
+const text = (written: string) => ({ case: 'text', value: { text: written } }) as const
+const says = async (from: Account, count: bigint, written = `number ${count}`) =>
+  take(await group.sealed(from, { count, body: text(written) }))
+const lines = () => testing.context.conversations.history(group.conversation).map(saidIn)
+const sender = (of: Account) => group.live.sender(of.device.publicKey)
+
+describe('a text', () => {
+  test('is shown, and owed a receipt', async () => {
+    await says(bob, 1n, 'hello')
+    expect(lines()).toEqual(['hello'])
+    expect(sender(bob)).toMatchObject({ received: 1n, owed: 1n, receipted: 0n, missing: [], heardEpoch: 1n })
+    expect(testing.context.contacts.get('bob')).toBeUndefined()
+  })
+
+  test('that was counted before is not shown again', async () => {
+    await says(bob, 1n, 'once')
+    await says(bob, 1n, 'twice')
+    expect(lines()).toEqual(['once'])
+  })
+
+  test('of another device of this account is shown, and owed nothing', async () => {
+    await says(phone, 1n, 'from the phone')
+    expect(lines()).toEqual(['from the phone'])
+    expect(sender(phone)).toMatchObject({ received: 1n, owed: 0n })
+    expect(testing.context.devices.get(phone.device.publicKey)?.lastHeardMs).toBeGreaterThan(0n)
+  })
+
+  test('of somebody who is blocked is counted, and neither shown nor owed a receipt', async () => {
+    await testing.written((tx, { context }) => context.contacts.block(tx, 'bob', true))
+    await says(bob, 1n)
+    await says(bob, 5n)
+    expect(lines()).toEqual([])
+    expect(group.sent()).toEqual([])
+    expect(sender(bob)).toMatchObject({ received: 5n, owed: 0n, missing: [] })
+    expect(testing.context.contacts.get('bob')?.lastHeardMs).toBe(0n)
+  })
+})
+
+describe('what is skipped', () => {
+  test('is told, asked for, and holds the receipt back until it is there', async () => {
+    await says(bob, 1n)
+    await says(bob, 4n)
+    expect(lines()).toEqual(['number 1', expect.stringMatching(/^2 of what bob sent/), 'number 4'])
+    expect(group.sent()).toMatchObject([
+      { case: 'resendRequest', value: { deviceId: bob.device.publicKey, counts: [2n, 3n] } },
+    ])
+    expect(sender(bob)).toMatchObject({ received: 4n, owed: 1n, missing: [2n, 3n] })
+    await take(await group.sealed(bob, { count: 5n, resentCount: 3n, body: text('number 3') }))
+    expect(lines().at(-1)).toBe('number 3')
+    expect(sender(bob)).toMatchObject({ received: 5n, owed: 1n, missing: [2n] })
+    await take(await group.sealed(bob, { count: 6n, resentCount: 2n, body: text('number 2') }))
+    expect(sender(bob)).toMatchObject({ received: 6n, owed: 6n, missing: [] })
+  })
+
+  test('and said again without being missing here is not shown', async () => {
+    await says(bob, 1n)
+    await take(await group.sealed(bob, { count: 2n, resentCount: 1n, body: text('again') }))
+    expect(lines()).toEqual(['number 1'])
+    expect(sender(bob)).toMatchObject({ received: 2n, owed: 1n })
+  })
+
+  test('before this device came is not missing', async () => {
+    await group.change({ fromStart: false, joinedEpoch: 9n })
+    await take(await group.sealed(bob, { count: 7n, joinedEpoch: 1n, body: text('the first heard') }))
+    expect(lines()).toEqual(['the first heard'])
+    expect(sender(bob)).toMatchObject({ received: 7n, owed: 7n, missing: [] })
+    await take(await group.sealed(bob, { count: 9n, joinedEpoch: 1n, body: text('another') }))
+    expect(sender(bob)).toMatchObject({ missing: [8n] })
+  })
+
+  test('counts anew for a device that has joined again', async () => {
+    await says(bob, 5n)
+    await take(await group.sealed(bob, { count: 1n, joinedEpoch: 2n, body: text('back') }))
+    expect(lines().at(-1)).toBe('back')
+    expect(sender(bob)).toMatchObject({ joinedEpoch: 2n, received: 1n, owed: 1n, missing: [] })
+    await take(await group.sealed(bob, { count: 9n, joinedEpoch: 1n, body: text('of before') }))
+    expect(lines()).not.toContain('of before')
+  })
+})
+
+describe('what cannot be taken', () => {
+  test('says whose it is, and that it is of no form that this version knows', async () => {
+    await take(await group.sealedBytes(bob, new Uint8Array(256)))
+    await take(await group.sealedBytes(bob, pad(Uint8Array.of(0xff))))
+    // A content without a body that this version knows.
+    await take(await group.sealedBytes(bob, pad(Uint8Array.of(0x08, 0x01))))
+    expect(testing.context.conversations.history(group.conversation)).toMatchObject([
+      { kind: 'unreadable', from: 'bob', cause: { code: 'bad-content' } },
+      { kind: 'unreadable', from: 'bob', cause: { code: 'bad-content' } },
+      { kind: 'unreadable', from: 'bob', cause: { code: 'unknown-content' } },
+    ])
+  })
+
+  test('and is of somebody who is blocked is not told of', async () => {
+    await testing.written((tx, { context }) => context.contacts.block(tx, 'bob', true))
+    await take(await group.sealedBytes(bob, new Uint8Array(256)))
+    await take(await group.sealedBytes(bob, pad(Uint8Array.of(0x08, 0x01))))
+    expect(lines()).toEqual([])
+  })
+
+  test('because it was changed on its way says so', async () => {
+    const envelope = await group.sealed(bob, { body: text('true') })
+    if (envelope.envelope.case !== 'application') throw new Error('no application')
+    envelope.envelope.value.ciphertext[100]! ^= 1
+    await take(envelope)
+    expect(testing.context.conversations.history(group.conversation)).toMatchObject([
+      { kind: 'unreadable', cause: { code: 'refused', cause: 'not-authentic' } },
+    ])
+  })
+
+  test('because its epoch has not come has this device ask to be taken in again', async () => {
+    await group.committed(bob)
+    await says(bob, 1n)
+    expect(testing.context.conversations.history(group.conversation)).toMatchObject([
+      { kind: 'unreadable', cause: { code: 'future-epoch' } },
+    ])
+    expect(group.live.phase).toEqual({ name: 'out-of-sync', askDue: false, leaveDue: false })
+    expect(testing.outbox.items().map(({ item }) => item.what.case)).toEqual(['rejoin'])
+  })
+})
+
+describe('an envelope', () => {
+  test('at a place that was passed changes nothing', async () => {
+    const [first, second] = [
+      await group.sealed(bob, { count: 1n, body: text('one') }),
+      await group.sealed(bob, { count: 2n, body: text('two') }),
+    ]
+    await take(second)
+    const before = group.live.record
+    await take(first)
+    await take({ ...first, sequence: second.sequence })
+    expect(group.live.record).toEqual(before)
+    expect(lines().at(-1)).toBe('two')
+    expect(group.live.record.lastSequence).toBe(second.sequence)
+  })
+
+  test('with a number that no server gives ends the line', async () => {
+    const envelope = await group.sealed(bob, { body: text('one') })
+    await expect(take({ ...envelope, sequence: 2n ** 62n + 1n })).rejects.toMatchObject({
+      why: { code: 'wrong-numbers' },
+    })
+    await take({ ...envelope, sequence: 2n ** 62n })
+    expect(lines()).toEqual(['one'])
+  })
+
+  test('of a conversation that is not here changes nothing', async () => {
+    const envelope = await group.sealed(bob, { body: text('one') })
+    await take({ ...envelope, conversationId: new Uint8Array(16).fill(99) })
+    expect([lines(), testing.told]).toEqual([[], []])
+  })
+
+  test.each(['out-of-sync', 'left'] as const)('is not opened in a group that is %s', async which => {
+    await group.enter(
+      which === 'left'
+        ? { name: 'ended', why: 'left' }
+        : { name: 'out-of-sync', askDue: false, leaveDue: false },
+    )
+    await says(bob, 1n)
+    expect(lines()).toEqual([])
+    expect(group.live.record.lastSequence).toBe(0n)
+  })
+})
+
+describe('what the server has deleted', () => {
+  const missed = (count: bigint) =>
+    ({ case: 'missed', value: { $typeName: 'parley.v1.MissedEnvelopes', count } }) as const
+
+  test('is told, and nothing is compared until the next epoch', async () => {
+    await take(group.envelope(missed(3n)))
+    expect(testing.context.conversations.history(group.conversation)).toMatchObject([
+      { kind: 'gap', cause: { code: 'expired', count: 3n } },
+    ])
+    expect(group.live.record.logBroken).toBe(true)
+  })
+
+  test('of a conversation that is not here is told of as an invitation', async () => {
+    await take({ ...group.envelope(missed(3n)), conversationId: new Uint8Array(16).fill(99) })
+    expect(testing.told).toMatchObject([{ type: 'notice', notice: { code: 'welcome-expired', count: 3n } }])
+  })
+})
+
+test('a member that was shown another course is told of, and noted', async () => {
+  await says(bob, 1n)
+  const [place] = group.live.record.logPlaces
+  const logTag = create(LogTagSchema, { sequence: place!.sequence, hash: new Uint8Array(16) })
+  const { joinedEpoch } = group.live.record
+  const content = create(ContentSchema, { count: 2n, joinedEpoch, body: text('hm'), logTag })
+  await take(await group.sealedBytes(bob, pad(toBinary(ContentSchema, content))))
+  expect(testing.context.conversations.history(group.conversation)).toMatchObject([
+    { text: 'number 1' },
+    { kind: 'gap', cause: { code: 'forked', from: 'bob' } },
+    { text: 'hm' },
+  ])
+  expect(sender(bob)).toMatchObject({ differedEpoch: 1n })
+  expect(group.live.record.logBroken).toBe(true)
+})
+
+describe('the echo of what this device sent', () => {
+  const own = (clientSequence: bigint) =>
+    take(group.envelope({ case: 'own', value: { $typeName: 'parley.v1.OwnEnvelope', clientSequence } }))
+
+  test('gives a text its place, and takes it from what is on its way', async () => {
+    const id = await testing.written(async (tx, unit) => {
+      const init = { kind: MessageKind.TEXT, own: true, text: 'mine', status: MessageStatus.WAITING }
+      const { id } = unit.context.conversations.append(tx, group.conversation, init)
+      waitFor(tx, id)
+      await sealText(unit.context, tx, group.in(unit), id)
+      return id
+    })
+    testing.outbox.takeUnsent()
+    await own(1n)
+    expect(testing.context.conversations.message(id)).toMatchObject({
+      status: MessageStatus.STORED,
+      sequence: 1n,
+    })
+    expect(testing.outbox.items()).toEqual([])
+    expect(group.live.record.logPlaces).toHaveLength(1)
+  })
+
+  test('of something that it did not send breaks the log: it was shown what it cannot know', async () => {
+    await own(7n)
+    expect(group.live.record.logBroken).toBe(true)
+  })
+})
+
+test('a device that lost its state is told of, where this account has not left', async () => {
+  const room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob] })
+  const { conversationId } = room.live.record
+  const value = makeRejoin(crypto, { conversationId, device: bob.device })
+  await take(room.envelope({ case: 'rejoin', value }))
+  const said = testing.context.conversations.history(room.conversation).map(saidIn)
+  expect(said).toEqual([expect.stringContaining('a device of bob has lost')])
+})

@@ -1,0 +1,73 @@
+// Lines of the history that nobody wrote.
+
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
+import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import type { GroupPhase } from '../../../../services/endpoint/groups/group.js'
+import { show, tell } from '../../../../services/endpoint/messages/system-message.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { TestGroup } from '../../../support/group.js'
+
+const PLACE = { sequence: 9n, storedAtMs: 77n }
+
+let testing: TestContext
+let group: TestGroup
+beforeEach(async () => {
+  testing = await openTestContext(makeAccount('alice'))
+  group = await TestGroup.of(testing, { others: [makeAccount('bob')] })
+})
+
+const history = () => testing.context.conversations.history(group.conversation)
+const showing = (why: Parameters<typeof show>[4]) =>
+  testing.written((tx, unit) => show(unit.context, tx, group.in(unit), PLACE, why))
+
+describe('what happened', () => {
+  test('is a line at its place in the order, at the server’s time', async () => {
+    await testing.written((tx, unit) => tell(unit.context, tx, group.in(unit), PLACE, { code: 'you-left' }))
+    expect(history()).toMatchObject([
+      { kind: 'event', system: { code: 'you-left' }, sequence: 9n, sentAt: new Date(77), own: false },
+    ])
+    expect(testing.told).toMatchObject([{ type: 'message' }])
+  })
+})
+
+describe('what cannot be read', () => {
+  test('is a line that says why, and whose it is where that is known', async () => {
+    await showing({ code: 'old-epoch' })
+    await showing({ code: 'bad-content', from: 'bob' })
+    expect(history()).toMatchObject([
+      { kind: 'unreadable', from: '', cause: { code: 'old-epoch' }, sequence: 9n },
+      { kind: 'unreadable', from: 'bob', cause: { code: 'bad-content', from: 'bob' } },
+    ])
+  })
+
+  test('because it is missing is a gap', async () => {
+    await showing({ code: 'gap', from: 'bob', count: 2n })
+    await showing({ code: 'expired', count: 3n })
+    await showing({ code: 'forked', from: 'bob' })
+    expect(history().map(({ kind }) => kind)).toEqual(['gap', 'gap', 'gap'])
+  })
+
+  test('of somebody who is blocked is not shown', async () => {
+    await testing.written((tx, { context }) => context.contacts.block(tx, 'bob', true))
+    await showing({ code: 'old-epoch' })
+    expect(history()).toEqual([])
+  })
+
+  test.each<GroupPhase>([
+    { name: 'leaving', leaveDue: true, commitOut: false },
+    { name: 'out-of-sync', askDue: false, leaveDue: true },
+    { name: 'ended', why: 'left' },
+  ])('is not shown in a group that this account has left: $name', async phase => {
+    await group.enter(phase)
+    await showing({ code: 'old-epoch' })
+    expect(history()).toEqual([])
+  })
+
+  test('is shown in a room of somebody who is blocked', async () => {
+    group = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [makeAccount('bob')] })
+    await testing.written((tx, { context }) => context.contacts.block(tx, 'bob', true))
+    await showing({ code: 'old-epoch' })
+    expect(history()).toHaveLength(1)
+  })
+})
