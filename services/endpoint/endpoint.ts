@@ -19,10 +19,10 @@ import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
 import { inviteLink, prepare, type StartOptions } from './first-start.js'
 import type { KnownConversation } from './history/conversations.js'
 import { revoke } from './messages/content/revoked-devices.js'
-import { checkText } from './messages/format.js'
 import { leaveGroup } from './messages/leaving.js'
-import type { Queued } from './messages/outbox.js'
-import { waitFor, waitingTexts } from './messages/unsent.js'
+import { checkText } from './messages/sealing/format.js'
+import type { Queued } from './messages/sealing/outbox.js'
+import { waitFor, waitingTexts } from './messages/sealing/unsent.js'
 import { createEngine } from './mls/engine.js'
 import { validateCredential } from './mls/validate-credential.js'
 import { type PersonHere, people } from './people.js'
@@ -218,12 +218,17 @@ export async function openEndpoint(ports: Ports, options: EndpointOptions): Prom
 }
 
 /** Throws Refusal. */
-function checkPeer({ account }: Context, handle: string): void {
+function checkPeer({ account }: Pick<Context, 'account'>, handle: string): void {
   if (!isHandle(handle)) throw new Refusal({ code: 'bad-handle', handle })
   if (handle === account?.handle) throw new Refusal({ code: 'own-handle', handle })
 }
 
-function saveText(context: Context, batch: Batch, conversation: bigint, text: string): MessageId {
+function saveText(
+  context: Pick<Context, 'account' | 'clock' | 'conversations'>,
+  batch: Batch,
+  conversation: bigint,
+  text: string,
+): MessageId {
   const { id } = context.conversations.append(batch, conversation, {
     kind: MessageKind.TEXT,
     fromHandle: context.account.handle,
@@ -237,7 +242,7 @@ function saveText(context: Context, batch: Batch, conversation: bigint, text: st
   return id
 }
 
-function unsettled(context: Context, queued: readonly Queued[]) {
+function unsettled(context: Pick<Context, 'records'>, queued: readonly Queued[]) {
   const isText = ({ item: { what } }: Queued) => what.case === 'content' && what.value.message !== 0n
   const waiting = waitingTexts(context).length
   const unsent = waiting + queued.filter(isText).length

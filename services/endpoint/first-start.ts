@@ -26,7 +26,11 @@ export interface StartOptions {
 }
 
 /** Makes the account and notes the server, where that is not done yet. Throws Refusal for what is no handle. */
-export function prepare(context: Context, batch: Batch, start: StartOptions): void {
+export function prepare(
+  context: Pick<Context, 'account' | 'clock' | 'contacts' | 'devices' | 'session'>,
+  batch: Batch,
+  start: StartOptions,
+): void {
   const { handle, seed, address, server, inviter, inviteToken } = start
   if (!context.account) {
     if (handle === undefined) throw new RangeError('a new vault needs a handle')
@@ -61,7 +65,7 @@ function expectServer(
 }
 
 /** A link that names the server and this account; undefined where the server's key is not pinned. */
-export function inviteLink({ account, records }: Context): string | undefined {
+export function inviteLink({ account, records }: Pick<Context, 'account' | 'records'>): string | undefined {
   const server = loadServer(records)
   if (!server || server.pinnedFingerprint.length === 0) return undefined
   return formatInvite({

@@ -1,7 +1,7 @@
 // Those whom this endpoint has a conversation with.
 
 import type { Context } from './context.js'
-import { isIn } from './groups/group.js'
+import { isIn } from './groups/state/group.js'
 import type { Presence } from './sync/presence.js'
 
 export interface PersonHere {
@@ -17,7 +17,10 @@ export interface PersonHere {
   verified: boolean
 }
 
-export function people({ conversations, contacts, groups }: Context, presence: Presence): PersonHere[] {
+export function people(
+  { conversations, contacts, groups }: Pick<Context, 'contacts' | 'conversations' | 'groups'>,
+  presence: Presence,
+): PersonHere[] {
   const direct = conversations.all().filter(({ kind }) => kind === 'direct')
   return direct.map(({ number, peer }) => {
     const heard = Number(contacts.get(peer)?.lastHeardMs ?? 0n)

@@ -13,12 +13,12 @@ import { Refusal } from './codes/refusal.js'
 import type { KeyTrust } from './contacts/contacts.js'
 import type { Context } from './context.js'
 import { createGroup } from './groups/create.js'
-import { isIn } from './groups/group.js'
-import type { LiveGroup } from './groups/groups.js'
 import { type IntentChange, intend } from './groups/intents.js'
 import { accountsIn, settingsOf } from './groups/membership.js'
 import { encodeSettings, isAdmin } from './groups/policy.js'
-import { queueCommit } from './messages/outbox.js'
+import { isIn } from './groups/state/group.js'
+import type { LiveGroup } from './groups/state/groups.js'
+import { queueCommit } from './messages/sealing/outbox.js'
 import type { Batch } from './vault/records.js'
 
 /** Days of history that a room may hand to new members. */
@@ -53,7 +53,10 @@ export interface RoomView {
 
 /** A new room with this account as its admin, and those who are invited to it. Returns its conversation. Throws Refusal. */
 export async function createRoom(
-  context: Context,
+  context: Pick<
+    Context,
+    'account' | 'clock' | 'conversations' | 'engine' | 'groups' | 'intents' | 'outbox' | 'random'
+  >,
   batch: Batch,
   { name, historyDays, invite = [] }: RoomOptions,
 ): Promise<bigint> {
@@ -82,7 +85,12 @@ export async function createRoom(
 }
 
 /** Notes the change; it is committed as soon as it can be. Throws Refusal for what is not this account's to change. */
-export function changeRoom(context: Context, batch: Batch, conversation: bigint, change: RoomChange): void {
+export function changeRoom(
+  context: Pick<Context, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
+  batch: Batch,
+  conversation: bigint,
+  change: RoomChange,
+): void {
   const { group, settings } = roomOf(context, conversation)
   checkAdmin(context, settings)
   for (const wish of wishesFor(context, { group, settings }, change)) intend(context, batch, group, wish)
@@ -90,7 +98,7 @@ export function changeRoom(context: Context, batch: Batch, conversation: bigint,
 
 /** What is to be committed, in this order. Throws Refusal. */
 function wishesFor(
-  context: Context,
+  context: Pick<Context, 'account' | 'engine'>,
   { group, settings }: { group: LiveGroup; settings: GroupSettings },
   change: RoomChange,
 ): IntentChange[] {
@@ -126,7 +134,10 @@ function wishesFor(
   }
 }
 
-export function viewRoom(context: Context, conversation: bigint): RoomView {
+export function viewRoom(
+  context: Pick<Context, 'account' | 'contacts' | 'engine' | 'groups'>,
+  conversation: bigint,
+): RoomView {
   const { group, settings } = roomOf(context, conversation)
   const accounts = accountsIn(context, group)
   const own = { handle: context.account.handle, accountKey: context.account.account.publicKey }
@@ -151,7 +162,10 @@ function stateOf({ phase }: LiveGroup): RoomView['state'] {
 }
 
 /** Throws Refusal for a room that this account is not in any more. */
-export function checkMayWrite(context: Context, conversation: bigint): void {
+export function checkMayWrite(
+  context: Pick<Context, 'conversations' | 'engine' | 'groups'>,
+  conversation: bigint,
+): void {
   if (context.conversations.kind(conversation) !== 'room') return
   if (stateOf(roomOf(context, conversation).group) === 'ended')
     throw new Refusal({ code: 'not-in-room', peer: context.conversations.peer(conversation) })
@@ -159,7 +173,7 @@ export function checkMayWrite(context: Context, conversation: bigint): void {
 
 /** Throws Refusal for a conversation that is no room. */
 export function roomOf(
-  context: Context,
+  context: Pick<Context, 'engine' | 'groups'>,
   conversation: bigint,
 ): { group: LiveGroup; settings: GroupSettings } {
   const [group] = context.groups.of(conversation)
@@ -170,7 +184,7 @@ export function roomOf(
 
 /** The last admin of a room in which others are left cannot leave. Throws Refusal. */
 export function checkMayLeave(
-  context: Context,
+  context: Pick<Context, 'account' | 'engine'>,
   { group, settings }: { group: LiveGroup; settings: GroupSettings },
 ): void {
   const own = { handle: context.account.handle, accountKey: context.account.account.publicKey }
@@ -179,7 +193,7 @@ export function checkMayLeave(
     throw new Refusal({ code: 'only-admin-leaves' })
 }
 
-function checkAdmin({ account }: Context, settings: GroupSettings): void {
+function checkAdmin({ account }: Pick<Context, 'account'>, settings: GroupSettings): void {
   const own = { handle: account.handle, accountKey: account.account.publicKey }
   if (!isAdmin(settings, own))
     throw new Refusal({ code: 'not-an-admin', admins: settings.admins.map(({ handle }) => handle) })

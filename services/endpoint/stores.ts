@@ -4,11 +4,11 @@ import { type Account, loadAccount } from './contacts/account.js'
 import { Contacts } from './contacts/contacts.js'
 import { OwnDevices } from './contacts/own-devices.js'
 import type { Context, RunTransaction } from './context.js'
-import { GroupStates, Groups } from './groups/groups.js'
 import { IntentList } from './groups/intent-list.js'
+import { GroupStates, Groups } from './groups/state/groups.js'
 import { Conversations } from './history/conversations.js'
 import { FiledNames } from './history/filed-names.js'
-import { Outbox, OutboxProgress } from './messages/outbox.js'
+import { Outbox, OutboxProgress } from './messages/sealing/outbox.js'
 import type { Reader, Records } from './vault/records.js'
 
 export interface Stores {

@@ -1,5 +1,5 @@
 import { createCipheriv, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
-import { encodeContent } from '../../services/endpoint/messages/format.js'
+import { encodeContent } from '../../services/endpoint/messages/sealing/format.js'
 import {
   createEngine,
   type Engine,

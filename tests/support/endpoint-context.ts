@@ -3,7 +3,7 @@
 import { type Account, saveAccount } from '../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../services/endpoint/context.js'
 import type { EndpointEvent } from '../../services/endpoint/events.js'
-import type { LiveGroup } from '../../services/endpoint/groups/groups.js'
+import type { LiveGroup } from '../../services/endpoint/groups/state/groups.js'
 import { systemClock, systemRandom } from '../../services/endpoint/local.js'
 import { createEngine } from '../../services/endpoint/mls/engine.js'
 import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'

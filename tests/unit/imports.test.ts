@@ -54,6 +54,10 @@ describe('the folders', () => {
     expect(circlesOfRooms(new Map(inner))).toEqual([])
   })
 
+  test('import each other in no circle', () => {
+    expect(circlesOfRooms(sources)).toEqual([])
+  })
+
   test('name only modules that are there, and packages that an installation without tools has', () => {
     const manifest: { dependencies: object } = JSON.parse(readFileSync(`${TOP}package.json`, 'utf8'))
     const packages = [...sources.values()].flatMap(modulesNamed).flatMap(name => packageOf(name) ?? [])

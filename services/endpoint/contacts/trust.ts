@@ -8,9 +8,9 @@
 
 import { safetyNumber } from '../../protocol/identity/safety-number.js'
 import { Refusal } from '../codes/refusal.js'
-import type { Context } from '../context.js'
 import { crypto } from '../crypto.js'
 import type { Batch } from '../vault/records.js'
+import type { ContactParts } from './parts.js'
 
 /** What to do about a changed key: wait for a person, accept it and say so, or accept it. */
 export type KeyChangePolicy = 'block' | 'warn' | 'accept'
@@ -25,7 +25,10 @@ export interface Verification {
 }
 
 /** The safety number with this person: of the changed key, where there is one. Throws Refusal. */
-export function verification({ account, contacts }: Context, handle: string): Verification {
+export function verification(
+  { account, contacts }: Pick<ContactParts, 'account' | 'contacts'>,
+  handle: string,
+): Verification {
   const contact = contacts.get(handle)
   const isNew = (contact?.changedAccountKey.length ?? 0) > 0
   const accountKey = isNew ? contact?.changedAccountKey : contact?.accountKey
@@ -36,7 +39,11 @@ export function verification({ account, contacts }: Context, handle: string): Ve
 }
 
 /** A person has compared the safety number. Throws Refusal. */
-export function markVerified({ contacts }: Context, batch: Batch, handle: string): void {
+export function markVerified(
+  { contacts }: Pick<ContactParts, 'contacts'>,
+  batch: Batch,
+  handle: string,
+): void {
   if (contacts.hasChanged(handle)) throw new Refusal({ code: 'key-changed', handle })
   if (!contacts.get(handle)?.accountKey.length) throw unknown(handle)
   contacts.verify(batch, handle)
@@ -44,7 +51,12 @@ export function markVerified({ contacts }: Context, batch: Batch, handle: string
 }
 
 /** Throws Refusal for somebody who was never met. */
-export function setBlocked({ contacts }: Context, batch: Batch, handle: string, blocked: boolean): void {
+export function setBlocked(
+  { contacts }: Pick<ContactParts, 'contacts'>,
+  batch: Batch,
+  handle: string,
+  blocked: boolean,
+): void {
   if (contacts.isBlocked(handle) === blocked)
     throw new Refusal({ code: blocked ? 'already-blocked' : 'not-blocked', handle })
   contacts.block(batch, handle, blocked)

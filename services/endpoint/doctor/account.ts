@@ -19,7 +19,7 @@ export interface AccountServer {
 
 /** `repairs`: key packages that are lacking are published. Throws VaultError. */
 export async function examineAccount(
-  context: Context,
+  context: Pick<Context, 'account' | 'clock' | 'records'>,
   server: AccountServer,
   { repairs }: { repairs: boolean },
 ): Promise<Finding[]> {
@@ -36,7 +36,7 @@ export async function examineAccount(
   }
 }
 
-function registration({ account }: Context, { lookups }: KeyExchanged): Finding {
+function registration({ account }: Pick<Context, 'account'>, { lookups }: KeyExchanged): Finding {
   const outcome = lookups[0]?.outcome
   const listed = outcome?.case === 'devices' ? outcome.value.deviceCertificates : []
   const devices = certifiedDevices(crypto, listed).filter(
@@ -59,7 +59,7 @@ function registration({ account }: Context, { lookups }: KeyExchanged): Finding 
 }
 
 /** `low`: with fewer at the server, more are made. */
-function keyPackages({ records }: Context, held: KeyExchanged, low: number): Finding {
+function keyPackages({ records }: Pick<Context, 'records'>, held: KeyExchanged, low: number): Finding {
   const { keyPackagesLeft: atServer, hasLastResort } = held
   const stock = records.list('keypackages').map(({ record }) => record)
   const here = stock.filter(({ lastResort }) => !lastResort).length

@@ -4,9 +4,9 @@ import { MessageKind } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { ConversationFound, Deed } from '../codes/finding.js'
 import type { Unreadable } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
-import type { LiveGroup } from '../groups/groups.js'
+import type { LiveGroup } from '../groups/state/groups.js'
 import type { KnownConversation } from '../history/conversations.js'
-import { waitingTexts } from '../messages/unsent.js'
+import { waitingTexts } from '../messages/sealing/unsent.js'
 import { unreadableOf } from '../vault/said.js'
 import type { Diagnosis, Finding } from './finding.js'
 import { examineGroup, pointlessIntents } from './group.js'
@@ -37,7 +37,7 @@ const findingOf = (
   mend?: Diagnosis['mend'],
 ): Diagnosis => ({ finding: { area: 'conversation', peer, ...rest }, ...(mend ? { mend } : {}) })
 
-function trust({ contacts }: Context, conversation: KnownConversation): Diagnosis[] {
+function trust({ contacts }: Pick<Context, 'contacts'>, conversation: KnownConversation): Diagnosis[] {
   const { peer, kind } = conversation
   if (kind !== 'direct') return []
   if (contacts.isBlocked(peer))
@@ -60,7 +60,7 @@ interface Standing {
 }
 
 function withoutGroup(
-  { contacts, conversations }: Context,
+  { contacts, conversations }: Pick<Context, 'contacts' | 'conversations'>,
   conversation: KnownConversation,
   { groups, waitingHere, lookAgain }: Standing & { lookAgain(): void },
 ): Diagnosis[] {
@@ -80,7 +80,11 @@ function withoutGroup(
   return of('problem', { code: 'keys-useless' }, mend)
 }
 
-function leftOver(context: Context, conversation: KnownConversation, group: LiveGroup): Diagnosis[] {
+function leftOver(
+  context: Pick<Context, 'intents'>,
+  conversation: KnownConversation,
+  group: LiveGroup,
+): Diagnosis[] {
   return pointlessIntents(context, group).map(({ draft, mend }) =>
     findingOf(conversation, { ...draft, about: `${group.number}` }, mend),
   )
@@ -88,7 +92,7 @@ function leftOver(context: Context, conversation: KnownConversation, group: Live
 
 /** Lines that could not be read, and texts that are still on their way. */
 function history(
-  context: Context,
+  context: Pick<Context, 'records'>,
   conversation: KnownConversation,
   { groups, waitingHere }: Standing,
 ): Diagnosis[] {
@@ -119,7 +123,7 @@ interface UnreadableLines {
 }
 
 /** By cause. What is said again later is here all the same: its line stays. */
-function unreadableIn({ records }: Context, conversation: bigint): UnreadableLines[] {
+function unreadableIn({ records }: Pick<Context, 'records'>, conversation: bigint): UnreadableLines[] {
   const byCause = new Map<string, UnreadableLines>()
   for (const { record } of records.list('messages', { group: conversation })) {
     if (record.kind !== MessageKind.UNREADABLE && record.kind !== MessageKind.GAP) continue

@@ -2,8 +2,8 @@
 
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
-import { can, hasLeft } from '../groups/group.js'
-import type { LiveGroup, Sender } from '../groups/groups.js'
+import { can, hasLeft } from '../groups/state/group.js'
+import type { LiveGroup, Sender } from '../groups/state/groups.js'
 import { askAgain } from '../messages/content/resend-request.js'
 import { withoutMissing } from '../messages/missing.js'
 import { askAgainToRejoin } from '../messages/rejoin-requests.js'
@@ -64,7 +64,7 @@ function lost(context: Context, group: LiveGroup): Finished {
 }
 
 /** Whose devices were heard in the present epoch: they must have the same state, or nothing could be opened. */
-function agreement(context: Context, group: LiveGroup): Finished {
+function agreement(context: Pick<Context, 'account' | 'engine'>, group: LiveGroup): Finished {
   const { engine, account } = context
   const epoch = engine.epoch(group.state)
   const members = engine.members(group.state)
@@ -108,7 +108,7 @@ function stuckCommit(context: Context, group: LiveGroup): Finished[] {
 }
 
 /** Who was shown another course of the conversation than this device. */
-function forks(context: Context, group: LiveGroup): Finished[] {
+function forks(context: Pick<Context, 'engine'>, group: LiveGroup): Finished[] {
   const epoch = context.engine.epoch(group.state)
   const differing = group.senders().filter(sender => sender.differedAtMs > 0n)
   return differing.map(sender => {
@@ -121,7 +121,10 @@ function forks(context: Context, group: LiveGroup): Finished[] {
 }
 
 /** What did not arrive is asked for again where its sender is still there. */
-function gaps(context: Context, group: LiveGroup): Finished[] {
+function gaps(
+  context: Pick<Context, 'clock' | 'engine' | 'groups' | 'outbox'>,
+  group: LiveGroup,
+): Finished[] {
   const members = new Set(context.engine.members(group.state).map(({ signatureKey }) => nameOf(signatureKey)))
   return group
     .senders()
@@ -148,21 +151,25 @@ function gaps(context: Context, group: LiveGroup): Finished[] {
     })
 }
 
-function handleOf({ engine }: Context, group: LiveGroup, { deviceId }: Sender): string | undefined {
+function handleOf(
+  { engine }: Pick<Context, 'engine'>,
+  group: LiveGroup,
+  { deviceId }: Sender,
+): string | undefined {
   const member = engine
     .members(group.state)
     .find(({ signatureKey }) => Buffer.compare(signatureKey, deviceId) === 0)
   return member ? parseVerifiedCertificate(member.identity).handle : undefined
 }
 
-function intents(context: Context, group: LiveGroup): Finished[] {
+function intents(context: Pick<Context, 'intents'>, group: LiveGroup): Finished[] {
   const count = context.intents.of(group).length
   if (count === 0) return []
   return [{ draft: { check: 'changes', verdict: 'note', found: { code: 'changes-wait', count } } }]
 }
 
 /** Of a group in which this device changes nothing any more. */
-export function pointlessIntents(context: Context, group: LiveGroup): Finished[] {
+export function pointlessIntents(context: Pick<Context, 'intents'>, group: LiveGroup): Finished[] {
   const count = context.intents.of(group).length
   if (count === 0) return []
   return [

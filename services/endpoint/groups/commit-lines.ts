@@ -4,11 +4,11 @@
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { SystemMessage } from '../codes/system-message.js'
-import type { Context } from '../context.js'
 import type { Candidate } from '../mls/engine.js'
 import type { Known } from '../vault/said.js'
-import type { LiveGroup } from './groups.js'
+import type { GroupParts } from './parts.js'
 import { type Group, sameAccount } from './policy.js'
+import type { LiveGroup } from './state/groups.js'
 
 /** What a commit did. */
 export interface Done {
@@ -18,7 +18,11 @@ export interface Done {
 }
 
 /** What a commit of ours did, from the members before and after it. */
-export function ownChange({ account, engine }: Context, group: LiveGroup, before: Group): Done {
+export function ownChange(
+  { account, engine }: Pick<GroupParts, 'account' | 'engine'>,
+  group: LiveGroup,
+  before: Group,
+): Done {
   const after = engine.members(group.state)
   const isIn = (members: readonly Candidate[], { signatureKey }: Candidate) =>
     members.some(member => Buffer.compare(member.signatureKey, signatureKey) === 0)
@@ -30,15 +34,20 @@ export function ownChange({ account, engine }: Context, group: LiveGroup, before
 }
 
 /** What it was, for a person to read. */
-export function linesOf(context: Context, before: Group, after: Group, change: Done): Told[] {
+export function linesOf(
+  parts: Pick<GroupParts, 'account'>,
+  before: Group,
+  after: Group,
+  change: Done,
+): Told[] {
   return [
-    ...membersTold(context, before, after, change),
+    ...membersTold(parts, before, after, change),
     ...settingsTold(before.settings, after.settings, change),
   ]
 }
 
 function membersTold(
-  context: Context,
+  parts: Pick<GroupParts, 'account'>,
   before: Group,
   after: Group,
   { committer, added, removed }: Done,
@@ -51,7 +60,7 @@ function membersTold(
   if (came.length > 0 && after.settings.kind === GroupKind.ROOM)
     told.push({ code: 'members-added', by: by.handle, who: named(came) })
   for (const { handle } of grew)
-    if (handle !== context.account.handle) told.push({ code: 'device-added', who: handle })
+    if (handle !== parts.account.handle) told.push({ code: 'device-added', who: handle })
     else if (after.settings.kind === GroupKind.OWN_DEVICES) told.push({ code: 'own-device-added' })
   const left = went.filter(
     ({ account }) => sameAccount(account, by) || isLeaving(before, removed, account.handle),

@@ -4,11 +4,11 @@
 import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { CONVERSATION_ID_BYTES } from '../../protocol/sizes.js'
-import type { Context } from '../context.js'
 import type { Batch } from '../vault/records.js'
-import { created } from './group.js'
-import type { LiveGroup } from './groups.js'
 import type { MadeCommit } from './intents.js'
+import type { GroupParts } from './parts.js'
+import { created } from './state/group.js'
+import type { LiveGroup } from './state/groups.js'
 
 /** A claimed device whose certificate and key package belong together and to the handle. */
 export interface Invitee {
@@ -18,7 +18,7 @@ export interface Invitee {
 
 /** Those of the claimed devices that are this person's. */
 export async function verifiedInvitees(
-  context: Context,
+  parts: Pick<GroupParts, 'engine'>,
   peer: string,
   claimed: readonly ClaimedDevice[],
 ): Promise<Invitee[]> {
@@ -26,7 +26,7 @@ export async function verifiedInvitees(
   for (const { keyPackage } of claimed) {
     try {
       // The key package's own certificate counts: it is what the members of the group will see.
-      const identity = parseVerifiedCertificate((await context.engine.inspectKeyPackage(keyPackage)).identity)
+      const identity = parseVerifiedCertificate((await parts.engine.inspectKeyPackage(keyPackage)).identity)
       if (identity.handle === peer) invitees.push({ identity, keyPackage })
     } catch {
       // A faulty device is left out; the person's others can still be reached.
@@ -36,11 +36,14 @@ export async function verifiedInvitees(
 }
 
 /** Those of the claimed devices that are this account's own, and in use. */
-export async function ownInvitees(context: Context, claimed: readonly ClaimedDevice[]): Promise<Invitee[]> {
-  const { handle, account } = context.account
-  return (await verifiedInvitees(context, handle, claimed)).filter(
+export async function ownInvitees(
+  parts: Pick<GroupParts, 'account' | 'devices' | 'engine'>,
+  claimed: readonly ClaimedDevice[],
+): Promise<Invitee[]> {
+  const { handle, account } = parts.account
+  return (await verifiedInvitees(parts, handle, claimed)).filter(
     ({ identity: { accountKey, deviceKey } }) =>
-      Buffer.compare(accountKey, account.publicKey) === 0 && !context.devices.isRevoked(deviceKey),
+      Buffer.compare(accountKey, account.publicKey) === 0 && !parts.devices.isRevoked(deviceKey),
   )
 }
 
@@ -49,7 +52,7 @@ export async function ownInvitees(context: Context, claimed: readonly ClaimedDev
  * GroupSettings; none between two people.
  */
 export async function createGroup(
-  context: Context,
+  parts: Pick<GroupParts, 'account' | 'engine' | 'groups' | 'random'>,
   batch: Batch,
   {
     conversation,
@@ -57,8 +60,8 @@ export async function createGroup(
     settings,
   }: { conversation: bigint; invitees: readonly Invitee[]; settings?: Uint8Array },
 ): Promise<{ group: LiveGroup } & MadeCommit> {
-  const { account, engine, groups } = context
-  const conversationId = context.random.bytes(CONVERSATION_ID_BYTES)
+  const { account, engine, groups } = parts
+  const conversationId = parts.random.bytes(CONVERSATION_ID_BYTES)
   const keyPackage = await engine.newKeyPackage({
     identity: account.certificate,
     signatureKey: account.device.privateKey,

@@ -8,7 +8,7 @@ import {
   type RecordOf,
   type Transaction,
 } from '../vault/records.js'
-import type { LiveGroup } from './groups.js'
+import type { LiveGroup } from './state/groups.js'
 
 export type Intent = RecordOf<'intents'>
 

@@ -4,33 +4,36 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import type { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
 import { type Intent, RemoveDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
-import type { Context } from '../context.js'
 import type { Commit } from '../mls/engine.js'
 import { type MlsCause, MlsRefused } from '../mls/refused.js'
 import type { Batch } from '../vault/records.js'
-import { can } from './group.js'
-import type { LiveGroup } from './groups.js'
 import type { KnownIntent } from './intent-list.js'
+import type { GroupParts } from './parts.js'
 import { giveUp, type Impossible, mayCommit, type Plan, planOf } from './plan.js'
+import { can } from './state/group.js'
+import type { LiveGroup } from './state/groups.js'
 import { beginCommit } from './transition.js'
 
 export type IntentChange = Intent['change']
 
 /** Notes a change to be committed, at the earliest after `delayMs`; not in a group in which nothing is to be changed. */
 export function intend(
-  context: Context,
+  parts: Pick<GroupParts, 'clock' | 'intents'>,
   batch: Batch,
   group: LiveGroup,
   change: IntentChange,
   delayMs = 0,
 ): void {
   if (!can(group.phase, 'intend')) return
-  const notBeforeMs = BigInt(delayMs > 0 ? context.clock.now() + delayMs : 0)
-  context.intents.add(batch, group, { change, notBeforeMs })
+  const notBeforeMs = BigInt(delayMs > 0 ? parts.clock.now() + delayMs : 0)
+  parts.intents.add(batch, group, { change, notBeforeMs })
 }
 
 /** When the next intent that has to wait is due, in ms since 1970. */
-export function nextIntentDue({ intents, groups }: Context, now: number): number | undefined {
+export function nextIntentDue(
+  { intents, groups }: Pick<GroupParts, 'groups' | 'intents'>,
+  now: number,
+): number | undefined {
   const times = intents
     .all()
     .filter(({ group }) => {
@@ -53,53 +56,57 @@ export interface MadeCommit {
  * up on the way.
  */
 export async function commitIntents(
-  context: Context,
+  parts: Pick<GroupParts, 'account' | 'engine' | 'groups' | 'intents'>,
   batch: Batch,
   group: LiveGroup,
   now: number,
 ): Promise<{ made: MadeCommit | undefined; impossible: readonly Impossible[] }> {
   const impossible: Impossible[] = []
   if (!can(group.phase, 'commit')) return { made: undefined, impossible }
-  const first = await firstPossible(context, batch, group, { now, impossible })
+  const first = await firstPossible(parts, batch, group, { now, impossible })
   if (!first) return { made: undefined, impossible }
   const { plan, commit, welcome, pending, refused } = first
-  const addedDeviceIds = await devicesOf(context, plan.add, refused)
+  const addedDeviceIds = await devicesOf(parts, plan.add, refused)
   const bundle = {
-    epoch: context.engine.epoch(group.state),
+    epoch: parts.engine.epoch(group.state),
     commit,
     welcomes: welcome ? [{ deviceIds: addedDeviceIds, welcome }] : [],
-    rosterChange: { addedDeviceIds, removedDeviceIds: membersAt(context, group, plan.remove) },
+    rosterChange: { addedDeviceIds, removedDeviceIds: membersAt(parts, group, plan.remove) },
   }
-  beginCommit(context, batch, group, pending)
+  beginCommit(parts, batch, group, pending)
   return { made: { bundle, intents: plan.ids }, impossible }
 }
 
 /** These devices are out: nothing is left to do of their removal, whatever becomes of them later. */
 export function forgetRemovals(
-  context: Context,
+  parts: Pick<GroupParts, 'intents'>,
   batch: Batch,
   group: LiveGroup,
   removed: readonly Uint8Array[],
 ): void {
   const gone = new Set(removed.map(nameOf))
-  for (const { id, intent } of context.intents.of(group)) {
+  for (const { id, intent } of parts.intents.of(group)) {
     if (intent.change.case !== 'removeDevices') continue
     const left = intent.change.value.deviceIds.filter(device => !gone.has(nameOf(device)))
-    if (left.length === 0) context.intents.drop(batch, group, id)
+    if (left.length === 0) parts.intents.drop(batch, group, id)
     else if (left.length < intent.change.value.deviceIds.length) {
       const value = create(RemoveDevicesSchema, { deviceIds: left })
       const change = { case: 'removeDevices', value } as const
-      context.intents.save(batch, group, { id, intent: { ...intent, change } })
+      parts.intents.save(batch, group, { id, intent: { ...intent, change } })
     }
   }
 }
 
 /** Whether the other members will take it: what they would refuse is never committed. */
-async function isAllowed(context: Context, group: LiveGroup, plan: Plan): Promise<boolean> {
+async function isAllowed(
+  parts: Pick<GroupParts, 'account' | 'engine'>,
+  group: LiveGroup,
+  plan: Plan,
+): Promise<boolean> {
   const added = await Promise.all(
-    plan.add.map(bytes => context.engine.inspectKeyPackage(bytes).catch(() => undefined)),
+    plan.add.map(bytes => parts.engine.inspectKeyPackage(bytes).catch(() => undefined)),
   )
-  return mayCommit(context, group, {
+  return mayCommit(parts, group, {
     added: added.filter(candidate => candidate !== undefined),
     remove: plan.remove,
     ...(plan.settings ? { settings: plan.settings } : {}),
@@ -107,37 +114,46 @@ async function isAllowed(context: Context, group: LiveGroup, plan: Plan): Promis
 }
 
 /** It may be another one of the same commit that is not possible: from here on each is committed by itself. */
-export function tryAlone({ intents }: Context, batch: Batch, group: LiveGroup, known: KnownIntent): void {
+export function tryAlone(
+  { intents }: Pick<GroupParts, 'intents'>,
+  batch: Batch,
+  group: LiveGroup,
+  known: KnownIntent,
+): void {
   const { id, intent } = known
   intents.save(batch, group, { id, intent: { ...intent, alone: true } })
 }
 
 /** The commit of the first plan that can be carried out; those that cannot are given up. */
 async function firstPossible(
-  context: Context,
+  parts: Pick<GroupParts, 'account' | 'engine' | 'intents'>,
   batch: Batch,
   group: LiveGroup,
   { now, impossible }: { now: number; impossible: Impossible[] },
 ): Promise<(Commit & { plan: Plan }) | undefined> {
   for (;;) {
-    const due = context.intents.of(group).filter(({ intent }) => Number(intent.notBeforeMs) <= now)
-    const plan = planOf(context, batch, group, { due, impossible })
+    const due = parts.intents.of(group).filter(({ intent }) => Number(intent.notBeforeMs) <= now)
+    const plan = planOf(parts, batch, group, { due, impossible })
     if (!plan) return undefined
-    const made = await makeCommit(context, group, plan)
+    const made = await makeCommit(parts, group, plan)
     if (typeof made !== 'string') return { ...made, plan }
     const [known, ...more] = due.filter(({ id }) => plan.ids.includes(id))
     // It was for those alone who have asked to be removed: nothing is intended that could be given up.
     if (!known) return undefined
-    if (more.length === 0) impossible.push(giveUp(context, batch, group, { id: known.id, why: made }))
-    else for (const each of [known, ...more]) tryAlone(context, batch, group, each)
+    if (more.length === 0) impossible.push(giveUp(parts, batch, group, { id: known.id, why: made }))
+    else for (const each of [known, ...more]) tryAlone(parts, batch, group, each)
   }
 }
 
 /** Or why it cannot be made. */
-async function makeCommit(context: Context, group: LiveGroup, plan: Plan): Promise<Commit | MlsCause> {
+async function makeCommit(
+  parts: Pick<GroupParts, 'account' | 'engine'>,
+  group: LiveGroup,
+  plan: Plan,
+): Promise<Commit | MlsCause> {
   try {
-    if (!(await isAllowed(context, group, plan))) return 'policy'
-    return await context.engine.commit(group.state, {
+    if (!(await isAllowed(parts, group, plan))) return 'policy'
+    return await parts.engine.commit(group.state, {
       ...(plan.add.length > 0 ? { add: plan.add } : {}),
       ...(plan.remove.length > 0 ? { remove: plan.remove } : {}),
       ...(plan.settings ? { settings: plan.settings } : {}),
@@ -149,7 +165,7 @@ async function makeCommit(context: Context, group: LiveGroup, plan: Plan): Promi
 }
 
 async function devicesOf(
-  { engine }: Context,
+  { engine }: Pick<GroupParts, 'engine'>,
   keyPackages: readonly Uint8Array[],
   refused: readonly { index: number }[],
 ): Promise<Uint8Array[]> {
@@ -157,7 +173,11 @@ async function devicesOf(
   return await Promise.all(taken.map(async bytes => (await engine.inspectKeyPackage(bytes)).signatureKey))
 }
 
-function membersAt({ engine }: Context, group: LiveGroup, leaves: readonly number[]): Uint8Array[] {
+function membersAt(
+  { engine }: Pick<GroupParts, 'engine'>,
+  group: LiveGroup,
+  leaves: readonly number[],
+): Uint8Array[] {
   return engine
     .members(group.state)
     .filter(({ leaf }) => leaves.includes(leaf))

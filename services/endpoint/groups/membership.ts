@@ -3,28 +3,31 @@
 import { create } from '@bufbuild/protobuf'
 import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
-import type { Context } from '../context.js'
-import { can } from './group.js'
-import type { LiveGroup } from './groups.js'
+import type { GroupParts } from './parts.js'
 import { decodeSettings, type Group } from './policy.js'
+import type { LiveGroup } from './state/groups.js'
 
 /** How long the members may take to remove who has asked for it, in ms of the server's time. */
 const NEW_MS = 60_000
 
 /** The group as it is now, for the policy; `storedAtMs`: of another's commit that is to be judged. */
-export function standing(context: Context, group: LiveGroup, storedAtMs?: bigint): Group {
+export function standing(
+  parts: Pick<GroupParts, 'account' | 'engine'>,
+  group: LiveGroup,
+  storedAtMs?: bigint,
+): Group {
   const isNew = storedAtMs !== undefined && Number(storedAtMs - group.record.joinedAtMs) < NEW_MS
   return {
-    settings: settingsOf(context, group),
-    members: context.engine.members(group.state),
+    settings: settingsOf(parts, group),
+    members: parts.engine.members(group.state),
     leaving: group.record.leavingDeviceIds,
     rejoining: group.record.rejoiningDeviceIds,
-    newcomer: isNew ? context.account.device.publicKey : undefined,
+    newcomer: isNew ? parts.account.device.publicKey : undefined,
   }
 }
 
 /** What the group's members agree on. A group that a faulty client made counts as one between two. */
-export function settingsOf({ engine }: Context, group: LiveGroup): GroupSettings {
+export function settingsOf({ engine }: Pick<GroupParts, 'engine'>, group: LiveGroup): GroupSettings {
   return (
     decodeSettings(engine.settings(group.state)) ?? create(GroupSettingsSchema, { kind: GroupKind.DIRECT })
   )
@@ -32,7 +35,7 @@ export function settingsOf({ engine }: Context, group: LiveGroup): GroupSettings
 
 /** Every account in the group once, in the order of their first leaves. */
 export function accountsIn(
-  { engine }: Context,
+  { engine }: Pick<GroupParts, 'engine'>,
   group: LiveGroup,
 ): { handle: string; accountKey: Uint8Array; devices: Uint8Array[] }[] {
   const accounts = new Map<string, { handle: string; accountKey: Uint8Array; devices: Uint8Array[] }>()
@@ -48,19 +51,9 @@ export function accountsIn(
 
 /** Whether it is this account. */
 export const isOwn = (
-  { account }: Context,
+  { account }: Pick<GroupParts, 'account'>,
   { handle, accountKey }: { handle: string; accountKey: Uint8Array },
 ): boolean => handle === account.handle && Buffer.compare(accountKey, account.account.publicKey) === 0
 
-export const isOwnDevicesGroup = (context: Context, group: LiveGroup): boolean =>
-  settingsOf(context, group).kind === GroupKind.OWN_DEVICES
-
-/** The groups of this account's own devices that are in use: one, or more where several were made at once. */
-export function ownDeviceGroups(context: Context): LiveGroup[] {
-  return context.groups
-    .all()
-    .filter(
-      ({ record: { conversation }, phase }) =>
-        context.conversations.kind(conversation) === 'own-devices' && can(phase, 'tell-devices'),
-    )
-}
+export const isOwnDevicesGroup = (parts: Pick<GroupParts, 'engine'>, group: LiveGroup): boolean =>
+  settingsOf(parts, group).kind === GroupKind.OWN_DEVICES

@@ -7,14 +7,14 @@ import {
   HistoryPolicySchema,
 } from '../../../gen/parley/content/v1/room_pb.js'
 import type { ChangeSettings } from '../../../gen/parley/vault/v1/records_pb.js'
-import type { Context } from '../context.js'
 import type { Change } from '../mls/engine.js'
 import type { MlsCause } from '../mls/refused.js'
 import type { Batch } from '../vault/records.js'
-import type { LiveGroup } from './groups.js'
 import type { Intent, KnownIntent } from './intent-list.js'
 import { accountsIn, settingsOf, standing } from './membership.js'
+import type { GroupParts } from './parts.js'
 import { mayChange, sameAccount } from './policy.js'
+import type { LiveGroup } from './state/groups.js'
 
 /** What one commit carries out: adds, or removals, or settings, never two of them (ts-mls cannot). */
 export interface Plan {
@@ -28,7 +28,7 @@ export interface Plan {
 
 /** What to commit first; what has become pointless is dropped on the way, what is impossible added to `impossible`. */
 export function planOf(
-  context: Context,
+  parts: Pick<GroupParts, 'account' | 'engine' | 'intents'>,
   batch: Batch,
   group: LiveGroup,
   { due, impossible }: { due: readonly KnownIntent[]; impossible: Impossible[] },
@@ -36,29 +36,29 @@ export function planOf(
   const adds: Plan = { ids: [], add: [], remove: [] }
   const removals: Plan = { ids: [], add: [], remove: [] }
   const present = new Map(
-    context.engine.members(group.state).map(({ signatureKey, leaf }) => [nameOf(signatureKey), leaf]),
+    parts.engine.members(group.state).map(({ signatureKey, leaf }) => [nameOf(signatureKey), leaf]),
   )
   for (const { id, intent } of due) {
     const { change } = intent
     if (change.case === 'changeSettings') {
-      const settings = changed(context, group, change.value)
+      const settings = changed(parts, group, change.value)
       if (settings) return { ids: [id], add: [], remove: [], settings }
-      context.intents.drop(batch, group, id)
+      parts.intents.drop(batch, group, id)
     } else if (change.case === 'removeDevices') {
       const leaves = change.value.deviceIds.flatMap(device => present.get(nameOf(device)) ?? [])
-      const others = leaves.filter(leaf => leaf !== context.engine.ownLeaf(group.state))
-      if (others.length === 0) context.intents.drop(batch, group, id)
+      const others = leaves.filter(leaf => leaf !== parts.engine.ownLeaf(group.state))
+      if (others.length === 0) parts.intents.drop(batch, group, id)
       // One that the others would refuse must not keep back those of the same commit.
-      else if (!mayCommit(context, group, { added: [], remove: others }))
-        impossible.push(giveUp(context, batch, group, { id, why: 'policy' }))
+      else if (!mayCommit(parts, group, { added: [], remove: others }))
+        impossible.push(giveUp(parts, batch, group, { id, why: 'policy' }))
       else collect(removals, { id, intent }, { remove: others })
     } else if (change.case === 'addAccount' || change.case === 'addDevices') {
-      if (isDone(context, group, change)) context.intents.drop(batch, group, id)
+      if (isDone(parts, group, change)) parts.intents.drop(batch, group, id)
       else if (change.value.keyPackages.length > 0)
         collect(adds, { id, intent }, { add: change.value.keyPackages })
     }
   }
-  if (adds.ids.length > 0) removals.remove.push(...leavingAt(context, group, present, removals))
+  if (adds.ids.length > 0) removals.remove.push(...leavingAt(parts, group, present, removals))
   // Who goes, goes first: those who come would not know why.
   if (removals.remove.length > 0) return removals
   return adds.ids.length > 0 ? adds : undefined
@@ -66,7 +66,7 @@ export function planOf(
 
 /** The leaves of those who have asked to be removed, as far as they are there and not in the plan. */
 function leavingAt(
-  { engine }: Context,
+  { engine }: Pick<GroupParts, 'engine'>,
   { record, state }: LiveGroup,
   present: ReadonlyMap<string, number>,
   plan: Plan,
@@ -76,8 +76,8 @@ function leavingAt(
 }
 
 /** Whether those who are to be added are there. */
-function isDone(context: Context, group: LiveGroup, change: Intent['change']): boolean {
-  const accounts = accountsIn(context, group)
+function isDone(parts: Pick<GroupParts, 'engine'>, group: LiveGroup, change: Intent['change']): boolean {
+  const accounts = accountsIn(parts, group)
   if (change.case === 'addAccount') return accounts.some(({ handle }) => handle === change.value.handle)
   if (change.case !== 'addDevices') return false
   const present = new Set(accounts.flatMap(({ devices }) => devices.map(nameOf)))
@@ -97,8 +97,12 @@ function collect(
 }
 
 /** The settings after the change; undefined where they say that already, or it is not for us to change them. */
-function changed(context: Context, group: LiveGroup, change: ChangeSettings): Uint8Array | undefined {
-  const before = settingsOf(context, group)
+function changed(
+  parts: Pick<GroupParts, 'engine'>,
+  group: LiveGroup,
+  change: ChangeSettings,
+): Uint8Array | undefined {
+  const before = settingsOf(parts, group)
   if (before.kind !== GroupKind.ROOM) return undefined
   const next = create(GroupSettingsSchema, {
     ...before,
@@ -108,7 +112,7 @@ function changed(context: Context, group: LiveGroup, change: ChangeSettings): Ui
       ? {}
       : { history: create(HistoryPolicySchema, { days: change.historyDays }) }),
   })
-  const accounts = accountsIn(context, group)
+  const accounts = accountsIn(parts, group)
   const promoted = accounts.find(({ handle }) => handle === change.makeAdmin)
   if (promoted && !next.admins.some(admin => sameAccount(admin, promoted)))
     next.admins = [...next.admins, admin(promoted)]
@@ -125,13 +129,13 @@ const admin = ({ handle, accountKey }: { handle: string; accountKey: Uint8Array 
 
 /** Whether the other members would take it. */
 export function mayCommit(
-  context: Context,
+  parts: Pick<GroupParts, 'account' | 'engine'>,
   group: LiveGroup,
   { remove, ...change }: Pick<Change, 'added' | 'settings'> & { remove: readonly number[] },
 ): boolean {
-  const { account, engine } = context
+  const { account, engine } = parts
   const leaf = engine.ownLeaf(group.state)
-  return mayChange(standing(context, group), {
+  return mayChange(standing(parts, group), {
     ...change,
     committer: { leaf, identity: account.certificate, signatureKey: account.device.publicKey },
     removed: engine.members(group.state).filter(member => remove.includes(member.leaf)),
@@ -146,13 +150,13 @@ export interface Impossible {
 
 /** Drops an intent that cannot be carried out, and says what it was, for the person to be told. */
 export function giveUp(
-  context: Context,
+  parts: Pick<GroupParts, 'intents'>,
   batch: Batch,
   group: LiveGroup,
   { id, why: cause }: { id: bigint; why: MlsCause },
 ): Impossible {
-  const change = context.intents.get(group, id)?.change
-  context.intents.drop(batch, group, id)
+  const change = parts.intents.get(group, id)?.change
+  parts.intents.drop(batch, group, id)
   return { handle: change?.case === 'addAccount' ? change.value.handle : undefined, cause }
 }
 

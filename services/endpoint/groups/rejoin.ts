@@ -5,13 +5,13 @@ import type { RejoinRequest } from '../../../gen/parley/v1/chat_pb.js'
 import { AddDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import { verifyRejoin } from '../../protocol/conversation/rejoin-request.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
-import type { Context } from '../context.js'
 import { crypto } from '../crypto.js'
 import type { Candidate } from '../mls/engine.js'
 import type { Batch } from '../vault/records.js'
-import type { LiveGroup } from './groups.js'
 import { intend } from './intents.js'
+import type { GroupParts } from './parts.js'
 import { removeWhenOurTurn } from './self-removal.js'
+import type { LiveGroup } from './state/groups.js'
 
 /** Requests of a group that are remembered. */
 const NONCES = 32
@@ -20,30 +20,30 @@ const NONCES = 32
  * request that is none.
  */
 export function takeRejoin(
-  context: Context,
+  parts: Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
   batch: Batch,
   group: LiveGroup,
   request: RejoinRequest,
 ): string | undefined {
   const { record } = group
-  const member = context.engine
+  const member = parts.engine
     .members(group.state)
     .find(({ signatureKey }) => Buffer.compare(signatureKey, request.deviceId) === 0)
   const isKnown = record.rejoinNonces.some(nonce => Buffer.compare(nonce, request.nonce) === 0)
   if (!member || isKnown || !verifyRejoin(crypto, { conversationId: record.conversationId, request }))
     return undefined
-  context.groups.change(batch, group, {
+  parts.groups.change(batch, group, {
     rejoinNonces: [...record.rejoinNonces, request.nonce].slice(-NONCES),
     rejoiningDeviceIds: [...record.rejoiningDeviceIds, request.deviceId],
   })
   const { handle } = parseVerifiedCertificate(member.identity)
-  removeWhenOurTurn(context, batch, group, [request.deviceId])
+  removeWhenOurTurn(parts, batch, group, [request.deviceId])
   return handle
 }
 
 /** These devices were removed: those that asked to rejoin are added again, by whoever's turn it is. */
 export function addAgain(
-  context: Context,
+  parts: Pick<GroupParts, 'clock' | 'intents'>,
   batch: Batch,
   group: LiveGroup,
   removed: readonly Candidate[],
@@ -55,6 +55,6 @@ export function addAgain(
     if (!asked) continue
     const { handle, deviceKey } = parseVerifiedCertificate(identity)
     const value = create(AddDevicesSchema, { handle, deviceIds: [deviceKey] })
-    intend(context, batch, group, { case: 'addDevices', value }, delayMs)
+    intend(parts, batch, group, { case: 'addDevices', value }, delayMs)
   }
 }

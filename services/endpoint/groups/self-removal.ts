@@ -4,11 +4,11 @@
 import { create } from '@bufbuild/protobuf'
 import type { Leave } from '../../../gen/parley/content/v1/content_pb.js'
 import { RemoveDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
-import type { Context } from '../context.js'
 import type { Batch } from '../vault/records.js'
-import type { LiveGroup } from './groups.js'
 import { intend } from './intents.js'
 import { accountsIn } from './membership.js'
+import type { GroupParts } from './parts.js'
+import type { LiveGroup } from './state/groups.js'
 
 /** Milliseconds that each device waits for the one before it, and at most. */
 const TURN_MS = 300
@@ -16,7 +16,7 @@ const TURNS_MS = 10_000
 
 /** A device leaves, or all of its account. */
 export function takeLeave(
-  context: Context,
+  parts: Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
   batch: Batch,
   group: LiveGroup,
   device: Uint8Array,
@@ -25,31 +25,35 @@ export function takeLeave(
   const has = (devices: readonly Uint8Array[], id: Uint8Array) =>
     devices.some(other => Buffer.compare(other, id) === 0)
   const leaving = account
-    ? (accountsIn(context, group).find(({ devices }) => has(devices, device))?.devices ?? [])
+    ? (accountsIn(parts, group).find(({ devices }) => has(devices, device))?.devices ?? [])
     : [device]
-  removeWhenOurTurn(context, batch, group, leaving)
+  removeWhenOurTurn(parts, batch, group, leaving)
 }
 
 /** Notes that these devices may be removed by anybody, and that this one will, if nobody has by its turn. */
 export function removeWhenOurTurn(
-  context: Context,
+  parts: Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
   batch: Batch,
   group: LiveGroup,
   devices: readonly Uint8Array[],
 ): void {
   if (devices.length === 0) return
   const leavingDeviceIds = [...group.record.leavingDeviceIds, ...devices]
-  context.groups.change(batch, group, { leavingDeviceIds })
-  if (devices.some(device => Buffer.compare(device, context.account.device.publicKey) === 0)) return
+  parts.groups.change(batch, group, { leavingDeviceIds })
+  if (devices.some(device => Buffer.compare(device, parts.account.device.publicKey) === 0)) return
   const change = {
     case: 'removeDevices',
     value: create(RemoveDevicesSchema, { deviceIds: [...devices] }),
   } as const
-  intend(context, batch, group, change, myTurnMs(context, group, devices))
+  intend(parts, batch, group, change, myTurnMs(parts, group, devices))
 }
 
 /** How long this device waits for those before it, when all but these devices could do the same. */
-export function myTurnMs({ engine }: Context, group: LiveGroup, without: readonly Uint8Array[]): number {
+export function myTurnMs(
+  { engine }: Pick<GroupParts, 'engine'>,
+  group: LiveGroup,
+  without: readonly Uint8Array[],
+): number {
   const others = engine
     .members(group.state)
     .filter(({ signatureKey }) => !without.some(device => Buffer.compare(device, signatureKey) === 0))

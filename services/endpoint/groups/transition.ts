@@ -1,9 +1,9 @@
 // Something has happened in a group: its phase changes, and what the group keeps for the phase that is over goes.
 
 import type { Transaction } from '../vault/records.js'
-import type { GroupEffect, GroupInput } from './group.js'
-import type { Groups, LiveGroup } from './groups.js'
 import type { IntentList } from './intent-list.js'
+import type { GroupEffect, GroupInput } from './state/group.js'
+import type { Groups, LiveGroup } from './state/groups.js'
 
 /** What those above a group have to do because of a transition. */
 export type OuterEffect = Exclude<GroupEffect, 'forget-pending' | 'drop-intents'>

@@ -5,11 +5,11 @@ import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/ro
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { JoinRefusal } from '../codes/notice.js'
-import type { Context } from '../context.js'
 import type { GroupState } from '../mls/engine.js'
 import { MlsRefused } from '../mls/refused.js'
 import type { Batch, RecordOf } from '../vault/records.js'
 import type { Key } from '../vault/vault.js'
+import type { GroupParts } from './parts.js'
 import { decodeSettings } from './policy.js'
 
 /** How often a welcome is opened that is cut short each time: whatever ends this program may not be its doing. */
@@ -28,17 +28,17 @@ export class JoinRefused extends Error {
  * same as a hostile welcome. Throws JoinRefused, MlsRefused.
  */
 export async function openWelcome(
-  context: Context,
+  parts: Pick<GroupParts, 'clock' | 'records' | 'welcomes'>,
   batch: Batch,
   envelope: Envelope,
   welcome: Uint8Array,
 ): Promise<OpenedWelcome> {
   for (;;) {
-    noteAttempt(context, batch, envelope)
-    const packages = context.records.list('keypackages')
+    noteAttempt(parts, batch, envelope)
+    const packages = parts.records.list('keypackages')
     try {
       const keyPackages = packages.map(({ record }) => record)
-      const { state, usedKeyPackage } = await context.welcomes.open({ welcome, keyPackages })
+      const { state, usedKeyPackage } = await parts.welcomes.open({ welcome, keyPackages })
       return { state, used: packages[usedKeyPackage] }
     } catch (error) {
       if (!(error instanceof MlsRefused && error.why === 'too-costly')) throw error
@@ -55,7 +55,11 @@ export interface OpenedWelcome {
 }
 
 /** Throws JoinRefused for a welcome that was opened too often. */
-function noteAttempt({ clock }: Context, batch: Batch, { conversationId, sequence }: Envelope): void {
+function noteAttempt(
+  { clock }: Pick<GroupParts, 'clock'>,
+  batch: Batch,
+  { conversationId, sequence }: Envelope,
+): void {
   const attempts = batch.keys('welcomes', { group: sequence }).length
   if (attempts >= ATTEMPTS) throw new JoinRefused({ code: 'too-many-attempts', attempts: ATTEMPTS })
   const key = { group: sequence, id: BigInt(attempts) }
@@ -71,14 +75,18 @@ export interface WelcomedGroup {
 }
 
 /** What an opened welcome leads to. Throws JoinRefused where that is not what the server said, or nothing of ours. */
-export function readWelcome(context: Context, envelope: Envelope, opened: OpenedWelcome): WelcomedGroup {
-  const { engine, groups } = context
+export function readWelcome(
+  parts: Pick<GroupParts, 'account' | 'engine' | 'groups'>,
+  envelope: Envelope,
+  opened: OpenedWelcome,
+): WelcomedGroup {
+  const { engine, groups } = parts
   const state = engine.load(opened.state)
   if (Buffer.compare(engine.groupId(state), envelope.conversationId) !== 0)
     throw new JoinRefused({ code: 'other-conversation' })
   const settings = decodeSettings(engine.settings(state))
   if (!settings) throw new JoinRefused({ code: 'bad-settings' })
-  const others = otherAccounts(context, state)
+  const others = otherAccounts(parts, state)
   const brokenBy = groups.byId(envelope.conversationId)?.record.brokenBy
   if (brokenBy) throw new JoinRefused({ code: 'against-rules', from: brokenBy })
   checkKind(settings, others)
@@ -92,7 +100,10 @@ function checkKind({ kind }: GroupSettings, others: readonly DeviceIdentity[]): 
 }
 
 /** The accounts in it besides ours, each once. Throws JoinRefused where somebody goes by our handle. */
-function otherAccounts({ account, engine }: Context, state: GroupState): DeviceIdentity[] {
+function otherAccounts(
+  { account, engine }: Pick<GroupParts, 'account' | 'engine'>,
+  state: GroupState,
+): DeviceIdentity[] {
   const others = new Map<string, DeviceIdentity>()
   for (const { identity } of engine.members(state)) {
     const member = parseVerifiedCertificate(identity)

@@ -4,71 +4,74 @@
 import { GroupKind } from '../../../gen/parley/content/v1/room_pb.js'
 import type { DeliveredCommit, Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
-import type { Context } from '../context.js'
 import { adopt, type NewEpoch, takeCommit } from '../groups/commit.js'
-import { can } from '../groups/group.js'
-import type { LiveGroup } from '../groups/groups.js'
+import { can } from '../groups/state/group.js'
+import type { LiveGroup } from '../groups/state/groups.js'
 import type { Batch } from '../vault/records.js'
 import { beginEpoch } from './fork-detection.js'
 import { stateLost } from './rejoin-requests.js'
+import type { MessageParts } from './sealing/parts.js'
 import { type Place, show, tell } from './system-message.js'
 import { onAdded } from './transfer/due.js'
 import { carryOut } from './transition.js'
 
 /** A commit of another member. */
 export async function receiveCommit(
-  context: Context,
+  parts: MessageParts,
   batch: Batch,
   group: LiveGroup,
   envelope: Envelope,
   commit: DeliveredCommit,
 ): Promise<void> {
-  const done = await takeCommit(context, batch, group, envelope, commit)
+  const done = await takeCommit(parts, batch, group, envelope, commit)
   switch (done.outcome) {
     case 'removed':
-      return carryOut(context, batch, group, done.effects, { place: envelope, by: done.by })
+      return carryOut(parts, batch, group, done.effects, { place: envelope, by: done.by })
     case 'against-rules':
-      return show(context, batch, group, envelope, { code: 'against-rules', from: done.from })
+      return show(parts, batch, group, envelope, { code: 'against-rules', from: done.from })
     case 'not-opened':
-      show(context, batch, group, envelope, done.why)
-      return stateLost(context, batch, group)
+      show(parts, batch, group, envelope, done.why)
+      return stateLost(parts, batch, group)
     case 'applied':
-      onNewEpoch(context, batch, group, envelope, done)
+      onNewEpoch(parts, batch, group, envelope, done)
       if (!done.isAsClaimed)
         batch.tell({
           type: 'notice',
           level: 'warning',
-          notice: { code: 'other-devices', peer: context.conversations.peer(group.record.conversation) },
+          notice: { code: 'other-devices', peer: parts.conversations.peer(group.record.conversation) },
         })
   }
 }
 
 /** A commit of this device stands in the order. */
 export function receiveOwnCommit(
-  context: Context,
+  parts: MessageParts,
   batch: Batch,
   group: LiveGroup,
   place: Place,
   intents: readonly bigint[],
 ): void {
-  const done = adopt(context, batch, group, intents)
+  const done = adopt(parts, batch, group, intents)
   if (!done) return
-  onNewEpoch(context, batch, group, place, done)
-  carryOut(context, batch, group, done.effects, { place })
+  onNewEpoch(parts, batch, group, place, done)
+  carryOut(parts, batch, group, done.effects, { place })
 }
 
 function onNewEpoch(
-  context: Context,
+  parts: Pick<
+    MessageParts,
+    'account' | 'clock' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'groups'
+  >,
   batch: Batch,
   group: LiveGroup,
   place: Place,
   { before, after, change: { added }, isOurs, lines }: NewEpoch,
 ): void {
-  context.groups.change(batch, group, beginEpoch(group))
+  parts.groups.change(batch, group, beginEpoch(group))
   for (const { handle, accountKey } of added.map(({ identity }) => parseVerifiedCertificate(identity)))
-    if (handle !== context.account.handle) context.contacts.meet(batch, handle, accountKey)
-  onAdded(context, batch, group, { before, added, isOurs })
-  for (const said of can(group.phase, 'show') ? lines : []) tell(context, batch, group, place, said)
+    if (handle !== parts.account.handle) parts.contacts.meet(batch, handle, accountKey)
+  onAdded(parts, batch, group, { before, added, isOurs })
+  for (const said of can(group.phase, 'show') ? lines : []) tell(parts, batch, group, place, said)
   if (after.settings.kind === GroupKind.ROOM && after.settings.name !== before.settings.name)
-    context.conversations.rename(batch, group.record.conversation, after.settings.name)
+    parts.conversations.rename(batch, group.record.conversation, after.settings.name)
 }

@@ -7,7 +7,7 @@ import { LogPlaceSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
 import { firstLogHash, logTag, nextLogHash } from '../../protocol/content/log-tag.js'
 import { crypto } from '../crypto.js'
-import type { GroupChange, LiveGroup } from '../groups/groups.js'
+import type { GroupChange, LiveGroup } from '../groups/state/groups.js'
 import type { Engine } from '../mls/engine.js'
 
 /** Places that are remembered: a tag that is older is not compared. */

@@ -4,10 +4,9 @@ import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/ro
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import type { DeviceIdentity } from '../../protocol/identity/certificate.js'
 import type { JoinRefusal } from '../codes/notice.js'
-import type { Context } from '../context.js'
-import { can, joined } from '../groups/group.js'
-import type { LiveGroup } from '../groups/groups.js'
 import { decodeSettings, isAdmin } from '../groups/policy.js'
+import { can, joined } from '../groups/state/group.js'
+import type { LiveGroup } from '../groups/state/groups.js'
 import {
   JoinRefused,
   type OpenedWelcome,
@@ -18,6 +17,7 @@ import {
 import { MlsRefused } from '../mls/refused.js'
 import type { Batch } from '../vault/records.js'
 import { takeKept } from './content/history-part.js'
+import type { MessageParts } from './sealing/parts.js'
 import { tell } from './system-message.js'
 import { onJoinedOwnDevices } from './transfer/due.js'
 
@@ -28,17 +28,28 @@ class JoinBlocked extends Error {
 
 /** Takes a welcome in: a new group and, where there is none yet, its conversation. Never throws for what it says. */
 export async function joinByWelcome(
-  context: Context,
+  parts: Pick<
+    MessageParts,
+    | 'account'
+    | 'clock'
+    | 'contacts'
+    | 'conversations'
+    | 'devices'
+    | 'engine'
+    | 'groups'
+    | 'records'
+    | 'welcomes'
+  >,
   batch: Batch,
   envelope: Envelope,
   welcome: Uint8Array,
 ): Promise<void> {
-  const known = context.groups.byId(envelope.conversationId)
+  const known = parts.groups.byId(envelope.conversationId)
   const isOld = known && envelope.sequence <= known.record.lastSequence
   if (isOld || (known && !can(known.phase, 'join'))) return
   try {
-    const opened = await openWelcome(context, batch, envelope, welcome)
-    join(context, batch, envelope, opened)
+    const opened = await openWelcome(parts, batch, envelope, welcome)
+    join(parts, batch, envelope, opened)
   } catch (error) {
     if (error instanceof JoinRefused || error instanceof MlsRefused)
       batch.tell({
@@ -54,12 +65,20 @@ export async function joinByWelcome(
 const whyRefused = (error: JoinRefused | MlsRefused): JoinRefusal =>
   error instanceof JoinRefused ? error.why : { code: 'mls', cause: error.why }
 
-function join(context: Context, batch: Batch, envelope: Envelope, opened: OpenedWelcome): void {
-  const { engine, groups, contacts } = context
-  const { state, settings, others } = readWelcome(context, envelope, opened)
-  refuseBlocked(context, settings)
+function join(
+  parts: Pick<
+    MessageParts,
+    'account' | 'clock' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'groups' | 'records'
+  >,
+  batch: Batch,
+  envelope: Envelope,
+  opened: OpenedWelcome,
+): void {
+  const { engine, groups, contacts } = parts
+  const { state, settings, others } = readWelcome(parts, envelope, opened)
+  refuseBlocked(parts, settings)
   const known = groups.byId(envelope.conversationId)
-  const conversation = known?.record.conversation ?? conversationFor(context, batch, settings, others)
+  const conversation = known?.record.conversation ?? conversationFor(parts, batch, settings, others)
   for (const { handle, accountKey } of others) contacts.meet(batch, handle, accountKey)
   const { used } = opened
   if (used && !used.record.lastResort) batch.delete('keypackages', used.key)
@@ -70,13 +89,16 @@ function join(context: Context, batch: Batch, envelope: Envelope, opened: Opened
   groups.change(batch, group, { lastSequence: envelope.sequence, joinedAtMs: envelope.storedAtMs })
   // Only to say that this account has left (content/leave.ts); a new invitation that comes before that is taken for it.
   if (group.phase.name === 'leaving') return
-  if (settings.kind === GroupKind.OWN_DEVICES) onJoinedOwnDevices(context, batch, group)
-  else tellJoined(context, batch, envelope, { group, settings, others, before })
+  if (settings.kind === GroupKind.OWN_DEVICES) onJoinedOwnDevices(parts, batch, group)
+  else tellJoined(parts, batch, envelope, { group, settings, others, before })
 }
 
 /** A person reads that they are in it; and what was kept for a room comes into its history. */
 function tellJoined(
-  context: Context,
+  parts: Pick<
+    MessageParts,
+    'account' | 'clock' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'records'
+  >,
   batch: Batch,
   envelope: Envelope,
   {
@@ -86,12 +108,12 @@ function tellJoined(
     before,
   }: Pick<WelcomedGroup, 'settings' | 'others'> & { group: LiveGroup; before: GroupSettings | undefined },
 ): void {
-  const { contacts, conversations } = context
+  const { contacts, conversations } = parts
   const { conversation } = group.record
   const peer = conversations.peer(conversation)
   if (!contacts.isBlocked(peer)) batch.tell({ type: 'conversation', peer, conversation, state: 'ready' })
   if (settings.kind !== GroupKind.ROOM) return
-  tell(context, batch, group, envelope, {
+  tell(parts, batch, group, envelope, {
     code: 'joined',
     others: others.map(({ handle }) => handle),
     topic: settings.topic,
@@ -99,12 +121,12 @@ function tellJoined(
   })
   const promoted = before ? newAdmins(before, settings) : []
   if (promoted.length > 0)
-    tell(context, batch, group, envelope, { code: 'admins-made-meanwhile', who: promoted })
-  takeKept(context, batch, group, envelope)
+    tell(parts, batch, group, envelope, { code: 'admins-made-meanwhile', who: promoted })
+  takeKept(parts, batch, group, envelope)
 }
 
 /** Only an admin adds people. Throws JoinBlocked where all of them are blocked. */
-function refuseBlocked({ contacts }: Context, { admins }: GroupSettings): void {
+function refuseBlocked({ contacts }: Pick<MessageParts, 'contacts'>, { admins }: GroupSettings): void {
   if (admins.length > 0 && admins.every(({ handle }) => contacts.isBlocked(handle))) throw new JoinBlocked()
 }
 
@@ -114,7 +136,7 @@ const newAdmins = (before: GroupSettings, after: GroupSettings): string[] =>
 
 /** Which conversation a group carries: the one with the other person, or a room's own. */
 function conversationFor(
-  { conversations }: Context,
+  { conversations }: Pick<MessageParts, 'conversations'>,
   batch: Batch,
   settings: GroupSettings,
   others: readonly DeviceIdentity[],

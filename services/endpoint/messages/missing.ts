@@ -1,6 +1,6 @@
 // Which of the counts of a device are missing here, and how they hold its receipt back.
 
-import type { Sender } from '../groups/groups.js'
+import type { Sender } from '../groups/state/groups.js'
 
 /** Counts of one device that are remembered as missing, and asked for: the newest. */
 export const MISSING_COUNTS = 256

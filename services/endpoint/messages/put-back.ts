@@ -3,29 +3,29 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
 import type { SendFailure } from '../codes/send-failure.js'
-import type { Context } from '../context.js'
-import type { LiveGroup } from '../groups/groups.js'
+import type { LiveGroup } from '../groups/state/groups.js'
 import { transition } from '../groups/transition.js'
 import type { Batch } from '../vault/records.js'
 import { traitsOf } from './content/registry.js'
-import type { Queued } from './outbox.js'
-import { failWaiting } from './unsent.js'
+import type { Queued } from './sealing/outbox.js'
+import type { MessageParts } from './sealing/parts.js'
+import { failWaiting } from './sealing/unsent.js'
 
 /** What the server does not have is not for this epoch any more: texts wait to be sealed again, the rest is given up. */
 export function putBack(
-  context: Context,
+  parts: MessageParts,
   batch: Batch,
   group: LiveGroup,
   { rejoinToo = false, failure }: { rejoinToo?: boolean; failure?: SendFailure | undefined } = {},
 ): void {
   const isGone = ({ item }: Queued) =>
     item.group === group.number && (rejoinToo || item.what.case !== 'rejoin')
-  for (const { item } of context.outbox.drop(batch, isGone)) {
-    if (item.what.case === 'commit') transition(context, batch, group, { input: 'commit-dropped' })
+  for (const { item } of parts.outbox.drop(batch, isGone)) {
+    if (item.what.case === 'commit') transition(parts, batch, group, { input: 'commit-dropped' })
     if (item.what.case !== 'content') continue
     const { content, message } = item.what.value
     const { count, body } = fromBinary(ContentSchema, content)
-    traitsOf(body.case)?.putBack?.(context, batch, { group, count, message, failure })
+    traitsOf(body.case)?.putBack?.(parts, batch, { group, count, message, failure })
   }
-  if (failure !== undefined) failWaiting(context, batch, group.record.conversation, failure)
+  if (failure !== undefined) failWaiting(parts, batch, group.record.conversation, failure)
 }

@@ -6,11 +6,10 @@ import { MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { LineDown } from '../codes/line-error.js'
 import { notOpened } from '../codes/unreadable.js'
-import type { Context } from '../context.js'
-import { can, hasLeft } from '../groups/group.js'
-import type { LiveGroup, Sender } from '../groups/groups.js'
 import { isOwn } from '../groups/membership.js'
 import { takeRejoin } from '../groups/rejoin.js'
+import { can, hasLeft } from '../groups/state/group.js'
+import type { LiveGroup, Sender } from '../groups/state/groups.js'
 import { wipe } from '../mls/engine.js'
 import type { Batch } from '../vault/records.js'
 import { receiveCommit, receiveOwnCommit } from './commits.js'
@@ -18,10 +17,11 @@ import type { Received } from './content/content-type.js'
 import { inputOf, takeBody, traitsOf } from './content/registry.js'
 import { askAgain } from './content/resend-request.js'
 import { BROKEN_LOG, differs, passEnvelope } from './fork-detection.js'
-import { decodeContent } from './format.js'
 import { joinByWelcome } from './join.js'
 import { owedUpTo, skipped, withMissing, withoutMissing } from './missing.js'
 import { stateLost } from './rejoin-requests.js'
+import { decodeContent } from './sealing/format.js'
+import type { MessageParts } from './sealing/parts.js'
 import { show, tell } from './system-message.js'
 import { move } from './transition.js'
 
@@ -29,11 +29,11 @@ import { move } from './transition.js'
 const MAX_SEQUENCE = 2n ** 62n
 
 /** Takes one envelope in; everything it changes goes into the batch. Throws LineDown for a number that no server gives. */
-export async function takeIn(context: Context, batch: Batch, envelope: Envelope): Promise<void> {
+export async function takeIn(parts: MessageParts, batch: Batch, envelope: Envelope): Promise<void> {
   if (envelope.sequence > MAX_SEQUENCE) throw new LineDown({ code: 'wrong-numbers' })
-  const group = context.groups.byId(envelope.conversationId)
+  const group = parts.groups.byId(envelope.conversationId)
   const content = envelope.envelope
-  if (content.case === 'welcome') return await joinByWelcome(context, batch, envelope, content.value.welcome)
+  if (content.case === 'welcome') return await joinByWelcome(parts, batch, envelope, content.value.welcome)
   if (!group && content.case === 'missed') return tellMissed(batch, content.value.count)
   // Of a conversation that this device is not in: its welcome could not be opened, which was told.
   if (!group || envelope.sequence <= group.record.lastSequence) return
@@ -42,29 +42,28 @@ export async function takeIn(context: Context, batch: Batch, envelope: Envelope)
   // A person has left it, or accepted another key for whom it was with.
   const isOver = group.phase.name === 'ended' && hasLeft(group.phase)
   if (isOver && content.case !== 'own') return
-  context.groups.change(batch, group, { lastSequence: envelope.sequence })
+  parts.groups.change(batch, group, { lastSequence: envelope.sequence })
   if (content.case === 'application')
-    await takeApplication(context, batch, group, envelope, content.value.ciphertext)
-  else if (content.case === 'commit') await receiveCommit(context, batch, group, envelope, content.value)
-  else if (content.case === 'own')
-    await takeEcho(context, batch, group, envelope, content.value.clientSequence)
-  else if (content.case === 'rejoin') receiveRejoin(context, batch, group, envelope, content.value)
+    await takeApplication(parts, batch, group, envelope, content.value.ciphertext)
+  else if (content.case === 'commit') await receiveCommit(parts, batch, group, envelope, content.value)
+  else if (content.case === 'own') await takeEcho(parts, batch, group, envelope, content.value.clientSequence)
+  else if (content.case === 'rejoin') receiveRejoin(parts, batch, group, envelope, content.value)
   else if (content.case === 'missed') {
-    context.groups.change(batch, group, BROKEN_LOG)
-    show(context, batch, group, envelope, { code: 'expired', count: content.value.count })
+    parts.groups.change(batch, group, BROKEN_LOG)
+    show(parts, batch, group, envelope, { code: 'expired', count: content.value.count })
   }
 }
 
 function receiveRejoin(
-  context: Context,
+  parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'engine' | 'groups' | 'intents'>,
   batch: Batch,
   group: LiveGroup,
   envelope: Envelope,
   request: RejoinRequest,
 ): void {
-  const who = takeRejoin(context, batch, group, request)
+  const who = takeRejoin(parts, batch, group, request)
   if (who !== undefined && can(group.phase, 'show'))
-    tell(context, batch, group, envelope, { code: 'device-rejoins', who })
+    tell(parts, batch, group, envelope, { code: 'device-rejoins', who })
 }
 
 /** Of a conversation that nothing is here of: its welcome is among what is gone. */
@@ -73,37 +72,37 @@ function tellMissed(batch: Batch, count: bigint): void {
 }
 
 async function takeApplication(
-  context: Context,
+  parts: MessageParts,
   batch: Batch,
   group: LiveGroup,
   envelope: Envelope,
   ciphertext: Uint8Array,
 ): Promise<void> {
-  const { engine, groups } = context
+  const { engine, groups } = parts
   groups.change(batch, group, passEnvelope(engine, group, envelope.sequence, ciphertext))
   const opened = await engine.open(group.state, ciphertext, () => false)
   if (opened.kind !== 'application') {
-    show(context, batch, group, envelope, notOpened(opened))
-    if (opened.kind === 'future-epoch') stateLost(context, batch, group)
+    show(parts, batch, group, envelope, notOpened(opened))
+    if (opened.kind === 'future-epoch') stateLost(parts, batch, group)
     return
   }
   groups.advance(batch, group, opened.state, opened.changed)
   batch.after(() => wipe(opened.spent))
   const content = decodeContent(opened.plaintext)
   const { handle, accountKey } = parseVerifiedCertificate(opened.sender.identity)
-  const isBlocked = context.contacts.isBlocked(handle)
+  const isBlocked = parts.contacts.isBlocked(handle)
   if (!content && isBlocked) return
-  if (!content) return show(context, batch, group, envelope, { code: 'bad-content', from: handle })
-  if (!isBlocked) context.contacts.heard(batch, handle, Number(envelope.storedAtMs))
+  if (!content) return show(parts, batch, group, envelope, { code: 'bad-content', from: handle })
+  if (!isBlocked) parts.contacts.heard(batch, handle, Number(envelope.storedAtMs))
   const device = opened.sender.signatureKey
-  const isOurs = isOwn(context, { handle, accountKey })
+  const isOurs = isOwn(parts, { handle, accountKey })
   const received = { group, envelope, content, handle, accountKey, device, isOurs }
-  await takeContent(context, batch, received, { epoch: opened.epoch, isBlocked })
+  await takeContent(parts, batch, received, { epoch: opened.epoch, isBlocked })
 }
 
 /** `isBlocked`: a person wants to hear nothing of them; nothing is shown, and nothing said to them. */
 async function takeContent(
-  context: Context,
+  parts: MessageParts,
   batch: Batch,
   received: Received,
   { epoch, isBlocked }: { epoch: bigint; isBlocked: boolean },
@@ -114,11 +113,11 @@ async function takeContent(
   const isMissing = content.count > before.received + 1n && !isBlocked && mayMiss(group, before)
   const counts = isMissing ? skipped(before.received + 1n, content.count - 1n) : []
   let sender = withMissing(before, counts)
-  if (isMissing) await missed(context, batch, received, before, counts)
+  if (isMissing) await missed(parts, batch, received, before, counts)
   sender = { ...sender, heardEpoch: epoch, heardAtMs: envelope.storedAtMs, received: content.count }
   const isResent = content.resentCount > 0n
   if (isResent && !sender.missing.includes(content.resentCount))
-    return context.groups.saveSender(batch, group, sender)
+    return parts.groups.saveSender(batch, group, sender)
   if (isResent) sender = withoutMissing(sender, [content.resentCount])
   const { body } = content
   const traits = traitsOf(body.case)
@@ -127,16 +126,16 @@ async function takeContent(
     sender = { ...sender, owed: owedUpTo(sender, content.count) }
   if (differs(group, content.logTag)) {
     sender = { ...sender, differedEpoch: epoch, differedAtMs: envelope.storedAtMs }
-    tellForked(context, batch, group, envelope, handle)
+    tellForked(parts, batch, group, envelope, handle)
   }
-  context.groups.saveSender(batch, group, sender)
-  if (isOurs) context.devices.change(batch, device, { lastHeardMs: envelope.storedAtMs })
+  parts.groups.saveSender(batch, group, sender)
+  if (isOurs) parts.devices.change(batch, device, { lastHeardMs: envelope.storedAtMs })
   if (isBlocked && !traits?.fromBlocked) return
   if (body.case === undefined)
-    return show(context, batch, group, envelope, { code: 'unknown-content', from: handle })
+    return show(parts, batch, group, envelope, { code: 'unknown-content', from: handle })
   const input = inputOf(received, body)
-  if (input) move(context, batch, group, input, { place: envelope })
-  await takeBody(context, batch, received, body)
+  if (input) move(parts, batch, group, input, { place: envelope })
+  await takeBody(parts, batch, received, body)
 }
 
 /** A device that joined again counts from 1 again. */
@@ -151,45 +150,45 @@ const mayMiss = ({ record }: LiveGroup, sender: Sender): boolean =>
 
 /** Something of a device did not arrive: says so, and asks for it. */
 async function missed(
-  context: Context,
+  parts: Pick<MessageParts, 'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'outbox'>,
   batch: Batch,
   { group, envelope, content, handle, device }: Received,
   before: Sender,
   counts: readonly bigint[],
 ): Promise<void> {
   const count = content.count - before.received - 1n
-  show(context, batch, group, envelope, { code: 'gap', from: handle, count })
-  await askAgain(context, batch, group, { deviceId: device, counts })
+  show(parts, batch, group, envelope, { code: 'gap', from: handle, count })
+  await askAgain(parts, batch, group, { deviceId: device, counts })
 }
 
 function tellForked(
-  context: Context,
+  parts: Pick<MessageParts, 'contacts' | 'conversations' | 'groups'>,
   batch: Batch,
   group: LiveGroup,
   envelope: Envelope,
   from: string,
 ): void {
-  show(context, batch, group, envelope, { code: 'forked', from })
-  context.groups.change(batch, group, BROKEN_LOG)
+  show(parts, batch, group, envelope, { code: 'forked', from })
+  parts.groups.change(batch, group, BROKEN_LOG)
 }
 
 /** What this device sent stands at this place of the order; a commit takes effect here. */
 async function takeEcho(
-  context: Context,
+  parts: MessageParts,
   batch: Batch,
   group: LiveGroup,
   envelope: Envelope,
   clientSequence: bigint,
 ): Promise<void> {
-  context.outbox.accepted(batch, clientSequence)
-  const done = context.outbox.echoed(batch, clientSequence)
-  if (!done) return context.groups.change(batch, group, BROKEN_LOG)
+  parts.outbox.accepted(batch, clientSequence)
+  const done = parts.outbox.echoed(batch, clientSequence)
+  if (!done) return parts.groups.change(batch, group, BROKEN_LOG)
   const { what } = done.item
-  if (what.case === 'commit') return receiveOwnCommit(context, batch, group, envelope, what.value.intents)
+  if (what.case === 'commit') return receiveOwnCommit(parts, batch, group, envelope, what.value.intents)
   if (what.case !== 'content') return
-  const passed = passEnvelope(context.engine, group, envelope.sequence, what.value.ciphertext)
-  context.groups.change(batch, group, passed)
+  const passed = passEnvelope(parts.engine, group, envelope.sequence, what.value.ciphertext)
+  parts.groups.change(batch, group, passed)
   if (what.value.message === 0n) return
   const id = { conversation: group.record.conversation, message: what.value.message }
-  context.conversations.update(batch, id, { status: MessageStatus.STORED, sequence: envelope.sequence })
+  parts.conversations.update(batch, id, { status: MessageStatus.STORED, sequence: envelope.sequence })
 }

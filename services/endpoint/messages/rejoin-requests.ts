@@ -2,67 +2,67 @@
 // What was said meanwhile shows as missing, and is asked for again.
 
 import { MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import type { Context } from '../context.js'
-import { can, isIn } from '../groups/group.js'
-import type { LiveGroup } from '../groups/groups.js'
+import { can, isIn } from '../groups/state/group.js'
+import type { LiveGroup } from '../groups/state/groups.js'
 import type { Transaction } from '../vault/records.js'
-import type { Outbox, OutboxItem } from './outbox.js'
+import type { Outbox, OutboxItem } from './sealing/outbox.js'
+import type { MessageParts } from './sealing/parts.js'
 import { move } from './transition.js'
 
 /** How often this device asks at most, in ms: a server that alters what it delivers must not make it go round. */
 const ASK_AGAIN_MS = 60_000
 
 /** The state is of no use any more: asks for another one, once in a while or, for a person who wants it so, now. */
-export function stateLost(context: Context, tx: Transaction, group: LiveGroup): void {
-  move(context, tx, group, { input: 'state-lost', askedLately: askedLately(context, group) })
+export function stateLost(parts: MessageParts, tx: Transaction, group: LiveGroup): void {
+  move(parts, tx, group, { input: 'state-lost', askedLately: askedLately(parts, group) })
 }
 
 /** A device that waits to be taken in again asks for it once more, if it has not lately or a person wants it so. */
 export function askAgainToRejoin(
-  context: Context,
+  parts: MessageParts,
   tx: Transaction,
   group: LiveGroup,
   { atOnce = false }: { atOnce?: boolean } = {},
 ): void {
-  const isOut = hasRequestOut(context.outbox, group)
-  const lately = atOnce ? isOut : askedLately(context, group)
-  move(context, tx, group, { input: 'ask', askedLately: lately })
+  const isOut = hasRequestOut(parts.outbox, group)
+  const lately = atOnce ? isOut : askedLately(parts, group)
+  move(parts, tx, group, { input: 'ask', askedLately: lately })
 }
 
 const hasRequestOut = (outbox: Outbox, { number }: LiveGroup): boolean =>
   outbox.items().some(({ item }) => item.group === number && item.what.case === 'rejoin')
 
-const askedLately = ({ clock, outbox }: Context, group: LiveGroup): boolean =>
+const askedLately = ({ clock, outbox }: Pick<MessageParts, 'clock' | 'outbox'>, group: LiveGroup): boolean =>
   hasRequestOut(outbox, group) || clock.now() - Number(group.record.rejoinAskedMs) < ASK_AGAIN_MS
 
 /** Those that were lost and wait in vain ask again. */
-export function askOnceMore(context: Context, tx: Transaction): void {
-  for (const group of context.groups.all())
-    if (can(group.phase, 'ask-to-rejoin')) askAgainToRejoin(context, tx, group)
+export function askOnceMore(parts: MessageParts, tx: Transaction): void {
+  for (const group of parts.groups.all())
+    if (can(group.phase, 'ask-to-rejoin')) askAgainToRejoin(parts, tx, group)
 }
 
 /** Those that were lost so soon after they had asked that they had to wait ask now. */
-export function askWhenDue(context: Context, tx: Transaction): void {
-  for (const group of context.groups.all())
-    if (group.phase.name === 'out-of-sync' && group.phase.askDue) askAgainToRejoin(context, tx, group)
+export function askWhenDue(parts: MessageParts, tx: Transaction): void {
+  for (const group of parts.groups.all())
+    if (group.phase.name === 'out-of-sync' && group.phase.askDue) askAgainToRejoin(parts, tx, group)
 }
 
 /**
  * The server has sends of this device that it does not know of: its vault was put back from a copy. Keys that were
  * used since must not be used again, so every conversation is joined anew.
  */
-export function rejoinAll(context: Context, tx: Transaction): void {
-  const used = context.groups.all().filter(({ phase }) => isIn(phase) || can(phase, 'say-leave'))
+export function rejoinAll(parts: MessageParts, tx: Transaction): void {
+  const used = parts.groups.all().filter(({ phase }) => isIn(phase) || can(phase, 'say-leave'))
   if (used.length === 0) return
-  const dropped = context.outbox.drop(tx, ({ item }) => item.what.case !== 'rejoin')
-  for (const { item } of dropped) tellUncertain(context, tx, item)
-  for (const group of used) stateLost(context, tx, group)
+  const dropped = parts.outbox.drop(tx, ({ item }) => item.what.case !== 'rejoin')
+  for (const { item } of dropped) tellUncertain(parts, tx, item)
+  for (const group of used) stateLost(parts, tx, group)
   tx.tell({ type: 'notice', level: 'warning', notice: { code: 'copy-put-back' } })
 }
 
 /** What the copy had on its way was sent after it was made, or never: sent again, it could be there twice. */
 function tellUncertain(
-  { groups, conversations }: Context,
+  { groups, conversations }: Pick<MessageParts, 'conversations' | 'groups'>,
   tx: Transaction,
   { group, what }: OutboxItem,
 ): void {

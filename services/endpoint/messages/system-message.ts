@@ -4,23 +4,23 @@ import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { SystemMessage } from '../codes/system-message.js'
 import { isMissing, type Unreadable } from '../codes/unreadable.js'
-import type { Context } from '../context.js'
-import { can } from '../groups/group.js'
-import type { LiveGroup } from '../groups/groups.js'
+import { can } from '../groups/state/group.js'
+import type { LiveGroup } from '../groups/state/groups.js'
 import type { Batch } from '../vault/records.js'
 import { type Known, systemRecord, unreadableRecord } from '../vault/said.js'
+import type { MessageParts } from './sealing/parts.js'
 
 /** Where in the order it happened, and when. */
 export type Place = Pick<Envelope, 'sequence' | 'storedAtMs'>
 
 export function tell(
-  context: Context,
+  parts: Pick<MessageParts, 'conversations'>,
   batch: Batch,
   group: LiveGroup,
   place: Place,
   said: Known<SystemMessage>,
 ): void {
-  context.conversations.append(batch, group.record.conversation, {
+  parts.conversations.append(batch, group.record.conversation, {
     kind: MessageKind.EVENT,
     system: systemRecord(said),
     sentAtMs: place.storedAtMs,
@@ -31,16 +31,15 @@ export function tell(
 
 /** A line for something that cannot be read, or is missing. */
 export function show(
-  context: Context,
+  parts: Pick<MessageParts, 'contacts' | 'conversations'>,
   batch: Batch,
   group: LiveGroup,
   place: Place,
   why: Known<Unreadable>,
 ): void {
   const { conversation } = group.record
-  if (!can(group.phase, 'show') || context.contacts.isBlocked(context.conversations.peer(conversation)))
-    return
-  context.conversations.append(batch, conversation, {
+  if (!can(group.phase, 'show') || parts.contacts.isBlocked(parts.conversations.peer(conversation))) return
+  parts.conversations.append(batch, conversation, {
     kind: isMissing(why) ? MessageKind.GAP : MessageKind.UNREADABLE,
     fromHandle: 'from' in why ? why.from : '',
     unreadable: unreadableRecord(why),

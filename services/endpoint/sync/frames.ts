@@ -7,7 +7,7 @@ import {
   RejoinRequestSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
 import type { Context } from '../context.js'
-import type { Queued } from '../messages/outbox.js'
+import type { Queued } from '../messages/sealing/outbox.js'
 
 /** Bytes of the envelopes in one Send frame. */
 const SEND_BYTES = 1024 * 1024

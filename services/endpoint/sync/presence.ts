@@ -5,10 +5,10 @@ import { GONE_AFTER_MS, IGNORED_AFTER_MS, PRESENCE_DEVICES } from '../../protoco
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import type { EndpointEvent } from '../events.js'
-import { can } from '../groups/group.js'
-import type { LiveGroup } from '../groups/groups.js'
-import { openEphemeral, sealEphemeral } from '../messages/ephemeral.js'
-import { isSilent } from '../messages/seal.js'
+import { can } from '../groups/state/group.js'
+import type { LiveGroup } from '../groups/state/groups.js'
+import { openEphemeral, sealEphemeral } from '../messages/sealing/ephemeral.js'
+import { isSilent } from '../messages/sealing/seal.js'
 import type { Clock } from '../ports.js'
 import type { Outgoing } from './frames.js'
 
@@ -36,7 +36,7 @@ export class Presence {
 
   /** Says that this device is here, or leaves: in these groups, or in all of them. */
   async announce(
-    context: Context,
+    context: Pick<Context, 'account' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'random'>,
     what: Said,
     groups: readonly LiveGroup[] = context.groups.all(),
   ): Promise<Outgoing[]> {
@@ -45,7 +45,11 @@ export class Presence {
   }
 
   /** Takes in what a peer says; returns the answer, if it wants one. */
-  async take(context: Context, conversationId: Uint8Array, envelope: EphemeralEnvelope): Promise<Outgoing[]> {
+  async take(
+    context: Pick<Context, 'account' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'random'>,
+    conversationId: Uint8Array,
+    envelope: EphemeralEnvelope,
+  ): Promise<Outgoing[]> {
     const { contacts, groups } = context
     const group = groups.byId(conversationId)
     if (!group || !can(group.phase, 'say-presence')) return []
@@ -73,7 +77,11 @@ export class Presence {
     this.#present.clear()
   }
 
-  async #say(context: Context, group: LiveGroup, what: Said): Promise<Outgoing> {
+  async #say(
+    context: Pick<Context, 'account' | 'engine' | 'random'>,
+    group: LiveGroup,
+    what: Said,
+  ): Promise<Outgoing> {
     const value = await sealEphemeral(context, group, {
       sentAtMs: BigInt(this.clock.now()),
       body: { case: 'presence', value: what },
@@ -103,7 +111,7 @@ export class Presence {
 }
 
 /** Nobody who is blocked is in it, nor somebody whose changed key nobody has accepted. */
-function mayHear(context: Context, group: LiveGroup): boolean {
+function mayHear(context: Pick<Context, 'contacts' | 'conversations' | 'engine'>, group: LiveGroup): boolean {
   if (isSilent(context, group) || context.engine.members(group.state).length > PRESENCE_DEVICES) return false
   const blocked = context.contacts.all().filter(contact => contact.blocked)
   if (blocked.length === 0) return true

@@ -1,6 +1,6 @@
 import type { Accepted, Deliver, Envelope, Rejected } from '../../../gen/parley/v1/chat_pb.js'
 import type { Context, RunTransaction, Unit } from '../context.js'
-import { isIn } from '../groups/group.js'
+import { isIn } from '../groups/state/group.js'
 import type { RequestFrame } from '../line/frame-writer.js'
 import type { ResponseFrame } from '../line/session.js'
 import { takeIn } from '../messages/receive.js'
@@ -103,7 +103,7 @@ export class ReceiveLoop {
 }
 
 /** By number: whether this account is in each group, and its epoch. */
-const epochsOf = ({ engine, groups }: Context): Map<bigint, string> =>
+const epochsOf = ({ engine, groups }: Pick<Context, 'engine' | 'groups'>): Map<bigint, string> =>
   new Map(
     groups
       .all()
@@ -112,5 +112,5 @@ const epochsOf = ({ engine, groups }: Context): Map<bigint, string> =>
 
 const mayIntroduce = ({ envelope }: Envelope) => envelope.case === 'welcome' || envelope.case === 'commit'
 
-const pinnedHandles = ({ contacts }: Context): Set<string> =>
+const pinnedHandles = ({ contacts }: Pick<Context, 'contacts'>): Set<string> =>
   new Set(contacts.all().flatMap(({ handle, accountKey }) => (accountKey.length > 0 ? [handle] : [])))

@@ -3,18 +3,18 @@
 
 import { notMade } from '../codes/notice.js'
 import type { Unit } from '../context.js'
-import type { LiveGroup } from '../groups/groups.js'
 import { commitIntents } from '../groups/intents.js'
+import type { LiveGroup } from '../groups/state/groups.js'
 import { beginCommit } from '../groups/transition.js'
 import { sealNames } from '../messages/content/device-name.js'
 import { sealReceipt } from '../messages/content/receipt.js'
 import { sealRevocations } from '../messages/content/revoked-devices.js'
 import { sealLeave } from '../messages/leaving.js'
-import { type Outbox, queueCommit } from '../messages/outbox.js'
 import { askWhenDue } from '../messages/rejoin-requests.js'
-import { isSilent, sealText, sendingGroup } from '../messages/seal.js'
+import { type Outbox, queueCommit } from '../messages/sealing/outbox.js'
+import { isSilent, sealText, sendingGroup } from '../messages/sealing/seal.js'
+import { waitingTexts } from '../messages/sealing/unsent.js'
 import { sealHandovers } from '../messages/transfer/hand-over.js'
-import { waitingTexts } from '../messages/unsent.js'
 import type { Updates } from './updates.js'
 
 export interface Due {

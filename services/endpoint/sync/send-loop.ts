@@ -3,7 +3,7 @@ import type { Context, RunTransaction, Unit } from '../context.js'
 import { nextIntentDue } from '../groups/intents.js'
 import type { RequestFrame } from '../line/frame-writer.js'
 import { owing } from '../messages/content/receipt.js'
-import type { Outbox } from '../messages/outbox.js'
+import type { Outbox } from '../messages/sealing/outbox.js'
 import type { Clock } from '../ports.js'
 import { framesOf, type Outgoing } from './frames.js'
 import type { Scheduler } from './scheduler.js'
@@ -151,5 +151,5 @@ export class SendLoop {
 /** Of a server that does not say it, ours. */
 export const atMost = (limit = 0, own: number): number => (limit > 0 ? Math.min(limit, own) : own)
 
-const owesReceipts = (context: Context): boolean =>
+const owesReceipts = (context: Pick<Context, 'contacts' | 'conversations' | 'engine' | 'groups'>): boolean =>
   context.groups.all().some(group => owing(context, group).length > 0)

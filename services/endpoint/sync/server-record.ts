@@ -47,7 +47,11 @@ export function forgetInvite(tx: Batch): void {
 }
 
 /** Which devices an account at its limit has: one of them can be revoked for this one. */
-export function noteRefusal(context: Context, tx: Batch, { reason }: RegistrationRefused): void {
+export function noteRefusal(
+  context: Pick<Context, 'account' | 'devices'>,
+  tx: Batch,
+  { reason }: RegistrationRefused,
+): void {
   if (reason.case !== 'tooManyDevices') return
   const listed = certifiedDevices(crypto, reason.value.deviceCertificates)
   const own = listed.filter(device => isOwn(context, device))

@@ -3,8 +3,8 @@
 
 import { DAY_MS } from '../../protocol/time.js'
 import type { Context } from '../context.js'
-import { can } from '../groups/group.js'
-import type { LiveGroup } from '../groups/groups.js'
+import { can } from '../groups/state/group.js'
+import type { LiveGroup } from '../groups/state/groups.js'
 
 export const UPDATE_AFTER_MS = DAY_MS
 export const UPDATE_AFTER_SEALED = 1000n
@@ -21,12 +21,12 @@ export class Updates {
   readonly #drawn = new Map<string, number>()
 
   /** Whether the update after joining, or the regular one, is due. */
-  isDue(context: Context, group: LiveGroup, now: number): boolean {
+  isDue(context: Pick<Context, 'clock' | 'engine' | 'random'>, group: LiveGroup, now: number): boolean {
     return (this.#time(context, group, now) ?? Number.POSITIVE_INFINITY) <= now
   }
 
   /** When the next update after a joining is due that has to wait, in ms since 1970. */
-  nextDue(context: Context, now: number): number | undefined {
+  nextDue(context: Pick<Context, 'clock' | 'engine' | 'groups' | 'random'>, now: number): number | undefined {
     const times = context.groups
       .all()
       .filter(({ record }) => record.committedAtMs === 0n)
@@ -36,7 +36,11 @@ export class Updates {
   }
 
   /** Since when this device's update is due, or from when on, in ms since 1970; undefined: nothing is. */
-  #time(context: Context, group: LiveGroup, now: number): number | undefined {
+  #time(
+    context: Pick<Context, 'clock' | 'engine' | 'random'>,
+    group: LiveGroup,
+    now: number,
+  ): number | undefined {
     const { record } = group
     if (!can(group.phase, 'commit')) return undefined
     if (record.sealedSinceCommit >= UPDATE_AFTER_SEALED) return now
@@ -46,7 +50,7 @@ export class Updates {
     return devices <= FEW_DEVICES ? now : this.#draw(context, group, now + devices * UPDATE_SPREAD_MS)
   }
 
-  #draw({ clock, random }: Context, { record }: LiveGroup, latest: number): number {
+  #draw({ clock, random }: Pick<Context, 'clock' | 'random'>, { record }: LiveGroup, latest: number): number {
     const epoch = `${Buffer.from(record.conversationId).toString('hex')} ${record.joinedEpoch}`
     const now = clock.now()
     const time = this.#drawn.get(epoch) ?? now + random.fraction() * (latest - now)

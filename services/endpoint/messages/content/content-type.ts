@@ -4,10 +4,10 @@
 import type { Content } from '../../../../gen/parley/content/v1/content_pb.js'
 import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
 import type { SendFailure } from '../../codes/send-failure.js'
-import type { Context } from '../../context.js'
-import type { GroupInput } from '../../groups/group.js'
-import type { LiveGroup } from '../../groups/groups.js'
+import type { GroupInput } from '../../groups/state/group.js'
+import type { LiveGroup } from '../../groups/state/groups.js'
 import type { Batch } from '../../vault/records.js'
+import type { MessageParts } from '../sealing/parts.js'
 
 export type Body = Extract<Content['body'], { case: string }>
 export type ContentCase = Body['case']
@@ -44,12 +44,12 @@ export interface ContentTraits {
   /** It is also taken from somebody of whom a person wants to hear nothing. */
   readonly fromBlocked: boolean
   /** What becomes of it when the server did not take it; unless given, it is dropped. */
-  putBack?(context: Context, batch: Batch, what: PutBack): void
+  putBack?(parts: MessageParts, batch: Batch, what: PutBack): void
 }
 
 export interface ContentType<C extends ContentCase> extends ContentTraits {
   /** What happens in the group by it, before it is taken; unless given, nothing. */
   moves?(received: Received, value: ValueOf<C>): GroupInput | undefined
   /** Does what it asks for. Throws nothing for what it says: a member may send anything. */
-  take(context: Context, batch: Batch, received: Received, value: ValueOf<C>): Promise<void> | void
+  take(parts: MessageParts, batch: Batch, received: Received, value: ValueOf<C>): Promise<void> | void
 }

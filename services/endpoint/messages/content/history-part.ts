@@ -9,13 +9,13 @@ import { isHandle } from '../../../protocol/identity/handle.js'
 import { TEXT_BYTES } from '../../../protocol/sizes.js'
 import { CLOCK_SLACK_MS, DAY_MS } from '../../../protocol/time.js'
 import { labelOf } from '../../contacts/own-devices.js'
-import type { Context } from '../../context.js'
-import { isIn } from '../../groups/group.js'
-import type { LiveGroup } from '../../groups/groups.js'
 import { accountsIn, isOwn, settingsOf } from '../../groups/membership.js'
 import { sameAccount } from '../../groups/policy.js'
+import { isIn } from '../../groups/state/group.js'
+import type { LiveGroup } from '../../groups/state/groups.js'
 import { at, type Batch } from '../../vault/records.js'
 import { systemRecord } from '../../vault/said.js'
+import type { MessageParts } from '../sealing/parts.js'
 import type { ContentType } from './content-type.js'
 
 /** Parts that wait for their room at most; more are dropped, since anybody can send them. */
@@ -38,31 +38,36 @@ interface Place {
 export const historyPart: ContentType<'historyPart'> = {
   owesReceipt: true,
   fromBlocked: false,
-  take(context, batch, { group, envelope, handle, accountKey, device, isOurs }, part) {
-    const kind = context.conversations.kind(group.record.conversation)
+  take(parts, batch, { group, envelope, handle, accountKey, device, isOurs }, part) {
+    const kind = parts.conversations.kind(group.record.conversation)
     if (kind === 'room') return
     const given = { part, giver: { handle, accountKey, device }, place: envelope }
-    const room = context.groups.byId(part.conversationId)
-    if (isOurs && kind === 'own-devices' && part.peerHandle !== '') fileDirect(context, batch, given)
-    else if (room && isIn(room.phase)) fileInRoom(context, batch, room, given)
-    else if (!room || (isOurs && kind === 'own-devices')) keep(context, batch, given)
+    const room = parts.groups.byId(part.conversationId)
+    if (isOurs && kind === 'own-devices' && part.peerHandle !== '') fileDirect(parts, batch, given)
+    else if (room && isIn(room.phase)) fileInRoom(parts, batch, room, given)
+    else if (!room || (isOurs && kind === 'own-devices')) keep(parts, batch, given)
   },
 }
 
 /** This device has joined a room: what was kept for it. */
-export function takeKept(context: Context, batch: Batch, group: LiveGroup, place: Place): void {
-  for (const { key, record } of context.records.list('earlier')) {
+export function takeKept(
+  parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'records'>,
+  batch: Batch,
+  group: LiveGroup,
+  place: Place,
+): void {
+  for (const { key, record } of parts.records.list('earlier')) {
     const part = fromBinary(HistoryPartSchema, record.part)
     if (Buffer.compare(part.conversationId, group.record.conversationId) !== 0) continue
     const giver = { handle: record.fromHandle, accountKey: record.fromAccount, device: record.fromDevice }
-    fileInRoom(context, batch, group, { part, giver, place })
+    fileInRoom(parts, batch, group, { part, giver, place })
     batch.delete('earlier', key)
   }
 }
 
 type Given = { part: HistoryPart; giver: Giver; place: Place }
 
-function keep({ records }: Context, batch: Batch, { part, giver, place }: Given): void {
+function keep({ records }: Pick<MessageParts, 'records'>, batch: Batch, { part, giver, place }: Given): void {
   const waiting = records.keys('earlier')
   if (waiting.length >= WAITING_PARTS) return
   let id = (waiting.at(-1)?.id ?? 0n) + 1n
@@ -76,33 +81,51 @@ function keep({ records }: Context, batch: Batch, { part, giver, place }: Given)
   })
 }
 
-function fileDirect(context: Context, batch: Batch, given: Given): void {
+function fileDirect(
+  parts: Pick<MessageParts, 'account' | 'conversations' | 'devices'>,
+  batch: Batch,
+  given: Given,
+): void {
   const { peerHandle } = given.part
-  if (!isHandle(peerHandle) || peerHandle === context.account.handle) return
-  file(context, batch, context.conversations.openForHistory(batch, peerHandle), given)
+  if (!isHandle(peerHandle) || peerHandle === parts.account.handle) return
+  file(parts, batch, parts.conversations.openForHistory(batch, peerHandle), given)
 }
 
 /** A member of the room may hand over what the room lets new members see; a device of this account everything. */
-function fileInRoom(context: Context, batch: Batch, room: LiveGroup, given: Given): void {
+function fileInRoom(
+  parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'devices' | 'engine'>,
+  batch: Batch,
+  room: LiveGroup,
+  given: Given,
+): void {
   const { part, giver } = given
-  const since = isOwn(context, giver) ? 0n : handedSince(context, room, giver)
+  const since = isOwn(parts, giver) ? 0n : handedSince(parts, room, giver)
   if (since === undefined) return
   const messages = part.messages.filter(({ sentAtMs }) => sentAtMs >= since)
-  file(context, batch, room.record.conversation, { ...given, part: { ...part, messages } })
+  file(parts, batch, room.record.conversation, { ...given, part: { ...part, messages } })
 }
 
 /** From when on this member may hand over what was said, in ms since 1970; undefined: nothing. */
-function handedSince(context: Context, room: LiveGroup, giver: Giver): bigint | undefined {
-  const settings = settingsOf(context, room)
+function handedSince(
+  parts: Pick<MessageParts, 'clock' | 'engine'>,
+  room: LiveGroup,
+  giver: Giver,
+): bigint | undefined {
+  const settings = settingsOf(parts, room)
   const days = settings.history?.days ?? 0
-  const isMember = accountsIn(context, room).some(account => sameAccount(account, giver))
+  const isMember = accountsIn(parts, room).some(account => sameAccount(account, giver))
   if (settings.kind !== GroupKind.ROOM || days === 0 || !isMember) return undefined
-  return BigInt(context.clock.now() - days * DAY_MS - CLOCK_SLACK_MS)
+  return BigInt(parts.clock.now() - days * DAY_MS - CLOCK_SLACK_MS)
 }
 
-function file(context: Context, batch: Batch, conversation: bigint, { part, giver, place }: Given): void {
-  const { account, conversations } = context
-  const isOurs = isOwn(context, giver)
+function file(
+  parts: Pick<MessageParts, 'account' | 'conversations' | 'devices'>,
+  batch: Batch,
+  conversation: bigint,
+  { part, giver, place }: Given,
+): void {
+  const { account, conversations } = parts
+  const isOurs = isOwn(parts, giver)
   let filed = 0
   for (const { fromHandle, fromDevice, text, sentAtMs, sequence } of part.messages) {
     if (!isHandle(fromHandle) || sequence === 0n || Buffer.byteLength(text) > TEXT_BYTES) continue
@@ -117,7 +140,7 @@ function file(context: Context, batch: Batch, conversation: bigint, { part, give
   }
   const lines = conversations.countHanded(batch, conversation, filed, part.last)
   if (!part.last || lines === 0) return
-  const device = context.devices.get(giver.device) ?? { name: '', deviceId: giver.device }
+  const device = parts.devices.get(giver.device) ?? { name: '', deviceId: giver.device }
   conversations.append(batch, conversation, {
     kind: MessageKind.EVENT,
     system: systemRecord(

@@ -7,7 +7,7 @@ import type { ContentType } from './content-type.js'
 export const leave: ContentType<'leave'> = {
   owesReceipt: true,
   fromBlocked: true,
-  putBack: (context, batch, { group }) => void transition(context, batch, group, { input: 'leave-put-back' }),
+  putBack: (parts, batch, { group }) => void transition(parts, batch, group, { input: 'leave-put-back' }),
   moves: ({ isOurs }, { account }) => (isOurs && account ? { input: 'left-elsewhere' } : undefined),
-  take: (context, batch, { group, device }, value) => takeLeave(context, batch, group, device, value),
+  take: (parts, batch, { group, device }, value) => takeLeave(parts, batch, group, device, value),
 }

@@ -2,59 +2,66 @@
 // has it on some device.
 
 import { MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
-import type { Context } from '../../context.js'
-import { can } from '../../groups/group.js'
-import type { LiveGroup, Sender } from '../../groups/groups.js'
 import { accountsIn } from '../../groups/membership.js'
+import { can } from '../../groups/state/group.js'
+import type { LiveGroup, Sender } from '../../groups/state/groups.js'
 import type { Batch } from '../../vault/records.js'
-import { isSilent, sealBody } from '../seal.js'
+import type { MessageParts } from '../sealing/parts.js'
+import { isSilent, sealBody } from '../sealing/seal.js'
 import type { ContentType } from './content-type.js'
 
 /** In larger conversations nobody says what has arrived: it would be more than what is said. */
 export const RECEIPT_DEVICES = 32
 
 /** Those whose texts are here and who were not told so, where they may be told. */
-export function owing(context: Context, group: LiveGroup): Sender[] {
-  if (!can(group.phase, 'tell-devices') || isSilent(context, group)) return []
+export function owing(
+  parts: Pick<MessageParts, 'contacts' | 'conversations' | 'engine'>,
+  group: LiveGroup,
+): Sender[] {
+  if (!can(group.phase, 'tell-devices') || isSilent(parts, group)) return []
   const owed = group.senders().filter(sender => sender.owed > sender.receipted)
-  return owed.length > 0 && context.engine.members(group.state).length > RECEIPT_DEVICES ? [] : owed
+  return owed.length > 0 && parts.engine.members(group.state).length > RECEIPT_DEVICES ? [] : owed
 }
 
-export async function sealReceipt(context: Context, batch: Batch, group: LiveGroup): Promise<void> {
-  const senders = owing(context, group)
+export async function sealReceipt(
+  parts: Pick<MessageParts, 'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'outbox'>,
+  batch: Batch,
+  group: LiveGroup,
+): Promise<void> {
+  const senders = owing(parts, group)
   if (senders.length === 0) return
   const delivered = senders.map(({ deviceId, owed }) => ({ deviceId, count: owed }))
-  for (const sender of senders) context.groups.saveSender(batch, group, { ...sender, receipted: sender.owed })
-  await sealBody(context, batch, group, { case: 'receipt', value: { delivered } })
+  for (const sender of senders) parts.groups.saveSender(batch, group, { ...sender, receipted: sender.owed })
+  await sealBody(parts, batch, group, { case: 'receipt', value: { delivered } })
 }
 
 /** A device has what this one sent. A text is delivered when every other account has it on some device. */
 export const receipt: ContentType<'receipt'> = {
   owesReceipt: false,
   fromBlocked: true,
-  take(context, batch, { group, device, handle }, { delivered }) {
-    if (handle === context.account.handle) return
+  take(parts, batch, { group, device, handle }, { delivered }) {
+    if (handle === parts.account.handle) return
     const sender = group.sender(device)
     let { confirmed } = sender
-    const own = context.account.device.publicKey
+    const own = parts.account.device.publicKey
     for (const { deviceId, count } of delivered) {
       if (Buffer.compare(deviceId, own) !== 0) continue
       // A receipt for more than was sent cannot mark what is sent later.
       const sent = count < group.record.nextCount ? count : group.record.nextCount - 1n
       if (sent > confirmed) confirmed = sent
     }
-    context.groups.saveSender(batch, group, { ...sender, confirmed })
-    const before = confirmedByAll(context, group) + 1n
-    for (const { key, record } of context.records.list('undelivered', { group: group.number, before })) {
+    parts.groups.saveSender(batch, group, { ...sender, confirmed })
+    const before = confirmedByAll(parts, group) + 1n
+    for (const { key, record } of parts.records.list('undelivered', { group: group.number, before })) {
       const id = { conversation: group.record.conversation, message: record.message }
-      context.conversations.update(batch, id, { status: MessageStatus.DELIVERED })
+      parts.conversations.update(batch, id, { status: MessageStatus.DELIVERED })
       batch.delete('undelivered', key)
     }
   },
 }
 
-function confirmedByAll(context: Context, group: LiveGroup): bigint {
-  const others = accountsIn(context, group).filter(({ handle }) => handle !== context.account.handle)
+function confirmedByAll(parts: Pick<MessageParts, 'account' | 'engine'>, group: LiveGroup): bigint {
+  const others = accountsIn(parts, group).filter(({ handle }) => handle !== parts.account.handle)
   const confirmed = others.map(({ devices }) =>
     devices.reduce((top, device) => larger(group.sender(device).confirmed, top), 0n),
   )

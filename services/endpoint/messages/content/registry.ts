@@ -1,8 +1,8 @@
 // All types of content. Nothing but this file knows the list.
 
-import type { Context } from '../../context.js'
-import type { GroupInput } from '../../groups/group.js'
+import type { GroupInput } from '../../groups/state/group.js'
 import type { Batch } from '../../vault/records.js'
+import type { MessageParts } from '../sealing/parts.js'
 import type { ContentCase, ContentTraits, ContentType, Received, ValueOf } from './content-type.js'
 import { deviceName } from './device-name.js'
 import { historyPart } from './history-part.js'
@@ -36,10 +36,10 @@ export const inputOf = <C extends ContentCase>(
 
 /** Does what a content asks for. */
 export async function takeBody<C extends ContentCase>(
-  context: Context,
+  parts: MessageParts,
   batch: Batch,
   received: Received,
   { case: name, value }: { case: C; value: ValueOf<C> },
 ): Promise<void> {
-  await CONTENT_TYPES[name].take(context, batch, received, value)
+  await CONTENT_TYPES[name].take(parts, batch, received, value)
 }

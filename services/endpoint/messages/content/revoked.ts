@@ -6,6 +6,5 @@ import { takeRevoked } from './revoked-devices.js'
 export const revoked: ContentType<'revoked'> = {
   owesReceipt: true,
   fromBlocked: true,
-  take: (context, batch, { group }, { deviceRevocation }) =>
-    takeRevoked(context, batch, group, deviceRevocation),
+  take: (parts, batch, { group }, { deviceRevocation }) => takeRevoked(parts, batch, group, deviceRevocation),
 }

@@ -1,8 +1,8 @@
 // What a person writes.
 
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
-import { can } from '../../groups/group.js'
-import { waitFor } from '../unsent.js'
+import { can } from '../../groups/state/group.js'
+import { waitFor } from '../sealing/unsent.js'
 import type { ContentType } from './content-type.js'
 
 export const text: ContentType<'text'> = {

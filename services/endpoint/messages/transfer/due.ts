@@ -4,60 +4,64 @@
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../../protocol/identity/certificate.js'
 import { CLOCK_SLACK_MS, DAY_MS } from '../../../protocol/time.js'
-import type { Context } from '../../context.js'
-import type { LiveGroup } from '../../groups/groups.js'
 import { accountsIn, isOwn, isOwnDevicesGroup, settingsOf } from '../../groups/membership.js'
 import { type Group, sameAccount } from '../../groups/policy.js'
+import type { LiveGroup } from '../../groups/state/groups.js'
 import type { Candidate } from '../../mls/engine.js'
 import type { Batch } from '../../vault/records.js'
+import type { MessageParts } from '../sealing/parts.js'
 import { handOver } from './hand-over.js'
 
 /** Devices were added to a group by a commit. */
 export function onAdded(
-  context: Context,
+  parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'groups'>,
   batch: Batch,
   group: LiveGroup,
   { before, added, isOurs }: { before: Group; added: readonly Candidate[]; isOurs: boolean },
 ): void {
   const newcomers = added.map(({ identity }) => parseVerifiedCertificate(identity))
-  if (isOwnDevicesGroup(context, group)) {
-    announceName(context, batch)
-    for (const device of newcomers) if (isOurs) handAllOver(context, batch, device)
+  if (isOwnDevicesGroup(parts, group)) {
+    announceName(parts, batch)
+    for (const device of newcomers) if (isOurs) handAllOver(parts, batch, device)
     return
   }
-  for (const device of newcomers.filter(each => isOwn(context, each)))
-    if (isOurs || isFirstOwn(context, group, device)) handRestOver(context, batch, group, device)
-  const settings = settingsOf(context, group)
+  for (const device of newcomers.filter(each => isOwn(parts, each)))
+    if (isOurs || isFirstOwn(parts, group, device)) handRestOver(parts, batch, group, device)
+  const settings = settingsOf(parts, group)
   const days = settings.history?.days ?? 0
   if (settings.kind !== GroupKind.ROOM || !isOurs || days === 0) return
   const known = before.members.map(({ identity }) => parseVerifiedCertificate(identity))
   const invited = newcomers.filter(each => !known.some(other => sameAccount(other, each)))
   for (const handle of new Set(invited.map(each => each.handle)))
-    handRoomOver(context, batch, group, { handle, days })
+    handRoomOver(parts, batch, group, { handle, days })
 }
 
 /** This device has joined the group of own devices: whoever made it may be new, and have nobody else. */
-export function onJoinedOwnDevices(context: Context, batch: Batch, group: LiveGroup): void {
-  announceName(context, batch)
-  const others = context.engine
+export function onJoinedOwnDevices(
+  parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'groups'>,
+  batch: Batch,
+  group: LiveGroup,
+): void {
+  announceName(parts, batch)
+  const others = parts.engine
     .members(group.state)
     .map(({ identity }) => parseVerifiedCertificate(identity))
     .sort((a, b) => b.issuedAt - a.issuedAt)
-  if (others[0]) handAllOver(context, batch, others[0])
+  if (others[0]) handAllOver(parts, batch, others[0])
 }
 
-function announceName({ account, devices }: Context, batch: Batch): void {
+function announceName({ account, devices }: Pick<MessageParts, 'account' | 'devices'>, batch: Batch): void {
   const { publicKey } = account.device
   if (devices.get(publicKey)?.name) devices.change(batch, publicKey, { nameDue: true })
 }
 
 /** Everything, to a device that is newer than this one; once. */
 function handAllOver(
-  context: Context,
+  parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'devices' | 'groups'>,
   batch: Batch,
   { deviceKey, issuedAt }: Pick<DeviceIdentity, 'deviceKey' | 'issuedAt'>,
 ): void {
-  const { account, clock, conversations, devices, groups } = context
+  const { account, clock, conversations, devices, groups } = parts
   const isNewer = issuedAt > parseVerifiedCertificate(account.certificate).issuedAt
   const isDone = (devices.get(deviceKey)?.handedOverAtMs ?? 0n) > 0n
   if (!isNewer || isDone || devices.isRevoked(deviceKey)) return
@@ -71,31 +75,40 @@ function handAllOver(
 }
 
 /** What has come in this conversation between the handover, or the beginning, and the device's joining it. */
-function handRestOver(context: Context, batch: Batch, group: LiveGroup, device: DeviceIdentity): void {
+function handRestOver(
+  parts: Pick<MessageParts, 'account' | 'clock' | 'devices'>,
+  batch: Batch,
+  group: LiveGroup,
+  device: DeviceIdentity,
+): void {
   const { deviceKey, issuedAt } = device
-  const handedOverAtMs = context.devices.get(deviceKey)?.handedOverAtMs ?? 0n
-  const isOlder = issuedAt <= parseVerifiedCertificate(context.account.certificate).issuedAt
-  const known = isOlder ? BigInt(context.clock.now() - DAY_MS) : handedOverAtMs
+  const handedOverAtMs = parts.devices.get(deviceKey)?.handedOverAtMs ?? 0n
+  const isOlder = issuedAt <= parseVerifiedCertificate(parts.account.certificate).issuedAt
+  const known = isOlder ? BigInt(parts.clock.now() - DAY_MS) : handedOverAtMs
   const sinceMs = known > 0n ? known - BigInt(CLOCK_SLACK_MS) : 0n
   const { conversation, conversationId } = group.record
   handOver(batch, conversation, { toDevice: deviceKey, conversationId, sinceMs })
 }
 
 /** Whether this device's leaf comes first among those of its account, the newcomer aside. */
-function isFirstOwn(context: Context, group: LiveGroup, { deviceKey }: DeviceIdentity): boolean {
-  const own = accountsIn(context, group).find(account => isOwn(context, account))?.devices ?? []
+function isFirstOwn(
+  parts: Pick<MessageParts, 'account' | 'engine'>,
+  group: LiveGroup,
+  { deviceKey }: DeviceIdentity,
+): boolean {
+  const own = accountsIn(parts, group).find(account => isOwn(parts, account))?.devices ?? []
   const first = own.find(device => Buffer.compare(device, deviceKey) !== 0)
-  return first !== undefined && Buffer.compare(first, context.account.device.publicKey) === 0
+  return first !== undefined && Buffer.compare(first, parts.account.device.publicKey) === 0
 }
 
 function handRoomOver(
-  context: Context,
+  parts: Pick<MessageParts, 'clock' | 'conversations'>,
   batch: Batch,
   group: LiveGroup,
   { handle, days }: { handle: string; days: number },
 ): void {
-  context.conversations.open(batch, handle)
+  parts.conversations.open(batch, handle)
   const { conversation, conversationId } = group.record
-  const sinceMs = BigInt(context.clock.now() - days * DAY_MS)
+  const sinceMs = BigInt(parts.clock.now() - days * DAY_MS)
   handOver(batch, conversation, { toHandle: handle, conversationId, sinceMs })
 }

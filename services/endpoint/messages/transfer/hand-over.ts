@@ -9,11 +9,10 @@ import {
   type Message,
   MessageKind,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
-import type { Context } from '../../context.js'
-import type { LiveGroup } from '../../groups/groups.js'
-import { ownDeviceGroups } from '../../groups/membership.js'
+import type { LiveGroup } from '../../groups/state/groups.js'
 import type { Batch } from '../../vault/records.js'
-import { sealBody, sendingGroup } from '../seal.js'
+import type { MessageParts } from '../sealing/parts.js'
+import { ownDeviceGroups, sealBody, sendingGroup } from '../sealing/seal.js'
 
 /** Bytes of the texts of one part, and what a message takes besides; one larger message aside. */
 const PART_BYTES = 46 * 1024
@@ -42,55 +41,68 @@ const isSame = (one: Handover, other: Handover): boolean =>
   one.toHandle === other.toHandle && Buffer.compare(one.toDevice, other.toDevice) === 0
 
 /** Seals the next parts of what is to be handed over, where there is a group for it. */
-export async function sealHandovers(context: Context, batch: Batch): Promise<void> {
-  let parts = 0
-  for (const { group: conversation, id } of context.records.keys('handovers')) {
+export async function sealHandovers(
+  parts: Pick<
+    MessageParts,
+    'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'outbox' | 'records'
+  >,
+  batch: Batch,
+): Promise<void> {
+  let sealed = 0
+  for (const { group: conversation, id } of parts.records.keys('handovers')) {
     const key = { group: conversation, id }
     for (;;) {
-      if (parts >= PARTS_AT_ONCE || context.outbox.room() <= OUTBOX_RESERVED) return
+      if (sealed >= PARTS_AT_ONCE || parts.outbox.room() <= OUTBOX_RESERVED) return
       const handover = batch.get('handovers', key)
-      const group = handover && groupFor(context, handover)
+      const group = handover && groupFor(parts, handover)
       if (!handover || !group) break
-      parts++
-      if (!(await sealPart(context, batch, { key, handover, group }))) break
+      sealed++
+      if (!(await sealPart(parts, batch, { key, handover, group }))) break
     }
   }
 }
 
-function groupFor(context: Context, { toDevice, toHandle }: Handover): LiveGroup | undefined {
+function groupFor(
+  parts: Pick<MessageParts, 'contacts' | 'conversations' | 'engine' | 'groups'>,
+  { toDevice, toHandle }: Handover,
+): LiveGroup | undefined {
   if (toHandle) {
-    const conversation = context.conversations.withPeer(toHandle)
-    return conversation === undefined ? undefined : sendingGroup(context, conversation)
+    const conversation = parts.conversations.withPeer(toHandle)
+    return conversation === undefined ? undefined : sendingGroup(parts, conversation)
   }
-  return ownDeviceGroups(context).find(({ state }) =>
-    context.engine.members(state).some(({ signatureKey }) => Buffer.compare(signatureKey, toDevice) === 0),
+  return ownDeviceGroups(parts).find(({ state }) =>
+    parts.engine.members(state).some(({ signatureKey }) => Buffer.compare(signatureKey, toDevice) === 0),
   )
 }
 
 /** True: there is more. */
 async function sealPart(
-  context: Context,
+  parts: Pick<MessageParts, 'clock' | 'conversations' | 'engine' | 'groups' | 'outbox' | 'records'>,
   batch: Batch,
   { key, handover, group }: { key: { group: bigint; id: bigint }; handover: Handover; group: LiveGroup },
 ): Promise<boolean> {
   const conversation = key.group
-  const { messages, next, more } = nextMessages(context, conversation, handover)
+  const { messages, next, more } = nextMessages(parts, conversation, handover)
   if (messages.length > 0 || handover.begun) {
-    const isRoom = context.conversations.kind(conversation) === 'room'
+    const isRoom = parts.conversations.kind(conversation) === 'room'
     const value = {
       conversationId: handover.conversationId,
       messages,
-      peerHandle: isRoom ? '' : context.conversations.peer(conversation),
+      peerHandle: isRoom ? '' : parts.conversations.peer(conversation),
       last: !more,
     }
-    await sealBody(context, batch, group, { case: 'historyPart', value })
+    await sealBody(parts, batch, group, { case: 'historyPart', value })
   }
   if (more) batch.put('handovers', key, { ...handover, nextMessage: next, begun: true })
   else batch.delete('handovers', key)
   return more
 }
 
-function nextMessages({ records }: Context, conversation: bigint, { nextMessage, sinceMs }: Handover) {
+function nextMessages(
+  { records }: Pick<MessageParts, 'records'>,
+  conversation: bigint,
+  { nextMessage, sinceMs }: Handover,
+) {
   const messages: MessageInitShape<typeof HistoryMessageSchema>[] = []
   let bytes = 0
   let next = nextMessage

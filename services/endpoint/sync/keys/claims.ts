@@ -4,10 +4,10 @@ import type { ClaimedDevice } from '../../../../gen/parley/v1/key_exchange_pb.js
 import { notMade } from '../../codes/notice.js'
 import type { Context } from '../../context.js'
 import { type Invitee, verifiedInvitees } from '../../groups/create.js'
-import { can } from '../../groups/group.js'
-import type { LiveGroup } from '../../groups/groups.js'
 import { accountsIn } from '../../groups/membership.js'
 import { sameAccount } from '../../groups/policy.js'
+import { can } from '../../groups/state/group.js'
+import type { LiveGroup } from '../../groups/state/groups.js'
 import type { Batch } from '../../vault/records.js'
 
 export interface Wanted {
@@ -17,7 +17,11 @@ export interface Wanted {
 }
 
 /** The intents that cannot be committed before key packages are claimed. */
-export function wantedKeyPackages({ clock, intents, groups }: Context): Wanted[] {
+export function wantedKeyPackages({
+  clock,
+  intents,
+  groups,
+}: Pick<Context, 'clock' | 'groups' | 'intents'>): Wanted[] {
   const now = clock.now()
   return intents.all().flatMap(({ group: number, id, intent: { change, notBeforeMs } }) => {
     if (Number(notBeforeMs) > now) return []
@@ -33,7 +37,7 @@ const isRejoining = ({ record }: LiveGroup, device: Uint8Array): boolean =>
 
 /** Puts what was claimed into the intent, or gives the intent up and says why. */
 export async function takeClaim(
-  context: Context,
+  context: Pick<Context, 'account' | 'contacts' | 'conversations' | 'engine' | 'intents'>,
   batch: Batch,
   { group, id, handle }: Wanted,
   claimed: readonly ClaimedDevice[] | undefined,

@@ -144,7 +144,11 @@ function directoryOf(lookups: readonly LookupOutcome[]): Directory {
   return directory
 }
 
-function noteOwnDevices(context: Context, batch: Batch, directory: Directory): void {
+function noteOwnDevices(
+  context: Pick<Context, 'account' | 'devices' | 'session'>,
+  batch: Batch,
+  directory: Directory,
+): void {
   const own = (directory.get(context.account.handle) ?? []).filter(device => isOwn(context, device))
   if (own.length === 0) return
   const unknown = own.filter(({ deviceKey }) => !context.devices.get(deviceKey)?.issuedAtMs)
@@ -164,7 +168,7 @@ function noteOwnDevices(context: Context, batch: Batch, directory: Directory): v
 }
 
 /** An account whose pinned key the server does not list any more has another one now, which is looked into (changed-keys.ts). */
-function noteChanges({ contacts }: Context, batch: Batch, directory: Directory): void {
+function noteChanges({ contacts }: Pick<Context, 'contacts'>, batch: Batch, directory: Directory): void {
   for (const [handle, devices] of directory) {
     const isListed = devices.some(({ accountKey }) => contacts.trust(handle, accountKey) !== 'other')
     const [first] = devices

@@ -3,7 +3,7 @@
 import type { ClaimedDevice } from '../../../../gen/parley/v1/key_exchange_pb.js'
 import type { Context } from '../../context.js'
 import { createGroup, ownInvitees, verifiedInvitees } from '../../groups/create.js'
-import { queueCommit } from '../../messages/outbox.js'
+import { queueCommit } from '../../messages/sealing/outbox.js'
 import type { Batch } from '../../vault/records.js'
 
 /** `no-device`: they have none that can be reached yet. */
@@ -14,7 +14,10 @@ export type Establishment = 'created' | 'blocked' | 'no-device'
  * device must show a certificate of one and the same account, and that account must be the one that is pinned.
  */
 export async function establish(
-  context: Context,
+  context: Pick<
+    Context,
+    'account' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'groups' | 'outbox' | 'random'
+  >,
   batch: Batch,
   {
     conversation,

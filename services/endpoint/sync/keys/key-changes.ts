@@ -8,12 +8,16 @@ import { changeOf } from '../../contacts/contacts.js'
 import type { KeyChangePolicy } from '../../contacts/trust.js'
 import type { Context } from '../../context.js'
 import { crypto } from '../../crypto.js'
-import type { LiveGroup } from '../../groups/groups.js'
+import type { LiveGroup } from '../../groups/state/groups.js'
 import { transition } from '../../groups/transition.js'
 import type { Batch } from '../../vault/records.js'
 
 /** A person takes the changed key for theirs. What waits goes out to it, and nothing to the former. Throws Refusal. */
-export function acceptKey(context: Context, batch: Batch, handle: string): void {
+export function acceptKey(
+  context: Pick<Context, 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>,
+  batch: Batch,
+  handle: string,
+): void {
   if (!context.contacts.hasChanged(handle)) throw new Refusal({ code: 'key-not-changed', handle })
   pinChanged(context, batch, handle)
   batch.tell({ type: 'contact', handle, change: 'accepted' })
@@ -24,7 +28,7 @@ export function acceptKey(context: Context, batch: Batch, handle: string): void 
  * because the change was none.
  */
 export function settleChange(
-  context: Context,
+  context: Pick<Context, 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>,
   batch: Batch,
   handle: string,
   { listed, policy }: { listed: readonly Uint8Array[]; policy: KeyChangePolicy },
@@ -55,13 +59,21 @@ export function settleChange(
   return true
 }
 
-function pinChanged(context: Context, batch: Batch, handle: string): void {
+function pinChanged(
+  context: Pick<Context, 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>,
+  batch: Batch,
+  handle: string,
+): void {
   context.contacts.accept(batch, handle)
   retireOthers(context, batch, handle)
 }
 
 /** Ends the groups of the conversation with this person in which they show another key than the pinned one. */
-function retireOthers(context: Context, batch: Batch, handle: string): void {
+function retireOthers(
+  context: Pick<Context, 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>,
+  batch: Batch,
+  handle: string,
+): void {
   const { contacts, conversations, groups } = context
   const conversation = conversations.withPeer(handle)
   const isOther = (group: LiveGroup) =>

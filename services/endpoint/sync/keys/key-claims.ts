@@ -5,7 +5,7 @@ import type { ClaimedDevice, KeyExchanged } from '../../../../gen/parley/v1/key_
 import type { Context, RunTransaction } from '../../context.js'
 import type { EndpointEvent } from '../../events.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
-import { waitingTexts } from '../../messages/unsent.js'
+import { waitingTexts } from '../../messages/sealing/unsent.js'
 import { ignoreDownLine } from '../background.js'
 import type { Scheduler } from '../scheduler.js'
 import type { ChangedKeys } from './changed-keys.js'
@@ -139,7 +139,10 @@ export class KeyClaims {
 
 const nameOfIntent = ({ group, id }: Wanted): string => `${group.number} ${id}`
 
-function needsGroup(context: Context, conversation: bigint): boolean {
+function needsGroup(
+  context: Pick<Context, 'contacts' | 'conversations' | 'groups' | 'records'>,
+  conversation: bigint,
+): boolean {
   const { groups, contacts, conversations } = context
   if (conversations.kind(conversation) !== 'direct') return false
   // Another device of this account is in its group, and adds this one.

@@ -5,7 +5,7 @@ import type { Context, RunTransaction } from '../../context.js'
 import { createGroup, ownInvitees } from '../../groups/create.js'
 import { encodeSettings } from '../../groups/policy.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
-import { queueCommit } from '../../messages/outbox.js'
+import { queueCommit } from '../../messages/sealing/outbox.js'
 import type { Scheduler } from '../scheduler.js'
 import { type Directory, needsOwnGroup } from './reconcile.js'
 

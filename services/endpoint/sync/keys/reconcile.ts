@@ -5,11 +5,11 @@ import { create } from '@bufbuild/protobuf'
 import { AddDevicesSchema, RemoveDevicesSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import type { DeviceIdentity } from '../../../protocol/identity/certificate.js'
 import type { Context } from '../../context.js'
-import { can } from '../../groups/group.js'
-import type { LiveGroup } from '../../groups/groups.js'
 import { type IntentChange, intend } from '../../groups/intents.js'
 import { accountsIn, isOwn } from '../../groups/membership.js'
 import { myTurnMs } from '../../groups/self-removal.js'
+import { can } from '../../groups/state/group.js'
+import type { LiveGroup } from '../../groups/state/groups.js'
 import type { Batch } from '../../vault/records.js'
 
 /** Milliseconds that each device of an account waits for the older ones to add or remove another one. */
@@ -26,7 +26,12 @@ const includes = (devices: readonly Uint8Array[], device: Uint8Array): boolean =
   devices.some(other => Buffer.compare(other, device) === 0)
 
 /** Intends in one group what the directory says. Returns the handles of which a device is not in it yet. */
-export function reconcile(context: Context, batch: Batch, group: LiveGroup, directory: Directory): string[] {
+export function reconcile(
+  context: Pick<Context, 'account' | 'clock' | 'contacts' | 'devices' | 'engine' | 'intents'>,
+  batch: Batch,
+  group: LiveGroup,
+  directory: Directory,
+): string[] {
   if (!can(group.phase, 'tell-devices')) return []
   const incomplete: string[] = []
   for (const account of accountsIn(context, group)) {
@@ -45,7 +50,7 @@ const isLeaving = ({ record }: LiveGroup, { devices }: GroupAccount): boolean =>
   devices.every(device => includes(record.leavingDeviceIds, device)) && record.rejoiningDeviceIds.length === 0
 
 function addMissing(
-  context: Context,
+  context: Pick<Context, 'account' | 'clock' | 'contacts' | 'devices' | 'engine' | 'intents'>,
   batch: Batch,
   group: LiveGroup,
   account: GroupAccount,
@@ -65,7 +70,7 @@ function addMissing(
 
 /** A device of this account that the server does not know any more was revoked, whoever has told so. */
 function removeRevoked(
-  context: Context,
+  context: Pick<Context, 'account' | 'clock' | 'devices' | 'engine' | 'intents'>,
   batch: Batch,
   group: LiveGroup,
   { devices }: GroupAccount,
@@ -79,12 +84,20 @@ function removeRevoked(
   intendOnce(context, batch, group, { case: 'removeDevices', value }, ownTurnMs(context, group, deviceIds))
 }
 
-function isRevoked({ devices, contacts }: Context, { handle }: GroupAccount, device: Uint8Array): boolean {
+function isRevoked(
+  { devices, contacts }: Pick<Context, 'contacts' | 'devices'>,
+  { handle }: GroupAccount,
+  device: Uint8Array,
+): boolean {
   return devices.isRevoked(device) || includes(contacts.get(handle)?.revokedDeviceIds ?? [], device)
 }
 
 /** The older devices of an account go first. */
-function ownTurnMs(context: Context, group: LiveGroup, without: readonly Uint8Array[]): number {
+function ownTurnMs(
+  context: Pick<Context, 'account' | 'devices' | 'engine'>,
+  group: LiveGroup,
+  without: readonly Uint8Array[],
+): number {
   const present = accountsIn(context, group).find(account => isOwn(context, account))?.devices ?? []
   const older = context.devices
     .all()
@@ -98,7 +111,7 @@ function ownTurnMs(context: Context, group: LiveGroup, without: readonly Uint8Ar
 
 /** Not again what is intended for these devices already. */
 function intendOnce(
-  context: Context,
+  context: Pick<Context, 'clock' | 'intents'>,
   batch: Batch,
   group: LiveGroup,
   change: Extract<IntentChange, { case: 'addDevices' | 'removeDevices' }>,
@@ -115,7 +128,10 @@ function intendOnce(
 }
 
 /** Whether there are other devices and no group with them, nor one on its way. */
-export function needsOwnGroup(context: Context, directory: Directory): boolean {
+export function needsOwnGroup(
+  context: Pick<Context, 'account' | 'conversations' | 'devices' | 'groups'>,
+  directory: Directory,
+): boolean {
   const { account, conversations, groups } = context
   const others = (directory.get(account.handle) ?? []).filter(
     device =>

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import { IntentSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { treat } from '../../../../services/client/commands/doctor.js'
 import type { Finding } from '../../../../services/endpoint/doctor/finding.js'
-import { phaseRecord } from '../../../../services/endpoint/groups/phase-record.js'
+import { phaseRecord } from '../../../../services/endpoint/groups/state/phase-record.js'
 import { at, Records, type Transaction } from '../../../../services/endpoint/vault/records.js'
 import { HOST, newTown, type Person, type Server, type Town } from '../../../support/town.js'
 

@@ -11,8 +11,6 @@ import {
   RemoveDevicesSchema,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import { type GroupPhase, joined } from '../../../../services/endpoint/groups/group.js'
-import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/groups.js'
 import {
   commitIntents,
   forgetRemovals,
@@ -21,12 +19,14 @@ import {
   nextIntentDue,
 } from '../../../../services/endpoint/groups/intents.js'
 import { settingsOf } from '../../../../services/endpoint/groups/membership.js'
-import { phaseRecord } from '../../../../services/endpoint/groups/phase-record.js'
 import type { Impossible } from '../../../../services/endpoint/groups/plan.js'
 import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
+import { type GroupPhase, joined } from '../../../../services/endpoint/groups/state/group.js'
+import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
+import { phaseRecord } from '../../../../services/endpoint/groups/state/phase-record.js'
 import { transition } from '../../../../services/endpoint/groups/transition.js'
-import { type Outbox, queueCommit } from '../../../../services/endpoint/messages/outbox.js'
 import { onRejected } from '../../../../services/endpoint/messages/rejections.js'
+import { type Outbox, queueCommit } from '../../../../services/endpoint/messages/sealing/outbox.js'
 import type { Engine } from '../../../../services/endpoint/mls/engine.js'
 import { at } from '../../../../services/endpoint/vault/records.js'
 import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'

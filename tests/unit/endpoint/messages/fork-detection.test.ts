@@ -5,7 +5,7 @@ import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { LogTagSchema } from '../../../../gen/parley/content/v1/content_pb.js'
-import type { GroupChange } from '../../../../services/endpoint/groups/groups.js'
+import type { GroupChange } from '../../../../services/endpoint/groups/state/groups.js'
 import {
   BROKEN_LOG,
   beginEpoch,

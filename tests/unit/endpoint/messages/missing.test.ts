@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import type { Sender } from '../../../../services/endpoint/groups/groups.js'
+import type { Sender } from '../../../../services/endpoint/groups/state/groups.js'
 import {
   MISSING_COUNTS,
   owedUpTo,

@@ -5,17 +5,17 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type RejectedSend, RejectedSendSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { MessageKind, MessageStatus, OutboxCommitSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import { created, type GroupPhase, joined } from '../../../../services/endpoint/groups/group.js'
-import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/groups.js'
-import { phaseRecord } from '../../../../services/endpoint/groups/phase-record.js'
-import type { Outbox } from '../../../../services/endpoint/messages/outbox.js'
+import { created, type GroupPhase, joined } from '../../../../services/endpoint/groups/state/group.js'
+import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
+import { phaseRecord } from '../../../../services/endpoint/groups/state/phase-record.js'
 import { onRejected } from '../../../../services/endpoint/messages/rejections.js'
 import {
   askAgainToRejoin,
   rejoinAll,
   stateLost,
 } from '../../../../services/endpoint/messages/rejoin-requests.js'
-import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/unsent.js'
+import type { Outbox } from '../../../../services/endpoint/messages/sealing/outbox.js'
+import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/sealing/unsent.js'
 import { fillOutbox } from '../../../../services/endpoint/sync/seal-due.js'
 import { Updates } from '../../../../services/endpoint/sync/updates.js'
 import { at } from '../../../../services/endpoint/vault/records.js'

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import type { LiveGroup } from '../../../../services/endpoint/groups/groups.js'
+import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
 import type { Outgoing } from '../../../../services/endpoint/sync/frames.js'
 import { PresenceBeat } from '../../../../services/endpoint/sync/presence-beat.js'
 import { Scheduler } from '../../../../services/endpoint/sync/scheduler.js'

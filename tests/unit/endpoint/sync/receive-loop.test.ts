@@ -9,7 +9,7 @@ import {
   RejectedSendSchema,
 } from '../../../../gen/parley/v1/chat_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import type { LiveGroup } from '../../../../services/endpoint/groups/groups.js'
+import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
 import { beginCommit } from '../../../../services/endpoint/groups/transition.js'
 import type { RequestFrame } from '../../../../services/endpoint/line/frame-writer.js'
 import { ReceiveLoop, type TakenIn } from '../../../../services/endpoint/sync/receive-loop.js'

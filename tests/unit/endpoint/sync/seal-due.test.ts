@@ -6,10 +6,10 @@ import {
   RemoveDevicesSchema,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/groups.js'
 import { intend } from '../../../../services/endpoint/groups/intents.js'
-import { OUTBOX_WINDOW } from '../../../../services/endpoint/messages/outbox.js'
-import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/unsent.js'
+import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
+import { OUTBOX_WINDOW } from '../../../../services/endpoint/messages/sealing/outbox.js'
+import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/sealing/unsent.js'
 import { sealDue } from '../../../../services/endpoint/sync/seal-due.js'
 import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { groupWithPerson, putInPhase, roomWith } from '../../../support/endpoint-groups.js'

@@ -4,14 +4,14 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { type Account, makeAccount } from '../../../../../services/endpoint/contacts/account.js'
-import type { GroupPhase } from '../../../../../services/endpoint/groups/group.js'
+import type { GroupPhase } from '../../../../../services/endpoint/groups/state/group.js'
 import {
   owing,
   RECEIPT_DEVICES,
   sealReceipt,
 } from '../../../../../services/endpoint/messages/content/receipt.js'
-import { sealText } from '../../../../../services/endpoint/messages/seal.js'
-import { waitFor } from '../../../../../services/endpoint/messages/unsent.js'
+import { sealText } from '../../../../../services/endpoint/messages/sealing/seal.js'
+import { waitFor } from '../../../../../services/endpoint/messages/sealing/unsent.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
 

@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
 import { type Account, makeAccount } from '../../../../../services/endpoint/contacts/account.js'
-import type { GroupPhase } from '../../../../../services/endpoint/groups/group.js'
+import type { GroupPhase } from '../../../../../services/endpoint/groups/state/group.js'
 import { revoked } from '../../../../../services/endpoint/messages/content/revoked.js'
 import { revoke, sealRevocations } from '../../../../../services/endpoint/messages/content/revoked-devices.js'
 import { makeRevocation } from '../../../../../services/protocol/identity/revocation.js'

@@ -6,8 +6,8 @@ import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/r
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
 import type { MessageId } from '../../../../../services/endpoint/events.js'
 import { text } from '../../../../../services/endpoint/messages/content/text.js'
-import { sealText } from '../../../../../services/endpoint/messages/seal.js'
-import { waitFor, waitingTexts } from '../../../../../services/endpoint/messages/unsent.js'
+import { sealText } from '../../../../../services/endpoint/messages/sealing/seal.js'
+import { waitFor, waitingTexts } from '../../../../../services/endpoint/messages/sealing/unsent.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
 

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
-import { OUTBOX_WINDOW } from '../../../../../services/endpoint/messages/outbox.js'
+import { OUTBOX_WINDOW } from '../../../../../services/endpoint/messages/sealing/outbox.js'
 import {
   type HandoverInit,
   handOver,

@@ -7,8 +7,8 @@ import {
   makeAccount,
   restoreAccount,
 } from '../../../../../services/endpoint/contacts/account.js'
-import type { LiveGroup } from '../../../../../services/endpoint/groups/groups.js'
 import { type IntentChange, intend } from '../../../../../services/endpoint/groups/intents.js'
+import type { LiveGroup } from '../../../../../services/endpoint/groups/state/groups.js'
 import { takeClaim, wantedKeyPackages } from '../../../../../services/endpoint/sync/keys/claims.js'
 import { groupIn, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { claimedDevice, putInPhase, roomWith } from '../../../../support/endpoint-groups.js'

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { makeAccount, restoreAccount } from '../../../../../services/endpoint/contacts/account.js'
-import type { LiveGroup } from '../../../../../services/endpoint/groups/groups.js'
+import type { LiveGroup } from '../../../../../services/endpoint/groups/state/groups.js'
 import { DeviceLists } from '../../../../../services/endpoint/sync/keys/device-lists.js'
 import { Scheduler } from '../../../../../services/endpoint/sync/scheduler.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'

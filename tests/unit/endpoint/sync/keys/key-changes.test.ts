@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
-import type { LiveGroup } from '../../../../../services/endpoint/groups/groups.js'
+import type { LiveGroup } from '../../../../../services/endpoint/groups/state/groups.js'
 import { acceptKey, settleChange } from '../../../../../services/endpoint/sync/keys/key-changes.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { groupWithPerson } from '../../../../support/endpoint-groups.js'

@@ -4,8 +4,8 @@ import {
   makeAccount,
   restoreAccount,
 } from '../../../../../services/endpoint/contacts/account.js'
-import type { GroupPhase } from '../../../../../services/endpoint/groups/group.js'
-import type { GroupChange, LiveGroup } from '../../../../../services/endpoint/groups/groups.js'
+import type { GroupPhase } from '../../../../../services/endpoint/groups/state/group.js'
+import type { GroupChange, LiveGroup } from '../../../../../services/endpoint/groups/state/groups.js'
 import { needsOwnGroup, reconcile } from '../../../../../services/endpoint/sync/keys/reconcile.js'
 import { readCertificate } from '../../../../../services/protocol/identity/certificate.js'
 import { nodeCrypto } from '../../../../../services/protocol/node/crypto.js'

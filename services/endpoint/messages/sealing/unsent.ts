@@ -1,13 +1,13 @@
 // Texts that are typed and not sealed yet.
 
-import { MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import type { SendFailure } from '../codes/send-failure.js'
-import type { Context } from '../context.js'
-import type { MessageId } from '../events.js'
-import { at, type Batch } from '../vault/records.js'
+import { MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import type { SendFailure } from '../../codes/send-failure.js'
+import type { MessageId } from '../../events.js'
+import { at, type Batch } from '../../vault/records.js'
+import type { MessageParts } from './parts.js'
 
 /** In the order they were typed. */
-export function waitingTexts({ records }: Pick<Context, 'records'>): MessageId[] {
+export function waitingTexts({ records }: Pick<MessageParts, 'records'>): MessageId[] {
   return records
     .list('waiting')
     .map(({ key, record }) => ({ conversation: record.conversation, message: key.id }))
@@ -25,7 +25,7 @@ export function waitNoMore(batch: Batch, { message }: MessageId): void {
 
 /** Those of this conversation never go out, and say why. */
 export function failWaiting(
-  context: Context,
+  parts: Pick<MessageParts, 'conversations'>,
   batch: Batch,
   conversation: bigint,
   failure: SendFailure,
@@ -33,6 +33,6 @@ export function failWaiting(
   for (const id of waitingTexts({ records: batch })) {
     if (id.conversation !== conversation) continue
     waitNoMore(batch, id)
-    context.conversations.update(batch, id, { status: MessageStatus.FAILED, failure })
+    parts.conversations.update(batch, id, { status: MessageStatus.FAILED, failure })
   }
 }

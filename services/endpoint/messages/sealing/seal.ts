@@ -2,70 +2,85 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { create } from '@bufbuild/protobuf'
-import type { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
+import type { ContentSchema } from '../../../../gen/parley/content/v1/content_pb.js'
 import {
   MessageStatus,
   type OutboxContent,
   OutboxContentSchema,
-} from '../../../gen/parley/vault/v1/records_pb.js'
-import { pad } from '../../protocol/content/padding.js'
-import type { Context } from '../context.js'
-import type { MessageId } from '../events.js'
-import { can } from '../groups/group.js'
-import type { LiveGroup } from '../groups/groups.js'
-import { wipe } from '../mls/engine.js'
-import type { Batch } from '../vault/records.js'
-import { presentTag } from './fork-detection.js'
+} from '../../../../gen/parley/vault/v1/records_pb.js'
+import { pad } from '../../../protocol/content/padding.js'
+import type { MessageId } from '../../events.js'
+import { can } from '../../groups/state/group.js'
+import type { LiveGroup } from '../../groups/state/groups.js'
+import { wipe } from '../../mls/engine.js'
+import type { Batch } from '../../vault/records.js'
+import { presentTag } from '../fork-detection.js'
 import { encodeContent } from './format.js'
 import type { Queued } from './outbox.js'
+import type { MessageParts } from './parts.js'
 import { waitNoMore } from './unsent.js'
 
 /** Nothing is said in it for now: it is with somebody who is blocked, or whose changed key is not accepted. */
-export const isSilent = ({ contacts, conversations }: Context, { record }: LiveGroup): boolean =>
-  contacts.isStopped(conversations.peer(record.conversation))
+export const isSilent = (
+  { contacts, conversations }: Pick<MessageParts, 'contacts' | 'conversations'>,
+  { record }: LiveGroup,
+): boolean => contacts.isStopped(conversations.peer(record.conversation))
 
 /** The group that a conversation's texts go out in: of several, the same one for everybody. */
-export function sendingGroup(context: Context, conversation: bigint): LiveGroup | undefined {
-  if (context.contacts.isStopped(context.conversations.peer(conversation))) return undefined
-  return context.groups
+export function sendingGroup(
+  parts: Pick<MessageParts, 'contacts' | 'conversations' | 'groups'>,
+  conversation: bigint,
+): LiveGroup | undefined {
+  if (parts.contacts.isStopped(parts.conversations.peer(conversation))) return undefined
+  return parts.groups
     .of(conversation)
     .filter(({ phase }) => can(phase, 'send'))
     .sort((a, b) => Buffer.compare(a.record.conversationId, b.record.conversationId))[0]
 }
 
+/** The groups of this account's own devices that are in use: one, or more where several were made at once. */
+export function ownDeviceGroups(parts: Pick<MessageParts, 'conversations' | 'groups'>): LiveGroup[] {
+  return parts.groups
+    .all()
+    .filter(
+      ({ record: { conversation }, phase }) =>
+        parts.conversations.kind(conversation) === 'own-devices' && can(phase, 'tell-devices'),
+    )
+}
+
 export async function sealText(
-  context: Context,
+  parts: Pick<MessageParts, 'clock' | 'conversations' | 'engine' | 'groups' | 'outbox'>,
   batch: Batch,
   group: LiveGroup,
   id: MessageId,
 ): Promise<void> {
   waitNoMore(batch, id)
-  const message = context.conversations.message(id)
+  const message = parts.conversations.message(id)
   if (message?.status !== MessageStatus.WAITING) return
   const place = { group: group.number, id: group.record.nextCount }
   batch.put('undelivered', place, { message: id.message })
   batch.put('sent', place, { message: id.message })
   const body = { case: 'text', value: { text: message.text } } as const
-  await sealBody(context, batch, group, body, { sentAtMs: message.sentAtMs, message: id.message })
+  await sealBody(parts, batch, group, body, { sentAtMs: message.sentAtMs, message: id.message })
 }
 
 type Body = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
 
 /** Seals the next content of this device. `message`: of whose history it is, 0n where it is none. */
 export async function sealBody(
-  context: Context,
+  parts: Pick<MessageParts, 'clock' | 'engine' | 'groups' | 'outbox'>,
   batch: Batch,
   group: LiveGroup,
   body: Body,
   {
-    sentAtMs = BigInt(context.clock.now()),
+    sentAtMs = BigInt(parts.clock.now()),
     message = 0n,
     resentCount = 0n,
   }: { sentAtMs?: bigint; message?: bigint; resentCount?: bigint } = {},
 ): Promise<void> {
   const logTag = presentTag(group)
   const { nextCount: count, joinedEpoch } = group.record
-  context.groups.change(batch, group, { nextCount: count + 1n })
+  parts.groups.change(batch, group, { nextCount: count + 1n })
   const content = encodeContent({
     count,
     joinedEpoch,
@@ -74,18 +89,18 @@ export async function sealBody(
     resentCount,
     ...(logTag ? { logTag } : {}),
   })
-  const value = await sealContent(context, batch, group, { content, message })
-  context.outbox.add(batch, group.number, { case: 'content', value })
+  const value = await sealContent(parts, batch, group, { content, message })
+  parts.outbox.add(batch, group.number, { case: 'content', value })
 }
 
 /** Seals the content in the group's present epoch; the ratchet's new state goes into the same batch. */
 async function sealContent(
-  context: Context,
+  parts: Pick<MessageParts, 'engine' | 'groups'>,
   batch: Batch,
   group: LiveGroup,
   { content, message }: Pick<OutboxContent, 'content' | 'message'>,
 ): Promise<OutboxContent> {
-  const { engine, groups } = context
+  const { engine, groups } = parts
   const { state, ciphertext, changed, spent } = await engine.seal(group.state, pad(content))
   const epoch = engine.epoch(state)
   batch.after(() => wipe(spent))
@@ -99,14 +114,18 @@ async function sealContent(
  * even those of the present epoch. A receiver opens a sender's messages only in the order in which they were sealed
  * (mls/context.ts, retainKeysForGenerations), so the order of sealing must stay that of sending.
  */
-export async function sealAnew(context: Context, batch: Batch, rejected: Queued): Promise<void> {
-  const group = context.groups.get(rejected.item.group)
+export async function sealAnew(
+  parts: Pick<MessageParts, 'engine' | 'groups' | 'outbox'>,
+  batch: Batch,
+  rejected: Queued,
+): Promise<void> {
+  const group = parts.groups.get(rejected.item.group)
   if (!group || rejected.item.what.case !== 'content') return
-  for (const queued of context.outbox.items()) {
+  for (const queued of parts.outbox.items()) {
     const { what, clientSequence } = queued.item
     if (queued.accepted || queued.item.group !== group.number || what.case !== 'content') continue
     if (clientSequence < rejected.item.clientSequence) continue
-    const value = await sealContent(context, batch, group, what.value)
-    context.outbox.replace(batch, queued, { case: 'content', value })
+    const value = await sealContent(parts, batch, group, what.value)
+    parts.outbox.replace(batch, queued, { case: 'content', value })
   }
 }

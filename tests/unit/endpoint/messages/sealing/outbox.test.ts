@@ -8,10 +8,10 @@ import {
   Outbox,
   type OutboxItem,
   OutboxProgress,
-} from '../../../../services/endpoint/messages/outbox.js'
-import { Records, type Transaction } from '../../../../services/endpoint/vault/records.js'
-import { type Vault, VaultError } from '../../../../services/endpoint/vault/vault.js'
-import { MemoryDisk } from '../../../support/memory/vault.js'
+} from '../../../../../services/endpoint/messages/sealing/outbox.js'
+import { Records, type Transaction } from '../../../../../services/endpoint/vault/records.js'
+import { type Vault, VaultError } from '../../../../../services/endpoint/vault/vault.js'
+import { MemoryDisk } from '../../../../support/memory/vault.js'
 
 let disk: MemoryDisk
 let vault: Vault

@@ -3,10 +3,10 @@
 // rest is sent again from there, and a send that is given up closes its gap.
 
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
-import { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
-import { OutboxCommitSchema } from '../../../gen/parley/vault/v1/records_pb.js'
-import { Kept } from '../vault/records/kept.js'
-import { at, inUnit, type Reader, type RecordOf, type Transaction } from '../vault/records.js'
+import { CommitBundleSchema } from '../../../../gen/parley/v1/chat_pb.js'
+import { OutboxCommitSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { Kept } from '../../vault/records/kept.js'
+import { at, inUnit, type Reader, type RecordOf, type Transaction } from '../../vault/records.js'
 
 export type OutboxItem = RecordOf<'outbox'>
 type What = OutboxItem['what']

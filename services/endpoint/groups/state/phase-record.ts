@@ -1,7 +1,7 @@
 // A group's phase as its record has it.
 
-import { type Group, EndReason as Why } from '../../../gen/parley/vault/v1/records_pb.js'
-import { type RecordInit, type RecordOf, recordOf } from '../vault/records.js'
+import { type Group, EndReason as Why } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { type RecordInit, type RecordOf, recordOf } from '../../vault/records.js'
 import type { EndReason, GroupPhase } from './group.js'
 
 const WHY: Record<EndReason, Why> = {

@@ -1,8 +1,12 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { checkText, decodeContent, encodeContent } from '../../../../services/endpoint/messages/format.js'
-import { pad } from '../../../../services/protocol/content/padding.js'
-import { TEXT_BYTES } from '../../../../services/protocol/sizes.js'
+import {
+  checkText,
+  decodeContent,
+  encodeContent,
+} from '../../../../../services/endpoint/messages/sealing/format.js'
+import { pad } from '../../../../../services/protocol/content/padding.js'
+import { TEXT_BYTES } from '../../../../../services/protocol/sizes.js'
 
 const textOf = (padded: Uint8Array) => {
   const body = decodeContent(padded)?.body

@@ -1,8 +1,8 @@
 // One group as a unit of work sees it, and its MLS state, which is opened when it is used.
 
-import type { Engine, GroupState, RatchetPlace } from '../mls/engine.js'
-import { Kept } from '../vault/records/kept.js'
-import { at, type Reader, type RecordOf, recordOf, type Transaction } from '../vault/records.js'
+import type { Engine, GroupState, RatchetPlace } from '../../mls/engine.js'
+import { Kept } from '../../vault/records/kept.js'
+import { at, type Reader, type RecordOf, recordOf, type Transaction } from '../../vault/records.js'
 import type { GroupPhase } from './group.js'
 import { phaseOf } from './phase-record.js'
 

@@ -11,7 +11,7 @@ import {
   joined,
   next,
   type PhaseName,
-} from '../../../../services/endpoint/groups/group.js'
+} from '../../../../../services/endpoint/groups/state/group.js'
 
 const active: GroupPhase = { name: 'active' }
 const committing: GroupPhase = { name: 'committing' }

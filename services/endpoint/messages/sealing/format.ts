@@ -1,10 +1,10 @@
 // What is sealed: an encoded Content, padded (proto/parley/content/v1).
 
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
-import { type Content, ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
-import { unpad } from '../../protocol/content/padding.js'
-import { TEXT_BYTES } from '../../protocol/sizes.js'
-import { Refusal } from '../codes/refusal.js'
+import { type Content, ContentSchema } from '../../../../gen/parley/content/v1/content_pb.js'
+import { unpad } from '../../../protocol/content/padding.js'
+import { TEXT_BYTES } from '../../../protocol/sizes.js'
+import { Refusal } from '../../codes/refusal.js'
 
 /** Throws Refusal for a text that is over the limit. */
 export function checkText(text: string): void {

@@ -1,7 +1,7 @@
 // The MLS groups of this device: which there are, what carries which conversation, and how they change.
 
-import type { Engine, GroupState, RatchetPlace } from '../mls/engine.js'
-import { at, inUnit, nextId, type Reader, type Transaction } from '../vault/records.js'
+import type { Engine, GroupState, RatchetPlace } from '../../mls/engine.js'
+import { at, inUnit, nextId, type Reader, type Transaction } from '../../vault/records.js'
 import { type GroupEffect, type GroupInput, type GroupPhase, next } from './group.js'
 import { type GroupRecord, type GroupStates, LiveGroup, type Sender } from './live-group.js'
 import { phaseRecord } from './phase-record.js'

@@ -1,0 +1,21 @@
+import type { Account } from '../contacts/account.js'
+import type { Engine } from '../mls/engine.js'
+import type { WelcomeOpener } from '../mls/welcome-opener.js'
+import type { Clock, Random } from '../ports.js'
+import type { Reader } from '../vault/records.js'
+import type { IntentList } from './intent-list.js'
+import type { Groups } from './state/groups.js'
+
+/** What this room has and is given; each function names what it uses of it. */
+export interface GroupParts {
+  readonly account: Account
+  readonly clock: Clock
+  /** This account's devices. */
+  readonly devices: { isRevoked(deviceId: Uint8Array): boolean }
+  readonly engine: Engine
+  readonly groups: Groups
+  readonly intents: IntentList
+  readonly random: Random
+  readonly records: Reader
+  readonly welcomes: WelcomeOpener
+}
