@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import type { GroupPhase } from '../../../../services/endpoint/groups/group.js'
+import type { GroupPhase } from '../../../../services/endpoint/groups/state/group.js'
 import { show, tell } from '../../../../services/endpoint/messages/system-message.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { TestGroup } from '../../../support/group.js'

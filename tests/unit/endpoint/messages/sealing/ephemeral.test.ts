@@ -1,13 +1,13 @@
 // What matters only now: sealed for an epoch, and taken from members alone.
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import { openEphemeral, sealEphemeral } from '../../../../services/endpoint/messages/ephemeral.js'
-import { EPHEMERAL_KEY, sealEphemeral as seal } from '../../../../services/protocol/content/ephemeral.js'
-import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
-import type { KeyPair } from '../../../../services/protocol/signature.js'
-import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
-import { TestGroup } from '../../../support/group.js'
+import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
+import { openEphemeral, sealEphemeral } from '../../../../../services/endpoint/messages/sealing/ephemeral.js'
+import { EPHEMERAL_KEY, sealEphemeral as seal } from '../../../../../services/protocol/content/ephemeral.js'
+import { nodeCrypto as crypto } from '../../../../../services/protocol/node/crypto.js'
+import type { KeyPair } from '../../../../../services/protocol/signature.js'
+import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { TestGroup } from '../../../../support/group.js'
 
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
