@@ -61,22 +61,31 @@ onEveryStore('one stream a device', () => {
   })
 
   onAnyServer('what the older one had sent is stored before Opened tells the number', async () => {
-    const device = await client.register()
+    const [device, other] = [await client.register(), await client.register()]
     let stream = await client.open(device)
-    const id = await createConversation(stream)
-    const other = connectTo(client.server)
+    const id = await createConversation(stream, [other])
+    const reader = await client.open(other)
+    const elsewhere = connectTo(client.server)
     for (let round = 0; round < 10; round++) {
       const sent = stream.send(...Array.from({ length: 20 }, () => application(id))).catch(() => {})
-      const newer = await other.open(device)
+      const newer = await elsewhere.open(device)
       await Promise.all([sent, stream.ended])
       const { clientSequence } = newer.opened
       expect(acceptedTo(stream)).toBeLessThanOrEqual(clientSequence)
-      const [number] = await newer.send(application(id))
+      // Had a send of the older stream taken this number meanwhile, this text would count as its repetition.
+      const text = Buffer.from(`round ${round}`)
+      const [number] = await newer.send(application(id, { ciphertext: text }))
       expect(number).toBe(clientSequence + 1n)
       await newer.until(() => acceptedTo(newer) === number)
+      await reader.until(() =>
+        reader
+          .envelopes()
+          .some(({ envelope }) => envelope.case === 'application' && text.equals(envelope.value.ciphertext)),
+      )
       stream = newer
     }
     stream.end()
+    reader.end()
   })
 })
 

@@ -188,6 +188,7 @@ export interface Store {
   keyPackages: KeyPackages
   admission: Admission
   log: Log
+  /** Resolves when all that was asked is written. Nothing is asked of a store that was closed. */
   close(): Promise<void>
 }
 

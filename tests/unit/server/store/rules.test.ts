@@ -230,9 +230,11 @@ function isRight({ members, conversations, creates, epoch, added, removed, welco
 
 describe('a commit', () => {
   test('is accepted when the contract says so, and then changes the conversation as it says', () => {
+    let tried = 0
     let accepted = 0
     fc.assert(
       fc.property(scenes, scene => {
+        tried += 1
         const { members, creates, epoch, added, removed, welcomed } = scene
         const found = members.length > 0 ? conversation(members) : undefined
         const value = bundle({ epoch: BigInt(epoch), creates, added, removed, welcomes: [welcomed] })
@@ -252,7 +254,7 @@ describe('a commit', () => {
       { numRuns: 5_000 },
     )
     // Or the property has looked at rejections only.
-    expect(accepted).toBeGreaterThan(500)
+    expect(accepted / tried).toBeGreaterThan(0.05)
   })
 
   test('that is late is told with the one that won', () => {
