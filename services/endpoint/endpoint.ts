@@ -65,155 +65,218 @@ export interface EndpointOptions {
   onEvent(event: EndpointEvent): void
 }
 
-export interface Endpoint extends Doctor {
-  /** undefined until `prepare` has made the account. */
-  account(): AccountView | undefined
-  server(): ServerView | undefined
-  /** The operator's handle, once the server told it. */
-  operator(): string | undefined
-  /** Makes the account and notes the server where that is missing. Throws Refusal for what is no handle. */
-  prepare(options: StartOptions): Promise<AccountView>
-  /** Connects, and keeps the line up from here. */
-  connect(): void
-  changePassphrase(passphrase: string | undefined): Promise<void>
-  /**
-   * The conversation with this person, opened now if there is none. Works without a line. Throws Refusal for
-   * what is not the handle of another person; VaultError.
-   */
-  open(handle: string): Promise<bigint>
-  /**
-   * Saves the text; it is sent as soon as it can be. Throws VaultError, and Refusal for a text that is too long or a
-   * room that this account is not in any more; then nothing is kept.
-   */
-  send(conversation: bigint, text: string): Promise<MessageId>
-  /** A new room, whose admin is this account. Throws Refusal. */
-  createRoom(options: RoomOptions): Promise<bigint>
-  /** Has the room changed as soon as that can be. Throws Refusal; then nothing is changed. */
-  changeRoom(conversation: bigint, change: RoomChange): Promise<void>
-  /** Throws Refusal. */
-  leaveRoom(conversation: bigint): Promise<void>
-  /** Throws Refusal for a conversation that is no room. */
-  room(conversation: bigint): RoomView
-  /** The safety number to compare with this person by another way. Throws Refusal where their key is not known. */
-  verify(handle: string): Verification
-  /** The number was the same on both sides. Throws Refusal. */
-  markVerified(handle: string): Promise<void>
-  /** Takes the changed key of this person for theirs; what waits goes out to it. Throws Refusal. */
-  accept(handle: string): Promise<void>
-  /** From here on nothing of this person is shown, and nothing told to them. Throws Refusal. */
-  block(handle: string): Promise<void>
-  /** Throws Refusal. */
-  unblock(handle: string): Promise<void>
-  /** A link that names the server and this account by their keys; undefined before the server's key is pinned. */
-  inviteLink(): string | undefined
-  /** The 24 words that the account can be restored from. Secret. */
-  recoveryPhrase(): string
-  /** This account's devices as far as they are known here, the oldest first. */
-  devices(): DeviceView[]
-  /** What this device is called among them. Throws Refusal. */
-  nameDevice(name: string): Promise<void>
-  /** Ends a device of this account for good, also before this one is let in at the limit. Throws Refusal. */
-  revokeDevice(id: Uint8Array): Promise<void>
-  conversations(): KnownConversation[]
-  people(): PersonHere[]
-  /** Everybody whose key is known. */
-  contacts(): KnownKey[]
-  history(conversation: bigint, limit?: number): HistoryEntry[]
-  /** Own messages that the server does not have, and those that no device of the other side has. */
-  unsettled(): { unsent: number; undelivered: number }
-  /** Closes the line and the vault. What is unsent stays for the next time. */
-  close(): Promise<void>
+/** What an endpoint is made of. */
+interface EndpointParts {
+  ports: Ports
+  records: Records
+  /** What is saved. */
+  context: Context
+  transaction: RunTransaction
+  presence: Presence
+  sync: Sync
+  doctor: Doctor
 }
 
 /** An endpoint on these ports, which are its own: closing it closes the vault and the opener. Throws VaultError. */
 export async function openEndpoint(ports: Ports, options: EndpointOptions): Promise<Endpoint> {
   const { vault, welcomes, clock, random } = ports
-  const records = new Records(vault, options.onEvent)
+  const { keyChange = 'block', keyStock, onEvent } = options
+  const records = new Records(vault, onEvent)
   const engine = await createEngine({ validate: validateCredential, now: () => clock.now() })
   const { context, outbox, transaction } = openStores(records, { engine, welcomes, clock, random })
-  const presence = new Presence(clock, options.onEvent)
-  const { keyChange = 'block', keyStock } = options
+  const presence = new Presence(clock, onEvent)
   const sync = new Sync({
-    context,
-    outbox,
-    transaction,
-    presence,
-    ports,
-    keyChange,
-    keyStock,
-    emit: options.onEvent,
+    ...{ context, outbox, transaction, presence, ports, keyChange, keyStock },
+    emit: onEvent,
   })
+  const doctor = openDoctor({ context, transaction, ports, sync })
+  return new Endpoint({ ports, records, context, transaction, presence, sync, doctor })
+}
 
-  /** What a person changes: saved, then sent as soon as it can be. */
-  const changing: RunTransaction = async work => {
-    const done = await transaction(work)
-    sync.nudge()
-    return done
+export class Endpoint implements Doctor {
+  readonly #parts: EndpointParts
+  readonly examine: Doctor['examine']
+  readonly repair: Doctor['repair']
+
+  constructor(parts: EndpointParts) {
+    this.#parts = parts
+    this.examine = parts.doctor.examine
+    this.repair = parts.doctor.repair
   }
 
-  return {
-    account: () => viewAccount(context),
-    server: () => viewServer(records),
-    operator: () => loadServer(records)?.operatorHandle || undefined,
-    async prepare(start) {
-      await transaction(({ context, tx }) => prepare(context, tx, start))
-      return viewAccount(context)!
-    },
-    connect: () => sync.start(),
-    changePassphrase: passphrase => vault.changePassphrase(passphrase),
-    async open(handle) {
-      checkPeer(context, handle)
-      return await changing(({ context, tx }) => context.conversations.open(tx, handle))
-    },
-    async send(conversation, text) {
-      checkText(text)
-      // Half a surrogate pair has no encoding.
-      const wellFormed = text.toWellFormed()
-      return await changing(({ context, tx }) => {
-        checkMayWrite(context, conversation)
-        return saveText(context, tx, conversation, wellFormed)
-      })
-    },
-    createRoom: options => changing(({ context, tx }) => createRoom(context, tx, options)),
-    changeRoom: (conversation, change) =>
-      changing(({ context, tx }) => changeRoom(context, tx, conversation, change)),
-    leaveRoom: conversation =>
-      changing(async ({ context, tx }) => {
-        const room = roomOf(context, conversation)
-        checkMayLeave(context, room)
-        await leaveGroup(context, tx, room.group)
-      }),
-    verify: handle => verification(context, handle),
-    markVerified: handle => changing(({ context, tx }) => markVerified(context, tx, handle)),
-    async accept(handle) {
-      await changing(({ context, tx }) => acceptKey(context, tx, handle))
-      sync.keys.lookAgain()
-    },
-    block: handle => changing(({ context, tx }) => setBlocked(context, tx, handle, true)),
-    unblock: handle => changing(({ context, tx }) => setBlocked(context, tx, handle, false)),
-    inviteLink: () => inviteLink(context),
-    room: conversation => viewRoom(context, conversation),
-    recoveryPhrase: () => phraseOf(context.account.account.privateKey),
-    devices: () => viewDevices(context.devices, context.account.device.publicKey),
-    nameDevice: name =>
-      changing(({ context, tx }) => nameDevice(context.devices, tx, context.account.device.publicKey, name)),
-    revokeDevice: id =>
-      changing(async ({ context, tx }) => {
-        checkRevocable(context.devices, context.account.device.publicKey, id)
-        await revoke(context, tx, id)
-      }),
-    conversations: () => context.conversations.all().filter(({ kind }) => kind !== 'own-devices'),
-    people: () => people(context, presence),
-    contacts: () => keysKnown(context),
-    history: (conversation, limit) => context.conversations.history(conversation, limit),
-    unsettled: () => unsettled(context, outbox.items()),
-    ...openDoctor({ context, transaction, ports, sync }),
-    async close() {
-      await sync.stop()
-      await records.idle()
-      await welcomes.close()
-      vault.close()
-    },
+  /** undefined until `prepare` has made the account. */
+  account(): AccountView | undefined {
+    return viewAccount(this.#parts.context)
+  }
+
+  server(): ServerView | undefined {
+    return viewServer(this.#parts.records)
+  }
+
+  /** The operator's handle, once the server told it. */
+  operator(): string | undefined {
+    return loadServer(this.#parts.records)?.operatorHandle || undefined
+  }
+
+  /** Makes the account and notes the server where that is missing. Throws Refusal for what is no handle. */
+  async prepare(start: StartOptions): Promise<AccountView> {
+    const { context, transaction } = this.#parts
+    await transaction(({ context, tx }) => prepare(context, tx, start))
+    return viewAccount(context)!
+  }
+
+  /** Connects, and keeps the line up from here. */
+  connect(): void {
+    this.#parts.sync.start()
+  }
+
+  changePassphrase(passphrase: string | undefined): Promise<void> {
+    return this.#parts.ports.vault.changePassphrase(passphrase)
+  }
+
+  /**
+   * The conversation with this person, opened now if there is none. Works without a line. Throws Refusal for
+   * what is not the handle of another person; VaultError.
+   */
+  async open(handle: string): Promise<bigint> {
+    checkPeer(this.#parts.context, handle)
+    return await this.#change(({ context, tx }) => context.conversations.open(tx, handle))
+  }
+
+  /**
+   * Saves the text; it is sent as soon as it can be. Throws VaultError, and Refusal for a text that is too long or a
+   * room that this account is not in any more; then nothing is kept.
+   */
+  async send(conversation: bigint, text: string): Promise<MessageId> {
+    checkText(text)
+    // Half a surrogate pair has no encoding.
+    const wellFormed = text.toWellFormed()
+    return await this.#change(({ context, tx }) => {
+      checkMayWrite(context, conversation)
+      return saveText(context, tx, conversation, wellFormed)
+    })
+  }
+
+  /** A new room, whose admin is this account. Throws Refusal. */
+  createRoom(options: RoomOptions): Promise<bigint> {
+    return this.#change(({ context, tx }) => createRoom(context, tx, options))
+  }
+
+  /** The room is changed as soon as that can be. Throws Refusal; then nothing is changed. */
+  changeRoom(conversation: bigint, change: RoomChange): Promise<void> {
+    return this.#change(({ context, tx }) => changeRoom(context, tx, conversation, change))
+  }
+
+  /** Throws Refusal. */
+  leaveRoom(conversation: bigint): Promise<void> {
+    return this.#change(async ({ context, tx }) => {
+      const room = roomOf(context, conversation)
+      checkMayLeave(context, room)
+      await leaveGroup(context, tx, room.group)
+    })
+  }
+
+  /** Throws Refusal for a conversation that is no room. */
+  room(conversation: bigint): RoomView {
+    return viewRoom(this.#parts.context, conversation)
+  }
+
+  /** The safety number to compare with this person by another way. Throws Refusal where their key is not known. */
+  verify(handle: string): Verification {
+    return verification(this.#parts.context, handle)
+  }
+
+  /** The number was the same on both sides. Throws Refusal. */
+  markVerified(handle: string): Promise<void> {
+    return this.#change(({ context, tx }) => markVerified(context, tx, handle))
+  }
+
+  /** Takes the changed key of this person for theirs; what waits goes out to it. Throws Refusal. */
+  async accept(handle: string): Promise<void> {
+    await this.#change(({ context, tx }) => acceptKey(context, tx, handle))
+    this.#parts.sync.keys.lookAgain()
+  }
+
+  /** From here on nothing of this person is shown, and nothing told to them. Throws Refusal. */
+  block(handle: string): Promise<void> {
+    return this.#change(({ context, tx }) => setBlocked(context, tx, handle, true))
+  }
+
+  /** Throws Refusal. */
+  unblock(handle: string): Promise<void> {
+    return this.#change(({ context, tx }) => setBlocked(context, tx, handle, false))
+  }
+
+  /** A link that names the server and this account by their keys; undefined before the server's key is pinned. */
+  inviteLink(): string | undefined {
+    return inviteLink(this.#parts.context)
+  }
+
+  /** The 24 words that the account can be restored from. Secret. */
+  recoveryPhrase(): string {
+    return phraseOf(this.#parts.context.account.account.privateKey)
+  }
+
+  /** This account's devices as far as they are known here, the oldest first. */
+  devices(): DeviceView[] {
+    const { devices } = this.#parts.context
+    return viewDevices(devices, this.#ownDevice())
+  }
+
+  /** Calls this device so among them. Throws Refusal. */
+  nameDevice(name: string): Promise<void> {
+    return this.#change(({ context, tx }) => nameDevice(context.devices, tx, this.#ownDevice(), name))
+  }
+
+  /** Ends a device of this account for good, also before this one is let in at the limit. Throws Refusal. */
+  revokeDevice(id: Uint8Array): Promise<void> {
+    return this.#change(async ({ context, tx }) => {
+      checkRevocable(context.devices, this.#ownDevice(), id)
+      await revoke(context, tx, id)
+    })
+  }
+
+  conversations(): KnownConversation[] {
+    return this.#parts.context.conversations.all().filter(({ kind }) => kind !== 'own-devices')
+  }
+
+  people(): PersonHere[] {
+    return people(this.#parts.context, this.#parts.presence)
+  }
+
+  /** Everybody whose key is known. */
+  contacts(): KnownKey[] {
+    return keysKnown(this.#parts.context)
+  }
+
+  history(conversation: bigint, limit?: number): HistoryEntry[] {
+    return this.#parts.context.conversations.history(conversation, limit)
+  }
+
+  /** Own messages that the server does not have, and those that no device of the other side has. */
+  unsettled(): { unsent: number; undelivered: number } {
+    const { context } = this.#parts
+    return unsettled(context, context.outbox.items())
+  }
+
+  /** Closes the line and the vault. Texts that are unsent stay for the next time. */
+  async close(): Promise<void> {
+    const { ports, records, sync } = this.#parts
+    await sync.stop()
+    await records.idle()
+    await ports.welcomes.close()
+    ports.vault.close()
+  }
+
+  #ownDevice(): Uint8Array {
+    return this.#parts.context.account.device.publicKey
+  }
+
+  /** A change by a person: saved, then sent as soon as it can be. */
+  readonly #change: RunTransaction = async work => {
+    const done = await this.#parts.transaction(work)
+    this.#parts.sync.nudge()
+    return done
   }
 }
 
