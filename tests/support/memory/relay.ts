@@ -6,6 +6,7 @@ import type { SeenCertificate } from '../../../services/rpc/channel.js'
 import { implement } from '../../../services/rpc/service.js'
 import type { RelayAdmission } from '../../../services/server/admin/admission.js'
 import { LocalCluster } from '../../../services/server/cluster.js'
+import { LIMITS } from '../../../services/server/limits.js'
 import { type ServiceOptions, startService } from '../../../services/server/service.js'
 import type { MemoryNetwork } from './network.js'
 
@@ -20,6 +21,8 @@ export interface MemoryRelayOptions
 
 export interface MemoryRelay extends RelayAdmission {
   readonly fingerprint: Uint8Array
+  /** Deletes what everybody has acknowledged, and what is kept for too long. */
+  expire(): Promise<void>
   /** Tells the clients, and finishes what they sent. */
   stop(): Promise<void>
 }
@@ -50,6 +53,10 @@ export function startMemoryRelay(options: MemoryRelayOptions): MemoryRelay {
   return {
     ...service.admission,
     fingerprint: certificate.fingerprint,
+    async expire() {
+      const { retentionSeconds } = { ...LIMITS, ...options.limits }
+      await options.store.log.expire(clock.now() - retentionSeconds * 1000)
+    },
     stop() {
       stopped ??= stop()
       return stopped
