@@ -122,7 +122,7 @@ export interface Engine {
 
 /**
  * @param options.suite and `options.provider` are for tests: all of Parley uses one of each.
- * @param options.now in ms since 1970; the system's clock unless given.
+ * @param options.now in ms since 1970; the system's clock unless given, at which the library itself looks in any case.
  */
 export async function createEngine(options: {
   validate: ValidateCredential
