@@ -1,0 +1,263 @@
+// Joining a group by a welcome.
+
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
+import { type Envelope, EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
+import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import type { Context } from '../../../../services/endpoint/context.js'
+import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
+import { joinByWelcome } from '../../../../services/endpoint/messages/join.js'
+import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { keyPackageOf } from '../../../support/endpoint-groups.js'
+import { secondDevice } from '../../../support/group.js'
+import { saidIn } from '../../../support/said.js'
+
+const alice = makeAccount('alice')
+const bob = makeAccount('bob')
+const carol = makeAccount('carol')
+
+let testing: TestContext
+beforeEach(async () => {
+  testing = await openTestContext(alice)
+})
+
+interface Invitation {
+  by?: Account
+  /** Besides this device and the one who made it. */
+  others?: Account[]
+  settings?: Uint8Array
+  lastResort?: boolean
+  id?: Uint8Array
+}
+
+const ID = new Uint8Array(16).fill(7)
+const adminOf = ({ handle, account }: Account) => ({ handle, accountKey: account.publicKey })
+const roomSettings = (admin = bob, change: object = {}) =>
+  encodeSettings(
+    create(GroupSettingsSchema, { kind: GroupKind.ROOM, name: 'tea', admins: [adminOf(admin)], ...change }),
+  )
+
+/** Somebody makes a group and adds this device to it. */
+async function invitation({ by = bob, others = [], settings, lastResort = false, id = ID }: Invitation = {}) {
+  const { engine } = testing.context
+  const own = await keyPackageOf(engine, alice)
+  await testing.written(tx => {
+    const { publicPackage, privatePackage } = own
+    const next = BigInt(tx.keys('keypackages').length + 1)
+    tx.put('keypackages', { group: 0n, id: next }, { publicPackage, privatePackage, lastResort })
+  })
+  const founded = await engine.create({
+    groupId: id,
+    keyPackage: await keyPackageOf(engine, by),
+    ...(settings && { settings }),
+  })
+  const pairs = await Promise.all(others.map(other => keyPackageOf(engine, other)))
+  const add = [own, ...pairs].map(({ publicPackage }) => publicPackage)
+  return (await engine.commit(founded, { add })).welcome!
+}
+
+let sequence = 0n
+const envelopeOf = (conversationId = ID): Envelope =>
+  create(EnvelopeSchema, { conversationId, sequence: ++sequence, storedAtMs: 77n })
+
+/** `change`: of what the parts share. */
+const join = (
+  welcome: Uint8Array,
+  { envelope = envelopeOf(), change = {} }: { envelope?: Envelope; change?: Partial<Context> } = {},
+) =>
+  testing.written((tx, { context }) =>
+    joinByWelcome(Object.assign(Object.create(context), change), tx, envelope, welcome),
+  )
+const group = () => testing.context.groups.byId(ID)
+const conversations = () => testing.context.conversations.all().map(({ kind, peer }) => `${kind} ${peer}`)
+const refusals = () =>
+  testing.told.flatMap(event =>
+    event.type === 'notice' && event.notice.code === 'invitation-refused' ? [event.notice.why] : [],
+  )
+const keyPackages = () => testing.context.records.keys('keypackages').length
+const lines = () =>
+  testing.context.conversations
+    .all()
+    .flatMap(({ number }) => testing.context.conversations.history(number).map(saidIn))
+
+describe('a welcome', () => {
+  test('of somebody opens the conversation with them, and pins their key', async () => {
+    await join(await invitation())
+    expect(conversations()).toEqual(['direct bob'])
+    expect(group()?.phase.name).toBe('active')
+    expect(group()?.record).toMatchObject({ joinedEpoch: 1n, lastSequence: sequence, joinedAtMs: 77n })
+    expect(testing.context.contacts.get('bob')?.accountKey).toEqual(bob.account.publicKey)
+    expect(testing.told.map(({ type }) => type)).toEqual(['conversation', 'contact-pinned', 'conversation'])
+    expect(testing.told.at(-1)).toMatchObject({ peer: 'bob', state: 'ready' })
+    expect([keyPackages(), testing.context.records.keys('welcomes')]).toEqual([0, []])
+  })
+
+  test('leaves the key package of last resort', async () => {
+    await join(await invitation({ lastResort: true }))
+    expect([group()?.phase.name, keyPackages()]).toEqual(['active', 1])
+  })
+
+  test('to a room says who is in it, its topic, and what is handed over', async () => {
+    const settings = roomSettings(bob, { topic: 'green', history: { days: 3 } })
+    await join(await invitation({ settings, others: [carol] }))
+    expect(conversations()).toEqual(['room #tea'])
+    expect(lines()).toEqual([expect.stringMatching(/bob.*carol.*green/s)])
+    expect(lines()[0]).toContain('3 days')
+  })
+
+  test('of another device of this account opens the conversation of own devices', async () => {
+    const settings = encodeSettings(create(GroupSettingsSchema, { kind: GroupKind.OWN_DEVICES }))
+    await join(await invitation({ by: secondDevice(alice), settings }))
+    expect(testing.context.conversations.all().map(({ kind }) => kind)).toEqual(['own-devices'])
+    expect(testing.told).toEqual([])
+  })
+})
+
+describe('a welcome is refused', () => {
+  test.each<[string, object, Invitation]>([
+    [
+      'for another conversation than the server says',
+      { code: 'other-conversation' },
+      { id: new Uint8Array(16) },
+    ],
+    ['with settings that are none', { code: 'bad-settings' }, { settings: Uint8Array.of(0xff) }],
+    ['to a conversation of two with three in it', { code: 'not-two-people' }, { others: [carol] }],
+    [
+      'to own devices with somebody else among them',
+      { code: 'foreign-account' },
+      { settings: encodeSettings(create(GroupSettingsSchema, { kind: GroupKind.OWN_DEVICES })) },
+    ],
+    ['with somebody in it who goes by this handle', { code: 'own-handle' }, { by: makeAccount('alice') }],
+  ])('%s', async (_, why, how) => {
+    await join(await invitation(how))
+    expect(refusals()).toEqual([why])
+    expect([group(), conversations(), keyPackages()]).toEqual([undefined, [], 1])
+    expect(testing.context.records.keys('welcomes')).toEqual([])
+  })
+
+  test('that the engine refuses', async () => {
+    await join(Uint8Array.of(1, 2, 3))
+    expect(refusals()).toEqual([{ code: 'mls', cause: 'malformed' }])
+  })
+
+  test('of a room that somebody changed against its rules', async () => {
+    await join(await invitation({ settings: roomSettings() }))
+    await testing.written((tx, { context }) => {
+      const known = context.groups.byId(ID)!
+      context.groups.change(tx, known, { brokenBy: 'carol' })
+      context.groups.move(tx, known, { input: 'removed' })
+    })
+    await join(await invitation({ settings: roomSettings() }))
+    expect(refusals()).toEqual([{ code: 'against-rules', from: 'carol' }])
+    expect(group()?.phase.name).toBe('ended')
+  })
+
+  test('in silence where all who can invite are blocked', async () => {
+    await testing.written((tx, { context }) => context.contacts.block(tx, 'bob', true))
+    testing.told.length = 0
+    await join(await invitation({ settings: roomSettings(), others: [carol] }))
+    expect([group(), testing.told, keyPackages()]).toEqual([undefined, [], 1])
+    // Of two admins one may have invited.
+    const settings = roomSettings(bob, { admins: [adminOf(bob), adminOf(carol)] })
+    await join(await invitation({ settings, others: [carol] }))
+    expect(group()?.phase.name).toBe('active')
+  })
+})
+
+describe('a welcome to a group that is known', () => {
+  const joinRoom = async (how: Invitation = {}) =>
+    join(await invitation({ settings: roomSettings(), ...how }))
+
+  test('is not taken while this device is in it', async () => {
+    await joinRoom()
+    const before = group()!.record
+    await joinRoom({ by: carol })
+    expect(group()!.record).toEqual(before)
+    expect(keyPackages()).toBe(1)
+  })
+
+  test('is not taken twice', async () => {
+    const envelope = envelopeOf()
+    const welcome = await invitation({ settings: roomSettings() })
+    await join(welcome, { envelope })
+    await testing.written((tx, { context }) =>
+      context.groups.move(tx, context.groups.byId(ID)!, { input: 'removed' }),
+    )
+    await join(welcome, { envelope })
+    expect(group()?.phase.name).toBe('ended')
+  })
+
+  test('takes it in again, in the same conversation, and says who was made an admin meanwhile', async () => {
+    await joinRoom()
+    const { conversation } = group()!.record
+    await testing.written((tx, { context }) =>
+      context.groups.move(tx, context.groups.byId(ID)!, { input: 'state-lost', askedLately: false }),
+    )
+    await joinRoom({
+      settings: roomSettings(bob, { admins: [adminOf(bob), adminOf(carol)] }),
+      others: [carol],
+    })
+    expect(group()!.phase.name).toBe('active')
+    expect(group()!.record.conversation).toBe(conversation)
+    expect(lines().at(-1)).toContain('carol')
+    expect(conversations()).toEqual(['room #tea'])
+  })
+
+  test('only to say that this account leaves shows nothing', async () => {
+    await joinRoom()
+    await testing.written((tx, { context }) => {
+      const known = context.groups.byId(ID)!
+      context.groups.move(tx, known, { input: 'state-lost', askedLately: false })
+      context.groups.move(tx, known, { input: 'leave', alone: false })
+    })
+    const before = lines()
+    testing.told.length = 0
+    await joinRoom()
+    expect(group()!.phase).toMatchObject({ name: 'leaving', leaveDue: true })
+    expect([lines(), testing.told]).toEqual([before, []])
+  })
+})
+
+describe('opening', () => {
+  const failing = (error: Error, times = Number.POSITIVE_INFINITY) => {
+    let left = times
+    return {
+      open: async (request: Parameters<Context['welcomes']['open']>[0]) => {
+        if (left-- > 0) throw error
+        return await testing.context.welcomes.open(request)
+      },
+      close: async () => undefined,
+    }
+  }
+
+  test('is tried again where it took too long, and given up at last', async () => {
+    const welcome = await invitation()
+    await join(welcome, { change: { welcomes: failing(new MlsRefused('too-costly'), 2) } })
+    expect(group()?.phase.name).toBe('active')
+    testing = await openTestContext(alice)
+    await join(await invitation(), { change: { welcomes: failing(new MlsRefused('too-costly')) } })
+    expect(refusals()).toEqual([{ code: 'too-many-attempts', attempts: 3 }])
+  })
+
+  test('that takes the program down is noted before, and not tried for ever', async () => {
+    const envelope = envelopeOf()
+    const welcome = await invitation()
+    const down = { envelope, change: { welcomes: failing(new Error('the end')) } }
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      await expect(join(welcome, down)).rejects.toThrow('the end')
+      expect(testing.context.records.keys('welcomes')).toHaveLength(attempt)
+    }
+    await join(welcome, down)
+    expect(refusals()).toEqual([{ code: 'too-many-attempts', attempts: 3 }])
+    expect(testing.context.records.keys('welcomes')).toEqual([])
+  })
+})
+
+test('settings go through the welcome as they are', async () => {
+  const settings = roomSettings(bob, { topic: 'green' })
+  await join(await invitation({ settings }))
+  const taken = testing.context.engine.settings(group()!.state)!
+  expect(toBinary(GroupSettingsSchema, fromBinary(GroupSettingsSchema, taken))).toEqual(settings)
+})

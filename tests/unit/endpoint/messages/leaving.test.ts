@@ -1,0 +1,88 @@
+// A person leaves a room.
+
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
+import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { leaveGroup, sealLeave } from '../../../../services/endpoint/messages/leaving.js'
+import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/unsent.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { secondDevice, TestGroup } from '../../../support/group.js'
+import { saidIn } from '../../../support/said.js'
+
+const alice = makeAccount('alice')
+const phone = secondDevice(alice)
+const bob = makeAccount('bob')
+
+let testing: TestContext
+let room: TestGroup
+async function open(...others: (typeof alice)[]): Promise<void> {
+  testing = await openTestContext(alice)
+  room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others })
+}
+beforeEach(() => open(bob, phone))
+
+const type = (text: string, conversation = room.conversation) =>
+  testing.written((tx, { context }) => {
+    const init = { kind: MessageKind.TEXT, own: true, text, status: MessageStatus.WAITING }
+    waitFor(tx, context.conversations.append(tx, conversation, init).id)
+  })
+const leave = () => testing.written((tx, unit) => leaveGroup(unit.context, tx, room.in(unit)))
+const lines = () => testing.context.conversations.history(room.conversation)
+
+describe('leaving', () => {
+  test('is said behind what was typed before, and shown as the last line', async () => {
+    await type('goodbye')
+    await leave()
+    expect(room.sent()).toMatchObject([
+      { case: 'text', value: { text: 'goodbye' } },
+      { case: 'leave', value: { account: true } },
+    ])
+    expect(room.live.phase).toEqual({ name: 'leaving', leaveDue: false, commitOut: false })
+    expect(lines().map(saidIn)).toEqual(['goodbye', 'you have left'])
+    const ids = [alice, phone].map(({ device }) => device.publicKey)
+    expect(room.live.record.leavingDeviceIds).toEqual(ids)
+  })
+
+  test('says nothing of what waits in other conversations', async () => {
+    const direct = await TestGroup.of(testing, { others: [bob] })
+    await type('for bob', direct.conversation)
+    await leave()
+    expect(room.sent().map(({ case: name }) => name)).toEqual(['leave'])
+    expect(waitingTexts(testing.context)).toHaveLength(1)
+  })
+
+  test('a room that nobody else is in ends it', async () => {
+    await open(phone)
+    await type('to nobody')
+    await leave()
+    expect(room.live.phase).toEqual({ name: 'ended', why: 'left' })
+    expect(room.sent().map(({ case: name }) => name)).toEqual(['text'])
+  })
+
+  test('without the state waits to be said, and what was typed never goes out', async () => {
+    await type('too late')
+    await room.enter({ name: 'out-of-sync', askDue: false, leaveDue: false })
+    await leave()
+    expect(room.sent()).toEqual([])
+    expect(room.live.phase).toEqual({ name: 'out-of-sync', askDue: false, leaveDue: true })
+    expect(lines()).toMatchObject([{ text: 'too late', state: 'failed' }, { kind: 'event' }])
+  })
+})
+
+describe('that this account leaves', () => {
+  const say = () => testing.written((tx, unit) => sealLeave(unit.context, tx, room.in(unit)))
+
+  test('is said once it can be, and once', async () => {
+    await room.enter({ name: 'leaving', leaveDue: true, commitOut: true })
+    await say()
+    await say()
+    expect(room.sent()).toMatchObject([{ case: 'leave', value: { account: true } }])
+    expect(room.live.phase).toEqual({ name: 'leaving', leaveDue: false, commitOut: true })
+  })
+
+  test('is not said where it does not', async () => {
+    await say()
+    expect(room.sent()).toEqual([])
+  })
+})

@@ -1,0 +1,95 @@
+// What was sealed and not taken by the server goes back to where it was before.
+
+import { create } from '@bufbuild/protobuf'
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
+import {
+  MessageKind,
+  MessageStatus,
+  OutboxCommitSchema,
+  OutboxRejoinSchema,
+} from '../../../../gen/parley/vault/v1/records_pb.js'
+import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { putBack } from '../../../../services/endpoint/messages/put-back.js'
+import { sealBody, sealText } from '../../../../services/endpoint/messages/seal.js'
+import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/unsent.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { TestGroup } from '../../../support/group.js'
+
+let testing: TestContext
+let room: TestGroup
+let other: TestGroup
+beforeEach(async () => {
+  testing = await openTestContext(makeAccount('alice'))
+  const others = [makeAccount('bob')]
+  room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others })
+  other = await TestGroup.of(testing, { others })
+})
+
+/** A text, sealed unless it is to wait. */
+const write = (text: string, { group = room, waits = false } = {}) =>
+  testing.written(async (tx, unit) => {
+    const init = { kind: MessageKind.TEXT, own: true, text, status: MessageStatus.WAITING }
+    const { id } = unit.context.conversations.append(tx, group.conversation, init)
+    waitFor(tx, id)
+    if (!waits) await sealText(unit.context, tx, group.in(unit), id)
+  })
+const queue = (which: 'commit' | 'rejoin') =>
+  testing.written((tx, { outbox }) =>
+    outbox.add(
+      tx,
+      room.number,
+      which === 'commit'
+        ? { case: 'commit', value: create(OutboxCommitSchema) }
+        : { case: 'rejoin', value: create(OutboxRejoinSchema) },
+    ),
+  )
+const put = (how: Parameters<typeof putBack>[3] = {}) =>
+  testing.written((tx, unit) => putBack(unit.context, tx, room.in(unit), how))
+const out = () => testing.outbox.items().map(({ item }) => `${item.group === room.number} ${item.what.case}`)
+const waiting = () => waitingTexts(testing.context).length
+const states = () => testing.context.conversations.history(room.conversation).map(({ state }) => state)
+
+describe('what is put back', () => {
+  test('is what this group has on its way: texts wait again, the rest is given up', async () => {
+    await write('one')
+    await write('elsewhere', { group: other })
+    await testing.written((tx, unit) =>
+      sealBody(unit.context, tx, room.in(unit), { case: 'receipt', value: { delivered: [] } }),
+    )
+    await put()
+    expect(out()).toEqual(['false content'])
+    expect(waiting()).toBe(1)
+    expect(states()).toEqual(['waiting'])
+  })
+
+  test('is not what the server has', async () => {
+    await write('stored')
+    await write('on its way')
+    testing.outbox.takeUnsent()
+    await testing.written((tx, { outbox }) => outbox.accepted(tx, 1n))
+    await put()
+    expect(out()).toEqual(['true content'])
+    expect(waiting()).toBe(1)
+  })
+
+  test('ends a commit, but no request to rejoin unless that is wanted', async () => {
+    await room.enter({ name: 'committing' })
+    await queue('commit')
+    await queue('rejoin')
+    await put()
+    expect(out()).toEqual(['true rejoin'])
+    expect(room.live.phase.name).toBe('active')
+    await put({ rejoinToo: true })
+    expect(out()).toEqual([])
+  })
+
+  test('never goes out where it cannot, with what waits to be sealed in the same conversation', async () => {
+    await write('sealed')
+    await write('typed', { waits: true })
+    await write('elsewhere', { group: other, waits: true })
+    await put({ failure: 'not-in-room' })
+    expect(states()).toEqual(['failed', 'failed'])
+    expect(waiting()).toBe(1)
+  })
+})

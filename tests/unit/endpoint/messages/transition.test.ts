@@ -1,0 +1,120 @@
+// What is done above a group because of what happened in it.
+
+import { fromBinary } from '@bufbuild/protobuf'
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
+import { RejoinRequestSchema } from '../../../../gen/parley/v1/chat_pb.js'
+import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import type { GroupInput } from '../../../../services/endpoint/groups/group.js'
+import type { OuterEffect } from '../../../../services/endpoint/groups/transition.js'
+import { queueCommit } from '../../../../services/endpoint/messages/outbox.js'
+import { sealText } from '../../../../services/endpoint/messages/seal.js'
+import { carryOut, move } from '../../../../services/endpoint/messages/transition.js'
+import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/unsent.js'
+import { verifyRejoin } from '../../../../services/protocol/conversation/rejoin-request.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { TestGroup } from '../../../support/group.js'
+import { saidIn } from '../../../support/said.js'
+
+const PLACE = { sequence: 9n, storedAtMs: 77n }
+
+let testing: TestContext
+let room: TestGroup
+let direct: TestGroup
+beforeEach(async () => {
+  testing = await openTestContext(makeAccount('alice'))
+  const others = [makeAccount('bob')]
+  room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others })
+  direct = await TestGroup.of(testing, { others })
+})
+
+const act = (group: TestGroup, ...effects: OuterEffect[]) =>
+  testing.written((tx, unit) =>
+    carryOut(unit.context, tx, group.in(unit), effects, { place: PLACE, by: 'carol' }),
+  )
+const write = (group: TestGroup, { waits = false } = {}) =>
+  testing.written(async (tx, unit) => {
+    const init = { kind: MessageKind.TEXT, own: true, text: 'text', status: MessageStatus.WAITING }
+    const { id } = unit.context.conversations.append(tx, group.conversation, init)
+    waitFor(tx, id)
+    if (!waits) await sealText(unit.context, tx, group.in(unit), id)
+  })
+const queue = (group: TestGroup) =>
+  testing.written((tx, { outbox }) => queueCommit(outbox, tx, group.number, { bundle: {} }))
+const history = (group: TestGroup) => testing.context.conversations.history(group.conversation)
+const out = () => testing.outbox.items().map(({ item }) => `${item.group} ${item.what.case}`)
+
+describe('an effect', () => {
+  test('takes back the commit of this group that is not at the server, and nothing else', async () => {
+    await queue(room)
+    await queue(direct)
+    await write(room)
+    await act(room, 'withdraw-commit')
+    expect(out()).toEqual([`${direct.number} commit`, `${room.number} content`])
+  })
+
+  test('puts back what was sealed: it waits for another group, or in a room fails', async () => {
+    for (const group of [direct, room]) await write(group)
+    await act(direct, 'put-back')
+    await act(room, 'put-back')
+    expect(out()).toEqual([])
+    expect([history(direct)[0]?.state, history(room)[0]?.state]).toEqual(['waiting', 'failed'])
+  })
+
+  test('fails what waits to be sealed in a room, and nowhere else', async () => {
+    for (const group of [direct, room]) await write(group, { waits: true })
+    await act(direct, 'fail-texts')
+    await act(room, 'fail-texts')
+    expect([history(direct)[0]?.state, history(room)[0]?.state]).toEqual(['waiting', 'failed'])
+    expect(waitingTexts(testing.context)).toHaveLength(1)
+  })
+
+  test('asks to rejoin with a request that holds for this conversation, and notes when', async () => {
+    await act(room, 'ask-to-rejoin')
+    const [queued] = testing.outbox.items()
+    if (queued?.item.what.case !== 'rejoin') throw new Error('no request')
+    const request = fromBinary(RejoinRequestSchema, queued.item.what.value.request)
+    const { conversationId, rejoinAskedMs } = room.live.record
+    expect(verifyRejoin(crypto, { conversationId, request })).toBe(true)
+    expect(request.deviceId).toEqual(testing.context.account.device.publicKey)
+    expect(rejoinAskedMs).toBe(BigInt(testing.clock.now()))
+  })
+
+  test('tells that the conversation is ready, that this account has left, and that somebody removed it', async () => {
+    await act(room, 'tell-ready', 'tell-left', 'tell-removed')
+    expect(testing.told).toMatchObject([
+      { type: 'conversation', peer: '#tea', conversation: room.conversation, state: 'ready' },
+      { type: 'message' },
+      { type: 'message' },
+    ])
+    expect(history(room).map(saidIn)).toEqual(['you have left', 'carol removed you'])
+    expect(history(room)).toMatchObject([{ sequence: 9n, sentAt: new Date(77) }, { sequence: 9n }])
+    await act(direct, 'tell-removed')
+    expect(history(direct)).toEqual([])
+  })
+})
+
+describe('something that happens', () => {
+  const happens = (group: TestGroup, input: GroupInput) =>
+    testing.written((tx, unit) => move(unit.context, tx, group.in(unit), input))
+
+  test('changes the phase, and all that follows from that is done here and now', async () => {
+    await room.change({ lastSequence: 4n })
+    await write(room, { waits: true })
+    await happens(room, { input: 'removed' })
+    expect(room.live.phase).toEqual({ name: 'ended', why: 'removed' })
+    expect(history(room)).toMatchObject([
+      { state: 'failed' },
+      { kind: 'event', sequence: 4n, sentAt: new Date(testing.clock.now()) },
+    ])
+  })
+
+  test('that nobody expects changes nothing', async () => {
+    const before = room.live.record
+    await happens(room, { input: 'leave-sealed' })
+    expect(room.live.record).toEqual(before)
+    expect(testing.told).toEqual([])
+  })
+})
