@@ -11,8 +11,8 @@ import {
 } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import { putBack } from '../../../../services/endpoint/messages/put-back.js'
-import { sealBody, sealText } from '../../../../services/endpoint/messages/seal.js'
-import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/unsent.js'
+import { sealBody, sealText } from '../../../../services/endpoint/messages/sealing/seal.js'
+import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/sealing/unsent.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { TestGroup } from '../../../support/group.js'
 
