@@ -1,4 +1,4 @@
-// What the parts of an endpoint share.
+// The state that the parts of an endpoint share.
 
 import type { Account } from './contacts/account.js'
 import type { Contacts } from './contacts/contacts.js'
@@ -25,7 +25,7 @@ export interface Context {
   contacts: Contacts
   devices: OwnDevices
   outbox: Outbox
-  /** What is known of this run alone. */
+  /** Facts of this run alone. */
   session: Session
 }
 
@@ -34,7 +34,7 @@ export interface Session {
   isUnconfirmed: boolean
 }
 
-/** What a unit of work reads, its own changes among it, and what it makes them with. */
+/** The means of a unit of work: it reads with them, its own changes among it, and makes its changes. */
 export interface Unit {
   readonly context: Context
   readonly outbox: Outbox
@@ -42,7 +42,7 @@ export interface Unit {
 }
 
 /**
- * Runs one unit of work after the other: everything that changes state, one input at a time. What it changes is saved
+ * Runs one unit of work after the other: everything that changes state, one input at a time. Its changes are saved
  * at once, and where it throws nothing is changed (vault/records.ts). A unit must not wait for another one.
  */
 export type RunTransaction = <T>(work: (unit: Unit) => Promise<T> | T) => Promise<T>

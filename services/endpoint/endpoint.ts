@@ -57,7 +57,7 @@ export type { StartOptions } from './first-start.js'
 export type { PersonHere } from './people.js'
 
 export interface EndpointOptions {
-  /** What to do when somebody shows another account key than before; unless given, nothing is sent until it is accepted. */
+  /** The policy for another account key than before; unless given, nothing is sent until a person accepts it. */
   keyChange?: KeyChangePolicy
   /** One-time key packages that are kept at the server, for those who open a conversation; 50 unless given. */
   keyStock?: number
@@ -65,11 +65,11 @@ export interface EndpointOptions {
   onEvent(event: EndpointEvent): void
 }
 
-/** What an endpoint is made of. */
+/** The parts that an endpoint is made of. */
 interface EndpointParts {
   ports: Ports
   records: Records
-  /** What is saved. */
+  /** The saved state. */
   context: Context
   transaction: RunTransaction
   presence: Presence

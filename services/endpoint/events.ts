@@ -1,4 +1,4 @@
-// What an endpoint tells whoever runs it: a person's terminal, a script, a test.
+// Events: an endpoint tells them to the program that runs it, a person's terminal, a script, a test.
 
 import type { DownCause, StopCause, StopReason } from './codes/line-cause.js'
 import type { Notice } from './codes/notice.js'
@@ -17,7 +17,7 @@ export type MessageState = 'waiting' | 'stored' | 'delivered' | 'failed' | 'rece
 /** One line of a conversation's history. */
 export type HistoryEntry = Line & Said
 
-/** What sort of line it is. */
+/** The sort of a line. */
 export type Said =
   | { kind: 'text' }
   /** Something came that cannot be opened, or something is missing. */
@@ -31,7 +31,7 @@ interface Line {
   peer: string
   from: string
   own: boolean
-  /** What was written; '' where the line is no text. */
+  /** The written text; '' where the line is no text. */
   text: string
   sentAt: Date
   state: MessageState
@@ -70,7 +70,7 @@ export type EndpointEvent =
   | { type: 'key-changed'; handle: string; pinned: string; seen: string; policy: 'block' | 'warn' | 'accept' }
   /** A person of this side has decided on somebody. */
   | { type: 'contact'; handle: string; change: 'accepted' | 'verified' | 'blocked' | 'unblocked' }
-  /** Whom the server names as its operator; '' if it has none. */
+  /** The operator whom the server names; '' if it has none. */
   | { type: 'operator'; handle: string }
   /** The list of this account's devices is another one than before. */
   | { type: 'devices' }

@@ -48,7 +48,7 @@ export function prepare(
   const target = address ?? known
   if (!target) throw new RangeError('a new vault needs the address of a server')
   saveServer(batch, { host: target.host, port: target.port, ...(server ? expectServer(server, known) : {}) })
-  // Who has been let in needs none any more.
+  // A device that has been let in needs none any more.
   if (inviteToken && !known?.cursor.length) saveServer(batch, { inviteToken })
   if (inviter && inviter.handle !== context.account.handle)
     context.contacts.expect(batch, inviter.handle, inviter.account)

@@ -1,5 +1,5 @@
-// The endpoint's only door: one end of Parley's conversations, for programs and for whoever draws a client. What stands
-// behind it may change; what it names stays, and grows.
+// The endpoint's only door: one end of Parley's conversations, for programs and for whoever draws a client. The code
+// behind it may change; the names in it stay, and grow.
 
 export { RecoveryPhraseError } from '../protocol/identity/recovery-phrase.js'
 export { InviteError } from '../protocol/invite/address.js'

@@ -105,7 +105,7 @@ export class Parley implements AsyncIterable<EndpointEvent>, AsyncDisposable {
     return new Conversation(this.endpoint, number, 'room')
   }
 
-  /** Closes the line and the folder. What is unsent stays for the next time. */
+  /** Closes the line and the folder. Unsent messages stay for the next time. */
   async close(): Promise<void> {
     await this.endpoint.close()
     this.line.changed({ state: 'stopped', reason: 'closed', cause: { code: 'closed' } })

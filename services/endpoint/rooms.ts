@@ -96,7 +96,7 @@ export function changeRoom(
   for (const wish of wishesFor(context, { group, settings }, change)) intend(context, batch, group, wish)
 }
 
-/** What is to be committed, in this order. Throws Refusal. */
+/** The wishes to commit, in this order. Throws Refusal. */
 function wishesFor(
   context: Pick<Context, 'account' | 'engine'>,
   { group, settings }: { group: LiveGroup; settings: GroupSettings },

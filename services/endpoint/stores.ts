@@ -1,4 +1,4 @@
-// What an endpoint keeps, put together: as it is saved, and as a unit of work sees and changes it.
+// The stores of an endpoint, put together: as they are saved, and as a unit of work sees and changes them.
 
 import { type Account, loadAccount } from './contacts/account.js'
 import { Contacts } from './contacts/contacts.js'
@@ -12,7 +12,7 @@ import { Outbox, OutboxProgress } from './messages/sealing/outbox.js'
 import type { Reader, Records } from './vault/records.js'
 
 export interface Stores {
-  /** What is saved. */
+  /** The saved state. */
   context: Context
   outbox: Outbox
   transaction: RunTransaction

@@ -1,4 +1,4 @@
-// Starts a program of this package where it can run. What it names before it knows that must be readable by any Node.
+// Starts a program of this package where it can run. Any Node must be able to read all that it names before that.
 
 import { readFileSync } from 'node:fs'
 

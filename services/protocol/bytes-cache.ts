@@ -16,7 +16,7 @@ export class BytesCache<V> {
     this.#limit = limit
   }
 
-  /** The value for these bytes, made by `make` where there is none. What `make` throws is kept nowhere. */
+  /** The value for these bytes, made by `make` where there is none. The cache keeps nothing where `make` throws. */
   get(bytes: Uint8Array, make: (bytes: Uint8Array) => V): V {
     const name = nameOf(bytes)
     const known = this.#entries.get(name)

@@ -1,5 +1,5 @@
 /**
- * What the protocol needs of cryptography, synchronously. `node/crypto.ts` has it from Node; a browser can have it from
+ * The cryptography that the protocol needs, synchronously. `node/crypto.ts` has it from Node; a browser can have it from
  * libraries in JavaScript. A provider does the mathematics and nothing else: labels, lengths, and what is remembered
  * stand above it, once for all providers.
  *
@@ -30,7 +30,7 @@ export interface CryptoProvider {
   aes256GcmOpen(opening: AeadText & { sealed: Uint8Array }): Uint8Array | undefined
 }
 
-/** What both sides of AES-256-GCM name. */
+/** The inputs that both sides of AES-256-GCM name. */
 export interface AeadText {
   /** 32 bytes. */
   key: Uint8Array

@@ -1,4 +1,4 @@
-/** What is wrong with an identity that was made elsewhere. */
+/** The faults of an identity that was made elsewhere. */
 export type IdentityReason =
   /** Not a certificate or a revocation at all: it does not decode, or a field has the wrong size. */
   | 'malformed'

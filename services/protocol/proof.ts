@@ -71,7 +71,7 @@ export class ProofError extends Error {
   }
 }
 
-/** What a server holds a proof against. */
+/** The values that a server holds a proof against. */
 export interface ProofExpectation {
   method: ProvenMethod
   /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the certificate that the server shows. */
@@ -82,7 +82,7 @@ export interface ProofExpectation {
   window: number
 }
 
-/** What a proof that holds says. */
+/** The claims of a proof that holds. */
 export interface ProvenCall {
   /** The public key of the device that calls, 32 bytes. */
   deviceKey: Uint8Array

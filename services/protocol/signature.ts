@@ -5,7 +5,7 @@ import { concatBytes, copyBytes, equalBytes, fromHex, utf8 } from './bytes.js'
 import type { CryptoProvider } from './crypto.js'
 import { KEY_BYTES, SIGNATURE_BYTES } from './sizes.js'
 
-/** What a signature is for: the labels of the contract (proto/). */
+/** The purposes of signatures: the labels of the contract (proto/). */
 export type Label =
   | 'parley.v1.DeviceCertificate'
   | 'parley.v1.DeviceRevocation'

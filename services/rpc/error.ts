@@ -1,4 +1,4 @@
-/** What a call can fail with: https://grpc.io/docs/guides/status-codes (OK is not a failure). */
+/** The codes that a call can fail with: https://grpc.io/docs/guides/status-codes (OK is not a failure). */
 export type RpcCode =
   | 'CANCELLED'
   | 'UNKNOWN'

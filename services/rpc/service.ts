@@ -3,7 +3,7 @@
 
 import type { DescMessage, DescMethod, DescService, MessageInitShape, MessageShape } from '@bufbuild/protobuf'
 
-/** What a handler knows of its call besides the messages. */
+/** A handler knows this of its call besides the messages. */
 export interface CallContext {
   /**
    * Aborted when the call is over: the peer is gone or cancels, or the server stops hard. Its

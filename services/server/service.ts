@@ -50,7 +50,7 @@ export interface RelayService {
   readonly admission: RelayAdmission
   /** Lets this account have the operator's handle. Only the server's own process may call it. */
   admitOperator(accountKey: Uint8Array): void
-  /** Takes no more sessions, tells the open ones, and finishes what they sent. What is called later fails. */
+  /** Takes no more sessions, tells the open ones, and finishes what they sent. Later calls fail. */
   stop(): Promise<void>
 }
 

@@ -78,7 +78,7 @@ function attach(options: DeviceOptions, onResize: () => void): () => void {
   input.on('keypress', onKey).on('end', onGone).on('error', onGone)
   // A terminal that was closed gives EIO at any later time: these two listeners stay.
   output.on('resize', onResize).on('error', onGone)
-  // Whatever ends the process, the shell after it must not be left in our modes.
+  // The shell after the process must not be left in our modes, however that ends.
   process.on('exit', release)
   return release
 }

@@ -2,7 +2,7 @@
 
 import { graphemes } from './text.js'
 
-/** What node:readline tells of a key press. */
+/** A key press, as node:readline tells of it. */
 export interface Key {
   name?: string | undefined
   sequence?: string | undefined
@@ -18,9 +18,9 @@ export interface Editor {
   history: readonly string[]
   /** Which line of the history is shown; its length: the draft. */
   place: number
-  /** What was typed before looking into the history. */
+  /** The input as it was before the person looked into the history. */
   draft: string
-  /** What a paste has brought so far; undefined: not in a paste. */
+  /** The text that a paste has brought so far; undefined: not in a paste. */
   pasted: string | undefined
   /** Completions to choose from, or why a key did nothing; until the next key. */
   hints: readonly string[]

@@ -1,15 +1,15 @@
-// What the terminal is told and what it promises. Nothing here knows of keys or of the network.
+// The interface of the terminal, and its promises. Nothing here knows of keys or of the network.
 
 /** How far an own message got: not at the server, at the server, at the peer's device, given up. */
 export type Mark = 'waiting' | 'stored' | 'delivered' | 'failed'
 
 export interface MessageEntry {
   kind: 'message'
-  /** What `mark` names it by; opaque. */
+  /** The name that `mark` knows it by; opaque. */
   id: string
   at: Date
   from: string
-  /** Whom it is for, or which conversation: given where there is more than one. */
+  /** Its receiver or its conversation: given where there is more than one. */
   to?: string
   own: boolean
   text: string
@@ -37,7 +37,7 @@ export interface Terminal {
   mark(id: string, mark: Mark): void
   /** The state of the line to the server and the like; '' removes it. */
   status(text: string): void
-  /** What stands before the input, with its own space at the end. */
+  /** Sets the text before the input, with its own space at the end. */
   prompt(text: string): void
   /**
    * One line that goes to the asker and not to `onLine`; questions wait for each other.

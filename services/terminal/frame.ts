@@ -3,12 +3,12 @@
 import stringWidth from 'string-width'
 import type { Frame } from './view.js'
 
-/** What of the region stands on the screen. */
+/** The part of the region that stands on the screen. */
 export interface Drawn {
   rows: readonly string[]
   /** Index of the row that the cursor is in. */
   cursorRow: number
-  /** What is left of the cursor in its row. */
+  /** The text to the left of the cursor in its row. */
   before: string
 }
 
@@ -47,7 +47,7 @@ export function encode(drawn: Drawn, frame: Frame): { bytes: string; drawn: Draw
 }
 
 /**
- * What stands there once the screen has `columns`: terminals break the rows that no longer fit. Each row is
+ * The rows that stand there once the screen has `columns`: terminals break the rows that no longer fit. Each row is
  * counted and never taken for unchanged. Counted by the likely width, not by the widest: one row too many
  * would take a row of the scrollback.
  */

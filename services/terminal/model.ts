@@ -1,4 +1,4 @@
-// What the terminal shows, as a pure update. The live entries are those that may still be redrawn: from
+// The model of the screen, as a pure update. The live entries are those that may still be redrawn: from
 // the first own message whose mark may yet change. All before it belongs to the terminal's scrollback.
 
 import { type Editor, newEditor } from './editor.js'

@@ -106,7 +106,7 @@ function openReader(options: TerminalOptions) {
 
 interface LineTaker {
   take(line: string): Promise<unknown>
-  /** Who takes a line that is typed without echo, if one is wanted now. */
+  /** The receiver of a line that is typed without echo, if one is wanted now. */
   secretly(): ((line: string | undefined) => void) | undefined
 }
 

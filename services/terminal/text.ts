@@ -85,7 +85,7 @@ function wrapParagraph(paragraph: string, room: number): string[] {
     left = room
   }
   for (const chunk of chunks(paragraph, room)) {
-    // What no row can hold begins where it stands; anything else moves to the next row whole.
+    // A chunk that no row can hold begins where it stands; any other moves to the next row whole.
     if (chunk.width > left && chunk.width <= room) breakRow()
     for (const piece of chunk.pieces) {
       const width = cells(piece)
@@ -102,7 +102,7 @@ function wrapParagraph(paragraph: string, room: number): string[] {
   return rows
 }
 
-/** What stays together: the pieces of a word (or one wide character) and the spaces after it. */
+/** Pieces that stay together: those of a word (or one wide character) and the spaces after it. */
 interface Chunk {
   pieces: string[]
   width: number

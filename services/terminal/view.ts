@@ -18,7 +18,7 @@ export interface Frame {
 export interface Cursor {
   /** Index in the region's rows. */
   row: number
-  /** What is left of the cursor in that row; drawn again, it puts the cursor where the terminal has that cell. */
+  /** The text left of the cursor in that row; drawn again, it puts the cursor where the terminal has that cell. */
   before: string
 }
 

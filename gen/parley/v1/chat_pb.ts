@@ -9,7 +9,7 @@
 // A conversation is one MLS group of devices. The server keeps, for each conversation, its roster
 // (the devices that it delivers to), its epoch, and an ordered log of envelopes. It opens none.
 //
-// Two kinds of failure. What any call may hit ends it with a gRPC status, with an ErrorDetail in
+// Two kinds of failure. A failure that any call may hit ends it with a gRPC status, with an ErrorDetail in
 // the binary trailer "parley-error-bin" where there is more to say:
 //
 //   INVALID_ARGUMENT    a frame out of order, an unknown or empty frame, a field that breaks its
@@ -19,7 +19,7 @@
 //   UNAVAILABLE         the server is stopping or cannot be reached. Try again, with backoff.
 //   INTERNAL            a defect of the server. Its text says nothing more; the server's log does.
 //
-// What belongs to one call or one send is a case of its answer, and the stream goes on.
+// A failure that belongs to one call or one send is a case of its answer, and the stream goes on.
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -315,7 +315,7 @@ export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 6);
 
 /**
- * What a commit does to the roster. Members compare it with what the commit really did.
+ * The change of a commit to the roster. Members compare it with what the commit really did.
  *
  * @generated from message parley.v1.RosterChange
  */
@@ -428,7 +428,7 @@ export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
 
 /**
  * Either side may send it at any time after Opened; the other owes a Pong with the same nonce at
- * once. Whoever hears nothing for Opened.dead_after_ms may take the line for dead and close it.
+ * once. A side that hears nothing for Opened.dead_after_ms may take the line for dead and close it.
  *
  * @generated from message parley.v1.Ping
  */
@@ -598,7 +598,7 @@ export const OpenedSchema: GenMessage<Opened> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 14);
 
 /**
- * What the server enforces. Whoever stays within is never rejected for size or number.
+ * The limits that the server enforces. A device that stays within is never rejected for size or number.
  *
  * @generated from message parley.v1.Limits
  */
@@ -1212,7 +1212,7 @@ export const TooManyMembersSchema: GenMessage<TooManyMembers> = /*@__PURE__*/
  */
 export type TooManyConversations = Message<"parley.v1.TooManyConversations"> & {
   /**
-   * Whose limit it is.
+   * The device at its limit.
    *
    * @generated from field: bytes device_id = 1;
    */

@@ -2,11 +2,11 @@
 // @generated from file parley/v1/identity.proto (package parley.v1, syntax proto3)
 /* eslint-disable */
 
-// Who signs what. Everything signed travels as the exact bytes that were signed, beside the
+// Keys and their signatures. Everything signed travels as the exact bytes that were signed, beside the
 // signature: verify the bytes as they came, then parse them; never encode them again.
 //
-// Keys and signatures are Ed25519 (RFC 8032): a public key is 32 bytes, a signature 64. What is
-// signed is a label, one zero byte, and the bytes:
+// Keys and signatures are Ed25519 (RFC 8032): a public key is 32 bytes, a signature 64. A signature
+// covers a label, one zero byte, and the bytes:
 //
 //   Ed25519(key, ASCII(label) || 0x00 || bytes)
 //

@@ -325,7 +325,7 @@ export const UnknownHandleSchema: GenMessage<UnknownHandle> = /*@__PURE__*/
 
 /**
  * The device is not registered; nothing was changed, but that device_revocations may have been
- * carried out. What to do is up to the person.
+ * carried out. The person decides what to do.
  *
  * @generated from message parley.v1.RegistrationRefused
  */

@@ -18,7 +18,7 @@ export type Contact = RecordOf<'contacts'>
 
 export type Trusted = 'pinned-now' | 'known' | 'changed'
 
-/** What an account key is to this endpoint: the one that is pinned, that and compared by a person, or not the pinned one. */
+/** An account key's standing with this endpoint: pinned, pinned and compared by a person, or not the pinned one. */
 export type KeyTrust = 'pinned' | 'verified' | 'other'
 
 const NO_KEY = new Uint8Array()

@@ -56,7 +56,7 @@ function byAge(one: OwnDevice, other: OwnDevice): number {
   return Number(one.issuedAtMs - other.issuedAtMs) || Buffer.compare(one.deviceId, other.deviceId)
 }
 
-/** What a person calls a device by. */
+/** The name that a person calls a device by. */
 export function labelOf({ name, deviceId }: Pick<OwnDevice, 'name' | 'deviceId'>): string {
   return name || shortFingerprint(deviceId)
 }

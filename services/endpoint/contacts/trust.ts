@@ -1,7 +1,7 @@
-// Whom this endpoint takes for whom. A handle belongs to the account key that was pinned for it; another key that goes
+// Trust in keys. A handle belongs to the account key that was pinned for it; another key that goes
 // by it stops the sending until a person, or the policy that a person has set, accepts it.
 //
-// Who can make a key change: the person, who began anew on a server that was set up anew; a server that lies; and
+// A key can be changed by the person, who began anew on a server that was set up anew; by a server that lies; and by
 // anybody at all who opens a conversation under a handle that is not theirs, since nobody but the server says whose a
 // handle is. So what a welcome shows is checked against the server's directory, and what only the welcome shows is
 // not taken for a change.
@@ -12,7 +12,7 @@ import { crypto } from '../crypto.js'
 import type { Batch } from '../vault/records.js'
 import type { ContactParts } from './parts.js'
 
-/** What to do about a changed key: wait for a person, accept it and say so, or accept it. */
+/** The policy for a changed key: wait for a person, accept it and say so, or accept it. */
 export type KeyChangePolicy = 'block' | 'warn' | 'accept'
 
 export interface Verification {

@@ -73,7 +73,7 @@ function keyPackages({ records }: Pick<Context, 'records'>, held: KeyExchanged, 
   return { ...finding, verdict: isLow ? 'note' : 'well', found: { code: 'key-packages', ...counts } }
 }
 
-/** Whatever stops the line is told of as that. */
+/** Any error that stops the line is told of as that. */
 function whyOf(error: RpcError | LineStopped, now: number): DownCause | StopCause {
   try {
     return explainFailure(error, now)

@@ -122,7 +122,7 @@ interface UnreadableLines {
   count: number
 }
 
-/** By cause. What is said again later is here all the same: its line stays. */
+/** By cause. A message that is said again later counts all the same: its line stays. */
 function unreadableIn({ records }: Pick<Context, 'records'>, conversation: bigint): UnreadableLines[] {
   const byCause = new Map<string, UnreadableLines>()
   for (const { record } of records.list('messages', { group: conversation })) {

@@ -12,7 +12,7 @@ import { examineVault } from './vault.js'
 export interface Doctor {
   /** Looks, and changes nothing. Throws VaultError. */
   examine(areas?: readonly Area[]): Promise<Finding[]>
-  /** Looks, and has everything repaired that can be. What needs others takes its time. Throws VaultError. */
+  /** Looks, and has everything repaired that can be. A repair that needs others takes its time. Throws VaultError. */
   repair(): Promise<Finding[]>
 }
 

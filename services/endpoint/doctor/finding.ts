@@ -1,4 +1,4 @@
-// What the doctor says: what it looked at, what it found, and what it did.
+// The doctor's findings: what it looked at, what it found, and what it did.
 
 import type { Deed, Found } from '../codes/finding.js'
 import type { Batch } from '../vault/records.js'
@@ -11,7 +11,7 @@ export type Verdict = 'well' | 'note' | 'problem'
 
 export interface Finding {
   area: Area
-  /** What was looked at; with `peer` and `about` it names the finding in every examination. */
+  /** The subject of the check; with `peer` and `about` it names the finding in every examination. */
   check: string
   /** Of a conversation: what a person calls it by. */
   peer?: string
@@ -19,7 +19,7 @@ export interface Finding {
   about?: string
   verdict: Verdict
   found: Found
-  /** What was done about it, by `repair` only. */
+  /** The deed of `repair` about it; no other call has one. */
   did?: Deed
 }
 

@@ -63,7 +63,7 @@ function lost(context: Context, group: LiveGroup): Finished {
   }
 }
 
-/** Whose devices were heard in the present epoch: they must have the same state, or nothing could be opened. */
+/** The accounts heard in the present epoch: their devices must have the same state, or nothing could be opened. */
 function agreement(context: Pick<Context, 'account' | 'engine'>, group: LiveGroup): Finished {
   const { engine, account } = context
   const epoch = engine.epoch(group.state)
@@ -107,7 +107,7 @@ function stuckCommit(context: Context, group: LiveGroup): Finished[] {
   ]
 }
 
-/** Who was shown another course of the conversation than this device. */
+/** The members whom the server showed another course of the conversation than this device. */
 function forks(context: Pick<Context, 'engine'>, group: LiveGroup): Finished[] {
   const epoch = context.engine.epoch(group.state)
   const differing = group.senders().filter(sender => sender.differedAtMs > 0n)
@@ -120,7 +120,7 @@ function forks(context: Pick<Context, 'engine'>, group: LiveGroup): Finished[] {
   })
 }
 
-/** What did not arrive is asked for again where its sender is still there. */
+/** This device asks again for what did not arrive where its sender is still there. */
 function gaps(
   context: Pick<Context, 'clock' | 'engine' | 'groups' | 'outbox'>,
   group: LiveGroup,

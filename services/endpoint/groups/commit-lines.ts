@@ -1,4 +1,4 @@
-// What a commit means to the people in the group: who came, who went, what the room is called now; as lines of the
+// The meaning of a commit to the people in the group: who came, who went, what the room is called now; as lines of the
 // history, for everybody the same.
 
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
@@ -10,14 +10,14 @@ import type { GroupParts } from './parts.js'
 import { type Group, sameAccount } from './policy.js'
 import type { LiveGroup } from './state/groups.js'
 
-/** What a commit did. */
+/** The changes that a commit made. */
 export interface Done {
   committer: Candidate
   added: readonly Candidate[]
   removed: readonly Candidate[]
 }
 
-/** What a commit of ours did, from the members before and after it. */
+/** The changes that a commit of ours made, from the members before and after it. */
 export function ownChange(
   { account, engine }: Pick<GroupParts, 'account' | 'engine'>,
   group: LiveGroup,
@@ -33,7 +33,7 @@ export function ownChange(
   }
 }
 
-/** What it was, for a person to read. */
+/** The change as lines that a person reads. */
 export function linesOf(
   parts: Pick<GroupParts, 'account'>,
   before: Group,

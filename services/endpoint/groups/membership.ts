@@ -26,7 +26,7 @@ export function standing(
   }
 }
 
-/** What the group's members agree on. A group that a faulty client made counts as one between two. */
+/** The settings that the group's members agree on. A group that a faulty client made counts as one between two. */
 export function settingsOf({ engine }: Pick<GroupParts, 'engine'>, group: LiveGroup): GroupSettings {
   return (
     decodeSettings(engine.settings(group.state)) ?? create(GroupSettingsSchema, { kind: GroupKind.DIRECT })

@@ -6,7 +6,7 @@ import type { Reader } from '../vault/records.js'
 import type { IntentList } from './intent-list.js'
 import type { Groups } from './state/groups.js'
 
-/** What this room has and is given; each function names what it uses of it. */
+/** The parts that this room has and is given; each function names those that it uses. */
 export interface GroupParts {
   readonly account: Account
   readonly clock: Clock

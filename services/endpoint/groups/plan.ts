@@ -16,7 +16,7 @@ import type { GroupParts } from './parts.js'
 import { mayChange, sameAccount } from './policy.js'
 import type { LiveGroup } from './state/groups.js'
 
-/** What one commit carries out: adds, or removals, or settings, never two of them (ts-mls cannot). */
+/** The content of one commit: adds, or removals, or settings, never two of them (ts-mls cannot). */
 export interface Plan {
   ids: bigint[]
   add: Uint8Array[]
@@ -26,7 +26,7 @@ export interface Plan {
   alone?: boolean
 }
 
-/** What to commit first; what has become pointless is dropped on the way, what is impossible added to `impossible`. */
+/** Finds what to commit first; drops what is pointless by now, and adds what is impossible to `impossible`. */
 export function planOf(
   parts: Pick<GroupParts, 'account' | 'engine' | 'intents'>,
   batch: Batch,
@@ -59,7 +59,7 @@ export function planOf(
     }
   }
   if (adds.ids.length > 0) removals.remove.push(...leavingAt(parts, group, present, removals))
-  // Who goes, goes first: those who come would not know why.
+  // Those who go, go first: those who come would not know why.
   if (removals.remove.length > 0) return removals
   return adds.ids.length > 0 ? adds : undefined
 }
@@ -142,7 +142,7 @@ export function mayCommit(
   })
 }
 
-/** What cannot be carried out at all. `handle`: whose addition it was. */
+/** An intent that cannot be carried out at all. `handle`: the account that it would have added. */
 export interface Impossible {
   handle: string | undefined
   cause: MlsCause

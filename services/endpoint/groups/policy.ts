@@ -1,4 +1,4 @@
-// What the members of a group agree on, and who may change what (proto/parley/content/v1/room.proto). Every member
+// The policy of a group: its settings, and who may change what (proto/parley/content/v1/room.proto). Every member
 // decides here alike, by what the group itself holds: those that decided otherwise would be out of it for good.
 
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'

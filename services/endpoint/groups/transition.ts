@@ -5,7 +5,7 @@ import type { IntentList } from './intent-list.js'
 import type { GroupEffect, GroupInput } from './state/group.js'
 import type { Groups, LiveGroup } from './state/groups.js'
 
-/** What those above a group have to do because of a transition. */
+/** The effects that those above a group carry out because of a transition. */
 export type OuterEffect = Exclude<GroupEffect, 'forget-pending' | 'drop-intents'>
 
 /** Returns what is left to do, in this order and in the same unit of work. */

@@ -74,7 +74,7 @@ export interface WelcomedGroup {
   others: readonly DeviceIdentity[]
 }
 
-/** What an opened welcome leads to. Throws JoinRefused where that is not what the server said, or nothing of ours. */
+/** The outcome of an opened welcome. Throws JoinRefused where the server said another, or it is not ours. */
 export function readWelcome(
   parts: Pick<GroupParts, 'account' | 'engine' | 'groups'>,
   envelope: Envelope,

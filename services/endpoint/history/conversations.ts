@@ -1,4 +1,4 @@
-// What a person sees as conversations, and their histories.
+// The conversations as a person sees them, and their histories.
 
 import { ConversationKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { OWN_DEVICES } from '../codes/notice.js'
@@ -57,7 +57,7 @@ export class Conversations {
       .map(({ id: number }) => ({ number, kind: this.kind(number), peer: this.peer(number) }))
   }
 
-  /** What a person calls it by. */
+  /** The name that a person calls it by. */
   peer(number: bigint): string {
     const conversation = this.#get(number)
     if (!conversation) return '?'

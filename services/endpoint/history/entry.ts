@@ -32,7 +32,7 @@ export function entryOf(id: MessageId, message: Message, peer: string): HistoryE
   }
 }
 
-/** What sort of line it is, and what it says where nobody wrote it. */
+/** The sort of the line, and what it says where nobody wrote it. */
 function saidIn({ kind, unreadable, system }: Message): Said {
   if (kind === MessageKind.UNREADABLE) return { kind: 'unreadable', cause: unreadableOf(unreadable) }
   if (kind === MessageKind.GAP) return { kind: 'gap', cause: unreadableOf(unreadable) }

@@ -12,7 +12,7 @@ const nameOf = ({ fromDevice, sequence }: Named): string =>
 export class FiledNames {
   /** By conversation, of those that are being handed over. */
   readonly #names = new Kept<bigint, ReadonlySet<string>>()
-  /** What a transaction has copied to add to it: a part has hundreds of messages. */
+  /** The sets that a transaction has copied to add to them, once: a part has hundreds of messages. */
   readonly #copies = new WeakMap<Transaction, Map<bigint, Set<string>>>()
 
   has(reader: Reader, conversation: bigint, message: Named): boolean {

@@ -29,7 +29,7 @@ export type KeyExchangeParts = Omit<
   '$typeName' | 'proof' | 'deviceCertificate'
 >
 
-/** Who calls. */
+/** The account and device that call. */
 export interface LineAccount {
   handle: string
   /** An encoded SignedDeviceCertificate. */

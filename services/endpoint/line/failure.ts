@@ -1,4 +1,4 @@
-// What went wrong with the line, and whether to try again.
+// The failures of the line, and whether to try again.
 
 import { fromBinary } from '@bufbuild/protobuf'
 import { type ErrorDetail, ErrorDetailSchema, ErrorReason } from '../../../gen/parley/v1/chat_pb.js'

@@ -1,4 +1,4 @@
-// What a commit at its place in the order means above the group: lines of the history, people who are met, newcomers
+// The effects above the group of a commit at its place in the order: lines of the history, people met, newcomers
 // who are owed what was said before.
 
 import { GroupKind } from '../../../gen/parley/content/v1/room_pb.js'

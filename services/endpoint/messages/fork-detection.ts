@@ -1,4 +1,4 @@
-// What this device has seen of a conversation, as one hash that travels in what it seals (proto/parley/content/v1,
+// All that this device has seen of a conversation, as one hash that travels in what it seals (proto/parley/content/v1,
 // LogTag): a server that shows members different orders, or withholds from some, is noticed by the next message.
 
 import { create } from '@bufbuild/protobuf'
@@ -39,7 +39,7 @@ export function passEnvelope(
   return { logPlaces: [...record.logPlaces, last].slice(-PLACES), logBegins: false }
 }
 
-/** What goes into the next content. */
+/** The tag for the next content. */
 export function presentTag({ record }: InGroup): Pick<LogTag, 'sequence' | 'hash'> | undefined {
   const last = record.logPlaces.at(-1)
   if (record.logBroken || record.logBegins || !last) return undefined

@@ -130,7 +130,7 @@ function refuseBlocked({ contacts }: Pick<MessageParts, 'contacts'>, { admins }:
   if (admins.length > 0 && admins.every(({ handle }) => contacts.isBlocked(handle))) throw new JoinBlocked()
 }
 
-/** Whoever takes a device in again tells it what the rules are by now. */
+/** A member that takes a device in again tells it what the rules are by now. */
 const newAdmins = (before: GroupSettings, after: GroupSettings): string[] =>
   after.admins.filter(admin => !isAdmin(before, admin)).map(({ handle }) => handle)
 

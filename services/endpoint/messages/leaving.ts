@@ -14,7 +14,7 @@ import { move } from './transition.js'
 export async function leaveGroup(parts: MessageParts, batch: Batch, group: LiveGroup): Promise<void> {
   const { record } = group
   const accounts = accountsIn(parts, group)
-  // Whoever removes it then needs be no admin, here as at the others.
+  // The member that removes it then needs be no admin, here as at the others.
   const own = accounts.find(({ handle }) => handle === parts.account.handle)
   const leavingDeviceIds = [...record.leavingDeviceIds, ...(own?.devices ?? [])]
   parts.groups.change(batch, group, { leavingDeviceIds })

@@ -1,4 +1,4 @@
-// What was sealed and not taken by the server goes back to where it was before.
+// Content that was sealed and not taken by the server goes back to where it was before.
 
 import { fromBinary } from '@bufbuild/protobuf'
 import { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
@@ -11,7 +11,7 @@ import type { Queued } from './sealing/outbox.js'
 import type { MessageParts } from './sealing/parts.js'
 import { failWaiting } from './sealing/unsent.js'
 
-/** What the server does not have is not for this epoch any more: texts wait to be sealed again, the rest is given up. */
+/** Content that the server does not have is too late for this epoch: texts wait to be sealed again, the rest goes. */
 export function putBack(
   parts: MessageParts,
   batch: Batch,

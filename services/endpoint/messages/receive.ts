@@ -144,7 +144,7 @@ function inSeries(sender: Sender, joinedEpoch: bigint): Sender {
   return { ...sender, joinedEpoch, received: 0n, owed: 0n, receipted: 0n, missing: [] }
 }
 
-/** What a device said before this one came is not missing here. */
+/** A message from before this device came is not missing here. */
 const mayMiss = ({ record }: LiveGroup, sender: Sender): boolean =>
   record.fromStart || sender.received > 0n || sender.joinedEpoch >= record.joinedEpoch
 
@@ -172,7 +172,7 @@ function tellForked(
   parts.groups.change(batch, group, BROKEN_LOG)
 }
 
-/** What this device sent stands at this place of the order; a commit takes effect here. */
+/** A send of this device stands at this place of the order; a commit takes effect here. */
 async function takeEcho(
   parts: MessageParts,
   batch: Batch,

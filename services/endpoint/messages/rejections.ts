@@ -1,4 +1,4 @@
-// What becomes of sends that the server did not take.
+// The fate of sends that the server did not take.
 
 import { fromBinary } from '@bufbuild/protobuf'
 import { CommitBundleSchema, type RejectedSend } from '../../../gen/parley/v1/chat_pb.js'
@@ -39,7 +39,7 @@ export async function onRejected(
       batch.tell({ type: 'notice', level: 'warning', notice: { code: 'server-full' } })
       return reason.value.retryAfterMs
     case 'staleEpoch':
-      // What changed the epoch was delivered before this. Whoever is where they were could not open it.
+      // The commit that changed the epoch was delivered before this; if the epoch is the same, it could not be opened.
       if (group && (isEnded(group) || epochOf(queued) === parts.engine.epoch(group.state)))
         fallBehind(parts, batch, group)
       else if (group?.phase.name === 'out-of-sync') putBack(parts, batch, group)
@@ -193,7 +193,7 @@ function fail(
 
 /** A change of the group was not delivered here, or could not be opened. A room cannot be made anew, so it is rejoined. */
 function fallBehind(parts: MessageParts, batch: Batch, group: LiveGroup): void {
-  // What somebody has made of it against its rules is not joined.
+  // A group that somebody changed against its rules is not joined.
   const isBroken = group.record.brokenBy !== ''
   if (isRoom(parts, group) && !isBroken && !isEnded(group) && group.phase.name !== 'creating') {
     putBack(parts, batch, group)

@@ -1,5 +1,5 @@
 // A device that has lost a group's state asks to be removed and added again, and the members do that by themselves.
-// What was said meanwhile shows as missing, and is asked for again.
+// Messages sent meanwhile show as missing, and are asked for again.
 
 import { MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { can, isIn } from '../groups/state/group.js'
@@ -60,7 +60,7 @@ export function rejoinAll(parts: MessageParts, tx: Transaction): void {
   tx.tell({ type: 'notice', level: 'warning', notice: { code: 'copy-put-back' } })
 }
 
-/** What the copy had on its way was sent after it was made, or never: sent again, it could be there twice. */
+/** The copy's messages on their way were sent after it was made, or never: sent again, they could be there twice. */
 function tellUncertain(
   { groups, conversations }: Pick<MessageParts, 'conversations' | 'groups'>,
   tx: Transaction,

@@ -1,4 +1,4 @@
-// What is done above a group because of what happened in it.
+// The work above a group because of what happened in it.
 
 import { create, toBinary } from '@bufbuild/protobuf'
 import { GroupKind } from '../../../gen/parley/content/v1/room_pb.js'

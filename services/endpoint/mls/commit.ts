@@ -20,7 +20,7 @@ export interface CommitChange {
   add?: Uint8Array[]
   /** Leaves. */
   remove?: number[]
-  /** What takes the place of the group's settings. Renews no keys. */
+  /** These take the place of the group's settings. Renews no keys. */
   settings?: Uint8Array
 }
 

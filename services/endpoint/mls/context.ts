@@ -27,7 +27,7 @@ export const MAX_LEAVES = 256
 /** Verifies one leaf's credential identity (an encoded SignedDeviceCertificate) for its signature key; pure. */
 export type ValidateCredential = (identity: Uint8Array, signatureKey: Uint8Array) => boolean
 
-/** What every operation of the engine needs besides a group's state. */
+/** Every operation of the engine needs this besides a group's state. */
 export interface MlsContext {
   suite: CiphersuiteImpl
   config: ClientConfig
@@ -66,7 +66,7 @@ function clientConfig(validate: ValidateCredential): ClientConfig {
       maximumForwardRatchetSteps: MAX_SKIPPED_MESSAGES,
     },
     // Not checked on receiving: a commit that some members take and others refuse, because their
-    // clock is off or they were away, splits the group. Who adds checks it (key-package.ts).
+    // clock is off or they were away, splits the group. The member that adds checks it (key-package.ts).
     lifetimeConfig: { maximumTotalLifetime: 0n, validateLifetimeOnReceive: false },
     keyPackageEqualityConfig: defaultKeyPackageEqualityConfig,
     paddingConfig: defaultPaddingConfig,

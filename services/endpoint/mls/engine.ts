@@ -61,7 +61,7 @@ export interface Sealed {
 export interface CreateOptions {
   groupId: Uint8Array
   keyPackage: OwnKeyPackage
-  /** What all members agree on besides who they are; bytes, and nothing more, to the engine. At most 64 KiB. */
+  /** All members agree on these besides who they are; bytes, and nothing more, to the engine. At most 64 KiB. */
   settings?: Uint8Array
 }
 
@@ -114,7 +114,7 @@ export interface Engine {
   save(state: GroupState): Uint8Array
   /** @throws MlsRefused('damaged') */
   load(bytes: Uint8Array): GroupState
-  /** What one message changed, in some 140 bytes; secret. The newest of each place counts. */
+  /** The change by one message, in some 140 bytes; secret. The newest of each place counts. */
   delta(state: GroupState, place: RatchetPlace): Uint8Array
   /** @throws MlsRefused('damaged') */
   applyDelta(state: GroupState, place: RatchetPlace, bytes: Uint8Array): GroupState

@@ -66,7 +66,7 @@ export async function joinByWelcome(
   throw new MlsRefused('no-matching-key-package')
 }
 
-/** What a welcome may refer to and Parley's never do: without it, such a welcome is refused. */
+/** Secrets that a welcome may refer to and Parley's never do: without them, such a welcome is refused. */
 export interface KnownBefore {
   /** For a welcome without the ratchet_tree extension. */
   tree?: RatchetTree

@@ -1,6 +1,6 @@
 // The only file that imports ts-mls. It is pinned to exactly 1.6.4: 1.6.2 and older, and
 // 2.0.0-rc.10, let a removed member go on reading, and 2.x numbers the suites differently.
-// Whatever is not named here is not used; in particular not joinGroup, validateRatchetTree,
+// Nothing is used that is not named here; in particular not joinGroup, validateRatchetTree,
 // defaultAuthenticationService and defaultLifetime, which accept too much or refuse valid trees.
 
 export type {

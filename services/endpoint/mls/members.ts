@@ -1,7 +1,7 @@
 import { equalBytes } from './codec.js'
 import type { LeafNode, RatchetTree } from './library.js'
 
-/** Who a leaf says it is. */
+/** The owner that a leaf names. */
 export interface Candidate {
   /** An encoded SignedDeviceCertificate. */
   identity: Uint8Array

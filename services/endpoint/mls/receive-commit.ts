@@ -20,7 +20,7 @@ import { asRefused, type MlsCause, MlsRefused } from './refused.js'
 import { demandSettingsSupport, settingsAmong } from './settings.js'
 import { retainedEpochs, withoutOldKeys } from './state.js'
 
-/** What a commit would change, for the policy to judge. The same on every member. */
+/** The changes of a commit, for the policy to judge. The same on every member. */
 export interface Change {
   committer: Member
   added: Candidate[]
@@ -30,7 +30,7 @@ export interface Change {
 }
 
 /**
- * Who may add and remove whom. It must decide by `change` alone, so that all members decide alike:
+ * Decides who may add and remove whom. It must decide by `change` alone, so that all members decide alike:
  * those that refuse a commit that others take are out of the group for good.
  */
 export type Policy = (change: Change) => boolean
@@ -87,7 +87,7 @@ export class PolicyFailed extends Error {
 
 interface Judge {
   callback: IncomingMessageCallback
-  /** What the policy was asked and said yes to. */
+  /** The change that the policy was asked about and said yes to. */
   change?: Change
   cause?: MlsCause
   failure?: PolicyFailed
@@ -158,7 +158,7 @@ async function apply(
   }
 }
 
-/** What the proposals do not show: the committer's leaf is replaced by a commit, its owner must not be. */
+/** Checks what the proposals do not show: a commit replaces the committer's leaf and must not replace its owner. */
 function checkOutcome({ ratchetTree }: ClientState, members: Member[], change: Change): void {
   const committer = members.find(member => member.leaf === change.committer.leaf)
   if (committer === undefined || !sameCandidate(committer, change.committer))

@@ -1,6 +1,6 @@
-// What the members of a group agree on besides its members. It stands in the GroupContext (RFC 9420
-// section 8.1), so every commit confirms it and every newcomer joins with it; here it is bytes and
-// nothing more. It changes by a GroupContextExtensions proposal (section 12.1.7) that is alone in its
+// The settings that the members of a group agree on. They stand in the GroupContext (RFC 9420
+// section 8.1), so every commit confirms them and every newcomer joins with them; here they are bytes and
+// nothing more. They change by a GroupContextExtensions proposal (section 12.1.7) that is alone in its
 // commit: the library encrypts a path for the group as it was and decrypts it for the group as it
 // will be, so that together with a remove nobody could follow.
 

@@ -1,4 +1,4 @@
-// What a group's state is on disk: one blob for each epoch, and after that, for each message, only
+// A group's state on disk: one blob for each epoch, and after that, for each message, only
 // the one ratchet that the message turned. So the cost of a message does not grow with the group.
 
 import { attempt } from './codec.js'
@@ -96,7 +96,7 @@ export function withSecretTree(state: ClientState, epoch: bigint, secretTree: Se
 }
 
 /**
- * What a following state keeps to open late messages of the last epochs: the leaves that verify
+ * Keeps what a following state needs to open late messages of the last epochs: the leaves that verify
  * them and the ratchets that open them, of the others only. Past epochs take no commits, so
  * everything that belongs to those goes.
  */

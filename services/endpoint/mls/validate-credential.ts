@@ -10,7 +10,7 @@ export function validateCredential(identity: Uint8Array, signatureKey: Uint8Arra
   try {
     return Buffer.compare(readCertificate(nodeCrypto, identity).deviceKey, signatureKey) === 0
   } catch {
-    // Whatever the cause, even a defect of ours: it must not let a member in.
+    // No cause, not even a defect of ours, must let a member in.
     return false
   }
 }

@@ -36,7 +36,7 @@ export interface WelcomeOpener {
    * @throws MlsRefused; another error (closed meanwhile, say) tells nothing about the welcome.
    */
   open(request: WelcomeRequest): Promise<OpenedWelcome>
-  /** Ends the worker. What is being opened then fails. */
+  /** Ends the worker. A welcome that it is opening then fails. */
   close(): Promise<void>
 }
 

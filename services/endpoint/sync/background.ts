@@ -22,7 +22,7 @@ export class Background {
   }
 }
 
-/** What failed because the line went down is tried again when it is up. */
+/** Ignores that the line went down: the caller tries again when it is up. */
 export function ignoreDownLine(error: unknown): undefined {
   if (error instanceof RpcError || error instanceof LineStopped) return undefined
   throw error

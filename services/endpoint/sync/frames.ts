@@ -1,4 +1,4 @@
-// What is sealed, as the contract has it on the wire.
+// Sealed messages, as the contract has them on the wire.
 
 import { fromBinary, type MessageInitShape } from '@bufbuild/protobuf'
 import {

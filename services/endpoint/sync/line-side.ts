@@ -25,7 +25,7 @@ import {
 } from './server-record.js'
 
 export interface LineSideOptions {
-  /** What is saved. */
+  /** The saved state. */
   context: Context
   transaction: RunTransaction
   clock: Pick<Clock, 'now'>

@@ -1,4 +1,4 @@
-// Who is here: devices say so to those whom they have a conversation with, end to end, while they are connected.
+// Presence: devices tell it to those whom they have a conversation with, end to end, while they are connected.
 
 import type { EphemeralEnvelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GONE_AFTER_MS, IGNORED_AFTER_MS, PRESENCE_DEVICES } from '../../protocol/content/presence.js'

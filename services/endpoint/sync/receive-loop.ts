@@ -9,7 +9,7 @@ import type { Presence } from './presence.js'
 import type { SendLoop } from './send-loop.js'
 import { saveServer } from './server-record.js'
 
-/** What came with a delivery, besides what a person reads. */
+/** The content of a delivery besides what a person reads. */
 export interface TakenIn {
   /** Groups that are in another epoch or status than before, by their numbers. */
   changed: readonly bigint[]
@@ -29,7 +29,7 @@ export interface ReceiveLoopOptions {
   sends: Pick<SendLoop, 'nudge' | 'noteGiven' | 'pause' | 'receiptsSoon' | 'sendNow'>
   /** The account's devices have changed. */
   onAccountChanged(handle: string): void
-  /** What was delivered is saved and acked. */
+  /** The delivery is saved and acked. */
   onTakenIn(taken: TakenIn): Promise<void>
 }
 

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../ports.js'
 
-/** What is to be done later. Once it is stopped, nothing of it is done any more, and nothing is added. */
+/** Does work later. Once it is stopped, it does nothing of it any more, and nothing is added. */
 export class Scheduler {
   readonly #timers = new Set<Timer>()
   #wakesAt = Number.POSITIVE_INFINITY

@@ -17,7 +17,7 @@ const RECEIPT_DELAY_MS = 100
 const SEND_ENVELOPES = 128
 
 export interface SendLoopOptions {
-  /** What is saved. */
+  /** The saved state. */
   context: Context
   outbox: Pick<Outbox, 'takeUnsent'>
   transaction: RunTransaction
@@ -25,7 +25,7 @@ export interface SendLoopOptions {
   scheduler: Pick<Scheduler, 'after' | 'wakeAt'>
   /** Gives a frame to the line, which drops it while it is down. */
   write(frame: RequestFrame): void
-  /** What was due was sealed, is saved and is on its way. */
+  /** Everything due was sealed, is saved and is on its way. */
   onSealed(): void
   /** Told of a vault that does not take what was sealed. */
   onFailure(error: unknown): void
@@ -42,7 +42,7 @@ export class SendLoop {
   #areReceiptsDue = false
   #areReceiptsTimed = false
   #perFrame = SEND_ENVELOPES
-  /** What the vault has as the highest number that was given. */
+  /** The highest number that was given, as the vault has it. */
   #noted: bigint | undefined
   readonly #updates = new Updates()
 
@@ -123,7 +123,7 @@ export class SendLoop {
     unit.tx.after(() => this.#sealed(receipts))
   }
 
-  /** What is due was sealed and is saved. */
+  /** Everything due was sealed and is saved. */
   #sealed(receipts: boolean): void {
     const { context, outbox, onSealed } = this.options
     // Those that the outbox had no room for are still due.

@@ -1,4 +1,4 @@
-// What the vault knows of the server that the account is on.
+// The vault's record of the server that the account is on.
 
 import type { RegistrationRefused } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { certifiedDevices } from '../../protocol/identity/certificate.js'

@@ -21,7 +21,7 @@ import { SendLoop } from './send-loop.js'
 import { loadServer } from './server-record.js'
 
 export interface SyncOptions {
-  /** What is saved. */
+  /** The saved state. */
   context: Context
   outbox: Outbox
   transaction: RunTransaction

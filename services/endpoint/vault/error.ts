@@ -26,7 +26,7 @@ export function damaged(file: string, cause?: unknown): VaultError {
   return new VaultError({ code: 'damaged', file }, { cause })
 }
 
-/** What SQLite or the file system said about `file`, as a VaultError; a defect of ours comes back as it is. */
+/** The error of SQLite or the file system about `file`, as a VaultError; a defect of ours comes back as it is. */
 export function vaultErrorOf(error: unknown, file: string): unknown {
   if (isSqliteError(error)) return fromSqlite(error, file)
   if (types.isNativeError(error) && 'code' in error && 'syscall' in error) {

@@ -76,7 +76,7 @@ export class Records implements Reader {
   }
 
   /**
-   * Runs a unit of work when those before it have ended. What it changes is saved at once and durably; then memory
+   * Runs a unit of work when those before it have ended. Its changes are saved at once and durably; then memory
    * follows, then what is to be done after that is done, then its events are told. Where it throws, nothing is saved,
    * done or told, and the next one runs all the same. Throws VaultError, and what the work throws. A unit must not
    * wait for another one: it would wait for itself.

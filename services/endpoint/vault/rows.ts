@@ -47,7 +47,7 @@ function rowsOf(database: DatabaseSync, file: string, table: Table): Rows {
   }
 }
 
-/** What lies between two keys, neither included. */
+/** The rows between two keys, neither included. */
 interface Span {
   after: Key
   before: Key

@@ -102,7 +102,7 @@ export function makeSealer(dataKey: Uint8Array): Sealer {
   }
 }
 
-/** What a row is called in the associated data: table, zero byte, group and id as 64-bit big-endian. */
+/** A row's name in the associated data: table, zero byte, group and id as 64-bit big-endian. */
 function rowName(table: Table, key: Key): Uint8Array {
   const name = Buffer.alloc(table.length + 17)
   name.write(table, 'ascii')

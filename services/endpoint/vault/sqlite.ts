@@ -1,4 +1,4 @@
-// What SQLite's errors mean to a vault.
+// The meaning of SQLite's errors to a vault.
 
 import { types } from 'node:util'
 import {

@@ -33,7 +33,7 @@ export type Table = (typeof TABLES)[number]
  * The lowest and the highest 64-bit integer are not keys.
  */
 export interface Key {
-  /** What belongs together, a conversation's number for one; 0n where there is nothing to tell apart. */
+  /** Rows that belong together share it, a conversation's number for one; 0n where there is nothing to tell apart. */
   group: bigint
   id: bigint
 }

@@ -1,4 +1,4 @@
-// Where a vault's data key comes from and where it is kept. Whatever the moment of a crash, the database never says
+// Where a vault's data key comes from and where it is kept. At any moment of a crash, the database never says
 // that a key is needed which is not on the disk: a key file is written before, and removed after.
 
 import { randomBytes } from 'node:crypto'

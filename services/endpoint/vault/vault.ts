@@ -1,5 +1,5 @@
 // An endpoint's vault: one SQLite file in which every value is sealed, and beside it, where there is no passphrase,
-// the key. Who has the database alone learns how many values there are, their sizes and their integer keys. One
+// the key. A thief of the database alone learns how many values there are, their sizes and their integer keys. One
 // process at a time opens it.
 
 import { randomInt } from 'node:crypto'

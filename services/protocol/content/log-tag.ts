@@ -21,7 +21,7 @@ export function nextLogHash(
   return crypto.sha256(concatBytes(before, uint64Bytes(sequence), crypto.sha256(ciphertext)))
 }
 
-/** What of a hash is sent: 16 bytes. */
+/** The part of a hash that is sent: 16 bytes. */
 export function logTag(hash: Uint8Array): Uint8Array {
   return hash.subarray(0, TAG_BYTES)
 }

@@ -17,7 +17,7 @@ export function pad(content: Uint8Array): Uint8Array {
   return padded
 }
 
-/** The content, as a view; undefined for what has no padding. What size it was padded to is not looked at. */
+/** The content, as a view; undefined for what has no padding. The size that it was padded to is not looked at. */
 export function unpad(padded: Uint8Array): Uint8Array | undefined {
   let end = padded.length - 1
   while (padded[end] === 0) end--

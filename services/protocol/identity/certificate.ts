@@ -57,7 +57,7 @@ export function makeCertificate(
 /** Certificates that are remembered: those of every member are asked for with every message. */
 const REMEMBERED = 4096
 
-/** What each provider has found to hold. */
+/** The certificates that each provider has found to hold. */
 const verified = new WeakMap<CryptoProvider, BytesCache<DeviceIdentity>>()
 const parsed = new BytesCache<DeviceIdentity>(REMEMBERED)
 

@@ -9,7 +9,7 @@ export function formatFingerprint(fingerprint: Uint8Array): string {
   return `${PREFIX}${toBase64(fingerprint)}`
 }
 
-/** What formatFingerprint wrote, with its prefix or without, padded or not. undefined for anything else. */
+/** Reads what formatFingerprint wrote, with its prefix or without, padded or not. undefined for anything else. */
 export function parseFingerprint(text: string): Uint8Array | undefined {
   const digits = text.startsWith(PREFIX) ? text.slice(PREFIX.length) : text
   const bytes = fromBase64(digits.replace(/=$/, ''))

@@ -26,7 +26,7 @@ export type RecoveryPhraseCause =
   /** All words are on the list, but one is wrong or two changed places. */
   | { code: 'checksum' }
 
-/** What is wrong with a phrase that a person typed. */
+/** A person typed something that is no recovery phrase. */
 export class RecoveryPhraseError extends Error {
   override name = 'RecoveryPhraseError'
   constructor(readonly why: RecoveryPhraseCause) {

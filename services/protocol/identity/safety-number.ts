@@ -60,7 +60,7 @@ export function fingerprintGroups(
   })
 }
 
-/** What a QR code of a safety number holds: the two, one behind the other. */
+/** The content of a safety number's QR code: the two, one behind the other. */
 export interface SafetyCode {
   /** The number in it is the version of this text. */
   prefix: 'parley-safety:1:'

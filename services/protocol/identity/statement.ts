@@ -21,7 +21,7 @@ export interface DecodedStatement {
   timeMs: bigint
 }
 
-/** What a statement says. */
+/** The content of a statement. */
 export interface Statement {
   handle: string
   /** The account's public key, 32 bytes. */
@@ -34,7 +34,7 @@ export interface Statement {
 
 /** One kind of statement. */
 export interface StatementKind {
-  /** What the errors call it. */
+  /** Its name in errors. */
   name: string
   label: Label
   /** May throw anything. */

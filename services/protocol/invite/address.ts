@@ -27,10 +27,10 @@ export type InviteCause =
   | { code: 'link-too-long' | 'bad-link' | 'no-server-key' }
   /** A parameter is there more than once. */
   | { code: 'repeated'; parameter: string }
-  /** What is cut off or mistyped. */
+  /** The part that is cut off or mistyped. */
   | { code: 'bad-server-key' | 'bad-inviter' | 'bad-inviter-key' | 'bad-token' }
 
-/** What is wrong with an address or an invite link. */
+/** An address or an invite link that is wrong. */
 export class InviteError extends Error {
   override name = 'InviteError'
   constructor(readonly why: InviteCause) {

@@ -6,7 +6,7 @@ export interface BackwardWriter {
   taken(): Buffer
   /** An integer from 0 to 2^53-1. */
   varint(value: number): void
-  /** What `write` writes, and before it its length. */
+  /** Runs `write` and puts the length before what it writes. */
   delimited(write: () => void): void
   bytes(value: Uint8Array): void
   string(value: string): void

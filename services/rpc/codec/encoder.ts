@@ -1,6 +1,6 @@
 // Encodes as protobuf-es does, byte for byte, at a fifth of its cost: the descriptors are turned into functions
 // once, and a message is written from its end to its beginning into one buffer, so that every length is known
-// when it is to be written. What it does not know, whether a type or a value, it leaves to protobuf-es, which
+// when it is to be written. It leaves what it does not know, whether a type or a value, to protobuf-es, which
 // then also says what is wrong with it.
 
 import {

@@ -84,7 +84,7 @@ const REASON_OF_CODE: Record<string, ProbeReason> = {
 function explained(error: unknown, { host, port }: ProbeOptions, timedOut: boolean): ProbeError {
   if (error instanceof ProbeError) return error
   const code = String((error as NodeJS.ErrnoException | undefined)?.code)
-  // What remains are errors of the handshake: another protocol's bytes, or a connection that is cut.
+  // Errors of the handshake remain: another protocol's bytes, or a connection that is cut.
   const reason = timedOut ? 'timeout' : (REASON_OF_CODE[code] ?? 'not-tls')
   return new ProbeError(reason, `${host}:${port}`, { cause: error })
 }

@@ -20,7 +20,7 @@ import { trusting } from './trust.js'
 const RECONNECT_MIN_MS = 100
 const RECONNECT_MAX_MS = 1000
 
-/** What the calls of one channel share. */
+/** The state that the calls of one channel share. */
 interface Channel {
   client: grpc.Client
   /** One function for each call under way: cancels it. */
@@ -160,7 +160,7 @@ function encodeRequest<D extends DescMessage>(
   }
 }
 
-/** Has the call cancelled by the signal or by the channel's end. Returns what lets go of both. */
+/** Cancels the call at the signal or at the channel's end. The function that it returns lets go of both. */
 function cancellable(channel: Channel, cancel: () => void, signal: AbortSignal | undefined): () => void {
   channel.cancels.add(cancel)
   if (signal?.aborted) cancel()

@@ -7,7 +7,7 @@ import { type AnyBidi, type AnyUnary, methodPath, type ServiceImplementation } f
 import { asRpcError, toStatus } from './status.js'
 import { drainAwareWriter, readMessages } from './stream.js'
 
-/** What a server lends to the calls that it runs. */
+/** The means that a server lends to the calls that it runs. */
 export interface Runtime {
   maxMessageBytes: number
   /** The calls under way. */
@@ -79,7 +79,7 @@ function bidiCall(
     const controller = begin(stream, runtime)
     const { signal } = controller
     const fail = (error: unknown) => {
-      // What grpc-js takes as "end with this status, after what was written".
+      // grpc-js takes this as "end with this status, after what was written".
       if (!stream.destroyed && !stream.writableEnded) stream.emit('error', toStatus(asRpcError(error)))
     }
     signal.addEventListener('abort', () => fail(signal.reason), { once: true })

@@ -30,7 +30,7 @@ export interface ServeOptions {
 
 export interface RpcServer {
   port: number
-  /** What the health service says, for the server as a whole and for each service. At first true. */
+  /** Sets what the health service says, for the server as a whole and for each service. At first true. */
   setServing(serving: boolean): void
   /**
    * Takes no more connections and calls, lets calls end for graceMs, aborts the rest (they end with

@@ -1,4 +1,4 @@
-/** What is used of a stream of grpc-js, on either side. */
+/** The used part of a stream of grpc-js, on either side. */
 export interface MessageStream {
   on(event: string, listener: () => void): unknown
   off(event: string, listener: () => void): unknown

@@ -5,7 +5,7 @@ import * as grpc from '@grpc/grpc-js'
 import type { Trust } from '../channel.js'
 import { CertificateRefused } from '../error.js'
 
-/** What every TLS connection to a gRPC server is made with. A literal address is no server name. */
+/** The options of every TLS connection to a gRPC server. A literal address is no server name. */
 export function tlsOptions(host: string): ConnectionOptions {
   return { host, ALPNProtocols: ['h2'], ...(isIP(host) === 0 ? { servername: host } : {}) }
 }

@@ -1,4 +1,4 @@
-/** Wakes one waiter. What is raised while nobody waits is kept for the next wait, once. */
+/** Wakes one waiter. A signal that is raised while nobody waits is kept for the next wait, once. */
 export class Signal {
   #raised = false
   #wake: (() => void) | undefined

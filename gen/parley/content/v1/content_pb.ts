@@ -2,7 +2,7 @@
 // @generated from file parley/content/v1/content.proto (package parley.content.v1, syntax proto3)
 /* eslint-disable */
 
-// What is inside an application envelope's ciphertext, once MLS has opened it. The server never
+// The plaintext of an application envelope, once MLS has opened it. The server never
 // sees any of this.
 //
 // The plaintext that MLS seals is an encoded Content, then the byte 0x80, then zero bytes up to a
@@ -10,7 +10,7 @@
 // a ciphertext tells the bucket and no more. A receiver cuts at the last 0x80 and refuses a
 // plaintext without one.
 //
-// Who sent it is whose verified leaf MLS names, never what the content says.
+// Its sender is the owner of the verified leaf that MLS names, never what the content says.
 //
 // An ephemeral envelope may overtake what is in the log or be dropped, so MLS's message ratchet,
 // which loses the keys of what it skips, must not seal it. Its ciphertext is
@@ -114,7 +114,7 @@ export type Content = Message<"parley.content.v1.Content"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * What the sender has seen of the conversation, so that a server that shows members different
+   * The sender's view of the conversation, so that a server that shows members different
    * orders, or withholds from some, is noticed by the next message.
    *
    * @generated from field: parley.content.v1.LogTag log_tag = 5;
@@ -244,7 +244,7 @@ export const NothingToResendSchema: GenMessage<NothingToResend> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_content, 4);
 
 /**
- * What was said before a device or a person came, handed over by somebody who was there: by a
+ * Messages from before a device or a person came, handed over by somebody who was there: by a
  * device of the same account in the group of its own devices, or by whoever invited into a room in
  * the direct conversation with the invited.
  *
@@ -466,7 +466,7 @@ export const SignedEphemeralSchema: GenMessage<SignedEphemeral> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_content, 12);
 
 /**
- * What matters only now. A receiver ignores one that is older than the last one of that device, or
+ * Content that matters only now. A receiver ignores one that is older than the last one of that device, or
  * than two minutes.
  *
  * @generated from message parley.content.v1.Ephemeral

@@ -13,7 +13,7 @@ export const file_parley_content_v1_room: GenFile = /*@__PURE__*/
   fileDesc("ChxwYXJsZXkvY29udGVudC92MS9yb29tLnByb3RvEhFwYXJsZXkuY29udGVudC52MSK1AQoNR3JvdXBTZXR0aW5ncxIqCgRraW5kGAEgASgOMhwucGFybGV5LmNvbnRlbnQudjEuR3JvdXBLaW5kEgwKBG5hbWUYAiABKAkSDQoFdG9waWMYAyABKAkSKAoGYWRtaW5zGAQgAygLMhgucGFybGV5LmNvbnRlbnQudjEuQWRtaW4SMQoHaGlzdG9yeRgFIAEoCzIgLnBhcmxleS5jb250ZW50LnYxLkhpc3RvcnlQb2xpY3kiLAoFQWRtaW4SDgoGaGFuZGxlGAEgASgJEhMKC2FjY291bnRfa2V5GAIgASgMIh0KDUhpc3RvcnlQb2xpY3kSDAoEZGF5cxgBIAEoDSpvCglHcm91cEtpbmQSGgoWR1JPVVBfS0lORF9VTlNQRUNJRklFRBAAEhUKEUdST1VQX0tJTkRfRElSRUNUEAESEwoPR1JPVVBfS0lORF9ST09NEAISGgoWR1JPVVBfS0lORF9PV05fREVWSUNFUxADYgZwcm90bzM");
 
 /**
- * What all members of a group agree on besides its members: the extension 0xF0A1 (private use) of
+ * The settings that all members of a group agree on: the extension 0xF0A1 (private use) of
  * the MLS GroupContext (RFC 9420 section 12.1.7), so that it is signed, confirmed by every commit,
  * and part of what a new member joins with. A group without it is between two people.
  *

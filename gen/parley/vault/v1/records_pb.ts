@@ -2,7 +2,7 @@
 // @generated from file parley/vault/v1/records.proto (package parley.vault.v1, syntax proto3)
 /* eslint-disable */
 
-// What an endpoint keeps in its vault: never sent to anyone, sealed before it reaches the disk.
+// The records in an endpoint's vault: never sent to anyone, sealed before it reaches the disk.
 // Described here so that a newer version reads what an older one wrote.
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
@@ -105,7 +105,7 @@ export type Server = Message$1<"parley.vault.v1.Server"> & {
   operatorHandle: string;
 
   /**
-   * What the first server that answers must show: from an invite link.
+   * The first server that answers must show it: from an invite link.
    *
    * @generated from field: bytes invited_fingerprint = 6;
    */
@@ -208,7 +208,7 @@ export const ContactSchema: GenMessage<Contact> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 2);
 
 /**
- * What a person sees as one conversation: table "conversations". It is carried by MLS groups: by
+ * A conversation as a person sees it: table "conversations". It is carried by MLS groups: by
  * one as a rule, by more when two people open one with each other at the same moment.
  *
  * @generated from message parley.vault.v1.Conversation
@@ -386,7 +386,7 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
   rejoinAskedMs: bigint;
 
   /**
-   * Who changed the group against its rules, which was refused here: what they made of it is not joined.
+   * The member who changed the group against its rules, which was refused here: what they made of it is not joined.
    *
    * @generated from field: string broken_by = 23;
    */
@@ -400,7 +400,7 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
   joinedAtMs: bigint;
 
   /**
-   * What this device may do in it.
+   * This decides what this device may do in it.
    *
    * @generated from oneof parley.vault.v1.Group.phase
    */
@@ -716,7 +716,7 @@ export const RemoveDevicesSchema: GenMessage<RemoveDevices> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 15);
 
 /**
- * What is set is changed, from whatever the settings are by then.
+ * Fields that are set are changed, from whatever the settings are by then.
  *
  * @generated from message parley.vault.v1.ChangeSettings
  */
@@ -755,7 +755,7 @@ export const ChangeSettingsSchema: GenMessage<ChangeSettings> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 16);
 
 /**
- * What this endpoint knows of another device in a group: table "senders", grouped by group, under a keyed hash of the
+ * The knowledge about another device in a group: table "senders", grouped by group, under a keyed hash of the
  * device's id.
  *
  * @generated from message parley.vault.v1.Sender
@@ -852,7 +852,7 @@ export type Message = Message$1<"parley.vault.v1.Message"> & {
   kind: MessageKind;
 
   /**
-   * Who sent it.
+   * The sender.
    *
    * @generated from field: string from_handle = 2;
    */
@@ -925,7 +925,7 @@ export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 18);
 
 /**
- * What nothing more is to be said of than its code.
+ * A cause of which nothing more is to be said than its code.
  *
  * @generated from message parley.vault.v1.Nothing
  */
@@ -1431,7 +1431,7 @@ export const SystemMessage_FromMemberSchema: GenMessage<SystemMessage_FromMember
   messageDesc(file_parley_vault_v1_records, 21, 8);
 
 /**
- * What is on its way out: table "outbox".
+ * A message on its way out: table "outbox".
  *
  * @generated from message parley.vault.v1.OutboxItem
  */
@@ -1788,7 +1788,7 @@ export const OwnDeviceSchema: GenMessage<OwnDevice> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 32);
 
 /**
- * What was said in one conversation, being handed over: table "handovers", grouped by the number of
+ * The messages of one conversation, being handed over: table "handovers", grouped by the number of
  * the conversation. To a device of this account, through the group of own devices, or to a person
  * who was invited, through the direct conversation with them.
  *

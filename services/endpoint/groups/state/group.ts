@@ -1,4 +1,4 @@
-// What this device may do in a group, and what becomes of that by what happens: a state machine. A group is in one of
+// The state machine of a group: what this device may do in it, and what changes that. A group is in one of
 // six phases; the table MAY says what can be done in each, the table NEXT to which phase each input leads. An input that
 // a phase does not expect (a server can send anything, and a restart can repeat anything) changes nothing.
 
@@ -59,7 +59,7 @@ export type GroupInput =
 
 export type InputName = GroupInput['input']
 
-/** What is to be done because of a transition, in this order, in the same unit of work. */
+/** The effects of a transition: carried out in this order, in the same unit of work. */
 export type GroupEffect =
   /** The state that was kept for the commit on its way goes. */
   | 'forget-pending'
@@ -67,9 +67,9 @@ export type GroupEffect =
   | 'withdraw-commit'
   /** Changes that this device was to commit go. */
   | 'drop-intents'
-  /** What waits to be sealed, or was sealed and not taken, never goes out in this conversation, if it is a room. */
+  /** Texts that wait to be sealed, or were sealed and not taken, never go out in this conversation, if it is a room. */
   | 'fail-texts'
-  /** What was sealed and not taken waits for the next group of the conversation; for a room it fails. */
+  /** Content that was sealed and not taken waits for the next group of the conversation; for a room it fails. */
   | 'put-back'
   /** The device asks to be removed and added again. */
   | 'ask-to-rejoin'
@@ -85,7 +85,7 @@ export interface Transition {
   readonly effects: readonly GroupEffect[]
 }
 
-/** What can be done in a group. */
+/** The actions in a group. */
 export type GroupAction =
   /** Seal a text of a person. */
   | 'send'
@@ -226,7 +226,7 @@ const NEXT: { readonly [N in PhaseName]: Steps<N> } = {
     'commit-applied': phase => to({ ...phase, commitOut: false }, 'forget-pending'),
     'leave-sealed': phase => to({ ...phase, leaveDue: false }),
     'leave-put-back': phase => to({ ...phase, leaveDue: true }),
-    // What is still to be said needs the state; what was said is for the others to carry out.
+    // The word that is still to be said needs the state; the others carry out the one that was said.
     'state-lost': ({ leaveDue }, { askedLately }) => (leaveDue ? outOfSync(askedLately, true) : undefined),
     removed: () => ended('left', 'forget-pending'),
     abandoned: () => ended('left', 'forget-pending', 'put-back'),
@@ -234,7 +234,7 @@ const NEXT: { readonly [N in PhaseName]: Steps<N> } = {
   },
   ended: {
     joined: () => to(ACTIVE),
-    // What was sealed before it ended is not taken any more.
+    // The server does not take any more what was sealed before the group ended.
     abandoned: phase => to(phase, 'put-back'),
   },
 }

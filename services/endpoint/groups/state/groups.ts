@@ -16,7 +16,7 @@ export const CIPHER_SUITE = 83
 /** The epoch that the first commit of a group leads to. */
 const FIRST_EPOCH = 1n
 
-/** What can be changed of a record; its phase changes by `move` alone. */
+/** The fields of a record that can be changed; its phase changes by `move` alone. */
 export type GroupChange = Partial<
   Omit<GroupRecord, '$typeName' | 'conversation' | 'conversationId' | 'phase'>
 >
@@ -76,9 +76,9 @@ export class Groups {
   restart(tx: Transaction, group: LiveGroup, state: GroupState): void {
     inUnit(group.reader, tx)
     const lost = group.phase.name === 'out-of-sync'
-    // Who was removed is not owed what was said meanwhile; who had lost the state is, and asks for it.
+    // A removed device is not owed what was said meanwhile; one that had lost the state is, and asks for it.
     if (!lost) for (const sender of group.senders()) this.saveSender(tx, group, { ...sender, received: 0n })
-    // What this device sent before is counted in another series.
+    // Its earlier sends are counted in another series.
     tx.deleteGroup('sent', group.number)
     this.change(tx, group, {
       ...(lost ? {} : { fromStart: false }),

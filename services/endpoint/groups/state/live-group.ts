@@ -7,7 +7,7 @@ import type { GroupPhase } from './group.js'
 import { phaseOf } from './phase-record.js'
 
 export type GroupRecord = RecordOf<'groups'>
-/** What is known of another device in a group. */
+/** The knowledge about another device in a group. */
 export type Sender = RecordOf<'senders'>
 
 /** Bytes of the saved states of all groups that are open at once; in memory each takes a few times as much. */

@@ -1,4 +1,4 @@
-// What one type of content is to an endpoint: what becomes of it on its way, and what it does where it arrives. Adding a
+// A type of content, as the endpoint sees it: its fate on its way, and its effect where it arrives. Adding a
 // type is its message in proto/parley/content/v1, one file here, its line in registry.ts, and the client's words for it.
 
 import type { Content } from '../../../../gen/parley/content/v1/content_pb.js'
@@ -27,7 +27,7 @@ export interface Received {
   isOurs: boolean
 }
 
-/** What was sealed and not taken by the server, in an epoch that is over or a group that is. */
+/** Content that was sealed and not taken by the server, in an epoch that is over or a group that is. */
 export interface PutBack {
   group: LiveGroup
   /** Under which it was sealed. */
@@ -43,12 +43,12 @@ export interface ContentTraits {
   readonly owesReceipt: boolean
   /** It is also taken from somebody of whom a person wants to hear nothing. */
   readonly fromBlocked: boolean
-  /** What becomes of it when the server did not take it; unless given, it is dropped. */
+  /** Puts it back when the server did not take it; unless given, it is dropped. */
   putBack?(parts: MessageParts, batch: Batch, what: PutBack): void
 }
 
 export interface ContentType<C extends ContentCase> extends ContentTraits {
-  /** What happens in the group by it, before it is taken; unless given, nothing. */
+  /** The input that it is to the group, before it is taken; unless given, none. */
   moves?(received: Received, value: ValueOf<C>): GroupInput | undefined
   /** Does what it asks for. Throws nothing for what it says: a member may send anything. */
   take(parts: MessageParts, batch: Batch, received: Received, value: ValueOf<C>): Promise<void> | void

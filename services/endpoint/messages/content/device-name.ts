@@ -1,4 +1,4 @@
-// What this device is called among the devices of its account.
+// A device's name among the devices of its account.
 
 import { DEVICE_NAME_LENGTH } from '../../../protocol/content/lengths.js'
 import { isOwnDevicesGroup } from '../../groups/membership.js'

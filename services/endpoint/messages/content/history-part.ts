@@ -1,5 +1,5 @@
-// What was said before this device came, as somebody who was there hands it over: a device of the same account, or
-// whoever invited to a room. What comes before this device is in the room that it is of, waits for that.
+// Messages from before this device came, as somebody who was there hands them over: a device of the same account, or
+// whoever invited to a room. A part that comes before this device is in the room that it is of waits for that.
 
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { type HistoryPart, HistoryPartSchema } from '../../../../gen/parley/content/v1/content_pb.js'
@@ -21,7 +21,7 @@ import type { ContentType } from './content-type.js'
 /** Parts that wait for their room at most; more are dropped, since anybody can send them. */
 const WAITING_PARTS = 512
 
-/** Who hands it over. */
+/** The device that hands it over. */
 interface Giver {
   handle: string
   accountKey: Uint8Array
@@ -34,7 +34,7 @@ interface Place {
   storedAtMs: bigint
 }
 
-/** Takes a part in that came in a group. What is not this giver's to hand over is ignored. */
+/** Takes a part in that came in a group. It ignores what is not this giver's to hand over. */
 export const historyPart: ContentType<'historyPart'> = {
   owesReceipt: true,
   fromBlocked: false,

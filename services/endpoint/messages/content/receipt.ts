@@ -1,4 +1,4 @@
-// What has arrived at whom: receipts are made by devices, end to end, and a text is delivered when every other account
+// Receipts of what arrived: devices make them, end to end, and a text is delivered when every other account
 // has it on some device.
 
 import { MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'

@@ -24,11 +24,11 @@ const CONTENT_TYPES: { readonly [C in ContentCase]: ContentType<C> } = {
   historyPart,
 }
 
-/** What is known of a type; undefined for one that a newer version has sent. */
+/** The traits of a type; undefined for one that a newer version has sent. */
 export const traitsOf = (name: ContentCase | undefined): ContentTraits | undefined =>
   name && CONTENT_TYPES[name]
 
-/** What happens in the group by a content. */
+/** The input that a content is to the group. */
 export const inputOf = <C extends ContentCase>(
   received: Received,
   { case: name, value }: { case: C; value: ValueOf<C> },

@@ -1,4 +1,4 @@
-// What could not be opened is asked for again, and said again once by the device that sent it.
+// A device asks again for what it could not open, and the device that sent it says it again, once.
 
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'

@@ -66,7 +66,7 @@ const isMember = (
   deviceId: Uint8Array,
 ): boolean => engine.members(state).some(({ signatureKey }) => same(signatureKey, deviceId))
 
-/** Somebody shows a revocation. What does not hold, or is of nobody here, is ignored. */
+/** Somebody shows a revocation. A revocation that does not hold, or is of nobody here, is ignored. */
 export function takeRevoked(
   parts: Pick<MessageParts, 'account' | 'clock' | 'contacts' | 'devices' | 'engine' | 'groups' | 'intents'>,
   batch: Batch,

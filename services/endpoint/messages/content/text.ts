@@ -1,4 +1,4 @@
-// What a person writes.
+// Text that a person writes.
 
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { can } from '../../groups/state/group.js'
@@ -9,7 +9,7 @@ export const text: ContentType<'text'> = {
   owesReceipt: true,
   fromBlocked: false,
   putBack({ conversations }, batch, { group, count, message, failure }) {
-    // What was said again for somebody is asked for again.
+    // A text that was said again for somebody is asked for again.
     if (message === 0n) return
     const { conversation } = group.record
     batch.delete('undelivered', { group: group.number, id: count })

@@ -1,4 +1,4 @@
-// What matters only now: sealed under a key of the epoch, beside the message ratchet, and signed by the device.
+// Content that matters only now: sealed under a key of the epoch, beside the message ratchet, and signed by the device.
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { Ephemeral, EphemeralSchema } from '../../../../gen/parley/content/v1/content_pb.js'

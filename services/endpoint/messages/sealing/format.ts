@@ -1,4 +1,4 @@
-// What is sealed: an encoded Content, padded (proto/parley/content/v1).
+// The sealed bytes: an encoded Content, padded (proto/parley/content/v1).
 
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { type Content, ContentSchema } from '../../../../gen/parley/content/v1/content_pb.js'

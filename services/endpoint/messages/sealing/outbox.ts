@@ -1,4 +1,4 @@
-// What is sealed and on its way to the server. Sends are numbered 1, 2, 3, ... over the device's life and
+// Sends that are sealed and on their way to the server. They are numbered 1, 2, 3, ... over the device's life and
 // taken by the server strictly in that order (proto/parley/v1, Send), so after a rejection or a lost line the
 // rest is sent again from there, and a send that is given up closes its gap.
 
@@ -30,10 +30,10 @@ interface Progress {
   given: bigint
 }
 
-/** What every outbox of one endpoint shares; it is not on the disk, for it begins anew with each stream. */
+/** Progress that all outboxes of one endpoint share; it is not on the disk, for it begins anew with each stream. */
 export class OutboxProgress {
   readonly #progress = new Kept<'only', Progress>({
-    // What the server has it has; the rest is sent again, whatever its numbers are now.
+    // The server has what it has; the rest is sent again, whatever its numbers are now.
     doubted: ({ accepted }) => ({ accepted, given: accepted }),
   })
 
@@ -45,7 +45,7 @@ export class OutboxProgress {
     this.#progress.set(tx, 'only', { ...this.get(tx), ...change })
   }
 
-  /** What is saved was given to the stream. */
+  /** Notes that the saved sends were given to the stream. */
   gave(records: Reader, given: bigint): void {
     this.#progress.note('only', { ...this.get(records), given })
   }
@@ -138,7 +138,7 @@ export class Outbox {
     this.progress.set(tx, { given: from - 1n > accepted ? from - 1n : accepted })
   }
 
-  /** What is saved and to be sent now; it counts as sent from here on. */
+  /** The saved sends that are to go now; they count as sent from here on. */
   takeUnsent(): readonly Queued[] {
     const unsent = this.#open().filter(({ sent }) => !sent)
     const last = unsent.at(-1)
@@ -146,7 +146,7 @@ export class Outbox {
     return unsent
   }
 
-  /** What the server does not have. */
+  /** The sends that the server does not have. */
   #open(): readonly Queued[] {
     return this.items().filter(({ accepted }) => !accepted)
   }

@@ -3,7 +3,7 @@ import type { GroupParts } from '../../groups/parts.js'
 import type { Conversations } from '../../history/conversations.js'
 import type { Outbox } from './outbox.js'
 
-/** What this room has and is given; each function names what it uses of it. */
+/** The parts that this room has and is given; each function names those that it uses. */
 export type MessageParts = GroupParts &
   ContactParts & {
     readonly conversations: Conversations

@@ -1,4 +1,4 @@
-// What new members are owed: another device of this account the history, somebody who was invited to a room what the
+// The history owed to new members: to another device of this account all of it, to a person invited to a room what the
 // room's members agreed to hand over.
 
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
@@ -74,7 +74,7 @@ function handAllOver(
   }
 }
 
-/** What has come in this conversation between the handover, or the beginning, and the device's joining it. */
+/** Hands over what has come in this conversation between the handover, or the beginning, and the device's joining it. */
 function handRestOver(
   parts: Pick<MessageParts, 'account' | 'clock' | 'devices'>,
   batch: Batch,

@@ -8,7 +8,7 @@ import type { KeyExchangeParts } from '../../line/connection.js'
 import { settleChange } from './key-changes.js'
 
 export interface ChangedKeysOptions {
-  /** What is saved. */
+  /** The saved state. */
   context: Pick<Context, 'contacts'>
   transaction: RunTransaction
   /** Throws RpcError or LineStopped. */

@@ -21,7 +21,7 @@ const AGAIN_MIN_MS = 1_000
 const AGAIN_MAX_MS = 300_000
 
 export interface DeviceListsOptions {
-  /** What is saved. */
+  /** The saved state. */
   context: Context
   transaction: RunTransaction
   /** Throws RpcError or LineStopped. */
@@ -76,7 +76,7 @@ export class DeviceLists {
     this.options.nudge()
   }
 
-  /** What the first call of a line carries out: revocations that the server may not know yet. */
+  /** Revocations that the server may not know yet, for the first call of a line. */
   revocations(): Uint8Array[] {
     return this.options.context.devices
       .all()
@@ -130,7 +130,7 @@ export class DeviceLists {
   }
 }
 
-/** Whose device it is is for the groups to say: here a certificate counts that is what it says, for this handle. */
+/** The groups say whose device it is: here a certificate counts that is what it says, for this handle. */
 function directoryOf(lookups: readonly LookupOutcome[]): Directory {
   const directory = new Map<string, DeviceIdentity[]>()
   for (const { handle, outcome } of lookups) {

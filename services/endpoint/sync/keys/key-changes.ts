@@ -12,7 +12,7 @@ import type { LiveGroup } from '../../groups/state/groups.js'
 import { transition } from '../../groups/transition.js'
 import type { Batch } from '../../vault/records.js'
 
-/** A person takes the changed key for theirs. What waits goes out to it, and nothing to the former. Throws Refusal. */
+/** A person takes the changed key for theirs. Waiting messages go to it, and none to the former. Throws Refusal. */
 export function acceptKey(
   context: Pick<Context, 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>,
   batch: Batch,
@@ -83,7 +83,7 @@ function retireOthers(
       .some(member => member.handle === handle && contacts.trust(handle, member.accountKey) === 'other')
   for (const group of conversation === undefined ? [] : groups.of(conversation)) {
     if (group.phase.name === 'ended' || !isOther(group)) continue
-    // What was sealed for it before may be at the server already, and stays as it is.
+    // A message sealed for it before may be at the server already, and stays as it is.
     transition(context, batch, group, { input: 'replaced' })
   }
 }

@@ -18,7 +18,7 @@ const LOOK_AGAIN_MS = 15_000
 const CLAIMS_AT_ONCE = 64
 
 export interface KeyClaimsOptions {
-  /** What is saved. */
+  /** The saved state. */
   context: Context
   transaction: RunTransaction
   /** Throws RpcError or LineStopped. */

@@ -13,7 +13,7 @@ const KEY_STOCK = 50
 const LAST_RESORT_LEFT_MS = 23 * DAY_MS
 
 export interface KeyStockOptions {
-  /** What is saved. */
+  /** The saved state. */
   context: Pick<Context, 'records'>
   transaction: RunTransaction
   /** Throws RpcError or LineStopped. */
@@ -53,7 +53,7 @@ export class KeyStock {
     if (context.records.keys('keypackages').length < this.low) await this.fill(await exchange({}))
   }
 
-  /** What is to be published, saved; undefined: nothing. */
+  /** Makes and saves what is to be published; undefined: nothing is. */
   async #make(unit: Unit, held: Held): Promise<Publication | undefined> {
     const { context, tx } = unit
     const now = context.clock.now()

@@ -12,14 +12,14 @@ import { KeyClaims } from './key-claims.js'
 import { KeyStock } from './key-stock.js'
 
 export interface KeysOptions {
-  /** What is saved. */
+  /** The saved state. */
   context: Context
   transaction: RunTransaction
   /** Throws RpcError or LineStopped. */
   exchange(parts: KeyExchangeParts): Promise<KeyExchanged>
   scheduler: Pick<Scheduler, 'after' | 'isStopped'>
   background: Background
-  /** What to do when somebody shows another account key than before. */
+  /** The policy for another account key than before. */
   policy: KeyChangePolicy
   /** One-time key packages that are kept at the server; KeyStock's own number unless given. */
   stockSize?: number | undefined
@@ -72,7 +72,7 @@ export class Keys {
     this.#lists.changed(handle)
   }
 
-  /** What the first call of a line carries out: revocations that the server may not know yet. */
+  /** Revocations that the server may not know yet, for the first call of a line. */
   revocations(): Uint8Array[] {
     return this.#lists.revocations()
   }

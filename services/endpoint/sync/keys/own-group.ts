@@ -13,14 +13,14 @@ import { type Directory, needsOwnGroup } from './reconcile.js'
 const TURN_MS = 2_000
 
 export interface OwnGroupOptions {
-  /** What is saved. */
+  /** The saved state. */
   context: Context
   transaction: RunTransaction
   /** Throws RpcError or LineStopped. */
   exchange(parts: KeyExchangeParts): Promise<KeyExchanged>
   scheduler: Pick<Scheduler, 'after'>
   nudge(): void
-  /** Has the devices of the account looked up again. */
+  /** Looks the devices of the account up again. */
   lookAgain(): void
 }
 

@@ -1,5 +1,5 @@
-// Who is in a group, and who should be: the certified devices of an account that is in it. What the server says of
-// them (lookup_handles) is signed by the account, so that it can leave a device out but not slip one in.
+// Compares who is in a group with who should be: the certified devices of an account that is in it. The server's word
+// on them (lookup_handles) is signed by the account, so that it can leave a device out but not slip one in.
 
 import { create } from '@bufbuild/protobuf'
 import { AddDevicesSchema, RemoveDevicesSchema } from '../../../../gen/parley/vault/v1/records_pb.js'

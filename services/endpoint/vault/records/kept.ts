@@ -1,4 +1,4 @@
-// What is kept in memory beside the records, because it takes long to make of them or is not on the disk at all.
+// Values kept in memory beside the records, because they take long to make of them or are not on the disk at all.
 
 import type { Reader, Transaction } from './transaction.js'
 
@@ -6,11 +6,11 @@ export interface KeptOptions<V> {
   /** How much a value takes, and how much all may take together: those used last stay. */
   weigh?(value: V): number
   most?: number
-  /** What is left of a value where nobody knows what is saved; nothing, unless given: then it is made anew. */
+  /** The rest of a value where nobody knows what is saved; nothing, unless given: then it is made anew. */
   doubted?(value: V): V
 }
 
-/** Values by key. What a transaction sets is seen by it alone until its records are saved, and else is forgotten. */
+/** Values by key. A transaction alone sees what it sets until its records are saved; else it is forgotten. */
 export class Kept<K, V> {
   /** The one used last stands last. */
   readonly #values = new Map<K, V>()
@@ -35,7 +35,7 @@ export class Kept<K, V> {
     return value
   }
 
-  /** What was made of records that are saved. */
+  /** Keeps a value made of records that are saved. */
   note(key: K, value: V): void {
     this.#drop(key)
     this.#values.set(key, value)

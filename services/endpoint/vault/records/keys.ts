@@ -36,7 +36,7 @@ export class SortedKeys {
     if (present && compareKeys(present, key) === 0) this.#keys.splice(place, 1)
   }
 
-  /** What changes meanwhile may come or not. */
+  /** A key that changes meanwhile may come or not. */
   *within(range: Range): Generator<Key> {
     const keys = range.group === undefined ? [...this.#keys] : this.#ofGroup(range.group)
     if (range.reverse) keys.reverse()

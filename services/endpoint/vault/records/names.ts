@@ -4,7 +4,7 @@ import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import type { Change, Key, Table } from '../table.js'
 import { at } from './schemas.js'
 
-/** What is looked up, and the numbers of what that finds. */
+/** The kinds of values to look up, and the numbers that each finds. */
 export interface Lookups {
   /** A handle: the contact. */
   contact: string
@@ -14,7 +14,7 @@ export interface Lookups {
   contacts: 'changed'
   /** Conversations of a kind of which there are few. */
   kind: 'own-devices'
-  /** What a room is called: the conversations. */
+  /** The name of a room: the conversations. */
   room: string
   /** An MLS group id: the group. */
   group: Uint8Array

@@ -1,4 +1,4 @@
-// What is saved, as it is read again and again: records that were opened lately are kept in memory as they were opened,
+// The saved rows, as they are read again and again: records opened lately are kept in memory as they were opened,
 // and small tables whole.
 
 import type { Key, Range } from '../table.js'
@@ -15,14 +15,14 @@ import type { Changes } from './transaction.js'
 
 /** Records that are kept opened at most, the small tables aside: some hundred bytes each. */
 const RECENT_RECORDS = 2048
-/** What is read in long lists, or once: it would displace what is read with every message. */
+/** Tables read in long lists, or once: they would displace what is read with every message. */
 const NOT_KEPT: ReadonlySet<AnyTable> = new Set(['messages', 'keypackages', 'earlier', 'handovers'])
-/** What is to be done, of which there is little however much there is of the rest. */
+/** Tables of what is to be done: short, however much there is of the rest. */
 const SMALL: ReadonlySet<AnyTable> = new Set(['outbox', 'waiting', 'intents', 'devices'])
 
 const nameOf = ({ group, id }: Key): string => `${group}/${id}`
 
-/** What is read of a vault. */
+/** The reading side of a vault. */
 export interface SavedRows {
   get(table: AnyTable, key: Key): Uint8Array | undefined
   keys(table: AnyTable, range?: Range): Iterable<Key>

@@ -15,7 +15,7 @@ import {
   recordOf,
 } from './schemas.js'
 
-/** What can be read of the vault: what is saved or, in a transaction, that and the transaction's own changes. */
+/** The readable rows of the vault: the saved ones or, in a transaction, those with the transaction's own changes. */
 export interface Reader {
   get<T extends RecordTable>(table: T, key: Key): RecordOf<T> | undefined
   list<T extends RecordTable>(table: T, range?: Range): { key: Key; record: RecordOf<T> }[]
@@ -27,11 +27,11 @@ export interface Reader {
   isIntact(table: RecordTable | BytesTable, key: Key): boolean
   /** The numbers that are linked to this value, the lowest first. */
   linked<L extends Lookup>(lookup: L, value: Lookups[L], limit?: number): bigint[]
-  /** What stands for this value in the keys of this vault. */
+  /** The number that stands for this value in the keys of this vault. */
   numberOf<L extends Lookup>(lookup: L, value: Lookups[L]): bigint
 }
 
-/** What a transaction begins from, and what it may do beside its changes. */
+/** The base that a transaction begins from, and what it may do beside its changes. */
 export interface Base {
   get<T extends RecordTable>(table: T, key: Key): RecordOf<T> | undefined
   bytes(table: BytesTable, key: Key): Uint8Array | undefined
@@ -67,7 +67,7 @@ export class Transaction implements Reader {
     this.#base = base
   }
 
-  /** What holds on to it sees what is old: from here on it cannot be used. */
+  /** Code that holds on to it would see what is old: from here on it cannot be used. */
   end(): void {
     this.#base = ENDED
     this.changes.clear()
@@ -175,7 +175,7 @@ export class Transaction implements Reader {
     this.#of(table).rows.set(rowName(key), { key, value })
   }
 
-  /** What this transaction has made of a row, if it has. */
+  /** This transaction's own value of a row, if it has one. */
   #own(table: AnyTable, key: Key): { value: Value | undefined } | undefined {
     const changes = this.changes.get(table)
     const own = changes?.rows.get(rowName(key))
@@ -211,7 +211,7 @@ const ENDED: Base = {
   saveAhead: ended,
 }
 
-/** What stands under a link: the key says all. */
+/** The value under a link: the key says all. */
 const NOTHING = new Uint8Array()
 
 /** As the vault is to write them. */

@@ -116,7 +116,7 @@ ${ADMISSION}`
 /**
  * How tables of an older version become those of the next one: the first is for version 1. When the key
  * packages of version 1 were published is not known: they count as new. The first files of version 1 were
- * without one index. Who was added when is not known to the epoch before version 3: the present one counts.
+ * without one index. Before version 3 no epoch of an addition is known: the present one counts.
  */
 export const MIGRATIONS: readonly string[] = [
   `

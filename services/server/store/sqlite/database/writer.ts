@@ -20,7 +20,7 @@ export interface Write<T> {
 /** Told of every transaction's end, before any promise of it resolves. */
 export interface TransactionEnd {
   committed(): void
-  /** Whatever was derived from the transaction's writes has to be forgotten. */
+  /** The receiver forgets everything that it derived from the transaction's writes. */
   rolledBack(): void
 }
 
