@@ -43,7 +43,7 @@ import { acceptKey } from './sync/keys/key-changes.js'
 import { Presence } from './sync/presence.js'
 import { loadServer } from './sync/server-record.js'
 import { Sync } from './sync/sync.js'
-import { type Batch, Records } from './vault/records.js'
+import { Records, type Transaction } from './vault/records.js'
 import {
   type AccountView,
   type KnownKey,
@@ -288,11 +288,11 @@ function checkPeer({ account }: Pick<Context, 'account'>, handle: string): void 
 
 function saveText(
   context: Pick<Context, 'account' | 'clock' | 'conversations'>,
-  batch: Batch,
+  tx: Transaction,
   conversation: bigint,
   text: string,
 ): MessageId {
-  const { id } = context.conversations.append(batch, conversation, {
+  const { id } = context.conversations.append(tx, conversation, {
     kind: MessageKind.TEXT,
     fromHandle: context.account.handle,
     fromDevice: context.account.device.publicKey,
@@ -301,7 +301,7 @@ function saveText(
     sentAtMs: BigInt(context.clock.now()),
     status: MessageStatus.WAITING,
   })
-  waitFor(batch, id)
+  waitFor(tx, id)
   return id
 }
 

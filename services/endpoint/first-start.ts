@@ -10,7 +10,7 @@ import { makeAccount, restoreAccount, saveAccount } from './contacts/account.js'
 import type { Context } from './context.js'
 import { crypto } from './crypto.js'
 import { loadServer, type ServerRecord, saveServer } from './sync/server-record.js'
-import type { Batch } from './vault/records.js'
+import type { Transaction } from './vault/records.js'
 
 /** How to begin where the vault is new; what an older vault has stays unless it is named here. */
 export interface StartOptions {
@@ -28,7 +28,7 @@ export interface StartOptions {
 /** Makes the account and notes the server, where that is not done yet. Throws Refusal for what is no handle. */
 export function prepare(
   context: Pick<Context, 'account' | 'clock' | 'contacts' | 'devices' | 'session'>,
-  batch: Batch,
+  tx: Transaction,
   start: StartOptions,
 ): void {
   const { handle, seed, address, server, inviter, inviteToken } = start
@@ -37,21 +37,21 @@ export function prepare(
     if (!isHandle(handle)) throw new Refusal({ code: 'bad-handle', handle })
     const now = context.clock.now()
     const account = seed ? restoreAccount({ handle, seed, issuedAt: now }) : makeAccount(handle, now)
-    saveAccount(batch, account, now)
-    batch.after(() => {
+    saveAccount(tx, account, now)
+    tx.after(() => {
       context.session.isUnconfirmed = seed !== undefined
     })
     const { deviceKey, issuedAt } = parseVerifiedCertificate(account.certificate)
-    context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
+    context.devices.change(tx, deviceKey, { issuedAtMs: BigInt(issuedAt) })
   }
-  const known = loadServer(batch)
+  const known = loadServer(tx)
   const target = address ?? known
   if (!target) throw new RangeError('a new vault needs the address of a server')
-  saveServer(batch, { host: target.host, port: target.port, ...(server ? expectServer(server, known) : {}) })
+  saveServer(tx, { host: target.host, port: target.port, ...(server ? expectServer(server, known) : {}) })
   // A device that has been let in needs none any more.
-  if (inviteToken && !known?.cursor.length) saveServer(batch, { inviteToken })
+  if (inviteToken && !known?.cursor.length) saveServer(tx, { inviteToken })
   if (inviter && inviter.handle !== context.account.handle)
-    context.contacts.expect(batch, inviter.handle, inviter.account)
+    context.contacts.expect(tx, inviter.handle, inviter.account)
 }
 
 function expectServer(

@@ -19,7 +19,7 @@ import { encodeSettings, isAdmin } from './groups/policy.js'
 import { isIn } from './groups/state/group.js'
 import type { LiveGroup } from './groups/state/groups.js'
 import { queueCommit } from './messages/sealing/outbox.js'
-import type { Batch } from './vault/records.js'
+import type { Transaction } from './vault/records.js'
 
 /** Days of history that a room may hand to new members. */
 const MAX_HISTORY_DAYS = 3650
@@ -57,7 +57,7 @@ export async function createRoom(
     Context,
     'account' | 'clock' | 'conversations' | 'engine' | 'groups' | 'intents' | 'outbox' | 'random'
   >,
-  batch: Batch,
+  tx: Transaction,
   { name, historyDays, invite = [] }: RoomOptions,
 ): Promise<bigint> {
   checkName(name)
@@ -71,29 +71,29 @@ export async function createRoom(
     admins: [own],
     history: { days: historyDays },
   })
-  const conversation = context.conversations.openRoom(batch, name)
-  const made = await createGroup(context, batch, {
+  const conversation = context.conversations.openRoom(tx, name)
+  const made = await createGroup(context, tx, {
     conversation,
     invitees: [],
     settings: encodeSettings(settings),
   })
   const { group } = made
-  queueCommit(context.outbox, batch, group.number, made)
+  queueCommit(context.outbox, tx, group.number, made)
   for (const handle of new Set(invite))
-    if (handle !== account.handle) intend(context, batch, group, addAccount(handle))
+    if (handle !== account.handle) intend(context, tx, group, addAccount(handle))
   return conversation
 }
 
 /** Notes the change; it is committed as soon as it can be. Throws Refusal for what is not this account's to change. */
 export function changeRoom(
   context: Pick<Context, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   conversation: bigint,
   change: RoomChange,
 ): void {
   const { group, settings } = roomOf(context, conversation)
   checkAdmin(context, settings)
-  for (const wish of wishesFor(context, { group, settings }, change)) intend(context, batch, group, wish)
+  for (const wish of wishesFor(context, { group, settings }, change)) intend(context, tx, group, wish)
 }
 
 /** The wishes to commit, in this order. Throws Refusal. */

@@ -9,7 +9,7 @@ import { createEngine } from '../../services/endpoint/mls/engine.js'
 import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
 import type { Clock } from '../../services/endpoint/ports.js'
 import { openStores, type Stores } from '../../services/endpoint/stores.js'
-import { type Batch, Records } from '../../services/endpoint/vault/records.js'
+import { Records, type Transaction } from '../../services/endpoint/vault/records.js'
 import { FakeClock } from './memory/clock.js'
 import { MemoryDisk } from './memory/vault.js'
 import { localOpener } from './memory/welcome-opener.js'
@@ -21,7 +21,7 @@ export interface TestContext extends Stores {
   /** What was told so far. */
   told: EndpointEvent[]
   /** Runs a unit of work and saves it. */
-  written<T>(work: (batch: Batch, unit: Unit) => Promise<T> | T): Promise<T>
+  written<T>(work: (tx: Transaction, unit: Unit) => Promise<T> | T): Promise<T>
 }
 
 export async function openTestContext(account: Account): Promise<TestContext> {
@@ -31,7 +31,7 @@ export async function openTestContext(account: Account): Promise<TestContext> {
   const records = new Records(disk.open(), event => void told.push(event))
   const stores = await storesOn(records, clock)
   const written: TestContext['written'] = work => stores.transaction(unit => work(unit.tx, unit))
-  await written(batch => saveAccount(batch, account, clock.now()))
+  await written(tx => saveAccount(tx, account, clock.now()))
   return { ...stores, clock, disk, told, written }
 }
 

@@ -3,7 +3,7 @@
 import { makeCertificate } from '../../protocol/identity/certificate.js'
 import { generateKeyPair, type KeyPair, keyPairOf } from '../../protocol/signature.js'
 import { crypto } from '../crypto.js'
-import type { Batch, Reader } from '../vault/records.js'
+import type { Reader, Transaction } from '../vault/records.js'
 import { at } from '../vault/records.js'
 
 export interface Account {
@@ -71,11 +71,11 @@ function withNewDevice(handle: string, account: KeyPair, issuedAt: number | unde
 }
 
 export function saveAccount(
-  batch: Batch,
+  tx: Transaction,
   { handle, account, device, certificate }: Account,
   createdAtMs: number,
 ): void {
-  batch.put('identity', ONLY, {
+  tx.put('identity', ONLY, {
     handle,
     accountPublicKey: account.publicKey,
     accountPrivateKey: account.privateKey,

@@ -93,10 +93,10 @@ export function viewDevices(devices: OwnDevices, own: Uint8Array): DeviceView[] 
 }
 
 /** Calls this device so. Throws Refusal. */
-export function nameDevice(devices: OwnDevices, batch: Transaction, own: Uint8Array, name: string): void {
+export function nameDevice(devices: OwnDevices, tx: Transaction, own: Uint8Array, name: string): void {
   if (name.trim() === '' || name.length > DEVICE_NAME_LENGTH)
     throw new Refusal({ code: 'bad-device-name', characters: DEVICE_NAME_LENGTH })
-  devices.change(batch, own, { name, nameDue: true })
+  devices.change(tx, own, { name, nameDue: true })
 }
 
 /** Throws Refusal for a device that this one cannot revoke. */

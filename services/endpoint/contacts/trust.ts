@@ -9,7 +9,7 @@
 import { safetyNumber } from '../../protocol/identity/safety-number.js'
 import { Refusal } from '../codes/refusal.js'
 import { crypto } from '../crypto.js'
-import type { Batch } from '../vault/records.js'
+import type { Transaction } from '../vault/records.js'
 import type { ContactParts } from './parts.js'
 
 /** The policy for a changed key: wait for a person, accept it and say so, or accept it. */
@@ -41,26 +41,26 @@ export function verification(
 /** A person has compared the safety number. Throws Refusal. */
 export function markVerified(
   { contacts }: Pick<ContactParts, 'contacts'>,
-  batch: Batch,
+  tx: Transaction,
   handle: string,
 ): void {
   if (contacts.hasChanged(handle)) throw new Refusal({ code: 'key-changed', handle })
   if (!contacts.get(handle)?.accountKey.length) throw unknown(handle)
-  contacts.verify(batch, handle)
-  batch.tell({ type: 'contact', handle, change: 'verified' })
+  contacts.verify(tx, handle)
+  tx.tell({ type: 'contact', handle, change: 'verified' })
 }
 
 /** Throws Refusal for somebody who was never met. */
 export function setBlocked(
   { contacts }: Pick<ContactParts, 'contacts'>,
-  batch: Batch,
+  tx: Transaction,
   handle: string,
   blocked: boolean,
 ): void {
   if (contacts.isBlocked(handle) === blocked)
     throw new Refusal({ code: blocked ? 'already-blocked' : 'not-blocked', handle })
-  contacts.block(batch, handle, blocked)
-  batch.tell({ type: 'contact', handle, change: blocked ? 'blocked' : 'unblocked' })
+  contacts.block(tx, handle, blocked)
+  tx.tell({ type: 'contact', handle, change: blocked ? 'blocked' : 'unblocked' })
 }
 
 const unknown = (handle: string) => new Refusal({ code: 'key-unknown', handle })

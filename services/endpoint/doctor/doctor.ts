@@ -50,5 +50,4 @@ async function diagnosed({ context, tx }: Unit, lookAgain: () => void, repairs: 
   return findings
 }
 
-const done = async (mend: NonNullable<Diagnosis['mend']>, batch: Parameters<typeof mend>[0]) =>
-  await mend(batch)
+const done = async (mend: NonNullable<Diagnosis['mend']>, tx: Parameters<typeof mend>[0]) => await mend(tx)

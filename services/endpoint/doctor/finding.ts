@@ -1,7 +1,7 @@
 // The doctor's findings: what it looked at, what it found, and what it did.
 
 import type { Deed, Found } from '../codes/finding.js'
-import type { Batch } from '../vault/records.js'
+import type { Transaction } from '../vault/records.js'
 
 export const AREAS = ['connection', 'account', 'conversation', 'vault'] as const
 export type Area = (typeof AREAS)[number]
@@ -27,7 +27,7 @@ export interface Finding {
 export interface Diagnosis {
   finding: Finding
   /** Runs in the queue, in the same turn as the look. Returns what it did. */
-  mend?(batch: Batch): Deed | Promise<Deed>
+  mend?(tx: Transaction): Deed | Promise<Deed>
 }
 
 /** A date out of a record; undefined for 0. */

@@ -56,8 +56,8 @@ function lost(context: Context, group: LiveGroup): Finished {
       verdict: 'problem',
       found: { code: 'state-lost', isLeaving: hasLeft(group.phase), askedAt: dateOf(rejoinAskedMs) },
     },
-    mend(batch) {
-      askAgainToRejoin(context, batch, group, { atOnce: true })
+    mend(tx) {
+      askAgainToRejoin(context, tx, group, { atOnce: true })
       return { code: 'asked-to-rejoin' }
     },
   }
@@ -99,8 +99,8 @@ function stuckCommit(context: Context, group: LiveGroup): Finished[] {
         verdict: 'problem',
         found: { code: 'commit-stuck' },
       },
-      mend(batch) {
-        move(context, batch, group, { input: 'commit-dropped' })
+      mend(tx) {
+        move(context, tx, group, { input: 'commit-dropped' })
         return { code: isCreating ? 'gave-up-conversation' : 'gave-up-commit' }
       },
     },
@@ -136,15 +136,15 @@ function gaps(
       if (members.has(nameOf(deviceId)))
         return {
           draft: { check: 'gap', about, verdict: 'problem', found: { code: 'gap', ...what } },
-          async mend(batch) {
-            await askAgain(context, batch, group, { deviceId, counts: missing })
+          async mend(tx) {
+            await askAgain(context, tx, group, { deviceId, counts: missing })
             return { code: 'asked-again' }
           },
         }
       return {
         draft: { check: 'gap', about, verdict: 'note', found: { code: 'gap-for-ever', ...what } },
-        mend(batch) {
-          context.groups.saveSender(batch, group, withoutMissing(group.sender(deviceId), missing))
+        mend(tx) {
+          context.groups.saveSender(tx, group, withoutMissing(group.sender(deviceId), missing))
           return { code: 'stopped-waiting' }
         },
       }
@@ -175,8 +175,8 @@ export function pointlessIntents(context: Pick<Context, 'intents'>, group: LiveG
   return [
     {
       draft: { check: 'changes', verdict: 'note', found: { code: 'changes-pointless', count } },
-      mend(batch) {
-        context.intents.dropAll(batch, group)
+      mend(tx) {
+        context.intents.dropAll(tx, group)
         return { code: 'gave-up-changes' }
       },
     },

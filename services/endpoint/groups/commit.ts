@@ -4,7 +4,7 @@ import type { DeliveredCommit, Envelope } from '../../../gen/parley/v1/chat_pb.j
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { notOpened, type Unreadable } from '../codes/unreadable.js'
 import { type Change, wipe } from '../mls/engine.js'
-import type { Batch } from '../vault/records.js'
+import type { Transaction } from '../vault/records.js'
 import type { Known } from '../vault/said.js'
 import { type Done, linesOf, ownChange, type Told } from './commit-lines.js'
 import { forgetRemovals } from './intents.js'
@@ -39,7 +39,7 @@ export type CommitOutcome =
 
 export async function takeCommit(
   parts: Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   { storedAtMs }: Pick<Envelope, 'storedAtMs'>,
   { commit, rosterChange }: DeliveredCommit,
@@ -51,14 +51,14 @@ export async function takeCommit(
     refused = change
     return false
   })
-  if (opened.kind === 'removed') return endRemoved(parts, batch, group, opened.committer)
-  if (refused) return refuseBroken(parts, batch, group, { ...refused, newcomer: before.newcomer })
+  if (opened.kind === 'removed') return endRemoved(parts, tx, group, opened.committer)
+  if (refused) return refuseBroken(parts, tx, group, { ...refused, newcomer: before.newcomer })
   if (opened.kind !== 'commit') return { outcome: 'not-opened', why: notOpened(opened) }
-  parts.groups.enter(batch, group, opened.state)
-  batch.after(() => wipe(opened.spent))
-  const epoch = enterEpoch(parts, batch, group, { before, change: opened })
+  parts.groups.enter(tx, group, opened.state)
+  tx.after(() => wipe(opened.spent))
+  const epoch = enterEpoch(parts, tx, group, { before, change: opened })
   // Ours lost, if there was one; the rejection follows, and what it was for comes up again.
-  transition(parts, batch, group, { input: 'commit-applied' })
+  transition(parts, tx, group, { input: 'commit-applied' })
   const added = opened.added.map(({ signatureKey }) => signatureKey)
   const removed = opened.removed.map(({ signatureKey }) => signatureKey)
   const claimed = rosterChange ?? { addedDeviceIds: [], removedDeviceIds: [] }
@@ -70,7 +70,7 @@ export async function takeCommit(
 /** A commit of ours was accepted. undefined: it was given up here. */
 export function adopt(
   parts: Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   intents: readonly bigint[],
 ): (NewEpoch & { effects: readonly OuterEffect[] }) | undefined {
@@ -78,15 +78,15 @@ export function adopt(
   if (!pending || !can(group.phase, 'adopt')) return undefined
   const before = standing(parts, group)
   const { state, spent } = parts.engine.adopt(group.state, pending)
-  batch.after(() => wipe(spent))
-  parts.groups.enter(batch, group, state)
-  for (const id of intents) parts.intents.drop(batch, group, id)
-  const epoch = enterEpoch(parts, batch, group, { before, change: ownChange(parts, group, before) })
-  parts.groups.change(batch, group, {
+  tx.after(() => wipe(spent))
+  parts.groups.enter(tx, group, state)
+  for (const id of intents) parts.intents.drop(tx, group, id)
+  const epoch = enterEpoch(parts, tx, group, { before, change: ownChange(parts, group, before) })
+  parts.groups.change(tx, group, {
     committedAtMs: BigInt(parts.clock.now()),
     sealedSinceCommit: 0n,
   })
-  return { ...epoch, effects: transition(parts, batch, group, { input: 'commit-won' }) }
+  return { ...epoch, effects: transition(parts, tx, group, { input: 'commit-won' }) }
 }
 
 const has = (devices: readonly Uint8Array[], device: Uint8Array): boolean =>
@@ -94,31 +94,31 @@ const has = (devices: readonly Uint8Array[], device: Uint8Array): boolean =>
 
 function enterEpoch(
   parts: Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   { before, change }: { before: Group; change: Done },
 ): NewEpoch {
   const { record } = group
   const gone = change.removed.map(({ signatureKey }) => signatureKey)
   const came = change.added.map(({ signatureKey }) => signatureKey)
-  parts.groups.change(batch, group, {
+  parts.groups.change(tx, group, {
     leavingDeviceIds: record.leavingDeviceIds.filter(device => !has(gone, device)),
     rejoiningDeviceIds: record.rejoiningDeviceIds.filter(device => !has(came, device)),
   })
   const isOurs = Buffer.compare(change.committer.signatureKey, parts.account.device.publicKey) === 0
-  forgetRemovals(parts, batch, group, gone)
-  addAgain(parts, batch, group, change.removed, isOurs ? 0 : myTurnMs(parts, group, gone))
+  forgetRemovals(parts, tx, group, gone)
+  addAgain(parts, tx, group, change.removed, isOurs ? 0 : myTurnMs(parts, group, gone))
   const after = standing(parts, group)
   return { before, after, change, isOurs, lines: linesOf(parts, before, after, change) }
 }
 
 function endRemoved(
   parts: Pick<GroupParts, 'groups' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   committer: Done['committer'],
 ): CommitOutcome {
-  const effects = transition(parts, batch, group, { input: 'removed' })
+  const effects = transition(parts, tx, group, { input: 'removed' })
   return { outcome: 'removed', by: parseVerifiedCertificate(committer.identity).handle, effects }
 }
 
@@ -128,13 +128,13 @@ function endRemoved(
  */
 function refuseBroken(
   parts: Pick<GroupParts, 'groups'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   { committer, added, settings, newcomer }: Change & Pick<Group, 'newcomer'>,
 ): CommitOutcome {
   const from = parseVerifiedCertificate(committer.identity).handle
   if ((added.length > 0 && !newcomer) || settings !== undefined)
-    parts.groups.change(batch, group, { brokenBy: from })
+    parts.groups.change(tx, group, { brokenBy: from })
   return { outcome: 'against-rules', from }
 }
 

@@ -4,7 +4,7 @@
 import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { CONVERSATION_ID_BYTES } from '../../protocol/sizes.js'
-import type { Batch } from '../vault/records.js'
+import type { Transaction } from '../vault/records.js'
 import type { MadeCommit } from './intents.js'
 import type { GroupParts } from './parts.js'
 import { created } from './state/group.js'
@@ -53,7 +53,7 @@ export async function ownInvitees(
  */
 export async function createGroup(
   parts: Pick<GroupParts, 'account' | 'engine' | 'groups' | 'random'>,
-  batch: Batch,
+  tx: Transaction,
   {
     conversation,
     invitees,
@@ -75,8 +75,8 @@ export async function createGroup(
   const add = invitees.map(({ keyPackage }) => keyPackage)
   const { pending, commit, welcome } = await engine.commit(state, add.length > 0 ? { add } : {})
   const deviceIds = invitees.map(({ identity }) => identity.deviceKey)
-  const group = groups.add(batch, { conversationId, conversation, phase: created() }, state)
-  groups.savePending(batch, group, pending)
+  const group = groups.add(tx, { conversationId, conversation, phase: created() }, state)
+  groups.savePending(tx, group, pending)
   const bundle = {
     epoch: 0n,
     commit,

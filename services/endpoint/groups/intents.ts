@@ -6,7 +6,7 @@ import type { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
 import { type Intent, RemoveDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Commit } from '../mls/engine.js'
 import { type MlsCause, MlsRefused } from '../mls/refused.js'
-import type { Batch } from '../vault/records.js'
+import type { Transaction } from '../vault/records.js'
 import type { KnownIntent } from './intent-list.js'
 import type { GroupParts } from './parts.js'
 import { giveUp, type Impossible, mayCommit, type Plan, planOf } from './plan.js'
@@ -19,14 +19,14 @@ export type IntentChange = Intent['change']
 /** Notes a change to be committed, at the earliest after `delayMs`; not in a group in which nothing is to be changed. */
 export function intend(
   parts: Pick<GroupParts, 'clock' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   change: IntentChange,
   delayMs = 0,
 ): void {
   if (!can(group.phase, 'intend')) return
   const notBeforeMs = BigInt(delayMs > 0 ? parts.clock.now() + delayMs : 0)
-  parts.intents.add(batch, group, { change, notBeforeMs })
+  parts.intents.add(tx, group, { change, notBeforeMs })
 }
 
 /** When the next intent that has to wait is due, in ms since 1970. */
@@ -57,13 +57,13 @@ export interface MadeCommit {
  */
 export async function commitIntents(
   parts: Pick<GroupParts, 'account' | 'engine' | 'groups' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   now: number,
 ): Promise<{ made: MadeCommit | undefined; impossible: readonly Impossible[] }> {
   const impossible: Impossible[] = []
   if (!can(group.phase, 'commit')) return { made: undefined, impossible }
-  const first = await firstPossible(parts, batch, group, { now, impossible })
+  const first = await firstPossible(parts, tx, group, { now, impossible })
   if (!first) return { made: undefined, impossible }
   const { plan, commit, welcome, pending, refused } = first
   const addedDeviceIds = await devicesOf(parts, plan.add, refused)
@@ -73,14 +73,14 @@ export async function commitIntents(
     welcomes: welcome ? [{ deviceIds: addedDeviceIds, welcome }] : [],
     rosterChange: { addedDeviceIds, removedDeviceIds: membersAt(parts, group, plan.remove) },
   }
-  beginCommit(parts, batch, group, pending)
+  beginCommit(parts, tx, group, pending)
   return { made: { bundle, intents: plan.ids }, impossible }
 }
 
 /** These devices are out: nothing is left to do of their removal, whatever becomes of them later. */
 export function forgetRemovals(
   parts: Pick<GroupParts, 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   removed: readonly Uint8Array[],
 ): void {
@@ -88,11 +88,11 @@ export function forgetRemovals(
   for (const { id, intent } of parts.intents.of(group)) {
     if (intent.change.case !== 'removeDevices') continue
     const left = intent.change.value.deviceIds.filter(device => !gone.has(nameOf(device)))
-    if (left.length === 0) parts.intents.drop(batch, group, id)
+    if (left.length === 0) parts.intents.drop(tx, group, id)
     else if (left.length < intent.change.value.deviceIds.length) {
       const value = create(RemoveDevicesSchema, { deviceIds: left })
       const change = { case: 'removeDevices', value } as const
-      parts.intents.save(batch, group, { id, intent: { ...intent, change } })
+      parts.intents.save(tx, group, { id, intent: { ...intent, change } })
     }
   }
 }
@@ -116,32 +116,32 @@ async function isAllowed(
 /** It may be another one of the same commit that is not possible: from here on each is committed by itself. */
 export function tryAlone(
   { intents }: Pick<GroupParts, 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   known: KnownIntent,
 ): void {
   const { id, intent } = known
-  intents.save(batch, group, { id, intent: { ...intent, alone: true } })
+  intents.save(tx, group, { id, intent: { ...intent, alone: true } })
 }
 
 /** The commit of the first plan that can be carried out; those that cannot are given up. */
 async function firstPossible(
   parts: Pick<GroupParts, 'account' | 'engine' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   { now, impossible }: { now: number; impossible: Impossible[] },
 ): Promise<(Commit & { plan: Plan }) | undefined> {
   for (;;) {
     const due = parts.intents.of(group).filter(({ intent }) => Number(intent.notBeforeMs) <= now)
-    const plan = planOf(parts, batch, group, { due, impossible })
+    const plan = planOf(parts, tx, group, { due, impossible })
     if (!plan) return undefined
     const made = await makeCommit(parts, group, plan)
     if (typeof made !== 'string') return { ...made, plan }
     const [known, ...more] = due.filter(({ id }) => plan.ids.includes(id))
     // It was for those alone who have asked to be removed: nothing is intended that could be given up.
     if (!known) return undefined
-    if (more.length === 0) impossible.push(giveUp(parts, batch, group, { id: known.id, why: made }))
-    else for (const each of [known, ...more]) tryAlone(parts, batch, group, each)
+    if (more.length === 0) impossible.push(giveUp(parts, tx, group, { id: known.id, why: made }))
+    else for (const each of [known, ...more]) tryAlone(parts, tx, group, each)
   }
 }
 

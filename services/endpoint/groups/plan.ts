@@ -9,7 +9,7 @@ import {
 import type { ChangeSettings } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { Change } from '../mls/engine.js'
 import type { MlsCause } from '../mls/refused.js'
-import type { Batch } from '../vault/records.js'
+import type { Transaction } from '../vault/records.js'
 import type { Intent, KnownIntent } from './intent-list.js'
 import { accountsIn, settingsOf, standing } from './membership.js'
 import type { GroupParts } from './parts.js'
@@ -29,7 +29,7 @@ export interface Plan {
 /** Finds what to commit first; drops what is pointless by now, and adds what is impossible to `impossible`. */
 export function planOf(
   parts: Pick<GroupParts, 'account' | 'engine' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   { due, impossible }: { due: readonly KnownIntent[]; impossible: Impossible[] },
 ): Plan | undefined {
@@ -43,17 +43,17 @@ export function planOf(
     if (change.case === 'changeSettings') {
       const settings = changed(parts, group, change.value)
       if (settings) return { ids: [id], add: [], remove: [], settings }
-      parts.intents.drop(batch, group, id)
+      parts.intents.drop(tx, group, id)
     } else if (change.case === 'removeDevices') {
       const leaves = change.value.deviceIds.flatMap(device => present.get(nameOf(device)) ?? [])
       const others = leaves.filter(leaf => leaf !== parts.engine.ownLeaf(group.state))
-      if (others.length === 0) parts.intents.drop(batch, group, id)
+      if (others.length === 0) parts.intents.drop(tx, group, id)
       // One that the others would refuse must not keep back those of the same commit.
       else if (!mayCommit(parts, group, { added: [], remove: others }))
-        impossible.push(giveUp(parts, batch, group, { id, why: 'policy' }))
+        impossible.push(giveUp(parts, tx, group, { id, why: 'policy' }))
       else collect(removals, { id, intent }, { remove: others })
     } else if (change.case === 'addAccount' || change.case === 'addDevices') {
-      if (isDone(parts, group, change)) parts.intents.drop(batch, group, id)
+      if (isDone(parts, group, change)) parts.intents.drop(tx, group, id)
       else if (change.value.keyPackages.length > 0)
         collect(adds, { id, intent }, { add: change.value.keyPackages })
     }
@@ -151,12 +151,12 @@ export interface Impossible {
 /** Drops an intent that cannot be carried out, and says what it was, for the person to be told. */
 export function giveUp(
   parts: Pick<GroupParts, 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   { id, why: cause }: { id: bigint; why: MlsCause },
 ): Impossible {
   const change = parts.intents.get(group, id)?.change
-  parts.intents.drop(batch, group, id)
+  parts.intents.drop(tx, group, id)
   return { handle: change?.case === 'addAccount' ? change.value.handle : undefined, cause }
 }
 

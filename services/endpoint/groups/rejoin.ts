@@ -7,7 +7,7 @@ import { verifyRejoin } from '../../protocol/conversation/rejoin-request.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { crypto } from '../crypto.js'
 import type { Candidate } from '../mls/engine.js'
-import type { Batch } from '../vault/records.js'
+import type { Transaction } from '../vault/records.js'
 import { intend } from './intents.js'
 import type { GroupParts } from './parts.js'
 import { removeWhenOurTurn } from './self-removal.js'
@@ -21,7 +21,7 @@ const NONCES = 32
  */
 export function takeRejoin(
   parts: Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   request: RejoinRequest,
 ): string | undefined {
@@ -32,19 +32,19 @@ export function takeRejoin(
   const isKnown = record.rejoinNonces.some(nonce => Buffer.compare(nonce, request.nonce) === 0)
   if (!member || isKnown || !verifyRejoin(crypto, { conversationId: record.conversationId, request }))
     return undefined
-  parts.groups.change(batch, group, {
+  parts.groups.change(tx, group, {
     rejoinNonces: [...record.rejoinNonces, request.nonce].slice(-NONCES),
     rejoiningDeviceIds: [...record.rejoiningDeviceIds, request.deviceId],
   })
   const { handle } = parseVerifiedCertificate(member.identity)
-  removeWhenOurTurn(parts, batch, group, [request.deviceId])
+  removeWhenOurTurn(parts, tx, group, [request.deviceId])
   return handle
 }
 
 /** These devices were removed: those that asked to rejoin are added again, by whoever's turn it is. */
 export function addAgain(
   parts: Pick<GroupParts, 'clock' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   removed: readonly Candidate[],
   delayMs: number,
@@ -55,6 +55,6 @@ export function addAgain(
     if (!asked) continue
     const { handle, deviceKey } = parseVerifiedCertificate(identity)
     const value = create(AddDevicesSchema, { handle, deviceIds: [deviceKey] })
-    intend(parts, batch, group, { case: 'addDevices', value }, delayMs)
+    intend(parts, tx, group, { case: 'addDevices', value }, delayMs)
   }
 }

@@ -4,7 +4,7 @@
 import { create } from '@bufbuild/protobuf'
 import type { Leave } from '../../../gen/parley/content/v1/content_pb.js'
 import { RemoveDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
-import type { Batch } from '../vault/records.js'
+import type { Transaction } from '../vault/records.js'
 import { intend } from './intents.js'
 import { accountsIn } from './membership.js'
 import type { GroupParts } from './parts.js'
@@ -17,7 +17,7 @@ const TURNS_MS = 10_000
 /** A device leaves, or all of its account. */
 export function takeLeave(
   parts: Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   device: Uint8Array,
   { account }: Leave,
@@ -27,25 +27,25 @@ export function takeLeave(
   const leaving = account
     ? (accountsIn(parts, group).find(({ devices }) => has(devices, device))?.devices ?? [])
     : [device]
-  removeWhenOurTurn(parts, batch, group, leaving)
+  removeWhenOurTurn(parts, tx, group, leaving)
 }
 
 /** Notes that these devices may be removed by anybody, and that this one will, if nobody has by its turn. */
 export function removeWhenOurTurn(
   parts: Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   devices: readonly Uint8Array[],
 ): void {
   if (devices.length === 0) return
   const leavingDeviceIds = [...group.record.leavingDeviceIds, ...devices]
-  parts.groups.change(batch, group, { leavingDeviceIds })
+  parts.groups.change(tx, group, { leavingDeviceIds })
   if (devices.some(device => Buffer.compare(device, parts.account.device.publicKey) === 0)) return
   const change = {
     case: 'removeDevices',
     value: create(RemoveDevicesSchema, { deviceIds: [...devices] }),
   } as const
-  intend(parts, batch, group, change, myTurnMs(parts, group, devices))
+  intend(parts, tx, group, change, myTurnMs(parts, group, devices))
 }
 
 /** How long this device waits for those before it, when all but these devices could do the same. */

@@ -7,7 +7,7 @@ import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/id
 import type { JoinRefusal } from '../codes/notice.js'
 import type { GroupState } from '../mls/engine.js'
 import { MlsRefused } from '../mls/refused.js'
-import type { Batch, RecordOf } from '../vault/records.js'
+import type { RecordOf, Transaction } from '../vault/records.js'
 import type { Key } from '../vault/vault.js'
 import type { GroupParts } from './parts.js'
 import { decodeSettings } from './policy.js'
@@ -29,12 +29,12 @@ export class JoinRefused extends Error {
  */
 export async function openWelcome(
   parts: Pick<GroupParts, 'clock' | 'records' | 'welcomes'>,
-  batch: Batch,
+  tx: Transaction,
   envelope: Envelope,
   welcome: Uint8Array,
 ): Promise<OpenedWelcome> {
   for (;;) {
-    noteAttempt(parts, batch, envelope)
+    noteAttempt(parts, tx, envelope)
     const packages = parts.records.list('keypackages')
     try {
       const keyPackages = packages.map(({ record }) => record)
@@ -57,13 +57,13 @@ export interface OpenedWelcome {
 /** Throws JoinRefused for a welcome that was opened too often. */
 function noteAttempt(
   { clock }: Pick<GroupParts, 'clock'>,
-  batch: Batch,
+  tx: Transaction,
   { conversationId, sequence }: Envelope,
 ): void {
-  const attempts = batch.keys('welcomes', { group: sequence }).length
+  const attempts = tx.keys('welcomes', { group: sequence }).length
   if (attempts >= ATTEMPTS) throw new JoinRefused({ code: 'too-many-attempts', attempts: ATTEMPTS })
   const key = { group: sequence, id: BigInt(attempts) }
-  batch.putAhead('welcomes', key, { conversationId, sequence, attemptedAtMs: BigInt(clock.now()) })
+  tx.putAhead('welcomes', key, { conversationId, sequence, attemptedAtMs: BigInt(clock.now()) })
 }
 
 /** A group as a welcome shows it. */

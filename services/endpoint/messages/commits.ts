@@ -7,7 +7,7 @@ import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js
 import { adopt, type NewEpoch, takeCommit } from '../groups/commit.js'
 import { can } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
-import type { Batch } from '../vault/records.js'
+import type { Transaction } from '../vault/records.js'
 import { beginEpoch } from './fork-detection.js'
 import { stateLost } from './rejoin-requests.js'
 import type { MessageParts } from './sealing/parts.js'
@@ -18,24 +18,24 @@ import { carryOut } from './transition.js'
 /** A commit of another member. */
 export async function receiveCommit(
   parts: MessageParts,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   envelope: Envelope,
   commit: DeliveredCommit,
 ): Promise<void> {
-  const done = await takeCommit(parts, batch, group, envelope, commit)
+  const done = await takeCommit(parts, tx, group, envelope, commit)
   switch (done.outcome) {
     case 'removed':
-      return carryOut(parts, batch, group, done.effects, { place: envelope, by: done.by })
+      return carryOut(parts, tx, group, done.effects, { place: envelope, by: done.by })
     case 'against-rules':
-      return show(parts, batch, group, envelope, { code: 'against-rules', from: done.from })
+      return show(parts, tx, group, envelope, { code: 'against-rules', from: done.from })
     case 'not-opened':
-      show(parts, batch, group, envelope, done.why)
-      return stateLost(parts, batch, group)
+      show(parts, tx, group, envelope, done.why)
+      return stateLost(parts, tx, group)
     case 'applied':
-      onNewEpoch(parts, batch, group, envelope, done)
+      onNewEpoch(parts, tx, group, envelope, done)
       if (!done.isAsClaimed)
-        batch.tell({
+        tx.tell({
           type: 'notice',
           level: 'warning',
           notice: { code: 'other-devices', peer: parts.conversations.peer(group.record.conversation) },
@@ -46,15 +46,15 @@ export async function receiveCommit(
 /** A commit of this device stands in the order. */
 export function receiveOwnCommit(
   parts: MessageParts,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   place: Place,
   intents: readonly bigint[],
 ): void {
-  const done = adopt(parts, batch, group, intents)
+  const done = adopt(parts, tx, group, intents)
   if (!done) return
-  onNewEpoch(parts, batch, group, place, done)
-  carryOut(parts, batch, group, done.effects, { place })
+  onNewEpoch(parts, tx, group, place, done)
+  carryOut(parts, tx, group, done.effects, { place })
 }
 
 function onNewEpoch(
@@ -62,16 +62,16 @@ function onNewEpoch(
     MessageParts,
     'account' | 'clock' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'groups'
   >,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   place: Place,
   { before, after, change: { added }, isOurs, lines }: NewEpoch,
 ): void {
-  parts.groups.change(batch, group, beginEpoch(group))
+  parts.groups.change(tx, group, beginEpoch(group))
   for (const { handle, accountKey } of added.map(({ identity }) => parseVerifiedCertificate(identity)))
-    if (handle !== parts.account.handle) parts.contacts.meet(batch, handle, accountKey)
-  onAdded(parts, batch, group, { before, added, isOurs })
-  for (const said of can(group.phase, 'show') ? lines : []) tell(parts, batch, group, place, said)
+    if (handle !== parts.account.handle) parts.contacts.meet(tx, handle, accountKey)
+  onAdded(parts, tx, group, { before, added, isOurs })
+  for (const said of can(group.phase, 'show') ? lines : []) tell(parts, tx, group, place, said)
   if (after.settings.kind === GroupKind.ROOM && after.settings.name !== before.settings.name)
-    parts.conversations.rename(batch, group.record.conversation, after.settings.name)
+    parts.conversations.rename(tx, group.record.conversation, after.settings.name)
 }

@@ -15,7 +15,7 @@ import {
   type WelcomedGroup,
 } from '../groups/welcome.js'
 import { MlsRefused } from '../mls/refused.js'
-import type { Batch } from '../vault/records.js'
+import type { Transaction } from '../vault/records.js'
 import { takeKept } from './content/history-part.js'
 import type { MessageParts } from './sealing/parts.js'
 import { tell } from './system-message.js'
@@ -40,7 +40,7 @@ export async function joinByWelcome(
     | 'records'
     | 'welcomes'
   >,
-  batch: Batch,
+  tx: Transaction,
   envelope: Envelope,
   welcome: Uint8Array,
 ): Promise<void> {
@@ -48,18 +48,18 @@ export async function joinByWelcome(
   const isOld = known && envelope.sequence <= known.record.lastSequence
   if (isOld || (known && !can(known.phase, 'join'))) return
   try {
-    const opened = await openWelcome(parts, batch, envelope, welcome)
-    join(parts, batch, envelope, opened)
+    const opened = await openWelcome(parts, tx, envelope, welcome)
+    join(parts, tx, envelope, opened)
   } catch (error) {
     if (error instanceof JoinRefused || error instanceof MlsRefused)
-      batch.tell({
+      tx.tell({
         type: 'notice',
         level: 'warning',
         notice: { code: 'invitation-refused', why: whyRefused(error) },
       })
     else if (!(error instanceof JoinBlocked)) throw error
   }
-  batch.deleteGroup('welcomes', envelope.sequence)
+  tx.deleteGroup('welcomes', envelope.sequence)
 }
 
 const whyRefused = (error: JoinRefused | MlsRefused): JoinRefusal =>
@@ -70,7 +70,7 @@ function join(
     MessageParts,
     'account' | 'clock' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'groups' | 'records'
   >,
-  batch: Batch,
+  tx: Transaction,
   envelope: Envelope,
   opened: OpenedWelcome,
 ): void {
@@ -78,19 +78,19 @@ function join(
   const { state, settings, others } = readWelcome(parts, envelope, opened)
   refuseBlocked(parts, settings)
   const known = groups.byId(envelope.conversationId)
-  const conversation = known?.record.conversation ?? conversationFor(parts, batch, settings, others)
-  for (const { handle, accountKey } of others) contacts.meet(batch, handle, accountKey)
+  const conversation = known?.record.conversation ?? conversationFor(parts, tx, settings, others)
+  for (const { handle, accountKey } of others) contacts.meet(tx, handle, accountKey)
   const { used } = opened
-  if (used && !used.record.lastResort) batch.delete('keypackages', used.key)
+  if (used && !used.record.lastResort) tx.delete('keypackages', used.key)
   const { conversationId } = envelope
   const before = known && decodeSettings(engine.settings(known.state))
-  if (known) groups.restart(batch, known, state)
-  const group = known ?? groups.add(batch, { conversationId, conversation, phase: joined() }, state)
-  groups.change(batch, group, { lastSequence: envelope.sequence, joinedAtMs: envelope.storedAtMs })
+  if (known) groups.restart(tx, known, state)
+  const group = known ?? groups.add(tx, { conversationId, conversation, phase: joined() }, state)
+  groups.change(tx, group, { lastSequence: envelope.sequence, joinedAtMs: envelope.storedAtMs })
   // Only to say that this account has left (content/leave.ts); a new invitation that comes before that is taken for it.
   if (group.phase.name === 'leaving') return
-  if (settings.kind === GroupKind.OWN_DEVICES) onJoinedOwnDevices(parts, batch, group)
-  else tellJoined(parts, batch, envelope, { group, settings, others, before })
+  if (settings.kind === GroupKind.OWN_DEVICES) onJoinedOwnDevices(parts, tx, group)
+  else tellJoined(parts, tx, envelope, { group, settings, others, before })
 }
 
 /** A person reads that they are in it; and what was kept for a room comes into its history. */
@@ -99,7 +99,7 @@ function tellJoined(
     MessageParts,
     'account' | 'clock' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'records'
   >,
-  batch: Batch,
+  tx: Transaction,
   envelope: Envelope,
   {
     group,
@@ -111,18 +111,17 @@ function tellJoined(
   const { contacts, conversations } = parts
   const { conversation } = group.record
   const peer = conversations.peer(conversation)
-  if (!contacts.isBlocked(peer)) batch.tell({ type: 'conversation', peer, conversation, state: 'ready' })
+  if (!contacts.isBlocked(peer)) tx.tell({ type: 'conversation', peer, conversation, state: 'ready' })
   if (settings.kind !== GroupKind.ROOM) return
-  tell(parts, batch, group, envelope, {
+  tell(parts, tx, group, envelope, {
     code: 'joined',
     others: others.map(({ handle }) => handle),
     topic: settings.topic,
     historyDays: settings.history?.days ?? 0,
   })
   const promoted = before ? newAdmins(before, settings) : []
-  if (promoted.length > 0)
-    tell(parts, batch, group, envelope, { code: 'admins-made-meanwhile', who: promoted })
-  takeKept(parts, batch, group, envelope)
+  if (promoted.length > 0) tell(parts, tx, group, envelope, { code: 'admins-made-meanwhile', who: promoted })
+  takeKept(parts, tx, group, envelope)
 }
 
 /** Only an admin adds people. Throws JoinBlocked where all of them are blocked. */
@@ -137,12 +136,12 @@ const newAdmins = (before: GroupSettings, after: GroupSettings): string[] =>
 /** Which conversation a group carries: the one with the other person, or a room's own. */
 function conversationFor(
   { conversations }: Pick<MessageParts, 'conversations'>,
-  batch: Batch,
+  tx: Transaction,
   settings: GroupSettings,
   others: readonly DeviceIdentity[],
 ): bigint {
-  if (settings.kind === GroupKind.ROOM) return conversations.openRoom(batch, settings.name)
+  if (settings.kind === GroupKind.ROOM) return conversations.openRoom(tx, settings.name)
   const [other] = others
-  if (settings.kind === GroupKind.OWN_DEVICES || !other) return conversations.openOwnDevices(batch)
-  return conversations.open(batch, other.handle)
+  if (settings.kind === GroupKind.OWN_DEVICES || !other) return conversations.openOwnDevices(tx)
+  return conversations.open(tx, other.handle)
 }

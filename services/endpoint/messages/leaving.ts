@@ -4,33 +4,33 @@ import { accountsIn } from '../groups/membership.js'
 import { can } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import { transition } from '../groups/transition.js'
-import type { Batch } from '../vault/records.js'
+import type { Transaction } from '../vault/records.js'
 import type { MessageParts } from './sealing/parts.js'
 import { sealBody, sealText } from './sealing/seal.js'
 import { waitingTexts } from './sealing/unsent.js'
 import { move } from './transition.js'
 
 /** From here on nothing of the group is shown. */
-export async function leaveGroup(parts: MessageParts, batch: Batch, group: LiveGroup): Promise<void> {
+export async function leaveGroup(parts: MessageParts, tx: Transaction, group: LiveGroup): Promise<void> {
   const { record } = group
   const accounts = accountsIn(parts, group)
   // The member that removes it then needs be no admin, here as at the others.
   const own = accounts.find(({ handle }) => handle === parts.account.handle)
   const leavingDeviceIds = [...record.leavingDeviceIds, ...(own?.devices ?? [])]
-  parts.groups.change(batch, group, { leavingDeviceIds })
+  parts.groups.change(tx, group, { leavingDeviceIds })
   const typed = waitingTexts(parts).filter(({ conversation }) => conversation === record.conversation)
-  if (can(group.phase, 'send')) for (const id of typed) await sealText(parts, batch, group, id)
-  move(parts, batch, group, { input: 'leave', alone: accounts.length < 2 })
-  await sealLeave(parts, batch, group)
+  if (can(group.phase, 'send')) for (const id of typed) await sealText(parts, tx, group, id)
+  move(parts, tx, group, { input: 'leave', alone: accounts.length < 2 })
+  await sealLeave(parts, tx, group)
 }
 
 /** Says that this account leaves, where that is due and this device has the state to say it with. */
 export async function sealLeave(
   parts: Pick<MessageParts, 'clock' | 'engine' | 'groups' | 'intents' | 'outbox'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
 ): Promise<void> {
   if (!can(group.phase, 'say-leave')) return
-  transition(parts, batch, group, { input: 'leave-sealed' })
-  await sealBody(parts, batch, group, { case: 'leave', value: { account: true } })
+  transition(parts, tx, group, { input: 'leave-sealed' })
+  await sealBody(parts, tx, group, { case: 'leave', value: { account: true } })
 }

@@ -5,7 +5,7 @@ import { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
 import type { SendFailure } from '../codes/send-failure.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import { transition } from '../groups/transition.js'
-import type { Batch } from '../vault/records.js'
+import type { Transaction } from '../vault/records.js'
 import { traitsOf } from './content/registry.js'
 import type { Queued } from './sealing/outbox.js'
 import type { MessageParts } from './sealing/parts.js'
@@ -14,18 +14,18 @@ import { failWaiting } from './sealing/unsent.js'
 /** Content that the server does not have is too late for this epoch: texts wait to be sealed again, the rest goes. */
 export function putBack(
   parts: MessageParts,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   { rejoinToo = false, failure }: { rejoinToo?: boolean; failure?: SendFailure | undefined } = {},
 ): void {
   const isGone = ({ item }: Queued) =>
     item.group === group.number && (rejoinToo || item.what.case !== 'rejoin')
-  for (const { item } of parts.outbox.drop(batch, isGone)) {
-    if (item.what.case === 'commit') transition(parts, batch, group, { input: 'commit-dropped' })
+  for (const { item } of parts.outbox.drop(tx, isGone)) {
+    if (item.what.case === 'commit') transition(parts, tx, group, { input: 'commit-dropped' })
     if (item.what.case !== 'content') continue
     const { content, message } = item.what.value
     const { count, body } = fromBinary(ContentSchema, content)
-    traitsOf(body.case)?.putBack?.(parts, batch, { group, count, message, failure })
+    traitsOf(body.case)?.putBack?.(parts, tx, { group, count, message, failure })
   }
-  if (failure !== undefined) failWaiting(parts, batch, group.record.conversation, failure)
+  if (failure !== undefined) failWaiting(parts, tx, group.record.conversation, failure)
 }

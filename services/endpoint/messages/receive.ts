@@ -11,7 +11,7 @@ import { takeRejoin } from '../groups/rejoin.js'
 import { can, hasLeft } from '../groups/state/group.js'
 import type { LiveGroup, Sender } from '../groups/state/groups.js'
 import { wipe } from '../mls/engine.js'
-import type { Batch } from '../vault/records.js'
+import type { Transaction } from '../vault/records.js'
 import { receiveCommit, receiveOwnCommit } from './commits.js'
 import type { Received } from './content/content-type.js'
 import { inputOf, takeBody, traitsOf } from './content/registry.js'
@@ -28,13 +28,13 @@ import { move } from './transition.js'
 /** The highest place in an order that the vault has a key for. */
 const MAX_SEQUENCE = 2n ** 62n
 
-/** Takes one envelope in; everything it changes goes into the batch. Throws LineDown for a number that no server gives. */
-export async function takeIn(parts: MessageParts, batch: Batch, envelope: Envelope): Promise<void> {
+/** Takes one envelope in; everything it changes goes into the transaction. Throws LineDown for a number that no server gives. */
+export async function takeIn(parts: MessageParts, tx: Transaction, envelope: Envelope): Promise<void> {
   if (envelope.sequence > MAX_SEQUENCE) throw new LineDown({ code: 'wrong-numbers' })
   const group = parts.groups.byId(envelope.conversationId)
   const content = envelope.envelope
-  if (content.case === 'welcome') return await joinByWelcome(parts, batch, envelope, content.value.welcome)
-  if (!group && content.case === 'missed') return tellMissed(batch, content.value.count)
+  if (content.case === 'welcome') return await joinByWelcome(parts, tx, envelope, content.value.welcome)
+  if (!group && content.case === 'missed') return tellMissed(tx, content.value.count)
   // Of a conversation that this device is not in: its welcome could not be opened, which was told.
   if (!group || envelope.sequence <= group.record.lastSequence) return
   // Until this device is added again there is nothing that it could open.
@@ -42,68 +42,68 @@ export async function takeIn(parts: MessageParts, batch: Batch, envelope: Envelo
   // A person has left it, or accepted another key for whom it was with.
   const isOver = group.phase.name === 'ended' && hasLeft(group.phase)
   if (isOver && content.case !== 'own') return
-  parts.groups.change(batch, group, { lastSequence: envelope.sequence })
+  parts.groups.change(tx, group, { lastSequence: envelope.sequence })
   if (content.case === 'application')
-    await takeApplication(parts, batch, group, envelope, content.value.ciphertext)
-  else if (content.case === 'commit') await receiveCommit(parts, batch, group, envelope, content.value)
-  else if (content.case === 'own') await takeEcho(parts, batch, group, envelope, content.value.clientSequence)
-  else if (content.case === 'rejoin') receiveRejoin(parts, batch, group, envelope, content.value)
+    await takeApplication(parts, tx, group, envelope, content.value.ciphertext)
+  else if (content.case === 'commit') await receiveCommit(parts, tx, group, envelope, content.value)
+  else if (content.case === 'own') await takeEcho(parts, tx, group, envelope, content.value.clientSequence)
+  else if (content.case === 'rejoin') receiveRejoin(parts, tx, group, envelope, content.value)
   else if (content.case === 'missed') {
-    parts.groups.change(batch, group, BROKEN_LOG)
-    show(parts, batch, group, envelope, { code: 'expired', count: content.value.count })
+    parts.groups.change(tx, group, BROKEN_LOG)
+    show(parts, tx, group, envelope, { code: 'expired', count: content.value.count })
   }
 }
 
 function receiveRejoin(
   parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'engine' | 'groups' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   envelope: Envelope,
   request: RejoinRequest,
 ): void {
-  const who = takeRejoin(parts, batch, group, request)
+  const who = takeRejoin(parts, tx, group, request)
   if (who !== undefined && can(group.phase, 'show'))
-    tell(parts, batch, group, envelope, { code: 'device-rejoins', who })
+    tell(parts, tx, group, envelope, { code: 'device-rejoins', who })
 }
 
 /** Of a conversation that nothing is here of: its welcome is among what is gone. */
-function tellMissed(batch: Batch, count: bigint): void {
-  batch.tell({ type: 'notice', level: 'warning', notice: { code: 'welcome-expired', count } })
+function tellMissed(tx: Transaction, count: bigint): void {
+  tx.tell({ type: 'notice', level: 'warning', notice: { code: 'welcome-expired', count } })
 }
 
 async function takeApplication(
   parts: MessageParts,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   envelope: Envelope,
   ciphertext: Uint8Array,
 ): Promise<void> {
   const { engine, groups } = parts
-  groups.change(batch, group, passEnvelope(engine, group, envelope.sequence, ciphertext))
+  groups.change(tx, group, passEnvelope(engine, group, envelope.sequence, ciphertext))
   const opened = await engine.open(group.state, ciphertext, () => false)
   if (opened.kind !== 'application') {
-    show(parts, batch, group, envelope, notOpened(opened))
-    if (opened.kind === 'future-epoch') stateLost(parts, batch, group)
+    show(parts, tx, group, envelope, notOpened(opened))
+    if (opened.kind === 'future-epoch') stateLost(parts, tx, group)
     return
   }
-  groups.advance(batch, group, opened.state, opened.changed)
-  batch.after(() => wipe(opened.spent))
+  groups.advance(tx, group, opened.state, opened.changed)
+  tx.after(() => wipe(opened.spent))
   const content = decodeContent(opened.plaintext)
   const { handle, accountKey } = parseVerifiedCertificate(opened.sender.identity)
   const isBlocked = parts.contacts.isBlocked(handle)
   if (!content && isBlocked) return
-  if (!content) return show(parts, batch, group, envelope, { code: 'bad-content', from: handle })
-  if (!isBlocked) parts.contacts.heard(batch, handle, Number(envelope.storedAtMs))
+  if (!content) return show(parts, tx, group, envelope, { code: 'bad-content', from: handle })
+  if (!isBlocked) parts.contacts.heard(tx, handle, Number(envelope.storedAtMs))
   const device = opened.sender.signatureKey
   const isOurs = isOwn(parts, { handle, accountKey })
   const received = { group, envelope, content, handle, accountKey, device, isOurs }
-  await takeContent(parts, batch, received, { epoch: opened.epoch, isBlocked })
+  await takeContent(parts, tx, received, { epoch: opened.epoch, isBlocked })
 }
 
 /** `isBlocked`: a person wants to hear nothing of them; nothing is shown, and nothing said to them. */
 async function takeContent(
   parts: MessageParts,
-  batch: Batch,
+  tx: Transaction,
   received: Received,
   { epoch, isBlocked }: { epoch: bigint; isBlocked: boolean },
 ): Promise<void> {
@@ -113,11 +113,11 @@ async function takeContent(
   const isMissing = content.count > before.received + 1n && !isBlocked && mayMiss(group, before)
   const counts = isMissing ? skipped(before.received + 1n, content.count - 1n) : []
   let sender = withMissing(before, counts)
-  if (isMissing) await missed(parts, batch, received, before, counts)
+  if (isMissing) await missed(parts, tx, received, before, counts)
   sender = { ...sender, heardEpoch: epoch, heardAtMs: envelope.storedAtMs, received: content.count }
   const isResent = content.resentCount > 0n
   if (isResent && !sender.missing.includes(content.resentCount))
-    return parts.groups.saveSender(batch, group, sender)
+    return parts.groups.saveSender(tx, group, sender)
   if (isResent) sender = withoutMissing(sender, [content.resentCount])
   const { body } = content
   const traits = traitsOf(body.case)
@@ -126,16 +126,16 @@ async function takeContent(
     sender = { ...sender, owed: owedUpTo(sender, content.count) }
   if (differs(group, content.logTag)) {
     sender = { ...sender, differedEpoch: epoch, differedAtMs: envelope.storedAtMs }
-    tellForked(parts, batch, group, envelope, handle)
+    tellForked(parts, tx, group, envelope, handle)
   }
-  parts.groups.saveSender(batch, group, sender)
-  if (isOurs) parts.devices.change(batch, device, { lastHeardMs: envelope.storedAtMs })
+  parts.groups.saveSender(tx, group, sender)
+  if (isOurs) parts.devices.change(tx, device, { lastHeardMs: envelope.storedAtMs })
   if (isBlocked && !traits?.fromBlocked) return
   if (body.case === undefined)
-    return show(parts, batch, group, envelope, { code: 'unknown-content', from: handle })
+    return show(parts, tx, group, envelope, { code: 'unknown-content', from: handle })
   const input = inputOf(received, body)
-  if (input) move(parts, batch, group, input, { place: envelope })
-  await takeBody(parts, batch, received, body)
+  if (input) move(parts, tx, group, input, { place: envelope })
+  await takeBody(parts, tx, received, body)
 }
 
 /** A device that joined again counts from 1 again. */
@@ -151,44 +151,44 @@ const mayMiss = ({ record }: LiveGroup, sender: Sender): boolean =>
 /** Something of a device did not arrive: says so, and asks for it. */
 async function missed(
   parts: Pick<MessageParts, 'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'outbox'>,
-  batch: Batch,
+  tx: Transaction,
   { group, envelope, content, handle, device }: Received,
   before: Sender,
   counts: readonly bigint[],
 ): Promise<void> {
   const count = content.count - before.received - 1n
-  show(parts, batch, group, envelope, { code: 'gap', from: handle, count })
-  await askAgain(parts, batch, group, { deviceId: device, counts })
+  show(parts, tx, group, envelope, { code: 'gap', from: handle, count })
+  await askAgain(parts, tx, group, { deviceId: device, counts })
 }
 
 function tellForked(
   parts: Pick<MessageParts, 'contacts' | 'conversations' | 'groups'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   envelope: Envelope,
   from: string,
 ): void {
-  show(parts, batch, group, envelope, { code: 'forked', from })
-  parts.groups.change(batch, group, BROKEN_LOG)
+  show(parts, tx, group, envelope, { code: 'forked', from })
+  parts.groups.change(tx, group, BROKEN_LOG)
 }
 
 /** A send of this device stands at this place of the order; a commit takes effect here. */
 async function takeEcho(
   parts: MessageParts,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   envelope: Envelope,
   clientSequence: bigint,
 ): Promise<void> {
-  parts.outbox.accepted(batch, clientSequence)
-  const done = parts.outbox.echoed(batch, clientSequence)
-  if (!done) return parts.groups.change(batch, group, BROKEN_LOG)
+  parts.outbox.accepted(tx, clientSequence)
+  const done = parts.outbox.echoed(tx, clientSequence)
+  if (!done) return parts.groups.change(tx, group, BROKEN_LOG)
   const { what } = done.item
-  if (what.case === 'commit') return receiveOwnCommit(parts, batch, group, envelope, what.value.intents)
+  if (what.case === 'commit') return receiveOwnCommit(parts, tx, group, envelope, what.value.intents)
   if (what.case !== 'content') return
   const passed = passEnvelope(parts.engine, group, envelope.sequence, what.value.ciphertext)
-  parts.groups.change(batch, group, passed)
+  parts.groups.change(tx, group, passed)
   if (what.value.message === 0n) return
   const id = { conversation: group.record.conversation, message: what.value.message }
-  parts.conversations.update(batch, id, { status: MessageStatus.STORED, sequence: envelope.sequence })
+  parts.conversations.update(tx, id, { status: MessageStatus.STORED, sequence: envelope.sequence })
 }

@@ -10,7 +10,7 @@ import { tryAlone } from '../groups/intents.js'
 import { can } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import { kebab } from '../vault/coded.js'
-import type { Batch } from '../vault/records.js'
+import type { Transaction } from '../vault/records.js'
 import { putBack } from './put-back.js'
 import { stateLost } from './rejoin-requests.js'
 import type { Queued } from './sealing/outbox.js'
@@ -24,46 +24,46 @@ import { move } from './transition.js'
  */
 export async function onRejected(
   parts: MessageParts,
-  batch: Batch,
+  tx: Transaction,
   { clientSequence, reason }: RejectedSend,
 ): Promise<number> {
   const queued = parts.outbox.items().find(({ item }) => item.clientSequence === clientSequence)
   // It stands behind another rejected one, which says what to do.
   if (!queued || reason.case === 'outOfOrder') return 0
-  parts.outbox.rewind(batch, clientSequence)
+  parts.outbox.rewind(tx, clientSequence)
   const group = parts.groups.get(queued.item.group)
   switch (reason.case) {
     case 'rateLimited':
       return reason.value.retryAfterMs
     case 'storageFull':
-      batch.tell({ type: 'notice', level: 'warning', notice: { code: 'server-full' } })
+      tx.tell({ type: 'notice', level: 'warning', notice: { code: 'server-full' } })
       return reason.value.retryAfterMs
     case 'staleEpoch':
       // The commit that changed the epoch was delivered before this; if the epoch is the same, it could not be opened.
       if (group && (isEnded(group) || epochOf(queued) === parts.engine.epoch(group.state)))
-        fallBehind(parts, batch, group)
-      else if (group?.phase.name === 'out-of-sync') putBack(parts, batch, group)
-      else if (queued.item.what.case === 'content') await sealAnew(parts, batch, queued)
-      else if (group) giveUpCommit(parts, batch, { group, queued })
-      await refreshRest(parts, batch, clientSequence)
+        fallBehind(parts, tx, group)
+      else if (group?.phase.name === 'out-of-sync') putBack(parts, tx, group)
+      else if (queued.item.what.case === 'content') await sealAnew(parts, tx, queued)
+      else if (group) giveUpCommit(parts, tx, { group, queued })
+      await refreshRest(parts, tx, clientSequence)
       return 0
     case 'tooLarge':
     case 'malformed':
-      if (queued.item.what.case === 'content') fail(parts, batch, queued, kebab(reason.case))
-      else if (group) refuseCommit(parts, batch, { group, queued, reason })
+      if (queued.item.what.case === 'content') fail(parts, tx, queued, kebab(reason.case))
+      else if (group) refuseCommit(parts, tx, { group, queued, reason })
       return 0
     case 'unknownDevice':
     case 'tooManyMembers':
     case 'tooManyConversations':
-      if (group) refuseCommit(parts, batch, { group, queued, reason })
+      if (group) refuseCommit(parts, tx, { group, queued, reason })
       return 0
     default:
       if (!group) return 0
-      if (group.phase.name === 'creating') tellRefused(parts, batch, { group, reason })
+      if (group.phase.name === 'creating') tellRefused(parts, tx, { group, reason })
       // A device that has asked for it is removed first, and then added.
       if (group.phase.name === 'out-of-sync' && reason.case === 'notAMember')
-        putBack(parts, batch, group, { rejoinToo: true })
-      else move(parts, batch, group, { input: 'abandoned' })
+        putBack(parts, tx, group, { rejoinToo: true })
+      else move(parts, tx, group, { input: 'abandoned' })
       return 0
   }
 }
@@ -72,7 +72,7 @@ export async function onRejected(
  * Nothing behind a rejected send was taken: what of it is as old would be rejected as well, one round trip after the
  * other, so all of it is made anew at once.
  */
-async function refreshRest(parts: MessageParts, batch: Batch, from: bigint): Promise<void> {
+async function refreshRest(parts: MessageParts, tx: Transaction, from: bigint): Promise<void> {
   const isOld = (queued: Queued) => {
     const group = parts.groups.get(queued.item.group)
     const epoch = epochOf(queued)
@@ -82,8 +82,8 @@ async function refreshRest(parts: MessageParts, batch: Batch, from: bigint): Pro
   // Each turn makes anew, or gives up, the first of them.
   for (let queued = parts.outbox.items().find(isOld); queued; queued = parts.outbox.items().find(isOld)) {
     const group = parts.groups.get(queued.item.group)!
-    if (queued.item.what.case === 'commit') giveUpCommit(parts, batch, { group, queued })
-    else await sealAnew(parts, batch, queued)
+    if (queued.item.what.case === 'commit') giveUpCommit(parts, tx, { group, queued })
+    else await sealAnew(parts, tx, queued)
   }
 }
 
@@ -106,7 +106,7 @@ function epochOf({ item: { what } }: Queued): bigint | undefined {
 /** `whom`: the handle whose addition was refused. */
 function tellRefused(
   parts: Pick<MessageParts, 'conversations'>,
-  batch: Batch,
+  tx: Transaction,
   {
     group,
     reason: { case: name },
@@ -115,7 +115,7 @@ function tellRefused(
 ) {
   const peer = parts.conversations.peer(group.record.conversation)
   const rejection = name === undefined ? 'unknown' : kebab(name)
-  batch.tell(
+  tx.tell(
     group.phase.name === 'creating'
       ? notOpened({ peer, isRoom: isRoom(parts, group), why: rejection })
       : notMade({ handle: whom, peer, why: { code: 'rejected', rejection } }),
@@ -125,7 +125,7 @@ function tellRefused(
 /** The server does not take this commit: what it was for is given up, and, if the conversation began with it, that. */
 function refuseCommit(
   parts: MessageParts,
-  batch: Batch,
+  tx: Transaction,
   { group, queued, reason }: { group: LiveGroup; queued: Queued; reason: RejectedSend['reason'] },
 ): void {
   const intents = intentsOf(parts, group, queued)
@@ -134,17 +134,17 @@ function refuseCommit(
     for (const known of intents) {
       // A device is gone by now: they are looked up anew.
       const intent = { ...known.intent, change: withoutKeyPackages(known.intent.change) }
-      tryAlone(parts, batch, group, { ...known, intent })
+      tryAlone(parts, tx, group, { ...known, intent })
     }
   else {
     const whom = intents.flatMap(({ intent: { change } }) =>
       change.case === 'addAccount' ? [change.value.handle] : [],
     )
-    tellRefused(parts, batch, { group, reason, whom: whom[0] })
-    for (const { id } of intents) parts.intents.drop(batch, group, id)
+    tellRefused(parts, tx, { group, reason, whom: whom[0] })
+    for (const { id } of intents) parts.intents.drop(tx, group, id)
   }
-  if (group.phase.name === 'creating') move(parts, batch, group, { input: 'abandoned' })
-  else giveUpCommit(parts, batch, { group, queued })
+  if (group.phase.name === 'creating') move(parts, tx, group, { input: 'abandoned' })
+  else giveUpCommit(parts, tx, { group, queued })
 }
 
 function withoutKeyPackages(change: KnownIntent['intent']['change']): KnownIntent['intent']['change'] {
@@ -167,36 +167,36 @@ function intentsOf(
 /** Another commit won; an update that is still due comes up again by itself. */
 function giveUpCommit(
   parts: MessageParts,
-  batch: Batch,
+  tx: Transaction,
   { group, queued }: { group: LiveGroup; queued: Queued },
 ): void {
-  parts.outbox.drop(batch, isSame(queued))
-  move(parts, batch, group, { input: 'commit-dropped' })
+  parts.outbox.drop(tx, isSame(queued))
+  move(parts, tx, group, { input: 'commit-dropped' })
 }
 
 function fail(
   parts: Pick<MessageParts, 'conversations' | 'groups' | 'outbox'>,
-  batch: Batch,
+  tx: Transaction,
   queued: Queued,
   failure: SendFailure,
 ): void {
-  parts.outbox.drop(batch, isSame(queued))
+  parts.outbox.drop(tx, isSame(queued))
   const { what, group } = queued.item
   const conversation = parts.groups.get(group)?.record.conversation
   if (what.case !== 'content' || what.value.message === 0n || conversation === undefined) return
   parts.conversations.update(
-    batch,
+    tx,
     { conversation, message: what.value.message },
     { status: MessageStatus.FAILED, failure },
   )
 }
 
 /** A change of the group was not delivered here, or could not be opened. A room cannot be made anew, so it is rejoined. */
-function fallBehind(parts: MessageParts, batch: Batch, group: LiveGroup): void {
+function fallBehind(parts: MessageParts, tx: Transaction, group: LiveGroup): void {
   // A group that somebody changed against its rules is not joined.
   const isBroken = group.record.brokenBy !== ''
   if (isRoom(parts, group) && !isBroken && !isEnded(group) && group.phase.name !== 'creating') {
-    putBack(parts, batch, group)
-    stateLost(parts, batch, group)
-  } else move(parts, batch, group, { input: 'abandoned' })
+    putBack(parts, tx, group)
+    stateLost(parts, tx, group)
+  } else move(parts, tx, group, { input: 'abandoned' })
 }

@@ -6,7 +6,7 @@ import type { SystemMessage } from '../codes/system-message.js'
 import { isMissing, type Unreadable } from '../codes/unreadable.js'
 import { can } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
-import type { Batch } from '../vault/records.js'
+import type { Transaction } from '../vault/records.js'
 import { type Known, systemRecord, unreadableRecord } from '../vault/said.js'
 import type { MessageParts } from './sealing/parts.js'
 
@@ -15,12 +15,12 @@ export type Place = Pick<Envelope, 'sequence' | 'storedAtMs'>
 
 export function tell(
   parts: Pick<MessageParts, 'conversations'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   place: Place,
   said: Known<SystemMessage>,
 ): void {
-  parts.conversations.append(batch, group.record.conversation, {
+  parts.conversations.append(tx, group.record.conversation, {
     kind: MessageKind.EVENT,
     system: systemRecord(said),
     sentAtMs: place.storedAtMs,
@@ -32,14 +32,14 @@ export function tell(
 /** A line for something that cannot be read, or is missing. */
 export function show(
   parts: Pick<MessageParts, 'contacts' | 'conversations'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   place: Place,
   why: Known<Unreadable>,
 ): void {
   const { conversation } = group.record
   if (!can(group.phase, 'show') || parts.contacts.isBlocked(parts.conversations.peer(conversation))) return
-  parts.conversations.append(batch, conversation, {
+  parts.conversations.append(tx, conversation, {
     kind: isMissing(why) ? MessageKind.GAP : MessageKind.UNREADABLE,
     fromHandle: 'from' in why ? why.from : '',
     unreadable: unreadableRecord(why),

@@ -10,7 +10,7 @@ import { settingsOf } from '../groups/membership.js'
 import type { GroupInput } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import { type OuterEffect, transition } from '../groups/transition.js'
-import type { Batch } from '../vault/records.js'
+import type { Transaction } from '../vault/records.js'
 import { putBack } from './put-back.js'
 import type { Outbox } from './sealing/outbox.js'
 import type { MessageParts } from './sealing/parts.js'
@@ -27,27 +27,27 @@ export interface Happened {
 /** Something has happened in a group: it is in another phase, and all that follows from that is done. */
 export function move(
   parts: MessageParts,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   input: GroupInput,
   happened: Happened = {},
 ): void {
-  carryOut(parts, batch, group, transition(parts, batch, group, input), happened)
+  carryOut(parts, tx, group, transition(parts, tx, group, input), happened)
 }
 
 export function carryOut(
   parts: MessageParts,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   effects: readonly OuterEffect[],
   happened: Happened = {},
 ): void {
-  for (const effect of effects) act(parts, batch, group, effect, happened)
+  for (const effect of effects) act(parts, tx, group, effect, happened)
 }
 
 function act(
   parts: MessageParts,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   effect: OuterEffect,
   { place = now(parts, group), by = '' }: Happened,
@@ -56,32 +56,32 @@ function act(
   const isRoom = settingsOf(parts, group).kind === GroupKind.ROOM
   const failure = isRoom ? ({ failure: 'not-in-room' } as const) : {}
   const acts: Record<OuterEffect, () => void> = {
-    'withdraw-commit': () => withdrawCommit(parts.outbox, batch, group),
-    'put-back': () => putBack(parts, batch, group, { rejoinToo: true, ...failure }),
-    'fail-texts': () => isRoom && failWaiting(parts, batch, conversation, 'not-in-room'),
-    'ask-to-rejoin': () => askToRejoin(parts, batch, group),
-    'tell-ready': () => tellReady(parts, batch, conversation),
-    'tell-left': () => tell(parts, batch, group, place, { code: 'you-left' }),
-    'tell-removed': () => isRoom && tell(parts, batch, group, place, { code: 'you-were-removed', who: by }),
+    'withdraw-commit': () => withdrawCommit(parts.outbox, tx, group),
+    'put-back': () => putBack(parts, tx, group, { rejoinToo: true, ...failure }),
+    'fail-texts': () => isRoom && failWaiting(parts, tx, conversation, 'not-in-room'),
+    'ask-to-rejoin': () => askToRejoin(parts, tx, group),
+    'tell-ready': () => tellReady(parts, tx, conversation),
+    'tell-left': () => tell(parts, tx, group, place, { code: 'you-left' }),
+    'tell-removed': () => isRoom && tell(parts, tx, group, place, { code: 'you-were-removed', who: by }),
   }
   acts[effect]()
 }
 
-function withdrawCommit(outbox: Outbox, batch: Batch, { number }: LiveGroup): void {
-  outbox.drop(batch, ({ item }) => item.group === number && item.what.case === 'commit')
+function withdrawCommit(outbox: Outbox, tx: Transaction, { number }: LiveGroup): void {
+  outbox.drop(tx, ({ item }) => item.group === number && item.what.case === 'commit')
 }
 
 /** The device asks to be removed and added again. */
 function askToRejoin(
   parts: Pick<MessageParts, 'account' | 'clock' | 'groups' | 'outbox'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
 ): void {
   const { conversationId } = group.record
-  parts.groups.change(batch, group, { rejoinAskedMs: BigInt(parts.clock.now()) })
+  parts.groups.change(tx, group, { rejoinAskedMs: BigInt(parts.clock.now()) })
   const request = makeRejoin(crypto, { conversationId, device: parts.account.device })
   const value = create(OutboxRejoinSchema, { request: toBinary(RejoinRequestSchema, request) })
-  parts.outbox.add(batch, group.number, { case: 'rejoin', value })
+  parts.outbox.add(tx, group.number, { case: 'rejoin', value })
 }
 
 const now = ({ clock }: Pick<MessageParts, 'clock'>, { record }: LiveGroup): Place => ({
@@ -91,8 +91,8 @@ const now = ({ clock }: Pick<MessageParts, 'clock'>, { record }: LiveGroup): Pla
 
 function tellReady(
   { conversations }: Pick<MessageParts, 'conversations'>,
-  batch: Batch,
+  tx: Transaction,
   conversation: bigint,
 ): void {
-  batch.tell({ type: 'conversation', peer: conversations.peer(conversation), conversation, state: 'ready' })
+  tx.tell({ type: 'conversation', peer: conversations.peer(conversation), conversation, state: 'ready' })
 }

@@ -10,7 +10,7 @@ import type { Context } from '../context.js'
 import { crypto } from '../crypto.js'
 import { isOwn } from '../groups/membership.js'
 import { type ServerTrust, trustServer } from '../line/server-trust.js'
-import { at, type Batch, type Reader, type RecordOf, recordOf } from '../vault/records.js'
+import { at, type Reader, type RecordOf, recordOf, type Transaction } from '../vault/records.js'
 
 export type ServerRecord = RecordOf<'server'>
 
@@ -19,12 +19,12 @@ const ONLY = at(0n)
 export const loadServer = (records: Reader): ServerRecord | undefined => records.get('server', ONLY)
 
 /** Changes some fields. */
-export function saveServer(batch: Batch, change: Omit<Partial<ServerRecord>, '$typeName'>): void {
-  batch.put('server', ONLY, { ...(loadServer(batch) ?? recordOf('server', {})), ...change })
+export function saveServer(tx: Transaction, change: Omit<Partial<ServerRecord>, '$typeName'>): void {
+  tx.put('server', ONLY, { ...(loadServer(tx) ?? recordOf('server', {})), ...change })
 }
 
 /** Decides on the server that answers, and pins its key at first contact. Throws LineStopped for the wrong one. */
-export function trustSeen(tx: Batch, seen: SeenCertificate): ServerTrust {
+export function trustSeen(tx: Transaction, seen: SeenCertificate): ServerTrust {
   const server = loadServer(tx)
   if (!server) throw new LineStopped({ code: 'no-server' })
   const address = formatAddress(server)
@@ -42,14 +42,14 @@ export function trustSeen(tx: Batch, seen: SeenCertificate): ServerTrust {
 }
 
 /** Its account is in: the invitation is used up, or was not needed. */
-export function forgetInvite(tx: Batch): void {
+export function forgetInvite(tx: Transaction): void {
   if (loadServer(tx)?.inviteToken) saveServer(tx, { inviteToken: '' })
 }
 
 /** Which devices an account at its limit has: one of them can be revoked for this one. */
 export function noteRefusal(
   context: Pick<Context, 'account' | 'devices'>,
-  tx: Batch,
+  tx: Transaction,
   { reason }: RegistrationRefused,
 ): void {
   if (reason.case !== 'tooManyDevices') return

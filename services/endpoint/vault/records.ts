@@ -18,7 +18,7 @@ export {
   type RecordTable,
   recordOf,
 } from './records/schemas.js'
-export type { Follower, Reader, Transaction, Transaction as Batch } from './records/transaction.js'
+export type { Follower, Reader, Transaction } from './records/transaction.js'
 
 export class Records implements Reader {
   readonly #vault: Vault

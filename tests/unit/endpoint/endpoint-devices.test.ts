@@ -177,11 +177,11 @@ describe('a long history', () => {
   async function fill(disk: MemoryDisk): Promise<void> {
     const vault = disk.open()
     const records = new Records(vault, () => undefined)
-    await records.transaction(batch => {
-      const conversations = new Conversations(batch, systemClock, new FiledNames())
+    await records.transaction(tx => {
+      const conversations = new Conversations(tx, systemClock, new FiledNames())
       const conversation = conversations.withPeer('bob')!
       for (let line = 1; line <= LINES; line++)
-        conversations.file(batch, conversation, {
+        conversations.file(tx, conversation, {
           kind: MessageKind.TEXT,
           fromHandle: 'bob',
           fromDevice: new Uint8Array(32),

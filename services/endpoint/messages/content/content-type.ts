@@ -6,7 +6,7 @@ import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
 import type { SendFailure } from '../../codes/send-failure.js'
 import type { GroupInput } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import type { Batch } from '../../vault/records.js'
+import type { Transaction } from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
 
 export type Body = Extract<Content['body'], { case: string }>
@@ -44,12 +44,12 @@ export interface ContentTraits {
   /** It is also taken from somebody of whom a person wants to hear nothing. */
   readonly fromBlocked: boolean
   /** Puts it back when the server did not take it; unless given, it is dropped. */
-  putBack?(parts: MessageParts, batch: Batch, what: PutBack): void
+  putBack?(parts: MessageParts, tx: Transaction, what: PutBack): void
 }
 
 export interface ContentType<C extends ContentCase> extends ContentTraits {
   /** The input that it is to the group, before it is taken; unless given, none. */
   moves?(received: Received, value: ValueOf<C>): GroupInput | undefined
   /** Does what it asks for. Throws nothing for what it says: a member may send anything. */
-  take(parts: MessageParts, batch: Batch, received: Received, value: ValueOf<C>): Promise<void> | void
+  take(parts: MessageParts, tx: Transaction, received: Received, value: ValueOf<C>): Promise<void> | void
 }

@@ -2,7 +2,7 @@
 
 import { DEVICE_NAME_LENGTH } from '../../../protocol/content/lengths.js'
 import { isOwnDevicesGroup } from '../../groups/membership.js'
-import type { Batch } from '../../vault/records.js'
+import type { Transaction } from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
 import { ownDeviceGroups, sealBody } from '../sealing/seal.js'
 import type { ContentType } from './content-type.js'
@@ -13,24 +13,24 @@ export async function sealNames(
     MessageParts,
     'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'groups' | 'outbox'
   >,
-  batch: Batch,
+  tx: Transaction,
 ): Promise<void> {
   const { publicKey } = parts.account.device
   const own = parts.devices.get(publicKey)
   const groups = own?.nameDue ? ownDeviceGroups(parts) : []
   if (!own || groups.length === 0) return
   for (const group of groups)
-    await sealBody(parts, batch, group, { case: 'deviceName', value: { name: own.name } })
-  parts.devices.change(batch, publicKey, { nameDue: false })
+    await sealBody(parts, tx, group, { case: 'deviceName', value: { name: own.name } })
+  parts.devices.change(tx, publicKey, { nameDue: false })
 }
 
 /** Another device says what it is called. */
 export const deviceName: ContentType<'deviceName'> = {
   owesReceipt: true,
   fromBlocked: false,
-  take(parts, batch, { group, device }, { name }) {
+  take(parts, tx, { group, device }, { name }) {
     if (name.length > DEVICE_NAME_LENGTH || !isOwnDevicesGroup(parts, group)) return
-    parts.devices.change(batch, device, { name })
-    batch.tell({ type: 'devices' })
+    parts.devices.change(tx, device, { name })
+    tx.tell({ type: 'devices' })
   },
 }

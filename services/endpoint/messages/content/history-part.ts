@@ -13,7 +13,7 @@ import { accountsIn, isOwn, settingsOf } from '../../groups/membership.js'
 import { sameAccount } from '../../groups/policy.js'
 import { isIn } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import { at, type Batch } from '../../vault/records.js'
+import { at, type Transaction } from '../../vault/records.js'
 import { systemRecord } from '../../vault/said.js'
 import type { MessageParts } from '../sealing/parts.js'
 import type { ContentType } from './content-type.js'
@@ -38,21 +38,21 @@ interface Place {
 export const historyPart: ContentType<'historyPart'> = {
   owesReceipt: true,
   fromBlocked: false,
-  take(parts, batch, { group, envelope, handle, accountKey, device, isOurs }, part) {
+  take(parts, tx, { group, envelope, handle, accountKey, device, isOurs }, part) {
     const kind = parts.conversations.kind(group.record.conversation)
     if (kind === 'room') return
     const given = { part, giver: { handle, accountKey, device }, place: envelope }
     const room = parts.groups.byId(part.conversationId)
-    if (isOurs && kind === 'own-devices' && part.peerHandle !== '') fileDirect(parts, batch, given)
-    else if (room && isIn(room.phase)) fileInRoom(parts, batch, room, given)
-    else if (!room || (isOurs && kind === 'own-devices')) keep(parts, batch, given)
+    if (isOurs && kind === 'own-devices' && part.peerHandle !== '') fileDirect(parts, tx, given)
+    else if (room && isIn(room.phase)) fileInRoom(parts, tx, room, given)
+    else if (!room || (isOurs && kind === 'own-devices')) keep(parts, tx, given)
   },
 }
 
 /** This device has joined a room: what was kept for it. */
 export function takeKept(
   parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'records'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   place: Place,
 ): void {
@@ -60,19 +60,23 @@ export function takeKept(
     const part = fromBinary(HistoryPartSchema, record.part)
     if (Buffer.compare(part.conversationId, group.record.conversationId) !== 0) continue
     const giver = { handle: record.fromHandle, accountKey: record.fromAccount, device: record.fromDevice }
-    fileInRoom(parts, batch, group, { part, giver, place })
-    batch.delete('earlier', key)
+    fileInRoom(parts, tx, group, { part, giver, place })
+    tx.delete('earlier', key)
   }
 }
 
 type Given = { part: HistoryPart; giver: Giver; place: Place }
 
-function keep({ records }: Pick<MessageParts, 'records'>, batch: Batch, { part, giver, place }: Given): void {
+function keep(
+  { records }: Pick<MessageParts, 'records'>,
+  tx: Transaction,
+  { part, giver, place }: Given,
+): void {
   const waiting = records.keys('earlier')
   if (waiting.length >= WAITING_PARTS) return
   let id = (waiting.at(-1)?.id ?? 0n) + 1n
-  while (batch.get('earlier', at(id))) id++
-  batch.put('earlier', at(id), {
+  while (tx.get('earlier', at(id))) id++
+  tx.put('earlier', at(id), {
     part: toBinary(HistoryPartSchema, part),
     fromHandle: giver.handle,
     fromAccount: giver.accountKey,
@@ -83,18 +87,18 @@ function keep({ records }: Pick<MessageParts, 'records'>, batch: Batch, { part, 
 
 function fileDirect(
   parts: Pick<MessageParts, 'account' | 'conversations' | 'devices'>,
-  batch: Batch,
+  tx: Transaction,
   given: Given,
 ): void {
   const { peerHandle } = given.part
   if (!isHandle(peerHandle) || peerHandle === parts.account.handle) return
-  file(parts, batch, parts.conversations.openForHistory(batch, peerHandle), given)
+  file(parts, tx, parts.conversations.openForHistory(tx, peerHandle), given)
 }
 
 /** A member of the room may hand over what the room lets new members see; a device of this account everything. */
 function fileInRoom(
   parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'devices' | 'engine'>,
-  batch: Batch,
+  tx: Transaction,
   room: LiveGroup,
   given: Given,
 ): void {
@@ -102,7 +106,7 @@ function fileInRoom(
   const since = isOwn(parts, giver) ? 0n : handedSince(parts, room, giver)
   if (since === undefined) return
   const messages = part.messages.filter(({ sentAtMs }) => sentAtMs >= since)
-  file(parts, batch, room.record.conversation, { ...given, part: { ...part, messages } })
+  file(parts, tx, room.record.conversation, { ...given, part: { ...part, messages } })
 }
 
 /** From when on this member may hand over what was said, in ms since 1970; undefined: nothing. */
@@ -120,7 +124,7 @@ function handedSince(
 
 function file(
   parts: Pick<MessageParts, 'account' | 'conversations' | 'devices'>,
-  batch: Batch,
+  tx: Transaction,
   conversation: bigint,
   { part, giver, place }: Given,
 ): void {
@@ -131,17 +135,17 @@ function file(
     if (!isHandle(fromHandle) || sequence === 0n || Buffer.byteLength(text) > TEXT_BYTES) continue
     // Only this account's own devices can say what it said.
     const own = isOurs && fromHandle === account.handle
-    const isNew = conversations.file(batch, conversation, {
+    const isNew = conversations.file(tx, conversation, {
       kind: MessageKind.TEXT,
       ...{ fromHandle, fromDevice, own, text, sentAtMs, sequence },
       status: own ? MessageStatus.STORED : MessageStatus.RECEIVED,
     })
     if (isNew) filed++
   }
-  const lines = conversations.countHanded(batch, conversation, filed, part.last)
+  const lines = conversations.countHanded(tx, conversation, filed, part.last)
   if (!part.last || lines === 0) return
   const device = parts.devices.get(giver.device) ?? { name: '', deviceId: giver.device }
-  conversations.append(batch, conversation, {
+  conversations.append(tx, conversation, {
     kind: MessageKind.EVENT,
     system: systemRecord(
       isOurs

@@ -6,9 +6,9 @@ import type { ContentType } from './content-type.js'
 export const nothingToResend: ContentType<'nothingToResend'> = {
   owesReceipt: true,
   fromBlocked: true,
-  take({ groups }, batch, { group, device, isOurs }, { counts }) {
+  take({ groups }, tx, { group, device, isOurs }, { counts }) {
     const sender = withoutMissing(group.sender(device), counts)
     const { received, owed } = sender
-    groups.saveSender(batch, group, { ...sender, owed: isOurs ? owed : owedUpTo(sender, received) })
+    groups.saveSender(tx, group, { ...sender, owed: isOurs ? owed : owedUpTo(sender, received) })
   },
 }

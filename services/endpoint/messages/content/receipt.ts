@@ -5,7 +5,7 @@ import { MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { accountsIn } from '../../groups/membership.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup, Sender } from '../../groups/state/groups.js'
-import type { Batch } from '../../vault/records.js'
+import type { Transaction } from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
 import { isSilent, sealBody } from '../sealing/seal.js'
 import type { ContentType } from './content-type.js'
@@ -25,21 +25,21 @@ export function owing(
 
 export async function sealReceipt(
   parts: Pick<MessageParts, 'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'outbox'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
 ): Promise<void> {
   const senders = owing(parts, group)
   if (senders.length === 0) return
   const delivered = senders.map(({ deviceId, owed }) => ({ deviceId, count: owed }))
-  for (const sender of senders) parts.groups.saveSender(batch, group, { ...sender, receipted: sender.owed })
-  await sealBody(parts, batch, group, { case: 'receipt', value: { delivered } })
+  for (const sender of senders) parts.groups.saveSender(tx, group, { ...sender, receipted: sender.owed })
+  await sealBody(parts, tx, group, { case: 'receipt', value: { delivered } })
 }
 
 /** A device has what this one sent. A text is delivered when every other account has it on some device. */
 export const receipt: ContentType<'receipt'> = {
   owesReceipt: false,
   fromBlocked: true,
-  take(parts, batch, { group, device, handle }, { delivered }) {
+  take(parts, tx, { group, device, handle }, { delivered }) {
     if (handle === parts.account.handle) return
     const sender = group.sender(device)
     let { confirmed } = sender
@@ -50,12 +50,12 @@ export const receipt: ContentType<'receipt'> = {
       const sent = count < group.record.nextCount ? count : group.record.nextCount - 1n
       if (sent > confirmed) confirmed = sent
     }
-    parts.groups.saveSender(batch, group, { ...sender, confirmed })
+    parts.groups.saveSender(tx, group, { ...sender, confirmed })
     const before = confirmedByAll(parts, group) + 1n
     for (const { key, record } of parts.records.list('undelivered', { group: group.number, before })) {
       const id = { conversation: group.record.conversation, message: record.message }
-      parts.conversations.update(batch, id, { status: MessageStatus.DELIVERED })
-      batch.delete('undelivered', key)
+      parts.conversations.update(tx, id, { status: MessageStatus.DELIVERED })
+      tx.delete('undelivered', key)
     }
   },
 }

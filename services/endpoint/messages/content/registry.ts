@@ -1,7 +1,7 @@
 // All types of content. Nothing but this file knows the list.
 
 import type { GroupInput } from '../../groups/state/group.js'
-import type { Batch } from '../../vault/records.js'
+import type { Transaction } from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
 import type { ContentCase, ContentTraits, ContentType, Received, ValueOf } from './content-type.js'
 import { deviceName } from './device-name.js'
@@ -37,9 +37,9 @@ export const inputOf = <C extends ContentCase>(
 /** Does what a content asks for. */
 export async function takeBody<C extends ContentCase>(
   parts: MessageParts,
-  batch: Batch,
+  tx: Transaction,
   received: Received,
   { case: name, value }: { case: C; value: ValueOf<C> },
 ): Promise<void> {
-  await CONTENT_TYPES[name].take(parts, batch, received, value)
+  await CONTENT_TYPES[name].take(parts, tx, received, value)
 }

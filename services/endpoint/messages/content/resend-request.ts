@@ -2,7 +2,7 @@
 
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import type { Batch } from '../../vault/records.js'
+import type { Transaction } from '../../vault/records.js'
 import { MISSING_COUNTS } from '../missing.js'
 import type { MessageParts } from '../sealing/parts.js'
 import { sealBody } from '../sealing/seal.js'
@@ -11,36 +11,36 @@ import type { ContentType } from './content-type.js'
 /** Asks a device for what it sent under these counts. */
 export async function askAgain(
   parts: Pick<MessageParts, 'clock' | 'engine' | 'groups' | 'outbox'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   { deviceId, counts }: { deviceId: Uint8Array; counts: readonly bigint[] },
 ): Promise<void> {
   if (!can(group.phase, 'tell-devices') || counts.length === 0) return
   const value = { deviceId, counts: [...counts] }
-  await sealBody(parts, batch, group, { case: 'resendRequest', value })
+  await sealBody(parts, tx, group, { case: 'resendRequest', value })
 }
 
 /** Says again what this device sent, for whoever could not open it; each text once. */
 export const resendRequest: ContentType<'resendRequest'> = {
   owesReceipt: true,
   fromBlocked: false,
-  async take(parts, batch, { group }, { deviceId, counts }) {
+  async take(parts, tx, { group }, { deviceId, counts }) {
     if (Buffer.compare(deviceId, parts.account.device.publicKey) !== 0) return
     const { conversation } = group.record
     const nothing: bigint[] = []
     for (const count of counts.slice(0, MISSING_COUNTS)) {
       const place = { group: group.number, id: count }
-      const sent = batch.get('sent', place)
+      const sent = tx.get('sent', place)
       const message = sent && parts.conversations.message({ conversation, message: sent.message })
       if (!sent || !message) {
         nothing.push(count)
         continue
       }
-      batch.delete('sent', place)
+      tx.delete('sent', place)
       const body = { case: 'text', value: { text: message.text } } as const
-      await sealBody(parts, batch, group, body, { sentAtMs: message.sentAtMs, resentCount: count })
+      await sealBody(parts, tx, group, body, { sentAtMs: message.sentAtMs, resentCount: count })
     }
     if (nothing.length === 0) return
-    await sealBody(parts, batch, group, { case: 'nothingToResend', value: { counts: nothing } })
+    await sealBody(parts, tx, group, { case: 'nothingToResend', value: { counts: nothing } })
   },
 }

@@ -11,7 +11,7 @@ import { sameAccount } from '../../groups/policy.js'
 import { removeWhenOurTurn } from '../../groups/self-removal.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import type { Batch } from '../../vault/records.js'
+import type { Transaction } from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
 import { ownDeviceGroups, sealBody } from '../sealing/seal.js'
 
@@ -23,7 +23,7 @@ export async function revoke(
     MessageParts,
     'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'groups' | 'intents' | 'outbox'
   >,
-  batch: Batch,
+  tx: Transaction,
   deviceId: Uint8Array,
 ): Promise<void> {
   const { handle, account } = parts.account
@@ -32,31 +32,31 @@ export async function revoke(
     revokedAt: parts.clock.now(),
   })
   const told = ownDeviceGroups(parts).some(group => isMember(parts, group, deviceId))
-  parts.devices.change(batch, deviceId, {
+  parts.devices.change(tx, deviceId, {
     revocation: deviceRevocation,
     revocationDone: false,
     revocationDue: !told,
   })
   for (const group of parts.groups.all()) {
     if (!can(group.phase, 'tell-devices') || !isMember(parts, group, deviceId)) continue
-    await sealBody(parts, batch, group, { case: 'revoked', value: { deviceRevocation } })
+    await sealBody(parts, tx, group, { case: 'revoked', value: { deviceRevocation } })
     const value = create(RemoveDevicesSchema, { deviceIds: [deviceId] })
-    intend(parts, batch, group, { case: 'removeDevices', value })
+    intend(parts, tx, group, { case: 'removeDevices', value })
   }
 }
 
 /** Tells the other devices what this one has revoked before it was in a group with them. */
 export async function sealRevocations(
   parts: Pick<MessageParts, 'clock' | 'conversations' | 'devices' | 'engine' | 'groups' | 'outbox'>,
-  batch: Batch,
+  tx: Transaction,
 ): Promise<void> {
   const due = parts.devices.all().filter(({ revocationDue }) => revocationDue)
   const groups = due.length > 0 ? ownDeviceGroups(parts) : []
   if (groups.length === 0) return
   for (const { deviceId, revocation: deviceRevocation } of due) {
     for (const group of groups)
-      await sealBody(parts, batch, group, { case: 'revoked', value: { deviceRevocation } })
-    parts.devices.change(batch, deviceId, { revocationDue: false })
+      await sealBody(parts, tx, group, { case: 'revoked', value: { deviceRevocation } })
+    parts.devices.change(tx, deviceId, { revocationDue: false })
   }
 }
 
@@ -69,7 +69,7 @@ const isMember = (
 /** Somebody shows a revocation. A revocation that does not hold, or is of nobody here, is ignored. */
 export function takeRevoked(
   parts: Pick<MessageParts, 'account' | 'clock' | 'contacts' | 'devices' | 'engine' | 'groups' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   deviceRevocation: Uint8Array,
 ): void {
@@ -78,12 +78,12 @@ export function takeRevoked(
   if (!account) return
   const { deviceKey } = revocation
   if (isOwn(parts, account)) {
-    parts.devices.change(batch, deviceKey, { revocation: deviceRevocation })
-    batch.tell({ type: 'devices' })
-  } else parts.contacts.noteRevoked(batch, account.handle, deviceKey)
+    parts.devices.change(tx, deviceKey, { revocation: deviceRevocation })
+    tx.tell({ type: 'devices' })
+  } else parts.contacts.noteRevoked(tx, account.handle, deviceKey)
   const isNoted = group.record.leavingDeviceIds.some(device => same(device, deviceKey))
   if (!isNoted && account.devices.some(device => same(device, deviceKey)))
-    removeWhenOurTurn(parts, batch, group, [deviceKey])
+    removeWhenOurTurn(parts, tx, group, [deviceKey])
 }
 
 function verified(bytes: Uint8Array): Revocation | undefined {

@@ -6,5 +6,5 @@ import { takeRevoked } from './revoked-devices.js'
 export const revoked: ContentType<'revoked'> = {
   owesReceipt: true,
   fromBlocked: true,
-  take: (parts, batch, { group }, { deviceRevocation }) => takeRevoked(parts, batch, group, deviceRevocation),
+  take: (parts, tx, { group }, { deviceRevocation }) => takeRevoked(parts, tx, group, deviceRevocation),
 }

@@ -8,19 +8,19 @@ import type { ContentType } from './content-type.js'
 export const text: ContentType<'text'> = {
   owesReceipt: true,
   fromBlocked: false,
-  putBack({ conversations }, batch, { group, count, message, failure }) {
+  putBack({ conversations }, tx, { group, count, message, failure }) {
     // A text that was said again for somebody is asked for again.
     if (message === 0n) return
     const { conversation } = group.record
-    batch.delete('undelivered', { group: group.number, id: count })
+    tx.delete('undelivered', { group: group.number, id: count })
     const id = { conversation, message }
-    if (failure === undefined) waitFor(batch, id)
-    else conversations.update(batch, id, { status: MessageStatus.FAILED, failure })
+    if (failure === undefined) waitFor(tx, id)
+    else conversations.update(tx, id, { status: MessageStatus.FAILED, failure })
   },
-  take({ contacts, conversations }, batch, received, { text: written }) {
+  take({ contacts, conversations }, tx, received, { text: written }) {
     const { group, envelope, content, handle, accountKey, device, isOurs } = received
     if (!can(group.phase, 'show')) return
-    conversations.append(batch, group.record.conversation, {
+    conversations.append(tx, group.record.conversation, {
       kind: MessageKind.TEXT,
       fromHandle: handle,
       fromDevice: device,

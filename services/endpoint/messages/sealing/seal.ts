@@ -13,7 +13,7 @@ import type { MessageId } from '../../events.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
 import { wipe } from '../../mls/engine.js'
-import type { Batch } from '../../vault/records.js'
+import type { Transaction } from '../../vault/records.js'
 import { presentTag } from '../fork-detection.js'
 import { encodeContent } from './format.js'
 import type { Queued } from './outbox.js'
@@ -50,18 +50,18 @@ export function ownDeviceGroups(parts: Pick<MessageParts, 'conversations' | 'gro
 
 export async function sealText(
   parts: Pick<MessageParts, 'clock' | 'conversations' | 'engine' | 'groups' | 'outbox'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   id: MessageId,
 ): Promise<void> {
-  waitNoMore(batch, id)
+  waitNoMore(tx, id)
   const message = parts.conversations.message(id)
   if (message?.status !== MessageStatus.WAITING) return
   const place = { group: group.number, id: group.record.nextCount }
-  batch.put('undelivered', place, { message: id.message })
-  batch.put('sent', place, { message: id.message })
+  tx.put('undelivered', place, { message: id.message })
+  tx.put('sent', place, { message: id.message })
   const body = { case: 'text', value: { text: message.text } } as const
-  await sealBody(parts, batch, group, body, { sentAtMs: message.sentAtMs, message: id.message })
+  await sealBody(parts, tx, group, body, { sentAtMs: message.sentAtMs, message: id.message })
 }
 
 type Body = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
@@ -69,7 +69,7 @@ type Body = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
 /** Seals the next content of this device. `message`: of whose history it is, 0n where it is none. */
 export async function sealBody(
   parts: Pick<MessageParts, 'clock' | 'engine' | 'groups' | 'outbox'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   body: Body,
   {
@@ -80,7 +80,7 @@ export async function sealBody(
 ): Promise<void> {
   const logTag = presentTag(group)
   const { nextCount: count, joinedEpoch } = group.record
-  parts.groups.change(batch, group, { nextCount: count + 1n })
+  parts.groups.change(tx, group, { nextCount: count + 1n })
   const content = encodeContent({
     count,
     joinedEpoch,
@@ -89,23 +89,23 @@ export async function sealBody(
     resentCount,
     ...(logTag ? { logTag } : {}),
   })
-  const value = await sealContent(parts, batch, group, { content, message })
-  parts.outbox.add(batch, group.number, { case: 'content', value })
+  const value = await sealContent(parts, tx, group, { content, message })
+  parts.outbox.add(tx, group.number, { case: 'content', value })
 }
 
-/** Seals the content in the group's present epoch; the ratchet's new state goes into the same batch. */
+/** Seals the content in the group's present epoch; the ratchet's new state goes into the same transaction. */
 async function sealContent(
   parts: Pick<MessageParts, 'engine' | 'groups'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   { content, message }: Pick<OutboxContent, 'content' | 'message'>,
 ): Promise<OutboxContent> {
   const { engine, groups } = parts
   const { state, ciphertext, changed, spent } = await engine.seal(group.state, pad(content))
   const epoch = engine.epoch(state)
-  batch.after(() => wipe(spent))
-  groups.advance(batch, group, state, changed)
-  groups.change(batch, group, { sealedSinceCommit: group.record.sealedSinceCommit + 1n })
+  tx.after(() => wipe(spent))
+  groups.advance(tx, group, state, changed)
+  groups.change(tx, group, { sealedSinceCommit: group.record.sealedSinceCommit + 1n })
   return create(OutboxContentSchema, { content, message, ciphertext, epoch })
 }
 
@@ -116,7 +116,7 @@ async function sealContent(
  */
 export async function sealAnew(
   parts: Pick<MessageParts, 'engine' | 'groups' | 'outbox'>,
-  batch: Batch,
+  tx: Transaction,
   rejected: Queued,
 ): Promise<void> {
   const group = parts.groups.get(rejected.item.group)
@@ -125,7 +125,7 @@ export async function sealAnew(
     const { what, clientSequence } = queued.item
     if (queued.accepted || queued.item.group !== group.number || what.case !== 'content') continue
     if (clientSequence < rejected.item.clientSequence) continue
-    const value = await sealContent(parts, batch, group, what.value)
-    parts.outbox.replace(batch, queued, { case: 'content', value })
+    const value = await sealContent(parts, tx, group, what.value)
+    parts.outbox.replace(tx, queued, { case: 'content', value })
   }
 }

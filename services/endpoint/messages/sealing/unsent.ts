@@ -3,7 +3,7 @@
 import { MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import type { SendFailure } from '../../codes/send-failure.js'
 import type { MessageId } from '../../events.js'
-import { at, type Batch } from '../../vault/records.js'
+import { at, type Transaction } from '../../vault/records.js'
 import type { MessageParts } from './parts.js'
 
 /** In the order they were typed. */
@@ -14,25 +14,25 @@ export function waitingTexts({ records }: Pick<MessageParts, 'records'>): Messag
 }
 
 /** It is to be sealed as soon as that can be. */
-export function waitFor(batch: Batch, { conversation, message }: MessageId): void {
-  batch.put('waiting', at(message), { conversation })
+export function waitFor(tx: Transaction, { conversation, message }: MessageId): void {
+  tx.put('waiting', at(message), { conversation })
 }
 
 /** It is sealed, or never will be. */
-export function waitNoMore(batch: Batch, { message }: MessageId): void {
-  batch.delete('waiting', at(message))
+export function waitNoMore(tx: Transaction, { message }: MessageId): void {
+  tx.delete('waiting', at(message))
 }
 
 /** Those of this conversation never go out, and say why. */
 export function failWaiting(
   parts: Pick<MessageParts, 'conversations'>,
-  batch: Batch,
+  tx: Transaction,
   conversation: bigint,
   failure: SendFailure,
 ): void {
-  for (const id of waitingTexts({ records: batch })) {
+  for (const id of waitingTexts({ records: tx })) {
     if (id.conversation !== conversation) continue
-    waitNoMore(batch, id)
-    parts.conversations.update(batch, id, { status: MessageStatus.FAILED, failure })
+    waitNoMore(tx, id)
+    parts.conversations.update(tx, id, { status: MessageStatus.FAILED, failure })
   }
 }

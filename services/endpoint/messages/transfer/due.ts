@@ -8,76 +8,79 @@ import { accountsIn, isOwn, isOwnDevicesGroup, settingsOf } from '../../groups/m
 import { type Group, sameAccount } from '../../groups/policy.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
 import type { Candidate } from '../../mls/engine.js'
-import type { Batch } from '../../vault/records.js'
+import type { Transaction } from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
 import { handOver } from './hand-over.js'
 
 /** Devices were added to a group by a commit. */
 export function onAdded(
   parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'groups'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   { before, added, isOurs }: { before: Group; added: readonly Candidate[]; isOurs: boolean },
 ): void {
   const newcomers = added.map(({ identity }) => parseVerifiedCertificate(identity))
   if (isOwnDevicesGroup(parts, group)) {
-    announceName(parts, batch)
-    for (const device of newcomers) if (isOurs) handAllOver(parts, batch, device)
+    announceName(parts, tx)
+    for (const device of newcomers) if (isOurs) handAllOver(parts, tx, device)
     return
   }
   for (const device of newcomers.filter(each => isOwn(parts, each)))
-    if (isOurs || isFirstOwn(parts, group, device)) handRestOver(parts, batch, group, device)
+    if (isOurs || isFirstOwn(parts, group, device)) handRestOver(parts, tx, group, device)
   const settings = settingsOf(parts, group)
   const days = settings.history?.days ?? 0
   if (settings.kind !== GroupKind.ROOM || !isOurs || days === 0) return
   const known = before.members.map(({ identity }) => parseVerifiedCertificate(identity))
   const invited = newcomers.filter(each => !known.some(other => sameAccount(other, each)))
   for (const handle of new Set(invited.map(each => each.handle)))
-    handRoomOver(parts, batch, group, { handle, days })
+    handRoomOver(parts, tx, group, { handle, days })
 }
 
 /** This device has joined the group of own devices: whoever made it may be new, and have nobody else. */
 export function onJoinedOwnDevices(
   parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'groups'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
 ): void {
-  announceName(parts, batch)
+  announceName(parts, tx)
   const others = parts.engine
     .members(group.state)
     .map(({ identity }) => parseVerifiedCertificate(identity))
     .sort((a, b) => b.issuedAt - a.issuedAt)
-  if (others[0]) handAllOver(parts, batch, others[0])
+  if (others[0]) handAllOver(parts, tx, others[0])
 }
 
-function announceName({ account, devices }: Pick<MessageParts, 'account' | 'devices'>, batch: Batch): void {
+function announceName(
+  { account, devices }: Pick<MessageParts, 'account' | 'devices'>,
+  tx: Transaction,
+): void {
   const { publicKey } = account.device
-  if (devices.get(publicKey)?.name) devices.change(batch, publicKey, { nameDue: true })
+  if (devices.get(publicKey)?.name) devices.change(tx, publicKey, { nameDue: true })
 }
 
 /** Everything, to a device that is newer than this one; once. */
 function handAllOver(
   parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'devices' | 'groups'>,
-  batch: Batch,
+  tx: Transaction,
   { deviceKey, issuedAt }: Pick<DeviceIdentity, 'deviceKey' | 'issuedAt'>,
 ): void {
   const { account, clock, conversations, devices, groups } = parts
   const isNewer = issuedAt > parseVerifiedCertificate(account.certificate).issuedAt
   const isDone = (devices.get(deviceKey)?.handedOverAtMs ?? 0n) > 0n
   if (!isNewer || isDone || devices.isRevoked(deviceKey)) return
-  devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt), handedOverAtMs: BigInt(clock.now()) })
+  devices.change(tx, deviceKey, { issuedAtMs: BigInt(issuedAt), handedOverAtMs: BigInt(clock.now()) })
   for (const { number, kind } of conversations.all()) {
     const [group] = groups.of(number)
     if (kind === 'own-devices' || (kind === 'room' && !group)) continue
     const conversationId = group?.record.conversationId ?? new Uint8Array()
-    handOver(batch, number, { toDevice: deviceKey, conversationId })
+    handOver(tx, number, { toDevice: deviceKey, conversationId })
   }
 }
 
 /** Hands over what has come in this conversation between the handover, or the beginning, and the device's joining it. */
 function handRestOver(
   parts: Pick<MessageParts, 'account' | 'clock' | 'devices'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   device: DeviceIdentity,
 ): void {
@@ -87,7 +90,7 @@ function handRestOver(
   const known = isOlder ? BigInt(parts.clock.now() - DAY_MS) : handedOverAtMs
   const sinceMs = known > 0n ? known - BigInt(CLOCK_SLACK_MS) : 0n
   const { conversation, conversationId } = group.record
-  handOver(batch, conversation, { toDevice: deviceKey, conversationId, sinceMs })
+  handOver(tx, conversation, { toDevice: deviceKey, conversationId, sinceMs })
 }
 
 /** Whether this device's leaf comes first among those of its account, the newcomer aside. */
@@ -103,12 +106,12 @@ function isFirstOwn(
 
 function handRoomOver(
   parts: Pick<MessageParts, 'clock' | 'conversations'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   { handle, days }: { handle: string; days: number },
 ): void {
-  parts.conversations.open(batch, handle)
+  parts.conversations.open(tx, handle)
   const { conversation, conversationId } = group.record
   const sinceMs = BigInt(parts.clock.now() - days * DAY_MS)
-  handOver(batch, conversation, { toHandle: handle, conversationId, sinceMs })
+  handOver(tx, conversation, { toHandle: handle, conversationId, sinceMs })
 }

@@ -10,7 +10,7 @@ import {
   MessageKind,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import type { Batch } from '../../vault/records.js'
+import type { Transaction } from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
 import { ownDeviceGroups, sealBody, sendingGroup } from '../sealing/seal.js'
 
@@ -26,13 +26,13 @@ const OUTBOX_RESERVED = 16
 export type HandoverInit = Omit<MessageInitShape<typeof HandoverSchema>, '$typeName'>
 
 /** Notes that the conversation is to be handed over, from its beginning or from where that had come. */
-export function handOver(batch: Batch, conversation: bigint, to: HandoverInit): void {
+export function handOver(tx: Transaction, conversation: bigint, to: HandoverInit): void {
   const wanted = create(HandoverSchema, to)
   for (let id = 1n; ; id++) {
     const key = { group: conversation, id }
-    const known = batch.get('handovers', key)
+    const known = tx.get('handovers', key)
     if (known && !isSame(known, wanted)) continue
-    if (!known) batch.put('handovers', key, wanted)
+    if (!known) tx.put('handovers', key, wanted)
     return
   }
 }
@@ -46,18 +46,18 @@ export async function sealHandovers(
     MessageParts,
     'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'outbox' | 'records'
   >,
-  batch: Batch,
+  tx: Transaction,
 ): Promise<void> {
   let sealed = 0
   for (const { group: conversation, id } of parts.records.keys('handovers')) {
     const key = { group: conversation, id }
     for (;;) {
       if (sealed >= PARTS_AT_ONCE || parts.outbox.room() <= OUTBOX_RESERVED) return
-      const handover = batch.get('handovers', key)
+      const handover = tx.get('handovers', key)
       const group = handover && groupFor(parts, handover)
       if (!handover || !group) break
       sealed++
-      if (!(await sealPart(parts, batch, { key, handover, group }))) break
+      if (!(await sealPart(parts, tx, { key, handover, group }))) break
     }
   }
 }
@@ -78,7 +78,7 @@ function groupFor(
 /** True: there is more. */
 async function sealPart(
   parts: Pick<MessageParts, 'clock' | 'conversations' | 'engine' | 'groups' | 'outbox' | 'records'>,
-  batch: Batch,
+  tx: Transaction,
   { key, handover, group }: { key: { group: bigint; id: bigint }; handover: Handover; group: LiveGroup },
 ): Promise<boolean> {
   const conversation = key.group
@@ -91,10 +91,10 @@ async function sealPart(
       peerHandle: isRoom ? '' : parts.conversations.peer(conversation),
       last: !more,
     }
-    await sealBody(parts, batch, group, { case: 'historyPart', value })
+    await sealBody(parts, tx, group, { case: 'historyPart', value })
   }
-  if (more) batch.put('handovers', key, { ...handover, nextMessage: next, begun: true })
-  else batch.delete('handovers', key)
+  if (more) tx.put('handovers', key, { ...handover, nextMessage: next, begun: true })
+  else tx.delete('handovers', key)
   return more
 }
 

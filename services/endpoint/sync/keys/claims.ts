@@ -8,7 +8,7 @@ import { accountsIn } from '../../groups/membership.js'
 import { sameAccount } from '../../groups/policy.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import type { Batch } from '../../vault/records.js'
+import type { Transaction } from '../../vault/records.js'
 
 export interface Wanted {
   group: LiveGroup
@@ -38,7 +38,7 @@ const isRejoining = ({ record }: LiveGroup, device: Uint8Array): boolean =>
 /** Puts what was claimed into the intent, or gives the intent up and says why. */
 export async function takeClaim(
   context: Pick<Context, 'account' | 'contacts' | 'conversations' | 'engine' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   { group, id, handle }: Wanted,
   claimed: readonly ClaimedDevice[] | undefined,
 ): Promise<void> {
@@ -47,11 +47,11 @@ export async function takeClaim(
   if (change?.case !== 'addAccount' && change?.case !== 'addDevices') return
   const isDevices = change.case === 'addDevices'
   const giveUp = (code: 'nobody' | 'no-device' | 'key-changed') => {
-    context.intents.drop(batch, group, id)
+    context.intents.drop(tx, group, id)
     // A further device of somebody who is in it already is looked up again by itself.
     if (isDevices) return
     const peer = context.conversations.peer(group.record.conversation)
-    batch.tell(notMade({ handle, peer, why: { code } }))
+    tx.tell(notMade({ handle, peer, why: { code } }))
   }
   if (!claimed) return giveUp('nobody')
   const wanted = isDevices ? change.value.deviceIds : undefined
@@ -65,7 +65,7 @@ export async function takeClaim(
   for (const { identity } of invitees)
     if (
       handle !== context.account.handle &&
-      context.contacts.meet(batch, handle, identity.accountKey) === 'changed'
+      context.contacts.meet(tx, handle, identity.accountKey) === 'changed'
     )
       return giveUp('key-changed')
   const keyPackages = invitees.map(({ keyPackage }) => keyPackage)
@@ -74,5 +74,5 @@ export async function takeClaim(
     ? ({ case: 'addDevices', value: { handle, deviceIds, keyPackages } } as const)
     : ({ case: 'addAccount', value: { handle, keyPackages } } as const)
   const { notBeforeMs, alone } = context.intents.get(group, id)!
-  context.intents.save(batch, group, { id, intent: { notBeforeMs, alone, change: claimedFor } })
+  context.intents.save(tx, group, { id, intent: { notBeforeMs, alone, change: claimedFor } })
 }

@@ -7,7 +7,7 @@ import type { Context, RunTransaction } from '../../context.js'
 import { crypto } from '../../crypto.js'
 import { isOwn } from '../../groups/membership.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
-import type { Batch } from '../../vault/records.js'
+import type { Transaction } from '../../vault/records.js'
 import type { Scheduler } from '../scheduler.js'
 import { OwnGroup } from './own-group.js'
 import { type Directory, reconcile } from './reconcile.js'
@@ -146,32 +146,32 @@ function directoryOf(lookups: readonly LookupOutcome[]): Directory {
 
 function noteOwnDevices(
   context: Pick<Context, 'account' | 'devices' | 'session'>,
-  batch: Batch,
+  tx: Transaction,
   directory: Directory,
 ): void {
   const own = (directory.get(context.account.handle) ?? []).filter(device => isOwn(context, device))
   if (own.length === 0) return
   const unknown = own.filter(({ deviceKey }) => !context.devices.get(deviceKey)?.issuedAtMs)
   for (const { deviceKey, issuedAt } of unknown)
-    context.devices.change(batch, deviceKey, { issuedAtMs: BigInt(issuedAt) })
-  if (unknown.length > 0) batch.tell({ type: 'devices' })
+    context.devices.change(tx, deviceKey, { issuedAtMs: BigInt(issuedAt) })
+  if (unknown.length > 0) tx.tell({ type: 'devices' })
   // 8 bits of checksum let a wrong word in 256 through, and a mistyped handle is nobody's.
   if (context.session.isUnconfirmed && own.length === 1)
-    batch.tell({
+    tx.tell({
       type: 'notice',
       level: 'warning',
       notice: { code: 'account-unknown', handle: context.account.handle },
     })
-  batch.after(() => {
+  tx.after(() => {
     context.session.isUnconfirmed = false
   })
 }
 
 /** An account whose pinned key the server does not list any more has another one now, which is looked into (changed-keys.ts). */
-function noteChanges({ contacts }: Pick<Context, 'contacts'>, batch: Batch, directory: Directory): void {
+function noteChanges({ contacts }: Pick<Context, 'contacts'>, tx: Transaction, directory: Directory): void {
   for (const [handle, devices] of directory) {
     const isListed = devices.some(({ accountKey }) => contacts.trust(handle, accountKey) !== 'other')
     const [first] = devices
-    if (first && !isListed) contacts.meet(batch, handle, first.accountKey)
+    if (first && !isListed) contacts.meet(tx, handle, first.accountKey)
   }
 }

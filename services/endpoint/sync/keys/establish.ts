@@ -4,7 +4,7 @@ import type { ClaimedDevice } from '../../../../gen/parley/v1/key_exchange_pb.js
 import type { Context } from '../../context.js'
 import { createGroup, ownInvitees, verifiedInvitees } from '../../groups/create.js'
 import { queueCommit } from '../../messages/sealing/outbox.js'
-import type { Batch } from '../../vault/records.js'
+import type { Transaction } from '../../vault/records.js'
 
 /** `no-device`: they have none that can be reached yet. */
 export type Establishment = 'created' | 'blocked' | 'no-device'
@@ -18,7 +18,7 @@ export async function establish(
     Context,
     'account' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'groups' | 'outbox' | 'random'
   >,
-  batch: Batch,
+  tx: Transaction,
   {
     conversation,
     claimed,
@@ -29,9 +29,9 @@ export async function establish(
   const invitees = await verifiedInvitees(context, peer, claimed)
   if (invitees.length === 0) return 'no-device'
   for (const { identity } of invitees)
-    if (context.contacts.meet(batch, peer, identity.accountKey) === 'changed') return 'blocked'
+    if (context.contacts.meet(tx, peer, identity.accountKey) === 'changed') return 'blocked'
   const siblings = await ownInvitees(context, own)
-  const made = await createGroup(context, batch, { conversation, invitees: [...invitees, ...siblings] })
-  queueCommit(context.outbox, batch, made.group.number, made)
+  const made = await createGroup(context, tx, { conversation, invitees: [...invitees, ...siblings] })
+  queueCommit(context.outbox, tx, made.group.number, made)
   return 'created'
 }

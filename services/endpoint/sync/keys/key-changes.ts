@@ -10,17 +10,17 @@ import type { Context } from '../../context.js'
 import { crypto } from '../../crypto.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
 import { transition } from '../../groups/transition.js'
-import type { Batch } from '../../vault/records.js'
+import type { Transaction } from '../../vault/records.js'
 
 /** A person takes the changed key for theirs. Waiting messages go to it, and none to the former. Throws Refusal. */
 export function acceptKey(
   context: Pick<Context, 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   handle: string,
 ): void {
   if (!context.contacts.hasChanged(handle)) throw new Refusal({ code: 'key-not-changed', handle })
-  pinChanged(context, batch, handle)
-  batch.tell({ type: 'contact', handle, change: 'accepted' })
+  pinChanged(context, tx, handle)
+  tx.tell({ type: 'contact', handle, change: 'accepted' })
 }
 
 /**
@@ -29,7 +29,7 @@ export function acceptKey(
  */
 export function settleChange(
   context: Pick<Context, 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   handle: string,
   { listed, policy }: { listed: readonly Uint8Array[]; policy: KeyChangePolicy },
 ): boolean {
@@ -40,14 +40,14 @@ export function settleChange(
     listed.some(key => Buffer.compare(accountFingerprint(crypto, key), fingerprint) === 0)
   const { pinned, seen } = change
   if (contact.changedAccountKey.length > 0 && lists(pinned) && !lists(seen)) {
-    context.contacts.dismiss(batch, handle)
-    retireOthers(context, batch, handle)
-    batch.tell({ type: 'notice', level: 'warning', notice: { code: 'impostor', handle } })
+    context.contacts.dismiss(tx, handle)
+    retireOthers(context, tx, handle)
+    tx.tell({ type: 'notice', level: 'warning', notice: { code: 'impostor', handle } })
     return true
   }
   // Nobody else decides where the server does not stand by the key.
   const decided = lists(seen) ? policy : 'block'
-  batch.tell({
+  tx.tell({
     type: 'key-changed',
     handle,
     pinned: formatFingerprint(pinned),
@@ -55,23 +55,23 @@ export function settleChange(
     policy: decided,
   })
   if (decided === 'block') return false
-  pinChanged(context, batch, handle)
+  pinChanged(context, tx, handle)
   return true
 }
 
 function pinChanged(
   context: Pick<Context, 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   handle: string,
 ): void {
-  context.contacts.accept(batch, handle)
-  retireOthers(context, batch, handle)
+  context.contacts.accept(tx, handle)
+  retireOthers(context, tx, handle)
 }
 
 /** Ends the groups of the conversation with this person in which they show another key than the pinned one. */
 function retireOthers(
   context: Pick<Context, 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   handle: string,
 ): void {
   const { contacts, conversations, groups } = context
@@ -84,6 +84,6 @@ function retireOthers(
   for (const group of conversation === undefined ? [] : groups.of(conversation)) {
     if (group.phase.name === 'ended' || !isOther(group)) continue
     // A message sealed for it before may be at the server already, and stays as it is.
-    transition(context, batch, group, { input: 'replaced' })
+    transition(context, tx, group, { input: 'replaced' })
   }
 }

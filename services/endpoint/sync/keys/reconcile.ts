@@ -10,7 +10,7 @@ import { accountsIn, isOwn } from '../../groups/membership.js'
 import { myTurnMs } from '../../groups/self-removal.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import type { Batch } from '../../vault/records.js'
+import type { Transaction } from '../../vault/records.js'
 
 /** Milliseconds that each device of an account waits for the older ones to add or remove another one. */
 const OWN_TURN_MS = 1_000
@@ -28,7 +28,7 @@ const includes = (devices: readonly Uint8Array[], device: Uint8Array): boolean =
 /** Intends in one group what the directory says. Returns the handles of which a device is not in it yet. */
 export function reconcile(
   context: Pick<Context, 'account' | 'clock' | 'contacts' | 'devices' | 'engine' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   directory: Directory,
 ): string[] {
@@ -40,8 +40,8 @@ export function reconcile(
       ?.filter(({ accountKey }) => Buffer.compare(accountKey, account.accountKey) === 0)
       .map(({ deviceKey }) => deviceKey)
     if (!certified || isLeaving(group, account)) continue
-    if (addMissing(context, batch, group, account, certified)) incomplete.push(account.handle)
-    if (isOwn(context, account)) removeRevoked(context, batch, group, account, certified)
+    if (addMissing(context, tx, group, account, certified)) incomplete.push(account.handle)
+    if (isOwn(context, account)) removeRevoked(context, tx, group, account, certified)
   }
   return incomplete
 }
@@ -51,7 +51,7 @@ const isLeaving = ({ record }: LiveGroup, { devices }: GroupAccount): boolean =>
 
 function addMissing(
   context: Pick<Context, 'account' | 'clock' | 'contacts' | 'devices' | 'engine' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   account: GroupAccount,
   certified: readonly Uint8Array[],
@@ -64,14 +64,14 @@ function addMissing(
   const delay = isOwn(context, account)
     ? ownTurnMs(context, group, deviceIds)
     : OTHERS_WAIT_MS + myTurnMs(context, group, account.devices)
-  intendOnce(context, batch, group, { case: 'addDevices', value }, delay)
+  intendOnce(context, tx, group, { case: 'addDevices', value }, delay)
   return true
 }
 
 /** A device of this account that the server does not know any more was revoked, whoever has told so. */
 function removeRevoked(
   context: Pick<Context, 'account' | 'clock' | 'devices' | 'engine' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   { devices }: GroupAccount,
   certified: readonly Uint8Array[],
@@ -81,7 +81,7 @@ function removeRevoked(
   const deviceIds = devices.filter(device => !includes(certified, device))
   if (deviceIds.length === 0) return
   const value = create(RemoveDevicesSchema, { deviceIds })
-  intendOnce(context, batch, group, { case: 'removeDevices', value }, ownTurnMs(context, group, deviceIds))
+  intendOnce(context, tx, group, { case: 'removeDevices', value }, ownTurnMs(context, group, deviceIds))
 }
 
 function isRevoked(
@@ -112,7 +112,7 @@ function ownTurnMs(
 /** Not again what is intended for these devices already. */
 function intendOnce(
   context: Pick<Context, 'clock' | 'intents'>,
-  batch: Batch,
+  tx: Transaction,
   group: LiveGroup,
   change: Extract<IntentChange, { case: 'addDevices' | 'removeDevices' }>,
   delayMs: number,
@@ -124,7 +124,7 @@ function intendOnce(
         other.case === change.case &&
         change.value.deviceIds.every(device => includes(other.value.deviceIds, device)),
     )
-  if (!isIntended) intend(context, batch, group, change, delayMs)
+  if (!isIntended) intend(context, tx, group, change, delayMs)
 }
 
 /** Whether there are other devices and no group with them, nor one on its way. */

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { Contacts } from '../../../../services/endpoint/contacts/contacts.js'
 import type { EndpointEvent } from '../../../../services/endpoint/events.js'
 import { systemClock } from '../../../../services/endpoint/local.js'
-import { type Batch, Records } from '../../../../services/endpoint/vault/records.js'
+import { Records, type Transaction } from '../../../../services/endpoint/vault/records.js'
 import { accountFingerprint } from '../../../../services/protocol/identity/fingerprint.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { MemoryDisk } from '../../../support/memory/vault.js'
@@ -19,11 +19,11 @@ beforeEach(() => {
   contacts = new Contacts(records, systemClock)
 })
 
-const change = <T>(work: (contacts: Contacts, batch: Batch) => T): Promise<T> =>
+const change = <T>(work: (contacts: Contacts, tx: Transaction) => T): Promise<T> =>
   records.transaction(tx => work(new Contacts(tx, systemClock), tx))
-const meet = (fill: number) => change((contacts, batch) => contacts.meet(batch, 'bob', key(fill)))
+const meet = (fill: number) => change((contacts, tx) => contacts.meet(tx, 'bob', key(fill)))
 const expectKey = (fill: number) =>
-  change((contacts, batch) => contacts.expect(batch, 'bob', accountFingerprint(crypto, key(fill))))
+  change((contacts, tx) => contacts.expect(tx, 'bob', accountFingerprint(crypto, key(fill))))
 
 describe('an account key', () => {
   test('is pinned at first contact, and known from there', async () => {
@@ -70,11 +70,11 @@ describe('an account key', () => {
 
   test('that is accepted is pinned instead of the former, and not verified', async () => {
     await meet(1)
-    await change((contacts, batch) => contacts.verify(batch, 'bob'))
+    await change((contacts, tx) => contacts.verify(tx, 'bob'))
     expect(contacts.isVerified('bob')).toBe(true)
     await meet(2)
     expect(contacts.isVerified('bob')).toBe(false)
-    await change((contacts, batch) => contacts.accept(batch, 'bob'))
+    await change((contacts, tx) => contacts.accept(tx, 'bob'))
     expect(new Contacts(records, systemClock).get('bob')).toMatchObject({ accountKey: key(2) })
     expect([contacts.isStopped('bob'), contacts.isVerified('bob')]).toEqual([false, false])
     expect(await meet(1)).toBe('changed')
@@ -83,15 +83,15 @@ describe('an account key', () => {
   test('that is accepted against the invite link takes the place of what the link names', async () => {
     await expectKey(1)
     await meet(2)
-    await change((contacts, batch) => contacts.accept(batch, 'bob'))
+    await change((contacts, tx) => contacts.accept(tx, 'bob'))
     expect([contacts.isStopped('bob'), await meet(2), await meet(1)]).toEqual([false, 'known', 'changed'])
   })
 
   test('that is dismissed leaves the pin and its mark as they were', async () => {
     await meet(1)
-    await change((contacts, batch) => contacts.verify(batch, 'bob'))
+    await change((contacts, tx) => contacts.verify(tx, 'bob'))
     await meet(2)
-    await change((contacts, batch) => contacts.dismiss(batch, 'bob'))
+    await change((contacts, tx) => contacts.dismiss(tx, 'bob'))
     expect([contacts.isStopped('bob'), contacts.isVerified('bob')]).toEqual([false, true])
   })
 
@@ -99,14 +99,14 @@ describe('an account key', () => {
     expect(contacts.trust('bob', key(1))).toBe('pinned')
     await meet(1)
     expect([contacts.trust('bob', key(1)), contacts.trust('bob', key(2))]).toEqual(['pinned', 'other'])
-    await change((contacts, batch) => contacts.verify(batch, 'bob'))
+    await change((contacts, tx) => contacts.verify(tx, 'bob'))
     expect([contacts.trust('bob', key(1)), contacts.trust('bob', key(2))]).toEqual(['verified', 'other'])
   })
 
   test('of a write that failed is forgotten', async () => {
     await expect(
-      change((contacts, batch) => {
-        contacts.meet(batch, 'bob', key(1))
+      change((contacts, tx) => {
+        contacts.meet(tx, 'bob', key(1))
         throw new Error('the vault is full')
       }),
     ).rejects.toThrow('the vault is full')
@@ -118,25 +118,25 @@ describe('an account key', () => {
 test('people keep their places, however many there are', async () => {
   const handles = Array.from({ length: 50 }, (_, index) => `person-${index}`)
   for (const [index, handle] of handles.entries())
-    await change((contacts, batch) => contacts.meet(batch, handle, key(index + 1)))
+    await change((contacts, tx) => contacts.meet(tx, handle, key(index + 1)))
   const again = new Contacts(records, systemClock)
   expect(again.all().map(({ handle }) => handle)).toEqual(handles)
 })
 
 test('somebody is blocked until they are unblocked, over a restart too', async () => {
-  await change((contacts, batch) => contacts.block(batch, 'bob', true))
+  await change((contacts, tx) => contacts.block(tx, 'bob', true))
   expect([new Contacts(records, systemClock).isBlocked('bob'), contacts.isStopped('bob')]).toEqual([
     true,
     true,
   ])
-  await change((contacts, batch) => contacts.block(batch, 'bob', false))
+  await change((contacts, tx) => contacts.block(tx, 'bob', false))
   expect([contacts.isBlocked('bob'), contacts.isStopped('bob')]).toEqual([false, false])
 })
 
 test('when somebody was last heard never goes back', async () => {
   await meet(1)
-  await change((contacts, batch) => contacts.heard(batch, 'bob', 20))
-  await change((contacts, batch) => contacts.heard(batch, 'bob', 10))
-  await change((contacts, batch) => contacts.heard(batch, 'nobody', 30))
+  await change((contacts, tx) => contacts.heard(tx, 'bob', 20))
+  await change((contacts, tx) => contacts.heard(tx, 'bob', 10))
+  await change((contacts, tx) => contacts.heard(tx, 'nobody', 30))
   expect(new Contacts(records, systemClock).get('bob')?.lastHeardMs).toBe(20n)
 })

@@ -54,8 +54,8 @@ async function groupWith(
   })
   const add = (await Promise.all(others.map(keyPackageOf))).map(({ publicPackage }) => publicPackage)
   const state = engine.adopt(alone, (await engine.commit(alone, { add })).pending).state
-  const { number } = await written((batch, unit) =>
-    unit.context.groups.add(batch, { conversationId, conversation: open(unit), phase: joined() }, state),
+  const { number } = await written((tx, unit) =>
+    unit.context.groups.add(tx, { conversationId, conversation: open(unit), phase: joined() }, state),
   )
   return context.groups.get(number)!
 }
@@ -189,7 +189,7 @@ describe('a revocation', () => {
     ['that is none', () => new Uint8Array([1, 2, 3])],
   ])('%s removes nobody', async (_, make) => {
     const group = await withBob()
-    await written((batch, unit) => takeRevoked(unit.context, batch, groupIn(unit, group), make()))
+    await written((tx, unit) => takeRevoked(unit.context, tx, groupIn(unit, group), make()))
     expect(group.record.leavingDeviceIds).toEqual([])
     expect(context.intents.of(group)).toEqual([])
   })
@@ -198,8 +198,8 @@ describe('a revocation', () => {
     const second = secondOf(bob)
     const group = await groupWith([bob, second], { open: openBob })
     for (let times = 0; times < 2; times++)
-      await written((batch, unit) =>
-        takeRevoked(unit.context, batch, groupIn(unit, group), revocation(bob, second)),
+      await written((tx, unit) =>
+        takeRevoked(unit.context, tx, groupIn(unit, group), revocation(bob, second)),
       )
     expect(group.record.leavingDeviceIds).toEqual([idOf(second)])
     expect(context.intents.of(group).map(({ intent }) => intent.change.case)).toEqual(['removeDevices'])
@@ -208,7 +208,7 @@ describe('a revocation', () => {
       ['bob', [bob, second].map(({ certificate }) => readCertificate(crypto, certificate))],
     ])
     expect(
-      await written((batch, unit) => reconcile(unit.context, batch, groupIn(unit, direct), directory)),
+      await written((tx, unit) => reconcile(unit.context, tx, groupIn(unit, direct), directory)),
     ).toEqual([])
   })
 })

@@ -67,9 +67,9 @@ async function openRoom(admin: Account = alice): Promise<void> {
   })
   const add = await Promise.all([bob, carol].map(async each => (await keyPackageOf(each)).publicPackage))
   const state = engine.adopt(founded, (await engine.commit(founded, { add })).pending).state
-  const { number } = await written((batch, { context }) => {
-    const conversation = context.conversations.openRoom(batch, 'tea')
-    return context.groups.add(batch, { conversationId, conversation, phase: joined() }, state)
+  const { number } = await written((tx, { context }) => {
+    const conversation = context.conversations.openRoom(tx, 'tea')
+    return context.groups.add(tx, { conversationId, conversation, phase: joined() }, state)
   })
   group = context.groups.get(number)!
   told.length = 0
@@ -82,14 +82,14 @@ beforeEach(async () => {
 })
 
 const wish = (change: IntentChange, delayMs = 0) =>
-  written((batch, unit) => intend(unit.context, batch, groupIn(unit, group), change, delayMs))
+  written((tx, unit) => intend(unit.context, tx, groupIn(unit, group), change, delayMs))
 /** What could not be carried out. */
 let impossible: Impossible[] = []
 const commit = (now = Date.now()) =>
-  written(async (batch, unit) => {
-    const done = await commitIntents(unit.context, batch, groupIn(unit, group), now)
+  written(async (tx, unit) => {
+    const done = await commitIntents(unit.context, tx, groupIn(unit, group), now)
     impossible.push(...done.impossible)
-    if (done.made) queueCommit(unit.outbox, batch, group.number, done.made)
+    if (done.made) queueCommit(unit.outbox, tx, group.number, done.made)
     return done.made !== undefined
   })
 const open = () => context.intents.of(group).map(({ intent }) => intent.change.case)
@@ -107,14 +107,14 @@ function rosterChange(): { added: string[]; removed: string[] } {
   return { added: names(change?.addedDeviceIds), removed: names(change?.removedDeviceIds) }
 }
 const adoptCommit = () =>
-  written((batch, unit) => {
+  written((tx, unit) => {
     const here = groupIn(unit, group)
     const { state } = engine.adopt(here.state, here.pending!)
-    unit.context.groups.enter(batch, here, state)
-    transition(unit.context, batch, here, { input: 'commit-won' })
+    unit.context.groups.enter(tx, here, state)
+    transition(unit.context, tx, here, { input: 'commit-won' })
   })
 const changed = (change: GroupChange) =>
-  written((batch, unit) => unit.context.groups.change(batch, groupIn(unit, group), change))
+  written((tx, unit) => unit.context.groups.change(tx, groupIn(unit, group), change))
 
 const removal = (...accounts: Account[]): IntentChange => ({
   case: 'removeDevices',
@@ -145,10 +145,10 @@ describe('what is due', () => {
     expect(await commit()).toBe(false)
     expect(open()).toEqual(['addAccount', 'removeDevices', 'removeDevices'])
     await adoptCommit()
-    await written((batch, unit) =>
+    await written((tx, unit) =>
       forgetRemovals(
         unit.context,
-        batch,
+        tx,
         groupIn(unit, group),
         [bob, carol].map(({ device }) => device.publicKey),
       ),
@@ -170,7 +170,7 @@ describe('what is due', () => {
     await wish({ case: 'changeSettings', value: create(ChangeSettingsSchema, { makeAdmin: 'bob' }) })
     await commit()
     await adoptCommit()
-    await written((batch, { context }) => context.intents.drop(batch, group, 1n))
+    await written((tx, { context }) => context.intents.drop(tx, group, 1n))
     await commit()
     await adoptCommit()
     expect(settingsOf(context, group)).toMatchObject({
@@ -226,8 +226,8 @@ describe('what has become pointless is dropped without a commit:', () => {
 
   test('of a removal of several, those who are out', async () => {
     await wish(removal(bob, carol))
-    await written((batch, unit) =>
-      forgetRemovals(unit.context, batch, groupIn(unit, group), [bob.device.publicKey]),
+    await written((tx, unit) =>
+      forgetRemovals(unit.context, tx, groupIn(unit, group), [bob.device.publicKey]),
     )
     await commit()
     expect(rosterChange()).toEqual({ added: [], removed: ['carol'] })
@@ -287,17 +287,17 @@ describe('what the server refuses', () => {
   beforeEach(() => openRoom())
 
   const refuse = () =>
-    written(async (batch, { context, outbox }) => {
+    written(async (tx, { context, outbox }) => {
       const { clientSequence } = outbox.items().at(-1)!.item
       const reason = { case: 'unknownDevice' as const, value: { deviceId: dave.device.publicKey } }
-      await onRejected(context, batch, create(RejectedSendSchema, { clientSequence, reason }))
+      await onRejected(context, tx, create(RejectedSendSchema, { clientSequence, reason }))
     })
   const claimed = async () => {
     const [known] = context.intents.of(group)
     if (known?.intent.change.case !== 'addAccount') throw new Error('nobody is to be added')
     expect(known.intent.change.value.keyPackages).toEqual([])
     const intent = { ...known.intent, change: await addition(dave) }
-    await written((batch, { context }) => context.intents.save(batch, group, { ...known, intent }))
+    await written((tx, { context }) => context.intents.save(tx, group, { ...known, intent }))
   }
 
   test('is made again with newly claimed key packages, once, and then given up', async () => {
@@ -321,8 +321,8 @@ describe('what the server refuses', () => {
     expect(await commit()).toBe(true)
     expect(rosterChange().removed).toEqual(['bob'])
     await adoptCommit()
-    await written((batch, unit) =>
-      forgetRemovals(unit.context, batch, groupIn(unit, group), [bob.device.publicKey]),
+    await written((tx, unit) =>
+      forgetRemovals(unit.context, tx, groupIn(unit, group), [bob.device.publicKey]),
     )
     expect(await commit()).toBe(true)
     expect(rosterChange().removed).toEqual(['carol'])

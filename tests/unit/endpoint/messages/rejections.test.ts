@@ -39,16 +39,16 @@ beforeEach(async () => {
   })
   const conversationId = new Uint8Array(16).fill(1)
   const state = await engine.create({ groupId: conversationId, keyPackage })
-  const { number } = await written((batch, { context }) => {
-    const conversation = context.conversations.open(batch, 'bob')
-    return context.groups.add(batch, { conversationId, conversation, phase: joined() }, state)
+  const { number } = await written((tx, { context }) => {
+    const conversation = context.conversations.open(tx, 'bob')
+    return context.groups.add(tx, { conversationId, conversation, phase: joined() }, state)
   })
   group = context.groups.get(number)!
   told.length = 0
 })
 
 const changed = (change: GroupChange) =>
-  written((batch, unit) => unit.context.groups.change(batch, groupIn(unit, group), change))
+  written((tx, unit) => unit.context.groups.change(tx, groupIn(unit, group), change))
 const inPhase = (phase: GroupPhase) =>
   written(tx => tx.put('groups', at(group.number), { ...group.record, ...phaseRecord(phase) }))
 const updates = new Updates()
@@ -56,11 +56,11 @@ const fill = () =>
   written((_, unit) => fillOutbox(unit, { now: context.clock.now(), receipts: false, updates }))
 async function write(...texts: string[]): Promise<void> {
   const { conversation } = group.record
-  await written((batch, { context }) => {
+  await written((tx, { context }) => {
     for (const text of texts) {
       const init = { kind: MessageKind.TEXT, own: true, text, status: MessageStatus.WAITING }
-      const { id } = context.conversations.append(batch, conversation, init)
-      waitFor(batch, id)
+      const { id } = context.conversations.append(tx, conversation, init)
+      waitFor(tx, id)
     }
   })
 }
@@ -69,16 +69,16 @@ const reject = (
   reason: Parameters<typeof create<typeof RejectedSendSchema>>[1] & object,
 ) => {
   const rejected: RejectedSend = create(RejectedSendSchema, { ...reason, clientSequence })
-  return written((batch, { context }) => onRejected(context, batch, rejected))
+  return written((tx, { context }) => onRejected(context, tx, rejected))
 }
 const what = () => outbox.items().map(({ item }) => `${item.clientSequence} ${item.what.case}`)
 /** Another member's commit has been taken in. */
 async function commitOfAnother(): Promise<void> {
   const { pending } = await context.engine.commit(group.state, {})
-  await written((batch, unit) => {
+  await written((tx, unit) => {
     const { engine, groups } = unit.context
-    groups.savePending(batch, groupIn(unit, group), undefined)
-    groups.enter(batch, groupIn(unit, group), engine.adopt(group.state, pending).state)
+    groups.savePending(tx, groupIn(unit, group), undefined)
+    groups.enter(tx, groupIn(unit, group), engine.adopt(group.state, pending).state)
   })
 }
 const stale = (currentEpoch: bigint) => ({ reason: { case: 'staleEpoch' as const, value: { currentEpoch } } })
@@ -181,8 +181,8 @@ describe('a text', () => {
 
 test('a group that the server refuses is told of by its reason', async () => {
   await inPhase(created())
-  await written((batch, { outbox }) =>
-    outbox.add(batch, group.number, {
+  await written((tx, { outbox }) =>
+    outbox.add(tx, group.number, {
       case: 'commit',
       value: create(OutboxCommitSchema),
     }),
@@ -201,7 +201,7 @@ test('a group that the server refuses is told of by its reason', async () => {
 test('what a copy that was put back had on its way is marked as uncertain, never sent twice nor forgotten', async () => {
   await write('perhaps sent')
   await fill()
-  await written((batch, { context }) => rejoinAll(context, batch))
+  await written((tx, { context }) => rejoinAll(context, tx))
   expect(what()).toEqual(['1 rejoin'])
   expect(context.conversations.history(group.record.conversation)).toMatchObject([
     { text: 'perhaps sent', state: 'failed' },
@@ -214,14 +214,12 @@ test('what a copy that was put back had on its way is marked as uncertain, never
     }),
   )
   // Asked for so soon again, it waits its turn; a person who asks need not.
-  await written((batch, unit) => stateLost(unit.context, batch, groupIn(unit, group)))
+  await written((tx, unit) => stateLost(unit.context, tx, groupIn(unit, group)))
   expect(what()).toEqual(['1 rejoin'])
-  await written((batch, { outbox }) => outbox.echoed(batch, 1n))
-  await written((batch, unit) => stateLost(unit.context, batch, groupIn(unit, group)))
+  await written((tx, { outbox }) => outbox.echoed(tx, 1n))
+  await written((tx, unit) => stateLost(unit.context, tx, groupIn(unit, group)))
   expect(what()).toEqual([])
-  await written((batch, unit) =>
-    askAgainToRejoin(unit.context, batch, groupIn(unit, group), { atOnce: true }),
-  )
+  await written((tx, unit) => askAgainToRejoin(unit.context, tx, groupIn(unit, group), { atOnce: true }))
   expect(outbox.items()).toHaveLength(1)
 })
 
