@@ -3,7 +3,7 @@
 import { LIMITS } from '../../services/server/limits.js'
 import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
 import type { Store } from '../../services/server/store/store.js'
-import { newTown, type Person } from '../support/endpoints.js'
+import { type Person, RealTown } from '../support/real-town.js'
 import { saidIn } from '../support/said.js'
 import { withLog } from '../support/store-wrapper.js'
 
@@ -65,7 +65,7 @@ const told = (person: Person): string[] =>
 
 /** All members are admins of one room, and in each round each sets its topic. */
 export async function race({ members, rounds }: { members: number; rounds: number }): Promise<Raced> {
-  const town = await newTown()
+  const town = await RealTown.build()
   try {
     const tries = await countTries(town.folder('server'))
     const server = await town.server({ store: tries.store })

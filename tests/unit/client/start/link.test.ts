@@ -5,16 +5,17 @@ import { Readable } from 'node:stream'
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import { readOptions } from '../../../../services/client/options.js'
 import { linkFromPipe } from '../../../../services/client/start/link.js'
-import { newTown, type Person, type Server, type Town } from '../../../support/endpoints.js'
+import type { Relay } from '../../../../services/server/relay.js'
+import { type Person, RealTown } from '../../../support/real-town.js'
 
 jest.setTimeout(60_000)
 
-let town: Town
-let server: Server
+let town: RealTown
+let server: Relay
 let first: Person
 let words: string
 beforeEach(async () => {
-  town = await newTown()
+  town = await RealTown.build()
   server = await town.server({ limits: { devicesPerAccount: 2 } })
   first = await town.join('alice', server, { folder: town.folder('first') })
   await first.line('up')
@@ -54,7 +55,7 @@ test('at the limit of devices it says which there are, and ends the one that is 
 
   expect(await link('third', '--revoke', second!.fingerprint)).toEqual({ exit: 'done', notes: [] })
   // The others hear of it end to end, as soon as the new device is used.
-  const third = await town.open('alice', { folder: town.folder('third/alice') })
+  const third = await town.open('alice', town.folder('third/alice'))
   third.endpoint.connect()
   await first.holds(() => others().some(({ isRevoked }) => isRevoked))
   expect(others().find(({ isRevoked }) => isRevoked)?.fingerprint).toBe(second!.fingerprint)
