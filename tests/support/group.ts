@@ -24,7 +24,9 @@ export interface GroupSetup {
   kind?: GroupKind
   /** Accounts, each with the device that it names; the own one may stand among them with another device. */
   others: readonly Account[]
-  /** Of a room; its founder unless given. */
+  /** The one of them who made it, and stands before all others; this device unless given. */
+  by?: Account
+  /** Of a room; who made it unless given. */
   admins?: readonly Account[]
   /** Of a room. */
   historyDays?: number
@@ -42,7 +44,7 @@ export type BodyInit = NonNullable<MessageInitShape<typeof ContentSchema>['body'
 export const secondDevice = ({ handle, account }: Account): Account =>
   restoreAccount({ handle, seed: account.privateKey })
 
-const adminOf = ({ handle, account }: Account) => ({ handle, accountKey: account.publicKey })
+export const adminOf = ({ handle, account }: Account) => ({ handle, accountKey: account.publicKey })
 
 function settingsFor(founder: Account, setup: GroupSetup): Uint8Array | undefined {
   const { kind = GroupKind.DIRECT, admins = [founder], historyDays = 0, name = 'tea' } = setup
@@ -68,19 +70,22 @@ export class TestGroup {
     readonly number: bigint,
   ) {}
 
-  /** The test's own device makes it, and all others are in it from its first epoch. */
+  /** All are in it from its first epoch, in the order of the one who made it, this device, the others. */
   static async of(test: TestContext, setup: GroupSetup): Promise<TestGroup> {
     const { engine, account } = test.context
-    const { others } = setup
-    const settings = settingsFor(account, setup)
-    const founded = await foundGroup(engine, account, { others, ...(settings && { settings }) })
-    const { conversationId, state, join } = founded
+    const { others, by = account } = setup
+    const added = [account, ...others].filter(each => each !== by)
+    const settings = settingsFor(by, setup)
+    const founded = await foundGroup(engine, by, { others: added, ...(settings && { settings }) })
+    const { conversationId, join } = founded
+    const state = by === account ? founded.state : await join(added.indexOf(account))
     const { number } = await test.written((tx, unit) => {
       const conversation = conversationFor(unit, setup)
       return unit.context.groups.add(tx, { conversationId, conversation, phase: joined() }, state)
     })
     const group = new TestGroup(test, number)
-    for (const [index, other] of others.entries()) group.#joins.set(other, () => join(index))
+    for (const [index, other] of added.entries()) group.#joins.set(other, () => join(index))
+    if (by !== account) group.#seats.set(by, founded.state)
     test.told.length = 0
     return group
   }
@@ -142,7 +147,8 @@ export class TestGroup {
   /** Committed by another member, whose own state and those of the others come into the new epoch. */
   async committed(from: Account, change: CommitChange = {}): Promise<Envelope> {
     const { engine } = this.test.context
-    for (const other of this.#joins.keys()) await this.#seat(other)
+    const own = this.test.context.account
+    for (const other of this.#joins.keys()) if (other !== own) await this.#seat(other)
     const before = await this.#seat(from)
     const made = await engine.commit(before, change)
     this.#seats.set(from, engine.adopt(before, made.pending).state)

@@ -11,7 +11,7 @@ import { joinByWelcome } from '../../../../services/endpoint/messages/join.js'
 import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { keyPackageOf } from '../../../support/endpoint-groups.js'
-import { secondDevice } from '../../../support/group.js'
+import { adminOf, secondDevice } from '../../../support/group.js'
 import { saidIn } from '../../../support/said.js'
 
 const alice = makeAccount('alice')
@@ -33,7 +33,6 @@ interface Invitation {
 }
 
 const ID = new Uint8Array(16).fill(7)
-const adminOf = ({ handle, account }: Account) => ({ handle, accountKey: account.publicKey })
 const roomSettings = (admin = bob, change: object = {}) =>
   encodeSettings(
     create(GroupSettingsSchema, { kind: GroupKind.ROOM, name: 'tea', admins: [adminOf(admin)], ...change }),

@@ -1,0 +1,92 @@
+// A group as it stands.
+
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
+import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import {
+  accountsIn,
+  isOwn,
+  isOwnDevicesGroup,
+  settingsOf,
+  standing,
+} from '../../../../services/endpoint/groups/membership.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { foundGroup } from '../../../support/endpoint-groups.js'
+import { secondDevice, TestGroup } from '../../../support/group.js'
+
+const alice = makeAccount('alice')
+const phone = secondDevice(alice)
+const bob = makeAccount('bob')
+
+let testing: TestContext
+beforeEach(async () => {
+  testing = await openTestContext(alice)
+})
+
+describe('a group stands', () => {
+  test('with its settings and members, and those who want to go or come back', async () => {
+    const room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob] })
+    const [leaving, rejoining] = [[Uint8Array.of(1)], [Uint8Array.of(2)]]
+    await room.change({ leavingDeviceIds: leaving, rejoiningDeviceIds: rejoining })
+    expect(standing(testing.context, room.live)).toMatchObject({
+      ...{ settings: { kind: GroupKind.ROOM, name: 'tea' }, leaving, rejoining, newcomer: undefined },
+      members: [{ signatureKey: alice.device.publicKey }, { signatureKey: bob.device.publicKey }],
+    })
+  })
+
+  test('for a commit of its first minute here as for a newcomer', async () => {
+    const room = await TestGroup.of(testing, { others: [bob] })
+    await room.change({ joinedAtMs: 1_000n })
+    const newcomerAt = (storedAtMs: bigint) => standing(testing.context, room.live, storedAtMs).newcomer
+    expect(newcomerAt(1_000n)).toEqual(alice.device.publicKey)
+    expect(newcomerAt(60_999n)).toEqual(alice.device.publicKey)
+    expect(newcomerAt(61_000n)).toBeUndefined()
+  })
+})
+
+describe('settings', () => {
+  test('are of two people where there are none, or none that we know', async () => {
+    const direct = await TestGroup.of(testing, { others: [bob] })
+    expect(settingsOf(testing.context, direct.live).kind).toBe(GroupKind.DIRECT)
+    const founded = { others: [bob], settings: Uint8Array.of(0xff) }
+    const { state } = await foundGroup(testing.context.engine, alice, founded)
+    await testing.written((tx, unit) => unit.context.groups.enter(tx, direct.in(unit), state))
+    expect(settingsOf(testing.context, direct.live).kind).toBe(GroupKind.DIRECT)
+  })
+
+  test('tell a group of own devices', async () => {
+    const own = await TestGroup.of(testing, { kind: GroupKind.OWN_DEVICES, others: [phone] })
+    const room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [phone] })
+    expect(isOwnDevicesGroup(testing.context, own.live)).toBe(true)
+    expect(isOwnDevicesGroup(testing.context, room.live)).toBe(false)
+  })
+})
+
+describe('accounts', () => {
+  test('are each there once, with all their devices, in the order of their first leaves', async () => {
+    const other = makeAccount('bob')
+    const tablet = secondDevice(bob)
+    const room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob, phone, other, tablet] })
+    const names = accountsIn(testing.context, room.live).map(({ handle, accountKey, devices }) => ({
+      ...{ handle, accountKey, devices },
+    }))
+    expect(names).toEqual([
+      {
+        ...{ handle: 'alice', accountKey: alice.account.publicKey },
+        devices: [alice.device.publicKey, phone.device.publicKey],
+      },
+      {
+        ...{ handle: 'bob', accountKey: bob.account.publicKey },
+        devices: [bob.device.publicKey, tablet.device.publicKey],
+      },
+      { handle: 'bob', accountKey: other.account.publicKey, devices: [other.device.publicKey] },
+    ])
+  })
+
+  test('are this one by handle and key', () => {
+    const accountKey = alice.account.publicKey
+    expect(isOwn(testing.context, { handle: 'alice', accountKey })).toBe(true)
+    expect(isOwn(testing.context, { handle: 'bob', accountKey })).toBe(false)
+    expect(isOwn(testing.context, { handle: 'alice', accountKey: bob.account.publicKey })).toBe(false)
+  })
+})

@@ -1,0 +1,95 @@
+// Another device asks to be removed and added again.
+
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
+import type { RejoinRequest } from '../../../../gen/parley/v1/chat_pb.js'
+import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { addAgain, takeRejoin } from '../../../../services/endpoint/groups/rejoin.js'
+import { makeRejoin } from '../../../../services/protocol/conversation/rejoin-request.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { TestGroup } from '../../../support/group.js'
+
+const alice = makeAccount('alice')
+const bob = makeAccount('bob')
+const carol = makeAccount('carol')
+const idOf = ({ device }: Account) => device.publicKey
+
+let testing: TestContext
+let room: TestGroup
+beforeEach(async () => {
+  testing = await openTestContext(alice)
+  room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob] })
+})
+
+const requestOf = ({ device }: Account) =>
+  makeRejoin(crypto, { conversationId: room.live.record.conversationId, device })
+const take = (request: RejoinRequest) =>
+  testing.written((tx, unit) => takeRejoin(unit.context, tx, room.in(unit), request))
+const intents = () => testing.context.intents.of(room).map(({ intent }) => intent.change)
+
+describe('a request', () => {
+  test('has the device removed, and remembered as one that comes back', async () => {
+    const request = requestOf(bob)
+    expect(await take(request)).toBe('bob')
+    expect(room.live.record).toMatchObject({
+      ...{ leavingDeviceIds: [idOf(bob)], rejoiningDeviceIds: [idOf(bob)], rejoinNonces: [request.nonce] },
+    })
+    expect(intents()).toMatchObject([{ case: 'removeDevices', value: { deviceIds: [idOf(bob)] } }])
+  })
+
+  test('counts once, and another one of the same device again', async () => {
+    const request = requestOf(bob)
+    await take(request)
+    expect(await take(request)).toBeUndefined()
+    expect(intents()).toHaveLength(1)
+    expect(await take(requestOf(bob))).toBe('bob')
+  })
+
+  test('is forgotten after so many others', async () => {
+    const first = requestOf(bob)
+    await take(first)
+    for (let count = 0; count < 31; count++) await take(requestOf(bob))
+    expect(await take(first)).toBeUndefined()
+    await take(requestOf(bob))
+    expect(room.live.record.rejoinNonces).toHaveLength(32)
+    expect(await take(first)).toBe('bob')
+  })
+
+  test.each<[string, () => RejoinRequest]>([
+    ['of somebody who is not in it', () => requestOf(carol)],
+    ['that another device signed', () => ({ ...requestOf(carol), deviceId: idOf(bob) })],
+    ['with another number than was signed', () => ({ ...requestOf(bob), nonce: new Uint8Array(16) })],
+    [
+      'for another conversation',
+      () => makeRejoin(crypto, { conversationId: new Uint8Array(16), device: bob.device }),
+    ],
+  ])('%s changes nothing', async (_, make) => {
+    const before = room.live.record
+    expect(await take(make())).toBeUndefined()
+    expect(room.live.record).toEqual(before)
+    expect(intents()).toEqual([])
+  })
+})
+
+describe('devices that were removed', () => {
+  const removed = [bob, carol].map(({ certificate, device }) => ({
+    identity: certificate,
+    signatureKey: device.publicKey,
+  }))
+
+  test('are added again where they asked for it, in this device’s turn', async () => {
+    await room.change({ rejoiningDeviceIds: [idOf(carol), idOf(alice)] })
+    await testing.written((tx, unit) => addAgain(unit.context, tx, room.in(unit), removed, 600))
+    expect(intents()).toMatchObject([
+      { case: 'addDevices', value: { handle: 'carol', deviceIds: [idOf(carol)] } },
+    ])
+    const [known] = testing.context.intents.of(room)
+    expect(Number(known!.intent.notBeforeMs)).toBe(testing.clock.now() + 600)
+  })
+
+  test('stay out where they did not', async () => {
+    await testing.written((tx, unit) => addAgain(unit.context, tx, room.in(unit), removed, 0))
+    expect(intents()).toEqual([])
+  })
+})
