@@ -155,7 +155,8 @@ export interface Log {
   /**
    * Appends one device's sends, in their order. A stale_epoch outcome has `after`, at or past the commit that won,
    * and a read that begins when the outcome is there can reach it. Of a device that is not registered, or is
-   * blocked, everything is rejected.
+   * blocked, everything is rejected. Where the promise itself rejects, the outcome is unknown: the device asks for
+   * its client sequence, and sends again what is above it.
    */
   append(device: DeviceId, sends: readonly OutgoingEnvelope[]): Promise<AppendOutcome[]>
   /** The highest accepted client sequence of the device; 0n if none. */
