@@ -1,5 +1,5 @@
-// What a client sees of a store that fails: a status that says no more, and afterwards all is as the contract says,
-// whether the write was lost or only its answer.
+// A client sees of a store that fails a status that says no more; afterwards all is as the contract says, whether the
+// write was lost or only its answer.
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect } from '@jest/globals'
@@ -226,7 +226,7 @@ onEveryStore('a store that is slow', () => {
       const append = store.hold('append')
       await stream.send(application(id))
       await append.begun
-      // What the stream may have waiting, and one more.
+      // As many as the stream may have waiting, and one frame more.
       const sends = Array.from({ length: 1_024 / SMALL_LIMITS.envelopesPerSend + 1 }, () =>
         stream.send(...Array.from({ length: SMALL_LIMITS.envelopesPerSend }, () => saying(id, 'x'))),
       )

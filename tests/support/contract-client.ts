@@ -94,7 +94,7 @@ export function detailOf(error: RpcError | undefined): ErrorDetail {
   return fromBinary(ErrorDetailSchema, error.detail)
 }
 
-/** What a call was rejected with; fails if it was not. */
+/** The error that a call was rejected with; fails if it was not. */
 export async function failureOf(call: Promise<unknown>): Promise<RpcError> {
   const error = await call.then(
     () => undefined,

@@ -1,4 +1,4 @@
-// What a test sends, and what it counts of the answers. The server opens nothing, so random bytes will do.
+// A test sends these, and counts the answers. The server opens nothing, so random bytes will do.
 
 import type { RejectedSend } from '../../gen/parley/v1/chat_pb.js'
 import { random, type TestDevice } from './contract-device.js'
@@ -43,7 +43,7 @@ export function commit(conversationId: Uint8Array, options: CommitOptions = {}):
   }
 }
 
-/** Has the stream's device create a conversation with others, which then is in epoch 1. Returns its id. */
+/** Creates a conversation of the stream's device with others, which then is in epoch 1. Returns its id. */
 export async function createConversation(
   stream: TestStream,
   added: readonly TestDevice[] = [],

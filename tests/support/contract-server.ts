@@ -30,7 +30,7 @@ afterAll(async () => {
   await Promise.all([...leftOpen].map(close => close()))
 })
 
-/** Has something closed at the end of the file's tests, if it is still open. */
+/** Closes something at the end of the file's tests, if it is still open. */
 export function closeAtEnd(close: () => unknown): void {
   leftOpen.add(close)
 }
@@ -83,7 +83,7 @@ export function useStore(kind: StoreKind): void {
   storeKind = kind
 }
 
-/** What stores in memory keep, by the folder that a store on a disk would be in. */
+/** The data of stores in memory, by the folder that a store on a disk would be in. */
 const memories = new Map<string, Tables>()
 
 export interface ContractStoreOptions {

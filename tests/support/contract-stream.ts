@@ -42,7 +42,7 @@ export interface TestStream {
   take<C extends FrameCase>(which: C): Promise<FrameValue<C>>
   /** Resolves when what holds does; looked at after every frame. */
   until(holds: () => boolean): Promise<void>
-  /** What the stream ended with: undefined is OK. */
+  /** The stream's end: undefined is OK. */
   ended: Promise<RpcError | undefined>
   end(): void
   /** As if the process were killed. */

@@ -26,13 +26,13 @@ export class FaultyStore implements Store {
     this.#store = store
   }
 
-  /** Has the next call fail so. Returns the error that it will fail with. */
+  /** The next call fails so, with the error that this returns. */
   failNext(operation: Operation, half: Half, error = new Error(`${operation}: ${half}`)): Error {
     this.#failures.set(operation, { half, error })
     return error
   }
 
-  /** Has all calls wait from here on. `begun` resolves with the first one; `release` lets them go on. */
+  /** All calls wait from here on. `begun` resolves with the first one; `release` lets them go on. */
   hold(operation: Operation): { begun: Promise<void>; release(): void } {
     const gate = { begun: Promise.withResolvers<void>(), open: Promise.withResolvers<void>() }
     this.#gates.set(operation, gate)

@@ -1,4 +1,4 @@
-// Who may come in, and who is put out: revocations, invites and bans.
+// Coming in and being put out: revocations, invites and bans.
 
 import { describe, expect, test } from '@jest/globals'
 import type { Store } from '../../services/server/store/store.js'

@@ -41,7 +41,7 @@ interface ModelConversation {
 interface Model {
   conversations: (ModelConversation | undefined)[]
   sent: number[]
-  /** What each device has to be shown. */
+  /** By device: all that it has to be shown. */
   shown: string[][]
 }
 

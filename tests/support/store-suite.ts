@@ -1,4 +1,4 @@
-// What every store has to keep of the promises in services/server/store.ts.
+// The promises of services/server/store/store.ts, which every store has to keep.
 
 import type { Store } from '../../services/server/store/store.js'
 import { admissionSuite } from './store-admission-suite.js'
@@ -24,7 +24,7 @@ export interface SuiteLimits {
   devicesPerAccount: number
 }
 
-/** Opens a new, empty store, which whoever opens it closes after the test. */
+/** Opens a new, empty store; the caller closes it after the test. */
 export type OpenStore = (limits?: Partial<SuiteLimits>) => Promise<StoreUnderTest>
 
 export function storeSuite(open: OpenStore): void {

@@ -8,7 +8,7 @@ import { makeRevocation } from '../../../support/contract-revocation.js'
 import { FaultyStore } from '../../../support/faulty-store.js'
 
 let store: FaultyStore
-/** What the cluster was told, in words. */
+/** The cluster was told this, in words. */
 let told: string[]
 let names: Map<string, string>
 

@@ -168,7 +168,7 @@ describe('the client’s frames', () => {
     const { state, requests } = client(all)
     void session.listen(requests)
     await settle()
-    // What is with the store, and what waits for it: as much as may wait, and the frame that was one too many.
+    // The store has some, and as much waits for it as may: no more is read.
     const first = state.pulled
     expect(first).toBeGreaterThanOrEqual(WAITING_SENDS / perFrame)
     expect(first).toBeLessThanOrEqual((2 * WAITING_SENDS) / perFrame)

@@ -18,7 +18,7 @@ beforeEach(async () => {
 
 afterEach(() => rm(folder, { recursive: true }))
 
-/** What opening is refused with. */
+/** The message that opening is refused with. */
 async function refusal(at = folder): Promise<string> {
   try {
     const store = await openSqliteStore({ folder: at })
