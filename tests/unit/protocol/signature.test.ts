@@ -1,9 +1,9 @@
 import { createPublicKey, verify as verifyBytes } from 'node:crypto'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { concatBytes, utf8 } from '../../../services/protocol/bytes.js'
+import { concatBytes, fromHex, utf8 } from '../../../services/protocol/bytes.js'
 import { nodeCrypto as crypto } from '../../../services/protocol/node/crypto.js'
-import { generateKeyPair, keyPairOf, sign, verify } from '../../../services/protocol/signature.js'
+import { generateKeyPair, isSoundKey, keyPairOf, sign, verify } from '../../../services/protocol/signature.js'
 import { smallOrderKeys, withSmallOrderKey } from '../../support/ed25519-forgeries.js'
 import { nobleCrypto } from '../../support/noble-crypto.js'
 
@@ -33,6 +33,40 @@ describe('keys', () => {
   })
 })
 
+/** A key with this y (RFC 8032 section 5.1.2), and x of this sign. */
+function keyOf(y: bigint, sign: 0 | 1): Uint8Array {
+  const digits = (y | (BigInt(sign) << 255n)).toString(16).padStart(64, '0')
+  return fromHex(digits)!.reverse()
+}
+
+describe('sound keys', () => {
+  const PRIME = 2n ** 255n - 19n
+
+  test('have a y below the prime: every one of the nineteen others is refused', () => {
+    for (let y = PRIME; y < 2n ** 255n; y++)
+      for (const sign of [0, 1] as const) expect(isSoundKey(keyOf(y, sign))).toBe(false)
+    for (const y of [PRIME - 2n, PRIME - 3n, PRIME - 256n, PRIME - 2n ** 248n, 2n ** 254n, 2n, 3n])
+      for (const sign of [0, 1] as const) expect(isSoundKey(keyOf(y, sign))).toBe(true)
+  })
+
+  test('are not of small order, however they are written', () => {
+    for (const key of smallOrderKeys) expect(isSoundKey(key)).toBe(false)
+  })
+
+  test('are those of honest owners, and of 32 bytes', () => {
+    const { publicKey } = generateKeyPair(crypto)
+    expect(isSoundKey(publicKey)).toBe(true)
+    expect(isSoundKey(publicKey.subarray(1))).toBe(false)
+    expect(isSoundKey(concatBytes(publicKey, Uint8Array.of(0)))).toBe(false)
+  })
+
+  test('are left as they are', () => {
+    const key = Buffer.from(keyOf(2n, 1))
+    isSoundKey(key)
+    expect(key[31]).toBe(0x80)
+  })
+})
+
 describe('signatures', () => {
   test('what is signed is the label, a zero byte and the bytes', () => {
     const { publicKey, privateKey } = generateKeyPair(crypto)
@@ -57,6 +91,14 @@ describe('signatures', () => {
       }),
       { numRuns: 30 },
     )
+  })
+
+  test('are 64 bytes, whatever a provider makes of more', () => {
+    const { publicKey, privateKey } = generateKeyPair(crypto)
+    const signature = sign(crypto, { label, bytes: publicKey, privateKey })
+    const longer = concatBytes(signature, Uint8Array.of(0))
+    expect(verify(nobleCrypto, { label, bytes: publicKey, publicKey, signature })).toBe(true)
+    expect(verify(nobleCrypto, { label, bytes: publicKey, publicKey, signature: longer })).toBe(false)
   })
 
   test('verifying never throws, whatever the key and the signature', () => {

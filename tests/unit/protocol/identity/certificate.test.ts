@@ -25,6 +25,9 @@ const good = makeCertificate(crypto, {
   issuedAt: 1_700_000_000_000,
 })
 
+/** The last moment that a Date can hold, in ms since 1970. */
+const LATEST = 8_640_000_000_000_000n
+
 /** A certificate properly signed by the account, with anything in it. */
 function signed(fields: MessageInitShape<typeof DeviceCertificateSchema>): Uint8Array {
   const certificate = toBinary(
@@ -80,13 +83,18 @@ describe('device certificates', () => {
     ['a long device key', { deviceKey: new Uint8Array(33) }, 'malformed'],
     ['a device key of small order', { deviceKey: new Uint8Array(32) }, 'malformed'],
     ['a time before 1970', { issuedAtMs: -1n }, 'malformed'],
-    ['a time past all dates', { issuedAtMs: 2n ** 62n }, 'malformed'],
+    ['a time past all dates', { issuedAtMs: LATEST + 1n }, 'malformed'],
     ['no handle', { handle: '' }, 'handle'],
     ['a handle with an escape', { handle: 'a\u001b[2J' }, 'handle'],
     ['a handle that is too long', { handle: 'a'.repeat(33) }, 'handle'],
     ['the key of another account', { accountKey: generateKeyPair(crypto).publicKey }, 'signature'],
   ])('%s is refused though the account signed it', (_, fields, reason) => {
     expect(refusal(signed(fields))).toBe(reason)
+  })
+
+  test('the times are those that a Date can hold', () => {
+    for (const issuedAtMs of [0n, LATEST])
+      expect(readCertificate(crypto, signed({ issuedAtMs })).issuedAt).toBe(Number(issuedAtMs))
   })
 
   test('a changed bit is refused, or lies in what is not signed and changes nothing', () => {
@@ -166,6 +174,10 @@ describe('certificates that were verified where they entered', () => {
 
   test('are refused where they are none', () => {
     expect(() => parseVerifiedCertificate(signed({ deviceKey: new Uint8Array(31) }))).toThrow(IdentityError)
+    const { certificate, signature } = fromBinary(SignedDeviceCertificateSchema, good)
+    const cut = { certificate, signature: signature.subarray(1) }
+    const bytes = toBinary(SignedDeviceCertificateSchema, create(SignedDeviceCertificateSchema, cut))
+    expect(() => parseVerifiedCertificate(bytes)).toThrow(IdentityError)
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 2000 }), bytes => {
         expect(() => parseVerifiedCertificate(bytes)).toThrow(IdentityError)
