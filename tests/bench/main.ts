@@ -1,3 +1,4 @@
+import { conversations } from './conversations.js'
 import { endpoints } from './endpoints.js'
 import { keyExchange } from './key-exchange.js'
 import { latency } from './latency.js'
@@ -19,6 +20,7 @@ const PARTS: Record<string, (bench: Bench) => Promise<Row[]>> = {
   memory,
   races,
   rooms,
+  conversations,
 }
 
 const { only, seconds, json } = readOptions(process.argv.slice(2))

@@ -1,0 +1,71 @@
+// A vault with many conversations, made by the endpoint's own code: each with somebody of their own, in a group that is
+// in use, with a line of history.
+
+import { create } from '@bufbuild/protobuf'
+import { ClaimedDeviceSchema } from '../../gen/parley/v1/key_exchange_pb.js'
+import { MessageKind, MessageStatus } from '../../gen/parley/vault/v1/records_pb.js'
+import { type Account, makeAccount } from '../../services/endpoint/contacts/account.js'
+import type { Unit } from '../../services/endpoint/context.js'
+import { adopt } from '../../services/endpoint/groups/commit.js'
+import { createGroup, verifiedInvitees } from '../../services/endpoint/groups/create.js'
+import { systemClock, systemRandom } from '../../services/endpoint/local.js'
+import { createEngine } from '../../services/endpoint/mls/engine.js'
+import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
+import { openStores } from '../../services/endpoint/stores.js'
+import { Records } from '../../services/endpoint/vault/records.js'
+import { openVault } from '../../services/endpoint/vault/vault.js'
+
+/** Conversations that are made in one write. */
+const AT_ONCE = 50
+
+/** Adds conversations with `peer<from>` and those behind, until there are so many. Returns the people's accounts. */
+export async function addConversations(
+  folder: string,
+  { from, count }: { from: number; count: number },
+): Promise<Account[]> {
+  const vault = await openVault({ folder })
+  const engine = await createEngine({ validate: validateCredential })
+  const welcomes = { open: () => Promise.reject(new Error('nobody invites')), close: async () => undefined }
+  const { transaction } = openStores(new Records(vault, () => undefined), {
+    engine,
+    welcomes,
+    clock: systemClock,
+    random: systemRandom,
+  })
+  const people: Account[] = []
+  for (let next = from; next < from + count; next += AT_ONCE)
+    await transaction(async unit => {
+      for (let number = next; number < Math.min(next + AT_ONCE, from + count); number++) {
+        const account = makeAccount(`peer${number}`)
+        people.push(account)
+        await addConversation(unit, account)
+      }
+    })
+  vault.close()
+  return people
+}
+
+async function addConversation({ context, tx }: Unit, account: Account): Promise<void> {
+  const { handle, certificate, device } = account
+  const { publicPackage: keyPackage } = await context.engine.newKeyPackage({
+    identity: certificate,
+    signatureKey: device.privateKey,
+    publicKey: device.publicKey,
+  })
+  const conversation = context.conversations.open(tx, handle)
+  context.contacts.meet(tx, handle, account.account.publicKey)
+  const invitees = await verifiedInvitees(context, handle, [create(ClaimedDeviceSchema, { keyPackage })])
+  const { group } = await createGroup(context, tx, { conversation, invitees })
+  adopt(context, tx, group, [])
+  // This device has said something since: the daily update is due at some time.
+  context.groups.change(tx, group, { sealedSinceCommit: 1n })
+  context.conversations.append(tx, conversation, {
+    kind: MessageKind.TEXT,
+    fromHandle: handle,
+    fromDevice: device.publicKey,
+    text: 'a line of this conversation',
+    sentAtMs: BigInt(Date.now()),
+    status: MessageStatus.RECEIVED,
+    sequence: 1n,
+  })
+}
