@@ -4,8 +4,10 @@ import type { Account } from './contacts/account.js'
 import type { Contacts } from './contacts/contacts.js'
 import type { OwnDevices } from './contacts/own-devices.js'
 import type { IntentList } from './groups/intent-list.js'
+import type { DueGroups } from './groups/state/due.js'
 import type { Groups } from './groups/state/groups.js'
 import type { Conversations } from './history/conversations.js'
+import type { Recents } from './history/recents.js'
 import type { Outbox } from './messages/sealing/outbox.js'
 import type { Engine } from './mls/engine.js'
 import type { WelcomeOpener } from './mls/welcome-opener.js'
@@ -20,8 +22,12 @@ export interface Context {
   clock: Clock
   random: Random
   groups: Groups
+  /** The groups in which this device has something to do by itself. */
+  due: DueGroups
   intents: IntentList
   conversations: Conversations
+  /** Those in use. */
+  recents: Recents
   contacts: Contacts
   devices: OwnDevices
   outbox: Outbox

@@ -5,9 +5,11 @@ import { Contacts } from './contacts/contacts.js'
 import { OwnDevices } from './contacts/own-devices.js'
 import type { Context, RunTransaction } from './context.js'
 import { IntentList } from './groups/intent-list.js'
+import { DueGroups } from './groups/state/due.js'
 import { GroupStates, Groups } from './groups/state/groups.js'
 import { Conversations } from './history/conversations.js'
 import { FiledNames } from './history/filed-names.js'
+import { Recents } from './history/recents.js'
 import { Outbox, OutboxProgress } from './messages/sealing/outbox.js'
 import type { Reader, Records } from './vault/records.js'
 
@@ -27,16 +29,22 @@ export function openStores(
   const filed = new FiledNames()
   const progress = new OutboxProgress()
   const session = { isUnconfirmed: false }
-  const on = (reader: Reader): Context => ({
+  const on = (
+    reader: Reader,
+    groups = new Groups(reader, engine, states),
+    recents = new Recents(reader, clock),
+  ): Context => ({
     ...parts,
     // Every part but the first start runs where there is one.
     get account() {
       return loadAccount(reader) as Account
     },
     records: reader,
-    groups: new Groups(reader, engine, states),
+    groups,
+    due: new DueGroups(reader, { ...parts, groups }),
     intents: new IntentList(reader),
-    conversations: new Conversations(reader, clock, filed),
+    conversations: new Conversations(reader, clock, { filed, recents }),
+    recents,
     contacts: new Contacts(reader, clock),
     devices: new OwnDevices(reader),
     outbox: new Outbox(reader, progress),
@@ -49,6 +57,7 @@ export function openStores(
     transaction: work =>
       records.transaction(tx => {
         const within = on(tx)
+        tx.before(() => within.due.settle(tx))
         return work({ context: within, outbox: within.outbox, tx })
       }),
   }

@@ -120,6 +120,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     ...SHARED,
     'services/endpoint/mls',
     'services/endpoint/vault',
+    'services/protocol/time.ts',
     'gen/parley/vault/v1',
   ],
   'services/endpoint/messages': [...SHARED, ...BELOW_MESSAGES, 'services/rpc/error.ts'],

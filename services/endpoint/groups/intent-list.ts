@@ -61,6 +61,6 @@ export class IntentList {
 
   dropAll(tx: Transaction, { number }: InGroup): void {
     inUnit(this.reader, tx)
-    tx.deleteGroup('intents', number)
+    for (const key of tx.keys('intents', { group: number })) tx.delete('intents', key)
   }
 }

@@ -29,22 +29,6 @@ export function intend(
   parts.intents.add(tx, group, { change, notBeforeMs })
 }
 
-/** When the next intent that has to wait is due, in ms since 1970. */
-export function nextIntentDue(
-  { intents, groups }: Pick<GroupParts, 'groups' | 'intents'>,
-  now: number,
-): number | undefined {
-  const times = intents
-    .all()
-    .filter(({ group }) => {
-      const phase = groups.get(group)?.phase
-      return phase !== undefined && can(phase, 'tell-devices')
-    })
-    .map(({ intent }) => Number(intent.notBeforeMs))
-    .filter(time => time > now)
-  return times.length > 0 ? Math.min(...times) : undefined
-}
-
 /** A commit that was made, for the outbox. `intents`: the ids of what it carries out. */
 export interface MadeCommit {
   bundle: MessageInitShape<typeof CommitBundleSchema>

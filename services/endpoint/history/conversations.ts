@@ -1,6 +1,6 @@
 // The conversations as a person sees them, and their histories.
 
-import { ConversationKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { ConversationKind, MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { OWN_DEVICES } from '../codes/notice.js'
 import type { SendFailure } from '../codes/send-failure.js'
 import type { HistoryEntry, MessageId } from '../events.js'
@@ -19,6 +19,7 @@ import { failureRecord } from '../vault/said.js'
 import type { Range } from '../vault/vault.js'
 import { byPlace, entryOf, type Message, STATES } from './entry.js'
 import type { FiledNames } from './filed-names.js'
+import type { Recents } from './recents.js'
 
 export type Kind = 'direct' | 'room' | 'own-devices'
 
@@ -47,7 +48,7 @@ export class Conversations {
   constructor(
     private readonly reader: Reader,
     private readonly clock: Pick<Clock, 'now'>,
-    private readonly filed: FiledNames,
+    private readonly parts: { filed: FiledNames; recents: Recents },
   ) {}
 
   /** Every one: for what a person asks for, and what happens rarely. */
@@ -76,7 +77,12 @@ export class Conversations {
 
   /** The one of this account's devices. A person does not see it. */
   ownDevices(): bigint | undefined {
-    return this.reader.linked('kind', 'own-devices', 1)[0]
+    return this.reader.linked('conversations', 'own-devices', 1)[0]
+  }
+
+  /** Those with a person that have no group: it is to be made. */
+  unopened(): bigint[] {
+    return this.reader.linked('conversations', 'unopened')
   }
 
   /** The conversation with this handle, made now if there is none. */
@@ -114,7 +120,8 @@ export class Conversations {
   append(tx: Transaction, conversation: bigint, message: RecordInit<'messages'>): HistoryEntry {
     const id = { conversation, message: this.#nextNumber(tx, 'message', FIRST_MESSAGE) }
     const made = tx.put('messages', keyOf(id), message)
-    this.filed.note(tx, conversation, made)
+    this.parts.filed.note(tx, conversation, made)
+    if (made.kind === MessageKind.TEXT) this.#used(tx, conversation, made)
     const entry = entryOf(id, made, this.peer(conversation))
     tx.tell({ type: 'message', entry })
     return entry
@@ -126,8 +133,8 @@ export class Conversations {
     conversation: bigint,
     message: RecordInit<'messages'> & Pick<Message, 'fromDevice' | 'sequence'>,
   ): boolean {
-    if (this.filed.has(tx, conversation, message)) return false
-    this.filed.add(tx, conversation, message)
+    if (this.parts.filed.has(tx, conversation, message)) return false
+    this.parts.filed.add(tx, conversation, message)
     const id = this.#nextNumber(tx, 'handedMessage', 1n)
     tx.put('messages', { group: conversation, id }, message)
     return true
@@ -138,7 +145,7 @@ export class Conversations {
     const conversation = this.#get(number)
     if (!conversation) return 0
     const handed = conversation.handedLines + lines
-    if (last) this.filed.end(tx, number)
+    if (last) this.parts.filed.end(tx, number)
     this.#put(tx, number, { ...conversation, handedLines: last ? 0 : handed })
     return handed
   }
@@ -160,7 +167,7 @@ export class Conversations {
       ...(sequence === undefined ? {} : { sequence }),
       ...(failure === undefined ? {} : { failure: failureRecord(failure) }),
     })
-    this.filed.note(tx, id.conversation, message)
+    this.parts.filed.note(tx, id.conversation, message)
     if (!advanced) return
     tx.tell({
       type: 'state',
@@ -197,13 +204,22 @@ export class Conversations {
   #add(tx: Transaction, conversation: RecordInit<'conversations'>): bigint {
     const number = nextId(tx, 'conversations')
     this.#put(tx, number, { ...conversation, createdAtMs: BigInt(this.clock.now()) })
+    this.parts.recents.use(tx, number)
     const { kind, peerHandle = '', roomName = '' } = conversation
     if (kind === ConversationKind.DIRECT) tx.link('direct', peerHandle, number)
     else if (kind === ConversationKind.ROOM) tx.link('room', roomName, number)
-    else tx.link('kind', 'own-devices', number)
+    else tx.link('conversations', 'own-devices', number)
     if (kind !== ConversationKind.OWN_DEVICES)
       tx.tell({ type: 'conversation', peer: this.peer(number), conversation: number, state: 'opened' })
     return number
+  }
+
+  /** Something was said in it, here or elsewhere. */
+  #used(tx: Transaction, number: bigint, { status }: Message): void {
+    this.parts.recents.use(tx, number)
+    const conversation = this.#get(number)
+    if (conversation?.fromHistory && status === MessageStatus.WAITING)
+      this.#put(tx, number, { ...conversation, fromHistory: false })
   }
 
   /** "#name"; of rooms that are called alike, the later ones have their number behind it. */

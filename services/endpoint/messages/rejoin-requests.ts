@@ -2,15 +2,12 @@
 // Messages sent meanwhile show as missing, and are asked for again.
 
 import { MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { can, isIn } from '../groups/state/group.js'
+import { ASK_AGAIN_MS, can, isIn } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import type { Transaction } from '../vault/records.js'
 import type { Outbox, OutboxItem } from './sealing/outbox.js'
 import type { MessageParts } from './sealing/parts.js'
 import { move } from './transition.js'
-
-/** How often this device asks at most, in ms: a server that alters what it delivers must not make it go round. */
-const ASK_AGAIN_MS = 60_000
 
 /** The state is of no use any more: asks for another one, once in a while or, for a person who wants it so, now. */
 export function stateLost(parts: MessageParts, tx: Transaction, group: LiveGroup): void {
@@ -37,15 +34,17 @@ const askedLately = ({ clock, outbox }: Pick<MessageParts, 'clock' | 'outbox'>, 
 
 /** Those that were lost and wait in vain ask again. */
 export function askOnceMore(parts: MessageParts, tx: Transaction): void {
-  for (const group of parts.groups.all())
-    if (can(group.phase, 'ask-to-rejoin')) askAgainToRejoin(parts, tx, group)
+  for (const group of lostGroups(parts)) askAgainToRejoin(parts, tx, group)
 }
 
 /** Those that were lost so soon after they had asked that they had to wait ask now. */
 export function askWhenDue(parts: MessageParts, tx: Transaction): void {
-  for (const group of parts.groups.all())
+  for (const group of lostGroups(parts))
     if (group.phase.name === 'out-of-sync' && group.phase.askDue) askAgainToRejoin(parts, tx, group)
 }
+
+const lostGroups = ({ due, groups }: Pick<MessageParts, 'due' | 'groups'>): LiveGroup[] =>
+  due.all().flatMap(({ group, outOfSync }) => (outOfSync ? (groups.get(group) ?? []) : []))
 
 /**
  * The server has sends of this device that it does not know of: its vault was put back from a copy. Keys that were

@@ -34,11 +34,14 @@ export class Presence {
     return this.#present.has(handle)
   }
 
-  /** Says that this device is here, or leaves: in these groups, or in all of them. */
+  /** Says that this device is here, or leaves: in these groups, or in those of the conversations in use. */
   async announce(
-    context: Pick<Context, 'account' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'random'>,
+    context: Pick<
+      Context,
+      'account' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'random' | 'recents'
+    >,
     what: Said,
-    groups: readonly LiveGroup[] = context.groups.all(),
+    groups: readonly LiveGroup[] = inUse(context),
   ): Promise<Outgoing[]> {
     const active = groups.filter(group => can(group.phase, 'say-presence') && mayHear(context, group))
     return await Promise.all(active.map(group => this.#say(context, group, what)))
@@ -110,13 +113,15 @@ export class Presence {
   }
 }
 
+/** Others hear of it when they use theirs, and ask. */
+const inUse = ({ groups, recents }: Pick<Context, 'groups' | 'recents'>): LiveGroup[] =>
+  recents.all().flatMap(each => groups.of(each))
+
 /** Nobody who is blocked is in it, nor somebody whose changed key nobody has accepted. */
 function mayHear(context: Pick<Context, 'contacts' | 'conversations' | 'engine'>, group: LiveGroup): boolean {
-  if (isSilent(context, group) || context.engine.members(group.state).length > PRESENCE_DEVICES) return false
-  const blocked = context.contacts.all().filter(contact => contact.blocked)
-  if (blocked.length === 0) return true
-  const handles = context.engine
-    .members(group.state)
-    .map(({ identity }) => parseVerifiedCertificate(identity).handle)
-  return !blocked.some(({ handle }) => handles.includes(handle))
+  if (isSilent(context, group)) return false
+  const members = context.engine.members(group.state)
+  if (members.length > PRESENCE_DEVICES) return false
+  const handles = members.map(({ identity }) => parseVerifiedCertificate(identity).handle)
+  return !handles.some(handle => context.contacts.isBlocked(handle))
 }

@@ -1,6 +1,5 @@
-import type { Accepted, Deliver, Envelope, Rejected } from '../../../gen/parley/v1/chat_pb.js'
-import type { Context, RunTransaction, Unit } from '../context.js'
-import { isIn } from '../groups/state/group.js'
+import type { Accepted, Deliver, Rejected } from '../../../gen/parley/v1/chat_pb.js'
+import type { RunTransaction, Unit } from '../context.js'
 import type { RequestFrame } from '../line/frame-writer.js'
 import type { ResponseFrame } from '../line/session.js'
 import { takeIn } from '../messages/receive.js'
@@ -67,8 +66,6 @@ export class ReceiveLoop {
   async #takeIn(unit: Unit, { envelopes, cursor }: Deliver): Promise<TakenIn> {
     const { context, tx } = unit
     const { presence, sends } = this.options
-    const before = epochsOf(context)
-    const known = envelopes.some(mayIntroduce) ? pinnedHandles(context) : undefined
     for (const envelope of envelopes) {
       if (envelope.envelope.case === 'ephemeral')
         sends.sendNow(await presence.take(context, envelope.conversationId, envelope.envelope.value))
@@ -76,11 +73,11 @@ export class ReceiveLoop {
     }
     if (cursor.length > 0) saveServer(tx, { cursor })
     sends.noteGiven(unit)
-    const changed = [...epochsOf(context)].filter(([number, epoch]) => before.get(number) !== epoch)
+    const changed = context.groups.changed(tx)
     return {
-      changed: changed.map(([number]) => number),
-      isNew: changed.some(([number]) => !before.get(number)?.startsWith('in ')),
-      met: known ? [...pinnedHandles(context)].filter(handle => !known.has(handle)) : [],
+      changed: changed.map(({ number }) => number),
+      isNew: changed.some(({ wasIn }) => !wasIn),
+      met: tx.events.flatMap(event => (event.type === 'contact-pinned' ? [event.handle] : [])),
       hasWelcome: envelopes.some(({ envelope }) => envelope.case === 'welcome'),
     }
   }
@@ -101,16 +98,3 @@ export class ReceiveLoop {
     if (wait > 0) sends.pause(wait)
   }
 }
-
-/** By number: whether this account is in each group, and its epoch. */
-const epochsOf = ({ engine, groups }: Pick<Context, 'engine' | 'groups'>): Map<bigint, string> =>
-  new Map(
-    groups
-      .all()
-      .map(({ number, phase, state }) => [number, `${isIn(phase) ? 'in' : 'out'} ${engine.epoch(state)}`]),
-  )
-
-const mayIntroduce = ({ envelope }: Envelope) => envelope.case === 'welcome' || envelope.case === 'commit'
-
-const pinnedHandles = ({ contacts }: Pick<Context, 'contacts'>): Set<string> =>
-  new Set(contacts.all().flatMap(({ handle, accountKey }) => (accountKey.length > 0 ? [handle] : [])))

@@ -2,8 +2,9 @@
 // typed, and what goes out beside them. All is sealed and saved in one write before any of it is given to the network.
 
 import { notMade } from '../codes/notice.js'
-import type { Unit } from '../context.js'
+import type { Context, Unit } from '../context.js'
 import { commitIntents } from '../groups/intents.js'
+import type { DueGroup } from '../groups/state/due.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import { beginCommit } from '../groups/transition.js'
 import { sealNames } from '../messages/content/device-name.js'
@@ -15,14 +16,12 @@ import { type Outbox, queueCommit } from '../messages/sealing/outbox.js'
 import { isSilent, sealText, sendingGroup } from '../messages/sealing/seal.js'
 import { waitingTexts } from '../messages/sealing/unsent.js'
 import { sealHandovers } from '../messages/transfer/hand-over.js'
-import type { Updates } from './updates.js'
 
 export interface Due {
   /** In ms since 1970. */
   now: number
   /** Whether the receipts that are owed are due. */
   receipts: boolean
-  updates: Pick<Updates, 'isDue'>
 }
 
 /** Seals all that is due, as far as the outbox has room. */
@@ -30,31 +29,38 @@ export async function sealDue(unit: Unit, due: Due): Promise<void> {
   const { context, tx } = unit
   askWhenDue(context, tx)
   await fillOutbox(unit, due)
-  for (const group of context.groups.all()) await sealLeave(context, tx, group)
+  for (const group of dueGroups(context, ({ atMs }) => atMs !== undefined && atMs <= due.now))
+    await sealLeave(context, tx, group)
   await sealNames(context, tx)
   await sealRevocations(context, tx)
   await sealHandovers(context, tx)
 }
 
 /** Seals commits, receipts and texts. */
-export async function fillOutbox(unit: Unit, { now, receipts, updates }: Due): Promise<void> {
+export async function fillOutbox(unit: Unit, { now, receipts }: Due): Promise<void> {
   const { context, outbox, tx } = unit
-  const changing = new Set(context.intents.all().map(({ group }) => group))
-  for (const group of context.groups.all()) {
+  const isDue = ({ atMs, receipts: owed }: DueGroup) =>
+    (atMs !== undefined && atMs <= now) || (receipts && owed)
+  for (const group of dueGroups(context, isDue)) {
     if (outbox.room() <= 0) return
     if (!hasCommitOut(outbox, group)) {
-      const committed = changing.has(group.number) && (await commitDue(unit, group, now))
-      if (!committed && updates.isDue(context, group, now) && !isSilent(context, group))
+      const committed = await commitDue(unit, group, now)
+      if (!committed && context.due.isUpdateDue(group.number, now) && !isSilent(context, group))
         await commitUpdate(unit, group)
     }
     if (receipts) await sealReceipt(context, tx, group)
   }
+  const groups = new Map<bigint, LiveGroup | undefined>()
   for (const id of waitingTexts(context)) {
     if (outbox.room() <= 0) return
-    const group = sendingGroup(context, id.conversation)
+    if (!groups.has(id.conversation)) groups.set(id.conversation, sendingGroup(context, id.conversation))
+    const group = groups.get(id.conversation)
     if (group) await sealText(context, tx, group, id)
   }
 }
+
+const dueGroups = ({ due, groups }: Context, isDue: (due: DueGroup) => boolean): LiveGroup[] =>
+  due.all().flatMap(each => (isDue(each) ? (groups.get(each.group) ?? []) : []))
 
 /** One that lost its race stays here until the server has said so; a second one would be taken for it then. */
 const hasCommitOut = (outbox: Outbox, { number }: LiveGroup): boolean =>

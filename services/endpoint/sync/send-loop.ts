@@ -1,6 +1,5 @@
 import type { Opened } from '../../../gen/parley/v1/chat_pb.js'
 import type { Context, RunTransaction, Unit } from '../context.js'
-import { nextIntentDue } from '../groups/intents.js'
 import type { RequestFrame } from '../line/frame-writer.js'
 import { owing } from '../messages/content/receipt.js'
 import type { Outbox } from '../messages/sealing/outbox.js'
@@ -9,7 +8,6 @@ import { framesOf, type Outgoing } from './frames.js'
 import type { Scheduler } from './scheduler.js'
 import { type Due, sealDue } from './seal-due.js'
 import { saveServer } from './server-record.js'
-import { Updates } from './updates.js'
 
 /** A receipt waits this long for company, in ms. */
 const RECEIPT_DELAY_MS = 100
@@ -44,7 +42,6 @@ export class SendLoop {
   #perFrame = SEND_ENVELOPES
   /** The highest number that was given, as the vault has it. */
   #noted: bigint | undefined
-  readonly #updates = new Updates()
 
   constructor(private readonly options: SendLoopOptions) {}
 
@@ -118,7 +115,7 @@ export class SendLoop {
     const now = clock.now()
     if (!this.#isLive || now < this.#pausedUntil) return
     const receipts = this.#areReceiptsDue
-    await seal(unit, { now, receipts, updates: this.#updates })
+    await seal(unit, { now, receipts })
     this.noteGiven(unit)
     unit.tx.after(() => this.#sealed(receipts))
   }
@@ -141,15 +138,23 @@ export class SendLoop {
   #wakeWhenDue(): void {
     const { context, clock, scheduler } = this.options
     const now = clock.now()
-    const due = [nextIntentDue(context, now), this.#updates.nextDue(context, now)].filter(
-      time => time !== undefined,
-    )
-    if (due.length > 0) scheduler.wakeAt(Math.min(...due), () => this.nudge())
+    const next = context.due
+      .all()
+      .reduce(
+        (least, { atMs = least }) => (atMs > now && atMs < least ? atMs : least),
+        Number.POSITIVE_INFINITY,
+      )
+    if (next < Number.POSITIVE_INFINITY) scheduler.wakeAt(next, () => this.nudge())
   }
 }
 
 /** Of a server that does not say it, ours. */
 export const atMost = (limit = 0, own: number): number => (limit > 0 ? Math.min(limit, own) : own)
 
-const owesReceipts = (context: Pick<Context, 'contacts' | 'conversations' | 'engine' | 'groups'>): boolean =>
-  context.groups.all().some(group => owing(context, group).length > 0)
+const owesReceipts = (
+  context: Pick<Context, 'contacts' | 'conversations' | 'due' | 'engine' | 'groups'>,
+): boolean =>
+  context.due.all().some(({ group, receipts }) => {
+    const live = receipts ? context.groups.get(group) : undefined
+    return live !== undefined && owing(context, live).length > 0
+  })

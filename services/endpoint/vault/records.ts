@@ -96,6 +96,7 @@ export class Records implements Reader {
     const tx = new Transaction(this.#base)
     try {
       const result = await work(tx)
+      for (const prepare of tx.preparations) prepare()
       this.#settle(tx)
       return result
     } finally {

@@ -8,6 +8,8 @@ export const TABLES = [
   'contacts',
   'conversations',
   'groups',
+  'due',
+  'recent',
   'states',
   'pending',
   'ratchets',

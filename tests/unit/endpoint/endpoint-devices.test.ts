@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { Conversations } from '../../../services/endpoint/history/conversations.js'
 import { FiledNames } from '../../../services/endpoint/history/filed-names.js'
+import { Recents } from '../../../services/endpoint/history/recents.js'
 import { systemClock } from '../../../services/endpoint/local.js'
 import { Records } from '../../../services/endpoint/vault/records.js'
 import { seedOf } from '../../../services/protocol/identity/recovery-phrase.js'
@@ -178,7 +179,10 @@ describe('a long history', () => {
     const vault = disk.open()
     const records = new Records(vault, () => undefined)
     await records.transaction(tx => {
-      const conversations = new Conversations(tx, systemClock, new FiledNames())
+      const conversations = new Conversations(tx, systemClock, {
+        filed: new FiledNames(),
+        recents: new Recents(tx, systemClock),
+      })
       const conversation = conversations.withPeer('bob')!
       for (let line = 1; line <= LINES; line++)
         conversations.file(tx, conversation, {

@@ -2,6 +2,9 @@
 // six phases; the table MAY says what can be done in each, the table NEXT to which phase each input leads. An input that
 // a phase does not expect (a server can send anything, and a restart can repeat anything) changes nothing.
 
+/** How often this device asks at most, in ms: a server that alters what it delivers must not make it go round. */
+export const ASK_AGAIN_MS = 60_000
+
 /** Why a group is over. It may be joined again by a welcome, whatever the reason. */
 export type EndReason =
   /** A commit took this device out. */

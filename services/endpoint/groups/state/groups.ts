@@ -2,9 +2,9 @@
 
 import type { Engine, GroupState, RatchetPlace } from '../../mls/engine.js'
 import { at, inUnit, nextId, type Reader, type Transaction } from '../../vault/records.js'
-import { type GroupEffect, type GroupInput, type GroupPhase, next } from './group.js'
+import { type GroupEffect, type GroupInput, type GroupPhase, isIn, next } from './group.js'
 import { type GroupRecord, type GroupStates, LiveGroup, type Sender } from './live-group.js'
-import { phaseRecord } from './phase-record.js'
+import { phaseOf, phaseRecord } from './phase-record.js'
 
 export { type GroupRecord, GroupStates, LiveGroup, type Sender } from './live-group.js'
 
@@ -46,6 +46,17 @@ export class Groups {
   /** Those that carry a conversation: one as a rule, more after two people have opened one at the same moment. */
   of(conversation: bigint): LiveGroup[] {
     return this.reader.linked('carriers', conversation).map(number => this.#live(number))
+  }
+
+  /** Those that this unit of work has led into another epoch, or that the account is in or out of by it. */
+  changed(tx: Transaction): { number: bigint; wasIn: boolean }[] {
+    const epochs = new Set(tx.touched('states').map(({ id }) => id))
+    return tx.touched('groups').flatMap(key => {
+      const before = tx.saved('groups', key)
+      const wasIn = before !== undefined && isIn(phaseOf(before))
+      const isChanged = epochs.has(key.id) || wasIn !== isIn(this.#live(key.id).phase)
+      return isChanged ? [{ number: key.id, wasIn }] : []
+    })
   }
 
   add(

@@ -86,6 +86,14 @@ export class LiveGroup {
     return this.reader.get('senders', { group: this.number, id }) ?? recordOf('senders', { deviceId })
   }
 
+  /** Those to whom a receipt is owed. */
+  owed(): Sender[] {
+    return this.reader
+      .linked('owed', this.number)
+      .flatMap(id => this.reader.get('senders', { group: this.number, id }) ?? [])
+      .filter(({ owed, receipted }) => owed > receipted)
+  }
+
   senders(): Sender[] {
     return this.reader.list('senders', { group: this.number }).map(({ record }) => record)
   }

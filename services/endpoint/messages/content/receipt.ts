@@ -19,7 +19,7 @@ export function owing(
   group: LiveGroup,
 ): Sender[] {
   if (!can(group.phase, 'tell-devices') || isSilent(parts, group)) return []
-  const owed = group.senders().filter(sender => sender.owed > sender.receipted)
+  const owed = group.owed()
   return owed.length > 0 && parts.engine.members(group.state).length > RECEIPT_DEVICES ? [] : owed
 }
 

@@ -8,4 +8,6 @@ export type MessageParts = GroupParts &
   ContactParts & {
     readonly conversations: Conversations
     readonly outbox: Outbox
+    /** The groups in which this device has something to do by itself. */
+    readonly due: { all(): readonly { readonly group: bigint; readonly outOfSync: boolean }[] }
   }

@@ -40,12 +40,9 @@ export function sendingGroup(
 
 /** The groups of this account's own devices that are in use: one, or more where several were made at once. */
 export function ownDeviceGroups(parts: Pick<MessageParts, 'conversations' | 'groups'>): LiveGroup[] {
-  return parts.groups
-    .all()
-    .filter(
-      ({ record: { conversation }, phase }) =>
-        parts.conversations.kind(conversation) === 'own-devices' && can(phase, 'tell-devices'),
-    )
+  const conversation = parts.conversations.ownDevices()
+  if (conversation === undefined) return []
+  return parts.groups.of(conversation).filter(({ phase }) => can(phase, 'tell-devices'))
 }
 
 export async function sealText(

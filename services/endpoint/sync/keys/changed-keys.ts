@@ -28,7 +28,7 @@ export class ChangedKeys {
    * they are due again.
    */
   async settle(onDecided: () => void): Promise<void> {
-    for (const contact of this.options.context.contacts.all()) {
+    for (const contact of this.options.context.contacts.changed()) {
       const change = changeOf(contact)
       const name = change && `${contact.handle} ${Buffer.from(change.seen).toString('hex')}`
       if (!name || this.#waiting.has(name)) continue

@@ -48,8 +48,9 @@ export class KeyClaims {
     const { context, changedKeys } = this.options
     await changedKeys.settle(() => this.#decided()).catch(ignoreDownLine)
     await this.#claimForIntents().catch(ignoreDownLine)
-    for (const { number, peer } of context.conversations.all()) {
+    for (const number of context.conversations.unopened()) {
       if (!needsGroup(context, number)) continue
+      const peer = context.conversations.peer(number)
       if (!this.#looked.has(number)) await this.#look(number, peer).catch(ignoreDownLine)
       if (this.#absent.has(number)) this.#tellAbsent(number, peer)
     }
@@ -144,10 +145,8 @@ function needsGroup(
   conversation: bigint,
 ): boolean {
   const { groups, contacts, conversations } = context
-  if (conversations.kind(conversation) !== 'direct') return false
-  // Another device of this account is in its group, and adds this one.
-  const isWritten = () => waitingTexts(context).some(id => id.conversation === conversation)
-  if (conversations.isFromHistory(conversation) && !isWritten()) return false
+  // Of one that came with a history another device of this account is in its group, and adds this one.
+  if (conversations.kind(conversation) !== 'direct' || conversations.isFromHistory(conversation)) return false
   if (contacts.isStopped(conversations.peer(conversation))) return false
   return groups.of(conversation).every(({ phase }) => phase.name === 'ended')
 }

@@ -139,11 +139,7 @@ export function needsOwnGroup(
       Buffer.compare(device.deviceKey, account.device.publicKey) !== 0 &&
       !context.devices.isRevoked(device.deviceKey),
   )
-  const exists = groups
-    .all()
-    .some(
-      ({ record, phase }) =>
-        conversations.kind(record.conversation) === 'own-devices' && phase.name !== 'ended',
-    )
-  return others.length > 0 && !exists
+  const conversation = conversations.ownDevices()
+  const made = conversation === undefined ? [] : groups.of(conversation)
+  return others.length > 0 && made.every(({ phase }) => phase.name === 'ended')
 }

@@ -12,14 +12,16 @@ export interface Lookups {
   direct: string
   /** Those of whom there are few. */
   contacts: 'changed'
-  /** Conversations of a kind of which there are few. */
-  kind: 'own-devices'
+  /** Conversations of a kind of which there are few. `unopened`: with a person, and without a group. */
+  conversations: 'own-devices' | 'unopened'
   /** The name of a room: the conversations. */
   room: string
   /** An MLS group id: the group. */
   group: Uint8Array
   /** A conversation: the groups that carry it. */
   carriers: bigint
+  /** A group: the senders to whom a receipt is owed. */
+  owed: bigint
   /** A device's public key: its place among the senders of a group. */
   device: Uint8Array
 }

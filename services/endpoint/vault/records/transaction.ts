@@ -58,6 +58,7 @@ const rowName = ({ group, id }: Key) => `${group}/${id}`
 
 export class Transaction implements Reader {
   readonly events: EndpointEvent[] = []
+  readonly preparations: (() => void)[] = []
   readonly actions: (() => void)[] = []
   readonly followers: Follower[] = []
   readonly changes = new Map<AnyTable, TableChanges>()
@@ -143,9 +144,24 @@ export class Transaction implements Reader {
     this.#set('links', { group: this.numberOf(lookup, value), id: number }, undefined)
   }
 
+  /** The rows that this transaction has changed, or said to be so again. */
+  touched(table: AnyTable): Key[] {
+    return Array.from(this.changes.get(table)?.rows.values() ?? [], ({ key }) => key)
+  }
+
+  /** The record as it was before this transaction. */
+  saved<T extends RecordTable>(table: T, key: Key): RecordOf<T> | undefined {
+    return this.#base.get(table, key)
+  }
+
   /** Told when the changes are saved. */
   tell(event: EndpointEvent): void {
     this.events.push(event)
+  }
+
+  /** Runs when the work is done, and may still change what follows from it. */
+  before(action: () => void): void {
+    this.preparations.push(action)
   }
 
   /** Runs when the changes are saved, before the events are told. */

@@ -7,6 +7,7 @@ import { treat } from '../../../../services/client/commands/doctor.js'
 import type { Finding } from '../../../../services/endpoint/doctor/finding.js'
 import { phaseRecord } from '../../../../services/endpoint/groups/state/phase-record.js'
 import { at, Records, type Transaction } from '../../../../services/endpoint/vault/records.js'
+import { storesOn } from '../../../support/endpoint-context.js'
 import { HOST, newTown, type Person, type Server, type Town } from '../../../support/town.js'
 
 jest.setTimeout(20_000)
@@ -40,7 +41,8 @@ const found = (findings: readonly Finding[], check: string) =>
 async function inVaultOf(person: Person, change: (tx: Transaction) => void): Promise<void> {
   await person.close()
   const vault = person.disk.open()
-  await new Records(vault, () => undefined).transaction(change)
+  const { transaction } = await storesOn(new Records(vault, () => undefined))
+  await transaction(({ tx }) => change(tx))
   vault.close()
 }
 const back = async (person: Person) => {

@@ -17,7 +17,6 @@ import {
 import type { Outbox } from '../../../../services/endpoint/messages/sealing/outbox.js'
 import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/sealing/unsent.js'
 import { fillOutbox } from '../../../../services/endpoint/sync/seal-due.js'
-import { Updates } from '../../../../services/endpoint/sync/updates.js'
 import { at } from '../../../../services/endpoint/vault/records.js'
 import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 
@@ -51,9 +50,7 @@ const changed = (change: GroupChange) =>
   written((tx, unit) => unit.context.groups.change(tx, groupIn(unit, group), change))
 const inPhase = (phase: GroupPhase) =>
   written(tx => tx.put('groups', at(group.number), { ...group.record, ...phaseRecord(phase) }))
-const updates = new Updates()
-const fill = () =>
-  written((_, unit) => fillOutbox(unit, { now: context.clock.now(), receipts: false, updates }))
+const fill = () => written((_, unit) => fillOutbox(unit, { now: context.clock.now(), receipts: false }))
 async function write(...texts: string[]): Promise<void> {
   const { conversation } = group.record
   await written((tx, { context }) => {

@@ -18,19 +18,15 @@ const bob = makeAccount('bob')
 
 let endpoint: TestContext
 let group: LiveGroup
-/** Whether updates are due. */
-let areUpdatesDue: boolean
-
 beforeEach(async () => {
   endpoint = await openTestContext(makeAccount('alice'))
   group = await groupWithPerson(endpoint, bob)
-  areUpdatesDue = false
+  await change({ committedAtMs: BigInt(endpoint.clock.now()) })
 })
 
 const seal = (receipts = false) =>
-  endpoint.written((_, unit) =>
-    sealDue(unit, { now: endpoint.clock.now(), receipts, updates: { isDue: () => areUpdatesDue } }),
-  )
+  endpoint.written((_, unit) => sealDue(unit, { now: endpoint.clock.now(), receipts }))
+const owesUpdate = () => change({ committedAtMs: 0n })
 const write = (...texts: string[]) =>
   endpoint.written((tx, { context }) => {
     for (const text of texts) {
@@ -81,7 +77,7 @@ describe('texts', () => {
 
 describe('updates', () => {
   test('are committed before the texts are sealed, so that these go out in the epoch before', async () => {
-    areUpdatesDue = true
+    await owesUpdate()
     await write('one')
     await seal()
     expect(kinds()).toEqual(['commit', 'content'])
@@ -89,14 +85,14 @@ describe('updates', () => {
   })
 
   test('are committed once, as long as the server has not said what became of it', async () => {
-    areUpdatesDue = true
+    await owesUpdate()
     await seal()
     await seal()
     expect(kinds()).toEqual(['commit'])
   })
 
   test('are not told to somebody who is blocked', async () => {
-    areUpdatesDue = true
+    await owesUpdate()
     await endpoint.written((tx, { context }) => context.contacts.block(tx, 'bob', true))
     await seal()
     expect(kinds()).toEqual([])
@@ -104,7 +100,7 @@ describe('updates', () => {
 })
 
 test('what this device is to change is committed in place of an update', async () => {
-  areUpdatesDue = true
+  await owesUpdate()
   const room = await roomWith(endpoint, [bob])
   await endpoint.written((tx, unit) => {
     const value = create(RemoveDevicesSchema, { deviceIds: [bob.device.publicKey] })

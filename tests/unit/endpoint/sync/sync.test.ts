@@ -3,7 +3,7 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { ChatRequestSchema, type OutgoingEnvelope } from '../../../../gen/parley/v1/chat_pb.js'
-import { UPDATE_AFTER_MS, UPDATE_AFTER_SEALED } from '../../../../services/endpoint/sync/updates.js'
+import { UPDATE_AFTER_MS, UPDATE_AFTER_SEALED } from '../../../../services/endpoint/groups/state/updates.js'
 import { Records } from '../../../../services/endpoint/vault/records.js'
 import type { Change, Table } from '../../../../services/endpoint/vault/vault.js'
 import { newTown, type Person, type Server, type Town } from '../../../support/town.js'

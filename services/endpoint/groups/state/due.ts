@@ -1,0 +1,145 @@
+// The work that this device has to do by itself in its groups, and from when on. Every unit of work brings the small
+// table of it up to date, so that a start, a text or a timer looks at these groups alone, however many there are.
+
+import { ConversationKind } from '../../../../gen/parley/vault/v1/records_pb.js'
+import type { Engine } from '../../mls/engine.js'
+import type { Clock, Random } from '../../ports.js'
+import { at, type Reader, type RecordOf, type Transaction } from '../../vault/records.js'
+import { ASK_AGAIN_MS, can } from './group.js'
+import type { GroupRecord, Groups } from './groups.js'
+import { phaseOf } from './phase-record.js'
+import { drawUpdate, updateTime } from './updates.js'
+
+type DueRecord = Pick<RecordOf<'due'>, 'atMs' | 'receipts' | 'outOfSync' | 'drawnMs'>
+
+export interface DueGroup {
+  group: bigint
+  /** From when on there is something to commit, to say or to ask for, in ms since 1970; undefined: nothing. */
+  atMs: number | undefined
+  /** Receipts are owed. */
+  receipts: boolean
+  /** This device has lost its state. */
+  outOfSync: boolean
+}
+
+export interface DueParts {
+  groups: Groups
+  engine: Pick<Engine, 'members'>
+  clock: Pick<Clock, 'now'>
+  random: Pick<Random, 'fraction'>
+}
+
+export class DueGroups {
+  constructor(
+    private readonly reader: Reader,
+    private readonly parts: DueParts,
+  ) {}
+
+  all(): DueGroup[] {
+    return this.reader.list('due').map(({ key, record: { atMs, receipts, outOfSync } }) => ({
+      ...{ group: key.id, receipts, outOfSync },
+      atMs: atMs === undefined ? undefined : Number(atMs),
+    }))
+  }
+
+  /** Whether this device is to commit fresh keys in the group. */
+  isUpdateDue(group: bigint, now: number): boolean {
+    const record = this.reader.get('groups', at(group))
+    if (!record || !can(phaseOf(record), 'commit')) return false
+    const drawn = this.reader.get('due', at(group))?.drawnMs ?? 0n
+    return (updateTime(record, Number(drawn)) ?? Number.POSITIVE_INFINITY) <= now
+  }
+
+  /** Brings up to date what is kept of the groups and conversations that this unit of work has changed. */
+  settle(tx: Transaction): void {
+    const groups = new Set([
+      ...tx.touched('groups').map(({ id }) => id),
+      ...tx.touched('intents').map(({ group }) => group),
+      ...tx.touched('senders').map(({ group }) => group),
+    ])
+    for (const { group, id } of tx.touched('senders')) noteOwed(tx, group, id)
+    for (const group of groups) this.#settleGroup(tx, group)
+    const conversations = new Set(tx.touched('conversations').map(({ id }) => id))
+    for (const group of groups) {
+      const record = tx.get('groups', at(group))
+      if (record && tx.saved('groups', at(group))?.phase.case !== record.phase.case)
+        conversations.add(record.conversation)
+    }
+    for (const conversation of conversations) noteUnopened(tx, conversation)
+  }
+
+  #settleGroup(tx: Transaction, group: bigint): void {
+    const record = tx.get('groups', at(group))
+    if (!record) return
+    const before = tx.get('due', at(group))
+    const due = this.#dueIn(tx, { group, record, before })
+    const isNothing = due.atMs === undefined && !due.receipts && !due.outOfSync
+    if (isNothing && before) tx.delete('due', at(group))
+    if (!isNothing && !(before && isSame(due, before))) tx.put('due', at(group), due)
+  }
+
+  #dueIn(
+    tx: Transaction,
+    { group, record, before }: { group: bigint; record: GroupRecord; before: DueRecord | undefined },
+  ): DueRecord {
+    const phase = phaseOf(record)
+    const drawnMs = record.committedAtMs > 0n ? 0n : before?.drawnMs || this.#draw(group)
+    return {
+      atMs: workTime(tx, { group, record, drawnMs }),
+      receipts: can(phase, 'tell-devices') && tx.linked('owed', group, 1).length > 0,
+      outOfSync: can(phase, 'ask-to-rejoin'),
+      drawnMs,
+    }
+  }
+
+  #draw(group: bigint): bigint {
+    const { groups, engine, clock, random } = this.parts
+    const live = groups.get(group)
+    const devices = live ? engine.members(live.state).length : 0
+    return BigInt(Math.ceil(drawUpdate({ now: clock.now(), devices, fraction: random.fraction() })))
+  }
+}
+
+const isSame = (one: DueRecord, other: DueRecord): boolean =>
+  one.atMs === other.atMs &&
+  one.receipts === other.receipts &&
+  one.outOfSync === other.outOfSync &&
+  one.drawnMs === other.drawnMs
+
+function workTime(
+  tx: Transaction,
+  { group, record, drawnMs }: { group: bigint; record: GroupRecord; drawnMs: bigint },
+): bigint | undefined {
+  const phase = phaseOf(record)
+  if (phase.name === 'out-of-sync')
+    return phase.askDue ? record.rejoinAskedMs + BigInt(ASK_AGAIN_MS) : undefined
+  if (can(phase, 'say-leave')) return 0n
+  if (!can(phase, 'commit')) return undefined
+  const update = updateTime(record, Number(drawnMs))
+  const times = tx.list('intents', { group }).map(({ record: intent }) => intent.notBeforeMs)
+  if (update !== undefined) times.push(BigInt(update))
+  return times.reduce<bigint | undefined>(
+    (least, time) => (least === undefined || time < least ? time : least),
+    undefined,
+  )
+}
+
+function noteOwed(tx: Transaction, group: bigint, id: bigint): void {
+  const sender = tx.get('senders', { group, id })
+  const before = tx.saved('senders', { group, id })
+  const isOwed = sender !== undefined && sender.owed > sender.receipted
+  if (isOwed === (before !== undefined && before.owed > before.receipted)) return
+  if (isOwed) tx.link('owed', group, id)
+  else tx.unlink('owed', group, id)
+}
+
+/** A conversation with a person that has no group which could be used; one that came with a history waits for a text. */
+function noteUnopened(tx: Transaction, conversation: bigint): void {
+  const record = tx.get('conversations', at(conversation))
+  const isOpen = tx
+    .linked('carriers', conversation)
+    .some(group => phaseOf(tx.get('groups', at(group))!).name !== 'ended')
+  const isUnopened = record?.kind === ConversationKind.DIRECT && !record.fromHistory && !isOpen
+  if (isUnopened) tx.link('conversations', 'unopened', conversation)
+  else tx.unlink('conversations', 'unopened', conversation)
+}
