@@ -8,7 +8,6 @@ import {
   openEndpoint,
   type StartOptions,
 } from '../../services/endpoint/endpoint.js'
-import type { EndpointEvent, HistoryEntry, LineState } from '../../services/endpoint/events.js'
 import { systemRandom } from '../../services/endpoint/local.js'
 import { createEngine, type Engine } from '../../services/endpoint/mls/engine.js'
 import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
@@ -20,38 +19,14 @@ import { certificateOf, MemoryNetwork, type Way } from './memory/network.js'
 import { type MemoryRelay, type MemoryRelayOptions, startMemoryRelay } from './memory/relay.js'
 import { MemoryDisk } from './memory/vault.js'
 import { localOpener } from './memory/welcome-opener.js'
+import { Person, Told } from './person.js'
 import { withLog } from './store-wrapper.js'
+
+export type { Person } from './person.js'
 
 export const HOST = 'memory'
 /** Each takes about a millisecond to make, and a test needs a few. */
 const FEW_KEY_PACKAGES = 8
-
-type EventOf<T extends EndpointEvent['type']> = Extract<EndpointEvent, { type: T }>
-
-export interface Person {
-  readonly handle: string
-  readonly endpoint: Endpoint
-  /** What the vault is kept on. */
-  readonly disk: MemoryDisk
-  /** How this endpoint reaches servers. */
-  readonly way: Way
-  readonly events: readonly EndpointEvent[]
-  /** The first event of the type that is wanted, of those that came and will come. */
-  event<T extends EndpointEvent['type']>(
-    type: T,
-    wanted?: (event: EventOf<T>) => boolean,
-  ): Promise<EventOf<T>>
-  /** Resolves when something holds. */
-  holds(what: () => boolean): Promise<void>
-  line(state: LineState['state']): Promise<void>
-  write(to: string, ...texts: string[]): Promise<void>
-  /** Waits until so many texts of others are here; all of them, in the order of arrival. */
-  received(count: number): Promise<string[]>
-  /** Waits until every own text is at least in this state. */
-  allAre(state: 'stored' | 'delivered'): Promise<void>
-  history(): HistoryEntry[]
-  close(): Promise<void>
-}
 
 export interface ServerOptions
   extends Partial<Pick<MemoryRelayOptions, 'operatorHandle' | 'registration' | 'limits'>> {
@@ -136,9 +111,9 @@ export class Town {
     const { vault: name = handle, ...rest } = options
     const disk = this.disk(name)
     const way = this.network.way()
-    const hears = new Hearing(handle, this.clock)
-    const endpoint = await this.endpoint(disk, { ...rest, way, onEvent: event => hears.hear(event) })
-    const person = makePerson({ handle, endpoint, disk, way, hears })
+    const told = new Told(handle, this.clock)
+    const endpoint = await this.endpoint(disk, { ...rest, way, onEvent: event => told.add(event) })
+    const person = new Person({ handle, endpoint, disk, way, told })
     this.#open.add(person)
     return person
   }
@@ -205,78 +180,6 @@ export class Town {
 function meddled(store: Store, meddle: NonNullable<ServerOptions['meddle']>): Store {
   const read = async (request: ReadRequest) => meddle(await store.log.read(request), request.device)
   return withLog(store, { read })
-}
-
-/** What one endpoint tells, and how a test waits for it. */
-class Hearing {
-  readonly events: EndpointEvent[] = []
-
-  constructor(
-    private readonly handle: string,
-    private readonly clock: FakeClock,
-  ) {}
-
-  hear(event: EndpointEvent): void {
-    this.events.push(event)
-    this.clock.touch()
-  }
-
-  for<T>(what: string, look: () => T | undefined): Promise<T> {
-    return this.clock.until(look, () => {
-      const shown = (_: string, value: unknown) => (typeof value === 'bigint' ? `${value}` : value)
-      const said = this.events.map(event => JSON.stringify(event, shown)).join('\n')
-      return new Error(`${this.handle} waited in vain for ${what}; what happened:\n${said}`)
-    })
-  }
-
-  run<T>(promise: Promise<T>): Promise<T> {
-    return this.clock.run(promise)
-  }
-}
-
-interface PersonParts extends Pick<Person, 'handle' | 'endpoint' | 'disk' | 'way'> {
-  hears: Hearing
-}
-
-function makePerson({ hears, ...parts }: PersonParts): Person {
-  const { endpoint } = parts
-  const { events } = hears
-  const history = () => endpoint.people().flatMap(({ conversation }) => endpoint.history(conversation))
-  const texts = (own: boolean) => history().filter(entry => entry.kind === 'text' && entry.own === own)
-  const holds = async (what: () => boolean) => {
-    await hears.for(what.toString(), () => what() || undefined)
-  }
-  let closed: Promise<void> | undefined
-  return {
-    ...parts,
-    events,
-    event: (type, wanted = () => true) =>
-      hears.for(`${type} ${wanted}`, () =>
-        events.filter(event => event.type === type).find(event => wanted(event as EventOf<typeof type>)),
-      ) as Promise<EventOf<typeof type>>,
-    holds,
-    line: async state => {
-      await hears.for(`line ${state}`, () => {
-        const last = events.findLast(event => event.type === 'line')
-        return last?.line.state === state ? last : undefined
-      })
-    },
-    async write(to, ...lines) {
-      const conversation = await endpoint.open(to)
-      for (const text of lines) await endpoint.send(conversation, text)
-    },
-    async received(count) {
-      await holds(() => texts(false).length >= count)
-      return texts(false).map(({ text }) => text)
-    },
-    allAre: state =>
-      holds(() => texts(true).every(entry => entry.state === state || entry.state === 'delivered')),
-    history,
-    close: () => {
-      closed ??= hears.run(endpoint.close())
-      return closed
-    },
-  }
 }
 
 export const numbered = (count: number, prefix = 'text'): string[] =>
