@@ -1,0 +1,121 @@
+// The devices of this account, as far as this one knows them.
+
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import {
+  checkRevocable,
+  labelOf,
+  nameDevice,
+  viewDevices,
+} from '../../../../services/endpoint/contacts/own-devices.js'
+import { DEVICE_NAME_LENGTH } from '../../../../services/protocol/content/lengths.js'
+import { deviceFingerprint } from '../../../../services/protocol/identity/fingerprint.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+
+const alice = makeAccount('alice')
+const own = alice.device.publicKey
+const id = (fill: number) => new Uint8Array(32).fill(fill)
+
+let testing: TestContext
+beforeEach(async () => {
+  testing = await openTestContext(alice)
+})
+
+type Change = Parameters<TestContext['context']['devices']['change']>[2]
+const change = (deviceId: Uint8Array, what: Change) =>
+  testing.written((tx, { context }) => context.devices.change(tx, deviceId, what))
+const devices = () => testing.context.devices
+
+describe('devices', () => {
+  test('are known from the first change on, and keep what is not changed', async () => {
+    expect(devices().get(id(1))).toBeUndefined()
+    await change(id(1), { name: 'phone' })
+    await change(id(1), { issuedAtMs: 5n })
+    await change(id(2), { name: 'tablet' })
+    expect(devices().get(id(1))).toMatchObject({ deviceId: id(1), name: 'phone', issuedAtMs: 5n })
+    expect(devices().all()).toHaveLength(2)
+  })
+
+  test('are revoked by a revocation', async () => {
+    expect(devices().isRevoked(id(1))).toBe(false)
+    await change(id(1), { name: 'phone' })
+    expect(devices().isRevoked(id(1))).toBe(false)
+    await change(id(1), { revocation: Uint8Array.of(1) })
+    expect(devices().isRevoked(id(1))).toBe(true)
+  })
+
+  test('stand in one order on all devices of the account: the oldest first', async () => {
+    await change(id(3), { issuedAtMs: 7n })
+    await change(id(2), { issuedAtMs: 9n })
+    await change(id(1), { issuedAtMs: 9n })
+    expect(
+      devices()
+        .all()
+        .map(({ deviceId }) => deviceId),
+    ).toEqual([id(3), id(1), id(2)])
+  })
+
+  test('are seen by a person with what is known of them', async () => {
+    await change(own, { name: 'laptop', issuedAtMs: 1n })
+    await change(id(1), { issuedAtMs: 2n, lastHeardMs: 3n, revocation: Uint8Array.of(1) })
+    expect(viewDevices(devices(), own)).toEqual([
+      {
+        ...{ id: own, name: 'laptop', fingerprint: deviceFingerprint(crypto, own), isThis: true },
+        ...{ since: new Date(1), lastHeard: undefined, isRevoked: false },
+      },
+      {
+        ...{ id: id(1), name: '', fingerprint: deviceFingerprint(crypto, id(1)), isThis: false },
+        ...{ since: new Date(2), lastHeard: new Date(3), isRevoked: true },
+      },
+    ])
+  })
+})
+
+test('a device is called by its name, or by the beginning of its fingerprint', () => {
+  expect(labelOf({ name: 'phone', deviceId: id(1) })).toBe('phone')
+  const label = labelOf({ name: '', deviceId: id(1) })
+  expect(label).toMatch(/^SHA256:.{8}$/)
+  expect(deviceFingerprint(crypto, id(1)).startsWith(label)).toBe(true)
+})
+
+describe('a name', () => {
+  const name = (text: string) =>
+    testing.written((tx, { context }) => nameDevice(context.devices, tx, own, text))
+
+  test('is kept, and to be told', async () => {
+    await name('laptop')
+    expect(devices().get(own)).toMatchObject({ name: 'laptop', nameDue: true })
+    await name('x'.repeat(DEVICE_NAME_LENGTH))
+    expect(devices().get(own)?.name).toHaveLength(DEVICE_NAME_LENGTH)
+  })
+
+  test.each(['', '   ', 'x'.repeat(DEVICE_NAME_LENGTH + 1)])('"%s" is refused', async text => {
+    await expect(name(text)).rejects.toMatchObject({
+      why: { code: 'bad-device-name', characters: DEVICE_NAME_LENGTH },
+    })
+    expect(devices().get(own)).toBeUndefined()
+  })
+})
+
+describe('a device that is to be revoked', () => {
+  const codeOf = (deviceId: Uint8Array) => {
+    try {
+      return checkRevocable(devices(), own, deviceId)
+    } catch (error) {
+      return (error as { why: { code: string } }).why.code
+    }
+  }
+
+  test('is a known one of this account, not this one, and not revoked yet', async () => {
+    await change(own, { name: 'laptop' })
+    await change(id(1), { name: 'phone' })
+    await change(id(2), { revocation: Uint8Array.of(1) })
+    expect([id(1), id(9), own, id(2)].map(codeOf)).toEqual([
+      undefined,
+      'not-your-device',
+      'this-device',
+      'already-revoked',
+    ])
+  })
+})

@@ -1,0 +1,202 @@
+// What a person sees as conversations, and their histories.
+
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import type { Context } from '../../../../services/endpoint/context.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+
+type Conversations = Context['conversations']
+
+let testing: TestContext
+beforeEach(async () => {
+  testing = await openTestContext(makeAccount('alice'))
+})
+
+/** Does something to the conversations and saves it. */
+const act = <T>(work: (conversations: Conversations, tx: Parameters<Conversations['open']>[0]) => T) =>
+  testing.written((tx, { context }) => work(context.conversations, tx))
+const conversations = () => testing.context.conversations
+
+describe('a conversation', () => {
+  test('with a person is one, whoever opens it', async () => {
+    const number = await act((all, tx) => all.open(tx, 'bob'))
+    expect(await act((all, tx) => all.open(tx, 'bob'))).toBe(number)
+    expect(await act((all, tx) => all.openForHistory(tx, 'bob'))).toBe(number)
+    expect(conversations().withPeer('bob')).toBe(number)
+    expect(conversations().withPeer('carol')).toBeUndefined()
+    expect(conversations().all()).toEqual([{ number, kind: 'direct', peer: 'bob' }])
+    expect(testing.told).toEqual([
+      { type: 'conversation', peer: 'bob', conversation: number, state: 'opened' },
+    ])
+    expect(conversations().isFromHistory(number)).toBe(false)
+  })
+
+  test('of a history that was handed over says so', async () => {
+    const number = await act((all, tx) => all.openForHistory(tx, 'bob'))
+    expect(conversations().isFromHistory(number)).toBe(true)
+    expect(await act((all, tx) => all.open(tx, 'bob'))).toBe(number)
+  })
+
+  test('of own devices is one, and a person hears nothing of it', async () => {
+    expect(conversations().ownDevices()).toBeUndefined()
+    const number = await act((all, tx) => all.openOwnDevices(tx))
+    expect(await act((all, tx) => all.openOwnDevices(tx))).toBe(number)
+    expect(conversations().ownDevices()).toBe(number)
+    expect(conversations().kind(number)).toBe('own-devices')
+    expect(testing.told).toEqual([])
+  })
+
+  test('that is not known has no name, and counts as one with a person', () => {
+    expect([conversations().peer(99n), conversations().kind(99n)]).toEqual(['?', 'direct'])
+  })
+})
+
+describe('rooms', () => {
+  test('are each their own, and the later ones of one name have their number behind it', async () => {
+    const [first, second] = [
+      await act((all, tx) => all.openRoom(tx, 'tea')),
+      await act((all, tx) => all.openRoom(tx, 'tea')),
+    ]
+    expect([first, second].map(number => conversations().peer(number!))).toEqual(['#tea', `#tea~${second}`])
+  })
+
+  test('that are renamed give their name back', async () => {
+    const [first, second] = [
+      await act((all, tx) => all.openRoom(tx, 'tea')),
+      await act((all, tx) => all.openRoom(tx, 'tea')),
+    ]
+    await act((all, tx) => all.rename(tx, first!, 'coffee'))
+    expect([first, second].map(number => conversations().peer(number!))).toEqual(['#coffee', '#tea'])
+    await act((all, tx) => all.rename(tx, 99n, 'nothing'))
+    expect(conversations().all()).toHaveLength(2)
+  })
+})
+
+const text = (written: string, sequence = 0n) => ({
+  ...{ kind: MessageKind.TEXT, text: written, sequence, fromDevice: new Uint8Array(32).fill(1) },
+  status: MessageStatus.RECEIVED,
+})
+const texts = (number: bigint, limit?: number) =>
+  conversations()
+    .history(number, limit)
+    .map(line => line.text)
+
+describe('a history', () => {
+  test('has its lines in the order in which they came, through all conversations', async () => {
+    const [bob, carol] = [
+      await act((all, tx) => all.open(tx, 'bob')),
+      await act((all, tx) => all.open(tx, 'carol')),
+    ]
+    const ids = await act((all, tx) =>
+      (
+        [
+          [bob, 'one'],
+          [carol, 'two'],
+          [bob, 'three'],
+        ] as const
+      ).map(([number, written]) => all.append(tx, number!, text(written)).id.message),
+    )
+    expect([...ids].sort()).toEqual(ids)
+    expect(new Set(ids).size).toBe(3)
+    expect([texts(bob!), texts(carol!)]).toEqual([['one', 'three'], ['two']])
+    expect(texts(bob!, 1)).toEqual(['three'])
+    expect(testing.told.filter(({ type }) => type === 'message')).toHaveLength(3)
+  })
+
+  test('has what was handed over at its place in the order', async () => {
+    const bob = await act((all, tx) => all.open(tx, 'bob'))
+    await act((all, tx) => {
+      for (const [written, sequence] of [
+        ['five', 5n],
+        ['seven', 7n],
+        ['typed', 0n],
+      ] as const)
+        all.append(tx, bob, text(written, sequence))
+    })
+    testing.told.length = 0
+    await act((all, tx) => {
+      expect(all.file(tx, bob, text('two', 2n))).toBe(true)
+      expect(all.file(tx, bob, text('six', 6n))).toBe(true)
+    })
+    expect(texts(bob)).toEqual(['two', 'five', 'six', 'seven', 'typed'])
+    expect([texts(bob, 2), texts(bob, 4)]).toEqual([
+      ['seven', 'typed'],
+      ['five', 'six', 'seven', 'typed'],
+    ])
+    expect(testing.told).toEqual([])
+  })
+
+  test('has nothing twice, whether it came by itself before or was handed over', async () => {
+    const bob = await act((all, tx) => all.open(tx, 'bob'))
+    await act((all, tx) => all.append(tx, bob, text('five', 5n)))
+    const file = (sequence: bigint) => act((all, tx) => all.file(tx, bob, text('again', sequence)))
+    expect([await file(5n), await file(6n), await file(6n)]).toEqual([false, true, false])
+    expect(texts(bob)).toEqual(['five', 'again'])
+  })
+
+  test('counts the lines that are handed over until the last has come', async () => {
+    const bob = await act((all, tx) => all.open(tx, 'bob'))
+    const count = (lines: number, last: boolean) => act((all, tx) => all.countHanded(tx, bob, lines, last))
+    expect([await count(3, false), await count(4, false), await count(2, true)]).toEqual([3, 7, 9])
+    expect(await count(1, true)).toBe(1)
+    expect(await act((all, tx) => all.countHanded(tx, 99n, 5, true))).toBe(0)
+  })
+})
+
+describe('the state of a message', () => {
+  const made = async () => {
+    const bob = await act((all, tx) => all.open(tx, 'bob'))
+    const { id } = await act((all, tx) =>
+      all.append(tx, bob, { ...text('mine'), own: true, status: MessageStatus.WAITING }),
+    )
+    testing.told.length = 0
+    return id
+  }
+  type Update = Parameters<Conversations['update']>[2]
+
+  test('goes on, with its place in the order, and is told', async () => {
+    const id = await made()
+    await act((all, tx) => all.update(tx, id, { status: MessageStatus.STORED, sequence: 4n }))
+    expect(conversations().message(id)).toMatchObject({ status: MessageStatus.STORED, sequence: 4n })
+    await act((all, tx) => all.update(tx, id, { status: MessageStatus.DELIVERED }))
+    expect(testing.told).toEqual([
+      { type: 'state', id, peer: 'bob', state: 'stored', sequence: 4n },
+      { type: 'state', id, peer: 'bob', state: 'delivered', sequence: 4n },
+    ])
+  })
+
+  test('never goes back from delivered, and takes its place all the same', async () => {
+    const id = await made()
+    await act((all, tx) => all.update(tx, id, { status: MessageStatus.DELIVERED }))
+    testing.told.length = 0
+    await act((all, tx) => all.update(tx, id, { status: MessageStatus.STORED, sequence: 4n }))
+    expect(conversations().message(id)).toMatchObject({ status: MessageStatus.DELIVERED, sequence: 4n })
+    expect(testing.told).toEqual([])
+  })
+
+  test.each<[string, Update, number]>([
+    ['that it has already is not told', { status: MessageStatus.WAITING }, 0],
+    ['failed says why', { status: MessageStatus.FAILED, failure: 'too-large' }, 1],
+  ])('%s', async (_, change, told) => {
+    const id = await made()
+    await act((all, tx) => all.update(tx, id, change))
+    expect(testing.told).toHaveLength(told)
+    if (change.failure) expect(testing.told[0]).toMatchObject({ state: 'failed', failure: 'too-large' })
+  })
+
+  test('of a message that is not there is nobody’s', async () => {
+    await act((all, tx) =>
+      all.update(tx, { conversation: 9n, message: 9n }, { status: MessageStatus.STORED }),
+    )
+    expect(testing.told).toEqual([])
+  })
+
+  test('that was given a place is known to what is handed over', async () => {
+    const id = await made()
+    const filed = { ...text('handed', 1n) }
+    await act((all, tx) => all.file(tx, id.conversation, filed))
+    await act((all, tx) => all.update(tx, id, { status: MessageStatus.STORED, sequence: 4n }))
+    expect(await act((all, tx) => all.file(tx, id.conversation, text('again', 4n)))).toBe(false)
+  })
+})

@@ -1,0 +1,54 @@
+import { describe, expect, test } from '@jest/globals'
+import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { byPlace, entryOf, type Message } from '../../../../services/endpoint/history/entry.js'
+import { recordOf } from '../../../../services/endpoint/vault/records.js'
+import { systemRecord, unreadableRecord } from '../../../../services/endpoint/vault/said.js'
+
+const ID = { conversation: 1n, message: 2n }
+const of = (message: Parameters<typeof recordOf<'messages'>>[1]) =>
+  entryOf(ID, recordOf('messages', message), '#tea')
+
+describe('a line of the history', () => {
+  test('of somebody says who it is of, when, and where in the order', () => {
+    const text = { kind: MessageKind.TEXT, fromHandle: 'bob', text: 'hi', sentAtMs: 7n, sequence: 3n }
+    expect(of({ ...text, status: MessageStatus.RECEIVED })).toEqual({
+      ...{ id: ID, kind: 'text', peer: '#tea', from: 'bob', own: false, text: 'hi' },
+      ...{ sentAt: new Date(7), state: 'received', sequence: 3n },
+    })
+    expect(of({ ...text, otherKey: true })).toMatchObject({ otherKey: true })
+  })
+
+  test.each([
+    [MessageStatus.WAITING, 'waiting'],
+    [MessageStatus.STORED, 'stored'],
+    [MessageStatus.DELIVERED, 'delivered'],
+    [MessageStatus.FAILED, 'failed'],
+    [MessageStatus.RECEIVED, 'received'],
+  ])('of status %d is %s', (status, state) => {
+    expect(of({ kind: MessageKind.TEXT, own: true, status })).toMatchObject({ own: true, state })
+  })
+
+  test('that nobody wrote says what it says', () => {
+    const unreadable = unreadableRecord({ code: 'gap', from: 'bob', count: 2n })
+    const cause = { code: 'gap', from: 'bob', count: 2n }
+    expect(of({ kind: MessageKind.GAP, unreadable })).toMatchObject({ kind: 'gap', cause })
+    expect(of({ kind: MessageKind.UNREADABLE, unreadable })).toMatchObject({ kind: 'unreadable', cause })
+    const system = systemRecord({ code: 'you-left' })
+    expect(of({ kind: MessageKind.EVENT, system })).toMatchObject({
+      kind: 'event',
+      system: { code: 'you-left' },
+    })
+  })
+})
+
+test('lines stand in the order of the server, and those without a place in it last, as they came', () => {
+  const line = (sequence: bigint, text: string) => of({ sequence, text } satisfies Partial<Message>)
+  const lines = [
+    line(0n, 'typed'),
+    line(5n, 'five'),
+    line(0n, 'typed later'),
+    line(2n, 'two'),
+    line(5n, 'too'),
+  ]
+  expect(lines.sort(byPlace).map(({ text }) => text)).toEqual(['two', 'five', 'too', 'typed', 'typed later'])
+})

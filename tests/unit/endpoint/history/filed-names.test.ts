@@ -1,0 +1,81 @@
+// Which messages of a conversation are here, while its history is handed over.
+
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { FiledNames } from '../../../../services/endpoint/history/filed-names.js'
+import { Records } from '../../../../services/endpoint/vault/records.js'
+import { MemoryDisk } from '../../../support/memory/vault.js'
+
+const device = (fill: number) => new Uint8Array(32).fill(fill)
+const name = (sequence: bigint, fill = 1) => ({ sequence, fromDevice: device(fill) })
+
+let disk: MemoryDisk
+let records: Records
+let filed: FiledNames
+beforeEach(() => {
+  disk = new MemoryDisk()
+  records = new Records(disk.open(), () => undefined)
+  filed = new FiledNames()
+})
+
+/** A message of conversation 1 in the vault. */
+const put = (id: bigint, sequence: bigint, fill = 1) =>
+  records.transaction(tx => {
+    tx.put('messages', { group: 1n, id }, { sequence, fromDevice: device(fill) })
+  })
+const has = (sequence: bigint, fill = 1, conversation = 1n) =>
+  filed.has(records, conversation, name(sequence, fill))
+
+describe('a message', () => {
+  test('is here by its place in the order and its device', async () => {
+    await put(1n, 5n)
+    expect([has(5n), has(5n, 2), has(6n), has(5n, 1, 2n)]).toEqual([true, false, false, false])
+  })
+
+  test('is here once it was added, in the same unit of work and after it', async () => {
+    await records.transaction(tx => {
+      filed.add(tx, 1n, name(7n))
+      expect(filed.has(tx, 1n, name(7n))).toBe(true)
+      expect(has(7n)).toBe(false)
+      tx.put('messages', { group: 1n, id: 1n }, name(7n))
+    })
+    expect(has(7n)).toBe(true)
+  })
+
+  test('is not here where what added it was not saved', async () => {
+    const failed = records.transaction(tx => {
+      filed.add(tx, 1n, name(7n))
+      throw new Error('full')
+    })
+    await expect(failed).rejects.toThrow('full')
+    expect(has(7n)).toBe(false)
+    disk.fail({ reason: 'full' })
+    const lost = records.transaction(tx => {
+      filed.add(tx, 1n, name(7n))
+      tx.put('messages', { group: 1n, id: 1n }, name(7n))
+    })
+    await expect(lost).rejects.toThrow()
+    disk.mend()
+    expect(has(7n)).toBe(false)
+  })
+
+  test('that came by itself meanwhile is noted, and looked for only while history is handed over', async () => {
+    await records.transaction(tx => filed.note(tx, 1n, name(8n)))
+    // Nothing is handed over: the vault alone counts.
+    expect(has(8n)).toBe(false)
+    await records.transaction(tx => filed.add(tx, 1n, name(1n)))
+    await records.transaction(tx => filed.note(tx, 1n, name(8n)))
+    expect([has(8n), has(1n)]).toEqual([true, true])
+    await records.transaction(tx => filed.end(tx, 1n))
+    expect([has(8n), has(1n)]).toEqual([false, false])
+  })
+
+  test('is forgotten in the same unit of work in which all was handed over', async () => {
+    await records.transaction(tx => {
+      filed.add(tx, 1n, name(1n))
+      filed.end(tx, 1n)
+      expect(filed.has(tx, 1n, name(1n))).toBe(false)
+      filed.add(tx, 1n, name(2n))
+      expect([filed.has(tx, 1n, name(1n)), filed.has(tx, 1n, name(2n))]).toEqual([false, true])
+    })
+  })
+})
