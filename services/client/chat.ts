@@ -7,9 +7,9 @@ import type { CommandContext, CommandEndpoint, OperatorActions } from './command
 import { readTyped } from './commands/commands.js'
 import * as words from './words/chat.js'
 import { errorWords } from './words/errors.js'
-import { entryOf, markOf, nameOf, noticeOf, statusOf } from './words/events.js'
+import { entryOf, markOf, messageName, noticeOf, statusOf } from './words/events.js'
 import { stopCause } from './words/line.js'
-import { fingerprintRows, standing, whoRows, whyNotSent } from './words/people.js'
+import { fingerprintRows, trustMark, whoRows, whyNotSent } from './words/people.js'
 import { badHandle } from './words/typed.js'
 
 /** Lines of history shown at the start. */
@@ -71,7 +71,7 @@ export class Chat {
       if (!event.entry.own && !this.#target) void this.#telling(this.#turnTo(event.entry.peer))
     } else if (event.type === 'state') {
       const mark = markOf(event.state)
-      if (mark) this.#options.terminal.mark(nameOf(event.id), mark)
+      if (mark) this.#options.terminal.mark(messageName(event.id), mark)
       if (event.failure) this.#fail(words.failed(event.peer, event.failure))
     } else {
       const said = noticeOf(event)
@@ -122,7 +122,7 @@ export class Chat {
   #prompt(): void {
     const { endpoint, terminal, handle } = this.#options
     const target = this.#target?.conversation
-    const to = target === undefined ? '' : ` → ${this.#titleOf(target)}${standing(endpoint, target)}`
+    const to = target === undefined ? '' : ` → ${this.#titleOf(target)}${trustMark(endpoint, target)}`
     terminal.prompt(`${handle}${to}> `)
   }
 

@@ -1,6 +1,6 @@
 // The state that the parts of an endpoint share.
 
-import type { Account } from './contacts/account.js'
+import type { OwnAccount } from './contacts/account.js'
 import type { Contacts } from './contacts/contacts.js'
 import type { OwnDevices } from './contacts/own-devices.js'
 import type { IntentList } from './groups/intent-list.js'
@@ -15,7 +15,7 @@ import type { Clock, Random } from './ports.js'
 import type { Reader, Transaction } from './vault/records.js'
 
 export interface Context {
-  readonly account: Account
+  readonly account: OwnAccount
   records: Reader
   engine: Engine
   welcomes: WelcomeOpener

@@ -1,6 +1,6 @@
 // The stores of an endpoint, put together: as they are saved, and as a unit of work sees and changes them.
 
-import { type Account, loadAccount } from './contacts/account.js'
+import { loadAccount, type OwnAccount } from './contacts/account.js'
 import { Contacts } from './contacts/contacts.js'
 import { OwnDevices } from './contacts/own-devices.js'
 import type { Context, RunTransaction } from './context.js'
@@ -37,7 +37,7 @@ export function openStores(
     ...parts,
     // Every part but the first start runs where there is one.
     get account() {
-      return loadAccount(reader) as Account
+      return loadAccount(reader) as OwnAccount
     },
     records: reader,
     groups,

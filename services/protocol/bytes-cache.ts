@@ -18,7 +18,7 @@ export class BytesCache<V> {
 
   /** The value for these bytes, made by `make` where there is none. The cache keeps nothing where `make` throws. */
   get(bytes: Uint8Array, make: (bytes: Uint8Array) => V): V {
-    const name = nameOf(bytes)
+    const name = numberOf(bytes)
     const known = this.#entries.get(name)
     const isKnown = known !== undefined && equalBytes(known.bytes, bytes)
     const entry = isKnown ? known : { value: make(bytes), bytes: copyBytes(bytes) }
@@ -29,7 +29,7 @@ export class BytesCache<V> {
   }
 }
 
-function nameOf(bytes: Uint8Array): number {
+function numberOf(bytes: Uint8Array): number {
   let name = 0
   for (let at = Math.max(0, bytes.length - NAME_BYTES); at < bytes.length; at++)
     name = name * 256 + bytes[at]!

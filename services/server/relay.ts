@@ -53,14 +53,14 @@ const STOP_GRACE_MS = STOP_MS - 1_500
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   try {
     const tls = await (options.tls ? loadGivenTls(options.tls) : loadOwnTls(options.folder, options.names))
-    return await listen(options, tls)
+    return await serveRelay(options, tls)
   } catch (error) {
     await options.store.close()
     throw error
   }
 }
 
-async function listen(options: RelayOptions, tls: ServerTls): Promise<Relay> {
+async function serveRelay(options: RelayOptions, tls: ServerTls): Promise<Relay> {
   const { store, log, cluster = new LocalCluster() } = options
   const service = startService({ ...options, cluster, serverFingerprint: tls.fingerprint })
   const rpc = await bind(options, tls, implement(ChatService, service.handlers)).catch(async error => {

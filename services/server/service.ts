@@ -6,7 +6,7 @@ import type { ChatService } from '../../gen/parley/v1/chat_pb.js'
 import type { Handlers } from '../rpc/service.js'
 import { createRelayAdmission, type RelayAdmission } from './admin/admission.js'
 import { createKeyExchange } from './auth/key-exchange.js'
-import { checkKnown, createProofCheck } from './auth/proof.js'
+import { checkDevice, createProofCheck } from './auth/proof.js'
 import { bytesKey } from './bytes.js'
 import { AccountChanges } from './chat/account-changes.js'
 import { createChat } from './chat/chat.js'
@@ -112,7 +112,7 @@ function createHandlers(started: Started): Handlers<typeof ChatService> {
     }),
     chat: createChat({
       ...{ log, sessions, checkProof, limits, timing, operatorHandle, now },
-      checkStanding: device => checkKnown(directory, device, now()),
+      checkDevice: device => checkDevice(directory, device, now()),
       passEphemeral: ephemeralTo(cluster, log),
     }),
   }

@@ -66,11 +66,11 @@ function messageHeader(message: MessageEntry, columns: number, paint: Paint): He
   const names = columns - widthOf(time) - widthOf(arrow) - 2
   const to = message.to === undefined ? '' : clip(message.to, Math.floor(names / 2))
   const from = clip(message.from, names - widthOf(to))
-  const painted = `${paint('dim', time)}${nameOf(message, from, paint)}${paint('dim', arrow)}${to} ${BAR}`
+  const painted = `${paint('dim', time)}${paintedSender(message, from, paint)}${paint('dim', arrow)}${to} ${BAR}`
   return { painted, width: widthOf(time + from + arrow + to) + 2 }
 }
 
-function nameOf(message: MessageEntry, shown: string, paint: Paint): string {
+function paintedSender(message: MessageEntry, shown: string, paint: Paint): string {
   return message.own ? paint('bold', shown) : paint({ handle: message.from }, shown)
 }
 

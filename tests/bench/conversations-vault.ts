@@ -4,7 +4,7 @@
 import { create } from '@bufbuild/protobuf'
 import { ClaimedDeviceSchema } from '../../gen/parley/v1/key_exchange_pb.js'
 import { MessageKind, MessageStatus } from '../../gen/parley/vault/v1/records_pb.js'
-import { type Account, makeAccount } from '../../services/endpoint/contacts/account.js'
+import { makeAccount, type OwnAccount } from '../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../services/endpoint/context.js'
 import { adopt } from '../../services/endpoint/groups/commit.js'
 import { createGroup, verifiedInvitees } from '../../services/endpoint/groups/create.js'
@@ -22,7 +22,7 @@ const AT_ONCE = 50
 export async function addConversations(
   folder: string,
   { from, count }: { from: number; count: number },
-): Promise<Account[]> {
+): Promise<OwnAccount[]> {
   const vault = await openVault({ folder })
   const engine = await createEngine({ validate: validateCredential })
   const welcomes = { open: () => Promise.reject(new Error('nobody invites')), close: async () => undefined }
@@ -32,7 +32,7 @@ export async function addConversations(
     clock: systemClock,
     random: systemRandom,
   })
-  const people: Account[] = []
+  const people: OwnAccount[] = []
   for (let next = from; next < from + count; next += AT_ONCE)
     await transaction(async unit => {
       for (let number = next; number < Math.min(next + AT_ONCE, from + count); number++) {
@@ -45,7 +45,7 @@ export async function addConversations(
   return people
 }
 
-async function addConversation({ context, tx }: Unit, account: Account): Promise<void> {
+async function addConversation({ context, tx }: Unit, account: OwnAccount): Promise<void> {
   const { handle, certificate, device } = account
   const { publicPackage: keyPackage } = await context.engine.newKeyPackage({
     identity: certificate,

@@ -1,6 +1,6 @@
 // What the parts of an endpoint share, on a vault in memory and the real engine, without a server.
 
-import { type Account, saveAccount } from '../../services/endpoint/contacts/account.js'
+import { type OwnAccount, saveAccount } from '../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../services/endpoint/context.js'
 import type { EndpointEvent } from '../../services/endpoint/events.js'
 import type { LiveGroup } from '../../services/endpoint/groups/state/groups.js'
@@ -24,7 +24,7 @@ export interface TestContext extends Stores {
   written<T>(work: (tx: Transaction, unit: Unit) => Promise<T> | T): Promise<T>
 }
 
-export async function openTestContext(account: Account): Promise<TestContext> {
+export async function openTestContext(account: OwnAccount): Promise<TestContext> {
   const disk = new MemoryDisk()
   const clock = new FakeClock()
   const told: EndpointEvent[] = []

@@ -4,7 +4,7 @@ import { create } from '@bufbuild/protobuf'
 import { GroupKind, GroupSettingsSchema } from '../../gen/parley/content/v1/room_pb.js'
 import type { ClaimedDevice } from '../../gen/parley/v1/key_exchange_pb.js'
 import { ClaimedDeviceSchema } from '../../gen/parley/v1/key_exchange_pb.js'
-import type { Account } from '../../services/endpoint/contacts/account.js'
+import type { OwnAccount } from '../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../services/endpoint/context.js'
 import { encodeSettings } from '../../services/endpoint/groups/policy.js'
 import { type GroupPhase, joined } from '../../services/endpoint/groups/state/group.js'
@@ -16,7 +16,7 @@ import type { TestContext } from './endpoint-context.js'
 
 export const keyPackageOf = (
   engine: Pick<Engine, 'newKeyPackage'>,
-  { certificate, device }: Account,
+  { certificate, device }: OwnAccount,
 ): Promise<KeyPackagePair> =>
   engine.newKeyPackage({
     identity: certificate,
@@ -25,7 +25,7 @@ export const keyPackageOf = (
   })
 
 /** A device as a server hands it out to those who want to reach it. */
-export async function claimedDevice(engine: Engine, account: Account): Promise<ClaimedDevice> {
+export async function claimedDevice(engine: Engine, account: OwnAccount): Promise<ClaimedDevice> {
   const { publicPackage: keyPackage } = await keyPackageOf(engine, account)
   return create(ClaimedDeviceSchema, {
     deviceCertificate: account.certificate,
@@ -34,7 +34,7 @@ export async function claimedDevice(engine: Engine, account: Account): Promise<C
 }
 
 export interface GroupOptions {
-  others: readonly Account[]
+  others: readonly OwnAccount[]
   /** Opens the conversation that the group carries. */
   open(unit: Unit): bigint
   /** An encoded GroupSettings. */
@@ -56,7 +56,7 @@ interface Founded {
 /** A group that a device has made, with others whom it has added. */
 export async function foundGroup(
   engine: Engine,
-  founder: Account,
+  founder: OwnAccount,
   { others, settings }: Pick<GroupOptions, 'others' | 'settings'>,
 ): Promise<Founded> {
   const conversationId = new Uint8Array(16).fill(++made)
@@ -90,7 +90,7 @@ export const putInPhase = (
 ) => written(tx => tx.put('groups', at(number), { ...tx.get('groups', at(number))!, ...phaseRecord(phase) }))
 
 /** The group of a conversation with one other person. */
-export const groupWithPerson = (test: Pick<TestContext, 'context' | 'written'>, other: Account) =>
+export const groupWithPerson = (test: Pick<TestContext, 'context' | 'written'>, other: OwnAccount) =>
   groupWith(test, {
     others: [other],
     open: ({ context, tx }) => context.conversations.open(tx, other.handle),
@@ -99,7 +99,7 @@ export const groupWithPerson = (test: Pick<TestContext, 'context' | 'written'>, 
 /** A room called "tea", whose admin is the test's own account. */
 export function roomWith(
   test: Pick<TestContext, 'context' | 'written'>,
-  others: readonly Account[],
+  others: readonly OwnAccount[],
 ): Promise<LiveGroup> {
   const { handle, account } = test.context.account
   const settings = create(GroupSettingsSchema, {

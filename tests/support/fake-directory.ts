@@ -9,7 +9,7 @@ import {
   type LookupOutcome,
   LookupOutcomeSchema,
 } from '../../gen/parley/v1/key_exchange_pb.js'
-import type { Account } from '../../services/endpoint/contacts/account.js'
+import type { OwnAccount } from '../../services/endpoint/contacts/account.js'
 import type { KeyExchangeParts } from '../../services/endpoint/line/connection.js'
 import type { Engine } from '../../services/endpoint/mls/engine.js'
 import { RpcError } from '../../services/rpc/error.js'
@@ -17,7 +17,7 @@ import { claimedDevice } from './endpoint-groups.js'
 
 export class FakeDirectory {
   /** By handle: the devices that are listed. */
-  readonly devices = new Map<string, Account[]>()
+  readonly devices = new Map<string, OwnAccount[]>()
   /** Every call, as it was made. */
   readonly calls: KeyExchangeParts[] = []
   /** What is answered besides. */
@@ -27,12 +27,12 @@ export class FakeDirectory {
 
   constructor(
     private readonly engine: Engine,
-    private readonly caller: Account,
+    private readonly caller: OwnAccount,
   ) {
     this.list(caller)
   }
 
-  list(...accounts: Account[]): void {
+  list(...accounts: OwnAccount[]): void {
     for (const account of accounts)
       this.devices.set(account.handle, [...(this.devices.get(account.handle) ?? []), account])
   }

@@ -5,7 +5,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { type Content, ContentSchema } from '../../gen/parley/content/v1/content_pb.js'
 import { GroupKind, GroupSettingsSchema } from '../../gen/parley/content/v1/room_pb.js'
 import { type Envelope, EnvelopeSchema } from '../../gen/parley/v1/chat_pb.js'
-import { type Account, restoreAccount } from '../../services/endpoint/contacts/account.js'
+import { type OwnAccount, restoreAccount } from '../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../services/endpoint/context.js'
 import { encodeSettings } from '../../services/endpoint/groups/policy.js'
 import { type GroupPhase, joined } from '../../services/endpoint/groups/state/group.js'
@@ -23,11 +23,11 @@ export interface GroupSetup {
   /** Between two people unless given. */
   kind?: GroupKind
   /** Accounts, each with the device that it names; the own one may stand among them with another device. */
-  others: readonly Account[]
+  others: readonly OwnAccount[]
   /** The one of them who made it, and stands before all others; this device unless given. */
-  by?: Account
+  by?: OwnAccount
   /** Of a room; who made it unless given. */
-  admins?: readonly Account[]
+  admins?: readonly OwnAccount[]
   /** Of a room. */
   historyDays?: number
   name?: string
@@ -41,12 +41,12 @@ export type Saying = Partial<Pick<Content, 'count' | 'sentAtMs' | 'joinedEpoch' 
 export type BodyInit = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
 
 /** The same account on another device. */
-export const secondDevice = ({ handle, account }: Account): Account =>
+export const secondDevice = ({ handle, account }: OwnAccount): OwnAccount =>
   restoreAccount({ handle, seed: account.privateKey })
 
-export const adminOf = ({ handle, account }: Account) => ({ handle, accountKey: account.publicKey })
+export const adminOf = ({ handle, account }: OwnAccount) => ({ handle, accountKey: account.publicKey })
 
-function settingsFor(founder: Account, setup: GroupSetup): Uint8Array | undefined {
+function settingsFor(founder: OwnAccount, setup: GroupSetup): Uint8Array | undefined {
   const { kind = GroupKind.DIRECT, admins = [founder], historyDays = 0, name = 'tea' } = setup
   if (kind === GroupKind.DIRECT) return undefined
   const room = { name, history: { days: historyDays }, admins: admins.map(adminOf) }
@@ -60,9 +60,9 @@ function conversationFor({ context, tx }: Unit, { kind, others, name = 'tea' }: 
 }
 
 export class TestGroup {
-  readonly #seats = new Map<Account, GroupState>()
+  readonly #seats = new Map<OwnAccount, GroupState>()
   /** Those who were added, and join when they have something to say. */
-  readonly #joins = new Map<Account, () => Promise<GroupState>>()
+  readonly #joins = new Map<OwnAccount, () => Promise<GroupState>>()
   #sequence = 0n
 
   private constructor(
@@ -125,13 +125,13 @@ export class TestGroup {
   }
 
   /** Sealed by another member, as the server delivers it. */
-  async sealed(from: Account, saying: Saying): Promise<Envelope> {
+  async sealed(from: OwnAccount, saying: Saying): Promise<Envelope> {
     const content = encodeContent(this.#content(saying))
     return await this.sealedBytes(from, pad(content))
   }
 
   /** The same, of whatever an altered program seals. */
-  async sealedBytes(from: Account, plaintext: Uint8Array): Promise<Envelope> {
+  async sealedBytes(from: OwnAccount, plaintext: Uint8Array): Promise<Envelope> {
     const sealed = await this.test.context.engine.seal(await this.#seat(from), plaintext)
     this.#seats.set(from, sealed.state)
     return this.envelope({
@@ -145,7 +145,7 @@ export class TestGroup {
   }
 
   /** Committed by another member, whose own state and those of the others come into the new epoch. */
-  async committed(from: Account, change: CommitChange = {}): Promise<Envelope> {
+  async committed(from: OwnAccount, change: CommitChange = {}): Promise<Envelope> {
     const { engine } = this.test.context
     const own = this.test.context.account
     for (const other of this.#joins.keys()) if (other !== own) await this.#seat(other)
@@ -164,7 +164,7 @@ export class TestGroup {
   }
 
   /** Another member says this, and it does what its type says, past all that is checked before. */
-  take(from: Account, saying: Saying): Promise<void> {
+  take(from: OwnAccount, saying: Saying): Promise<void> {
     return this.test.written(async (tx, unit) => {
       const received = this.#received(unit, from, saying)
       const { body } = received.content
@@ -187,7 +187,7 @@ export class TestGroup {
       .flatMap(({ body }) => (body.case === undefined ? [] : [body]))
   }
 
-  #received(unit: Unit, { handle, account, device }: Account, saying: Saying): Received {
+  #received(unit: Unit, { handle, account, device }: OwnAccount, saying: Saying): Received {
     const own = unit.context.account
     return {
       group: this.in(unit),
@@ -205,7 +205,7 @@ export class TestGroup {
     return { count: 1n, joinedEpoch: this.live.record.joinedEpoch, sentAtMs, ...given, body }
   }
 
-  async #seat(of: Account): Promise<GroupState> {
+  async #seat(of: OwnAccount): Promise<GroupState> {
     const state = this.#seats.get(of) ?? (await this.#joins.get(of)?.())
     if (!state) throw new Error(`${of.handle} is not in this group`)
     this.#seats.set(of, state)

@@ -5,7 +5,7 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { CommitBundleSchema } from '../../gen/parley/v1/chat_pb.js'
 import { ClaimedDeviceSchema } from '../../gen/parley/v1/key_exchange_pb.js'
 import { OutboxCommitSchema } from '../../gen/parley/vault/v1/records_pb.js'
-import { type Account, loadAccount } from '../../services/endpoint/contacts/account.js'
+import { loadAccount, type OwnAccount } from '../../services/endpoint/contacts/account.js'
 import { createGroup, verifiedInvitees } from '../../services/endpoint/groups/create.js'
 import type { LiveGroup } from '../../services/endpoint/groups/state/groups.js'
 import { queueCommit } from '../../services/endpoint/messages/sealing/outbox.js'
@@ -24,7 +24,7 @@ import { MemoryDisk } from './memory/vault.js'
 
 export interface Force {
   /** Of accounts that are not in the group; one key package is made for each. */
-  add?: readonly Account[]
+  add?: readonly OwnAccount[]
   /** By handle, with all their devices. */
   remove?: readonly string[]
   /** From what the members agree on. */
@@ -44,7 +44,7 @@ function copyOf<T>(disk: MemoryDisk, read: (records: Reader) => T): T {
 }
 
 /** Its account, private keys and all. */
-export const accountOn = (disk: MemoryDisk): Account => copyOf(disk, records => loadAccount(records)!)
+export const accountOn = (disk: MemoryDisk): OwnAccount => copyOf(disk, records => loadAccount(records)!)
 
 /** The token of an invite link that is kept until it is used. */
 export const inviteTokenOn = (disk: MemoryDisk): string | undefined =>
@@ -144,7 +144,7 @@ async function forcedCommit(
   )
 }
 
-async function keyPackageOf(engine: Engine, { certificate, device }: Account): Promise<Uint8Array> {
+async function keyPackageOf(engine: Engine, { certificate, device }: OwnAccount): Promise<Uint8Array> {
   const pair = await engine.newKeyPackage({
     identity: certificate,
     signatureKey: device.privateKey,

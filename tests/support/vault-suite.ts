@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { type Change, TABLES, type Vault } from '../../services/endpoint/vault/vault.js'
+import { type RowChange, TABLES, type Vault } from '../../services/endpoint/vault/vault.js'
 
 /** Where one vault is kept. */
 export interface VaultPlace {
@@ -14,7 +14,7 @@ export type WithPlace = <T>(use: (place: VaultPlace) => Promise<T>) => Promise<T
 
 const bytes = (text: string) => new Uint8Array(Buffer.from(text))
 const text = (value: Uint8Array | undefined) => value && Buffer.from(value).toString()
-const message = (group: bigint, id: bigint): Change => ({
+const message = (group: bigint, id: bigint): RowChange => ({
   put: 'messages',
   key: { group, id },
   value: bytes(`${group}/${id}`),
@@ -141,7 +141,7 @@ export function vaultSuite(withPlace: WithPlace): void {
     test('makes all changes of a write or none', () =>
       withVault(vault => {
         vault.write([message(0n, 1n)])
-        const impossible = { put: 'messages', key: { group: 0n, id: 3n }, value: 7 } as unknown as Change
+        const impossible = { put: 'messages', key: { group: 0n, id: 3n }, value: 7 } as unknown as RowChange
         expect(() =>
           vault.write([message(0n, 2n), { deleteGroup: 'messages', group: 0n }, impossible]),
         ).toThrow()
@@ -154,7 +154,7 @@ export function vaultSuite(withPlace: WithPlace): void {
 
     test('that is full says so, changes nothing and takes more when there is room', () =>
       withVault(vault => {
-        const put = (id: number): Change => ({
+        const put = (id: number): RowChange => ({
           put: 'messages',
           key: { group: 0n, id: BigInt(id) },
           value: new Uint8Array(20_000),

@@ -45,28 +45,28 @@ export async function treat(
 
 /** Something that was acted on is still wrong. */
 function hasPending(before: readonly Finding[], after: readonly Finding[]): boolean {
-  const acted = new Set(before.filter(({ did }) => did !== undefined).map(nameOf))
-  return after.some(finding => finding.verdict === 'problem' && acted.has(nameOf(finding)))
+  const acted = new Set(before.filter(({ did }) => did !== undefined).map(findingName))
+  return after.some(finding => finding.verdict === 'problem' && acted.has(findingName(finding)))
 }
 
-const nameOf = ({ area, check, peer = '', about = '' }: Finding): string =>
+const findingName = ({ area, check, peer = '', about = '' }: Finding): string =>
   JSON.stringify([area, check, peer, about])
 
 /** The findings that are left, and the deeds. */
 export function outcomeOf(before: readonly Finding[], after: readonly Finding[]): Treatment {
-  const done = new Map(before.filter(({ did }) => did !== undefined).map(each => [nameOf(each), each]))
+  const done = new Map(before.filter(({ did }) => did !== undefined).map(each => [findingName(each), each]))
   const left = after.map((finding): TreatedFinding => {
-    const did = done.get(nameOf(finding))?.did
+    const did = done.get(findingName(finding))?.did
     return did === undefined ? finding : { ...finding, did }
   })
   const isLeft = new Set(
-    left.filter(({ verdict }) => verdict !== 'well').map(each => nameOf(each as Finding)),
+    left.filter(({ verdict }) => verdict !== 'well').map(each => findingName(each as Finding)),
   )
   const repaired = [...done.values()]
-    .filter(finding => !isLeft.has(nameOf(finding)))
+    .filter(finding => !isLeft.has(findingName(finding)))
     .map((finding): TreatedFinding => ({ ...finding, verdict: 'repaired' }))
   const unchanged = left.filter(
-    finding => finding.verdict !== 'well' || !done.has(nameOf(finding as Finding)),
+    finding => finding.verdict !== 'well' || !done.has(findingName(finding as Finding)),
   )
   return {
     findings: [...unchanged, ...repaired],

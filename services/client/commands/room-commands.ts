@@ -32,7 +32,7 @@ export const ROOM_COMMANDS: readonly Command[] = [
 ]
 
 type Run = Command['run']
-type Change = Parameters<CommandContext['endpoint']['changeRoom']>[1]
+type RoomChange = Parameters<CommandContext['endpoint']['changeRoom']>[1]
 
 /** Runs on the conversation that lines go to; says what a room refuses. */
 async function onTarget(
@@ -44,7 +44,7 @@ async function onTarget(
   await refusable(context, () => act(target.conversation))
 }
 
-const change = (context: CommandContext, wanted: Change) =>
+const change = (context: CommandContext, wanted: RoomChange) =>
   onTarget(context, conversation => context.endpoint.changeRoom(conversation, wanted))
 
 async function invite(context: CommandContext, names: string): Promise<void> {
@@ -65,7 +65,7 @@ function admin(isAdmin: boolean): Run {
   }
 }
 
-function settings(wanted: (text: string) => Change): Run {
+function settings(wanted: (text: string) => RoomChange): Run {
   return (context, text) => change(context, wanted(text))
 }
 

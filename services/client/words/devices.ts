@@ -5,12 +5,12 @@ import { minute } from './words.js'
 
 export function deviceRows(devices: readonly DeviceView[]): string[] {
   return devices.flatMap((device, at) => [
-    `${at + 1}. ${device.name || 'without a name'}, since ${minute(device.since)}${standing(device)}`,
+    `${at + 1}. ${device.name || 'without a name'}, since ${minute(device.since)}${deviceState(device)}`,
     `   ${device.fingerprint}`,
   ])
 }
 
-function standing({ isThis, isRevoked, lastHeard }: DeviceView): string {
+function deviceState({ isThis, isRevoked, lastHeard }: DeviceView): string {
   if (isThis) return ', this one'
   if (isRevoked) return ', revoked'
   return lastHeard ? `, last heard ${minute(lastHeard)}` : ', never heard'

@@ -6,7 +6,7 @@ import { systemMessage, unreadable } from './history.js'
 import { downCause } from './line.js'
 import { notice as noticeText } from './notices.js'
 
-export const nameOf = ({ conversation, message }: MessageId): string => `${conversation}.${message}`
+export const messageName = ({ conversation, message }: MessageId): string => `${conversation}.${message}`
 
 const MARKS: Record<MessageState, Mark | undefined> = {
   waiting: 'waiting',
@@ -41,7 +41,7 @@ export function entryOf(entry: HistoryEntry, named: boolean): Entry {
   const mark = markOf(entry.state)
   const message: MessageEntry = {
     kind: 'message',
-    id: nameOf(entry.id),
+    id: messageName(entry.id),
     at: entry.sentAt,
     from: entry.otherKey ? `${entry.from} (another key)` : entry.from,
     own: entry.own,

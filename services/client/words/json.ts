@@ -2,7 +2,7 @@
 // "Scripting". Beside each text for people stand its code, and what the code is about.
 
 import type { EndpointEvent, HistoryEntry, LineState } from '../../endpoint/index.js'
-import { nameOf } from './events.js'
+import { messageName } from './events.js'
 import { sendFailure, systemMessage, unreadable } from './history.js'
 import { downCause, stopCause } from './line.js'
 import { notice } from './notices.js'
@@ -11,7 +11,7 @@ export function jsonOfEntry(entry: HistoryEntry): object {
   const { id, kind, peer, from, own, sentAt, state, sequence, otherKey } = entry
   return {
     type: kind === 'text' ? 'message' : kind,
-    id: nameOf(id),
+    id: messageName(id),
     peer,
     from,
     own,
@@ -51,7 +51,7 @@ export function jsonOf(event: EndpointEvent): object {
     case 'state': {
       const { type, id, peer, state, sequence, failure } = event
       const why = failure ? { cause: sendFailure(failure), code: failure } : {}
-      return { type, id: nameOf(id), peer, state, sequence: Number(sequence), ...why }
+      return { type, id: messageName(id), peer, state, sequence: Number(sequence), ...why }
     }
     case 'line':
       return { type: 'line', ...event.line, ...whyOf(event.line) }

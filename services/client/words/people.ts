@@ -11,7 +11,7 @@ const personOf = (endpoint: Pick<Endpoint, 'people'>, conversation: bigint): Per
   endpoint.people().find(person => person.conversation === conversation)
 
 /** Behind the name in the prompt, where no handle can end like this: verified, or nothing is sent there. */
-export function standing(endpoint: Known, conversation: bigint): string {
+export function trustMark(endpoint: Known, conversation: bigint): string {
   const person = personOf(endpoint, conversation)
   if (person?.state === 'blocked' || person?.state === 'key-changed' || isOver(endpoint, conversation))
     return ' ✗'

@@ -6,7 +6,7 @@ import { crypto } from '../crypto.js'
 import type { Reader, Transaction } from '../vault/records.js'
 import { at } from '../vault/records.js'
 
-export interface Account {
+export interface OwnAccount {
   handle: string
   account: KeyPair
   device: KeyPair
@@ -17,7 +17,7 @@ export interface Account {
 const ONLY = at(0n)
 
 /** The account in this vault; undefined in a new one. */
-export function loadAccount(records: Reader): Account | undefined {
+export function loadAccount(records: Reader): OwnAccount | undefined {
   const saved = records.get('identity', ONLY)
   if (!saved) return undefined
   const account = accounts.get(saved) ?? {
@@ -31,10 +31,10 @@ export function loadAccount(records: Reader): Account | undefined {
 }
 
 /** As they were read: the account is asked for with every message. */
-const accounts = new WeakMap<object, Account>()
+const accounts = new WeakMap<object, OwnAccount>()
 
 /** A new account with its first device. Throws IdentityError for a handle that breaks the rule. */
-export function makeAccount(handle: string, issuedAt?: number): Account {
+export function makeAccount(handle: string, issuedAt?: number): OwnAccount {
   return withNewDevice(handle, generateKeyPair(crypto), issuedAt)
 }
 
@@ -51,12 +51,12 @@ export function restoreAccount({
   handle: string
   seed: Uint8Array
   issuedAt?: number
-}): Account {
+}): OwnAccount {
   return withNewDevice(handle, keyPairOf(crypto, seed.slice()), issuedAt)
 }
 
 /** `issuedAt`: in ms since 1970, now unless given. */
-function withNewDevice(handle: string, account: KeyPair, issuedAt: number | undefined): Account {
+function withNewDevice(handle: string, account: KeyPair, issuedAt: number | undefined): OwnAccount {
   const device = generateKeyPair(crypto)
   const deviceKey = device.publicKey
   return {
@@ -72,7 +72,7 @@ function withNewDevice(handle: string, account: KeyPair, issuedAt: number | unde
 
 export function saveAccount(
   tx: Transaction,
-  { handle, account, device, certificate }: Account,
+  { handle, account, device, certificate }: OwnAccount,
   createdAtMs: number,
 ): void {
   tx.put('identity', ONLY, {

@@ -1,10 +1,10 @@
-import type { Account } from './account.js'
+import type { OwnAccount } from './account.js'
 import type { Contacts } from './contacts.js'
 import type { OwnDevices } from './own-devices.js'
 
 /** The parts that this room has; each function names those that it uses. */
 export interface ContactParts {
-  readonly account: Account
+  readonly account: OwnAccount
   readonly contacts: Contacts
   readonly devices: OwnDevices
 }

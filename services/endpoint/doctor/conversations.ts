@@ -54,7 +54,7 @@ function trust({ contacts }: Pick<Context, 'contacts'>, conversation: KnownConve
   ]
 }
 
-interface Standing {
+interface Carriers {
   groups: readonly LiveGroup[]
   waitingHere: number
 }
@@ -62,7 +62,7 @@ interface Standing {
 function withoutGroup(
   { contacts, conversations }: Pick<Context, 'contacts' | 'conversations'>,
   conversation: KnownConversation,
-  { groups, waitingHere, lookAgain }: Standing & { lookAgain(): void },
+  { groups, waitingHere, lookAgain }: Carriers & { lookAgain(): void },
 ): Diagnosis[] {
   const { kind, number, peer } = conversation
   const of = (verdict: Finding['verdict'], found: ConversationFound, mend?: Diagnosis['mend']) => [
@@ -94,14 +94,14 @@ function leftOver(
 function history(
   context: Pick<Context, 'records'>,
   conversation: KnownConversation,
-  { groups, waitingHere }: Standing,
+  { groups, waitingHere }: Carriers,
 ): Diagnosis[] {
   const diagnoses: Diagnosis[] = []
   for (const { cause, count } of unreadableIn(context, conversation.number))
     diagnoses.push(
       findingOf(conversation, {
         check: 'unreadable',
-        about: nameOf(cause),
+        about: causeName(cause),
         verdict: 'note',
         found: { code: 'unreadable', count, why: cause },
       }),
@@ -128,11 +128,11 @@ function unreadableIn({ records }: Pick<Context, 'records'>, conversation: bigin
   for (const { record } of records.list('messages', { group: conversation })) {
     if (record.kind !== MessageKind.UNREADABLE && record.kind !== MessageKind.GAP) continue
     const cause = unreadableOf(record.unreadable)
-    const known = byCause.get(nameOf(cause)) ?? { cause, count: 0 }
+    const known = byCause.get(causeName(cause)) ?? { cause, count: 0 }
     known.count++
-    byCause.set(nameOf(cause), known)
+    byCause.set(causeName(cause), known)
   }
   return [...byCause.values()]
 }
 
-const nameOf = (cause: Unreadable): string => Object.values(cause).map(String).sort().join(' ')
+const causeName = (cause: Unreadable): string => Object.values(cause).map(String).sort().join(' ')

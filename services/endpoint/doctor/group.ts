@@ -1,5 +1,6 @@
 // One group of devices: whether this device still has its state, and whether the others agree with it.
 
+import { toHex } from '../../protocol/bytes.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
 import { can, hasLeft } from '../groups/state/group.js'
@@ -82,8 +83,6 @@ function agreement(context: Pick<Context, 'account' | 'engine'>, group: LiveGrou
   return { draft: { check: 'group', verdict: 'well', found: { code: 'agreement', ...counts, unheard } } }
 }
 
-const nameOf = (deviceId: Uint8Array) => Buffer.from(deviceId).toString('hex')
-
 /** A commit of ours that is waited for and is not on its way: nothing would ever be committed again. */
 function stuckCommit(context: Context, group: LiveGroup): Finished[] {
   const isOut = context.outbox
@@ -112,7 +111,7 @@ function forks(context: Pick<Context, 'engine'>, group: LiveGroup): Finished[] {
   const epoch = context.engine.epoch(group.state)
   const differing = group.senders().filter(sender => sender.differedAtMs > 0n)
   return differing.map(sender => {
-    const about = nameOf(sender.deviceId)
+    const about = toHex(sender.deviceId)
     const isOver = sender.differedEpoch < epoch
     const handle = handleOf(context, group, sender)
     const found = { code: 'forked', handle, at: new Date(Number(sender.differedAtMs)), isOver } as const
@@ -125,15 +124,15 @@ function gaps(
   context: Pick<Context, 'clock' | 'engine' | 'groups' | 'outbox'>,
   group: LiveGroup,
 ): Finished[] {
-  const members = new Set(context.engine.members(group.state).map(({ signatureKey }) => nameOf(signatureKey)))
+  const members = new Set(context.engine.members(group.state).map(({ signatureKey }) => toHex(signatureKey)))
   return group
     .senders()
     .filter(({ missing }) => missing.length > 0)
     .map((sender): Finished => {
       const { deviceId, missing } = sender
-      const about = nameOf(deviceId)
+      const about = toHex(deviceId)
       const what = { handle: handleOf(context, group, sender), count: missing.length }
-      if (members.has(nameOf(deviceId)))
+      if (members.has(toHex(deviceId)))
         return {
           draft: { check: 'gap', about, verdict: 'problem', found: { code: 'gap', ...what } },
           async mend(tx) {

@@ -7,11 +7,11 @@ import type { SystemMessage } from '../codes/system-message.js'
 import type { Candidate } from '../mls/engine.js'
 import type { Known } from '../vault/said.js'
 import type { GroupParts } from './parts.js'
-import { type Group, sameAccount } from './policy.js'
+import { type Membership, sameAccount } from './policy.js'
 import type { LiveGroup } from './state/groups.js'
 
 /** The changes that a commit made. */
-export interface Done {
+export interface MemberChange {
   committer: Candidate
   added: readonly Candidate[]
   removed: readonly Candidate[]
@@ -21,8 +21,8 @@ export interface Done {
 export function ownChange(
   { account, engine }: Pick<GroupParts, 'account' | 'engine'>,
   group: LiveGroup,
-  before: Group,
-): Done {
+  before: Membership,
+): MemberChange {
   const after = engine.members(group.state)
   const isIn = (members: readonly Candidate[], { signatureKey }: Candidate) =>
     members.some(member => Buffer.compare(member.signatureKey, signatureKey) === 0)
@@ -36,56 +36,56 @@ export function ownChange(
 /** The change as lines that a person reads. */
 export function linesOf(
   parts: Pick<GroupParts, 'account'>,
-  before: Group,
-  after: Group,
-  change: Done,
-): Told[] {
+  before: Membership,
+  after: Membership,
+  change: MemberChange,
+): SystemLine[] {
   return [
-    ...membersTold(parts, before, after, change),
-    ...settingsTold(before.settings, after.settings, change),
+    ...memberLines(parts, before, after, change),
+    ...settingsLines(before.settings, after.settings, change),
   ]
 }
 
-function membersTold(
+function memberLines(
   parts: Pick<GroupParts, 'account'>,
-  before: Group,
-  after: Group,
-  { committer, added, removed }: Done,
-): Told[] {
+  before: Membership,
+  after: Membership,
+  { committer, added, removed }: MemberChange,
+): SystemLine[] {
   const by = parseVerifiedCertificate(committer.identity)
   const came = handlesOf(added).filter(({ account }) => !holds(before, account))
   const grew = handlesOf(added).filter(({ account }) => holds(before, account))
   const went = handlesOf(removed).filter(({ account }) => !holds(after, account))
-  const told: Told[] = []
+  const lines: SystemLine[] = []
   if (came.length > 0 && after.settings.kind === GroupKind.ROOM)
-    told.push({ code: 'members-added', by: by.handle, who: named(came) })
+    lines.push({ code: 'members-added', by: by.handle, who: named(came) })
   for (const { handle } of grew)
-    if (handle !== parts.account.handle) told.push({ code: 'device-added', who: handle })
-    else if (after.settings.kind === GroupKind.OWN_DEVICES) told.push({ code: 'own-device-added' })
+    if (handle !== parts.account.handle) lines.push({ code: 'device-added', who: handle })
+    else if (after.settings.kind === GroupKind.OWN_DEVICES) lines.push({ code: 'own-device-added' })
   const left = went.filter(
     ({ account }) => sameAccount(account, by) || isLeaving(before, removed, account.handle),
   )
   const thrownOut = went.filter(each => !left.includes(each))
-  if (left.length > 0) told.push({ code: 'members-left', who: named(left) })
-  if (thrownOut.length > 0) told.push({ code: 'members-removed', by: by.handle, who: named(thrownOut) })
-  return told
+  if (left.length > 0) lines.push({ code: 'members-left', who: named(left) })
+  if (thrownOut.length > 0) lines.push({ code: 'members-removed', by: by.handle, who: named(thrownOut) })
+  return lines
 }
 
-type Account = ReturnType<typeof parseVerifiedCertificate>
+type AccountIdentity = ReturnType<typeof parseVerifiedCertificate>
 
-export type Told = Known<SystemMessage>
+export type SystemLine = Known<SystemMessage>
 
-const holds = ({ members }: Group, account: Account) =>
+const holds = ({ members }: Membership, account: AccountIdentity) =>
   members.some(({ identity }) => sameAccount(parseVerifiedCertificate(identity), account))
 
-function isLeaving({ leaving }: Group, removed: readonly Candidate[], handle: string): boolean {
+function isLeaving({ leaving }: Membership, removed: readonly Candidate[], handle: string): boolean {
   return removed
     .filter(({ identity }) => parseVerifiedCertificate(identity).handle === handle)
     .some(({ signatureKey }) => leaving.some(device => Buffer.compare(device, signatureKey) === 0))
 }
 
 /** Each account once. */
-function handlesOf(candidates: readonly Candidate[]): { handle: string; account: Account }[] {
+function handlesOf(candidates: readonly Candidate[]): { handle: string; account: AccountIdentity }[] {
   const accounts = new Map(
     candidates.map(({ identity }) => parseVerifiedCertificate(identity)).map(each => [each.handle, each]),
   )
@@ -94,15 +94,19 @@ function handlesOf(candidates: readonly Candidate[]): { handle: string; account:
 
 const named = (accounts: readonly { handle: string }[]) => accounts.map(({ handle }) => handle)
 
-function settingsTold(before: GroupSettings, after: GroupSettings, { committer }: Done): Told[] {
+function settingsLines(
+  before: GroupSettings,
+  after: GroupSettings,
+  { committer }: MemberChange,
+): SystemLine[] {
   const by = parseVerifiedCertificate(committer.identity).handle
-  const told: Told[] = []
-  if (before.name !== after.name) told.push({ code: 'room-named', by, name: after.name })
-  if (before.topic !== after.topic) told.push({ code: 'topic-set', by, topic: after.topic })
+  const lines: SystemLine[] = []
+  if (before.name !== after.name) lines.push({ code: 'room-named', by, name: after.name })
+  if (before.topic !== after.topic) lines.push({ code: 'topic-set', by, topic: after.topic })
   const days = after.history?.days ?? 0
-  if ((before.history?.days ?? 0) !== days) told.push({ code: 'newcomers-decided', by, days })
+  if ((before.history?.days ?? 0) !== days) lines.push({ code: 'newcomers-decided', by, days })
   const [were, are] = [named(before.admins), named(after.admins)]
-  for (const name of are) if (!were.includes(name)) told.push({ code: 'admin-made', by, who: [name] })
-  for (const name of were) if (!are.includes(name)) told.push({ code: 'admin-unmade', by, who: [name] })
-  return told
+  for (const name of are) if (!were.includes(name)) lines.push({ code: 'admin-made', by, who: [name] })
+  for (const name of were) if (!are.includes(name)) lines.push({ code: 'admin-unmade', by, who: [name] })
+  return lines
 }

@@ -1,16 +1,17 @@
 // A commit at its place in the order: another member's is checked and opened, this device's own takes effect.
 
 import type { DeliveredCommit, Envelope } from '../../../gen/parley/v1/chat_pb.js'
+import { toHex } from '../../protocol/bytes.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { notOpened, type Unreadable } from '../codes/unreadable.js'
-import { type Change, wipe } from '../mls/engine.js'
+import { type JudgedChange, wipe } from '../mls/engine.js'
 import type { Transaction } from '../vault/records.js'
 import type { Known } from '../vault/said.js'
-import { type Done, linesOf, ownChange, type Told } from './commit-lines.js'
+import { linesOf, type MemberChange, ownChange, type SystemLine } from './commit-lines.js'
 import { forgetRemovals } from './intents.js'
-import { standing } from './membership.js'
+import { membershipOf } from './membership.js'
 import type { GroupParts } from './parts.js'
-import { type Group, mayChange } from './policy.js'
+import { type Membership, mayChange } from './policy.js'
 import { addAgain } from './rejoin.js'
 import { myTurnMs } from './self-removal.js'
 import { can } from './state/group.js'
@@ -19,12 +20,12 @@ import { type OuterEffect, transition } from './transition.js'
 
 /** A group has come into a new epoch. */
 export interface NewEpoch {
-  before: Group
-  after: Group
-  change: Done
+  before: Membership
+  after: Membership
+  change: MemberChange
   /** This device has made the commit. */
   isOurs: boolean
-  lines: readonly Told[]
+  lines: readonly SystemLine[]
 }
 
 export type CommitOutcome =
@@ -44,15 +45,15 @@ export async function takeCommit(
   { storedAtMs }: Pick<Envelope, 'storedAtMs'>,
   { commit, rosterChange }: DeliveredCommit,
 ): Promise<CommitOutcome> {
-  const before = standing(parts, group, storedAtMs)
-  let refused: Change | undefined
+  const before = membershipOf(parts, group, storedAtMs)
+  let refused: JudgedChange | undefined
   const opened = await parts.engine.open(group.state, commit, change => {
     if (mayChange(before, change)) return true
     refused = change
     return false
   })
   if (opened.kind === 'removed') return endRemoved(parts, tx, group, opened.committer)
-  if (refused) return refuseBroken(parts, tx, group, { ...refused, newcomer: before.newcomer })
+  if (refused) return refuseBroken(parts, tx, group, { ...refused, justJoined: before.justJoined })
   if (opened.kind !== 'commit') return { outcome: 'not-opened', why: notOpened(opened) }
   parts.groups.enter(tx, group, opened.state)
   tx.after(() => wipe(opened.spent))
@@ -76,7 +77,7 @@ export function adopt(
 ): (NewEpoch & { effects: readonly OuterEffect[] }) | undefined {
   const { pending } = group
   if (!pending || !can(group.phase, 'adopt')) return undefined
-  const before = standing(parts, group)
+  const before = membershipOf(parts, group)
   const { state, spent } = parts.engine.adopt(group.state, pending)
   tx.after(() => wipe(spent))
   parts.groups.enter(tx, group, state)
@@ -96,7 +97,7 @@ function enterEpoch(
   parts: Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
   tx: Transaction,
   group: LiveGroup,
-  { before, change }: { before: Group; change: Done },
+  { before, change }: { before: Membership; change: MemberChange },
 ): NewEpoch {
   const { record } = group
   const gone = change.removed.map(({ signatureKey }) => signatureKey)
@@ -108,7 +109,7 @@ function enterEpoch(
   const isOurs = Buffer.compare(change.committer.signatureKey, parts.account.device.publicKey) === 0
   forgetRemovals(parts, tx, group, gone)
   addAgain(parts, tx, group, change.removed, isOurs ? 0 : myTurnMs(parts, group, gone))
-  const after = standing(parts, group)
+  const after = membershipOf(parts, group)
   return { before, after, change, isOurs, lines: linesOf(parts, before, after, change) }
 }
 
@@ -116,7 +117,7 @@ function endRemoved(
   parts: Pick<GroupParts, 'groups' | 'intents'>,
   tx: Transaction,
   group: LiveGroup,
-  committer: Done['committer'],
+  committer: MemberChange['committer'],
 ): CommitOutcome {
   const effects = transition(parts, tx, group, { input: 'removed' })
   return { outcome: 'removed', by: parseVerifiedCertificate(committer.identity).handle, effects }
@@ -130,19 +131,15 @@ function refuseBroken(
   parts: Pick<GroupParts, 'groups'>,
   tx: Transaction,
   group: LiveGroup,
-  { committer, added, settings, newcomer }: Change & Pick<Group, 'newcomer'>,
+  { committer, added, settings, justJoined }: JudgedChange & Pick<Membership, 'justJoined'>,
 ): CommitOutcome {
   const from = parseVerifiedCertificate(committer.identity).handle
-  if ((added.length > 0 && !newcomer) || settings !== undefined)
+  if ((added.length > 0 && !justJoined) || settings !== undefined)
     parts.groups.change(tx, group, { brokenBy: from })
   return { outcome: 'against-rules', from }
 }
 
 function sameDevices(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
-  const names = (devices: readonly Uint8Array[]) =>
-    devices
-      .map(device => Buffer.from(device).toString('hex'))
-      .sort()
-      .join()
+  const names = (devices: readonly Uint8Array[]) => devices.map(toHex).sort().join()
   return names(a) === names(b)
 }

@@ -4,6 +4,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import type { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
 import { type Intent, RemoveDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import { toHex } from '../../protocol/bytes.js'
 import type { Commit } from '../mls/engine.js'
 import { type MlsCause, MlsRefused } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
@@ -68,10 +69,10 @@ export function forgetRemovals(
   group: LiveGroup,
   removed: readonly Uint8Array[],
 ): void {
-  const gone = new Set(removed.map(nameOf))
+  const gone = new Set(removed.map(toHex))
   for (const { id, intent } of parts.intents.of(group)) {
     if (intent.change.case !== 'removeDevices') continue
-    const left = intent.change.value.deviceIds.filter(device => !gone.has(nameOf(device)))
+    const left = intent.change.value.deviceIds.filter(device => !gone.has(toHex(device)))
     if (left.length === 0) parts.intents.drop(tx, group, id)
     else if (left.length < intent.change.value.deviceIds.length) {
       const value = create(RemoveDevicesSchema, { deviceIds: left })
@@ -167,5 +168,3 @@ function membersAt(
     .filter(({ leaf }) => leaves.includes(leaf))
     .map(({ signatureKey }) => signatureKey)
 }
-
-const nameOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

@@ -2,27 +2,28 @@
 
 import { create } from '@bufbuild/protobuf'
 import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
+import { toHex } from '../../protocol/bytes.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { GroupParts } from './parts.js'
-import { decodeSettings, type Group } from './policy.js'
+import { decodeSettings, type Membership } from './policy.js'
 import type { LiveGroup } from './state/groups.js'
 
 /** How long the members may take to remove who has asked for it, in ms of the server's time. */
 const NEW_MS = 60_000
 
 /** The group as it is now, for the policy; `storedAtMs`: of another's commit that is to be judged. */
-export function standing(
+export function membershipOf(
   parts: Pick<GroupParts, 'account' | 'engine'>,
   group: LiveGroup,
   storedAtMs?: bigint,
-): Group {
+): Membership {
   const isNew = storedAtMs !== undefined && Number(storedAtMs - group.record.joinedAtMs) < NEW_MS
   return {
     settings: settingsOf(parts, group),
     members: parts.engine.members(group.state),
     leaving: group.record.leavingDeviceIds,
     rejoining: group.record.rejoiningDeviceIds,
-    newcomer: isNew ? parts.account.device.publicKey : undefined,
+    justJoined: isNew ? parts.account.device.publicKey : undefined,
   }
 }
 
@@ -41,7 +42,7 @@ export function accountsIn(
   const accounts = new Map<string, { handle: string; accountKey: Uint8Array; devices: Uint8Array[] }>()
   for (const { identity } of engine.members(group.state)) {
     const { handle, accountKey, deviceKey } = parseVerifiedCertificate(identity)
-    const name = Buffer.from(accountKey).toString('hex')
+    const name = toHex(accountKey)
     const known = accounts.get(name) ?? { handle, accountKey, devices: [] }
     known.devices.push(deviceKey)
     accounts.set(name, known)

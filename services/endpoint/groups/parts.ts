@@ -1,4 +1,4 @@
-import type { Account } from '../contacts/account.js'
+import type { OwnAccount } from '../contacts/account.js'
 import type { Engine } from '../mls/engine.js'
 import type { WelcomeOpener } from '../mls/welcome-opener.js'
 import type { Clock, Random } from '../ports.js'
@@ -8,7 +8,7 @@ import type { Groups } from './state/groups.js'
 
 /** The parts that this room has and is given; each function names those that it uses. */
 export interface GroupParts {
-  readonly account: Account
+  readonly account: OwnAccount
   readonly clock: Clock
   /** This account's devices. */
   readonly devices: { isRevoked(deviceId: Uint8Array): boolean }

@@ -7,11 +7,12 @@ import {
   HistoryPolicySchema,
 } from '../../../gen/parley/content/v1/room_pb.js'
 import type { ChangeSettings } from '../../../gen/parley/vault/v1/records_pb.js'
-import type { Change } from '../mls/engine.js'
+import { toHex } from '../../protocol/bytes.js'
+import type { JudgedChange } from '../mls/engine.js'
 import type { MlsCause } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
 import type { Intent, KnownIntent } from './intent-list.js'
-import { accountsIn, settingsOf, standing } from './membership.js'
+import { accountsIn, membershipOf, settingsOf } from './membership.js'
 import type { GroupParts } from './parts.js'
 import { mayChange, sameAccount } from './policy.js'
 import type { LiveGroup } from './state/groups.js'
@@ -36,7 +37,7 @@ export function planOf(
   const adds: Plan = { ids: [], add: [], remove: [] }
   const removals: Plan = { ids: [], add: [], remove: [] }
   const present = new Map(
-    parts.engine.members(group.state).map(({ signatureKey, leaf }) => [nameOf(signatureKey), leaf]),
+    parts.engine.members(group.state).map(({ signatureKey, leaf }) => [toHex(signatureKey), leaf]),
   )
   for (const { id, intent } of due) {
     const { change } = intent
@@ -45,7 +46,7 @@ export function planOf(
       if (settings) return { ids: [id], add: [], remove: [], settings }
       parts.intents.drop(tx, group, id)
     } else if (change.case === 'removeDevices') {
-      const leaves = change.value.deviceIds.flatMap(device => present.get(nameOf(device)) ?? [])
+      const leaves = change.value.deviceIds.flatMap(device => present.get(toHex(device)) ?? [])
       const others = leaves.filter(leaf => leaf !== parts.engine.ownLeaf(group.state))
       if (others.length === 0) parts.intents.drop(tx, group, id)
       // One that the others would refuse must not keep back those of the same commit.
@@ -71,7 +72,7 @@ function leavingAt(
   present: ReadonlyMap<string, number>,
   plan: Plan,
 ): number[] {
-  const leaves = record.leavingDeviceIds.flatMap(device => present.get(nameOf(device)) ?? [])
+  const leaves = record.leavingDeviceIds.flatMap(device => present.get(toHex(device)) ?? [])
   return [...new Set(leaves)].filter(leaf => leaf !== engine.ownLeaf(state) && !plan.remove.includes(leaf))
 }
 
@@ -80,8 +81,8 @@ function isDone(parts: Pick<GroupParts, 'engine'>, group: LiveGroup, change: Int
   const accounts = accountsIn(parts, group)
   if (change.case === 'addAccount') return accounts.some(({ handle }) => handle === change.value.handle)
   if (change.case !== 'addDevices') return false
-  const present = new Set(accounts.flatMap(({ devices }) => devices.map(nameOf)))
-  return change.value.deviceIds.every(device => present.has(nameOf(device)))
+  const present = new Set(accounts.flatMap(({ devices }) => devices.map(toHex)))
+  return change.value.deviceIds.every(device => present.has(toHex(device)))
 }
 
 function collect(
@@ -131,11 +132,11 @@ const admin = ({ handle, accountKey }: { handle: string; accountKey: Uint8Array 
 export function mayCommit(
   parts: Pick<GroupParts, 'account' | 'engine'>,
   group: LiveGroup,
-  { remove, ...change }: Pick<Change, 'added' | 'settings'> & { remove: readonly number[] },
+  { remove, ...change }: Pick<JudgedChange, 'added' | 'settings'> & { remove: readonly number[] },
 ): boolean {
   const { account, engine } = parts
   const leaf = engine.ownLeaf(group.state)
-  return mayChange(standing(parts, group), {
+  return mayChange(membershipOf(parts, group), {
     ...change,
     committer: { leaf, identity: account.certificate, signatureKey: account.device.publicKey },
     removed: engine.members(group.state).filter(member => remove.includes(member.leaf)),
@@ -159,5 +160,3 @@ export function giveUp(
   parts.intents.drop(tx, group, id)
   return { handle: change?.case === 'addAccount' ? change.value.handle : undefined, cause }
 }
-
-const nameOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')

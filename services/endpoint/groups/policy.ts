@@ -15,7 +15,7 @@ import {
   readCertificate,
 } from '../../protocol/identity/certificate.js'
 import { crypto } from '../crypto.js'
-import type { Candidate, Change } from '../mls/engine.js'
+import type { Candidate, JudgedChange } from '../mls/engine.js'
 
 /** A group without settings is between two people. */
 const DIRECT = create(GroupSettingsSchema, { kind: GroupKind.DIRECT })
@@ -45,16 +45,16 @@ function isSound({ kind, name, topic, admins }: GroupSettings): boolean {
   )
 }
 
-type Account = Pick<DeviceIdentity, 'handle' | 'accountKey'>
+type AccountIdentity = Pick<DeviceIdentity, 'handle' | 'accountKey'>
 
-export const sameAccount = (a: Account, b: Account): boolean =>
+export const sameAccount = (a: AccountIdentity, b: AccountIdentity): boolean =>
   a.handle === b.handle && Buffer.compare(a.accountKey, b.accountKey) === 0
 
-export const isAdmin = ({ admins }: GroupSettings, account: Account): boolean =>
+export const isAdmin = ({ admins }: GroupSettings, account: AccountIdentity): boolean =>
   admins.some((admin: Admin) => sameAccount(admin, account))
 
 /** The group as it stands before the change. */
-export interface Group {
+export interface Membership {
   settings: GroupSettings
   members: readonly Candidate[]
   /** Device ids that asked to be removed, or whose account has revoked them. */
@@ -62,44 +62,46 @@ export interface Group {
   /** Device ids that asked to be removed and added again. */
   rejoining: readonly Uint8Array[]
   /** The id of this device, where it has just come: who asked to be removed before that is not known to it. */
-  newcomer?: Uint8Array | undefined
+  justJoined?: Uint8Array | undefined
 }
 
 /** Whether a commit may do what it does. Never throws. */
-export function mayChange(group: Group, change: Change): boolean {
+export function mayChange(membership: Membership, change: JudgedChange): boolean {
   try {
     const committer = parseVerifiedCertificate(change.committer.identity)
-    if (change.settings !== undefined && !mayChangeSettings(group, committer, change.settings)) return false
+    if (change.settings !== undefined && !mayChangeSettings(membership, committer, change.settings))
+      return false
     return (
-      change.added.every(newcomer => mayAdd(group, committer, newcomer)) &&
-      change.removed.every(member => mayRemove(group, committer, member))
+      change.added.every(newcomer => mayAdd(membership, committer, newcomer)) &&
+      change.removed.every(member => mayRemove(membership, committer, member))
     )
   } catch {
     return false
   }
 }
 
-function mayChangeSettings(group: Group, committer: Account, bytes: Uint8Array): boolean {
+function mayChangeSettings(membership: Membership, committer: AccountIdentity, bytes: Uint8Array): boolean {
   const next = decodeSettings(bytes)
-  if (!next || next.kind !== group.settings.kind || next.kind !== GroupKind.ROOM) return false
-  const accounts = group.members.map(({ identity }) => parseVerifiedCertificate(identity))
+  if (!next || next.kind !== membership.settings.kind || next.kind !== GroupKind.ROOM) return false
+  const accounts = membership.members.map(({ identity }) => parseVerifiedCertificate(identity))
   const present = (admin: Admin) => accounts.some(account => sameAccount(account, admin))
-  return isAdmin(group.settings, committer) && next.admins.every(present)
+  return isAdmin(membership.settings, committer) && next.admins.every(present)
 }
 
-function mayAdd(group: Group, committer: Account, newcomer: Candidate): boolean {
-  if (group.rejoining.some(deviceId => Buffer.compare(deviceId, newcomer.signatureKey) === 0)) return true
+function mayAdd(membership: Membership, committer: AccountIdentity, newcomer: Candidate): boolean {
+  if (membership.rejoining.some(deviceId => Buffer.compare(deviceId, newcomer.signatureKey) === 0))
+    return true
   // The engine asks before it lets a newcomer in: nobody has verified this certificate yet.
   const account = readCertificate(crypto, newcomer.identity)
-  const isMember = group.members.some(({ identity }) =>
+  const isMember = membership.members.some(({ identity }) =>
     sameAccount(parseVerifiedCertificate(identity), account),
   )
-  return isMember || (group.settings.kind === GroupKind.ROOM && isAdmin(group.settings, committer))
+  return isMember || (membership.settings.kind === GroupKind.ROOM && isAdmin(membership.settings, committer))
 }
 
-function mayRemove(group: Group, committer: Account, member: Candidate): boolean {
-  if (group.newcomer && Buffer.compare(group.newcomer, member.signatureKey) !== 0) return true
-  if (group.leaving.some(deviceId => Buffer.compare(deviceId, member.signatureKey) === 0)) return true
+function mayRemove(membership: Membership, committer: AccountIdentity, member: Candidate): boolean {
+  if (membership.justJoined && Buffer.compare(membership.justJoined, member.signatureKey) !== 0) return true
+  if (membership.leaving.some(deviceId => Buffer.compare(deviceId, member.signatureKey) === 0)) return true
   if (sameAccount(parseVerifiedCertificate(member.identity), committer)) return true
-  return group.settings.kind === GroupKind.ROOM && isAdmin(group.settings, committer)
+  return membership.settings.kind === GroupKind.ROOM && isAdmin(membership.settings, committer)
 }

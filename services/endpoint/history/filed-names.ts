@@ -6,7 +6,7 @@ import type { Reader, RecordOf, Transaction } from '../vault/records.js'
 type Named = Pick<RecordOf<'messages'>, 'fromDevice' | 'sequence'>
 
 /** The same for one message on all devices that have it: who sent it, and its place in the server's order. */
-const nameOf = ({ fromDevice, sequence }: Named): string =>
+const messageName = ({ fromDevice, sequence }: Named): string =>
   `${sequence} ${Buffer.from(fromDevice).toString('base64')}`
 
 export class FiledNames {
@@ -16,7 +16,7 @@ export class FiledNames {
   readonly #copies = new WeakMap<Transaction, Map<bigint, Set<string>>>()
 
   has(reader: Reader, conversation: bigint, message: Named): boolean {
-    return this.#in(reader, conversation).has(nameOf(message))
+    return this.#in(reader, conversation).has(messageName(message))
   }
 
   /** It is here now. */
@@ -24,7 +24,7 @@ export class FiledNames {
     const copies = this.#copies.get(tx) ?? new Map<bigint, Set<string>>()
     this.#copies.set(tx, copies)
     const names = copies.get(conversation) ?? new Set(this.#in(tx, conversation))
-    copies.set(conversation, names.add(nameOf(message)))
+    copies.set(conversation, names.add(messageName(message)))
     this.#names.set(tx, conversation, names)
   }
 
@@ -42,7 +42,8 @@ export class FiledNames {
   #in(reader: Reader, conversation: bigint): ReadonlySet<string> {
     const known = this.#names.get(reader, conversation)
     return (
-      known ?? new Set(reader.list('messages', { group: conversation }).map(({ record }) => nameOf(record)))
+      known ??
+      new Set(reader.list('messages', { group: conversation }).map(({ record }) => messageName(record)))
     )
   }
 }

@@ -11,7 +11,7 @@ import type { Transaction } from '../vault/records.js'
 import { beginEpoch } from './fork-detection.js'
 import { stateLost } from './rejoin-requests.js'
 import type { MessageParts } from './sealing/parts.js'
-import { type Place, show, tell } from './system-message.js'
+import { appendSystemMessage, appendUnreadable, type PlaceInOrder } from './system-message.js'
 import { onAdded } from './transfer/due.js'
 import { carryOut } from './transition.js'
 
@@ -28,9 +28,9 @@ export async function receiveCommit(
     case 'removed':
       return carryOut(parts, tx, group, done.effects, { place: envelope, by: done.by })
     case 'against-rules':
-      return show(parts, tx, group, envelope, { code: 'against-rules', from: done.from })
+      return appendUnreadable(parts, tx, group, envelope, { code: 'against-rules', from: done.from })
     case 'not-opened':
-      show(parts, tx, group, envelope, done.why)
+      appendUnreadable(parts, tx, group, envelope, done.why)
       return stateLost(parts, tx, group)
     case 'applied':
       onNewEpoch(parts, tx, group, envelope, done)
@@ -48,7 +48,7 @@ export function receiveOwnCommit(
   parts: MessageParts,
   tx: Transaction,
   group: LiveGroup,
-  place: Place,
+  place: PlaceInOrder,
   intents: readonly bigint[],
 ): void {
   const done = adopt(parts, tx, group, intents)
@@ -64,14 +64,14 @@ function onNewEpoch(
   >,
   tx: Transaction,
   group: LiveGroup,
-  place: Place,
+  place: PlaceInOrder,
   { before, after, change: { added }, isOurs, lines }: NewEpoch,
 ): void {
   parts.groups.change(tx, group, beginEpoch(group))
   for (const { handle, accountKey } of added.map(({ identity }) => parseVerifiedCertificate(identity)))
     if (handle !== parts.account.handle) parts.contacts.meet(tx, handle, accountKey)
   onAdded(parts, tx, group, { before, added, isOurs })
-  for (const said of can(group.phase, 'show') ? lines : []) tell(parts, tx, group, place, said)
+  for (const said of can(group.phase, 'show') ? lines : []) appendSystemMessage(parts, tx, group, place, said)
   if (after.settings.kind === GroupKind.ROOM && after.settings.name !== before.settings.name)
     parts.conversations.rename(tx, group.record.conversation, after.settings.name)
 }

@@ -18,7 +18,7 @@ import { MlsRefused } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
 import { takeKept } from './content/history-part.js'
 import type { MessageParts } from './sealing/parts.js'
-import { tell } from './system-message.js'
+import { appendSystemMessage } from './system-message.js'
 import { onJoinedOwnDevices } from './transfer/due.js'
 
 /** Everybody who can invite is blocked: nobody needs to know. */
@@ -113,14 +113,15 @@ function tellJoined(
   const peer = conversations.peer(conversation)
   if (!contacts.isBlocked(peer)) tx.tell({ type: 'conversation', peer, conversation, state: 'ready' })
   if (settings.kind !== GroupKind.ROOM) return
-  tell(parts, tx, group, envelope, {
+  appendSystemMessage(parts, tx, group, envelope, {
     code: 'joined',
     others: others.map(({ handle }) => handle),
     topic: settings.topic,
     historyDays: settings.history?.days ?? 0,
   })
   const promoted = before ? newAdmins(before, settings) : []
-  if (promoted.length > 0) tell(parts, tx, group, envelope, { code: 'admins-made-meanwhile', who: promoted })
+  if (promoted.length > 0)
+    appendSystemMessage(parts, tx, group, envelope, { code: 'admins-made-meanwhile', who: promoted })
   takeKept(parts, tx, group, envelope)
 }
 

@@ -22,7 +22,7 @@ import { owedUpTo, skipped, withMissing, withoutMissing } from './missing.js'
 import { stateLost } from './rejoin-requests.js'
 import { decodeContent } from './sealing/format.js'
 import type { MessageParts } from './sealing/parts.js'
-import { show, tell } from './system-message.js'
+import { appendSystemMessage, appendUnreadable } from './system-message.js'
 import { move } from './transition.js'
 
 /** The highest place in an order that the vault has a key for. */
@@ -50,7 +50,7 @@ export async function takeIn(parts: MessageParts, tx: Transaction, envelope: Env
   else if (content.case === 'rejoin') receiveRejoin(parts, tx, group, envelope, content.value)
   else if (content.case === 'missed') {
     parts.groups.change(tx, group, BROKEN_LOG)
-    show(parts, tx, group, envelope, { code: 'expired', count: content.value.count })
+    appendUnreadable(parts, tx, group, envelope, { code: 'expired', count: content.value.count })
   }
 }
 
@@ -63,7 +63,7 @@ function receiveRejoin(
 ): void {
   const who = takeRejoin(parts, tx, group, request)
   if (who !== undefined && can(group.phase, 'show'))
-    tell(parts, tx, group, envelope, { code: 'device-rejoins', who })
+    appendSystemMessage(parts, tx, group, envelope, { code: 'device-rejoins', who })
 }
 
 /** Of a conversation that nothing is here of: its welcome is among what is gone. */
@@ -82,7 +82,7 @@ async function takeApplication(
   groups.change(tx, group, passEnvelope(engine, group, envelope.sequence, ciphertext))
   const opened = await engine.open(group.state, ciphertext, () => false)
   if (opened.kind !== 'application') {
-    show(parts, tx, group, envelope, notOpened(opened))
+    appendUnreadable(parts, tx, group, envelope, notOpened(opened))
     if (opened.kind === 'future-epoch') stateLost(parts, tx, group)
     return
   }
@@ -92,7 +92,7 @@ async function takeApplication(
   const { handle, accountKey } = parseVerifiedCertificate(opened.sender.identity)
   const isBlocked = parts.contacts.isBlocked(handle)
   if (!content && isBlocked) return
-  if (!content) return show(parts, tx, group, envelope, { code: 'bad-content', from: handle })
+  if (!content) return appendUnreadable(parts, tx, group, envelope, { code: 'bad-content', from: handle })
   if (!isBlocked) parts.contacts.heard(tx, handle, Number(envelope.storedAtMs))
   const device = opened.sender.signatureKey
   const isOurs = isOwn(parts, { handle, accountKey })
@@ -132,7 +132,7 @@ async function takeContent(
   if (isOurs) parts.devices.change(tx, device, { lastHeardMs: envelope.storedAtMs })
   if (isBlocked && !traits?.fromBlocked) return
   if (body.case === undefined)
-    return show(parts, tx, group, envelope, { code: 'unknown-content', from: handle })
+    return appendUnreadable(parts, tx, group, envelope, { code: 'unknown-content', from: handle })
   const input = inputOf(received, body)
   if (input) move(parts, tx, group, input, { place: envelope })
   await takeBody(parts, tx, received, body)
@@ -157,7 +157,7 @@ async function missed(
   counts: readonly bigint[],
 ): Promise<void> {
   const count = content.count - before.received - 1n
-  show(parts, tx, group, envelope, { code: 'gap', from: handle, count })
+  appendUnreadable(parts, tx, group, envelope, { code: 'gap', from: handle, count })
   await askAgain(parts, tx, group, { deviceId: device, counts })
 }
 
@@ -168,7 +168,7 @@ function tellForked(
   envelope: Envelope,
   from: string,
 ): void {
-  show(parts, tx, group, envelope, { code: 'forked', from })
+  appendUnreadable(parts, tx, group, envelope, { code: 'forked', from })
   parts.groups.change(tx, group, BROKEN_LOG)
 }
 

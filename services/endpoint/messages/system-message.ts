@@ -11,13 +11,13 @@ import { type Known, systemRecord, unreadableRecord } from '../vault/said.js'
 import type { MessageParts } from './sealing/parts.js'
 
 /** Where in the order it happened, and when. */
-export type Place = Pick<Envelope, 'sequence' | 'storedAtMs'>
+export type PlaceInOrder = Pick<Envelope, 'sequence' | 'storedAtMs'>
 
-export function tell(
+export function appendSystemMessage(
   parts: Pick<MessageParts, 'conversations'>,
   tx: Transaction,
   group: LiveGroup,
-  place: Place,
+  place: PlaceInOrder,
   said: Known<SystemMessage>,
 ): void {
   parts.conversations.append(tx, group.record.conversation, {
@@ -30,11 +30,11 @@ export function tell(
 }
 
 /** A line for something that cannot be read, or is missing. */
-export function show(
+export function appendUnreadable(
   parts: Pick<MessageParts, 'contacts' | 'conversations'>,
   tx: Transaction,
   group: LiveGroup,
-  place: Place,
+  place: PlaceInOrder,
   why: Known<Unreadable>,
 ): void {
   const { conversation } = group.record

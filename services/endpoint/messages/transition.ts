@@ -15,11 +15,11 @@ import { putBack } from './put-back.js'
 import type { Outbox } from './sealing/outbox.js'
 import type { MessageParts } from './sealing/parts.js'
 import { failWaiting } from './sealing/unsent.js'
-import { type Place, tell } from './system-message.js'
+import { appendSystemMessage, type PlaceInOrder } from './system-message.js'
 
 /** Where and by whom it happened; unless given, here and now. */
 export interface Happened {
-  place?: Place
+  place?: PlaceInOrder
   /** A handle. */
   by?: string
 }
@@ -61,8 +61,9 @@ function act(
     'fail-texts': () => isRoom && failWaiting(parts, tx, conversation, 'not-in-room'),
     'ask-to-rejoin': () => askToRejoin(parts, tx, group),
     'tell-ready': () => tellReady(parts, tx, conversation),
-    'tell-left': () => tell(parts, tx, group, place, { code: 'you-left' }),
-    'tell-removed': () => isRoom && tell(parts, tx, group, place, { code: 'you-were-removed', who: by }),
+    'tell-left': () => appendSystemMessage(parts, tx, group, place, { code: 'you-left' }),
+    'tell-removed': () =>
+      isRoom && appendSystemMessage(parts, tx, group, place, { code: 'you-were-removed', who: by }),
   }
   acts[effect]()
 }
@@ -84,7 +85,7 @@ function askToRejoin(
   parts.outbox.add(tx, group.number, { case: 'rejoin', value })
 }
 
-const now = ({ clock }: Pick<MessageParts, 'clock'>, { record }: LiveGroup): Place => ({
+const now = ({ clock }: Pick<MessageParts, 'clock'>, { record }: LiveGroup): PlaceInOrder => ({
   sequence: record.lastSequence,
   storedAtMs: BigInt(clock.now()),
 })

@@ -125,17 +125,17 @@ function keysInUse(state: ClientState): Set<string> {
     if (node?.nodeType === 'parent') return [node.parent.hpkePublicKey]
     return node === undefined ? [] : [node.leaf.hpkePublicKey, node.leaf.signaturePublicKey]
   })
-  return new Set(keys.map(nameOf))
+  return new Set(keys.map(keyName))
 }
 
 /** A device, or a key of one, that is in the group already fails the commit on every member. */
 function claimKeys(taken: Set<string>, keyPackage: KeyPackage): void {
   const { signaturePublicKey, hpkePublicKey } = keyPackage.leafNode
-  const names = [signaturePublicKey, hpkePublicKey].map(nameOf)
+  const names = [signaturePublicKey, hpkePublicKey].map(keyName)
   if (names.some(name => taken.has(name))) throw new MlsRefused('already-member')
   for (const name of names) taken.add(name)
 }
 
-function nameOf(key: Uint8Array): string {
+function keyName(key: Uint8Array): string {
   return Buffer.from(key).toString('base64')
 }

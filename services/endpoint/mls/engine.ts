@@ -30,7 +30,7 @@ import {
 } from './library.js'
 import { type Candidate, candidate, type Member, membersOf } from './members.js'
 import { type Opened, open } from './receive.js'
-import type { Policy } from './receive-commit.js'
+import type { CommitPolicy } from './receive-commit.js'
 import { MlsRefused, refusing } from './refused.js'
 import { extensionsFor, settingsOf } from './settings.js'
 import { applyDelta, delta, load, type RatchetPlace, save } from './state.js'
@@ -42,7 +42,7 @@ export type { OwnKeyPackage } from './join.js'
 export type { KeyPackageOptions, KeyPackagePair } from './key-package.js'
 export type { Candidate, Member } from './members.js'
 export type { Opened } from './receive.js'
-export type { Change, Policy } from './receive-commit.js'
+export type { CommitPolicy, JudgedChange } from './receive-commit.js'
 export { type MlsCause, MlsRefused } from './refused.js'
 export type { RatchetPlace } from './state.js'
 
@@ -98,7 +98,7 @@ export interface Engine {
   /** @throws MlsRefused('damaged') for a state that cannot seal. */
   seal(state: GroupState, plaintext: Uint8Array): Promise<Sealed>
   /** Never throws, whatever the bytes are, unless `policy` does. */
-  open(state: GroupState, message: Uint8Array, policy: Policy): Promise<Opened>
+  open(state: GroupState, message: Uint8Array, policy: CommitPolicy): Promise<Opened>
   /** In the order of their leaves. */
   members(state: GroupState): Member[]
   ownLeaf(state: GroupState): number

@@ -21,7 +21,7 @@ import { demandSettingsSupport, settingsAmong } from './settings.js'
 import { retainedEpochs, withoutOldKeys } from './state.js'
 
 /** The changes of a commit, for the policy to judge. The same on every member. */
-export interface Change {
+export interface JudgedChange {
   committer: Member
   added: Candidate[]
   removed: Member[]
@@ -33,7 +33,7 @@ export interface Change {
  * Decides who may add and remove whom. It must decide by `change` alone, so that all members decide alike:
  * those that refuse a commit that others take are out of the group for good.
  */
-export type Policy = (change: Change) => boolean
+export type CommitPolicy = (change: JudgedChange) => boolean
 
 export type OpenedCommit =
   /** A new epoch. */
@@ -60,7 +60,7 @@ export async function openCommit(
   context: MlsContext,
   state: ClientState,
   message: PrivateMessage,
-  policy: Policy,
+  policy: CommitPolicy,
 ): Promise<OpenedCommit> {
   const judge = judging(state, policy)
   const next = await apply(context, state, message, judge)
@@ -88,13 +88,13 @@ export class PolicyFailed extends Error {
 interface Judge {
   callback: IncomingMessageCallback
   /** The change that the policy was asked about and said yes to. */
-  change?: Change
+  change?: JudgedChange
   cause?: MlsCause
   failure?: PolicyFailed
 }
 
 /** Asks the policy, and keeps what the library does not hand on: who committed what. */
-function judging(state: ClientState, policy: Policy): Judge {
+function judging(state: ClientState, policy: CommitPolicy): Judge {
   const judge: Judge = {
     callback(incoming) {
       try {
@@ -112,13 +112,13 @@ function judging(state: ClientState, policy: Policy): Judge {
   return judge
 }
 
-function describe(state: ClientState, incoming: Parameters<IncomingMessageCallback>[0]): Change {
+function describe(state: ClientState, incoming: Parameters<IncomingMessageCallback>[0]): JudgedChange {
   const { senderLeafIndex, proposals } = incoming.kind === 'commit' ? incoming : { proposals: [] }
   const committer = senderLeafIndex === undefined ? undefined : memberAt(state.ratchetTree, senderLeafIndex)
   if (committer === undefined) throw new MlsRefused('unsupported')
-  const change: Change = { committer, added: [], removed: [] }
+  const change: JudgedChange = { committer, added: [], removed: [] }
   for (const { proposal } of proposals) {
-    if (proposal.proposalType === 'add') change.added.push(newcomer(proposal.add.keyPackage.leafNode))
+    if (proposal.proposalType === 'add') change.added.push(candidateOf(proposal.add.keyPackage.leafNode))
     else if (proposal.proposalType === 'remove')
       change.removed.push(required(memberAt(state.ratchetTree, proposal.remove.removed)))
     else if (proposal.proposalType === 'group_context_extensions' && proposals.length === 1)
@@ -128,7 +128,7 @@ function describe(state: ClientState, incoming: Parameters<IncomingMessageCallba
   return change
 }
 
-function newcomer(leaf: LeafNode): Candidate {
+function candidateOf(leaf: LeafNode): Candidate {
   demandSettingsSupport(leaf.capabilities)
   return required(candidate(leaf))
 }
@@ -159,7 +159,7 @@ async function apply(
 }
 
 /** Checks what the proposals do not show: a commit replaces the committer's leaf and must not replace its owner. */
-function checkOutcome({ ratchetTree }: ClientState, members: Member[], change: Change): void {
+function checkOutcome({ ratchetTree }: ClientState, members: Member[], change: JudgedChange): void {
   const committer = members.find(member => member.leaf === change.committer.leaf)
   if (committer === undefined || !sameCandidate(committer, change.committer))
     throw new MlsRefused('identity-changed')

@@ -8,7 +8,7 @@ import {
   unprotectPrivateMessage,
 } from './library.js'
 import { type Member, memberAt, nodeOfLeaf } from './members.js'
-import { type OpenedCommit, openCommit, type Policy, PolicyFailed } from './receive-commit.js'
+import { type CommitPolicy, type OpenedCommit, openCommit, PolicyFailed } from './receive-commit.js'
 import { asRefused, type MlsCause, MlsRefused } from './refused.js'
 import { type RatchetPlace, withSecretTree } from './state.js'
 
@@ -36,7 +36,7 @@ export async function open(
   context: MlsContext,
   state: ClientState,
   bytes: Uint8Array,
-  policy: Policy,
+  policy: CommitPolicy,
 ): Promise<Opened> {
   try {
     const message = privateMessage(bytes)

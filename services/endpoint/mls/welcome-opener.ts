@@ -161,11 +161,11 @@ function ask(
     error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? costly() : reject(error)
   const ended = () => reject(new Error('the worker that opens welcomes has ended'))
   let timer: NodeJS.Timeout | undefined
-  const begin = () => {
+  const startTimer = () => {
     timer = setTimeout(costly, timeoutMs)
   }
-  const heard = (message: WorkerMessage) => (message.kind === 'ready' ? begin() : resolve(message))
-  if (isReady) begin()
+  const heard = (message: WorkerMessage) => (message.kind === 'ready' ? startTimer() : resolve(message))
+  if (isReady) startTimer()
   worker.on('message', heard).on('error', failed).on('exit', ended)
   // Only what the worker needs: callers may pass records that hold more.
   const keyPackages = request.keyPackages.map(own => ({

@@ -30,7 +30,7 @@ export interface LineSideOptions {
   transaction: RunTransaction
   clock: Pick<Clock, 'now'>
   keys: Pick<Keys, 'opened' | 'revocations'> & { stock: Pick<KeyStock, 'fill'> }
-  sends: Pick<SendLoop, 'down' | 'noteGiven' | 'opened'>
+  sendLoop: Pick<SendLoop, 'down' | 'noteGiven' | 'opened'>
   receives: Pick<ReceiveLoop, 'take'>
   beat: Pick<PresenceBeat, 'down' | 'up'>
   emit(event: EndpointEvent): void
@@ -74,7 +74,7 @@ export class LineSide implements LineHandlers {
   }
 
   async onOpened(opened: Opened): Promise<void> {
-    const { clock, keys, sends } = this.options
+    const { clock, keys, sendLoop } = this.options
     this.clockOffsetMs = clock.now() - Number(opened.serverTimeMs)
     await this.#unit(unit => {
       const { context, outbox, tx } = unit
@@ -84,10 +84,10 @@ export class LineSide implements LineHandlers {
       else askOnceMore(context, tx)
       saveServer(tx, { operatorHandle: opened.operatorHandle })
       tx.tell({ type: 'operator', handle: opened.operatorHandle })
-      sends.noteGiven(unit)
+      sendLoop.noteGiven(unit)
     })
     keys.opened(opened)
-    sends.opened(opened)
+    sendLoop.opened(opened)
   }
 
   async onFrame(frame: ResponseFrame): Promise<void> {
@@ -95,11 +95,11 @@ export class LineSide implements LineHandlers {
   }
 
   onState(state: LineState): void {
-    const { sends, beat, emit } = this.options
+    const { sendLoop, beat, emit } = this.options
     this.state = state
     if (state.state === 'up') beat.up()
     else {
-      sends.down()
+      sendLoop.down()
       beat.down()
     }
     emit({ type: 'line', line: state })

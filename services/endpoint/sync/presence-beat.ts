@@ -9,7 +9,7 @@ export interface PresenceBeatOptions {
   presence: Pick<Presence, 'announce' | 'expire' | 'forget'>
   transaction: RunTransaction
   scheduler: Pick<Scheduler, 'every'>
-  sends: Pick<SendLoop, 'nudge' | 'sendNow'>
+  sendLoop: Pick<SendLoop, 'nudge' | 'sendNow'>
   /** Told of a vault that cannot be read. */
   onFailure(error: unknown): void
 }
@@ -23,11 +23,11 @@ export class PresenceBeat {
   constructor(private readonly options: PresenceBeatOptions) {}
 
   start(): void {
-    const { presence, scheduler, sends, onFailure } = this.options
+    const { presence, scheduler, sendLoop, onFailure } = this.options
     this.#timer?.cancel()
     this.#timer = scheduler.every(PRESENCE_INTERVAL_MS, () => {
       presence.expire()
-      sends.nudge()
+      sendLoop.nudge()
       this.#say({ here: true, asks: false }).catch(onFailure)
     })
   }
@@ -55,10 +55,10 @@ export class PresenceBeat {
   }
 
   async #say(what: Said, groups?: readonly bigint[]): Promise<void> {
-    const { presence, transaction, sends } = this.options
+    const { presence, transaction, sendLoop } = this.options
     await transaction(async ({ context }) => {
       const those = groups?.flatMap(number => context.groups.get(number) ?? [])
-      sends.sendNow(await presence.announce(context, what, those))
+      sendLoop.sendNow(await presence.announce(context, what, those))
     })
   }
 }

@@ -1,6 +1,7 @@
 // Presence: devices tell it to those whom they have a conversation with, end to end, while they are connected.
 
 import type { EphemeralEnvelope } from '../../../gen/parley/v1/chat_pb.js'
+import { toHex } from '../../protocol/bytes.js'
 import { GONE_AFTER_MS, IGNORED_AFTER_MS, PRESENCE_DEVICES } from '../../protocol/content/presence.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { Context } from '../context.js'
@@ -98,7 +99,7 @@ export class Presence {
 
   /** Not what was said before something else, nor long ago: a server can deliver it when it likes. */
   #isNews(deviceId: Uint8Array, sentAtMs: bigint): boolean {
-    const device = Buffer.from(deviceId).toString('hex')
+    const device = toHex(deviceId)
     const isOld =
       sentAtMs <= (this.#lastSent.get(device) ?? 0n) || Number(sentAtMs) < this.clock.now() - IGNORED_AFTER_MS
     if (!isOld) this.#lastSent.set(device, sentAtMs)

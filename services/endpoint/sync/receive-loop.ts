@@ -25,7 +25,7 @@ export interface ReceiveLoopOptions {
   /** Gives a frame to the line, which drops it while it is down. */
   write(frame: RequestFrame): void
   presence: Pick<Presence, 'take'>
-  sends: Pick<SendLoop, 'nudge' | 'noteGiven' | 'pause' | 'receiptsSoon' | 'sendNow'>
+  sendLoop: Pick<SendLoop, 'nudge' | 'noteGiven' | 'pause' | 'receiptsSoon' | 'sendNow'>
   /** The account's devices have changed. */
   onAccountChanged(handle: string): void
   /** The delivery is saved and acked. */
@@ -38,41 +38,41 @@ export class ReceiveLoop {
 
   /** Throws VaultError. */
   async take(frame: ResponseFrame): Promise<void> {
-    const { sends, onAccountChanged } = this.options
+    const { sendLoop, onAccountChanged } = this.options
     switch (frame.case) {
       case 'deliver':
         await this.#delivered(frame.value)
-        return sends.nudge()
+        return sendLoop.nudge()
       case 'accepted':
         await this.#accepted(frame.value)
-        return sends.nudge()
+        return sendLoop.nudge()
       case 'rejected':
         await this.#rejected(frame.value)
-        return sends.nudge()
+        return sendLoop.nudge()
       case 'accountChanged':
         return onAccountChanged(frame.value.handle)
     }
   }
 
   async #delivered(delivery: Deliver): Promise<void> {
-    const { transaction, write, sends, onTakenIn } = this.options
+    const { transaction, write, sendLoop, onTakenIn } = this.options
     const taken = await transaction(unit => this.#takeIn(unit, delivery))
     const { cursor } = delivery
     if (cursor.length > 0) write({ case: 'ack', value: { cursor } })
     await onTakenIn(taken)
-    sends.receiptsSoon()
+    sendLoop.receiptsSoon()
   }
 
   async #takeIn(unit: Unit, { envelopes, cursor }: Deliver): Promise<TakenIn> {
     const { context, tx } = unit
-    const { presence, sends } = this.options
+    const { presence, sendLoop } = this.options
     for (const envelope of envelopes) {
       if (envelope.envelope.case === 'ephemeral')
-        sends.sendNow(await presence.take(context, envelope.conversationId, envelope.envelope.value))
+        sendLoop.sendNow(await presence.take(context, envelope.conversationId, envelope.envelope.value))
       else await takeIn(context, tx, envelope)
     }
     if (cursor.length > 0) saveServer(tx, { cursor })
-    sends.noteGiven(unit)
+    sendLoop.noteGiven(unit)
     const changed = context.groups.changed(tx)
     return {
       changed: changed.map(({ number }) => number),
@@ -87,14 +87,14 @@ export class ReceiveLoop {
   }
 
   async #rejected(rejected: Rejected): Promise<void> {
-    const { transaction, sends } = this.options
+    const { transaction, sendLoop } = this.options
     const wait = await transaction(async unit => {
       let longest = 0
       for (const send of rejected.sends)
         longest = Math.max(longest, await onRejected(unit.context, unit.tx, send))
-      sends.noteGiven(unit)
+      sendLoop.noteGiven(unit)
       return longest
     })
-    if (wait > 0) sends.pause(wait)
+    if (wait > 0) sendLoop.pause(wait)
   }
 }

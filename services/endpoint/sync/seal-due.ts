@@ -15,7 +15,7 @@ import { askWhenDue } from '../messages/rejoin-requests.js'
 import { type Outbox, queueCommit } from '../messages/sealing/outbox.js'
 import { isSilent, sealText, sendingGroup } from '../messages/sealing/seal.js'
 import { waitingTexts } from '../messages/sealing/unsent.js'
-import { sealHandovers } from '../messages/transfer/hand-over.js'
+import { sealTransfers } from '../messages/transfer/hand-over.js'
 
 export interface Due {
   /** In ms since 1970. */
@@ -33,7 +33,7 @@ export async function sealDue(unit: Unit, due: Due): Promise<void> {
     await sealLeave(context, tx, group)
   await sealNames(context, tx)
   await sealRevocations(context, tx)
-  await sealHandovers(context, tx)
+  await sealTransfers(context, tx)
 }
 
 /** Seals commits, receipts and texts. */

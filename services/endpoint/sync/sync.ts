@@ -40,7 +40,7 @@ export class Sync {
   #line: Line | undefined
   readonly #scheduler: Scheduler
   readonly #background: Background
-  readonly #sends: SendLoop
+  readonly #sendLoop: SendLoop
   readonly #beat: PresenceBeat
 
   constructor(private readonly options: SyncOptions) {
@@ -55,18 +55,18 @@ export class Sync {
       nudge: () => this.nudge(),
     })
     const toLine = { ...options, clock, scheduler, write, onFailure }
-    const sends = new SendLoop({ ...toLine, onSealed: () => keys.ask() })
-    const beat = new PresenceBeat({ ...toLine, sends })
+    const sendLoop = new SendLoop({ ...toLine, onSealed: () => keys.ask() })
+    const beat = new PresenceBeat({ ...toLine, sendLoop: sendLoop })
     const receives = new ReceiveLoop({
-      ...{ ...toLine, sends },
+      ...{ ...toLine, sendLoop: sendLoop },
       onAccountChanged: handle => keys.changed(handle),
       onTakenIn: taken => this.#takenIn(taken),
     })
     this.keys = keys
-    this.line = new LineSide({ ...options, clock, keys, sends, receives, beat })
+    this.line = new LineSide({ ...options, clock, keys, sendLoop: sendLoop, receives, beat })
     this.#scheduler = scheduler
     this.#background = background
-    this.#sends = sends
+    this.#sendLoop = sendLoop
     this.#beat = beat
   }
 
@@ -82,9 +82,9 @@ export class Sync {
   /** Sends what is owed, says that this device leaves, and closes the line. */
   async stop(): Promise<void> {
     this.#scheduler.stop()
-    await this.#sends.finish().catch(error => this.#failed(error))
+    await this.#sendLoop.finish().catch(error => this.#failed(error))
     await this.#beat.leave().catch(() => undefined)
-    this.#sends.down()
+    this.#sendLoop.down()
     await this.#line?.close()
     this.#line = undefined
     await this.#background.settled()
@@ -92,7 +92,7 @@ export class Sync {
 
   /** Something may be waiting to be sent. */
   nudge(): void {
-    this.#sends.nudge()
+    this.#sendLoop.nudge()
   }
 
   /** Throws RpcError or LineStopped. */
@@ -111,7 +111,7 @@ export class Sync {
   }
 
   #failed(error: unknown): void {
-    this.#sends.down()
+    this.#sendLoop.down()
     if (!(error instanceof VaultError)) throw error
     this.line.onState({ state: 'stopped', reason: 'vault', cause: { code: 'vault', vault: error.why } })
     void this.#line?.close()

@@ -40,7 +40,7 @@ export interface Key {
   id: bigint
 }
 
-export type Change =
+export type RowChange =
   | { put: Table; key: Key; value: Uint8Array }
   | { delete: Table; key: Key }
   | { deleteGroup: Table; group: bigint }

@@ -10,14 +10,14 @@ import { fitsLock, type Lock, makeLock, openLock, parseLock } from './lock.js'
 import { KEY_BYTES } from './seal.js'
 
 /** An open database and its files, by the names that messages give them. */
-export interface Place {
+export interface VaultFiles {
   database: DatabaseSync
   file: string
   keyFile: string
 }
 
 /** The data key (32 bytes) of a vault, made if the vault is new. Throws VaultError. */
-export async function unlock(place: Place, passphrase: string | undefined): Promise<Uint8Array> {
+export async function unlock(place: VaultFiles, passphrase: string | undefined): Promise<Uint8Array> {
   checkPassphrase(passphrase)
   const record = readLock(place.database, place.file)
   if (!record) return createKey(place, passphrase)
@@ -29,7 +29,7 @@ export async function unlock(place: Place, passphrase: string | undefined): Prom
 
 /** Sets, changes or (undefined) removes the passphrase. Durable when it resolves. Throws VaultError. */
 export async function changePassphrase(
-  place: Place,
+  place: VaultFiles,
   dataKey: Uint8Array,
   passphrase: string | undefined,
 ): Promise<void> {
@@ -39,27 +39,31 @@ export async function changePassphrase(
 }
 
 /** A key file that stands there already is taken up: a start that was cut short left it, and nothing needs another. */
-async function createKey(place: Place, passphrase: string | undefined): Promise<Uint8Array> {
+async function createKey(place: VaultFiles, passphrase: string | undefined): Promise<Uint8Array> {
   const found = passphrase === undefined ? readKey(place) : undefined
   const dataKey = found?.length === KEY_BYTES ? found : new Uint8Array(randomBytes(KEY_BYTES))
   await keep(place, dataKey, passphrase)
   return dataKey
 }
 
-async function keep(place: Place, dataKey: Uint8Array, passphrase: string | undefined): Promise<void> {
+async function keep(place: VaultFiles, dataKey: Uint8Array, passphrase: string | undefined): Promise<void> {
   const record = await makeLock(dataKey, passphrase)
   if (passphrase === undefined) guarded(place.keyFile, () => writeKeyFile(place.keyFile, dataKey))
   writeLock(place.database, place.file, record)
 }
 
-async function askPassphrase(place: Place, lock: Lock, passphrase: string | undefined): Promise<Uint8Array> {
+async function askPassphrase(
+  place: VaultFiles,
+  lock: Lock,
+  passphrase: string | undefined,
+): Promise<Uint8Array> {
   if (passphrase === undefined) throw new VaultError({ code: 'passphrase-needed', file: place.file })
   const dataKey = await openLock(lock, passphrase)
   discardLeftKeyFile(place, dataKey)
   return dataKey
 }
 
-function askKeyFile(place: Place, lock: Lock, passphrase: string | undefined): Uint8Array {
+function askKeyFile(place: VaultFiles, lock: Lock, passphrase: string | undefined): Uint8Array {
   if (passphrase !== undefined) throw new VaultError({ code: 'passphrase-not-set', file: place.file })
   const dataKey = readKey(place)
   if (!dataKey) throw new VaultError({ code: 'key-missing', file: place.keyFile })
@@ -68,13 +72,13 @@ function askKeyFile(place: Place, lock: Lock, passphrase: string | undefined): U
 }
 
 /** Only if it has this very key, which the passphrase is now to guard; another key may be of use to its owner. */
-function discardLeftKeyFile(place: Place, dataKey: Uint8Array): void {
+function discardLeftKeyFile(place: VaultFiles, dataKey: Uint8Array): void {
   const left = readKey(place)
   if (!left || Buffer.compare(left, dataKey) !== 0) return
   guarded(place.keyFile, () => discardKeyFile(place.keyFile, KEY_BYTES))
 }
 
-function readKey(place: Place): Uint8Array | undefined {
+function readKey(place: VaultFiles): Uint8Array | undefined {
   return guarded(place.keyFile, () => readKeyFile(place.keyFile))
 }
 

@@ -10,11 +10,11 @@ import { guarded, inTransaction, openDatabase } from './database.js'
 import { damaged, VaultError } from './error.js'
 import { openRows } from './rows.js'
 import { makeSealer } from './seal.js'
-import { type Change, checkKey, type Key, type Range, type Row, type Table } from './table.js'
-import { changePassphrase, type Place, unlock } from './unlock.js'
+import { checkKey, type Key, type Range, type Row, type RowChange, type Table } from './table.js'
+import { changePassphrase, unlock, type VaultFiles } from './unlock.js'
 
 export { VaultError, type VaultReason } from './error.js'
-export { type Change, type Key, type Range, type Row, TABLES, type Table } from './table.js'
+export { type Key, type Range, type Row, type RowChange, TABLES, type Table } from './table.js'
 
 const DATABASE_FILE = 'vault.db'
 const KEY_FILE = 'key'
@@ -27,7 +27,7 @@ export interface Vault {
    * Makes all the changes, in their order, or none, and returns when they are on the disk. Throws VaultError: 'full'
    * with nothing changed, 'not-writable', 'damaged'. RangeError for what is not a key.
    */
-  write(changes: readonly Change[]): void
+  write(changes: readonly RowChange[]): void
   /** The value, a copy of the caller's own; undefined if there is none. Throws VaultError 'damaged'. */
   get(table: Table, key: Key): Uint8Array | undefined
   /**
@@ -86,11 +86,11 @@ async function openAlone(file: string, maxBytes: number | undefined): Promise<Da
   }
 }
 
-function makeVault(place: Place, dataKey: Uint8Array): Vault {
+function makeVault(place: VaultFiles, dataKey: Uint8Array): Vault {
   const { database, file } = place
   const rows = openRows(database, file)
   const sealer = makeSealer(dataKey)
-  const apply = (change: Change) => {
+  const apply = (change: RowChange) => {
     if ('put' in change) rows[change.put].put(change.key, sealer.seal(change.put, change.key, change.value))
     else if ('delete' in change) rows[change.delete].delete(change.key)
     else rows[change.deleteGroup].deleteGroup(change.group)

@@ -55,7 +55,7 @@ function unaryCall(
   runtime: Runtime,
 ): grpc.handleUnaryCall<Buffer, Buffer> {
   return async (call, respond) => {
-    const controller = begin(call, runtime)
+    const controller = startCall(call, runtime)
     const { signal } = controller
     try {
       const request = decode(method.input, call.request)
@@ -65,7 +65,7 @@ function unaryCall(
     } catch (error) {
       respond(toStatus(failure(error, signal, method, runtime)))
     } finally {
-      end(controller, runtime)
+      endCall(controller, runtime)
     }
   }
 }
@@ -76,7 +76,7 @@ function bidiCall(
   runtime: Runtime,
 ): grpc.handleBidiStreamingCall<Buffer, Buffer> {
   return async stream => {
-    const controller = begin(stream, runtime)
+    const controller = startCall(stream, runtime)
     const { signal } = controller
     const fail = (error: unknown) => {
       // grpc-js takes this as "end with this status, after what was written".
@@ -93,7 +93,7 @@ function bidiCall(
     } catch (error) {
       fail(failure(error, signal, method, runtime))
     } finally {
-      end(controller, runtime)
+      endCall(controller, runtime)
     }
   }
 }
@@ -116,7 +116,7 @@ function aborted(signal: AbortSignal): Promise<never> {
   })
 }
 
-function begin(
+function startCall(
   call: grpc.ServerUnaryCall<Buffer, Buffer> | grpc.ServerDuplexStream<Buffer, Buffer>,
   runtime: Runtime,
 ) {
@@ -126,7 +126,7 @@ function begin(
   return controller
 }
 
-function end(controller: AbortController, runtime: Runtime) {
+function endCall(controller: AbortController, runtime: Runtime) {
   runtime.calls.delete(controller)
   runtime.onCallEnd()
 }

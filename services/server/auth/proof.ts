@@ -49,7 +49,7 @@ export function createProofCheck(rules: ProofRules): (claim: ProofClaim) => Prom
     const nowMs = now()
     const expected = { method, server: rules.serverFingerprint, now: nowMs, window: rules.windowMs }
     const proof = provenCall(signed, expected)
-    if (certified === undefined) await checkKnown(rules.directory, proof.deviceKey, nowMs)
+    if (certified === undefined) await checkDevice(rules.directory, proof.deviceKey, nowMs)
     else if (!equalBytes(certified, proof.deviceKey)) throw unknownDevice(true, nowMs)
     await spend({ proof, rules, nowMs })
     return proof.deviceKey
@@ -57,7 +57,7 @@ export function createProofCheck(rules: ProofRules): (claim: ProofClaim) => Prom
 }
 
 /** Rejects as a proof's check does, if the device is not registered, or blocked. */
-export async function checkKnown(
+export async function checkDevice(
   directory: Pick<Directory, 'device'>,
   id: DeviceId,
   nowMs = Date.now(),

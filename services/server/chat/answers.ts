@@ -14,7 +14,7 @@ type Answer = { acceptedTo: bigint } | { rejection: Rejection; after: Cursor | u
 /** Rejections of one frame. */
 const REJECTIONS_PER_FRAME = 1024
 
-export class Answers {
+export class SendAnswers {
   readonly #queue: Answer[] = []
 
   accept(clientSequence: bigint): void {

@@ -21,7 +21,7 @@ export interface ChatOptions {
   sessions: Sessions
   checkProof: (claim: ProofClaim) => Promise<DeviceId>
   /** Throws if the device is blocked. */
-  checkStanding: (device: DeviceId) => Promise<void>
+  checkDevice: (device: DeviceId) => Promise<void>
   passEphemeral: PassEphemeral
   limits: RelayLimits
   timing: Timing
@@ -37,7 +37,7 @@ export function createChat(options: ChatOptions): BidiHandler<ChatRequest, ChatR
     const { session, clientSequence } = await openSession(options, frames, context)
     try {
       yield openedFrame({ clientSequence, ...options.timing, ...options })
-      void session.listen(frames)
+      void session.receive(frames)
       while (!context.signal.aborted) {
         const frame = session.next()
         if (frame) yield frame
@@ -57,7 +57,7 @@ async function openSession(
   frames: AsyncIterator<ChatRequest>,
   { signal }: CallContext,
 ): Promise<{ session: Session; clientSequence: bigint }> {
-  const { log, sessions, checkProof, checkStanding, passEphemeral, limits, timing } = options
+  const { log, sessions, checkProof, checkDevice: checkStanding, passEphemeral, limits, timing } = options
   const open = await firstFrame(frames, timing.deadAfterMs)
   const device = await checkProof({ signed: open.proof, method: METHODS.chat })
   const session = new Session({

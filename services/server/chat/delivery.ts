@@ -44,7 +44,7 @@ export class Delivery {
   /** The newest ack that the store was not told yet. */
   #ackToPass: Cursor | undefined
   #isPassingAck = false
-  #caughtUp: 'no' | 'due' | 'told' = 'no'
+  #caughtUp: 'no' | 'due' | 'sent' = 'no'
   #isStopped = false
 
   constructor(options: DeliveryOptions) {
@@ -59,7 +59,7 @@ export class Delivery {
   /** The next Deliver or CaughtUp; undefined: nothing now, onReady tells when to ask again. */
   next(): ChatResponse | undefined {
     if (this.#caughtUp === 'due') {
-      this.#caughtUp = 'told'
+      this.#caughtUp = 'sent'
       return caughtUpFrame()
     }
     if (this.#ahead === undefined || this.#isHeldBack()) return undefined

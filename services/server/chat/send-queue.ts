@@ -6,7 +6,7 @@ import type { OutgoingEnvelope } from '../../../gen/parley/v1/chat_pb.js'
 import { WAITING_SEND_BYTES, WAITING_SENDS } from '../limits.js'
 import { payloadBytes } from '../store/log-record.js'
 import type { AppendOutcome, Cursor, DeviceId, Log } from '../store/store.js'
-import { Answers } from './answers.js'
+import { SendAnswers } from './answers.js'
 import type { TokenBucket } from './token-bucket.js'
 
 /**
@@ -26,7 +26,7 @@ export interface SendQueueOptions {
 }
 
 export class SendQueue {
-  readonly answers = new Answers()
+  readonly answers = new SendAnswers()
   readonly #options: SendQueueOptions
   #waiting: OutgoingEnvelope[] = []
   #waitingBytes = 0

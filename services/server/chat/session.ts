@@ -76,7 +76,7 @@ export class Session {
   }
 
   /** Reads the client's frames until they end or the session does, but not while too much waits. Never rejects. */
-  async listen(requests: AsyncIterator<ChatRequest>): Promise<void> {
+  async receive(requests: AsyncIterator<ChatRequest>): Promise<void> {
     try {
       for (;;) {
         const { done, value } = await requests.next()

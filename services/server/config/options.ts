@@ -76,9 +76,9 @@ const ROWS = [
   { name: 'version', help: 'show the version' },
 ] as const satisfies readonly OptionRow[]
 
-type Name = (typeof ROWS)[number]['name']
+type OptionName = (typeof ROWS)[number]['name']
 /** The text that was given for an option, or its fallback. */
-type Given = (name: Name) => string | undefined
+type OptionText = (name: OptionName) => string | undefined
 
 /** Reads the command line and, for what it leaves out, the environment. Throws UsageError. */
 export function readOptions(
@@ -91,7 +91,7 @@ export function readOptions(
   return { kind: 'run', options: readValues(given.text) }
 }
 
-function readValues(given: Given): ServerOptions {
+function readValues(given: OptionText): ServerOptions {
   const publicAddress = given('public-address')
   const maxStorage = given('max-storage-mb')
   return {

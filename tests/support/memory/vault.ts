@@ -3,7 +3,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { VaultError } from '../../../services/endpoint/vault/error.js'
 import { checkKey, LOWEST } from '../../../services/endpoint/vault/table.js'
-import type { Change, Key, Range, Row, Table, Vault } from '../../../services/endpoint/vault/vault.js'
+import type { Key, Range, Row, RowChange, Table, Vault } from '../../../services/endpoint/vault/vault.js'
 
 /** What errors call the vault by. */
 const FILE = 'memory'
@@ -81,7 +81,7 @@ function compare(a: Key, b: Key): number {
   return a.id < b.id ? -1 : 1
 }
 
-const tableOf = (change: Change): Table => {
+const tableOf = (change: RowChange): Table => {
   if ('put' in change) return change.put
   return 'delete' in change ? change.delete : change.deleteGroup
 }
@@ -94,7 +94,7 @@ export interface Failing {
   /** Failed, but the changes are there. Unless given, they are lost. */
   kept?: boolean
   /** The writes that fail; all unless given. */
-  where?(changes: readonly Change[]): boolean
+  where?(changes: readonly RowChange[]): boolean
 }
 
 /** What a vault is kept on: it outlives the endpoints that open it, one at a time. */
@@ -152,7 +152,7 @@ export class MemoryDisk {
     }
   }
 
-  #write(changes: readonly Change[], maxBytes: number): void {
+  #write(changes: readonly RowChange[], maxBytes: number): void {
     for (const change of changes) checkKey('key' in change ? change.key : { group: change.group, id: 0n })
     this.onWrite()
     const failing = this.#failing && (this.#failing.where?.(changes) ?? true) ? this.#failing : undefined
@@ -171,7 +171,7 @@ export class MemoryDisk {
     return [...this.#tables.values()].reduce((sum, rows) => sum + rows.bytes, 0)
   }
 
-  #apply(change: Change): void {
+  #apply(change: RowChange): void {
     if ('put' in change) this.#rows(change.put).put(change.key, change.value)
     else if ('delete' in change) this.#rows(change.delete).delete(change.key)
     else this.#rows(change.deleteGroup).deleteGroup(change.group)

@@ -28,7 +28,7 @@ interface Giver {
   device: Uint8Array
 }
 
-interface Place {
+interface PlaceInOrder {
   /** Of the line that says that it is complete. */
   sequence: bigint
   storedAtMs: bigint
@@ -54,7 +54,7 @@ export function takeKept(
   parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'records'>,
   tx: Transaction,
   group: LiveGroup,
-  place: Place,
+  place: PlaceInOrder,
 ): void {
   for (const { key, record } of parts.records.list('earlier')) {
     const part = fromBinary(HistoryPartSchema, record.part)
@@ -65,12 +65,12 @@ export function takeKept(
   }
 }
 
-type Given = { part: HistoryPart; giver: Giver; place: Place }
+type GivenPart = { part: HistoryPart; giver: Giver; place: PlaceInOrder }
 
 function keep(
   { records }: Pick<MessageParts, 'records'>,
   tx: Transaction,
-  { part, giver, place }: Given,
+  { part, giver, place }: GivenPart,
 ): void {
   const waiting = records.keys('earlier')
   if (waiting.length >= WAITING_PARTS) return
@@ -88,7 +88,7 @@ function keep(
 function fileDirect(
   parts: Pick<MessageParts, 'account' | 'conversations' | 'devices'>,
   tx: Transaction,
-  given: Given,
+  given: GivenPart,
 ): void {
   const { peerHandle } = given.part
   if (!isHandle(peerHandle) || peerHandle === parts.account.handle) return
@@ -100,7 +100,7 @@ function fileInRoom(
   parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'devices' | 'engine'>,
   tx: Transaction,
   room: LiveGroup,
-  given: Given,
+  given: GivenPart,
 ): void {
   const { part, giver } = given
   const since = isOwn(parts, giver) ? 0n : handedSince(parts, room, giver)
@@ -126,7 +126,7 @@ function file(
   parts: Pick<MessageParts, 'account' | 'conversations' | 'devices'>,
   tx: Transaction,
   conversation: bigint,
-  { part, giver, place }: Given,
+  { part, giver, place }: GivenPart,
 ): void {
   const { account, conversations } = parts
   const isOurs = isOwn(parts, giver)

@@ -5,35 +5,35 @@ import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../../protocol/identity/certificate.js'
 import { CLOCK_SLACK_MS, DAY_MS } from '../../../protocol/time.js'
 import { accountsIn, isOwn, isOwnDevicesGroup, settingsOf } from '../../groups/membership.js'
-import { type Group, sameAccount } from '../../groups/policy.js'
+import { type Membership, sameAccount } from '../../groups/policy.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
 import type { Candidate } from '../../mls/engine.js'
 import type { Transaction } from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
-import { handOver } from './hand-over.js'
+import { startTransfer } from './hand-over.js'
 
 /** Devices were added to a group by a commit. */
 export function onAdded(
   parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'groups'>,
   tx: Transaction,
   group: LiveGroup,
-  { before, added, isOurs }: { before: Group; added: readonly Candidate[]; isOurs: boolean },
+  { before, added, isOurs }: { before: Membership; added: readonly Candidate[]; isOurs: boolean },
 ): void {
-  const newcomers = added.map(({ identity }) => parseVerifiedCertificate(identity))
+  const newMembers = added.map(({ identity }) => parseVerifiedCertificate(identity))
   if (isOwnDevicesGroup(parts, group)) {
     announceName(parts, tx)
-    for (const device of newcomers) if (isOurs) handAllOver(parts, tx, device)
+    for (const device of newMembers) if (isOurs) transferAll(parts, tx, device)
     return
   }
-  for (const device of newcomers.filter(each => isOwn(parts, each)))
-    if (isOurs || isFirstOwn(parts, group, device)) handRestOver(parts, tx, group, device)
+  for (const device of newMembers.filter(each => isOwn(parts, each)))
+    if (isOurs || isFirstOwn(parts, group, device)) transferRest(parts, tx, group, device)
   const settings = settingsOf(parts, group)
   const days = settings.history?.days ?? 0
   if (settings.kind !== GroupKind.ROOM || !isOurs || days === 0) return
   const known = before.members.map(({ identity }) => parseVerifiedCertificate(identity))
-  const invited = newcomers.filter(each => !known.some(other => sameAccount(other, each)))
+  const invited = newMembers.filter(each => !known.some(other => sameAccount(other, each)))
   for (const handle of new Set(invited.map(each => each.handle)))
-    handRoomOver(parts, tx, group, { handle, days })
+    transferRoom(parts, tx, group, { handle, days })
 }
 
 /** This device has joined the group of own devices: whoever made it may be new, and have nobody else. */
@@ -47,7 +47,7 @@ export function onJoinedOwnDevices(
     .members(group.state)
     .map(({ identity }) => parseVerifiedCertificate(identity))
     .sort((a, b) => b.issuedAt - a.issuedAt)
-  if (others[0]) handAllOver(parts, tx, others[0])
+  if (others[0]) transferAll(parts, tx, others[0])
 }
 
 function announceName(
@@ -59,7 +59,7 @@ function announceName(
 }
 
 /** Everything, to a device that is newer than this one; once. */
-function handAllOver(
+function transferAll(
   parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'devices' | 'groups'>,
   tx: Transaction,
   { deviceKey, issuedAt }: Pick<DeviceIdentity, 'deviceKey' | 'issuedAt'>,
@@ -73,12 +73,12 @@ function handAllOver(
     const [group] = groups.of(number)
     if (kind === 'own-devices' || (kind === 'room' && !group)) continue
     const conversationId = group?.record.conversationId ?? new Uint8Array()
-    handOver(tx, number, { toDevice: deviceKey, conversationId })
+    startTransfer(tx, number, { toDevice: deviceKey, conversationId })
   }
 }
 
 /** Hands over what has come in this conversation between the handover, or the beginning, and the device's joining it. */
-function handRestOver(
+function transferRest(
   parts: Pick<MessageParts, 'account' | 'clock' | 'devices'>,
   tx: Transaction,
   group: LiveGroup,
@@ -90,7 +90,7 @@ function handRestOver(
   const known = isOlder ? BigInt(parts.clock.now() - DAY_MS) : handedOverAtMs
   const sinceMs = known > 0n ? known - BigInt(CLOCK_SLACK_MS) : 0n
   const { conversation, conversationId } = group.record
-  handOver(tx, conversation, { toDevice: deviceKey, conversationId, sinceMs })
+  startTransfer(tx, conversation, { toDevice: deviceKey, conversationId, sinceMs })
 }
 
 /** Whether this device's leaf comes first among those of its account, the newcomer aside. */
@@ -104,7 +104,7 @@ function isFirstOwn(
   return first !== undefined && Buffer.compare(first, parts.account.device.publicKey) === 0
 }
 
-function handRoomOver(
+function transferRoom(
   parts: Pick<MessageParts, 'clock' | 'conversations'>,
   tx: Transaction,
   group: LiveGroup,
@@ -113,5 +113,5 @@ function handRoomOver(
   parts.conversations.open(tx, handle)
   const { conversation, conversationId } = group.record
   const sinceMs = BigInt(parts.clock.now() - days * DAY_MS)
-  handOver(tx, conversation, { toHandle: handle, conversationId, sinceMs })
+  startTransfer(tx, conversation, { toHandle: handle, conversationId, sinceMs })
 }

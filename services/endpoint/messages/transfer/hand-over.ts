@@ -23,10 +23,10 @@ const ROWS = 256
 const PARTS_AT_ONCE = 4
 const OUTBOX_RESERVED = 16
 
-export type HandoverInit = Omit<MessageInitShape<typeof HandoverSchema>, '$typeName'>
+export type TransferInit = Omit<MessageInitShape<typeof HandoverSchema>, '$typeName'>
 
 /** Notes that the conversation is to be handed over, from its beginning or from where that had come. */
-export function handOver(tx: Transaction, conversation: bigint, to: HandoverInit): void {
+export function startTransfer(tx: Transaction, conversation: bigint, to: TransferInit): void {
   const wanted = create(HandoverSchema, to)
   for (let id = 1n; ; id++) {
     const key = { group: conversation, id }
@@ -41,7 +41,7 @@ const isSame = (one: Handover, other: Handover): boolean =>
   one.toHandle === other.toHandle && Buffer.compare(one.toDevice, other.toDevice) === 0
 
 /** Seals the next parts of what is to be handed over, where there is a group for it. */
-export async function sealHandovers(
+export async function sealTransfers(
   parts: Pick<
     MessageParts,
     'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'outbox' | 'records'

@@ -1,4 +1,5 @@
 import type { KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
+import { toHex } from '../../../protocol/bytes.js'
 import { certifiedDevices } from '../../../protocol/identity/certificate.js'
 import { changeOf } from '../../contacts/contacts.js'
 import type { KeyChangePolicy } from '../../contacts/trust.js'
@@ -30,7 +31,7 @@ export class ChangedKeys {
   async settle(onDecided: () => void): Promise<void> {
     for (const contact of this.options.context.contacts.changed()) {
       const change = changeOf(contact)
-      const name = change && `${contact.handle} ${Buffer.from(change.seen).toString('hex')}`
+      const name = change && `${contact.handle} ${toHex(change.seen)}`
       if (!name || this.#waiting.has(name)) continue
       // Not again while this is under way, either.
       this.#waiting.add(name)

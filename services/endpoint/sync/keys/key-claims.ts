@@ -36,7 +36,7 @@ export class KeyClaims {
   readonly #looked = new Set<bigint>()
   /** Those whose people were looked for and are not on the server. */
   readonly #absent = new Set<bigint>()
-  readonly #told = new Set<bigint>()
+  readonly #reported = new Set<bigint>()
   /** Intents whose key packages are being claimed, or were on this line. */
   readonly #claiming = new Set<string>()
   #atOnce = CLAIMS_AT_ONCE
@@ -102,8 +102,8 @@ export class KeyClaims {
   #tellAbsent(conversation: bigint, peer: string): void {
     const { context, emit } = this.options
     const isWaiting = waitingTexts(context).some(id => id.conversation === conversation)
-    if (!isWaiting || this.#told.has(conversation)) return
-    this.#told.add(conversation)
+    if (!isWaiting || this.#reported.has(conversation)) return
+    this.#reported.add(conversation)
     emit({ type: 'notice', level: 'info', notice: { code: 'absent', peer } })
   }
 

@@ -48,11 +48,11 @@ export class Kept<K, V> {
 
   /** undefined: from here on there is none. */
   set(tx: Transaction, key: K, value: V | undefined): void {
-    const draft = this.#drafts.get(tx) ?? this.#begin(tx)
+    const draft = this.#drafts.get(tx) ?? this.#newDraft(tx)
     draft.set(key, value)
   }
 
-  #begin(tx: Transaction): Map<K, V | undefined> {
+  #newDraft(tx: Transaction): Map<K, V | undefined> {
     const draft = new Map<K, V | undefined>()
     this.#drafts.set(tx, draft)
     tx.follow({

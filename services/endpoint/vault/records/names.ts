@@ -1,7 +1,7 @@
 // How rows are found by what they hold, which must not stand in clear on the disk: under a keyed hash of it.
 
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
-import type { Change, Key, Table } from '../table.js'
+import type { Key, RowChange, Table } from '../table.js'
 import { at } from './schemas.js'
 
 /** The kinds of values to look up, and the numbers that each finds. */
@@ -36,7 +36,7 @@ const ONLY = at(0n)
  */
 export function namesOf(vault: {
   get(table: Table, key: Key): Uint8Array | undefined
-  write(changes: readonly Change[]): void
+  write(changes: readonly RowChange[]): void
 }): <L extends Lookup>(lookup: L, value: Lookups[L]) => bigint {
   const known = vault.get('meta', ONLY)
   const raw = known ?? new Uint8Array(randomBytes(KEY_BYTES))

@@ -20,7 +20,7 @@ const NOT_KEPT: ReadonlySet<AnyTable> = new Set(['messages', 'keypackages', 'ear
 /** Tables of what is to be done: short, however much there is of the rest. */
 const SMALL: ReadonlySet<AnyTable> = new Set(['outbox', 'waiting', 'intents', 'devices', 'due', 'recent'])
 
-const nameOf = ({ group, id }: Key): string => `${group}/${id}`
+const keyName = ({ group, id }: Key): string => `${group}/${id}`
 
 /** The reading side of a vault. */
 export interface SavedRows {
@@ -39,8 +39,8 @@ export class Saved {
   }
 
   get<T extends RecordTable>(table: T, key: Key): RecordOf<T> | undefined {
-    if (SMALL.has(table)) return this.#whole(table).records.get(nameOf(key)) as RecordOf<T> | undefined
-    const name = `${table}/${nameOf(key)}`
+    if (SMALL.has(table)) return this.#whole(table).records.get(keyName(key)) as RecordOf<T> | undefined
+    const name = `${table}/${keyName(key)}`
     const known = this.#recent.get(name) as RecordOf<T> | undefined
     this.#recent.delete(name)
     const record = known ?? this.#read(table, key)
@@ -90,9 +90,9 @@ export class Saved {
     const small = this.#small.get(table)
     if (record) small?.keys.add(key)
     else small?.keys.delete(key)
-    if (record) small?.records.set(nameOf(key), record)
-    else small?.records.delete(nameOf(key))
-    const name = `${table}/${nameOf(key)}`
+    if (record) small?.records.set(keyName(key), record)
+    else small?.records.delete(keyName(key))
+    const name = `${table}/${keyName(key)}`
     this.#recent.delete(name)
     if (record && !SMALL.has(table) && !NOT_KEPT.has(table)) this.#keep(name, record)
   }
@@ -108,7 +108,7 @@ export class Saved {
     const known = this.#small.get(table)
     if (known) return known
     const keys = [...this.#vault.keys(table)]
-    const records = new Map(keys.map(key => [nameOf(key), this.#read(table, key)!]))
+    const records = new Map(keys.map(key => [keyName(key), this.#read(table, key)!]))
     const whole = { keys: new SortedKeys(keys), records }
     this.#small.set(table, whole)
     return whole

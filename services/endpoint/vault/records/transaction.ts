@@ -1,7 +1,7 @@
 // A unit of work: what one input changes, seen by itself before it is saved, and saved as a whole or not at all.
 
 import type { EndpointEvent } from '../../events.js'
-import type { Change, Key, Range } from '../table.js'
+import type { Key, Range, RowChange } from '../table.js'
 import { compareKeys, isWithin } from './keys.js'
 import type { Lookup, Lookups } from './names.js'
 import {
@@ -231,10 +231,10 @@ const ENDED: Base = {
 const NOTHING = new Uint8Array()
 
 /** As the vault is to write them. */
-export function changesFor(changes: Changes): Change[] {
-  return [...changes].flatMap(([table, { rows, clearedGroups }]): Change[] => [
+export function changesFor(changes: Changes): RowChange[] {
+  return [...changes].flatMap(([table, { rows, clearedGroups }]): RowChange[] => [
     ...Array.from(clearedGroups, group => ({ deleteGroup: table, group })),
-    ...Array.from(rows.values(), ({ key, value }): Change => {
+    ...Array.from(rows.values(), ({ key, value }): RowChange => {
       if (!value) return { delete: table, key }
       const bytes = isRecordTable(table)
         ? encoded(table, value as RecordOf<typeof table>)

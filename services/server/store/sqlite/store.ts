@@ -7,7 +7,7 @@ import { SqliteDirectory } from './accounts/directory.js'
 import { SqliteKeyPackages } from './accounts/key-packages.js'
 import { openDatabase } from './database/database.js'
 import type { StoreParts } from './database/parts.js'
-import { State } from './database/state.js'
+import { StateCache } from './database/state.js'
 import { Writer } from './database/writer.js'
 import { SqliteLog } from './log/log.js'
 
@@ -47,7 +47,7 @@ function createStore(database: { db: DatabaseSync; close(): void }, options: Sql
     rolledBack: () => log.rolledBack(),
   })
   const limits: StoreLimits = { ...LIMITS, ...options.limits }
-  const parts: StoreParts = { db, writer, limits, state: new State(db), now: options.now ?? Date.now }
+  const parts: StoreParts = { db, writer, limits, state: new StateCache(db), now: options.now ?? Date.now }
   const log = new SqliteLog(parts)
   let closing: Promise<void> | undefined
 

@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { OperatorActions } from '../../../../services/client/commands/command.js'
 import { safetyQr } from '../../../../services/client/commands/safety-qr.js'
-import { type Known, standing, whyNotSent } from '../../../../services/client/words/people.js'
+import { type Known, trustMark, whyNotSent } from '../../../../services/client/words/people.js'
 import {
   type PersonHere,
   Refusal,
@@ -141,13 +141,13 @@ describe('the mark behind a handle', () => {
     room: () => ({ name: 'tea', topic: '', historyDays: 0, members: [], isAdmin: false, state }),
   })
   test('is for who is verified, and for whom nothing is sent to', () => {
-    expect(standing(endpoint({}), 7n)).toBe('')
-    expect(standing(endpoint({ verified: true }), 7n)).toBe(' ✔')
-    expect(standing(endpoint({ state: 'key-changed' }), 7n)).toBe(' ✗')
-    expect(standing(endpoint({ state: 'blocked', verified: true }), 7n)).toBe(' ✗')
-    expect(standing(endpoint({ verified: true }), 8n)).toBe('')
-    expect(standing(endpoint({}), 9n)).toBe('')
-    expect(standing(endpoint({}, 'ended'), 9n)).toBe(' ✗')
+    expect(trustMark(endpoint({}), 7n)).toBe('')
+    expect(trustMark(endpoint({ verified: true }), 7n)).toBe(' ✔')
+    expect(trustMark(endpoint({ state: 'key-changed' }), 7n)).toBe(' ✗')
+    expect(trustMark(endpoint({ state: 'blocked', verified: true }), 7n)).toBe(' ✗')
+    expect(trustMark(endpoint({ verified: true }), 8n)).toBe('')
+    expect(trustMark(endpoint({}), 9n)).toBe('')
+    expect(trustMark(endpoint({}, 'ended'), 9n)).toBe(' ✗')
   })
 
   test('says why, where a line waits because of it', () => {

@@ -5,7 +5,11 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { ContentSchema, HistoryPartSchema } from '../../../../gen/parley/content/v1/content_pb.js'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import { EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
-import { type Account, makeAccount, restoreAccount } from '../../../../services/endpoint/contacts/account.js'
+import {
+  makeAccount,
+  type OwnAccount,
+  restoreAccount,
+} from '../../../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../../../services/endpoint/context.js'
 import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
 import { joined } from '../../../../services/endpoint/groups/state/group.js'
@@ -22,8 +26,8 @@ import { saidIn } from '../../../support/said.js'
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
 const mallory = makeAccount('mallory')
-const secondOf = ({ handle, account }: Account) => restoreAccount({ handle, seed: account.privateKey })
-const idOf = ({ device }: Account) => device.publicKey
+const secondOf = ({ handle, account }: OwnAccount) => restoreAccount({ handle, seed: account.privateKey })
+const idOf = ({ device }: OwnAccount) => device.publicKey
 
 let context: TestContext['context']
 let written: TestContext['written']
@@ -33,7 +37,7 @@ beforeEach(async () => {
   ;({ context, written } = await openTestContext(alice))
 })
 
-const keyPackageOf = ({ certificate, device }: Account) =>
+const keyPackageOf = ({ certificate, device }: OwnAccount) =>
   context.engine.newKeyPackage({
     identity: certificate,
     signatureKey: device.privateKey,
@@ -42,7 +46,7 @@ const keyPackageOf = ({ certificate, device }: Account) =>
 
 /** An active group of alice's device and these. */
 async function groupWith(
-  others: readonly Account[],
+  others: readonly OwnAccount[],
   { open, settings }: { open(unit: Unit): bigint; settings?: Uint8Array },
 ): Promise<LiveGroup> {
   const { engine } = context
@@ -61,7 +65,7 @@ async function groupWith(
 }
 const openBob = ({ context, tx }: Unit) => context.conversations.open(tx, 'bob')
 const withBob = () => groupWith([bob], { open: openBob })
-const roomOf = (others: readonly Account[], days: number) =>
+const roomOf = (others: readonly OwnAccount[], days: number) =>
   groupWith(others, {
     open: ({ context, tx }) => context.conversations.openRoom(tx, 'all'),
     settings: encodeSettings(
@@ -73,7 +77,7 @@ const roomOf = (others: readonly Account[], days: number) =>
       }),
     ),
   })
-const ownGroup = (others: readonly Account[]) =>
+const ownGroup = (others: readonly OwnAccount[]) =>
   groupWith(others, {
     open: ({ context, tx }) => context.conversations.openOwnDevices(tx),
     settings: encodeSettings(create(GroupSettingsSchema, { kind: GroupKind.OWN_DEVICES })),
@@ -89,13 +93,13 @@ const message = (sequence: bigint, more: object = {}) => ({
 })
 const hand = (
   group: LiveGroup,
-  from: Account,
+  from: OwnAccount,
   part: Parameters<typeof create<typeof HistoryPartSchema>>[1] & object,
 ) => written((_, unit) => takePart(unit, group, from, { last: true, ...part }))
 const takePart = (
   unit: Unit,
   group: LiveGroup,
-  from: Account,
+  from: OwnAccount,
   part: Parameters<typeof create<typeof HistoryPartSchema>>[1] & object,
 ) =>
   historyPart.take(
@@ -176,7 +180,7 @@ describe('history', () => {
 })
 
 describe('a revocation', () => {
-  const revocation = (by: Account, of: Account) =>
+  const revocation = (by: OwnAccount, of: OwnAccount) =>
     makeRevocation(crypto, { handle: by.handle, account: by.account, deviceKey: idOf(of) })
 
   test.each([

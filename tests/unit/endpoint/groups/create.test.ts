@@ -3,7 +3,7 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { CommitBundleSchema } from '../../../../gen/parley/v1/chat_pb.js'
-import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import {
   createGroup,
   type Invitee,
@@ -25,10 +25,10 @@ beforeEach(async () => {
   testing = await openTestContext(alice)
 })
 
-const claimed = (...accounts: Account[]) =>
+const claimed = (...accounts: OwnAccount[]) =>
   Promise.all(accounts.map(account => claimedDevice(testing.context.engine, account)))
 const devicesOf = (invitees: readonly Invitee[]) => invitees.map(({ identity }) => identity.deviceKey)
-const idOf = ({ device }: Account) => device.publicKey
+const idOf = ({ device }: OwnAccount) => device.publicKey
 
 describe('invitees', () => {
   test('are the claimed devices of the person, and nobody else’s', async () => {
@@ -62,7 +62,7 @@ describe('invitees', () => {
 })
 
 describe('a new group', () => {
-  const make = async (...accounts: Account[]) => {
+  const make = async (...accounts: OwnAccount[]) => {
     const pairs = await Promise.all(accounts.map(account => keyPackageOf(testing.context.engine, account)))
     const devices = await claimed(...accounts)
     const packages = devices.map((device, index) => ({ ...device, keyPackage: pairs[index]!.publicPackage }))

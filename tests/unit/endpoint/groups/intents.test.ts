@@ -10,7 +10,7 @@ import {
   ChangeSettingsSchema,
   RemoveDevicesSchema,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
-import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import {
   commitIntents,
   forgetRemovals,
@@ -42,7 +42,7 @@ let outbox: Outbox
 let group: LiveGroup
 let told: TestContext['told']
 
-const keyPackageOf = async ({ certificate, device }: Account) =>
+const keyPackageOf = async ({ certificate, device }: OwnAccount) =>
   await engine.newKeyPackage({
     identity: certificate,
     signatureKey: device.privateKey,
@@ -50,7 +50,7 @@ const keyPackageOf = async ({ certificate, device }: Account) =>
   })
 
 /** A room with alice, this device, bob and carol; the admin is alice unless given. */
-async function openRoom(admin: Account = alice): Promise<void> {
+async function openRoom(admin: OwnAccount = alice): Promise<void> {
   const settings = encodeSettings(
     create(GroupSettingsSchema, {
       kind: GroupKind.ROOM,
@@ -115,11 +115,11 @@ const adoptCommit = () =>
 const changed = (change: GroupChange) =>
   written((tx, unit) => unit.context.groups.change(tx, groupIn(unit, group), change))
 
-const removal = (...accounts: Account[]): IntentChange => ({
+const removal = (...accounts: OwnAccount[]): IntentChange => ({
   case: 'removeDevices',
   value: create(RemoveDevicesSchema, { deviceIds: accounts.map(({ device }) => device.publicKey) }),
 })
-const addition = async (account: Account): Promise<IntentChange> => ({
+const addition = async (account: OwnAccount): Promise<IntentChange> => ({
   case: 'addAccount',
   value: create(AddAccountSchema, {
     handle: account.handle,

@@ -7,8 +7,8 @@ import {
   accountsIn,
   isOwn,
   isOwnDevicesGroup,
+  membershipOf,
   settingsOf,
-  standing,
 } from '../../../../services/endpoint/groups/membership.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { foundGroup } from '../../../support/endpoint-groups.js'
@@ -28,7 +28,7 @@ describe('a group stands', () => {
     const room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob] })
     const [leaving, rejoining] = [[Uint8Array.of(1)], [Uint8Array.of(2)]]
     await room.change({ leavingDeviceIds: leaving, rejoiningDeviceIds: rejoining })
-    expect(standing(testing.context, room.live)).toMatchObject({
+    expect(membershipOf(testing.context, room.live)).toMatchObject({
       ...{ settings: { kind: GroupKind.ROOM, name: 'tea' }, leaving, rejoining, newcomer: undefined },
       members: [{ signatureKey: alice.device.publicKey }, { signatureKey: bob.device.publicKey }],
     })
@@ -37,7 +37,7 @@ describe('a group stands', () => {
   test('for a commit of its first minute here as for a newcomer', async () => {
     const room = await TestGroup.of(testing, { others: [bob] })
     await room.change({ joinedAtMs: 1_000n })
-    const newcomerAt = (storedAtMs: bigint) => standing(testing.context, room.live, storedAtMs).newcomer
+    const newcomerAt = (storedAtMs: bigint) => membershipOf(testing.context, room.live, storedAtMs).justJoined
     expect(newcomerAt(1_000n)).toEqual(alice.device.publicKey)
     expect(newcomerAt(60_999n)).toEqual(alice.device.publicKey)
     expect(newcomerAt(61_000n)).toBeUndefined()

@@ -4,11 +4,15 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
-import { type Account, makeAccount, restoreAccount } from '../../../../services/endpoint/contacts/account.js'
+import {
+  makeAccount,
+  type OwnAccount,
+  restoreAccount,
+} from '../../../../services/endpoint/contacts/account.js'
 import {
   decodeSettings,
   encodeSettings,
-  type Group,
+  type Membership,
   mayChange,
 } from '../../../../services/endpoint/groups/policy.js'
 import type { Member } from '../../../../services/endpoint/mls/engine.js'
@@ -23,12 +27,12 @@ const stranger = makeAccount('dave')
 /** Goes by a member's handle, with a key of their own. */
 const impostor = makeAccount('bob')
 
-const member = ({ certificate, device }: Account, leaf = 0): Member => ({
+const member = ({ certificate, device }: OwnAccount, leaf = 0): Member => ({
   leaf,
   identity: certificate,
   signatureKey: device.publicKey,
 })
-const adminOf = ({ handle, account }: Account) => ({ handle, accountKey: account.publicKey })
+const adminOf = ({ handle, account }: OwnAccount) => ({ handle, accountKey: account.publicKey })
 const settingsWith = (change: object = {}) =>
   create(GroupSettingsSchema, {
     kind: GroupKind.ROOM,
@@ -37,7 +41,7 @@ const settingsWith = (change: object = {}) =>
     ...change,
   })
 
-const groupOf = (kind: GroupKind, change: Partial<Group> = {}): Group => ({
+const groupOf = (kind: GroupKind, change: Partial<Membership> = {}): Membership => ({
   settings: kind === GroupKind.ROOM ? settingsWith() : create(GroupSettingsSchema, { kind }),
   members: [admin, bob, carol].map(member),
   leaving: [],
@@ -47,12 +51,12 @@ const groupOf = (kind: GroupKind, change: Partial<Group> = {}): Group => ({
 const { ROOM, DIRECT, OWN_DEVICES } = GroupKind
 
 interface Act {
-  by: Account
-  add?: Account[]
-  remove?: Account[]
+  by: OwnAccount
+  add?: OwnAccount[]
+  remove?: OwnAccount[]
   settings?: Uint8Array
 }
-const may = (group: Group, { by, add = [], remove = [], settings }: Act) =>
+const may = (group: Membership, { by, add = [], remove = [], settings }: Act) =>
   mayChange(group, {
     committer: member(by),
     added: add.map(account => member(account)),
@@ -88,7 +92,7 @@ test.each([
 })
 
 test('nobody is added by a member to a room, also to a device that has just come', () => {
-  expect(may(groupOf(ROOM, { newcomer: carol.device.publicKey }), { by: bob, add: [stranger] })).toBe(false)
+  expect(may(groupOf(ROOM, { justJoined: carol.device.publicKey }), { by: bob, add: [stranger] })).toBe(false)
 })
 
 test('whoever asked to be taken in again may be added by anybody, and nobody else', () => {
@@ -99,8 +103,8 @@ test('whoever asked to be taken in again may be added by anybody, and nobody els
 
 describe('devices are removed', () => {
   const leaving = { leaving: [carol.device.publicKey] }
-  const newcomer = { newcomer: bob.device.publicKey }
-  test.each<[string, GroupKind, Act, boolean, Partial<Group>]>([
+  const newcomer = { justJoined: bob.device.publicKey }
+  test.each<[string, GroupKind, Act, boolean, Partial<Membership>]>([
     ['by an admin of the room', ROOM, { by: admin, remove: [bob, carol] }, true, {}],
     ['not by another member', ROOM, { by: bob, remove: [carol] }, false, {}],
     [

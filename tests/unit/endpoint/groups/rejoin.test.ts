@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import type { RejoinRequest } from '../../../../gen/parley/v1/chat_pb.js'
-import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import { addAgain, takeRejoin } from '../../../../services/endpoint/groups/rejoin.js'
 import { makeRejoin } from '../../../../services/protocol/conversation/rejoin-request.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
@@ -13,7 +13,7 @@ import { TestGroup } from '../../../support/group.js'
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
 const carol = makeAccount('carol')
-const idOf = ({ device }: Account) => device.publicKey
+const idOf = ({ device }: OwnAccount) => device.publicKey
 
 let testing: TestContext
 let room: TestGroup
@@ -22,7 +22,7 @@ beforeEach(async () => {
   room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob] })
 })
 
-const requestOf = ({ device }: Account) =>
+const requestOf = ({ device }: OwnAccount) =>
   makeRejoin(crypto, { conversationId: room.live.record.conversationId, device })
 const take = (request: RejoinRequest) =>
   testing.written((tx, unit) => takeRejoin(unit.context, tx, room.in(unit), request))

@@ -4,7 +4,7 @@ import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { LeaveSchema } from '../../../../gen/parley/content/v1/content_pb.js'
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
-import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import { myTurnMs, removeWhenOurTurn, takeLeave } from '../../../../services/endpoint/groups/self-removal.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../support/group.js'
@@ -13,7 +13,7 @@ const alice = makeAccount('alice')
 const bob = makeAccount('bob')
 const tablet = secondDevice(bob)
 const carol = makeAccount('carol')
-const idOf = ({ device }: Account) => device.publicKey
+const idOf = ({ device }: OwnAccount) => device.publicKey
 
 let testing: TestContext
 /** In the order of carol, this device, bob, the tablet. */
@@ -23,7 +23,7 @@ beforeEach(async () => {
   room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob, tablet, carol], by: carol })
 })
 
-const remove = (...accounts: Account[]) =>
+const remove = (...accounts: OwnAccount[]) =>
   testing.written((tx, unit) => removeWhenOurTurn(unit.context, tx, room.in(unit), accounts.map(idOf)))
 const intents = () =>
   testing.context.intents.of(room).map(({ intent }) => ({
@@ -47,7 +47,7 @@ describe('this device', () => {
 
   test('waits for so long at most', async () => {
     const many = Array.from({ length: 36 }, (_, index) => makeAccount(`person-${index}`))
-    const [first, ...others] = many as [Account, ...Account[]]
+    const [first, ...others] = many as [OwnAccount, ...OwnAccount[]]
     const large = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: many, by: first })
     const last = { ...testing.context, engine: { ...testing.context.engine, ownLeaf: () => 36 } }
     expect(myTurnMs(last, large.live, [])).toBe(10_000)
@@ -69,7 +69,7 @@ describe('this device', () => {
 })
 
 describe('somebody who leaves', () => {
-  const leaves = (from: Account, account: boolean) =>
+  const leaves = (from: OwnAccount, account: boolean) =>
     testing.written((tx, unit) =>
       takeLeave(unit.context, tx, room.in(unit), idOf(from), create(LeaveSchema, { account })),
     )

@@ -4,7 +4,7 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
-import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import { beginCommit } from '../../../../services/endpoint/groups/transition.js'
 import { receiveCommit, receiveOwnCommit } from '../../../../services/endpoint/messages/commits.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
@@ -29,19 +29,19 @@ beforeEach(async () => {
   })
 })
 
-const idOf = ({ device }: Account) => device.publicKey
-const leafOf = (account: Account) =>
+const idOf = ({ device }: OwnAccount) => device.publicKey
+const leafOf = (account: OwnAccount) =>
   testing.context.engine
     .members(room.live.state)
     .find(({ signatureKey }) => Buffer.compare(signatureKey, idOf(account)) === 0)!.leaf
-const packageOf = async (account: Account) =>
+const packageOf = async (account: OwnAccount) =>
   (await keyPackageOf(testing.context.engine, account)).publicPackage
 const renamed = (name: string) => {
   const settings = fromBinary(GroupSettingsSchema, testing.context.engine.settings(room.live.state)!)
   return { settings: toBinary(GroupSettingsSchema, { ...settings, name }) }
 }
 /** `claimed`: the devices that the server was told of. */
-const take = (envelope: Envelope, claimed: { added?: Account[]; removed?: Account[] } = {}) =>
+const take = (envelope: Envelope, claimed: { added?: OwnAccount[]; removed?: OwnAccount[] } = {}) =>
   testing.written(async (tx, unit) => {
     if (envelope.envelope.case !== 'commit') throw new Error('no commit')
     const { added = [], removed = [] } = claimed

@@ -4,7 +4,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import { type Envelope, EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
-import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { Context } from '../../../../services/endpoint/context.js'
 import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
 import { joinByWelcome } from '../../../../services/endpoint/messages/join.js'
@@ -24,9 +24,9 @@ beforeEach(async () => {
 })
 
 interface Invitation {
-  by?: Account
+  by?: OwnAccount
   /** Besides this device and the one who made it. */
-  others?: Account[]
+  others?: OwnAccount[]
   settings?: Uint8Array
   lastResort?: boolean
   id?: Uint8Array

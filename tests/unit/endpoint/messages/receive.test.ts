@@ -6,7 +6,7 @@ import { ContentSchema, LogTagSchema } from '../../../../gen/parley/content/v1/c
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
-import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import { takeIn } from '../../../../services/endpoint/messages/receive.js'
 import { sealText } from '../../../../services/endpoint/messages/sealing/seal.js'
 import { waitFor } from '../../../../services/endpoint/messages/sealing/unsent.js'
@@ -30,10 +30,10 @@ beforeEach(async () => {
 
 const take = (envelope: Envelope) => testing.written((tx, { context }) => takeIn(context, tx, envelope))
 const text = (written: string) => ({ case: 'text', value: { text: written } }) as const
-const says = async (from: Account, count: bigint, written = `number ${count}`) =>
+const says = async (from: OwnAccount, count: bigint, written = `number ${count}`) =>
   take(await group.sealed(from, { count, body: text(written) }))
 const lines = () => testing.context.conversations.history(group.conversation).map(saidIn)
-const sender = (of: Account) => group.live.sender(of.device.publicKey)
+const sender = (of: OwnAccount) => group.live.sender(of.device.publicKey)
 
 describe('a text', () => {
   test('is shown, and owed a receipt', async () => {

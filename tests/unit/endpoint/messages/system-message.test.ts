@@ -4,7 +4,10 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { GroupPhase } from '../../../../services/endpoint/groups/state/group.js'
-import { show, tell } from '../../../../services/endpoint/messages/system-message.js'
+import {
+  appendSystemMessage,
+  appendUnreadable,
+} from '../../../../services/endpoint/messages/system-message.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { TestGroup } from '../../../support/group.js'
 
@@ -18,12 +21,14 @@ beforeEach(async () => {
 })
 
 const history = () => testing.context.conversations.history(group.conversation)
-const showing = (why: Parameters<typeof show>[4]) =>
-  testing.written((tx, unit) => show(unit.context, tx, group.in(unit), PLACE, why))
+const showing = (why: Parameters<typeof appendUnreadable>[4]) =>
+  testing.written((tx, unit) => appendUnreadable(unit.context, tx, group.in(unit), PLACE, why))
 
 describe('what happened', () => {
   test('is a line at its place in the order, at the server’s time', async () => {
-    await testing.written((tx, unit) => tell(unit.context, tx, group.in(unit), PLACE, { code: 'you-left' }))
+    await testing.written((tx, unit) =>
+      appendSystemMessage(unit.context, tx, group.in(unit), PLACE, { code: 'you-left' }),
+    )
     expect(history()).toMatchObject([
       { kind: 'event', system: { code: 'you-left' }, sequence: 9n, sentAt: new Date(77), own: false },
     ])

@@ -37,7 +37,7 @@ beforeEach(async () => {
         },
       },
     },
-    sends: {
+    sendLoop: {
       opened: () => void done.push('sends'),
       down: () => void done.push('no sends'),
       noteGiven: () => void done.push('note'),

@@ -34,7 +34,7 @@ beforeEach(async () => {
     },
     transaction: endpoint.transaction,
     scheduler: new Scheduler(endpoint.clock),
-    sends: {
+    sendLoop: {
       nudge: () => void done.push('nudge'),
       sendNow: said => void done.push(`sent ${said.length}`),
     },

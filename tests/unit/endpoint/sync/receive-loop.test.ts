@@ -40,7 +40,7 @@ beforeEach(async () => {
       done.push(`${frame.case}, when the vault has ${Buffer.from(cursor()).toString('hex')}`)
     },
     presence: { take: async () => [{ clientSequence: 0n }] },
-    sends: {
+    sendLoop: {
       nudge: () => void done.push('nudge'),
       noteGiven: () => void done.push('note'),
       pause: ms => void done.push(`pause ${ms}`),

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { ChatRequestSchema, type OutgoingEnvelope } from '../../../../gen/parley/v1/chat_pb.js'
 import { UPDATE_AFTER_MS, UPDATE_AFTER_SEALED } from '../../../../services/endpoint/groups/state/updates.js'
 import { Records } from '../../../../services/endpoint/vault/records.js'
-import type { Change, Table } from '../../../../services/endpoint/vault/vault.js'
+import type { RowChange, Table } from '../../../../services/endpoint/vault/vault.js'
 import { newTown, type Person, type Server, type Town } from '../../../support/town.js'
 
 const HOUR_MS = 3_600_000
@@ -49,7 +49,7 @@ const textsOf = (person: Person) =>
     .history()
     .filter(({ own }) => !own)
     .map(({ text }) => text)
-const writes = (table: Table) => (changes: readonly Change[]) =>
+const writes = (table: Table) => (changes: readonly RowChange[]) =>
   changes.some(change => 'put' in change && change.put === table)
 
 describe('a text that is sealed', () => {

@@ -4,7 +4,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from '@jest/globals'
-import { type Change, openVault, TABLES } from '../../../../services/endpoint/vault/vault.js'
+import { openVault, type RowChange, TABLES } from '../../../../services/endpoint/vault/vault.js'
 import { filesWith, withFolder } from '../../../support/folder.js'
 
 /** All rows of a closed vault, as they are on the disk. */
@@ -54,7 +54,7 @@ describe('a vault on the disk', () => {
       const vault = await openVault({ folder })
       // One that fits into a page of the file, one that takes many, and one that is replaced.
       const sizes = [200, 50_000, 300]
-      const put = (id: number, fill: number): Change => ({
+      const put = (id: number, fill: number): RowChange => ({
         put: 'ratchets',
         key: { group: 0n, id: BigInt(id) },
         value: new Uint8Array(sizes[id]!).fill(fill),
@@ -80,7 +80,7 @@ describe('a vault on the disk', () => {
     withFolder(async folder => {
       const vault = await openVault({ folder })
       const log = join(folder, 'vault.db-wal')
-      const large = (id: bigint): Change => ({
+      const large = (id: bigint): RowChange => ({
         put: 'messages',
         key: { group: 0n, id },
         value: new Uint8Array(1 << 20),

@@ -1,7 +1,7 @@
 // The vault that tests have in memory keeps the same promises.
 
 import { expect, test } from '@jest/globals'
-import type { Change } from '../../../../services/endpoint/vault/vault.js'
+import type { RowChange } from '../../../../services/endpoint/vault/vault.js'
 import { MemoryDisk } from '../../../support/memory/vault.js'
 import { vaultSuite } from '../../../support/vault-suite.js'
 
@@ -10,7 +10,7 @@ vaultSuite(use => {
   return use({ open: async maxBytes => disk.open(maxBytes) })
 })
 
-const put = (id: bigint): Change => ({ put: 'messages', key: { group: 0n, id }, value: Uint8Array.of(1) })
+const put = (id: bigint): RowChange => ({ put: 'messages', key: { group: 0n, id }, value: Uint8Array.of(1) })
 const idsOn = (disk: MemoryDisk) => {
   const vault = disk.open()
   const ids = Array.from(vault.keys('messages'), ({ id }) => id)

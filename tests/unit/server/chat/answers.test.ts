@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
-import { Answers } from '../../../../services/server/chat/answers.js'
+import { SendAnswers } from '../../../../services/server/chat/answers.js'
 
 describe('answers', () => {
-  const kinds = (answers: Answers, isDelivered: (after: Uint8Array) => boolean) => {
+  const kinds = (answers: SendAnswers, isDelivered: (after: Uint8Array) => boolean) => {
     const said: string[] = []
     for (let next = answers.next(isDelivered); next; next = answers.next(isDelivered)) {
       const { frame } = next
@@ -14,7 +14,7 @@ describe('answers', () => {
   }
 
   test('join what may be joined and keep the order of the rest', () => {
-    const answers = new Answers()
+    const answers = new SendAnswers()
     for (const number of [1n, 2n, 3n]) answers.accept(number)
     for (const number of [4n, 5n]) answers.reject({ clientSequence: number })
     for (const number of [4n, 2n]) answers.accept(number)
@@ -23,7 +23,7 @@ describe('answers', () => {
   })
 
   test('wait behind one that must come after what won', () => {
-    const answers = new Answers()
+    const answers = new SendAnswers()
     answers.accept(1n)
     answers.reject({ clientSequence: 2n }, Uint8Array.of(7))
     answers.accept(2n)

@@ -27,7 +27,7 @@ test('a device that is blocked between its proof and its session gets none', asy
       blocked = true
       return device
     },
-    async checkStanding(asked) {
+    async checkDevice(asked) {
       // By now the session has its place, where a ban from here on finds it.
       expect({ asked, size: sessions.size() }).toEqual({ asked: device, size: 1 })
       if (blocked) throw new Error('blocked')

@@ -70,7 +70,7 @@ describe('the frames that are owed', () => {
     const { session, began } = scene({
       read: async () => ({ envelopes: [create(EnvelopeSchema)], cursor: Uint8Array.of(1), more: false }),
     })
-    void session.listen(client([text(1), ping(7n)]).requests)
+    void session.receive(client([text(1), ping(7n)]).requests)
     await settle()
     session.addEphemeral(create(EnvelopeSchema))
     session.addChangedAccount('anna')
@@ -93,7 +93,7 @@ describe('the frames that are owed', () => {
     await settle()
     expect(frames(session)).toEqual(['deliver', 'caughtUp'])
     place.end = 3
-    void session.listen(client([text(1)]).requests)
+    void session.receive(client([text(1)]).requests)
     await settle()
     expect(frames(session)).toEqual(['deliver', 'rejected'])
   })
@@ -105,7 +105,7 @@ describe('a session that ends', () => {
     const { session } = scene({
       append: (_, sends) => promise.then(() => sends.map(() => ({ accepted: true }))),
     })
-    void session.listen(client([text(1)], { ends: true }).requests)
+    void session.receive(client([text(1)], { ends: true }).requests)
     await settle()
     frames(session)
     expect(session.isFinished()).toBe(false)
@@ -121,7 +121,7 @@ describe('a session that ends', () => {
       append: (_, sends) => promise.then(() => sends.map(() => ({ accepted: true }))),
     })
     const { state, requests } = client([text(1), ping(7n)])
-    void session.listen(requests)
+    void session.receive(requests)
     await settle()
     const closed = session.close('superseded')
     void session.close('shuttingDown')
@@ -141,7 +141,7 @@ describe('a session that ends', () => {
     const { session } = scene({
       append: async () => [{ accepted: false, reason: staleEpoch(2), after: Uint8Array.of(9) }],
     })
-    void session.listen(client([text(1)]).requests)
+    void session.receive(client([text(1)]).requests)
     await settle()
     void session.close('shuttingDown')
     expect(frames(session)).toEqual(['closing'])
@@ -166,7 +166,7 @@ describe('the client’s frames', () => {
     const perFrame = 64
     const all = Array.from({ length: 200 }, (_, index) => text(1 + index * perFrame, perFrame))
     const { state, requests } = client(all)
-    void session.listen(requests)
+    void session.receive(requests)
     await settle()
     // The store has some, and as much waits for it as may: no more is read.
     const first = state.pulled
@@ -186,7 +186,7 @@ describe('the client’s frames', () => {
     const { session } = scene()
     const pings = Array.from({ length: UNSENT_ANSWERS + 50 }, (_, index) => ping(BigInt(index)))
     const { state, requests } = client(pings)
-    void session.listen(requests)
+    void session.receive(requests)
     await settle()
     expect(state.pulled).toBe(UNSENT_ANSWERS)
     expect(() => {
@@ -199,7 +199,7 @@ describe('the client’s frames', () => {
     const { session } = scene()
     const pings = Array.from({ length: UNSENT_ANSWERS + 50 }, (_, index) => ping(BigInt(index)))
     const { state, requests } = client(pings)
-    void session.listen(requests)
+    void session.receive(requests)
     await settle()
     expect(frames(session).filter(kind => kind === 'pong')).toHaveLength(UNSENT_ANSWERS)
     await settle()
@@ -218,7 +218,7 @@ describe('the client’s frames', () => {
     const envelopes = sizes.map(size => ({
       envelope: { case: 'ephemeral' as const, value: { ciphertext: new Uint8Array(size) } },
     }))
-    void session.listen(client([{ case: 'send', value: { envelopes } }]).requests)
+    void session.receive(client([{ case: 'send', value: { envelopes } }]).requests)
     await settle()
     expect(passed).toEqual([1, 2])
     expect(frames(session)).toEqual(['caughtUp'])

@@ -3,7 +3,7 @@ import { REVOKED_BEFOREHAND } from '../../account-rules.js'
 import type { DeviceId, DeviceRecord } from '../../store.js'
 import { prepare } from '../database/database.js'
 import type { StoreParts } from '../database/parts.js'
-import type { State } from '../database/state.js'
+import type { StateCache } from '../database/state.js'
 
 const statements = (db: DatabaseSync) => ({
   account: prepare<{ key: number }>(db, 'SELECT key FROM accounts WHERE handle = ? AND account_key = ?'),
@@ -21,7 +21,7 @@ const statements = (db: DatabaseSync) => ({
 /** Revokes devices, within the writer's transactions. */
 export class Revoker {
   readonly #sql: ReturnType<typeof statements>
-  readonly #state: State
+  readonly #state: StateCache
 
   constructor({ db, state }: Pick<StoreParts, 'db' | 'state'>) {
     this.#sql = statements(db)

@@ -54,7 +54,7 @@ const statements = (db: DatabaseSync) => ({
   ),
 })
 
-export class State {
+export class StateCache {
   readonly #sql: ReturnType<typeof statements>
   readonly #devices = new Lru<string, DeviceState>({ capacity: CACHED_DEVICES })
   /** Of the conversations that are kept, by their ids. */

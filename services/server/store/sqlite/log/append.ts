@@ -8,7 +8,7 @@ import { type Content, KINDS, type LogRecord, recordSize } from '../../log-recor
 import { type Decision, decide, type StoreLimits } from '../../rules.js'
 import type { AppendOutcome, DeviceId } from '../../store.js'
 import { prepare } from '../database/database.js'
-import type { DeviceState, State } from '../database/state.js'
+import type { DeviceState, StateCache } from '../database/state.js'
 import type { Sequence } from './sequence.js'
 
 /** One record that a transaction has appended, for the readers. */
@@ -22,7 +22,7 @@ export interface Appended {
 
 export interface AppenderOptions {
   db: DatabaseSync
-  state: State
+  state: StateCache
   sequence: Sequence
   limits: StoreLimits
   now: () => number

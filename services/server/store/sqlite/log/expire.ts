@@ -4,7 +4,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { prepare } from '../database/database.js'
 import type { StoreParts } from '../database/parts.js'
-import type { State } from '../database/state.js'
+import type { StateCache } from '../database/state.js'
 import type { Writer } from '../database/writer.js'
 
 /** One transaction looks at so many conversations, and deletes so many records, at most. */
@@ -68,7 +68,7 @@ const statements = (db: DatabaseSync) => ({
 
 export class Expiry {
   readonly #sql: ReturnType<typeof statements>
-  readonly #state: State
+  readonly #state: StateCache
   readonly #writer: Writer
 
   constructor({ db, state, writer }: Pick<StoreParts, 'db' | 'state' | 'writer'>) {

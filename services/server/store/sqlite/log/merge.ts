@@ -11,7 +11,7 @@ import {
 } from '../../facts.js'
 import { envelopeFor, MISSED_BYTES, missedEnvelope } from '../../log-record.js'
 import { prepare, type Statement } from '../database/database.js'
-import type { State } from '../database/state.js'
+import type { StateCache } from '../database/state.js'
 import type { Source } from './source.js'
 import { earliest, type Unread } from './unread.js'
 
@@ -43,10 +43,10 @@ interface Item {
 }
 
 export class Merger {
-  readonly #state: State
+  readonly #state: StateCache
   readonly #selectMissed: Statement<{ missed: number | null }>
 
-  constructor(db: DatabaseSync, state: State) {
+  constructor(db: DatabaseSync, state: StateCache) {
     this.#state = state
     this.#selectMissed = prepare(
       db,

@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
-import { type Account, makeAccount } from '../../../../../services/endpoint/contacts/account.js'
+import { makeAccount, type OwnAccount } from '../../../../../services/endpoint/contacts/account.js'
 import type { GroupPhase } from '../../../../../services/endpoint/groups/state/group.js'
 import {
   owing,
@@ -23,7 +23,7 @@ const tablet = secondDevice(bob)
 let testing: TestContext
 let group: TestGroup
 
-async function open(kind: GroupKind, ...others: Account[]): Promise<void> {
+async function open(kind: GroupKind, ...others: OwnAccount[]): Promise<void> {
   testing = await openTestContext(alice)
   group = await TestGroup.of(testing, { kind, others })
 }
@@ -44,13 +44,13 @@ async function write(...texts: string[]): Promise<void> {
 }
 
 /** A device says that it has what another one sent, up to a count. */
-const confirm = (from: Account, count: bigint, of: Account = alice) =>
+const confirm = (from: OwnAccount, count: bigint, of: OwnAccount = alice) =>
   group.take(from, {
     body: { case: 'receipt', value: { delivered: [{ deviceId: of.device.publicKey, count }] } },
   })
 
 const states = () => testing.context.conversations.history(group.conversation).map(({ state }) => state)
-const confirmedBy = (account: Account) => group.live.sender(account.device.publicKey).confirmed
+const confirmedBy = (account: OwnAccount) => group.live.sender(account.device.publicKey).confirmed
 
 describe('a text', () => {
   test('is delivered when every other account has it on some device', async () => {
@@ -99,7 +99,7 @@ describe('a text', () => {
 })
 
 /** Of this device are owed receipts up to these counts. */
-const owe = (owed: readonly (readonly [Account, bigint])[]) =>
+const owe = (owed: readonly (readonly [OwnAccount, bigint])[]) =>
   testing.written((tx, unit) => {
     for (const [account, count] of owed) {
       const sender = group.in(unit).sender(account.device.publicKey)
@@ -109,7 +109,7 @@ const owe = (owed: readonly (readonly [Account, bigint])[]) =>
 const owed = () =>
   owing(testing.context, group.live).map(({ deviceId }) => Buffer.from(deviceId).toString('hex'))
 const seal = () => testing.written((tx, unit) => sealReceipt(unit.context, tx, group.in(unit)))
-const idOf = ({ device }: Account) => Buffer.from(device.publicKey).toString('hex')
+const idOf = ({ device }: OwnAccount) => Buffer.from(device.publicKey).toString('hex')
 
 describe('those who are owed a receipt', () => {
   test('are told in one, once, and again when more of theirs has come', async () => {

@@ -2,7 +2,7 @@
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
-import { type Account, makeAccount } from '../../../../../services/endpoint/contacts/account.js'
+import { makeAccount, type OwnAccount } from '../../../../../services/endpoint/contacts/account.js'
 import type { GroupPhase } from '../../../../../services/endpoint/groups/state/group.js'
 import { revoked } from '../../../../../services/endpoint/messages/content/revoked.js'
 import { revoke, sealRevocations } from '../../../../../services/endpoint/messages/content/revoked-devices.js'
@@ -23,10 +23,10 @@ beforeEach(async () => {
   room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob, tablet, phone] })
 })
 
-const idOf = ({ device }: Account) => device.publicKey
-const revocationOf = ({ handle, account, device }: Account) =>
+const idOf = ({ device }: OwnAccount) => device.publicKey
+const revocationOf = ({ handle, account, device }: OwnAccount) =>
   makeRevocation(crypto, { handle, account, deviceKey: device.publicKey, revokedAt: 5 })
-const shows = (from: Account, deviceRevocation: Uint8Array) =>
+const shows = (from: OwnAccount, deviceRevocation: Uint8Array) =>
   room.take(from, { body: { case: 'revoked', value: { deviceRevocation } } })
 const removals = (group = room) =>
   testing.context.intents

@@ -4,8 +4,8 @@ import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../../gen/parley/content/v1/room_pb.js'
 import {
-  type Account,
   makeAccount,
+  type OwnAccount,
   restoreAccount,
 } from '../../../../../services/endpoint/contacts/account.js'
 import { onAdded, onJoinedOwnDevices } from '../../../../../services/endpoint/messages/transfer/due.js'
@@ -27,14 +27,14 @@ beforeEach(async () => {
   testing = await openTestContext(alice)
 })
 
-const candidate = ({ certificate, device }: Account) => ({
+const candidate = ({ certificate, device }: OwnAccount) => ({
   identity: certificate,
   signatureKey: device.publicKey,
 })
-const idOf = ({ device }: Account) => device.publicKey
+const idOf = ({ device }: OwnAccount) => device.publicKey
 
 /** These were added to a group that had only the others before. */
-const added = (group: TestGroup, newcomers: Account[], { isOurs = true, before = [alice] } = {}) =>
+const added = (group: TestGroup, newcomers: OwnAccount[], { isOurs = true, before = [alice] } = {}) =>
   testing.written((tx, unit) => {
     const members = before.map(candidate)
     const standing = { settings: create(GroupSettingsSchema), members, leaving: [], rejoining: [] }
@@ -47,7 +47,7 @@ const handovers = () =>
     to: record.toHandle || Buffer.from(record.toDevice).toString('hex'),
     sinceMs: record.sinceMs,
   }))
-const hex = (account: Account) => Buffer.from(idOf(account)).toString('hex')
+const hex = (account: OwnAccount) => Buffer.from(idOf(account)).toString('hex')
 
 describe('somebody who is invited to a room', () => {
   const room = (historyDays: number, others = [bob]) =>
@@ -61,7 +61,7 @@ describe('somebody who is invited to a room', () => {
     expect(testing.context.conversations.withPeer('bob')).toBeDefined()
   })
 
-  test.each<[string, number, boolean, Account[]]>([
+  test.each<[string, number, boolean, OwnAccount[]]>([
     ['the room hands nothing over', 0, true, [alice]],
     ['another device added them', 7, false, [alice]],
     ['they were in it before, with another device', 7, true, [alice, bob]],
@@ -131,7 +131,7 @@ describe('a newer device of this account', () => {
 })
 
 describe('a device of this account that comes into a conversation', () => {
-  const withBob = (...own: Account[]) => TestGroup.of(testing, { others: [bob, ...own] })
+  const withBob = (...own: OwnAccount[]) => TestGroup.of(testing, { others: [bob, ...own] })
   const handed = (handedOverAtMs: bigint) =>
     testing.written((tx, { context }) => context.devices.change(tx, idOf(newer), { handedOverAtMs }))
 

@@ -6,9 +6,9 @@ import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/r
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
 import { OUTBOX_WINDOW } from '../../../../../services/endpoint/messages/sealing/outbox.js'
 import {
-  type HandoverInit,
-  handOver,
-  sealHandovers,
+  sealTransfers,
+  startTransfer,
+  type TransferInit,
 } from '../../../../../services/endpoint/messages/transfer/hand-over.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
@@ -46,11 +46,11 @@ const said = (...lines: Line[]) =>
 const numbered = (count: number, text = (index: number) => `${index}`) =>
   Array.from({ length: count }, (_, index) => ({ text: text(index) }))
 
-const note = (to: HandoverInit, conversation = room.conversation) =>
-  testing.written(tx => handOver(tx, conversation, to))
-const toBob = (more: HandoverInit = {}) =>
+const note = (to: TransferInit, conversation = room.conversation) =>
+  testing.written(tx => startTransfer(tx, conversation, to))
+const toBob = (more: TransferInit = {}) =>
   note({ toHandle: 'bob', conversationId: room.live.record.conversationId, ...more })
-const seal = () => testing.written((tx, unit) => sealHandovers(unit.context, tx))
+const seal = () => testing.written((tx, unit) => sealTransfers(unit.context, tx))
 const due = () => testing.context.records.keys('handovers').length
 const parts = (group = direct) =>
   group.sent().flatMap(body => (body.case === 'historyPart' ? [body.value] : []))

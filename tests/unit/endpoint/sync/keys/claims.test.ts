@@ -3,8 +3,8 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { ClaimedDevice } from '../../../../../gen/parley/v1/key_exchange_pb.js'
 import { AddAccountSchema, AddDevicesSchema } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import {
-  type Account,
   makeAccount,
+  type OwnAccount,
   restoreAccount,
 } from '../../../../../services/endpoint/contacts/account.js'
 import { type IntentChange, intend } from '../../../../../services/endpoint/groups/intents.js'
@@ -32,7 +32,7 @@ const addAccount = (handle: string): IntentChange => ({
   case: 'addAccount',
   value: create(AddAccountSchema, { handle }),
 })
-const addDevices = (...devices: Account[]): IntentChange => ({
+const addDevices = (...devices: OwnAccount[]): IntentChange => ({
   case: 'addDevices',
   value: create(AddDevicesSchema, {
     handle: devices[0]!.handle,
@@ -46,7 +46,7 @@ const take = (claimed: readonly ClaimedDevice[] | undefined) =>
     const [first] = wantedKeyPackages(unit.context)
     await takeClaim(unit.context, tx, first!, claimed)
   })
-const claim = (...devices: Account[]) =>
+const claim = (...devices: OwnAccount[]) =>
   Promise.all(devices.map(device => claimedDevice(endpoint.context.engine, device)))
 const intents = () => endpoint.context.intents.all().map(({ intent: { change } }) => change)
 

@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import type { ClaimedDevice } from '../../../../../gen/parley/v1/key_exchange_pb.js'
 import {
-  type Account,
   makeAccount,
+  type OwnAccount,
   restoreAccount,
 } from '../../../../../services/endpoint/contacts/account.js'
 import { establish } from '../../../../../services/endpoint/sync/keys/establish.js'
@@ -22,7 +22,7 @@ beforeEach(async () => {
   conversation = await endpoint.written((tx, { context }) => context.conversations.open(tx, 'bob'))
 })
 
-const claim = (...devices: Account[]) =>
+const claim = (...devices: OwnAccount[]) =>
   Promise.all(devices.map(device => claimedDevice(endpoint.context.engine, device)))
 const open = (claimed: readonly ClaimedDevice[], own: readonly ClaimedDevice[] = []) =>
   endpoint.written((tx, { context }) => establish(context, tx, { conversation, claimed, own }))
@@ -34,7 +34,7 @@ const invited = () => {
   return engine.members(engine.adopt(live.state, live.pending!).state).map(({ signatureKey }) => signatureKey)
 }
 const hex = (keys: readonly Uint8Array[]) => keys.map(key => Buffer.from(key).toString('hex')).sort()
-const idsOf = (...devices: Account[]) => devices.map(({ device }) => device.publicKey)
+const idsOf = (...devices: OwnAccount[]) => devices.map(({ device }) => device.publicKey)
 
 test('a conversation gets a group with all devices of both, whose first commit waits to be sent', async () => {
   expect(await open(await claim(bob, bobsPhone), await claim(alicesPhone))).toBe('created')

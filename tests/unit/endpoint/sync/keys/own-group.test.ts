@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import {
-  type Account,
   makeAccount,
+  type OwnAccount,
   restoreAccount,
 } from '../../../../../services/endpoint/contacts/account.js'
 import { OwnGroup } from '../../../../../services/endpoint/sync/keys/own-group.js'
@@ -35,12 +35,12 @@ beforeEach(async () => {
 })
 
 /** The devices are known in this order, the oldest first. */
-const known = (...devices: Account[]) =>
+const known = (...devices: OwnAccount[]) =>
   endpoint.written((tx, { context }) => {
     for (const [at, { device }] of devices.entries())
       context.devices.change(tx, device.publicKey, { issuedAtMs: BigInt(at + 1) })
   })
-const listed = (...devices: Account[]) =>
+const listed = (...devices: OwnAccount[]) =>
   new Map([['alice', devices.map(({ certificate }) => readCertificate(nodeCrypto, certificate))]])
 const groups = () =>
   endpoint.context.groups

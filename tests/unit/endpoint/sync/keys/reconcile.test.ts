@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import {
-  type Account,
   makeAccount,
+  type OwnAccount,
   restoreAccount,
 } from '../../../../../services/endpoint/contacts/account.js'
 import type { GroupPhase } from '../../../../../services/endpoint/groups/state/group.js'
@@ -15,10 +15,10 @@ import { groupWith, putInPhase } from '../../../../support/endpoint-groups.js'
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
 /** A later device of the same account. */
-const secondOf = ({ handle, account }: Account, laterMs = 1) =>
+const secondOf = ({ handle, account }: OwnAccount, laterMs = 1) =>
   restoreAccount({ handle, seed: account.privateKey, issuedAt: Date.now() + laterMs })
-const idOf = ({ device }: Account) => device.publicKey
-const directory = (handle: string, ...devices: Account[]) =>
+const idOf = ({ device }: OwnAccount) => device.publicKey
+const directory = (handle: string, ...devices: OwnAccount[]) =>
   new Map([[handle, devices.map(({ certificate }) => readCertificate(nodeCrypto, certificate))]])
 
 let endpoint: TestContext
@@ -26,7 +26,7 @@ beforeEach(async () => {
   endpoint = await openTestContext(alice)
 })
 
-const withBob = (...others: Account[]) =>
+const withBob = (...others: OwnAccount[]) =>
   groupWith(endpoint, {
     others: [bob, ...others],
     open: ({ context, tx }) => context.conversations.open(tx, 'bob'),
@@ -120,7 +120,7 @@ describe('devices of this account', () => {
 
 describe('a group of own devices is needed', () => {
   const phone = secondOf(alice)
-  const isNeeded = (...listed: Account[]) => needsOwnGroup(endpoint.context, directory('alice', ...listed))
+  const isNeeded = (...listed: OwnAccount[]) => needsOwnGroup(endpoint.context, directory('alice', ...listed))
   const ownGroup = (phase: GroupPhase) =>
     groupWith(endpoint, {
       others: [phone],
