@@ -120,6 +120,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     ...SHARED,
     'services/endpoint/mls',
     'services/endpoint/vault',
+    'services/protocol/identity/certificate.ts',
     'services/protocol/time.ts',
     'gen/parley/vault/v1',
   ],

@@ -10,6 +10,7 @@ export const TABLES = [
   'groups',
   'due',
   'recent',
+  'lists',
   'states',
   'pending',
   'ratchets',

@@ -13,7 +13,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file parley/vault/v1/records.proto.
  */
 export const file_parley_vault_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIrUBCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhoKEnBpbm5lZF9maW5nZXJwcmludBgDIAEoDBIOCgZjdXJzb3IYBCABKAwSFwoPb3BlcmF0b3JfaGFuZGxlGAUgASgJEhsKE2ludml0ZWRfZmluZ2VycHJpbnQYBiABKAwSFwoPY2xpZW50X3NlcXVlbmNlGAggASgEEhQKDGludml0ZV90b2tlbhgHIAEoCSLiAQoHQ29udGFjdBIOCgZoYW5kbGUYASABKAkSEwoLYWNjb3VudF9rZXkYAiABKAwSHAoUZXhwZWN0ZWRfZmluZ2VycHJpbnQYAyABKAwSFQoNZmlyc3Rfc2Vlbl9tcxgEIAEoAxIVCg1sYXN0X2hlYXJkX21zGAUgASgDEhsKE2NoYW5nZWRfYWNjb3VudF9rZXkYBiABKAwSHAoUdmVyaWZpZWRfYWNjb3VudF9rZXkYByABKAwSDwoHYmxvY2tlZBgIIAEoCBIaChJyZXZva2VkX2RldmljZV9pZHMYFCADKAwiqgEKDENvbnZlcnNhdGlvbhITCgtwZWVyX2hhbmRsZRgBIAEoCRIVCg1jcmVhdGVkX2F0X21zGAIgASgDEi8KBGtpbmQYAyABKA4yIS5wYXJsZXkudmF1bHQudjEuQ29udmVyc2F0aW9uS2luZBIRCglyb29tX25hbWUYBCABKAkSFAoMaGFuZGVkX2xpbmVzGAUgASgNEhQKDGZyb21faGlzdG9yeRgGIAEoCCK5BgoFR3JvdXASFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhQKDGNvbnZlcnNhdGlvbhgCIAEoBBISCgpuZXh0X2NvdW50GAQgASgEEhsKE3NlYWxlZF9zaW5jZV9jb21taXQYBSABKAQSFwoPY29tbWl0dGVkX2F0X21zGAYgASgDEhUKDWxhc3Rfc2VxdWVuY2UYByABKAQSFAoMY2lwaGVyX3N1aXRlGAggASgNEhUKDWxpYnJhcnlfbWFqb3IYCSABKA0SEgoKZnJvbV9zdGFydBgLIAEoCBIaChJsZWF2aW5nX2RldmljZV9pZHMYDCADKAwSLQoKbG9nX3BsYWNlcxgNIAMoCzIZLnBhcmxleS52YXVsdC52MS5Mb2dQbGFjZRISCgpsb2dfYmVnaW5zGA8gASgIEhIKCmxvZ19icm9rZW4YECABKAgSFQoNcmVqb2luX25vbmNlcxgSIAMoDBIcChRyZWpvaW5pbmdfZGV2aWNlX2lkcxgTIAMoDBIUCgxqb2luZWRfZXBvY2gYFCABKAQSFwoPcmVqb2luX2Fza2VkX21zGBUgASgDEhEKCWJyb2tlbl9ieRgXIAEoCRIUCgxqb2luZWRfYXRfbXMYGCABKAMSMgoIY3JlYXRpbmcYGiABKAsyHi5wYXJsZXkudmF1bHQudjEuQ3JlYXRpbmdHcm91cEgAEi4KBmFjdGl2ZRgbIAEoCzIcLnBhcmxleS52YXVsdC52MS5BY3RpdmVHcm91cEgAEjYKCmNvbW1pdHRpbmcYHCABKAsyIC5wYXJsZXkudmF1bHQudjEuQ29tbWl0dGluZ0dyb3VwSAASNgoLb3V0X29mX3N5bmMYHSABKAsyHy5wYXJsZXkudmF1bHQudjEuT3V0T2ZTeW5jR3JvdXBIABIwCgdsZWF2aW5nGB4gASgLMh0ucGFybGV5LnZhdWx0LnYxLkxlYXZpbmdHcm91cEgAEiwKBWVuZGVkGB8gASgLMhsucGFybGV5LnZhdWx0LnYxLkVuZGVkR3JvdXBIAEIHCgVwaGFzZUoECAMQBEoECAoQC0oECA4QD0oECBEQEkoECBYQF0oECBkQGiIPCg1DcmVhdGluZ0dyb3VwIg0KC0FjdGl2ZUdyb3VwIhEKD0NvbW1pdHRpbmdHcm91cCI0Cg5PdXRPZlN5bmNHcm91cBIPCgdhc2tfZHVlGAEgASgIEhEKCWxlYXZlX2R1ZRgCIAEoCCI1CgxMZWF2aW5nR3JvdXASEQoJbGVhdmVfZHVlGAEgASgIEhIKCmNvbW1pdF9vdXQYAiABKAgiNQoKRW5kZWRHcm91cBInCgN3aHkYASABKA4yGi5wYXJsZXkudmF1bHQudjEuRW5kUmVhc29uIioKCExvZ1BsYWNlEhAKCHNlcXVlbmNlGAEgASgEEgwKBGhhc2gYAiABKAwilgIKBkludGVudBIyCgthZGRfYWNjb3VudBgBIAEoCzIbLnBhcmxleS52YXVsdC52MS5BZGRBY2NvdW50SAASMgoLYWRkX2RldmljZXMYAiABKAsyGy5wYXJsZXkudmF1bHQudjEuQWRkRGV2aWNlc0gAEjgKDnJlbW92ZV9kZXZpY2VzGAMgASgLMh4ucGFybGV5LnZhdWx0LnYxLlJlbW92ZURldmljZXNIABI6Cg9jaGFuZ2Vfc2V0dGluZ3MYBCABKAsyHy5wYXJsZXkudmF1bHQudjEuQ2hhbmdlU2V0dGluZ3NIABIVCg1ub3RfYmVmb3JlX21zGAUgASgDEg0KBWFsb25lGAYgASgIQggKBmNoYW5nZSIyCgpBZGRBY2NvdW50Eg4KBmhhbmRsZRgBIAEoCRIUCgxrZXlfcGFja2FnZXMYAiADKAwiRgoKQWRkRGV2aWNlcxIOCgZoYW5kbGUYASABKAkSEgoKZGV2aWNlX2lkcxgCIAMoDBIUCgxrZXlfcGFja2FnZXMYAyADKAwiIwoNUmVtb3ZlRGV2aWNlcxISCgpkZXZpY2VfaWRzGAEgAygMIqABCg5DaGFuZ2VTZXR0aW5ncxIRCgRuYW1lGAEgASgJSACIAQESEgoFdG9waWMYAiABKAlIAYgBARIZCgxoaXN0b3J5X2RheXMYAyABKA1IAogBARISCgptYWtlX2FkbWluGAQgASgJEhQKDHVubWFrZV9hZG1pbhgFIAEoCUIHCgVfbmFtZUIICgZfdG9waWNCDwoNX2hpc3RvcnlfZGF5cyJcCgNEdWUSEgoFYXRfbXMYASABKANIAIgBARIQCghyZWNlaXB0cxgCIAEoCBITCgtvdXRfb2Zfc3luYxgDIAEoCBIQCghkcmF3bl9tcxgEIAEoA0IICgZfYXRfbXMiGQoGUmVjZW50Eg8KB3VzZWRfbXMYASABKAMi4gEKBlNlbmRlchIRCglkZXZpY2VfaWQYASABKAwSEAoIcmVjZWl2ZWQYAiABKAQSDAoEb3dlZBgDIAEoBBIRCglyZWNlaXB0ZWQYBCABKAQSEQoJY29uZmlybWVkGAUgASgEEg8KB21pc3NpbmcYBiADKAQSFAoMam9pbmVkX2Vwb2NoGAcgASgEEhMKC2hlYXJkX2Vwb2NoGAggASgEEhMKC2hlYXJkX2F0X21zGAkgASgDEhYKDmRpZmZlcmVkX2Vwb2NoGAogASgEEhYKDmRpZmZlcmVkX2F0X21zGAsgASgDIv8CCgdNZXNzYWdlEioKBGtpbmQYASABKA4yHC5wYXJsZXkudmF1bHQudjEuTWVzc2FnZUtpbmQSEwoLZnJvbV9oYW5kbGUYAiABKAkSEwoLZnJvbV9kZXZpY2UYAyABKAwSCwoDb3duGAQgASgIEgwKBHRleHQYBSABKAkSEgoKc2VudF9hdF9tcxgGIAEoAxIuCgZzdGF0dXMYByABKA4yHi5wYXJsZXkudmF1bHQudjEuTWVzc2FnZVN0YXR1cxIQCghzZXF1ZW5jZRgIIAEoBBIRCglvdGhlcl9rZXkYCyABKAgSLQoHZmFpbHVyZRgMIAEoDjIcLnBhcmxleS52YXVsdC52MS5TZW5kRmFpbHVyZRIvCgp1bnJlYWRhYmxlGA0gASgLMhsucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUSLgoGc3lzdGVtGA4gASgLMh4ucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2VKBAgJEApKBAgKEAsiCQoHTm90aGluZyKVBQoKVW5yZWFkYWJsZRItCglvbGRfZXBvY2gYASABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEjAKDGZ1dHVyZV9lcG9jaBgCIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASLgoKb3RoZXJfa2luZBgDIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASNgoHcmVmdXNlZBgEIAEoCzIjLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLlJlZnVzZWRIABI3CgtiYWRfY29udGVudBgFIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI7Cg91bmtub3duX2NvbnRlbnQYBiABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAASOQoNYWdhaW5zdF9ydWxlcxgHIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI1CgdleHBpcmVkGAggASgLMiIucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuTWlzc2VkSAASLgoDZ2FwGAkgASgLMh8ucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuR2FwSAASMgoGZm9ya2VkGAogASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAGhgKB1JlZnVzZWQSDQoFY2F1c2UYASABKAkaFAoERnJvbRIMCgRmcm9tGAEgASgJGhcKBk1pc3NlZBINCgVjb3VudBgBIAEoBBoiCgNHYXASDAoEZnJvbRgBIAEoCRINCgVjb3VudBgCIAEoBEIFCgN3aHkilAsKDVN5c3RlbU1lc3NhZ2USPgoNbWVtYmVyc19hZGRlZBgBIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEkAKD21lbWJlcnNfcmVtb3ZlZBgCIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEjsKDG1lbWJlcnNfbGVmdBgDIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLldob21IABI9CgxkZXZpY2VfYWRkZWQYBCABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5QZXJzb25IABI0ChBvd25fZGV2aWNlX2FkZGVkGAUgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABI/Cg5kZXZpY2VfcmVqb2lucxgGIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLlBlcnNvbkgAEjcKBmpvaW5lZBgHIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkpvaW5lZEgAEiwKCHlvdV9sZWZ0GAggASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABJBChB5b3Vfd2VyZV9yZW1vdmVkGAkgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuUGVyc29uSAASOgoKcm9vbV9uYW1lZBgKIAEoCzIkLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLk5hbWVkSAASOQoJdG9waWNfc2V0GAsgASgLMiQucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuVG9waWNIABJAChFuZXdjb21lcnNfZGVjaWRlZBgMIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkRheXNIABI7CgphZG1pbl9tYWRlGA0gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASPQoMYWRtaW5fdW5tYWRlGA4gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASRAoVYWRtaW5zX21hZGVfbWVhbndoaWxlGA8gASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuV2hvbUgAEkgKE2hpc3RvcnlfZnJvbV9kZXZpY2UYECABKAsyKS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5Gcm9tRGV2aWNlSAASSAoTaGlzdG9yeV9mcm9tX21lbWJlchgRIAEoCzIpLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkZyb21NZW1iZXJIABoTCgRXaG9tEgsKA3dobxgBIAMoCRohCgZCeVdob20SCgoCYnkYASABKAkSCwoDd2hvGAIgAygJGhUKBlBlcnNvbhILCgN3aG8YASABKAkaPQoGSm9pbmVkEg4KBm90aGVycxgBIAMoCRINCgV0b3BpYxgCIAEoCRIUCgxoaXN0b3J5X2RheXMYAyABKA0aIQoFTmFtZWQSCgoCYnkYASABKAkSDAoEbmFtZRgCIAEoCRoiCgVUb3BpYxIKCgJieRgBIAEoCRINCgV0b3BpYxgCIAEoCRogCgREYXlzEgoKAmJ5GAEgASgJEgwKBGRheXMYAiABKA0aKwoKRnJvbURldmljZRINCgVsaW5lcxgBIAEoDRIOCgZkZXZpY2UYAiABKAkaKQoKRnJvbU1lbWJlchINCgVsaW5lcxgBIAEoDRIMCgRmcm9tGAIgASgJQgYKBHdoYXQi0QEKCk91dGJveEl0ZW0SDQoFZ3JvdXAYASABKAQSFwoPY2xpZW50X3NlcXVlbmNlGAIgASgEEjEKB2NvbnRlbnQYAyABKAsyHi5wYXJsZXkudmF1bHQudjEuT3V0Ym94Q29udGVudEgAEi8KBmNvbW1pdBgEIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hDb21taXRIABIvCgZyZWpvaW4YBSABKAsyHS5wYXJsZXkudmF1bHQudjEuT3V0Ym94UmVqb2luSABCBgoEd2hhdCIfCgxPdXRib3hSZWpvaW4SDwoHcmVxdWVzdBgBIAEoDCJUCg1PdXRib3hDb250ZW50Eg8KB2NvbnRlbnQYASABKAwSEgoKY2lwaGVydGV4dBgCIAEoDBINCgVlcG9jaBgDIAEoBBIPCgdtZXNzYWdlGAQgASgEIjYKDE91dGJveENvbW1pdBIVCg1jb21taXRfYnVuZGxlGAEgASgMEg8KB2ludGVudHMYAiADKAQiHwoHV2FpdGluZxIUCgxjb252ZXJzYXRpb24YASABKAQiHgoLVW5kZWxpdmVyZWQSDwoHbWVzc2FnZRgBIAEoBCIXCgRTZW50Eg8KB21lc3NhZ2UYASABKAQiMwoIQ291bnRlcnMSDwoHbWVzc2FnZRgBIAEoBBIWCg5oYW5kZWRfbWVzc2FnZRgCIAEoBCJoCgpLZXlQYWNrYWdlEhYKDnB1YmxpY19wYWNrYWdlGAEgASgMEhcKD3ByaXZhdGVfcGFja2FnZRgCIAEoDBITCgtsYXN0X3Jlc29ydBgDIAEoCBIUCgxub3RfYWZ0ZXJfbXMYBCABKAMiTQoHV2VsY29tZRIXCg9jb252ZXJzYXRpb25faWQYASABKAwSEAoIc2VxdWVuY2UYAiABKAQSFwoPYXR0ZW1wdGVkX2F0X21zGAMgASgDIssBCglPd25EZXZpY2USEQoJZGV2aWNlX2lkGAEgASgMEgwKBG5hbWUYAiABKAkSFAoMaXNzdWVkX2F0X21zGAMgASgDEhUKDWxhc3RfaGVhcmRfbXMYBCABKAMSEgoKcmV2b2NhdGlvbhgFIAEoDBIXCg9yZXZvY2F0aW9uX2RvbmUYBiABKAgSEAoIbmFtZV9kdWUYByABKAgSGQoRaGFuZGVkX292ZXJfYXRfbXMYCCABKAMSFgoOcmV2b2NhdGlvbl9kdWUYCSABKAgijQEKCEhhbmRvdmVyEhEKCXRvX2RldmljZRgBIAEoDBIRCgl0b19oYW5kbGUYAiABKAkSFwoPY29udmVyc2F0aW9uX2lkGAMgASgMEhQKDG5leHRfbWVzc2FnZRgEIAEoBBIQCghzaW5jZV9tcxgFIAEoAxILCgNkdWUYBiABKAgSDQoFYmVndW4YByABKAgicwoLRWFybGllclBhcnQSDAoEcGFydBgBIAEoDBITCgtmcm9tX2hhbmRsZRgCIAEoCRIUCgxmcm9tX2FjY291bnQYAyABKAwSEwoLZnJvbV9kZXZpY2UYBCABKAwSFgoOcmVjZWl2ZWRfYXRfbXMYBSABKAMqkgEKEENvbnZlcnNhdGlvbktpbmQSIQodQ09OVkVSU0FUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIcChhDT05WRVJTQVRJT05fS0lORF9ESVJFQ1QQARIaChZDT05WRVJTQVRJT05fS0lORF9ST09NEAISIQodQ09OVkVSU0FUSU9OX0tJTkRfT1dOX0RFVklDRVMQAyqHAQoJRW5kUmVhc29uEhoKFkVORF9SRUFTT05fVU5TUEVDSUZJRUQQABIWChJFTkRfUkVBU09OX1JFTU9WRUQQARITCg9FTkRfUkVBU09OX0xFRlQQAhIYChRFTkRfUkVBU09OX0FCQU5ET05FRBADEhcKE0VORF9SRUFTT05fUkVQTEFDRUQQBCqNAQoLTWVzc2FnZUtpbmQSHAoYTUVTU0FHRV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRTUVTU0FHRV9LSU5EX1RFWFQQARIbChdNRVNTQUdFX0tJTkRfVU5SRUFEQUJMRRACEhQKEE1FU1NBR0VfS0lORF9HQVAQAxIWChJNRVNTQUdFX0tJTkRfRVZFTlQQBCq8AQoNTWVzc2FnZVN0YXR1cxIeChpNRVNTQUdFX1NUQVRVU19VTlNQRUNJRklFRBAAEhoKFk1FU1NBR0VfU1RBVFVTX1dBSVRJTkcQARIZChVNRVNTQUdFX1NUQVRVU19TVE9SRUQQAhIcChhNRVNTQUdFX1NUQVRVU19ERUxJVkVSRUQQAxIZChVNRVNTQUdFX1NUQVRVU19GQUlMRUQQBBIbChdNRVNTQUdFX1NUQVRVU19SRUNFSVZFRBAFKp0BCgtTZW5kRmFpbHVyZRIcChhTRU5EX0ZBSUxVUkVfVU5TUEVDSUZJRUQQABIaChZTRU5EX0ZBSUxVUkVfVE9PX0xBUkdFEAESGgoWU0VORF9GQUlMVVJFX01BTEZPUk1FRBACEhwKGFNFTkRfRkFJTFVSRV9OT1RfSU5fUk9PTRADEhoKFlNFTkRfRkFJTFVSRV9VTkNFUlRBSU4QBGIGcHJvdG8z");
+  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIrUBCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhoKEnBpbm5lZF9maW5nZXJwcmludBgDIAEoDBIOCgZjdXJzb3IYBCABKAwSFwoPb3BlcmF0b3JfaGFuZGxlGAUgASgJEhsKE2ludml0ZWRfZmluZ2VycHJpbnQYBiABKAwSFwoPY2xpZW50X3NlcXVlbmNlGAggASgEEhQKDGludml0ZV90b2tlbhgHIAEoCSLiAQoHQ29udGFjdBIOCgZoYW5kbGUYASABKAkSEwoLYWNjb3VudF9rZXkYAiABKAwSHAoUZXhwZWN0ZWRfZmluZ2VycHJpbnQYAyABKAwSFQoNZmlyc3Rfc2Vlbl9tcxgEIAEoAxIVCg1sYXN0X2hlYXJkX21zGAUgASgDEhsKE2NoYW5nZWRfYWNjb3VudF9rZXkYBiABKAwSHAoUdmVyaWZpZWRfYWNjb3VudF9rZXkYByABKAwSDwoHYmxvY2tlZBgIIAEoCBIaChJyZXZva2VkX2RldmljZV9pZHMYFCADKAwiqgEKDENvbnZlcnNhdGlvbhITCgtwZWVyX2hhbmRsZRgBIAEoCRIVCg1jcmVhdGVkX2F0X21zGAIgASgDEi8KBGtpbmQYAyABKA4yIS5wYXJsZXkudmF1bHQudjEuQ29udmVyc2F0aW9uS2luZBIRCglyb29tX25hbWUYBCABKAkSFAoMaGFuZGVkX2xpbmVzGAUgASgNEhQKDGZyb21faGlzdG9yeRgGIAEoCCK5BgoFR3JvdXASFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhQKDGNvbnZlcnNhdGlvbhgCIAEoBBISCgpuZXh0X2NvdW50GAQgASgEEhsKE3NlYWxlZF9zaW5jZV9jb21taXQYBSABKAQSFwoPY29tbWl0dGVkX2F0X21zGAYgASgDEhUKDWxhc3Rfc2VxdWVuY2UYByABKAQSFAoMY2lwaGVyX3N1aXRlGAggASgNEhUKDWxpYnJhcnlfbWFqb3IYCSABKA0SEgoKZnJvbV9zdGFydBgLIAEoCBIaChJsZWF2aW5nX2RldmljZV9pZHMYDCADKAwSLQoKbG9nX3BsYWNlcxgNIAMoCzIZLnBhcmxleS52YXVsdC52MS5Mb2dQbGFjZRISCgpsb2dfYmVnaW5zGA8gASgIEhIKCmxvZ19icm9rZW4YECABKAgSFQoNcmVqb2luX25vbmNlcxgSIAMoDBIcChRyZWpvaW5pbmdfZGV2aWNlX2lkcxgTIAMoDBIUCgxqb2luZWRfZXBvY2gYFCABKAQSFwoPcmVqb2luX2Fza2VkX21zGBUgASgDEhEKCWJyb2tlbl9ieRgXIAEoCRIUCgxqb2luZWRfYXRfbXMYGCABKAMSMgoIY3JlYXRpbmcYGiABKAsyHi5wYXJsZXkudmF1bHQudjEuQ3JlYXRpbmdHcm91cEgAEi4KBmFjdGl2ZRgbIAEoCzIcLnBhcmxleS52YXVsdC52MS5BY3RpdmVHcm91cEgAEjYKCmNvbW1pdHRpbmcYHCABKAsyIC5wYXJsZXkudmF1bHQudjEuQ29tbWl0dGluZ0dyb3VwSAASNgoLb3V0X29mX3N5bmMYHSABKAsyHy5wYXJsZXkudmF1bHQudjEuT3V0T2ZTeW5jR3JvdXBIABIwCgdsZWF2aW5nGB4gASgLMh0ucGFybGV5LnZhdWx0LnYxLkxlYXZpbmdHcm91cEgAEiwKBWVuZGVkGB8gASgLMhsucGFybGV5LnZhdWx0LnYxLkVuZGVkR3JvdXBIAEIHCgVwaGFzZUoECAMQBEoECAoQC0oECA4QD0oECBEQEkoECBYQF0oECBkQGiIPCg1DcmVhdGluZ0dyb3VwIg0KC0FjdGl2ZUdyb3VwIhEKD0NvbW1pdHRpbmdHcm91cCI0Cg5PdXRPZlN5bmNHcm91cBIPCgdhc2tfZHVlGAEgASgIEhEKCWxlYXZlX2R1ZRgCIAEoCCI1CgxMZWF2aW5nR3JvdXASEQoJbGVhdmVfZHVlGAEgASgIEhIKCmNvbW1pdF9vdXQYAiABKAgiNQoKRW5kZWRHcm91cBInCgN3aHkYASABKA4yGi5wYXJsZXkudmF1bHQudjEuRW5kUmVhc29uIioKCExvZ1BsYWNlEhAKCHNlcXVlbmNlGAEgASgEEgwKBGhhc2gYAiABKAwilgIKBkludGVudBIyCgthZGRfYWNjb3VudBgBIAEoCzIbLnBhcmxleS52YXVsdC52MS5BZGRBY2NvdW50SAASMgoLYWRkX2RldmljZXMYAiABKAsyGy5wYXJsZXkudmF1bHQudjEuQWRkRGV2aWNlc0gAEjgKDnJlbW92ZV9kZXZpY2VzGAMgASgLMh4ucGFybGV5LnZhdWx0LnYxLlJlbW92ZURldmljZXNIABI6Cg9jaGFuZ2Vfc2V0dGluZ3MYBCABKAsyHy5wYXJsZXkudmF1bHQudjEuQ2hhbmdlU2V0dGluZ3NIABIVCg1ub3RfYmVmb3JlX21zGAUgASgDEg0KBWFsb25lGAYgASgIQggKBmNoYW5nZSIyCgpBZGRBY2NvdW50Eg4KBmhhbmRsZRgBIAEoCRIUCgxrZXlfcGFja2FnZXMYAiADKAwiRgoKQWRkRGV2aWNlcxIOCgZoYW5kbGUYASABKAkSEgoKZGV2aWNlX2lkcxgCIAMoDBIUCgxrZXlfcGFja2FnZXMYAyADKAwiIwoNUmVtb3ZlRGV2aWNlcxISCgpkZXZpY2VfaWRzGAEgAygMIqABCg5DaGFuZ2VTZXR0aW5ncxIRCgRuYW1lGAEgASgJSACIAQESEgoFdG9waWMYAiABKAlIAYgBARIZCgxoaXN0b3J5X2RheXMYAyABKA1IAogBARISCgptYWtlX2FkbWluGAQgASgJEhQKDHVubWFrZV9hZG1pbhgFIAEoCUIHCgVfbmFtZUIICgZfdG9waWNCDwoNX2hpc3RvcnlfZGF5cyJcCgNEdWUSEgoFYXRfbXMYASABKANIAIgBARIQCghyZWNlaXB0cxgCIAEoCBITCgtvdXRfb2Zfc3luYxgDIAEoCBIQCghkcmF3bl9tcxgEIAEoA0IICgZfYXRfbXMiMQoJS25vd25MaXN0Eg4KBmRpZ2VzdBgBIAEoDBIUCgxhY2NvdW50X2tleXMYAiADKAwiGQoGUmVjZW50Eg8KB3VzZWRfbXMYASABKAMi4gEKBlNlbmRlchIRCglkZXZpY2VfaWQYASABKAwSEAoIcmVjZWl2ZWQYAiABKAQSDAoEb3dlZBgDIAEoBBIRCglyZWNlaXB0ZWQYBCABKAQSEQoJY29uZmlybWVkGAUgASgEEg8KB21pc3NpbmcYBiADKAQSFAoMam9pbmVkX2Vwb2NoGAcgASgEEhMKC2hlYXJkX2Vwb2NoGAggASgEEhMKC2hlYXJkX2F0X21zGAkgASgDEhYKDmRpZmZlcmVkX2Vwb2NoGAogASgEEhYKDmRpZmZlcmVkX2F0X21zGAsgASgDIv8CCgdNZXNzYWdlEioKBGtpbmQYASABKA4yHC5wYXJsZXkudmF1bHQudjEuTWVzc2FnZUtpbmQSEwoLZnJvbV9oYW5kbGUYAiABKAkSEwoLZnJvbV9kZXZpY2UYAyABKAwSCwoDb3duGAQgASgIEgwKBHRleHQYBSABKAkSEgoKc2VudF9hdF9tcxgGIAEoAxIuCgZzdGF0dXMYByABKA4yHi5wYXJsZXkudmF1bHQudjEuTWVzc2FnZVN0YXR1cxIQCghzZXF1ZW5jZRgIIAEoBBIRCglvdGhlcl9rZXkYCyABKAgSLQoHZmFpbHVyZRgMIAEoDjIcLnBhcmxleS52YXVsdC52MS5TZW5kRmFpbHVyZRIvCgp1bnJlYWRhYmxlGA0gASgLMhsucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUSLgoGc3lzdGVtGA4gASgLMh4ucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2VKBAgJEApKBAgKEAsiCQoHTm90aGluZyKVBQoKVW5yZWFkYWJsZRItCglvbGRfZXBvY2gYASABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEjAKDGZ1dHVyZV9lcG9jaBgCIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASLgoKb3RoZXJfa2luZBgDIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASNgoHcmVmdXNlZBgEIAEoCzIjLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLlJlZnVzZWRIABI3CgtiYWRfY29udGVudBgFIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI7Cg91bmtub3duX2NvbnRlbnQYBiABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAASOQoNYWdhaW5zdF9ydWxlcxgHIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI1CgdleHBpcmVkGAggASgLMiIucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuTWlzc2VkSAASLgoDZ2FwGAkgASgLMh8ucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuR2FwSAASMgoGZm9ya2VkGAogASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAGhgKB1JlZnVzZWQSDQoFY2F1c2UYASABKAkaFAoERnJvbRIMCgRmcm9tGAEgASgJGhcKBk1pc3NlZBINCgVjb3VudBgBIAEoBBoiCgNHYXASDAoEZnJvbRgBIAEoCRINCgVjb3VudBgCIAEoBEIFCgN3aHkilAsKDVN5c3RlbU1lc3NhZ2USPgoNbWVtYmVyc19hZGRlZBgBIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEkAKD21lbWJlcnNfcmVtb3ZlZBgCIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEjsKDG1lbWJlcnNfbGVmdBgDIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLldob21IABI9CgxkZXZpY2VfYWRkZWQYBCABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5QZXJzb25IABI0ChBvd25fZGV2aWNlX2FkZGVkGAUgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABI/Cg5kZXZpY2VfcmVqb2lucxgGIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLlBlcnNvbkgAEjcKBmpvaW5lZBgHIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkpvaW5lZEgAEiwKCHlvdV9sZWZ0GAggASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABJBChB5b3Vfd2VyZV9yZW1vdmVkGAkgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuUGVyc29uSAASOgoKcm9vbV9uYW1lZBgKIAEoCzIkLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLk5hbWVkSAASOQoJdG9waWNfc2V0GAsgASgLMiQucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuVG9waWNIABJAChFuZXdjb21lcnNfZGVjaWRlZBgMIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkRheXNIABI7CgphZG1pbl9tYWRlGA0gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASPQoMYWRtaW5fdW5tYWRlGA4gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASRAoVYWRtaW5zX21hZGVfbWVhbndoaWxlGA8gASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuV2hvbUgAEkgKE2hpc3RvcnlfZnJvbV9kZXZpY2UYECABKAsyKS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5Gcm9tRGV2aWNlSAASSAoTaGlzdG9yeV9mcm9tX21lbWJlchgRIAEoCzIpLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkZyb21NZW1iZXJIABoTCgRXaG9tEgsKA3dobxgBIAMoCRohCgZCeVdob20SCgoCYnkYASABKAkSCwoDd2hvGAIgAygJGhUKBlBlcnNvbhILCgN3aG8YASABKAkaPQoGSm9pbmVkEg4KBm90aGVycxgBIAMoCRINCgV0b3BpYxgCIAEoCRIUCgxoaXN0b3J5X2RheXMYAyABKA0aIQoFTmFtZWQSCgoCYnkYASABKAkSDAoEbmFtZRgCIAEoCRoiCgVUb3BpYxIKCgJieRgBIAEoCRINCgV0b3BpYxgCIAEoCRogCgREYXlzEgoKAmJ5GAEgASgJEgwKBGRheXMYAiABKA0aKwoKRnJvbURldmljZRINCgVsaW5lcxgBIAEoDRIOCgZkZXZpY2UYAiABKAkaKQoKRnJvbU1lbWJlchINCgVsaW5lcxgBIAEoDRIMCgRmcm9tGAIgASgJQgYKBHdoYXQi0QEKCk91dGJveEl0ZW0SDQoFZ3JvdXAYASABKAQSFwoPY2xpZW50X3NlcXVlbmNlGAIgASgEEjEKB2NvbnRlbnQYAyABKAsyHi5wYXJsZXkudmF1bHQudjEuT3V0Ym94Q29udGVudEgAEi8KBmNvbW1pdBgEIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hDb21taXRIABIvCgZyZWpvaW4YBSABKAsyHS5wYXJsZXkudmF1bHQudjEuT3V0Ym94UmVqb2luSABCBgoEd2hhdCIfCgxPdXRib3hSZWpvaW4SDwoHcmVxdWVzdBgBIAEoDCJUCg1PdXRib3hDb250ZW50Eg8KB2NvbnRlbnQYASABKAwSEgoKY2lwaGVydGV4dBgCIAEoDBINCgVlcG9jaBgDIAEoBBIPCgdtZXNzYWdlGAQgASgEIjYKDE91dGJveENvbW1pdBIVCg1jb21taXRfYnVuZGxlGAEgASgMEg8KB2ludGVudHMYAiADKAQiHwoHV2FpdGluZxIUCgxjb252ZXJzYXRpb24YASABKAQiHgoLVW5kZWxpdmVyZWQSDwoHbWVzc2FnZRgBIAEoBCIXCgRTZW50Eg8KB21lc3NhZ2UYASABKAQiMwoIQ291bnRlcnMSDwoHbWVzc2FnZRgBIAEoBBIWCg5oYW5kZWRfbWVzc2FnZRgCIAEoBCJoCgpLZXlQYWNrYWdlEhYKDnB1YmxpY19wYWNrYWdlGAEgASgMEhcKD3ByaXZhdGVfcGFja2FnZRgCIAEoDBITCgtsYXN0X3Jlc29ydBgDIAEoCBIUCgxub3RfYWZ0ZXJfbXMYBCABKAMiTQoHV2VsY29tZRIXCg9jb252ZXJzYXRpb25faWQYASABKAwSEAoIc2VxdWVuY2UYAiABKAQSFwoPYXR0ZW1wdGVkX2F0X21zGAMgASgDIssBCglPd25EZXZpY2USEQoJZGV2aWNlX2lkGAEgASgMEgwKBG5hbWUYAiABKAkSFAoMaXNzdWVkX2F0X21zGAMgASgDEhUKDWxhc3RfaGVhcmRfbXMYBCABKAMSEgoKcmV2b2NhdGlvbhgFIAEoDBIXCg9yZXZvY2F0aW9uX2RvbmUYBiABKAgSEAoIbmFtZV9kdWUYByABKAgSGQoRaGFuZGVkX292ZXJfYXRfbXMYCCABKAMSFgoOcmV2b2NhdGlvbl9kdWUYCSABKAgijQEKCEhhbmRvdmVyEhEKCXRvX2RldmljZRgBIAEoDBIRCgl0b19oYW5kbGUYAiABKAkSFwoPY29udmVyc2F0aW9uX2lkGAMgASgMEhQKDG5leHRfbWVzc2FnZRgEIAEoBBIQCghzaW5jZV9tcxgFIAEoAxILCgNkdWUYBiABKAgSDQoFYmVndW4YByABKAgicwoLRWFybGllclBhcnQSDAoEcGFydBgBIAEoDBITCgtmcm9tX2hhbmRsZRgCIAEoCRIUCgxmcm9tX2FjY291bnQYAyABKAwSEwoLZnJvbV9kZXZpY2UYBCABKAwSFgoOcmVjZWl2ZWRfYXRfbXMYBSABKAMqkgEKEENvbnZlcnNhdGlvbktpbmQSIQodQ09OVkVSU0FUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIcChhDT05WRVJTQVRJT05fS0lORF9ESVJFQ1QQARIaChZDT05WRVJTQVRJT05fS0lORF9ST09NEAISIQodQ09OVkVSU0FUSU9OX0tJTkRfT1dOX0RFVklDRVMQAyqHAQoJRW5kUmVhc29uEhoKFkVORF9SRUFTT05fVU5TUEVDSUZJRUQQABIWChJFTkRfUkVBU09OX1JFTU9WRUQQARITCg9FTkRfUkVBU09OX0xFRlQQAhIYChRFTkRfUkVBU09OX0FCQU5ET05FRBADEhcKE0VORF9SRUFTT05fUkVQTEFDRUQQBCqNAQoLTWVzc2FnZUtpbmQSHAoYTUVTU0FHRV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRTUVTU0FHRV9LSU5EX1RFWFQQARIbChdNRVNTQUdFX0tJTkRfVU5SRUFEQUJMRRACEhQKEE1FU1NBR0VfS0lORF9HQVAQAxIWChJNRVNTQUdFX0tJTkRfRVZFTlQQBCq8AQoNTWVzc2FnZVN0YXR1cxIeChpNRVNTQUdFX1NUQVRVU19VTlNQRUNJRklFRBAAEhoKFk1FU1NBR0VfU1RBVFVTX1dBSVRJTkcQARIZChVNRVNTQUdFX1NUQVRVU19TVE9SRUQQAhIcChhNRVNTQUdFX1NUQVRVU19ERUxJVkVSRUQQAxIZChVNRVNTQUdFX1NUQVRVU19GQUlMRUQQBBIbChdNRVNTQUdFX1NUQVRVU19SRUNFSVZFRBAFKp0BCgtTZW5kRmFpbHVyZRIcChhTRU5EX0ZBSUxVUkVfVU5TUEVDSUZJRUQQABIaChZTRU5EX0ZBSUxVUkVfVE9PX0xBUkdFEAESGgoWU0VORF9GQUlMVVJFX01BTEZPUk1FRBACEhwKGFNFTkRfRkFJTFVSRV9OT1RfSU5fUk9PTRADEhoKFlNFTkRfRkFJTFVSRV9VTkNFUlRBSU4QBGIGcHJvdG8z");
 
 /**
  * This endpoint: table "identity". There is one.
@@ -798,6 +798,35 @@ export const DueSchema: GenMessage<Due> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 17);
 
 /**
+ * The devices that an account had when this device's groups were last compared with them: table "lists", under a keyed
+ * hash of the handle.
+ *
+ * @generated from message parley.vault.v1.KnownList
+ */
+export type KnownList = Message$1<"parley.vault.v1.KnownList"> & {
+  /**
+   * SHA-256 of the certificates as the server listed them.
+   *
+   * @generated from field: bytes digest = 1;
+   */
+  digest: Uint8Array;
+
+  /**
+   * The accounts' public keys that they show.
+   *
+   * @generated from field: repeated bytes account_keys = 2;
+   */
+  accountKeys: Uint8Array[];
+};
+
+/**
+ * Describes the message parley.vault.v1.KnownList.
+ * Use `create(KnownListSchema)` to create a new message.
+ */
+export const KnownListSchema: GenMessage<KnownList> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 18);
+
+/**
  * A conversation in use: table "recent", under its number. There are few.
  *
  * @generated from message parley.vault.v1.Recent
@@ -814,7 +843,7 @@ export type Recent = Message$1<"parley.vault.v1.Recent"> & {
  * Use `create(RecentSchema)` to create a new message.
  */
 export const RecentSchema: GenMessage<Recent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 18);
+  messageDesc(file_parley_vault_v1_records, 19);
 
 /**
  * The knowledge about another device in a group: table "senders", grouped by group, under a keyed hash of the
@@ -900,7 +929,7 @@ export type Sender = Message$1<"parley.vault.v1.Sender"> & {
  * Use `create(SenderSchema)` to create a new message.
  */
 export const SenderSchema: GenMessage<Sender> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 19);
+  messageDesc(file_parley_vault_v1_records, 20);
 
 /**
  * One line of the history: table "messages", grouped by conversation, in the order of arrival.
@@ -984,7 +1013,7 @@ export type Message = Message$1<"parley.vault.v1.Message"> & {
  * Use `create(MessageSchema)` to create a new message.
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 20);
+  messageDesc(file_parley_vault_v1_records, 21);
 
 /**
  * A cause of which nothing more is to be said than its code.
@@ -999,7 +1028,7 @@ export type Nothing = Message$1<"parley.vault.v1.Nothing"> & {
  * Use `create(NothingSchema)` to create a new message.
  */
 export const NothingSchema: GenMessage<Nothing> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 21);
+  messageDesc(file_parley_vault_v1_records, 22);
 
 /**
  * Why something cannot be read, or what is missing. The cases are the codes of services/endpoint/codes/unreadable.ts.
@@ -1084,7 +1113,7 @@ export type Unreadable = Message$1<"parley.vault.v1.Unreadable"> & {
  * Use `create(UnreadableSchema)` to create a new message.
  */
 export const UnreadableSchema: GenMessage<Unreadable> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 22);
+  messageDesc(file_parley_vault_v1_records, 23);
 
 /**
  * By the MLS engine, for this cause (services/endpoint/mls/refused.ts).
@@ -1103,7 +1132,7 @@ export type Unreadable_Refused = Message$1<"parley.vault.v1.Unreadable.Refused">
  * Use `create(Unreadable_RefusedSchema)` to create a new message.
  */
 export const Unreadable_RefusedSchema: GenMessage<Unreadable_Refused> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 22, 0);
+  messageDesc(file_parley_vault_v1_records, 23, 0);
 
 /**
  * @generated from message parley.vault.v1.Unreadable.From
@@ -1120,7 +1149,7 @@ export type Unreadable_From = Message$1<"parley.vault.v1.Unreadable.From"> & {
  * Use `create(Unreadable_FromSchema)` to create a new message.
  */
 export const Unreadable_FromSchema: GenMessage<Unreadable_From> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 22, 1);
+  messageDesc(file_parley_vault_v1_records, 23, 1);
 
 /**
  * Deleted from the server before this device came for it.
@@ -1139,7 +1168,7 @@ export type Unreadable_Missed = Message$1<"parley.vault.v1.Unreadable.Missed"> &
  * Use `create(Unreadable_MissedSchema)` to create a new message.
  */
 export const Unreadable_MissedSchema: GenMessage<Unreadable_Missed> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 22, 2);
+  messageDesc(file_parley_vault_v1_records, 23, 2);
 
 /**
  * @generated from message parley.vault.v1.Unreadable.Gap
@@ -1161,7 +1190,7 @@ export type Unreadable_Gap = Message$1<"parley.vault.v1.Unreadable.Gap"> & {
  * Use `create(Unreadable_GapSchema)` to create a new message.
  */
 export const Unreadable_GapSchema: GenMessage<Unreadable_Gap> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 22, 3);
+  messageDesc(file_parley_vault_v1_records, 23, 3);
 
 /**
  * A line of the history that nobody wrote. The cases are the codes of services/endpoint/codes/system-message.ts; by,
@@ -1289,7 +1318,7 @@ export type SystemMessage = Message$1<"parley.vault.v1.SystemMessage"> & {
  * Use `create(SystemMessageSchema)` to create a new message.
  */
 export const SystemMessageSchema: GenMessage<SystemMessage> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23);
+  messageDesc(file_parley_vault_v1_records, 24);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Whom
@@ -1306,7 +1335,7 @@ export type SystemMessage_Whom = Message$1<"parley.vault.v1.SystemMessage.Whom">
  * Use `create(SystemMessage_WhomSchema)` to create a new message.
  */
 export const SystemMessage_WhomSchema: GenMessage<SystemMessage_Whom> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23, 0);
+  messageDesc(file_parley_vault_v1_records, 24, 0);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.ByWhom
@@ -1328,7 +1357,7 @@ export type SystemMessage_ByWhom = Message$1<"parley.vault.v1.SystemMessage.ByWh
  * Use `create(SystemMessage_ByWhomSchema)` to create a new message.
  */
 export const SystemMessage_ByWhomSchema: GenMessage<SystemMessage_ByWhom> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23, 1);
+  messageDesc(file_parley_vault_v1_records, 24, 1);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Person
@@ -1345,7 +1374,7 @@ export type SystemMessage_Person = Message$1<"parley.vault.v1.SystemMessage.Pers
  * Use `create(SystemMessage_PersonSchema)` to create a new message.
  */
 export const SystemMessage_PersonSchema: GenMessage<SystemMessage_Person> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23, 2);
+  messageDesc(file_parley_vault_v1_records, 24, 2);
 
 /**
  * This device has come into a room.
@@ -1374,7 +1403,7 @@ export type SystemMessage_Joined = Message$1<"parley.vault.v1.SystemMessage.Join
  * Use `create(SystemMessage_JoinedSchema)` to create a new message.
  */
 export const SystemMessage_JoinedSchema: GenMessage<SystemMessage_Joined> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23, 3);
+  messageDesc(file_parley_vault_v1_records, 24, 3);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Named
@@ -1396,7 +1425,7 @@ export type SystemMessage_Named = Message$1<"parley.vault.v1.SystemMessage.Named
  * Use `create(SystemMessage_NamedSchema)` to create a new message.
  */
 export const SystemMessage_NamedSchema: GenMessage<SystemMessage_Named> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23, 4);
+  messageDesc(file_parley_vault_v1_records, 24, 4);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Topic
@@ -1420,7 +1449,7 @@ export type SystemMessage_Topic = Message$1<"parley.vault.v1.SystemMessage.Topic
  * Use `create(SystemMessage_TopicSchema)` to create a new message.
  */
 export const SystemMessage_TopicSchema: GenMessage<SystemMessage_Topic> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23, 5);
+  messageDesc(file_parley_vault_v1_records, 24, 5);
 
 /**
  * For how many days newcomers are handed the history.
@@ -1444,7 +1473,7 @@ export type SystemMessage_Days = Message$1<"parley.vault.v1.SystemMessage.Days">
  * Use `create(SystemMessage_DaysSchema)` to create a new message.
  */
 export const SystemMessage_DaysSchema: GenMessage<SystemMessage_Days> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23, 6);
+  messageDesc(file_parley_vault_v1_records, 24, 6);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.FromDevice
@@ -1468,7 +1497,7 @@ export type SystemMessage_FromDevice = Message$1<"parley.vault.v1.SystemMessage.
  * Use `create(SystemMessage_FromDeviceSchema)` to create a new message.
  */
 export const SystemMessage_FromDeviceSchema: GenMessage<SystemMessage_FromDevice> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23, 7);
+  messageDesc(file_parley_vault_v1_records, 24, 7);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.FromMember
@@ -1490,7 +1519,7 @@ export type SystemMessage_FromMember = Message$1<"parley.vault.v1.SystemMessage.
  * Use `create(SystemMessage_FromMemberSchema)` to create a new message.
  */
 export const SystemMessage_FromMemberSchema: GenMessage<SystemMessage_FromMember> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23, 8);
+  messageDesc(file_parley_vault_v1_records, 24, 8);
 
 /**
  * A message on its way out: table "outbox".
@@ -1539,7 +1568,7 @@ export type OutboxItem = Message$1<"parley.vault.v1.OutboxItem"> & {
  * Use `create(OutboxItemSchema)` to create a new message.
  */
 export const OutboxItemSchema: GenMessage<OutboxItem> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 24);
+  messageDesc(file_parley_vault_v1_records, 25);
 
 /**
  * @generated from message parley.vault.v1.OutboxRejoin
@@ -1558,7 +1587,7 @@ export type OutboxRejoin = Message$1<"parley.vault.v1.OutboxRejoin"> & {
  * Use `create(OutboxRejoinSchema)` to create a new message.
  */
 export const OutboxRejoinSchema: GenMessage<OutboxRejoin> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 25);
+  messageDesc(file_parley_vault_v1_records, 26);
 
 /**
  * @generated from message parley.vault.v1.OutboxContent
@@ -1594,7 +1623,7 @@ export type OutboxContent = Message$1<"parley.vault.v1.OutboxContent"> & {
  * Use `create(OutboxContentSchema)` to create a new message.
  */
 export const OutboxContentSchema: GenMessage<OutboxContent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 26);
+  messageDesc(file_parley_vault_v1_records, 27);
 
 /**
  * @generated from message parley.vault.v1.OutboxCommit
@@ -1620,7 +1649,7 @@ export type OutboxCommit = Message$1<"parley.vault.v1.OutboxCommit"> & {
  * Use `create(OutboxCommitSchema)` to create a new message.
  */
 export const OutboxCommitSchema: GenMessage<OutboxCommit> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27);
+  messageDesc(file_parley_vault_v1_records, 28);
 
 /**
  * An own message that is not sealed yet: table "waiting", under the message's number, so in the order in which
@@ -1640,7 +1669,7 @@ export type Waiting = Message$1<"parley.vault.v1.Waiting"> & {
  * Use `create(WaitingSchema)` to create a new message.
  */
 export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28);
+  messageDesc(file_parley_vault_v1_records, 29);
 
 /**
  * An own message that was sealed and is not known to be delivered: table "undelivered", grouped by group under its
@@ -1660,7 +1689,7 @@ export type Undelivered = Message$1<"parley.vault.v1.Undelivered"> & {
  * Use `create(UndeliveredSchema)` to create a new message.
  */
 export const UndeliveredSchema: GenMessage<Undelivered> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29);
+  messageDesc(file_parley_vault_v1_records, 30);
 
 /**
  * An own message that was sealed and can be said again on somebody's request, once: table "sent", grouped by group
@@ -1680,7 +1709,7 @@ export type Sent = Message$1<"parley.vault.v1.Sent"> & {
  * Use `create(SentSchema)` to create a new message.
  */
 export const SentSchema: GenMessage<Sent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 30);
+  messageDesc(file_parley_vault_v1_records, 31);
 
 /**
  * The numbers that messages get next: table "counters". There is one.
@@ -1708,7 +1737,7 @@ export type Counters = Message$1<"parley.vault.v1.Counters"> & {
  * Use `create(CountersSchema)` to create a new message.
  */
 export const CountersSchema: GenMessage<Counters> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 31);
+  messageDesc(file_parley_vault_v1_records, 32);
 
 /**
  * A key package of this device that nobody used yet: table "keypackages".
@@ -1742,7 +1771,7 @@ export type KeyPackage = Message$1<"parley.vault.v1.KeyPackage"> & {
  * Use `create(KeyPackageSchema)` to create a new message.
  */
 export const KeyPackageSchema: GenMessage<KeyPackage> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 32);
+  messageDesc(file_parley_vault_v1_records, 33);
 
 /**
  * A welcome that is being opened: table "welcomes". Written before, deleted after, so that one
@@ -1772,7 +1801,7 @@ export type Welcome = Message$1<"parley.vault.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 33);
+  messageDesc(file_parley_vault_v1_records, 34);
 
 /**
  * A device of this account, this one too: table "devices".
@@ -1847,7 +1876,7 @@ export type OwnDevice = Message$1<"parley.vault.v1.OwnDevice"> & {
  * Use `create(OwnDeviceSchema)` to create a new message.
  */
 export const OwnDeviceSchema: GenMessage<OwnDevice> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 34);
+  messageDesc(file_parley_vault_v1_records, 35);
 
 /**
  * The messages of one conversation, being handed over: table "handovers", grouped by the number of
@@ -1908,7 +1937,7 @@ export type Handover = Message$1<"parley.vault.v1.Handover"> & {
  * Use `create(HandoverSchema)` to create a new message.
  */
 export const HandoverSchema: GenMessage<Handover> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 35);
+  messageDesc(file_parley_vault_v1_records, 36);
 
 /**
  * A part of a history that came before this device was in the room that it is of: table "earlier".
@@ -1949,7 +1978,7 @@ export type EarlierPart = Message$1<"parley.vault.v1.EarlierPart"> & {
  * Use `create(EarlierPartSchema)` to create a new message.
  */
 export const EarlierPartSchema: GenMessage<EarlierPart> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 36);
+  messageDesc(file_parley_vault_v1_records, 37);
 
 /**
  * @generated from enum parley.vault.v1.ConversationKind

@@ -1,5 +1,6 @@
 // The MLS groups of this device: which there are, what carries which conversation, and how they change.
 
+import { parseVerifiedCertificate } from '../../../protocol/identity/certificate.js'
 import type { Engine, GroupState, RatchetPlace } from '../../mls/engine.js'
 import { at, inUnit, nextId, type Reader, type Transaction } from '../../vault/records.js'
 import { type GroupEffect, type GroupInput, type GroupPhase, isIn, next } from './group.js'
@@ -25,7 +26,7 @@ export type GroupChange = Partial<
 export class Groups {
   constructor(
     private readonly reader: Reader,
-    private readonly engine: Pick<Engine, 'epoch'>,
+    private readonly engine: Pick<Engine, 'epoch' | 'members'>,
     private readonly states: GroupStates,
   ) {}
 
@@ -80,6 +81,7 @@ export class Groups {
     tx.link('group', group.conversationId, number)
     tx.link('carriers', group.conversation, number)
     this.states.enter(tx, number, state)
+    this.#noteMembers(tx, number, { after: state })
     return new LiveGroup(number, tx, this.states)
   }
 
@@ -103,7 +105,8 @@ export class Groups {
       logBroken: false,
     })
     this.savePending(tx, group, undefined)
-    this.enter(tx, group, state)
+    this.states.enter(tx, group.number, state)
+    this.#noteMembers(tx, group.number, { after: state })
     this.move(tx, group, { input: 'joined' })
   }
 
@@ -129,6 +132,7 @@ export class Groups {
   /** The state after a commit. */
   enter(tx: Transaction, group: LiveGroup, state: GroupState): void {
     inUnit(group.reader, tx)
+    this.#noteMembers(tx, group.number, { before: group.state, after: state })
     this.states.enter(tx, group.number, state)
   }
 
@@ -142,6 +146,46 @@ export class Groups {
   saveSender(tx: Transaction, group: LiveGroup, sender: Sender): void {
     inUnit(group.reader, tx)
     tx.put('senders', { group: group.number, id: tx.numberOf('device', sender.deviceId) }, sender)
+  }
+
+  /** The groups that have devices of this handle; `unreconciled`: where they changed since they were last compared. */
+  with(handle: string, which: 'all' | 'unreconciled'): bigint[] {
+    return this.reader.linked(which === 'all' ? 'member' : 'unreconciled', handle)
+  }
+
+  /** The devices of this handle are in the group that should be. */
+  reconciled(tx: Transaction, group: LiveGroup, handle: string): void {
+    inUnit(group.reader, tx)
+    tx.unlink('unreconciled', handle, group.number)
+  }
+
+  /** `before`: unless given, all are to be compared. */
+  #noteMembers(
+    tx: Transaction,
+    number: bigint,
+    { before, after }: { before?: GroupState; after: GroupState },
+  ): void {
+    const was = before ? this.#devicesByHandle(before) : new Map<string, string>()
+    const is = this.#devicesByHandle(after)
+    for (const [handle, devices] of is) {
+      if (was.get(handle) === devices) continue
+      tx.link('unreconciled', handle, number)
+      if (!was.has(handle)) tx.link('member', handle, number)
+    }
+    for (const handle of was.keys()) {
+      if (is.has(handle)) continue
+      tx.unlink('unreconciled', handle, number)
+      tx.unlink('member', handle, number)
+    }
+  }
+
+  #devicesByHandle(state: GroupState): Map<string, string> {
+    const devices = new Map<string, string>()
+    for (const { identity, signatureKey } of this.engine.members(state)) {
+      const { handle } = parseVerifiedCertificate(identity)
+      devices.set(handle, `${devices.get(handle) ?? ''} ${Buffer.from(signatureKey).toString('base64')}`)
+    }
+    return devices
   }
 
   #live(number: bigint): LiveGroup {

@@ -1,19 +1,24 @@
 // Keeps the devices in this device's groups in step with the accounts' own: looks up, when the line comes up and when
 // the server hints at it, which devices have certificates, and has the missing added and the revoked removed.
 
-import type { KeyExchanged, LookupOutcome } from '../../../../gen/parley/v1/key_exchange_pb.js'
-import { certifiedDevices, type DeviceIdentity } from '../../../protocol/identity/certificate.js'
+import type { KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
+import type { DeviceIdentity } from '../../../protocol/identity/certificate.js'
 import type { Context, RunTransaction } from '../../context.js'
-import { crypto } from '../../crypto.js'
 import { isOwn } from '../../groups/membership.js'
+import { can } from '../../groups/state/group.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
+import type { Timer } from '../../ports.js'
 import type { Transaction } from '../../vault/records.js'
 import type { Scheduler } from '../scheduler.js'
+import { listsIn, noteChanges, type ShownList, saveList } from './known-lists.js'
 import { OwnGroup } from './own-group.js'
 import { type Directory, reconcile } from './reconcile.js'
 
 /** Handles in one call, where the server does not want fewer. */
 const LOOKUPS_PER_CALL = 256
+/** Of those who are due with a new line, so many are looked up at once, and the next so many ms later. */
+const PAGE_HANDLES = 64
+const PAGE_WAIT_MS = 5_000
 /** Groups that are compared with the directory before other work gets its turn. */
 const GROUPS_AT_ONCE = 16
 /** Milliseconds after which a handle with a device that could not be added is looked up again: doubled each time. */
@@ -35,6 +40,9 @@ export class DeviceLists {
   readonly #due = new Set<string>()
   /** By handle: how long it waited the last time to be looked up again, in ms. */
   readonly #waits = new Map<string, number>()
+  /** The contact up to which those who are due with a new line were taken; undefined: up to the last. */
+  #nextPage: bigint | undefined
+  #page: Timer | undefined
   readonly #ownGroup: OwnGroup
   #isRunning = false
 
@@ -61,13 +69,36 @@ export class DeviceLists {
     }
   }
 
-  /** A new line: everybody is due. */
+  /** A new line: everybody is due, those first with whom something was said lately, the others one after the other. */
   restart(): void {
-    const { account, contacts } = this.options.context
+    const { account, conversations, recents } = this.options.context
     this.#waits.clear()
     this.#ownGroup.restart()
     this.#due.add(account.handle)
-    for (const { handle, accountKey } of contacts.all()) if (accountKey.length > 0) this.#due.add(handle)
+    for (const conversation of recents.all()) this.#dueIfKnown(conversations.peer(conversation))
+    this.#page?.cancel()
+    this.#nextPage = 0n
+    this.#addPage()
+  }
+
+  #dueIfKnown(handle: string): void {
+    const { contacts } = this.options.context
+    if (contacts.get(handle)?.accountKey.length) this.#due.add(handle)
+  }
+
+  /** The next of those whom this account has met. */
+  #addPage(): void {
+    const { context, scheduler, nudge } = this.options
+    if (this.#nextPage === undefined) return
+    const { records } = context
+    const page = records.list('contacts', { group: 0n, after: this.#nextPage, limit: PAGE_HANDLES })
+    for (const { record } of page) if (record.accountKey.length > 0) this.#due.add(record.handle)
+    this.#nextPage = page.length < PAGE_HANDLES ? undefined : page.at(-1)?.key.id
+    if (this.#nextPage === undefined) return
+    this.#page = scheduler.after(PAGE_WAIT_MS, () => {
+      this.#addPage()
+      nudge()
+    })
   }
 
   /** The account has a new device, or one less. */
@@ -97,29 +128,51 @@ export class DeviceLists {
 
   async #lookUp(handles: readonly string[]): Promise<void> {
     const { context, transaction, exchange, nudge } = this.options
-    const directory = directoryOf((await exchange({ lookupHandles: [...handles] })).lookups)
+    const lists = listsIn(context.records, (await exchange({ lookupHandles: [...handles] })).lookups)
+    const own = lists.find(({ handle }) => handle === context.account.handle)?.devices() ?? []
     await transaction(({ context, tx }) => {
-      noteOwnDevices(context, tx, directory)
-      noteChanges(context, tx, directory)
+      noteOwnDevices(context, tx, own)
+      noteChanges(context, tx, lists)
     })
-    const incomplete = new Set<string>()
-    const groups = context.groups.all().map(({ number }) => number)
-    for (let from = 0; from < groups.length; from += GROUPS_AT_ONCE)
-      for (const handle of await this.#compare(groups.slice(from, from + GROUPS_AT_ONCE), directory))
-        incomplete.add(handle)
+    const incomplete = await this.#compareAll(lists)
+    await transaction(({ tx }) => {
+      for (const list of lists) saveList(tx, list)
+    })
     for (const handle of handles)
       if (incomplete.has(handle)) this.#lookAgain(handle)
       else this.#waits.delete(handle)
-    await this.#ownGroup.look(directory)
+    if (handles.includes(context.account.handle))
+      await this.#ownGroup.look(new Map([[context.account.handle, own]]))
     nudge()
   }
 
   /** Returns the handles of which a device is not in one of the groups yet. */
+  async #compareAll(lists: readonly ShownList[]): Promise<ReadonlySet<string>> {
+    const { context } = this.options
+    const places = new Map(
+      lists.map(list => [list, context.groups.with(list.handle, list.isNew ? 'all' : 'unreconciled')]),
+    )
+    const groups = [...new Set([...places.values()].flat())]
+    const compared = lists.filter(list => places.get(list)!.length > 0)
+    const directory: Directory = new Map(compared.map(({ handle, devices }) => [handle, devices()]))
+    const incomplete = new Set<string>()
+    for (let from = 0; from < groups.length; from += GROUPS_AT_ONCE)
+      for (const handle of await this.#compare(groups.slice(from, from + GROUPS_AT_ONCE), directory))
+        incomplete.add(handle)
+    return incomplete
+  }
+
   async #compare(groups: readonly bigint[], directory: Directory): Promise<string[]> {
     return await this.options.transaction(({ context, tx }) =>
       groups
         .flatMap(number => context.groups.get(number) ?? [])
-        .flatMap(group => reconcile(context, tx, group, directory)),
+        .flatMap(group => {
+          const incomplete = reconcile(context, tx, group, directory)
+          const isUsed = can(group.phase, 'tell-devices')
+          for (const handle of isUsed ? directory.keys() : [])
+            if (!incomplete.includes(handle)) context.groups.reconciled(tx, group, handle)
+          return incomplete
+        }),
     )
   }
 
@@ -130,26 +183,12 @@ export class DeviceLists {
   }
 }
 
-/** The groups say whose device it is: here a certificate counts that is what it says, for this handle. */
-function directoryOf(lookups: readonly LookupOutcome[]): Directory {
-  const directory = new Map<string, DeviceIdentity[]>()
-  for (const { handle, outcome } of lookups) {
-    if (outcome.case !== 'devices') continue
-    const devices = certifiedDevices(crypto, outcome.value.deviceCertificates)
-    directory.set(
-      handle,
-      devices.filter(device => device.handle === handle),
-    )
-  }
-  return directory
-}
-
 function noteOwnDevices(
   context: Pick<Context, 'account' | 'devices' | 'session'>,
   tx: Transaction,
-  directory: Directory,
+  listed: readonly DeviceIdentity[],
 ): void {
-  const own = (directory.get(context.account.handle) ?? []).filter(device => isOwn(context, device))
+  const own = listed.filter(device => isOwn(context, device))
   if (own.length === 0) return
   const unknown = own.filter(({ deviceKey }) => !context.devices.get(deviceKey)?.issuedAtMs)
   for (const { deviceKey, issuedAt } of unknown)
@@ -165,13 +204,4 @@ function noteOwnDevices(
   tx.after(() => {
     context.session.isUnconfirmed = false
   })
-}
-
-/** An account whose pinned key the server does not list any more has another one now, which is looked into (changed-keys.ts). */
-function noteChanges({ contacts }: Pick<Context, 'contacts'>, tx: Transaction, directory: Directory): void {
-  for (const [handle, devices] of directory) {
-    const isListed = devices.some(({ accountKey }) => contacts.trust(handle, accountKey) !== 'other')
-    const [first] = devices
-    if (first && !isListed) contacts.meet(tx, handle, first.accountKey)
-  }
 }

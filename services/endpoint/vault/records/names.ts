@@ -20,6 +20,9 @@ export interface Lookups {
   group: Uint8Array
   /** A conversation: the groups that carry it. */
   carriers: bigint
+  /** A handle: the groups with devices of theirs, and those of which they changed since they were last compared. */
+  member: string
+  unreconciled: string
   /** A group: the senders to whom a receipt is owed. */
   owed: bigint
   /** A device's public key: its place among the senders of a group. */
