@@ -141,7 +141,9 @@ export function deliverySuite(open: OpenStore): void {
       const { envelopes, cursor } = await readAll(store, bob, future)
       expect(envelopes).toEqual([])
       expect(isAtOrPast(cursor, future)).toBe(false)
+      for (const device of [alice, bob]) await store.log.acknowledge(device.id, future)
       await say(store, alice, id, 'later')
+      expect(await store.log.expire(0)).toBe(1)
       expect(await gists(store, bob, cursor)).toEqual(['later'])
     })
 

@@ -17,10 +17,6 @@ export class Wakes {
     return this.#waiting.has(device)
   }
 
-  isEmpty(): boolean {
-    return this.#waiting.size === 0
-  }
-
   /** Each is called as a task of its own: one that throws does not keep the others asleep. */
   wake(devices: Iterable<number>): void {
     for (const device of devices) for (const wake of this.#waiting.get(device) ?? []) queueMicrotask(wake)

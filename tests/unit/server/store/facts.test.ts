@@ -67,6 +67,29 @@ describe('a change', () => {
     )
   })
 
+  test('of a device that leaves again ends its last time there, and leaves the first as it was', () => {
+    const joins = { creates: false, epoch: 1, sharedEpoch: 1, joined: [devices[0]!], left: [] }
+    const leaves = { ...joins, joined: [], left: [devices[0]!] }
+    const spans = [joins, leaves, joins, leaves].reduce(
+      (now, change, index) => changedBy(now, change, 10 * (index + 1)),
+      newConversation(1, CONVERSATION_ID),
+    ).spans
+    expect(spans.get(0)).toEqual([
+      { joined: 10, left: 20 },
+      { joined: 30, left: 40 },
+    ])
+  })
+
+  test('begins with a conversation that has nothing, and keeps its id apart', () => {
+    const id = CONVERSATION_ID.slice()
+    const begun = newConversation(7, id)
+    id.fill(0)
+    expect(begun).toEqual({
+      ...{ key: 7, id: CONVERSATION_ID, epoch: 0, lastCommit: 0, sharedEpoch: 0, expiredThrough: 0 },
+      ...{ members: new Map(), spans: new Map() },
+    })
+  })
+
   test('leaves the value that it was made from as it is', () => {
     const before = changedBy(
       newConversation(1, CONVERSATION_ID),

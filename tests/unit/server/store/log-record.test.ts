@@ -63,6 +63,10 @@ describe('what is kept', () => {
     expect(payloadBytes(outgoing)).toBeLessThan(encoded)
     expect(payloadBytes(outgoing)).toBeGreaterThan(encoded / 4)
     expect(payloadBytes(send({ case: undefined }))).toBe(0)
+    const text = create(ApplicationEnvelopeSchema, { ciphertext: new Uint8Array(77) })
+    expect(payloadBytes(send({ case: 'application', value: text }))).toBe(77)
+    // An envelope costs something by itself.
+    expect(recordSize(77)).toBeGreaterThan(77)
   })
 })
 
@@ -99,6 +103,24 @@ describe('what a device is shown', () => {
       value: { epoch: 4n, rosterChange: { addedDeviceIds: [idOf(2), idOf(3)], removedDeviceIds: [idOf(5)] } },
     })
     expect(JSON.stringify(Object.keys(old.value ?? {}))).not.toMatch('welcome')
+    expect(
+      shown(2, recordOf(commit({ epoch: 4n, added: [2, 3], welcomes: [[3, 2]] }), 10), of).envelope,
+    ).toMatchObject({ case: 'welcome', value: { welcome: bytesOf('welcome') } })
+    // A device that comes back reads others' commits as a member, but the one that added it.
+    const back = conversation([0, 1], {
+      spans: new Map([
+        [
+          1,
+          [
+            { joined: 4, left: 6 },
+            { joined: 10, left: undefined },
+          ],
+        ],
+      ]),
+    })
+    expect(shown(1, record, back).envelope.case).toBe('welcome')
+    expect(shown(1, recordOf(content, 5), back).envelope.case).toBe('commit')
+    expect(shown(1, recordOf(text(), 10), back).envelope.case).toBe('application')
     expect(shown(3, record, of).envelope).toMatchObject({
       case: 'welcome',
       value: { epoch: 5n, welcome: bytesOf('welcome') },

@@ -1,8 +1,10 @@
-import { create } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import {
   ApplicationEnvelopeSchema,
+  type CommitBundle,
+  CommitBundleSchema,
   EphemeralEnvelopeSchema,
   RejoinRequestSchema,
 } from '../../../../gen/parley/v1/chat_pb.js'
@@ -297,6 +299,29 @@ describe('a commit', () => {
     )
   })
 
+  test('is as large as the limit, and no larger', () => {
+    const value = bundle({ commit: new Uint8Array(1_000) })
+    const size = toBinary(CommitBundleSchema, value).length
+    const with1 = (commitBundleBytes: number) =>
+      inAWord(decided(send({ case: 'commit', value }), { limits: { ...limits, commitBundleBytes } }))
+    expect([with1(size), with1(size - 1)]).toEqual(['accepted', 'tooLarge'])
+  })
+
+  test('adds no device that is revoked, and one that is banned, which may come back', () => {
+    const adding = (blocked: DeviceFacts['blocked']) =>
+      inAWord(
+        decide(
+          send({ case: 'commit', value: bundle({ added: [2] }) }),
+          facts([alice, bob, device(2, { blocked })], { conversation: conversation([0, 1]), limits }),
+        ),
+      )
+    expect([adding('revoked'), adding('banned'), adding(undefined)]).toEqual([
+      'unknownDevice',
+      'accepted',
+      'accepted',
+    ])
+  })
+
   test('names devices by 32 bytes, and its welcomes are not empty', () => {
     const short = bundle({ removed: [1] })
     short.rosterChange!.removedDeviceIds = [idOf(1).slice(1)]
@@ -317,5 +342,52 @@ describe('a commit', () => {
     delete value.rosterChange
     const decision = decided(send({ case: 'commit', value }))
     expect(decision).toMatchObject({ change: { epoch: 2, sharedEpoch: 1, joined: [], left: [] } })
+  })
+})
+
+describe('what is malformed', () => {
+  const withIds = (
+    change: (ids: { addedDeviceIds: Uint8Array[]; removedDeviceIds: Uint8Array[] }) => void,
+  ) => {
+    const value = bundle({ removed: [1] })
+    change(value.rosterChange!)
+    return value
+  }
+  const commitOf = (value: CommitBundle) => send({ case: 'commit', value })
+  const inEpoch0 = bundle({ creates: true })
+  const cases: [string, ReturnType<typeof send>, Partial<SendFacts>?][] = [
+    ['a stored envelope needs a client sequence', text({ clientSequence: 0n })],
+    ['a conversation id has 16 bytes', send(text().envelope, { conversationId: new Uint8Array(15) })],
+    ['an application envelope needs a ciphertext', text({ bytes: 0 })],
+    ['only applications, commits and rejoin requests are stored', send({ case: undefined })],
+    ["a rejoin request's nonce has 16 bytes", rejoin({ nonce: 17 })],
+    ["a rejoin request's signature has 64 bytes", rejoin({ signature: 63 })],
+    ['a rejoin request names another device than its sender', rejoin({ deviceId: bob.id })],
+    ['a commit bundle needs a commit', commitOf(bundle({ commit: new Uint8Array() }))],
+    ['a device id has 32 bytes', commitOf(withIds(ids => ids.removedDeviceIds.push(new Uint8Array(31))))],
+    ['a device id has 32 bytes', commitOf(withIds(ids => ids.addedDeviceIds.push(new Uint8Array(33))))],
+    ['the roster change names a device twice', commitOf(bundle({ removed: [1, 1] }))],
+    ['the roster change names a device twice', commitOf(bundle({ added: [2, 2], welcomes: [[2], [2]] }))],
+    ['the roster change names a device twice', commitOf(bundle({ added: [1], removed: [1] }))],
+    ['a welcome is empty or for nobody', commitOf(bundle({ added: [2], welcomes: [[2], []] }))],
+    [
+      'the welcomes have to name every added device exactly once',
+      commitOf(bundle({ added: [2], welcomes: [] })),
+    ],
+    [
+      'the welcomes have to name every added device exactly once',
+      commitOf(bundle({ added: [2], welcomes: [[2], [2]] })),
+    ],
+    ['the welcomes have to name every added device exactly once', commitOf(bundle({ welcomes: [[2]] }))],
+    ['a conversation begins in epoch 0', commitOf(inEpoch0), { conversation: undefined }],
+    ['the roster change removes a device that is not a member', commitOf(bundle({ removed: [2] }))],
+    ['the roster change removes a device that is not a member', commitOf(bundle({ removed: [9] }))],
+    ['a device cannot remove itself', commitOf(bundle({ removed: [0] }))],
+    ['the roster change adds a member', commitOf(bundle({ added: [1] }))],
+  ]
+
+  test.each(cases)('is told: %s', (detail, outgoing, of = {}) => {
+    const world = facts([alice, bob, device(2)], { conversation: conversation([0, 1]), limits, ...of })
+    expect(decide(outgoing, world)).toMatchObject({ reason: { case: 'malformed', value: { detail } } })
   })
 })
