@@ -1,0 +1,193 @@
+// A commit at its place in the order: others' are judged and applied, this device's own takes effect.
+
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
+import type { DeliveredCommit, Envelope } from '../../../../gen/parley/v1/chat_pb.js'
+import { RemoveDevicesSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { adopt, takeCommit } from '../../../../services/endpoint/groups/commit.js'
+import { intend } from '../../../../services/endpoint/groups/intents.js'
+import { beginCommit } from '../../../../services/endpoint/groups/transition.js'
+import type { CommitChange } from '../../../../services/endpoint/mls/engine.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { keyPackageOf } from '../../../support/endpoint-groups.js'
+import { TestGroup } from '../../../support/group.js'
+
+const alice = makeAccount('alice')
+const bob = makeAccount('bob')
+const carol = makeAccount('carol')
+const dave = makeAccount('dave')
+const idOf = ({ device }: Account) => device.publicKey
+
+let testing: TestContext
+let room: TestGroup
+beforeEach(async () => {
+  testing = await openTestContext(alice)
+  room = await TestGroup.of(testing, {
+    ...{ kind: GroupKind.ROOM, by: bob, others: [bob, carol], admins: [alice, bob] },
+  })
+})
+
+const commitIn = ({ envelope }: Envelope): DeliveredCommit => {
+  if (envelope.case !== 'commit') throw new Error('no commit')
+  return envelope.value
+}
+const take = (envelope: Envelope, commit = commitIn(envelope)) =>
+  testing.written((tx, unit) => takeCommit(unit.context, tx, room.in(unit), envelope, commit))
+const leafOf = (account: Account) =>
+  testing.context.engine
+    .members(room.live.state)
+    .find(({ signatureKey }) => Buffer.compare(signatureKey, idOf(account)) === 0)!.leaf
+const packageOf = async (account: Account) =>
+  (await keyPackageOf(testing.context.engine, account)).publicPackage
+const renamed = (name: string): CommitChange => {
+  const settings = fromBinary(GroupSettingsSchema, testing.context.engine.settings(room.live.state)!)
+  return { settings: toBinary(GroupSettingsSchema, { ...settings, name }) }
+}
+const epoch = () => testing.context.engine.epoch(room.live.state)
+const members = () => testing.context.engine.members(room.live.state).map(({ signatureKey }) => signatureKey)
+const wish = (...devices: Uint8Array[]) =>
+  testing.written((tx, unit) => {
+    const value = create(RemoveDevicesSchema, { deviceIds: devices })
+    intend(unit.context, tx, room.in(unit), { case: 'removeDevices', value })
+  })
+const begin = async (change: CommitChange) => {
+  const { pending } = await testing.context.engine.commit(room.live.state, change)
+  await testing.written((tx, unit) => beginCommit(unit.context, tx, room.in(unit), pending))
+}
+
+describe('a commit of another member', () => {
+  test('is applied, with what it did and what is told of it', async () => {
+    const done = await take(await room.committed(bob, { add: [await packageOf(dave)] }))
+    if (done.outcome !== 'applied') throw new Error(done.outcome)
+    expect(done.change.added).toMatchObject([{ signatureKey: idOf(dave) }])
+    expect([done.isOurs, done.before.members.length, done.after.members.length]).toEqual([false, 3, 4])
+    expect(done.lines).toEqual([{ code: 'members-added', by: 'bob', who: ['dave'] }])
+    expect([epoch(), members().length, room.live.phase.name]).toEqual([2n, 4, 'active'])
+  })
+
+  test('is as the server was told where it names the same devices', async () => {
+    const isAsClaimed = async (added: Account[], removed: Account[], change: CommitChange) => {
+      const envelope = await room.committed(bob, change)
+      const rosterChange = {
+        ...{ $typeName: 'parley.v1.RosterChange' as const },
+        ...{ addedDeviceIds: added.map(idOf), removedDeviceIds: removed.map(idOf) },
+      }
+      const done = await take(envelope, { ...commitIn(envelope), rosterChange })
+      return done.outcome === 'applied' && done.isAsClaimed
+    }
+    const erin = makeAccount('erin')
+    expect(await isAsClaimed([dave, erin], [], { add: [await packageOf(erin), await packageOf(dave)] })).toBe(
+      true,
+    )
+    expect(await isAsClaimed([], [], { remove: [leafOf(erin)] })).toBe(false)
+    expect(await isAsClaimed([erin], [dave], { remove: [leafOf(dave)] })).toBe(false)
+    expect(await isAsClaimed([], [carol], { remove: [leafOf(carol)] })).toBe(true)
+    const envelope = await room.committed(bob)
+    expect(await take(envelope)).toMatchObject({ outcome: 'applied', isAsClaimed: true })
+  })
+
+  test('wins over the one of this device, which is given up', async () => {
+    await begin({})
+    await take(await room.committed(bob))
+    expect([room.live.phase.name, room.live.pending]).toEqual(['active', undefined])
+  })
+
+  test('leaves nothing to be done of removals that it did, and has those added again who asked', async () => {
+    await room.change({
+      ...{ leavingDeviceIds: [idOf(carol), idOf(bob)], rejoiningDeviceIds: [idOf(carol)] },
+    })
+    await wish(idOf(carol))
+    await wish(idOf(carol), idOf(bob))
+    await take(await room.committed(bob, { remove: [leafOf(carol)] }))
+    expect(room.live.record.leavingDeviceIds).toEqual([idOf(bob)])
+    const intents = testing.context.intents.of(room).map(({ intent }) => intent)
+    expect(intents.map(({ change }) => change)).toMatchObject([
+      { case: 'removeDevices', value: { deviceIds: [idOf(bob)] } },
+      { case: 'addDevices', value: { handle: 'carol', deviceIds: [idOf(carol)] } },
+    ])
+    // The second of those who could add her waits for the first.
+    expect(Number(intents[1]!.notBeforeMs)).toBe(testing.clock.now() + 300)
+    await take(await room.committed(bob, { add: [await packageOf(carol)] }))
+    expect(room.live.record.rejoiningDeviceIds).toEqual([])
+  })
+
+  test('that removes this device ends the group here', async () => {
+    await wish(idOf(carol))
+    const done = await take(await room.committed(bob, { remove: [leafOf(alice)] }))
+    expect(done).toEqual({ outcome: 'removed', by: 'bob', effects: ['fail-texts', 'tell-removed'] })
+    expect(room.live.phase).toEqual({ name: 'ended', why: 'removed' })
+    expect(testing.context.intents.of(room)).toEqual([])
+    expect(epoch()).toBe(1n)
+  })
+
+  test('that cannot be opened says why, and changes nothing', async () => {
+    const envelope = await room.committed(bob)
+    commitIn(envelope).commit[90]! ^= 1
+    expect(await take(envelope)).toEqual({
+      ...{ outcome: 'not-opened', why: { code: 'refused', cause: 'not-authentic' } },
+    })
+    const text = await room.sealed(bob, { body: { case: 'text', value: { text: 'hm' } } })
+    if (text.envelope.case !== 'application') throw new Error('no text')
+    const commit = { ...commitIn(envelope), commit: text.envelope.value.ciphertext }
+    expect(await take(envelope, commit)).toMatchObject({ outcome: 'not-opened' })
+    expect([epoch(), room.live.phase.name]).toEqual([1n, 'active'])
+  })
+})
+
+describe('a commit against the rules', () => {
+  test.each<[string, () => Promise<CommitChange> | CommitChange, string]>([
+    ['adds somebody', async () => ({ add: [await packageOf(dave)] }), 'carol'],
+    ['changes the settings', () => renamed('mine'), 'carol'],
+    ['removes somebody, which may have had a reason', () => ({ remove: [leafOf(bob)] }), ''],
+  ])('that %s is refused by all', async (_, change, brokenBy) => {
+    await room.change({ joinedAtMs: BigInt(testing.clock.now() - 60_000) })
+    expect(await take(await room.committed(carol, await change()))).toEqual({
+      ...{ outcome: 'against-rules', from: 'carol' },
+    })
+    expect([epoch(), room.live.record.brokenBy]).toEqual([1n, brokenBy])
+  })
+
+  test('of the first minute may add somebody who had asked for it before', async () => {
+    await room.change({ joinedAtMs: BigInt(testing.clock.now()) })
+    await take(await room.committed(carol, { add: [await packageOf(dave)] }))
+    expect([epoch(), room.live.record.brokenBy]).toEqual([1n, ''])
+  })
+})
+
+describe('the commit of this device', () => {
+  const win = (intents: bigint[] = []) =>
+    testing.written((tx, unit) => adopt(unit.context, tx, room.in(unit), intents))
+
+  test('takes effect, and what it was for is done', async () => {
+    await room.change({ sealedSinceCommit: 9n })
+    await wish(idOf(carol))
+    await wish(idOf(bob))
+    await begin({ remove: [leafOf(carol)] })
+    const done = await win([1n])
+    expect(done).toMatchObject({ isOurs: true, change: { removed: [{ signatureKey: idOf(carol) }] } })
+    expect(done?.lines).toEqual([{ code: 'members-removed', by: 'alice', who: ['carol'] }])
+    expect(done?.effects).toEqual([])
+    expect([epoch(), room.live.phase.name, room.live.pending]).toEqual([2n, 'active', undefined])
+    expect(room.live.record).toMatchObject({
+      ...{ sealedSinceCommit: 0n, committedAtMs: BigInt(testing.clock.now()) },
+    })
+    expect(testing.context.intents.of(room).map(({ id }) => id)).toEqual([2n])
+  })
+
+  test('has those added again at once who asked for it', async () => {
+    await room.change({ rejoiningDeviceIds: [idOf(carol)] })
+    await begin({ remove: [leafOf(carol)] })
+    await win()
+    expect(testing.context.intents.of(room)).toMatchObject([{ intent: { notBeforeMs: 0n } }])
+  })
+
+  test('that was given up does nothing', async () => {
+    expect(await win([1n])).toBeUndefined()
+    await begin({})
+    await room.enter({ name: 'active' })
+    expect(await win()).toBeUndefined()
+    expect(epoch()).toBe(1n)
+  })
+})

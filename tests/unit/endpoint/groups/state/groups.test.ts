@@ -1,0 +1,185 @@
+// The MLS groups of this device: which there are, what carries which conversation, and how they change.
+
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
+import { created, joined } from '../../../../../services/endpoint/groups/state/group.js'
+import { CIPHER_SUITE, LIBRARY_MAJOR } from '../../../../../services/endpoint/groups/state/groups.js'
+import type { LiveGroup } from '../../../../../services/endpoint/groups/state/live-group.js'
+import { Records } from '../../../../../services/endpoint/vault/records.js'
+import { openTestContext, storesOn, type TestContext } from '../../../../support/endpoint-context.js'
+import { foundGroup } from '../../../../support/endpoint-groups.js'
+import { TestGroup } from '../../../../support/group.js'
+import { MemoryDisk } from '../../../../support/memory/vault.js'
+
+const alice = makeAccount('alice')
+const bob = makeAccount('bob')
+
+let testing: TestContext
+let group: TestGroup
+beforeEach(async () => {
+  testing = await openTestContext(alice)
+  group = await TestGroup.of(testing, { others: [bob] })
+})
+
+const groups = () => testing.context.groups
+const epoch = (live: LiveGroup) => testing.context.engine.epoch(live.state)
+const isSame = (one: LiveGroup | undefined, other: LiveGroup) => one?.number === other.number
+
+describe('a group', () => {
+  test('is found by its number, its id, and the conversation that it carries', async () => {
+    const other = await TestGroup.of(testing, { others: [bob] })
+    const { live } = group
+    expect(isSame(groups().get(live.number), live)).toBe(true)
+    expect(isSame(groups().byId(live.record.conversationId), live)).toBe(true)
+    expect(
+      groups()
+        .of(live.record.conversation)
+        .map(({ number }) => number),
+    ).toEqual([live.number, other.number])
+    expect(
+      groups()
+        .all()
+        .map(({ number }) => number),
+    ).toEqual([live.number, other.number])
+    expect([groups().get(99n), groups().byId(new Uint8Array(16)), groups().of(99n)]).toEqual([
+      undefined,
+      undefined,
+      [],
+    ])
+  })
+
+  test('begins with what it is bound to, and counts from 1', () => {
+    expect(group.live.record).toMatchObject({
+      ...{ nextCount: 1n, cipherSuite: CIPHER_SUITE, libraryMajor: LIBRARY_MAJOR, logBegins: true },
+      ...{ joinedEpoch: 1n, fromStart: true },
+    })
+  })
+
+  test('that this device founds counts from the first epoch that others are in', async () => {
+    const { state } = await foundGroup(testing.context.engine, alice, { others: [bob] })
+    const alone = await testing.context.engine.create({
+      groupId: Uint8Array.of(1),
+      keyPackage: await testing.context.engine.newKeyPackage({
+        identity: alice.certificate,
+        signatureKey: alice.device.privateKey,
+        publicKey: alice.device.publicKey,
+      }),
+    })
+    const later = testing.context.engine.adopt(
+      state,
+      (await testing.context.engine.commit(state, {})).pending,
+    ).state
+    const records = await testing.written((tx, { context }) =>
+      [alone, later].map((each, index) => {
+        const conversationId = new Uint8Array(16).fill(100 + index)
+        const phase = index === 0 ? created() : joined()
+        return context.groups.add(tx, { conversationId, conversation: 1n, phase }, each).record
+      }),
+    )
+    expect(records).toMatchObject([
+      { joinedEpoch: 1n, fromStart: true, phase: { case: 'creating' } },
+      { joinedEpoch: 2n, fromStart: false, phase: { case: 'active' } },
+    ])
+  })
+
+  test('is opened again as it was, message by message', async () => {
+    const { engine } = testing.context
+    for (let count = 0; count < 3; count++) {
+      const sealed = await engine.seal(group.live.state, Uint8Array.of(count))
+      await testing.written((tx, unit) =>
+        unit.context.groups.advance(tx, group.in(unit), sealed.state, sealed.changed),
+      )
+    }
+    const other = await openedAgain()
+    expect(engine.save(other.state)).toEqual(engine.save(group.live.state))
+    const next = await engine.commit(group.live.state, {})
+    await testing.written((tx, unit) =>
+      unit.context.groups.enter(tx, group.in(unit), engine.adopt(group.live.state, next.pending).state),
+    )
+    expect(testing.context.records.keys('ratchets')).toEqual([])
+    expect(epoch(await openedAgain())).toBe(2n)
+  })
+
+  /** By another process, which has nothing in memory. */
+  async function openedAgain(): Promise<LiveGroup> {
+    const copy = new MemoryDisk()
+    copy.copyFrom(testing.disk)
+    const { context } = await storesOn(new Records(copy.open(), () => undefined), testing.clock)
+    return context.groups.get(group.number)!
+  }
+
+  test('of a unit of work that failed is as it was', async () => {
+    const before = group.live.record
+    const failed = testing.written((tx, unit) => {
+      unit.context.groups.change(tx, group.in(unit), { nextCount: 9n })
+      unit.context.groups.move(tx, group.in(unit), { input: 'removed' })
+      throw new Error('no')
+    })
+    await expect(failed).rejects.toThrow('no')
+    expect(group.live.record).toEqual(before)
+  })
+
+  test('that is not there has neither record nor state', async () => {
+    const gone = group.live
+    await testing.written(tx => {
+      for (const table of ['groups', 'states'] as const) tx.delete(table, { group: 0n, id: group.number })
+    })
+    expect(() => gone.record).toThrow(RangeError)
+    expect(groups().get(group.number)).toBeUndefined()
+  })
+})
+
+describe('a group that this device is in again', () => {
+  const sender = () => group.live.sender(bob.device.publicKey)
+  const again = async () => {
+    const { state } = await foundGroup(testing.context.engine, alice, { others: [bob] })
+    await testing.written((tx, unit) => unit.context.groups.restart(tx, group.in(unit), state))
+  }
+  beforeEach(async () => {
+    await group.change({
+      ...{ nextCount: 7n, committedAtMs: 5n, logBroken: true, logBegins: false },
+      ...{ leavingDeviceIds: [Uint8Array.of(1)], rejoiningDeviceIds: [Uint8Array.of(1)] },
+    })
+    await testing.written((tx, unit) => {
+      const live = group.in(unit)
+      unit.context.groups.saveSender(tx, live, { ...live.sender(bob.device.publicKey), received: 4n })
+      unit.context.groups.savePending(tx, live, Uint8Array.of(1))
+      tx.put('sent', { group: group.number, id: 1n }, { message: 1n })
+    })
+  })
+
+  test('after it was removed begins anew, and is owed nothing of what was said meanwhile', async () => {
+    await group.enter({ name: 'ended', why: 'removed' })
+    await again()
+    expect(group.live.phase.name).toBe('active')
+    expect(group.live.record).toMatchObject({
+      ...{ nextCount: 1n, committedAtMs: 0n, joinedEpoch: 1n, fromStart: false },
+      ...{ leavingDeviceIds: [], rejoiningDeviceIds: [], logPlaces: [], logBegins: true, logBroken: false },
+    })
+    expect([sender().received, group.live.pending]).toEqual([0n, undefined])
+    expect(testing.context.records.keys('sent')).toEqual([])
+  })
+
+  test('after it had lost the state is owed what was said meanwhile', async () => {
+    await group.enter({ name: 'out-of-sync', askDue: false, leaveDue: false })
+    await again()
+    expect(group.live.record).toMatchObject({ fromStart: true, nextCount: 1n })
+    expect(sender().received).toBe(4n)
+  })
+})
+
+describe('what is known of another device', () => {
+  test('is nothing at first, and then what was saved', async () => {
+    expect(group.live.senders()).toEqual([])
+    expect(group.live.sender(bob.device.publicKey)).toMatchObject({
+      ...{ deviceId: bob.device.publicKey, received: 0n, missing: [] },
+    })
+    await testing.written((tx, unit) => {
+      const live = group.in(unit)
+      const known = live.sender(bob.device.publicKey)
+      unit.context.groups.saveSender(tx, live, { ...known, received: 3n })
+      unit.context.groups.saveSender(tx, live, { ...known, received: 4n })
+    })
+    expect(group.live.senders()).toMatchObject([{ deviceId: bob.device.publicKey, received: 4n }])
+  })
+})

@@ -1,0 +1,120 @@
+// A welcome to a group that somebody else made: opened after a note that this was tried, and read for what it says.
+
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
+import { EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
+import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
+import { type JoinRefused, openWelcome, readWelcome } from '../../../../services/endpoint/groups/welcome.js'
+import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
+import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { foundGroup } from '../../../support/endpoint-groups.js'
+import { adminOf, secondDevice } from '../../../support/group.js'
+
+const alice = makeAccount('alice')
+const phone = secondDevice(alice)
+const bob = makeAccount('bob')
+const carol = makeAccount('carol')
+
+let testing: TestContext
+beforeEach(async () => {
+  testing = await openTestContext(alice)
+})
+
+const envelopeOf = (conversationId: Uint8Array) =>
+  create(EnvelopeSchema, { conversationId, sequence: 5n, storedAtMs: 7n })
+
+/** A group of somebody's with this device in it, as an opened welcome shows it. */
+async function welcomed(
+  by: Account,
+  others: Account[],
+  settings?: MessageInitShape<typeof GroupSettingsSchema>,
+) {
+  const encoded = settings && encodeSettings(create(GroupSettingsSchema, settings))
+  const founded = await foundGroup(testing.context.engine, by, {
+    others: [alice, ...others],
+    ...(encoded && { settings: encoded }),
+  })
+  const state = testing.context.engine.save(await founded.join(0))
+  return { envelope: envelopeOf(founded.conversationId), opened: { state, used: undefined } }
+}
+
+const read = (welcome: Awaited<ReturnType<typeof welcomed>>) => {
+  try {
+    const { settings, others } = readWelcome(testing.context, welcome.envelope, welcome.opened)
+    return { kind: settings.kind, others: others.map(({ handle }) => handle) }
+  } catch (error) {
+    return (error as JoinRefused).why.code
+  }
+}
+
+describe('a welcome', () => {
+  const room = { kind: GroupKind.ROOM, name: 'tea', admins: [adminOf(bob)] }
+
+  test('shows what the group is, and the accounts in it besides this one, each once', async () => {
+    expect(read(await welcomed(bob, [carol, secondDevice(bob), phone], room))).toEqual({
+      ...{ kind: GroupKind.ROOM, others: ['bob', 'carol'] },
+    })
+    expect(read(await welcomed(bob, [phone]))).toEqual({ kind: GroupKind.DIRECT, others: ['bob'] })
+    expect(read(await welcomed(phone, [], { kind: GroupKind.OWN_DEVICES }))).toEqual({
+      ...{ kind: GroupKind.OWN_DEVICES, others: [] },
+    })
+  })
+
+  test('of two people has two: neither one alone nor three', async () => {
+    expect(read(await welcomed(phone, []))).toBe('not-two-people')
+    expect(read(await welcomed(bob, [carol]))).toBe('not-two-people')
+  })
+
+  test('is not what the server says where it is of another conversation', async () => {
+    const welcome = await welcomed(bob, [])
+    expect(read({ ...welcome, envelope: envelopeOf(new Uint8Array(16)) })).toBe('other-conversation')
+  })
+
+  test('has nobody in it who goes by this account’s handle with another key', async () => {
+    expect(read(await welcomed(bob, [makeAccount('alice')], room))).toBe('own-handle')
+    expect(read(await welcomed(bob, [phone], { kind: GroupKind.OWN_DEVICES }))).toBe('foreign-account')
+  })
+})
+
+describe('opening a welcome', () => {
+  const envelope = envelopeOf(new Uint8Array(16))
+  const tries: number[] = []
+  const open = (answer: () => Promise<{ state: Uint8Array; usedKeyPackage: number }>) =>
+    testing.written(async (tx, { context }) => {
+      const welcomes = {
+        open: async () => {
+          tries.push(testing.context.records.keys('welcomes').length)
+          return await answer()
+        },
+        close: async () => undefined,
+      }
+      return await openWelcome({ ...context, welcomes }, tx, envelope, Uint8Array.of(1))
+    })
+  beforeEach(async () => {
+    tries.length = 0
+    await testing.written(tx => {
+      for (const id of [1n, 2n])
+        tx.put('keypackages', { group: 0n, id }, { publicPackage: Uint8Array.of(Number(id)) })
+    })
+  })
+
+  test('says which key package it was for', async () => {
+    const opened = await open(async () => ({ state: Uint8Array.of(3), usedKeyPackage: 1 }))
+    expect(opened).toMatchObject({ state: Uint8Array.of(3), used: { key: { id: 2n } } })
+  })
+
+  test('is noted on the disk before each try, and given up after three', async () => {
+    const slow = open(() => Promise.reject(new MlsRefused('too-costly')))
+    await expect(slow).rejects.toMatchObject({ why: { code: 'too-many-attempts', attempts: 3 } })
+    expect(tries).toEqual([1, 2, 3])
+  })
+
+  test('is not tried again where it was refused', async () => {
+    await expect(open(() => Promise.reject(new MlsRefused('not-authentic')))).rejects.toMatchObject({
+      ...{ why: 'not-authentic' },
+    })
+    expect(tries).toEqual([1])
+  })
+})
