@@ -14,7 +14,7 @@ import type { Body, Received } from '../../services/endpoint/messages/content/co
 import { inputOf, takeBody } from '../../services/endpoint/messages/content/registry.js'
 import { decodeContent, encodeContent } from '../../services/endpoint/messages/sealing/format.js'
 import { move } from '../../services/endpoint/messages/transition.js'
-import type { CommitChange, GroupState } from '../../services/endpoint/mls/engine.js'
+import type { CommitChange, GroupState, Opened } from '../../services/endpoint/mls/engine.js'
 import { pad } from '../../services/protocol/content/padding.js'
 import { groupIn, type TestContext } from './endpoint-context.js'
 import { foundGroup, putInPhase } from './endpoint-groups.js'
@@ -142,6 +142,13 @@ export class TestGroup {
         ciphertext: sealed.ciphertext,
       },
     })
+  }
+
+  /** What another member makes of what this device has sealed. */
+  async opened(by: OwnAccount, ciphertext: Uint8Array): Promise<Opened> {
+    const opened = await this.test.context.engine.open(await this.#seat(by), ciphertext, () => true)
+    if ('state' in opened) this.#seats.set(by, opened.state)
+    return opened
   }
 
   /** Committed by another member, whose own state and those of the others come into the new epoch. */

@@ -3,9 +3,9 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
-import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import { linesOf } from '../../../../services/endpoint/groups/commit-lines.js'
-import type { Group } from '../../../../services/endpoint/groups/policy.js'
+import type { Membership } from '../../../../services/endpoint/groups/policy.js'
 import { adminOf, secondDevice } from '../../../support/group.js'
 
 const alice = makeAccount('alice')
@@ -15,23 +15,26 @@ const tablet = secondDevice(bob)
 const carol = makeAccount('carol')
 const dave = makeAccount('dave')
 
-const candidate = ({ certificate, device }: Account) => ({
+const candidate = ({ certificate, device }: OwnAccount) => ({
   ...{ identity: certificate, signatureKey: device.publicKey },
 })
 
 interface Step {
-  before: Account[]
-  after: Account[]
-  by?: Account
+  before: OwnAccount[]
+  after: OwnAccount[]
+  by?: OwnAccount
   /** Who asked to be removed. */
-  leaving?: Account[]
+  leaving?: OwnAccount[]
   kind?: GroupKind
   settings?: [MessageInitShape<typeof GroupSettingsSchema>, MessageInitShape<typeof GroupSettingsSchema>]
 }
 
 /** What alice is told of a commit. */
 function told({ before, after, by = bob, leaving = [], kind = GroupKind.ROOM, settings = [{}, {}] }: Step) {
-  const standing = (members: Account[], init: MessageInitShape<typeof GroupSettingsSchema>): Group => ({
+  const standing = (
+    members: OwnAccount[],
+    init: MessageInitShape<typeof GroupSettingsSchema>,
+  ): Membership => ({
     settings: create(GroupSettingsSchema, { kind, ...init }),
     members: members.map(candidate),
     leaving: leaving.map(({ device }) => device.publicKey),

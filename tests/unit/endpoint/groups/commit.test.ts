@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import type { DeliveredCommit, Envelope } from '../../../../gen/parley/v1/chat_pb.js'
 import { RemoveDevicesSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
-import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import { adopt, takeCommit } from '../../../../services/endpoint/groups/commit.js'
 import { intend } from '../../../../services/endpoint/groups/intents.js'
 import { beginCommit } from '../../../../services/endpoint/groups/transition.js'
@@ -18,7 +18,7 @@ const alice = makeAccount('alice')
 const bob = makeAccount('bob')
 const carol = makeAccount('carol')
 const dave = makeAccount('dave')
-const idOf = ({ device }: Account) => device.publicKey
+const idOf = ({ device }: OwnAccount) => device.publicKey
 
 let testing: TestContext
 let room: TestGroup
@@ -35,11 +35,11 @@ const commitIn = ({ envelope }: Envelope): DeliveredCommit => {
 }
 const take = (envelope: Envelope, commit = commitIn(envelope)) =>
   testing.written((tx, unit) => takeCommit(unit.context, tx, room.in(unit), envelope, commit))
-const leafOf = (account: Account) =>
+const leafOf = (account: OwnAccount) =>
   testing.context.engine
     .members(room.live.state)
     .find(({ signatureKey }) => Buffer.compare(signatureKey, idOf(account)) === 0)!.leaf
-const packageOf = async (account: Account) =>
+const packageOf = async (account: OwnAccount) =>
   (await keyPackageOf(testing.context.engine, account)).publicPackage
 const renamed = (name: string): CommitChange => {
   const settings = fromBinary(GroupSettingsSchema, testing.context.engine.settings(room.live.state)!)
@@ -68,7 +68,7 @@ describe('a commit of another member', () => {
   })
 
   test('is as the server was told where it names the same devices', async () => {
-    const isAsClaimed = async (added: Account[], removed: Account[], change: CommitChange) => {
+    const isAsClaimed = async (added: OwnAccount[], removed: OwnAccount[], change: CommitChange) => {
       const envelope = await room.committed(bob, change)
       const rosterChange = {
         ...{ $typeName: 'parley.v1.RosterChange' as const },

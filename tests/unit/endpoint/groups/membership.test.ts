@@ -29,7 +29,7 @@ describe('a group stands', () => {
     const [leaving, rejoining] = [[Uint8Array.of(1)], [Uint8Array.of(2)]]
     await room.change({ leavingDeviceIds: leaving, rejoiningDeviceIds: rejoining })
     expect(membershipOf(testing.context, room.live)).toMatchObject({
-      ...{ settings: { kind: GroupKind.ROOM, name: 'tea' }, leaving, rejoining, newcomer: undefined },
+      ...{ settings: { kind: GroupKind.ROOM, name: 'tea' }, leaving, rejoining },
       members: [{ signatureKey: alice.device.publicKey }, { signatureKey: bob.device.publicKey }],
     })
   })

@@ -4,7 +4,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import { EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
-import { type Account, makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
 import { type JoinRefused, openWelcome, readWelcome } from '../../../../services/endpoint/groups/welcome.js'
 import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
@@ -27,8 +27,8 @@ const envelopeOf = (conversationId: Uint8Array) =>
 
 /** A group of somebody's with this device in it, as an opened welcome shows it. */
 async function welcomed(
-  by: Account,
-  others: Account[],
+  by: OwnAccount,
+  others: OwnAccount[],
   settings?: MessageInitShape<typeof GroupSettingsSchema>,
 ) {
   const encoded = settings && encodeSettings(create(GroupSettingsSchema, settings))
