@@ -35,7 +35,7 @@ export interface ClientOptions {
   revoke: string | undefined
 }
 
-export type Request = { kind: 'run'; options: ClientOptions } | { kind: 'help' } | { kind: 'version' }
+type Request = { kind: 'run'; options: ClientOptions } | { kind: 'help' } | { kind: 'version' }
 
 const ROWS = [
   { name: 'handle', value: 'HANDLE', help: 'who you are; asked for at the first start' },

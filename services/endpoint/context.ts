@@ -35,7 +35,7 @@ export interface Context {
   session: Session
 }
 
-export interface Session {
+interface Session {
   /** The account was restored from its words, and nobody has told yet whether the server knows it. */
   isUnconfirmed: boolean
 }

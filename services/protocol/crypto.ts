@@ -31,7 +31,7 @@ export interface CryptoProvider {
 }
 
 /** The inputs that both sides of AES-256-GCM name. */
-export interface AeadText {
+interface AeadText {
   /** 32 bytes. */
   key: Uint8Array
   /** 12 bytes, never twice with one key. */

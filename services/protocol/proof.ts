@@ -15,7 +15,7 @@ import { FINGERPRINT_BYTES, NONCE_BYTES } from './sizes.js'
 
 const LABEL = 'parley.v1.Proof'
 
-export interface ProofOptions {
+interface ProofOptions {
   method: ProvenMethod
   /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the certificate that the server showed. */
   server: Uint8Array

@@ -40,7 +40,7 @@ export function sign(
   return crypto.ed25519Sign(privateKey, labelled(label, bytes))
 }
 
-export interface SignedBytes {
+interface SignedBytes {
   label: Label
   bytes: Uint8Array
   signature: Uint8Array

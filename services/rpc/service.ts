@@ -15,7 +15,7 @@ export interface CallContext {
 }
 
 /** Throws RpcError to end the call with its status. */
-export type UnaryHandler<I, O> = (request: I, context: CallContext) => Promise<O>
+type UnaryHandler<I, O> = (request: I, context: CallContext) => Promise<O>
 
 /**
  * An async generator. Each message that it yields is written when the stream can take it; to return

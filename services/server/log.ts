@@ -1,6 +1,6 @@
 import { type DestinationStream, destination, type Logger, pino } from 'pino'
 
-export interface LogOptions {
+interface LogOptions {
   level: string
   /** undefined: standard output. */
   file?: string

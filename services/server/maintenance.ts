@@ -22,7 +22,7 @@ export function repeatSweep(sessions: Pick<Sessions, 'sweep'>, { pingIntervalMs 
   return () => clearInterval(timer)
 }
 
-export interface RetentionOptions {
+interface RetentionOptions {
   store: Store
   retentionSeconds: number
   everyMs: number

@@ -45,7 +45,7 @@ export interface ServiceOptions {
   now?: () => number
 }
 
-export interface RelayService {
+interface RelayService {
   readonly handlers: Handlers<typeof ChatService>
   readonly admission: RelayAdmission
   /** Lets this account have the operator's handle. Only the server's own process may call it. */

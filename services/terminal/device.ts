@@ -16,7 +16,7 @@ export interface Device {
   close(): void
 }
 
-export interface DeviceOptions {
+interface DeviceOptions {
   input: NodeJS.ReadStream
   output: NodeJS.WriteStream
   onKey(key: Key): void

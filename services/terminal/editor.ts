@@ -32,7 +32,7 @@ export type Effect =
   | { kind: 'end'; reason: 'interrupt' | 'eof' }
   | { kind: 'redraw' }
 
-export interface Step {
+interface Step {
   editor: Editor
   effect?: Effect
 }

@@ -48,7 +48,7 @@ export interface Terminal {
   close(): void
 }
 
-export interface AskOptions {
+interface AskOptions {
   /** The answer is not shown and not remembered. */
   secret?: boolean
 }

@@ -8,13 +8,13 @@ import { day, dayRow, entryRows } from './rows.js'
 import { sanitiseEntry, sanitiseRow } from './sanitise.js'
 import { clip } from './text.js'
 
-export interface LiveEntry {
+interface LiveEntry {
   entry: Entry
   /** Set where the day changes: the date that is drawn before the entry. */
   date: string | undefined
 }
 
-export interface Question {
+interface Question {
   text: string
   secret: boolean
   editor: Editor

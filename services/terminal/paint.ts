@@ -1,6 +1,6 @@
 // Colours. With colour off nothing is added to the text at all (https://no-color.org).
 
-export type Style = 'dim' | 'bold' | 'warning' | 'error' | { handle: string }
+type Style = 'dim' | 'bold' | 'warning' | 'error' | { handle: string }
 
 /** Text in a style; the sequence at the end undoes exactly what the one before began. */
 export type Paint = (style: Style, text: string) => string

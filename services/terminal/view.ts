@@ -15,7 +15,7 @@ export interface Frame {
   cursor: Cursor
 }
 
-export interface Cursor {
+interface Cursor {
   /** Index in the region's rows. */
   row: number
   /** The text left of the cursor in that row; drawn again, it puts the cursor where the terminal has that cell. */

@@ -179,15 +179,6 @@ export function vaultSuite(withPlace: WithPlace): void {
         expect([...vault.list('messages', { group: 0n })]).toHaveLength(1)
       }, 1 << 20))
 
-    test('has for a name always the same number, and another one than other vaults', () =>
-      withVault(vault => {
-        const index = vault.index('ada')
-        expect(vault.index(bytes('ada'))).toBe(index)
-        expect(vault.index('bob')).not.toBe(index)
-        expect(index >= 0n && index < 2n ** 63n).toBe(true)
-        return withVault(other => expect(other.index('ada')).not.toBe(index))
-      }))
-
     test('refuses ids without a group', () =>
       withVault(vault => {
         expect(() => [...vault.list('messages', { after: 1n })]).toThrow(RangeError)

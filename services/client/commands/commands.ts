@@ -55,7 +55,7 @@ export function helpText(isOperator = false): string {
 }
 
 /** The meaning of a typed line. */
-export type Typed =
+type Typed =
   | { kind: 'text'; text: string }
   | { kind: 'to'; handle: string; text: string }
   | { kind: 'command'; command: Command; argument: string }

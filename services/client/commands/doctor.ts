@@ -16,14 +16,14 @@ const LOOK_AGAIN_MS = 250
 /** Milliseconds that the line may take to come up before it is looked at as it is. */
 const LINE_TIMEOUT_MS = 10_000
 
-export interface Treatment {
+interface Treatment {
   /** In the state after the repairs. */
   findings: TreatedFinding[]
   /** Nothing is wrong any more. */
   healthy: boolean
 }
 
-export type TreatedFinding = Omit<Finding, 'verdict'> & { verdict: Finding['verdict'] | 'repaired' }
+type TreatedFinding = Omit<Finding, 'verdict'> & { verdict: Finding['verdict'] | 'repaired' }
 
 /** Looks at everything, repairs what it can, and waits a while for that to take effect. Throws VaultError. */
 export async function treat(
@@ -116,7 +116,7 @@ function jsonOfFinding(finding: TreatedFinding): object {
   }
 }
 
-export interface LineWatch {
+interface LineWatch {
   onEvent(event: EndpointEvent): void
   /** Resolves when the line is up, or stopped, or has failed for the first time; at the latest in 10 s. */
   settled: Promise<void>

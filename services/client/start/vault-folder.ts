@@ -8,10 +8,7 @@ import { VaultError } from '../../endpoint/index.js'
 const DATABASE = 'vault.db'
 const KEY = 'key'
 
-export type Choice =
-  | { kind: 'known'; folder: string }
-  | { kind: 'new' }
-  | { kind: 'several'; handles: string[] }
+type Choice = { kind: 'known'; folder: string } | { kind: 'new' } | { kind: 'several'; handles: string[] }
 
 /** `data` itself may be a vault: one that an older layout or the operator's console made. */
 export function chooseVault(data: string, handle: string | undefined): Choice {

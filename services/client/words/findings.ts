@@ -12,7 +12,7 @@ import { unreadable } from './history.js'
 import { lineCause, stopCause, unreachable } from './line.js'
 import { counted, minute, say, type Words } from './words.js'
 
-export interface FoundWords {
+interface FoundWords {
   text: string
   /** Says what a person can do, where it is not well. */
   remedy?: string

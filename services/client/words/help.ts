@@ -15,7 +15,7 @@ const USAGES = [
 ] as const
 const USAGE_COLUMNS = 33
 
-export interface Help {
+interface Help {
   /** How a person calls the program. */
   program: string
   options: readonly string[]

@@ -36,7 +36,7 @@ export function newcomersSee(days: number): string {
   return `new members are handed what was said in the last ${counted(days, 'day')}`
 }
 
-export interface Explained {
+interface Explained {
   text: string
   /** Says what a person can do about it; '' where there is nothing. */
   remedy: string

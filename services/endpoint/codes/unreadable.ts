@@ -24,7 +24,7 @@ export const isMissing = ({ code }: Unreadable): boolean =>
   code === 'expired' || code === 'gap' || code === 'forked'
 
 /** The engine says this of an envelope in place of a content. */
-export type NotOpened =
+type NotOpened =
   | { kind: 'old-epoch' | 'future-epoch' | 'removed' | 'commit' | 'application' }
   | { kind: 'refused'; cause: MlsCause }
 

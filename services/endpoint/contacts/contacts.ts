@@ -14,9 +14,9 @@ import {
   type Transaction,
 } from '../vault/records.js'
 
-export type Contact = RecordOf<'contacts'>
+type Contact = RecordOf<'contacts'>
 
-export type Trusted = 'pinned-now' | 'known' | 'changed'
+type Trusted = 'pinned-now' | 'known' | 'changed'
 
 /** An account key's standing with this endpoint: pinned, pinned and compared by a person, or not the pinned one. */
 export type KeyTrust = 'pinned' | 'verified' | 'other'

@@ -6,7 +6,7 @@ import { Refusal } from '../codes/refusal.js'
 import { crypto } from '../crypto.js'
 import { at, inUnit, nextId, type Reader, type RecordOf, type Transaction } from '../vault/records.js'
 
-export type OwnDevice = RecordOf<'devices'>
+type OwnDevice = RecordOf<'devices'>
 
 /** Characters of a fingerprint that are enough to tell one's own devices apart. */
 const SHORT_FINGERPRINT = 'SHA256:'.length + 8

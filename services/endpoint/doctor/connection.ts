@@ -20,7 +20,7 @@ const CLOCK_NOTE_MS = 5_000
 /** As servers of ours have it (Limits.proof_window_ms), for where the line does not come up. */
 const CLOCK_PROBLEM_MS = 60_000
 
-export interface LineCondition {
+interface LineCondition {
   /** As it was told last; undefined: it was never connected. */
   state: LineState | undefined
   /** This machine's clock minus the server's, in ms, at the last Opened. */

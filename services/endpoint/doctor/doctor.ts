@@ -16,7 +16,7 @@ export interface Doctor {
   repair(): Promise<Finding[]>
 }
 
-export interface DoctorOptions {
+interface DoctorOptions {
   context: Context
   transaction: RunTransaction
   ports: ConnectionPorts

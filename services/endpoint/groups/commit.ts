@@ -28,7 +28,7 @@ export interface NewEpoch {
   lines: readonly SystemLine[]
 }
 
-export type CommitOutcome =
+type CommitOutcome =
   /** `isAsClaimed`: the server delivers to the devices that the commit says. */
   | ({ outcome: 'applied'; isAsClaimed: boolean } & NewEpoch)
   /** It has taken this device out. `by`: the handle of who made it. */

@@ -4,7 +4,7 @@ import type { Clock } from '../ports.js'
 import { at, inUnit, type Reader, type Transaction } from '../vault/records.js'
 
 /** So many are known at most. */
-export const RECENT_CONVERSATIONS = 64
+const RECENT_CONVERSATIONS = 64
 /** ms after which another use is noted: which of them was used last matters little. */
 const NOTED_AGAIN_MS = 600_000
 

@@ -30,7 +30,7 @@ export type KeyExchangeParts = Omit<
 >
 
 /** The account and device that call. */
-export interface LineAccount {
+interface LineAccount {
   handle: string
   /** An encoded SignedDeviceCertificate. */
   certificate: Uint8Array
@@ -47,7 +47,7 @@ export interface ConnectionHandlers {
   cursor(): Uint8Array
 }
 
-export interface ConnectionOptions {
+interface ConnectionOptions {
   address: Address
   dialer: Dialer
   clock: Clock

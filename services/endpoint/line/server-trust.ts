@@ -11,7 +11,7 @@ export interface ServerTrust {
   pin: boolean
 }
 
-export interface ExpectedServer {
+interface ExpectedServer {
   address: string
   /** SHA-256 of the SubjectPublicKeyInfo. */
   pinned: Uint8Array | undefined

@@ -18,7 +18,7 @@ export interface SessionHandlers {
   onFrame(frame: ResponseFrame): Promise<void>
 }
 
-export interface SessionOptions {
+interface SessionOptions {
   channel: Pick<RpcChannel, 'bidi'>
   /** The first frame. */
   open: Extract<RequestFrame, { case: 'open' }>['value']

@@ -18,7 +18,7 @@ import { failWaiting } from './sealing/unsent.js'
 import { appendSystemMessage, type PlaceInOrder } from './system-message.js'
 
 /** Where and by whom it happened; unless given, here and now. */
-export interface Happened {
+interface Happened {
   place?: PlaceInOrder
   /** A handle. */
   by?: string

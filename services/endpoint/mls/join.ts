@@ -67,7 +67,7 @@ export async function joinByWelcome(
 }
 
 /** Secrets that a welcome may refer to and Parley's never do: without them, such a welcome is refused. */
-export interface KnownBefore {
+interface KnownBefore {
   /** For a welcome without the ratchet_tree extension. */
   tree?: RatchetTree
   psks?: PskIndex

@@ -5,7 +5,6 @@ import {
   encodeMlsMessage,
   generateKeyPackageWithKey,
   type KeyPackage,
-  makeKeyPackageRef,
   type PrivateKeyPackage,
   verifyKeyPackage,
   verifyLeafNodeSignatureKeyPackage,
@@ -31,8 +30,6 @@ export interface KeyPackagePair {
   publicPackage: Uint8Array
   /** In our own encoding. Secret. */
   privatePackage: Uint8Array
-  /** The KeyPackageRef (RFC 9420 section 5.2), by which a welcome names it. */
-  reference: Uint8Array
   /** Milliseconds since 1970-01-01 UTC. */
   notAfter: number
 }
@@ -75,7 +72,6 @@ export async function newKeyPackage(
       keyPackage: publicPackage,
     }),
     privatePackage: encodePrivate(privatePackage),
-    reference: await makeKeyPackageRef(publicPackage, context.suite.hash),
     notAfter: notAfter * SECOND_MS,
   }
 }

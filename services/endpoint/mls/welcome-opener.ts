@@ -23,7 +23,7 @@ export interface WelcomeRequest {
   keyPackages: OwnKeyPackage[]
 }
 
-export interface OpenedWelcome {
+interface OpenedWelcome {
   /** As Engine.save() makes it. */
   state: Uint8Array
   /** The place in `keyPackages` of the one that is used up now. */
@@ -54,7 +54,7 @@ export interface WorkerSettings {
   suite?: CiphersuiteName
 }
 
-export interface WelcomeOpenerOptions {
+interface WelcomeOpenerOptions {
   /** A module that exports `validateCredential`; the device certificates' own unless given. */
   validateModule?: URL
   suite?: CiphersuiteName

@@ -24,7 +24,7 @@ import {
   trustSeen,
 } from './server-record.js'
 
-export interface LineSideOptions {
+interface LineSideOptions {
   /** The saved state. */
   context: Context
   transaction: RunTransaction

@@ -5,7 +5,7 @@ import type { Presence, Said } from './presence.js'
 import type { Scheduler } from './scheduler.js'
 import type { SendLoop } from './send-loop.js'
 
-export interface PresenceBeatOptions {
+interface PresenceBeatOptions {
   presence: Pick<Presence, 'announce' | 'expire' | 'forget'>
   transaction: RunTransaction
   scheduler: Pick<Scheduler, 'every'>

@@ -20,7 +20,7 @@ export interface TakenIn {
   hasWelcome: boolean
 }
 
-export interface ReceiveLoopOptions {
+interface ReceiveLoopOptions {
   transaction: RunTransaction
   /** Gives a frame to the line, which drops it while it is down. */
   write(frame: RequestFrame): void

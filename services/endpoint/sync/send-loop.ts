@@ -14,7 +14,7 @@ const RECEIPT_DELAY_MS = 100
 /** Envelopes in one Send frame, where the server does not want fewer. */
 const SEND_ENVELOPES = 128
 
-export interface SendLoopOptions {
+interface SendLoopOptions {
   /** The saved state. */
   context: Context
   outbox: Pick<Outbox, 'takeUnsent'>
@@ -149,7 +149,7 @@ export class SendLoop {
 }
 
 /** Of a server that does not say it, ours. */
-export const atMost = (limit = 0, own: number): number => (limit > 0 ? Math.min(limit, own) : own)
+const atMost = (limit = 0, own: number): number => (limit > 0 ? Math.min(limit, own) : own)
 
 const owesReceipts = (
   context: Pick<Context, 'contacts' | 'conversations' | 'due' | 'engine' | 'groups'>,

@@ -20,7 +20,7 @@ import { Scheduler } from './scheduler.js'
 import { SendLoop } from './send-loop.js'
 import { loadServer } from './server-record.js'
 
-export interface SyncOptions {
+interface SyncOptions {
   /** The saved state. */
   context: Context
   outbox: Outbox

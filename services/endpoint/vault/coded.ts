@@ -8,12 +8,9 @@ type Kebab<S extends string> = S extends `${infer First}${infer Rest}`
   : S
 
 /** The union that a oneof stands for. */
-export type CodedBy<Oneof> = Oneof extends { case: infer Case extends string; value: infer Value }
+type CodedBy<Oneof> = Oneof extends { case: infer Case extends string; value: infer Value }
   ? { code: Kebab<Case> } & Omit<Value, '$typeName' | '$unknown'>
   : never
-
-/** The codes of a oneof's cases. */
-export type CodesOf<Oneof> = CodedBy<Oneof>['code']
 
 export const kebab = <S extends string>(name: S): Kebab<S> =>
   name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`) as Kebab<S>

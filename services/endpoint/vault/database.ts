@@ -9,7 +9,7 @@ import { OWNER_ONLY } from './keyfile.js'
 import { TABLES } from './table.js'
 
 /** The version of the tables below; a file with another one is left untouched. */
-export const SCHEMA_VERSION = 2
+const SCHEMA_VERSION = 2
 /** Marks the file as ours for programs such as file(1): "Prly". */
 const APPLICATION_ID = 0x50726c79
 /** Up to this size in bytes the whole file is checked when it is opened (about 0.1 s at this size). */

@@ -7,7 +7,7 @@ import { HIGHEST, type Key, LOWEST, type Range, TABLES, type Table } from './tab
 const KEYS_AT_ONCE = 256
 
 /** The sealed rows of one table. Reading throws VaultError; writing throws as SQLite does, for the transaction's sake. */
-export interface Rows {
+interface Rows {
   get(key: Key): Uint8Array | undefined
   put(key: Key, sealed: Uint8Array): void
   delete(key: Key): void

@@ -10,7 +10,6 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHmac,
   createSecretKey,
   hkdfSync,
   type KeyObject,
@@ -63,12 +62,10 @@ const imported = (key: Uint8Array | KeyObject): KeyObject =>
   key instanceof Uint8Array ? createSecretKey(key) : key
 
 /** Seals and opens the values of one vault. */
-export interface Sealer {
+interface Sealer {
   seal(table: Table, key: Key, plaintext: Uint8Array): Uint8Array
   /** undefined: this is not what was sealed for this row. */
   open(table: Table, key: Key, sealed: Uint8Array): Uint8Array | undefined
-  /** 63 bits of HMAC-SHA-256 of a name, as a number from 0. */
-  index(name: string | Uint8Array): bigint
   /** Lets go of the keys, which Node overwrites when it frees them; the sealer is of no use afterwards. */
   forget(): void
 }
@@ -87,18 +84,10 @@ export function makeSealer(dataKey: Uint8Array): Sealer {
     if (!key) throw new RangeError('the keys are forgotten')
     return key
   }
-  let indexKey: KeyObject | undefined = derive('parley vault 1 index')
   return {
     seal: (table, key, plaintext) => sealWith(keyOf(table), plaintext, rowName(table, key)),
     open: (table, key, sealed) => openWith(keyOf(table), sealed, rowName(table, key)),
-    index(name) {
-      if (!indexKey) throw new RangeError('the keys are forgotten')
-      return createHmac('sha256', indexKey).update(name).digest().readBigUInt64BE() >> 1n
-    },
-    forget: () => {
-      keys.clear()
-      indexKey = undefined
-    },
+    forget: () => keys.clear(),
   }
 }
 

@@ -32,7 +32,7 @@ export type Table = (typeof TABLES)[number]
 
 /**
  * Where a value stands in its table; the order is by group, then by id. Both are 64-bit signed integers and in
- * clear on the disk: numbers of our own making or `Vault.index`, never anything that says who or what.
+ * clear on the disk: numbers of our own making or keyed hashes (records/names.ts), never anything that says who or what.
  * The lowest and the highest 64-bit integer are not keys.
  */
 export interface Key {

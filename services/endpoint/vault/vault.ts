@@ -37,12 +37,6 @@ export interface Vault {
   list(table: Table, range?: Range): Iterable<Row>
   /** The keys of the range, as `list` has them, without opening the values. */
   keys(table: Table, range?: Range): Iterable<Key>
-  /**
-   * A number from 0 to 2^63-1 for a name, to be a key where a value is looked up by something that must not stand in
-   * clear. The same name always has the same number here, and another one in another vault. Two names may share a
-   * number (one pair in some 2^63), so the value must contain the name, to be compared.
-   */
-  index(name: string | Uint8Array): bigint
   /** Sets, changes or (undefined) removes the passphrase. Durable when it resolves. Throws VaultError. */
   changePassphrase(passphrase: string | undefined): Promise<void>
   /** Lets others open the vault, and overwrites the keys in memory. Closing again does nothing; any other use is a defect. */
@@ -114,7 +108,6 @@ function makeVault(place: VaultFiles, dataKey: Uint8Array): Vault {
       }
     },
     keys: (table, range = {}) => rows[table].keys(range),
-    index: name => sealer.index(name),
     changePassphrase: passphrase => changePassphrase(place, dataKey, passphrase),
     close: () => {
       if (database.isOpen) database.close()

@@ -20,7 +20,7 @@ const LABEL = 'parley.content.v1.Ephemeral'
 /** The key is MLS-Exporter(label, "", bytes) of the epoch that the envelope names (RFC 9420 section 8.5). */
 export const EPHEMERAL_KEY = { label: 'parley ephemeral', bytes: AEAD_KEY_BYTES } as const
 
-export interface EphemeralSealing {
+interface EphemeralSealing {
   /** See EPHEMERAL_KEY. */
   key: Uint8Array
   /** 16 bytes. */
@@ -42,7 +42,7 @@ export function sealEphemeral(crypto: CryptoProvider, sealing: EphemeralSealing)
   return concatBytes(nonce, crypto.aes256GcmSeal({ key, nonce, plaintext, additional: conversationId }))
 }
 
-export interface OpenedEphemeral {
+interface OpenedEphemeral {
   /** The device that signed it. Whether it is in the group is for the caller to see. */
   deviceId: Uint8Array
   content: Ephemeral

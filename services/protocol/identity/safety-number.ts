@@ -20,7 +20,7 @@ const GROUP_DIGITS = 5
 const GROUP_BYTES = 5
 const DIGITS = 2 * GROUPS_PER_PERSON * GROUP_DIGITS
 
-export interface SafetyPerson {
+interface SafetyPerson {
   handle: string
   /** The account's public key, 32 bytes. */
   accountKey: Uint8Array
@@ -61,7 +61,7 @@ export function fingerprintGroups(
 }
 
 /** The content of a safety number's QR code: the two, one behind the other. */
-export interface SafetyCode {
+interface SafetyCode {
   /** The number in it is the version of this text. */
   prefix: 'parley-safety:1:'
   /** 60, without spaces. */

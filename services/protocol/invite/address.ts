@@ -1,7 +1,7 @@
 import { isIPv6 } from './ip-address.js'
 
 /** The port that a server listens on unless it is told another. */
-export const DEFAULT_PORT = 5000
+const DEFAULT_PORT = 5000
 /** Length in characters up to which a host's name is read (RFC 1035 section 2.3.4). */
 const MAX_HOST_LENGTH = 253
 /** 16 bits (RFC 9293 section 3.1). */

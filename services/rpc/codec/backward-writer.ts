@@ -1,5 +1,5 @@
 /** Writes a message's bytes from its end to its beginning. */
-export interface BackwardWriter {
+interface BackwardWriter {
   /** Begins anew. */
   reset(): void
   /** A copy of what was written. */

@@ -6,7 +6,7 @@ import { createServer, type TLSSocket } from 'node:tls'
 const HANDSHAKE_MS = 15_000
 
 /** A listening socket. */
-export interface Listener {
+interface Listener {
   port: number
   /** Takes no more connections; resolves when the last one is gone. */
   close(): Promise<void>
@@ -14,7 +14,7 @@ export interface Listener {
   destroy(): Promise<void>
 }
 
-export interface ListenOptions {
+interface ListenOptions {
   host: string
   port: number
   /** PEM. */

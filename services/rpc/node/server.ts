@@ -15,7 +15,7 @@ const IDLE_CONNECTION_MS = 5 * 60_000
 /** How long the last statuses may take to leave, once every call has ended. */
 const FLUSH_MS = 500
 
-export interface ServeOptions {
+interface ServeOptions {
   host: string
   /** 0: a free one. */
   port: number

@@ -7,7 +7,7 @@ const MESSAGE_CHARACTERS = 1000
 const DEFECT = new RpcError('INTERNAL', 'internal error')
 
 /** The status that a server ends a call with, in the words of grpc-js. */
-export interface EndStatus {
+interface EndStatus {
   code: grpc.status
   details: string
   metadata: grpc.Metadata

@@ -6,7 +6,7 @@ import { dialHosts, withoutZone } from '../config/addresses.js'
 import type { Ban, Registration } from '../store/store.js'
 import type { RelayAdmission } from './admission.js'
 
-export interface OperatorActionsOptions {
+interface OperatorActionsOptions {
   host: string
   /** How others reach the server, where that is not an address of this machine. */
   publicAddress: Address | undefined

@@ -16,7 +16,7 @@ import { checkDeviceCertificate } from './identity-check.js'
 import type { ProofClaim } from './proof.js'
 import { changeAccount, type RegistrationOptions } from './registration.js'
 
-export interface KeyExchangeOptions extends RegistrationOptions {
+interface KeyExchangeOptions extends RegistrationOptions {
   directory: Directory
   keyPackages: KeyPackages
   checkProof: (claim: ProofClaim) => Promise<DeviceId>

@@ -18,7 +18,7 @@ import type { RpcError } from '../../rpc/error.js'
 import type { Blocked, DeviceId, Directory } from '../store/store.js'
 import { failure, frameFailure, storeFailure } from './failure.js'
 
-export interface ProofRules {
+interface ProofRules {
   directory: Pick<Directory, 'device' | 'spendNonce'>
   /** SHA-256 of the SubjectPublicKeyInfo of the certificate that this server shows. */
   serverFingerprint: Uint8Array

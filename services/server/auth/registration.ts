@@ -23,13 +23,13 @@ export interface RegistrationOptions {
 }
 
 /** The device that calls. */
-export interface Caller {
+interface Caller {
   id: DeviceId
   /** From the verified certificate that came with the call. */
   certified: DeviceRecord | undefined
 }
 
-export type Refusal = NonNullable<MessageInitShape<typeof RegistrationRefusedSchema>['reason']>
+type Refusal = NonNullable<MessageInitShape<typeof RegistrationRefusedSchema>['reason']>
 
 type Asked = Pick<KeyExchangeRequest, 'deviceRevocations' | 'inviteToken'>
 

@@ -9,7 +9,7 @@ import type { Sessions } from './sessions.js'
 /** Rosters that are gone through before other work gets its turn. */
 const ROSTERS_AT_ONCE = 32
 
-export interface AccountChangesOptions {
+interface AccountChangesOptions {
   directory: Pick<Directory, 'devices'>
   log: Pick<Log, 'conversations' | 'roster'>
   sessions: Pick<Sessions, 'addChangedAccount'>

@@ -7,7 +7,7 @@ import type { ChatResponse, RejectedSendSchema } from '../../../gen/parley/v1/ch
 import type { Cursor } from '../store/store.js'
 import { acceptedFrame, rejectedFrame } from './frames.js'
 
-export type Rejection = MessageInitShape<typeof RejectedSendSchema>
+type Rejection = MessageInitShape<typeof RejectedSendSchema>
 
 type Answer = { acceptedTo: bigint } | { rejection: Rejection; after: Cursor | undefined }
 

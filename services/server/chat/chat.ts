@@ -16,7 +16,7 @@ import type { Timing } from './heartbeat.js'
 import { Session } from './session.js'
 import type { Sessions } from './sessions.js'
 
-export interface ChatOptions {
+interface ChatOptions {
   log: Log
   sessions: Sessions
   checkProof: (claim: ProofClaim) => Promise<DeviceId>

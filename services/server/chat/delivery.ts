@@ -15,7 +15,7 @@ import {
 } from '../store/store.js'
 import { caughtUpFrame, deliverFrame } from './frames.js'
 
-export interface DeliveryOptions {
+interface DeliveryOptions {
   log: Pick<Log, 'read' | 'watch' | 'acknowledge'>
   device: DeviceId
   /** Where the device saved that it stands. */

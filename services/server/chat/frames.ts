@@ -12,7 +12,7 @@ import type { ClosingReason } from '../cluster.js'
 import type { RelayLimits } from '../limits.js'
 import type { Cursor } from '../store/store.js'
 
-export interface OpenedOptions {
+interface OpenedOptions {
   clientSequence: bigint
   operatorHandle: string
   pingIntervalMs: number

@@ -15,7 +15,7 @@ import type { TokenBucket } from './token-bucket.js'
  */
 const GATHER_TURNS = 8
 
-export interface SendQueueOptions {
+interface SendQueueOptions {
   log: Pick<Log, 'append'>
   device: DeviceId
   bucket: TokenBucket

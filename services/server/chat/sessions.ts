@@ -9,7 +9,7 @@ import type { DeviceId } from '../store/store.js'
 import type { Session } from './session.js'
 import type { TokenBucket } from './token-bucket.js'
 
-export interface SessionsOptions {
+interface SessionsOptions {
   /** At once. */
   limit: number
   /** A device's bucket when it begins: full. */

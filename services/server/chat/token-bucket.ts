@@ -1,4 +1,4 @@
-export interface TokenBucketOptions {
+interface TokenBucketOptions {
   perSecond: number
   burst: number
   /** Milliseconds, never going back. */

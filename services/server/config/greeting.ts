@@ -3,7 +3,7 @@ import type { Address } from '../../protocol/invite/address.js'
 import { formatInvite, type Inviter } from '../../protocol/invite/invite-link.js'
 import { dialHosts, shownAddress, withoutZone } from './addresses.js'
 
-export interface GreetingOptions {
+interface GreetingOptions {
   host: string
   port: number
   /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the certificate. */

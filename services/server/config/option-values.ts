@@ -6,7 +6,7 @@ export function readText(name: string, text: string | undefined): string {
   return text
 }
 
-export interface Range {
+interface Range {
   least: number
   most: number
 }

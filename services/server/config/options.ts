@@ -37,7 +37,7 @@ export interface ServerOptions {
   logLevel: (typeof LOG_LEVELS)[number]
 }
 
-export type Request = { kind: 'run'; options: ServerOptions } | { kind: 'help' } | { kind: 'version' }
+type Request = { kind: 'run'; options: ServerOptions } | { kind: 'help' } | { kind: 'version' }
 
 const ROWS = [
   { name: 'port', value: 'PORT', fallback: '5000', help: 'port to listen on; 0 takes a free one' },

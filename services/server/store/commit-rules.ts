@@ -17,7 +17,7 @@ import {
 } from './reasons.js'
 import type { DeviceId } from './store.js'
 
-export interface CommitFacts {
+interface CommitFacts {
   sender: DeviceFacts
   conversation: ConversationFacts | undefined
   limits: { devicesPerConversation: number; conversationsPerDevice: number }

@@ -5,9 +5,6 @@ import { BadCursorError, type Cursor } from './store.js'
 const CURSOR_BYTES = 8
 const WORD = 2 ** 32
 
-/** The beginning of the log, before every sequence. */
-export const BEGINNING: Cursor = new Uint8Array(0)
-
 /** Eight bytes, big-endian: cursors of one store order as their bytes do. */
 export function encodeCursor(sequence: number): Cursor {
   const cursor = new Uint8Array(CURSOR_BYTES)

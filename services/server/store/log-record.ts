@@ -40,7 +40,7 @@ export interface LogRecord {
   shared?: Envelope
 }
 
-export type LogBody =
+type LogBody =
   | { case: 'application'; value: ApplicationEnvelope }
   | { case: 'commit'; value: CommitBundle }
   | { case: 'rejoin'; value: RejoinRequest }

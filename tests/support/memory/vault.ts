@@ -1,6 +1,5 @@
 // A vault in memory. What it holds stays when it is closed, can be copied, and its writes fail when a test says so.
 
-import { createHash, randomBytes } from 'node:crypto'
 import { VaultError } from '../../../services/endpoint/vault/error.js'
 import { checkKey, LOWEST } from '../../../services/endpoint/vault/table.js'
 import type { Key, Range, Row, RowChange, Table, Vault } from '../../../services/endpoint/vault/vault.js'
@@ -102,7 +101,6 @@ export class MemoryDisk {
   #tables = new Map<Table, Rows>()
   #failing: Failing | undefined
   #isOpen = false
-  readonly #salt = randomBytes(16)
 
   constructor(private readonly onWrite: () => void = () => undefined) {}
 
@@ -143,7 +141,6 @@ export class MemoryDisk {
         }
       },
       keys: (name, range = {}) => table(name).keys(range),
-      index: name => createHash('sha256').update(this.#salt).update(name).digest().readBigUInt64BE() >> 1n,
       changePassphrase: async () => undefined,
       close: () => {
         if (!isClosed) this.#isOpen = false

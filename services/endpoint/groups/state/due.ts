@@ -22,7 +22,7 @@ export interface DueGroup {
   outOfSync: boolean
 }
 
-export interface DueParts {
+interface DueParts {
   groups: Groups
   engine: Pick<Engine, 'members'>
   clock: Pick<Clock, 'now'>

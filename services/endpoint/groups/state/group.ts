@@ -60,7 +60,7 @@ export type GroupInput =
   /** A person accepted another key: what is said goes to another group. */
   | { readonly input: 'replaced' }
 
-export type InputName = GroupInput['input']
+type InputName = GroupInput['input']
 
 /** The effects of a transition: carried out in this order, in the same unit of work. */
 export type GroupEffect =
@@ -83,7 +83,7 @@ export type GroupEffect =
   /** A person reads that somebody removed them. */
   | 'tell-removed'
 
-export interface Transition {
+interface Transition {
   readonly phase: GroupPhase
   readonly effects: readonly GroupEffect[]
 }

@@ -28,7 +28,7 @@ export interface Received {
 }
 
 /** Content that was sealed and not taken by the server, in an epoch that is over or a group that is. */
-export interface PutBack {
+interface PutBack {
   group: LiveGroup
   /** Under which it was sealed. */
   count: bigint

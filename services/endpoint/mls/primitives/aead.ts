@@ -14,7 +14,7 @@ const ALGORITHMS = {
   CHACHA20POLY1305: { name: 'chacha20-poly1305', keyLength: 32, id: 3 },
 } as const
 
-export interface Aead {
+interface Aead {
   id: number
   keyLength: number
   seal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array | undefined, plaintext: Uint8Array): Uint8Array

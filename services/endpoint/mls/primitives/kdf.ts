@@ -1,7 +1,7 @@
 import { hash as digestOf, timingSafeEqual } from 'node:crypto'
 import type { CiphersuiteImpl, Hash } from '../library.js'
 
-export type HashName = 'sha256' | 'sha384' | 'sha512'
+type HashName = 'sha256' | 'sha384' | 'sha512'
 
 /** Bytes that a hash function puts out, and bytes of the blocks that it works on (FIPS 180-4). */
 const SIZES = {
@@ -28,7 +28,7 @@ export function hashName(algorithm: string): HashName {
   throw new Error(`no hash ${algorithm}`)
 }
 
-export function digest(name: HashName, data: Uint8Array): Uint8Array {
+function digest(name: HashName, data: Uint8Array): Uint8Array {
   return asBytes(digestOf(name, data, 'buffer'))
 }
 

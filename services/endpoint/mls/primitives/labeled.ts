@@ -3,7 +3,7 @@ import { concat, type Hkdf } from './kdf.js'
 const VERSION = Buffer.from('HPKE-v1')
 
 /** HKDF with HPKE's labels (RFC 9180 section 4): every use has a name, so no two outputs coincide. */
-export interface LabeledKdf {
+interface LabeledKdf {
   size: number
   extract(salt: Uint8Array, label: string, secret: Uint8Array): Uint8Array
   expand(key: Uint8Array, label: string, info: Uint8Array, length: number): Uint8Array

@@ -4,7 +4,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { asBytes } from './kdf.js'
 
-export type RawKeyType = 'Ed25519' | 'X25519' | 'ML-KEM-768'
+type RawKeyType = 'Ed25519' | 'X25519' | 'ML-KEM-768'
 
 /** PKCS #8 (RFC 8410 section 7; RFC 9935 section 6 with the seed alone). */
 const PRIVATE_PREFIX: Record<RawKeyType, Buffer> = {

@@ -20,7 +20,7 @@ import {
 } from '../library.js'
 import { nodeOfLeaf } from '../members.js'
 
-export interface TreeHashes {
+interface TreeHashes {
   root: Uint8Array
   /** Whether each parent was made by a commit of one member below it (section 7.9.2). */
   parentsFit: boolean

@@ -8,7 +8,7 @@ import { crypto } from '../../crypto.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
 import { settleChange } from './key-changes.js'
 
-export interface ChangedKeysOptions {
+interface ChangedKeysOptions {
   /** The saved state. */
   context: Pick<Context, 'contacts'>
   transaction: RunTransaction

@@ -25,7 +25,7 @@ const GROUPS_AT_ONCE = 16
 const AGAIN_MIN_MS = 1_000
 const AGAIN_MAX_MS = 300_000
 
-export interface DeviceListsOptions {
+interface DeviceListsOptions {
   /** The saved state. */
   context: Context
   transaction: RunTransaction

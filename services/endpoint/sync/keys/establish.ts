@@ -7,7 +7,7 @@ import { queueCommit } from '../../messages/sealing/outbox.js'
 import type { Transaction } from '../../vault/records.js'
 
 /** `no-device`: they have none that can be reached yet. */
-export type Establishment = 'created' | 'blocked' | 'no-device'
+type Establishment = 'created' | 'blocked' | 'no-device'
 
 /**
  * Makes the group and queues its first commit. The key packages come from the server, which may lie: every

@@ -17,7 +17,7 @@ const LOOK_AGAIN_MS = 15_000
 /** Handles whose key packages are claimed in one call: each may have 16 devices, and the answer is one gRPC message. */
 const CLAIMS_AT_ONCE = 64
 
-export interface KeyClaimsOptions {
+interface KeyClaimsOptions {
   /** The saved state. */
   context: Context
   transaction: RunTransaction

@@ -12,7 +12,7 @@ const KEY_STOCK = 50
 /** The last-resort key package is replaced when it has this long to go of its 30 days: so weekly. */
 const LAST_RESORT_LEFT_MS = 23 * DAY_MS
 
-export interface KeyStockOptions {
+interface KeyStockOptions {
   /** The saved state. */
   context: Pick<Context, 'records'>
   transaction: RunTransaction

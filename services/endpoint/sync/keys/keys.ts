@@ -11,7 +11,7 @@ import { DeviceLists } from './device-lists.js'
 import { KeyClaims } from './key-claims.js'
 import { KeyStock } from './key-stock.js'
 
-export interface KeysOptions {
+interface KeysOptions {
   /** The saved state. */
   context: Context
   transaction: RunTransaction

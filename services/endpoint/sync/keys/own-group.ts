@@ -12,7 +12,7 @@ import { type Directory, needsOwnGroup } from './reconcile.js'
 /** Milliseconds that a device waits for each older one to make the group of own devices. */
 const TURN_MS = 2_000
 
-export interface OwnGroupOptions {
+interface OwnGroupOptions {
   /** The saved state. */
   context: Context
   transaction: RunTransaction

@@ -2,7 +2,7 @@
 
 import type { Reader, Transaction } from './transaction.js'
 
-export interface KeptOptions<V> {
+interface KeptOptions<V> {
   /** How much a value takes, and how much all may take together: those used last stay. */
   weigh?(value: V): number
   most?: number

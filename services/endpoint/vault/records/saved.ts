@@ -23,7 +23,7 @@ const SMALL: ReadonlySet<AnyTable> = new Set(['outbox', 'waiting', 'intents', 'd
 const keyName = ({ group, id }: Key): string => `${group}/${id}`
 
 /** The reading side of a vault. */
-export interface SavedRows {
+interface SavedRows {
   get(table: AnyTable, key: Key): Uint8Array | undefined
   keys(table: AnyTable, range?: Range): Iterable<Key>
 }

@@ -57,7 +57,7 @@ export const RECORD_TABLES = Object.keys(SCHEMAS) as readonly RecordTable[]
 /** Tables of plain bytes: MLS states, those that follow a commit on its way, and ratchet nodes, grouped by group. */
 export type BytesTable = 'states' | 'pending' | 'ratchets'
 /** Rows that say all by their keys (names.ts). */
-export type LinkTable = 'links'
+type LinkTable = 'links'
 export type AnyTable = RecordTable | BytesTable | LinkTable
 
 export const isRecordTable = (table: AnyTable): table is RecordTable => table in SCHEMAS

@@ -12,7 +12,7 @@ import { Tables } from './tables.js'
 /** Bytes: 256 MiB. */
 const MAX_BYTES = 256 * 1024 * 1024
 
-export interface MemoryStoreOptions {
+interface MemoryStoreOptions {
   /** The data of a store that was closed. Default: none. */
   tables?: Tables
   /** Those left out are the server's. */

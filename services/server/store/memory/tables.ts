@@ -32,7 +32,7 @@ export interface DeviceRow {
   lastResort: Uint8Array | undefined
 }
 
-export interface StockedPackage {
+interface StockedPackage {
   keyPackage: Uint8Array
   /** Milliseconds since 1970. */
   publishedAt: number

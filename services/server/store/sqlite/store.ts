@@ -14,7 +14,7 @@ import { SqliteLog } from './log/log.js'
 export type { StoreLimits } from '../rules.js'
 export { StoreOpenError } from './database/database.js'
 
-export interface SqliteStoreOptions {
+interface SqliteStoreOptions {
   /** Made if it is not there, readable by its owner only. */
   folder: string
   /** Those left out are the server's. */

@@ -22,7 +22,7 @@ export class StoreOpenError extends Error {
   override name = 'StoreOpenError'
 }
 
-export interface Database {
+interface Database {
   db: DatabaseSync
   /** Merges the write-ahead log, closes the files and lets other processes open them. */
   close(): void

@@ -1,4 +1,4 @@
-export interface LruOptions<V> {
+interface LruOptions<V> {
   capacity: number
   /** Asked when an entry is set; it has to answer the same until the entry is set again or forgotten. Default: 1. */
   weigh?: (value: V) => number

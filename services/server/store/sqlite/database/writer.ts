@@ -8,7 +8,7 @@ import { isBusy, isFull } from './failures.js'
 const TRANSACTION_WRITES = 1_024
 const TRANSACTION_BYTES = 8 * 1024 * 1024
 
-export interface Write<T> {
+interface Write<T> {
   /** About how many bytes it writes. */
   bytes: number
   /** Reads, decides and writes, synchronously; what it returns is handed on after the commit. */

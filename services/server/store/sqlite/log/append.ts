@@ -20,7 +20,7 @@ export interface Appended {
   removed: number[]
 }
 
-export interface AppenderOptions {
+interface AppenderOptions {
   db: DatabaseSync
   state: StateCache
   sequence: Sequence

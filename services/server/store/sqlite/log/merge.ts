@@ -15,12 +15,12 @@ import type { StateCache } from '../database/state.js'
 import type { Source } from './source.js'
 import { earliest, type Unread } from './unread.js'
 
-export interface ReadLimits {
+interface ReadLimits {
   maxEnvelopes: number
   maxBytes: number
 }
 
-export interface Merged {
+interface Merged {
   envelopes: Envelope[]
   /** The sequence of the last envelope; undefined if there is none. */
   last: number | undefined

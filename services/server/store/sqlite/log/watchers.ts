@@ -6,7 +6,7 @@ import type { Appended } from './append.js'
 import type { Unread } from './unread.js'
 
 /** How far a device that is watched has read. */
-export interface Reader {
+interface Reader {
   /** All that is unread after `position`; undefined until the device reads. */
   unread: Unread | undefined
   position: number
