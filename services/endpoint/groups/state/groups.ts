@@ -10,9 +10,9 @@ import { phaseOf, phaseRecord } from './phase-record.js'
 export { type GroupRecord, GroupStates, LiveGroup, type Sender } from './live-group.js'
 
 /** Of ts-mls, whose group states and suite numbers differ between majors. */
-const LIBRARY_MAJOR = 1
+export const LIBRARY_MAJOR = 1
 /** MLS_256_XWING_AES256GCM_SHA512_Ed25519 as that major numbers it. */
-const CIPHER_SUITE = 83
+export const CIPHER_SUITE = 83
 
 /** The epoch that the first commit of a group leads to. */
 const FIRST_EPOCH = 1n
