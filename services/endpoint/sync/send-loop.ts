@@ -1,5 +1,6 @@
 import type { Opened } from '../../../gen/parley/v1/chat_pb.js'
 import type { Context, RunTransaction, Unit } from '../context.js'
+import { Sweep } from '../groups/state/due.js'
 import type { RequestFrame } from '../line/frame-writer.js'
 import { owing } from '../messages/content/receipt.js'
 import type { Outbox } from '../messages/sealing/outbox.js'
@@ -11,6 +12,8 @@ import { saveServer } from './server-record.js'
 
 /** A receipt waits this long for company, in ms. */
 const RECEIPT_DELAY_MS = 100
+/** ms after a stream has begun at which groups are looked for whose time is near: a start has other work. */
+const FIRST_SWEEP_MS = 30_000
 /** Envelopes in one Send frame, where the server does not want fewer. */
 const SEND_ENVELOPES = 128
 
@@ -36,6 +39,7 @@ export class SendLoop {
   /** The server has answered Open: sends may leave. */
   #isLive = false
   #isNudged = false
+  readonly #sweep = new Sweep()
   #pausedUntil = 0
   #areReceiptsDue = false
   #areReceiptsTimed = false
@@ -58,6 +62,7 @@ export class SendLoop {
     this.#isLive = true
     this.#pausedUntil = 0
     this.#areReceiptsDue = true
+    this.#sweep.nextMs = Math.max(this.#sweep.nextMs, this.options.clock.now() + FIRST_SWEEP_MS)
     this.nudge()
   }
 
@@ -115,6 +120,7 @@ export class SendLoop {
     const now = clock.now()
     if (!this.#isLive || now < this.#pausedUntil) return
     const receipts = this.#areReceiptsDue
+    unit.context.due.sweep(unit.tx, this.#sweep, now)
     await seal(unit, { now, receipts })
     this.noteGiven(unit)
     unit.tx.after(() => this.#sealed(receipts))

@@ -9,6 +9,7 @@ export const TABLES = [
   'conversations',
   'groups',
   'due',
+  'later',
   'recent',
   'lists',
   'states',

@@ -755,8 +755,8 @@ export const ChangeSettingsSchema: GenMessage<ChangeSettings> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 16);
 
 /**
- * A group in which this device has something to do by itself: table "due", under the group's number. All the others need
- * not be looked at.
+ * A group in which this device has something to do by itself: under the group's number in table "due" where that is now
+ * or within the hour, in table "later" else. All the others need not be looked at.
  *
  * @generated from message parley.vault.v1.Due
  */

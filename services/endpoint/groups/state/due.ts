@@ -10,6 +10,13 @@ import type { GroupRecord, Groups } from './groups.js'
 import { phaseOf } from './phase-record.js'
 import { drawUpdate, updateTime } from './updates.js'
 
+/** ms ahead of its time at which a group comes into the small table. */
+const SOON_MS = 3_600_000
+/** ms after which all of the others are looked through again, so that each comes in time. */
+const SWEPT_EVERY_MS = SOON_MS / 2
+/** Of the others, so many are looked at in one unit of work. */
+const SWEPT_AT_ONCE = 256
+
 type DueRecord = Pick<RecordOf<'due'>, 'atMs' | 'receipts' | 'outOfSync' | 'drawnMs'>
 
 export interface DueGroup {
@@ -29,12 +36,21 @@ interface DueParts {
   random: Pick<Random, 'fraction'>
 }
 
+/** How far one endpoint has come in looking through the groups that are due later. */
+export class Sweep {
+  /** The last that was looked at; undefined: all were. */
+  after: bigint | undefined
+  /** When it begins again, in ms since 1970. */
+  nextMs = 0
+}
+
 export class DueGroups {
   constructor(
     private readonly reader: Reader,
     private readonly parts: DueParts,
   ) {}
 
+  /** Those in which something is due now or within the hour. */
   all(): DueGroup[] {
     return this.reader.list('due').map(({ key, record: { atMs, receipts, outOfSync } }) => ({
       ...{ group: key.id, receipts, outOfSync },
@@ -48,6 +64,15 @@ export class DueGroups {
     if (!record || !can(phaseOf(record), 'commit')) return false
     const drawn = this.reader.get('due', at(group))?.drawnMs ?? 0n
     return (updateTime(record, Number(drawn)) ?? Number.POSITIVE_INFINITY) <= now
+  }
+
+  /** Takes the next of those whose time is near into the small table: a few at each call, and all twice in an hour. */
+  sweep(tx: Transaction, sweep: Sweep, now: number): void {
+    if (sweep.after === undefined && now < sweep.nextMs) return
+    const rows = tx.list('later', { group: 0n, after: sweep.after ?? 0n, limit: SWEPT_AT_ONCE })
+    for (const { key, record } of rows) if (isSoon(record, now)) this.#save(tx, key.id, record)
+    sweep.after = rows.length < SWEPT_AT_ONCE ? undefined : rows.at(-1)?.key.id
+    if (sweep.after === undefined) sweep.nextMs = now + SWEPT_EVERY_MS
   }
 
   /** Brings up to date what is kept of the groups and conversations that this unit of work has changed. */
@@ -71,11 +96,17 @@ export class DueGroups {
   #settleGroup(tx: Transaction, group: bigint): void {
     const record = tx.get('groups', at(group))
     if (!record) return
-    const before = tx.get('due', at(group))
+    const before = tx.get('due', at(group)) ?? tx.get('later', at(group))
     const due = this.#dueIn(tx, { group, record, before })
     const isNothing = due.atMs === undefined && !due.receipts && !due.outOfSync
-    if (isNothing && before) tx.delete('due', at(group))
-    if (!isNothing && !(before && isSame(due, before))) tx.put('due', at(group), due)
+    if (isNothing ? before !== undefined : !(before && isSame(due, before)))
+      this.#save(tx, group, isNothing ? undefined : due)
+  }
+
+  /** In the one table or the other; undefined: nothing is due. */
+  #save(tx: Transaction, group: bigint, due: DueRecord | undefined): void {
+    for (const table of ['due', 'later'] as const) if (tx.has(table, at(group))) tx.delete(table, at(group))
+    if (due) tx.put(isSoon(due, this.parts.clock.now()) ? 'due' : 'later', at(group), due)
   }
 
   #dueIn(
@@ -99,6 +130,9 @@ export class DueGroups {
     return BigInt(Math.ceil(drawUpdate({ now: clock.now(), devices, fraction: random.fraction() })))
   }
 }
+
+const isSoon = ({ atMs, receipts, outOfSync }: DueRecord, now: number): boolean =>
+  receipts || outOfSync || (atMs !== undefined && Number(atMs) <= now + SOON_MS)
 
 const isSame = (one: DueRecord, other: DueRecord): boolean =>
   one.atMs === other.atMs &&

@@ -35,6 +35,7 @@ const SCHEMAS = {
   conversations: ConversationSchema,
   groups: GroupSchema,
   due: DueSchema,
+  later: DueSchema,
   recent: RecentSchema,
   lists: KnownListSchema,
   messages: MessageSchema,

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../../../../services/endpoint/context.js'
+import { Sweep } from '../../../../../services/endpoint/groups/state/due.js'
 import type { GroupPhase } from '../../../../../services/endpoint/groups/state/group.js'
 import type { GroupChange, LiveGroup } from '../../../../../services/endpoint/groups/state/groups.js'
 import {
@@ -44,11 +45,23 @@ describe('an update', () => {
 
   test('is due 24 hours after the last one, and not before', async () => {
     await committed({ sealedSinceCommit: 1n })
-    expect(dueAt()).toBe(endpoint.clock.now() + UPDATE_AFTER_MS)
     endpoint.clock.pass(UPDATE_AFTER_MS - 1)
     expect(isDue()).toBe(false)
     endpoint.clock.pass(1)
     expect(isDue()).toBe(true)
+  })
+
+  test('is looked for in the hour before it is due, and not before', async () => {
+    await committed({ sealedSinceCommit: 1n })
+    const time = endpoint.clock.now() + UPDATE_AFTER_MS
+    const sweep = new Sweep()
+    const swept = () =>
+      endpoint.written((tx, { context }) => context.due.sweep(tx, sweep, endpoint.clock.now()))
+    await swept()
+    expect(dueAt()).toBeUndefined()
+    endpoint.clock.pass(UPDATE_AFTER_MS - HOUR_MS / 2)
+    await swept()
+    expect(dueAt()).toBe(time)
   })
 
   test('is never due in a conversation in which nothing was said since', async () => {
