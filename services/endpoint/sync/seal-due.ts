@@ -10,12 +10,12 @@ import { beginCommit } from '../groups/transition.js'
 import { sealNames } from '../messages/content/device-name.js'
 import { sealReceipt } from '../messages/content/receipt.js'
 import { sealRevocations } from '../messages/content/revoked-devices.js'
-import { sealLeave } from '../messages/leaving.js'
 import { askWhenDue } from '../messages/rejoin-requests.js'
 import { type Outbox, queueCommit } from '../messages/sealing/outbox.js'
 import { isSilent, sealText, sendingGroup } from '../messages/sealing/seal.js'
 import { waitingTexts } from '../messages/sealing/unsent.js'
-import { sealTransfers } from '../messages/transfer/hand-over.js'
+import { sealLeave } from '../messages/self-removal.js'
+import { sealTransfers } from '../messages/transfer/history-transfer.js'
 
 export interface Due {
   /** In ms since 1970. */

@@ -25,8 +25,8 @@ export const TABLES = [
   'intents',
   'senders',
   'devices',
-  'handovers',
-  'earlier',
+  'transfers',
+  'historyparts',
 ] as const
 
 export type Table = (typeof TABLES)[number]

@@ -271,7 +271,7 @@ export type HistoryPart = Message<"parley.content.v1.HistoryPart"> & {
   peerHandle: string;
 
   /**
-   * Nothing follows of this conversation: the handover is complete.
+   * Nothing follows of this conversation: the transfer is complete.
    *
    * @generated from field: bool last = 4;
    */

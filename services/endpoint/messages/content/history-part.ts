@@ -56,12 +56,12 @@ export function takeKept(
   group: LiveGroup,
   place: PlaceInOrder,
 ): void {
-  for (const { key, record } of parts.records.list('earlier')) {
+  for (const { key, record } of parts.records.list('historyparts')) {
     const part = fromBinary(HistoryPartSchema, record.part)
     if (Buffer.compare(part.conversationId, group.record.conversationId) !== 0) continue
     const giver = { handle: record.fromHandle, accountKey: record.fromAccount, device: record.fromDevice }
     fileInRoom(parts, tx, group, { part, giver, place })
-    tx.delete('earlier', key)
+    tx.delete('historyparts', key)
   }
 }
 
@@ -72,11 +72,11 @@ function keep(
   tx: Transaction,
   { part, giver, place }: GivenPart,
 ): void {
-  const waiting = records.keys('earlier')
+  const waiting = records.keys('historyparts')
   if (waiting.length >= WAITING_PARTS) return
   let id = (waiting.at(-1)?.id ?? 0n) + 1n
-  while (tx.get('earlier', at(id))) id++
-  tx.put('earlier', at(id), {
+  while (tx.get('historyparts', at(id))) id++
+  tx.put('historyparts', at(id), {
     part: toBinary(HistoryPartSchema, part),
     fromHandle: giver.handle,
     fromAccount: giver.accountKey,

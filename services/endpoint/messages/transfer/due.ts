@@ -10,7 +10,7 @@ import type { LiveGroup } from '../../groups/state/groups.js'
 import type { Candidate } from '../../mls/engine.js'
 import type { Transaction } from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
-import { startTransfer } from './hand-over.js'
+import { startTransfer } from './history-transfer.js'
 
 /** Devices were added to a group by a commit. */
 export function onAdded(
@@ -77,7 +77,7 @@ function transferAll(
   }
 }
 
-/** Hands over what has come in this conversation between the handover, or the beginning, and the device's joining it. */
+/** Hands over what has come in this conversation between the transfer, or the beginning, and the device's joining it. */
 function transferRest(
   parts: Pick<MessageParts, 'account' | 'clock' | 'devices'>,
   tx: Transaction,

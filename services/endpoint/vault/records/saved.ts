@@ -16,7 +16,7 @@ import type { Changes } from './transaction.js'
 /** Records that are kept opened at most, the small tables aside: some hundred bytes each. */
 const RECENT_RECORDS = 2048
 /** Tables read in long lists, or once: they would displace what is read with every message. */
-const NOT_KEPT: ReadonlySet<AnyTable> = new Set(['messages', 'keypackages', 'earlier', 'handovers'])
+const NOT_KEPT: ReadonlySet<AnyTable> = new Set(['messages', 'keypackages', 'historyparts', 'transfers'])
 /** Tables of what is to be done: short, however much there is of the rest. */
 const SMALL: ReadonlySet<AnyTable> = new Set(['outbox', 'waiting', 'intents', 'devices', 'due', 'recent'])
 

@@ -7,9 +7,8 @@ import {
   ConversationSchema,
   CountersSchema,
   DueSchema,
-  EarlierPartSchema,
   GroupSchema,
-  HandoverSchema,
+  HistoryTransferSchema,
   IdentitySchema,
   IntentSchema,
   KeyPackageSchema,
@@ -22,6 +21,7 @@ import {
   SentSchema,
   ServerSchema,
   UndeliveredSchema,
+  WaitingHistoryPartSchema,
   WaitingSchema,
   WelcomeSchema,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
@@ -48,8 +48,8 @@ const SCHEMAS = {
   welcomes: WelcomeSchema,
   intents: IntentSchema,
   devices: OwnDeviceSchema,
-  handovers: HandoverSchema,
-  earlier: EarlierPartSchema,
+  transfers: HistoryTransferSchema,
+  historyparts: WaitingHistoryPartSchema,
 } as const
 
 type Schemas = typeof SCHEMAS

@@ -65,7 +65,7 @@ describe('a commit of another member', () => {
     expect(testing.context.contacts.get('dave')?.accountKey).toEqual(dave.account.publicKey)
     expect(notices()).toEqual([])
     // That is for the one who added them.
-    expect(testing.context.records.list('handovers')).toEqual([])
+    expect(testing.context.records.list('transfers')).toEqual([])
   })
 
   test('that renames the room renames the conversation', async () => {
@@ -136,7 +136,7 @@ describe('a commit of this device', () => {
     expect(testing.context.conversations.history(room.conversation)).toMatchObject([
       { system: { code: 'members-added', by: 'alice', who: ['dave'] }, sequence: 5n },
     ])
-    expect(testing.context.records.list('handovers').map(({ record }) => record.toHandle)).toEqual(['dave'])
+    expect(testing.context.records.list('transfers').map(({ record }) => record.toHandle)).toEqual(['dave'])
   })
 
   test('renames the conversation with the room', async () => {

@@ -67,7 +67,7 @@ const events = (group: TestGroup) =>
   history(group)
     .filter(({ kind }) => kind === 'event')
     .map(saidIn)
-const kept = () => testing.context.records.keys('earlier').length
+const kept = () => testing.context.records.keys('historyparts').length
 
 describe('a member of the room', () => {
   test('hands over what the room lets new members see, and it is said who did', async () => {
@@ -204,11 +204,11 @@ describe('a part that comes before its room', () => {
 
   test('waits with so many others at most, since anybody can send them', async () => {
     await testing.written(tx => {
-      for (let id = 1n; id <= 511n; id++) tx.put('earlier', { group: 0n, id }, { fromHandle: 'bob' })
+      for (let id = 1n; id <= 511n; id++) tx.put('historyparts', { group: 0n, id }, { fromHandle: 'bob' })
     })
     for (const text of ['the last', 'one too many']) await direct.take(bob, part([{ text }], { of: OTHER }))
     expect(kept()).toBe(512)
-    const last = testing.context.records.get('earlier', { group: 0n, id: 512n })
+    const last = testing.context.records.get('historyparts', { group: 0n, id: 512n })
     expect(Buffer.from(last!.part).includes('the last')).toBe(true)
   })
 

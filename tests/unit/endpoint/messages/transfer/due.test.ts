@@ -41,8 +41,8 @@ const added = (group: TestGroup, newcomers: OwnAccount[], { isOurs = true, befor
     const change = { before: standing, added: newcomers.map(candidate), isOurs }
     onAdded(unit.context, tx, group.in(unit), change)
   })
-const handovers = () =>
-  testing.context.records.list('handovers').map(({ key, record }) => ({
+const transfers = () =>
+  testing.context.records.list('transfers').map(({ key, record }) => ({
     conversation: key.group,
     to: record.toHandle || Buffer.from(record.toDevice).toString('hex'),
     sinceMs: record.sinceMs,
@@ -57,7 +57,7 @@ describe('somebody who is invited to a room', () => {
     const group = await room(7)
     await added(group, [bob])
     const sinceMs = BigInt(testing.clock.now() - 7 * DAY_MS)
-    expect(handovers()).toEqual([{ conversation: group.conversation, to: 'bob', sinceMs }])
+    expect(transfers()).toEqual([{ conversation: group.conversation, to: 'bob', sinceMs }])
     expect(testing.context.conversations.withPeer('bob')).toBeDefined()
   })
 
@@ -67,12 +67,12 @@ describe('somebody who is invited to a room', () => {
     ['they were in it before, with another device', 7, true, [alice, bob]],
   ])('is owed nothing where %s', async (_, days, isOurs, before) => {
     await added(await room(days), [bob], { isOurs, before })
-    expect(handovers()).toEqual([])
+    expect(transfers()).toEqual([])
   })
 
   test('is owed nothing in a conversation of two', async () => {
     await added(await TestGroup.of(testing, { others: [bob] }), [bob])
-    expect(handovers()).toEqual([])
+    expect(transfers()).toEqual([])
   })
 })
 
@@ -89,7 +89,7 @@ describe('a newer device of this account', () => {
     await added(own, [newer])
     await added(own, [newer])
     const to = hex(newer)
-    expect(handovers().sort((a, b) => Number(a.conversation - b.conversation))).toEqual([
+    expect(transfers().sort((a, b) => Number(a.conversation - b.conversation))).toEqual([
       { conversation: room.conversation, to, sinceMs: 0n },
       { conversation: direct.conversation, to, sinceMs: 0n },
       { conversation: carol, to, sinceMs: 0n },
@@ -109,7 +109,7 @@ describe('a newer device of this account', () => {
       context.devices.change(tx, idOf(newer), { revocation: Uint8Array.of(1) }),
     )
     await added(own, [newer])
-    expect(handovers()).toEqual([])
+    expect(transfers()).toEqual([])
   })
 
   test('hears what this one is called, if it has a name', async () => {
@@ -126,7 +126,7 @@ describe('a newer device of this account', () => {
     const direct = await TestGroup.of(testing, { others: [bob] })
     const own = await TestGroup.of(testing, { kind: GroupKind.OWN_DEVICES, others: [older, newer] })
     await testing.written((tx, unit) => onJoinedOwnDevices(unit.context, tx, own.in(unit)))
-    expect(handovers()).toEqual([{ conversation: direct.conversation, to: hex(newer), sinceMs: 0n }])
+    expect(transfers()).toEqual([{ conversation: direct.conversation, to: hex(newer), sinceMs: 0n }])
   })
 })
 
@@ -140,14 +140,14 @@ describe('a device of this account that comes into a conversation', () => {
     await handed(10_000_000n)
     await added(group, [newer])
     const sinceMs = 10_000_000n - BigInt(CLOCK_SLACK_MS)
-    expect(handovers()).toEqual([{ conversation: group.conversation, to: hex(newer), sinceMs }])
+    expect(transfers()).toEqual([{ conversation: group.conversation, to: hex(newer), sinceMs }])
   })
 
   test('is owed all where nothing was handed over, and a day where it is older', async () => {
     const group = await withBob(newer, older)
     await added(group, [newer, older])
     const sinceMs = BigInt(testing.clock.now() - DAY_MS - CLOCK_SLACK_MS)
-    expect(handovers()).toEqual([
+    expect(transfers()).toEqual([
       { conversation: group.conversation, to: hex(newer), sinceMs: 0n },
       { conversation: group.conversation, to: hex(older), sinceMs },
     ])
@@ -156,7 +156,7 @@ describe('a device of this account that comes into a conversation', () => {
   test('is owed that by the first of the others where somebody else added it', async () => {
     const group = await withBob(newer)
     await added(group, [newer], { isOurs: false })
-    expect(handovers()).toHaveLength(1)
+    expect(transfers()).toHaveLength(1)
   })
 
   test('is owed nothing by the later ones then', async () => {
@@ -170,6 +170,6 @@ describe('a device of this account that comes into a conversation', () => {
       const before = { settings: create(GroupSettingsSchema), members: [], leaving: [], rejoining: [] }
       onAdded(context, tx, live, { before, added: [candidate(third)], isOurs: false })
     })
-    expect(test.context.records.list('handovers')).toEqual([])
+    expect(test.context.records.list('transfers')).toEqual([])
   })
 })

@@ -9,7 +9,7 @@ import {
   sealTransfers,
   startTransfer,
   type TransferInit,
-} from '../../../../../services/endpoint/messages/transfer/hand-over.js'
+} from '../../../../../services/endpoint/messages/transfer/history-transfer.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
 
@@ -51,7 +51,7 @@ const note = (to: TransferInit, conversation = room.conversation) =>
 const toBob = (more: TransferInit = {}) =>
   note({ toHandle: 'bob', conversationId: room.live.record.conversationId, ...more })
 const seal = () => testing.written((tx, unit) => sealTransfers(unit.context, tx))
-const due = () => testing.context.records.keys('handovers').length
+const due = () => testing.context.records.keys('transfers').length
 const parts = (group = direct) =>
   group.sent().flatMap(body => (body.case === 'historyPart' ? [body.value] : []))
 const texts = (group = direct) => parts(group).flatMap(({ messages }) => messages.map(({ text }) => text))
@@ -156,7 +156,7 @@ describe('a long history', () => {
   })
 })
 
-describe('a handover', () => {
+describe('a transfer', () => {
   test('waits for a group to be sealed in', async () => {
     await said({ text: 'one' })
     await toBob()

@@ -4,8 +4,8 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import type { HistoryMessageSchema } from '../../../../gen/parley/content/v1/content_pb.js'
 import {
-  type Handover,
-  HandoverSchema,
+  type HistoryTransfer,
+  HistoryTransferSchema,
   type Message,
   MessageKind,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
@@ -23,21 +23,21 @@ const ROWS = 256
 const PARTS_AT_ONCE = 4
 const OUTBOX_RESERVED = 16
 
-export type TransferInit = Omit<MessageInitShape<typeof HandoverSchema>, '$typeName'>
+export type TransferInit = Omit<MessageInitShape<typeof HistoryTransferSchema>, '$typeName'>
 
 /** Notes that the conversation is to be handed over, from its beginning or from where that had come. */
 export function startTransfer(tx: Transaction, conversation: bigint, to: TransferInit): void {
-  const wanted = create(HandoverSchema, to)
+  const wanted = create(HistoryTransferSchema, to)
   for (let id = 1n; ; id++) {
     const key = { group: conversation, id }
-    const known = tx.get('handovers', key)
+    const known = tx.get('transfers', key)
     if (known && !isSame(known, wanted)) continue
-    if (!known) tx.put('handovers', key, wanted)
+    if (!known) tx.put('transfers', key, wanted)
     return
   }
 }
 
-const isSame = (one: Handover, other: Handover): boolean =>
+const isSame = (one: HistoryTransfer, other: HistoryTransfer): boolean =>
   one.toHandle === other.toHandle && Buffer.compare(one.toDevice, other.toDevice) === 0
 
 /** Seals the next parts of what is to be handed over, where there is a group for it. */
@@ -49,22 +49,22 @@ export async function sealTransfers(
   tx: Transaction,
 ): Promise<void> {
   let sealed = 0
-  for (const { group: conversation, id } of parts.records.keys('handovers')) {
+  for (const { group: conversation, id } of parts.records.keys('transfers')) {
     const key = { group: conversation, id }
     for (;;) {
       if (sealed >= PARTS_AT_ONCE || parts.outbox.room() <= OUTBOX_RESERVED) return
-      const handover = tx.get('handovers', key)
-      const group = handover && groupFor(parts, handover)
-      if (!handover || !group) break
+      const transfer = tx.get('transfers', key)
+      const group = transfer && groupFor(parts, transfer)
+      if (!transfer || !group) break
       sealed++
-      if (!(await sealPart(parts, tx, { key, handover, group }))) break
+      if (!(await sealPart(parts, tx, { key, transfer, group }))) break
     }
   }
 }
 
 function groupFor(
   parts: Pick<MessageParts, 'contacts' | 'conversations' | 'engine' | 'groups'>,
-  { toDevice, toHandle }: Handover,
+  { toDevice, toHandle }: HistoryTransfer,
 ): LiveGroup | undefined {
   if (toHandle) {
     const conversation = parts.conversations.withPeer(toHandle)
@@ -79,29 +79,33 @@ function groupFor(
 async function sealPart(
   parts: Pick<MessageParts, 'clock' | 'conversations' | 'engine' | 'groups' | 'outbox' | 'records'>,
   tx: Transaction,
-  { key, handover, group }: { key: { group: bigint; id: bigint }; handover: Handover; group: LiveGroup },
+  {
+    key,
+    transfer,
+    group,
+  }: { key: { group: bigint; id: bigint }; transfer: HistoryTransfer; group: LiveGroup },
 ): Promise<boolean> {
   const conversation = key.group
-  const { messages, next, more } = nextMessages(parts, conversation, handover)
-  if (messages.length > 0 || handover.begun) {
+  const { messages, next, more } = nextMessages(parts, conversation, transfer)
+  if (messages.length > 0 || transfer.begun) {
     const isRoom = parts.conversations.kind(conversation) === 'room'
     const value = {
-      conversationId: handover.conversationId,
+      conversationId: transfer.conversationId,
       messages,
       peerHandle: isRoom ? '' : parts.conversations.peer(conversation),
       last: !more,
     }
     await sealBody(parts, tx, group, { case: 'historyPart', value })
   }
-  if (more) tx.put('handovers', key, { ...handover, nextMessage: next, begun: true })
-  else tx.delete('handovers', key)
+  if (more) tx.put('transfers', key, { ...transfer, nextMessage: next, begun: true })
+  else tx.delete('transfers', key)
   return more
 }
 
 function nextMessages(
   { records }: Pick<MessageParts, 'records'>,
   conversation: bigint,
-  { nextMessage, sinceMs }: Handover,
+  { nextMessage, sinceMs }: HistoryTransfer,
 ) {
   const messages: MessageInitShape<typeof HistoryMessageSchema>[] = []
   let bytes = 0
