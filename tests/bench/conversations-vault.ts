@@ -2,16 +2,22 @@
 // in use, with a line of history.
 
 import { create } from '@bufbuild/protobuf'
-import { ClaimedDeviceSchema } from '../../gen/parley/v1/key_exchange_pb.js'
+import {
+  AccountDevicesSchema,
+  ClaimedDeviceSchema,
+  LookupOutcomeSchema,
+} from '../../gen/parley/v1/key_exchange_pb.js'
 import { MessageKind, MessageStatus } from '../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount, type OwnAccount } from '../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../services/endpoint/context.js'
 import { adopt } from '../../services/endpoint/groups/commit.js'
 import { createGroup, verifiedInvitees } from '../../services/endpoint/groups/create.js'
+import type { LiveGroup } from '../../services/endpoint/groups/state/groups.js'
 import { systemClock, systemRandom } from '../../services/endpoint/local.js'
 import { createEngine } from '../../services/endpoint/mls/engine.js'
 import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
 import { openStores } from '../../services/endpoint/stores.js'
+import { listsIn, saveList } from '../../services/endpoint/sync/keys/known-lists.js'
 import { Records } from '../../services/endpoint/vault/records.js'
 import { openVault } from '../../services/endpoint/vault/vault.js'
 
@@ -45,7 +51,8 @@ export async function addConversations(
   return people
 }
 
-async function addConversation({ context, tx }: Unit, account: OwnAccount): Promise<void> {
+async function addConversation(unit: Unit, account: OwnAccount): Promise<void> {
+  const { context, tx } = unit
   const { handle, certificate, device } = account
   const { publicPackage: keyPackage } = await context.engine.newKeyPackage({
     identity: certificate,
@@ -57,6 +64,7 @@ async function addConversation({ context, tx }: Unit, account: OwnAccount): Prom
   const invitees = await verifiedInvitees(context, handle, [create(ClaimedDeviceSchema, { keyPackage })])
   const { group } = await createGroup(context, tx, { conversation, invitees })
   adopt(context, tx, group, [])
+  noteListed(unit, group, account)
   // This device has said something since: the daily update is due at some time.
   context.groups.change(tx, group, { sealedSinceCommit: 1n })
   context.conversations.append(tx, conversation, {
@@ -68,4 +76,12 @@ async function addConversation({ context, tx }: Unit, account: OwnAccount): Prom
     status: MessageStatus.RECEIVED,
     sequence: 1n,
   })
+}
+
+/** The group was compared with the devices that the server lists, as all are that were not made just now. */
+function noteListed({ context, tx }: Unit, group: LiveGroup, { handle, certificate }: OwnAccount): void {
+  const value = create(AccountDevicesSchema, { deviceCertificates: [certificate] })
+  const lookup = create(LookupOutcomeSchema, { handle, outcome: { case: 'devices', value } })
+  for (const list of listsIn(tx, [lookup])) saveList(tx, list)
+  for (const one of [handle, context.account.handle]) context.groups.reconciled(tx, group, one)
 }
