@@ -6,7 +6,7 @@ import type { OutgoingEnvelope } from '../../../gen/parley/v1/chat_pb.js'
 import { WAITING_SEND_BYTES, WAITING_SENDS } from '../limits.js'
 import { payloadBytes } from '../store/log-record.js'
 import type { AppendOutcome, Cursor, DeviceId, Log } from '../store/store.js'
-import { SendAnswers } from './answers.js'
+import { SendAnswers } from './send-answers.js'
 import type { TokenBucket } from './token-bucket.js'
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { SendAnswers } from '../../../../services/server/chat/answers.js'
+import { SendAnswers } from '../../../../services/server/chat/send-answers.js'
 
 describe('answers', () => {
   const kinds = (answers: SendAnswers, isDelivered: (after: Uint8Array) => boolean) => {
