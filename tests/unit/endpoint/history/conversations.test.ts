@@ -3,10 +3,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import type { Context } from '../../../../services/endpoint/context.js'
+import type { Conversations } from '../../../../services/endpoint/history/conversations.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
-
-type Conversations = Context['conversations']
 
 let testing: TestContext
 beforeEach(async () => {
