@@ -77,6 +77,7 @@ function configuration({ files, tests, workers }: Run): object {
     warnings: { slow: false },
     logLevel: 'warn',
     allowConsoleColors: false,
-    ignorePatterns: ['data', 'docs'],
+    // A second biome.json would stop Biome in the whole repository.
+    ignorePatterns: ['data', 'docs', 'biome.json'],
   }
 }
