@@ -1,6 +1,12 @@
 // A person at a terminal: joins an endpoint to it. The operator's console is the same.
 
-import { type Endpoint, type EndpointEvent, type LineState, VaultError } from '../endpoint/index.js'
+import {
+  type ConversationNumber,
+  type Endpoint,
+  type EndpointEvent,
+  type LineState,
+  VaultError,
+} from '../endpoint/index.js'
 import { isHandle } from '../protocol/identity/handle.js'
 import type { Entry, Terminal } from '../terminal/entry.js'
 import type { CommandContext, CommandEndpoint, OperatorActions } from './commands/command.js'
@@ -115,7 +121,7 @@ export class Chat {
     return this.#options.endpoint.conversations().length > 1
   }
 
-  #titleOf(conversation: bigint): string {
+  #titleOf(conversation: ConversationNumber): string {
     return this.#options.endpoint.conversations().find(({ number }) => number === conversation)?.peer ?? '?'
   }
 
@@ -137,7 +143,7 @@ export class Chat {
     else if (this.#show(this.#target, limit) === 0) this.say(words.nothingSaid(this.#target.title))
   }
 
-  #turn(conversation: bigint): void {
+  #turn(conversation: ConversationNumber): void {
     this.#target = { title: this.#titleOf(conversation), conversation }
     this.#prompt()
   }
@@ -152,7 +158,7 @@ export class Chat {
     else this.#turn(await endpoint.open(to))
   }
 
-  async #sendTo(conversation: bigint, text: string): Promise<void> {
+  async #sendTo(conversation: ConversationNumber, text: string): Promise<void> {
     const { endpoint } = this.#options
     try {
       await endpoint.send(conversation, text)

@@ -2,7 +2,13 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Endpoint, type EndpointEvent, openLocalEndpoint, Refusal } from '../endpoint/index.js'
+import {
+  type ConversationNumber,
+  type Endpoint,
+  type EndpointEvent,
+  openLocalEndpoint,
+  Refusal,
+} from '../endpoint/index.js'
 import { UsageError } from '../options/options.js'
 import { runDoctor, watchLine } from './commands/doctor.js'
 import { eventBuffer } from './event-buffer.js'
@@ -148,8 +154,11 @@ function operatorKnown(endpoint: Endpoint): { handle: Promise<string>; known(han
 }
 
 /** The room of this name, as soon as this account is in it: it may be invited only later. */
-function roomKnown(endpoint: Endpoint, title: string): { conversation: Promise<bigint>; look(): void } {
-  const { promise, resolve } = Promise.withResolvers<bigint>()
+function roomKnown(
+  endpoint: Endpoint,
+  title: string,
+): { conversation: Promise<ConversationNumber>; look(): void } {
+  const { promise, resolve } = Promise.withResolvers<ConversationNumber>()
   const look = () => {
     const room = endpoint.conversations().find(({ kind, peer }) => kind === 'room' && peer === title)
     if (room && endpoint.room(room.number).state !== 'ended') resolve(room.number)

@@ -18,6 +18,7 @@ import { type Doctor, openDoctor } from './doctor/doctor.js'
 import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
 import { inviteLink, prepare, type StartOptions } from './first-start.js'
 import type { KnownConversation } from './history/conversations.js'
+import type { ConversationNumber } from './ids.js'
 import { revoke } from './messages/content/revoked-devices.js'
 import { checkText } from './messages/sealing/format.js'
 import type { Queued } from './messages/sealing/outbox.js'
@@ -138,7 +139,7 @@ export class Endpoint implements Doctor {
    * The conversation with this person, opened now if there is none. Works without a line. Throws Refusal for
    * what is not the handle of another person; VaultError.
    */
-  async open(handle: string): Promise<bigint> {
+  async open(handle: string): Promise<ConversationNumber> {
     checkPeer(this.#parts.context, handle)
     return await this.#change(({ context, tx }) => context.conversations.open(tx, handle))
   }
@@ -147,7 +148,7 @@ export class Endpoint implements Doctor {
    * Saves the text; it is sent as soon as it can be. Throws VaultError, and Refusal for a text that is too long or a
    * room that this account is not in any more; then nothing is kept.
    */
-  async send(conversation: bigint, text: string): Promise<MessageId> {
+  async send(conversation: ConversationNumber, text: string): Promise<MessageId> {
     checkText(text)
     // Half a surrogate pair has no encoding.
     const wellFormed = text.toWellFormed()
@@ -158,17 +159,17 @@ export class Endpoint implements Doctor {
   }
 
   /** A new room, whose admin is this account. Throws Refusal. */
-  createRoom(options: RoomOptions): Promise<bigint> {
+  createRoom(options: RoomOptions): Promise<ConversationNumber> {
     return this.#change(({ context, tx }) => createRoom(context, tx, options))
   }
 
   /** The room is changed as soon as that can be. Throws Refusal; then nothing is changed. */
-  changeRoom(conversation: bigint, change: RoomChange): Promise<void> {
+  changeRoom(conversation: ConversationNumber, change: RoomChange): Promise<void> {
     return this.#change(({ context, tx }) => changeRoom(context, tx, conversation, change))
   }
 
   /** Throws Refusal. */
-  leaveRoom(conversation: bigint): Promise<void> {
+  leaveRoom(conversation: ConversationNumber): Promise<void> {
     return this.#change(async ({ context, tx }) => {
       const room = roomOf(context, conversation)
       checkMayLeave(context, room)
@@ -177,7 +178,7 @@ export class Endpoint implements Doctor {
   }
 
   /** Throws Refusal for a conversation that is no room. */
-  room(conversation: bigint): RoomView {
+  room(conversation: ConversationNumber): RoomView {
     return viewRoom(this.#parts.context, conversation)
   }
 
@@ -249,7 +250,7 @@ export class Endpoint implements Doctor {
     return keysKnown(this.#parts.context)
   }
 
-  history(conversation: bigint, limit?: number): HistoryEntry[] {
+  history(conversation: ConversationNumber, limit?: number): HistoryEntry[] {
     return this.#parts.context.conversations.history(conversation, limit)
   }
 
@@ -289,7 +290,7 @@ function checkPeer({ account }: Pick<Context, 'account'>, handle: string): void 
 function saveText(
   context: Pick<Context, 'account' | 'clock' | 'conversations'>,
   tx: Transaction,
-  conversation: bigint,
+  conversation: ConversationNumber,
   text: string,
 ): MessageId {
   const { id } = context.conversations.append(tx, conversation, {

@@ -5,11 +5,12 @@ import type { Notice } from './codes/notice.js'
 import type { SendFailure } from './codes/send-failure.js'
 import type { SystemMessage } from './codes/system-message.js'
 import type { Unreadable } from './codes/unreadable.js'
+import type { ConversationNumber, MessageNumber } from './ids.js'
 
 /** Of a message: its place in this endpoint's history. */
 export interface MessageId {
-  conversation: bigint
-  message: bigint
+  conversation: ConversationNumber
+  message: MessageNumber
 }
 
 export type MessageState = 'waiting' | 'stored' | 'delivered' | 'failed' | 'received'
@@ -54,7 +55,7 @@ export type EndpointEvent =
   | { type: 'line'; line: LineState }
   | { type: 'server-pinned'; fingerprint: string; address: string }
   /** A new conversation, or one that can be written in from now on. */
-  | { type: 'conversation'; peer: string; conversation: bigint; state: 'opened' | 'ready' }
+  | { type: 'conversation'; peer: string; conversation: ConversationNumber; state: 'opened' | 'ready' }
   | { type: 'message'; entry: HistoryEntry }
   | {
       type: 'state'

@@ -12,6 +12,7 @@ import { EventQueue } from './event-queue.js'
 import type { EndpointEvent, HistoryEntry, LineState, MessageId } from './events.js'
 import type { StartOptions } from './first-start.js'
 import type { Kind } from './history/conversations.js'
+import type { ConversationNumber } from './ids.js'
 import { openLocalEndpoint } from './local.js'
 import type { RoomChange, RoomOptions, RoomView } from './rooms.js'
 
@@ -148,7 +149,7 @@ export class Conversation {
   constructor(
     private readonly endpoint: Endpoint,
     /** As events have it. */
-    readonly number: bigint,
+    readonly number: ConversationNumber,
     readonly kind: Kind,
   ) {}
 

@@ -2,11 +2,12 @@
 
 import type { Context } from './context.js'
 import { isIn } from './groups/state/group.js'
+import type { ConversationNumber } from './ids.js'
 import type { Presence } from './sync/presence.js'
 
 export interface PersonHere {
   handle: string
-  conversation: bigint
+  conversation: ConversationNumber
   /** As its device told it last; false when nothing was heard of it lately. */
   here: boolean
   /** undefined: never. */

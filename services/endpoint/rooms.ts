@@ -18,6 +18,7 @@ import { accountsIn, settingsOf } from './groups/membership.js'
 import { encodeSettings, isAdmin } from './groups/policy.js'
 import { isIn } from './groups/state/group.js'
 import type { LiveGroup } from './groups/state/groups.js'
+import type { ConversationNumber } from './ids.js'
 import { queueCommit } from './messages/sealing/outbox.js'
 import type { Transaction } from './vault/records.js'
 
@@ -59,7 +60,7 @@ export async function createRoom(
   >,
   tx: Transaction,
   { name, historyDays, invite = [] }: RoomOptions,
-): Promise<bigint> {
+): Promise<ConversationNumber> {
   checkName(name)
   checkDays(historyDays)
   for (const handle of invite) checkHandle(handle)
@@ -88,7 +89,7 @@ export async function createRoom(
 export function changeRoom(
   context: Pick<Context, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
   tx: Transaction,
-  conversation: bigint,
+  conversation: ConversationNumber,
   change: RoomChange,
 ): void {
   const { group, settings } = roomOf(context, conversation)
@@ -136,7 +137,7 @@ function wishesFor(
 
 export function viewRoom(
   context: Pick<Context, 'account' | 'contacts' | 'engine' | 'groups'>,
-  conversation: bigint,
+  conversation: ConversationNumber,
 ): RoomView {
   const { group, settings } = roomOf(context, conversation)
   const accounts = accountsIn(context, group)
@@ -164,7 +165,7 @@ function stateOf({ phase }: LiveGroup): RoomView['state'] {
 /** Throws Refusal for a room that this account is not in any more. */
 export function checkMayWrite(
   context: Pick<Context, 'conversations' | 'engine' | 'groups'>,
-  conversation: bigint,
+  conversation: ConversationNumber,
 ): void {
   if (context.conversations.kind(conversation) !== 'room') return
   if (stateOf(roomOf(context, conversation).group) === 'ended')
@@ -174,7 +175,7 @@ export function checkMayWrite(
 /** Throws Refusal for a conversation that is no room. */
 export function roomOf(
   context: Pick<Context, 'engine' | 'groups'>,
-  conversation: bigint,
+  conversation: ConversationNumber,
 ): { group: LiveGroup; settings: GroupSettings } {
   const [group] = context.groups.of(conversation)
   const settings = group && settingsOf(context, group)

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { EndpointEvent } from '../../services/endpoint/events.js'
+import type { ConversationNumber } from '../../services/endpoint/ids.js'
 import { openLocalEndpoint } from '../../services/endpoint/local.js'
 import { spkiFingerprint } from '../../services/rpc/node/certificate.js'
 import { sharedNow } from './measure.js'
@@ -17,7 +18,7 @@ const TEXT_LENGTH = 200
 const folder = await mkdtemp(join(tmpdir(), 'parley-bench-'))
 /** Of the texts that arrived: how long each took, in ms. */
 let taken: number[] = []
-const ready = Promise.withResolvers<bigint>()
+const ready = Promise.withResolvers<ConversationNumber>()
 const up = Promise.withResolvers<void>()
 
 function onEvent(event: EndpointEvent): void {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Endpoint } from '../../services/endpoint/endpoint.js'
 import type { EndpointEvent } from '../../services/endpoint/events.js'
+import type { ConversationNumber } from '../../services/endpoint/ids.js'
 import { openLocalEndpoint } from '../../services/endpoint/local.js'
 import { spkiFingerprint } from '../../services/rpc/node/certificate.js'
 import { saidIn } from '../support/said.js'
@@ -65,7 +66,7 @@ async function until(holds: () => boolean, what: string): Promise<void> {
 
 const seatOf = (handle: string): Seat => seats.get(handle)!
 
-function roomOf({ endpoint }: Seat, peer: string): bigint {
+function roomOf({ endpoint }: Seat, peer: string): ConversationNumber {
   return endpoint.conversations().find(known => known.peer === peer)!.number
 }
 

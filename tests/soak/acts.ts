@@ -2,6 +2,7 @@
 
 import { Refusal } from '../../services/endpoint/codes/refusal.js'
 import type { Endpoint } from '../../services/endpoint/endpoint.js'
+import type { ConversationNumber } from '../../services/endpoint/ids.js'
 import type { RoomView } from '../../services/endpoint/rooms.js'
 import type { Chance } from './random.js'
 
@@ -23,7 +24,7 @@ export interface Member {
 }
 
 interface Room {
-  number: bigint
+  number: ConversationNumber
   view: RoomView
 }
 
@@ -88,7 +89,7 @@ async function change(
     await endpoint.changeRoom(number, { kind, handle: one.handle, isAdmin: !one.isAdmin })
 }
 
-async function write(member: Member, conversation: bigint): Promise<void> {
+async function write(member: Member, conversation: ConversationNumber): Promise<void> {
   const { endpoint, handle, label } = member
   const known = endpoint.conversations().find(({ number }) => number === conversation)!
   const name = conversationName(handle, known.kind, known.peer)

@@ -1,5 +1,6 @@
 // Members who all commit at the same moment, again and again: one wins, the others make theirs again on what it left.
 
+import { type ConversationNumber, conversationNumber } from '../../services/endpoint/ids.js'
 import { LIMITS } from '../../services/server/limits.js'
 import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
 import type { Store } from '../../services/server/store/store.js'
@@ -52,11 +53,12 @@ async function countTries(folder: string): Promise<Tries> {
 
 const HISTORY_OF_ALL = 100_000
 
-const room = ({ endpoint }: Person): bigint =>
-  endpoint.conversations().find(({ kind }) => kind === 'room')?.number ?? 0n
+const NO_ROOM = conversationNumber(0n)
+const room = ({ endpoint }: Person): ConversationNumber =>
+  endpoint.conversations().find(({ kind }) => kind === 'room')?.number ?? NO_ROOM
 
 const told = (person: Person): string[] =>
-  room(person) === 0n
+  room(person) === NO_ROOM
     ? []
     : person.endpoint
         .history(room(person), HISTORY_OF_ALL)
@@ -103,7 +105,9 @@ async function gather(people: readonly Person[]): Promise<void> {
     await first.endpoint.changeRoom(number, { kind: 'admin', handle, isAdmin: true })
   for (const person of people)
     await person.holds(
-      () => room(person) !== 0n && person.endpoint.room(room(person)).members.every(member => member.isAdmin),
+      () =>
+        room(person) !== NO_ROOM &&
+        person.endpoint.room(room(person)).members.every(member => member.isAdmin),
     )
 }
 

@@ -6,6 +6,7 @@ import type {
   OperatorActions,
 } from '../../services/client/commands/command.js'
 import { readTyped } from '../../services/client/commands/commands.js'
+import type { ConversationNumber } from '../../services/endpoint/ids.js'
 
 export const unexpected = (): never => {
   throw new Error('this is not expected of the endpoint')
@@ -35,7 +36,7 @@ export const NOTHING: CommandEndpoint = {
 
 export interface Place {
   endpoint?: Partial<CommandEndpoint>
-  target?: { title: string; conversation: bigint }
+  target?: { title: string; conversation: ConversationNumber }
   /** A person's answers, in order; then none. */
   answers?: readonly string[]
   operator?: OperatorActions | undefined

@@ -10,6 +10,7 @@ import { encodeSettings } from '../../services/endpoint/groups/policy.js'
 import { type GroupPhase, joined } from '../../services/endpoint/groups/state/group.js'
 import type { LiveGroup } from '../../services/endpoint/groups/state/groups.js'
 import { phaseRecord } from '../../services/endpoint/groups/state/phase-record.js'
+import type { ConversationNumber } from '../../services/endpoint/ids.js'
 import type { Engine, GroupState, KeyPackagePair } from '../../services/endpoint/mls/engine.js'
 import { at } from '../../services/endpoint/vault/records.js'
 import type { TestContext } from './endpoint-context.js'
@@ -36,7 +37,7 @@ export async function claimedDevice(engine: Engine, account: OwnAccount): Promis
 export interface GroupOptions {
   others: readonly OwnAccount[]
   /** Opens the conversation that the group carries. */
-  open(unit: Unit): bigint
+  open(unit: Unit): ConversationNumber
   /** An encoded GroupSettings. */
   settings?: Uint8Array
   /** Active unless given. */

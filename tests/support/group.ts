@@ -10,6 +10,7 @@ import type { Unit } from '../../services/endpoint/context.js'
 import { encodeSettings } from '../../services/endpoint/groups/policy.js'
 import { type GroupPhase, joined } from '../../services/endpoint/groups/state/group.js'
 import type { GroupChange, LiveGroup } from '../../services/endpoint/groups/state/groups.js'
+import type { ConversationNumber, GroupNumber } from '../../services/endpoint/ids.js'
 import type { Body, Received } from '../../services/endpoint/messages/content/content-type.js'
 import { inputOf, takeBody } from '../../services/endpoint/messages/content/registry.js'
 import { decodeContent, encodeContent } from '../../services/endpoint/messages/sealing/format.js'
@@ -53,7 +54,10 @@ function settingsFor(founder: OwnAccount, setup: GroupSetup): Uint8Array | undef
   return encodeSettings(create(GroupSettingsSchema, { kind, ...(kind === GroupKind.ROOM ? room : {}) }))
 }
 
-function conversationFor({ context, tx }: Unit, { kind, others, name = 'tea' }: GroupSetup): bigint {
+function conversationFor(
+  { context, tx }: Unit,
+  { kind, others, name = 'tea' }: GroupSetup,
+): ConversationNumber {
   if (kind === GroupKind.ROOM) return context.conversations.openRoom(tx, name)
   if (kind === GroupKind.OWN_DEVICES) return context.conversations.openOwnDevices(tx)
   return context.conversations.open(tx, others[0]!.handle)
@@ -67,7 +71,7 @@ export class TestGroup {
 
   private constructor(
     private readonly test: TestContext,
-    readonly number: bigint,
+    readonly number: GroupNumber,
   ) {}
 
   /** All are in it from its first epoch, in the order of the one who made it, this device, the others. */
@@ -95,7 +99,7 @@ export class TestGroup {
     return this.test.context.groups.get(this.number)!
   }
 
-  get conversation(): bigint {
+  get conversation(): ConversationNumber {
     return this.live.record.conversation
   }
 

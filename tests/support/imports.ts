@@ -9,6 +9,7 @@ export type Sources = ReadonlyMap<string, string>
 const SHARED = [
   'services/endpoint/codes',
   'services/endpoint/events.ts',
+  'services/endpoint/ids.ts',
   'services/endpoint/crypto.ts',
   'services/endpoint/ports.ts',
 ]

@@ -1,6 +1,6 @@
 // A command, and all that it may use.
 
-import { type Endpoint, Refusal } from '../../endpoint/index.js'
+import { type ConversationNumber, type Endpoint, Refusal } from '../../endpoint/index.js'
 import { refusal } from '../words/refusals.js'
 
 /** The operator's own process may do this besides. */
@@ -42,9 +42,9 @@ export interface CommandContext {
   handle: string
   endpoint: CommandEndpoint
   /** Where lines go now. */
-  target(): { title: string; conversation: bigint } | undefined
+  target(): { title: string; conversation: ConversationNumber } | undefined
   /** Turns to a conversation that there is. */
-  turn(conversation: bigint): void
+  turn(conversation: ConversationNumber): void
   say(text: string, figure?: readonly string[]): void
   warn(text: string): void
   /** undefined: the person wants to say nothing. */

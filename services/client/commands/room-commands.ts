@@ -1,5 +1,6 @@
 // Commands about rooms. Rows of the table in commands.ts.
 
+import type { ConversationNumber } from '../../endpoint/index.js'
 import * as words from '../words/commands.js'
 import { type Command, type CommandContext, refusable } from './command.js'
 
@@ -37,7 +38,7 @@ type RoomChange = Parameters<CommandContext['endpoint']['changeRoom']>[1]
 /** Runs on the conversation that lines go to; says what a room refuses. */
 async function onTarget(
   context: CommandContext,
-  act: (conversation: bigint) => Promise<void>,
+  act: (conversation: ConversationNumber) => Promise<void>,
 ): Promise<void> {
   const target = context.target()
   if (!target) return context.warn(words.WHICH_ROOM)

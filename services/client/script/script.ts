@@ -2,7 +2,13 @@
 // has ended and everything sent is where it was to be.
 
 import type { Readable } from 'node:stream'
-import { type Endpoint, type EndpointEvent, type LineState, Refusal } from '../../endpoint/index.js'
+import {
+  type ConversationNumber,
+  type Endpoint,
+  type EndpointEvent,
+  type LineState,
+  Refusal,
+} from '../../endpoint/index.js'
 import type { Exit } from '../exit.js'
 import { readLines } from './lines.js'
 import { type Output, tell, tellUnsent } from './output.js'
@@ -21,7 +27,7 @@ export class Script {
   #hasInputEnded = false
   /** The line is up, or cannot be had: whatever the server had to say against this device, it has said. */
   #hasServerSpoken = false
-  #target: bigint | undefined
+  #target: ConversationNumber | undefined
   /** Handles whose changed key nobody has accepted. */
   readonly #changed = new Set<string>()
   readonly #finished = Promise.withResolvers<Exit>()
@@ -44,7 +50,7 @@ export class Script {
    * Sends the input to this conversation. Resolves when the script is done; the time that it may take also runs while
    * the conversation is not known. Rejects where that does, and with VaultError.
    */
-  async run(conversation: Promise<bigint>): Promise<Exit> {
+  async run(conversation: Promise<ConversationNumber>): Promise<Exit> {
     await Promise.race([this.#finished.promise, this.#read(conversation)])
     return await this.#finished.promise
   }
@@ -59,7 +65,7 @@ export class Script {
     this.stop(this.options.endpoint.unsettled().unsent === 0 ? this.#result : 'timeout')
   }
 
-  async #read(conversation: Promise<bigint>): Promise<void> {
+  async #read(conversation: Promise<ConversationNumber>): Promise<void> {
     const unknown = this.#limitTime()
     const to = await conversation
     clearTimeout(unknown)
@@ -71,7 +77,7 @@ export class Script {
     this.#settle()
   }
 
-  async #send(conversation: bigint, text: string): Promise<void> {
+  async #send(conversation: ConversationNumber, text: string): Promise<void> {
     try {
       await this.options.endpoint.send(conversation, text)
     } catch (error) {

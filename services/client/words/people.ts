@@ -1,29 +1,34 @@
 // People and rooms that one writes to: how one stands with them, who is here, and by which keys they are known.
 
-import type { Endpoint, PersonHere } from '../../endpoint/index.js'
+import type { ConversationNumber, Endpoint, PersonHere } from '../../endpoint/index.js'
 import { accountFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'
 import { nodeCrypto } from '../../protocol/node/crypto.js'
 import { minute } from './words.js'
 
 export type Known = Pick<Endpoint, 'people' | 'conversations' | 'room'>
 
-const personOf = (endpoint: Pick<Endpoint, 'people'>, conversation: bigint): PersonHere | undefined =>
-  endpoint.people().find(person => person.conversation === conversation)
+const personOf = (
+  endpoint: Pick<Endpoint, 'people'>,
+  conversation: ConversationNumber,
+): PersonHere | undefined => endpoint.people().find(person => person.conversation === conversation)
 
 /** Behind the name in the prompt, where no handle can end like this: verified, or nothing is sent there. */
-export function trustMark(endpoint: Known, conversation: bigint): string {
+export function trustMark(endpoint: Known, conversation: ConversationNumber): string {
   const person = personOf(endpoint, conversation)
   if (person?.state === 'blocked' || person?.state === 'key-changed' || isOver(endpoint, conversation))
     return ' ✗'
   return person?.verified ? ' ✔' : ''
 }
 
-const isOver = (endpoint: Known, conversation: bigint): boolean =>
+const isOver = (endpoint: Known, conversation: ConversationNumber): boolean =>
   endpoint.conversations().some(({ number, kind }) => number === conversation && kind === 'room') &&
   endpoint.room(conversation).state === 'ended'
 
 /** For a person whose line waits because of them, not of the network. */
-export function whyNotSent(endpoint: Pick<Endpoint, 'people'>, conversation: bigint): string | undefined {
+export function whyNotSent(
+  endpoint: Pick<Endpoint, 'people'>,
+  conversation: ConversationNumber,
+): string | undefined {
   const person = personOf(endpoint, conversation)
   if (person?.state === 'blocked')
     return `it waits here: you have blocked ${person.handle} (/unblock ${person.handle})`

@@ -6,6 +6,7 @@ import type { Unreadable } from '../codes/unreadable.js'
 import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import type { KnownConversation } from '../history/conversations.js'
+import type { ConversationNumber } from '../ids.js'
 import { waitingTexts } from '../messages/sealing/unsent.js'
 import { unreadableOf } from '../vault/said.js'
 import type { Diagnosis, Finding } from './finding.js'
@@ -123,7 +124,10 @@ interface UnreadableLines {
 }
 
 /** By cause. A message that is said again later counts all the same: its line stays. */
-function unreadableIn({ records }: Pick<Context, 'records'>, conversation: bigint): UnreadableLines[] {
+function unreadableIn(
+  { records }: Pick<Context, 'records'>,
+  conversation: ConversationNumber,
+): UnreadableLines[] {
   const byCause = new Map<string, UnreadableLines>()
   for (const { record } of records.list('messages', { group: conversation })) {
     if (record.kind !== MessageKind.UNREADABLE && record.kind !== MessageKind.GAP) continue

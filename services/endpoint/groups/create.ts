@@ -4,6 +4,7 @@
 import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { CONVERSATION_ID_BYTES } from '../../protocol/sizes.js'
+import type { ConversationNumber } from '../ids.js'
 import type { Transaction } from '../vault/records.js'
 import type { MadeCommit } from './intents.js'
 import type { GroupParts } from './parts.js'
@@ -58,7 +59,7 @@ export async function createGroup(
     conversation,
     invitees,
     settings,
-  }: { conversation: bigint; invitees: readonly Invitee[]; settings?: Uint8Array },
+  }: { conversation: ConversationNumber; invitees: readonly Invitee[]; settings?: Uint8Array },
 ): Promise<{ group: LiveGroup } & MadeCommit> {
   const { account, engine, groups } = parts
   const conversationId = parts.random.bytes(CONVERSATION_ID_BYTES)

@@ -1,5 +1,6 @@
 // The intents of this device (intents.ts): what it is to commit, group by group.
 
+import { type GroupNumber, groupNumber } from '../ids.js'
 import {
   inUnit,
   nextId,
@@ -24,10 +25,10 @@ export class IntentList {
   constructor(private readonly reader: Reader) {}
 
   /** Of all groups, in the order in which they came up in each. */
-  all(): (KnownIntent & { group: bigint })[] {
+  all(): (KnownIntent & { group: GroupNumber })[] {
     return this.reader
       .list('intents')
-      .map(({ key, record }) => ({ group: key.group, id: key.id, intent: record }))
+      .map(({ key, record }) => ({ group: groupNumber(key.group), id: key.id, intent: record }))
   }
 
   of({ number }: InGroup): KnownIntent[] {

@@ -4,6 +4,7 @@ import { ConversationKind, MessageKind, MessageStatus } from '../../../gen/parle
 import { OWN_DEVICES } from '../codes/notice.js'
 import type { SendFailure } from '../codes/send-failure.js'
 import type { HistoryEntry, MessageId } from '../events.js'
+import { type ConversationNumber, conversationNumber, type MessageNumber, messageNumber } from '../ids.js'
 import type { Clock } from '../ports.js'
 import {
   at,
@@ -24,7 +25,7 @@ import type { Recents } from './recents.js'
 export type Kind = 'direct' | 'room' | 'own-devices'
 
 export interface KnownConversation {
-  number: bigint
+  number: ConversationNumber
   kind: Kind
   /** The other person's handle, a room's name behind "#", or OWN_DEVICES. */
   peer: string
@@ -55,61 +56,62 @@ export class Conversations {
   all(): KnownConversation[] {
     return this.reader
       .keys('conversations')
-      .map(({ id: number }) => ({ number, kind: this.kind(number), peer: this.peer(number) }))
+      .map(({ id }) => conversationNumber(id))
+      .map(number => ({ number, kind: this.kind(number), peer: this.peer(number) }))
   }
 
   /** The name that a person calls it by. */
-  peer(number: bigint): string {
+  peer(number: ConversationNumber): string {
     const conversation = this.#get(number)
     if (!conversation) return '?'
     if (conversation.kind === ConversationKind.ROOM) return this.#roomTitle(number, conversation.roomName)
     return conversation.kind === ConversationKind.OWN_DEVICES ? OWN_DEVICES : conversation.peerHandle
   }
 
-  kind(number: bigint): Kind {
+  kind(number: ConversationNumber): Kind {
     return KIND_OF[this.#get(number)?.kind ?? ConversationKind.DIRECT]
   }
 
   /** The one with a person. */
-  withPeer(handle: string): bigint | undefined {
-    return this.reader.linked('direct', handle, 1)[0]
+  withPeer(handle: string): ConversationNumber | undefined {
+    return this.reader.linked('direct', handle, 1).map(conversationNumber)[0]
   }
 
   /** The one of this account's devices. A person does not see it. */
-  ownDevices(): bigint | undefined {
-    return this.reader.linked('conversations', 'own-devices', 1)[0]
+  ownDevices(): ConversationNumber | undefined {
+    return this.reader.linked('conversations', 'own-devices', 1).map(conversationNumber)[0]
   }
 
   /** Those with a person that have no group: it is to be made. */
-  unopened(): bigint[] {
-    return this.reader.linked('conversations', 'unopened')
+  unopened(): ConversationNumber[] {
+    return this.reader.linked('conversations', 'unopened').map(conversationNumber)
   }
 
   /** The conversation with this handle, made now if there is none. */
-  open(tx: Transaction, handle: string): bigint {
+  open(tx: Transaction, handle: string): ConversationNumber {
     return this.withPeer(handle) ?? this.#add(tx, { peerHandle: handle, kind: ConversationKind.DIRECT })
   }
 
   /** The same, for what was said earlier: a new one needs no group until somebody writes in it. */
-  openForHistory(tx: Transaction, handle: string): bigint {
+  openForHistory(tx: Transaction, handle: string): ConversationNumber {
     const made = { peerHandle: handle, kind: ConversationKind.DIRECT, fromHistory: true }
     return this.withPeer(handle) ?? this.#add(tx, made)
   }
 
-  isFromHistory(number: bigint): boolean {
+  isFromHistory(number: ConversationNumber): boolean {
     return this.#get(number)?.fromHistory === true
   }
 
-  openOwnDevices(tx: Transaction): bigint {
+  openOwnDevices(tx: Transaction): ConversationNumber {
     return this.ownDevices() ?? this.#add(tx, { kind: ConversationKind.OWN_DEVICES })
   }
 
   /** A new one for a room, whatever others are called. */
-  openRoom(tx: Transaction, name: string): bigint {
+  openRoom(tx: Transaction, name: string): ConversationNumber {
     return this.#add(tx, { roomName: name, kind: ConversationKind.ROOM })
   }
 
-  rename(tx: Transaction, number: bigint, name: string): void {
+  rename(tx: Transaction, number: ConversationNumber, name: string): void {
     const conversation = this.#get(number)
     if (!conversation) return
     tx.unlink('room', conversation.roomName, number)
@@ -117,7 +119,7 @@ export class Conversations {
     this.#put(tx, number, { ...conversation, roomName: name })
   }
 
-  append(tx: Transaction, conversation: bigint, message: RecordInit<'messages'>): HistoryEntry {
+  append(tx: Transaction, conversation: ConversationNumber, message: RecordInit<'messages'>): HistoryEntry {
     const id = { conversation, message: this.#nextNumber(tx, 'message', FIRST_MESSAGE) }
     const made = tx.put('messages', keyOf(id), message)
     this.parts.filed.note(tx, conversation, made)
@@ -130,7 +132,7 @@ export class Conversations {
   /** Puts a message that was handed over before those that came by themselves. False: it is here already. */
   file(
     tx: Transaction,
-    conversation: bigint,
+    conversation: ConversationNumber,
     message: RecordInit<'messages'> & Pick<Message, 'fromDevice' | 'sequence'>,
   ): boolean {
     if (this.parts.filed.has(tx, conversation, message)) return false
@@ -141,7 +143,7 @@ export class Conversations {
   }
 
   /** Counts lines that were handed over. Returns how many they are by now; with `last` the next count begins at 0. */
-  countHanded(tx: Transaction, number: bigint, lines: number, last: boolean): number {
+  countHanded(tx: Transaction, number: ConversationNumber, lines: number, last: boolean): number {
     const conversation = this.#get(number)
     if (!conversation) return 0
     const handed = conversation.handedLines + lines
@@ -184,7 +186,7 @@ export class Conversations {
   }
 
   /** In the order of arrival, what was handed over at its place in that; the last `limit` where that is given. */
-  history(conversation: bigint, limit?: number): HistoryEntry[] {
+  history(conversation: ConversationNumber, limit?: number): HistoryEntry[] {
     const last = limit === undefined ? {} : { reverse: true, limit }
     const handed = this.#listed(conversation, { ...last, before: FIRST_MESSAGE })
     const came = this.#listed(conversation, { ...last, after: FIRST_MESSAGE - 1n })
@@ -192,17 +194,17 @@ export class Conversations {
     return handed.length === 0 ? came : [...handed, ...came].sort(byPlace).slice(-(limit ?? 0))
   }
 
-  #get(number: bigint): Conversation | undefined {
+  #get(number: ConversationNumber): Conversation | undefined {
     return this.reader.get('conversations', at(number))
   }
 
-  #put(tx: Transaction, number: bigint, conversation: RecordInit<'conversations'>): void {
+  #put(tx: Transaction, number: ConversationNumber, conversation: RecordInit<'conversations'>): void {
     inUnit(this.reader, tx)
     tx.put('conversations', at(number), conversation)
   }
 
-  #add(tx: Transaction, conversation: RecordInit<'conversations'>): bigint {
-    const number = nextId(tx, 'conversations')
+  #add(tx: Transaction, conversation: RecordInit<'conversations'>): ConversationNumber {
+    const number = conversationNumber(nextId(tx, 'conversations'))
     this.#put(tx, number, { ...conversation, createdAtMs: BigInt(this.clock.now()) })
     this.parts.recents.use(tx, number)
     const { kind, peerHandle = '', roomName = '' } = conversation
@@ -215,7 +217,7 @@ export class Conversations {
   }
 
   /** Something was said in it, here or elsewhere. */
-  #used(tx: Transaction, number: bigint, { status }: Message): void {
+  #used(tx: Transaction, number: ConversationNumber, { status }: Message): void {
     this.parts.recents.use(tx, number)
     const conversation = this.#get(number)
     if (conversation?.fromHistory && status === MessageStatus.WAITING)
@@ -223,23 +225,23 @@ export class Conversations {
   }
 
   /** "#name"; of rooms that are called alike, the later ones have their number behind it. */
-  #roomTitle(number: bigint, name: string): string {
+  #roomTitle(number: ConversationNumber, name: string): string {
     return this.reader.linked('room', name, 1)[0] === number ? `#${name}` : `#${name}~${number}`
   }
 
   /** Messages are numbered through all conversations, in the order in which they came or were written. */
-  #nextNumber(tx: Transaction, series: 'message' | 'handedMessage', first: bigint): bigint {
+  #nextNumber(tx: Transaction, series: 'message' | 'handedMessage', first: bigint): MessageNumber {
     inUnit(this.reader, tx)
     const counters = tx.get('counters', ONLY) ?? recordOf('counters', {})
-    const number = counters[series] || first
+    const number = messageNumber(counters[series] || first)
     tx.put('counters', ONLY, { ...counters, [series]: number + 1n })
     return number
   }
 
-  #listed(conversation: bigint, range: Omit<Range, 'group'>): HistoryEntry[] {
+  #listed(conversation: ConversationNumber, range: Omit<Range, 'group'>): HistoryEntry[] {
     const peer = this.peer(conversation)
     return this.reader
       .list('messages', { group: conversation, ...range })
-      .map(({ key, record }) => entryOf({ conversation, message: key.id }, record, peer))
+      .map(({ key, record }) => entryOf({ conversation, message: messageNumber(key.id) }, record, peer))
   }
 }

@@ -1,5 +1,6 @@
 // Which messages of a conversation are here, while its history is handed over: what comes twice is filed once.
 
+import type { ConversationNumber } from '../ids.js'
 import { Kept } from '../vault/records/kept.js'
 import type { Reader, RecordOf, Transaction } from '../vault/records.js'
 
@@ -13,15 +14,15 @@ export class FiledNames {
   /** By conversation, of those that are being handed over. */
   readonly #names = new Kept<bigint, ReadonlySet<string>>()
   /** The sets that a transaction has copied to add to them, once: a part has hundreds of messages. */
-  readonly #copies = new WeakMap<Transaction, Map<bigint, Set<string>>>()
+  readonly #copies = new WeakMap<Transaction, Map<ConversationNumber, Set<string>>>()
 
-  has(reader: Reader, conversation: bigint, message: Named): boolean {
+  has(reader: Reader, conversation: ConversationNumber, message: Named): boolean {
     return this.#in(reader, conversation).has(messageName(message))
   }
 
   /** It is here now. */
-  add(tx: Transaction, conversation: bigint, message: Named): void {
-    const copies = this.#copies.get(tx) ?? new Map<bigint, Set<string>>()
+  add(tx: Transaction, conversation: ConversationNumber, message: Named): void {
+    const copies = this.#copies.get(tx) ?? new Map<ConversationNumber, Set<string>>()
     this.#copies.set(tx, copies)
     const names = copies.get(conversation) ?? new Set(this.#in(tx, conversation))
     copies.set(conversation, names.add(messageName(message)))
@@ -29,17 +30,17 @@ export class FiledNames {
   }
 
   /** It is here now, should this conversation be one that is being handed over. */
-  note(tx: Transaction, conversation: bigint, message: Named): void {
+  note(tx: Transaction, conversation: ConversationNumber, message: Named): void {
     if (this.#names.get(tx, conversation)) this.add(tx, conversation, message)
   }
 
   /** Nothing more is handed over. */
-  end(tx: Transaction, conversation: bigint): void {
+  end(tx: Transaction, conversation: ConversationNumber): void {
     this.#names.set(tx, conversation, undefined)
     this.#copies.get(tx)?.delete(conversation)
   }
 
-  #in(reader: Reader, conversation: bigint): ReadonlySet<string> {
+  #in(reader: Reader, conversation: ConversationNumber): ReadonlySet<string> {
     const known = this.#names.get(reader, conversation)
     return (
       known ??

@@ -1,5 +1,6 @@
 // The conversations in use: those in which something was said lately.
 
+import { type ConversationNumber, conversationNumber } from '../ids.js'
 import type { Clock } from '../ports.js'
 import { at, inUnit, type Reader, type Transaction } from '../vault/records.js'
 
@@ -16,12 +17,12 @@ export class Recents {
   ) {}
 
   /** The one used last comes first. */
-  all(): bigint[] {
-    return this.#rows().map(({ key }) => key.id)
+  all(): ConversationNumber[] {
+    return this.#rows().map(({ key }) => conversationNumber(key.id))
   }
 
   /** Something is said in it. */
-  use(tx: Transaction, conversation: bigint): void {
+  use(tx: Transaction, conversation: ConversationNumber): void {
     inUnit(this.reader, tx)
     const now = BigInt(this.clock.now())
     const known = tx.get('recent', at(conversation))

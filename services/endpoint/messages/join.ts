@@ -14,6 +14,7 @@ import {
   readWelcome,
   type WelcomedGroup,
 } from '../groups/welcome.js'
+import type { ConversationNumber } from '../ids.js'
 import { MlsRefused } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
 import { takeKept } from './content/history-part.js'
@@ -140,7 +141,7 @@ function conversationFor(
   tx: Transaction,
   settings: GroupSettings,
   others: readonly DeviceIdentity[],
-): bigint {
+): ConversationNumber {
   if (settings.kind === GroupKind.ROOM) return conversations.openRoom(tx, settings.name)
   const [other] = others
   if (settings.kind === GroupKind.OWN_DEVICES || !other) return conversations.openOwnDevices(tx)

@@ -10,6 +10,7 @@ import { settingsOf } from '../groups/membership.js'
 import type { GroupInput } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import { type OuterEffect, transition } from '../groups/transition.js'
+import type { ConversationNumber } from '../ids.js'
 import type { Transaction } from '../vault/records.js'
 import { putBack } from './put-back.js'
 import type { Outbox } from './sealing/outbox.js'
@@ -93,7 +94,7 @@ const now = ({ clock }: Pick<MessageParts, 'clock'>, { record }: LiveGroup): Pla
 function tellReady(
   { conversations }: Pick<MessageParts, 'conversations'>,
   tx: Transaction,
-  conversation: bigint,
+  conversation: ConversationNumber,
 ): void {
   tx.tell({ type: 'conversation', peer: conversations.peer(conversation), conversation, state: 'ready' })
 }

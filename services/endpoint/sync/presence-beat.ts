@@ -1,5 +1,6 @@
 import { PRESENCE_INTERVAL_MS } from '../../protocol/content/presence.js'
 import type { RunTransaction } from '../context.js'
+import type { GroupNumber } from '../ids.js'
 import type { Timer } from '../ports.js'
 import type { Presence, Said } from './presence.js'
 import type { Scheduler } from './scheduler.js'
@@ -45,7 +46,7 @@ export class PresenceBeat {
   }
 
   /** Others may be in these groups than before, who do not know of this device. Throws VaultError. */
-  async changed(groups: readonly bigint[]): Promise<void> {
+  async changed(groups: readonly GroupNumber[]): Promise<void> {
     if (this.#isUp && groups.length > 0) await this.#say({ here: true, asks: true }, groups)
   }
 
@@ -54,7 +55,7 @@ export class PresenceBeat {
     await this.#say({ here: false, asks: false })
   }
 
-  async #say(what: Said, groups?: readonly bigint[]): Promise<void> {
+  async #say(what: Said, groups?: readonly GroupNumber[]): Promise<void> {
     const { presence, transaction, sendLoop } = this.options
     await transaction(async ({ context }) => {
       const those = groups?.flatMap(number => context.groups.get(number) ?? [])

@@ -1,5 +1,6 @@
 import type { Accepted, Deliver, Rejected } from '../../../gen/parley/v1/chat_pb.js'
 import type { RunTransaction, Unit } from '../context.js'
+import type { GroupNumber } from '../ids.js'
 import type { RequestFrame } from '../line/frame-writer.js'
 import type { ResponseFrame } from '../line/session.js'
 import { takeIn } from '../messages/receive.js'
@@ -11,7 +12,7 @@ import { saveServer } from './server-record.js'
 /** The content of a delivery besides what a person reads. */
 export interface TakenIn {
   /** Groups that are in another epoch or status than before, by their numbers. */
-  changed: readonly bigint[]
+  changed: readonly GroupNumber[]
   /** Some of them were not active before. */
   isNew: boolean
   /** Handles whose keys are pinned since. */

@@ -7,6 +7,7 @@ import { commitIntents } from '../groups/intents.js'
 import type { DueGroup } from '../groups/state/due.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import { beginCommit } from '../groups/transition.js'
+import type { ConversationNumber } from '../ids.js'
 import { sealNames } from '../messages/content/device-name.js'
 import { sealReceipt } from '../messages/content/receipt.js'
 import { sealRevocations } from '../messages/content/revoked-devices.js'
@@ -50,7 +51,7 @@ export async function fillOutbox(unit: Unit, { now, receipts }: Due): Promise<vo
     }
     if (receipts) await sealReceipt(context, tx, group)
   }
-  const groups = new Map<bigint, LiveGroup | undefined>()
+  const groups = new Map<ConversationNumber, LiveGroup | undefined>()
   for (const id of waitingTexts(context)) {
     if (outbox.room() <= 0) return
     if (!groups.has(id.conversation)) groups.set(id.conversation, sendingGroup(context, id.conversation))

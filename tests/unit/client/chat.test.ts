@@ -2,6 +2,7 @@
 
 import { expect, test } from '@jest/globals'
 import { Chat, type ChatOptions } from '../../../services/client/chat.js'
+import { conversationNumber, messageNumber } from '../../../services/endpoint/ids.js'
 import {
   type HistoryEntry,
   type KnownConversation,
@@ -13,7 +14,7 @@ import { NOTHING, unexpected } from '../../support/commands.js'
 
 const BOB: PersonHere = {
   handle: 'bob',
-  conversation: 1n,
+  conversation: conversationNumber(1n),
   here: true,
   lastHeard: undefined,
   state: 'ready',
@@ -21,7 +22,7 @@ const BOB: PersonHere = {
 }
 
 function open({ person = {}, refuses = false }: { person?: Partial<PersonHere>; refuses?: boolean } = {}) {
-  const conversations: KnownConversation[] = [{ number: 1n, kind: 'direct', peer: 'bob' }]
+  const conversations: KnownConversation[] = [{ number: conversationNumber(1n), kind: 'direct', peer: 'bob' }]
   const [shown, prompts, sent, marks]: [string[], string[], string[], string[]] = [[], [], [], []]
   const answers: string[] = []
   const passphrases: (string | undefined)[] = []
@@ -32,12 +33,12 @@ function open({ person = {}, refuses = false }: { person?: Partial<PersonHere>; 
     changePassphrase: async passphrase => void passphrases.push(passphrase),
     conversations: () => conversations,
     history: () => [],
-    open: async () => 1n,
+    open: async () => BOB.conversation,
     people: () => [{ ...BOB, ...person }],
     async send(conversation, text) {
       if (refuses) throw new Refusal({ code: 'not-in-room', peer: '#tea' })
       sent.push(text)
-      return { conversation, message: BigInt(sent.length) }
+      return { conversation, message: messageNumber(BigInt(sent.length)) }
     },
   }
   const chat = new Chat({
@@ -57,7 +58,7 @@ function open({ person = {}, refuses = false }: { person?: Partial<PersonHere>; 
 }
 
 const said: HistoryEntry = {
-  id: { conversation: 1n, message: 9n },
+  id: { conversation: conversationNumber(1n), message: messageNumber(9n) },
   kind: 'text',
   peer: 'bob',
   from: 'bob',
@@ -114,7 +115,7 @@ test('a line that cannot go out says why, and that it waits or comes back', asyn
 
 test('how far a message has come is marked, and told where it fails', () => {
   const { chat, marks, shown } = open()
-  const id = { conversation: 1n, message: 9n }
+  const id = { conversation: BOB.conversation, message: messageNumber(9n) }
   chat.onEvent({ type: 'state', id, peer: 'bob', state: 'delivered', sequence: 1n })
   chat.onEvent({ type: 'state', id, peer: 'bob', state: 'failed', sequence: 0n, failure: 'malformed' })
   expect(marks).toEqual(['1.9 delivered', '1.9 failed'])

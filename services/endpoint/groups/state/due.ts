@@ -2,6 +2,7 @@
 // table of it up to date, so that a start, a text or a timer looks at these groups alone, however many there are.
 
 import { ConversationKind } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { type ConversationNumber, conversationNumber, type GroupNumber, groupNumber } from '../../ids.js'
 import type { Engine } from '../../mls/engine.js'
 import type { Clock, Random } from '../../ports.js'
 import { at, type Reader, type RecordOf, type Transaction } from '../../vault/records.js'
@@ -20,7 +21,7 @@ const SWEPT_AT_ONCE = 256
 type DueRecord = Pick<RecordOf<'due'>, 'atMs' | 'receipts' | 'outOfSync' | 'drawnMs'>
 
 export interface DueGroup {
-  group: bigint
+  group: GroupNumber
   /** From when on there is something to commit, to say or to ask for, in ms since 1970; undefined: nothing. */
   atMs: number | undefined
   /** Receipts are owed. */
@@ -53,13 +54,13 @@ export class DueGroups {
   /** Those in which something is due now or within the hour. */
   all(): DueGroup[] {
     return this.reader.list('due').map(({ key, record: { atMs, receipts, outOfSync } }) => ({
-      ...{ group: key.id, receipts, outOfSync },
+      ...{ group: groupNumber(key.id), receipts, outOfSync },
       atMs: atMs === undefined ? undefined : Number(atMs),
     }))
   }
 
   /** Whether this device is to commit fresh keys in the group. */
-  isUpdateDue(group: bigint, now: number): boolean {
+  isUpdateDue(group: GroupNumber, now: number): boolean {
     const record = this.reader.get('groups', at(group))
     if (!record || !can(phaseOf(record), 'commit')) return false
     const drawn = this.reader.get('due', at(group))?.drawnMs ?? 0n
@@ -70,7 +71,7 @@ export class DueGroups {
   sweep(tx: Transaction, sweep: Sweep, now: number): void {
     if (sweep.after === undefined && now < sweep.nextMs) return
     const rows = tx.list('later', { group: 0n, after: sweep.after ?? 0n, limit: SWEPT_AT_ONCE })
-    for (const { key, record } of rows) if (isSoon(record, now)) this.#save(tx, key.id, record)
+    for (const { key, record } of rows) if (isSoon(record, now)) this.#save(tx, groupNumber(key.id), record)
     sweep.after = rows.length < SWEPT_AT_ONCE ? undefined : rows.at(-1)?.key.id
     if (sweep.after === undefined) sweep.nextMs = now + SWEPT_EVERY_MS
   }
@@ -78,13 +79,13 @@ export class DueGroups {
   /** Brings up to date what is kept of the groups and conversations that this unit of work has changed. */
   settle(tx: Transaction): void {
     const groups = new Set([
-      ...tx.touched('groups').map(({ id }) => id),
-      ...tx.touched('intents').map(({ group }) => group),
-      ...tx.touched('senders').map(({ group }) => group),
+      ...tx.touched('groups').map(({ id }) => groupNumber(id)),
+      ...tx.touched('intents').map(({ group }) => groupNumber(group)),
+      ...tx.touched('senders').map(({ group }) => groupNumber(group)),
     ])
-    for (const { group, id } of tx.touched('senders')) noteOwed(tx, group, id)
+    for (const { group, id } of tx.touched('senders')) noteOwed(tx, groupNumber(group), id)
     for (const group of groups) this.#settleGroup(tx, group)
-    const conversations = new Set(tx.touched('conversations').map(({ id }) => id))
+    const conversations = new Set(tx.touched('conversations').map(({ id }) => conversationNumber(id)))
     for (const group of groups) {
       const record = tx.get('groups', at(group))
       if (record && tx.saved('groups', at(group))?.phase.case !== record.phase.case)
@@ -93,7 +94,7 @@ export class DueGroups {
     for (const conversation of conversations) noteUnopened(tx, conversation)
   }
 
-  #settleGroup(tx: Transaction, group: bigint): void {
+  #settleGroup(tx: Transaction, group: GroupNumber): void {
     const record = tx.get('groups', at(group))
     if (!record) return
     const before = tx.get('due', at(group)) ?? tx.get('later', at(group))
@@ -104,14 +105,14 @@ export class DueGroups {
   }
 
   /** In the one table or the other; undefined: nothing is due. */
-  #save(tx: Transaction, group: bigint, due: DueRecord | undefined): void {
+  #save(tx: Transaction, group: GroupNumber, due: DueRecord | undefined): void {
     for (const table of ['due', 'later'] as const) if (tx.has(table, at(group))) tx.delete(table, at(group))
     if (due) tx.put(isSoon(due, this.parts.clock.now()) ? 'due' : 'later', at(group), due)
   }
 
   #dueIn(
     tx: Transaction,
-    { group, record, before }: { group: bigint; record: GroupRecord; before: DueRecord | undefined },
+    { group, record, before }: { group: GroupNumber; record: GroupRecord; before: DueRecord | undefined },
   ): DueRecord {
     const phase = phaseOf(record)
     const drawnMs = record.committedAtMs > 0n ? 0n : before?.drawnMs || this.#draw(group)
@@ -123,7 +124,7 @@ export class DueGroups {
     }
   }
 
-  #draw(group: bigint): bigint {
+  #draw(group: GroupNumber): bigint {
     const { groups, engine, clock, random } = this.parts
     const live = groups.get(group)
     const devices = live ? engine.members(live.state).length : 0
@@ -142,7 +143,7 @@ const isSame = (one: DueRecord, other: DueRecord): boolean =>
 
 function workTime(
   tx: Transaction,
-  { group, record, drawnMs }: { group: bigint; record: GroupRecord; drawnMs: bigint },
+  { group, record, drawnMs }: { group: GroupNumber; record: GroupRecord; drawnMs: bigint },
 ): bigint | undefined {
   const phase = phaseOf(record)
   if (phase.name === 'out-of-sync')
@@ -158,7 +159,7 @@ function workTime(
   )
 }
 
-function noteOwed(tx: Transaction, group: bigint, id: bigint): void {
+function noteOwed(tx: Transaction, group: GroupNumber, id: bigint): void {
   const sender = tx.get('senders', { group, id })
   const before = tx.saved('senders', { group, id })
   const isOwed = sender !== undefined && sender.owed > sender.receipted
@@ -168,7 +169,7 @@ function noteOwed(tx: Transaction, group: bigint, id: bigint): void {
 }
 
 /** A conversation with a person that has no group which could be used; one that came with a history waits for a text. */
-function noteUnopened(tx: Transaction, conversation: bigint): void {
+function noteUnopened(tx: Transaction, conversation: ConversationNumber): void {
   const record = tx.get('conversations', at(conversation))
   const isOpen = tx
     .linked('carriers', conversation)

@@ -1,6 +1,7 @@
 // The MLS groups of this device: which there are, what carries which conversation, and how they change.
 
 import { parseVerifiedCertificate } from '../../../protocol/identity/certificate.js'
+import { type ConversationNumber, type GroupNumber, groupNumber } from '../../ids.js'
 import type { Engine, GroupState, RatchetPlace } from '../../mls/engine.js'
 import { at, inUnit, nextId, type Reader, type Transaction } from '../../vault/records.js'
 import { type GroupEffect, type GroupInput, type GroupPhase, isIn, next } from './group.js'
@@ -32,41 +33,42 @@ export class Groups {
 
   /** Every one: for what a person asks for, and what happens rarely. */
   all(): LiveGroup[] {
-    return this.reader.keys('groups').map(({ id }) => this.#live(id))
+    return this.reader.keys('groups').map(({ id }) => this.#live(groupNumber(id)))
   }
 
-  get(number: bigint): LiveGroup | undefined {
+  get(number: GroupNumber): LiveGroup | undefined {
     return this.reader.get('groups', at(number)) && this.#live(number)
   }
 
   byId(conversationId: Uint8Array): LiveGroup | undefined {
-    const [number] = this.reader.linked('group', conversationId)
+    const [number] = this.reader.linked('group', conversationId).map(groupNumber)
     return number === undefined ? undefined : this.#live(number)
   }
 
   /** Those that carry a conversation: one as a rule, more after two people have opened one at the same moment. */
-  of(conversation: bigint): LiveGroup[] {
-    return this.reader.linked('carriers', conversation).map(number => this.#live(number))
+  of(conversation: ConversationNumber): LiveGroup[] {
+    return this.reader.linked('carriers', conversation).map(id => this.#live(groupNumber(id)))
   }
 
   /** Those that this unit of work has led into another epoch, or that the account is in or out of by it. */
-  changed(tx: Transaction): { number: bigint; wasIn: boolean }[] {
+  changed(tx: Transaction): { number: GroupNumber; wasIn: boolean }[] {
     const epochs = new Set(tx.touched('states').map(({ id }) => id))
     return tx.touched('groups').flatMap(key => {
+      const number = groupNumber(key.id)
       const before = tx.saved('groups', key)
       const wasIn = before !== undefined && isIn(phaseOf(before))
-      const isChanged = epochs.has(key.id) || wasIn !== isIn(this.#live(key.id).phase)
-      return isChanged ? [{ number: key.id, wasIn }] : []
+      const isChanged = epochs.has(number) || wasIn !== isIn(this.#live(number).phase)
+      return isChanged ? [{ number, wasIn }] : []
     })
   }
 
   add(
     tx: Transaction,
-    { phase, ...group }: { conversationId: Uint8Array; conversation: bigint; phase: GroupPhase },
+    { phase, ...group }: { conversationId: Uint8Array; conversation: ConversationNumber; phase: GroupPhase },
     state: GroupState,
   ): LiveGroup {
     inUnit(this.reader, tx)
-    const number = nextId(tx, 'groups')
+    const number = groupNumber(nextId(tx, 'groups'))
     const epoch = this.engine.epoch(state)
     tx.put('groups', at(number), {
       ...group,
@@ -149,8 +151,8 @@ export class Groups {
   }
 
   /** The groups that have devices of this handle; `unreconciled`: where they changed since they were last compared. */
-  with(handle: string, which: 'all' | 'unreconciled'): bigint[] {
-    return this.reader.linked(which === 'all' ? 'member' : 'unreconciled', handle)
+  with(handle: string, which: 'all' | 'unreconciled'): GroupNumber[] {
+    return this.reader.linked(which === 'all' ? 'member' : 'unreconciled', handle).map(groupNumber)
   }
 
   /** The devices of this handle are in the group that should be. */
@@ -162,7 +164,7 @@ export class Groups {
   /** `before`: unless given, all are to be compared. */
   #noteMembers(
     tx: Transaction,
-    number: bigint,
+    number: GroupNumber,
     { before, after }: { before?: GroupState; after: GroupState },
   ): void {
     const was = before ? this.#devicesByHandle(before) : new Map<string, string>()
@@ -188,7 +190,7 @@ export class Groups {
     return devices
   }
 
-  #live(number: bigint): LiveGroup {
+  #live(number: GroupNumber): LiveGroup {
     return new LiveGroup(number, this.reader, this.states)
   }
 }

@@ -1,5 +1,6 @@
 // One group as a unit of work sees it, and its MLS state, which is opened when it is used.
 
+import type { GroupNumber } from '../../ids.js'
 import type { Engine, GroupState, RatchetPlace } from '../../mls/engine.js'
 import { Kept } from '../../vault/records/kept.js'
 import { at, type Reader, type RecordOf, recordOf, type Transaction } from '../../vault/records.js'
@@ -20,14 +21,14 @@ const ratchetPlace = (id: bigint): RatchetPlace => ({ epoch: id / LEAVES, leaf: 
 
 /** The groups' MLS states. The large part is written when an epoch changes, one ratchet node with each message. */
 export class GroupStates {
-  readonly #open = new Kept<bigint, { state: GroupState; bytes: number }>({
+  readonly #open = new Kept<GroupNumber, { state: GroupState; bytes: number }>({
     weigh: ({ bytes }) => bytes,
     most: OPEN_BYTES,
   })
 
   constructor(private readonly engine: Pick<Engine, 'load' | 'save' | 'delta' | 'applyDelta'>) {}
 
-  get(reader: Reader, group: bigint): GroupState {
+  get(reader: Reader, group: GroupNumber): GroupState {
     const open = this.#open.get(reader, group)
     if (open) return open.state
     const bytes = reader.bytes('states', at(group))
@@ -40,13 +41,13 @@ export class GroupStates {
   }
 
   /** One ratchet moved on. */
-  advance(tx: Transaction, group: bigint, state: GroupState, place: RatchetPlace): void {
+  advance(tx: Transaction, group: GroupNumber, state: GroupState, place: RatchetPlace): void {
     tx.putBytes('ratchets', { group, id: ratchetId(place) }, this.engine.delta(state, place))
     this.#open.set(tx, group, { state, bytes: this.#open.get(tx, group)?.bytes ?? 0 })
   }
 
   /** Another epoch: the whole state. */
-  enter(tx: Transaction, group: bigint, state: GroupState): void {
+  enter(tx: Transaction, group: GroupNumber, state: GroupState): void {
     const bytes = this.engine.save(state)
     tx.putBytes('states', at(group), bytes)
     tx.deleteGroup('ratchets', group)
@@ -56,7 +57,7 @@ export class GroupStates {
 
 export class LiveGroup {
   constructor(
-    readonly number: bigint,
+    readonly number: GroupNumber,
     readonly reader: Reader,
     private readonly states: GroupStates,
   ) {}

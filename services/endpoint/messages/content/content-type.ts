@@ -6,6 +6,7 @@ import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
 import type { SendFailure } from '../../codes/send-failure.js'
 import type { GroupInput } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
+import type { MessageNumber } from '../../ids.js'
 import type { Transaction } from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
 
@@ -33,7 +34,7 @@ interface PutBack {
   /** Under which it was sealed. */
   count: bigint
   /** Of whose history it is: its number there; 0n: of none. */
-  message: bigint
+  message: MessageNumber
   /** Why it never goes out; undefined: it may, in the same group or the next one of the conversation. */
   failure: SendFailure | undefined
 }

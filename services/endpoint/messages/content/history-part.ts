@@ -13,6 +13,7 @@ import { accountsIn, isOwn, settingsOf } from '../../groups/membership.js'
 import { sameAccount } from '../../groups/policy.js'
 import { isIn } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
+import type { ConversationNumber } from '../../ids.js'
 import { at, type Transaction } from '../../vault/records.js'
 import { systemRecord } from '../../vault/said.js'
 import type { MessageParts } from '../sealing/parts.js'
@@ -125,7 +126,7 @@ function handedSince(
 function file(
   parts: Pick<MessageParts, 'account' | 'conversations' | 'devices'>,
   tx: Transaction,
-  conversation: bigint,
+  conversation: ConversationNumber,
   { part, giver, place }: GivenPart,
 ): void {
   const { account, conversations } = parts

@@ -5,11 +5,13 @@
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { CommitBundleSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { OutboxCommitSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
+import type { GroupNumber } from '../../ids.js'
 import { Kept } from '../../vault/records/kept.js'
 import { at, inUnit, type Reader, type RecordOf, type Transaction } from '../../vault/records.js'
 
 export type OutboxItem = RecordOf<'outbox'>
 type What = OutboxItem['what']
+export type SealedContent = Extract<What, { case: 'content' }>['value']
 
 /** Envelopes sealed and not yet accepted: bounds memory, and what has to be sealed anew when an epoch passes. */
 export const OUTBOX_WINDOW = 64
@@ -79,7 +81,7 @@ export class Outbox {
     return last > accepted ? last : accepted
   }
 
-  add(tx: Transaction, group: bigint, what: What): void {
+  add(tx: Transaction, group: GroupNumber, what: What): void {
     inUnit(this.reader, tx)
     const clientSequence = this.highestGiven() + 1n
     tx.put('outbox', at(clientSequence), { group, clientSequence, what })
@@ -166,7 +168,7 @@ export class Outbox {
 export function queueCommit(
   outbox: Outbox,
   tx: Transaction,
-  group: bigint,
+  group: GroupNumber,
   {
     bundle,
     intents = [],

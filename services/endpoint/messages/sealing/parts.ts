@@ -1,6 +1,7 @@
 import type { ContactParts } from '../../contacts/parts.js'
 import type { GroupParts } from '../../groups/parts.js'
 import type { Conversations } from '../../history/conversations.js'
+import type { GroupNumber } from '../../ids.js'
 import type { Outbox } from './outbox.js'
 
 /** The parts that this room has and is given; each function names those that it uses. */
@@ -9,5 +10,5 @@ export type MessageParts = GroupParts &
     readonly conversations: Conversations
     readonly outbox: Outbox
     /** The groups in which this device has something to do by itself. */
-    readonly due: { all(): readonly { readonly group: bigint; readonly outOfSync: boolean }[] }
+    readonly due: { all(): readonly { readonly group: GroupNumber; readonly outOfSync: boolean }[] }
   }

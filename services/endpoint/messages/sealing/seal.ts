@@ -1,22 +1,18 @@
 // Sealing: what is said is numbered and sealed in the group's present epoch, and saved before it is sent.
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import { create } from '@bufbuild/protobuf'
 import type { ContentSchema } from '../../../../gen/parley/content/v1/content_pb.js'
-import {
-  MessageStatus,
-  type OutboxContent,
-  OutboxContentSchema,
-} from '../../../../gen/parley/vault/v1/records_pb.js'
+import { MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { pad } from '../../../protocol/content/padding.js'
 import type { MessageId } from '../../events.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
+import { type ConversationNumber, type MessageNumber, messageNumber } from '../../ids.js'
 import { wipe } from '../../mls/engine.js'
 import type { Transaction } from '../../vault/records.js'
 import { presentTag } from '../fork-detection.js'
 import { encodeContent } from './format.js'
-import type { Queued } from './outbox.js'
+import type { Queued, SealedContent } from './outbox.js'
 import type { MessageParts } from './parts.js'
 import { waitNoMore } from './unsent.js'
 
@@ -29,7 +25,7 @@ export const isSilent = (
 /** The group that a conversation's texts go out in: of several, the same one for everybody. */
 export function sendingGroup(
   parts: Pick<MessageParts, 'contacts' | 'conversations' | 'groups'>,
-  conversation: bigint,
+  conversation: ConversationNumber,
 ): LiveGroup | undefined {
   if (parts.contacts.isStopped(parts.conversations.peer(conversation))) return undefined
   return parts.groups
@@ -61,6 +57,8 @@ export async function sealText(
   await sealBody(parts, tx, group, body, { sentAtMs: message.sentAtMs, message: id.message })
 }
 
+const NO_MESSAGE = messageNumber(0n)
+
 type Body = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
 
 /** Seals the next content of this device. `message`: of whose history it is, 0n where it is none. */
@@ -71,9 +69,9 @@ export async function sealBody(
   body: Body,
   {
     sentAtMs = BigInt(parts.clock.now()),
-    message = 0n,
+    message = NO_MESSAGE,
     resentCount = 0n,
-  }: { sentAtMs?: bigint; message?: bigint; resentCount?: bigint } = {},
+  }: { sentAtMs?: bigint; message?: MessageNumber; resentCount?: bigint } = {},
 ): Promise<void> {
   const logTag = presentTag(group)
   const { nextCount: count, joinedEpoch } = group.record
@@ -95,15 +93,15 @@ async function sealContent(
   parts: Pick<MessageParts, 'engine' | 'groups'>,
   tx: Transaction,
   group: LiveGroup,
-  { content, message }: Pick<OutboxContent, 'content' | 'message'>,
-): Promise<OutboxContent> {
+  { content, message }: Pick<SealedContent, 'content' | 'message'>,
+): Promise<SealedContent> {
   const { engine, groups } = parts
   const { state, ciphertext, changed, spent } = await engine.seal(group.state, pad(content))
   const epoch = engine.epoch(state)
   tx.after(() => wipe(spent))
   groups.advance(tx, group, state, changed)
   groups.change(tx, group, { sealedSinceCommit: group.record.sealedSinceCommit + 1n })
-  return create(OutboxContentSchema, { content, message, ciphertext, epoch })
+  return { $typeName: 'parley.vault.v1.OutboxContent', content, message, ciphertext, epoch }
 }
 
 /**

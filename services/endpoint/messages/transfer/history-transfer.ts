@@ -10,7 +10,9 @@ import {
   MessageKind,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
+import { type ConversationNumber, conversationNumber } from '../../ids.js'
 import type { Transaction } from '../../vault/records.js'
+import type { Key } from '../../vault/table.js'
 import type { MessageParts } from '../sealing/parts.js'
 import { ownDeviceGroups, sealBody, sendingGroup } from '../sealing/seal.js'
 
@@ -26,7 +28,7 @@ const OUTBOX_RESERVED = 16
 export type TransferInit = Omit<MessageInitShape<typeof HistoryTransferSchema>, '$typeName'>
 
 /** Notes that the conversation is to be handed over, from its beginning or from where that had come. */
-export function startTransfer(tx: Transaction, conversation: bigint, to: TransferInit): void {
+export function startTransfer(tx: Transaction, conversation: ConversationNumber, to: TransferInit): void {
   const wanted = create(HistoryTransferSchema, to)
   for (let id = 1n; ; id++) {
     const key = { group: conversation, id }
@@ -49,8 +51,7 @@ export async function sealTransfers(
   tx: Transaction,
 ): Promise<void> {
   let sealed = 0
-  for (const { group: conversation, id } of parts.records.keys('transfers')) {
-    const key = { group: conversation, id }
+  for (const key of parts.records.keys('transfers')) {
     for (;;) {
       if (sealed >= PARTS_AT_ONCE || parts.outbox.room() <= OUTBOX_RESERVED) return
       const transfer = tx.get('transfers', key)
@@ -79,13 +80,9 @@ function groupFor(
 async function sealPart(
   parts: Pick<MessageParts, 'clock' | 'conversations' | 'engine' | 'groups' | 'outbox' | 'records'>,
   tx: Transaction,
-  {
-    key,
-    transfer,
-    group,
-  }: { key: { group: bigint; id: bigint }; transfer: HistoryTransfer; group: LiveGroup },
+  { key, transfer, group }: { key: Key; transfer: HistoryTransfer; group: LiveGroup },
 ): Promise<boolean> {
-  const conversation = key.group
+  const conversation = conversationNumber(key.group)
   const { messages, next, more } = nextMessages(parts, conversation, transfer)
   if (messages.length > 0 || transfer.begun) {
     const isRoom = parts.conversations.kind(conversation) === 'room'
@@ -104,7 +101,7 @@ async function sealPart(
 
 function nextMessages(
   { records }: Pick<MessageParts, 'records'>,
-  conversation: bigint,
+  conversation: ConversationNumber,
   { nextMessage, sinceMs }: HistoryTransfer,
 ) {
   const messages: MessageInitShape<typeof HistoryMessageSchema>[] = []

@@ -6,6 +6,7 @@ import type { DeviceIdentity } from '../../../protocol/identity/certificate.js'
 import type { Context, RunTransaction } from '../../context.js'
 import { isOwn } from '../../groups/membership.js'
 import { can } from '../../groups/state/group.js'
+import type { GroupNumber } from '../../ids.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
 import type { Timer } from '../../ports.js'
 import type { Transaction } from '../../vault/records.js'
@@ -162,7 +163,7 @@ export class DeviceLists {
     return incomplete
   }
 
-  async #compare(groups: readonly bigint[], directory: Directory): Promise<string[]> {
+  async #compare(groups: readonly GroupNumber[], directory: Directory): Promise<string[]> {
     return await this.options.transaction(({ context, tx }) =>
       groups
         .flatMap(number => context.groups.get(number) ?? [])

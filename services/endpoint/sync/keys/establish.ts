@@ -3,6 +3,7 @@
 import type { ClaimedDevice } from '../../../../gen/parley/v1/key_exchange_pb.js'
 import type { Context } from '../../context.js'
 import { createGroup, ownInvitees, verifiedInvitees } from '../../groups/create.js'
+import type { ConversationNumber } from '../../ids.js'
 import { queueCommit } from '../../messages/sealing/outbox.js'
 import type { Transaction } from '../../vault/records.js'
 
@@ -23,7 +24,7 @@ export async function establish(
     conversation,
     claimed,
     own,
-  }: { conversation: bigint; claimed: readonly ClaimedDevice[]; own: readonly ClaimedDevice[] },
+  }: { conversation: ConversationNumber; claimed: readonly ClaimedDevice[]; own: readonly ClaimedDevice[] },
 ): Promise<Establishment> {
   const peer = context.conversations.peer(conversation)
   const invitees = await verifiedInvitees(context, peer, claimed)

@@ -4,6 +4,7 @@
 import type { ClaimedDevice, KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
 import type { Context, RunTransaction } from '../../context.js'
 import type { EndpointEvent } from '../../events.js'
+import type { ConversationNumber } from '../../ids.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
 import { waitingTexts } from '../../messages/sealing/unsent.js'
 import { ignoreDownLine } from '../background.js'
@@ -33,10 +34,10 @@ type Devices = readonly ClaimedDevice[]
 
 export class KeyClaims {
   /** Conversations whose people are not due to be looked for. */
-  readonly #looked = new Set<bigint>()
+  readonly #looked = new Set<ConversationNumber>()
   /** Those whose people were looked for and are not on the server. */
-  readonly #absent = new Set<bigint>()
-  readonly #reported = new Set<bigint>()
+  readonly #absent = new Set<ConversationNumber>()
+  readonly #reported = new Set<ConversationNumber>()
   /** Intents whose key packages are being claimed, or were on this line. */
   readonly #claiming = new Set<string>()
   #atOnce = CLAIMS_AT_ONCE
@@ -72,7 +73,7 @@ export class KeyClaims {
     this.options.nudge()
   }
 
-  async #look(conversation: bigint, peer: string): Promise<void> {
+  async #look(conversation: ConversationNumber, peer: string): Promise<void> {
     const { scheduler, nudge } = this.options
     this.#looked.add(conversation)
     this.#absent.delete(conversation)
@@ -86,7 +87,7 @@ export class KeyClaims {
   }
 
   /** False: they are not on the server. */
-  async #open(conversation: bigint, peer: string): Promise<boolean> {
+  async #open(conversation: ConversationNumber, peer: string): Promise<boolean> {
     const { context, transaction } = this.options
     // A new group has all devices of this account from its beginning, so that none misses what is said first.
     const [claimed, own = []] = await this.#claim([peer, context.account.handle])
@@ -99,7 +100,7 @@ export class KeyClaims {
   }
 
   /** Once, and only to somebody who has written to them, which may be after they were looked for. */
-  #tellAbsent(conversation: bigint, peer: string): void {
+  #tellAbsent(conversation: ConversationNumber, peer: string): void {
     const { context, emit } = this.options
     const isWaiting = waitingTexts(context).some(id => id.conversation === conversation)
     if (!isWaiting || this.#reported.has(conversation)) return
@@ -142,7 +143,7 @@ const nameOfIntent = ({ group, id }: Wanted): string => `${group.number} ${id}`
 
 function needsGroup(
   context: Pick<Context, 'contacts' | 'conversations' | 'groups' | 'records'>,
-  conversation: bigint,
+  conversation: ConversationNumber,
 ): boolean {
   const { groups, contacts, conversations } = context
   // Of one that came with a history another device of this account is in its group, and adds this one.

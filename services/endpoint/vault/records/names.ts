@@ -1,6 +1,7 @@
 // How rows are found by what they hold, which must not stand in clear on the disk: under a keyed hash of it.
 
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
+import type { ConversationNumber, GroupNumber } from '../../ids.js'
 import type { Key, RowChange, Table } from '../table.js'
 import { at } from './schemas.js'
 
@@ -19,12 +20,12 @@ export interface Lookups {
   /** An MLS group id: the group. */
   group: Uint8Array
   /** A conversation: the groups that carry it. */
-  carriers: bigint
+  carriers: ConversationNumber
   /** A handle: the groups with devices of theirs, and those of which they changed since they were last compared. */
   member: string
   unreconciled: string
   /** A group: the senders to whom a receipt is owed. */
-  owed: bigint
+  owed: GroupNumber
   /** A device's public key: its place among the senders of a group. */
   device: Uint8Array
 }

@@ -1,6 +1,6 @@
 // The vault's tables and what their rows hold (proto/parley/vault/v1).
 
-import type { MessageInitShape, MessageShape } from '@bufbuild/protobuf'
+import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import {
   ContactSchema,
@@ -25,6 +25,7 @@ import {
   WaitingSchema,
   WelcomeSchema,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
+import type { NumberedFields } from '../../ids.js'
 import type { Key } from '../table.js'
 
 const SCHEMAS = {
@@ -69,8 +70,15 @@ export type Stored<T> = T extends Uint8Array
   : T extends readonly (infer Item)[]
     ? readonly Stored<Item>[]
     : T extends object
-      ? { readonly [Name in keyof T as Exclude<Name, '$unknown'>]: Stored<T[Name]> }
+      ? { readonly [Name in keyof T as Exclude<Name, '$unknown'>]: StoredField<Name, T[Name]> }
       : T
+
+/** A number that is one of ours is of its own type. */
+type StoredField<Name, T> = T extends bigint
+  ? Name extends keyof NumberedFields
+    ? NumberedFields[Name]
+    : T
+  : Stored<T>
 
 export type RecordOf<T extends RecordTable> = Stored<MessageShape<Schemas[T]>>
 export type RecordInit<T extends RecordTable> = Stored<MessageInitShape<Schemas[T]>>
@@ -89,8 +97,8 @@ export function decoded<T extends RecordTable>(table: T, value: Uint8Array): Rec
 }
 
 export function encoded<T extends RecordTable>(table: T, record: RecordOf<T>): Uint8Array {
-  const schema = SCHEMAS[table] as typeof GroupSchema
-  return toBinary(schema, record as MessageShape<typeof GroupSchema>)
+  const schema: DescMessage = SCHEMAS[table]
+  return toBinary(schema, record)
 }
 
 /** Bytes alone can still be changed: the language has no way to freeze them. */

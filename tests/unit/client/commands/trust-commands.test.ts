@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { OperatorActions } from '../../../../services/client/commands/command.js'
 import { safetyQr } from '../../../../services/client/commands/safety-qr.js'
 import { type Known, trustMark, whyNotSent } from '../../../../services/client/words/people.js'
+import { conversationNumber } from '../../../../services/endpoint/ids.js'
 import {
   type PersonHere,
   Refusal,
@@ -15,7 +16,7 @@ import { runCommand } from '../../../support/commands.js'
 const NUMBER = Array.from({ length: 12 }, (_, at) => `${10_000 + at}`).join(' ')
 const BOB: PersonHere = {
   handle: 'bob',
-  conversation: 7n,
+  conversation: conversationNumber(7n),
   here: true,
   lastHeard: undefined,
   state: 'ready',
@@ -36,7 +37,7 @@ async function run(line: string, { person = {}, operator, link, refuses }: With 
     asked.push(`${what} ${handle}`)
   }
   const ran = await runCommand(line, {
-    target: { title: 'bob', conversation: 7n },
+    target: { title: 'bob', conversation: conversationNumber(7n) },
     operator,
     endpoint: {
       people: () => [{ ...BOB, ...person }],
@@ -135,24 +136,24 @@ describe('the mark behind a handle', () => {
   const endpoint = (person: Partial<PersonHere>, state: RoomView['state'] = 'ready'): Known => ({
     people: () => [{ ...BOB, ...person }],
     conversations: () => [
-      { number: 7n, kind: 'direct', peer: 'bob' },
-      { number: 9n, kind: 'room', peer: '#tea' },
+      { number: conversationNumber(7n), kind: 'direct', peer: 'bob' },
+      { number: conversationNumber(9n), kind: 'room', peer: '#tea' },
     ],
     room: () => ({ name: 'tea', topic: '', historyDays: 0, members: [], isAdmin: false, state }),
   })
   test('is for who is verified, and for whom nothing is sent to', () => {
-    expect(trustMark(endpoint({}), 7n)).toBe('')
-    expect(trustMark(endpoint({ verified: true }), 7n)).toBe(' ✔')
-    expect(trustMark(endpoint({ state: 'key-changed' }), 7n)).toBe(' ✗')
-    expect(trustMark(endpoint({ state: 'blocked', verified: true }), 7n)).toBe(' ✗')
-    expect(trustMark(endpoint({ verified: true }), 8n)).toBe('')
-    expect(trustMark(endpoint({}), 9n)).toBe('')
-    expect(trustMark(endpoint({}, 'ended'), 9n)).toBe(' ✗')
+    expect(trustMark(endpoint({}), conversationNumber(7n))).toBe('')
+    expect(trustMark(endpoint({ verified: true }), conversationNumber(7n))).toBe(' ✔')
+    expect(trustMark(endpoint({ state: 'key-changed' }), conversationNumber(7n))).toBe(' ✗')
+    expect(trustMark(endpoint({ state: 'blocked', verified: true }), conversationNumber(7n))).toBe(' ✗')
+    expect(trustMark(endpoint({ verified: true }), conversationNumber(8n))).toBe('')
+    expect(trustMark(endpoint({}), conversationNumber(9n))).toBe('')
+    expect(trustMark(endpoint({}, 'ended'), conversationNumber(9n))).toBe(' ✗')
   })
 
   test('says why, where a line waits because of it', () => {
-    expect(whyNotSent(endpoint({ state: 'opening' }), 7n)).toBeUndefined()
-    expect(whyNotSent(endpoint({ state: 'key-changed' }), 7n)).toContain('/accept bob')
-    expect(whyNotSent(endpoint({ state: 'blocked' }), 7n)).toContain('/unblock bob')
+    expect(whyNotSent(endpoint({ state: 'opening' }), conversationNumber(7n))).toBeUndefined()
+    expect(whyNotSent(endpoint({ state: 'key-changed' }), conversationNumber(7n))).toContain('/accept bob')
+    expect(whyNotSent(endpoint({ state: 'blocked' }), conversationNumber(7n))).toContain('/unblock bob')
   })
 })

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 import { describe, expect, test } from '@jest/globals'
 import { readLines } from '../../../../services/client/script/lines.js'
 import { Script, type ScriptOptions } from '../../../../services/client/script/script.js'
+import { conversationNumber, type MessageNumber, messageNumber } from '../../../../services/endpoint/ids.js'
 import {
   type EndpointEvent,
   type LineState,
@@ -15,7 +16,7 @@ import {
 const LIMIT = 10
 const BOB: PersonHere = {
   handle: 'bob',
-  conversation: 1n,
+  conversation: conversationNumber(1n),
   here: true,
   lastHeard: undefined,
   state: 'ready',
@@ -24,13 +25,13 @@ const BOB: PersonHere = {
 
 function scripted(input: string, options: Partial<ScriptOptions> = {}) {
   const sent: string[] = []
-  const states = new Map<bigint, MessageState>()
+  const states = new Map<MessageNumber, MessageState>()
   const [printed, noted]: [string[], string[]] = [[], []]
   const endpoint: ScriptOptions['endpoint'] = {
     async send(conversation, text) {
       if (text.length > LIMIT) throw new Refusal({ code: 'text-too-long', bytes: text.length, limit: LIMIT })
       sent.push(text)
-      const message = BigInt(sent.length)
+      const message = messageNumber(BigInt(sent.length))
       states.set(message, 'waiting')
       return { conversation, message }
     },
@@ -52,9 +53,16 @@ function scripted(input: string, options: Partial<ScriptOptions> = {}) {
     timeoutMs: undefined,
     ...options,
   })
-  const tell = (message: bigint, state: MessageState) => {
+  const tell = (number: bigint, state: MessageState) => {
+    const message = messageNumber(number)
     states.set(message, state)
-    script.onEvent({ type: 'state', id: { conversation: 1n, message }, peer: 'bob', state, sequence: 1n })
+    script.onEvent({
+      type: 'state',
+      id: { conversation: BOB.conversation, message },
+      peer: 'bob',
+      state,
+      sequence: 1n,
+    })
   }
   const line = (line: LineState) => script.onEvent({ type: 'line', line })
   return { script, sent, printed, noted, tell, line }
@@ -73,7 +81,7 @@ const stillRuns = async (exit: Promise<unknown>) => {
 const received: EndpointEvent = {
   type: 'message',
   entry: {
-    id: { conversation: 1n, message: 9n },
+    id: { conversation: conversationNumber(1n), message: messageNumber(9n) },
     kind: 'text',
     peer: 'bob',
     from: 'bob',
@@ -88,19 +96,19 @@ const received: EndpointEvent = {
 describe('a script', () => {
   test('sends every line, the empty ones too, and ends when all are stored', async () => {
     const { script, sent, tell, line } = scripted('one\n\nthree')
-    const exit = script.run(Promise.resolve(1n))
+    const exit = script.run(Promise.resolve(BOB.conversation))
     line(UP)
     expect(await stillRuns(exit)).toBe(true)
     expect(sent).toEqual(['one', '', 'three'])
     for (const message of [1n, 2n]) tell(message, 'stored')
     expect(await stillRuns(exit)).toBe(true)
-    tell(3n, 'stored')
+    tell(messageNumber(3n), 'stored')
     expect(await exit).toBe('done')
   })
 
   test('waits for the other side where it is asked to', async () => {
     const { script, tell, line } = scripted('one\n', { waitDelivered: true })
-    const exit = script.run(Promise.resolve(1n))
+    const exit = script.run(Promise.resolve(BOB.conversation))
     line(UP)
     await settled()
     tell(1n, 'stored')
@@ -116,23 +124,23 @@ describe('a script', () => {
   ] as const)('with nothing to send waits for what the server says first: %s', async (_, said, end) => {
     // The input has ended before the server has answered, or after.
     const before = scripted('')
-    const ended = before.script.run(Promise.resolve(1n))
+    const ended = before.script.run(Promise.resolve(BOB.conversation))
     before.line({ state: 'connecting' })
     expect(await stillRuns(ended)).toBe(true)
     before.line(said)
     expect(await ended).toBe(end)
     const after = scripted('')
     after.line(said)
-    expect(await after.script.run(Promise.resolve(1n))).toBe(end)
+    expect(await after.script.run(Promise.resolve(BOB.conversation))).toBe(end)
   })
 
   test('that sends a line which the server refuses says so at the end', async () => {
     const { script, tell, line } = scripted('one\ntwo\n')
-    const exit = script.run(Promise.resolve(1n))
+    const exit = script.run(Promise.resolve(BOB.conversation))
     line(UP)
     await settled()
     tell(1n, 'failed')
-    tell(2n, 'stored')
+    tell(messageNumber(2n), 'stored')
     expect(await exit).toBe('unsent')
   })
 
@@ -142,7 +150,7 @@ describe('a script', () => {
     ['a line waits', [], 'timeout'],
   ] as const)('that is interrupted while %s', async (_, states, end) => {
     const { script, tell, line } = scripted('one\n', { follow: true })
-    const exit = script.run(Promise.resolve(1n))
+    const exit = script.run(Promise.resolve(BOB.conversation))
     line(UP)
     await settled()
     for (const state of states) tell(1n, state)
@@ -152,7 +160,7 @@ describe('a script', () => {
 
   test('goes on after a line that is too long, and says at the end that it was not sent', async () => {
     const { script, sent, noted, tell, line } = scripted('one\nmuch too long\nthree\n')
-    const exit = script.run(Promise.resolve(1n))
+    const exit = script.run(Promise.resolve(BOB.conversation))
     line(UP)
     await settled()
     for (const message of [1n, 2n]) tell(message, 'stored')
@@ -170,7 +178,7 @@ describe('a script', () => {
       ['vault', full, 'failed', /^There is no room left to write vault.db/],
     ] as const) {
       const { script, noted } = scripted('one\n')
-      const exit = script.run(Promise.resolve(1n))
+      const exit = script.run(Promise.resolve(BOB.conversation))
       script.onEvent({ type: 'line', line: { state: 'stopped', reason, cause } })
       expect(await exit).toBe(expected)
       expect(noted).toEqual([expect.stringMatching(said)])
@@ -193,25 +201,27 @@ describe('a script', () => {
         policy,
       }
       const later = scripted('one\n', how)
-      const exit = later.script.run(Promise.resolve(1n))
+      const exit = later.script.run(Promise.resolve(BOB.conversation))
       await settled()
       later.script.onEvent(event)
       const earlier = scripted('one\n', how)
       earlier.script.onEvent(event)
-      for (const end of [exit, earlier.script.run(Promise.resolve(1n))])
+      for (const end of [exit, earlier.script.run(Promise.resolve(BOB.conversation))])
         if (outcome === 'runs') expect(await stillRuns(end)).toBe(true)
         else expect(await end).toBe(outcome)
     },
   )
 
   test('gives up in time, also where it is not known whom to write to', async () => {
-    expect(await scripted('one\n', { timeoutMs: 1 }).script.run(Promise.resolve(1n))).toBe('timeout')
+    expect(await scripted('one\n', { timeoutMs: 1 }).script.run(Promise.resolve(BOB.conversation))).toBe(
+      'timeout',
+    )
     expect(await scripted('one\n', { timeoutMs: 1 }).script.run(new Promise(() => undefined))).toBe('timeout')
   })
 
   test('that follows ends only when it is stopped', async () => {
     const { script } = scripted('', { follow: true, timeoutMs: 1 })
-    const exit = script.run(Promise.resolve(1n))
+    const exit = script.run(Promise.resolve(BOB.conversation))
     expect(await stillRuns(exit)).toBe(true)
     script.stop('done')
     expect(await exit).toBe('done')

@@ -2,9 +2,15 @@
 
 import { expect, test } from '@jest/globals'
 import { transcript } from '../../../../services/client/script/transcript.js'
+import {
+  type ConversationNumber,
+  conversationNumber,
+  type MessageNumber,
+  messageNumber,
+} from '../../../../services/endpoint/ids.js'
 import type { Endpoint, HistoryEntry, PersonHere } from '../../../../services/endpoint/index.js'
 
-const person = (handle: string, conversation: bigint): PersonHere => ({
+const person = (handle: string, conversation: ConversationNumber): PersonHere => ({
   handle,
   conversation,
   here: false,
@@ -12,8 +18,8 @@ const person = (handle: string, conversation: bigint): PersonHere => ({
   state: 'ready',
   verified: false,
 })
-const text = (peer: string, message: bigint, sequence: bigint, words: string): HistoryEntry => ({
-  id: { conversation: peer === 'bob' ? 1n : 2n, message },
+const text = (peer: string, message: MessageNumber, sequence: bigint, words: string): HistoryEntry => ({
+  id: { conversation: conversationNumber(peer === 'bob' ? 1n : 2n), message },
   kind: 'text',
   peer,
   from: 'alice',
@@ -28,16 +34,16 @@ const HISTORY = new Map([
   [
     1n,
     [
-      text('bob', 1n, 0n, 'unsent first'),
-      text('bob', 2n, 7n, 'second'),
-      text('bob', 3n, 0n, 'unsent last'),
-      text('bob', 4n, 5n, 'first'),
+      text('bob', messageNumber(1n), 0n, 'unsent first'),
+      text('bob', messageNumber(2n), 7n, 'second'),
+      text('bob', messageNumber(3n), 0n, 'unsent last'),
+      text('bob', messageNumber(4n), 5n, 'first'),
     ],
   ],
-  [2n, [text('carol', 5n, 6n, 'for carol')]],
+  [2n, [text('carol', messageNumber(5n), 6n, 'for carol')]],
 ])
 const endpoint: Pick<Endpoint, 'people' | 'history'> = {
-  people: () => [person('bob', 1n), person('carol', 2n)],
+  people: () => [person('bob', conversationNumber(1n)), person('carol', conversationNumber(2n))],
   history: conversation => HISTORY.get(conversation)!,
 }
 

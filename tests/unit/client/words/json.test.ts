@@ -2,9 +2,10 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { jsonOf, jsonOfEntry, line } from '../../../../services/client/words/json.js'
+import { conversationNumber, messageNumber } from '../../../../services/endpoint/ids.js'
 import type { EndpointEvent, HistoryEntry } from '../../../../services/endpoint/index.js'
 
-const id = { conversation: 1n, message: 9n }
+const id = { conversation: conversationNumber(1n), message: messageNumber(9n) }
 const LINE = {
   id,
   peer: 'bob',
@@ -144,7 +145,7 @@ const EVENTS: [event: Exclude<EndpointEvent, { type: 'message' }>, json: object]
     { type: 'operator', handle: 'operator' },
   ],
   [
-    { type: 'conversation', peer: '#tea', conversation: 1n, state: 'ready' },
+    { type: 'conversation', peer: '#tea', conversation: conversationNumber(1n), state: 'ready' },
     { type: 'conversation', peer: '#tea', state: 'ready' },
   ],
   [

@@ -14,6 +14,7 @@ import type { Unit } from '../../../../services/endpoint/context.js'
 import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
 import { joined } from '../../../../services/endpoint/groups/state/group.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
+import type { ConversationNumber } from '../../../../services/endpoint/ids.js'
 import { historyPart } from '../../../../services/endpoint/messages/content/history-part.js'
 import { takeRevoked } from '../../../../services/endpoint/messages/content/revoked-devices.js'
 import { reconcile } from '../../../../services/endpoint/sync/keys/reconcile.js'
@@ -47,7 +48,7 @@ const keyPackageOf = ({ certificate, device }: OwnAccount) =>
 /** An active group of alice's device and these. */
 async function groupWith(
   others: readonly OwnAccount[],
-  { open, settings }: { open(unit: Unit): bigint; settings?: Uint8Array },
+  { open, settings }: { open(unit: Unit): ConversationNumber; settings?: Uint8Array },
 ): Promise<LiveGroup> {
   const { engine } = context
   const conversationId = new Uint8Array(16).fill(++groups)

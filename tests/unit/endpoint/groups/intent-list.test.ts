@@ -4,11 +4,12 @@ import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { RemoveDevicesSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { IntentList } from '../../../../services/endpoint/groups/intent-list.js'
+import { type GroupNumber, groupNumber } from '../../../../services/endpoint/ids.js'
 import { Records } from '../../../../services/endpoint/vault/records.js'
 import { MemoryDisk } from '../../../support/memory/vault.js'
 
-const ONE = { number: 1n }
-const TWO = { number: 2n }
+const ONE = { number: groupNumber(1n) }
+const TWO = { number: groupNumber(2n) }
 const removal = (fill: number) => ({
   change: {
     case: 'removeDevices' as const,
@@ -23,7 +24,7 @@ beforeEach(() => {
 
 const act = (work: (list: IntentList, tx: Parameters<IntentList['add']>[0]) => void) =>
   records.transaction(tx => work(new IntentList(tx), tx))
-const of = (group: { number: bigint }) =>
+const of = (group: { number: GroupNumber }) =>
   new IntentList(records)
     .of(group)
     .map(({ intent: { change } }) => (change.case === 'removeDevices' ? change.value.deviceIds[0]![0] : 0))

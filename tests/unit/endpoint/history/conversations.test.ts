@@ -4,6 +4,11 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { Conversations } from '../../../../services/endpoint/history/conversations.js'
+import {
+  type ConversationNumber,
+  conversationNumber,
+  messageNumber,
+} from '../../../../services/endpoint/ids.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 
 let testing: TestContext
@@ -46,7 +51,10 @@ describe('a conversation', () => {
   })
 
   test('that is not known has no name, and counts as one with a person', () => {
-    expect([conversations().peer(99n), conversations().kind(99n)]).toEqual(['?', 'direct'])
+    expect([
+      conversations().peer(conversationNumber(99n)),
+      conversations().kind(conversationNumber(99n)),
+    ]).toEqual(['?', 'direct'])
   })
 })
 
@@ -66,7 +74,7 @@ describe('rooms', () => {
     ]
     await act((all, tx) => all.rename(tx, first!, 'coffee'))
     expect([first, second].map(number => conversations().peer(number!))).toEqual(['#coffee', '#tea'])
-    await act((all, tx) => all.rename(tx, 99n, 'nothing'))
+    await act((all, tx) => all.rename(tx, conversationNumber(99n), 'nothing'))
     expect(conversations().all()).toHaveLength(2)
   })
 })
@@ -75,7 +83,7 @@ const text = (written: string, sequence = 0n) => ({
   ...{ kind: MessageKind.TEXT, text: written, sequence, fromDevice: new Uint8Array(32).fill(1) },
   status: MessageStatus.RECEIVED,
 })
-const texts = (number: bigint, limit?: number) =>
+const texts = (number: ConversationNumber, limit?: number) =>
   conversations()
     .history(number, limit)
     .map(line => line.text)
@@ -138,7 +146,7 @@ describe('a history', () => {
     const count = (lines: number, last: boolean) => act((all, tx) => all.countHanded(tx, bob, lines, last))
     expect([await count(3, false), await count(4, false), await count(2, true)]).toEqual([3, 7, 9])
     expect(await count(1, true)).toBe(1)
-    expect(await act((all, tx) => all.countHanded(tx, 99n, 5, true))).toBe(0)
+    expect(await act((all, tx) => all.countHanded(tx, conversationNumber(99n), 5, true))).toBe(0)
   })
 })
 
@@ -185,7 +193,11 @@ describe('the state of a message', () => {
 
   test('of a message that is not there is nobody’s', async () => {
     await act((all, tx) =>
-      all.update(tx, { conversation: 9n, message: 9n }, { status: MessageStatus.STORED }),
+      all.update(
+        tx,
+        { conversation: conversationNumber(9n), message: messageNumber(9n) },
+        { status: MessageStatus.STORED },
+      ),
     )
     expect(testing.told).toEqual([])
   })

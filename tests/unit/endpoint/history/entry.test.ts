@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { byPlace, entryOf, type Message } from '../../../../services/endpoint/history/entry.js'
+import { conversationNumber, messageNumber } from '../../../../services/endpoint/ids.js'
 import { recordOf } from '../../../../services/endpoint/vault/records.js'
 import { systemRecord, unreadableRecord } from '../../../../services/endpoint/vault/said.js'
 
-const ID = { conversation: 1n, message: 2n }
+const ID = { conversation: conversationNumber(1n), message: messageNumber(2n) }
 const of = (message: Parameters<typeof recordOf<'messages'>>[1]) =>
   entryOf(ID, recordOf('messages', message), '#tea')
 

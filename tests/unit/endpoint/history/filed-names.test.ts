@@ -2,10 +2,13 @@
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { FiledNames } from '../../../../services/endpoint/history/filed-names.js'
+import { conversationNumber } from '../../../../services/endpoint/ids.js'
 import { Records } from '../../../../services/endpoint/vault/records.js'
 import { MemoryDisk } from '../../../support/memory/vault.js'
 
 const device = (fill: number) => new Uint8Array(32).fill(fill)
+const ONE = conversationNumber(1n)
+const TWO = conversationNumber(2n)
 const name = (sequence: bigint, fill = 1) => ({ sequence, fromDevice: device(fill) })
 
 let disk: MemoryDisk
@@ -22,19 +25,19 @@ const put = (id: bigint, sequence: bigint, fill = 1) =>
   records.transaction(tx => {
     tx.put('messages', { group: 1n, id }, { sequence, fromDevice: device(fill) })
   })
-const has = (sequence: bigint, fill = 1, conversation = 1n) =>
+const has = (sequence: bigint, fill = 1, conversation = ONE) =>
   filed.has(records, conversation, name(sequence, fill))
 
 describe('a message', () => {
   test('is here by its place in the order and its device', async () => {
     await put(1n, 5n)
-    expect([has(5n), has(5n, 2), has(6n), has(5n, 1, 2n)]).toEqual([true, false, false, false])
+    expect([has(5n), has(5n, 2), has(6n), has(5n, 1, TWO)]).toEqual([true, false, false, false])
   })
 
   test('is here once it was added, in the same unit of work and after it', async () => {
     await records.transaction(tx => {
-      filed.add(tx, 1n, name(7n))
-      expect(filed.has(tx, 1n, name(7n))).toBe(true)
+      filed.add(tx, ONE, name(7n))
+      expect(filed.has(tx, ONE, name(7n))).toBe(true)
       expect(has(7n)).toBe(false)
       tx.put('messages', { group: 1n, id: 1n }, name(7n))
     })
@@ -43,14 +46,14 @@ describe('a message', () => {
 
   test('is not here where what added it was not saved', async () => {
     const failed = records.transaction(tx => {
-      filed.add(tx, 1n, name(7n))
+      filed.add(tx, ONE, name(7n))
       throw new Error('full')
     })
     await expect(failed).rejects.toThrow('full')
     expect(has(7n)).toBe(false)
     disk.fail({ reason: 'full' })
     const lost = records.transaction(tx => {
-      filed.add(tx, 1n, name(7n))
+      filed.add(tx, ONE, name(7n))
       tx.put('messages', { group: 1n, id: 1n }, name(7n))
     })
     await expect(lost).rejects.toThrow()
@@ -59,23 +62,23 @@ describe('a message', () => {
   })
 
   test('that came by itself meanwhile is noted, and looked for only while history is handed over', async () => {
-    await records.transaction(tx => filed.note(tx, 1n, name(8n)))
+    await records.transaction(tx => filed.note(tx, ONE, name(8n)))
     // Nothing is handed over: the vault alone counts.
     expect(has(8n)).toBe(false)
-    await records.transaction(tx => filed.add(tx, 1n, name(1n)))
-    await records.transaction(tx => filed.note(tx, 1n, name(8n)))
+    await records.transaction(tx => filed.add(tx, ONE, name(1n)))
+    await records.transaction(tx => filed.note(tx, ONE, name(8n)))
     expect([has(8n), has(1n)]).toEqual([true, true])
-    await records.transaction(tx => filed.end(tx, 1n))
+    await records.transaction(tx => filed.end(tx, ONE))
     expect([has(8n), has(1n)]).toEqual([false, false])
   })
 
   test('is forgotten in the same unit of work in which all was handed over', async () => {
     await records.transaction(tx => {
-      filed.add(tx, 1n, name(1n))
-      filed.end(tx, 1n)
-      expect(filed.has(tx, 1n, name(1n))).toBe(false)
-      filed.add(tx, 1n, name(2n))
-      expect([filed.has(tx, 1n, name(1n)), filed.has(tx, 1n, name(2n))]).toEqual([false, true])
+      filed.add(tx, ONE, name(1n))
+      filed.end(tx, ONE)
+      expect(filed.has(tx, ONE, name(1n))).toBe(false)
+      filed.add(tx, ONE, name(2n))
+      expect([filed.has(tx, ONE, name(1n)), filed.has(tx, ONE, name(2n))]).toEqual([false, true])
     })
   })
 })

@@ -2,6 +2,7 @@
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { Recents } from '../../../../services/endpoint/history/recents.js'
+import { conversationNumber } from '../../../../services/endpoint/ids.js'
 import { Records } from '../../../../services/endpoint/vault/records.js'
 import { FakeClock } from '../../../support/memory/clock.js'
 import { MemoryDisk } from '../../../support/memory/vault.js'
@@ -19,7 +20,7 @@ const use = (...conversations: bigint[]) =>
   records.transaction(tx => {
     for (const conversation of conversations) {
       clock.pass(1)
-      new Recents(tx, clock).use(tx, conversation)
+      new Recents(tx, clock).use(tx, conversationNumber(conversation))
     }
   })
 const all = () => new Recents(records, clock).all()

@@ -3,6 +3,7 @@ import { beforeEach, expect, test } from '@jest/globals'
 import { CommitBundleSchema, RejoinRequestSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
+import { messageNumber } from '../../../../services/endpoint/ids.js'
 import type { OutboxItem } from '../../../../services/endpoint/messages/sealing/outbox.js'
 import { framesOf } from '../../../../services/endpoint/sync/frames.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
@@ -30,7 +31,7 @@ const text = (bytes: number): OutboxItem['what'] => ({
     content: new Uint8Array(),
     ciphertext: new Uint8Array(bytes),
     epoch: 3n,
-    message: 0n,
+    message: messageNumber(0n),
   },
 })
 const sizes = (frames: readonly (readonly unknown[])[]) => frames.map(frame => frame.length)

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
+import { groupNumber } from '../../../../services/endpoint/ids.js'
 import type { Outgoing } from '../../../../services/endpoint/sync/frames.js'
 import { PresenceBeat } from '../../../../services/endpoint/sync/presence-beat.js'
 import { Scheduler } from '../../../../services/endpoint/sync/scheduler.js'
@@ -83,7 +84,7 @@ test('in a group with others than before it says so and asks, but only while it 
   await settled()
   done.length = 0
   await beat.changed([])
-  await beat.changed([group.number, 99n])
+  await beat.changed([group.number, groupNumber(99n)])
   expect(done).toEqual([`here, who else? in ${group.number}`, 'sent 1'])
   beat.down()
   done.length = 0

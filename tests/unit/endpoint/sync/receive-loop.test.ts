@@ -11,6 +11,7 @@ import {
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
 import { beginCommit } from '../../../../services/endpoint/groups/transition.js'
+import { messageNumber } from '../../../../services/endpoint/ids.js'
 import type { RequestFrame } from '../../../../services/endpoint/line/frame-writer.js'
 import { ReceiveLoop, type TakenIn } from '../../../../services/endpoint/sync/receive-loop.js'
 import { loadServer } from '../../../../services/endpoint/sync/server-record.js'
@@ -140,7 +141,12 @@ const queue = (count: number) =>
         case: 'content',
         value: {
           $typeName: 'parley.vault.v1.OutboxContent',
-          ...{ content: new Uint8Array(), ciphertext: new Uint8Array(), epoch: 1n, message },
+          ...{
+            content: new Uint8Array(),
+            ciphertext: new Uint8Array(),
+            epoch: 1n,
+            message: messageNumber(message),
+          },
         },
       })
   })

@@ -6,6 +6,7 @@ import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../../../services/endpoint/context.js'
 import { intend } from '../../../../services/endpoint/groups/intents.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
+import { messageNumber } from '../../../../services/endpoint/ids.js'
 import type { RequestFrame } from '../../../../services/endpoint/line/frame-writer.js'
 import type { Outgoing } from '../../../../services/endpoint/sync/frames.js'
 import { Scheduler } from '../../../../services/endpoint/sync/scheduler.js'
@@ -56,7 +57,12 @@ function seal({ outbox, tx }: Unit, receipts: boolean): void {
       case: 'content',
       value: {
         $typeName: 'parley.vault.v1.OutboxContent',
-        ...{ content: new Uint8Array(), ciphertext: new Uint8Array(1), epoch: 1n, message: 0n },
+        ...{
+          content: new Uint8Array(),
+          ciphertext: new Uint8Array(1),
+          epoch: 1n,
+          message: messageNumber(0n),
+        },
       },
     })
 }

@@ -5,6 +5,7 @@ import { makeAccount } from '../../../../../services/endpoint/contacts/account.j
 import { created, joined } from '../../../../../services/endpoint/groups/state/group.js'
 import { CIPHER_SUITE, LIBRARY_MAJOR } from '../../../../../services/endpoint/groups/state/groups.js'
 import type { LiveGroup } from '../../../../../services/endpoint/groups/state/live-group.js'
+import { conversationNumber, groupNumber, messageNumber } from '../../../../../services/endpoint/ids.js'
 import { Records } from '../../../../../services/endpoint/vault/records.js'
 import { openTestContext, storesOn, type TestContext } from '../../../../support/endpoint-context.js'
 import { foundGroup } from '../../../../support/endpoint-groups.js'
@@ -41,11 +42,11 @@ describe('a group', () => {
         .all()
         .map(({ number }) => number),
     ).toEqual([live.number, other.number])
-    expect([groups().get(99n), groups().byId(new Uint8Array(16)), groups().of(99n)]).toEqual([
-      undefined,
-      undefined,
-      [],
-    ])
+    expect([
+      groups().get(groupNumber(99n)),
+      groups().byId(new Uint8Array(16)),
+      groups().of(conversationNumber(99n)),
+    ]).toEqual([undefined, undefined, []])
   })
 
   test('begins with what it is bound to, and counts from 1', () => {
@@ -73,7 +74,8 @@ describe('a group', () => {
       [alone, later].map((each, index) => {
         const conversationId = new Uint8Array(16).fill(100 + index)
         const phase = index === 0 ? created() : joined()
-        return context.groups.add(tx, { conversationId, conversation: 1n, phase }, each).record
+        return context.groups.add(tx, { conversationId, conversation: conversationNumber(1n), phase }, each)
+          .record
       }),
     )
     expect(records).toMatchObject([
@@ -144,7 +146,7 @@ describe('a group that this device is in again', () => {
       const live = group.in(unit)
       unit.context.groups.saveSender(tx, live, { ...live.sender(bob.device.publicKey), received: 4n })
       unit.context.groups.savePending(tx, live, Uint8Array.of(1))
-      tx.put('sent', { group: group.number, id: 1n }, { message: 1n })
+      tx.put('sent', { group: group.number, id: 1n }, { message: messageNumber(1n) })
     })
   })
 

@@ -5,6 +5,7 @@ import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
 import type { MessageId } from '../../../../../services/endpoint/events.js'
+import { type MessageNumber, messageNumber } from '../../../../../services/endpoint/ids.js'
 import { text } from '../../../../../services/endpoint/messages/content/text.js'
 import { sealText } from '../../../../../services/endpoint/messages/sealing/seal.js'
 import { waitFor, waitingTexts } from '../../../../../services/endpoint/messages/sealing/unsent.js'
@@ -68,7 +69,7 @@ async function sealed(): Promise<MessageId> {
 }
 
 describe('a text that the server does not take', () => {
-  const putBack = (message: bigint, failure?: 'not-in-room') =>
+  const putBack = (message: MessageNumber, failure?: 'not-in-room') =>
     testing.written((tx, unit) =>
       text.putBack?.(unit.context, tx, { group: group.in(unit), count: 1n, message, failure }),
     )
@@ -92,7 +93,7 @@ describe('a text that the server does not take', () => {
 
   test('is left alone where it was said again for somebody', async () => {
     await sealed()
-    await putBack(0n)
+    await putBack(messageNumber(0n))
     expect([waitingTexts(testing.context), isUndelivered()]).toEqual([[], true])
   })
 })

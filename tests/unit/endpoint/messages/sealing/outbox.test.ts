@@ -3,6 +3,7 @@
 
 import { beforeEach, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { groupNumber, messageNumber } from '../../../../../services/endpoint/ids.js'
 import {
   OUTBOX_WINDOW,
   Outbox,
@@ -50,12 +51,12 @@ const content = (message: number): OutboxItem['what'] => ({
     content: new Uint8Array(),
     ciphertext: new Uint8Array(),
     epoch: 1n,
-    message: BigInt(message),
+    message: messageNumber(BigInt(message)),
   },
 })
 const add = (...names: number[]) =>
   change((outbox, tx) => {
-    for (const name of names) outbox.add(tx, 1n, content(name))
+    for (const name of names) outbox.add(tx, groupNumber(1n), content(name))
   })
 const accepted = (through: bigint) => change((outbox, tx) => outbox.accepted(tx, through))
 const restart = (highest: bigint) => change((outbox, tx) => outbox.restart(tx, highest))
@@ -106,7 +107,7 @@ test('a server that was restored from a backup is sent again what it lost', asyn
 
 test('the room ends at the window, and comes back with what is accepted', async () => {
   await change((outbox, tx) => {
-    while (outbox.room() > 0) outbox.add(tx, 1n, content(1))
+    while (outbox.room() > 0) outbox.add(tx, groupNumber(1n), content(1))
   })
   expect(outbox.items()).toHaveLength(OUTBOX_WINDOW)
   await accepted(10n)

@@ -5,6 +5,7 @@ import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
 import type { MessageId } from '../../../../../services/endpoint/events.js'
+import { messageNumber } from '../../../../../services/endpoint/ids.js'
 import { decodeContent } from '../../../../../services/endpoint/messages/sealing/format.js'
 import {
   isSilent,
@@ -76,7 +77,7 @@ describe('a text', () => {
 
   test('that waits no more is not sealed', async () => {
     await seal(await type('failed', MessageStatus.FAILED))
-    await seal({ conversation: group.conversation, message: 99n })
+    await seal({ conversation: group.conversation, message: messageNumber(99n) })
     expect([out(), group.live.record.nextCount]).toEqual([[], 1n])
     expect(waitingTexts(testing.context)).toEqual([])
   })
@@ -96,7 +97,7 @@ describe('a content', () => {
 
   test('has the time of its sealing, and is of no message, unless given', async () => {
     await sealIt()
-    await sealIt({ sentAtMs: 7n, message: 8n, resentCount: 9n })
+    await sealIt({ sentAtMs: 7n, message: messageNumber(8n), resentCount: 9n })
     expect(out().map(({ message, opened }) => [message, opened.sentAtMs, opened.resentCount])).toEqual([
       [0n, BigInt(testing.clock.now()), 0n],
       [8n, 7n, 9n],

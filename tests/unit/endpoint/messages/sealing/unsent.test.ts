@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
+import type { ConversationNumber } from '../../../../../services/endpoint/ids.js'
 import {
   failWaiting,
   waitFor,
@@ -12,16 +13,16 @@ import {
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 
 let testing: TestContext
-let bob: bigint
-let carol: bigint
+let bob: ConversationNumber
+let carol: ConversationNumber
 beforeEach(async () => {
   testing = await openTestContext(makeAccount('alice'))
   ;[bob, carol] = (await testing.written((tx, { context }) =>
     ['bob', 'carol'].map(handle => context.conversations.open(tx, handle)),
-  )) as [bigint, bigint]
+  )) as [ConversationNumber, ConversationNumber]
 })
 
-const type = (conversation: bigint, text: string) =>
+const type = (conversation: ConversationNumber, text: string) =>
   testing.written((tx, { context }) => {
     const init = { kind: MessageKind.TEXT, own: true, text, status: MessageStatus.WAITING }
     const { id } = context.conversations.append(tx, conversation, init)
@@ -29,7 +30,7 @@ const type = (conversation: bigint, text: string) =>
     return id
   })
 const waiting = () => waitingTexts(testing.context)
-const states = (conversation: bigint) =>
+const states = (conversation: ConversationNumber) =>
   testing.context.conversations.history(conversation).map(({ state }) => state)
 
 describe('texts that wait', () => {

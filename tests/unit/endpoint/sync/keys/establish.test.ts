@@ -5,6 +5,7 @@ import {
   type OwnAccount,
   restoreAccount,
 } from '../../../../../services/endpoint/contacts/account.js'
+import type { ConversationNumber } from '../../../../../services/endpoint/ids.js'
 import { establish } from '../../../../../services/endpoint/sync/keys/establish.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { claimedDevice } from '../../../../support/endpoint-groups.js'
@@ -15,7 +16,7 @@ const bob = makeAccount('bob')
 const bobsPhone = restoreAccount({ handle: 'bob', seed: bob.account.privateKey })
 
 let endpoint: TestContext
-let conversation: bigint
+let conversation: ConversationNumber
 
 beforeEach(async () => {
   endpoint = await openTestContext(alice)

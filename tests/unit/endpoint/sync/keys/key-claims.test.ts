@@ -9,6 +9,7 @@ import { makeAccount } from '../../../../../services/endpoint/contacts/account.j
 import type { EndpointEvent } from '../../../../../services/endpoint/events.js'
 import { intend } from '../../../../../services/endpoint/groups/intents.js'
 import type { LiveGroup } from '../../../../../services/endpoint/groups/state/groups.js'
+import type { ConversationNumber } from '../../../../../services/endpoint/ids.js'
 import { waitFor } from '../../../../../services/endpoint/messages/sealing/unsent.js'
 import { KeyClaims } from '../../../../../services/endpoint/sync/keys/key-claims.js'
 import { Scheduler } from '../../../../../services/endpoint/sync/scheduler.js'
@@ -47,13 +48,13 @@ beforeEach(async () => {
 const openWith = (handle: string) =>
   endpoint.written((tx, { context }) => context.conversations.open(tx, handle))
 /** A text that waits to be sent. */
-const write = (conversation: bigint) =>
+const write = (conversation: ConversationNumber) =>
   endpoint.written((tx, { context }) => {
     const init = { kind: MessageKind.TEXT, own: true, text: 'hello', status: MessageStatus.WAITING }
     waitFor(tx, context.conversations.append(tx, conversation, init).id)
   })
 const claimed = () => directory.calls.map(({ claimHandles }) => claimHandles)
-const hasGroup = (conversation: bigint) => endpoint.context.groups.of(conversation).length > 0
+const hasGroup = (conversation: ConversationNumber) => endpoint.context.groups.of(conversation).length > 0
 
 describe('somebody whom a conversation is with', () => {
   test('gets a group with them and with own devices, and is not looked for again', async () => {
