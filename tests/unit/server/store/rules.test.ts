@@ -384,6 +384,11 @@ describe('what is malformed', () => {
     ['the roster change removes a device that is not a member', commitOf(bundle({ removed: [9] }))],
     ['a device cannot remove itself', commitOf(bundle({ removed: [0] }))],
     ['the roster change adds a member', commitOf(bundle({ added: [1] }))],
+    [
+      'the roster change adds a member',
+      commitOf(bundle({ creates: true, epoch: 0n, added: [0] })),
+      { conversation: undefined },
+    ],
   ]
 
   test.each(cases)('is told: %s', (detail, outgoing, of = {}) => {
