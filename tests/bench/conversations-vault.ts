@@ -83,5 +83,6 @@ function noteListed({ context, tx }: Unit, group: LiveGroup, { handle, certifica
   const value = create(AccountDevicesSchema, { deviceCertificates: [certificate] })
   const lookup = create(LookupOutcomeSchema, { handle, outcome: { case: 'devices', value } })
   for (const list of listsIn(tx, [lookup])) saveList(tx, list)
-  for (const one of [handle, context.account.handle]) context.groups.reconciled(tx, group, one)
+  for (const one of [handle, context.account.handle])
+    context.groups.noteCompared(tx, group, { handle: one, isComplete: true })
 }

@@ -155,10 +155,15 @@ export class Groups {
     return this.reader.linked(which === 'all' ? 'member' : 'unreconciled', handle).map(groupNumber)
   }
 
-  /** The devices of this handle are in the group that should be. */
-  reconciled(tx: Transaction, group: LiveGroup, handle: string): void {
-    inUnit(group.reader, tx)
-    tx.unlink('unreconciled', handle, group.number)
+  /** The devices of this handle are in the group that should be, or not yet: then they are to be compared again. */
+  noteCompared(
+    tx: Transaction,
+    { number, reader }: LiveGroup,
+    { handle, isComplete }: { handle: string; isComplete: boolean },
+  ): void {
+    inUnit(reader, tx)
+    if (isComplete) tx.unlink('unreconciled', handle, number)
+    else tx.link('unreconciled', handle, number)
   }
 
   /** `before`: unless given, all are to be compared. */

@@ -171,7 +171,7 @@ export class DeviceLists {
           const incomplete = reconcile(context, tx, group, directory)
           const isUsed = can(group.phase, 'tell-devices')
           for (const handle of isUsed ? directory.keys() : [])
-            if (!incomplete.includes(handle)) context.groups.reconciled(tx, group, handle)
+            context.groups.noteCompared(tx, group, { handle, isComplete: !incomplete.includes(handle) })
           return incomplete
         }),
     )

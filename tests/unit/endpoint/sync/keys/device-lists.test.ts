@@ -45,6 +45,46 @@ describe('who is looked up', () => {
     expect(lookups()).toEqual([['alice', 'bob']])
   })
 
+  test('of many is looked up a part at a time, first those with whom something was said lately', async () => {
+    const many = Array.from({ length: 150 }, (_, place) => `guest${String(place).padStart(3, '0')}`)
+    const key = bob.account.publicKey
+    await endpoint.written((tx, { context }) => {
+      for (const handle of many) context.contacts.meet(tx, handle, key)
+      context.conversations.open(tx, many[149]!)
+    })
+    lists.restart()
+    await lists.run()
+    expect(lookups()).toEqual([['alice', many[149], ...many.slice(0, 64)]])
+    const before = nudges
+    endpoint.clock.pass(5_000)
+    expect(nudges).toBe(before + 1)
+    await lists.run()
+    endpoint.clock.pass(5_000)
+    await lists.run()
+    expect(lookups().slice(1)).toEqual([many.slice(64, 128), many.slice(128)])
+    endpoint.clock.pass(3_600_000)
+    await lists.run()
+    expect(lookups()).toHaveLength(3)
+  })
+
+  test('begins again with a line that comes up meanwhile', async () => {
+    const many = Array.from({ length: 100 }, (_, place) => `guest${String(place).padStart(3, '0')}`)
+    await endpoint.written((tx, { context }) => {
+      for (const handle of many) context.contacts.meet(tx, handle, bob.account.publicKey)
+    })
+    lists.restart()
+    await lists.run()
+    endpoint.clock.pass(1_000)
+    lists.restart()
+    await lists.run()
+    endpoint.clock.pass(4_500)
+    await lists.run()
+    expect(lookups()).toHaveLength(2)
+    endpoint.clock.pass(500)
+    await lists.run()
+    expect(lookups().slice(1)).toEqual([['alice', ...many.slice(0, 64)], many.slice(64)])
+  })
+
   test('is the account that the server hints at', async () => {
     lists.changed('bob')
     expect(nudges).toBe(1)
@@ -97,6 +137,45 @@ test('many groups are compared, those with somebody in them alone', async () => 
   lists.changed('bob')
   await lists.run()
   expect(groups.map(toAdd)).toEqual(groups.map((_, at) => at % 2))
+})
+
+describe('the groups are compared', () => {
+  let group: LiveGroup
+  beforeEach(async () => {
+    group = await groupWithPerson(endpoint, bob)
+    lists.changed('bob')
+    await lists.run()
+  })
+  /** What is to be done was forgotten: only a comparison finds it again. */
+  const forget = () =>
+    endpoint.written((tx, { context }) => context.intents.dropAll(tx, context.groups.get(group.number)!))
+  const lookAgain = async () => {
+    await forget()
+    lists.changed('bob')
+    await lists.run()
+    return toAdd(group)
+  }
+
+  test('when the list is another one, and as long as what it says is not done', async () => {
+    directory.list(bobsPhone)
+    expect([await lookAgain(), await lookAgain()]).toEqual([1, 1])
+  })
+
+  test('when the group is another one', async () => {
+    directory.list(bobsPhone)
+    await groupWithPerson(endpoint, bobsPhone)
+    await lookAgain()
+    const third = await groupWithPerson(endpoint, bob)
+    lists.changed('bob')
+    await lists.run()
+    expect(toAdd(third)).toBe(1)
+  })
+
+  test('but not where neither is', async () => {
+    const spoken = endpoint.context.groups.with('bob', 'unreconciled')
+    expect([spoken, endpoint.context.groups.with('bob', 'all')]).toEqual([[], [group.number]])
+    expect(await lookAgain()).toBe(0)
+  })
 })
 
 describe('revocations', () => {
