@@ -6,7 +6,7 @@ import type { DeviceIdentity } from '../../../protocol/identity/certificate.js'
 import type { Context, RunTransaction } from '../../context.js'
 import { isOwn } from '../../groups/membership.js'
 import { can } from '../../groups/state/group.js'
-import type { GroupNumber } from '../../ids.js'
+import type { ConversationNumber, GroupNumber } from '../../ids.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
 import type { Timer } from '../../ports.js'
 import type { Transaction } from '../../vault/records.js'
@@ -17,7 +17,8 @@ import { type Directory, reconcile } from './reconcile.js'
 
 /** Handles in one call, where the server does not want fewer. */
 const LOOKUPS_PER_CALL = 256
-/** Of those who are due with a new line, so many are looked up at once, and the next so many ms later. */
+/** Of those who are due with a new line, so many are looked up at once, and as many with whom something was said lately; of the others so many each time so many ms later. */
+const FIRST_HANDLES = 16
 const PAGE_HANDLES = 64
 const PAGE_WAIT_MS = 5_000
 /** Groups that are compared with the directory before other work gets its turn. */
@@ -41,8 +42,8 @@ export class DeviceLists {
   readonly #due = new Set<string>()
   /** By handle: how long it waited the last time to be looked up again, in ms. */
   readonly #waits = new Map<string, number>()
-  /** The contact up to which those who are due with a new line were taken; undefined: up to the last. */
-  #nextPage: bigint | undefined
+  /** The contact up to which those who are due with a new line were taken. */
+  #pageAfter = 0n
   #page: Timer | undefined
   readonly #ownGroup: OwnGroup
   #isRunning = false
@@ -72,32 +73,35 @@ export class DeviceLists {
 
   /** A new line: everybody is due, those first with whom something was said lately, the others one after the other. */
   restart(): void {
-    const { account, conversations, recents } = this.options.context
+    const { account, recents } = this.options.context
     this.#waits.clear()
     this.#ownGroup.restart()
     this.#due.add(account.handle)
-    for (const conversation of recents.all()) this.#dueIfKnown(conversations.peer(conversation))
+    const inUse = recents.all()
+    this.#addPeers(inUse.slice(0, FIRST_HANDLES))
     this.#page?.cancel()
-    this.#nextPage = 0n
-    this.#addPage()
+    this.#pageAfter = 0n
+    this.#addPage(FIRST_HANDLES, () => this.#addPeers(inUse.slice(FIRST_HANDLES)))
   }
 
-  #dueIfKnown(handle: string): void {
-    const { contacts } = this.options.context
-    if (contacts.get(handle)?.accountKey.length) this.#due.add(handle)
+  #addPeers(conversations: readonly ConversationNumber[]): void {
+    const { context } = this.options
+    for (const conversation of conversations) {
+      const handle = context.conversations.peer(conversation)
+      if (context.contacts.get(handle)?.accountKey.length) this.#due.add(handle)
+    }
   }
 
-  /** The next of those whom this account has met. */
-  #addPage(): void {
+  /** The next of those whom this account has met; the others later. `then`: what comes before those. */
+  #addPage(handles: number, then?: () => void): void {
     const { context, scheduler, nudge } = this.options
-    if (this.#nextPage === undefined) return
-    const { records } = context
-    const page = records.list('contacts', { group: 0n, after: this.#nextPage, limit: PAGE_HANDLES })
+    const page = context.records.list('contacts', { group: 0n, after: this.#pageAfter, limit: handles })
     for (const { record } of page) if (record.accountKey.length > 0) this.#due.add(record.handle)
-    this.#nextPage = page.length < PAGE_HANDLES ? undefined : page.at(-1)?.key.id
-    if (this.#nextPage === undefined) return
+    this.#pageAfter = page.at(-1)?.key.id ?? this.#pageAfter
+    if (page.length < handles) return
     this.#page = scheduler.after(PAGE_WAIT_MS, () => {
-      this.#addPage()
+      then?.()
+      this.#addPage(PAGE_HANDLES)
       nudge()
     })
   }

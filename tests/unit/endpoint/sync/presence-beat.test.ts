@@ -69,7 +69,40 @@ test('started again it beats once', async () => {
 test('when all is here that the server had, it asks who else is', async () => {
   beat.up()
   await settled()
-  expect(done).toEqual(['here, who else? in all', 'sent 1'])
+  expect(done).toEqual([`here, who else? in ${group.number}`, 'sent 1'])
+  done.length = 0
+  beat.start()
+  endpoint.clock.pass(15_000)
+  await settled()
+  expect(done).toContain('here in all')
+})
+
+test('of many conversations it asks in those used last, and in all of them with the next beat, once', async () => {
+  const used = [group.number]
+  for (let each = 0; each < 16; each++) {
+    endpoint.clock.pass(1)
+    used.unshift((await groupWithPerson(endpoint, makeAccount(`guest${each}`))).number)
+  }
+  beat.start()
+  beat.up()
+  await settled()
+  expect(done).toEqual([`here, who else? in ${used.slice(0, 16)}`, 'sent 1'])
+  endpoint.clock.pass(15_000)
+  await settled()
+  endpoint.clock.pass(15_000)
+  await settled()
+  expect(done.filter(each => each.includes('in all'))).toEqual(['here, who else? in all', 'here in all'])
+})
+
+test('what was to be asked with the next beat is not, when the line went down', async () => {
+  for (let each = 0; each < 16; each++) await groupWithPerson(endpoint, makeAccount(`guest${each}`))
+  beat.start()
+  beat.up()
+  await settled()
+  beat.down()
+  endpoint.clock.pass(15_000)
+  await settled()
+  expect(done).toContain('here in all')
 })
 
 test('when the line is down it knows of nobody', () => {
