@@ -26,6 +26,7 @@ describe('addresses', () => {
     ['::1', '::1', 5000],
     ['[2001:DB8::1]', '2001:db8::1', 5000],
     ['[::1]:65535', '::1', 65_535],
+    [`${'a.'.repeat(126)}b`, `${'a.'.repeat(126)}b`, 5000],
   ])('%s', (text, expectedHost, expectedPort) => {
     expect(parseAddress(text)).toEqual({ host: expectedHost, port: expectedPort })
   })
@@ -38,6 +39,9 @@ describe('addresses', () => {
     ['host:12ab', { code: 'bad-port', highest: 65_535 }],
     ['host:1:2', { code: 'bad-port', highest: 65_535 }],
     ['[::1', { code: 'bad-host' }],
+    ['[::1]x', { code: 'bad-host' }],
+    ['x[::1]:5', { code: 'bad-host' }],
+    ['host:1\n2', { code: 'bad-address' }],
     ['[localhost]:5000', { code: 'bad-brackets' }],
     ['fe80::1%eth0', { code: 'bad-host' }],
     ['-dash', { code: 'bad-host' }],

@@ -130,12 +130,25 @@ describe('invite links', () => {
     )
   })
 
-  test('none is made for what would not be read', () => {
-    const server = new Uint8Array(32)
-    expect(() => formatInvite({ host: 'a/b', port: 1, server })).toThrow(InviteError)
-    expect(() => formatInvite({ host: 'a', port: 70_000, server })).toThrow(InviteError)
-    expect(() => formatInvite({ host: 'a', port: 1, server: server.subarray(1) })).toThrow(InviteError)
-    expect(() => formatInvite({ host: 'a', port: 1, server, token: `${T}&s=` })).toThrow(InviteError)
+  test.each([
+    ['a host that is none', { host: 'a/b' }, 'bad-host'],
+    ['a port that is none', { port: 70_000 }, 'bad-port'],
+    ['a fingerprint that is cut off', { server: new Uint8Array(31) }, 'bad-server-key'],
+    ['a handle that is none', { inviter: { handle: 'Ada', account: new Uint8Array(32) } }, 'bad-inviter'],
+    ['a cut key', { inviter: { handle: 'ada', account: new Uint8Array(31) } }, 'bad-inviter-key'],
+    ['a token with more behind it', { token: `${T}&s=` }, 'bad-token'],
+  ])('none is made with %s', (_, wrong, code) => {
+    const make = () => formatInvite({ host: 'a', port: 1, server: new Uint8Array(32), ...wrong })
+    expect(make).toThrow(InviteError)
+    expect(make).toThrow(expect.objectContaining({ why: expect.objectContaining({ code }) }))
+  })
+
+  test('up to 1,024 characters are read, whatever white space stands between them', () => {
+    const link = `parley://example.org/?s=${S}&x=`
+    const longest = link + 'y'.repeat(1024 - link.length)
+    expect(parseInvite(longest).host).toBe('example.org')
+    expect(() => parseInvite(`${longest}y`)).toThrow(InviteError)
+    expect(() => parseInvite(' '.repeat(2048) + longest)).toThrow(InviteError)
   })
 
   test('a token is 16 random bytes in a form that fits in a link', () => {
