@@ -25,7 +25,15 @@ export interface ChatOptions {
   endpoint: CommandEndpoint &
     Pick<
       Endpoint,
-      'account' | 'changePassphrase' | 'contacts' | 'conversations' | 'history' | 'open' | 'send'
+      | 'account'
+      | 'changePassphrase'
+      | 'contacts'
+      | 'conversation'
+      | 'conversations'
+      | 'history'
+      | 'open'
+      | 'people'
+      | 'send'
     >
   terminal: Pick<Terminal, 'ask' | 'mark' | 'print' | 'prompt' | 'status'>
   handle: string
@@ -40,6 +48,8 @@ export class Chat {
   readonly #options: ChatOptions
   readonly #commands: CommandContext
   #target: Target | undefined
+  /** Lines say whose conversation they are of. */
+  #areSeveral = false
   #lastLine: LineState['state'] | undefined
   #last: Promise<void> = Promise.resolve()
 
@@ -118,11 +128,13 @@ export class Chat {
 
   /** Whether lines say whose conversation they are of, because there are several. */
   #isNamed(): boolean {
-    return this.#options.endpoint.conversations().length > 1
+    // There is none less, ever.
+    this.#areSeveral ||= this.#options.endpoint.conversations().length > 1
+    return this.#areSeveral
   }
 
   #titleOf(conversation: ConversationNumber): string {
-    return this.#options.endpoint.conversations().find(({ number }) => number === conversation)?.peer ?? '?'
+    return this.#options.endpoint.conversation(conversation)?.peer ?? '?'
   }
 
   #prompt(): void {

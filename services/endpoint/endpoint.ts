@@ -26,7 +26,7 @@ import { waitFor, waitingTexts } from './messages/sealing/unsent.js'
 import { leaveGroup } from './messages/self-removal.js'
 import { createEngine } from './mls/engine.js'
 import { validateCredential } from './mls/validate-credential.js'
-import { type PersonHere, people } from './people.js'
+import { type PersonHere, people, personIn } from './people.js'
 import type { Ports } from './ports.js'
 import {
   changeRoom,
@@ -241,8 +241,19 @@ export class Endpoint implements Doctor {
     return this.#parts.context.conversations.all().filter(({ kind }) => kind !== 'own-devices')
   }
 
+  /** undefined: a person knows of no such conversation. */
+  conversation(number: ConversationNumber): KnownConversation | undefined {
+    const known = this.#parts.context.conversations.get(number)
+    return known?.kind === 'own-devices' ? undefined : known
+  }
+
   people(): PersonHere[] {
     return people(this.#parts.context, this.#parts.presence)
+  }
+
+  /** The other one; undefined for a conversation that is not with one person. */
+  person(conversation: ConversationNumber): PersonHere | undefined {
+    return personIn(this.#parts.context, this.#parts.presence, conversation)
   }
 
   /** Everybody whose key is known. */

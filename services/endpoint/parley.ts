@@ -155,7 +155,7 @@ export class Conversation {
 
   /** The other person's handle, or a room's name behind "#". */
   get peer(): string {
-    return this.endpoint.conversations().find(({ number }) => number === this.number)?.peer ?? ''
+    return this.endpoint.conversation(this.number)?.peer ?? ''
   }
 
   /**

@@ -18,23 +18,30 @@ export interface PersonHere {
   verified: boolean
 }
 
-export function people(
-  { conversations, contacts, groups }: Pick<Context, 'contacts' | 'conversations' | 'groups'>,
+type PeopleParts = Pick<Context, 'contacts' | 'conversations' | 'groups'>
+
+export function people(parts: PeopleParts, presence: Presence): PersonHere[] {
+  return parts.conversations.all().flatMap(({ number }) => personIn(parts, presence, number) ?? [])
+}
+
+/** undefined: it is no conversation with one person. */
+export function personIn(
+  { conversations, contacts, groups }: PeopleParts,
   presence: Presence,
-): PersonHere[] {
-  const direct = conversations.all().filter(({ kind }) => kind === 'direct')
-  return direct.map(({ number, peer }) => {
-    const heard = Number(contacts.get(peer)?.lastHeardMs ?? 0n)
-    const ready = groups.of(number).some(({ phase }) => isIn(phase))
-    return {
-      handle: peer,
-      conversation: number,
-      here: presence.isHere(peer),
-      lastHeard: heard > 0 ? new Date(heard) : undefined,
-      state: stateOf(contacts, peer) ?? (ready ? 'ready' : 'opening'),
-      verified: contacts.isVerified(peer),
-    }
-  })
+  conversation: ConversationNumber,
+): PersonHere | undefined {
+  const { kind, peer } = conversations.get(conversation) ?? {}
+  if (kind !== 'direct' || peer === undefined) return undefined
+  const heard = Number(contacts.get(peer)?.lastHeardMs ?? 0n)
+  const ready = groups.of(conversation).some(({ phase }) => isIn(phase))
+  return {
+    handle: peer,
+    conversation,
+    here: presence.isHere(peer),
+    lastHeard: heard > 0 ? new Date(heard) : undefined,
+    state: stateOf(contacts, peer) ?? (ready ? 'ready' : 'opening'),
+    verified: contacts.isVerified(peer),
+  }
 }
 
 function stateOf(contacts: Context['contacts'], handle: string): 'blocked' | 'key-changed' | undefined {

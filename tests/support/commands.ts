@@ -24,7 +24,7 @@ export const NOTHING: CommandEndpoint = {
   leaveRoom: unexpected,
   markVerified: unexpected,
   nameDevice: unexpected,
-  people: unexpected,
+  person: unexpected,
   recoveryPhrase: unexpected,
   repair: unexpected,
   revokeDevice: unexpected,

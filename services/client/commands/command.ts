@@ -28,7 +28,7 @@ export type CommandEndpoint = Pick<
   | 'leaveRoom'
   | 'markVerified'
   | 'nameDevice'
-  | 'people'
+  | 'person'
   | 'recoveryPhrase'
   | 'repair'
   | 'revokeDevice'

@@ -45,9 +45,8 @@ type Act = (context: CommandContext, handle: string) => Promise<void> | void
 function onPerson(act: Act): Command['run'] {
   return async (context, argument) => {
     const { endpoint, target, warn } = context
-    const handle =
-      argument ||
-      endpoint.people().find(({ conversation }) => conversation === target()?.conversation)?.handle
+    const turnedTo = target()
+    const handle = argument || (turnedTo && endpoint.person(turnedTo.conversation)?.handle)
     if (!handle) return warn(words.WHOM)
     if (handle === context.handle) return warn(THAT_IS_YOU)
     await refusable(context, () => act(context, handle))

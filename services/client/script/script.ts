@@ -14,7 +14,7 @@ import { readLines } from './lines.js'
 import { type Output, tell, tellUnsent } from './output.js'
 
 export interface ScriptOptions extends Output {
-  endpoint: Pick<Endpoint, 'people' | 'send' | 'unsettled'>
+  endpoint: Pick<Endpoint, 'person' | 'send' | 'unsettled'>
   input: Readable
   waitDelivered: boolean
   follow: boolean
@@ -110,7 +110,7 @@ export class Script {
   /** Lines to somebody whose changed key nobody accepts would wait for ever. */
   #stopAtChange(): void {
     if (this.options.follow || this.#target === undefined) return
-    const to = this.options.endpoint.people().find(({ conversation }) => conversation === this.#target)
+    const to = this.options.endpoint.person(this.#target)
     if (to && this.#changed.has(to.handle)) this.stop('stopped')
   }
 }

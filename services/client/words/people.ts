@@ -5,31 +5,29 @@ import { accountFingerprint, formatFingerprint } from '../../protocol/identity/f
 import { nodeCrypto } from '../../protocol/node/crypto.js'
 import { minute } from './words.js'
 
-export type Known = Pick<Endpoint, 'people' | 'conversations' | 'room'>
-
-const personOf = (
-  endpoint: Pick<Endpoint, 'people'>,
-  conversation: ConversationNumber,
-): PersonHere | undefined => endpoint.people().find(person => person.conversation === conversation)
+/** Enough of an endpoint to say how one stands with those in one conversation. */
+export type Standing = Pick<Endpoint, 'person' | 'conversation' | 'room'>
 
 /** Behind the name in the prompt, where no handle can end like this: verified, or nothing is sent there. */
-export function trustMark(endpoint: Known, conversation: ConversationNumber): string {
-  const person = personOf(endpoint, conversation)
+export function trustMark(endpoint: Standing, conversation: ConversationNumber): string {
+  const person = endpoint.person(conversation)
   if (person?.state === 'blocked' || person?.state === 'key-changed' || isOver(endpoint, conversation))
     return ' ✗'
   return person?.verified ? ' ✔' : ''
 }
 
-const isOver = (endpoint: Known, conversation: ConversationNumber): boolean =>
-  endpoint.conversations().some(({ number, kind }) => number === conversation && kind === 'room') &&
-  endpoint.room(conversation).state === 'ended'
+const isOver = (
+  endpoint: Pick<Standing, 'conversation' | 'room'>,
+  conversation: ConversationNumber,
+): boolean =>
+  endpoint.conversation(conversation)?.kind === 'room' && endpoint.room(conversation).state === 'ended'
 
 /** For a person whose line waits because of them, not of the network. */
 export function whyNotSent(
-  endpoint: Pick<Endpoint, 'people'>,
+  endpoint: Pick<Standing, 'person'>,
   conversation: ConversationNumber,
 ): string | undefined {
-  const person = personOf(endpoint, conversation)
+  const person = endpoint.person(conversation)
   if (person?.state === 'blocked')
     return `it waits here: you have blocked ${person.handle} (/unblock ${person.handle})`
   if (person?.state === 'key-changed')
@@ -44,7 +42,7 @@ const STATES = {
 }
 
 /** /who */
-export function whoRows(endpoint: Known): string[] {
+export function whoRows(endpoint: Pick<Endpoint, 'people' | 'conversations' | 'room'>): string[] {
   const people = endpoint.people()
   const rooms = endpoint.conversations().filter(({ kind }) => kind === 'room')
   if (people.length + rooms.length === 0) return ['nobody yet: give somebody the invite link']

@@ -54,10 +54,11 @@ export class Conversations {
 
   /** Every one: for what a person asks for, and what happens rarely. */
   all(): KnownConversation[] {
-    return this.reader
-      .keys('conversations')
-      .map(({ id }) => conversationNumber(id))
-      .map(number => ({ number, kind: this.kind(number), peer: this.peer(number) }))
+    return this.reader.keys('conversations').flatMap(({ id }) => this.get(conversationNumber(id)) ?? [])
+  }
+
+  get(number: ConversationNumber): KnownConversation | undefined {
+    return this.#get(number) && { number, kind: this.kind(number), peer: this.peer(number) }
   }
 
   /** The name that a person calls it by. */

@@ -31,10 +31,12 @@ function open({ person = {}, refuses = false }: { person?: Partial<PersonHere>; 
     account: unexpected,
     contacts: unexpected,
     changePassphrase: async passphrase => void passphrases.push(passphrase),
+    conversation: number => conversations.find(each => each.number === number),
     conversations: () => conversations,
     history: () => [],
     open: async () => BOB.conversation,
     people: () => [{ ...BOB, ...person }],
+    person: () => ({ ...BOB, ...person }),
     async send(conversation, text) {
       if (refuses) throw new Refusal({ code: 'not-in-room', peer: '#tea' })
       sent.push(text)

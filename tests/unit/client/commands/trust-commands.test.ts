@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { OperatorActions } from '../../../../services/client/commands/command.js'
 import { safetyQr } from '../../../../services/client/commands/safety-qr.js'
-import { type Known, trustMark, whyNotSent } from '../../../../services/client/words/people.js'
+import { type Standing, trustMark, whyNotSent } from '../../../../services/client/words/people.js'
 import { conversationNumber } from '../../../../services/endpoint/ids.js'
 import {
   type PersonHere,
@@ -40,7 +40,7 @@ async function run(line: string, { person = {}, operator, link, refuses }: With 
     target: { title: 'bob', conversation: conversationNumber(7n) },
     operator,
     endpoint: {
-      people: () => [{ ...BOB, ...person }],
+      person: number => (number === BOB.conversation ? { ...BOB, ...person } : undefined),
       server: () => ({ host: 'here', port: 1, fingerprint: undefined }),
       verify: handle => {
         if (refuses) throw new Refusal(refuses)
@@ -133,12 +133,12 @@ describe('bans', () => {
 })
 
 describe('the mark behind a handle', () => {
-  const endpoint = (person: Partial<PersonHere>, state: RoomView['state'] = 'ready'): Known => ({
-    people: () => [{ ...BOB, ...person }],
-    conversations: () => [
-      { number: conversationNumber(7n), kind: 'direct', peer: 'bob' },
-      { number: conversationNumber(9n), kind: 'room', peer: '#tea' },
-    ],
+  const endpoint = (person: Partial<PersonHere>, state: RoomView['state'] = 'ready'): Standing => ({
+    person: number => (number === BOB.conversation ? { ...BOB, ...person } : undefined),
+    conversation(number) {
+      if (number === BOB.conversation) return { number, kind: 'direct', peer: 'bob' }
+      return number === conversationNumber(9n) ? { number, kind: 'room', peer: '#tea' } : undefined
+    },
     room: () => ({ name: 'tea', topic: '', historyDays: 0, members: [], isAdmin: false, state }),
   })
   test('is for who is verified, and for whom nothing is sent to', () => {

@@ -35,7 +35,7 @@ function scripted(input: string, options: Partial<ScriptOptions> = {}) {
       states.set(message, 'waiting')
       return { conversation, message }
     },
-    people: () => [BOB],
+    person: () => BOB,
     unsettled() {
       const count = (...open: MessageState[]) =>
         [...states.values()].filter(state => open.includes(state)).length
