@@ -87,7 +87,7 @@ export function findingLine(finding: TreatedFinding): string {
   )
 }
 
-/** Of what was repaired nothing is left to do. */
+/** Nothing is left to do where the doctor repaired it. */
 const wordsOf = ({ found: what, verdict }: TreatedFinding) =>
   found(what, verdict === 'well' || verdict === 'repaired')
 

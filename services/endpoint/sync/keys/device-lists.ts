@@ -17,7 +17,10 @@ import { type Directory, reconcile } from './reconcile.js'
 
 /** Handles in one call, where the server does not want fewer. */
 const LOOKUPS_PER_CALL = 256
-/** Of those who are due with a new line, so many are looked up at once, and as many with whom something was said lately; of the others so many each time so many ms later. */
+/**
+ * A new line looks up this many of the handles that are due at once, and as many of those with whom something was said
+ * lately; it takes the others in pages, with a wait in ms between two.
+ */
 const FIRST_HANDLES = 16
 const PAGE_HANDLES = 64
 const PAGE_WAIT_MS = 5_000
