@@ -2,20 +2,22 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ConversationsApi } from './conversations-worker.js'
+import type { ConversationsApi, Place } from './conversations-worker.js'
 import { median } from './measure.js'
-import { type Bench, onStage, type Stage } from './parts.js'
+import { type Bench, onStage } from './parts.js'
 import type { Row } from './result.js'
 import { startWorker, type WorkerProcess } from './worker.js'
 
-/** In one vault, one after the other; the first is what the others are held against. */
+/** Each in a vault of its own; the first is what the others are held against. */
 const COUNTS = [10, 100, 1_000, 5_000]
 /** From the first to this one nothing may cost more than a fifth more. */
 const FLAT_UP_TO = 1_000
 const FLAT = 1.2
-/** A machine has other work, too: of several runs the median counts. */
+/**
+ * A machine has other work, too, and is slower at times: of several runs the median counts, and the vaults take turns.
+ */
 const STARTS = 7
-const ROUNDS = 7
+const ROUNDS = 15
 const TEXTS = 100
 const PER_SECOND = 50
 /** What begins with the line is over by then, in ms. */
@@ -40,29 +42,44 @@ export async function conversations({ say }: Bench): Promise<Row[]> {
   const home = await mkdtemp(join(tmpdir(), 'parley-bench-'))
   try {
     return await onStage('relay', async stage => {
-      const place = { folder: join(home, 'alice'), server: stage.address }
       const bob = worker()
       await bob.call('start', { folder: join(home, 'bob'), server: stage.address, handle: 'bob' })
-      await inProcess(async alice => {
-        await alice.call('start', { ...place, handle: 'alice' })
-        await alice.call('open', 'bob')
-      })
-      const costs = new Map<number, Costs>()
+      const subjects: Subject[] = []
       for (const [index, count] of COUNTS.entries()) {
-        const from = COUNTS[index - 1] ?? 0
-        say(`${count} conversations`)
-        const begin = performance.now()
-        await inProcess(alice => alice.call('fill', { ...place, from, count: count - from }))
-        say(`  made in ${((performance.now() - begin) / 1000).toFixed(1)} s`)
-        costs.set(count, await costsOf({ stage, folder: place.folder, bob }))
+        const before = COUNTS.slice(0, index).reduce((sum, each) => sum + each, 0)
+        const place = { folder: join(home, `${count}`), server: stage.address, handle: `alice${count}` }
+        await fill(place, { from: before, count, say })
+        subjects.push({ count, place, costs: newCosts() })
       }
+      for (let run = 1; run <= STARTS; run++) {
+        say(`start ${run} of ${STARTS}`)
+        for (const subject of subjects) await inProcess(alice => start(alice, subject))
+      }
+      await talk(subjects, bob, say)
       await bob.stop()
-      return rowsOf(costs)
+      return rowsOf(new Map(subjects.map(({ count, costs }) => [count, costs])))
     })
   } finally {
     await rm(home, { recursive: true, force: true })
   }
 }
+
+/** A vault with so many conversations, and what it was measured to cost. */
+interface Subject {
+  count: number
+  place: Place
+  costs: Costs
+}
+
+const newCosts = (): Costs => ({
+  openMs: [],
+  upMs: [],
+  startCpuMs: [],
+  rss: [],
+  heap: [],
+  sentMs: [],
+  receivedMs: [],
+})
 
 const worker = () => startWorker<ConversationsApi>(new URL('./conversations-worker.js', import.meta.url))
 
@@ -75,34 +92,51 @@ async function inProcess<T>(work: (endpoint: Endpoint) => Promise<T>): Promise<T
   }
 }
 
-interface Measured {
-  stage: Stage
-  folder: string
-  bob: Endpoint
+/** Makes a vault with a conversation with bob, and so many others. */
+async function fill(
+  place: Place,
+  { from, count, say }: { from: number; count: number; say: Bench['say'] },
+): Promise<void> {
+  const begin = performance.now()
+  await inProcess(async alice => {
+    await alice.call('start', place)
+    await alice.call('open', 'bob')
+  })
+  await inProcess(alice => alice.call('fill', { ...place, from, count }))
+  say(`${count} conversations made in ${((performance.now() - begin) / 1000).toFixed(1)} s`)
 }
 
-async function costsOf({ stage, folder, bob }: Measured): Promise<Costs> {
-  const costs: Costs = { openMs: [], upMs: [], startCpuMs: [], rss: [], heap: [], sentMs: [], receivedMs: [] }
-  for (let run = 0; run < STARTS; run++)
-    await inProcess(async alice => {
-      const before = await alice.call('cpu', undefined)
-      const { openMs, upMs } = await alice.call('start', { folder, server: stage.address, handle: 'alice' })
-      await delay(QUIET_MS)
-      costs.startCpuMs.push((await alice.call('cpu', undefined)) - before)
-      const { rss, heap } = await alice.call('memory', undefined)
-      costs.openMs.push(openMs)
-      costs.upMs.push(upMs)
-      costs.rss.push(rss / MIB)
-      costs.heap.push(heap / MIB)
-      if (run < STARTS - 1) return
+async function start(alice: Endpoint, { place, costs }: Subject): Promise<void> {
+  const before = await alice.call('cpu', undefined)
+  const { openMs, upMs } = await alice.call('start', place)
+  await delay(QUIET_MS)
+  costs.startCpuMs.push((await alice.call('cpu', undefined)) - before)
+  const { rss, heap } = await alice.call('memory', undefined)
+  costs.openMs.push(openMs)
+  costs.upMs.push(upMs)
+  costs.rss.push(rss / MIB)
+  costs.heap.push(heap / MIB)
+}
+
+/** Each writes to bob and hears from him, in turns, with all of them running. */
+async function talk(subjects: readonly Subject[], bob: Endpoint, say: Bench['say']): Promise<void> {
+  const running = subjects.map(subject => ({ ...subject, alice: worker() }))
+  try {
+    for (const { alice, place } of running) {
+      await alice.call('start', place)
       await texts(alice, alice, 'bob')
-      await texts(bob, alice, 'alice')
-      for (let round = 0; round < ROUNDS; round++) {
+      await texts(bob, alice, place.handle)
+    }
+    for (let round = 1; round <= ROUNDS; round++) {
+      say(`round ${round} of ${ROUNDS}`)
+      for (const { alice, place, costs } of running) {
         costs.sentMs.push(await texts(alice, alice, 'bob'))
-        costs.receivedMs.push(await texts(bob, alice, 'alice'))
+        costs.receivedMs.push(await texts(bob, alice, place.handle))
       }
-    })
-  return costs
+    }
+  } finally {
+    for (const { alice } of running) await alice.stop()
+  }
 }
 
 /** ms of CPU that each text, with its receipts, takes at the endpoint that is measured. */
