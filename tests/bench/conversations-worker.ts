@@ -75,7 +75,7 @@ const methods = {
     await up
     return { openMs: opened - begin, upMs: performance.now() - opened }
   },
-  /** Has a conversation with this person that can be written in. */
+  /** Opens a conversation with this person, until it can be written in. */
   async open(handle: string) {
     const ready = until(event => event.type === 'conversation' && event.state === 'ready')
     await used().open(handle)

@@ -20,13 +20,13 @@ const STARTS = 7
 const ROUNDS = 15
 const TEXTS = 100
 const PER_SECOND = 50
-/** What begins with the line is over by then, in ms. */
+/** The work that begins with the line is over by then, in ms. */
 const QUIET_MS = 4_000
 const MIB = 2 ** 20
 
 type Endpoint = WorkerProcess<ConversationsApi>
 
-/** What one number of conversations costs; of each the runs. */
+/** The costs of one number of conversations; of each the runs. */
 interface Costs {
   openMs: number[]
   upMs: number[]
@@ -37,7 +37,7 @@ interface Costs {
   receivedMs: number[]
 }
 
-/** What an endpoint costs by the number of its conversations, of which one is used. */
+/** The cost of an endpoint by the number of its conversations, of which one is used. */
 export async function conversations({ say }: Bench): Promise<Row[]> {
   const home = await mkdtemp(join(tmpdir(), 'parley-bench-'))
   try {

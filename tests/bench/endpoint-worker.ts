@@ -59,7 +59,7 @@ const methods = {
     }
   },
   received: async () => taken.length,
-  /** What arrived since it was last asked. */
+  /** The texts that arrived since it was last asked. */
   async latencies() {
     const before = taken
     taken = []

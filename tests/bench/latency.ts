@@ -10,7 +10,7 @@ const PER_SECOND = 200
 const WARM_UP = 100
 /** How often relay, echo and disk take turns. */
 const TURNS = 3
-/** What the relay may add at p50 to an echo and one disk sync. */
+/** The relay may add this much at p50 to an echo and one disk sync. */
 const ADDED_MS = 2
 
 /**

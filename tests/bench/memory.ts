@@ -14,7 +14,7 @@ interface PerConnection {
   heap: number
 }
 
-/** What a connection with one idle stream costs the server, beside bare servers with as many. */
+/** The memory that a connection with one idle stream costs the server, beside bare servers with as many. */
 export async function memory({ say }: Bench): Promise<Row[]> {
   const measure = (kind: ServerKind) =>
     onStage(kind, async ({ server, load, address }): Promise<PerConnection> => {

@@ -1,4 +1,4 @@
-// What the disk and SQLite give, without gRPC: the same rows, in the store's own database.
+// The limit of the disk and SQLite, without gRPC: the same rows, in the store's own database.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -18,7 +18,7 @@ export async function rawInserts(options: {
   seconds: number
   perTransaction: number
   bytes: number
-  /** What is waited for before each transaction; default: nothing. */
+  /** The writer waits for this before each transaction; default: nothing. */
   pause?: () => Promise<unknown>
 }): Promise<Inserts> {
   const { seconds, bytes, pause } = options

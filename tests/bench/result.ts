@@ -1,4 +1,4 @@
-// What the benchmark finds, and how it is shown.
+// The findings of the benchmark, and how they are shown.
 
 export interface Row {
   name: string
@@ -7,7 +7,7 @@ export interface Row {
   /** The limit that the parts below ours set, measured in the same run. */
   raw?: { what: string; value: number }[]
   target?: { what: string; reached: boolean }
-  /** What else explains the figure. */
+  /** Further figures that explain this one. */
   details?: Record<string, number>
 }
 

@@ -23,7 +23,7 @@ const FLOODED_SIZE = 250
 const FLOOD_WINDOW = 64
 const QUIET_PER_SECOND = 50
 const KIB = 1024
-/** What XMTP publishes: a group is created with so many members, and a message arrives at the last one. */
+/** The figures that XMTP publishes: a group is created with so many members, and a message arrives at the last one. */
 const XMTP = {
   createMs: new Map([
     [50, 1300],
@@ -172,7 +172,7 @@ async function timedTexts(
 
 const TEXT_LENGTH = 200
 
-/** What the server does to a quiet pair while it hands a room of so many devices all that one of them can send. */
+/** The delay of a quiet pair while the server it hands a room of so many devices all that one of them can send. */
 async function besideFlood({ seconds, say }: Pick<Bench, 'seconds' | 'say'>): Promise<Row> {
   say(`a room of ${FLOODED_SIZE}, flooded`)
   const quietLoad = startWorker<LoadApi>(new URL('./load-worker.js', import.meta.url))

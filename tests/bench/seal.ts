@@ -49,7 +49,7 @@ async function groupOfTwo(engine: Engine) {
   return { alice: engine.adopt(alone, pending).state, bob: (await join()).state, join }
 }
 
-/** Per second. What is sealed is opened in turns, until each has been done for so long. */
+/** Per second. It seals and opens in turns, until each has been done for so long. */
 async function sealAndOpen(options: {
   engine: Engine
   alice: GroupState

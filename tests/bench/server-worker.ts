@@ -44,7 +44,7 @@ export interface Sizes {
 }
 
 const HOST = '127.0.0.1'
-/** What is measured is the relay, not its limit. */
+/** The bench measures the relay, not its limit. */
 const UNLIMITED = 1e9
 /** Memory that was freed goes back to the system a little later. */
 const SETTLE_MS = 300

@@ -15,7 +15,7 @@ const UNDER_WAY_OF_ONE = 128
 /** How often relay and echo take turns. */
 const TURNS = 3
 const WARM_UP_S = 0.7
-/** What is to be reached of the raw echo. */
+/** The part of the raw echo that is to be reached. */
 const PART_OF_ECHO = 0.5
 
 interface Flooded {

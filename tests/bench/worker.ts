@@ -54,7 +54,7 @@ export function startWorker<A extends Api>(file: URL, flags: string[] = []): Wor
       const id = next++
       const answer = Promise.withResolvers<never>()
       waiting.set(id, answer)
-      // Whoever is being killed hears nothing any more; that it has ended says so.
+      // A process that is being killed hears nothing any more; that it has ended says so.
       child.send({ id, method, argument } satisfies Question, () => undefined)
       return answer.promise
     },

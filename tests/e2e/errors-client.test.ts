@@ -1,4 +1,4 @@
-// What a client says to bad input and bad luck: one line, what to do, an exit code, and nothing is lost.
+// A client's answers to bad input and bad luck: one line, what to do, an exit code, and nothing is lost.
 
 import { rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'

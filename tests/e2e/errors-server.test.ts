@@ -1,4 +1,4 @@
-// What a server says when it cannot start, or is asked for something wrong: one line, and what to do.
+// A server's answers when it cannot start, or is asked for something wrong: one line, and what to do.
 
 import { mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'

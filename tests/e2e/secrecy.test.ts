@@ -1,4 +1,4 @@
-// What was written can be read at the two ends only: not on the wire, not at the server, not by its process.
+// A text can be read at the two ends only: not on the wire, not at the server, not by its process.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'

@@ -85,7 +85,7 @@ describe('a thousand lines of mixed text', () => {
         const listener = world.client('alice', undefined, { args: ['--to', 'bob', '--follow'] })
         const atAlice = arrivals(listener, LINES)
         const back = world.client('bob', undefined, { args: ['--to', 'alice', '--wait-delivered'] })
-        // What arrived is piped back, not what was sent.
+        // The pipe gives back what arrived, not what was sent.
         back.write((await atBob).map(text => `${text}\n`).join(''))
         back.endInput()
         expect(await atAlice).toEqual(texts)

@@ -1,4 +1,4 @@
-// Whom one trusts, with real processes: a key that changed, invitations, the operator's bans.
+// Trust in people, with real processes: a key that changed, invitations, the operator's bans.
 
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -15,7 +15,7 @@ export interface Run {
   workers: number | undefined
 }
 
-/** What we read of a report in the mutation testing schema. Lines and columns count from 1. */
+/** The parts that we read of a report in the mutation testing schema. Lines and columns count from 1. */
 export interface Report {
   files: Record<string, { source: string; mutants: Mutant[] }>
 }

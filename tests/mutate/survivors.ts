@@ -1,4 +1,4 @@
-// What a report says, in the lines of the sources.
+// A report in the lines of the sources.
 
 import { readFileSync } from 'node:fs'
 import { SourceMap, type SourceMapPayload } from 'node:module'

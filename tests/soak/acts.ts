@@ -1,4 +1,4 @@
-// What a member does when it is its turn: mostly it writes; now and then it changes a room.
+// A member's turn: mostly it writes; now and then it changes a room.
 
 import { Refusal } from '../../services/endpoint/codes/refusal.js'
 import type { Endpoint } from '../../services/endpoint/endpoint.js'
@@ -38,7 +38,7 @@ const WEIGHTS = {
   admin: 1,
   leave: 0.4,
 } as const
-/** Who is invited to a new room, at most. */
+/** So many are invited to a new room, at most. */
 const FIRST_INVITED = 12
 
 /** The same name for all members: a room's first name, or both handles. */

@@ -12,7 +12,7 @@ const { values } = parseArgs({
     keep: { type: 'boolean', default: false },
   },
 })
-/** What is shown of them; the JSON has all. */
+/** So many of them are shown; the JSON has all. */
 const SHOWN_VIOLATIONS = 40
 
 function number(name: 'members' | 'messages' | 'minutes' | 'per-process' | 'seed'): number {

@@ -153,7 +153,7 @@ const methods = {
     const isBusy = members.some(({ endpoint, name }) => !up.has(name) || unsentOf(endpoint) > 0)
     return { ms: performance.now() - lastEvent, isBusy }
   },
-  /** Who is waiting for what, for a person who looks into it. */
+  /** The waits that are open, for a person who looks into it. */
   async state() {
     return members.map(({ name, endpoint }) => ({ name, up: up.has(name), ...endpoint.unsettled() }))
   },

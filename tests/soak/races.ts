@@ -17,7 +17,7 @@ export interface Raced {
   mostAttempts: number
   /** From the wishes of a round to the last commit at the last member, in ms. */
   roundMs: number[]
-  /** What each member was told in the room, in its order. */
+  /** The lines that each member was told in the room, in its order. */
   told: string[][]
 }
 

@@ -104,7 +104,7 @@ async function play(
   return { troubles, settleMs, transcripts: dumps.flat() }
 }
 
-/** What still waits after so long shows in the transcripts. */
+/** A text that still waits after so long shows in the transcripts. */
 async function settled(members: readonly Members[], say: (text: string) => void): Promise<void> {
   const end = performance.now() + SETTLE_MS
   while (performance.now() < end) {

@@ -13,7 +13,7 @@ export interface Line {
   state: string
 }
 
-/** What a member holds of one conversation, in the order in which it is shown. */
+/** A member's copy of one conversation, in the order in which it is shown. */
 export interface Transcript {
   /** A device. */
   member: string
@@ -65,7 +65,7 @@ export function compare(transcripts: readonly Transcript[]): Verdict {
   return verdict
 }
 
-/** What one device of an account is in, all of them are in. */
+/** All devices of an account are in what one of them is in. */
 function checkSiblings(
   transcript: Transcript,
   {
@@ -103,7 +103,7 @@ const isStored = ({ state }: Line) => state === 'stored' || state === 'delivered
 function sentBy(transcript: Transcript, verdict: Verdict): Sent[] {
   return texts(transcript, true).flatMap(line => {
     if (isStored(line)) return [{ text: line.text, by: transcript.member, sequence: line.sequence }]
-    // Who is out of it sends nothing more; everybody else has sent everything by now.
+    // A member who is out of it sends nothing more; everybody else has sent everything by now.
     // Somebody who comes back was told what did not go out when it was taken out.
     if (transcript.ready && line.state !== 'failed')
       say(verdict, transcript, `"${line.text}" is still ${line.state}`)
@@ -128,14 +128,14 @@ export function intervals({ lines, ready }: Transcript): Interval[] {
   let last = 0n
   for (const { kind, own, text, sequence } of lines) {
     if (kind === 'event' && text === JOINED) {
-      // Whoever comes back after a loss is owed what was said meanwhile.
+      // A member who comes back after a loss is owed what was said meanwhile.
       from ??= sequence
     } else if (kind === 'event' && (text === LEFT || text === REMOVED)) {
-      // Whoever leaves is shown nothing from the moment of saying so on.
+      // A member who leaves is shown nothing from the moment of saying so on.
       if (from !== undefined) found.push({ from, to: text === LEFT ? sequence + 1n : sequence })
       from = undefined
     }
-    // What was typed before leaving may be stored after it.
+    // A text that was typed before leaving may be stored after it.
     if (!own && sequence > last) last = sequence
   }
   if (from !== undefined) found.push({ from, to: ready ? NEVER_ENDS : last + 1n })
@@ -149,7 +149,7 @@ function checkReceived(transcript: Transcript, sent: readonly Sent[], verdict: V
     if (places.has(text)) say(verdict, transcript, `"${text}" is there twice`)
     places.set(text, sequence)
   }
-  // What was handed over by another device of the account has that one's own texts where they were typed.
+  // A history handed over by another device of the account has that one's own texts where they were typed.
   const others = received.filter(({ sibling }) => !sibling)
   const out = others.findIndex(({ sequence }, index) => index > 0 && sequence <= others[index - 1]!.sequence)
   if (out > 0) say(verdict, transcript, `"${others[out]!.text}" stands out of the order`)

@@ -1,4 +1,4 @@
-// What befalls server and members while they write.
+// The troubles of server and members while they write.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Chance } from './random.js'

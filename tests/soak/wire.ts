@@ -12,7 +12,7 @@ export interface Wire {
 }
 
 const HOST = '127.0.0.1'
-/** What may be under way in one direction, in bytes: a sender waits as at a slow line. */
+/** So much may be under way in one direction, in bytes: a sender waits as at a slow line. */
 const UNDER_WAY_BYTES = 256 * 1024
 
 export async function openWire(target: number): Promise<Wire> {

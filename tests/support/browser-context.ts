@@ -20,7 +20,7 @@ export class BrowserContext {
   /** By the path of the file. */
   readonly #modules = new Map<string, vm.SourceTextModule>()
 
-  /** What a script of this text evaluates to there. */
+  /** The value of a script of this text there. */
   evaluate(text: string): unknown {
     return vm.runInContext(text, this.#context)
   }

@@ -1,4 +1,4 @@
-// What every channel has to keep of the promises in services/rpc/channel.ts, and every server of those in service.ts.
+// The promises that every channel has to keep, of services/rpc/channel.ts, and every server of those in service.ts.
 
 import { once } from 'node:events'
 import type { MessageInitShape } from '@bufbuild/protobuf'
@@ -277,7 +277,7 @@ export function callsSuite(start: StartCalls): void {
       }
     })
 
-    // What may be under way: the receive windows and buffers of a connection, and 16 messages of a stream of grpc-js.
+    // So much may be under way: the receive windows and buffers of a connection, and 16 messages of a stream of grpc-js.
     test.each([
       { bytes: 100_000, atMost: 60 },
       { bytes: 1_000, atMost: 500 },

@@ -1,4 +1,4 @@
-// What every provider of the protocol's cryptography has to do.
+// The duties of every provider of the protocol's cryptography.
 
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'

@@ -1,4 +1,4 @@
-// What the parts of an endpoint share, on a vault in memory and the real engine, without a server.
+// The context that the parts of an endpoint share, on a vault in memory and the real engine, without a server.
 
 import { type OwnAccount, saveAccount } from '../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../services/endpoint/context.js'
@@ -18,7 +18,7 @@ import { localOpener } from './memory/welcome-opener.js'
 export interface TestContext extends Stores {
   clock: FakeClock
   disk: MemoryDisk
-  /** What was told so far. */
+  /** The events that were told so far. */
   told: EndpointEvent[]
   /** Runs a unit of work and saves it. */
   written<T>(work: (tx: Transaction, unit: Unit) => Promise<T> | T): Promise<T>
@@ -39,7 +39,7 @@ export async function openTestContext(account: OwnAccount): Promise<TestContext>
 export const groupIn = ({ context }: Unit, { number }: Pick<LiveGroup, 'number'>): LiveGroup =>
   context.groups.get(number)!
 
-/** What the parts share, on these records. */
+/** The context of these records. */
 export async function storesOn(records: Records, clock: Clock = systemClock): Promise<Stores> {
   const engine = await createEngine({ validate: validateCredential, now: () => clock.now() })
   return openStores(records, { engine, welcomes: localOpener(engine), clock, random: systemRandom })

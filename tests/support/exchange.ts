@@ -9,7 +9,7 @@ const PACE_MS = 10
 
 export interface Speaker {
   readonly handle: string
-  /** All that was ever typed. What was not read when a process was killed is nobody's. */
+  /** All that was ever typed. An envelope that was not read when a process was killed is nobody's. */
   readonly typed: readonly string[]
   /** Of this it was told that it is saved: it must arrive. */
   readonly saved: ReadonlySet<string>

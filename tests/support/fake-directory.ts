@@ -20,7 +20,7 @@ export class FakeDirectory {
   readonly devices = new Map<string, OwnAccount[]>()
   /** Every call, as it was made. */
   readonly calls: KeyExchangeParts[] = []
-  /** What is answered besides. */
+  /** The further answers. */
   held: { keyPackagesLeft: number; hasLastResort: boolean } = { keyPackagesLeft: 0, hasLastResort: false }
   /** The line is down from this call on. */
   downAt = Number.POSITIVE_INFINITY

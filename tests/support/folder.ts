@@ -29,7 +29,7 @@ export function formsOf(marker: Buffer): (Buffer | string)[] {
   const hex = marker.toString('hex')
   const base64 = [0, 1, 2].flatMap(shift => {
     const encoded = Buffer.concat([Buffer.alloc(shift), marker]).toString('base64')
-    // What the bytes before and after have a part in is cut off.
+    // Characters that the bytes before and after have a part in are cut off.
     const inner = encoded.slice(shift === 0 ? 0 : 4, Math.floor((shift + marker.length) / 3) * 4)
     return [inner, inner.replaceAll('+', '-').replaceAll('/', '_')]
   })

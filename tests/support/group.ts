@@ -34,7 +34,7 @@ export interface GroupSetup {
   name?: string
 }
 
-/** What another device says: what is not given is as a device says it that has said nothing else. */
+/** A content of another device: a field that is not given is that of a device that has said nothing else. */
 export type Saying = Partial<Pick<Content, 'count' | 'sentAtMs' | 'joinedEpoch' | 'resentCount'>> & {
   body: BodyInit
 }
@@ -148,7 +148,7 @@ export class TestGroup {
     })
   }
 
-  /** What another member makes of what this device has sealed. */
+  /** Another member opens what this device has sealed. */
   async opened(by: OwnAccount, ciphertext: Uint8Array): Promise<Opened> {
     const opened = await this.test.context.engine.open(await this.#seat(by), ciphertext, () => true)
     if ('state' in opened) this.#seats.set(by, opened.state)
@@ -187,7 +187,7 @@ export class TestGroup {
     })
   }
 
-  /** What this device has sealed for the group so far and the server has not stored, oldest first. */
+  /** The contents that this device has sealed for the group so far and the server has not stored, oldest first. */
   sent(): Body[] {
     return this.test.outbox
       .items()

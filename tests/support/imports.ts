@@ -5,7 +5,7 @@ import { posix } from 'node:path'
 /** Sources by path from the top of the repository. */
 export type Sources = ReadonlyMap<string, string>
 
-/** What every room of the endpoint may name: the words that all of it shares, which know nothing of any room. */
+/** Every room of the endpoint may name these: the words that all of it shares, which know nothing of any room. */
 const SHARED = [
   'services/endpoint/codes',
   'services/endpoint/events.ts',
@@ -24,7 +24,7 @@ const BELOW_MESSAGES = [
   'gen',
 ]
 
-/** What the engine over the rooms of an endpoint may name, and what looks after all of it. */
+/** The engine over the rooms of an endpoint may name these, and so may what looks after all of it. */
 const SYNC_BASE = [
   ...SHARED,
   ...BELOW_MESSAGES,
@@ -34,7 +34,7 @@ const SYNC_BASE = [
   'services/rpc',
 ]
 
-/** What every folder of the server's stores may name above them. */
+/** Every folder of the server's stores may name these above them. */
 const STORE_BASE = [
   'services/server/bytes.ts',
   'services/server/limits.ts',
@@ -42,13 +42,13 @@ const STORE_BASE = [
   'gen/parley/v1',
 ]
 
-/** What every other inner folder of the server may name. */
+/** Every other inner folder of the server may name these. */
 const SERVER_BASE = ['services/server/cluster.ts', 'services/server/store', 'services/rpc', ...STORE_BASE]
 
 /** All of an endpoint that a client sees. */
 const ENDPOINT_DOOR = 'services/endpoint/index.ts'
 
-/** What the rooms of the client may name, and none of each other's. */
+/** The rooms of the client may name these, and none of each other's. */
 const CLIENT_BASE = [
   'services/client/exit.ts',
   'services/client/options.ts',
@@ -184,7 +184,7 @@ export const PLACES: Readonly<Record<string, string>> = {
 /** Folders that nothing outside imports from, but the `main.ts` that joins them to the rest. */
 const BEHIND_A_DOOR = ['services/server/store/sqlite', 'services/server/store/memory']
 
-/** What is inside the ciphertext: the server knows nothing of it. */
+/** The types inside the ciphertext: the server knows nothing of them. */
 const SEALED = 'services/protocol/content'
 
 /** Files and folders that run in a browser as they are, and the rooms in them that do not. */
@@ -211,7 +211,7 @@ const COMPUTED_IMPORT = /\bimport\((?!\s*['"])/
 // Its starter names the module that checks credentials, because no function can be handed to a thread.
 const MAY_COMPUTE = 'services/endpoint/mls/welcome-worker.ts'
 
-/** What a file names as a module: imports of values and of types, static and dynamic, and files of threads. */
+/** The names that a file imports: imports of values and of types, static and dynamic, and files of threads. */
 export function modulesNamed(text: string): string[] {
   return namedBy([...IMPORTS, ...THREADS], text)
 }
@@ -282,11 +282,11 @@ const isIn = (path: string, places: readonly string[]) =>
 
 const runsInBrowser = (path: string) => isIn(path, BROWSER.runs) && !isIn(path, BROWSER.butNot)
 
-// What Node puts into the global scope and browsers do not.
+// The names that Node puts into the global scope and browsers do not.
 const NODE_GLOBALS =
   /(?<![.\w'-])(?:Buffer|NodeJS|process|global|require|setImmediate|clearImmediate|__dirname|__filename)(?![\w'-])/g
 
-/** What of Node a file needs that is to run in a browser. */
+/** The parts of Node that a file needs that is to run in a browser. */
 function nodeIn(path: string, text: string): string[] {
   const code = withoutComments(text)
   const named = modulesNamed(text).filter(name => {

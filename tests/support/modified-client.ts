@@ -31,7 +31,7 @@ export interface Force {
   settings?(before: Uint8Array): Uint8Array
 }
 
-/** What a vault has, whoever has it open: what it has saved by now. */
+/** A vault's records, whoever has it open: those that it has saved by now. */
 function copyOf<T>(disk: MemoryDisk, read: (records: Reader) => T): T {
   const copy = new MemoryDisk()
   copy.copyFrom(disk)

@@ -8,7 +8,7 @@ import type { MemoryDisk } from './memory/vault.js'
 
 type EventOf<T extends EndpointEvent['type']> = Extract<EndpointEvent, { type: T }>
 
-/** What one endpoint has told so far. */
+/** The events that one endpoint has told so far. */
 export class Told {
   readonly events: EndpointEvent[] = []
 
@@ -43,7 +43,7 @@ interface PersonParts {
 export class Person {
   readonly handle: string
   readonly endpoint: Endpoint
-  /** What the vault is kept on. */
+  /** The disk that the vault is kept on. */
   readonly disk: MemoryDisk
   /** How this endpoint reaches servers. */
   readonly way: Way

@@ -70,7 +70,7 @@ export function startProgram(
   return startProcess(process.execPath, [...nodeArguments(program, before), ...args], env)
 }
 
-/** What node needs to run a program of dist/services. */
+/** The arguments that node needs to run a program of dist/services. */
 export function nodeArguments(program: string, before: readonly string[] = []): string[] {
   const path = fileURLToPath(new URL(`../../services/${program}`, import.meta.url))
   return ['--disable-warning=ExperimentalWarning', ...before, path]

@@ -23,7 +23,7 @@ import { keyPairOf } from '../../services/protocol/signature.js'
 const NOW = 1_800_000_000_000
 const SERVER = new Uint8Array(32).fill(7)
 
-/** What is made has the same bytes everywhere; it is read and verified here, too. */
+/** All that it makes has the same bytes everywhere; it is read and verified here, too. */
 export function protocolStory(crypto: CryptoProvider): Record<string, string> {
   const account = keyPairOf(crypto, new Uint8Array(32).fill(1))
   const device = keyPairOf(crypto, new Uint8Array(32).fill(2))

@@ -13,7 +13,7 @@ export function noTerminalBecause(): string | undefined {
 
 export interface TerminalProcess {
   screen: VirtualScreen
-  /** What the keyboard sends. */
+  /** The bytes that the keyboard sends. */
   type(keys: string): void
   /** Resolves when the screen's text, its rows joined by "\n", fits. */
   shows(wanted: RegExp): Promise<string>

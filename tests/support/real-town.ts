@@ -1,5 +1,5 @@
-// Endpoints with their vaults in folders, on a relay that listens, in one process: for what needs the real outside. What
-// does not has a town in memory (town.ts).
+// Endpoints with their vaults in folders, on a relay that listens, in one process: for what needs the real outside.
+// Others have a town in memory (town.ts).
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -99,7 +99,7 @@ export class RealTown {
   }
 }
 
-/** What one endpoint tells, and how a test waits for it. */
+/** The events of one endpoint, and how a test waits for them. */
 class Hearing {
   readonly events: EndpointEvent[] = []
   readonly #looks = new Set<() => void>()

@@ -4,7 +4,7 @@ import type { Envelope } from '../../gen/parley/v1/chat_pb.js'
 import { saidIn } from './said.js'
 import type { Person, Server, Town } from './town.js'
 
-/** What becomes of the envelopes that a device reads. */
+/** The fate of the envelopes that a device reads. */
 export type Meddling = (envelopes: Envelope[], reader: Uint8Array) => Envelope[]
 
 export const isOf = (person: Person, reader: Uint8Array) =>

@@ -64,7 +64,7 @@ export interface CommitOptions {
   added?: TestDevice[]
   removed?: TestDevice[]
   clientSequence?: bigint
-  /** Whatever is to differ from a well-formed bundle. */
+  /** The fields that are to differ from a well-formed bundle. */
   with?: { commit?: Uint8Array; welcomes?: { deviceIds: Uint8Array[]; welcome: Uint8Array }[] }
 }
 

@@ -30,10 +30,10 @@ const FEW_KEY_PACKAGES = 8
 
 export interface ServerOptions
   extends Partial<Pick<MemoryRelayOptions, 'operatorHandle' | 'registration' | 'limits'>> {
-  /** Whose key and data it has; 'server' unless given. */
+  /** The name of its key and data; 'server' unless given. */
   name?: string
   port?: number
-  /** What becomes of what a device reads: a server that lies. */
+  /** The fate of what a device reads: a server that lies. */
   meddle?(read: ReadResult, device: Uint8Array): ReadResult
 }
 
@@ -45,7 +45,7 @@ export interface Server {
   stop(): Promise<void>
 }
 
-/** What an endpoint is opened with. `vault`: the name of its disk; the handle unless given. */
+/** The options that an endpoint is opened with. `vault`: the name of its disk; the handle unless given. */
 export interface OpenOptions extends Pick<EndpointOptions, 'keyChange' | 'keyStock'> {
   vault?: string
   /** The size at which the vault counts as full. */
@@ -57,7 +57,7 @@ export type JoinOptions = Omit<StartOptions, 'handle' | 'address'> & OpenOptions
 export class Town {
   readonly network: MemoryNetwork
   readonly #disks = new Map<string, MemoryDisk>()
-  /** What servers keep. */
+  /** The data of servers. */
   readonly #tables = new Map<string, Tables>()
   readonly #open = new Set<{ close(): Promise<unknown> }>()
   readonly #defects: unknown[] = []
@@ -176,7 +176,7 @@ export class Town {
   }
 }
 
-/** What becomes of what a device reads. */
+/** The fate of what a device reads. */
 function meddled(store: Store, meddle: NonNullable<ServerOptions['meddle']>): Store {
   const read = async (request: ReadRequest) => meddle(await store.log.read(request), request.device)
   return withLog(store, { read })

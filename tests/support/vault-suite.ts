@@ -1,4 +1,4 @@
-// What every vault has to keep of the promises in services/endpoint/vault/vault.ts.
+// The promises that every vault has to keep, of services/endpoint/vault/vault.ts.
 
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'

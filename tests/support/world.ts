@@ -72,7 +72,7 @@ export interface World {
     args: readonly string[],
     options?: StartOptions & { input?: string },
   ): Promise<Finished>
-  /** What a vault that nobody uses holds. */
+  /** The records of a vault that nobody uses. */
   transcript(data: string): Promise<TranscriptEntry[]>
 }
 

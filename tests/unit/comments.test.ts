@@ -5,15 +5,19 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from '@jest/globals'
 import { withoutSubject } from '../support/comments.js'
 
+/** This file, whose examples are no comments. */
+const EXAMPLES = 'unit/comments.test.ts'
+
 /** The top of the repository, seen from the compiled test. */
 const TOP = fileURLToPath(new URL('../../../', import.meta.url))
 
 test.each([
   ['services', '.ts'],
+  ['tests', '.ts'],
   ['proto', '.proto'],
 ])('every sentence of a comment in %s has a subject', (folder, ending) => {
-  const files = readdirSync(TOP + folder, { recursive: true, encoding: 'utf8' }).filter(path =>
-    path.endsWith(ending),
+  const files = readdirSync(TOP + folder, { recursive: true, encoding: 'utf8' }).filter(
+    path => path.endsWith(ending) && !path.endsWith(EXAMPLES),
   )
   // Or nothing below has looked at anything.
   expect(files.length).toBeGreaterThan(5)

@@ -65,12 +65,12 @@ export class MemoryNetwork {
   }
 }
 
-/** What a test makes of a message on its way: nothing, the same, another, several. */
+/** A test's answer to a message on its way: nothing, the same, another, several. */
 export type Meddling = (bytes: Uint8Array, method: DescMethod) => readonly Uint8Array[]
 
 /** How one endpoint reaches servers, and what a test does to that. */
 export class Way implements Dialer {
-  /** What becomes of what the endpoint sends, and of what it is sent. */
+  /** The fate of what the endpoint sends, and of what it is sent. */
   onRequest: Meddling = bytes => [bytes]
   onResponse: Meddling = bytes => [bytes]
   #isDown = false
@@ -100,7 +100,7 @@ export class Way implements Dialer {
     this.#held ??= Promise.withResolvers<void>()
   }
 
-  /** What was held back passes, in its order. */
+  /** All that was held back passes, in its order. */
   release(): void {
     this.#held?.resolve()
     this.#held = undefined

@@ -7,7 +7,7 @@ import { RpcError } from '../../../services/rpc/error.js'
 const HIGH_WATER = 16
 
 export interface PipeOptions {
-  /** What comes out for a message that goes in: nothing, the same, another, several. */
+  /** The messages that come out for one that goes in: nothing, the same, another, several. */
   pass(bytes: Uint8Array): readonly Uint8Array[]
   /** Resolves when messages may pass. */
   open(): Promise<void>
@@ -45,7 +45,7 @@ export class Pipe {
     })
   }
 
-  /** Ends now. What is under way or unread is lost. */
+  /** Ends now. All that is under way or unread is lost. */
   break(error: unknown): void {
     this.#queue.length = 0
     this.#endWith(error)

@@ -45,7 +45,7 @@ export function startMemoryRelay(options: MemoryRelayOptions): MemoryRelay {
   })
   const stop = async () => {
     await service.stop()
-    // What is said last still arrives.
+    // The last words still arrive.
     await clock.settled()
     hangUp()
   }

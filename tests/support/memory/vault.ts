@@ -1,10 +1,10 @@
-// A vault in memory. What it holds stays when it is closed, can be copied, and its writes fail when a test says so.
+// A vault in memory. Its records stay when it is closed, can be copied, and its writes fail when a test says so.
 
 import { VaultError } from '../../../services/endpoint/vault/error.js'
 import { checkKey, LOWEST } from '../../../services/endpoint/vault/table.js'
 import type { Key, Range, Row, RowChange, Table, Vault } from '../../../services/endpoint/vault/vault.js'
 
-/** What errors call the vault by. */
+/** The name by which errors call the vault. */
 const FILE = 'memory'
 
 /** The rows of a table in the order of their keys. */
@@ -96,7 +96,7 @@ export interface Failing {
   where?(changes: readonly RowChange[]): boolean
 }
 
-/** What a vault is kept on: it outlives the endpoints that open it, one at a time. */
+/** The disk of a vault: it outlives the endpoints that open it, one at a time. */
 export class MemoryDisk {
   #tables = new Map<Table, Rows>()
   #failing: Failing | undefined

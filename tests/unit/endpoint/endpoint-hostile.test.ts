@@ -7,7 +7,7 @@ import { newTown, type Person, type Server, type Town } from '../../support/town
 jest.setTimeout(20_000)
 
 let town: Town
-/** What the server does to the envelopes that a device reads. */
+/** The server's treatment of the envelopes that a device reads. */
 let meddle: (envelopes: Envelope[]) => Envelope[]
 let server: Server
 let alice: Person

@@ -1,4 +1,4 @@
-// Who is who, for real endpoints on real relays: what is pinned, and what is refused.
+// Identity, for real endpoints on real relays: what is pinned, and what is refused.
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { accountFingerprint } from '../../../services/protocol/identity/fingerprint.js'
@@ -103,7 +103,7 @@ describe('who is who', () => {
     await again.event('key-changed')
     await impostor.write('alice', 'it is me')
     await again.received(1)
-    // What comes after what must not come: somebody else hears what was written later, and nothing is under way.
+    // Something comes after what must not come: somebody else hears what was written later, and nothing is under way.
     const witness = await town.join('witness', server)
     await again.write('witness', 'after all')
     await witness.received(1)

@@ -1,4 +1,4 @@
-// What people decide about each other, for real endpoints on a real relay: safety numbers, changed keys, blocking.
+// The decisions of people about each other, for real endpoints on a real relay: safety numbers, changed keys, blocking.
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { parseInvite } from '../../../services/protocol/invite/invite-link.js'

@@ -5,7 +5,7 @@ import { describe, expect, test } from '@jest/globals'
 /** The sources of the endpoint, seen from the compiled test. */
 const ENDPOINT = fileURLToPath(new URL('../../../../services/endpoint/', import.meta.url))
 
-/** What comes to the endpoint from outside: time, chance, disks, networks, threads. */
+/** The outside of the endpoint: time, chance, disks, networks, threads. */
 const OUTSIDE = [
   /\bDate\.now\b/,
   /\bnew Date\(\)/,

@@ -134,7 +134,7 @@ describe('a server that', () => {
   test('shows the halves of a room two histories: the first message across tells it', async () => {
     const people = (await room('alice', 'bob', 'carol', 'dave')) as [Person, Person, Person, Person]
     const [alice, bob, carol, dave] = people
-    // What alice says is kept from carol and dave for good.
+    // The server keeps from carol and dave for good what alice says.
     meddle = changing([carol, dave], 'application', () => [])
     await say(alice, 'for this half only')
     await hears(bob, 'for this half only')

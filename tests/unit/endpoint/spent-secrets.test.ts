@@ -14,7 +14,7 @@ interface Spent {
 
 /** Everything that was spent so far. */
 const spent: Spent[] = []
-/** What was spent since the last write, of which the write is still to come. */
+/** The secrets that were spent since the last write, of which the write is still to come. */
 let unsaved: Spent[] = []
 /** Spent secrets that were overwritten when the write came that had to come before. */
 const tooEarly: Spent[] = []

@@ -38,7 +38,7 @@ describe('the QR code of a safety number', () => {
 /** Pixels to the side of one module in the picture that is scanned. */
 const SCALE = 4
 
-/** What a reader of QR codes takes from a terminal; on a light background the text, and so the code, is inverted. */
+/** A reader of QR codes at a terminal; on a light background the text, and so the code, is inverted. */
 function scan(rows: string[], isLightBackground: boolean): string {
   const ink = isLightBackground ? 0 : 255
   const lines = rows.flatMap(row => [

@@ -1,4 +1,4 @@
-// Every code in the words that a person reads. What stands here is what has been read before: a change is meant.
+// Every code in the words that a person reads. The sentences here have been read before: a change is meant.
 
 import { describe, expect, test } from '@jest/globals'
 import { vaultCause } from '../../../../services/client/words/errors.js'

@@ -1,4 +1,4 @@
-// What others say of devices and of the past, where it is not theirs to say: with the real engine and a real vault.
+// Others speak of devices and of the past, where it is not theirs to say: with the real engine and a real vault.
 
 import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'

@@ -1,4 +1,4 @@
-// What a commit means to the people in the group, as lines of the history.
+// The meaning of a commit to the people in the group, as lines of the history.
 
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
@@ -23,13 +23,13 @@ interface Step {
   before: OwnAccount[]
   after: OwnAccount[]
   by?: OwnAccount
-  /** Who asked to be removed. */
+  /** Those who asked to be removed. */
   leaving?: OwnAccount[]
   kind?: GroupKind
   settings?: [MessageInitShape<typeof GroupSettingsSchema>, MessageInitShape<typeof GroupSettingsSchema>]
 }
 
-/** What alice is told of a commit. */
+/** The lines that alice is told of a commit. */
 function told({ before, after, by = bob, leaving = [], kind = GroupKind.ROOM, settings = [{}, {}] }: Step) {
   const standing = (
     members: OwnAccount[],

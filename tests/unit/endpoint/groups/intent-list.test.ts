@@ -1,4 +1,4 @@
-// What this device is to commit, group by group.
+// The changes that this device is to commit, group by group.
 
 import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'

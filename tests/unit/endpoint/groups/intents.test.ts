@@ -82,7 +82,7 @@ beforeEach(async () => {
 
 const wish = (change: IntentChange, delayMs = 0) =>
   written((tx, unit) => intend(unit.context, tx, groupIn(unit, group), change, delayMs))
-/** What could not be carried out. */
+/** The intents that could not be carried out. */
 let impossible: Impossible[] = []
 const commit = (now = Date.now()) =>
   written(async (tx, unit) => {
@@ -92,7 +92,7 @@ const commit = (now = Date.now()) =>
     return done.made !== undefined
   })
 const open = () => context.intents.of(group).map(({ intent }) => intent.change.case)
-/** What the last commit tells the server. */
+/** The bundle of the last commit, as it tells the server. */
 function rosterChange(): { added: string[]; removed: string[] } {
   const what = outbox.items().at(-1)?.item.what
   if (what?.case !== 'commit') throw new Error('no commit is on its way')

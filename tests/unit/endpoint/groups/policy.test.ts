@@ -1,4 +1,4 @@
-// Who may do what in a group: every member decides by this table, so it is the whole of a room's law.
+// The rights in a group: every member decides by this table, so it is the whole of a room's law.
 
 import { create, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'

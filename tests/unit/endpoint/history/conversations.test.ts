@@ -1,4 +1,4 @@
-// What a person sees as conversations, and their histories.
+// The conversations that a person sees, and their histories.
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'

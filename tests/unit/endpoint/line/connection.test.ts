@@ -42,7 +42,7 @@ const open = (change: Partial<ConnectionHandlers> = {}) =>
     }),
   )
 
-/** Whose proof it is. Throws for one of another call, server or time. */
+/** The device whose proof it is. Throws for one of another call, server or time. */
 function provenBy(proof: SignedProof | undefined, method: ProvenMethod): Uint8Array {
   if (!proof) throw new Error('there is no proof')
   const expected = { method, server: server.certificate.fingerprint, now: server.clock.now(), window: 0 }

@@ -46,7 +46,7 @@ const isIn = (state: LineState['state'], times = 1) =>
   server.sees(() => states.filter(each => each.state === state)[times - 1])
 const waits = () => states.flatMap(state => (state.state === 'down' ? [state.retryInMs] : []))
 
-/** Has the server open the stream of this number, which is up then. */
+/** The server opens the stream of this number, which is up then. */
 async function up(number: number) {
   const stream = await server.stream(number)
   stream.say(OPENED, CAUGHT_UP)

@@ -1,4 +1,4 @@
-// What a commit means above the group: lines, people who are met, rooms that are renamed, newcomers who are owed.
+// The meaning of a commit above the group: lines, people who are met, rooms that are renamed, newcomers who are owed.
 
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'

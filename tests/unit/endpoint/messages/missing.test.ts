@@ -25,7 +25,7 @@ describe('what is missing of a device', () => {
     expect(skipped(1n, most)[0]).toBe(1n)
     const newest = skipped(1n, most + 1n)
     expect([newest[0], newest.at(-1), newest.length]).toEqual([2n, most + 1n, MISSING_COUNTS])
-    // Whatever count a member claims to have come to, no more is made for it.
+    // No more is made for a member, whatever count it claims to have come to.
     expect(skipped(1n, 2n ** 64n - 1n)).toHaveLength(MISSING_COUNTS)
   })
 

@@ -1,4 +1,4 @@
-// What was sealed and not taken by the server goes back to where it was before.
+// A content that was sealed and not taken by the server goes back to where it was before.
 
 import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'

@@ -1,4 +1,4 @@
-// What becomes of sends that the server rejects, with the real engine and a real vault.
+// The fate of sends that the server rejects, with the real engine and a real vault.
 
 import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'

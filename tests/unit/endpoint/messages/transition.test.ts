@@ -1,4 +1,4 @@
-// What is done above a group because of what happened in it.
+// The effects above a group of what happened in it.
 
 import { fromBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'

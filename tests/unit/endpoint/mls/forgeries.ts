@@ -1,4 +1,4 @@
-// What a member with bad intentions may put into a welcome, and what it must be refused for.
+// The forgeries that a member with bad intentions may put into a welcome, and what each must be refused for.
 
 import { encodeNode } from 'ts-mls/ratchetTree.js'
 import type { RatchetTree } from '../../../../services/endpoint/mls/library.js'

@@ -1,4 +1,4 @@
-// What a state holds no longer: keys of nodes that are blank, and secrets that were used.
+// The secrets that a state holds no longer: keys of nodes that are blank, and secrets that were used.
 
 import { describe, expect, test } from '@jest/globals'
 import { type GroupState, wipe } from '../../../../services/endpoint/mls/engine.js'

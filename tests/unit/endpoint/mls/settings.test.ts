@@ -1,4 +1,4 @@
-// What a group's members agree on besides who they are, and who leaves and comes back.
+// The settings on which a group's members agree besides who they are, and who leaves and comes back.
 
 import { describe, expect, test } from '@jest/globals'
 import { MlsRefused } from '../../../../services/endpoint/mls/engine.js'

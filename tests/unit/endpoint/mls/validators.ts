@@ -1,3 +1,3 @@
-// What a worker imports in place of the check of real device certificates.
+// The module that a worker imports in place of the check of real device certificates.
 
 export { validateByName as validateCredential } from './people.js'

@@ -1,5 +1,5 @@
 // A random walk of a group: members come, go, renew their keys, race each other, restart, and talk.
-// After every step all members must agree. What happens follows from the seed alone; the keys do not.
+// After every step all members must agree. The course follows from the seed alone; the keys do not.
 
 import assert from 'node:assert/strict'
 import type { Engine, GroupState, RatchetPlace } from '../../../../services/endpoint/mls/engine.js'

@@ -14,7 +14,7 @@ import { certificateOf } from '../../../support/memory/network.js'
 let endpoint: TestContext
 let group: LiveGroup
 let side: LineSide
-/** What was done, in its order. */
+/** The calls that were made, in their order. */
 let done: string[]
 let failing: Error | undefined
 

@@ -13,7 +13,7 @@ const SAID: Outgoing = { clientSequence: 0n }
 let endpoint: TestContext
 let group: LiveGroup
 let beat: PresenceBeat
-/** What was done, in its order. */
+/** The calls that were made, in their order. */
 let done: string[]
 let failing: Error | undefined
 

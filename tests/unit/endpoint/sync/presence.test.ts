@@ -44,7 +44,7 @@ const says = ({ presence, context, clock }: End, here: boolean, asks = false) =>
   clock.pass(1)
   return presence.announce(context, { here, asks })
 }
-/** Has one end take in what the other one says. */
+/** One end takes in what the other one says. */
 async function hears(end: End, said: readonly Outgoing[]): Promise<Outgoing[]> {
   const answers: Outgoing[] = []
   for (const { envelope } of said) {

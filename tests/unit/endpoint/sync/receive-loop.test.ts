@@ -23,7 +23,7 @@ const CURSOR = Uint8Array.of(1, 2, 3)
 let endpoint: TestContext
 let group: LiveGroup
 let receives: ReceiveLoop
-/** What was done, in its order. */
+/** The calls that were made, in their order. */
 let done: string[]
 let taken: TakenIn[]
 let written: RequestFrame[]

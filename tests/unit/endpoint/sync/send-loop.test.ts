@@ -24,7 +24,7 @@ let sends: SendLoop
 let written: RequestFrame[]
 let failures: unknown[]
 let rounds: Pick<Due, 'receipts'>[]
-/** What is sealed in the next round. */
+/** The contents that are sealed in the next round. */
 let waiting: number
 let onSealed: () => void
 

@@ -1,4 +1,4 @@
-// What a vault says of files that are not as it left them.
+// A vault's answers to files that are not as it left them.
 
 import { copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,7 +23,7 @@ function withClosedVault(use: (folder: string, file: string) => Promise<void>, p
   })
 }
 
-/** Opens and reads everything; the reason if that fails. What is read must be what was written, and all of it. */
+/** Opens and reads everything, which must be what was written, and all of it; the reason if that fails. */
 async function readAll(folder: string, passphrase?: string): Promise<VaultReason | undefined> {
   try {
     const vault = await openVault({ folder, passphrase })

@@ -1,4 +1,4 @@
-// What is to be found on the disk by somebody who has the files of a vault.
+// The disk as somebody sees it who has the files of a vault.
 
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'

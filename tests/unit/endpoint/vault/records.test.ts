@@ -19,7 +19,7 @@ const message = (id: bigint) => ({ group: 1n, id })
 let disk: MemoryDisk
 let told: EndpointEvent[]
 let records: Records
-/** What every write of a unit of work changed. */
+/** The changes of every write of a unit of work. */
 let writes: (readonly RowChange[])[]
 beforeEach(() => {
   disk = new MemoryDisk()

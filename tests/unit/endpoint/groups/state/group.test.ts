@@ -245,12 +245,12 @@ class ModelGroup {
 
 const NAMES: readonly PhaseName[] = ['creating', 'active', 'committing', 'out-of-sync', 'leaving', 'ended']
 
-/** What is wrong with it, each in a word; nothing: it is whole. */
+/** The faults of it, each in a word; nothing: it is whole. */
 function faultsOf(group: ModelGroup): string[] {
   const { phase } = group
   const commits = phase.name === 'creating' || phase.name === 'committing'
   const isOver = phase.name === 'leaving' || phase.name === 'ended'
-  // What was sealed for a key before it was replaced may be at the server already: nobody can tell.
+  // A text that was sealed for a key before it was replaced may be at the server already: nobody can tell.
   const mayKeepTexts = phase.name === 'ended' && phase.why === 'replaced'
   const needState = ['send', 'tell-devices', 'say-presence', 'commit', 'say-leave'] as const
   const faults: Record<string, boolean> = {

@@ -1,4 +1,4 @@
-// What a device is called among the devices of its account.
+// The name of a device among the devices of its account.
 
 import { describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'

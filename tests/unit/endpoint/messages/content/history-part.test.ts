@@ -1,4 +1,4 @@
-// What was said before this device came: who may hand what over, and where it is filed.
+// History from before this device came: who may hand what over, and where it is filed.
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'

@@ -1,4 +1,4 @@
-// What has arrived at whom.
+// Receipts: what has arrived at whom.
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'

@@ -1,4 +1,4 @@
-// What could not be opened is asked for again, and said again.
+// A device asks again for what it could not open, and the sender says it again.
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
@@ -37,7 +37,7 @@ const write = (...texts: string[]) =>
   })
 const asks = (counts: bigint[], deviceId = own) =>
   group.take(bob, { body: { case: 'resendRequest', value: { deviceId, counts } } })
-/** What was sealed after the texts themselves. */
+/** The contents that were sealed after the texts themselves. */
 const answers = (after: number) => group.sent().slice(after)
 
 describe('a request to say something again', () => {

@@ -1,4 +1,4 @@
-// What a person writes, where it arrives and where it comes back.
+// Text that a person writes, where it arrives and where it comes back.
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'

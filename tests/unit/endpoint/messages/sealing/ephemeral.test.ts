@@ -1,4 +1,4 @@
-// What matters only now: sealed for an epoch, and taken from members alone.
+// Content that matters only now: sealed for an epoch, and taken from members alone.
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'

@@ -200,7 +200,7 @@ test('whatever happens in between, each item is stored once and in order, or was
           if (await isMade(one.fault, () => add(name))) expected.push(name)
         } else if (one.do === 'send') {
           await send(one)
-          // What was said is not heard only where the line is gone.
+          // A text is unheard only where the line is gone.
           if (one.lost) await open()
         } else if (one.do === 'drop') {
           const queued = outbox.items()[one.which]

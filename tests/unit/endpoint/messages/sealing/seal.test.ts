@@ -37,7 +37,7 @@ const type = (text: string, status = MessageStatus.WAITING) =>
     return id
   })
 const seal = (id: MessageId) => testing.written((tx, unit) => sealText(unit.context, tx, group.in(unit), id))
-/** What is on its way, with its content opened. */
+/** The items on their way, with their content opened. */
 const out = () =>
   testing.outbox.items().map(({ item }) => {
     if (item.what.case !== 'content') throw new Error('no content')

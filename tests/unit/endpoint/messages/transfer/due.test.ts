@@ -1,4 +1,4 @@
-// What new members are owed of what was said before.
+// The history that new members are owed.
 
 import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'

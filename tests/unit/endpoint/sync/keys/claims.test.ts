@@ -40,7 +40,7 @@ const addDevices = (...devices: OwnAccount[]): IntentChange => ({
   }),
 })
 const wanted = () => wantedKeyPackages(endpoint.context).map(({ handle }) => handle)
-/** Has what was claimed taken in for the first intent. */
+/** The claimed keys are taken in for the first intent. */
 const take = (claimed: readonly ClaimedDevice[] | undefined) =>
   endpoint.written(async (tx, unit) => {
     const [first] = wantedKeyPackages(unit.context)

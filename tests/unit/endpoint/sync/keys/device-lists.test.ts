@@ -154,7 +154,7 @@ describe('the groups are compared', () => {
     lists.changed('bob')
     await lists.run()
   })
-  /** What is to be done was forgotten: only a comparison finds it again. */
+  /** The work to be done was forgotten: only a comparison finds it again. */
   const forget = () =>
     endpoint.written((tx, { context }) => context.intents.dropAll(tx, context.groups.get(group.number)!))
   const lookAgain = async () => {

@@ -26,7 +26,7 @@ let directory: FakeDirectory
 let claims: KeyClaims
 let nudges: number
 let events: EndpointEvent[]
-/** What becomes of changed keys. */
+/** The fate of changed keys. */
 let settle: (onDecided: () => void) => Promise<void>
 
 beforeEach(async () => {

@@ -1,4 +1,4 @@
-// What is read again and again is not opened again and again, and what is kept in memory for that stays bounded.
+// A record that is read again and again is not opened again and again, and the memory for that stays bounded.
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { Records, type RecordTable } from '../../../../../services/endpoint/vault/records.js'

@@ -1,4 +1,4 @@
-// Whatever a unit of work has changed, it reads as if that were saved already: against a plain map.
+// A unit of work reads what it has changed as if that were saved already: against a plain map.
 
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
