@@ -5,7 +5,7 @@ import type { Notice } from './codes/notice.js'
 import type { SendFailure } from './codes/send-failure.js'
 import type { SystemMessage } from './codes/system-message.js'
 import type { Unreadable } from './codes/unreadable.js'
-import type { ConversationNumber, MessageNumber } from './ids.js'
+import type { ConversationNumber, MessageNumber, Sequence } from './ids.js'
 
 /** Of a message: its place in this endpoint's history. */
 export interface MessageId {
@@ -37,7 +37,7 @@ interface Line {
   sentAt: Date
   state: MessageState
   /** The place in the server's order; 0n while it has none. */
-  sequence: bigint
+  sequence: Sequence
   /** The sender showed another account key than the one that is pinned for the handle: it may be somebody else. */
   otherKey?: true
 }
@@ -62,7 +62,7 @@ export type EndpointEvent =
       id: MessageId
       peer: string
       state: MessageState
-      sequence: bigint
+      sequence: Sequence
       failure?: SendFailure
     }
   /** First contact: this account key is pinned for the handle. */

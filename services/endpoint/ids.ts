@@ -1,8 +1,9 @@
-// Numbers that this endpoint gives, each a type of its own: one cannot be taken for another. They are bigints, and stand
-// for nothing outside of this vault.
+// Numbers that mean one thing each, and each a type of its own: one cannot be taken for another. They are bigints. Those
+// that this endpoint gives stand for nothing outside of this vault.
 
 declare const of: unique symbol
-type Numbered<What extends string> = bigint & { readonly [of]: What }
+/** A number of this and of nothing else. */
+export type Numbered<What extends string> = bigint & { readonly [of]: What }
 
 /** A conversation as a person sees it, from 1. */
 export type ConversationNumber = Numbered<'conversation'>
@@ -10,15 +11,42 @@ export type ConversationNumber = Numbered<'conversation'>
 export type GroupNumber = Numbered<'group'>
 /** A message in the history of its conversation. */
 export type MessageNumber = Numbered<'message'>
+/** A person whom this endpoint has met, from 1. */
+export type ContactNumber = Numbered<'contact'>
+/** A change of a group that this device is to commit, from 1 in each group. */
+export type IntentNumber = Numbered<'intent'>
+/** The place of an envelope in its conversation's order, as the server gives it; 0n where there is none. */
+export type Sequence = Numbered<'sequence'>
+/** Something at its place in that order. */
+export type Placed<T> = T & { readonly sequence: Sequence }
+/** The place of a content among those that its device sealed in its group, from 1 (Content.count). */
+export type Count = Numbered<'count'>
+/** The place of a send among all of this device's, from 1 (Send in proto/parley/v1/chat.proto). */
+export type ClientSequence = Numbered<'client sequence'>
 
-/** A row's id is a plain number: these say what it is of. */
+/** A row's id, a field on the wire, and what is reckoned from one, is a plain number: these say what it is of. */
 export const conversationNumber = (id: bigint): ConversationNumber => id as ConversationNumber
 export const groupNumber = (id: bigint): GroupNumber => id as GroupNumber
 export const messageNumber = (id: bigint): MessageNumber => id as MessageNumber
+export const sequenceOf = (place: bigint): Sequence => place as Sequence
+export const countOf = (place: bigint): Count => place as Count
+export const clientSequenceOf = (place: bigint): ClientSequence => place as ClientSequence
 
 /** Which of them a field of this name holds, in records and events. */
 export interface NumberedFields {
   conversation: ConversationNumber
   group: GroupNumber
   message: MessageNumber
+  handedMessage: MessageNumber
+  nextMessage: MessageNumber
+  intents: IntentNumber
+  sequence: Sequence
+  lastSequence: Sequence
+  clientSequence: ClientSequence
+  nextCount: Count
+  received: Count
+  owed: Count
+  receipted: Count
+  confirmed: Count
+  missing: Count
 }

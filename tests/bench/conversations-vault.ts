@@ -13,6 +13,7 @@ import type { Unit } from '../../services/endpoint/context.js'
 import { adopt } from '../../services/endpoint/groups/commit.js'
 import { createGroup, verifiedInvitees } from '../../services/endpoint/groups/create.js'
 import type { LiveGroup } from '../../services/endpoint/groups/state/groups.js'
+import { sequenceOf } from '../../services/endpoint/ids.js'
 import { systemClock, systemRandom } from '../../services/endpoint/local.js'
 import { createEngine } from '../../services/endpoint/mls/engine.js'
 import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
@@ -74,7 +75,7 @@ async function addConversation(unit: Unit, account: OwnAccount): Promise<void> {
     text: 'a line of this conversation',
     sentAtMs: BigInt(Date.now()),
     status: MessageStatus.RECEIVED,
-    sequence: 1n,
+    sequence: sequenceOf(1n),
   })
 }
 

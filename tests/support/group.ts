@@ -2,7 +2,7 @@
 // commit is given to the parts of the endpoint by hand.
 
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
-import { type Content, ContentSchema } from '../../gen/parley/content/v1/content_pb.js'
+import type { Content, ContentSchema } from '../../gen/parley/content/v1/content_pb.js'
 import { GroupKind, GroupSettingsSchema } from '../../gen/parley/content/v1/room_pb.js'
 import { type Envelope, EnvelopeSchema } from '../../gen/parley/v1/chat_pb.js'
 import { type OwnAccount, restoreAccount } from '../../services/endpoint/contacts/account.js'
@@ -10,15 +10,16 @@ import type { Unit } from '../../services/endpoint/context.js'
 import { encodeSettings } from '../../services/endpoint/groups/policy.js'
 import { type GroupPhase, joined } from '../../services/endpoint/groups/state/group.js'
 import type { GroupChange, LiveGroup } from '../../services/endpoint/groups/state/groups.js'
-import type { ConversationNumber, GroupNumber } from '../../services/endpoint/ids.js'
+import type { ConversationNumber, GroupNumber, Placed } from '../../services/endpoint/ids.js'
 import type { Body, Received } from '../../services/endpoint/messages/content/content-type.js'
 import { inputOf, takeBody } from '../../services/endpoint/messages/content/registry.js'
-import { decodeContent, encodeContent } from '../../services/endpoint/messages/sealing/format.js'
+import { counted, decodeContent, encodeContent } from '../../services/endpoint/messages/sealing/format.js'
 import { move } from '../../services/endpoint/messages/transition.js'
 import type { CommitChange, GroupState, Opened } from '../../services/endpoint/mls/engine.js'
 import { pad } from '../../services/protocol/content/padding.js'
 import { groupIn, type TestContext } from './endpoint-context.js'
 import { foundGroup, putInPhase } from './endpoint-groups.js'
+import { placed } from './numbers.js'
 
 export interface GroupSetup {
   /** Between two people unless given. */
@@ -118,24 +119,25 @@ export class TestGroup {
   }
 
   /** The next place in the server's order. */
-  envelope(what: Envelope['envelope']): Envelope {
+  envelope(what: Envelope['envelope']): Placed<Envelope> {
     this.#sequence += 1n
-    return create(EnvelopeSchema, {
+    const envelope = create(EnvelopeSchema, {
       conversationId: this.live.record.conversationId,
       sequence: this.#sequence,
       storedAtMs: BigInt(this.test.clock.now()),
       envelope: what,
     })
+    return placed(envelope)
   }
 
   /** Sealed by another member, as the server delivers it. */
-  async sealed(from: OwnAccount, saying: Saying): Promise<Envelope> {
+  async sealed(from: OwnAccount, saying: Saying): Promise<Placed<Envelope>> {
     const content = encodeContent(this.#content(saying))
     return await this.sealedBytes(from, pad(content))
   }
 
   /** The same, of whatever an altered program seals. */
-  async sealedBytes(from: OwnAccount, plaintext: Uint8Array): Promise<Envelope> {
+  async sealedBytes(from: OwnAccount, plaintext: Uint8Array): Promise<Placed<Envelope>> {
     const sealed = await this.test.context.engine.seal(await this.#seat(from), plaintext)
     this.#seats.set(from, sealed.state)
     return this.envelope({
@@ -156,7 +158,7 @@ export class TestGroup {
   }
 
   /** Committed by another member, whose own state and those of the others come into the new epoch. */
-  async committed(from: OwnAccount, change: CommitChange = {}): Promise<Envelope> {
+  async committed(from: OwnAccount, change: CommitChange = {}): Promise<Placed<Envelope>> {
     const { engine } = this.test.context
     const own = this.test.context.account
     for (const other of this.#joins.keys()) if (other !== own) await this.#seat(other)
@@ -203,7 +205,7 @@ export class TestGroup {
     return {
       group: this.in(unit),
       envelope: this.envelope({ case: undefined }),
-      content: create(ContentSchema, this.#content(saying)),
+      content: counted(encodeContent(this.#content(saying))),
       handle,
       accountKey: account.publicKey,
       device: device.publicKey,

@@ -4,10 +4,10 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { CommitBundleSchema } from '../../gen/parley/v1/chat_pb.js'
 import { ClaimedDeviceSchema } from '../../gen/parley/v1/key_exchange_pb.js'
-import { OutboxCommitSchema } from '../../gen/parley/vault/v1/records_pb.js'
 import { loadAccount, type OwnAccount } from '../../services/endpoint/contacts/account.js'
 import { createGroup, verifiedInvitees } from '../../services/endpoint/groups/create.js'
 import type { LiveGroup } from '../../services/endpoint/groups/state/groups.js'
+import { clientSequenceOf } from '../../services/endpoint/ids.js'
 import { queueCommit } from '../../services/endpoint/messages/sealing/outbox.js'
 import { createContext } from '../../services/endpoint/mls/context.js'
 import type { Engine, Member } from '../../services/endpoint/mls/engine.js'
@@ -75,7 +75,7 @@ export async function openAs(
       const { account, device } = own.account
       const certificate = makeCertificate(crypto, { handle, account, deviceKey: device.publicKey })
       const context = { ...own, account: { ...own.account, certificate } }
-      outbox.restart(tx, loadServer(tx)?.clientSequence ?? 0n)
+      outbox.restart(tx, loadServer(tx)?.clientSequence ?? clientSequenceOf(0n))
       const conversation = context.conversations.open(tx, victim.handle)
       const invitees = await verifiedInvitees(context, victim.handle, [
         create(ClaimedDeviceSchema, { keyPackage }),
@@ -98,9 +98,8 @@ export async function commitByForce(disk: MemoryDisk, force: Force): Promise<voi
     if (!group) throw new Error('there is no room in this vault')
     const made = await forcedCommit(engine, group, force)
     await transaction(({ outbox, tx }) => {
-      outbox.restart(tx, loadServer(tx)?.clientSequence ?? 0n)
-      const value = create(OutboxCommitSchema, { commitBundle: made })
-      outbox.add(tx, group.number, { case: 'commit', value })
+      outbox.restart(tx, loadServer(tx)?.clientSequence ?? clientSequenceOf(0n))
+      outbox.add(tx, group.number, { case: 'commit', value: { commitBundle: made } })
     })
   } finally {
     vault.close()

@@ -3,6 +3,7 @@
 
 import { accountFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'
 import { crypto } from '../crypto.js'
+import type { ContactNumber } from '../ids.js'
 import type { Clock } from '../ports.js'
 import {
   at,
@@ -171,7 +172,7 @@ export class Contacts {
     return isVerified(contact) ? 'verified' : 'pinned'
   }
 
-  #numberOf(handle: string): bigint | undefined {
+  #numberOf(handle: string): ContactNumber | undefined {
     return this.reader.linked('contact', handle, 1)[0]
   }
 

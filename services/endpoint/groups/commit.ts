@@ -4,6 +4,7 @@ import type { DeliveredCommit, Envelope } from '../../../gen/parley/v1/chat_pb.j
 import { toHex } from '../../protocol/bytes.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { notOpened, type Unreadable } from '../codes/unreadable.js'
+import type { IntentNumber } from '../ids.js'
 import { type JudgedChange, wipe } from '../mls/engine.js'
 import type { Transaction } from '../vault/records.js'
 import type { Known } from '../vault/said.js'
@@ -73,7 +74,7 @@ export function adopt(
   parts: Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
   tx: Transaction,
   group: LiveGroup,
-  intents: readonly bigint[],
+  intents: readonly IntentNumber[],
 ): (NewEpoch & { effects: readonly OuterEffect[] }) | undefined {
   const { pending } = group
   if (!pending || !can(group.phase, 'adopt')) return undefined

@@ -1,6 +1,6 @@
 // The intents of this device (intents.ts): what it is to commit, group by group.
 
-import { type GroupNumber, groupNumber } from '../ids.js'
+import type { GroupNumber, IntentNumber } from '../ids.js'
 import {
   inUnit,
   nextId,
@@ -14,7 +14,7 @@ import type { LiveGroup } from './state/groups.js'
 export type Intent = RecordOf<'intents'>
 
 export interface KnownIntent {
-  id: bigint
+  id: IntentNumber
   intent: Intent
 }
 
@@ -28,7 +28,7 @@ export class IntentList {
   all(): (KnownIntent & { group: GroupNumber })[] {
     return this.reader
       .list('intents')
-      .map(({ key, record }) => ({ group: groupNumber(key.group), id: key.id, intent: record }))
+      .map(({ key, record }) => ({ group: key.group, id: key.id, intent: record }))
   }
 
   of({ number }: InGroup): KnownIntent[] {
@@ -36,7 +36,7 @@ export class IntentList {
     return rows.map(({ key, record }) => ({ id: key.id, intent: record }))
   }
 
-  get({ number }: InGroup, id: bigint): Intent | undefined {
+  get({ number }: InGroup, id: IntentNumber): Intent | undefined {
     return this.reader.get('intents', { group: number, id })
   }
 
@@ -49,13 +49,13 @@ export class IntentList {
   save(
     tx: Transaction,
     { number }: InGroup,
-    { id, intent }: { id: bigint; intent: RecordInit<'intents'> },
+    { id, intent }: { id: IntentNumber; intent: RecordInit<'intents'> },
   ): void {
     inUnit(this.reader, tx)
     tx.put('intents', { group: number, id }, intent)
   }
 
-  drop(tx: Transaction, { number }: InGroup, id: bigint): void {
+  drop(tx: Transaction, { number }: InGroup, id: IntentNumber): void {
     inUnit(this.reader, tx)
     tx.delete('intents', { group: number, id })
   }

@@ -5,6 +5,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import type { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
 import { type Intent, RemoveDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import { toHex } from '../../protocol/bytes.js'
+import type { IntentNumber } from '../ids.js'
 import type { Commit } from '../mls/engine.js'
 import { type MlsCause, MlsRefused } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
@@ -33,7 +34,7 @@ export function intend(
 /** A commit that was made, for the outbox. `intents`: the ids of what it carries out. */
 export interface MadeCommit {
   bundle: MessageInitShape<typeof CommitBundleSchema>
-  intents: readonly bigint[]
+  intents: readonly IntentNumber[]
 }
 
 /**

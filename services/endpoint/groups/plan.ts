@@ -8,6 +8,7 @@ import {
 } from '../../../gen/parley/content/v1/room_pb.js'
 import type { ChangeSettings } from '../../../gen/parley/vault/v1/records_pb.js'
 import { toHex } from '../../protocol/bytes.js'
+import type { IntentNumber } from '../ids.js'
 import type { JudgedChange } from '../mls/engine.js'
 import type { MlsCause } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
@@ -19,7 +20,7 @@ import type { LiveGroup } from './state/groups.js'
 
 /** The content of one commit: adds, or removals, or settings, never two of them (ts-mls cannot). */
 export interface Plan {
-  ids: bigint[]
+  ids: IntentNumber[]
   add: Uint8Array[]
   remove: number[]
   settings?: Uint8Array
@@ -154,7 +155,7 @@ export function giveUp(
   parts: Pick<GroupParts, 'intents'>,
   tx: Transaction,
   group: LiveGroup,
-  { id, why: cause }: { id: bigint; why: MlsCause },
+  { id, why: cause }: { id: IntentNumber; why: MlsCause },
 ): Impossible {
   const change = parts.intents.get(group, id)?.change
   parts.intents.drop(tx, group, id)

@@ -5,10 +5,10 @@ import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/ro
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { JoinRefusal } from '../codes/notice.js'
+import type { Placed } from '../ids.js'
 import type { GroupState } from '../mls/engine.js'
 import { MlsRefused } from '../mls/refused.js'
-import type { RecordOf, Transaction } from '../vault/records.js'
-import type { Key } from '../vault/vault.js'
+import { type KeyOf, nextId, type RecordOf, type Transaction } from '../vault/records.js'
 import type { GroupParts } from './parts.js'
 import { decodeSettings } from './policy.js'
 
@@ -30,7 +30,7 @@ export class JoinRefused extends Error {
 export async function openWelcome(
   parts: Pick<GroupParts, 'clock' | 'records' | 'welcomes'>,
   tx: Transaction,
-  envelope: Envelope,
+  envelope: Placed<Envelope>,
   welcome: Uint8Array,
 ): Promise<OpenedWelcome> {
   for (;;) {
@@ -51,18 +51,18 @@ export interface OpenedWelcome {
   /** As Engine.save() makes it. */
   state: Uint8Array
   /** The key package that it was for. */
-  used: { key: Key; record: RecordOf<'keypackages'> } | undefined
+  used: { key: KeyOf<'keypackages'>; record: RecordOf<'keypackages'> } | undefined
 }
 
 /** Throws JoinRefused for a welcome that was opened too often. */
 function noteAttempt(
   { clock }: Pick<GroupParts, 'clock'>,
   tx: Transaction,
-  { conversationId, sequence }: Envelope,
+  { conversationId, sequence }: Placed<Envelope>,
 ): void {
   const attempts = tx.keys('welcomes', { group: sequence }).length
   if (attempts >= ATTEMPTS) throw new JoinRefused({ code: 'too-many-attempts', attempts: ATTEMPTS })
-  const key = { group: sequence, id: BigInt(attempts) }
+  const key = { group: sequence, id: nextId(tx, 'welcomes', sequence) }
   tx.putAhead('welcomes', key, { conversationId, sequence, attemptedAtMs: BigInt(clock.now()) })
 }
 
@@ -77,7 +77,7 @@ export interface WelcomedGroup {
 /** The outcome of an opened welcome. Throws JoinRefused where the server said another, or it is not ours. */
 export function readWelcome(
   parts: Pick<GroupParts, 'account' | 'engine' | 'groups'>,
-  envelope: Envelope,
+  envelope: Placed<Envelope>,
   opened: OpenedWelcome,
 ): WelcomedGroup {
   const { engine, groups } = parts

@@ -4,12 +4,13 @@ import { ConversationKind, MessageKind, MessageStatus } from '../../../gen/parle
 import { OWN_DEVICES } from '../codes/notice.js'
 import type { SendFailure } from '../codes/send-failure.js'
 import type { HistoryEntry, MessageId } from '../events.js'
-import { type ConversationNumber, conversationNumber, type MessageNumber, messageNumber } from '../ids.js'
+import { type ConversationNumber, type MessageNumber, messageNumber, type Sequence } from '../ids.js'
 import type { Clock } from '../ports.js'
 import {
   at,
   inUnit,
   nextId,
+  type RangeOf,
   type Reader,
   type RecordInit,
   type RecordOf,
@@ -17,7 +18,6 @@ import {
   type Transaction,
 } from '../vault/records.js'
 import { failureRecord } from '../vault/said.js'
-import type { Range } from '../vault/vault.js'
 import { byPlace, entryOf, type Message, STATES } from './entry.js'
 import type { FiledNames } from './filed-names.js'
 import type { Recents } from './recents.js'
@@ -38,7 +38,8 @@ const KIND_OF: Record<ConversationKind, Kind> = {
   [ConversationKind.OWN_DEVICES]: 'own-devices',
 }
 /** Numbers from here on are of messages that came by themselves, those below of what was handed over. */
-const FIRST_MESSAGE = 2n ** 32n
+const FIRST_MESSAGE = messageNumber(2n ** 32n)
+const FIRST_HANDED = messageNumber(1n)
 const ONLY = at(0n)
 
 type Conversation = RecordOf<'conversations'>
@@ -54,7 +55,7 @@ export class Conversations {
 
   /** Every one: for what a person asks for, and what happens rarely. */
   all(): KnownConversation[] {
-    return this.reader.keys('conversations').flatMap(({ id }) => this.get(conversationNumber(id)) ?? [])
+    return this.reader.keys('conversations').flatMap(({ id }) => this.get(id) ?? [])
   }
 
   get(number: ConversationNumber): KnownConversation | undefined {
@@ -75,17 +76,17 @@ export class Conversations {
 
   /** The one with a person. */
   withPeer(handle: string): ConversationNumber | undefined {
-    return this.reader.linked('direct', handle, 1).map(conversationNumber)[0]
+    return this.reader.linked('direct', handle, 1)[0]
   }
 
   /** The one of this account's devices. A person does not see it. */
   ownDevices(): ConversationNumber | undefined {
-    return this.reader.linked('conversations', 'own-devices', 1).map(conversationNumber)[0]
+    return this.reader.linked('conversations', 'own-devices', 1)[0]
   }
 
   /** Those with a person that have no group: it is to be made. */
   unopened(): ConversationNumber[] {
-    return this.reader.linked('conversations', 'unopened').map(conversationNumber)
+    return this.reader.linked('conversations', 'unopened')
   }
 
   /** The conversation with this handle, made now if there is none. */
@@ -138,7 +139,7 @@ export class Conversations {
   ): boolean {
     if (this.parts.filed.has(tx, conversation, message)) return false
     this.parts.filed.add(tx, conversation, message)
-    const id = this.#nextNumber(tx, 'handedMessage', 1n)
+    const id = this.#nextNumber(tx, 'handedMessage', FIRST_HANDED)
     tx.put('messages', { group: conversation, id }, message)
     return true
   }
@@ -157,7 +158,7 @@ export class Conversations {
   update(
     tx: Transaction,
     id: MessageId,
-    { status, sequence, failure }: { status: MessageStatus; sequence?: bigint; failure?: SendFailure },
+    { status, sequence, failure }: { status: MessageStatus; sequence?: Sequence; failure?: SendFailure },
   ): void {
     inUnit(this.reader, tx)
     const known = tx.get('messages', keyOf(id))
@@ -190,7 +191,7 @@ export class Conversations {
   history(conversation: ConversationNumber, limit?: number): HistoryEntry[] {
     const last = limit === undefined ? {} : { reverse: true, limit }
     const handed = this.#listed(conversation, { ...last, before: FIRST_MESSAGE })
-    const came = this.#listed(conversation, { ...last, after: FIRST_MESSAGE - 1n })
+    const came = this.#listed(conversation, { ...last, after: messageNumber(FIRST_MESSAGE - 1n) })
     if (limit !== undefined) came.reverse()
     return handed.length === 0 ? came : [...handed, ...came].sort(byPlace).slice(-(limit ?? 0))
   }
@@ -205,7 +206,7 @@ export class Conversations {
   }
 
   #add(tx: Transaction, conversation: RecordInit<'conversations'>): ConversationNumber {
-    const number = conversationNumber(nextId(tx, 'conversations'))
+    const number = nextId(tx, 'conversations')
     this.#put(tx, number, { ...conversation, createdAtMs: BigInt(this.clock.now()) })
     this.parts.recents.use(tx, number)
     const { kind, peerHandle = '', roomName = '' } = conversation
@@ -231,18 +232,18 @@ export class Conversations {
   }
 
   /** Messages are numbered through all conversations, in the order in which they came or were written. */
-  #nextNumber(tx: Transaction, series: 'message' | 'handedMessage', first: bigint): MessageNumber {
+  #nextNumber(tx: Transaction, series: 'message' | 'handedMessage', first: MessageNumber): MessageNumber {
     inUnit(this.reader, tx)
     const counters = tx.get('counters', ONLY) ?? recordOf('counters', {})
-    const number = messageNumber(counters[series] || first)
-    tx.put('counters', ONLY, { ...counters, [series]: number + 1n })
+    const number = counters[series] || first
+    tx.put('counters', ONLY, { ...counters, [series]: messageNumber(number + 1n) })
     return number
   }
 
-  #listed(conversation: ConversationNumber, range: Omit<Range, 'group'>): HistoryEntry[] {
+  #listed(conversation: ConversationNumber, range: Omit<RangeOf<'messages'>, 'group'>): HistoryEntry[] {
     const peer = this.peer(conversation)
     return this.reader
       .list('messages', { group: conversation, ...range })
-      .map(({ key, record }) => entryOf({ conversation, message: messageNumber(key.id) }, record, peer))
+      .map(({ key, record }) => entryOf({ conversation, message: key.id }, record, peer))
   }
 }

@@ -1,6 +1,6 @@
 // The conversations in use: those in which something was said lately.
 
-import { type ConversationNumber, conversationNumber } from '../ids.js'
+import type { ConversationNumber } from '../ids.js'
 import type { Clock } from '../ports.js'
 import { at, inUnit, type Reader, type Transaction } from '../vault/records.js'
 
@@ -18,7 +18,7 @@ export class Recents {
 
   /** The one used last comes first. */
   all(): ConversationNumber[] {
-    return this.#rows().map(({ key }) => conversationNumber(key.id))
+    return this.#rows().map(({ key }) => key.id)
   }
 
   /** Something is said in it. */

@@ -7,6 +7,7 @@ import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js
 import { adopt, type NewEpoch, takeCommit } from '../groups/commit.js'
 import { can } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
+import type { IntentNumber, Placed } from '../ids.js'
 import type { Transaction } from '../vault/records.js'
 import { beginEpoch } from './fork-detection.js'
 import { stateLost } from './rejoin-requests.js'
@@ -20,7 +21,7 @@ export async function receiveCommit(
   parts: MessageParts,
   tx: Transaction,
   group: LiveGroup,
-  envelope: Envelope,
+  envelope: Placed<Envelope>,
   commit: DeliveredCommit,
 ): Promise<void> {
   const done = await takeCommit(parts, tx, group, envelope, commit)
@@ -49,7 +50,7 @@ export function receiveOwnCommit(
   tx: Transaction,
   group: LiveGroup,
   place: PlaceInOrder,
-  intents: readonly bigint[],
+  intents: readonly IntentNumber[],
 ): void {
   const done = adopt(parts, tx, group, intents)
   if (!done) return

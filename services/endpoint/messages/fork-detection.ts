@@ -1,13 +1,12 @@
 // All that this device has seen of a conversation, as one hash that travels in what it seals (proto/parley/content/v1,
 // LogTag): a server that shows members different orders, or withholds from some, is noticed by the next message.
 
-import { create } from '@bufbuild/protobuf'
 import type { LogTag } from '../../../gen/parley/content/v1/content_pb.js'
-import { LogPlaceSchema } from '../../../gen/parley/vault/v1/records_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
 import { firstLogHash, logTag, nextLogHash } from '../../protocol/content/log-tag.js'
 import { crypto } from '../crypto.js'
 import type { GroupChange, LiveGroup } from '../groups/state/groups.js'
+import type { Sequence } from '../ids.js'
 import type { Engine } from '../mls/engine.js'
 
 /** Places that are remembered: a tag that is older is not compared. */
@@ -27,7 +26,7 @@ export const BROKEN_LOG: GroupChange = { logBroken: true }
 export function passEnvelope(
   engine: Pick<Engine, 'epochAuthenticator'>,
   group: InGroup & Pick<LiveGroup, 'state'>,
-  sequence: bigint,
+  sequence: Sequence,
   ciphertext: Uint8Array,
 ): GroupChange {
   const { record } = group
@@ -35,7 +34,7 @@ export function passEnvelope(
     ? firstLogHash(crypto, engine.epochAuthenticator(group.state))
     : (record.logPlaces.at(-1)?.hash ?? new Uint8Array())
   const hash = nextLogHash(crypto, { before, sequence, ciphertext })
-  const last = create(LogPlaceSchema, { sequence, hash })
+  const last = { $typeName: 'parley.vault.v1.LogPlace', sequence, hash } as const
   return { logPlaces: [...record.logPlaces, last].slice(-PLACES), logBegins: false }
 }
 

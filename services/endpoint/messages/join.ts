@@ -14,7 +14,7 @@ import {
   readWelcome,
   type WelcomedGroup,
 } from '../groups/welcome.js'
-import type { ConversationNumber } from '../ids.js'
+import type { ConversationNumber, Placed } from '../ids.js'
 import { MlsRefused } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
 import { takeKept } from './content/history-part.js'
@@ -42,7 +42,7 @@ export async function joinByWelcome(
     | 'welcomes'
   >,
   tx: Transaction,
-  envelope: Envelope,
+  envelope: Placed<Envelope>,
   welcome: Uint8Array,
 ): Promise<void> {
   const known = parts.groups.byId(envelope.conversationId)
@@ -72,7 +72,7 @@ function join(
     'account' | 'clock' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'groups' | 'records'
   >,
   tx: Transaction,
-  envelope: Envelope,
+  envelope: Placed<Envelope>,
   opened: OpenedWelcome,
 ): void {
   const { engine, groups, contacts } = parts
@@ -101,7 +101,7 @@ function tellJoined(
     'account' | 'clock' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'records'
   >,
   tx: Transaction,
-  envelope: Envelope,
+  envelope: Placed<Envelope>,
   {
     group,
     settings,

@@ -1,12 +1,11 @@
 // Content that was sealed and not taken by the server goes back to where it was before.
 
-import { fromBinary } from '@bufbuild/protobuf'
-import { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
 import type { SendFailure } from '../codes/send-failure.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import { transition } from '../groups/transition.js'
 import type { Transaction } from '../vault/records.js'
 import { traitsOf } from './content/registry.js'
+import { counted } from './sealing/format.js'
 import type { Queued } from './sealing/outbox.js'
 import type { MessageParts } from './sealing/parts.js'
 import { failWaiting } from './sealing/unsent.js'
@@ -24,7 +23,7 @@ export function putBack(
     if (item.what.case === 'commit') transition(parts, tx, group, { input: 'commit-dropped' })
     if (item.what.case !== 'content') continue
     const { content, message } = item.what.value
-    const { count, body } = fromBinary(ContentSchema, content)
+    const { count, body } = counted(content)
     traitsOf(body.case)?.putBack?.(parts, tx, { group, count, message, failure })
   }
   if (failure !== undefined) failWaiting(parts, tx, group.record.conversation, failure)

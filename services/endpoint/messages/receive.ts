@@ -10,6 +10,7 @@ import { isOwn } from '../groups/membership.js'
 import { takeRejoin } from '../groups/rejoin.js'
 import { can, hasLeft } from '../groups/state/group.js'
 import type { LiveGroup, Sender } from '../groups/state/groups.js'
+import { type ClientSequence, type Count, clientSequenceOf, countOf, type Placed } from '../ids.js'
 import { wipe } from '../mls/engine.js'
 import type { Transaction } from '../vault/records.js'
 import { receiveCommit, receiveOwnCommit } from './commits.js'
@@ -27,10 +28,11 @@ import { move } from './transition.js'
 
 /** The highest place in an order that the vault has a key for. */
 const MAX_SEQUENCE = 2n ** 62n
+const NO_COUNT = countOf(0n)
 
 /** Takes one envelope in; everything it changes goes into the transaction. Throws LineDown for a number that no server gives. */
 export async function takeIn(parts: MessageParts, tx: Transaction, envelope: Envelope): Promise<void> {
-  if (envelope.sequence > MAX_SEQUENCE) throw new LineDown({ code: 'wrong-numbers' })
+  if (!isPlaced(envelope)) throw new LineDown({ code: 'wrong-numbers' })
   const group = parts.groups.byId(envelope.conversationId)
   const content = envelope.envelope
   if (content.case === 'welcome') return await joinByWelcome(parts, tx, envelope, content.value.welcome)
@@ -46,7 +48,8 @@ export async function takeIn(parts: MessageParts, tx: Transaction, envelope: Env
   if (content.case === 'application')
     await takeApplication(parts, tx, group, envelope, content.value.ciphertext)
   else if (content.case === 'commit') await receiveCommit(parts, tx, group, envelope, content.value)
-  else if (content.case === 'own') await takeEcho(parts, tx, group, envelope, content.value.clientSequence)
+  else if (content.case === 'own')
+    await takeEcho(parts, tx, group, envelope, clientSequenceOf(content.value.clientSequence))
   else if (content.case === 'rejoin') receiveRejoin(parts, tx, group, envelope, content.value)
   else if (content.case === 'missed') {
     parts.groups.change(tx, group, BROKEN_LOG)
@@ -54,11 +57,13 @@ export async function takeIn(parts: MessageParts, tx: Transaction, envelope: Env
   }
 }
 
+const isPlaced = (envelope: Envelope): envelope is Placed<Envelope> => envelope.sequence <= MAX_SEQUENCE
+
 function receiveRejoin(
   parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'engine' | 'groups' | 'intents'>,
   tx: Transaction,
   group: LiveGroup,
-  envelope: Envelope,
+  envelope: Placed<Envelope>,
   request: RejoinRequest,
 ): void {
   const who = takeRejoin(parts, tx, group, request)
@@ -75,7 +80,7 @@ async function takeApplication(
   parts: MessageParts,
   tx: Transaction,
   group: LiveGroup,
-  envelope: Envelope,
+  envelope: Placed<Envelope>,
   ciphertext: Uint8Array,
 ): Promise<void> {
   const { engine, groups } = parts
@@ -141,7 +146,7 @@ async function takeContent(
 /** A device that joined again counts from 1 again. */
 function inSeries(sender: Sender, joinedEpoch: bigint): Sender {
   if (joinedEpoch <= sender.joinedEpoch) return sender
-  return { ...sender, joinedEpoch, received: 0n, owed: 0n, receipted: 0n, missing: [] }
+  return { ...sender, joinedEpoch, received: NO_COUNT, owed: NO_COUNT, receipted: NO_COUNT, missing: [] }
 }
 
 /** A message from before this device came is not missing here. */
@@ -154,7 +159,7 @@ async function missed(
   tx: Transaction,
   { group, envelope, content, handle, device }: Received,
   before: Sender,
-  counts: readonly bigint[],
+  counts: readonly Count[],
 ): Promise<void> {
   const count = content.count - before.received - 1n
   appendUnreadable(parts, tx, group, envelope, { code: 'gap', from: handle, count })
@@ -165,7 +170,7 @@ function tellForked(
   parts: Pick<MessageParts, 'contacts' | 'conversations' | 'groups'>,
   tx: Transaction,
   group: LiveGroup,
-  envelope: Envelope,
+  envelope: Placed<Envelope>,
   from: string,
 ): void {
   appendUnreadable(parts, tx, group, envelope, { code: 'forked', from })
@@ -177,8 +182,8 @@ async function takeEcho(
   parts: MessageParts,
   tx: Transaction,
   group: LiveGroup,
-  envelope: Envelope,
-  clientSequence: bigint,
+  envelope: Placed<Envelope>,
+  clientSequence: ClientSequence,
 ): Promise<void> {
   parts.outbox.accepted(tx, clientSequence)
   const done = parts.outbox.echoed(tx, clientSequence)

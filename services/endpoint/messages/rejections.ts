@@ -9,6 +9,7 @@ import type { KnownIntent } from '../groups/intent-list.js'
 import { tryAlone } from '../groups/intents.js'
 import { can } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
+import { type ClientSequence, clientSequenceOf } from '../ids.js'
 import { kebab } from '../vault/coded.js'
 import type { Transaction } from '../vault/records.js'
 import { putBack } from './put-back.js'
@@ -25,8 +26,9 @@ import { move } from './transition.js'
 export async function onRejected(
   parts: MessageParts,
   tx: Transaction,
-  { clientSequence, reason }: RejectedSend,
+  { clientSequence: rejected, reason }: RejectedSend,
 ): Promise<number> {
+  const clientSequence = clientSequenceOf(rejected)
   const queued = parts.outbox.items().find(({ item }) => item.clientSequence === clientSequence)
   // It stands behind another rejected one, which says what to do.
   if (!queued || reason.case === 'outOfOrder') return 0
@@ -72,7 +74,7 @@ export async function onRejected(
  * Nothing behind a rejected send was taken: what of it is as old would be rejected as well, one round trip after the
  * other, so all of it is made anew at once.
  */
-async function refreshRest(parts: MessageParts, tx: Transaction, from: bigint): Promise<void> {
+async function refreshRest(parts: MessageParts, tx: Transaction, from: ClientSequence): Promise<void> {
   const isOld = (queued: Queued) => {
     const group = parts.groups.get(queued.item.group)
     const epoch = epochOf(queued)

@@ -6,12 +6,13 @@ import type { SystemMessage } from '../codes/system-message.js'
 import { isMissing, type Unreadable } from '../codes/unreadable.js'
 import { can } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
+import type { Placed } from '../ids.js'
 import type { Transaction } from '../vault/records.js'
 import { type Known, systemRecord, unreadableRecord } from '../vault/said.js'
 import type { MessageParts } from './sealing/parts.js'
 
 /** Where in the order it happened, and when. */
-export type PlaceInOrder = Pick<Envelope, 'sequence' | 'storedAtMs'>
+export type PlaceInOrder = Pick<Placed<Envelope>, 'sequence' | 'storedAtMs'>
 
 export function appendSystemMessage(
   parts: Pick<MessageParts, 'conversations'>,

@@ -4,6 +4,7 @@ import type { SeenCertificate } from '../../rpc/channel.js'
 import { LineStopped } from '../codes/line-error.js'
 import type { Context, RunTransaction } from '../context.js'
 import type { EndpointEvent, LineState } from '../events.js'
+import { clientSequenceOf } from '../ids.js'
 import type { LineHandlers } from '../line/line.js'
 import type { ServerTrust } from '../line/server-trust.js'
 import type { ResponseFrame } from '../line/session.js'
@@ -79,7 +80,7 @@ export class LineSide implements LineHandlers {
     await this.#unit(unit => {
       const { context, outbox, tx } = unit
       const given = loadServer(tx)?.clientSequence ?? 0n
-      outbox.restart(tx, opened.clientSequence)
+      outbox.restart(tx, clientSequenceOf(opened.clientSequence))
       if (opened.clientSequence > given) rejoinAll(context, tx)
       else askOnceMore(context, tx)
       saveServer(tx, { operatorHandle: opened.operatorHandle })

@@ -1,6 +1,6 @@
 import type { Accepted, Deliver, Rejected } from '../../../gen/parley/v1/chat_pb.js'
 import type { RunTransaction, Unit } from '../context.js'
-import type { GroupNumber } from '../ids.js'
+import { clientSequenceOf, type GroupNumber } from '../ids.js'
 import type { RequestFrame } from '../line/frame-writer.js'
 import type { ResponseFrame } from '../line/session.js'
 import { takeIn } from '../messages/receive.js'
@@ -84,7 +84,7 @@ export class ReceiveLoop {
   }
 
   async #accepted({ clientSequence }: Accepted): Promise<void> {
-    await this.options.transaction(({ outbox, tx }) => outbox.accepted(tx, clientSequence))
+    await this.options.transaction(({ outbox, tx }) => outbox.accepted(tx, clientSequenceOf(clientSequence)))
   }
 
   async #rejected(rejected: Rejected): Promise<void> {

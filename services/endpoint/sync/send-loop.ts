@@ -1,6 +1,7 @@
 import type { Opened } from '../../../gen/parley/v1/chat_pb.js'
 import type { Context, RunTransaction, Unit } from '../context.js'
 import { Sweep } from '../groups/state/due.js'
+import type { ClientSequence } from '../ids.js'
 import type { RequestFrame } from '../line/frame-writer.js'
 import { owing } from '../messages/content/receipt.js'
 import type { Outbox } from '../messages/sealing/outbox.js'
@@ -45,7 +46,7 @@ export class SendLoop {
   #areReceiptsTimed = false
   #perFrame = SEND_ENVELOPES
   /** The highest number that was given, as the vault has it. */
-  #noted: bigint | undefined
+  #noted: ClientSequence | undefined
 
   constructor(private readonly options: SendLoopOptions) {}
 

@@ -3,14 +3,14 @@
 // state, and what is saved is what is sent.
 
 import type { EndpointEvent } from '../events.js'
-import { type Lookup, type Lookups, namesOf } from './records/names.js'
+import { type Found, type LookedUp, type Lookup, namesOf } from './records/names.js'
 import { Saved } from './records/saved.js'
 import type { AnyTable, BytesTable, RecordOf, RecordTable } from './records/schemas.js'
+import type { GroupOf, Hashed, IdOf, KeyOf, RangeOf } from './records/table-keys.js'
 import { type Base, type Changes, changesFor, type Reader, Transaction } from './records/transaction.js'
-import type { Key, Range, Vault } from './vault.js'
+import type { Vault } from './vault.js'
 
 export {
-  at,
   type BytesTable,
   RECORD_TABLES,
   type RecordInit,
@@ -18,6 +18,7 @@ export {
   type RecordTable,
   recordOf,
 } from './records/schemas.js'
+export { at, type IdOf, type KeyOf, type RangeOf } from './records/table-keys.js'
 export type { Follower, Reader, Transaction } from './records/transaction.js'
 
 export class Records implements Reader {
@@ -43,35 +44,35 @@ export class Records implements Reader {
     }
   }
 
-  get<T extends RecordTable>(table: T, key: Key): RecordOf<T> | undefined {
+  get<T extends RecordTable>(table: T, key: KeyOf<T>): RecordOf<T> | undefined {
     return this.#saved.get(table, key)
   }
 
-  list<T extends RecordTable>(table: T, range?: Range): { key: Key; record: RecordOf<T> }[] {
+  list<T extends RecordTable>(table: T, range?: RangeOf<T>): { key: KeyOf<T>; record: RecordOf<T> }[] {
     return this.#view().list(table, range)
   }
 
-  bytes(table: BytesTable, key: Key): Uint8Array | undefined {
+  bytes<T extends BytesTable>(table: T, key: KeyOf<T>): Uint8Array | undefined {
     return this.#saved.bytes(table, key)
   }
 
-  keys(table: AnyTable, range?: Range): Key[] {
-    return [...this.#saved.keys(table, range)]
+  keys<T extends AnyTable>(table: T, range?: RangeOf<T>): KeyOf<T>[] {
+    return Array.from(this.#saved.keys(table, range), key => key as KeyOf<T>)
   }
 
-  has(table: AnyTable, key: Key): boolean {
+  has<T extends AnyTable>(table: T, key: KeyOf<T>): boolean {
     return this.#view().has(table, key)
   }
 
-  isIntact(table: RecordTable | BytesTable, key: Key): boolean {
+  isIntact<T extends RecordTable | BytesTable>(table: T, key: KeyOf<T>): boolean {
     return this.#saved.isIntact(table, key)
   }
 
-  linked<L extends Lookup>(lookup: L, value: Lookups[L], limit?: number): bigint[] {
+  linked<L extends Lookup>(lookup: L, value: LookedUp<L>, limit?: number): Found<L>[] {
     return this.#view().linked(lookup, value, limit)
   }
 
-  numberOf<L extends Lookup>(lookup: L, value: Lookups[L]): bigint {
+  numberOf<L extends Lookup>(lookup: L, value: LookedUp<L>): Hashed<L> {
     return this.#base.numberOf(lookup, value)
   }
 
@@ -136,9 +137,13 @@ export class Records implements Reader {
 }
 
 /** The number behind the highest one of a table, or of one of its groups. */
-export function nextId(tx: Transaction, table: RecordTable, group = 0n): bigint {
-  const [last] = tx.keys(table, { group, reverse: true, limit: 1 })
-  return (last?.id ?? 0n) + 1n
+export function nextId<T extends RecordTable>(
+  tx: Transaction,
+  table: T,
+  ...[group = 0n]: GroupOf<T> extends 0n ? [] : [GroupOf<T>]
+): IdOf<T> {
+  const [last] = tx.keys(table, { group: group as GroupOf<T>, reverse: true, limit: 1 })
+  return ((last?.id ?? 0n) + 1n) as IdOf<T>
 }
 
 /** A store changes what it reads: with another unit's changes it would lose its own. */

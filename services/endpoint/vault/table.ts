@@ -51,10 +51,10 @@ export type RowChange =
 export interface Range {
   /** All groups unless given. */
   group?: bigint
-  after?: bigint
-  before?: bigint
+  after?: bigint | undefined
+  before?: bigint | undefined
   /** How many rows at most. */
-  limit?: number
+  limit?: number | undefined
   /** From the highest key down. */
   reverse?: boolean
 }

@@ -2,7 +2,7 @@
 
 import { expect, test } from '@jest/globals'
 import { Chat, type ChatOptions } from '../../../services/client/chat.js'
-import { conversationNumber, messageNumber } from '../../../services/endpoint/ids.js'
+import { conversationNumber, messageNumber, sequenceOf } from '../../../services/endpoint/ids.js'
 import {
   type HistoryEntry,
   type KnownConversation,
@@ -68,7 +68,7 @@ const said: HistoryEntry = {
   text: 'hi',
   sentAt: new Date(0),
   state: 'received',
-  sequence: 3n,
+  sequence: sequenceOf(3n),
 }
 
 test('lines go to whom one has turned to, and the prompt says who that is', async () => {
@@ -118,8 +118,15 @@ test('a line that cannot go out says why, and that it waits or comes back', asyn
 test('how far a message has come is marked, and told where it fails', () => {
   const { chat, marks, shown } = open()
   const id = { conversation: BOB.conversation, message: messageNumber(9n) }
-  chat.onEvent({ type: 'state', id, peer: 'bob', state: 'delivered', sequence: 1n })
-  chat.onEvent({ type: 'state', id, peer: 'bob', state: 'failed', sequence: 0n, failure: 'malformed' })
+  chat.onEvent({ type: 'state', id, peer: 'bob', state: 'delivered', sequence: sequenceOf(1n) })
+  chat.onEvent({
+    type: 'state',
+    id,
+    peer: 'bob',
+    state: 'failed',
+    sequence: sequenceOf(0n),
+    failure: 'malformed',
+  })
   expect(marks).toEqual(['1.9 delivered', '1.9 failed'])
   expect(shown).toEqual([
     'error: a message to bob was not sent: the server finds that it breaks a rule: update Parley on this machine or on the server',

@@ -5,6 +5,7 @@ import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records
 import { Conversations } from '../../../services/endpoint/history/conversations.js'
 import { FiledNames } from '../../../services/endpoint/history/filed-names.js'
 import { Recents } from '../../../services/endpoint/history/recents.js'
+import { sequenceOf } from '../../../services/endpoint/ids.js'
 import { systemClock } from '../../../services/endpoint/local.js'
 import { Records } from '../../../services/endpoint/vault/records.js'
 import { seedOf } from '../../../services/protocol/identity/recovery-phrase.js'
@@ -192,7 +193,7 @@ describe('a long history', () => {
           text: `line ${line} of what was said long ago`,
           sentAtMs: BigInt(line),
           status: MessageStatus.RECEIVED,
-          sequence: BigInt(1_000_000 + line),
+          sequence: sequenceOf(BigInt(1_000_000 + line)),
         })
     })
     vault.close()

@@ -2,7 +2,7 @@
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { makeAccount } from '../../../services/endpoint/contacts/account.js'
-import { groupNumber } from '../../../services/endpoint/ids.js'
+import { countOf, groupNumber } from '../../../services/endpoint/ids.js'
 import { openTestContext, type TestContext } from '../../support/endpoint-context.js'
 import { groupWithPerson } from '../../support/endpoint-groups.js'
 
@@ -31,7 +31,7 @@ describe('the stores of a unit of work', () => {
   test('do not change what another one has read', async () => {
     const group = await groupWithPerson(endpoint, makeAccount('bob'))
     const changing = endpoint.transaction(({ context, tx }) =>
-      context.groups.change(tx, group, { nextCount: 9n }),
+      context.groups.change(tx, group, { nextCount: countOf(9n) }),
     )
     await expect(changing).rejects.toThrow('not of this unit of work')
     const elsewhere = endpoint.transaction(({ tx }) => endpoint.context.contacts.block(tx, 'bob', true))

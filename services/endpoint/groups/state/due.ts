@@ -2,10 +2,10 @@
 // table of it up to date, so that a start, a text or a timer looks at these groups alone, however many there are.
 
 import { ConversationKind } from '../../../../gen/parley/vault/v1/records_pb.js'
-import { type ConversationNumber, conversationNumber, type GroupNumber, groupNumber } from '../../ids.js'
+import type { ConversationNumber, GroupNumber } from '../../ids.js'
 import type { Engine } from '../../mls/engine.js'
 import type { Clock, Random } from '../../ports.js'
-import { at, type Reader, type RecordOf, type Transaction } from '../../vault/records.js'
+import { at, type KeyOf, type Reader, type RecordOf, type Transaction } from '../../vault/records.js'
 import { ASK_AGAIN_MS, can } from './group.js'
 import type { GroupRecord, Groups } from './groups.js'
 import { phaseOf } from './phase-record.js'
@@ -40,7 +40,7 @@ interface DueParts {
 /** How far one endpoint has come in looking through the groups that are due later. */
 export class Sweep {
   /** The last that was looked at; undefined: all were. */
-  after: bigint | undefined
+  after: GroupNumber | undefined
   /** When it begins again, in ms since 1970. */
   nextMs = 0
 }
@@ -54,7 +54,7 @@ export class DueGroups {
   /** Those in which something is due now or within the hour. */
   all(): DueGroup[] {
     return this.reader.list('due').map(({ key, record: { atMs, receipts, outOfSync } }) => ({
-      ...{ group: groupNumber(key.id), receipts, outOfSync },
+      ...{ group: key.id, receipts, outOfSync },
       atMs: atMs === undefined ? undefined : Number(atMs),
     }))
   }
@@ -70,8 +70,8 @@ export class DueGroups {
   /** Takes the next of those whose time is near into the small table: a few at each call, and all twice in an hour. */
   sweep(tx: Transaction, sweep: Sweep, now: number): void {
     if (sweep.after === undefined && now < sweep.nextMs) return
-    const rows = tx.list('later', { group: 0n, after: sweep.after ?? 0n, limit: SWEPT_AT_ONCE })
-    for (const { key, record } of rows) if (isSoon(record, now)) this.#save(tx, groupNumber(key.id), record)
+    const rows = tx.list('later', { group: 0n, after: sweep.after, limit: SWEPT_AT_ONCE })
+    for (const { key, record } of rows) if (isSoon(record, now)) this.#save(tx, key.id, record)
     sweep.after = rows.length < SWEPT_AT_ONCE ? undefined : rows.at(-1)?.key.id
     if (sweep.after === undefined) sweep.nextMs = now + SWEPT_EVERY_MS
   }
@@ -79,13 +79,13 @@ export class DueGroups {
   /** Brings up to date what is kept of the groups and conversations that this unit of work has changed. */
   settle(tx: Transaction): void {
     const groups = new Set([
-      ...tx.touched('groups').map(({ id }) => groupNumber(id)),
-      ...tx.touched('intents').map(({ group }) => groupNumber(group)),
-      ...tx.touched('senders').map(({ group }) => groupNumber(group)),
+      ...tx.touched('groups').map(({ id }) => id),
+      ...tx.touched('intents').map(({ group }) => group),
+      ...tx.touched('senders').map(({ group }) => group),
     ])
-    for (const { group, id } of tx.touched('senders')) noteOwed(tx, groupNumber(group), id)
+    for (const key of tx.touched('senders')) noteOwed(tx, key)
     for (const group of groups) this.#settleGroup(tx, group)
-    const conversations = new Set(tx.touched('conversations').map(({ id }) => conversationNumber(id)))
+    const conversations = new Set(tx.touched('conversations').map(({ id }) => id))
     for (const group of groups) {
       const record = tx.get('groups', at(group))
       if (record && tx.saved('groups', at(group))?.phase.case !== record.phase.case)
@@ -159,13 +159,13 @@ function workTime(
   )
 }
 
-function noteOwed(tx: Transaction, group: GroupNumber, id: bigint): void {
-  const sender = tx.get('senders', { group, id })
-  const before = tx.saved('senders', { group, id })
+function noteOwed(tx: Transaction, key: KeyOf<'senders'>): void {
+  const sender = tx.get('senders', key)
+  const before = tx.saved('senders', key)
   const isOwed = sender !== undefined && sender.owed > sender.receipted
   if (isOwed === (before !== undefined && before.owed > before.receipted)) return
-  if (isOwed) tx.link('owed', group, id)
-  else tx.unlink('owed', group, id)
+  if (isOwed) tx.link('owed', key.group, key.id)
+  else tx.unlink('owed', key.group, key.id)
 }
 
 /** A conversation with a person that has no group which could be used; one that came with a history waits for a text. */

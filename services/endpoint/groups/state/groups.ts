@@ -1,7 +1,7 @@
 // The MLS groups of this device: which there are, what carries which conversation, and how they change.
 
 import { parseVerifiedCertificate } from '../../../protocol/identity/certificate.js'
-import { type ConversationNumber, type GroupNumber, groupNumber } from '../../ids.js'
+import { type ConversationNumber, countOf, type GroupNumber } from '../../ids.js'
 import type { Engine, GroupState, RatchetPlace } from '../../mls/engine.js'
 import { at, inUnit, nextId, type Reader, type Transaction } from '../../vault/records.js'
 import { type GroupEffect, type GroupInput, type GroupPhase, isIn, next } from './group.js'
@@ -17,6 +17,8 @@ export const CIPHER_SUITE = 83
 
 /** The epoch that the first commit of a group leads to. */
 const FIRST_EPOCH = 1n
+const NO_COUNT = countOf(0n)
+const FIRST_COUNT = countOf(1n)
 
 /** The fields of a record that can be changed; its phase changes by `move` alone. */
 export type GroupChange = Partial<
@@ -33,7 +35,7 @@ export class Groups {
 
   /** Every one: for what a person asks for, and what happens rarely. */
   all(): LiveGroup[] {
-    return this.reader.keys('groups').map(({ id }) => this.#live(groupNumber(id)))
+    return this.reader.keys('groups').map(({ id }) => this.#live(id))
   }
 
   get(number: GroupNumber): LiveGroup | undefined {
@@ -41,20 +43,20 @@ export class Groups {
   }
 
   byId(conversationId: Uint8Array): LiveGroup | undefined {
-    const [number] = this.reader.linked('group', conversationId).map(groupNumber)
+    const [number] = this.reader.linked('group', conversationId)
     return number === undefined ? undefined : this.#live(number)
   }
 
   /** Those that carry a conversation: one as a rule, more after two people have opened one at the same moment. */
   of(conversation: ConversationNumber): LiveGroup[] {
-    return this.reader.linked('carriers', conversation).map(id => this.#live(groupNumber(id)))
+    return this.reader.linked('carriers', conversation).map(number => this.#live(number))
   }
 
   /** Those that this unit of work has led into another epoch, or that the account is in or out of by it. */
   changed(tx: Transaction): { number: GroupNumber; wasIn: boolean }[] {
     const epochs = new Set(tx.touched('states').map(({ id }) => id))
     return tx.touched('groups').flatMap(key => {
-      const number = groupNumber(key.id)
+      const number = key.id
       const before = tx.saved('groups', key)
       const wasIn = before !== undefined && isIn(phaseOf(before))
       const isChanged = epochs.has(number) || wasIn !== isIn(this.#live(number).phase)
@@ -68,12 +70,12 @@ export class Groups {
     state: GroupState,
   ): LiveGroup {
     inUnit(this.reader, tx)
-    const number = groupNumber(nextId(tx, 'groups'))
+    const number = nextId(tx, 'groups')
     const epoch = this.engine.epoch(state)
     tx.put('groups', at(number), {
       ...group,
       ...phaseRecord(phase),
-      nextCount: 1n,
+      nextCount: FIRST_COUNT,
       cipherSuite: CIPHER_SUITE,
       libraryMajor: LIBRARY_MAJOR,
       fromStart: epoch <= FIRST_EPOCH,
@@ -92,13 +94,14 @@ export class Groups {
     inUnit(group.reader, tx)
     const lost = group.phase.name === 'out-of-sync'
     // A removed device is not owed what was said meanwhile; one that had lost the state is, and asks for it.
-    if (!lost) for (const sender of group.senders()) this.saveSender(tx, group, { ...sender, received: 0n })
+    if (!lost)
+      for (const sender of group.senders()) this.saveSender(tx, group, { ...sender, received: NO_COUNT })
     // Its earlier sends are counted in another series.
     tx.deleteGroup('sent', group.number)
     this.change(tx, group, {
       ...(lost ? {} : { fromStart: false }),
       committedAtMs: 0n,
-      nextCount: 1n,
+      nextCount: FIRST_COUNT,
       joinedEpoch: this.engine.epoch(state),
       leavingDeviceIds: [],
       rejoiningDeviceIds: [],
@@ -152,7 +155,7 @@ export class Groups {
 
   /** The groups that have devices of this handle; `unreconciled`: where they changed since they were last compared. */
   with(handle: string, which: 'all' | 'unreconciled'): GroupNumber[] {
-    return this.reader.linked(which === 'all' ? 'member' : 'unreconciled', handle).map(groupNumber)
+    return this.reader.linked(which === 'all' ? 'member' : 'unreconciled', handle)
   }
 
   /** The devices of this handle are in the group that should be, or not yet: then they are to be compared again. */

@@ -3,7 +3,7 @@
 import type { GroupNumber } from '../../ids.js'
 import type { Engine, GroupState, RatchetPlace } from '../../mls/engine.js'
 import { Kept } from '../../vault/records/kept.js'
-import { at, type Reader, type RecordOf, recordOf, type Transaction } from '../../vault/records.js'
+import { at, type IdOf, type Reader, type RecordOf, recordOf, type Transaction } from '../../vault/records.js'
 import type { GroupPhase } from './group.js'
 import { phaseOf } from './phase-record.js'
 
@@ -16,8 +16,11 @@ const OPEN_BYTES = 16 * 1024 * 1024
 /** Leaves in a group are fewer than this, so an epoch and a leaf make one key. */
 const LEAVES = 4096n
 
-const ratchetId = (place: RatchetPlace) => place.epoch * LEAVES + BigInt(place.leaf)
-const ratchetPlace = (id: bigint): RatchetPlace => ({ epoch: id / LEAVES, leaf: Number(id % LEAVES) })
+const ratchetId = (place: RatchetPlace) => (place.epoch * LEAVES + BigInt(place.leaf)) as IdOf<'ratchets'>
+const ratchetPlace = (id: IdOf<'ratchets'>): RatchetPlace => ({
+  epoch: id / LEAVES,
+  leaf: Number(id % LEAVES),
+})
 
 /** The groups' MLS states. The large part is written when an epoch changes, one ratchet node with each message. */
 export class GroupStates {

@@ -6,8 +6,9 @@ import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
 import type { SendFailure } from '../../codes/send-failure.js'
 import type { GroupInput } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import type { MessageNumber } from '../../ids.js'
+import type { Count, MessageNumber, Placed } from '../../ids.js'
 import type { Transaction } from '../../vault/records.js'
+import type { Counted } from '../sealing/format.js'
 import type { MessageParts } from '../sealing/parts.js'
 
 export type Body = Extract<Content['body'], { case: string }>
@@ -18,8 +19,8 @@ export type ValueOf<C extends ContentCase> = Extract<Body, { case: C }>['value']
 export interface Received {
   group: LiveGroup
   /** Its place in the order. */
-  envelope: Envelope
-  content: Content
+  envelope: Placed<Envelope>
+  content: Counted
   /** The device that sealed it, as its verified leaf says. */
   device: Uint8Array
   handle: string
@@ -32,7 +33,7 @@ export interface Received {
 interface PutBack {
   group: LiveGroup
   /** Under which it was sealed. */
-  count: bigint
+  count: Count
   /** Of whose history it is: its number there; 0n: of none. */
   message: MessageNumber
   /** Why it never goes out; undefined: it may, in the same group or the next one of the conversation. */

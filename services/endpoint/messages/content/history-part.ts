@@ -13,10 +13,11 @@ import { accountsIn, isOwn, settingsOf } from '../../groups/membership.js'
 import { sameAccount } from '../../groups/policy.js'
 import { isIn } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import type { ConversationNumber } from '../../ids.js'
-import { at, type Transaction } from '../../vault/records.js'
+import { type ConversationNumber, sequenceOf } from '../../ids.js'
+import { at, nextId, type Transaction } from '../../vault/records.js'
 import { systemRecord } from '../../vault/said.js'
 import type { MessageParts } from '../sealing/parts.js'
+import type { PlaceInOrder } from '../system-message.js'
 import type { ContentType } from './content-type.js'
 
 /** Parts that wait for their room at most; more are dropped, since anybody can send them. */
@@ -27,12 +28,6 @@ interface Giver {
   handle: string
   accountKey: Uint8Array
   device: Uint8Array
-}
-
-interface PlaceInOrder {
-  /** Of the line that says that it is complete. */
-  sequence: bigint
-  storedAtMs: bigint
 }
 
 /** Takes a part in that came in a group. It ignores what is not this giver's to hand over. */
@@ -66,18 +61,20 @@ export function takeKept(
   }
 }
 
-type GivenPart = { part: HistoryPart; giver: Giver; place: PlaceInOrder }
+interface GivenPart {
+  part: HistoryPart
+  giver: Giver
+  /** Of the line that says that it is complete. */
+  place: PlaceInOrder
+}
 
 function keep(
   { records }: Pick<MessageParts, 'records'>,
   tx: Transaction,
   { part, giver, place }: GivenPart,
 ): void {
-  const waiting = records.keys('historyparts')
-  if (waiting.length >= WAITING_PARTS) return
-  let id = (waiting.at(-1)?.id ?? 0n) + 1n
-  while (tx.get('historyparts', at(id))) id++
-  tx.put('historyparts', at(id), {
+  if (records.keys('historyparts').length >= WAITING_PARTS) return
+  tx.put('historyparts', at(nextId(tx, 'historyparts')), {
     part: toBinary(HistoryPartSchema, part),
     fromHandle: giver.handle,
     fromAccount: giver.accountKey,
@@ -138,7 +135,7 @@ function file(
     const own = isOurs && fromHandle === account.handle
     const isNew = conversations.file(tx, conversation, {
       kind: MessageKind.TEXT,
-      ...{ fromHandle, fromDevice, own, text, sentAtMs, sequence },
+      ...{ fromHandle, fromDevice, own, text, sentAtMs, sequence: sequenceOf(sequence) },
       status: own ? MessageStatus.STORED : MessageStatus.RECEIVED,
     })
     if (isNew) filed++

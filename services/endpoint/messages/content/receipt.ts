@@ -5,6 +5,7 @@ import { MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { accountsIn } from '../../groups/membership.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup, Sender } from '../../groups/state/groups.js'
+import { type Count, countOf } from '../../ids.js'
 import type { Transaction } from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
 import { isSilent, sealBody } from '../sealing/seal.js'
@@ -12,6 +13,7 @@ import type { ContentType } from './content-type.js'
 
 /** In larger conversations nobody says what has arrived: it would be more than what is said. */
 export const RECEIPT_DEVICES = 32
+const NO_COUNT = countOf(0n)
 
 /** Those whose texts are here and who were not told so, where they may be told. */
 export function owing(
@@ -47,11 +49,11 @@ export const receipt: ContentType<'receipt'> = {
     for (const { deviceId, count } of delivered) {
       if (Buffer.compare(deviceId, own) !== 0) continue
       // A receipt for more than was sent cannot mark what is sent later.
-      const sent = count < group.record.nextCount ? count : group.record.nextCount - 1n
-      if (sent > confirmed) confirmed = sent
+      const sent = smaller(countOf(count), countOf(group.record.nextCount - 1n))
+      confirmed = larger(sent, confirmed)
     }
     parts.groups.saveSender(tx, group, { ...sender, confirmed })
-    const before = confirmedByAll(parts, group) + 1n
+    const before = countOf(confirmedByAll(parts, group) + 1n)
     for (const { key, record } of parts.records.list('undelivered', { group: group.number, before })) {
       const id = { conversation: group.record.conversation, message: record.message }
       parts.conversations.update(tx, id, { status: MessageStatus.DELIVERED })
@@ -60,21 +62,21 @@ export const receipt: ContentType<'receipt'> = {
   },
 }
 
-function confirmedByAll(parts: Pick<MessageParts, 'account' | 'engine'>, group: LiveGroup): bigint {
+function confirmedByAll(parts: Pick<MessageParts, 'account' | 'engine'>, group: LiveGroup): Count {
   const others = accountsIn(parts, group).filter(({ handle }) => handle !== parts.account.handle)
   const confirmed = others.map(({ devices }) =>
-    devices.reduce((top, device) => larger(group.sender(device).confirmed, top), 0n),
+    devices.reduce((top, device) => larger(group.sender(device).confirmed, top), NO_COUNT),
   )
-  return confirmed.reduce(smaller, confirmed[0] ?? 0n)
+  return confirmed.reduce(smaller, confirmed[0] ?? NO_COUNT)
 }
 
 // Math.max and Math.min take no bigint.
-function larger(a: bigint, b: bigint): bigint {
+function larger(a: Count, b: Count): Count {
   if (a > b) return a
   return b
 }
 
-function smaller(a: bigint, b: bigint): bigint {
+function smaller(a: Count, b: Count): Count {
   if (a < b) return a
   return b
 }

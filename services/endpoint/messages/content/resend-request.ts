@@ -2,6 +2,7 @@
 
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
+import { type Count, countOf } from '../../ids.js'
 import type { Transaction } from '../../vault/records.js'
 import { MISSING_COUNTS } from '../missing.js'
 import type { MessageParts } from '../sealing/parts.js'
@@ -13,7 +14,7 @@ export async function askAgain(
   parts: Pick<MessageParts, 'clock' | 'engine' | 'groups' | 'outbox'>,
   tx: Transaction,
   group: LiveGroup,
-  { deviceId, counts }: { deviceId: Uint8Array; counts: readonly bigint[] },
+  { deviceId, counts }: { deviceId: Uint8Array; counts: readonly Count[] },
 ): Promise<void> {
   if (!can(group.phase, 'tell-devices') || counts.length === 0) return
   const value = { deviceId, counts: [...counts] }
@@ -27,8 +28,8 @@ export const resendRequest: ContentType<'resendRequest'> = {
   async take(parts, tx, { group }, { deviceId, counts }) {
     if (Buffer.compare(deviceId, parts.account.device.publicKey) !== 0) return
     const { conversation } = group.record
-    const nothing: bigint[] = []
-    for (const count of counts.slice(0, MISSING_COUNTS)) {
+    const nothing: Count[] = []
+    for (const count of counts.slice(0, MISSING_COUNTS).map(countOf)) {
       const place = { group: group.number, id: count }
       const sent = tx.get('sent', place)
       const message = sent && parts.conversations.message({ conversation, message: sent.message })

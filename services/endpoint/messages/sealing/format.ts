@@ -5,6 +5,7 @@ import { type Content, ContentSchema } from '../../../../gen/parley/content/v1/c
 import { unpad } from '../../../protocol/content/padding.js'
 import { TEXT_BYTES } from '../../../protocol/sizes.js'
 import { Refusal } from '../../codes/refusal.js'
+import type { Count } from '../../ids.js'
 
 /** Throws Refusal for a text that is over the limit. */
 export function checkText(text: string): void {
@@ -16,12 +17,18 @@ export function encodeContent(content: MessageInitShape<typeof ContentSchema>): 
   return toBinary(ContentSchema, create(ContentSchema, content))
 }
 
+/** A content with its count, and that of what it says again. */
+export type Counted = Content & { readonly count: Count; readonly resentCount: Count }
+
 /** The content; undefined when the padding or the encoding is not what the contract says. */
-export function decodeContent(padded: Uint8Array): Content | undefined {
+export function decodeContent(padded: Uint8Array): Counted | undefined {
   const content = unpad(padded)
   try {
-    return content && fromBinary(ContentSchema, content)
+    return content && counted(content)
   } catch {
     return undefined
   }
 }
+
+/** As `encodeContent` has it. Throws for bytes that are none. */
+export const counted = (content: Uint8Array): Counted => fromBinary(ContentSchema, content) as Counted

@@ -4,14 +4,20 @@
 
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { CommitBundleSchema } from '../../../../gen/parley/v1/chat_pb.js'
-import { OutboxCommitSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
-import type { GroupNumber } from '../../ids.js'
+import { type ClientSequence, clientSequenceOf, type GroupNumber, type IntentNumber } from '../../ids.js'
 import { Kept } from '../../vault/records/kept.js'
-import { at, inUnit, type Reader, type RecordOf, type Transaction } from '../../vault/records.js'
+import {
+  at,
+  inUnit,
+  type Reader,
+  type RecordInit,
+  type RecordOf,
+  type Transaction,
+} from '../../vault/records.js'
 
 export type OutboxItem = RecordOf<'outbox'>
-type What = OutboxItem['what']
-export type SealedContent = Extract<What, { case: 'content' }>['value']
+type What = NonNullable<RecordInit<'outbox'>['what']>
+export type SealedContent = Extract<OutboxItem['what'], { case: 'content' }>['value']
 
 /** Envelopes sealed and not yet accepted: bounds memory, and what has to be sealed anew when an epoch passes. */
 export const OUTBOX_WINDOW = 64
@@ -24,12 +30,15 @@ export interface Queued {
   readonly sent: boolean
 }
 
+const NONE = clientSequenceOf(0n)
+const after = (sent: ClientSequence, sends: number) => clientSequenceOf(sent + BigInt(sends))
+
 /** How far the present stream has come, by the numbers of sends. */
 interface Progress {
   /** The server has everything up to this number. */
-  accepted: bigint
+  accepted: ClientSequence
   /** Everything up to this number was given to it. */
-  given: bigint
+  given: ClientSequence
 }
 
 /** Progress that all outboxes of one endpoint share; it is not on the disk, for it begins anew with each stream. */
@@ -40,7 +49,7 @@ export class OutboxProgress {
   })
 
   get(reader: Reader): Progress {
-    return this.#progress.get(reader, 'only') ?? { accepted: 0n, given: 0n }
+    return this.#progress.get(reader, 'only') ?? { accepted: NONE, given: NONE }
   }
 
   set(tx: Transaction, change: Partial<Progress>): void {
@@ -48,7 +57,7 @@ export class OutboxProgress {
   }
 
   /** Notes that the saved sends were given to the stream. */
-  gave(records: Reader, given: bigint): void {
+  gave(records: Reader, given: ClientSequence): void {
     this.#progress.note('only', { ...this.get(records), given })
   }
 }
@@ -75,26 +84,27 @@ export class Outbox {
   }
 
   /** The highest number that was given, or that the server has. */
-  highestGiven(): bigint {
-    const last = this.items().at(-1)?.item.clientSequence ?? 0n
+  highestGiven(): ClientSequence {
+    const last = this.items().at(-1)?.item.clientSequence ?? NONE
     const { accepted } = this.progress.get(this.reader)
-    return last > accepted ? last : accepted
+    if (accepted > last) return accepted
+    return last
   }
 
   add(tx: Transaction, group: GroupNumber, what: What): void {
     inUnit(this.reader, tx)
-    const clientSequence = this.highestGiven() + 1n
+    const clientSequence = clientSequenceOf(this.highestGiven() + 1n)
     tx.put('outbox', at(clientSequence), { group, clientSequence, what })
   }
 
   /** It stays where it is, and is sent as this. */
-  replace(tx: Transaction, { item }: Queued, what: What): void {
+  replace(tx: Transaction, { item: { group, clientSequence } }: Queued, what: What): void {
     inUnit(this.reader, tx)
-    tx.put('outbox', at(item.clientSequence), { ...item, what })
+    tx.put('outbox', at(clientSequence), { group, clientSequence, what })
   }
 
   /** The server has everything up to this number, of what was sent: more would make up numbers for what is. */
-  accepted(tx: Transaction, through: bigint): void {
+  accepted(tx: Transaction, through: ClientSequence): void {
     inUnit(this.reader, tx)
     const { accepted } = this.progress.get(tx)
     const last = this.highestGiven()
@@ -103,7 +113,7 @@ export class Outbox {
   }
 
   /** Its place in the order was delivered: it is done. */
-  echoed(tx: Transaction, clientSequence: bigint): Queued | undefined {
+  echoed(tx: Transaction, clientSequence: ClientSequence): Queued | undefined {
     inUnit(this.reader, tx)
     const found = this.items().find(({ item }) => item.clientSequence === clientSequence)
     if (found) tx.delete('outbox', at(clientSequence))
@@ -119,12 +129,12 @@ export class Outbox {
     const left = open.filter(queued => !dropped.includes(queued))
     this.#renumber(tx, open, left)
     const { accepted } = this.progress.get(tx)
-    this.progress.set(tx, { given: accepted + BigInt(left.filter(({ sent }) => sent).length) })
+    this.progress.set(tx, { given: after(accepted, left.filter(({ sent }) => sent).length) })
     return dropped
   }
 
   /** A stream begins: the server has sends up to `highest`. Everything else is sent again. */
-  restart(tx: Transaction, highest: bigint): void {
+  restart(tx: Transaction, highest: ClientSequence): void {
     inUnit(this.reader, tx)
     // A server that was restored from a backup has fewer than it once accepted.
     this.progress.set(tx, { accepted: highest, given: highest })
@@ -133,11 +143,11 @@ export class Outbox {
   }
 
   /** From this number on everything is sent again. */
-  rewind(tx: Transaction, from: bigint): void {
+  rewind(tx: Transaction, from: ClientSequence): void {
     inUnit(this.reader, tx)
     const { accepted, given } = this.progress.get(tx)
     if (given < from) return
-    this.progress.set(tx, { given: from - 1n > accepted ? from - 1n : accepted })
+    this.progress.set(tx, { given: from > accepted ? after(from, -1) : accepted })
   }
 
   /** The saved sends that are to go now; they count as sent from here on. */
@@ -154,11 +164,11 @@ export class Outbox {
   }
 
   /** Numbers everything that the server does not have consecutively from what it has. */
-  #renumber(tx: Transaction, before: readonly Queued[], after: readonly Queued[]): void {
+  #renumber(tx: Transaction, before: readonly Queued[], left: readonly Queued[]): void {
     const { accepted } = this.progress.get(tx)
     for (const { item } of before) tx.delete('outbox', at(item.clientSequence))
-    for (const [index, { item }] of after.entries()) {
-      const clientSequence = accepted + BigInt(index) + 1n
+    for (const [index, { item }] of left.entries()) {
+      const clientSequence = after(accepted, index + 1)
       tx.put('outbox', at(clientSequence), { ...item, clientSequence })
     }
   }
@@ -172,9 +182,8 @@ export function queueCommit(
   {
     bundle,
     intents = [],
-  }: { bundle: MessageInitShape<typeof CommitBundleSchema>; intents?: readonly bigint[] },
+  }: { bundle: MessageInitShape<typeof CommitBundleSchema>; intents?: readonly IntentNumber[] },
 ): void {
   const commitBundle = toBinary(CommitBundleSchema, create(CommitBundleSchema, bundle))
-  const value = create(OutboxCommitSchema, { commitBundle, intents: [...intents] })
-  outbox.add(tx, group, { case: 'commit', value })
+  outbox.add(tx, group, { case: 'commit', value: { commitBundle, intents } })
 }

@@ -7,7 +7,7 @@ import { pad } from '../../../protocol/content/padding.js'
 import type { MessageId } from '../../events.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import { type ConversationNumber, type MessageNumber, messageNumber } from '../../ids.js'
+import { type ConversationNumber, type Count, countOf, type MessageNumber, messageNumber } from '../../ids.js'
 import { wipe } from '../../mls/engine.js'
 import type { Transaction } from '../../vault/records.js'
 import { presentTag } from '../fork-detection.js'
@@ -58,6 +58,7 @@ export async function sealText(
 }
 
 const NO_MESSAGE = messageNumber(0n)
+const NO_COUNT = countOf(0n)
 
 type Body = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
 
@@ -70,12 +71,12 @@ export async function sealBody(
   {
     sentAtMs = BigInt(parts.clock.now()),
     message = NO_MESSAGE,
-    resentCount = 0n,
-  }: { sentAtMs?: bigint; message?: MessageNumber; resentCount?: bigint } = {},
+    resentCount = NO_COUNT,
+  }: { sentAtMs?: bigint; message?: MessageNumber; resentCount?: Count } = {},
 ): Promise<void> {
   const logTag = presentTag(group)
   const { nextCount: count, joinedEpoch } = group.record
-  parts.groups.change(tx, group, { nextCount: count + 1n })
+  parts.groups.change(tx, group, { nextCount: countOf(count + 1n) })
   const content = encodeContent({
     count,
     joinedEpoch,

@@ -3,7 +3,7 @@
 import { MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import type { SendFailure } from '../../codes/send-failure.js'
 import type { MessageId } from '../../events.js'
-import { type ConversationNumber, messageNumber } from '../../ids.js'
+import type { ConversationNumber } from '../../ids.js'
 import { at, type Transaction } from '../../vault/records.js'
 import type { MessageParts } from './parts.js'
 
@@ -11,7 +11,7 @@ import type { MessageParts } from './parts.js'
 export function waitingTexts({ records }: Pick<MessageParts, 'records'>): MessageId[] {
   return records
     .list('waiting')
-    .map(({ key, record }) => ({ conversation: record.conversation, message: messageNumber(key.id) }))
+    .map(({ key, record }) => ({ conversation: record.conversation, message: key.id }))
 }
 
 /** It is to be sealed as soon as that can be. */

@@ -1,18 +1,19 @@
 // Handing over what was said before: to another device of this account through the group of own devices, to a person
 // who was invited to a room through the direct conversation with them. Part by part, as the outbox has room.
 
-import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { HistoryMessageSchema } from '../../../../gen/parley/content/v1/content_pb.js'
-import {
-  type HistoryTransfer,
-  HistoryTransferSchema,
-  type Message,
-  MessageKind,
-} from '../../../../gen/parley/vault/v1/records_pb.js'
+import { type Message, MessageKind } from '../../../../gen/parley/vault/v1/records_pb.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import { type ConversationNumber, conversationNumber } from '../../ids.js'
-import type { Transaction } from '../../vault/records.js'
-import type { Key } from '../../vault/table.js'
+import { type ConversationNumber, messageNumber } from '../../ids.js'
+import {
+  type KeyOf,
+  nextId,
+  type RecordInit,
+  type RecordOf,
+  recordOf,
+  type Transaction,
+} from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
 import { ownDeviceGroups, sealBody, sendingGroup } from '../sealing/seal.js'
 
@@ -25,18 +26,14 @@ const ROWS = 256
 const PARTS_AT_ONCE = 4
 const OUTBOX_RESERVED = 16
 
-export type TransferInit = Omit<MessageInitShape<typeof HistoryTransferSchema>, '$typeName'>
+type HistoryTransfer = RecordOf<'transfers'>
+export type TransferInit = Omit<RecordInit<'transfers'>, '$typeName'>
 
 /** Notes that the conversation is to be handed over, from its beginning or from where that had come. */
 export function startTransfer(tx: Transaction, conversation: ConversationNumber, to: TransferInit): void {
-  const wanted = create(HistoryTransferSchema, to)
-  for (let id = 1n; ; id++) {
-    const key = { group: conversation, id }
-    const known = tx.get('transfers', key)
-    if (known && !isSame(known, wanted)) continue
-    if (!known) tx.put('transfers', key, wanted)
-    return
-  }
+  const wanted = recordOf('transfers', to)
+  if (tx.list('transfers', { group: conversation }).some(({ record }) => isSame(record, wanted))) return
+  tx.put('transfers', { group: conversation, id: nextId(tx, 'transfers', conversation) }, wanted)
 }
 
 const isSame = (one: HistoryTransfer, other: HistoryTransfer): boolean =>
@@ -80,9 +77,9 @@ function groupFor(
 async function sealPart(
   parts: Pick<MessageParts, 'clock' | 'conversations' | 'engine' | 'groups' | 'outbox' | 'records'>,
   tx: Transaction,
-  { key, transfer, group }: { key: Key; transfer: HistoryTransfer; group: LiveGroup },
+  { key, transfer, group }: { key: KeyOf<'transfers'>; transfer: HistoryTransfer; group: LiveGroup },
 ): Promise<boolean> {
-  const conversation = conversationNumber(key.group)
+  const conversation = key.group
   const { messages, next, more } = nextMessages(parts, conversation, transfer)
   if (messages.length > 0 || transfer.begun) {
     const isRoom = parts.conversations.kind(conversation) === 'room'
@@ -107,7 +104,11 @@ function nextMessages(
   const messages: MessageInitShape<typeof HistoryMessageSchema>[] = []
   let bytes = 0
   let next = nextMessage
-  const rows = records.list('messages', { group: conversation, after: nextMessage - 1n, limit: ROWS })
+  const rows = records.list('messages', {
+    group: conversation,
+    after: messageNumber(nextMessage - 1n),
+    limit: ROWS,
+  })
   for (const { key, record } of rows) {
     if (isHandedOver(record, sinceMs)) {
       bytes += MESSAGE_BYTES + Buffer.byteLength(record.text)
@@ -115,7 +116,7 @@ function nextMessages(
       const { fromHandle, fromDevice, text, sentAtMs, sequence } = record
       messages.push({ fromHandle, fromDevice, text, sentAtMs, sequence })
     }
-    next = key.id + 1n
+    next = messageNumber(key.id + 1n)
   }
   return { messages, next, more: rows.length === ROWS }
 }

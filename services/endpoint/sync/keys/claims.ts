@@ -8,11 +8,12 @@ import { accountsIn } from '../../groups/membership.js'
 import { sameAccount } from '../../groups/policy.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
+import type { IntentNumber } from '../../ids.js'
 import type { Transaction } from '../../vault/records.js'
 
 export interface Wanted {
   group: LiveGroup
-  id: bigint
+  id: IntentNumber
   handle: string
 }
 

@@ -6,7 +6,7 @@ import type { DeviceIdentity } from '../../../protocol/identity/certificate.js'
 import type { Context, RunTransaction } from '../../context.js'
 import { isOwn } from '../../groups/membership.js'
 import { can } from '../../groups/state/group.js'
-import type { ConversationNumber, GroupNumber } from '../../ids.js'
+import type { ContactNumber, ConversationNumber, GroupNumber } from '../../ids.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
 import type { Timer } from '../../ports.js'
 import type { Transaction } from '../../vault/records.js'
@@ -46,7 +46,7 @@ export class DeviceLists {
   /** By handle: how long it waited the last time to be looked up again, in ms. */
   readonly #waits = new Map<string, number>()
   /** The contact up to which those who are due with a new line were taken. */
-  #pageAfter = 0n
+  #pageAfter: ContactNumber | undefined
   #page: Timer | undefined
   readonly #ownGroup: OwnGroup
   #isRunning = false
@@ -83,7 +83,7 @@ export class DeviceLists {
     const inUse = recents.all()
     this.#addPeers(inUse.slice(0, FIRST_HANDLES))
     this.#page?.cancel()
-    this.#pageAfter = 0n
+    this.#pageAfter = undefined
     this.#addPage(FIRST_HANDLES, () => this.#addPeers(inUse.slice(FIRST_HANDLES)))
   }
 

@@ -5,7 +5,7 @@ import type { KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
 import { DAY_MS } from '../../../protocol/time.js'
 import type { Context, RunTransaction, Unit } from '../../context.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
-import { at, type Reader } from '../../vault/records.js'
+import { at, nextId, type Reader } from '../../vault/records.js'
 
 /** One-time key packages kept at the server, unless another number is wanted. */
 const KEY_STOCK = 50
@@ -60,25 +60,20 @@ export class KeyStock {
     const wanted = held.keyPackagesLeft < this.low ? this.#size - held.keyPackagesLeft : 0
     const replacesLastResort = !held.hasLastResort || !hasFreshLastResort(tx, now)
     if (wanted === 0 && !replacesLastResort) return undefined
-    const last = tx.list('keypackages', { group: 0n, reverse: true, limit: 1 })[0]?.key.id ?? 0n
+    const keyPackages: Uint8Array[] = []
+    for (let made = 0; made < wanted; made++) keyPackages.push(await makeOne(unit, { lastResort: false }))
+    const lastResortKeyPackage = replacesLastResort
+      ? await makeOne(unit, { lastResort: true })
+      : new Uint8Array()
+    // After the new ones are made, so that none of them gets the number of one that goes.
     for (const { key, record } of tx.list('keypackages'))
       if (Number(record.notAfterMs) < now) tx.delete('keypackages', key)
-    const keyPackages: Uint8Array[] = []
-    for (let made = 0; made < wanted; made++)
-      keyPackages.push(await makeOne(unit, { id: last + BigInt(made) + 1n, lastResort: false }))
-    const id = last + BigInt(wanted) + 1n
-    const lastResortKeyPackage = replacesLastResort
-      ? await makeOne(unit, { id, lastResort: true })
-      : new Uint8Array()
     return { keyPackages, lastResortKeyPackage }
   }
 }
 
 /** Saves a new pair; returns its public half. */
-async function makeOne(
-  { context, tx }: Unit,
-  { id, lastResort }: { id: bigint; lastResort: boolean },
-): Promise<Uint8Array> {
+async function makeOne({ context, tx }: Unit, { lastResort }: { lastResort: boolean }): Promise<Uint8Array> {
   const { account, engine } = context
   const { publicKey, privateKey } = account.device
   const { publicPackage, privatePackage, notAfter } = await engine.newKeyPackage({
@@ -87,7 +82,9 @@ async function makeOne(
     publicKey,
     lastResort,
   })
-  tx.put('keypackages', at(id), { publicPackage, privatePackage, lastResort, notAfterMs: BigInt(notAfter) })
+  const notAfterMs = BigInt(notAfter)
+  const id = nextId(tx, 'keypackages')
+  tx.put('keypackages', at(id), { publicPackage, privatePackage, lastResort, notAfterMs })
   return publicPackage
 }
 

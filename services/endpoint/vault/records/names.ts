@@ -1,35 +1,37 @@
 // How rows are found by what they hold, which must not stand in clear on the disk: under a keyed hash of it.
 
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
-import type { ConversationNumber, GroupNumber } from '../../ids.js'
+import type { ContactNumber, ConversationNumber, GroupNumber } from '../../ids.js'
 import type { Key, RowChange, Table } from '../table.js'
-import { at } from './schemas.js'
+import { at, type Hashed } from './table-keys.js'
 
-/** The kinds of values to look up, and the numbers that each finds. */
-export interface Lookups {
+/** The kinds of values to look up `by`, and the numbers that each `finds`. */
+interface Lookups {
   /** A handle: the contact. */
-  contact: string
+  contact: { by: string; finds: ContactNumber }
   /** A handle: the conversation with this person. */
-  direct: string
+  direct: { by: string; finds: ConversationNumber }
   /** Those of whom there are few. */
-  contacts: 'changed'
+  contacts: { by: 'changed'; finds: ContactNumber }
   /** Conversations of a kind of which there are few. `unopened`: with a person, and without a group. */
-  conversations: 'own-devices' | 'unopened'
+  conversations: { by: 'own-devices' | 'unopened'; finds: ConversationNumber }
   /** The name of a room: the conversations. */
-  room: string
+  room: { by: string; finds: ConversationNumber }
   /** An MLS group id: the group. */
-  group: Uint8Array
+  group: { by: Uint8Array; finds: GroupNumber }
   /** A conversation: the groups that carry it. */
-  carriers: ConversationNumber
+  carriers: { by: ConversationNumber; finds: GroupNumber }
   /** A handle: the groups with devices of theirs, and those of which they changed since they were last compared. */
-  member: string
-  unreconciled: string
+  member: { by: string; finds: GroupNumber }
+  unreconciled: { by: string; finds: GroupNumber }
   /** A group: the senders to whom a receipt is owed. */
-  owed: GroupNumber
-  /** A device's public key: its place among the senders of a group. */
-  device: Uint8Array
+  owed: { by: GroupNumber; finds: Hashed<'device'> }
+  /** A device's public key: its place among the senders of a group. Nothing is linked to it. */
+  device: { by: Uint8Array; finds: never }
 }
 export type Lookup = keyof Lookups
+export type LookedUp<L extends Lookup> = Lookups[L]['by']
+export type Found<L extends Lookup> = Lookups[L]['finds']
 
 const KEY_BYTES = 32
 const ONLY = at(0n)
@@ -41,16 +43,16 @@ const ONLY = at(0n)
 export function namesOf(vault: {
   get(table: Table, key: Key): Uint8Array | undefined
   write(changes: readonly RowChange[]): void
-}): <L extends Lookup>(lookup: L, value: Lookups[L]) => bigint {
+}): <L extends Lookup>(lookup: L, value: LookedUp<L>) => Hashed<L> {
   const known = vault.get('meta', ONLY)
   const raw = known ?? new Uint8Array(randomBytes(KEY_BYTES))
   if (!known) vault.write([{ put: 'meta', key: ONLY, value: raw }])
   const key = createSecretKey(raw)
   raw.fill(0)
-  return (lookup, value) => {
+  return <L extends Lookup>(lookup: L, value: LookedUp<L>) => {
     const hash = createHmac('sha256', key).update(`${lookup}\0`)
     hash.update(typeof value === 'bigint' ? `${value}` : (value as string | Uint8Array))
     // 62 bits: a key of the vault, whatever they are.
-    return hash.digest().readBigUInt64BE() >> 2n
+    return (hash.digest().readBigUInt64BE() >> 2n) as Hashed<L>
   }
 }

@@ -26,7 +26,6 @@ import {
   WelcomeSchema,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
 import type { NumberedFields } from '../../ids.js'
-import type { Key } from '../table.js'
 
 const SCHEMAS = {
   identity: IdentitySchema,
@@ -74,17 +73,16 @@ export type Stored<T> = T extends Uint8Array
       : T
 
 /** A number that is one of ours is of its own type. */
-type StoredField<Name, T> = T extends bigint
-  ? Name extends keyof NumberedFields
+type StoredField<Name, T> = Name extends keyof NumberedFields
+  ? T extends bigint
     ? NumberedFields[Name]
-    : T
+    : T extends readonly bigint[]
+      ? readonly NumberedFields[Name][]
+      : Stored<T>
   : Stored<T>
 
 export type RecordOf<T extends RecordTable> = Stored<MessageShape<Schemas[T]>>
 export type RecordInit<T extends RecordTable> = Stored<MessageInitShape<Schemas[T]>>
-
-/** A key in a table that is not grouped. */
-export const at = (id: bigint): Key => ({ group: 0n, id })
 
 /** The whole record that a part of its fields stands for. */
 export function recordOf<T extends RecordTable>(table: T, init: RecordInit<T>): RecordOf<T> {

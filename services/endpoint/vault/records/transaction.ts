@@ -3,7 +3,7 @@
 import type { EndpointEvent } from '../../events.js'
 import type { Key, Range, RowChange } from '../table.js'
 import { compareKeys, isWithin } from './keys.js'
-import type { Lookup, Lookups } from './names.js'
+import type { Found, LookedUp, Lookup } from './names.js'
 import {
   type AnyTable,
   type BytesTable,
@@ -14,29 +14,30 @@ import {
   type RecordTable,
   recordOf,
 } from './schemas.js'
+import type { GroupOf, Hashed, KeyOf, RangeOf } from './table-keys.js'
 
 /** The readable rows of the vault: the saved ones or, in a transaction, those with the transaction's own changes. */
 export interface Reader {
-  get<T extends RecordTable>(table: T, key: Key): RecordOf<T> | undefined
-  list<T extends RecordTable>(table: T, range?: Range): { key: Key; record: RecordOf<T> }[]
-  bytes(table: BytesTable, key: Key): Uint8Array | undefined
+  get<T extends RecordTable>(table: T, key: KeyOf<T>): RecordOf<T> | undefined
+  list<T extends RecordTable>(table: T, range?: RangeOf<T>): { key: KeyOf<T>; record: RecordOf<T> }[]
+  bytes<T extends BytesTable>(table: T, key: KeyOf<T>): Uint8Array | undefined
   /** Much cheaper than what stands under them, which has to be opened. */
-  keys(table: AnyTable, range?: Range): Key[]
-  has(table: AnyTable, key: Key): boolean
+  keys<T extends AnyTable>(table: T, range?: RangeOf<T>): KeyOf<T>[]
+  has<T extends AnyTable>(table: T, key: KeyOf<T>): boolean
   /** Reads it from the disk once more. False: it is damaged. */
-  isIntact(table: RecordTable | BytesTable, key: Key): boolean
+  isIntact<T extends RecordTable | BytesTable>(table: T, key: KeyOf<T>): boolean
   /** The numbers that are linked to this value, the lowest first. */
-  linked<L extends Lookup>(lookup: L, value: Lookups[L], limit?: number): bigint[]
+  linked<L extends Lookup>(lookup: L, value: LookedUp<L>, limit?: number): Found<L>[]
   /** The number that stands for this value in the keys of this vault. */
-  numberOf<L extends Lookup>(lookup: L, value: Lookups[L]): bigint
+  numberOf<L extends Lookup>(lookup: L, value: LookedUp<L>): Hashed<L>
 }
 
-/** The base that a transaction begins from, and what it may do beside its changes. */
+/** The base that a transaction begins from, and what it may do beside its changes. It has the keys of all tables alike. */
 export interface Base {
   get<T extends RecordTable>(table: T, key: Key): RecordOf<T> | undefined
   bytes(table: BytesTable, key: Key): Uint8Array | undefined
   keys(table: AnyTable, range?: Range): Iterable<Key>
-  numberOf<L extends Lookup>(lookup: L, value: Lookups[L]): bigint
+  numberOf<L extends Lookup>(lookup: L, value: LookedUp<L>): Hashed<L>
   isIntact(table: RecordTable | BytesTable, key: Key): boolean
   saveAhead(changes: Changes): void
 }
@@ -74,83 +75,83 @@ export class Transaction implements Reader {
     this.changes.clear()
   }
 
-  get<T extends RecordTable>(table: T, key: Key): RecordOf<T> | undefined {
+  get<T extends RecordTable>(table: T, key: KeyOf<T>): RecordOf<T> | undefined {
     const own = this.#own(table, key)
     return own ? (own.value as RecordOf<T> | undefined) : this.#base.get(table, key)
   }
 
-  list<T extends RecordTable>(table: T, range?: Range): { key: Key; record: RecordOf<T> }[] {
+  list<T extends RecordTable>(table: T, range?: RangeOf<T>): { key: KeyOf<T>; record: RecordOf<T> }[] {
     return this.keys(table, range).map(key => ({ key, record: this.get(table, key)! }))
   }
 
-  bytes(table: BytesTable, key: Key): Uint8Array | undefined {
+  bytes<T extends BytesTable>(table: T, key: KeyOf<T>): Uint8Array | undefined {
     const own = this.#own(table, key)
     return own ? (own.value as Uint8Array | undefined) : this.#base.bytes(table, key)
   }
 
-  keys(table: AnyTable, range: Range = {}): Key[] {
-    const keys: Key[] = []
+  keys<T extends AnyTable>(table: T, range: RangeOf<T> = {}): KeyOf<T>[] {
+    const keys: KeyOf<T>[] = []
     const { limit = Number.POSITIVE_INFINITY } = range
     for (const key of this.#keys(table, range)) {
       if (keys.length >= limit) break
-      keys.push(key)
+      keys.push(key as KeyOf<T>)
     }
     return keys
   }
 
-  has(table: AnyTable, { group, id }: Key): boolean {
-    return this.keys(table, { group, after: id - 1n, before: id + 1n }).length > 0
+  has<T extends AnyTable>(table: T, { group, id }: KeyOf<T>): boolean {
+    return !this.#keys(table, { group, after: id - 1n, before: id + 1n }).next().done
   }
 
-  isIntact(table: RecordTable | BytesTable, key: Key): boolean {
+  isIntact<T extends RecordTable | BytesTable>(table: T, key: KeyOf<T>): boolean {
     return this.#base.isIntact(table, key)
   }
 
-  linked<L extends Lookup>(lookup: L, value: Lookups[L], limit?: number): bigint[] {
+  linked<L extends Lookup>(lookup: L, value: LookedUp<L>, limit?: number): Found<L>[] {
     const group = this.numberOf(lookup, value)
-    return this.keys('links', { group, ...(limit === undefined ? {} : { limit }) }).map(({ id }) => id)
+    return this.keys('links', { group, limit }).map(({ id }) => id as Found<L>)
   }
 
-  numberOf<L extends Lookup>(lookup: L, value: Lookups[L]): bigint {
+  numberOf<L extends Lookup>(lookup: L, value: LookedUp<L>): Hashed<L> {
     return this.#base.numberOf(lookup, value)
   }
 
-  put<T extends RecordTable>(table: T, key: Key, record: RecordInit<T>): RecordOf<T> {
+  put<T extends RecordTable>(table: T, key: KeyOf<T>, record: RecordInit<T>): RecordOf<T> {
     const value = recordOf(table, record)
     this.#set(table, key, value)
     return value
   }
 
-  putBytes(table: BytesTable, key: Key, value: Uint8Array): void {
+  putBytes<T extends BytesTable>(table: T, key: KeyOf<T>, value: Uint8Array): void {
     this.#set(table, key, value)
   }
 
-  delete(table: AnyTable, key: Key): void {
+  delete<T extends AnyTable>(table: T, key: KeyOf<T>): void {
     this.#set(table, key, undefined)
   }
 
-  deleteGroup(table: AnyTable, group: bigint): void {
+  deleteGroup<T extends AnyTable>(table: T, group: GroupOf<T>): void {
     const { rows, clearedGroups } = this.#of(table)
     for (const [name, { key }] of rows) if (key.group === group) rows.delete(name)
     clearedGroups.add(group)
   }
 
   /** From here on the number is found by this value. */
-  link<L extends Lookup>(lookup: L, value: Lookups[L], number: bigint): void {
+  link<L extends Lookup>(lookup: L, value: LookedUp<L>, number: Found<L>): void {
     this.#set('links', { group: this.numberOf(lookup, value), id: number }, NOTHING)
   }
 
-  unlink<L extends Lookup>(lookup: L, value: Lookups[L], number: bigint): void {
+  unlink<L extends Lookup>(lookup: L, value: LookedUp<L>, number: Found<L>): void {
     this.#set('links', { group: this.numberOf(lookup, value), id: number }, undefined)
   }
 
   /** The rows that this transaction has changed, or said to be so again. */
-  touched(table: AnyTable): Key[] {
-    return Array.from(this.changes.get(table)?.rows.values() ?? [], ({ key }) => key)
+  touched<T extends AnyTable>(table: T): KeyOf<T>[] {
+    return Array.from(this.changes.get(table)?.rows.values() ?? [], ({ key }) => key as KeyOf<T>)
   }
 
   /** The record as it was before this transaction. */
-  saved<T extends RecordTable>(table: T, key: Key): RecordOf<T> | undefined {
+  saved<T extends RecordTable>(table: T, key: KeyOf<T>): RecordOf<T> | undefined {
     return this.#base.get(table, key)
   }
 
@@ -175,7 +176,7 @@ export class Transaction implements Reader {
   }
 
   /** Saves this record now, whatever becomes of the transaction: it has to be on the disk before the rest is tried. */
-  putAhead<T extends RecordTable>(table: T, key: Key, record: RecordInit<T>): void {
+  putAhead<T extends RecordTable>(table: T, key: KeyOf<T>, record: RecordInit<T>): void {
     const ahead = new Transaction(this.#base)
     ahead.put(table, key, record)
     this.#base.saveAhead(ahead.changes)

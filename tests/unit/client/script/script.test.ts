@@ -4,7 +4,12 @@ import { Readable } from 'node:stream'
 import { describe, expect, test } from '@jest/globals'
 import { readLines } from '../../../../services/client/script/lines.js'
 import { Script, type ScriptOptions } from '../../../../services/client/script/script.js'
-import { conversationNumber, type MessageNumber, messageNumber } from '../../../../services/endpoint/ids.js'
+import {
+  conversationNumber,
+  type MessageNumber,
+  messageNumber,
+  sequenceOf,
+} from '../../../../services/endpoint/ids.js'
 import {
   type EndpointEvent,
   type LineState,
@@ -61,7 +66,7 @@ function scripted(input: string, options: Partial<ScriptOptions> = {}) {
       id: { conversation: BOB.conversation, message },
       peer: 'bob',
       state,
-      sequence: 1n,
+      sequence: sequenceOf(1n),
     })
   }
   const line = (line: LineState) => script.onEvent({ type: 'line', line })
@@ -89,7 +94,7 @@ const received: EndpointEvent = {
     text: 'hi\u001b[31m',
     sentAt: new Date(0),
     state: 'received',
-    sequence: 3n,
+    sequence: sequenceOf(3n),
   },
 }
 

@@ -7,6 +7,7 @@ import {
   conversationNumber,
   type MessageNumber,
   messageNumber,
+  sequenceOf,
 } from '../../../../services/endpoint/ids.js'
 import type { Endpoint, HistoryEntry, PersonHere } from '../../../../services/endpoint/index.js'
 
@@ -27,7 +28,7 @@ const text = (peer: string, message: MessageNumber, sequence: bigint, words: str
   text: words,
   sentAt: new Date(0),
   state: sequence === 0n ? 'waiting' : 'stored',
-  sequence,
+  sequence: sequenceOf(sequence),
 })
 
 const HISTORY = new Map([

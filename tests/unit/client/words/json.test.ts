@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { jsonOf, jsonOfEntry, line } from '../../../../services/client/words/json.js'
-import { conversationNumber, messageNumber } from '../../../../services/endpoint/ids.js'
+import { conversationNumber, messageNumber, sequenceOf } from '../../../../services/endpoint/ids.js'
 import type { EndpointEvent, HistoryEntry } from '../../../../services/endpoint/index.js'
 
 const id = { conversation: conversationNumber(1n), message: messageNumber(9n) }
@@ -14,7 +14,7 @@ const LINE = {
   text: '',
   sentAt: new Date(0),
   state: 'received',
-  sequence: 3n,
+  sequence: sequenceOf(3n),
 } as const
 const AS_LINE = {
   id: '1.9',
@@ -80,11 +80,11 @@ describe('a line of the history is', () => {
 const KEY = { handle: 'bob', pinned: 'SHA256:a', seen: 'SHA256:b', policy: 'block' } as const
 const EVENTS: [event: Exclude<EndpointEvent, { type: 'message' }>, json: object][] = [
   [
-    { type: 'state', id, peer: 'bob', state: 'stored', sequence: 4n },
+    { type: 'state', id, peer: 'bob', state: 'stored', sequence: sequenceOf(4n) },
     { type: 'state', id: '1.9', peer: 'bob', state: 'stored', sequence: 4 },
   ],
   [
-    { type: 'state', id, peer: 'bob', state: 'failed', sequence: 0n, failure: 'too-large' },
+    { type: 'state', id, peer: 'bob', state: 'failed', sequence: sequenceOf(0n), failure: 'too-large' },
     {
       type: 'state',
       id: '1.9',

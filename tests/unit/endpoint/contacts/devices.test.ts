@@ -2,7 +2,7 @@
 
 import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { ContentSchema, HistoryPartSchema } from '../../../../gen/parley/content/v1/content_pb.js'
+import { HistoryPartSchema } from '../../../../gen/parley/content/v1/content_pb.js'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import { EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import {
@@ -17,11 +17,13 @@ import type { LiveGroup } from '../../../../services/endpoint/groups/state/group
 import type { ConversationNumber } from '../../../../services/endpoint/ids.js'
 import { historyPart } from '../../../../services/endpoint/messages/content/history-part.js'
 import { takeRevoked } from '../../../../services/endpoint/messages/content/revoked-devices.js'
+import { counted } from '../../../../services/endpoint/messages/sealing/format.js'
 import { reconcile } from '../../../../services/endpoint/sync/keys/reconcile.js'
 import { readCertificate } from '../../../../services/protocol/identity/certificate.js'
 import { makeRevocation } from '../../../../services/protocol/identity/revocation.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { placed } from '../../../support/numbers.js'
 import { saidIn } from '../../../support/said.js'
 
 const alice = makeAccount('alice')
@@ -108,8 +110,8 @@ const takePart = (
     unit.tx,
     {
       group: groupIn(unit, group),
-      envelope: create(EnvelopeSchema, { sequence: 99n, storedAtMs: 1n }),
-      content: create(ContentSchema),
+      envelope: placed(create(EnvelopeSchema, { sequence: 99n, storedAtMs: 1n })),
+      content: counted(new Uint8Array()),
       device: idOf(from),
       handle: from.handle,
       accountKey: from.account.publicKey,

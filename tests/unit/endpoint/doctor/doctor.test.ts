@@ -6,8 +6,10 @@ import { IntentSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { treat } from '../../../../services/client/commands/doctor.js'
 import type { Finding } from '../../../../services/endpoint/doctor/finding.js'
 import { phaseRecord } from '../../../../services/endpoint/groups/state/phase-record.js'
+import { countOf, groupNumber } from '../../../../services/endpoint/ids.js'
 import { at, Records, type Transaction } from '../../../../services/endpoint/vault/records.js'
 import { storesOn } from '../../../support/endpoint-context.js'
+import { keyIn } from '../../../support/numbers.js'
 import { HOST, newTown, type Person, type Server, type Town } from '../../../support/town.js'
 
 jest.setTimeout(20_000)
@@ -155,7 +157,7 @@ test('gives up changes that cannot be made any more', async () => {
     const [group] = tx.list('groups')
     tx.putBytes('pending', at(group!.key.id), Uint8Array.of(1))
     const change = { case: 'addAccount', value: { handle: 'carol' } } as const
-    tx.put('intents', { group: group!.key.id, id: 1n }, create(IntentSchema, { change }))
+    tx.put('intents', keyIn('intents', { group: group!.key.id, id: 1n }), create(IntentSchema, { change }))
     const phase = phaseRecord({ name: 'leaving', leaveDue: false, commitOut: true })
     tx.put('groups', at(group!.key.id), { ...group!.record, ...phase })
   })
@@ -182,10 +184,11 @@ test('finds a commit that is waited for and is not on its way', async () => {
 
 test('asks again for what is missing, and gives up what nobody can send any more', async () => {
   await inVaultOf(bob, tx => {
-    for (const { key, record } of tx.list('senders')) tx.put('senders', key, { ...record, missing: [1n] })
+    for (const { key, record } of tx.list('senders'))
+      tx.put('senders', key, { ...record, missing: [countOf(1n)] })
     const deviceId = new Uint8Array(32).fill(9)
-    const key = { group: 1n, id: tx.numberOf('device', deviceId) }
-    tx.put('senders', key, { deviceId, missing: [4n, 5n] })
+    const key = { group: groupNumber(1n), id: tx.numberOf('device', deviceId) }
+    tx.put('senders', key, { deviceId, missing: [countOf(4n), countOf(5n)] })
   })
   bob = await back(bob)
   const findings = (await bob.endpoint.repair()).filter(({ check }) => check === 'gap')

@@ -9,10 +9,12 @@ import { makeAccount, type OwnAccount } from '../../../../services/endpoint/cont
 import { adopt, takeCommit } from '../../../../services/endpoint/groups/commit.js'
 import { intend } from '../../../../services/endpoint/groups/intents.js'
 import { beginCommit } from '../../../../services/endpoint/groups/transition.js'
+import type { IntentNumber } from '../../../../services/endpoint/ids.js'
 import type { CommitChange } from '../../../../services/endpoint/mls/engine.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { keyPackageOf } from '../../../support/endpoint-groups.js'
 import { TestGroup } from '../../../support/group.js'
+import { numbered } from '../../../support/numbers.js'
 
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
@@ -157,7 +159,7 @@ describe('a commit against the rules', () => {
 })
 
 describe('the commit of this device', () => {
-  const win = (intents: bigint[] = []) =>
+  const win = (intents: IntentNumber[] = []) =>
     testing.written((tx, unit) => adopt(unit.context, tx, room.in(unit), intents))
 
   test('takes effect, and what it was for is done', async () => {
@@ -165,7 +167,7 @@ describe('the commit of this device', () => {
     await wish(idOf(carol))
     await wish(idOf(bob))
     await begin({ remove: [leafOf(carol)] })
-    const done = await win([1n])
+    const done = await win([numbered(1n)])
     expect(done).toMatchObject({ isOurs: true, change: { removed: [{ signatureKey: idOf(carol) }] } })
     expect(done?.lines).toEqual([{ code: 'members-removed', by: 'alice', who: ['carol'] }])
     expect(done?.effects).toEqual([])
@@ -184,7 +186,7 @@ describe('the commit of this device', () => {
   })
 
   test('that was given up does nothing', async () => {
-    expect(await win([1n])).toBeUndefined()
+    expect(await win([numbered(1n)])).toBeUndefined()
     await begin({})
     await room.enter({ name: 'active' })
     expect(await win()).toBeUndefined()

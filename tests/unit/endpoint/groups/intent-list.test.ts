@@ -7,6 +7,7 @@ import { IntentList } from '../../../../services/endpoint/groups/intent-list.js'
 import { type GroupNumber, groupNumber } from '../../../../services/endpoint/ids.js'
 import { Records } from '../../../../services/endpoint/vault/records.js'
 import { MemoryDisk } from '../../../support/memory/vault.js'
+import { numbered } from '../../../support/numbers.js'
 
 const ONE = { number: groupNumber(1n) }
 const TWO = { number: groupNumber(2n) }
@@ -45,18 +46,18 @@ describe('intents', () => {
       [1n, 2n],
       [2n, 1n],
     ])
-    expect(new IntentList(records).get(ONE, 2n)).toMatchObject(removal(3))
-    expect(new IntentList(records).get(TWO, 2n)).toBeUndefined()
+    expect(new IntentList(records).get(ONE, numbered(2n))).toMatchObject(removal(3))
+    expect(new IntentList(records).get(TWO, numbered(2n))).toBeUndefined()
   })
 
   test('are replaced in their place', async () => {
-    await act((list, tx) => list.save(tx, ONE, { id: 1n, intent: { ...removal(9), alone: true } }))
+    await act((list, tx) => list.save(tx, ONE, { id: numbered(1n), intent: { ...removal(9), alone: true } }))
     expect(of(ONE)).toEqual([9, 3])
-    expect(new IntentList(records).get(ONE, 1n)?.alone).toBe(true)
+    expect(new IntentList(records).get(ONE, numbered(1n))?.alone).toBe(true)
   })
 
   test('go one by one, or all of a group', async () => {
-    await act((list, tx) => list.drop(tx, ONE, 1n))
+    await act((list, tx) => list.drop(tx, ONE, numbered(1n)))
     expect([of(ONE), of(TWO)]).toEqual([[3], [2]])
     await act((list, tx) => {
       list.add(tx, ONE, removal(4))
@@ -68,7 +69,7 @@ describe('intents', () => {
   test('are written by the unit of work that reads them, and by no other', async () => {
     const saved = new IntentList(records)
     await expect(act((_, tx) => saved.add(tx, ONE, removal(5)))).rejects.toThrow()
-    await expect(act((_, tx) => saved.drop(tx, ONE, 1n))).rejects.toThrow()
+    await expect(act((_, tx) => saved.drop(tx, ONE, numbered(1n)))).rejects.toThrow()
     await expect(act((_, tx) => saved.dropAll(tx, ONE))).rejects.toThrow()
     expect(of(ONE)).toEqual([1, 3])
   })

@@ -29,6 +29,7 @@ import { type Outbox, queueCommit } from '../../../../services/endpoint/messages
 import type { Engine } from '../../../../services/endpoint/mls/engine.js'
 import { at } from '../../../../services/endpoint/vault/records.js'
 import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { numbered } from '../../../support/numbers.js'
 
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
@@ -171,7 +172,7 @@ describe('what is due', () => {
     await wish({ case: 'changeSettings', value: create(ChangeSettingsSchema, { makeAdmin: 'bob' }) })
     await commit()
     await adoptCommit()
-    await written((tx, { context }) => context.intents.drop(tx, group, 1n))
+    await written((tx, { context }) => context.intents.drop(tx, group, numbered(1n)))
     await commit()
     await adoptCommit()
     expect(settingsOf(context, group)).toMatchObject({

@@ -11,6 +11,7 @@ import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { foundGroup } from '../../../support/endpoint-groups.js'
 import { adminOf, secondDevice } from '../../../support/group.js'
+import { keyIn, placed } from '../../../support/numbers.js'
 
 const alice = makeAccount('alice')
 const phone = secondDevice(alice)
@@ -23,7 +24,7 @@ beforeEach(async () => {
 })
 
 const envelopeOf = (conversationId: Uint8Array) =>
-  create(EnvelopeSchema, { conversationId, sequence: 5n, storedAtMs: 7n })
+  placed(create(EnvelopeSchema, { conversationId, sequence: 5n, storedAtMs: 7n }))
 
 /** A group of somebody's with this device in it, as an opened welcome shows it. */
 async function welcomed(
@@ -96,7 +97,9 @@ describe('opening a welcome', () => {
     tries.length = 0
     await testing.written(tx => {
       for (const id of [1n, 2n])
-        tx.put('keypackages', { group: 0n, id }, { publicPackage: Uint8Array.of(Number(id)) })
+        tx.put('keypackages', keyIn('keypackages', { group: 0n, id }), {
+          publicPackage: Uint8Array.of(Number(id)),
+        })
     })
   })
 

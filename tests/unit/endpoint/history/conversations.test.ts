@@ -8,6 +8,7 @@ import {
   type ConversationNumber,
   conversationNumber,
   messageNumber,
+  sequenceOf,
 } from '../../../../services/endpoint/ids.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 
@@ -80,7 +81,12 @@ describe('rooms', () => {
 })
 
 const text = (written: string, sequence = 0n) => ({
-  ...{ kind: MessageKind.TEXT, text: written, sequence, fromDevice: new Uint8Array(32).fill(1) },
+  ...{
+    kind: MessageKind.TEXT,
+    text: written,
+    sequence: sequenceOf(sequence),
+    fromDevice: new Uint8Array(32).fill(1),
+  },
   status: MessageStatus.RECEIVED,
 })
 const texts = (number: ConversationNumber, limit?: number) =>
@@ -163,7 +169,7 @@ describe('the state of a message', () => {
 
   test('goes on, with its place in the order, and is told', async () => {
     const id = await made()
-    await act((all, tx) => all.update(tx, id, { status: MessageStatus.STORED, sequence: 4n }))
+    await act((all, tx) => all.update(tx, id, { status: MessageStatus.STORED, sequence: sequenceOf(4n) }))
     expect(conversations().message(id)).toMatchObject({ status: MessageStatus.STORED, sequence: 4n })
     await act((all, tx) => all.update(tx, id, { status: MessageStatus.DELIVERED }))
     expect(testing.told).toEqual([
@@ -176,7 +182,7 @@ describe('the state of a message', () => {
     const id = await made()
     await act((all, tx) => all.update(tx, id, { status: MessageStatus.DELIVERED }))
     testing.told.length = 0
-    await act((all, tx) => all.update(tx, id, { status: MessageStatus.STORED, sequence: 4n }))
+    await act((all, tx) => all.update(tx, id, { status: MessageStatus.STORED, sequence: sequenceOf(4n) }))
     expect(conversations().message(id)).toMatchObject({ status: MessageStatus.DELIVERED, sequence: 4n })
     expect(testing.told).toEqual([])
   })
@@ -206,7 +212,7 @@ describe('the state of a message', () => {
     const id = await made()
     const filed = { ...text('handed', 1n) }
     await act((all, tx) => all.file(tx, id.conversation, filed))
-    await act((all, tx) => all.update(tx, id, { status: MessageStatus.STORED, sequence: 4n }))
+    await act((all, tx) => all.update(tx, id, { status: MessageStatus.STORED, sequence: sequenceOf(4n) }))
     expect(await act((all, tx) => all.file(tx, id.conversation, text('again', 4n)))).toBe(false)
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { byPlace, entryOf, type Message } from '../../../../services/endpoint/history/entry.js'
-import { conversationNumber, messageNumber } from '../../../../services/endpoint/ids.js'
+import { conversationNumber, messageNumber, sequenceOf } from '../../../../services/endpoint/ids.js'
 import { recordOf } from '../../../../services/endpoint/vault/records.js'
 import { systemRecord, unreadableRecord } from '../../../../services/endpoint/vault/said.js'
 
@@ -11,7 +11,13 @@ const of = (message: Parameters<typeof recordOf<'messages'>>[1]) =>
 
 describe('a line of the history', () => {
   test('of somebody says who it is of, when, and where in the order', () => {
-    const text = { kind: MessageKind.TEXT, fromHandle: 'bob', text: 'hi', sentAtMs: 7n, sequence: 3n }
+    const text = {
+      kind: MessageKind.TEXT,
+      fromHandle: 'bob',
+      text: 'hi',
+      sentAtMs: 7n,
+      sequence: sequenceOf(3n),
+    }
     expect(of({ ...text, status: MessageStatus.RECEIVED })).toEqual({
       ...{ id: ID, kind: 'text', peer: '#tea', from: 'bob', own: false, text: 'hi' },
       ...{ sentAt: new Date(7), state: 'received', sequence: 3n },
@@ -43,7 +49,8 @@ describe('a line of the history', () => {
 })
 
 test('lines stand in the order of the server, and those without a place in it last, as they came', () => {
-  const line = (sequence: bigint, text: string) => of({ sequence, text } satisfies Partial<Message>)
+  const line = (sequence: bigint, text: string) =>
+    of({ sequence: sequenceOf(sequence), text } satisfies Partial<Message>)
   const lines = [
     line(0n, 'typed'),
     line(5n, 'five'),

@@ -2,14 +2,14 @@
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { FiledNames } from '../../../../services/endpoint/history/filed-names.js'
-import { conversationNumber } from '../../../../services/endpoint/ids.js'
+import { conversationNumber, messageNumber, sequenceOf } from '../../../../services/endpoint/ids.js'
 import { Records } from '../../../../services/endpoint/vault/records.js'
 import { MemoryDisk } from '../../../support/memory/vault.js'
 
 const device = (fill: number) => new Uint8Array(32).fill(fill)
 const ONE = conversationNumber(1n)
 const TWO = conversationNumber(2n)
-const name = (sequence: bigint, fill = 1) => ({ sequence, fromDevice: device(fill) })
+const name = (sequence: bigint, fill = 1) => ({ sequence: sequenceOf(sequence), fromDevice: device(fill) })
 
 let disk: MemoryDisk
 let records: Records
@@ -23,7 +23,7 @@ beforeEach(() => {
 /** A message of conversation 1 in the vault. */
 const put = (id: bigint, sequence: bigint, fill = 1) =>
   records.transaction(tx => {
-    tx.put('messages', { group: 1n, id }, { sequence, fromDevice: device(fill) })
+    tx.put('messages', { group: ONE, id: messageNumber(id) }, name(sequence, fill))
   })
 const has = (sequence: bigint, fill = 1, conversation = ONE) =>
   filed.has(records, conversation, name(sequence, fill))
@@ -39,7 +39,7 @@ describe('a message', () => {
       filed.add(tx, ONE, name(7n))
       expect(filed.has(tx, ONE, name(7n))).toBe(true)
       expect(has(7n)).toBe(false)
-      tx.put('messages', { group: 1n, id: 1n }, name(7n))
+      tx.put('messages', { group: ONE, id: messageNumber(1n) }, name(7n))
     })
     expect(has(7n)).toBe(true)
   })
@@ -54,7 +54,7 @@ describe('a message', () => {
     disk.fail({ reason: 'full' })
     const lost = records.transaction(tx => {
       filed.add(tx, ONE, name(7n))
-      tx.put('messages', { group: 1n, id: 1n }, name(7n))
+      tx.put('messages', { group: ONE, id: messageNumber(1n) }, name(7n))
     })
     await expect(lost).rejects.toThrow()
     disk.mend()

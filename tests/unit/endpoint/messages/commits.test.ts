@@ -6,6 +6,7 @@ import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v
 import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import { beginCommit } from '../../../../services/endpoint/groups/transition.js'
+import { type Placed, sequenceOf } from '../../../../services/endpoint/ids.js'
 import { receiveCommit, receiveOwnCommit } from '../../../../services/endpoint/messages/commits.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { keyPackageOf } from '../../../support/endpoint-groups.js'
@@ -41,7 +42,7 @@ const renamed = (name: string) => {
   return { settings: toBinary(GroupSettingsSchema, { ...settings, name }) }
 }
 /** `claimed`: the devices that the server was told of. */
-const take = (envelope: Envelope, claimed: { added?: OwnAccount[]; removed?: OwnAccount[] } = {}) =>
+const take = (envelope: Placed<Envelope>, claimed: { added?: OwnAccount[]; removed?: OwnAccount[] } = {}) =>
   testing.written(async (tx, unit) => {
     if (envelope.envelope.case !== 'commit') throw new Error('no commit')
     const { added = [], removed = [] } = claimed
@@ -124,7 +125,7 @@ describe('a commit of another member', () => {
 })
 
 describe('a commit of this device', () => {
-  const PLACE = { sequence: 5n, storedAtMs: 6n }
+  const PLACE = { sequence: sequenceOf(5n), storedAtMs: 6n }
   const own = async (change: object) => {
     const { pending } = await testing.context.engine.commit(room.live.state, change)
     await testing.written((tx, unit) => beginCommit(unit.context, tx, room.in(unit), pending))

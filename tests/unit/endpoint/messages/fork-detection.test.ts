@@ -6,6 +6,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { LogTagSchema } from '../../../../gen/parley/content/v1/content_pb.js'
 import type { GroupChange } from '../../../../services/endpoint/groups/state/groups.js'
+import { sequenceOf } from '../../../../services/endpoint/ids.js'
 import {
   BROKEN_LOG,
   beginEpoch,
@@ -42,7 +43,7 @@ function seat(): Seat {
   const self: Seat = {
     see(...envelopes) {
       for (const [sequence, text] of envelopes)
-        change(passEnvelope(engine, { record, state }, BigInt(sequence), Buffer.from(text)))
+        change(passEnvelope(engine, { record, state }, sequenceOf(BigInt(sequence)), Buffer.from(text)))
       return self
     },
     epoch() {
@@ -158,7 +159,7 @@ test('two who see any course differ exactly where the courses do', () => {
 test('any tag of a stranger is compared without harm', () => {
   const begun = recordOf('groups', { logBegins: true })
   const engine = { epochAuthenticator: () => Uint8Array.of(1) }
-  const passed = passEnvelope(engine, { record: begun, state }, 5n, Uint8Array.of(1))
+  const passed = passEnvelope(engine, { record: begun, state }, sequenceOf(5n), Uint8Array.of(1))
   const group = { record: { ...begun, ...passed } }
   fc.assert(
     fc.property(

@@ -7,11 +7,13 @@ import { type Envelope, EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { Context } from '../../../../services/endpoint/context.js'
 import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
+import type { Placed } from '../../../../services/endpoint/ids.js'
 import { joinByWelcome } from '../../../../services/endpoint/messages/join.js'
 import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { keyPackageOf } from '../../../support/endpoint-groups.js'
 import { adminOf, secondDevice } from '../../../support/group.js'
+import { keyIn, placed } from '../../../support/numbers.js'
 import { saidIn } from '../../../support/said.js'
 
 const alice = makeAccount('alice')
@@ -45,7 +47,11 @@ async function invitation({ by = bob, others = [], settings, lastResort = false,
   await testing.written(tx => {
     const { publicPackage, privatePackage } = own
     const next = BigInt(tx.keys('keypackages').length + 1)
-    tx.put('keypackages', { group: 0n, id: next }, { publicPackage, privatePackage, lastResort })
+    tx.put('keypackages', keyIn('keypackages', { group: 0n, id: next }), {
+      publicPackage,
+      privatePackage,
+      lastResort,
+    })
   })
   const founded = await engine.create({
     groupId: id,
@@ -58,13 +64,13 @@ async function invitation({ by = bob, others = [], settings, lastResort = false,
 }
 
 let sequence = 0n
-const envelopeOf = (conversationId = ID): Envelope =>
-  create(EnvelopeSchema, { conversationId, sequence: ++sequence, storedAtMs: 77n })
+const envelopeOf = (conversationId = ID) =>
+  placed(create(EnvelopeSchema, { conversationId, sequence: ++sequence, storedAtMs: 77n }))
 
 /** `change`: of what the parts share. */
 const join = (
   welcome: Uint8Array,
-  { envelope = envelopeOf(), change = {} }: { envelope?: Envelope; change?: Partial<Context> } = {},
+  { envelope = envelopeOf(), change = {} }: { envelope?: Placed<Envelope>; change?: Partial<Context> } = {},
 ) =>
   testing.written((tx, { context }) =>
     joinByWelcome(Object.assign(Object.create(context), change), tx, envelope, welcome),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { Sender } from '../../../../services/endpoint/groups/state/groups.js'
+import { countOf } from '../../../../services/endpoint/ids.js'
 import {
   MISSING_COUNTS,
   owedUpTo,
@@ -10,7 +11,8 @@ import {
 } from '../../../../services/endpoint/messages/missing.js'
 import { recordOf } from '../../../../services/endpoint/vault/records.js'
 
-const senderMissing = (...missing: bigint[]): Sender => recordOf('senders', { received: 9n, missing })
+const senderMissing = (...missing: bigint[]): Sender =>
+  recordOf('senders', { received: countOf(9n), missing: missing.map(countOf) })
 
 describe('what is missing of a device', () => {
   test('is every count that was skipped', () => {
@@ -31,18 +33,18 @@ describe('what is missing of a device', () => {
 
   test('grows with what is skipped later, and changes nothing else', () => {
     const before = senderMissing(1n, 2n)
-    const after = withMissing(before, [7n])
+    const after = withMissing(before, [countOf(7n)])
     expect(after).toEqual({ ...before, missing: [1n, 2n, 7n] })
     expect(before.missing).toEqual([1n, 2n])
     const full = withMissing(before, skipped(10n, 9n + BigInt(MISSING_COUNTS)))
     expect(full.missing).toEqual(skipped(10n, 9n + BigInt(MISSING_COUNTS)))
-    expect(withMissing(full, [1_000n]).missing).toEqual([...full.missing.slice(1), 1_000n])
+    expect(withMissing(full, [countOf(1_000n)]).missing).toEqual([...full.missing.slice(1), 1_000n])
   })
 
   test('is less by what was said again, or never will be', () => {
     const before = senderMissing(1n, 2n, 5n)
-    expect(withoutMissing(before, [2n])).toEqual({ ...before, missing: [1n, 5n] })
-    expect(withoutMissing(before, [1n, 5n, 9n]).missing).toEqual([2n])
+    expect(withoutMissing(before, [countOf(2n)])).toEqual({ ...before, missing: [1n, 5n] })
+    expect(withoutMissing(before, [countOf(1n), countOf(5n), countOf(9n)]).missing).toEqual([2n])
     expect(withoutMissing(before, []).missing).toEqual([1n, 2n, 5n])
   })
 })
@@ -55,7 +57,7 @@ describe('a receipt', () => {
     [[3n, 5n], 7n, 2n],
     [[1n], 7n, 0n],
   ])('stops before what is missing: of %j, up to %d, it is for %d', (missing, count, owed) => {
-    expect(owedUpTo(senderMissing(...missing), count)).toBe(owed)
+    expect(owedUpTo(senderMissing(...missing), countOf(count))).toBe(owed)
   })
 
   test('covers nothing that is missing, whatever that is', () => {
@@ -64,7 +66,7 @@ describe('a receipt', () => {
       .map(all => all.sort((a, b) => (a < b ? -1 : 1)))
     fc.assert(
       fc.property(counts, fc.bigInt({ min: 1n, max: 50n }), (missing, count) => {
-        const owed = owedUpTo(senderMissing(...missing), count)
+        const owed = owedUpTo(senderMissing(...missing), countOf(count))
         expect(missing.every(each => each > owed)).toBe(true)
         expect(owed === count || missing.includes(owed + 1n)).toBe(true)
       }),

@@ -3,13 +3,9 @@
 import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
-import {
-  MessageKind,
-  MessageStatus,
-  OutboxCommitSchema,
-  OutboxRejoinSchema,
-} from '../../../../gen/parley/vault/v1/records_pb.js'
+import { MessageKind, MessageStatus, OutboxRejoinSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { clientSequenceOf } from '../../../../services/endpoint/ids.js'
 import { putBack } from '../../../../services/endpoint/messages/put-back.js'
 import { sealBody, sealText } from '../../../../services/endpoint/messages/sealing/seal.js'
 import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/sealing/unsent.js'
@@ -40,7 +36,7 @@ const queue = (which: 'commit' | 'rejoin') =>
       tx,
       room.number,
       which === 'commit'
-        ? { case: 'commit', value: create(OutboxCommitSchema) }
+        ? { case: 'commit', value: {} }
         : { case: 'rejoin', value: create(OutboxRejoinSchema) },
     ),
   )
@@ -67,7 +63,7 @@ describe('what is put back', () => {
     await write('stored')
     await write('on its way')
     testing.outbox.takeUnsent()
-    await testing.written((tx, { outbox }) => outbox.accepted(tx, 1n))
+    await testing.written((tx, { outbox }) => outbox.accepted(tx, clientSequenceOf(1n)))
     await put()
     expect(out()).toEqual(['true content'])
     expect(waiting()).toBe(1)

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { GroupPhase } from '../../../../services/endpoint/groups/state/group.js'
+import { sequenceOf } from '../../../../services/endpoint/ids.js'
 import {
   appendSystemMessage,
   appendUnreadable,
@@ -11,7 +12,7 @@ import {
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { TestGroup } from '../../../support/group.js'
 
-const PLACE = { sequence: 9n, storedAtMs: 77n }
+const PLACE = { sequence: sequenceOf(9n), storedAtMs: 77n }
 
 let testing: TestContext
 let group: TestGroup

@@ -8,6 +8,7 @@ import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/reco
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { GroupInput } from '../../../../services/endpoint/groups/state/group.js'
 import type { OuterEffect } from '../../../../services/endpoint/groups/transition.js'
+import { sequenceOf } from '../../../../services/endpoint/ids.js'
 import { queueCommit } from '../../../../services/endpoint/messages/sealing/outbox.js'
 import { sealText } from '../../../../services/endpoint/messages/sealing/seal.js'
 import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/sealing/unsent.js'
@@ -18,7 +19,7 @@ import { openTestContext, type TestContext } from '../../../support/endpoint-con
 import { TestGroup } from '../../../support/group.js'
 import { saidIn } from '../../../support/said.js'
 
-const PLACE = { sequence: 9n, storedAtMs: 77n }
+const PLACE = { sequence: sequenceOf(9n), storedAtMs: 77n }
 
 let testing: TestContext
 let room: TestGroup
@@ -101,7 +102,7 @@ describe('something that happens', () => {
     testing.written((tx, unit) => move(unit.context, tx, group.in(unit), input))
 
   test('changes the phase, and all that follows from that is done here and now', async () => {
-    await room.change({ lastSequence: 4n })
+    await room.change({ lastSequence: sequenceOf(4n) })
     await write(room, { waits: true })
     await happens(room, { input: 'removed' })
     expect(room.live.phase).toEqual({ name: 'ended', why: 'removed' })

@@ -4,6 +4,7 @@ import { OpenedSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { KeyExchangedSchema } from '../../../../gen/parley/v1/key_exchange_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
+import { clientSequenceOf } from '../../../../services/endpoint/ids.js'
 import { LineSide } from '../../../../services/endpoint/sync/line-side.js'
 import { loadServer, saveServer } from '../../../../services/endpoint/sync/server-record.js'
 import { VaultError } from '../../../../services/endpoint/vault/vault.js'
@@ -91,13 +92,13 @@ describe('when the stream is open', () => {
   })
 
   test('a server that has no more than this vault gave knows the same device', async () => {
-    await endpoint.written(tx => saveServer(tx, { clientSequence: 5n }))
+    await endpoint.written(tx => saveServer(tx, { clientSequence: clientSequenceOf(5n) }))
     await opened(5n)
     expect(rejoins()).toEqual([])
   })
 
   test('a server that has more was written to from a vault of which this is a copy: all is joined anew', async () => {
-    await endpoint.written(tx => saveServer(tx, { clientSequence: 5n }))
+    await endpoint.written(tx => saveServer(tx, { clientSequence: clientSequenceOf(5n) }))
     endpoint.told.length = 0
     await opened(6n)
     expect(rejoins().map(({ item }) => item.group)).toEqual([group.number])

@@ -8,6 +8,7 @@ import {
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import { intend } from '../../../../services/endpoint/groups/intents.js'
 import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
+import { countOf } from '../../../../services/endpoint/ids.js'
 import { OUTBOX_WINDOW } from '../../../../services/endpoint/messages/sealing/outbox.js'
 import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/sealing/unsent.js'
 import { sealDue } from '../../../../services/endpoint/sync/seal-due.js'
@@ -40,7 +41,11 @@ const kinds = () => endpoint.outbox.items().map(({ item }) => item.what.case)
 const owe = () =>
   endpoint.written((tx, unit) => {
     const live = groupIn(unit, group)
-    unit.context.groups.saveSender(tx, live, { ...live.sender(bob.device.publicKey), received: 1n, owed: 1n })
+    unit.context.groups.saveSender(tx, live, {
+      ...live.sender(bob.device.publicKey),
+      received: countOf(1n),
+      owed: countOf(1n),
+    })
   })
 
 describe('texts', () => {

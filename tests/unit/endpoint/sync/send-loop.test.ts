@@ -6,7 +6,7 @@ import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../../../services/endpoint/context.js'
 import { intend } from '../../../../services/endpoint/groups/intents.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
-import { messageNumber } from '../../../../services/endpoint/ids.js'
+import { countOf, messageNumber } from '../../../../services/endpoint/ids.js'
 import type { RequestFrame } from '../../../../services/endpoint/line/frame-writer.js'
 import type { Outgoing } from '../../../../services/endpoint/sync/frames.js'
 import { Scheduler } from '../../../../services/endpoint/sync/scheduler.js'
@@ -175,8 +175,8 @@ describe('receipts', () => {
       const live = groupIn(unit, group)
       unit.context.groups.saveSender(tx, live, {
         ...live.sender(bob.device.publicKey),
-        received: 1n,
-        owed: 1n,
+        received: countOf(1n),
+        owed: countOf(1n),
       })
     })
 

@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { Refusal } from '../../../../services/endpoint/codes/refusal.js'
 import type { EndpointEvent } from '../../../../services/endpoint/events.js'
+import { clientSequenceOf, groupNumber } from '../../../../services/endpoint/ids.js'
 import { Kept } from '../../../../services/endpoint/vault/records/kept.js'
 import {
   at,
@@ -13,8 +14,9 @@ import {
 } from '../../../../services/endpoint/vault/records.js'
 import type { RowChange } from '../../../../services/endpoint/vault/vault.js'
 import { MemoryDisk } from '../../../support/memory/vault.js'
+import { keyIn, numbered } from '../../../support/numbers.js'
 
-const message = (id: bigint) => ({ group: 1n, id })
+const message = (id: bigint) => keyIn('messages', { group: 1n, id })
 
 let disk: MemoryDisk
 let told: EndpointEvent[]
@@ -61,7 +63,7 @@ describe('a unit of work', () => {
     await records.transaction(tx => {
       put(tx, 'one')
       put(tx, 'two', 2n)
-      tx.putBytes('states', at(1n), Uint8Array.of(1))
+      tx.putBytes('states', at(groupNumber(1n)), Uint8Array.of(1))
     })
     await records.transaction(tx => texts(tx))
     expect(writes.map(changes => changes.length)).toEqual([3])
@@ -126,7 +128,7 @@ describe('a unit of work', () => {
         throw new Refusal({ code: 'bad-handle', handle: 'x' })
       })
       .catch(() => undefined)
-    expect(() => kept?.bytes('states', at(1n))).toThrow('has ended')
+    expect(() => kept?.bytes('states', at(groupNumber(1n)))).toThrow('has ended')
   })
 
   test('changes what it has read itself, and nothing that was read elsewhere', async () => {
@@ -147,8 +149,8 @@ describe('of a unit of work that fails nothing stays', () => {
   const doMuch = (tx: Transaction) => {
     put(tx, 'changed')
     put(tx, 'new', 2n)
-    tx.link('contact', 'ada', 1n)
-    tx.deleteGroup('intents', 1n)
+    tx.link('contact', 'ada', numbered(1n))
+    tx.deleteGroup('intents', groupNumber(1n))
     tx.after(() => done.push('after'))
     tx.tell(event)
   }
@@ -196,7 +198,7 @@ describe('a write that failed and is on the disk all the same', () => {
   beforeEach(async () => {
     await records.transaction(tx => {
       put(tx, 'before')
-      tx.put('outbox', at(1n), { clientSequence: 1n })
+      tx.put('outbox', at(clientSequenceOf(1n)), { clientSequence: clientSequenceOf(1n) })
     })
     disk.fail({ reason: 'damaged', kept: true })
   })
@@ -204,8 +206,8 @@ describe('a write that failed and is on the disk all the same', () => {
   test('counts from then on: memory is as the disk is', async () => {
     const failing = records.transaction(tx => {
       put(tx, 'kept')
-      tx.delete('outbox', at(1n))
-      tx.put('outbox', at(2n), { clientSequence: 2n })
+      tx.delete('outbox', at(clientSequenceOf(1n)))
+      tx.put('outbox', at(clientSequenceOf(2n)), { clientSequence: clientSequenceOf(2n) })
       tx.tell(event)
     })
     await expect(failing).rejects.toMatchObject({ reason: 'damaged' })

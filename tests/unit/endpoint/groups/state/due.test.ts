@@ -7,9 +7,11 @@ import { type DueGroup, Sweep } from '../../../../../services/endpoint/groups/st
 import { ASK_AGAIN_MS } from '../../../../../services/endpoint/groups/state/group.js'
 import type { GroupChange } from '../../../../../services/endpoint/groups/state/groups.js'
 import { UPDATE_AFTER_MS } from '../../../../../services/endpoint/groups/state/updates.js'
+import { countOf, groupNumber } from '../../../../../services/endpoint/ids.js'
 import type { RecordInit } from '../../../../../services/endpoint/vault/records.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { TestGroup } from '../../../../support/group.js'
+import { numbered } from '../../../../support/numbers.js'
 
 const HOUR_MS = 3_600_000
 const alice = makeAccount('alice')
@@ -47,7 +49,7 @@ describe('an intent', () => {
     await intend(now + 500)
     await intend(now + 200)
     expect(due()).toEqual(only({ atMs: now + 200 }))
-    await act(unit => unit.context.intents.drop(unit.tx, group.in(unit), 2n))
+    await act(unit => unit.context.intents.drop(unit.tx, group.in(unit), numbered(2n)))
     expect(due()).toEqual(only({ atMs: now + 500 }))
     await act(unit => unit.context.intents.dropAll(unit.tx, group.in(unit)))
     expect([due(), isLater()]).toEqual([undefined, false])
@@ -75,7 +77,11 @@ describe('a receipt', () => {
   const hear = (owed: bigint, receipted: bigint) =>
     act(({ context, tx }) => {
       const live = group.in({ context } as Unit)
-      context.groups.saveSender(tx, live, { ...live.sender(bob.device.publicKey), owed, receipted })
+      context.groups.saveSender(tx, live, {
+        ...live.sender(bob.device.publicKey),
+        owed: countOf(owed),
+        receipted: countOf(receipted),
+      })
     })
 
   test('is owed until it was sealed', async () => {
@@ -138,7 +144,8 @@ describe('what is due later', () => {
   test('is looked through a part at a time, all of it within half an hour', async () => {
     const soon = BigInt(now + UPDATE_AFTER_MS)
     await act(({ tx }) => {
-      for (let id = 1n; id <= 600n; id++) tx.put('later', { group: 0n, id: 1000n + id }, { atMs: soon })
+      for (let id = 1n; id <= 600n; id++)
+        tx.put('later', { group: 0n, id: groupNumber(1000n + id) }, { atMs: soon })
     })
     endpoint.clock.pass(UPDATE_AFTER_MS)
     const one = new Sweep()
@@ -149,7 +156,7 @@ describe('what is due later', () => {
     }
     expect(counts).toEqual([256, 512, 600, 600])
     // From here on it begins again only after half an hour.
-    await act(({ tx }) => void tx.put('later', { group: 0n, id: 5000n }, { atMs: soon }))
+    await act(({ tx }) => void tx.put('later', { group: 0n, id: groupNumber(5000n) }, { atMs: soon }))
     await swept(one)
     expect(endpoint.context.due.all().length).toBe(600)
     endpoint.clock.pass(HOUR_MS / 2)

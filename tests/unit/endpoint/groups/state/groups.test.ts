@@ -5,7 +5,12 @@ import { makeAccount } from '../../../../../services/endpoint/contacts/account.j
 import { created, joined } from '../../../../../services/endpoint/groups/state/group.js'
 import { CIPHER_SUITE, LIBRARY_MAJOR } from '../../../../../services/endpoint/groups/state/groups.js'
 import type { LiveGroup } from '../../../../../services/endpoint/groups/state/live-group.js'
-import { conversationNumber, groupNumber, messageNumber } from '../../../../../services/endpoint/ids.js'
+import {
+  conversationNumber,
+  countOf,
+  groupNumber,
+  messageNumber,
+} from '../../../../../services/endpoint/ids.js'
 import { Records } from '../../../../../services/endpoint/vault/records.js'
 import { openTestContext, storesOn, type TestContext } from '../../../../support/endpoint-context.js'
 import { foundGroup } from '../../../../support/endpoint-groups.js'
@@ -113,7 +118,7 @@ describe('a group', () => {
   test('of a unit of work that failed is as it was', async () => {
     const before = group.live.record
     const failed = testing.written((tx, unit) => {
-      unit.context.groups.change(tx, group.in(unit), { nextCount: 9n })
+      unit.context.groups.change(tx, group.in(unit), { nextCount: countOf(9n) })
       unit.context.groups.move(tx, group.in(unit), { input: 'removed' })
       throw new Error('no')
     })
@@ -139,14 +144,17 @@ describe('a group that this device is in again', () => {
   }
   beforeEach(async () => {
     await group.change({
-      ...{ nextCount: 7n, committedAtMs: 5n, logBroken: true, logBegins: false },
+      ...{ nextCount: countOf(7n), committedAtMs: 5n, logBroken: true, logBegins: false },
       ...{ leavingDeviceIds: [Uint8Array.of(1)], rejoiningDeviceIds: [Uint8Array.of(1)] },
     })
     await testing.written((tx, unit) => {
       const live = group.in(unit)
-      unit.context.groups.saveSender(tx, live, { ...live.sender(bob.device.publicKey), received: 4n })
+      unit.context.groups.saveSender(tx, live, {
+        ...live.sender(bob.device.publicKey),
+        received: countOf(4n),
+      })
       unit.context.groups.savePending(tx, live, Uint8Array.of(1))
-      tx.put('sent', { group: group.number, id: 1n }, { message: messageNumber(1n) })
+      tx.put('sent', { group: group.number, id: countOf(1n) }, { message: messageNumber(1n) })
     })
   })
 
@@ -179,8 +187,8 @@ describe('what is known of another device', () => {
     await testing.written((tx, unit) => {
       const live = group.in(unit)
       const known = live.sender(bob.device.publicKey)
-      unit.context.groups.saveSender(tx, live, { ...known, received: 3n })
-      unit.context.groups.saveSender(tx, live, { ...known, received: 4n })
+      unit.context.groups.saveSender(tx, live, { ...known, received: countOf(3n) })
+      unit.context.groups.saveSender(tx, live, { ...known, received: countOf(4n) })
     })
     expect(group.live.senders()).toMatchObject([{ deviceId: bob.device.publicKey, received: 4n }])
   })

@@ -9,6 +9,7 @@ import {
   UPDATE_AFTER_MS,
   UPDATE_AFTER_SEALED,
 } from '../../../../../services/endpoint/groups/state/updates.js'
+import { sequenceOf } from '../../../../../services/endpoint/ids.js'
 import { groupIn, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { groupWith, groupWithPerson, putInPhase } from '../../../../support/endpoint-groups.js'
 
@@ -107,7 +108,7 @@ describe('after joining', () => {
     expect(drawn).toBeGreaterThanOrEqual(endpoint.clock.now())
     expect(drawn).toBeLessThanOrEqual(endpoint.clock.now() + 30_000)
     endpoint.clock.pass(drawn - endpoint.clock.now() - 1)
-    await change({ lastSequence: 1n })
+    await change({ lastSequence: sequenceOf(1n) })
     expect([isDue(), dueAt()]).toEqual([false, drawn])
     endpoint.clock.pass(1)
     expect(isDue()).toBe(true)

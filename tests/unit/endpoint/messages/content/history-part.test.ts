@@ -3,11 +3,13 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
+import { sequenceOf } from '../../../../../services/endpoint/ids.js'
 import { historyPart, takeKept } from '../../../../../services/endpoint/messages/content/history-part.js'
 import { TEXT_BYTES } from '../../../../../services/protocol/sizes.js'
 import { CLOCK_SLACK_MS, DAY_MS } from '../../../../../services/protocol/time.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
+import { keyIn } from '../../../../support/numbers.js'
 import { saidIn } from '../../../../support/said.js'
 
 const alice = makeAccount('alice')
@@ -182,7 +184,7 @@ describe('a part that comes before its room', () => {
   const OTHER = new Uint8Array(16).fill(200)
   /** This device joins the room whose parts have come. */
   async function joins(): Promise<void> {
-    const place = { sequence: 50n, storedAtMs: now() }
+    const place = { sequence: sequenceOf(50n), storedAtMs: now() }
     await testing.written((tx, unit) => {
       const group = room.in(unit)
       tx.put('groups', { group: 0n, id: group.number }, { ...group.record, conversationId: OTHER })
@@ -204,11 +206,12 @@ describe('a part that comes before its room', () => {
 
   test('waits with so many others at most, since anybody can send them', async () => {
     await testing.written(tx => {
-      for (let id = 1n; id <= 511n; id++) tx.put('historyparts', { group: 0n, id }, { fromHandle: 'bob' })
+      for (let id = 1n; id <= 511n; id++)
+        tx.put('historyparts', keyIn('historyparts', { group: 0n, id }), { fromHandle: 'bob' })
     })
     for (const text of ['the last', 'one too many']) await direct.take(bob, part([{ text }], { of: OTHER }))
     expect(kept()).toBe(512)
-    const last = testing.context.records.get('historyparts', { group: 0n, id: 512n })
+    const last = testing.context.records.get('historyparts', keyIn('historyparts', { group: 0n, id: 512n }))
     expect(Buffer.from(last!.part).includes('the last')).toBe(true)
   })
 

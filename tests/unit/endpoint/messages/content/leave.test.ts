@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
-import { messageNumber } from '../../../../../services/endpoint/ids.js'
+import { countOf, messageNumber } from '../../../../../services/endpoint/ids.js'
 import { leave } from '../../../../../services/endpoint/messages/content/leave.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
@@ -63,7 +63,7 @@ describe('this account', () => {
     await testing.written((tx, unit) =>
       leave.putBack?.(unit.context, tx, {
         group: room.in(unit),
-        count: 1n,
+        count: countOf(1n),
         message: messageNumber(0n),
         failure: undefined,
       }),

@@ -5,6 +5,7 @@ import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../../services/endpoint/contacts/account.js'
 import type { GroupPhase } from '../../../../../services/endpoint/groups/state/group.js'
+import { countOf, sequenceOf } from '../../../../../services/endpoint/ids.js'
 import {
   owing,
   RECEIPT_DEVICES,
@@ -38,7 +39,7 @@ async function write(...texts: string[]): Promise<void> {
       const { id } = unit.context.conversations.append(tx, group.conversation, init)
       waitFor(tx, id)
       await sealText(unit.context, tx, group.in(unit), id)
-      unit.context.conversations.update(tx, id, { status: MessageStatus.STORED, sequence: 1n })
+      unit.context.conversations.update(tx, id, { status: MessageStatus.STORED, sequence: sequenceOf(1n) })
     }
   })
 }
@@ -103,7 +104,7 @@ const owe = (owed: readonly (readonly [OwnAccount, bigint])[]) =>
   testing.written((tx, unit) => {
     for (const [account, count] of owed) {
       const sender = group.in(unit).sender(account.device.publicKey)
-      unit.context.groups.saveSender(tx, group.in(unit), { ...sender, owed: count })
+      unit.context.groups.saveSender(tx, group.in(unit), { ...sender, owed: countOf(count) })
     }
   })
 const owed = () =>

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
 import type { GroupPhase } from '../../../../../services/endpoint/groups/state/group.js'
+import { countOf } from '../../../../../services/endpoint/ids.js'
 import { nothingToResend } from '../../../../../services/endpoint/messages/content/nothing-to-resend.js'
 import { askAgain, resendRequest } from '../../../../../services/endpoint/messages/content/resend-request.js'
 import { MISSING_COUNTS } from '../../../../../services/endpoint/messages/missing.js'
@@ -81,7 +82,10 @@ describe('a request to say something again', () => {
 describe('asking', () => {
   const ask = (...counts: bigint[]) =>
     testing.written((tx, unit) =>
-      askAgain(unit.context, tx, group.in(unit), { deviceId: bob.device.publicKey, counts }),
+      askAgain(unit.context, tx, group.in(unit), {
+        deviceId: bob.device.publicKey,
+        counts: counts.map(countOf),
+      }),
     )
 
   test('names the device and the counts', async () => {
@@ -112,7 +116,7 @@ describe('what a device does not have any more', () => {
   const knows = (deviceId: Uint8Array, missing: bigint[]) =>
     testing.written((tx, unit) => {
       const sender = group.in(unit).sender(deviceId)
-      const known = { ...sender, received: 9n, owed: 2n, missing }
+      const known = { ...sender, received: countOf(9n), owed: countOf(2n), missing: missing.map(countOf) }
       unit.context.groups.saveSender(tx, group.in(unit), known)
     })
   const nothing = (counts: bigint[]) => ({ body: { case: 'nothingToResend', value: { counts } } as const })

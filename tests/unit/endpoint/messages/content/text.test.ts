@@ -5,7 +5,7 @@ import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
 import type { MessageId } from '../../../../../services/endpoint/events.js'
-import { type MessageNumber, messageNumber } from '../../../../../services/endpoint/ids.js'
+import { countOf, type MessageNumber, messageNumber } from '../../../../../services/endpoint/ids.js'
 import { text } from '../../../../../services/endpoint/messages/content/text.js'
 import { sealText } from '../../../../../services/endpoint/messages/sealing/seal.js'
 import { waitFor, waitingTexts } from '../../../../../services/endpoint/messages/sealing/unsent.js'
@@ -71,9 +71,10 @@ async function sealed(): Promise<MessageId> {
 describe('a text that the server does not take', () => {
   const putBack = (message: MessageNumber, failure?: 'not-in-room') =>
     testing.written((tx, unit) =>
-      text.putBack?.(unit.context, tx, { group: group.in(unit), count: 1n, message, failure }),
+      text.putBack?.(unit.context, tx, { group: group.in(unit), count: countOf(1n), message, failure }),
     )
-  const isUndelivered = () => testing.context.records.has('undelivered', { group: group.number, id: 1n })
+  const isUndelivered = () =>
+    testing.context.records.has('undelivered', { group: group.number, id: countOf(1n) })
 
   test('waits to be sealed again', async () => {
     const id = await sealed()

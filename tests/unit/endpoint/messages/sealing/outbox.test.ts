@@ -3,7 +3,7 @@
 
 import { beforeEach, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { groupNumber, messageNumber } from '../../../../../services/endpoint/ids.js'
+import { clientSequenceOf, groupNumber, messageNumber } from '../../../../../services/endpoint/ids.js'
 import {
   OUTBOX_WINDOW,
   Outbox,
@@ -58,8 +58,8 @@ const add = (...names: number[]) =>
   change((outbox, tx) => {
     for (const name of names) outbox.add(tx, groupNumber(1n), content(name))
   })
-const accepted = (through: bigint) => change((outbox, tx) => outbox.accepted(tx, through))
-const restart = (highest: bigint) => change((outbox, tx) => outbox.restart(tx, highest))
+const accepted = (through: bigint) => change((outbox, tx) => outbox.accepted(tx, clientSequenceOf(through)))
+const restart = (highest: bigint) => change((outbox, tx) => outbox.restart(tx, clientSequenceOf(highest)))
 const nameOf = ({ what }: OutboxItem) => (what.case === 'content' ? Number(what.value.message) : -1)
 const dropNamed = (gone: (name: number) => boolean) =>
   change((outbox, tx) => outbox.drop(tx, ({ item }) => gone(nameOf(item))).map(({ item }) => nameOf(item)))
@@ -74,7 +74,7 @@ test('numbers go on from the highest that the server has, and none is left out w
   await accepted(11n)
   await dropNamed(name => name === 2)
   expect(saved()).toEqual(['11:1', '12:3', '13:4'])
-  await change((outbox, tx) => outbox.echoed(tx, 11n))
+  await change((outbox, tx) => outbox.echoed(tx, clientSequenceOf(11n)))
   expect(saved()).toEqual(['12:3', '13:4'])
 })
 
@@ -127,7 +127,7 @@ test('what a unit of work that fails has done to the numbers is forgotten', asyn
   await add(1, 2)
   taken()
   const thrown = change((outbox, tx) => {
-    outbox.restart(tx, 1n)
+    outbox.restart(tx, clientSequenceOf(1n))
     outbox.drop(tx, () => true)
     throw new Error('something else went wrong')
   })

@@ -5,7 +5,7 @@ import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
 import type { MessageId } from '../../../../../services/endpoint/events.js'
-import { messageNumber } from '../../../../../services/endpoint/ids.js'
+import { countOf, messageNumber, sequenceOf } from '../../../../../services/endpoint/ids.js'
 import { decodeContent } from '../../../../../services/endpoint/messages/sealing/format.js'
 import {
   isSilent,
@@ -61,7 +61,7 @@ describe('a text', () => {
       joinedEpoch: 1n,
       body: { case: 'text', value: { text: 'one' } },
     })
-    const key = { group: group.number, id: 2n }
+    const key = { group: group.number, id: countOf(2n) }
     for (const table of ['undelivered', 'sent'] as const)
       expect(testing.context.records.get(table, key)).toMatchObject({ message: two.message })
     expect(waitingTexts(testing.context)).toEqual([])
@@ -97,7 +97,7 @@ describe('a content', () => {
 
   test('has the time of its sealing, and is of no message, unless given', async () => {
     await sealIt()
-    await sealIt({ sentAtMs: 7n, message: messageNumber(8n), resentCount: 9n })
+    await sealIt({ sentAtMs: 7n, message: messageNumber(8n), resentCount: countOf(9n) })
     expect(out().map(({ message, opened }) => [message, opened.sentAtMs, opened.resentCount])).toEqual([
       [0n, BigInt(testing.clock.now()), 0n],
       [8n, 7n, 9n],
@@ -107,7 +107,9 @@ describe('a content', () => {
   test('shows what this device has seen so far, where it has seen anything', async () => {
     await sealIt()
     await group.change({
-      logPlaces: [{ $typeName: 'parley.vault.v1.LogPlace', sequence: 3n, hash: new Uint8Array(32) }],
+      logPlaces: [
+        { $typeName: 'parley.vault.v1.LogPlace', sequence: sequenceOf(3n), hash: new Uint8Array(32) },
+      ],
       logBegins: false,
     })
     await sealIt()

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
+import { type Sequence, sequenceOf } from '../../../../../services/endpoint/ids.js'
 import { OUTBOX_WINDOW } from '../../../../../services/endpoint/messages/sealing/outbox.js'
 import {
   sealTransfers,
@@ -31,7 +32,7 @@ beforeEach(async () => {
 interface Line {
   text: string
   sentAtMs?: bigint
-  sequence?: bigint
+  sequence?: Sequence
   kind?: MessageKind
 }
 
@@ -39,7 +40,12 @@ const said = (...lines: Line[]) =>
   testing.written((tx, { context }) => {
     for (const [index, line] of lines.entries())
       context.conversations.append(tx, room.conversation, {
-        ...{ kind: MessageKind.TEXT, fromHandle: 'carol', sentAtMs: 1_000n, sequence: BigInt(index + 1) },
+        ...{
+          kind: MessageKind.TEXT,
+          fromHandle: 'carol',
+          sentAtMs: 1_000n,
+          sequence: sequenceOf(BigInt(index + 1)),
+        },
         ...{ status: MessageStatus.RECEIVED, ...line },
       })
   })
@@ -83,7 +89,11 @@ describe('what is handed over', () => {
   })
 
   test('is nothing that is on its way still, or that nobody wrote', async () => {
-    await said({ text: 'waits', sequence: 0n }, { text: 'event', kind: MessageKind.EVENT }, { text: 'text' })
+    await said(
+      { text: 'waits', sequence: sequenceOf(0n) },
+      { text: 'event', kind: MessageKind.EVENT },
+      { text: 'text' },
+    )
     await toBob()
     await seal()
     expect(texts()).toEqual(['text'])
@@ -99,7 +109,7 @@ describe('what is handed over', () => {
     const own = await TestGroup.of(testing, { kind: GroupKind.OWN_DEVICES, others: [phone] })
     await testing.written((tx, { context }) =>
       context.conversations.append(tx, direct.conversation, {
-        ...{ kind: MessageKind.TEXT, fromHandle: 'bob', text: 'hi', sequence: 4n },
+        ...{ kind: MessageKind.TEXT, fromHandle: 'bob', text: 'hi', sequence: sequenceOf(4n) },
         status: MessageStatus.RECEIVED,
       }),
     )

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
+import { countOf, groupNumber } from '../../../../../services/endpoint/ids.js'
 import { Kept } from '../../../../../services/endpoint/vault/records/kept.js'
 import { Records } from '../../../../../services/endpoint/vault/records.js'
 import { MemoryDisk } from '../../../../support/memory/vault.js'
@@ -75,7 +76,7 @@ describe('values in memory', () => {
       const failing = records.transaction(tx => {
         kept.set(tx, 'a', 'new')
         kept.set(tx, 'never there', 'new')
-        tx.put('sent', { group: 1n, id: 1n }, {})
+        tx.put('sent', { group: groupNumber(1n), id: countOf(1n) }, {})
       })
       await expect(failing).rejects.toThrow()
       expect(['a', 'other', 'never there'].map(key => kept.get(records, key))).toEqual([

@@ -1,9 +1,11 @@
 // A record that is read again and again is not opened again and again, and the memory for that stays bounded.
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
+import { groupNumber } from '../../../../../services/endpoint/ids.js'
 import { Records, type RecordTable } from '../../../../../services/endpoint/vault/records.js'
 import type { Vault } from '../../../../../services/endpoint/vault/vault.js'
 import { MemoryDisk } from '../../../../support/memory/vault.js'
+import { keyIn } from '../../../../support/numbers.js'
 
 let vault: Vault
 let records: Records
@@ -27,12 +29,12 @@ function opening(read: () => void): number {
 }
 const fill = (table: RecordTable, rows: number) =>
   records.transaction(tx => {
-    for (let id = 1; id <= rows; id++) tx.put(table, { group: 0n, id: BigInt(id) }, {})
+    for (let id = 1; id <= rows; id++) tx.put(table, key(table, id), {})
   })
 const reopen = () => {
   records = new Records(vault, () => undefined)
 }
-const key = (id: number) => ({ group: 0n, id: BigInt(id) })
+const key = <T extends RecordTable>(table: T, id: number) => keyIn(table, { group: 0n, id: BigInt(id) })
 
 describe('a record', () => {
   test('is opened once', async () => {
@@ -40,9 +42,9 @@ describe('a record', () => {
     reopen()
     expect(opening(() => records.list('contacts'))).toBe(3)
     expect(opening(() => records.list('contacts'))).toBe(0)
-    expect(opening(() => records.get('contacts', key(2)))).toBe(0)
+    expect(opening(() => records.get('contacts', key('contacts', 2)))).toBe(0)
     // One that is not there is looked for.
-    expect(opening(() => records.get('contacts', key(9)))).toBe(1)
+    expect(opening(() => records.get('contacts', key('contacts', 9)))).toBe(1)
   })
 
   test('that was just saved need not be opened', async () => {
@@ -52,31 +54,34 @@ describe('a record', () => {
 
   test('that was not used for long is forgotten, and one that was used stays', async () => {
     await fill('contacts', 2047)
-    records.get('contacts', key(1))
+    records.get('contacts', key('contacts', 1))
     await fill('conversations', 2)
-    expect(opening(() => records.get('contacts', key(1)))).toBe(0)
-    expect(opening(() => records.get('contacts', key(2)))).toBe(1)
+    expect(opening(() => records.get('contacts', key('contacts', 1)))).toBe(0)
+    expect(opening(() => records.get('contacts', key('contacts', 2)))).toBe(1)
   })
 
   test('of a history, or another long list, displaces nothing', async () => {
     await fill('contacts', 1)
     await fill('messages', 3000)
     records.list('messages')
-    expect(opening(() => records.get('contacts', key(1)))).toBe(0)
-    expect(opening(() => records.get('messages', key(1)))).toBe(1)
+    expect(opening(() => records.get('contacts', key('contacts', 1)))).toBe(0)
+    expect(opening(() => records.get('messages', key('messages', 1)))).toBe(1)
   })
 
   test('is gone when it was deleted, by itself or with its group', async () => {
     await fill('sent', 2)
     await fill('intents', 2)
     await records.transaction(tx => {
-      tx.delete('sent', key(1))
-      tx.deleteGroup('intents', 0n)
+      tx.delete('sent', key('sent', 1))
+      tx.deleteGroup('intents', groupNumber(0n))
     })
-    expect([records.get('sent', key(1)), records.get('sent', key(2))?.message]).toEqual([undefined, 0n])
-    expect([records.list('intents'), records.get('intents', key(1))]).toEqual([[], undefined])
-    await records.transaction(tx => tx.deleteGroup('sent', 0n))
-    expect(records.get('sent', key(2))).toBeUndefined()
+    expect([records.get('sent', key('sent', 1)), records.get('sent', key('sent', 2))?.message]).toEqual([
+      undefined,
+      0n,
+    ])
+    expect([records.list('intents'), records.get('intents', key('intents', 1))]).toEqual([[], undefined])
+    await records.transaction(tx => tx.deleteGroup('sent', groupNumber(0n)))
+    expect(records.get('sent', key('sent', 2))).toBeUndefined()
   })
 })
 
@@ -86,7 +91,7 @@ describe('a table of what is to be done', () => {
     reopen()
     expect(opening(() => records.keys('outbox'))).toBe(3)
     expect(opening(() => records.list('outbox'))).toBe(0)
-    expect(opening(() => records.get('outbox', key(9)))).toBe(0)
+    expect(opening(() => records.get('outbox', key('outbox', 9)))).toBe(0)
     await fill('outbox', 4)
     expect(opening(() => records.list('outbox', { group: 0n }))).toBe(0)
     expect(records.keys('outbox').length).toBe(4)

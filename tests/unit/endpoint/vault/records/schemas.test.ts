@@ -2,6 +2,13 @@
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import {
+  clientSequenceOf,
+  conversationNumber,
+  countOf,
+  groupNumber,
+  messageNumber,
+} from '../../../../../services/endpoint/ids.js'
+import {
   at,
   nextId,
   type Reader,
@@ -9,8 +16,10 @@ import {
   type Transaction,
 } from '../../../../../services/endpoint/vault/records.js'
 import { MemoryDisk } from '../../../../support/memory/vault.js'
+import { keyIn } from '../../../../support/numbers.js'
 
-const message = (id: bigint) => ({ group: 1n, id })
+const SENDER = keyIn('senders', { group: 1n, id: 1n })
+const message = (id: bigint) => keyIn('messages', { group: 1n, id })
 
 let disk: MemoryDisk
 let records: Records
@@ -24,15 +33,15 @@ const texts = (reader: Reader) => reader.list('messages').map(({ record }) => re
 
 describe('a record', () => {
   const isFrozen = (reader: Reader) => {
-    const record = reader.get('senders', message(1n))!
-    expect(() => Object.assign(record, { received: 9n })).toThrow(TypeError)
+    const record = reader.get('senders', SENDER)!
+    expect(() => Object.assign(record, { received: countOf(9n) })).toThrow(TypeError)
     expect(() => Array.prototype.push.call(record.missing, 9n)).toThrow(TypeError)
   }
 
   test('is a value: nobody can change what was read or put', async () => {
-    const given = { received: 1n, missing: [1n] }
+    const given = { received: countOf(1n), missing: [countOf(1n)] }
     await records.transaction(tx => {
-      const saved = tx.put('senders', message(1n), given)
+      const saved = tx.put('senders', SENDER, given)
       expect(Object.isFrozen(saved)).toBe(true)
       isFrozen(tx)
     })
@@ -43,9 +52,15 @@ describe('a record', () => {
   })
 
   test('is put as a whole: what is not given is empty', async () => {
-    await records.transaction(tx => void tx.put('senders', message(1n), { received: 1n, owed: 2n }))
-    await records.transaction(tx => void tx.put('senders', message(1n), { received: 3n }))
-    expect(records.get('senders', message(1n))).toMatchObject({ received: 3n, owed: 0n, missing: [] })
+    await records.transaction(
+      tx => void tx.put('senders', SENDER, { received: countOf(1n), owed: countOf(2n) }),
+    )
+    await records.transaction(tx => void tx.put('senders', SENDER, { received: countOf(3n) }))
+    expect(records.get('senders', SENDER)).toMatchObject({
+      received: countOf(3n),
+      owed: countOf(0n),
+      missing: [],
+    })
   })
 
   test('of a table, a group of it, or a part of that is found in the order of its key', async () => {
@@ -56,13 +71,26 @@ describe('a record', () => {
         [1n, 1n],
         [1n, 2n],
       ] as const)
-        tx.put('messages', { group, id }, { text: `${group}/${id}` })
+        tx.put(
+          'messages',
+          { group: conversationNumber(group), id: messageNumber(id) },
+          { text: `${group}/${id}` },
+        )
     })
     expect(texts(records)).toEqual(['1/1', '1/2', '1/3', '2/1'])
-    expect(records.list('messages', { group: 1n, after: 1n }).map(({ key }) => key.id)).toEqual([2n, 3n])
-    expect(records.keys('messages', { group: 1n, before: 3n, reverse: true, limit: 1 })).toEqual([
-      message(2n),
-    ])
+    expect(
+      records
+        .list('messages', { group: conversationNumber(1n), after: messageNumber(1n) })
+        .map(({ key }) => key.id),
+    ).toEqual([2n, 3n])
+    expect(
+      records.keys('messages', {
+        group: conversationNumber(1n),
+        before: messageNumber(3n),
+        reverse: true,
+        limit: 1,
+      }),
+    ).toEqual([message(2n)])
     expect([records.has('messages', message(3n)), records.has('messages', message(4n))]).toEqual([
       true,
       false,
@@ -72,9 +100,13 @@ describe('a record', () => {
 
   test('gets the number behind the highest, that of this unit of work too', async () => {
     const numbers = await records.transaction(tx => {
-      const first = nextId(tx, 'messages', 1n)
+      const first = nextId(tx, 'messages', conversationNumber(1n))
       put(tx, 'one', first)
-      return [first, nextId(tx, 'messages', 1n), nextId(tx, 'messages', 2n)]
+      return [
+        first,
+        nextId(tx, 'messages', conversationNumber(1n)),
+        nextId(tx, 'messages', conversationNumber(2n)),
+      ]
     })
     expect(numbers).toEqual([1n, 2n, 1n])
   })
@@ -82,10 +114,10 @@ describe('a record', () => {
   test('that is damaged is known as such, in memory or not', async () => {
     await records.transaction(tx => {
       put(tx, 'one')
-      tx.putBytes('states', at(1n), Uint8Array.of(1))
+      tx.putBytes('states', at(groupNumber(1n)), Uint8Array.of(1))
     })
     expect(records.isIntact('messages', message(1n))).toBe(true)
-    expect(records.isIntact('states', at(1n))).toBe(true)
+    expect(records.isIntact('states', at(groupNumber(1n)))).toBe(true)
     const vault = { ...new MemoryDisk().open() }
     vault.get = table => {
       if (table === 'messages') return Uint8Array.of(255)
@@ -94,23 +126,23 @@ describe('a record', () => {
     }
     const damaged = new Records(vault, () => undefined)
     expect(damaged.isIntact('messages', message(1n))).toBe(false)
-    expect(damaged.isIntact('states', at(1n))).toBe(false)
-    expect(damaged.isIntact('outbox', at(1n))).toBe(true)
+    expect(damaged.isIntact('states', at(groupNumber(1n)))).toBe(false)
+    expect(damaged.isIntact('outbox', at(clientSequenceOf(1n)))).toBe(true)
   })
 })
 
 describe('a link', () => {
   test('finds the numbers that a value leads to, the lowest first', async () => {
     await records.transaction(tx => {
-      tx.link('room', 'tea', 3n)
-      tx.link('room', 'tea', 1n)
-      tx.link('direct', 'tea', 2n)
+      tx.link('room', 'tea', conversationNumber(3n))
+      tx.link('room', 'tea', conversationNumber(1n))
+      tx.link('direct', 'tea', conversationNumber(2n))
       expect(tx.linked('room', 'tea')).toEqual([1n, 3n])
       expect(records.linked('room', 'tea')).toEqual([])
     })
-    await records.transaction(tx => tx.unlink('room', 'tea', 2n))
+    await records.transaction(tx => tx.unlink('room', 'tea', conversationNumber(2n)))
     expect([records.linked('room', 'tea'), records.linked('room', 'tea', 1)]).toEqual([[1n, 3n], [1n]])
-    await records.transaction(tx => tx.unlink('room', 'tea', 1n))
+    await records.transaction(tx => tx.unlink('room', 'tea', conversationNumber(1n)))
     expect([records.linked('room', 'tea'), records.linked('direct', 'tea')]).toEqual([[3n], [2n]])
   })
 })

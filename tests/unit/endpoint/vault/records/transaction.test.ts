@@ -2,10 +2,12 @@
 
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { clientSequenceOf, countOf, sequenceOf } from '../../../../../services/endpoint/ids.js'
 import { compareKeys, isWithin } from '../../../../../services/endpoint/vault/records/keys.js'
-import { Records, type Transaction } from '../../../../../services/endpoint/vault/records.js'
+import { type RangeOf, Records, type Transaction } from '../../../../../services/endpoint/vault/records.js'
 import type { Key, Range } from '../../../../../services/endpoint/vault/vault.js'
 import { MemoryDisk } from '../../../../support/memory/vault.js'
+import { keyIn } from '../../../../support/numbers.js'
 
 /** One that is kept whole in memory, and two that are read from the disk. */
 const TABLES = ['outbox', 'senders', 'messages'] as const
@@ -49,23 +51,24 @@ class Model {
 
 const recordWith = (table: TestTable, value: bigint) =>
   table === 'outbox'
-    ? { clientSequence: value }
+    ? { clientSequence: clientSequenceOf(value) }
     : table === 'senders'
-      ? { received: value }
-      : { sequence: value }
+      ? { received: countOf(value) }
+      : { sequence: sequenceOf(value) }
 type Values = { clientSequence?: bigint; received?: bigint; sequence?: bigint }
 const numberIn = (table: TestTable, record: Values) =>
   table === 'outbox' ? record.clientSequence : table === 'senders' ? record.received : record.sequence
 
 function apply(tx: Transaction, table: TestTable, step: Step, value: bigint): void {
-  if ('put' in step) tx.put(table, step.put, recordWith(table, value))
-  else if ('delete' in step) tx.delete(table, step.delete)
-  else tx.deleteGroup(table, step.deleteGroup)
+  if ('put' in step) tx.put(table, keyIn(table, step.put), recordWith(table, value))
+  else if ('delete' in step) tx.delete(table, keyIn(table, step.delete))
+  else tx.deleteGroup(table, keyIn(table, { group: step.deleteGroup, id: 0n }).group)
 }
 
 function isAs(model: Model, reader: Pick<Records, 'list' | 'keys' | 'get' | 'has'>, table: TestTable): void {
-  for (const range of ranges) {
-    const expected = model.within(range)
+  for (const each of ranges) {
+    const expected = model.within(each)
+    const range = each as RangeOf<TestTable>
     const rows = reader.list(table, range).map(({ key, record }) => ({ key, value: numberIn(table, record) }))
     expect(rows).toEqual(expected)
     expect(reader.keys(table, range)).toEqual(expected.map(({ key }) => key))
@@ -73,8 +76,8 @@ function isAs(model: Model, reader: Pick<Records, 'list' | 'keys' | 'get' | 'has
   for (const group of [1n, 2n, 3n, 4n])
     for (const id of [1n, 4n]) {
       const known = model.rows.get(nameOf({ group, id }))
-      expect(reader.has(table, { group, id })).toBe(known !== undefined)
-      const record = reader.get(table, { group, id })
+      expect(reader.has(table, keyIn(table, { group, id }))).toBe(known !== undefined)
+      const record = reader.get(table, keyIn(table, { group, id }))
       expect(record && numberIn(table, record)).toBe(known?.value)
     }
 }
@@ -121,14 +124,14 @@ describe('units of work', () => {
   test('know which rows they have touched, and what stood there before', async () => {
     const records = new Records(new MemoryDisk().open(), () => undefined)
     const [first, other] = [
-      { group: 1n, id: 1n },
-      { group: 1n, id: 2n },
-    ]
-    await records.transaction(tx => void tx.put('senders', first, { received: 1n }))
+      keyIn('senders', { group: 1n, id: 1n }),
+      keyIn('senders', { group: 1n, id: 2n }),
+    ] as const
+    await records.transaction(tx => void tx.put('senders', first, { received: countOf(1n) }))
     await records.transaction(tx => {
       expect(tx.touched('senders')).toEqual([])
-      tx.put('senders', first, { received: 2n })
-      tx.put('senders', other, { received: 3n })
+      tx.put('senders', first, { received: countOf(2n) })
+      tx.put('senders', other, { received: countOf(3n) })
       tx.delete('senders', other)
       expect(tx.touched('senders')).toEqual([first, other])
       expect([tx.saved('senders', first)?.received, tx.saved('senders', other)]).toEqual([1n, undefined])
