@@ -8,6 +8,8 @@ import { KEY_BYTES, SIGNATURE_BYTES } from './sizes.js'
 /** The purposes of signatures: the labels of the contract (proto/). */
 export type Label =
   | 'parley.v1.DeviceCertificate'
+  | 'parley.v1.DeviceList'
+  | 'parley.v1.DeviceRemoval'
   | 'parley.v1.DeviceRevocation'
   | 'parley.v1.Proof'
   | 'parley.v1.RejoinRequest'

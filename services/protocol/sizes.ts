@@ -20,6 +20,16 @@ export const NONCE_BYTES = 16
 export const INVITE_TOKEN_BYTES = 16
 /** Bytes up to which a certificate or a revocation is read; ours have about 190, the rest is room for new fields. */
 export const MAX_STATEMENT_BYTES = 1024
+/** Bytes of a server's name in lists and certificates: drawn at random at its first start, and kept. */
+export const SERVER_ID_BYTES = 16
+/** Bytes of the hash of a device list: a SHA-256. */
+export const LIST_HASH_BYTES = 32
+/** Devices that a device list may name. */
+export const LISTED_DEVICES = 16
+/** Bytes up to which a device list is read; one of 16 devices has about 950, the rest is room for new fields. */
+export const MAX_LIST_BYTES = 4096
+/** Removals of one list that are read at once: more than the 136 pairs of signer and device that can count. */
+export const MAX_REMOVALS = 256
 /** Bytes of UTF-8 that one text may have. */
 export const TEXT_BYTES = 64 * 1024
 /** Bytes of one gRPC message, both ways: a commit bundle of the largest conversation, and its frame. */

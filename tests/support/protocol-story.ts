@@ -7,6 +7,9 @@ import { pad, unpad } from '../../services/protocol/content/padding.js'
 import { makeRejoin, verifyRejoin } from '../../services/protocol/conversation/rejoin-request.js'
 import type { CryptoProvider } from '../../services/protocol/crypto.js'
 import { makeCertificate, readCertificate } from '../../services/protocol/identity/certificate.js'
+import { makeDeviceList, readDeviceList } from '../../services/protocol/identity/device-list.js'
+import { makeDeviceRemoval, readRemovalsOf } from '../../services/protocol/identity/device-removal.js'
+import { devicesInUse } from '../../services/protocol/identity/devices-in-use.js'
 import {
   accountFingerprint,
   deviceFingerprint,
@@ -33,6 +36,7 @@ export function protocolStory(crypto: CryptoProvider): Record<string, string> {
   ] as const
   return {
     ...identity(crypto, { handle: 'ada', account, device }),
+    ...lists(crypto, { account, device }),
     ...calls(crypto, device),
     phrase: phraseOf(seedOf(phraseOf(account.privateKey))),
     account: formatFingerprint(accountFingerprint(crypto, account.publicKey)),
@@ -61,6 +65,30 @@ function identity(
     revoked: toHex(readRevocation(crypto, revocation).deviceKey),
     link,
     linkAgain: formatInvite(parseInvite(link)),
+  }
+}
+
+function lists(
+  crypto: CryptoProvider,
+  { account, device }: { account: Pair; device: Pair },
+): Record<string, string> {
+  const other = keyPairOf(crypto, new Uint8Array(32).fill(8))
+  const encoded = makeDeviceList(crypto, account, {
+    handle: 'ada',
+    serverId: new Uint8Array(16).fill(9),
+    number: 1_800_000_000,
+    previous: undefined,
+    issuedAt: NOW,
+    devices: [device, other].map(({ publicKey }) => ({ deviceKey: publicKey, listedAt: NOW })),
+  })
+  const list = readDeviceList(crypto, encoded)
+  const removal = makeDeviceRemoval(crypto, device, { list, deviceKey: other.publicKey, removedAt: NOW })
+  const inUse = devicesInUse(list, readRemovalsOf(crypto, list, [removal]))
+  return {
+    list: toHex(encoded),
+    listHash: toHex(list.hash),
+    removal: toHex(removal),
+    inUse: inUse.map(({ deviceKey }) => toHex(deviceKey)).join(),
   }
 }
 

@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/v1/identity.proto.
  */
 export const file_parley_v1_identity: GenFile = /*@__PURE__*/
-  fileDesc("ChhwYXJsZXkvdjEvaWRlbnRpdHkucHJvdG8SCXBhcmxleS52MSJiChFEZXZpY2VDZXJ0aWZpY2F0ZRIOCgZoYW5kbGUYASABKAkSEwoLYWNjb3VudF9rZXkYAiABKAwSEgoKZGV2aWNlX2tleRgDIAEoDBIUCgxpc3N1ZWRfYXRfbXMYBCABKAMiQQoXU2lnbmVkRGV2aWNlQ2VydGlmaWNhdGUSEwoLY2VydGlmaWNhdGUYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMImIKEERldmljZVJldm9jYXRpb24SDgoGaGFuZGxlGAEgASgJEhMKC2FjY291bnRfa2V5GAIgASgMEhIKCmRldmljZV9rZXkYAyABKAwSFQoNcmV2b2tlZF9hdF9tcxgEIAEoAyI/ChZTaWduZWREZXZpY2VSZXZvY2F0aW9uEhIKCnJldm9jYXRpb24YASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIlsKBVByb29mEg4KBm1ldGhvZBgBIAEoCRIOCgZzZXJ2ZXIYAiABKAwSDwoHdGltZV9tcxgDIAEoAxINCgVub25jZRgEIAEoDBISCgpkZXZpY2Vfa2V5GAUgASgMIi8KC1NpZ25lZFByb29mEg0KBXByb29mGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDGIGcHJvdG8z");
+  fileDesc("ChhwYXJsZXkvdjEvaWRlbnRpdHkucHJvdG8SCXBhcmxleS52MSJiChFEZXZpY2VDZXJ0aWZpY2F0ZRIOCgZoYW5kbGUYASABKAkSEwoLYWNjb3VudF9rZXkYAiABKAwSEgoKZGV2aWNlX2tleRgDIAEoDBIUCgxpc3N1ZWRfYXRfbXMYBCABKAMiQQoXU2lnbmVkRGV2aWNlQ2VydGlmaWNhdGUSEwoLY2VydGlmaWNhdGUYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMImIKEERldmljZVJldm9jYXRpb24SDgoGaGFuZGxlGAEgASgJEhMKC2FjY291bnRfa2V5GAIgASgMEhIKCmRldmljZV9rZXkYAyABKAwSFQoNcmV2b2tlZF9hdF9tcxgEIAEoAyI/ChZTaWduZWREZXZpY2VSZXZvY2F0aW9uEhIKCnJldm9jYXRpb24YASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIqYBCgpEZXZpY2VMaXN0EhMKC2FjY291bnRfa2V5GAEgASgMEg4KBmhhbmRsZRgCIAEoCRIRCglzZXJ2ZXJfaWQYAyABKAwSDgoGbnVtYmVyGAQgASgEEhAKCHByZXZpb3VzGAUgASgMEhQKDGlzc3VlZF9hdF9tcxgGIAEoAxIoCgdkZXZpY2VzGAcgAygLMhcucGFybGV5LnYxLkxpc3RlZERldmljZSI4CgxMaXN0ZWREZXZpY2USEgoKZGV2aWNlX2tleRgBIAEoDBIUCgxsaXN0ZWRfYXRfbXMYAiABKAMiMwoQU2lnbmVkRGV2aWNlTGlzdBIMCgRsaXN0GAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDCJxCg1EZXZpY2VSZW1vdmFsEhMKC2FjY291bnRfa2V5GAEgASgMEgwKBGxpc3QYAiABKAwSEgoKZGV2aWNlX2tleRgDIAEoDBISCgpzaWduZXJfa2V5GAQgASgMEhUKDXJlbW92ZWRfYXRfbXMYBSABKAMiOQoTU2lnbmVkRGV2aWNlUmVtb3ZhbBIPCgdyZW1vdmFsGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDCJbCgVQcm9vZhIOCgZtZXRob2QYASABKAkSDgoGc2VydmVyGAIgASgMEg8KB3RpbWVfbXMYAyABKAMSDQoFbm9uY2UYBCABKAwSEgoKZGV2aWNlX2tleRgFIAEoDCIvCgtTaWduZWRQcm9vZhINCgVwcm9vZhgBIAEoDBIRCglzaWduYXR1cmUYAiABKAxiBnByb3RvMw");
 
 /**
  * A device of an account. The account's key signs it under the label
@@ -166,6 +166,221 @@ export const SignedDeviceRevocationSchema: GenMessage<SignedDeviceRevocation> = 
   messageDesc(file_parley_v1_identity, 3);
 
 /**
+ * The devices of an account, in order of seniority: a device may end those that stand behind it, and
+ * none ahead (DeviceRemoval). The account's key signs the list under the label
+ * "parley.v1.DeviceList". That key is made from the 24 words and is kept on no device.
+ *
+ * The hash of a list, by which others name it, is
+ *
+ *   SHA-256(ASCII("parley.v1.DeviceList") || 0x00 || the encoded DeviceList)
+ *
+ * over the bytes of SignedDeviceList.list as they came. A list is refused if it has more than 4096
+ * bytes, no device or more than 16, names a device twice, or names the account's key as a device.
+ *
+ * Of two lists of an account the one with the higher number holds, and the other, with all of its
+ * removals, does not count any more. Of lists with one number and different hashes all hold: in use
+ * are the devices that are in use by each of them, and the person is told, for it takes the 24 words
+ * to make such lists. Of more than four with one number, none is in use.
+ *
+ * @generated from message parley.v1.DeviceList
+ */
+export type DeviceList = Message<"parley.v1.DeviceList"> & {
+  /**
+   * The account's public key.
+   *
+   * @generated from field: bytes account_key = 1;
+   */
+  accountKey: Uint8Array;
+
+  /**
+   * The handle that the account goes by on its server, by the rule of DeviceCertificate.handle.
+   *
+   * @generated from field: string handle = 2;
+   */
+  handle: string;
+
+  /**
+   * The server's id: 16 random bytes, drawn at its first start.
+   *
+   * @generated from field: bytes server_id = 3;
+   */
+  serverId: Uint8Array;
+
+  /**
+   * At least 1, at most 2^53 - 1. A new list has the number of the newest one known to its maker and
+   * 1 more, or the seconds since 1970-01-01 UTC if that is greater: so also a maker that knows no
+   * list makes a newer one. A receiver that takes a list in refuses a number that is greater than
+   * both the number of the newest list that it knows and 1 more, and its own time in seconds and
+   * 86400 more. So a clock that is wrong, or a wrong hand, does not use up the numbers.
+   *
+   * @generated from field: uint64 number = 4;
+   */
+  number: bigint;
+
+  /**
+   * The hash of the list before this one. Empty in the first, and where its maker knew none.
+   *
+   * @generated from field: bytes previous = 5;
+   */
+  previous: Uint8Array;
+
+  /**
+   * When it was signed: milliseconds since 1970-01-01 UTC.
+   *
+   * @generated from field: int64 issued_at_ms = 6;
+   */
+  issuedAtMs: bigint;
+
+  /**
+   * The most senior first.
+   *
+   * @generated from field: repeated parley.v1.ListedDevice devices = 7;
+   */
+  devices: ListedDevice[];
+};
+
+/**
+ * Describes the message parley.v1.DeviceList.
+ * Use `create(DeviceListSchema)` to create a new message.
+ */
+export const DeviceListSchema: GenMessage<DeviceList> = /*@__PURE__*/
+  messageDesc(file_parley_v1_identity, 4);
+
+/**
+ * @generated from message parley.v1.ListedDevice
+ */
+export type ListedDevice = Message<"parley.v1.ListedDevice"> & {
+  /**
+   * The device's public key.
+   *
+   * @generated from field: bytes device_key = 1;
+   */
+  deviceKey: Uint8Array;
+
+  /**
+   * When it was first listed: milliseconds since 1970-01-01 UTC.
+   *
+   * @generated from field: int64 listed_at_ms = 2;
+   */
+  listedAtMs: bigint;
+};
+
+/**
+ * Describes the message parley.v1.ListedDevice.
+ * Use `create(ListedDeviceSchema)` to create a new message.
+ */
+export const ListedDeviceSchema: GenMessage<ListedDevice> = /*@__PURE__*/
+  messageDesc(file_parley_v1_identity, 5);
+
+/**
+ * @generated from message parley.v1.SignedDeviceList
+ */
+export type SignedDeviceList = Message<"parley.v1.SignedDeviceList"> & {
+  /**
+   * An encoded DeviceList.
+   *
+   * @generated from field: bytes list = 1;
+   */
+  list: Uint8Array;
+
+  /**
+   * By DeviceList.account_key.
+   *
+   * @generated from field: bytes signature = 2;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message parley.v1.SignedDeviceList.
+ * Use `create(SignedDeviceListSchema)` to create a new message.
+ */
+export const SignedDeviceListSchema: GenMessage<SignedDeviceList> = /*@__PURE__*/
+  messageDesc(file_parley_v1_identity, 6);
+
+/**
+ * Ends a device until the account's next list. A device of the account signs it under the label
+ * "parley.v1.DeviceRemoval": the one that is ended, or one that stands before it on the list.
+ *
+ * The devices in use are found from the front of the list: a device is removed if it signed its own
+ * removal, or if one before it that is not removed signed it. So the removals of a removed device
+ * count for nothing, whatever time they name, and the order in which removals come is of no
+ * importance. Removals that name another list, another account, a device that is not on the list or
+ * one that stands before their signer are ignored.
+ *
+ * @generated from message parley.v1.DeviceRemoval
+ */
+export type DeviceRemoval = Message<"parley.v1.DeviceRemoval"> & {
+  /**
+   * The account's public key.
+   *
+   * @generated from field: bytes account_key = 1;
+   */
+  accountKey: Uint8Array;
+
+  /**
+   * The hash of the list (see DeviceList) that the removal is of.
+   *
+   * @generated from field: bytes list = 2;
+   */
+  list: Uint8Array;
+
+  /**
+   * The device that is removed.
+   *
+   * @generated from field: bytes device_key = 3;
+   */
+  deviceKey: Uint8Array;
+
+  /**
+   * The device that signs.
+   *
+   * @generated from field: bytes signer_key = 4;
+   */
+  signerKey: Uint8Array;
+
+  /**
+   * When it was signed: milliseconds since 1970-01-01 UTC. For people; nothing is decided by it.
+   *
+   * @generated from field: int64 removed_at_ms = 5;
+   */
+  removedAtMs: bigint;
+};
+
+/**
+ * Describes the message parley.v1.DeviceRemoval.
+ * Use `create(DeviceRemovalSchema)` to create a new message.
+ */
+export const DeviceRemovalSchema: GenMessage<DeviceRemoval> = /*@__PURE__*/
+  messageDesc(file_parley_v1_identity, 7);
+
+/**
+ * @generated from message parley.v1.SignedDeviceRemoval
+ */
+export type SignedDeviceRemoval = Message<"parley.v1.SignedDeviceRemoval"> & {
+  /**
+   * An encoded DeviceRemoval.
+   *
+   * @generated from field: bytes removal = 1;
+   */
+  removal: Uint8Array;
+
+  /**
+   * By DeviceRemoval.signer_key.
+   *
+   * @generated from field: bytes signature = 2;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message parley.v1.SignedDeviceRemoval.
+ * Use `create(SignedDeviceRemovalSchema)` to create a new message.
+ */
+export const SignedDeviceRemovalSchema: GenMessage<SignedDeviceRemoval> = /*@__PURE__*/
+  messageDesc(file_parley_v1_identity, 8);
+
+/**
  * Shows that a call comes from the holder of a device's key. The device's key signs it under the
  * label "parley.v1.Proof".
  *
@@ -220,7 +435,7 @@ export type Proof = Message<"parley.v1.Proof"> & {
  * Use `create(ProofSchema)` to create a new message.
  */
 export const ProofSchema: GenMessage<Proof> = /*@__PURE__*/
-  messageDesc(file_parley_v1_identity, 4);
+  messageDesc(file_parley_v1_identity, 9);
 
 /**
  * @generated from message parley.v1.SignedProof
@@ -246,5 +461,5 @@ export type SignedProof = Message<"parley.v1.SignedProof"> & {
  * Use `create(SignedProofSchema)` to create a new message.
  */
 export const SignedProofSchema: GenMessage<SignedProof> = /*@__PURE__*/
-  messageDesc(file_parley_v1_identity, 5);
+  messageDesc(file_parley_v1_identity, 10);
 

@@ -81,24 +81,27 @@ function statementOf({ handle, accountKey, deviceKey, timeMs }: DecodedStatement
 }
 
 function decodeWellFormed(bytes: Uint8Array, { name, decode }: StatementKind): DecodedStatement {
-  const decoded = decodeBounded(bytes, name, decode)
+  const decoded = decodeBounded(bytes, { name, limit: MAX_STATEMENT_BYTES, decode })
   if (!isWellFormed(decoded)) throw new IdentityError('malformed', name)
   return decoded
 }
 
-function decodeBounded(
+/** Decodes bytes of anybody's, of at most `limit`. Throws IdentityError, whatever `decode` throws. */
+export function decodeBounded<T>(
   bytes: Uint8Array,
-  name: string,
-  decode: (bytes: Uint8Array) => DecodedStatement,
-): DecodedStatement {
-  if (bytes.length > MAX_STATEMENT_BYTES) {
-    throw new IdentityError('malformed', name)
-  }
+  { name, limit, decode }: { name: string; limit: number; decode: (bytes: Uint8Array) => T },
+): T {
+  if (bytes.length > limit) throw new IdentityError('malformed', name)
   try {
     return decode(bytes)
   } catch (cause) {
     throw new IdentityError('malformed', name, { cause })
   }
+}
+
+/** Whether a Date can hold the time, in ms since 1970. */
+export function isTime(timeMs: bigint): boolean {
+  return timeMs >= 0n && timeMs <= MAX_TIME_MS
 }
 
 function isWellFormed({ accountKey, deviceKey, signature, timeMs }: DecodedStatement): boolean {
@@ -107,7 +110,6 @@ function isWellFormed({ accountKey, deviceKey, signature, timeMs }: DecodedState
     // This key signs the device's leaves, which are verified apart from here.
     isSoundKey(deviceKey) &&
     signature.length === SIGNATURE_BYTES &&
-    timeMs >= 0n &&
-    timeMs <= MAX_TIME_MS
+    isTime(timeMs)
   )
 }

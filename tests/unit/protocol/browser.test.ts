@@ -29,6 +29,7 @@ describe('in a place without Node', () => {
     expect(told).toMatchObject({
       certified: told.proven,
       revoked: told.proven,
+      inUse: told.proven,
       present: told.proven,
       rejoins: 'true',
     })

@@ -1,0 +1,137 @@
+// The devices of an account that are in use, out of its lists and their removals. All of it gives the same whatever
+// came first, and however often.
+
+import { compareBytes, equalBytes, toHex } from '../bytes.js'
+import { IdentityError } from '../error.js'
+import type { DeviceList, ListedDevice } from './device-list.js'
+import { checkRemoval, type DeviceRemoval, type RemovalPlaces } from './device-removal.js'
+
+/** Lists with one number that are weighed against each other; of an account with more, no device is in use. */
+const FORKS = 4
+
+/** A list and the removals that could count for it. */
+export interface ListState {
+  list: DeviceList
+  /** One for each pair of signer and device. */
+  removals: readonly DeviceRemoval[]
+}
+
+/** All that is known of the devices of one account on one server. */
+export interface AccountDevices {
+  /** All with one number, in the order of their hashes; more than one where somebody used the words twice for it. */
+  lists: readonly [ListState, ...ListState[]]
+}
+
+/** The change that something new made to what was known. */
+export type ListChange =
+  /** Nothing: it was known, or is of a lower list. */
+  | 'none'
+  /** The list has a higher number than the known one. */
+  | 'newer'
+  /** Another list with the number of the known one: the person has to be told. */
+  | 'forked'
+  /** The lists are the same, but removals were added. */
+  | 'removals'
+
+/** The devices that a list has in use, the most senior first. Removals that cannot count for it are ignored. */
+export function devicesInUse(list: DeviceList, removals: readonly DeviceRemoval[]): ListedDevice[] {
+  const places = removals.flatMap(removal => placesOf(removal, list) ?? [])
+  const removed = new Set<number>()
+  // From the front, so that it is decided of each signer before those whom it can remove.
+  for (const place of list.devices.keys()) {
+    const isRemoved = places.some(
+      each => each.removed === place && (each.signer === place || !removed.has(each.signer)),
+    )
+    if (isRemoved) removed.add(place)
+  }
+  return list.devices.filter((_, place) => !removed.has(place))
+}
+
+/**
+ * The devices that would come back into use if `deviceKey` were removed, for its removals would then count for nothing.
+ * A device that removes another signs removals of these too, in so far as they stand behind it.
+ */
+export function returningWith(state: ListState, removal: DeviceRemoval): ListedDevice[] {
+  const { list, removals } = state
+  const before = devicesInUse(list, removals)
+  return devicesInUse(list, [...removals, removal]).filter(
+    ({ deviceKey }) => !before.some(each => equalBytes(each.deviceKey, deviceKey)),
+  )
+}
+
+/** The devices of an account that are in use: those of its list, or of all of its lists with that number. */
+export function accountDevicesInUse({ lists }: AccountDevices): ListedDevice[] {
+  if (lists.length > FORKS) return []
+  const [first, ...others] = lists.map(({ list, removals }) => devicesInUse(list, removals))
+  return first!.filter(({ deviceKey }) =>
+    others.every(devices => devices.some(each => equalBytes(each.deviceKey, deviceKey))),
+  )
+}
+
+/** All that is known of an account by the first of its lists. */
+export function knownDevices({ list, removals }: ListState): AccountDevices {
+  return { lists: [{ list, removals: onePerPair(list, removals) }] }
+}
+
+/**
+ * Takes in a list of the account with its removals: tells all that is known then, and what is new in it. Throws
+ * IdentityError ('other-account') for a list of another account; the server and the handle are for the caller to compare.
+ */
+export function learnDevices(
+  known: AccountDevices,
+  come: ListState,
+): { devices: AccountDevices; change: ListChange } {
+  const { list } = known.lists[0]
+  if (!equalBytes(list.accountKey, come.list.accountKey))
+    throw new IdentityError('other-account', 'device-list')
+  if (come.list.number < list.number) return { devices: known, change: 'none' }
+  if (come.list.number > list.number) return { devices: knownDevices(come), change: 'newer' }
+  const same = known.lists.find(each => equalBytes(each.list.hash, come.list.hash))
+  return same === undefined ? forked(known, come) : withRemovals(known, same, come.removals)
+}
+
+function forked(known: AccountDevices, come: ListState): { devices: AccountDevices; change: ListChange } {
+  const { lists } = knownDevices(come)
+  const [first, ...others] = [...known.lists, ...lists].sort((a, b) => compareBytes(a.list.hash, b.list.hash))
+  // One more than are weighed shows that there are too many; further ones would change nothing.
+  const kept = others.slice(0, FORKS)
+  const isKept = [first, ...kept].includes(lists[0])
+  return { devices: { lists: [first!, ...kept] }, change: isKept ? 'forked' : 'none' }
+}
+
+function withRemovals(
+  known: AccountDevices,
+  same: ListState,
+  removals: readonly DeviceRemoval[],
+): { devices: AccountDevices; change: ListChange } {
+  const merged = onePerPair(same.list, [...same.removals, ...removals])
+  const [first, ...others] = known.lists.map(each =>
+    each === same ? { list: each.list, removals: merged } : each,
+  )
+  const change = merged.length === same.removals.length ? 'none' : 'removals'
+  return { devices: { lists: [first!, ...others] }, change }
+}
+
+/**
+ * The removals that could count for the list, one for each pair of signer and device, in the order of the pairs: at
+ * most 136 of 16 devices. Of two of a pair the one whose bytes come first stays, whichever came first.
+ */
+function onePerPair(list: DeviceList, removals: readonly DeviceRemoval[]): DeviceRemoval[] {
+  const pairs = new Map<string, DeviceRemoval>()
+  for (const removal of removals) {
+    if (placesOf(removal, list) === undefined) continue
+    const pair = toHex(removal.signerKey) + toHex(removal.deviceKey)
+    const other = pairs.get(pair)
+    if (other === undefined || compareBytes(removal.encoded, other.encoded) < 0) pairs.set(pair, removal)
+  }
+  return [...pairs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, removal]) => removal)
+}
+
+function placesOf(removal: DeviceRemoval, list: DeviceList): RemovalPlaces | undefined {
+  try {
+    return checkRemoval(removal, list)
+  } catch (error) {
+    if (error instanceof IdentityError) return undefined
+    throw error
+  }
+}
