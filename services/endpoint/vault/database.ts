@@ -9,7 +9,7 @@ import { OWNER_ONLY } from './keyfile.js'
 import { TABLES } from './table.js'
 
 /** The version of the tables below; a file with another one is left untouched. */
-const SCHEMA_VERSION = 2
+const SCHEMA_VERSION = 3
 /** Marks the file as ours for programs such as file(1): "Prly". */
 const APPLICATION_ID = 0x50726c79
 /**
@@ -38,7 +38,7 @@ const TABLE_STATEMENTS = [
     table =>
       `CREATE TABLE ${table} (grp INTEGER NOT NULL, id INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (grp, id)) STRICT`,
   ),
-  'CREATE TABLE lock (id INTEGER PRIMARY KEY CHECK (id = 0), record BLOB NOT NULL) STRICT',
+  'CREATE TABLE lock (id INTEGER PRIMARY KEY CHECK (id IN (0, 1)), record BLOB NOT NULL) STRICT',
 ]
 
 const SCHEMA = `
@@ -60,6 +60,8 @@ export function openDatabase(file: string, maxBytes?: number): DatabaseSync {
       database.exec(PRAGMAS)
       checkSchema(database, file)
       checkContent(database, file)
+      // A process that was killed has left its log.
+      emptyLog(database, file)
       if (maxBytes !== undefined) limitSize(database, maxBytes)
       return database
     } catch (error) {
@@ -69,24 +71,53 @@ export function openDatabase(file: string, maxBytes?: number): DatabaseSync {
   })
 }
 
-/** The record of the lock; undefined in a file that is still empty. */
-export function readLock(database: DatabaseSync, file: string): Uint8Array | undefined {
+/** How the data key is kept. */
+export interface LockRecords {
+  /** As lock.ts makes it. */
+  lock: Uint8Array
+  /** The data key before, sealed under the present one, as long as a row is sealed under it. */
+  former: Uint8Array | undefined
+}
+
+const LOCK = 0
+const FORMER = 1
+
+/** undefined in a file that is still empty. */
+export function readLock(database: DatabaseSync, file: string): LockRecords | undefined {
   return guarded(file, () => {
     if (number(database, 'PRAGMA user_version') === 0) return undefined
-    const record = database.prepare('SELECT record FROM lock').get()?.record
-    if (!(record instanceof Uint8Array)) throw damaged(file)
-    return record
+    const read = database.prepare('SELECT record FROM lock WHERE id = ?')
+    const lock = read.get(LOCK)?.record
+    const former = read.get(FORMER)?.record
+    if (!(lock instanceof Uint8Array)) throw damaged(file)
+    if (former !== undefined && !(former instanceof Uint8Array)) throw damaged(file)
+    return { lock, former }
   })
 }
 
-/** Makes the tables if there are none, and sets the record of the lock, in one transaction. */
-export function writeLock(database: DatabaseSync, file: string, record: Uint8Array): void {
+/** Makes the tables if there are none, and sets the records of the lock, in one transaction. */
+export function writeLock(database: DatabaseSync, file: string, { lock, former }: LockRecords): void {
   guarded(file, () =>
     inTransaction(database, () => {
       if (number(database, 'PRAGMA user_version') === 0) database.exec(SCHEMA)
-      database.prepare('INSERT OR REPLACE INTO lock VALUES (0, ?)').run(record)
+      const write = database.prepare('INSERT OR REPLACE INTO lock VALUES (?, ?)')
+      write.run(LOCK, lock)
+      if (former) write.run(FORMER, former)
     }),
   )
+}
+
+/** No row is sealed under the former data key any more. Its record is in no file afterwards. */
+export function forgetFormer(database: DatabaseSync, file: string): void {
+  guarded(file, () => {
+    inTransaction(database, () => void database.prepare('DELETE FROM lock WHERE id = ?').run(FORMER))
+    emptyLog(database, file)
+  })
+}
+
+/** Puts the log's content into the file and cuts it off: rows as they were before the newest writes stand in it. */
+export function emptyLog(database: DatabaseSync, file: string): void {
+  guarded(file, () => database.exec('PRAGMA wal_checkpoint(TRUNCATE)'))
 }
 
 /** All or nothing, and durable when it returns. */

@@ -62,7 +62,7 @@ const imported = (key: Uint8Array | KeyObject): KeyObject =>
   key instanceof Uint8Array ? createSecretKey(key) : key
 
 /** Seals and opens the values of one vault. */
-interface Sealer {
+export interface Sealer {
   seal(table: Table, key: Key, plaintext: Uint8Array): Uint8Array
   /** undefined: this is not what was sealed for this row. */
   open(table: Table, key: Key, sealed: Uint8Array): Uint8Array | undefined

@@ -5,13 +5,12 @@
 import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { setTimeout } from 'node:timers/promises'
-import { guarded, inTransaction, openDatabase } from './database.js'
-import { damaged, VaultError } from './error.js'
-import { openRows } from './rows.js'
-import { makeSealer } from './seal.js'
+import { setTimeout as delay } from 'node:timers/promises'
+import { emptyLog, openDatabase } from './database.js'
+import { VaultError } from './error.js'
+import { SealedRows } from './sealed-rows.js'
 import { checkKey, type Key, type Range, type Row, type RowChange, type Table } from './table.js'
-import { changePassphrase, unlock, type VaultFiles } from './unlock.js'
+import { changePassphrase, type DataKeys, unlock, type VaultFiles } from './unlock.js'
 
 export { VaultError, type VaultReason } from './error.js'
 export { type Key, type Range, type Row, type RowChange, TABLES, type Table } from './table.js'
@@ -21,6 +20,8 @@ const KEY_FILE = 'key'
 /** How often a vault that is in use is tried, and the longest wait in between in ms: 0.25 s in the mean. */
 const OPEN_ATTEMPTS = 6
 const MAX_OPEN_WAIT_MS = 100
+/** So long at most a row that was written over or deleted stays in the log, in ms. */
+const LOG_MS = 1_000
 
 export interface Vault {
   /**
@@ -37,7 +38,11 @@ export interface Vault {
   list(table: Table, range?: Range): Iterable<Row>
   /** The keys of the range, as `list` has them, without opening the values. */
   keys(table: Table, range?: Range): Iterable<Key>
-  /** Sets, changes or (undefined) removes the passphrase. Durable when it resolves. Throws VaultError. */
+  /**
+   * Sets, changes or (undefined) removes the passphrase, with a new data key: an old key file, or who knew the
+   * passphrase before, opens nothing that is written from here on. Durable when it resolves; what was written before is
+   * sealed anew in the background, over several starts if need be. Throws VaultError.
+   */
   changePassphrase(passphrase: string | undefined): Promise<void>
   /** Lets others open the vault, and overwrites the keys in memory. Closing again does nothing; any other use is a defect. */
   close(): void
@@ -75,44 +80,68 @@ async function openAlone(file: string, maxBytes: number | undefined): Promise<Da
     } catch (error) {
       const again = error instanceof VaultError && error.reason === 'in-use' && attempt < OPEN_ATTEMPTS
       if (!again) throw error
-      await setTimeout(randomInt(MAX_OPEN_WAIT_MS))
+      await delay(randomInt(MAX_OPEN_WAIT_MS))
     }
   }
 }
 
-function makeVault(place: VaultFiles, dataKey: Uint8Array): Vault {
+function makeVault(place: VaultFiles, keys: DataKeys): Vault {
   const { database, file } = place
-  const rows = openRows(database, file)
-  const sealer = makeSealer(dataKey)
-  const apply = (change: RowChange) => {
-    if ('put' in change) rows[change.put].put(change.key, sealer.seal(change.put, change.key, change.value))
-    else if ('delete' in change) rows[change.delete].delete(change.key)
-    else rows[change.deleteGroup].deleteGroup(change.group)
-  }
-  const get = (table: Table, key: Key) => {
-    const sealed = rows[table].get(key)
-    const value = sealed && sealer.open(table, key, sealed)
-    if (sealed && !value) throw damaged(file)
-    return value
-  }
+  const rows = new SealedRows(place, keys)
+  const log = new Log(() => emptyLog(database, file))
+  // One after the other: each needs the key that the one before has made.
+  let changing = Promise.resolve()
   return {
     write: changes => {
       for (const change of changes) checkKey('key' in change ? change.key : { group: change.group, id: 0n })
-      guarded(file, () => inTransaction(database, () => changes.forEach(apply)))
+      rows.write(changes)
+      log.grew()
     },
-    get,
+    get: (table, key) => rows.get(table, key),
     *list(table, range = {}) {
-      for (const key of rows[table].keys(range)) {
-        const value = get(table, key)
+      for (const key of rows.keys(table, range)) {
+        const value = rows.get(table, key)
         if (value) yield { key, value }
       }
     },
-    keys: (table, range = {}) => rows[table].keys(range),
-    changePassphrase: passphrase => changePassphrase(place, dataKey, passphrase),
-    close: () => {
-      if (database.isOpen) database.close()
-      sealer.forget()
-      dataKey.fill(0)
+    keys: (table, range = {}) => rows.keys(table, range),
+    changePassphrase: passphrase => {
+      const change = changing.then(async () => {
+        rows.finish()
+        const next = await changePassphrase(place, rows.dataKey, passphrase)
+        if (next) rows.takeKey(next)
+      })
+      changing = change.catch(() => undefined)
+      return change
     },
+    close: () => {
+      log.close()
+      if (database.isOpen) database.close()
+      rows.close()
+    },
+  }
+}
+
+/** The database's log, which has rows as they were before: secrets that were used are in it until it is emptied. */
+class Log {
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(private readonly empty: () => void) {}
+
+  grew(): void {
+    this.#timer ??= setTimeout(() => this.#elapsed(), LOG_MS).unref()
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+  }
+
+  #elapsed(): void {
+    this.#timer = undefined
+    try {
+      this.empty()
+    } catch {
+      // The next write tells of a disk that fails.
+    }
   }
 }

@@ -172,7 +172,8 @@ describe('a vault says that it is damaged', () => {
 
 test.each<[version: number, VaultReason]>([
   [1, 'older-version'],
-  [3, 'newer-version'],
+  [2, 'older-version'],
+  [4, 'newer-version'],
 ])('a vault of version %i is refused, and left as it is', async (version, reason) => {
   await withClosedVault(async (folder, file) => {
     sql(file, `PRAGMA user_version = ${version}`)
