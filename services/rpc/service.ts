@@ -12,6 +12,13 @@ export interface CallContext {
   signal: AbortSignal
   /** Address and port. */
   peer: string
+  /** The peer's address alone. */
+  address: string
+  /**
+   * The peer has shown who it is. From here on its messages may be as large as the server takes them at all; until then
+   * they are bounded as the server was told for strangers.
+   */
+  proven(): void
 }
 
 /** Throws RpcError to end the call with its status. */

@@ -39,7 +39,13 @@ export const STOP_MS = 5_000
 export type RelayLimits = { readonly [name in keyof typeof LIMITS]: number }
 
 /** Bytes of one key package: a post-quantum one has about 4 KiB. */
-export const KEY_PACKAGE_BYTES = 64 * 1024
+export const KEY_PACKAGE_BYTES = 8 * 1024
+/** Bytes of a KeyExchangeRequest: all of its lists at their limits have about 1.1 MiB. */
+export const KEY_EXCHANGE_BYTES = 1280 * 1024
+/** Bytes of the first frame of a stream: a proof and a cursor have about 400. */
+export const OPEN_BYTES = 4 * 1024
+/** Fields that a message may have before its sender has shown who they are: a full KeyExchangeRequest has about 900. */
+export const UNPROVEN_FIELDS = 4_096
 /** Envelopes and bytes that one session may have waiting for the store before its frames are left unread. */
 export const WAITING_SENDS = 1024
 export const WAITING_SEND_BYTES = 16 * 1024 * 1024

@@ -1,13 +1,23 @@
 import type { Logger } from 'pino'
 import { ChatService } from '../../gen/parley/v1/chat_pb.js'
+import { METHODS } from '../protocol/method.js'
 import { MESSAGE_BYTES } from '../protocol/sizes.js'
+import type { MessageBounds } from '../rpc/node/call-guard.js'
 import { type RpcServer, serve } from '../rpc/node/server.js'
 import { implement, type ServiceImplementation } from '../rpc/service.js'
 import type { RelayAdmission } from './admin/admission.js'
+import { transportDetail } from './auth/failure.js'
 import { type Cluster, LocalCluster } from './cluster.js'
 import { codeOf, StartError } from './config/start-error.js'
 import { type GivenTls, loadGivenTls, loadOwnTls, type ServerTls } from './config/tls.js'
-import { LIMITS, RETENTION_EVERY_MS, STOP_MS } from './limits.js'
+import {
+  KEY_EXCHANGE_BYTES,
+  LIMITS,
+  OPEN_BYTES,
+  RETENTION_EVERY_MS,
+  STOP_MS,
+  UNPROVEN_FIELDS,
+} from './limits.js'
 import { repeatRetention } from './maintenance.js'
 import { type ServiceOptions, startService } from './service.js'
 import type { Store } from './store/store.js'
@@ -100,11 +110,19 @@ async function bind(
   const onDefect = (error: unknown, method: string) =>
     log.error({ err: error, method }, 'a call failed by a defect')
   try {
-    return await serve({ host, port, tls, services: [chatService], maxMessageBytes: MESSAGE_BYTES, onDefect })
+    return await serve({
+      ...{ host, port, tls, services: [chatService], maxMessageBytes: MESSAGE_BYTES, onDefect },
+      strangers: { bounds: unprovenBounds, detailOf: transportDetail },
+    })
   } catch (error) {
     const advice = LISTEN_ADVICE[codeOf(error)]
     throw advice ? new StartError(advice(host, port)) : error
   }
+}
+
+/** A request of KeyExchange is whole or not there: it has to be taken in before its proof can be looked at. */
+function unprovenBounds(path: string): MessageBounds {
+  return { bytes: path === METHODS.keyExchange ? KEY_EXCHANGE_BYTES : OPEN_BYTES, fields: UNPROVEN_FIELDS }
 }
 
 const LISTEN_ADVICE: Record<string, (host: string, port: number) => string> = {

@@ -3,13 +3,21 @@ import type { DescMessage, DescMethod, MessageShape } from '@bufbuild/protobuf'
 import type * as grpc from '@grpc/grpc-js'
 import { decode, encode } from '../codec/codec.js'
 import { RpcError } from '../error.js'
-import { type AnyBidi, type AnyUnary, methodPath, type ServiceImplementation } from '../service.js'
+import {
+  type AnyBidi,
+  type AnyUnary,
+  type CallContext,
+  methodPath,
+  type ServiceImplementation,
+} from '../service.js'
+import { addressOf, type CallGuard, type GuardedCall } from './call-guard.js'
 import { asRpcError, toStatus } from './status.js'
 import { drainAwareWriter, readMessages } from './stream.js'
 
 /** The means that a server lends to the calls that it runs. */
 export interface Runtime {
   maxMessageBytes: number
+  guard: CallGuard
   /** The calls under way. */
   calls: Set<AbortController>
   /** Tells whoever waits for the calls that one has ended. */
@@ -58,8 +66,9 @@ function unaryCall(
     const controller = startCall(call, runtime)
     const { signal } = controller
     try {
-      const request = decode(method.input, call.request)
-      const answer = handler(request, { signal, peer: call.getPeer() })
+      const guarded = runtime.guard.of(call.metadata)
+      const request = decode(method.input, call.request, guarded.maxFields)
+      const answer = handler(request, contextOf(call, signal, guarded))
       const response = await Promise.race([answer, aborted(signal)])
       respond(null, encode(method.output, response, runtime.maxMessageBytes))
     } catch (error) {
@@ -85,8 +94,9 @@ function bidiCall(
     signal.addEventListener('abort', () => fail(signal.reason), { once: true })
     try {
       const write = drainAwareWriter(stream, signal)
-      const requests = decoded(stream, method.input, signal)
-      for await (const response of handler(requests, { signal, peer: stream.getPeer() })) {
+      const guarded = runtime.guard.of(stream.metadata)
+      const requests = decoded(stream, { schema: method.input, guarded, signal })
+      for await (const response of handler(requests, contextOf(stream, signal, guarded))) {
         await write(encode(method.output, response, runtime.maxMessageBytes))
       }
       stream.end()
@@ -98,12 +108,16 @@ function bidiCall(
   }
 }
 
+function contextOf(call: { getPeer(): string }, signal: AbortSignal, guarded: GuardedCall): CallContext {
+  const peer = call.getPeer()
+  return { signal, peer, address: addressOf(peer), proven: () => guarded.proven() }
+}
+
 async function* decoded<D extends DescMessage>(
   stream: grpc.ServerDuplexStream<Buffer, Buffer>,
-  schema: D,
-  signal: AbortSignal,
+  { schema, guarded, signal }: { schema: D; guarded: GuardedCall; signal: AbortSignal },
 ): AsyncGenerator<MessageShape<D>, void, undefined> {
-  for await (const bytes of readMessages(stream)) yield decode(schema, bytes)
+  for await (const bytes of readMessages(stream)) yield decode(schema, bytes, guarded.maxFields)
   // Node reports a stream that the peer has reset as ended, and a moment later as closed.
   await nextTurn()
   signal.throwIfAborted()

@@ -19,6 +19,8 @@ interface ListenOptions {
   port: number
   /** PEM. */
   tls: { key: string; cert: string }
+  /** Asked for every connection before its handshake, by address. undefined: it is closed; else called at its end. */
+  admit?: ((address: string) => (() => void) | undefined) | undefined
   /** Takes over a connection that has finished its handshake and speaks HTTP/2. */
   accept(socket: TLSSocket): void
 }
@@ -31,7 +33,7 @@ interface ListenOptions {
  *
  * Throws what node:net and node:tls throw (see serve()).
  */
-export async function listen({ host, port, tls, accept }: ListenOptions): Promise<Listener> {
+export async function listen({ host, port, tls, admit, accept }: ListenOptions): Promise<Listener> {
   const options = { ...tls, ALPNProtocols: ['h2'], handshakeTimeout: HANDSHAKE_MS, noDelay: true }
   const listener = createServer(options, socket => {
     // A peer that breaks off is no news, and nothing else listens after the HTTP/2 session's end.
@@ -41,9 +43,15 @@ export async function listen({ host, port, tls, accept }: ListenOptions): Promis
     else socket.destroy()
   })
   const sockets = new Set<Socket>()
-  listener.on('connection', (socket: Socket) => {
+  // Before the listener of tls, which begins the handshake: that is what a connection costs most.
+  listener.prependListener('connection', (socket: Socket) => {
+    const leave = admit ? admit(socket.remoteAddress ?? '') : () => undefined
+    if (!leave) return void socket.destroy()
     sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
+    socket.once('close', () => {
+      sockets.delete(socket)
+      leave()
+    })
   })
   // Not TLS, or a handshake broken off: tls has closed the socket already.
   listener.on('tlsClientError', () => {})

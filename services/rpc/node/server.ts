@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import * as grpc from '@grpc/grpc-js'
 import { RpcError } from '../error.js'
 import type { ServiceImplementation } from '../service.js'
+import { CallGuard, type StrangerOptions } from './call-guard.js'
 import { addService, type Runtime } from './handlers.js'
 import { listen } from './listener.js'
 import { addHealth, addReflection } from './standard.js'
@@ -26,6 +27,8 @@ interface ServeOptions {
   maxMessageBytes: number
   /** Told of every error that a handler threw and that is not an RpcError; the peer sees INTERNAL. */
   onDefect(error: unknown, method: string): void
+  /** Bounds those who have not shown who they are. */
+  strangers?: StrangerOptions
 }
 
 export interface RpcServer {
@@ -47,15 +50,21 @@ export interface RpcServer {
  * cannot be read.
  */
 export async function serve(options: ServeOptions): Promise<RpcServer> {
-  const server = new grpc.Server(serverOptions(options.maxMessageBytes))
+  const { maxMessageBytes, onDefect, strangers } = options
+  const guard = new CallGuard({ ...strangers, maxMessageBytes, onDefect })
+  const server = new grpc.Server({ ...serverOptions(maxMessageBytes), interceptors: [guard.interceptor] })
   const calls = callRegistry()
-  const runtime: Runtime = { ...calls, maxMessageBytes: options.maxMessageBytes, onDefect: options.onDefect }
+  const runtime: Runtime = { ...calls, guard, maxMessageBytes, onDefect }
   for (const service of options.services) addService(server, service, runtime)
   const descriptors = options.services.map(({ service }) => service)
   const setServing = addHealth(server, descriptors)
   addReflection(server, descriptors)
   const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure())
-  const listener = await listen({ ...options, accept: socket => injector.injectConnection(socket) })
+  const listener = await listen({
+    ...options,
+    admit: strangers?.admitConnection,
+    accept: socket => injector.injectConnection(socket),
+  })
 
   let stopped: Promise<void> | undefined
   const stop = async (graceMs: number) => {

@@ -55,11 +55,12 @@ export function createChat(options: ChatOptions): BidiHandler<ChatRequest, ChatR
 async function openSession(
   options: ChatOptions,
   frames: AsyncIterator<ChatRequest>,
-  { signal }: CallContext,
+  { signal, proven }: CallContext,
 ): Promise<{ session: Session; clientSequence: bigint }> {
   const { log, sessions, checkProof, checkDevice: checkStanding, passEphemeral, limits, timing } = options
   const open = await firstFrame(frames, timing.deadAfterMs)
   const device = await checkProof({ signed: open.proof, method: METHODS.chat })
+  proven()
   const session = new Session({
     ...{ log, device, cursor: open.cursor, limits, timing, bucket: sessions.bucket(device), passEphemeral },
     onFailed: () => sessions.leave(session),

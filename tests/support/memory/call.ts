@@ -86,7 +86,7 @@ export class Call {
   }
 
   #context() {
-    return { signal: this.#gone.signal, peer: 'memory' }
+    return { signal: this.#gone.signal, peer: 'memory', address: 'memory', proven: () => undefined }
   }
 
   async #respond(method: DescMethod, response: Parameters<typeof encode>[1]): Promise<void> {

@@ -33,7 +33,10 @@ test('a device that is blocked between its proof and its session gets none', asy
       if (blocked) throw new Error('blocked')
     },
   })
-  const context = { signal: new AbortController().signal, peer: 'test' }
+  const context = {
+    signal: new AbortController().signal,
+    ...{ peer: 'test', address: 'test', proven: () => undefined },
+  }
   const frames = chat(open(), context)[Symbol.asyncIterator]()
   await expect(frames.next()).rejects.toThrow('blocked')
   expect(sessions.size()).toBe(0)
