@@ -28,7 +28,8 @@ export interface ClientOptions {
   follow: boolean
   /** Milliseconds that a script may take after its input has ended. */
   timeoutMs: number | undefined
-  acceptServer: Uint8Array | undefined
+  /** The fingerprint of a key, or 'authority': whatever an authority vouches for. */
+  acceptServer: Uint8Array | 'authority' | undefined
   /** The answer to somebody who shows another key than before. */
   keyChange: KeyChangePolicy
   /** Which of the account's devices makes room for this one: a number or a fingerprint. */
@@ -46,7 +47,11 @@ const ROWS = [
   },
   { name: 'server', value: 'ADDRESS', help: 'HOST:PORT or an invite link, instead of the argument' },
   { name: 'data', value: 'FOLDER', help: 'folder of your keys and history (default ./data/client)' },
-  { name: 'accept-server', value: 'SHA256:...', help: 'accept the changed key of the server, once' },
+  {
+    name: 'accept-server',
+    value: 'SHA256:...',
+    help: 'accept the changed key of the server, once; authority: one that an authority vouches for',
+  },
   {
     name: 'key-change',
     value: 'POLICY',
@@ -100,7 +105,7 @@ function readValues({ text, isSet, positionals }: Arguments<Name>): ClientOption
     waitDelivered: isSet('wait-delivered'),
     follow: isSet('follow'),
     timeoutMs: readTimeout(text('timeout')),
-    acceptServer: readFingerprint(text('accept-server')),
+    acceptServer: readAccepted(text('accept-server')),
     keyChange: readKeyChange(text('key-change')),
     revoke: text('revoke'),
   }
@@ -135,8 +140,8 @@ function readTimeout(text: string | undefined): number | undefined {
   throw new UsageError(badTimeout(text, MAX_TIMEOUT_S))
 }
 
-function readFingerprint(text: string | undefined): Uint8Array | undefined {
-  if (text === undefined) return undefined
+function readAccepted(text: string | undefined): ClientOptions['acceptServer'] {
+  if (text === undefined || text === 'authority') return text
   const fingerprint = parseFingerprint(text)
   if (fingerprint) return fingerprint
   throw new UsageError(BAD_FINGERPRINT)

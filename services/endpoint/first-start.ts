@@ -9,7 +9,7 @@ import { Refusal } from './codes/refusal.js'
 import { makeAccount, restoreAccount, saveAccount } from './contacts/account.js'
 import type { Context } from './context.js'
 import { crypto } from './crypto.js'
-import { loadServer, type ServerRecord, saveServer } from './sync/server-record.js'
+import { loadServer, pinOf, type ServerRecord, saveServer } from './sync/server-record.js'
 import type { Transaction } from './vault/records.js'
 
 /** How to begin where the vault is new; what an older vault has stays unless it is named here. */
@@ -18,8 +18,11 @@ export interface StartOptions {
   /** The account's seed (32 bytes, from its recovery phrase): this becomes a further device of it. Secret. */
   seed?: Uint8Array
   address?: Address
-  /** SHA-256 of the server's SubjectPublicKeyInfo: from an invite link, or a changed one that a person accepts. */
-  server?: { fingerprint: Uint8Array; replacesPin: boolean }
+  /**
+   * SHA-256 of the server's SubjectPublicKeyInfo: from an invite link, or a changed one that a person accepts; or that
+   * a person accepts whom an authority vouches for under the server's name, from here on.
+   */
+  server?: { fingerprint: Uint8Array; replacesPin: boolean } | 'authority'
   inviter?: Inviter
   /** From an invite link: lets a new account in where the server asks for it. */
   inviteToken?: string
@@ -47,31 +50,37 @@ export function prepare(
   const known = loadServer(tx)
   const target = address ?? known
   if (!target) throw new RangeError('a new vault needs the address of a server')
-  saveServer(tx, { host: target.host, port: target.port, ...(server ? expectServer(server, known) : {}) })
+  const { host, port } = target
+  saveServer(tx, { host, port, ...(server ? expectServer(server, { host, known }) : {}) })
   // A device that has been let in needs none any more.
   if (inviteToken && !known?.cursor.length) saveServer(tx, { inviteToken })
   if (inviter && inviter.handle !== context.account.handle)
     context.contacts.expect(tx, inviter.handle, inviter.account)
 }
 
+// A cursor says nothing to another server; what comes again from the beginning is known by its sequence.
 function expectServer(
-  { fingerprint, replacesPin }: NonNullable<StartOptions['server']>,
-  known: ServerRecord | undefined,
-): Partial<ServerRecord> {
+  server: NonNullable<StartOptions['server']>,
+  { host, known }: { host: string; known: ServerRecord | undefined },
+): Omit<Partial<ServerRecord>, '$typeName'> {
+  const anew = { cursor: new Uint8Array() }
+  if (server === 'authority') return { trusted: { case: 'vouchedHost', value: host }, ...anew }
+  const { fingerprint, replacesPin } = server
   if (!replacesPin) return { invitedFingerprint: fingerprint }
-  const isAnother = known !== undefined && Buffer.compare(known.pinnedFingerprint, fingerprint) !== 0
-  // A cursor says nothing to another server; what comes again from the beginning is known by its sequence.
-  return { pinnedFingerprint: fingerprint, ...(isAnother ? { cursor: new Uint8Array() } : {}) }
+  const pinned = known && pinOf(known)
+  const isAnother = known !== undefined && (!pinned || Buffer.compare(pinned, fingerprint) !== 0)
+  return { trusted: { case: 'pinnedFingerprint', value: fingerprint }, ...(isAnother ? anew : {}) }
 }
 
 /** A link that names the server and this account; undefined where the server's key is not pinned. */
 export function inviteLink({ account, records }: Pick<Context, 'account' | 'records'>): string | undefined {
   const server = loadServer(records)
-  if (!server || server.pinnedFingerprint.length === 0) return undefined
+  const pinned = server && pinOf(server)
+  if (!pinned) return undefined
   return formatInvite({
     host: server.host,
     port: server.port,
-    server: server.pinnedFingerprint,
+    server: pinned,
     inviter: { handle: account.handle, account: accountFingerprint(crypto, account.account.publicKey) },
   })
 }

@@ -1,7 +1,7 @@
 // An endpoint shows this of itself, without anything that is secret.
 
 import type { Context } from './context.js'
-import { loadServer } from './sync/server-record.js'
+import { loadServer, pinOf } from './sync/server-record.js'
 import type { Reader } from './vault/records.js'
 
 export interface AccountView {
@@ -32,8 +32,8 @@ export function viewAccount({ account: own }: Partial<Pick<Context, 'account'>>)
 export function viewServer(records: Reader): ServerView | undefined {
   const server = loadServer(records)
   if (!server) return undefined
-  const { host, port, pinnedFingerprint } = server
-  return { host, port, fingerprint: pinnedFingerprint.length > 0 ? pinnedFingerprint : undefined }
+  const { host, port } = server
+  return { host, port, fingerprint: pinOf(server) }
 }
 
 export function keysKnown({ contacts }: Pick<Context, 'contacts'>): KnownKey[] {

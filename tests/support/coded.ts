@@ -153,6 +153,12 @@ export const STOPPED: OneOfEach<StopCause> = {
     invited: 'SHA256:a',
     seen: 'SHA256:b',
   },
+  'server-not-vouched': {
+    code: 'server-not-vouched',
+    address: 'here:5000',
+    host: 'there',
+    seen: 'SHA256:b',
+  },
   'no-server': { code: 'no-server' },
   'handle-taken': { code: 'handle-taken', handle: 'alice' },
   'handle-reserved': { code: 'handle-reserved', handle: 'alice' },

@@ -13,9 +13,8 @@ export const refusesHandle = (event: EndpointEvent): boolean =>
 /** Everything that a first start needs, and that the person asked to change. */
 export function startOptions({ address, invite, acceptServer }: ClientOptions, fresh: boolean): StartOptions {
   const target = address ?? (fresh ? parseAddress(DEFAULT_ADDRESS) : undefined)
-  const server = acceptServer
-    ? { fingerprint: acceptServer, replacesPin: true }
-    : invite && { fingerprint: invite.server, replacesPin: false }
+  const server =
+    acceptedServer(acceptServer) ?? (invite && { fingerprint: invite.server, replacesPin: false })
   return {
     ...(target ? { address: target } : {}),
     ...(server ? { server } : {}),
@@ -23,5 +22,8 @@ export function startOptions({ address, invite, acceptServer }: ClientOptions, f
     ...(invite?.token ? { inviteToken: invite.token } : {}),
   }
 }
+
+const acceptedServer = (accepted: ClientOptions['acceptServer']): StartOptions['server'] =>
+  accepted instanceof Uint8Array ? { fingerprint: accepted, replacesPin: true } : accepted
 
 export const passphraseGiven = (): string | undefined => process.env.PARLEY_PASSPHRASE || undefined

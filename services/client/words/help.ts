@@ -48,7 +48,7 @@ export const badTimeout = (text: string, highest: number): string =>
   `--timeout must be seconds, up to ${highest}, not "${text}"`
 
 export const BAD_FINGERPRINT =
-  '--accept-server must be a fingerprint as the server prints it: SHA256: and 43 characters'
+  '--accept-server must be a fingerprint as the server prints it (SHA256: and 43 characters), or "authority"'
 
 export const badKeyChange = (text: string, policies: readonly string[]): string =>
   `--key-change must be ${policies.join(', ')}, not "${text}"`

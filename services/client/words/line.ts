@@ -56,6 +56,12 @@ const STOPPED: Words<StopCause> = {
     `the server at ${address} is not the one that the invite link names.\n` +
     `  invited to: ${invited}\n  answered:   ${seen}\n` +
     'Nothing was sent. Ask for a new link.',
+  'server-not-vouched': ({ address, host, seen }) =>
+    `the server at ${address} shows a certificate that no authority vouches for under the name ${host}, as one did ` +
+    'before. Either it was set up anew, or somebody stands between.\n' +
+    `  now:    ${seen}\n` +
+    'Nothing was sent. Ask the operator for the fingerprint; if it is this one, start once with ' +
+    `--accept-server ${seen}; if the server has another name now, with --accept-server authority`,
   'no-server': () => 'no server is known: give its address',
   'handle-taken': ({ handle }) =>
     `the handle "${handle}" belongs to somebody else on this server: choose another`,

@@ -26,6 +26,8 @@ export type StopCause =
   /** Fingerprints of the key that was pinned, or that an invite link names, and of the one that is shown. */
   | { code: 'server-changed'; address: string; pinned: string; seen: string }
   | { code: 'server-not-invited'; address: string; invited: string; seen: string }
+  /** An authority vouched for its certificate under the name `host`, and does not, or not under that name. */
+  | { code: 'server-not-vouched'; address: string; host: string; seen: string }
   | { code: 'no-server' }
   | { code: 'handle-taken' | 'handle-reserved'; handle: string }
   /** `rule`: of the server, in its words. */

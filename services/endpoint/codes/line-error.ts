@@ -4,6 +4,7 @@ import type { DownCause, StopCause, StopReason } from './line-cause.js'
 const REASONS: Record<StopCause['code'], StopReason> = {
   'server-changed': 'server-changed',
   'server-not-invited': 'server-changed',
+  'server-not-vouched': 'server-changed',
   'no-server': 'server-changed',
   'handle-taken': 'handle-taken',
   'handle-reserved': 'handle-reserved',

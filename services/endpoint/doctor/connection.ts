@@ -8,7 +8,7 @@ import { LineStopped } from '../codes/line-error.js'
 import type { LineState } from '../events.js'
 import { trustServer } from '../line/server-trust.js'
 import type { Ports } from '../ports.js'
-import type { ServerRecord } from '../sync/server-record.js'
+import { expectedServer, pinOf, type ServerRecord } from '../sync/server-record.js'
 import type { Finding, Verdict } from './finding.js'
 
 /** Milliseconds that the server may take to show its certificate. */
@@ -67,14 +67,9 @@ async function examineServer(server: ServerRecord, ports: ConnectionPorts): Prom
 }
 
 function examineCertificate(server: ServerRecord, seen: SeenCertificate, now: number): Draft[] {
-  const some = (bytes: Uint8Array) => (bytes.length > 0 ? bytes : undefined)
-  const pinned = some(server.pinnedFingerprint)
+  const pinned = pinOf(server)
   try {
-    trustServer(seen, {
-      address: formatAddress(server),
-      pinned,
-      invited: some(server.invitedFingerprint),
-    })
+    trustServer(seen, expectedServer(server))
   } catch (error) {
     if (!(error instanceof LineStopped)) throw error
     return [{ check: 'key', verdict: 'problem', found: { code: 'server-key-wrong', why: error.why } }]

@@ -27,19 +27,27 @@ export function saveServer(tx: Transaction, change: Omit<Partial<ServerRecord>, 
 export function trustSeen(tx: Transaction, seen: SeenCertificate): ServerTrust {
   const server = loadServer(tx)
   if (!server) throw new LineStopped({ code: 'no-server' })
-  const address = formatAddress(server)
-  const some = (bytes: Uint8Array) => (bytes.length > 0 ? bytes : undefined)
-  const decision = trustServer(seen, {
-    address,
-    pinned: some(server.pinnedFingerprint),
-    invited: some(server.invitedFingerprint),
-  })
-  if (decision.pin) {
-    saveServer(tx, { pinnedFingerprint: seen.fingerprint })
+  const decision = trustServer(seen, expectedServer(server))
+  if (!decision.isFirst) return decision
+  if (decision.trust.kind === 'authority')
+    saveServer(tx, { trusted: { case: 'vouchedHost', value: server.host } })
+  else {
+    saveServer(tx, { trusted: { case: 'pinnedFingerprint', value: seen.fingerprint } })
+    const address = formatAddress(server)
     tx.tell({ type: 'server-pinned', fingerprint: formatFingerprint(seen.fingerprint), address })
   }
   return decision
 }
+
+/** The server as this account knows it. */
+export function expectedServer({ host, port, trusted, invitedFingerprint }: ServerRecord) {
+  const invited = invitedFingerprint.length > 0 ? invitedFingerprint : undefined
+  return { host, port, trusted, invited }
+}
+
+/** The SHA-256 of its SubjectPublicKeyInfo, where that was pinned. */
+export const pinOf = ({ trusted }: Pick<ServerRecord, 'trusted'>): Uint8Array | undefined =>
+  trusted.case === 'pinnedFingerprint' ? trusted.value : undefined
 
 /** Its account is in: the invitation is used up, or was not needed. */
 export function forgetInvite(tx: Transaction): void {

@@ -52,6 +52,7 @@ describe('options', () => {
   test('accept a changed server by its fingerprint', () => {
     const fingerprint = new Uint8Array(32).fill(9)
     expect(options(['--accept-server', formatFingerprint(fingerprint)]).acceptServer).toEqual(fingerprint)
+    expect(options(['--accept-server', 'authority']).acceptServer).toBe('authority')
   })
 
   test('say what a changed key is met with: nothing is sent unless they do', () => {

@@ -17,6 +17,7 @@ import { MemoryDisk } from '../../support/memory/vault.js'
 const address = { host: 'here.example', port: 443 }
 const pin = new Uint8Array(32).fill(1)
 const other = new Uint8Array(32).fill(2)
+const pinned = (value: Uint8Array) => ({ case: 'pinnedFingerprint', value }) as const
 
 let disk: MemoryDisk
 let clock: FakeClock
@@ -42,7 +43,7 @@ describe('a first start', () => {
       { deviceId: account.device.publicKey, issuedAtMs: expect.any(BigInt) },
     ])
     expect(session.isUnconfirmed).toBe(false)
-    expect(server()).toMatchObject({ ...address, pinnedFingerprint: new Uint8Array(), inviteToken: '' })
+    expect(server()).toMatchObject({ ...address, trusted: { case: undefined }, inviteToken: '' })
   })
 
   test('makes another device of an account whose words are given, which nobody has confirmed', async () => {
@@ -82,7 +83,7 @@ describe('a later start', () => {
   beforeEach(() => start({ handle: 'ada', address }))
 
   test('changes nothing that is not named', async () => {
-    await inServer({ pinnedFingerprint: pin, cursor: Uint8Array.of(1), inviteToken: '' })
+    await inServer({ trusted: pinned(pin), cursor: Uint8Array.of(1), inviteToken: '' })
     const before = { account: stores.context.account, server: server() }
     await start({ handle: 'eve', seed: new Uint8Array(32) })
     expect({ account: stores.context.account, server: server() }).toEqual(before)
@@ -95,20 +96,28 @@ describe('a later start', () => {
 
   test('with a link expects its server, and pins it only when it is seen', async () => {
     await start({ server: { fingerprint: pin, replacesPin: false } })
-    expect(server()).toMatchObject({ invitedFingerprint: pin, pinnedFingerprint: new Uint8Array() })
+    expect(server()).toMatchObject({ invitedFingerprint: pin, trusted: { case: undefined } })
   })
 
   test.each([
-    { pinned: other, cursor: [] },
-    { pinned: pin, cursor: [1] },
+    { before: pinned(other), cursor: [] },
+    { before: { case: 'vouchedHost', value: 'here' } as const, cursor: [] },
+    { before: pinned(pin), cursor: [1] },
   ])(
     'that accepts a key reads from the beginning where that is another one: %j',
-    async ({ pinned, cursor }) => {
-      await inServer({ pinnedFingerprint: pinned, cursor: Uint8Array.of(1) })
+    async ({ before, cursor }) => {
+      await inServer({ trusted: before, cursor: Uint8Array.of(1) })
       await start({ server: { fingerprint: pin, replacesPin: true } })
-      expect(server()).toMatchObject({ pinnedFingerprint: pin, cursor: Uint8Array.from(cursor) })
+      expect(server()).toMatchObject({ trusted: pinned(pin), cursor: Uint8Array.from(cursor) })
     },
   )
+
+  test('that accepts an authority takes no pinned key any more, and reads from the beginning', async () => {
+    await inServer({ trusted: pinned(pin), cursor: Uint8Array.of(1) })
+    await start({ address: { host: 'there.example', port: 7 }, server: 'authority' })
+    const trusted = { case: 'vouchedHost', value: 'there.example' }
+    expect(server()).toMatchObject({ trusted, cursor: new Uint8Array() })
+  })
 
   test.each([
     { cursor: [], inviteToken: 'token' },
@@ -129,7 +138,7 @@ describe('a later start', () => {
 describe('the link to this account', () => {
   test('names the server, its key, and the account', async () => {
     await start({ handle: 'ada', address })
-    await inServer({ pinnedFingerprint: pin })
+    await inServer({ trusted: pinned(pin) })
     const { account } = stores.context
     expect(parseInvite(inviteLink(stores.context)!)).toMatchObject({
       ...address,

@@ -188,6 +188,8 @@ describe('the words', () => {
         'the server at here:5000 shows another key than before. Either it was set up anew, or somebody stands between.\n  pinned: SHA256:a\n  now:    SHA256:b\nNothing was sent. Ask the operator for the fingerprint; if the new one is right, start once with --accept-server SHA256:b',
       'server-not-invited':
         'the server at here:5000 is not the one that the invite link names.\n  invited to: SHA256:a\n  answered:   SHA256:b\nNothing was sent. Ask for a new link.',
+      'server-not-vouched':
+        'the server at here:5000 shows a certificate that no authority vouches for under the name there, as one did before. Either it was set up anew, or somebody stands between.\n  now:    SHA256:b\nNothing was sent. Ask the operator for the fingerprint; if it is this one, start once with --accept-server SHA256:b; if the server has another name now, with --accept-server authority',
       'no-server': 'no server is known: give its address',
       'handle-taken': 'the handle "alice" belongs to somebody else on this server: choose another',
       'handle-reserved': 'the handle "alice" is kept for the server\'s operator: choose another',

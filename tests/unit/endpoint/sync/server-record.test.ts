@@ -33,15 +33,17 @@ test('some fields are changed, the others stay', async () => {
   expect(saved()).toMatchObject({ host: 'example.org', port: 8, cursor: Uint8Array.of(1) })
 })
 
+const pinned = (value: Uint8Array) => ({ case: 'pinnedFingerprint', value })
+
 describe('the server that answers', () => {
   const look = (name: string) => endpoint.written(tx => trustSeen(tx, certificateOf(name, endpoint.clock)))
 
   test('is pinned at first contact, which is told, and known from there', async () => {
     await save({ host: 'memory', port: 1 })
-    expect(await look('first')).toMatchObject({ pin: true, trust: { kind: 'pinned' } })
-    expect(saved()?.pinnedFingerprint).toEqual(certificateOf('first', endpoint.clock).fingerprint)
+    expect(await look('first')).toMatchObject({ isFirst: true, trust: { kind: 'pinned' } })
+    expect(saved()?.trusted).toEqual(pinned(certificateOf('first', endpoint.clock).fingerprint))
     expect(endpoint.told).toMatchObject([{ type: 'server-pinned', address: 'memory:1' }])
-    expect(await look('first')).toMatchObject({ pin: false })
+    expect(await look('first')).toMatchObject({ isFirst: false })
     expect(endpoint.told).toHaveLength(1)
   })
 
@@ -51,7 +53,7 @@ describe('the server that answers', () => {
     await expect(look('second')).rejects.toMatchObject({
       why: { code: 'server-changed', address: 'memory:1' },
     })
-    expect(saved()?.pinnedFingerprint).toEqual(certificateOf('first', endpoint.clock).fingerprint)
+    expect(saved()?.trusted).toEqual(pinned(certificateOf('first', endpoint.clock).fingerprint))
   })
 
   test('with another key than the invitation names is refused, and nothing is pinned', async () => {
@@ -61,7 +63,18 @@ describe('the server that answers', () => {
       invitedFingerprint: certificateOf('second', endpoint.clock).fingerprint,
     })
     await expect(look('first')).rejects.toMatchObject({ why: { code: 'server-not-invited' } })
-    expect(saved()?.pinnedFingerprint).toEqual(new Uint8Array())
+    expect(saved()?.trusted).toEqual({ case: undefined })
+  })
+
+  test('is one that an authority vouches for: from there on only such a one is taken', async () => {
+    await save({ host: 'memory', port: 1 })
+    const vouched = (authority: boolean) => ({ ...certificateOf('first', endpoint.clock), authority })
+    const see = (authority: boolean) => endpoint.written(tx => trustSeen(tx, vouched(authority)))
+    expect(await see(true)).toMatchObject({ isFirst: true, trust: { kind: 'authority' } })
+    await expect(see(false)).rejects.toMatchObject({ why: { code: 'server-not-vouched' } })
+    expect(saved()?.trusted).toEqual({ case: 'vouchedHost', value: 'memory' })
+    expect(await see(true)).toMatchObject({ isFirst: false })
+    expect(endpoint.told).toEqual([])
   })
 
   test('is none where no server is known', async () => {
