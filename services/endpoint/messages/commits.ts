@@ -68,7 +68,7 @@ function onNewEpoch(
   place: PlaceInOrder,
   { before, after, change: { added }, isOurs, lines }: NewEpoch,
 ): void {
-  parts.groups.change(tx, group, beginEpoch(group))
+  parts.groups.change(tx, group, { log: beginEpoch(group.record.log) })
   for (const { handle, accountKey } of added.map(({ identity }) => parseVerifiedCertificate(identity)))
     if (handle !== parts.account.handle) parts.contacts.meet(tx, handle, accountKey)
   onAdded(parts, tx, group, { before, added, isOurs })

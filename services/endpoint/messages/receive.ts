@@ -52,7 +52,7 @@ export async function takeIn(parts: MessageParts, tx: Transaction, envelope: Env
     await takeEcho(parts, tx, group, envelope, clientSequenceOf(content.value.clientSequence))
   else if (content.case === 'rejoin') receiveRejoin(parts, tx, group, envelope, content.value)
   else if (content.case === 'missed') {
-    parts.groups.change(tx, group, BROKEN_LOG)
+    parts.groups.change(tx, group, { log: BROKEN_LOG })
     appendUnreadable(parts, tx, group, envelope, { code: 'expired', count: content.value.count })
   }
 }
@@ -84,7 +84,7 @@ async function takeApplication(
   ciphertext: Uint8Array,
 ): Promise<void> {
   const { engine, groups } = parts
-  groups.change(tx, group, passEnvelope(engine, group, envelope.sequence, ciphertext))
+  pass(parts, tx, group, { sequence: envelope.sequence, ciphertext })
   const opened = await engine.open(group.state, ciphertext, () => false)
   if (opened.kind !== 'application') {
     appendUnreadable(parts, tx, group, envelope, notOpened(opened))
@@ -129,7 +129,7 @@ async function takeContent(
   // Devices of one account owe each other no receipts.
   if (traits?.owesReceipt !== false && !isBlocked && !isOurs)
     sender = { ...sender, owed: owedUpTo(sender, content.count) }
-  if (differs(group, content.logTag)) {
+  if (differs(group.record.log, content.logTag)) {
     sender = { ...sender, differedEpoch: epoch, differedAtMs: envelope.storedAtMs }
     tellForked(parts, tx, group, envelope, handle)
   }
@@ -151,7 +151,7 @@ function inSeries(sender: Sender, joinedEpoch: bigint): Sender {
 
 /** A message from before this device came is not missing here. */
 const mayMiss = ({ record }: LiveGroup, sender: Sender): boolean =>
-  record.fromStart || sender.received > 0n || sender.joinedEpoch >= record.joinedEpoch
+  sender.received > 0n || sender.joinedEpoch >= record.owedSinceEpoch
 
 /** Something of a device did not arrive: says so, and asks for it. */
 async function missed(
@@ -174,7 +174,7 @@ function tellForked(
   from: string,
 ): void {
   appendUnreadable(parts, tx, group, envelope, { code: 'forked', from })
-  parts.groups.change(tx, group, BROKEN_LOG)
+  parts.groups.change(tx, group, { log: BROKEN_LOG })
 }
 
 /** A send of this device stands at this place of the order; a commit takes effect here. */
@@ -187,13 +187,23 @@ async function takeEcho(
 ): Promise<void> {
   parts.outbox.accepted(tx, clientSequence)
   const done = parts.outbox.echoed(tx, clientSequence)
-  if (!done) return parts.groups.change(tx, group, BROKEN_LOG)
+  if (!done) return parts.groups.change(tx, group, { log: BROKEN_LOG })
   const { what } = done.item
   if (what.case === 'commit') return receiveOwnCommit(parts, tx, group, envelope, what.value.intents)
   if (what.case !== 'content') return
-  const passed = passEnvelope(parts.engine, group, envelope.sequence, what.value.ciphertext)
-  parts.groups.change(tx, group, passed)
+  pass(parts, tx, group, { sequence: envelope.sequence, ciphertext: what.value.ciphertext })
   if (what.value.message === 0n) return
   const id = { conversation: group.record.conversation, message: what.value.message }
   parts.conversations.update(tx, id, { status: MessageStatus.STORED, sequence: envelope.sequence })
+}
+
+/** An application envelope stands at this place of the order. */
+function pass(
+  { engine, groups }: Pick<MessageParts, 'engine' | 'groups'>,
+  tx: Transaction,
+  group: LiveGroup,
+  passed: Placed<{ ciphertext: Uint8Array }>,
+): void {
+  const { log } = group.record
+  groups.change(tx, group, { log: passEnvelope(log, passed, () => engine.epochAuthenticator(group.state)) })
 }

@@ -13,7 +13,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file parley/vault/v1/records.proto.
  */
 export const file_parley_vault_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIuABCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhwKEnBpbm5lZF9maW5nZXJwcmludBgJIAEoDEgAEhYKDHZvdWNoZWRfaG9zdBgKIAEoCUgAEg4KBmN1cnNvchgEIAEoDBIXCg9vcGVyYXRvcl9oYW5kbGUYBSABKAkSGwoTaW52aXRlZF9maW5nZXJwcmludBgGIAEoDBIXCg9jbGllbnRfc2VxdWVuY2UYCCABKAQSFAoMaW52aXRlX3Rva2VuGAcgASgJQgkKB3RydXN0ZWRKBAgDEAQi4gEKB0NvbnRhY3QSDgoGaGFuZGxlGAEgASgJEhMKC2FjY291bnRfa2V5GAIgASgMEhwKFGV4cGVjdGVkX2ZpbmdlcnByaW50GAMgASgMEhUKDWZpcnN0X3NlZW5fbXMYBCABKAMSFQoNbGFzdF9oZWFyZF9tcxgFIAEoAxIbChNjaGFuZ2VkX2FjY291bnRfa2V5GAYgASgMEhwKFHZlcmlmaWVkX2FjY291bnRfa2V5GAcgASgMEg8KB2Jsb2NrZWQYCCABKAgSGgoScmV2b2tlZF9kZXZpY2VfaWRzGBQgAygMIqoBCgxDb252ZXJzYXRpb24SEwoLcGVlcl9oYW5kbGUYASABKAkSFQoNY3JlYXRlZF9hdF9tcxgCIAEoAxIvCgRraW5kGAMgASgOMiEucGFybGV5LnZhdWx0LnYxLkNvbnZlcnNhdGlvbktpbmQSEQoJcm9vbV9uYW1lGAQgASgJEhQKDGhhbmRlZF9saW5lcxgFIAEoDRIUCgxmcm9tX2hpc3RvcnkYBiABKAgiuQYKBUdyb3VwEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIUCgxjb252ZXJzYXRpb24YAiABKAQSEgoKbmV4dF9jb3VudBgEIAEoBBIbChNzZWFsZWRfc2luY2VfY29tbWl0GAUgASgEEhcKD2NvbW1pdHRlZF9hdF9tcxgGIAEoAxIVCg1sYXN0X3NlcXVlbmNlGAcgASgEEhQKDGNpcGhlcl9zdWl0ZRgIIAEoDRIVCg1saWJyYXJ5X21ham9yGAkgASgNEhIKCmZyb21fc3RhcnQYCyABKAgSGgoSbGVhdmluZ19kZXZpY2VfaWRzGAwgAygMEi0KCmxvZ19wbGFjZXMYDSADKAsyGS5wYXJsZXkudmF1bHQudjEuTG9nUGxhY2USEgoKbG9nX2JlZ2lucxgPIAEoCBISCgpsb2dfYnJva2VuGBAgASgIEhUKDXJlam9pbl9ub25jZXMYEiADKAwSHAoUcmVqb2luaW5nX2RldmljZV9pZHMYEyADKAwSFAoMam9pbmVkX2Vwb2NoGBQgASgEEhcKD3Jlam9pbl9hc2tlZF9tcxgVIAEoAxIRCglicm9rZW5fYnkYFyABKAkSFAoMam9pbmVkX2F0X21zGBggASgDEjIKCGNyZWF0aW5nGBogASgLMh4ucGFybGV5LnZhdWx0LnYxLkNyZWF0aW5nR3JvdXBIABIuCgZhY3RpdmUYGyABKAsyHC5wYXJsZXkudmF1bHQudjEuQWN0aXZlR3JvdXBIABI2Cgpjb21taXR0aW5nGBwgASgLMiAucGFybGV5LnZhdWx0LnYxLkNvbW1pdHRpbmdHcm91cEgAEjYKC291dF9vZl9zeW5jGB0gASgLMh8ucGFybGV5LnZhdWx0LnYxLk91dE9mU3luY0dyb3VwSAASMAoHbGVhdmluZxgeIAEoCzIdLnBhcmxleS52YXVsdC52MS5MZWF2aW5nR3JvdXBIABIsCgVlbmRlZBgfIAEoCzIbLnBhcmxleS52YXVsdC52MS5FbmRlZEdyb3VwSABCBwoFcGhhc2VKBAgDEARKBAgKEAtKBAgOEA9KBAgREBJKBAgWEBdKBAgZEBoiDwoNQ3JlYXRpbmdHcm91cCINCgtBY3RpdmVHcm91cCIRCg9Db21taXR0aW5nR3JvdXAiNAoOT3V0T2ZTeW5jR3JvdXASDwoHYXNrX2R1ZRgBIAEoCBIRCglsZWF2ZV9kdWUYAiABKAgiNQoMTGVhdmluZ0dyb3VwEhEKCWxlYXZlX2R1ZRgBIAEoCBISCgpjb21taXRfb3V0GAIgASgIIjUKCkVuZGVkR3JvdXASJwoDd2h5GAEgASgOMhoucGFybGV5LnZhdWx0LnYxLkVuZFJlYXNvbiIqCghMb2dQbGFjZRIQCghzZXF1ZW5jZRgBIAEoBBIMCgRoYXNoGAIgASgMIpYCCgZJbnRlbnQSMgoLYWRkX2FjY291bnQYASABKAsyGy5wYXJsZXkudmF1bHQudjEuQWRkQWNjb3VudEgAEjIKC2FkZF9kZXZpY2VzGAIgASgLMhsucGFybGV5LnZhdWx0LnYxLkFkZERldmljZXNIABI4Cg5yZW1vdmVfZGV2aWNlcxgDIAEoCzIeLnBhcmxleS52YXVsdC52MS5SZW1vdmVEZXZpY2VzSAASOgoPY2hhbmdlX3NldHRpbmdzGAQgASgLMh8ucGFybGV5LnZhdWx0LnYxLkNoYW5nZVNldHRpbmdzSAASFQoNbm90X2JlZm9yZV9tcxgFIAEoAxINCgVhbG9uZRgGIAEoCEIICgZjaGFuZ2UiMgoKQWRkQWNjb3VudBIOCgZoYW5kbGUYASABKAkSFAoMa2V5X3BhY2thZ2VzGAIgAygMIkYKCkFkZERldmljZXMSDgoGaGFuZGxlGAEgASgJEhIKCmRldmljZV9pZHMYAiADKAwSFAoMa2V5X3BhY2thZ2VzGAMgAygMIiMKDVJlbW92ZURldmljZXMSEgoKZGV2aWNlX2lkcxgBIAMoDCKgAQoOQ2hhbmdlU2V0dGluZ3MSEQoEbmFtZRgBIAEoCUgAiAEBEhIKBXRvcGljGAIgASgJSAGIAQESGQoMaGlzdG9yeV9kYXlzGAMgASgNSAKIAQESEgoKbWFrZV9hZG1pbhgEIAEoCRIUCgx1bm1ha2VfYWRtaW4YBSABKAlCBwoFX25hbWVCCAoGX3RvcGljQg8KDV9oaXN0b3J5X2RheXMiXAoDRHVlEhIKBWF0X21zGAEgASgDSACIAQESEAoIcmVjZWlwdHMYAiABKAgSEwoLb3V0X29mX3N5bmMYAyABKAgSEAoIZHJhd25fbXMYBCABKANCCAoGX2F0X21zIjEKCUtub3duTGlzdBIOCgZkaWdlc3QYASABKAwSFAoMYWNjb3VudF9rZXlzGAIgAygMIhkKBlJlY2VudBIPCgd1c2VkX21zGAEgASgDIuIBCgZTZW5kZXISEQoJZGV2aWNlX2lkGAEgASgMEhAKCHJlY2VpdmVkGAIgASgEEgwKBG93ZWQYAyABKAQSEQoJcmVjZWlwdGVkGAQgASgEEhEKCWNvbmZpcm1lZBgFIAEoBBIPCgdtaXNzaW5nGAYgAygEEhQKDGpvaW5lZF9lcG9jaBgHIAEoBBITCgtoZWFyZF9lcG9jaBgIIAEoBBITCgtoZWFyZF9hdF9tcxgJIAEoAxIWCg5kaWZmZXJlZF9lcG9jaBgKIAEoBBIWCg5kaWZmZXJlZF9hdF9tcxgLIAEoAyL/AgoHTWVzc2FnZRIqCgRraW5kGAEgASgOMhwucGFybGV5LnZhdWx0LnYxLk1lc3NhZ2VLaW5kEhMKC2Zyb21faGFuZGxlGAIgASgJEhMKC2Zyb21fZGV2aWNlGAMgASgMEgsKA293bhgEIAEoCBIMCgR0ZXh0GAUgASgJEhIKCnNlbnRfYXRfbXMYBiABKAMSLgoGc3RhdHVzGAcgASgOMh4ucGFybGV5LnZhdWx0LnYxLk1lc3NhZ2VTdGF0dXMSEAoIc2VxdWVuY2UYCCABKAQSEQoJb3RoZXJfa2V5GAsgASgIEi0KB2ZhaWx1cmUYDCABKA4yHC5wYXJsZXkudmF1bHQudjEuU2VuZEZhaWx1cmUSLwoKdW5yZWFkYWJsZRgNIAEoCzIbLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlEi4KBnN5c3RlbRgOIAEoCzIeLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlSgQICRAKSgQIChALIgkKB05vdGhpbmcilQUKClVucmVhZGFibGUSLQoJb2xkX2Vwb2NoGAEgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABIwCgxmdXR1cmVfZXBvY2gYAiABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEi4KCm90aGVyX2tpbmQYAyABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEjYKB3JlZnVzZWQYBCABKAsyIy5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5SZWZ1c2VkSAASNwoLYmFkX2NvbnRlbnQYBSABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAASOwoPdW5rbm93bl9jb250ZW50GAYgASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAEjkKDWFnYWluc3RfcnVsZXMYByABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAASNQoHZXhwaXJlZBgIIAEoCzIiLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLk1pc3NlZEgAEi4KA2dhcBgJIAEoCzIfLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkdhcEgAEjIKBmZvcmtlZBgKIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABoYCgdSZWZ1c2VkEg0KBWNhdXNlGAEgASgJGhQKBEZyb20SDAoEZnJvbRgBIAEoCRoXCgZNaXNzZWQSDQoFY291bnQYASABKAQaIgoDR2FwEgwKBGZyb20YASABKAkSDQoFY291bnQYAiABKARCBQoDd2h5IpQLCg1TeXN0ZW1NZXNzYWdlEj4KDW1lbWJlcnNfYWRkZWQYASABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5CeVdob21IABJACg9tZW1iZXJzX3JlbW92ZWQYAiABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5CeVdob21IABI7CgxtZW1iZXJzX2xlZnQYAyABKAsyIy5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5XaG9tSAASPQoMZGV2aWNlX2FkZGVkGAQgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuUGVyc29uSAASNAoQb3duX2RldmljZV9hZGRlZBgFIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASPwoOZGV2aWNlX3Jlam9pbnMYBiABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5QZXJzb25IABI3CgZqb2luZWQYByABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5Kb2luZWRIABIsCgh5b3VfbGVmdBgIIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASQQoQeW91X3dlcmVfcmVtb3ZlZBgJIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLlBlcnNvbkgAEjoKCnJvb21fbmFtZWQYCiABKAsyJC5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5OYW1lZEgAEjkKCXRvcGljX3NldBgLIAEoCzIkLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLlRvcGljSAASQAoRbmV3Y29tZXJzX2RlY2lkZWQYDCABKAsyIy5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5EYXlzSAASOwoKYWRtaW5fbWFkZRgNIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEj0KDGFkbWluX3VubWFkZRgOIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEkQKFWFkbWluc19tYWRlX21lYW53aGlsZRgPIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLldob21IABJIChNoaXN0b3J5X2Zyb21fZGV2aWNlGBAgASgLMikucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuRnJvbURldmljZUgAEkgKE2hpc3RvcnlfZnJvbV9tZW1iZXIYESABKAsyKS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5Gcm9tTWVtYmVySAAaEwoEV2hvbRILCgN3aG8YASADKAkaIQoGQnlXaG9tEgoKAmJ5GAEgASgJEgsKA3dobxgCIAMoCRoVCgZQZXJzb24SCwoDd2hvGAEgASgJGj0KBkpvaW5lZBIOCgZvdGhlcnMYASADKAkSDQoFdG9waWMYAiABKAkSFAoMaGlzdG9yeV9kYXlzGAMgASgNGiEKBU5hbWVkEgoKAmJ5GAEgASgJEgwKBG5hbWUYAiABKAkaIgoFVG9waWMSCgoCYnkYASABKAkSDQoFdG9waWMYAiABKAkaIAoERGF5cxIKCgJieRgBIAEoCRIMCgRkYXlzGAIgASgNGisKCkZyb21EZXZpY2USDQoFbGluZXMYASABKA0SDgoGZGV2aWNlGAIgASgJGikKCkZyb21NZW1iZXISDQoFbGluZXMYASABKA0SDAoEZnJvbRgCIAEoCUIGCgR3aGF0ItEBCgpPdXRib3hJdGVtEg0KBWdyb3VwGAEgASgEEhcKD2NsaWVudF9zZXF1ZW5jZRgCIAEoBBIxCgdjb250ZW50GAMgASgLMh4ucGFybGV5LnZhdWx0LnYxLk91dGJveENvbnRlbnRIABIvCgZjb21taXQYBCABKAsyHS5wYXJsZXkudmF1bHQudjEuT3V0Ym94Q29tbWl0SAASLwoGcmVqb2luGAUgASgLMh0ucGFybGV5LnZhdWx0LnYxLk91dGJveFJlam9pbkgAQgYKBHdoYXQiHwoMT3V0Ym94UmVqb2luEg8KB3JlcXVlc3QYASABKAwiVAoNT3V0Ym94Q29udGVudBIPCgdjb250ZW50GAEgASgMEhIKCmNpcGhlcnRleHQYAiABKAwSDQoFZXBvY2gYAyABKAQSDwoHbWVzc2FnZRgEIAEoBCI2CgxPdXRib3hDb21taXQSFQoNY29tbWl0X2J1bmRsZRgBIAEoDBIPCgdpbnRlbnRzGAIgAygEIh8KB1dhaXRpbmcSFAoMY29udmVyc2F0aW9uGAEgASgEIh4KC1VuZGVsaXZlcmVkEg8KB21lc3NhZ2UYASABKAQiFwoEU2VudBIPCgdtZXNzYWdlGAEgASgEIjMKCENvdW50ZXJzEg8KB21lc3NhZ2UYASABKAQSFgoOaGFuZGVkX21lc3NhZ2UYAiABKAQiaAoKS2V5UGFja2FnZRIWCg5wdWJsaWNfcGFja2FnZRgBIAEoDBIXCg9wcml2YXRlX3BhY2thZ2UYAiABKAwSEwoLbGFzdF9yZXNvcnQYAyABKAgSFAoMbm90X2FmdGVyX21zGAQgASgDIk0KB1dlbGNvbWUSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEhcKD2F0dGVtcHRlZF9hdF9tcxgDIAEoAyLLAQoJT3duRGV2aWNlEhEKCWRldmljZV9pZBgBIAEoDBIMCgRuYW1lGAIgASgJEhQKDGlzc3VlZF9hdF9tcxgDIAEoAxIVCg1sYXN0X2hlYXJkX21zGAQgASgDEhIKCnJldm9jYXRpb24YBSABKAwSFwoPcmV2b2NhdGlvbl9kb25lGAYgASgIEhAKCG5hbWVfZHVlGAcgASgIEhkKEWhhbmRlZF9vdmVyX2F0X21zGAggASgDEhYKDnJldm9jYXRpb25fZHVlGAkgASgIIpQBCg9IaXN0b3J5VHJhbnNmZXISEQoJdG9fZGV2aWNlGAEgASgMEhEKCXRvX2hhbmRsZRgCIAEoCRIXCg9jb252ZXJzYXRpb25faWQYAyABKAwSFAoMbmV4dF9tZXNzYWdlGAQgASgEEhAKCHNpbmNlX21zGAUgASgDEgsKA2R1ZRgGIAEoCBINCgViZWd1bhgHIAEoCCJ6ChJXYWl0aW5nSGlzdG9yeVBhcnQSDAoEcGFydBgBIAEoDBITCgtmcm9tX2hhbmRsZRgCIAEoCRIUCgxmcm9tX2FjY291bnQYAyABKAwSEwoLZnJvbV9kZXZpY2UYBCABKAwSFgoOcmVjZWl2ZWRfYXRfbXMYBSABKAMqkgEKEENvbnZlcnNhdGlvbktpbmQSIQodQ09OVkVSU0FUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIcChhDT05WRVJTQVRJT05fS0lORF9ESVJFQ1QQARIaChZDT05WRVJTQVRJT05fS0lORF9ST09NEAISIQodQ09OVkVSU0FUSU9OX0tJTkRfT1dOX0RFVklDRVMQAyqHAQoJRW5kUmVhc29uEhoKFkVORF9SRUFTT05fVU5TUEVDSUZJRUQQABIWChJFTkRfUkVBU09OX1JFTU9WRUQQARITCg9FTkRfUkVBU09OX0xFRlQQAhIYChRFTkRfUkVBU09OX0FCQU5ET05FRBADEhcKE0VORF9SRUFTT05fUkVQTEFDRUQQBCqNAQoLTWVzc2FnZUtpbmQSHAoYTUVTU0FHRV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRTUVTU0FHRV9LSU5EX1RFWFQQARIbChdNRVNTQUdFX0tJTkRfVU5SRUFEQUJMRRACEhQKEE1FU1NBR0VfS0lORF9HQVAQAxIWChJNRVNTQUdFX0tJTkRfRVZFTlQQBCq8AQoNTWVzc2FnZVN0YXR1cxIeChpNRVNTQUdFX1NUQVRVU19VTlNQRUNJRklFRBAAEhoKFk1FU1NBR0VfU1RBVFVTX1dBSVRJTkcQARIZChVNRVNTQUdFX1NUQVRVU19TVE9SRUQQAhIcChhNRVNTQUdFX1NUQVRVU19ERUxJVkVSRUQQAxIZChVNRVNTQUdFX1NUQVRVU19GQUlMRUQQBBIbChdNRVNTQUdFX1NUQVRVU19SRUNFSVZFRBAFKp0BCgtTZW5kRmFpbHVyZRIcChhTRU5EX0ZBSUxVUkVfVU5TUEVDSUZJRUQQABIaChZTRU5EX0ZBSUxVUkVfVE9PX0xBUkdFEAESGgoWU0VORF9GQUlMVVJFX01BTEZPUk1FRBACEhwKGFNFTkRfRkFJTFVSRV9OT1RfSU5fUk9PTRADEhoKFlNFTkRfRkFJTFVSRV9VTkNFUlRBSU4QBGIGcHJvdG8z");
+  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIuABCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhwKEnBpbm5lZF9maW5nZXJwcmludBgJIAEoDEgAEhYKDHZvdWNoZWRfaG9zdBgKIAEoCUgAEg4KBmN1cnNvchgEIAEoDBIXCg9vcGVyYXRvcl9oYW5kbGUYBSABKAkSGwoTaW52aXRlZF9maW5nZXJwcmludBgGIAEoDBIXCg9jbGllbnRfc2VxdWVuY2UYCCABKAQSFAoMaW52aXRlX3Rva2VuGAcgASgJQgkKB3RydXN0ZWRKBAgDEAQi4gEKB0NvbnRhY3QSDgoGaGFuZGxlGAEgASgJEhMKC2FjY291bnRfa2V5GAIgASgMEhwKFGV4cGVjdGVkX2ZpbmdlcnByaW50GAMgASgMEhUKDWZpcnN0X3NlZW5fbXMYBCABKAMSFQoNbGFzdF9oZWFyZF9tcxgFIAEoAxIbChNjaGFuZ2VkX2FjY291bnRfa2V5GAYgASgMEhwKFHZlcmlmaWVkX2FjY291bnRfa2V5GAcgASgMEg8KB2Jsb2NrZWQYCCABKAgSGgoScmV2b2tlZF9kZXZpY2VfaWRzGBQgAygMIqoBCgxDb252ZXJzYXRpb24SEwoLcGVlcl9oYW5kbGUYASABKAkSFQoNY3JlYXRlZF9hdF9tcxgCIAEoAxIvCgRraW5kGAMgASgOMiEucGFybGV5LnZhdWx0LnYxLkNvbnZlcnNhdGlvbktpbmQSEQoJcm9vbV9uYW1lGAQgASgJEhQKDGhhbmRlZF9saW5lcxgFIAEoDRIUCgxmcm9tX2hpc3RvcnkYBiABKAgikQcKBUdyb3VwEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIUCgxjb252ZXJzYXRpb24YAiABKAQSEgoKbmV4dF9jb3VudBgEIAEoBBIbChNzZWFsZWRfc2luY2VfY29tbWl0GAUgASgEEhcKD2NvbW1pdHRlZF9hdF9tcxgGIAEoAxIVCg1sYXN0X3NlcXVlbmNlGAcgASgEEhQKDGNpcGhlcl9zdWl0ZRgIIAEoDRIVCg1saWJyYXJ5X21ham9yGAkgASgNEhoKEmxlYXZpbmdfZGV2aWNlX2lkcxgMIAMoDBIVCg1yZWpvaW5fbm9uY2VzGBIgAygMEhwKFHJlam9pbmluZ19kZXZpY2VfaWRzGBMgAygMEhQKDGpvaW5lZF9lcG9jaBgUIAEoBBIXCg9yZWpvaW5fYXNrZWRfbXMYFSABKAMSEQoJYnJva2VuX2J5GBcgASgJEhQKDGpvaW5lZF9hdF9tcxgYIAEoAxIYChBvd2VkX3NpbmNlX2Vwb2NoGCAgASgEEioKBWZyZXNoGCEgASgLMhkucGFybGV5LnZhdWx0LnYxLkZyZXNoTG9nSAASLgoHcnVubmluZxgiIAEoCzIbLnBhcmxleS52YXVsdC52MS5SdW5uaW5nTG9nSAASLAoGYnJva2VuGCMgASgLMhoucGFybGV5LnZhdWx0LnYxLkJyb2tlbkxvZ0gAEjIKCGNyZWF0aW5nGBogASgLMh4ucGFybGV5LnZhdWx0LnYxLkNyZWF0aW5nR3JvdXBIARIuCgZhY3RpdmUYGyABKAsyHC5wYXJsZXkudmF1bHQudjEuQWN0aXZlR3JvdXBIARI2Cgpjb21taXR0aW5nGBwgASgLMiAucGFybGV5LnZhdWx0LnYxLkNvbW1pdHRpbmdHcm91cEgBEjYKC291dF9vZl9zeW5jGB0gASgLMh8ucGFybGV5LnZhdWx0LnYxLk91dE9mU3luY0dyb3VwSAESMAoHbGVhdmluZxgeIAEoCzIdLnBhcmxleS52YXVsdC52MS5MZWF2aW5nR3JvdXBIARIsCgVlbmRlZBgfIAEoCzIbLnBhcmxleS52YXVsdC52MS5FbmRlZEdyb3VwSAFCBQoDbG9nQgcKBXBoYXNlSgQIAxAESgQIChALSgQICxAMSgQIDRAOSgQIDhAPSgQIDxAQSgQIEBARSgQIERASSgQIFhAXSgQIGRAaIg8KDUNyZWF0aW5nR3JvdXAiDQoLQWN0aXZlR3JvdXAiEQoPQ29tbWl0dGluZ0dyb3VwIjQKDk91dE9mU3luY0dyb3VwEg8KB2Fza19kdWUYASABKAgSEQoJbGVhdmVfZHVlGAIgASgIIjUKDExlYXZpbmdHcm91cBIRCglsZWF2ZV9kdWUYASABKAgSEgoKY29tbWl0X291dBgCIAEoCCI1CgpFbmRlZEdyb3VwEicKA3doeRgBIAEoDjIaLnBhcmxleS52YXVsdC52MS5FbmRSZWFzb24iNgoIRnJlc2hMb2cSKgoHZWFybGllchgBIAMoCzIZLnBhcmxleS52YXVsdC52MS5Mb2dQbGFjZSJYCgpSdW5uaW5nTG9nEhAKCHNlcXVlbmNlGAEgASgEEgwKBGhhc2gYAiABKAwSKgoHZWFybGllchgDIAMoCzIZLnBhcmxleS52YXVsdC52MS5Mb2dQbGFjZSILCglCcm9rZW5Mb2ciKgoITG9nUGxhY2USEAoIc2VxdWVuY2UYASABKAQSDAoEaGFzaBgCIAEoDCKWAgoGSW50ZW50EjIKC2FkZF9hY2NvdW50GAEgASgLMhsucGFybGV5LnZhdWx0LnYxLkFkZEFjY291bnRIABIyCgthZGRfZGV2aWNlcxgCIAEoCzIbLnBhcmxleS52YXVsdC52MS5BZGREZXZpY2VzSAASOAoOcmVtb3ZlX2RldmljZXMYAyABKAsyHi5wYXJsZXkudmF1bHQudjEuUmVtb3ZlRGV2aWNlc0gAEjoKD2NoYW5nZV9zZXR0aW5ncxgEIAEoCzIfLnBhcmxleS52YXVsdC52MS5DaGFuZ2VTZXR0aW5nc0gAEhUKDW5vdF9iZWZvcmVfbXMYBSABKAMSDQoFYWxvbmUYBiABKAhCCAoGY2hhbmdlIjIKCkFkZEFjY291bnQSDgoGaGFuZGxlGAEgASgJEhQKDGtleV9wYWNrYWdlcxgCIAMoDCJGCgpBZGREZXZpY2VzEg4KBmhhbmRsZRgBIAEoCRISCgpkZXZpY2VfaWRzGAIgAygMEhQKDGtleV9wYWNrYWdlcxgDIAMoDCIjCg1SZW1vdmVEZXZpY2VzEhIKCmRldmljZV9pZHMYASADKAwioAEKDkNoYW5nZVNldHRpbmdzEhEKBG5hbWUYASABKAlIAIgBARISCgV0b3BpYxgCIAEoCUgBiAEBEhkKDGhpc3RvcnlfZGF5cxgDIAEoDUgCiAEBEhIKCm1ha2VfYWRtaW4YBCABKAkSFAoMdW5tYWtlX2FkbWluGAUgASgJQgcKBV9uYW1lQggKBl90b3BpY0IPCg1faGlzdG9yeV9kYXlzIlwKA0R1ZRISCgVhdF9tcxgBIAEoA0gAiAEBEhAKCHJlY2VpcHRzGAIgASgIEhMKC291dF9vZl9zeW5jGAMgASgIEhAKCGRyYXduX21zGAQgASgDQggKBl9hdF9tcyIxCglLbm93bkxpc3QSDgoGZGlnZXN0GAEgASgMEhQKDGFjY291bnRfa2V5cxgCIAMoDCIZCgZSZWNlbnQSDwoHdXNlZF9tcxgBIAEoAyLiAQoGU2VuZGVyEhEKCWRldmljZV9pZBgBIAEoDBIQCghyZWNlaXZlZBgCIAEoBBIMCgRvd2VkGAMgASgEEhEKCXJlY2VpcHRlZBgEIAEoBBIRCgljb25maXJtZWQYBSABKAQSDwoHbWlzc2luZxgGIAMoBBIUCgxqb2luZWRfZXBvY2gYByABKAQSEwoLaGVhcmRfZXBvY2gYCCABKAQSEwoLaGVhcmRfYXRfbXMYCSABKAMSFgoOZGlmZmVyZWRfZXBvY2gYCiABKAQSFgoOZGlmZmVyZWRfYXRfbXMYCyABKAMi/wIKB01lc3NhZ2USKgoEa2luZBgBIAEoDjIcLnBhcmxleS52YXVsdC52MS5NZXNzYWdlS2luZBITCgtmcm9tX2hhbmRsZRgCIAEoCRITCgtmcm9tX2RldmljZRgDIAEoDBILCgNvd24YBCABKAgSDAoEdGV4dBgFIAEoCRISCgpzZW50X2F0X21zGAYgASgDEi4KBnN0YXR1cxgHIAEoDjIeLnBhcmxleS52YXVsdC52MS5NZXNzYWdlU3RhdHVzEhAKCHNlcXVlbmNlGAggASgEEhEKCW90aGVyX2tleRgLIAEoCBItCgdmYWlsdXJlGAwgASgOMhwucGFybGV5LnZhdWx0LnYxLlNlbmRGYWlsdXJlEi8KCnVucmVhZGFibGUYDSABKAsyGy5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZRIuCgZzeXN0ZW0YDiABKAsyHi5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZUoECAkQCkoECAoQCyIJCgdOb3RoaW5nIpUFCgpVbnJlYWRhYmxlEi0KCW9sZF9lcG9jaBgBIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASMAoMZnV0dXJlX2Vwb2NoGAIgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABIuCgpvdGhlcl9raW5kGAMgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABI2CgdyZWZ1c2VkGAQgASgLMiMucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuUmVmdXNlZEgAEjcKC2JhZF9jb250ZW50GAUgASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAEjsKD3Vua25vd25fY29udGVudBgGIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI5Cg1hZ2FpbnN0X3J1bGVzGAcgASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAEjUKB2V4cGlyZWQYCCABKAsyIi5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5NaXNzZWRIABIuCgNnYXAYCSABKAsyHy5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5HYXBIABIyCgZmb3JrZWQYCiABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAAaGAoHUmVmdXNlZBINCgVjYXVzZRgBIAEoCRoUCgRGcm9tEgwKBGZyb20YASABKAkaFwoGTWlzc2VkEg0KBWNvdW50GAEgASgEGiIKA0dhcBIMCgRmcm9tGAEgASgJEg0KBWNvdW50GAIgASgEQgUKA3doeSKUCwoNU3lzdGVtTWVzc2FnZRI+Cg1tZW1iZXJzX2FkZGVkGAEgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASQAoPbWVtYmVyc19yZW1vdmVkGAIgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASOwoMbWVtYmVyc19sZWZ0GAMgASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuV2hvbUgAEj0KDGRldmljZV9hZGRlZBgEIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLlBlcnNvbkgAEjQKEG93bl9kZXZpY2VfYWRkZWQYBSABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEj8KDmRldmljZV9yZWpvaW5zGAYgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuUGVyc29uSAASNwoGam9pbmVkGAcgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuSm9pbmVkSAASLAoIeW91X2xlZnQYCCABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEkEKEHlvdV93ZXJlX3JlbW92ZWQYCSABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5QZXJzb25IABI6Cgpyb29tX25hbWVkGAogASgLMiQucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuTmFtZWRIABI5Cgl0b3BpY19zZXQYCyABKAsyJC5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5Ub3BpY0gAEkAKEW5ld2NvbWVyc19kZWNpZGVkGAwgASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuRGF5c0gAEjsKCmFkbWluX21hZGUYDSABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5CeVdob21IABI9CgxhZG1pbl91bm1hZGUYDiABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5CeVdob21IABJEChVhZG1pbnNfbWFkZV9tZWFud2hpbGUYDyABKAsyIy5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5XaG9tSAASSAoTaGlzdG9yeV9mcm9tX2RldmljZRgQIAEoCzIpLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkZyb21EZXZpY2VIABJIChNoaXN0b3J5X2Zyb21fbWVtYmVyGBEgASgLMikucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuRnJvbU1lbWJlckgAGhMKBFdob20SCwoDd2hvGAEgAygJGiEKBkJ5V2hvbRIKCgJieRgBIAEoCRILCgN3aG8YAiADKAkaFQoGUGVyc29uEgsKA3dobxgBIAEoCRo9CgZKb2luZWQSDgoGb3RoZXJzGAEgAygJEg0KBXRvcGljGAIgASgJEhQKDGhpc3RvcnlfZGF5cxgDIAEoDRohCgVOYW1lZBIKCgJieRgBIAEoCRIMCgRuYW1lGAIgASgJGiIKBVRvcGljEgoKAmJ5GAEgASgJEg0KBXRvcGljGAIgASgJGiAKBERheXMSCgoCYnkYASABKAkSDAoEZGF5cxgCIAEoDRorCgpGcm9tRGV2aWNlEg0KBWxpbmVzGAEgASgNEg4KBmRldmljZRgCIAEoCRopCgpGcm9tTWVtYmVyEg0KBWxpbmVzGAEgASgNEgwKBGZyb20YAiABKAlCBgoEd2hhdCLRAQoKT3V0Ym94SXRlbRINCgVncm91cBgBIAEoBBIXCg9jbGllbnRfc2VxdWVuY2UYAiABKAQSMQoHY29udGVudBgDIAEoCzIeLnBhcmxleS52YXVsdC52MS5PdXRib3hDb250ZW50SAASLwoGY29tbWl0GAQgASgLMh0ucGFybGV5LnZhdWx0LnYxLk91dGJveENvbW1pdEgAEi8KBnJlam9pbhgFIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hSZWpvaW5IAEIGCgR3aGF0Ih8KDE91dGJveFJlam9pbhIPCgdyZXF1ZXN0GAEgASgMIlQKDU91dGJveENvbnRlbnQSDwoHY29udGVudBgBIAEoDBISCgpjaXBoZXJ0ZXh0GAIgASgMEg0KBWVwb2NoGAMgASgEEg8KB21lc3NhZ2UYBCABKAQiNgoMT3V0Ym94Q29tbWl0EhUKDWNvbW1pdF9idW5kbGUYASABKAwSDwoHaW50ZW50cxgCIAMoBCIfCgdXYWl0aW5nEhQKDGNvbnZlcnNhdGlvbhgBIAEoBCIeCgtVbmRlbGl2ZXJlZBIPCgdtZXNzYWdlGAEgASgEIhcKBFNlbnQSDwoHbWVzc2FnZRgBIAEoBCIzCghDb3VudGVycxIPCgdtZXNzYWdlGAEgASgEEhYKDmhhbmRlZF9tZXNzYWdlGAIgASgEImgKCktleVBhY2thZ2USFgoOcHVibGljX3BhY2thZ2UYASABKAwSFwoPcHJpdmF0ZV9wYWNrYWdlGAIgASgMEhMKC2xhc3RfcmVzb3J0GAMgASgIEhQKDG5vdF9hZnRlcl9tcxgEIAEoAyJNCgdXZWxjb21lEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIQCghzZXF1ZW5jZRgCIAEoBBIXCg9hdHRlbXB0ZWRfYXRfbXMYAyABKAMiywEKCU93bkRldmljZRIRCglkZXZpY2VfaWQYASABKAwSDAoEbmFtZRgCIAEoCRIUCgxpc3N1ZWRfYXRfbXMYAyABKAMSFQoNbGFzdF9oZWFyZF9tcxgEIAEoAxISCgpyZXZvY2F0aW9uGAUgASgMEhcKD3Jldm9jYXRpb25fZG9uZRgGIAEoCBIQCghuYW1lX2R1ZRgHIAEoCBIZChFoYW5kZWRfb3Zlcl9hdF9tcxgIIAEoAxIWCg5yZXZvY2F0aW9uX2R1ZRgJIAEoCCKUAQoPSGlzdG9yeVRyYW5zZmVyEhEKCXRvX2RldmljZRgBIAEoDBIRCgl0b19oYW5kbGUYAiABKAkSFwoPY29udmVyc2F0aW9uX2lkGAMgASgMEhQKDG5leHRfbWVzc2FnZRgEIAEoBBIQCghzaW5jZV9tcxgFIAEoAxILCgNkdWUYBiABKAgSDQoFYmVndW4YByABKAgiegoSV2FpdGluZ0hpc3RvcnlQYXJ0EgwKBHBhcnQYASABKAwSEwoLZnJvbV9oYW5kbGUYAiABKAkSFAoMZnJvbV9hY2NvdW50GAMgASgMEhMKC2Zyb21fZGV2aWNlGAQgASgMEhYKDnJlY2VpdmVkX2F0X21zGAUgASgDKpIBChBDb252ZXJzYXRpb25LaW5kEiEKHUNPTlZFUlNBVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYQ09OVkVSU0FUSU9OX0tJTkRfRElSRUNUEAESGgoWQ09OVkVSU0FUSU9OX0tJTkRfUk9PTRACEiEKHUNPTlZFUlNBVElPTl9LSU5EX09XTl9ERVZJQ0VTEAMqhwEKCUVuZFJlYXNvbhIaChZFTkRfUkVBU09OX1VOU1BFQ0lGSUVEEAASFgoSRU5EX1JFQVNPTl9SRU1PVkVEEAESEwoPRU5EX1JFQVNPTl9MRUZUEAISGAoURU5EX1JFQVNPTl9BQkFORE9ORUQQAxIXChNFTkRfUkVBU09OX1JFUExBQ0VEEAQqjQEKC01lc3NhZ2VLaW5kEhwKGE1FU1NBR0VfS0lORF9VTlNQRUNJRklFRBAAEhUKEU1FU1NBR0VfS0lORF9URVhUEAESGwoXTUVTU0FHRV9LSU5EX1VOUkVBREFCTEUQAhIUChBNRVNTQUdFX0tJTkRfR0FQEAMSFgoSTUVTU0FHRV9LSU5EX0VWRU5UEAQqvAEKDU1lc3NhZ2VTdGF0dXMSHgoaTUVTU0FHRV9TVEFUVVNfVU5TUEVDSUZJRUQQABIaChZNRVNTQUdFX1NUQVRVU19XQUlUSU5HEAESGQoVTUVTU0FHRV9TVEFUVVNfU1RPUkVEEAISHAoYTUVTU0FHRV9TVEFUVVNfREVMSVZFUkVEEAMSGQoVTUVTU0FHRV9TVEFUVVNfRkFJTEVEEAQSGwoXTUVTU0FHRV9TVEFUVVNfUkVDRUlWRUQQBSqdAQoLU2VuZEZhaWx1cmUSHAoYU0VORF9GQUlMVVJFX1VOU1BFQ0lGSUVEEAASGgoWU0VORF9GQUlMVVJFX1RPT19MQVJHRRABEhoKFlNFTkRfRkFJTFVSRV9NQUxGT1JNRUQQAhIcChhTRU5EX0ZBSUxVUkVfTk9UX0lOX1JPT00QAxIaChZTRU5EX0ZBSUxVUkVfVU5DRVJUQUlOEARiBnByb3RvMw");
 
 /**
  * This endpoint: table "identity". There is one.
@@ -337,40 +337,11 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
   libraryMajor: number;
 
   /**
-   * This device was in it from the first epoch, so that every count begins at 1 for it.
-   *
-   * @generated from field: bool from_start = 11;
-   */
-  fromStart: boolean;
-
-  /**
    * Devices that asked to be removed, or that their account has revoked: anybody may remove them.
    *
    * @generated from field: repeated bytes leaving_device_ids = 12;
    */
   leavingDeviceIds: Uint8Array[];
-
-  /**
-   * The log tag of the present epoch (parley.content.v1.LogTag), whole: 32 bytes; and the places
-   * that it had last, to compare others' with.
-   *
-   * @generated from field: repeated parley.vault.v1.LogPlace log_places = 13;
-   */
-  logPlaces: LogPlace[];
-
-  /**
-   * No envelope has come since the present epoch began.
-   *
-   * @generated from field: bool log_begins = 15;
-   */
-  logBegins: boolean;
-
-  /**
-   * Something was deleted from the server before this device came for it.
-   *
-   * @generated from field: bool log_broken = 16;
-   */
-  logBroken: boolean;
 
   /**
    * Nonces of the RejoinRequests that were acted on last: a server could repeat one.
@@ -413,6 +384,39 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
    * @generated from field: int64 joined_at_ms = 24;
    */
   joinedAtMs: bigint;
+
+  /**
+   * Everything that devices say that joined in this epoch or later is owed to this one, from their first count on; 0:
+   * it was in it from the first epoch. A state that is lost and replaced changes nothing of it.
+   *
+   * @generated from field: uint64 owed_since_epoch = 32;
+   */
+  owedSinceEpoch: bigint;
+
+  /**
+   * The order as this device has seen it, to compare others' with (parley.content.v1.LogTag).
+   *
+   * @generated from oneof parley.vault.v1.Group.log
+   */
+  log: {
+    /**
+     * @generated from field: parley.vault.v1.FreshLog fresh = 33;
+     */
+    value: FreshLog;
+    case: "fresh";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.RunningLog running = 34;
+     */
+    value: RunningLog;
+    case: "running";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.BrokenLog broken = 35;
+     */
+    value: BrokenLog;
+    case: "broken";
+  } | { case: undefined; value?: undefined };
 
   /**
    * This decides what this device may do in it.
@@ -582,6 +586,73 @@ export const EndedGroupSchema: GenMessage<EndedGroup> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 10);
 
 /**
+ * No envelope has come since the present epoch began.
+ *
+ * @generated from message parley.vault.v1.FreshLog
+ */
+export type FreshLog = Message$1<"parley.vault.v1.FreshLog"> & {
+  /**
+   * The last places of the epochs before, for their late messages.
+   *
+   * @generated from field: repeated parley.vault.v1.LogPlace earlier = 1;
+   */
+  earlier: LogPlace[];
+};
+
+/**
+ * Describes the message parley.vault.v1.FreshLog.
+ * Use `create(FreshLogSchema)` to create a new message.
+ */
+export const FreshLogSchema: GenMessage<FreshLog> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 11);
+
+/**
+ * @generated from message parley.vault.v1.RunningLog
+ */
+export type RunningLog = Message$1<"parley.vault.v1.RunningLog"> & {
+  /**
+   * The last envelope's place in the order, and the hash up to and with it, whole: 32 bytes.
+   *
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: bytes hash = 2;
+   */
+  hash: Uint8Array;
+
+  /**
+   * The places before it, also those of the epochs before.
+   *
+   * @generated from field: repeated parley.vault.v1.LogPlace earlier = 3;
+   */
+  earlier: LogPlace[];
+};
+
+/**
+ * Describes the message parley.vault.v1.RunningLog.
+ * Use `create(RunningLogSchema)` to create a new message.
+ */
+export const RunningLogSchema: GenMessage<RunningLog> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 12);
+
+/**
+ * Something did not come, or came altered: nothing is compared before the next epoch.
+ *
+ * @generated from message parley.vault.v1.BrokenLog
+ */
+export type BrokenLog = Message$1<"parley.vault.v1.BrokenLog"> & {
+};
+
+/**
+ * Describes the message parley.vault.v1.BrokenLog.
+ * Use `create(BrokenLogSchema)` to create a new message.
+ */
+export const BrokenLogSchema: GenMessage<BrokenLog> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 13);
+
+/**
  * @generated from message parley.vault.v1.LogPlace
  */
 export type LogPlace = Message$1<"parley.vault.v1.LogPlace"> & {
@@ -601,7 +672,7 @@ export type LogPlace = Message$1<"parley.vault.v1.LogPlace"> & {
  * Use `create(LogPlaceSchema)` to create a new message.
  */
 export const LogPlaceSchema: GenMessage<LogPlace> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 11);
+  messageDesc(file_parley_vault_v1_records, 14);
 
 /**
  * A change of a group that this device is to commit: table "intents", grouped by group. It stays
@@ -658,7 +729,7 @@ export type Intent = Message$1<"parley.vault.v1.Intent"> & {
  * Use `create(IntentSchema)` to create a new message.
  */
 export const IntentSchema: GenMessage<Intent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 12);
+  messageDesc(file_parley_vault_v1_records, 15);
 
 /**
  * Somebody new; the key packages are claimed when the line is up.
@@ -682,7 +753,7 @@ export type AddAccount = Message$1<"parley.vault.v1.AddAccount"> & {
  * Use `create(AddAccountSchema)` to create a new message.
  */
 export const AddAccountSchema: GenMessage<AddAccount> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 13);
+  messageDesc(file_parley_vault_v1_records, 16);
 
 /**
  * Further devices of an account in the group.
@@ -711,7 +782,7 @@ export type AddDevices = Message$1<"parley.vault.v1.AddDevices"> & {
  * Use `create(AddDevicesSchema)` to create a new message.
  */
 export const AddDevicesSchema: GenMessage<AddDevices> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 14);
+  messageDesc(file_parley_vault_v1_records, 17);
 
 /**
  * @generated from message parley.vault.v1.RemoveDevices
@@ -728,7 +799,7 @@ export type RemoveDevices = Message$1<"parley.vault.v1.RemoveDevices"> & {
  * Use `create(RemoveDevicesSchema)` to create a new message.
  */
 export const RemoveDevicesSchema: GenMessage<RemoveDevices> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 15);
+  messageDesc(file_parley_vault_v1_records, 18);
 
 /**
  * Fields that are set are changed, from whatever the settings are by then.
@@ -767,7 +838,7 @@ export type ChangeSettings = Message$1<"parley.vault.v1.ChangeSettings"> & {
  * Use `create(ChangeSettingsSchema)` to create a new message.
  */
 export const ChangeSettingsSchema: GenMessage<ChangeSettings> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 16);
+  messageDesc(file_parley_vault_v1_records, 19);
 
 /**
  * A group in which this device has something to do by itself: under the group's number in table "due" where that is now
@@ -810,7 +881,7 @@ export type Due = Message$1<"parley.vault.v1.Due"> & {
  * Use `create(DueSchema)` to create a new message.
  */
 export const DueSchema: GenMessage<Due> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 17);
+  messageDesc(file_parley_vault_v1_records, 20);
 
 /**
  * The devices that an account had when this device's groups were last compared with them: table "lists", under a keyed
@@ -839,7 +910,7 @@ export type KnownList = Message$1<"parley.vault.v1.KnownList"> & {
  * Use `create(KnownListSchema)` to create a new message.
  */
 export const KnownListSchema: GenMessage<KnownList> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 18);
+  messageDesc(file_parley_vault_v1_records, 21);
 
 /**
  * A conversation in use: table "recent", under its number. There are few.
@@ -858,7 +929,7 @@ export type Recent = Message$1<"parley.vault.v1.Recent"> & {
  * Use `create(RecentSchema)` to create a new message.
  */
 export const RecentSchema: GenMessage<Recent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 19);
+  messageDesc(file_parley_vault_v1_records, 22);
 
 /**
  * The knowledge about another device in a group: table "senders", grouped by group, under a keyed hash of the
@@ -944,7 +1015,7 @@ export type Sender = Message$1<"parley.vault.v1.Sender"> & {
  * Use `create(SenderSchema)` to create a new message.
  */
 export const SenderSchema: GenMessage<Sender> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 20);
+  messageDesc(file_parley_vault_v1_records, 23);
 
 /**
  * One line of the history: table "messages", grouped by conversation, in the order of arrival.
@@ -1028,7 +1099,7 @@ export type Message = Message$1<"parley.vault.v1.Message"> & {
  * Use `create(MessageSchema)` to create a new message.
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 21);
+  messageDesc(file_parley_vault_v1_records, 24);
 
 /**
  * A cause of which nothing more is to be said than its code.
@@ -1043,7 +1114,7 @@ export type Nothing = Message$1<"parley.vault.v1.Nothing"> & {
  * Use `create(NothingSchema)` to create a new message.
  */
 export const NothingSchema: GenMessage<Nothing> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 22);
+  messageDesc(file_parley_vault_v1_records, 25);
 
 /**
  * Why something cannot be read, or what is missing. The cases are the codes of services/endpoint/codes/unreadable.ts.
@@ -1128,7 +1199,7 @@ export type Unreadable = Message$1<"parley.vault.v1.Unreadable"> & {
  * Use `create(UnreadableSchema)` to create a new message.
  */
 export const UnreadableSchema: GenMessage<Unreadable> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23);
+  messageDesc(file_parley_vault_v1_records, 26);
 
 /**
  * By the MLS engine, for this cause (services/endpoint/mls/refused.ts).
@@ -1147,7 +1218,7 @@ export type Unreadable_Refused = Message$1<"parley.vault.v1.Unreadable.Refused">
  * Use `create(Unreadable_RefusedSchema)` to create a new message.
  */
 export const Unreadable_RefusedSchema: GenMessage<Unreadable_Refused> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23, 0);
+  messageDesc(file_parley_vault_v1_records, 26, 0);
 
 /**
  * @generated from message parley.vault.v1.Unreadable.From
@@ -1164,7 +1235,7 @@ export type Unreadable_From = Message$1<"parley.vault.v1.Unreadable.From"> & {
  * Use `create(Unreadable_FromSchema)` to create a new message.
  */
 export const Unreadable_FromSchema: GenMessage<Unreadable_From> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23, 1);
+  messageDesc(file_parley_vault_v1_records, 26, 1);
 
 /**
  * Deleted from the server before this device came for it.
@@ -1183,7 +1254,7 @@ export type Unreadable_Missed = Message$1<"parley.vault.v1.Unreadable.Missed"> &
  * Use `create(Unreadable_MissedSchema)` to create a new message.
  */
 export const Unreadable_MissedSchema: GenMessage<Unreadable_Missed> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23, 2);
+  messageDesc(file_parley_vault_v1_records, 26, 2);
 
 /**
  * @generated from message parley.vault.v1.Unreadable.Gap
@@ -1205,7 +1276,7 @@ export type Unreadable_Gap = Message$1<"parley.vault.v1.Unreadable.Gap"> & {
  * Use `create(Unreadable_GapSchema)` to create a new message.
  */
 export const Unreadable_GapSchema: GenMessage<Unreadable_Gap> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23, 3);
+  messageDesc(file_parley_vault_v1_records, 26, 3);
 
 /**
  * A line of the history that nobody wrote. The cases are the codes of services/endpoint/codes/system-message.ts; by,
@@ -1333,7 +1404,7 @@ export type SystemMessage = Message$1<"parley.vault.v1.SystemMessage"> & {
  * Use `create(SystemMessageSchema)` to create a new message.
  */
 export const SystemMessageSchema: GenMessage<SystemMessage> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 24);
+  messageDesc(file_parley_vault_v1_records, 27);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Whom
@@ -1350,7 +1421,7 @@ export type SystemMessage_Whom = Message$1<"parley.vault.v1.SystemMessage.Whom">
  * Use `create(SystemMessage_WhomSchema)` to create a new message.
  */
 export const SystemMessage_WhomSchema: GenMessage<SystemMessage_Whom> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 24, 0);
+  messageDesc(file_parley_vault_v1_records, 27, 0);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.ByWhom
@@ -1372,7 +1443,7 @@ export type SystemMessage_ByWhom = Message$1<"parley.vault.v1.SystemMessage.ByWh
  * Use `create(SystemMessage_ByWhomSchema)` to create a new message.
  */
 export const SystemMessage_ByWhomSchema: GenMessage<SystemMessage_ByWhom> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 24, 1);
+  messageDesc(file_parley_vault_v1_records, 27, 1);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Person
@@ -1389,7 +1460,7 @@ export type SystemMessage_Person = Message$1<"parley.vault.v1.SystemMessage.Pers
  * Use `create(SystemMessage_PersonSchema)` to create a new message.
  */
 export const SystemMessage_PersonSchema: GenMessage<SystemMessage_Person> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 24, 2);
+  messageDesc(file_parley_vault_v1_records, 27, 2);
 
 /**
  * This device has come into a room.
@@ -1418,7 +1489,7 @@ export type SystemMessage_Joined = Message$1<"parley.vault.v1.SystemMessage.Join
  * Use `create(SystemMessage_JoinedSchema)` to create a new message.
  */
 export const SystemMessage_JoinedSchema: GenMessage<SystemMessage_Joined> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 24, 3);
+  messageDesc(file_parley_vault_v1_records, 27, 3);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Named
@@ -1440,7 +1511,7 @@ export type SystemMessage_Named = Message$1<"parley.vault.v1.SystemMessage.Named
  * Use `create(SystemMessage_NamedSchema)` to create a new message.
  */
 export const SystemMessage_NamedSchema: GenMessage<SystemMessage_Named> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 24, 4);
+  messageDesc(file_parley_vault_v1_records, 27, 4);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Topic
@@ -1464,7 +1535,7 @@ export type SystemMessage_Topic = Message$1<"parley.vault.v1.SystemMessage.Topic
  * Use `create(SystemMessage_TopicSchema)` to create a new message.
  */
 export const SystemMessage_TopicSchema: GenMessage<SystemMessage_Topic> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 24, 5);
+  messageDesc(file_parley_vault_v1_records, 27, 5);
 
 /**
  * For how many days newcomers are handed the history.
@@ -1488,7 +1559,7 @@ export type SystemMessage_Days = Message$1<"parley.vault.v1.SystemMessage.Days">
  * Use `create(SystemMessage_DaysSchema)` to create a new message.
  */
 export const SystemMessage_DaysSchema: GenMessage<SystemMessage_Days> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 24, 6);
+  messageDesc(file_parley_vault_v1_records, 27, 6);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.FromDevice
@@ -1512,7 +1583,7 @@ export type SystemMessage_FromDevice = Message$1<"parley.vault.v1.SystemMessage.
  * Use `create(SystemMessage_FromDeviceSchema)` to create a new message.
  */
 export const SystemMessage_FromDeviceSchema: GenMessage<SystemMessage_FromDevice> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 24, 7);
+  messageDesc(file_parley_vault_v1_records, 27, 7);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.FromMember
@@ -1534,7 +1605,7 @@ export type SystemMessage_FromMember = Message$1<"parley.vault.v1.SystemMessage.
  * Use `create(SystemMessage_FromMemberSchema)` to create a new message.
  */
 export const SystemMessage_FromMemberSchema: GenMessage<SystemMessage_FromMember> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 24, 8);
+  messageDesc(file_parley_vault_v1_records, 27, 8);
 
 /**
  * A message on its way out: table "outbox".
@@ -1583,7 +1654,7 @@ export type OutboxItem = Message$1<"parley.vault.v1.OutboxItem"> & {
  * Use `create(OutboxItemSchema)` to create a new message.
  */
 export const OutboxItemSchema: GenMessage<OutboxItem> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 25);
+  messageDesc(file_parley_vault_v1_records, 28);
 
 /**
  * @generated from message parley.vault.v1.OutboxRejoin
@@ -1602,7 +1673,7 @@ export type OutboxRejoin = Message$1<"parley.vault.v1.OutboxRejoin"> & {
  * Use `create(OutboxRejoinSchema)` to create a new message.
  */
 export const OutboxRejoinSchema: GenMessage<OutboxRejoin> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 26);
+  messageDesc(file_parley_vault_v1_records, 29);
 
 /**
  * @generated from message parley.vault.v1.OutboxContent
@@ -1638,7 +1709,7 @@ export type OutboxContent = Message$1<"parley.vault.v1.OutboxContent"> & {
  * Use `create(OutboxContentSchema)` to create a new message.
  */
 export const OutboxContentSchema: GenMessage<OutboxContent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27);
+  messageDesc(file_parley_vault_v1_records, 30);
 
 /**
  * @generated from message parley.vault.v1.OutboxCommit
@@ -1664,7 +1735,7 @@ export type OutboxCommit = Message$1<"parley.vault.v1.OutboxCommit"> & {
  * Use `create(OutboxCommitSchema)` to create a new message.
  */
 export const OutboxCommitSchema: GenMessage<OutboxCommit> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28);
+  messageDesc(file_parley_vault_v1_records, 31);
 
 /**
  * An own message that is not sealed yet: table "waiting", under the message's number, so in the order in which
@@ -1684,7 +1755,7 @@ export type Waiting = Message$1<"parley.vault.v1.Waiting"> & {
  * Use `create(WaitingSchema)` to create a new message.
  */
 export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29);
+  messageDesc(file_parley_vault_v1_records, 32);
 
 /**
  * An own message that was sealed and is not known to be delivered: table "undelivered", grouped by group under its
@@ -1704,7 +1775,7 @@ export type Undelivered = Message$1<"parley.vault.v1.Undelivered"> & {
  * Use `create(UndeliveredSchema)` to create a new message.
  */
 export const UndeliveredSchema: GenMessage<Undelivered> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 30);
+  messageDesc(file_parley_vault_v1_records, 33);
 
 /**
  * An own message that was sealed and can be said again on somebody's request, once: table "sent", grouped by group
@@ -1724,7 +1795,7 @@ export type Sent = Message$1<"parley.vault.v1.Sent"> & {
  * Use `create(SentSchema)` to create a new message.
  */
 export const SentSchema: GenMessage<Sent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 31);
+  messageDesc(file_parley_vault_v1_records, 34);
 
 /**
  * The numbers that messages get next: table "counters". There is one.
@@ -1752,7 +1823,7 @@ export type Counters = Message$1<"parley.vault.v1.Counters"> & {
  * Use `create(CountersSchema)` to create a new message.
  */
 export const CountersSchema: GenMessage<Counters> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 32);
+  messageDesc(file_parley_vault_v1_records, 35);
 
 /**
  * A key package of this device that nobody used yet: table "keypackages".
@@ -1786,7 +1857,7 @@ export type KeyPackage = Message$1<"parley.vault.v1.KeyPackage"> & {
  * Use `create(KeyPackageSchema)` to create a new message.
  */
 export const KeyPackageSchema: GenMessage<KeyPackage> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 33);
+  messageDesc(file_parley_vault_v1_records, 36);
 
 /**
  * A welcome that is being opened: table "welcomes". Written before, deleted after, so that one
@@ -1816,7 +1887,7 @@ export type Welcome = Message$1<"parley.vault.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 34);
+  messageDesc(file_parley_vault_v1_records, 37);
 
 /**
  * A device of this account, this one too: table "devices".
@@ -1891,7 +1962,7 @@ export type OwnDevice = Message$1<"parley.vault.v1.OwnDevice"> & {
  * Use `create(OwnDeviceSchema)` to create a new message.
  */
 export const OwnDeviceSchema: GenMessage<OwnDevice> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 35);
+  messageDesc(file_parley_vault_v1_records, 38);
 
 /**
  * The messages of one conversation, being handed over: table "transfers", grouped by the number of
@@ -1952,7 +2023,7 @@ export type HistoryTransfer = Message$1<"parley.vault.v1.HistoryTransfer"> & {
  * Use `create(HistoryTransferSchema)` to create a new message.
  */
 export const HistoryTransferSchema: GenMessage<HistoryTransfer> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 36);
+  messageDesc(file_parley_vault_v1_records, 39);
 
 /**
  * A part of a history that came before this device was in the room that it is of: table "historyparts".
@@ -1993,7 +2064,7 @@ export type WaitingHistoryPart = Message$1<"parley.vault.v1.WaitingHistoryPart">
  * Use `create(WaitingHistoryPartSchema)` to create a new message.
  */
 export const WaitingHistoryPartSchema: GenMessage<WaitingHistoryPart> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 37);
+  messageDesc(file_parley_vault_v1_records, 40);
 
 /**
  * @generated from enum parley.vault.v1.ConversationKind

@@ -20,6 +20,12 @@ const FIRST_EPOCH = 1n
 const NO_COUNT = countOf(0n)
 const FIRST_COUNT = countOf(1n)
 
+/** Nothing was seen yet. */
+const NO_LOG: GroupRecord['log'] = {
+  case: 'fresh',
+  value: { $typeName: 'parley.vault.v1.FreshLog', earlier: [] },
+}
+
 /** The fields of a record that can be changed; its phase changes by `move` alone. */
 export type GroupChange = Partial<
   Omit<GroupRecord, '$typeName' | 'conversation' | 'conversationId' | 'phase'>
@@ -78,8 +84,8 @@ export class Groups {
       nextCount: FIRST_COUNT,
       cipherSuite: CIPHER_SUITE,
       libraryMajor: LIBRARY_MAJOR,
-      fromStart: epoch <= FIRST_EPOCH,
-      logBegins: true,
+      log: NO_LOG,
+      owedSinceEpoch: epoch <= FIRST_EPOCH ? 0n : epoch,
       joinedEpoch: epoch === 0n ? FIRST_EPOCH : epoch,
     })
     tx.link('group', group.conversationId, number)
@@ -98,16 +104,15 @@ export class Groups {
       for (const sender of group.senders()) this.saveSender(tx, group, { ...sender, received: NO_COUNT })
     // Its earlier sends are counted in another series.
     tx.deleteGroup('sent', group.number)
+    const joinedEpoch = this.engine.epoch(state)
     this.change(tx, group, {
-      ...(lost ? {} : { fromStart: false }),
+      ...(lost ? {} : { owedSinceEpoch: joinedEpoch }),
       committedAtMs: 0n,
       nextCount: FIRST_COUNT,
-      joinedEpoch: this.engine.epoch(state),
+      joinedEpoch,
       leavingDeviceIds: [],
       rejoiningDeviceIds: [],
-      logPlaces: [],
-      logBegins: true,
-      logBroken: false,
+      log: NO_LOG,
     })
     this.savePending(tx, group, undefined)
     this.states.enter(tx, group.number, state)

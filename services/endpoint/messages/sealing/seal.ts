@@ -74,7 +74,7 @@ export async function sealBody(
     resentCount = NO_COUNT,
   }: { sentAtMs?: bigint; message?: MessageNumber; resentCount?: Count } = {},
 ): Promise<void> {
-  const logTag = presentTag(group)
+  const logTag = presentTag(group.record.log)
   const { nextCount: count, joinedEpoch } = group.record
   parts.groups.change(tx, group, { nextCount: countOf(count + 1n) })
   const content = encodeContent({

@@ -7,6 +7,7 @@ import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
+import { presentTag } from '../../../../services/endpoint/messages/fork-detection.js'
 import { takeIn } from '../../../../services/endpoint/messages/receive.js'
 import { sealText } from '../../../../services/endpoint/messages/sealing/seal.js'
 import { waitFor } from '../../../../services/endpoint/messages/sealing/unsent.js'
@@ -91,12 +92,19 @@ describe('what is skipped', () => {
   })
 
   test('before this device came is not missing', async () => {
-    await group.change({ fromStart: false, joinedEpoch: 9n })
+    await group.change({ owedSinceEpoch: 9n, joinedEpoch: 9n })
     await take(await group.sealed(bob, { count: 7n, joinedEpoch: 1n, body: text('the first heard') }))
     expect(lines()).toEqual(['the first heard'])
     expect(sender(bob)).toMatchObject({ received: 7n, owed: 7n, missing: [] })
     await take(await group.sealed(bob, { count: 9n, joinedEpoch: 1n, body: text('another') }))
     expect(sender(bob)).toMatchObject({ missing: [8n] })
+  })
+
+  test('of a device that came while this one had lost the state is missing', async () => {
+    await group.change({ owedSinceEpoch: 5n, joinedEpoch: 9n })
+    await take(await group.sealed(bob, { count: 3n, joinedEpoch: 7n, body: text('the first heard') }))
+    expect(sender(bob)).toMatchObject({ received: 3n, missing: [1n, 2n] })
+    expect(lines()).toEqual([expect.stringMatching(/^2 of what bob sent/), 'the first heard'])
   })
 
   test('counts anew for a device that has joined again', async () => {
@@ -201,7 +209,7 @@ describe('what the server has deleted', () => {
     expect(testing.context.conversations.history(group.conversation)).toMatchObject([
       { kind: 'gap', cause: { code: 'expired', count: 3n } },
     ])
-    expect(group.live.record.logBroken).toBe(true)
+    expect(group.live.record.log.case).toBe('broken')
   })
 
   test('of a conversation that is not here is told of as an invitation', async () => {
@@ -212,8 +220,8 @@ describe('what the server has deleted', () => {
 
 test('a member that was shown another course is told of, and noted', async () => {
   await says(bob, 1n)
-  const [place] = group.live.record.logPlaces
-  const logTag = create(LogTagSchema, { sequence: place!.sequence, hash: new Uint8Array(16) })
+  const { sequence } = presentTag(group.live.record.log)!
+  const logTag = create(LogTagSchema, { sequence, hash: new Uint8Array(16) })
   const { joinedEpoch } = group.live.record
   const content = create(ContentSchema, { count: 2n, joinedEpoch, body: text('hm'), logTag })
   await take(await group.sealedBytes(bob, pad(toBinary(ContentSchema, content))))
@@ -223,7 +231,7 @@ test('a member that was shown another course is told of, and noted', async () =>
     { text: 'hm' },
   ])
   expect(sender(bob)).toMatchObject({ differedEpoch: 1n })
-  expect(group.live.record.logBroken).toBe(true)
+  expect(group.live.record.log.case).toBe('broken')
 })
 
 describe('the echo of what this device sent', () => {
@@ -245,12 +253,12 @@ describe('the echo of what this device sent', () => {
       sequence: 1n,
     })
     expect(testing.outbox.items()).toEqual([])
-    expect(group.live.record.logPlaces).toHaveLength(1)
+    expect(group.live.record.log).toMatchObject({ case: 'running', value: { sequence: 1n, earlier: [] } })
   })
 
   test('of something that it did not send breaks the log: it was shown what it cannot know', async () => {
     await own(7n)
-    expect(group.live.record.logBroken).toBe(true)
+    expect(group.live.record.log.case).toBe('broken')
   })
 })
 

@@ -1,6 +1,8 @@
 // The MLS groups of this device: which there are, what carries which conversation, and how they change.
 
+import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
+import { BrokenLogSchema } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
 import { created, joined } from '../../../../../services/endpoint/groups/state/group.js'
 import { CIPHER_SUITE, LIBRARY_MAJOR } from '../../../../../services/endpoint/groups/state/groups.js'
@@ -56,8 +58,8 @@ describe('a group', () => {
 
   test('begins with what it is bound to, and counts from 1', () => {
     expect(group.live.record).toMatchObject({
-      ...{ nextCount: 1n, cipherSuite: CIPHER_SUITE, libraryMajor: LIBRARY_MAJOR, logBegins: true },
-      ...{ joinedEpoch: 1n, fromStart: true },
+      ...{ nextCount: 1n, cipherSuite: CIPHER_SUITE, libraryMajor: LIBRARY_MAJOR },
+      ...{ joinedEpoch: 1n, owedSinceEpoch: 0n, log: { case: 'fresh', value: { earlier: [] } } },
     })
   })
 
@@ -84,8 +86,8 @@ describe('a group', () => {
       }),
     )
     expect(records).toMatchObject([
-      { joinedEpoch: 1n, fromStart: true, phase: { case: 'creating' } },
-      { joinedEpoch: 2n, fromStart: false, phase: { case: 'active' } },
+      { joinedEpoch: 1n, owedSinceEpoch: 0n, phase: { case: 'creating' } },
+      { joinedEpoch: 2n, owedSinceEpoch: 2n, phase: { case: 'active' } },
     ])
   })
 
@@ -144,7 +146,11 @@ describe('a group that this device is in again', () => {
   }
   beforeEach(async () => {
     await group.change({
-      ...{ nextCount: countOf(7n), committedAtMs: 5n, logBroken: true, logBegins: false },
+      ...{
+        nextCount: countOf(7n),
+        committedAtMs: 5n,
+        log: { case: 'broken', value: create(BrokenLogSchema) },
+      },
       ...{ leavingDeviceIds: [Uint8Array.of(1)], rejoiningDeviceIds: [Uint8Array.of(1)] },
     })
     await testing.written((tx, unit) => {
@@ -163,8 +169,8 @@ describe('a group that this device is in again', () => {
     await again()
     expect(group.live.phase.name).toBe('active')
     expect(group.live.record).toMatchObject({
-      ...{ nextCount: 1n, committedAtMs: 0n, joinedEpoch: 1n, fromStart: false },
-      ...{ leavingDeviceIds: [], rejoiningDeviceIds: [], logPlaces: [], logBegins: true, logBroken: false },
+      ...{ nextCount: 1n, committedAtMs: 0n, joinedEpoch: 1n, owedSinceEpoch: 1n },
+      ...{ leavingDeviceIds: [], rejoiningDeviceIds: [], log: { case: 'fresh', value: { earlier: [] } } },
     })
     expect([sender().received, group.live.pending]).toEqual([0n, undefined])
     expect(testing.context.records.keys('sent')).toEqual([])
@@ -173,7 +179,7 @@ describe('a group that this device is in again', () => {
   test('after it had lost the state is owed what was said meanwhile', async () => {
     await group.enter({ name: 'out-of-sync', askDue: false, leaveDue: false })
     await again()
-    expect(group.live.record).toMatchObject({ fromStart: true, nextCount: 1n })
+    expect(group.live.record).toMatchObject({ owedSinceEpoch: 0n, nextCount: 1n })
     expect(sender().received).toBe(4n)
   })
 })

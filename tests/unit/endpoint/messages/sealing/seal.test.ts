@@ -15,6 +15,7 @@ import {
   sendingGroup,
 } from '../../../../../services/endpoint/messages/sealing/seal.js'
 import { waitFor, waitingTexts } from '../../../../../services/endpoint/messages/sealing/unsent.js'
+import { recordOf } from '../../../../../services/endpoint/vault/records.js'
 import { pad } from '../../../../../services/protocol/content/padding.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { TestGroup } from '../../../../support/group.js'
@@ -107,10 +108,9 @@ describe('a content', () => {
   test('shows what this device has seen so far, where it has seen anything', async () => {
     await sealIt()
     await group.change({
-      logPlaces: [
-        { $typeName: 'parley.vault.v1.LogPlace', sequence: sequenceOf(3n), hash: new Uint8Array(32) },
-      ],
-      logBegins: false,
+      log: recordOf('groups', {
+        log: { case: 'running', value: { sequence: sequenceOf(3n), hash: new Uint8Array(32) } },
+      }).log,
     })
     await sealIt()
     expect(out().map(({ opened }) => opened.logTag?.sequence)).toEqual([undefined, 3n])
