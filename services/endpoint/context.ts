@@ -8,6 +8,7 @@ import type { DueGroups } from './groups/state/due.js'
 import type { Groups } from './groups/state/groups.js'
 import type { Conversations } from './history/conversations.js'
 import type { Recents } from './history/recents.js'
+import type { LineTypes } from './messages/sealing/line-types.js'
 import type { Outbox } from './messages/sealing/outbox.js'
 import type { Engine } from './mls/engine.js'
 import type { WelcomeOpener } from './mls/welcome-opener.js'
@@ -26,6 +27,8 @@ export interface Context {
   due: DueGroups
   intents: IntentList
   conversations: Conversations
+  /** The types of line that people write. */
+  lines: LineTypes
   /** Those in use. */
   recents: Recents
   contacts: Contacts

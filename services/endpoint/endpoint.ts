@@ -1,7 +1,6 @@
 // One end of Parley's conversations: its keys, its groups, its vault, and its line to the server. People, scripts
 // and tests run it through this interface and hear of everything by events.
 
-import { MessageKind, MessageStatus } from '../../gen/parley/vault/v1/records_pb.js'
 import { isHandle } from '../protocol/identity/handle.js'
 import { phraseOf } from '../protocol/identity/recovery-phrase.js'
 import { Refusal } from './codes/refusal.js'
@@ -20,9 +19,9 @@ import { inviteLink, prepare, type StartOptions } from './first-start.js'
 import type { KnownConversation } from './history/conversations.js'
 import type { ConversationNumber } from './ids.js'
 import { revoke } from './messages/content/revoked-devices.js'
-import { checkText } from './messages/sealing/format.js'
+import { checkText, writeText } from './messages/content/text.js'
 import type { Queued } from './messages/sealing/outbox.js'
-import { waitFor, waitingTexts } from './messages/sealing/unsent.js'
+import { waitingLines } from './messages/sealing/unsent.js'
 import { leaveGroup } from './messages/self-removal.js'
 import { createEngine } from './mls/engine.js'
 import { validateCredential } from './mls/validate-credential.js'
@@ -44,7 +43,7 @@ import { acceptKey } from './sync/keys/key-changes.js'
 import { Presence } from './sync/presence.js'
 import { loadServer } from './sync/server-record.js'
 import { Sync } from './sync/sync.js'
-import { Records, type Transaction } from './vault/records.js'
+import { Records } from './vault/records.js'
 import {
   type AccountView,
   type KnownKey,
@@ -154,7 +153,7 @@ export class Endpoint implements Doctor {
     const wellFormed = text.toWellFormed()
     return await this.#change(({ context, tx }) => {
       checkMayWrite(context, conversation)
-      return saveText(context, tx, conversation, wellFormed)
+      return writeText(context, tx, conversation, wellFormed)
     })
   }
 
@@ -298,28 +297,9 @@ function checkPeer({ account }: Pick<Context, 'account'>, handle: string): void 
   if (handle === account?.handle) throw new Refusal({ code: 'own-handle', handle })
 }
 
-function saveText(
-  context: Pick<Context, 'account' | 'clock' | 'conversations'>,
-  tx: Transaction,
-  conversation: ConversationNumber,
-  text: string,
-): MessageId {
-  const { id } = context.conversations.append(tx, conversation, {
-    kind: MessageKind.TEXT,
-    fromHandle: context.account.handle,
-    fromDevice: context.account.device.publicKey,
-    own: true,
-    text,
-    sentAtMs: BigInt(context.clock.now()),
-    status: MessageStatus.WAITING,
-  })
-  waitFor(tx, id)
-  return id
-}
-
 function unsettled(context: Pick<Context, 'records'>, queued: readonly Queued[]) {
-  const isText = ({ item: { what } }: Queued) => what.case === 'content' && what.value.message !== 0n
-  const waiting = waitingTexts(context).length
-  const unsent = waiting + queued.filter(isText).length
+  const isLine = ({ item: { what } }: Queued) => what.case === 'content' && what.value.message !== 0n
+  const waiting = waitingLines(context).length
+  const unsent = waiting + queued.filter(isLine).length
   return { unsent, undelivered: waiting + context.records.keys('undelivered').length }
 }

@@ -10,6 +10,7 @@ import { GroupStates, Groups } from './groups/state/groups.js'
 import { Conversations } from './history/conversations.js'
 import { FiledNames } from './history/filed-names.js'
 import { Recents } from './history/recents.js'
+import { LINE_TYPES } from './messages/content/registry.js'
 import { Outbox, OutboxProgress } from './messages/sealing/outbox.js'
 import type { Reader, Records } from './vault/records.js'
 
@@ -44,6 +45,7 @@ export function openStores(
     due: new DueGroups(reader, { ...parts, groups }),
     intents: new IntentList(reader),
     conversations: new Conversations(reader, clock, { filed, recents }),
+    lines: LINE_TYPES,
     recents,
     contacts: new Contacts(reader, clock),
     devices: new OwnDevices(reader),

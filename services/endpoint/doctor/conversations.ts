@@ -7,14 +7,14 @@ import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import type { KnownConversation } from '../history/conversations.js'
 import type { ConversationNumber } from '../ids.js'
-import { waitingTexts } from '../messages/sealing/unsent.js'
+import { waitingLines } from '../messages/sealing/unsent.js'
 import { unreadableOf } from '../vault/said.js'
 import type { Diagnosis, Finding } from './finding.js'
 import { examineGroup, pointlessIntents } from './group.js'
 
 /** Looks at every conversation. Throws VaultError. `lookAgain`: opens conversations that have no group. */
 export function examineConversations(context: Context, lookAgain: () => void): Diagnosis[] {
-  const waiting = waitingTexts(context)
+  const waiting = waitingLines(context)
   return context.conversations.all().flatMap(conversation => {
     const groups = context.groups.of(conversation.number)
     const live = groups.filter(({ phase }) => phase.name !== 'ended')

@@ -1,6 +1,6 @@
 // The conversations as a person sees them, and their histories.
 
-import { ConversationKind, MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { ConversationKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { OWN_DEVICES } from '../codes/notice.js'
 import type { SendFailure } from '../codes/send-failure.js'
 import type { HistoryEntry, MessageId } from '../events.js'
@@ -18,7 +18,7 @@ import {
   type Transaction,
 } from '../vault/records.js'
 import { failureRecord } from '../vault/said.js'
-import { byPlace, entryOf, type Message, STATES } from './entry.js'
+import { byPlace, entryOf, isWritten, type Message, STATES } from './entry.js'
 import type { FiledNames } from './filed-names.js'
 import type { Recents } from './recents.js'
 
@@ -125,7 +125,7 @@ export class Conversations {
     const id = { conversation, message: this.#nextNumber(tx, 'message', FIRST_MESSAGE) }
     const made = tx.put('messages', keyOf(id), message)
     this.parts.filed.note(tx, conversation, made)
-    if (made.kind === MessageKind.TEXT) this.#used(tx, conversation, made)
+    if (isWritten(made)) this.#used(tx, conversation, made)
     const entry = entryOf(id, made, this.peer(conversation))
     tx.tell({ type: 'message', entry })
     return entry

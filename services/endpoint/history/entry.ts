@@ -40,6 +40,15 @@ function saidIn({ kind, unreadable, system }: Message): Said {
   return { kind: 'text' }
 }
 
+/** The lines that nobody wrote: all others are of a type of content. */
+const NOBODYS: ReadonlySet<MessageKind> = new Set([
+  MessageKind.UNREADABLE,
+  MessageKind.GAP,
+  MessageKind.EVENT,
+])
+
+export const isWritten = ({ kind }: Pick<Message, 'kind'>): boolean => !NOBODYS.has(kind)
+
 /** By the server's order; what has no place in it yet comes last. */
 export function byPlace(a: HistoryEntry, b: HistoryEntry): number {
   if (a.sequence === b.sequence) return 0

@@ -38,6 +38,7 @@ export async function joinByWelcome(
     | 'devices'
     | 'engine'
     | 'groups'
+    | 'lines'
     | 'records'
     | 'welcomes'
   >,
@@ -69,7 +70,7 @@ const whyRefused = (error: JoinRefused | MlsRefused): JoinRefusal =>
 function join(
   parts: Pick<
     MessageParts,
-    'account' | 'clock' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'groups' | 'records'
+    'account' | 'clock' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'groups' | 'lines' | 'records'
   >,
   tx: Transaction,
   envelope: Placed<Envelope>,
@@ -98,7 +99,7 @@ function join(
 function tellJoined(
   parts: Pick<
     MessageParts,
-    'account' | 'clock' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'records'
+    'account' | 'clock' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'lines' | 'records'
   >,
   tx: Transaction,
   envelope: Placed<Envelope>,

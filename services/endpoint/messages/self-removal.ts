@@ -6,8 +6,8 @@ import type { LiveGroup } from '../groups/state/groups.js'
 import { transition } from '../groups/transition.js'
 import type { Transaction } from '../vault/records.js'
 import type { MessageParts } from './sealing/parts.js'
-import { sealBody, sealText } from './sealing/seal.js'
-import { waitingTexts } from './sealing/unsent.js'
+import { sealBody, sealLine } from './sealing/seal.js'
+import { waitingLines } from './sealing/unsent.js'
 import { move } from './transition.js'
 
 /** From here on nothing of the group is shown. */
@@ -18,8 +18,8 @@ export async function leaveGroup(parts: MessageParts, tx: Transaction, group: Li
   const own = accounts.find(({ handle }) => handle === parts.account.handle)
   const leavingDeviceIds = [...record.leavingDeviceIds, ...(own?.devices ?? [])]
   parts.groups.change(tx, group, { leavingDeviceIds })
-  const typed = waitingTexts(parts).filter(({ conversation }) => conversation === record.conversation)
-  if (can(group.phase, 'send')) for (const id of typed) await sealText(parts, tx, group, id)
+  const typed = waitingLines(parts).filter(({ conversation }) => conversation === record.conversation)
+  if (can(group.phase, 'send')) for (const id of typed) await sealLine(parts, tx, group, id)
   move(parts, tx, group, { input: 'leave', alone: accounts.length < 2 })
   await sealLeave(parts, tx, group)
 }

@@ -13,8 +13,8 @@ import { sealReceipt } from '../messages/content/receipt.js'
 import { sealRevocations } from '../messages/content/revoked-devices.js'
 import { askWhenDue } from '../messages/rejoin-requests.js'
 import { type Outbox, queueCommit } from '../messages/sealing/outbox.js'
-import { isSilent, sealText, sendingGroup } from '../messages/sealing/seal.js'
-import { waitingTexts } from '../messages/sealing/unsent.js'
+import { isSilent, sealLine, sendingGroup } from '../messages/sealing/seal.js'
+import { waitingLines } from '../messages/sealing/unsent.js'
 import { sealLeave } from '../messages/self-removal.js'
 import { sealTransfers } from '../messages/transfer/history-transfer.js'
 
@@ -52,11 +52,11 @@ export async function fillOutbox(unit: Unit, { now, receipts }: Due): Promise<vo
     if (receipts) await sealReceipt(context, tx, group)
   }
   const groups = new Map<ConversationNumber, LiveGroup | undefined>()
-  for (const id of waitingTexts(context)) {
+  for (const id of waitingLines(context)) {
     if (outbox.room() <= 0) return
     if (!groups.has(id.conversation)) groups.set(id.conversation, sendingGroup(context, id.conversation))
     const group = groups.get(id.conversation)
-    if (group) await sealText(context, tx, group, id)
+    if (group) await sealLine(context, tx, group, id)
   }
 }
 

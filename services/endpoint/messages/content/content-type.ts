@@ -1,14 +1,15 @@
 // A type of content, as the endpoint sees it: its fate on its way, and its effect where it arrives. Adding a
-// type is its message in proto/parley/content/v1, one file here, its line in registry.ts, and the client's words for it.
+// type is its message in proto/parley/content/v1, one file here, its line in registry.ts, and the client's words for it;
+// of one that people write also its kind of line in proto/parley/vault/v1.
 
 import type { Content } from '../../../../gen/parley/content/v1/content_pb.js'
 import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
-import type { SendFailure } from '../../codes/send-failure.js'
 import type { GroupInput } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import type { Count, MessageNumber, Placed } from '../../ids.js'
+import type { Placed } from '../../ids.js'
 import type { Transaction } from '../../vault/records.js'
 import type { Counted } from '../sealing/format.js'
+import type { LineType } from '../sealing/line-types.js'
 import type { MessageParts } from '../sealing/parts.js'
 
 export type Body = Extract<Content['body'], { case: string }>
@@ -29,24 +30,18 @@ export interface Received {
   isOurs: boolean
 }
 
-/** Content that was sealed and not taken by the server, in an epoch that is over or a group that is. */
-interface PutBack {
-  group: LiveGroup
-  /** Under which it was sealed. */
-  count: Count
-  /** Of whose history it is: its number there; 0n: of none. */
-  message: MessageNumber
-  /** Why it never goes out; undefined: it may, in the same group or the next one of the conversation. */
-  failure: SendFailure | undefined
-}
-
 export interface ContentTraits {
   /** Receivers tell the sender that it has arrived. */
   readonly owesReceipt: boolean
   /** It is also taken from somebody of whom a person wants to hear nothing. */
   readonly fromBlocked: boolean
-  /** Puts it back when the server did not take it; unless given, it is dropped. */
-  putBack?(parts: MessageParts, tx: Transaction, what: PutBack): void
+  /** Of what a person writes: how it is a line of the history, which waits, and may be said again and handed over. */
+  readonly line?: LineType
+  /**
+   * Of what is no line: makes it due again when the server did not take it, in an epoch that is over or a group that is;
+   * unless given, it is dropped.
+   */
+  putBack?(parts: MessageParts, tx: Transaction, group: LiveGroup): void
 }
 
 export interface ContentType<C extends ContentCase> extends ContentTraits {

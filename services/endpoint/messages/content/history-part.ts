@@ -6,7 +6,6 @@ import { type HistoryPart, HistoryPartSchema } from '../../../../gen/parley/cont
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { isHandle } from '../../../protocol/identity/handle.js'
-import { TEXT_BYTES } from '../../../protocol/sizes.js'
 import { CLOCK_SLACK_MS, DAY_MS } from '../../../protocol/time.js'
 import { labelOf } from '../../contacts/own-devices.js'
 import { accountsIn, isOwn, settingsOf } from '../../groups/membership.js'
@@ -47,7 +46,10 @@ export const historyPart: ContentType<'historyPart'> = {
 
 /** This device has joined a room: what was kept for it. */
 export function takeKept(
-  parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'records'>,
+  parts: Pick<
+    MessageParts,
+    'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'lines' | 'records'
+  >,
   tx: Transaction,
   group: LiveGroup,
   place: PlaceInOrder,
@@ -84,7 +86,7 @@ function keep(
 }
 
 function fileDirect(
-  parts: Pick<MessageParts, 'account' | 'conversations' | 'devices'>,
+  parts: Pick<MessageParts, 'account' | 'conversations' | 'devices' | 'lines'>,
   tx: Transaction,
   given: GivenPart,
 ): void {
@@ -95,7 +97,7 @@ function fileDirect(
 
 /** A member of the room may hand over what the room lets new members see; a device of this account everything. */
 function fileInRoom(
-  parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'devices' | 'engine'>,
+  parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'lines'>,
   tx: Transaction,
   room: LiveGroup,
   given: GivenPart,
@@ -121,21 +123,22 @@ function handedSince(
 }
 
 function file(
-  parts: Pick<MessageParts, 'account' | 'conversations' | 'devices'>,
+  parts: Pick<MessageParts, 'account' | 'conversations' | 'devices' | 'lines'>,
   tx: Transaction,
   conversation: ConversationNumber,
   { part, giver, place }: GivenPart,
 ): void {
-  const { account, conversations } = parts
+  const { account, conversations, lines: types } = parts
   const isOurs = isOwn(parts, giver)
   let filed = 0
-  for (const { fromHandle, fromDevice, text, sentAtMs, sequence } of part.messages) {
-    if (!isHandle(fromHandle) || sequence === 0n || Buffer.byteLength(text) > TEXT_BYTES) continue
+  for (const { fromHandle, fromDevice, sentAtMs, sequence, body } of part.messages) {
+    const line = types.taken(body)
+    if (!line || !isHandle(fromHandle) || sequence === 0n) continue
     // Only this account's own devices can say what it said.
     const own = isOurs && fromHandle === account.handle
     const isNew = conversations.file(tx, conversation, {
-      kind: MessageKind.TEXT,
-      ...{ fromHandle, fromDevice, own, text, sentAtMs, sequence: sequenceOf(sequence) },
+      ...line,
+      ...{ fromHandle, fromDevice, own, sentAtMs, sequence: sequenceOf(sequence) },
       status: own ? MessageStatus.STORED : MessageStatus.RECEIVED,
     })
     if (isNew) filed++

@@ -2,6 +2,7 @@
 
 import type { GroupInput } from '../../groups/state/group.js'
 import type { Transaction } from '../../vault/records.js'
+import { LineTypes } from '../sealing/line-types.js'
 import type { MessageParts } from '../sealing/parts.js'
 import type { ContentCase, ContentTraits, ContentType, Received, ValueOf } from './content-type.js'
 import { deviceName } from './device-name.js'
@@ -23,6 +24,9 @@ const CONTENT_TYPES: { readonly [C in ContentCase]: ContentType<C> } = {
   deviceName,
   historyPart,
 }
+
+/** Those that people write. */
+export const LINE_TYPES = new LineTypes(Object.values(CONTENT_TYPES).flatMap(({ line }) => line ?? []))
 
 /** The traits of a type; undefined for one that a newer version has sent. */
 export const traitsOf = (name: ContentCase | undefined): ContentTraits | undefined =>

@@ -21,7 +21,7 @@ export async function askAgain(
   await sealBody(parts, tx, group, { case: 'resendRequest', value })
 }
 
-/** Says again what this device sent, for whoever could not open it; each text once. */
+/** Says again what this device sent, for whoever could not open it, where its type says so; each message once. */
 export const resendRequest: ContentType<'resendRequest'> = {
   owesReceipt: true,
   fromBlocked: false,
@@ -33,12 +33,12 @@ export const resendRequest: ContentType<'resendRequest'> = {
       const place = { group: group.number, id: count }
       const sent = tx.get('sent', place)
       const message = sent && parts.conversations.message({ conversation, message: sent.message })
-      if (!sent || !message) {
+      const body = message && parts.lines.of(message)?.body(message)
+      if (!sent || !body) {
         nothing.push(count)
         continue
       }
       tx.delete('sent', place)
-      const body = { case: 'text', value: { text: message.text } } as const
       await sealBody(parts, tx, group, body, { sentAtMs: message.sentAtMs, resentCount: count })
     }
     if (nothing.length === 0) return

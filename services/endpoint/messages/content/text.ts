@@ -1,21 +1,56 @@
 // Text that a person writes.
 
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { TEXT_BYTES } from '../../../protocol/sizes.js'
+import { Refusal } from '../../codes/refusal.js'
+import type { MessageId } from '../../events.js'
 import { can } from '../../groups/state/group.js'
+import type { ConversationNumber } from '../../ids.js'
+import type { Transaction } from '../../vault/records.js'
+import type { MessageParts } from '../sealing/parts.js'
 import { waitFor } from '../sealing/unsent.js'
 import type { ContentType } from './content-type.js'
+
+/** Throws Refusal for a text that is over the limit. */
+export function checkText(text: string): void {
+  const bytes = Buffer.byteLength(text)
+  if (bytes > TEXT_BYTES) throw new Refusal({ code: 'text-too-long', bytes, limit: TEXT_BYTES })
+}
+
+/** Saves what a person of this side writes; it is sent as soon as it can be. */
+export function writeText(
+  parts: Pick<MessageParts, 'account' | 'clock' | 'conversations'>,
+  tx: Transaction,
+  conversation: ConversationNumber,
+  written: string,
+): MessageId {
+  const { id } = parts.conversations.append(tx, conversation, {
+    kind: MessageKind.TEXT,
+    fromHandle: parts.account.handle,
+    fromDevice: parts.account.device.publicKey,
+    own: true,
+    text: written,
+    sentAtMs: BigInt(parts.clock.now()),
+    status: MessageStatus.WAITING,
+  })
+  waitFor(tx, id)
+  return id
+}
 
 export const text: ContentType<'text'> = {
   owesReceipt: true,
   fromBlocked: false,
-  putBack({ conversations }, tx, { group, count, message, failure }) {
-    // A text that was said again for somebody is asked for again.
-    if (message === 0n) return
-    const { conversation } = group.record
-    tx.delete('undelivered', { group: group.number, id: count })
-    const id = { conversation, message }
-    if (failure === undefined) waitFor(tx, id)
-    else conversations.update(tx, id, { status: MessageStatus.FAILED, failure })
+  line: {
+    kind: MessageKind.TEXT,
+    saidAgain: true,
+    body: line => ({ case: 'text', value: { text: line.text } }),
+    handedOver: {
+      give: line => ({ case: 'text', value: line.text }),
+      take: body =>
+        body.case === 'text' && Buffer.byteLength(body.value) <= TEXT_BYTES
+          ? { text: body.value }
+          : undefined,
+    },
   },
   take({ contacts, conversations }, tx, received, { text: written }) {
     const { group, envelope, content, handle, accountKey, device, isOurs } = received

@@ -2,6 +2,7 @@ import type { ContactParts } from '../../contacts/parts.js'
 import type { GroupParts } from '../../groups/parts.js'
 import type { Conversations } from '../../history/conversations.js'
 import type { GroupNumber } from '../../ids.js'
+import type { LineTypes } from './line-types.js'
 import type { Outbox } from './outbox.js'
 
 /** The parts that this room has and is given; each function names those that it uses. */
@@ -9,6 +10,8 @@ export type MessageParts = GroupParts &
   ContactParts & {
     readonly conversations: Conversations
     readonly outbox: Outbox
+    /** The types of line that people write. */
+    readonly lines: LineTypes
     /** The groups in which this device has something to do by itself. */
     readonly due: { all(): readonly { readonly group: GroupNumber; readonly outOfSync: boolean }[] }
   }

@@ -1,7 +1,5 @@
 // Sealing: what is said is numbered and sealed in the group's present epoch, and saved before it is sent.
 
-import type { MessageInitShape } from '@bufbuild/protobuf'
-import type { ContentSchema } from '../../../../gen/parley/content/v1/content_pb.js'
 import { MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { pad } from '../../../protocol/content/padding.js'
 import type { MessageId } from '../../events.js'
@@ -12,6 +10,7 @@ import { wipe } from '../../mls/engine.js'
 import type { Transaction } from '../../vault/records.js'
 import { presentTag } from '../fork-detection.js'
 import { encodeContent } from './format.js'
+import type { BodyInit } from './line-types.js'
 import type { Queued, SealedContent } from './outbox.js'
 import type { MessageParts } from './parts.js'
 import { waitNoMore } from './unsent.js'
@@ -22,7 +21,7 @@ export const isSilent = (
   { record }: LiveGroup,
 ): boolean => contacts.isStopped(conversations.peer(record.conversation))
 
-/** The group that a conversation's texts go out in: of several, the same one for everybody. */
+/** The group that a conversation's lines go out in: of several, the same one for everybody. */
 export function sendingGroup(
   parts: Pick<MessageParts, 'contacts' | 'conversations' | 'groups'>,
   conversation: ConversationNumber,
@@ -41,33 +40,32 @@ export function ownDeviceGroups(parts: Pick<MessageParts, 'conversations' | 'gro
   return parts.groups.of(conversation).filter(({ phase }) => can(phase, 'tell-devices'))
 }
 
-export async function sealText(
-  parts: Pick<MessageParts, 'clock' | 'conversations' | 'engine' | 'groups' | 'outbox'>,
+/** Seals what a person has written, if it still waits. */
+export async function sealLine(
+  parts: Pick<MessageParts, 'clock' | 'conversations' | 'engine' | 'groups' | 'lines' | 'outbox'>,
   tx: Transaction,
   group: LiveGroup,
   id: MessageId,
 ): Promise<void> {
   waitNoMore(tx, id)
   const message = parts.conversations.message(id)
-  if (message?.status !== MessageStatus.WAITING) return
+  const type = message && parts.lines.of(message)
+  if (!type || message.status !== MessageStatus.WAITING) return
   const place = { group: group.number, id: group.record.nextCount }
   tx.put('undelivered', place, { message: id.message })
-  tx.put('sent', place, { message: id.message })
-  const body = { case: 'text', value: { text: message.text } } as const
-  await sealBody(parts, tx, group, body, { sentAtMs: message.sentAtMs, message: id.message })
+  if (type.saidAgain) tx.put('sent', place, { message: id.message })
+  await sealBody(parts, tx, group, type.body(message), { sentAtMs: message.sentAtMs, message: id.message })
 }
 
 const NO_MESSAGE = messageNumber(0n)
 const NO_COUNT = countOf(0n)
-
-type Body = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
 
 /** Seals the next content of this device. `message`: of whose history it is, 0n where it is none. */
 export async function sealBody(
   parts: Pick<MessageParts, 'clock' | 'engine' | 'groups' | 'outbox'>,
   tx: Transaction,
   group: LiveGroup,
-  body: Body,
+  body: BodyInit,
   {
     sentAtMs = BigInt(parts.clock.now()),
     message = NO_MESSAGE,

@@ -1,4 +1,4 @@
-// Texts that are typed and not sealed yet.
+// Lines that are written and not sealed yet.
 
 import { MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import type { SendFailure } from '../../codes/send-failure.js'
@@ -8,7 +8,7 @@ import { at, type Transaction } from '../../vault/records.js'
 import type { MessageParts } from './parts.js'
 
 /** In the order they were typed. */
-export function waitingTexts({ records }: Pick<MessageParts, 'records'>): MessageId[] {
+export function waitingLines({ records }: Pick<MessageParts, 'records'>): MessageId[] {
   return records
     .list('waiting')
     .map(({ key, record }) => ({ conversation: record.conversation, message: key.id }))
@@ -31,7 +31,7 @@ export function failWaiting(
   conversation: ConversationNumber,
   failure: SendFailure,
 ): void {
-  for (const id of waitingTexts({ records: tx })) {
+  for (const id of waitingLines({ records: tx })) {
     if (id.conversation !== conversation) continue
     waitNoMore(tx, id)
     parts.conversations.update(tx, id, { status: MessageStatus.FAILED, failure })

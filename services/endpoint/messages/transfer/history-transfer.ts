@@ -1,9 +1,9 @@
 // Handing over what was said before: to another device of this account through the group of own devices, to a person
 // who was invited to a room through the direct conversation with them. Part by part, as the outbox has room.
 
-import type { MessageInitShape } from '@bufbuild/protobuf'
-import type { HistoryMessageSchema } from '../../../../gen/parley/content/v1/content_pb.js'
-import { type Message, MessageKind } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { create, toBinary } from '@bufbuild/protobuf'
+import { type HistoryMessage, HistoryMessageSchema } from '../../../../gen/parley/content/v1/content_pb.js'
+import type { Message } from '../../../../gen/parley/vault/v1/records_pb.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
 import { type ConversationNumber, messageNumber } from '../../ids.js'
 import {
@@ -17,9 +17,9 @@ import {
 import type { MessageParts } from '../sealing/parts.js'
 import { ownDeviceGroups, sealBody, sendingGroup } from '../sealing/seal.js'
 
-/** Bytes of the texts of one part, and what a message takes besides; one larger message aside. */
+/** Bytes of the messages of one part, one larger message aside, and what a message takes besides its own. */
 const PART_BYTES = 46 * 1024
-const MESSAGE_BYTES = 112
+const MESSAGE_BYTES = 4
 /** Messages that are read at once. */
 const ROWS = 256
 /** Parts that are sealed at once, and the places of the outbox that are left to what a person writes. */
@@ -43,7 +43,7 @@ const isSame = (one: HistoryTransfer, other: HistoryTransfer): boolean =>
 export async function sealTransfers(
   parts: Pick<
     MessageParts,
-    'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'outbox' | 'records'
+    'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'lines' | 'outbox' | 'records'
   >,
   tx: Transaction,
 ): Promise<void> {
@@ -75,7 +75,7 @@ function groupFor(
 
 /** True: there is more. */
 async function sealPart(
-  parts: Pick<MessageParts, 'clock' | 'conversations' | 'engine' | 'groups' | 'outbox' | 'records'>,
+  parts: Pick<MessageParts, 'clock' | 'conversations' | 'engine' | 'groups' | 'lines' | 'outbox' | 'records'>,
   tx: Transaction,
   { key, transfer, group }: { key: KeyOf<'transfers'>; transfer: HistoryTransfer; group: LiveGroup },
 ): Promise<boolean> {
@@ -97,11 +97,11 @@ async function sealPart(
 }
 
 function nextMessages(
-  { records }: Pick<MessageParts, 'records'>,
+  { lines, records }: Pick<MessageParts, 'lines' | 'records'>,
   conversation: ConversationNumber,
   { nextMessage, sinceMs }: HistoryTransfer,
 ) {
-  const messages: MessageInitShape<typeof HistoryMessageSchema>[] = []
+  const messages: HistoryMessage[] = []
   let bytes = 0
   let next = nextMessage
   const rows = records.list('messages', {
@@ -110,19 +110,19 @@ function nextMessages(
     limit: ROWS,
   })
   for (const { key, record } of rows) {
-    if (isHandedOver(record, sinceMs)) {
-      bytes += MESSAGE_BYTES + Buffer.byteLength(record.text)
+    const body = isDue(record, sinceMs) ? lines.given(record) : undefined
+    if (body) {
+      const { fromHandle, fromDevice, sentAtMs, sequence } = record
+      const message = create(HistoryMessageSchema, { fromHandle, fromDevice, sentAtMs, sequence, body })
+      bytes += toBinary(HistoryMessageSchema, message).length + MESSAGE_BYTES
       if (messages.length > 0 && bytes > PART_BYTES) return { messages, next, more: true }
-      const { fromHandle, fromDevice, text, sentAtMs, sequence } = record
-      messages.push({ fromHandle, fromDevice, text, sentAtMs, sequence })
+      messages.push(message)
     }
     next = messageNumber(key.id + 1n)
   }
   return { messages, next, more: rows.length === ROWS }
 }
 
-type Dated = Pick<Message, 'kind' | 'sequence' | 'sentAtMs'>
-
-/** Texts that are in the server's order: those that are not yet come to everybody by themselves. */
-const isHandedOver = ({ kind, sequence, sentAtMs }: Dated, sinceMs: bigint): boolean =>
-  kind === MessageKind.TEXT && sequence > 0n && sentAtMs >= sinceMs
+/** It is in the server's order, and of then: what is not yet comes to everybody by itself. */
+const isDue = ({ sequence, sentAtMs }: Pick<Message, 'sequence' | 'sentAtMs'>, sinceMs: bigint): boolean =>
+  sequence > 0n && sentAtMs >= sinceMs

@@ -6,7 +6,7 @@ import type { Context, RunTransaction } from '../../context.js'
 import type { EndpointEvent } from '../../events.js'
 import type { ConversationNumber } from '../../ids.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
-import { waitingTexts } from '../../messages/sealing/unsent.js'
+import { waitingLines } from '../../messages/sealing/unsent.js'
 import { ignoreDownLine } from '../background.js'
 import type { Scheduler } from '../scheduler.js'
 import type { ChangedKeys } from './changed-keys.js'
@@ -102,7 +102,7 @@ export class KeyClaims {
   /** Once, and only to somebody who has written to them, which may be after they were looked for. */
   #tellAbsent(conversation: ConversationNumber, peer: string): void {
     const { context, emit } = this.options
-    const isWaiting = waitingTexts(context).some(id => id.conversation === conversation)
+    const isWaiting = waitingLines(context).some(id => id.conversation === conversation)
     if (!isWaiting || this.#reported.has(conversation)) return
     this.#reported.add(conversation)
     emit({ type: 'notice', level: 'info', notice: { code: 'absent', peer } })

@@ -89,7 +89,7 @@ const ownGroup = (others: readonly OwnAccount[]) =>
 const message = (sequence: bigint, more: object = {}) => ({
   fromHandle: 'alice',
   fromDevice: new Uint8Array(32),
-  text: `line ${sequence}`,
+  body: { case: 'text' as const, value: `line ${sequence}` },
   sentAtMs: BigInt(Date.now()),
   sequence,
   ...more,

@@ -5,10 +5,10 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus, OutboxRejoinSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import { clientSequenceOf } from '../../../../services/endpoint/ids.js'
+import { clientSequenceOf, countOf } from '../../../../services/endpoint/ids.js'
 import { putBack } from '../../../../services/endpoint/messages/put-back.js'
-import { sealBody, sealText } from '../../../../services/endpoint/messages/sealing/seal.js'
-import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/sealing/unsent.js'
+import { sealBody, sealLine } from '../../../../services/endpoint/messages/sealing/seal.js'
+import { waitFor, waitingLines } from '../../../../services/endpoint/messages/sealing/unsent.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { TestGroup } from '../../../support/group.js'
 
@@ -28,7 +28,7 @@ const write = (text: string, { group = room, waits = false } = {}) =>
     const init = { kind: MessageKind.TEXT, own: true, text, status: MessageStatus.WAITING }
     const { id } = unit.context.conversations.append(tx, group.conversation, init)
     waitFor(tx, id)
-    if (!waits) await sealText(unit.context, tx, group.in(unit), id)
+    if (!waits) await sealLine(unit.context, tx, group.in(unit), id)
   })
 const queue = (which: 'commit' | 'rejoin') =>
   testing.written((tx, { outbox }) =>
@@ -43,7 +43,8 @@ const queue = (which: 'commit' | 'rejoin') =>
 const put = (how: Parameters<typeof putBack>[3] = {}) =>
   testing.written((tx, unit) => putBack(unit.context, tx, room.in(unit), how))
 const out = () => testing.outbox.items().map(({ item }) => `${item.group === room.number} ${item.what.case}`)
-const waiting = () => waitingTexts(testing.context).length
+const undelivered = () => testing.context.records.keys('undelivered').length
+const waiting = () => waitingLines(testing.context).length
 const states = () => testing.context.conversations.history(room.conversation).map(({ state }) => state)
 
 describe('what is put back', () => {
@@ -78,6 +79,37 @@ describe('what is put back', () => {
     expect(room.live.phase.name).toBe('active')
     await put({ rejoinToo: true })
     expect(out()).toEqual([])
+  })
+
+  test('is not counted as undelivered while it waits, nor when it never goes out', async () => {
+    await write('one')
+    await write('two')
+    expect(undelivered()).toBe(2)
+    await put()
+    expect(undelivered()).toBe(0)
+    await write('three')
+    await put({ failure: 'not-in-room' })
+    expect([undelivered(), states()]).toEqual([0, ['failed', 'failed', 'failed']])
+    expect(testing.told.at(-1)).toMatchObject({ type: 'state', state: 'failed', failure: 'not-in-room' })
+  })
+
+  test('is not what was said again for somebody: that is asked for again', async () => {
+    await write('one')
+    const body = { case: 'text', value: { text: 'one' } } as const
+    await testing.written((tx, unit) =>
+      sealBody(unit.context, tx, room.in(unit), body, { resentCount: countOf(1n) }),
+    )
+    await put()
+    expect([out(), waiting()]).toEqual([[], 1])
+  })
+
+  test('is also that this account leaves, where that was sealed', async () => {
+    await room.enter({ name: 'leaving', leaveDue: false, commitOut: false })
+    await testing.written((tx, unit) =>
+      sealBody(unit.context, tx, room.in(unit), { case: 'leave', value: { account: true } }),
+    )
+    await put()
+    expect(room.live.phase).toMatchObject({ name: 'leaving', leaveDue: true })
   })
 
   test('never goes out where it cannot, with what waits to be sealed in the same conversation', async () => {

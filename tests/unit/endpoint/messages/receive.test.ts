@@ -9,7 +9,7 @@ import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/reco
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import { presentTag } from '../../../../services/endpoint/messages/fork-detection.js'
 import { takeIn } from '../../../../services/endpoint/messages/receive.js'
-import { sealText } from '../../../../services/endpoint/messages/sealing/seal.js'
+import { sealLine } from '../../../../services/endpoint/messages/sealing/seal.js'
 import { waitFor } from '../../../../services/endpoint/messages/sealing/unsent.js'
 import { pad } from '../../../../services/protocol/content/padding.js'
 import { makeRejoin } from '../../../../services/protocol/conversation/rejoin-request.js'
@@ -243,7 +243,7 @@ describe('the echo of what this device sent', () => {
       const init = { kind: MessageKind.TEXT, own: true, text: 'mine', status: MessageStatus.WAITING }
       const { id } = unit.context.conversations.append(tx, group.conversation, init)
       waitFor(tx, id)
-      await sealText(unit.context, tx, group.in(unit), id)
+      await sealLine(unit.context, tx, group.in(unit), id)
       return id
     })
     testing.outbox.takeUnsent()

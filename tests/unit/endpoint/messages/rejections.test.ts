@@ -16,7 +16,7 @@ import {
   stateLost,
 } from '../../../../services/endpoint/messages/rejoin-requests.js'
 import type { Outbox } from '../../../../services/endpoint/messages/sealing/outbox.js'
-import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/sealing/unsent.js'
+import { waitFor, waitingLines } from '../../../../services/endpoint/messages/sealing/unsent.js'
 import { fillOutbox } from '../../../../services/endpoint/sync/seal-due.js'
 import { at } from '../../../../services/endpoint/vault/records.js'
 import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
@@ -132,7 +132,7 @@ describe('a text', () => {
     await reject(1n, stale(5n))
     expect(group.phase.name).toBe('ended')
     expect(what()).toEqual([])
-    expect(waitingTexts(context)).toHaveLength(2)
+    expect(waitingLines(context)).toHaveLength(2)
     expect(context.records.list('undelivered')).toEqual([])
   })
 
@@ -167,7 +167,7 @@ describe('a text', () => {
   test('of a group that the server does not know waits for another', async () => {
     for (const name of ['unknownConversation', 'notAMember'] as const) {
       await reject(1n, { reason: { case: name, value: {} } })
-      expect(waitingTexts(context)).toHaveLength(2)
+      expect(waitingLines(context)).toHaveLength(2)
     }
   })
 
@@ -227,6 +227,6 @@ test('texts of a group that was lost wait for it, when the server finds their ep
   await inPhase({ name: 'out-of-sync', askDue: false, leaveDue: false })
   await reject(1n, { reason: { case: 'notAMember', value: {} } })
   expect(what()).toEqual([])
-  expect(waitingTexts(context)).toHaveLength(2)
+  expect(waitingLines(context)).toHaveLength(2)
   expect(group.phase.name).toBe('out-of-sync')
 })

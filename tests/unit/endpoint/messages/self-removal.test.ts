@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/sealing/unsent.js'
+import { waitFor, waitingLines } from '../../../../services/endpoint/messages/sealing/unsent.js'
 import { leaveGroup, sealLeave } from '../../../../services/endpoint/messages/self-removal.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../support/group.js'
@@ -49,7 +49,7 @@ describe('leaving', () => {
     await type('for bob', direct.conversation)
     await leave()
     expect(room.sent().map(({ case: name }) => name)).toEqual(['leave'])
-    expect(waitingTexts(testing.context)).toHaveLength(1)
+    expect(waitingLines(testing.context)).toHaveLength(1)
   })
 
   test('a room that nobody else is in ends it', async () => {

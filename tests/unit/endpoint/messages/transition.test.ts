@@ -10,8 +10,8 @@ import type { GroupInput } from '../../../../services/endpoint/groups/state/grou
 import type { OuterEffect } from '../../../../services/endpoint/groups/transition.js'
 import { sequenceOf } from '../../../../services/endpoint/ids.js'
 import { queueCommit } from '../../../../services/endpoint/messages/sealing/outbox.js'
-import { sealText } from '../../../../services/endpoint/messages/sealing/seal.js'
-import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/sealing/unsent.js'
+import { sealLine } from '../../../../services/endpoint/messages/sealing/seal.js'
+import { waitFor, waitingLines } from '../../../../services/endpoint/messages/sealing/unsent.js'
 import { carryOut, move } from '../../../../services/endpoint/messages/transition.js'
 import { verifyRejoin } from '../../../../services/protocol/conversation/rejoin-request.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
@@ -40,7 +40,7 @@ const write = (group: TestGroup, { waits = false } = {}) =>
     const init = { kind: MessageKind.TEXT, own: true, text: 'text', status: MessageStatus.WAITING }
     const { id } = unit.context.conversations.append(tx, group.conversation, init)
     waitFor(tx, id)
-    if (!waits) await sealText(unit.context, tx, group.in(unit), id)
+    if (!waits) await sealLine(unit.context, tx, group.in(unit), id)
   })
 const queue = (group: TestGroup) =>
   testing.written((tx, { outbox }) => queueCommit(outbox, tx, group.number, { bundle: {} }))
@@ -69,7 +69,7 @@ describe('an effect', () => {
     await act(direct, 'fail-texts')
     await act(room, 'fail-texts')
     expect([history(direct)[0]?.state, history(room)[0]?.state]).toEqual(['waiting', 'failed'])
-    expect(waitingTexts(testing.context)).toHaveLength(1)
+    expect(waitingLines(testing.context)).toHaveLength(1)
   })
 
   test('asks to rejoin with a request that holds for this conversation, and notes when', async () => {

@@ -10,7 +10,7 @@ import { intend } from '../../../../services/endpoint/groups/intents.js'
 import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
 import { countOf } from '../../../../services/endpoint/ids.js'
 import { OUTBOX_WINDOW } from '../../../../services/endpoint/messages/sealing/outbox.js'
-import { waitFor, waitingTexts } from '../../../../services/endpoint/messages/sealing/unsent.js'
+import { waitFor, waitingLines } from '../../../../services/endpoint/messages/sealing/unsent.js'
 import { sealDue } from '../../../../services/endpoint/sync/seal-due.js'
 import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { groupWithPerson, putInPhase, roomWith } from '../../../support/endpoint-groups.js'
@@ -57,14 +57,14 @@ describe('texts', () => {
       .map(({ item }) => item.what.case === 'content' && item.what.value.message)
     expect(messages).toEqual([...messages].sort())
     expect(messages).toHaveLength(3)
-    expect(waitingTexts(endpoint.context)).toEqual([])
+    expect(waitingLines(endpoint.context)).toEqual([])
   })
 
   test('wait as soon as the outbox is full', async () => {
     await write(...Array.from({ length: OUTBOX_WINDOW + 5 }, (_, at) => `text ${at}`))
     await seal()
     expect(kinds()).toHaveLength(OUTBOX_WINDOW)
-    expect(waitingTexts(endpoint.context)).toHaveLength(5)
+    expect(waitingLines(endpoint.context)).toHaveLength(5)
   })
 
   test('wait for somebody who is blocked, or whose group cannot be written in', async () => {
@@ -76,7 +76,7 @@ describe('texts', () => {
     await putInPhase(endpoint, group, { name: 'out-of-sync', askDue: false, leaveDue: false })
     await seal()
     expect(kinds()).toEqual([])
-    expect(waitingTexts(endpoint.context)).toHaveLength(1)
+    expect(waitingLines(endpoint.context)).toHaveLength(1)
   })
 })
 

@@ -47,7 +47,7 @@ interface Part {
 function part(lines: readonly Line[], { of, peerHandle = '', last = true }: Part = {}) {
   const messages = lines.map(({ text = 'line', fromHandle = 'dave', ...line }, index) => ({
     ...{
-      text,
+      body: { case: 'text' as const, value: text },
       fromHandle,
       fromDevice: new Uint8Array(32).fill(9),
       sentAtMs: now(),

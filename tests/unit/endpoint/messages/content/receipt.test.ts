@@ -11,7 +11,7 @@ import {
   RECEIPT_DEVICES,
   sealReceipt,
 } from '../../../../../services/endpoint/messages/content/receipt.js'
-import { sealText } from '../../../../../services/endpoint/messages/sealing/seal.js'
+import { sealLine } from '../../../../../services/endpoint/messages/sealing/seal.js'
 import { waitFor } from '../../../../../services/endpoint/messages/sealing/unsent.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
@@ -38,7 +38,7 @@ async function write(...texts: string[]): Promise<void> {
       const init = { kind: MessageKind.TEXT, own: true, text, status: MessageStatus.WAITING }
       const { id } = unit.context.conversations.append(tx, group.conversation, init)
       waitFor(tx, id)
-      await sealText(unit.context, tx, group.in(unit), id)
+      await sealLine(unit.context, tx, group.in(unit), id)
       unit.context.conversations.update(tx, id, { status: MessageStatus.STORED, sequence: sequenceOf(1n) })
     }
   })

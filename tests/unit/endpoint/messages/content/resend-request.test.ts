@@ -8,10 +8,11 @@ import { countOf } from '../../../../../services/endpoint/ids.js'
 import { nothingToResend } from '../../../../../services/endpoint/messages/content/nothing-to-resend.js'
 import { askAgain, resendRequest } from '../../../../../services/endpoint/messages/content/resend-request.js'
 import { MISSING_COUNTS } from '../../../../../services/endpoint/messages/missing.js'
-import { sealText } from '../../../../../services/endpoint/messages/sealing/seal.js'
+import { sealLine } from '../../../../../services/endpoint/messages/sealing/seal.js'
 import { waitFor } from '../../../../../services/endpoint/messages/sealing/unsent.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
+import { NOTE, WITH_NOTES } from '../../../../support/line-type.js'
 
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
@@ -33,7 +34,7 @@ const write = (...texts: string[]) =>
       const init = { kind: MessageKind.TEXT, own: true, text, status: MessageStatus.WAITING, sentAtMs }
       const { id } = unit.context.conversations.append(tx, group.conversation, init)
       waitFor(tx, id)
-      await sealText(unit.context, tx, group.in(unit), id)
+      await sealLine(unit.context, tx, group.in(unit), id)
     }
   })
 const asks = (counts: bigint[], deviceId = own) =>
@@ -58,6 +59,25 @@ describe('a request to say something again', () => {
       { case: 'text', value: { text: 'one' } },
       { case: 'text', value: { text: 'two' } },
       { case: 'nothingToResend', value: { counts: [9n] } },
+      { case: 'nothingToResend', value: { counts: [1n] } },
+    ])
+  })
+
+  test('is answered with nothing where the type of a message is not said again', async () => {
+    await testing.written(async (tx, unit) => {
+      const context = { ...unit.context, lines: WITH_NOTES }
+      for (const kind of [NOTE.kind, MessageKind.TEXT]) {
+        const init = { kind, own: true, text: 'line', status: MessageStatus.WAITING }
+        const { id } = context.conversations.append(tx, group.conversation, init)
+        waitFor(tx, id)
+        await sealLine(context, tx, group.in(unit), id)
+      }
+    })
+    expect(answers(0)).toMatchObject([{ value: { text: 'note: line' } }, { value: { text: 'line' } }])
+    expect(testing.context.records.keys('sent')).toEqual([{ group: group.number, id: 2n }])
+    await asks([1n, 2n])
+    expect(answers(2)).toMatchObject([
+      { case: 'text', value: { text: 'line' } },
       { case: 'nothingToResend', value: { counts: [1n] } },
     ])
   })

@@ -2,13 +2,12 @@
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
-import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
+import { MessageKind } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
-import type { MessageId } from '../../../../../services/endpoint/events.js'
-import { countOf, type MessageNumber, messageNumber } from '../../../../../services/endpoint/ids.js'
-import { text } from '../../../../../services/endpoint/messages/content/text.js'
-import { sealText } from '../../../../../services/endpoint/messages/sealing/seal.js'
-import { waitFor, waitingTexts } from '../../../../../services/endpoint/messages/sealing/unsent.js'
+import { checkText, text, writeText } from '../../../../../services/endpoint/messages/content/text.js'
+import { waitingLines } from '../../../../../services/endpoint/messages/sealing/unsent.js'
+import { recordOf } from '../../../../../services/endpoint/vault/records.js'
+import { TEXT_BYTES } from '../../../../../services/protocol/sizes.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
 
@@ -57,46 +56,42 @@ describe('a text that arrives', () => {
   })
 })
 
-/** A text of this device, sealed. */
-async function sealed(): Promise<MessageId> {
-  return await testing.written(async (tx, unit) => {
-    const init = { kind: MessageKind.TEXT, own: true, text: 'mine', status: MessageStatus.WAITING }
-    const { id } = unit.context.conversations.append(tx, group.conversation, init)
-    waitFor(tx, id)
-    await sealText(unit.context, tx, group.in(unit), id)
-    return id
-  })
-}
+describe('a text that is handed over', () => {
+  const taken = (value: string) => text.line?.handedOver?.take({ case: 'text', value })
 
-describe('a text that the server does not take', () => {
-  const putBack = (message: MessageNumber, failure?: 'not-in-room') =>
-    testing.written((tx, unit) =>
-      text.putBack?.(unit.context, tx, { group: group.in(unit), count: countOf(1n), message, failure }),
-    )
-  const isUndelivered = () =>
-    testing.context.records.has('undelivered', { group: group.number, id: countOf(1n) })
-
-  test('waits to be sealed again', async () => {
-    const id = await sealed()
-    expect([waitingTexts(testing.context), isUndelivered()]).toEqual([[], true])
-    await putBack(id.message)
-    expect([waitingTexts(testing.context), isUndelivered()]).toEqual([[id], false])
-    expect(history()).toMatchObject([{ text: 'mine', state: 'waiting' }])
+  test('is kept as it was given', () => {
+    const line = recordOf('messages', { kind: MessageKind.TEXT, text: 'hello' })
+    const given = text.line!.handedOver!.give(line)
+    expect(text.line?.handedOver?.take(given)).toEqual({ text: 'hello' })
   })
 
-  test('never goes out where it cannot, and says why', async () => {
-    const id = await sealed()
-    await putBack(id.message, 'not-in-room')
-    expect([waitingTexts(testing.context), isUndelivered()]).toEqual([[], false])
-    expect(history()).toMatchObject([{ text: 'mine', state: 'failed' }])
-    expect(testing.told.at(-1)).toMatchObject({ type: 'state', id, state: 'failed', failure: 'not-in-room' })
+  test('is none that is longer than a text can be', () => {
+    expect(taken('é'.repeat(TEXT_BYTES / 2))).toBeDefined()
+    expect(taken('é'.repeat(TEXT_BYTES / 2 + 1))).toBeUndefined()
+    expect(text.line?.handedOver?.take({ case: undefined })).toBeUndefined()
   })
+})
 
-  test('is left alone where it was said again for somebody', async () => {
-    await sealed()
-    await putBack(messageNumber(0n))
-    expect([waitingTexts(testing.context), isUndelivered()]).toEqual([[], true])
+describe('a text that this side writes', () => {
+  test('is saved as waiting, with who wrote it and when', async () => {
+    const id = await testing.written((tx, { context }) => writeText(context, tx, group.conversation, 'mine'))
+    expect(waitingLines(testing.context)).toEqual([id])
+    const sentAt = new Date(testing.clock.now())
+    expect(history()).toMatchObject([{ from: 'alice', own: true, text: 'mine', state: 'waiting', sentAt }])
+    expect(testing.context.conversations.message(id)?.fromDevice).toEqual(alice.device.publicKey)
   })
+})
+
+test('the limit of a text counts bytes, and the error says both numbers', () => {
+  expect(() => checkText('é'.repeat(TEXT_BYTES / 2))).not.toThrow()
+  expect(() => checkText('é'.repeat(TEXT_BYTES / 2 + 1))).toThrow(
+    expect.objectContaining({
+      why: { code: 'text-too-long', bytes: TEXT_BYTES + 2, limit: TEXT_BYTES },
+    }),
+  )
+  expect(() => checkText(`${'x'.repeat(TEXT_BYTES)}!`)).toThrow(
+    expect.objectContaining({ why: { code: 'text-too-long', bytes: 65537, limit: 65536 } }),
+  )
 })
 
 test('a text is owed a receipt, and is not taken from somebody who is blocked', () => {

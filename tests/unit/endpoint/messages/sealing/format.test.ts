@@ -1,10 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import {
-  checkText,
-  decodeContent,
-  encodeContent,
-} from '../../../../../services/endpoint/messages/sealing/format.js'
+import { decodeContent, encodeContent } from '../../../../../services/endpoint/messages/sealing/format.js'
 import { pad } from '../../../../../services/protocol/content/padding.js'
 import { TEXT_BYTES } from '../../../../../services/protocol/sizes.js'
 
@@ -63,16 +59,4 @@ describe('content', () => {
     const content = decodeContent(pad(Uint8Array.of(8, 1, 0x7a, 1, 0)))
     expect(content).toMatchObject({ count: 1n, body: { case: undefined } })
   })
-})
-
-test('the limit of a text counts bytes, and the error says both numbers', () => {
-  expect(() => checkText('é'.repeat(TEXT_BYTES / 2))).not.toThrow()
-  expect(() => checkText('é'.repeat(TEXT_BYTES / 2 + 1))).toThrow(
-    expect.objectContaining({
-      why: { code: 'text-too-long', bytes: TEXT_BYTES + 2, limit: TEXT_BYTES },
-    }),
-  )
-  expect(() => checkText(`${'x'.repeat(TEXT_BYTES)}!`)).toThrow(
-    expect.objectContaining({ why: { code: 'text-too-long', bytes: 65537, limit: 65536 } }),
-  )
 })

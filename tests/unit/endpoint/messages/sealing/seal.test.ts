@@ -11,10 +11,10 @@ import {
   isSilent,
   sealAnew,
   sealBody,
-  sealText,
+  sealLine,
   sendingGroup,
 } from '../../../../../services/endpoint/messages/sealing/seal.js'
-import { waitFor, waitingTexts } from '../../../../../services/endpoint/messages/sealing/unsent.js'
+import { waitFor, waitingLines } from '../../../../../services/endpoint/messages/sealing/unsent.js'
 import { recordOf } from '../../../../../services/endpoint/vault/records.js'
 import { pad } from '../../../../../services/protocol/content/padding.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
@@ -37,7 +37,7 @@ const type = (text: string, status = MessageStatus.WAITING) =>
     waitFor(tx, id)
     return id
   })
-const seal = (id: MessageId) => testing.written((tx, unit) => sealText(unit.context, tx, group.in(unit), id))
+const seal = (id: MessageId) => testing.written((tx, unit) => sealLine(unit.context, tx, group.in(unit), id))
 /** The items on their way, with their content opened. */
 const out = () =>
   testing.outbox.items().map(({ item }) => {
@@ -65,7 +65,7 @@ describe('a text', () => {
     const key = { group: group.number, id: countOf(2n) }
     for (const table of ['undelivered', 'sent'] as const)
       expect(testing.context.records.get(table, key)).toMatchObject({ message: two.message })
-    expect(waitingTexts(testing.context)).toEqual([])
+    expect(waitingLines(testing.context)).toEqual([])
     expect(group.live.record).toMatchObject({ nextCount: 3n, sealedSinceCommit: 2n })
   })
 
@@ -76,11 +76,22 @@ describe('a text', () => {
     for (const { ciphertext, content } of out()) expect(await opensAs(ciphertext)).toEqual(pad(content))
   })
 
+  test('is what its type makes of it, and nobody seals what nobody wrote', async () => {
+    const ids = await testing.written((tx, { context }) =>
+      [MessageKind.EVENT, MessageKind.TEXT].map(kind => {
+        const init = { kind, own: true, text: 'line', status: MessageStatus.WAITING }
+        return context.conversations.append(tx, group.conversation, init).id
+      }),
+    )
+    for (const id of ids) await seal(id)
+    expect(out().map(({ message }) => message)).toEqual([ids[1]?.message])
+  })
+
   test('that waits no more is not sealed', async () => {
     await seal(await type('failed', MessageStatus.FAILED))
     await seal({ conversation: group.conversation, message: messageNumber(99n) })
     expect([out(), group.live.record.nextCount]).toEqual([[], 1n])
-    expect(waitingTexts(testing.context)).toEqual([])
+    expect(waitingLines(testing.context)).toEqual([])
   })
 
   /** As bob opens it. */

@@ -7,7 +7,7 @@ import type { ConversationNumber } from '../../../../../services/endpoint/ids.js
 import {
   failWaiting,
   waitFor,
-  waitingTexts,
+  waitingLines,
   waitNoMore,
 } from '../../../../../services/endpoint/messages/sealing/unsent.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
@@ -29,7 +29,7 @@ const type = (conversation: ConversationNumber, text: string) =>
     waitFor(tx, id)
     return id
   })
-const waiting = () => waitingTexts(testing.context)
+const waiting = () => waitingLines(testing.context)
 const states = (conversation: ConversationNumber) =>
   testing.context.conversations.history(conversation).map(({ state }) => state)
 

@@ -1,6 +1,7 @@
 // Handing over what was said before, part by part.
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
+import type { HistoryMessage } from '../../../../../gen/parley/content/v1/content_pb.js'
 import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
@@ -13,6 +14,7 @@ import {
 } from '../../../../../services/endpoint/messages/transfer/history-transfer.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
+import { NOTE, WITH_NOTES } from '../../../../support/line-type.js'
 
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
@@ -57,10 +59,12 @@ const note = (to: TransferInit, conversation = room.conversation) =>
 const toBob = (more: TransferInit = {}) =>
   note({ toHandle: 'bob', conversationId: room.live.record.conversationId, ...more })
 const seal = () => testing.written((tx, unit) => sealTransfers(unit.context, tx))
+const text = (value: string) => ({ case: 'text', value }) as const
 const due = () => testing.context.records.keys('transfers').length
 const parts = (group = direct) =>
   group.sent().flatMap(body => (body.case === 'historyPart' ? [body.value] : []))
-const texts = (group = direct) => parts(group).flatMap(({ messages }) => messages.map(({ text }) => text))
+const textOf = ({ body }: HistoryMessage) => (body.case === 'text' ? body.value : '')
+const texts = (group = direct) => parts(group).flatMap(({ messages }) => messages.map(textOf))
 
 describe('what is handed over', () => {
   test('is every text in the order of the server, with who sent it and when', async () => {
@@ -73,8 +77,8 @@ describe('what is handed over', () => {
         peerHandle: '',
         last: true,
         messages: [
-          { fromHandle: 'carol', text: 'one', sentAtMs: 1_000n, sequence: 1n },
-          { fromHandle: 'carol', text: 'two', sentAtMs: 5n, sequence: 2n },
+          { fromHandle: 'carol', body: text('one'), sentAtMs: 1_000n, sequence: 1n },
+          { fromHandle: 'carol', body: text('two'), sentAtMs: 5n, sequence: 2n },
         ],
       },
     ])
@@ -99,6 +103,14 @@ describe('what is handed over', () => {
     expect(texts()).toEqual(['text'])
   })
 
+  test('is nothing of a type that is not handed over', async () => {
+    await said({ text: 'kept back', kind: NOTE.kind }, { text: 'text' })
+    await toBob()
+    await testing.written((tx, unit) => sealTransfers({ ...unit.context, lines: WITH_NOTES }, tx))
+    expect(texts()).toEqual(['text'])
+    expect(due()).toBe(0)
+  })
+
   test('is told of in no part where there is nothing', async () => {
     await toBob()
     await seal()
@@ -115,7 +127,7 @@ describe('what is handed over', () => {
     )
     await note({ toDevice: phone.device.publicKey }, direct.conversation)
     await seal()
-    expect(parts(own)).toMatchObject([{ peerHandle: 'bob', last: true, messages: [{ text: 'hi' }] }])
+    expect(parts(own)).toMatchObject([{ peerHandle: 'bob', last: true, messages: [{ body: text('hi') }] }])
   })
 })
 
@@ -134,7 +146,7 @@ describe('a long history', () => {
     await said({ text: 'small' }, { text: 'y'.repeat(60_000) }, { text: 'small again' })
     await toBob()
     await seal()
-    expect(parts().map(({ messages }) => messages.map(({ text }) => text.length))).toEqual([
+    expect(parts().map(({ messages }) => messages.map(each => textOf(each).length))).toEqual([
       [5],
       [60_000],
       [11],
