@@ -4,7 +4,7 @@ import { Refusal } from '../../services/endpoint/codes/refusal.js'
 import type { Endpoint } from '../../services/endpoint/endpoint.js'
 import type { ConversationNumber } from '../../services/endpoint/ids.js'
 import type { RoomView } from '../../services/endpoint/rooms.js'
-import type { Chance } from './random.js'
+import type { Chance } from '../support/chance.js'
 
 export interface Member {
   handle: string

@@ -8,8 +8,8 @@ import type { EndpointEvent, HistoryEntry } from '../../services/endpoint/events
 import { openLocalEndpoint } from '../../services/endpoint/local.js'
 import { seedOf } from '../../services/protocol/identity/recovery-phrase.js'
 import { answer } from '../bench/worker.js'
+import { chance } from '../support/chance.js'
 import { actOnce, conversationName, type Member } from './acts.js'
-import { chance } from './random.js'
 import type { Line, Transcript } from './transcripts.js'
 
 export interface MembersStart {

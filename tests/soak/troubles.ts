@@ -1,7 +1,7 @@
 // The troubles of server and members while they write.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Chance } from './random.js'
+import type { Chance } from '../support/chance.js'
 
 /** A process that can be troubled. */
 export interface Victim {

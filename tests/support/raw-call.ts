@@ -49,7 +49,7 @@ export function rawCall(session: ClientHttp2Session, path: string, headers = {})
 
 interface Framing {
   compressed?: number
-  /** What the frame says that it has, whatever it has. */
+  /** The length that the frame says, whatever it has. */
   length?: number
 }
 

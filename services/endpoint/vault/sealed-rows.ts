@@ -105,7 +105,7 @@ export class SealedRows {
     try {
       guarded(file, () => inTransaction(database, () => this.#resealNext(former)))
     } catch (error) {
-      // What was undone comes again.
+      // The rows that were undone come again.
       former.rows = this.#every()
       throw error
     }

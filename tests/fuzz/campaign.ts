@@ -1,0 +1,113 @@
+// Runs the targets in turns, one input after the other, and watches time and memory. The same seed makes the same inputs.
+
+import { chance as chanceOf } from '../support/chance.js'
+import type { OpenTarget, Target } from './target.js'
+
+/** No input may take longer, in ms of CPU of this process. */
+const LONGEST_MS = 1_000
+/** So much more may live at the end than at the beginning, in bytes. */
+const MORE_MEMORY = 256 * 2 ** 20
+/** Inputs between two looks at what must hold. */
+const BETWEEN_CHECKS = 500
+
+export interface Finding {
+  target: string
+  /** The number of the input within its target, from 0: with the seed it is made again. */
+  input: number
+  what: string
+}
+
+export interface CampaignOptions {
+  seed: number
+  /** Ends after so many inputs, or when the time is over (ms), whichever is first. */
+  inputs: number
+  forMs: number
+  /** Told before each input: what a hang is found by. */
+  onInput?(target: string, input: number): void
+}
+
+export interface Campaign {
+  inputs: Record<string, number>
+  findings: Finding[]
+  /** The longest input in ms of CPU, and which. */
+  slowest: { target: string; input: number; ms: number }
+  /** Bytes more than at the beginning. */
+  memory: number
+}
+
+export async function campaign(targets: readonly Target[], options: CampaignOptions): Promise<Campaign> {
+  const runs = await Promise.all(targets.map(target => Run.open(target, options)))
+  const heap = liveBytes()
+  const end = performance.now() + options.forMs
+  const schedule = chanceOf(options.seed)
+  const shares = Object.fromEntries(targets.map(({ name, share }) => [name, share]))
+  for (let made = 0; made < options.inputs && performance.now() < end; made++)
+    await runs.find(({ name }) => name === schedule.weighted(shares))?.one()
+  for (const run of runs) await run.end()
+  const memory = liveBytes() - heap
+  const findings = runs.flatMap(run => run.findings)
+  if (memory > MORE_MEMORY)
+    findings.push({ target: 'all', input: options.inputs, what: `${memory} bytes more live at the end` })
+  return {
+    inputs: Object.fromEntries(runs.map(run => [run.name, run.inputs])),
+    findings,
+    slowest: runs.map(run => run.slowest).sort((a, b) => b.ms - a.ms)[0]!,
+    memory,
+  }
+}
+
+/** One target in a campaign. */
+class Run {
+  inputs = 0
+  readonly findings: Finding[] = []
+  slowest = { target: '', input: 0, ms: 0 }
+
+  private constructor(
+    readonly name: string,
+    private readonly target: OpenTarget,
+    private readonly options: CampaignOptions,
+  ) {}
+
+  static async open(target: Target, options: CampaignOptions): Promise<Run> {
+    return new Run(target.name, await target.open(), options)
+  }
+
+  async one(): Promise<void> {
+    const { onInput, seed } = this.options
+    const input = this.inputs++
+    onInput?.(this.name, input)
+    const before = process.cpuUsage()
+    await this.#hold(input, () => this.target.run(chanceOf(seed * 7_919 + hash(this.name) + input * 104_729)))
+    const { user, system } = process.cpuUsage(before)
+    const ms = (user + system) / 1_000
+    if (ms > this.slowest.ms) this.slowest = { target: this.name, input, ms }
+    if (ms > LONGEST_MS) this.#found(input, `took ${ms.toFixed(0)} ms`)
+    if (this.inputs % BETWEEN_CHECKS === 0) await this.#hold(input, () => this.target.check?.())
+  }
+
+  async end(): Promise<void> {
+    await this.#hold(this.inputs, () => this.target.check?.())
+    await this.target.close?.()
+  }
+
+  async #hold(input: number, work: () => unknown): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#found(input, error instanceof Error ? (error.stack ?? error.message) : String(error))
+    }
+  }
+
+  #found(input: number, what: string): void {
+    this.findings.push({ target: this.name, input, what })
+  }
+}
+
+const hash = (name: string): number =>
+  [...name].reduce((sum, each) => (sum * 31 + each.charCodeAt(0)) >>> 0, 7)
+
+function liveBytes(): number {
+  globalThis.gc?.()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}

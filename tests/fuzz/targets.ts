@@ -1,0 +1,10 @@
+import type { Target } from './target.js'
+import { content } from './targets/content.js'
+import { engine } from './targets/engine.js'
+import { identity } from './targets/identity.js'
+import { server } from './targets/server.js'
+import { text } from './targets/text.js'
+import { vault } from './targets/vault.js'
+
+/** All that takes input from outside. */
+export const TARGETS: readonly Target[] = [identity, text, vault, engine, content, server]

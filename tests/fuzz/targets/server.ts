@@ -1,0 +1,212 @@
+// A relay: every frame of the contract, from a registered device and from a stranger. Another device goes on meanwhile.
+
+import { create, toBinary } from '@bufbuild/protobuf'
+import { type ChatRequest, ChatRequestSchema, ChatService } from '../../../gen/parley/v1/chat_pb.js'
+import {
+  DeviceCertificateSchema,
+  DeviceRevocationSchema,
+  ProofSchema,
+} from '../../../gen/parley/v1/identity_pb.js'
+import { KeyExchangeRequestSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
+import { MESSAGE_BYTES } from '../../../services/protocol/sizes.js'
+import type { RpcChannel } from '../../../services/rpc/channel.js'
+import { decode } from '../../../services/rpc/codec/codec.js'
+import { RpcError } from '../../../services/rpc/error.js'
+import type { Chance } from '../../support/chance.js'
+import {
+  METHOD_CHAT,
+  METHOD_KEY_EXCHANGE,
+  makeDevice,
+  makeProof,
+  random,
+  type TestDevice,
+} from '../../support/contract-device.js'
+import { application, commit, ephemeral } from '../../support/contract-envelopes.js'
+import { createTestStream } from '../../support/contract-stream.js'
+import { certificateOf } from '../../support/memory/network.js'
+import { HOST, newTown, type Server, type Town } from '../../support/town.js'
+import { changedEncoded, changedMessage } from '../mutation.js'
+import type { Target } from '../target.js'
+
+const NESTED = {
+  'SignedProof.proof': ProofSchema,
+  'KeyExchangeRequest.device_certificate': DeviceCertificateSchema,
+  'KeyExchangeRequest.device_revocations': DeviceRevocationSchema,
+}
+/** Frames on one stream. */
+const FRAMES = 12
+
+export const server: Target = {
+  name: 'server',
+  share: 12,
+  async open() {
+    const town = await newTown()
+    const relay = await town.server()
+    const honest = await Caller.registered(town, relay)
+    const other = await Caller.registered(town, relay)
+    const conversationId = await honest.found([other.device])
+    const stranger = await Caller.registered(town, relay)
+    return {
+      async run(chance) {
+        if (chance.whole(3) === 0) await stranger.exchangeChanged(chance)
+        else await stranger.sayChanged(chance, conversationId)
+      },
+      /** The conversation that the stranger is not in goes on, in its order. */
+      async check() {
+        await honest.sayAndHear(conversationId, other)
+      },
+      close: () => town.leave(),
+    }
+  },
+}
+
+/** A device that speaks the contract. */
+class Caller {
+  private constructor(
+    private readonly town: Town,
+    private readonly relay: Server,
+    private readonly channel: RpcChannel,
+    readonly device: TestDevice,
+  ) {}
+
+  static async registered(town: Town, relay: Server): Promise<Caller> {
+    const { certificate } = certificateOf('server', town.clock)
+    const channel = town.network.way().connect({
+      host: HOST,
+      port: relay.port,
+      trust: { kind: 'pinned', certificate },
+      maxMessageBytes: MESSAGE_BYTES,
+    })
+    const caller = new Caller(town, relay, channel, makeDevice())
+    await caller.exchange(caller.#exchange())
+    return caller
+  }
+
+  /** Returns the id of a new conversation with these devices. */
+  async found(devices: readonly TestDevice[]): Promise<Uint8Array> {
+    const conversationId = random(16)
+    const stream = await this.#open()
+    await stream.send(commit(conversationId, { epoch: 0n, creates: true, added: devices }))
+    await stream.take('accepted')
+    stream.end()
+    return conversationId
+  }
+
+  async sayAndHear(conversationId: Uint8Array, other: Caller): Promise<void> {
+    const ciphertext = random(48)
+    const [stream, theirs] = [await this.#open(), await other.#open()]
+    await stream.send(application(conversationId, { ciphertext }))
+    await stream.take('accepted')
+    await theirs.until(() =>
+      theirs.frames.some(
+        frame =>
+          frame.case === 'deliver' &&
+          frame.value.envelopes.some(
+            ({ envelope }) =>
+              envelope.case === 'application' && Buffer.compare(envelope.value.ciphertext, ciphertext) === 0,
+          ),
+      ),
+    )
+    stream.end()
+    theirs.end()
+  }
+
+  async exchangeChanged(chance: Chance): Promise<void> {
+    const encoded = toBinary(
+      KeyExchangeRequestSchema,
+      create(KeyExchangeRequestSchema, {
+        ...this.#exchange(),
+        keyPackages: [random(40), random(40)],
+        lastResortKeyPackage: random(40),
+        claimHandles: [this.device.handle, 'nobody'],
+        lookupHandles: [this.device.handle],
+        deviceRevocations: [random(80)],
+      }),
+    )
+    const changed = changedEncoded(chance, KeyExchangeRequestSchema, { encoded, nested: NESTED })
+    await takingRefusal(async () => await this.exchange(decode(KeyExchangeRequestSchema, changed)))
+  }
+
+  /** One stream, with an Open and frames of which some are changed. */
+  async sayChanged(chance: Chance, conversationId: Uint8Array): Promise<void> {
+    const stream = createTestStream(this.channel, { ack: chance.whole(2) === 0, pong: true })
+    const changedAt = chance.whole(FRAMES)
+    await takingRefusal(async () => {
+      for (let at = 0; at < FRAMES; at++) {
+        const frame = at === 0 ? this.#openFrame(stream.cursor()) : this.#frame(chance, conversationId)
+        await stream.write(at === changedAt || chance.whole(4) === 0 ? changedFrame(chance, frame) : frame)
+      }
+    })
+    stream.end()
+    // It ends, whatever its answer.
+    const error = await stream.ended
+    if (error?.code === 'INTERNAL') throw error
+  }
+
+  exchange(request: Parameters<typeof create<typeof KeyExchangeRequestSchema>>[1]) {
+    return this.channel.unary(ChatService.method.keyExchange, request!)
+  }
+
+  #exchange() {
+    return { proof: this.#proof(METHOD_KEY_EXCHANGE), deviceCertificate: this.device.certificate }
+  }
+
+  #proof(method: string) {
+    return makeProof({
+      device: this.device,
+      method,
+      server: this.relay.relay.fingerprint,
+      timeMs: this.town.clock.now(),
+    })
+  }
+
+  #openFrame(cursor: Uint8Array): ChatRequest {
+    return create(ChatRequestSchema, {
+      frame: { case: 'open', value: { protocolVersion: 1, proof: this.#proof(METHOD_CHAT), cursor } },
+    })
+  }
+
+  async #open() {
+    const stream = createTestStream(this.channel, { ack: true, pong: true })
+    await stream.write(this.#openFrame(new Uint8Array()))
+    stream.opened = await stream.take('opened')
+    stream.next = stream.opened.clientSequence + 1n
+    return stream
+  }
+
+  #frame(chance: Chance, conversationId: Uint8Array): ChatRequest {
+    const outgoing = chance.pick([
+      application(conversationId),
+      ephemeral(conversationId),
+      commit(conversationId, { added: [this.device] }),
+      commit(random(16), { epoch: 0n, creates: true }),
+    ])!
+    const envelopes = [{ ...outgoing, clientSequence: BigInt(chance.whole(40)) }]
+    const frames: ChatRequest['frame'][] = [
+      create(ChatRequestSchema, { frame: { case: 'send', value: { envelopes } } }).frame,
+      create(ChatRequestSchema, { frame: { case: 'ack', value: { cursor: random(16) } } }).frame,
+      create(ChatRequestSchema, { frame: { case: 'ping', value: { nonce: 1n } } }).frame,
+      create(ChatRequestSchema, { frame: { case: 'pong', value: { nonce: 1n } } }).frame,
+    ]
+    return create(ChatRequestSchema, {
+      frame: chance.weighted({ 0: 6, 1: 1, 2: 1, 3: 1 }) === '0' ? frames[0]! : chance.pick(frames)!,
+    })
+  }
+}
+
+function changedFrame(chance: Chance, frame: ChatRequest): ChatRequest {
+  try {
+    return changedMessage(chance, ChatRequestSchema, { message: frame, nested: NESTED }) as ChatRequest
+  } catch {
+    return frame
+  }
+}
+
+/** A refusal is an RpcError, and none that says that the server has a defect. */
+async function takingRefusal(work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof RpcError) || error.code === 'INTERNAL') throw error
+  }
+}
