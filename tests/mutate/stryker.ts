@@ -64,6 +64,7 @@ function configuration({ files, tests, workers }: Run): object {
         testMatch: [`<rootDir>/${tests}`],
         roots: ['<rootDir>/dist'],
         setupFiles: ['<rootDir>/dist/tests/mutate/short-properties.js'],
+        runner: '<rootDir>/dist/tests/mutate/first-found.js',
       },
     },
     coverageAnalysis: 'perTest',
