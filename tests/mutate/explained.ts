@@ -39,4 +39,40 @@ export const EXPLAINED: readonly Explained[] = [
     replacement: '""',
     why: 'Made into the message of a delivered commit, a bundle keeps only the fields that this one has.',
   },
+  {
+    file: 'endpoint/contacts/contacts.ts',
+    original: 'number === undefined',
+    replacement: 'false',
+    why: 'No row has no number, so there is none to find either.',
+  },
+  {
+    file: 'endpoint/contacts/contacts.ts',
+    original: '[]',
+    replacement: '["Stryker was here"]',
+    why: 'A number that is linked is that of a contact.',
+  },
+  {
+    file: 'endpoint/contacts/contacts.ts',
+    original: 'known.lastHeardMs >= BigInt(time)',
+    replacement: 'known.lastHeardMs > BigInt(time)',
+    why: 'It saves writing the time that stands there already.',
+  },
+  {
+    file: 'endpoint/contacts/contacts.ts',
+    original: 'known === undefined',
+    replacement: 'true',
+    why: 'It saves writing the link that stands there already.',
+  },
+  {
+    file: 'endpoint/contacts/contacts.ts',
+    original: 'isChanged === (changeOf(before) !== undefined)',
+    replacement: 'false',
+    why: 'It saves writing the link that stands there already, or deleting the one that does not.',
+  },
+  {
+    file: 'endpoint/contacts/trust.ts',
+    original: 'contact?.changedAccountKey',
+    replacement: 'contact.changedAccountKey',
+    why: 'A key that is new is that of a contact.',
+  },
 ]

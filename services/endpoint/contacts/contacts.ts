@@ -85,7 +85,7 @@ export class Contacts {
   /** Checks an account key that a verified certificate shows; pins it at first contact. */
   meet(tx: Transaction, handle: string, accountKey: Uint8Array): Trusted {
     const { accountKey: pinnedKey = NO_KEY, expectedFingerprint = NO_KEY } = this.get(handle) ?? {}
-    if (pinnedKey.length > 0 && same(pinnedKey, accountKey)) return 'known'
+    if (same(pinnedKey, accountKey)) return 'known'
     const seen = accountFingerprint(crypto, accountKey)
     const pinned = pinnedKey.length > 0 ? accountFingerprint(crypto, pinnedKey) : expectedFingerprint
     if (pinned.length > 0 && !same(pinned, seen)) {

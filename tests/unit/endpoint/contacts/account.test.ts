@@ -1,9 +1,16 @@
 import { describe, expect, test } from '@jest/globals'
-import { makeAccount, restoreAccount } from '../../../../services/endpoint/contacts/account.js'
+import {
+  loadAccount,
+  makeAccount,
+  restoreAccount,
+  saveAccount,
+} from '../../../../services/endpoint/contacts/account.js'
+import { Records } from '../../../../services/endpoint/vault/records.js'
 import { IdentityError } from '../../../../services/protocol/error.js'
 import { readCertificate } from '../../../../services/protocol/identity/certificate.js'
 import { phraseOf, seedOf } from '../../../../services/protocol/identity/recovery-phrase.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
+import { MemoryDisk } from '../../../support/memory/vault.js'
 
 describe('accounts', () => {
   test('the recovery phrase restores the account on a new device', () => {
@@ -30,6 +37,24 @@ describe('accounts', () => {
     const { account } = restoreAccount({ handle: 'ada', seed })
     seed.fill(0)
     expect(account.privateKey).toEqual(new Uint8Array(32).fill(3))
+  })
+
+  test('certificates say when they were made, or the time that is given', () => {
+    const issuedAt = ({ certificate }: { certificate: Uint8Array }) =>
+      readCertificate(crypto, certificate).issuedAt
+    const before = Date.now()
+    expect(issuedAt(makeAccount('ada'))).toBeGreaterThanOrEqual(before)
+    expect(issuedAt(makeAccount('ada', 5))).toBe(5)
+    expect(issuedAt(restoreAccount({ handle: 'ada', seed: new Uint8Array(32), issuedAt: 7 }))).toBe(7)
+  })
+
+  test('a vault has the account that was saved in it, and a new one none', async () => {
+    const records = new Records(new MemoryDisk().open(), () => undefined)
+    expect(loadAccount(records)).toBeUndefined()
+    const ada = makeAccount('ada')
+    await records.transaction(tx => saveAccount(tx, ada, 9))
+    expect(loadAccount(records)).toEqual(ada)
+    expect(records.get('identity', { group: 0n, id: 0n })?.createdAtMs).toBe(9n)
   })
 
   test('a bad handle or seed restores nothing', () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { Contacts } from '../../../../services/endpoint/contacts/contacts.js'
+import { Contacts, changeOf } from '../../../../services/endpoint/contacts/contacts.js'
 import type { EndpointEvent } from '../../../../services/endpoint/events.js'
 import { systemClock } from '../../../../services/endpoint/local.js'
 import { Records, type Transaction } from '../../../../services/endpoint/vault/records.js'
@@ -19,11 +19,11 @@ beforeEach(() => {
   contacts = new Contacts(records, systemClock)
 })
 
+const fingerprint = (fill: number) => accountFingerprint(crypto, key(fill))
 const change = <T>(work: (contacts: Contacts, tx: Transaction) => T): Promise<T> =>
   records.transaction(tx => work(new Contacts(tx, systemClock), tx))
 const meet = (fill: number) => change((contacts, tx) => contacts.meet(tx, 'bob', key(fill)))
-const expectKey = (fill: number) =>
-  change((contacts, tx) => contacts.expect(tx, 'bob', accountFingerprint(crypto, key(fill))))
+const expectKey = (fill: number) => change((contacts, tx) => contacts.expect(tx, 'bob', fingerprint(fill)))
 
 describe('an account key', () => {
   test('is pinned at first contact, and known from there', async () => {
@@ -103,6 +103,27 @@ describe('an account key', () => {
     expect([contacts.trust('bob', key(1)), contacts.trust('bob', key(2))]).toEqual(['verified', 'other'])
   })
 
+  test('that was seen against the invite link is another one, although none is pinned', async () => {
+    await expectKey(1)
+    expect(contacts.trust('bob', key(1))).toBe('pinned')
+    await meet(2)
+    expect([contacts.trust('bob', key(2)), contacts.trust('bob', key(1))]).toEqual(['other', 'other'])
+  })
+
+  test('that is accepted although a later link names another one stays pinned, and the link is forgotten', async () => {
+    await meet(1)
+    await expectKey(2)
+    await change((contacts, tx) => contacts.accept(tx, 'bob'))
+    expect([contacts.isStopped('bob'), contacts.trust('bob', key(1))]).toEqual([false, 'pinned'])
+    expect([await meet(1), await meet(2)]).toEqual(['known', 'changed'])
+  })
+
+  test('is not verified before there is one', async () => {
+    expect(contacts.isVerified('bob')).toBe(false)
+    await change((contacts, tx) => contacts.block(tx, 'bob', true))
+    expect(contacts.isVerified('bob')).toBe(false)
+  })
+
   test('of a write that failed is forgotten', async () => {
     await expect(
       change((contacts, tx) => {
@@ -113,6 +134,53 @@ describe('an account key', () => {
     expect(contacts.get('bob')).toBeUndefined()
     expect(await meet(2)).toBe('pinned-now')
   })
+})
+
+describe('a change of a key', () => {
+  const seen = () => changeOf(contacts.get('bob')!)
+  const changed = () => contacts.changed().map(({ handle }) => handle)
+
+  test('is from what was pinned to what was seen', async () => {
+    await meet(1)
+    expect(seen()).toBeUndefined()
+    await meet(2)
+    expect(seen()).toEqual({ pinned: fingerprint(1), seen: fingerprint(2) })
+  })
+
+  test('is from what an invite link names, where nothing was pinned, or another one before', async () => {
+    await expectKey(1)
+    expect([seen(), contacts.isStopped('bob')]).toEqual([undefined, false])
+    await meet(2)
+    expect(seen()).toEqual({ pinned: fingerprint(1), seen: fingerprint(2) })
+    await change((contacts, tx) => contacts.accept(tx, 'bob'))
+    await expectKey(3)
+    expect(seen()).toEqual({ pinned: fingerprint(3), seen: fingerprint(2) })
+  })
+
+  test('is none of somebody who is not known', () => {
+    expect([contacts.hasChanged('bob'), contacts.isStopped('bob')]).toEqual([false, false])
+  })
+
+  test('waits for a person to decide, over a restart too', async () => {
+    for (const handle of ['carol', 'bob', 'dave'])
+      await change((contacts, tx) => contacts.meet(tx, handle, key(1)))
+    expect(changed()).toEqual([])
+    for (const handle of ['bob', 'dave']) await change((contacts, tx) => contacts.meet(tx, handle, key(2)))
+    expect(changed()).toEqual(['bob', 'dave'])
+    await change((contacts, tx) => contacts.heard(tx, 'bob', 1))
+    expect(new Contacts(records, systemClock).changed()).toEqual([contacts.get('bob'), contacts.get('dave')])
+    await change((contacts, tx) => contacts.accept(tx, 'bob'))
+    expect(changed()).toEqual(['dave'])
+    await change((contacts, tx) => contacts.dismiss(tx, 'dave'))
+    expect(changed()).toEqual([])
+  })
+})
+
+test('devices of theirs that were revoked are noted, each once', async () => {
+  const note = (fill: number) => change((contacts, tx) => contacts.noteRevoked(tx, 'bob', key(fill)))
+  await meet(1)
+  for (const fill of [2, 3, 2, 3]) await note(fill)
+  expect(contacts.get('bob')?.revokedDeviceIds).toEqual([key(2), key(3)])
 })
 
 test('people keep their places, however many there are', async () => {

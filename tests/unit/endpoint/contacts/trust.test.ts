@@ -47,6 +47,7 @@ describe('a safety number', () => {
   test('of somebody whose key is not known is refused', async () => {
     const unknown = { why: { code: 'key-unknown', handle: 'bob' } }
     expect(look).toThrow(expect.objectContaining(unknown))
+    await expect(mark()).rejects.toMatchObject(unknown)
     await testing.written((tx, { context }) => context.contacts.block(tx, 'bob', true))
     expect(look).toThrow(expect.objectContaining(unknown))
     await expect(mark()).rejects.toMatchObject(unknown)
