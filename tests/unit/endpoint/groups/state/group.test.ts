@@ -8,6 +8,7 @@ import {
   type GroupEffect,
   type GroupInput,
   type GroupPhase,
+  isIn,
   joined,
   next,
   type PhaseName,
@@ -88,6 +89,14 @@ describe('what can be done in a group', () => {
   })
 })
 
+test('an account is in a group in use or that it is taken into again, and in none that it leaves or that is over', () => {
+  const [inside, outside] = [PHASES.filter(isIn), PHASES.filter(phase => !isIn(phase))]
+  expect(inside).toEqual([active, committing, outOfSync(), outOfSync({ askDue: true })])
+  expect(outside.map(({ name }) => name).sort()).toEqual([
+    ...['creating', 'ended', 'leaving', 'leaving', 'leaving', 'leaving', 'out-of-sync', 'out-of-sync'],
+  ])
+})
+
 describe('transitions', () => {
   test.each<[string, GroupPhase, GroupInput, GroupPhase, GroupEffect[]]>([
     ['a first commit that won', creating, { input: 'commit-won' }, active, ['forget-pending', 'tell-ready']],
@@ -156,6 +165,48 @@ describe('transitions', () => {
       { name: 'ended', why: 'left' },
       ['drop-intents', 'fail-texts', 'tell-left'],
     ],
+    [
+      'leaving alone while a commit is on its way',
+      committing,
+      { input: 'leave', alone: true },
+      { name: 'ended', why: 'left' },
+      ['forget-pending', 'withdraw-commit', 'drop-intents', 'fail-texts', 'tell-left'],
+    ],
+    [
+      'leaving before anybody else is in it',
+      creating,
+      { input: 'leave', alone: false },
+      { name: 'ended', why: 'left' },
+      ['forget-pending', 'withdraw-commit', 'drop-intents', 'fail-texts', 'tell-left'],
+    ],
+    [
+      'leaving on this device',
+      active,
+      { input: 'leave', alone: false },
+      leaving({ leaveDue: true }),
+      ['drop-intents', 'fail-texts', 'tell-left'],
+    ],
+    [
+      'leaving on another device',
+      active,
+      { input: 'left-elsewhere' },
+      leaving(),
+      ['drop-intents', 'fail-texts', 'tell-left'],
+    ],
+    [
+      'leaving on another device while a commit is on its way',
+      committing,
+      { input: 'left-elsewhere' },
+      leaving({ commitOut: true }),
+      ['drop-intents', 'fail-texts', 'tell-left'],
+    ],
+    [
+      'leaving again',
+      outOfSync({ leaveDue: true }),
+      { input: 'leave', alone: false },
+      outOfSync({ leaveDue: true }),
+      [],
+    ],
     ['a leave that was sealed', leaving({ leaveDue: true }), { input: 'leave-sealed' }, leaving(), []],
     ['a leave that was not taken', leaving(), { input: 'leave-put-back' }, leaving({ leaveDue: true }), []],
     [
@@ -172,10 +223,106 @@ describe('transitions', () => {
       { name: 'ended', why: 'left' },
       ['forget-pending'],
     ],
+    [
+      'a removal while a commit is on its way',
+      committing,
+      { input: 'removed' },
+      { name: 'ended', why: 'removed' },
+      ['forget-pending', 'drop-intents', 'fail-texts', 'tell-removed'],
+    ],
+    ['a commit that is made', active, { input: 'commit-made' }, committing, []],
+    ['a commit of another', active, { input: 'commit-applied' }, active, []],
+    [
+      'a first commit that is refused',
+      creating,
+      { input: 'commit-dropped' },
+      { name: 'ended', why: 'abandoned' },
+      ['forget-pending', 'withdraw-commit', 'drop-intents', 'put-back'],
+    ],
+    [
+      'a commit that won after leaving',
+      leaving({ commitOut: true }),
+      { input: 'commit-won' },
+      leaving(),
+      ['forget-pending'],
+    ],
+    [
+      'a commit that lost after leaving',
+      leaving({ leaveDue: true, commitOut: true }),
+      { input: 'commit-dropped' },
+      leaving({ leaveDue: true }),
+      ['forget-pending', 'withdraw-commit'],
+    ],
+    [
+      'a commit of another after leaving',
+      leaving({ leaveDue: true, commitOut: true }),
+      { input: 'commit-applied' },
+      leaving({ leaveDue: true }),
+      ['forget-pending'],
+    ],
+    [
+      'a state that was lost before it was said that this account leaves',
+      leaving({ leaveDue: true }),
+      { input: 'state-lost', askedLately: true },
+      outOfSync({ askDue: true, leaveDue: true }),
+      ['drop-intents', 'forget-pending', 'withdraw-commit'],
+    ],
+    [
+      'a state that was lost once more, a while after',
+      outOfSync({ askDue: true }),
+      { input: 'state-lost', askedLately: false },
+      outOfSync(),
+      ['ask-to-rejoin'],
+    ],
+    [
+      'a state that was lost once more, soon after',
+      outOfSync(),
+      { input: 'state-lost', askedLately: true },
+      outOfSync(),
+      [],
+    ],
+    [
+      'a request that has to wait on',
+      outOfSync({ askDue: true }),
+      { input: 'ask', askedLately: true },
+      outOfSync({ askDue: true }),
+      [],
+    ],
     ['a new invitation', ended, { input: 'joined' }, active, []],
     ['what is not taken after the end', ended, { input: 'abandoned' }, ended, ['put-back']],
   ])('%s', (_, phase, input, expected, effects) => {
     expect(next(phase, input)).toEqual({ phase: expected, effects })
+  })
+
+  test.each<[string, GroupPhase, GroupEffect[], GroupEffect[]]>([
+    ['whose first commit is on its way', creating, ['withdraw-commit', 'drop-intents'], ['put-back']],
+    ['that is in use', active, ['drop-intents'], ['put-back']],
+    ['in which a commit of this device is on its way', committing, ['drop-intents'], ['put-back']],
+  ])(
+    'a group %s ends when nothing is taken, or another one takes its place',
+    (_, phase, effects, abandoned) => {
+      expect(next(phase, { input: 'abandoned' })).toEqual({
+        phase: { name: 'ended', why: 'abandoned' },
+        effects: ['forget-pending', ...effects, ...abandoned],
+      })
+      expect(next(phase, { input: 'replaced' })).toEqual({
+        phase: { name: 'ended', why: 'replaced' },
+        effects: ['forget-pending', ...effects],
+      })
+    },
+  )
+
+  test('a group without its state, or that was left, ends when nothing is taken or another one takes its place', () => {
+    const end = (phase: GroupPhase) =>
+      (['abandoned', 'replaced'] as const).map(input => next(phase, { input }))
+    expect(end(outOfSync())).toEqual([
+      { phase: { name: 'ended', why: 'abandoned' }, effects: ['put-back'] },
+      { phase: { name: 'ended', why: 'replaced' }, effects: [] },
+    ])
+    expect(end(leaving({ commitOut: true }))).toEqual([
+      { phase: { name: 'ended', why: 'left' }, effects: ['forget-pending', 'put-back'] },
+      { phase: { name: 'ended', why: 'replaced' }, effects: ['forget-pending'] },
+    ])
   })
 
   test('a state that was lost after it was said that this account leaves is nobody’s any more', () => {
