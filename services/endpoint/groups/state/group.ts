@@ -197,7 +197,6 @@ const NEXT: { readonly [N in PhaseName]: Steps<N> } = {
   active: {
     ...USABLE,
     'commit-made': () => to(COMMITTING),
-    'commit-applied': () => to(ACTIVE),
     leave: (_, { alone }) =>
       alone ? ended('left', ...LEFT) : to({ name: 'leaving', leaveDue: true, commitOut: false }, ...LEFT),
     'left-elsewhere': () => to({ name: 'leaving', leaveDue: false, commitOut: false }, ...LEFT),

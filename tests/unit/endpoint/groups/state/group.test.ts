@@ -82,6 +82,7 @@ describe('what can be done in a group', () => {
     ['that is left without having said so', leaving({ leaveDue: true }), ['open', 'say-leave']],
     ['that was left while a commit was on its way', leaving({ commitOut: true }), ['adopt', 'open']],
     ['that is over', ended, ['join', 'open', 'show']],
+    ['that is over because nothing is taken', { name: 'ended', why: 'abandoned' }, ['join', 'open', 'show']],
     ['that is over because this account left', { name: 'ended', why: 'left' }, ['join']],
     ['that another one took the place of', { name: 'ended', why: 'replaced' }, ['join']],
   ])('%s', (_, phase, expected) => {
