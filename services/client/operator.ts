@@ -1,7 +1,7 @@
 // The operator's console: an endpoint like any other, in the server's process, that goes through the public contract.
 
 import type { ReadStream, WriteStream } from 'node:tty'
-import { openLocalEndpoint } from '../endpoint/index.js'
+import { type AccountKey, openLocalEndpoint } from '../endpoint/index.js'
 import { spkiFingerprint } from '../rpc/node/certificate.js'
 import type { EndReason, Terminal } from '../terminal/entry.js'
 import { openTerminal } from '../terminal/terminal.js'
@@ -19,13 +19,13 @@ export interface OperatorOptions {
   handle: string
   passphrase: string | undefined
   /** The relay lets this account have the operator's handle. */
-  admit(accountKey: Uint8Array): void
+  admit(accountKey: AccountKey): void
   /** Said first, and written as it is: a link that a terminal wraps can be copied, one that we wrap cannot. */
-  greeting(accountKey: Uint8Array): readonly string[]
+  greeting(accountKey: AccountKey): readonly string[]
   input: ReadStream
   output: WriteStream
   /** The operator may do this with the relay. */
-  actions(accountKey: Uint8Array): OperatorActions
+  actions(accountKey: AccountKey): OperatorActions
   /** The person wants to leave, which stops the server. */
   onQuit(): void
 }

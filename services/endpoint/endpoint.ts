@@ -17,7 +17,7 @@ import { type Doctor, openDoctor } from './doctor/doctor.js'
 import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
 import { inviteLink, prepare, type StartOptions } from './first-start.js'
 import type { KnownConversation } from './history/conversations.js'
-import type { ConversationNumber } from './ids.js'
+import type { ConversationNumber, DeviceKey } from './ids.js'
 import { revoke } from './messages/content/revoked-devices.js'
 import { checkText, writeText } from './messages/content/text.js'
 import type { Queued } from './messages/sealing/outbox.js'
@@ -229,7 +229,7 @@ export class Endpoint implements Doctor {
   }
 
   /** Ends a device of this account for good, also before this one is let in at the limit. Throws Refusal. */
-  revokeDevice(id: Uint8Array): Promise<void> {
+  revokeDevice(id: DeviceKey): Promise<void> {
     return this.#change(async ({ context, tx }) => {
       checkRevocable(context.devices, this.#ownDevice(), id)
       await revoke(context, tx, id)
@@ -279,7 +279,7 @@ export class Endpoint implements Doctor {
     ports.vault.close()
   }
 
-  #ownDevice(): Uint8Array {
+  #ownDevice(): DeviceKey {
     return this.#parts.context.account.device.publicKey
   }
 

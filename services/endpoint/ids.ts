@@ -1,6 +1,10 @@
 // Numbers that mean one thing each, and each a type of its own: one cannot be taken for another. They are bigints. Those
 // that this endpoint gives stand for nothing outside of this vault.
 
+import type { AccountKey, DeviceKey } from '../protocol/keys.js'
+
+export { type AccountKey, type DeviceKey, keyText } from '../protocol/keys.js'
+
 declare const of: unique symbol
 /** A number of this and of nothing else. */
 export type Numbered<What extends string> = bigint & { readonly [of]: What }
@@ -32,7 +36,12 @@ export const sequenceOf = (place: bigint): Sequence => place as Sequence
 export const countOf = (place: bigint): Count => place as Count
 export const clientSequenceOf = (place: bigint): ClientSequence => place as ClientSequence
 
-/** Which of them a field of this name holds, in records and events. */
+/** The empty bytes that stand where there is no key. */
+export type NoKey = Uint8Array & { readonly [of]: 'no key' }
+export const NO_KEY = new Uint8Array() as NoKey
+export const isKey = <K extends AccountKey | DeviceKey>(key: K | NoKey): key is K => key.length > 0
+
+/** Which of them a field of this name holds, in records. */
 export interface NumberedFields {
   conversation: ConversationNumber
   group: GroupNumber
@@ -49,4 +58,21 @@ export interface NumberedFields {
   receipted: Count
   confirmed: Count
   missing: Count
+}
+
+/** Which key, or list of keys, a field of this name holds in records. */
+export interface KeyFields {
+  accountPublicKey: AccountKey
+  devicePublicKey: DeviceKey
+  accountKey: AccountKey | NoKey
+  changedAccountKey: AccountKey | NoKey
+  verifiedAccountKey: AccountKey | NoKey
+  accountKeys: AccountKey
+  fromAccount: AccountKey
+  deviceId: DeviceKey
+  deviceIds: DeviceKey
+  leavingDeviceIds: DeviceKey
+  rejoiningDeviceIds: DeviceKey
+  revokedDeviceIds: DeviceKey
+  toDevice: DeviceKey | NoKey
 }

@@ -21,7 +21,14 @@ export type { Endpoint, EndpointOptions } from './endpoint.js'
 export type * from './events.js'
 export type { StartOptions } from './first-start.js'
 export type { Kind, KnownConversation } from './history/conversations.js'
-export type { ConversationNumber, GroupNumber, MessageNumber } from './ids.js'
+export type {
+  AccountKey,
+  ConversationNumber,
+  DeviceKey,
+  GroupNumber,
+  MessageNumber,
+  Sequence,
+} from './ids.js'
 export { type LocalEndpointOptions, openLocalEndpoint } from './local.js'
 export type { MlsCause } from './mls/refused.js'
 export { Conversation, Parley, type ParleyOptions } from './parley.js'

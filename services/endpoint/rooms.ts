@@ -2,18 +2,14 @@
 
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../gen/parley/content/v1/room_pb.js'
-import {
-  AddAccountSchema,
-  ChangeSettingsSchema,
-  RemoveDevicesSchema,
-} from '../../gen/parley/vault/v1/records_pb.js'
+import { AddAccountSchema, ChangeSettingsSchema } from '../../gen/parley/vault/v1/records_pb.js'
 import { ROOM_NAME_LENGTH, ROOM_TOPIC_LENGTH } from '../protocol/content/lengths.js'
 import { isHandle } from '../protocol/identity/handle.js'
 import { Refusal } from './codes/refusal.js'
 import type { KeyTrust } from './contacts/contacts.js'
 import type { Context } from './context.js'
 import { createGroup } from './groups/create.js'
-import { type IntentChange, intend } from './groups/intents.js'
+import { type IntentChange, intend, removeDevices } from './groups/intents.js'
 import { accountsIn, settingsOf } from './groups/membership.js'
 import { encodeSettings, isAdmin } from './groups/policy.js'
 import { isIn } from './groups/state/group.js'
@@ -217,11 +213,6 @@ function checkDays(days: number): void {
 const addAccount = (handle: string): IntentChange => ({
   case: 'addAccount',
   value: create(AddAccountSchema, { handle }),
-})
-
-const removeDevices = (deviceIds: Uint8Array[]): IntentChange => ({
-  case: 'removeDevices',
-  value: create(RemoveDevicesSchema, { deviceIds }),
 })
 
 const changeSettings = (change: MessageInitShape<typeof ChangeSettingsSchema>): IntentChange => ({

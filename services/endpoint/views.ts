@@ -1,14 +1,14 @@
 // An endpoint shows this of itself, without anything that is secret.
 
 import type { Context } from './context.js'
+import { type AccountKey, type DeviceKey, isKey } from './ids.js'
 import { loadServer, pinOf } from './sync/server-record.js'
 import type { Reader } from './vault/records.js'
 
 export interface AccountView {
   handle: string
-  /** Public keys, 32 bytes. */
-  accountKey: Uint8Array
-  deviceKey: Uint8Array
+  accountKey: AccountKey
+  deviceKey: DeviceKey
 }
 
 export interface ServerView {
@@ -20,7 +20,7 @@ export interface ServerView {
 
 export interface KnownKey {
   handle: string
-  accountKey: Uint8Array
+  accountKey: AccountKey
 }
 
 /** undefined in a new vault. */
@@ -39,6 +39,5 @@ export function viewServer(records: Reader): ServerView | undefined {
 export function keysKnown({ contacts }: Pick<Context, 'contacts'>): KnownKey[] {
   return contacts
     .all()
-    .filter(({ accountKey }) => accountKey.length > 0)
-    .map(({ handle, accountKey }) => ({ handle, accountKey }))
+    .flatMap(({ handle, accountKey }) => (isKey(accountKey) ? [{ handle, accountKey }] : []))
 }

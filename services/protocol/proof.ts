@@ -9,8 +9,9 @@ import {
 } from '../../gen/parley/v1/identity_pb.js'
 import { equalBytes } from './bytes.js'
 import type { CryptoProvider } from './crypto.js'
+import { type DeviceKey, type DeviceKeys, deviceKey as toDeviceKey } from './keys.js'
 import type { ProvenMethod } from './method.js'
-import { type KeyPair, sign, verify } from './signature.js'
+import { sign, verify } from './signature.js'
 import { FINGERPRINT_BYTES, NONCE_BYTES } from './sizes.js'
 
 const LABEL = 'parley.v1.Proof'
@@ -19,7 +20,7 @@ interface ProofOptions {
   method: ProvenMethod
   /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the certificate that the server showed. */
   server: Uint8Array
-  device: KeyPair
+  device: DeviceKeys
   /** ms since 1970-01-01 UTC; now unless given. */
   time?: number
   /** 16 bytes; random unless given. */
@@ -84,8 +85,8 @@ export interface ProofExpectation {
 
 /** The claims of a proof that holds. */
 export interface ProvenCall {
-  /** The public key of the device that calls, 32 bytes. */
-  deviceKey: Uint8Array
+  /** Of the device that calls. */
+  deviceKey: DeviceKey
   /** 16 bytes. The server takes it from this device once only, for as long as the time is in the window. */
   nonce: Uint8Array
   /** ms since 1970-01-01 UTC, by the device's clock. */
@@ -112,7 +113,7 @@ export function readProof(
   if (proof.method !== method) throw new ProofError('other-method')
   if (Math.abs(time - now) > window) throw new ProofError('clock')
   if (nonce.length !== NONCE_BYTES) throw new ProofError('nonce')
-  return { deviceKey, nonce, time }
+  return { deviceKey: toDeviceKey(deviceKey), nonce, time }
 }
 
 function decode(bytes: Uint8Array): Proof {

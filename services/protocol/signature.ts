@@ -15,9 +15,9 @@ export type Label =
   | 'parley.v1.RejoinRequest'
   | 'parley.content.v1.Ephemeral'
 
-export interface KeyPair {
+export interface KeyPair<Public extends Uint8Array = Uint8Array> {
   /** 32 bytes. */
-  publicKey: Uint8Array
+  publicKey: Public
   /** 32 bytes (the seed of RFC 8032 section 5.1.5), secret. */
   privateKey: Uint8Array
 }

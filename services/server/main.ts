@@ -4,6 +4,7 @@ import { calledAs } from '../launch/called-as.js'
 import { UsageError } from '../options/options.js'
 import { accountFingerprint } from '../protocol/identity/fingerprint.js'
 import type { Inviter } from '../protocol/invite/invite-link.js'
+import type { AccountKey } from '../protocol/keys.js'
 import { nodeCrypto } from '../protocol/node/crypto.js'
 import { operatorActions } from './admin/operator-actions.js'
 import { dialHosts } from './config/addresses.js'
@@ -86,7 +87,7 @@ async function openConsole(options: ServerOptions, relay: Relay, onQuit: () => v
   }
 }
 
-function inviterOf(handle: string, accountKey: Uint8Array): Inviter {
+function inviterOf(handle: string, accountKey: AccountKey): Inviter {
   return { handle, account: accountFingerprint(nodeCrypto, accountKey) }
 }
 

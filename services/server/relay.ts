@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { ChatService } from '../../gen/parley/v1/chat_pb.js'
+import type { AccountKey } from '../protocol/keys.js'
 import { METHODS } from '../protocol/method.js'
 import { MESSAGE_BYTES } from '../protocol/sizes.js'
 import type { MessageBounds } from '../rpc/node/call-guard.js'
@@ -47,7 +48,7 @@ export interface Relay extends RelayAdmission {
   /** PEM. */
   certificate: string
   /** Lets this account have the operator's handle. Only the server's own process may call it. */
-  admitOperator(accountKey: Uint8Array): void
+  admitOperator(accountKey: AccountKey): void
   /** Tells the clients, finishes what they sent, and closes the store. At most STOP_MS. Never rejects. */
   stop(): Promise<void>
 }

@@ -3,6 +3,7 @@
 
 import type { Logger } from 'pino'
 import type { ChatService } from '../../gen/parley/v1/chat_pb.js'
+import type { AccountKey } from '../protocol/keys.js'
 import type { Handlers } from '../rpc/service.js'
 import { createRelayAdmission, type RelayAdmission } from './admin/admission.js'
 import { createKeyExchange } from './auth/key-exchange.js'
@@ -49,7 +50,7 @@ interface RelayService {
   readonly handlers: Handlers<typeof ChatService>
   readonly admission: RelayAdmission
   /** Lets this account have the operator's handle. Only the server's own process may call it. */
-  admitOperator(accountKey: Uint8Array): void
+  admitOperator(accountKey: AccountKey): void
   /** Takes no more sessions, tells the open ones, and finishes what they sent. Later calls fail. */
   stop(): Promise<void>
 }

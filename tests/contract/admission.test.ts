@@ -1,5 +1,6 @@
 import { expect } from '@jest/globals'
 import { ErrorReason } from '../../gen/parley/v1/chat_pb.js'
+import { accountKey } from '../../services/protocol/keys.js'
 import { connectTo, detailOf, exchanged, failureOf, type TestClient } from '../support/contract-client.js'
 import { makeDevice, type TestDevice } from '../support/contract-device.js'
 import { acceptedTo, application, createConversation, rejections } from '../support/contract-envelopes.js'
@@ -60,7 +61,7 @@ onEveryStore('registration by invite', () => {
   onOwnServer('the operator comes in without one', async () => {
     await withOwnServer({ registration: 'invite' }, async (own, { relay }) => {
       const operator = makeDevice({ handle: 'operator' })
-      relay.admitOperator(operator.account.publicKey)
+      relay.admitOperator(accountKey(operator.account.publicKey))
       expect(await tryRegister(own, operator)).toBeUndefined()
     })
   })

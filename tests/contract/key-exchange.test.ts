@@ -1,6 +1,7 @@
 import { expect } from '@jest/globals'
 import { ErrorReason } from '../../gen/parley/v1/chat_pb.js'
 import type { ClaimedDevice, ClaimOutcome } from '../../gen/parley/v1/key_exchange_pb.js'
+import { accountKey } from '../../services/protocol/keys.js'
 import { connectTo, detailOf, exchanged, failureOf } from '../support/contract-client.js'
 import { makeCertificate, makeDevice, makeKey, random } from '../support/contract-device.js'
 import { onAnyServer, onOwnServer, ownServer, SMALL_LIMITS } from '../support/contract-server.js'
@@ -83,7 +84,7 @@ onEveryStore('registration', () => {
       const server = await ownServer()
       const own = connectTo(server)
       const device = makeDevice({ handle: 'operator' })
-      server.relay!.admitOperator(device.account.publicKey)
+      server.relay!.admitOperator(accountKey(device.account.publicKey))
       exchanged(await own.keyExchange(device, { deviceCertificate: device.certificate }))
       const stranger = makeDevice({ handle: 'operator' })
       const { outcome } = await own.keyExchange(stranger, { deviceCertificate: stranger.certificate })

@@ -19,6 +19,7 @@ import { phraseOf, seedOf } from '../../services/protocol/identity/recovery-phra
 import { makeRevocation, readRevocation } from '../../services/protocol/identity/revocation.js'
 import { safetyCode, safetyNumber } from '../../services/protocol/identity/safety-number.js'
 import { formatInvite, parseInvite } from '../../services/protocol/invite/invite-link.js'
+import { type AccountKeys, accountKeys, type DeviceKeys, deviceKeys } from '../../services/protocol/keys.js'
 import { METHODS } from '../../services/protocol/method.js'
 import { makeProof, readProof } from '../../services/protocol/proof.js'
 import { keyPairOf } from '../../services/protocol/signature.js'
@@ -28,11 +29,13 @@ const SERVER = new Uint8Array(32).fill(7)
 
 /** All that it makes has the same bytes everywhere; it is read and verified here, too. */
 export function protocolStory(crypto: CryptoProvider): Record<string, string> {
-  const account = keyPairOf(crypto, new Uint8Array(32).fill(1))
-  const device = keyPairOf(crypto, new Uint8Array(32).fill(2))
+  const account = accountKeys(keyPairOf(crypto, new Uint8Array(32).fill(1)))
+  const device = deviceKeys(keyPairOf(crypto, new Uint8Array(32).fill(2)))
+  // Only his key is wanted of him, and this is one.
+  const bob = keyPairOf(crypto, device.privateKey)
   const people = [
     { handle: 'ada', accountKey: account.publicKey },
-    { handle: 'bob', accountKey: device.publicKey },
+    { handle: 'bob', accountKey: accountKeys(bob).publicKey },
   ] as const
   return {
     ...identity(crypto, { handle: 'ada', account, device }),
@@ -47,11 +50,9 @@ export function protocolStory(crypto: CryptoProvider): Record<string, string> {
   }
 }
 
-type Pair = ReturnType<typeof keyPairOf>
-
 function identity(
   crypto: CryptoProvider,
-  { handle, account, device }: { handle: string; account: Pair; device: Pair },
+  { handle, account, device }: { handle: string; account: AccountKeys; device: DeviceKeys },
 ): Record<string, string> {
   const subject = { handle, account, deviceKey: device.publicKey }
   const certificate = makeCertificate(crypto, { ...subject, issuedAt: NOW })
@@ -70,9 +71,9 @@ function identity(
 
 function lists(
   crypto: CryptoProvider,
-  { account, device }: { account: Pair; device: Pair },
+  { account, device }: { account: AccountKeys; device: DeviceKeys },
 ): Record<string, string> {
-  const other = keyPairOf(crypto, new Uint8Array(32).fill(8))
+  const other = deviceKeys(keyPairOf(crypto, new Uint8Array(32).fill(8)))
   const encoded = makeDeviceList(crypto, account, {
     handle: 'ada',
     serverId: new Uint8Array(16).fill(9),
@@ -92,7 +93,7 @@ function lists(
   }
 }
 
-function content(crypto: CryptoProvider, device: Pair): Record<string, string> {
+function content(crypto: CryptoProvider, device: DeviceKeys): Record<string, string> {
   const [key, conversationId] = [new Uint8Array(32).fill(5), new Uint8Array(16).fill(4)]
   const presence = { sentAtMs: BigInt(NOW), body: { case: 'presence' as const, value: { here: true } } }
   const nonce = new Uint8Array(12).fill(6)
@@ -106,7 +107,7 @@ function content(crypto: CryptoProvider, device: Pair): Record<string, string> {
   }
 }
 
-function calls(crypto: CryptoProvider, device: Pair): Record<string, string> {
+function calls(crypto: CryptoProvider, device: DeviceKeys): Record<string, string> {
   const method = METHODS.chat
   const proof = makeProof(crypto, {
     ...{ method, server: SERVER, device },

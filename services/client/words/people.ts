@@ -1,6 +1,6 @@
 // People and rooms that one writes to: how one stands with them, who is here, and by which keys they are known.
 
-import type { ConversationNumber, Endpoint, PersonHere } from '../../endpoint/index.js'
+import type { AccountKey, ConversationNumber, Endpoint, PersonHere } from '../../endpoint/index.js'
 import { accountFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'
 import { nodeCrypto } from '../../protocol/node/crypto.js'
 import { minute } from './words.js'
@@ -65,7 +65,7 @@ function personWords({ here, lastHeard, state, verified }: PersonHere): string {
   return `${here ? 'here' : 'away'}, ${heard}${verified ? ', verified' : ''}${STATES[state]}`
 }
 
-const fingerprintOf = (accountKey: Uint8Array): string =>
+const fingerprintOf = (accountKey: AccountKey): string =>
   formatFingerprint(accountFingerprint(nodeCrypto, accountKey))
 
 /** /keys */

@@ -1,15 +1,16 @@
 // The account and the device of this endpoint, made at its first start and kept in its vault.
 
 import { makeCertificate } from '../../protocol/identity/certificate.js'
-import { generateKeyPair, type KeyPair, keyPairOf } from '../../protocol/signature.js'
+import { type AccountKeys, accountKeys, type DeviceKeys, deviceKeys } from '../../protocol/keys.js'
+import { generateKeyPair, keyPairOf } from '../../protocol/signature.js'
 import { crypto } from '../crypto.js'
 import type { Reader, Transaction } from '../vault/records.js'
 import { at } from '../vault/records.js'
 
 export interface OwnAccount {
   handle: string
-  account: KeyPair
-  device: KeyPair
+  account: AccountKeys
+  device: DeviceKeys
   /** An encoded SignedDeviceCertificate. */
   certificate: Uint8Array
 }
@@ -35,7 +36,7 @@ const accounts = new WeakMap<object, OwnAccount>()
 
 /** A new account with its first device. Throws IdentityError for a handle that breaks the rule. */
 export function makeAccount(handle: string, issuedAt?: number): OwnAccount {
-  return withNewDevice(handle, generateKeyPair(crypto), issuedAt)
+  return withNewDevice(handle, accountKeys(generateKeyPair(crypto)), issuedAt)
 }
 
 /**
@@ -52,12 +53,12 @@ export function restoreAccount({
   seed: Uint8Array
   issuedAt?: number
 }): OwnAccount {
-  return withNewDevice(handle, keyPairOf(crypto, seed.slice()), issuedAt)
+  return withNewDevice(handle, accountKeys(keyPairOf(crypto, seed.slice())), issuedAt)
 }
 
 /** `issuedAt`: in ms since 1970, now unless given. */
-function withNewDevice(handle: string, account: KeyPair, issuedAt: number | undefined): OwnAccount {
-  const device = generateKeyPair(crypto)
+function withNewDevice(handle: string, account: AccountKeys, issuedAt: number | undefined): OwnAccount {
+  const device = deviceKeys(generateKeyPair(crypto))
   const deviceKey = device.publicKey
   return {
     handle,

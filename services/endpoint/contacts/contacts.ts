@@ -1,9 +1,11 @@
 // The people whom this endpoint has met: their account keys, pinned at first contact (TOFU) or checked
 // against an invite link.
 
+import { equalBytes } from '../../protocol/bytes.js'
 import { accountFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'
+import { type AccountKey, type DeviceKey, includesKey } from '../../protocol/keys.js'
 import { crypto } from '../crypto.js'
-import type { ContactNumber } from '../ids.js'
+import { type ContactNumber, isKey, NO_KEY, type NoKey } from '../ids.js'
 import type { Clock } from '../ports.js'
 import {
   at,
@@ -22,33 +24,28 @@ type Trusted = 'pinned-now' | 'known' | 'changed'
 /** An account key's standing with this endpoint: pinned, pinned and compared by a person, or not the pinned one. */
 export type KeyTrust = 'pinned' | 'verified' | 'other'
 
-const NO_KEY = new Uint8Array()
-
-const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0
+const same = (known: AccountKey | NoKey, key: AccountKey) => equalBytes(known, key)
 
 /** An invite link came after the first contact, and names another key than the one that was pinned then. */
-const isUnexpected = ({
-  accountKey,
-  expectedFingerprint,
-}: Pick<Contact, 'accountKey' | 'expectedFingerprint'>) =>
-  accountKey.length > 0 &&
-  expectedFingerprint.length > 0 &&
-  !same(accountFingerprint(crypto, accountKey), expectedFingerprint)
+const isUnexpected = (contact: Contact): contact is Contact & { accountKey: AccountKey } =>
+  isKey(contact.accountKey) &&
+  contact.expectedFingerprint.length > 0 &&
+  !equalBytes(accountFingerprint(crypto, contact.accountKey), contact.expectedFingerprint)
 
 /** The two fingerprints (SHA-256) of a change: what is pinned or expected, and what was seen. undefined: nothing changed. */
 export function changeOf(contact: Contact): { pinned: Uint8Array; seen: Uint8Array } | undefined {
   const { accountKey, changedAccountKey, expectedFingerprint } = contact
-  if (changedAccountKey.length > 0) {
-    const pinned = accountKey.length > 0 ? accountFingerprint(crypto, accountKey) : expectedFingerprint
+  if (isKey(changedAccountKey)) {
+    const pinned = isKey(accountKey) ? accountFingerprint(crypto, accountKey) : expectedFingerprint
     return { pinned, seen: accountFingerprint(crypto, changedAccountKey) }
   }
   if (!isUnexpected(contact)) return undefined
-  return { pinned: expectedFingerprint, seen: accountFingerprint(crypto, accountKey) }
+  return { pinned: expectedFingerprint, seen: accountFingerprint(crypto, contact.accountKey) }
 }
 
 const isVerified = (contact: Contact | undefined): boolean =>
   contact !== undefined &&
-  contact.accountKey.length > 0 &&
+  isKey(contact.accountKey) &&
   same(contact.verifiedAccountKey, contact.accountKey) &&
   changeOf(contact) === undefined
 
@@ -83,12 +80,12 @@ export class Contacts {
   }
 
   /** Checks an account key that a verified certificate shows; pins it at first contact. */
-  meet(tx: Transaction, handle: string, accountKey: Uint8Array): Trusted {
+  meet(tx: Transaction, handle: string, accountKey: AccountKey): Trusted {
     const { accountKey: pinnedKey = NO_KEY, expectedFingerprint = NO_KEY } = this.get(handle) ?? {}
     if (same(pinnedKey, accountKey)) return 'known'
     const seen = accountFingerprint(crypto, accountKey)
-    const pinned = pinnedKey.length > 0 ? accountFingerprint(crypto, pinnedKey) : expectedFingerprint
-    if (pinned.length > 0 && !same(pinned, seen)) {
+    const pinned = isKey(pinnedKey) ? accountFingerprint(crypto, pinnedKey) : expectedFingerprint
+    if (pinned.length > 0 && !equalBytes(pinned, seen)) {
       this.#change(tx, handle, () => ({ changedAccountKey: accountKey }))
       return 'changed'
     }
@@ -104,8 +101,8 @@ export class Contacts {
   }
 
   /** A device of theirs was revoked: it is not added anywhere again. */
-  noteRevoked(tx: Transaction, handle: string, deviceId: Uint8Array): void {
-    if (this.get(handle)?.revokedDeviceIds.some(device => same(device, deviceId))) return
+  noteRevoked(tx: Transaction, handle: string, deviceId: DeviceKey): void {
+    if (includesKey(this.get(handle)?.revokedDeviceIds ?? [], deviceId)) return
     this.#change(tx, handle, ({ revokedDeviceIds }) => ({
       revokedDeviceIds: [...revokedDeviceIds, deviceId],
     }))
@@ -147,7 +144,7 @@ export class Contacts {
     this.#change(tx, handle, contact => {
       const { changedAccountKey, accountKey } = contact
       const accepted = {
-        accountKey: changedAccountKey.length > 0 ? changedAccountKey : accountKey,
+        accountKey: isKey(changedAccountKey) ? changedAccountKey : accountKey,
         changedAccountKey: NO_KEY,
         verifiedAccountKey: NO_KEY,
       }
@@ -164,10 +161,10 @@ export class Contacts {
   }
 
   /** 'pinned' also for somebody who was never met: there is no other key. */
-  trust(handle: string, accountKey: Uint8Array): KeyTrust {
+  trust(handle: string, accountKey: AccountKey): KeyTrust {
     const contact = this.get(handle)
     const pinned = contact?.accountKey ?? NO_KEY
-    if (pinned.length === 0) return contact?.changedAccountKey.length ? 'other' : 'pinned'
+    if (!isKey(pinned)) return contact?.changedAccountKey.length ? 'other' : 'pinned'
     if (!same(pinned, accountKey)) return 'other'
     return isVerified(contact) ? 'verified' : 'pinned'
   }

@@ -1,7 +1,9 @@
 // The devices of this account, this one too, as far as this one knows them.
 
+import { compareBytes } from '../../protocol/bytes.js'
 import { DEVICE_NAME_LENGTH } from '../../protocol/content/lengths.js'
 import { deviceFingerprint } from '../../protocol/identity/fingerprint.js'
+import { type DeviceKey, sameKey } from '../../protocol/keys.js'
 import { Refusal } from '../codes/refusal.js'
 import { crypto } from '../crypto.js'
 import { at, inUnit, nextId, type Reader, type RecordOf, type Transaction } from '../vault/records.js'
@@ -22,18 +24,18 @@ export class OwnDevices {
       .sort(byAge)
   }
 
-  get(deviceId: Uint8Array): OwnDevice | undefined {
+  get(deviceId: DeviceKey): OwnDevice | undefined {
     return this.#row(deviceId)?.record
   }
 
-  isRevoked(deviceId: Uint8Array): boolean {
+  isRevoked(deviceId: DeviceKey): boolean {
     return (this.get(deviceId)?.revocation.length ?? 0) > 0
   }
 
   /** Changes what is known of a device, from here on also of one that was not known. */
   change(
     tx: Transaction,
-    deviceId: Uint8Array,
+    deviceId: DeviceKey,
     change: Partial<Omit<OwnDevice, '$typeName' | 'deviceId'>>,
   ): void {
     inUnit(this.reader, tx)
@@ -46,14 +48,14 @@ export class OwnDevices {
     return this.reader.list('devices')
   }
 
-  #row(deviceId: Uint8Array) {
-    return this.#rows().find(({ record }) => Buffer.compare(record.deviceId, deviceId) === 0)
+  #row(deviceId: DeviceKey) {
+    return this.#rows().find(({ record }) => sameKey(record.deviceId, deviceId))
   }
 }
 
 /** All devices of an account agree on this order. */
 function byAge(one: OwnDevice, other: OwnDevice): number {
-  return Number(one.issuedAtMs - other.issuedAtMs) || Buffer.compare(one.deviceId, other.deviceId)
+  return Number(one.issuedAtMs - other.issuedAtMs) || compareBytes(one.deviceId, other.deviceId)
 }
 
 /** The name that a person calls a device by. */
@@ -61,13 +63,12 @@ export function labelOf({ name, deviceId }: Pick<OwnDevice, 'name' | 'deviceId'>
   return name || shortFingerprint(deviceId)
 }
 
-const shortFingerprint = (deviceId: Uint8Array) =>
+const shortFingerprint = (deviceId: DeviceKey) =>
   deviceFingerprint(crypto, deviceId).slice(0, SHORT_FINGERPRINT)
 
 /** A device of this account, for a person to see. */
 export interface DeviceView {
-  /** Its public key, 32 bytes. */
-  id: Uint8Array
+  id: DeviceKey
   /** '' where it has none. */
   name: string
   fingerprint: string
@@ -80,12 +81,12 @@ export interface DeviceView {
 }
 
 /** The oldest first. */
-export function viewDevices(devices: OwnDevices, own: Uint8Array): DeviceView[] {
+export function viewDevices(devices: OwnDevices, own: DeviceKey): DeviceView[] {
   return devices.all().map(({ deviceId, name, issuedAtMs, lastHeardMs, revocation }) => ({
     id: deviceId,
     name,
     fingerprint: deviceFingerprint(crypto, deviceId),
-    isThis: Buffer.compare(deviceId, own) === 0,
+    isThis: sameKey(deviceId, own),
     since: new Date(Number(issuedAtMs)),
     lastHeard: lastHeardMs > 0n ? new Date(Number(lastHeardMs)) : undefined,
     isRevoked: revocation.length > 0,
@@ -93,15 +94,15 @@ export function viewDevices(devices: OwnDevices, own: Uint8Array): DeviceView[] 
 }
 
 /** Calls this device so. Throws Refusal. */
-export function nameDevice(devices: OwnDevices, tx: Transaction, own: Uint8Array, name: string): void {
+export function nameDevice(devices: OwnDevices, tx: Transaction, own: DeviceKey, name: string): void {
   if (name.trim() === '' || name.length > DEVICE_NAME_LENGTH)
     throw new Refusal({ code: 'bad-device-name', characters: DEVICE_NAME_LENGTH })
   devices.change(tx, own, { name, nameDue: true })
 }
 
 /** Throws Refusal for a device that this one cannot revoke. */
-export function checkRevocable(devices: OwnDevices, own: Uint8Array, deviceId: Uint8Array): void {
+export function checkRevocable(devices: OwnDevices, own: DeviceKey, deviceId: DeviceKey): void {
   if (!devices.get(deviceId)) throw new Refusal({ code: 'not-your-device' })
-  if (Buffer.compare(own, deviceId) === 0) throw new Refusal({ code: 'this-device' })
+  if (sameKey(own, deviceId)) throw new Refusal({ code: 'this-device' })
   if (devices.isRevoked(deviceId)) throw new Refusal({ code: 'already-revoked' })
 }

@@ -9,6 +9,7 @@
 import { safetyNumber } from '../../protocol/identity/safety-number.js'
 import { Refusal } from '../codes/refusal.js'
 import { crypto } from '../crypto.js'
+import { isKey, NO_KEY } from '../ids.js'
 import type { Transaction } from '../vault/records.js'
 import type { ContactParts } from './parts.js'
 
@@ -29,10 +30,10 @@ export function verification(
   { account, contacts }: Pick<ContactParts, 'account' | 'contacts'>,
   handle: string,
 ): Verification {
-  const contact = contacts.get(handle)
-  const isNew = (contact?.changedAccountKey.length ?? 0) > 0
-  const accountKey = isNew ? contact?.changedAccountKey : contact?.accountKey
-  if (!accountKey || accountKey.length === 0) throw unknown(handle)
+  const { accountKey: pinned = NO_KEY, changedAccountKey: changed = NO_KEY } = contacts.get(handle) ?? {}
+  const isNew = isKey(changed)
+  const accountKey = isNew ? changed : pinned
+  if (!isKey(accountKey)) throw unknown(handle)
   const own = { handle: account.handle, accountKey: account.account.publicKey }
   const number = safetyNumber(crypto, [own, { handle, accountKey }])
   return { number, isNew, isVerified: contacts.isVerified(handle) }

@@ -2,6 +2,7 @@
 
 import type { KeyExchanged } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { certifiedDevices } from '../../protocol/identity/certificate.js'
+import { sameKey } from '../../protocol/keys.js'
 import { RpcError } from '../../rpc/error.js'
 import type { DownCause, StopCause } from '../codes/line-cause.js'
 import { LineStopped } from '../codes/line-error.js'
@@ -39,10 +40,10 @@ export async function examineAccount(
 function registration({ account }: Pick<Context, 'account'>, { lookups }: KeyExchanged): Finding {
   const outcome = lookups[0]?.outcome
   const listed = outcome?.case === 'devices' ? outcome.value.deviceCertificates : []
-  const devices = certifiedDevices(crypto, listed).filter(
-    ({ accountKey }) => Buffer.compare(accountKey, account.account.publicKey) === 0,
+  const devices = certifiedDevices(crypto, listed).filter(({ accountKey }) =>
+    sameKey(accountKey, account.account.publicKey),
   )
-  const isListed = devices.some(({ deviceKey }) => Buffer.compare(deviceKey, account.device.publicKey) === 0)
+  const isListed = devices.some(({ deviceKey }) => sameKey(deviceKey, account.device.publicKey))
   if (isListed)
     return {
       area: 'account',

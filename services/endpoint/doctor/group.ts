@@ -1,7 +1,7 @@
 // One group of devices: whether this device still has its state, and whether the others agree with it.
 
-import { toHex } from '../../protocol/bytes.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
+import { keyText, sameKey } from '../../protocol/keys.js'
 import type { Context } from '../context.js'
 import { can, hasLeft } from '../groups/state/group.js'
 import type { LiveGroup, Sender } from '../groups/state/groups.js'
@@ -69,9 +69,7 @@ function agreement(context: Pick<Context, 'account' | 'engine'>, group: LiveGrou
   const { engine, account } = context
   const epoch = engine.epoch(group.state)
   const members = engine.members(group.state)
-  const others = members.filter(
-    ({ signatureKey }) => Buffer.compare(signatureKey, account.device.publicKey) !== 0,
-  )
+  const others = members.filter(({ signatureKey }) => !sameKey(signatureKey, account.device.publicKey))
   const accounts = new Set(members.map(({ identity }) => parseVerifiedCertificate(identity).handle)).size
   const unheard = others
     .filter(({ signatureKey }) => group.sender(signatureKey).heardEpoch !== epoch)
@@ -111,7 +109,7 @@ function forks(context: Pick<Context, 'engine'>, group: LiveGroup): Finished[] {
   const epoch = context.engine.epoch(group.state)
   const differing = group.senders().filter(sender => sender.differedAtMs > 0n)
   return differing.map(sender => {
-    const about = toHex(sender.deviceId)
+    const about = keyText(sender.deviceId)
     const isOver = sender.differedEpoch < epoch
     const handle = handleOf(context, group, sender)
     const found = { code: 'forked', handle, at: new Date(Number(sender.differedAtMs)), isOver } as const
@@ -124,15 +122,17 @@ function gaps(
   context: Pick<Context, 'clock' | 'engine' | 'groups' | 'outbox'>,
   group: LiveGroup,
 ): Finished[] {
-  const members = new Set(context.engine.members(group.state).map(({ signatureKey }) => toHex(signatureKey)))
+  const members = new Set(
+    context.engine.members(group.state).map(({ signatureKey }) => keyText(signatureKey)),
+  )
   return group
     .senders()
     .filter(({ missing }) => missing.length > 0)
     .map((sender): Finished => {
       const { deviceId, missing } = sender
-      const about = toHex(deviceId)
+      const about = keyText(deviceId)
       const what = { handle: handleOf(context, group, sender), count: missing.length }
-      if (members.has(toHex(deviceId)))
+      if (members.has(keyText(deviceId)))
         return {
           draft: { check: 'gap', about, verdict: 'problem', found: { code: 'gap', ...what } },
           async mend(tx) {
@@ -155,9 +155,7 @@ function handleOf(
   group: LiveGroup,
   { deviceId }: Sender,
 ): string | undefined {
-  const member = engine
-    .members(group.state)
-    .find(({ signatureKey }) => Buffer.compare(signatureKey, deviceId) === 0)
+  const member = engine.members(group.state).find(({ signatureKey }) => sameKey(signatureKey, deviceId))
   return member ? parseVerifiedCertificate(member.identity).handle : undefined
 }
 

@@ -3,6 +3,7 @@
 
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
+import { includesKey, sameKey } from '../../protocol/keys.js'
 import type { SystemMessage } from '../codes/system-message.js'
 import type { Candidate } from '../mls/engine.js'
 import type { Known } from '../vault/said.js'
@@ -25,7 +26,7 @@ export function ownChange(
 ): MemberChange {
   const after = engine.members(group.state)
   const isIn = (members: readonly Candidate[], { signatureKey }: Candidate) =>
-    members.some(member => Buffer.compare(member.signatureKey, signatureKey) === 0)
+    members.some(member => sameKey(member.signatureKey, signatureKey))
   return {
     committer: { identity: account.certificate, signatureKey: account.device.publicKey },
     added: after.filter(member => !isIn(before.members, member)),
@@ -81,7 +82,7 @@ const holds = ({ members }: Membership, account: AccountIdentity) =>
 function isLeaving({ leaving }: Membership, removed: readonly Candidate[], handle: string): boolean {
   return removed
     .filter(({ identity }) => parseVerifiedCertificate(identity).handle === handle)
-    .some(({ signatureKey }) => leaving.some(device => Buffer.compare(device, signatureKey) === 0))
+    .some(({ signatureKey }) => includesKey(leaving, signatureKey))
 }
 
 /** Each account once. */

@@ -3,6 +3,7 @@
 import type { DeliveredCommit, Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { toHex } from '../../protocol/bytes.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
+import { includesKey, sameKey } from '../../protocol/keys.js'
 import { notOpened, type Unreadable } from '../codes/unreadable.js'
 import type { IntentNumber } from '../ids.js'
 import { type JudgedChange, wipe } from '../mls/engine.js'
@@ -91,9 +92,6 @@ export function adopt(
   return { ...epoch, effects: transition(parts, tx, group, { input: 'commit-won' }) }
 }
 
-const has = (devices: readonly Uint8Array[], device: Uint8Array): boolean =>
-  devices.some(other => Buffer.compare(other, device) === 0)
-
 function enterEpoch(
   parts: Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
   tx: Transaction,
@@ -104,10 +102,10 @@ function enterEpoch(
   const gone = change.removed.map(({ signatureKey }) => signatureKey)
   const came = change.added.map(({ signatureKey }) => signatureKey)
   parts.groups.change(tx, group, {
-    leavingDeviceIds: record.leavingDeviceIds.filter(device => !has(gone, device)),
-    rejoiningDeviceIds: record.rejoiningDeviceIds.filter(device => !has(came, device)),
+    leavingDeviceIds: record.leavingDeviceIds.filter(device => !includesKey(gone, device)),
+    rejoiningDeviceIds: record.rejoiningDeviceIds.filter(device => !includesKey(came, device)),
   })
-  const isOurs = Buffer.compare(change.committer.signatureKey, parts.account.device.publicKey) === 0
+  const isOurs = sameKey(change.committer.signatureKey, parts.account.device.publicKey)
   forgetRemovals(parts, tx, group, gone)
   addAgain(parts, tx, group, change.removed, isOurs ? 0 : myTurnMs(parts, group, gone))
   const after = membershipOf(parts, group)

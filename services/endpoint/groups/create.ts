@@ -3,6 +3,7 @@
 
 import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
+import { sameKey } from '../../protocol/keys.js'
 import { CONVERSATION_ID_BYTES } from '../../protocol/sizes.js'
 import type { ConversationNumber } from '../ids.js'
 import type { Transaction } from '../vault/records.js'
@@ -44,7 +45,7 @@ export async function ownInvitees(
   const { handle, account } = parts.account
   return (await verifiedInvitees(parts, handle, claimed)).filter(
     ({ identity: { accountKey, deviceKey } }) =>
-      Buffer.compare(accountKey, account.publicKey) === 0 && !parts.devices.isRevoked(deviceKey),
+      sameKey(accountKey, account.publicKey) && !parts.devices.isRevoked(deviceKey),
   )
 }
 

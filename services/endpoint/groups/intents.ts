@@ -1,15 +1,14 @@
 // Changes of groups that this device is to commit. An intent stays in the vault until it is done or pointless: when
 // another commit wins, it is made again on what that commit left, from what the stream brought.
 
-import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
-import { type Intent, RemoveDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
-import { toHex } from '../../protocol/bytes.js'
+import { type DeviceKey, keyText } from '../../protocol/keys.js'
 import type { IntentNumber } from '../ids.js'
 import type { Commit } from '../mls/engine.js'
 import { type MlsCause, MlsRefused } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
-import type { KnownIntent } from './intent-list.js'
+import type { Intent, KnownIntent } from './intent-list.js'
 import type { GroupParts } from './parts.js'
 import { giveUp, type Impossible, mayCommit, type Plan, planOf } from './plan.js'
 import { can } from './state/group.js'
@@ -17,6 +16,18 @@ import type { LiveGroup } from './state/groups.js'
 import { beginCommit } from './transition.js'
 
 export type IntentChange = Intent['change']
+type ChangeOf<Case extends IntentChange['case']> = Extract<IntentChange, { case: Case }>
+
+export const removeDevices = (deviceIds: readonly DeviceKey[]): ChangeOf<'removeDevices'> => ({
+  case: 'removeDevices',
+  value: { $typeName: 'parley.vault.v1.RemoveDevices', deviceIds },
+})
+
+/** Their key packages are claimed later. */
+export const addDevices = (handle: string, deviceIds: readonly DeviceKey[]): ChangeOf<'addDevices'> => ({
+  case: 'addDevices',
+  value: { $typeName: 'parley.vault.v1.AddDevices', handle, deviceIds, keyPackages: [] },
+})
 
 /** Notes a change to be committed, at the earliest after `delayMs`; not in a group in which nothing is to be changed. */
 export function intend(
@@ -68,16 +79,15 @@ export function forgetRemovals(
   parts: Pick<GroupParts, 'intents'>,
   tx: Transaction,
   group: LiveGroup,
-  removed: readonly Uint8Array[],
+  removed: readonly DeviceKey[],
 ): void {
-  const gone = new Set(removed.map(toHex))
+  const gone = new Set(removed.map(keyText))
   for (const { id, intent } of parts.intents.of(group)) {
     if (intent.change.case !== 'removeDevices') continue
-    const left = intent.change.value.deviceIds.filter(device => !gone.has(toHex(device)))
+    const left = intent.change.value.deviceIds.filter(device => !gone.has(keyText(device)))
     if (left.length === 0) parts.intents.drop(tx, group, id)
     else if (left.length < intent.change.value.deviceIds.length) {
-      const value = create(RemoveDevicesSchema, { deviceIds: left })
-      const change = { case: 'removeDevices', value } as const
+      const change = removeDevices(left)
       parts.intents.save(tx, group, { id, intent: { ...intent, change } })
     }
   }
@@ -154,7 +164,7 @@ async function devicesOf(
   { engine }: Pick<GroupParts, 'engine'>,
   keyPackages: readonly Uint8Array[],
   refused: readonly { index: number }[],
-): Promise<Uint8Array[]> {
+): Promise<DeviceKey[]> {
   const taken = keyPackages.filter((_, index) => !refused.some(other => other.index === index))
   return await Promise.all(taken.map(async bytes => (await engine.inspectKeyPackage(bytes)).signatureKey))
 }
@@ -163,7 +173,7 @@ function membersAt(
   { engine }: Pick<GroupParts, 'engine'>,
   group: LiveGroup,
   leaves: readonly number[],
-): Uint8Array[] {
+): DeviceKey[] {
   return engine
     .members(group.state)
     .filter(({ leaf }) => leaves.includes(leaf))

@@ -2,8 +2,8 @@
 
 import { create } from '@bufbuild/protobuf'
 import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
-import { toHex } from '../../protocol/bytes.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
+import { type AccountKey, type DeviceKey, type KeyText, keyText, sameKey } from '../../protocol/keys.js'
 import type { GroupParts } from './parts.js'
 import { decodeSettings, type Membership } from './policy.js'
 import type { LiveGroup } from './state/groups.js'
@@ -34,15 +34,19 @@ export function settingsOf({ engine }: Pick<GroupParts, 'engine'>, group: LiveGr
   )
 }
 
+/** An account in a group, with its devices there. */
+export interface GroupAccount {
+  handle: string
+  accountKey: AccountKey
+  devices: DeviceKey[]
+}
+
 /** Every account in the group once, in the order of their first leaves. */
-export function accountsIn(
-  { engine }: Pick<GroupParts, 'engine'>,
-  group: LiveGroup,
-): { handle: string; accountKey: Uint8Array; devices: Uint8Array[] }[] {
-  const accounts = new Map<string, { handle: string; accountKey: Uint8Array; devices: Uint8Array[] }>()
+export function accountsIn({ engine }: Pick<GroupParts, 'engine'>, group: LiveGroup): GroupAccount[] {
+  const accounts = new Map<KeyText<AccountKey>, GroupAccount>()
   for (const { identity } of engine.members(group.state)) {
     const { handle, accountKey, deviceKey } = parseVerifiedCertificate(identity)
-    const name = toHex(accountKey)
+    const name = keyText(accountKey)
     const known = accounts.get(name) ?? { handle, accountKey, devices: [] }
     known.devices.push(deviceKey)
     accounts.set(name, known)
@@ -53,8 +57,8 @@ export function accountsIn(
 /** Whether it is this account. */
 export const isOwn = (
   { account }: Pick<GroupParts, 'account'>,
-  { handle, accountKey }: { handle: string; accountKey: Uint8Array },
-): boolean => handle === account.handle && Buffer.compare(accountKey, account.account.publicKey) === 0
+  { handle, accountKey }: Pick<GroupAccount, 'handle' | 'accountKey'>,
+): boolean => handle === account.handle && sameKey(accountKey, account.account.publicKey)
 
 export const isOwnDevicesGroup = (parts: Pick<GroupParts, 'engine'>, group: LiveGroup): boolean =>
   settingsOf(parts, group).kind === GroupKind.OWN_DEVICES

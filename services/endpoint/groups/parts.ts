@@ -1,4 +1,5 @@
 import type { OwnAccount } from '../contacts/account.js'
+import type { DeviceKey } from '../ids.js'
 import type { Engine } from '../mls/engine.js'
 import type { WelcomeOpener } from '../mls/welcome-opener.js'
 import type { Clock, Random } from '../ports.js'
@@ -11,7 +12,7 @@ export interface GroupParts {
   readonly account: OwnAccount
   readonly clock: Clock
   /** This account's devices. */
-  readonly devices: { isRevoked(deviceId: Uint8Array): boolean }
+  readonly devices: { isRevoked(deviceId: DeviceKey): boolean }
   readonly engine: Engine
   readonly groups: Groups
   readonly intents: IntentList

@@ -6,14 +6,13 @@ import {
   GroupSettingsSchema,
   HistoryPolicySchema,
 } from '../../../gen/parley/content/v1/room_pb.js'
-import type { ChangeSettings } from '../../../gen/parley/vault/v1/records_pb.js'
-import { toHex } from '../../protocol/bytes.js'
+import { type DeviceKey, type KeyText, keyText } from '../../protocol/keys.js'
 import type { IntentNumber } from '../ids.js'
 import type { JudgedChange } from '../mls/engine.js'
 import type { MlsCause } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
 import type { Intent, KnownIntent } from './intent-list.js'
-import { accountsIn, membershipOf, settingsOf } from './membership.js'
+import { accountsIn, type GroupAccount, membershipOf, settingsOf } from './membership.js'
 import type { GroupParts } from './parts.js'
 import { mayChange, sameAccount } from './policy.js'
 import type { LiveGroup } from './state/groups.js'
@@ -38,7 +37,7 @@ export function planOf(
   const adds: Plan = { ids: [], add: [], remove: [] }
   const removals: Plan = { ids: [], add: [], remove: [] }
   const present = new Map(
-    parts.engine.members(group.state).map(({ signatureKey, leaf }) => [toHex(signatureKey), leaf]),
+    parts.engine.members(group.state).map(({ signatureKey, leaf }) => [keyText(signatureKey), leaf]),
   )
   for (const { id, intent } of due) {
     const { change } = intent
@@ -47,7 +46,7 @@ export function planOf(
       if (settings) return { ids: [id], add: [], remove: [], settings }
       parts.intents.drop(tx, group, id)
     } else if (change.case === 'removeDevices') {
-      const leaves = change.value.deviceIds.flatMap(device => present.get(toHex(device)) ?? [])
+      const leaves = change.value.deviceIds.flatMap(device => present.get(keyText(device)) ?? [])
       const others = leaves.filter(leaf => leaf !== parts.engine.ownLeaf(group.state))
       if (others.length === 0) parts.intents.drop(tx, group, id)
       // One that the others would refuse must not keep back those of the same commit.
@@ -70,10 +69,10 @@ export function planOf(
 function leavingAt(
   { engine }: Pick<GroupParts, 'engine'>,
   { record, state }: LiveGroup,
-  present: ReadonlyMap<string, number>,
+  present: ReadonlyMap<KeyText<DeviceKey>, number>,
   plan: Plan,
 ): number[] {
-  const leaves = record.leavingDeviceIds.flatMap(device => present.get(toHex(device)) ?? [])
+  const leaves = record.leavingDeviceIds.flatMap(device => present.get(keyText(device)) ?? [])
   return [...new Set(leaves)].filter(leaf => leaf !== engine.ownLeaf(state) && !plan.remove.includes(leaf))
 }
 
@@ -82,8 +81,8 @@ function isDone(parts: Pick<GroupParts, 'engine'>, group: LiveGroup, change: Int
   const accounts = accountsIn(parts, group)
   if (change.case === 'addAccount') return accounts.some(({ handle }) => handle === change.value.handle)
   if (change.case !== 'addDevices') return false
-  const present = new Set(accounts.flatMap(({ devices }) => devices.map(toHex)))
-  return change.value.deviceIds.every(device => present.has(toHex(device)))
+  const present = new Set(accounts.flatMap(({ devices }) => devices.map(keyText)))
+  return change.value.deviceIds.every(device => present.has(keyText(device)))
 }
 
 function collect(
@@ -102,7 +101,7 @@ function collect(
 function changed(
   parts: Pick<GroupParts, 'engine'>,
   group: LiveGroup,
-  change: ChangeSettings,
+  change: Extract<Intent['change'], { case: 'changeSettings' }>['value'],
 ): Uint8Array | undefined {
   const before = settingsOf(parts, group)
   if (before.kind !== GroupKind.ROOM) return undefined
@@ -119,14 +118,13 @@ function changed(
   if (promoted && !next.admins.some(admin => sameAccount(admin, promoted)))
     next.admins = [...next.admins, admin(promoted)]
   next.admins = next.admins.filter(
-    ({ handle, accountKey }) =>
-      handle !== change.unmakeAdmin && accounts.some(account => sameAccount(account, { handle, accountKey })),
+    admin => admin.handle !== change.unmakeAdmin && accounts.some(account => sameAccount(account, admin)),
   )
   const bytes = toBinary(GroupSettingsSchema, next)
   return Buffer.compare(bytes, toBinary(GroupSettingsSchema, before)) === 0 ? undefined : bytes
 }
 
-const admin = ({ handle, accountKey }: { handle: string; accountKey: Uint8Array }) =>
+const admin = ({ handle, accountKey }: GroupAccount) =>
   ({ $typeName: 'parley.content.v1.Admin', handle, accountKey }) as const
 
 /** Whether the other members would take it. */

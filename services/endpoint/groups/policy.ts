@@ -8,12 +8,14 @@ import {
   type GroupSettings,
   GroupSettingsSchema,
 } from '../../../gen/parley/content/v1/room_pb.js'
+import { equalBytes } from '../../protocol/bytes.js'
 import { ROOM_NAME_LENGTH, ROOM_TOPIC_LENGTH } from '../../protocol/content/lengths.js'
 import {
   type DeviceIdentity,
   parseVerifiedCertificate,
   readCertificate,
 } from '../../protocol/identity/certificate.js'
+import { type DeviceKey, includesKey, sameKey } from '../../protocol/keys.js'
 import { crypto } from '../crypto.js'
 import type { Candidate, JudgedChange } from '../mls/engine.js'
 
@@ -47,22 +49,25 @@ function isSound({ kind, name, topic, admins }: GroupSettings): boolean {
 
 type AccountIdentity = Pick<DeviceIdentity, 'handle' | 'accountKey'>
 
-export const sameAccount = (a: AccountIdentity, b: AccountIdentity): boolean =>
-  a.handle === b.handle && Buffer.compare(a.accountKey, b.accountKey) === 0
+/** Those of the settings are as somebody wrote them: their keys are bytes that may be none. */
+type AccountNamed = AccountIdentity | Admin
 
-export const isAdmin = ({ admins }: GroupSettings, account: AccountIdentity): boolean =>
-  admins.some((admin: Admin) => sameAccount(admin, account))
+export const sameAccount = (a: AccountNamed, b: AccountNamed): boolean =>
+  a.handle === b.handle && equalBytes(a.accountKey, b.accountKey)
+
+export const isAdmin = ({ admins }: GroupSettings, account: AccountNamed): boolean =>
+  admins.some(admin => sameAccount(admin, account))
 
 /** The group as it stands before the change. */
 export interface Membership {
   settings: GroupSettings
   members: readonly Candidate[]
-  /** Device ids that asked to be removed, or whose account has revoked them. */
-  leaving: readonly Uint8Array[]
-  /** Device ids that asked to be removed and added again. */
-  rejoining: readonly Uint8Array[]
-  /** The id of this device, where it has just come: who asked to be removed before that is not known to it. */
-  justJoined?: Uint8Array | undefined
+  /** Devices that asked to be removed, or whose account has revoked them. */
+  leaving: readonly DeviceKey[]
+  /** Devices that asked to be removed and added again. */
+  rejoining: readonly DeviceKey[]
+  /** This device, where it has just come: who asked to be removed before that is not known to it. */
+  justJoined?: DeviceKey | undefined
 }
 
 /** Whether a commit may do what it does. Never throws. */
@@ -89,8 +94,7 @@ function mayChangeSettings(membership: Membership, committer: AccountIdentity, b
 }
 
 function mayAdd(membership: Membership, committer: AccountIdentity, newcomer: Candidate): boolean {
-  if (membership.rejoining.some(deviceId => Buffer.compare(deviceId, newcomer.signatureKey) === 0))
-    return true
+  if (includesKey(membership.rejoining, newcomer.signatureKey)) return true
   // The engine asks before it lets a newcomer in: nobody has verified this certificate yet.
   const account = readCertificate(crypto, newcomer.identity)
   const isMember = membership.members.some(({ identity }) =>
@@ -100,8 +104,8 @@ function mayAdd(membership: Membership, committer: AccountIdentity, newcomer: Ca
 }
 
 function mayRemove(membership: Membership, committer: AccountIdentity, member: Candidate): boolean {
-  if (membership.justJoined && Buffer.compare(membership.justJoined, member.signatureKey) !== 0) return true
-  if (membership.leaving.some(deviceId => Buffer.compare(deviceId, member.signatureKey) === 0)) return true
+  if (membership.justJoined && !sameKey(membership.justJoined, member.signatureKey)) return true
+  if (includesKey(membership.leaving, member.signatureKey)) return true
   if (sameAccount(parseVerifiedCertificate(member.identity), committer)) return true
   return membership.settings.kind === GroupKind.ROOM && isAdmin(membership.settings, committer)
 }

@@ -1,14 +1,14 @@
 // Another device has lost a group's state and asks to be removed and added again: the members do that by themselves.
 
-import { create } from '@bufbuild/protobuf'
 import type { RejoinRequest } from '../../../gen/parley/v1/chat_pb.js'
-import { AddDevicesSchema } from '../../../gen/parley/vault/v1/records_pb.js'
+import { equalBytes } from '../../protocol/bytes.js'
 import { verifyRejoin } from '../../protocol/conversation/rejoin-request.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
+import { includesKey } from '../../protocol/keys.js'
 import { crypto } from '../crypto.js'
 import type { Candidate } from '../mls/engine.js'
 import type { Transaction } from '../vault/records.js'
-import { intend } from './intents.js'
+import { addDevices, intend } from './intents.js'
 import type { GroupParts } from './parts.js'
 import { removeWhenOurTurn } from './self-removal.js'
 import type { LiveGroup } from './state/groups.js'
@@ -28,16 +28,16 @@ export function takeRejoin(
   const { record } = group
   const member = parts.engine
     .members(group.state)
-    .find(({ signatureKey }) => Buffer.compare(signatureKey, request.deviceId) === 0)
-  const isKnown = record.rejoinNonces.some(nonce => Buffer.compare(nonce, request.nonce) === 0)
+    .find(({ signatureKey }) => equalBytes(signatureKey, request.deviceId))
+  const isKnown = record.rejoinNonces.some(nonce => equalBytes(nonce, request.nonce))
   if (!member || isKnown || !verifyRejoin(crypto, { conversationId: record.conversationId, request }))
     return undefined
   parts.groups.change(tx, group, {
     rejoinNonces: [...record.rejoinNonces, request.nonce].slice(-NONCES),
-    rejoiningDeviceIds: [...record.rejoiningDeviceIds, request.deviceId],
+    rejoiningDeviceIds: [...record.rejoiningDeviceIds, member.signatureKey],
   })
   const { handle } = parseVerifiedCertificate(member.identity)
-  removeWhenOurTurn(parts, tx, group, [request.deviceId])
+  removeWhenOurTurn(parts, tx, group, [member.signatureKey])
   return handle
 }
 
@@ -51,10 +51,9 @@ export function addAgain(
 ): void {
   const { record } = group
   for (const { identity, signatureKey } of removed) {
-    const asked = record.rejoiningDeviceIds.some(device => Buffer.compare(device, signatureKey) === 0)
+    const asked = includesKey(record.rejoiningDeviceIds, signatureKey)
     if (!asked) continue
     const { handle, deviceKey } = parseVerifiedCertificate(identity)
-    const value = create(AddDevicesSchema, { handle, deviceIds: [deviceKey] })
-    intend(parts, tx, group, { case: 'addDevices', value }, delayMs)
+    intend(parts, tx, group, addDevices(handle, [deviceKey]), delayMs)
   }
 }

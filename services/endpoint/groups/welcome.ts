@@ -4,6 +4,7 @@
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
+import { sameKey } from '../../protocol/keys.js'
 import type { JoinRefusal } from '../codes/notice.js'
 import type { Placed } from '../ids.js'
 import type { GroupState } from '../mls/engine.js'
@@ -107,7 +108,7 @@ function otherAccounts(
   const others = new Map<string, DeviceIdentity>()
   for (const { identity } of engine.members(state)) {
     const member = parseVerifiedCertificate(identity)
-    const own = Buffer.compare(member.accountKey, account.account.publicKey) === 0
+    const own = sameKey(member.accountKey, account.account.publicKey)
     if (member.handle === account.handle && !own) throw new JoinRefused({ code: 'own-handle' })
     if (!own) others.set(member.handle, member)
   }

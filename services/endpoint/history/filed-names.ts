@@ -1,5 +1,6 @@
 // Which messages of a conversation are here, while its history is handed over: what comes twice is filed once.
 
+import { toHex } from '../../protocol/bytes.js'
 import type { ConversationNumber } from '../ids.js'
 import { Kept } from '../vault/records/kept.js'
 import type { Reader, RecordOf, Transaction } from '../vault/records.js'
@@ -7,8 +8,7 @@ import type { Reader, RecordOf, Transaction } from '../vault/records.js'
 type Named = Pick<RecordOf<'messages'>, 'fromDevice' | 'sequence'>
 
 /** The same for one message on all devices that have it: who sent it, and its place in the server's order. */
-const messageName = ({ fromDevice, sequence }: Named): string =>
-  `${sequence} ${Buffer.from(fromDevice).toString('base64')}`
+const messageName = ({ fromDevice, sequence }: Named): string => `${sequence} ${toHex(fromDevice)}`
 
 export class FiledNames {
   /** By conversation, of those that are being handed over. */

@@ -8,9 +8,9 @@ import type {
   RegistrationRefused,
 } from '../../../gen/parley/v1/key_exchange_pb.js'
 import type { Address } from '../../protocol/invite/address.js'
+import type { DeviceKeys } from '../../protocol/keys.js'
 import { METHODS, PROTOCOL_VERSION, type ProvenMethod } from '../../protocol/method.js'
 import { makeProof } from '../../protocol/proof.js'
-import type { KeyPair } from '../../protocol/signature.js'
 import { MESSAGE_BYTES } from '../../protocol/sizes.js'
 import type { Dialer, RpcChannel, SeenCertificate } from '../../rpc/channel.js'
 import { LineDown, LineStopped } from '../codes/line-error.js'
@@ -34,7 +34,7 @@ interface LineAccount {
   handle: string
   /** An encoded SignedDeviceCertificate. */
   certificate: Uint8Array
-  device: KeyPair
+  device: DeviceKeys
 }
 
 export interface ConnectionHandlers {

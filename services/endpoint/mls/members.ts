@@ -1,3 +1,4 @@
+import type { DeviceKey } from '../../protocol/keys.js'
 import { equalBytes } from './codec.js'
 import type { LeafNode, RatchetTree } from './library.js'
 
@@ -5,7 +6,8 @@ import type { LeafNode, RatchetTree } from './library.js'
 export interface Candidate {
   /** An encoded SignedDeviceCertificate. */
   identity: Uint8Array
-  signatureKey: Uint8Array
+  /** The device's: whoever checks the identity holds it against that (validate-credential.ts). */
+  signatureKey: DeviceKey
 }
 
 /** A device in a group. */
@@ -19,7 +21,7 @@ export const nodeOfLeaf = (leaf: number) => leaf * 2
 
 export function candidate(leaf: LeafNode): Candidate | undefined {
   if (leaf.credential.credentialType !== 'basic') return undefined
-  return { identity: leaf.credential.identity, signatureKey: leaf.signaturePublicKey }
+  return { identity: leaf.credential.identity, signatureKey: leaf.signaturePublicKey as DeviceKey }
 }
 
 export function memberAt(tree: RatchetTree, leaf: number): Member | undefined {

@@ -1,3 +1,4 @@
+import { equalBytes } from '../../protocol/bytes.js'
 import { readCertificate } from '../../protocol/identity/certificate.js'
 import { nodeCrypto } from '../../protocol/node/crypto.js'
 
@@ -8,7 +9,7 @@ import { nodeCrypto } from '../../protocol/node/crypto.js'
  */
 export function validateCredential(identity: Uint8Array, signatureKey: Uint8Array): boolean {
   try {
-    return Buffer.compare(readCertificate(nodeCrypto, identity).deviceKey, signatureKey) === 0
+    return equalBytes(readCertificate(nodeCrypto, identity).deviceKey, signatureKey)
   } catch {
     // No cause, not even a defect of ours, must let a member in.
     return false

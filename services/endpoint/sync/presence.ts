@@ -1,9 +1,9 @@
 // Presence: devices tell it to those whom they have a conversation with, end to end, while they are connected.
 
 import type { EphemeralEnvelope } from '../../../gen/parley/v1/chat_pb.js'
-import { toHex } from '../../protocol/bytes.js'
 import { GONE_AFTER_MS, IGNORED_AFTER_MS, PRESENCE_DEVICES } from '../../protocol/content/presence.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
+import { type DeviceKey, type KeyText, keyText } from '../../protocol/keys.js'
 import type { Context } from '../context.js'
 import type { EndpointEvent } from '../events.js'
 import { can } from '../groups/state/group.js'
@@ -24,7 +24,7 @@ export class Presence {
   /** By handle: when it was last heard, in ms since 1970. */
   readonly #present = new Map<string, number>()
   /** By device: the time of what it said last, by its own clock. */
-  readonly #lastSent = new Map<string, bigint>()
+  readonly #lastSent = new Map<KeyText<DeviceKey>, bigint>()
 
   constructor(
     private readonly clock: Pick<Clock, 'now'>,
@@ -98,8 +98,8 @@ export class Presence {
   }
 
   /** Not what was said before something else, nor long ago: a server can deliver it when it likes. */
-  #isNews(deviceId: Uint8Array, sentAtMs: bigint): boolean {
-    const device = toHex(deviceId)
+  #isNews(deviceId: DeviceKey, sentAtMs: bigint): boolean {
+    const device = keyText(deviceId)
     const isOld =
       sentAtMs <= (this.#lastSent.get(device) ?? 0n) || Number(sentAtMs) < this.clock.now() - IGNORED_AFTER_MS
     if (!isOld) this.#lastSent.set(device, sentAtMs)

@@ -12,7 +12,8 @@ import {
 } from '../../../gen/parley/content/v1/content_pb.js'
 import { concatBytes } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
-import { type KeyPair, sign, verify } from '../signature.js'
+import { type DeviceKey, type DeviceKeys, deviceKey } from '../keys.js'
+import { sign, verify } from '../signature.js'
 import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES } from '../sizes.js'
 
 const LABEL = 'parley.content.v1.Ephemeral'
@@ -25,7 +26,7 @@ interface EphemeralSealing {
   key: Uint8Array
   /** 16 bytes. */
   conversationId: Uint8Array
-  device: KeyPair
+  device: DeviceKeys
   content: MessageInitShape<typeof EphemeralSchema>
   /** 12 bytes; random unless given. */
   nonce?: Uint8Array
@@ -44,7 +45,7 @@ export function sealEphemeral(crypto: CryptoProvider, sealing: EphemeralSealing)
 
 interface OpenedEphemeral {
   /** The device that signed it. Whether it is in the group is for the caller to see. */
-  deviceId: Uint8Array
+  deviceId: DeviceKey
   content: Ephemeral
 }
 
@@ -75,5 +76,5 @@ function opened(
 ): OpenedEphemeral | undefined {
   const bytes = concatBytes(conversationId, ephemeral)
   if (!verify(crypto, { label: LABEL, bytes, signature, publicKey: deviceId })) return undefined
-  return { deviceId, content: fromBinary(EphemeralSchema, ephemeral) }
+  return { deviceId: deviceKey(deviceId), content: fromBinary(EphemeralSchema, ephemeral) }
 }

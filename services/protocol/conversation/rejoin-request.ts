@@ -2,7 +2,8 @@ import { create } from '@bufbuild/protobuf'
 import { type RejoinRequest, RejoinRequestSchema } from '../../../gen/parley/v1/chat_pb.js'
 import { concatBytes } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
-import { type KeyPair, sign, verify } from '../signature.js'
+import type { DeviceKeys } from '../keys.js'
+import { sign, verify } from '../signature.js'
 import { CONVERSATION_ID_BYTES, NONCE_BYTES } from '../sizes.js'
 
 const LABEL = 'parley.v1.RejoinRequest'
@@ -10,7 +11,7 @@ const LABEL = 'parley.v1.RejoinRequest'
 /** A device's request to be removed from a conversation (16 bytes) and added again. Throws RangeError for an id of another length. */
 export function makeRejoin(
   crypto: CryptoProvider,
-  { conversationId, device }: { conversationId: Uint8Array; device: KeyPair },
+  { conversationId, device }: { conversationId: Uint8Array; device: DeviceKeys },
 ): RejoinRequest {
   if (conversationId.length !== CONVERSATION_ID_BYTES) {
     throw new RangeError(`A conversation id has ${CONVERSATION_ID_BYTES} bytes`)

@@ -3,7 +3,8 @@ import { DeviceCertificateSchema, SignedDeviceCertificateSchema } from '../../..
 import { BytesCache } from '../bytes-cache.js'
 import type { CryptoProvider } from '../crypto.js'
 import { IdentityError } from '../error.js'
-import { type KeyPair, sign } from '../signature.js'
+import type { AccountKey, AccountKeys, DeviceKey } from '../keys.js'
+import { sign } from '../signature.js'
 import {
   checkHandle,
   checkSubject,
@@ -19,21 +20,19 @@ const KIND: StatementKind = { name: 'certificate', label: 'parley.v1.DeviceCerti
 /** A device and the account that it belongs to. */
 export interface DeviceIdentity {
   handle: string
-  /** The account's public key, 32 bytes. */
-  accountKey: Uint8Array
-  /** The device's public key, 32 bytes. */
-  deviceKey: Uint8Array
+  accountKey: AccountKey
+  deviceKey: DeviceKey
   /** ms since 1970-01-01 UTC, by the clock of the device that signed. */
   issuedAt: number
 }
 
 /**
- * An encoded SignedDeviceCertificate for one device (its 32-byte public key), signed by its account.
+ * An encoded SignedDeviceCertificate for one device, signed by its account.
  * `issuedAt` is in ms since 1970, now unless given. Throws IdentityError for a handle that breaks the rule.
  */
 export function makeCertificate(
   crypto: CryptoProvider,
-  options: { handle: string; account: KeyPair; deviceKey: Uint8Array; issuedAt?: number },
+  options: { handle: string; account: AccountKeys; deviceKey: DeviceKey; issuedAt?: number },
 ): Uint8Array {
   const { handle, account, deviceKey, issuedAt = Date.now() } = options
   checkSubject({ handle, deviceKey })

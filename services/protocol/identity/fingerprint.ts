@@ -1,5 +1,6 @@
 import { fromBase64, toBase64 } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
+import type { AccountKey, DeviceKey } from '../keys.js'
 import { FINGERPRINT_BYTES } from '../sizes.js'
 
 const PREFIX = 'SHA256:'
@@ -17,11 +18,11 @@ export function parseFingerprint(text: string): Uint8Array | undefined {
 }
 
 /** The SHA-256 (32 bytes) of an account's public key. */
-export function accountFingerprint(crypto: CryptoProvider, accountKey: Uint8Array): Uint8Array {
+export function accountFingerprint(crypto: CryptoProvider, accountKey: AccountKey): Uint8Array {
   return crypto.sha256(accountKey)
 }
 
 /** Of a device's public key, as people compare it. */
-export function deviceFingerprint(crypto: CryptoProvider, deviceKey: Uint8Array): string {
+export function deviceFingerprint(crypto: CryptoProvider, deviceKey: DeviceKey): string {
   return formatFingerprint(crypto.sha256(deviceKey))
 }

@@ -1,7 +1,8 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { DeviceRevocationSchema, SignedDeviceRevocationSchema } from '../../../gen/parley/v1/identity_pb.js'
 import type { CryptoProvider } from '../crypto.js'
-import { type KeyPair, sign } from '../signature.js'
+import type { AccountKey, AccountKeys, DeviceKey } from '../keys.js'
+import { sign } from '../signature.js'
 import {
   checkHandle,
   checkSubject,
@@ -15,22 +16,21 @@ const KIND: StatementKind = { name: 'revocation', label: 'parley.v1.DeviceRevoca
 /** A device that its account has ended for good; verified. */
 export interface Revocation {
   handle: string
-  /** The account's public key, 32 bytes. */
-  accountKey: Uint8Array
-  /** The public key of the device that is revoked, 32 bytes. */
-  deviceKey: Uint8Array
+  accountKey: AccountKey
+  /** Of the device that is revoked. */
+  deviceKey: DeviceKey
   /** ms since 1970-01-01 UTC, by the clock of the device that signed. */
   revokedAt: number
 }
 
 /**
- * An encoded SignedDeviceRevocation of one device (its 32-byte public key), signed by its account. Nothing
+ * An encoded SignedDeviceRevocation of one device, signed by its account. Nothing
  * takes it back. `revokedAt` is in ms since 1970, now unless given. Throws IdentityError for a handle that
  * breaks the rule.
  */
 export function makeRevocation(
   crypto: CryptoProvider,
-  options: { handle: string; account: KeyPair; deviceKey: Uint8Array; revokedAt?: number },
+  options: { handle: string; account: AccountKeys; deviceKey: DeviceKey; revokedAt?: number },
 ): Uint8Array {
   const { handle, account, deviceKey, revokedAt = Date.now() } = options
   checkSubject({ handle, deviceKey })

@@ -8,7 +8,7 @@
 import { compareBytes, concatBytes, utf8 } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
 import { IdentityError } from '../error.js'
-import { KEY_BYTES } from '../sizes.js'
+import type { AccountKey } from '../keys.js'
 import { isHandle } from './handle.js'
 
 /** Two bytes, big endian; another one when anything below changes. */
@@ -22,14 +22,12 @@ const DIGITS = 2 * GROUPS_PER_PERSON * GROUP_DIGITS
 
 interface SafetyPerson {
   handle: string
-  /** The account's public key, 32 bytes. */
-  accountKey: Uint8Array
+  accountKey: AccountKey
 }
 
 /**
  * The 60 digits of two people in 12 groups of 5, parted by spaces; the same whoever is named first. Takes
- * about 20 ms with Node's cryptography. Throws RangeError for a key of another length, IdentityError for a handle that
- * breaks the rule.
+ * about 20 ms with Node's cryptography. Throws IdentityError for a handle that breaks the rule.
  */
 export function safetyNumber(
   crypto: CryptoProvider,
@@ -78,7 +76,6 @@ export function safetyCode(number: string): SafetyCode {
 }
 
 function checkPerson(person: SafetyPerson): SafetyPerson {
-  if (person.accountKey.length !== KEY_BYTES) throw new RangeError(`An account key has ${KEY_BYTES} bytes`)
   if (!isHandle(person.handle)) throw new IdentityError('handle', person.handle)
   return person
 }

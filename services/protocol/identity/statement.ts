@@ -3,6 +3,12 @@
 import { copyBytes } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
 import { IdentityError } from '../error.js'
+import {
+  type AccountKey,
+  type DeviceKey,
+  accountKey as toAccountKey,
+  deviceKey as toDeviceKey,
+} from '../keys.js'
 import { isSoundKey, type Label, verify } from '../signature.js'
 import { KEY_BYTES, MAX_STATEMENT_BYTES, SIGNATURE_BYTES } from '../sizes.js'
 import { isHandle } from './handle.js'
@@ -24,10 +30,8 @@ export interface DecodedStatement {
 /** The content of a statement. */
 export interface Statement {
   handle: string
-  /** The account's public key, 32 bytes. */
-  accountKey: Uint8Array
-  /** The device's public key, 32 bytes. */
-  deviceKey: Uint8Array
+  accountKey: AccountKey
+  deviceKey: DeviceKey
   /** ms since 1970-01-01 UTC, by the clock of the device that signed. */
   time: number
 }
@@ -42,7 +46,7 @@ export interface StatementKind {
 }
 
 /** Throws, for what readStatement would refuse: IdentityError for a handle, RangeError for a key. */
-export function checkSubject({ handle, deviceKey }: { handle: string; deviceKey: Uint8Array }): void {
+export function checkSubject({ handle, deviceKey }: { handle: string; deviceKey: DeviceKey }): void {
   checkHandle(handle)
   if (!isSoundKey(deviceKey))
     throw new RangeError(`A device key is ${KEY_BYTES} bytes, and of no small order`)
@@ -74,8 +78,8 @@ export function parseVerifiedStatement(bytes: Uint8Array, kind: StatementKind): 
 function statementOf({ handle, accountKey, deviceKey, timeMs }: DecodedStatement): Statement {
   return {
     handle,
-    accountKey: copyBytes(accountKey),
-    deviceKey: copyBytes(deviceKey),
+    accountKey: toAccountKey(copyBytes(accountKey)),
+    deviceKey: toDeviceKey(copyBytes(deviceKey)),
     time: Number(timeMs),
   }
 }

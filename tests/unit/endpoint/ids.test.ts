@@ -10,12 +10,15 @@ import {
   countOf,
   type GroupNumber,
   groupNumber,
+  isKey,
   type MessageNumber,
   messageNumber,
+  NO_KEY,
   type Sequence,
   sequenceOf,
 } from '../../../services/endpoint/ids.js'
-import { at, nextId, Records, type Transaction } from '../../../services/endpoint/vault/records.js'
+import { at, nextId, Records, recordOf, type Transaction } from '../../../services/endpoint/vault/records.js'
+import { accountKey, deviceKey, keyText } from '../../../services/protocol/keys.js'
 import { MemoryDisk } from '../../support/memory/vault.js'
 
 interface Numbers {
@@ -146,4 +149,33 @@ test('a link leads to numbers of one kind', async () => {
   // @ts-expect-error groups carry a conversation
   const carriers: ConversationNumber[] = records.linked('carriers', NUMBERS.conversation)
   expect(carriers).toEqual([])
+})
+
+describe('a key in a record', () => {
+  const [account, device] = [accountKey(new Uint8Array(32)), deviceKey(new Uint8Array(32))]
+
+  test('is of one kind', () => {
+    const records = [
+      // @ts-expect-error an account is no device
+      recordOf('senders', { deviceId: account }),
+      // @ts-expect-error devices leave a group one by one
+      recordOf('groups', { leavingDeviceIds: [account] }),
+      // @ts-expect-error a person is pinned by the key of their account
+      recordOf('contacts', { accountKey: device }),
+      // @ts-expect-error nobody has looked at these bytes
+      recordOf('devices', { deviceId: new Uint8Array(32) }),
+    ]
+    expect(records).toHaveLength(4)
+  })
+
+  test('may be none, which is none until that is asked', () => {
+    const { accountKey: pinned } = recordOf('contacts', { accountKey: account })
+    // @ts-expect-error it may be empty
+    expect(keyText(pinned)).toHaveLength(64)
+    expect(isKey(pinned) && keyText(pinned)).toHaveLength(64)
+    expect([isKey(NO_KEY), isKey(recordOf('contacts', { accountKey: NO_KEY }).accountKey)]).toEqual([
+      false,
+      false,
+    ])
+  })
 })

@@ -2,12 +2,13 @@ import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/p
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { ProofSchema } from '../../../gen/parley/v1/identity_pb.js'
+import { deviceKeys } from '../../../services/protocol/keys.js'
 import { METHODS } from '../../../services/protocol/method.js'
 import { nodeCrypto as crypto } from '../../../services/protocol/node/crypto.js'
 import { makeProof, ProofError, type ProofReason, readProof } from '../../../services/protocol/proof.js'
 import { generateKeyPair, type Label, sign, verify } from '../../../services/protocol/signature.js'
 
-const device = generateKeyPair(crypto)
+const device = deviceKeys(generateKeyPair(crypto))
 const server = new Uint8Array(32).fill(7)
 const method = METHODS.chat
 const NOW = 1_800_000_000_000

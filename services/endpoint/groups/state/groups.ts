@@ -1,7 +1,7 @@
 // The MLS groups of this device: which there are, what carries which conversation, and how they change.
 
 import { parseVerifiedCertificate } from '../../../protocol/identity/certificate.js'
-import { type ConversationNumber, countOf, type GroupNumber } from '../../ids.js'
+import { type ConversationNumber, countOf, type GroupNumber, keyText } from '../../ids.js'
 import type { Engine, GroupState, RatchetPlace } from '../../mls/engine.js'
 import { at, inUnit, nextId, type Reader, type Transaction } from '../../vault/records.js'
 import { type GroupEffect, type GroupInput, type GroupPhase, isIn, next } from './group.js'
@@ -198,7 +198,7 @@ export class Groups {
     const devices = new Map<string, string>()
     for (const { identity, signatureKey } of this.engine.members(state)) {
       const { handle } = parseVerifiedCertificate(identity)
-      devices.set(handle, `${devices.get(handle) ?? ''} ${Buffer.from(signatureKey).toString('base64')}`)
+      devices.set(handle, `${devices.get(handle) ?? ''} ${keyText(signatureKey)}`)
     }
     return devices
   }

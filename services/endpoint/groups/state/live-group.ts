@@ -1,6 +1,6 @@
 // One group as a unit of work sees it, and its MLS state, which is opened when it is used.
 
-import type { GroupNumber } from '../../ids.js'
+import type { DeviceKey, GroupNumber } from '../../ids.js'
 import type { Engine, GroupState, RatchetPlace } from '../../mls/engine.js'
 import { Kept } from '../../vault/records/kept.js'
 import { at, type IdOf, type Reader, type RecordOf, recordOf, type Transaction } from '../../vault/records.js'
@@ -85,7 +85,7 @@ export class LiveGroup {
   }
 
   /** Also of a device of which nothing is known yet. */
-  sender(deviceId: Uint8Array): Sender {
+  sender(deviceId: DeviceKey): Sender {
     const id = this.reader.numberOf('device', deviceId)
     return this.reader.get('senders', { group: this.number, id }) ?? recordOf('senders', { deviceId })
   }

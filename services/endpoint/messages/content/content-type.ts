@@ -6,7 +6,7 @@ import type { Content } from '../../../../gen/parley/content/v1/content_pb.js'
 import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
 import type { GroupInput } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import type { Placed } from '../../ids.js'
+import type { AccountKey, DeviceKey, Placed } from '../../ids.js'
 import type { Transaction } from '../../vault/records.js'
 import type { Counted } from '../sealing/format.js'
 import type { LineType } from '../sealing/line-types.js'
@@ -23,9 +23,9 @@ export interface Received {
   envelope: Placed<Envelope>
   content: Counted
   /** The device that sealed it, as its verified leaf says. */
-  device: Uint8Array
+  device: DeviceKey
   handle: string
-  accountKey: Uint8Array
+  accountKey: AccountKey
   /** A device of this account has sealed it. */
   isOurs: boolean
 }

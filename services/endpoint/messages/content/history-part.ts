@@ -6,6 +6,7 @@ import { type HistoryPart, HistoryPartSchema } from '../../../../gen/parley/cont
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { isHandle } from '../../../protocol/identity/handle.js'
+import { type AccountKey, type DeviceKey, deviceKey } from '../../../protocol/keys.js'
 import { CLOCK_SLACK_MS, DAY_MS } from '../../../protocol/time.js'
 import { labelOf } from '../../contacts/own-devices.js'
 import { accountsIn, isOwn, settingsOf } from '../../groups/membership.js'
@@ -25,8 +26,8 @@ const WAITING_PARTS = 512
 /** The device that hands it over. */
 interface Giver {
   handle: string
-  accountKey: Uint8Array
-  device: Uint8Array
+  accountKey: AccountKey
+  device: DeviceKey
 }
 
 /** Takes a part in that came in a group. It ignores what is not this giver's to hand over. */
@@ -57,7 +58,8 @@ export function takeKept(
   for (const { key, record } of parts.records.list('historyparts')) {
     const part = fromBinary(HistoryPartSchema, record.part)
     if (Buffer.compare(part.conversationId, group.record.conversationId) !== 0) continue
-    const giver = { handle: record.fromHandle, accountKey: record.fromAccount, device: record.fromDevice }
+    const { fromHandle: handle, fromAccount: accountKey, fromDevice } = record
+    const giver = { handle, accountKey, device: deviceKey(fromDevice) }
     fileInRoom(parts, tx, group, { part, giver, place })
     tx.delete('historyparts', key)
   }

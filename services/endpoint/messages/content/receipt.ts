@@ -2,6 +2,7 @@
 // has it on some device.
 
 import { MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { equalBytes } from '../../../protocol/bytes.js'
 import { accountsIn } from '../../groups/membership.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup, Sender } from '../../groups/state/groups.js'
@@ -47,7 +48,7 @@ export const receipt: ContentType<'receipt'> = {
     let { confirmed } = sender
     const own = parts.account.device.publicKey
     for (const { deviceId, count } of delivered) {
-      if (Buffer.compare(deviceId, own) !== 0) continue
+      if (!equalBytes(deviceId, own)) continue
       // A receipt for more than was sent cannot mark what is sent later.
       const sent = smaller(countOf(count), countOf(group.record.nextCount - 1n))
       confirmed = larger(sent, confirmed)

@@ -1,8 +1,9 @@
 // A device asks again for what it could not open, and the device that sent it says it again, once.
 
+import { equalBytes } from '../../../protocol/bytes.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import { type Count, countOf } from '../../ids.js'
+import { type Count, countOf, type DeviceKey } from '../../ids.js'
 import type { Transaction } from '../../vault/records.js'
 import { MISSING_COUNTS } from '../missing.js'
 import type { MessageParts } from '../sealing/parts.js'
@@ -14,7 +15,7 @@ export async function askAgain(
   parts: Pick<MessageParts, 'clock' | 'engine' | 'groups' | 'outbox'>,
   tx: Transaction,
   group: LiveGroup,
-  { deviceId, counts }: { deviceId: Uint8Array; counts: readonly Count[] },
+  { deviceId, counts }: { deviceId: DeviceKey; counts: readonly Count[] },
 ): Promise<void> {
   if (!can(group.phase, 'tell-devices') || counts.length === 0) return
   const value = { deviceId, counts: [...counts] }
@@ -26,7 +27,7 @@ export const resendRequest: ContentType<'resendRequest'> = {
   owesReceipt: true,
   fromBlocked: false,
   async take(parts, tx, { group }, { deviceId, counts }) {
-    if (Buffer.compare(deviceId, parts.account.device.publicKey) !== 0) return
+    if (!equalBytes(deviceId, parts.account.device.publicKey)) return
     const { conversation } = group.record
     const nothing: Count[] = []
     for (const count of counts.slice(0, MISSING_COUNTS).map(countOf)) {

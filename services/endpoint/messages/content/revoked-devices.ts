@@ -1,11 +1,10 @@
 // A device that its account has revoked: the account's signature says so, so that every member may remove it.
 
-import { create } from '@bufbuild/protobuf'
-import { RemoveDevicesSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { IdentityError } from '../../../protocol/error.js'
 import { makeRevocation, type Revocation, readRevocation } from '../../../protocol/identity/revocation.js'
+import { type DeviceKey, includesKey, sameKey } from '../../../protocol/keys.js'
 import { crypto } from '../../crypto.js'
-import { intend } from '../../groups/intents.js'
+import { intend, removeDevices } from '../../groups/intents.js'
 import { accountsIn, isOwn } from '../../groups/membership.js'
 import { sameAccount } from '../../groups/policy.js'
 import { removeWhenOurTurn } from '../../groups/self-removal.js'
@@ -15,8 +14,6 @@ import type { Transaction } from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
 import { ownDeviceGroups, sealBody } from '../sealing/seal.js'
 
-const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0
-
 /** Revokes a device of this account: tells the groups that it is in, and removes it there. The server is told apart. */
 export async function revoke(
   parts: Pick<
@@ -24,7 +21,7 @@ export async function revoke(
     'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'groups' | 'intents' | 'outbox'
   >,
   tx: Transaction,
-  deviceId: Uint8Array,
+  deviceId: DeviceKey,
 ): Promise<void> {
   const { handle, account } = parts.account
   const deviceRevocation = makeRevocation(crypto, {
@@ -40,8 +37,7 @@ export async function revoke(
   for (const group of parts.groups.all()) {
     if (!can(group.phase, 'tell-devices') || !isMember(parts, group, deviceId)) continue
     await sealBody(parts, tx, group, { case: 'revoked', value: { deviceRevocation } })
-    const value = create(RemoveDevicesSchema, { deviceIds: [deviceId] })
-    intend(parts, tx, group, { case: 'removeDevices', value })
+    intend(parts, tx, group, removeDevices([deviceId]))
   }
 }
 
@@ -63,8 +59,8 @@ export async function sealRevocations(
 const isMember = (
   { engine }: Pick<MessageParts, 'engine'>,
   { state }: LiveGroup,
-  deviceId: Uint8Array,
-): boolean => engine.members(state).some(({ signatureKey }) => same(signatureKey, deviceId))
+  deviceId: DeviceKey,
+): boolean => engine.members(state).some(({ signatureKey }) => sameKey(signatureKey, deviceId))
 
 /** Somebody shows a revocation. A revocation that does not hold, or is of nobody here, is ignored. */
 export function takeRevoked(
@@ -81,9 +77,8 @@ export function takeRevoked(
     parts.devices.change(tx, deviceKey, { revocation: deviceRevocation })
     tx.tell({ type: 'devices' })
   } else parts.contacts.noteRevoked(tx, account.handle, deviceKey)
-  const isNoted = group.record.leavingDeviceIds.some(device => same(device, deviceKey))
-  if (!isNoted && account.devices.some(device => same(device, deviceKey)))
-    removeWhenOurTurn(parts, tx, group, [deviceKey])
+  const isNoted = includesKey(group.record.leavingDeviceIds, deviceKey)
+  if (!isNoted && includesKey(account.devices, deviceKey)) removeWhenOurTurn(parts, tx, group, [deviceKey])
 }
 
 function verified(bytes: Uint8Array): Revocation | undefined {

@@ -2,12 +2,12 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { Ephemeral, EphemeralSchema } from '../../../../gen/parley/content/v1/content_pb.js'
-import { equalBytes } from '../../../protocol/bytes.js'
 import {
   EPHEMERAL_KEY,
   openEphemeral as open,
   sealEphemeral as seal,
 } from '../../../protocol/content/ephemeral.js'
+import { sameKey } from '../../../protocol/keys.js'
 import { AEAD_NONCE_BYTES } from '../../../protocol/sizes.js'
 import { crypto } from '../../crypto.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
@@ -42,7 +42,7 @@ export async function openEphemeral(
   const opened = open(crypto, { key, conversationId, ciphertext })
   const sender = parts.engine
     .members(group.state)
-    .find(({ signatureKey }) => opened && equalBytes(signatureKey, opened.deviceId))
+    .find(({ signatureKey }) => opened && sameKey(signatureKey, opened.deviceId))
   return opened && sender && { sender, content: opened.content }
 }
 

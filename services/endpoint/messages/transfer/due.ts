@@ -3,6 +3,7 @@
 
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../../protocol/identity/certificate.js'
+import { sameKey } from '../../../protocol/keys.js'
 import { CLOCK_SLACK_MS, DAY_MS } from '../../../protocol/time.js'
 import { accountsIn, isOwn, isOwnDevicesGroup, settingsOf } from '../../groups/membership.js'
 import { type Membership, sameAccount } from '../../groups/policy.js'
@@ -100,8 +101,8 @@ function isFirstOwn(
   { deviceKey }: DeviceIdentity,
 ): boolean {
   const own = accountsIn(parts, group).find(account => isOwn(parts, account))?.devices ?? []
-  const first = own.find(device => Buffer.compare(device, deviceKey) !== 0)
-  return first !== undefined && Buffer.compare(first, parts.account.device.publicKey) === 0
+  const first = own.find(device => !sameKey(device, deviceKey))
+  return first !== undefined && sameKey(first, parts.account.device.publicKey)
 }
 
 function transferRoom(

@@ -4,6 +4,7 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { type HistoryMessage, HistoryMessageSchema } from '../../../../gen/parley/content/v1/content_pb.js'
 import type { Message } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { equalBytes } from '../../../protocol/bytes.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
 import { type ConversationNumber, messageNumber } from '../../ids.js'
 import {
@@ -37,7 +38,7 @@ export function startTransfer(tx: Transaction, conversation: ConversationNumber,
 }
 
 const isSame = (one: HistoryTransfer, other: HistoryTransfer): boolean =>
-  one.toHandle === other.toHandle && Buffer.compare(one.toDevice, other.toDevice) === 0
+  one.toHandle === other.toHandle && equalBytes(one.toDevice, other.toDevice)
 
 /** Seals the next parts of what is to be handed over, where there is a group for it. */
 export async function sealTransfers(
@@ -69,7 +70,7 @@ function groupFor(
     return conversation === undefined ? undefined : sendingGroup(parts, conversation)
   }
   return ownDeviceGroups(parts).find(({ state }) =>
-    parts.engine.members(state).some(({ signatureKey }) => Buffer.compare(signatureKey, toDevice) === 0),
+    parts.engine.members(state).some(({ signatureKey }) => equalBytes(signatureKey, toDevice)),
   )
 }
 

@@ -1,6 +1,7 @@
 import type { KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
 import { toHex } from '../../../protocol/bytes.js'
 import { certifiedDevices } from '../../../protocol/identity/certificate.js'
+import type { AccountKey } from '../../../protocol/keys.js'
 import { changeOf } from '../../contacts/contacts.js'
 import type { KeyChangePolicy } from '../../contacts/trust.js'
 import type { Context, RunTransaction } from '../../context.js'
@@ -53,7 +54,7 @@ export class ChangedKeys {
 }
 
 /** The account keys that the server shows for a handle. */
-function listedKeys({ lookups }: KeyExchanged, handle: string): Uint8Array[] {
+function listedKeys({ lookups }: KeyExchanged, handle: string): AccountKey[] {
   const outcome = lookups[0]?.outcome
   if (outcome?.case !== 'devices') return []
   return certifiedDevices(crypto, outcome.value.deviceCertificates)

@@ -1,6 +1,7 @@
 // Key packages for those who are to be added: the intents that wait for them, and what the server hands out.
 
 import type { ClaimedDevice } from '../../../../gen/parley/v1/key_exchange_pb.js'
+import { type DeviceKey, includesKey } from '../../../protocol/keys.js'
 import { notMade } from '../../codes/notice.js'
 import type { Context } from '../../context.js'
 import { type Invitee, verifiedInvitees } from '../../groups/create.js'
@@ -33,8 +34,8 @@ export function wantedKeyPackages({
   })
 }
 
-const isRejoining = ({ record }: LiveGroup, device: Uint8Array): boolean =>
-  record.rejoiningDeviceIds.some(other => Buffer.compare(other, device) === 0)
+const isRejoining = ({ record }: LiveGroup, device: DeviceKey): boolean =>
+  includesKey(record.rejoiningDeviceIds, device)
 
 /** Puts what was claimed into the intent, or gives the intent up and says why. */
 export async function takeClaim(
@@ -59,7 +60,7 @@ export async function takeClaim(
   const accounts = accountsIn(context, group)
   const fits = ({ identity }: Invitee) =>
     !wanted ||
-    (wanted.some(device => Buffer.compare(device, identity.deviceKey) === 0) &&
+    (includesKey(wanted, identity.deviceKey) &&
       (accounts.some(account => sameAccount(account, identity)) || isRejoining(group, identity.deviceKey)))
   const invitees = (await verifiedInvitees(context, handle, claimed)).filter(fits)
   if (invitees.length === 0) return giveUp('no-device')

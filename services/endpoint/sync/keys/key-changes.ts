@@ -1,8 +1,10 @@
 // Somebody shows another account key than the one that is pinned: what is decided on it, and what becomes of the groups
 // in which they show the other one.
 
+import { equalBytes } from '../../../protocol/bytes.js'
 import { parseVerifiedCertificate } from '../../../protocol/identity/certificate.js'
 import { accountFingerprint, formatFingerprint } from '../../../protocol/identity/fingerprint.js'
+import type { AccountKey } from '../../../protocol/keys.js'
 import { Refusal } from '../../codes/refusal.js'
 import { changeOf } from '../../contacts/contacts.js'
 import type { KeyChangePolicy } from '../../contacts/trust.js'
@@ -31,13 +33,13 @@ export function settleChange(
   context: Pick<Context, 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>,
   tx: Transaction,
   handle: string,
-  { listed, policy }: { listed: readonly Uint8Array[]; policy: KeyChangePolicy },
+  { listed, policy }: { listed: readonly AccountKey[]; policy: KeyChangePolicy },
 ): boolean {
   const contact = context.contacts.get(handle)
   const change = contact && changeOf(contact)
   if (!change) return true
   const lists = (fingerprint: Uint8Array) =>
-    listed.some(key => Buffer.compare(accountFingerprint(crypto, key), fingerprint) === 0)
+    listed.some(key => equalBytes(accountFingerprint(crypto, key), fingerprint))
   const { pinned, seen } = change
   if (contact.changedAccountKey.length > 0 && lists(pinned) && !lists(seen)) {
     context.contacts.dismiss(tx, handle)

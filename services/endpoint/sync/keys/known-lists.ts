@@ -1,9 +1,8 @@
 // Which of the lists of devices that the server shows are others than when this device last compared its groups with them.
 
-import { create } from '@bufbuild/protobuf'
 import type { LookupOutcome } from '../../../../gen/parley/v1/key_exchange_pb.js'
-import { KnownListSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { certifiedDevices, type DeviceIdentity } from '../../../protocol/identity/certificate.js'
+import type { AccountKey } from '../../../protocol/keys.js'
 import type { Context } from '../../context.js'
 import { crypto } from '../../crypto.js'
 import { at, type Reader, type Transaction } from '../../vault/records.js'
@@ -16,7 +15,7 @@ export interface ShownList {
   /** It is another list than before. */
   isNew: boolean
   /** The public keys of the accounts that they show. */
-  accountKeys: readonly Uint8Array[]
+  accountKeys: readonly AccountKey[]
   /** Verified when they are asked for, since a list that was seen before needs no look. */
   devices(): readonly DeviceIdentity[]
 }
@@ -39,8 +38,7 @@ export function listsIn(records: Reader, lookups: readonly LookupOutcome[]): Sho
 
 /** The groups were compared with it: from here on it is not new. */
 export function saveList(tx: Transaction, { handle, digest, isNew, accountKeys }: ShownList): void {
-  if (isNew)
-    tx.put('lists', keyOf(tx, handle), create(KnownListSchema, { digest, accountKeys: [...accountKeys] }))
+  if (isNew) tx.put('lists', keyOf(tx, handle), { digest, accountKeys })
 }
 
 /** An account whose pinned key the server does not list any more has another one now, which is looked into (changed-keys.ts). */

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import type { ClaimedDevice, KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
+import { sameKey } from '../../../protocol/keys.js'
 import type { Context, RunTransaction } from '../../context.js'
 import { createGroup, ownInvitees } from '../../groups/create.js'
 import { encodeSettings } from '../../groups/policy.js'
@@ -63,7 +64,7 @@ export class OwnGroup {
     return devices
       .all()
       .filter(({ deviceId }) => !devices.isRevoked(deviceId))
-      .findIndex(({ deviceId }) => Buffer.compare(deviceId, account.device.publicKey) === 0)
+      .findIndex(({ deviceId }) => sameKey(deviceId, account.device.publicKey))
   }
 
   async #make(claimed: readonly ClaimedDevice[], directory: Directory): Promise<void> {

@@ -1,12 +1,11 @@
 // Compares who is in a group with who should be: the certified devices of an account that is in it. The server's word
 // on them (lookup_handles) is signed by the account, so that it can leave a device out but not slip one in.
 
-import { create } from '@bufbuild/protobuf'
-import { AddDevicesSchema, RemoveDevicesSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import type { DeviceIdentity } from '../../../protocol/identity/certificate.js'
+import { type DeviceKey, includesKey, sameKey } from '../../../protocol/keys.js'
 import type { Context } from '../../context.js'
-import { type IntentChange, intend } from '../../groups/intents.js'
-import { accountsIn, isOwn } from '../../groups/membership.js'
+import { addDevices, type IntentChange, intend, removeDevices } from '../../groups/intents.js'
+import { accountsIn, type GroupAccount, isOwn } from '../../groups/membership.js'
 import { myTurnMs } from '../../groups/self-removal.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
@@ -20,11 +19,6 @@ const OTHERS_WAIT_MS = 3_000
 /** By handle: the devices whose certificates the server holds, verified. */
 export type Directory = ReadonlyMap<string, readonly DeviceIdentity[]>
 
-type GroupAccount = ReturnType<typeof accountsIn>[number]
-
-const includes = (devices: readonly Uint8Array[], device: Uint8Array): boolean =>
-  devices.some(other => Buffer.compare(other, device) === 0)
-
 /** Intends in one group what the directory says. Returns the handles of which a device is not in it yet. */
 export function reconcile(
   context: Pick<Context, 'account' | 'clock' | 'contacts' | 'devices' | 'engine' | 'intents'>,
@@ -37,7 +31,7 @@ export function reconcile(
   for (const account of accountsIn(context, group)) {
     const certified = directory
       .get(account.handle)
-      ?.filter(({ accountKey }) => Buffer.compare(accountKey, account.accountKey) === 0)
+      ?.filter(({ accountKey }) => sameKey(accountKey, account.accountKey))
       .map(({ deviceKey }) => deviceKey)
     if (!certified || isLeaving(group, account)) continue
     if (addMissing(context, tx, group, account, certified)) incomplete.push(account.handle)
@@ -47,24 +41,25 @@ export function reconcile(
 }
 
 const isLeaving = ({ record }: LiveGroup, { devices }: GroupAccount): boolean =>
-  devices.every(device => includes(record.leavingDeviceIds, device)) && record.rejoiningDeviceIds.length === 0
+  devices.every(device => includesKey(record.leavingDeviceIds, device)) &&
+  record.rejoiningDeviceIds.length === 0
 
 function addMissing(
   context: Pick<Context, 'account' | 'clock' | 'contacts' | 'devices' | 'engine' | 'intents'>,
   tx: Transaction,
   group: LiveGroup,
   account: GroupAccount,
-  certified: readonly Uint8Array[],
+  certified: readonly DeviceKey[],
 ): boolean {
   const deviceIds = certified.filter(
-    device => !includes(account.devices, device) && !isRevoked(context, account, device),
+    device => !includesKey(account.devices, device) && !isRevoked(context, account, device),
   )
   if (deviceIds.length === 0) return false
-  const value = create(AddDevicesSchema, { handle: account.handle, deviceIds })
+  const change = addDevices(account.handle, deviceIds)
   const delay = isOwn(context, account)
     ? ownTurnMs(context, group, deviceIds)
     : OTHERS_WAIT_MS + myTurnMs(context, group, account.devices)
-  intendOnce(context, tx, group, { case: 'addDevices', value }, delay)
+  intendOnce(context, tx, group, change, delay)
   return true
 }
 
@@ -74,38 +69,37 @@ function removeRevoked(
   tx: Transaction,
   group: LiveGroup,
   { devices }: GroupAccount,
-  certified: readonly Uint8Array[],
+  certified: readonly DeviceKey[],
 ): void {
   // Or the server does not know what it says.
-  if (!includes(certified, context.account.device.publicKey)) return
-  const deviceIds = devices.filter(device => !includes(certified, device))
+  if (!includesKey(certified, context.account.device.publicKey)) return
+  const deviceIds = devices.filter(device => !includesKey(certified, device))
   if (deviceIds.length === 0) return
-  const value = create(RemoveDevicesSchema, { deviceIds })
-  intendOnce(context, tx, group, { case: 'removeDevices', value }, ownTurnMs(context, group, deviceIds))
+  intendOnce(context, tx, group, removeDevices(deviceIds), ownTurnMs(context, group, deviceIds))
 }
 
 function isRevoked(
   { devices, contacts }: Pick<Context, 'contacts' | 'devices'>,
   { handle }: GroupAccount,
-  device: Uint8Array,
+  device: DeviceKey,
 ): boolean {
-  return devices.isRevoked(device) || includes(contacts.get(handle)?.revokedDeviceIds ?? [], device)
+  return devices.isRevoked(device) || includesKey(contacts.get(handle)?.revokedDeviceIds ?? [], device)
 }
 
 /** The older devices of an account go first. */
 function ownTurnMs(
   context: Pick<Context, 'account' | 'devices' | 'engine'>,
   group: LiveGroup,
-  without: readonly Uint8Array[],
+  without: readonly DeviceKey[],
 ): number {
   const present = accountsIn(context, group).find(account => isOwn(context, account))?.devices ?? []
   const older = context.devices
     .all()
     .map(({ deviceId }) => deviceId)
-    .filter(device => includes(present, device) && !includes(without, device))
+    .filter(device => includesKey(present, device) && !includesKey(without, device))
   return Math.max(
     0,
-    older.findIndex(device => Buffer.compare(device, context.account.device.publicKey) === 0) * OWN_TURN_MS,
+    older.findIndex(device => sameKey(device, context.account.device.publicKey)) * OWN_TURN_MS,
   )
 }
 
@@ -122,7 +116,7 @@ function intendOnce(
     .some(
       ({ intent: { change: other } }) =>
         other.case === change.case &&
-        change.value.deviceIds.every(device => includes(other.value.deviceIds, device)),
+        change.value.deviceIds.every(device => includesKey(other.value.deviceIds, device)),
     )
   if (!isIntended) intend(context, tx, group, change, delayMs)
 }
@@ -136,7 +130,7 @@ export function needsOwnGroup(
   const others = (directory.get(account.handle) ?? []).filter(
     device =>
       isOwn(context, device) &&
-      Buffer.compare(device.deviceKey, account.device.publicKey) !== 0 &&
+      !sameKey(device.deviceKey, account.device.publicKey) &&
       !context.devices.isRevoked(device.deviceKey),
   )
   const conversation = conversations.ownDevices()

@@ -1,7 +1,7 @@
 // How rows are found by what they hold, which must not stand in clear on the disk: under a keyed hash of it.
 
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
-import type { ContactNumber, ConversationNumber, GroupNumber } from '../../ids.js'
+import type { ContactNumber, ConversationNumber, DeviceKey, GroupNumber } from '../../ids.js'
 import type { Key, RowChange, Table } from '../table.js'
 import { at, type Hashed } from './table-keys.js'
 
@@ -27,7 +27,7 @@ interface Lookups {
   /** A group: the senders to whom a receipt is owed. */
   owed: { by: GroupNumber; finds: Hashed<'device'> }
   /** A device's public key: its place among the senders of a group. Nothing is linked to it. */
-  device: { by: Uint8Array; finds: never }
+  device: { by: DeviceKey; finds: never }
 }
 export type Lookup = keyof Lookups
 export type LookedUp<L extends Lookup> = Lookups[L]['by']

@@ -25,7 +25,7 @@ import {
   WaitingSchema,
   WelcomeSchema,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
-import type { NumberedFields } from '../../ids.js'
+import type { KeyFields, NumberedFields } from '../../ids.js'
 
 const SCHEMAS = {
   identity: IdentitySchema,
@@ -72,14 +72,13 @@ export type Stored<T> = T extends Uint8Array
       ? { readonly [Name in keyof T as Exclude<Name, '$unknown'>]: StoredField<Name, T[Name]> }
       : T
 
-/** A number that is one of ours is of its own type. */
+/** A number or a key that is one of ours is of its own type. */
 type StoredField<Name, T> = Name extends keyof NumberedFields
-  ? T extends bigint
-    ? NumberedFields[Name]
-    : T extends readonly bigint[]
-      ? readonly NumberedFields[Name][]
-      : Stored<T>
-  : Stored<T>
+  ? FieldOf<NumberedFields[Name], bigint, T>
+  : Name extends keyof KeyFields
+    ? FieldOf<KeyFields[Name], Uint8Array, T>
+    : Stored<T>
+type FieldOf<Own, Plain, T> = T extends Plain ? Own : T extends readonly Plain[] ? readonly Own[] : Stored<T>
 
 export type RecordOf<T extends RecordTable> = Stored<MessageShape<Schemas[T]>>
 export type RecordInit<T extends RecordTable> = Stored<MessageInitShape<Schemas[T]>>

@@ -4,10 +4,11 @@ import { deviceMeant, deviceRows } from '../../../../services/client/words/devic
 import { phraseRows } from '../../../../services/client/words/start.js'
 import { type DeviceView, Refusal } from '../../../../services/endpoint/index.js'
 import { phraseOf, seedOf } from '../../../../services/protocol/identity/recovery-phrase.js'
+import { deviceKey } from '../../../../services/protocol/keys.js'
 import { type Place, runCommand } from '../../../support/commands.js'
 
 const device = (number: number, more: Partial<DeviceView> = {}): DeviceView => ({
-  id: new Uint8Array(32).fill(number),
+  id: deviceKey(new Uint8Array(32).fill(number)),
   name: '',
   fingerprint: `SHA256:${'abc'[number]}${'x'.repeat(42)}`,
   isThis: false,

@@ -4,10 +4,11 @@ import type { EndpointEvent } from '../../../../services/endpoint/events.js'
 import { systemClock } from '../../../../services/endpoint/local.js'
 import { Records, type Transaction } from '../../../../services/endpoint/vault/records.js'
 import { accountFingerprint } from '../../../../services/protocol/identity/fingerprint.js'
+import { accountKey, deviceKey } from '../../../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { MemoryDisk } from '../../../support/memory/vault.js'
 
-const key = (fill: number) => new Uint8Array(32).fill(fill)
+const key = (fill: number) => accountKey(new Uint8Array(32).fill(fill))
 
 let records: Records
 let contacts: Contacts
@@ -177,7 +178,8 @@ describe('a change of a key', () => {
 })
 
 test('devices of theirs that were revoked are noted, each once', async () => {
-  const note = (fill: number) => change((contacts, tx) => contacts.noteRevoked(tx, 'bob', key(fill)))
+  const note = (fill: number) =>
+    change((contacts, tx) => contacts.noteRevoked(tx, 'bob', deviceKey(key(fill))))
   await meet(1)
   for (const fill of [2, 3, 2, 3]) await note(fill)
   expect(contacts.get('bob')?.revokedDeviceIds).toEqual([key(2), key(3)])

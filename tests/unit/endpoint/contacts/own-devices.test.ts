@@ -10,12 +10,13 @@ import {
 } from '../../../../services/endpoint/contacts/own-devices.js'
 import { DEVICE_NAME_LENGTH } from '../../../../services/protocol/content/lengths.js'
 import { deviceFingerprint } from '../../../../services/protocol/identity/fingerprint.js'
+import { type DeviceKey, deviceKey } from '../../../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 
 const alice = makeAccount('alice')
 const own = alice.device.publicKey
-const id = (fill: number) => new Uint8Array(32).fill(fill)
+const id = (fill: number) => deviceKey(new Uint8Array(32).fill(fill))
 
 let testing: TestContext
 beforeEach(async () => {
@@ -23,7 +24,7 @@ beforeEach(async () => {
 })
 
 type Change = Parameters<TestContext['context']['devices']['change']>[2]
-const change = (deviceId: Uint8Array, what: Change) =>
+const change = (deviceId: DeviceKey, what: Change) =>
   testing.written((tx, { context }) => context.devices.change(tx, deviceId, what))
 const devices = () => testing.context.devices
 
@@ -99,7 +100,7 @@ describe('a name', () => {
 })
 
 describe('a device that is to be revoked', () => {
-  const codeOf = (deviceId: Uint8Array) => {
+  const codeOf = (deviceId: DeviceKey) => {
     try {
       return checkRevocable(devices(), own, deviceId)
     } catch (error) {

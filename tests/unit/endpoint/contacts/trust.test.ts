@@ -4,11 +4,12 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import { markVerified, setBlocked, verification } from '../../../../services/endpoint/contacts/trust.js'
 import { safetyNumber } from '../../../../services/protocol/identity/safety-number.js'
+import { accountKey } from '../../../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 
 const alice = makeAccount('alice')
-const key = (fill: number) => new Uint8Array(32).fill(fill)
+const key = (fill: number) => accountKey(new Uint8Array(32).fill(fill))
 
 let testing: TestContext
 beforeEach(async () => {

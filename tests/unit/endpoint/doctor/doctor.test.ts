@@ -1,13 +1,12 @@
 // The doctor on real endpoints: it finds what is wrong, says so in one line, and repairs what it can.
 
-import { create } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
-import { IntentSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { treat } from '../../../../services/client/commands/doctor.js'
 import type { Finding } from '../../../../services/endpoint/doctor/finding.js'
 import { phaseRecord } from '../../../../services/endpoint/groups/state/phase-record.js'
 import { countOf, groupNumber } from '../../../../services/endpoint/ids.js'
 import { at, Records, type Transaction } from '../../../../services/endpoint/vault/records.js'
+import { deviceKey } from '../../../../services/protocol/keys.js'
 import { storesOn } from '../../../support/endpoint-context.js'
 import { keyIn } from '../../../support/numbers.js'
 import { HOST, newTown, type Person, type Server, type Town } from '../../../support/town.js'
@@ -157,7 +156,7 @@ test('gives up changes that cannot be made any more', async () => {
     const [group] = tx.list('groups')
     tx.putBytes('pending', at(group!.key.id), Uint8Array.of(1))
     const change = { case: 'addAccount', value: { handle: 'carol' } } as const
-    tx.put('intents', keyIn('intents', { group: group!.key.id, id: 1n }), create(IntentSchema, { change }))
+    tx.put('intents', keyIn('intents', { group: group!.key.id, id: 1n }), { change })
     const phase = phaseRecord({ name: 'leaving', leaveDue: false, commitOut: true })
     tx.put('groups', at(group!.key.id), { ...group!.record, ...phase })
   })
@@ -186,7 +185,7 @@ test('asks again for what is missing, and gives up what nobody can send any more
   await inVaultOf(bob, tx => {
     for (const { key, record } of tx.list('senders'))
       tx.put('senders', key, { ...record, missing: [countOf(1n)] })
-    const deviceId = new Uint8Array(32).fill(9)
+    const deviceId = deviceKey(new Uint8Array(32).fill(9))
     const key = { group: groupNumber(1n), id: tx.numberOf('device', deviceId) }
     tx.put('senders', key, { deviceId, missing: [countOf(4n), countOf(5n)] })
   })

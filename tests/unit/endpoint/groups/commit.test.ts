@@ -1,16 +1,16 @@
 // A commit at its place in the order: others' are judged and applied, this device's own takes effect.
 
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import type { DeliveredCommit, Envelope } from '../../../../gen/parley/v1/chat_pb.js'
-import { RemoveDevicesSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import { adopt, takeCommit } from '../../../../services/endpoint/groups/commit.js'
-import { intend } from '../../../../services/endpoint/groups/intents.js'
+import { intend, removeDevices } from '../../../../services/endpoint/groups/intents.js'
 import { beginCommit } from '../../../../services/endpoint/groups/transition.js'
 import type { IntentNumber } from '../../../../services/endpoint/ids.js'
 import type { CommitChange } from '../../../../services/endpoint/mls/engine.js'
+import type { DeviceKey } from '../../../../services/protocol/keys.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { keyPackageOf } from '../../../support/endpoint-groups.js'
 import { TestGroup } from '../../../support/group.js'
@@ -49,10 +49,9 @@ const renamed = (name: string): CommitChange => {
 }
 const epoch = () => testing.context.engine.epoch(room.live.state)
 const members = () => testing.context.engine.members(room.live.state).map(({ signatureKey }) => signatureKey)
-const wish = (...devices: Uint8Array[]) =>
+const wish = (...devices: DeviceKey[]) =>
   testing.written((tx, unit) => {
-    const value = create(RemoveDevicesSchema, { deviceIds: devices })
-    intend(unit.context, tx, room.in(unit), { case: 'removeDevices', value })
+    intend(unit.context, tx, room.in(unit), removeDevices(devices))
   })
 const begin = async (change: CommitChange) => {
   const { pending } = await testing.context.engine.commit(room.live.state, change)

@@ -1,22 +1,17 @@
 // The changes that this device is to commit, group by group.
 
-import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { RemoveDevicesSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { IntentList } from '../../../../services/endpoint/groups/intent-list.js'
+import { removeDevices } from '../../../../services/endpoint/groups/intents.js'
 import { type GroupNumber, groupNumber } from '../../../../services/endpoint/ids.js'
 import { Records } from '../../../../services/endpoint/vault/records.js'
+import { deviceKey } from '../../../../services/protocol/keys.js'
 import { MemoryDisk } from '../../../support/memory/vault.js'
 import { numbered } from '../../../support/numbers.js'
 
 const ONE = { number: groupNumber(1n) }
 const TWO = { number: groupNumber(2n) }
-const removal = (fill: number) => ({
-  change: {
-    case: 'removeDevices' as const,
-    value: create(RemoveDevicesSchema, { deviceIds: [Uint8Array.of(fill)] }),
-  },
-})
+const removal = (fill: number) => ({ change: removeDevices([deviceKey(new Uint8Array(32).fill(fill))]) })
 
 let records: Records
 beforeEach(() => {

@@ -4,18 +4,15 @@ import { create, fromBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import { CommitBundleSchema, RejectedSendSchema } from '../../../../gen/parley/v1/chat_pb.js'
-import {
-  AddAccountSchema,
-  AddDevicesSchema,
-  ChangeSettingsSchema,
-  RemoveDevicesSchema,
-} from '../../../../gen/parley/vault/v1/records_pb.js'
+import { AddAccountSchema, ChangeSettingsSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import {
+  addDevices,
   commitIntents,
   forgetRemovals,
   type IntentChange,
   intend,
+  removeDevices,
 } from '../../../../services/endpoint/groups/intents.js'
 import { settingsOf } from '../../../../services/endpoint/groups/membership.js'
 import type { Impossible } from '../../../../services/endpoint/groups/plan.js'
@@ -116,10 +113,8 @@ const adoptCommit = () =>
 const changed = (change: GroupChange) =>
   written((tx, unit) => unit.context.groups.change(tx, groupIn(unit, group), change))
 
-const removal = (...accounts: OwnAccount[]): IntentChange => ({
-  case: 'removeDevices',
-  value: create(RemoveDevicesSchema, { deviceIds: accounts.map(({ device }) => device.publicKey) }),
-})
+const removal = (...accounts: OwnAccount[]): IntentChange =>
+  removeDevices(accounts.map(({ device }) => device.publicKey))
 const addition = async (account: OwnAccount): Promise<IntentChange> => ({
   case: 'addAccount',
   value: create(AddAccountSchema, {
@@ -211,13 +206,7 @@ describe('what has become pointless is dropped without a commit:', () => {
       'somebody who is there already',
       () => ({ case: 'addAccount', value: create(AddAccountSchema, { handle: 'bob' }) }),
     ],
-    [
-      'a device that is there already',
-      () => ({
-        case: 'addDevices',
-        value: create(AddDevicesSchema, { handle: 'bob', deviceIds: [bob.device.publicKey] }),
-      }),
-    ],
+    ['a device that is there already', () => addDevices('bob', [bob.device.publicKey])],
     ['the name that it has', () => renaming('tea')],
   ])('%s', async (_name, change) => {
     await wish(change())

@@ -10,6 +10,7 @@ import {
   membershipOf,
   settingsOf,
 } from '../../../../services/endpoint/groups/membership.js'
+import { deviceKey } from '../../../../services/protocol/keys.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { foundGroup } from '../../../support/endpoint-groups.js'
 import { secondDevice, TestGroup } from '../../../support/group.js'
@@ -26,7 +27,8 @@ beforeEach(async () => {
 describe('a group stands', () => {
   test('with its settings and members, and those who want to go or come back', async () => {
     const room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob] })
-    const [leaving, rejoining] = [[Uint8Array.of(1)], [Uint8Array.of(2)]]
+    const keys = (fill: number) => [deviceKey(new Uint8Array(32).fill(fill))]
+    const [leaving, rejoining] = [keys(1), keys(2)]
     await room.change({ leavingDeviceIds: leaving, rejoiningDeviceIds: rejoining })
     expect(membershipOf(testing.context, room.live)).toMatchObject({
       ...{ settings: { kind: GroupKind.ROOM, name: 'tea' }, leaving, rejoining },

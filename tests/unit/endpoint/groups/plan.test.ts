@@ -3,14 +3,10 @@
 import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
-import {
-  AddAccountSchema,
-  AddDevicesSchema,
-  ChangeSettingsSchema,
-  RemoveDevicesSchema,
-} from '../../../../gen/parley/vault/v1/records_pb.js'
+import { AddAccountSchema, ChangeSettingsSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { Intent } from '../../../../services/endpoint/groups/intent-list.js'
+import { addDevices, removeDevices } from '../../../../services/endpoint/groups/intents.js'
 import { giveUp, type Impossible, mayCommit, planOf } from '../../../../services/endpoint/groups/plan.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { adminOf, secondDevice, TestGroup } from '../../../support/group.js'
@@ -34,21 +30,17 @@ const open = async (admins = [alice, carol]) => {
 }
 beforeEach(() => open())
 
-const removal = (...accounts: OwnAccount[]): Intent['change'] => ({
-  case: 'removeDevices',
-  value: create(RemoveDevicesSchema, { deviceIds: accounts.map(idOf) }),
-})
+const removal = (...accounts: OwnAccount[]): Intent['change'] => removeDevices(accounts.map(idOf))
 const addition = (handle: string, ...keyPackages: number[]): Intent['change'] => ({
   case: 'addAccount',
   value: create(AddAccountSchema, { handle, keyPackages: keyPackages.map(fill => Uint8Array.of(fill)) }),
 })
 const devices = (accounts: OwnAccount[], ...keyPackages: number[]): Intent['change'] => ({
   case: 'addDevices',
-  value: create(AddDevicesSchema, {
-    handle: 'bob',
-    deviceIds: accounts.map(idOf),
+  value: {
+    ...addDevices('bob', accounts.map(idOf)).value,
     keyPackages: keyPackages.map(fill => Uint8Array.of(fill)),
-  }),
+  },
 })
 const settings = (change: MessageInitShape<typeof ChangeSettingsSchema>): Intent['change'] => ({
   case: 'changeSettings',

@@ -17,6 +17,7 @@ import {
 } from '../../../../services/endpoint/groups/policy.js'
 import type { Member } from '../../../../services/endpoint/mls/engine.js'
 import { ROOM_NAME_LENGTH, ROOM_TOPIC_LENGTH } from '../../../../services/protocol/content/lengths.js'
+import { deviceKey } from '../../../../services/protocol/keys.js'
 
 const SEED = new Uint8Array(32).fill(7)
 const admin = makeAccount('admin')
@@ -159,7 +160,7 @@ describe('settings are changed', () => {
 })
 
 test('a certificate that is none lets nobody do anything', () => {
-  const nobody = { leaf: 0, identity: Uint8Array.of(1, 2, 3), signatureKey: new Uint8Array(32) }
+  const nobody = { leaf: 0, identity: Uint8Array.of(1, 2, 3), signatureKey: deviceKey(new Uint8Array(32)) }
   expect(mayChange(groupOf(ROOM), { committer: nobody, added: [], removed: [] })).toBe(false)
   expect(mayChange(groupOf(ROOM), { committer: member(admin), added: [nobody], removed: [] })).toBe(false)
 })

@@ -1,12 +1,11 @@
 // Something has happened in a group: what it keeps for the phase that is over goes, the rest is for those above.
 
-import { create } from '@bufbuild/protobuf'
 import { beforeEach, expect, test } from '@jest/globals'
-import { RemoveDevicesSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import { intend } from '../../../../services/endpoint/groups/intents.js'
+import { intend, removeDevices } from '../../../../services/endpoint/groups/intents.js'
 import type { GroupInput } from '../../../../services/endpoint/groups/state/group.js'
 import { beginCommit, transition } from '../../../../services/endpoint/groups/transition.js'
+import { deviceKey } from '../../../../services/protocol/keys.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { TestGroup } from '../../../support/group.js'
 
@@ -32,8 +31,7 @@ test('a commit that is made keeps the state after it, until it is decided on', a
 test('what this device was to commit goes with the group', async () => {
   await begin()
   await testing.written((tx, unit) => {
-    const value = create(RemoveDevicesSchema, { deviceIds: [Uint8Array.of(1)] })
-    intend(unit.context, tx, group.in(unit), { case: 'removeDevices', value })
+    intend(unit.context, tx, group.in(unit), removeDevices([deviceKey(new Uint8Array(32).fill(1))]))
   })
   expect(await happens({ input: 'removed' })).toEqual(['fail-texts', 'tell-removed'])
   expect([group.live.phase.name, group.live.pending]).toEqual(['ended', undefined])

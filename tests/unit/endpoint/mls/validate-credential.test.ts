@@ -2,11 +2,12 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { validateCredential } from '../../../../services/endpoint/mls/validate-credential.js'
 import { makeCertificate } from '../../../../services/protocol/identity/certificate.js'
+import { accountKeys, deviceKeys } from '../../../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { generateKeyPair } from '../../../../services/protocol/signature.js'
 
-const account = generateKeyPair(crypto)
-const device = generateKeyPair(crypto)
+const account = accountKeys(generateKeyPair(crypto))
+const device = deviceKeys(generateKeyPair(crypto))
 const certificate = makeCertificate(crypto, { handle: 'ada', account, deviceKey: device.publicKey })
 
 describe('a credential', () => {

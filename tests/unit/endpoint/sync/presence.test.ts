@@ -7,6 +7,7 @@ import { joined } from '../../../../services/endpoint/groups/state/group.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
 import type { Outgoing } from '../../../../services/endpoint/sync/frames.js'
 import { Presence } from '../../../../services/endpoint/sync/presence.js'
+import { accountKey } from '../../../../services/protocol/keys.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { groupWith, meet, putInPhase } from '../../../support/endpoint-groups.js'
 
@@ -142,7 +143,9 @@ describe('nobody is told who is here', () => {
   })
 
   test('of those who show another key than the pinned one, who are not heard either', async () => {
-    await other.written((tx, { context }) => void context.contacts.meet(tx, 'alice', new Uint8Array(32)))
+    await other.written(
+      (tx, { context }) => void context.contacts.meet(tx, 'alice', accountKey(new Uint8Array(32))),
+    )
     expect(await hears(other, await says(alice, true, true))).toEqual([])
     expect(told(other)).toEqual([])
   })

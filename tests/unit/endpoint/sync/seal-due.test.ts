@@ -1,12 +1,7 @@
-import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import {
-  MessageKind,
-  MessageStatus,
-  RemoveDevicesSchema,
-} from '../../../../gen/parley/vault/v1/records_pb.js'
+import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import { intend } from '../../../../services/endpoint/groups/intents.js'
+import { intend, removeDevices } from '../../../../services/endpoint/groups/intents.js'
 import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
 import { countOf } from '../../../../services/endpoint/ids.js'
 import { OUTBOX_WINDOW } from '../../../../services/endpoint/messages/sealing/outbox.js'
@@ -108,8 +103,7 @@ test('what this device is to change is committed in place of an update', async (
   await owesUpdate()
   const room = await roomWith(endpoint, [bob])
   await endpoint.written((tx, unit) => {
-    const value = create(RemoveDevicesSchema, { deviceIds: [bob.device.publicKey] })
-    intend(unit.context, tx, groupIn(unit, room), { case: 'removeDevices', value })
+    intend(unit.context, tx, groupIn(unit, room), removeDevices([bob.device.publicKey]))
   })
   await seal()
   const ofRoom = endpoint.outbox.items().filter(({ item }) => item.group === room.number)

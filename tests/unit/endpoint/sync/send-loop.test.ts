@@ -1,10 +1,9 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { LimitsSchema } from '../../../../gen/parley/v1/chat_pb.js'
-import { RemoveDevicesSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../../../services/endpoint/context.js'
-import { intend } from '../../../../services/endpoint/groups/intents.js'
+import { intend, removeDevices } from '../../../../services/endpoint/groups/intents.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
 import { countOf, messageNumber } from '../../../../services/endpoint/ids.js'
 import type { RequestFrame } from '../../../../services/endpoint/line/frame-writer.js'
@@ -238,8 +237,7 @@ test('a change that has to wait for its time is looked at then', async () => {
   await open()
   const dueAt = endpoint.clock.now() + 3_000
   await endpoint.written((tx, unit) => {
-    const value = create(RemoveDevicesSchema, { deviceIds: [bob.device.publicKey] })
-    intend(unit.context, tx, groupIn(unit, group), { case: 'removeDevices', value }, 3_000)
+    intend(unit.context, tx, groupIn(unit, group), removeDevices([bob.device.publicKey]), 3_000)
   })
   await round(0)
   rounds.length = 0

@@ -9,10 +9,11 @@ import {
   openEphemeral,
   sealEphemeral,
 } from '../../../../services/protocol/content/ephemeral.js'
+import { deviceKeys } from '../../../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { generateKeyPair, type Label, sign } from '../../../../services/protocol/signature.js'
 
-const device = generateKeyPair(crypto)
+const device = deviceKeys(generateKeyPair(crypto))
 const key = new Uint8Array(32).fill(1)
 const conversationId = new Uint8Array(16).fill(2)
 const content = { sentAtMs: 5n, body: { case: 'presence' as const, value: { here: true, asks: true } } }

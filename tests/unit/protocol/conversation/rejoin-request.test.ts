@@ -3,10 +3,11 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { RejoinRequestSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { makeRejoin, verifyRejoin } from '../../../../services/protocol/conversation/rejoin-request.js'
+import { deviceKeys } from '../../../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { generateKeyPair, keyPairOf, sign } from '../../../../services/protocol/signature.js'
 
-const device = keyPairOf(crypto, new Uint8Array(32).fill(2))
+const device = deviceKeys(keyPairOf(crypto, new Uint8Array(32).fill(2)))
 const ids = fc.uint8Array({ minLength: 16, maxLength: 16 })
 
 const holds = (conversationId: Uint8Array, request: Parameters<typeof verifyRejoin>[1]['request']) =>

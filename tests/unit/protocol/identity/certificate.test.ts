@@ -13,11 +13,12 @@ import {
   readCertificate,
   readCertificateOfAnyHandle,
 } from '../../../../services/protocol/identity/certificate.js'
+import { accountKeys, deviceKeys } from '../../../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { generateKeyPair, sign } from '../../../../services/protocol/signature.js'
 
-const account = generateKeyPair(crypto)
-const device = generateKeyPair(crypto)
+const account = accountKeys(generateKeyPair(crypto))
+const device = deviceKeys(generateKeyPair(crypto))
 const good = makeCertificate(crypto, {
   handle: 'ada',
   account,

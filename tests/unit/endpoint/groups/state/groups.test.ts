@@ -151,7 +151,7 @@ describe('a group that this device is in again', () => {
         committedAtMs: 5n,
         log: { case: 'broken', value: create(BrokenLogSchema) },
       },
-      ...{ leavingDeviceIds: [Uint8Array.of(1)], rejoiningDeviceIds: [Uint8Array.of(1)] },
+      ...{ leavingDeviceIds: [bob.device.publicKey], rejoiningDeviceIds: [bob.device.publicKey] },
     })
     await testing.written((tx, unit) => {
       const live = group.in(unit)

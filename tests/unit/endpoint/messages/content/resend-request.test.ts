@@ -10,6 +10,7 @@ import { askAgain, resendRequest } from '../../../../../services/endpoint/messag
 import { MISSING_COUNTS } from '../../../../../services/endpoint/messages/missing.js'
 import { sealLine } from '../../../../../services/endpoint/messages/sealing/seal.js'
 import { waitFor } from '../../../../../services/endpoint/messages/sealing/unsent.js'
+import type { DeviceKey } from '../../../../../services/protocol/keys.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
 import { NOTE, WITH_NOTES } from '../../../../support/line-type.js'
@@ -133,7 +134,7 @@ describe('asking', () => {
 })
 
 describe('what a device does not have any more', () => {
-  const knows = (deviceId: Uint8Array, missing: bigint[]) =>
+  const knows = (deviceId: DeviceKey, missing: bigint[]) =>
     testing.written((tx, unit) => {
       const sender = group.in(unit).sender(deviceId)
       const known = { ...sender, received: countOf(9n), owed: countOf(2n), missing: missing.map(countOf) }

@@ -4,8 +4,8 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
 import { openEphemeral, sealEphemeral } from '../../../../../services/endpoint/messages/sealing/ephemeral.js'
 import { EPHEMERAL_KEY, sealEphemeral as seal } from '../../../../../services/protocol/content/ephemeral.js'
+import type { DeviceKeys } from '../../../../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../../../../services/protocol/node/crypto.js'
-import type { KeyPair } from '../../../../../services/protocol/signature.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { TestGroup } from '../../../../support/group.js'
 
@@ -25,7 +25,7 @@ const open = (envelope: { epoch: bigint; ciphertext: Uint8Array }) =>
   openEphemeral(testing.context, group.live, envelope)
 
 /** Sealed under the key of the present epoch, which every member has. */
-async function sealedBy(device: KeyPair): Promise<{ epoch: bigint; ciphertext: Uint8Array }> {
+async function sealedBy(device: DeviceKeys): Promise<{ epoch: bigint; ciphertext: Uint8Array }> {
   const { engine } = testing.context
   const { state, record } = group.live
   const key = await engine.exporter(state, EPHEMERAL_KEY.label, EPHEMERAL_KEY.bytes)

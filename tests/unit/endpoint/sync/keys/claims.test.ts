@@ -1,13 +1,13 @@
 import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { ClaimedDevice } from '../../../../../gen/parley/v1/key_exchange_pb.js'
-import { AddAccountSchema, AddDevicesSchema } from '../../../../../gen/parley/vault/v1/records_pb.js'
+import { AddAccountSchema } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import {
   makeAccount,
   type OwnAccount,
   restoreAccount,
 } from '../../../../../services/endpoint/contacts/account.js'
-import { type IntentChange, intend } from '../../../../../services/endpoint/groups/intents.js'
+import { addDevices, type IntentChange, intend } from '../../../../../services/endpoint/groups/intents.js'
 import type { LiveGroup } from '../../../../../services/endpoint/groups/state/groups.js'
 import { takeClaim, wantedKeyPackages } from '../../../../../services/endpoint/sync/keys/claims.js'
 import { groupIn, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
@@ -32,13 +32,11 @@ const addAccount = (handle: string): IntentChange => ({
   case: 'addAccount',
   value: create(AddAccountSchema, { handle }),
 })
-const addDevices = (...devices: OwnAccount[]): IntentChange => ({
-  case: 'addDevices',
-  value: create(AddDevicesSchema, {
-    handle: devices[0]!.handle,
-    deviceIds: devices.map(({ device }) => device.publicKey),
-  }),
-})
+const addDevicesOf = (...accounts: OwnAccount[]): IntentChange =>
+  addDevices(
+    accounts[0]!.handle,
+    accounts.map(({ device }) => device.publicKey),
+  )
 const wanted = () => wantedKeyPackages(endpoint.context).map(({ handle }) => handle)
 /** The claimed keys are taken in for the first intent. */
 const take = (claimed: readonly ClaimedDevice[] | undefined) =>
@@ -53,7 +51,7 @@ const intents = () => endpoint.context.intents.all().map(({ intent: { change } }
 describe('key packages are wanted', () => {
   test('for those who are to be added, until they are there', async () => {
     await wish(addAccount('carol'))
-    await wish(addDevices(bobsPhone))
+    await wish(addDevicesOf(bobsPhone))
     expect(wanted()).toEqual(['carol', 'bob'])
     await take(await claim(carol))
     expect(wanted()).toEqual(['bob'])
@@ -122,7 +120,7 @@ describe('somebody who is to be added', () => {
 
 describe('a further device of somebody who is in it', () => {
   test('is added alone of those that were claimed', async () => {
-    await wish(addDevices(bobsPhone))
+    await wish(addDevicesOf(bobsPhone))
     const claimed = await claim(bob, bobsPhone)
     await take(claimed)
     expect(intents()).toMatchObject([
@@ -135,7 +133,7 @@ describe('a further device of somebody who is in it', () => {
 
   test('that is certified by another account is not, and nobody is told', async () => {
     const impostor = makeAccount('bob')
-    await wish(addDevices(impostor))
+    await wish(addDevicesOf(impostor))
     await take(await claim(impostor))
     expect(intents()).toEqual([])
     expect(endpoint.told).toEqual([])
@@ -145,7 +143,7 @@ describe('a further device of somebody who is in it', () => {
     await endpoint.written((tx, unit) =>
       unit.context.groups.change(tx, groupIn(unit, room), { rejoiningDeviceIds: [carol.device.publicKey] }),
     )
-    await wish(addDevices(carol))
+    await wish(addDevicesOf(carol))
     await take(await claim(carol))
     expect(intents()).toMatchObject([{ value: { deviceIds: [carol.device.publicKey] } }])
   })

@@ -13,6 +13,7 @@ import type { ConversationNumber } from '../../../../../services/endpoint/ids.js
 import { waitFor } from '../../../../../services/endpoint/messages/sealing/unsent.js'
 import { KeyClaims } from '../../../../../services/endpoint/sync/keys/key-claims.js'
 import { Scheduler } from '../../../../../services/endpoint/sync/scheduler.js'
+import { accountKey } from '../../../../../services/protocol/keys.js'
 import { RpcError } from '../../../../../services/rpc/error.js'
 import { groupIn, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { roomWith } from '../../../../support/endpoint-groups.js'
@@ -101,7 +102,7 @@ describe('somebody whom a conversation is with', () => {
     await openWith('carol')
     await endpoint.written((tx, { context }) => {
       context.contacts.block(tx, 'bob', true)
-      context.contacts.meet(tx, 'carol', new Uint8Array(32).fill(1))
+      context.contacts.meet(tx, 'carol', accountKey(new Uint8Array(32).fill(1)))
       context.contacts.meet(tx, 'carol', carol.account.publicKey)
     })
     await claims.run()

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { conversationNumber, groupNumber } from '../../../../../services/endpoint/ids.js'
 import { namesOf } from '../../../../../services/endpoint/vault/records/names.js'
 import { checkKey } from '../../../../../services/endpoint/vault/table.js'
+import { deviceKey } from '../../../../../services/protocol/keys.js'
 import { MemoryDisk } from '../../../../support/memory/vault.js'
 
 const open = (disk: MemoryDisk) => {
@@ -21,7 +22,7 @@ describe('the number of a value', () => {
 
   test('is another one for another value, or for the same in another meaning', () => {
     const names = open(new MemoryDisk())
-    const id = new Uint8Array(16)
+    const id = deviceKey(new Uint8Array(32))
     const numbers = [
       names('direct', 'ada'),
       names('direct', 'bob'),
