@@ -8,7 +8,10 @@ import type { RecordInit, RecordOf } from '../../vault/records.js'
 
 export type Line = RecordOf<'messages'>
 /** The content of a line, beside who wrote it and when. */
-export type LineFields = Pick<RecordInit<'messages'>, 'text'>
+export type LineFields = Omit<
+  RecordInit<'messages'>,
+  '$typeName' | 'kind' | 'fromHandle' | 'fromDevice' | 'own' | 'sentAtMs' | 'status' | 'sequence'
+>
 export type BodyInit = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
 export type HistoryBody = HistoryMessage['body']
 
