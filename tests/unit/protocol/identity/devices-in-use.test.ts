@@ -1,4 +1,4 @@
-import { create, toBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { DeviceRemovalSchema, SignedDeviceRemovalSchema } from '../../../../gen/parley/v1/identity_pb.js'
@@ -62,6 +62,7 @@ interface Removing {
   removedAt?: number
   label?: Label
   signedBy?: KeyPair
+  fields?: MessageInitShape<typeof DeviceRemovalSchema>
 }
 
 /** An encoded removal that an honest device might refuse to make. */
@@ -75,6 +76,7 @@ function encodedRemoval(what: Removing): Uint8Array {
       deviceKey: removed.publicKey,
       signerKey: signer.publicKey,
       removedAtMs: BigInt(removedAt),
+      ...what.fields,
     }),
   )
   const label = what.label ?? 'parley.v1.DeviceRemoval'
@@ -150,6 +152,38 @@ describe('a removal', () => {
     expect(reasonOf(() => checkRemoval(readDeviceRemoval(crypto, encoded), list))).toBe(reason)
     expect(readRemovalsOf(crypto, list, [encoded])).toEqual([])
     if (reason !== 'signature') expect(inUse([readDeviceRemoval(crypto, encoded)])).toHaveLength(PLACES)
+  })
+
+  test.each<[string, MessageInitShape<typeof DeviceRemovalSchema>]>([
+    ['a short account key', { accountKey: new Uint8Array(31) }],
+    ['half a hash of its list', { list: new Uint8Array(16) }],
+    ['a removed device of small order', { deviceKey: new Uint8Array(32) }],
+    ['a removed device of 33 bytes', { deviceKey: new Uint8Array(33) }],
+    ['a signer of small order', { signerKey: new Uint8Array(32) }],
+    ['a time before 1970', { removedAtMs: -1n }],
+    ['a time past all dates', { removedAtMs: 8_640_000_000_000_001n }],
+  ])('with %s is malformed, though it is signed', (_, fields) => {
+    const [signer, removed] = [devices[0]!, devices[1]!]
+    const encoded = encodedRemoval({ signer, removed, fields })
+    expect(reasonOf(() => readDeviceRemoval(crypto, encoded))).toBe('malformed')
+  })
+
+  test('with a cut signature is refused without asking the cryptography', () => {
+    const { removal, signature } = fromBinary(SignedDeviceRemovalSchema, by(0, 1).encoded)
+    const cut = create(SignedDeviceRemovalSchema, { removal, signature: signature.subarray(1) })
+    const bytes = toBinary(SignedDeviceRemovalSchema, cut)
+    const trusting = { ...crypto, ed25519Verify: () => true }
+    expect(reasonOf(() => readDeviceRemoval(trusting, bytes))).toBe('signature')
+  })
+
+  test('that the cryptography fails on is no silence', () => {
+    const broken = {
+      ...crypto,
+      ed25519Verify: (): boolean => {
+        throw new RangeError('broken')
+      },
+    }
+    expect(() => readRemovalsOf(broken, list, [by(0, 1).encoded])).toThrow(RangeError)
   })
 
   test('that is no removal is refused, and hides none that is one', () => {
