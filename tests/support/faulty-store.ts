@@ -26,6 +26,10 @@ export class FaultyStore implements Store {
     this.#store = store
   }
 
+  get serverId(): Uint8Array {
+    return this.#store.serverId
+  }
+
   /** The next call fails so, with the error that this returns. */
   failNext(operation: Operation, half: Half, error = new Error(`${operation}: ${half}`)): Error {
     this.#failures.set(operation, { half, error })

@@ -13,6 +13,16 @@ function claimed(store: Store, handle: string): Promise<(Uint8Array | undefined)
 }
 
 export function directorySuite(open: OpenStore): void {
+  describe("the server's id", () => {
+    test('has 16 bytes, another in every store, and stays through a restart', async () => {
+      const [one, other] = [await open(), await open()]
+      expect(one.store.serverId).toHaveLength(16)
+      expect(other.store.serverId).not.toEqual(one.store.serverId)
+      const drawn = Uint8Array.from(one.store.serverId)
+      expect((await one.reopen()).serverId).toEqual(drawn)
+    })
+  })
+
   describe('directory', () => {
     test('a device is there after it registered, also after a restart', async () => {
       const { store, reopen } = await open()

@@ -4,6 +4,7 @@ import type { Log, Store } from '../../services/server/store/store.js'
 export function withLog(store: Store, changes: Partial<Log>): Store {
   const { log } = store
   return {
+    serverId: store.serverId,
     directory: store.directory,
     keyPackages: store.keyPackages,
     admission: store.admission,

@@ -9,14 +9,7 @@ import { BytesCache } from '../bytes-cache.js'
 import type { CryptoProvider } from '../crypto.js'
 import { IdentityError } from '../error.js'
 import { isSoundKey, type KeyPair, type Label, sign, verify } from '../signature.js'
-import {
-  KEY_BYTES,
-  LIST_HASH_BYTES,
-  LISTED_DEVICES,
-  MAX_LIST_BYTES,
-  SERVER_ID_BYTES,
-  SIGNATURE_BYTES,
-} from '../sizes.js'
+import { KEY_BYTES, LIST_HASH_BYTES, LISTED_DEVICES, MAX_LIST_BYTES, SERVER_ID_BYTES } from '../sizes.js'
 import { DAY_MS, SECOND_MS } from '../time.js'
 import { checkHandle, decodeBounded, isTime } from './statement.js'
 
@@ -94,10 +87,8 @@ function readUnknown(crypto: CryptoProvider, bytes: Uint8Array): DeviceList {
   const { list, signature, message } = decodeBounded(bytes, { name: NAME, limit: MAX_LIST_BYTES, decode })
   checkMessage(message)
   const { accountKey } = message
-  const isSigned =
-    signature.length === SIGNATURE_BYTES &&
-    verify(crypto, { label: LABEL, bytes: list, signature, publicKey: accountKey })
-  if (!isSigned) throw new IdentityError('signature', NAME)
+  if (!verify(crypto, { label: LABEL, bytes: list, signature, publicKey: accountKey }))
+    throw new IdentityError('signature', NAME)
   return {
     accountKey: copyBytes(accountKey),
     handle: message.handle,

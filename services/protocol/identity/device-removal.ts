@@ -8,7 +8,7 @@ import { copyBytes, equalBytes } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
 import { IdentityError } from '../error.js'
 import { isSoundKey, type KeyPair, type Label, sign, verify } from '../signature.js'
-import { KEY_BYTES, LIST_HASH_BYTES, MAX_REMOVALS, MAX_STATEMENT_BYTES, SIGNATURE_BYTES } from '../sizes.js'
+import { KEY_BYTES, LIST_HASH_BYTES, MAX_REMOVALS, MAX_STATEMENT_BYTES } from '../sizes.js'
 import type { DeviceList } from './device-list.js'
 import { decodeBounded, isTime } from './statement.js'
 
@@ -69,10 +69,8 @@ export function readDeviceRemoval(crypto: CryptoProvider, bytes: Uint8Array): De
   })
   if (!isWellFormed(message)) throw new IdentityError('malformed', NAME)
   const { accountKey, list, deviceKey, signerKey, removedAtMs } = message
-  const isSigned =
-    signature.length === SIGNATURE_BYTES &&
-    verify(crypto, { label: LABEL, bytes: removal, signature, publicKey: signerKey })
-  if (!isSigned) throw new IdentityError('signature', NAME)
+  if (!verify(crypto, { label: LABEL, bytes: removal, signature, publicKey: signerKey }))
+    throw new IdentityError('signature', NAME)
   return {
     accountKey: copyBytes(accountKey),
     list: copyBytes(list),

@@ -37,12 +37,9 @@ export type ListChange =
 export function devicesInUse(list: DeviceList, removals: readonly DeviceRemoval[]): ListedDevice[] {
   const places = removals.flatMap(removal => placesOf(removal, list) ?? [])
   const removed = new Set<number>()
-  // From the front, so that it is decided of each signer before those whom it can remove.
+  // From the front, so that it is decided of each signer before those whom it can remove; its own removal counts.
   for (const place of list.devices.keys()) {
-    const isRemoved = places.some(
-      each => each.removed === place && (each.signer === place || !removed.has(each.signer)),
-    )
-    if (isRemoved) removed.add(place)
+    if (places.some(each => each.removed === place && !removed.has(each.signer))) removed.add(place)
   }
   return list.devices.filter((_, place) => !removed.has(place))
 }

@@ -185,6 +185,11 @@ export interface Log {
 }
 
 export interface Store {
+  /**
+   * The server's name in what accounts sign about themselves: 16 random bytes, drawn when the store was made. All
+   * processes of an installation have the same, and so has a store that was put back from a copy.
+   */
+  readonly serverId: Uint8Array
   directory: Directory
   keyPackages: KeyPackages
   admission: Admission

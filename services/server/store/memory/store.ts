@@ -37,6 +37,7 @@ export function openMemoryStore(options: MemoryStoreOptions = {}): Store {
     now,
   }
   return {
+    serverId: tables.serverId.slice(),
     directory: new MemoryDirectory(parts),
     keyPackages: new MemoryKeyPackages(parts),
     admission: new MemoryAdmission(parts),

@@ -1,6 +1,8 @@
 // The data of a store in memory. They are apart from the store, so that one can be closed and another opened on the
 // same data, as with a file.
 
+import { nodeCrypto } from '../../../protocol/node/crypto.js'
+import { SERVER_ID_BYTES } from '../../../protocol/sizes.js'
 import { bytesKey } from '../../bytes.js'
 import { blockedBy } from '../account-rules.js'
 import type { ConversationFacts, DeviceFacts } from '../facts.js'
@@ -45,6 +47,7 @@ export interface ConversationRow {
 }
 
 export class Tables {
+  readonly serverId: Uint8Array = nodeCrypto.randomBytes(SERVER_ID_BYTES)
   /** By handle. */
   readonly accounts = new Map<string, AccountRow>()
   readonly #devices = new Map<string, DeviceRow>()

@@ -5,7 +5,7 @@ import type { Store } from '../store.js'
 import { SqliteAdmission } from './accounts/admission.js'
 import { SqliteDirectory } from './accounts/directory.js'
 import { SqliteKeyPackages } from './accounts/key-packages.js'
-import { openDatabase } from './database/database.js'
+import { openDatabase, prepare } from './database/database.js'
 import type { StoreParts } from './database/parts.js'
 import { StateCache } from './database/state.js'
 import { Writer } from './database/writer.js'
@@ -58,6 +58,7 @@ function createStore(database: { db: DatabaseSync; close(): void }, options: Sql
   }
 
   return {
+    serverId: serverIdOf(db),
     directory: new SqliteDirectory(parts),
     keyPackages: new SqliteKeyPackages(parts),
     admission: new SqliteAdmission(parts),
@@ -67,4 +68,10 @@ function createStore(database: { db: DatabaseSync; close(): void }, options: Sql
       return closing
     },
   }
+}
+
+function serverIdOf(db: DatabaseSync): Uint8Array {
+  const row = prepare<{ id: Uint8Array }>(db, 'SELECT id FROM server').get()
+  if (row === undefined) throw new Error('the store has no id of its server')
+  return row.id
 }

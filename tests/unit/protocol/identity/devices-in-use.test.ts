@@ -326,6 +326,15 @@ describe('lists of one account', () => {
     expect(knownDevices(state(list, ...again)).lists[0].removals).toHaveLength(1)
   })
 
+  test('of two removals of one pair the same stays, and all stand in one order, whichever came first', () => {
+    const pair = { signer: devices[1]!, removed: devices[2]! }
+    const [one, other] = [removalOf({ ...pair, removedAt: 1 }), removalOf({ ...pair, removedAt: 2 })]
+    const kept = (...removals: DeviceRemoval[]) => knownDevices(state(list, ...removals)).lists[0].removals
+    expect(kept(one, by(0, 3), other)).toEqual(kept(other, one, by(0, 3)))
+    expect(kept(one, by(0, 3))).toEqual(kept(by(0, 3), one))
+    expect(kept(one, other)).toHaveLength(1)
+  })
+
   test('of two with one number the devices of both are in use, and it is told', () => {
     const other = listOf({ places: [5, 3, 1] })
     const { devices: after, change } = learnDevices(knownDevices(state(list, by(0, 3))), state(other))

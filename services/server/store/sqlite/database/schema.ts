@@ -1,5 +1,5 @@
 /** Goes up with every change of the tables; kept in SQLite's user_version. */
-export const SCHEMA_VERSION = 3
+export const SCHEMA_VERSION = 4
 
 /** "Prly": SQLite's application_id, which tells our files from others'. */
 export const APPLICATION_ID = 0x50726c79
@@ -27,6 +27,13 @@ CREATE TABLE bans (
 ) STRICT;
 
 CREATE INDEX key_packages_by_age ON key_packages (published_at) WHERE package IS NOT NULL;
+`
+
+// Drawn once, in the transaction that makes the table: it is a name and no secret, and SQLite's random bytes are seeded
+// by the system's.
+const SERVER = `
+CREATE TABLE server (only INTEGER PRIMARY KEY CHECK (only = 1), id BLOB NOT NULL CHECK (length(id) = 16)) STRICT;
+INSERT INTO server VALUES (1, randomblob(16));
 `
 
 // Rows name conversations and devices by small integers: random 16- and 32-byte keys in the index of
@@ -111,7 +118,7 @@ CREATE TABLE log (
   payload BLOB NOT NULL
 ) STRICT;
 CREATE INDEX log_by_conversation ON log (conversation);
-${ADMISSION}`
+${ADMISSION}${SERVER}`
 
 /**
  * How tables of an older version become those of the next one: the first is for version 1. When the key
@@ -130,4 +137,5 @@ ${ADMISSION}`,
 ALTER TABLE conversations ADD COLUMN shared_epoch INTEGER NOT NULL DEFAULT 0;
 UPDATE conversations SET shared_epoch = epoch;
 `,
+  SERVER,
 ]
