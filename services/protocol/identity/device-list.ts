@@ -8,7 +8,14 @@ import { concatBytes, copyBytes, equalBytes, toHex, utf8 } from '../bytes.js'
 import { BytesCache } from '../bytes-cache.js'
 import type { CryptoProvider } from '../crypto.js'
 import { IdentityError } from '../error.js'
-import { isSoundKey, type KeyPair, type Label, sign, verify } from '../signature.js'
+import {
+  type AccountKey,
+  type AccountKeys,
+  type DeviceKey,
+  accountKey as toAccountKey,
+  deviceKey as toDeviceKey,
+} from '../keys.js'
+import { isSoundKey, type Label, sign, verify } from '../signature.js'
 import { KEY_BYTES, LIST_HASH_BYTES, LISTED_DEVICES, MAX_LIST_BYTES, SERVER_ID_BYTES } from '../sizes.js'
 import { DAY_MS, SECOND_MS } from '../time.js'
 import { checkHandle, decodeBounded, isTime } from './statement.js'
@@ -22,8 +29,7 @@ export const MAX_LIST_NUMBER = Number.MAX_SAFE_INTEGER
 
 /** A device as a list names it. */
 export interface ListedDevice {
-  /** The device's public key, 32 bytes. */
-  deviceKey: Uint8Array
+  deviceKey: DeviceKey
   /** When it was first listed, in ms since 1970-01-01 UTC. */
   listedAt: number
 }
@@ -43,14 +49,17 @@ interface ListContent {
 
 /** A list that was verified. */
 export interface DeviceList extends ListContent {
-  /** The account's public key, 32 bytes. */
-  accountKey: Uint8Array
+  accountKey: AccountKey
   /** The name of the list in removals and in the list behind it, 32 bytes. */
   hash: Uint8Array
 }
 
 /** An encoded SignedDeviceList. Throws, as readDeviceList would, IdentityError for a list that nobody would take. */
-export function makeDeviceList(crypto: CryptoProvider, account: KeyPair, content: ListContent): Uint8Array {
+export function makeDeviceList(
+  crypto: CryptoProvider,
+  account: AccountKeys,
+  content: ListContent,
+): Uint8Array {
   const message = create(DeviceListSchema, {
     accountKey: account.publicKey,
     handle: content.handle,
@@ -90,14 +99,14 @@ function readUnknown(crypto: CryptoProvider, bytes: Uint8Array): DeviceList {
   if (!verify(crypto, { label: LABEL, bytes: list, signature, publicKey: accountKey }))
     throw new IdentityError('signature', NAME)
   return {
-    accountKey: copyBytes(accountKey),
+    accountKey: toAccountKey(copyBytes(accountKey)),
     handle: message.handle,
     serverId: copyBytes(message.serverId),
     number: Number(message.number),
     previous: message.previous.length > 0 ? copyBytes(message.previous) : undefined,
     issuedAt: Number(message.issuedAtMs),
     devices: message.devices.map(({ deviceKey, listedAtMs }) => ({
-      deviceKey: copyBytes(deviceKey),
+      deviceKey: toDeviceKey(copyBytes(deviceKey)),
       listedAt: Number(listedAtMs),
     })),
     hash: crypto.sha256(concatBytes(HASH_PREFIX, list)),

@@ -7,7 +7,15 @@ import {
 import { copyBytes, equalBytes } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
 import { IdentityError } from '../error.js'
-import { isSoundKey, type KeyPair, type Label, sign, verify } from '../signature.js'
+import {
+  type AccountKey,
+  type DeviceKey,
+  type DeviceKeys,
+  sameKey,
+  accountKey as toAccountKey,
+  deviceKey as toDeviceKey,
+} from '../keys.js'
+import { isSoundKey, type Label, sign, verify } from '../signature.js'
 import { KEY_BYTES, LIST_HASH_BYTES, MAX_REMOVALS, MAX_STATEMENT_BYTES } from '../sizes.js'
 import type { DeviceList } from './device-list.js'
 import { decodeBounded, isTime } from './statement.js'
@@ -17,14 +25,13 @@ const LABEL: Label = 'parley.v1.DeviceRemoval'
 
 /** A removal that its signer's key did sign. Whether it counts is for devicesInUse to say. */
 export interface DeviceRemoval {
-  /** The account's public key, 32 bytes. */
-  accountKey: Uint8Array
+  accountKey: AccountKey
   /** The hash of the list that it is of, 32 bytes. */
   list: Uint8Array
-  /** The device that is removed, 32 bytes. */
-  deviceKey: Uint8Array
-  /** The device that signed, 32 bytes. */
-  signerKey: Uint8Array
+  /** Of the device that is removed. */
+  deviceKey: DeviceKey
+  /** Of the device that signed. */
+  signerKey: DeviceKey
   /** ms since 1970-01-01 UTC, by the clock of the signer: for people, nothing is decided by it. */
   removedAt: number
   /** The encoded SignedDeviceRemoval. */
@@ -40,8 +47,8 @@ export interface RemovalPlaces {
 /** An encoded SignedDeviceRemoval. Throws IdentityError where it could never count: the list knows no such device, or it stands ahead. */
 export function makeDeviceRemoval(
   crypto: CryptoProvider,
-  signer: KeyPair,
-  { list, deviceKey, removedAt }: { list: DeviceList; deviceKey: Uint8Array; removedAt: number },
+  signer: DeviceKeys,
+  { list, deviceKey, removedAt }: { list: DeviceList; deviceKey: DeviceKey; removedAt: number },
 ): Uint8Array {
   const { accountKey, hash } = list
   const { publicKey: signerKey, privateKey } = signer
@@ -72,10 +79,10 @@ export function readDeviceRemoval(crypto: CryptoProvider, bytes: Uint8Array): De
   if (!verify(crypto, { label: LABEL, bytes: removal, signature, publicKey: signerKey }))
     throw new IdentityError('signature', NAME)
   return {
-    accountKey: copyBytes(accountKey),
+    accountKey: toAccountKey(copyBytes(accountKey)),
     list: copyBytes(list),
-    deviceKey: copyBytes(deviceKey),
-    signerKey: copyBytes(signerKey),
+    deviceKey: toDeviceKey(copyBytes(deviceKey)),
+    signerKey: toDeviceKey(copyBytes(signerKey)),
     removedAt: Number(removedAtMs),
     encoded: copyBytes(bytes),
   }
@@ -108,7 +115,7 @@ export function checkRemoval(
   removal: Pick<DeviceRemoval, 'accountKey' | 'list' | 'deviceKey' | 'signerKey'>,
   list: DeviceList,
 ): RemovalPlaces {
-  if (!equalBytes(removal.accountKey, list.accountKey)) throw new IdentityError('other-account', NAME)
+  if (!sameKey(removal.accountKey, list.accountKey)) throw new IdentityError('other-account', NAME)
   if (!equalBytes(removal.list, list.hash)) throw new IdentityError('other-list', NAME)
   const signer = placeOf(list, removal.signerKey)
   const removed = placeOf(list, removal.deviceKey)
@@ -118,8 +125,8 @@ export function checkRemoval(
 }
 
 /** The place of a device on a list: 0 is the most senior, -1 is none. */
-export function placeOf(list: DeviceList, deviceKey: Uint8Array): number {
-  return list.devices.findIndex(device => equalBytes(device.deviceKey, deviceKey))
+export function placeOf(list: DeviceList, deviceKey: DeviceKey): number {
+  return list.devices.findIndex(device => sameKey(device.deviceKey, deviceKey))
 }
 
 function decode(bytes: Uint8Array): { removal: Uint8Array; signature: Uint8Array; message: RemovalMessage } {

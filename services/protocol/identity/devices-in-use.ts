@@ -1,8 +1,9 @@
 // The devices of an account that are in use, out of its lists and their removals. All of it gives the same whatever
 // came first, and however often.
 
-import { compareBytes, equalBytes, toHex } from '../bytes.js'
+import { compareBytes, equalBytes } from '../bytes.js'
 import { IdentityError } from '../error.js'
+import { keyText, sameKey } from '../keys.js'
 import type { DeviceList, ListedDevice } from './device-list.js'
 import { checkRemoval, type DeviceRemoval, type RemovalPlaces } from './device-removal.js'
 
@@ -52,7 +53,7 @@ export function returningWith(state: ListState, removal: DeviceRemoval): ListedD
   const { list, removals } = state
   const before = devicesInUse(list, removals)
   return devicesInUse(list, [...removals, removal]).filter(
-    ({ deviceKey }) => !before.some(each => equalBytes(each.deviceKey, deviceKey)),
+    ({ deviceKey }) => !before.some(each => sameKey(each.deviceKey, deviceKey)),
   )
 }
 
@@ -61,7 +62,7 @@ export function accountDevicesInUse({ lists }: AccountDevices): ListedDevice[] {
   if (lists.length > FORKS) return []
   const [first, ...others] = lists.map(({ list, removals }) => devicesInUse(list, removals))
   return first!.filter(({ deviceKey }) =>
-    others.every(devices => devices.some(each => equalBytes(each.deviceKey, deviceKey))),
+    others.every(devices => devices.some(each => sameKey(each.deviceKey, deviceKey))),
   )
 }
 
@@ -79,8 +80,7 @@ export function learnDevices(
   come: ListState,
 ): { devices: AccountDevices; change: ListChange } {
   const { list } = known.lists[0]
-  if (!equalBytes(list.accountKey, come.list.accountKey))
-    throw new IdentityError('other-account', 'device-list')
+  if (!sameKey(list.accountKey, come.list.accountKey)) throw new IdentityError('other-account', 'device-list')
   if (come.list.number < list.number) return { devices: known, change: 'none' }
   if (come.list.number > list.number) return { devices: knownDevices(come), change: 'newer' }
   const same = known.lists.find(each => equalBytes(each.list.hash, come.list.hash))
@@ -117,7 +117,7 @@ function onePerPair(list: DeviceList, removals: readonly DeviceRemoval[]): Devic
   const pairs = new Map<string, DeviceRemoval>()
   for (const removal of removals) {
     if (placesOf(removal, list) === undefined) continue
-    const pair = toHex(removal.signerKey) + toHex(removal.deviceKey)
+    const pair = keyText(removal.signerKey) + keyText(removal.deviceKey)
     const other = pairs.get(pair)
     if (other === undefined || compareBytes(removal.encoded, other.encoded) < 0) pairs.set(pair, removal)
   }

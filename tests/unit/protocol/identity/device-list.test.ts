@@ -12,13 +12,14 @@ import {
   nextListNumber,
   readDeviceList,
 } from '../../../../services/protocol/identity/device-list.js'
+import { accountKeys, deviceKeys } from '../../../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { generateKeyPair, keyPairOf, type Label, sign } from '../../../../services/protocol/signature.js'
 
-const account = keyPairOf(crypto, new Uint8Array(32).fill(1))
+const account = accountKeys(keyPairOf(crypto, new Uint8Array(32).fill(1)))
 const keys = Array.from(
   { length: 17 },
-  (_, at) => keyPairOf(crypto, new Uint8Array(32).fill(at + 2)).publicKey,
+  (_, at) => deviceKeys(keyPairOf(crypto, new Uint8Array(32).fill(at + 2))).publicKey,
 )
 const content = {
   handle: 'ada',

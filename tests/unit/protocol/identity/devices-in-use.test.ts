@@ -25,20 +25,26 @@ import {
   learnDevices,
   returningWith,
 } from '../../../../services/protocol/identity/devices-in-use.js'
+import {
+  type AccountKeys,
+  accountKeys,
+  type DeviceKeys,
+  deviceKeys,
+} from '../../../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { type KeyPair, keyPairOf, type Label, sign } from '../../../../services/protocol/signature.js'
 
 const pair = (seed: number) => keyPairOf(crypto, new Uint8Array(32).fill(seed))
-const account = pair(1)
+const account = accountKeys(pair(1))
 /** Six that may be listed; the place on `list` is the place here. */
-const devices = [2, 3, 4, 5, 6, 7].map(pair)
+const devices = [2, 3, 4, 5, 6, 7].map(seed => deviceKeys(pair(seed)))
 const PLACES = devices.length
-const stranger = pair(99)
+const stranger = deviceKeys(pair(99))
 
 interface Making {
   number?: number
   places?: readonly number[]
-  by?: KeyPair
+  by?: AccountKeys
   issuedAt?: number
 }
 
@@ -129,7 +135,7 @@ describe('a removal', () => {
   })
 
   test('is not made where it could never count', () => {
-    const make = (signer: KeyPair, { publicKey: deviceKey }: KeyPair) =>
+    const make = (signer: DeviceKeys, { publicKey: deviceKey }: DeviceKeys) =>
       reasonOf(() => makeDeviceRemoval(crypto, signer, { list, deviceKey, removedAt: 0 }))
     expect(make(devices[3]!, devices[2]!)).toBe('order')
     expect(make(stranger, devices[2]!)).toBe('not-listed')
@@ -366,7 +372,9 @@ describe('lists of one account', () => {
 
   test('a list of another account is refused', () => {
     const known = knownDevices(state(list))
-    expect(reasonOf(() => learnDevices(known, state(listOf({ by: stranger }))))).toBe('other-account')
+    expect(reasonOf(() => learnDevices(known, state(listOf({ by: accountKeys(pair(99)) }))))).toBe(
+      'other-account',
+    )
   })
 
   test('lists and removals give the same in whatever order they come, and however often', () => {
