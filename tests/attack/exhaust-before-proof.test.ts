@@ -1,7 +1,6 @@
 // Somebody without an account wants to make the server stand still, or run out of memory, with little of their own.
 
 import type { ClientHttp2Session } from 'node:http2'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { METHODS } from '../../services/protocol/method.js'
 import { MESSAGE_BYTES } from '../../services/protocol/sizes.js'
@@ -14,8 +13,8 @@ const INVALID_ARGUMENT = '3'
 const DEADLINE_EXCEEDED = '4'
 const RESOURCE_EXHAUSTED = '8'
 const UNIMPLEMENTED = '12'
-/** Milliseconds that the server may stand still, on a busy machine. */
-const STANDSTILL_MS = 1_000
+/** The processor's time, in ms, that an attack may take, with the attacker's own part in it. It was eight seconds and more. */
+const LONGEST_MS = 2_000
 /** KeyExchangeRequest.device_revocations; ChatRequest.open. */
 const REVOCATIONS = 6
 const OPEN = 1
@@ -37,14 +36,13 @@ afterEach(async () => {
   expect(server.defects).toEqual([])
 })
 
-/** Attacks, and sees that the server stood still at no time and that somebody honest is served. */
+/** Attacks, and sees that the server had little work with it and that somebody honest is served. */
 async function attacked(attack: () => Promise<void>): Promise<void> {
-  const delay = monitorEventLoopDelay({ resolution: 10 })
-  delay.enable()
+  const before = process.cpuUsage()
   await attack()
   await honest.register()
-  delay.disable()
-  expect(delay.max / 1e6).toBeLessThan(STANDSTILL_MS)
+  const { user, system } = process.cpuUsage(before)
+  expect((user + system) / 1e3).toBeLessThan(LONGEST_MS)
 }
 
 const METHODS_AND_FIELDS: [name: string, path: string, field: number][] = [
