@@ -13,6 +13,10 @@ export type Label =
   | 'parley.v1.DeviceRevocation'
   | 'parley.v1.Proof'
   | 'parley.v1.RejoinRequest'
+  | 'parley.v1.RejoinStatement'
+  | 'parley.content.v1.ChainEntry'
+  | 'parley.content.v1.LeaveStatement'
+  | 'parley.content.v1.TextStatement'
   | 'parley.content.v1.Ephemeral'
 
 export interface KeyPair<Public extends Uint8Array = Uint8Array> {

@@ -64,6 +64,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'services/protocol/identity': ['services/protocol', 'gen'],
   'services/protocol/invite': ['services/protocol', 'gen'],
   'services/protocol/conversation': ['services/protocol', 'gen'],
+  'services/protocol/conversation/chain': ['services/protocol', 'gen'],
   'services/protocol/content': ['services/protocol', 'gen'],
   'services/protocol/node': ['services/protocol'],
   'services/rpc': [],

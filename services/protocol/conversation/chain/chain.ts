@@ -1,0 +1,82 @@
+// Chains of entries: one that is whole, one that goes on from a known head, and two that part.
+
+import type { SignedChainEntry } from '../../../../gen/parley/content/v1/chain_pb.js'
+import { equalBytes } from '../../bytes.js'
+import type { CryptoProvider } from '../../crypto.js'
+import { type ChainEntry, readEntry } from './entry.js'
+import { ChainError } from './error.js'
+import { MAX_CHAIN_BYTES, MAX_ENTRIES } from './limits.js'
+import { type ConversationState, stateAfter } from './state.js'
+
+/** Entries that hold, and the state behind the last of them. */
+export interface CheckedChain {
+  state: ConversationState
+  entries: readonly ChainEntry[]
+}
+
+/** A whole chain, from its first entry. Throws ChainError for one that breaks a rule, or has no entry. */
+export function checkChain(crypto: CryptoProvider, entries: readonly SignedChainEntry[]): CheckedChain {
+  const [first, ...others] = entries
+  if (!first) throw new ChainError('creation')
+  checkBounds(entries, undefined)
+  const created = readEntry(crypto, first)
+  const { state, entries: read } = readOn(crypto, stateAfter(undefined, created), others)
+  return { state, entries: [created, ...read] }
+}
+
+/** Entries behind a known state. Throws ChainError where one breaks a rule: none of them counts then. */
+export function continueChain(
+  crypto: CryptoProvider,
+  before: ConversationState,
+  entries: readonly SignedChainEntry[],
+): CheckedChain {
+  checkBounds(entries, before)
+  return readOn(crypto, before, entries)
+}
+
+/** Throws ChainError for more than anybody reads, before anything of it is read. */
+function checkBounds(entries: readonly SignedChainEntry[], before: ConversationState | undefined): void {
+  const size = entries.reduce((sum, { entry }) => sum + entry.length, before?.size ?? 0)
+  if ((before?.number ?? 0) + entries.length > MAX_ENTRIES || size > MAX_CHAIN_BYTES)
+    throw new ChainError('too-long')
+}
+
+function readOn(
+  crypto: CryptoProvider,
+  before: ConversationState,
+  signed: readonly SignedChainEntry[],
+): CheckedChain {
+  const entries: ChainEntry[] = []
+  let state = before
+  for (const each of signed) {
+    const entry = readEntry(crypto, each)
+    state = stateAfter(state, entry)
+    entries.push(entry)
+  }
+  return { state, entries }
+}
+
+/** Whether the conversation has been at this head: whoever stands there can go on from it. */
+export function goesOnFrom(
+  chain: Pick<ConversationState, 'id' | 'number' | 'heads'>,
+  { id, number, head }: Pick<ConversationState, 'id' | 'number' | 'head'>,
+): boolean {
+  if (!equalBytes(chain.id, id) || number > chain.number) return false
+  return number === 0 || equalBytes(chain.heads[number - 1]!, head)
+}
+
+/**
+ * The number of the first entry in which two chains of one conversation differ; undefined where the one is the other's
+ * beginning. Such chains are told and never merged. Throws RangeError for chains of two conversations.
+ */
+export function forkBetween(
+  one: Pick<ConversationState, 'id' | 'heads'>,
+  other: Pick<ConversationState, 'id' | 'heads'>,
+): number | undefined {
+  if (!equalBytes(one.id, other.id))
+    throw new RangeError('Chains of two conversations have nothing in common')
+  const shared = Math.min(one.heads.length, other.heads.length)
+  // An entry names the one before, so behind a difference all differ.
+  if (equalBytes(one.heads[shared - 1]!, other.heads[shared - 1]!)) return undefined
+  return one.heads.findIndex((head, at) => !equalBytes(head, other.heads[at]!)) + 1
+}

@@ -1,0 +1,53 @@
+// All that a group holds: every member has the same in the same epoch, and judges commits by this and by nothing else.
+
+import { compareBytes } from '../bytes.js'
+import type { CryptoProvider } from '../crypto.js'
+import type { ConversationState } from './chain/state.js'
+import { type Leaf, leafFaults } from './leaves.js'
+import type { HeldAccount, Ledger } from './ledger.js'
+
+export interface HeldGroup {
+  /** The MLS group id, 16 bytes. */
+  groupId: Uint8Array
+  epoch: bigint
+  /** 1 for the first group of the conversation. */
+  incarnation: number
+  state: ConversationState
+  ledger: Ledger
+  /** In any order. */
+  leaves: readonly Leaf[]
+}
+
+/**
+ * A group in its first epoch, in which only the founder's device is. `accounts`: the founder's lists at least; for a
+ * successor those of the old ledger, which it must not forget. Throws RangeError for a founder whose leaf is not right.
+ */
+export function foundGroup(options: {
+  groupId: Uint8Array
+  incarnation: number
+  state: ConversationState
+  founder: Leaf
+  accounts: readonly HeldAccount[]
+}): HeldGroup {
+  const { groupId, incarnation, state, founder, accounts } = options
+  const ledger = { accounts, removed: [] }
+  const fault = leafFaults({ state, ledger })(founder)
+  if (fault) throw new RangeError(`The leaf of a founder has to be right: ${fault}`)
+  return { groupId, epoch: 0n, incarnation, state, ledger, leaves: [founder] }
+}
+
+/**
+ * Of several groups of one conversation the one in which a device seals: that of the highest incarnation, and of these
+ * the one with the lowest hash of its id. undefined where there is none.
+ */
+export function sealingGroup<G extends Pick<HeldGroup, 'groupId' | 'incarnation'>>(
+  crypto: CryptoProvider,
+  groups: readonly G[],
+): G | undefined {
+  const [first] = groups
+    .map(group => ({ group, hash: crypto.sha256(group.groupId) }))
+    .sort(
+      (one, other) => other.group.incarnation - one.group.incarnation || compareBytes(one.hash, other.hash),
+    )
+  return first?.group
+}

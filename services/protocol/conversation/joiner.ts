@@ -1,0 +1,50 @@
+// A welcome hands over all that its receiver has to know of the group besides the tree (Joiner in proto/parley/content/v1/chain.proto).
+
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import {
+  JoinerSchema,
+  type Joiner as Message,
+  type SignedChainEntry,
+} from '../../../gen/parley/content/v1/chain_pb.js'
+import { DEVICE_ID_BYTES } from '../sizes.js'
+import { MAX_ENTRIES } from './chain/limits.js'
+import type { Ledger } from './ledger.js'
+import { MAX_HELD_LISTS, MAX_HELD_REMOVALS, MAX_JOINER_BYTES, MAX_REMOVED_LEAVES } from './limits.js'
+
+/** Type of the extension of the GroupInfo, of the range for private use (RFC 9420 section 17.3). */
+export const JOINER_EXTENSION = 0xf0a3
+
+/** The extension of a GroupInfo. `entries`: the whole chain. */
+export function encodeJoiner(ledger: Ledger, entries: readonly SignedChainEntry[]): Uint8Array {
+  const { accounts, removed } = ledger
+  const removals = accounts.flatMap(({ devices }) => devices.lists.flatMap(each => each.removals))
+  return toBinary(
+    JoinerSchema,
+    create(JoinerSchema, {
+      entries: [...entries],
+      lists: accounts.flatMap(({ encoded }) => encoded),
+      removals: removals.map(({ encoded }) => encoded),
+      removed: removed.map(({ deviceKey, epoch }) => ({ deviceKey, epoch })),
+    }),
+  )
+}
+
+export type JoinerMessage = Pick<Message, 'entries' | 'lists' | 'removals' | 'removed'>
+
+/** undefined for what nobody has to read: it does not decode, or there is too much of it. Never throws. */
+export function decodeJoiner(bytes: Uint8Array): JoinerMessage | undefined {
+  if (bytes.length > MAX_JOINER_BYTES) return undefined
+  try {
+    const message = fromBinary(JoinerSchema, bytes)
+    const { entries, lists, removals, removed } = message
+    const isBounded =
+      entries.length <= MAX_ENTRIES &&
+      lists.length <= MAX_HELD_LISTS &&
+      removals.length <= MAX_HELD_REMOVALS &&
+      removed.length <= MAX_REMOVED_LEAVES &&
+      removed.every(({ deviceKey }) => deviceKey.length === DEVICE_ID_BYTES)
+    return isBounded ? message : undefined
+  } catch {
+    return undefined
+  }
+}

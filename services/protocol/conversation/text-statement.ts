@@ -1,0 +1,130 @@
+// A text with the signature of its writer's device, so that it can be shown to those who came later (TextStatement and
+// HistoryLine in proto/parley/content/v1/chain.proto).
+
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import {
+  type HistoryLine,
+  type TextStatement as Message,
+  type SignedTextStatement,
+  SignedTextStatementSchema,
+  TextStatementSchema,
+} from '../../../gen/parley/content/v1/chain_pb.js'
+import { copyBytes, equalBytes, utf8 } from '../bytes.js'
+import type { CryptoProvider } from '../crypto.js'
+import { IdentityError } from '../error.js'
+import { type DeviceIdentity, readCertificate } from '../identity/certificate.js'
+import { type DeviceKey, type DeviceKeys, deviceKey, sameKey } from '../keys.js'
+import { type Label, sign, verify } from '../signature.js'
+import { CONVERSATION_ID_BYTES, KEY_BYTES, TEXT_BYTES } from '../sizes.js'
+import { CHAIN_HASH_BYTES } from './chain/limits.js'
+
+const LABEL: Label = 'parley.content.v1.TextStatement'
+/** Bytes of a statement besides its text: its fields have about 130, the rest is room for new ones. */
+const MAX_OTHER_BYTES = 1024
+
+/** A text and the place that it was written for. */
+export interface TextStatement {
+  /** 32 bytes. */
+  conversationId: Uint8Array
+  /** The MLS group, 16 bytes. */
+  groupId: Uint8Array
+  /** The writer's count of the message, and the epoch at which that count began. */
+  count: bigint
+  joinedEpoch: bigint
+  /** ms since 1970-01-01 UTC, by the writer's clock. */
+  sentAt: number
+  text: string
+}
+
+/** A statement that the device did sign. */
+export interface WrittenText extends TextStatement {
+  deviceKey: DeviceKey
+}
+
+/** Signs a text. Throws RangeError for one that is too long. */
+export function makeTextStatement(
+  crypto: CryptoProvider,
+  { sentAt, ...written }: TextStatement,
+  device: DeviceKeys,
+): SignedTextStatement {
+  if (utf8(written.text).length > TEXT_BYTES) throw new RangeError(`A text has at most ${TEXT_BYTES} bytes`)
+  const statement = toBinary(
+    TextStatementSchema,
+    create(TextStatementSchema, {
+      ...written,
+      deviceKey: device.publicKey,
+      sentAtMs: BigInt(Math.trunc(sentAt)),
+    }),
+  )
+  const signature = sign(crypto, { label: LABEL, bytes: statement, privateKey: device.privateKey })
+  return create(SignedTextStatementSchema, { statement, signature })
+}
+
+/** Reads and verifies it; undefined for what its device did not sign, or nobody has to read. Never throws. */
+export function readTextStatement(
+  crypto: CryptoProvider,
+  { statement, signature }: Pick<SignedTextStatement, 'statement' | 'signature'>,
+): WrittenText | undefined {
+  const message = decode(statement)
+  if (!message) return undefined
+  const { sentAtMs, conversationId, groupId, count, joinedEpoch, text } = message
+  if (!verify(crypto, { label: LABEL, bytes: statement, signature, publicKey: message.deviceKey }))
+    return undefined
+  return {
+    conversationId: copyBytes(conversationId),
+    groupId: copyBytes(groupId),
+    count,
+    joinedEpoch,
+    sentAt: Number(sentAtMs),
+    text,
+    deviceKey: deviceKey(copyBytes(message.deviceKey)),
+  }
+}
+
+function decode(bytes: Uint8Array): Message | undefined {
+  if (bytes.length > TEXT_BYTES + MAX_OTHER_BYTES) return undefined
+  try {
+    const message = fromBinary(TextStatementSchema, bytes)
+    const { conversationId, groupId, deviceKey: device, count, text } = message
+    const isWellFormed =
+      conversationId.length === CHAIN_HASH_BYTES &&
+      groupId.length === CONVERSATION_ID_BYTES &&
+      device.length === KEY_BYTES &&
+      count > 0n &&
+      utf8(text).length <= TEXT_BYTES
+    return isWellFormed ? message : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** A line that was handed over, and whose words are its writer's. */
+export interface HandedLine extends WrittenText {
+  writer: Readonly<DeviceIdentity>
+  /** Its place in the server's order; the word of whoever hands it over. */
+  sequence: bigint
+}
+
+/**
+ * Reads and verifies a line of the conversation with this id; undefined for one that the writer did not write there.
+ * Whether the writer was in the conversation is for the chain to say. Never throws.
+ */
+export function readHistoryLine(
+  crypto: CryptoProvider,
+  conversationId: Uint8Array,
+  { text, certificate, sequence }: Pick<HistoryLine, 'text' | 'certificate' | 'sequence'>,
+): HandedLine | undefined {
+  const written = text && readTextStatement(crypto, text)
+  const writer = certified(crypto, certificate)
+  if (!written || !writer || !sameKey(writer.deviceKey, written.deviceKey)) return undefined
+  return equalBytes(written.conversationId, conversationId) ? { ...written, writer, sequence } : undefined
+}
+
+function certified(crypto: CryptoProvider, certificate: Uint8Array): Readonly<DeviceIdentity> | undefined {
+  try {
+    return readCertificate(crypto, certificate)
+  } catch (error) {
+    if (error instanceof IdentityError) return undefined
+    throw error
+  }
+}
