@@ -15,6 +15,8 @@ export interface ClusterMember {
   closeSession(device: DeviceId, reason: ClosingReason): void
   /** An account has another device, or these of its devices were revoked: tells the sessions here that it concerns. */
   accountChanged(handle: string, revoked: readonly DeviceId[]): void
+  /** Somebody has taken a key package of the device: tells its session, if it is here, how many are left. */
+  keyPackagesLeft(device: DeviceId, left: number): void
   /** Hands an ephemeral envelope to those of the devices whose sessions are here. */
   ephemeral(devices: readonly DeviceId[], envelope: Envelope): void
 }
@@ -39,6 +41,10 @@ export class LocalCluster implements Cluster {
 
   accountChanged(handle: string, revoked: readonly DeviceId[]): void {
     for (const member of this.#members) member.accountChanged(handle, revoked)
+  }
+
+  keyPackagesLeft(device: DeviceId, left: number): void {
+    for (const member of this.#members) member.keyPackagesLeft(device, left)
   }
 
   ephemeral(devices: readonly DeviceId[], envelope: Envelope): void {

@@ -57,6 +57,8 @@ export const WAITING_ACCOUNT_CHANGES = 1024
 export const WAITING_EPHEMERAL = 32
 /** How often silence is looked for, at the least. */
 export const SWEEP_MS = 1_000
+/** How often it is looked at who was held back. */
+export const GUARD_SWEEP_MS = 10_000
 /** How long an invite lets somebody in: 30 days. */
 export const INVITE_MS = 30 * DAY_MS
 /** How often the log is cleared of what everybody has, or of what is too old. */

@@ -2,7 +2,8 @@ import type { Logger } from 'pino'
 import { KEY_PACKAGE_KEPT_MS } from '../protocol/time.js'
 import type { Timing } from './chat/heartbeat.js'
 import type { Sessions } from './chat/sessions.js'
-import { SWEEP_MS } from './limits.js'
+import type { Guard } from './guard/guard.js'
+import { GUARD_SWEEP_MS, SWEEP_MS } from './limits.js'
 import type { Store } from './store/store.js'
 
 /** Sweeps a ping interval are at least so many, so that a ping is late by no more than this part of it. */
@@ -19,6 +20,12 @@ export function repeatSweep(sessions: Pick<Sessions, 'sweep'>, { pingIntervalMs 
     last = now
     sessions.sweep(Date.now(), lostMs)
   }, everyMs)
+  return () => clearInterval(timer)
+}
+
+/** Regularly tells of those who were held back, and forgets those who were not. Returns how to stop. */
+export function repeatGuardSweep(guard: Pick<Guard, 'sweep'>): () => void {
+  const timer = setInterval(() => guard.sweep(), GUARD_SWEEP_MS)
   return () => clearInterval(timer)
 }
 

@@ -3,14 +3,16 @@ import { ChatService } from '../../gen/parley/v1/chat_pb.js'
 import type { AccountKey } from '../protocol/keys.js'
 import { METHODS } from '../protocol/method.js'
 import { MESSAGE_BYTES } from '../protocol/sizes.js'
-import type { MessageBounds } from '../rpc/node/call-guard.js'
+import type { MessageBounds, StrangerOptions } from '../rpc/node/call-guard.js'
 import { type RpcServer, serve } from '../rpc/node/server.js'
 import { implement, type ServiceImplementation } from '../rpc/service.js'
 import type { RelayAdmission } from './admin/admission.js'
-import { transportDetail } from './auth/failure.js'
+import { rateLimited, transportDetail } from './auth/failure.js'
 import { type Cluster, LocalCluster } from './cluster.js'
 import { codeOf, StartError } from './config/start-error.js'
 import { type GivenTls, loadGivenTls, loadOwnTls, type ServerTls } from './config/tls.js'
+import type { AbuseCount } from './guard/abuse-log.js'
+import type { Guard } from './guard/guard.js'
 import {
   KEY_EXCHANGE_BYTES,
   LIMITS,
@@ -42,6 +44,8 @@ export interface RelayOptions extends Omit<ServiceOptions, 'cluster' | 'log' | '
 }
 
 export interface Relay extends RelayAdmission {
+  /** Who was held back from what since the start, the most frequent first. */
+  abuse(): AbuseCount[]
   port: number
   /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the certificate. */
   fingerprint: Uint8Array
@@ -74,7 +78,8 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
 async function serveRelay(options: RelayOptions, tls: ServerTls): Promise<Relay> {
   const { store, log, cluster = new LocalCluster() } = options
   const service = startService({ ...options, cluster, serverFingerprint: tls.fingerprint })
-  const rpc = await bind(options, tls, implement(ChatService, service.handlers)).catch(async error => {
+  const chatService = implement(ChatService, service.handlers)
+  const rpc = await bind(options, { tls, chatService, guard: service.guard }).catch(async error => {
     await service.stop()
     throw error
   })
@@ -94,6 +99,7 @@ async function serveRelay(options: RelayOptions, tls: ServerTls): Promise<Relay>
     fingerprint: tls.fingerprint,
     certificate: tls.cert,
     ...service.admission,
+    abuse: () => service.guard.abuse.counts(),
     admitOperator: service.admitOperator,
     stop() {
       stopped ??= stop().catch((error: unknown) => log.error({ err: error }, 'stopping failed'))
@@ -105,19 +111,31 @@ async function serveRelay(options: RelayOptions, tls: ServerTls): Promise<Relay>
 /** Listens. Throws StartError for an address or a port that cannot be listened on. */
 async function bind(
   { host, port, log }: RelayOptions,
-  tls: ServerTls,
-  chatService: ServiceImplementation,
+  { tls, chatService, guard }: { tls: ServerTls; chatService: ServiceImplementation; guard: Guard },
 ): Promise<RpcServer> {
   const onDefect = (error: unknown, method: string) =>
     log.error({ err: error, method }, 'a call failed by a defect')
   try {
     return await serve({
       ...{ host, port, tls, services: [chatService], maxMessageBytes: MESSAGE_BYTES, onDefect },
-      strangers: { bounds: unprovenBounds, detailOf: transportDetail },
+      strangers: strangersBehind(guard),
     })
   } catch (error) {
     const advice = LISTEN_ADVICE[codeOf(error)]
     throw advice ? new StartError(advice(host, port)) : error
+  }
+}
+
+function strangersBehind(guard: Guard): StrangerOptions {
+  return {
+    bounds: unprovenBounds,
+    detailOf: transportDetail,
+    admitConnection: address => guard.connection(address),
+    admitCall(address) {
+      const waitMs = guard.call(address)
+      if (waitMs > 0) throw rateLimited('too many calls from this address', waitMs)
+    },
+    onHalfOpen: address => guard.silentCall(address),
   }
 }
 

@@ -13,9 +13,12 @@ import { AccountChanges } from './chat/account-changes.js'
 import { createChat } from './chat/chat.js'
 import { ephemeralTo } from './chat/ephemeral.js'
 import type { Timing } from './chat/heartbeat.js'
+import { sessionGuard } from './chat/session-guard.js'
 import { Sessions } from './chat/sessions.js'
-import { TokenBucket } from './chat/token-bucket.js'
 import type { Cluster } from './cluster.js'
+import { Guard } from './guard/guard.js'
+import type { GuardLimits } from './guard/guard-limits.js'
+import { TokenBucket } from './guard/token-bucket.js'
 import {
   DEAD_AFTER_MS,
   LIMITS,
@@ -24,13 +27,13 @@ import {
   type RelayLimits,
   SEND_BURST_SECONDS,
 } from './limits.js'
-import { repeatSweep } from './maintenance.js'
+import { repeatGuardSweep, repeatSweep } from './maintenance.js'
 import type { Registration, Store } from './store/store.js'
 
 export interface ServiceOptions {
   store: Store
   cluster: Cluster
-  log: Pick<Logger, 'error'>
+  log: Pick<Logger, 'error' | 'warn'>
   /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the certificate that clients see: each proof names it. */
   serverFingerprint: Uint8Array
   /** Empty: the server has no operator. */
@@ -40,6 +43,8 @@ export interface ServiceOptions {
   /** Those left out are the server's. */
   limits?: Partial<RelayLimits>
   timing?: Partial<Timing>
+  /** Bounds on addresses and accounts. Those left out are the server's. */
+  guard?: Partial<GuardLimits>
   /** At most so many at once. */
   openSessions?: number
   /** The clock: milliseconds since 1970. Default: the system's. */
@@ -49,6 +54,7 @@ export interface ServiceOptions {
 interface RelayService {
   readonly handlers: Handlers<typeof ChatService>
   readonly admission: RelayAdmission
+  readonly guard: Guard
   /** Lets this account have the operator's handle. Only the server's own process may call it. */
   admitOperator(accountKey: AccountKey): void
   /** Takes no more sessions, tells the open ones, and finishes what they sent. Later calls fail. */
@@ -61,6 +67,10 @@ export function startService(options: ServiceOptions): RelayService {
   const limits: RelayLimits = { ...LIMITS, ...options.limits }
   const timing: Timing = { pingIntervalMs: PING_INTERVAL_MS, deadAfterMs: DEAD_AFTER_MS, ...options.timing }
   const sessions = newSessions(limits, options)
+  const guard = new Guard({
+    ...{ limits: options.guard, log: options.log, now: options.now ?? Date.now },
+    ticks: options.now,
+  })
   const changes = new AccountChanges({
     ...{ directory, log, sessions },
     onFailure: error => options.log.error({ err: error }, 'telling of a changed account failed'),
@@ -68,16 +78,20 @@ export function startService(options: ServiceOptions): RelayService {
   const leaveCluster = cluster.join({
     closeSession: (device, reason) => sessions.close(device, reason),
     accountChanged: (handle, revoked) => changes.announce(handle, revoked),
+    keyPackagesLeft: (device, left) => sessions.setKeyPackagesLeft(device, left),
     ephemeral: (devices, envelope) => sessions.addEphemeral(devices, envelope),
   })
   const stopSweep = repeatSweep(sessions, timing)
+  const stopGuard = repeatGuardSweep(guard)
   const operators = new Set<string>()
   return {
-    handlers: createHandlers({ ...options, limits, timing, sessions, operators }),
+    handlers: createHandlers({ ...options, limits, timing, sessions, operators, bounded: guard }),
+    guard,
     admission: createRelayAdmission(store, cluster),
     admitOperator: accountKey => void operators.add(bytesKey(accountKey)),
     async stop() {
       stopSweep()
+      stopGuard()
       await Promise.all([sessions.stop(), changes.stop()])
       leaveCluster()
     },
@@ -96,18 +110,20 @@ interface Started extends ServiceOptions {
   limits: RelayLimits
   timing: Timing
   sessions: Sessions
+  bounded: Guard
   /** Account keys that may have the operator's handle (see bytesKey). */
   operators: ReadonlySet<string>
 }
 
 function createHandlers(started: Started): Handlers<typeof ChatService> {
   const { store, cluster, limits, timing, sessions, operators, serverFingerprint, operatorHandle } = started
+  const { bounded } = started
   const { directory, keyPackages, log } = store
   const now = started.now ?? Date.now
   const checkProof = createProofCheck({ directory, serverFingerprint, windowMs: limits.proofWindowMs, now })
   return {
     keyExchange: createKeyExchange({
-      ...{ directory, keyPackages, checkProof, limits, operatorHandle, cluster },
+      ...{ directory, keyPackages, checkProof, limits, operatorHandle, cluster, guard: bounded },
       registration: started.registration ?? 'open',
       isOperator: accountKey => operators.has(bytesKey(accountKey)),
     }),
@@ -115,6 +131,7 @@ function createHandlers(started: Started): Handlers<typeof ChatService> {
       ...{ log, sessions, checkProof, limits, timing, operatorHandle, now },
       checkDevice: device => checkDevice(directory, device, now()),
       passEphemeral: ephemeralTo(cluster, log),
+      guardOf: async device => sessionGuard(bounded, device, (await directory.device(device))?.accountKey),
     }),
   }
 }

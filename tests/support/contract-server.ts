@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, jest, test } from '@jest/globals'
 import { pino } from 'pino'
 import { probe, spkiFingerprint } from '../../services/rpc/node/certificate.js'
+import { type GuardLimits, WITHOUT_ADDRESSES } from '../../services/server/guard/guard-limits.js'
 import type { RelayLimits } from '../../services/server/limits.js'
 import { type Relay, type RelayOptions, startRelay } from '../../services/server/relay.js'
 import { openMemoryStore } from '../../services/server/store/memory/store.js'
@@ -46,6 +47,8 @@ export interface ContractServer {
   folder?: string
   /** Errors that were logged: a defect behind a status. */
   defects: unknown[]
+  /** Warnings that were logged: somebody was held back. */
+  warnings: Record<string, unknown>[]
   stop(): Promise<void>
 }
 
@@ -63,13 +66,24 @@ export const SMALL_LIMITS = {
   claimsPerCall: 8,
 }
 
+/** All that the tests of one file do comes from one address, and much of it of one account. */
+const UNGUARDED: Partial<GuardLimits> = {
+  ...WITHOUT_ADDRESSES,
+  ...{ lookupsPerMinute: Infinity, claimsPerHour: Infinity, conversationsPerHour: Infinity },
+  ...{ claimsOfOnePerHour: Infinity, claimsOfAllPerHour: Infinity },
+}
+
+/** A line of the server's log. */
+type LogLine = Record<string, unknown> & { level: number }
+
 /** The named server, or one of our own with small limits. */
 export async function contractServer(): Promise<ContractServer> {
   if (!NAMED_ADDRESS) return ownServer({ limits: SMALL_LIMITS })
   const { hostname: host, port } = new URL(`parley://${NAMED_ADDRESS}`)
   const { certificate } = await probe({ host, port: Number(port) })
   return {
-    ...{ host, port: Number(port), certificate, fingerprint: spkiFingerprint(certificate), defects: [] },
+    ...{ host, port: Number(port), certificate, fingerprint: spkiFingerprint(certificate) },
+    ...{ defects: [], warnings: [] },
     stop: async () => {},
   }
 }
@@ -115,7 +129,9 @@ export async function ownServer({
 }: OwnServerOptions = {}): Promise<ContractServer> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'parley-contract-')))
   const defects: unknown[] = []
-  const log = pino({ level: 'warn' }, { write: line => void defects.push(JSON.parse(line)) })
+  const warnings: Record<string, unknown>[] = []
+  const note = (line: LogLine) => (line.level >= pino.levels.values.error! ? defects : warnings).push(line)
+  const log = pino({ level: 'warn' }, { write: line => void note(JSON.parse(line)) })
   const host = '127.0.0.1'
   const limits = { ...options.limits }
   const store =
@@ -125,6 +141,7 @@ export async function ownServer({
     port: 0,
     operatorHandle: 'operator',
     log,
+    guard: UNGUARDED,
     ...options,
     folder,
     store,
@@ -132,7 +149,7 @@ export async function ownServer({
   const { port, certificate, fingerprint } = relay
   closeAtEnd(() => relay.stop())
   return {
-    ...{ host, port, certificate, fingerprint, relay, folder, defects },
+    ...{ host, port, certificate, fingerprint, relay, folder, defects, warnings },
     async stop() {
       await relay.stop()
       if (keep) return

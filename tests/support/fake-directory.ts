@@ -22,6 +22,8 @@ export class FakeDirectory {
   readonly calls: KeyExchangeParts[] = []
   /** The further answers. */
   held: { keyPackagesLeft: number; hasLastResort: boolean } = { keyPackagesLeft: 0, hasLastResort: false }
+  /** Claims of one call that are answered; the others are to be made later. */
+  claimsAnswered = Number.POSITIVE_INFINITY
   /** The line is down from this call on. */
   downAt = Number.POSITIVE_INFINITY
 
@@ -43,7 +45,11 @@ export class FakeDirectory {
     return create(KeyExchangedSchema, {
       ...this.held,
       lookups: (parts.lookupHandles ?? []).map(handle => this.#lookUp(handle)),
-      claims: await Promise.all((parts.claimHandles ?? []).map(handle => this.#claim(handle))),
+      claims: await Promise.all(
+        (parts.claimHandles ?? []).map((handle, index) =>
+          index < this.claimsAnswered ? this.#claim(handle) : later(handle),
+        ),
+      ),
     })
   }
 
@@ -62,4 +68,8 @@ export class FakeDirectory {
     const claimed = await Promise.all(others.map(device => claimedDevice(this.engine, device)))
     return create(ClaimOutcomeSchema, { handle, outcome: { case: 'devices', value: { devices: claimed } } })
   }
+}
+
+function later(handle: string): ClaimOutcome {
+  return create(ClaimOutcomeSchema, { handle, outcome: { case: 'later', value: {} } })
 }

@@ -66,7 +66,7 @@ export class FaultyStore implements Store {
   readonly keyPackages: KeyPackages = {
     publish: (id, packages) => this.#through('publish', on => on.keyPackages.publish(id, packages)),
     count: id => this.#through('count', on => on.keyPackages.count(id)),
-    claim: (handle, except) => this.#through('claim', on => on.keyPackages.claim(handle, except)),
+    claim: (handle, terms) => this.#through('claim', on => on.keyPackages.claim(handle, terms)),
     expire: publishedBefore => this.#store.keyPackages.expire(publishedBefore),
   }
 

@@ -77,7 +77,7 @@ export function admissionSuite(open: OpenStore): void {
         expect((await current.directory.device(phone.id))?.blocked).toBeUndefined()
         expect(await current.keyPackages.count(laptop.id)).toEqual({ left: 0, hasLastResort: false })
         expect(await lookedUp(current, 'alice')).toEqual([phone.id])
-        expect(await current.keyPackages.claim('alice', nobody)).toHaveLength(1)
+        expect(await current.keyPackages.claim('alice', { except: nobody })).toHaveLength(1)
         expect(await current.directory.register(recordOf('laptop', 'alice'), OPEN)).toBe('revoked')
         const next = await register(current, `next ${restart}`, 'alice')
         expect(await current.directory.revoke(accountOf('alice'), [next.id])).toEqual([next.id])

@@ -9,7 +9,9 @@ const packages = (prefix: string, count: number) =>
 const nobody = bytesOf('nobody')
 
 function claimed(store: Store, handle: string): Promise<(Uint8Array | undefined)[] | undefined> {
-  return store.keyPackages.claim(handle, nobody).then(devices => devices?.map(device => device.keyPackage))
+  return store.keyPackages
+    .claim(handle, { except: nobody })
+    .then(devices => devices?.map(device => device.keyPackage))
 }
 
 export function directorySuite(open: OpenStore): void {
@@ -71,7 +73,7 @@ export function directorySuite(open: OpenStore): void {
       const other = { handle: 'bob', accountKey: bytesOf('account bob'), deviceId: id, certificate: nobody }
       expect(await store.directory.register(other, OPEN)).toBe('handle-taken')
       expect((await store.directory.device(id))?.handle).toBe('alice')
-      expect(await store.keyPackages.claim('bob', nobody)).toBeUndefined()
+      expect(await store.keyPackages.claim('bob', { except: nobody })).toBeUndefined()
     })
 
     test('one of many who register the same handle at once gets it', async () => {
@@ -106,7 +108,7 @@ export function directorySuite(open: OpenStore): void {
       const lastResort = bytesOf('last resort', 100)
       await store.keyPackages.publish(alice.id, { oneTime, lastResort })
       const claims = await Promise.all(
-        Array.from({ length: 40 }, () => store.keyPackages.claim('alice', nobody)),
+        Array.from({ length: 40 }, () => store.keyPackages.claim('alice', { except: nobody })),
       )
       const devices = claims.flatMap(devices => devices ?? [])
       const first = devices.filter(device => !device.lastResort).map(device => device.keyPackage)
@@ -147,12 +149,12 @@ export function directorySuite(open: OpenStore): void {
       const { store } = await open()
       const phone = await register(store, 'phone', 'alice')
       const laptop = await register(store, 'laptop', 'alice')
-      expect(await store.keyPackages.claim('nobody', nobody)).toBeUndefined()
-      expect(await store.keyPackages.claim('alice', phone.id)).toEqual([
+      expect(await store.keyPackages.claim('nobody', { except: nobody })).toBeUndefined()
+      expect(await store.keyPackages.claim('alice', { except: phone.id })).toEqual([
         { certificate: bytesOf('certificate laptop', 200), keyPackage: undefined, lastResort: false },
       ])
-      expect(await store.keyPackages.claim('alice', laptop.id)).toHaveLength(1)
-      expect(await store.keyPackages.claim('alice', nobody)).toHaveLength(2)
+      expect(await store.keyPackages.claim('alice', { except: laptop.id })).toHaveLength(1)
+      expect(await store.keyPackages.claim('alice', { except: nobody })).toHaveLength(2)
     })
 
     test('one-time ones that are old go, and do not come back when they are published again', async () => {

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/v1/key_exchange.proto.
  */
 export const file_parley_v1_key_exchange: GenFile = /*@__PURE__*/
-  fileDesc("ChxwYXJsZXkvdjEva2V5X2V4Y2hhbmdlLnByb3RvEglwYXJsZXkudjEi7wEKEktleUV4Y2hhbmdlUmVxdWVzdBIlCgVwcm9vZhgBIAEoCzIWLnBhcmxleS52MS5TaWduZWRQcm9vZhIaChJkZXZpY2VfY2VydGlmaWNhdGUYAiABKAwSFAoMa2V5X3BhY2thZ2VzGAMgAygMEh8KF2xhc3RfcmVzb3J0X2tleV9wYWNrYWdlGAQgASgMEhUKDWNsYWltX2hhbmRsZXMYBSADKAkSGgoSZGV2aWNlX3Jldm9jYXRpb25zGAYgAygMEhQKDGludml0ZV90b2tlbhgHIAEoCRIWCg5sb29rdXBfaGFuZGxlcxgIIAMoCSKBAQoTS2V5RXhjaGFuZ2VSZXNwb25zZRIsCglleGNoYW5nZWQYASABKAsyFy5wYXJsZXkudjEuS2V5RXhjaGFuZ2VkSAASMQoHcmVmdXNlZBgCIAEoCzIeLnBhcmxleS52MS5SZWdpc3RyYXRpb25SZWZ1c2VkSABCCQoHb3V0Y29tZSKWAQoMS2V5RXhjaGFuZ2VkEhkKEWtleV9wYWNrYWdlc19sZWZ0GAEgASgNEhcKD2hhc19sYXN0X3Jlc29ydBgCIAEoCBInCgZjbGFpbXMYAyADKAsyFy5wYXJsZXkudjEuQ2xhaW1PdXRjb21lEikKB2xvb2t1cHMYBCADKAsyGC5wYXJsZXkudjEuTG9va3VwT3V0Y29tZSKFAQoNTG9va3VwT3V0Y29tZRIOCgZoYW5kbGUYASABKAkSLAoHZGV2aWNlcxgCIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlc0gAEisKB3Vua25vd24YAyABKAsyGC5wYXJsZXkudjEuVW5rbm93bkhhbmRsZUgAQgkKB291dGNvbWUiLQoOQWNjb3VudERldmljZXMSGwoTZGV2aWNlX2NlcnRpZmljYXRlcxgBIAMoDCKEAQoMQ2xhaW1PdXRjb21lEg4KBmhhbmRsZRgBIAEoCRIsCgdkZXZpY2VzGAIgASgLMhkucGFybGV5LnYxLkNsYWltZWREZXZpY2VzSAASKwoHdW5rbm93bhgDIAEoCzIYLnBhcmxleS52MS5Vbmtub3duSGFuZGxlSABCCQoHb3V0Y29tZSI7Cg5DbGFpbWVkRGV2aWNlcxIpCgdkZXZpY2VzGAEgAygLMhgucGFybGV5LnYxLkNsYWltZWREZXZpY2UiVQoNQ2xhaW1lZERldmljZRIaChJkZXZpY2VfY2VydGlmaWNhdGUYASABKAwSEwoLa2V5X3BhY2thZ2UYAiABKAwSEwoLbGFzdF9yZXNvcnQYAyABKAgiDwoNVW5rbm93bkhhbmRsZSLtAwoTUmVnaXN0cmF0aW9uUmVmdXNlZBIuCgxoYW5kbGVfdGFrZW4YASABKAsyFi5wYXJsZXkudjEuSGFuZGxlVGFrZW5IABIyCg5oYW5kbGVfaW52YWxpZBgCIAEoCzIYLnBhcmxleS52MS5IYW5kbGVJbnZhbGlkSAASNAoPaGFuZGxlX3Jlc2VydmVkGAMgASgLMhkucGFybGV5LnYxLkhhbmRsZVJlc2VydmVkSAASNQoQdG9vX21hbnlfZGV2aWNlcxgEIAEoCzIZLnBhcmxleS52MS5Ub29NYW55RGV2aWNlc0gAEjAKDWludml0ZV9uZWVkZWQYBSABKAsyFy5wYXJsZXkudjEuSW52aXRlTmVlZGVkSAASMgoOaW52aXRlX2ludmFsaWQYBiABKAsyGC5wYXJsZXkudjEuSW52aXRlSW52YWxpZEgAEjwKE3JlZ2lzdHJhdGlvbl9jbG9zZWQYByABKAsyHS5wYXJsZXkudjEuUmVnaXN0cmF0aW9uQ2xvc2VkSAASIwoGYmFubmVkGAggASgLMhEucGFybGV5LnYxLkJhbm5lZEgAEjIKDmRldmljZV9yZXZva2VkGAkgASgLMhgucGFybGV5LnYxLkRldmljZVJldm9rZWRIAEIICgZyZWFzb24iDQoLSGFuZGxlVGFrZW4iHQoNSGFuZGxlSW52YWxpZBIMCgRydWxlGAEgASgJIhAKDkhhbmRsZVJlc2VydmVkIjwKDlRvb01hbnlEZXZpY2VzEg0KBWxpbWl0GAEgASgNEhsKE2RldmljZV9jZXJ0aWZpY2F0ZXMYAiADKAwiDgoMSW52aXRlTmVlZGVkIg8KDUludml0ZUludmFsaWQiFAoSUmVnaXN0cmF0aW9uQ2xvc2VkIggKBkJhbm5lZCIPCg1EZXZpY2VSZXZva2VkYgZwcm90bzM", [file_parley_v1_identity]);
+  fileDesc("ChxwYXJsZXkvdjEva2V5X2V4Y2hhbmdlLnByb3RvEglwYXJsZXkudjEi7wEKEktleUV4Y2hhbmdlUmVxdWVzdBIlCgVwcm9vZhgBIAEoCzIWLnBhcmxleS52MS5TaWduZWRQcm9vZhIaChJkZXZpY2VfY2VydGlmaWNhdGUYAiABKAwSFAoMa2V5X3BhY2thZ2VzGAMgAygMEh8KF2xhc3RfcmVzb3J0X2tleV9wYWNrYWdlGAQgASgMEhUKDWNsYWltX2hhbmRsZXMYBSADKAkSGgoSZGV2aWNlX3Jldm9jYXRpb25zGAYgAygMEhQKDGludml0ZV90b2tlbhgHIAEoCRIWCg5sb29rdXBfaGFuZGxlcxgIIAMoCSKBAQoTS2V5RXhjaGFuZ2VSZXNwb25zZRIsCglleGNoYW5nZWQYASABKAsyFy5wYXJsZXkudjEuS2V5RXhjaGFuZ2VkSAASMQoHcmVmdXNlZBgCIAEoCzIeLnBhcmxleS52MS5SZWdpc3RyYXRpb25SZWZ1c2VkSABCCQoHb3V0Y29tZSKWAQoMS2V5RXhjaGFuZ2VkEhkKEWtleV9wYWNrYWdlc19sZWZ0GAEgASgNEhcKD2hhc19sYXN0X3Jlc29ydBgCIAEoCBInCgZjbGFpbXMYAyADKAsyFy5wYXJsZXkudjEuQ2xhaW1PdXRjb21lEikKB2xvb2t1cHMYBCADKAsyGC5wYXJsZXkudjEuTG9va3VwT3V0Y29tZSKFAQoNTG9va3VwT3V0Y29tZRIOCgZoYW5kbGUYASABKAkSLAoHZGV2aWNlcxgCIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlc0gAEisKB3Vua25vd24YAyABKAsyGC5wYXJsZXkudjEuVW5rbm93bkhhbmRsZUgAQgkKB291dGNvbWUiLQoOQWNjb3VudERldmljZXMSGwoTZGV2aWNlX2NlcnRpZmljYXRlcxgBIAMoDCKsAQoMQ2xhaW1PdXRjb21lEg4KBmhhbmRsZRgBIAEoCRIsCgdkZXZpY2VzGAIgASgLMhkucGFybGV5LnYxLkNsYWltZWREZXZpY2VzSAASKwoHdW5rbm93bhgDIAEoCzIYLnBhcmxleS52MS5Vbmtub3duSGFuZGxlSAASJgoFbGF0ZXIYBCABKAsyFS5wYXJsZXkudjEuQ2xhaW1MYXRlckgAQgkKB291dGNvbWUiDAoKQ2xhaW1MYXRlciI7Cg5DbGFpbWVkRGV2aWNlcxIpCgdkZXZpY2VzGAEgAygLMhgucGFybGV5LnYxLkNsYWltZWREZXZpY2UiVQoNQ2xhaW1lZERldmljZRIaChJkZXZpY2VfY2VydGlmaWNhdGUYASABKAwSEwoLa2V5X3BhY2thZ2UYAiABKAwSEwoLbGFzdF9yZXNvcnQYAyABKAgiDwoNVW5rbm93bkhhbmRsZSLtAwoTUmVnaXN0cmF0aW9uUmVmdXNlZBIuCgxoYW5kbGVfdGFrZW4YASABKAsyFi5wYXJsZXkudjEuSGFuZGxlVGFrZW5IABIyCg5oYW5kbGVfaW52YWxpZBgCIAEoCzIYLnBhcmxleS52MS5IYW5kbGVJbnZhbGlkSAASNAoPaGFuZGxlX3Jlc2VydmVkGAMgASgLMhkucGFybGV5LnYxLkhhbmRsZVJlc2VydmVkSAASNQoQdG9vX21hbnlfZGV2aWNlcxgEIAEoCzIZLnBhcmxleS52MS5Ub29NYW55RGV2aWNlc0gAEjAKDWludml0ZV9uZWVkZWQYBSABKAsyFy5wYXJsZXkudjEuSW52aXRlTmVlZGVkSAASMgoOaW52aXRlX2ludmFsaWQYBiABKAsyGC5wYXJsZXkudjEuSW52aXRlSW52YWxpZEgAEjwKE3JlZ2lzdHJhdGlvbl9jbG9zZWQYByABKAsyHS5wYXJsZXkudjEuUmVnaXN0cmF0aW9uQ2xvc2VkSAASIwoGYmFubmVkGAggASgLMhEucGFybGV5LnYxLkJhbm5lZEgAEjIKDmRldmljZV9yZXZva2VkGAkgASgLMhgucGFybGV5LnYxLkRldmljZVJldm9rZWRIAEIICgZyZWFzb24iDQoLSGFuZGxlVGFrZW4iHQoNSGFuZGxlSW52YWxpZBIMCgRydWxlGAEgASgJIhAKDkhhbmRsZVJlc2VydmVkIjwKDlRvb01hbnlEZXZpY2VzEg0KBWxpbWl0GAEgASgNEhsKE2RldmljZV9jZXJ0aWZpY2F0ZXMYAiADKAwiDgoMSW52aXRlTmVlZGVkIg8KDUludml0ZUludmFsaWQiFAoSUmVnaXN0cmF0aW9uQ2xvc2VkIggKBkJhbm5lZCIPCg1EZXZpY2VSZXZva2VkYgZwcm90bzM", [file_parley_v1_identity]);
 
 /**
  * One call in which a device registers or proves itself, publishes key packages, and claims the
@@ -246,6 +246,14 @@ export type ClaimOutcome = Message<"parley.v1.ClaimOutcome"> & {
      */
     value: UnknownHandle;
     case: "unknown";
+  } | {
+    /**
+     * The answer has no room for more, and no key package was taken: claim it again in another call.
+     *
+     * @generated from field: parley.v1.ClaimLater later = 4;
+     */
+    value: ClaimLater;
+    case: "later";
   } | { case: undefined; value?: undefined };
 };
 
@@ -255,6 +263,19 @@ export type ClaimOutcome = Message<"parley.v1.ClaimOutcome"> & {
  */
 export const ClaimOutcomeSchema: GenMessage<ClaimOutcome> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 5);
+
+/**
+ * @generated from message parley.v1.ClaimLater
+ */
+export type ClaimLater = Message<"parley.v1.ClaimLater"> & {
+};
+
+/**
+ * Describes the message parley.v1.ClaimLater.
+ * Use `create(ClaimLaterSchema)` to create a new message.
+ */
+export const ClaimLaterSchema: GenMessage<ClaimLater> = /*@__PURE__*/
+  messageDesc(file_parley_v1_key_exchange, 6);
 
 /**
  * @generated from message parley.v1.ClaimedDevices
@@ -273,7 +294,7 @@ export type ClaimedDevices = Message<"parley.v1.ClaimedDevices"> & {
  * Use `create(ClaimedDevicesSchema)` to create a new message.
  */
 export const ClaimedDevicesSchema: GenMessage<ClaimedDevices> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 6);
+  messageDesc(file_parley_v1_key_exchange, 7);
 
 /**
  * @generated from message parley.v1.ClaimedDevice
@@ -296,7 +317,8 @@ export type ClaimedDevice = Message<"parley.v1.ClaimedDevice"> & {
   keyPackage: Uint8Array;
 
   /**
-   * The last-resort key package, which others may have been given too.
+   * The last-resort key package, which others may have been given too. Also handed out while there are one-time ones,
+   * to an account that claims another one more often than the server allows: so nobody uses up somebody's stock.
    *
    * @generated from field: bool last_resort = 3;
    */
@@ -308,7 +330,7 @@ export type ClaimedDevice = Message<"parley.v1.ClaimedDevice"> & {
  * Use `create(ClaimedDeviceSchema)` to create a new message.
  */
 export const ClaimedDeviceSchema: GenMessage<ClaimedDevice> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 7);
+  messageDesc(file_parley_v1_key_exchange, 8);
 
 /**
  * @generated from message parley.v1.UnknownHandle
@@ -321,7 +343,7 @@ export type UnknownHandle = Message<"parley.v1.UnknownHandle"> & {
  * Use `create(UnknownHandleSchema)` to create a new message.
  */
 export const UnknownHandleSchema: GenMessage<UnknownHandle> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 8);
+  messageDesc(file_parley_v1_key_exchange, 9);
 
 /**
  * The device is not registered; nothing was changed, but that device_revocations may have been
@@ -405,7 +427,7 @@ export type RegistrationRefused = Message<"parley.v1.RegistrationRefused"> & {
  * Use `create(RegistrationRefusedSchema)` to create a new message.
  */
 export const RegistrationRefusedSchema: GenMessage<RegistrationRefused> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 9);
+  messageDesc(file_parley_v1_key_exchange, 10);
 
 /**
  * Another account goes by this handle on this server.
@@ -420,7 +442,7 @@ export type HandleTaken = Message<"parley.v1.HandleTaken"> & {
  * Use `create(HandleTakenSchema)` to create a new message.
  */
 export const HandleTakenSchema: GenMessage<HandleTaken> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 10);
+  messageDesc(file_parley_v1_key_exchange, 11);
 
 /**
  * @generated from message parley.v1.HandleInvalid
@@ -439,7 +461,7 @@ export type HandleInvalid = Message<"parley.v1.HandleInvalid"> & {
  * Use `create(HandleInvalidSchema)` to create a new message.
  */
 export const HandleInvalidSchema: GenMessage<HandleInvalid> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 11);
+  messageDesc(file_parley_v1_key_exchange, 12);
 
 /**
  * The server keeps this handle for its operator.
@@ -454,7 +476,7 @@ export type HandleReserved = Message<"parley.v1.HandleReserved"> & {
  * Use `create(HandleReservedSchema)` to create a new message.
  */
 export const HandleReservedSchema: GenMessage<HandleReserved> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 12);
+  messageDesc(file_parley_v1_key_exchange, 13);
 
 /**
  * @generated from message parley.v1.TooManyDevices
@@ -479,7 +501,7 @@ export type TooManyDevices = Message<"parley.v1.TooManyDevices"> & {
  * Use `create(TooManyDevicesSchema)` to create a new message.
  */
 export const TooManyDevicesSchema: GenMessage<TooManyDevices> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 13);
+  messageDesc(file_parley_v1_key_exchange, 14);
 
 /**
  * @generated from message parley.v1.InviteNeeded
@@ -492,7 +514,7 @@ export type InviteNeeded = Message<"parley.v1.InviteNeeded"> & {
  * Use `create(InviteNeededSchema)` to create a new message.
  */
 export const InviteNeededSchema: GenMessage<InviteNeeded> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 14);
+  messageDesc(file_parley_v1_key_exchange, 15);
 
 /**
  * @generated from message parley.v1.InviteInvalid
@@ -505,7 +527,7 @@ export type InviteInvalid = Message<"parley.v1.InviteInvalid"> & {
  * Use `create(InviteInvalidSchema)` to create a new message.
  */
 export const InviteInvalidSchema: GenMessage<InviteInvalid> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 15);
+  messageDesc(file_parley_v1_key_exchange, 16);
 
 /**
  * @generated from message parley.v1.RegistrationClosed
@@ -518,7 +540,7 @@ export type RegistrationClosed = Message<"parley.v1.RegistrationClosed"> & {
  * Use `create(RegistrationClosedSchema)` to create a new message.
  */
 export const RegistrationClosedSchema: GenMessage<RegistrationClosed> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 16);
+  messageDesc(file_parley_v1_key_exchange, 17);
 
 /**
  * @generated from message parley.v1.Banned
@@ -531,7 +553,7 @@ export type Banned = Message<"parley.v1.Banned"> & {
  * Use `create(BannedSchema)` to create a new message.
  */
 export const BannedSchema: GenMessage<Banned> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 17);
+  messageDesc(file_parley_v1_key_exchange, 18);
 
 /**
  * @generated from message parley.v1.DeviceRevoked
@@ -544,5 +566,5 @@ export type DeviceRevoked = Message<"parley.v1.DeviceRevoked"> & {
  * Use `create(DeviceRevokedSchema)` to create a new message.
  */
 export const DeviceRevokedSchema: GenMessage<DeviceRevoked> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 18);
+  messageDesc(file_parley_v1_key_exchange, 19);
 

@@ -29,6 +29,8 @@ interface ReceiveLoopOptions {
   sendLoop: Pick<SendLoop, 'nudge' | 'noteGiven' | 'pause' | 'receiptsSoon' | 'sendNow'>
   /** The account's devices have changed. */
   onAccountChanged(handle: string): void
+  /** Somebody was handed a key package of this device: so many are left. */
+  onKeyPackagesLeft(left: number): void
   /** The delivery is saved and acked. */
   onTakenIn(taken: TakenIn): Promise<void>
 }
@@ -39,7 +41,7 @@ export class ReceiveLoop {
 
   /** Throws VaultError. */
   async take(frame: ResponseFrame): Promise<void> {
-    const { sendLoop, onAccountChanged } = this.options
+    const { sendLoop, onAccountChanged, onKeyPackagesLeft } = this.options
     switch (frame.case) {
       case 'deliver':
         await this.#delivered(frame.value)
@@ -52,6 +54,8 @@ export class ReceiveLoop {
         return sendLoop.nudge()
       case 'accountChanged':
         return onAccountChanged(frame.value.handle)
+      case 'keyPackagesLeft':
+        return onKeyPackagesLeft(frame.value.left)
     }
   }
 

@@ -60,6 +60,7 @@ export class Sync {
     const receives = new ReceiveLoop({
       ...{ ...toLine, sendLoop: sendLoop },
       onAccountChanged: handle => keys.changed(handle),
+      onKeyPackagesLeft: left => keys.drawn(left),
       onTakenIn: taken => this.#takenIn(taken),
     })
     this.keys = keys

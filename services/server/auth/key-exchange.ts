@@ -1,7 +1,5 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import {
-  type ClaimedDevicesSchema,
-  type ClaimOutcomeSchema,
   type KeyExchangeRequest,
   type KeyExchangeResponse,
   KeyExchangeResponseSchema,
@@ -9,15 +7,25 @@ import {
 } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { isHandle } from '../../protocol/identity/handle.js'
 import { METHODS } from '../../protocol/method.js'
+import { MESSAGE_BYTES } from '../../protocol/sizes.js'
+import type { CallContext } from '../../rpc/service.js'
+import type { Cluster } from '../cluster.js'
+import type { Guard } from '../guard/guard.js'
 import { KEY_PACKAGE_BYTES, type RelayLimits } from '../limits.js'
-import type { ClaimedKeyPackage, DeviceId, Directory, KeyPackages } from '../store/store.js'
-import { frameFailure, storeFailure } from './failure.js'
+import type { DeviceId, Directory, KeyPackages } from '../store/store.js'
+import { claimAll, ENTRY_BYTES } from './claim.js'
+import { frameFailure, rateLimited, storeFailure } from './failure.js'
 import { checkDeviceCertificate } from './identity-check.js'
 import type { ProofClaim } from './proof.js'
 import { changeAccount, type RegistrationOptions } from './registration.js'
 
+/** Bytes of an answer besides its claims and look-ups. */
+const MARGIN_BYTES = 64 * 1024
+
 interface KeyExchangeOptions extends RegistrationOptions {
+  cluster: RegistrationOptions['cluster'] & Pick<Cluster, 'keyPackagesLeft'>
   directory: Directory
+  guard: Pick<Guard, 'claims' | 'givesOneTime' | 'lookups' | 'registration'>
   keyPackages: KeyPackages
   checkProof: (claim: ProofClaim) => Promise<DeviceId>
 }
@@ -25,22 +33,30 @@ interface KeyExchangeOptions extends RegistrationOptions {
 /** The handler of KeyExchange: proves, then revokes, registers, publishes, claims and looks up, in that order. */
 export function createKeyExchange(
   options: KeyExchangeOptions,
-): (request: KeyExchangeRequest) => Promise<KeyExchangeResponse> {
-  return async request => {
+): (request: KeyExchangeRequest, context: Pick<CallContext, 'address'>) => Promise<KeyExchangeResponse> {
+  return async (request, { address }) => {
     checkFields(request, options.limits)
     const device =
       request.deviceCertificate.length > 0 ? checkDeviceCertificate(request.deviceCertificate) : undefined
     const claim: ProofClaim = { signed: request.proof, method: METHODS.keyExchange }
     const id = await options.checkProof(device ? { ...claim, certified: device.deviceId } : claim)
     try {
+      const known = await options.directory.device(id)
+      if (!known) guarded(options.guard.registration(address), 'new devices from this address')
       const refusal = await changeAccount(options, { id, certified: device }, request)
       if (refusal)
         return create(KeyExchangeResponseSchema, { outcome: { case: 'refused', value: { reason: refusal } } })
-      return await exchange(options, id, request)
+      const account = (known ?? device)?.accountKey ?? id
+      return await exchange(options, { id, account }, request)
     } catch (error) {
       throw storeFailure(error)
     }
   }
+}
+
+/** Throws RESOURCE_EXHAUSTED where the caller has to wait. */
+function guarded(waitMs: number, what: string): void {
+  if (waitMs > 0) throw rateLimited(`too many ${what}`, waitMs)
 }
 
 /** Looked at before anything is changed. Throws INVALID_ARGUMENT. */
@@ -60,30 +76,33 @@ function checkFields(request: KeyExchangeRequest, limits: RelayLimits): void {
       throw frameFailure(`key packages have at most ${KEY_PACKAGE_BYTES} bytes`)
 }
 
+/** The device that calls, and the public key of its account. */
+interface Caller {
+  id: DeviceId
+  account: Uint8Array
+}
+
 async function exchange(
-  { directory, keyPackages }: KeyExchangeOptions,
-  id: DeviceId,
+  options: KeyExchangeOptions,
+  caller: Caller,
   request: KeyExchangeRequest,
 ): Promise<KeyExchangeResponse> {
-  const { keyPackages: oneTime, lastResortKeyPackage: lastResort } = request
+  const { directory, keyPackages, guard } = options
+  const { id, account } = caller
+  const { claimHandles, lookupHandles, keyPackages: oneTime, lastResortKeyPackage: lastResort } = request
+  guarded(guard.lookups(account, lookupHandles.length), 'look-ups of this account')
+  guarded(guard.claims(account, claimHandles.length), 'claims of this account')
   if (oneTime.length > 0 || lastResort.length > 0)
     await keyPackages.publish(id, lastResort.length > 0 ? { oneTime, lastResort } : { oneTime })
-  const claims = await Promise.all(request.claimHandles.map(handle => claim(keyPackages, id, handle)))
-  const lookups = await Promise.all(request.lookupHandles.map(handle => lookup(directory, handle)))
+  const lookups = await Promise.all(lookupHandles.map(handle => lookup(directory, handle)))
+  const claims = await claimAll(options, caller, {
+    handles: claimHandles,
+    room: MESSAGE_BYTES - MARGIN_BYTES - lookupBytes(lookups),
+  })
   const { left, hasLastResort } = await keyPackages.count(id)
   return create(KeyExchangeResponseSchema, {
     outcome: { case: 'exchanged', value: { keyPackagesLeft: left, hasLastResort, claims, lookups } },
   })
-}
-
-async function claim(
-  keyPackages: KeyPackages,
-  id: DeviceId,
-  handle: string,
-): Promise<MessageInitShape<typeof ClaimOutcomeSchema>> {
-  const claimed = isHandle(handle) ? await keyPackages.claim(handle, id) : undefined
-  if (claimed === undefined) return { handle, outcome: { case: 'unknown', value: {} } }
-  return { handle, outcome: { case: 'devices', value: claimedDevices(claimed) } }
 }
 
 async function lookup(
@@ -96,14 +115,16 @@ async function lookup(
   return { handle, outcome: { case: 'devices', value: { deviceCertificates } } }
 }
 
-function claimedDevices(
-  claimed: readonly ClaimedKeyPackage[],
-): MessageInitShape<typeof ClaimedDevicesSchema> {
-  return {
-    devices: claimed.map(({ certificate, keyPackage, lastResort }) => ({
-      deviceCertificate: certificate,
-      keyPackage: keyPackage ?? new Uint8Array(),
-      lastResort,
-    })),
+type LookupInit = MessageInitShape<typeof LookupOutcomeSchema>
+
+/** About the bytes of the answers to look-ups. */
+function lookupBytes(lookups: readonly LookupInit[]): number {
+  let bytes = 0
+  for (const { outcome } of lookups) {
+    bytes += ENTRY_BYTES
+    if (outcome?.case === 'devices')
+      for (const certificate of outcome.value.deviceCertificates ?? [])
+        bytes += certificate.length + ENTRY_BYTES
   }
+  return bytes
 }

@@ -14,6 +14,7 @@ import type { PassEphemeral } from './ephemeral.js'
 import { openedFrame } from './frames.js'
 import type { Timing } from './heartbeat.js'
 import { Session } from './session.js'
+import type { SessionGuard } from './session-guard.js'
 import type { Sessions } from './sessions.js'
 
 interface ChatOptions {
@@ -23,6 +24,8 @@ interface ChatOptions {
   /** Throws if the device is blocked. */
   checkDevice: (device: DeviceId) => Promise<void>
   passEphemeral: PassEphemeral
+  /** The bounds of a device. */
+  guardOf: (device: DeviceId) => Promise<SessionGuard>
   limits: RelayLimits
   timing: Timing
   operatorHandle: string
@@ -61,8 +64,18 @@ async function openSession(
   const open = await firstFrame(frames, timing.deadAfterMs)
   const device = await checkProof({ signed: open.proof, method: METHODS.chat })
   proven()
+  const guard = await options.guardOf(device)
   const session = new Session({
-    ...{ log, device, cursor: open.cursor, limits, timing, bucket: sessions.bucket(device), passEphemeral },
+    ...{
+      guard,
+      log,
+      device,
+      cursor: open.cursor,
+      limits,
+      timing,
+      bucket: sessions.bucket(device),
+      passEphemeral,
+    },
     onFailed: () => sessions.leave(session),
   })
   try {

@@ -56,6 +56,10 @@ export function closingFrame(reason: ClosingReason): ChatResponse {
   })
 }
 
+export function keyPackagesLeftFrame(left: number): ChatResponse {
+  return create(ChatResponseSchema, { frame: { case: 'keyPackagesLeft', value: { left } } })
+}
+
 export function accountChangedFrame(handle: string): ChatResponse {
   return create(ChatResponseSchema, { frame: { case: 'accountChanged', value: { handle } } })
 }

@@ -3,11 +3,12 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { OutgoingEnvelope } from '../../../gen/parley/v1/chat_pb.js'
+import type { TokenBucket } from '../guard/token-bucket.js'
 import { WAITING_SEND_BYTES, WAITING_SENDS } from '../limits.js'
 import { payloadBytes } from '../store/log-record.js'
 import type { AppendOutcome, Cursor, DeviceId, Log } from '../store/store.js'
 import { SendAnswers } from './send-answers.js'
-import type { TokenBucket } from './token-bucket.js'
+import type { SessionGuard } from './session-guard.js'
 
 /**
  * Turns of the event loop for which sends are gathered, as long as each brings more: a turn reads no more than
@@ -19,6 +20,7 @@ interface SendQueueOptions {
   log: Pick<Log, 'append'>
   device: DeviceId
   bucket: TokenBucket
+  guard: SessionGuard
   /** Called when a rejection waits until the device is delivered up to here. */
   deliverTo: (after: Cursor) => void
   onAnswered: () => void
@@ -81,15 +83,27 @@ export class SendQueue {
   }
 
   async #append(batch: readonly OutgoingEnvelope[]): Promise<void> {
-    const { log, device, bucket } = this.#options
-    const granted = bucket.take(batch.length)
+    const { log, device } = this.#options
+    const { granted, retryAfterMs } = this.#allowed(batch)
     const within = granted < batch.length ? batch.slice(0, granted) : batch
     const outcomes = within.length > 0 ? await log.append(device, within) : []
     for (const [index, { clientSequence }] of within.entries()) this.#answer(clientSequence, outcomes[index]!)
-    const over = batch.slice(granted)
-    const retryAfterMs = over.length > 0 ? bucket.waitMs(over.length) : 0
-    for (const { clientSequence } of over)
+    for (const { clientSequence } of batch.slice(granted))
       this.answers.reject({ clientSequence, reason: { case: 'rateLimited', value: { retryAfterMs } } })
+  }
+
+  /** How many of the sends may be stored now, from the first on, and how long the next one waits. */
+  #allowed(batch: readonly OutgoingEnvelope[]): { granted: number; retryAfterMs: number } {
+    const { bucket, guard } = this.#options
+    const granted = bucket.take(batch.length)
+    for (let index = 0; index < granted; index += 1) {
+      const { envelope } = batch[index]!
+      const retryAfterMs = envelope.case === 'commit' && envelope.value.creates ? guard.conversation() : 0
+      if (retryAfterMs > 0) return { granted: index, retryAfterMs }
+    }
+    const over = batch.length - granted
+    if (over > 0) guard.refused('sends', over)
+    return { granted, retryAfterMs: over > 0 ? bucket.waitMs(over) : 0 }
   }
 
   #answer(clientSequence: bigint, outcome: AppendOutcome): void {

@@ -10,6 +10,7 @@ import {
 } from '../../../gen/parley/v1/chat_pb.js'
 import { failure, frameFailure } from '../auth/failure.js'
 import type { ClosingReason } from '../cluster.js'
+import type { TokenBucket } from '../guard/token-bucket.js'
 import { type RelayLimits, UNSENT_ANSWERS } from '../limits.js'
 import type { Cursor, DeviceId, Log } from '../store/store.js'
 import { Delivery } from './delivery.js'
@@ -19,8 +20,8 @@ import { Heartbeat, type Timing } from './heartbeat.js'
 import { Hints } from './hints.js'
 import { checkSend } from './send-check.js'
 import { SendQueue } from './send-queue.js'
+import type { SessionGuard } from './session-guard.js'
 import { Signal } from './signal.js'
-import type { TokenBucket } from './token-bucket.js'
 
 export interface SessionOptions {
   log: Pick<Log, 'append' | 'read' | 'watch' | 'acknowledge'>
@@ -30,6 +31,7 @@ export interface SessionOptions {
   limits: RelayLimits
   timing: Timing
   bucket: TokenBucket
+  guard: SessionGuard
   passEphemeral: PassEphemeral
   /** The session has failed: nothing more will come of it, though its writer may still hang on a dead line. */
   onFailed: () => void
@@ -55,7 +57,7 @@ export class Session {
   #failed: { error: unknown } | undefined
 
   constructor(options: SessionOptions) {
-    const { log, device, cursor, limits, bucket, timing } = options
+    const { log, device, cursor, limits, bucket, guard, timing } = options
     this.device = device
     this.bucket = bucket
     this.#options = options
@@ -66,7 +68,7 @@ export class Session {
       onReady: () => this.#changed.raise(),
     })
     this.#sendQueue = new SendQueue({
-      ...{ ...shared, bucket },
+      ...{ ...shared, bucket, guard },
       deliverTo: after => this.#delivery.deliverTo(after),
       onAnswered: () => {
         this.#changed.raise()
@@ -123,6 +125,11 @@ export class Session {
 
   addChangedAccount(handle: string): void {
     this.#hints.addChangedAccount(handle)
+    this.#changed.raise()
+  }
+
+  setKeyPackagesLeft(left: number): void {
+    this.#hints.setKeyPackagesLeft(left)
     this.#changed.raise()
   }
 

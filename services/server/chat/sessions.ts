@@ -5,9 +5,9 @@ import { RpcError } from '../../rpc/error.js'
 import { failure } from '../auth/failure.js'
 import { bytesKey } from '../bytes.js'
 import type { ClosingReason } from '../cluster.js'
+import type { TokenBucket } from '../guard/token-bucket.js'
 import type { DeviceId } from '../store/store.js'
 import type { Session } from './session.js'
-import type { TokenBucket } from './token-bucket.js'
 
 interface SessionsOptions {
   /** At once. */
@@ -69,6 +69,11 @@ export class Sessions {
   /** Passes AccountChanged on to those of the devices whose sessions are here. */
   addChangedAccount(devices: readonly DeviceId[], handle: string): void {
     for (const device of devices) this.#find(device)?.addChangedAccount(handle)
+  }
+
+  /** Passes KeyPackagesLeft on to the device's session, if it is here. */
+  setKeyPackagesLeft(device: DeviceId, left: number): void {
+    this.#find(device)?.setKeyPackagesLeft(left)
   }
 
   /** Ends the device's session with Closing, if it is here. */

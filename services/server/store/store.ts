@@ -64,10 +64,19 @@ export interface Directory {
 }
 
 export interface ClaimedKeyPackage {
+  deviceId: DeviceId
   certificate: Uint8Array
   /** undefined: the device has none. */
   keyPackage: Uint8Array | undefined
   lastResort: boolean
+  /** One-time ones of the device that are left, where one was taken. */
+  left?: number
+}
+
+export interface ClaimTerms {
+  except: DeviceId
+  /** Hands out those of last resort only. */
+  lastResortOnly?: boolean
 }
 
 /** Key packages of registered devices, durable as the directory is. */
@@ -79,7 +88,7 @@ export interface KeyPackages {
   publish(id: DeviceId, packages: { oneTime: readonly Uint8Array[]; lastResort?: Uint8Array }): Promise<void>
   count(id: DeviceId): Promise<{ left: number; hasLastResort: boolean }>
   /** One of each device of the handle but `except` and the revoked; a one-time one goes to one claim only. */
-  claim(handle: string, except: DeviceId): Promise<ClaimedKeyPackage[] | undefined>
+  claim(handle: string, how: ClaimTerms): Promise<ClaimedKeyPackage[] | undefined>
   /** Deletes one-time ones that were published before the given time (ms since 1970). Returns how many. */
   expire(publishedBefore: number): Promise<number>
 }

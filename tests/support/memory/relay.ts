@@ -6,6 +6,7 @@ import type { SeenCertificate } from '../../../services/rpc/channel.js'
 import { implement } from '../../../services/rpc/service.js'
 import type { RelayAdmission } from '../../../services/server/admin/admission.js'
 import { LocalCluster } from '../../../services/server/cluster.js'
+import { WITHOUT_ADDRESSES } from '../../../services/server/guard/guard-limits.js'
 import { LIMITS } from '../../../services/server/limits.js'
 import { type ServiceOptions, startService } from '../../../services/server/service.js'
 import type { MemoryNetwork } from './network.js'
@@ -33,7 +34,8 @@ export function startMemoryRelay(options: MemoryRelayOptions): MemoryRelay {
   const service = startService({
     ...options,
     cluster: new LocalCluster(),
-    log: { error: (details: unknown) => onDefect(details) },
+    log: { error: (details: unknown) => onDefect(details), warn: () => undefined },
+    guard: WITHOUT_ADDRESSES,
     serverFingerprint: certificate.fingerprint,
     now: clock.now,
   })

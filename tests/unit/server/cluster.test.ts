@@ -13,6 +13,7 @@ test('what is told reaches every relay that is there, the teller too, and none t
     (own): ClusterMember => ({
       closeSession: (...told) => void own.push(['closeSession', ...told]),
       accountChanged: (...told) => void own.push(['accountChanged', ...told]),
+      keyPackagesLeft: (...told) => void own.push(['keyPackagesLeft', ...told]),
       ephemeral: (...told) => void own.push(['ephemeral', ...told]),
     }),
   )
@@ -24,10 +25,16 @@ test('what is told reaches every relay that is there, the teller too, and none t
   cluster.join(members[2]!)
   const envelope = create(EnvelopeSchema)
   cluster.ephemeral([device], envelope)
+  cluster.keyPackagesLeft(device, 7)
   second()
   cluster.closeSession(device, 'revoked')
   const closed = ['closeSession', device, 'banned']
   const changed = ['accountChanged', 'anna', [device]]
   const passed = ['ephemeral', [device], envelope]
-  expect(heard).toEqual([[closed], [closed, changed, passed], [passed, ['closeSession', device, 'revoked']]])
+  const left = ['keyPackagesLeft', device, 7]
+  expect(heard).toEqual([
+    [closed],
+    [closed, changed, passed, left],
+    [passed, left, ['closeSession', device, 'revoked']],
+  ])
 })

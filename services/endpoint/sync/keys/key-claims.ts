@@ -1,7 +1,7 @@
 // Looks for the people whom this endpoint has a conversation with and no group yet, and opens one with those who are on
 // the server; and claims key packages for those who are to be added to groups.
 
-import type { ClaimedDevice, KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
+import type { ClaimedDevice, ClaimOutcome, KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
 import type { Context, RunTransaction } from '../../context.js'
 import type { EndpointEvent } from '../../events.js'
 import type { ConversationNumber } from '../../ids.js'
@@ -130,13 +130,23 @@ export class KeyClaims {
   }
 
   /** For each handle its devices; undefined: nobody goes by it. */
-  async #claim(claimHandles: string[]): Promise<(Devices | undefined)[]> {
-    const { claims } = await this.options.exchange({ claimHandles })
-    return claimHandles.map((_, index) => {
-      const outcome = claims[index]?.outcome
-      return outcome?.case === 'devices' ? outcome.value.devices : undefined
-    })
+  async #claim(handles: readonly string[]): Promise<(Devices | undefined)[]> {
+    const found: (Devices | undefined)[] = []
+    while (found.length < handles.length) {
+      const claimHandles = handles.slice(found.length)
+      const { claims } = await this.options.exchange({ claimHandles })
+      // An answer that had no room for all begins with those that it had room for.
+      const later = claims.findIndex(({ outcome }) => outcome.case === 'later')
+      // One with room for none comes from a server that does not keep to the contract.
+      const answered = later > 0 ? later : claimHandles.length
+      for (let index = 0; index < answered; index += 1) found.push(devicesOf(claims[index]))
+    }
+    return found
   }
+}
+
+function devicesOf(claim: ClaimOutcome | undefined): Devices | undefined {
+  return claim?.outcome.case === 'devices' ? claim.outcome.value.devices : undefined
 }
 
 const nameOfIntent = ({ group, id }: Wanted): string => `${group.number} ${id}`

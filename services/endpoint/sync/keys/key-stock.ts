@@ -31,6 +31,7 @@ interface Publication {
 
 export class KeyStock {
   readonly #size: number
+  #isRefilling = false
   /** Below this more are made. */
   readonly low: number
 
@@ -51,6 +52,18 @@ export class KeyStock {
   async check(): Promise<void> {
     const { context, exchange } = this.options
     if (context.records.keys('keypackages').length < this.low) await this.fill(await exchange({}))
+  }
+
+  /** The server has so many one-time ones left: publishes more where that is few. Throws as `fill` does. */
+  async drawn(left: number): Promise<void> {
+    // A call that is under way brings more than were drawn since it began, mostly; the next hint comes with the next draw.
+    if (left >= this.low || this.#isRefilling) return
+    this.#isRefilling = true
+    try {
+      await this.fill({ keyPackagesLeft: left, hasLastResort: true })
+    } finally {
+      this.#isRefilling = false
+    }
   }
 
   /** Makes and saves what is to be published; undefined: nothing is. */

@@ -54,6 +54,11 @@ export class Keys {
     this.options.background.run(this.stock.check())
   }
 
+  /** Others draw on the key packages of this device, of which so many are left. */
+  drawn(left: number): void {
+    this.options.background.run(this.stock.drawn(left))
+  }
+
   /** A stream has begun: everybody is due. */
   opened({ limits }: Pick<Opened, 'limits'>): void {
     this.#claims.limit(limits?.claimsPerCall)

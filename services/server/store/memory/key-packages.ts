@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { bytesKey } from '../../bytes.js'
 import { REMEMBERED_CLAIMS } from '../account-rules.js'
-import type { ClaimedKeyPackage, DeviceId, KeyPackages } from '../store.js'
+import type { ClaimedKeyPackage, ClaimTerms, DeviceId, KeyPackages } from '../store.js'
 import type { MemoryParts } from './parts.js'
 import type { DeviceRow } from './tables.js'
 
@@ -38,21 +38,25 @@ export class MemoryKeyPackages implements KeyPackages {
     return { left: device?.stock.size ?? 0, hasLastResort: device?.lastResort !== undefined }
   }
 
-  async claim(handle: string, except: DeviceId): Promise<ClaimedKeyPackage[] | undefined> {
+  async claim(
+    handle: string,
+    { except, lastResortOnly = false }: ClaimTerms,
+  ): Promise<ClaimedKeyPackage[] | undefined> {
     const { tables } = this.#parts
     const devices = tables.accounts.get(handle)?.devices
     return devices
       ?.filter(device => !tables.isRevoked(device) && bytesKey(device.id) !== bytesKey(except))
-      .map(device => this.#claimOf(device))
+      .map(device => this.#claimOf(device, lastResortOnly))
   }
 
-  #claimOf(device: DeviceRow): ClaimedKeyPackage {
-    const { certificate, lastResort } = device
-    const [oldest] = device.stock
-    if (!oldest) return { certificate, keyPackage: lastResort, lastResort: lastResort !== undefined }
+  #claimOf(device: DeviceRow, lastResortOnly: boolean): ClaimedKeyPackage {
+    const { id: deviceId, certificate, lastResort } = device
+    const [oldest] = lastResortOnly ? [] : device.stock
+    if (!oldest)
+      return { deviceId, certificate, keyPackage: lastResort, lastResort: lastResort !== undefined }
     const [hash, { keyPackage }] = oldest
     this.#drop(device, hash, keyPackage)
-    return { certificate, keyPackage, lastResort: false }
+    return { deviceId, certificate, keyPackage, lastResort: false, left: device.stock.size }
   }
 
   async expire(publishedBefore: number): Promise<number> {

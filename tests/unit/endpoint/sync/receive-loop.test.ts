@@ -5,6 +5,7 @@ import {
   AccountChangedSchema,
   DeliverSchema,
   EnvelopeSchema,
+  KeyPackagesLeftSchema,
   RejectedSchema,
   RejectedSendSchema,
 } from '../../../../gen/parley/v1/chat_pb.js'
@@ -49,6 +50,7 @@ beforeEach(async () => {
       sendNow: envelopes => void done.push(`answer ${envelopes.length}`),
     },
     onAccountChanged: handle => void done.push(`changed ${handle}`),
+    onKeyPackagesLeft: left => void done.push(`${left} left`),
     async onTakenIn(what) {
       taken.push(what)
       done.push('taken in')
@@ -187,6 +189,11 @@ describe('a rejection', () => {
 test('a hint that an account has changed is passed on', async () => {
   await receives.take({ case: 'accountChanged', value: create(AccountChangedSchema, { handle: 'bob' }) })
   expect(done).toEqual(['changed bob'])
+})
+
+test('so is one that key packages were used', async () => {
+  await receives.take({ case: 'keyPackagesLeft', value: create(KeyPackagesLeftSchema, { left: 3 }) })
+  expect(done).toEqual(['3 left'])
 })
 
 test('a frame that this version does not know changes nothing', async () => {

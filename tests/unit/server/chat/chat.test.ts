@@ -3,9 +3,9 @@ import { expect, test } from '@jest/globals'
 import { ChatRequestSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { createChat } from '../../../../services/server/chat/chat.js'
 import { Sessions } from '../../../../services/server/chat/sessions.js'
-import { TokenBucket } from '../../../../services/server/chat/token-bucket.js'
+import { TokenBucket } from '../../../../services/server/guard/token-bucket.js'
 import { LIMITS } from '../../../../services/server/limits.js'
-import { quietLog } from './quiet-log.js'
+import { noGuard, quietLog } from './quiet-log.js'
 
 const device = new Uint8Array(32)
 
@@ -22,6 +22,7 @@ test('a device that is blocked between its proof and its session gets none', asy
   const chat = createChat({
     ...{ log, sessions, limits: LIMITS, operatorHandle: '', now: Date.now },
     passEphemeral: async () => {},
+    guardOf: async () => noGuard,
     timing: { pingIntervalMs: 5_000, deadAfterMs: 12_000 },
     async checkProof() {
       blocked = true

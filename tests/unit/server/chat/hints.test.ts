@@ -29,6 +29,15 @@ test('an account that changes again before it is told is told once', () => {
   expect(hints.next()?.frame.value).toMatchObject({ handle: 'anna' })
 })
 
+test('of how many key packages are left only the last word is told, and before all else', () => {
+  const hints = new Hints()
+  hints.addChangedAccount('anna')
+  for (const left of [9, 8, 0]) hints.setKeyPackagesLeft(left)
+  expect(hints.next()?.frame).toMatchObject({ case: 'keyPackagesLeft', value: { left: 0 } })
+  expect(hints.next()?.frame.case).toBe('accountChanged')
+  expect(hints.next()).toBeUndefined()
+})
+
 test('a slow reader loses what is over the limit', () => {
   const hints = new Hints()
   for (let count = 0; count < WAITING_EPHEMERAL + 5; count++) hints.addEphemeral(numbered(count))

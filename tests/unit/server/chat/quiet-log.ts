@@ -1,3 +1,4 @@
+import type { SessionGuard } from '../../../../services/server/chat/session-guard.js'
 import type { Log } from '../../../../services/server/store/store.js'
 
 /** A log with nothing in it, that accepts everything, and in which a test replaces what it looks at. */
@@ -14,3 +15,6 @@ export function quietLog(of: Partial<Log> = {}): Log {
     ...of,
   }
 }
+
+/** Everything may be. */
+export const noGuard: SessionGuard = { conversation: () => 0, refused: () => undefined }

@@ -2,10 +2,11 @@ import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import { type OutgoingEnvelope, OutgoingEnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { SendQueue } from '../../../../services/server/chat/send-queue.js'
-import { TokenBucket } from '../../../../services/server/chat/token-bucket.js'
+import { TokenBucket } from '../../../../services/server/guard/token-bucket.js'
 import { WAITING_SEND_BYTES, WAITING_SENDS } from '../../../../services/server/limits.js'
 import { notAMember, staleEpoch } from '../../../../services/server/store/reasons.js'
 import type { AppendOutcome, Cursor } from '../../../../services/server/store/store.js'
+import { noGuard } from './quiet-log.js'
 
 function sends(from: number, count: number, bytes = 10): OutgoingEnvelope[] {
   return Array.from({ length: count }, (_, index) =>
@@ -40,6 +41,7 @@ function scene(perSecond = 1e6) {
     },
     device: new Uint8Array(32),
     bucket: new TokenBucket({ perSecond, burst: perSecond }),
+    guard: noGuard,
     deliverTo: after => void waited.push(after),
     onAnswered: () => {},
     onFailure: error => void failures.push(error),

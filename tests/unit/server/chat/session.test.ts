@@ -3,11 +3,11 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import { type ChatRequest, ChatRequestSchema, EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { Session, type SessionOptions } from '../../../../services/server/chat/session.js'
-import { TokenBucket } from '../../../../services/server/chat/token-bucket.js'
+import { TokenBucket } from '../../../../services/server/guard/token-bucket.js'
 import { LIMITS, UNSENT_ANSWERS, WAITING_SENDS } from '../../../../services/server/limits.js'
 import { staleEpoch } from '../../../../services/server/store/reasons.js'
 import type { Log } from '../../../../services/server/store/store.js'
-import { quietLog } from './quiet-log.js'
+import { noGuard, quietLog } from './quiet-log.js'
 
 const TIMING = { pingIntervalMs: 5_000, deadAfterMs: 12_000 }
 
@@ -22,6 +22,7 @@ function scene(log: Partial<Log> = {}, of: Partial<SessionOptions> = {}) {
     limits: LIMITS,
     timing: TIMING,
     bucket: new TokenBucket({ perSecond: 1e6, burst: 1e6 }),
+    guard: noGuard,
     passEphemeral: async () => {},
     onFailed: () => void failed.push('failed'),
     ...of,

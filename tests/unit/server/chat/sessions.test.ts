@@ -3,10 +3,10 @@ import { expect, test } from '@jest/globals'
 import { EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { Session } from '../../../../services/server/chat/session.js'
 import { Sessions } from '../../../../services/server/chat/sessions.js'
-import { TokenBucket } from '../../../../services/server/chat/token-bucket.js'
+import { TokenBucket } from '../../../../services/server/guard/token-bucket.js'
 import { LIMITS } from '../../../../services/server/limits.js'
 import { bytesOf } from '../../../support/store-world.js'
-import { quietLog } from './quiet-log.js'
+import { noGuard, quietLog } from './quiet-log.js'
 
 let nowMs = 0
 const newBucket = () => new TokenBucket({ perSecond: 1, burst: 2, now: () => nowMs })
@@ -17,6 +17,7 @@ function sessionOf(sessions: Sessions, name: string): Session {
     ...{ log: quietLog(), device, cursor: new Uint8Array(), limits: LIMITS },
     timing: { pingIntervalMs: 5_000, deadAfterMs: 12_000 },
     bucket: sessions.bucket(device),
+    guard: noGuard,
     passEphemeral: async () => {},
     onFailed: () => {},
   })

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import { REMEMBERED_CLAIMS } from '../../account-rules.js'
-import type { ClaimedKeyPackage, DeviceId, KeyPackages } from '../../store.js'
+import type { ClaimedKeyPackage, ClaimTerms, DeviceId, KeyPackages } from '../../store.js'
 import { prepare } from '../database/database.js'
 import type { StoreParts } from '../database/parts.js'
 
@@ -20,6 +20,7 @@ interface Published {
 
 interface ClaimRow {
   key: number
+  id: Uint8Array
   certificate: Uint8Array
   last_resort: Uint8Array | null
 }
@@ -46,7 +47,7 @@ const statements = (db: DatabaseSync) => ({
   account: prepare<{ key: number }>(db, 'SELECT key FROM accounts WHERE handle = ?'),
   devices: prepare<ClaimRow>(
     db,
-    `SELECT key, certificate, last_resort FROM devices JOIN progress ON device = key
+    `SELECT key, id, certificate, last_resort FROM devices JOIN progress ON device = key
      WHERE account = ? AND id <> ? AND revoked = 0 ORDER BY key`,
   ),
   oldest: prepare<{ key: number; package: Uint8Array }>(
@@ -102,19 +103,26 @@ export class SqliteKeyPackages implements KeyPackages {
     return { left: row?.left ?? 0, hasLastResort: row?.has_last_resort === 1 }
   }
 
-  claim(handle: string, except: DeviceId): Promise<ClaimedKeyPackage[] | undefined> {
+  claim(
+    handle: string,
+    { except, lastResortOnly = false }: ClaimTerms,
+  ): Promise<ClaimedKeyPackage[] | undefined> {
     const work = () => {
       const account = this.#sql.account.get(handle)
-      return account && this.#sql.devices.all(account.key, except).map(row => this.#claimOf(row))
+      const rows = account && this.#sql.devices.all(account.key, except)
+      return rows?.map(row => this.#claimOf(row, lastResortOnly))
     }
     return this.#parts.writer.run({ bytes: ROW_BYTES, work })
   }
 
-  #claimOf({ key, certificate, last_resort: lastResort }: ClaimRow): ClaimedKeyPackage {
-    const oldest = this.#sql.oldest.get(key)
-    if (!oldest) return { certificate, keyPackage: lastResort ?? undefined, lastResort: lastResort !== null }
+  #claimOf(row: ClaimRow, lastResortOnly: boolean): ClaimedKeyPackage {
+    const { key, id: deviceId, certificate, last_resort: lastResort } = row
+    const oldest = lastResortOnly ? undefined : this.#sql.oldest.get(key)
+    if (!oldest)
+      return { deviceId, certificate, keyPackage: lastResort ?? undefined, lastResort: lastResort !== null }
     this.#sql.markClaimed.run(oldest.key)
-    return { certificate, keyPackage: oldest.package, lastResort: false }
+    const { left } = this.#count(key)
+    return { deviceId, certificate, keyPackage: oldest.package, lastResort: false, left }
   }
 
   async expire(publishedBefore: number): Promise<number> {

@@ -122,6 +122,20 @@ describe('somebody whom a conversation is with', () => {
   })
 })
 
+test('an answer that has no room for all is asked for the rest; one with room for none is not', async () => {
+  directory.list(bob)
+  directory.claimsAnswered = 1
+  const conversation = await openWith('bob')
+  await claims.run()
+  expect(claimed()).toEqual([['bob', 'alice'], ['alice']])
+  expect(hasGroup(conversation)).toBe(true)
+  directory.calls.length = 0
+  directory.claimsAnswered = 0
+  await openWith('carol')
+  await claims.run()
+  expect(claimed()).toEqual([['carol', 'alice']])
+})
+
 describe('those who are to be added', () => {
   let room: LiveGroup
   const invite = (...handles: string[]) =>

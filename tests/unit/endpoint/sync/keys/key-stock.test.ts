@@ -57,6 +57,20 @@ test('a server that has half of them gets none, and one with fewer as many as it
   expect(published()).toEqual([{ oneTime: 4, lastResort: false }])
 })
 
+test('when others draw on it, more are made where few are left, and not twice at once', async () => {
+  await stock.fill(held(0, false))
+  directory.calls.length = 0
+  await stock.drawn(3)
+  expect(published()).toEqual([])
+  await Promise.all([stock.drawn(2), stock.drawn(1)])
+  expect(published()).toEqual([{ oneTime: 4, lastResort: false }])
+  await stock.drawn(0)
+  expect(published()).toEqual([
+    { oneTime: 4, lastResort: false },
+    { oneTime: 6, lastResort: false },
+  ])
+})
+
 test('nothing is published that could not be saved', async () => {
   endpoint.disk.fail({ reason: 'full' })
   await expect(stock.fill(held(0, false))).rejects.toMatchObject({ name: 'VaultError' })

@@ -56,7 +56,7 @@ describe('a memory store that is full', () => {
       ),
     })
     const giveBack = [
-      () => store.keyPackages.claim('alice', bytesOf('nobody')),
+      () => store.keyPackages.claim('alice', { except: bytesOf('nobody') }),
       () => store.keyPackages.expire(Date.now() + 60_000),
       () => store.directory.revoke(recordOf('alice'), [alice.id]),
     ]
@@ -80,7 +80,7 @@ describe('a memory store', () => {
     const oneTime = bytesOf('one', 50)
     await store.keyPackages.publish(record.deviceId, { oneTime: [oneTime], lastResort: bytesOf('last', 50) })
     for (const buffer of [given.deviceId, given.certificate, oneTime]) buffer.fill(0)
-    expect(await store.keyPackages.claim('alice', bytesOf('nobody'))).toEqual([
+    expect(await store.keyPackages.claim('alice', { except: bytesOf('nobody') })).toEqual([
       { certificate: record.certificate, keyPackage: bytesOf('one', 50), lastResort: false },
     ])
     expect((await store.directory.device(record.deviceId))?.deviceId).toEqual(record.deviceId)

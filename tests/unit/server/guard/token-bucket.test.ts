@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { TokenBucket } from '../../../../services/server/chat/token-bucket.js'
+import { TokenBucket } from '../../../../services/server/guard/token-bucket.js'
 
 test('a burst at once, then so many a second', () => {
   let nowMs = 0

@@ -25,6 +25,12 @@ export class TokenBucket {
     return taken
   }
 
+  /** Whether `count` could be taken now. */
+  has(count: number): boolean {
+    this.#fill()
+    return this.#tokens >= count
+  }
+
   /** Milliseconds until `count` (or, beyond the burst, all that it ever holds) could be taken. */
   waitMs(count: number): number {
     this.#fill()
