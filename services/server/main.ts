@@ -44,6 +44,7 @@ async function run(options: ServerOptions): Promise<void> {
     registration: options.registration,
     log,
     limits,
+    guard: options.guard,
     names: options.publicAddress ? [options.publicAddress.host] : [],
     ...(options.tls ? { tls: options.tls } : {}),
   })

@@ -44,7 +44,7 @@ export interface RelayOptions extends Omit<ServiceOptions, 'cluster' | 'log' | '
 }
 
 export interface Relay extends RelayAdmission {
-  /** Who was held back from what since the start, the most frequent first. */
+  /** The counts of those who were held back since the start, the most frequent kind first. */
   abuse(): AbuseCount[]
   port: number
   /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the certificate. */

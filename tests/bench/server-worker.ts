@@ -12,6 +12,7 @@ import { startRelay } from '../../services/server/relay.js'
 import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
 import type { Store } from '../../services/server/store/store.js'
 import { withLog } from '../support/store-wrapper.js'
+import { UNGUARDED } from '../support/unguarded.js'
 import { startEcho, startHttp2 } from './raw-servers.js'
 import { answer } from './worker.js'
 
@@ -86,7 +87,8 @@ async function relay(): Promise<ServerAddress> {
   const limits = { ...LIMITS, sendsPerSecond: UNLIMITED }
   const store = counting(await openSqliteStore({ folder, limits }))
   const log = pino({ level: 'warn' }, pino.destination(2))
-  const started = await startRelay({ folder, host: HOST, port: 0, operatorHandle: '', log, limits, store })
+  const given = { folder, host: HOST, port: 0, operatorHandle: '', log, limits, store, guard: UNGUARDED }
+  const started = await startRelay(given)
   stop = () => started.stop()
   return { host: HOST, port: started.port, certificate: started.certificate }
 }

@@ -1,6 +1,7 @@
 // The server under test: the relay as the server's main.ts starts it, which also counts what it stores.
 
 import { pino } from 'pino'
+import { WITHOUT_ADDRESSES } from '../../services/server/guard/guard-limits.js'
 import { LIMITS } from '../../services/server/limits.js'
 import { startRelay } from '../../services/server/relay.js'
 import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
@@ -41,7 +42,9 @@ const methods = {
   async start({ folder, port }: { folder: string; port: number }) {
     const log = pino({ level: 'error' }, pino.destination(2))
     const store = counting(await openSqliteStore({ folder, limits: LIMITS }))
-    const relay = await startRelay({ folder, host: HOST, port, operatorHandle: '', log, store })
+    // All members are at one address.
+    const guard = WITHOUT_ADDRESSES
+    const relay = await startRelay({ folder, host: HOST, port, operatorHandle: '', log, store, guard })
     stop = () => relay.stop()
   },
   counts: async () => counts,

@@ -7,13 +7,13 @@ import { join } from 'node:path'
 import { afterAll, jest, test } from '@jest/globals'
 import { pino } from 'pino'
 import { probe, spkiFingerprint } from '../../services/rpc/node/certificate.js'
-import { type GuardLimits, WITHOUT_ADDRESSES } from '../../services/server/guard/guard-limits.js'
 import type { RelayLimits } from '../../services/server/limits.js'
 import { type Relay, type RelayOptions, startRelay } from '../../services/server/relay.js'
 import { openMemoryStore } from '../../services/server/store/memory/store.js'
 import { Tables } from '../../services/server/store/memory/tables.js'
 import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
 import type { Store } from '../../services/server/store/store.js'
+import { UNGUARDED } from './unguarded.js'
 
 export const NAMED_ADDRESS = process.env.PARLEY_CONTRACT_ADDRESS
 
@@ -64,13 +64,6 @@ export const SMALL_LIMITS = {
   keyPackagesPerDevice: 60,
   devicesPerAccount: 3,
   claimsPerCall: 8,
-}
-
-/** All that the tests of one file do comes from one address, and much of it of one account. */
-const UNGUARDED: Partial<GuardLimits> = {
-  ...WITHOUT_ADDRESSES,
-  ...{ lookupsPerMinute: Infinity, claimsPerHour: Infinity, conversationsPerHour: Infinity },
-  ...{ claimsOfOnePerHour: Infinity, claimsOfAllPerHour: Infinity },
 }
 
 /** A line of the server's log. */

@@ -1,6 +1,7 @@
 // A command, and all that it may use.
 
 import { type ConversationNumber, type Endpoint, Refusal } from '../../endpoint/index.js'
+import type { HeldBack } from '../words/commands.js'
 import { refusal } from '../words/refusals.js'
 
 /** The operator's own process may do this besides. */
@@ -13,6 +14,8 @@ export interface OperatorActions {
   unban(handle: string): Promise<boolean>
   /** The oldest first. */
   bans(): Promise<{ name: string; bannedAt: Date }[]>
+  /** Counts of those who were held back since the start, the most frequent kind first. */
+  abuse(): readonly HeldBack[]
 }
 
 /** Commands use this much of an endpoint. */

@@ -29,6 +29,15 @@ export const OPERATOR_COMMANDS: readonly Command[] = [
     }),
   },
   { name: 'bans', help: 'who is banned', isOperators: true, run: asOperator(bans) },
+  {
+    name: 'abuse',
+    help: 'who was held back from what since the start',
+    isOperators: true,
+    run: asOperator(async (operator, { say }) => {
+      const rows = operator.abuse().map(words.abuseRow)
+      say(rows.length > 0 ? rows.join('\n') : words.NOBODY_HELD_BACK)
+    }),
+  },
 ]
 
 type Act = (operator: OperatorActions, context: CommandContext, argument: string) => Promise<void>

@@ -33,6 +33,42 @@ export const NOBODY_BANNED = 'nobody is banned'
 export const banRow = (name: string, since: Date): string =>
   `${name}  since ${since.toISOString().slice(0, 10)}`
 
+/** Somebody was held back from something, so often since the start. */
+export interface HeldBack {
+  kind:
+    | 'connections'
+    | 'calls'
+    | 'silent-calls'
+    | 'registrations'
+    | 'lookups'
+    | 'claims'
+    | 'claims-of-one'
+    | 'sends'
+    | 'conversations'
+    | 'storage'
+  count: number
+  lastAt: Date
+  /** The subject of the last time: an address, or the fingerprint of an account or a device. */
+  last: string
+}
+
+export const NOBODY_HELD_BACK = 'nobody was held back since the start'
+const HELD_BACK: Record<HeldBack['kind'], string> = {
+  connections: 'connections refused, of addresses with too many',
+  calls: 'calls refused, of addresses with too many',
+  'silent-calls': 'calls ended that said nothing',
+  registrations: 'new devices refused, of addresses with too many',
+  lookups: 'handles not looked up, of accounts with too many',
+  claims: 'key packages not handed out, to accounts that claim too many',
+  'claims-of-one':
+    'claims answered with the key package of last resort, of accounts that claim one too often',
+  sends: 'messages put off, of devices that send too fast',
+  conversations: 'conversations put off, of accounts that begin too many',
+  storage: 'messages put off, of accounts that have their part of the store',
+}
+export const abuseRow = ({ kind, count, lastAt, last }: HeldBack): string =>
+  `${count} ${HELD_BACK[kind]}; the last: ${last}, ${lastAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+
 // Rooms.
 
 export const WHICH_ROOM = 'in which room? /to #NAME'

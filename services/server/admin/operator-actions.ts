@@ -3,6 +3,7 @@
 import type { Address } from '../../protocol/invite/address.js'
 import { formatInvite, type Inviter } from '../../protocol/invite/invite-link.js'
 import { dialHosts, withoutZone } from '../config/addresses.js'
+import type { AbuseCount } from '../guard/abuse-log.js'
 import type { Ban, Registration } from '../store/store.js'
 import type { RelayAdmission } from './admission.js'
 
@@ -16,7 +17,7 @@ interface OperatorActionsOptions {
 }
 
 /** The relay that runs beside the console. */
-type RelayBeside = RelayAdmission & { port: number; fingerprint: Uint8Array }
+type RelayBeside = RelayAdmission & { port: number; fingerprint: Uint8Array; abuse(): AbuseCount[] }
 
 export function operatorActions(relay: RelayBeside, options: OperatorActionsOptions) {
   const { host, publicAddress, registration, inviter } = options
@@ -31,6 +32,7 @@ export function operatorActions(relay: RelayBeside, options: OperatorActionsOpti
     unban: (handle: string) => relay.unban({ handle }),
     bans: async () =>
       (await relay.bans()).map(ban => ({ name: subjectName(ban), bannedAt: new Date(ban.bannedAt) })),
+    abuse: () => relay.abuse().map(count => ({ ...count, lastAt: new Date(count.lastAt) })),
   }
 }
 

@@ -1,4 +1,4 @@
-// Claims of key packages. What an answer has no room for is not taken, and nobody uses up the stock of somebody else.
+// Claims of key packages. None is taken that an answer has no room for, and nobody uses up the stock of somebody else.
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ClaimedDeviceSchema, ClaimOutcomeSchema } from '../../../gen/parley/v1/key_exchange_pb.js'

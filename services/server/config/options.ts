@@ -5,6 +5,7 @@ import { isHandle } from '../../protocol/identity/handle.js'
 import { type Address, MAX_PORT } from '../../protocol/invite/address.js'
 import { DAY_MS, SECOND_MS } from '../../protocol/time.js'
 import { HANDLE_RULE } from '../auth/handle-rule.js'
+import { GUARD_LIMITS, type GuardLimits, WITHOUT_ADDRESSES } from '../guard/guard-limits.js'
 import { LIMITS } from '../limits.js'
 import type { Registration } from '../store/store.js'
 import { readAddress, readCount, readText, readWord } from './option-values.js'
@@ -12,6 +13,7 @@ import type { GivenTls } from './tls.js'
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 const CONSOLE = ['on', 'off', 'auto'] as const
+const ADDRESS_LIMITS = ['on', 'off'] as const
 const REGISTRATION = ['open', 'invite', 'closed'] as const satisfies readonly Registration[]
 const DAY_SECONDS = DAY_MS / SECOND_MS
 const MEGABYTE = 1024 * 1024
@@ -19,6 +21,8 @@ const MEGABYTE = 1024 * 1024
 const MAX_RETENTION_DAYS = 36_500
 /** A terabyte. */
 const MAX_STORAGE_MB = 1024 * 1024
+
+const MAX_PER_ADDRESS = 1_000_000
 
 export interface ServerOptions {
   port: number
@@ -35,6 +39,8 @@ export interface ServerOptions {
   /** undefined: as much as the disk has. */
   maxStorageBytes: number | undefined
   logLevel: (typeof LOG_LEVELS)[number]
+  /** Bounds on addresses and accounts that are not the server's own. */
+  guard: Partial<GuardLimits>
 }
 
 type Request = { kind: 'run'; options: ServerOptions } | { kind: 'help' } | { kind: 'version' }
@@ -71,6 +77,24 @@ const ROWS = [
     help: 'how long envelopes are kept for a device that is away',
   },
   { name: 'max-storage-mb', value: 'MB', help: 'room that the store may take; default: the whole disk' },
+  {
+    name: 'address-limits',
+    value: ADDRESS_LIMITS.join('|'),
+    fallback: 'on',
+    help: 'whether one address may do so much and no more; off behind a proxy, where all come from one',
+  },
+  {
+    name: 'connections-per-address',
+    value: 'COUNT',
+    fallback: String(GUARD_LIMITS.connectionsPerAddress),
+    help: 'connections that one address may have open',
+  },
+  {
+    name: 'registrations-per-hour',
+    value: 'COUNT',
+    fallback: String(GUARD_LIMITS.registrationsPerHour),
+    help: 'new devices that one address may register in an hour',
+  },
   { name: 'log-level', value: 'LEVEL', fallback: 'info', help: `one of ${LOG_LEVELS.join(', ')}` },
   { name: 'help', short: 'h', help: 'show this' },
   { name: 'version', help: 'show the version' },
@@ -110,6 +134,7 @@ function readValues(given: OptionText): ServerOptions {
       maxStorage === undefined
         ? undefined
         : readCount('max-storage-mb', maxStorage, { least: 1, most: MAX_STORAGE_MB }) * MEGABYTE,
+    guard: readGuard(given),
     logLevel: readWord('log-level', given('log-level'), LOG_LEVELS),
   }
 }
@@ -131,6 +156,15 @@ export function helpText(program: string): string {
     'In brackets: the environment variable that is read where the option is not given.',
     'Exit codes: 0 stopped, 1 failed, 2 wrong option.',
   ].join('\n')
+}
+
+function readGuard(given: OptionText): Partial<GuardLimits> {
+  const range = { least: 1, most: MAX_PER_ADDRESS }
+  const connectionsPerAddress = readCount('connections-per-address', given('connections-per-address'), range)
+  const registrationsPerHour = readCount('registrations-per-hour', given('registrations-per-hour'), range)
+  return readWord('address-limits', given('address-limits'), ADDRESS_LIMITS) === 'off'
+    ? WITHOUT_ADDRESSES
+    : { connectionsPerAddress, registrationsPerHour }
 }
 
 function readHandle(text: string | undefined): string {

@@ -65,6 +65,7 @@ const operator = (banned: string[] = []): OperatorActions => ({
   ban: async handle => void banned.push(handle),
   unban: async handle => banned.includes(handle),
   bans: async () => banned.map(name => ({ name, bannedAt: new Date(0) })),
+  abuse: () => banned.map(name => ({ kind: 'claims', count: 7, last: name, lastAt: new Date(0) })),
 })
 
 describe('/verify', () => {
@@ -115,7 +116,7 @@ describe('/invite-link', () => {
 
 describe('bans', () => {
   test("are for the operator's console", async () => {
-    for (const line of ['/ban bob', '/unban bob', '/bans'])
+    for (const line of ['/ban bob', '/unban bob', '/bans', '/abuse'])
       expect((await run(line)).warned).toEqual(["that is for the server's operator"])
   })
 
@@ -130,6 +131,17 @@ describe('bans', () => {
     expect((await run('/bans', place)).said[0]?.text).toBe('bob  since 1970-01-01')
     expect((await run('/unban bob', place)).said).toHaveLength(1)
   })
+})
+
+test('/abuse says who was held back, in a row for each kind', async () => {
+  expect((await run('/abuse', { operator: operator() })).said[0]?.text).toBe(
+    'nobody was held back since the start',
+  )
+  const { said } = await run('/abuse', { operator: operator(['account SHA256:x', 'account SHA256:y']) })
+  expect(said[0]?.text.split('\n')[0]).toBe(
+    '7 key packages not handed out, to accounts that claim too many; the last: account SHA256:x, 1970-01-01 00:00 UTC',
+  )
+  expect(said[0]?.text.split('\n')).toHaveLength(2)
 })
 
 describe('the mark behind a handle', () => {

@@ -6,6 +6,7 @@ import {
   readOptions,
   type ServerOptions,
 } from '../../../../services/server/config/options.js'
+import { WITHOUT_ADDRESSES } from '../../../../services/server/guard/guard-limits.js'
 
 function read(args: string[], environment: Record<string, string> = {}): ServerOptions {
   const request = readOptions(args, environment)
@@ -27,6 +28,7 @@ describe('options', () => {
       retentionSeconds: 30 * 24 * 3600,
       maxStorageBytes: undefined,
       logLevel: 'info',
+      guard: { connectionsPerAddress: 512, registrationsPerHour: 120 },
     })
   })
 
@@ -73,7 +75,16 @@ describe('options', () => {
     })
   })
 
+  test('bound addresses, or do not', () => {
+    const bounded = ['--connections-per-address', '9', '--registrations-per-hour', '8']
+    expect(read(bounded).guard).toEqual({ connectionsPerAddress: 9, registrationsPerHour: 8 })
+    expect(read([...bounded, '--address-limits', 'off']).guard).toEqual(WITHOUT_ADDRESSES)
+  })
+
   test.each<[string[], RegExp]>([
+    [['--address-limits', 'some'], /--address-limits must be one of on, off/],
+    [['--connections-per-address', '0'], /--connections-per-address/],
+    [['--registrations-per-hour', 'many'], /--registrations-per-hour/],
     [['--port', '65536'], /--port must be a whole number from 0 to 65535, not "65536"/],
     [['--port', '-1'], /--port/],
     [['--port', '5e3'], /--port/],
