@@ -2,7 +2,7 @@
 // relay asks before it does something that costs, and the guard says yes, or how long to wait, and keeps count of who
 // was held back.
 
-import { deviceFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'
+import { formatFingerprint } from '../../protocol/identity/fingerprint.js'
 import { nodeCrypto } from '../../protocol/node/crypto.js'
 import { HOUR_MS, MINUTE_MS } from '../../protocol/time.js'
 import { bytesKey } from '../bytes.js'
@@ -108,7 +108,7 @@ export class Guard {
 
   /** Sends of a device were too fast, or its account has its part of the store. */
   refusedSends(kind: 'sends' | 'storage', device: DeviceId, count: number): void {
-    this.abuse.note(kind, { device: deviceFingerprint(nodeCrypto, device) }, count)
+    this.abuse.note(kind, { device: fingerprintOf(device) }, count)
   }
 
   /** To be called regularly. */
@@ -145,6 +145,7 @@ export class Guard {
   }
 }
 
-const accountSubject = (account: AccountKey) => ({
-  account: formatFingerprint(nodeCrypto.sha256(account)),
-})
+/** Of a public key. */
+const fingerprintOf = (key: Uint8Array) => formatFingerprint(nodeCrypto.sha256(key))
+
+const accountSubject = (account: AccountKey) => ({ account: fingerprintOf(account) })
