@@ -13,8 +13,8 @@ import { filesWith, withFolder } from '../../../support/folder.js'
 
 const at = (id: number) => ({ group: 0n, id: BigInt(id) })
 /** More than are sealed anew in one write. */
-const ROWS = 600
-const value = (id: number) => new Uint8Array(600).fill(id % 251)
+const ROWS = 300
+const value = (id: number) => new Uint8Array(40).fill(id % 251)
 
 async function make(folder: string, passphrase?: string): Promise<void> {
   const vault = await openVault({ folder, passphrase })
