@@ -34,6 +34,13 @@ export const MAX_REMOVALS = 256
 export const TEXT_BYTES = 64 * 1024
 /** Bytes of one gRPC message, both ways: a commit bundle of the largest conversation, and its frame. */
 export const MESSAGE_BYTES = 9 * 1024 * 1024
+/**
+ * Fields of one gRPC message, those of the messages in it among them. A commit that adds 250 devices has about a
+ * thousand, the answer to 256 look-ups about twenty thousand.
+ */
+export const MAX_FIELDS = 65_536
+/** The MLS cipher suite of all groups: MLS_256_XWING_AES256GCM_SHA512_Ed25519, by its number (RFC 9420 section 17.1). */
+export const CIPHER_SUITE = 83
 /** Bytes of one encoded CommitBundle, and so of a welcome: more than ten times what 250 devices need. */
 export const COMMIT_BUNDLE_BYTES = 8 * 1024 * 1024
 /** Devices in one conversation. A member that took a commit beyond it would be in another group than those that do not. */

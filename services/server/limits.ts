@@ -1,4 +1,10 @@
-import { COMMIT_BUNDLE_BYTES, CONVERSATION_DEVICES, PAST_EPOCHS } from '../protocol/sizes.js'
+import {
+  COMMIT_BUNDLE_BYTES,
+  CONVERSATION_DEVICES,
+  MAX_FIELDS,
+  MESSAGE_BYTES,
+  PAST_EPOCHS,
+} from '../protocol/sizes.js'
 import { DAY_MS, SECOND_MS } from '../protocol/time.js'
 
 /** The server enforces these, and tells clients of them in Opened (Limits in the contract). With the units. */
@@ -24,6 +30,15 @@ export const LIMITS = {
   proofWindowMs: 120_000,
   /** Seconds: 30 days. */
   retentionSeconds: (30 * DAY_MS) / SECOND_MS,
+  /** Bytes, in both directions. */
+  messageBytes: MESSAGE_BYTES,
+  /** Bytes: all of the request's lists at their limits have about 1.1 MiB. */
+  keyExchangeBytes: 1280 * 1024,
+  /** Bytes: a proof and a cursor have about 400. */
+  openBytes: 4 * 1024,
+  /** Bytes: a post-quantum one has about 4 KiB. */
+  keyPackageBytes: 8 * 1024,
+  messageFields: MAX_FIELDS,
 } as const
 
 /** Envelopes and bytes of one Deliver frame (one larger envelope aside). */
@@ -38,12 +53,6 @@ export const SEND_BURST_SECONDS = 5
 export const STOP_MS = 5_000
 export type RelayLimits = { readonly [name in keyof typeof LIMITS]: number }
 
-/** Bytes of one key package: a post-quantum one has about 4 KiB. */
-export const KEY_PACKAGE_BYTES = 8 * 1024
-/** Bytes of a KeyExchangeRequest: all of its lists at their limits have about 1.1 MiB. */
-export const KEY_EXCHANGE_BYTES = 1280 * 1024
-/** Bytes of the first frame of a stream: a proof and a cursor have about 400. */
-export const OPEN_BYTES = 4 * 1024
 /** Fields that a message may have before its sender has shown who they are: a full KeyExchangeRequest has about 900. */
 export const UNPROVEN_FIELDS = 4_096
 /** Envelopes and bytes that one session may have waiting for the store before its frames are left unread. */

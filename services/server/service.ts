@@ -6,6 +6,7 @@ import type { ChatService } from '../../gen/parley/v1/chat_pb.js'
 import type { AccountKey } from '../protocol/keys.js'
 import type { Handlers } from '../rpc/service.js'
 import { createRelayAdmission, type RelayAdmission } from './admin/admission.js'
+import { createDescribe } from './admin/describe.js'
 import { createKeyExchange } from './auth/key-exchange.js'
 import { checkDevice, createProofCheck } from './auth/proof.js'
 import { bytesKey } from './bytes.js'
@@ -121,10 +122,12 @@ function createHandlers(started: Started): Handlers<typeof ChatService> {
   const { directory, keyPackages, log } = store
   const now = started.now ?? Date.now
   const checkProof = createProofCheck({ directory, serverFingerprint, windowMs: limits.proofWindowMs, now })
+  const registration = started.registration ?? 'open'
   return {
+    getServer: createDescribe({ store, registration, operatorHandle, limits, now }),
     keyExchange: createKeyExchange({
       ...{ directory, keyPackages, checkProof, limits, operatorHandle, cluster, guard: bounded },
-      registration: started.registration ?? 'open',
+      registration,
       isOperator: accountKey => operators.has(bytesKey(accountKey)),
     }),
     chat: createChat({

@@ -36,6 +36,7 @@ export function startEcho(tls: Tls): Promise<RpcServer> {
         yield frame.case === 'send' ? delivered(frame.value.envelopes) : accepted()
     },
     keyExchange: async request => exchanged(request),
+    getServer: async () => ({}),
   })
   const options = { host: HOST, port: 0, tls, services: [echo], maxMessageBytes: MESSAGE_BYTES }
   return serve({ ...options, onDefect: error => process.stderr.write(`${error}\n`) })

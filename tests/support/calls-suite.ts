@@ -17,6 +17,7 @@ export const MAX_MESSAGE = 1024 * 1024
 
 /** Answers a key exchange with the number of handles asked for, and each ping with its pong. */
 export const ECHO: ChatHandlers = {
+  getServer: async () => ({}),
   async keyExchange(request) {
     return { outcome: { case: 'exchanged', value: { keyPackagesLeft: request.claimHandles.length } } }
   },

@@ -88,6 +88,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'services/server/chat': ['services/server/auth', 'services/server/guard', ...SERVER_BASE],
   'services/server/admin': [
     'services/server/auth',
+    'services/server/chat/frames.ts',
     'services/server/config',
     'services/server/guard',
     ...SERVER_BASE,

@@ -33,7 +33,88 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/v1/chat.proto.
  */
 export const file_parley_v1_chat: GenFile = /*@__PURE__*/
-  fileDesc("ChRwYXJsZXkvdjEvY2hhdC5wcm90bxIJcGFybGV5LnYxIrkBCgtDaGF0UmVxdWVzdBIfCgRvcGVuGAEgASgLMg8ucGFybGV5LnYxLk9wZW5IABIfCgRzZW5kGAIgASgLMg8ucGFybGV5LnYxLlNlbmRIABIdCgNhY2sYAyABKAsyDi5wYXJsZXkudjEuQWNrSAASHwoEcGluZxgEIAEoCzIPLnBhcmxleS52MS5QaW5nSAASHwoEcG9uZxgFIAEoCzIPLnBhcmxleS52MS5Qb25nSABCBwoFZnJhbWUiVwoET3BlbhIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEiUKBXByb29mGAIgASgLMhYucGFybGV5LnYxLlNpZ25lZFByb29mEg4KBmN1cnNvchgDIAEoDCI2CgRTZW5kEi4KCWVudmVsb3BlcxgBIAMoCzIbLnBhcmxleS52MS5PdXRnb2luZ0VudmVsb3BlIpECChBPdXRnb2luZ0VudmVsb3BlEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBBIXCg9jb252ZXJzYXRpb25faWQYAiABKAwSNQoLYXBwbGljYXRpb24YAyABKAsyHi5wYXJsZXkudjEuQXBwbGljYXRpb25FbnZlbG9wZUgAEikKBmNvbW1pdBgEIAEoCzIXLnBhcmxleS52MS5Db21taXRCdW5kbGVIABIxCgllcGhlbWVyYWwYBSABKAsyHC5wYXJsZXkudjEuRXBoZW1lcmFsRW52ZWxvcGVIABIqCgZyZWpvaW4YBiABKAsyGC5wYXJsZXkudjEuUmVqb2luUmVxdWVzdEgAQgoKCGVudmVsb3BlIjgKE0FwcGxpY2F0aW9uRW52ZWxvcGUSDQoFZXBvY2gYASABKAQSEgoKY2lwaGVydGV4dBgCIAEoDCKUAQoMQ29tbWl0QnVuZGxlEg0KBWVwb2NoGAEgASgEEg4KBmNvbW1pdBgCIAEoDBIkCgh3ZWxjb21lcxgDIAMoCzISLnBhcmxleS52MS5XZWxjb21lEi4KDXJvc3Rlcl9jaGFuZ2UYBCABKAsyFy5wYXJsZXkudjEuUm9zdGVyQ2hhbmdlEg8KB2NyZWF0ZXMYBSABKAgiLgoHV2VsY29tZRISCgpkZXZpY2VfaWRzGAEgAygMEg8KB3dlbGNvbWUYAiABKAwiRAoMUm9zdGVyQ2hhbmdlEhgKEGFkZGVkX2RldmljZV9pZHMYASADKAwSGgoScmVtb3ZlZF9kZXZpY2VfaWRzGAIgAygMIjYKEUVwaGVtZXJhbEVudmVsb3BlEg0KBWVwb2NoGAEgASgEEhIKCmNpcGhlcnRleHQYAiABKAwiRAoNUmVqb2luUmVxdWVzdBINCgVub25jZRgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSEQoJZGV2aWNlX2lkGAMgASgMIhUKA0FjaxIOCgZjdXJzb3IYASABKAwiFQoEUGluZxINCgVub25jZRgBIAEoBCIVCgRQb25nEg0KBW5vbmNlGAEgASgEIrcDCgxDaGF0UmVzcG9uc2USIwoGb3BlbmVkGAEgASgLMhEucGFybGV5LnYxLk9wZW5lZEgAEiUKB2RlbGl2ZXIYAiABKAsyEi5wYXJsZXkudjEuRGVsaXZlckgAEicKCGFjY2VwdGVkGAMgASgLMhMucGFybGV5LnYxLkFjY2VwdGVkSAASJwoIcmVqZWN0ZWQYBCABKAsyEy5wYXJsZXkudjEuUmVqZWN0ZWRIABIoCgljYXVnaHRfdXAYBSABKAsyEy5wYXJsZXkudjEuQ2F1Z2h0VXBIABIlCgdjbG9zaW5nGAYgASgLMhIucGFybGV5LnYxLkNsb3NpbmdIABIfCgRwaW5nGAcgASgLMg8ucGFybGV5LnYxLlBpbmdIABIfCgRwb25nGAggASgLMg8ucGFybGV5LnYxLlBvbmdIABI0Cg9hY2NvdW50X2NoYW5nZWQYCSABKAsyGS5wYXJsZXkudjEuQWNjb3VudENoYW5nZWRIABI3ChFrZXlfcGFja2FnZXNfbGVmdBgKIAEoCzIaLnBhcmxleS52MS5LZXlQYWNrYWdlc0xlZnRIAEIHCgVmcmFtZSLAAQoGT3BlbmVkEhgKEHByb3RvY29sX3ZlcnNpb24YASABKA0SFgoOc2VydmVyX3RpbWVfbXMYAiABKAMSFwoPY2xpZW50X3NlcXVlbmNlGAMgASgEEhcKD29wZXJhdG9yX2hhbmRsZRgEIAEoCRIYChBwaW5nX2ludGVydmFsX21zGAUgASgNEhUKDWRlYWRfYWZ0ZXJfbXMYBiABKA0SIQoGbGltaXRzGAcgASgLMhEucGFybGV5LnYxLkxpbWl0cyL2AgoGTGltaXRzEhkKEWFwcGxpY2F0aW9uX2J5dGVzGAEgASgNEhsKE2NvbW1pdF9idW5kbGVfYnl0ZXMYAiABKA0SGgoSZW52ZWxvcGVzX3Blcl9zZW5kGAMgASgNEhoKEnVuYWNrZWRfZGVsaXZlcmllcxgEIAEoDRIYChBzZW5kc19wZXJfc2Vjb25kGAUgASgNEiAKGGRldmljZXNfcGVyX2NvbnZlcnNhdGlvbhgGIAEoDRIgChhjb252ZXJzYXRpb25zX3Blcl9kZXZpY2UYByABKA0SHwoXa2V5X3BhY2thZ2VzX3Blcl9kZXZpY2UYCCABKA0SGwoTZGV2aWNlc19wZXJfYWNjb3VudBgJIAEoDRIXCg9jbGFpbXNfcGVyX2NhbGwYCiABKA0SEwoLcGFzdF9lcG9jaHMYCyABKA0SFwoPcHJvb2Zfd2luZG93X21zGAwgASgNEhkKEXJldGVudGlvbl9zZWNvbmRzGA0gASgEIkEKB0RlbGl2ZXISJgoJZW52ZWxvcGVzGAEgAygLMhMucGFybGV5LnYxLkVudmVsb3BlEg4KBmN1cnNvchgCIAEoDCKgAwoIRW52ZWxvcGUSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEhQKDHN0b3JlZF9hdF9tcxgDIAEoAxI1CgthcHBsaWNhdGlvbhgEIAEoCzIeLnBhcmxleS52MS5BcHBsaWNhdGlvbkVudmVsb3BlSAASLAoGY29tbWl0GAUgASgLMhoucGFybGV5LnYxLkRlbGl2ZXJlZENvbW1pdEgAEi4KB3dlbGNvbWUYBiABKAsyGy5wYXJsZXkudjEuRGVsaXZlcmVkV2VsY29tZUgAEiUKA293bhgHIAEoCzIWLnBhcmxleS52MS5Pd25FbnZlbG9wZUgAEjEKCWVwaGVtZXJhbBgIIAEoCzIcLnBhcmxleS52MS5FcGhlbWVyYWxFbnZlbG9wZUgAEiwKBm1pc3NlZBgJIAEoCzIaLnBhcmxleS52MS5NaXNzZWRFbnZlbG9wZXNIABIqCgZyZWpvaW4YCiABKAsyGC5wYXJsZXkudjEuUmVqb2luUmVxdWVzdEgAQgoKCGVudmVsb3BlImAKD0RlbGl2ZXJlZENvbW1pdBINCgVlcG9jaBgBIAEoBBIOCgZjb21taXQYAiABKAwSLgoNcm9zdGVyX2NoYW5nZRgDIAEoCzIXLnBhcmxleS52MS5Sb3N0ZXJDaGFuZ2UiMgoQRGVsaXZlcmVkV2VsY29tZRIPCgd3ZWxjb21lGAEgASgMEg0KBWVwb2NoGAIgASgEIiYKC093bkVudmVsb3BlEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBCIgCg9NaXNzZWRFbnZlbG9wZXMSDQoFY291bnQYASABKAQiIwoIQWNjZXB0ZWQSFwoPY2xpZW50X3NlcXVlbmNlGAEgASgEIjIKCFJlamVjdGVkEiYKBXNlbmRzGAEgAygLMhcucGFybGV5LnYxLlJlamVjdGVkU2VuZCKeBQoMUmVqZWN0ZWRTZW5kEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBBIsCgtzdGFsZV9lcG9jaBgCIAEoCzIVLnBhcmxleS52MS5TdGFsZUVwb2NoSAASLQoMbm90X2FfbWVtYmVyGAMgASgLMhUucGFybGV5LnYxLk5vdEFNZW1iZXJIABI+ChR1bmtub3duX2NvbnZlcnNhdGlvbhgEIAEoCzIeLnBhcmxleS52MS5Vbmtub3duQ29udmVyc2F0aW9uSAASPAoTY29udmVyc2F0aW9uX2V4aXN0cxgFIAEoCzIdLnBhcmxleS52MS5Db252ZXJzYXRpb25FeGlzdHNIABIoCgl0b29fbGFyZ2UYBiABKAsyEy5wYXJsZXkudjEuVG9vTGFyZ2VIABIuCgxyYXRlX2xpbWl0ZWQYByABKAsyFi5wYXJsZXkudjEuUmF0ZUxpbWl0ZWRIABItCgxvdXRfb2Zfb3JkZXIYCCABKAsyFS5wYXJsZXkudjEuT3V0T2ZPcmRlckgAEi4KDHN0b3JhZ2VfZnVsbBgJIAEoCzIWLnBhcmxleS52MS5TdG9yYWdlRnVsbEgAEjIKDnVua25vd25fZGV2aWNlGAogASgLMhgucGFybGV5LnYxLlVua25vd25EZXZpY2VIABI1ChB0b29fbWFueV9tZW1iZXJzGAsgASgLMhkucGFybGV5LnYxLlRvb01hbnlNZW1iZXJzSAASQQoWdG9vX21hbnlfY29udmVyc2F0aW9ucxgMIAEoCzIfLnBhcmxleS52MS5Ub29NYW55Q29udmVyc2F0aW9uc0gAEikKCW1hbGZvcm1lZBgNIAEoCzIULnBhcmxleS52MS5NYWxmb3JtZWRIAEIICgZyZWFzb24iIwoKU3RhbGVFcG9jaBIVCg1jdXJyZW50X2Vwb2NoGAEgASgEIgwKCk5vdEFNZW1iZXIiFQoTVW5rbm93bkNvbnZlcnNhdGlvbiIUChJDb252ZXJzYXRpb25FeGlzdHMiHwoIVG9vTGFyZ2USEwoLbGltaXRfYnl0ZXMYASABKA0iJQoLUmF0ZUxpbWl0ZWQSFgoOcmV0cnlfYWZ0ZXJfbXMYASABKA0iHgoKT3V0T2ZPcmRlchIQCghleHBlY3RlZBgBIAEoBCIlCgtTdG9yYWdlRnVsbBIWCg5yZXRyeV9hZnRlcl9tcxgBIAEoDSIiCg1Vbmtub3duRGV2aWNlEhEKCWRldmljZV9pZBgBIAEoDCIfCg5Ub29NYW55TWVtYmVycxINCgVsaW1pdBgBIAEoDSI4ChRUb29NYW55Q29udmVyc2F0aW9ucxIRCglkZXZpY2VfaWQYASABKAwSDQoFbGltaXQYAiABKA0iGwoJTWFsZm9ybWVkEg4KBmRldGFpbBgBIAEoCSIKCghDYXVnaHRVcCIgCg5BY2NvdW50Q2hhbmdlZBIOCgZoYW5kbGUYASABKAkiHwoPS2V5UGFja2FnZXNMZWZ0EgwKBGxlZnQYASABKA0ivgEKB0Nsb3NpbmcSKwoKc3VwZXJzZWRlZBgBIAEoCzIVLnBhcmxleS52MS5TdXBlcnNlZGVkSAASMAoNc2h1dHRpbmdfZG93bhgCIAEoCzIXLnBhcmxleS52MS5TaHV0dGluZ0Rvd25IABIlCgdyZXZva2VkGAMgASgLMhIucGFybGV5LnYxLlJldm9rZWRIABIjCgZiYW5uZWQYBCABKAsyES5wYXJsZXkudjEuQmFubmVkSABCCAoGcmVhc29uIgwKClN1cGVyc2VkZWQiDgoMU2h1dHRpbmdEb3duIgkKB1Jldm9rZWQiZQoLRXJyb3JEZXRhaWwSJgoGcmVhc29uGAEgASgOMhYucGFybGV5LnYxLkVycm9yUmVhc29uEhYKDnNlcnZlcl90aW1lX21zGAIgASgDEhYKDnJldHJ5X2FmdGVyX21zGAMgASgNKsQECgtFcnJvclJlYXNvbhIcChhFUlJPUl9SRUFTT05fVU5TUEVDSUZJRUQQABIWChJFUlJPUl9SRUFTT05fQ0xPQ0sQARIZChVFUlJPUl9SRUFTT05fUkVQTEFZRUQQAhIdChlFUlJPUl9SRUFTT05fT1RIRVJfU0VSVkVSEAMSHQoZRVJST1JfUkVBU09OX09USEVSX01FVEhPRBAEEhoKFkVSUk9SX1JFQVNPTl9TSUdOQVRVUkUQBRIfChtFUlJPUl9SRUFTT05fVU5LTk9XTl9ERVZJQ0UQBhIdChlFUlJPUl9SRUFTT05fU1RPUkFHRV9GVUxMEAcSFgoSRVJST1JfUkVBU09OX0ZSQU1FEAgSIQodRVJST1JfUkVBU09OX1BST1RPQ09MX1ZFUlNJT04QCRIhCh1FUlJPUl9SRUFTT05fVE9PX01BTllfU1RSRUFNUxAKEhUKEUVSUk9SX1JFQVNPTl9ERUFEEAsSGAoURVJST1JfUkVBU09OX1JFVk9LRUQQDBIXChNFUlJPUl9SRUFTT05fQkFOTkVEEA0SGgoWRVJST1JfUkVBU09OX1RPT19MQVJHRRAUEh0KGUVSUk9SX1JFQVNPTl9SQVRFX0xJTUlURUQQFRIVChFFUlJPUl9SRUFTT05fTEFURRAWEhwKGEVSUk9SX1JFQVNPTl9VTlNVUFBPUlRFRBAXEhkKFUVSUk9SX1JFQVNPTl9TVE9QUElORxAYEhcKE0VSUk9SX1JFQVNPTl9ERUZFQ1QQGTKYAQoLQ2hhdFNlcnZpY2USTAoLS2V5RXhjaGFuZ2USHS5wYXJsZXkudjEuS2V5RXhjaGFuZ2VSZXF1ZXN0Gh4ucGFybGV5LnYxLktleUV4Y2hhbmdlUmVzcG9uc2USOwoEQ2hhdBIWLnBhcmxleS52MS5DaGF0UmVxdWVzdBoXLnBhcmxleS52MS5DaGF0UmVzcG9uc2UoATABYgZwcm90bzM", [file_parley_v1_identity, file_parley_v1_key_exchange]);
+  fileDesc("ChRwYXJsZXkvdjEvY2hhdC5wcm90bxIJcGFybGV5LnYxIhIKEEdldFNlcnZlclJlcXVlc3QihwIKEUdldFNlcnZlclJlc3BvbnNlEhEKCXNlcnZlcl9pZBgBIAEoDBIfChdsb3dlc3RfcHJvdG9jb2xfdmVyc2lvbhgCIAEoDRIgChhoaWdoZXN0X3Byb3RvY29sX3ZlcnNpb24YAyABKA0SFgoOc2VydmVyX3RpbWVfbXMYBCABKAMSMQoMcmVnaXN0cmF0aW9uGAUgASgOMhsucGFybGV5LnYxLlJlZ2lzdHJhdGlvbk1vZGUSFwoPb3BlcmF0b3JfaGFuZGxlGAYgASgJEiEKBmxpbWl0cxgHIAEoCzIRLnBhcmxleS52MS5MaW1pdHMSFQoNY2lwaGVyX3N1aXRlcxgIIAMoDSK5AQoLQ2hhdFJlcXVlc3QSHwoEb3BlbhgBIAEoCzIPLnBhcmxleS52MS5PcGVuSAASHwoEc2VuZBgCIAEoCzIPLnBhcmxleS52MS5TZW5kSAASHQoDYWNrGAMgASgLMg4ucGFybGV5LnYxLkFja0gAEh8KBHBpbmcYBCABKAsyDy5wYXJsZXkudjEuUGluZ0gAEh8KBHBvbmcYBSABKAsyDy5wYXJsZXkudjEuUG9uZ0gAQgcKBWZyYW1lIlcKBE9wZW4SGAoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDRIlCgVwcm9vZhgCIAEoCzIWLnBhcmxleS52MS5TaWduZWRQcm9vZhIOCgZjdXJzb3IYAyABKAwiNgoEU2VuZBIuCgllbnZlbG9wZXMYASADKAsyGy5wYXJsZXkudjEuT3V0Z29pbmdFbnZlbG9wZSKRAgoQT3V0Z29pbmdFbnZlbG9wZRIXCg9jbGllbnRfc2VxdWVuY2UYASABKAQSFwoPY29udmVyc2F0aW9uX2lkGAIgASgMEjUKC2FwcGxpY2F0aW9uGAMgASgLMh4ucGFybGV5LnYxLkFwcGxpY2F0aW9uRW52ZWxvcGVIABIpCgZjb21taXQYBCABKAsyFy5wYXJsZXkudjEuQ29tbWl0QnVuZGxlSAASMQoJZXBoZW1lcmFsGAUgASgLMhwucGFybGV5LnYxLkVwaGVtZXJhbEVudmVsb3BlSAASKgoGcmVqb2luGAYgASgLMhgucGFybGV5LnYxLlJlam9pblJlcXVlc3RIAEIKCghlbnZlbG9wZSI4ChNBcHBsaWNhdGlvbkVudmVsb3BlEg0KBWVwb2NoGAEgASgEEhIKCmNpcGhlcnRleHQYAiABKAwilAEKDENvbW1pdEJ1bmRsZRINCgVlcG9jaBgBIAEoBBIOCgZjb21taXQYAiABKAwSJAoId2VsY29tZXMYAyADKAsyEi5wYXJsZXkudjEuV2VsY29tZRIuCg1yb3N0ZXJfY2hhbmdlGAQgASgLMhcucGFybGV5LnYxLlJvc3RlckNoYW5nZRIPCgdjcmVhdGVzGAUgASgIIi4KB1dlbGNvbWUSEgoKZGV2aWNlX2lkcxgBIAMoDBIPCgd3ZWxjb21lGAIgASgMIkQKDFJvc3RlckNoYW5nZRIYChBhZGRlZF9kZXZpY2VfaWRzGAEgAygMEhoKEnJlbW92ZWRfZGV2aWNlX2lkcxgCIAMoDCI2ChFFcGhlbWVyYWxFbnZlbG9wZRINCgVlcG9jaBgBIAEoBBISCgpjaXBoZXJ0ZXh0GAIgASgMIkQKDVJlam9pblJlcXVlc3QSDQoFbm9uY2UYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMEhEKCWRldmljZV9pZBgDIAEoDCIVCgNBY2sSDgoGY3Vyc29yGAEgASgMIhUKBFBpbmcSDQoFbm9uY2UYASABKAQiFQoEUG9uZxINCgVub25jZRgBIAEoBCK3AwoMQ2hhdFJlc3BvbnNlEiMKBm9wZW5lZBgBIAEoCzIRLnBhcmxleS52MS5PcGVuZWRIABIlCgdkZWxpdmVyGAIgASgLMhIucGFybGV5LnYxLkRlbGl2ZXJIABInCghhY2NlcHRlZBgDIAEoCzITLnBhcmxleS52MS5BY2NlcHRlZEgAEicKCHJlamVjdGVkGAQgASgLMhMucGFybGV5LnYxLlJlamVjdGVkSAASKAoJY2F1Z2h0X3VwGAUgASgLMhMucGFybGV5LnYxLkNhdWdodFVwSAASJQoHY2xvc2luZxgGIAEoCzISLnBhcmxleS52MS5DbG9zaW5nSAASHwoEcGluZxgHIAEoCzIPLnBhcmxleS52MS5QaW5nSAASHwoEcG9uZxgIIAEoCzIPLnBhcmxleS52MS5Qb25nSAASNAoPYWNjb3VudF9jaGFuZ2VkGAkgASgLMhkucGFybGV5LnYxLkFjY291bnRDaGFuZ2VkSAASNwoRa2V5X3BhY2thZ2VzX2xlZnQYCiABKAsyGi5wYXJsZXkudjEuS2V5UGFja2FnZXNMZWZ0SABCBwoFZnJhbWUiwAEKBk9wZW5lZBIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEhYKDnNlcnZlcl90aW1lX21zGAIgASgDEhcKD2NsaWVudF9zZXF1ZW5jZRgDIAEoBBIXCg9vcGVyYXRvcl9oYW5kbGUYBCABKAkSGAoQcGluZ19pbnRlcnZhbF9tcxgFIAEoDRIVCg1kZWFkX2FmdGVyX21zGAYgASgNEiEKBmxpbWl0cxgHIAEoCzIRLnBhcmxleS52MS5MaW1pdHMi8AMKBkxpbWl0cxIZChFhcHBsaWNhdGlvbl9ieXRlcxgBIAEoDRIbChNjb21taXRfYnVuZGxlX2J5dGVzGAIgASgNEhoKEmVudmVsb3Blc19wZXJfc2VuZBgDIAEoDRIaChJ1bmFja2VkX2RlbGl2ZXJpZXMYBCABKA0SGAoQc2VuZHNfcGVyX3NlY29uZBgFIAEoDRIgChhkZXZpY2VzX3Blcl9jb252ZXJzYXRpb24YBiABKA0SIAoYY29udmVyc2F0aW9uc19wZXJfZGV2aWNlGAcgASgNEh8KF2tleV9wYWNrYWdlc19wZXJfZGV2aWNlGAggASgNEhsKE2RldmljZXNfcGVyX2FjY291bnQYCSABKA0SFwoPY2xhaW1zX3Blcl9jYWxsGAogASgNEhMKC3Bhc3RfZXBvY2hzGAsgASgNEhcKD3Byb29mX3dpbmRvd19tcxgMIAEoDRIZChFyZXRlbnRpb25fc2Vjb25kcxgNIAEoBBIVCg1tZXNzYWdlX2J5dGVzGA4gASgNEhoKEmtleV9leGNoYW5nZV9ieXRlcxgPIAEoDRISCgpvcGVuX2J5dGVzGBAgASgNEhkKEWtleV9wYWNrYWdlX2J5dGVzGBEgASgNEhYKDm1lc3NhZ2VfZmllbGRzGBIgASgNIkEKB0RlbGl2ZXISJgoJZW52ZWxvcGVzGAEgAygLMhMucGFybGV5LnYxLkVudmVsb3BlEg4KBmN1cnNvchgCIAEoDCKgAwoIRW52ZWxvcGUSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEhQKDHN0b3JlZF9hdF9tcxgDIAEoAxI1CgthcHBsaWNhdGlvbhgEIAEoCzIeLnBhcmxleS52MS5BcHBsaWNhdGlvbkVudmVsb3BlSAASLAoGY29tbWl0GAUgASgLMhoucGFybGV5LnYxLkRlbGl2ZXJlZENvbW1pdEgAEi4KB3dlbGNvbWUYBiABKAsyGy5wYXJsZXkudjEuRGVsaXZlcmVkV2VsY29tZUgAEiUKA293bhgHIAEoCzIWLnBhcmxleS52MS5Pd25FbnZlbG9wZUgAEjEKCWVwaGVtZXJhbBgIIAEoCzIcLnBhcmxleS52MS5FcGhlbWVyYWxFbnZlbG9wZUgAEiwKBm1pc3NlZBgJIAEoCzIaLnBhcmxleS52MS5NaXNzZWRFbnZlbG9wZXNIABIqCgZyZWpvaW4YCiABKAsyGC5wYXJsZXkudjEuUmVqb2luUmVxdWVzdEgAQgoKCGVudmVsb3BlImAKD0RlbGl2ZXJlZENvbW1pdBINCgVlcG9jaBgBIAEoBBIOCgZjb21taXQYAiABKAwSLgoNcm9zdGVyX2NoYW5nZRgDIAEoCzIXLnBhcmxleS52MS5Sb3N0ZXJDaGFuZ2UiMgoQRGVsaXZlcmVkV2VsY29tZRIPCgd3ZWxjb21lGAEgASgMEg0KBWVwb2NoGAIgASgEIiYKC093bkVudmVsb3BlEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBCIgCg9NaXNzZWRFbnZlbG9wZXMSDQoFY291bnQYASABKAQiIwoIQWNjZXB0ZWQSFwoPY2xpZW50X3NlcXVlbmNlGAEgASgEIjIKCFJlamVjdGVkEiYKBXNlbmRzGAEgAygLMhcucGFybGV5LnYxLlJlamVjdGVkU2VuZCKeBQoMUmVqZWN0ZWRTZW5kEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBBIsCgtzdGFsZV9lcG9jaBgCIAEoCzIVLnBhcmxleS52MS5TdGFsZUVwb2NoSAASLQoMbm90X2FfbWVtYmVyGAMgASgLMhUucGFybGV5LnYxLk5vdEFNZW1iZXJIABI+ChR1bmtub3duX2NvbnZlcnNhdGlvbhgEIAEoCzIeLnBhcmxleS52MS5Vbmtub3duQ29udmVyc2F0aW9uSAASPAoTY29udmVyc2F0aW9uX2V4aXN0cxgFIAEoCzIdLnBhcmxleS52MS5Db252ZXJzYXRpb25FeGlzdHNIABIoCgl0b29fbGFyZ2UYBiABKAsyEy5wYXJsZXkudjEuVG9vTGFyZ2VIABIuCgxyYXRlX2xpbWl0ZWQYByABKAsyFi5wYXJsZXkudjEuUmF0ZUxpbWl0ZWRIABItCgxvdXRfb2Zfb3JkZXIYCCABKAsyFS5wYXJsZXkudjEuT3V0T2ZPcmRlckgAEi4KDHN0b3JhZ2VfZnVsbBgJIAEoCzIWLnBhcmxleS52MS5TdG9yYWdlRnVsbEgAEjIKDnVua25vd25fZGV2aWNlGAogASgLMhgucGFybGV5LnYxLlVua25vd25EZXZpY2VIABI1ChB0b29fbWFueV9tZW1iZXJzGAsgASgLMhkucGFybGV5LnYxLlRvb01hbnlNZW1iZXJzSAASQQoWdG9vX21hbnlfY29udmVyc2F0aW9ucxgMIAEoCzIfLnBhcmxleS52MS5Ub29NYW55Q29udmVyc2F0aW9uc0gAEikKCW1hbGZvcm1lZBgNIAEoCzIULnBhcmxleS52MS5NYWxmb3JtZWRIAEIICgZyZWFzb24iIwoKU3RhbGVFcG9jaBIVCg1jdXJyZW50X2Vwb2NoGAEgASgEIgwKCk5vdEFNZW1iZXIiFQoTVW5rbm93bkNvbnZlcnNhdGlvbiIUChJDb252ZXJzYXRpb25FeGlzdHMiHwoIVG9vTGFyZ2USEwoLbGltaXRfYnl0ZXMYASABKA0iJQoLUmF0ZUxpbWl0ZWQSFgoOcmV0cnlfYWZ0ZXJfbXMYASABKA0iHgoKT3V0T2ZPcmRlchIQCghleHBlY3RlZBgBIAEoBCIlCgtTdG9yYWdlRnVsbBIWCg5yZXRyeV9hZnRlcl9tcxgBIAEoDSIiCg1Vbmtub3duRGV2aWNlEhEKCWRldmljZV9pZBgBIAEoDCIfCg5Ub29NYW55TWVtYmVycxINCgVsaW1pdBgBIAEoDSI4ChRUb29NYW55Q29udmVyc2F0aW9ucxIRCglkZXZpY2VfaWQYASABKAwSDQoFbGltaXQYAiABKA0iGwoJTWFsZm9ybWVkEg4KBmRldGFpbBgBIAEoCSIKCghDYXVnaHRVcCIgCg5BY2NvdW50Q2hhbmdlZBIOCgZoYW5kbGUYASABKAkiHwoPS2V5UGFja2FnZXNMZWZ0EgwKBGxlZnQYASABKA0ivgEKB0Nsb3NpbmcSKwoKc3VwZXJzZWRlZBgBIAEoCzIVLnBhcmxleS52MS5TdXBlcnNlZGVkSAASMAoNc2h1dHRpbmdfZG93bhgCIAEoCzIXLnBhcmxleS52MS5TaHV0dGluZ0Rvd25IABIlCgdyZXZva2VkGAMgASgLMhIucGFybGV5LnYxLlJldm9rZWRIABIjCgZiYW5uZWQYBCABKAsyES5wYXJsZXkudjEuQmFubmVkSABCCAoGcmVhc29uIgwKClN1cGVyc2VkZWQiDgoMU2h1dHRpbmdEb3duIgkKB1Jldm9rZWQiZQoLRXJyb3JEZXRhaWwSJgoGcmVhc29uGAEgASgOMhYucGFybGV5LnYxLkVycm9yUmVhc29uEhYKDnNlcnZlcl90aW1lX21zGAIgASgDEhYKDnJldHJ5X2FmdGVyX21zGAMgASgNKo0BChBSZWdpc3RyYXRpb25Nb2RlEiEKHVJFR0lTVFJBVElPTl9NT0RFX1VOU1BFQ0lGSUVEEAASGgoWUkVHSVNUUkFUSU9OX01PREVfT1BFThABEhwKGFJFR0lTVFJBVElPTl9NT0RFX0lOVklURRACEhwKGFJFR0lTVFJBVElPTl9NT0RFX0NMT1NFRBADKsQECgtFcnJvclJlYXNvbhIcChhFUlJPUl9SRUFTT05fVU5TUEVDSUZJRUQQABIWChJFUlJPUl9SRUFTT05fQ0xPQ0sQARIZChVFUlJPUl9SRUFTT05fUkVQTEFZRUQQAhIdChlFUlJPUl9SRUFTT05fT1RIRVJfU0VSVkVSEAMSHQoZRVJST1JfUkVBU09OX09USEVSX01FVEhPRBAEEhoKFkVSUk9SX1JFQVNPTl9TSUdOQVRVUkUQBRIfChtFUlJPUl9SRUFTT05fVU5LTk9XTl9ERVZJQ0UQBhIdChlFUlJPUl9SRUFTT05fU1RPUkFHRV9GVUxMEAcSFgoSRVJST1JfUkVBU09OX0ZSQU1FEAgSIQodRVJST1JfUkVBU09OX1BST1RPQ09MX1ZFUlNJT04QCRIhCh1FUlJPUl9SRUFTT05fVE9PX01BTllfU1RSRUFNUxAKEhUKEUVSUk9SX1JFQVNPTl9ERUFEEAsSGAoURVJST1JfUkVBU09OX1JFVk9LRUQQDBIXChNFUlJPUl9SRUFTT05fQkFOTkVEEA0SGgoWRVJST1JfUkVBU09OX1RPT19MQVJHRRAUEh0KGUVSUk9SX1JFQVNPTl9SQVRFX0xJTUlURUQQFRIVChFFUlJPUl9SRUFTT05fTEFURRAWEhwKGEVSUk9SX1JFQVNPTl9VTlNVUFBPUlRFRBAXEhkKFUVSUk9SX1JFQVNPTl9TVE9QUElORxAYEhcKE0VSUk9SX1JFQVNPTl9ERUZFQ1QQGTLgAQoLQ2hhdFNlcnZpY2USTAoLS2V5RXhjaGFuZ2USHS5wYXJsZXkudjEuS2V5RXhjaGFuZ2VSZXF1ZXN0Gh4ucGFybGV5LnYxLktleUV4Y2hhbmdlUmVzcG9uc2USRgoJR2V0U2VydmVyEhsucGFybGV5LnYxLkdldFNlcnZlclJlcXVlc3QaHC5wYXJsZXkudjEuR2V0U2VydmVyUmVzcG9uc2USOwoEQ2hhdBIWLnBhcmxleS52MS5DaGF0UmVxdWVzdBoXLnBhcmxleS52MS5DaGF0UmVzcG9uc2UoATABYgZwcm90bzM", [file_parley_v1_identity, file_parley_v1_key_exchange]);
+
+/**
+ * @generated from message parley.v1.GetServerRequest
+ */
+export type GetServerRequest = Message<"parley.v1.GetServerRequest"> & {
+};
+
+/**
+ * Describes the message parley.v1.GetServerRequest.
+ * Use `create(GetServerRequestSchema)` to create a new message.
+ */
+export const GetServerRequestSchema: GenMessage<GetServerRequest> = /*@__PURE__*/
+  messageDesc(file_parley_v1_chat, 0);
+
+/**
+ * @generated from message parley.v1.GetServerResponse
+ */
+export type GetServerResponse = Message<"parley.v1.GetServerResponse"> & {
+  /**
+   * The server's id: 16 random bytes, drawn at its first start. It stays when the key of its TLS certificate changes;
+   * an account's device list names it (DeviceList.server_id).
+   *
+   * @generated from field: bytes server_id = 1;
+   */
+  serverId: Uint8Array;
+
+  /**
+   * The versions of this protocol that the server speaks, from the lowest to the highest.
+   *
+   * @generated from field: uint32 lowest_protocol_version = 2;
+   */
+  lowestProtocolVersion: number;
+
+  /**
+   * @generated from field: uint32 highest_protocol_version = 3;
+   */
+  highestProtocolVersion: number;
+
+  /**
+   * Milliseconds since 1970-01-01 UTC. A client whose clock is further off than limits.proof_window_ms is refused.
+   *
+   * @generated from field: int64 server_time_ms = 4;
+   */
+  serverTimeMs: bigint;
+
+  /**
+   * How new accounts come in.
+   *
+   * @generated from field: parley.v1.RegistrationMode registration = 5;
+   */
+  registration: RegistrationMode;
+
+  /**
+   * The handle that the server's operator goes by. Empty: it has none.
+   *
+   * @generated from field: string operator_handle = 6;
+   */
+  operatorHandle: string;
+
+  /**
+   * The limits that the server enforces, as in Opened.
+   *
+   * @generated from field: parley.v1.Limits limits = 7;
+   */
+  limits?: Limits | undefined;
+
+  /**
+   * The MLS cipher suites (RFC 9420 section 17.1) in which devices of this server have their key packages, the one
+   * that they make new groups in first. The server opens none; a client with another suite reaches nobody.
+   *
+   * @generated from field: repeated uint32 cipher_suites = 8;
+   */
+  cipherSuites: number[];
+};
+
+/**
+ * Describes the message parley.v1.GetServerResponse.
+ * Use `create(GetServerResponseSchema)` to create a new message.
+ */
+export const GetServerResponseSchema: GenMessage<GetServerResponse> = /*@__PURE__*/
+  messageDesc(file_parley_v1_chat, 1);
 
 /**
  * @generated from message parley.v1.ChatRequest
@@ -83,7 +164,7 @@ export type ChatRequest = Message<"parley.v1.ChatRequest"> & {
  * Use `create(ChatRequestSchema)` to create a new message.
  */
 export const ChatRequestSchema: GenMessage<ChatRequest> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 0);
+  messageDesc(file_parley_v1_chat, 2);
 
 /**
  * The first frame, and only the first. The server owes Opened, or ends the stream with a status.
@@ -119,7 +200,7 @@ export type Open = Message<"parley.v1.Open"> & {
  * Use `create(OpenSchema)` to create a new message.
  */
 export const OpenSchema: GenMessage<Open> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 1);
+  messageDesc(file_parley_v1_chat, 3);
 
 /**
  * One or more envelopes for the log. The server owes each an answer: Accepted or Rejected.
@@ -148,7 +229,7 @@ export type Send = Message<"parley.v1.Send"> & {
  * Use `create(SendSchema)` to create a new message.
  */
 export const SendSchema: GenMessage<Send> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 2);
+  messageDesc(file_parley_v1_chat, 4);
 
 /**
  * @generated from message parley.v1.OutgoingEnvelope
@@ -203,7 +284,7 @@ export type OutgoingEnvelope = Message<"parley.v1.OutgoingEnvelope"> & {
  * Use `create(OutgoingEnvelopeSchema)` to create a new message.
  */
 export const OutgoingEnvelopeSchema: GenMessage<OutgoingEnvelope> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 3);
+  messageDesc(file_parley_v1_chat, 5);
 
 /**
  * Content for all members.
@@ -234,7 +315,7 @@ export type ApplicationEnvelope = Message<"parley.v1.ApplicationEnvelope"> & {
  * Use `create(ApplicationEnvelopeSchema)` to create a new message.
  */
 export const ApplicationEnvelopeSchema: GenMessage<ApplicationEnvelope> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 4);
+  messageDesc(file_parley_v1_chat, 6);
 
 /**
  * A change of the group. The commit, the welcomes and the roster change are stored as one record,
@@ -286,7 +367,7 @@ export type CommitBundle = Message<"parley.v1.CommitBundle"> & {
  * Use `create(CommitBundleSchema)` to create a new message.
  */
 export const CommitBundleSchema: GenMessage<CommitBundle> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 5);
+  messageDesc(file_parley_v1_chat, 7);
 
 /**
  * @generated from message parley.v1.Welcome
@@ -312,7 +393,7 @@ export type Welcome = Message<"parley.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 6);
+  messageDesc(file_parley_v1_chat, 8);
 
 /**
  * The change of a commit to the roster. Members compare it with what the commit really did.
@@ -340,7 +421,7 @@ export type RosterChange = Message<"parley.v1.RosterChange"> & {
  * Use `create(RosterChangeSchema)` to create a new message.
  */
 export const RosterChangeSchema: GenMessage<RosterChange> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 7);
+  messageDesc(file_parley_v1_chat, 9);
 
 /**
  * Delivered only to members whose stream is open now; not stored, not numbered, not acknowledged,
@@ -365,7 +446,7 @@ export type EphemeralEnvelope = Message<"parley.v1.EphemeralEnvelope"> & {
  * Use `create(EphemeralEnvelopeSchema)` to create a new message.
  */
 export const EphemeralEnvelopeSchema: GenMessage<EphemeralEnvelope> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 8);
+  messageDesc(file_parley_v1_chat, 10);
 
 /**
  * "This device, which is on the roster, has lost the group's state: remove it and add it again."
@@ -401,7 +482,7 @@ export type RejoinRequest = Message<"parley.v1.RejoinRequest"> & {
  * Use `create(RejoinRequestSchema)` to create a new message.
  */
 export const RejoinRequestSchema: GenMessage<RejoinRequest> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 9);
+  messageDesc(file_parley_v1_chat, 11);
 
 /**
  * "Everything up to this cursor is saved here." Sent after saving, at the latest after
@@ -424,7 +505,7 @@ export type Ack = Message<"parley.v1.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 10);
+  messageDesc(file_parley_v1_chat, 12);
 
 /**
  * Either side may send it at any time after Opened; the other owes a Pong with the same nonce at
@@ -444,7 +525,7 @@ export type Ping = Message<"parley.v1.Ping"> & {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 11);
+  messageDesc(file_parley_v1_chat, 13);
 
 /**
  * @generated from message parley.v1.Pong
@@ -461,7 +542,7 @@ export type Pong = Message<"parley.v1.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 12);
+  messageDesc(file_parley_v1_chat, 14);
 
 /**
  * @generated from message parley.v1.ChatResponse
@@ -540,7 +621,7 @@ export type ChatResponse = Message<"parley.v1.ChatResponse"> & {
  * Use `create(ChatResponseSchema)` to create a new message.
  */
 export const ChatResponseSchema: GenMessage<ChatResponse> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 13);
+  messageDesc(file_parley_v1_chat, 15);
 
 /**
  * The answer to Open, before anything else.
@@ -601,7 +682,7 @@ export type Opened = Message<"parley.v1.Opened"> & {
  * Use `create(OpenedSchema)` to create a new message.
  */
 export const OpenedSchema: GenMessage<Opened> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 14);
+  messageDesc(file_parley_v1_chat, 16);
 
 /**
  * The limits that the server enforces. A device that stays within is never rejected for size or number.
@@ -689,6 +770,44 @@ export type Limits = Message<"parley.v1.Limits"> & {
    * @generated from field: uint64 retention_seconds = 13;
    */
   retentionSeconds: bigint;
+
+  /**
+   * Bytes of one encoded message, in either direction, whatever else holds: of a ChatRequest after the first and of
+   * every answer. A client sends fewer envelopes in one Send where they would have more together, and takes messages of
+   * that size: a welcome may have nearly commit_bundle_bytes. The server sends none that is larger.
+   *
+   * @generated from field: uint32 message_bytes = 14;
+   */
+  messageBytes: number;
+
+  /**
+   * Bytes of one encoded KeyExchangeRequest. All of its lists at their limits fit in.
+   *
+   * @generated from field: uint32 key_exchange_bytes = 15;
+   */
+  keyExchangeBytes: number;
+
+  /**
+   * Bytes of the first ChatRequest of a stream, which holds Open.
+   *
+   * @generated from field: uint32 open_bytes = 16;
+   */
+  openBytes: number;
+
+  /**
+   * Bytes of one key package, an encoded MLSMessage.
+   *
+   * @generated from field: uint32 key_package_bytes = 17;
+   */
+  keyPackageBytes: number;
+
+  /**
+   * Fields of one message, those of the messages in it among them, each element of a repeated field as one. What stays
+   * within the other limits stays far within this one.
+   *
+   * @generated from field: uint32 message_fields = 18;
+   */
+  messageFields: number;
 };
 
 /**
@@ -696,7 +815,7 @@ export type Limits = Message<"parley.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 15);
+  messageDesc(file_parley_v1_chat, 17);
 
 /**
  * Envelopes for this device, in the one order of their conversations. All members see a
@@ -724,7 +843,7 @@ export type Deliver = Message<"parley.v1.Deliver"> & {
  * Use `create(DeliverSchema)` to create a new message.
  */
 export const DeliverSchema: GenMessage<Deliver> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 16);
+  messageDesc(file_parley_v1_chat, 18);
 
 /**
  * @generated from message parley.v1.Envelope
@@ -813,7 +932,7 @@ export type Envelope = Message<"parley.v1.Envelope"> & {
  * Use `create(EnvelopeSchema)` to create a new message.
  */
 export const EnvelopeSchema: GenMessage<Envelope> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 17);
+  messageDesc(file_parley_v1_chat, 19);
 
 /**
  * @generated from message parley.v1.DeliveredCommit
@@ -840,7 +959,7 @@ export type DeliveredCommit = Message<"parley.v1.DeliveredCommit"> & {
  * Use `create(DeliveredCommitSchema)` to create a new message.
  */
 export const DeliveredCommitSchema: GenMessage<DeliveredCommit> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 18);
+  messageDesc(file_parley_v1_chat, 20);
 
 /**
  * @generated from message parley.v1.DeliveredWelcome
@@ -864,7 +983,7 @@ export type DeliveredWelcome = Message<"parley.v1.DeliveredWelcome"> & {
  * Use `create(DeliveredWelcomeSchema)` to create a new message.
  */
 export const DeliveredWelcomeSchema: GenMessage<DeliveredWelcome> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 19);
+  messageDesc(file_parley_v1_chat, 21);
 
 /**
  * @generated from message parley.v1.OwnEnvelope
@@ -881,7 +1000,7 @@ export type OwnEnvelope = Message<"parley.v1.OwnEnvelope"> & {
  * Use `create(OwnEnvelopeSchema)` to create a new message.
  */
 export const OwnEnvelopeSchema: GenMessage<OwnEnvelope> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 20);
+  messageDesc(file_parley_v1_chat, 22);
 
 /**
  * @generated from message parley.v1.MissedEnvelopes
@@ -900,7 +1019,7 @@ export type MissedEnvelopes = Message<"parley.v1.MissedEnvelopes"> & {
  * Use `create(MissedEnvelopesSchema)` to create a new message.
  */
 export const MissedEnvelopesSchema: GenMessage<MissedEnvelopes> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 21);
+  messageDesc(file_parley_v1_chat, 23);
 
 /**
  * Every send up to this number is stored durably (on disk). Covers all the sends at or below it
@@ -920,7 +1039,7 @@ export type Accepted = Message<"parley.v1.Accepted"> & {
  * Use `create(AcceptedSchema)` to create a new message.
  */
 export const AcceptedSchema: GenMessage<Accepted> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 22);
+  messageDesc(file_parley_v1_chat, 24);
 
 /**
  * Sends that were not stored. See Send for what happens to their numbers.
@@ -939,7 +1058,7 @@ export type Rejected = Message<"parley.v1.Rejected"> & {
  * Use `create(RejectedSchema)` to create a new message.
  */
 export const RejectedSchema: GenMessage<Rejected> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 23);
+  messageDesc(file_parley_v1_chat, 25);
 
 /**
  * @generated from message parley.v1.RejectedSend
@@ -1051,7 +1170,7 @@ export type RejectedSend = Message<"parley.v1.RejectedSend"> & {
  * Use `create(RejectedSendSchema)` to create a new message.
  */
 export const RejectedSendSchema: GenMessage<RejectedSend> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 24);
+  messageDesc(file_parley_v1_chat, 26);
 
 /**
  * @generated from message parley.v1.StaleEpoch
@@ -1068,7 +1187,7 @@ export type StaleEpoch = Message<"parley.v1.StaleEpoch"> & {
  * Use `create(StaleEpochSchema)` to create a new message.
  */
 export const StaleEpochSchema: GenMessage<StaleEpoch> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 25);
+  messageDesc(file_parley_v1_chat, 27);
 
 /**
  * @generated from message parley.v1.NotAMember
@@ -1081,7 +1200,7 @@ export type NotAMember = Message<"parley.v1.NotAMember"> & {
  * Use `create(NotAMemberSchema)` to create a new message.
  */
 export const NotAMemberSchema: GenMessage<NotAMember> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 26);
+  messageDesc(file_parley_v1_chat, 28);
 
 /**
  * @generated from message parley.v1.UnknownConversation
@@ -1094,7 +1213,7 @@ export type UnknownConversation = Message<"parley.v1.UnknownConversation"> & {
  * Use `create(UnknownConversationSchema)` to create a new message.
  */
 export const UnknownConversationSchema: GenMessage<UnknownConversation> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 27);
+  messageDesc(file_parley_v1_chat, 29);
 
 /**
  * @generated from message parley.v1.ConversationExists
@@ -1107,7 +1226,7 @@ export type ConversationExists = Message<"parley.v1.ConversationExists"> & {
  * Use `create(ConversationExistsSchema)` to create a new message.
  */
 export const ConversationExistsSchema: GenMessage<ConversationExists> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 28);
+  messageDesc(file_parley_v1_chat, 30);
 
 /**
  * @generated from message parley.v1.TooLarge
@@ -1124,7 +1243,7 @@ export type TooLarge = Message<"parley.v1.TooLarge"> & {
  * Use `create(TooLargeSchema)` to create a new message.
  */
 export const TooLargeSchema: GenMessage<TooLarge> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 29);
+  messageDesc(file_parley_v1_chat, 31);
 
 /**
  * @generated from message parley.v1.RateLimited
@@ -1141,7 +1260,7 @@ export type RateLimited = Message<"parley.v1.RateLimited"> & {
  * Use `create(RateLimitedSchema)` to create a new message.
  */
 export const RateLimitedSchema: GenMessage<RateLimited> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 30);
+  messageDesc(file_parley_v1_chat, 32);
 
 /**
  * @generated from message parley.v1.OutOfOrder
@@ -1160,7 +1279,7 @@ export type OutOfOrder = Message<"parley.v1.OutOfOrder"> & {
  * Use `create(OutOfOrderSchema)` to create a new message.
  */
 export const OutOfOrderSchema: GenMessage<OutOfOrder> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 31);
+  messageDesc(file_parley_v1_chat, 33);
 
 /**
  * @generated from message parley.v1.StorageFull
@@ -1177,7 +1296,7 @@ export type StorageFull = Message<"parley.v1.StorageFull"> & {
  * Use `create(StorageFullSchema)` to create a new message.
  */
 export const StorageFullSchema: GenMessage<StorageFull> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 32);
+  messageDesc(file_parley_v1_chat, 34);
 
 /**
  * @generated from message parley.v1.UnknownDevice
@@ -1194,7 +1313,7 @@ export type UnknownDevice = Message<"parley.v1.UnknownDevice"> & {
  * Use `create(UnknownDeviceSchema)` to create a new message.
  */
 export const UnknownDeviceSchema: GenMessage<UnknownDevice> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 33);
+  messageDesc(file_parley_v1_chat, 35);
 
 /**
  * @generated from message parley.v1.TooManyMembers
@@ -1211,7 +1330,7 @@ export type TooManyMembers = Message<"parley.v1.TooManyMembers"> & {
  * Use `create(TooManyMembersSchema)` to create a new message.
  */
 export const TooManyMembersSchema: GenMessage<TooManyMembers> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 34);
+  messageDesc(file_parley_v1_chat, 36);
 
 /**
  * @generated from message parley.v1.TooManyConversations
@@ -1235,7 +1354,7 @@ export type TooManyConversations = Message<"parley.v1.TooManyConversations"> & {
  * Use `create(TooManyConversationsSchema)` to create a new message.
  */
 export const TooManyConversationsSchema: GenMessage<TooManyConversations> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 35);
+  messageDesc(file_parley_v1_chat, 37);
 
 /**
  * @generated from message parley.v1.Malformed
@@ -1254,7 +1373,7 @@ export type Malformed = Message<"parley.v1.Malformed"> & {
  * Use `create(MalformedSchema)` to create a new message.
  */
 export const MalformedSchema: GenMessage<Malformed> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 36);
+  messageDesc(file_parley_v1_chat, 38);
 
 /**
  * Everything that was stored for this device before its Open is delivered: live from here. Sent
@@ -1270,7 +1389,7 @@ export type CaughtUp = Message<"parley.v1.CaughtUp"> & {
  * Use `create(CaughtUpSchema)` to create a new message.
  */
 export const CaughtUpSchema: GenMessage<CaughtUp> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 37);
+  messageDesc(file_parley_v1_chat, 39);
 
 /**
  * An account that shares a conversation with this device, or this device's own, has a new device
@@ -1291,7 +1410,7 @@ export type AccountChanged = Message<"parley.v1.AccountChanged"> & {
  * Use `create(AccountChangedSchema)` to create a new message.
  */
 export const AccountChangedSchema: GenMessage<AccountChanged> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 38);
+  messageDesc(file_parley_v1_chat, 40);
 
 /**
  * Somebody was handed a one-time key package of this device: publish more (KeyExchangeRequest.key_packages) where few
@@ -1313,7 +1432,7 @@ export type KeyPackagesLeft = Message<"parley.v1.KeyPackagesLeft"> & {
  * Use `create(KeyPackagesLeftSchema)` to create a new message.
  */
 export const KeyPackagesLeftSchema: GenMessage<KeyPackagesLeft> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 39);
+  messageDesc(file_parley_v1_chat, 41);
 
 /**
  * The last frame: the server ends the stream with status OK after it.
@@ -1365,7 +1484,7 @@ export type Closing = Message<"parley.v1.Closing"> & {
  * Use `create(ClosingSchema)` to create a new message.
  */
 export const ClosingSchema: GenMessage<Closing> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 40);
+  messageDesc(file_parley_v1_chat, 42);
 
 /**
  * @generated from message parley.v1.Superseded
@@ -1378,7 +1497,7 @@ export type Superseded = Message<"parley.v1.Superseded"> & {
  * Use `create(SupersededSchema)` to create a new message.
  */
 export const SupersededSchema: GenMessage<Superseded> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 41);
+  messageDesc(file_parley_v1_chat, 43);
 
 /**
  * @generated from message parley.v1.ShuttingDown
@@ -1391,7 +1510,7 @@ export type ShuttingDown = Message<"parley.v1.ShuttingDown"> & {
  * Use `create(ShuttingDownSchema)` to create a new message.
  */
 export const ShuttingDownSchema: GenMessage<ShuttingDown> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 42);
+  messageDesc(file_parley_v1_chat, 44);
 
 /**
  * @generated from message parley.v1.Revoked
@@ -1404,7 +1523,7 @@ export type Revoked = Message<"parley.v1.Revoked"> & {
  * Use `create(RevokedSchema)` to create a new message.
  */
 export const RevokedSchema: GenMessage<Revoked> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 43);
+  messageDesc(file_parley_v1_chat, 45);
 
 /**
  * More about a gRPC status: encoded in the trailer "parley-error-bin".
@@ -1437,7 +1556,44 @@ export type ErrorDetail = Message<"parley.v1.ErrorDetail"> & {
  * Use `create(ErrorDetailSchema)` to create a new message.
  */
 export const ErrorDetailSchema: GenMessage<ErrorDetail> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 44);
+  messageDesc(file_parley_v1_chat, 46);
+
+/**
+ * @generated from enum parley.v1.RegistrationMode
+ */
+export enum RegistrationMode {
+  /**
+   * @generated from enum value: REGISTRATION_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Anybody may make an account.
+   *
+   * @generated from enum value: REGISTRATION_MODE_OPEN = 1;
+   */
+  OPEN = 1,
+
+  /**
+   * A new account needs KeyExchangeRequest.invite_token. Further devices of an account need none.
+   *
+   * @generated from enum value: REGISTRATION_MODE_INVITE = 2;
+   */
+  INVITE = 2,
+
+  /**
+   * Nobody makes a new account. Further devices of an account are let in.
+   *
+   * @generated from enum value: REGISTRATION_MODE_CLOSED = 3;
+   */
+  CLOSED = 3,
+}
+
+/**
+ * Describes the enum parley.v1.RegistrationMode.
+ */
+export const RegistrationModeSchema: GenEnum<RegistrationMode> = /*@__PURE__*/
+  enumDesc(file_parley_v1_chat, 0);
 
 /**
  * @generated from enum parley.v1.ErrorReason
@@ -1580,7 +1736,7 @@ export enum ErrorReason {
  * Describes the enum parley.v1.ErrorReason.
  */
 export const ErrorReasonSchema: GenEnum<ErrorReason> = /*@__PURE__*/
-  enumDesc(file_parley_v1_chat, 0);
+  enumDesc(file_parley_v1_chat, 1);
 
 /**
  * @generated from service parley.v1.ChatService
@@ -1595,6 +1751,16 @@ export const ChatService: GenService<{
     methodKind: "unary";
     input: typeof KeyExchangeRequestSchema;
     output: typeof KeyExchangeResponseSchema;
+  },
+  /**
+   * Tells about the server what a client has to know before it registers. Needs no proof: anybody may ask.
+   *
+   * @generated from rpc parley.v1.ChatService.GetServer
+   */
+  getServer: {
+    methodKind: "unary";
+    input: typeof GetServerRequestSchema;
+    output: typeof GetServerResponseSchema;
   },
   /**
    * The line between a device and the server. A device has one such stream: a newer one supersedes

@@ -6,19 +6,17 @@ import { isHandle } from '../../protocol/identity/handle.js'
 import { MAX_STATEMENT_BYTES } from '../../protocol/sizes.js'
 import type { Cluster } from '../cluster.js'
 import type { Guard } from '../guard/guard.js'
-import { KEY_PACKAGE_BYTES, type RelayLimits } from '../limits.js'
+import type { RelayLimits } from '../limits.js'
 import type { ClaimedKeyPackage, DeviceId, Directory, KeyPackages } from '../store/store.js'
 
 /** Bytes that an entry of an answer has besides what it holds: tags, lengths, and a handle. */
 export const ENTRY_BYTES = 64
-/** A device in an answer has no more than these. */
-const DEVICE_BYTES = KEY_PACKAGE_BYTES + MAX_STATEMENT_BYTES + ENTRY_BYTES
 
 interface ClaimOptions {
   directory: Pick<Directory, 'device'>
   keyPackages: Pick<KeyPackages, 'claim'>
   guard: Pick<Guard, 'givesOneTime'>
-  limits: Pick<RelayLimits, 'devicesPerAccount'>
+  limits: Pick<RelayLimits, 'devicesPerAccount' | 'keyPackageBytes'>
   cluster: Pick<Cluster, 'keyPackagesLeft'>
 }
 
@@ -37,10 +35,11 @@ export async function claimAll(
   { handles, room }: { handles: readonly string[]; room: number },
 ): Promise<ClaimOutcome[]> {
   const own = (await options.directory.device(claimer.id))?.handle
+  const { devicesPerAccount, keyPackageBytes } = options.limits
+  const most = devicesPerAccount * (keyPackageBytes + MAX_STATEMENT_BYTES + ENTRY_BYTES) + ENTRY_BYTES
   const outcomes: ClaimOutcome[] = []
   let left = room
   while (outcomes.length < handles.length) {
-    const most = options.limits.devicesPerAccount * DEVICE_BYTES + ENTRY_BYTES
     const some = handles.slice(outcomes.length, outcomes.length + Math.floor(left / most))
     if (some.length === 0) break
     // At once, for one transaction.

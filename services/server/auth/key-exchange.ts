@@ -7,11 +7,10 @@ import {
 } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { isHandle } from '../../protocol/identity/handle.js'
 import { METHODS } from '../../protocol/method.js'
-import { MESSAGE_BYTES } from '../../protocol/sizes.js'
 import type { CallContext } from '../../rpc/service.js'
 import type { Cluster } from '../cluster.js'
 import type { Guard } from '../guard/guard.js'
-import { KEY_PACKAGE_BYTES, type RelayLimits } from '../limits.js'
+import type { RelayLimits } from '../limits.js'
 import type { DeviceId, Directory, KeyPackages } from '../store/store.js'
 import { claimAll, ENTRY_BYTES } from './claim.js'
 import { frameFailure, rateLimited, storeFailure } from './failure.js'
@@ -72,8 +71,8 @@ function checkFields(request: KeyExchangeRequest, limits: RelayLimits): void {
   for (const keyPackage of request.keyPackages)
     if (keyPackage.length === 0) throw frameFailure('key_packages: one of them is empty')
   for (const keyPackage of [...request.keyPackages, request.lastResortKeyPackage])
-    if (keyPackage.length > KEY_PACKAGE_BYTES)
-      throw frameFailure(`key packages have at most ${KEY_PACKAGE_BYTES} bytes`)
+    if (keyPackage.length > limits.keyPackageBytes)
+      throw frameFailure(`key packages have at most ${limits.keyPackageBytes} bytes`)
 }
 
 /** The device that calls, and the public key of its account. */
@@ -97,7 +96,7 @@ async function exchange(
   const lookups = await Promise.all(lookupHandles.map(handle => lookup(directory, handle)))
   const claims = await claimAll(options, caller, {
     handles: claimHandles,
-    room: MESSAGE_BYTES - MARGIN_BYTES - lookupBytes(lookups),
+    room: options.limits.messageBytes - MARGIN_BYTES - lookupBytes(lookups),
   })
   const { left, hasLastResort } = await keyPackages.count(id)
   return create(KeyExchangeResponseSchema, {

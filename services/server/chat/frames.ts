@@ -4,6 +4,7 @@ import {
   ChatResponseSchema,
   DeliverSchema,
   type Envelope,
+  type LimitsSchema,
   OpenedSchema,
   type RejectedSendSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
@@ -27,9 +28,14 @@ export function openedFrame({ limits, now, ...told }: OpenedOptions): ChatRespon
     ...told,
     protocolVersion: PROTOCOL_VERSION,
     serverTimeMs: BigInt(now()),
-    limits: { ...limits, retentionSeconds: BigInt(limits.retentionSeconds) },
+    limits: limitsMessage(limits),
   })
   return create(ChatResponseSchema, { frame: { case: 'opened', value } })
+}
+
+/** The limits, as clients are told them. */
+export function limitsMessage(limits: RelayLimits): MessageInitShape<typeof LimitsSchema> {
+  return { ...limits, retentionSeconds: BigInt(limits.retentionSeconds) }
 }
 
 /** An empty cursor: the frame brings ephemeral envelopes, which leave the reader's place as it is. */

@@ -81,6 +81,7 @@ export class ScriptedServer {
     this.network.listen(this.address.port, {
       services: [
         implement(ChatService, {
+          getServer: async () => ({}),
           keyExchange: (request, context) => this.keyExchange(request, context),
           async *chat(requests, { signal }) {
             const stream = new ScriptedStream(clock)

@@ -99,6 +99,7 @@ describe.each(['v1', 'v1alpha'])('reflection %s', version => {
       const methods = files[0]!.service[0]!.method
       expect(methods).toMatchObject([
         { name: 'KeyExchange', clientStreaming: false, serverStreaming: false },
+        { name: 'GetServer', clientStreaming: false, serverStreaming: false },
         { name: 'Chat', inputType: '.parley.v1.ChatRequest', clientStreaming: true, serverStreaming: true },
       ])
     }
