@@ -33,10 +33,7 @@ export function protocolStory(crypto: CryptoProvider): Record<string, string> {
   const device = deviceKeys(keyPairOf(crypto, new Uint8Array(32).fill(2)))
   // Only his key is wanted of him, and this is one.
   const bob = keyPairOf(crypto, device.privateKey)
-  const people = [
-    { handle: 'ada', accountKey: account.publicKey },
-    { handle: 'bob', accountKey: accountKeys(bob).publicKey },
-  ] as const
+  const people = [account.publicKey, accountKeys(bob).publicKey] as const
   return {
     ...identity(crypto, { handle: 'ada', account, device }),
     ...lists(crypto, { account, device }),

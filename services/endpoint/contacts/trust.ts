@@ -34,8 +34,7 @@ export function verification(
   const isNew = isKey(changed)
   const accountKey = isNew ? changed : pinned
   if (!isKey(accountKey)) throw unknown(handle)
-  const own = { handle: account.handle, accountKey: account.account.publicKey }
-  const number = safetyNumber(crypto, [own, { handle, accountKey }])
+  const number = safetyNumber(crypto, [account.account.publicKey, accountKey])
   return { number, isNew, isVerified: contacts.isVerified(handle) }
 }
 

@@ -1,15 +1,13 @@
 // Two people compare their safety number by another way than this chat. Where it is the same on both sides,
 // each has the account key that the other really holds, and no server stands between them.
 //
-// Made as the NumericFingerprint of libsignal makes it (rust/protocol/src/fingerprint.rs, version 0): 30 digits
-// out of an iterated SHA-512 for each person. The iterations make it dear to look for a key whose digits
+// Made as the NumericFingerprint of libsignal makes it (rust/protocol/src/fingerprint.rs, version 0), with an identifier of
+// no bytes, for a person is their key and a handle is a label: 30 digits out of an iterated SHA-512 for each person. The iterations make it dear to look for a key whose digits
 // resemble somebody's.
 
-import { compareBytes, concatBytes, utf8 } from '../bytes.js'
+import { compareBytes, concatBytes } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
-import { IdentityError } from '../error.js'
 import type { AccountKey } from '../keys.js'
-import { isHandle } from './handle.js'
 
 /** Two bytes, big endian; another one when anything below changes. */
 const VERSION = Uint8Array.of(0, 0)
@@ -20,24 +18,19 @@ const GROUP_DIGITS = 5
 const GROUP_BYTES = 5
 const DIGITS = 2 * GROUPS_PER_PERSON * GROUP_DIGITS
 
-interface SafetyPerson {
-  handle: string
-  accountKey: AccountKey
-}
+const NO_IDENTIFIER = new Uint8Array()
 
 /**
- * The 60 digits of two people in 12 groups of 5, parted by spaces; the same whoever is named first. Takes
- * about 20 ms with Node's cryptography. Throws IdentityError for a handle that breaks the rule.
+ * The 60 digits of two accounts in 12 groups of 5, parted by spaces; the same whichever is named first. Takes about
+ * 20 ms with Node's cryptography.
  */
 export function safetyNumber(
   crypto: CryptoProvider,
-  people: readonly [one: SafetyPerson, other: SafetyPerson],
+  accounts: readonly [one: AccountKey, other: AccountKey],
 ): string {
-  return people
-    .map(checkPerson)
-    .map(({ handle, accountKey }) => ({ key: accountKey, identifier: utf8(handle) }))
-    .sort((a, b) => compareBytes(a.key, b.key) || compareBytes(a.identifier, b.identifier))
-    .flatMap(person => fingerprintGroups(crypto, person))
+  return [...accounts]
+    .sort(compareBytes)
+    .flatMap(key => fingerprintGroups(crypto, { key, identifier: NO_IDENTIFIER }))
     .join(' ')
 }
 
@@ -73,9 +66,4 @@ export function safetyCode(number: string): SafetyCode {
     throw new RangeError(`A safety number has ${DIGITS} digits`)
   }
   return { prefix: 'parley-safety:1:', digits }
-}
-
-function checkPerson(person: SafetyPerson): SafetyPerson {
-  if (!isHandle(person.handle)) throw new IdentityError('handle', person.handle)
-  return person
 }

@@ -22,11 +22,7 @@ const mark = () => testing.written((tx, { context }) => markVerified(context, tx
 const block = (blocked: boolean) =>
   testing.written((tx, { context }) => setBlocked(context, tx, 'bob', blocked))
 const look = () => verification(testing.context, 'bob')
-const numberWith = (fill: number) =>
-  safetyNumber(crypto, [
-    { handle: 'alice', accountKey: alice.account.publicKey },
-    { handle: 'bob', accountKey: key(fill) },
-  ])
+const numberWith = (fill: number) => safetyNumber(crypto, [alice.account.publicKey, key(fill)])
 
 describe('a safety number', () => {
   test('is of the pinned key, and says whether it was compared', async () => {
