@@ -21,7 +21,7 @@ interface TestFile {
   ms: number
 }
 
-/** What the run without a mutant has shown of each test file, for the runs with one, which are other processes. */
+/** The run without a mutant leaves here, for the runs with one, which are other processes, all that it saw of each test file. */
 const SEEN = new URL('seen.json', import.meta.url)
 
 type Given = ConstructorParameters<typeof EmittingTestRunner>

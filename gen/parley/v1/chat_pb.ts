@@ -802,7 +802,7 @@ export type Limits = Message<"parley.v1.Limits"> & {
   keyPackageBytes: number;
 
   /**
-   * Fields of one message, those of the messages in it among them, each element of a repeated field as one. What stays
+   * Fields of one message, those of the messages in it among them, each element of a repeated field as one. A message that stays
    * within the other limits stays far within this one.
    *
    * @generated from field: uint32 message_fields = 18;

@@ -49,7 +49,7 @@ const settings = (change: MessageInitShape<typeof ChangeSettingsSchema>): Intent
 
 const wish = (change: Intent['change'], alone = false) =>
   testing.written((tx, unit) => unit.context.intents.add(tx, room.in(unit), { change, alone }))
-/** What would be committed, people by their handles. */
+/** The changes that would be committed, people by their handles. */
 const plan = async () => {
   const made = await testing.written((tx, unit) =>
     planOf(unit.context, tx, room.in(unit), { due: unit.context.intents.of(room), impossible }),

@@ -81,7 +81,13 @@ describe('a memory store', () => {
     await store.keyPackages.publish(record.deviceId, { oneTime: [oneTime], lastResort: bytesOf('last', 50) })
     for (const buffer of [given.deviceId, given.certificate, oneTime]) buffer.fill(0)
     expect(await store.keyPackages.claim('alice', { except: bytesOf('nobody') })).toEqual([
-      { certificate: record.certificate, keyPackage: bytesOf('one', 50), lastResort: false },
+      {
+        deviceId: record.deviceId,
+        certificate: record.certificate,
+        keyPackage: bytesOf('one', 50),
+        lastResort: false,
+        left: 0,
+      },
     ])
     expect((await store.directory.device(record.deviceId))?.deviceId).toEqual(record.deviceId)
   })
