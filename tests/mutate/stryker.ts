@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 
 /** The top of the repository, seen from dist/tests/mutate. */
 export const TOP = fileURLToPath(new URL('../../../', import.meta.url))
+/** ms that a mutant may add to what its tests took before. */
+const TIMEOUT_MS = 15_000
 const OUTPUT = `${TOP}dist/mutation`
 
 export interface Run {
@@ -64,6 +66,7 @@ function configuration({ files, tests, workers }: Run): object {
         testMatch: [`<rootDir>/${tests}`],
         roots: ['<rootDir>/dist'],
         setupFiles: ['<rootDir>/dist/tests/mutate/short-properties.js'],
+        testTimeout: 2 * TIMEOUT_MS,
         runner: '<rootDir>/dist/tests/mutate/first-found.js',
       },
     },
@@ -71,8 +74,8 @@ function configuration({ files, tests, workers }: Run): object {
     ...(workers !== undefined && { concurrency: workers }),
     // Stryker would rewrite a tsconfig.json by the interface of TypeScript 5, which 7 does not have.
     tsconfigFile: 'none',
-    // Half of a core may be somebody else's.
-    timeoutMS: 10_000,
+    // Most of a core may be somebody else's; a mutant is not found because of that.
+    timeoutMS: TIMEOUT_MS,
     reporters: ['json', 'progress-append-only'],
     jsonReporter: { fileName: `${OUTPUT}/report.json` },
     warnings: { slow: false },
