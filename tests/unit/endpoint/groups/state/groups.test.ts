@@ -3,9 +3,14 @@
 import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { BrokenLogSchema } from '../../../../../gen/parley/vault/v1/records_pb.js'
-import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
+import { makeAccount, type OwnAccount } from '../../../../../services/endpoint/contacts/account.js'
+import type { Unit } from '../../../../../services/endpoint/context.js'
 import { created, joined } from '../../../../../services/endpoint/groups/state/group.js'
-import { CIPHER_SUITE, LIBRARY_MAJOR } from '../../../../../services/endpoint/groups/state/groups.js'
+import {
+  CIPHER_SUITE,
+  type Groups,
+  LIBRARY_MAJOR,
+} from '../../../../../services/endpoint/groups/state/groups.js'
 import type { LiveGroup } from '../../../../../services/endpoint/groups/state/live-group.js'
 import {
   conversationNumber,
@@ -13,14 +18,15 @@ import {
   groupNumber,
   messageNumber,
 } from '../../../../../services/endpoint/ids.js'
-import { Records } from '../../../../../services/endpoint/vault/records.js'
+import { Records, type Transaction } from '../../../../../services/endpoint/vault/records.js'
 import { openTestContext, storesOn, type TestContext } from '../../../../support/endpoint-context.js'
 import { foundGroup } from '../../../../support/endpoint-groups.js'
-import { TestGroup } from '../../../../support/group.js'
+import { secondDevice, TestGroup } from '../../../../support/group.js'
 import { MemoryDisk } from '../../../../support/memory/vault.js'
 
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
+const carol = makeAccount('carol')
 
 let testing: TestContext
 let group: TestGroup
@@ -198,4 +204,125 @@ describe('what is known of another device', () => {
     })
     expect(group.live.senders()).toMatchObject([{ deviceId: bob.device.publicKey, received: 4n }])
   })
+})
+
+describe('the groups that a unit of work has changed', () => {
+  const changedBy = (work: (unit: Unit, live: LiveGroup) => Promise<void> | void) =>
+    testing.written(async (tx, unit) => {
+      await work(unit, group.in(unit))
+      return unit.context.groups.changed(tx)
+    })
+  const other = async () => (await foundGroup(testing.context.engine, alice, { others: [bob] })).state
+
+  test('are those in another epoch, and those that the account has come into or out of', async () => {
+    const { number } = group
+    const state = await other()
+    const entered = await changedBy(({ context, tx }, live) => {
+      context.groups.enter(tx, live, state)
+      context.groups.change(tx, live, { committedAtMs: 5n })
+    })
+    expect(entered).toEqual([{ number, wasIn: true }])
+    expect(
+      await changedBy(({ context, tx }, live) => void context.groups.move(tx, live, { input: 'removed' })),
+    ).toEqual([{ number, wasIn: true }])
+    expect(await changedBy(({ context, tx }, live) => context.groups.restart(tx, live, state))).toEqual([
+      { number, wasIn: false },
+    ])
+    const added = await changedBy(({ context, tx }) => {
+      const conversation = context.conversations.open(tx, 'bob')
+      const conversationId = new Uint8Array(16).fill(200)
+      context.groups.add(tx, { conversationId, conversation, phase: created() }, state)
+    })
+    expect(added).toEqual([{ number: groupNumber(number + 1n), wasIn: false }])
+  })
+
+  test('are not those in which something else happened', async () => {
+    const { engine } = testing.context
+    const sealed = await engine.seal(group.live.state, Uint8Array.of(1))
+    const nothing = await changedBy(({ context, tx }, live) => {
+      context.groups.change(tx, live, { committedAtMs: 5n })
+      context.groups.advance(tx, live, sealed.state, sealed.changed)
+      context.groups.move(tx, live, { input: 'commit-made' })
+    })
+    expect(nothing).toEqual([])
+  })
+})
+
+describe('the groups of a person', () => {
+  const withThem = (handle: string) =>
+    (['all', 'unreconciled'] as const).map(which => groups().with(handle, which))
+  const compared = (handle: string, isComplete: boolean) =>
+    testing.written((tx, unit) =>
+      unit.context.groups.noteCompared(tx, group.in(unit), { handle, isComplete }),
+    )
+  const enter = async (...others: OwnAccount[]) => {
+    const { state } = await foundGroup(testing.context.engine, alice, { others })
+    await testing.written((tx, unit) => unit.context.groups.enter(tx, group.in(unit), state))
+  }
+
+  test('are to be compared with the directory from the first day on, until they are', async () => {
+    const { number } = group
+    expect(withThem('bob')).toEqual([[number], [number]])
+    await compared('bob', true)
+    expect(withThem('bob')).toEqual([[number], []])
+    await compared('bob', false)
+    expect(withThem('bob')).toEqual([[number], [number]])
+    expect(withThem('carol')).toEqual([[], []])
+  })
+
+  test('are compared again where a device of theirs came or went', async () => {
+    const { number } = group
+    const tablet = secondDevice(bob)
+    await compared('bob', true)
+    await enter(bob, carol)
+    expect([withThem('bob'), withThem('carol')]).toEqual([
+      [[number], []],
+      [[number], [number]],
+    ])
+    await enter(bob, tablet, carol)
+    expect(withThem('bob')).toEqual([[number], [number]])
+    await compared('bob', true)
+    await enter(tablet, carol)
+    expect(withThem('bob')).toEqual([[number], [number]])
+  })
+
+  test('are theirs no more when they are out', async () => {
+    await enter(carol)
+    expect([withThem('bob'), withThem('carol')]).toEqual([
+      [[], []],
+      [[group.number], [group.number]],
+    ])
+  })
+
+  test('are compared again, all of them, after this device was out of it', async () => {
+    await compared('bob', true)
+    await group.enter({ name: 'ended', why: 'removed' })
+    const { state } = await foundGroup(testing.context.engine, alice, { others: [bob] })
+    await testing.written((tx, unit) => unit.context.groups.restart(tx, group.in(unit), state))
+    expect(withThem('bob')).toEqual([[group.number], [group.number]])
+  })
+})
+
+test('a group that another unit of work reads cannot be changed: that one’s changes would be lost', async () => {
+  const { live } = group
+  const { state, number } = live
+  const sender = live.sender(bob.device.publicKey)
+  const place = { epoch: 1n, leaf: 0 }
+  const conversation = { conversationId: new Uint8Array(16), conversation: live.record.conversation }
+  const changes: ((groups: Groups, tx: Transaction) => unknown)[] = [
+    (_, tx) => groups().add(tx, { ...conversation, phase: created() }, state),
+    (own, tx) => own.restart(tx, live, state),
+    (own, tx) => own.change(tx, live, {}),
+    (own, tx) => own.move(tx, live, { input: 'removed' }),
+    (own, tx) => own.advance(tx, live, state, place),
+    (own, tx) => own.enter(tx, live, state),
+    (own, tx) => own.savePending(tx, live, undefined),
+    (own, tx) => own.saveSender(tx, live, sender),
+    (own, tx) => own.noteCompared(tx, live, { handle: 'bob', isComplete: true }),
+  ]
+  for (const change of changes) {
+    const changed = testing.written((tx, { context }) => void change(context.groups, tx))
+    await expect(changed).rejects.toThrow('not of this unit of work')
+  }
+  expect(groups().get(number)?.phase.name).toBe('active')
 })
