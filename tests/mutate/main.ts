@@ -8,7 +8,7 @@ import { statSync } from 'node:fs'
 import { dirname } from 'node:path/posix'
 import { parseArgs } from 'node:util'
 import { stryker, TOP } from './stryker.js'
-import { type Result, resultOf, type Survivor } from './survivors.js'
+import { oneLine, type Result, resultOf, type Survivor } from './survivors.js'
 
 /** Of all that was broken, the part that must be found or explained. */
 const ENOUGH = 0.85
@@ -58,6 +58,6 @@ function share(part: number, whole: number): number {
 }
 
 function short(text: string): string {
-  const line = text.replaceAll(/\s+/g, ' ')
+  const line = oneLine(text)
   return line.length <= LONGEST_TEXT ? line : `${line.slice(0, LONGEST_TEXT)}...`
 }

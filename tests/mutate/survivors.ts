@@ -49,7 +49,9 @@ function survivor({ path, source, mutant, lineOf }: Of): Survivor {
   const file = path.replace(/^dist\//, '').replace(/\.js$/, '.ts')
   const original = textOf(source, mutant)
   const isIt = (each: Explained) =>
-    file.endsWith(each.file) && each.original === original && each.replacement === mutant.replacement
+    file.endsWith(each.file) &&
+    each.original === oneLine(original) &&
+    each.replacement === oneLine(mutant.replacement)
   return {
     file,
     line: lineOf(mutant),
@@ -76,3 +78,6 @@ function textOf(source: string, { location: { start, end } }: Mutant): string {
   lines[0] = lines[0]!.slice(start.column - 1)
   return lines.join('\n')
 }
+
+/** As it is printed, whatever lines it is in. */
+export const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ')

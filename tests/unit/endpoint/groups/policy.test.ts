@@ -117,6 +117,13 @@ describe('devices are removed', () => {
     ],
     ['by a device of their own account', ROOM, { by: bobsPhone, remove: [bob] }, true, {}],
     ['not by somebody with their handle and another key', ROOM, { by: impostor, remove: [bob] }, false, {}],
+    [
+      'not by somebody with their key and another handle',
+      ROOM,
+      { by: restoreAccount({ handle: 'bobby', seed: SEED }), remove: [bob] },
+      false,
+      {},
+    ],
     ['by anybody once they leave', ROOM, { by: bob, remove: [carol] }, true, leaving],
     ['only those who leave', ROOM, { by: bob, remove: [carol, admin] }, false, leaving],
     ['by anybody, to a device that has just come', ROOM, { by: bob, remove: [carol] }, true, newcomer],
@@ -139,12 +146,35 @@ describe('settings are changed', () => {
       { by: admin, settings: bytes({ admins: [adminOf(impostor)] }) },
       false,
     ],
+    [
+      'not to name an outsider among members',
+      ROOM,
+      { by: admin, settings: bytes({ admins: [adminOf(bob), adminOf(stranger)] }) },
+      false,
+    ],
     ['not to have no admin', ROOM, { by: admin, settings: bytes({ admins: [] }) }, false],
     ['not to another kind', ROOM, { by: admin, settings: bytes({ kind: DIRECT }) }, false],
     ['not to what is no settings', ROOM, { by: admin, settings: Uint8Array.of(255, 255) }, false],
     ['not in a conversation of two', DIRECT, { by: admin, settings: bytes({ kind: DIRECT }) }, false],
   ])('%s', (_name, kind, act, expected) => {
     expect(may(groupOf(kind), act)).toBe(expected)
+  })
+
+  // Whoever makes a group writes what they like into its first settings.
+  test('by nobody in a conversation of two that names an admin, who may do there what all may', () => {
+    const founded = groupOf(DIRECT, { settings: settingsWith({ kind: DIRECT }) })
+    for (const kind of [DIRECT, ROOM, OWN_DEVICES])
+      expect(may(founded, { by: admin, settings: bytes({ kind }) })).toBe(false)
+    expect(may(founded, { by: admin, add: [stranger] })).toBe(false)
+    expect(may(founded, { by: admin, remove: [bob] })).toBe(false)
+  })
+
+  test.each([DIRECT, OWN_DEVICES])('or stand as they are in a group of kind %j, without a name', kind => {
+    expect(
+      decodeSettings(toBinary(GroupSettingsSchema, create(GroupSettingsSchema, { kind }))),
+    ).toMatchObject({
+      kind,
+    })
   })
 
   test.each([
