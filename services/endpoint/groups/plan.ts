@@ -27,6 +27,8 @@ export interface Plan {
   alone?: boolean
 }
 
+type Addition = Extract<Intent['change'], { case: 'addAccount' | 'addDevices' }>
+
 /** Finds what to commit first; drops what is pointless by now, and adds what is impossible to `impossible`. */
 export function planOf(
   parts: Pick<GroupParts, 'account' | 'engine' | 'intents'>,
@@ -77,10 +79,9 @@ function leavingAt(
 }
 
 /** Whether those who are to be added are there. */
-function isDone(parts: Pick<GroupParts, 'engine'>, group: LiveGroup, change: Intent['change']): boolean {
+function isDone(parts: Pick<GroupParts, 'engine'>, group: LiveGroup, change: Addition): boolean {
   const accounts = accountsIn(parts, group)
   if (change.case === 'addAccount') return accounts.some(({ handle }) => handle === change.value.handle)
-  if (change.case !== 'addDevices') return false
   const present = new Set(accounts.flatMap(({ devices }) => devices.map(keyText)))
   return change.value.deviceIds.every(device => present.has(keyText(device)))
 }

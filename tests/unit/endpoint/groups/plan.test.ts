@@ -58,7 +58,7 @@ const plan = async () => {
     made && {
       ids: made.ids.map(Number),
       ...(made.add.length > 0 && { add: made.add.map(([fill]) => fill) }),
-      ...(made.remove.length > 0 && { remove: made.remove.map(leaf => MEMBERS[leaf]) }),
+      ...(made.remove.length > 0 && { remove: made.remove.map(leaf => MEMBERS[leaf] ?? leaf) }),
       ...(made.settings && { settings: fromBinary(GroupSettingsSchema, made.settings) }),
     }
   )
@@ -145,6 +145,13 @@ describe('a change that is committed by itself', () => {
     await wish(addition('frank', 3))
     expect(await plan()).toEqual({ ids: [1, 3], add: [1, 3] })
   })
+})
+
+test('a change that only a newer version knows waits for that version', async () => {
+  await wish({ case: undefined })
+  await wish(removal(bob))
+  expect(await plan()).toEqual({ ids: [2], remove: [bob] })
+  expect(intended()).toEqual([1, 2])
 })
 
 describe('settings', () => {
