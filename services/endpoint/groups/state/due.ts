@@ -69,7 +69,7 @@ export class DueGroups {
 
   /** Takes the next of those whose time is near into the small table: a few at each call, and all twice in an hour. */
   sweep(tx: Transaction, sweep: Sweep, now: number): void {
-    if (sweep.after === undefined && now < sweep.nextMs) return
+    if (now < sweep.nextMs) return
     const rows = tx.list('later', { group: 0n, after: sweep.after, limit: SWEPT_AT_ONCE })
     for (const { key, record } of rows) if (isSoon(record, now)) this.#save(tx, key.id, record)
     sweep.after = rows.length < SWEPT_AT_ONCE ? undefined : rows.at(-1)?.key.id
@@ -100,8 +100,8 @@ export class DueGroups {
     const before = tx.get('due', at(group)) ?? tx.get('later', at(group))
     const due = this.#dueIn(tx, { group, record, before })
     const isNothing = due.atMs === undefined && !due.receipts && !due.outOfSync
-    if (isNothing ? before !== undefined : !(before && isSame(due, before)))
-      this.#save(tx, group, isNothing ? undefined : due)
+    if (!isNothing && before && isSame(due, before)) return
+    this.#save(tx, group, isNothing ? undefined : due)
   }
 
   /** In the one table or the other; undefined: nothing is due. */

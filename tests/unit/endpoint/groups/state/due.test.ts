@@ -73,6 +73,69 @@ describe('an intent', () => {
   })
 })
 
+describe('the row of a group', () => {
+  /** From here on nothing can be written or deleted there. */
+  const close = (table: 'due' | 'later') =>
+    endpoint.disk.fail({
+      reason: 'full',
+      where: changes =>
+        changes.some(
+          each => ('put' in each && each.put === table) || ('delete' in each && each.delete === table),
+        ),
+    })
+
+  test('is written where something of it changes, and there alone', async () => {
+    const other = await TestGroup.of(endpoint, { others: [bob] })
+    await intend(now + 500)
+    close('later')
+    await intend(now + 400)
+    endpoint.disk.mend()
+    close('due')
+    await group.change({ rejoinAskedMs: 5n })
+    await expect(intend(now + 300)).rejects.toThrow()
+    endpoint.disk.mend()
+    expect(due()).toEqual(only({ atMs: now + 400 }))
+    // Of another group, which is due for other reasons.
+    expect(endpoint.context.due.all().find(each => each.group === other.number)?.atMs).toBeGreaterThan(
+      now - 1,
+    )
+  })
+
+  test('changes with each thing that is due, also where the time stays', async () => {
+    await group.change({ rejoinAskedMs: BigInt(now) })
+    await intend(now + ASK_AGAIN_MS)
+    const atMs = now + ASK_AGAIN_MS
+    expect(due()).toEqual(only({ atMs }))
+    await act(({ context, tx }) => {
+      const live = group.in({ context } as Unit)
+      const sender = live.sender(bob.device.publicKey)
+      context.groups.saveSender(tx, live, { ...sender, owed: countOf(3n) })
+    })
+    expect(due()).toEqual(only({ atMs, receipts: true }))
+    await group.enter({ name: 'out-of-sync', askDue: true, leaveDue: false })
+    expect(due()).toEqual(only({ atMs, outOfSync: true }))
+    await group.enter({ name: 'active' })
+    expect(due()).toEqual(only({ atMs, receipts: true }))
+  })
+
+  test('is of its own intents, and of no other group’s', async () => {
+    await intend(now + 500)
+    const other = await TestGroup.of(endpoint, { others: [bob] })
+    await other.change({ committedAtMs: BigInt(now) })
+    expect(endpoint.context.due.all().map(({ group }) => group)).toEqual([group.number])
+  })
+
+  test('says when the update after joining again is due: not before now, whatever was due before', async () => {
+    await intend(now - 500)
+    endpoint.clock.pass(HOUR_MS)
+    await group.change({ committedAtMs: 0n })
+    expect(due()).toEqual(only({ atMs: now - 500 }))
+    const again = endpoint.clock.now()
+    expect(endpoint.context.due.isUpdateDue(group.number, again - 1)).toBe(false)
+    expect(endpoint.context.due.isUpdateDue(group.number, again)).toBe(true)
+  })
+})
+
 describe('a receipt', () => {
   const hear = (owed: bigint, receipted: bigint) =>
     act(({ context, tx }) => {
@@ -163,6 +226,18 @@ describe('what is due later', () => {
     await swept(one)
     expect(endpoint.context.due.all().length).toBe(601)
   })
+})
+
+test('what is due later is found wherever it stands among many that are not', async () => {
+  const [soon, late] = [BigInt(now), BigInt(now + 1000 * HOUR_MS)]
+  await act(({ tx }) => {
+    for (let id = 1n; id <= 600n; id++)
+      tx.put('later', { group: 0n, id: groupNumber(1000n + id) }, { atMs: id === 600n ? soon : late })
+  })
+  const sweep = new Sweep()
+  for (let step = 0; step < 3; step++)
+    await act(({ context, tx }) => context.due.sweep(tx, sweep, endpoint.clock.now()))
+  expect(endpoint.context.due.all().map(({ group }) => group)).toEqual([groupNumber(1600n)])
 })
 
 describe('a conversation with a person that has no group', () => {
