@@ -137,6 +137,44 @@ describe('a commit of another member', () => {
   })
 })
 
+describe('the secrets of the epoch that is over', () => {
+  const isWiped = (secrets: readonly Uint8Array[]) =>
+    secrets.length > 0 && secrets.every(secret => secret.every(byte => byte === 0))
+
+  test('are wiped when a commit of another member is saved, and not before', async () => {
+    const envelope = await room.committed(bob)
+    let spent: Uint8Array[] = []
+    await testing.written(async (tx, unit) => {
+      const { engine } = unit.context
+      const open: typeof engine.open = async (...given) => {
+        const opened = await engine.open(...given)
+        if (opened.kind === 'commit') spent = opened.spent
+        return opened
+      }
+      const parts = { ...unit.context, engine: { ...engine, open } }
+      await takeCommit(parts, tx, room.in(unit), envelope, commitIn(envelope))
+      expect(isWiped(spent)).toBe(false)
+    })
+    expect(isWiped(spent)).toBe(true)
+  })
+
+  test('are wiped when the commit of this device is saved, and not before', async () => {
+    await begin({})
+    let spent: Uint8Array[] = []
+    await testing.written((tx, unit) => {
+      const { engine } = unit.context
+      const adopted: typeof engine.adopt = (...given) => {
+        const taken = engine.adopt(...given)
+        spent = taken.spent
+        return taken
+      }
+      adopt({ ...unit.context, engine: { ...engine, adopt: adopted } }, tx, room.in(unit), [])
+      expect(isWiped(spent)).toBe(false)
+    })
+    expect(isWiped(spent)).toBe(true)
+  })
+})
+
 describe('a commit against the rules', () => {
   test.each<[string, () => Promise<CommitChange> | CommitChange, string]>([
     ['adds somebody', async () => ({ add: [await packageOf(dave)] }), 'carol'],

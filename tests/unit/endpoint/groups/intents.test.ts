@@ -257,23 +257,6 @@ describe('what the others would refuse is never committed, and the person is tol
   })
 })
 
-test('of more than there is room for, as many are added as can be, and the person is told who is not', async () => {
-  await openRoom()
-  const crowd = Array.from({ length: 246 }, (_, index) => makeAccount(`guest${index}`))
-  for (const each of crowd) await wish(await addition(each))
-  await commit()
-  await adoptCommit()
-  expect(engine.members(group.state)).toHaveLength(249)
-  await wish(await addition(dave))
-  await wish(await addition(makeAccount('erin')))
-  expect(await commit()).toBe(true)
-  expect(rosterChange().added).toEqual(['dave'])
-  await adoptCommit()
-  expect(await commit()).toBe(false)
-  expect(impossible).toEqual([{ handle: 'erin', cause: 'too-many-members' }])
-  expect(open()).toEqual([])
-})
-
 describe('what the server refuses', () => {
   beforeEach(() => openRoom())
 

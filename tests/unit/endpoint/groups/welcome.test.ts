@@ -10,7 +10,7 @@ import { type JoinRefused, openWelcome, readWelcome } from '../../../../services
 import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { foundGroup } from '../../../support/endpoint-groups.js'
-import { adminOf, secondDevice } from '../../../support/group.js'
+import { adminOf, secondDevice, TestGroup } from '../../../support/group.js'
 import { keyIn, placed } from '../../../support/numbers.js'
 
 const alice = makeAccount('alice')
@@ -71,6 +71,26 @@ describe('a welcome', () => {
   test('is not what the server says where it is of another conversation', async () => {
     const welcome = await welcomed(bob, [])
     expect(read({ ...welcome, envelope: envelopeOf(new Uint8Array(16)) })).toBe('other-conversation')
+  })
+
+  test('of a room without a name, or into a group whose rules were broken, is refused', async () => {
+    expect(read(await welcomed(bob, [], { ...room, name: '' }))).toBe('bad-settings')
+    const group = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob], by: bob })
+    const { record, state } = group.live
+    const again = {
+      envelope: envelopeOf(record.conversationId),
+      opened: { state: testing.context.engine.save(state), used: undefined },
+    }
+    expect(read(again)).toMatchObject({ kind: GroupKind.ROOM })
+    await group.change({ brokenBy: 'mallory' })
+    const refused = () => readWelcome(testing.context, again.envelope, again.opened)
+    expect(refused).toThrow(expect.objectContaining({ why: { code: 'against-rules', from: 'mallory' } }))
+  })
+
+  test('is refused by an error that says why', async () => {
+    const welcome = await welcomed(bob, [carol])
+    const refused = () => readWelcome(testing.context, welcome.envelope, welcome.opened)
+    expect(refused).toThrow(expect.objectContaining({ name: 'JoinRefused', message: 'not-two-people' }))
   })
 
   test('has nobody in it who goes by this account’s handle with another key', async () => {

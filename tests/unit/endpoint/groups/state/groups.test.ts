@@ -139,7 +139,7 @@ describe('a group', () => {
     await testing.written(tx => {
       for (const table of ['groups', 'states'] as const) tx.delete(table, { group: 0n, id: group.number })
     })
-    expect(() => gone.record).toThrow(RangeError)
+    expect(() => gone.record).toThrow(new RangeError(`there is no group ${group.number}`))
     expect(groups().get(group.number)).toBeUndefined()
   })
 })

@@ -68,7 +68,7 @@ describe('a state', () => {
   })
 
   test('that is not there is a defect', () => {
-    expect(() => states.get(records, FIRST)).toThrow(RangeError)
+    expect(() => states.get(records, FIRST)).toThrow(new RangeError('there is no state of group 1'))
   })
 
   test('is closed when others were used since and take the room: what it had sealed is there all the same', async () => {

@@ -1,0 +1,51 @@
+// A group that is nearly full: as many are added as there is room for.
+
+import { create } from '@bufbuild/protobuf'
+import { expect, test } from '@jest/globals'
+import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
+import { AddAccountSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { commitIntents, intend } from '../../../../services/endpoint/groups/intents.js'
+import { transition } from '../../../../services/endpoint/groups/transition.js'
+import { MAX_MEMBERS } from '../../../../services/endpoint/mls/engine.js'
+import { openTestContext } from '../../../support/endpoint-context.js'
+import { keyPackageOf } from '../../../support/endpoint-groups.js'
+import { TestGroup } from '../../../support/group.js'
+
+test('of more than there is room for, as many are added as can be, and it is said who is not', async () => {
+  const testing = await openTestContext(makeAccount('alice'))
+  const { engine } = testing.context
+  // With this device there is room for one more.
+  const others = Array.from({ length: MAX_MEMBERS - 2 }, (_, index) => makeAccount(`guest${index}`))
+  const room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others })
+  const newcomers = ['dave', 'erin'].map(handle => makeAccount(handle))
+  for (const newcomer of newcomers) {
+    const { publicPackage } = await keyPackageOf(engine, newcomer)
+    const value = create(AddAccountSchema, { handle: newcomer.handle, keyPackages: [publicPackage] })
+    await testing.written((tx, unit) =>
+      intend(unit.context, tx, room.in(unit), { case: 'addAccount', value }),
+    )
+  }
+  const commit = () =>
+    testing.written((tx, unit) => commitIntents(unit.context, tx, room.in(unit), testing.clock.now()))
+
+  const { made } = await commit()
+  const [dave] = newcomers
+  expect(made?.bundle.rosterChange).toEqual({
+    addedDeviceIds: [dave!.device.publicKey],
+    removedDeviceIds: [],
+  })
+  expect(made?.bundle.welcomes).toMatchObject([{ deviceIds: [dave!.device.publicKey] }])
+
+  await testing.written((tx, unit) => {
+    const live = room.in(unit)
+    unit.context.groups.enter(tx, live, engine.adopt(live.state, live.pending!).state)
+    transition(unit.context, tx, live, { input: 'commit-won' })
+  })
+  expect(engine.members(room.live.state)).toHaveLength(MAX_MEMBERS)
+  expect(await commit()).toEqual({
+    made: undefined,
+    impossible: [{ handle: 'erin', cause: 'too-many-members' }],
+  })
+  expect(testing.context.intents.of(room)).toEqual([])
+})
