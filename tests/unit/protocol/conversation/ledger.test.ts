@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto'
+import { expect, test } from '@jest/globals'
+import { ConversationKind } from '../../../../gen/parley/content/v1/chain_pb.js'
+import { fixedState } from '../../../../services/protocol/conversation/chain/state.js'
+import { wrongLeaves } from '../../../../services/protocol/conversation/leaves.js'
+import {
+  EMPTY_LEDGER,
+  type Ledger,
+  ledgerHash,
+  ofMembers,
+  withLeavesOf,
+  withList,
+  withRemoval,
+  withRemoved,
+} from '../../../../services/protocol/conversation/ledger.js'
+import { readDeviceRemoval } from '../../../../services/protocol/identity/device-removal.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
+import { Person } from '../../../support/chain-people.js'
+
+const [ada, bob] = [new Person(crypto, 1, 3), new Person(crypto, 2)]
+const listed = (ledger: Ledger | undefined, { list }: Pick<Person, 'list'>) =>
+  ledger && withList(ledger, list.read, list.encoded)
+const removed = (ledger: Ledger | undefined, bytes: Uint8Array) =>
+  ledger && withRemoval(ledger, readDeviceRemoval(crypto, bytes))
+const [first, second, third] = ada.devices
+const hash = (...parts: Uint8Array[]) => {
+  const made = createHash('sha256')
+  for (const part of parts) made.update(part)
+  return made.digest()
+}
+const number = (value: number, bytes = 4) => Buffer.from(value.toString(16).padStart(2 * bytes, '0'), 'hex')
+const people = [ada, bob].sort((one, other) => Buffer.compare(one.key, other.key))
+
+test('the hash is over its accounts, lists, removals and removed leaves, in their order', () => {
+  const lists = listed(listed(EMPTY_LEDGER, ada), bob)!
+  const removals = [ada.removal(second!), ada.removal(third!)].sort((one, other) =>
+    Buffer.compare(readDeviceRemoval(crypto, one).deviceKey, readDeviceRemoval(crypto, other).deviceKey),
+  )
+  const withBoth = removals.reduce<Ledger | undefined>(removed, lists)!
+  const leaves = [
+    { deviceKey: bob.first.key, epoch: 2n },
+    { deviceKey: second!.key, epoch: 1n },
+  ]
+  const accounts = people.flatMap(person => [
+    person.key,
+    number(1),
+    person.list.read.hash,
+    ...(person === ada ? [number(2), ...removals.map(bytes => hash(bytes))] : [number(0)]),
+  ])
+  const expected = hash(
+    Buffer.from('parley.content.v1.Ledger\0'),
+    number(2),
+    ...accounts,
+    number(2),
+    number(1, 8),
+    second!.key,
+    number(2, 8),
+    bob.first.key,
+  )
+  expect(Buffer.from(ledgerHash(crypto, withLeavesOf(withBoth, leaves)))).toEqual(expected)
+})
+
+test('whatever comes first, it is the same', () => {
+  const one = removed(
+    removed(listed(listed(EMPTY_LEDGER, ada), bob), ada.removal(second!)),
+    ada.removal(third!),
+  )
+  const other = listed(
+    removed(removed(listed(EMPTY_LEDGER, ada), ada.removal(third!)), ada.removal(second!)),
+    bob,
+  )
+  expect(one).toEqual(other)
+  expect(one).toBeDefined()
+})
+
+test('nothing new is no change: a list or a removal again, an older list, a removal of another list', () => {
+  const newer = { list: ada.listOf([first!], { number: 2 }) }
+  const ledger = listed(EMPTY_LEDGER, ada)!
+  expect(listed(ledger, ada)).toBe(undefined)
+  const after = removed(ledger, ada.removal(second!))!
+  expect(removed(after, ada.removal(second!))).toBe(undefined)
+  const latest = listed(after, newer)!
+  expect(listed(latest, ada)).toBe(undefined)
+  expect(removed(latest, ada.removal(third!))).toBe(undefined)
+  expect(removed(ledger, bob.removal(bob.first))).toBe(undefined)
+  expect(latest.accounts[0]?.encoded).toEqual([newer.list.encoded])
+})
+
+test('two lists with one number are both kept, and devices are in use that both have', () => {
+  const fork = { list: ada.listOf([second!, third!], { number: 1, issuedAt: 5 }) }
+  const ledger = listed(listed(EMPTY_LEDGER, ada), fork)!
+  const { devices, encoded } = ledger.accounts[0]!
+  expect(encoded).toEqual(devices.lists.map(({ list }) => (list === ada.list.read ? ada : fork).list.encoded))
+  const state = fixedState(crypto, ConversationKind.OWN_DEVICES, [ada.key])
+  const leaves = ada.devices.map(device => ada.leaf(device))
+  expect(wrongLeaves({ state, ledger }, leaves)).toEqual([{ leaf: leaves[0], why: 'not-in-use' }])
+})
+
+test('accounts that are no members go, removed leaves after 16 epochs', () => {
+  const ledger = listed(listed(EMPTY_LEDGER, ada), bob)!
+  const alone = fixedState(crypto, ConversationKind.OWN_DEVICES, [ada.key])
+  expect(ofMembers(ledger, alone)).toEqual(listed(EMPTY_LEDGER, ada))
+  const both = fixedState(crypto, ConversationKind.DIRECT, [ada.key, bob.key])
+  expect(ofMembers(ledger, both)).toBe(ledger)
+  const after = withRemoved(ledger, 4n, [first!.key])
+  expect(withRemoved(after, 19n, []).removed).toEqual([{ deviceKey: first!.key, epoch: 4n }])
+  expect(withRemoved(after, 20n, [second!.key]).removed).toEqual([{ deviceKey: second!.key, epoch: 20n }])
+})
+
+test('of a wrong leaf the first fault is told', () => {
+  const state = fixedState(crypto, ConversationKind.OWN_DEVICES, [ada.key])
+  const ledger = removed(listed(EMPTY_LEDGER, ada), ada.removal(third!))!
+  const none = new Person(crypto, 3)
+  const leaf = ada.leaf(first)
+  const faults = (leaves: Parameters<typeof wrongLeaves>[1], of: Ledger = ledger) =>
+    wrongLeaves({ state, ledger: of }, leaves).map(({ why }) => why)
+  expect(faults([leaf, ada.leaf(second)])).toEqual([])
+  expect(faults([none.leaf()])).toEqual(['not-a-member'])
+  expect(faults([leaf], EMPTY_LEDGER)).toEqual(['no-list'])
+  expect(faults([ada.leaf(third)])).toEqual(['not-in-use'])
+  expect(faults([leaf, leaf])).toEqual(['second-leaf'])
+  expect(faults([{ ...leaf, list: { ...leaf.list, number: 0 } }])).toEqual([])
+  expect(faults([{ ...leaf, list: { ...leaf.list, number: 2 } }])).toEqual(['unknown-list'])
+  expect(faults([{ ...leaf, list: { ...leaf.list, hash: new Uint8Array(32) } }])).toEqual(['unknown-list'])
+})
