@@ -1,0 +1,187 @@
+// The vectors of the contract, checked as somebody would who has only the files of proto/ and another library of the
+// primitives: nothing here is from services/.
+
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { fromBinary } from '@bufbuild/protobuf'
+import { expect, test } from '@jest/globals'
+import { gcm } from '@noble/ciphers/aes.js'
+import { ed25519 } from '@noble/curves/ed25519.js'
+import { sha256, sha512 } from '@noble/hashes/sha2.js'
+import { mnemonicToEntropy } from '@scure/bip39'
+import { wordlist } from '@scure/bip39/wordlists/english.js'
+import { EphemeralSchema, SignedEphemeralSchema } from '../../gen/parley/content/v1/content_pb.js'
+import {
+  DeviceListSchema,
+  DeviceRemovalSchema,
+  ProofSchema,
+  SignedDeviceListSchema,
+  SignedDeviceRemovalSchema,
+} from '../../gen/parley/v1/identity_pb.js'
+
+const FOLDER = fileURLToPath(new URL('../../../tests/vectors/contract/', import.meta.url))
+
+type Vector = Record<string, never> & Record<string, string> & Record<string, number>
+const read = <T = Vector>(name: string): T => JSON.parse(readFileSync(`${FOLDER}${name}.json`, 'utf8')) as T
+const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, 'hex'))
+const hex = (of: Uint8Array) => Buffer.from(of).toString('hex')
+const joined = (...parts: Uint8Array[]) => Uint8Array.from(Buffer.concat(parts))
+const ascii = (text: string) => Uint8Array.from(Buffer.from(text, 'ascii'))
+const base64 = (of: Uint8Array) => Buffer.from(of).toString('base64').replace(/=+$/, '')
+const isSigned = (label: string, of: { signed: Uint8Array; signature: Uint8Array; key: Uint8Array }) =>
+  ed25519.verify(of.signature, joined(ascii(label), Uint8Array.of(0), of.signed), of.key)
+
+test('the words are the seed of the account', () => {
+  const { phrase, seed, account_key } = read('recovery-phrase')
+  expect(hex(mnemonicToEntropy(phrase!, wordlist))).toBe(seed)
+  expect(hex(ed25519.getPublicKey(bytes(seed!)))).toBe(account_key)
+})
+
+test('fingerprints are SHA-256 of the keys', () => {
+  const { account_key, account, device_key, device } = read('fingerprint')
+  expect(account).toBe(`SHA256:${base64(sha256(bytes(account_key!)))}`)
+  expect(device).toBe(`SHA256:${base64(sha256(bytes(device_key!)))}`)
+})
+
+test('a proof', () => {
+  const vector = read('proof')
+  const proof = bytes(vector.proof!)
+  const { method, server, timeMs, nonce, deviceKey } = fromBinary(ProofSchema, proof)
+  expect({
+    method,
+    server: hex(server),
+    time_ms: Number(timeMs),
+    nonce: hex(nonce),
+    device_key: hex(deviceKey),
+  }).toEqual({
+    method: vector.method,
+    server: vector.server,
+    time_ms: vector.time_ms,
+    nonce: vector.nonce,
+    device_key: vector.device_key,
+  })
+  expect(
+    isSigned('parley.v1.Proof', { signed: proof, signature: bytes(vector.signature!), key: deviceKey }),
+  ).toBe(true)
+})
+
+interface ListVector {
+  account_key: string
+  number: number
+  previous: string
+  devices: { device_key: string; listed_at_ms: number }[]
+  signed_device_list: string
+  hash: string
+  removals: string[]
+  in_use: string[]
+}
+
+test('a device list with removals, of which one was signed by a device that is removed', () => {
+  const vector = read<ListVector>('device-list')
+  const { list: encoded, signature } = fromBinary(SignedDeviceListSchema, bytes(vector.signed_device_list))
+  const list = fromBinary(DeviceListSchema, encoded)
+  expect(isSigned('parley.v1.DeviceList', { signed: encoded, signature, key: list.accountKey })).toBe(true)
+  expect(hex(list.accountKey)).toBe(vector.account_key)
+  expect(Number(list.number)).toBe(vector.number)
+  expect(hex(list.previous)).toBe(vector.previous)
+  expect(
+    list.devices.map(({ deviceKey, listedAtMs }) => ({
+      device_key: hex(deviceKey),
+      listed_at_ms: Number(listedAtMs),
+    })),
+  ).toEqual(vector.devices)
+  const hash = sha256(joined(ascii('parley.v1.DeviceList'), Uint8Array.of(0), encoded))
+  expect(hex(hash)).toBe(vector.hash)
+  const keys = list.devices.map(({ deviceKey }) => hex(deviceKey))
+  const removals = vector.removals.map(each => {
+    const signed = fromBinary(SignedDeviceRemovalSchema, bytes(each))
+    const removal = fromBinary(DeviceRemovalSchema, signed.removal)
+    const { signature: by, removal: text } = signed
+    expect(isSigned('parley.v1.DeviceRemoval', { signed: text, signature: by, key: removal.signerKey })).toBe(
+      true,
+    )
+    expect(hex(removal.list)).toBe(vector.hash)
+    return { signer: keys.indexOf(hex(removal.signerKey)), removed: keys.indexOf(hex(removal.deviceKey)) }
+  })
+  const gone = new Set<number>()
+  for (const at of keys.keys())
+    if (
+      removals.some(
+        ({ signer, removed }) => removed === at && signer <= at && (signer === at || !gone.has(signer)),
+      )
+    )
+      gone.add(at)
+  expect(keys.filter((_, at) => !gone.has(at))).toEqual(vector.in_use)
+})
+
+test('padding', () => {
+  for (const { content_bytes, padded_bytes, tail } of read<
+    { content_bytes: number; padded_bytes: number; tail: string }[]
+  >('padding')) {
+    let bucket = 256
+    while (bucket < content_bytes + 1) bucket *= 2
+    expect(padded_bytes).toBe(bucket)
+    expect(tail).toBe('80000000'.slice(0, 2 * Math.min(4, bucket - content_bytes)))
+  }
+})
+
+interface LogVector {
+  epoch_authenticator: string
+  envelopes: { sequence: number; ciphertext: string }[]
+  hashes: string[]
+  log_tag_hash: string
+}
+
+test('a log tag', () => {
+  const vector = read<LogVector>('log-tag')
+  let hash = sha256(joined(ascii('parley log tag'), bytes(vector.epoch_authenticator)))
+  const hashes = [hash]
+  for (const { sequence, ciphertext } of vector.envelopes) {
+    const place = Buffer.alloc(8)
+    place.writeBigUInt64BE(BigInt(sequence))
+    hash = sha256(joined(hash, place, sha256(bytes(ciphertext))))
+    hashes.push(hash)
+  }
+  expect(hashes.map(hex)).toEqual(vector.hashes)
+  expect(hex(hash.subarray(0, 16))).toBe(vector.log_tag_hash)
+})
+
+test('an ephemeral envelope', () => {
+  const vector = read('ephemeral')
+  const [conversation, sealed] = [bytes(vector.conversation_id!), bytes(vector.ciphertext!)]
+  expect(hex(sealed.subarray(0, 12))).toBe(vector.nonce)
+  const plaintext = gcm(bytes(vector.key!), sealed.subarray(0, 12), conversation).decrypt(sealed.subarray(12))
+  const { ephemeral, deviceId, signature } = fromBinary(SignedEphemeralSchema, plaintext)
+  const signed = joined(conversation, ephemeral)
+  expect(isSigned('parley.content.v1.Ephemeral', { signed, signature, key: deviceId })).toBe(true)
+  const content = fromBinary(EphemeralSchema, ephemeral)
+  expect(Number(content.sentAtMs)).toBe(vector.sent_at_ms)
+  expect(content.body).toMatchObject({ case: 'presence', value: { here: vector.here } })
+})
+
+test('a safety number, and the content of its code', () => {
+  const { account_keys, number, qr_content } = read<{
+    account_keys: string[]
+    number: string
+    qr_content: string
+  }>('safety-number')
+  const half = (key: Uint8Array) => {
+    let digest = sha512(joined(Uint8Array.of(0, 0), key, key))
+    for (let round = 1; round < 5200; round++) digest = sha512(joined(digest, key))
+    return Array.from({ length: 6 }, (_, at) => {
+      const group = Buffer.from(digest).readUIntBE(5 * at, 5) % 100_000
+      return String(group).padStart(5, '0')
+    })
+  }
+  const expected = account_keys.toSorted().flatMap(key => half(bytes(key)))
+  expect(number).toBe(expected.join(' '))
+  expect(qr_content).toBe(`parley-safety:1:${expected.join('')}`)
+})
+
+test('an invite link', () => {
+  const { host, port, server, inviter_handle, inviter_account, token, link } = read('invite-link')
+  const url = (of: string) => Buffer.from(of, 'hex').toString('base64url')
+  expect(link).toBe(
+    `parley://[${host}]:${port}/?s=${url(server!)}&i=${inviter_handle}.${url(inviter_account!)}&t=${token}`,
+  )
+})

@@ -1,0 +1,164 @@
+// The vectors of the contract: of everything that two clients must do alike, one example of each kind, with all that it is
+// made from. Keys in them are of nobody.
+
+import { toHex, utf8 } from '../../services/protocol/bytes.js'
+import { sealEphemeral } from '../../services/protocol/content/ephemeral.js'
+import { firstLogHash, logTag, nextLogHash } from '../../services/protocol/content/log-tag.js'
+import { pad } from '../../services/protocol/content/padding.js'
+import { makeDeviceList, readDeviceList } from '../../services/protocol/identity/device-list.js'
+import { makeDeviceRemoval, readRemovalsOf } from '../../services/protocol/identity/device-removal.js'
+import { devicesInUse } from '../../services/protocol/identity/devices-in-use.js'
+import {
+  accountFingerprint,
+  deviceFingerprint,
+  formatFingerprint,
+} from '../../services/protocol/identity/fingerprint.js'
+import { phraseOf } from '../../services/protocol/identity/recovery-phrase.js'
+import { safetyCode, safetyNumber } from '../../services/protocol/identity/safety-number.js'
+import { formatInvite } from '../../services/protocol/invite/invite-link.js'
+import { accountKeys, deviceKeys } from '../../services/protocol/keys.js'
+import { METHODS } from '../../services/protocol/method.js'
+import { nodeCrypto as crypto } from '../../services/protocol/node/crypto.js'
+import { makeProof } from '../../services/protocol/proof.js'
+import { keyPairOf } from '../../services/protocol/signature.js'
+
+const NOW = 1_800_000_000_000
+const filled = (fill: number, length = 32) => new Uint8Array(length).fill(fill)
+
+const account = accountKeys(keyPairOf(crypto, filled(1)))
+const devices = [2, 3, 4].map(fill => deviceKeys(keyPairOf(crypto, filled(fill))))
+const [senior, middle, junior] = devices as [(typeof devices)[0], (typeof devices)[0], (typeof devices)[0]]
+const other = accountKeys(keyPairOf(crypto, filled(5)))
+const SERVER = filled(7)
+const SERVER_ID = filled(9, 16)
+const CONVERSATION = filled(6, 16)
+
+/** By the name of their file. Bytes are in hex, numbers above 2^53 are not in them. */
+export const CONTRACT_VECTORS: Readonly<Record<string, () => unknown>> = {
+  'recovery-phrase': () => ({
+    seed: toHex(filled(1)),
+    account_key: toHex(account.publicKey),
+    phrase: phraseOf(account.privateKey),
+  }),
+  fingerprint: () => ({
+    account_key: toHex(account.publicKey),
+    account: formatFingerprint(accountFingerprint(crypto, account.publicKey)),
+    device_key: toHex(senior.publicKey),
+    device: deviceFingerprint(crypto, senior.publicKey),
+  }),
+  proof: () => {
+    const method = METHODS.chat
+    const nonce = filled(3, 16)
+    const { proof, signature } = makeProof(crypto, {
+      method,
+      server: SERVER,
+      device: senior,
+      time: NOW,
+      nonce,
+    })
+    return {
+      device_seed: toHex(senior.privateKey),
+      device_key: toHex(senior.publicKey),
+      ...{ method, server: toHex(SERVER), time_ms: NOW, nonce: toHex(nonce) },
+      ...{ proof: toHex(proof!), signature: toHex(signature!) },
+    }
+  },
+  'device-list': () => {
+    const encoded = makeDeviceList(crypto, account, {
+      handle: 'ada',
+      serverId: SERVER_ID,
+      number: 1_800_000_000,
+      previous: filled(8),
+      issuedAt: NOW,
+      devices: devices.map(({ publicKey }, at) => ({ deviceKey: publicKey, listedAt: NOW - at })),
+    })
+    const list = readDeviceList(crypto, encoded)
+    const remove = (by: typeof senior, removed: typeof senior) =>
+      makeDeviceRemoval(crypto, by, { list, deviceKey: removed.publicKey, removedAt: NOW })
+    // The second one counts for nothing, for the first one has removed who signed it.
+    const removals = [remove(middle, junior), remove(senior, middle)]
+    return {
+      account_seed: toHex(account.privateKey),
+      account_key: toHex(account.publicKey),
+      handle: 'ada',
+      server_id: toHex(SERVER_ID),
+      number: list.number,
+      previous: toHex(filled(8)),
+      issued_at_ms: NOW,
+      devices: list.devices.map(({ deviceKey, listedAt }) => ({
+        device_key: toHex(deviceKey),
+        listed_at_ms: listedAt,
+      })),
+      signed_device_list: toHex(encoded),
+      hash: toHex(list.hash),
+      removals: removals.map(toHex),
+      in_use: devicesInUse(list, readRemovalsOf(crypto, list, removals)).map(({ deviceKey }) =>
+        toHex(deviceKey),
+      ),
+    }
+  },
+  padding: () =>
+    [0, 1, 255, 256, 300, 70_000].map(length => {
+      const padded = pad(filled(0xaa, length))
+      return {
+        content_bytes: length,
+        padded_bytes: padded.length,
+        tail: toHex(padded.subarray(length, length + 4)),
+      }
+    }),
+  'log-tag': () => {
+    const authenticator = filled(0x11, 64)
+    const ciphertexts = [utf8('one'), utf8('two')]
+    const first = firstLogHash(crypto, authenticator)
+    const [one, two] = ciphertexts as [Uint8Array, Uint8Array]
+    const second = nextLogHash(crypto, { before: first, sequence: 7n, ciphertext: one })
+    const third = nextLogHash(crypto, { before: second, sequence: 300n, ciphertext: two })
+    return {
+      epoch_authenticator: toHex(authenticator),
+      envelopes: [
+        { sequence: 7, ciphertext: toHex(one) },
+        { sequence: 300, ciphertext: toHex(two) },
+      ],
+      hashes: [first, second, third].map(toHex),
+      log_tag_hash: toHex(logTag(third)),
+    }
+  },
+  ephemeral: () => {
+    const nonce = filled(0x22, 12)
+    const content = { sentAtMs: BigInt(NOW), body: { case: 'presence' as const, value: { here: true } } }
+    const key = filled(0x33)
+    return {
+      key: toHex(key),
+      conversation_id: toHex(CONVERSATION),
+      device_key: toHex(senior.publicKey),
+      nonce: toHex(nonce),
+      sent_at_ms: NOW,
+      here: true,
+      ciphertext: toHex(
+        sealEphemeral(crypto, { key, conversationId: CONVERSATION, device: senior, content, nonce }),
+      ),
+    }
+  },
+  'safety-number': () => {
+    const number = safetyNumber(crypto, [account.publicKey, other.publicKey])
+    const { prefix, digits } = safetyCode(number)
+    return {
+      account_keys: [account, other].map(({ publicKey }) => toHex(publicKey)),
+      number,
+      qr_content: prefix + digits,
+    }
+  },
+  'invite-link': () => {
+    const inviter = { handle: 'ada', account: accountFingerprint(crypto, account.publicKey) }
+    const token = 'AAECAwQFBgcICQoLDA0ODw'
+    return {
+      host: '2001:db8::1',
+      port: 5000,
+      server: toHex(SERVER),
+      inviter_handle: inviter.handle,
+      inviter_account: toHex(inviter.account),
+      token,
+      link: formatInvite({ host: '2001:db8::1', port: 5000, server: SERVER, inviter, token }),
+    }
+  },
+}
