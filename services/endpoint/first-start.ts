@@ -58,7 +58,8 @@ export function prepare(
     context.contacts.expect(tx, inviter.handle, inviter.account)
 }
 
-// A cursor says nothing to another server; what comes again from the beginning is known by its sequence.
+// A cursor says nothing to another server; what comes again from the beginning is known by its sequence,
+// group by group.
 function expectServer(
   server: NonNullable<StartOptions['server']>,
   { host, known }: { host: string; known: ServerRecord | undefined },

@@ -119,7 +119,7 @@ interface Started extends ServiceOptions {
 function createHandlers(started: Started): Handlers<typeof ChatService> {
   const { store, cluster, limits, timing, sessions, operators, serverFingerprint, operatorHandle } = started
   const { bounded } = started
-  const { directory, keyPackages, log } = store
+  const { directory, keyPackages, log, cursorKey } = store
   const now = started.now ?? Date.now
   const checkProof = createProofCheck({ directory, serverFingerprint, windowMs: limits.proofWindowMs, now })
   const registration = started.registration ?? 'open'
@@ -131,7 +131,7 @@ function createHandlers(started: Started): Handlers<typeof ChatService> {
       isOperator: accountKey => operators.has(bytesKey(accountKey)),
     }),
     chat: createChat({
-      ...{ log, sessions, checkProof, limits, timing, operatorHandle, now },
+      ...{ log, cursorKey, sessions, checkProof, limits, timing, operatorHandle, now },
       checkDevice: device => checkDevice(directory, device, now()),
       passEphemeral: ephemeralTo(cluster, log),
       guardOf: async device => sessionGuard(bounded, device, (await directory.device(device))?.accountKey),

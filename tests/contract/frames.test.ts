@@ -9,8 +9,8 @@ import {
 import { SignedProofSchema } from '../../gen/parley/v1/identity_pb.js'
 import type { RpcError } from '../../services/rpc/error.js'
 import { connectTo, detailOf, proofFor } from '../support/contract-client.js'
-import { METHOD_CHAT, random } from '../support/contract-device.js'
-import { application, ephemeral } from '../support/contract-envelopes.js'
+import { METHOD_CHAT, random, type TestDevice } from '../support/contract-device.js'
+import { application, createConversation, ephemeral } from '../support/contract-envelopes.js'
 import { onAnyServer, onOwnServer, ownServer } from '../support/contract-server.js'
 import type { RequestInit } from '../support/contract-stream.js'
 import { client, onEveryStore } from '../support/contract-suite.js'
@@ -18,6 +18,12 @@ import { client, onEveryStore } from '../support/contract-suite.js'
 function expectFrameFailure(error: RpcError | undefined, text: RegExp): void {
   expect(error?.code).toBe('INVALID_ARGUMENT')
   expect(detailOf(error).reason).toBe(ErrorReason.FRAME)
+  expect(error?.message).toMatch(text)
+}
+
+function expectBadCursor(error: RpcError | undefined, text: RegExp): void {
+  expect(error?.code).toBe('INVALID_ARGUMENT')
+  expect(detailOf(error).reason).toBe(ErrorReason.BAD_CURSOR)
   expect(error?.message).toMatch(text)
 }
 
@@ -87,7 +93,8 @@ onEveryStore('Open', () => {
     const stream = client.raw()
     const proof = proofFor(client.server, device, METHOD_CHAT)
     await stream.write({ frame: { case: 'open', value: { protocolVersion: 1, proof, cursor: random(3) } } })
-    expectFrameFailure(await stream.ended, /cursor/)
+    expectBadCursor(await stream.ended, /Open: a cursor/)
+    expect(stream.frames).toEqual([])
   })
 
   onAnyServer('that never comes: a stream that ends without it is told so', async () => {
@@ -134,7 +141,6 @@ onEveryStore('a frame that breaks a rule ends the stream', () => {
     ['an empty Send', { frame: { case: 'send', value: {} } }, /Send: it has no envelope/],
     ['too many envelopes', { frame: { case: 'send', value: { envelopes: tooMany() } } }, /Send: 300/],
     ['an Ack without a cursor', { frame: { case: 'ack', value: {} } }, /Ack/],
-    ['an Ack of a cursor that is none', { frame: { case: 'ack', value: { cursor: random(5) } } }, /cursor/],
     [
       'a send without a number',
       { frame: { case: 'send', value: { envelopes: [application(random(16))] } } },
@@ -187,4 +193,57 @@ onEveryStore('a frame that breaks a rule ends the stream', () => {
       expect(await stream.ended).toBeUndefined()
     },
   )
+})
+
+onEveryStore('a cursor', () => {
+  /** One that this device was given. */
+  async function givenTo(device: TestDevice): Promise<Uint8Array> {
+    const stream = await client.open(device)
+    await createConversation(stream)
+    await stream.until(() => stream.cursor().length > 0)
+    stream.end()
+    await stream.ended
+    return stream.cursor()
+  }
+
+  onAnyServer('has the same length everywhere, and shows no place', async () => {
+    const [anna, bert] = [await client.register(), await client.register()]
+    const [first, second] = [await givenTo(anna), await givenTo(bert)]
+    expect([first.length, second.length]).toEqual([37, 37])
+    // The version stands alone; what follows is as random as a seal.
+    expect(first[0]).toBe(1)
+    expect(first.subarray(1, 13)).not.toEqual(second.subarray(1, 13))
+  })
+
+  onAnyServer(
+    'of another device, or changed, ends the stream: at Open before Opened, later at once',
+    async () => {
+      const [anna, bert] = [await client.register(), await client.register()]
+      const [own, others] = [await givenTo(anna), await givenTo(bert)]
+      const changed = own.map((byte, index) => (index === 20 ? byte ^ 1 : byte))
+      for (const cursor of [others, changed, random(37), random(5)]) {
+        const raw = client.raw()
+        const proof = proofFor(client.server, anna, METHOD_CHAT)
+        await raw.write({ frame: { case: 'open', value: { protocolVersion: 1, proof, cursor } } })
+        expectBadCursor(await raw.ended, /Open: a cursor/)
+        expect(raw.frames).toEqual([])
+        const stream = await client.open(anna)
+        await stream.ack(cursor)
+        expectBadCursor(await stream.ended, /Ack: a cursor/)
+      }
+      const stream = await client.open(anna, { cursor: own })
+      await stream.take('caughtUp')
+      expect(stream.envelopes()).toEqual([])
+      stream.end()
+    },
+  )
+
+  onAnyServer('that was refused leaves the beginning, where all that is kept comes again', async () => {
+    const anna = await client.register()
+    await givenTo(anna)
+    const stream = await client.open(anna)
+    await stream.take('caughtUp')
+    expect(stream.envelopes().map(({ envelope }) => envelope.case)).toEqual(['own'])
+    stream.end()
+  })
 })

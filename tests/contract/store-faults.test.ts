@@ -187,7 +187,7 @@ onAnyStore('a defect of the store', () => {
       await stream.ack(random(7))
       const error = await stream.ended
       expect(error?.code).toBe('INVALID_ARGUMENT')
-      expect(detailOf(error).reason).toBe(ErrorReason.FRAME)
+      expect(detailOf(error).reason).toBe(ErrorReason.BAD_CURSOR)
       expect(defects()).toEqual([])
     }),
   )

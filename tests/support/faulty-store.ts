@@ -81,11 +81,15 @@ export class FaultyStore implements Store {
     append: (device, sends) => this.#through('append', on => on.log.append(device, sends)),
     clientSequence: device => this.#through('clientSequence', on => on.log.clientSequence(device)),
     read: request => this.#through('read', on => on.log.read(request)),
-    acknowledge: (device, cursor) => this.#through('acknowledge', on => on.log.acknowledge(device, cursor)),
+    acknowledge: (device, place) => this.#through('acknowledge', on => on.log.acknowledge(device, place)),
     roster: id => this.#through('roster', on => on.log.roster(id)),
     conversations: device => this.#through('conversations', on => on.log.conversations(device)),
     watch: (device, wake) => this.#store.log.watch(device, wake),
     expire: storedBefore => this.#through('expire', on => on.log.expire(storedBefore)),
+  }
+
+  get cursorKey(): Uint8Array {
+    return this.#store.cursorKey
   }
 
   close(): Promise<void> {

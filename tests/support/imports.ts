@@ -66,6 +66,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'services/protocol/conversation': ['services/protocol', 'gen'],
   'services/protocol/conversation/chain': ['services/protocol', 'gen'],
   'services/protocol/content': ['services/protocol', 'gen'],
+  'services/protocol/log': ['services/protocol', 'gen'],
   'services/protocol/node': ['services/protocol'],
   'services/rpc': [],
   'services/rpc/codec': ['services/rpc'],

@@ -131,7 +131,7 @@ export function admissionSuite(open: OpenStore): void {
       const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]
       const id = await converse(store, alice, bob)
       await mustSend(store, alice, application(alice, id))
-      await store.log.acknowledge(alice.id, (await readAll(store, alice)).cursor)
+      await store.log.acknowledge(alice.id, (await readAll(store, alice)).place)
       expect(await store.log.expire(0)).toBe(0)
       await store.directory.revoke(accountOf('bob'), [bob.id])
       expect(await store.log.expire(0)).toBe(2)
@@ -152,11 +152,11 @@ export function admissionSuite(open: OpenStore): void {
       expect(await banned.directory.register(recordOf('phone', 'alice'), OPEN)).toBe('banned')
       expect(await banned.directory.register(recordOf('laptop', 'alice'), OPEN)).toBe('banned')
       expect(await send(banned, phone, application(phone, id))).toMatchObject({ accepted: false })
-      const { envelopes, cursor } = await readAll(banned, phone)
+      const { envelopes, place } = await readAll(banned, phone)
       expect(envelopes).toEqual([])
       expect(await banned.admission.unban({ handle: 'alice' })).toBe(true)
       expect(await banned.admission.unban({ handle: 'alice' })).toBe(false)
-      expect(await gists(banned, phone, cursor)).toEqual(['welcome', 'meanwhile'])
+      expect(await gists(banned, phone, place)).toEqual(['welcome', 'meanwhile'])
       await mustSend(banned, phone, application(phone, id))
     })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { BadCursorError, isAtOrPast, type Store } from '../../services/server/store/store.js'
+import type { Store } from '../../services/server/store/store.js'
 import type { OpenStore } from './store-suite.js'
 import {
   application,
@@ -14,6 +14,8 @@ import {
   type TestDevice,
   welcomeOf,
 } from './store-world.js'
+
+const NOON = Date.UTC(2026, 5, 1, 12)
 
 async function say(store: Store, sender: TestDevice, id: Uint8Array, ...texts: string[]): Promise<void> {
   for (const text of texts) await mustSend(store, sender, application(sender, id, { text }))
@@ -87,8 +89,11 @@ export function deliverySuite(open: OpenStore): void {
       ])
       const inOrder = (await readAll(store, carol)).envelopes
       expect(inOrder.map(gist).sort()).toEqual([...texts, 'welcome', 'welcome'].sort())
-      const sequences = inOrder.map(envelope => Number(envelope.sequence))
-      expect(sequences).toEqual([...sequences].sort((one, other) => one - other))
+      for (const id of ids) {
+        const own = inOrder.filter(({ conversationId }) => Buffer.compare(conversationId, id) === 0)
+        const sequences = own.map(({ sequence }) => Number(sequence))
+        expect(sequences).toEqual([...new Set(sequences)].sort((one, other) => one - other))
+      }
       for (const restart of [false, true]) {
         const current = restart ? await reopen() : store
         for (const maxEnvelopes of [1, 7, 64]) {
@@ -104,57 +109,104 @@ export function deliverySuite(open: OpenStore): void {
       const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]
       const id = await converse(store, alice, bob)
       await say(store, alice, id, ...Array.from({ length: 10 }, () => 'x'.repeat(1_000)))
-      const page = { device: bob.id, after: new Uint8Array(), maxEnvelopes: 64, maxBytes: 3_500 }
+      const page = { device: bob.id, after: BEGINNING, maxEnvelopes: 64, maxBytes: 3_500 }
       const first = await store.log.read(page)
       expect(first.envelopes).toHaveLength(4)
       expect(first.more).toBe(true)
-      const second = await store.log.read({ ...page, after: first.cursor, maxEnvelopes: 2 })
+      const second = await store.log.read({ ...page, after: first.place, maxEnvelopes: 2 })
       expect(second.envelopes).toHaveLength(2)
     })
 
-    test('cursors grow with every envelope, byte by byte, and one that is none is an error of its own', async () => {
-      const { store, reopen } = await open()
+    test('places grow with every envelope', async () => {
+      const { store } = await open()
       const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]
       const id = await converse(store, alice, bob)
       let last = BEGINNING
       for (let round = 0; round < 300; round += 1) {
         await say(store, alice, id, `text ${round}`)
-        const { envelopes, cursor } = await readAll(store, bob, last)
+        const { envelopes, place } = await readAll(store, bob, last)
         expect(envelopes.length).toBeGreaterThan(0)
-        expect(Buffer.compare(cursor, last)).toBe(1)
-        last = cursor
-      }
-      const again = await reopen()
-      for (const bytes of [1, 7, 9, 400]) {
-        const after = new Uint8Array(bytes).fill(0xff)
-        const page = { device: bob.id, after, maxEnvelopes: 1, maxBytes: 1 }
-        await expect(again.log.read(page)).rejects.toBeInstanceOf(BadCursorError)
-        await expect(again.log.acknowledge(bob.id, after)).rejects.toBeInstanceOf(BadCursorError)
+        expect(place).toBeGreaterThan(last)
+        last = place
       }
     })
 
-    test('a cursor from the future is one at the end', async () => {
+    test('a place from the future is one at the end', async () => {
       const { store } = await open()
       const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]
       const id = await converse(store, alice, bob)
-      const future = (await readAll(store, bob)).cursor.map((byte, index) => (index === 1 ? byte + 1 : byte))
-      const { envelopes, cursor } = await readAll(store, bob, future)
+      const future = (await readAll(store, bob)).place * 2
+      const { envelopes, place } = await readAll(store, bob, future)
       expect(envelopes).toEqual([])
-      expect(isAtOrPast(cursor, future)).toBe(false)
+      expect(place).toBeLessThan(future)
       for (const device of [alice, bob]) await store.log.acknowledge(device.id, future)
       await say(store, alice, id, 'later')
       expect(await store.log.expire(0)).toBe(1)
-      expect(await gists(store, bob, cursor)).toEqual(['later'])
+      expect(await gists(store, bob, place)).toEqual(['later'])
     })
 
-    test('the cursor moves on when nothing was for the device', async () => {
+    test('a sequence rests on its conversation and the time, whatever goes on in others', async () => {
+      const [busy, quiet] = [await open({ now: () => NOON }), await open({ now: () => NOON })]
+      const shown: bigint[][] = []
+      for (const { store, reopen } of [busy, quiet]) {
+        const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]
+        const id = await converse(store, alice, bob)
+        for (const text of ['one', 'two', 'three']) {
+          if (store === busy.store) for (let more = 0; more < 20; more += 1) await converse(store, bob, alice)
+          await say(store, alice, id, text)
+        }
+        const again = await reopen()
+        await say(again, alice, id, 'four')
+        const { envelopes } = await readAll(again, bob)
+        shown.push(
+          envelopes
+            .filter(({ conversationId }) => Buffer.compare(conversationId, id) === 0)
+            .map(({ sequence }) => sequence),
+        )
+      }
+      const first = BigInt((NOON - Date.UTC(2025, 0, 1)) * 1_000)
+      expect(shown[0]).toEqual([0n, 1n, 2n, 3n, 4n].map(count => first + count))
+      expect(shown[1]).toEqual(shown[0])
+    })
+
+    test('sequences go up though the clock is set back and everything is deleted meanwhile', async () => {
+      let now = NOON
+      const { store, reopen } = await open({ now: () => now })
+      const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]
+      const id = await converse(store, alice, bob)
+      await say(store, alice, id, 'one')
+      const sequences = (await readAll(store, bob)).envelopes.map(({ sequence }) => sequence)
+      await store.log.expire(NOON + 1)
+      now -= 3_600_000
+      const again = await reopen()
+      await say(again, alice, id, 'two')
+      const after = (await readAll(again, bob)).envelopes
+      expect(after.map(gist)).toEqual(['missed 2', 'two'])
+      sequences.push(...after.map(({ sequence }) => sequence))
+      // The missed envelope stands where the last one stood that was deleted.
+      expect(sequences.map(sequence => sequence - sequences[0]!)).toEqual([0n, 1n, 1n, 2n])
+    })
+
+    test('of what was deleted, one who was removed before is told up to there', async () => {
+      const { store, reopen } = await open({ now: () => NOON })
+      const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]
+      const id = await converse(store, alice, bob)
+      await mustSend(store, alice, commit(alice, id, { epoch: 1n, removed: [bob] }))
+      for (const text of ['after', 'that']) await say(store, alice, id, text)
+      await store.log.expire(NOON + 1)
+      const [missed, ...more] = (await readAll(await reopen(), bob)).envelopes
+      expect([gist(missed!), more]).toEqual(['missed 2', []])
+      expect(missed!.sequence).toBe(BigInt((NOON - Date.UTC(2025, 0, 1)) * 1_000) + 1n)
+    })
+
+    test('the place moves on when nothing was for the device', async () => {
       const { store } = await open()
       const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]
-      const { cursor: before } = await readAll(store, bob)
+      const { place: before } = await readAll(store, bob)
       await converse(store, alice)
-      const { envelopes, cursor } = await readAll(store, bob, before)
+      const { envelopes, place } = await readAll(store, bob, before)
       expect(envelopes).toEqual([])
-      expect(Buffer.compare(cursor, before)).toBe(1)
+      expect(place).toBeGreaterThan(before)
     })
   })
 
@@ -163,18 +215,15 @@ export function deliverySuite(open: OpenStore): void {
       const { store } = await open()
       const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]
       const id = await converse(store, alice, bob)
-      const cursors = [(await readAll(store, alice)).cursor, (await readAll(store, bob)).cursor]
+      const places = [(await readAll(store, alice)).place, (await readAll(store, bob)).place]
       for (let round = 0; round < 5; round += 1) {
         const woken = Promise.all([nextWake(store, alice), nextWake(store, bob)])
         await say(store, alice, id, `round ${round}`)
         await woken
-        const [mine, theirs] = [
-          await readAll(store, alice, cursors[0]),
-          await readAll(store, bob, cursors[1]),
-        ]
+        const [mine, theirs] = [await readAll(store, alice, places[0]), await readAll(store, bob, places[1])]
         expect(mine.envelopes.map(gist)).toEqual([`own ${round + 2}`])
         expect(theirs.envelopes.map(gist)).toEqual([`round ${round}`])
-        cursors.splice(0, 2, mine.cursor, theirs.cursor)
+        places.splice(0, 2, mine.place, theirs.place)
       }
     })
 
@@ -184,16 +233,16 @@ export function deliverySuite(open: OpenStore): void {
       const ids = [await converse(store, alice, bob), await converse(store, alice, bob)]
       const stop = store.log.watch(bob.id, () => undefined)
       const read: string[] = []
-      let cursor = (await readAll(store, bob)).cursor
+      let place = (await readAll(store, bob)).place
       for (let round = 0; round < 40; round += 1) {
         await say(store, alice, ids[round % 2]!, `text ${round}`)
         if (round % 3 === 0) continue
-        const page = { device: bob.id, after: cursor, maxEnvelopes: 1 + (round % 2), maxBytes: 10_000 }
+        const page = { device: bob.id, after: place, maxEnvelopes: 1 + (round % 2), maxBytes: 10_000 }
         const result = await store.log.read(page)
         read.push(...result.envelopes.map(gist))
-        cursor = result.cursor
+        place = result.place
       }
-      read.push(...(await gists(store, bob, cursor)))
+      read.push(...(await gists(store, bob, place)))
       stop()
       expect(read).toEqual(Array.from({ length: 40 }, (_, index) => `text ${index}`))
     })

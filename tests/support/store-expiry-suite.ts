@@ -34,7 +34,7 @@ const say = (store: Store, sender: TestDevice, id: Uint8Array, text: string) =>
   mustSend(store, sender, application(sender, id, { text }))
 
 async function acknowledgeAll(store: Store, device: TestDevice): Promise<void> {
-  await store.log.acknowledge(device.id, (await readAll(store, device)).cursor)
+  await store.log.acknowledge(device.id, (await readAll(store, device)).place)
 }
 
 export function expirySuite(open: OpenStore): void {
@@ -45,11 +45,11 @@ export function expirySuite(open: OpenStore): void {
       await acknowledgeAll(store, alice)
       expect(await store.log.expire(0)).toBe(0)
       expect(await gists(store, bob)).toEqual(['welcome', 'one'])
-      const { cursor } = await readAll(store, bob)
-      await store.log.acknowledge(bob.id, cursor)
+      const { place } = await readAll(store, bob)
+      await store.log.acknowledge(bob.id, place)
       await say(store, alice, id, 'two')
       expect(await store.log.expire(0)).toBe(2)
-      expect(await gists(store, bob, cursor)).toEqual(['two'])
+      expect(await gists(store, bob, place)).toEqual(['two'])
     })
 
     test('a removed device holds back what it has not read up to its removal, and no more', async () => {
@@ -58,8 +58,8 @@ export function expirySuite(open: OpenStore): void {
       await mustSend(store, alice, application(alice, id, { epoch: 2n }))
       await acknowledgeAll(store, alice)
       expect(await store.log.expire(0)).toBe(0)
-      const { cursor } = await readAll(store, bob)
-      await store.log.acknowledge(bob.id, cursor)
+      const { place } = await readAll(store, bob)
+      await store.log.acknowledge(bob.id, place)
       expect(await store.log.expire(0)).toBe(3)
       await mustSend(store, alice, application(alice, id, { epoch: 2n }))
       await acknowledgeAll(store, alice)
@@ -68,7 +68,7 @@ export function expirySuite(open: OpenStore): void {
 
     test('a device that comes late is told once how many it missed, before what is left', async () => {
       const { store, reopen, alice, bob, id } = await scene(open)
-      const { cursor: joined } = await readAll(store, bob)
+      const { place: joined } = await readAll(store, bob)
       await store.log.acknowledge(bob.id, joined)
       for (const text of ['one', 'two', 'three']) await say(store, alice, id, text)
       expect(await store.log.expire(LATER())).toBe(4)
@@ -78,7 +78,7 @@ export function expirySuite(open: OpenStore): void {
         const read = await readAll(current, bob, joined, { maxEnvelopes: 1 })
         expect(read.envelopes.map(gist)).toEqual(['missed 3', 'four'])
         expect(read.envelopes[0]?.conversationId).toEqual(id)
-        expect(await gists(current, bob, read.cursor)).toEqual([])
+        expect(await gists(current, bob, read.place)).toEqual([])
         const afterMissed = (
           await current.log.read({
             device: bob.id,
@@ -86,22 +86,22 @@ export function expirySuite(open: OpenStore): void {
             maxEnvelopes: 1,
             maxBytes: 1_000,
           })
-        ).cursor
+        ).place
         expect(await gists(current, bob, afterMissed)).toEqual(['four'])
       }
     })
 
     test('a second expiry adds to what was missed; an ack between them starts anew', async () => {
       const { store, alice, bob, id } = await scene(open)
-      const { cursor } = await readAll(store, bob)
-      await store.log.acknowledge(bob.id, cursor)
+      const { place } = await readAll(store, bob)
+      await store.log.acknowledge(bob.id, place)
       await say(store, alice, id, 'one')
       await store.log.expire(LATER())
       await say(store, alice, id, 'two')
       await store.log.expire(LATER())
-      expect(await gists(store, bob, cursor)).toEqual(['missed 2'])
+      expect(await gists(store, bob, place)).toEqual(['missed 2'])
       await acknowledgeAll(store, bob)
-      const { cursor: second } = await readAll(store, bob)
+      const { place: second } = await readAll(store, bob)
       await say(store, alice, id, 'three')
       await store.log.expire(LATER())
       expect(await gists(store, bob, second)).toEqual(['missed 1'])
@@ -131,13 +131,13 @@ export function expirySuite(open: OpenStore): void {
     test('a watched reader that is behind is told what it missed', async () => {
       const { store, alice, bob, id } = await scene(open)
       const stop = store.log.watch(bob.id, () => undefined)
-      const { cursor } = await readAll(store, bob)
+      const { place } = await readAll(store, bob)
       await say(store, alice, id, 'one')
       await say(store, alice, id, 'two')
       await store.log.expire(LATER())
       await say(store, alice, id, 'three')
-      expect((await gists(store, bob, cursor)).slice(1)).toEqual(['three'])
-      expect((await gists(store, bob, cursor))[0]).toMatch(/^missed/)
+      expect((await gists(store, bob, place)).slice(1)).toEqual(['three'])
+      expect((await gists(store, bob, place))[0]).toMatch(/^missed/)
       stop()
     })
 

@@ -106,12 +106,12 @@ function change(conversation: ModelConversation | undefined, step: Step): boolea
 async function run(store: Store, ids: readonly Uint8Array[], script: readonly Step[]): Promise<void> {
   const devices: TestDevice[] = []
   const model: Model = { conversations: [], sent: [], shown: [] }
-  const readers: { cursor: Uint8Array; read: string[] }[] = []
+  const readers: { place: number; read: string[] }[] = []
   for (let index = 0; index < DEVICES; index += 1) {
     devices.push(await register(store, `${Buffer.from(ids[0]!).toString('hex')} ${index}`))
     model.sent.push(0)
     model.shown.push([])
-    readers.push({ cursor: new Uint8Array(), read: [] })
+    readers.push({ place: 0, read: [] })
   }
   // Half of the devices read live, the other half by looking.
   const stops = devices.slice(0, DEVICES / 2).map(device => store.log.watch(device.id, () => undefined))
@@ -120,13 +120,13 @@ async function run(store: Store, ids: readonly Uint8Array[], script: readonly St
       const reader = readers[step.device]!
       const page = {
         device: devices[step.device]!.id,
-        after: reader.cursor,
+        after: reader.place,
         maxEnvelopes: 2,
         maxBytes: 1_000,
       }
       const result = await store.log.read(page)
       reader.read.push(...result.envelopes.map(gist))
-      reader.cursor = result.cursor
+      reader.place = result.place
       continue
     }
     const epoch = model.conversations[step.conversation]?.epoch ?? 0
@@ -136,7 +136,7 @@ async function run(store: Store, ids: readonly Uint8Array[], script: readonly St
   }
   for (const [index, device] of devices.entries()) {
     const reader = readers[index]!
-    const rest = await readAll(store, device, reader.cursor)
+    const rest = await readAll(store, device, reader.place)
     expect([...reader.read, ...rest.envelopes.map(gist)]).toEqual(model.shown[index])
     expect((await readAll(store, device)).envelopes.map(gist)).toEqual(model.shown[index])
   }

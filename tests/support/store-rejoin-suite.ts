@@ -66,11 +66,11 @@ export function rejoinSuite(open: OpenStore): void {
       const again = await reopen()
       expect(await gists(again, bob)).toEqual(expected)
       expect(await again.log.conversations(bob.id)).toEqual([id])
-      const { cursor } = await readAll(again, bob)
-      for (const device of [alice, bob]) await again.log.acknowledge(device.id, cursor)
+      const { place } = await readAll(again, bob)
+      for (const device of [alice, bob]) await again.log.acknowledge(device.id, place)
       expect(await again.log.expire(0)).toBe(6)
       await mustSend(again, alice, application(alice, id, { epoch: 3n, text: 'later' }))
-      expect(await gists(again, bob, cursor)).toEqual(['later'])
+      expect(await gists(again, bob, place)).toEqual(['later'])
     })
 
     test.each([

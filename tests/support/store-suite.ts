@@ -24,8 +24,8 @@ export interface SuiteLimits {
   devicesPerAccount: number
 }
 
-/** Opens a new, empty store; the caller closes it after the test. */
-export type OpenStore = (limits?: Partial<SuiteLimits>) => Promise<StoreUnderTest>
+/** Opens a new, empty store with a clock (ms since 1970); the caller closes it after the test. */
+export type OpenStore = (limits?: Partial<SuiteLimits> & { now?: () => number }) => Promise<StoreUnderTest>
 
 export function storeSuite(open: OpenStore): void {
   directorySuite(open)

@@ -5,13 +5,13 @@ import { create } from '@bufbuild/protobuf'
 import { type Envelope, type OutgoingEnvelope, OutgoingEnvelopeSchema } from '../../gen/parley/v1/chat_pb.js'
 import type {
   AppendOutcome,
-  Cursor,
   DeviceRecord,
+  Place,
   RegisterTerms,
   Store,
 } from '../../services/server/store/store.js'
 
-export const BEGINNING: Cursor = new Uint8Array()
+export const BEGINNING: Place = 0
 
 export interface TestDevice {
   id: Uint8Array
@@ -125,25 +125,25 @@ export async function converse(
 
 export interface ReadToEnd {
   envelopes: Envelope[]
-  cursor: Cursor
+  place: Place
 }
 
 export async function readAll(
   store: Store,
   device: TestDevice,
-  after: Cursor = BEGINNING,
+  after: Place = BEGINNING,
   limits: { maxEnvelopes?: number; maxBytes?: number } = {},
 ): Promise<ReadToEnd> {
   const { maxEnvelopes = 64, maxBytes = 1_000_000 } = limits
   const envelopes: Envelope[] = []
-  let cursor = after
+  let place = after
   for (let more = true; more; ) {
-    const result = await store.log.read({ device: device.id, after: cursor, maxEnvelopes, maxBytes })
+    const result = await store.log.read({ device: device.id, after: place, maxEnvelopes, maxBytes })
     envelopes.push(...result.envelopes)
-    cursor = result.cursor
+    place = result.place
     more = result.more
   }
-  return { envelopes, cursor }
+  return { envelopes, place }
 }
 
 /** An envelope in a word: its text, or its kind. */
@@ -161,6 +161,6 @@ export function gist(envelope: Envelope): string {
   }
 }
 
-export async function gists(store: Store, device: TestDevice, after?: Cursor): Promise<string[]> {
+export async function gists(store: Store, device: TestDevice, after?: Place): Promise<string[]> {
   return (await readAll(store, device, after)).envelopes.map(gist)
 }

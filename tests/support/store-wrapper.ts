@@ -12,13 +12,14 @@ export function withLog(store: Store, changes: Partial<Log>): Store {
       append: (device, sends) => log.append(device, sends),
       clientSequence: device => log.clientSequence(device),
       read: request => log.read(request),
-      acknowledge: (device, cursor) => log.acknowledge(device, cursor),
+      acknowledge: (device, place) => log.acknowledge(device, place),
       roster: conversationId => log.roster(conversationId),
       conversations: device => log.conversations(device),
       watch: (device, wake) => log.watch(device, wake),
       expire: storedBefore => log.expire(storedBefore),
       ...changes,
     },
+    cursorKey: store.cursorKey,
     close: () => store.close(),
   }
 }

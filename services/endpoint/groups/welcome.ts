@@ -61,11 +61,24 @@ function noteAttempt(
   tx: Transaction,
   { conversationId, sequence }: Placed<Envelope>,
 ): void {
-  const attempts = tx.keys('welcomes', { group: sequence }).length
-  if (attempts >= ATTEMPTS) throw new JoinRefused({ code: 'too-many-attempts', attempts: ATTEMPTS })
+  const attempts = attemptsAt(tx, { conversationId, sequence })
+  if (attempts.length >= ATTEMPTS) throw new JoinRefused({ code: 'too-many-attempts', attempts: ATTEMPTS })
   const key = { group: sequence, id: nextId(tx, 'welcomes', sequence) }
   tx.putAhead('welcomes', key, { conversationId, sequence, attemptedAtMs: BigInt(clock.now()) })
 }
+
+/** It leads somewhere or nowhere: it is not opened again. */
+export function forgetAttempts(tx: Transaction, envelope: Place): void {
+  for (const { key } of attemptsAt(tx, envelope)) tx.delete('welcomes', key)
+}
+
+/** A sequence is the conversation's own: another one's welcome may have the same. */
+type Place = Pick<Placed<Envelope>, 'conversationId' | 'sequence'>
+
+const attemptsAt = (tx: Transaction, { conversationId, sequence }: Place) =>
+  tx
+    .list('welcomes', { group: sequence })
+    .filter(({ record }) => Buffer.compare(record.conversationId, conversationId) === 0)
 
 /** A group as a welcome shows it. */
 export interface WelcomedGroup {

@@ -135,7 +135,7 @@ export class Conversations {
   file(
     tx: Transaction,
     conversation: ConversationNumber,
-    message: RecordInit<'messages'> & Pick<Message, 'fromDevice' | 'sequence'>,
+    message: RecordInit<'messages'> & Pick<Message, 'fromDevice' | 'sequence' | 'sentAtMs'>,
   ): boolean {
     if (this.parts.filed.has(tx, conversation, message)) return false
     this.parts.filed.add(tx, conversation, message)

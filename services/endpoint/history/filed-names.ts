@@ -5,10 +5,14 @@ import type { ConversationNumber } from '../ids.js'
 import { Kept } from '../vault/records/kept.js'
 import type { Reader, RecordOf, Transaction } from '../vault/records.js'
 
-type Named = Pick<RecordOf<'messages'>, 'fromDevice' | 'sequence'>
+type Named = Pick<RecordOf<'messages'>, 'fromDevice' | 'sequence' | 'sentAtMs'>
 
-/** The same for one message on all devices that have it: who sent it, and its place in the server's order. */
-const messageName = ({ fromDevice, sequence }: Named): string => `${sequence} ${toHex(fromDevice)}`
+/**
+ * The same for one message on all devices that have it: who sent it when, and its place in the order of its group. The
+ * groups that a conversation has had count each for itself, so the place alone does not tell.
+ */
+const messageName = ({ fromDevice, sequence, sentAtMs }: Named): string =>
+  `${sequence} ${sentAtMs} ${toHex(fromDevice)}`
 
 export class FiledNames {
   /** By conversation, of those that are being handed over. */

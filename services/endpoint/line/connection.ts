@@ -16,7 +16,7 @@ import type { Dialer, RpcChannel, SeenCertificate } from '../../rpc/channel.js'
 import { LineDown, LineStopped } from '../codes/line-error.js'
 import { crypto } from '../crypto.js'
 import type { Clock } from '../ports.js'
-import { registrationRefused } from './failure.js'
+import { isBadCursor, registrationRefused } from './failure.js'
 import type { RequestFrame } from './frame-writer.js'
 import type { ServerTrust } from './server-trust.js'
 import { Session, type SessionHandlers } from './session.js'
@@ -45,6 +45,8 @@ export interface ConnectionHandlers {
   refused(refusal: RegistrationRefused): Promise<void>
   /** The last cursor that is saved. */
   cursor(): Uint8Array
+  /** The server did not give that one. */
+  cursorRefused(): Promise<void>
 }
 
 interface ConnectionOptions {
@@ -114,7 +116,10 @@ export class Connection {
       clock,
       signal,
     })
-    await this.#session.ended
+    await this.#session.ended.catch(async (error: unknown) => {
+      if (isBadCursor(error)) await handlers.cursorRefused()
+      throw error
+    })
     throw new LineDown({ code: ending ?? 'ended' })
   }
 

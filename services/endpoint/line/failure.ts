@@ -32,6 +32,10 @@ function clockOff({ serverTimeMs }: ErrorDetail, now: number): DownCause {
   return { code: 'clock', offsetMs: now - serverTime.getTime(), serverTime }
 }
 
+/** The server did not give the cursor that it was given: from the beginning, everything comes again. */
+export const isBadCursor = (error: unknown): boolean =>
+  error instanceof RpcError && readDetail(error)?.reason === ErrorReason.BAD_CURSOR
+
 function readDetail({ detail }: RpcError): ErrorDetail | undefined {
   if (!detail) return undefined
   try {

@@ -8,6 +8,7 @@ import { decodeSettings, isAdmin } from '../groups/policy.js'
 import { can, joined } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import {
+  forgetAttempts,
   JoinRefused,
   type OpenedWelcome,
   openWelcome,
@@ -61,7 +62,7 @@ export async function joinByWelcome(
       })
     else if (!(error instanceof JoinBlocked)) throw error
   }
-  tx.deleteGroup('welcomes', envelope.sequence)
+  forgetAttempts(tx, envelope)
 }
 
 const whyRefused = (error: JoinRefused | MlsRefused): JoinRefusal =>

@@ -69,6 +69,11 @@ export class LineSide implements LineHandlers {
     return read(() => this.#server()?.cursor ?? new Uint8Array())
   }
 
+  /** Everything comes again from the beginning, and is known by its sequence, group by group. */
+  async cursorRefused(): Promise<void> {
+    await this.#unit(({ tx }) => saveServer(tx, { cursor: new Uint8Array() }))
+  }
+
   async keyExchanged(held: KeyExchanged): Promise<void> {
     await this.#unit(({ tx }) => forgetInvite(tx))
     await saved(this.options.keys.stock.fill(held))

@@ -9,16 +9,20 @@ import type { BidiHandler, CallContext } from '../../rpc/service.js'
 import { failure, frameFailure } from '../auth/failure.js'
 import type { ProofClaim } from '../auth/proof.js'
 import type { RelayLimits } from '../limits.js'
+import { Cursors } from '../store/cursor.js'
 import type { DeviceId, Log } from '../store/store.js'
 import type { PassEphemeral } from './ephemeral.js'
 import { openedFrame } from './frames.js'
 import type { Timing } from './heartbeat.js'
+import { openCursor } from './open-cursor.js'
 import { Session } from './session.js'
 import type { SessionGuard } from './session-guard.js'
 import type { Sessions } from './sessions.js'
 
 interface ChatOptions {
   log: Log
+  /** The store's. Secret. */
+  cursorKey: Uint8Array
   sessions: Sessions
   checkProof: (claim: ProofClaim) => Promise<DeviceId>
   /** Throws if the device is blocked. */
@@ -64,18 +68,12 @@ async function openSession(
   const open = await firstFrame(frames, timing.deadAfterMs)
   const device = await checkProof({ signed: open.proof, method: METHODS.chat })
   proven()
+  const cursors = new Cursors(options.cursorKey, device)
+  const place = openCursor(cursors, open.cursor, 'Open')
   const guard = await options.guardOf(device)
   const session = new Session({
-    ...{
-      guard,
-      log,
-      device,
-      cursor: open.cursor,
-      limits,
-      timing,
-      bucket: sessions.bucket(device),
-      passEphemeral,
-    },
+    ...{ guard, log, device, place, cursors, limits, timing, passEphemeral },
+    bucket: sessions.bucket(device),
     onFailed: () => sessions.leave(session),
   })
   try {

@@ -2,24 +2,18 @@
 // Limits.unacked_deliveries are out unacked, so a device that is slow or away costs a place in the log.
 
 import type { ChatResponse } from '../../../gen/parley/v1/chat_pb.js'
-import { equalBytes } from '../../protocol/bytes.js'
-import { frameFailure } from '../auth/failure.js'
 import { DELIVER_BYTES, DELIVER_ENVELOPES } from '../limits.js'
-import {
-  BadCursorError,
-  type Cursor,
-  type DeviceId,
-  isAtOrPast,
-  type Log,
-  type ReadResult,
-} from '../store/store.js'
+import type { Cursors } from '../store/cursor.js'
+import type { DeviceId, Log, Place, ReadResult } from '../store/store.js'
 import { caughtUpFrame, deliverFrame } from './frames.js'
 
 interface DeliveryOptions {
   log: Pick<Log, 'read' | 'watch' | 'acknowledge'>
   device: DeviceId
   /** Where the device saved that it stands. */
-  cursor: Cursor
+  place: Place
+  /** The device's. */
+  cursors: Pick<Cursors, 'seal'>
   /** Limits.unacked_deliveries. */
   window: number
   onReady: () => void
@@ -30,29 +24,29 @@ export class Delivery {
   readonly #options: DeliveryOptions
   readonly #unwatch: () => void
   /** Where the next read begins. */
-  #position: Cursor
+  #position: Place
   /** The batch that is read ahead. */
   #ahead: ReadResult | undefined
   #isReading = false
   /** There may be more to read. */
   #isStale = true
   /** Up to where the log was handed out; undefined: nothing of it was read yet. */
-  #handedOut: Cursor | undefined
+  #handedOut: Place | undefined
   /** Up to where it is handed out whatever the window says. */
-  #wanted: Cursor = new Uint8Array()
-  #unacked: Cursor[] = []
+  #wanted: Place = 0
+  #unacked: Place[] = []
   /** The newest ack that the store was not told yet. */
-  #ackToPass: Cursor | undefined
+  #ackToPass: Place | undefined
   #isPassingAck = false
   #caughtUp: 'no' | 'due' | 'sent' = 'no'
   #isStopped = false
 
   constructor(options: DeliveryOptions) {
     this.#options = options
-    this.#position = options.cursor
+    this.#position = options.place
     this.#unwatch = options.log.watch(options.device, () => this.#readOn())
     // The place that the device comes with is as good as an ack that was lost.
-    if (options.cursor.length > 0) this.#passAck(options.cursor)
+    if (options.place > 0) this.#passAck(options.place)
     this.#readAhead()
   }
 
@@ -63,37 +57,36 @@ export class Delivery {
       return caughtUpFrame()
     }
     if (this.#ahead === undefined || this.#isHeldBack()) return undefined
-    const { envelopes, cursor, more } = this.#ahead
+    const { envelopes, place, more } = this.#ahead
     this.#ahead = undefined
-    this.#position = cursor
-    this.#handedOut = cursor
+    this.#position = place
+    this.#handedOut = place
     if (more) this.#isStale = true
     else if (this.#caughtUp === 'no') this.#caughtUp = 'due'
     this.#readAhead()
     if (envelopes.length === 0) return this.next()
-    this.#remember(cursor)
-    return deliverFrame(envelopes, cursor)
+    this.#remember(place)
+    return deliverFrame(envelopes, this.#options.cursors.seal(place))
   }
 
-  /** The device saved everything up to the cursor. */
-  acked(cursor: Cursor): void {
+  /** The device saved everything up to the place. */
+  acked(place: Place): void {
     const wasHeldBack = this.#isHeldBack()
-    const place = this.#unacked.findIndex(unacked => equalBytes(unacked, cursor))
-    this.#unacked.splice(0, place + 1)
-    this.#passAck(cursor)
+    this.#unacked.splice(0, this.#unacked.indexOf(place) + 1)
+    this.#passAck(place)
     if (!wasHeldBack) return
     this.#readAhead()
     this.#options.onReady()
   }
 
   /** Something waits to be told until this place is delivered: until then the window holds nothing back. */
-  deliverTo(place: Cursor): void {
-    if (isAtOrPast(place, this.#wanted)) this.#wanted = place
+  deliverTo(place: Place): void {
+    this.#wanted = Math.max(this.#wanted, place)
     this.#readOn()
   }
 
-  isDelivered(place: Cursor): boolean {
-    return this.#handedOut !== undefined && isAtOrPast(this.#handedOut, place)
+  isDelivered(place: Place): boolean {
+    return this.#handedOut !== undefined && this.#handedOut >= place
   }
 
   stop(): void {
@@ -122,36 +115,30 @@ export class Delivery {
         this.#ahead = result
         onReady()
       },
-      error => this.#fail(error),
+      error => this.#options.onFailure(error),
     )
   }
 
   /** Beyond the window (see deliverTo) the last two frames are remembered as one, which keeps it bounded. */
-  #remember(cursor: Cursor): void {
+  #remember(place: Place): void {
     if (this.#unacked.length >= this.#options.window) this.#unacked.pop()
-    this.#unacked.push(cursor)
+    this.#unacked.push(place)
   }
 
   /** Passes acks on one at a time; of those that come meanwhile only the last one counts. */
-  #passAck(cursor: Cursor): void {
-    this.#ackToPass = cursor
-    if (!this.#isPassingAck) this.#passAcks().catch(error => this.#fail(error))
+  #passAck(place: Place): void {
+    this.#ackToPass = place
+    if (!this.#isPassingAck) this.#passAcks().catch(error => this.#options.onFailure(error))
   }
 
   async #passAcks(): Promise<void> {
     const { log, device } = this.#options
     this.#isPassingAck = true
     while (this.#ackToPass !== undefined) {
-      const cursor = this.#ackToPass
+      const place = this.#ackToPass
       this.#ackToPass = undefined
-      await log.acknowledge(device, cursor)
+      await log.acknowledge(device, place)
     }
     this.#isPassingAck = false
-  }
-
-  /** A cursor that is none is the client's fault; anything else is a defect. */
-  #fail(error: unknown): void {
-    const isBadCursor = error instanceof BadCursorError
-    this.#options.onFailure(isBadCursor ? frameFailure('a cursor that this server did not give') : error)
   }
 }

@@ -11,7 +11,6 @@ import {
 import { PROTOCOL_VERSION } from '../../protocol/method.js'
 import type { ClosingReason } from '../cluster.js'
 import type { RelayLimits } from '../limits.js'
-import type { Cursor } from '../store/store.js'
 
 interface OpenedOptions {
   clientSequence: bigint
@@ -39,7 +38,7 @@ export function limitsMessage(limits: RelayLimits): MessageInitShape<typeof Limi
 }
 
 /** An empty cursor: the frame brings ephemeral envelopes, which leave the reader's place as it is. */
-export function deliverFrame(envelopes: Envelope[], cursor: Cursor): ChatResponse {
+export function deliverFrame(envelopes: Envelope[], cursor: Uint8Array): ChatResponse {
   const value = create(DeliverSchema, { envelopes, cursor })
   return create(ChatResponseSchema, { frame: { case: 'deliver', value } })
 }

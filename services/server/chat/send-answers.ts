@@ -4,12 +4,12 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ChatResponse, RejectedSendSchema } from '../../../gen/parley/v1/chat_pb.js'
-import type { Cursor } from '../store/store.js'
+import type { Place } from '../store/store.js'
 import { acceptedFrame, rejectedFrame } from './frames.js'
 
 type Rejection = MessageInitShape<typeof RejectedSendSchema>
 
-type Answer = { acceptedTo: bigint } | { rejection: Rejection; after: Cursor | undefined }
+type Answer = { acceptedTo: bigint } | { rejection: Rejection; after: Place | undefined }
 
 /** Rejections of one frame. */
 const REJECTIONS_PER_FRAME = 1024
@@ -24,12 +24,12 @@ export class SendAnswers {
   }
 
   /** With `after`: to be told only when the device was delivered up to there. */
-  reject(rejection: Rejection, after?: Cursor): void {
+  reject(rejection: Rejection, after?: Place): void {
     this.#queue.push({ rejection, after })
   }
 
   /** The next frame, joining what may be joined; undefined: nothing, or nothing yet. */
-  next(isDelivered: (after: Cursor) => boolean): ChatResponse | undefined {
+  next(isDelivered: (after: Place) => boolean): ChatResponse | undefined {
     const first = this.#queue[0]
     if (first === undefined) return undefined
     if ('acceptedTo' in first) {
@@ -44,7 +44,7 @@ export class SendAnswers {
     return this.#queue.length
   }
 
-  #takeRejections(isDelivered: (after: Cursor) => boolean): Rejection[] {
+  #takeRejections(isDelivered: (after: Place) => boolean): Rejection[] {
     const taken: Rejection[] = []
     for (const answer of this.#queue) {
       if ('acceptedTo' in answer || taken.length === REJECTIONS_PER_FRAME) break

@@ -6,7 +6,7 @@ import type { OutgoingEnvelope } from '../../../gen/parley/v1/chat_pb.js'
 import type { TokenBucket } from '../guard/token-bucket.js'
 import { WAITING_SEND_BYTES, WAITING_SENDS } from '../limits.js'
 import { payloadBytes } from '../store/log-record.js'
-import type { AppendOutcome, Cursor, DeviceId, Log } from '../store/store.js'
+import type { AppendOutcome, DeviceId, Log, Place } from '../store/store.js'
 import { SendAnswers } from './send-answers.js'
 import type { SessionGuard } from './session-guard.js'
 
@@ -22,7 +22,7 @@ interface SendQueueOptions {
   bucket: TokenBucket
   guard: SessionGuard
   /** Called when a rejection waits until the device is delivered up to here. */
-  deliverTo: (after: Cursor) => void
+  deliverTo: (after: Place) => void
   onAnswered: () => void
   onFailure: (error: unknown) => void
 }
@@ -113,6 +113,6 @@ export class SendQueue {
     }
     const { reason, after } = outcome
     this.answers.reject({ clientSequence, reason }, after)
-    if (after) this.#options.deliverTo(after)
+    if (after !== undefined) this.#options.deliverTo(after)
   }
 }

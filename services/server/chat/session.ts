@@ -12,12 +12,14 @@ import { failure, frameFailure } from '../auth/failure.js'
 import type { ClosingReason } from '../cluster.js'
 import type { TokenBucket } from '../guard/token-bucket.js'
 import { type RelayLimits, UNSENT_ANSWERS } from '../limits.js'
-import type { Cursor, DeviceId, Log } from '../store/store.js'
+import type { Cursors } from '../store/cursor.js'
+import type { DeviceId, Log, Place } from '../store/store.js'
 import { Delivery } from './delivery.js'
 import type { PassEphemeral } from './ephemeral.js'
 import { closingFrame } from './frames.js'
 import { Heartbeat, type Timing } from './heartbeat.js'
 import { Hints } from './hints.js'
+import { openCursor } from './open-cursor.js'
 import { checkSend } from './send-check.js'
 import { SendQueue } from './send-queue.js'
 import type { SessionGuard } from './session-guard.js'
@@ -27,7 +29,9 @@ export interface SessionOptions {
   log: Pick<Log, 'append' | 'read' | 'watch' | 'acknowledge'>
   device: DeviceId
   /** Where the device saved that it stands. */
-  cursor: Cursor
+  place: Place
+  /** The device's. */
+  cursors: Cursors
   limits: RelayLimits
   timing: Timing
   bucket: TokenBucket
@@ -57,14 +61,14 @@ export class Session {
   #failed: { error: unknown } | undefined
 
   constructor(options: SessionOptions) {
-    const { log, device, cursor, limits, bucket, guard, timing } = options
+    const { log, device, place, cursors, limits, bucket, guard, timing } = options
     this.device = device
     this.bucket = bucket
     this.#options = options
     this.#heartbeat = new Heartbeat(timing)
     const shared = { log, device, onFailure: (error: unknown) => this.#fail(error) }
     this.#delivery = new Delivery({
-      ...{ ...shared, cursor, window: limits.unackedDeliveries },
+      ...{ ...shared, place, cursors, window: limits.unackedDeliveries },
       onReady: () => this.#changed.raise(),
     })
     this.#sendQueue = new SendQueue({
@@ -189,7 +193,7 @@ export class Session {
         return this.#hearSend(frame.value.envelopes)
       case 'ack':
         if (frame.value.cursor.length === 0) throw frameFailure('Ack: its cursor is empty')
-        return this.#delivery.acked(frame.value.cursor)
+        return this.#delivery.acked(openCursor(this.#options.cursors, frame.value.cursor, 'Ack'))
       case 'ping':
         this.#heartbeat.owePong(frame.value.nonce)
         return this.#changed.raise()

@@ -1,38 +1,57 @@
-// A cursor is the number of a record: the place after it.
+// A cursor of the contract: a place in the log, sealed. A client can neither read it nor make one, and one that was
+// given to another device, or by another store, does not open.
 
-import { BadCursorError, type Cursor } from './store.js'
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
+import { BadCursorError, type DeviceId, type Place } from './store.js'
 
-const CURSOR_BYTES = 8
-const WORD = 2 ** 32
+/** Of a store's key. */
+export const CURSOR_KEY_BYTES = 32
 
-/** Eight bytes, big-endian: cursors of one store order as their bytes do. */
-export function encodeCursor(sequence: number): Cursor {
-  const cursor = new Uint8Array(CURSOR_BYTES)
-  const view = new DataView(cursor.buffer)
-  view.setUint32(0, Math.floor(sequence / WORD))
-  view.setUint32(4, sequence % WORD)
-  return cursor
-}
+const LABEL = 'parley cursor'
+const VERSION = Uint8Array.of(1)
+const CIPHER = 'aes-256-gcm'
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+const PLACE_BYTES = 8
+const SEALED_AT = VERSION.length + NONCE_BYTES
+const TAG_AT = SEALED_AT + PLACE_BYTES
+/** Every cursor has so many: its length tells nothing. */
+export const CURSOR_BYTES = TAG_AT + TAG_BYTES
 
-/** The sequence that the cursor stands after; 0 at the beginning. Throws BadCursorError. */
-export function decodeCursor(cursor: Cursor): number {
-  if (cursor.length === 0) return 0
-  if (cursor.length !== CURSOR_BYTES) throw new BadCursorError(`a cursor has ${CURSOR_BYTES} bytes`)
-  const view = new DataView(cursor.buffer, cursor.byteOffset, cursor.length)
-  const sequence = view.getUint32(0) * WORD + view.getUint32(4)
-  if (!Number.isSafeInteger(sequence)) throw new BadCursorError('the cursor is out of range')
-  return sequence
-}
+/** The cursors of one device. Nonces are random: a key for each device keeps them apart for 2^32 cursors of it. */
+export class Cursors {
+  readonly #key: Uint8Array
 
-const YEAR_2025_MS = Date.UTC(2025, 0, 1)
-const MICROSECONDS = 1_000
+  /** `storeKey`: 32 random bytes, the same for as long as the store keeps its log. Secret. */
+  constructor(storeKey: Uint8Array, device: DeviceId) {
+    this.#key = createHmac('sha256', storeKey).update(LABEL).update(device).digest()
+  }
 
-/**
- * The number that a log stands at which is opened now. Numbers go up and are never used twice, not even when an
- * older copy of the data is put back: every opening begins above the microseconds that have passed since 2025,
- * which is far above what any earlier opening can have reached. So a cursor from before that hides nothing that is
- * stored afterwards, as long as the machine's clock was not set back as well.
- */
-export function openingSequence(nowMs: number): number {
-  return (nowMs - YEAR_2025_MS) * MICROSECONDS
+  /** Version (1 byte), nonce (12), the place (8) sealed with AES-256-GCM, its tag (16). */
+  seal(place: Place): Uint8Array {
+    const nonce = randomBytes(NONCE_BYTES)
+    const cipher = createCipheriv(CIPHER, this.#key, nonce).setAAD(VERSION)
+    const plain = Buffer.allocUnsafe(PLACE_BYTES)
+    plain.writeBigUInt64BE(BigInt(place))
+    const sealed = cipher.update(plain)
+    cipher.final()
+    return Buffer.concat([VERSION, nonce, sealed, cipher.getAuthTag()], CURSOR_BYTES)
+  }
+
+  /** 0, the beginning, for an empty one. Throws BadCursorError. */
+  open(cursor: Uint8Array): Place {
+    if (cursor.length === 0) return 0
+    if (cursor.length !== CURSOR_BYTES || cursor[0] !== VERSION[0])
+      throw new BadCursorError('it is no cursor of this version')
+    const nonce = cursor.subarray(VERSION.length, SEALED_AT)
+    const decipher = createDecipheriv(CIPHER, this.#key, nonce).setAAD(VERSION)
+    decipher.setAuthTag(cursor.subarray(TAG_AT))
+    try {
+      const plain = decipher.update(cursor.subarray(SEALED_AT, TAG_AT))
+      decipher.final()
+      return Number(plain.readBigUInt64BE())
+    } catch (cause) {
+      throw new BadCursorError('it was not made by this store for this device', { cause })
+    }
+  }
 }

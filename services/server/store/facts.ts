@@ -14,10 +14,18 @@ export interface DeviceFacts {
   readonly blocked: Blocked | undefined
 }
 
+/** A record's number in the log of all conversations, which nobody is shown, and in its own one: Envelope.sequence. */
+export interface Numbers {
+  readonly sequence: number
+  readonly shown: number
+}
+
 /** From where a device was added to where it was removed: it reads both of these and all between. */
 export interface Span {
   readonly joined: number
   readonly left: number | undefined
+  /** The conversation's own number of where it was removed; 0 before. */
+  readonly leftShown: number
 }
 
 /** A value: a commit makes another one of it. */
@@ -31,6 +39,8 @@ export interface ConversationFacts {
   readonly sharedEpoch: number
   /** Envelopes up to here are deleted. */
   readonly expiredThrough: number
+  /** The conversation's own number of the last of them. */
+  readonly expiredShown: number
   /** The roster of now, by the keys of the devices. */
   readonly members: ReadonlyMap<number, DeviceId>
   /** When each device was a member, oldest first; also of those that have left and not read all of it. */
@@ -51,15 +61,15 @@ export interface ConversationChange {
 
 /** A conversation before its first commit. */
 export function newConversation(key: number, id: Uint8Array): ConversationFacts {
-  const beginning = { epoch: 0, lastCommit: 0, sharedEpoch: 0, expiredThrough: 0 }
+  const beginning = { epoch: 0, lastCommit: 0, sharedEpoch: 0, expiredThrough: 0, expiredShown: 0 }
   return { key, id: id.slice(), ...beginning, members: new Map(), spans: new Map() }
 }
 
-/** The conversation after a commit, whose record has this sequence. */
+/** The conversation after a commit, whose record has these numbers. */
 export function changedBy(
   conversation: ConversationFacts,
   change: ConversationChange,
-  sequence: number,
+  { sequence, shown }: Numbers,
 ): ConversationFacts {
   const { epoch, sharedEpoch, joined, left } = change
   const after = { ...conversation, epoch, sharedEpoch, lastCommit: sequence }
@@ -72,12 +82,12 @@ export function changedBy(
     const own = spans.get(key) ?? []
     spans.set(
       key,
-      own.map(span => (span.left === undefined ? { ...span, left: sequence } : span)),
+      own.map(span => (span.left === undefined ? { ...span, left: sequence, leftShown: shown } : span)),
     )
   }
   for (const { key, id } of joined) {
     members.set(key, id)
-    spans.set(key, [...(spans.get(key) ?? []), { joined: sequence, left: undefined }])
+    spans.set(key, [...(spans.get(key) ?? []), { joined: sequence, left: undefined, leftShown: 0 }])
   }
   return { ...after, members, spans }
 }
@@ -90,11 +100,16 @@ export function firstVisible(spans: readonly Span[], from: number): number | und
   return undefined
 }
 
-/** The last sequence at or before `through` at which the device was a member; 0 if there is none. */
-export function lastVisible(spans: readonly Span[], through: number): number {
-  let last = 0
-  for (const { joined, left } of spans) {
-    if (joined <= through) last = Math.min(left ?? through, through)
+/** The numbers of the last of the deleted envelopes that the device was a member at; 0 if there is none. */
+export function lastDeleted(
+  spans: readonly Span[],
+  { expiredThrough, expiredShown }: Pick<ConversationFacts, 'expiredThrough' | 'expiredShown'>,
+): Numbers {
+  let last = { sequence: 0, shown: 0 }
+  for (const { joined, left, leftShown } of spans) {
+    if (joined > expiredThrough) continue
+    const hasLeft = left !== undefined && left < expiredThrough
+    last = hasLeft ? { sequence: left, shown: leftShown } : { sequence: expiredThrough, shown: expiredShown }
   }
   return last
 }

@@ -17,15 +17,14 @@ import {
   RejoinRequestSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
-import type { ConversationFacts, DeviceFacts } from './facts.js'
+import type { ConversationFacts, DeviceFacts, Numbers } from './facts.js'
 
 /** About what an envelope costs beside its payload, in bytes. */
 const OVERHEAD_BYTES = 48
 /** About the bytes of an envelope that says how many were missed. */
 export const MISSED_BYTES = 48
 
-export interface LogRecord {
-  sequence: number
+export interface LogRecord extends Numbers {
   /** The key of the conversation. */
   conversation: number
   /** The key of the device that sent it. */
@@ -116,12 +115,12 @@ export function envelopeFor(
 /** Stands for the envelopes of the conversation that are deleted and that the device had not read. */
 export function missedEnvelope(
   conversation: ConversationFacts,
-  { sequence, count }: { sequence: number; count: number },
+  { shown, count }: { shown: number; count: number },
 ): Envelope {
   // When the deleted ones were stored is not known any more.
   return envelope(
     conversation,
-    { sequence, storedAt: 0 },
+    { shown, storedAt: 0 },
     {
       case: 'missed',
       value: create(MissedEnvelopesSchema, { count: BigInt(Math.max(1, count)) }),
@@ -147,12 +146,12 @@ function welcomeFor(device: DeviceFacts, bundle: CommitBundle): Envelope['envelo
 
 function envelope(
   conversation: ConversationFacts,
-  place: { sequence: number; storedAt: number },
+  place: Pick<LogRecord, 'shown' | 'storedAt'>,
   body: Envelope['envelope'],
 ): Envelope {
   return create(EnvelopeSchema, {
     conversationId: conversation.id,
-    sequence: BigInt(place.sequence),
+    sequence: BigInt(place.shown),
     storedAtMs: BigInt(place.storedAt),
     envelope: body,
   })

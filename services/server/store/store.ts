@@ -2,7 +2,6 @@
 // in different places; nothing here assumes that one process is the only one that writes.
 
 import type { Envelope, OutgoingEnvelope, RejectedSend } from '../../../gen/parley/v1/chat_pb.js'
-import { compareBytes } from '../../protocol/bytes.js'
 
 /** A device's Ed25519 public key (32 bytes): its name in the contract and in the store. */
 export type DeviceId = Uint8Array
@@ -117,25 +116,20 @@ export interface Admission {
 }
 
 /**
- * A place in the log. It is opaque above the store, but for two things: empty is the beginning, and later places are
- * greater, byte by byte.
+ * A place in the order in which the log's records are read, over all conversations: 0 is the beginning, and later places
+ * are greater. It tells of others' traffic, so a client has it sealed only (see cursor.ts).
  */
-export type Cursor = Uint8Array
-
-/** Whether a reader who is at `place` has been shown all that is before `other`. */
-export function isAtOrPast(place: Cursor, other: Cursor): boolean {
-  return compareBytes(place, other) >= 0
-}
+export type Place = number
 
 /** The outcome of one send: it is stored (now or before), or why not. */
 export type AppendOutcome =
   | { accepted: true }
   /** `after`: up to there the sender has to be shown the log before it hears of the rejection. Absent: told at once. */
-  | { accepted: false; reason: RejectedSend['reason']; after?: Cursor }
+  | { accepted: false; reason: RejectedSend['reason']; after?: Place }
 
 export interface ReadRequest {
   device: DeviceId
-  after: Cursor
+  after: Place
   /** At most so many envelopes and, one envelope aside, so many bytes. */
   maxEnvelopes: number
   maxBytes: number
@@ -144,7 +138,7 @@ export interface ReadRequest {
 export interface ReadResult {
   envelopes: Envelope[]
   /** The place after the last of them; where there are none, a place at or after `after`. */
-  cursor: Cursor
+  place: Place
   /** Whether there was more to read at that moment. */
   more: boolean
 }
@@ -157,7 +151,8 @@ export interface ReadResult {
  * Exactly once: a send at or below the sender's highest accepted client sequence is accepted again and
  * not stored again; one above the next is rejected as out_of_order.
  * Ordered: all devices read a conversation's envelopes in the same order, and what is read once stays
- * before whatever is appended later.
+ * before whatever is appended later. Envelope.sequence goes up with that order, and rests on nothing
+ * but the conversation and the time.
  * One commit per epoch: a commit bundle is accepted only in the conversation's current epoch.
  */
 export interface Log {
@@ -172,14 +167,13 @@ export interface Log {
   clientSequence(device: DeviceId): Promise<bigint>
   /**
    * Reads on for a device: everything in its conversations from where it was added to where it was removed.
-   * While it is blocked there is nothing for it to read, and its place stays as it is. Rejects with BadCursorError.
+   * While it is blocked there is nothing for it to read, and its place stays as it is.
    */
   read(request: ReadRequest): Promise<ReadResult>
   /**
-   * The device has saved everything up to the cursor. May be made durable later: forgetting it costs room only.
-   * Rejects with BadCursorError.
+   * The device has saved everything up to the place. May be made durable later: forgetting it costs room only.
    */
-  acknowledge(device: DeviceId, cursor: Cursor): Promise<void>
+  acknowledge(device: DeviceId, place: Place): Promise<void>
   /** The devices on a conversation's roster now; undefined if there is no such conversation. */
   roster(conversationId: Uint8Array): Promise<DeviceId[] | undefined>
   /** The conversations whose roster the device is on now. */
@@ -203,6 +197,8 @@ export interface Store {
   keyPackages: KeyPackages
   admission: Admission
   log: Log
+  /** Seals the places of this log for clients (cursor.ts): drawn with the store, the same for all who have it open. */
+  readonly cursorKey: Uint8Array
   /** Resolves when all that was asked is written. Nothing is asked of a store that was closed. */
   close(): Promise<void>
 }
@@ -212,7 +208,7 @@ export class StorageFullError extends Error {
   override name = 'StorageFullError'
 }
 
-/** The cursor was not made by this store. */
+/** The cursor was not made by this store for this device. */
 export class BadCursorError extends Error {
   override name = 'BadCursorError'
 }

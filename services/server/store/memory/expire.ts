@@ -32,6 +32,7 @@ function expireConversation(
   conversation.facts = {
     ...conversation.facts,
     expiredThrough: last.sequence,
+    expiredShown: last.shown,
     spans: stillRead(tables, conversation),
   }
   return gone

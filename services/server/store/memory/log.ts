@@ -2,8 +2,7 @@
 // what fits in memory.
 
 import type { Envelope, OutgoingEnvelope } from '../../../../gen/parley/v1/chat_pb.js'
-import { decodeCursor, encodeCursor } from '../cursor.js'
-import { type ConversationChange, changedBy, firstVisible, lastVisible, newConversation } from '../facts.js'
+import { type ConversationChange, changedBy, firstVisible, lastDeleted, newConversation } from '../facts.js'
 import {
   envelopeFor,
   type LogRecord,
@@ -14,7 +13,8 @@ import {
 } from '../log-record.js'
 import { storageFull } from '../reasons.js'
 import { type Decision, decide } from '../rules.js'
-import type { AppendOutcome, Cursor, DeviceId, Log, ReadRequest, ReadResult } from '../store.js'
+import { nextShown } from '../sequence.js'
+import type { AppendOutcome, DeviceId, Log, Place, ReadRequest, ReadResult } from '../store.js'
 import { Wakes } from '../wakes.js'
 import { expireRecords } from './expire.js'
 import type { MemoryParts } from './parts.js'
@@ -58,7 +58,7 @@ export class MemoryLog implements Log {
     const decision = decide(send, { sender, conversation: found?.facts, limits, deviceOf })
     if (decision.case === 'rejected') {
       const { reason, after } = decision
-      return { accepted: false, reason, ...(after === undefined ? {} : { after: encodeCursor(after) }) }
+      return { accepted: false, reason, ...(after === undefined ? {} : { after }) }
     }
     if (decision.case === 'accepted' && row)
       this.#carryOut(decision, row, found ?? this.#create(send), readers)
@@ -77,27 +77,30 @@ export class MemoryLog implements Log {
     readers: Set<number>,
   ): void {
     const { tables, room, now } = this.#parts
+    const storedAt = now()
     tables.sequence += 1
     sender.clientSequence += 1
+    conversation.lastShown = nextShown(conversation.lastShown, storedAt)
     const record: LogRecord = {
       sequence: tables.sequence,
+      shown: conversation.lastShown,
       conversation: conversation.facts.key,
       sender: sender.key,
       clientSequence: sender.clientSequence,
-      storedAt: now(),
+      storedAt,
       size: recordSize(content.payload.length),
       body: content.body,
     }
     room.take(record.size)
     tables.records.push(record)
-    if (change) this.#change(conversation, change)
+    if (change) this.#change(conversation, change, record)
     for (const key of conversation.facts.members.keys()) readers.add(key)
     for (const { key } of change?.left ?? []) readers.add(key)
   }
 
-  #change(conversation: ConversationRow, change: ConversationChange): void {
+  #change(conversation: ConversationRow, change: ConversationChange, record: LogRecord): void {
     const { tables } = this.#parts
-    conversation.facts = changedBy(conversation.facts, change, tables.sequence)
+    conversation.facts = changedBy(conversation.facts, change, record)
     const { key } = conversation.facts
     for (const { id } of change.left) tables.device(id)?.rosters.delete(key)
     for (const { id } of change.joined) tables.device(id)?.rosters.add(key)
@@ -107,29 +110,29 @@ export class MemoryLog implements Log {
     return BigInt(this.#parts.tables.device(id)?.clientSequence ?? 0)
   }
 
-  async read({ device: id, after: cursor, maxEnvelopes, maxBytes }: ReadRequest): Promise<ReadResult> {
+  async read({ device: id, after: place, maxEnvelopes, maxBytes }: ReadRequest): Promise<ReadResult> {
     const { tables } = this.#parts
-    const after = this.#place(cursor)
+    const after = this.#known(place)
     const device = tables.device(id)
-    if (!device) return { envelopes: [], cursor: encodeCursor(tables.sequence), more: false }
+    if (!device) return { envelopes: [], place: tables.sequence, more: false }
     // A banned device may come back, and has to find what was stored meanwhile.
-    if (tables.factsOf(device).blocked) return { envelopes: [], cursor: encodeCursor(after), more: false }
+    if (tables.factsOf(device).blocked) return { envelopes: [], place: after, more: false }
     const envelopes: Envelope[] = []
     let last = after
     let bytes = 0
     for (const item of this.#unread(device, after)) {
       bytes += item.size
       if (envelopes.length > 0 && (envelopes.length >= maxEnvelopes || bytes > maxBytes))
-        return { envelopes, cursor: encodeCursor(last), more: true }
+        return { envelopes, place: last, more: true }
       envelopes.push(item.envelope())
       last = item.sequence
     }
-    return { envelopes, cursor: encodeCursor(tables.sequence), more: false }
+    return { envelopes, place: tables.sequence, more: false }
   }
 
-  /** The sequence of a cursor. One from the future was made up, or is of data that are gone. */
-  #place(cursor: Cursor): number {
-    return Math.min(decodeCursor(cursor), this.#parts.tables.sequence)
+  /** A place from the future is of data that are gone. */
+  #known(place: Place): Place {
+    return Math.min(place, this.#parts.tables.sequence)
   }
 
   /** All that the device has to be shown after a place, in order. */
@@ -156,18 +159,19 @@ export class MemoryLog implements Log {
       const spans = facts.spans.get(key)
       const start = spans && firstVisible(spans, after + 1)
       if (!spans || start === undefined || start > facts.expiredThrough) continue
-      const place = { sequence: lastVisible(spans, facts.expiredThrough), count: missed.get(key) ?? 0 }
+      const { sequence, shown } = lastDeleted(spans, facts)
+      const count = missed.get(key) ?? 0
       items.push({
-        sequence: place.sequence,
+        sequence,
         size: MISSED_BYTES,
-        envelope: () => missedEnvelope(facts, place),
+        envelope: () => missedEnvelope(facts, { shown, count }),
       })
     }
     return items.sort((one, other) => one.sequence - other.sequence)
   }
 
-  async acknowledge(id: DeviceId, cursor: Cursor): Promise<void> {
-    const acked = this.#place(cursor)
+  async acknowledge(id: DeviceId, place: Place): Promise<void> {
+    const acked = this.#known(place)
     const device = this.#parts.tables.device(id)
     if (device) device.acked = Math.max(device.acked, acked)
   }

@@ -1,6 +1,6 @@
 import { LIMITS } from '../../limits.js'
-import { openingSequence } from '../cursor.js'
 import type { StoreLimits } from '../rules.js'
+import { sequenceAt } from '../sequence.js'
 import type { Store } from '../store.js'
 import { MemoryAdmission } from './admission.js'
 import { MemoryDirectory } from './directory.js'
@@ -29,7 +29,7 @@ interface MemoryStoreOptions {
  */
 export function openMemoryStore(options: MemoryStoreOptions = {}): Store {
   const { tables = new Tables(), maxBytes = MAX_BYTES, now = Date.now } = options
-  tables.sequence = Math.max(tables.sequence, openingSequence(now()))
+  tables.sequence = Math.max(tables.sequence, sequenceAt(now()))
   const parts: MemoryParts = {
     tables,
     room: new Room(tables, maxBytes),
@@ -42,6 +42,7 @@ export function openMemoryStore(options: MemoryStoreOptions = {}): Store {
     keyPackages: new MemoryKeyPackages(parts),
     admission: new MemoryAdmission(parts),
     log: new MemoryLog(parts),
+    cursorKey: tables.cursorKey,
     close: async () => undefined,
   }
 }

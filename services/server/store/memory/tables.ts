@@ -1,10 +1,12 @@
 // The data of a store in memory. They are apart from the store, so that one can be closed and another opened on the
 // same data, as with a file.
 
+import { randomBytes } from 'node:crypto'
 import { nodeCrypto } from '../../../protocol/node/crypto.js'
 import { SERVER_ID_BYTES } from '../../../protocol/sizes.js'
 import { bytesKey } from '../../bytes.js'
 import { blockedBy } from '../account-rules.js'
+import { CURSOR_KEY_BYTES } from '../cursor.js'
 import type { ConversationFacts, DeviceFacts } from '../facts.js'
 import type { LogRecord } from '../log-record.js'
 import type { Ban, BanSubject, DeviceId } from '../store.js'
@@ -42,6 +44,8 @@ interface StockedPackage {
 
 export interface ConversationRow {
   facts: ConversationFacts
+  /** The conversation's own number of its last record. */
+  lastShown: number
   /** Deleted envelopes that a device had not read, by the device's key. */
   missed: Map<number, number>
 }
@@ -63,6 +67,8 @@ export class Tables {
   records: LogRecord[] = []
   /** The highest number that may be in the log. */
   sequence = 0
+  /** Secret. */
+  readonly cursorKey: Uint8Array = randomBytes(CURSOR_KEY_BYTES)
   /** About the bytes of all that is kept. */
   bytes = 0
 
@@ -112,7 +118,7 @@ export class Tables {
   }
 
   addConversation(facts: ConversationFacts): ConversationRow {
-    const row = { facts, missed: new Map<number, number>() }
+    const row = { facts, lastShown: 0, missed: new Map<number, number>() }
     this.#conversations.set(bytesKey(facts.id), row)
     this.#conversationsByKey.set(facts.key, row)
     return row

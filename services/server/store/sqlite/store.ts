@@ -5,6 +5,7 @@ import type { Store } from '../store.js'
 import { SqliteAdmission } from './accounts/admission.js'
 import { SqliteDirectory } from './accounts/directory.js'
 import { SqliteKeyPackages } from './accounts/key-packages.js'
+import { cursorKeyOf } from './database/cursor-key.js'
 import { openDatabase, prepare } from './database/database.js'
 import type { StoreParts } from './database/parts.js'
 import { StateCache } from './database/state.js'
@@ -63,6 +64,7 @@ function createStore(database: { db: DatabaseSync; close(): void }, options: Sql
     keyPackages: new SqliteKeyPackages(parts),
     admission: new SqliteAdmission(parts),
     log,
+    cursorKey: cursorKeyOf(db),
     close: () => {
       closing ??= close()
       return closing

@@ -6,7 +6,12 @@ import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v
 import { EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
-import { type JoinRefused, openWelcome, readWelcome } from '../../../../services/endpoint/groups/welcome.js'
+import {
+  forgetAttempts,
+  type JoinRefused,
+  openWelcome,
+  readWelcome,
+} from '../../../../services/endpoint/groups/welcome.js'
 import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { foundGroup } from '../../../support/endpoint-groups.js'
@@ -102,7 +107,7 @@ describe('a welcome', () => {
 describe('opening a welcome', () => {
   const envelope = envelopeOf(new Uint8Array(16))
   const tries: number[] = []
-  const open = (answer: () => Promise<{ state: Uint8Array; usedKeyPackage: number }>) =>
+  const open = (answer: () => Promise<{ state: Uint8Array; usedKeyPackage: number }>, of = envelope) =>
     testing.written(async (tx, { context }) => {
       const welcomes = {
         open: async () => {
@@ -111,7 +116,7 @@ describe('opening a welcome', () => {
         },
         close: async () => undefined,
       }
-      return await openWelcome({ ...context, welcomes }, tx, envelope, Uint8Array.of(1))
+      return await openWelcome({ ...context, welcomes }, tx, of, Uint8Array.of(1))
     })
   beforeEach(async () => {
     tries.length = 0
@@ -132,6 +137,18 @@ describe('opening a welcome', () => {
     const slow = open(() => Promise.reject(new MlsRefused('too-costly')))
     await expect(slow).rejects.toMatchObject({ why: { code: 'too-many-attempts', attempts: 3 } })
     expect(tries).toEqual([1, 2, 3])
+  })
+
+  test('is counted by conversation: another one’s may have the same sequence', async () => {
+    const other = envelopeOf(new Uint8Array(16).fill(1))
+    expect(other.sequence).toBe(envelope.sequence)
+    const slow = () => Promise.reject(new MlsRefused('too-costly'))
+    for (const of of [envelope, other])
+      await expect(open(slow, of)).rejects.toMatchObject({ why: { code: 'too-many-attempts' } })
+    expect(tries).toEqual([1, 2, 3, 4, 5, 6])
+    await testing.written(tx => forgetAttempts(tx, other))
+    const left = testing.context.records.list('welcomes').map(({ record }) => record.conversationId)
+    expect(left).toEqual(Array.from({ length: 3 }, () => envelope.conversationId))
   })
 
   test('is not tried again where it was refused', async () => {

@@ -85,6 +85,7 @@ const text = (written: string, sequence = 0n) => ({
     kind: MessageKind.TEXT,
     text: written,
     sequence: sequenceOf(sequence),
+    sentAtMs: 0n,
     fromDevice: new Uint8Array(32).fill(1),
   },
   status: MessageStatus.RECEIVED,

@@ -9,7 +9,11 @@ import { MemoryDisk } from '../../../support/memory/vault.js'
 const device = (fill: number) => new Uint8Array(32).fill(fill)
 const ONE = conversationNumber(1n)
 const TWO = conversationNumber(2n)
-const name = (sequence: bigint, fill = 1) => ({ sequence: sequenceOf(sequence), fromDevice: device(fill) })
+const name = (sequence: bigint, fill = 1, sentAtMs = 7n) => ({
+  sequence: sequenceOf(sequence),
+  fromDevice: device(fill),
+  sentAtMs,
+})
 
 let disk: MemoryDisk
 let records: Records
@@ -32,6 +36,13 @@ describe('a message', () => {
   test('is here by its place in the order and its device', async () => {
     await put(1n, 5n)
     expect([has(5n), has(5n, 2), has(6n), has(5n, 1, TWO)]).toEqual([true, false, false, false])
+  })
+
+  test('of another group may have the same place, and is told apart by when it was sent', async () => {
+    await put(1n, 5n)
+    expect(filed.has(records, ONE, name(5n, 1, 8n))).toBe(false)
+    await records.transaction(tx => filed.add(tx, ONE, name(5n, 1, 8n)))
+    expect([has(5n), filed.has(records, ONE, name(5n, 1, 8n))]).toEqual([true, true])
   })
 
   test('is here once it was added, in the same unit of work and after it', async () => {

@@ -1,4 +1,6 @@
+import { create, toBinary } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { ErrorDetailSchema, ErrorReason } from '../../../../gen/parley/v1/chat_pb.js'
 import type { SignedProof } from '../../../../gen/parley/v1/identity_pb.js'
 import { LineStopped } from '../../../../services/endpoint/codes/line-error.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
@@ -6,6 +8,7 @@ import { Connection, type ConnectionHandlers } from '../../../../services/endpoi
 import { METHODS, type ProvenMethod } from '../../../../services/protocol/method.js'
 import { nodeCrypto } from '../../../../services/protocol/node/crypto.js'
 import { readProof } from '../../../../services/protocol/proof.js'
+import { RpcError } from '../../../../services/rpc/error.js'
 import type { Way } from '../../../support/memory/network.js'
 import { type SaidFrame, ScriptedServer } from '../../../support/memory/scripted-server.js'
 
@@ -27,6 +30,7 @@ beforeEach(() => {
     account: () => account,
     refused: async refusal => void refusals.push(refusal.reason.case),
     cursor: () => Uint8Array.of(9),
+    cursorRefused: async () => void refusals.push('cursor'),
   }
 })
 afterEach(() => breaking.abort())
@@ -144,6 +148,17 @@ describe('a stream', () => {
     stream.end()
     await expect(over()).rejects.toMatchObject({ why: { code: 'ended' } })
     expect(told).toEqual(['opened', 'caughtUp'])
+  })
+
+  test.each([
+    ['the cursor', ErrorReason.BAD_CURSOR, ['cursor']],
+    ['a frame', ErrorReason.FRAME, []],
+  ])('that the server ends because of %s is down, and what was refused is told', async (_, reason, told) => {
+    const { stream, over } = await converse()
+    const detail = toBinary(ErrorDetailSchema, create(ErrorDetailSchema, { reason }))
+    stream.end(new RpcError('INVALID_ARGUMENT', 'no', { detail }))
+    await expect(over()).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    expect(refusals).toEqual(told)
   })
 
   test('that ends because the server stops says so', async () => {

@@ -27,6 +27,7 @@ beforeEach(() => {
     account: () => account,
     refused: async () => undefined,
     cursor: () => new Uint8Array(),
+    cursorRefused: async () => undefined,
     registration: () => ({ inviteToken: 'token', deviceRevocations: [] }),
     keyExchanged: async () => void told.push('keyExchanged'),
     onOpened: async () => void told.push('opened'),

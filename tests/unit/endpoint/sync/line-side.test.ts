@@ -80,6 +80,13 @@ test('the stream goes on from the cursor that is saved', async () => {
   expect(side.cursor()).toEqual(Uint8Array.of(1))
 })
 
+test('the stream begins anew after a cursor that the server did not give', async () => {
+  await endpoint.written(tx => saveServer(tx, { cursor: Uint8Array.of(1), host: 'here' }))
+  await side.cursorRefused()
+  expect(side.cursor()).toEqual(new Uint8Array())
+  expect(loadServer(endpoint.context.records)?.host).toBe('here')
+})
+
 describe('when the stream is open', () => {
   test('keys are asked for and what waits is sent, and the operator and the clock are known', async () => {
     endpoint.told.length = 0

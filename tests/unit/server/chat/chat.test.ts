@@ -20,7 +20,7 @@ test('a device that is blocked between its proof and its session gets none', asy
   const sessions = new Sessions({ limit: 1, newBucket })
   let blocked = false
   const chat = createChat({
-    ...{ log, sessions, limits: LIMITS, operatorHandle: '', now: Date.now },
+    ...{ log, cursorKey: new Uint8Array(32), sessions, limits: LIMITS, operatorHandle: '', now: Date.now },
     passEphemeral: async () => {},
     guardOf: async () => noGuard,
     timing: { pingIntervalMs: 5_000, deadAfterMs: 12_000 },

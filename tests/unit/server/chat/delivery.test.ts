@@ -3,23 +3,20 @@ import { describe, expect, test } from '@jest/globals'
 import { type ChatResponse, EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { Delivery } from '../../../../services/server/chat/delivery.js'
 import { Signal } from '../../../../services/server/chat/signal.js'
-import type { Cursor, ReadResult } from '../../../../services/server/store/store.js'
-
-const place = (number: number): Cursor => Uint8Array.of(number)
+import type { Place, ReadResult } from '../../../../services/server/store/store.js'
 
 /** A log of envelopes 1, 2, 3, ..., read one by one, and what was asked of it. */
 function fakeLog(end: number) {
   const state = { end, reads: 0, acked: [] as number[], wake: () => {}, watching: true }
   return {
     state,
-    async read({ after }: { after: Cursor }): Promise<ReadResult> {
+    async read({ after }: { after: Place }): Promise<ReadResult> {
       state.reads += 1
-      const at = after[0] ?? 0
-      if (at >= state.end) return { envelopes: [], cursor: place(state.end), more: false }
-      return { envelopes: [create(EnvelopeSchema)], cursor: place(at + 1), more: at + 1 < state.end }
+      if (after >= state.end) return { envelopes: [], place: state.end, more: false }
+      return { envelopes: [create(EnvelopeSchema)], place: after + 1, more: after + 1 < state.end }
     },
-    async acknowledge(_: Uint8Array, cursor: Cursor) {
-      state.acked.push(cursor[0]!)
+    async acknowledge(_: Uint8Array, place: Place) {
+      state.acked.push(place)
     },
     watch(_: Uint8Array, wake: () => void) {
       state.wake = wake
@@ -30,12 +27,13 @@ function fakeLog(end: number) {
   }
 }
 
-function deliveryOf(end: number, window: number, cursor: Cursor = new Uint8Array()) {
+function deliveryOf(end: number, window: number, place: Place = 0) {
   const log = fakeLog(end)
   const ready = new Signal()
   const failures: unknown[] = []
   const delivery = new Delivery({
-    ...{ log, device: new Uint8Array(32), cursor, window },
+    ...{ log, device: new Uint8Array(32), place, window },
+    cursors: { seal: place => Uint8Array.of(place) },
     onReady: () => ready.raise(),
     onFailure: error => void failures.push(error),
   })
@@ -80,21 +78,21 @@ describe('delivery', () => {
     const { reads } = log.state
     log.state.wake()
     expect(log.state.reads).toBe(reads)
-    delivery.acked(place(2))
+    delivery.acked(2)
     expect(await drain(delivery)).toEqual(['4', '5'])
-    delivery.acked(place(5))
+    delivery.acked(5)
     expect(await drain(delivery)).toEqual(['6', '7', '8'])
   })
 
   test('goes beyond the window up to a place that is waited for, and remembers the window only', async () => {
     const { log, delivery } = deliveryOf(6, 2)
     expect(await drain(delivery)).toEqual(['1', '2'])
-    delivery.deliverTo(place(5))
-    expect(delivery.isDelivered(place(5))).toBe(false)
+    delivery.deliverTo(5)
+    expect(delivery.isDelivered(5)).toBe(false)
     expect(await drain(delivery)).toEqual(['3', '4', '5'])
-    expect(delivery.isDelivered(place(5))).toBe(true)
-    expect(delivery.isDelivered(place(6))).toBe(false)
-    delivery.acked(place(5))
+    expect(delivery.isDelivered(5)).toBe(true)
+    expect(delivery.isDelivered(6)).toBe(false)
+    delivery.acked(5)
     expect(await drain(delivery)).toEqual(['6', 'caughtUp'])
     log.state.end = 9
     log.state.wake()
@@ -105,22 +103,22 @@ describe('delivery', () => {
     const { log, delivery } = deliveryOf(2, 1)
     expect(await drain(delivery)).toEqual(['1'])
     log.state.end = 5
-    delivery.deliverTo(place(4))
-    delivery.deliverTo(place(3))
+    delivery.deliverTo(4)
+    delivery.deliverTo(3)
     expect(await drain(delivery)).toEqual(['2', 'caughtUp', '3', '4'])
   })
 
   test('has delivered nothing before it has read, whatever place the device says that it is at', async () => {
-    const { delivery } = deliveryOf(4, 9, place(200))
-    expect(delivery.isDelivered(place(3))).toBe(false)
+    const { delivery } = deliveryOf(4, 9, 200)
+    expect(delivery.isDelivered(3)).toBe(false)
     await drain(delivery)
-    expect(delivery.isDelivered(place(4))).toBe(true)
+    expect(delivery.isDelivered(4)).toBe(true)
   })
 
   test('passes acks on, also the one that Open stands for, and of many at once only the last', async () => {
-    const { log, delivery } = deliveryOf(9, 99, place(4))
+    const { log, delivery } = deliveryOf(9, 99, 4)
     await drain(delivery)
-    for (const number of [5, 6, 7]) delivery.acked(place(number))
+    for (const number of [5, 6, 7]) delivery.acked(number)
     await drain(delivery)
     expect(log.state.acked).toEqual([4, 5, 7])
   })

@@ -6,7 +6,7 @@ export function quietLog(of: Partial<Log> = {}): Log {
   return {
     append: async (_, sends) => sends.map(() => ({ accepted: true })),
     clientSequence: async () => 0n,
-    read: async ({ after }) => ({ envelopes: [], cursor: after, more: false }),
+    read: async ({ after }) => ({ envelopes: [], place: after, more: false }),
     acknowledge: async () => {},
     roster: async () => undefined,
     conversations: async () => [],

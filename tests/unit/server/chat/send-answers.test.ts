@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
 import { SendAnswers } from '../../../../services/server/chat/send-answers.js'
+import type { Place } from '../../../../services/server/store/store.js'
 
 describe('answers', () => {
-  const kinds = (answers: SendAnswers, isDelivered: (after: Uint8Array) => boolean) => {
+  const kinds = (answers: SendAnswers, isDelivered: (after: Place) => boolean) => {
     const said: string[] = []
     for (let next = answers.next(isDelivered); next; next = answers.next(isDelivered)) {
       const { frame } = next
@@ -25,9 +26,9 @@ describe('answers', () => {
   test('wait behind one that must come after what won', () => {
     const answers = new SendAnswers()
     answers.accept(1n)
-    answers.reject({ clientSequence: 2n }, Uint8Array.of(7))
+    answers.reject({ clientSequence: 2n }, 7)
     answers.accept(2n)
     expect(kinds(answers, () => false)).toEqual(['accepted 1'])
-    expect(kinds(answers, after => after[0] === 7)).toEqual(['rejected 2', 'accepted 2'])
+    expect(kinds(answers, after => after === 7)).toEqual(['rejected 2', 'accepted 2'])
   })
 })

@@ -5,7 +5,7 @@ import { SendQueue } from '../../../../services/server/chat/send-queue.js'
 import { TokenBucket } from '../../../../services/server/guard/token-bucket.js'
 import { WAITING_SEND_BYTES, WAITING_SENDS } from '../../../../services/server/limits.js'
 import { notAMember, staleEpoch } from '../../../../services/server/store/reasons.js'
-import type { AppendOutcome, Cursor } from '../../../../services/server/store/store.js'
+import type { AppendOutcome, Place } from '../../../../services/server/store/store.js'
 import { noGuard } from './quiet-log.js'
 
 function sends(from: number, count: number, bytes = 10): OutgoingEnvelope[] {
@@ -24,7 +24,7 @@ function scene(perSecond = 1e6) {
     answer: (outcomes?: AppendOutcome[]) => void
     fail: (error: Error) => void
   }[] = []
-  const waited: Cursor[] = []
+  const waited: Place[] = []
   const failures: unknown[] = []
   let called = Promise.withResolvers<void>()
   const queue = new SendQueue({
@@ -106,7 +106,7 @@ describe('the send queue', () => {
   test('has delivery go to the place that a rejection waits for', async () => {
     const { queue, call, waited, told } = scene()
     queue.add(sends(1, 3))
-    const after = Uint8Array.of(9)
+    const after = 9
     ;(await call(0)).answer([
       { accepted: true },
       { accepted: false, reason: staleEpoch(4), after },

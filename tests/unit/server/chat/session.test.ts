@@ -5,6 +5,7 @@ import { type ChatRequest, ChatRequestSchema, EnvelopeSchema } from '../../../..
 import { Session, type SessionOptions } from '../../../../services/server/chat/session.js'
 import { TokenBucket } from '../../../../services/server/guard/token-bucket.js'
 import { LIMITS, UNSENT_ANSWERS, WAITING_SENDS } from '../../../../services/server/limits.js'
+import { Cursors } from '../../../../services/server/store/cursor.js'
 import { staleEpoch } from '../../../../services/server/store/reasons.js'
 import type { Log } from '../../../../services/server/store/store.js'
 import { noGuard, quietLog } from './quiet-log.js'
@@ -18,7 +19,7 @@ function scene(log: Partial<Log> = {}, of: Partial<SessionOptions> = {}) {
   const session = new Session({
     log: quietLog(log),
     device: new Uint8Array(32),
-    cursor: new Uint8Array(),
+    ...{ place: 0, cursors: new Cursors(new Uint8Array(32), new Uint8Array(32)) },
     limits: LIMITS,
     timing: TIMING,
     bucket: new TokenBucket({ perSecond: 1e6, burst: 1e6 }),
@@ -69,7 +70,7 @@ function frames(session: Session): string[] {
 describe('the frames that are owed', () => {
   test('come with the urgent first: pongs, pings, answers, hints, then the log', async () => {
     const { session, began } = scene({
-      read: async () => ({ envelopes: [create(EnvelopeSchema)], cursor: Uint8Array.of(1), more: false }),
+      read: async () => ({ envelopes: [create(EnvelopeSchema)], place: 1, more: false }),
     })
     void session.receive(client([text(1), ping(7n)]).requests)
     await settle()
@@ -85,11 +86,11 @@ describe('the frames that are owed', () => {
   test('include a rejection once delivery has come to the place that it waits for', async () => {
     const place = { end: 1 }
     const { session } = scene({
-      append: async () => [{ accepted: false, reason: staleEpoch(2), after: Uint8Array.of(3) }],
+      append: async () => [{ accepted: false, reason: staleEpoch(2), after: 3 }],
       read: async ({ after }) =>
-        (after[0] ?? 0) < place.end
-          ? { envelopes: [create(EnvelopeSchema)], cursor: Uint8Array.of(place.end), more: false }
-          : { envelopes: [], cursor: Uint8Array.of(place.end), more: false },
+        after < place.end
+          ? { envelopes: [create(EnvelopeSchema)], place: place.end, more: false }
+          : { envelopes: [], place: place.end, more: false },
     })
     await settle()
     expect(frames(session)).toEqual(['deliver', 'caughtUp'])
@@ -140,7 +141,7 @@ describe('a session that ends', () => {
 
   test('leaves out a rejection that waits for what is not delivered any more', async () => {
     const { session } = scene({
-      append: async () => [{ accepted: false, reason: staleEpoch(2), after: Uint8Array.of(9) }],
+      append: async () => [{ accepted: false, reason: staleEpoch(2), after: 9 }],
     })
     void session.receive(client([text(1)]).requests)
     await settle()

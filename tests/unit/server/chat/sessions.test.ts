@@ -5,6 +5,7 @@ import { Session } from '../../../../services/server/chat/session.js'
 import { Sessions } from '../../../../services/server/chat/sessions.js'
 import { TokenBucket } from '../../../../services/server/guard/token-bucket.js'
 import { LIMITS } from '../../../../services/server/limits.js'
+import { Cursors } from '../../../../services/server/store/cursor.js'
 import { bytesOf } from '../../../support/store-world.js'
 import { noGuard, quietLog } from './quiet-log.js'
 
@@ -14,7 +15,8 @@ const newBucket = () => new TokenBucket({ perSecond: 1, burst: 2, now: () => now
 function sessionOf(sessions: Sessions, name: string): Session {
   const device = bytesOf(name)
   return new Session({
-    ...{ log: quietLog(), device, cursor: new Uint8Array(), limits: LIMITS },
+    ...{ log: quietLog(), device, place: 0, limits: LIMITS },
+    cursors: new Cursors(new Uint8Array(32), device),
     timing: { pingIntervalMs: 5_000, deadAfterMs: 12_000 },
     bucket: sessions.bucket(device),
     guard: noGuard,

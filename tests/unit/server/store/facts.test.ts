@@ -4,7 +4,7 @@ import {
   type ConversationFacts,
   changedBy,
   firstVisible,
-  lastVisible,
+  lastDeleted,
   newConversation,
   type Span,
 } from '../../../../services/server/store/facts.js'
@@ -15,11 +15,13 @@ const isSeen = (spans: readonly Span[], sequence: number) =>
 
 /** Spans as commits make them: one after the other, only the last one open. */
 const spans = fc
-  .uniqueArray(fc.nat(40), { minLength: 1, maxLength: 7 })
+  .uniqueArray(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 7 })
   .map(numbers => numbers.sort((one, other) => one - other))
   .map(numbers =>
     numbers.flatMap((joined, index): Span[] =>
-      index % 2 === 0 ? [{ joined, left: numbers[index + 1] }] : [],
+      index % 2 === 0
+        ? [{ joined, left: numbers[index + 1], leftShown: 100 + (numbers[index + 1] ?? 0) }]
+        : [],
     ),
   )
 
@@ -29,13 +31,15 @@ describe('spans', () => {
       fc.property(spans, fc.nat(45), (some, at) => {
         const numbers = Array.from({ length: 100 }, (_, index) => index)
         expect(firstVisible(some, at)).toBe(numbers.find(number => number >= at && isSeen(some, number)))
-        expect(lastVisible(some, at)).toBe(
-          numbers.findLast(number => number <= at && isSeen(some, number)) ?? 0,
-        )
+        const last = numbers.findLast(number => number <= at && isSeen(some, number)) ?? 0
+        const deleted = lastDeleted(some, { expiredThrough: at, expiredShown: 100 + at })
+        expect(deleted).toEqual({ sequence: last, shown: last && 100 + last })
       }),
     )
   })
 })
+
+const numbers = (sequence: number) => ({ sequence, shown: 100 + sequence })
 
 describe('a change', () => {
   const devices = [0, 1, 2, 3].map(key => device(key))
@@ -52,7 +56,7 @@ describe('a change', () => {
           else inside.delete(key)
           const change = { creates: index === 0, epoch: index + 1, sharedEpoch: index + 1 }
           const of = { joined: joins ? [devices[key]!] : [], left: joins ? [] : [devices[key]!] }
-          const next = changedBy(now, { ...change, ...of }, 10 + index)
+          const next = changedBy(now, { ...change, ...of }, numbers(10 + index))
           expect(next).toMatchObject({ epoch: index + 1, lastCommit: 10 + index })
           expect([...next.members.keys()].sort()).toEqual([...inside].sort())
           for (const [member, own] of next.spans)
@@ -71,12 +75,12 @@ describe('a change', () => {
     const joins = { creates: false, epoch: 1, sharedEpoch: 1, joined: [devices[0]!], left: [] }
     const leaves = { ...joins, joined: [], left: [devices[0]!] }
     const spans = [joins, leaves, joins, leaves].reduce(
-      (now, change, index) => changedBy(now, change, 10 * (index + 1)),
+      (now, change, index) => changedBy(now, change, numbers(10 * (index + 1))),
       newConversation(1, CONVERSATION_ID),
     ).spans
     expect(spans.get(0)).toEqual([
-      { joined: 10, left: 20 },
-      { joined: 30, left: 40 },
+      { joined: 10, left: 20, leftShown: 120 },
+      { joined: 30, left: 40, leftShown: 140 },
     ])
   })
 
@@ -85,7 +89,8 @@ describe('a change', () => {
     const begun = newConversation(7, id)
     id.fill(0)
     expect(begun).toEqual({
-      ...{ key: 7, id: CONVERSATION_ID, epoch: 0, lastCommit: 0, sharedEpoch: 0, expiredThrough: 0 },
+      ...{ key: 7, id: CONVERSATION_ID, epoch: 0, lastCommit: 0, sharedEpoch: 0 },
+      ...{ expiredThrough: 0, expiredShown: 0 },
       ...{ members: new Map(), spans: new Map() },
     })
   })
@@ -94,13 +99,13 @@ describe('a change', () => {
     const before = changedBy(
       newConversation(1, CONVERSATION_ID),
       { creates: true, epoch: 1, sharedEpoch: 1, joined: devices.slice(0, 2), left: [] },
-      10,
+      numbers(10),
     )
     const copy = structuredClone(before)
     changedBy(
       before,
       { creates: false, epoch: 2, sharedEpoch: 2, joined: [devices[2]!], left: [devices[1]!] },
-      11,
+      numbers(11),
     )
     expect(before).toEqual(copy)
   })

@@ -27,7 +27,14 @@ const SENDER = 0
 
 function recordOf(content: Content, sequence = 20): LogRecord {
   return {
-    ...{ sequence, conversation: 1, sender: SENDER, clientSequence: 7, storedAt: 1_000 },
+    ...{
+      sequence,
+      shown: 100 + sequence,
+      conversation: 1,
+      sender: SENDER,
+      clientSequence: 7,
+      storedAt: 1_000,
+    },
     size: recordSize(content.payload.length),
     body: content.body,
   }
@@ -75,7 +82,7 @@ describe('what a device is shown', () => {
     for (const content of [text(), commit({ added: [2] }), rejoin()])
       expect(shown(SENDER, recordOf(content))).toMatchObject({
         conversationId: CONVERSATION_ID,
-        sequence: 20n,
+        sequence: 120n,
         storedAtMs: 1_000n,
         envelope: { case: 'own', value: { clientSequence: 7n } },
       })
@@ -95,7 +102,9 @@ describe('what a device is shown', () => {
     const record = recordOf(content, 10)
     // All joined with the record 10, but for 1, which was there before.
     const of = conversation([0, 1, 2, 3], {
-      spans: new Map([0, 1, 2, 3].map(key => [key, [{ joined: key === 1 ? 4 : 10, left: undefined }]])),
+      spans: new Map(
+        [0, 1, 2, 3].map(key => [key, [{ joined: key === 1 ? 4 : 10, left: undefined, leftShown: 0 }]]),
+      ),
     })
     const { envelope: old } = shown(1, record, of)
     expect(old).toMatchObject({
@@ -112,8 +121,8 @@ describe('what a device is shown', () => {
         [
           1,
           [
-            { joined: 4, left: 6 },
-            { joined: 10, left: undefined },
+            { joined: 4, left: 6, leftShown: 106 },
+            { joined: 10, left: undefined, leftShown: 0 },
           ],
         ],
       ]),
@@ -129,7 +138,7 @@ describe('what a device is shown', () => {
 
   test('of what was deleted is how many, at least one', () => {
     const count = (missed: number) =>
-      missedEnvelope(conversation([0]), { sequence: 9, count: missed }).envelope.value
+      missedEnvelope(conversation([0]), { shown: 9, count: missed }).envelope.value
     expect(count(3)).toMatchObject({ count: 3n })
     expect(count(0)).toMatchObject({ count: 1n })
   })

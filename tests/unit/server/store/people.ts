@@ -27,9 +27,10 @@ export function conversation(
   of: Partial<ConversationFacts> = {},
 ): ConversationFacts {
   return {
-    ...{ key: 1, id: CONVERSATION_ID, epoch: 1, lastCommit: 10, sharedEpoch: 1, expiredThrough: 0 },
+    ...{ key: 1, id: CONVERSATION_ID, epoch: 1, lastCommit: 10, sharedEpoch: 1 },
+    ...{ expiredThrough: 0, expiredShown: 0 },
     members: new Map(members.map(key => [key, idOf(key)])),
-    spans: new Map(members.map(key => [key, [{ joined: 10, left: undefined }]])),
+    spans: new Map(members.map(key => [key, [{ joined: 10, left: undefined, leftShown: 0 }]])),
     ...of,
   }
 }

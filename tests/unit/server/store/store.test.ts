@@ -15,16 +15,16 @@ describe('the SQLite store', () => {
     for (const cleanup of cleanups.splice(0)) await cleanup()
   })
 
-  storeSuite(async (limits = {}) => {
+  storeSuite(async ({ now = Date.now, ...limits } = {}) => {
     const folder = await mkdtemp(join(tmpdir(), 'parley-store-'))
-    let store: Store = await openSqliteStore({ folder, limits })
+    let store: Store = await openSqliteStore({ folder, limits, now })
     cleanups.push(async () => {
       await store.close()
       await rm(folder, { recursive: true })
     })
     const reopen = async () => {
       await store.close()
-      store = await openSqliteStore({ folder, limits })
+      store = await openSqliteStore({ folder, limits, now })
       return store
     }
     return { store, reopen }
@@ -32,9 +32,9 @@ describe('the SQLite store', () => {
 })
 
 describe('the memory store', () => {
-  storeSuite(async (limits = {}) => {
+  storeSuite(async ({ now = Date.now, ...limits } = {}) => {
     const tables = new Tables()
-    const open = () => openMemoryStore({ tables, limits })
+    const open = () => openMemoryStore({ tables, limits, now })
     return { store: open(), reopen: async () => open() }
   })
 })

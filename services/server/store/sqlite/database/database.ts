@@ -1,8 +1,8 @@
 import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import { isBusy, isDamaged, isFull } from './failures.js'
-import { APPLICATION_ID, MIGRATIONS, SCHEMA, SCHEMA_VERSION } from './schema.js'
+import { isBusy, isDamaged } from './failures.js'
+import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.js'
 
 export const DATABASE_FILE = 'parley.db'
 /** Held locked as long as a process has the store open; the kernel lets go of it when the process dies. */
@@ -107,7 +107,6 @@ function openChecked(path: string, maxBytes: number | undefined): DatabaseSync {
     configure(db, maxBytes)
     if (pragma(db, 'user_version') === 0) create(db)
     if (statSync(path).size <= CHECKED_BYTES) checkIntegrity(db, path)
-    migrate(db, path)
     return db
   } catch (cause) {
     db.close()
@@ -130,6 +129,12 @@ function checkVersion(db: DatabaseSync, path: string): void {
         'Start that version, or restore a backup from before it.',
     )
   }
+  if (version < SCHEMA_VERSION) {
+    throw new StoreOpenError(
+      `${path} is from an older version of Parley (format ${version}; this one knows ${SCHEMA_VERSION} only). ` +
+        'Start that version, or move the file and its -wal file away to begin anew.',
+    )
+  }
 }
 
 function configure(db: DatabaseSync, maxBytes: number | undefined): void {
@@ -147,22 +152,6 @@ function create(db: DatabaseSync): void {
   db.exec(
     `BEGIN; ${SCHEMA} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`,
   )
-}
-
-/** Brings the tables of an older version up to this one, all of it or nothing. */
-function migrate(db: DatabaseSync, path: string): void {
-  const version = pragma(db, 'user_version')
-  if (version === SCHEMA_VERSION) return
-  try {
-    const steps = MIGRATIONS.slice(version - 1).join('')
-    db.exec(`BEGIN; ${steps} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
-  } catch (cause) {
-    if (!isFull(cause)) throw cause
-    throw new StoreOpenError(
-      `There is no room to bring ${path} to this version's format. Make room on the disk, then start again.`,
-      { cause },
-    )
-  }
 }
 
 function checkIntegrity(db: DatabaseSync, path: string): void {

@@ -1,5 +1,5 @@
-/** Goes up with every change of the tables; kept in SQLite's user_version. */
-export const SCHEMA_VERSION = 4
+/** Goes up with every change of the tables; kept in SQLite's user_version. Tables of another version are not opened. */
+export const SCHEMA_VERSION = 5
 
 /** "Prly": SQLite's application_id, which tells our files from others'. */
 export const APPLICATION_ID = 0x50726c79
@@ -40,11 +40,15 @@ INSERT INTO server VALUES (1, randomblob(16));
 // the log would cost most of its write rate. SQLite keeps the rowid (here the sequence) in every index,
 // so log_by_conversation is an index on (conversation, sequence).
 //
+// A `sequence` is of the whole log, and `shown` the same record's number in its conversation.
+//
 // An append changes a row of its sender's in `progress`, apart from `devices`, whose rows are large.
 // The log has no foreign keys: the store looks both up before it writes, and a check per row is dear.
 export const SCHEMA = `
 CREATE TABLE sequence (only INTEGER PRIMARY KEY CHECK (only = 1), ceiling INTEGER NOT NULL) STRICT;
 INSERT INTO sequence VALUES (1, 0);
+
+CREATE TABLE cursor_key (only INTEGER PRIMARY KEY CHECK (only = 1), key BLOB NOT NULL) STRICT;
 
 CREATE TABLE accounts (
   key INTEGER PRIMARY KEY,
@@ -94,6 +98,7 @@ CREATE TABLE conversations (
   epoch INTEGER NOT NULL,
   last_commit INTEGER NOT NULL,
   expired_through INTEGER NOT NULL DEFAULT 0,
+  expired_shown INTEGER NOT NULL DEFAULT 0,
   shared_epoch INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
@@ -102,6 +107,7 @@ CREATE TABLE roster (
   device INTEGER NOT NULL REFERENCES devices,
   joined_sequence INTEGER NOT NULL,
   left_sequence INTEGER,
+  left_shown INTEGER NOT NULL DEFAULT 0,
   missed INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (conversation, device, joined_sequence)
 ) STRICT, WITHOUT ROWID;
@@ -110,6 +116,7 @@ CREATE INDEX roster_of_device ON roster (device);
 CREATE TABLE log (
   sequence INTEGER PRIMARY KEY,
   conversation INTEGER NOT NULL,
+  shown INTEGER NOT NULL,
   sender INTEGER NOT NULL,
   client_sequence INTEGER NOT NULL,
   stored_at INTEGER NOT NULL,
@@ -119,23 +126,3 @@ CREATE TABLE log (
 ) STRICT;
 CREATE INDEX log_by_conversation ON log (conversation);
 ${ADMISSION}${SERVER}`
-
-/**
- * How tables of an older version become those of the next one: the first is for version 1. When the key
- * packages of version 1 were published is not known: they count as new. The first files of version 1 were
- * without one index. Before version 3 no epoch of an addition is known: the present one counts.
- */
-export const MIGRATIONS: readonly string[] = [
-  `
-ALTER TABLE progress ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE key_packages ADD COLUMN published_at INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX IF NOT EXISTS claimed_key_packages ON key_packages (device) WHERE package IS NULL;
-UPDATE key_packages SET published_at = unixepoch() * 1000 WHERE package IS NOT NULL;
-ALTER TABLE log RENAME COLUMN is_commit TO kind;
-${ADMISSION}`,
-  `
-ALTER TABLE conversations ADD COLUMN shared_epoch INTEGER NOT NULL DEFAULT 0;
-UPDATE conversations SET shared_epoch = epoch;
-`,
-  SERVER,
-]

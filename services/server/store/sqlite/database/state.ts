@@ -29,6 +29,7 @@ interface ConversationRow {
   epoch: number
   last_commit: number
   expired_through: number
+  expired_shown: number
   shared_epoch: number
 }
 
@@ -37,6 +38,7 @@ interface RosterRow {
   id: Uint8Array
   joined_sequence: number
   left_sequence: number | null
+  left_shown: number
 }
 
 const statements = (db: DatabaseSync) => ({
@@ -49,7 +51,7 @@ const statements = (db: DatabaseSync) => ({
   conversationByKey: prepare<ConversationRow>(db, 'SELECT * FROM conversations WHERE key = ?'),
   roster: prepare<RosterRow>(
     db,
-    `SELECT device, id, joined_sequence, left_sequence FROM roster JOIN devices ON key = device
+    `SELECT device, id, joined_sequence, left_sequence, left_shown FROM roster JOIN devices ON key = device
      WHERE conversation = ? ORDER BY joined_sequence`,
   ),
 })
@@ -121,8 +123,8 @@ export class StateCache {
 function conversationOf(row: ConversationRow, roster: readonly RosterRow[]): ConversationFacts {
   const members = new Map<number, DeviceId>()
   const spans = new Map<number, Span[]>()
-  for (const { device, id, joined_sequence: joined, left_sequence: left } of roster) {
-    const span = { joined, left: left ?? undefined }
+  for (const { device, id, joined_sequence: joined, left_sequence: left, left_shown: leftShown } of roster) {
+    const span = { joined, left: left ?? undefined, leftShown }
     const earlier = spans.get(device)
     if (earlier) earlier.push(span)
     else spans.set(device, [span])
@@ -134,5 +136,6 @@ function conversationOf(row: ConversationRow, roster: readonly RosterRow[]): Con
     lastCommit: row.last_commit,
     sharedEpoch: row.shared_epoch,
     expiredThrough: row.expired_through,
+    expiredShown: row.expired_shown,
   }
 }

@@ -2,7 +2,6 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import type { OutgoingEnvelope } from '../../../../../gen/parley/v1/chat_pb.js'
-import { encodeCursor } from '../../cursor.js'
 import { type ConversationChange, type ConversationFacts, changedBy, newConversation } from '../../facts.js'
 import { type Content, KINDS, type LogRecord, recordSize } from '../../log-record.js'
 import { type Decision, decide, type StoreLimits } from '../../rules.js'
@@ -10,6 +9,7 @@ import type { AppendOutcome, DeviceId } from '../../store.js'
 import { prepare } from '../database/database.js'
 import type { DeviceState, StateCache } from '../database/state.js'
 import type { Sequence } from './sequence.js'
+import type { ShownSequences } from './shown-sequences.js'
 
 /** One record that a transaction has appended, for the readers. */
 export interface Appended {
@@ -24,6 +24,7 @@ interface AppenderOptions {
   db: DatabaseSync
   state: StateCache
   sequence: Sequence
+  shown: ShownSequences
   limits: StoreLimits
   now: () => number
   /** Called for each record, before its transaction has ended. */
@@ -33,7 +34,7 @@ interface AppenderOptions {
 const ACCEPTED: AppendOutcome = { accepted: true }
 
 const statements = (db: DatabaseSync) => ({
-  insert: prepare(db, 'INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)'),
+  insert: prepare(db, 'INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
   insertConversation: prepare(db, 'INSERT INTO conversations (id, epoch, last_commit) VALUES (?, 0, 0)'),
   setEpoch: prepare(
     db,
@@ -42,7 +43,7 @@ const statements = (db: DatabaseSync) => ({
   join: prepare(db, 'INSERT INTO roster (conversation, device, joined_sequence) VALUES (?, ?, ?)'),
   leave: prepare(
     db,
-    'UPDATE roster SET left_sequence = ? WHERE conversation = ? AND device = ? AND left_sequence IS NULL',
+    'UPDATE roster SET left_sequence = ?, left_shown = ? WHERE conversation = ? AND device = ? AND left_sequence IS NULL',
   ),
   advance: prepare(db, 'UPDATE progress SET client_sequence = ? WHERE device = ?'),
   countConversations: prepare(db, 'UPDATE progress SET conversations = ? WHERE device = ?'),
@@ -89,25 +90,28 @@ export class Appender {
     before: ConversationFacts,
   ): void {
     const record = this.#record(content, sender, before)
-    const conversation = change ? this.#change(before, change, record.sequence) : before
+    const conversation = change ? this.#change(before, change, record) : before
     this.#options.appended({ conversation, record, removed: change?.left.map(({ key }) => key) ?? [] })
   }
 
   #record(content: Content, sender: DeviceState, { key: conversation }: ConversationFacts): LogRecord {
     const { epoch, payload, body } = content
+    const storedAt = this.#options.now()
     const record: LogRecord = {
       sequence: this.#options.sequence.next(),
+      shown: this.#options.shown.next(conversation, storedAt),
       conversation,
       sender: sender.key,
       clientSequence: sender.clientSequence,
-      storedAt: this.#options.now(),
+      storedAt,
       size: recordSize(content.payload.length),
       body,
     }
-    const { sequence, clientSequence, storedAt } = record
+    const { sequence, shown, clientSequence } = record
     this.#sql.insert.run(
       sequence,
       conversation,
+      shown,
       sender.key,
       clientSequence,
       storedAt,
@@ -118,9 +122,10 @@ export class Appender {
     return record
   }
 
-  #change(before: ConversationFacts, change: ConversationChange, sequence: number): ConversationFacts {
+  #change(before: ConversationFacts, change: ConversationChange, record: LogRecord): ConversationFacts {
+    const { sequence, shown } = record
     for (const { key, id } of change.left) {
-      this.#sql.leave.run(sequence, before.key, key)
+      this.#sql.leave.run(sequence, shown, before.key, key)
       this.#count(id, -1)
     }
     for (const { key, id } of change.joined) {
@@ -128,7 +133,7 @@ export class Appender {
       this.#count(id, 1)
     }
     this.#sql.setEpoch.run(change.epoch, sequence, change.sharedEpoch, before.key)
-    const after = changedBy(before, change, sequence)
+    const after = changedBy(before, change, record)
     this.#options.state.keep(after)
     return after
   }
@@ -142,5 +147,5 @@ export class Appender {
 }
 
 function outcomeOf({ reason, after }: Extract<Decision, { case: 'rejected' }>): AppendOutcome {
-  return { accepted: false, reason, ...(after === undefined ? {} : { after: encodeCursor(after) }) }
+  return { accepted: false, reason, ...(after === undefined ? {} : { after }) }
 }

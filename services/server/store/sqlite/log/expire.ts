@@ -41,10 +41,10 @@ const statements = (db: DatabaseSync) => ({
      FROM roster JOIN progress USING (device)
      WHERE conversation = ? AND revoked = 0 AND (left_sequence IS NULL OR acked_sequence < left_sequence)`,
   ),
-  expired: prepare<{ through: number | null; count: number }>(
+  expired: prepare<{ through: number | null; shown: number; count: number }>(
     db,
-    `SELECT max(sequence) AS through, count(*) AS count FROM
-       (SELECT sequence FROM log WHERE conversation = ? AND sequence <= ? ORDER BY sequence LIMIT ?)`,
+    `SELECT max(sequence) AS through, max(shown) AS shown, count(*) AS count FROM
+       (SELECT sequence, shown FROM log WHERE conversation = ? AND sequence <= ? ORDER BY sequence LIMIT ?)`,
   ),
   countMissed: prepare(
     db,
@@ -58,7 +58,7 @@ const statements = (db: DatabaseSync) => ({
      WHERE roster.conversation = :conversation AND reader = roster.device AND acked < :through`,
   ),
   remove: prepare(db, 'DELETE FROM log WHERE conversation = ? AND sequence <= ?'),
-  setExpired: prepare(db, 'UPDATE conversations SET expired_through = ? WHERE key = ?'),
+  setExpired: prepare(db, 'UPDATE conversations SET expired_through = ?, expired_shown = ? WHERE key = ?'),
   forgetLeavers: prepare(
     db,
     `DELETE FROM roster WHERE conversation = ? AND left_sequence <=
@@ -128,7 +128,7 @@ export class Expiry {
     if (!expired?.through) return 0
     this.#sql.countMissed.run({ conversation, through: expired.through })
     this.#sql.remove.run(conversation, expired.through)
-    this.#sql.setExpired.run(expired.through, conversation)
+    this.#sql.setExpired.run(expired.through, expired.shown, conversation)
     this.#sql.forgetLeavers.run(conversation)
     this.#state.forgetConversation(conversation)
     return expired.count

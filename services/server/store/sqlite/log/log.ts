@@ -1,8 +1,7 @@
 import type { OutgoingEnvelope } from '../../../../../gen/parley/v1/chat_pb.js'
-import { decodeCursor, encodeCursor } from '../../cursor.js'
 import { payloadBytes } from '../../log-record.js'
 import { storageFull } from '../../reasons.js'
-import type { AppendOutcome, Cursor, DeviceId, Log, ReadRequest, ReadResult } from '../../store.js'
+import type { AppendOutcome, DeviceId, Log, Place, ReadRequest, ReadResult } from '../../store.js'
 import { prepare, type Statement } from '../database/database.js'
 import type { StoreParts } from '../database/parts.js'
 import type { DeviceState } from '../database/state.js'
@@ -12,6 +11,7 @@ import { type Appended, Appender } from './append.js'
 import { Expiry } from './expire.js'
 import { Merger } from './merge.js'
 import { Sequence } from './sequence.js'
+import { ShownSequences } from './shown-sequences.js'
 import { Sources } from './source.js'
 import { Tail } from './tail.js'
 import { UnreadFinder } from './unread.js'
@@ -23,6 +23,7 @@ const SEND_BYTES = 128
 export class SqliteLog implements Log, TransactionEnd {
   readonly #parts: StoreParts
   readonly #sequence: Sequence
+  readonly #shown: ShownSequences
   readonly #tail: Tail
   readonly #watchers = new Watchers()
   readonly #acks: Acks
@@ -39,10 +40,11 @@ export class SqliteLog implements Log, TransactionEnd {
     const { db, state, writer, now } = parts
     this.#parts = parts
     this.#sequence = new Sequence(db, now())
+    this.#shown = new ShownSequences(db)
     this.#tail = new Tail(this.#sequence.last())
     this.#acks = new Acks(db, writer)
     this.#appender = new Appender({
-      ...{ ...parts, sequence: this.#sequence },
+      ...{ ...parts, sequence: this.#sequence, shown: this.#shown },
       appended: one => void this.#appended.push(one),
     })
     this.#expiry = new Expiry(parts)
@@ -69,11 +71,11 @@ export class SqliteLog implements Log, TransactionEnd {
   }
 
   async read(request: ReadRequest): Promise<ReadResult> {
-    const after = this.#place(request.after)
+    const after = this.#known(request.after)
     const device = this.#parts.state.device(request.device)
-    if (!device) return { envelopes: [], cursor: encodeCursor(this.#sequence.last()), more: false }
+    if (!device) return { envelopes: [], place: this.#sequence.last(), more: false }
     // A banned device may come back, and has to find what was stored meanwhile.
-    if (device.blocked) return { envelopes: [], cursor: encodeCursor(after), more: false }
+    if (device.blocked) return { envelopes: [], place: after, more: false }
     return this.#readOn(device, after, request)
   }
 
@@ -89,16 +91,16 @@ export class SqliteLog implements Log, TransactionEnd {
     const more = unread.size > 0
     const position = more ? (last ?? after) : end
     if (reader) Object.assign(reader, { unread, position })
-    return { envelopes, cursor: encodeCursor(position), more }
+    return { envelopes, place: position, more }
   }
 
-  /** The sequence of a cursor. One from the future was made up, or the disk was restored and the clock set back. */
-  #place(cursor: Cursor): number {
-    return Math.min(decodeCursor(cursor), this.#sequence.last())
+  /** A place from the future: the disk was restored, and the clock set back. */
+  #known(place: Place): Place {
+    return Math.min(place, this.#sequence.last())
   }
 
-  async acknowledge(id: DeviceId, cursor: Cursor): Promise<void> {
-    const acked = this.#place(cursor)
+  async acknowledge(id: DeviceId, place: Place): Promise<void> {
+    const acked = this.#known(place)
     const device = this.#parts.state.device(id)
     if (device) this.#acks.note(device.key, acked)
   }
@@ -133,6 +135,7 @@ export class SqliteLog implements Log, TransactionEnd {
   rolledBack(): void {
     this.#appended = []
     this.#sequence.rolledBack()
+    this.#shown.rolledBack()
     this.#parts.state.clear()
   }
 

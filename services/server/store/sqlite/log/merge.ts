@@ -6,7 +6,7 @@ import {
   type ConversationFacts,
   type DeviceFacts,
   firstVisible,
-  lastVisible,
+  lastDeleted,
   type Span,
 } from '../../facts.js'
 import { envelopeFor, MISSED_BYTES, missedEnvelope } from '../../log-record.js'
@@ -99,10 +99,10 @@ export class Merger {
   }
 
   #missed(device: DeviceFacts, conversation: ConversationFacts, spans: readonly Span[]): Item {
-    const sequence = lastVisible(spans, conversation.expiredThrough)
+    const { sequence, shown } = lastDeleted(spans, conversation)
     const envelope = () => {
       const count = this.#selectMissed.get(conversation.key, device.key)?.missed ?? 0
-      return missedEnvelope(conversation, { sequence, count })
+      return missedEnvelope(conversation, { shown, count })
     }
     return { sequence, size: MISSED_BYTES, envelope }
   }

@@ -1,7 +1,7 @@
 // The numbers of the log. They are reserved many at a time: what is reserved is never given out again.
 
 import type { DatabaseSync } from 'node:sqlite'
-import { openingSequence } from '../../cursor.js'
+import { sequenceAt } from '../../sequence.js'
 import { prepare } from '../database/database.js'
 
 /** How many numbers are reserved in the database with one write. */
@@ -20,7 +20,7 @@ export class Sequence {
   constructor(db: DatabaseSync, nowMs: number) {
     this.#sql = statements(db)
     this.#ceiling = this.#storedCeiling()
-    this.#last = Math.max(this.#ceiling, openingSequence(nowMs))
+    this.#last = Math.max(this.#ceiling, sequenceAt(nowMs))
   }
 
   /** The highest number that may be in the log. */

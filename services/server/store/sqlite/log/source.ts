@@ -15,6 +15,7 @@ const PAGE_BYTES = 256 * 1024
 interface LogRow {
   sequence: number
   conversation: number
+  shown: number
   sender: number
   client_sequence: number
   stored_at: number
@@ -98,11 +99,12 @@ export class Source {
 }
 
 function recordOf(row: LogRow): LogRecord {
-  const { sequence, conversation, sender, client_sequence: clientSequence, stored_at: storedAt } = row
+  const { sequence, conversation, shown, sender, client_sequence: clientSequence, stored_at: storedAt } = row
   const { body } = contentOf(row.kind, row.epoch, row.payload)
   return {
     sequence,
     conversation,
+    shown,
     sender,
     clientSequence,
     storedAt,

@@ -97,11 +97,11 @@ describe('a memory store', () => {
     const first = openMemoryStore({ tables })
     const [alice, bob] = [await register(first, 'alice'), await register(first, 'bob')]
     const id = await converse(first, alice, bob)
-    const { cursor } = await readAll(first, bob)
+    const { place } = await readAll(first, bob)
     await first.close()
     // Its clock is set back, too.
     const second = openMemoryStore({ tables, now: () => Date.now() - 86_400_000 })
     await mustSend(second, alice, application(alice, id, { text: 'later' }))
-    expect(await gists(second, bob, cursor)).toEqual(['later'])
+    expect(await gists(second, bob, place)).toEqual(['later'])
   })
 })

@@ -76,6 +76,16 @@ describe('opening the store', () => {
     await store.close()
   })
 
+  test('is refused for an older format, which stays as it is', async () => {
+    await filled()
+    changeDatabase('PRAGMA user_version = 3')
+    expect(await refusal()).toMatch(/older version of Parley \(format 3.*move the file.*away to begin anew/)
+    changeDatabase(`PRAGMA user_version = ${SCHEMA_VERSION}`)
+    const store = await openSqliteStore({ folder })
+    expect(await gists(store, await register(store, 'alice'))).toHaveLength(100)
+    await store.close()
+  })
+
   test("is refused for another program's database", async () => {
     changeDatabase('CREATE TABLE other (x)')
     expect(await refusal()).toMatch(/not Parley's database/)

@@ -7,7 +7,7 @@ import { TAIL_BYTES, TAIL_RECORDS, Tail } from '../../../../../../services/serve
 const body = { case: 'application', value: create(ApplicationEnvelopeSchema) } as const
 
 function record(sequence: number, { conversation = sequence % 3, size = 100 } = {}): LogRecord {
-  return { sequence, conversation, sender: 1, clientSequence: 1, storedAt: 0, size, body }
+  return { sequence, shown: sequence, conversation, sender: 1, clientSequence: 1, storedAt: 0, size, body }
 }
 
 /** The number of the first that is there. */

@@ -7,7 +7,16 @@ import { conversation } from '../../people.js'
 
 function record(sequence: number): LogRecord {
   const body = { case: 'application', value: create(ApplicationEnvelopeSchema) } as const
-  return { sequence, conversation: 1, sender: 0, clientSequence: 1, storedAt: 0, size: 1, body }
+  return {
+    sequence,
+    shown: sequence,
+    conversation: 1,
+    sender: 0,
+    clientSequence: 1,
+    storedAt: 0,
+    size: 1,
+    body,
+  }
 }
 
 test('a transaction wakes each reader of it once, and notes for each where its unread begins', async () => {
