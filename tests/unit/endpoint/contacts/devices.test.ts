@@ -86,11 +86,12 @@ const ownGroup = (others: readonly OwnAccount[]) =>
     settings: encodeSettings(create(GroupSettingsSchema, { kind: GroupKind.OWN_DEVICES })),
   })
 
+const SENT_AT_MS = BigInt(Date.now())
 const message = (sequence: bigint, more: object = {}) => ({
   fromHandle: 'alice',
   fromDevice: new Uint8Array(32),
   body: { case: 'text' as const, value: `line ${sequence}` },
-  sentAtMs: BigInt(Date.now()),
+  sentAtMs: SENT_AT_MS,
   sequence,
   ...more,
 })
