@@ -5,6 +5,7 @@ import { admissionSuite } from './store-admission-suite.js'
 import { deliverySuite } from './store-delivery-suite.js'
 import { directorySuite } from './store-directory-suite.js'
 import { expirySuite } from './store-expiry-suite.js'
+import { leaveSuite } from './store-leave-suite.js'
 import { modelSuite } from './store-model-suite.js'
 import { rejectionSuite } from './store-rejection-suite.js'
 import { rejoinSuite } from './store-rejoin-suite.js'
@@ -34,5 +35,6 @@ export function storeSuite(open: OpenStore): void {
   deliverySuite(open)
   expirySuite(open)
   rejoinSuite(open)
+  leaveSuite(open)
   modelSuite(open)
 }

@@ -33,7 +33,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/v1/chat.proto.
  */
 export const file_parley_v1_chat: GenFile = /*@__PURE__*/
-  fileDesc("ChRwYXJsZXkvdjEvY2hhdC5wcm90bxIJcGFybGV5LnYxIhIKEEdldFNlcnZlclJlcXVlc3QihwIKEUdldFNlcnZlclJlc3BvbnNlEhEKCXNlcnZlcl9pZBgBIAEoDBIfChdsb3dlc3RfcHJvdG9jb2xfdmVyc2lvbhgCIAEoDRIgChhoaWdoZXN0X3Byb3RvY29sX3ZlcnNpb24YAyABKA0SFgoOc2VydmVyX3RpbWVfbXMYBCABKAMSMQoMcmVnaXN0cmF0aW9uGAUgASgOMhsucGFybGV5LnYxLlJlZ2lzdHJhdGlvbk1vZGUSFwoPb3BlcmF0b3JfaGFuZGxlGAYgASgJEiEKBmxpbWl0cxgHIAEoCzIRLnBhcmxleS52MS5MaW1pdHMSFQoNY2lwaGVyX3N1aXRlcxgIIAMoDSK5AQoLQ2hhdFJlcXVlc3QSHwoEb3BlbhgBIAEoCzIPLnBhcmxleS52MS5PcGVuSAASHwoEc2VuZBgCIAEoCzIPLnBhcmxleS52MS5TZW5kSAASHQoDYWNrGAMgASgLMg4ucGFybGV5LnYxLkFja0gAEh8KBHBpbmcYBCABKAsyDy5wYXJsZXkudjEuUGluZ0gAEh8KBHBvbmcYBSABKAsyDy5wYXJsZXkudjEuUG9uZ0gAQgcKBWZyYW1lIlcKBE9wZW4SGAoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDRIlCgVwcm9vZhgCIAEoCzIWLnBhcmxleS52MS5TaWduZWRQcm9vZhIOCgZjdXJzb3IYAyABKAwiNgoEU2VuZBIuCgllbnZlbG9wZXMYASADKAsyGy5wYXJsZXkudjEuT3V0Z29pbmdFbnZlbG9wZSKRAgoQT3V0Z29pbmdFbnZlbG9wZRIXCg9jbGllbnRfc2VxdWVuY2UYASABKAQSFwoPY29udmVyc2F0aW9uX2lkGAIgASgMEjUKC2FwcGxpY2F0aW9uGAMgASgLMh4ucGFybGV5LnYxLkFwcGxpY2F0aW9uRW52ZWxvcGVIABIpCgZjb21taXQYBCABKAsyFy5wYXJsZXkudjEuQ29tbWl0QnVuZGxlSAASMQoJZXBoZW1lcmFsGAUgASgLMhwucGFybGV5LnYxLkVwaGVtZXJhbEVudmVsb3BlSAASKgoGcmVqb2luGAYgASgLMhgucGFybGV5LnYxLlJlam9pblJlcXVlc3RIAEIKCghlbnZlbG9wZSI4ChNBcHBsaWNhdGlvbkVudmVsb3BlEg0KBWVwb2NoGAEgASgEEhIKCmNpcGhlcnRleHQYAiABKAwilAEKDENvbW1pdEJ1bmRsZRINCgVlcG9jaBgBIAEoBBIOCgZjb21taXQYAiABKAwSJAoId2VsY29tZXMYAyADKAsyEi5wYXJsZXkudjEuV2VsY29tZRIuCg1yb3N0ZXJfY2hhbmdlGAQgASgLMhcucGFybGV5LnYxLlJvc3RlckNoYW5nZRIPCgdjcmVhdGVzGAUgASgIIi4KB1dlbGNvbWUSEgoKZGV2aWNlX2lkcxgBIAMoDBIPCgd3ZWxjb21lGAIgASgMIkQKDFJvc3RlckNoYW5nZRIYChBhZGRlZF9kZXZpY2VfaWRzGAEgAygMEhoKEnJlbW92ZWRfZGV2aWNlX2lkcxgCIAMoDCI2ChFFcGhlbWVyYWxFbnZlbG9wZRINCgVlcG9jaBgBIAEoBBISCgpjaXBoZXJ0ZXh0GAIgASgMIkQKDVJlam9pblJlcXVlc3QSDQoFbm9uY2UYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMEhEKCWRldmljZV9pZBgDIAEoDCIVCgNBY2sSDgoGY3Vyc29yGAEgASgMIhUKBFBpbmcSDQoFbm9uY2UYASABKAQiFQoEUG9uZxINCgVub25jZRgBIAEoBCK3AwoMQ2hhdFJlc3BvbnNlEiMKBm9wZW5lZBgBIAEoCzIRLnBhcmxleS52MS5PcGVuZWRIABIlCgdkZWxpdmVyGAIgASgLMhIucGFybGV5LnYxLkRlbGl2ZXJIABInCghhY2NlcHRlZBgDIAEoCzITLnBhcmxleS52MS5BY2NlcHRlZEgAEicKCHJlamVjdGVkGAQgASgLMhMucGFybGV5LnYxLlJlamVjdGVkSAASKAoJY2F1Z2h0X3VwGAUgASgLMhMucGFybGV5LnYxLkNhdWdodFVwSAASJQoHY2xvc2luZxgGIAEoCzISLnBhcmxleS52MS5DbG9zaW5nSAASHwoEcGluZxgHIAEoCzIPLnBhcmxleS52MS5QaW5nSAASHwoEcG9uZxgIIAEoCzIPLnBhcmxleS52MS5Qb25nSAASNAoPYWNjb3VudF9jaGFuZ2VkGAkgASgLMhkucGFybGV5LnYxLkFjY291bnRDaGFuZ2VkSAASNwoRa2V5X3BhY2thZ2VzX2xlZnQYCiABKAsyGi5wYXJsZXkudjEuS2V5UGFja2FnZXNMZWZ0SABCBwoFZnJhbWUiwAEKBk9wZW5lZBIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEhYKDnNlcnZlcl90aW1lX21zGAIgASgDEhcKD2NsaWVudF9zZXF1ZW5jZRgDIAEoBBIXCg9vcGVyYXRvcl9oYW5kbGUYBCABKAkSGAoQcGluZ19pbnRlcnZhbF9tcxgFIAEoDRIVCg1kZWFkX2FmdGVyX21zGAYgASgNEiEKBmxpbWl0cxgHIAEoCzIRLnBhcmxleS52MS5MaW1pdHMi8AMKBkxpbWl0cxIZChFhcHBsaWNhdGlvbl9ieXRlcxgBIAEoDRIbChNjb21taXRfYnVuZGxlX2J5dGVzGAIgASgNEhoKEmVudmVsb3Blc19wZXJfc2VuZBgDIAEoDRIaChJ1bmFja2VkX2RlbGl2ZXJpZXMYBCABKA0SGAoQc2VuZHNfcGVyX3NlY29uZBgFIAEoDRIgChhkZXZpY2VzX3Blcl9jb252ZXJzYXRpb24YBiABKA0SIAoYY29udmVyc2F0aW9uc19wZXJfZGV2aWNlGAcgASgNEh8KF2tleV9wYWNrYWdlc19wZXJfZGV2aWNlGAggASgNEhsKE2RldmljZXNfcGVyX2FjY291bnQYCSABKA0SFwoPY2xhaW1zX3Blcl9jYWxsGAogASgNEhMKC3Bhc3RfZXBvY2hzGAsgASgNEhcKD3Byb29mX3dpbmRvd19tcxgMIAEoDRIZChFyZXRlbnRpb25fc2Vjb25kcxgNIAEoBBIVCg1tZXNzYWdlX2J5dGVzGA4gASgNEhoKEmtleV9leGNoYW5nZV9ieXRlcxgPIAEoDRISCgpvcGVuX2J5dGVzGBAgASgNEhkKEWtleV9wYWNrYWdlX2J5dGVzGBEgASgNEhYKDm1lc3NhZ2VfZmllbGRzGBIgASgNIkEKB0RlbGl2ZXISJgoJZW52ZWxvcGVzGAEgAygLMhMucGFybGV5LnYxLkVudmVsb3BlEg4KBmN1cnNvchgCIAEoDCKgAwoIRW52ZWxvcGUSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEhQKDHN0b3JlZF9hdF9tcxgDIAEoAxI1CgthcHBsaWNhdGlvbhgEIAEoCzIeLnBhcmxleS52MS5BcHBsaWNhdGlvbkVudmVsb3BlSAASLAoGY29tbWl0GAUgASgLMhoucGFybGV5LnYxLkRlbGl2ZXJlZENvbW1pdEgAEi4KB3dlbGNvbWUYBiABKAsyGy5wYXJsZXkudjEuRGVsaXZlcmVkV2VsY29tZUgAEiUKA293bhgHIAEoCzIWLnBhcmxleS52MS5Pd25FbnZlbG9wZUgAEjEKCWVwaGVtZXJhbBgIIAEoCzIcLnBhcmxleS52MS5FcGhlbWVyYWxFbnZlbG9wZUgAEiwKBm1pc3NlZBgJIAEoCzIaLnBhcmxleS52MS5NaXNzZWRFbnZlbG9wZXNIABIqCgZyZWpvaW4YCiABKAsyGC5wYXJsZXkudjEuUmVqb2luUmVxdWVzdEgAQgoKCGVudmVsb3BlImAKD0RlbGl2ZXJlZENvbW1pdBINCgVlcG9jaBgBIAEoBBIOCgZjb21taXQYAiABKAwSLgoNcm9zdGVyX2NoYW5nZRgDIAEoCzIXLnBhcmxleS52MS5Sb3N0ZXJDaGFuZ2UiMgoQRGVsaXZlcmVkV2VsY29tZRIPCgd3ZWxjb21lGAEgASgMEg0KBWVwb2NoGAIgASgEIiYKC093bkVudmVsb3BlEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBCIgCg9NaXNzZWRFbnZlbG9wZXMSDQoFY291bnQYASABKAQiIwoIQWNjZXB0ZWQSFwoPY2xpZW50X3NlcXVlbmNlGAEgASgEIjIKCFJlamVjdGVkEiYKBXNlbmRzGAEgAygLMhcucGFybGV5LnYxLlJlamVjdGVkU2VuZCKeBQoMUmVqZWN0ZWRTZW5kEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBBIsCgtzdGFsZV9lcG9jaBgCIAEoCzIVLnBhcmxleS52MS5TdGFsZUVwb2NoSAASLQoMbm90X2FfbWVtYmVyGAMgASgLMhUucGFybGV5LnYxLk5vdEFNZW1iZXJIABI+ChR1bmtub3duX2NvbnZlcnNhdGlvbhgEIAEoCzIeLnBhcmxleS52MS5Vbmtub3duQ29udmVyc2F0aW9uSAASPAoTY29udmVyc2F0aW9uX2V4aXN0cxgFIAEoCzIdLnBhcmxleS52MS5Db252ZXJzYXRpb25FeGlzdHNIABIoCgl0b29fbGFyZ2UYBiABKAsyEy5wYXJsZXkudjEuVG9vTGFyZ2VIABIuCgxyYXRlX2xpbWl0ZWQYByABKAsyFi5wYXJsZXkudjEuUmF0ZUxpbWl0ZWRIABItCgxvdXRfb2Zfb3JkZXIYCCABKAsyFS5wYXJsZXkudjEuT3V0T2ZPcmRlckgAEi4KDHN0b3JhZ2VfZnVsbBgJIAEoCzIWLnBhcmxleS52MS5TdG9yYWdlRnVsbEgAEjIKDnVua25vd25fZGV2aWNlGAogASgLMhgucGFybGV5LnYxLlVua25vd25EZXZpY2VIABI1ChB0b29fbWFueV9tZW1iZXJzGAsgASgLMhkucGFybGV5LnYxLlRvb01hbnlNZW1iZXJzSAASQQoWdG9vX21hbnlfY29udmVyc2F0aW9ucxgMIAEoCzIfLnBhcmxleS52MS5Ub29NYW55Q29udmVyc2F0aW9uc0gAEikKCW1hbGZvcm1lZBgNIAEoCzIULnBhcmxleS52MS5NYWxmb3JtZWRIAEIICgZyZWFzb24iIwoKU3RhbGVFcG9jaBIVCg1jdXJyZW50X2Vwb2NoGAEgASgEIgwKCk5vdEFNZW1iZXIiFQoTVW5rbm93bkNvbnZlcnNhdGlvbiIUChJDb252ZXJzYXRpb25FeGlzdHMiHwoIVG9vTGFyZ2USEwoLbGltaXRfYnl0ZXMYASABKA0iJQoLUmF0ZUxpbWl0ZWQSFgoOcmV0cnlfYWZ0ZXJfbXMYASABKA0iHgoKT3V0T2ZPcmRlchIQCghleHBlY3RlZBgBIAEoBCIlCgtTdG9yYWdlRnVsbBIWCg5yZXRyeV9hZnRlcl9tcxgBIAEoDSIiCg1Vbmtub3duRGV2aWNlEhEKCWRldmljZV9pZBgBIAEoDCIfCg5Ub29NYW55TWVtYmVycxINCgVsaW1pdBgBIAEoDSI4ChRUb29NYW55Q29udmVyc2F0aW9ucxIRCglkZXZpY2VfaWQYASABKAwSDQoFbGltaXQYAiABKA0iGwoJTWFsZm9ybWVkEg4KBmRldGFpbBgBIAEoCSIKCghDYXVnaHRVcCIgCg5BY2NvdW50Q2hhbmdlZBIOCgZoYW5kbGUYASABKAkiHwoPS2V5UGFja2FnZXNMZWZ0EgwKBGxlZnQYASABKA0ivgEKB0Nsb3NpbmcSKwoKc3VwZXJzZWRlZBgBIAEoCzIVLnBhcmxleS52MS5TdXBlcnNlZGVkSAASMAoNc2h1dHRpbmdfZG93bhgCIAEoCzIXLnBhcmxleS52MS5TaHV0dGluZ0Rvd25IABIlCgdyZXZva2VkGAMgASgLMhIucGFybGV5LnYxLlJldm9rZWRIABIjCgZiYW5uZWQYBCABKAsyES5wYXJsZXkudjEuQmFubmVkSABCCAoGcmVhc29uIgwKClN1cGVyc2VkZWQiDgoMU2h1dHRpbmdEb3duIgkKB1Jldm9rZWQiZQoLRXJyb3JEZXRhaWwSJgoGcmVhc29uGAEgASgOMhYucGFybGV5LnYxLkVycm9yUmVhc29uEhYKDnNlcnZlcl90aW1lX21zGAIgASgDEhYKDnJldHJ5X2FmdGVyX21zGAMgASgNKo0BChBSZWdpc3RyYXRpb25Nb2RlEiEKHVJFR0lTVFJBVElPTl9NT0RFX1VOU1BFQ0lGSUVEEAASGgoWUkVHSVNUUkFUSU9OX01PREVfT1BFThABEhwKGFJFR0lTVFJBVElPTl9NT0RFX0lOVklURRACEhwKGFJFR0lTVFJBVElPTl9NT0RFX0NMT1NFRBADKuEECgtFcnJvclJlYXNvbhIcChhFUlJPUl9SRUFTT05fVU5TUEVDSUZJRUQQABIWChJFUlJPUl9SRUFTT05fQ0xPQ0sQARIZChVFUlJPUl9SRUFTT05fUkVQTEFZRUQQAhIdChlFUlJPUl9SRUFTT05fT1RIRVJfU0VSVkVSEAMSHQoZRVJST1JfUkVBU09OX09USEVSX01FVEhPRBAEEhoKFkVSUk9SX1JFQVNPTl9TSUdOQVRVUkUQBRIfChtFUlJPUl9SRUFTT05fVU5LTk9XTl9ERVZJQ0UQBhIdChlFUlJPUl9SRUFTT05fU1RPUkFHRV9GVUxMEAcSFgoSRVJST1JfUkVBU09OX0ZSQU1FEAgSIQodRVJST1JfUkVBU09OX1BST1RPQ09MX1ZFUlNJT04QCRIhCh1FUlJPUl9SRUFTT05fVE9PX01BTllfU1RSRUFNUxAKEhUKEUVSUk9SX1JFQVNPTl9ERUFEEAsSGAoURVJST1JfUkVBU09OX1JFVk9LRUQQDBIXChNFUlJPUl9SRUFTT05fQkFOTkVEEA0SGwoXRVJST1JfUkVBU09OX0JBRF9DVVJTT1IQDhIaChZFUlJPUl9SRUFTT05fVE9PX0xBUkdFEBQSHQoZRVJST1JfUkVBU09OX1JBVEVfTElNSVRFRBAVEhUKEUVSUk9SX1JFQVNPTl9MQVRFEBYSHAoYRVJST1JfUkVBU09OX1VOU1VQUE9SVEVEEBcSGQoVRVJST1JfUkVBU09OX1NUT1BQSU5HEBgSFwoTRVJST1JfUkVBU09OX0RFRkVDVBAZMuABCgtDaGF0U2VydmljZRJMCgtLZXlFeGNoYW5nZRIdLnBhcmxleS52MS5LZXlFeGNoYW5nZVJlcXVlc3QaHi5wYXJsZXkudjEuS2V5RXhjaGFuZ2VSZXNwb25zZRJGCglHZXRTZXJ2ZXISGy5wYXJsZXkudjEuR2V0U2VydmVyUmVxdWVzdBocLnBhcmxleS52MS5HZXRTZXJ2ZXJSZXNwb25zZRI7CgRDaGF0EhYucGFybGV5LnYxLkNoYXRSZXF1ZXN0GhcucGFybGV5LnYxLkNoYXRSZXNwb25zZSgBMAFiBnByb3RvMw", [file_parley_v1_identity, file_parley_v1_key_exchange]);
+  fileDesc("ChRwYXJsZXkvdjEvY2hhdC5wcm90bxIJcGFybGV5LnYxIhIKEEdldFNlcnZlclJlcXVlc3QihwIKEUdldFNlcnZlclJlc3BvbnNlEhEKCXNlcnZlcl9pZBgBIAEoDBIfChdsb3dlc3RfcHJvdG9jb2xfdmVyc2lvbhgCIAEoDRIgChhoaWdoZXN0X3Byb3RvY29sX3ZlcnNpb24YAyABKA0SFgoOc2VydmVyX3RpbWVfbXMYBCABKAMSMQoMcmVnaXN0cmF0aW9uGAUgASgOMhsucGFybGV5LnYxLlJlZ2lzdHJhdGlvbk1vZGUSFwoPb3BlcmF0b3JfaGFuZGxlGAYgASgJEiEKBmxpbWl0cxgHIAEoCzIRLnBhcmxleS52MS5MaW1pdHMSFQoNY2lwaGVyX3N1aXRlcxgIIAMoDSK5AQoLQ2hhdFJlcXVlc3QSHwoEb3BlbhgBIAEoCzIPLnBhcmxleS52MS5PcGVuSAASHwoEc2VuZBgCIAEoCzIPLnBhcmxleS52MS5TZW5kSAASHQoDYWNrGAMgASgLMg4ucGFybGV5LnYxLkFja0gAEh8KBHBpbmcYBCABKAsyDy5wYXJsZXkudjEuUGluZ0gAEh8KBHBvbmcYBSABKAsyDy5wYXJsZXkudjEuUG9uZ0gAQgcKBWZyYW1lIlcKBE9wZW4SGAoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDRIlCgVwcm9vZhgCIAEoCzIWLnBhcmxleS52MS5TaWduZWRQcm9vZhIOCgZjdXJzb3IYAyABKAwiNgoEU2VuZBIuCgllbnZlbG9wZXMYASADKAsyGy5wYXJsZXkudjEuT3V0Z29pbmdFbnZlbG9wZSK6AgoQT3V0Z29pbmdFbnZlbG9wZRIXCg9jbGllbnRfc2VxdWVuY2UYASABKAQSFwoPY29udmVyc2F0aW9uX2lkGAIgASgMEjUKC2FwcGxpY2F0aW9uGAMgASgLMh4ucGFybGV5LnYxLkFwcGxpY2F0aW9uRW52ZWxvcGVIABIpCgZjb21taXQYBCABKAsyFy5wYXJsZXkudjEuQ29tbWl0QnVuZGxlSAASMQoJZXBoZW1lcmFsGAUgASgLMhwucGFybGV5LnYxLkVwaGVtZXJhbEVudmVsb3BlSAASKgoGcmVqb2luGAYgASgLMhgucGFybGV5LnYxLlJlam9pblJlcXVlc3RIABInCgVsZWF2ZRgHIAEoCzIWLnBhcmxleS52MS5Sb3N0ZXJMZWF2ZUgAQgoKCGVudmVsb3BlIjgKE0FwcGxpY2F0aW9uRW52ZWxvcGUSDQoFZXBvY2gYASABKAQSEgoKY2lwaGVydGV4dBgCIAEoDCKUAQoMQ29tbWl0QnVuZGxlEg0KBWVwb2NoGAEgASgEEg4KBmNvbW1pdBgCIAEoDBIkCgh3ZWxjb21lcxgDIAMoCzISLnBhcmxleS52MS5XZWxjb21lEi4KDXJvc3Rlcl9jaGFuZ2UYBCABKAsyFy5wYXJsZXkudjEuUm9zdGVyQ2hhbmdlEg8KB2NyZWF0ZXMYBSABKAgiLgoHV2VsY29tZRISCgpkZXZpY2VfaWRzGAEgAygMEg8KB3dlbGNvbWUYAiABKAwiRAoMUm9zdGVyQ2hhbmdlEhgKEGFkZGVkX2RldmljZV9pZHMYASADKAwSGgoScmVtb3ZlZF9kZXZpY2VfaWRzGAIgAygMIjYKEUVwaGVtZXJhbEVudmVsb3BlEg0KBWVwb2NoGAEgASgEEhIKCmNpcGhlcnRleHQYAiABKAwiRAoNUmVqb2luUmVxdWVzdBINCgVub25jZRgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSEQoJZGV2aWNlX2lkGAMgASgMIhUKA0FjaxIOCgZjdXJzb3IYASABKAwiFQoEUGluZxINCgVub25jZRgBIAEoBCIVCgRQb25nEg0KBW5vbmNlGAEgASgEIrcDCgxDaGF0UmVzcG9uc2USIwoGb3BlbmVkGAEgASgLMhEucGFybGV5LnYxLk9wZW5lZEgAEiUKB2RlbGl2ZXIYAiABKAsyEi5wYXJsZXkudjEuRGVsaXZlckgAEicKCGFjY2VwdGVkGAMgASgLMhMucGFybGV5LnYxLkFjY2VwdGVkSAASJwoIcmVqZWN0ZWQYBCABKAsyEy5wYXJsZXkudjEuUmVqZWN0ZWRIABIoCgljYXVnaHRfdXAYBSABKAsyEy5wYXJsZXkudjEuQ2F1Z2h0VXBIABIlCgdjbG9zaW5nGAYgASgLMhIucGFybGV5LnYxLkNsb3NpbmdIABIfCgRwaW5nGAcgASgLMg8ucGFybGV5LnYxLlBpbmdIABIfCgRwb25nGAggASgLMg8ucGFybGV5LnYxLlBvbmdIABI0Cg9hY2NvdW50X2NoYW5nZWQYCSABKAsyGS5wYXJsZXkudjEuQWNjb3VudENoYW5nZWRIABI3ChFrZXlfcGFja2FnZXNfbGVmdBgKIAEoCzIaLnBhcmxleS52MS5LZXlQYWNrYWdlc0xlZnRIAEIHCgVmcmFtZSJRCgtSb3N0ZXJMZWF2ZRINCgVub25jZRgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSEQoJZGV2aWNlX2lkGAMgASgMEg0KBWVwb2NoGAQgASgEIsABCgZPcGVuZWQSGAoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDRIWCg5zZXJ2ZXJfdGltZV9tcxgCIAEoAxIXCg9jbGllbnRfc2VxdWVuY2UYAyABKAQSFwoPb3BlcmF0b3JfaGFuZGxlGAQgASgJEhgKEHBpbmdfaW50ZXJ2YWxfbXMYBSABKA0SFQoNZGVhZF9hZnRlcl9tcxgGIAEoDRIhCgZsaW1pdHMYByABKAsyES5wYXJsZXkudjEuTGltaXRzIvADCgZMaW1pdHMSGQoRYXBwbGljYXRpb25fYnl0ZXMYASABKA0SGwoTY29tbWl0X2J1bmRsZV9ieXRlcxgCIAEoDRIaChJlbnZlbG9wZXNfcGVyX3NlbmQYAyABKA0SGgoSdW5hY2tlZF9kZWxpdmVyaWVzGAQgASgNEhgKEHNlbmRzX3Blcl9zZWNvbmQYBSABKA0SIAoYZGV2aWNlc19wZXJfY29udmVyc2F0aW9uGAYgASgNEiAKGGNvbnZlcnNhdGlvbnNfcGVyX2RldmljZRgHIAEoDRIfChdrZXlfcGFja2FnZXNfcGVyX2RldmljZRgIIAEoDRIbChNkZXZpY2VzX3Blcl9hY2NvdW50GAkgASgNEhcKD2NsYWltc19wZXJfY2FsbBgKIAEoDRITCgtwYXN0X2Vwb2NocxgLIAEoDRIXCg9wcm9vZl93aW5kb3dfbXMYDCABKA0SGQoRcmV0ZW50aW9uX3NlY29uZHMYDSABKAQSFQoNbWVzc2FnZV9ieXRlcxgOIAEoDRIaChJrZXlfZXhjaGFuZ2VfYnl0ZXMYDyABKA0SEgoKb3Blbl9ieXRlcxgQIAEoDRIZChFrZXlfcGFja2FnZV9ieXRlcxgRIAEoDRIWCg5tZXNzYWdlX2ZpZWxkcxgSIAEoDSJBCgdEZWxpdmVyEiYKCWVudmVsb3BlcxgBIAMoCzITLnBhcmxleS52MS5FbnZlbG9wZRIOCgZjdXJzb3IYAiABKAwiyQMKCEVudmVsb3BlEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIQCghzZXF1ZW5jZRgCIAEoBBIUCgxzdG9yZWRfYXRfbXMYAyABKAMSNQoLYXBwbGljYXRpb24YBCABKAsyHi5wYXJsZXkudjEuQXBwbGljYXRpb25FbnZlbG9wZUgAEiwKBmNvbW1pdBgFIAEoCzIaLnBhcmxleS52MS5EZWxpdmVyZWRDb21taXRIABIuCgd3ZWxjb21lGAYgASgLMhsucGFybGV5LnYxLkRlbGl2ZXJlZFdlbGNvbWVIABIlCgNvd24YByABKAsyFi5wYXJsZXkudjEuT3duRW52ZWxvcGVIABIxCgllcGhlbWVyYWwYCCABKAsyHC5wYXJsZXkudjEuRXBoZW1lcmFsRW52ZWxvcGVIABIsCgZtaXNzZWQYCSABKAsyGi5wYXJsZXkudjEuTWlzc2VkRW52ZWxvcGVzSAASKgoGcmVqb2luGAogASgLMhgucGFybGV5LnYxLlJlam9pblJlcXVlc3RIABInCgVsZWF2ZRgLIAEoCzIWLnBhcmxleS52MS5Sb3N0ZXJMZWF2ZUgAQgoKCGVudmVsb3BlImAKD0RlbGl2ZXJlZENvbW1pdBINCgVlcG9jaBgBIAEoBBIOCgZjb21taXQYAiABKAwSLgoNcm9zdGVyX2NoYW5nZRgDIAEoCzIXLnBhcmxleS52MS5Sb3N0ZXJDaGFuZ2UiMgoQRGVsaXZlcmVkV2VsY29tZRIPCgd3ZWxjb21lGAEgASgMEg0KBWVwb2NoGAIgASgEIiYKC093bkVudmVsb3BlEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBCIgCg9NaXNzZWRFbnZlbG9wZXMSDQoFY291bnQYASABKAQiIwoIQWNjZXB0ZWQSFwoPY2xpZW50X3NlcXVlbmNlGAEgASgEIjIKCFJlamVjdGVkEiYKBXNlbmRzGAEgAygLMhcucGFybGV5LnYxLlJlamVjdGVkU2VuZCKeBQoMUmVqZWN0ZWRTZW5kEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBBIsCgtzdGFsZV9lcG9jaBgCIAEoCzIVLnBhcmxleS52MS5TdGFsZUVwb2NoSAASLQoMbm90X2FfbWVtYmVyGAMgASgLMhUucGFybGV5LnYxLk5vdEFNZW1iZXJIABI+ChR1bmtub3duX2NvbnZlcnNhdGlvbhgEIAEoCzIeLnBhcmxleS52MS5Vbmtub3duQ29udmVyc2F0aW9uSAASPAoTY29udmVyc2F0aW9uX2V4aXN0cxgFIAEoCzIdLnBhcmxleS52MS5Db252ZXJzYXRpb25FeGlzdHNIABIoCgl0b29fbGFyZ2UYBiABKAsyEy5wYXJsZXkudjEuVG9vTGFyZ2VIABIuCgxyYXRlX2xpbWl0ZWQYByABKAsyFi5wYXJsZXkudjEuUmF0ZUxpbWl0ZWRIABItCgxvdXRfb2Zfb3JkZXIYCCABKAsyFS5wYXJsZXkudjEuT3V0T2ZPcmRlckgAEi4KDHN0b3JhZ2VfZnVsbBgJIAEoCzIWLnBhcmxleS52MS5TdG9yYWdlRnVsbEgAEjIKDnVua25vd25fZGV2aWNlGAogASgLMhgucGFybGV5LnYxLlVua25vd25EZXZpY2VIABI1ChB0b29fbWFueV9tZW1iZXJzGAsgASgLMhkucGFybGV5LnYxLlRvb01hbnlNZW1iZXJzSAASQQoWdG9vX21hbnlfY29udmVyc2F0aW9ucxgMIAEoCzIfLnBhcmxleS52MS5Ub29NYW55Q29udmVyc2F0aW9uc0gAEikKCW1hbGZvcm1lZBgNIAEoCzIULnBhcmxleS52MS5NYWxmb3JtZWRIAEIICgZyZWFzb24iIwoKU3RhbGVFcG9jaBIVCg1jdXJyZW50X2Vwb2NoGAEgASgEIgwKCk5vdEFNZW1iZXIiFQoTVW5rbm93bkNvbnZlcnNhdGlvbiIUChJDb252ZXJzYXRpb25FeGlzdHMiHwoIVG9vTGFyZ2USEwoLbGltaXRfYnl0ZXMYASABKA0iJQoLUmF0ZUxpbWl0ZWQSFgoOcmV0cnlfYWZ0ZXJfbXMYASABKA0iHgoKT3V0T2ZPcmRlchIQCghleHBlY3RlZBgBIAEoBCIlCgtTdG9yYWdlRnVsbBIWCg5yZXRyeV9hZnRlcl9tcxgBIAEoDSIiCg1Vbmtub3duRGV2aWNlEhEKCWRldmljZV9pZBgBIAEoDCIfCg5Ub29NYW55TWVtYmVycxINCgVsaW1pdBgBIAEoDSI4ChRUb29NYW55Q29udmVyc2F0aW9ucxIRCglkZXZpY2VfaWQYASABKAwSDQoFbGltaXQYAiABKA0iGwoJTWFsZm9ybWVkEg4KBmRldGFpbBgBIAEoCSIKCghDYXVnaHRVcCIgCg5BY2NvdW50Q2hhbmdlZBIOCgZoYW5kbGUYASABKAkiHwoPS2V5UGFja2FnZXNMZWZ0EgwKBGxlZnQYASABKA0ivgEKB0Nsb3NpbmcSKwoKc3VwZXJzZWRlZBgBIAEoCzIVLnBhcmxleS52MS5TdXBlcnNlZGVkSAASMAoNc2h1dHRpbmdfZG93bhgCIAEoCzIXLnBhcmxleS52MS5TaHV0dGluZ0Rvd25IABIlCgdyZXZva2VkGAMgASgLMhIucGFybGV5LnYxLlJldm9rZWRIABIjCgZiYW5uZWQYBCABKAsyES5wYXJsZXkudjEuQmFubmVkSABCCAoGcmVhc29uIgwKClN1cGVyc2VkZWQiDgoMU2h1dHRpbmdEb3duIgkKB1Jldm9rZWQiZQoLRXJyb3JEZXRhaWwSJgoGcmVhc29uGAEgASgOMhYucGFybGV5LnYxLkVycm9yUmVhc29uEhYKDnNlcnZlcl90aW1lX21zGAIgASgDEhYKDnJldHJ5X2FmdGVyX21zGAMgASgNKo0BChBSZWdpc3RyYXRpb25Nb2RlEiEKHVJFR0lTVFJBVElPTl9NT0RFX1VOU1BFQ0lGSUVEEAASGgoWUkVHSVNUUkFUSU9OX01PREVfT1BFThABEhwKGFJFR0lTVFJBVElPTl9NT0RFX0lOVklURRACEhwKGFJFR0lTVFJBVElPTl9NT0RFX0NMT1NFRBADKuEECgtFcnJvclJlYXNvbhIcChhFUlJPUl9SRUFTT05fVU5TUEVDSUZJRUQQABIWChJFUlJPUl9SRUFTT05fQ0xPQ0sQARIZChVFUlJPUl9SRUFTT05fUkVQTEFZRUQQAhIdChlFUlJPUl9SRUFTT05fT1RIRVJfU0VSVkVSEAMSHQoZRVJST1JfUkVBU09OX09USEVSX01FVEhPRBAEEhoKFkVSUk9SX1JFQVNPTl9TSUdOQVRVUkUQBRIfChtFUlJPUl9SRUFTT05fVU5LTk9XTl9ERVZJQ0UQBhIdChlFUlJPUl9SRUFTT05fU1RPUkFHRV9GVUxMEAcSFgoSRVJST1JfUkVBU09OX0ZSQU1FEAgSIQodRVJST1JfUkVBU09OX1BST1RPQ09MX1ZFUlNJT04QCRIhCh1FUlJPUl9SRUFTT05fVE9PX01BTllfU1RSRUFNUxAKEhUKEUVSUk9SX1JFQVNPTl9ERUFEEAsSGAoURVJST1JfUkVBU09OX1JFVk9LRUQQDBIXChNFUlJPUl9SRUFTT05fQkFOTkVEEA0SGwoXRVJST1JfUkVBU09OX0JBRF9DVVJTT1IQDhIaChZFUlJPUl9SRUFTT05fVE9PX0xBUkdFEBQSHQoZRVJST1JfUkVBU09OX1JBVEVfTElNSVRFRBAVEhUKEUVSUk9SX1JFQVNPTl9MQVRFEBYSHAoYRVJST1JfUkVBU09OX1VOU1VQUE9SVEVEEBcSGQoVRVJST1JfUkVBU09OX1NUT1BQSU5HEBgSFwoTRVJST1JfUkVBU09OX0RFRkVDVBAZMuABCgtDaGF0U2VydmljZRJMCgtLZXlFeGNoYW5nZRIdLnBhcmxleS52MS5LZXlFeGNoYW5nZVJlcXVlc3QaHi5wYXJsZXkudjEuS2V5RXhjaGFuZ2VSZXNwb25zZRJGCglHZXRTZXJ2ZXISGy5wYXJsZXkudjEuR2V0U2VydmVyUmVxdWVzdBocLnBhcmxleS52MS5HZXRTZXJ2ZXJSZXNwb25zZRI7CgRDaGF0EhYucGFybGV5LnYxLkNoYXRSZXF1ZXN0GhcucGFybGV5LnYxLkNoYXRSZXNwb25zZSgBMAFiBnByb3RvMw", [file_parley_v1_identity, file_parley_v1_key_exchange]);
 
 /**
  * @generated from message parley.v1.GetServerRequest
@@ -280,6 +280,12 @@ export type OutgoingEnvelope = Message<"parley.v1.OutgoingEnvelope"> & {
      */
     value: RejoinRequest;
     case: "rejoin";
+  } | {
+    /**
+     * @generated from field: parley.v1.RosterLeave leave = 7;
+     */
+    value: RosterLeave;
+    case: "leave";
   } | { case: undefined; value?: undefined };
 };
 
@@ -400,7 +406,8 @@ export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 8);
 
 /**
- * The change of a commit to the roster. Members compare it with what the commit really did.
+ * The change of a commit to the roster. Members compare it with what the commit really did: a device that has left
+ * by itself (RosterLeave) and is removed now is named, too.
  *
  * @generated from message parley.v1.RosterChange
  */
@@ -630,7 +637,57 @@ export const ChatResponseSchema: GenMessage<ChatResponse> = /*@__PURE__*/
 
 /**
  * The answer to Open, before anything else.
+ * "This device, which is on the roster, does not want to be." For whoever was added without being asked,
+ * and for a device that cannot make itself understood in the group: it needs no epoch and no state of it. The
+ * server takes the device off the roster at this place of the order, which is the last that the device is
+ * delivered of the conversation, and takes nothing more of it there. Its leaf stays in the group until a member
+ * commits its removal, which any member may, and should, when this is delivered to it; the commit's RosterChange
+ * then names the device as removed, though it is off the roster already. Until that is done the device cannot be
+ * added again (Rejected with malformed).
  *
+ * Races: a commit that is stored before it stands as it is. If that removed the device, this is rejected as
+ * not_a_member, which is as good. If the device was removed and added again since the epoch that this names, it
+ * is rejected as stale_epoch, after everything up to there was delivered: the device may then send another.
+ *
+ * @generated from message parley.v1.RosterLeave
+ */
+export type RosterLeave = Message<"parley.v1.RosterLeave"> & {
+  /**
+   * The device's key signs the conversation_id, the epoch (8 bytes, big-endian) and this nonce (16 random bytes),
+   * one after the other, under the label "parley.v1.RosterLeave", so that members need not believe the server.
+   *
+   * @generated from field: bytes nonce = 1;
+   */
+  nonce: Uint8Array;
+
+  /**
+   * @generated from field: bytes signature = 2;
+   */
+  signature: Uint8Array;
+
+  /**
+   * The device that leaves; the server sees to it that it is the sender.
+   *
+   * @generated from field: bytes device_id = 3;
+   */
+  deviceId: Uint8Array;
+
+  /**
+   * The epoch that the device joined in: of DeliveredWelcome, or 1 for who created the conversation.
+   *
+   * @generated from field: uint64 epoch = 4;
+   */
+  epoch: bigint;
+};
+
+/**
+ * Describes the message parley.v1.RosterLeave.
+ * Use `create(RosterLeaveSchema)` to create a new message.
+ */
+export const RosterLeaveSchema: GenMessage<RosterLeave> = /*@__PURE__*/
+  messageDesc(file_parley_v1_chat, 16);
+
+/**
  * @generated from message parley.v1.Opened
  */
 export type Opened = Message<"parley.v1.Opened"> & {
@@ -687,7 +744,7 @@ export type Opened = Message<"parley.v1.Opened"> & {
  * Use `create(OpenedSchema)` to create a new message.
  */
 export const OpenedSchema: GenMessage<Opened> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 16);
+  messageDesc(file_parley_v1_chat, 17);
 
 /**
  * The limits that the server enforces. A device that stays within is never rejected for size or number.
@@ -820,7 +877,7 @@ export type Limits = Message<"parley.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 17);
+  messageDesc(file_parley_v1_chat, 18);
 
 /**
  * Envelopes for this device. All members see a conversation's envelopes in the same order; how
@@ -849,7 +906,7 @@ export type Deliver = Message<"parley.v1.Deliver"> & {
  * Use `create(DeliverSchema)` to create a new message.
  */
 export const DeliverSchema: GenMessage<Deliver> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 18);
+  messageDesc(file_parley_v1_chat, 19);
 
 /**
  * @generated from message parley.v1.Envelope
@@ -898,6 +955,8 @@ export type Envelope = Message<"parley.v1.Envelope"> & {
     case: "commit";
   } | {
     /**
+     * That the device has created and that somebody is still on the roster of. To be added costs nothing here: see
+     * RosterLeave.
      * This device was added: join, and read on from here.
      *
      * @generated from field: parley.v1.DeliveredWelcome welcome = 6;
@@ -935,6 +994,15 @@ export type Envelope = Message<"parley.v1.Envelope"> & {
      */
     value: RejoinRequest;
     case: "rejoin";
+  } | {
+    /**
+     * Another device has left the roster by itself: verify it, then commit the removal of its leaf. One whose
+     * signature does not hold, whose device has no leaf, or whose nonce was seen before is ignored.
+     *
+     * @generated from field: parley.v1.RosterLeave leave = 11;
+     */
+    value: RosterLeave;
+    case: "leave";
   } | { case: undefined; value?: undefined };
 };
 
@@ -943,7 +1011,7 @@ export type Envelope = Message<"parley.v1.Envelope"> & {
  * Use `create(EnvelopeSchema)` to create a new message.
  */
 export const EnvelopeSchema: GenMessage<Envelope> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 19);
+  messageDesc(file_parley_v1_chat, 20);
 
 /**
  * @generated from message parley.v1.DeliveredCommit
@@ -970,7 +1038,7 @@ export type DeliveredCommit = Message<"parley.v1.DeliveredCommit"> & {
  * Use `create(DeliveredCommitSchema)` to create a new message.
  */
 export const DeliveredCommitSchema: GenMessage<DeliveredCommit> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 20);
+  messageDesc(file_parley_v1_chat, 21);
 
 /**
  * @generated from message parley.v1.DeliveredWelcome
@@ -994,7 +1062,7 @@ export type DeliveredWelcome = Message<"parley.v1.DeliveredWelcome"> & {
  * Use `create(DeliveredWelcomeSchema)` to create a new message.
  */
 export const DeliveredWelcomeSchema: GenMessage<DeliveredWelcome> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 21);
+  messageDesc(file_parley_v1_chat, 22);
 
 /**
  * @generated from message parley.v1.OwnEnvelope
@@ -1011,7 +1079,7 @@ export type OwnEnvelope = Message<"parley.v1.OwnEnvelope"> & {
  * Use `create(OwnEnvelopeSchema)` to create a new message.
  */
 export const OwnEnvelopeSchema: GenMessage<OwnEnvelope> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 22);
+  messageDesc(file_parley_v1_chat, 23);
 
 /**
  * @generated from message parley.v1.MissedEnvelopes
@@ -1030,7 +1098,7 @@ export type MissedEnvelopes = Message<"parley.v1.MissedEnvelopes"> & {
  * Use `create(MissedEnvelopesSchema)` to create a new message.
  */
 export const MissedEnvelopesSchema: GenMessage<MissedEnvelopes> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 23);
+  messageDesc(file_parley_v1_chat, 24);
 
 /**
  * Every send up to this number is stored durably (on disk). Covers all the sends at or below it
@@ -1050,7 +1118,7 @@ export type Accepted = Message<"parley.v1.Accepted"> & {
  * Use `create(AcceptedSchema)` to create a new message.
  */
 export const AcceptedSchema: GenMessage<Accepted> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 24);
+  messageDesc(file_parley_v1_chat, 25);
 
 /**
  * Sends that were not stored. See Send for what happens to their numbers.
@@ -1069,7 +1137,7 @@ export type Rejected = Message<"parley.v1.Rejected"> & {
  * Use `create(RejectedSchema)` to create a new message.
  */
 export const RejectedSchema: GenMessage<Rejected> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 25);
+  messageDesc(file_parley_v1_chat, 26);
 
 /**
  * @generated from message parley.v1.RejectedSend
@@ -1181,7 +1249,7 @@ export type RejectedSend = Message<"parley.v1.RejectedSend"> & {
  * Use `create(RejectedSendSchema)` to create a new message.
  */
 export const RejectedSendSchema: GenMessage<RejectedSend> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 26);
+  messageDesc(file_parley_v1_chat, 27);
 
 /**
  * @generated from message parley.v1.StaleEpoch
@@ -1198,7 +1266,7 @@ export type StaleEpoch = Message<"parley.v1.StaleEpoch"> & {
  * Use `create(StaleEpochSchema)` to create a new message.
  */
 export const StaleEpochSchema: GenMessage<StaleEpoch> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 27);
+  messageDesc(file_parley_v1_chat, 28);
 
 /**
  * @generated from message parley.v1.NotAMember
@@ -1211,7 +1279,7 @@ export type NotAMember = Message<"parley.v1.NotAMember"> & {
  * Use `create(NotAMemberSchema)` to create a new message.
  */
 export const NotAMemberSchema: GenMessage<NotAMember> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 28);
+  messageDesc(file_parley_v1_chat, 29);
 
 /**
  * @generated from message parley.v1.UnknownConversation
@@ -1224,7 +1292,7 @@ export type UnknownConversation = Message<"parley.v1.UnknownConversation"> & {
  * Use `create(UnknownConversationSchema)` to create a new message.
  */
 export const UnknownConversationSchema: GenMessage<UnknownConversation> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 29);
+  messageDesc(file_parley_v1_chat, 30);
 
 /**
  * @generated from message parley.v1.ConversationExists
@@ -1237,7 +1305,7 @@ export type ConversationExists = Message<"parley.v1.ConversationExists"> & {
  * Use `create(ConversationExistsSchema)` to create a new message.
  */
 export const ConversationExistsSchema: GenMessage<ConversationExists> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 30);
+  messageDesc(file_parley_v1_chat, 31);
 
 /**
  * @generated from message parley.v1.TooLarge
@@ -1254,7 +1322,7 @@ export type TooLarge = Message<"parley.v1.TooLarge"> & {
  * Use `create(TooLargeSchema)` to create a new message.
  */
 export const TooLargeSchema: GenMessage<TooLarge> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 31);
+  messageDesc(file_parley_v1_chat, 32);
 
 /**
  * @generated from message parley.v1.RateLimited
@@ -1271,7 +1339,7 @@ export type RateLimited = Message<"parley.v1.RateLimited"> & {
  * Use `create(RateLimitedSchema)` to create a new message.
  */
 export const RateLimitedSchema: GenMessage<RateLimited> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 32);
+  messageDesc(file_parley_v1_chat, 33);
 
 /**
  * @generated from message parley.v1.OutOfOrder
@@ -1290,7 +1358,7 @@ export type OutOfOrder = Message<"parley.v1.OutOfOrder"> & {
  * Use `create(OutOfOrderSchema)` to create a new message.
  */
 export const OutOfOrderSchema: GenMessage<OutOfOrder> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 33);
+  messageDesc(file_parley_v1_chat, 34);
 
 /**
  * @generated from message parley.v1.StorageFull
@@ -1307,7 +1375,7 @@ export type StorageFull = Message<"parley.v1.StorageFull"> & {
  * Use `create(StorageFullSchema)` to create a new message.
  */
 export const StorageFullSchema: GenMessage<StorageFull> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 34);
+  messageDesc(file_parley_v1_chat, 35);
 
 /**
  * @generated from message parley.v1.UnknownDevice
@@ -1324,7 +1392,7 @@ export type UnknownDevice = Message<"parley.v1.UnknownDevice"> & {
  * Use `create(UnknownDeviceSchema)` to create a new message.
  */
 export const UnknownDeviceSchema: GenMessage<UnknownDevice> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 35);
+  messageDesc(file_parley_v1_chat, 36);
 
 /**
  * @generated from message parley.v1.TooManyMembers
@@ -1341,14 +1409,14 @@ export type TooManyMembers = Message<"parley.v1.TooManyMembers"> & {
  * Use `create(TooManyMembersSchema)` to create a new message.
  */
 export const TooManyMembersSchema: GenMessage<TooManyMembers> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 36);
+  messageDesc(file_parley_v1_chat, 37);
 
 /**
  * @generated from message parley.v1.TooManyConversations
  */
 export type TooManyConversations = Message<"parley.v1.TooManyConversations"> & {
   /**
-   * The device at its limit.
+   * The device at its limit: the sender.
    *
    * @generated from field: bytes device_id = 1;
    */
@@ -1365,7 +1433,7 @@ export type TooManyConversations = Message<"parley.v1.TooManyConversations"> & {
  * Use `create(TooManyConversationsSchema)` to create a new message.
  */
 export const TooManyConversationsSchema: GenMessage<TooManyConversations> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 37);
+  messageDesc(file_parley_v1_chat, 38);
 
 /**
  * @generated from message parley.v1.Malformed
@@ -1384,7 +1452,7 @@ export type Malformed = Message<"parley.v1.Malformed"> & {
  * Use `create(MalformedSchema)` to create a new message.
  */
 export const MalformedSchema: GenMessage<Malformed> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 38);
+  messageDesc(file_parley_v1_chat, 39);
 
 /**
  * Everything that was stored for this device before its Open is delivered: live from here. Sent
@@ -1400,7 +1468,7 @@ export type CaughtUp = Message<"parley.v1.CaughtUp"> & {
  * Use `create(CaughtUpSchema)` to create a new message.
  */
 export const CaughtUpSchema: GenMessage<CaughtUp> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 39);
+  messageDesc(file_parley_v1_chat, 40);
 
 /**
  * An account that shares a conversation with this device, or this device's own, has a new device
@@ -1421,7 +1489,7 @@ export type AccountChanged = Message<"parley.v1.AccountChanged"> & {
  * Use `create(AccountChangedSchema)` to create a new message.
  */
 export const AccountChangedSchema: GenMessage<AccountChanged> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 40);
+  messageDesc(file_parley_v1_chat, 41);
 
 /**
  * Somebody was handed a one-time key package of this device: publish more (KeyExchangeRequest.key_packages) where few
@@ -1443,7 +1511,7 @@ export type KeyPackagesLeft = Message<"parley.v1.KeyPackagesLeft"> & {
  * Use `create(KeyPackagesLeftSchema)` to create a new message.
  */
 export const KeyPackagesLeftSchema: GenMessage<KeyPackagesLeft> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 41);
+  messageDesc(file_parley_v1_chat, 42);
 
 /**
  * The last frame: the server ends the stream with status OK after it.
@@ -1495,7 +1563,7 @@ export type Closing = Message<"parley.v1.Closing"> & {
  * Use `create(ClosingSchema)` to create a new message.
  */
 export const ClosingSchema: GenMessage<Closing> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 42);
+  messageDesc(file_parley_v1_chat, 43);
 
 /**
  * @generated from message parley.v1.Superseded
@@ -1508,7 +1576,7 @@ export type Superseded = Message<"parley.v1.Superseded"> & {
  * Use `create(SupersededSchema)` to create a new message.
  */
 export const SupersededSchema: GenMessage<Superseded> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 43);
+  messageDesc(file_parley_v1_chat, 44);
 
 /**
  * @generated from message parley.v1.ShuttingDown
@@ -1521,7 +1589,7 @@ export type ShuttingDown = Message<"parley.v1.ShuttingDown"> & {
  * Use `create(ShuttingDownSchema)` to create a new message.
  */
 export const ShuttingDownSchema: GenMessage<ShuttingDown> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 44);
+  messageDesc(file_parley_v1_chat, 45);
 
 /**
  * @generated from message parley.v1.Revoked
@@ -1534,7 +1602,7 @@ export type Revoked = Message<"parley.v1.Revoked"> & {
  * Use `create(RevokedSchema)` to create a new message.
  */
 export const RevokedSchema: GenMessage<Revoked> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 45);
+  messageDesc(file_parley_v1_chat, 46);
 
 /**
  * More about a gRPC status: encoded in the trailer "parley-error-bin".
@@ -1567,7 +1635,7 @@ export type ErrorDetail = Message<"parley.v1.ErrorDetail"> & {
  * Use `create(ErrorDetailSchema)` to create a new message.
  */
 export const ErrorDetailSchema: GenMessage<ErrorDetail> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 46);
+  messageDesc(file_parley_v1_chat, 47);
 
 /**
  * @generated from enum parley.v1.RegistrationMode

@@ -1,10 +1,11 @@
 // Another device has lost a group's state and asks to be removed and added again: the members do that by themselves.
 
-import type { RejoinRequest } from '../../../gen/parley/v1/chat_pb.js'
+import type { RejoinRequest, RosterLeave } from '../../../gen/parley/v1/chat_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
 import { verifyRejoin } from '../../protocol/conversation/rejoin-request.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { includesKey } from '../../protocol/keys.js'
+import { verifyLeave } from '../../protocol/log/roster-leave.js'
 import { crypto } from '../crypto.js'
 import type { Candidate } from '../mls/engine.js'
 import type { Transaction } from '../vault/records.js'
@@ -13,7 +14,7 @@ import type { GroupParts } from './parts.js'
 import { removeWhenOurTurn } from './self-removal.js'
 import type { LiveGroup } from './state/groups.js'
 
-/** Requests of a group that are remembered. */
+/** Requests and leaves of a group that are remembered. */
 const NONCES = 32
 /**
  * Another device asks: the device whose turn it is removes it and adds it again. Returns whose it is; undefined for a
@@ -39,6 +40,27 @@ export function takeRejoin(
   const { handle } = parseVerifiedCertificate(member.identity)
   removeWhenOurTurn(parts, tx, group, [member.signatureKey])
   return handle
+}
+
+/** Another device has left the roster by itself: the device whose turn it is removes its leaf. */
+export function takeRosterLeave(
+  parts: Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
+  tx: Transaction,
+  group: LiveGroup,
+  leave: RosterLeave,
+): void {
+  const { record } = group
+  const { deviceId, nonce, epoch } = leave
+  const isKnown = record.rejoinNonces.some(known => equalBytes(known, nonce))
+  const member = parts.engine
+    .members(group.state)
+    .find(({ signatureKey }) => equalBytes(signatureKey, deviceId))
+  if (!member || isKnown) return
+  // It has joined again since, and has not said so of that.
+  if (group.sender(member.signatureKey).joinedEpoch > epoch) return
+  if (!verifyLeave(crypto, { conversationId: record.conversationId, leave })) return
+  parts.groups.change(tx, group, { rejoinNonces: [...record.rejoinNonces, nonce].slice(-NONCES) })
+  removeWhenOurTurn(parts, tx, group, [member.signatureKey])
 }
 
 /** These devices were removed: those that asked to rejoin are added again, by whoever's turn it is. */

@@ -7,7 +7,7 @@ import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js
 import { LineDown } from '../codes/line-error.js'
 import { notOpened } from '../codes/unreadable.js'
 import { isOwn } from '../groups/membership.js'
-import { takeRejoin } from '../groups/rejoin.js'
+import { takeRejoin, takeRosterLeave } from '../groups/rejoin.js'
 import { can, hasLeft } from '../groups/state/group.js'
 import type { LiveGroup, Sender } from '../groups/state/groups.js'
 import { type ClientSequence, type Count, clientSequenceOf, countOf, type Placed } from '../ids.js'
@@ -51,6 +51,7 @@ export async function takeIn(parts: MessageParts, tx: Transaction, envelope: Env
   else if (content.case === 'own')
     await takeEcho(parts, tx, group, envelope, clientSequenceOf(content.value.clientSequence))
   else if (content.case === 'rejoin') receiveRejoin(parts, tx, group, envelope, content.value)
+  else if (content.case === 'leave') takeRosterLeave(parts, tx, group, content.value)
   else if (content.case === 'missed') {
     parts.groups.change(tx, group, { log: BROKEN_LOG })
     appendUnreadable(parts, tx, group, envelope, { code: 'expired', count: content.value.count })

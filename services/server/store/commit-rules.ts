@@ -32,17 +32,21 @@ export function checkCommit(bundle: CommitBundle, facts: CommitFacts): Reason | 
 /** The change that an accepted commit makes. */
 export function conversationChange(
   bundle: CommitBundle,
-  { sender, conversation, deviceOf }: Omit<CommitFacts, 'limits'>,
+  facts: Omit<CommitFacts, 'limits'>,
 ): ConversationChange {
+  const { sender, conversation, deviceOf } = facts
   const devices = (ids: readonly DeviceId[] = []) => ids.flatMap(id => deviceOf(id) ?? [])
+  const removed = devices(bundle.rosterChange?.removedDeviceIds)
   const added = devices(bundle.rosterChange?.addedDeviceIds)
   const epoch = (conversation?.epoch ?? 0) + 1
   return {
+    by: 'commit',
     creates: bundle.creates,
     epoch,
     sharedEpoch: added.length > 0 ? epoch : (conversation?.sharedEpoch ?? 0),
     joined: bundle.creates ? [sender, ...added] : added,
-    left: devices(bundle.rosterChange?.removedDeviceIds),
+    left: removed.filter(device => !isGone(device, facts)),
+    cleared: removed.filter(device => isGone(device, facts)),
   }
 }
 
@@ -85,9 +89,11 @@ function checkRoster(bundle: CommitBundle, facts: CommitFacts): Reason | undefin
     const reason = checkRemoved(id, facts)
     if (reason) return reason
   }
-  const before = conversation?.members.size ?? 1
+  // A leaf takes its place also when its device has left.
+  const before = conversation ? conversation.members.size + conversation.gone.size : 1
   if (before + added.length - removed.length > limits.devicesPerConversation)
     return tooManyMembers(limits.devicesPerConversation)
+  // The creator pays for it, and nobody who is added: so nobody can use up what another may have.
   if (bundle.creates && isFull(sender, facts))
     return tooManyConversations(sender.id, limits.conversationsPerDevice)
   for (const id of added) {
@@ -99,7 +105,7 @@ function checkRoster(bundle: CommitBundle, facts: CommitFacts): Reason | undefin
 
 function checkRemoved(id: DeviceId, facts: CommitFacts): Reason | undefined {
   const device = facts.deviceOf(id)
-  if (!device || !isMember(device, facts))
+  if (!device || !(isMember(device, facts) || isGone(device, facts)))
     return malformed('the roster change removes a device that is not a member')
   return device.key === facts.sender.key ? malformed('a device cannot remove itself') : undefined
 }
@@ -108,14 +114,18 @@ function checkAdded(id: DeviceId, facts: CommitFacts): Reason | undefined {
   const device = facts.deviceOf(id)
   if (!device || device.blocked === 'revoked') return unknownDevice(id)
   if (isMember(device, facts)) return malformed('the roster change adds a member')
-  return isFull(device, facts)
-    ? tooManyConversations(device.id, facts.limits.conversationsPerDevice)
+  return isGone(device, facts)
+    ? malformed('the roster change adds a device that has left, and was not removed since')
     : undefined
 }
 
 /** At first the sender is the only member. */
 function isMember({ key }: DeviceFacts, { sender, conversation }: CommitFacts): boolean {
   return conversation ? conversation.members.has(key) : key === sender.key
+}
+
+function isGone({ key }: DeviceFacts, { conversation }: Pick<CommitFacts, 'conversation'>): boolean {
+  return conversation?.gone.has(key) === true
 }
 
 function isFull(device: DeviceFacts, { limits }: CommitFacts): boolean {

@@ -8,7 +8,7 @@ export interface DeviceFacts {
   readonly id: DeviceId
   /** The highest accepted client sequence. */
   readonly clientSequence: number
-  /** How many conversations the device is in. */
+  /** How many conversations the device has created that somebody is in. */
   readonly conversations: number
   /** Nothing is taken from it nor shown to it; its places on rosters stay until members remove it. */
   readonly blocked: Blocked | undefined
@@ -20,11 +20,13 @@ export interface Numbers {
   readonly shown: number
 }
 
-/** From where a device was added to where it was removed: it reads both of these and all between. */
+/** From where a device was added to where it was removed, or left: it reads both of these and all between. */
 export interface Span {
   readonly joined: number
+  /** The epoch that it came in with. */
+  readonly joinedEpoch: number
   readonly left: number | undefined
-  /** The conversation's own number of where it was removed; 0 before. */
+  /** The conversation's own number of that; 0 before. */
   readonly leftShown: number
 }
 
@@ -32,6 +34,7 @@ export interface Span {
 export interface ConversationFacts {
   readonly key: number
   readonly id: Uint8Array
+  readonly creator: DeviceId
   readonly epoch: number
   /** The sequence of the last commit. */
   readonly lastCommit: number
@@ -43,12 +46,16 @@ export interface ConversationFacts {
   readonly expiredShown: number
   /** The roster of now, by the keys of the devices. */
   readonly members: ReadonlyMap<number, DeviceId>
+  /** Those that have left the roster by themselves and whose leaves no commit has removed since. */
+  readonly gone: ReadonlyMap<number, DeviceId>
   /** When each device was a member, oldest first; also of those that have left and not read all of it. */
   readonly spans: ReadonlyMap<number, readonly Span[]>
 }
 
-/** The change that an accepted commit makes to its conversation. */
+/** The change that an accepted commit, or a device that leaves by itself, makes to its conversation. */
 export interface ConversationChange {
+  /** Of a commit, or of a device that leaves by itself. */
+  readonly by: 'commit' | 'leave'
   /** The conversation begins with it. */
   readonly creates: boolean
   /** From here on. */
@@ -57,28 +64,38 @@ export interface ConversationChange {
   /** The devices that join, the creator first. */
   readonly joined: readonly DeviceFacts[]
   readonly left: readonly DeviceFacts[]
+  /** Devices that had left by themselves: now their leaves go. */
+  readonly cleared: readonly DeviceFacts[]
 }
 
 /** A conversation before its first commit. */
-export function newConversation(key: number, id: Uint8Array): ConversationFacts {
+export function newConversation(
+  key: number,
+  { id, creator }: Pick<ConversationFacts, 'id' | 'creator'>,
+): ConversationFacts {
   const beginning = { epoch: 0, lastCommit: 0, sharedEpoch: 0, expiredThrough: 0, expiredShown: 0 }
-  return { key, id: id.slice(), ...beginning, members: new Map(), spans: new Map() }
+  const nobody = { members: new Map(), gone: new Map(), spans: new Map() }
+  return { key, id: id.slice(), creator, ...beginning, ...nobody }
 }
 
-/** The conversation after a commit, whose record has these numbers. */
+/** The conversation after a change, whose record has these numbers. */
 export function changedBy(
   conversation: ConversationFacts,
   change: ConversationChange,
   { sequence, shown }: Numbers,
 ): ConversationFacts {
-  const { epoch, sharedEpoch, joined, left } = change
-  const after = { ...conversation, epoch, sharedEpoch, lastCommit: sequence }
+  const { epoch, sharedEpoch, joined, left, cleared } = change
+  const lastCommit = change.by === 'commit' ? sequence : conversation.lastCommit
+  const after = { ...conversation, epoch, sharedEpoch, lastCommit }
   // Most commits are updates, and a roster is long.
-  if (joined.length === 0 && left.length === 0) return after
+  if (joined.length === 0 && left.length === 0 && cleared.length === 0) return after
   const members = new Map(conversation.members)
+  const gone = new Map(conversation.gone)
   const spans = new Map(conversation.spans)
-  for (const { key } of left) {
+  for (const { key } of cleared) gone.delete(key)
+  for (const { key, id } of left) {
     members.delete(key)
+    if (change.by === 'leave') gone.set(key, id)
     const own = spans.get(key) ?? []
     spans.set(
       key,
@@ -87,9 +104,12 @@ export function changedBy(
   }
   for (const { key, id } of joined) {
     members.set(key, id)
-    spans.set(key, [...(spans.get(key) ?? []), { joined: sequence, left: undefined, leftShown: 0 }])
+    spans.set(key, [
+      ...(spans.get(key) ?? []),
+      { joined: sequence, joinedEpoch: epoch, left: undefined, leftShown: 0 },
+    ])
   }
-  return { ...after, members, spans }
+  return { ...after, members, gone, spans }
 }
 
 /** The first sequence at or after `from` at which the device was a member. */

@@ -15,6 +15,8 @@ import {
   OwnEnvelopeSchema,
   type RejoinRequest,
   RejoinRequestSchema,
+  type RosterLeave,
+  RosterLeaveSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
 import type { ConversationFacts, DeviceFacts, Numbers } from './facts.js'
@@ -43,6 +45,7 @@ type LogBody =
   | { case: 'application'; value: ApplicationEnvelope }
   | { case: 'commit'; value: CommitBundle }
   | { case: 'rejoin'; value: RejoinRequest }
+  | { case: 'leave'; value: RosterLeave }
 
 /** The content of an accepted send, apart from the buffers that it came in: those are larger and live shorter. */
 export interface Content {
@@ -53,7 +56,7 @@ export interface Content {
 }
 
 /** The numbers by which stores keep the kinds of records. */
-export const KINDS: Record<LogBody['case'], number> = { application: 0, commit: 1, rejoin: 2 }
+export const KINDS: Record<LogBody['case'], number> = { application: 0, commit: 1, rejoin: 2, leave: 3 }
 
 export function applicationContent({ epoch, ciphertext }: ApplicationEnvelope): Content {
   return contentOf(KINDS.application, Number(epoch), ciphertext.slice())
@@ -69,11 +72,17 @@ export function rejoinContent(request: RejoinRequest, epoch: number): Content {
   return contentOf(KINDS.rejoin, epoch, toBinary(RejoinRequestSchema, request))
 }
 
+export function leaveContent(leave: RosterLeave, epoch: number): Content {
+  return contentOf(KINDS.leave, epoch, toBinary(RosterLeaveSchema, leave))
+}
+
 /** The content of a record that was kept. */
 export function contentOf(kind: number, epoch: number, payload: Uint8Array): Content {
   if (kind === KINDS.commit) return commitContent(payload)
   if (kind === KINDS.rejoin)
     return { body: { case: 'rejoin', value: fromBinary(RejoinRequestSchema, payload) }, epoch, payload }
+  if (kind === KINDS.leave)
+    return { body: { case: 'leave', value: fromBinary(RosterLeaveSchema, payload) }, epoch, payload }
   const value = create(ApplicationEnvelopeSchema, { epoch: BigInt(epoch), ciphertext: payload })
   return { body: { case: 'application', value }, epoch, payload }
 }

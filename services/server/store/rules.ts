@@ -8,12 +8,13 @@ import {
   CommitBundleSchema,
   type OutgoingEnvelope,
   type RejoinRequest,
+  type RosterLeave,
 } from '../../../gen/parley/v1/chat_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
 import { CONVERSATION_ID_BYTES, NONCE_BYTES, SIGNATURE_BYTES } from '../../protocol/sizes.js'
 import { checkCommit, conversationChange } from './commit-rules.js'
 import type { ConversationChange, ConversationFacts, DeviceFacts } from './facts.js'
-import { applicationContent, type Content, commitContent, rejoinContent } from './log-record.js'
+import { applicationContent, type Content, commitContent, leaveContent, rejoinContent } from './log-record.js'
 import {
   malformed,
   notAMember,
@@ -76,8 +77,10 @@ export function decide(send: OutgoingEnvelope, facts: SendFacts): Decision {
       return decideCommit(send.envelope.value, sender, facts)
     case 'rejoin':
       return decideRejoin(send.envelope.value, sender, facts)
+    case 'leave':
+      return decideLeave(send.envelope.value, sender, facts)
     default:
-      return rejected(malformed('only applications, commits and rejoin requests are stored'))
+      return rejected(malformed('only applications, commits, rejoin requests and leaves are stored'))
   }
 }
 
@@ -107,17 +110,41 @@ function decideCommit(bundle: CommitBundle, sender: DeviceFacts, facts: SendFact
   return { case: 'accepted', content: commitContent(payload), change }
 }
 
-/** The signature is for the members to check: they need not believe a server that has. */
 function decideRejoin(request: RejoinRequest, sender: DeviceFacts, { conversation }: SendFacts): Decision {
-  if (request.nonce.length !== NONCE_BYTES)
-    return rejected(malformed(`a rejoin request's nonce has ${NONCE_BYTES} bytes`))
-  if (request.signature.length !== SIGNATURE_BYTES)
-    return rejected(malformed(`a rejoin request's signature has ${SIGNATURE_BYTES} bytes`))
-  if (!equalBytes(request.deviceId, sender.id))
-    return rejected(malformed('a rejoin request names another device than its sender'))
+  const reason = checkSigned('a rejoin request', request, sender)
+  if (reason) return rejected(reason)
   if (!conversation) return rejected(unknownConversation())
   if (!conversation.members.has(sender.key)) return rejected(notAMember())
   return { case: 'accepted', content: rejoinContent(request, conversation.epoch) }
+}
+
+/** It leaves the membership that it names: one who was removed and added again since has not said that of the new one. */
+function decideLeave(leave: RosterLeave, sender: DeviceFacts, { conversation }: SendFacts): Decision {
+  const reason = checkSigned('a leave', leave, sender)
+  if (reason) return rejected(reason)
+  if (!conversation) return rejected(unknownConversation())
+  if (!conversation.members.has(sender.key)) return rejected(notAMember())
+  const { epoch, sharedEpoch } = conversation
+  if (leave.epoch !== BigInt(conversation.spans.get(sender.key)?.at(-1)?.joinedEpoch ?? 0))
+    return stale(conversation)
+  const content = leaveContent(leave, epoch)
+  const nobody = { joined: [], cleared: [] }
+  const change = { by: 'leave', creates: false, epoch, sharedEpoch, left: [sender], ...nobody } as const
+  return { case: 'accepted', content, change }
+}
+
+/** The signature is for the members to check: they need not believe a server that has. */
+function checkSigned(
+  what: string,
+  { nonce, signature, deviceId }: Pick<RejoinRequest, 'nonce' | 'signature' | 'deviceId'>,
+  sender: DeviceFacts,
+): Reason | undefined {
+  if (nonce.length !== NONCE_BYTES) return malformed(`${what}'s nonce has ${NONCE_BYTES} bytes`)
+  if (signature.length !== SIGNATURE_BYTES)
+    return malformed(`${what}'s signature has ${SIGNATURE_BYTES} bytes`)
+  return equalBytes(deviceId, sender.id)
+    ? undefined
+    : malformed(`${what} names another device than its sender`)
 }
 
 /** The sender may not know of the last commit, which explains the rejection. */

@@ -61,13 +61,13 @@ export class MemoryLog implements Log {
       return { accepted: false, reason, ...(after === undefined ? {} : { after }) }
     }
     if (decision.case === 'accepted' && row)
-      this.#carryOut(decision, row, found ?? this.#create(send), readers)
+      this.#carryOut(decision, row, found ?? this.#create(send, row.id), readers)
     return ACCEPTED
   }
 
-  #create({ conversationId }: OutgoingEnvelope): ConversationRow {
+  #create({ conversationId: id }: OutgoingEnvelope, creator: DeviceId): ConversationRow {
     const { tables } = this.#parts
-    return tables.addConversation(newConversation(tables.nextConversationKey(), conversationId))
+    return tables.addConversation(newConversation(tables.nextConversationKey(), { id, creator }))
   }
 
   #carryOut(
@@ -101,7 +101,10 @@ export class MemoryLog implements Log {
   #change(conversation: ConversationRow, change: ConversationChange, record: LogRecord): void {
     const { tables } = this.#parts
     conversation.facts = changedBy(conversation.facts, change, record)
-    const { key } = conversation.facts
+    const { key, creator, members } = conversation.facts
+    const row = tables.device(creator)
+    if (row && change.creates) row.created += 1
+    if (row && members.size === 0) row.created -= 1
     for (const { id } of change.left) tables.device(id)?.rosters.delete(key)
     for (const { id } of change.joined) tables.device(id)?.rosters.add(key)
   }

@@ -29,6 +29,8 @@ export interface DeviceRow {
   acked: number
   /** Keys of the conversations whose roster it is on. */
   rosters: Set<number>
+  /** Conversations that it has created and that somebody is in. */
+  created: number
   /** One-time key packages by their hashes, the oldest first. */
   stock: Map<string, StockedPackage>
   /** Hashes of those that are gone, the oldest first: they are not taken again. */
@@ -87,7 +89,7 @@ export class Tables {
     this.accounts.set(handle, account)
     const row: DeviceRow = {
       ...{ key: this.#devices.size + 1, id, account, certificate, clientSequence: 0, acked: 0 },
-      ...{ rosters: new Set(), stock: new Map(), goneHashes: new Set(), lastResort: undefined },
+      ...{ rosters: new Set(), created: 0, stock: new Map(), goneHashes: new Set(), lastResort: undefined },
     }
     account.devices.push(row)
     this.#devices.set(bytesKey(id), row)
@@ -99,10 +101,10 @@ export class Tables {
   }
 
   factsOf(row: DeviceRow): DeviceFacts {
-    const { key, id, clientSequence, rosters, account } = row
+    const { key, id, clientSequence, created, account } = row
     const banned = this.isBanned({ handle: account.handle }) || this.isBanned({ deviceId: id })
     const blocked = blockedBy({ revoked: this.isRevoked(row), banned })
-    return { key, id, clientSequence, conversations: rosters.size, blocked }
+    return { key, id, clientSequence, conversations: created, blocked }
   }
 
   conversation(id: Uint8Array): ConversationRow | undefined {

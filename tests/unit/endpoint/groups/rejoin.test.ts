@@ -2,10 +2,11 @@
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
-import type { RejoinRequest } from '../../../../gen/parley/v1/chat_pb.js'
+import type { RejoinRequest, RosterLeave } from '../../../../gen/parley/v1/chat_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
-import { addAgain, takeRejoin } from '../../../../services/endpoint/groups/rejoin.js'
+import { addAgain, takeRejoin, takeRosterLeave } from '../../../../services/endpoint/groups/rejoin.js'
 import { makeRejoin } from '../../../../services/protocol/conversation/rejoin-request.js'
+import { makeLeave } from '../../../../services/protocol/log/roster-leave.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { TestGroup } from '../../../support/group.js'
@@ -67,6 +68,44 @@ describe('a request', () => {
   ])('%s changes nothing', async (_, make) => {
     const before = room.live.record
     expect(await take(make())).toBeUndefined()
+    expect(room.live.record).toEqual(before)
+    expect(intents()).toEqual([])
+  })
+})
+
+describe('a leave', () => {
+  const leaveOf = ({ device }: OwnAccount, epoch = 1n) =>
+    makeLeave(crypto, { conversationId: room.live.record.conversationId, epoch, device })
+  const takeLeft = (leave: RosterLeave) =>
+    testing.written((tx, unit) => takeRosterLeave(unit.context, tx, room.in(unit), leave))
+
+  test('has the device removed, once, and not added again', async () => {
+    const leave = leaveOf(bob)
+    await takeLeft(leave)
+    await takeLeft(leave)
+    expect(room.live.record).toMatchObject({ leavingDeviceIds: [idOf(bob)], rejoiningDeviceIds: [] })
+    expect(intents()).toMatchObject([{ case: 'removeDevices', value: { deviceIds: [idOf(bob)] } }])
+    expect(intents()).toHaveLength(1)
+  })
+
+  test('of a time before the device joined again is old', async () => {
+    await testing.written((tx, unit) => {
+      const group = room.in(unit)
+      unit.context.groups.saveSender(tx, group, { ...group.sender(idOf(bob)), joinedEpoch: 4n })
+    })
+    await takeLeft(leaveOf(bob, 3n))
+    expect(intents()).toEqual([])
+    await takeLeft(leaveOf(bob, 4n))
+    expect(intents()).toHaveLength(1)
+  })
+
+  test.each<[string, () => RosterLeave]>([
+    ['of somebody who is not in it', () => leaveOf(carol)],
+    ['that another device signed', () => ({ ...leaveOf(carol), deviceId: idOf(bob) })],
+    ['of another epoch than was signed', () => ({ ...leaveOf(bob), epoch: 2n })],
+  ])('%s changes nothing', async (_, make) => {
+    const before = room.live.record
+    await takeLeft(make())
     expect(room.live.record).toEqual(before)
     expect(intents()).toEqual([])
   })

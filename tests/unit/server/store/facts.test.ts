@@ -8,7 +8,10 @@ import {
   newConversation,
   type Span,
 } from '../../../../services/server/store/facts.js'
-import { CONVERSATION_ID, device } from './people.js'
+import { CONVERSATION_ID, device, idOf } from './people.js'
+
+const BEGUN = { id: CONVERSATION_ID, creator: idOf(0) }
+const COMMIT = { by: 'commit', creates: false, cleared: [] } as const
 
 const isSeen = (spans: readonly Span[], sequence: number) =>
   spans.some(({ joined, left }) => joined <= sequence && sequence <= (left ?? sequence))
@@ -20,7 +23,7 @@ const spans = fc
   .map(numbers =>
     numbers.flatMap((joined, index): Span[] =>
       index % 2 === 0
-        ? [{ joined, left: numbers[index + 1], leftShown: 100 + (numbers[index + 1] ?? 0) }]
+        ? [{ joined, joinedEpoch: 1, left: numbers[index + 1], leftShown: 100 + (numbers[index + 1] ?? 0) }]
         : [],
     ),
   )
@@ -47,14 +50,14 @@ describe('a change', () => {
   test('keeps the roster and the spans in step, however often one joins and leaves', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(3), { maxLength: 30 }), turns => {
-        let now: ConversationFacts = newConversation(1, CONVERSATION_ID)
+        let now: ConversationFacts = newConversation(1, BEGUN)
         const before = JSON.stringify([...now.spans])
         const inside = new Set<number>()
         for (const [index, key] of turns.entries()) {
           const joins = !inside.has(key)
           if (joins) inside.add(key)
           else inside.delete(key)
-          const change = { creates: index === 0, epoch: index + 1, sharedEpoch: index + 1 }
+          const change = { ...COMMIT, creates: index === 0, epoch: index + 1, sharedEpoch: index + 1 }
           const of = { joined: joins ? [devices[key]!] : [], left: joins ? [] : [devices[key]!] }
           const next = changedBy(now, { ...change, ...of }, numbers(10 + index))
           expect(next).toMatchObject({ epoch: index + 1, lastCommit: 10 + index })
@@ -66,47 +69,75 @@ describe('a change', () => {
           expect(isSeen(next.spans.get(key)!, 11 + index)).toBe(joins)
           now = next
         }
-        expect(JSON.stringify([...newConversation(1, CONVERSATION_ID).spans])).toBe(before)
+        expect(JSON.stringify([...newConversation(1, BEGUN).spans])).toBe(before)
       }),
     )
   })
 
   test('of a device that leaves again ends its last time there, and leaves the first as it was', () => {
-    const joins = { creates: false, epoch: 1, sharedEpoch: 1, joined: [devices[0]!], left: [] }
+    const joins = { ...COMMIT, epoch: 1, sharedEpoch: 1, joined: [devices[0]!], left: [] }
     const leaves = { ...joins, joined: [], left: [devices[0]!] }
     const spans = [joins, leaves, joins, leaves].reduce(
       (now, change, index) => changedBy(now, change, numbers(10 * (index + 1))),
-      newConversation(1, CONVERSATION_ID),
+      newConversation(1, BEGUN),
     ).spans
     expect(spans.get(0)).toEqual([
-      { joined: 10, left: 20, leftShown: 120 },
-      { joined: 30, left: 40, leftShown: 140 },
+      { joined: 10, joinedEpoch: 1, left: 20, leftShown: 120 },
+      { joined: 30, joinedEpoch: 1, left: 40, leftShown: 140 },
     ])
   })
 
   test('begins with a conversation that has nothing, and keeps its id apart', () => {
     const id = CONVERSATION_ID.slice()
-    const begun = newConversation(7, id)
+    const begun = newConversation(7, { ...BEGUN, id })
     id.fill(0)
     expect(begun).toEqual({
       ...{ key: 7, id: CONVERSATION_ID, epoch: 0, lastCommit: 0, sharedEpoch: 0 },
       ...{ expiredThrough: 0, expiredShown: 0 },
-      ...{ members: new Map(), spans: new Map() },
+      ...{ creator: BEGUN.creator, members: new Map(), gone: new Map(), spans: new Map() },
     })
   })
 
   test('leaves the value that it was made from as it is', () => {
     const before = changedBy(
-      newConversation(1, CONVERSATION_ID),
-      { creates: true, epoch: 1, sharedEpoch: 1, joined: devices.slice(0, 2), left: [] },
+      newConversation(1, BEGUN),
+      { ...COMMIT, creates: true, epoch: 1, sharedEpoch: 1, joined: devices.slice(0, 2), left: [] },
       numbers(10),
     )
     const copy = structuredClone(before)
     changedBy(
       before,
-      { creates: false, epoch: 2, sharedEpoch: 2, joined: [devices[2]!], left: [devices[1]!] },
+      { ...COMMIT, epoch: 2, sharedEpoch: 2, joined: [devices[2]!], left: [devices[1]!] },
       numbers(11),
     )
     expect(before).toEqual(copy)
+  })
+
+  test('by one who leaves ends its time there, and its leaf stands until a commit removes it', () => {
+    const begin = {
+      ...COMMIT,
+      creates: true,
+      epoch: 1,
+      sharedEpoch: 1,
+      joined: devices.slice(0, 2),
+      left: [],
+    }
+    const begun = changedBy(newConversation(1, BEGUN), begin, numbers(10))
+    const leave = {
+      ...COMMIT,
+      by: 'leave',
+      epoch: 1,
+      sharedEpoch: 1,
+      joined: [],
+      left: [devices[1]!],
+    } as const
+    const without = changedBy(begun, leave, numbers(11))
+    expect(without).toMatchObject({ epoch: 1, lastCommit: 10 })
+    expect([[...without.members.keys()], [...without.gone.keys()]]).toEqual([[0], [1]])
+    expect(without.spans.get(1)).toEqual([{ joined: 10, joinedEpoch: 1, left: 11, leftShown: 111 }])
+    const removal = { ...COMMIT, epoch: 2, sharedEpoch: 1, joined: [], left: [], cleared: [devices[1]!] }
+    const cleared = changedBy(without, removal, numbers(12))
+    expect([[...cleared.members.keys()], [...cleared.gone.keys()]]).toEqual([[0], []])
+    expect(cleared.spans.get(1)).toEqual(without.spans.get(1))
   })
 })

@@ -6,6 +6,7 @@ import {
   CommitBundleSchema,
   type Envelope,
   RejoinRequestSchema,
+  RosterLeaveSchema,
 } from '../../../../gen/parley/v1/chat_pb.js'
 import {
   applicationContent,
@@ -15,6 +16,7 @@ import {
   envelopeFor,
   KINDS,
   type LogRecord,
+  leaveContent,
   missedEnvelope,
   payloadBytes,
   recordSize,
@@ -61,6 +63,8 @@ describe('what is kept', () => {
     const added = commit({ added: [2], removed: [1] })
     expect(contentOf(KINDS.commit, added.epoch, added.payload)).toEqual(added)
     expect(contentOf(KINDS.rejoin, 3, rejoin().payload)).toEqual(rejoin())
+    const left = leaveContent(create(RosterLeaveSchema, { nonce: bytesOf('n'), epoch: 7n }), 9)
+    expect(contentOf(KINDS.leave, 9, left.payload)).toEqual(left)
   })
 
   test('is counted near enough before it is encoded', () => {
@@ -103,7 +107,10 @@ describe('what a device is shown', () => {
     // All joined with the record 10, but for 1, which was there before.
     const of = conversation([0, 1, 2, 3], {
       spans: new Map(
-        [0, 1, 2, 3].map(key => [key, [{ joined: key === 1 ? 4 : 10, left: undefined, leftShown: 0 }]]),
+        [0, 1, 2, 3].map(key => [
+          key,
+          [{ joined: key === 1 ? 4 : 10, joinedEpoch: 1, left: undefined, leftShown: 0 }],
+        ]),
       ),
     })
     const { envelope: old } = shown(1, record, of)
@@ -121,8 +128,8 @@ describe('what a device is shown', () => {
         [
           1,
           [
-            { joined: 4, left: 6, leftShown: 106 },
-            { joined: 10, left: undefined, leftShown: 0 },
+            { joined: 4, joinedEpoch: 1, left: 6, leftShown: 106 },
+            { joined: 10, joinedEpoch: 1, left: undefined, leftShown: 0 },
           ],
         ],
       ]),

@@ -29,8 +29,11 @@ export function conversation(
   return {
     ...{ key: 1, id: CONVERSATION_ID, epoch: 1, lastCommit: 10, sharedEpoch: 1 },
     ...{ expiredThrough: 0, expiredShown: 0 },
+    ...{ creator: idOf(0), gone: new Map() },
     members: new Map(members.map(key => [key, idOf(key)])),
-    spans: new Map(members.map(key => [key, [{ joined: 10, left: undefined, leftShown: 0 }]])),
+    spans: new Map(
+      members.map(key => [key, [{ joined: 10, joinedEpoch: 1, left: undefined, leftShown: 0 }]]),
+    ),
     ...of,
   }
 }

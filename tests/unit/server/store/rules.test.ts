@@ -7,6 +7,7 @@ import {
   CommitBundleSchema,
   EphemeralEnvelopeSchema,
   RejoinRequestSchema,
+  RosterLeaveSchema,
 } from '../../../../gen/parley/v1/chat_pb.js'
 import type { DeviceFacts } from '../../../../services/server/store/facts.js'
 import { type Decision, decide, type SendFacts } from '../../../../services/server/store/rules.js'
@@ -141,6 +142,58 @@ describe('an application envelope', () => {
   })
 })
 
+function leave(of: { nonce?: number; signature?: number; deviceId?: Uint8Array; epoch?: bigint } = {}) {
+  const { nonce = 16, signature = 64, deviceId = idOf(0), epoch = 1n } = of
+  const value = create(RosterLeaveSchema, {
+    ...{ nonce: new Uint8Array(nonce), signature: new Uint8Array(signature), deviceId, epoch },
+  })
+  return send({ case: 'leave', value })
+}
+
+describe('a leave', () => {
+  test('takes its sender off the roster and changes nothing else', () => {
+    const found = conversation([0, 1], { epoch: 9, sharedEpoch: 4, lastCommit: 50 })
+    const decision = decided(leave(), { conversation: found })
+    expect(decision).toMatchObject({
+      case: 'accepted',
+      content: { epoch: 9, body: { case: 'leave' } },
+      change: { by: 'leave', creates: false, epoch: 9, sharedEpoch: 4, joined: [], cleared: [] },
+    })
+    if (decision.case === 'accepted') expect(decision.change?.left.map(({ key }) => key)).toEqual([0])
+  })
+
+  test('is of a member, for the time that it came in for, and in its own name', () => {
+    expect(inAWord(decided(leave(), { conversation: undefined }))).toBe('unknownConversation')
+    expect(inAWord(decided(leave(), { conversation: conversation([1, 2]) }))).toBe('notAMember')
+    const cases = [{ deviceId: bob.id }, { nonce: 15 }, { signature: 65 }]
+    for (const of of cases) expect(inAWord(decided(leave(of)))).toBe('malformed')
+    const later = conversation([0, 1], { epoch: 9, lastCommit: 50 })
+    for (const epoch of [0n, 2n, 9n, 2n ** 64n - 1n])
+      expect(decided(leave({ epoch }), { conversation: later })).toMatchObject({
+        reason: { case: 'staleEpoch', value: { currentEpoch: 9n } },
+        after: 50,
+      })
+  })
+
+  test('leaves a leaf, which takes a place until a commit removes it, and only then may come again', () => {
+    const world = (of: Partial<SendFacts['limits']> = {}) =>
+      facts([alice, bob, device(2), device(3)], {
+        conversation: conversation([0, 1], { gone: new Map([[2, idOf(2)]]) }),
+        limits: { ...limits, ...of },
+      })
+    const commit = (init: Parameters<typeof bundle>[0], of = world()) =>
+      decide(send({ case: 'commit', value: bundle(init) }), of)
+    const removal = commit({ removed: [1, 2] })
+    if (removal.case !== 'accepted') throw new Error('it was not accepted')
+    expect(removal.change?.left.map(({ key }) => key)).toEqual([1])
+    expect(removal.change?.cleared.map(({ key }) => key)).toEqual([2])
+    expect(inAWord(commit({ added: [2] }))).toBe('malformed')
+    const tight = world({ devicesPerConversation: 3 })
+    expect(inAWord(commit({ added: [3] }, tight))).toBe('tooManyMembers')
+    expect(inAWord(commit({ added: [3], removed: [2] }, tight))).toBe('accepted')
+  })
+})
+
 describe('a rejoin request', () => {
   test('needs no epoch, and is of its sender', () => {
     const decision = decided(rejoin(), { conversation: conversation([0, 1], { epoch: 9, sharedEpoch: 9 }) })
@@ -225,7 +278,7 @@ function isRight({ members, conversations, creates, epoch, added, removed, welco
     new Set(named).size === named.length &&
     [...welcomed].sort().join() === [...added].sort().join() &&
     removed.every(key => key !== 0 && isMember(key)) &&
-    added.every(key => key < 4 && !isMember(key) && hasRoom(key)) &&
+    added.every(key => key < 4 && !isMember(key)) &&
     after <= limits.devicesPerConversation
   )
 }
@@ -293,7 +346,8 @@ describe('a commit', () => {
       'tooManyMembers',
     )
     const isFull = { limits: { ...limits, conversationsPerDevice: 0 } }
-    expect(commitReason({ added: [2] }, isFull)).toBe('tooManyConversations')
+    // Nobody pays for being added.
+    expect(commitReason({ added: [2] }, isFull)).toBe('accepted')
     expect(commitReason({ creates: true, epoch: 0n }, { ...isFull, conversation: undefined })).toBe(
       'tooManyConversations',
     )
@@ -359,7 +413,7 @@ describe('what is malformed', () => {
     ['a stored envelope needs a client sequence', text({ clientSequence: 0n })],
     ['a conversation id has 16 bytes', send(text().envelope, { conversationId: new Uint8Array(15) })],
     ['an application envelope needs a ciphertext', text({ bytes: 0 })],
-    ['only applications, commits and rejoin requests are stored', send({ case: undefined })],
+    ['only applications, commits, rejoin requests and leaves are stored', send({ case: undefined })],
     ["a rejoin request's nonce has 16 bytes", rejoin({ nonce: 17 })],
     ["a rejoin request's signature has 64 bytes", rejoin({ signature: 63 })],
     ['a rejoin request names another device than its sender', rejoin({ deviceId: bob.id })],

@@ -42,6 +42,9 @@ INSERT INTO server VALUES (1, randomblob(16));
 //
 // A `sequence` is of the whole log, and `shown` the same record's number in its conversation.
 //
+// A place on a roster is `gone` when its device has left by itself and its leaf stands. `conversations` counts those
+// that a device has created and that somebody is in.
+//
 // An append changes a row of its sender's in `progress`, apart from `devices`, whose rows are large.
 // The log has no foreign keys: the store looks both up before it writes, and a check per row is dear.
 export const SCHEMA = `
@@ -95,6 +98,7 @@ CREATE INDEX nonces_by_time ON nonces (until);
 CREATE TABLE conversations (
   key INTEGER PRIMARY KEY,
   id BLOB NOT NULL UNIQUE,
+  creator INTEGER NOT NULL REFERENCES devices,
   epoch INTEGER NOT NULL,
   last_commit INTEGER NOT NULL,
   expired_through INTEGER NOT NULL DEFAULT 0,
@@ -106,8 +110,10 @@ CREATE TABLE roster (
   conversation INTEGER NOT NULL REFERENCES conversations,
   device INTEGER NOT NULL REFERENCES devices,
   joined_sequence INTEGER NOT NULL,
+  joined_epoch INTEGER NOT NULL,
   left_sequence INTEGER,
   left_shown INTEGER NOT NULL DEFAULT 0,
+  gone INTEGER NOT NULL DEFAULT 0,
   missed INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (conversation, device, joined_sequence)
 ) STRICT, WITHOUT ROWID;

@@ -30,6 +30,7 @@ interface ConversationRow {
   last_commit: number
   expired_through: number
   expired_shown: number
+  creator_id: Uint8Array
   shared_epoch: number
 }
 
@@ -39,7 +40,12 @@ interface RosterRow {
   joined_sequence: number
   left_sequence: number | null
   left_shown: number
+  joined_epoch: number
+  gone: number
 }
+
+const CONVERSATION_SQL = `SELECT conversations.*, devices.id AS creator_id
+  FROM conversations JOIN devices ON devices.key = creator`
 
 const statements = (db: DatabaseSync) => ({
   device: prepare<DeviceRow>(
@@ -47,11 +53,11 @@ const statements = (db: DatabaseSync) => ({
     `SELECT devices.key AS key, client_sequence, conversations, ${BLOCKED_SQL}
      FROM devices JOIN progress ON device = devices.key JOIN accounts ON accounts.key = account WHERE id = ?`,
   ),
-  conversation: prepare<ConversationRow>(db, 'SELECT * FROM conversations WHERE id = ?'),
-  conversationByKey: prepare<ConversationRow>(db, 'SELECT * FROM conversations WHERE key = ?'),
+  conversation: prepare<ConversationRow>(db, `${CONVERSATION_SQL} WHERE conversations.id = ?`),
+  conversationByKey: prepare<ConversationRow>(db, `${CONVERSATION_SQL} WHERE conversations.key = ?`),
   roster: prepare<RosterRow>(
     db,
-    `SELECT device, id, joined_sequence, left_sequence, left_shown FROM roster JOIN devices ON key = device
+    `SELECT device, id, joined_sequence, joined_epoch, left_sequence, left_shown, gone FROM roster JOIN devices ON key = device
      WHERE conversation = ? ORDER BY joined_sequence`,
   ),
 })
@@ -123,16 +129,20 @@ export class StateCache {
 function conversationOf(row: ConversationRow, roster: readonly RosterRow[]): ConversationFacts {
   const members = new Map<number, DeviceId>()
   const spans = new Map<number, Span[]>()
-  for (const { device, id, joined_sequence: joined, left_sequence: left, left_shown: leftShown } of roster) {
-    const span = { joined, left: left ?? undefined, leftShown }
+  const gone = new Map<number, DeviceId>()
+  for (const row of roster) {
+    const { device, id, joined_sequence: joined, joined_epoch: joinedEpoch, left_shown: leftShown } = row
+    const span = { joined, joinedEpoch, left: row.left_sequence ?? undefined, leftShown }
     const earlier = spans.get(device)
     if (earlier) earlier.push(span)
     else spans.set(device, [span])
-    if (left === null) members.set(device, id)
+    if (row.left_sequence === null) members.set(device, id)
+    else if (row.gone !== 0) gone.set(device, id)
   }
   const { key, id, epoch } = row
   return {
-    ...{ key, id, epoch, members, spans },
+    ...{ key, id, epoch, members, gone, spans },
+    creator: row.creator_id,
     lastCommit: row.last_commit,
     sharedEpoch: row.shared_epoch,
     expiredThrough: row.expired_through,

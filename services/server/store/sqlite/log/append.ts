@@ -35,16 +35,23 @@ const ACCEPTED: AppendOutcome = { accepted: true }
 
 const statements = (db: DatabaseSync) => ({
   insert: prepare(db, 'INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
-  insertConversation: prepare(db, 'INSERT INTO conversations (id, epoch, last_commit) VALUES (?, 0, 0)'),
+  insertConversation: prepare(
+    db,
+    'INSERT INTO conversations (id, creator, epoch, last_commit) VALUES (?, ?, 0, 0)',
+  ),
   setEpoch: prepare(
     db,
     'UPDATE conversations SET epoch = ?, last_commit = ?, shared_epoch = ? WHERE key = ?',
   ),
-  join: prepare(db, 'INSERT INTO roster (conversation, device, joined_sequence) VALUES (?, ?, ?)'),
+  join: prepare(
+    db,
+    'INSERT INTO roster (conversation, device, joined_sequence, joined_epoch) VALUES (?, ?, ?, ?)',
+  ),
   leave: prepare(
     db,
-    'UPDATE roster SET left_sequence = ?, left_shown = ? WHERE conversation = ? AND device = ? AND left_sequence IS NULL',
+    'UPDATE roster SET left_sequence = ?, left_shown = ?, gone = ? WHERE conversation = ? AND device = ? AND left_sequence IS NULL',
   ),
+  clear: prepare(db, 'UPDATE roster SET gone = 0 WHERE conversation = ? AND device = ?'),
   advance: prepare(db, 'UPDATE progress SET client_sequence = ? WHERE device = ?'),
   countConversations: prepare(db, 'UPDATE progress SET conversations = ? WHERE device = ?'),
 })
@@ -75,13 +82,14 @@ export class Appender {
     if (decision.case === 'rejected') return outcomeOf(decision)
     if (decision.case === 'accepted' && sender) {
       sender.clientSequence += 1
-      this.#carryOut(decision, sender, conversation ?? this.#create(send.conversationId))
+      this.#carryOut(decision, sender, conversation ?? this.#create(send.conversationId, sender))
     }
     return ACCEPTED
   }
 
-  #create(id: Uint8Array): ConversationFacts {
-    return newConversation(Number(this.#sql.insertConversation.run(id).lastInsertRowid), id)
+  #create(id: Uint8Array, { key, id: creator }: DeviceState): ConversationFacts {
+    const { lastInsertRowid } = this.#sql.insertConversation.run(id, key)
+    return newConversation(Number(lastInsertRowid), { id, creator })
   }
 
   #carryOut(
@@ -124,23 +132,21 @@ export class Appender {
 
   #change(before: ConversationFacts, change: ConversationChange, record: LogRecord): ConversationFacts {
     const { sequence, shown } = record
-    for (const { key, id } of change.left) {
-      this.#sql.leave.run(sequence, shown, before.key, key)
-      this.#count(id, -1)
-    }
-    for (const { key, id } of change.joined) {
-      this.#sql.join.run(before.key, key, sequence)
-      this.#count(id, 1)
-    }
-    this.#sql.setEpoch.run(change.epoch, sequence, change.sharedEpoch, before.key)
+    for (const { key } of change.cleared) this.#sql.clear.run(before.key, key)
+    const gone = change.by === 'leave' ? 1 : 0
+    for (const { key } of change.left) this.#sql.leave.run(sequence, shown, gone, before.key, key)
+    for (const { key } of change.joined) this.#sql.join.run(before.key, key, sequence, change.epoch)
     const after = changedBy(before, change, record)
+    this.#sql.setEpoch.run(after.epoch, after.lastCommit, after.sharedEpoch, before.key)
     this.#options.state.keep(after)
+    if (change.creates) this.#count(after.creator, 1)
+    if (after.members.size === 0) this.#count(after.creator, -1)
     return after
   }
 
   #count(id: DeviceId, by: number): void {
     const device = this.#deviceOf(id)
-    if (!device) throw new Error('a roster change that was accepted names an unknown device')
+    if (!device) throw new Error('a conversation was created by an unknown device')
     device.conversations += by
     this.#sql.countConversations.run(device.conversations, device.key)
   }

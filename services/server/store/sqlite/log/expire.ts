@@ -61,7 +61,7 @@ const statements = (db: DatabaseSync) => ({
   setExpired: prepare(db, 'UPDATE conversations SET expired_through = ?, expired_shown = ? WHERE key = ?'),
   forgetLeavers: prepare(
     db,
-    `DELETE FROM roster WHERE conversation = ? AND left_sequence <=
+    `DELETE FROM roster WHERE conversation = ? AND gone = 0 AND left_sequence <=
        (SELECT acked_sequence FROM progress WHERE progress.device = roster.device)`,
   ),
 })
