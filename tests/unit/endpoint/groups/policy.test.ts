@@ -160,7 +160,7 @@ describe('settings are changed', () => {
     expect(may(groupOf(kind), act)).toBe(expected)
   })
 
-  // Whoever makes a group writes what they like into its first settings.
+  // The maker of a group writes what they like into its first settings.
   test('by nobody in a conversation of two that names an admin, who may do there what all may', () => {
     const founded = groupOf(DIRECT, { settings: settingsWith({ kind: DIRECT }) })
     for (const kind of [DIRECT, ROOM, OWN_DEVICES])
