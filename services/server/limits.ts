@@ -39,6 +39,8 @@ export const LIMITS = {
   /** Bytes: a post-quantum one has about 4 KiB. */
   keyPackageBytes: 8 * 1024,
   messageFields: MAX_FIELDS,
+  /** Bytes of the log: for texts of 1 KiB, more than 200,000 that somebody has not received yet. */
+  accountBytes: 256 * 1024 * 1024,
 } as const
 
 /** Envelopes and bytes of one Deliver frame (one larger envelope aside). */

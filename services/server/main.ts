@@ -34,7 +34,8 @@ async function run(options: ServerOptions): Promise<void> {
     level: options.logLevel,
     ...(wanted ? { file: join(options.data, 'server.log') } : {}),
   })
-  const limits = { ...LIMITS, retentionSeconds: options.retentionSeconds }
+  const { retentionSeconds, accountBytes } = options
+  const limits = { ...LIMITS, retentionSeconds, accountBytes }
   const relay = await startRelay({
     store: await openStore(options, limits),
     folder: options.data,

@@ -65,6 +65,7 @@ export const WHY_NOT: OneOfEach<WhyNot> = {
 
 export const NOTICES: OneOfEach<Notice> = {
   'server-full': { code: 'server-full' },
+  'account-full': { code: 'account-full' },
   'not-opened': { code: 'not-opened', peer: 'bob', isRoom: false, why: 'too-many-conversations' },
   'not-added': { code: 'not-added', handle: 'bob', peer: '#tea', why: WHY_NOT.rejected },
   'not-changed': { code: 'not-changed', peer: '#tea', why: WHY_NOT.impossible },

@@ -7,6 +7,7 @@ import { directorySuite } from './store-directory-suite.js'
 import { expirySuite } from './store-expiry-suite.js'
 import { leaveSuite } from './store-leave-suite.js'
 import { modelSuite } from './store-model-suite.js'
+import { quotaSuite } from './store-quota-suite.js'
 import { rejectionSuite } from './store-rejection-suite.js'
 import { rejoinSuite } from './store-rejoin-suite.js'
 
@@ -23,6 +24,7 @@ export interface SuiteLimits {
   conversationsPerDevice: number
   keyPackagesPerDevice: number
   devicesPerAccount: number
+  accountBytes: number
 }
 
 /** Opens a new, empty store with a clock (ms since 1970); the caller closes it after the test. */
@@ -37,4 +39,5 @@ export function storeSuite(open: OpenStore): void {
   rejoinSuite(open)
   leaveSuite(open)
   modelSuite(open)
+  quotaSuite(open)
 }

@@ -7,6 +7,8 @@ import { peerName, say, type Words } from './words.js'
 export const notice = (said: Notice): string => say(NOTICES, said)
 
 const NOTICES: Words<Notice> = {
+  'account-full': () =>
+    'the server keeps no more of your messages before others have received some; yours wait here',
   'server-full': () => "the server's disk is full: it takes no messages for now; yours wait here",
   'not-opened': ({ peer, isRoom, why }) =>
     `${peerName(peer)} could not be opened: ${rejection(why)}. ${

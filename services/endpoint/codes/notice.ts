@@ -8,6 +8,8 @@ export const OWN_DEVICES = '@own-devices'
 export type Notice =
   /** The server takes no messages for now; what was sent waits here. */
   | { code: 'server-full' }
+  /** The account's part of the server's disk is: others have not received what it sent. */
+  | { code: 'account-full' }
   /** A conversation could not be made at the server. */
   | { code: 'not-opened'; peer: string; isRoom: boolean; why: Rejection }
   /** Somebody could not be added to a room. */

@@ -37,9 +37,11 @@ export async function onRejected(
   switch (reason.case) {
     case 'rateLimited':
       return reason.value.retryAfterMs
-    case 'storageFull':
-      tx.tell({ type: 'notice', level: 'warning', notice: { code: 'server-full' } })
+    case 'storageFull': {
+      const code = reason.value.accountLimitBytes > 0n ? 'account-full' : 'server-full'
+      tx.tell({ type: 'notice', level: 'warning', notice: { code } })
       return reason.value.retryAfterMs
+    }
     case 'staleEpoch':
       // The commit that changed the epoch was delivered before this; if the epoch is the same, it could not be opened.
       if (group && (isEnded(group) || epochOf(queued) === parts.engine.epoch(group.state)))

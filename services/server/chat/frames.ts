@@ -34,7 +34,8 @@ export function openedFrame({ limits, now, ...told }: OpenedOptions): ChatRespon
 
 /** The limits, as clients are told them. */
 export function limitsMessage(limits: RelayLimits): MessageInitShape<typeof LimitsSchema> {
-  return { ...limits, retentionSeconds: BigInt(limits.retentionSeconds) }
+  const { retentionSeconds, accountBytes } = limits
+  return { ...limits, retentionSeconds: BigInt(retentionSeconds), accountBytes: BigInt(accountBytes) }
 }
 
 /** An empty cursor: the frame brings ephemeral envelopes, which leave the reader's place as it is. */

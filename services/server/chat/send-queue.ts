@@ -112,6 +112,8 @@ export class SendQueue {
       return
     }
     const { reason, after } = outcome
+    if (reason.case === 'storageFull' && reason.value.accountLimitBytes > 0n)
+      this.#options.guard.refused('storage', 1)
     this.answers.reject({ clientSequence, reason }, after)
     if (after !== undefined) this.#options.deliverTo(after)
   }

@@ -38,6 +38,8 @@ export interface ServerOptions {
   retentionSeconds: number
   /** undefined: as much as the disk has. */
   maxStorageBytes: number | undefined
+  /** Of envelopes of one account. */
+  accountBytes: number
   logLevel: (typeof LOG_LEVELS)[number]
   /** Bounds on addresses and accounts that are not the server's own. */
   guard: Partial<GuardLimits>
@@ -77,6 +79,12 @@ const ROWS = [
     help: 'how long envelopes are kept for a device that is away',
   },
   { name: 'max-storage-mb', value: 'MB', help: 'room that the store may take; default: the whole disk' },
+  {
+    name: 'account-storage-mb',
+    value: 'MB',
+    fallback: String(LIMITS.accountBytes / MEGABYTE),
+    help: 'room that messages of one account may take, as long as somebody has not received them',
+  },
   {
     name: 'address-limits',
     value: ADDRESS_LIMITS.join('|'),
@@ -134,6 +142,9 @@ function readValues(given: OptionText): ServerOptions {
       maxStorage === undefined
         ? undefined
         : readCount('max-storage-mb', maxStorage, { least: 1, most: MAX_STORAGE_MB }) * MEGABYTE,
+    accountBytes:
+      readCount('account-storage-mb', given('account-storage-mb'), { least: 1, most: MAX_STORAGE_MB }) *
+      MEGABYTE,
     guard: readGuard(given),
     logLevel: readWord('log-level', given('log-level'), LOG_LEVELS),
   }

@@ -21,10 +21,16 @@ export type Reason = RejectedSend['reason']
 
 /** When to try again after the store was full. */
 const FULL_RETRY_MS = 5_000
+/** The log is cleared once a minute. */
+const ACCOUNT_FULL_RETRY_MS = 60_000
 
-export const storageFull = (): Reason => ({
+/** With a limit: of the account's own part. */
+export const storageFull = (accountLimitBytes = 0): Reason => ({
   case: 'storageFull',
-  value: create(StorageFullSchema, { retryAfterMs: FULL_RETRY_MS }),
+  value: create(StorageFullSchema, {
+    retryAfterMs: accountLimitBytes > 0 ? ACCOUNT_FULL_RETRY_MS : FULL_RETRY_MS,
+    accountLimitBytes: BigInt(accountLimitBytes),
+  }),
 })
 
 export const outOfOrder = (expected: bigint): Reason => ({

@@ -34,7 +34,8 @@ export type StoreLimits = Record<
   | 'conversationsPerDevice'
   | 'pastEpochs'
   | 'keyPackagesPerDevice'
-  | 'devicesPerAccount',
+  | 'devicesPerAccount'
+  | 'accountBytes',
   number
 >
 

@@ -2,6 +2,7 @@
 // what fits in memory.
 
 import type { Envelope, OutgoingEnvelope } from '../../../../gen/parley/v1/chat_pb.js'
+import { appendWithin } from '../account-quota.js'
 import { type ConversationChange, changedBy, firstVisible, lastDeleted, newConversation } from '../facts.js'
 import {
   envelopeFor,
@@ -42,7 +43,10 @@ export class MemoryLog implements Log {
     if (!this.#parts.room.has(bytes)) return sends.map(() => ({ accepted: false, reason: storageFull() }))
     const sender = this.#parts.tables.device(id)
     const readers = new Set<number>()
-    const outcomes = sends.map(send => this.#appendOne(sender, send, readers))
+    const part = { used: sender?.account.stored ?? 0, limit: this.#parts.limits.accountBytes }
+    const outcomes = appendWithin(sends, part, within =>
+      within.map(send => this.#appendOne(sender, send, readers)),
+    )
     this.#wakes.wake(readers)
     return outcomes
   }
@@ -92,6 +96,7 @@ export class MemoryLog implements Log {
       body: content.body,
     }
     room.take(record.size)
+    sender.account.stored += record.size
     tables.records.push(record)
     if (change) this.#change(conversation, change, record)
     for (const key of conversation.facts.members.keys()) readers.add(key)
@@ -197,7 +202,11 @@ export class MemoryLog implements Log {
 
   async expire(storedBefore: number): Promise<number> {
     const gone = expireRecords(this.#parts.tables, storedBefore)
-    for (const { size } of gone) this.#parts.room.giveBack(size)
+    for (const { size, sender } of gone) {
+      this.#parts.room.giveBack(size)
+      const device = this.#parts.tables.deviceByKey(sender)
+      if (device) device.account.stored -= size
+    }
     return gone.length
   }
 }

@@ -16,6 +16,8 @@ export interface AccountRow {
   accountKey: Uint8Array
   /** In the order in which they came. */
   devices: DeviceRow[]
+  /** Bytes of the log that its devices have sent. */
+  stored: number
   /** Also of devices that have not registered, by their ids (see bytesKey). */
   revoked: Set<string>
 }
@@ -85,7 +87,13 @@ export class Tables {
   /** Adds a device, and its account with the first one. */
   addDevice(device: Pick<AccountRow, 'handle' | 'accountKey'> & Pick<DeviceRow, 'id' | 'certificate'>): void {
     const { handle, accountKey, id, certificate } = device
-    const account = this.accounts.get(handle) ?? { handle, accountKey, devices: [], revoked: new Set() }
+    const account = this.accounts.get(handle) ?? {
+      handle,
+      accountKey,
+      devices: [],
+      stored: 0,
+      revoked: new Set(),
+    }
     this.accounts.set(handle, account)
     const row: DeviceRow = {
       ...{ key: this.#devices.size + 1, id, account, certificate, clientSequence: 0, acked: 0 },

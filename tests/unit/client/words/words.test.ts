@@ -92,6 +92,8 @@ describe('the words', () => {
 
   test('of notices', () => {
     expect(saidFor(NOTICES, notice)).toEqual({
+      'account-full':
+        'the server keeps no more of your messages before others have received some; yours wait here',
       'server-full': "the server's disk is full: it takes no messages for now; yours wait here",
       'not-opened':
         'bob could not be opened: one of you has as many conversations as this server allows. What you write waits here; it is tried again',

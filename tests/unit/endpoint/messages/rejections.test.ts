@@ -152,6 +152,12 @@ describe('a text', () => {
     expect(outbox.takeUnsent()).toHaveLength(2)
   })
 
+  test("that finds its account's part of the disk full waits, and the person is told that", async () => {
+    const value = { retryAfterMs: 9, accountLimitBytes: 1n }
+    expect(await reject(1n, { reason: { case: 'storageFull', value } })).toBe(9)
+    expect(told).toEqual([{ type: 'notice', level: 'warning', notice: { code: 'account-full' } }])
+  })
+
   test('that is too large is given up, and the ones behind it move up', async () => {
     await reject(1n, { reason: { case: 'tooLarge', value: { limitBytes: 1 } } })
     expect(told).toMatchObject([{ type: 'state', state: 'failed', failure: 'too-large' }])

@@ -27,6 +27,7 @@ describe('options', () => {
       publicAddress: undefined,
       retentionSeconds: 30 * 24 * 3600,
       maxStorageBytes: undefined,
+      accountBytes: 256 * 1024 * 1024,
       logLevel: 'info',
       guard: { connectionsPerAddress: 512, registrationsPerHour: 120 },
     })
@@ -57,6 +58,7 @@ describe('options', () => {
         PARLEY_PUBLIC_ADDRESS: '[2001:db8::1]:443',
         PARLEY_RETENTION_DAYS: '2',
         PARLEY_MAX_STORAGE_MB: '3',
+        PARLEY_ACCOUNT_STORAGE_MB: '4',
         PARLEY_OPERATOR_HANDLE: 'ops',
         PARLEY_REGISTRATION: 'invite',
       },
@@ -70,6 +72,7 @@ describe('options', () => {
       publicAddress: { host: '2001:db8::1', port: 443 },
       retentionSeconds: 2 * 24 * 3600,
       maxStorageBytes: 3 * 1024 * 1024,
+      accountBytes: 4 * 1024 * 1024,
       operatorHandle: 'ops',
       registration: 'invite',
     })
@@ -101,6 +104,7 @@ describe('options', () => {
     [['--public-address', 'a:70000'], /HOST:PORT/],
     [['--retention-days', '0'], /--retention-days/],
     [['--max-storage-mb', 'all'], /--max-storage-mb/],
+    [['--account-storage-mb', '0'], /--account-storage-mb/],
     [['--log-level', 'loud'], /--log-level/],
     [['--prot', '1'], /--prot/],
     [['extra'], /extra/],

@@ -24,6 +24,7 @@ const limits = {
   pastEpochs: 2,
   keyPackagesPerDevice: 0,
   devicesPerAccount: 0,
+  accountBytes: 0,
 }
 
 function text(of: { epoch?: bigint; bytes?: number; clientSequence?: bigint } = {}) {

@@ -1,5 +1,7 @@
+import { recordSize } from '../../log-record.js'
+
 /** Goes up with every change of the tables; kept in SQLite's user_version. Tables of another version are not opened. */
-export const SCHEMA_VERSION = 5
+export const SCHEMA_VERSION = 6
 
 /** "Prly": SQLite's application_id, which tells our files from others'. */
 export const APPLICATION_ID = 0x50726c79
@@ -34,6 +36,16 @@ CREATE INDEX key_packages_by_age ON key_packages (published_at) WHERE package IS
 const SERVER = `
 CREATE TABLE server (only INTEGER PRIMARY KEY CHECK (only = 1), id BLOB NOT NULL CHECK (length(id) = 16)) STRICT;
 INSERT INTO server VALUES (1, randomblob(16));
+`
+
+// The bytes of the log by the account that sent them. The store adds what it appends, for a batch at a time.
+const USAGE = `
+CREATE TABLE usage (account INTEGER PRIMARY KEY REFERENCES accounts, bytes INTEGER NOT NULL) STRICT;
+
+CREATE TRIGGER usage_given_back AFTER DELETE ON log BEGIN
+  UPDATE usage SET bytes = max(0, bytes - length(OLD.payload) - ${recordSize(0)})
+  WHERE account = (SELECT account FROM devices WHERE key = OLD.sender);
+END;
 `
 
 // Rows name conversations and devices by small integers: random 16- and 32-byte keys in the index of
@@ -131,4 +143,4 @@ CREATE TABLE log (
   payload BLOB NOT NULL
 ) STRICT;
 CREATE INDEX log_by_conversation ON log (conversation);
-${ADMISSION}${SERVER}`
+${ADMISSION}${SERVER}${USAGE}`

@@ -1,4 +1,5 @@
 import type { OutgoingEnvelope } from '../../../../../gen/parley/v1/chat_pb.js'
+import { appendWithin } from '../../account-quota.js'
 import { payloadBytes } from '../../log-record.js'
 import { storageFull } from '../../reasons.js'
 import type { AppendOutcome, DeviceId, Log, Place, ReadRequest, ReadResult } from '../../store.js'
@@ -15,6 +16,7 @@ import { ShownSequences } from './shown-sequences.js'
 import { Sources } from './source.js'
 import { Tail } from './tail.js'
 import { UnreadFinder } from './unread.js'
+import { Usage } from './usage.js'
 import { Watchers } from './watchers.js'
 
 /** About what a send writes beside its payload. */
@@ -28,6 +30,7 @@ export class SqliteLog implements Log, TransactionEnd {
   readonly #watchers = new Watchers()
   readonly #acks: Acks
   readonly #appender: Appender
+  readonly #usage: Usage
   readonly #expiry: Expiry
   readonly #unreadFinder: UnreadFinder
   readonly #sources: Sources
@@ -47,6 +50,7 @@ export class SqliteLog implements Log, TransactionEnd {
       ...{ ...parts, sequence: this.#sequence, shown: this.#shown },
       appended: one => void this.#appended.push(one),
     })
+    this.#usage = new Usage(db)
     this.#expiry = new Expiry(parts)
     this.#unreadFinder = new UnreadFinder(db)
     this.#sources = new Sources(db, this.#tail)
@@ -61,9 +65,20 @@ export class SqliteLog implements Log, TransactionEnd {
   append(device: DeviceId, sends: readonly OutgoingEnvelope[]): Promise<AppendOutcome[]> {
     return this.#parts.writer.run({
       bytes: sends.reduce((bytes, send) => bytes + payloadBytes(send) + SEND_BYTES, 0),
-      work: () => this.#appender.append(device, sends),
+      work: () => this.#append(device, sends),
       whenFull: () => sends.map(() => ({ accepted: false, reason: storageFull() })),
     })
+  }
+
+  #append(id: DeviceId, sends: readonly OutgoingEnvelope[]): AppendOutcome[] {
+    const device = this.#parts.state.device(id)
+    if (!device) return this.#appender.append(id, sends)
+    const before = this.#appended.length
+    const part = { used: this.#usage.of(device.key), limit: this.#parts.limits.accountBytes }
+    const outcomes = appendWithin(sends, part, within => this.#appender.append(id, within))
+    const written = this.#appended.slice(before).reduce((bytes, { record }) => bytes + record.size, 0)
+    this.#usage.add(device.key, written)
+    return outcomes
   }
 
   async clientSequence(device: DeviceId): Promise<bigint> {
