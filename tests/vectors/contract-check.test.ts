@@ -72,11 +72,11 @@ interface ListVector {
   devices: { device_key: string; listed_at_ms: number }[]
   signed_device_list: string
   hash: string
-  removals: string[]
-  in_use: string[]
+  /** By what is shown. */
+  examples: Record<string, { removals: string[]; in_use: string[] }>
 }
 
-test('a device list with removals, of which one was signed by a device that is removed', () => {
+test('a device list, and the devices in use with removals of each kind', () => {
   const vector = read<ListVector>('device-list')
   const { list: encoded, signature } = fromBinary(SignedDeviceListSchema, bytes(vector.signed_device_list))
   const list = fromBinary(DeviceListSchema, encoded)
@@ -93,26 +93,24 @@ test('a device list with removals, of which one was signed by a device that is r
   const hash = sha256(joined(ascii('parley.v1.DeviceList'), Uint8Array.of(0), encoded))
   expect(hex(hash)).toBe(vector.hash)
   const keys = list.devices.map(({ deviceKey }) => hex(deviceKey))
-  const removals = vector.removals.map(each => {
-    const signed = fromBinary(SignedDeviceRemovalSchema, bytes(each))
-    const removal = fromBinary(DeviceRemovalSchema, signed.removal)
-    const { signature: by, removal: text } = signed
-    expect(isSigned('parley.v1.DeviceRemoval', { signed: text, signature: by, key: removal.signerKey })).toBe(
-      true,
-    )
-    expect(hex(removal.list)).toBe(vector.hash)
-    return { signer: keys.indexOf(hex(removal.signerKey)), removed: keys.indexOf(hex(removal.deviceKey)) }
-  })
-  const gone = new Set<number>()
-  for (const at of keys.keys())
-    if (
-      removals.some(
-        ({ signer, removed }) => removed === at && signer <= at && (signer === at || !gone.has(signer)),
-      )
-    )
-      gone.add(at)
-  expect(keys.filter((_, at) => !gone.has(at))).toEqual(vector.in_use)
+  for (const [name, example] of Object.entries(vector.examples)) {
+    const removals = example.removals.map(each => removalIn(bytes(each), vector.hash, keys))
+    const ended = new Set<number>()
+    for (const at of keys.keys())
+      if (removals.some(({ signer, removed }) => removed === at && signer < at && !ended.has(signer)))
+        ended.add(at)
+    for (const { signer, removed } of removals) if (signer === removed) ended.add(removed)
+    expect([name, keys.filter((_, at) => !ended.has(at))]).toEqual([name, example.in_use])
+  }
 })
+
+function removalIn(encoded: Uint8Array, list: string, keys: readonly string[]) {
+  const { removal: signed, signature } = fromBinary(SignedDeviceRemovalSchema, encoded)
+  const removal = fromBinary(DeviceRemovalSchema, signed)
+  expect(isSigned('parley.v1.DeviceRemoval', { signed, signature, key: removal.signerKey })).toBe(true)
+  expect(hex(removal.list)).toBe(list)
+  return { signer: keys.indexOf(hex(removal.signerKey)), removed: keys.indexOf(hex(removal.deviceKey)) }
+}
 
 test('padding', () => {
   for (const { content_bytes, padded_bytes, tail } of read<

@@ -75,8 +75,12 @@ export const CONTRACT_VECTORS: Readonly<Record<string, () => unknown>> = {
     const list = readDeviceList(crypto, encoded)
     const remove = (by: typeof senior, removed: typeof senior) =>
       makeDeviceRemoval(crypto, by, { list, deviceKey: removed.publicKey, removedAt: NOW })
-    // The second one counts for nothing, for the first one has removed who signed it.
-    const removals = [remove(middle, junior), remove(senior, middle)]
+    const used = (...removals: Uint8Array[]) => ({
+      removals: removals.map(toHex),
+      in_use: devicesInUse(list, readRemovalsOf(crypto, list, removals)).map(({ deviceKey }) =>
+        toHex(deviceKey),
+      ),
+    })
     return {
       account_seed: toHex(account.privateKey),
       account_key: toHex(account.publicKey),
@@ -91,10 +95,22 @@ export const CONTRACT_VECTORS: Readonly<Record<string, () => unknown>> = {
       })),
       signed_device_list: toHex(encoded),
       hash: toHex(list.hash),
-      removals: removals.map(toHex),
-      in_use: devicesInUse(list, readRemovalsOf(crypto, list, removals)).map(({ deviceKey }) =>
-        toHex(deviceKey),
-      ),
+      examples: {
+        'a device has ended one behind it': used(remove(senior, middle)),
+        'who signed the first was ended by one before it, so the last device is in use': used(
+          remove(middle, junior),
+          remove(senior, middle),
+        ),
+        'who signed the first has ended itself, and what it signed still counts': used(
+          remove(middle, junior),
+          remove(middle, middle),
+        ),
+        'who ends a device ends those too who would come back by it': used(
+          remove(middle, junior),
+          remove(senior, middle),
+          remove(senior, junior),
+        ),
+      },
     }
   },
   padding: () =>

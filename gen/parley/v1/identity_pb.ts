@@ -302,10 +302,13 @@ export const SignedDeviceListSchema: GenMessage<SignedDeviceList> = /*@__PURE__*
  * Ends a device until the account's next list. A device of the account signs it under the label
  * "parley.v1.DeviceRemoval": the one that is ended, or one that stands before it on the list.
  *
- * The devices in use are found from the front of the list: a device is removed if it signed its own
- * removal, or if one before it that is not removed signed it. So the removals of a removed device
- * count for nothing, whatever time they name, and the order in which removals come is of no
- * importance. Removals that name another list, another account, a device that is not on the list or
+ * A removal counts unless a device that stands before its signer has removed the signer by a removal
+ * that counts. So it is decided from the front of the list, and whatever time removals name, and in
+ * whatever order they come, is of no importance. In use are the devices that no removal that counts
+ * is of. That a device removed itself takes nothing away from its other removals. A device that
+ * removes another one signs, besides, removals of those who would come back into use by it: whom only
+ * the removed one had removed.
+ * Removals that name another list, another account, a device that is not on the list or
  * one that stands before their signer are ignored.
  *
  * @generated from message parley.v1.DeviceRemoval

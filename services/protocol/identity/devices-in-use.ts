@@ -37,17 +37,22 @@ export type ListChange =
 /** The devices that a list has in use, the most senior first. Removals that cannot count for it are ignored. */
 export function devicesInUse(list: DeviceList, removals: readonly DeviceRemoval[]): ListedDevice[] {
   const places = removals.flatMap(removal => placesOf(removal, list) ?? [])
-  const removed = new Set<number>()
-  // From the front, so that it is decided of each signer before those whom it can remove; its own removal counts.
+  // Ended by one before them: their removals count for nothing. From the front, so that it is decided of each signer
+  // before those whom it can remove.
+  const ended = new Set<number>()
   for (const place of list.devices.keys()) {
-    if (places.some(each => each.removed === place && !removed.has(each.signer))) removed.add(place)
+    const isEnded = ({ signer, removed }: RemovalPlaces) =>
+      removed === place && signer < place && !ended.has(signer)
+    if (places.some(isEnded)) ended.add(place)
   }
-  return list.devices.filter((_, place) => !removed.has(place))
+  // A device that ends itself takes nothing back of what it has signed about others.
+  const left = new Set(places.filter(({ signer, removed }) => signer === removed).map(({ signer }) => signer))
+  return list.devices.filter((_, place) => !ended.has(place) && !left.has(place))
 }
 
 /**
- * The devices that would come back into use if `deviceKey` were removed, for its removals would then count for nothing.
- * A device that removes another signs removals of these too, in so far as they stand behind it.
+ * The devices that would come back into use with this removal, for the removals of the device that it ends would then
+ * count for nothing. A device that removes another signs removals of these too.
  */
 export function returningWith(state: ListState, removal: DeviceRemoval): ListedDevice[] {
   const { list, removals } = state

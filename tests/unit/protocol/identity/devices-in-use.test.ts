@@ -234,7 +234,15 @@ describe('the devices in use', () => {
     const backdated = removalOf({ signer: devices[1]!, removed: devices[3]!, removedAt: 1 })
     const later = removalOf({ signer: devices[0]!, removed: devices[1]!, removedAt: 1_000_000 })
     expect(inUse([backdated, later])).toEqual([0, 2, 3, 4, 5])
-    expect(inUse([by(1, 3), by(1, 1)])).toEqual([0, 2, 3, 4, 5])
+  })
+
+  test('a device that ends itself brings nobody back whom it had ended', () => {
+    expect(inUse([by(1, 3), by(1, 1)])).toEqual([0, 2, 4, 5])
+    expect(inUse([by(1, 1), by(1, 3)])).toEqual([0, 2, 4, 5])
+    // Once one before it ends it, what it signed does not count, whether or not it ended itself.
+    expect(inUse([by(1, 3), by(1, 1), by(0, 1)])).toEqual([0, 2, 3, 4, 5])
+    // By itself no device ends one that was ended before by another.
+    expect(inUse([by(2, 2), by(1, 2), by(2, 3)])).toEqual([0, 1, 3, 4, 5])
   })
 
   test('a removal that its signer loses may give another its own back', () => {
@@ -246,7 +254,7 @@ describe('the devices in use', () => {
   test('those who would come back with a removal are told', () => {
     const state: ListState = { list, removals: [by(1, 3), by(1, 4), by(0, 4)] }
     expect(namesOf(returningWith(state, by(0, 1)))).toEqual([3])
-    expect(namesOf(returningWith(state, by(1, 1)))).toEqual([3])
+    expect(returningWith(state, by(1, 1))).toEqual([])
     expect(returningWith(state, by(0, 5))).toEqual([])
   })
 
@@ -287,15 +295,44 @@ describe('the devices in use', () => {
     )
   })
 
-  test('what removed devices signed could as well be missing', () => {
+  test('what those signed whom one before them has ended could as well be missing', () => {
     fc.assert(
       fc.property(someRemovals, removals => {
         const found = inUse(removals)
-        const counting = removals.filter(({ signerKey, deviceKey }) => {
-          const [signer] = namesOf([{ deviceKey: signerKey }])
-          return found.includes(signer!) || compareBytes(signerKey, deviceKey) === 0
-        })
-        expect(inUse(counting)).toEqual(found)
+        const signerOf = ({ signerKey }: DeviceRemoval) => namesOf([{ deviceKey: signerKey }])[0]!
+        const isOwn = ({ signerKey, deviceKey }: DeviceRemoval) => compareBytes(signerKey, deviceKey) === 0
+        const isEndedByOther = (device: number) =>
+          !inUse(removals.filter(each => !(isOwn(each) && signerOf(each) === device))).includes(device)
+        const counting = removals.filter(each => !isEndedByOther(signerOf(each)))
+        const left = inUse([...counting, ...removals.filter(isOwn)])
+        // Those who were ended by what counts, and by nothing that does not.
+        expect(left).toEqual(found)
+      }),
+    )
+  })
+
+  test('a device that ends itself brings nobody back, whatever was signed', () => {
+    fc.assert(
+      fc.property(someRemovals, place, (removals, one) => {
+        expect(inUse([...removals, by(one, one)])).toEqual(inUse(removals).filter(each => each !== one))
+      }),
+    )
+  })
+
+  test('a device that ends another, and all who would come back by it, brings nobody back', () => {
+    fc.assert(
+      fc.property(someRemovals, place, place, (removals, one, other) => {
+        const [signer, ended] = one < other ? [one, other] : [other, one]
+        const before = inUse(removals)
+        if (signer === ended || !before.includes(signer)) return
+        const signed = [...removals]
+        const due = [ended]
+        for (let next = due.pop(); next !== undefined; next = due.pop()) {
+          due.push(...namesOf(returningWith({ list, removals: signed }, by(signer, next))))
+          signed.push(by(signer, next))
+        }
+        expect(inUse(signed).filter(each => !before.includes(each))).toEqual([])
+        expect(inUse(signed)).not.toContain(ended)
       }),
     )
   })
