@@ -113,6 +113,18 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'services/endpoint/vault': [...SHARED, 'services/sqlite', 'gen/parley/vault/v1'],
   'services/endpoint/vault/records': [...SHARED, 'services/endpoint/vault/table.ts', 'gen/parley/vault/v1'],
   'services/endpoint/mls': ['services/protocol'],
+  'services/endpoint/mls/commit': [
+    'services/endpoint/mls/codec.ts',
+    'services/endpoint/mls/context.ts',
+    'services/endpoint/mls/extensions.ts',
+    'services/endpoint/mls/key-package.ts',
+    'services/endpoint/mls/library.ts',
+    'services/endpoint/mls/members.ts',
+    'services/endpoint/mls/refused.ts',
+    'services/endpoint/mls/state.ts',
+    'services/endpoint/mls/tree',
+    'services/endpoint/mls/unprotect.ts',
+  ],
   'services/endpoint/mls/primitives': ['services/endpoint/mls/codec.ts', 'services/endpoint/mls/library.ts'],
   'services/endpoint/mls/tree': [
     'services/endpoint/mls/codec.ts',

@@ -9,12 +9,7 @@ import { createGroup, verifiedInvitees } from '../../services/endpoint/groups/cr
 import type { LiveGroup } from '../../services/endpoint/groups/state/groups.js'
 import { clientSequenceOf } from '../../services/endpoint/ids.js'
 import { queueCommit } from '../../services/endpoint/messages/sealing/outbox.js'
-import { createContext } from '../../services/endpoint/mls/context.js'
 import type { Engine, Member } from '../../services/endpoint/mls/engine.js'
-import { decodeKeyPackage } from '../../services/endpoint/mls/key-package.js'
-import { createCommit, emptyPskIndex, encodeMlsMessage } from '../../services/endpoint/mls/library.js'
-import { proposalOfSettings } from '../../services/endpoint/mls/settings.js'
-import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
 import { loadServer } from '../../services/endpoint/sync/server-record.js'
 import { type Reader, Records } from '../../services/endpoint/vault/records.js'
 import { makeCertificate, readCertificate } from '../../services/protocol/identity/certificate.js'
@@ -111,32 +106,20 @@ async function forcedCommit(
   group: LiveGroup,
   { add = [], remove = [], settings }: Force,
 ): Promise<Uint8Array> {
-  const context = await createContext({ validate: validateCredential })
   const packages = await Promise.all(add.map(account => keyPackageOf(engine, account)))
   const removed = engine.members(group.state).filter(member => remove.includes(handleOf(member)))
   const next = settings?.(engine.settings(group.state) ?? new Uint8Array())
-  const made = await createCommit(
-    { state: group.state, cipherSuite: context.suite, pskIndex: emptyPskIndex },
-    {
-      ratchetTreeExtension: true,
-      extraProposals: [
-        ...packages.map(bytes => ({
-          proposalType: 'add' as const,
-          add: { keyPackage: decodeKeyPackage(context, bytes) },
-        })),
-        ...removed.map(({ leaf }) => ({ proposalType: 'remove' as const, remove: { removed: leaf } })),
-        ...(next ? [proposalOfSettings(next)] : []),
-      ],
-    },
-  )
+  const { commit, welcome } = await engine.commit(group.state, {
+    add: packages,
+    remove: removed.map(({ leaf }) => leaf),
+    ...(next && { settings: next }),
+  })
   const addedDeviceIds = add.map(({ device }) => device.publicKey)
-  const welcome =
-    made.welcome && encodeMlsMessage({ version: 'mls10', wireformat: 'mls_welcome', welcome: made.welcome })
   return toBinary(
     CommitBundleSchema,
     create(CommitBundleSchema, {
       epoch: engine.epoch(group.state),
-      commit: encodeMlsMessage(made.commit),
+      commit,
       welcomes: welcome ? [{ deviceIds: addedDeviceIds, welcome }] : [],
       rosterChange: { addedDeviceIds, removedDeviceIds: removed.map(({ signatureKey }) => signatureKey) },
     }),

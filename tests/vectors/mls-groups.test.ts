@@ -62,7 +62,7 @@ async function joined(vector: PassiveClient, psks = psksOf(vector)): Promise<Cli
     ...(vector.ratchet_tree !== null && { tree: treeOf(vector.ratchet_tree) }),
     ...(Object.keys(psks).length > 0 && { psks: makePskIndex(undefined, psks) }),
   }
-  return join(context, welcome.welcome, keyPackage.keyPackage, keys, known)
+  return (await join(context, welcome.welcome, keyPackage.keyPackage, keys, known)).state
 }
 
 describe('a passive client joins', () => {

@@ -71,7 +71,7 @@ export interface Membership {
 }
 
 /** Whether a commit may do what it does. Never throws. */
-export function mayChange(membership: Membership, change: JudgedChange): boolean {
+export function mayChange(membership: Membership, change: Omit<JudgedChange, 'authenticatedData'>): boolean {
   try {
     const committer = parseVerifiedCertificate(change.committer.identity)
     if (change.settings !== undefined && !mayChangeSettings(membership, committer, change.settings))

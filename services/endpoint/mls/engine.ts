@@ -8,9 +8,11 @@
 // - `spent` is wiped only when the new state is on disk, a pending commit adopted only when the
 //   server has accepted it, and its welcome released only then.
 
-import { type Adopted, adopt, type Commit, type CommitChange, commit } from './commit.js'
+import { type Adopted, adopt, type Commit, type CommitChange, commit } from './commit/commit.js'
+import type { CommitPolicy } from './commit/receive-commit.js'
 import { createContext, type MlsContext, type ValidateCredential } from './context.js'
-import { joinByWelcome, type OwnKeyPackage } from './join.js'
+import { groupExtensions, settingsOf } from './extensions.js'
+import { type Joined, joinByWelcome, type OwnKeyPackage } from './join.js'
 import {
   checkedKeyPackage,
   decodeKeyPackage,
@@ -23,6 +25,7 @@ import {
   type CiphersuiteName,
   type ClientState,
   type CryptoProvider,
+  ciphersuites,
   createApplicationMessage,
   createGroup,
   encodeMlsMessage,
@@ -30,19 +33,18 @@ import {
 } from './library.js'
 import { type Candidate, candidate, type Member, membersOf } from './members.js'
 import { type Opened, open } from './receive.js'
-import type { CommitPolicy } from './receive-commit.js'
 import { MlsRefused, refusing } from './refused.js'
-import { extensionsFor, settingsOf } from './settings.js'
 import { applyDelta, delta, load, type RatchetPlace, save } from './state.js'
 
 export { wipe } from './codec.js'
-export type { Adopted, Commit, CommitChange } from './commit.js'
+export type { JudgedChange } from './commit/change.js'
+export type { Adopted, Commit, CommitChange } from './commit/commit.js'
+export type { CommitPolicy } from './commit/receive-commit.js'
 export { DEFAULT_SUITE, MAX_MEMBERS, type ValidateCredential } from './context.js'
-export type { OwnKeyPackage } from './join.js'
+export type { Joined, OwnKeyPackage } from './join.js'
 export type { KeyPackageOptions, KeyPackagePair } from './key-package.js'
 export type { Candidate, Member } from './members.js'
 export type { Opened } from './receive.js'
-export type { CommitPolicy, JudgedChange } from './receive-commit.js'
 export { type MlsCause, MlsRefused } from './refused.js'
 export type { RatchetPlace } from './state.js'
 
@@ -66,6 +68,8 @@ export interface CreateOptions {
 }
 
 export interface Engine {
+  /** The number of the suite that all its groups and key packages are of (proto/parley/MLS.md). */
+  readonly suite: number
   /** Valid for 30 days, and since an hour ago. */
   newKeyPackage(options: KeyPackageOptions): Promise<KeyPackagePair>
   /**
@@ -80,13 +84,10 @@ export interface Engine {
    * the worker uses welcome-opener.ts.
    * @throws MlsRefused
    */
-  unsafeJoinHere(
-    welcome: Uint8Array,
-    keyPackages: OwnKeyPackage[],
-  ): Promise<{ state: GroupState; usedKeyPackage: number }>
+  unsafeJoinHere(welcome: Uint8Array, keyPackages: OwnKeyPackage[]): Promise<Joined>
   /**
-   * First phase of a commit: `state` stays in force until the server has accepted it. An empty
-   * change renews our own keys.
+   * First phase of a commit: `state` stays in force until the server has accepted it. Each renews our own keys,
+   * an empty change only those.
    * @throws MlsRefused: bad-change, too-many-members, no-usable-key-package
    */
   commit(state: GroupState, change: CommitChange): Promise<Commit>
@@ -132,6 +133,7 @@ export async function createEngine(options: {
 }): Promise<Engine> {
   const context = await createContext(options)
   return {
+    suite: ciphersuites[context.suite.name],
     newKeyPackage: keyPackage => newKeyPackage(context, keyPackage),
     inspectKeyPackage: bytes => inspectKeyPackage(context, bytes),
     create: group => create(context, group),
@@ -167,8 +169,8 @@ async function create(context: MlsContext, options: CreateOptions): Promise<Grou
   return await createGroup(
     options.groupId,
     decodeKeyPackage(context, publicPackage),
-    decodePrivate(privatePackage),
-    extensionsFor(options.settings),
+    decodePrivate(context, privatePackage),
+    groupExtensions(options.settings),
     context.suite,
     context.config,
   )

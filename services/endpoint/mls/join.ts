@@ -3,6 +3,7 @@
 
 import { attempt, decodeStrict, equalBytes, wipe } from './codec.js'
 import type { MlsContext } from './context.js'
+import { demandOurs, joinerAmong, settingsAmong } from './extensions.js'
 import { decodeKeyPackage, decodePrivate } from './key-package.js'
 import {
   accumulatePskSecret,
@@ -30,14 +31,23 @@ import {
   verifyGroupInfoSignature,
   type Welcome,
 } from './library.js'
-import { nodeOfLeaf } from './members.js'
+import { type Member, memberAt, nodeOfLeaf } from './members.js'
 import { MlsRefused, refusing } from './refused.js'
-import { settingsAmong } from './settings.js'
 import { checkTree } from './tree/tree-check.js'
 
 export interface OwnKeyPackage {
   publicPackage: Uint8Array
   privatePackage: Uint8Array
+}
+
+export interface Joined {
+  state: ClientState
+  /** The place among the key packages given of the one that is used up now. */
+  usedKeyPackage: number
+  /** The member whose signature is under the welcome, and who has made the commit that adds us. */
+  signer: Member
+  /** What that member says to those who join. */
+  joiner?: Uint8Array
 }
 
 /**
@@ -50,7 +60,7 @@ export async function joinByWelcome(
   context: MlsContext,
   bytes: Uint8Array,
   keyPackages: OwnKeyPackage[],
-): Promise<{ state: ClientState; usedKeyPackage: number }> {
+): Promise<Joined> {
   const message = decodeStrict(bytes)
   if (message.wireformat !== 'mls_welcome') throw new MlsRefused('malformed')
   const { welcome } = message
@@ -58,12 +68,22 @@ export async function joinByWelcome(
     const keyPackage = decodeKeyPackage(context, own.publicPackage)
     const reference = await makeKeyPackageRef(keyPackage, context.suite.hash)
     if (!welcome.secrets.some(secret => equalBytes(secret.newMember, reference))) continue
-    const keys = decodePrivate(own.privatePackage)
-    const state = await refusing('not-authentic', () => join(context, welcome, keyPackage, keys))
-    if (state.groupContext.extensions.length > 0) settingsAmong(state.groupContext.extensions)
-    return { state, usedKeyPackage: index }
+    const keys = decodePrivate(context, own.privatePackage)
+    const entered = await refusing('not-authentic', () => join(context, welcome, keyPackage, keys))
+    return { ...ours(entered), usedKeyPackage: index }
   }
   throw new MlsRefused('no-matching-key-package')
+}
+
+/** A group that holds nothing but what Parley knows. @throws MlsRefused('unsupported') for another. */
+function ours({ state, info }: { state: ClientState; info: GroupInfo }): Omit<Joined, 'usedKeyPackage'> {
+  const { groupContext, ratchetTree } = state
+  if (groupContext.extensions.length > 0) settingsAmong(groupContext.extensions)
+  for (const node of ratchetTree) if (node?.nodeType === 'leaf') demandOurs(node.leaf)
+  const signer = memberAt(ratchetTree, info.signer)
+  if (signer === undefined) throw new MlsRefused('unsupported')
+  const joiner = joinerAmong(info.extensions)
+  return { state, signer, ...(joiner && { joiner }) }
 }
 
 /** Secrets that a welcome may refer to and Parley's never do: without them, such a welcome is refused. */
@@ -84,7 +104,7 @@ export async function join(
   keyPackage: KeyPackage,
   keys: PrivateKeyPackage,
   known: KnownBefore = {},
-): Promise<ClientState> {
+): Promise<{ state: ClientState; info: GroupInfo }> {
   const { suite } = context
   if (welcome.cipherSuite !== suite.name) throw new MlsRefused('unsupported')
   const secrets = await openSecrets(context, welcome, keyPackage, keys)
@@ -106,7 +126,7 @@ export async function join(
   )
   const secretTree = await createSecretTree(leafWidth(tree.length), encryptionSecret, suite.kdf)
   wipe([encryptionSecret, secrets.joinerSecret, secrets.pathSecret])
-  return {
+  const state: ClientState = {
     groupContext,
     ratchetTree: tree,
     privatePath,
@@ -119,6 +139,7 @@ export async function join(
     groupActiveState: { kind: 'active' },
     clientConfig: context.config,
   }
+  return { state, info }
 }
 
 async function openSecrets(

@@ -1,18 +1,20 @@
 import { CLOCK_SLACK_MS, DAY_MS, KEY_PACKAGE_LIFETIME_MS, SECOND_MS } from '../../protocol/time.js'
 import { decodeStrict, equalBytes } from './codec.js'
 import type { MlsContext } from './context.js'
+import { demandOurs, LAST_RESORT_EXTENSION, leafExtensions, SUPPORTED_EXTENSIONS } from './extensions.js'
 import {
+  ciphersuites,
   encodeMlsMessage,
   generateKeyPackageWithKey,
   type KeyPackage,
+  type LeafNode,
   type PrivateKeyPackage,
   verifyKeyPackage,
   verifyLeafNodeSignatureKeyPackage,
 } from './library.js'
 import { concat } from './primitives/kdf.js'
 import { twoBytes } from './primitives/labeled.js'
-import { MlsRefused } from './refused.js'
-import { demandSettingsSupport, SETTINGS_EXTENSION } from './settings.js'
+import { MlsRefused, refusing } from './refused.js'
 
 /** Seconds that a key package of ours is valid for. */
 const LIFETIME_S = KEY_PACKAGE_LIFETIME_MS / SECOND_MS
@@ -20,10 +22,10 @@ const LIFETIME_S = KEY_PACKAGE_LIFETIME_MS / SECOND_MS
 const CLOCK_SLACK_S = CLOCK_SLACK_MS / SECOND_MS
 /** Seconds that a peer's may be valid for in all: 90 days. */
 const MAX_LIFETIME_S = (90 * DAY_MS) / SECOND_MS
-/** The extension that marks a key package of last resort (RFC 9750's registry: last_resort). */
-const LAST_RESORT_EXTENSION = 0x000a
 /** First byte of an encoded private half. */
-const PRIVATE_FORMAT = 1
+const PRIVATE_FORMAT = 2
+/** Bytes before its keys: the format, and the suite's number. */
+const PRIVATE_HEADER_LENGTH = 3
 
 export interface KeyPackagePair {
   /** An encoded MLSMessage. */
@@ -32,6 +34,8 @@ export interface KeyPackagePair {
   privatePackage: Uint8Array
   /** Milliseconds since 1970-01-01 UTC. */
   notAfter: number
+  /** The number of the suite that both halves are of, and that they say themselves. */
+  suite: number
 }
 
 export interface KeyPackageOptions {
@@ -42,6 +46,8 @@ export interface KeyPackageOptions {
   publicKey: Uint8Array
   /** Handed out again and again once the single-use ones are gone, and marked so. */
   lastResort?: boolean
+  /** What the leaf is to say besides; bytes, and nothing more, to the engine. At most 1 KiB. */
+  leafData?: Uint8Array
 }
 
 export async function newKeyPackage(
@@ -56,7 +62,7 @@ export async function newKeyPackage(
     {
       versions: ['mls10'],
       ciphersuites: [context.suite.name],
-      extensions: [LAST_RESORT_EXTENSION, SETTINGS_EXTENSION],
+      extensions: SUPPORTED_EXTENSIONS,
       proposals: [],
       credentials: ['basic'],
     },
@@ -64,6 +70,7 @@ export async function newKeyPackage(
     options.lastResort ? [{ extensionType, extensionData: new Uint8Array() }] : [],
     { signKey: options.signatureKey, publicKey: options.publicKey },
     context.suite,
+    leafExtensions(options.leafData),
   )
   return {
     publicPackage: encodeMlsMessage({
@@ -71,8 +78,9 @@ export async function newKeyPackage(
       wireformat: 'mls_key_package',
       keyPackage: publicPackage,
     }),
-    privatePackage: encodePrivate(privatePackage),
+    privatePackage: encodePrivate(context, privatePackage),
     notAfter: notAfter * SECOND_MS,
+    suite: ciphersuites[context.suite.name],
   }
 }
 
@@ -88,18 +96,49 @@ export async function checkedKeyPackage(context: MlsContext, bytes: Uint8Array):
     return checked
   }
   const keyPackage = decodeKeyPackage(context, bytes)
-  const leaf = keyPackage.leafNode
   checkLifetime(keyPackage, context.now())
-  if (!(await context.config.authService.validateCredential(leaf.credential, leaf.signaturePublicKey)))
-    throw new MlsRefused('bad-credential')
-  const signed =
-    (await verifyLeafNodeSignatureKeyPackage(leaf, context.suite.signature)) &&
-    (await verifyKeyPackage(keyPackage, context.suite.signature))
-  if (!signed || equalBytes(keyPackage.initKey, leaf.hpkePublicKey)) throw new MlsRefused('not-authentic')
-  await context.suite.hpke.importPublicKey(keyPackage.initKey)
-  await context.suite.hpke.importPublicKey(leaf.hpkePublicKey)
+  await verify(context, keyPackage)
   context.checkedKeyPackages.set(bytes, keyPackage)
   return keyPackage
+}
+
+/**
+ * The same of a key package in another member's commit, but for its lifetime: a commit that some members take and
+ * others refuse, because their clocks are off or they were away, splits the group.
+ *
+ * @throws MlsRefused: unsupported, bad-credential or not-authentic
+ */
+export async function checkAdded(context: MlsContext, keyPackage: KeyPackage): Promise<void> {
+  demandSupported(context, keyPackage)
+  await verify(context, keyPackage)
+}
+
+/** @throws MlsRefused: bad-credential or not-authentic */
+async function verify({ config, suite }: MlsContext, keyPackage: KeyPackage): Promise<void> {
+  const leaf = keyPackage.leafNode
+  if (!(await config.authService.validateCredential(leaf.credential, leaf.signaturePublicKey)))
+    throw new MlsRefused('bad-credential')
+  const signed =
+    (await verifyLeafNodeSignatureKeyPackage(leaf, suite.signature)) &&
+    (await verifyKeyPackage(keyPackage, suite.signature))
+  if (!signed || equalBytes(keyPackage.initKey, leaf.hpkePublicKey)) throw new MlsRefused('not-authentic')
+  await demandUsable({ suite }, [keyPackage.initKey, leaf.hpkePublicKey])
+}
+
+/**
+ * That one can encrypt to these keys, by trying: a single one in a tree that is none, and nobody commits any more.
+ *
+ * @throws MlsRefused('not-authentic')
+ */
+export async function demandUsable(
+  { suite: { hpke } }: Pick<MlsContext, 'suite'>,
+  keys: readonly Uint8Array[],
+): Promise<void> {
+  const nothing = new Uint8Array()
+  for (const key of keys)
+    await refusing('not-authentic', async () =>
+      hpke.seal(await hpke.importPublicKey(key), nothing, nothing, nothing),
+    )
 }
 
 function checkLifetime({ leafNode }: KeyPackage, nowMs: number): void {
@@ -113,37 +152,51 @@ function checkLifetime({ leafNode }: KeyPackage, nowMs: number): void {
 export function decodeKeyPackage(context: MlsContext, bytes: Uint8Array): KeyPackage {
   const message = decodeStrict(bytes)
   if (message.wireformat !== 'mls_key_package') throw new MlsRefused('malformed')
-  const { keyPackage } = message
-  const { ciphersuites, credentials, versions } = keyPackage.leafNode.capabilities
+  demandSupported(context, message.keyPackage)
+  return message.keyPackage
+}
+
+/** @throws MlsRefused('unsupported') */
+function demandSupported(context: MlsContext, keyPackage: KeyPackage): void {
+  if (keyPackage.version !== 'mls10' || keyPackage.cipherSuite !== context.suite.name)
+    throw new MlsRefused('unsupported')
+  demandSupportedLeaf(context, keyPackage.leafNode)
+}
+
+/** @throws MlsRefused('unsupported') */
+export function demandSupportedLeaf({ suite }: MlsContext, leaf: LeafNode): void {
+  const { ciphersuites, credentials, versions } = leaf.capabilities
   const supported =
-    keyPackage.version === 'mls10' &&
-    keyPackage.cipherSuite === context.suite.name &&
-    keyPackage.leafNode.credential.credentialType === 'basic' &&
+    leaf.credential.credentialType === 'basic' &&
     versions.includes('mls10') &&
-    ciphersuites.includes(context.suite.name) &&
+    ciphersuites.includes(suite.name) &&
     credentials.includes('basic')
   if (!supported) throw new MlsRefused('unsupported')
-  demandSettingsSupport(keyPackage.leafNode.capabilities)
-  return keyPackage
+  demandOurs(leaf)
 }
 
-/** One format byte, then each of the three keys behind its length in two bytes, big-endian. */
-function encodePrivate(keys: PrivateKeyPackage): Uint8Array {
+/** The header, then each of the three keys behind its length in two bytes, big-endian. */
+function encodePrivate(context: MlsContext, keys: PrivateKeyPackage): Uint8Array {
   const parts = [keys.initPrivateKey, keys.hpkePrivateKey, keys.signaturePrivateKey]
-  return concat(Uint8Array.of(PRIVATE_FORMAT), ...parts.flatMap(part => [twoBytes(part.length), part]))
+  return concat(privateHeader(context), ...parts.flatMap(part => [twoBytes(part.length), part]))
 }
 
-/** @throws MlsRefused('damaged') */
-export function decodePrivate(bytes: Uint8Array): PrivateKeyPackage {
+/** @throws MlsRefused('damaged'), also for one of another suite */
+export function decodePrivate(context: MlsContext, bytes: Uint8Array): PrivateKeyPackage {
   const parts: Uint8Array[] = []
-  let offset = 1
+  let offset = PRIVATE_HEADER_LENGTH
   while (offset + 2 <= bytes.length) {
     const length = (bytes[offset]! << 8) | bytes[offset + 1]!
     parts.push(bytes.slice(offset + 2, offset + 2 + length))
     offset += 2 + length
   }
   const [initPrivateKey, hpkePrivateKey, signaturePrivateKey] = parts
-  const whole = bytes[0] === PRIVATE_FORMAT && offset === bytes.length && parts.length === 3
+  const isOfSuite = equalBytes(bytes.subarray(0, PRIVATE_HEADER_LENGTH), privateHeader(context))
+  const whole = isOfSuite && offset === bytes.length && parts.length === 3
   if (!whole || !initPrivateKey || !hpkePrivateKey || !signaturePrivateKey) throw new MlsRefused('damaged')
   return { initPrivateKey, hpkePrivateKey, signaturePrivateKey }
+}
+
+function privateHeader(context: MlsContext): Uint8Array {
+  return concat(Uint8Array.of(PRIVATE_FORMAT), twoBytes(ciphersuites[context.suite.name]))
 }

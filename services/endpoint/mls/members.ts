@@ -1,5 +1,6 @@
 import type { DeviceKey } from '../../protocol/keys.js'
 import { equalBytes } from './codec.js'
+import { leafDataOf } from './extensions.js'
 import type { LeafNode, RatchetTree } from './library.js'
 
 /** The owner that a leaf names. */
@@ -8,6 +9,8 @@ export interface Candidate {
   identity: Uint8Array
   /** The device's: whoever checks the identity holds it against that (validate-credential.ts). */
   signatureKey: DeviceKey
+  /** What the leaf says besides, signed by its owner. None: it says nothing. */
+  leafData?: Uint8Array
 }
 
 /** A device in a group. */
@@ -21,7 +24,10 @@ export const nodeOfLeaf = (leaf: number) => leaf * 2
 
 export function candidate(leaf: LeafNode): Candidate | undefined {
   if (leaf.credential.credentialType !== 'basic') return undefined
-  return { identity: leaf.credential.identity, signatureKey: leaf.signaturePublicKey as DeviceKey }
+  const { identity } = leaf.credential
+  const leafData = leafDataOf(leaf)
+  const signatureKey = leaf.signaturePublicKey as DeviceKey
+  return { identity, signatureKey, ...(leafData && { leafData }) }
 }
 
 export function memberAt(tree: RatchetTree, leaf: number): Member | undefined {
@@ -40,6 +46,7 @@ export function membersOf(tree: RatchetTree): Member[] {
   return members
 }
 
+/** Whether the owner is the same, whatever else the leaves say. */
 export function sameCandidate(a: Candidate, b: Candidate): boolean {
   return equalBytes(a.identity, b.identity) && equalBytes(a.signatureKey, b.signatureKey)
 }

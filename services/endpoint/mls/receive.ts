@@ -1,16 +1,11 @@
 import { decodeStrict, equalBytes } from './codec.js'
-import { MAX_SKIPPED_MESSAGES, type MlsContext } from './context.js'
-import {
-  type ClientState,
-  decryptSenderData,
-  type EpochReceiverData,
-  type PrivateMessage,
-  unprotectPrivateMessage,
-} from './library.js'
-import { type Member, memberAt, nodeOfLeaf } from './members.js'
-import { type CommitPolicy, type OpenedCommit, openCommit, PolicyFailed } from './receive-commit.js'
+import { type CommitPolicy, type OpenedCommit, openCommit, PolicyFailed } from './commit/receive-commit.js'
+import type { MlsContext } from './context.js'
+import type { ClientState, PrivateMessage } from './library.js'
+import { type Member, memberAt } from './members.js'
 import { asRefused, type MlsCause, MlsRefused } from './refused.js'
 import { type RatchetPlace, withSecretTree } from './state.js'
+import { type ReceiverData, unprotect } from './unprotect.js'
 
 export type Opened =
   | {
@@ -29,7 +24,6 @@ export type Opened =
   | { kind: 'future-epoch' }
   /** From an epoch whose keys are gone, or a commit that lost its race. */
   | { kind: 'old-epoch'; epoch: bigint }
-  | { kind: 'refused'; cause: MlsCause }
 
 /** Opens what came from the server for this group. Does not throw, unless `policy` does. */
 export async function open(
@@ -63,9 +57,6 @@ function privateMessage(bytes: Uint8Array): PrivateMessage {
   return message.privateMessage
 }
 
-/**
- * As the library's processPrivateMessage, one level down: that one does not say who the sender is.
- */
 async function openApplication(
   context: MlsContext,
   state: ClientState,
@@ -90,46 +81,8 @@ async function openApplication(
   }
 }
 
-type ReceiverData = Omit<EpochReceiverData, 'resumptionPsk'>
-
 function epochData(state: ClientState, epoch: bigint): ReceiverData | undefined {
   if (epoch !== state.groupContext.epoch) return state.historicalReceiverData.get(epoch)
   const { secretTree, ratchetTree, groupContext, keySchedule } = state
   return { secretTree, ratchetTree, groupContext, senderDataSecret: keySchedule.senderDataSecret }
-}
-
-async function unprotect(context: MlsContext, epoch: ReceiverData, message: PrivateMessage) {
-  const { senderDataSecret, secretTree, ratchetTree, groupContext } = epoch
-  const { keyRetentionConfig } = context.config
-  try {
-    return await unprotectPrivateMessage(
-      senderDataSecret,
-      message,
-      secretTree,
-      ratchetTree,
-      groupContext,
-      keyRetentionConfig,
-      context.suite,
-    )
-  } catch (error) {
-    throw new MlsRefused(await whyUnopened(context, epoch, message), { cause: error })
-  }
-}
-
-/** The library tells these apart in the text of its errors only. */
-async function whyUnopened(
-  context: MlsContext,
-  epoch: ReceiverData,
-  message: PrivateMessage,
-): Promise<MlsCause> {
-  try {
-    const sender = await decryptSenderData(message, epoch.senderDataSecret, context.suite)
-    const node = sender && epoch.secretTree[nodeOfLeaf(sender.leafIndex)]
-    if (sender === undefined || node === undefined) return 'not-authentic'
-    const ratchet = message.contentType === 'application' ? node.application : node.handshake
-    if (sender.generation < ratchet.generation) return 'replayed'
-    return sender.generation - ratchet.generation > MAX_SKIPPED_MESSAGES ? 'too-far-ahead' : 'not-authentic'
-  } catch {
-    return 'not-authentic'
-  }
 }

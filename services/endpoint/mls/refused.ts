@@ -39,7 +39,7 @@ export type MlsCause =
   | 'stale-pending'
   /** All key packages of an add were refused, so there is nothing to commit. */
   | 'no-usable-key-package'
-  /** Adds and removes in one commit, a leaf that is not there, or our own leaf. */
+  /** A leaf that is not there, or its committer's own, or named twice; or data that are too long. */
   | 'bad-change'
 
 /** The one error that the engine throws. It says what was wrong, never what was inside. */

@@ -4,7 +4,7 @@
 
 import { Worker } from 'node:worker_threads'
 import { COMMIT_BUNDLE_BYTES } from '../../protocol/sizes.js'
-import type { OwnKeyPackage } from './join.js'
+import type { Joined, OwnKeyPackage } from './join.js'
 import type { CiphersuiteName } from './library.js'
 import { type MlsCause, MlsRefused } from './refused.js'
 
@@ -23,11 +23,9 @@ export interface WelcomeRequest {
   keyPackages: OwnKeyPackage[]
 }
 
-interface OpenedWelcome {
+export interface OpenedWelcome extends Omit<Joined, 'state'> {
   /** As Engine.save() makes it. */
   state: Uint8Array
-  /** The place in `keyPackages` of the one that is used up now. */
-  usedKeyPackage: number
 }
 
 export interface WelcomeOpener {
@@ -117,7 +115,8 @@ export class WorkerWelcomeOpener implements WelcomeOpener {
     if (request.welcome.length > COMMIT_BUNDLE_BYTES) throw new MlsRefused('too-costly')
     const answer = await this.#askOrReplace(this.#running(), request)
     if (answer.kind === 'refused') throw new MlsRefused(answer.cause)
-    return { state: answer.state, usedKeyPackage: answer.usedKeyPackage }
+    const { kind: _, ...opened } = answer
+    return opened
   }
 
   #end(): Promise<unknown> {

@@ -22,8 +22,8 @@ parentPort?.postMessage({ kind: 'ready' } satisfies WorkerMessage)
 
 async function answer(engine: Engine, request: WelcomeRequest): Promise<WelcomeAnswer> {
   try {
-    const { state, usedKeyPackage } = await engine.unsafeJoinHere(request.welcome, request.keyPackages)
-    return { kind: 'opened', state: engine.save(state), usedKeyPackage }
+    const joined = await engine.unsafeJoinHere(request.welcome, request.keyPackages)
+    return { kind: 'opened', ...joined, state: engine.save(joined.state) }
   } catch (error) {
     return { kind: 'refused', cause: asRefused(error, 'not-authentic').why }
   } finally {

@@ -7,8 +7,8 @@ export function localOpener(engine: Pick<Engine, 'unsafeJoinHere' | 'save'>): We
   return {
     async open({ welcome, keyPackages }) {
       try {
-        const { state, usedKeyPackage } = await engine.unsafeJoinHere(welcome, keyPackages)
-        return { state: engine.save(state), usedKeyPackage }
+        const joined = await engine.unsafeJoinHere(welcome, keyPackages)
+        return { ...joined, state: engine.save(joined.state) }
       } catch (error) {
         throw asRefused(error, 'not-authentic')
       }

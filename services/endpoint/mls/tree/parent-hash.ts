@@ -88,7 +88,8 @@ interface Then {
   whole: SubtreeHash
 }
 
-function hashing(tree: RatchetTree, hash: Hash, then?: Then): SubtreeHash {
+/** Gives the hash of each subtree, and makes it once: of nodes that were asked for, none may change afterwards. */
+export function hashing(tree: RatchetTree, hash: Hash, then?: Then): SubtreeHash {
   const made = new Map<NodeIndex, Promise<Uint8Array>>()
   const gone = new Set(then?.without)
   const isTouched = (index: number) => {

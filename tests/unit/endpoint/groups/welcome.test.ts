@@ -12,6 +12,7 @@ import {
   openWelcome,
   readWelcome,
 } from '../../../../services/endpoint/groups/welcome.js'
+import type { Member } from '../../../../services/endpoint/mls/engine.js'
 import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { foundGroup } from '../../../support/endpoint-groups.js'
@@ -107,7 +108,10 @@ describe('a welcome', () => {
 describe('opening a welcome', () => {
   const envelope = envelopeOf(new Uint8Array(16))
   const tries: number[] = []
-  const open = (answer: () => Promise<{ state: Uint8Array; usedKeyPackage: number }>, of = envelope) =>
+  const open = (
+    answer: () => Promise<{ state: Uint8Array; usedKeyPackage: number; signer: Member }>,
+    of = envelope,
+  ) =>
     testing.written(async (tx, { context }) => {
       const welcomes = {
         open: async () => {
@@ -129,7 +133,8 @@ describe('opening a welcome', () => {
   })
 
   test('says which key package it was for', async () => {
-    const opened = await open(async () => ({ state: Uint8Array.of(3), usedKeyPackage: 1 }))
+    const signer = { leaf: 0, identity: Uint8Array.of(4), signatureKey: Uint8Array.of(5) }
+    const opened = await open(async () => ({ state: Uint8Array.of(3), usedKeyPackage: 1, signer }))
     expect(opened).toMatchObject({ state: Uint8Array.of(3), used: { key: { id: 2n } } })
   })
 

@@ -152,7 +152,7 @@ describe('commits', () => {
     const { publicPackage } = await keyPackageOf(engine, await newDevice('dave'))
     const leaf = engine.ownLeaf(bob.state)
     for (const change of [
-      { add: [publicPackage], remove: [leaf] },
+      { add: [publicPackage], remove: [leaf, leaf] },
       { remove: [leaf, leaf] },
       { remove: [77] },
       { remove: [-1] },
@@ -184,25 +184,14 @@ describe('a removed member', () => {
 
   test('learns it also where the same commit gives its leaf to another', async () => {
     const [alice, , carol] = await three(engine)
-    const { createCommit, encodeMlsMessage, emptyPskIndex } = await import(
-      '../../../../services/endpoint/mls/library.js'
-    )
-    const { createContext } = await import('../../../../services/endpoint/mls/context.js')
-    const { decodeKeyPackage } = await import('../../../../services/endpoint/mls/key-package.js')
-    const context = await createContext({ validate: acceptAll })
     const pair = await keyPackageOf(engine, await newDevice('dave'))
-    const made = await createCommit(
-      { state: alice.state, cipherSuite: context.suite, pskIndex: emptyPskIndex },
-      {
-        extraProposals: [
-          { proposalType: 'remove', remove: { removed: engine.ownLeaf(carol.state) } },
-          { proposalType: 'add', add: { keyPackage: decodeKeyPackage(context, pair.publicPackage) } },
-        ],
-      },
-    )
-    const opened = await engine.open(carol.state, encodeMlsMessage(made.commit), acceptAll)
+    const { commit } = await engine.commit(alice.state, {
+      add: [pair.publicPackage],
+      remove: [engine.ownLeaf(carol.state)],
+    })
+    const opened = await engine.open(carol.state, commit, acceptAll)
     expect(opened.kind).toBe('removed')
-    const refused = await engine.open(carol.state, encodeMlsMessage(made.commit), () => false)
+    const refused = await engine.open(carol.state, commit, () => false)
     expect(outcome(refused)).toBe('refused: policy')
   })
 })

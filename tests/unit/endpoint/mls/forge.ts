@@ -1,7 +1,8 @@
-// Makes welcomes as a member with bad intentions would: correctly encrypted and signed, around a
+// Makes welcomes and commits as a member with bad intentions would: correctly encrypted and signed, around a
 // tree and a group of its choice. Library calls that the engine has no use for are made from here.
 
 import { randomBytes } from 'node:crypto'
+import { createCommit, emptyPskIndex } from 'ts-mls'
 import { encode } from 'ts-mls/codec/tlsEncoder.js'
 import { deriveSecret } from 'ts-mls/crypto/kdf.js'
 import { extractEpochSecret } from 'ts-mls/groupContext.js'
@@ -10,6 +11,7 @@ import type { GroupSecrets } from 'ts-mls/groupSecrets.js'
 import { signLeafNodeKeyPackage } from 'ts-mls/leafNode.js'
 import { ratchetTreeEncoder } from 'ts-mls/ratchetTree.js'
 import { encryptGroupInfo, encryptGroupSecrets } from 'ts-mls/welcome.js'
+import { make } from '../../../../services/endpoint/mls/commit/commit.js'
 import { createContext } from '../../../../services/endpoint/mls/context.js'
 import type { KeyPackagePair } from '../../../../services/endpoint/mls/engine.js'
 import { decodeKeyPackage } from '../../../../services/endpoint/mls/key-package.js'
@@ -20,6 +22,7 @@ import {
   type KeyPackage,
   type LeafNode,
   makeKeyPackageRef,
+  type Proposal,
   type RatchetTree,
   treeHashRoot,
 } from '../../../../services/endpoint/mls/library.js'
@@ -27,6 +30,24 @@ import { acceptAll, type Device, type Seat } from './people.js'
 
 export const context = await createContext({ validate: acceptAll })
 const { suite } = context
+
+/** As the engine makes it, of proposals that it would not commit. */
+export async function forgedCommit(committer: Seat, proposals: Proposal[]): Promise<Uint8Array> {
+  return (await make(context, committer.state, { proposals })).commit
+}
+
+/** As the library makes it: with no path where there is nobody to hide it from. */
+export async function libraryCommit(
+  state: Seat['state'],
+  proposals: Proposal[],
+  publicly = false,
+): Promise<Uint8Array> {
+  const made = await createCommit(
+    { state, cipherSuite: suite, pskIndex: emptyPskIndex },
+    { extraProposals: proposals, wireAsPublicMessage: publicly },
+  )
+  return encodeMlsMessage(made.commit)
+}
 
 export interface Forgery {
   /** May change the tree that it is given, a deep copy. */

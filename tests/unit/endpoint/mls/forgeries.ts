@@ -1,9 +1,9 @@
 // The forgeries that a member with bad intentions may put into a welcome, and what each must be refused for.
 
 import { encodeNode } from 'ts-mls/ratchetTree.js'
+import { SETTINGS_EXTENSION } from '../../../../services/endpoint/mls/extensions.js'
 import type { RatchetTree } from '../../../../services/endpoint/mls/library.js'
 import type { MlsCause } from '../../../../services/endpoint/mls/refused.js'
-import { SETTINGS_EXTENSION } from '../../../../services/endpoint/mls/settings.js'
 import { type Forgery, forgedLeaf } from './forge.js'
 import { FAST_SUITE, newDevice, type Seat } from './people.js'
 
@@ -107,7 +107,16 @@ export const forgeries: [
     }),
   ],
   ['a tree of 65,535 leaves', 'too-many-members', ({ forger }) => ({ encodedTree: wideTree(forger) })],
-  ['no leaf of ours', 'bad-tree', () => ({ tree: tree => void tree.fill(undefined, 5 * 2, 5 * 2 + 1) })],
+  [
+    'no leaf of ours',
+    'bad-tree',
+    () => ({
+      tree: tree => {
+        // And no parents above it, whose hashes would be other ones.
+        for (const node of [5 * 2, 9, 11, 7]) tree[node] = undefined
+      },
+    }),
+  ],
   ['a signer that is not there', 'bad-tree', () => ({ signer: 0xffff_ffff })],
   ['a signer that did not sign', 'not-authentic', () => ({ signer: 1 })],
   [

@@ -4,16 +4,11 @@ import { beforeAll, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { createProposal, joinGroup, makePskIndex } from 'ts-mls'
 import { decodeStrict } from '../../../../services/endpoint/mls/codec.js'
+import { SUPPORTED_EXTENSIONS } from '../../../../services/endpoint/mls/extensions.js'
 import { decodeKeyPackage, decodePrivate } from '../../../../services/endpoint/mls/key-package.js'
-import {
-  createCommit,
-  emptyPskIndex,
-  encodeMlsMessage,
-  type Proposal,
-} from '../../../../services/endpoint/mls/library.js'
+import { encodeMlsMessage, type Proposal } from '../../../../services/endpoint/mls/library.js'
 import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
-import { SETTINGS_EXTENSION } from '../../../../services/endpoint/mls/settings.js'
-import { context } from './forge.js'
+import { context, libraryCommit } from './forge.js'
 import {
   acceptAll,
   addAs,
@@ -115,7 +110,7 @@ describe('any bytes', () => {
     await fc.assert(
       fc.asyncProperty(
         hostileBytes(pair.privatePackage),
-        async bytes => void (await onlyRefuses(() => decodePrivate(bytes))),
+        async bytes => void (await onlyRefuses(() => decodePrivate(context, bytes))),
       ),
     )
   })
@@ -158,7 +153,7 @@ describe('a key package', () => {
         {
           versions: ['mls10'],
           ciphersuites: [context.suite.name],
-          extensions: [SETTINGS_EXTENSION],
+          extensions: SUPPORTED_EXTENSIONS,
           proposals: [],
           credentials: ['basic'],
         },
@@ -196,17 +191,6 @@ describe('a key package', () => {
 })
 
 describe("a member's forged handshake", () => {
-  async function forgedCommit(
-    state: Seat['state'],
-    proposals: Proposal[],
-    publicly = false,
-  ): Promise<Uint8Array> {
-    const made = await createCommit(
-      { state, cipherSuite: context.suite, pskIndex: emptyPskIndex },
-      { extraProposals: proposals, wireAsPublicMessage: publicly },
-    )
-    return encodeMlsMessage(made.commit)
-  }
   const openedBy = async (seat: Seat, bytes: Uint8Array) =>
     outcome(await engine.open(seat.state, bytes, acceptAll))
 
@@ -217,11 +201,11 @@ describe("a member's forged handshake", () => {
     }
     const custom: Proposal = { proposalType: 4_242, proposalData: new Uint8Array(3) }
     for (const proposal of [extensions, custom])
-      expect(await openedBy(bob, await forgedCommit(alice.state, [proposal]))).toBe('refused: unsupported')
+      expect(await openedBy(bob, await libraryCommit(alice.state, [proposal]))).toBe('refused: unsupported')
   })
 
   test('in the clear is refused, whatever it says', async () => {
-    expect(await openedBy(bob, await forgedCommit(alice.state, [], true))).toBe('refused: unsupported')
+    expect(await openedBy(bob, await libraryCommit(alice.state, [], true))).toBe('refused: unsupported')
   })
 
   test('a proposal on its own is refused: it would keep everybody from sending', async () => {
@@ -238,14 +222,14 @@ describe("a member's forged handshake", () => {
     if (own?.nodeType !== 'leaf') throw new Error('no leaf')
     const identity = new Uint8Array(Buffer.concat([text('the operator'), alice.device.publicKey]))
     own.leaf.credential = { credentialType: 'basic', identity }
-    const bytes = await forgedCommit({ ...alice.state, ratchetTree }, [])
+    const bytes = await libraryCommit({ ...alice.state, ratchetTree }, [])
     expect(await openedBy(bob, bytes)).toBe('refused: identity-changed')
   })
 
   test('with a broken path is refused, and the true one is taken afterwards', async () => {
     const secretTree = structuredClone(alice.state.secretTree)
     const keySchedule = { ...alice.state.keySchedule, initSecret: new Uint8Array(64) }
-    const bytes = await forgedCommit({ ...alice.state, secretTree, keySchedule }, [])
+    const bytes = await libraryCommit({ ...alice.state, secretTree, keySchedule }, [])
     expect(await openedBy(bob, bytes)).toBe('refused: not-authentic')
     await commitAs(alice, [bob, carol])
     expect(agreed([alice, bob, carol])).toBe(true)
@@ -263,14 +247,18 @@ test('a newcomer joins where the library refuses a valid tree', async () => {
   const packages = await Promise.all(
     ['i', 'j'].map(async name => keyPackageOf(engine, await newDevice(name))),
   )
-  const { welcome } = await commitAs(owner, staying, { add: packages.map(pair => pair.publicPackage) })
+  // From the other half of the tree than the first of them comes to: it is unmerged there and not in the root.
+  const adder = staying.at(-1)!
+  const { welcome } = await commitAs(adder, [owner, ...staying.slice(0, -1)], {
+    add: packages.map(pair => pair.publicPackage),
+  })
   const message = decodeStrict(welcome!)
   if (message.wireformat !== 'mls_welcome') throw new Error('no welcome')
   const second = packages[1]!
   const theirs = joinGroup(
     message.welcome,
     decodeKeyPackage(context, second.publicPackage),
-    decodePrivate(second.privatePackage),
+    decodePrivate(context, second.privatePackage),
     makePskIndex(undefined, {}),
     context.suite,
     undefined,
