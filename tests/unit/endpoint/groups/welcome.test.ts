@@ -133,7 +133,7 @@ describe('opening a welcome', () => {
   })
 
   test('says which key package it was for', async () => {
-    const signer = { leaf: 0, identity: Uint8Array.of(4), signatureKey: Uint8Array.of(5) }
+    const signer = { leaf: 0, identity: bob.certificate, signatureKey: bob.device.publicKey }
     const opened = await open(async () => ({ state: Uint8Array.of(3), usedKeyPackage: 1, signer }))
     expect(opened).toMatchObject({ state: Uint8Array.of(3), used: { key: { id: 2n } } })
   })
