@@ -9,7 +9,10 @@ import { createSecretTree } from 'ts-mls/secretTree.js'
 import { toNodeIndex } from 'ts-mls/treemath.js'
 import { applyUpdatePath, decodeUpdatePath } from 'ts-mls/updatePath.js'
 import { decodeStrict } from '../../services/endpoint/mls/codec.js'
+import { openPath, sealPath } from '../../services/endpoint/mls/commit/path.js'
+import { createContext } from '../../services/endpoint/mls/context.js'
 import {
+  type CiphersuiteImpl,
   decryptGroupInfo,
   decryptGroupSecrets,
   makeKeyPackageRef,
@@ -19,8 +22,9 @@ import {
   verifyGroupInfoConfirmationTag,
   verifyGroupInfoSignature,
 } from '../../services/endpoint/mls/library.js'
+import { pathSteps, treeWithPath } from '../../services/endpoint/mls/tree/update-path.js'
 import { bytes, hex, testVectors } from './rfc9420.js'
-import { type Hex, suiteOf } from './suites.js'
+import { type Hex, SUITES, suiteOf } from './suites.js'
 
 type MessageProtectionVector = { cipher_suite: number; epoch: number } & Hex<
   | 'group_id'
@@ -92,6 +96,7 @@ interface TreeKemVector {
   leaves_private: {
     index: number
     encryption_priv: string
+    signature_priv: string
     path_secrets: { node: number; path_secret: string }[]
   }[]
   update_paths: {
@@ -136,6 +141,64 @@ describe('update paths', () => {
         const commitSecret = await getCommitSecret(updated, node, opened.pathSecret, suite.kdf)
         expect(hex(commitSecret)).toBe(update.commit_secret)
       }
+    }
+  })
+})
+
+describe('our own update paths', () => {
+  const privatePathOf = async (own: TreeKemVector['leaves_private'][number], suite: CiphersuiteImpl) => {
+    const secrets = Object.fromEntries(own.path_secrets.map(known => [known.node, bytes(known.path_secret)]))
+    const leaf = { leafIndex: own.index, privateKeys: { [own.index * 2]: bytes(own.encryption_priv) } }
+    return mergePrivateKeyPaths(await toPrivateKeyPath(secrets, own.index, suite), leaf)
+  }
+
+  testVectors<TreeKemVector>('treekem.json', async vector => {
+    const context = await createContext({ validate: () => true, suite: SUITES[vector.cipher_suite]! })
+    const { suite } = context
+    const tree = decodeRatchetTree(bytes(vector.ratchet_tree), 0)![0]
+    const provisional = { tree, extensions: [], removed: [], added: [] }
+    const groupContext = {
+      version: 'mls10' as const,
+      cipherSuite: suite.name,
+      groupId: bytes(vector.group_id),
+      // Of the vector is the one that the path leads to.
+      epoch: BigInt(vector.epoch) - 1n,
+      treeHash: new Uint8Array(),
+      confirmedTranscriptHash: bytes(vector.confirmed_transcript_hash),
+      extensions: [],
+    }
+    const openAll = async (received: Parameters<typeof openPath>[3]) => {
+      const others = vector.leaves_private.filter(({ index }) => index !== received.committer)
+      const opened = others.map(async own => {
+        const state = { groupContext, privatePath: await privatePathOf(own, suite) }
+        return hex((await openPath(context, state, provisional, received)).commitSecret)
+      })
+      return new Set(await Promise.all(opened))
+    }
+    for (const update of vector.update_paths) {
+      const path = decodeUpdatePath(bytes(update.update_path), 0)![0]
+      const steps = pathSteps(tree, update.sender, [])
+      const keys = path.nodes.map(({ hpkePublicKey }) => hpkePublicKey)
+      const { hash } = await treeWithPath(
+        tree,
+        update.sender,
+        { steps, keys, leafNode: () => path.leafNode },
+        suite.hash,
+      )
+      expect(hex(hash)).toBe(update.tree_hash_after)
+      const secrets = await openAll({ committer: update.sender, path, treeHash: hash })
+      expect(secrets).toEqual(new Set([update.commit_secret]))
+    }
+    for (const own of vector.leaves_private) {
+      const signaturePrivateKey = bytes(own.signature_priv)
+      const privatePath = await privatePathOf(own, suite)
+      const state = { groupContext, privatePath, ratchetTree: tree, signaturePrivateKey }
+      const sealed = await sealPath(context, state, provisional)
+      // The library checks the parent hash.
+      const theirs = await applyUpdatePath(tree, toLeafIndex(own.index), sealed.path, suite.hash)
+      expect(hex(await treeHashRoot(theirs, suite.hash))).toBe(hex(sealed.treeHash))
+      const secrets = await openAll({ committer: own.index, ...sealed })
+      expect(secrets).toEqual(new Set([hex(sealed.commitSecret)]))
     }
   })
 })

@@ -3,8 +3,8 @@
 /* eslint-disable */
 
 // Parley's contract: all that the server may see. A client in any language with gRPC can be built
-// from the files of this folder and RFC 9420 (MLS); what is inside the ciphertext is described in
-// parley/content/v1.
+// from the files of this folder and RFC 9420 (MLS), with the profile in parley/MLS.md; what is inside the
+// ciphertext is described in parley/content/v1.
 //
 // A conversation is one MLS group of devices. The server keeps, for each conversation, its roster
 // (the devices that it delivers to), its epoch, and an ordered log of envelopes. It opens none.

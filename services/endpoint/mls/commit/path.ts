@@ -48,6 +48,8 @@ export interface SealedPath extends PathSecrets {
   secrets: Uint8Array[]
 }
 
+type Committing = Pick<ClientState, 'groupContext' | 'privatePath' | 'ratchetTree' | 'signaturePrivateKey'>
+
 /**
  * New keys for this device and the nodes above it.
  *
@@ -55,7 +57,7 @@ export interface SealedPath extends PathSecrets {
  */
 export async function sealPath(
   context: MlsContext,
-  state: ClientState,
+  state: Committing,
   provisional: Provisional,
   leafData?: Uint8Array,
 ): Promise<SealedPath> {
@@ -98,7 +100,7 @@ export async function sealPath(
  */
 export async function openPath(
   context: MlsContext,
-  state: ClientState,
+  state: Pick<ClientState, 'groupContext' | 'privatePath'>,
   provisional: Provisional,
   received: { committer: number; path: UpdatePath; treeHash: Uint8Array },
 ): Promise<PathSecrets> {
@@ -168,7 +170,7 @@ async function secretsAfter(
 
 function signedLeaf(
   { suite }: MlsContext,
-  { groupContext, privatePath, ratchetTree, signaturePrivateKey }: ClientState,
+  { groupContext, privatePath, ratchetTree, signaturePrivateKey }: Committing,
   next: { hpkePublicKey: Uint8Array; parentHash: Uint8Array; leafData: Uint8Array | undefined },
 ): Promise<LeafNodeCommit> {
   const { leafIndex } = privatePath
@@ -193,7 +195,11 @@ function signedLeaf(
 }
 
 /** The context that path secrets are sealed with: the next epoch's, but for the commit itself (section 12.4.1). */
-function pathContext(state: ClientState, { extensions }: Provisional, treeHash: Uint8Array): Uint8Array {
+function pathContext(
+  state: Pick<ClientState, 'groupContext'>,
+  { extensions }: Provisional,
+  treeHash: Uint8Array,
+): Uint8Array {
   const { groupContext } = state
   const next: GroupContext = { ...groupContext, epoch: groupContext.epoch + 1n, treeHash, extensions }
   return encode(groupContextEncoder)(next)

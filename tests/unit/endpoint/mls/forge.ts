@@ -16,6 +16,7 @@ import { createContext } from '../../../../services/endpoint/mls/context.js'
 import type { KeyPackagePair } from '../../../../services/endpoint/mls/engine.js'
 import { decodeKeyPackage } from '../../../../services/endpoint/mls/key-package.js'
 import {
+  type Extension,
   encodeMlsMessage,
   type GroupInfo,
   generateKeyPackageWithKey,
@@ -52,6 +53,8 @@ export async function libraryCommit(
 export interface Forgery {
   /** May change the tree that it is given, a deep copy. */
   tree?: (tree: RatchetTree) => void | Promise<void>
+  /** Of the GroupInfo, besides the tree. */
+  extensions?: Extension[]
   /** In place of the encoded tree. */
   encodedTree?: Uint8Array
   info?: Partial<GroupInfo['groupContext']>
@@ -97,7 +100,7 @@ async function forgedInfo(forger: Seat, forgery: Forgery, joinerSecret: Uint8Arr
   const extensionData = forgery.encodedTree ?? encode(ratchetTreeEncoder)(tree)
   const unsigned = {
     groupContext,
-    extensions: [{ extensionType: 'ratchet_tree' as const, extensionData }],
+    extensions: [...(forgery.extensions ?? []), { extensionType: 'ratchet_tree' as const, extensionData }],
     confirmationTag: await suite.hash.mac(confirmationKey, groupContext.confirmedTranscriptHash),
     signer: forgery.signer ?? forger.state.privatePath.leafIndex,
   }

@@ -1,12 +1,13 @@
 // The forgeries that a member with bad intentions may put into a welcome, and what each must be refused for.
 
 import { encodeNode } from 'ts-mls/ratchetTree.js'
-import { SETTINGS_EXTENSION } from '../../../../services/endpoint/mls/extensions.js'
+import { JOINER_EXTENSION, SETTINGS_EXTENSION } from '../../../../services/endpoint/mls/extensions.js'
 import type { RatchetTree } from '../../../../services/endpoint/mls/library.js'
 import type { MlsCause } from '../../../../services/endpoint/mls/refused.js'
 import { type Forgery, forgedLeaf } from './forge.js'
 import { FAST_SUITE, newDevice, type Seat } from './people.js'
 
+const JOINER = { extensionType: JOINER_EXTENSION, extensionData: new Uint8Array(4) }
 const SETTINGS = { extensionType: SETTINGS_EXTENSION, extensionData: new Uint8Array(4) }
 
 /** The forger and the others of its group, whose sixth member is the victim. */
@@ -154,6 +155,25 @@ export const forgeries: [
         },
       }
     },
+  ],
+  [
+    'a member that could not read settings, in a group that has none yet',
+    'unsupported',
+    async () => {
+      const old = await newDevice('old')
+      const leaf = await forgedLeaf(old, old.identity)
+      return {
+        tree: tree => {
+          tree[6 * 2] = { nodeType: 'leaf', leaf }
+        },
+      }
+    },
+  ],
+  ['data for those who join twice', 'unsupported', () => ({ extensions: [JOINER, JOINER] })],
+  [
+    'data for those who join that are too long',
+    'unsupported',
+    () => ({ extensions: [{ ...JOINER, extensionData: new Uint8Array(1024 * 1024 + 1) }] }),
   ],
   ['another suite in the group', 'unsupported', () => ({ info: { cipherSuite: FAST_SUITE } })],
   [

@@ -44,7 +44,7 @@ beforeAll(async () => {
   await commitAs(others[2]!, [forger, others[0]!, others[1]!, others[3]!])
   victim = await newDevice('victim')
   pair = await keyPackageOf(engine, victim)
-  const made = await commitAs(forger, others, { add: [pair.publicPackage] })
+  const made = await commitAs(forger, others, { add: [pair.publicPackage], joiner: text('story') })
   welcome = made.welcome!
 })
 afterAll(() => opener.close())
@@ -71,6 +71,8 @@ describe('a good welcome', () => {
     const spare = await keyPackageOf(engine, victim)
     const opened = await opener.open({ welcome, keyPackages: [spare, pair, spare] })
     expect(opened.usedKeyPackage).toBe(1)
+    expect(opened.signer).toMatchObject({ leaf: 0, identity: forger.device.identity })
+    expect(opened.joiner).toEqual(text('story'))
     await expectOpensAfterwards()
   })
 

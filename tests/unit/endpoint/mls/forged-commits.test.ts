@@ -1,0 +1,314 @@
+// Commits of a member with an altered program: signed and encrypted as they must be, and wrong inside. What is wrong
+// for everybody is refused by everybody, before the policy is asked, and its maker is named.
+
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { decodeStrict } from '../../../../services/endpoint/mls/codec.js'
+import { make } from '../../../../services/endpoint/mls/commit/commit.js'
+import { applyProposals } from '../../../../services/endpoint/mls/commit/proposals.js'
+import type { MlsContext } from '../../../../services/endpoint/mls/context.js'
+import { proposalOfSettings, SUPPORTED_EXTENSIONS } from '../../../../services/endpoint/mls/extensions.js'
+import {
+  type Extension,
+  encodeMlsMessage,
+  generateKeyPackageWithKey,
+  type LeafNode,
+  type Proposal,
+} from '../../../../services/endpoint/mls/library.js'
+import { context, libraryCommit } from './forge.js'
+import {
+  acceptAll,
+  addAs,
+  agreed,
+  commitAs,
+  engineFor,
+  found,
+  keyPackageOf,
+  newDevice,
+  outcome,
+  type Seat,
+  text,
+} from './people.js'
+
+const engine = await engineFor()
+let alice: Seat
+let bob: Seat
+let carol: Seat
+let dave: Seat
+
+beforeEach(async () => {
+  alice = await found(engine, 'alice', text('first'))
+  const rest = await addAs(alice, [], ['bob', 'carol', 'dave'])
+  ;[bob, carol, dave] = rest as [Seat, Seat, Seat]
+  await commitAs(carol, [alice, bob, dave])
+})
+
+const removal = (seat: Seat): Proposal => ({
+  proposalType: 'remove',
+  remove: { removed: engine.ownLeaf(seat.state) },
+})
+
+/** Refused by bob, whom it leaves in, and by dave, whom it may remove, without their policies; the next commit is taken. */
+async function expectRefused(commit: Uint8Array, cause: string): Promise<void> {
+  const asked: string[] = []
+  for (const { device, state } of [bob, dave]) {
+    const opened = await engine.open(state, commit, () => asked.push(device.name) > 0)
+    expect(opened).toMatchObject({ kind: 'refused', cause, by: { identity: alice.device.identity } })
+  }
+  expect(asked).toEqual([])
+  await commitAs(alice, [bob, carol, dave])
+  expect(agreed([alice, bob, carol, dave])).toBe(true)
+}
+
+async function madeWith(
+  change: { context?: MlsContext; leaf?: (leaf: LeafNode) => void; proposals?: Proposal[] } = {},
+): Promise<Uint8Array> {
+  const ratchetTree = structuredClone(alice.state.ratchetTree)
+  const own = ratchetTree[0]
+  if (own?.nodeType === 'leaf') change.leaf?.(own.leaf)
+  const proposals = change.proposals ?? [removal(dave)]
+  return (await make(change.context ?? context, { ...alice.state, ratchetTree }, { proposals })).commit
+}
+
+/** The engine's own, with other encryption. */
+function contextWith(hpke: Partial<MlsContext['suite']['hpke']>): MlsContext {
+  return { ...context, suite: { ...context.suite, hpke: { ...context.suite.hpke, ...hpke } } }
+}
+
+const unusable = (key: Uint8Array) => key.map((byte, index) => (index < 300 ? 0xff : byte))
+
+describe('a commit that was altered on its way', () => {
+  const altered = (commit: Uint8Array, alter: (data: Uint8Array) => Uint8Array) => {
+    const message = decodeStrict(commit)
+    if (message.wireformat !== 'mls_private_message') throw new Error(message.wireformat)
+    const { privateMessage } = message
+    const authenticatedData = alter(privateMessage.authenticatedData)
+    return encodeMlsMessage({ ...message, privateMessage: { ...privateMessage, authenticatedData } })
+  }
+
+  test.each<[string, (data: Uint8Array) => Uint8Array]>([
+    ['other data', data => data.map(byte => byte ^ 1)],
+    ['none', () => new Uint8Array()],
+    ['more', data => new Uint8Array([...data, 0])],
+  ])('in the data that the server reads is refused: %s', async (_name, alter) => {
+    const made = await engine.commit(alice.state, { authenticatedData: text('head') })
+    const opened = await engine.open(bob.state, altered(made.commit, alter), acceptAll)
+    expect(opened).toEqual({ kind: 'refused', cause: 'not-authentic' })
+    const policy = ({ authenticatedData }: { authenticatedData: Uint8Array }) =>
+      Buffer.from(authenticatedData).toString() === 'head'
+    expect((await engine.open(bob.state, made.commit, policy)).kind).toBe('commit')
+  })
+})
+
+describe('a path', () => {
+  test('that is sealed for the group as it was is refused', async () => {
+    // As the library makes it: it opens one for the group as it will be, but seals it for the group as it was.
+    const proposals = [proposalOfSettings(text('second')), removal(dave)]
+    const commit = await libraryCommit(alice.state, proposals)
+    const opened = await engine.open(bob.state, commit, acceptAll)
+    expect(opened).toMatchObject({ kind: 'refused', cause: 'not-authentic', by: { leaf: 0 } })
+  })
+
+  test('that is missing is refused', async () => {
+    const { publicPackage } = await keyPackageOf(engine, await newDevice('erin'))
+    const message = decodeStrict(publicPackage)
+    if (message.wireformat !== 'mls_key_package') throw new Error(message.wireformat)
+    const add: Proposal = { proposalType: 'add', add: { keyPackage: message.keyPackage } }
+    for (const proposal of [add, proposalOfSettings(text('second'))])
+      await expectRefused(await libraryCommit(alice.state, [proposal]), 'unsupported')
+  })
+
+  test('with keys that nobody can encrypt to is refused: nobody could commit any more', async () => {
+    const { exportPublicKey } = context.suite.hpke
+    const hpke = { exportPublicKey: async (key: never) => unusable(await exportPublicKey(key)) }
+    await expectRefused(await madeWith({ context: contextWith(hpke) }), 'not-authentic')
+  })
+
+  test('whose keys do not come of its secrets is refused by those who learn them', async () => {
+    const { deriveKeyPair, generateKeyPair } = context.suite.hpke
+    let calls = 0
+    const hpke = {
+      deriveKeyPair: (secret: Uint8Array) => (calls++ === 0 ? deriveKeyPair(secret) : generateKeyPair()),
+    }
+    const commit = await madeWith({ context: contextWith(hpke) })
+    const opened = await engine.open(bob.state, commit, acceptAll)
+    expect(opened).toMatchObject({ kind: 'refused', cause: 'not-authentic', by: { leaf: 0 } })
+  })
+
+  test('with garbage for one member is refused by that one, who knows whose it is', async () => {
+    const { seal } = context.suite.hpke
+    let calls = 0
+    const hpke: Partial<MlsContext['suite']['hpke']> = {
+      seal: (key, plaintext, ...rest) =>
+        seal(key, calls++ === 0 ? new Uint8Array(plaintext.length) : plaintext, ...rest),
+    }
+    const commit = await madeWith({ context: contextWith(hpke) })
+    const opened = await engine.open(bob.state, commit, acceptAll)
+    expect(opened).toMatchObject({ kind: 'refused', cause: 'not-authentic', by: { leaf: 0 } })
+    expect((await engine.open(carol.state, commit, acceptAll)).kind).toBe('commit')
+  })
+
+  test('for fewer members than there are is refused by all of them', async () => {
+    const ratchetTree = structuredClone(alice.state.ratchetTree)
+    ratchetTree[2] = undefined
+    const { commit } = await make(context, { ...alice.state, ratchetTree }, { proposals: [] })
+    await expectRefused(commit, 'not-authentic')
+  })
+
+  test('made for another tree is refused by all, also by those who could open it', async () => {
+    const ratchetTree = structuredClone(alice.state.ratchetTree)
+    const other = ratchetTree[6]
+    if (other?.nodeType !== 'leaf') throw new Error('no leaf')
+    other.leaf.hpkePublicKey = (await keysOf(dave)).hpkePublicKey
+    const { commit } = await make(context, { ...alice.state, ratchetTree }, { proposals: [] })
+    await expectRefused(commit, 'not-authentic')
+  })
+})
+
+/** Of a new key package of the seat's device. */
+async function keysOf({ device }: Seat): Promise<LeafNode> {
+  const message = decodeStrict((await keyPackageOf(engine, device)).publicPackage)
+  if (message.wireformat !== 'mls_key_package') throw new Error(message.wireformat)
+  return message.keyPackage.leafNode
+}
+
+describe("the committer's leaf", () => {
+  const extension = (extensionType: Extension['extensionType'], length = 1): Extension => ({
+    extensionType,
+    extensionData: new Uint8Array(length),
+  })
+  test.each<[string, string, (leaf: LeafNode) => void]>([
+    [
+      'of another owner',
+      'identity-changed',
+      leaf => {
+        leaf.credential = { credentialType: 'basic', identity: text('the operator') }
+      },
+    ],
+    [
+      'that cannot read settings any more',
+      'unsupported',
+      leaf => {
+        leaf.capabilities = { ...leaf.capabilities, extensions: [0xf0a2, 0xf0a3] }
+      },
+    ],
+    [
+      'that knows no such suite',
+      'unsupported',
+      leaf => {
+        leaf.capabilities = { ...leaf.capabilities, ciphersuites: [] }
+      },
+    ],
+    [
+      'with an extension that is not ours',
+      'unsupported',
+      leaf => {
+        leaf.extensions = [extension('application_id')]
+      },
+    ],
+    [
+      'that says two things',
+      'unsupported',
+      leaf => {
+        leaf.extensions = [extension(0xf0a2), extension(0xf0a2)]
+      },
+    ],
+    [
+      'that says too much',
+      'unsupported',
+      leaf => {
+        leaf.extensions = [extension(0xf0a2, 1025)]
+      },
+    ],
+  ])('%s is refused', async (_name, cause, leaf) => {
+    await expectRefused(await madeWith({ leaf }), cause)
+  })
+
+  test('signed by another key than its own is refused', async () => {
+    const signaturePrivateKey = (await newDevice('mallory')).signatureKey
+    const { commit } = await make(context, { ...alice.state, signaturePrivateKey }, { proposals: [] })
+    expect(outcome(await engine.open(bob.state, commit, acceptAll))).toBe('refused: not-authentic')
+  })
+})
+
+describe('proposals', () => {
+  test.each<[string, string, () => Proposal[]]>([
+    ['to remove the committer', 'bad-change', () => [removal(alice)]],
+    ['to remove one member twice', 'bad-change', () => [removal(bob), removal(bob)]],
+    ['to remove nobody', 'bad-change', () => [{ proposalType: 'remove', remove: { removed: 77 } }]],
+    [
+      'to change the settings twice',
+      'bad-change',
+      () => [proposalOfSettings(text('a')), proposalOfSettings(text('b'))],
+    ],
+    ['of another kind', 'unsupported', () => [{ proposalType: 4_242, proposalData: new Uint8Array(3) }]],
+  ])('%s are refused, with whatever else', (_name, why, proposals) => {
+    for (const besides of [[], [removal(dave)]])
+      expect(() => applyProposals(bob.state, [...besides, ...proposals()], 0)).toThrow(
+        expect.objectContaining({ why }),
+      )
+  })
+
+  test('to remove a leaf that is blank for others are refused', async () => {
+    const ratchetTree = structuredClone(alice.state.ratchetTree)
+    ratchetTree[8] = { nodeType: 'leaf', leaf: await keysOf(dave) }
+    while (ratchetTree.length < 15) ratchetTree.push(undefined)
+    const proposals: Proposal[] = [{ proposalType: 'remove', remove: { removed: 4 } }]
+    const secretTree = [...alice.state.secretTree]
+    const { commit } = await make(context, { ...alice.state, ratchetTree, secretTree }, { proposals })
+    await expectRefused(commit, 'bad-change')
+  })
+})
+
+describe('a key package', () => {
+  async function keyPackageWith(
+    context: MlsContext,
+    leafExtensions: Extension[] = [],
+  ): Promise<{ bytes: Uint8Array; proposal: Proposal }> {
+    const device = await newDevice('mallory')
+    const now = BigInt(Math.floor(Date.now() / 1000))
+    const { publicPackage: keyPackage } = await generateKeyPackageWithKey(
+      { credentialType: 'basic', identity: device.identity },
+      {
+        versions: ['mls10'],
+        ciphersuites: [context.suite.name],
+        extensions: [...SUPPORTED_EXTENSIONS, 1],
+        proposals: [],
+        credentials: ['basic'],
+      },
+      { notBefore: now - 60n, notAfter: now + 60n },
+      [],
+      { signKey: device.signatureKey, publicKey: device.publicKey },
+      context.suite,
+      leafExtensions,
+    )
+    const bytes = encodeMlsMessage({ version: 'mls10', wireformat: 'mls_key_package', keyPackage })
+    return { bytes, proposal: { proposalType: 'add', add: { keyPackage } } }
+  }
+
+  test('whose keys nobody can encrypt to is left out, and refused from others', async () => {
+    const { exportPublicKey } = context.suite.hpke
+    let calls = 0
+    for (const bad of [0, 1]) {
+      calls = 0
+      const hpke = {
+        exportPublicKey: async (key: never) =>
+          calls++ === bad ? unusable(await exportPublicKey(key)) : exportPublicKey(key),
+      }
+      const { bytes, proposal } = await keyPackageWith(contextWith(hpke))
+      await expect(engine.inspectKeyPackage(bytes)).rejects.toMatchObject({ why: 'not-authentic' })
+      const good = await keyPackageOf(engine, await newDevice('erin'))
+      const made = await engine.commit(alice.state, { add: [bytes, good.publicPackage] })
+      expect(made.refused).toEqual([{ index: 0, cause: 'not-authentic' }])
+      // The forger seals its welcome to any key.
+      const lenient = contextWith({ seal: async () => ({ ct: new Uint8Array(8), enc: new Uint8Array(8) }) })
+      await expectRefused(await madeWith({ context: lenient, proposals: [proposal] }), 'not-authentic')
+    }
+  })
+
+  test('whose leaf holds another extension than ours is refused', async () => {
+    const other: Extension = { extensionType: 'application_id', extensionData: new Uint8Array(1) }
+    const { bytes, proposal } = await keyPackageWith(context, [other])
+    await expect(engine.inspectKeyPackage(bytes)).rejects.toMatchObject({ why: 'unsupported' })
+    await expectRefused(await madeWith({ proposals: [proposal] }), 'unsupported')
+  })
+})
