@@ -63,7 +63,7 @@ export interface Sealed {
 export interface CreateOptions {
   groupId: Uint8Array
   keyPackage: OwnKeyPackage
-  /** All members agree on these besides who they are; bytes, and nothing more, to the engine. At most 64 KiB. */
+  /** All members agree on these besides who they are; bytes, and nothing more, to the engine. At most 4 MiB and 64 KiB. */
   settings?: Uint8Array
 }
 

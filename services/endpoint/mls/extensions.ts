@@ -19,12 +19,16 @@ export const LAST_RESORT_EXTENSION = 0x000a
 const REQUIRED_EXTENSIONS = [SETTINGS_EXTENSION, LEAF_EXTENSION, JOINER_EXTENSION]
 export const SUPPORTED_EXTENSIONS = [LAST_RESORT_EXTENSION, ...REQUIRED_EXTENSIONS]
 
+const KIB = 1024
+const MIB = 1024 * KIB
 /** Bytes. Every state of the group holds them once for each epoch that it keeps. */
-const MAX_SETTINGS_BYTES = 64 * 1024
+export const MAX_SETTINGS_BYTES = 4 * MIB + 64 * KIB
 /** Bytes. Every tree holds them once for each leaf. */
-const MAX_LEAF_DATA_BYTES = 1024
+export const MAX_LEAF_DATA_BYTES = KIB
 /** Bytes. A welcome holds them once. */
-const MAX_JOINER_BYTES = 1024 * 1024
+export const MAX_JOINER_BYTES = 7 * MIB
+/** Bytes of a commit that are signed with it and that the server reads: no extension, but bytes just as these. */
+export const MAX_AUTHENTICATED_BYTES = 2 * MIB
 
 /** Undefined for a group without. */
 export function settingsOf(state: ClientState): Uint8Array | undefined {

@@ -1,6 +1,6 @@
 import { equalBytes, wipe } from '../codec.js'
 import type { MlsContext } from '../context.js'
-import { joinerExtensions, proposalOfSettings } from '../extensions.js'
+import { joinerExtensions, MAX_AUTHENTICATED_BYTES, proposalOfSettings } from '../extensions.js'
 import { checkedKeyPackage } from '../key-package.js'
 import {
   type ClientState,
@@ -33,14 +33,11 @@ export interface CommitChange {
   settings?: Uint8Array
   /** In place of what our own leaf says. At most 1 KiB. */
   leafData?: Uint8Array
-  /** For those who judge the commit, and not encrypted: the server reads it. At most 64 KiB. */
+  /** For those who judge the commit, and not encrypted: the server reads it. At most 2 MiB. */
   authenticatedData?: Uint8Array
-  /** For those who join by the welcome. At most 1 MiB. */
+  /** For those who join by the welcome. At most 7 MiB. */
   joiner?: Uint8Array
 }
-
-/** Bytes. */
-export const MAX_AUTHENTICATED_BYTES = 64 * 1024
 
 export interface Commit {
   /** The next state, saved; secret. For adopt() once the server has accepted the commit. */

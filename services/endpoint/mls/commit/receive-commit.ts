@@ -1,4 +1,5 @@
 import type { MlsContext } from '../context.js'
+import { MAX_AUTHENTICATED_BYTES } from '../extensions.js'
 import { checkAdded } from '../key-package.js'
 import {
   type ClientState,
@@ -16,7 +17,6 @@ import { retainedEpochs } from '../state.js'
 import type { UpdatedTree } from '../tree/update-path.js'
 import { unprotect } from '../unprotect.js'
 import { changeOf, type JudgedChange } from './change.js'
-import { MAX_AUTHENTICATED_BYTES } from './commit.js'
 import { enter, leave, nextEpoch } from './epoch.js'
 import { openPath } from './path.js'
 import { applyProposals, type Provisional } from './proposals.js'
@@ -39,8 +39,20 @@ export type OpenedCommit =
     })
   /** We are out of the group. The state before stays of use: it opens what was sent until then. */
   | { kind: 'removed'; committer: Member; change: JudgedChange }
-  /** `by`: its committer, where its signature says so for certain. No state is changed by it. */
-  | { kind: 'refused'; cause: MlsCause; by?: Member }
+  /** No state is changed by it. */
+  | {
+      kind: 'refused'
+      cause: MlsCause
+      /** The committer, where its signature says so for certain. */
+      by?: Member
+      /** All that others can see of it is sound: what is sealed for this device is not, or does not fit its state. */
+      perhapsOnlyHere?: true
+    }
+
+/** All that is public was sound, and taken by the policy. */
+class FailedHere extends Error {
+  override readonly name = 'FailedHere'
+}
 
 /** The policy callback threw: a defect of ours, never the sender's doing. Its error is the cause. */
 export class PolicyFailed extends Error {
@@ -71,7 +83,8 @@ export async function openCommit(
     return await apply(context, state, { signed, consumed, policy })
   } catch (error) {
     if (error instanceof PolicyFailed) throw error
-    return { kind: 'refused', cause: asRefused(error, 'not-authentic').why, by: committer }
+    const refused = { kind: 'refused', cause: asRefused(error, 'not-authentic').why, by: committer } as const
+    return error instanceof FailedHere ? { ...refused, perhapsOnlyHere: true } : refused
   }
 }
 
@@ -102,7 +115,9 @@ async function apply(
   if (!asked(policy, change)) throw new MlsRefused('policy')
   const removesUs = change.removed.some(({ leaf }) => leaf === state.privatePath.leafIndex)
   if (removesUs) return { kind: 'removed', committer, change }
-  const next = await enterBy(context, state, signed, commit)
+  const next = await enterBy(context, state, signed, commit).catch(cause => {
+    throw new FailedHere('the sealed part of a commit', { cause })
+  })
   const added = commit.provisional.added.map(({ leaf }) => memberAt(next.ratchetTree, leaf)!)
   return {
     kind: 'commit',

@@ -1,7 +1,12 @@
 // The forgeries that a member with bad intentions may put into a welcome, and what each must be refused for.
 
 import { encodeNode } from 'ts-mls/ratchetTree.js'
-import { JOINER_EXTENSION, SETTINGS_EXTENSION } from '../../../../services/endpoint/mls/extensions.js'
+import {
+  JOINER_EXTENSION,
+  MAX_JOINER_BYTES,
+  MAX_SETTINGS_BYTES,
+  SETTINGS_EXTENSION,
+} from '../../../../services/endpoint/mls/extensions.js'
 import type { RatchetTree } from '../../../../services/endpoint/mls/library.js'
 import type { MlsCause } from '../../../../services/endpoint/mls/refused.js'
 import { type Forgery, forgedLeaf } from './forge.js'
@@ -140,7 +145,9 @@ export const forgeries: [
   [
     'settings that are too long',
     'unsupported',
-    () => ({ info: { extensions: [{ ...SETTINGS, extensionData: new Uint8Array(64 * 1024 + 1) }] } }),
+    () => ({
+      info: { extensions: [{ ...SETTINGS, extensionData: new Uint8Array(MAX_SETTINGS_BYTES + 1) }] },
+    }),
   ],
   [
     'settings in a group with a member that cannot have them',
@@ -173,7 +180,7 @@ export const forgeries: [
   [
     'data for those who join that are too long',
     'unsupported',
-    () => ({ extensions: [{ ...JOINER, extensionData: new Uint8Array(1024 * 1024 + 1) }] }),
+    () => ({ extensions: [{ ...JOINER, extensionData: new Uint8Array(MAX_JOINER_BYTES + 1) }] }),
   ],
   ['another suite in the group', 'unsupported', () => ({ info: { cipherSuite: FAST_SUITE } })],
   [

@@ -2,6 +2,11 @@
 
 import { describe, expect, test } from '@jest/globals'
 import type { JudgedChange } from '../../../../services/endpoint/mls/engine.js'
+import {
+  MAX_AUTHENTICATED_BYTES,
+  MAX_JOINER_BYTES,
+  MAX_LEAF_DATA_BYTES,
+} from '../../../../services/endpoint/mls/extensions.js'
 import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
 import {
   acceptAll,
@@ -202,13 +207,15 @@ test('what is too long is not made', async () => {
   const [alice] = await three(engine)
   const long = (length: number) => new Uint8Array(length + 1)
   for (const change of [
-    { leafData: long(1024) },
-    { authenticatedData: long(64 * 1024) },
-    { joiner: long(1024 * 1024) },
+    { leafData: long(MAX_LEAF_DATA_BYTES) },
+    { authenticatedData: long(MAX_AUTHENTICATED_BYTES) },
+    { joiner: long(MAX_JOINER_BYTES) },
   ])
     expect(await causeOf(engine.commit(alice.state, change))).toBe('bad-change')
   const device = await newDevice('dave')
-  expect(await causeOf(engine.newKeyPackage({ ...device, leafData: long(1024) }))).toBe('bad-change')
+  expect(await causeOf(engine.newKeyPackage({ ...device, leafData: long(MAX_LEAF_DATA_BYTES) }))).toBe(
+    'bad-change',
+  )
 })
 
 test('key packages say their suite, and one of another is damaged to us', async () => {

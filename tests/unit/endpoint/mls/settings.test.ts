@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { MlsRefused } from '../../../../services/endpoint/mls/engine.js'
-import { SETTINGS_EXTENSION } from '../../../../services/endpoint/mls/extensions.js'
+import { MAX_SETTINGS_BYTES, SETTINGS_EXTENSION } from '../../../../services/endpoint/mls/extensions.js'
 import type { Extension, Proposal } from '../../../../services/endpoint/mls/library.js'
 import { forgedCommit, keyPackageWithout, libraryCommit } from './forge.js'
 import {
@@ -150,11 +150,11 @@ describe('settings that cannot be', () => {
 
   test('are not made: too long', async () => {
     const [alice, bob] = await three(engine)
-    const long = new Uint8Array(64 * 1024 + 1)
+    const long = new Uint8Array(MAX_SETTINGS_BYTES + 1)
     expect(await causeOf(engine.commit(alice.state, { settings: long }))).toBe('bad-change')
     expect(await causeOf(found(engine, 'alice', long))).toBe('bad-change')
     await commitAs(alice, [bob], { settings: long.subarray(1) })
-    expect(settingsOf(bob)).toHaveLength(64 * 1024)
+    expect(settingsOf(bob)).toHaveLength(MAX_SETTINGS_BYTES)
   })
 
   test.each<[string, Extension[]]>([
@@ -163,7 +163,7 @@ describe('settings that cannot be', () => {
     ['another of private use', [extensionOf(0xf0a2)]],
     ['another beside the settings', [extensionOf(SETTINGS_EXTENSION), extensionOf('application_id')]],
     ['settings twice', [extensionOf(SETTINGS_EXTENSION), extensionOf(SETTINGS_EXTENSION)]],
-    ['settings that are too long', [extensionOf(SETTINGS_EXTENSION, 64 * 1024 + 1)]],
+    ['settings that are too long', [extensionOf(SETTINGS_EXTENSION, MAX_SETTINGS_BYTES + 1)]],
   ])('are refused from others: %s', async (_name, extensions) => {
     const alice = await found(engine, 'alice', text('first'))
     const [bob] = await addAs(alice, [], ['bob'])
