@@ -15,7 +15,7 @@ export const LEAF_EXTENSION = 0xf0a2
 export const JOINER_EXTENSION = 0xf0a3
 /** Marks a key package of last resort (RFC 9750's registry: last_resort). */
 export const LAST_RESORT_EXTENSION = 0x000a
-/** What each device says in its capabilities that it can read. */
+/** Each device says in its capabilities that it can read these. */
 const REQUIRED_EXTENSIONS = [SETTINGS_EXTENSION, LEAF_EXTENSION, JOINER_EXTENSION]
 export const SUPPORTED_EXTENSIONS = [LAST_RESORT_EXTENSION, ...REQUIRED_EXTENSIONS]
 

@@ -46,7 +46,7 @@ export interface Joined {
   usedKeyPackage: number
   /** The member whose signature is under the welcome, and who has made the commit that adds us. */
   signer: Member
-  /** What that member says to those who join. */
+  /** That member's words for those who join. */
   joiner?: Uint8Array
 }
 

@@ -46,7 +46,7 @@ export interface KeyPackageOptions {
   publicKey: Uint8Array
   /** Handed out again and again once the single-use ones are gone, and marked so. */
   lastResort?: boolean
-  /** What the leaf is to say besides; bytes, and nothing more, to the engine. At most 1 KiB. */
+  /** The leaf is to say this, too; bytes, and nothing more, to the engine. At most 1 KiB. */
   leafData?: Uint8Array
 }
 

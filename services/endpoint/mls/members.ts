@@ -9,7 +9,7 @@ export interface Candidate {
   identity: Uint8Array
   /** The device's: whoever checks the identity holds it against that (validate-credential.ts). */
   signatureKey: DeviceKey
-  /** What the leaf says besides, signed by its owner. None: it says nothing. */
+  /** The leaf says this, too, signed by its owner. None: it says nothing. */
   leafData?: Uint8Array
 }
 

@@ -22,7 +22,7 @@ interface Signed {
 export type Opened = Signed &
   ({ kind: 'proposal'; proposal: Proposal } | { kind: 'commit'; commit: Commit; confirmationTag: Uint8Array })
 
-/** What a member knows of an epoch that a message is opened by. */
+/** A message is opened by these of its epoch. */
 export interface Keys {
   suite: Suite
   context: GroupContext

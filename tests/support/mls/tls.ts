@@ -69,7 +69,7 @@ export class Reader {
     return present === 1 ? read(this) : undefined
   }
 
-  /** What `read` makes of the next bytes, and those bytes themselves. */
+  /** The next bytes as `read` takes them, and those bytes themselves. */
   raw<T extends object>(read: (reader: Reader) => T): T & { raw: Uint8Array } {
     const start = this.#offset
     const value = read(this)

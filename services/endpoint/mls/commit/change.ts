@@ -7,7 +7,7 @@ import { candidateOf, type Provisional } from './proposals.js'
 export interface JudgedChange {
   /** As its leaf was before. */
   committer: Member
-  /** What the committer's leaf says from this commit on. None: it says nothing. */
+  /** The committer's leaf says this from now on. None: it says nothing. */
   leafData?: Uint8Array
   /** In the order in which the commit names them, as `removed`. A device that is in both is added again. */
   added: Candidate[]

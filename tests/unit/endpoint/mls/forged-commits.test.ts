@@ -1,5 +1,5 @@
-// Commits of a member with an altered program: signed and encrypted as they must be, and wrong inside. What is wrong
-// for everybody is refused by everybody, before the policy is asked, and its maker is named.
+// Commits of a member with an altered program: signed and encrypted as they must be, and wrong inside. Everybody
+// refuses those that are wrong for everybody, before the policy is asked, and knows whose they are.
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { decodeStrict } from '../../../../services/endpoint/mls/codec.js'

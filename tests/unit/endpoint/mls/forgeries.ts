@@ -172,6 +172,9 @@ export const forgeries: [
       return {
         tree: tree => {
           tree[6 * 2] = { nodeType: 'leaf', leaf }
+          // As if it had just been added.
+          for (const above of [13, 11, 7].map(node => tree[node]))
+            if (above?.nodeType === 'parent') above.parent.unmergedLeaves.push(6)
         },
       }
     },

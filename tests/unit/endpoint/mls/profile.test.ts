@@ -1,4 +1,4 @@
-// What proto/parley/MLS.md says is what the engine makes, as a reader of RFC 9420 finds it in the bytes.
+// The engine makes what proto/parley/MLS.md says, as a reader of RFC 9420 finds it in the bytes.
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from '@jest/globals'
