@@ -116,7 +116,7 @@ async function apply(
   const removesUs = change.removed.some(({ leaf }) => leaf === state.privatePath.leafIndex)
   if (removesUs) return { kind: 'removed', committer, change }
   const next = await enterBy(context, state, signed, commit).catch(cause => {
-    throw new FailedHere('the sealed part of a commit', { cause })
+    throw new FailedHere('sealed', { cause })
   })
   const added = commit.provisional.added.map(({ leaf }) => memberAt(next.ratchetTree, leaf)!)
   return {
