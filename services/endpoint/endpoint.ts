@@ -43,7 +43,7 @@ import { acceptKey } from './sync/keys/key-changes.js'
 import { Presence } from './sync/presence.js'
 import { loadServer } from './sync/server-record.js'
 import { Sync } from './sync/sync.js'
-import { Records } from './vault/records.js'
+import { Records, type Transaction } from './vault/records.js'
 import {
   type AccountView,
   type KnownKey,
@@ -135,12 +135,11 @@ export class Endpoint implements Doctor {
   }
 
   /**
-   * The conversation with this person, opened now if there is none. Works without a line. Throws Refusal for
-   * what is not the handle of another person; VaultError.
+   * The conversation with whoever is shown by this name, opened now if there is none. Works without a line. Throws
+   * Refusal for what is not the name of another person; VaultError.
    */
   async open(handle: string): Promise<ConversationNumber> {
-    checkPeer(this.#parts.context, handle)
-    return await this.#change(({ context, tx }) => context.conversations.open(tx, handle))
+    return await this.#change(({ context, tx }) => openWith(context, tx, handle))
   }
 
   /**
@@ -291,10 +290,17 @@ export class Endpoint implements Doctor {
   }
 }
 
-/** Throws Refusal. */
-function checkPeer({ account }: Pick<Context, 'account'>, handle: string): void {
-  if (!isHandle(handle)) throw new Refusal({ code: 'bad-handle', handle })
-  if (handle === account?.handle) throw new Refusal({ code: 'own-handle', handle })
+/** With whoever is shown by this name, else with whoever the handle will be pinned to. Throws Refusal. */
+function openWith(
+  { account, contacts, conversations }: Pick<Context, 'account' | 'contacts' | 'conversations'>,
+  tx: Transaction,
+  name: string,
+): ConversationNumber {
+  if (name === account.handle) throw new Refusal({ code: 'own-handle', handle: name })
+  const accountKey = contacts.find(name)
+  if (accountKey) return conversations.open(tx, accountKey)
+  if (!isHandle(name)) throw new Refusal({ code: 'bad-handle', handle: name })
+  return conversations.openAwaiting(tx, name)
 }
 
 function unsettled(context: Pick<Context, 'records'>, queued: readonly Queued[]) {

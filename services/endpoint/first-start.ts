@@ -55,7 +55,7 @@ export function prepare(
   // A device that has been let in needs none any more.
   if (inviteToken && !known?.cursor.length) saveServer(tx, { inviteToken })
   if (inviter && inviter.handle !== context.account.handle)
-    context.contacts.expect(tx, inviter.handle, inviter.account)
+    context.contacts.handles.expect(tx, inviter.handle, inviter.account)
 }
 
 // A cursor says nothing to another server; what comes again from the beginning is known by its sequence,

@@ -3,7 +3,7 @@
 
 import type { AccountKey, DeviceKey } from '../protocol/keys.js'
 
-export { type AccountKey, type DeviceKey, keyText } from '../protocol/keys.js'
+export { type AccountKey, type DeviceKey, type KeyText, keyText } from '../protocol/keys.js'
 
 declare const of: unique symbol
 /** A number of this and of nothing else. */
@@ -11,6 +11,8 @@ export type Numbered<What extends string> = bigint & { readonly [of]: What }
 
 /** A conversation as a person sees it, from 1. */
 export type ConversationNumber = Numbered<'conversation'>
+/** A handle that this endpoint knows something of, from 1. */
+export type HandleNumber = Numbered<'handle'>
 /** An MLS group of this device, from 1. */
 export type GroupNumber = Numbered<'group'>
 /** A message in the history of its conversation. */
@@ -44,6 +46,7 @@ export const isKey = <K extends AccountKey | DeviceKey>(key: K | NoKey): key is 
 /** Which of them a field of this name holds, in records. */
 export interface NumberedFields {
   conversation: ConversationNumber
+  continuedIn: ConversationNumber
   group: GroupNumber
   message: MessageNumber
   handedMessage: MessageNumber
@@ -65,14 +68,25 @@ export interface KeyFields {
   accountPublicKey: AccountKey
   devicePublicKey: DeviceKey
   accountKey: AccountKey | NoKey
-  changedAccountKey: AccountKey | NoKey
-  verifiedAccountKey: AccountKey | NoKey
+  pinnedAccountKey: AccountKey | NoKey
+  seenAccountKey: AccountKey | NoKey
   accountKeys: AccountKey
-  fromAccount: AccountKey
+  peerAccount: AccountKey | NoKey
+  brokenBy: AccountKey | NoKey
+  makeAdmin: AccountKey | NoKey
+  unmakeAdmin: AccountKey | NoKey
+  fromAccount: AccountKey | NoKey
+  giverAccount: AccountKey
+  giverDevice: DeviceKey
+  by: AccountKey | NoKey
+  who: AccountKey | NoKey
+  others: AccountKey
+  from: AccountKey
   deviceId: DeviceKey
   deviceIds: DeviceKey
   leavingDeviceIds: DeviceKey
   rejoiningDeviceIds: DeviceKey
   revokedDeviceIds: DeviceKey
   toDevice: DeviceKey | NoKey
+  toAccount: AccountKey | NoKey
 }

@@ -2,10 +2,12 @@
 
 import type { Context } from './context.js'
 import { isIn } from './groups/state/group.js'
+import type { Peer } from './history/conversations.js'
 import type { ConversationNumber } from './ids.js'
 import type { Presence } from './sync/presence.js'
 
 export interface PersonHere {
+  /** How they are shown: their handle, or what they claim with a part of their fingerprint behind it. */
   handle: string
   conversation: ConversationNumber
   /** As its device told it last; false when nothing was heard of it lately. */
@@ -30,21 +32,30 @@ export function personIn(
   presence: Presence,
   conversation: ConversationNumber,
 ): PersonHere | undefined {
-  const { kind, peer } = conversations.get(conversation) ?? {}
-  if (kind !== 'direct' || peer === undefined) return undefined
-  const heard = Number(contacts.get(peer)?.lastHeardMs ?? 0n)
-  const ready = groups.of(conversation).some(({ phase }) => isIn(phase))
+  const known = conversations.get(conversation)
+  const peer = conversations.with(conversation)
+  if (!known || !peer) return undefined
+  const accountKey = 'accountKey' in peer ? peer.accountKey : undefined
+  const heard = Number((accountKey && contacts.get(accountKey)?.lastHeardMs) ?? 0n)
+  const ready = groups.of(known.number).some(({ phase }) => isIn(phase))
   return {
-    handle: peer,
-    conversation,
-    here: presence.isHere(peer),
+    handle: known.peer,
+    conversation: known.number,
+    here: accountKey !== undefined && presence.isHere(accountKey),
     lastHeard: heard > 0 ? new Date(heard) : undefined,
     state: stateOf(contacts, peer) ?? (ready ? 'ready' : 'opening'),
-    verified: contacts.isVerified(peer),
+    verified: accountKey !== undefined && contacts.isVerified(accountKey),
   }
 }
 
-function stateOf(contacts: Context['contacts'], handle: string): 'blocked' | 'key-changed' | undefined {
-  if (contacts.isBlocked(handle)) return 'blocked'
-  return contacts.hasChanged(handle) ? 'key-changed' : undefined
+function stateOf(contacts: Context['contacts'], peer: Peer): 'blocked' | 'key-changed' | undefined {
+  const { isBlocked, hasChanged } =
+    'accountKey' in peer
+      ? { isBlocked: contacts.isBlocked(peer.accountKey), hasChanged: contacts.hasChanged(peer.accountKey) }
+      : {
+          isBlocked: contacts.handles.get(peer.awaited)?.blocked === true,
+          hasChanged: contacts.handles.hasChanged(peer.awaited),
+        }
+  if (isBlocked) return 'blocked'
+  return hasChanged ? 'key-changed' : undefined
 }

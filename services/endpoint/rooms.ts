@@ -1,17 +1,17 @@
 // Rooms: what a person does with one, as intents of this device (intents.ts).
 
-import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { create } from '@bufbuild/protobuf'
 import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../gen/parley/content/v1/room_pb.js'
-import { AddAccountSchema, ChangeSettingsSchema } from '../../gen/parley/vault/v1/records_pb.js'
 import { ROOM_NAME_LENGTH, ROOM_TOPIC_LENGTH } from '../protocol/content/lengths.js'
 import { isHandle } from '../protocol/identity/handle.js'
+import { sameKey } from '../protocol/keys.js'
 import { Refusal } from './codes/refusal.js'
 import type { KeyTrust } from './contacts/contacts.js'
 import type { Context } from './context.js'
 import { createGroup } from './groups/create.js'
-import { type IntentChange, intend, removeDevices } from './groups/intents.js'
-import { accountsIn, settingsOf } from './groups/membership.js'
-import { encodeSettings, isAdmin } from './groups/policy.js'
+import { addAccount, changeSettings, type IntentChange, intend, removeDevices } from './groups/intents.js'
+import { accountsIn, type GroupAccount, isOwn, settingsOf } from './groups/membership.js'
+import { adminKeys, encodeSettings, isAdmin } from './groups/policy.js'
 import { isIn } from './groups/state/group.js'
 import type { LiveGroup } from './groups/state/groups.js'
 import type { ConversationNumber } from './ids.js'
@@ -32,7 +32,7 @@ export type RoomChange =
 export interface RoomOptions {
   name: string
   historyDays: number
-  /** Handles. */
+  /** By their names. */
   invite?: readonly string[]
 }
 
@@ -41,7 +41,7 @@ export interface RoomView {
   topic: string
   /** Days of what was said before that new members are handed; 0: nothing. */
   historyDays: number
-  /** `trust` of 'other': it is not the account key that is pinned for the handle, so it may be somebody else. */
+  /** As they are shown. `trust` of 'other': their handle is only a claim, so it may be somebody else. */
   members: { handle: string; isAdmin: boolean; devices: number; trust: KeyTrust }[]
   /** Whether this account may change the room. */
   isAdmin: boolean
@@ -52,14 +52,14 @@ export interface RoomView {
 export async function createRoom(
   context: Pick<
     Context,
-    'account' | 'clock' | 'conversations' | 'engine' | 'groups' | 'intents' | 'outbox' | 'random'
+    'account' | 'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents' | 'outbox' | 'random'
   >,
   tx: Transaction,
   { name, historyDays, invite = [] }: RoomOptions,
 ): Promise<ConversationNumber> {
-  checkName(name)
+  checkRoomName(name)
   checkDays(historyDays)
-  for (const handle of invite) checkHandle(handle)
+  for (const handle of invite) checkName(context, handle)
   const { account } = context
   const own = { handle: account.handle, accountKey: account.account.publicKey }
   const settings = create(GroupSettingsSchema, {
@@ -77,13 +77,13 @@ export async function createRoom(
   const { group } = made
   queueCommit(context.outbox, tx, group.number, made)
   for (const handle of new Set(invite))
-    if (handle !== account.handle) intend(context, tx, group, addAccount(handle))
+    if (handle !== account.handle) intend(context, tx, group, addition(context, handle))
   return conversation
 }
 
 /** Notes the change; it is committed as soon as it can be. Throws Refusal for what is not this account's to change. */
 export function changeRoom(
-  context: Pick<Context, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
+  context: Pick<Context, 'account' | 'clock' | 'contacts' | 'engine' | 'groups' | 'intents'>,
   tx: Transaction,
   conversation: ConversationNumber,
   change: RoomChange,
@@ -95,31 +95,34 @@ export function changeRoom(
 
 /** The wishes to commit, in this order. Throws Refusal. */
 function wishesFor(
-  context: Pick<Context, 'account' | 'engine'>,
+  context: Pick<Context, 'account' | 'contacts' | 'engine'>,
   { group, settings }: { group: LiveGroup; settings: GroupSettings },
   change: RoomChange,
 ): IntentChange[] {
-  const member =
-    'handle' in change ? accountsIn(context, group).find(({ handle }) => handle === change.handle) : undefined
+  const member = 'handle' in change ? memberCalled(context, group, change.handle) : undefined
   switch (change.kind) {
     case 'invite':
-      checkHandle(change.handle)
+      checkName(context, change.handle)
       if (member) throw new Refusal({ code: 'already-a-member', handle: change.handle })
-      return [addAccount(change.handle)]
+      return [addition(context, change.handle)]
     case 'remove':
       if (!member) throw new Refusal({ code: 'not-a-member', handle: change.handle })
-      if (change.handle === context.account.handle) throw new Refusal({ code: 'cannot-remove-yourself' })
+      if (isOwn(context, member)) throw new Refusal({ code: 'cannot-remove-yourself' })
       return [
-        ...(isAdmin(settings, member) ? [changeSettings({ unmakeAdmin: change.handle })] : []),
+        ...(isAdmin(settings, member) ? [changeSettings({ unmakeAdmin: member.accountKey })] : []),
         removeDevices(member.devices),
       ]
     case 'admin':
       if (!member) throw new Refusal({ code: 'not-a-member', handle: change.handle })
       if (!change.isAdmin && settings.admins.length === 1 && isAdmin(settings, member))
         throw new Refusal({ code: 'only-admin' })
-      return [changeSettings(change.isAdmin ? { makeAdmin: change.handle } : { unmakeAdmin: change.handle })]
+      return [
+        changeSettings(
+          change.isAdmin ? { makeAdmin: member.accountKey } : { unmakeAdmin: member.accountKey },
+        ),
+      ]
     case 'name':
-      checkName(change.name)
+      checkRoomName(change.name)
       return [changeSettings({ name: change.name })]
     case 'topic':
       if (change.topic.length > ROOM_TOPIC_LENGTH)
@@ -143,10 +146,10 @@ export function viewRoom(
     topic: settings.topic,
     historyDays: settings.history?.days ?? 0,
     members: accounts.map(account => ({
-      handle: account.handle,
+      handle: context.contacts.nameOf(account.accountKey, account.handle),
       isAdmin: isAdmin(settings, account),
       devices: account.devices.length,
-      trust: context.contacts.trust(account.handle, account.accountKey),
+      trust: context.contacts.trust(account.accountKey),
     })),
     isAdmin: isAdmin(settings, own),
     state: stateOf(group),
@@ -190,17 +193,31 @@ export function checkMayLeave(
     throw new Refusal({ code: 'only-admin-leaves' })
 }
 
-function checkAdmin({ account }: Pick<Context, 'account'>, settings: GroupSettings): void {
+function checkAdmin(
+  { account, contacts }: Pick<Context, 'account' | 'contacts'>,
+  settings: GroupSettings,
+): void {
   const own = { handle: account.handle, accountKey: account.account.publicKey }
   if (!isAdmin(settings, own))
-    throw new Refusal({ code: 'not-an-admin', admins: settings.admins.map(({ handle }) => handle) })
+    throw new Refusal({ code: 'not-an-admin', admins: adminKeys(settings).map(key => contacts.nameOf(key)) })
 }
 
-function checkHandle(handle: string): void {
-  if (!isHandle(handle)) throw new Refusal({ code: 'bad-handle', handle })
+/** The member who is shown by this name. */
+function memberCalled(
+  context: Pick<Context, 'contacts' | 'engine'>,
+  group: LiveGroup,
+  name: string,
+): GroupAccount | undefined {
+  const accountKey = context.contacts.find(name)
+  return accountKey && accountsIn(context, group).find(account => sameKey(account.accountKey, accountKey))
 }
 
-function checkName(name: string): void {
+/** Throws Refusal for what nobody is called. */
+function checkName({ contacts }: Pick<Context, 'contacts'>, name: string): void {
+  if (!contacts.find(name) && !isHandle(name)) throw new Refusal({ code: 'bad-handle', handle: name })
+}
+
+function checkRoomName(name: string): void {
   if (name.trim() === '' || name.length > ROOM_NAME_LENGTH)
     throw new Refusal({ code: 'bad-room-name', characters: ROOM_NAME_LENGTH })
 }
@@ -210,12 +227,8 @@ function checkDays(days: number): void {
     throw new Refusal({ code: 'bad-days', limit: MAX_HISTORY_DAYS })
 }
 
-const addAccount = (handle: string): IntentChange => ({
-  case: 'addAccount',
-  value: create(AddAccountSchema, { handle }),
-})
-
-const changeSettings = (change: MessageInitShape<typeof ChangeSettingsSchema>): IntentChange => ({
-  case: 'changeSettings',
-  value: create(ChangeSettingsSchema, change),
-})
+/** Adds whoever is shown by this name, else whoever the handle will be pinned to. */
+function addition({ contacts }: Pick<Context, 'contacts'>, name: string): IntentChange {
+  const accountKey = contacts.find(name)
+  return addAccount({ handle: (accountKey && contacts.get(accountKey)?.handle) ?? name, accountKey })
+}

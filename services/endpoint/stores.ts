@@ -34,6 +34,7 @@ export function openStores(
     reader: Reader,
     groups = new Groups(reader, engine, states),
     recents = new Recents(reader, clock),
+    contacts = new Contacts(reader, clock),
   ): Context => ({
     ...parts,
     // Every part but the first start runs where there is one.
@@ -44,10 +45,10 @@ export function openStores(
     groups,
     due: new DueGroups(reader, { ...parts, groups }),
     intents: new IntentList(reader),
-    conversations: new Conversations(reader, clock, { filed, recents }),
+    conversations: new Conversations(reader, clock, { filed, recents, names: contacts }),
     lines: LINE_TYPES,
     recents,
-    contacts: new Contacts(reader, clock),
+    contacts,
     devices: new OwnDevices(reader),
     outbox: new Outbox(reader, progress),
     session,

@@ -1,7 +1,7 @@
 // An endpoint shows this of itself, without anything that is secret.
 
 import type { Context } from './context.js'
-import { type AccountKey, type DeviceKey, isKey } from './ids.js'
+import type { AccountKey, DeviceKey } from './ids.js'
 import { loadServer, pinOf } from './sync/server-record.js'
 import type { Reader } from './vault/records.js'
 
@@ -19,6 +19,7 @@ export interface ServerView {
 }
 
 export interface KnownKey {
+  /** How they are shown. */
   handle: string
   accountKey: AccountKey
 }
@@ -37,7 +38,5 @@ export function viewServer(records: Reader): ServerView | undefined {
 }
 
 export function keysKnown({ contacts }: Pick<Context, 'contacts'>): KnownKey[] {
-  return contacts
-    .all()
-    .flatMap(({ handle, accountKey }) => (isKey(accountKey) ? [{ handle, accountKey }] : []))
+  return contacts.all().map(({ accountKey }) => ({ handle: contacts.nameOf(accountKey), accountKey }))
 }

@@ -60,16 +60,18 @@ async function addConversation(unit: Unit, account: OwnAccount): Promise<void> {
     signatureKey: device.privateKey,
     publicKey: device.publicKey,
   })
-  const conversation = context.conversations.open(tx, handle)
-  context.contacts.meet(tx, handle, account.account.publicKey)
+  const { publicKey: accountKey } = account.account
+  context.contacts.meet(tx, { handle, accountKey })
+  const conversation = context.conversations.open(tx, accountKey)
   const invitees = await verifiedInvitees(context, handle, [create(ClaimedDeviceSchema, { keyPackage })])
   const { group } = await createGroup(context, tx, { conversation, invitees })
   adopt(context, tx, group, [])
-  noteListed(unit, group, account)
+  noteCompared(unit, group, account)
   // This device has said something since: the daily update is due at some time.
   context.groups.change(tx, group, { sealedSinceCommit: 1n })
   context.conversations.append(tx, conversation, {
     kind: MessageKind.TEXT,
+    fromAccount: accountKey,
     fromHandle: handle,
     fromDevice: device.publicKey,
     text: 'a line of this conversation',
@@ -80,10 +82,14 @@ async function addConversation(unit: Unit, account: OwnAccount): Promise<void> {
 }
 
 /** The group was compared with the devices that the server lists, as all are that were not made just now. */
-function noteListed({ context, tx }: Unit, group: LiveGroup, { handle, certificate }: OwnAccount): void {
+function noteCompared(
+  { context, tx }: Unit,
+  group: LiveGroup,
+  { handle, account, certificate }: OwnAccount,
+): void {
   const value = create(AccountDevicesSchema, { deviceCertificates: [certificate] })
   const lookup = create(LookupOutcomeSchema, { handle, outcome: { case: 'devices', value } })
   for (const list of listsIn(tx, [lookup])) saveList(tx, list)
-  for (const one of [handle, context.account.handle])
-    context.groups.noteCompared(tx, group, { handle: one, isComplete: true })
+  for (const accountKey of [account.publicKey, context.account.account.publicKey])
+    context.groups.noteCompared(tx, group, { accountKey, isComplete: true })
 }

@@ -61,6 +61,7 @@ export const WHY_NOT: OneOfEach<WhyNot> = {
   nobody: { code: 'nobody' },
   'no-device': { code: 'no-device' },
   'key-changed': { code: 'key-changed' },
+  'handle-twice': { code: 'handle-twice' },
 }
 
 export const NOTICES: OneOfEach<Notice> = {
@@ -85,6 +86,7 @@ export const JOIN_REFUSALS: OneOfEach<JoinRefusal> = {
   'foreign-account': { code: 'foreign-account' },
   'not-two-people': { code: 'not-two-people' },
   'own-handle': { code: 'own-handle' },
+  'handle-twice': { code: 'handle-twice', handle: 'bob' },
   'against-rules': { code: 'against-rules', from: 'bob' },
   mls: { code: 'mls', cause: 'malformed' },
 }

@@ -1,6 +1,7 @@
 // The context that the parts of an endpoint share, on a vault in memory and the real engine, without a server.
 
 import { type OwnAccount, saveAccount } from '../../services/endpoint/contacts/account.js'
+import type { Claim } from '../../services/endpoint/contacts/contacts.js'
 import type { Unit } from '../../services/endpoint/context.js'
 import type { EndpointEvent } from '../../services/endpoint/events.js'
 import type { LiveGroup } from '../../services/endpoint/groups/state/groups.js'
@@ -34,6 +35,15 @@ export async function openTestContext(account: OwnAccount): Promise<TestContext>
   await written(tx => saveAccount(tx, account, clock.now()))
   return { ...stores, clock, disk, told, written }
 }
+
+/** An account as its certificate and the server's directory say. */
+export const claimOf = ({ handle, account }: OwnAccount): Claim => ({ handle, accountKey: account.publicKey })
+
+/** The directory has said whose their handles are. */
+export const pinned = ({ written }: Pick<TestContext, 'written'>, ...accounts: readonly OwnAccount[]) =>
+  written((tx, { context }) => {
+    for (const account of accounts) context.contacts.meet(tx, claimOf(account))
+  })
 
 /** A group that was read outside of a unit of work, as that sees it. */
 export const groupIn = ({ context }: Unit, { number }: Pick<LiveGroup, 'number'>): LiveGroup =>

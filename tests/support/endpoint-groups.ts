@@ -13,7 +13,7 @@ import { phaseRecord } from '../../services/endpoint/groups/state/phase-record.j
 import type { ConversationNumber } from '../../services/endpoint/ids.js'
 import type { Engine, GroupState, KeyPackagePair } from '../../services/endpoint/mls/engine.js'
 import { at } from '../../services/endpoint/vault/records.js'
-import type { TestContext } from './endpoint-context.js'
+import { claimOf, type TestContext } from './endpoint-context.js'
 
 export const keyPackageOf = (
   engine: Pick<Engine, 'newKeyPackage'>,
@@ -90,11 +90,17 @@ export const putInPhase = (
   phase: GroupPhase,
 ) => written(tx => tx.put('groups', at(number), { ...tx.get('groups', at(number))!, ...phaseRecord(phase) }))
 
-/** The group of a conversation with one other person. */
+/** The conversation with somebody whose handle is pinned to them. */
+function openWith({ contacts, conversations }: Unit['context'], tx: Unit['tx'], other: OwnAccount) {
+  contacts.meet(tx, claimOf(other))
+  return conversations.open(tx, other.account.publicKey)
+}
+
+/** The group of a conversation with one other person, whose handle is pinned to them. */
 export const groupWithPerson = (test: Pick<TestContext, 'context' | 'written'>, other: OwnAccount) =>
   groupWith(test, {
     others: [other],
-    open: ({ context, tx }) => context.conversations.open(tx, other.handle),
+    open: ({ context, tx }) => openWith(context, tx, other),
   })
 
 /** A room called "tea", whose admin is the test's own account. */
@@ -121,16 +127,13 @@ export async function meet(one: TestContext, other: TestContext): Promise<[LiveG
   const founded = await foundGroup(engine, account, { others: [other.context.account] })
   const { conversationId, state } = founded
   const welcomed = await founded.join(0)
-  const enter = async ({ context, written }: TestContext, own: typeof state, peer: string) => {
+  const enter = async ({ context, written }: TestContext, own: typeof state, peer: OwnAccount) => {
     const { number } = await written((tx, unit) => {
-      const conversation = unit.context.conversations.open(tx, peer)
+      const conversation = openWith(unit.context, tx, peer)
       const group = { conversationId, conversation, phase: joined() }
       return unit.context.groups.add(tx, group, own)
     })
     return context.groups.get(number)!
   }
-  return [
-    await enter(one, state, other.context.account.handle),
-    await enter(other, welcomed, one.context.account.handle),
-  ]
+  return [await enter(one, state, other.context.account), await enter(other, welcomed, one.context.account)]
 }

@@ -17,7 +17,7 @@ import { counted, decodeContent, encodeContent } from '../../services/endpoint/m
 import { move } from '../../services/endpoint/messages/transition.js'
 import type { CommitChange, GroupState, Opened } from '../../services/endpoint/mls/engine.js'
 import { pad } from '../../services/protocol/content/padding.js'
-import { groupIn, type TestContext } from './endpoint-context.js'
+import { claimOf, groupIn, type TestContext } from './endpoint-context.js'
 import { foundGroup, putInPhase } from './endpoint-groups.js'
 import { placed } from './numbers.js'
 
@@ -61,7 +61,7 @@ function conversationFor(
 ): ConversationNumber {
   if (kind === GroupKind.ROOM) return context.conversations.openRoom(tx, name)
   if (kind === GroupKind.OWN_DEVICES) return context.conversations.openOwnDevices(tx)
-  return context.conversations.open(tx, others[0]!.handle)
+  return context.conversations.open(tx, others[0]!.account.publicKey)
 }
 
 export class TestGroup {
@@ -85,6 +85,7 @@ export class TestGroup {
     const { conversationId, join } = founded
     const state = by === account ? founded.state : await join(added.indexOf(account))
     const { number } = await test.written((tx, unit) => {
+      for (const other of setup.others) unit.context.contacts.meet(tx, claimOf(other))
       const conversation = conversationFor(unit, setup)
       return unit.context.groups.add(tx, { conversationId, conversation, phase: joined() }, state)
     })

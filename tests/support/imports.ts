@@ -109,7 +109,11 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     ...STORE_BASE,
   ],
   'services/endpoint': ['services/protocol', 'services/rpc', 'gen'],
-  'services/endpoint/codes': ['services/endpoint/mls/refused.ts', 'services/rpc/error.ts'],
+  'services/endpoint/codes': [
+    'services/endpoint/ids.ts',
+    'services/endpoint/mls/refused.ts',
+    'services/rpc/error.ts',
+  ],
   'services/endpoint/vault': [...SHARED, 'services/sqlite', 'gen/parley/vault/v1'],
   'services/endpoint/vault/records': [...SHARED, 'services/endpoint/vault/table.ts', 'gen/parley/vault/v1'],
   'services/endpoint/mls': ['services/protocol'],

@@ -71,10 +71,12 @@ export async function openAs(
       const certificate = makeCertificate(crypto, { handle, account, deviceKey: device.publicKey })
       const context = { ...own, account: { ...own.account, certificate } }
       outbox.restart(tx, loadServer(tx)?.clientSequence ?? clientSequenceOf(0n))
-      const conversation = context.conversations.open(tx, victim.handle)
       const invitees = await verifiedInvitees(context, victim.handle, [
         create(ClaimedDeviceSchema, { keyPackage }),
       ])
+      const { accountKey } = invitees[0]!.identity
+      context.contacts.meet(tx, { handle: victim.handle, accountKey })
+      const conversation = context.conversations.open(tx, accountKey)
       const { group, ...made } = await createGroup(context, tx, { conversation, invitees })
       queueCommit(outbox, tx, group.number, made)
     })

@@ -79,7 +79,7 @@ export const HOW_MANY_DAYS = 'how many days? /newcomers 7, or /newcomers 0 for n
 const TRUST = {
   pinned: '',
   verified: ' ✔',
-  other: ' (with another key than the one you know: it may be somebody else)',
+  other: ' (who only claims this handle: it may be somebody else)',
 }
 
 export function memberRows({ topic, historyDays, members }: RoomView): string[] {

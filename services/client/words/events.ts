@@ -43,7 +43,7 @@ export function entryOf(entry: HistoryEntry, named: boolean): Entry {
     kind: 'message',
     id: messageName(entry.id),
     at: entry.sentAt,
-    from: entry.otherKey ? `${entry.from} (another key)` : entry.from,
+    from: entry.from,
     own: entry.own,
     text: entry.text,
   }

@@ -42,6 +42,7 @@ const WHY_NOT: Words<WhyNot> = {
   nobody: () => 'nobody goes by this handle here',
   'no-device': () => 'none of their devices can be reached yet',
   'key-changed': () => 'their key has changed',
+  'handle-twice': () => 'somebody else in it goes by this handle',
 }
 
 const REJECTIONS: Partial<Record<Rejection, string>> = {
@@ -67,6 +68,7 @@ const JOIN_REFUSALS: Words<JoinRefusal> = {
   'foreign-account': () => 'it is for the devices of one account, and another one is in it',
   'not-two-people': () => 'it is not between two people',
   'own-handle': () => 'somebody in it goes by your handle',
+  'handle-twice': ({ handle }) => `two accounts in it go by ${handle}`,
   'against-rules': ({ from }) => `${from} has changed it against its rules`,
   mls: ({ cause }) => `refused: ${cause}`,
 }

@@ -46,7 +46,8 @@ export type WhyNot =
   | { code: 'rejected'; rejection: Rejection }
   /** This device's own engine cannot make the commit, or the others would refuse it. */
   | { code: 'impossible'; cause: MlsCause }
-  | { code: 'nobody' | 'no-device' | 'key-changed' }
+  /** `handle-twice`: another account in the group claims the handle. */
+  | { code: 'nobody' | 'no-device' | 'key-changed' | 'handle-twice' }
 
 /** As the server rejects a send: RejectedSend.reason of the contract. */
 export type Rejection =
@@ -66,8 +67,10 @@ export type Rejection =
   | 'unknown'
 
 /** Why a welcome leads nowhere. */
-export type JoinRefusal =
+export type JoinRefusal<Person = string> =
   | { code: 'too-many-attempts'; attempts: number }
   | { code: 'other-conversation' | 'bad-settings' | 'foreign-account' | 'not-two-people' | 'own-handle' }
-  | { code: 'against-rules'; from: string }
+  /** Two accounts in it claim this handle. */
+  | { code: 'handle-twice'; handle: string }
+  | { code: 'against-rules'; from: Person }
   | { code: 'mls'; cause: MlsCause }

@@ -2,25 +2,26 @@
 
 import type { MlsCause } from '../mls/refused.js'
 
-export type Unreadable =
+/** `Person`: as for SystemMessage. */
+export type Unreadable<Person = string> =
   | { code: 'old-epoch' | 'future-epoch' }
   /** It is not of the kind that the server said. */
   | { code: 'other-kind' }
   | { code: 'refused'; cause: MlsCause }
-  | { code: 'bad-content' | 'unknown-content'; from: string }
+  | { code: 'bad-content' | 'unknown-content'; from: Person }
   /** A member changed the group against its rules. */
-  | { code: 'against-rules'; from: string }
+  | { code: 'against-rules'; from: Person }
   /** So many envelopes were deleted from the server before this device came for them. */
   | { code: 'expired'; count: bigint }
   /** So many of somebody's did not arrive. */
-  | { code: 'gap'; from: string; count: bigint }
+  | { code: 'gap'; from: Person; count: bigint }
   /** Somebody was shown another course of the conversation. */
-  | { code: 'forked'; from: string }
+  | { code: 'forked'; from: Person }
   /** A newer version has noted why, and this one cannot say it. */
   | { code: 'newer' }
 
 /** Whether something is missing, rather than here and closed. */
-export const isMissing = ({ code }: Unreadable): boolean =>
+export const isMissing = ({ code }: Pick<Unreadable, 'code'>): boolean =>
   code === 'expired' || code === 'gap' || code === 'forked'
 
 /** The engine says this of an envelope in place of a content. */
@@ -28,7 +29,7 @@ type NotOpened =
   | { kind: 'old-epoch' | 'future-epoch' | 'removed' | 'commit' | 'application' }
   | { kind: 'refused'; cause: MlsCause }
 
-export function notOpened(opened: NotOpened): Exclude<Unreadable, { code: 'newer' }> {
+export function notOpened(opened: NotOpened): Exclude<Unreadable<never>, { code: 'newer' }> {
   switch (opened.kind) {
     case 'refused':
       return { code: 'refused', cause: opened.cause }

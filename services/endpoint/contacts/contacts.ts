@@ -1,11 +1,11 @@
-// The people whom this endpoint has met: their account keys, pinned at first contact (TOFU) or checked
-// against an invite link.
+// The people whom this endpoint has met. A person is their account's key; the handle beside it is a claim, and their
+// name only where it is pinned to that key (handles.ts).
 
-import { equalBytes } from '../../protocol/bytes.js'
 import { accountFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'
-import { type AccountKey, type DeviceKey, includesKey } from '../../protocol/keys.js'
+import { type AccountKey, type DeviceKey, includesKey, sameKey } from '../../protocol/keys.js'
+import { type WithNames, withNames } from '../codes/with-names.js'
 import { crypto } from '../crypto.js'
-import { type ContactNumber, isKey, NO_KEY, type NoKey } from '../ids.js'
+import type { ContactNumber } from '../ids.js'
 import type { Clock } from '../ports.js'
 import {
   at,
@@ -16,174 +16,189 @@ import {
   recordOf,
   type Transaction,
 } from '../vault/records.js'
+import { loadAccount } from './account.js'
+import { Handles, type Trusted } from './handles.js'
+import { claimedHandle, claimName } from './names.js'
 
-type Contact = RecordOf<'contacts'>
+type Contact = RecordOf<'contacts'> & { readonly accountKey: AccountKey }
 
-type Trusted = 'pinned-now' | 'known' | 'changed'
-
-/** An account key's standing with this endpoint: pinned, pinned and compared by a person, or not the pinned one. */
-export type KeyTrust = 'pinned' | 'verified' | 'other'
-
-const same = (known: AccountKey | NoKey, key: AccountKey) => equalBytes(known, key)
-
-/** An invite link came after the first contact, and names another key than the one that was pinned then. */
-const isUnexpected = (contact: Contact): contact is Contact & { accountKey: AccountKey } =>
-  isKey(contact.accountKey) &&
-  contact.expectedFingerprint.length > 0 &&
-  !equalBytes(accountFingerprint(crypto, contact.accountKey), contact.expectedFingerprint)
-
-/** The two fingerprints (SHA-256) of a change: what is pinned or expected, and what was seen. undefined: nothing changed. */
-export function changeOf(contact: Contact): { pinned: Uint8Array; seen: Uint8Array } | undefined {
-  const { accountKey, changedAccountKey, expectedFingerprint } = contact
-  if (isKey(changedAccountKey)) {
-    const pinned = isKey(accountKey) ? accountFingerprint(crypto, accountKey) : expectedFingerprint
-    return { pinned, seen: accountFingerprint(crypto, changedAccountKey) }
-  }
-  if (!isUnexpected(contact)) return undefined
-  return { pinned: expectedFingerprint, seen: accountFingerprint(crypto, contact.accountKey) }
+/** An account as a certificate of it says. */
+export interface Claim {
+  handle: string
+  accountKey: AccountKey
 }
 
-const isVerified = (contact: Contact | undefined): boolean =>
-  contact !== undefined &&
-  isKey(contact.accountKey) &&
-  same(contact.verifiedAccountKey, contact.accountKey) &&
-  changeOf(contact) === undefined
-
-type ContactChange = Partial<Omit<Contact, '$typeName' | 'handle'>>
+/**
+ * An account's standing with this endpoint: its handle is pinned to it; that, and a person has compared the key; or it
+ * only claims its handle.
+ */
+export type KeyTrust = 'pinned' | 'verified' | 'other'
 
 /** Reads what is saved or what a transaction has made of that; what writes takes that very transaction. */
 export class Contacts {
+  readonly handles: Handles
+
   constructor(
     private readonly reader: Reader,
     private readonly clock: Pick<Clock, 'now'>,
-  ) {}
+  ) {
+    this.handles = new Handles(reader)
+  }
 
-  get(handle: string): Contact | undefined {
-    const number = this.#numberOf(handle)
-    return number === undefined ? undefined : this.reader.get('contacts', at(number))
+  get(accountKey: AccountKey): Contact | undefined {
+    const number = this.#numberOf(accountKey)
+    return number === undefined ? undefined : (this.reader.get('contacts', at(number)) as Contact)
   }
 
   all(): Contact[] {
-    return this.reader.list('contacts').map(({ record }) => record)
+    return this.reader.list('contacts').map(({ record }) => record as Contact)
   }
 
-  /** Those of whom a changed key was seen that nobody has decided on. */
-  changed(): Contact[] {
-    return this.reader
-      .linked('contacts', 'changed')
-      .flatMap(number => this.reader.get('contacts', at(number)) ?? [])
+  /** Somebody shows a certificate with this key and handle. */
+  see(tx: Transaction, { handle, accountKey }: Claim): void {
+    if (this.#isOwn(accountKey)) return
+    const known = this.get(accountKey)?.handle
+    if (known === handle || (known !== undefined && this.handles.isPinned(known, accountKey))) return
+    this.#change(tx, accountKey, { handle })
   }
 
-  /** An invite link names the account key that this handle must have. */
-  expect(tx: Transaction, handle: string, fingerprint: Uint8Array): void {
-    this.#change(tx, handle, () => ({ expectedFingerprint: fingerprint }))
+  /** The server's directory says that the handle is this account's; it is pinned to it at first contact. */
+  meet(tx: Transaction, { handle, accountKey }: Claim): Trusted {
+    const trusted = this.handles.list(tx, handle, accountKey)
+    if (trusted !== 'pinned-now') return trusted
+    this.#named(tx, { handle, accountKey })
+    const fingerprint = formatFingerprint(accountFingerprint(crypto, accountKey))
+    tx.tell({ type: 'contact-pinned', handle, fingerprint })
+    return trusted
   }
 
-  /** Checks an account key that a verified certificate shows; pins it at first contact. */
-  meet(tx: Transaction, handle: string, accountKey: AccountKey): Trusted {
-    const { accountKey: pinnedKey = NO_KEY, expectedFingerprint = NO_KEY } = this.get(handle) ?? {}
-    if (same(pinnedKey, accountKey)) return 'known'
-    const seen = accountFingerprint(crypto, accountKey)
-    const pinned = isKey(pinnedKey) ? accountFingerprint(crypto, pinnedKey) : expectedFingerprint
-    if (pinned.length > 0 && !equalBytes(pinned, seen)) {
-      this.#change(tx, handle, () => ({ changedAccountKey: accountKey }))
-      return 'changed'
-    }
-    this.#change(tx, handle, () => ({ accountKey }))
-    tx.tell({ type: 'contact-pinned', handle, fingerprint: formatFingerprint(seen) })
-    return 'pinned-now'
+  /** The key that was seen last is taken for the handle's. The new one is not verified. */
+  accept(tx: Transaction, handle: string): void {
+    const former = this.handles.pinned(handle)
+    const isFormerBlocked = former !== undefined && this.isBlocked(former)
+    this.handles.accept(tx, handle)
+    const accountKey = this.handles.pinned(handle)
+    if (!accountKey) return
+    this.#named(tx, { handle, accountKey })
+    if (isFormerBlocked) this.block(tx, accountKey, true)
   }
 
-  heard(tx: Transaction, handle: string, time: number): void {
-    const known = this.get(handle)
+  heard(tx: Transaction, accountKey: AccountKey, time: number): void {
+    const known = this.get(accountKey)
     if (!known || known.lastHeardMs >= BigInt(time)) return
-    this.#change(tx, handle, () => ({ lastHeardMs: BigInt(time) }))
+    this.#change(tx, accountKey, { lastHeardMs: BigInt(time) })
   }
 
   /** A device of theirs was revoked: it is not added anywhere again. */
-  noteRevoked(tx: Transaction, handle: string, deviceId: DeviceKey): void {
-    if (includesKey(this.get(handle)?.revokedDeviceIds ?? [], deviceId)) return
-    this.#change(tx, handle, ({ revokedDeviceIds }) => ({
-      revokedDeviceIds: [...revokedDeviceIds, deviceId],
-    }))
+  noteRevoked(tx: Transaction, accountKey: AccountKey, deviceId: DeviceKey): void {
+    const { revokedDeviceIds = [] } = this.get(accountKey) ?? {}
+    if (includesKey(revokedDeviceIds, deviceId)) return
+    this.#change(tx, accountKey, { revokedDeviceIds: [...revokedDeviceIds, deviceId] })
   }
 
-  /** Nothing is sent to this handle: its key has changed and nobody has accepted that, or it is blocked. */
-  isStopped(handle: string): boolean {
-    const contact = this.get(handle)
-    return contact !== undefined && (contact.blocked || changeOf(contact) !== undefined)
+  /** Nothing is sent to them: their handle shows another key and nobody has accepted that, or they are blocked. */
+  isStopped(accountKey: AccountKey): boolean {
+    return this.isBlocked(accountKey) || this.hasChanged(accountKey)
   }
 
-  /** Another key than the pinned one, or than an invite link names, was seen and is not accepted. */
-  hasChanged(handle: string): boolean {
-    const contact = this.get(handle)
-    return contact !== undefined && changeOf(contact) !== undefined
+  /** Another key goes by their handle, and is not accepted. */
+  hasChanged(accountKey: AccountKey): boolean {
+    const { handle } = this.get(accountKey) ?? {}
+    return (
+      handle !== undefined && this.handles.isPinned(handle, accountKey) && this.handles.hasChanged(handle)
+    )
   }
 
   /** A person wants to hear nothing of them. */
-  isBlocked(handle: string): boolean {
-    return this.get(handle)?.blocked === true
+  isBlocked(accountKey: AccountKey): boolean {
+    return this.get(accountKey)?.blocked === true
   }
 
-  block(tx: Transaction, handle: string, blocked: boolean): void {
-    this.#change(tx, handle, () => ({ blocked }))
+  block(tx: Transaction, accountKey: AccountKey, blocked: boolean): void {
+    this.#change(tx, accountKey, { blocked })
   }
 
-  /** A person has compared the safety number of the pinned key. */
-  isVerified(handle: string): boolean {
-    return isVerified(this.get(handle))
+  /** A person has compared the safety number of this key. */
+  isVerified(accountKey: AccountKey): boolean {
+    return this.get(accountKey)?.verified === true && !this.hasChanged(accountKey)
   }
 
-  /** Marks the pinned key. */
-  verify(tx: Transaction, handle: string): void {
-    this.#change(tx, handle, ({ accountKey }) => ({ verifiedAccountKey: accountKey }))
+  verify(tx: Transaction, accountKey: AccountKey): void {
+    this.#change(tx, accountKey, { verified: true })
   }
 
-  /** Pins the key that was seen last instead of the one that was pinned. The new one is not verified. */
-  accept(tx: Transaction, handle: string): void {
-    this.#change(tx, handle, contact => {
-      const { changedAccountKey, accountKey } = contact
-      const accepted = {
-        accountKey: isKey(changedAccountKey) ? changedAccountKey : accountKey,
-        changedAccountKey: NO_KEY,
-        verifiedAccountKey: NO_KEY,
-      }
-      // The link's key is what a person now decides against, if it is another one.
-      return isUnexpected({ ...contact, ...accepted })
-        ? { ...accepted, expectedFingerprint: NO_KEY }
-        : accepted
-    })
+  trust(accountKey: AccountKey): KeyTrust {
+    if (this.isClaim(accountKey)) return 'other'
+    return this.isVerified(accountKey) ? 'verified' : 'pinned'
   }
 
-  /** The changed key is not theirs: forgets it. */
-  dismiss(tx: Transaction, handle: string): void {
-    this.#change(tx, handle, () => ({ changedAccountKey: NO_KEY }))
+  /** How this person is shown. `claimed`: a handle for somebody who was never met. */
+  nameOf(accountKey: AccountKey, claimed?: string): string {
+    const own = loadAccount(this.reader)
+    if (own && sameKey(own.account.publicKey, accountKey)) return own.handle
+    const handle = this.get(accountKey)?.handle || claimed
+    return handle && this.handles.isPinned(handle, accountKey) ? handle : claimName(handle, accountKey)
   }
 
-  /** 'pinned' also for somebody who was never met: there is no other key. */
-  trust(handle: string, accountKey: AccountKey): KeyTrust {
-    const contact = this.get(handle)
-    const pinned = contact?.accountKey ?? NO_KEY
-    if (!isKey(pinned)) return contact?.changedAccountKey.length ? 'other' : 'pinned'
-    if (!same(pinned, accountKey)) return 'other'
-    return isVerified(contact) ? 'verified' : 'pinned'
+  /** The same, with people's names in the places of their keys. */
+  named = <T extends object>(said: T): WithNames<T> => withNames(said, key => this.nameOf(key))
+
+  /** Their handle is not pinned to them: it may be somebody else's. */
+  isClaim(accountKey: AccountKey): boolean {
+    if (this.#isOwn(accountKey)) return false
+    const { handle } = this.get(accountKey) ?? {}
+    return handle === undefined || !this.handles.isPinned(handle, accountKey)
   }
 
-  #numberOf(handle: string): ContactNumber | undefined {
-    return this.reader.linked('contact', handle, 1)[0]
+  /** The account that is shown by this name; undefined for none, or for several. */
+  find(name: string): AccountKey | undefined {
+    const handle = claimedHandle(name)
+    if (handle === undefined) {
+      const own = loadAccount(this.reader)
+      return own?.handle === name ? own.account.publicKey : this.handles.pinned(name)
+    }
+    const found = this.claiming(handle).filter(({ accountKey }) => claimName(handle, accountKey) === name)
+    return found.length === 1 ? found[0]!.accountKey : undefined
+  }
+
+  /** Those who claim this handle, whoever it is pinned to. */
+  claiming(handle: string): Contact[] {
+    return this.reader
+      .linked('claims', handle)
+      .flatMap(number => (this.reader.get('contacts', at(number)) as Contact | undefined) ?? [])
+  }
+
+  #isOwn(accountKey: AccountKey): boolean {
+    const own = loadAccount(this.reader)
+    return own !== undefined && sameKey(own.account.publicKey, accountKey)
+  }
+
+  #numberOf(accountKey: AccountKey): ContactNumber | undefined {
+    return this.reader.linked('contact', accountKey, 1)[0]
+  }
+
+  /** The handle is this account's name from here on. */
+  #named(tx: Transaction, { handle, accountKey }: Claim): void {
+    const blocked = this.handles.get(handle)?.blocked === true
+    this.#change(tx, accountKey, { handle, ...(blocked ? { blocked } : {}) })
+    if (blocked) this.handles.block(tx, handle, false)
   }
 
   /** From here on also of somebody who was not known. */
-  #change(tx: Transaction, handle: string, change: (contact: Contact) => ContactChange): void {
+  #change(
+    tx: Transaction,
+    accountKey: AccountKey,
+    change: Partial<Omit<Contact, '$typeName' | 'accountKey'>>,
+  ): void {
     inUnit(this.reader, tx)
-    const known = this.#numberOf(handle)
+    const known = this.#numberOf(accountKey)
     const number = known ?? nextId(tx, 'contacts')
-    const before = this.get(handle) ?? recordOf('contacts', { handle, firstSeenMs: BigInt(this.clock.now()) })
-    const contact = tx.put('contacts', at(number), { ...before, ...change(before) })
-    if (known === undefined) tx.link('contact', handle, number)
-    const isChanged = changeOf(contact) !== undefined
-    if (isChanged === (changeOf(before) !== undefined)) return
-    if (isChanged) tx.link('contacts', 'changed', number)
-    else tx.unlink('contacts', 'changed', number)
+    const before =
+      this.get(accountKey) ?? recordOf('contacts', { accountKey, firstSeenMs: BigInt(this.clock.now()) })
+    const { handle } = tx.put('contacts', at(number), { ...before, ...change })
+    if (known === undefined) tx.link('contact', accountKey, number)
+    if (handle === before.handle) return
+    if (before.handle) tx.unlink('claims', before.handle, number)
+    tx.link('claims', handle, number)
   }
 }

@@ -1,12 +1,12 @@
-// Trust in keys. A handle belongs to the account key that was pinned for it; another key that goes
-// by it stops the sending until a person, or the policy that a person has set, accepts it.
+// Trust in keys. A handle is the name of the account key that was pinned for it; when the server's directory says another
+// one, sending stops until a person, or the policy that a person has set, accepts it.
 //
-// A key can be changed by the person, who began anew on a server that was set up anew; by a server that lies; and by
-// anybody at all who opens a conversation under a handle that is not theirs, since nobody but the server says whose a
-// handle is. So what a welcome shows is checked against the server's directory, and what only the welcome shows is
-// not taken for a change.
+// The directory says another one when the person began anew on a server that was set up anew, and when the server lies.
+// A certificate that somebody else makes of themselves changes nothing.
 
+import { isHandle } from '../../protocol/identity/handle.js'
 import { safetyNumber } from '../../protocol/identity/safety-number.js'
+import type { AccountKey } from '../../protocol/keys.js'
 import { Refusal } from '../codes/refusal.js'
 import { crypto } from '../crypto.js'
 import { isKey, NO_KEY } from '../ids.js'
@@ -25,42 +25,53 @@ export interface Verification {
   isVerified: boolean
 }
 
-/** The safety number with this person: of the changed key, where there is one. Throws Refusal. */
+/** The safety number with whoever is shown by this name: of the changed key, where there is one. Throws Refusal. */
 export function verification(
   { account, contacts }: Pick<ContactParts, 'account' | 'contacts'>,
-  handle: string,
+  name: string,
 ): Verification {
-  const { accountKey: pinned = NO_KEY, changedAccountKey: changed = NO_KEY } = contacts.get(handle) ?? {}
-  const isNew = isKey(changed)
-  const accountKey = isNew ? changed : pinned
-  if (!isKey(accountKey)) throw unknown(handle)
+  const known = contacts.find(name)
+  const seen = contacts.handles.get(name)?.seenAccountKey ?? NO_KEY
+  const isNew = isKey(seen)
+  const accountKey = isNew ? seen : known
+  if (!accountKey) throw unknown(name)
   const number = safetyNumber(crypto, [account.account.publicKey, accountKey])
-  return { number, isNew, isVerified: contacts.isVerified(handle) }
+  return { number, isNew, isVerified: known !== undefined && contacts.isVerified(known) }
 }
 
 /** A person has compared the safety number. Throws Refusal. */
 export function markVerified(
   { contacts }: Pick<ContactParts, 'contacts'>,
   tx: Transaction,
-  handle: string,
+  name: string,
 ): void {
-  if (contacts.hasChanged(handle)) throw new Refusal({ code: 'key-changed', handle })
-  if (!contacts.get(handle)?.accountKey.length) throw unknown(handle)
-  contacts.verify(tx, handle)
-  tx.tell({ type: 'contact', handle, change: 'verified' })
+  if (contacts.handles.hasChanged(name)) throw new Refusal({ code: 'key-changed', handle: name })
+  const accountKey = contacts.find(name)
+  if (!accountKey) throw unknown(name)
+  contacts.verify(tx, accountKey)
+  tx.tell({ type: 'contact', handle: name, change: 'verified' })
 }
 
-/** Throws Refusal for somebody who was never met. */
+/** Somebody who is not known yet is blocked as soon as the handle is pinned to them. Throws Refusal. */
 export function setBlocked(
   { contacts }: Pick<ContactParts, 'contacts'>,
   tx: Transaction,
-  handle: string,
+  name: string,
   blocked: boolean,
 ): void {
-  if (contacts.isBlocked(handle) === blocked)
-    throw new Refusal({ code: blocked ? 'already-blocked' : 'not-blocked', handle })
-  contacts.block(tx, handle, blocked)
-  tx.tell({ type: 'contact', handle, change: blocked ? 'blocked' : 'unblocked' })
+  const accountKey = contacts.find(name)
+  if (!accountKey && !isHandle(name)) throw new Refusal({ code: 'bad-handle', handle: name })
+  if (isBlockedBy({ contacts }, name, accountKey) === blocked)
+    throw new Refusal({ code: blocked ? 'already-blocked' : 'not-blocked', handle: name })
+  if (accountKey) contacts.block(tx, accountKey, blocked)
+  else contacts.handles.block(tx, name, blocked)
+  tx.tell({ type: 'contact', handle: name, change: blocked ? 'blocked' : 'unblocked' })
 }
+
+const isBlockedBy = (
+  { contacts }: Pick<ContactParts, 'contacts'>,
+  name: string,
+  accountKey: AccountKey | undefined,
+): boolean => (accountKey ? contacts.isBlocked(accountKey) : contacts.handles.get(name)?.blocked === true)
 
 const unknown = (handle: string) => new Refusal({ code: 'key-unknown', handle })

@@ -7,6 +7,7 @@ import type { Context } from '../context.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import type { KnownConversation } from '../history/conversations.js'
 import type { ConversationNumber } from '../ids.js'
+import { isStopped } from '../messages/sealing/seal.js'
 import { waitingLines } from '../messages/sealing/unsent.js'
 import { unreadableOf } from '../vault/said.js'
 import type { Diagnosis, Finding } from './finding.js'
@@ -38,14 +39,20 @@ const findingOf = (
   mend?: Diagnosis['mend'],
 ): Diagnosis => ({ finding: { area: 'conversation', peer, ...rest }, ...(mend ? { mend } : {}) })
 
-function trust({ contacts }: Pick<Context, 'contacts'>, conversation: KnownConversation): Diagnosis[] {
-  const { peer, kind } = conversation
-  if (kind !== 'direct') return []
-  if (contacts.isBlocked(peer))
+function trust(
+  { contacts, conversations }: Pick<Context, 'contacts' | 'conversations'>,
+  conversation: KnownConversation,
+): Diagnosis[] {
+  const { peer, number } = conversation
+  const other = conversations.with(number)
+  if (!other) return []
+  if ('accountKey' in other && contacts.isBlocked(other.accountKey))
     return [
       findingOf(conversation, { check: 'trust', verdict: 'note', found: { code: 'blocked', handle: peer } }),
     ]
-  if (!contacts.hasChanged(peer)) return []
+  const hasChanged =
+    'accountKey' in other ? contacts.hasChanged(other.accountKey) : contacts.handles.hasChanged(other.awaited)
+  if (!hasChanged) return []
   return [
     findingOf(conversation, {
       check: 'trust',
@@ -61,7 +68,7 @@ interface Carriers {
 }
 
 function withoutGroup(
-  { contacts, conversations }: Pick<Context, 'contacts' | 'conversations'>,
+  context: Pick<Context, 'contacts' | 'conversations'>,
   conversation: KnownConversation,
   { groups, waitingHere, lookAgain }: Carriers & { lookAgain(): void },
 ): Diagnosis[] {
@@ -71,8 +78,9 @@ function withoutGroup(
   ]
   if (kind === 'room') return of('note', { code: 'not-in-room' })
   if (kind === 'own-devices') return of('note', { code: 'no-other-device' })
-  if (contacts.isStopped(peer)) return []
-  if (conversations.isFromHistory(number) && waitingHere === 0) return of('well', { code: 'from-history' })
+  if (isStopped(context, number)) return []
+  if (context.conversations.isFromHistory(number) && waitingHere === 0)
+    return of('well', { code: 'from-history' })
   const mend = (): Deed => {
     lookAgain()
     return { code: 'looked-again' }
@@ -93,7 +101,7 @@ function leftOver(
 
 /** Lines that could not be read, and texts that are still on their way. */
 function history(
-  context: Pick<Context, 'records'>,
+  context: Pick<Context, 'contacts' | 'records'>,
   conversation: KnownConversation,
   { groups, waitingHere }: Carriers,
 ): Diagnosis[] {
@@ -125,13 +133,13 @@ interface UnreadableLines {
 
 /** By cause. A message that is said again later counts all the same: its line stays. */
 function unreadableIn(
-  { records }: Pick<Context, 'records'>,
+  { contacts, records }: Pick<Context, 'contacts' | 'records'>,
   conversation: ConversationNumber,
 ): UnreadableLines[] {
   const byCause = new Map<string, UnreadableLines>()
   for (const { record } of records.list('messages', { group: conversation })) {
     if (record.kind !== MessageKind.UNREADABLE && record.kind !== MessageKind.GAP) continue
-    const cause = unreadableOf(record.unreadable)
+    const cause = contacts.named(unreadableOf(record.unreadable))
     const known = byCause.get(causeName(cause)) ?? { cause, count: 0 }
     known.count++
     byCause.set(causeName(cause), known)

@@ -3,6 +3,7 @@
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { keyText, sameKey } from '../../protocol/keys.js'
 import type { Context } from '../context.js'
+import { accountsIn } from '../groups/membership.js'
 import { can, hasLeft } from '../groups/state/group.js'
 import type { LiveGroup, Sender } from '../groups/state/groups.js'
 import { askAgain } from '../messages/content/resend-request.js'
@@ -65,16 +66,18 @@ function lost(context: Context, group: LiveGroup): Finished {
 }
 
 /** The accounts heard in the present epoch: their devices must have the same state, or nothing could be opened. */
-function agreement(context: Pick<Context, 'account' | 'engine'>, group: LiveGroup): Finished {
-  const { engine, account } = context
+function agreement(
+  { account, contacts, engine }: Pick<Context, 'account' | 'contacts' | 'engine'>,
+  group: LiveGroup,
+): Finished {
   const epoch = engine.epoch(group.state)
   const members = engine.members(group.state)
   const others = members.filter(({ signatureKey }) => !sameKey(signatureKey, account.device.publicKey))
-  const accounts = new Set(members.map(({ identity }) => parseVerifiedCertificate(identity).handle)).size
+  const accounts = accountsIn({ engine }, group).length
   const unheard = others
     .filter(({ signatureKey }) => group.sender(signatureKey).heardEpoch !== epoch)
     .map(({ identity, signatureKey }) => ({
-      handle: parseVerifiedCertificate(identity).handle,
+      handle: contacts.nameOf(parseVerifiedCertificate(identity).accountKey),
       last: dateOf(group.sender(signatureKey).heardAtMs),
     }))
   const counts = { epoch, accounts, devices: members.length, others: others.length }
@@ -105,7 +108,7 @@ function stuckCommit(context: Context, group: LiveGroup): Finished[] {
 }
 
 /** The members whom the server showed another course of the conversation than this device. */
-function forks(context: Pick<Context, 'engine'>, group: LiveGroup): Finished[] {
+function forks(context: Pick<Context, 'contacts' | 'engine'>, group: LiveGroup): Finished[] {
   const epoch = context.engine.epoch(group.state)
   const differing = group.senders().filter(sender => sender.differedAtMs > 0n)
   return differing.map(sender => {
@@ -119,7 +122,7 @@ function forks(context: Pick<Context, 'engine'>, group: LiveGroup): Finished[] {
 
 /** This device asks again for what did not arrive where its sender is still there. */
 function gaps(
-  context: Pick<Context, 'clock' | 'engine' | 'groups' | 'outbox'>,
+  context: Pick<Context, 'clock' | 'contacts' | 'engine' | 'groups' | 'outbox'>,
   group: LiveGroup,
 ): Finished[] {
   const members = new Set(
@@ -151,12 +154,12 @@ function gaps(
 }
 
 function handleOf(
-  { engine }: Pick<Context, 'engine'>,
+  { contacts, engine }: Pick<Context, 'contacts' | 'engine'>,
   group: LiveGroup,
   { deviceId }: Sender,
 ): string | undefined {
   const member = engine.members(group.state).find(({ signatureKey }) => sameKey(signatureKey, deviceId))
-  return member ? parseVerifiedCertificate(member.identity).handle : undefined
+  return member && contacts.nameOf(parseVerifiedCertificate(member.identity).accountKey)
 }
 
 function intents(context: Pick<Context, 'intents'>, group: LiveGroup): Finished[] {

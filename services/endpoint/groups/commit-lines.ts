@@ -3,12 +3,11 @@
 
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
-import { includesKey, sameKey } from '../../protocol/keys.js'
-import type { SystemMessage } from '../codes/system-message.js'
+import { type AccountKey, includesKey, type KeyText, keyText, sameKey } from '../../protocol/keys.js'
 import type { Candidate } from '../mls/engine.js'
-import type { Known } from '../vault/said.js'
+import type { KnownSystemMessage } from '../vault/said.js'
 import type { GroupParts } from './parts.js'
-import { type Membership, sameAccount } from './policy.js'
+import { adminKeys, type Membership } from './policy.js'
 import type { LiveGroup } from './state/groups.js'
 
 /** The changes that a commit made. */
@@ -40,7 +39,7 @@ export function linesOf(
   before: Membership,
   after: Membership,
   change: MemberChange,
-): SystemLine[] {
+): KnownSystemMessage[] {
   return [
     ...memberLines(parts, before, after, change),
     ...settingsLines(before.settings, after.settings, change),
@@ -52,62 +51,55 @@ function memberLines(
   before: Membership,
   after: Membership,
   { committer, added, removed }: MemberChange,
-): SystemLine[] {
-  const by = parseVerifiedCertificate(committer.identity)
-  const came = handlesOf(added).filter(({ account }) => !holds(before, account))
-  const grew = handlesOf(added).filter(({ account }) => holds(before, account))
-  const went = handlesOf(removed).filter(({ account }) => !holds(after, account))
-  const lines: SystemLine[] = []
+): KnownSystemMessage[] {
+  const by = accountOf(committer)
+  const came = accountsOf(added).filter(account => !holds(before, account))
+  const grew = accountsOf(added).filter(account => holds(before, account))
+  const went = accountsOf(removed).filter(account => !holds(after, account))
+  const lines: KnownSystemMessage[] = []
   if (came.length > 0 && after.settings.kind === GroupKind.ROOM)
-    lines.push({ code: 'members-added', by: by.handle, who: named(came) })
-  for (const { handle } of grew)
-    if (handle !== parts.account.handle) lines.push({ code: 'device-added', who: handle })
+    lines.push({ code: 'members-added', by, who: came })
+  for (const who of grew)
+    if (!sameKey(who, parts.account.account.publicKey)) lines.push({ code: 'device-added', who })
     else if (after.settings.kind === GroupKind.OWN_DEVICES) lines.push({ code: 'own-device-added' })
-  const left = went.filter(
-    ({ account }) => sameAccount(account, by) || isLeaving(before, removed, account.handle),
-  )
+  const left = went.filter(account => sameKey(account, by) || isLeaving(before, removed, account))
   const thrownOut = went.filter(each => !left.includes(each))
-  if (left.length > 0) lines.push({ code: 'members-left', who: named(left) })
-  if (thrownOut.length > 0) lines.push({ code: 'members-removed', by: by.handle, who: named(thrownOut) })
+  if (left.length > 0) lines.push({ code: 'members-left', who: left })
+  if (thrownOut.length > 0) lines.push({ code: 'members-removed', by, who: thrownOut })
   return lines
 }
 
-type AccountIdentity = ReturnType<typeof parseVerifiedCertificate>
+const accountOf = ({ identity }: Candidate): AccountKey => parseVerifiedCertificate(identity).accountKey
 
-export type SystemLine = Known<SystemMessage>
+const holds = ({ members }: Membership, account: AccountKey) =>
+  members.some(member => sameKey(accountOf(member), account))
 
-const holds = ({ members }: Membership, account: AccountIdentity) =>
-  members.some(({ identity }) => sameAccount(parseVerifiedCertificate(identity), account))
-
-function isLeaving({ leaving }: Membership, removed: readonly Candidate[], handle: string): boolean {
+function isLeaving({ leaving }: Membership, removed: readonly Candidate[], account: AccountKey): boolean {
   return removed
-    .filter(({ identity }) => parseVerifiedCertificate(identity).handle === handle)
+    .filter(member => sameKey(accountOf(member), account))
     .some(({ signatureKey }) => includesKey(leaving, signatureKey))
 }
 
 /** Each account once. */
-function handlesOf(candidates: readonly Candidate[]): { handle: string; account: AccountIdentity }[] {
-  const accounts = new Map(
-    candidates.map(({ identity }) => parseVerifiedCertificate(identity)).map(each => [each.handle, each]),
-  )
-  return [...accounts].map(([handle, account]) => ({ handle, account }))
+function accountsOf(candidates: readonly Candidate[]): AccountKey[] {
+  const accounts = new Map<KeyText<AccountKey>, AccountKey>()
+  for (const account of candidates.map(accountOf)) accounts.set(keyText(account), account)
+  return [...accounts.values()]
 }
-
-const named = (accounts: readonly { handle: string }[]) => accounts.map(({ handle }) => handle)
 
 function settingsLines(
   before: GroupSettings,
   after: GroupSettings,
   { committer }: MemberChange,
-): SystemLine[] {
-  const by = parseVerifiedCertificate(committer.identity).handle
-  const lines: SystemLine[] = []
+): KnownSystemMessage[] {
+  const by = accountOf(committer)
+  const lines: KnownSystemMessage[] = []
   if (before.name !== after.name) lines.push({ code: 'room-named', by, name: after.name })
   if (before.topic !== after.topic) lines.push({ code: 'topic-set', by, topic: after.topic })
   const days = after.history?.days ?? 0
   if ((before.history?.days ?? 0) !== days) lines.push({ code: 'newcomers-decided', by, days })
-  const [were, are] = [named(before.admins), named(after.admins)]
-  for (const name of are) if (!were.includes(name)) lines.push({ code: 'admin-made', by, who: [name] })
-  for (const name of were) if (!are.includes(name)) lines.push({ code: 'admin-unmade', by, who: [name] })
+  const [were, are] = [adminKeys(before), adminKeys(after)]
+  for (const one of are) if (!includesKey(were, one)) lines.push({ code: 'admin-made', by, who: [one] })
+  for (const one of were) if (!includesKey(are, one)) lines.push({ code: 'admin-unmade', by, who: [one] })
   return lines
 }

@@ -4,12 +4,12 @@ import type { DeliveredCommit, Envelope } from '../../../gen/parley/v1/chat_pb.j
 import { toHex } from '../../protocol/bytes.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { includesKey, sameKey } from '../../protocol/keys.js'
-import { notOpened, type Unreadable } from '../codes/unreadable.js'
-import type { IntentNumber } from '../ids.js'
+import { notOpened } from '../codes/unreadable.js'
+import type { AccountKey, IntentNumber } from '../ids.js'
 import { type JudgedChange, wipe } from '../mls/engine.js'
 import type { Transaction } from '../vault/records.js'
-import type { Known } from '../vault/said.js'
-import { linesOf, type MemberChange, ownChange, type SystemLine } from './commit-lines.js'
+import type { KnownSystemMessage, KnownUnreadable } from '../vault/said.js'
+import { linesOf, type MemberChange, ownChange } from './commit-lines.js'
 import { forgetRemovals } from './intents.js'
 import { membershipOf } from './membership.js'
 import type { GroupParts } from './parts.js'
@@ -27,18 +27,18 @@ export interface NewEpoch {
   change: MemberChange
   /** This device has made the commit. */
   isOurs: boolean
-  lines: readonly SystemLine[]
+  lines: readonly KnownSystemMessage[]
 }
 
 type CommitOutcome =
   /** `isAsClaimed`: the server delivers to the devices that the commit says. */
   | ({ outcome: 'applied'; isAsClaimed: boolean } & NewEpoch)
-  /** It has taken this device out. `by`: the handle of who made it. */
-  | { outcome: 'removed'; by: string; effects: readonly OuterEffect[] }
+  /** It has taken this device out. */
+  | { outcome: 'removed'; by: AccountKey; effects: readonly OuterEffect[] }
   /** Every member refuses it, and no state is lost by it. */
-  | { outcome: 'against-rules'; from: string }
+  | { outcome: 'against-rules'; from: AccountKey }
   /** The state of this device is of no use any more. */
-  | { outcome: 'not-opened'; why: Known<Unreadable> }
+  | { outcome: 'not-opened'; why: KnownUnreadable }
 
 export async function takeCommit(
   parts: Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
@@ -119,7 +119,7 @@ function endRemoved(
   committer: MemberChange['committer'],
 ): CommitOutcome {
   const effects = transition(parts, tx, group, { input: 'removed' })
-  return { outcome: 'removed', by: parseVerifiedCertificate(committer.identity).handle, effects }
+  return { outcome: 'removed', by: parseVerifiedCertificate(committer.identity).accountKey, effects }
 }
 
 /**
@@ -132,7 +132,7 @@ function refuseBroken(
   group: LiveGroup,
   { committer, added, settings, justJoined }: JudgedChange & Pick<Membership, 'justJoined'>,
 ): CommitOutcome {
-  const from = parseVerifiedCertificate(committer.identity).handle
+  const from = parseVerifiedCertificate(committer.identity).accountKey
   if ((added.length > 0 && !justJoined) || settings !== undefined)
     parts.groups.change(tx, group, { brokenBy: from })
   return { outcome: 'against-rules', from }

@@ -18,10 +18,10 @@ export interface Invitee {
   keyPackage: Uint8Array
 }
 
-/** Those of the claimed devices that are this person's. */
+/** Those of the claimed devices whose certificates are of this handle. */
 export async function verifiedInvitees(
   parts: Pick<GroupParts, 'engine'>,
-  peer: string,
+  handle: string,
   claimed: readonly ClaimedDevice[],
 ): Promise<Invitee[]> {
   const invitees: Invitee[] = []
@@ -29,7 +29,7 @@ export async function verifiedInvitees(
     try {
       // The key package's own certificate counts: it is what the members of the group will see.
       const identity = parseVerifiedCertificate((await parts.engine.inspectKeyPackage(keyPackage)).identity)
-      if (identity.handle === peer) invitees.push({ identity, keyPackage })
+      if (identity.handle === handle) invitees.push({ identity, keyPackage })
     } catch {
       // A faulty device is left out; the person's others can still be reached.
     }

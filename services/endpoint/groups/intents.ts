@@ -3,12 +3,13 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
-import { type DeviceKey, keyText } from '../../protocol/keys.js'
-import type { IntentNumber } from '../ids.js'
+import { type AccountKey, type DeviceKey, keyText } from '../../protocol/keys.js'
+import { type IntentNumber, NO_KEY } from '../ids.js'
 import type { Commit } from '../mls/engine.js'
 import { type MlsCause, MlsRefused } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
 import type { Intent, KnownIntent } from './intent-list.js'
+import type { GroupAccount } from './membership.js'
 import type { GroupParts } from './parts.js'
 import { giveUp, type Impossible, mayCommit, type Plan, planOf } from './plan.js'
 import { can } from './state/group.js'
@@ -23,10 +24,37 @@ export const removeDevices = (deviceIds: readonly DeviceKey[]): ChangeOf<'remove
   value: { $typeName: 'parley.vault.v1.RemoveDevices', deviceIds },
 })
 
+/** `accountKey`: unless given, of whoever the handle will be pinned to. */
+export const addAccount = (
+  { handle, accountKey }: { handle: string; accountKey?: AccountKey | undefined },
+  keyPackages: readonly Uint8Array[] = [],
+): ChangeOf<'addAccount'> => ({
+  case: 'addAccount',
+  value: {
+    $typeName: 'parley.vault.v1.AddAccount',
+    ...{ handle, accountKey: accountKey ?? NO_KEY, keyPackages },
+  },
+})
+
+type SettingsChange = Partial<Omit<ChangeOf<'changeSettings'>['value'], '$typeName'>>
+
+export const changeSettings = (change: SettingsChange): ChangeOf<'changeSettings'> => ({
+  case: 'changeSettings',
+  value: {
+    $typeName: 'parley.vault.v1.ChangeSettings',
+    makeAdmin: NO_KEY,
+    unmakeAdmin: NO_KEY,
+    ...change,
+  },
+})
+
 /** Their key packages are claimed later. */
-export const addDevices = (handle: string, deviceIds: readonly DeviceKey[]): ChangeOf<'addDevices'> => ({
+export const addDevices = (
+  { handle, accountKey }: Pick<GroupAccount, 'handle' | 'accountKey'>,
+  deviceIds: readonly DeviceKey[],
+): ChangeOf<'addDevices'> => ({
   case: 'addDevices',
-  value: { $typeName: 'parley.vault.v1.AddDevices', handle, deviceIds, keyPackages: [] },
+  value: { $typeName: 'parley.vault.v1.AddDevices', handle, accountKey, deviceIds, keyPackages: [] },
 })
 
 /** Notes a change to be committed, at the earliest after `delayMs`; not in a group in which nothing is to be changed. */

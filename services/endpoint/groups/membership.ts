@@ -36,6 +36,7 @@ export function settingsOf({ engine }: Pick<GroupParts, 'engine'>, group: LiveGr
 
 /** An account in a group, with its devices there. */
 export interface GroupAccount {
+  /** As the certificate of its first leaf says: a claim. */
   handle: string
   accountKey: AccountKey
   devices: DeviceKey[]
@@ -57,8 +58,8 @@ export function accountsIn({ engine }: Pick<GroupParts, 'engine'>, group: LiveGr
 /** Whether it is this account. */
 export const isOwn = (
   { account }: Pick<GroupParts, 'account'>,
-  { handle, accountKey }: Pick<GroupAccount, 'handle' | 'accountKey'>,
-): boolean => handle === account.handle && sameKey(accountKey, account.account.publicKey)
+  { accountKey }: Pick<GroupAccount, 'accountKey'>,
+): boolean => sameKey(accountKey, account.account.publicKey)
 
 export const isOwnDevicesGroup = (parts: Pick<GroupParts, 'engine'>, group: LiveGroup): boolean =>
   settingsOf(parts, group).kind === GroupKind.OWN_DEVICES

@@ -6,8 +6,8 @@ import {
   GroupSettingsSchema,
   HistoryPolicySchema,
 } from '../../../gen/parley/content/v1/room_pb.js'
-import { type DeviceKey, type KeyText, keyText } from '../../protocol/keys.js'
-import type { IntentNumber } from '../ids.js'
+import { type AccountKey, type DeviceKey, type KeyText, keyText } from '../../protocol/keys.js'
+import { type IntentNumber, isKey, type NoKey } from '../ids.js'
 import type { JudgedChange } from '../mls/engine.js'
 import type { MlsCause } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
@@ -81,7 +81,7 @@ function leavingAt(
 /** Whether those who are to be added are there. */
 function isDone(parts: Pick<GroupParts, 'engine'>, group: LiveGroup, change: Addition): boolean {
   const accounts = accountsIn(parts, group)
-  if (change.case === 'addAccount') return accounts.some(({ handle }) => handle === change.value.handle)
+  if (change.case === 'addAccount') return accounts.some(account => isSame(account, change.value.accountKey))
   const present = new Set(accounts.flatMap(({ devices }) => devices.map(keyText)))
   return change.value.deviceIds.every(device => present.has(keyText(device)))
 }
@@ -115,15 +115,19 @@ function changed(
       : { history: create(HistoryPolicySchema, { days: change.historyDays }) }),
   })
   const accounts = accountsIn(parts, group)
-  const promoted = accounts.find(({ handle }) => handle === change.makeAdmin)
+  const promoted = accounts.find(account => isSame(account, change.makeAdmin))
   if (promoted && !next.admins.some(admin => sameAccount(admin, promoted)))
     next.admins = [...next.admins, admin(promoted)]
   next.admins = next.admins.filter(
-    admin => admin.handle !== change.unmakeAdmin && accounts.some(account => sameAccount(account, admin)),
+    admin => !isSame(admin, change.unmakeAdmin) && accounts.some(account => sameAccount(account, admin)),
   )
   const bytes = toBinary(GroupSettingsSchema, next)
   return Buffer.compare(bytes, toBinary(GroupSettingsSchema, before)) === 0 ? undefined : bytes
 }
+
+/** An account that nobody named is none. */
+const isSame = (account: { accountKey: Uint8Array }, named: AccountKey | NoKey): boolean =>
+  isKey(named) && sameAccount(account, { accountKey: named })
 
 const admin = ({ handle, accountKey }: GroupAccount) =>
   ({ $typeName: 'parley.content.v1.Admin', handle, accountKey }) as const
@@ -143,7 +147,7 @@ export function mayCommit(
   })
 }
 
-/** An intent that cannot be carried out at all. `handle`: the account that it would have added. */
+/** An intent that cannot be carried out at all. `handle`: of the account that it would have added. */
 export interface Impossible {
   handle: string | undefined
   cause: MlsCause

@@ -15,7 +15,7 @@ import {
   parseVerifiedCertificate,
   readCertificate,
 } from '../../protocol/identity/certificate.js'
-import { type DeviceKey, includesKey, sameKey } from '../../protocol/keys.js'
+import { type AccountKey, type DeviceKey, includesKey, sameKey } from '../../protocol/keys.js'
 import { crypto } from '../crypto.js'
 import type { Candidate, JudgedChange } from '../mls/engine.js'
 
@@ -47,16 +47,20 @@ function isSound({ kind, name, topic, admins }: GroupSettings): boolean {
   )
 }
 
-type AccountIdentity = Pick<DeviceIdentity, 'handle' | 'accountKey'>
+type AccountIdentity = Pick<DeviceIdentity, 'accountKey'>
 
 /** Those of the settings are as somebody wrote them: their keys are bytes that may be none. */
-type AccountNamed = AccountIdentity | Admin
+type AccountNamed = AccountIdentity | Pick<Admin, 'accountKey'>
 
 export const sameAccount = (a: AccountNamed, b: AccountNamed): boolean =>
-  a.handle === b.handle && equalBytes(a.accountKey, b.accountKey)
+  equalBytes(a.accountKey, b.accountKey)
 
 export const isAdmin = ({ admins }: GroupSettings, account: AccountNamed): boolean =>
   admins.some(admin => sameAccount(admin, account))
+
+/** As somebody wrote them: those that are of members are accounts' keys. */
+export const adminKeys = ({ admins }: Pick<GroupSettings, 'admins'>): AccountKey[] =>
+  admins.map(({ accountKey }) => accountKey as AccountKey)
 
 /** The group as it stands before the change. */
 export interface Membership {

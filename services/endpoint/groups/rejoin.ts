@@ -4,7 +4,7 @@ import type { RejoinRequest, RosterLeave } from '../../../gen/parley/v1/chat_pb.
 import { equalBytes } from '../../protocol/bytes.js'
 import { verifyRejoin } from '../../protocol/conversation/rejoin-request.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
-import { includesKey } from '../../protocol/keys.js'
+import { type AccountKey, includesKey } from '../../protocol/keys.js'
 import { verifyLeave } from '../../protocol/log/roster-leave.js'
 import { crypto } from '../crypto.js'
 import type { Candidate } from '../mls/engine.js'
@@ -25,7 +25,7 @@ export function takeRejoin(
   tx: Transaction,
   group: LiveGroup,
   request: RejoinRequest,
-): string | undefined {
+): AccountKey | undefined {
   const { record } = group
   const member = parts.engine
     .members(group.state)
@@ -37,9 +37,8 @@ export function takeRejoin(
     rejoinNonces: [...record.rejoinNonces, request.nonce].slice(-NONCES),
     rejoiningDeviceIds: [...record.rejoiningDeviceIds, member.signatureKey],
   })
-  const { handle } = parseVerifiedCertificate(member.identity)
   removeWhenOurTurn(parts, tx, group, [member.signatureKey])
-  return handle
+  return parseVerifiedCertificate(member.identity).accountKey
 }
 
 /** Another device has left the roster by itself: the device whose turn it is removes its leaf. */
@@ -75,7 +74,7 @@ export function addAgain(
   for (const { identity, signatureKey } of removed) {
     const asked = includesKey(record.rejoiningDeviceIds, signatureKey)
     if (!asked) continue
-    const { handle, deviceKey } = parseVerifiedCertificate(identity)
-    intend(parts, tx, group, addDevices(handle, [deviceKey]), delayMs)
+    const device = parseVerifiedCertificate(identity)
+    intend(parts, tx, group, addDevices(device, [device.deviceKey]), delayMs)
   }
 }

@@ -4,12 +4,13 @@
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
-import { sameKey } from '../../protocol/keys.js'
+import { type AccountKey, type KeyText, keyText } from '../../protocol/keys.js'
 import type { JoinRefusal } from '../codes/notice.js'
-import type { Placed } from '../ids.js'
+import { isKey, type Placed } from '../ids.js'
 import type { GroupState } from '../mls/engine.js'
 import { MlsRefused } from '../mls/refused.js'
 import { type KeyOf, nextId, type RecordOf, type Transaction } from '../vault/records.js'
+import { isOwn } from './membership.js'
 import type { GroupParts } from './parts.js'
 import { decodeSettings } from './policy.js'
 
@@ -19,7 +20,7 @@ const ATTEMPTS = 3
 /** A welcome leads nowhere. */
 export class JoinRefused extends Error {
   override name = 'JoinRefused'
-  constructor(readonly why: JoinRefusal) {
+  constructor(readonly why: JoinRefusal<AccountKey>) {
     super(why.code)
   }
 }
@@ -34,18 +35,25 @@ export async function openWelcome(
   envelope: Placed<Envelope>,
   welcome: Uint8Array,
 ): Promise<OpenedWelcome> {
+  const before = opened.get(welcome)
+  if (before) return before
   for (;;) {
     noteAttempt(parts, tx, envelope)
     const packages = parts.records.list('keypackages')
     try {
       const keyPackages = packages.map(({ record }) => record)
       const { state, usedKeyPackage } = await parts.welcomes.open({ welcome, keyPackages })
-      return { state, used: packages[usedKeyPackage] }
+      const made = { state, used: packages[usedKeyPackage] }
+      opened.set(welcome, made)
+      return made
     } catch (error) {
       if (!(error instanceof MlsRefused && error.why === 'too-costly')) throw error
     }
   }
 }
+
+/** By their bytes as they were delivered: a unit of work that has to wait for the server's directory opens them again. */
+const opened = new WeakMap<Uint8Array, OpenedWelcome>()
 
 /** A welcome that was opened, whatever it says. */
 export interface OpenedWelcome {
@@ -101,8 +109,9 @@ export function readWelcome(
   const settings = decodeSettings(engine.settings(state))
   if (!settings) throw new JoinRefused({ code: 'bad-settings' })
   const others = otherAccounts(parts, state)
-  const brokenBy = groups.byId(envelope.conversationId)?.record.brokenBy
-  if (brokenBy) throw new JoinRefused({ code: 'against-rules', from: brokenBy })
+  const known = groups.byId(envelope.conversationId)?.record
+  if (known && isKey(known.brokenBy)) throw new JoinRefused({ code: 'against-rules', from: known.brokenBy })
+  if (!known) checkHandles(parts, others)
   checkKind(settings, others)
   return { state, settings, others }
 }
@@ -113,17 +122,23 @@ function checkKind({ kind }: GroupSettings, others: readonly DeviceIdentity[]): 
   if (kind === GroupKind.DIRECT && others.length !== 1) throw new JoinRefused({ code: 'not-two-people' })
 }
 
-/** The accounts in it besides ours, each once. Throws JoinRefused where somebody goes by our handle. */
+/** Throws JoinRefused for a new group in which one handle stands for two accounts: nobody could tell who is who. */
+function checkHandles({ account }: Pick<GroupParts, 'account'>, others: readonly DeviceIdentity[]): void {
+  const handles = others.map(({ handle }) => handle)
+  if (handles.includes(account.handle)) throw new JoinRefused({ code: 'own-handle' })
+  const twice = handles.find((handle, index) => handles.indexOf(handle) !== index)
+  if (twice !== undefined) throw new JoinRefused({ code: 'handle-twice', handle: twice })
+}
+
+/** The accounts in it besides ours, each once. */
 function otherAccounts(
   { account, engine }: Pick<GroupParts, 'account' | 'engine'>,
   state: GroupState,
 ): DeviceIdentity[] {
-  const others = new Map<string, DeviceIdentity>()
+  const others = new Map<KeyText<AccountKey>, DeviceIdentity>()
   for (const { identity } of engine.members(state)) {
     const member = parseVerifiedCertificate(identity)
-    const own = sameKey(member.accountKey, account.account.publicKey)
-    if (member.handle === account.handle && !own) throw new JoinRefused({ code: 'own-handle' })
-    if (!own) others.set(member.handle, member)
+    if (!isOwn({ account }, member)) others.set(keyText(member.accountKey), member)
   }
   return [...others.values()]
 }

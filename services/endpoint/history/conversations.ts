@@ -4,7 +4,15 @@ import { ConversationKind, MessageStatus } from '../../../gen/parley/vault/v1/re
 import { OWN_DEVICES } from '../codes/notice.js'
 import type { SendFailure } from '../codes/send-failure.js'
 import type { HistoryEntry, MessageId } from '../events.js'
-import { type ConversationNumber, type MessageNumber, messageNumber, type Sequence } from '../ids.js'
+import {
+  type AccountKey,
+  type ConversationNumber,
+  isKey,
+  type MessageNumber,
+  messageNumber,
+  NO_KEY,
+  type Sequence,
+} from '../ids.js'
 import type { Clock } from '../ports.js'
 import {
   at,
@@ -18,7 +26,7 @@ import {
   type Transaction,
 } from '../vault/records.js'
 import { failureRecord } from '../vault/said.js'
-import { byPlace, entryOf, isWritten, type Message, STATES } from './entry.js'
+import { byPlace, entryOf, isWritten, type Message, type Names, STATES } from './entry.js'
 import type { FiledNames } from './filed-names.js'
 import type { Recents } from './recents.js'
 
@@ -27,9 +35,12 @@ export type Kind = 'direct' | 'room' | 'own-devices'
 export interface KnownConversation {
   number: ConversationNumber
   kind: Kind
-  /** The other person's handle, a room's name behind "#", or OWN_DEVICES. */
+  /** The other person's name, a room's name behind "#", or OWN_DEVICES. */
   peer: string
 }
+
+/** The other side of a direct conversation: an account, or whoever a handle will be pinned to. */
+export type Peer = { accountKey: AccountKey } | { awaited: string }
 
 const KIND_OF: Record<ConversationKind, Kind> = {
   [ConversationKind.UNSPECIFIED]: 'direct',
@@ -41,6 +52,7 @@ const KIND_OF: Record<ConversationKind, Kind> = {
 const FIRST_MESSAGE = messageNumber(2n ** 32n)
 const FIRST_HANDED = messageNumber(1n)
 const ONLY = at(0n)
+const { DIRECT } = ConversationKind
 
 type Conversation = RecordOf<'conversations'>
 const keyOf = (id: MessageId) => ({ group: id.conversation, id: id.message })
@@ -50,15 +62,19 @@ export class Conversations {
   constructor(
     private readonly reader: Reader,
     private readonly clock: Pick<Clock, 'now'>,
-    private readonly parts: { filed: FiledNames; recents: Recents },
+    private readonly parts: { filed: FiledNames; recents: Recents; names: Names },
   ) {}
 
   /** Every one: for what a person asks for, and what happens rarely. */
   all(): KnownConversation[] {
-    return this.reader.keys('conversations').flatMap(({ id }) => this.get(id) ?? [])
+    return this.reader
+      .keys('conversations')
+      .flatMap(({ id }) => (this.present(id) === id ? (this.get(id) ?? []) : []))
   }
 
-  get(number: ConversationNumber): KnownConversation | undefined {
+  /** Of one that goes on in another one, that. */
+  get(given: ConversationNumber): KnownConversation | undefined {
+    const number = this.present(given)
     return this.#get(number) && { number, kind: this.kind(number), peer: this.peer(number) }
   }
 
@@ -67,16 +83,31 @@ export class Conversations {
     const conversation = this.#get(number)
     if (!conversation) return '?'
     if (conversation.kind === ConversationKind.ROOM) return this.#roomTitle(number, conversation.roomName)
-    return conversation.kind === ConversationKind.OWN_DEVICES ? OWN_DEVICES : conversation.peerHandle
+    if (conversation.kind === ConversationKind.OWN_DEVICES) return OWN_DEVICES
+    const { peerAccount, peerHandle } = conversation
+    return isKey(peerAccount) ? this.parts.names.nameOf(peerAccount) : peerHandle
   }
 
   kind(number: ConversationNumber): Kind {
     return KIND_OF[this.#get(number)?.kind ?? ConversationKind.DIRECT]
   }
 
+  /** Its other side; undefined for one that is not with one person. */
+  with(number: ConversationNumber): Peer | undefined {
+    const conversation = this.#get(number)
+    if (conversation?.kind !== ConversationKind.DIRECT) return undefined
+    const { peerAccount, peerHandle } = conversation
+    return isKey(peerAccount) ? { accountKey: peerAccount } : { awaited: peerHandle }
+  }
+
   /** The one with a person. */
-  withPeer(handle: string): ConversationNumber | undefined {
-    return this.reader.linked('direct', handle, 1)[0]
+  withPerson(accountKey: AccountKey): ConversationNumber | undefined {
+    return this.reader.linked('direct', accountKey, 1)[0]
+  }
+
+  /** The one with whoever this handle will be pinned to. */
+  awaiting(handle: string): ConversationNumber | undefined {
+    return this.reader.linked('awaited', handle, 1)[0]
   }
 
   /** The one of this account's devices. A person does not see it. */
@@ -89,15 +120,50 @@ export class Conversations {
     return this.reader.linked('conversations', 'unopened')
   }
 
-  /** The conversation with this handle, made now if there is none. */
-  open(tx: Transaction, handle: string): ConversationNumber {
-    return this.withPeer(handle) ?? this.#add(tx, { peerHandle: handle, kind: ConversationKind.DIRECT })
+  /** The conversation with this person, made now if there is none. */
+  open(tx: Transaction, accountKey: AccountKey): ConversationNumber {
+    return this.withPerson(accountKey) ?? this.#add(tx, { peerAccount: accountKey, kind: DIRECT })
   }
 
   /** The same, for what was said earlier: a new one needs no group until somebody writes in it. */
-  openForHistory(tx: Transaction, handle: string): ConversationNumber {
-    const made = { peerHandle: handle, kind: ConversationKind.DIRECT, fromHistory: true }
-    return this.withPeer(handle) ?? this.#add(tx, made)
+  openForHistory(tx: Transaction, accountKey: AccountKey): ConversationNumber {
+    const made = { peerAccount: accountKey, kind: DIRECT, fromHistory: true }
+    return this.withPerson(accountKey) ?? this.#add(tx, made)
+  }
+
+  /** The conversation with whoever this handle will be pinned to. */
+  openAwaiting(tx: Transaction, handle: string): ConversationNumber {
+    return this.awaiting(handle) ?? this.#add(tx, { peerHandle: handle, kind: DIRECT })
+  }
+
+  /** From here on it is with this person, who has none. */
+  goOnWith(tx: Transaction, number: ConversationNumber, accountKey: AccountKey): void {
+    const conversation = this.#get(number)
+    if (!conversation) return
+    this.#unlink(tx, number, conversation)
+    tx.link('direct', accountKey, number)
+    this.#put(tx, number, { ...conversation, peerAccount: accountKey, peerHandle: '' })
+  }
+
+  /** All that is in `from` is in `into` from here on, its lines in their order; its groups are for the caller. */
+  merge(tx: Transaction, from: ConversationNumber, into: ConversationNumber): void {
+    const conversation = this.#get(from)
+    if (!conversation) return
+    this.#unlink(tx, from, conversation)
+    for (const { key, record } of tx.list('messages', { group: from }))
+      tx.put('messages', { group: into, id: key.id }, record)
+    tx.deleteGroup('messages', from)
+    for (const { key, record } of tx.list('waiting'))
+      if (record.conversation === from) tx.put('waiting', key, { ...record, conversation: into })
+    for (const { record } of tx.list('transfers', { group: from }))
+      tx.put('transfers', { group: into, id: nextId(tx, 'transfers', into) }, record)
+    tx.deleteGroup('transfers', from)
+    for (const number of [from, into]) this.parts.filed.end(tx, number)
+    tx.delete('recent', at(from))
+    this.parts.recents.use(tx, into)
+    const next = this.#get(into)
+    if (next?.fromHistory && !conversation.fromHistory) this.#put(tx, into, { ...next, fromHistory: false })
+    this.#put(tx, from, { ...conversation, peerAccount: NO_KEY, peerHandle: '', continuedIn: into })
   }
 
   isFromHistory(number: ConversationNumber): boolean {
@@ -121,12 +187,13 @@ export class Conversations {
     this.#put(tx, number, { ...conversation, roomName: name })
   }
 
-  append(tx: Transaction, conversation: ConversationNumber, message: RecordInit<'messages'>): HistoryEntry {
+  append(tx: Transaction, to: ConversationNumber, message: RecordInit<'messages'>): HistoryEntry {
+    const conversation = this.present(to)
     const id = { conversation, message: this.#nextNumber(tx, 'message', FIRST_MESSAGE) }
     const made = tx.put('messages', keyOf(id), message)
     this.parts.filed.note(tx, conversation, made)
     if (isWritten(made)) this.#used(tx, conversation, made)
-    const entry = entryOf(id, made, this.peer(conversation))
+    const entry = entryOf(id, made, this.#view(conversation))
     tx.tell({ type: 'message', entry })
     return entry
   }
@@ -157,10 +224,11 @@ export class Conversations {
   /** Changes a message's status, and its place in the server's order where it is given one. */
   update(
     tx: Transaction,
-    id: MessageId,
+    { conversation, message: number }: MessageId,
     { status, sequence, failure }: { status: MessageStatus; sequence?: Sequence; failure?: SendFailure },
   ): void {
     inUnit(this.reader, tx)
+    const id = { conversation: this.present(conversation), message: number }
     const known = tx.get('messages', keyOf(id))
     if (!known) return
     // A receipt may overtake the echo: a message never goes back from delivered to stored.
@@ -183,12 +251,13 @@ export class Conversations {
     })
   }
 
-  message(id: MessageId): Message | undefined {
-    return this.reader.get('messages', keyOf(id))
+  message({ conversation, message }: MessageId): Message | undefined {
+    return this.reader.get('messages', keyOf({ conversation: this.present(conversation), message }))
   }
 
   /** In the order of arrival, what was handed over at its place in that; the last `limit` where that is given. */
-  history(conversation: ConversationNumber, limit?: number): HistoryEntry[] {
+  history(given: ConversationNumber, limit?: number): HistoryEntry[] {
+    const conversation = this.present(given)
     const last = limit === undefined ? {} : { reverse: true, limit }
     const handed = this.#listed(conversation, { ...last, before: FIRST_MESSAGE })
     const came = this.#listed(conversation, { ...last, after: messageNumber(FIRST_MESSAGE - 1n) })
@@ -196,8 +265,24 @@ export class Conversations {
     return handed.length === 0 ? came : [...handed, ...came].sort(byPlace).slice(-(limit ?? 0))
   }
 
+  /** Under which number it goes on by now. */
+  present(number: ConversationNumber): ConversationNumber {
+    const next = this.reader.get('conversations', at(number))?.continuedIn ?? 0n
+    return next === 0n ? number : this.present(next)
+  }
+
   #get(number: ConversationNumber): Conversation | undefined {
-    return this.reader.get('conversations', at(number))
+    return this.reader.get('conversations', at(this.present(number)))
+  }
+
+  #view(number: ConversationNumber) {
+    return { peer: this.peer(number), names: this.parts.names }
+  }
+
+  /** It is not found by whom it is with any more. */
+  #unlink(tx: Transaction, number: ConversationNumber, { peerAccount, peerHandle }: Conversation): void {
+    if (isKey(peerAccount)) tx.unlink('direct', peerAccount, number)
+    else tx.unlink('awaited', peerHandle, number)
   }
 
   #put(tx: Transaction, number: ConversationNumber, conversation: RecordInit<'conversations'>): void {
@@ -209,8 +294,9 @@ export class Conversations {
     const number = nextId(tx, 'conversations')
     this.#put(tx, number, { ...conversation, createdAtMs: BigInt(this.clock.now()) })
     this.parts.recents.use(tx, number)
-    const { kind, peerHandle = '', roomName = '' } = conversation
-    if (kind === ConversationKind.DIRECT) tx.link('direct', peerHandle, number)
+    const { kind, peerAccount = NO_KEY, peerHandle = '', roomName = '' } = conversation
+    if (kind === DIRECT && isKey(peerAccount)) tx.link('direct', peerAccount, number)
+    else if (kind === DIRECT) tx.link('awaited', peerHandle, number)
     else if (kind === ConversationKind.ROOM) tx.link('room', roomName, number)
     else tx.link('conversations', 'own-devices', number)
     if (kind !== ConversationKind.OWN_DEVICES)
@@ -241,9 +327,9 @@ export class Conversations {
   }
 
   #listed(conversation: ConversationNumber, range: Omit<RangeOf<'messages'>, 'group'>): HistoryEntry[] {
-    const peer = this.peer(conversation)
+    const view = this.#view(conversation)
     return this.reader
       .list('messages', { group: conversation, ...range })
-      .map(({ key, record }) => entryOf({ conversation, message: key.id }, record, peer))
+      .map(({ key, record }) => entryOf({ conversation, message: key.id }, record, view))
   }
 }

@@ -1,7 +1,9 @@
 // A line of a history as a person sees it.
 
 import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import type { WithNames } from '../codes/with-names.js'
 import type { HistoryEntry, MessageId, MessageState, Said } from '../events.js'
+import { type AccountKey, isKey } from '../ids.js'
 import type { RecordOf } from '../vault/records.js'
 import { systemMessageOf, unreadableOf } from '../vault/said.js'
 
@@ -16,27 +18,43 @@ export const STATES: Record<MessageStatus, MessageState> = {
   [MessageStatus.RECEIVED]: 'received',
 }
 
+/** How people are called. */
+export interface Names {
+  /** `claimed`: a handle for somebody who was never met. */
+  nameOf(accountKey: AccountKey, claimed?: string): string
+  /** Their handle may be somebody else's. */
+  isClaim(accountKey: AccountKey): boolean
+  /** The same, with people's names in the places of their keys. */
+  named<T extends object>(said: T): WithNames<T>
+}
+
 /** `peer`: what the conversation is called. */
-export function entryOf(id: MessageId, message: Message, peer: string): HistoryEntry {
+export function entryOf(
+  id: MessageId,
+  message: Message,
+  { peer, names }: { peer: string; names: Names },
+): HistoryEntry {
+  const { fromAccount, fromHandle } = message
+  const hasAuthor = isKey(fromAccount)
   return {
     id,
-    ...saidIn(message),
+    ...saidIn(message, names),
     peer,
-    from: message.fromHandle,
+    from: hasAuthor ? names.nameOf(fromAccount, fromHandle) : '',
     own: message.own,
     text: message.text,
     sentAt: new Date(Number(message.sentAtMs)),
     state: STATES[message.status],
     sequence: message.sequence,
-    ...(message.otherKey ? { otherKey: true as const } : {}),
+    ...(hasAuthor && names.isClaim(fromAccount) ? { otherKey: true as const } : {}),
   }
 }
 
 /** The sort of the line, and what it says where nobody wrote it. */
-function saidIn({ kind, unreadable, system }: Message): Said {
-  if (kind === MessageKind.UNREADABLE) return { kind: 'unreadable', cause: unreadableOf(unreadable) }
-  if (kind === MessageKind.GAP) return { kind: 'gap', cause: unreadableOf(unreadable) }
-  if (kind === MessageKind.EVENT) return { kind: 'event', system: systemMessageOf(system) }
+function saidIn({ kind, unreadable, system }: Message, { named }: Pick<Names, 'named'>): Said {
+  if (kind === MessageKind.UNREADABLE) return { kind: 'unreadable', cause: named(unreadableOf(unreadable)) }
+  if (kind === MessageKind.GAP) return { kind: 'gap', cause: named(unreadableOf(unreadable)) }
+  if (kind === MessageKind.EVENT) return { kind: 'event', system: named(systemMessageOf(system)) }
   return { kind: 'text' }
 }
 

@@ -69,8 +69,7 @@ function onNewEpoch(
   { before, after, change: { added }, isOurs, lines }: NewEpoch,
 ): void {
   parts.groups.change(tx, group, { log: beginEpoch(group.record.log) })
-  for (const { handle, accountKey } of added.map(({ identity }) => parseVerifiedCertificate(identity)))
-    if (handle !== parts.account.handle) parts.contacts.meet(tx, handle, accountKey)
+  for (const { identity } of added) parts.contacts.see(tx, parseVerifiedCertificate(identity))
   onAdded(parts, tx, group, { before, added, isOurs })
   for (const said of can(group.phase, 'show') ? lines : []) appendSystemMessage(parts, tx, group, place, said)
   if (after.settings.kind === GroupKind.ROOM && after.settings.name !== before.settings.name)

@@ -4,7 +4,7 @@ import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/ro
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import type { DeviceIdentity } from '../../protocol/identity/certificate.js'
 import type { JoinRefusal } from '../codes/notice.js'
-import { decodeSettings, isAdmin } from '../groups/policy.js'
+import { adminKeys, decodeSettings, isAdmin } from '../groups/policy.js'
 import { can, joined } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import {
@@ -15,12 +15,12 @@ import {
   readWelcome,
   type WelcomedGroup,
 } from '../groups/welcome.js'
-import type { ConversationNumber, Placed } from '../ids.js'
+import type { AccountKey, ConversationNumber, Placed } from '../ids.js'
 import { MlsRefused } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
 import { takeKept } from './content/history-part.js'
 import type { MessageParts } from './sealing/parts.js'
-import { appendSystemMessage } from './system-message.js'
+import { appendSystemMessage, isBlocked } from './system-message.js'
 import { onJoinedOwnDevices } from './transfer/due.js'
 
 /** Everybody who can invite is blocked: nobody needs to know. */
@@ -58,14 +58,14 @@ export async function joinByWelcome(
       tx.tell({
         type: 'notice',
         level: 'warning',
-        notice: { code: 'invitation-refused', why: whyRefused(error) },
+        notice: { code: 'invitation-refused', why: parts.contacts.named(whyRefused(error)) },
       })
     else if (!(error instanceof JoinBlocked)) throw error
   }
   forgetAttempts(tx, envelope)
 }
 
-const whyRefused = (error: JoinRefused | MlsRefused): JoinRefusal =>
+const whyRefused = (error: JoinRefused | MlsRefused): JoinRefusal<AccountKey> =>
   error instanceof JoinRefused ? error.why : { code: 'mls', cause: error.why }
 
 function join(
@@ -81,8 +81,8 @@ function join(
   const { state, settings, others } = readWelcome(parts, envelope, opened)
   refuseBlocked(parts, settings)
   const known = groups.byId(envelope.conversationId)
+  for (const other of others) contacts.see(tx, other)
   const conversation = known?.record.conversation ?? conversationFor(parts, tx, settings, others)
-  for (const { handle, accountKey } of others) contacts.meet(tx, handle, accountKey)
   const { used } = opened
   if (used && !used.record.lastResort) tx.delete('keypackages', used.key)
   const { conversationId } = envelope
@@ -111,14 +111,14 @@ function tellJoined(
     before,
   }: Pick<WelcomedGroup, 'settings' | 'others'> & { group: LiveGroup; before: GroupSettings | undefined },
 ): void {
-  const { contacts, conversations } = parts
+  const { conversations } = parts
   const { conversation } = group.record
   const peer = conversations.peer(conversation)
-  if (!contacts.isBlocked(peer)) tx.tell({ type: 'conversation', peer, conversation, state: 'ready' })
+  if (!isBlocked(parts, conversation)) tx.tell({ type: 'conversation', peer, conversation, state: 'ready' })
   if (settings.kind !== GroupKind.ROOM) return
   appendSystemMessage(parts, tx, group, envelope, {
     code: 'joined',
-    others: others.map(({ handle }) => handle),
+    others: others.map(({ accountKey }) => accountKey),
     topic: settings.topic,
     historyDays: settings.history?.days ?? 0,
   })
@@ -130,12 +130,13 @@ function tellJoined(
 
 /** Only an admin adds people. Throws JoinBlocked where all of them are blocked. */
 function refuseBlocked({ contacts }: Pick<MessageParts, 'contacts'>, { admins }: GroupSettings): void {
-  if (admins.length > 0 && admins.every(({ handle }) => contacts.isBlocked(handle))) throw new JoinBlocked()
+  if (admins.length > 0 && adminKeys({ admins }).every(key => contacts.isBlocked(key)))
+    throw new JoinBlocked()
 }
 
 /** A member that takes a device in again tells it what the rules are by now. */
-const newAdmins = (before: GroupSettings, after: GroupSettings): string[] =>
-  after.admins.filter(admin => !isAdmin(before, admin)).map(({ handle }) => handle)
+const newAdmins = (before: GroupSettings, after: GroupSettings): AccountKey[] =>
+  adminKeys(after).filter(accountKey => !isAdmin(before, { accountKey }))
 
 /** Which conversation a group carries: the one with the other person, or a room's own. */
 function conversationFor(
@@ -147,5 +148,5 @@ function conversationFor(
   if (settings.kind === GroupKind.ROOM) return conversations.openRoom(tx, settings.name)
   const [other] = others
   if (settings.kind === GroupKind.OWN_DEVICES || !other) return conversations.openOwnDevices(tx)
-  return conversations.open(tx, other.handle)
+  return conversations.open(tx, other.accountKey)
 }

@@ -10,7 +10,14 @@ import { isOwn } from '../groups/membership.js'
 import { takeRejoin, takeRosterLeave } from '../groups/rejoin.js'
 import { can, hasLeft } from '../groups/state/group.js'
 import type { LiveGroup, Sender } from '../groups/state/groups.js'
-import { type ClientSequence, type Count, clientSequenceOf, countOf, type Placed } from '../ids.js'
+import {
+  type AccountKey,
+  type ClientSequence,
+  type Count,
+  clientSequenceOf,
+  countOf,
+  type Placed,
+} from '../ids.js'
 import { wipe } from '../mls/engine.js'
 import type { Transaction } from '../vault/records.js'
 import { receiveCommit, receiveOwnCommit } from './commits.js'
@@ -96,12 +103,12 @@ async function takeApplication(
   tx.after(() => wipe(opened.spent))
   const content = decodeContent(opened.plaintext)
   const { handle, accountKey } = parseVerifiedCertificate(opened.sender.identity)
-  const isBlocked = parts.contacts.isBlocked(handle)
+  const isBlocked = parts.contacts.isBlocked(accountKey)
   if (!content && isBlocked) return
-  if (!content) return appendUnreadable(parts, tx, group, envelope, { code: 'bad-content', from: handle })
-  if (!isBlocked) parts.contacts.heard(tx, handle, Number(envelope.storedAtMs))
+  if (!content) return appendUnreadable(parts, tx, group, envelope, { code: 'bad-content', from: accountKey })
+  if (!isBlocked) parts.contacts.heard(tx, accountKey, Number(envelope.storedAtMs))
   const device = opened.sender.signatureKey
-  const isOurs = isOwn(parts, { handle, accountKey })
+  const isOurs = isOwn(parts, { accountKey })
   const received = { group, envelope, content, handle, accountKey, device, isOurs }
   await takeContent(parts, tx, received, { epoch: opened.epoch, isBlocked })
 }
@@ -113,7 +120,7 @@ async function takeContent(
   received: Received,
   { epoch, isBlocked }: { epoch: bigint; isBlocked: boolean },
 ): Promise<void> {
-  const { group, envelope, content, handle, device, isOurs } = received
+  const { group, envelope, content, accountKey, device, isOurs } = received
   const before = inSeries(group.sender(device), content.joinedEpoch)
   if (content.joinedEpoch < before.joinedEpoch || content.count <= before.received) return
   const isMissing = content.count > before.received + 1n && !isBlocked && mayMiss(group, before)
@@ -132,13 +139,13 @@ async function takeContent(
     sender = { ...sender, owed: owedUpTo(sender, content.count) }
   if (differs(group.record.log, content.logTag)) {
     sender = { ...sender, differedEpoch: epoch, differedAtMs: envelope.storedAtMs }
-    tellForked(parts, tx, group, envelope, handle)
+    tellForked(parts, tx, group, envelope, accountKey)
   }
   parts.groups.saveSender(tx, group, sender)
   if (isOurs) parts.devices.change(tx, device, { lastHeardMs: envelope.storedAtMs })
   if (isBlocked && !traits?.fromBlocked) return
   if (body.case === undefined)
-    return appendUnreadable(parts, tx, group, envelope, { code: 'unknown-content', from: handle })
+    return appendUnreadable(parts, tx, group, envelope, { code: 'unknown-content', from: accountKey })
   const input = inputOf(received, body)
   if (input) move(parts, tx, group, input, { place: envelope })
   await takeBody(parts, tx, received, body)
@@ -158,12 +165,12 @@ const mayMiss = ({ record }: LiveGroup, sender: Sender): boolean =>
 async function missed(
   parts: Pick<MessageParts, 'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'outbox'>,
   tx: Transaction,
-  { group, envelope, content, handle, device }: Received,
+  { group, envelope, content, accountKey, device }: Received,
   before: Sender,
   counts: readonly Count[],
 ): Promise<void> {
   const count = content.count - before.received - 1n
-  appendUnreadable(parts, tx, group, envelope, { code: 'gap', from: handle, count })
+  appendUnreadable(parts, tx, group, envelope, { code: 'gap', from: accountKey, count })
   await askAgain(parts, tx, group, { deviceId: device, counts })
 }
 
@@ -172,7 +179,7 @@ function tellForked(
   tx: Transaction,
   group: LiveGroup,
   envelope: Placed<Envelope>,
-  from: string,
+  from: AccountKey,
 ): void {
   appendUnreadable(parts, tx, group, envelope, { code: 'forked', from })
   parts.groups.change(tx, group, { log: BROKEN_LOG })

@@ -9,7 +9,7 @@ import type { KnownIntent } from '../groups/intent-list.js'
 import { tryAlone } from '../groups/intents.js'
 import { can } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
-import { type ClientSequence, clientSequenceOf } from '../ids.js'
+import { type AccountKey, type ClientSequence, clientSequenceOf, isKey, type NoKey } from '../ids.js'
 import { kebab } from '../vault/coded.js'
 import type { Transaction } from '../vault/records.js'
 import { putBack } from './put-back.js'
@@ -142,7 +142,7 @@ function refuseCommit(
     }
   else {
     const whom = intents.flatMap(({ intent: { change } }) =>
-      change.case === 'addAccount' ? [change.value.handle] : [],
+      change.case === 'addAccount' ? [nameOfAdded(parts, change.value)] : [],
     )
     tellRefused(parts, tx, { group, reason, whom: whom[0] })
     for (const { id } of intents) parts.intents.drop(tx, group, id)
@@ -150,6 +150,12 @@ function refuseCommit(
   if (group.phase.name === 'creating') move(parts, tx, group, { input: 'abandoned' })
   else giveUpCommit(parts, tx, { group, queued })
 }
+
+/** How whoever was to be added is called. */
+const nameOfAdded = (
+  { contacts }: Pick<MessageParts, 'contacts'>,
+  { handle, accountKey }: { handle: string; accountKey: AccountKey | NoKey },
+): string => (isKey(accountKey) ? contacts.nameOf(accountKey, handle) : handle)
 
 function withoutKeyPackages(change: KnownIntent['intent']['change']): KnownIntent['intent']['change'] {
   if (change.case === 'addAccount') return { ...change, value: { ...change.value, keyPackages: [] } }
@@ -198,7 +204,7 @@ function fail(
 /** A change of the group was not delivered here, or could not be opened. A room cannot be made anew, so it is rejoined. */
 function fallBehind(parts: MessageParts, tx: Transaction, group: LiveGroup): void {
   // A group that somebody changed against its rules is not joined.
-  const isBroken = group.record.brokenBy !== ''
+  const isBroken = isKey(group.record.brokenBy)
   if (isRoom(parts, group) && !isBroken && !isEnded(group) && group.phase.name !== 'creating') {
     putBack(parts, tx, group)
     stateLost(parts, tx, group)

@@ -1,6 +1,6 @@
 // A person leaves a room: it is said, behind what was typed before, and another member commits it.
 
-import { accountsIn } from '../groups/membership.js'
+import { accountsIn, isOwn } from '../groups/membership.js'
 import { can } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import { transition } from '../groups/transition.js'
@@ -15,7 +15,7 @@ export async function leaveGroup(parts: MessageParts, tx: Transaction, group: Li
   const { record } = group
   const accounts = accountsIn(parts, group)
   // The member that removes it then needs be no admin, here as at the others.
-  const own = accounts.find(({ handle }) => handle === parts.account.handle)
+  const own = accounts.find(account => isOwn(parts, account))
   const leavingDeviceIds = [...record.leavingDeviceIds, ...(own?.devices ?? [])]
   parts.groups.change(tx, group, { leavingDeviceIds })
   const typed = waitingLines(parts).filter(({ conversation }) => conversation === record.conversation)

@@ -2,13 +2,17 @@
 
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import type { SystemMessage } from '../codes/system-message.js'
-import { isMissing, type Unreadable } from '../codes/unreadable.js'
+import { isMissing } from '../codes/unreadable.js'
 import { can } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
-import type { Placed } from '../ids.js'
+import { type ConversationNumber, NO_KEY, type Placed } from '../ids.js'
 import type { Transaction } from '../vault/records.js'
-import { type Known, systemRecord, unreadableRecord } from '../vault/said.js'
+import {
+  type KnownSystemMessage,
+  type KnownUnreadable,
+  systemRecord,
+  unreadableRecord,
+} from '../vault/said.js'
 import type { MessageParts } from './sealing/parts.js'
 
 /** Where in the order it happened, and when. */
@@ -19,7 +23,7 @@ export function appendSystemMessage(
   tx: Transaction,
   group: LiveGroup,
   place: PlaceInOrder,
-  said: Known<SystemMessage>,
+  said: KnownSystemMessage,
 ): void {
   parts.conversations.append(tx, group.record.conversation, {
     kind: MessageKind.EVENT,
@@ -36,16 +40,25 @@ export function appendUnreadable(
   tx: Transaction,
   group: LiveGroup,
   place: PlaceInOrder,
-  why: Known<Unreadable>,
+  why: KnownUnreadable,
 ): void {
   const { conversation } = group.record
-  if (!can(group.phase, 'show') || parts.contacts.isBlocked(parts.conversations.peer(conversation))) return
+  if (!can(group.phase, 'show') || isBlocked(parts, conversation)) return
   parts.conversations.append(tx, conversation, {
     kind: isMissing(why) ? MessageKind.GAP : MessageKind.UNREADABLE,
-    fromHandle: 'from' in why ? why.from : '',
+    fromAccount: 'from' in why ? why.from : NO_KEY,
     unreadable: unreadableRecord(why),
     sentAtMs: place.storedAtMs,
     status: MessageStatus.RECEIVED,
     sequence: place.sequence,
   })
+}
+
+/** It is with one person, of whom nothing is shown. */
+export function isBlocked(
+  { contacts, conversations }: Pick<MessageParts, 'contacts' | 'conversations'>,
+  conversation: ConversationNumber,
+): boolean {
+  const peer = conversations.with(conversation)
+  return peer !== undefined && 'accountKey' in peer && contacts.isBlocked(peer.accountKey)
 }

@@ -10,7 +10,7 @@ import { settingsOf } from '../groups/membership.js'
 import type { GroupInput } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import { type OuterEffect, transition } from '../groups/transition.js'
-import type { ConversationNumber } from '../ids.js'
+import type { AccountKey, ConversationNumber } from '../ids.js'
 import type { Transaction } from '../vault/records.js'
 import { putBack } from './put-back.js'
 import type { Outbox } from './sealing/outbox.js'
@@ -21,8 +21,7 @@ import { appendSystemMessage, type PlaceInOrder } from './system-message.js'
 /** Where and by whom it happened; unless given, here and now. */
 interface Happened {
   place?: PlaceInOrder
-  /** A handle. */
-  by?: string
+  by?: AccountKey
 }
 
 /** Something has happened in a group: it is in another phase, and all that follows from that is done. */
@@ -51,7 +50,7 @@ function act(
   tx: Transaction,
   group: LiveGroup,
   effect: OuterEffect,
-  { place = now(parts, group), by = '' }: Happened,
+  { place = now(parts, group), by = parts.account.account.publicKey }: Happened,
 ): void {
   const { conversation } = group.record
   const isRoom = settingsOf(parts, group).kind === GroupKind.ROOM

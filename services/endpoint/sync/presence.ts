@@ -3,9 +3,10 @@
 import type { EphemeralEnvelope } from '../../../gen/parley/v1/chat_pb.js'
 import { GONE_AFTER_MS, IGNORED_AFTER_MS, PRESENCE_DEVICES } from '../../protocol/content/presence.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
-import { type DeviceKey, type KeyText, keyText } from '../../protocol/keys.js'
+import { type AccountKey, type DeviceKey, type KeyText, keyText } from '../../protocol/keys.js'
 import type { Context } from '../context.js'
 import type { EndpointEvent } from '../events.js'
+import { isOwn } from '../groups/membership.js'
 import { can } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import { openEphemeral, sealEphemeral } from '../messages/sealing/ephemeral.js'
@@ -21,8 +22,8 @@ export interface Said {
 }
 
 export class Presence {
-  /** By handle: when it was last heard, in ms since 1970. */
-  readonly #present = new Map<string, number>()
+  /** By account: how they are called, and when they were last heard, in ms since 1970. */
+  readonly #present = new Map<KeyText<AccountKey>, { name: string; heardAt: number }>()
   /** By device: the time of what it said last, by its own clock. */
   readonly #lastSent = new Map<KeyText<DeviceKey>, bigint>()
 
@@ -31,8 +32,8 @@ export class Presence {
     private readonly emit: (event: EndpointEvent) => void,
   ) {}
 
-  isHere(handle: string): boolean {
-    return this.#present.has(handle)
+  isHere(accountKey: AccountKey): boolean {
+    return this.#present.has(keyText(accountKey))
   }
 
   /** Says that this device is here, or leaves: in these groups, or in those of the conversations in use. */
@@ -59,12 +60,12 @@ export class Presence {
     if (!group || !can(group.phase, 'say-presence')) return []
     const opened = await openEphemeral(context, group, envelope)
     if (opened?.content.body.case !== 'presence') return []
-    const { handle, accountKey } = parseVerifiedCertificate(opened.sender.identity)
-    if (contacts.isBlocked(handle) || contacts.trust(handle, accountKey) === 'other') return []
+    const { accountKey } = parseVerifiedCertificate(opened.sender.identity)
+    if (contacts.isBlocked(accountKey) || contacts.isClaim(accountKey)) return []
     const isNews = this.#isNews(opened.sender.signatureKey, opened.content.sentAtMs)
-    if (!isNews || handle === context.account.handle) return []
+    if (!isNews || isOwn(context, { accountKey })) return []
     const { here, asks } = opened.content.body.value
-    this.#set(handle, here)
+    this.#set({ account: keyText(accountKey), name: contacts.nameOf(accountKey) }, here)
     return asks && mayHear(context, group)
       ? [await this.#say(context, group, { here: true, asks: false })]
       : []
@@ -73,7 +74,8 @@ export class Presence {
   /** Those of whom nothing was heard lately have gone. */
   expire(): void {
     const now = this.clock.now()
-    for (const [handle, heardAt] of this.#present) if (now - heardAt > GONE_AFTER_MS) this.#set(handle, false)
+    for (const [account, { name, heardAt }] of this.#present)
+      if (now - heardAt > GONE_AFTER_MS) this.#set({ account, name }, false)
   }
 
   /** The line is down: nothing is known of anybody. */
@@ -106,11 +108,11 @@ export class Presence {
     return !isOld
   }
 
-  #set(handle: string, here: boolean): void {
-    const was = this.#present.has(handle)
-    if (here) this.#present.set(handle, this.clock.now())
-    else this.#present.delete(handle)
-    if (was !== here) this.emit({ type: 'presence', handle, here })
+  #set({ account, name }: { account: KeyText<AccountKey>; name: string }, here: boolean): void {
+    const was = this.#present.has(account)
+    if (here) this.#present.set(account, { name, heardAt: this.clock.now() })
+    else this.#present.delete(account)
+    if (was !== here) this.emit({ type: 'presence', handle: name, here })
   }
 }
 
@@ -123,6 +125,6 @@ function mayHear(context: Pick<Context, 'contacts' | 'conversations' | 'engine'>
   if (isSilent(context, group)) return false
   const members = context.engine.members(group.state)
   if (members.length > PRESENCE_DEVICES) return false
-  const handles = members.map(({ identity }) => parseVerifiedCertificate(identity).handle)
-  return !handles.some(handle => context.contacts.isBlocked(handle))
+  const accounts = members.map(({ identity }) => parseVerifiedCertificate(identity).accountKey)
+  return !accounts.some(accountKey => context.contacts.isBlocked(accountKey))
 }

@@ -1,6 +1,6 @@
 import type { Accepted, Deliver, Rejected } from '../../../gen/parley/v1/chat_pb.js'
-import type { RunTransaction, Unit } from '../context.js'
-import { clientSequenceOf, type GroupNumber } from '../ids.js'
+import type { Context, RunTransaction, Unit } from '../context.js'
+import { type AccountKey, clientSequenceOf, type GroupNumber, isKey } from '../ids.js'
 import type { RequestFrame } from '../line/frame-writer.js'
 import type { ResponseFrame } from '../line/session.js'
 import { takeIn } from '../messages/receive.js'
@@ -15,7 +15,7 @@ export interface TakenIn {
   changed: readonly GroupNumber[]
   /** Some of them were not active before. */
   isNew: boolean
-  /** Handles whose keys are pinned since. */
+  /** The handles of those who were never met before. */
   met: readonly string[]
   /** A key package of this device was used. */
   hasWelcome: boolean
@@ -27,6 +27,8 @@ interface ReceiveLoopOptions {
   write(frame: RequestFrame): void
   presence: Pick<Presence, 'take'>
   sendLoop: Pick<SendLoop, 'nudge' | 'noteGiven' | 'pause' | 'receiptsSoon' | 'sendNow'>
+  /** Asks the server's directory whose these handles are; returns when it has said so, or cannot. Throws VaultError. */
+  introduce(handles: readonly string[]): Promise<void>
   /** The account's devices have changed. */
   onAccountChanged(handle: string): void
   /** Somebody was handed a key package of this device: so many are left. */
@@ -60,29 +62,50 @@ export class ReceiveLoop {
   }
 
   async #delivered(delivery: Deliver): Promise<void> {
-    const { transaction, write, sendLoop, onTakenIn } = this.options
-    const taken = await transaction(unit => this.#takeIn(unit, delivery))
+    const { write, sendLoop, onTakenIn } = this.options
+    const taken = await this.#introduced(delivery)
     const { cursor } = delivery
     if (cursor.length > 0) write({ case: 'ack', value: { cursor } })
     await onTakenIn(taken)
     sendLoop.receiptsSoon()
   }
 
-  async #takeIn(unit: Unit, { envelopes, cursor }: Deliver): Promise<TakenIn> {
+  /** Nothing is told of strangers before the directory has said whose the handles are that they claim. */
+  async #introduced(delivery: Deliver): Promise<TakenIn> {
+    const { introduce, transaction } = this.options
+    const asked = new Set<string>()
+    for (;;) {
+      try {
+        return await transaction(unit => this.#takeIn(unit, delivery, asked))
+      } catch (error) {
+        if (!(error instanceof Strangers)) throw error
+        await introduce(error.handles)
+        for (const handle of error.handles) asked.add(handle)
+      }
+    }
+  }
+
+  async #takeIn(unit: Unit, { envelopes, cursor }: Deliver, asked: ReadonlySet<string>): Promise<TakenIn> {
     const { context, tx } = unit
     const { presence, sendLoop } = this.options
-    for (const envelope of envelopes) {
-      if (envelope.envelope.case === 'ephemeral')
-        sendLoop.sendNow(await presence.take(context, envelope.conversationId, envelope.envelope.value))
-      else await takeIn(context, tx, envelope)
-    }
+    for (const envelope of envelopes)
+      if (envelope.envelope.case !== 'ephemeral') await takeIn(context, tx, envelope)
+    const met = metBy(unit)
+    const strangers = met.filter(({ handle }) => !asked.has(handle))
+    if (strangers.length > 0) throw new Strangers(strangers.map(({ handle }) => handle))
+    for (const { handle } of met.filter(each => isImpostor(context, each)))
+      tx.tell({ type: 'notice', level: 'warning', notice: { code: 'impostor', handle } })
+    // It is not kept, and may overtake the rest.
+    for (const { conversationId, envelope } of envelopes)
+      if (envelope.case === 'ephemeral')
+        sendLoop.sendNow(await presence.take(context, conversationId, envelope.value))
     if (cursor.length > 0) saveServer(tx, { cursor })
     sendLoop.noteGiven(unit)
     const changed = context.groups.changed(tx)
     return {
       changed: changed.map(({ number }) => number),
       isNew: changed.some(({ wasIn }) => !wasIn),
-      met: tx.events.flatMap(event => (event.type === 'contact-pinned' ? [event.handle] : [])),
+      met: met.map(({ handle }) => handle),
       hasWelcome: envelopes.some(({ envelope }) => envelope.case === 'welcome'),
     }
   }
@@ -102,4 +125,38 @@ export class ReceiveLoop {
     })
     if (wait > 0) sendLoop.pause(wait)
   }
+}
+
+/** Somebody was met of whom the directory has not said yet whose their handle is: the unit of work begins again. */
+class Strangers extends Error {
+  override name = 'Strangers'
+  readonly handles: readonly string[]
+
+  constructor(handles: readonly string[]) {
+    super()
+    this.handles = [...new Set(handles)]
+  }
+}
+
+/** Those of whom nothing was known before this unit of work. */
+function metBy({ tx }: Pick<Unit, 'tx'>): { handle: string; accountKey: AccountKey }[] {
+  return tx.touched('contacts').flatMap(key => {
+    const contact = tx.saved('contacts', key) ? undefined : tx.get('contacts', key)
+    return contact && isKey(contact.accountKey)
+      ? [{ handle: contact.handle, accountKey: contact.accountKey }]
+      : []
+  })
+}
+
+/** Somebody else is known by the handle, and the directory stands by them. */
+function isImpostor(
+  { contacts }: Pick<Context, 'contacts'>,
+  { handle, accountKey }: { handle: string; accountKey: AccountKey },
+): boolean {
+  const { handles } = contacts
+  return (
+    handles.pinned(handle) !== undefined &&
+    !handles.isPinned(handle, accountKey) &&
+    !handles.hasChanged(handle)
+  )
 }

@@ -59,6 +59,7 @@ export class Sync {
     const beat = new PresenceBeat({ ...toLine, sendLoop: sendLoop })
     const receives = new ReceiveLoop({
       ...{ ...toLine, sendLoop: sendLoop },
+      introduce: handles => keys.introduce(handles),
       onAccountChanged: handle => keys.changed(handle),
       onKeyPackagesLeft: left => keys.drawn(left),
       onTakenIn: taken => this.#takenIn(taken),
@@ -104,7 +105,7 @@ export class Sync {
 
   async #takenIn({ changed, isNew, met, hasWelcome }: TakenIn): Promise<void> {
     if (hasWelcome) this.keys.used()
-    // A stranger's welcome says whose handle it is: the server's directory is asked.
+    // They may have more devices than those that were shown.
     for (const handle of met) this.keys.changed(handle)
     // A group that is new here may be without this account's other devices.
     if (isNew) this.keys.changed(this.options.context.account.handle)

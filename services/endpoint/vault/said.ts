@@ -8,22 +8,31 @@ import {
 import type { SendFailure } from '../codes/send-failure.js'
 import type { SystemMessage } from '../codes/system-message.js'
 import type { Unreadable } from '../codes/unreadable.js'
+import type { AccountKey } from '../ids.js'
 import { codedOf, oneofOf } from './coded.js'
 import type { Stored } from './records/schemas.js'
 
 export type Known<T extends { code: string }> = Exclude<T, { code: 'newer' }>
 
-export const systemRecord = (said: Known<SystemMessage>) => ({ what: oneofOf<Said['what']>(said) })
+export type KnownSystemMessage = Known<SystemMessage<AccountKey>>
+export type KnownUnreadable = Known<Unreadable<AccountKey>>
 
-export const unreadableRecord = (why: Known<Unreadable>) => ({ why: oneofOf<Why['why']>(why) })
+export const systemRecord = (said: KnownSystemMessage) => ({
+  what: oneofOf<Said['what']>(said) as Stored<Said>['what'],
+})
 
-export function systemMessageOf(record: Stored<Said> | undefined): SystemMessage {
-  return codedOf(record?.what as Said['what'] | undefined) ?? { code: 'newer' }
+export const unreadableRecord = (why: KnownUnreadable) => ({
+  why: oneofOf<Why['why']>(why) as Stored<Why>['why'],
+})
+
+export function systemMessageOf(record: Stored<Said> | Said | undefined): SystemMessage<AccountKey> {
+  const said = codedOf(record?.what as Said['what'] | undefined)
+  return (said as KnownSystemMessage | undefined) ?? { code: 'newer' }
 }
 
 /** The engine's causes are kept as they are called. */
-export function unreadableOf(record: Stored<Why> | undefined): Unreadable {
-  return (codedOf(record?.why) as Unreadable | undefined) ?? { code: 'newer' }
+export function unreadableOf(record: Stored<Why> | Why | undefined): Unreadable<AccountKey> {
+  return (codedOf(record?.why as Why['why'] | undefined) as KnownUnreadable | undefined) ?? { code: 'newer' }
 }
 
 const FAILURES: Record<SendFailure, Failed> = {

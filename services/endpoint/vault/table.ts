@@ -6,6 +6,7 @@ export const TABLES = [
   'server',
   'counters',
   'contacts',
+  'handles',
   'conversations',
   'groups',
   'due',

@@ -41,10 +41,12 @@ export const content: Target = {
         case: 'historyPart',
         value: {
           conversationId: group.record.conversationId,
+          peerAccount: new Uint8Array(32).fill(7),
           peerHandle: 'bob',
           last: true,
           messages: [
             create(HistoryMessageSchema, {
+              fromAccount: new Uint8Array(32).fill(7),
               fromHandle: 'bob',
               fromDevice: deviceId,
               body: { case: 'text', value: 'x' },

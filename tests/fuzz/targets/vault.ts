@@ -32,8 +32,10 @@ export const vault: Target = {
     const said = toBinary(
       MessageSchema,
       create(MessageSchema, {
-        system: { what: { case: 'joined', value: { others: ['bob'], topic: 'tea', historyDays: 3 } } },
-        unreadable: { why: { case: 'gap', value: { from: 'bob', count: 3n } } },
+        system: {
+          what: { case: 'joined', value: { others: [new Uint8Array(32)], topic: 'tea', historyDays: 3 } },
+        },
+        unreadable: { why: { case: 'gap', value: { from: new Uint8Array(32), count: 3n } } },
       }),
     )
     const inputs: ((chance: Chance) => void)[] = [

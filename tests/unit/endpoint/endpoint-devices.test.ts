@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { Contacts } from '../../../services/endpoint/contacts/contacts.js'
 import { Conversations } from '../../../services/endpoint/history/conversations.js'
 import { FiledNames } from '../../../services/endpoint/history/filed-names.js'
 import { Recents } from '../../../services/endpoint/history/recents.js'
@@ -180,14 +181,18 @@ describe('a long history', () => {
     const vault = disk.open()
     const records = new Records(vault, () => undefined)
     await records.transaction(tx => {
+      const contacts = new Contacts(tx, systemClock)
       const conversations = new Conversations(tx, systemClock, {
         filed: new FiledNames(),
         recents: new Recents(tx, systemClock),
+        names: contacts,
       })
-      const conversation = conversations.withPeer('bob')!
+      const fromAccount = contacts.find('bob')!
+      const conversation = conversations.withPerson(fromAccount)!
       for (let line = 1; line <= LINES; line++)
         conversations.file(tx, conversation, {
           kind: MessageKind.TEXT,
+          fromAccount,
           fromHandle: 'bob',
           fromDevice: new Uint8Array(32),
           text: `line ${line} of what was said long ago`,

@@ -108,7 +108,11 @@ describe('who is who', () => {
     await again.write('witness', 'after all')
     await witness.received(1)
     await town.clock.settled()
-    expect(again.endpoint.people()).toMatchObject([{ handle: 'bob', state: 'key-changed' }, {}])
+    expect(again.endpoint.people()).toMatchObject([
+      { handle: 'bob', state: 'key-changed' },
+      { handle: expect.stringMatching(/^bob~.{8}$/), state: 'ready' },
+      { handle: 'witness' },
+    ])
     expect(again.history().find(({ text }) => text === 'secret')?.state).toBe('waiting')
     expect(impostor.history().filter(({ own }) => !own)).toEqual([])
   })

@@ -131,7 +131,9 @@ describe('a later start', () => {
   test('expects the key of the person who invited, but for oneself', async () => {
     await start({ inviter: { handle: 'bob', account: pin } })
     await start({ inviter: { handle: 'ada', account: pin } })
-    expect(stores.context.contacts.all()).toMatchObject([{ handle: 'bob', expectedFingerprint: pin }])
+    const { handles } = stores.context.contacts
+    expect(handles.get('bob')).toMatchObject({ handle: 'bob', expectedFingerprint: pin })
+    expect(handles.get('ada')).toBeUndefined()
   })
 })
 

@@ -13,7 +13,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file parley/vault/v1/records.proto.
  */
 export const file_parley_vault_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIuABCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhwKEnBpbm5lZF9maW5nZXJwcmludBgJIAEoDEgAEhYKDHZvdWNoZWRfaG9zdBgKIAEoCUgAEg4KBmN1cnNvchgEIAEoDBIXCg9vcGVyYXRvcl9oYW5kbGUYBSABKAkSGwoTaW52aXRlZF9maW5nZXJwcmludBgGIAEoDBIXCg9jbGllbnRfc2VxdWVuY2UYCCABKAQSFAoMaW52aXRlX3Rva2VuGAcgASgJQgkKB3RydXN0ZWRKBAgDEAQi4gEKB0NvbnRhY3QSDgoGaGFuZGxlGAEgASgJEhMKC2FjY291bnRfa2V5GAIgASgMEhwKFGV4cGVjdGVkX2ZpbmdlcnByaW50GAMgASgMEhUKDWZpcnN0X3NlZW5fbXMYBCABKAMSFQoNbGFzdF9oZWFyZF9tcxgFIAEoAxIbChNjaGFuZ2VkX2FjY291bnRfa2V5GAYgASgMEhwKFHZlcmlmaWVkX2FjY291bnRfa2V5GAcgASgMEg8KB2Jsb2NrZWQYCCABKAgSGgoScmV2b2tlZF9kZXZpY2VfaWRzGBQgAygMIqoBCgxDb252ZXJzYXRpb24SEwoLcGVlcl9oYW5kbGUYASABKAkSFQoNY3JlYXRlZF9hdF9tcxgCIAEoAxIvCgRraW5kGAMgASgOMiEucGFybGV5LnZhdWx0LnYxLkNvbnZlcnNhdGlvbktpbmQSEQoJcm9vbV9uYW1lGAQgASgJEhQKDGhhbmRlZF9saW5lcxgFIAEoDRIUCgxmcm9tX2hpc3RvcnkYBiABKAgikQcKBUdyb3VwEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIUCgxjb252ZXJzYXRpb24YAiABKAQSEgoKbmV4dF9jb3VudBgEIAEoBBIbChNzZWFsZWRfc2luY2VfY29tbWl0GAUgASgEEhcKD2NvbW1pdHRlZF9hdF9tcxgGIAEoAxIVCg1sYXN0X3NlcXVlbmNlGAcgASgEEhQKDGNpcGhlcl9zdWl0ZRgIIAEoDRIVCg1saWJyYXJ5X21ham9yGAkgASgNEhoKEmxlYXZpbmdfZGV2aWNlX2lkcxgMIAMoDBIVCg1yZWpvaW5fbm9uY2VzGBIgAygMEhwKFHJlam9pbmluZ19kZXZpY2VfaWRzGBMgAygMEhQKDGpvaW5lZF9lcG9jaBgUIAEoBBIXCg9yZWpvaW5fYXNrZWRfbXMYFSABKAMSEQoJYnJva2VuX2J5GBcgASgJEhQKDGpvaW5lZF9hdF9tcxgYIAEoAxIYChBvd2VkX3NpbmNlX2Vwb2NoGCAgASgEEioKBWZyZXNoGCEgASgLMhkucGFybGV5LnZhdWx0LnYxLkZyZXNoTG9nSAASLgoHcnVubmluZxgiIAEoCzIbLnBhcmxleS52YXVsdC52MS5SdW5uaW5nTG9nSAASLAoGYnJva2VuGCMgASgLMhoucGFybGV5LnZhdWx0LnYxLkJyb2tlbkxvZ0gAEjIKCGNyZWF0aW5nGBogASgLMh4ucGFybGV5LnZhdWx0LnYxLkNyZWF0aW5nR3JvdXBIARIuCgZhY3RpdmUYGyABKAsyHC5wYXJsZXkudmF1bHQudjEuQWN0aXZlR3JvdXBIARI2Cgpjb21taXR0aW5nGBwgASgLMiAucGFybGV5LnZhdWx0LnYxLkNvbW1pdHRpbmdHcm91cEgBEjYKC291dF9vZl9zeW5jGB0gASgLMh8ucGFybGV5LnZhdWx0LnYxLk91dE9mU3luY0dyb3VwSAESMAoHbGVhdmluZxgeIAEoCzIdLnBhcmxleS52YXVsdC52MS5MZWF2aW5nR3JvdXBIARIsCgVlbmRlZBgfIAEoCzIbLnBhcmxleS52YXVsdC52MS5FbmRlZEdyb3VwSAFCBQoDbG9nQgcKBXBoYXNlSgQIAxAESgQIChALSgQICxAMSgQIDRAOSgQIDhAPSgQIDxAQSgQIEBARSgQIERASSgQIFhAXSgQIGRAaIg8KDUNyZWF0aW5nR3JvdXAiDQoLQWN0aXZlR3JvdXAiEQoPQ29tbWl0dGluZ0dyb3VwIjQKDk91dE9mU3luY0dyb3VwEg8KB2Fza19kdWUYASABKAgSEQoJbGVhdmVfZHVlGAIgASgIIjUKDExlYXZpbmdHcm91cBIRCglsZWF2ZV9kdWUYASABKAgSEgoKY29tbWl0X291dBgCIAEoCCI1CgpFbmRlZEdyb3VwEicKA3doeRgBIAEoDjIaLnBhcmxleS52YXVsdC52MS5FbmRSZWFzb24iNgoIRnJlc2hMb2cSKgoHZWFybGllchgBIAMoCzIZLnBhcmxleS52YXVsdC52MS5Mb2dQbGFjZSJYCgpSdW5uaW5nTG9nEhAKCHNlcXVlbmNlGAEgASgEEgwKBGhhc2gYAiABKAwSKgoHZWFybGllchgDIAMoCzIZLnBhcmxleS52YXVsdC52MS5Mb2dQbGFjZSILCglCcm9rZW5Mb2ciKgoITG9nUGxhY2USEAoIc2VxdWVuY2UYASABKAQSDAoEaGFzaBgCIAEoDCKWAgoGSW50ZW50EjIKC2FkZF9hY2NvdW50GAEgASgLMhsucGFybGV5LnZhdWx0LnYxLkFkZEFjY291bnRIABIyCgthZGRfZGV2aWNlcxgCIAEoCzIbLnBhcmxleS52YXVsdC52MS5BZGREZXZpY2VzSAASOAoOcmVtb3ZlX2RldmljZXMYAyABKAsyHi5wYXJsZXkudmF1bHQudjEuUmVtb3ZlRGV2aWNlc0gAEjoKD2NoYW5nZV9zZXR0aW5ncxgEIAEoCzIfLnBhcmxleS52YXVsdC52MS5DaGFuZ2VTZXR0aW5nc0gAEhUKDW5vdF9iZWZvcmVfbXMYBSABKAMSDQoFYWxvbmUYBiABKAhCCAoGY2hhbmdlIjIKCkFkZEFjY291bnQSDgoGaGFuZGxlGAEgASgJEhQKDGtleV9wYWNrYWdlcxgCIAMoDCJGCgpBZGREZXZpY2VzEg4KBmhhbmRsZRgBIAEoCRISCgpkZXZpY2VfaWRzGAIgAygMEhQKDGtleV9wYWNrYWdlcxgDIAMoDCIjCg1SZW1vdmVEZXZpY2VzEhIKCmRldmljZV9pZHMYASADKAwioAEKDkNoYW5nZVNldHRpbmdzEhEKBG5hbWUYASABKAlIAIgBARISCgV0b3BpYxgCIAEoCUgBiAEBEhkKDGhpc3RvcnlfZGF5cxgDIAEoDUgCiAEBEhIKCm1ha2VfYWRtaW4YBCABKAkSFAoMdW5tYWtlX2FkbWluGAUgASgJQgcKBV9uYW1lQggKBl90b3BpY0IPCg1faGlzdG9yeV9kYXlzIlwKA0R1ZRISCgVhdF9tcxgBIAEoA0gAiAEBEhAKCHJlY2VpcHRzGAIgASgIEhMKC291dF9vZl9zeW5jGAMgASgIEhAKCGRyYXduX21zGAQgASgDQggKBl9hdF9tcyIxCglLbm93bkxpc3QSDgoGZGlnZXN0GAEgASgMEhQKDGFjY291bnRfa2V5cxgCIAMoDCIZCgZSZWNlbnQSDwoHdXNlZF9tcxgBIAEoAyLiAQoGU2VuZGVyEhEKCWRldmljZV9pZBgBIAEoDBIQCghyZWNlaXZlZBgCIAEoBBIMCgRvd2VkGAMgASgEEhEKCXJlY2VpcHRlZBgEIAEoBBIRCgljb25maXJtZWQYBSABKAQSDwoHbWlzc2luZxgGIAMoBBIUCgxqb2luZWRfZXBvY2gYByABKAQSEwoLaGVhcmRfZXBvY2gYCCABKAQSEwoLaGVhcmRfYXRfbXMYCSABKAMSFgoOZGlmZmVyZWRfZXBvY2gYCiABKAQSFgoOZGlmZmVyZWRfYXRfbXMYCyABKAMi/wIKB01lc3NhZ2USKgoEa2luZBgBIAEoDjIcLnBhcmxleS52YXVsdC52MS5NZXNzYWdlS2luZBITCgtmcm9tX2hhbmRsZRgCIAEoCRITCgtmcm9tX2RldmljZRgDIAEoDBILCgNvd24YBCABKAgSDAoEdGV4dBgFIAEoCRISCgpzZW50X2F0X21zGAYgASgDEi4KBnN0YXR1cxgHIAEoDjIeLnBhcmxleS52YXVsdC52MS5NZXNzYWdlU3RhdHVzEhAKCHNlcXVlbmNlGAggASgEEhEKCW90aGVyX2tleRgLIAEoCBItCgdmYWlsdXJlGAwgASgOMhwucGFybGV5LnZhdWx0LnYxLlNlbmRGYWlsdXJlEi8KCnVucmVhZGFibGUYDSABKAsyGy5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZRIuCgZzeXN0ZW0YDiABKAsyHi5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZUoECAkQCkoECAoQCyIJCgdOb3RoaW5nIpUFCgpVbnJlYWRhYmxlEi0KCW9sZF9lcG9jaBgBIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASMAoMZnV0dXJlX2Vwb2NoGAIgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABIuCgpvdGhlcl9raW5kGAMgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABI2CgdyZWZ1c2VkGAQgASgLMiMucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuUmVmdXNlZEgAEjcKC2JhZF9jb250ZW50GAUgASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAEjsKD3Vua25vd25fY29udGVudBgGIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI5Cg1hZ2FpbnN0X3J1bGVzGAcgASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAEjUKB2V4cGlyZWQYCCABKAsyIi5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5NaXNzZWRIABIuCgNnYXAYCSABKAsyHy5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5HYXBIABIyCgZmb3JrZWQYCiABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAAaGAoHUmVmdXNlZBINCgVjYXVzZRgBIAEoCRoUCgRGcm9tEgwKBGZyb20YASABKAkaFwoGTWlzc2VkEg0KBWNvdW50GAEgASgEGiIKA0dhcBIMCgRmcm9tGAEgASgJEg0KBWNvdW50GAIgASgEQgUKA3doeSKUCwoNU3lzdGVtTWVzc2FnZRI+Cg1tZW1iZXJzX2FkZGVkGAEgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASQAoPbWVtYmVyc19yZW1vdmVkGAIgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASOwoMbWVtYmVyc19sZWZ0GAMgASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuV2hvbUgAEj0KDGRldmljZV9hZGRlZBgEIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLlBlcnNvbkgAEjQKEG93bl9kZXZpY2VfYWRkZWQYBSABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEj8KDmRldmljZV9yZWpvaW5zGAYgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuUGVyc29uSAASNwoGam9pbmVkGAcgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuSm9pbmVkSAASLAoIeW91X2xlZnQYCCABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEkEKEHlvdV93ZXJlX3JlbW92ZWQYCSABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5QZXJzb25IABI6Cgpyb29tX25hbWVkGAogASgLMiQucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuTmFtZWRIABI5Cgl0b3BpY19zZXQYCyABKAsyJC5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5Ub3BpY0gAEkAKEW5ld2NvbWVyc19kZWNpZGVkGAwgASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuRGF5c0gAEjsKCmFkbWluX21hZGUYDSABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5CeVdob21IABI9CgxhZG1pbl91bm1hZGUYDiABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5CeVdob21IABJEChVhZG1pbnNfbWFkZV9tZWFud2hpbGUYDyABKAsyIy5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5XaG9tSAASSAoTaGlzdG9yeV9mcm9tX2RldmljZRgQIAEoCzIpLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkZyb21EZXZpY2VIABJIChNoaXN0b3J5X2Zyb21fbWVtYmVyGBEgASgLMikucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuRnJvbU1lbWJlckgAGhMKBFdob20SCwoDd2hvGAEgAygJGiEKBkJ5V2hvbRIKCgJieRgBIAEoCRILCgN3aG8YAiADKAkaFQoGUGVyc29uEgsKA3dobxgBIAEoCRo9CgZKb2luZWQSDgoGb3RoZXJzGAEgAygJEg0KBXRvcGljGAIgASgJEhQKDGhpc3RvcnlfZGF5cxgDIAEoDRohCgVOYW1lZBIKCgJieRgBIAEoCRIMCgRuYW1lGAIgASgJGiIKBVRvcGljEgoKAmJ5GAEgASgJEg0KBXRvcGljGAIgASgJGiAKBERheXMSCgoCYnkYASABKAkSDAoEZGF5cxgCIAEoDRorCgpGcm9tRGV2aWNlEg0KBWxpbmVzGAEgASgNEg4KBmRldmljZRgCIAEoCRopCgpGcm9tTWVtYmVyEg0KBWxpbmVzGAEgASgNEgwKBGZyb20YAiABKAlCBgoEd2hhdCLRAQoKT3V0Ym94SXRlbRINCgVncm91cBgBIAEoBBIXCg9jbGllbnRfc2VxdWVuY2UYAiABKAQSMQoHY29udGVudBgDIAEoCzIeLnBhcmxleS52YXVsdC52MS5PdXRib3hDb250ZW50SAASLwoGY29tbWl0GAQgASgLMh0ucGFybGV5LnZhdWx0LnYxLk91dGJveENvbW1pdEgAEi8KBnJlam9pbhgFIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hSZWpvaW5IAEIGCgR3aGF0Ih8KDE91dGJveFJlam9pbhIPCgdyZXF1ZXN0GAEgASgMIlQKDU91dGJveENvbnRlbnQSDwoHY29udGVudBgBIAEoDBISCgpjaXBoZXJ0ZXh0GAIgASgMEg0KBWVwb2NoGAMgASgEEg8KB21lc3NhZ2UYBCABKAQiNgoMT3V0Ym94Q29tbWl0EhUKDWNvbW1pdF9idW5kbGUYASABKAwSDwoHaW50ZW50cxgCIAMoBCIfCgdXYWl0aW5nEhQKDGNvbnZlcnNhdGlvbhgBIAEoBCIeCgtVbmRlbGl2ZXJlZBIPCgdtZXNzYWdlGAEgASgEIhcKBFNlbnQSDwoHbWVzc2FnZRgBIAEoBCIzCghDb3VudGVycxIPCgdtZXNzYWdlGAEgASgEEhYKDmhhbmRlZF9tZXNzYWdlGAIgASgEImgKCktleVBhY2thZ2USFgoOcHVibGljX3BhY2thZ2UYASABKAwSFwoPcHJpdmF0ZV9wYWNrYWdlGAIgASgMEhMKC2xhc3RfcmVzb3J0GAMgASgIEhQKDG5vdF9hZnRlcl9tcxgEIAEoAyJNCgdXZWxjb21lEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIQCghzZXF1ZW5jZRgCIAEoBBIXCg9hdHRlbXB0ZWRfYXRfbXMYAyABKAMiywEKCU93bkRldmljZRIRCglkZXZpY2VfaWQYASABKAwSDAoEbmFtZRgCIAEoCRIUCgxpc3N1ZWRfYXRfbXMYAyABKAMSFQoNbGFzdF9oZWFyZF9tcxgEIAEoAxISCgpyZXZvY2F0aW9uGAUgASgMEhcKD3Jldm9jYXRpb25fZG9uZRgGIAEoCBIQCghuYW1lX2R1ZRgHIAEoCBIZChFoYW5kZWRfb3Zlcl9hdF9tcxgIIAEoAxIWCg5yZXZvY2F0aW9uX2R1ZRgJIAEoCCKUAQoPSGlzdG9yeVRyYW5zZmVyEhEKCXRvX2RldmljZRgBIAEoDBIRCgl0b19oYW5kbGUYAiABKAkSFwoPY29udmVyc2F0aW9uX2lkGAMgASgMEhQKDG5leHRfbWVzc2FnZRgEIAEoBBIQCghzaW5jZV9tcxgFIAEoAxILCgNkdWUYBiABKAgSDQoFYmVndW4YByABKAgiegoSV2FpdGluZ0hpc3RvcnlQYXJ0EgwKBHBhcnQYASABKAwSEwoLZnJvbV9oYW5kbGUYAiABKAkSFAoMZnJvbV9hY2NvdW50GAMgASgMEhMKC2Zyb21fZGV2aWNlGAQgASgMEhYKDnJlY2VpdmVkX2F0X21zGAUgASgDKpIBChBDb252ZXJzYXRpb25LaW5kEiEKHUNPTlZFUlNBVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYQ09OVkVSU0FUSU9OX0tJTkRfRElSRUNUEAESGgoWQ09OVkVSU0FUSU9OX0tJTkRfUk9PTRACEiEKHUNPTlZFUlNBVElPTl9LSU5EX09XTl9ERVZJQ0VTEAMqhwEKCUVuZFJlYXNvbhIaChZFTkRfUkVBU09OX1VOU1BFQ0lGSUVEEAASFgoSRU5EX1JFQVNPTl9SRU1PVkVEEAESEwoPRU5EX1JFQVNPTl9MRUZUEAISGAoURU5EX1JFQVNPTl9BQkFORE9ORUQQAxIXChNFTkRfUkVBU09OX1JFUExBQ0VEEAQqjQEKC01lc3NhZ2VLaW5kEhwKGE1FU1NBR0VfS0lORF9VTlNQRUNJRklFRBAAEhUKEU1FU1NBR0VfS0lORF9URVhUEAESGwoXTUVTU0FHRV9LSU5EX1VOUkVBREFCTEUQAhIUChBNRVNTQUdFX0tJTkRfR0FQEAMSFgoSTUVTU0FHRV9LSU5EX0VWRU5UEAQqvAEKDU1lc3NhZ2VTdGF0dXMSHgoaTUVTU0FHRV9TVEFUVVNfVU5TUEVDSUZJRUQQABIaChZNRVNTQUdFX1NUQVRVU19XQUlUSU5HEAESGQoVTUVTU0FHRV9TVEFUVVNfU1RPUkVEEAISHAoYTUVTU0FHRV9TVEFUVVNfREVMSVZFUkVEEAMSGQoVTUVTU0FHRV9TVEFUVVNfRkFJTEVEEAQSGwoXTUVTU0FHRV9TVEFUVVNfUkVDRUlWRUQQBSqdAQoLU2VuZEZhaWx1cmUSHAoYU0VORF9GQUlMVVJFX1VOU1BFQ0lGSUVEEAASGgoWU0VORF9GQUlMVVJFX1RPT19MQVJHRRABEhoKFlNFTkRfRkFJTFVSRV9NQUxGT1JNRUQQAhIcChhTRU5EX0ZBSUxVUkVfTk9UX0lOX1JPT00QAxIaChZTRU5EX0ZBSUxVUkVfVU5DRVJUQUlOEARiBnByb3RvMw");
+  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIuABCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhwKEnBpbm5lZF9maW5nZXJwcmludBgJIAEoDEgAEhYKDHZvdWNoZWRfaG9zdBgKIAEoCUgAEg4KBmN1cnNvchgEIAEoDBIXCg9vcGVyYXRvcl9oYW5kbGUYBSABKAkSGwoTaW52aXRlZF9maW5nZXJwcmludBgGIAEoDBIXCg9jbGllbnRfc2VxdWVuY2UYCCABKAQSFAoMaW52aXRlX3Rva2VuGAcgASgJQgkKB3RydXN0ZWRKBAgDEAQimwEKB0NvbnRhY3QSEwoLYWNjb3VudF9rZXkYASABKAwSDgoGaGFuZGxlGAIgASgJEhUKDWZpcnN0X3NlZW5fbXMYAyABKAMSFQoNbGFzdF9oZWFyZF9tcxgEIAEoAxIQCgh2ZXJpZmllZBgFIAEoCBIPCgdibG9ja2VkGAYgASgIEhoKEnJldm9rZWRfZGV2aWNlX2lkcxgUIAMoDCJ9CgZIYW5kbGUSDgoGaGFuZGxlGAEgASgJEhoKEnBpbm5lZF9hY2NvdW50X2tleRgCIAEoDBIcChRleHBlY3RlZF9maW5nZXJwcmludBgDIAEoDBIYChBzZWVuX2FjY291bnRfa2V5GAQgASgMEg8KB2Jsb2NrZWQYBSABKAgi1gEKDENvbnZlcnNhdGlvbhIUCgxwZWVyX2FjY291bnQYASABKAwSEwoLcGVlcl9oYW5kbGUYByABKAkSFAoMY29udGludWVkX2luGAggASgEEhUKDWNyZWF0ZWRfYXRfbXMYAiABKAMSLwoEa2luZBgDIAEoDjIhLnBhcmxleS52YXVsdC52MS5Db252ZXJzYXRpb25LaW5kEhEKCXJvb21fbmFtZRgEIAEoCRIUCgxoYW5kZWRfbGluZXMYBSABKA0SFAoMZnJvbV9oaXN0b3J5GAYgASgIIpEHCgVHcm91cBIXCg9jb252ZXJzYXRpb25faWQYASABKAwSFAoMY29udmVyc2F0aW9uGAIgASgEEhIKCm5leHRfY291bnQYBCABKAQSGwoTc2VhbGVkX3NpbmNlX2NvbW1pdBgFIAEoBBIXCg9jb21taXR0ZWRfYXRfbXMYBiABKAMSFQoNbGFzdF9zZXF1ZW5jZRgHIAEoBBIUCgxjaXBoZXJfc3VpdGUYCCABKA0SFQoNbGlicmFyeV9tYWpvchgJIAEoDRIaChJsZWF2aW5nX2RldmljZV9pZHMYDCADKAwSFQoNcmVqb2luX25vbmNlcxgSIAMoDBIcChRyZWpvaW5pbmdfZGV2aWNlX2lkcxgTIAMoDBIUCgxqb2luZWRfZXBvY2gYFCABKAQSFwoPcmVqb2luX2Fza2VkX21zGBUgASgDEhEKCWJyb2tlbl9ieRgXIAEoDBIUCgxqb2luZWRfYXRfbXMYGCABKAMSGAoQb3dlZF9zaW5jZV9lcG9jaBggIAEoBBIqCgVmcmVzaBghIAEoCzIZLnBhcmxleS52YXVsdC52MS5GcmVzaExvZ0gAEi4KB3J1bm5pbmcYIiABKAsyGy5wYXJsZXkudmF1bHQudjEuUnVubmluZ0xvZ0gAEiwKBmJyb2tlbhgjIAEoCzIaLnBhcmxleS52YXVsdC52MS5Ccm9rZW5Mb2dIABIyCghjcmVhdGluZxgaIAEoCzIeLnBhcmxleS52YXVsdC52MS5DcmVhdGluZ0dyb3VwSAESLgoGYWN0aXZlGBsgASgLMhwucGFybGV5LnZhdWx0LnYxLkFjdGl2ZUdyb3VwSAESNgoKY29tbWl0dGluZxgcIAEoCzIgLnBhcmxleS52YXVsdC52MS5Db21taXR0aW5nR3JvdXBIARI2CgtvdXRfb2Zfc3luYxgdIAEoCzIfLnBhcmxleS52YXVsdC52MS5PdXRPZlN5bmNHcm91cEgBEjAKB2xlYXZpbmcYHiABKAsyHS5wYXJsZXkudmF1bHQudjEuTGVhdmluZ0dyb3VwSAESLAoFZW5kZWQYHyABKAsyGy5wYXJsZXkudmF1bHQudjEuRW5kZWRHcm91cEgBQgUKA2xvZ0IHCgVwaGFzZUoECAMQBEoECAoQC0oECAsQDEoECA0QDkoECA4QD0oECA8QEEoECBAQEUoECBEQEkoECBYQF0oECBkQGiIPCg1DcmVhdGluZ0dyb3VwIg0KC0FjdGl2ZUdyb3VwIhEKD0NvbW1pdHRpbmdHcm91cCI0Cg5PdXRPZlN5bmNHcm91cBIPCgdhc2tfZHVlGAEgASgIEhEKCWxlYXZlX2R1ZRgCIAEoCCI1CgxMZWF2aW5nR3JvdXASEQoJbGVhdmVfZHVlGAEgASgIEhIKCmNvbW1pdF9vdXQYAiABKAgiNQoKRW5kZWRHcm91cBInCgN3aHkYASABKA4yGi5wYXJsZXkudmF1bHQudjEuRW5kUmVhc29uIjYKCEZyZXNoTG9nEioKB2VhcmxpZXIYASADKAsyGS5wYXJsZXkudmF1bHQudjEuTG9nUGxhY2UiWAoKUnVubmluZ0xvZxIQCghzZXF1ZW5jZRgBIAEoBBIMCgRoYXNoGAIgASgMEioKB2VhcmxpZXIYAyADKAsyGS5wYXJsZXkudmF1bHQudjEuTG9nUGxhY2UiCwoJQnJva2VuTG9nIioKCExvZ1BsYWNlEhAKCHNlcXVlbmNlGAEgASgEEgwKBGhhc2gYAiABKAwilgIKBkludGVudBIyCgthZGRfYWNjb3VudBgBIAEoCzIbLnBhcmxleS52YXVsdC52MS5BZGRBY2NvdW50SAASMgoLYWRkX2RldmljZXMYAiABKAsyGy5wYXJsZXkudmF1bHQudjEuQWRkRGV2aWNlc0gAEjgKDnJlbW92ZV9kZXZpY2VzGAMgASgLMh4ucGFybGV5LnZhdWx0LnYxLlJlbW92ZURldmljZXNIABI6Cg9jaGFuZ2Vfc2V0dGluZ3MYBCABKAsyHy5wYXJsZXkudmF1bHQudjEuQ2hhbmdlU2V0dGluZ3NIABIVCg1ub3RfYmVmb3JlX21zGAUgASgDEg0KBWFsb25lGAYgASgIQggKBmNoYW5nZSJHCgpBZGRBY2NvdW50Eg4KBmhhbmRsZRgBIAEoCRIUCgxrZXlfcGFja2FnZXMYAiADKAwSEwoLYWNjb3VudF9rZXkYAyABKAwiWwoKQWRkRGV2aWNlcxIOCgZoYW5kbGUYASABKAkSEgoKZGV2aWNlX2lkcxgCIAMoDBIUCgxrZXlfcGFja2FnZXMYAyADKAwSEwoLYWNjb3VudF9rZXkYBCABKAwiIwoNUmVtb3ZlRGV2aWNlcxISCgpkZXZpY2VfaWRzGAEgAygMIqABCg5DaGFuZ2VTZXR0aW5ncxIRCgRuYW1lGAEgASgJSACIAQESEgoFdG9waWMYAiABKAlIAYgBARIZCgxoaXN0b3J5X2RheXMYAyABKA1IAogBARISCgptYWtlX2FkbWluGAQgASgMEhQKDHVubWFrZV9hZG1pbhgFIAEoDEIHCgVfbmFtZUIICgZfdG9waWNCDwoNX2hpc3RvcnlfZGF5cyJcCgNEdWUSEgoFYXRfbXMYASABKANIAIgBARIQCghyZWNlaXB0cxgCIAEoCBITCgtvdXRfb2Zfc3luYxgDIAEoCBIQCghkcmF3bl9tcxgEIAEoA0IICgZfYXRfbXMiMQoJS25vd25MaXN0Eg4KBmRpZ2VzdBgBIAEoDBIUCgxhY2NvdW50X2tleXMYAiADKAwiGQoGUmVjZW50Eg8KB3VzZWRfbXMYASABKAMi4gEKBlNlbmRlchIRCglkZXZpY2VfaWQYASABKAwSEAoIcmVjZWl2ZWQYAiABKAQSDAoEb3dlZBgDIAEoBBIRCglyZWNlaXB0ZWQYBCABKAQSEQoJY29uZmlybWVkGAUgASgEEg8KB21pc3NpbmcYBiADKAQSFAoMam9pbmVkX2Vwb2NoGAcgASgEEhMKC2hlYXJkX2Vwb2NoGAggASgEEhMKC2hlYXJkX2F0X21zGAkgASgDEhYKDmRpZmZlcmVkX2Vwb2NoGAogASgEEhYKDmRpZmZlcmVkX2F0X21zGAsgASgDIogDCgdNZXNzYWdlEioKBGtpbmQYASABKA4yHC5wYXJsZXkudmF1bHQudjEuTWVzc2FnZUtpbmQSFAoMZnJvbV9hY2NvdW50GA8gASgMEhMKC2Zyb21faGFuZGxlGAIgASgJEhMKC2Zyb21fZGV2aWNlGAMgASgMEgsKA293bhgEIAEoCBIMCgR0ZXh0GAUgASgJEhIKCnNlbnRfYXRfbXMYBiABKAMSLgoGc3RhdHVzGAcgASgOMh4ucGFybGV5LnZhdWx0LnYxLk1lc3NhZ2VTdGF0dXMSEAoIc2VxdWVuY2UYCCABKAQSLQoHZmFpbHVyZRgMIAEoDjIcLnBhcmxleS52YXVsdC52MS5TZW5kRmFpbHVyZRIvCgp1bnJlYWRhYmxlGA0gASgLMhsucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUSLgoGc3lzdGVtGA4gASgLMh4ucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2VKBAgJEApKBAgKEAtKBAgLEAwiCQoHTm90aGluZyKVBQoKVW5yZWFkYWJsZRItCglvbGRfZXBvY2gYASABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEjAKDGZ1dHVyZV9lcG9jaBgCIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASLgoKb3RoZXJfa2luZBgDIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASNgoHcmVmdXNlZBgEIAEoCzIjLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLlJlZnVzZWRIABI3CgtiYWRfY29udGVudBgFIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI7Cg91bmtub3duX2NvbnRlbnQYBiABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAASOQoNYWdhaW5zdF9ydWxlcxgHIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI1CgdleHBpcmVkGAggASgLMiIucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuTWlzc2VkSAASLgoDZ2FwGAkgASgLMh8ucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuR2FwSAASMgoGZm9ya2VkGAogASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAGhgKB1JlZnVzZWQSDQoFY2F1c2UYASABKAkaFAoERnJvbRIMCgRmcm9tGAEgASgMGhcKBk1pc3NlZBINCgVjb3VudBgBIAEoBBoiCgNHYXASDAoEZnJvbRgBIAEoDBINCgVjb3VudBgCIAEoBEIFCgN3aHkilAsKDVN5c3RlbU1lc3NhZ2USPgoNbWVtYmVyc19hZGRlZBgBIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEkAKD21lbWJlcnNfcmVtb3ZlZBgCIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEjsKDG1lbWJlcnNfbGVmdBgDIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLldob21IABI9CgxkZXZpY2VfYWRkZWQYBCABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5QZXJzb25IABI0ChBvd25fZGV2aWNlX2FkZGVkGAUgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABI/Cg5kZXZpY2VfcmVqb2lucxgGIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLlBlcnNvbkgAEjcKBmpvaW5lZBgHIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkpvaW5lZEgAEiwKCHlvdV9sZWZ0GAggASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABJBChB5b3Vfd2VyZV9yZW1vdmVkGAkgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuUGVyc29uSAASOgoKcm9vbV9uYW1lZBgKIAEoCzIkLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLk5hbWVkSAASOQoJdG9waWNfc2V0GAsgASgLMiQucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuVG9waWNIABJAChFuZXdjb21lcnNfZGVjaWRlZBgMIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkRheXNIABI7CgphZG1pbl9tYWRlGA0gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASPQoMYWRtaW5fdW5tYWRlGA4gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASRAoVYWRtaW5zX21hZGVfbWVhbndoaWxlGA8gASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuV2hvbUgAEkgKE2hpc3RvcnlfZnJvbV9kZXZpY2UYECABKAsyKS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5Gcm9tRGV2aWNlSAASSAoTaGlzdG9yeV9mcm9tX21lbWJlchgRIAEoCzIpLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkZyb21NZW1iZXJIABoTCgRXaG9tEgsKA3dobxgBIAMoDBohCgZCeVdob20SCgoCYnkYASABKAwSCwoDd2hvGAIgAygMGhUKBlBlcnNvbhILCgN3aG8YASABKAwaPQoGSm9pbmVkEg4KBm90aGVycxgBIAMoDBINCgV0b3BpYxgCIAEoCRIUCgxoaXN0b3J5X2RheXMYAyABKA0aIQoFTmFtZWQSCgoCYnkYASABKAwSDAoEbmFtZRgCIAEoCRoiCgVUb3BpYxIKCgJieRgBIAEoDBINCgV0b3BpYxgCIAEoCRogCgREYXlzEgoKAmJ5GAEgASgMEgwKBGRheXMYAiABKA0aKwoKRnJvbURldmljZRINCgVsaW5lcxgBIAEoDRIOCgZkZXZpY2UYAiABKAkaKQoKRnJvbU1lbWJlchINCgVsaW5lcxgBIAEoDRIMCgRmcm9tGAIgASgMQgYKBHdoYXQi0QEKCk91dGJveEl0ZW0SDQoFZ3JvdXAYASABKAQSFwoPY2xpZW50X3NlcXVlbmNlGAIgASgEEjEKB2NvbnRlbnQYAyABKAsyHi5wYXJsZXkudmF1bHQudjEuT3V0Ym94Q29udGVudEgAEi8KBmNvbW1pdBgEIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hDb21taXRIABIvCgZyZWpvaW4YBSABKAsyHS5wYXJsZXkudmF1bHQudjEuT3V0Ym94UmVqb2luSABCBgoEd2hhdCIfCgxPdXRib3hSZWpvaW4SDwoHcmVxdWVzdBgBIAEoDCJUCg1PdXRib3hDb250ZW50Eg8KB2NvbnRlbnQYASABKAwSEgoKY2lwaGVydGV4dBgCIAEoDBINCgVlcG9jaBgDIAEoBBIPCgdtZXNzYWdlGAQgASgEIjYKDE91dGJveENvbW1pdBIVCg1jb21taXRfYnVuZGxlGAEgASgMEg8KB2ludGVudHMYAiADKAQiHwoHV2FpdGluZxIUCgxjb252ZXJzYXRpb24YASABKAQiHgoLVW5kZWxpdmVyZWQSDwoHbWVzc2FnZRgBIAEoBCIXCgRTZW50Eg8KB21lc3NhZ2UYASABKAQiMwoIQ291bnRlcnMSDwoHbWVzc2FnZRgBIAEoBBIWCg5oYW5kZWRfbWVzc2FnZRgCIAEoBCJoCgpLZXlQYWNrYWdlEhYKDnB1YmxpY19wYWNrYWdlGAEgASgMEhcKD3ByaXZhdGVfcGFja2FnZRgCIAEoDBITCgtsYXN0X3Jlc29ydBgDIAEoCBIUCgxub3RfYWZ0ZXJfbXMYBCABKAMiTQoHV2VsY29tZRIXCg9jb252ZXJzYXRpb25faWQYASABKAwSEAoIc2VxdWVuY2UYAiABKAQSFwoPYXR0ZW1wdGVkX2F0X21zGAMgASgDIssBCglPd25EZXZpY2USEQoJZGV2aWNlX2lkGAEgASgMEgwKBG5hbWUYAiABKAkSFAoMaXNzdWVkX2F0X21zGAMgASgDEhUKDWxhc3RfaGVhcmRfbXMYBCABKAMSEgoKcmV2b2NhdGlvbhgFIAEoDBIXCg9yZXZvY2F0aW9uX2RvbmUYBiABKAgSEAoIbmFtZV9kdWUYByABKAgSGQoRaGFuZGVkX292ZXJfYXRfbXMYCCABKAMSFgoOcmV2b2NhdGlvbl9kdWUYCSABKAgilQEKD0hpc3RvcnlUcmFuc2ZlchIRCgl0b19kZXZpY2UYASABKAwSEgoKdG9fYWNjb3VudBgCIAEoDBIXCg9jb252ZXJzYXRpb25faWQYAyABKAwSFAoMbmV4dF9tZXNzYWdlGAQgASgEEhAKCHNpbmNlX21zGAUgASgDEgsKA2R1ZRgGIAEoCBINCgViZWd1bhgHIAEoCCJnChJXYWl0aW5nSGlzdG9yeVBhcnQSDAoEcGFydBgBIAEoDBIVCg1naXZlcl9hY2NvdW50GAMgASgMEhQKDGdpdmVyX2RldmljZRgEIAEoDBIWCg5yZWNlaXZlZF9hdF9tcxgFIAEoAyqSAQoQQ29udmVyc2F0aW9uS2luZBIhCh1DT05WRVJTQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhwKGENPTlZFUlNBVElPTl9LSU5EX0RJUkVDVBABEhoKFkNPTlZFUlNBVElPTl9LSU5EX1JPT00QAhIhCh1DT05WRVJTQVRJT05fS0lORF9PV05fREVWSUNFUxADKocBCglFbmRSZWFzb24SGgoWRU5EX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKEkVORF9SRUFTT05fUkVNT1ZFRBABEhMKD0VORF9SRUFTT05fTEVGVBACEhgKFEVORF9SRUFTT05fQUJBTkRPTkVEEAMSFwoTRU5EX1JFQVNPTl9SRVBMQUNFRBAEKo0BCgtNZXNzYWdlS2luZBIcChhNRVNTQUdFX0tJTkRfVU5TUEVDSUZJRUQQABIVChFNRVNTQUdFX0tJTkRfVEVYVBABEhsKF01FU1NBR0VfS0lORF9VTlJFQURBQkxFEAISFAoQTUVTU0FHRV9LSU5EX0dBUBADEhYKEk1FU1NBR0VfS0lORF9FVkVOVBAEKrwBCg1NZXNzYWdlU3RhdHVzEh4KGk1FU1NBR0VfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGgoWTUVTU0FHRV9TVEFUVVNfV0FJVElORxABEhkKFU1FU1NBR0VfU1RBVFVTX1NUT1JFRBACEhwKGE1FU1NBR0VfU1RBVFVTX0RFTElWRVJFRBADEhkKFU1FU1NBR0VfU1RBVFVTX0ZBSUxFRBAEEhsKF01FU1NBR0VfU1RBVFVTX1JFQ0VJVkVEEAUqnQEKC1NlbmRGYWlsdXJlEhwKGFNFTkRfRkFJTFVSRV9VTlNQRUNJRklFRBAAEhoKFlNFTkRfRkFJTFVSRV9UT09fTEFSR0UQARIaChZTRU5EX0ZBSUxVUkVfTUFMRk9STUVEEAISHAoYU0VORF9GQUlMVVJFX05PVF9JTl9ST09NEAMSGgoWU0VORF9GQUlMVVJFX1VOQ0VSVEFJThAEYgZwcm90bzM");
 
 /**
  * This endpoint: table "identity". There is one.
@@ -150,60 +150,46 @@ export const ServerSchema: GenMessage<Server> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 1);
 
 /**
- * A person that this endpoint has met: table "contacts".
+ * A person that this endpoint has met: table "contacts". They are their account's key; all else is about it.
  *
  * @generated from message parley.vault.v1.Contact
  */
 export type Contact = Message$1<"parley.vault.v1.Contact"> & {
   /**
-   * @generated from field: string handle = 1;
-   */
-  handle: string;
-
-  /**
-   * Pinned at first contact.
-   *
-   * @generated from field: bytes account_key = 2;
+   * @generated from field: bytes account_key = 1;
    */
   accountKey: Uint8Array;
 
   /**
-   * SHA-256 of the account key, from an invite link: what the pin must match.
+   * As a certificate of theirs says, or the server's directory: a claim, unless it is pinned to this key.
    *
-   * @generated from field: bytes expected_fingerprint = 3;
+   * @generated from field: string handle = 2;
    */
-  expectedFingerprint: Uint8Array;
+  handle: string;
 
   /**
-   * @generated from field: int64 first_seen_ms = 4;
+   * @generated from field: int64 first_seen_ms = 3;
    */
   firstSeenMs: bigint;
 
   /**
    * When something that this person sent was last received.
    *
-   * @generated from field: int64 last_heard_ms = 5;
+   * @generated from field: int64 last_heard_ms = 4;
    */
   lastHeardMs: bigint;
 
   /**
-   * A key that came later and that nobody has accepted; sending is stopped while it is set.
+   * A person has compared the safety number of this key.
    *
-   * @generated from field: bytes changed_account_key = 6;
+   * @generated from field: bool verified = 5;
    */
-  changedAccountKey: Uint8Array;
-
-  /**
-   * The account key whose safety number a person has compared.
-   *
-   * @generated from field: bytes verified_account_key = 7;
-   */
-  verifiedAccountKey: Uint8Array;
+  verified: boolean;
 
   /**
    * Nothing of this person is shown, nothing is told to them, and no room of theirs is joined.
    *
-   * @generated from field: bool blocked = 8;
+   * @generated from field: bool blocked = 6;
    */
   blocked: boolean;
 
@@ -223,6 +209,53 @@ export const ContactSchema: GenMessage<Contact> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 2);
 
 /**
+ * A handle, and whose it is: table "handles".
+ *
+ * @generated from message parley.vault.v1.Handle
+ */
+export type Handle = Message$1<"parley.vault.v1.Handle"> & {
+  /**
+   * @generated from field: string handle = 1;
+   */
+  handle: string;
+
+  /**
+   * Pinned at first contact, as the server's directory said.
+   *
+   * @generated from field: bytes pinned_account_key = 2;
+   */
+  pinnedAccountKey: Uint8Array;
+
+  /**
+   * SHA-256 of the account key, from an invite link: what the pin must match.
+   *
+   * @generated from field: bytes expected_fingerprint = 3;
+   */
+  expectedFingerprint: Uint8Array;
+
+  /**
+   * The directory said this one later, and nobody has accepted it; sending is stopped while it is set.
+   *
+   * @generated from field: bytes seen_account_key = 4;
+   */
+  seenAccountKey: Uint8Array;
+
+  /**
+   * The account that it will be pinned to is to be blocked.
+   *
+   * @generated from field: bool blocked = 5;
+   */
+  blocked: boolean;
+};
+
+/**
+ * Describes the message parley.vault.v1.Handle.
+ * Use `create(HandleSchema)` to create a new message.
+ */
+export const HandleSchema: GenMessage<Handle> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 3);
+
+/**
  * A conversation as a person sees it: table "conversations". It is carried by MLS groups: by
  * one as a rule, by more when two people open one with each other at the same moment.
  *
@@ -230,11 +263,25 @@ export const ContactSchema: GenMessage<Contact> = /*@__PURE__*/
  */
 export type Conversation = Message$1<"parley.vault.v1.Conversation"> & {
   /**
-   * Of a conversation with one person; in a room and among one's own devices empty.
+   * Of a conversation with one person: the account's key.
    *
-   * @generated from field: string peer_handle = 1;
+   * @generated from field: bytes peer_account = 1;
+   */
+  peerAccount: Uint8Array;
+
+  /**
+   * The same before that is known: the handle that is to be looked up. Nothing is sealed meanwhile.
+   *
+   * @generated from field: string peer_handle = 7;
    */
   peerHandle: string;
+
+  /**
+   * It goes on in the conversation of this number, and nothing is in this one.
+   *
+   * @generated from field: uint64 continued_in = 8;
+   */
+  continuedIn: bigint;
 
   /**
    * @generated from field: int64 created_at_ms = 2;
@@ -273,7 +320,7 @@ export type Conversation = Message$1<"parley.vault.v1.Conversation"> & {
  * Use `create(ConversationSchema)` to create a new message.
  */
 export const ConversationSchema: GenMessage<Conversation> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 3);
+  messageDesc(file_parley_vault_v1_records, 4);
 
 /**
  * One MLS group: table "groups". Its state is in "states" and "ratchets", the one that follows a commit on its way in
@@ -372,11 +419,11 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
   rejoinAskedMs: bigint;
 
   /**
-   * The member who changed the group against its rules, which was refused here: what they made of it is not joined.
+   * The account that changed the group against its rules, which was refused here: what it made of it is not joined.
    *
-   * @generated from field: string broken_by = 23;
+   * @generated from field: bytes broken_by = 23;
    */
-  brokenBy: string;
+  brokenBy: Uint8Array;
 
   /**
    * When the server stored the welcome by which this device joined, this time.
@@ -467,7 +514,7 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
  * Use `create(GroupSchema)` to create a new message.
  */
 export const GroupSchema: GenMessage<Group> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 4);
+  messageDesc(file_parley_vault_v1_records, 5);
 
 /**
  * Its first commit is on its way.
@@ -482,7 +529,7 @@ export type CreatingGroup = Message$1<"parley.vault.v1.CreatingGroup"> & {
  * Use `create(CreatingGroupSchema)` to create a new message.
  */
 export const CreatingGroupSchema: GenMessage<CreatingGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 5);
+  messageDesc(file_parley_vault_v1_records, 6);
 
 /**
  * @generated from message parley.vault.v1.ActiveGroup
@@ -495,7 +542,7 @@ export type ActiveGroup = Message$1<"parley.vault.v1.ActiveGroup"> & {
  * Use `create(ActiveGroupSchema)` to create a new message.
  */
 export const ActiveGroupSchema: GenMessage<ActiveGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 6);
+  messageDesc(file_parley_vault_v1_records, 7);
 
 /**
  * A commit of this device is on its way: the state after it is in the table "pending".
@@ -510,7 +557,7 @@ export type CommittingGroup = Message$1<"parley.vault.v1.CommittingGroup"> & {
  * Use `create(CommittingGroupSchema)` to create a new message.
  */
 export const CommittingGroupSchema: GenMessage<CommittingGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 7);
+  messageDesc(file_parley_vault_v1_records, 8);
 
 /**
  * A commit could not be opened: the device has to be removed and added.
@@ -538,7 +585,7 @@ export type OutOfSyncGroup = Message$1<"parley.vault.v1.OutOfSyncGroup"> & {
  * Use `create(OutOfSyncGroupSchema)` to create a new message.
  */
 export const OutOfSyncGroupSchema: GenMessage<OutOfSyncGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 8);
+  messageDesc(file_parley_vault_v1_records, 9);
 
 /**
  * This account leaves; what still comes is not shown.
@@ -566,7 +613,7 @@ export type LeavingGroup = Message$1<"parley.vault.v1.LeavingGroup"> & {
  * Use `create(LeavingGroupSchema)` to create a new message.
  */
 export const LeavingGroupSchema: GenMessage<LeavingGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 9);
+  messageDesc(file_parley_vault_v1_records, 10);
 
 /**
  * @generated from message parley.vault.v1.EndedGroup
@@ -583,7 +630,7 @@ export type EndedGroup = Message$1<"parley.vault.v1.EndedGroup"> & {
  * Use `create(EndedGroupSchema)` to create a new message.
  */
 export const EndedGroupSchema: GenMessage<EndedGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 10);
+  messageDesc(file_parley_vault_v1_records, 11);
 
 /**
  * No envelope has come since the present epoch began.
@@ -604,7 +651,7 @@ export type FreshLog = Message$1<"parley.vault.v1.FreshLog"> & {
  * Use `create(FreshLogSchema)` to create a new message.
  */
 export const FreshLogSchema: GenMessage<FreshLog> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 11);
+  messageDesc(file_parley_vault_v1_records, 12);
 
 /**
  * @generated from message parley.vault.v1.RunningLog
@@ -635,7 +682,7 @@ export type RunningLog = Message$1<"parley.vault.v1.RunningLog"> & {
  * Use `create(RunningLogSchema)` to create a new message.
  */
 export const RunningLogSchema: GenMessage<RunningLog> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 12);
+  messageDesc(file_parley_vault_v1_records, 13);
 
 /**
  * Something did not come, or came altered: nothing is compared before the next epoch.
@@ -650,7 +697,7 @@ export type BrokenLog = Message$1<"parley.vault.v1.BrokenLog"> & {
  * Use `create(BrokenLogSchema)` to create a new message.
  */
 export const BrokenLogSchema: GenMessage<BrokenLog> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 13);
+  messageDesc(file_parley_vault_v1_records, 14);
 
 /**
  * @generated from message parley.vault.v1.LogPlace
@@ -672,7 +719,7 @@ export type LogPlace = Message$1<"parley.vault.v1.LogPlace"> & {
  * Use `create(LogPlaceSchema)` to create a new message.
  */
 export const LogPlaceSchema: GenMessage<LogPlace> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 14);
+  messageDesc(file_parley_vault_v1_records, 15);
 
 /**
  * A change of a group that this device is to commit: table "intents", grouped by group. It stays
@@ -729,7 +776,7 @@ export type Intent = Message$1<"parley.vault.v1.Intent"> & {
  * Use `create(IntentSchema)` to create a new message.
  */
 export const IntentSchema: GenMessage<Intent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 15);
+  messageDesc(file_parley_vault_v1_records, 16);
 
 /**
  * Somebody new; the key packages are claimed when the line is up.
@@ -746,6 +793,13 @@ export type AddAccount = Message$1<"parley.vault.v1.AddAccount"> & {
    * @generated from field: repeated bytes key_packages = 2;
    */
   keyPackages: Uint8Array[];
+
+  /**
+   * Empty while the handle is not looked up.
+   *
+   * @generated from field: bytes account_key = 3;
+   */
+  accountKey: Uint8Array;
 };
 
 /**
@@ -753,7 +807,7 @@ export type AddAccount = Message$1<"parley.vault.v1.AddAccount"> & {
  * Use `create(AddAccountSchema)` to create a new message.
  */
 export const AddAccountSchema: GenMessage<AddAccount> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 16);
+  messageDesc(file_parley_vault_v1_records, 17);
 
 /**
  * Further devices of an account in the group.
@@ -762,6 +816,8 @@ export const AddAccountSchema: GenMessage<AddAccount> = /*@__PURE__*/
  */
 export type AddDevices = Message$1<"parley.vault.v1.AddDevices"> & {
   /**
+   * Of their certificates: key packages are claimed by it.
+   *
    * @generated from field: string handle = 1;
    */
   handle: string;
@@ -775,6 +831,11 @@ export type AddDevices = Message$1<"parley.vault.v1.AddDevices"> & {
    * @generated from field: repeated bytes key_packages = 3;
    */
   keyPackages: Uint8Array[];
+
+  /**
+   * @generated from field: bytes account_key = 4;
+   */
+  accountKey: Uint8Array;
 };
 
 /**
@@ -782,7 +843,7 @@ export type AddDevices = Message$1<"parley.vault.v1.AddDevices"> & {
  * Use `create(AddDevicesSchema)` to create a new message.
  */
 export const AddDevicesSchema: GenMessage<AddDevices> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 17);
+  messageDesc(file_parley_vault_v1_records, 18);
 
 /**
  * @generated from message parley.vault.v1.RemoveDevices
@@ -799,7 +860,7 @@ export type RemoveDevices = Message$1<"parley.vault.v1.RemoveDevices"> & {
  * Use `create(RemoveDevicesSchema)` to create a new message.
  */
 export const RemoveDevicesSchema: GenMessage<RemoveDevices> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 18);
+  messageDesc(file_parley_vault_v1_records, 19);
 
 /**
  * Fields that are set are changed, from whatever the settings are by then.
@@ -823,14 +884,16 @@ export type ChangeSettings = Message$1<"parley.vault.v1.ChangeSettings"> & {
   historyDays?: number | undefined;
 
   /**
-   * @generated from field: string make_admin = 4;
+   * Accounts' keys.
+   *
+   * @generated from field: bytes make_admin = 4;
    */
-  makeAdmin: string;
+  makeAdmin: Uint8Array;
 
   /**
-   * @generated from field: string unmake_admin = 5;
+   * @generated from field: bytes unmake_admin = 5;
    */
-  unmakeAdmin: string;
+  unmakeAdmin: Uint8Array;
 };
 
 /**
@@ -838,7 +901,7 @@ export type ChangeSettings = Message$1<"parley.vault.v1.ChangeSettings"> & {
  * Use `create(ChangeSettingsSchema)` to create a new message.
  */
 export const ChangeSettingsSchema: GenMessage<ChangeSettings> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 19);
+  messageDesc(file_parley_vault_v1_records, 20);
 
 /**
  * A group in which this device has something to do by itself: under the group's number in table "due" where that is now
@@ -881,7 +944,7 @@ export type Due = Message$1<"parley.vault.v1.Due"> & {
  * Use `create(DueSchema)` to create a new message.
  */
 export const DueSchema: GenMessage<Due> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 20);
+  messageDesc(file_parley_vault_v1_records, 21);
 
 /**
  * The devices that an account had when this device's groups were last compared with them: table "lists", under a keyed
@@ -910,7 +973,7 @@ export type KnownList = Message$1<"parley.vault.v1.KnownList"> & {
  * Use `create(KnownListSchema)` to create a new message.
  */
 export const KnownListSchema: GenMessage<KnownList> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 21);
+  messageDesc(file_parley_vault_v1_records, 22);
 
 /**
  * A conversation in use: table "recent", under its number. There are few.
@@ -929,7 +992,7 @@ export type Recent = Message$1<"parley.vault.v1.Recent"> & {
  * Use `create(RecentSchema)` to create a new message.
  */
 export const RecentSchema: GenMessage<Recent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 22);
+  messageDesc(file_parley_vault_v1_records, 23);
 
 /**
  * The knowledge about another device in a group: table "senders", grouped by group, under a keyed hash of the
@@ -1015,7 +1078,7 @@ export type Sender = Message$1<"parley.vault.v1.Sender"> & {
  * Use `create(SenderSchema)` to create a new message.
  */
 export const SenderSchema: GenMessage<Sender> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23);
+  messageDesc(file_parley_vault_v1_records, 24);
 
 /**
  * One line of the history: table "messages", grouped by conversation, in the order of arrival.
@@ -1029,8 +1092,13 @@ export type Message = Message$1<"parley.vault.v1.Message"> & {
   kind: MessageKind;
 
   /**
-   * The sender.
+   * The sender: the account, and the handle that it claimed then, which names it where nothing else is known of it.
    *
+   * @generated from field: bytes from_account = 15;
+   */
+  fromAccount: Uint8Array;
+
+  /**
    * @generated from field: string from_handle = 2;
    */
   fromHandle: string;
@@ -1072,13 +1140,6 @@ export type Message = Message$1<"parley.vault.v1.Message"> & {
   sequence: bigint;
 
   /**
-   * Its sender goes by a known handle and shows another account key than the one that is pinned.
-   *
-   * @generated from field: bool other_key = 11;
-   */
-  otherKey: boolean;
-
-  /**
    * @generated from field: parley.vault.v1.SendFailure failure = 12;
    */
   failure: SendFailure;
@@ -1099,7 +1160,7 @@ export type Message = Message$1<"parley.vault.v1.Message"> & {
  * Use `create(MessageSchema)` to create a new message.
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 24);
+  messageDesc(file_parley_vault_v1_records, 25);
 
 /**
  * A cause of which nothing more is to be said than its code.
@@ -1114,10 +1175,11 @@ export type Nothing = Message$1<"parley.vault.v1.Nothing"> & {
  * Use `create(NothingSchema)` to create a new message.
  */
 export const NothingSchema: GenMessage<Nothing> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 25);
+  messageDesc(file_parley_vault_v1_records, 26);
 
 /**
- * Why something cannot be read, or what is missing. The cases are the codes of services/endpoint/codes/unreadable.ts.
+ * Why something cannot be read, or what is missing. The cases are the codes of services/endpoint/codes/unreadable.ts;
+ * from is an account's key.
  *
  * @generated from message parley.vault.v1.Unreadable
  */
@@ -1199,7 +1261,7 @@ export type Unreadable = Message$1<"parley.vault.v1.Unreadable"> & {
  * Use `create(UnreadableSchema)` to create a new message.
  */
 export const UnreadableSchema: GenMessage<Unreadable> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 26);
+  messageDesc(file_parley_vault_v1_records, 27);
 
 /**
  * By the MLS engine, for this cause (services/endpoint/mls/refused.ts).
@@ -1218,16 +1280,16 @@ export type Unreadable_Refused = Message$1<"parley.vault.v1.Unreadable.Refused">
  * Use `create(Unreadable_RefusedSchema)` to create a new message.
  */
 export const Unreadable_RefusedSchema: GenMessage<Unreadable_Refused> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 26, 0);
+  messageDesc(file_parley_vault_v1_records, 27, 0);
 
 /**
  * @generated from message parley.vault.v1.Unreadable.From
  */
 export type Unreadable_From = Message$1<"parley.vault.v1.Unreadable.From"> & {
   /**
-   * @generated from field: string from = 1;
+   * @generated from field: bytes from = 1;
    */
-  from: string;
+  from: Uint8Array;
 };
 
 /**
@@ -1235,7 +1297,7 @@ export type Unreadable_From = Message$1<"parley.vault.v1.Unreadable.From"> & {
  * Use `create(Unreadable_FromSchema)` to create a new message.
  */
 export const Unreadable_FromSchema: GenMessage<Unreadable_From> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 26, 1);
+  messageDesc(file_parley_vault_v1_records, 27, 1);
 
 /**
  * Deleted from the server before this device came for it.
@@ -1254,16 +1316,16 @@ export type Unreadable_Missed = Message$1<"parley.vault.v1.Unreadable.Missed"> &
  * Use `create(Unreadable_MissedSchema)` to create a new message.
  */
 export const Unreadable_MissedSchema: GenMessage<Unreadable_Missed> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 26, 2);
+  messageDesc(file_parley_vault_v1_records, 27, 2);
 
 /**
  * @generated from message parley.vault.v1.Unreadable.Gap
  */
 export type Unreadable_Gap = Message$1<"parley.vault.v1.Unreadable.Gap"> & {
   /**
-   * @generated from field: string from = 1;
+   * @generated from field: bytes from = 1;
    */
-  from: string;
+  from: Uint8Array;
 
   /**
    * @generated from field: uint64 count = 2;
@@ -1276,11 +1338,11 @@ export type Unreadable_Gap = Message$1<"parley.vault.v1.Unreadable.Gap"> & {
  * Use `create(Unreadable_GapSchema)` to create a new message.
  */
 export const Unreadable_GapSchema: GenMessage<Unreadable_Gap> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 26, 3);
+  messageDesc(file_parley_vault_v1_records, 27, 3);
 
 /**
  * A line of the history that nobody wrote. The cases are the codes of services/endpoint/codes/system-message.ts; by,
- * who and others are handles.
+ * who, others and from are accounts' keys.
  *
  * @generated from message parley.vault.v1.SystemMessage
  */
@@ -1404,16 +1466,16 @@ export type SystemMessage = Message$1<"parley.vault.v1.SystemMessage"> & {
  * Use `create(SystemMessageSchema)` to create a new message.
  */
 export const SystemMessageSchema: GenMessage<SystemMessage> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27);
+  messageDesc(file_parley_vault_v1_records, 28);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Whom
  */
 export type SystemMessage_Whom = Message$1<"parley.vault.v1.SystemMessage.Whom"> & {
   /**
-   * @generated from field: repeated string who = 1;
+   * @generated from field: repeated bytes who = 1;
    */
-  who: string[];
+  who: Uint8Array[];
 };
 
 /**
@@ -1421,21 +1483,21 @@ export type SystemMessage_Whom = Message$1<"parley.vault.v1.SystemMessage.Whom">
  * Use `create(SystemMessage_WhomSchema)` to create a new message.
  */
 export const SystemMessage_WhomSchema: GenMessage<SystemMessage_Whom> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27, 0);
+  messageDesc(file_parley_vault_v1_records, 28, 0);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.ByWhom
  */
 export type SystemMessage_ByWhom = Message$1<"parley.vault.v1.SystemMessage.ByWhom"> & {
   /**
-   * @generated from field: string by = 1;
+   * @generated from field: bytes by = 1;
    */
-  by: string;
+  by: Uint8Array;
 
   /**
-   * @generated from field: repeated string who = 2;
+   * @generated from field: repeated bytes who = 2;
    */
-  who: string[];
+  who: Uint8Array[];
 };
 
 /**
@@ -1443,16 +1505,16 @@ export type SystemMessage_ByWhom = Message$1<"parley.vault.v1.SystemMessage.ByWh
  * Use `create(SystemMessage_ByWhomSchema)` to create a new message.
  */
 export const SystemMessage_ByWhomSchema: GenMessage<SystemMessage_ByWhom> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27, 1);
+  messageDesc(file_parley_vault_v1_records, 28, 1);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Person
  */
 export type SystemMessage_Person = Message$1<"parley.vault.v1.SystemMessage.Person"> & {
   /**
-   * @generated from field: string who = 1;
+   * @generated from field: bytes who = 1;
    */
-  who: string;
+  who: Uint8Array;
 };
 
 /**
@@ -1460,7 +1522,7 @@ export type SystemMessage_Person = Message$1<"parley.vault.v1.SystemMessage.Pers
  * Use `create(SystemMessage_PersonSchema)` to create a new message.
  */
 export const SystemMessage_PersonSchema: GenMessage<SystemMessage_Person> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27, 2);
+  messageDesc(file_parley_vault_v1_records, 28, 2);
 
 /**
  * This device has come into a room.
@@ -1469,9 +1531,9 @@ export const SystemMessage_PersonSchema: GenMessage<SystemMessage_Person> = /*@_
  */
 export type SystemMessage_Joined = Message$1<"parley.vault.v1.SystemMessage.Joined"> & {
   /**
-   * @generated from field: repeated string others = 1;
+   * @generated from field: repeated bytes others = 1;
    */
-  others: string[];
+  others: Uint8Array[];
 
   /**
    * @generated from field: string topic = 2;
@@ -1489,16 +1551,16 @@ export type SystemMessage_Joined = Message$1<"parley.vault.v1.SystemMessage.Join
  * Use `create(SystemMessage_JoinedSchema)` to create a new message.
  */
 export const SystemMessage_JoinedSchema: GenMessage<SystemMessage_Joined> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27, 3);
+  messageDesc(file_parley_vault_v1_records, 28, 3);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Named
  */
 export type SystemMessage_Named = Message$1<"parley.vault.v1.SystemMessage.Named"> & {
   /**
-   * @generated from field: string by = 1;
+   * @generated from field: bytes by = 1;
    */
-  by: string;
+  by: Uint8Array;
 
   /**
    * @generated from field: string name = 2;
@@ -1511,16 +1573,16 @@ export type SystemMessage_Named = Message$1<"parley.vault.v1.SystemMessage.Named
  * Use `create(SystemMessage_NamedSchema)` to create a new message.
  */
 export const SystemMessage_NamedSchema: GenMessage<SystemMessage_Named> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27, 4);
+  messageDesc(file_parley_vault_v1_records, 28, 4);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Topic
  */
 export type SystemMessage_Topic = Message$1<"parley.vault.v1.SystemMessage.Topic"> & {
   /**
-   * @generated from field: string by = 1;
+   * @generated from field: bytes by = 1;
    */
-  by: string;
+  by: Uint8Array;
 
   /**
    * Empty: there is none any more.
@@ -1535,7 +1597,7 @@ export type SystemMessage_Topic = Message$1<"parley.vault.v1.SystemMessage.Topic
  * Use `create(SystemMessage_TopicSchema)` to create a new message.
  */
 export const SystemMessage_TopicSchema: GenMessage<SystemMessage_Topic> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27, 5);
+  messageDesc(file_parley_vault_v1_records, 28, 5);
 
 /**
  * For how many days newcomers are handed the history.
@@ -1544,9 +1606,9 @@ export const SystemMessage_TopicSchema: GenMessage<SystemMessage_Topic> = /*@__P
  */
 export type SystemMessage_Days = Message$1<"parley.vault.v1.SystemMessage.Days"> & {
   /**
-   * @generated from field: string by = 1;
+   * @generated from field: bytes by = 1;
    */
-  by: string;
+  by: Uint8Array;
 
   /**
    * @generated from field: uint32 days = 2;
@@ -1559,7 +1621,7 @@ export type SystemMessage_Days = Message$1<"parley.vault.v1.SystemMessage.Days">
  * Use `create(SystemMessage_DaysSchema)` to create a new message.
  */
 export const SystemMessage_DaysSchema: GenMessage<SystemMessage_Days> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27, 6);
+  messageDesc(file_parley_vault_v1_records, 28, 6);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.FromDevice
@@ -1583,7 +1645,7 @@ export type SystemMessage_FromDevice = Message$1<"parley.vault.v1.SystemMessage.
  * Use `create(SystemMessage_FromDeviceSchema)` to create a new message.
  */
 export const SystemMessage_FromDeviceSchema: GenMessage<SystemMessage_FromDevice> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27, 7);
+  messageDesc(file_parley_vault_v1_records, 28, 7);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.FromMember
@@ -1595,9 +1657,9 @@ export type SystemMessage_FromMember = Message$1<"parley.vault.v1.SystemMessage.
   lines: number;
 
   /**
-   * @generated from field: string from = 2;
+   * @generated from field: bytes from = 2;
    */
-  from: string;
+  from: Uint8Array;
 };
 
 /**
@@ -1605,7 +1667,7 @@ export type SystemMessage_FromMember = Message$1<"parley.vault.v1.SystemMessage.
  * Use `create(SystemMessage_FromMemberSchema)` to create a new message.
  */
 export const SystemMessage_FromMemberSchema: GenMessage<SystemMessage_FromMember> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27, 8);
+  messageDesc(file_parley_vault_v1_records, 28, 8);
 
 /**
  * A message on its way out: table "outbox".
@@ -1654,7 +1716,7 @@ export type OutboxItem = Message$1<"parley.vault.v1.OutboxItem"> & {
  * Use `create(OutboxItemSchema)` to create a new message.
  */
 export const OutboxItemSchema: GenMessage<OutboxItem> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28);
+  messageDesc(file_parley_vault_v1_records, 29);
 
 /**
  * @generated from message parley.vault.v1.OutboxRejoin
@@ -1673,7 +1735,7 @@ export type OutboxRejoin = Message$1<"parley.vault.v1.OutboxRejoin"> & {
  * Use `create(OutboxRejoinSchema)` to create a new message.
  */
 export const OutboxRejoinSchema: GenMessage<OutboxRejoin> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29);
+  messageDesc(file_parley_vault_v1_records, 30);
 
 /**
  * @generated from message parley.vault.v1.OutboxContent
@@ -1709,7 +1771,7 @@ export type OutboxContent = Message$1<"parley.vault.v1.OutboxContent"> & {
  * Use `create(OutboxContentSchema)` to create a new message.
  */
 export const OutboxContentSchema: GenMessage<OutboxContent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 30);
+  messageDesc(file_parley_vault_v1_records, 31);
 
 /**
  * @generated from message parley.vault.v1.OutboxCommit
@@ -1735,7 +1797,7 @@ export type OutboxCommit = Message$1<"parley.vault.v1.OutboxCommit"> & {
  * Use `create(OutboxCommitSchema)` to create a new message.
  */
 export const OutboxCommitSchema: GenMessage<OutboxCommit> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 31);
+  messageDesc(file_parley_vault_v1_records, 32);
 
 /**
  * An own message that is not sealed yet: table "waiting", under the message's number, so in the order in which
@@ -1755,7 +1817,7 @@ export type Waiting = Message$1<"parley.vault.v1.Waiting"> & {
  * Use `create(WaitingSchema)` to create a new message.
  */
 export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 32);
+  messageDesc(file_parley_vault_v1_records, 33);
 
 /**
  * An own message that was sealed and is not known to be delivered: table "undelivered", grouped by group under its
@@ -1775,7 +1837,7 @@ export type Undelivered = Message$1<"parley.vault.v1.Undelivered"> & {
  * Use `create(UndeliveredSchema)` to create a new message.
  */
 export const UndeliveredSchema: GenMessage<Undelivered> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 33);
+  messageDesc(file_parley_vault_v1_records, 34);
 
 /**
  * An own message that was sealed and can be said again on somebody's request, once: table "sent", grouped by group
@@ -1795,7 +1857,7 @@ export type Sent = Message$1<"parley.vault.v1.Sent"> & {
  * Use `create(SentSchema)` to create a new message.
  */
 export const SentSchema: GenMessage<Sent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 34);
+  messageDesc(file_parley_vault_v1_records, 35);
 
 /**
  * The numbers that messages get next: table "counters". There is one.
@@ -1823,7 +1885,7 @@ export type Counters = Message$1<"parley.vault.v1.Counters"> & {
  * Use `create(CountersSchema)` to create a new message.
  */
 export const CountersSchema: GenMessage<Counters> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 35);
+  messageDesc(file_parley_vault_v1_records, 36);
 
 /**
  * A key package of this device that nobody used yet: table "keypackages".
@@ -1857,7 +1919,7 @@ export type KeyPackage = Message$1<"parley.vault.v1.KeyPackage"> & {
  * Use `create(KeyPackageSchema)` to create a new message.
  */
 export const KeyPackageSchema: GenMessage<KeyPackage> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 36);
+  messageDesc(file_parley_vault_v1_records, 37);
 
 /**
  * A welcome that is being opened: table "welcomes". Written before, deleted after, so that one
@@ -1887,7 +1949,7 @@ export type Welcome = Message$1<"parley.vault.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 37);
+  messageDesc(file_parley_vault_v1_records, 38);
 
 /**
  * A device of this account, this one too: table "devices".
@@ -1962,7 +2024,7 @@ export type OwnDevice = Message$1<"parley.vault.v1.OwnDevice"> & {
  * Use `create(OwnDeviceSchema)` to create a new message.
  */
 export const OwnDeviceSchema: GenMessage<OwnDevice> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 38);
+  messageDesc(file_parley_vault_v1_records, 39);
 
 /**
  * The messages of one conversation, being handed over: table "transfers", grouped by the number of
@@ -1978,9 +2040,11 @@ export type HistoryTransfer = Message$1<"parley.vault.v1.HistoryTransfer"> & {
   toDevice: Uint8Array;
 
   /**
-   * @generated from field: string to_handle = 2;
+   * The account's key.
+   *
+   * @generated from field: bytes to_account = 2;
    */
-  toHandle: string;
+  toAccount: Uint8Array;
 
   /**
    * Of a room: its MLS group id.
@@ -2023,7 +2087,7 @@ export type HistoryTransfer = Message$1<"parley.vault.v1.HistoryTransfer"> & {
  * Use `create(HistoryTransferSchema)` to create a new message.
  */
 export const HistoryTransferSchema: GenMessage<HistoryTransfer> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 39);
+  messageDesc(file_parley_vault_v1_records, 40);
 
 /**
  * A part of a history that came before this device was in the room that it is of: table "historyparts".
@@ -2039,19 +2103,16 @@ export type WaitingHistoryPart = Message$1<"parley.vault.v1.WaitingHistoryPart">
   part: Uint8Array;
 
   /**
-   * @generated from field: string from_handle = 2;
+   * The account and the device that hand it over.
+   *
+   * @generated from field: bytes giver_account = 3;
    */
-  fromHandle: string;
+  giverAccount: Uint8Array;
 
   /**
-   * @generated from field: bytes from_account = 3;
+   * @generated from field: bytes giver_device = 4;
    */
-  fromAccount: Uint8Array;
-
-  /**
-   * @generated from field: bytes from_device = 4;
-   */
-  fromDevice: Uint8Array;
+  giverDevice: Uint8Array;
 
   /**
    * @generated from field: int64 received_at_ms = 5;
@@ -2064,7 +2125,7 @@ export type WaitingHistoryPart = Message$1<"parley.vault.v1.WaitingHistoryPart">
  * Use `create(WaitingHistoryPartSchema)` to create a new message.
  */
 export const WaitingHistoryPartSchema: GenMessage<WaitingHistoryPart> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 40);
+  messageDesc(file_parley_vault_v1_records, 41);
 
 /**
  * @generated from enum parley.vault.v1.ConversationKind

@@ -174,7 +174,8 @@ function noteUnopened(tx: Transaction, conversation: ConversationNumber): void {
   const isOpen = tx
     .linked('carriers', conversation)
     .some(group => phaseOf(tx.get('groups', at(group))!).name !== 'ended')
-  const isUnopened = record?.kind === ConversationKind.DIRECT && !record.fromHistory && !isOpen
+  const isUnopened =
+    record?.kind === ConversationKind.DIRECT && record.continuedIn === 0n && !record.fromHistory && !isOpen
   if (isUnopened) tx.link('conversations', 'unopened', conversation)
   else tx.unlink('conversations', 'unopened', conversation)
 }

@@ -1,7 +1,14 @@
 // The MLS groups of this device: which there are, what carries which conversation, and how they change.
 
 import { parseVerifiedCertificate } from '../../../protocol/identity/certificate.js'
-import { type ConversationNumber, countOf, type GroupNumber, keyText } from '../../ids.js'
+import {
+  type AccountKey,
+  type ConversationNumber,
+  countOf,
+  type GroupNumber,
+  type KeyText,
+  keyText,
+} from '../../ids.js'
 import type { Engine, GroupState, RatchetPlace } from '../../mls/engine.js'
 import { at, inUnit, nextId, type Reader, type Transaction } from '../../vault/records.js'
 import { type GroupEffect, type GroupInput, type GroupPhase, isIn, next } from './group.js'
@@ -14,6 +21,12 @@ export { type GroupRecord, GroupStates, LiveGroup, type Sender } from './live-gr
 export const LIBRARY_MAJOR = 1
 /** MLS_256_XWING_AES256GCM_SHA512_Ed25519 as that major numbers it. */
 export const CIPHER_SUITE = 83
+
+/** An account's devices in a group, as one text. */
+interface Devices {
+  accountKey: AccountKey
+  devices: string
+}
 
 /** The epoch that the first commit of a group leads to. */
 const FIRST_EPOCH = 1n
@@ -158,20 +171,28 @@ export class Groups {
     tx.put('senders', { group: group.number, id: tx.numberOf('device', sender.deviceId) }, sender)
   }
 
-  /** The groups that have devices of this handle; `unreconciled`: where they changed since they were last compared. */
-  with(handle: string, which: 'all' | 'unreconciled'): GroupNumber[] {
-    return this.reader.linked(which === 'all' ? 'member' : 'unreconciled', handle)
+  /** The groups that have devices of this account; `unreconciled`: where they changed since they were last compared. */
+  with(accountKey: AccountKey, which: 'all' | 'unreconciled'): GroupNumber[] {
+    return this.reader.linked(which === 'all' ? 'member' : 'unreconciled', accountKey)
   }
 
-  /** The devices of this handle are in the group that should be, or not yet: then they are to be compared again. */
+  /** The devices of this account are in the group that should be, or not yet: then they are to be compared again. */
   noteCompared(
     tx: Transaction,
     { number, reader }: LiveGroup,
-    { handle, isComplete }: { handle: string; isComplete: boolean },
+    { accountKey, isComplete }: { accountKey: AccountKey; isComplete: boolean },
   ): void {
     inUnit(reader, tx)
-    if (isComplete) tx.unlink('unreconciled', handle, number)
-    else tx.link('unreconciled', handle, number)
+    if (isComplete) tx.unlink('unreconciled', accountKey, number)
+    else tx.link('unreconciled', accountKey, number)
+  }
+
+  /** From here on it carries another conversation. */
+  carry(tx: Transaction, { number, record, reader }: LiveGroup, conversation: ConversationNumber): void {
+    inUnit(reader, tx)
+    tx.unlink('carriers', record.conversation, number)
+    tx.link('carriers', conversation, number)
+    tx.put('groups', at(number), { ...record, conversation })
   }
 
   /** `before`: unless given, all are to be compared. */
@@ -180,27 +201,29 @@ export class Groups {
     number: GroupNumber,
     { before, after }: { before?: GroupState; after: GroupState },
   ): void {
-    const was = before ? this.#devicesByHandle(before) : new Map<string, string>()
-    const is = this.#devicesByHandle(after)
-    for (const [handle, devices] of is) {
-      if (was.get(handle) === devices) continue
-      tx.link('unreconciled', handle, number)
-      if (!was.has(handle)) tx.link('member', handle, number)
+    const was = before ? this.#devicesByAccount(before) : new Map<KeyText<AccountKey>, Devices>()
+    const is = this.#devicesByAccount(after)
+    for (const [account, { accountKey, devices }] of is) {
+      if (was.get(account)?.devices === devices) continue
+      tx.link('unreconciled', accountKey, number)
+      if (!was.has(account)) tx.link('member', accountKey, number)
     }
-    for (const handle of was.keys()) {
-      if (is.has(handle)) continue
-      tx.unlink('unreconciled', handle, number)
-      tx.unlink('member', handle, number)
+    for (const [account, { accountKey }] of was) {
+      if (is.has(account)) continue
+      tx.unlink('unreconciled', accountKey, number)
+      tx.unlink('member', accountKey, number)
     }
   }
 
-  #devicesByHandle(state: GroupState): Map<string, string> {
-    const devices = new Map<string, string>()
+  #devicesByAccount(state: GroupState): Map<KeyText<AccountKey>, Devices> {
+    const accounts = new Map<KeyText<AccountKey>, Devices>()
     for (const { identity, signatureKey } of this.engine.members(state)) {
-      const { handle } = parseVerifiedCertificate(identity)
-      devices.set(handle, `${devices.get(handle) ?? ''} ${keyText(signatureKey)}`)
+      const { accountKey } = parseVerifiedCertificate(identity)
+      const account = keyText(accountKey)
+      const devices = `${accounts.get(account)?.devices ?? ''} ${keyText(signatureKey)}`
+      accounts.set(account, { accountKey, devices })
     }
-    return devices
+    return accounts
   }
 
   #live(number: GroupNumber): LiveGroup {

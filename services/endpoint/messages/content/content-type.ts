@@ -24,8 +24,9 @@ export interface Received {
   content: Counted
   /** The device that sealed it, as its verified leaf says. */
   device: DeviceKey
-  handle: string
   accountKey: AccountKey
+  /** As its certificate says: a claim. */
+  handle: string
   /** A device of this account has sealed it. */
   isOurs: boolean
 }

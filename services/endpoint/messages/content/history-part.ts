@@ -6,7 +6,8 @@ import { type HistoryPart, HistoryPartSchema } from '../../../../gen/parley/cont
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { isHandle } from '../../../protocol/identity/handle.js'
-import { type AccountKey, type DeviceKey, deviceKey } from '../../../protocol/keys.js'
+import { type AccountKey, type DeviceKey, accountKey as toAccountKey } from '../../../protocol/keys.js'
+import { KEY_BYTES } from '../../../protocol/sizes.js'
 import { CLOCK_SLACK_MS, DAY_MS } from '../../../protocol/time.js'
 import { labelOf } from '../../contacts/own-devices.js'
 import { accountsIn, isOwn, settingsOf } from '../../groups/membership.js'
@@ -25,7 +26,6 @@ const WAITING_PARTS = 512
 
 /** The device that hands it over. */
 interface Giver {
-  handle: string
   accountKey: AccountKey
   device: DeviceKey
 }
@@ -34,12 +34,12 @@ interface Giver {
 export const historyPart: ContentType<'historyPart'> = {
   owesReceipt: true,
   fromBlocked: false,
-  take(parts, tx, { group, envelope, handle, accountKey, device, isOurs }, part) {
+  take(parts, tx, { group, envelope, accountKey, device, isOurs }, part) {
     const kind = parts.conversations.kind(group.record.conversation)
     if (kind === 'room') return
-    const given = { part, giver: { handle, accountKey, device }, place: envelope }
+    const given = { part, giver: { accountKey, device }, place: envelope }
     const room = parts.groups.byId(part.conversationId)
-    if (isOurs && kind === 'own-devices' && part.peerHandle !== '') fileDirect(parts, tx, given)
+    if (isOurs && kind === 'own-devices' && part.peerAccount.length > 0) fileDirect(parts, tx, given)
     else if (room && isIn(room.phase)) fileInRoom(parts, tx, room, given)
     else if (!room || (isOurs && kind === 'own-devices')) keep(parts, tx, given)
   },
@@ -58,12 +58,15 @@ export function takeKept(
   for (const { key, record } of parts.records.list('historyparts')) {
     const part = fromBinary(HistoryPartSchema, record.part)
     if (Buffer.compare(part.conversationId, group.record.conversationId) !== 0) continue
-    const { fromHandle: handle, fromAccount: accountKey, fromDevice } = record
-    const giver = { handle, accountKey, device: deviceKey(fromDevice) }
+    const giver = { accountKey: record.giverAccount, device: record.giverDevice }
     fileInRoom(parts, tx, group, { part, giver, place })
     tx.delete('historyparts', key)
   }
 }
+
+/** Somebody else's bytes as an account's key; undefined for what is none. */
+const keyIn = (bytes: Uint8Array): AccountKey | undefined =>
+  bytes.length === KEY_BYTES ? toAccountKey(bytes) : undefined
 
 interface GivenPart {
   part: HistoryPart
@@ -80,21 +83,22 @@ function keep(
   if (records.keys('historyparts').length >= WAITING_PARTS) return
   tx.put('historyparts', at(nextId(tx, 'historyparts')), {
     part: toBinary(HistoryPartSchema, part),
-    fromHandle: giver.handle,
-    fromAccount: giver.accountKey,
-    fromDevice: giver.device,
+    giverAccount: giver.accountKey,
+    giverDevice: giver.device,
     receivedAtMs: place.storedAtMs,
   })
 }
 
 function fileDirect(
-  parts: Pick<MessageParts, 'account' | 'conversations' | 'devices' | 'lines'>,
+  parts: Pick<MessageParts, 'account' | 'contacts' | 'conversations' | 'devices' | 'lines'>,
   tx: Transaction,
   given: GivenPart,
 ): void {
-  const { peerHandle } = given.part
-  if (!isHandle(peerHandle) || peerHandle === parts.account.handle) return
-  file(parts, tx, parts.conversations.openForHistory(tx, peerHandle), given)
+  const { peerHandle: handle, peerAccount } = given.part
+  const accountKey = keyIn(peerAccount)
+  if (!isHandle(handle) || !accountKey || isOwn(parts, { accountKey })) return
+  parts.contacts.see(tx, { handle, accountKey })
+  file(parts, tx, parts.conversations.openForHistory(tx, accountKey), given)
 }
 
 /** A member of the room may hand over what the room lets new members see; a device of this account everything. */
@@ -130,17 +134,18 @@ function file(
   conversation: ConversationNumber,
   { part, giver, place }: GivenPart,
 ): void {
-  const { account, conversations, lines: types } = parts
+  const { conversations, lines: types } = parts
   const isOurs = isOwn(parts, giver)
   let filed = 0
-  for (const { fromHandle, fromDevice, sentAtMs, sequence, body } of part.messages) {
+  for (const { fromHandle, fromAccount: from, fromDevice, sentAtMs, sequence, body } of part.messages) {
     const line = types.taken(body)
-    if (!line || !isHandle(fromHandle) || sequence === 0n) continue
+    const fromAccount = keyIn(from)
+    if (!line || !fromAccount || !isHandle(fromHandle) || sequence === 0n) continue
     // Only this account's own devices can say what it said.
-    const own = isOurs && fromHandle === account.handle
+    const own = isOurs && isOwn(parts, { accountKey: fromAccount })
     const isNew = conversations.file(tx, conversation, {
       ...line,
-      ...{ fromHandle, fromDevice, own, sentAtMs, sequence: sequenceOf(sequence) },
+      ...{ fromAccount, fromHandle, fromDevice, own, sentAtMs, sequence: sequenceOf(sequence) },
       status: own ? MessageStatus.STORED : MessageStatus.RECEIVED,
     })
     if (isNew) filed++
@@ -153,7 +158,7 @@ function file(
     system: systemRecord(
       isOurs
         ? { code: 'history-from-device', lines, device: labelOf(device) }
-        : { code: 'history-from-member', lines, from: giver.handle },
+        : { code: 'history-from-member', lines, from: giver.accountKey },
     ),
     sentAtMs: place.storedAtMs,
     status: MessageStatus.RECEIVED,

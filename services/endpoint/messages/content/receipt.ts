@@ -3,7 +3,7 @@
 
 import { MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { equalBytes } from '../../../protocol/bytes.js'
-import { accountsIn } from '../../groups/membership.js'
+import { accountsIn, isOwn } from '../../groups/membership.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup, Sender } from '../../groups/state/groups.js'
 import { type Count, countOf } from '../../ids.js'
@@ -42,8 +42,8 @@ export async function sealReceipt(
 export const receipt: ContentType<'receipt'> = {
   owesReceipt: false,
   fromBlocked: true,
-  take(parts, tx, { group, device, handle }, { delivered }) {
-    if (handle === parts.account.handle) return
+  take(parts, tx, { group, device, isOurs }, { delivered }) {
+    if (isOurs) return
     const sender = group.sender(device)
     let { confirmed } = sender
     const own = parts.account.device.publicKey
@@ -64,7 +64,7 @@ export const receipt: ContentType<'receipt'> = {
 }
 
 function confirmedByAll(parts: Pick<MessageParts, 'account' | 'engine'>, group: LiveGroup): Count {
-  const others = accountsIn(parts, group).filter(({ handle }) => handle !== parts.account.handle)
+  const others = accountsIn(parts, group).filter(account => !isOwn(parts, account))
   const confirmed = others.map(({ devices }) =>
     devices.reduce((top, device) => larger(group.sender(device).confirmed, top), NO_COUNT),
   )

@@ -76,7 +76,7 @@ export function takeRevoked(
   if (isOwn(parts, account)) {
     parts.devices.change(tx, deviceKey, { revocation: deviceRevocation })
     tx.tell({ type: 'devices' })
-  } else parts.contacts.noteRevoked(tx, account.handle, deviceKey)
+  } else parts.contacts.noteRevoked(tx, account.accountKey, deviceKey)
   const isNoted = includesKey(group.record.leavingDeviceIds, deviceKey)
   if (!isNoted && includesKey(account.devices, deviceKey)) removeWhenOurTurn(parts, tx, group, [deviceKey])
 }

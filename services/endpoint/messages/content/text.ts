@@ -26,6 +26,7 @@ export function writeText(
 ): MessageId {
   const { id } = parts.conversations.append(tx, conversation, {
     kind: MessageKind.TEXT,
+    fromAccount: parts.account.account.publicKey,
     fromHandle: parts.account.handle,
     fromDevice: parts.account.device.publicKey,
     own: true,
@@ -52,11 +53,12 @@ export const text: ContentType<'text'> = {
           : undefined,
     },
   },
-  take({ contacts, conversations }, tx, received, { text: written }) {
+  take({ conversations }, tx, received, { text: written }) {
     const { group, envelope, content, handle, accountKey, device, isOurs } = received
     if (!can(group.phase, 'show')) return
     conversations.append(tx, group.record.conversation, {
       kind: MessageKind.TEXT,
+      fromAccount: accountKey,
       fromHandle: handle,
       fromDevice: device,
       own: isOurs,
@@ -64,7 +66,6 @@ export const text: ContentType<'text'> = {
       sentAtMs: content.sentAtMs,
       status: isOurs ? MessageStatus.STORED : MessageStatus.RECEIVED,
       sequence: envelope.sequence,
-      otherKey: contacts.trust(handle, accountKey) === 'other',
     })
   },
 }

@@ -10,7 +10,15 @@ export type Line = RecordOf<'messages'>
 /** The content of a line, beside who wrote it and when. */
 export type LineFields = Omit<
   RecordInit<'messages'>,
-  '$typeName' | 'kind' | 'fromHandle' | 'fromDevice' | 'own' | 'sentAtMs' | 'status' | 'sequence'
+  | '$typeName'
+  | 'kind'
+  | 'fromAccount'
+  | 'fromHandle'
+  | 'fromDevice'
+  | 'own'
+  | 'sentAtMs'
+  | 'status'
+  | 'sequence'
 >
 export type BodyInit = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
 export type HistoryBody = HistoryMessage['body']

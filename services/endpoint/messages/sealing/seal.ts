@@ -17,16 +17,27 @@ import { waitNoMore } from './unsent.js'
 
 /** Nothing is said in it for now: it is with somebody who is blocked, or whose changed key is not accepted. */
 export const isSilent = (
-  { contacts, conversations }: Pick<MessageParts, 'contacts' | 'conversations'>,
+  parts: Pick<MessageParts, 'contacts' | 'conversations'>,
   { record }: LiveGroup,
-): boolean => contacts.isStopped(conversations.peer(record.conversation))
+): boolean => isStopped(parts, record.conversation)
+
+/** The same of a conversation, also of one with somebody whose key is not known yet. */
+export function isStopped(
+  { contacts, conversations }: Pick<MessageParts, 'contacts' | 'conversations'>,
+  conversation: ConversationNumber,
+): boolean {
+  const peer = conversations.with(conversation)
+  if (!peer) return false
+  if ('accountKey' in peer) return contacts.isStopped(peer.accountKey)
+  return contacts.handles.hasChanged(peer.awaited) || contacts.handles.get(peer.awaited)?.blocked === true
+}
 
 /** The group that a conversation's lines go out in: of several, the same one for everybody. */
 export function sendingGroup(
   parts: Pick<MessageParts, 'contacts' | 'conversations' | 'groups'>,
   conversation: ConversationNumber,
 ): LiveGroup | undefined {
-  if (parts.contacts.isStopped(parts.conversations.peer(conversation))) return undefined
+  if (isStopped(parts, conversation)) return undefined
   return parts.groups
     .of(conversation)
     .filter(({ phase }) => can(phase, 'send'))

@@ -3,7 +3,7 @@
 
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../../protocol/identity/certificate.js'
-import { sameKey } from '../../../protocol/keys.js'
+import { type AccountKey, keyText, sameKey } from '../../../protocol/keys.js'
 import { CLOCK_SLACK_MS, DAY_MS } from '../../../protocol/time.js'
 import { accountsIn, isOwn, isOwnDevicesGroup, settingsOf } from '../../groups/membership.js'
 import { type Membership, sameAccount } from '../../groups/policy.js'
@@ -33,8 +33,8 @@ export function onAdded(
   if (settings.kind !== GroupKind.ROOM || !isOurs || days === 0) return
   const known = before.members.map(({ identity }) => parseVerifiedCertificate(identity))
   const invited = newMembers.filter(each => !known.some(other => sameAccount(other, each)))
-  for (const handle of new Set(invited.map(each => each.handle)))
-    transferRoom(parts, tx, group, { handle, days })
+  const accounts = new Map(invited.map(({ accountKey }) => [keyText(accountKey), accountKey]))
+  for (const accountKey of accounts.values()) transferRoom(parts, tx, group, { accountKey, days })
 }
 
 /** This device has joined the group of own devices: whoever made it may be new, and have nobody else. */
@@ -109,10 +109,10 @@ function transferRoom(
   parts: Pick<MessageParts, 'clock' | 'conversations'>,
   tx: Transaction,
   group: LiveGroup,
-  { handle, days }: { handle: string; days: number },
+  { accountKey, days }: { accountKey: AccountKey; days: number },
 ): void {
-  parts.conversations.open(tx, handle)
+  parts.conversations.open(tx, accountKey)
   const { conversation, conversationId } = group.record
   const sinceMs = BigInt(parts.clock.now() - days * DAY_MS)
-  startTransfer(tx, conversation, { toHandle: handle, conversationId, sinceMs })
+  startTransfer(tx, conversation, { toAccount: accountKey, conversationId, sinceMs })
 }

@@ -6,7 +6,7 @@ import { type HistoryMessage, HistoryMessageSchema } from '../../../../gen/parle
 import type { Message } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { equalBytes } from '../../../protocol/bytes.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import { type ConversationNumber, messageNumber } from '../../ids.js'
+import { type ConversationNumber, isKey, messageNumber } from '../../ids.js'
 import {
   type KeyOf,
   nextId,
@@ -38,7 +38,7 @@ export function startTransfer(tx: Transaction, conversation: ConversationNumber,
 }
 
 const isSame = (one: HistoryTransfer, other: HistoryTransfer): boolean =>
-  one.toHandle === other.toHandle && equalBytes(one.toDevice, other.toDevice)
+  equalBytes(one.toAccount, other.toAccount) && equalBytes(one.toDevice, other.toDevice)
 
 /** Seals the next parts of what is to be handed over, where there is a group for it. */
 export async function sealTransfers(
@@ -63,10 +63,10 @@ export async function sealTransfers(
 
 function groupFor(
   parts: Pick<MessageParts, 'contacts' | 'conversations' | 'engine' | 'groups'>,
-  { toDevice, toHandle }: HistoryTransfer,
+  { toDevice, toAccount }: HistoryTransfer,
 ): LiveGroup | undefined {
-  if (toHandle) {
-    const conversation = parts.conversations.withPeer(toHandle)
+  if (isKey(toAccount)) {
+    const conversation = parts.conversations.withPerson(toAccount)
     return conversation === undefined ? undefined : sendingGroup(parts, conversation)
   }
   return ownDeviceGroups(parts).find(({ state }) =>
@@ -74,20 +74,32 @@ function groupFor(
   )
 }
 
+/** The other side of a direct conversation, as a part of its history names it. */
+function peerOf(
+  { contacts, conversations }: Pick<MessageParts, 'contacts' | 'conversations'>,
+  conversation: ConversationNumber,
+): { peerAccount: Uint8Array; peerHandle: string } | undefined {
+  const peer = conversations.with(conversation)
+  if (!peer || !('accountKey' in peer)) return undefined
+  return { peerAccount: peer.accountKey, peerHandle: contacts.get(peer.accountKey)?.handle ?? '' }
+}
+
 /** True: there is more. */
 async function sealPart(
-  parts: Pick<MessageParts, 'clock' | 'conversations' | 'engine' | 'groups' | 'lines' | 'outbox' | 'records'>,
+  parts: Pick<
+    MessageParts,
+    'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'lines' | 'outbox' | 'records'
+  >,
   tx: Transaction,
   { key, transfer, group }: { key: KeyOf<'transfers'>; transfer: HistoryTransfer; group: LiveGroup },
 ): Promise<boolean> {
   const conversation = key.group
   const { messages, next, more } = nextMessages(parts, conversation, transfer)
   if (messages.length > 0 || transfer.begun) {
-    const isRoom = parts.conversations.kind(conversation) === 'room'
     const value = {
       conversationId: transfer.conversationId,
       messages,
-      peerHandle: isRoom ? '' : parts.conversations.peer(conversation),
+      ...peerOf(parts, conversation),
       last: !more,
     }
     await sealBody(parts, tx, group, { case: 'historyPart', value })
@@ -113,8 +125,9 @@ function nextMessages(
   for (const { key, record } of rows) {
     const body = isDue(record, sinceMs) ? lines.given(record) : undefined
     if (body) {
-      const { fromHandle, fromDevice, sentAtMs, sequence } = record
-      const message = create(HistoryMessageSchema, { fromHandle, fromDevice, sentAtMs, sequence, body })
+      const { fromAccount, fromHandle, fromDevice, sentAtMs, sequence } = record
+      const from = { fromAccount, fromHandle, fromDevice }
+      const message = create(HistoryMessageSchema, { ...from, sentAtMs, sequence, body })
       bytes += toBinary(HistoryMessageSchema, message).length + MESSAGE_BYTES
       if (messages.length > 0 && bytes > PART_BYTES) return { messages, next, more: true }
       messages.push(message)

@@ -2,7 +2,7 @@ import type { KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
 import { toHex } from '../../../protocol/bytes.js'
 import { certifiedDevices } from '../../../protocol/identity/certificate.js'
 import type { AccountKey } from '../../../protocol/keys.js'
-import { changeOf } from '../../contacts/contacts.js'
+import { changeOf } from '../../contacts/handles.js'
 import type { KeyChangePolicy } from '../../contacts/trust.js'
 import type { Context, RunTransaction } from '../../context.js'
 import { crypto } from '../../crypto.js'
@@ -30,13 +30,13 @@ export class ChangedKeys {
    * they are due again.
    */
   async settle(onDecided: () => void): Promise<void> {
-    for (const contact of this.options.context.contacts.changed()) {
-      const change = changeOf(contact)
-      const name = change && `${contact.handle} ${toHex(change.seen)}`
+    for (const record of this.options.context.contacts.handles.changed()) {
+      const change = changeOf(record)
+      const name = change && `${record.handle} ${toHex(change.seen)}`
       if (!name || this.#waiting.has(name)) continue
       // Not again while this is under way, either.
       this.#waiting.add(name)
-      const decided = await this.#settleOne(contact.handle).catch(error => {
+      const decided = await this.#settleOne(record.handle).catch(error => {
         this.#waiting.delete(name)
         throw error
       })

@@ -1,16 +1,17 @@
 // Key packages for those who are to be added: the intents that wait for them, and what the server hands out.
 
 import type { ClaimedDevice } from '../../../../gen/parley/v1/key_exchange_pb.js'
-import { type DeviceKey, includesKey } from '../../../protocol/keys.js'
-import { notMade } from '../../codes/notice.js'
+import { type DeviceKey, includesKey, sameKey } from '../../../protocol/keys.js'
+import { notMade, type WhyNot } from '../../codes/notice.js'
 import type { Context } from '../../context.js'
 import { type Invitee, verifiedInvitees } from '../../groups/create.js'
-import { accountsIn } from '../../groups/membership.js'
+import { accountsIn, isOwn } from '../../groups/membership.js'
 import { sameAccount } from '../../groups/policy.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import type { IntentNumber } from '../../ids.js'
+import { type IntentNumber, isKey } from '../../ids.js'
 import type { Transaction } from '../../vault/records.js'
+import { meetListed } from './pins.js'
 
 export interface Wanted {
   group: LiveGroup
@@ -39,7 +40,7 @@ const isRejoining = ({ record }: LiveGroup, device: DeviceKey): boolean =>
 
 /** Puts what was claimed into the intent, or gives the intent up and says why. */
 export async function takeClaim(
-  context: Pick<Context, 'account' | 'contacts' | 'conversations' | 'engine' | 'intents'>,
+  context: Pick<Context, 'account' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>,
   tx: Transaction,
   { group, id, handle }: Wanted,
   claimed: readonly ClaimedDevice[] | undefined,
@@ -48,33 +49,36 @@ export async function takeClaim(
   const change = intent?.change
   if (change?.case !== 'addAccount' && change?.case !== 'addDevices') return
   const isDevices = change.case === 'addDevices'
-  const giveUp = (code: 'nobody' | 'no-device' | 'key-changed') => {
+  const giveUp = (code: Exclude<WhyNot['code'], 'impossible' | 'rejected'>) => {
     context.intents.drop(tx, group, id)
     // A further device of somebody who is in it already is looked up again by itself.
     if (isDevices) return
     const peer = context.conversations.peer(group.record.conversation)
-    tx.tell(notMade({ handle, peer, why: { code } }))
+    const name = isKey(change.value.accountKey) ? context.contacts.nameOf(change.value.accountKey) : handle
+    tx.tell(notMade({ handle: name, peer, why: { code } }))
   }
   if (!claimed) return giveUp('nobody')
   const wanted = isDevices ? change.value.deviceIds : undefined
   const accounts = accountsIn(context, group)
+  const { accountKey: known } = change.value
   const fits = ({ identity }: Invitee) =>
-    !wanted ||
-    (includesKey(wanted, identity.deviceKey) &&
-      (accounts.some(account => sameAccount(account, identity)) || isRejoining(group, identity.deviceKey)))
+    (!isKey(known) || sameKey(identity.accountKey, known)) &&
+    (!wanted ||
+      (includesKey(wanted, identity.deviceKey) &&
+        (accounts.some(account => sameAccount(account, identity)) || isRejoining(group, identity.deviceKey))))
   const invitees = (await verifiedInvitees(context, handle, claimed)).filter(fits)
   if (invitees.length === 0) return giveUp('no-device')
   for (const { identity } of invitees)
-    if (
-      handle !== context.account.handle &&
-      context.contacts.meet(tx, handle, identity.accountKey) === 'changed'
-    )
+    if (!isOwn(context, identity) && meetListed(context, tx, identity) === 'changed')
       return giveUp('key-changed')
+  const { accountKey } = invitees[0]!.identity
+  const isTwice = accounts.some(other => other.handle === handle && !sameKey(other.accountKey, accountKey))
+  if (!isDevices && isTwice) return giveUp('handle-twice')
   const keyPackages = invitees.map(({ keyPackage }) => keyPackage)
   const deviceIds = invitees.map(({ identity }) => identity.deviceKey)
   const claimedFor = isDevices
-    ? ({ case: 'addDevices', value: { handle, deviceIds, keyPackages } } as const)
-    : ({ case: 'addAccount', value: { handle, keyPackages } } as const)
+    ? ({ case: 'addDevices', value: { handle, accountKey, deviceIds, keyPackages } } as const)
+    : ({ case: 'addAccount', value: { handle, accountKey, keyPackages } } as const)
   const { notBeforeMs, alone } = context.intents.get(group, id)!
   context.intents.save(tx, group, { id, intent: { notBeforeMs, alone, change: claimedFor } })
 }

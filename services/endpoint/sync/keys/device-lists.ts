@@ -3,6 +3,7 @@
 
 import type { KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
 import type { DeviceIdentity } from '../../../protocol/identity/certificate.js'
+import { type AccountKey, type KeyText, keyText } from '../../../protocol/keys.js'
 import type { Context, RunTransaction } from '../../context.js'
 import { isOwn } from '../../groups/membership.js'
 import { can } from '../../groups/state/group.js'
@@ -11,7 +12,7 @@ import type { KeyExchangeParts } from '../../line/connection.js'
 import type { Timer } from '../../ports.js'
 import type { Transaction } from '../../vault/records.js'
 import type { Scheduler } from '../scheduler.js'
-import { listsIn, noteChanges, type ShownList, saveList } from './known-lists.js'
+import { listsIn, noteListed, type ShownList, saveList } from './known-lists.js'
 import { OwnGroup } from './own-group.js'
 import { type Directory, reconcile } from './reconcile.js'
 
@@ -90,8 +91,9 @@ export class DeviceLists {
   #addPeers(conversations: readonly ConversationNumber[]): void {
     const { context } = this.options
     for (const conversation of conversations) {
-      const handle = context.conversations.peer(conversation)
-      if (context.contacts.get(handle)?.accountKey.length) this.#due.add(handle)
+      const peer = context.conversations.with(conversation)
+      const contact = peer && 'accountKey' in peer ? context.contacts.get(peer.accountKey) : undefined
+      if (contact) this.#due.add(contact.handle)
     }
   }
 
@@ -99,7 +101,7 @@ export class DeviceLists {
   #addPage(handles: number, then?: () => void): void {
     const { context, scheduler, nudge } = this.options
     const page = context.records.list('contacts', { group: 0n, after: this.#pageAfter, limit: handles })
-    for (const { record } of page) if (record.accountKey.length > 0) this.#due.add(record.handle)
+    for (const { record } of page) if (record.handle) this.#due.add(record.handle)
     this.#pageAfter = page.at(-1)?.key.id ?? this.#pageAfter
     if (page.length < handles) return
     this.#page = scheduler.after(PAGE_WAIT_MS, () => {
@@ -113,6 +115,16 @@ export class DeviceLists {
   changed(handle: string): void {
     this.#due.add(handle)
     this.options.nudge()
+  }
+
+  /** Asks whose these handles are, which somebody claims. Throws VaultError, RpcError and LineStopped. */
+  async introduce(handles: readonly string[]): Promise<void> {
+    const { context, transaction, exchange } = this.options
+    for (let from = 0; from < handles.length; from += LOOKUPS_PER_CALL) {
+      const lookupHandles = handles.slice(from, from + LOOKUPS_PER_CALL)
+      const lists = listsIn(context.records, (await exchange({ lookupHandles })).lookups)
+      await transaction(({ context, tx }) => noteListed(context, tx, lists))
+    }
   }
 
   /** Revocations that the server may not know yet, for the first call of a line. */
@@ -140,7 +152,7 @@ export class DeviceLists {
     const own = lists.find(({ handle }) => handle === context.account.handle)?.devices() ?? []
     await transaction(({ context, tx }) => {
       noteOwnDevices(context, tx, own)
-      noteChanges(context, tx, lists)
+      noteListed(context, tx, lists)
     })
     const incomplete = await this.#compareAll(lists)
     await transaction(({ tx }) => {
@@ -149,8 +161,7 @@ export class DeviceLists {
     for (const handle of handles)
       if (incomplete.has(handle)) this.#lookAgain(handle)
       else this.#waits.delete(handle)
-    if (handles.includes(context.account.handle))
-      await this.#ownGroup.look(new Map([[context.account.handle, own]]))
+    if (handles.includes(context.account.handle)) await this.#ownGroup.look(own)
     nudge()
   }
 
@@ -158,27 +169,38 @@ export class DeviceLists {
   async #compareAll(lists: readonly ShownList[]): Promise<ReadonlySet<string>> {
     const { context } = this.options
     const places = new Map(
-      lists.map(list => [list, context.groups.with(list.handle, list.isNew ? 'all' : 'unreconciled')]),
+      lists.map(list => [
+        list,
+        list.accountKeys.flatMap(key => context.groups.with(key, list.isNew ? 'all' : 'unreconciled')),
+      ]),
     )
     const groups = [...new Set([...places.values()].flat())]
     const compared = lists.filter(list => places.get(list)!.length > 0)
-    const directory: Directory = new Map(compared.map(({ handle, devices }) => [handle, devices()]))
-    const incomplete = new Set<string>()
+    const incomplete = new Set<KeyText<AccountKey>>()
     for (let from = 0; from < groups.length; from += GROUPS_AT_ONCE)
-      for (const handle of await this.#compare(groups.slice(from, from + GROUPS_AT_ONCE), directory))
-        incomplete.add(handle)
-    return incomplete
+      for (const account of await this.#compare(groups.slice(from, from + GROUPS_AT_ONCE), compared))
+        incomplete.add(account)
+    const isIncomplete = ({ accountKeys }: ShownList) => accountKeys.some(key => incomplete.has(keyText(key)))
+    return new Set(lists.filter(isIncomplete).map(({ handle }) => handle))
   }
 
-  async #compare(groups: readonly GroupNumber[], directory: Directory): Promise<string[]> {
+  async #compare(
+    groups: readonly GroupNumber[],
+    lists: readonly ShownList[],
+  ): Promise<KeyText<AccountKey>[]> {
+    const directory: Directory = directoryOf(lists)
+    const accounts = lists.flatMap(({ accountKeys }) => accountKeys)
     return await this.options.transaction(({ context, tx }) =>
       groups
         .flatMap(number => context.groups.get(number) ?? [])
         .flatMap(group => {
           const incomplete = reconcile(context, tx, group, directory)
           const isUsed = can(group.phase, 'tell-devices')
-          for (const handle of isUsed ? directory.keys() : [])
-            context.groups.noteCompared(tx, group, { handle, isComplete: !incomplete.includes(handle) })
+          for (const accountKey of isUsed ? accounts : [])
+            context.groups.noteCompared(tx, group, {
+              accountKey,
+              isComplete: !incomplete.includes(keyText(accountKey)),
+            })
           return incomplete
         }),
     )
@@ -189,6 +211,11 @@ export class DeviceLists {
     this.#waits.set(handle, wait)
     this.options.scheduler.after(wait, () => this.changed(handle))
   }
+}
+
+function directoryOf(lists: readonly ShownList[]): Directory {
+  const devices = lists.flatMap(list => list.devices())
+  return Map.groupBy(devices, ({ accountKey }) => keyText(accountKey))
 }
 
 function noteOwnDevices(

@@ -1,11 +1,13 @@
 // A direct conversation gets its group: with the devices of the other person and this account's own.
 
 import type { ClaimedDevice } from '../../../../gen/parley/v1/key_exchange_pb.js'
+import { sameKey } from '../../../protocol/keys.js'
 import type { Context } from '../../context.js'
 import { createGroup, ownInvitees, verifiedInvitees } from '../../groups/create.js'
 import type { ConversationNumber } from '../../ids.js'
 import { queueCommit } from '../../messages/sealing/outbox.js'
 import type { Transaction } from '../../vault/records.js'
+import { handleOf, meetListed } from './pins.js'
 
 /** `no-device`: they have none that can be reached yet. */
 type Establishment = 'created' | 'blocked' | 'no-device'
@@ -26,11 +28,15 @@ export async function establish(
     own,
   }: { conversation: ConversationNumber; claimed: readonly ClaimedDevice[]; own: readonly ClaimedDevice[] },
 ): Promise<Establishment> {
-  const peer = context.conversations.peer(conversation)
-  const invitees = await verifiedInvitees(context, peer, claimed)
+  const handle = handleOf(context, conversation) ?? ''
+  const listed = await verifiedInvitees(context, handle, claimed)
+  for (const { identity } of listed) if (meetListed(context, tx, identity) === 'changed') return 'blocked'
+  // Or somebody who only claims the handle.
+  const peer = context.conversations.with(conversation)
+  const invitees = listed.filter(
+    ({ identity }) => peer && 'accountKey' in peer && sameKey(identity.accountKey, peer.accountKey),
+  )
   if (invitees.length === 0) return 'no-device'
-  for (const { identity } of invitees)
-    if (context.contacts.meet(tx, peer, identity.accountKey) === 'changed') return 'blocked'
   const siblings = await ownInvitees(context, own)
   const made = await createGroup(context, tx, { conversation, invitees: [...invitees, ...siblings] })
   queueCommit(context.outbox, tx, made.group.number, made)

@@ -1,26 +1,26 @@
-// Somebody shows another account key than the one that is pinned: what is decided on it, and what becomes of the groups
-// in which they show the other one.
+// The server's directory says another account for a handle than the one that is pinned: what is decided on it, and what
+// becomes of the conversation with whoever goes by the handle.
 
 import { equalBytes } from '../../../protocol/bytes.js'
-import { parseVerifiedCertificate } from '../../../protocol/identity/certificate.js'
 import { accountFingerprint, formatFingerprint } from '../../../protocol/identity/fingerprint.js'
-import type { AccountKey } from '../../../protocol/keys.js'
+import { type AccountKey, sameKey } from '../../../protocol/keys.js'
 import { Refusal } from '../../codes/refusal.js'
-import { changeOf } from '../../contacts/contacts.js'
+import { changeOf } from '../../contacts/handles.js'
 import type { KeyChangePolicy } from '../../contacts/trust.js'
 import type { Context } from '../../context.js'
 import { crypto } from '../../crypto.js'
+import { accountsIn, isOwn } from '../../groups/membership.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
 import { transition } from '../../groups/transition.js'
+import type { ConversationNumber } from '../../ids.js'
 import type { Transaction } from '../../vault/records.js'
+import { goOnWith } from './pins.js'
+
+type ChangeParts = Pick<Context, 'account' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>
 
 /** A person takes the changed key for theirs. Waiting messages go to it, and none to the former. Throws Refusal. */
-export function acceptKey(
-  context: Pick<Context, 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>,
-  tx: Transaction,
-  handle: string,
-): void {
-  if (!context.contacts.hasChanged(handle)) throw new Refusal({ code: 'key-not-changed', handle })
+export function acceptKey(context: ChangeParts, tx: Transaction, handle: string): void {
+  if (!context.contacts.handles.hasChanged(handle)) throw new Refusal({ code: 'key-not-changed', handle })
   pinChanged(context, tx, handle)
   tx.tell({ type: 'contact', handle, change: 'accepted' })
 }
@@ -30,20 +30,20 @@ export function acceptKey(
  * because the change was none.
  */
 export function settleChange(
-  context: Pick<Context, 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>,
+  context: ChangeParts,
   tx: Transaction,
   handle: string,
   { listed, policy }: { listed: readonly AccountKey[]; policy: KeyChangePolicy },
 ): boolean {
-  const contact = context.contacts.get(handle)
-  const change = contact && changeOf(contact)
+  const { handles } = context.contacts
+  const record = handles.get(handle)
+  const change = record && changeOf(record)
   if (!change) return true
   const lists = (fingerprint: Uint8Array) =>
     listed.some(key => equalBytes(accountFingerprint(crypto, key), fingerprint))
   const { pinned, seen } = change
-  if (contact.changedAccountKey.length > 0 && lists(pinned) && !lists(seen)) {
-    context.contacts.dismiss(tx, handle)
-    retireOthers(context, tx, handle)
+  if (record.seenAccountKey.length > 0 && lists(pinned) && !lists(seen)) {
+    handles.dismiss(tx, handle)
     tx.tell({ type: 'notice', level: 'warning', notice: { code: 'impostor', handle } })
     return true
   }
@@ -61,29 +61,30 @@ export function settleChange(
   return true
 }
 
-function pinChanged(
-  context: Pick<Context, 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>,
-  tx: Transaction,
-  handle: string,
-): void {
-  context.contacts.accept(tx, handle)
-  retireOthers(context, tx, handle)
+/** The conversation with whoever went by the handle goes on with the account that it is pinned to now. */
+function pinChanged(context: ChangeParts, tx: Transaction, handle: string): void {
+  const { contacts, conversations } = context
+  const former = contacts.handles.pinned(handle)
+  contacts.accept(tx, handle)
+  const accountKey = contacts.handles.pinned(handle)
+  const conversation = former ? conversations.withPerson(former) : conversations.awaiting(handle)
+  if (!accountKey || conversation === undefined) return
+  retireOthers(context, tx, conversation, accountKey)
+  goOnWith(context, tx, conversation, accountKey)
 }
 
-/** Ends the groups of the conversation with this person in which they show another key than the pinned one. */
+/** Ends the groups of the conversation in which somebody else is. */
 function retireOthers(
-  context: Pick<Context, 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>,
+  context: ChangeParts,
   tx: Transaction,
-  handle: string,
+  conversation: ConversationNumber,
+  accountKey: AccountKey,
 ): void {
-  const { contacts, conversations, groups } = context
-  const conversation = conversations.withPeer(handle)
   const isOther = (group: LiveGroup) =>
-    context.engine
-      .members(group.state)
-      .map(({ identity }) => parseVerifiedCertificate(identity))
-      .some(member => member.handle === handle && contacts.trust(handle, member.accountKey) === 'other')
-  for (const group of conversation === undefined ? [] : groups.of(conversation)) {
+    accountsIn(context, group).some(
+      account => !isOwn(context, account) && !sameKey(account.accountKey, accountKey),
+    )
+  for (const group of context.groups.of(conversation)) {
     if (group.phase.name === 'ended' || !isOther(group)) continue
     // A message sealed for it before may be at the server already, and stays as it is.
     transition(context, tx, group, { input: 'replaced' })

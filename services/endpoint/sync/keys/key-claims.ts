@@ -6,12 +6,14 @@ import type { Context, RunTransaction } from '../../context.js'
 import type { EndpointEvent } from '../../events.js'
 import type { ConversationNumber } from '../../ids.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
+import { isStopped } from '../../messages/sealing/seal.js'
 import { waitingLines } from '../../messages/sealing/unsent.js'
 import { ignoreDownLine } from '../background.js'
 import type { Scheduler } from '../scheduler.js'
 import type { ChangedKeys } from './changed-keys.js'
 import { takeClaim, type Wanted, wantedKeyPackages } from './claims.js'
 import { establish } from './establish.js'
+import { handleOf } from './pins.js'
 
 /** How often one person is looked for at most, in ms: every time uses up a key package of theirs. */
 const LOOK_AGAIN_MS = 15_000
@@ -51,9 +53,9 @@ export class KeyClaims {
     await this.#claimForIntents().catch(ignoreDownLine)
     for (const number of context.conversations.unopened()) {
       if (!needsGroup(context, number)) continue
-      const peer = context.conversations.peer(number)
-      if (!this.#looked.has(number)) await this.#look(number, peer).catch(ignoreDownLine)
-      if (this.#absent.has(number)) this.#tellAbsent(number, peer)
+      const handle = handleOf(context, number)
+      if (handle && !this.#looked.has(number)) await this.#look(number, handle).catch(ignoreDownLine)
+      if (this.#absent.has(number)) this.#tellAbsent(number, context.conversations.peer(number))
     }
   }
 
@@ -73,7 +75,7 @@ export class KeyClaims {
     this.options.nudge()
   }
 
-  async #look(conversation: ConversationNumber, peer: string): Promise<void> {
+  async #look(conversation: ConversationNumber, handle: string): Promise<void> {
     const { scheduler, nudge } = this.options
     this.#looked.add(conversation)
     this.#absent.delete(conversation)
@@ -82,15 +84,15 @@ export class KeyClaims {
       this.#looked.delete(conversation)
       nudge()
     })
-    if (await this.#open(conversation, peer)) nudge()
+    if (await this.#open(conversation, handle)) nudge()
     else this.#absent.add(conversation)
   }
 
   /** False: they are not on the server. */
-  async #open(conversation: ConversationNumber, peer: string): Promise<boolean> {
+  async #open(conversation: ConversationNumber, handle: string): Promise<boolean> {
     const { context, transaction } = this.options
     // A new group has all devices of this account from its beginning, so that none misses what is said first.
-    const [claimed, own = []] = await this.#claim([peer, context.account.handle])
+    const [claimed, own = []] = await this.#claim([handle, context.account.handle])
     if (!claimed) return false
     const established = await transaction(async ({ context, tx }) => {
       if (!needsGroup(context, conversation)) return undefined
@@ -152,12 +154,12 @@ function devicesOf(claim: ClaimOutcome | undefined): Devices | undefined {
 const nameOfIntent = ({ group, id }: Wanted): string => `${group.number} ${id}`
 
 function needsGroup(
-  context: Pick<Context, 'contacts' | 'conversations' | 'groups' | 'records'>,
+  context: Pick<Context, 'contacts' | 'conversations' | 'groups'>,
   conversation: ConversationNumber,
 ): boolean {
-  const { groups, contacts, conversations } = context
+  const { groups, conversations } = context
   // Of one that came with a history another device of this account is in its group, and adds this one.
   if (conversations.kind(conversation) !== 'direct' || conversations.isFromHistory(conversation)) return false
-  if (contacts.isStopped(conversations.peer(conversation))) return false
+  if (isStopped(context, conversation)) return false
   return groups.of(conversation).every(({ phase }) => phase.name === 'ended')
 }

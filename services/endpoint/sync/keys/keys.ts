@@ -4,7 +4,7 @@ import type { KeyChangePolicy } from '../../contacts/trust.js'
 import type { Context, RunTransaction } from '../../context.js'
 import type { EndpointEvent } from '../../events.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
-import type { Background } from '../background.js'
+import { type Background, ignoreDownLine } from '../background.js'
 import type { Scheduler } from '../scheduler.js'
 import { ChangedKeys } from './changed-keys.js'
 import { DeviceLists } from './device-lists.js'
@@ -75,6 +75,11 @@ export class Keys {
   /** The account has a new device, or one less. */
   changed(handle: string): void {
     this.#lists.changed(handle)
+  }
+
+  /** Asks whose these handles are, which somebody claims; where the server does not say, they stay claims. Throws VaultError. */
+  async introduce(handles: readonly string[]): Promise<void> {
+    await this.#lists.introduce(handles).catch(ignoreDownLine)
   }
 
   /** Revocations that the server may not know yet, for the first call of a line. */

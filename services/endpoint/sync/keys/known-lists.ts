@@ -2,10 +2,11 @@
 
 import type { LookupOutcome } from '../../../../gen/parley/v1/key_exchange_pb.js'
 import { certifiedDevices, type DeviceIdentity } from '../../../protocol/identity/certificate.js'
-import type { AccountKey } from '../../../protocol/keys.js'
+import { type AccountKey, includesKey, keyText } from '../../../protocol/keys.js'
 import type { Context } from '../../context.js'
 import { crypto } from '../../crypto.js'
 import { at, type Reader, type Transaction } from '../../vault/records.js'
+import { meetListed } from './pins.js'
 
 /** One account's devices as the server lists them. */
 export interface ShownList {
@@ -14,13 +15,13 @@ export interface ShownList {
   digest: Uint8Array
   /** It is another list than before. */
   isNew: boolean
-  /** The public keys of the accounts that they show. */
+  /** The accounts that they show, each once. */
   accountKeys: readonly AccountKey[]
   /** Verified when they are asked for, since a list that was seen before needs no look. */
   devices(): readonly DeviceIdentity[]
 }
 
-const keyOf = (records: Reader, handle: string) => at(records.numberOf('member', handle))
+const keyOf = (records: Reader, handle: string) => at(records.numberOf('list', handle))
 
 /** The groups say whose device it is: here a certificate counts that is what it says, for this handle. */
 export function listsIn(records: Reader, lookups: readonly LookupOutcome[]): ShownList[] {
@@ -31,7 +32,7 @@ export function listsIn(records: Reader, lookups: readonly LookupOutcome[]): Sho
     const known = records.get('lists', keyOf(records, handle))
     const isNew = known === undefined || Buffer.compare(known.digest, digest) !== 0
     const devices = () => certifiedDevices(crypto, certificates).filter(device => device.handle === handle)
-    const accountKeys = isNew ? devices().map(({ accountKey }) => accountKey) : known.accountKeys
+    const accountKeys = isNew ? accountsOf(devices()) : known.accountKeys
     return [{ handle, digest, isNew, accountKeys, devices }]
   })
 }
@@ -41,16 +42,26 @@ export function saveList(tx: Transaction, { handle, digest, isNew, accountKeys }
   if (isNew) tx.put('lists', keyOf(tx, handle), { digest, accountKeys })
 }
 
-/** An account whose pinned key the server does not list any more has another one now, which is looked into (changed-keys.ts). */
-export function noteChanges(
-  { contacts }: Pick<Context, 'contacts'>,
+const accountsOf = (devices: readonly DeviceIdentity[]): readonly AccountKey[] => [
+  ...new Map(devices.map(({ accountKey }) => [keyText(accountKey), accountKey])).values(),
+]
+
+/**
+ * The directory says whose these handles are: pins those that are pinned to nobody yet. One whose pinned account the server does not list
+ * any more has another one now, which is looked into (changed-keys.ts).
+ */
+export function noteListed(
+  context: Pick<Context, 'account' | 'contacts' | 'conversations' | 'groups'>,
   tx: Transaction,
-  lists: readonly ShownList[],
+  lists: readonly Pick<ShownList, 'handle' | 'accountKeys'>[],
 ): void {
   for (const { handle, accountKeys } of lists) {
-    const isListed = accountKeys.some(accountKey => contacts.trust(handle, accountKey) !== 'other')
-    const [first] = accountKeys
-    if (first && !isListed) contacts.meet(tx, handle, first)
+    const pinned = context.contacts.handles.pinned(handle)
+    const [accountKey] = accountKeys
+    if (!accountKey || handle === context.account.handle) continue
+    // A server that names several accounts has not said whose the handle is.
+    const isKnown = pinned ? includesKey(accountKeys, pinned) : accountKeys.length > 1
+    if (!isKnown) meetListed(context, tx, { handle, accountKey })
   }
 }
 

@@ -2,7 +2,14 @@
 // on them (lookup_handles) is signed by the account, so that it can leave a device out but not slip one in.
 
 import type { DeviceIdentity } from '../../../protocol/identity/certificate.js'
-import { type DeviceKey, includesKey, sameKey } from '../../../protocol/keys.js'
+import {
+  type AccountKey,
+  type DeviceKey,
+  includesKey,
+  type KeyText,
+  keyText,
+  sameKey,
+} from '../../../protocol/keys.js'
 import type { Context } from '../../context.js'
 import { addDevices, type IntentChange, intend, removeDevices } from '../../groups/intents.js'
 import { accountsIn, type GroupAccount, isOwn } from '../../groups/membership.js'
@@ -16,25 +23,22 @@ const OWN_TURN_MS = 1_000
 /** Milliseconds that others wait for the account's own devices. */
 const OTHERS_WAIT_MS = 3_000
 
-/** By handle: the devices whose certificates the server holds, verified. */
-export type Directory = ReadonlyMap<string, readonly DeviceIdentity[]>
+/** By account: the devices whose certificates the server holds, verified. */
+export type Directory = ReadonlyMap<KeyText<AccountKey>, readonly DeviceIdentity[]>
 
-/** Intends in one group what the directory says. Returns the handles of which a device is not in it yet. */
+/** Intends in one group what the directory says. Returns the accounts of which a device is not in it yet. */
 export function reconcile(
   context: Pick<Context, 'account' | 'clock' | 'contacts' | 'devices' | 'engine' | 'intents'>,
   tx: Transaction,
   group: LiveGroup,
   directory: Directory,
-): string[] {
+): KeyText<AccountKey>[] {
   if (!can(group.phase, 'tell-devices')) return []
-  const incomplete: string[] = []
+  const incomplete: KeyText<AccountKey>[] = []
   for (const account of accountsIn(context, group)) {
-    const certified = directory
-      .get(account.handle)
-      ?.filter(({ accountKey }) => sameKey(accountKey, account.accountKey))
-      .map(({ deviceKey }) => deviceKey)
+    const certified = directory.get(keyText(account.accountKey))?.map(({ deviceKey }) => deviceKey)
     if (!certified || isLeaving(group, account)) continue
-    if (addMissing(context, tx, group, account, certified)) incomplete.push(account.handle)
+    if (addMissing(context, tx, group, account, certified)) incomplete.push(keyText(account.accountKey))
     if (isOwn(context, account)) removeRevoked(context, tx, group, account, certified)
   }
   return incomplete
@@ -55,7 +59,7 @@ function addMissing(
     device => !includesKey(account.devices, device) && !isRevoked(context, account, device),
   )
   if (deviceIds.length === 0) return false
-  const change = addDevices(account.handle, deviceIds)
+  const change = addDevices(account, deviceIds)
   const delay = isOwn(context, account)
     ? ownTurnMs(context, group, deviceIds)
     : OTHERS_WAIT_MS + myTurnMs(context, group, account.devices)
@@ -80,10 +84,10 @@ function removeRevoked(
 
 function isRevoked(
   { devices, contacts }: Pick<Context, 'contacts' | 'devices'>,
-  { handle }: GroupAccount,
+  { accountKey }: GroupAccount,
   device: DeviceKey,
 ): boolean {
-  return devices.isRevoked(device) || includesKey(contacts.get(handle)?.revokedDeviceIds ?? [], device)
+  return devices.isRevoked(device) || includesKey(contacts.get(accountKey)?.revokedDeviceIds ?? [], device)
 }
 
 /** The older devices of an account go first. */
@@ -121,13 +125,13 @@ function intendOnce(
   if (!isIntended) intend(context, tx, group, change, delayMs)
 }
 
-/** Whether there are other devices and no group with them, nor one on its way. */
+/** Whether there are other devices, by what the server lists for this account, and no group with them, nor one on its way. */
 export function needsOwnGroup(
   context: Pick<Context, 'account' | 'conversations' | 'devices' | 'groups'>,
-  directory: Directory,
+  listed: readonly DeviceIdentity[],
 ): boolean {
   const { account, conversations, groups } = context
-  const others = (directory.get(account.handle) ?? []).filter(
+  const others = listed.filter(
     device =>
       isOwn(context, device) &&
       !sameKey(device.deviceKey, account.device.publicKey) &&

@@ -1,18 +1,31 @@
 // How rows are found by what they hold, which must not stand in clear on the disk: under a keyed hash of it.
 
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
-import type { ContactNumber, ConversationNumber, DeviceKey, GroupNumber } from '../../ids.js'
+import type {
+  AccountKey,
+  ContactNumber,
+  ConversationNumber,
+  DeviceKey,
+  GroupNumber,
+  HandleNumber,
+} from '../../ids.js'
 import type { Key, RowChange, Table } from '../table.js'
 import { at, type Hashed } from './table-keys.js'
 
 /** The kinds of values to look up `by`, and the numbers that each `finds`. */
 interface Lookups {
-  /** A handle: the contact. */
-  contact: { by: string; finds: ContactNumber }
-  /** A handle: the conversation with this person. */
-  direct: { by: string; finds: ConversationNumber }
-  /** Those of whom there are few. */
-  contacts: { by: 'changed'; finds: ContactNumber }
+  /** An account's key: the contact. */
+  contact: { by: AccountKey; finds: ContactNumber }
+  /** A handle: the contacts that claim it. */
+  claims: { by: string; finds: ContactNumber }
+  /** A handle: what is known of whose it is. */
+  handle: { by: string; finds: HandleNumber }
+  /** Those of which there are few. */
+  handles: { by: 'changed'; finds: HandleNumber }
+  /** An account's key: the conversation with this person. */
+  direct: { by: AccountKey; finds: ConversationNumber }
+  /** A handle: the conversation with whoever it will be pinned to. */
+  awaited: { by: string; finds: ConversationNumber }
   /** Conversations of a kind of which there are few. `unopened`: with a person, and without a group. */
   conversations: { by: 'own-devices' | 'unopened'; finds: ConversationNumber }
   /** The name of a room: the conversations. */
@@ -21,13 +34,15 @@ interface Lookups {
   group: { by: Uint8Array; finds: GroupNumber }
   /** A conversation: the groups that carry it. */
   carriers: { by: ConversationNumber; finds: GroupNumber }
-  /** A handle: the groups with devices of theirs, and those of which they changed since they were last compared. */
-  member: { by: string; finds: GroupNumber }
-  unreconciled: { by: string; finds: GroupNumber }
+  /** An account's key: the groups with devices of theirs, and those of which they changed since they were last compared. */
+  member: { by: AccountKey; finds: GroupNumber }
+  unreconciled: { by: AccountKey; finds: GroupNumber }
   /** A group: the senders to whom a receipt is owed. */
   owed: { by: GroupNumber; finds: Hashed<'device'> }
   /** A device's public key: its place among the senders of a group. Nothing is linked to it. */
   device: { by: DeviceKey; finds: never }
+  /** A handle: the list of its devices. Nothing is linked to it. */
+  list: { by: string; finds: never }
 }
 export type Lookup = keyof Lookups
 export type LookedUp<L extends Lookup> = Lookups[L]['by']

@@ -6,6 +6,7 @@ import type {
   ConversationNumber,
   Count,
   GroupNumber,
+  HandleNumber,
   IntentNumber,
   MessageNumber,
   Numbered,
@@ -34,12 +35,13 @@ interface TableKeys {
   server: Only
   counters: Only
   contacts: Single<ContactNumber>
+  handles: Single<HandleNumber>
   conversations: Single<ConversationNumber>
   groups: Single<GroupNumber>
   due: Single<GroupNumber>
   later: Single<GroupNumber>
   recent: Single<ConversationNumber>
-  lists: Single<Hashed<'member'>>
+  lists: Single<Hashed<'list'>>
   states: Single<GroupNumber>
   pending: Single<GroupNumber>
   ratchets: Grouped<GroupNumber, Numbered<'ratchet'>>

@@ -121,6 +121,7 @@ describe('the words', () => {
       nobody: 'bob was not added to #tea: nobody goes by this handle here',
       'no-device': 'bob was not added to #tea: none of their devices can be reached yet',
       'key-changed': 'bob was not added to #tea: their key has changed',
+      'handle-twice': 'bob was not added to #tea: somebody else in it goes by this handle',
     })
   })
 
@@ -136,6 +137,7 @@ describe('the words', () => {
         'an invitation to a conversation was not taken: it is for the devices of one account, and another one is in it',
       'not-two-people': 'an invitation to a conversation was not taken: it is not between two people',
       'own-handle': 'an invitation to a conversation was not taken: somebody in it goes by your handle',
+      'handle-twice': 'an invitation to a conversation was not taken: two accounts in it go by bob',
       'against-rules': 'an invitation to a conversation was not taken: bob has changed it against its rules',
       mls: 'an invitation to a conversation was not taken: refused: malformed',
     })

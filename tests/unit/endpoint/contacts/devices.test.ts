@@ -21,14 +21,16 @@ import { counted } from '../../../../services/endpoint/messages/sealing/format.j
 import { reconcile } from '../../../../services/endpoint/sync/keys/reconcile.js'
 import { readCertificate } from '../../../../services/protocol/identity/certificate.js'
 import { makeRevocation } from '../../../../services/protocol/identity/revocation.js'
+import { keyText } from '../../../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
-import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { groupIn, openTestContext, pinned, type TestContext } from '../../../support/endpoint-context.js'
 import { placed } from '../../../support/numbers.js'
 import { saidIn } from '../../../support/said.js'
 
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
 const mallory = makeAccount('mallory')
+const carol = makeAccount('carol')
 const secondOf = ({ handle, account }: OwnAccount) => restoreAccount({ handle, seed: account.privateKey })
 const idOf = ({ device }: OwnAccount) => device.publicKey
 
@@ -38,6 +40,7 @@ let groups = 0
 
 beforeEach(async () => {
   ;({ context, written } = await openTestContext(alice))
+  await pinned({ written }, bob, carol, mallory)
 })
 
 const keyPackageOf = ({ certificate, device }: OwnAccount) =>
@@ -66,7 +69,7 @@ async function groupWith(
   )
   return context.groups.get(number)!
 }
-const openBob = ({ context, tx }: Unit) => context.conversations.open(tx, 'bob')
+const openBob = ({ context, tx }: Unit) => context.conversations.open(tx, bob.account.publicKey)
 const withBob = () => groupWith([bob], { open: openBob })
 const roomOf = (others: readonly OwnAccount[], days: number) =>
   groupWith(others, {
@@ -87,7 +90,9 @@ const ownGroup = (others: readonly OwnAccount[]) =>
   })
 
 const SENT_AT_MS = BigInt(Date.now())
+const asPeer = ({ handle, account }: OwnAccount) => ({ peerHandle: handle, peerAccount: account.publicKey })
 const message = (sequence: bigint, more: object = {}) => ({
+  fromAccount: alice.account.publicKey,
   fromHandle: 'alice',
   fromDevice: new Uint8Array(32),
   body: { case: 'text' as const, value: `line ${sequence}` },
@@ -116,8 +121,7 @@ const takePart = (
       device: idOf(from),
       handle: from.handle,
       accountKey: from.account.publicKey,
-      isOurs:
-        from.handle === 'alice' && Buffer.compare(from.account.publicKey, alice.account.publicKey) === 0,
+      isOurs: Buffer.compare(from.account.publicKey, alice.account.publicKey) === 0,
     },
     create(HistoryPartSchema, part),
   )
@@ -133,10 +137,10 @@ const told = () =>
 describe('history', () => {
   test('of a direct conversation is nothing for another account to hand over', async () => {
     const direct = await withBob()
-    await hand(direct, bob, { peerHandle: 'carol', messages: [message(1n)] })
-    await hand(direct, bob, { peerHandle: 'bob', messages: [message(1n)] })
+    await hand(direct, bob, { ...asPeer(carol), messages: [message(1n)] })
+    await hand(direct, bob, { ...asPeer(bob), messages: [message(1n)] })
     expect(told()).toEqual([])
-    expect(context.conversations.withPeer('carol')).toBeUndefined()
+    expect(context.conversations.withPerson(carol.account.publicKey)).toBeUndefined()
   })
 
   test('of a room is for its members to hand over, as far back as it says', async () => {
@@ -162,7 +166,7 @@ describe('history', () => {
     const { conversationId } = room.record
     await hand(room, bob, { conversationId, messages: [message(1n)] })
     const impostor = { ...bob, handle: 'alice' }
-    await hand(await withBob(), impostor, { peerHandle: 'carol', messages: [message(1n)] })
+    await hand(await withBob(), impostor, { ...asPeer(carol), messages: [message(1n)] })
     expect(told()).toEqual([])
   })
 
@@ -172,12 +176,12 @@ describe('history', () => {
     await written(async (_, unit) => {
       for (let times = 0; times < 2; times++)
         await takePart(unit, own, phone, {
-          peerHandle: 'carol',
+          ...asPeer(carol),
           messages: [message(1n), message(2n)],
           last: true,
         })
     })
-    await hand(own, phone, { peerHandle: 'carol', messages: [message(2n)] })
+    await hand(own, phone, { ...asPeer(carol), messages: [message(2n)] })
     expect(told().slice(0, 2)).toEqual(['carol I: line 1', 'carol I: line 2'])
     expect(told()).toHaveLength(3)
   })
@@ -213,7 +217,10 @@ describe('a revocation', () => {
     expect(context.intents.of(group).map(({ intent }) => intent.change.case)).toEqual(['removeDevices'])
     const direct = await withBob()
     const directory = new Map([
-      ['bob', [bob, second].map(({ certificate }) => readCertificate(crypto, certificate))],
+      [
+        keyText(bob.account.publicKey),
+        [bob, second].map(({ certificate }) => readCertificate(crypto, certificate)),
+      ],
     ])
     expect(
       await written((tx, unit) => reconcile(unit.context, tx, groupIn(unit, direct), directory)),

@@ -17,7 +17,7 @@ beforeEach(async () => {
 })
 
 const meet = (fill: number) =>
-  testing.written((tx, { context }) => context.contacts.meet(tx, 'bob', key(fill)))
+  testing.written((tx, { context }) => context.contacts.meet(tx, { handle: 'bob', accountKey: key(fill) }))
 const mark = () => testing.written((tx, { context }) => markVerified(context, tx, 'bob'))
 const block = (blocked: boolean) =>
   testing.written((tx, { context }) => setBlocked(context, tx, 'bob', blocked))
@@ -45,7 +45,7 @@ describe('a safety number', () => {
     const unknown = { why: { code: 'key-unknown', handle: 'bob' } }
     expect(look).toThrow(expect.objectContaining(unknown))
     await expect(mark()).rejects.toMatchObject(unknown)
-    await testing.written((tx, { context }) => context.contacts.block(tx, 'bob', true))
+    await block(true)
     expect(look).toThrow(expect.objectContaining(unknown))
     await expect(mark()).rejects.toMatchObject(unknown)
   })
@@ -54,14 +54,14 @@ describe('a safety number', () => {
     await meet(1)
     await meet(2)
     await expect(mark()).rejects.toMatchObject({ why: { code: 'key-changed', handle: 'bob' } })
-    expect(testing.context.contacts.isVerified('bob')).toBe(false)
+    expect([1, 2].map(fill => testing.context.contacts.isVerified(key(fill)))).toEqual([false, false])
   })
 })
 
 describe('blocking', () => {
   test('is told, and refused where it is so already', async () => {
     await block(true)
-    expect(testing.context.contacts.isBlocked('bob')).toBe(true)
+    expect(testing.context.contacts.handles.get('bob')?.blocked).toBe(true)
     await expect(block(true)).rejects.toMatchObject({ why: { code: 'already-blocked', handle: 'bob' } })
     await block(false)
     await expect(block(false)).rejects.toMatchObject({ why: { code: 'not-blocked', handle: 'bob' } })

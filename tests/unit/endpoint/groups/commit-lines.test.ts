@@ -3,9 +3,11 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
+import { withNames } from '../../../../services/endpoint/codes/with-names.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import { linesOf } from '../../../../services/endpoint/groups/commit-lines.js'
 import type { Membership } from '../../../../services/endpoint/groups/policy.js'
+import { type AccountKey, sameKey } from '../../../../services/protocol/keys.js'
 import { adminOf, secondDevice } from '../../../support/group.js'
 
 const alice = makeAccount('alice')
@@ -40,11 +42,15 @@ function told({ before, after, by = bob, leaving = [], kind = GroupKind.ROOM, se
     leaving: leaving.map(({ device }) => device.publicKey),
     rejoining: [],
   })
-  return linesOf({ account: alice }, standing(before, settings[0]), standing(after, settings[1]), {
+  const lines = linesOf({ account: alice }, standing(before, settings[0]), standing(after, settings[1]), {
     committer: candidate(by),
     added: after.filter(each => !before.includes(each)).map(candidate),
     removed: before.filter(each => !after.includes(each)).map(candidate),
   })
+  const everybody = [...before, ...after, carol]
+  const nameOf = (key: AccountKey) =>
+    everybody.find(({ account }) => sameKey(account.publicKey, key))?.handle ?? 'nobody'
+  return lines.map(line => withNames(line, nameOf))
 }
 
 describe('people', () => {

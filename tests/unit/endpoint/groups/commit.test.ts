@@ -8,7 +8,7 @@ import { makeAccount, type OwnAccount } from '../../../../services/endpoint/cont
 import { adopt, takeCommit } from '../../../../services/endpoint/groups/commit.js'
 import { intend, removeDevices } from '../../../../services/endpoint/groups/intents.js'
 import { beginCommit } from '../../../../services/endpoint/groups/transition.js'
-import type { IntentNumber } from '../../../../services/endpoint/ids.js'
+import { type IntentNumber, NO_KEY } from '../../../../services/endpoint/ids.js'
 import type { CommitChange } from '../../../../services/endpoint/mls/engine.js'
 import type { DeviceKey } from '../../../../services/protocol/keys.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
@@ -58,13 +58,15 @@ const begin = async (change: CommitChange) => {
   await testing.written((tx, unit) => beginCommit(unit.context, tx, room.in(unit), pending))
 }
 
+const keyOf = ({ account }: OwnAccount) => account.publicKey
+
 describe('a commit of another member', () => {
   test('is applied, with what it did and what is told of it', async () => {
     const done = await take(await room.committed(bob, { add: [await packageOf(dave)] }))
     if (done.outcome !== 'applied') throw new Error(done.outcome)
     expect(done.change.added).toMatchObject([{ signatureKey: idOf(dave) }])
     expect([done.isOurs, done.before.members.length, done.after.members.length]).toEqual([false, 3, 4])
-    expect(done.lines).toEqual([{ code: 'members-added', by: 'bob', who: ['dave'] }])
+    expect(done.lines).toEqual([{ code: 'members-added', by: keyOf(bob), who: [keyOf(dave)] }])
     expect([epoch(), members().length, room.live.phase.name]).toEqual([2n, 4, 'active'])
   })
 
@@ -117,7 +119,7 @@ describe('a commit of another member', () => {
   test('that removes this device ends the group here', async () => {
     await wish(idOf(carol))
     const done = await take(await room.committed(bob, { remove: [leafOf(alice)] }))
-    expect(done).toEqual({ outcome: 'removed', by: 'bob', effects: ['fail-texts', 'tell-removed'] })
+    expect(done).toEqual({ outcome: 'removed', by: keyOf(bob), effects: ['fail-texts', 'tell-removed'] })
     expect(room.live.phase).toEqual({ name: 'ended', why: 'removed' })
     expect(testing.context.intents.of(room)).toEqual([])
     expect(epoch()).toBe(1n)
@@ -176,14 +178,14 @@ describe('the secrets of the epoch that is over', () => {
 })
 
 describe('a commit against the rules', () => {
-  test.each<[string, () => Promise<CommitChange> | CommitChange, string]>([
-    ['adds somebody', async () => ({ add: [await packageOf(dave)] }), 'carol'],
-    ['changes the settings', () => renamed('mine'), 'carol'],
-    ['removes somebody, which may have had a reason', () => ({ remove: [leafOf(bob)] }), ''],
+  test.each<[string, () => Promise<CommitChange> | CommitChange, Uint8Array]>([
+    ['adds somebody', async () => ({ add: [await packageOf(dave)] }), keyOf(carol)],
+    ['changes the settings', () => renamed('mine'), keyOf(carol)],
+    ['removes somebody, which may have had a reason', () => ({ remove: [leafOf(bob)] }), NO_KEY],
   ])('that %s is refused by all', async (_, change, brokenBy) => {
     await room.change({ joinedAtMs: BigInt(testing.clock.now() - 60_000) })
     expect(await take(await room.committed(carol, await change()))).toEqual({
-      ...{ outcome: 'against-rules', from: 'carol' },
+      ...{ outcome: 'against-rules', from: keyOf(carol) },
     })
     expect([epoch(), room.live.record.brokenBy]).toEqual([1n, brokenBy])
   })
@@ -191,7 +193,7 @@ describe('a commit against the rules', () => {
   test('of the first minute may add somebody who had asked for it before', async () => {
     await room.change({ joinedAtMs: BigInt(testing.clock.now()) })
     await take(await room.committed(carol, { add: [await packageOf(dave)] }))
-    expect([epoch(), room.live.record.brokenBy]).toEqual([1n, ''])
+    expect([epoch(), room.live.record.brokenBy]).toEqual([1n, NO_KEY])
   })
 })
 
@@ -206,7 +208,7 @@ describe('the commit of this device', () => {
     await begin({ remove: [leafOf(carol)] })
     const done = await win([numbered(1n)])
     expect(done).toMatchObject({ isOurs: true, change: { removed: [{ signatureKey: idOf(carol) }] } })
-    expect(done?.lines).toEqual([{ code: 'members-removed', by: 'alice', who: ['carol'] }])
+    expect(done?.lines).toEqual([{ code: 'members-removed', by: keyOf(alice), who: [keyOf(carol)] }])
     expect(done?.effects).toEqual([])
     expect([epoch(), room.live.phase.name, room.live.pending]).toEqual([2n, 'active', undefined])
     expect(room.live.record).toMatchObject({

@@ -70,7 +70,7 @@ describe('a new group', () => {
       await Promise.all(accounts.map(({ handle }) => verifiedInvitees(testing.context, handle, packages)))
     ).flat()
     const number = await testing.written(async (tx, { context, outbox }) => {
-      const conversation = context.conversations.open(tx, 'bob')
+      const conversation = context.conversations.open(tx, bob.account.publicKey)
       const { group, ...made } = await createGroup(context, tx, { conversation, invitees })
       queueCommit(outbox, tx, group.number, made)
       return group.number

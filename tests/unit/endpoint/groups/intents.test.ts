@@ -4,10 +4,11 @@ import { create, fromBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import { CommitBundleSchema, RejectedSendSchema } from '../../../../gen/parley/v1/chat_pb.js'
-import { AddAccountSchema, ChangeSettingsSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import {
+  addAccount,
   addDevices,
+  changeSettings,
   commitIntents,
   forgetRemovals,
   type IntentChange,
@@ -25,7 +26,7 @@ import { onRejected } from '../../../../services/endpoint/messages/rejections.js
 import { type Outbox, queueCommit } from '../../../../services/endpoint/messages/sealing/outbox.js'
 import type { Engine } from '../../../../services/endpoint/mls/engine.js'
 import { at } from '../../../../services/endpoint/vault/records.js'
-import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { claimOf, groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { numbered } from '../../../support/numbers.js'
 
 const alice = makeAccount('alice')
@@ -115,17 +116,9 @@ const changed = (change: GroupChange) =>
 
 const removal = (...accounts: OwnAccount[]): IntentChange =>
   removeDevices(accounts.map(({ device }) => device.publicKey))
-const addition = async (account: OwnAccount): Promise<IntentChange> => ({
-  case: 'addAccount',
-  value: create(AddAccountSchema, {
-    handle: account.handle,
-    keyPackages: [(await keyPackageOf(account)).publicPackage],
-  }),
-})
-const renaming = (name: string): IntentChange => ({
-  case: 'changeSettings',
-  value: create(ChangeSettingsSchema, { name }),
-})
+const addition = async (account: OwnAccount): Promise<IntentChange> =>
+  addAccount(claimOf(account), [(await keyPackageOf(account)).publicPackage])
+const renaming = (name: string): IntentChange => changeSettings({ name })
 
 describe('what is due', () => {
   beforeEach(() => openRoom())
@@ -164,7 +157,7 @@ describe('what is due', () => {
 
   test('changes settings from what they are by then', async () => {
     await wish(renaming('coffee'))
-    await wish({ case: 'changeSettings', value: create(ChangeSettingsSchema, { makeAdmin: 'bob' }) })
+    await wish(changeSettings({ makeAdmin: bob.account.publicKey }))
     await commit()
     await adoptCommit()
     await written((tx, { context }) => context.intents.drop(tx, group, numbered(1n)))
@@ -177,7 +170,7 @@ describe('what is due', () => {
   })
 
   test('waits for key packages', async () => {
-    await wish({ case: 'addAccount', value: create(AddAccountSchema, { handle: 'dave' }) })
+    await wish(addAccount({ handle: 'dave' }))
     expect(await commit()).toBe(false)
     expect(open()).toEqual(['addAccount'])
   })
@@ -202,11 +195,8 @@ describe('what has become pointless is dropped without a commit:', () => {
   test.each<[string, () => IntentChange]>([
     ['a removal of who is not there', () => removal(dave)],
     ['a removal of this device', () => removal(alice)],
-    [
-      'somebody who is there already',
-      () => ({ case: 'addAccount', value: create(AddAccountSchema, { handle: 'bob' }) }),
-    ],
-    ['a device that is there already', () => addDevices('bob', [bob.device.publicKey])],
+    ['somebody who is there already', () => addAccount(claimOf(bob))],
+    ['a device that is there already', () => addDevices(claimOf(bob), [bob.device.publicKey])],
     ['the name that it has', () => renaming('tea')],
   ])('%s', async (_name, change) => {
     await wish(change())
@@ -283,7 +273,8 @@ describe('what the server refuses', () => {
     expect(await commit()).toBe(true)
     await refuse()
     const why = { code: 'rejected', rejection: 'unknown-device' }
-    expect(told).toMatchObject([{ notice: { code: 'not-added', handle: 'dave', peer: '#tea', why } }])
+    const handle = context.contacts.nameOf(dave.account.publicKey, 'dave')
+    expect(told).toMatchObject([{ notice: { code: 'not-added', handle, peer: '#tea', why } }])
     expect(open()).toEqual([])
   })
 

@@ -1,14 +1,18 @@
 // Which of the changes that this device is to commit go into its next commit.
 
-import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf'
+import { fromBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
-import { AddAccountSchema, ChangeSettingsSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { Intent } from '../../../../services/endpoint/groups/intent-list.js'
-import { addDevices, removeDevices } from '../../../../services/endpoint/groups/intents.js'
+import {
+  addAccount,
+  addDevices,
+  changeSettings,
+  removeDevices,
+} from '../../../../services/endpoint/groups/intents.js'
 import { giveUp, type Impossible, mayCommit, planOf } from '../../../../services/endpoint/groups/plan.js'
-import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { claimOf, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { adminOf, secondDevice, TestGroup } from '../../../support/group.js'
 
 const alice = makeAccount('alice')
@@ -31,21 +35,22 @@ const open = async (admins = [alice, carol]) => {
 beforeEach(() => open())
 
 const removal = (...accounts: OwnAccount[]): Intent['change'] => removeDevices(accounts.map(idOf))
-const addition = (handle: string, ...keyPackages: number[]): Intent['change'] => ({
-  case: 'addAccount',
-  value: create(AddAccountSchema, { handle, keyPackages: keyPackages.map(fill => Uint8Array.of(fill)) }),
-})
+const addition = (handle: string, ...keyPackages: number[]): Intent['change'] => {
+  const known = [alice, bob, carol].find(account => account.handle === handle)
+  return addAccount(
+    known ? claimOf(known) : { handle },
+    keyPackages.map(fill => Uint8Array.of(fill)),
+  )
+}
 const devices = (accounts: OwnAccount[], ...keyPackages: number[]): Intent['change'] => ({
   case: 'addDevices',
   value: {
-    ...addDevices('bob', accounts.map(idOf)).value,
+    ...addDevices(claimOf(bob), accounts.map(idOf)).value,
     keyPackages: keyPackages.map(fill => Uint8Array.of(fill)),
   },
 })
-const settings = (change: MessageInitShape<typeof ChangeSettingsSchema>): Intent['change'] => ({
-  case: 'changeSettings',
-  value: create(ChangeSettingsSchema, change),
-})
+type SettingsChange = Parameters<typeof changeSettings>[0]
+const settings = (change: SettingsChange): Intent['change'] => changeSettings(change)
 
 const wish = (change: Intent['change'], alone = false) =>
   testing.written((tx, unit) => unit.context.intents.add(tx, room.in(unit), { change, alone }))
@@ -166,12 +171,12 @@ describe('settings', () => {
     expect(await plan()).not.toHaveProperty('remove')
   })
 
-  test.each<[string, MessageInitShape<typeof ChangeSettingsSchema>, object]>([
+  test.each<[string, SettingsChange, object]>([
     ['the name', { name: 'coffee' }, { name: 'coffee' }],
     ['the topic', { topic: 'hot' }, { topic: 'hot' }],
     ['how much newcomers see', { historyDays: 7 }, { history: { days: 7 } }],
-    ['who is an admin', { makeAdmin: 'bob' }, { admins: [...admins, adminOf(bob)] }],
-    ['who is none any more', { unmakeAdmin: 'carol' }, { admins: [adminOf(alice)] }],
+    ['who is an admin', { makeAdmin: bob.account.publicKey }, { admins: [...admins, adminOf(bob)] }],
+    ['who is none any more', { unmakeAdmin: carol.account.publicKey }, { admins: [adminOf(alice)] }],
   ])('change %s and leave the rest', async (_, change, changed) => {
     await wish(settings(change))
     expect(await plan()).toMatchObject({ ids: [1], settings: { ...after, ...changed } })
@@ -183,10 +188,10 @@ describe('settings', () => {
     expect(await plan()).toMatchObject({ settings: { topic: 'hot', admins: [adminOf(alice)] } })
   })
 
-  test.each<[string, MessageInitShape<typeof ChangeSettingsSchema>]>([
-    ['make an admin of one', { makeAdmin: 'carol' }],
-    ['make an admin of somebody who is not there', { makeAdmin: 'dave' }],
-    ['unmake an admin who is none', { unmakeAdmin: 'bob' }],
+  test.each<[string, SettingsChange]>([
+    ['make an admin of one', { makeAdmin: carol.account.publicKey }],
+    ['make an admin of somebody who is not there', { makeAdmin: makeAccount('dave').account.publicKey }],
+    ['unmake an admin who is none', { unmakeAdmin: bob.account.publicKey }],
     ['say the same', { name: 'tea', historyDays: 0 }],
   ])('that %s are pointless', async (_, change) => {
     await wish(settings(change))

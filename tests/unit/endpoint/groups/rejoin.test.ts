@@ -32,7 +32,7 @@ const intents = () => testing.context.intents.of(room).map(({ intent }) => inten
 describe('a request', () => {
   test('has the device removed, and remembered as one that comes back', async () => {
     const request = requestOf(bob)
-    expect(await take(request)).toBe('bob')
+    expect(await take(request)).toEqual(bob.account.publicKey)
     expect(room.live.record).toMatchObject({
       ...{ leavingDeviceIds: [idOf(bob)], rejoiningDeviceIds: [idOf(bob)], rejoinNonces: [request.nonce] },
     })
@@ -44,7 +44,7 @@ describe('a request', () => {
     await take(request)
     expect(await take(request)).toBeUndefined()
     expect(intents()).toHaveLength(1)
-    expect(await take(requestOf(bob))).toBe('bob')
+    expect(await take(requestOf(bob))).toEqual(bob.account.publicKey)
   })
 
   test('is forgotten after so many others', async () => {
@@ -54,7 +54,7 @@ describe('a request', () => {
     expect(await take(first)).toBeUndefined()
     await take(requestOf(bob))
     expect(room.live.record.rejoinNonces).toHaveLength(32)
-    expect(await take(first)).toBe('bob')
+    expect(await take(first)).toEqual(bob.account.publicKey)
   })
 
   test.each<[string, () => RejoinRequest]>([

@@ -10,11 +10,16 @@ import {
   messageNumber,
   sequenceOf,
 } from '../../../../services/endpoint/ids.js'
-import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { openTestContext, pinned, type TestContext } from '../../../support/endpoint-context.js'
 
 let testing: TestContext
+const bob = makeAccount('bob')
+const carol = makeAccount('carol')
+
 beforeEach(async () => {
   testing = await openTestContext(makeAccount('alice'))
+  await pinned(testing, bob, carol)
+  testing.told.length = 0
 })
 
 /** Does something to the conversations and saves it. */
@@ -24,11 +29,11 @@ const conversations = () => testing.context.conversations
 
 describe('a conversation', () => {
   test('with a person is one, whoever opens it', async () => {
-    const number = await act((all, tx) => all.open(tx, 'bob'))
-    expect(await act((all, tx) => all.open(tx, 'bob'))).toBe(number)
-    expect(await act((all, tx) => all.openForHistory(tx, 'bob'))).toBe(number)
-    expect(conversations().withPeer('bob')).toBe(number)
-    expect(conversations().withPeer('carol')).toBeUndefined()
+    const number = await act((all, tx) => all.open(tx, bob.account.publicKey))
+    expect(await act((all, tx) => all.open(tx, bob.account.publicKey))).toBe(number)
+    expect(await act((all, tx) => all.openForHistory(tx, bob.account.publicKey))).toBe(number)
+    expect(conversations().withPerson(bob.account.publicKey)).toBe(number)
+    expect(conversations().withPerson(carol.account.publicKey)).toBeUndefined()
     expect(conversations().all()).toEqual([{ number, kind: 'direct', peer: 'bob' }])
     expect(testing.told).toEqual([
       { type: 'conversation', peer: 'bob', conversation: number, state: 'opened' },
@@ -37,9 +42,9 @@ describe('a conversation', () => {
   })
 
   test('of a history that was handed over says so', async () => {
-    const number = await act((all, tx) => all.openForHistory(tx, 'bob'))
+    const number = await act((all, tx) => all.openForHistory(tx, bob.account.publicKey))
     expect(conversations().isFromHistory(number)).toBe(true)
-    expect(await act((all, tx) => all.open(tx, 'bob'))).toBe(number)
+    expect(await act((all, tx) => all.open(tx, bob.account.publicKey))).toBe(number)
   })
 
   test('of own devices is one, and a person hears nothing of it', async () => {
@@ -97,43 +102,43 @@ const texts = (number: ConversationNumber, limit?: number) =>
 
 describe('a history', () => {
   test('has its lines in the order in which they came, through all conversations', async () => {
-    const [bob, carol] = [
-      await act((all, tx) => all.open(tx, 'bob')),
-      await act((all, tx) => all.open(tx, 'carol')),
+    const [withBob, withCarol] = [
+      await act((all, tx) => all.open(tx, bob.account.publicKey)),
+      await act((all, tx) => all.open(tx, carol.account.publicKey)),
     ]
     const ids = await act((all, tx) =>
       (
         [
-          [bob, 'one'],
-          [carol, 'two'],
-          [bob, 'three'],
+          [withBob, 'one'],
+          [withCarol, 'two'],
+          [withBob, 'three'],
         ] as const
       ).map(([number, written]) => all.append(tx, number!, text(written)).id.message),
     )
     expect([...ids].sort()).toEqual(ids)
     expect(new Set(ids).size).toBe(3)
-    expect([texts(bob!), texts(carol!)]).toEqual([['one', 'three'], ['two']])
-    expect(texts(bob!, 1)).toEqual(['three'])
+    expect([texts(withBob!), texts(withCarol!)]).toEqual([['one', 'three'], ['two']])
+    expect(texts(withBob!, 1)).toEqual(['three'])
     expect(testing.told.filter(({ type }) => type === 'message')).toHaveLength(3)
   })
 
   test('has what was handed over at its place in the order', async () => {
-    const bob = await act((all, tx) => all.open(tx, 'bob'))
+    const direct = await act((all, tx) => all.open(tx, bob.account.publicKey))
     await act((all, tx) => {
       for (const [written, sequence] of [
         ['five', 5n],
         ['seven', 7n],
         ['typed', 0n],
       ] as const)
-        all.append(tx, bob, text(written, sequence))
+        all.append(tx, direct, text(written, sequence))
     })
     testing.told.length = 0
     await act((all, tx) => {
-      expect(all.file(tx, bob, text('two', 2n))).toBe(true)
-      expect(all.file(tx, bob, text('six', 6n))).toBe(true)
+      expect(all.file(tx, direct, text('two', 2n))).toBe(true)
+      expect(all.file(tx, direct, text('six', 6n))).toBe(true)
     })
-    expect(texts(bob)).toEqual(['two', 'five', 'six', 'seven', 'typed'])
-    expect([texts(bob, 2), texts(bob, 4)]).toEqual([
+    expect(texts(direct)).toEqual(['two', 'five', 'six', 'seven', 'typed'])
+    expect([texts(direct, 2), texts(direct, 4)]).toEqual([
       ['seven', 'typed'],
       ['five', 'six', 'seven', 'typed'],
     ])
@@ -141,16 +146,16 @@ describe('a history', () => {
   })
 
   test('has nothing twice, whether it came by itself before or was handed over', async () => {
-    const bob = await act((all, tx) => all.open(tx, 'bob'))
-    await act((all, tx) => all.append(tx, bob, text('five', 5n)))
-    const file = (sequence: bigint) => act((all, tx) => all.file(tx, bob, text('again', sequence)))
+    const direct = await act((all, tx) => all.open(tx, bob.account.publicKey))
+    await act((all, tx) => all.append(tx, direct, text('five', 5n)))
+    const file = (sequence: bigint) => act((all, tx) => all.file(tx, direct, text('again', sequence)))
     expect([await file(5n), await file(6n), await file(6n)]).toEqual([false, true, false])
-    expect(texts(bob)).toEqual(['five', 'again'])
+    expect(texts(direct)).toEqual(['five', 'again'])
   })
 
   test('counts the lines that are handed over until the last has come', async () => {
-    const bob = await act((all, tx) => all.open(tx, 'bob'))
-    const count = (lines: number, last: boolean) => act((all, tx) => all.countHanded(tx, bob, lines, last))
+    const direct = await act((all, tx) => all.open(tx, bob.account.publicKey))
+    const count = (lines: number, last: boolean) => act((all, tx) => all.countHanded(tx, direct, lines, last))
     expect([await count(3, false), await count(4, false), await count(2, true)]).toEqual([3, 7, 9])
     expect(await count(1, true)).toBe(1)
     expect(await act((all, tx) => all.countHanded(tx, conversationNumber(99n), 5, true))).toBe(0)
@@ -159,9 +164,9 @@ describe('a history', () => {
 
 describe('the state of a message', () => {
   const made = async () => {
-    const bob = await act((all, tx) => all.open(tx, 'bob'))
+    const direct = await act((all, tx) => all.open(tx, bob.account.publicKey))
     const { id } = await act((all, tx) =>
-      all.append(tx, bob, { ...text('mine'), own: true, status: MessageStatus.WAITING }),
+      all.append(tx, direct, { ...text('mine'), own: true, status: MessageStatus.WAITING }),
     )
     testing.told.length = 0
     return id

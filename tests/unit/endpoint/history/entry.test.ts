@@ -1,18 +1,28 @@
 import { describe, expect, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
-import { byPlace, entryOf, type Message } from '../../../../services/endpoint/history/entry.js'
+import { withNames } from '../../../../services/endpoint/codes/with-names.js'
+import { byPlace, entryOf, type Message, type Names } from '../../../../services/endpoint/history/entry.js'
 import { conversationNumber, messageNumber, sequenceOf } from '../../../../services/endpoint/ids.js'
 import { recordOf } from '../../../../services/endpoint/vault/records.js'
 import { systemRecord, unreadableRecord } from '../../../../services/endpoint/vault/said.js'
+import { accountKey } from '../../../../services/protocol/keys.js'
 
 const ID = { conversation: conversationNumber(1n), message: messageNumber(2n) }
+const key = (fill: number) => accountKey(new Uint8Array(32).fill(fill))
+/** The first is bob, and all others only claim to be. */
+const names: Names = {
+  nameOf: (account, claimed) => (account[0] === 1 ? 'bob' : `${claimed}~${account[0]}`),
+  isClaim: account => account[0] !== 1,
+  named: said => withNames(said, account => names.nameOf(account, 'bob')),
+}
 const of = (message: Parameters<typeof recordOf<'messages'>>[1]) =>
-  entryOf(ID, recordOf('messages', message), '#tea')
+  entryOf(ID, recordOf('messages', message), { peer: '#tea', names })
 
 describe('a line of the history', () => {
   test('of somebody says who it is of, when, and where in the order', () => {
     const text = {
       kind: MessageKind.TEXT,
+      fromAccount: key(1),
       fromHandle: 'bob',
       text: 'hi',
       sentAtMs: 7n,
@@ -22,7 +32,7 @@ describe('a line of the history', () => {
       ...{ id: ID, kind: 'text', peer: '#tea', from: 'bob', own: false, text: 'hi' },
       ...{ sentAt: new Date(7), state: 'received', sequence: 3n },
     })
-    expect(of({ ...text, otherKey: true })).toMatchObject({ otherKey: true })
+    expect(of({ ...text, fromAccount: key(2) })).toMatchObject({ from: 'bob~2', otherKey: true })
   })
 
   test.each([
@@ -36,7 +46,7 @@ describe('a line of the history', () => {
   })
 
   test('that nobody wrote says what it says', () => {
-    const unreadable = unreadableRecord({ code: 'gap', from: 'bob', count: 2n })
+    const unreadable = unreadableRecord({ code: 'gap', from: key(1), count: 2n })
     const cause = { code: 'gap', from: 'bob', count: 2n }
     expect(of({ kind: MessageKind.GAP, unreadable })).toMatchObject({ kind: 'gap', cause })
     expect(of({ kind: MessageKind.UNREADABLE, unreadable })).toMatchObject({ kind: 'unreadable', cause })

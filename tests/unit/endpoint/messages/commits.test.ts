@@ -9,7 +9,7 @@ import { beginCommit } from '../../../../services/endpoint/groups/transition.js'
 import { type Placed, sequenceOf } from '../../../../services/endpoint/ids.js'
 import { receiveCommit, receiveOwnCommit } from '../../../../services/endpoint/messages/commits.js'
 import { BROKEN_LOG } from '../../../../services/endpoint/messages/fork-detection.js'
-import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { openTestContext, pinned, type TestContext } from '../../../support/endpoint-context.js'
 import { keyPackageOf } from '../../../support/endpoint-groups.js'
 import { TestGroup } from '../../../support/group.js'
 import { saidIn } from '../../../support/said.js'
@@ -63,8 +63,8 @@ const notices = () => testing.told.flatMap(event => (event.type === 'notice' ? [
 describe('a commit of another member', () => {
   test('that adds somebody is told, and they are met', async () => {
     await take(await room.committed(bob, { add: [await packageOf(dave)] }), { added: [dave] })
-    expect(lines()).toEqual(['bob added dave'])
-    expect(testing.context.contacts.get('dave')?.accountKey).toEqual(dave.account.publicKey)
+    expect(lines()).toEqual([`bob added ${testing.context.contacts.nameOf(dave.account.publicKey)}`])
+    expect(testing.context.contacts.get(dave.account.publicKey)?.accountKey).toEqual(dave.account.publicKey)
     expect(notices()).toEqual([])
     // That is for the one who added them.
     expect(testing.context.records.list('transfers')).toEqual([])
@@ -134,11 +134,14 @@ describe('a commit of this device', () => {
   }
 
   test('is told at its place, and those whom it adds are owed the history', async () => {
+    await pinned(testing, dave)
     await own({ add: [await packageOf(dave)] })
     expect(testing.context.conversations.history(room.conversation)).toMatchObject([
       { system: { code: 'members-added', by: 'alice', who: ['dave'] }, sequence: 5n },
     ])
-    expect(testing.context.records.list('transfers').map(({ record }) => record.toHandle)).toEqual(['dave'])
+    expect(testing.context.records.list('transfers').map(({ record }) => record.toAccount)).toEqual([
+      dave.account.publicKey,
+    ])
   })
 
   test('renames the conversation with the room', async () => {

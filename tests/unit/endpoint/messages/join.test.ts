@@ -10,7 +10,7 @@ import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
 import type { Placed } from '../../../../services/endpoint/ids.js'
 import { joinByWelcome } from '../../../../services/endpoint/messages/join.js'
 import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
-import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { openTestContext, pinned, type TestContext } from '../../../support/endpoint-context.js'
 import { keyPackageOf } from '../../../support/endpoint-groups.js'
 import { adminOf, secondDevice } from '../../../support/group.js'
 import { keyIn, placed } from '../../../support/numbers.js'
@@ -88,14 +88,16 @@ const lines = () =>
     .flatMap(({ number }) => testing.context.conversations.history(number).map(saidIn))
 
 describe('a welcome', () => {
-  test('of somebody opens the conversation with them, and pins their key', async () => {
+  test('of somebody opens the conversation with them, who only claim to be called so', async () => {
     await join(await invitation())
-    expect(conversations()).toEqual(['direct bob'])
+    const bobsName = testing.context.contacts.nameOf(bob.account.publicKey)
+    expect(bobsName).toMatch(/^bob~.{8}$/)
+    expect(conversations()).toEqual([`direct ${bobsName}`])
     expect(group()?.phase.name).toBe('active')
     expect(group()?.record).toMatchObject({ joinedEpoch: 1n, lastSequence: sequence, joinedAtMs: 77n })
-    expect(testing.context.contacts.get('bob')?.accountKey).toEqual(bob.account.publicKey)
-    expect(testing.told.map(({ type }) => type)).toEqual(['conversation', 'contact-pinned', 'conversation'])
-    expect(testing.told.at(-1)).toMatchObject({ peer: 'bob', state: 'ready' })
+    expect(testing.context.contacts.get(bob.account.publicKey)?.accountKey).toEqual(bob.account.publicKey)
+    expect(testing.told.map(({ type }) => type)).toEqual(['conversation', 'conversation'])
+    expect(testing.told.at(-1)).toMatchObject({ peer: bobsName, state: 'ready' })
     expect([keyPackages(), testing.context.records.keys('welcomes')]).toEqual([0, []])
   })
 
@@ -149,9 +151,10 @@ describe('a welcome is refused', () => {
 
   test('of a room that somebody changed against its rules', async () => {
     await join(await invitation({ settings: roomSettings() }))
+    await pinned(testing, carol)
     await testing.written((tx, { context }) => {
       const known = context.groups.byId(ID)!
-      context.groups.change(tx, known, { brokenBy: 'carol' })
+      context.groups.change(tx, known, { brokenBy: carol.account.publicKey })
       context.groups.move(tx, known, { input: 'removed' })
     })
     await join(await invitation({ settings: roomSettings() }))
@@ -160,7 +163,7 @@ describe('a welcome is refused', () => {
   })
 
   test('in silence where all who can invite are blocked', async () => {
-    await testing.written((tx, { context }) => context.contacts.block(tx, 'bob', true))
+    await testing.written((tx, { context }) => context.contacts.block(tx, bob.account.publicKey, true))
     testing.told.length = 0
     await join(await invitation({ settings: roomSettings(), others: [carol] }))
     expect([group(), testing.told, keyPackages()]).toEqual([undefined, [], 1])

@@ -40,7 +40,7 @@ beforeEach(async () => {
   const conversationId = new Uint8Array(16).fill(1)
   const state = await engine.create({ groupId: conversationId, keyPackage })
   const { number } = await written((tx, { context }) => {
-    const conversation = context.conversations.open(tx, 'bob')
+    const conversation = context.conversations.openAwaiting(tx, 'bob')
     return context.groups.add(tx, { conversationId, conversation, phase: joined() }, state)
   })
   group = context.groups.get(number)!

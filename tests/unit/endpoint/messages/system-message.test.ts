@@ -14,11 +14,13 @@ import { TestGroup } from '../../../support/group.js'
 
 const PLACE = { sequence: sequenceOf(9n), storedAtMs: 77n }
 
+const bob = makeAccount('bob')
+
 let testing: TestContext
 let group: TestGroup
 beforeEach(async () => {
   testing = await openTestContext(makeAccount('alice'))
-  group = await TestGroup.of(testing, { others: [makeAccount('bob')] })
+  group = await TestGroup.of(testing, { others: [bob] })
 })
 
 const history = () => testing.context.conversations.history(group.conversation)
@@ -40,7 +42,7 @@ describe('what happened', () => {
 describe('what cannot be read', () => {
   test('is a line that says why, and whose it is where that is known', async () => {
     await showing({ code: 'old-epoch' })
-    await showing({ code: 'bad-content', from: 'bob' })
+    await showing({ code: 'bad-content', from: bob.account.publicKey })
     expect(history()).toMatchObject([
       { kind: 'unreadable', from: '', cause: { code: 'old-epoch' }, sequence: 9n },
       { kind: 'unreadable', from: 'bob', cause: { code: 'bad-content', from: 'bob' } },
@@ -48,14 +50,14 @@ describe('what cannot be read', () => {
   })
 
   test('because it is missing is a gap', async () => {
-    await showing({ code: 'gap', from: 'bob', count: 2n })
+    await showing({ code: 'gap', from: bob.account.publicKey, count: 2n })
     await showing({ code: 'expired', count: 3n })
-    await showing({ code: 'forked', from: 'bob' })
+    await showing({ code: 'forked', from: bob.account.publicKey })
     expect(history().map(({ kind }) => kind)).toEqual(['gap', 'gap', 'gap'])
   })
 
   test('of somebody who is blocked is not shown', async () => {
-    await testing.written((tx, { context }) => context.contacts.block(tx, 'bob', true))
+    await testing.written((tx, { context }) => context.contacts.block(tx, bob.account.publicKey, true))
     await showing({ code: 'old-epoch' })
     expect(history()).toEqual([])
   })
@@ -71,8 +73,8 @@ describe('what cannot be read', () => {
   })
 
   test('is shown in a room of somebody who is blocked', async () => {
-    group = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [makeAccount('bob')] })
-    await testing.written((tx, { context }) => context.contacts.block(tx, 'bob', true))
+    group = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob] })
+    await testing.written((tx, { context }) => context.contacts.block(tx, bob.account.publicKey, true))
     await showing({ code: 'old-epoch' })
     expect(history()).toHaveLength(1)
   })

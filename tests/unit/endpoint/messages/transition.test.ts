@@ -15,17 +15,20 @@ import { waitFor, waitingLines } from '../../../../services/endpoint/messages/se
 import { carryOut, move } from '../../../../services/endpoint/messages/transition.js'
 import { verifyRejoin } from '../../../../services/protocol/conversation/rejoin-request.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
-import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { openTestContext, pinned, type TestContext } from '../../../support/endpoint-context.js'
 import { TestGroup } from '../../../support/group.js'
 import { saidIn } from '../../../support/said.js'
 
 const PLACE = { sequence: sequenceOf(9n), storedAtMs: 77n }
+
+const carol = makeAccount('carol')
 
 let testing: TestContext
 let room: TestGroup
 let direct: TestGroup
 beforeEach(async () => {
   testing = await openTestContext(makeAccount('alice'))
+  await pinned(testing, carol)
   const others = [makeAccount('bob')]
   room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others })
   direct = await TestGroup.of(testing, { others })
@@ -33,7 +36,7 @@ beforeEach(async () => {
 
 const act = (group: TestGroup, ...effects: OuterEffect[]) =>
   testing.written((tx, unit) =>
-    carryOut(unit.context, tx, group.in(unit), effects, { place: PLACE, by: 'carol' }),
+    carryOut(unit.context, tx, group.in(unit), effects, { place: PLACE, by: carol.account.publicKey }),
   )
 const write = (group: TestGroup, { waits = false } = {}) =>
   testing.written(async (tx, unit) => {

@@ -62,9 +62,9 @@ describe('a peer', () => {
   test('who says so is here, and has gone who says so; each is told once', async () => {
     await hears(other, await says(alice, true))
     await hears(other, await says(alice, true))
-    expect(other.presence.isHere('alice')).toBe(true)
+    expect(other.presence.isHere(alice.context.account.account.publicKey)).toBe(true)
     await hears(other, await says(alice, false))
-    expect(other.presence.isHere('alice')).toBe(false)
+    expect(other.presence.isHere(alice.context.account.account.publicKey)).toBe(false)
     expect(told(other)).toEqual(['alice true', 'alice false'])
   })
 
@@ -79,7 +79,7 @@ describe('a peer', () => {
     await hears(other, await says(alice, true))
     other.clock.pass(40_000)
     other.presence.expire()
-    expect(other.presence.isHere('alice')).toBe(true)
+    expect(other.presence.isHere(alice.context.account.account.publicKey)).toBe(true)
     other.clock.pass(1)
     other.presence.expire()
     expect(told(other)).toEqual(['alice true', 'alice false'])
@@ -88,7 +88,7 @@ describe('a peer', () => {
   test('is not known of when the line is down, which is not told', async () => {
     await hears(other, await says(alice, true))
     other.presence.forget()
-    expect(other.presence.isHere('alice')).toBe(false)
+    expect(other.presence.isHere(alice.context.account.account.publicKey)).toBe(false)
     expect(told(other)).toEqual(['alice true'])
   })
 })
@@ -136,16 +136,19 @@ describe('nobody is told who is here', () => {
   })
 
   test('of those who are blocked, who are not heard either', async () => {
-    await other.written((tx, { context }) => context.contacts.block(tx, 'alice', true))
+    await other.written((tx, { context }) =>
+      context.contacts.block(tx, alice.context.account.account.publicKey, true),
+    )
     expect(await says(other, true)).toEqual([])
     expect(await hears(other, await says(alice, true, true))).toEqual([])
     expect(told(other)).toEqual([])
   })
 
   test('of those who show another key than the pinned one, who are not heard either', async () => {
-    await other.written(
-      (tx, { context }) => void context.contacts.meet(tx, 'alice', accountKey(new Uint8Array(32))),
-    )
+    await other.written((tx, { context }) => {
+      context.contacts.meet(tx, { handle: 'alice', accountKey: accountKey(new Uint8Array(32)) })
+      context.contacts.accept(tx, 'alice')
+    })
     expect(await hears(other, await says(alice, true, true))).toEqual([])
     expect(told(other)).toEqual([])
   })

@@ -49,6 +49,7 @@ beforeEach(async () => {
       receiptsSoon: () => void done.push('receipts'),
       sendNow: envelopes => void done.push(`answer ${envelopes.length}`),
     },
+    introduce: async handles => void done.push(`introduce ${handles}`),
     onAccountChanged: handle => void done.push(`changed ${handle}`),
     onKeyPackagesLeft: left => void done.push(`${left} left`),
     async onTakenIn(what) {

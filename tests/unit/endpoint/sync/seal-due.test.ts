@@ -64,9 +64,9 @@ describe('texts', () => {
 
   test('wait for somebody who is blocked, or whose group cannot be written in', async () => {
     await write('one')
-    await endpoint.written((tx, { context }) => context.contacts.block(tx, 'bob', true))
+    await endpoint.written((tx, { context }) => context.contacts.block(tx, bob.account.publicKey, true))
     await seal()
-    await endpoint.written((tx, { context }) => context.contacts.block(tx, 'bob', false))
+    await endpoint.written((tx, { context }) => context.contacts.block(tx, bob.account.publicKey, false))
     await change({ rejoinAskedMs: BigInt(endpoint.clock.now()) })
     await putInPhase(endpoint, group, { name: 'out-of-sync', askDue: false, leaveDue: false })
     await seal()
@@ -93,7 +93,7 @@ describe('updates', () => {
 
   test('are not told to somebody who is blocked', async () => {
     await owesUpdate()
-    await endpoint.written((tx, { context }) => context.contacts.block(tx, 'bob', true))
+    await endpoint.written((tx, { context }) => context.contacts.block(tx, bob.account.publicKey, true))
     await seal()
     expect(kinds()).toEqual([])
   })

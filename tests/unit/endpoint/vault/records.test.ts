@@ -149,14 +149,14 @@ describe('of a unit of work that fails nothing stays', () => {
   const doMuch = (tx: Transaction) => {
     put(tx, 'changed')
     put(tx, 'new', 2n)
-    tx.link('contact', 'ada', numbered(1n))
+    tx.link('claims', 'ada', numbered(1n))
     tx.deleteGroup('intents', groupNumber(1n))
     tx.after(() => done.push('after'))
     tx.tell(event)
   }
   const isAsBefore = () => {
     expect(both()).toEqual([['before'], ['before']])
-    expect(records.linked('contact', 'ada')).toEqual([])
+    expect(records.linked('claims', 'ada')).toEqual([])
     expect([done, told]).toEqual([[], []])
   }
 

@@ -245,7 +245,7 @@ describe('a conversation with a person that has no group', () => {
 
   test('is one to open, until it has one that can be used', async () => {
     expect(unopened()).toEqual([])
-    const carol = await act(({ context, tx }) => context.conversations.open(tx, 'carol'))
+    const carol = await act(({ context, tx }) => context.conversations.openAwaiting(tx, 'carol'))
     expect(unopened()).toEqual([carol])
     await group.enter({ name: 'ended', why: 'removed' })
     expect(unopened()).toEqual([group.conversation, carol])
@@ -254,7 +254,9 @@ describe('a conversation with a person that has no group', () => {
   })
 
   test('is none that came with a history, nor a room', async () => {
-    await act(({ context, tx }) => context.conversations.openForHistory(tx, 'carol'))
+    await act(({ context, tx }) =>
+      context.conversations.openForHistory(tx, makeAccount('carol').account.publicKey),
+    )
     await act(({ context, tx }) => context.conversations.openRoom(tx, 'tea'))
     await act(({ context, tx }) => context.conversations.openOwnDevices(tx))
     expect(unopened()).toEqual([])

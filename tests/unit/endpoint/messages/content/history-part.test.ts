@@ -2,12 +2,12 @@
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
-import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
+import { makeAccount, type OwnAccount } from '../../../../../services/endpoint/contacts/account.js'
 import { sequenceOf } from '../../../../../services/endpoint/ids.js'
 import { historyPart, takeKept } from '../../../../../services/endpoint/messages/content/history-part.js'
 import { TEXT_BYTES } from '../../../../../services/protocol/sizes.js'
 import { CLOCK_SLACK_MS, DAY_MS } from '../../../../../services/protocol/time.js'
-import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { openTestContext, pinned, type TestContext } from '../../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
 import { keyIn } from '../../../../support/numbers.js'
 import { saidIn } from '../../../../support/said.js'
@@ -15,6 +15,8 @@ import { saidIn } from '../../../../support/said.js'
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
 const carol = makeAccount('carol')
+const dave = makeAccount('dave')
+const erin = makeAccount('erin')
 const phone = secondDevice(alice)
 
 let testing: TestContext
@@ -28,10 +30,12 @@ beforeEach(async () => {
   direct = await TestGroup.of(testing, { others: [bob] })
   room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob, phone], historyDays: 1 })
   own = await TestGroup.of(testing, { kind: GroupKind.OWN_DEVICES, others: [phone] })
+  await pinned(testing, dave, erin)
 })
 
 interface Line {
   text?: string
+  from?: OwnAccount
   fromHandle?: string
   sentAtMs?: bigint
   sequence?: bigint
@@ -39,24 +43,26 @@ interface Line {
 
 interface Part {
   of?: Uint8Array
-  peerHandle?: string
+  peer?: OwnAccount
   last?: boolean
 }
 
 /** A part of the room, complete, unless given. */
-function part(lines: readonly Line[], { of, peerHandle = '', last = true }: Part = {}) {
-  const messages = lines.map(({ text = 'line', fromHandle = 'dave', ...line }, index) => ({
+function part(lines: readonly Line[], { of, peer, last = true }: Part = {}) {
+  const messages = lines.map(({ text = 'line', from = dave, ...line }, index) => ({
     ...{
       body: { case: 'text' as const, value: text },
-      fromHandle,
+      fromAccount: from.account.publicKey,
+      fromHandle: from.handle,
       fromDevice: new Uint8Array(32).fill(9),
       sentAtMs: now(),
       sequence: BigInt(index + 1),
     },
     ...line,
   }))
+  const named = peer ? { peerAccount: peer.account.publicKey, peerHandle: peer.handle } : {}
   const conversationId = of ?? room.live.record.conversationId
-  return { body: { case: 'historyPart', value: { conversationId, messages, peerHandle, last } } } as const
+  return { body: { case: 'historyPart', value: { conversationId, messages, ...named, last } } } as const
 }
 
 const now = () => BigInt(testing.clock.now())
@@ -98,7 +104,7 @@ describe('a member of the room', () => {
   })
 
   test('cannot say what this account has said', async () => {
-    await direct.take(bob, part([{ text: 'never said', fromHandle: 'alice' }]))
+    await direct.take(bob, part([{ text: 'never said', from: alice }]))
     expect(texts(room)).toEqual(['alice: never said'])
     expect(history(room)[0]).toMatchObject({ own: false, state: 'received' })
   })
@@ -119,33 +125,33 @@ test('somebody who is not in the room hands nothing over', async () => {
 
 describe('what another device of this account hands over', () => {
   test('is of any age, and what this account said is its own', async () => {
-    await own.take(phone, part([{ text: 'long ago', sentAtMs: 1n, fromHandle: 'alice' }]))
+    await own.take(phone, part([{ text: 'long ago', sentAtMs: 1n, from: alice }]))
     expect(texts(room)).toEqual(['I: long ago'])
     expect(history(room)[0]).toMatchObject({ state: 'stored' })
     expect(events(room)[0]).toMatch(/^1 line of history from your device SHA256:/)
   })
 
   test('of a conversation with a person is filed there, and needs no group', async () => {
-    await own.take(
-      phone,
-      part([{ text: 'hi', fromHandle: 'erin' }], { of: new Uint8Array(), peerHandle: 'erin' }),
-    )
-    const number = testing.context.conversations.withPeer('erin')!
+    await own.take(phone, part([{ text: 'hi', from: erin }], { of: new Uint8Array(), peer: erin }))
+    const number = testing.context.conversations.withPerson(erin.account.publicKey)!
     expect(testing.context.conversations.history(number)[0]).toMatchObject({ from: 'erin', text: 'hi' })
     expect(testing.context.conversations.isFromHistory(number)).toBe(true)
   })
 
-  test.each(['alice', 'No Handle'])('of a conversation with %s is not filed', async peerHandle => {
+  test.each([
+    ['this account', alice],
+    ['what is no handle', { ...erin, handle: 'No Handle' }],
+  ])('of a conversation with %s is not filed', async (_, peer) => {
     const before = testing.context.conversations.all()
-    await own.take(phone, part([{ text: 'hi' }], { peerHandle }))
+    await own.take(phone, part([{ text: 'hi' }], { peer }))
     expect(testing.context.conversations.all()).toEqual(before)
     expect(history(room)).toEqual([])
   })
 
   test('in a conversation with somebody else is not for a conversation with a person', async () => {
     const withPhone = await TestGroup.of(testing, { others: [carol, phone] })
-    await withPhone.take(phone, part([{ text: 'hi' }], { of: new Uint8Array(), peerHandle: 'erin' }))
-    expect(testing.context.conversations.withPeer('erin')).toBeUndefined()
+    await withPhone.take(phone, part([{ text: 'hi' }], { of: new Uint8Array(), peer: erin }))
+    expect(testing.context.conversations.withPerson(erin.account.publicKey)).toBeUndefined()
   })
 })
 
@@ -207,7 +213,10 @@ describe('a part that comes before its room', () => {
   test('waits with so many others at most, since anybody can send them', async () => {
     await testing.written(tx => {
       for (let id = 1n; id <= 511n; id++)
-        tx.put('historyparts', keyIn('historyparts', { group: 0n, id }), { fromHandle: 'bob' })
+        tx.put('historyparts', keyIn('historyparts', { group: 0n, id }), {
+          giverAccount: bob.account.publicKey,
+          giverDevice: bob.device.publicKey,
+        })
     })
     for (const text of ['the last', 'one too many']) await direct.take(bob, part([{ text }], { of: OTHER }))
     expect(kept()).toBe(512)

@@ -146,9 +146,9 @@ describe('those who are owed a receipt', () => {
   test('are not told while they are blocked', async () => {
     await open(GroupKind.DIRECT, bob)
     await owe([[bob, 1n]])
-    await testing.written((tx, { context }) => context.contacts.block(tx, 'bob', true))
+    await testing.written((tx, { context }) => context.contacts.block(tx, bob.account.publicKey, true))
     expect(owed()).toEqual([])
-    await testing.written((tx, { context }) => context.contacts.block(tx, 'bob', false))
+    await testing.written((tx, { context }) => context.contacts.block(tx, bob.account.publicKey, false))
     expect(owed()).toEqual([idOf(bob)])
   })
 

@@ -38,7 +38,7 @@ describe('a revocation that somebody shows', () => {
   test('has the device removed by whoever is first, and never added again', async () => {
     await shows(bob, revocationOf(tablet))
     expect([leaving(), removals()]).toEqual([[idOf(tablet)], [idOf(tablet)]])
-    expect(testing.context.contacts.get('bob')?.revokedDeviceIds).toEqual([idOf(tablet)])
+    expect(testing.context.contacts.get(bob.account.publicKey)?.revokedDeviceIds).toEqual([idOf(tablet)])
     expect(testing.told).toEqual([])
   })
 
@@ -57,7 +57,7 @@ describe('a revocation that somebody shows', () => {
   test('of a device that is not in the group is kept for later', async () => {
     const lost = secondDevice(bob)
     await shows(bob, revocationOf(lost))
-    expect(testing.context.contacts.get('bob')?.revokedDeviceIds).toEqual([idOf(lost)])
+    expect(testing.context.contacts.get(bob.account.publicKey)?.revokedDeviceIds).toEqual([idOf(lost)])
     expect([leaving(), removals()]).toEqual([[], []])
   })
 

@@ -8,7 +8,7 @@ import { checkText, text, writeText } from '../../../../../services/endpoint/mes
 import { waitingLines } from '../../../../../services/endpoint/messages/sealing/unsent.js'
 import { recordOf } from '../../../../../services/endpoint/vault/records.js'
 import { TEXT_BYTES } from '../../../../../services/protocol/sizes.js'
-import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { openTestContext, pinned, type TestContext } from '../../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
 
 const alice = makeAccount('alice')
@@ -40,11 +40,11 @@ describe('a text that arrives', () => {
     expect(history()).toMatchObject([{ from: 'alice', own: true, state: 'stored' }])
   })
 
-  test('of somebody whose pinned key is another one is marked', async () => {
-    const other = makeAccount('bob').account.publicKey
-    await testing.written((tx, { context }) => context.contacts.meet(tx, 'bob', other))
+  test('of somebody whose handle is another account’s is marked', async () => {
+    await pinned(testing, makeAccount('bob'))
+    await testing.written((tx, { context }) => context.contacts.accept(tx, 'bob'))
     await group.take(bob, { body })
-    expect(history()).toMatchObject([{ from: 'bob', otherKey: true }])
+    expect(history()).toMatchObject([{ from: expect.stringMatching(/^bob~.{8}$/), otherKey: true }])
   })
 
   test('after this account has left is not shown', async () => {

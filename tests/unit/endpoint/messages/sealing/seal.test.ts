@@ -45,8 +45,8 @@ const out = () =>
     const { value } = item.what
     return { ...value, opened: decodeContent(pad(value.content))! }
   })
-const stop = (handle: string, blocked = true) =>
-  testing.written((tx, { context }) => context.contacts.block(tx, handle, blocked))
+const stop = (blocked = true) =>
+  testing.written((tx, { context }) => context.contacts.block(tx, bob.account.publicKey, blocked))
 
 describe('a text', () => {
   test('is numbered, sealed with when it was typed, and noted until it is delivered', async () => {
@@ -172,19 +172,19 @@ describe('the group that texts go out in', () => {
 
   test('is none while the person is blocked or their key has changed', async () => {
     expect([chosen(), isSilent(testing.context, group.live)]).toEqual([group.number, false])
-    await stop('bob')
+    await stop()
     expect([chosen(), isSilent(testing.context, group.live)]).toEqual([undefined, true])
-    await stop('bob', false)
+    await stop(false)
     await testing.written((tx, { context }) => {
-      context.contacts.meet(tx, 'bob', bob.account.publicKey)
-      context.contacts.meet(tx, 'bob', makeAccount('bob').account.publicKey)
+      context.contacts.meet(tx, { handle: 'bob', accountKey: bob.account.publicKey })
+      context.contacts.meet(tx, { handle: 'bob', accountKey: makeAccount('bob').account.publicKey })
     })
     expect([chosen(), isSilent(testing.context, group.live)]).toEqual([undefined, true])
   })
 
   test('of a room is used whoever in it is blocked', async () => {
     group = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob] })
-    await stop('bob')
+    await stop()
     expect([chosen(), isSilent(testing.context, group.live)]).toEqual([group.number, false])
   })
 })

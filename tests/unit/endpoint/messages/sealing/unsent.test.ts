@@ -18,7 +18,7 @@ let carol: ConversationNumber
 beforeEach(async () => {
   testing = await openTestContext(makeAccount('alice'))
   ;[bob, carol] = (await testing.written((tx, { context }) =>
-    ['bob', 'carol'].map(handle => context.conversations.open(tx, handle)),
+    ['bob', 'carol'].map(handle => context.conversations.openAwaiting(tx, handle)),
   )) as [ConversationNumber, ConversationNumber]
 })
 

@@ -8,6 +8,7 @@ import {
   type OwnAccount,
   restoreAccount,
 } from '../../../../../services/endpoint/contacts/account.js'
+import { isKey } from '../../../../../services/endpoint/ids.js'
 import { onAdded, onJoinedOwnDevices } from '../../../../../services/endpoint/messages/transfer/due.js'
 import { CLOCK_SLACK_MS, DAY_MS } from '../../../../../services/protocol/time.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
@@ -17,6 +18,7 @@ import { TestGroup } from '../../../../support/group.js'
 const ISSUED_AT = 1_000_000
 const alice = makeAccount('alice', ISSUED_AT)
 const bob = makeAccount('bob')
+const carol = makeAccount('carol')
 const deviceAt = (issuedAt: number) =>
   restoreAccount({ handle: 'alice', seed: alice.account.privateKey, issuedAt })
 const older = deviceAt(ISSUED_AT - 1)
@@ -44,7 +46,7 @@ const added = (group: TestGroup, newcomers: OwnAccount[], { isOurs = true, befor
 const transfers = () =>
   testing.context.records.list('transfers').map(({ key, record }) => ({
     conversation: key.group,
-    to: record.toHandle || Buffer.from(record.toDevice).toString('hex'),
+    to: Buffer.from(isKey(record.toAccount) ? record.toAccount : record.toDevice).toString('hex'),
     sinceMs: record.sinceMs,
   }))
 const hex = (account: OwnAccount) => Buffer.from(idOf(account)).toString('hex')
@@ -57,8 +59,10 @@ describe('somebody who is invited to a room', () => {
     const group = await room(7)
     await added(group, [bob])
     const sinceMs = BigInt(testing.clock.now() - 7 * DAY_MS)
-    expect(transfers()).toEqual([{ conversation: group.conversation, to: 'bob', sinceMs }])
-    expect(testing.context.conversations.withPeer('bob')).toBeDefined()
+    expect(transfers()).toEqual([
+      { conversation: group.conversation, to: Buffer.from(bob.account.publicKey).toString('hex'), sinceMs },
+    ])
+    expect(testing.context.conversations.withPerson(bob.account.publicKey)).toBeDefined()
   })
 
   test.each<[string, number, boolean, OwnAccount[]]>([
@@ -81,10 +85,10 @@ describe('a newer device of this account', () => {
     const room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob] })
     const direct = await TestGroup.of(testing, { others: [bob] })
     await testing.written((tx, { context }) => {
-      context.conversations.open(tx, 'carol')
+      context.conversations.open(tx, carol.account.publicKey)
       context.conversations.openRoom(tx, 'a room that was never joined')
     })
-    const carol = testing.context.conversations.withPeer('carol')!
+    const withCarol = testing.context.conversations.withPerson(carol.account.publicKey)!
     const own = await TestGroup.of(testing, { kind: GroupKind.OWN_DEVICES, others: [newer] })
     await added(own, [newer])
     await added(own, [newer])
@@ -92,7 +96,7 @@ describe('a newer device of this account', () => {
     expect(transfers().sort((a, b) => Number(a.conversation - b.conversation))).toEqual([
       { conversation: room.conversation, to, sinceMs: 0n },
       { conversation: direct.conversation, to, sinceMs: 0n },
-      { conversation: carol, to, sinceMs: 0n },
+      { conversation: withCarol, to, sinceMs: 0n },
     ])
     expect(testing.context.devices.get(idOf(newer))).toMatchObject({
       issuedAtMs: BigInt(ISSUED_AT + 1),

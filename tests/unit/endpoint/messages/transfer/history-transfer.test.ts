@@ -44,6 +44,7 @@ const said = (...lines: Line[]) =>
       context.conversations.append(tx, room.conversation, {
         ...{
           kind: MessageKind.TEXT,
+          fromAccount: carol.account.publicKey,
           fromHandle: 'carol',
           sentAtMs: 1_000n,
           sequence: sequenceOf(BigInt(index + 1)),
@@ -57,7 +58,7 @@ const numbered = (count: number, text = (index: number) => `${index}`) =>
 const note = (to: TransferInit, conversation = room.conversation) =>
   testing.written(tx => startTransfer(tx, conversation, to))
 const toBob = (more: TransferInit = {}) =>
-  note({ toHandle: 'bob', conversationId: room.live.record.conversationId, ...more })
+  note({ toAccount: bob.account.publicKey, conversationId: room.live.record.conversationId, ...more })
 const seal = () => testing.written((tx, unit) => sealTransfers(unit.context, tx))
 const text = (value: string) => ({ case: 'text', value }) as const
 const due = () => testing.context.records.keys('transfers').length
@@ -77,8 +78,20 @@ describe('what is handed over', () => {
         peerHandle: '',
         last: true,
         messages: [
-          { fromHandle: 'carol', body: text('one'), sentAtMs: 1_000n, sequence: 1n },
-          { fromHandle: 'carol', body: text('two'), sentAtMs: 5n, sequence: 2n },
+          {
+            fromAccount: carol.account.publicKey,
+            fromHandle: 'carol',
+            body: text('one'),
+            sentAtMs: 1_000n,
+            sequence: 1n,
+          },
+          {
+            fromAccount: carol.account.publicKey,
+            fromHandle: 'carol',
+            body: text('two'),
+            sentAtMs: 5n,
+            sequence: 2n,
+          },
         ],
       },
     ])
@@ -127,7 +140,9 @@ describe('what is handed over', () => {
     )
     await note({ toDevice: phone.device.publicKey }, direct.conversation)
     await seal()
-    expect(parts(own)).toMatchObject([{ peerHandle: 'bob', last: true, messages: [{ body: text('hi') }] }])
+    expect(parts(own)).toMatchObject([
+      { peerAccount: bob.account.publicKey, peerHandle: 'bob', last: true, messages: [{ body: text('hi') }] },
+    ])
   })
 })
 
@@ -202,8 +217,8 @@ describe('a transfer', () => {
     await toBob()
     await toBob({ sinceMs: 7n })
     await note({ toDevice: phone.device.publicKey })
-    await note({ toHandle: 'carol' })
-    await note({ toHandle: 'carol' })
+    await note({ toAccount: carol.account.publicKey })
+    await note({ toAccount: carol.account.publicKey })
     expect(due()).toBe(3)
   })
 })

@@ -18,8 +18,8 @@ beforeEach(async () => {
   directory = new FakeDirectory(endpoint.context.engine, alice)
   decided = 0
   await endpoint.written((tx, { context }) => {
-    context.contacts.meet(tx, 'bob', bob.account.publicKey)
-    context.contacts.meet(tx, 'bob', another.account.publicKey)
+    context.contacts.meet(tx, { handle: 'bob', accountKey: bob.account.publicKey })
+    context.contacts.meet(tx, { handle: 'bob', accountKey: another.account.publicKey })
   })
   endpoint.told.length = 0
 })
@@ -28,8 +28,8 @@ const changedKeys = (policy: KeyChangePolicy) =>
   new ChangedKeys({ ...endpoint, exchange: directory.exchange, policy })
 const settle = (keys: ChangedKeys) => keys.settle(() => decided++)
 const trust = () => ({
-  pinned: endpoint.context.contacts.trust('bob', bob.account.publicKey),
-  changed: endpoint.context.contacts.hasChanged('bob'),
+  pinned: endpoint.context.contacts.trust(bob.account.publicKey),
+  changed: endpoint.context.contacts.hasChanged(bob.account.publicKey),
 })
 
 test('that the server lists waits for a person; it is told of, and looked into once', async () => {
@@ -94,7 +94,10 @@ test('a further change is looked into, too', async () => {
   const keys = changedKeys('block')
   await settle(keys)
   const third = makeAccount('bob')
-  await endpoint.written((tx, { context }) => void context.contacts.meet(tx, 'bob', third.account.publicKey))
+  await endpoint.written(
+    (tx, { context }) =>
+      void context.contacts.meet(tx, { handle: 'bob', accountKey: third.account.publicKey }),
+  )
   directory.list(third)
   await settle(keys)
   expect(directory.calls).toHaveLength(2)

@@ -1,16 +1,19 @@
-import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { ClaimedDevice } from '../../../../../gen/parley/v1/key_exchange_pb.js'
-import { AddAccountSchema } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import {
   makeAccount,
   type OwnAccount,
   restoreAccount,
 } from '../../../../../services/endpoint/contacts/account.js'
-import { addDevices, type IntentChange, intend } from '../../../../../services/endpoint/groups/intents.js'
+import {
+  addAccount,
+  addDevices,
+  type IntentChange,
+  intend,
+} from '../../../../../services/endpoint/groups/intents.js'
 import type { LiveGroup } from '../../../../../services/endpoint/groups/state/groups.js'
 import { takeClaim, wantedKeyPackages } from '../../../../../services/endpoint/sync/keys/claims.js'
-import { groupIn, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { claimOf, groupIn, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { claimedDevice, putInPhase, roomWith } from '../../../../support/endpoint-groups.js'
 
 const bob = makeAccount('bob')
@@ -28,13 +31,9 @@ beforeEach(async () => {
 
 const wish = (change: IntentChange, delayMs = 0) =>
   endpoint.written((tx, unit) => intend(unit.context, tx, groupIn(unit, room), change, delayMs))
-const addAccount = (handle: string): IntentChange => ({
-  case: 'addAccount',
-  value: create(AddAccountSchema, { handle }),
-})
 const addDevicesOf = (...accounts: OwnAccount[]): IntentChange =>
   addDevices(
-    accounts[0]!.handle,
+    claimOf(accounts[0]!),
     accounts.map(({ device }) => device.publicKey),
   )
 const wanted = () => wantedKeyPackages(endpoint.context).map(({ handle }) => handle)
@@ -50,7 +49,7 @@ const intents = () => endpoint.context.intents.all().map(({ intent: { change } }
 
 describe('key packages are wanted', () => {
   test('for those who are to be added, until they are there', async () => {
-    await wish(addAccount('carol'))
+    await wish(addAccount({ handle: 'carol' }))
     await wish(addDevicesOf(bobsPhone))
     expect(wanted()).toEqual(['carol', 'bob'])
     await take(await claim(carol))
@@ -58,21 +57,21 @@ describe('key packages are wanted', () => {
   })
 
   test('when it is time, and not before', async () => {
-    await wish(addAccount('carol'), 3_000)
+    await wish(addAccount({ handle: 'carol' }), 3_000)
     expect(wanted()).toEqual([])
     endpoint.clock.pass(3_000)
     expect(wanted()).toEqual(['carol'])
   })
 
   test('for active groups alone', async () => {
-    await wish(addAccount('carol'))
+    await wish(addAccount({ handle: 'carol' }))
     await putInPhase(endpoint, room, { name: 'ended', why: 'removed' })
     expect(wanted()).toEqual([])
   })
 })
 
 describe('somebody who is to be added', () => {
-  beforeEach(() => wish(addAccount('carol')))
+  beforeEach(() => wish(addAccount({ handle: 'carol' })))
 
   test('is met, and their key packages stand in the intent', async () => {
     const claimed = await claim(carol)
@@ -80,7 +79,7 @@ describe('somebody who is to be added', () => {
     expect(intents()).toMatchObject([
       { case: 'addAccount', value: { keyPackages: claimed.map(({ keyPackage }) => keyPackage) } },
     ])
-    expect(endpoint.context.contacts.trust('carol', carol.account.publicKey)).toBe('pinned')
+    expect(endpoint.context.contacts.trust(carol.account.publicKey)).toBe('pinned')
   })
 
   test.each<[string, () => Promise<ClaimedDevice[] | undefined>, string]>([
@@ -98,7 +97,8 @@ describe('somebody who is to be added', () => {
   test('is not, where they show another key than the pinned one, which is told', async () => {
     const former = makeAccount('carol')
     await endpoint.written(
-      (tx, { context }) => void context.contacts.meet(tx, 'carol', former.account.publicKey),
+      (tx, { context }) =>
+        void context.contacts.meet(tx, { handle: 'carol', accountKey: former.account.publicKey }),
     )
     endpoint.told.length = 0
     await take(await claim(carol))

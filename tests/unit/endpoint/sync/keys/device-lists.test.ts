@@ -3,7 +3,8 @@ import { makeAccount, restoreAccount } from '../../../../../services/endpoint/co
 import type { LiveGroup } from '../../../../../services/endpoint/groups/state/groups.js'
 import { DeviceLists } from '../../../../../services/endpoint/sync/keys/device-lists.js'
 import { Scheduler } from '../../../../../services/endpoint/sync/scheduler.js'
-import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { accountKey } from '../../../../../services/protocol/keys.js'
+import { claimOf, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { groupWithPerson } from '../../../../support/endpoint-groups.js'
 import { FakeDirectory } from '../../../../support/fake-directory.js'
 
@@ -31,28 +32,32 @@ beforeEach(async () => {
 })
 
 const meet = (who: typeof bob) =>
-  endpoint.written((tx, { context }) => void context.contacts.meet(tx, who.handle, who.account.publicKey))
+  endpoint.written((tx, { context }) => void context.contacts.meet(tx, claimOf(who)))
 const lookups = () => directory.calls.map(({ lookupHandles }) => lookupHandles)
 const toAdd = (group: LiveGroup) => endpoint.context.intents.of(group).length
 
 describe('who is looked up', () => {
   test('is everybody whose key is known, and this account, when a line comes up', async () => {
     await meet(bob)
-    await endpoint.written((tx, { context }) => void context.contacts.expect(tx, 'carol', new Uint8Array(32)))
+    await endpoint.written(
+      (tx, { context }) => void context.contacts.handles.expect(tx, 'carol', new Uint8Array(32)),
+    )
     lists.restart()
     await lists.run()
     await lists.run()
     expect(lookups()).toEqual([['alice', 'bob']])
   })
 
+  const keyOf = (at: number) => accountKey(new Uint8Array(new Uint32Array(8).fill(at + 1).buffer))
+
   /** So many have been met, and something was said with the last of them, the very last at the end. */
   async function meetMany(count: number, saidWith = 0): Promise<string[]> {
     const many = Array.from({ length: count }, (_, place) => `guest${String(place).padStart(3, '0')}`)
     await endpoint.written((tx, { context }) => {
-      for (const handle of many) context.contacts.meet(tx, handle, bob.account.publicKey)
-      for (const handle of many.slice(count - saidWith)) {
+      for (const [at, handle] of many.entries()) context.contacts.meet(tx, { handle, accountKey: keyOf(at) })
+      for (let at = count - saidWith; at < count; at++) {
         endpoint.clock.pass(1)
-        context.conversations.open(tx, handle)
+        context.conversations.open(tx, keyOf(at))
       }
     })
     return many
@@ -180,8 +185,8 @@ describe('the groups are compared', () => {
   })
 
   test('but not where neither is', async () => {
-    const spoken = endpoint.context.groups.with('bob', 'unreconciled')
-    expect([spoken, endpoint.context.groups.with('bob', 'all')]).toEqual([[], [group.number]])
+    const spoken = endpoint.context.groups.with(bob.account.publicKey, 'unreconciled')
+    expect([spoken, endpoint.context.groups.with(bob.account.publicKey, 'all')]).toEqual([[], [group.number]])
     expect(await lookAgain()).toBe(0)
   })
 })
@@ -225,7 +230,7 @@ describe('what the server lists', () => {
     await meet(makeAccount('bob'))
     lists.changed('bob')
     await lists.run()
-    expect(endpoint.context.contacts.hasChanged('bob')).toBe(true)
+    expect(endpoint.context.contacts.handles.hasChanged('bob')).toBe(true)
   })
 
   test('besides the pinned key changes nothing', async () => {
@@ -233,7 +238,7 @@ describe('what the server lists', () => {
     directory.list(makeAccount('bob'))
     lists.changed('bob')
     await lists.run()
-    expect(endpoint.context.contacts.hasChanged('bob')).toBe(false)
+    expect(endpoint.context.contacts.hasChanged(bob.account.publicKey)).toBe(false)
   })
 
   test('for an account that was restored from its words: nobody but this device is a warning, once', async () => {

@@ -20,7 +20,7 @@ let conversation: ConversationNumber
 
 beforeEach(async () => {
   endpoint = await openTestContext(alice)
-  conversation = await endpoint.written((tx, { context }) => context.conversations.open(tx, 'bob'))
+  conversation = await endpoint.written((tx, { context }) => context.conversations.openAwaiting(tx, 'bob'))
 })
 
 const claim = (...devices: OwnAccount[]) =>
@@ -44,7 +44,7 @@ test('a conversation gets a group with all devices of both, whose first commit w
     { item: { group: group()?.number, what: { case: 'commit' } } },
   ])
   expect(hex(invited())).toEqual(hex(idsOf(alice, alicesPhone, bob, bobsPhone)))
-  expect(endpoint.context.contacts.trust('bob', bob.account.publicKey)).toBe('pinned')
+  expect(endpoint.context.contacts.trust(bob.account.publicKey)).toBe('pinned')
 })
 
 test('somebody without a device that can be reached gets none', async () => {
@@ -55,12 +55,15 @@ test('somebody without a device that can be reached gets none', async () => {
 })
 
 test('devices of somebody else, which the server shows as theirs, get none', async () => {
-  expect(await open(await claim(makeAccount('mallory')))).toBe('no-device')
-  expect(endpoint.context.contacts.get('mallory')).toBeUndefined()
+  const mallory = makeAccount('mallory')
+  expect(await open(await claim(mallory))).toBe('no-device')
+  expect(endpoint.context.contacts.get(mallory.account.publicKey)).toBeUndefined()
 })
 
 test('somebody who shows another key than the pinned one gets none', async () => {
-  await endpoint.written((tx, { context }) => void context.contacts.meet(tx, 'bob', bob.account.publicKey))
+  await endpoint.written(
+    (tx, { context }) => void context.contacts.meet(tx, { handle: 'bob', accountKey: bob.account.publicKey }),
+  )
   expect(await open(await claim(makeAccount('bob')))).toBe('blocked')
   expect(group()).toBeUndefined()
 })

@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
 import type { LiveGroup } from '../../../../../services/endpoint/groups/state/groups.js'
 import { acceptKey, settleChange } from '../../../../../services/endpoint/sync/keys/key-changes.js'
-import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
-import { groupWithPerson } from '../../../../support/endpoint-groups.js'
+import { claimOf, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { groupWith, groupWithPerson } from '../../../../support/endpoint-groups.js'
 
 const bob = makeAccount('bob')
 const another = makeAccount('bob')
@@ -16,14 +16,25 @@ beforeEach(async () => {
   endpoint = await openTestContext(makeAccount('alice'))
   groups = {
     former: await groupWithPerson(endpoint, bob),
-    changed: await groupWithPerson(endpoint, another),
+    changed: await groupWithStranger(),
   }
 })
 
+/** Somebody else who goes by that handle has written first. */
+const groupWithStranger = () =>
+  groupWith(endpoint, {
+    others: [another],
+    open({ context, tx }) {
+      context.contacts.see(tx, claimOf(another))
+      return context.conversations.open(tx, another.account.publicKey)
+    },
+  })
 const meet = (...keys: (typeof bob)[]) =>
   endpoint.written((tx, { context }) => {
-    for (const { account } of keys) context.contacts.meet(tx, 'bob', account.publicKey)
+    for (const { account } of keys)
+      context.contacts.meet(tx, { handle: 'bob', accountKey: account.publicKey })
   })
+const titles = () => endpoint.context.conversations.all().map(({ peer }) => peer)
 const hasEnded = ({ number }: LiveGroup) => endpoint.context.groups.get(number)?.phase.name === 'ended'
 const ended = () => ({ former: hasEnded(groups.former), changed: hasEnded(groups.changed) })
 const settle = (...listed: (typeof bob)[]) =>
@@ -39,6 +50,12 @@ describe('a person who accepts', () => {
     await meet(bob, another)
     await endpoint.written((tx, { context }) => acceptKey(context, tx, 'bob'))
     expect(ended()).toEqual({ former: true, changed: false })
+    expect(titles()).toEqual(['bob'])
+    const [conversation] = endpoint.context.conversations.all()
+    expect(endpoint.context.groups.of(conversation!.number).map(({ number }) => number)).toEqual([
+      groups.former.number,
+      groups.changed.number,
+    ])
     expect(endpoint.told.at(-1)).toEqual({ type: 'contact', handle: 'bob', change: 'accepted' })
   })
 
@@ -56,11 +73,12 @@ test('a key that the server lists takes the place of the pinned one', async () =
   expect(ended()).toEqual({ former: true, changed: false })
 })
 
-test('the groups of an impostor are ended, and the pinned key stays', async () => {
+test('the pinned key stays where the server lists it again, and the conversations are two', async () => {
   await meet(bob, another)
   expect(await settle(bob)).toBe(true)
-  expect(ended()).toEqual({ former: false, changed: true })
-  expect(endpoint.context.contacts.trust('bob', bob.account.publicKey)).toBe('pinned')
+  expect(ended()).toEqual({ former: false, changed: false })
+  expect(titles()).toEqual(['bob', expect.stringMatching(/^bob~/)])
+  expect(endpoint.context.contacts.trust(bob.account.publicKey)).toBe('pinned')
 })
 
 test('a server that lists both takes the changed one for the true one', async () => {

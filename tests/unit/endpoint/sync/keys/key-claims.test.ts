@@ -1,21 +1,15 @@
-import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import {
-  AddAccountSchema,
-  MessageKind,
-  MessageStatus,
-} from '../../../../../gen/parley/vault/v1/records_pb.js'
+import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
 import type { EndpointEvent } from '../../../../../services/endpoint/events.js'
-import { intend } from '../../../../../services/endpoint/groups/intents.js'
+import { addAccount, intend } from '../../../../../services/endpoint/groups/intents.js'
 import type { LiveGroup } from '../../../../../services/endpoint/groups/state/groups.js'
 import type { ConversationNumber } from '../../../../../services/endpoint/ids.js'
 import { waitFor } from '../../../../../services/endpoint/messages/sealing/unsent.js'
 import { KeyClaims } from '../../../../../services/endpoint/sync/keys/key-claims.js'
 import { Scheduler } from '../../../../../services/endpoint/sync/scheduler.js'
-import { accountKey } from '../../../../../services/protocol/keys.js'
 import { RpcError } from '../../../../../services/rpc/error.js'
-import { groupIn, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { groupIn, openTestContext, pinned, type TestContext } from '../../../../support/endpoint-context.js'
 import { roomWith } from '../../../../support/endpoint-groups.js'
 import { FakeDirectory } from '../../../../support/fake-directory.js'
 
@@ -47,7 +41,7 @@ beforeEach(async () => {
 })
 
 const openWith = (handle: string) =>
-  endpoint.written((tx, { context }) => context.conversations.open(tx, handle))
+  endpoint.written((tx, { context }) => context.conversations.openAwaiting(tx, handle))
 /** A text that waits to be sent. */
 const write = (conversation: ConversationNumber) =>
   endpoint.written((tx, { context }) => {
@@ -101,9 +95,9 @@ describe('somebody whom a conversation is with', () => {
     await openWith('bob')
     await openWith('carol')
     await endpoint.written((tx, { context }) => {
-      context.contacts.block(tx, 'bob', true)
-      context.contacts.meet(tx, 'carol', accountKey(new Uint8Array(32).fill(1)))
-      context.contacts.meet(tx, 'carol', carol.account.publicKey)
+      context.contacts.handles.block(tx, 'bob', true)
+      context.contacts.handles.expect(tx, 'carol', new Uint8Array(32))
+      context.contacts.meet(tx, { handle: 'carol', accountKey: carol.account.publicKey })
     })
     await claims.run()
     expect(claimed()).toEqual([])
@@ -112,8 +106,9 @@ describe('somebody whom a conversation is with', () => {
   test('with whom another device speaks is looked for when something is written here', async () => {
     directory.list(bob)
     const conversation = await endpoint.written((tx, { context }) =>
-      context.conversations.openForHistory(tx, 'bob'),
+      context.conversations.openForHistory(tx, bob.account.publicKey),
     )
+    await pinned(endpoint, bob)
     await claims.run()
     expect(claimed()).toEqual([])
     await write(conversation)
@@ -141,8 +136,7 @@ describe('those who are to be added', () => {
   const invite = (...handles: string[]) =>
     endpoint.written((tx, unit) => {
       for (const handle of handles) {
-        const value = create(AddAccountSchema, { handle })
-        intend(unit.context, tx, groupIn(unit, room), { case: 'addAccount', value })
+        intend(unit.context, tx, groupIn(unit, room), addAccount({ handle }))
       }
     })
   const packages = () =>

@@ -36,7 +36,7 @@ beforeEach(async () => {
   })
 })
 
-const openWithBob = () => endpoint.written((tx, { context }) => context.conversations.open(tx, 'bob'))
+const openWithBob = () => endpoint.written((tx, { context }) => context.conversations.openAwaiting(tx, 'bob'))
 const opened = () => keys.opened({ limits: create(LimitsSchema, { claimsPerCall: 1 }) })
 const asked = async () => {
   keys.ask()

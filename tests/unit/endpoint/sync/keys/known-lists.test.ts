@@ -8,8 +8,8 @@ import {
   type OwnAccount,
   restoreAccount,
 } from '../../../../../services/endpoint/contacts/account.js'
-import { listsIn, noteChanges, saveList } from '../../../../../services/endpoint/sync/keys/known-lists.js'
-import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { listsIn, noteListed, saveList } from '../../../../../services/endpoint/sync/keys/known-lists.js'
+import { claimOf, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 
 const bob = makeAccount('bob')
 const phone = restoreAccount({ handle: 'bob', seed: bob.account.privateKey })
@@ -68,10 +68,10 @@ describe('a list', () => {
 
 describe('an account', () => {
   const meet = (who: OwnAccount) =>
-    endpoint.written((tx, { context }) => void context.contacts.meet(tx, who.handle, who.account.publicKey))
+    endpoint.written((tx, { context }) => void context.contacts.meet(tx, claimOf(who)))
   const note = (...lookups: LookupOutcome[]) =>
-    endpoint.written((tx, { context }) => noteChanges(context, tx, listsIn(tx, lookups)))
-  const hasChanged = () => endpoint.context.contacts.hasChanged('bob')
+    endpoint.written((tx, { context }) => noteListed(context, tx, listsIn(tx, lookups)))
+  const hasChanged = () => endpoint.context.contacts.hasChanged(bob.account.publicKey)
 
   test.each([{ known: false }, { known: true }])(
     'whose pinned key is not listed any more has changed, the list being known or not: %j',

@@ -41,7 +41,7 @@ const known = (...devices: OwnAccount[]) =>
       context.devices.change(tx, device.publicKey, { issuedAtMs: BigInt(at + 1) })
   })
 const listed = (...devices: OwnAccount[]) =>
-  new Map([['alice', devices.map(({ certificate }) => readCertificate(nodeCrypto, certificate))]])
+  devices.map(({ certificate }) => readCertificate(nodeCrypto, certificate))
 const groups = () =>
   endpoint.context.groups
     .all()

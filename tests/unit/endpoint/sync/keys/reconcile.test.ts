@@ -6,8 +6,13 @@ import {
 } from '../../../../../services/endpoint/contacts/account.js'
 import type { GroupPhase } from '../../../../../services/endpoint/groups/state/group.js'
 import type { GroupChange, LiveGroup } from '../../../../../services/endpoint/groups/state/groups.js'
-import { needsOwnGroup, reconcile } from '../../../../../services/endpoint/sync/keys/reconcile.js'
+import {
+  type Directory,
+  needsOwnGroup,
+  reconcile,
+} from '../../../../../services/endpoint/sync/keys/reconcile.js'
 import { readCertificate } from '../../../../../services/protocol/identity/certificate.js'
+import { keyText } from '../../../../../services/protocol/keys.js'
 import { nodeCrypto } from '../../../../../services/protocol/node/crypto.js'
 import { groupIn, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { groupWith, putInPhase } from '../../../../support/endpoint-groups.js'
@@ -18,8 +23,10 @@ const bob = makeAccount('bob')
 const secondOf = ({ handle, account }: OwnAccount, laterMs = 1) =>
   restoreAccount({ handle, seed: account.privateKey, issuedAt: Date.now() + laterMs })
 const idOf = ({ device }: OwnAccount) => device.publicKey
-const directory = (handle: string, ...devices: OwnAccount[]) =>
-  new Map([[handle, devices.map(({ certificate }) => readCertificate(nodeCrypto, certificate))]])
+const listed = (...devices: OwnAccount[]) =>
+  devices.map(({ certificate }) => readCertificate(nodeCrypto, certificate))
+const directory = (...devices: OwnAccount[]): Directory =>
+  Map.groupBy(listed(...devices), ({ accountKey }) => keyText(accountKey))
 
 let endpoint: TestContext
 beforeEach(async () => {
@@ -29,10 +36,10 @@ beforeEach(async () => {
 const withBob = (...others: OwnAccount[]) =>
   groupWith(endpoint, {
     others: [bob, ...others],
-    open: ({ context, tx }) => context.conversations.open(tx, 'bob'),
+    open: ({ context, tx }) => context.conversations.open(tx, bob.account.publicKey),
   })
-const compare = (group: LiveGroup, listed: ReturnType<typeof directory>) =>
-  endpoint.written((tx, unit) => reconcile(unit.context, tx, groupIn(unit, group), listed))
+const compare = (group: LiveGroup, shown: Directory) =>
+  endpoint.written((tx, unit) => reconcile(unit.context, tx, groupIn(unit, group), shown))
 const change = (group: LiveGroup, changed: GroupChange) =>
   endpoint.written((tx, unit) => unit.context.groups.change(tx, groupIn(unit, group), changed))
 const intents = (group: LiveGroup) => endpoint.context.intents.of(group).map(({ intent }) => intent)
@@ -43,8 +50,9 @@ describe('a further device of a member', () => {
 
   test('is to be added, once; and nobody of another key', async () => {
     const group = await withBob()
-    const listed = directory('bob', bob, phone, makeAccount('bob'))
-    for (let times = 0; times < 2; times++) expect(await compare(group, listed)).toEqual(['bob'])
+    const shown = directory(bob, phone, makeAccount('bob'))
+    for (let times = 0; times < 2; times++)
+      expect(await compare(group, shown)).toEqual([keyText(bob.account.publicKey)])
     expect(changes(group)).toMatchObject([
       { case: 'addDevices', value: { handle: 'bob', deviceIds: [idOf(phone)] } },
     ])
@@ -52,14 +60,16 @@ describe('a further device of a member', () => {
 
   test('is not, when a person or the account itself has revoked it', async () => {
     const group = await withBob()
-    await endpoint.written((tx, { context }) => context.contacts.noteRevoked(tx, 'bob', idOf(phone)))
-    expect(await compare(group, directory('bob', bob, phone))).toEqual([])
+    await endpoint.written((tx, { context }) =>
+      context.contacts.noteRevoked(tx, bob.account.publicKey, idOf(phone)),
+    )
+    expect(await compare(group, directory(bob, phone))).toEqual([])
     expect(changes(group)).toEqual([])
   })
 
   test('waits for the devices of its own account to do it', async () => {
     const group = await withBob()
-    await compare(group, directory('bob', bob, phone))
+    await compare(group, directory(bob, phone))
     const waits = intents(group).map(({ notBeforeMs }) => Number(notBeforeMs) - endpoint.clock.now())
     expect(waits[0]).toBeGreaterThanOrEqual(3_000)
   })
@@ -71,21 +81,21 @@ describe('a further device of a member', () => {
   ])('is not to be added to a group that is $name', async phase => {
     const group = await withBob()
     await putInPhase(endpoint, group, phase)
-    expect(await compare(group, directory('bob', bob, phone))).toEqual([])
+    expect(await compare(group, directory(bob, phone))).toEqual([])
     expect(changes(group)).toEqual([])
   })
 
   test('of somebody who leaves is not', async () => {
     const group = await withBob()
     await change(group, { leavingDeviceIds: [idOf(bob)] })
-    expect(await compare(group, directory('bob', bob, phone))).toEqual([])
+    expect(await compare(group, directory(bob, phone))).toEqual([])
   })
 })
 
 describe('devices of this account', () => {
   test('are added by the oldest at once, and by the younger ones if it does not', async () => {
     const [older, newest] = [secondOf(alice, -10_000), secondOf(alice, 20_000)]
-    const listed = directory('alice', older, alice, newest)
+    const listed = directory(older, alice, newest)
     const first = await withBob()
     await compare(first, listed)
     expect(intents(first).map(({ notBeforeMs }) => notBeforeMs)).toEqual([0n])
@@ -105,22 +115,22 @@ describe('devices of this account', () => {
   test('that the server does not list any more are to be removed, but not by a server that leaves out this one', async () => {
     const phone = secondOf(alice)
     const group = await withBob(phone)
-    await compare(group, directory('alice', phone))
+    await compare(group, directory(phone))
     expect(changes(group)).toEqual([])
-    await compare(group, directory('alice', alice))
+    await compare(group, directory(alice))
     expect(changes(group)).toMatchObject([{ case: 'removeDevices', value: { deviceIds: [idOf(phone)] } }])
   })
 
   test('are all that is ever removed: a device of somebody else that is not listed stays', async () => {
     const group = await withBob()
-    await compare(group, directory('bob'))
+    await compare(group, directory())
     expect(changes(group)).toEqual([])
   })
 })
 
 describe('a group of own devices is needed', () => {
   const phone = secondOf(alice)
-  const isNeeded = (...listed: OwnAccount[]) => needsOwnGroup(endpoint.context, directory('alice', ...listed))
+  const isNeeded = (...own: OwnAccount[]) => needsOwnGroup(endpoint.context, listed(...own))
   const ownGroup = (phase: GroupPhase) =>
     groupWith(endpoint, {
       others: [phone],

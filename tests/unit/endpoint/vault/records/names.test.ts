@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { conversationNumber, groupNumber } from '../../../../../services/endpoint/ids.js'
 import { namesOf } from '../../../../../services/endpoint/vault/records/names.js'
 import { checkKey } from '../../../../../services/endpoint/vault/table.js'
-import { deviceKey } from '../../../../../services/protocol/keys.js'
+import { accountKey, deviceKey } from '../../../../../services/protocol/keys.js'
 import { MemoryDisk } from '../../../../support/memory/vault.js'
 
 const open = (disk: MemoryDisk) => {
@@ -15,18 +15,20 @@ const open = (disk: MemoryDisk) => {
 describe('the number of a value', () => {
   test('stays the same in a vault, and is another one in another vault', () => {
     const disk = new MemoryDisk()
-    const number = open(disk)('direct', 'ada')
-    expect(open(disk)('direct', 'ada')).toBe(number)
-    expect(open(new MemoryDisk())('direct', 'ada')).not.toBe(number)
+    const number = open(disk)('awaited', 'ada')
+    expect(open(disk)('awaited', 'ada')).toBe(number)
+    expect(open(new MemoryDisk())('awaited', 'ada')).not.toBe(number)
   })
 
   test('is another one for another value, or for the same in another meaning', () => {
     const names = open(new MemoryDisk())
     const id = deviceKey(new Uint8Array(32))
     const numbers = [
-      names('direct', 'ada'),
-      names('direct', 'bob'),
-      names('contact', 'ada'),
+      names('awaited', 'ada'),
+      names('awaited', 'bob'),
+      names('claims', 'ada'),
+      names('contact', accountKey(id)),
+      names('direct', accountKey(id)),
       names('group', id),
       names('device', id),
       names('carriers', conversationNumber(1n)),
