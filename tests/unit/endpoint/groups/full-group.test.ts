@@ -1,14 +1,12 @@
 // A group that is nearly full: as many are added as there is room for.
 
-import { create } from '@bufbuild/protobuf'
 import { expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
-import { AddAccountSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import { commitIntents, intend } from '../../../../services/endpoint/groups/intents.js'
+import { addAccount, commitIntents, intend } from '../../../../services/endpoint/groups/intents.js'
 import { transition } from '../../../../services/endpoint/groups/transition.js'
 import { MAX_MEMBERS } from '../../../../services/endpoint/mls/engine.js'
-import { openTestContext } from '../../../support/endpoint-context.js'
+import { claimOf, openTestContext } from '../../../support/endpoint-context.js'
 import { keyPackageOf } from '../../../support/endpoint-groups.js'
 import { TestGroup } from '../../../support/group.js'
 
@@ -21,10 +19,8 @@ test('of more than there is room for, as many are added as can be, and it is sai
   const newcomers = ['dave', 'erin'].map(handle => makeAccount(handle))
   for (const newcomer of newcomers) {
     const { publicPackage } = await keyPackageOf(engine, newcomer)
-    const value = create(AddAccountSchema, { handle: newcomer.handle, keyPackages: [publicPackage] })
-    await testing.written((tx, unit) =>
-      intend(unit.context, tx, room.in(unit), { case: 'addAccount', value }),
-    )
+    const change = addAccount(claimOf(newcomer), [publicPackage])
+    await testing.written((tx, unit) => intend(unit.context, tx, room.in(unit), change))
   }
   const commit = () =>
     testing.written((tx, unit) => commitIntents(unit.context, tx, room.in(unit), testing.clock.now()))

@@ -118,10 +118,10 @@ describe('devices are removed', () => {
     ['by a device of their own account', ROOM, { by: bobsPhone, remove: [bob] }, true, {}],
     ['not by somebody with their handle and another key', ROOM, { by: impostor, remove: [bob] }, false, {}],
     [
-      'not by somebody with their key and another handle',
+      'by the same account, whatever it is called by now',
       ROOM,
       { by: restoreAccount({ handle: 'bobby', seed: SEED }), remove: [bob] },
-      false,
+      true,
       {},
     ],
     ['by anybody once they leave', ROOM, { by: bob, remove: [carol] }, true, leaving],

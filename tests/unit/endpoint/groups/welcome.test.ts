@@ -88,9 +88,11 @@ describe('a welcome', () => {
       opened: { state: testing.context.engine.save(state), used: undefined },
     }
     expect(read(again)).toMatchObject({ kind: GroupKind.ROOM })
-    await group.change({ brokenBy: 'mallory' })
+    await group.change({ brokenBy: bob.account.publicKey })
     const refused = () => readWelcome(testing.context, again.envelope, again.opened)
-    expect(refused).toThrow(expect.objectContaining({ why: { code: 'against-rules', from: 'mallory' } }))
+    expect(refused).toThrow(
+      expect.objectContaining({ why: { code: 'against-rules', from: bob.account.publicKey } }),
+    )
   })
 
   test('is refused by an error that says why', async () => {

@@ -229,7 +229,7 @@ describe('the groups that a unit of work has changed', () => {
       { number, wasIn: false },
     ])
     const added = await changedBy(({ context, tx }) => {
-      const conversation = context.conversations.open(tx, 'bob')
+      const conversation = context.conversations.open(tx, bob.account.publicKey)
       const conversationId = new Uint8Array(16).fill(200)
       context.groups.add(tx, { conversationId, conversation, phase: created() }, state)
     })
@@ -249,11 +249,11 @@ describe('the groups that a unit of work has changed', () => {
 })
 
 describe('the groups of a person', () => {
-  const withThem = (handle: string) =>
-    (['all', 'unreconciled'] as const).map(which => groups().with(handle, which))
-  const compared = (handle: string, isComplete: boolean) =>
+  const withThem = ({ account }: OwnAccount) =>
+    (['all', 'unreconciled'] as const).map(which => groups().with(account.publicKey, which))
+  const compared = ({ account: { publicKey: accountKey } }: OwnAccount, isComplete: boolean) =>
     testing.written((tx, unit) =>
-      unit.context.groups.noteCompared(tx, group.in(unit), { handle, isComplete }),
+      unit.context.groups.noteCompared(tx, group.in(unit), { accountKey, isComplete }),
     )
   const enter = async (...others: OwnAccount[]) => {
     const { state } = await foundGroup(testing.context.engine, alice, { others })
@@ -262,44 +262,44 @@ describe('the groups of a person', () => {
 
   test('are to be compared with the directory from the first day on, until they are', async () => {
     const { number } = group
-    expect(withThem('bob')).toEqual([[number], [number]])
-    await compared('bob', true)
-    expect(withThem('bob')).toEqual([[number], []])
-    await compared('bob', false)
-    expect(withThem('bob')).toEqual([[number], [number]])
-    expect(withThem('carol')).toEqual([[], []])
+    expect(withThem(bob)).toEqual([[number], [number]])
+    await compared(bob, true)
+    expect(withThem(bob)).toEqual([[number], []])
+    await compared(bob, false)
+    expect(withThem(bob)).toEqual([[number], [number]])
+    expect(withThem(carol)).toEqual([[], []])
   })
 
   test('are compared again where a device of theirs came or went', async () => {
     const { number } = group
     const tablet = secondDevice(bob)
-    await compared('bob', true)
+    await compared(bob, true)
     await enter(bob, carol)
-    expect([withThem('bob'), withThem('carol')]).toEqual([
+    expect([withThem(bob), withThem(carol)]).toEqual([
       [[number], []],
       [[number], [number]],
     ])
     await enter(bob, tablet, carol)
-    expect(withThem('bob')).toEqual([[number], [number]])
-    await compared('bob', true)
+    expect(withThem(bob)).toEqual([[number], [number]])
+    await compared(bob, true)
     await enter(tablet, carol)
-    expect(withThem('bob')).toEqual([[number], [number]])
+    expect(withThem(bob)).toEqual([[number], [number]])
   })
 
   test('are theirs no more when they are out', async () => {
     await enter(carol)
-    expect([withThem('bob'), withThem('carol')]).toEqual([
+    expect([withThem(bob), withThem(carol)]).toEqual([
       [[], []],
       [[group.number], [group.number]],
     ])
   })
 
   test('are compared again, all of them, after this device was out of it', async () => {
-    await compared('bob', true)
+    await compared(bob, true)
     await group.enter({ name: 'ended', why: 'removed' })
     const { state } = await foundGroup(testing.context.engine, alice, { others: [bob] })
     await testing.written((tx, unit) => unit.context.groups.restart(tx, group.in(unit), state))
-    expect(withThem('bob')).toEqual([[group.number], [group.number]])
+    expect(withThem(bob)).toEqual([[group.number], [group.number]])
   })
 })
 
@@ -318,7 +318,7 @@ test('a group that another unit of work reads cannot be changed: that one’s ch
     (own, tx) => own.enter(tx, live, state),
     (own, tx) => own.savePending(tx, live, undefined),
     (own, tx) => own.saveSender(tx, live, sender),
-    (own, tx) => own.noteCompared(tx, live, { handle: 'bob', isComplete: true }),
+    (own, tx) => own.noteCompared(tx, live, { accountKey: bob.account.publicKey, isComplete: true }),
   ]
   for (const change of changes) {
     const changed = testing.written((tx, { context }) => void change(context.groups, tx))
