@@ -39,7 +39,11 @@ export function entriesFor(
 ): SignedChainEntry[] {
   let before = held.state
   return changes.map(change => {
-    const place = { before, groupId: held.groupId, epoch: held.epoch }
+    const place = {
+      before: before.number > 0 ? before : undefined,
+      groupId: held.groupId,
+      epoch: held.epoch,
+    }
     const made = makeEntry(crypto, place, { device: device.pair, certificate: device.certificate, change })
     const entry = readEntry(crypto, made)
     try {

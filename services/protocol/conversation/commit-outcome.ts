@@ -17,7 +17,7 @@ import { type ConversationState, memberOf } from './chain/state.js'
 import type { CommitBasis } from './commit-basis.js'
 import { CommitRefused } from './commit-refusal.js'
 import type { HeldGroup } from './held-group.js'
-import { type Leaf, leafFaults, wrongLeaves } from './leaves.js'
+import { firstWrongLeaf, type Leaf, type LeafJudge, leafJudge } from './leaves.js'
 import { heldOf, type Ledger, ofMembers, withList, withRemoval, withRemoved } from './ledger.js'
 import { type Rejoin, readRejoinStatement, rejoinFault } from './rejoin-statement.js'
 
@@ -61,9 +61,10 @@ export function commitOutcome(
   const learned = learn(crypto, held, { basis: content.basis, state: chain.state })
   const ledger = ofMembers(learned, chain.state)
   checkAuthors(held, content, { entries: chain.entries, ledger: learned })
-  checkRemoved(crypto, held, { content, state: chain.state, ledger })
+  const judge = leafJudge({ state: chain.state, ledger })
+  checkRemoved(crypto, held, { content, judge })
   const leaves = leavesAfter(held.leaves, { ...content, path: content.path ?? committer })
-  const [wrong] = wrongLeaves({ state: chain.state, ledger }, leaves)
+  const wrong = firstWrongLeaf(judge, leaves)
   if (wrong) throw new CommitRefused({ code: 'wrong-leaf', deviceKey: wrong.leaf.deviceKey, why: wrong.why })
   const after = {
     ...held,
@@ -73,6 +74,22 @@ export function commitOutcome(
     leaves,
   }
   return { after, entries: chain.entries }
+}
+
+/**
+ * The devices whose leaves are wrong behind these entries and this basis, so that a commit of them has to remove them:
+ * all but the committer's. Throws CommitRefused for entries and a basis that nobody takes.
+ */
+export function leavesToRemove(
+  crypto: CryptoProvider,
+  held: HeldGroup,
+  { committer, entries, basis }: Pick<CommitContent, 'committer' | 'entries' | 'basis'>,
+): DeviceKey[] {
+  const { state } = readEntries(crypto, held, entries)
+  const ledger = ofMembers(learn(crypto, held, { basis, state }), state)
+  const judge = leafJudge({ state, ledger })
+  const isWrong = (leaf: Leaf) => !sameKey(leaf.deviceKey, committer) && judge(leaf) !== undefined
+  return held.leaves.filter(isWrong).map(({ deviceKey }) => deviceKey)
 }
 
 const isSameDevice = (one: Leaf, other: Leaf): boolean =>
@@ -157,12 +174,10 @@ function isInUse(ledger: Ledger, { accountKey, deviceKey }: Pick<Leaf, 'accountK
 function checkRemoved(
   crypto: CryptoProvider,
   held: HeldGroup,
-  rules: { content: CommitContent; state: ConversationState; ledger: Ledger },
+  { content, judge }: { content: CommitContent; judge: LeafJudge },
 ): void {
-  const { content } = rules
   const leaves = new Map(held.leaves.map(leaf => [toHex(leaf.deviceKey), leaf]))
   const asking = readRejoins(crypto, held, content)
-  const faultOf = leafFaults(rules)
   for (const deviceKey of content.removed) {
     const name = toHex(deviceKey)
     const leaf = leaves.get(name)
@@ -170,7 +185,7 @@ function checkRemoved(
       throw new CommitRefused({ code: 'no-such-leaf', deviceKey })
     // A second removal of the same leaf finds none.
     leaves.delete(name)
-    const isEntitled = asking.delete(name) || faultOf(leaf) !== undefined
+    const isEntitled = asking.delete(name) || judge(leaf) !== undefined
     if (!isEntitled) throw new CommitRefused({ code: 'right-leaf-removed', deviceKey })
   }
   for (const { deviceKey } of asking.values()) throw new CommitRefused({ code: 'idle-rejoin', deviceKey })

@@ -93,8 +93,9 @@ export function planCommit(crypto: CryptoProvider, held: HeldGroup, plan: Commit
     basis: encodeBasis(basis),
     ...outcome,
   }
-  // The bytes are judged as they would be elsewhere, where those that are too large are refused.
-  const verdict = judgeCommit(crypto, held, { ...planned, committer, path, added, removed })
-  if (!verdict.isTaken) throw new CommitRefused(verdict.why)
+  const isReadable =
+    decodeBasis(planned.basis) !== undefined &&
+    (planned.groupState === undefined || decodeGroupState(planned.groupState) !== undefined)
+  if (!isReadable) throw new CommitRefused({ code: 'malformed' })
   return planned
 }

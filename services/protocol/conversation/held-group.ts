@@ -3,7 +3,7 @@
 import { compareBytes } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
 import type { ConversationState } from './chain/state.js'
-import { type Leaf, leafFaults } from './leaves.js'
+import { type Leaf, leafJudge } from './leaves.js'
 import type { HeldAccount, Ledger } from './ledger.js'
 
 export interface HeldGroup {
@@ -31,7 +31,7 @@ export function foundGroup(options: {
 }): HeldGroup {
   const { groupId, incarnation, state, founder, accounts } = options
   const ledger = { accounts, removed: [] }
-  const fault = leafFaults({ state, ledger })(founder)
+  const fault = leafJudge({ state, ledger })(founder)
   if (fault) throw new RangeError(`The leaf of a founder has to be right: ${fault}`)
   return { groupId, epoch: 0n, incarnation, state, ledger, leaves: [founder] }
 }

@@ -40,6 +40,8 @@ export interface LeafRules {
 }
 
 interface Account {
+  /** Its key in hexadecimal. */
+  name: string
   number: number
   hashes: readonly Uint8Array[]
   /** Device keys in hexadecimal. */
@@ -47,11 +49,11 @@ interface Account {
 }
 
 /** Judges one leaf after the other: the fault of a leaf, undefined for one that is right by itself. */
-export function leafFaults({ state, ledger }: LeafRules): (leaf: Leaf) => LeafFault | undefined {
+export type LeafJudge = (leaf: Leaf) => LeafFault | undefined
+
+export function leafJudge({ state, ledger }: LeafRules): LeafJudge {
   const members = new Set(state.members.map(({ accountKey }) => toHex(accountKey)))
-  const accounts = new Map(
-    ledger.accounts.map(account => [toHex(account.devices.lists[0].list.accountKey), accountOf(account)]),
-  )
+  const accounts = new Map(ledger.accounts.map(held => [accountOf(held).name, accountOf(held)]))
   return ({ accountKey, deviceKey, list }) => {
     const name = toHex(accountKey)
     if (!members.has(name)) return 'not-a-member'
@@ -62,27 +64,35 @@ export function leafFaults({ state, ledger }: LeafRules): (leaf: Leaf) => LeafFa
   }
 }
 
-function accountOf({ devices }: HeldAccount): Account {
-  const { lists } = devices
-  return {
+/** Most accounts are the same from one commit to the next. */
+const accountsRead = new WeakMap<HeldAccount, Account>()
+
+function accountOf(held: HeldAccount): Account {
+  const known = accountsRead.get(held)
+  if (known) return known
+  const { lists } = held.devices
+  const account = {
+    name: toHex(lists[0].list.accountKey),
     number: lists[0].list.number,
     hashes: lists.map(({ list }) => list.hash),
-    inUse: new Set(accountDevicesInUse(devices).map(({ deviceKey }) => toHex(deviceKey))),
+    inUse: new Set(accountDevicesInUse(held.devices).map(({ deviceKey }) => toHex(deviceKey))),
   }
+  accountsRead.set(held, account)
+  return account
 }
 
 /** A list that is older than those of the group is no fault: a leaf names the newest one of when it was made. */
 const isKnownList = ({ number, hashes }: Account, list: Leaf['list']): boolean =>
   list.number < number || (list.number === number && hashes.some(hash => equalBytes(hash, list.hash)))
 
-/** The leaves that are wrong, in their order; none in a group as it has to be. */
-export function wrongLeaves(rules: LeafRules, leaves: readonly Leaf[]): WrongLeaf[] {
-  const faultOf = leafFaults(rules)
+/** The first leaf that is wrong; there is none in a group as it has to be. */
+export function firstWrongLeaf(judge: LeafJudge, leaves: readonly Leaf[]): WrongLeaf | undefined {
   const seen = new Set<string>()
-  return leaves.flatMap(leaf => {
+  for (const leaf of leaves) {
     const name = toHex(leaf.deviceKey)
-    const why = seen.has(name) ? 'second-leaf' : faultOf(leaf)
+    const why = seen.has(name) ? 'second-leaf' : judge(leaf)
+    if (why) return { leaf, why }
     seen.add(name)
-    return why ? [{ leaf, why }] : []
-  })
+  }
+  return undefined
 }

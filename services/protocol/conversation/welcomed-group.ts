@@ -14,7 +14,7 @@ import { type ConversationState, fixedState } from './chain/state.js'
 import { decodeGroupState, type GroupStateMessage, isGroupStateOf } from './group-state.js'
 import type { HeldGroup } from './held-group.js'
 import { decodeJoiner, type JoinerMessage } from './joiner.js'
-import { type Leaf, type LeafFault, wrongLeaves } from './leaves.js'
+import { firstWrongLeaf, type Leaf, type LeafFault, leafJudge } from './leaves.js'
 import { EMPTY_LEDGER, type Ledger, ofMembers, withLeavesOf, withList, withRemoval } from './ledger.js'
 
 /** A welcome that MLS has opened: its secrets and signatures fit, and nothing of what it says is sure. */
@@ -71,7 +71,7 @@ export function readWelcomed(crypto: CryptoProvider, welcome: OpenedWelcome): We
   const ledger = ledgerOf(crypto, joiner, state)
   const held = { groupId, epoch, incarnation: message.incarnation, state, ledger, leaves }
   if (!isGroupStateOf(crypto, held, message)) throw new WelcomeRefused({ code: 'group-state' })
-  const [wrong] = wrongLeaves(held, leaves)
+  const wrong = firstWrongLeaf(leafJudge(held), leaves)
   if (wrong) throw new WelcomeRefused({ code: 'wrong-leaf', deviceKey: wrong.leaf.deviceKey, why: wrong.why })
   requireLeaf(held, signer)
   return { held, entries }

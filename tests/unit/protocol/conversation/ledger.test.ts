@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { expect, test } from '@jest/globals'
 import { ConversationKind } from '../../../../gen/parley/content/v1/chain_pb.js'
 import { fixedState } from '../../../../services/protocol/conversation/chain/state.js'
-import { wrongLeaves } from '../../../../services/protocol/conversation/leaves.js'
+import { firstWrongLeaf, type Leaf, leafJudge } from '../../../../services/protocol/conversation/leaves.js'
 import {
   EMPTY_LEDGER,
   type Ledger,
@@ -93,7 +93,7 @@ test('two lists with one number are both kept, and devices are in use that both 
   expect(encoded).toEqual(devices.lists.map(({ list }) => (list === ada.list.read ? ada : fork).list.encoded))
   const state = fixedState(crypto, ConversationKind.OWN_DEVICES, [ada.key])
   const leaves = ada.devices.map(device => ada.leaf(device))
-  expect(wrongLeaves({ state, ledger }, leaves)).toEqual([{ leaf: leaves[0], why: 'not-in-use' }])
+  expect(firstWrongLeaf(leafJudge({ state, ledger }), leaves)).toEqual({ leaf: leaves[0], why: 'not-in-use' })
 })
 
 test('accounts that are no members go, removed leaves after 16 epochs', () => {
@@ -112,14 +112,14 @@ test('of a wrong leaf the first fault is told', () => {
   const ledger = removed(listed(EMPTY_LEDGER, ada), ada.removal(third!))!
   const none = new Person(crypto, 3)
   const leaf = ada.leaf(first)
-  const faults = (leaves: Parameters<typeof wrongLeaves>[1], of: Ledger = ledger) =>
-    wrongLeaves({ state, ledger: of }, leaves).map(({ why }) => why)
-  expect(faults([leaf, ada.leaf(second)])).toEqual([])
-  expect(faults([none.leaf()])).toEqual(['not-a-member'])
-  expect(faults([leaf], EMPTY_LEDGER)).toEqual(['no-list'])
-  expect(faults([ada.leaf(third)])).toEqual(['not-in-use'])
-  expect(faults([leaf, leaf])).toEqual(['second-leaf'])
-  expect(faults([{ ...leaf, list: { ...leaf.list, number: 0 } }])).toEqual([])
-  expect(faults([{ ...leaf, list: { ...leaf.list, number: 2 } }])).toEqual(['unknown-list'])
-  expect(faults([{ ...leaf, list: { ...leaf.list, hash: new Uint8Array(32) } }])).toEqual(['unknown-list'])
+  const faults = (leaves: Leaf[], of: Ledger = ledger) =>
+    firstWrongLeaf(leafJudge({ state, ledger: of }), leaves)?.why
+  expect(faults([leaf, ada.leaf(second)])).toBe(undefined)
+  expect(faults([none.leaf()])).toBe('not-a-member')
+  expect(faults([leaf], EMPTY_LEDGER)).toBe('no-list')
+  expect(faults([ada.leaf(third)])).toBe('not-in-use')
+  expect(faults([leaf, leaf])).toBe('second-leaf')
+  expect(faults([{ ...leaf, list: { ...leaf.list, number: 0 } }])).toBe(undefined)
+  expect(faults([{ ...leaf, list: { ...leaf.list, number: 2 } }])).toBe('unknown-list')
+  expect(faults([{ ...leaf, list: { ...leaf.list, hash: new Uint8Array(32) } }])).toBe('unknown-list')
 })
