@@ -1,12 +1,13 @@
 // Public and private messages (RFC 9420 section 6), opened and verified.
 
-import { handshakeKeys } from './schedule.js'
+import { messageKeys } from './schedule.js'
 import type { Suite } from './suite.js'
 import { join, opaque, Reader, uint } from './tls.js'
 import { leafAt, type Tree } from './tree.js'
 import { type Commit, type GroupContext, type Proposal, readCommit, readProposal } from './wire.js'
 
 const MEMBER = 1
+const APPLICATION = 1
 const PROPOSAL = 2
 const COMMIT = 3
 
@@ -19,8 +20,13 @@ interface Signed {
   signature: Uint8Array
 }
 
-export type Opened = Signed &
-  ({ kind: 'proposal'; proposal: Proposal } | { kind: 'commit'; commit: Commit; confirmationTag: Uint8Array })
+type Body =
+  | { kind: 'application'; plaintext: Uint8Array }
+  | { kind: 'proposal'; proposal: Proposal }
+  | { kind: 'commit'; commit: Commit }
+
+/** The tag is empty but for a commit. */
+export type Opened = Signed & Body & { confirmationTag: Uint8Array }
 
 /** A message is opened by these of its epoch. */
 export interface Keys {
@@ -55,7 +61,7 @@ function openPublic(keys: Keys, reader: Reader): Opened {
     return { sender, authenticatedData, ...readBody(inner, type) }
   })
   const { raw: auth, ...authentication } = reader.raw(inner => readAuth(inner, read.kind === 'commit'))
-  const opened = asOpened({ wireFormat: 1, content, ...read, ...authentication })
+  const opened: Opened = { wireFormat: 1, content, ...read, ...authentication }
   const tag = keys.suite.mac(keys.membership, join(signedBytes(keys, opened), auth))
   if (Buffer.compare(tag, reader.opaque()) !== 0) throw new Error('a membership tag')
   return opened
@@ -74,8 +80,9 @@ function openPrivate(keys: Keys, reader: Reader): Opened {
   )
   const senderData = new Reader(suite.open(senderKeys, sealedSender, head))
   const [sender, generation, guard] = [senderData.uint(4), senderData.uint(4), senderData.take(4)]
-  const place = { leaf: sender, generation, width: keys.tree.length }
-  const { key, nonce } = handshakeKeys(suite, keys.encryption, place)
+  const ratchet = type === APPLICATION ? 'application' : 'handshake'
+  const place = { leaf: sender, generation, width: keys.tree.length, ratchet } as const
+  const { key, nonce } = messageKeys(suite, keys.encryption, place)
   for (const [index, byte] of guard.entries()) nonce[index]! ^= byte
   const plaintext = suite.open({ key, nonce }, ciphertext, join(head, opaque(authenticatedData)))
   const inner = new Reader(plaintext)
@@ -84,22 +91,17 @@ function openPrivate(keys: Keys, reader: Reader): Opened {
   if (inner.rest.some(byte => byte !== 0)) throw new Error('padding')
   const framed = [uint(MEMBER, 1), uint(sender, 4), opaque(authenticatedData), uint(type, 1), body]
   const content = join(opaque(groupId), uint(epoch, 8), ...framed)
-  return asOpened({ wireFormat: 2, content, sender, authenticatedData, ...read, ...authentication })
+  return { wireFormat: 2, content, sender, authenticatedData, ...read, ...authentication }
 }
 
-type Body = { kind: 'proposal'; proposal: Proposal } | { kind: 'commit'; commit: Commit }
-
 function readBody(reader: Reader, type: number): Body {
+  if (type === APPLICATION) return { kind: 'application', plaintext: reader.opaque() }
   if (type === PROPOSAL) return { kind: 'proposal', proposal: readProposal(reader) }
   if (type === COMMIT) return { kind: 'commit', commit: readCommit(reader) }
-  throw new Error('neither a proposal nor a commit')
+  throw new Error(`content of type ${type}`)
 }
 
 const readAuth = (reader: Reader, isCommit: boolean) => ({
   signature: reader.opaque(),
   confirmationTag: isCommit ? reader.opaque() : new Uint8Array(),
 })
-
-function asOpened(opened: Signed & Body & { confirmationTag: Uint8Array }): Opened {
-  return opened
-}

@@ -95,10 +95,23 @@ export class Member {
   open(message: Uint8Array): Followed | undefined {
     const opened = openMessage({ ...this, ...this.epoch }, message)
     if (opened.kind === 'commit') return this.#follow(opened)
+    if (opened.kind !== 'proposal') throw new Error('an application message')
     const auth = join(uint(opened.wireFormat, 2), opened.content, opaque(opened.signature))
     const reference = this.suite.refHash('Proposal', auth)
     this.#proposals.set(hex(reference), { proposal: opened.proposal, sender: opened.sender })
     return undefined
+  }
+
+  read(message: Uint8Array): { sender: number; plaintext: Uint8Array } {
+    const opened = openMessage({ ...this, ...this.epoch }, message)
+    if (opened.kind !== 'application') throw new Error('no application message')
+    return opened
+  }
+
+  /** MLS-Exporter (section 8.5). */
+  export(label: string, context: Uint8Array, length: number): Uint8Array {
+    const secret = this.suite.deriveSecret(this.epoch.exporter, label)
+    return this.suite.expandWithLabel(secret, 'exported', this.suite.hash(context), length)
   }
 
   #follow(opened: Extract<Opened, { kind: 'commit' }>): Followed {

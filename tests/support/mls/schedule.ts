@@ -11,6 +11,7 @@ export interface Epoch {
   membership: Uint8Array
   resumption: Uint8Array
   authenticator: Uint8Array
+  exporter: Uint8Array
   init: Uint8Array
 }
 
@@ -41,6 +42,7 @@ export function epochOf(
     membership: derived('membership'),
     resumption: derived('resumption'),
     authenticator: derived('authentication'),
+    exporter: derived('exporter'),
     init: derived('init'),
   }
 }
@@ -55,11 +57,16 @@ export function pskSecret(suite: Suite, psks: readonly { id: PskId; psk: Uint8Ar
   }, zero)
 }
 
-/** Of one handshake message (section 9.1), before the sender's guard against reuse. */
-export function handshakeKeys(
+/** Of one message (section 9.1), before the sender's guard against reuse. */
+export function messageKeys(
   suite: Suite,
   encryption: Uint8Array,
-  { leaf, generation, width }: { leaf: number; generation: number; width: number },
+  {
+    leaf,
+    generation,
+    width,
+    ratchet: name,
+  }: { leaf: number; generation: number; width: number; ratchet: 'handshake' | 'application' },
 ) {
   let secret = encryption
   for (let [from, to] = [0, (width + 1) / 2]; to - from > 1; ) {
@@ -71,7 +78,7 @@ export function handshakeKeys(
   }
   const at = (value: Uint8Array, label: string, length: number, number: number) =>
     suite.expandWithLabel(value, label, uint(number, 4), length)
-  let ratchet = suite.expandWithLabel(secret, 'handshake', new Uint8Array(), suite.hashLength)
+  let ratchet = suite.expandWithLabel(secret, name, new Uint8Array(), suite.hashLength)
   for (let number = 0; number < generation; number++)
     ratchet = at(ratchet, 'secret', suite.hashLength, number)
   return suite.keyAndNonce((label, length) => at(ratchet, label, length, generation))

@@ -1,4 +1,4 @@
-// A random walk of a group: members come, go, renew their keys, race each other, restart, and talk.
+// A random walk of a group: members come, go, come back at once, renew their keys, race each other, restart, and talk.
 // After every step all members must agree. The course follows from the seed alone; the keys do not.
 
 import assert from 'node:assert/strict'
@@ -93,17 +93,17 @@ async function talk(walkers: Walker[], random: Random, words: string, gone: Seat
   for (const seat of gone) assert.equal(await openAs(seat, sealed.ciphertext), 'future-epoch')
 }
 
-/** One commit, and sometimes a second one at the same moment, that loses. The settings, if it changed them. */
+/** One commit of any of it together, and sometimes a second one at the same moment, that loses. The settings, if it changed them. */
 async function change(walkers: Walker[], gone: Seat[], random: Random): Promise<Uint8Array | undefined> {
   const committer = pick(walkers, random)
   const { engine } = committer
-  const choice = random(4)
-  const leaving = choice === 0 ? some(others(walkers, committer).slice(1), 1 + random(4), random) : []
-  const coming =
-    choice === 1 || walkers.length === 1
-      ? await newcomers(engine, Math.min(1 + random(4), MAX_SEATS - walkers.length))
-      : []
-  const settings = choice === 2 && coming.length === 0 ? Uint8Array.of(random(256), random(256)) : undefined
+  const leaving = random(4) === 0 ? some(others(walkers, committer).slice(1), 1 + random(4), random) : []
+  const returning = leaving.filter(() => random(3) === 0).map(({ device }) => device)
+  const isGrowing = random(4) === 0 || walkers.length === 1
+  const room = MAX_SEATS - walkers.length + leaving.length - returning.length
+  const fresh = isGrowing ? await newDevices(Math.min(1 + random(4), room)) : []
+  const coming = await arrivals(engine, [...returning, ...fresh])
+  const settings = random(4) === 0 ? Uint8Array.of(random(256), random(256)) : undefined
   const made = await engine.commit(committer.state, {
     add: coming.map(newcomer => newcomer.pair.publicPackage),
     remove: leaving.map(seat => engine.ownLeaf(seat.state)),
@@ -134,13 +134,16 @@ function some<T>(items: T[], count: number, random: Random): T[] {
 
 const others = (walkers: Walker[], one: Walker) => walkers.filter(walker => walker !== one)
 
-async function newcomers(engine: Engine, count: number) {
-  const arrivals: { device: Device; pair: Awaited<ReturnType<typeof keyPackageOf>> }[] = []
-  for (let index = 0; index < count; index++) {
-    const device = await newDevice('newcomer')
-    arrivals.push({ device, pair: await keyPackageOf(engine, device) })
-  }
-  return arrivals
+async function newDevices(count: number): Promise<Device[]> {
+  const devices: Device[] = []
+  while (devices.length < count) devices.push(await newDevice('newcomer'))
+  return devices
+}
+
+async function arrivals(engine: Engine, devices: Device[]) {
+  const made: { device: Device; pair: Awaited<ReturnType<typeof keyPackageOf>> }[] = []
+  for (const device of devices) made.push({ device, pair: await keyPackageOf(engine, device) })
+  return made
 }
 
 async function follow(seat: Walker, commit: Uint8Array, leaves: boolean): Promise<void> {
