@@ -1,5 +1,5 @@
 // The vector of the MLS profile: the engine that is here now still follows what one made earlier, and so does the member
-// that was written from the RFC alone. `PARLEY_WRITE_VECTORS=1 npm test -- vectors/mls-story` writes another.
+// that was written from the RFC alone. `PARLEY_WRITE_VECTORS=1 npm test -- vectors/mls-story` and `npm run fix` write another.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from '@jest/globals'

@@ -105,7 +105,7 @@ export async function makeStory(): Promise<Story> {
   }
 }
 
-/** What a member of the engine finds in it; throws where it cannot follow. */
+/** The story as a member of the engine finds it; throws where it cannot follow. */
 export async function retell(story: Story): Promise<Pick<Story, 'joined' | 'steps'>> {
   const engine = await storyEngine()
   const privatePackage = privateOf(story)
