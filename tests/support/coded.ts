@@ -50,6 +50,7 @@ export const UNREADABLE: OneOfEach<Unreadable> = {
   expired: { code: 'expired', count: 2n },
   gap: { code: 'gap', from: 'bob', count: 1n },
   forked: { code: 'forked', from: 'bob' },
+  'unknown-echo': { code: 'unknown-echo' },
   newer: { code: 'newer' },
 }
 

@@ -2,7 +2,7 @@
 
 import { fromHex, toHex } from '../../services/protocol/bytes.js'
 import { openEphemeral, sealEphemeral } from '../../services/protocol/content/ephemeral.js'
-import { firstLogHash, logTag, nextLogHash } from '../../services/protocol/content/log-tag.js'
+import { firstLogHash, nextLogHash } from '../../services/protocol/content/log-tag.js'
 import { pad, unpad } from '../../services/protocol/content/padding.js'
 import { makeRejoin, verifyRejoin } from '../../services/protocol/conversation/rejoin-request.js'
 import type { CryptoProvider } from '../../services/protocol/crypto.js'
@@ -95,11 +95,11 @@ function content(crypto: CryptoProvider, device: DeviceKeys): Record<string, str
   const presence = { sentAtMs: BigInt(NOW), body: { case: 'presence' as const, value: { here: true } } }
   const nonce = new Uint8Array(12).fill(6)
   const ciphertext = sealEphemeral(crypto, { key, conversationId, device, content: presence, nonce })
-  const before = firstLogHash(crypto, key)
+  const before = firstLogHash(crypto, { authenticator: key, sequence: 6n })
   return {
     ephemeral: toHex(ciphertext),
     present: toHex(openEphemeral(crypto, { key, conversationId, ciphertext })!.deviceId),
-    logTag: toHex(logTag(nextLogHash(crypto, { before, sequence: 7n, ciphertext }))),
+    logTag: toHex(nextLogHash(crypto, { before, sequence: 7n, digest: crypto.sha256(ciphertext) })),
     unpadded: toHex(unpad(pad(nonce))!),
   }
 }

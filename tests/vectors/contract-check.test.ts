@@ -125,23 +125,26 @@ test('padding', () => {
 
 interface LogVector {
   epoch_authenticator: string
+  epoch_begins_at: number
   envelopes: { sequence: number; ciphertext: string }[]
   hashes: string[]
-  log_tag_hash: string
 }
 
 test('a log tag', () => {
   const vector = read<LogVector>('log-tag')
-  let hash = sha256(joined(ascii('parley log tag'), bytes(vector.epoch_authenticator)))
-  const hashes = [hash]
-  for (const { sequence, ciphertext } of vector.envelopes) {
+  const placed = (sequence: number) => {
     const place = Buffer.alloc(8)
     place.writeBigUInt64BE(BigInt(sequence))
-    hash = sha256(joined(hash, place, sha256(bytes(ciphertext))))
+    return place
+  }
+  const authenticator = bytes(vector.epoch_authenticator)
+  let hash = sha256(joined(ascii('parley log tag'), authenticator, placed(vector.epoch_begins_at)))
+  const hashes = [hash]
+  for (const { sequence, ciphertext } of vector.envelopes) {
+    hash = sha256(joined(hash, placed(sequence), sha256(bytes(ciphertext))))
     hashes.push(hash)
   }
   expect(hashes.map(hex)).toEqual(vector.hashes)
-  expect(hex(hash.subarray(0, 16))).toBe(vector.log_tag_hash)
 })
 
 test('an ephemeral envelope', () => {

@@ -3,7 +3,7 @@
 
 import { toHex, utf8 } from '../../services/protocol/bytes.js'
 import { sealEphemeral } from '../../services/protocol/content/ephemeral.js'
-import { firstLogHash, logTag, nextLogHash } from '../../services/protocol/content/log-tag.js'
+import { firstLogHash, nextLogHash } from '../../services/protocol/content/log-tag.js'
 import { pad } from '../../services/protocol/content/padding.js'
 import { makeDeviceList, readDeviceList } from '../../services/protocol/identity/device-list.js'
 import { makeDeviceRemoval, readRemovalsOf } from '../../services/protocol/identity/device-removal.js'
@@ -125,18 +125,18 @@ export const CONTRACT_VECTORS: Readonly<Record<string, () => unknown>> = {
   'log-tag': () => {
     const authenticator = filled(0x11, 64)
     const ciphertexts = [utf8('one'), utf8('two')]
-    const first = firstLogHash(crypto, authenticator)
+    const first = firstLogHash(crypto, { authenticator, sequence: 6n })
     const [one, two] = ciphertexts as [Uint8Array, Uint8Array]
-    const second = nextLogHash(crypto, { before: first, sequence: 7n, ciphertext: one })
-    const third = nextLogHash(crypto, { before: second, sequence: 300n, ciphertext: two })
+    const second = nextLogHash(crypto, { before: first, sequence: 7n, digest: crypto.sha256(one) })
+    const third = nextLogHash(crypto, { before: second, sequence: 300n, digest: crypto.sha256(two) })
     return {
       epoch_authenticator: toHex(authenticator),
+      epoch_begins_at: 6,
       envelopes: [
         { sequence: 7, ciphertext: toHex(one) },
         { sequence: 300, ciphertext: toHex(two) },
       ],
       hashes: [first, second, third].map(toHex),
-      log_tag_hash: toHex(logTag(third)),
     }
   },
   ephemeral: () => {

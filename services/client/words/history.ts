@@ -78,6 +78,10 @@ const UNREADABLE: Words<Unreadable, Explained> = {
     text: `${from} was shown another course of this conversation than this device: the server drops, adds or reorders`,
     remedy: 'compare what you see with them by another way, and ask the operator',
   }),
+  'unknown-echo': () => ({
+    text: 'the server says that this device sent something here, but it did not: the server lies, or a copy of this folder is in use',
+    remedy: 'use one copy alone; if there is none, ask the operator',
+  }),
   'against-rules': ({ from }) => ({
     text: `${from} changed it in a way that its rules do not allow them; here it stays as it was`,
     remedy: `go on in a new room, without ${from}: this one may soon take no more messages`,

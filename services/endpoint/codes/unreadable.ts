@@ -5,6 +5,8 @@ import type { MlsCause } from '../mls/refused.js'
 /** `Person`: as for SystemMessage. */
 export type Unreadable<Person = string> =
   | { code: 'old-epoch' | 'future-epoch' }
+  /** The server says that this device sent something here, of which it knows nothing. */
+  | { code: 'unknown-echo' }
   /** It is not of the kind that the server said. */
   | { code: 'other-kind' }
   | { code: 'refused'; cause: MlsCause }
@@ -22,7 +24,7 @@ export type Unreadable<Person = string> =
 
 /** Whether something is missing, rather than here and closed. */
 export const isMissing = ({ code }: Pick<Unreadable, 'code'>): boolean =>
-  code === 'expired' || code === 'gap' || code === 'forked'
+  code === 'expired' || code === 'gap' || code === 'forked' || code === 'unknown-echo'
 
 /** The engine says this of an envelope in place of a content. */
 type NotOpened =

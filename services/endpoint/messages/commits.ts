@@ -68,7 +68,9 @@ function onNewEpoch(
   place: PlaceInOrder,
   { before, after, change: { added }, isOurs, lines }: NewEpoch,
 ): void {
-  parts.groups.change(tx, group, { log: beginEpoch(group.record.log) })
+  const authenticator = parts.engine.epochAuthenticator(group.state)
+  const { sequence } = place
+  parts.groups.change(tx, group, { log: beginEpoch(group.record.log, { sequence, authenticator }) })
   for (const { identity } of added) parts.contacts.see(tx, parseVerifiedCertificate(identity))
   onAdded(parts, tx, group, { before, added, isOurs })
   for (const said of can(group.phase, 'show') ? lines : []) appendSystemMessage(parts, tx, group, place, said)

@@ -19,6 +19,7 @@ import type { AccountKey, ConversationNumber, Placed } from '../ids.js'
 import { MlsRefused } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
 import { takeKept } from './content/history-part.js'
+import { beginEpoch } from './fork-detection.js'
 import type { MessageParts } from './sealing/parts.js'
 import { appendSystemMessage, isBlocked } from './system-message.js'
 import { onJoinedOwnDevices } from './transfer/due.js'
@@ -89,7 +90,9 @@ function join(
   const before = known && decodeSettings(engine.settings(known.state))
   if (known) groups.restart(tx, known, state)
   const group = known ?? groups.add(tx, { conversationId, conversation, phase: joined() }, state)
-  groups.change(tx, group, { lastSequence: envelope.sequence, joinedAtMs: envelope.storedAtMs })
+  const { sequence, storedAtMs: joinedAtMs } = envelope
+  const log = beginEpoch(group.record.log, { sequence, authenticator: engine.epochAuthenticator(state) })
+  groups.change(tx, group, { lastSequence: sequence, joinedAtMs, log })
   // Only to say that this account has left (content/leave.ts); a new invitation that comes before that is taken for it.
   if (group.phase.name === 'leaving') return
   if (settings.kind === GroupKind.OWN_DEVICES) onJoinedOwnDevices(parts, tx, group)

@@ -1,30 +1,24 @@
 // From a Deliver frame to history: every envelope in its order, and all that a frame does in one write. Nothing
 // is dropped in silence: what cannot be opened, and what is missing, becomes a line of the history.
 
-import type { Envelope, RejoinRequest } from '../../../gen/parley/v1/chat_pb.js'
+import type { Envelope, OwnEnvelope, RejoinRequest } from '../../../gen/parley/v1/chat_pb.js'
 import { MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { LineDown } from '../codes/line-error.js'
 import { notOpened } from '../codes/unreadable.js'
+import { crypto } from '../crypto.js'
 import { isOwn } from '../groups/membership.js'
 import { takeRejoin, takeRosterLeave } from '../groups/rejoin.js'
 import { can, hasLeft } from '../groups/state/group.js'
 import type { LiveGroup, Sender } from '../groups/state/groups.js'
-import {
-  type AccountKey,
-  type ClientSequence,
-  type Count,
-  clientSequenceOf,
-  countOf,
-  type Placed,
-} from '../ids.js'
+import { type AccountKey, type Count, clientSequenceOf, countOf, type Placed } from '../ids.js'
 import { wipe } from '../mls/engine.js'
 import type { Transaction } from '../vault/records.js'
 import { receiveCommit, receiveOwnCommit } from './commits.js'
 import type { Received } from './content/content-type.js'
 import { inputOf, takeBody, traitsOf } from './content/registry.js'
 import { askAgain } from './content/resend-request.js'
-import { BROKEN_LOG, differs, passEnvelope } from './fork-detection.js'
+import { differs, FORKED_LOG, missPlaces, passEnvelope, resume } from './fork-detection.js'
 import { joinByWelcome } from './join.js'
 import { owedUpTo, skipped, withMissing, withoutMissing } from './missing.js'
 import { stateLost } from './rejoin-requests.js'
@@ -55,12 +49,11 @@ export async function takeIn(parts: MessageParts, tx: Transaction, envelope: Env
   if (content.case === 'application')
     await takeApplication(parts, tx, group, envelope, content.value.ciphertext)
   else if (content.case === 'commit') await receiveCommit(parts, tx, group, envelope, content.value)
-  else if (content.case === 'own')
-    await takeEcho(parts, tx, group, envelope, clientSequenceOf(content.value.clientSequence))
+  else if (content.case === 'own') await takeEcho(parts, tx, group, envelope, content.value)
   else if (content.case === 'rejoin') receiveRejoin(parts, tx, group, envelope, content.value)
   else if (content.case === 'leave') takeRosterLeave(parts, tx, group, content.value)
   else if (content.case === 'missed') {
-    parts.groups.change(tx, group, { log: BROKEN_LOG })
+    parts.groups.change(tx, group, { log: missPlaces(group.record.log) })
     appendUnreadable(parts, tx, group, envelope, { code: 'expired', count: content.value.count })
   }
 }
@@ -92,7 +85,7 @@ async function takeApplication(
   ciphertext: Uint8Array,
 ): Promise<void> {
   const { engine, groups } = parts
-  pass(parts, tx, group, { sequence: envelope.sequence, ciphertext })
+  pass(parts, tx, group, { sequence: envelope.sequence, digest: crypto.sha256(ciphertext) })
   const opened = await engine.open(group.state, ciphertext, () => false)
   if (opened.kind !== 'application') {
     appendUnreadable(parts, tx, group, envelope, notOpened(opened))
@@ -141,6 +134,8 @@ async function takeContent(
     sender = { ...sender, differedEpoch: epoch, differedAtMs: envelope.storedAtMs }
     tellForked(parts, tx, group, envelope, accountKey)
   }
+  if (group.record.log.case === 'gap')
+    parts.groups.change(tx, group, { log: resume(group.record.log, content.logTag) })
   parts.groups.saveSender(tx, group, sender)
   if (isOurs) parts.devices.change(tx, device, { lastHeardMs: envelope.storedAtMs })
   if (isBlocked && !traits?.fromBlocked) return
@@ -182,7 +177,7 @@ function tellForked(
   from: AccountKey,
 ): void {
   appendUnreadable(parts, tx, group, envelope, { code: 'forked', from })
-  parts.groups.change(tx, group, { log: BROKEN_LOG })
+  parts.groups.change(tx, group, { log: FORKED_LOG })
 }
 
 /** A send of this device stands at this place of the order; a commit takes effect here. */
@@ -191,27 +186,42 @@ async function takeEcho(
   tx: Transaction,
   group: LiveGroup,
   envelope: Placed<Envelope>,
-  clientSequence: ClientSequence,
+  own: OwnEnvelope,
 ): Promise<void> {
+  const clientSequence = clientSequenceOf(own.clientSequence)
   parts.outbox.accepted(tx, clientSequence)
   const done = parts.outbox.echoed(tx, clientSequence)
-  if (!done) return parts.groups.change(tx, group, { log: BROKEN_LOG })
+  if (!done) return takeUnknownEcho(parts, tx, group, envelope, own)
   const { what } = done.item
   if (what.case === 'commit') return receiveOwnCommit(parts, tx, group, envelope, what.value.intents)
   if (what.case !== 'content') return
-  pass(parts, tx, group, { sequence: envelope.sequence, ciphertext: what.value.ciphertext })
+  const digest = crypto.sha256(what.value.ciphertext)
+  pass(parts, tx, group, { sequence: envelope.sequence, digest })
   if (what.value.message === 0n) return
   const id = { conversation: group.record.conversation, message: what.value.message }
   parts.conversations.update(tx, id, { status: MessageStatus.STORED, sequence: envelope.sequence })
 }
 
-/** An application envelope stands at this place of the order. */
-function pass(
-  { engine, groups }: Pick<MessageParts, 'engine' | 'groups'>,
+/** The server says that this device sent something here, of which it knows nothing: a lie, or a copy of its vault in use. */
+function takeUnknownEcho(
+  parts: Pick<MessageParts, 'contacts' | 'conversations' | 'engine' | 'groups'>,
   tx: Transaction,
   group: LiveGroup,
-  passed: Placed<{ ciphertext: Uint8Array }>,
+  envelope: Placed<Envelope>,
+  { ciphertextHash: digest }: OwnEnvelope,
 ): void {
-  const { log } = group.record
-  groups.change(tx, group, { log: passEnvelope(log, passed, () => engine.epochAuthenticator(group.state)) })
+  if (digest.length > 0) pass(parts, tx, group, { sequence: envelope.sequence, digest })
+  // It is known already where a copy was put back: this device asks to be taken in again.
+  if (group.phase.name !== 'out-of-sync')
+    appendUnreadable(parts, tx, group, envelope, { code: 'unknown-echo' })
+}
+
+/** An application envelope stands at this place of the order. */
+function pass(
+  { groups }: Pick<MessageParts, 'groups'>,
+  tx: Transaction,
+  group: LiveGroup,
+  passed: Placed<{ digest: Uint8Array }>,
+): void {
+  groups.change(tx, group, { log: passEnvelope(group.record.log, passed) })
 }

@@ -1,5 +1,6 @@
 // One record of the log, and what each device is shown of it.
 
+import { hash } from 'node:crypto'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import {
   type ApplicationEnvelope,
@@ -110,7 +111,7 @@ export function envelopeFor(
     const clientSequence = BigInt(record.clientSequence)
     return envelope(conversation, record, {
       case: 'own',
-      value: create(OwnEnvelopeSchema, { clientSequence }),
+      value: create(OwnEnvelopeSchema, { clientSequence, ciphertextHash: hashOf(record) }),
     })
   }
   const added = conversation.spans.get(device.key)?.some(span => span.joined === record.sequence)
@@ -120,6 +121,10 @@ export function envelopeFor(
   record.shared ??= envelope(conversation, record, sharedBody(record))
   return record.shared
 }
+
+/** OwnEnvelope.ciphertext_hash. */
+const hashOf = ({ body }: Pick<LogRecord, 'body'>): Uint8Array =>
+  body.case === 'application' ? hash('sha256', body.value.ciphertext, 'buffer') : new Uint8Array()
 
 /** Stands for the envelopes of the conversation that are deleted and that the device had not read. */
 export function missedEnvelope(

@@ -138,27 +138,29 @@ export const ContentSchema: GenMessage<Content> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_content, 0);
 
 /**
- * The application envelopes of the present epoch, as they were delivered to the sender (its own in
- * the places of their echoes), up to and with this sequence:
+ * The order as the sender was shown it in the present epoch: where the epoch begins, and its application
+ * envelopes (its own in the places of their echoes), up to and with this sequence:
  *
- *   hash(0) = SHA-256("parley log tag" || epoch authenticator)      (RFC 9420 section 8.7)
- *   hash(n) = SHA-256(hash(n-1) || sequence, 8 bytes big-endian || SHA-256(ciphertext))
+ *   hash(0) = SHA-256("parley log tag" || epoch authenticator || sequence)      (RFC 9420 section 8.7)
+ *   hash(n) = SHA-256(hash(n-1) || sequence || SHA-256(ciphertext))
  *
- * A receiver that has another hash at that sequence tells its person that the server shows them
- * different conversations.
+ * with each sequence in 8 bytes, big-endian; that of hash(0) is the place of the commit by which the
+ * epoch begins, and of the welcome for those who join by it. A receiver that has another hash at that
+ * sequence tells its person that the server shows them different conversations. One that has missed
+ * something may go on from the hash of another member, at a place that it has seen itself.
  *
  * @generated from message parley.content.v1.LogTag
  */
 export type LogTag = Message<"parley.content.v1.LogTag"> & {
   /**
-   * 0: none in this epoch yet.
+   * 0: none, for something was missed.
    *
    * @generated from field: uint64 sequence = 1;
    */
   sequence: bigint;
 
   /**
-   * The first 16 bytes of hash(n).
+   * hash(n), 32 bytes.
    *
    * @generated from field: bytes hash = 2;
    */

@@ -34,10 +34,7 @@ const NO_COUNT = countOf(0n)
 const FIRST_COUNT = countOf(1n)
 
 /** Nothing was seen yet. */
-const NO_LOG: GroupRecord['log'] = {
-  case: 'fresh',
-  value: { $typeName: 'parley.vault.v1.FreshLog', earlier: [] },
-}
+const NO_LOG: GroupRecord['log'] = { case: undefined }
 
 /** The fields of a record that can be changed; its phase changes by `move` alone. */
 export type GroupChange = Partial<

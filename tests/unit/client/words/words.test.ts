@@ -86,6 +86,10 @@ describe('the words', () => {
         text: 'bob was shown another course of this conversation than this device: the server drops, adds or reorders',
         remedy: 'compare what you see with them by another way, and ask the operator',
       },
+      'unknown-echo': {
+        text: 'the server says that this device sent something here, but it did not: the server lies, or a copy of this folder is in use',
+        remedy: 'use one copy alone; if there is none, ask the operator',
+      },
       newer: { text: 'a newer version of Parley has noted something here: update to read it', remedy: '' },
     })
   })

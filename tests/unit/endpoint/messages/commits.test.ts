@@ -8,7 +8,7 @@ import { makeAccount, type OwnAccount } from '../../../../services/endpoint/cont
 import { beginCommit } from '../../../../services/endpoint/groups/transition.js'
 import { type Placed, sequenceOf } from '../../../../services/endpoint/ids.js'
 import { receiveCommit, receiveOwnCommit } from '../../../../services/endpoint/messages/commits.js'
-import { BROKEN_LOG } from '../../../../services/endpoint/messages/fork-detection.js'
+import { FORKED_LOG } from '../../../../services/endpoint/messages/fork-detection.js'
 import { openTestContext, pinned, type TestContext } from '../../../support/endpoint-context.js'
 import { keyPackageOf } from '../../../support/endpoint-groups.js'
 import { TestGroup } from '../../../support/group.js'
@@ -77,10 +77,10 @@ describe('a commit of another member', () => {
   })
 
   test('that nothing shows of begins the log anew', async () => {
-    await room.change({ log: BROKEN_LOG })
+    await room.change({ log: FORKED_LOG })
     await take(await room.committed(carol))
     expect(lines()).toEqual([])
-    expect(room.live.record.log).toMatchObject({ case: 'fresh', value: { earlier: [] } })
+    expect(room.live.record.log).toMatchObject({ case: 'running', value: { earlier: [] } })
   })
 
   test('of which the server was told something else is told of', async () => {

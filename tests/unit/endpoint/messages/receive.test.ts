@@ -7,7 +7,8 @@ import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
-import { presentTag } from '../../../../services/endpoint/messages/fork-detection.js'
+import { sequenceOf } from '../../../../services/endpoint/ids.js'
+import { beginEpoch, presentTag } from '../../../../services/endpoint/messages/fork-detection.js'
 import { takeIn } from '../../../../services/endpoint/messages/receive.js'
 import { sealLine } from '../../../../services/endpoint/messages/sealing/seal.js'
 import { waitFor } from '../../../../services/endpoint/messages/sealing/unsent.js'
@@ -27,6 +28,8 @@ let group: TestGroup
 beforeEach(async () => {
   testing = await openTestContext(alice)
   group = await TestGroup.of(testing, { others: [bob, phone] })
+  const began = { sequence: sequenceOf(0n), authenticator: new Uint8Array(1) }
+  await group.change({ log: beginEpoch({ case: undefined }, began) })
 })
 
 const take = (envelope: Envelope) => testing.written((tx, { context }) => takeIn(context, tx, envelope))
@@ -204,12 +207,28 @@ describe('what the server has deleted', () => {
   const missed = (count: bigint) =>
     ({ case: 'missed', value: { $typeName: 'parley.v1.MissedEnvelopes', count } }) as const
 
-  test('is told, and nothing is compared until the next epoch', async () => {
+  test('is told, and the log goes on from what a member has seen behind it', async () => {
     await take(group.envelope(missed(3n)))
     expect(testing.context.conversations.history(group.conversation)).toMatchObject([
       { kind: 'gap', cause: { code: 'expired', count: 3n } },
     ])
-    expect(group.live.record.log.case).toBe('broken')
+    expect(group.live.record.log.case).toBe('gap')
+    await says(bob, 1n)
+    const { lastSequence: sequence } = group.live.record
+    expect(group.live.record.log.case).toBe('gap')
+    const { joinedEpoch } = group.live.record
+    const hash = new Uint8Array(32).fill(1)
+    const content = create(ContentSchema, {
+      count: 2n,
+      joinedEpoch,
+      body: text('hm'),
+      logTag: { sequence, hash },
+    })
+    await take(await group.sealedBytes(bob, pad(toBinary(ContentSchema, content))))
+    expect(group.live.record.log).toMatchObject({
+      case: 'running',
+      value: { sequence: sequence + 1n, earlier: [{ sequence, hash }] },
+    })
   })
 
   test('of a conversation that is not here is told of as an invitation', async () => {
@@ -231,12 +250,17 @@ test('a member that was shown another course is told of, and noted', async () =>
     { text: 'hm' },
   ])
   expect(sender(bob)).toMatchObject({ differedEpoch: 1n })
-  expect(group.live.record.log.case).toBe('broken')
+  expect(group.live.record.log.case).toBe('forked')
 })
 
 describe('the echo of what this device sent', () => {
-  const own = (clientSequence: bigint) =>
-    take(group.envelope({ case: 'own', value: { $typeName: 'parley.v1.OwnEnvelope', clientSequence } }))
+  const own = (clientSequence: bigint, ciphertextHash = new Uint8Array(32)) =>
+    take(
+      group.envelope({
+        case: 'own',
+        value: { $typeName: 'parley.v1.OwnEnvelope', clientSequence, ciphertextHash },
+      }),
+    )
 
   test('gives a text its place, and takes it from what is on its way', async () => {
     const id = await testing.written(async (tx, unit) => {
@@ -253,12 +277,25 @@ describe('the echo of what this device sent', () => {
       sequence: 1n,
     })
     expect(testing.outbox.items()).toEqual([])
-    expect(group.live.record.log).toMatchObject({ case: 'running', value: { sequence: 1n, earlier: [] } })
+    expect(group.live.record.log).toMatchObject({ case: 'running', value: { sequence: 1n } })
   })
 
-  test('of something that it did not send breaks the log: it was shown what it cannot know', async () => {
+  test('of something that it did not send is shown as that, and is part of the order', async () => {
+    const digest = new Uint8Array(32).fill(5)
+    await own(7n, digest)
+    expect(testing.context.conversations.history(group.conversation)).toMatchObject([
+      { kind: 'gap', cause: { code: 'unknown-echo' } },
+    ])
+    const passed = presentTag(group.live.record.log)
+    expect(passed?.sequence).toBe(group.live.record.lastSequence)
+    await own(8n, new Uint8Array())
+    expect(presentTag(group.live.record.log)).toEqual(passed)
+  })
+
+  test('of something that it did not send is known where a copy was put back', async () => {
+    await group.enter({ name: 'out-of-sync', askDue: false, leaveDue: false })
     await own(7n)
-    expect(group.live.record.log.case).toBe('broken')
+    expect(lines()).toEqual([])
   })
 })
 

@@ -2,7 +2,7 @@
 
 import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { BrokenLogSchema } from '../../../../../gen/parley/vault/v1/records_pb.js'
+import { ForkedLogSchema } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../../../../services/endpoint/context.js'
 import { created, joined } from '../../../../../services/endpoint/groups/state/group.js'
@@ -65,7 +65,7 @@ describe('a group', () => {
   test('begins with what it is bound to, and counts from 1', () => {
     expect(group.live.record).toMatchObject({
       ...{ nextCount: 1n, cipherSuite: CIPHER_SUITE, libraryMajor: LIBRARY_MAJOR },
-      ...{ joinedEpoch: 1n, owedSinceEpoch: 0n, log: { case: 'fresh', value: { earlier: [] } } },
+      ...{ joinedEpoch: 1n, owedSinceEpoch: 0n, log: { case: undefined } },
     })
   })
 
@@ -155,7 +155,7 @@ describe('a group that this device is in again', () => {
       ...{
         nextCount: countOf(7n),
         committedAtMs: 5n,
-        log: { case: 'broken', value: create(BrokenLogSchema) },
+        log: { case: 'forked', value: create(ForkedLogSchema) },
       },
       ...{ leavingDeviceIds: [bob.device.publicKey], rejoiningDeviceIds: [bob.device.publicKey] },
     })
@@ -176,7 +176,7 @@ describe('a group that this device is in again', () => {
     expect(group.live.phase.name).toBe('active')
     expect(group.live.record).toMatchObject({
       ...{ nextCount: 1n, committedAtMs: 0n, joinedEpoch: 1n, owedSinceEpoch: 1n },
-      ...{ leavingDeviceIds: [], rejoiningDeviceIds: [], log: { case: 'fresh', value: { earlier: [] } } },
+      ...{ leavingDeviceIds: [], rejoiningDeviceIds: [], log: { case: undefined } },
     })
     expect([sender().received, group.live.pending]).toEqual([0n, undefined])
     expect(testing.context.records.keys('sent')).toEqual([])
