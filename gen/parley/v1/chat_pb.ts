@@ -9,17 +9,44 @@
 // A conversation is one MLS group of devices. The server keeps, for each conversation, its roster
 // (the devices that it delivers to), its epoch, and an ordered log of envelopes. It opens none.
 //
-// Two kinds of failure. A failure that any call may hit ends it with a gRPC status, with an ErrorDetail in
-// the binary trailer "parley-error-bin" where there is more to say:
+// TLS 1.2 or 1.3, with "h2" chosen by ALPN (RFC 7301): a server closes a connection without it. A server mostly makes
+// its own certificate, so a client pins it: it keeps the SHA-256 of the SubjectPublicKeyInfo that it saw first, or that
+// came with an invite link, and then takes that key and no other, whoever issued the certificate, whatever names are in
+// it, and whether or not it has expired. That takes the place of the checks of name and issuer. With no pin a client may
+// take a certificate that verifies for the server's name by an authority of its system.
 //
-//   INVALID_ARGUMENT    a frame out of order, an unknown or empty frame, a field that breaks its
-//                       rule. The client has a defect or is newer than the server.
-//   UNAUTHENTICATED     the proof was refused, or the device is not registered.
-//   RESOURCE_EXHAUSTED  too many streams or calls, or the server's disk is full.
-//   UNAVAILABLE         the server is stopping or cannot be reached. Try again, with backoff.
-//   INTERNAL            a defect of the server. Its text says nothing more; the server's log does.
+// Messages are not compressed, in either direction: one that is marked as compressed ends its call with UNIMPLEMENTED,
+// and "grpc-accept-encoding: identity" says so beforehand.
 //
-// A failure that belongs to one call or one send is a case of its answer, and the stream goes on.
+// Two kinds of failure. A failure that belongs to one send, one claim or one registration is a case of an answer, and
+// the call goes on. Any other ends the call with a gRPC status, and an ErrorDetail in the binary trailer
+// "parley-error-bin". A Chat stream is over with it, and so are its unanswered sends: see Send for how they come again.
+// There is none with a status that the client's own gRPC library makes, as UNAVAILABLE when nobody answers, nor with
+// UNIMPLEMENTED for a method that the server does not have.
+//
+//   method       status               reason             what to do
+//   any          INVALID_ARGUMENT     FRAME              Nothing: the client has a defect, or is newer than the server.
+//   any          RESOURCE_EXHAUSTED   TOO_LARGE          Nothing: the message is over a limit, see Limits.
+//   any          RESOURCE_EXHAUSTED   RATE_LIMITED       Wait for retry_after_ms, then the same again.
+//   any          DEADLINE_EXCEEDED    LATE               Again: the call's own deadline, or its first message, was late.
+//   any          UNIMPLEMENTED        UNSUPPORTED        Nothing: no compression.
+//   any          UNAVAILABLE          STOPPING           Again, with backoff.
+//   any          INTERNAL             DEFECT             Again, with backoff. The server's log says more.
+//   with proof   UNAUTHENTICATED      CLOCK              Set the clock by server_time_ms, or tell the person.
+//   with proof   UNAUTHENTICATED      REPLAYED           A new proof, with a new nonce.
+//   with proof   UNAUTHENTICATED      OTHER_SERVER       Look at the certificate again: its key has changed, or somebody
+//                                                        stands between.
+//   with proof   UNAUTHENTICATED      OTHER_METHOD       Nothing: the client has a defect.
+//   with proof   UNAUTHENTICATED      SIGNATURE          Nothing: the client has a defect.
+//   with proof   UNAUTHENTICATED      UNKNOWN_DEVICE     KeyExchange with the device's certificate.
+//   with proof   UNAUTHENTICATED      REVOKED, BANNED    Nothing: tell the person.
+//   with proof   RESOURCE_EXHAUSTED   STORAGE_FULL       Again, after some seconds: the server's disk is full.
+//   Chat         FAILED_PRECONDITION  PROTOCOL_VERSION   Nothing: client and server speak no version both.
+//   Chat         RESOURCE_EXHAUSTED   TOO_MANY_STREAMS   Again, with backoff: the server has as many as it takes.
+//   Chat         DEADLINE_EXCEEDED    DEAD               Again: nothing was heard of the device for
+//                                                        Opened.dead_after_ms, or no Open came.
+//
+// Backoff: at first half a second, doubled each time, at most 30 seconds, less a random part of up to a half.
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -36,6 +63,8 @@ export const file_parley_v1_chat: GenFile = /*@__PURE__*/
   fileDesc("ChRwYXJsZXkvdjEvY2hhdC5wcm90bxIJcGFybGV5LnYxIhIKEEdldFNlcnZlclJlcXVlc3QihwIKEUdldFNlcnZlclJlc3BvbnNlEhEKCXNlcnZlcl9pZBgBIAEoDBIfChdsb3dlc3RfcHJvdG9jb2xfdmVyc2lvbhgCIAEoDRIgChhoaWdoZXN0X3Byb3RvY29sX3ZlcnNpb24YAyABKA0SFgoOc2VydmVyX3RpbWVfbXMYBCABKAMSMQoMcmVnaXN0cmF0aW9uGAUgASgOMhsucGFybGV5LnYxLlJlZ2lzdHJhdGlvbk1vZGUSFwoPb3BlcmF0b3JfaGFuZGxlGAYgASgJEiEKBmxpbWl0cxgHIAEoCzIRLnBhcmxleS52MS5MaW1pdHMSFQoNY2lwaGVyX3N1aXRlcxgIIAMoDSK5AQoLQ2hhdFJlcXVlc3QSHwoEb3BlbhgBIAEoCzIPLnBhcmxleS52MS5PcGVuSAASHwoEc2VuZBgCIAEoCzIPLnBhcmxleS52MS5TZW5kSAASHQoDYWNrGAMgASgLMg4ucGFybGV5LnYxLkFja0gAEh8KBHBpbmcYBCABKAsyDy5wYXJsZXkudjEuUGluZ0gAEh8KBHBvbmcYBSABKAsyDy5wYXJsZXkudjEuUG9uZ0gAQgcKBWZyYW1lIlcKBE9wZW4SGAoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDRIlCgVwcm9vZhgCIAEoCzIWLnBhcmxleS52MS5TaWduZWRQcm9vZhIOCgZjdXJzb3IYAyABKAwiNgoEU2VuZBIuCgllbnZlbG9wZXMYASADKAsyGy5wYXJsZXkudjEuT3V0Z29pbmdFbnZlbG9wZSK6AgoQT3V0Z29pbmdFbnZlbG9wZRIXCg9jbGllbnRfc2VxdWVuY2UYASABKAQSFwoPY29udmVyc2F0aW9uX2lkGAIgASgMEjUKC2FwcGxpY2F0aW9uGAMgASgLMh4ucGFybGV5LnYxLkFwcGxpY2F0aW9uRW52ZWxvcGVIABIpCgZjb21taXQYBCABKAsyFy5wYXJsZXkudjEuQ29tbWl0QnVuZGxlSAASMQoJZXBoZW1lcmFsGAUgASgLMhwucGFybGV5LnYxLkVwaGVtZXJhbEVudmVsb3BlSAASKgoGcmVqb2luGAYgASgLMhgucGFybGV5LnYxLlJlam9pblJlcXVlc3RIABInCgVsZWF2ZRgHIAEoCzIWLnBhcmxleS52MS5Sb3N0ZXJMZWF2ZUgAQgoKCGVudmVsb3BlIjgKE0FwcGxpY2F0aW9uRW52ZWxvcGUSDQoFZXBvY2gYASABKAQSEgoKY2lwaGVydGV4dBgCIAEoDCKUAQoMQ29tbWl0QnVuZGxlEg0KBWVwb2NoGAEgASgEEg4KBmNvbW1pdBgCIAEoDBIkCgh3ZWxjb21lcxgDIAMoCzISLnBhcmxleS52MS5XZWxjb21lEi4KDXJvc3Rlcl9jaGFuZ2UYBCABKAsyFy5wYXJsZXkudjEuUm9zdGVyQ2hhbmdlEg8KB2NyZWF0ZXMYBSABKAgiLgoHV2VsY29tZRISCgpkZXZpY2VfaWRzGAEgAygMEg8KB3dlbGNvbWUYAiABKAwiRAoMUm9zdGVyQ2hhbmdlEhgKEGFkZGVkX2RldmljZV9pZHMYASADKAwSGgoScmVtb3ZlZF9kZXZpY2VfaWRzGAIgAygMIjYKEUVwaGVtZXJhbEVudmVsb3BlEg0KBWVwb2NoGAEgASgEEhIKCmNpcGhlcnRleHQYAiABKAwiRAoNUmVqb2luUmVxdWVzdBINCgVub25jZRgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSEQoJZGV2aWNlX2lkGAMgASgMIhUKA0FjaxIOCgZjdXJzb3IYASABKAwiFQoEUGluZxINCgVub25jZRgBIAEoBCIVCgRQb25nEg0KBW5vbmNlGAEgASgEIrcDCgxDaGF0UmVzcG9uc2USIwoGb3BlbmVkGAEgASgLMhEucGFybGV5LnYxLk9wZW5lZEgAEiUKB2RlbGl2ZXIYAiABKAsyEi5wYXJsZXkudjEuRGVsaXZlckgAEicKCGFjY2VwdGVkGAMgASgLMhMucGFybGV5LnYxLkFjY2VwdGVkSAASJwoIcmVqZWN0ZWQYBCABKAsyEy5wYXJsZXkudjEuUmVqZWN0ZWRIABIoCgljYXVnaHRfdXAYBSABKAsyEy5wYXJsZXkudjEuQ2F1Z2h0VXBIABIlCgdjbG9zaW5nGAYgASgLMhIucGFybGV5LnYxLkNsb3NpbmdIABIfCgRwaW5nGAcgASgLMg8ucGFybGV5LnYxLlBpbmdIABIfCgRwb25nGAggASgLMg8ucGFybGV5LnYxLlBvbmdIABI0Cg9hY2NvdW50X2NoYW5nZWQYCSABKAsyGS5wYXJsZXkudjEuQWNjb3VudENoYW5nZWRIABI3ChFrZXlfcGFja2FnZXNfbGVmdBgKIAEoCzIaLnBhcmxleS52MS5LZXlQYWNrYWdlc0xlZnRIAEIHCgVmcmFtZSJRCgtSb3N0ZXJMZWF2ZRINCgVub25jZRgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSEQoJZGV2aWNlX2lkGAMgASgMEg0KBWVwb2NoGAQgASgEIsABCgZPcGVuZWQSGAoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDRIWCg5zZXJ2ZXJfdGltZV9tcxgCIAEoAxIXCg9jbGllbnRfc2VxdWVuY2UYAyABKAQSFwoPb3BlcmF0b3JfaGFuZGxlGAQgASgJEhgKEHBpbmdfaW50ZXJ2YWxfbXMYBSABKA0SFQoNZGVhZF9hZnRlcl9tcxgGIAEoDRIhCgZsaW1pdHMYByABKAsyES5wYXJsZXkudjEuTGltaXRzIocECgZMaW1pdHMSGQoRYXBwbGljYXRpb25fYnl0ZXMYASABKA0SGwoTY29tbWl0X2J1bmRsZV9ieXRlcxgCIAEoDRIaChJlbnZlbG9wZXNfcGVyX3NlbmQYAyABKA0SGgoSdW5hY2tlZF9kZWxpdmVyaWVzGAQgASgNEhgKEHNlbmRzX3Blcl9zZWNvbmQYBSABKA0SIAoYZGV2aWNlc19wZXJfY29udmVyc2F0aW9uGAYgASgNEiAKGGNvbnZlcnNhdGlvbnNfcGVyX2RldmljZRgHIAEoDRIfChdrZXlfcGFja2FnZXNfcGVyX2RldmljZRgIIAEoDRIbChNkZXZpY2VzX3Blcl9hY2NvdW50GAkgASgNEhcKD2NsYWltc19wZXJfY2FsbBgKIAEoDRITCgtwYXN0X2Vwb2NocxgLIAEoDRIXCg9wcm9vZl93aW5kb3dfbXMYDCABKA0SGQoRcmV0ZW50aW9uX3NlY29uZHMYDSABKAQSFQoNbWVzc2FnZV9ieXRlcxgOIAEoDRIaChJrZXlfZXhjaGFuZ2VfYnl0ZXMYDyABKA0SEgoKb3Blbl9ieXRlcxgQIAEoDRIZChFrZXlfcGFja2FnZV9ieXRlcxgRIAEoDRIWCg5tZXNzYWdlX2ZpZWxkcxgSIAEoDRIVCg1hY2NvdW50X2J5dGVzGBMgASgEIkEKB0RlbGl2ZXISJgoJZW52ZWxvcGVzGAEgAygLMhMucGFybGV5LnYxLkVudmVsb3BlEg4KBmN1cnNvchgCIAEoDCLJAwoIRW52ZWxvcGUSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEhQKDHN0b3JlZF9hdF9tcxgDIAEoAxI1CgthcHBsaWNhdGlvbhgEIAEoCzIeLnBhcmxleS52MS5BcHBsaWNhdGlvbkVudmVsb3BlSAASLAoGY29tbWl0GAUgASgLMhoucGFybGV5LnYxLkRlbGl2ZXJlZENvbW1pdEgAEi4KB3dlbGNvbWUYBiABKAsyGy5wYXJsZXkudjEuRGVsaXZlcmVkV2VsY29tZUgAEiUKA293bhgHIAEoCzIWLnBhcmxleS52MS5Pd25FbnZlbG9wZUgAEjEKCWVwaGVtZXJhbBgIIAEoCzIcLnBhcmxleS52MS5FcGhlbWVyYWxFbnZlbG9wZUgAEiwKBm1pc3NlZBgJIAEoCzIaLnBhcmxleS52MS5NaXNzZWRFbnZlbG9wZXNIABIqCgZyZWpvaW4YCiABKAsyGC5wYXJsZXkudjEuUmVqb2luUmVxdWVzdEgAEicKBWxlYXZlGAsgASgLMhYucGFybGV5LnYxLlJvc3RlckxlYXZlSABCCgoIZW52ZWxvcGUiYAoPRGVsaXZlcmVkQ29tbWl0Eg0KBWVwb2NoGAEgASgEEg4KBmNvbW1pdBgCIAEoDBIuCg1yb3N0ZXJfY2hhbmdlGAMgASgLMhcucGFybGV5LnYxLlJvc3RlckNoYW5nZSIyChBEZWxpdmVyZWRXZWxjb21lEg8KB3dlbGNvbWUYASABKAwSDQoFZXBvY2gYAiABKAQiPwoLT3duRW52ZWxvcGUSFwoPY2xpZW50X3NlcXVlbmNlGAEgASgEEhcKD2NpcGhlcnRleHRfaGFzaBgCIAEoDCIgCg9NaXNzZWRFbnZlbG9wZXMSDQoFY291bnQYASABKAQiIwoIQWNjZXB0ZWQSFwoPY2xpZW50X3NlcXVlbmNlGAEgASgEIjIKCFJlamVjdGVkEiYKBXNlbmRzGAEgAygLMhcucGFybGV5LnYxLlJlamVjdGVkU2VuZCKeBQoMUmVqZWN0ZWRTZW5kEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBBIsCgtzdGFsZV9lcG9jaBgCIAEoCzIVLnBhcmxleS52MS5TdGFsZUVwb2NoSAASLQoMbm90X2FfbWVtYmVyGAMgASgLMhUucGFybGV5LnYxLk5vdEFNZW1iZXJIABI+ChR1bmtub3duX2NvbnZlcnNhdGlvbhgEIAEoCzIeLnBhcmxleS52MS5Vbmtub3duQ29udmVyc2F0aW9uSAASPAoTY29udmVyc2F0aW9uX2V4aXN0cxgFIAEoCzIdLnBhcmxleS52MS5Db252ZXJzYXRpb25FeGlzdHNIABIoCgl0b29fbGFyZ2UYBiABKAsyEy5wYXJsZXkudjEuVG9vTGFyZ2VIABIuCgxyYXRlX2xpbWl0ZWQYByABKAsyFi5wYXJsZXkudjEuUmF0ZUxpbWl0ZWRIABItCgxvdXRfb2Zfb3JkZXIYCCABKAsyFS5wYXJsZXkudjEuT3V0T2ZPcmRlckgAEi4KDHN0b3JhZ2VfZnVsbBgJIAEoCzIWLnBhcmxleS52MS5TdG9yYWdlRnVsbEgAEjIKDnVua25vd25fZGV2aWNlGAogASgLMhgucGFybGV5LnYxLlVua25vd25EZXZpY2VIABI1ChB0b29fbWFueV9tZW1iZXJzGAsgASgLMhkucGFybGV5LnYxLlRvb01hbnlNZW1iZXJzSAASQQoWdG9vX21hbnlfY29udmVyc2F0aW9ucxgMIAEoCzIfLnBhcmxleS52MS5Ub29NYW55Q29udmVyc2F0aW9uc0gAEikKCW1hbGZvcm1lZBgNIAEoCzIULnBhcmxleS52MS5NYWxmb3JtZWRIAEIICgZyZWFzb24iIwoKU3RhbGVFcG9jaBIVCg1jdXJyZW50X2Vwb2NoGAEgASgEIgwKCk5vdEFNZW1iZXIiFQoTVW5rbm93bkNvbnZlcnNhdGlvbiIUChJDb252ZXJzYXRpb25FeGlzdHMiHwoIVG9vTGFyZ2USEwoLbGltaXRfYnl0ZXMYASABKA0iJQoLUmF0ZUxpbWl0ZWQSFgoOcmV0cnlfYWZ0ZXJfbXMYASABKA0iHgoKT3V0T2ZPcmRlchIQCghleHBlY3RlZBgBIAEoBCJCCgtTdG9yYWdlRnVsbBIWCg5yZXRyeV9hZnRlcl9tcxgBIAEoDRIbChNhY2NvdW50X2xpbWl0X2J5dGVzGAIgASgEIiIKDVVua25vd25EZXZpY2USEQoJZGV2aWNlX2lkGAEgASgMIh8KDlRvb01hbnlNZW1iZXJzEg0KBWxpbWl0GAEgASgNIjgKFFRvb01hbnlDb252ZXJzYXRpb25zEhEKCWRldmljZV9pZBgBIAEoDBINCgVsaW1pdBgCIAEoDSIbCglNYWxmb3JtZWQSDgoGZGV0YWlsGAEgASgJIgoKCENhdWdodFVwIiAKDkFjY291bnRDaGFuZ2VkEg4KBmhhbmRsZRgBIAEoCSIfCg9LZXlQYWNrYWdlc0xlZnQSDAoEbGVmdBgBIAEoDSK+AQoHQ2xvc2luZxIrCgpzdXBlcnNlZGVkGAEgASgLMhUucGFybGV5LnYxLlN1cGVyc2VkZWRIABIwCg1zaHV0dGluZ19kb3duGAIgASgLMhcucGFybGV5LnYxLlNodXR0aW5nRG93bkgAEiUKB3Jldm9rZWQYAyABKAsyEi5wYXJsZXkudjEuUmV2b2tlZEgAEiMKBmJhbm5lZBgEIAEoCzIRLnBhcmxleS52MS5CYW5uZWRIAEIICgZyZWFzb24iDAoKU3VwZXJzZWRlZCIOCgxTaHV0dGluZ0Rvd24iCQoHUmV2b2tlZCJlCgtFcnJvckRldGFpbBImCgZyZWFzb24YASABKA4yFi5wYXJsZXkudjEuRXJyb3JSZWFzb24SFgoOc2VydmVyX3RpbWVfbXMYAiABKAMSFgoOcmV0cnlfYWZ0ZXJfbXMYAyABKA0qjQEKEFJlZ2lzdHJhdGlvbk1vZGUSIQodUkVHSVNUUkFUSU9OX01PREVfVU5TUEVDSUZJRUQQABIaChZSRUdJU1RSQVRJT05fTU9ERV9PUEVOEAESHAoYUkVHSVNUUkFUSU9OX01PREVfSU5WSVRFEAISHAoYUkVHSVNUUkFUSU9OX01PREVfQ0xPU0VEEAMq4QQKC0Vycm9yUmVhc29uEhwKGEVSUk9SX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKEkVSUk9SX1JFQVNPTl9DTE9DSxABEhkKFUVSUk9SX1JFQVNPTl9SRVBMQVlFRBACEh0KGUVSUk9SX1JFQVNPTl9PVEhFUl9TRVJWRVIQAxIdChlFUlJPUl9SRUFTT05fT1RIRVJfTUVUSE9EEAQSGgoWRVJST1JfUkVBU09OX1NJR05BVFVSRRAFEh8KG0VSUk9SX1JFQVNPTl9VTktOT1dOX0RFVklDRRAGEh0KGUVSUk9SX1JFQVNPTl9TVE9SQUdFX0ZVTEwQBxIWChJFUlJPUl9SRUFTT05fRlJBTUUQCBIhCh1FUlJPUl9SRUFTT05fUFJPVE9DT0xfVkVSU0lPThAJEiEKHUVSUk9SX1JFQVNPTl9UT09fTUFOWV9TVFJFQU1TEAoSFQoRRVJST1JfUkVBU09OX0RFQUQQCxIYChRFUlJPUl9SRUFTT05fUkVWT0tFRBAMEhcKE0VSUk9SX1JFQVNPTl9CQU5ORUQQDRIbChdFUlJPUl9SRUFTT05fQkFEX0NVUlNPUhAOEhoKFkVSUk9SX1JFQVNPTl9UT09fTEFSR0UQFBIdChlFUlJPUl9SRUFTT05fUkFURV9MSU1JVEVEEBUSFQoRRVJST1JfUkVBU09OX0xBVEUQFhIcChhFUlJPUl9SRUFTT05fVU5TVVBQT1JURUQQFxIZChVFUlJPUl9SRUFTT05fU1RPUFBJTkcQGBIXChNFUlJPUl9SRUFTT05fREVGRUNUEBky4AEKC0NoYXRTZXJ2aWNlEkwKC0tleUV4Y2hhbmdlEh0ucGFybGV5LnYxLktleUV4Y2hhbmdlUmVxdWVzdBoeLnBhcmxleS52MS5LZXlFeGNoYW5nZVJlc3BvbnNlEkYKCUdldFNlcnZlchIbLnBhcmxleS52MS5HZXRTZXJ2ZXJSZXF1ZXN0GhwucGFybGV5LnYxLkdldFNlcnZlclJlc3BvbnNlEjsKBENoYXQSFi5wYXJsZXkudjEuQ2hhdFJlcXVlc3QaFy5wYXJsZXkudjEuQ2hhdFJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_parley_v1_identity, file_parley_v1_key_exchange]);
 
 /**
+ * It has no fields: everybody is told the same.
+ *
  * @generated from message parley.v1.GetServerRequest
  */
 export type GetServerRequest = Message<"parley.v1.GetServerRequest"> & {
@@ -49,6 +78,8 @@ export const GetServerRequestSchema: GenMessage<GetServerRequest> = /*@__PURE__*
   messageDesc(file_parley_v1_chat, 0);
 
 /**
+ * A server, as far as a client has to know it before it registers there.
+ *
  * @generated from message parley.v1.GetServerResponse
  */
 export type GetServerResponse = Message<"parley.v1.GetServerResponse"> & {
@@ -68,6 +99,8 @@ export type GetServerResponse = Message<"parley.v1.GetServerResponse"> & {
   lowestProtocolVersion: number;
 
   /**
+   * See lowest_protocol_version.
+   *
    * @generated from field: uint32 highest_protocol_version = 3;
    */
   highestProtocolVersion: number;
@@ -117,6 +150,8 @@ export const GetServerResponseSchema: GenMessage<GetServerResponse> = /*@__PURE_
   messageDesc(file_parley_v1_chat, 1);
 
 /**
+ * One message of a client in a stream.
+ *
  * @generated from message parley.v1.ChatRequest
  */
 export type ChatRequest = Message<"parley.v1.ChatRequest"> & {
@@ -128,30 +163,40 @@ export type ChatRequest = Message<"parley.v1.ChatRequest"> & {
    */
   frame: {
     /**
+     * The first one, and no other.
+     *
      * @generated from field: parley.v1.Open open = 1;
      */
     value: Open;
     case: "open";
   } | {
     /**
+     * Envelopes for the log, and for those who are there.
+     *
      * @generated from field: parley.v1.Send send = 2;
      */
     value: Send;
     case: "send";
   } | {
     /**
+     * All that was delivered so far is saved.
+     *
      * @generated from field: parley.v1.Ack ack = 3;
      */
     value: Ack;
     case: "ack";
   } | {
     /**
+     * Is the server there?
+     *
      * @generated from field: parley.v1.Ping ping = 4;
      */
     value: Ping;
     case: "ping";
   } | {
     /**
+     * The answer to the server's Ping.
+     *
      * @generated from field: parley.v1.Pong pong = 5;
      */
     value: Pong;
@@ -236,6 +281,8 @@ export const SendSchema: GenMessage<Send> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 4);
 
 /**
+ * One envelope of a Send.
+ *
  * @generated from message parley.v1.OutgoingEnvelope
  */
 export type OutgoingEnvelope = Message<"parley.v1.OutgoingEnvelope"> & {
@@ -254,34 +301,46 @@ export type OutgoingEnvelope = Message<"parley.v1.OutgoingEnvelope"> & {
   conversationId: Uint8Array;
 
   /**
+   * An envelope with no case that the server knows is rejected as malformed.
+   *
    * @generated from oneof parley.v1.OutgoingEnvelope.envelope
    */
   envelope: {
     /**
+     * Content for all members. Stored.
+     *
      * @generated from field: parley.v1.ApplicationEnvelope application = 3;
      */
     value: ApplicationEnvelope;
     case: "application";
   } | {
     /**
+     * A change of the group, or its creation. Stored.
+     *
      * @generated from field: parley.v1.CommitBundle commit = 4;
      */
     value: CommitBundle;
     case: "commit";
   } | {
     /**
+     * Something for members who are there at this moment. Not stored.
+     *
      * @generated from field: parley.v1.EphemeralEnvelope ephemeral = 5;
      */
     value: EphemeralEnvelope;
     case: "ephemeral";
   } | {
     /**
+     * The sender has lost its place in the group. Stored.
+     *
      * @generated from field: parley.v1.RejoinRequest rejoin = 6;
      */
     value: RejoinRequest;
     case: "rejoin";
   } | {
     /**
+     * The sender leaves the roster. Stored.
+     *
      * @generated from field: parley.v1.RosterLeave leave = 7;
      */
     value: RosterLeave;
@@ -359,6 +418,8 @@ export type CommitBundle = Message<"parley.v1.CommitBundle"> & {
   welcomes: Welcome[];
 
   /**
+   * Absent: the roster stays as it is.
+   *
    * @generated from field: parley.v1.RosterChange roster_change = 4;
    */
   rosterChange?: RosterChange | undefined;
@@ -380,6 +441,8 @@ export const CommitBundleSchema: GenMessage<CommitBundle> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 7);
 
 /**
+ * A way into the group for devices that a commit adds.
+ *
  * @generated from message parley.v1.Welcome
  */
 export type Welcome = Message<"parley.v1.Welcome"> & {
@@ -442,11 +505,15 @@ export const RosterChangeSchema: GenMessage<RosterChange> = /*@__PURE__*/
  */
 export type EphemeralEnvelope = Message<"parley.v1.EphemeralEnvelope"> & {
   /**
+   * The MLS epoch in which it was sealed. The server does not look at it.
+   *
    * @generated from field: uint64 epoch = 1;
    */
   epoch: bigint;
 
   /**
+   * At most Limits.application_bytes; a larger one is dropped.
+   *
    * @generated from field: bytes ciphertext = 2;
    */
   ciphertext: Uint8Array;
@@ -476,6 +543,8 @@ export type RejoinRequest = Message<"parley.v1.RejoinRequest"> & {
   nonce: Uint8Array;
 
   /**
+   * See nonce.
+   *
    * @generated from field: bytes signature = 2;
    */
   signature: Uint8Array;
@@ -527,6 +596,8 @@ export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
  */
 export type Ping = Message<"parley.v1.Ping"> & {
   /**
+   * Any number: the Pong has the same.
+   *
    * @generated from field: uint64 nonce = 1;
    */
   nonce: bigint;
@@ -540,10 +611,14 @@ export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 13);
 
 /**
+ * The answer to a Ping.
+ *
  * @generated from message parley.v1.Pong
  */
 export type Pong = Message<"parley.v1.Pong"> & {
   /**
+   * That of the Ping.
+   *
    * @generated from field: uint64 nonce = 1;
    */
   nonce: bigint;
@@ -557,6 +632,8 @@ export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 14);
 
 /**
+ * One message of the server in a stream.
+ *
  * @generated from message parley.v1.ChatResponse
  */
 export type ChatResponse = Message<"parley.v1.ChatResponse"> & {
@@ -567,60 +644,80 @@ export type ChatResponse = Message<"parley.v1.ChatResponse"> & {
    */
   frame: {
     /**
+     * The first one, and no other.
+     *
      * @generated from field: parley.v1.Opened opened = 1;
      */
     value: Opened;
     case: "opened";
   } | {
     /**
+     * Envelopes for this device.
+     *
      * @generated from field: parley.v1.Deliver deliver = 2;
      */
     value: Deliver;
     case: "deliver";
   } | {
     /**
+     * Sends are stored.
+     *
      * @generated from field: parley.v1.Accepted accepted = 3;
      */
     value: Accepted;
     case: "accepted";
   } | {
     /**
+     * Sends are not stored.
+     *
      * @generated from field: parley.v1.Rejected rejected = 4;
      */
     value: Rejected;
     case: "rejected";
   } | {
     /**
+     * All that was waiting was delivered.
+     *
      * @generated from field: parley.v1.CaughtUp caught_up = 5;
      */
     value: CaughtUp;
     case: "caughtUp";
   } | {
     /**
+     * The last one: the stream ends after it.
+     *
      * @generated from field: parley.v1.Closing closing = 6;
      */
     value: Closing;
     case: "closing";
   } | {
     /**
+     * Is the client there?
+     *
      * @generated from field: parley.v1.Ping ping = 7;
      */
     value: Ping;
     case: "ping";
   } | {
     /**
+     * The answer to the client's Ping.
+     *
      * @generated from field: parley.v1.Pong pong = 8;
      */
     value: Pong;
     case: "pong";
   } | {
     /**
+     * A hint that an account has other devices than before.
+     *
      * @generated from field: parley.v1.AccountChanged account_changed = 9;
      */
     value: AccountChanged;
     case: "accountChanged";
   } | {
     /**
+     * A hint that others have drawn on this device's key packages.
+     *
      * @generated from field: parley.v1.KeyPackagesLeft key_packages_left = 10;
      */
     value: KeyPackagesLeft;
@@ -636,7 +733,6 @@ export const ChatResponseSchema: GenMessage<ChatResponse> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 15);
 
 /**
- * The answer to Open, before anything else.
  * "This device, which is on the roster, does not want to be." For whoever was added without being asked,
  * and for a device that cannot make itself understood in the group: it needs no epoch and no state of it. The
  * server takes the device off the roster at this place of the order, which is the last that the device is
@@ -661,6 +757,8 @@ export type RosterLeave = Message<"parley.v1.RosterLeave"> & {
   nonce: Uint8Array;
 
   /**
+   * See nonce.
+   *
    * @generated from field: bytes signature = 2;
    */
   signature: Uint8Array;
@@ -688,6 +786,8 @@ export const RosterLeaveSchema: GenMessage<RosterLeave> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 16);
 
 /**
+ * The answer to Open, before anything else.
+ *
  * @generated from message parley.v1.Opened
  */
 export type Opened = Message<"parley.v1.Opened"> & {
@@ -734,6 +834,8 @@ export type Opened = Message<"parley.v1.Opened"> & {
   deadAfterMs: number;
 
   /**
+   * All that the server takes. Set in every Opened.
+   *
    * @generated from field: parley.v1.Limits limits = 7;
    */
   limits?: Limits | undefined;
@@ -767,6 +869,8 @@ export type Limits = Message<"parley.v1.Limits"> & {
   commitBundleBytes: number;
 
   /**
+   * Elements of Send.envelopes. One Send with more ends the stream with INVALID_ARGUMENT.
+   *
    * @generated from field: uint32 envelopes_per_send = 3;
    */
   envelopesPerSend: number;
@@ -786,11 +890,15 @@ export type Limits = Message<"parley.v1.Limits"> & {
   sendsPerSecond: number;
 
   /**
+   * Devices on one roster; see RejectedSend.too_many_members.
+   *
    * @generated from field: uint32 devices_per_conversation = 6;
    */
   devicesPerConversation: number;
 
   /**
+   * See RejectedSend.too_many_conversations.
+   *
    * @generated from field: uint32 conversations_per_device = 7;
    */
   conversationsPerDevice: number;
@@ -803,11 +911,15 @@ export type Limits = Message<"parley.v1.Limits"> & {
   keyPackagesPerDevice: number;
 
   /**
+   * Devices of one account that are in use; see RegistrationRefused.too_many_devices.
+   *
    * @generated from field: uint32 devices_per_account = 9;
    */
   devicesPerAccount: number;
 
   /**
+   * Elements of each list of a KeyExchangeRequest other than key_packages.
+   *
    * @generated from field: uint32 claims_per_call = 10;
    */
   claimsPerCall: number;
@@ -894,6 +1006,8 @@ export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
  */
 export type Deliver = Message<"parley.v1.Deliver"> & {
   /**
+   * In their order; at least one.
+   *
    * @generated from field: repeated parley.v1.Envelope envelopes = 1;
    */
   envelopes: Envelope[];
@@ -916,10 +1030,14 @@ export const DeliverSchema: GenMessage<Deliver> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 19);
 
 /**
+ * One envelope as a device is shown it.
+ *
  * @generated from message parley.v1.Envelope
  */
 export type Envelope = Message<"parley.v1.Envelope"> & {
   /**
+   * 16 bytes. A conversation that the device does not know yet begins with a welcome.
+   *
    * @generated from field: bytes conversation_id = 1;
    */
   conversationId: Uint8Array;
@@ -944,10 +1062,14 @@ export type Envelope = Message<"parley.v1.Envelope"> & {
   storedAtMs: bigint;
 
   /**
+   * A client skips an envelope with no case that it knows, and acks it with the others.
+   *
    * @generated from oneof parley.v1.Envelope.envelope
    */
   envelope: {
     /**
+     * Content of another device.
+     *
      * @generated from field: parley.v1.ApplicationEnvelope application = 4;
      */
     value: ApplicationEnvelope;
@@ -980,6 +1102,8 @@ export type Envelope = Message<"parley.v1.Envelope"> & {
     case: "own";
   } | {
     /**
+     * Something that another device says at this moment. See EphemeralEnvelope.
+     *
      * @generated from field: parley.v1.EphemeralEnvelope ephemeral = 8;
      */
     value: EphemeralEnvelope;
@@ -1021,20 +1145,28 @@ export const EnvelopeSchema: GenMessage<Envelope> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 20);
 
 /**
+ * A commit for those who were members before it.
+ *
  * @generated from message parley.v1.DeliveredCommit
  */
 export type DeliveredCommit = Message<"parley.v1.DeliveredCommit"> & {
   /**
+   * The epoch that it was made in, as in CommitBundle.epoch.
+   *
    * @generated from field: uint64 epoch = 1;
    */
   epoch: bigint;
 
   /**
+   * As in CommitBundle.commit, byte for byte.
+   *
    * @generated from field: bytes commit = 2;
    */
   commit: Uint8Array;
 
   /**
+   * As in CommitBundle.roster_change. Absent: the roster stays as it is.
+   *
    * @generated from field: parley.v1.RosterChange roster_change = 3;
    */
   rosterChange?: RosterChange | undefined;
@@ -1048,10 +1180,14 @@ export const DeliveredCommitSchema: GenMessage<DeliveredCommit> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 21);
 
 /**
+ * A welcome for the device that is added.
+ *
  * @generated from message parley.v1.DeliveredWelcome
  */
 export type DeliveredWelcome = Message<"parley.v1.DeliveredWelcome"> & {
   /**
+   * As in Welcome.welcome, byte for byte.
+   *
    * @generated from field: bytes welcome = 1;
    */
   welcome: Uint8Array;
@@ -1072,10 +1208,14 @@ export const DeliveredWelcomeSchema: GenMessage<DeliveredWelcome> = /*@__PURE__*
   messageDesc(file_parley_v1_chat, 22);
 
 /**
+ * The place of an envelope of this device, which has what is in it.
+ *
  * @generated from message parley.v1.OwnEnvelope
  */
 export type OwnEnvelope = Message<"parley.v1.OwnEnvelope"> & {
   /**
+   * As in OutgoingEnvelope.client_sequence.
+   *
    * @generated from field: uint64 client_sequence = 1;
    */
   clientSequence: bigint;
@@ -1097,6 +1237,8 @@ export const OwnEnvelopeSchema: GenMessage<OwnEnvelope> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 23);
 
 /**
+ * See Envelope.missed.
+ *
  * @generated from message parley.v1.MissedEnvelopes
  */
 export type MissedEnvelopes = Message<"parley.v1.MissedEnvelopes"> & {
@@ -1123,6 +1265,8 @@ export const MissedEnvelopesSchema: GenMessage<MissedEnvelopes> = /*@__PURE__*/
  */
 export type Accepted = Message<"parley.v1.Accepted"> & {
   /**
+   * The highest number that is stored.
+   *
    * @generated from field: uint64 client_sequence = 1;
    */
   clientSequence: bigint;
@@ -1142,6 +1286,8 @@ export const AcceptedSchema: GenMessage<Accepted> = /*@__PURE__*/
  */
 export type Rejected = Message<"parley.v1.Rejected"> & {
   /**
+   * In the order of their numbers, at least one.
+   *
    * @generated from field: repeated parley.v1.RejectedSend sends = 1;
    */
   sends: RejectedSend[];
@@ -1155,15 +1301,22 @@ export const RejectedSchema: GenMessage<Rejected> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 26);
 
 /**
+ * One send that was not stored, and why.
+ *
  * @generated from message parley.v1.RejectedSend
  */
 export type RejectedSend = Message<"parley.v1.RejectedSend"> & {
   /**
+   * As in OutgoingEnvelope.client_sequence.
+   *
    * @generated from field: uint64 client_sequence = 1;
    */
   clientSequence: bigint;
 
   /**
+   * A client takes a case that it does not know as malformed: it gives the send up and uses its
+   * number for another.
+   *
    * @generated from oneof parley.v1.RejectedSend.reason
    */
   reason: {
@@ -1200,6 +1353,9 @@ export type RejectedSend = Message<"parley.v1.RejectedSend"> & {
     case: "conversationExists";
   } | {
     /**
+     * The ciphertext, or the bundle, is larger than the server takes: it is not taken later,
+     * either.
+     *
      * @generated from field: parley.v1.TooLarge too_large = 6;
      */
     value: TooLarge;
@@ -1238,12 +1394,16 @@ export type RejectedSend = Message<"parley.v1.RejectedSend"> & {
     case: "unknownDevice";
   } | {
     /**
+     * The roster would have more devices than Limits.devices_per_conversation.
+     *
      * @generated from field: parley.v1.TooManyMembers too_many_members = 11;
      */
     value: TooManyMembers;
     case: "tooManyMembers";
   } | {
     /**
+     * A device is in as many conversations as Limits.conversations_per_device says.
+     *
      * @generated from field: parley.v1.TooManyConversations too_many_conversations = 12;
      */
     value: TooManyConversations;
@@ -1267,10 +1427,14 @@ export const RejectedSendSchema: GenMessage<RejectedSend> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 27);
 
 /**
+ * See RejectedSend.stale_epoch.
+ *
  * @generated from message parley.v1.StaleEpoch
  */
 export type StaleEpoch = Message<"parley.v1.StaleEpoch"> & {
   /**
+   * The conversation's epoch at that moment.
+   *
    * @generated from field: uint64 current_epoch = 1;
    */
   currentEpoch: bigint;
@@ -1284,6 +1448,8 @@ export const StaleEpochSchema: GenMessage<StaleEpoch> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 28);
 
 /**
+ * See RejectedSend.not_a_member.
+ *
  * @generated from message parley.v1.NotAMember
  */
 export type NotAMember = Message<"parley.v1.NotAMember"> & {
@@ -1297,6 +1463,8 @@ export const NotAMemberSchema: GenMessage<NotAMember> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 29);
 
 /**
+ * See RejectedSend.unknown_conversation.
+ *
  * @generated from message parley.v1.UnknownConversation
  */
 export type UnknownConversation = Message<"parley.v1.UnknownConversation"> & {
@@ -1310,6 +1478,8 @@ export const UnknownConversationSchema: GenMessage<UnknownConversation> = /*@__P
   messageDesc(file_parley_v1_chat, 30);
 
 /**
+ * See RejectedSend.conversation_exists. Draw another id.
+ *
  * @generated from message parley.v1.ConversationExists
  */
 export type ConversationExists = Message<"parley.v1.ConversationExists"> & {
@@ -1323,10 +1493,14 @@ export const ConversationExistsSchema: GenMessage<ConversationExists> = /*@__PUR
   messageDesc(file_parley_v1_chat, 31);
 
 /**
+ * See RejectedSend.too_large.
+ *
  * @generated from message parley.v1.TooLarge
  */
 export type TooLarge = Message<"parley.v1.TooLarge"> & {
   /**
+   * The limit that it is over.
+   *
    * @generated from field: uint32 limit_bytes = 1;
    */
   limitBytes: number;
@@ -1340,10 +1514,14 @@ export const TooLargeSchema: GenMessage<TooLarge> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 32);
 
 /**
+ * See RejectedSend.rate_limited.
+ *
  * @generated from message parley.v1.RateLimited
  */
 export type RateLimited = Message<"parley.v1.RateLimited"> & {
   /**
+   * How long to wait.
+   *
    * @generated from field: uint32 retry_after_ms = 1;
    */
   retryAfterMs: number;
@@ -1357,6 +1535,8 @@ export const RateLimitedSchema: GenMessage<RateLimited> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 33);
 
 /**
+ * See RejectedSend.out_of_order.
+ *
  * @generated from message parley.v1.OutOfOrder
  */
 export type OutOfOrder = Message<"parley.v1.OutOfOrder"> & {
@@ -1376,10 +1556,14 @@ export const OutOfOrderSchema: GenMessage<OutOfOrder> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 34);
 
 /**
+ * See RejectedSend.storage_full.
+ *
  * @generated from message parley.v1.StorageFull
  */
 export type StorageFull = Message<"parley.v1.StorageFull"> & {
   /**
+   * How long to wait.
+   *
    * @generated from field: uint32 retry_after_ms = 1;
    */
   retryAfterMs: number;
@@ -1401,10 +1585,14 @@ export const StorageFullSchema: GenMessage<StorageFull> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 35);
 
 /**
+ * See RejectedSend.unknown_device.
+ *
  * @generated from message parley.v1.UnknownDevice
  */
 export type UnknownDevice = Message<"parley.v1.UnknownDevice"> & {
   /**
+   * The first of those that the server does not know.
+   *
    * @generated from field: bytes device_id = 1;
    */
   deviceId: Uint8Array;
@@ -1418,10 +1606,14 @@ export const UnknownDeviceSchema: GenMessage<UnknownDevice> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 36);
 
 /**
+ * See RejectedSend.too_many_members.
+ *
  * @generated from message parley.v1.TooManyMembers
  */
 export type TooManyMembers = Message<"parley.v1.TooManyMembers"> & {
   /**
+   * Limits.devices_per_conversation.
+   *
    * @generated from field: uint32 limit = 1;
    */
   limit: number;
@@ -1435,6 +1627,8 @@ export const TooManyMembersSchema: GenMessage<TooManyMembers> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 37);
 
 /**
+ * See RejectedSend.too_many_conversations.
+ *
  * @generated from message parley.v1.TooManyConversations
  */
 export type TooManyConversations = Message<"parley.v1.TooManyConversations"> & {
@@ -1446,6 +1640,8 @@ export type TooManyConversations = Message<"parley.v1.TooManyConversations"> & {
   deviceId: Uint8Array;
 
   /**
+   * Limits.conversations_per_device.
+   *
    * @generated from field: uint32 limit = 2;
    */
   limit: number;
@@ -1459,6 +1655,8 @@ export const TooManyConversationsSchema: GenMessage<TooManyConversations> = /*@_
   messageDesc(file_parley_v1_chat, 38);
 
 /**
+ * See RejectedSend.malformed.
+ *
  * @generated from message parley.v1.Malformed
  */
 export type Malformed = Message<"parley.v1.Malformed"> & {
@@ -1502,6 +1700,8 @@ export const CaughtUpSchema: GenMessage<CaughtUp> = /*@__PURE__*/
  */
 export type AccountChanged = Message<"parley.v1.AccountChanged"> & {
   /**
+   * The account's.
+   *
    * @generated from field: string handle = 1;
    */
   handle: string;
@@ -1543,6 +1743,8 @@ export const KeyPackagesLeftSchema: GenMessage<KeyPackagesLeft> = /*@__PURE__*/
  */
 export type Closing = Message<"parley.v1.Closing"> & {
   /**
+   * A client takes a case that it does not know as shutting_down.
+   *
    * @generated from oneof parley.v1.Closing.reason
    */
   reason: {
@@ -1589,6 +1791,8 @@ export const ClosingSchema: GenMessage<Closing> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 43);
 
 /**
+ * See Closing.superseded.
+ *
  * @generated from message parley.v1.Superseded
  */
 export type Superseded = Message<"parley.v1.Superseded"> & {
@@ -1602,6 +1806,8 @@ export const SupersededSchema: GenMessage<Superseded> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 44);
 
 /**
+ * See Closing.shutting_down.
+ *
  * @generated from message parley.v1.ShuttingDown
  */
 export type ShuttingDown = Message<"parley.v1.ShuttingDown"> & {
@@ -1615,6 +1821,8 @@ export const ShuttingDownSchema: GenMessage<ShuttingDown> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 45);
 
 /**
+ * See Closing.revoked.
+ *
  * @generated from message parley.v1.Revoked
  */
 export type Revoked = Message<"parley.v1.Revoked"> & {
@@ -1634,6 +1842,8 @@ export const RevokedSchema: GenMessage<Revoked> = /*@__PURE__*/
  */
 export type ErrorDetail = Message<"parley.v1.ErrorDetail"> & {
   /**
+   * A client takes a reason that it does not know as none, and acts on the status alone.
+   *
    * @generated from field: parley.v1.ErrorReason reason = 1;
    */
   reason: ErrorReason;
@@ -1661,10 +1871,14 @@ export const ErrorDetailSchema: GenMessage<ErrorDetail> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 47);
 
 /**
+ * How new accounts come in.
+ *
  * @generated from enum parley.v1.RegistrationMode
  */
 export enum RegistrationMode {
   /**
+   * Not used.
+   *
    * @generated from enum value: REGISTRATION_MODE_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
@@ -1698,10 +1912,14 @@ export const RegistrationModeSchema: GenEnum<RegistrationMode> = /*@__PURE__*/
   enumDesc(file_parley_v1_chat, 0);
 
 /**
+ * The cause of a status, for a program to act on.
+ *
  * @generated from enum parley.v1.ErrorReason
  */
 export enum ErrorReason {
   /**
+   * Nothing more is known than the status.
+   *
    * @generated from enum value: ERROR_REASON_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
@@ -1735,6 +1953,8 @@ export enum ErrorReason {
   OTHER_METHOD = 4,
 
   /**
+   * The proof is not signed by the key that it names.
+   *
    * @generated from enum value: ERROR_REASON_SIGNATURE = 5;
    */
   SIGNATURE = 5,
@@ -1747,6 +1967,8 @@ export enum ErrorReason {
   UNKNOWN_DEVICE = 6,
 
   /**
+   * The server's disk is full.
+   *
    * @generated from enum value: ERROR_REASON_STORAGE_FULL = 7;
    */
   STORAGE_FULL = 7,
@@ -1766,6 +1988,8 @@ export enum ErrorReason {
   PROTOCOL_VERSION = 9,
 
   /**
+   * The server has as many open streams as it takes.
+   *
    * @generated from enum value: ERROR_REASON_TOO_MANY_STREAMS = 10;
    */
   TOO_MANY_STREAMS = 10,
@@ -1848,6 +2072,8 @@ export const ErrorReasonSchema: GenEnum<ErrorReason> = /*@__PURE__*/
   enumDesc(file_parley_v1_chat, 1);
 
 /**
+ * All calls of the contract. See above for the statuses that each of them may end with.
+ *
  * @generated from service parley.v1.ChatService
  */
 export const ChatService: GenService<{

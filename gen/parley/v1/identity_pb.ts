@@ -72,6 +72,8 @@ export const DeviceCertificateSchema: GenMessage<DeviceCertificate> = /*@__PURE_
   messageDesc(file_parley_v1_identity, 0);
 
 /**
+ * A DeviceCertificate as it travels.
+ *
  * @generated from message parley.v1.SignedDeviceCertificate
  */
 export type SignedDeviceCertificate = Message<"parley.v1.SignedDeviceCertificate"> & {
@@ -106,6 +108,8 @@ export const SignedDeviceCertificateSchema: GenMessage<SignedDeviceCertificate> 
  */
 export type DeviceRevocation = Message<"parley.v1.DeviceRevocation"> & {
   /**
+   * The handle that the account goes by, as in DeviceCertificate.handle.
+   *
    * @generated from field: string handle = 1;
    */
   handle: string;
@@ -140,6 +144,8 @@ export const DeviceRevocationSchema: GenMessage<DeviceRevocation> = /*@__PURE__*
   messageDesc(file_parley_v1_identity, 2);
 
 /**
+ * A DeviceRevocation as it travels.
+ *
  * @generated from message parley.v1.SignedDeviceRevocation
  */
 export type SignedDeviceRevocation = Message<"parley.v1.SignedDeviceRevocation"> & {
@@ -247,6 +253,8 @@ export const DeviceListSchema: GenMessage<DeviceList> = /*@__PURE__*/
   messageDesc(file_parley_v1_identity, 4);
 
 /**
+ * A device of a DeviceList.
+ *
  * @generated from message parley.v1.ListedDevice
  */
 export type ListedDevice = Message<"parley.v1.ListedDevice"> & {
@@ -273,6 +281,8 @@ export const ListedDeviceSchema: GenMessage<ListedDevice> = /*@__PURE__*/
   messageDesc(file_parley_v1_identity, 5);
 
 /**
+ * A DeviceList as it travels.
+ *
  * @generated from message parley.v1.SignedDeviceList
  */
 export type SignedDeviceList = Message<"parley.v1.SignedDeviceList"> & {
@@ -358,6 +368,8 @@ export const DeviceRemovalSchema: GenMessage<DeviceRemoval> = /*@__PURE__*/
   messageDesc(file_parley_v1_identity, 7);
 
 /**
+ * A DeviceRemoval as it travels.
+ *
  * @generated from message parley.v1.SignedDeviceRemoval
  */
 export type SignedDeviceRemoval = Message<"parley.v1.SignedDeviceRemoval"> & {
@@ -441,6 +453,8 @@ export const ProofSchema: GenMessage<Proof> = /*@__PURE__*/
   messageDesc(file_parley_v1_identity, 9);
 
 /**
+ * A Proof as it travels.
+ *
  * @generated from message parley.v1.SignedProof
  */
 export type SignedProof = Message<"parley.v1.SignedProof"> & {

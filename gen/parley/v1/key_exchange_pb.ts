@@ -98,20 +98,28 @@ export const KeyExchangeRequestSchema: GenMessage<KeyExchangeRequest> = /*@__PUR
   messageDesc(file_parley_v1_key_exchange, 0);
 
 /**
+ * The answer to a KeyExchangeRequest.
+ *
  * @generated from message parley.v1.KeyExchangeResponse
  */
 export type KeyExchangeResponse = Message<"parley.v1.KeyExchangeResponse"> & {
   /**
+   * One of both.
+   *
    * @generated from oneof parley.v1.KeyExchangeResponse.outcome
    */
   outcome: {
     /**
+     * The device is registered, and all was done.
+     *
      * @generated from field: parley.v1.KeyExchanged exchanged = 1;
      */
     value: KeyExchanged;
     case: "exchanged";
   } | {
     /**
+     * The device is not registered.
+     *
      * @generated from field: parley.v1.RegistrationRefused refused = 2;
      */
     value: RegistrationRefused;
@@ -127,6 +135,8 @@ export const KeyExchangeResponseSchema: GenMessage<KeyExchangeResponse> = /*@__P
   messageDesc(file_parley_v1_key_exchange, 1);
 
 /**
+ * All that was asked for.
+ *
  * @generated from message parley.v1.KeyExchanged
  */
 export type KeyExchanged = Message<"parley.v1.KeyExchanged"> & {
@@ -168,25 +178,35 @@ export const KeyExchangedSchema: GenMessage<KeyExchanged> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 2);
 
 /**
+ * The answer for one handle.
+ *
  * @generated from message parley.v1.LookupOutcome
  */
 export type LookupOutcome = Message<"parley.v1.LookupOutcome"> & {
   /**
+   * As in lookup_handles.
+   *
    * @generated from field: string handle = 1;
    */
   handle: string;
 
   /**
+   * One of both.
+   *
    * @generated from oneof parley.v1.LookupOutcome.outcome
    */
   outcome: {
     /**
+     * Somebody goes by this handle.
+     *
      * @generated from field: parley.v1.AccountDevices devices = 2;
      */
     value: AccountDevices;
     case: "devices";
   } | {
     /**
+     * Nobody goes by this handle here (yet).
+     *
      * @generated from field: parley.v1.UnknownHandle unknown = 3;
      */
     value: UnknownHandle;
@@ -202,6 +222,8 @@ export const LookupOutcomeSchema: GenMessage<LookupOutcome> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 3);
 
 /**
+ * The devices of an account.
+ *
  * @generated from message parley.v1.AccountDevices
  */
 export type AccountDevices = Message<"parley.v1.AccountDevices"> & {
@@ -221,19 +243,27 @@ export const AccountDevicesSchema: GenMessage<AccountDevices> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 4);
 
 /**
+ * The answer for one handle.
+ *
  * @generated from message parley.v1.ClaimOutcome
  */
 export type ClaimOutcome = Message<"parley.v1.ClaimOutcome"> & {
   /**
+   * As in claim_handles.
+   *
    * @generated from field: string handle = 1;
    */
   handle: string;
 
   /**
+   * One of them.
+   *
    * @generated from oneof parley.v1.ClaimOutcome.outcome
    */
   outcome: {
     /**
+     * Somebody goes by this handle.
+     *
      * @generated from field: parley.v1.ClaimedDevices devices = 2;
      */
     value: ClaimedDevices;
@@ -265,6 +295,9 @@ export const ClaimOutcomeSchema: GenMessage<ClaimOutcome> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 5);
 
 /**
+ * See ClaimOutcome.later. Where there are such ones, they are the last, and the first of the answer
+ * is none.
+ *
  * @generated from message parley.v1.ClaimLater
  */
 export type ClaimLater = Message<"parley.v1.ClaimLater"> & {
@@ -278,6 +311,8 @@ export const ClaimLaterSchema: GenMessage<ClaimLater> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 6);
 
 /**
+ * The devices of an account, each with a key package.
+ *
  * @generated from message parley.v1.ClaimedDevices
  */
 export type ClaimedDevices = Message<"parley.v1.ClaimedDevices"> & {
@@ -297,6 +332,8 @@ export const ClaimedDevicesSchema: GenMessage<ClaimedDevices> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 7);
 
 /**
+ * A device, and one key package of it.
+ *
  * @generated from message parley.v1.ClaimedDevice
  */
 export type ClaimedDevice = Message<"parley.v1.ClaimedDevice"> & {
@@ -333,6 +370,8 @@ export const ClaimedDeviceSchema: GenMessage<ClaimedDevice> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 8);
 
 /**
+ * Nobody goes by the handle.
+ *
  * @generated from message parley.v1.UnknownHandle
  */
 export type UnknownHandle = Message<"parley.v1.UnknownHandle"> & {
@@ -353,28 +392,39 @@ export const UnknownHandleSchema: GenMessage<UnknownHandle> = /*@__PURE__*/
  */
 export type RegistrationRefused = Message<"parley.v1.RegistrationRefused"> & {
   /**
+   * A client takes a case that it does not know as "for a person to decide": it does not try again
+   * by itself.
+   *
    * @generated from oneof parley.v1.RegistrationRefused.reason
    */
   reason: {
     /**
+     * Another account goes by the handle: choose another one, or take the words of that account.
+     *
      * @generated from field: parley.v1.HandleTaken handle_taken = 1;
      */
     value: HandleTaken;
     case: "handleTaken";
   } | {
     /**
+     * The handle breaks the rule: choose another one.
+     *
      * @generated from field: parley.v1.HandleInvalid handle_invalid = 2;
      */
     value: HandleInvalid;
     case: "handleInvalid";
   } | {
     /**
+     * The handle is the operator's: choose another one.
+     *
      * @generated from field: parley.v1.HandleReserved handle_reserved = 3;
      */
     value: HandleReserved;
     case: "handleReserved";
   } | {
     /**
+     * The account has as many devices as it may: end one.
+     *
      * @generated from field: parley.v1.TooManyDevices too_many_devices = 4;
      */
     value: TooManyDevices;
@@ -445,6 +495,8 @@ export const HandleTakenSchema: GenMessage<HandleTaken> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 11);
 
 /**
+ * See RegistrationRefused.handle_invalid.
+ *
  * @generated from message parley.v1.HandleInvalid
  */
 export type HandleInvalid = Message<"parley.v1.HandleInvalid"> & {
@@ -479,10 +531,14 @@ export const HandleReservedSchema: GenMessage<HandleReserved> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 13);
 
 /**
+ * See RegistrationRefused.too_many_devices.
+ *
  * @generated from message parley.v1.TooManyDevices
  */
 export type TooManyDevices = Message<"parley.v1.TooManyDevices"> & {
   /**
+   * Limits.devices_per_account.
+   *
    * @generated from field: uint32 limit = 1;
    */
   limit: number;
@@ -504,6 +560,8 @@ export const TooManyDevicesSchema: GenMessage<TooManyDevices> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 14);
 
 /**
+ * See RegistrationRefused.invite_needed.
+ *
  * @generated from message parley.v1.InviteNeeded
  */
 export type InviteNeeded = Message<"parley.v1.InviteNeeded"> & {
@@ -517,6 +575,8 @@ export const InviteNeededSchema: GenMessage<InviteNeeded> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 15);
 
 /**
+ * See RegistrationRefused.invite_invalid.
+ *
  * @generated from message parley.v1.InviteInvalid
  */
 export type InviteInvalid = Message<"parley.v1.InviteInvalid"> & {
@@ -530,6 +590,8 @@ export const InviteInvalidSchema: GenMessage<InviteInvalid> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 16);
 
 /**
+ * See RegistrationRefused.registration_closed.
+ *
  * @generated from message parley.v1.RegistrationClosed
  */
 export type RegistrationClosed = Message<"parley.v1.RegistrationClosed"> & {
@@ -543,6 +605,8 @@ export const RegistrationClosedSchema: GenMessage<RegistrationClosed> = /*@__PUR
   messageDesc(file_parley_v1_key_exchange, 17);
 
 /**
+ * See RegistrationRefused.banned, and Closing.banned.
+ *
  * @generated from message parley.v1.Banned
  */
 export type Banned = Message<"parley.v1.Banned"> & {
@@ -556,6 +620,8 @@ export const BannedSchema: GenMessage<Banned> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 18);
 
 /**
+ * See RegistrationRefused.device_revoked.
+ *
  * @generated from message parley.v1.DeviceRevoked
  */
 export type DeviceRevoked = Message<"parley.v1.DeviceRevoked"> & {

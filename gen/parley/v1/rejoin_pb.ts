@@ -84,6 +84,8 @@ export const RejoinStatementSchema: GenMessage<RejoinStatement> = /*@__PURE__*/
   messageDesc(file_parley_v1_rejoin, 0);
 
 /**
+ * A RejoinStatement as it travels.
+ *
  * @generated from message parley.v1.SignedRejoinStatement
  */
 export type SignedRejoinStatement = Message<"parley.v1.SignedRejoinStatement"> & {

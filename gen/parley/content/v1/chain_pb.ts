@@ -105,46 +105,62 @@ export type ChainEntry = Message<"parley.content.v1.ChainEntry"> & {
   certificate: Uint8Array;
 
   /**
+   * An entry with no case that a member knows is one that it cannot judge.
+   *
    * @generated from oneof parley.content.v1.ChainEntry.change
    */
   change: {
     /**
+     * The first entry.
+     *
      * @generated from field: parley.content.v1.ChainEntry.Create create = 6;
      */
     value: ChainEntry_Create;
     case: "create";
   } | {
     /**
+     * An account comes in.
+     *
      * @generated from field: parley.content.v1.ChainEntry.Add add = 7;
      */
     value: ChainEntry_Add;
     case: "add";
   } | {
     /**
+     * An account is taken out.
+     *
      * @generated from field: parley.content.v1.ChainEntry.Remove remove = 8;
      */
     value: ChainEntry_Remove;
     case: "remove";
   } | {
     /**
+     * An account has left by itself.
+     *
      * @generated from field: parley.content.v1.ChainEntry.Leave leave = 9;
      */
     value: ChainEntry_Leave;
     case: "leave";
   } | {
     /**
+     * A member becomes an admin.
+     *
      * @generated from field: parley.content.v1.ChainEntry.MakeAdmin make_admin = 10;
      */
     value: ChainEntry_MakeAdmin;
     case: "makeAdmin";
   } | {
     /**
+     * An admin becomes a plain member.
+     *
      * @generated from field: parley.content.v1.ChainEntry.UnmakeAdmin unmake_admin = 11;
      */
     value: ChainEntry_UnmakeAdmin;
     case: "unmakeAdmin";
   } | {
     /**
+     * Name, topic and rules change.
+     *
      * @generated from field: parley.content.v1.ChainEntry.Settings settings = 12;
      */
     value: ChainEntry_Settings;
@@ -160,6 +176,8 @@ export const ChainEntrySchema: GenMessage<ChainEntry> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_chain, 0);
 
 /**
+ * See ChainEntry.create.
+ *
  * @generated from message parley.content.v1.ChainEntry.Create
  */
 export type ChainEntry_Create = Message<"parley.content.v1.ChainEntry.Create"> & {
@@ -171,6 +189,8 @@ export type ChainEntry_Create = Message<"parley.content.v1.ChainEntry.Create"> &
   salt: Uint8Array;
 
   /**
+   * The first ones.
+   *
    * @generated from field: parley.content.v1.ChainEntry.Settings settings = 2;
    */
   settings?: ChainEntry_Settings | undefined;
@@ -184,10 +204,14 @@ export const ChainEntry_CreateSchema: GenMessage<ChainEntry_Create> = /*@__PURE_
   messageDesc(file_parley_content_v1_chain, 0, 0);
 
 /**
+ * See ChainEntry.add.
+ *
  * @generated from message parley.content.v1.ChainEntry.Add
  */
 export type ChainEntry_Add = Message<"parley.content.v1.ChainEntry.Add"> & {
   /**
+   * The public key of the account that comes in.
+   *
    * @generated from field: bytes account_key = 1;
    */
   accountKey: Uint8Array;
@@ -201,10 +225,14 @@ export const ChainEntry_AddSchema: GenMessage<ChainEntry_Add> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_chain, 0, 1);
 
 /**
+ * See ChainEntry.remove.
+ *
  * @generated from message parley.content.v1.ChainEntry.Remove
  */
 export type ChainEntry_Remove = Message<"parley.content.v1.ChainEntry.Remove"> & {
   /**
+   * The public key of the account that is taken out.
+   *
    * @generated from field: bytes account_key = 1;
    */
   accountKey: Uint8Array;
@@ -224,6 +252,8 @@ export const ChainEntry_RemoveSchema: GenMessage<ChainEntry_Remove> = /*@__PURE_
  */
 export type ChainEntry_Leave = Message<"parley.content.v1.ChainEntry.Leave"> & {
   /**
+   * Signed by a device of the account that leaves.
+   *
    * @generated from field: parley.content.v1.SignedLeaveStatement statement = 1;
    */
   statement?: SignedLeaveStatement | undefined;
@@ -237,10 +267,14 @@ export const ChainEntry_LeaveSchema: GenMessage<ChainEntry_Leave> = /*@__PURE__*
   messageDesc(file_parley_content_v1_chain, 0, 3);
 
 /**
+ * See ChainEntry.make_admin.
+ *
  * @generated from message parley.content.v1.ChainEntry.MakeAdmin
  */
 export type ChainEntry_MakeAdmin = Message<"parley.content.v1.ChainEntry.MakeAdmin"> & {
   /**
+   * The public key of the member.
+   *
    * @generated from field: bytes account_key = 1;
    */
   accountKey: Uint8Array;
@@ -254,10 +288,14 @@ export const ChainEntry_MakeAdminSchema: GenMessage<ChainEntry_MakeAdmin> = /*@_
   messageDesc(file_parley_content_v1_chain, 0, 4);
 
 /**
+ * See ChainEntry.unmake_admin.
+ *
  * @generated from message parley.content.v1.ChainEntry.UnmakeAdmin
  */
 export type ChainEntry_UnmakeAdmin = Message<"parley.content.v1.ChainEntry.UnmakeAdmin"> & {
   /**
+   * The public key of the admin.
+   *
    * @generated from field: bytes account_key = 1;
    */
   accountKey: Uint8Array;
@@ -306,6 +344,8 @@ export const ChainEntry_SettingsSchema: GenMessage<ChainEntry_Settings> = /*@__P
   messageDesc(file_parley_content_v1_chain, 0, 6);
 
 /**
+ * A ChainEntry as it travels.
+ *
  * @generated from message parley.content.v1.SignedChainEntry
  */
 export type SignedChainEntry = Message<"parley.content.v1.SignedChainEntry"> & {
@@ -370,6 +410,8 @@ export const LeaveStatementSchema: GenMessage<LeaveStatement> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_chain, 2);
 
 /**
+ * A LeaveStatement as it travels.
+ *
  * @generated from message parley.content.v1.SignedLeaveStatement
  */
 export type SignedLeaveStatement = Message<"parley.content.v1.SignedLeaveStatement"> & {
@@ -409,6 +451,8 @@ export const SignedLeaveStatementSchema: GenMessage<SignedLeaveStatement> = /*@_
  */
 export type GroupState = Message<"parley.content.v1.GroupState"> & {
   /**
+   * The kind of conversation that it is from its beginning.
+   *
    * @generated from field: parley.content.v1.ConversationKind kind = 1;
    */
   kind: ConversationKind;
@@ -636,10 +680,14 @@ export const LeafListSchema: GenMessage<LeafList> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_chain, 7);
 
 /**
+ * A leaf that a commit takes out.
+ *
  * @generated from message parley.content.v1.RemovedLeaf
  */
 export type RemovedLeaf = Message<"parley.content.v1.RemovedLeaf"> & {
   /**
+   * The device of the leaf.
+   *
    * @generated from field: bytes device_key = 1;
    */
   deviceKey: Uint8Array;
@@ -689,11 +737,15 @@ export type TextStatement = Message<"parley.content.v1.TextStatement"> & {
   count: bigint;
 
   /**
+   * See count.
+   *
    * @generated from field: uint64 joined_epoch = 4;
    */
   joinedEpoch: bigint;
 
   /**
+   * See count.
+   *
    * @generated from field: bytes group_id = 5;
    */
   groupId: Uint8Array;
@@ -721,6 +773,8 @@ export const TextStatementSchema: GenMessage<TextStatement> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_chain, 9);
 
 /**
+ * A TextStatement as it travels.
+ *
  * @generated from message parley.content.v1.SignedTextStatement
  */
 export type SignedTextStatement = Message<"parley.content.v1.SignedTextStatement"> & {
@@ -755,6 +809,8 @@ export const SignedTextStatementSchema: GenMessage<SignedTextStatement> = /*@__P
  */
 export type HistoryLine = Message<"parley.content.v1.HistoryLine"> & {
   /**
+   * The line, signed by the writer's device.
+   *
    * @generated from field: parley.content.v1.SignedTextStatement text = 1;
    */
   text?: SignedTextStatement | undefined;
@@ -782,10 +838,14 @@ export const HistoryLineSchema: GenMessage<HistoryLine> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_chain, 11);
 
 /**
+ * The kinds of conversations.
+ *
  * @generated from enum parley.content.v1.ConversationKind
  */
 export enum ConversationKind {
   /**
+   * Not used.
+   *
    * @generated from enum value: CONVERSATION_KIND_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
@@ -798,6 +858,8 @@ export enum ConversationKind {
   DIRECT = 1,
 
   /**
+   * A room, with admins.
+   *
    * @generated from enum value: CONVERSATION_KIND_ROOM = 2;
    */
   ROOM = 2,

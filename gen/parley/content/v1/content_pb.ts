@@ -32,6 +32,8 @@ export const file_parley_content_v1_content: GenFile = /*@__PURE__*/
   fileDesc("Ch9wYXJsZXkvY29udGVudC92MS9jb250ZW50LnByb3RvEhFwYXJsZXkuY29udGVudC52MSKpBAoHQ29udGVudBINCgVjb3VudBgBIAEoBBIUCgxqb2luZWRfZXBvY2gYDCABKAQSEgoKc2VudF9hdF9tcxgCIAEoAxInCgR0ZXh0GAMgASgLMhcucGFybGV5LmNvbnRlbnQudjEuVGV4dEgAEi0KB3JlY2VpcHQYBCABKAsyGi5wYXJsZXkuY29udGVudC52MS5SZWNlaXB0SAASKQoFbGVhdmUYByABKAsyGC5wYXJsZXkuY29udGVudC52MS5MZWF2ZUgAEjoKDnJlc2VuZF9yZXF1ZXN0GAggASgLMiAucGFybGV5LmNvbnRlbnQudjEuUmVzZW5kUmVxdWVzdEgAEj8KEW5vdGhpbmdfdG9fcmVzZW5kGA0gASgLMiIucGFybGV5LmNvbnRlbnQudjEuTm90aGluZ1RvUmVzZW5kSAASNgoMaGlzdG9yeV9wYXJ0GAkgASgLMh4ucGFybGV5LmNvbnRlbnQudjEuSGlzdG9yeVBhcnRIABI0CgtkZXZpY2VfbmFtZRgKIAEoCzIdLnBhcmxleS5jb250ZW50LnYxLkRldmljZU5hbWVIABItCgdyZXZva2VkGAsgASgLMhoucGFybGV5LmNvbnRlbnQudjEuUmV2b2tlZEgAEioKB2xvZ190YWcYBSABKAsyGS5wYXJsZXkuY29udGVudC52MS5Mb2dUYWcSFAoMcmVzZW50X2NvdW50GAYgASgEQgYKBGJvZHkiKAoGTG9nVGFnEhAKCHNlcXVlbmNlGAEgASgEEgwKBGhhc2gYAiABKAwiGAoFTGVhdmUSDwoHYWNjb3VudBgBIAEoCCIyCg1SZXNlbmRSZXF1ZXN0EhEKCWRldmljZV9pZBgBIAEoDBIOCgZjb3VudHMYAiADKAQiIQoPTm90aGluZ1RvUmVzZW5kEg4KBmNvdW50cxgBIAMoBCKUAQoLSGlzdG9yeVBhcnQSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEjMKCG1lc3NhZ2VzGAIgAygLMiEucGFybGV5LmNvbnRlbnQudjEuSGlzdG9yeU1lc3NhZ2USFAoMcGVlcl9hY2NvdW50GAUgASgMEhMKC3BlZXJfaGFuZGxlGAMgASgJEgwKBGxhc3QYBCABKAgijgEKDkhpc3RvcnlNZXNzYWdlEhQKDGZyb21fYWNjb3VudBgGIAEoDBITCgtmcm9tX2hhbmRsZRgBIAEoCRITCgtmcm9tX2RldmljZRgCIAEoDBISCgpzZW50X2F0X21zGAQgASgDEhAKCHNlcXVlbmNlGAUgASgEEg4KBHRleHQYAyABKAlIAEIGCgRib2R5IiQKB1Jldm9rZWQSGQoRZGV2aWNlX3Jldm9jYXRpb24YASABKAwiGgoKRGV2aWNlTmFtZRIMCgRuYW1lGAEgASgJIhQKBFRleHQSDAoEdGV4dBgBIAEoCSJBCgdSZWNlaXB0EjYKCWRlbGl2ZXJlZBgBIAMoCzIjLnBhcmxleS5jb250ZW50LnYxLkRlbGl2ZXJlZFRocm91Z2giNAoQRGVsaXZlcmVkVGhyb3VnaBIRCglkZXZpY2VfaWQYASABKAwSDQoFY291bnQYAiABKAQiSgoPU2lnbmVkRXBoZW1lcmFsEhEKCWVwaGVtZXJhbBgBIAEoDBIRCglkZXZpY2VfaWQYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMIlgKCUVwaGVtZXJhbBISCgpzZW50X2F0X21zGAEgASgDEi8KCHByZXNlbmNlGAIgASgLMhsucGFybGV5LmNvbnRlbnQudjEuUHJlc2VuY2VIAEIGCgRib2R5IiYKCFByZXNlbmNlEgwKBGhlcmUYASABKAgSDAoEYXNrcxgCIAEoCGIGcHJvdG8z");
 
 /**
+ * One thing that a member says to all others, sealed.
+ *
  * @generated from message parley.content.v1.Content
  */
 export type Content = Message<"parley.content.v1.Content"> & {
@@ -65,48 +67,64 @@ export type Content = Message<"parley.content.v1.Content"> & {
    */
   body: {
     /**
+     * Something that a person says.
+     *
      * @generated from field: parley.content.v1.Text text = 3;
      */
     value: Text;
     case: "text";
   } | {
     /**
+     * Messages of others have come.
+     *
      * @generated from field: parley.content.v1.Receipt receipt = 4;
      */
     value: Receipt;
     case: "receipt";
   } | {
     /**
+     * The sender leaves the room.
+     *
      * @generated from field: parley.content.v1.Leave leave = 7;
      */
     value: Leave;
     case: "leave";
   } | {
     /**
+     * Messages of somebody are missing.
+     *
      * @generated from field: parley.content.v1.ResendRequest resend_request = 8;
      */
     value: ResendRequest;
     case: "resendRequest";
   } | {
     /**
+     * The answer where there is nothing to send again.
+     *
      * @generated from field: parley.content.v1.NothingToResend nothing_to_resend = 13;
      */
     value: NothingToResend;
     case: "nothingToResend";
   } | {
     /**
+     * A part of what was said before.
+     *
      * @generated from field: parley.content.v1.HistoryPart history_part = 9;
      */
     value: HistoryPart;
     case: "historyPart";
   } | {
     /**
+     * The name of the sending device among those of its account.
+     *
      * @generated from field: parley.content.v1.DeviceName device_name = 10;
      */
     value: DeviceName;
     case: "deviceName";
   } | {
     /**
+     * A device of the account was revoked.
+     *
      * @generated from field: parley.content.v1.Revoked revoked = 11;
      */
     value: Revoked;
@@ -182,6 +200,8 @@ export const LogTagSchema: GenMessage<LogTag> = /*@__PURE__*/
  */
 export type Leave = Message<"parley.content.v1.Leave"> & {
   /**
+   * Not only the sending device leaves, but all of the account.
+   *
    * @generated from field: bool account = 1;
    */
   account: boolean;
@@ -261,6 +281,8 @@ export type HistoryPart = Message<"parley.content.v1.HistoryPart"> & {
   conversationId: Uint8Array;
 
   /**
+   * In their order.
+   *
    * @generated from field: repeated parley.content.v1.HistoryMessage messages = 2;
    */
   messages: HistoryMessage[];
@@ -295,6 +317,8 @@ export const HistoryPartSchema: GenMessage<HistoryPart> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_content, 5);
 
 /**
+ * A message that was said before.
+ *
  * @generated from message parley.content.v1.HistoryMessage
  */
 export type HistoryMessage = Message<"parley.content.v1.HistoryMessage"> & {
@@ -313,11 +337,15 @@ export type HistoryMessage = Message<"parley.content.v1.HistoryMessage"> & {
   fromHandle: string;
 
   /**
+   * The device that sent it.
+   *
    * @generated from field: bytes from_device = 2;
    */
   fromDevice: Uint8Array;
 
   /**
+   * When it was sent, by its sender's clock: milliseconds since 1970-01-01 UTC.
+   *
    * @generated from field: int64 sent_at_ms = 4;
    */
   sentAtMs: bigint;
@@ -397,6 +425,8 @@ export const DeviceNameSchema: GenMessage<DeviceName> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_content, 8);
 
 /**
+ * Something that a person says.
+ *
  * @generated from message parley.content.v1.Text
  */
 export type Text = Message<"parley.content.v1.Text"> & {
@@ -422,6 +452,8 @@ export const TextSchema: GenMessage<Text> = /*@__PURE__*/
  */
 export type Receipt = Message<"parley.content.v1.Receipt"> & {
   /**
+   * One for each sender.
+   *
    * @generated from field: repeated parley.content.v1.DeliveredThrough delivered = 1;
    */
   delivered: DeliveredThrough[];
@@ -435,6 +467,8 @@ export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_content, 10);
 
 /**
+ * All of one sender up to a number have come.
+ *
  * @generated from message parley.content.v1.DeliveredThrough
  */
 export type DeliveredThrough = Message<"parley.content.v1.DeliveredThrough"> & {
@@ -461,6 +495,8 @@ export const DeliveredThroughSchema: GenMessage<DeliveredThrough> = /*@__PURE__*
   messageDesc(file_parley_content_v1_content, 11);
 
 /**
+ * An ephemeral content as it travels.
+ *
  * @generated from message parley.content.v1.SignedEphemeral
  */
 export type SignedEphemeral = Message<"parley.content.v1.SignedEphemeral"> & {
@@ -508,10 +544,14 @@ export type Ephemeral = Message<"parley.content.v1.Ephemeral"> & {
   sentAtMs: bigint;
 
   /**
+   * A member skips a case that it does not know.
+   *
    * @generated from oneof parley.content.v1.Ephemeral.body
    */
   body: {
     /**
+     * The sender is here, or goes.
+     *
      * @generated from field: parley.content.v1.Presence presence = 2;
      */
     value: Presence;
@@ -535,6 +575,8 @@ export const EphemeralSchema: GenMessage<Ephemeral> = /*@__PURE__*/
  */
 export type Presence = Message<"parley.content.v1.Presence"> & {
   /**
+   * False: it goes.
+   *
    * @generated from field: bool here = 1;
    */
   here: boolean;

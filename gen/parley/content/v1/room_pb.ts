@@ -33,6 +33,8 @@ export const file_parley_content_v1_room: GenFile = /*@__PURE__*/
  */
 export type GroupSettings = Message<"parley.content.v1.GroupSettings"> & {
   /**
+   * Stays as it was at first.
+   *
    * @generated from field: parley.content.v1.GroupKind kind = 1;
    */
   kind: GroupKind;
@@ -74,10 +76,14 @@ export const GroupSettingsSchema: GenMessage<GroupSettings> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_room, 0);
 
 /**
+ * An admin of a room.
+ *
  * @generated from message parley.content.v1.Admin
  */
 export type Admin = Message<"parley.content.v1.Admin"> & {
   /**
+   * The handle of the admin's account.
+   *
    * @generated from field: string handle = 1;
    */
   handle: string;
@@ -98,6 +104,8 @@ export const AdminSchema: GenMessage<Admin> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_room, 1);
 
 /**
+ * See GroupSettings.history.
+ *
  * @generated from message parley.content.v1.HistoryPolicy
  */
 export type HistoryPolicy = Message<"parley.content.v1.HistoryPolicy"> & {
@@ -117,10 +125,14 @@ export const HistoryPolicySchema: GenMessage<HistoryPolicy> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_room, 2);
 
 /**
+ * The kinds of groups.
+ *
  * @generated from enum parley.content.v1.GroupKind
  */
 export enum GroupKind {
   /**
+   * Not used.
+   *
    * @generated from enum value: GROUP_KIND_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
@@ -133,6 +145,8 @@ export enum GroupKind {
   DIRECT = 1,
 
   /**
+   * A room, with admins.
+   *
    * @generated from enum value: GROUP_KIND_ROOM = 2;
    */
   ROOM = 2,
