@@ -75,7 +75,7 @@ export async function createGroup(
     ...(settings ? { settings } : {}),
   })
   const add = invitees.map(({ keyPackage }) => keyPackage)
-  const { pending, commit, welcome } = await engine.commit(state, add.length > 0 ? { add } : {})
+  const { pending, commit, welcome } = await engine.commit(state, { add })
   const deviceIds = invitees.map(({ identity }) => identity.deviceKey)
   const group = groups.add(tx, { conversationId, conversation, phase: created() }, state)
   groups.savePending(tx, group, pending)

@@ -178,8 +178,8 @@ async function makeCommit(
   try {
     if (!(await isAllowed(parts, group, plan))) return 'policy'
     return await parts.engine.commit(group.state, {
-      ...(plan.add.length > 0 ? { add: plan.add } : {}),
-      ...(plan.remove.length > 0 ? { remove: plan.remove } : {}),
+      add: plan.add,
+      remove: plan.remove,
       ...(plan.settings ? { settings: plan.settings } : {}),
     })
   } catch (error) {

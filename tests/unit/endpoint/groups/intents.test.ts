@@ -24,7 +24,7 @@ import { phaseRecord } from '../../../../services/endpoint/groups/state/phase-re
 import { transition } from '../../../../services/endpoint/groups/transition.js'
 import { onRejected } from '../../../../services/endpoint/messages/rejections.js'
 import { type Outbox, queueCommit } from '../../../../services/endpoint/messages/sealing/outbox.js'
-import type { Engine } from '../../../../services/endpoint/mls/engine.js'
+import { type Engine, MlsRefused } from '../../../../services/endpoint/mls/engine.js'
 import { at } from '../../../../services/endpoint/vault/records.js'
 import { claimOf, groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { numbered } from '../../../support/numbers.js'
@@ -143,6 +143,52 @@ describe('what is due', () => {
     )
     expect(await commit()).toBe(true)
     expect(rosterChange()).toEqual({ added: ['dave'], removed: [] })
+  })
+
+  test('is what the members are afterwards, and what the server is told', async () => {
+    const members = () =>
+      [alice, bob, carol, dave]
+        .filter(({ device }) =>
+          engine.members(group.state).some(each => Buffer.compare(each.signatureKey, device.publicKey) === 0),
+        )
+        .map(({ handle }) => handle)
+    await wish(removal(bob))
+    await commit()
+    await adoptCommit()
+    expect(members()).toEqual(['alice', 'carol'])
+    await wish(await addition(dave))
+    await commit()
+    await adoptCommit()
+    expect(members()).toEqual(['alice', 'carol', 'dave'])
+  })
+
+  test('leaves out a key package that is no good, and adds the others', async () => {
+    const value = create(AddAccountSchema, { handle: 'erin', keyPackages: [Uint8Array.of(1, 2, 3)] })
+    await wish({ case: 'addAccount', value })
+    await wish(await addition(dave))
+    const made = await written(
+      async (tx, unit) => (await commitIntents(unit.context, tx, groupIn(unit, group), Date.now())).made,
+    )
+    expect(made?.bundle.rosterChange).toEqual({
+      addedDeviceIds: [dave.device.publicKey],
+      removedDeviceIds: [],
+    })
+    expect(made?.bundle.welcomes).toMatchObject([{ deviceIds: [dave.device.publicKey] }])
+    expect(made?.intents).toEqual([1n, 2n])
+  })
+
+  test('is kept where the engine refuses what goes before it, and nothing intended is given up', async () => {
+    await changed({ leavingDeviceIds: [bob.device.publicKey] })
+    await wish(await addition(dave))
+    const failingWith = (error: Error) =>
+      written((tx, unit) => {
+        const failing = { ...unit.context.engine, commit: () => Promise.reject(error) }
+        return commitIntents({ ...unit.context, engine: failing }, tx, groupIn(unit, group), Date.now())
+      })
+    expect(await failingWith(new MlsRefused('bad-change'))).toEqual({ made: undefined, impossible: [] })
+    expect(open()).toEqual(['addAccount'])
+    // A defect is no refusal.
+    await expect(failingWith(new TypeError('defect'))).rejects.toThrow('defect')
   })
 
   test('is not before its time, and the next time is known', async () => {
