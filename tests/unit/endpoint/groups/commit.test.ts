@@ -182,12 +182,13 @@ describe('a commit against the rules', () => {
     ['adds somebody', async () => ({ add: [await packageOf(dave)] }), keyOf(carol)],
     ['changes the settings', () => renamed('mine'), keyOf(carol)],
     ['removes somebody, which may have had a reason', () => ({ remove: [leafOf(bob)] }), NO_KEY],
+    ['removes this device', () => ({ remove: [leafOf(alice)] }), NO_KEY],
   ])('that %s is refused by all', async (_, change, brokenBy) => {
     await room.change({ joinedAtMs: BigInt(testing.clock.now() - 60_000) })
     expect(await take(await room.committed(carol, await change()))).toEqual({
       ...{ outcome: 'against-rules', from: keyOf(carol) },
     })
-    expect([epoch(), room.live.record.brokenBy]).toEqual([1n, brokenBy])
+    expect([epoch(), room.live.record.brokenBy, room.live.phase.name]).toEqual([1n, brokenBy, 'active'])
   })
 
   test('of the first minute may add somebody who had asked for it before', async () => {

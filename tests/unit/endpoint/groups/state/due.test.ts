@@ -95,6 +95,12 @@ describe('the row of a group', () => {
     await expect(intend(now + 300)).rejects.toThrow()
     endpoint.disk.mend()
     expect(due()).toEqual(only({ atMs: now + 400 }))
+    await act(unit => unit.context.intents.dropAll(unit.tx, group.in(unit)))
+    await group.change({ sealedSinceCommit: 1n })
+    close('later')
+    await group.change({ rejoinAskedMs: 6n })
+    endpoint.disk.mend()
+    expect(isLater()).toBe(true)
     // Of another group, which is due for other reasons.
     expect(endpoint.context.due.all().find(each => each.group === other.number)?.atMs).toBeGreaterThan(
       now - 1,
@@ -106,15 +112,15 @@ describe('the row of a group', () => {
     await intend(now + ASK_AGAIN_MS)
     const atMs = now + ASK_AGAIN_MS
     expect(due()).toEqual(only({ atMs }))
+    await group.enter({ name: 'out-of-sync', askDue: true, leaveDue: false })
+    expect(due()).toEqual(only({ atMs, outOfSync: true }))
+    await group.enter({ name: 'active' })
+    expect(due()).toEqual(only({ atMs }))
     await act(({ context, tx }) => {
       const live = group.in({ context } as Unit)
       const sender = live.sender(bob.device.publicKey)
       context.groups.saveSender(tx, live, { ...sender, owed: countOf(3n) })
     })
-    expect(due()).toEqual(only({ atMs, receipts: true }))
-    await group.enter({ name: 'out-of-sync', askDue: true, leaveDue: false })
-    expect(due()).toEqual(only({ atMs, outOfSync: true }))
-    await group.enter({ name: 'active' })
     expect(due()).toEqual(only({ atMs, receipts: true }))
   })
 
