@@ -218,6 +218,14 @@ describe('the commit of this device', () => {
     expect(testing.context.intents.of(room).map(({ id }) => id)).toEqual([2n])
   })
 
+  test('says who came by it, as one of another member does', async () => {
+    await begin({ add: [await packageOf(dave)] })
+    const done = await win()
+    expect(done?.change.added.map(({ signatureKey }) => signatureKey)).toEqual([idOf(dave)])
+    expect(done?.change.removed).toEqual([])
+    expect(done?.lines).toEqual([{ code: 'members-added', by: 'alice', who: ['dave'] }])
+  })
+
   test('has those added again at once who asked for it', async () => {
     await room.change({ rejoiningDeviceIds: [idOf(carol)] })
     await begin({ remove: [leafOf(carol)] })
