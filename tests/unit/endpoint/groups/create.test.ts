@@ -1,7 +1,8 @@
 // A new group, from the key packages that were claimed.
 
-import { fromBinary } from '@bufbuild/protobuf'
+import { create, fromBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
+import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import { CommitBundleSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import {
@@ -10,10 +11,11 @@ import {
   ownInvitees,
   verifiedInvitees,
 } from '../../../../services/endpoint/groups/create.js'
+import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
 import { queueCommit } from '../../../../services/endpoint/messages/sealing/outbox.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { claimedDevice, keyPackageOf } from '../../../support/endpoint-groups.js'
-import { secondDevice } from '../../../support/group.js'
+import { adminOf, secondDevice } from '../../../support/group.js'
 
 const alice = makeAccount('alice')
 const phone = secondDevice(alice)
@@ -98,6 +100,20 @@ describe('a new group', () => {
     const { group, bundle, pairs } = await make(bob)
     const { state } = await testing.context.engine.unsafeJoinHere(bundle.welcomes[0]!.welcome, pairs)
     expect(testing.context.engine.groupId(state)).toEqual(group.record.conversationId)
+  })
+
+  test('has the settings that it is made with from its first epoch on', async () => {
+    const settings = encodeSettings(
+      create(GroupSettingsSchema, { kind: GroupKind.ROOM, name: 'tea', admins: [adminOf(alice)] }),
+    )
+    const number = await testing.written(async (tx, { context }) => {
+      const conversation = context.conversations.openRoom(tx, 'tea')
+      return (await createGroup(context, tx, { conversation, invitees: [], settings })).group.number
+    })
+    const { state, pending } = testing.context.groups.get(number)!
+    const { engine } = testing.context
+    for (const each of [state, engine.adopt(state, pending!).state])
+      expect(engine.settings(each)).toEqual(settings)
   })
 
   test('of nobody else has no welcome', async () => {

@@ -12,8 +12,10 @@ import {
   openWelcome,
   readWelcome,
 } from '../../../../services/endpoint/groups/welcome.js'
+import { sequenceOf } from '../../../../services/endpoint/ids.js'
 import type { Member } from '../../../../services/endpoint/mls/engine.js'
 import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
+import type { WelcomeRequest } from '../../../../services/endpoint/mls/welcome-opener.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { foundGroup } from '../../../support/endpoint-groups.js'
 import { adminOf, secondDevice, TestGroup } from '../../../support/group.js'
@@ -110,22 +112,27 @@ describe('a welcome', () => {
 describe('opening a welcome', () => {
   const envelope = envelopeOf(new Uint8Array(16))
   const tries: number[] = []
+  const requests: WelcomeRequest[] = []
+  const signer = { leaf: 0, identity: bob.certificate, signatureKey: bob.device.publicKey }
   const open = (
     answer: () => Promise<{ state: Uint8Array; usedKeyPackage: number; signer: Member }>,
     of = envelope,
+    welcome = Uint8Array.of(1),
   ) =>
     testing.written(async (tx, { context }) => {
       const welcomes = {
-        open: async () => {
+        open: async (request: WelcomeRequest) => {
+          requests.push(request)
           tries.push(testing.context.records.keys('welcomes').length)
           return await answer()
         },
         close: async () => undefined,
       }
-      return await openWelcome({ ...context, welcomes }, tx, of, Uint8Array.of(1))
+      return await openWelcome({ ...context, welcomes }, tx, of, welcome)
     })
   beforeEach(async () => {
     tries.length = 0
+    requests.length = 0
     await testing.written(tx => {
       for (const id of [1n, 2n])
         tx.put('keypackages', keyIn('keypackages', { group: 0n, id }), {
@@ -135,15 +142,32 @@ describe('opening a welcome', () => {
   })
 
   test('says which key package it was for', async () => {
-    const signer = { leaf: 0, identity: bob.certificate, signatureKey: bob.device.publicKey }
     const opened = await open(async () => ({ state: Uint8Array.of(3), usedKeyPackage: 1, signer }))
     expect(opened).toMatchObject({ state: Uint8Array.of(3), used: { key: { id: 2n } } })
+    const keyPackages = [{ publicPackage: Uint8Array.of(1) }, { publicPackage: Uint8Array.of(2) }]
+    expect(requests).toMatchObject([{ welcome: Uint8Array.of(1), keyPackages }])
+  })
+
+  test('is done once for the same bytes', async () => {
+    const welcome = Uint8Array.of(1)
+    const answer = async () => ({ state: Uint8Array.of(3), usedKeyPackage: 1, signer })
+    const opened = await open(answer, envelope, welcome)
+    expect(await open(answer, envelope, welcome)).toBe(opened)
+    expect(tries).toEqual([1])
   })
 
   test('is noted on the disk before each try, and given up after three', async () => {
     const slow = open(() => Promise.reject(new MlsRefused('too-costly')))
     await expect(slow).rejects.toMatchObject({ why: { code: 'too-many-attempts', attempts: 3 } })
     expect(tries).toEqual([1, 2, 3])
+    const { conversationId, sequence } = envelope
+    const attempt = { conversationId, sequence, attemptedAtMs: BigInt(testing.clock.now()) }
+    const noted = testing.context.records.list('welcomes').map(({ record }) => record)
+    expect(noted).toMatchObject([attempt, attempt, attempt])
+    // Another welcome of the conversation has tries of its own.
+    const later = { ...envelope, sequence: sequenceOf(6n) }
+    const opened = await open(async () => ({ state: Uint8Array.of(3), usedKeyPackage: 0, signer }), later)
+    expect(opened.state).toEqual(Uint8Array.of(3))
   })
 
   test('is counted by conversation: another one’s may have the same sequence', async () => {
