@@ -159,4 +159,22 @@ export const EXPLAINED: readonly Explained[] = [
     replacement: 'left.length <= intent.change.value.deviceIds.length',
     why: 'It saves writing an intent as it stands.',
   },
+  {
+    file: 'endpoint/groups/state/groups.ts',
+    original: 'pending',
+    replacement: 'true',
+    why: 'To write no bytes is to delete them.',
+  },
+  {
+    file: 'endpoint/groups/state/groups.ts',
+    original: '!was.has(handle)',
+    replacement: 'true',
+    why: 'It saves writing the link that stands there already.',
+  },
+  {
+    file: 'endpoint/groups/state/groups.ts',
+    original: "''",
+    replacement: '"Stryker was here!"',
+    why: 'It stands before the devices of every handle alike, and they are only compared.',
+  },
 ]

@@ -172,6 +172,7 @@ describe('a group that this device is in again', () => {
 
   test('after it was removed begins anew, and is owed nothing of what was said meanwhile', async () => {
     await group.enter({ name: 'ended', why: 'removed' })
+    expect(group.live.pending).toEqual(Uint8Array.of(1))
     await again()
     expect(group.live.phase.name).toBe('active')
     expect(group.live.record).toMatchObject({
@@ -281,9 +282,12 @@ describe('the groups of a person', () => {
     ])
     await enter(bob, tablet, carol)
     expect(withThem(bob)).toEqual([[number], [number]])
-    await compared(bob, true)
-    await enter(tablet, carol)
-    expect(withThem(bob)).toEqual([[number], [number]])
+    const laptop = secondDevice(bob)
+    for (const devices of [[tablet], [bob, tablet, laptop], [tablet, laptop]]) {
+      await compared(bob, true)
+      await enter(...devices, carol)
+      expect(withThem(bob)).toEqual([[number], [number]])
+    }
   })
 
   test('are theirs no more when they are out', async () => {
