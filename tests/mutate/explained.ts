@@ -177,4 +177,10 @@ export const EXPLAINED: readonly Explained[] = [
     replacement: '"Stryker was here!"',
     why: 'It stands before the devices of every handle alike, and they are only compared.',
   },
+  {
+    file: 'endpoint/groups/state/live-group.ts',
+    original: '[]',
+    replacement: '["Stryker was here"]',
+    why: 'A number that is linked is that of a sender.',
+  },
 ]

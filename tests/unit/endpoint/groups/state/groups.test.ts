@@ -99,19 +99,28 @@ describe('a group', () => {
 
   test('is opened again as it was, message by message', async () => {
     const { engine } = testing.context
-    for (let count = 0; count < 3; count++) {
-      const sealed = await engine.seal(group.live.state, Uint8Array.of(count))
-      await testing.written((tx, unit) =>
-        unit.context.groups.advance(tx, group.in(unit), sealed.state, sealed.changed),
-      )
-    }
+    // What another one has sealed and opened is nothing to it.
+    for (const each of [group, await TestGroup.of(testing, { others: [bob] })])
+      for (let count = 0; count < 3; count++) {
+        const sealed = await engine.seal(each.live.state, Uint8Array.of(count))
+        await testing.written((tx, unit) =>
+          unit.context.groups.advance(tx, each.in(unit), sealed.state, sealed.changed),
+        )
+        const { envelope } = await each.sealedBytes(bob, Uint8Array.of(count))
+        if (envelope.case !== 'application') throw new Error('no message')
+        const opened = await engine.open(each.live.state, envelope.value.ciphertext, () => true)
+        if (opened.kind !== 'application') throw new Error(opened.kind)
+        await testing.written((tx, unit) =>
+          unit.context.groups.advance(tx, each.in(unit), opened.state, opened.changed),
+        )
+      }
     const other = await openedAgain()
     expect(engine.save(other.state)).toEqual(engine.save(group.live.state))
     const next = await engine.commit(group.live.state, {})
     await testing.written((tx, unit) =>
       unit.context.groups.enter(tx, group.in(unit), engine.adopt(group.live.state, next.pending).state),
     )
-    expect(testing.context.records.keys('ratchets')).toEqual([])
+    expect(testing.context.records.keys('ratchets', { group: group.number })).toEqual([])
     expect(epoch(await openedAgain())).toBe(2n)
   })
 
@@ -204,6 +213,24 @@ describe('what is known of another device', () => {
       unit.context.groups.saveSender(tx, live, { ...known, received: countOf(4n) })
     })
     expect(group.live.senders()).toMatchObject([{ deviceId: bob.device.publicKey, received: 4n }])
+    const other = await TestGroup.of(testing, { others: [bob] })
+    expect(other.live.senders()).toEqual([])
+  })
+
+  test('is owed no receipt any more as soon as one is sealed, in the same unit of work too', async () => {
+    const owed = (live: LiveGroup) => live.owed().map(({ deviceId }) => deviceId)
+    const heard = { owed: countOf(3n), receipted: countOf(2n) }
+    await testing.written((tx, unit) => {
+      const live = group.in(unit)
+      unit.context.groups.saveSender(tx, live, { ...live.sender(bob.device.publicKey), ...heard })
+    })
+    expect(owed(group.live)).toEqual([bob.device.publicKey])
+    await testing.written((tx, unit) => {
+      const live = group.in(unit)
+      const told = { ...live.sender(bob.device.publicKey), receipted: countOf(3n) }
+      unit.context.groups.saveSender(tx, live, told)
+      expect(owed(live)).toEqual([])
+    })
   })
 })
 

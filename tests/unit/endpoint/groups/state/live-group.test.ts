@@ -63,8 +63,18 @@ describe('a state', () => {
     states = statesOf()
     expect(loads).toBe(0)
     expect(engine.save(states.get(records, FIRST))).toEqual(engine.save(state))
-    states.get(records, FIRST)
+    expect(engine.save(states.get(records, FIRST))).toEqual(engine.save(state))
     expect(loads).toBe(1)
+  })
+
+  test('that is not open goes on all the same', async () => {
+    await enter(FIRST, await founded())
+    const sealed = await engine.seal(states.get(records, FIRST), Uint8Array.of(1))
+    states = statesOf()
+    await records.transaction(tx => states.advance(tx, FIRST, sealed.state, sealed.changed))
+    expect(states.get(records, FIRST)).toBe(sealed.state)
+    states = statesOf()
+    expect(engine.save(states.get(records, FIRST))).toEqual(engine.save(sealed.state))
   })
 
   test('that is not there is a defect', () => {
