@@ -163,8 +163,7 @@ describe('what is due', () => {
   })
 
   test('leaves out a key package that is no good, and adds the others', async () => {
-    const value = create(AddAccountSchema, { handle: 'erin', keyPackages: [Uint8Array.of(1, 2, 3)] })
-    await wish({ case: 'addAccount', value })
+    await wish(addAccount(claimOf(makeAccount('erin')), [Uint8Array.of(1, 2, 3)]))
     await wish(await addition(dave))
     const made = await written(
       async (tx, unit) => (await commitIntents(unit.context, tx, groupIn(unit, group), Date.now())).made,
