@@ -223,7 +223,7 @@ describe('the commit of this device', () => {
     const done = await win()
     expect(done?.change.added.map(({ signatureKey }) => signatureKey)).toEqual([idOf(dave)])
     expect(done?.change.removed).toEqual([])
-    expect(done?.lines).toEqual([{ code: 'members-added', by: 'alice', who: ['dave'] }])
+    expect(done?.lines).toEqual([{ code: 'members-added', by: keyOf(alice), who: [keyOf(dave)] }])
   })
 
   test('has those added again at once who asked for it', async () => {
