@@ -99,7 +99,7 @@ describe('a group', () => {
 
   test('is opened again as it was, message by message', async () => {
     const { engine } = testing.context
-    // What another one has sealed and opened is nothing to it.
+    // The other one's messages are nothing to it.
     for (const each of [group, await TestGroup.of(testing, { others: [bob] })])
       for (let count = 0; count < 3; count++) {
         const sealed = await engine.seal(each.live.state, Uint8Array.of(count))
