@@ -1,5 +1,6 @@
 import type { Target } from './target.js'
 import { content } from './targets/content.js'
+import { endpoint } from './targets/endpoint.js'
 import { engine } from './targets/engine.js'
 import { identity } from './targets/identity.js'
 import { server } from './targets/server.js'
@@ -7,4 +8,4 @@ import { text } from './targets/text.js'
 import { vault } from './targets/vault.js'
 
 /** All that takes input from outside. */
-export const TARGETS: readonly Target[] = [identity, text, vault, engine, content, server]
+export const TARGETS: readonly Target[] = [identity, text, vault, engine, content, server, endpoint]

@@ -1,0 +1,56 @@
+// An endpoint whose server says something else than it should: every frame of the contract, on a line that is up. When the
+// server is itself again, what two people write arrives.
+
+import { ChatResponseSchema } from '../../../gen/parley/v1/chat_pb.js'
+import { KeyExchangeResponseSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
+import { type Chance, chance as chanceOf } from '../../support/chance.js'
+import { newTown, type Person } from '../../support/town.js'
+import { changedEncoded } from '../mutation.js'
+import type { Target } from '../target.js'
+
+/** Messages that are changed in one input. */
+const CHANGED = 2
+
+export const endpoint: Target = {
+  name: 'endpoint',
+  share: 1,
+  async open() {
+    const town = await newTown()
+    const relay = await town.server()
+    const alice = await town.join('alice', relay)
+    const bob = await town.join('bob', relay)
+    let said = 0
+    const talk = async (from: Person, to: Person) => {
+      const text = `line ${++said}`
+      await from.write(to.handle, text)
+      await to.holds(() => to.history().some(entry => entry.text === text))
+    }
+    await talk(alice, bob)
+    await talk(bob, alice)
+    return {
+      async run(chance) {
+        lie(bob, chance)
+        await alice.write('bob', `under a lie ${++said}`)
+        await town.clock.settled()
+        bob.way.onResponse = bytes => [bytes]
+      },
+      async check() {
+        await talk(alice, bob)
+        await talk(bob, alice)
+      },
+      close: () => town.leave(),
+    }
+  },
+}
+
+/** The next messages that this person's endpoint is sent are others. */
+function lie({ way }: Person, from: Chance): void {
+  const chance = chanceOf(from.whole(2 ** 31))
+  let left = CHANGED
+  way.onResponse = (bytes, { name }) => {
+    if (left === 0 || chance.whole(2) === 0) return [bytes]
+    left--
+    const schema = name === 'Chat' ? ChatResponseSchema : KeyExchangeResponseSchema
+    return [changedEncoded(chance, schema, { encoded: bytes })]
+  }
+}
