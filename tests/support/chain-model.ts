@@ -349,12 +349,9 @@ function checkLeaves({ leaves, state, ledger }: HeldGroup): void {
       const [first] = list.devices
       assert(list.devices.some(each => toHex(each.deviceKey) === name))
       const against = removals.filter(each => toHex(each.deviceKey) === name)
-      // Of these signers it is sure that nobody ended them before.
-      const bySure = against.find(({ signerKey }) =>
-        [toHex(first!.deviceKey), name].includes(toHex(signerKey)),
-      )
-      const isFirstEnded = removals.some(each => toHex(each.deviceKey) === toHex(first!.deviceKey))
-      assert(!bySure || (isFirstEnded && toHex(bySure.signerKey) !== name))
+      // What the first of a list and the device itself signed counts, whoever else is ended.
+      const sure = [toHex(first!.deviceKey), name]
+      assert(!against.some(({ signerKey }) => sure.includes(toHex(signerKey))))
     }
   }
 }

@@ -1,10 +1,40 @@
 // Whether the leaves of a group are right: each of a device that is in use, of an account that is a member.
 
-import { equalBytes, toHex } from '../bytes.js'
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { LeafListSchema } from '../../../gen/parley/content/v1/chain_pb.js'
+import { copyBytes, equalBytes, toHex } from '../bytes.js'
+import { MAX_LIST_NUMBER } from '../identity/device-list.js'
 import { accountDevicesInUse } from '../identity/devices-in-use.js'
 import type { AccountKey, DeviceKey } from '../keys.js'
+import { LIST_HASH_BYTES } from '../sizes.js'
 import type { ConversationState } from './chain/state.js'
 import type { HeldAccount, Ledger } from './ledger.js'
+
+/** Type of the extension of a LeafNode, of the range for private use (RFC 9420 section 17.3). */
+export const LEAF_LIST_EXTENSION = 0xf0a2
+
+/** The device list that the maker of a leaf knew as the newest of its account. */
+export interface LeafList {
+  number: number
+  /** 32 bytes. */
+  hash: Uint8Array
+}
+
+/** The extension of a leaf. */
+export function encodeLeafList({ number, hash }: LeafList): Uint8Array {
+  return toBinary(LeafListSchema, create(LeafListSchema, { number: BigInt(number), hash }))
+}
+
+/** undefined for what names no list. Never throws. */
+export function decodeLeafList(bytes: Uint8Array): LeafList | undefined {
+  try {
+    const { number, hash } = fromBinary(LeafListSchema, bytes)
+    const isWellFormed = hash.length === LIST_HASH_BYTES && number <= BigInt(MAX_LIST_NUMBER)
+    return isWellFormed ? { number: Number(number), hash: copyBytes(hash) } : undefined
+  } catch {
+    return undefined
+  }
+}
 
 /** A device in the tree of a group. */
 export interface Leaf {
@@ -12,8 +42,7 @@ export interface Leaf {
   accountKey: AccountKey
   /** It names the leaf. */
   deviceKey: DeviceKey
-  /** The list that the leaf names as the newest one known to its maker. */
-  list: { number: number; hash: Uint8Array }
+  list: LeafList
 }
 
 export type LeafFault =
@@ -82,7 +111,7 @@ function accountOf(held: HeldAccount): Account {
 }
 
 /** A list that is older than those of the group is no fault: a leaf names the newest one of when it was made. */
-const isKnownList = ({ number, hashes }: Account, list: Leaf['list']): boolean =>
+const isKnownList = ({ number, hashes }: Account, list: LeafList): boolean =>
   list.number < number || (list.number === number && hashes.some(hash => equalBytes(hash, list.hash)))
 
 /** The first leaf that is wrong; there is none in a group as it has to be. */

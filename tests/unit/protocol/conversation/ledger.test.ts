@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto'
 import { expect, test } from '@jest/globals'
 import { ConversationKind } from '../../../../gen/parley/content/v1/chain_pb.js'
 import { fixedState } from '../../../../services/protocol/conversation/chain/state.js'
-import { firstWrongLeaf, type Leaf, leafJudge } from '../../../../services/protocol/conversation/leaves.js'
+import {
+  decodeLeafList,
+  encodeLeafList,
+  firstWrongLeaf,
+  type Leaf,
+  leafJudge,
+} from '../../../../services/protocol/conversation/leaves.js'
 import {
   EMPTY_LEDGER,
   type Ledger,
@@ -122,4 +128,15 @@ test('of a wrong leaf the first fault is told', () => {
   expect(faults([{ ...leaf, list: { ...leaf.list, number: 0 } }])).toBe(undefined)
   expect(faults([{ ...leaf, list: { ...leaf.list, number: 2 } }])).toBe('unknown-list')
   expect(faults([{ ...leaf, list: { ...leaf.list, hash: new Uint8Array(32) } }])).toBe('unknown-list')
+})
+
+test('a leaf names its list by number and hash, and nothing else', () => {
+  const { list } = ada.leaf()
+  expect(decodeLeafList(encodeLeafList(list))).toEqual(list)
+  expect(decodeLeafList(new Uint8Array())).toBe(undefined)
+  expect(decodeLeafList(new Uint8Array(9))).toBe(undefined)
+  expect(decodeLeafList(encodeLeafList({ ...list, hash: new Uint8Array(31) }))).toBe(undefined)
+  const highest = { ...list, number: Number.MAX_SAFE_INTEGER }
+  expect(decodeLeafList(encodeLeafList(highest))).toEqual(highest)
+  expect(decodeLeafList(encodeLeafList({ ...list, number: 2 ** 53 }))).toBe(undefined)
 })
