@@ -349,7 +349,7 @@ function checkLeaves({ leaves, state, ledger }: HeldGroup): void {
       const [first] = list.devices
       assert(list.devices.some(each => toHex(each.deviceKey) === name))
       const against = removals.filter(each => toHex(each.deviceKey) === name)
-      // What the first of a list and the device itself signed counts, whoever else is ended.
+      // A removal counts for sure that the first of the list signed, or the device itself.
       const sure = [toHex(first!.deviceKey), name]
       assert(!against.some(({ signerKey }) => sure.includes(toHex(signerKey))))
     }

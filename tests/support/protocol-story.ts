@@ -1,10 +1,19 @@
 // Everything that the protocol's rooms can do, once, as text: so that it can be told in one place and checked in another.
 
+import { ConversationKind } from '../../gen/parley/content/v1/chain_pb.js'
 import { fromHex, toHex } from '../../services/protocol/bytes.js'
 import { openEphemeral, sealEphemeral } from '../../services/protocol/content/ephemeral.js'
 import { firstLogHash, nextLogHash } from '../../services/protocol/content/log-tag.js'
 import { pad, unpad } from '../../services/protocol/content/padding.js'
+import { checkChain } from '../../services/protocol/conversation/chain/chain.js'
+import { makeEntry } from '../../services/protocol/conversation/chain/entry.js'
+import { fixedState } from '../../services/protocol/conversation/chain/state.js'
 import { makeRejoin, verifyRejoin } from '../../services/protocol/conversation/rejoin-request.js'
+import {
+  makeRejoinStatement,
+  readRejoinStatement,
+} from '../../services/protocol/conversation/rejoin-statement.js'
+import { makeTextStatement, readTextStatement } from '../../services/protocol/conversation/text-statement.js'
 import type { CryptoProvider } from '../../services/protocol/crypto.js'
 import { makeCertificate, readCertificate } from '../../services/protocol/identity/certificate.js'
 import { makeDeviceList, readDeviceList } from '../../services/protocol/identity/device-list.js'
@@ -37,6 +46,7 @@ export function protocolStory(crypto: CryptoProvider): Record<string, string> {
   return {
     ...identity(crypto, { handle: 'ada', account, device }),
     ...lists(crypto, { account, device }),
+    ...conversations(crypto, { account, device }),
     ...calls(crypto, device),
     phrase: phraseOf(seedOf(phraseOf(account.privateKey))),
     account: formatFingerprint(accountFingerprint(crypto, account.publicKey)),
@@ -87,6 +97,31 @@ function lists(
     listHash: toHex(list.hash),
     removal: toHex(removal),
     inUse: inUse.map(({ deviceKey }) => toHex(deviceKey)).join(),
+  }
+}
+
+function conversations(
+  crypto: CryptoProvider,
+  { account, device }: { account: AccountKeys; device: DeviceKeys },
+): Record<string, string> {
+  const [groupId, nonce] = [new Uint8Array(16).fill(4), new Uint8Array(16).fill(3)]
+  const subject = { handle: 'ada', account, deviceKey: device.publicKey }
+  const certificate = makeCertificate(crypto, { ...subject, issuedAt: NOW })
+  const settings = { name: 'ops', topic: '', historyDays: 0 }
+  const change = { kind: 'create', salt: nonce, settings } as const
+  const entry = makeEntry(crypto, { before: undefined, groupId, epoch: 0n }, { device, certificate, change })
+  const { id } = checkChain(crypto, [entry]).state
+  const request = { groupId, incarnation: 1, head: id, lastEpoch: 2n }
+  const rejoin = makeRejoinStatement(crypto, request, { device, nonce })
+  const written = { conversationId: id, groupId, count: 1n, joinedEpoch: 0n, sentAt: NOW, text: 'é' }
+  const text = makeTextStatement(crypto, written, device)
+  return {
+    room: toHex(id),
+    ownDevices: toHex(fixedState(crypto, ConversationKind.OWN_DEVICES, [account.publicKey]).id),
+    rejoin: toHex(rejoin),
+    asked: toHex(readRejoinStatement(crypto, rejoin)!.deviceKey),
+    text: toHex(text.signature),
+    wrote: toHex(readTextStatement(crypto, text)!.deviceKey),
   }
 }
 

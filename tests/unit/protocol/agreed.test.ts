@@ -7,6 +7,23 @@ import {
   PRESENCE_DEVICES,
   PRESENCE_INTERVAL_MS,
 } from '../../../services/protocol/content/presence.js'
+import {
+  MAX_CHAIN_BYTES,
+  MAX_ENTRIES,
+  MAX_ENTRY_BYTES,
+  MAX_ROOM_MEMBERS,
+  RESERVED_BYTES,
+  RESERVED_ENTRIES,
+} from '../../../services/protocol/conversation/chain/limits.js'
+import {
+  MAX_BASIS_BYTES,
+  MAX_BASIS_LISTS,
+  MAX_BASIS_REJOINS,
+  MAX_BASIS_REMOVALS,
+  MAX_GROUP_STATE_BYTES,
+  MAX_JOINER_BYTES,
+  REJOIN_EPOCHS,
+} from '../../../services/protocol/conversation/limits.js'
 import { METHODS } from '../../../services/protocol/method.js'
 import {
   COMMIT_BUNDLE_BYTES,
@@ -28,7 +45,15 @@ import {
 import { methodPath } from '../../../services/rpc/service.js'
 
 /** The contract's text, on one line and without the marks of comments. */
-const contract = ['v1/chat', 'v1/identity', 'v1/key_exchange', 'content/v1/content', 'content/v1/room']
+const contract = [
+  'v1/chat',
+  'v1/identity',
+  'v1/key_exchange',
+  'content/v1/content',
+  'content/v1/room',
+  'content/v1/chain',
+  'v1/rejoin',
+]
   .map(name => readFileSync(new URL(`../../../../proto/parley/${name}.proto`, import.meta.url), 'utf8'))
   .join('\n')
   .replaceAll(/\n\s*\/\/ ?/g, ' ')
@@ -51,6 +76,25 @@ describe('what both ends agree on', () => {
     expect(contract).toContain(`at most ${TEXT_BYTES.toLocaleString('en')} bytes`)
     // The bundle, the ids of its conversation and of 250 devices, and what encodes them.
     expect(MESSAGE_BYTES - COMMIT_BUNDLE_BYTES).toBeGreaterThanOrEqual(1024 * 1024)
+  })
+
+  test('the limits of chains, commits and welcomes are those that the contract names', () => {
+    const mib = 1024 * 1024
+    const text = (number: number) => number.toLocaleString('en')
+    expect(contract).toContain(`encoded ChainEntry has at most ${text(MAX_ENTRY_BYTES)} bytes`)
+    expect(contract).toContain(`at most ${text(MAX_ENTRIES)} entries with ${MAX_CHAIN_BYTES / mib} MiB`)
+    expect(contract).toContain(
+      `the last ${RESERVED_ENTRIES} entries and the last ${RESERVED_BYTES / mib} MiB`,
+    )
+    expect(contract).toContain(`A room has at most ${MAX_ROOM_MEMBERS} members`)
+    expect(contract).toContain(`At most ${text(MAX_GROUP_STATE_BYTES)} bytes`)
+    expect(contract).toContain(
+      `At most ${MAX_BASIS_BYTES / mib} MiB, ${MAX_BASIS_LISTS} lists, ${text(MAX_BASIS_REMOVALS)} removals and ${MAX_BASIS_REJOINS} rejoins`,
+    )
+    expect(contract).toContain(
+      `in every Welcome (RFC 9420 section 12.4.3). At most ${MAX_JOINER_BYTES / mib} MiB`,
+    )
+    expect(contract).toContain(`below last_epoch and less than ${REJOIN_EPOCHS} above it`)
   })
 
   test('the times are those that the contract names', () => {

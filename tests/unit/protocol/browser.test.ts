@@ -31,6 +31,8 @@ describe('in a place without Node', () => {
       revoked: told.proven,
       inUse: told.proven,
       present: told.proven,
+      asked: told.proven,
+      wrote: told.proven,
       rejoins: 'true',
     })
     expect(told.linkAgain).toBe(told.link)
