@@ -9,6 +9,8 @@ const LONGEST_MS = 1_000
 const MORE_MEMORY = 256 * 2 ** 20
 /** Inputs between two looks at what must hold. */
 const BETWEEN_CHECKS = 500
+/** Inputs after which a target is made anew: all that it keeps goes with it. */
+const BETWEEN_OPENINGS = 5_000
 
 export interface Finding {
   target: string
@@ -41,8 +43,10 @@ export async function campaign(targets: readonly Target[], options: CampaignOpti
   const end = performance.now() + options.forMs
   const schedule = chanceOf(options.seed)
   const shares = Object.fromEntries(targets.map(({ name, share }) => [name, share]))
-  for (let made = 0; made < options.inputs && performance.now() < end; made++)
-    await runs.find(({ name }) => name === schedule.weighted(shares))?.one()
+  for (let made = 0; made < options.inputs && performance.now() < end; made++) {
+    const next = schedule.weighted(shares)
+    await runs.find(({ name }) => name === next)?.one()
+  }
   for (const run of runs) await run.end()
   const memory = liveBytes() - heap
   const findings = runs.flatMap(run => run.findings)
@@ -62,14 +66,18 @@ class Run {
   readonly findings: Finding[] = []
   slowest = { target: '', input: 0, ms: 0 }
 
+  readonly name: string
+
   private constructor(
-    readonly name: string,
-    private readonly target: OpenTarget,
+    private readonly target: Target,
+    private open: OpenTarget,
     private readonly options: CampaignOptions,
-  ) {}
+  ) {
+    this.name = target.name
+  }
 
   static async open(target: Target, options: CampaignOptions): Promise<Run> {
-    return new Run(target.name, await target.open(), options)
+    return new Run(target, await target.open(), options)
   }
 
   async one(): Promise<void> {
@@ -77,17 +85,20 @@ class Run {
     const input = this.inputs++
     onInput?.(this.name, input)
     const before = process.cpuUsage()
-    await this.#hold(input, () => this.target.run(chanceOf(seed * 7_919 + hash(this.name) + input * 104_729)))
+    await this.#hold(input, () => this.open.run(chanceOf(seed * 7_919 + hash(this.name) + input * 104_729)))
     const { user, system } = process.cpuUsage(before)
     const ms = (user + system) / 1_000
     if (ms > this.slowest.ms) this.slowest = { target: this.name, input, ms }
     if (ms > LONGEST_MS) this.#found(input, `took ${ms.toFixed(0)} ms`)
-    if (this.inputs % BETWEEN_CHECKS === 0) await this.#hold(input, () => this.target.check?.())
+    if (this.inputs % BETWEEN_CHECKS === 0) await this.#hold(input, () => this.open.check?.())
+    if (this.inputs % BETWEEN_OPENINGS !== 0) return
+    await this.open.close?.()
+    this.open = await this.target.open()
   }
 
   async end(): Promise<void> {
-    await this.#hold(this.inputs, () => this.target.check?.())
-    await this.target.close?.()
+    await this.#hold(this.inputs, () => this.open.check?.())
+    await this.open.close?.()
   }
 
   async #hold(input: number, work: () => unknown): Promise<void> {

@@ -9,6 +9,7 @@ test('changed inputs crash nothing, take no time, and change nothing that was re
   const { inputs, findings } = await campaign(TARGETS, { seed: 1, inputs: 4_000, forMs: 60_000 })
   expect(findings).toEqual([])
   expect(Object.values(inputs).every(count => count > 0)).toBe(true)
+  expect(Object.values(inputs).reduce((sum, each) => sum + each, 0)).toBe(4_000)
 }, 120_000)
 
 test.each<[string, Target['open']]>([
