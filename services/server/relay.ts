@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { ChatService } from '../../gen/parley/v1/chat_pb.js'
+import { DESCRIPTORS } from '../../gen/parley/v1/descriptors.js'
 import type { AccountKey } from '../protocol/keys.js'
 import { METHODS } from '../protocol/method.js'
 import { MESSAGE_BYTES } from '../protocol/sizes.js'
@@ -112,6 +113,7 @@ async function bind(
     return await serve({
       ...{ host, port, tls, services: [chatService], maxMessageBytes: MESSAGE_BYTES, onDefect },
       strangers: strangersBehind(guard),
+      descriptors: Buffer.from(DESCRIPTORS, 'base64'),
     })
   } catch (error) {
     const advice = LISTEN_ADVICE[codeOf(error)]

@@ -5,7 +5,8 @@ import type { ServiceImplementation } from '../service.js'
 import { CallGuard, type StrangerOptions } from './call-guard.js'
 import { addService, type Runtime } from './handlers.js'
 import { listen } from './listener.js'
-import { addHealth, addReflection } from './standard.js'
+import { addReflection } from './reflection.js'
+import { addHealth, filesOf } from './standard.js'
 
 /** Calls at the same time on one connection; a client needs two. */
 const STREAMS_PER_CONNECTION = 100
@@ -27,6 +28,8 @@ interface ServeOptions {
   maxMessageBytes: number
   /** Told of every error that a handler threw and that is not an RpcError; the peer sees INTERNAL. */
   onDefect(error: unknown, method: string): void
+  /** An encoded FileDescriptorSet with comments, for reflection. */
+  descriptors?: Uint8Array
   /** Bounds those who have not shown who they are. */
   strangers?: StrangerOptions
 }
@@ -58,7 +61,7 @@ export async function serve(options: ServeOptions): Promise<RpcServer> {
   for (const service of options.services) addService(server, service, runtime)
   const descriptors = options.services.map(({ service }) => service)
   const setServing = addHealth(server, descriptors)
-  addReflection(server, descriptors)
+  addReflection(server, filesOf(descriptors, options.descriptors))
   const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure())
   const listener = await listen({
     ...options,

@@ -1,8 +1,12 @@
-import { type DescFile, type DescService, toBinary } from '@bufbuild/protobuf'
-import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt'
+import { type DescFile, type DescService, fromBinary } from '@bufbuild/protobuf'
+import {
+  type FileDescriptorProto,
+  FileDescriptorProtoSchema,
+  FileDescriptorSetSchema,
+} from '@bufbuild/protobuf/wkt'
 import type * as grpc from '@grpc/grpc-js'
-import { ReflectionService } from '@grpc/reflection'
-import { HealthImplementation } from 'grpc-health-check'
+import { HealthImplementation, service as health } from 'grpc-health-check'
+import { complete } from './symbols.js'
 
 /** Adds grpc.health.v1, which load balancers and container health checks ask. Returns the switch. */
 export function addHealth(server: grpc.Server, services: DescService[]): (serving: boolean) => void {
@@ -17,21 +21,32 @@ export function addHealth(server: grpc.Server, services: DescService[]): (servin
   return setServing
 }
 
-/** Adds server reflection (v1 and v1alpha), which grpcurl and its like ask. */
-export function addReflection(server: grpc.Server, services: DescService[]): void {
-  const files = new Map<string, DescFile>()
+/**
+ * The files of the services, of all that they import, and of health. `commented`: an encoded FileDescriptorSet, whose
+ * files take the place of those of the same name, since they have their comments.
+ */
+export function filesOf(
+  services: readonly DescService[],
+  commented: Uint8Array = new Uint8Array(),
+): FileDescriptorProto[] {
+  const files = new Map<string, FileDescriptorProto>()
   for (const service of services) collect(service.file, files)
-  // The package takes what proto-loader made of .proto files; of that it reads only this property.
-  const fileDescriptorProtos = [...files.values()].map(file =>
-    Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)),
+  for (const file of fromBinary(FileDescriptorSetSchema, commented).file) files.set(file.name, file)
+  return [...files.values(), ...healthFiles()]
+}
+
+/** As proto-loader has read them. */
+function healthFiles(): FileDescriptorProto[] {
+  const files = (health.Check?.requestType?.fileDescriptorProtos ?? []).map(bytes =>
+    fromBinary(FileDescriptorProtoSchema, bytes),
   )
-  const loaded = { format: 'Protocol Buffer 3 EnumDescriptorProto' as const, type: {}, fileDescriptorProtos }
-  new ReflectionService({ parley: loaded }).addToServer(server)
+  for (const file of files) complete(file)
+  return files
 }
 
 /** A file and all that it imports. */
-function collect(file: DescFile, files: Map<string, DescFile>): void {
+function collect(file: DescFile, files: Map<string, FileDescriptorProto>): void {
   if (files.has(file.name)) return
-  files.set(file.name, file)
+  files.set(file.name, file.proto)
   for (const dependency of file.dependencies) collect(dependency, files)
 }
