@@ -500,8 +500,11 @@ export type GroupState = Message<"parley.content.v1.GroupState"> & {
    * The hash of the group's ledger; 32 bytes. The ledger is what the group holds besides its tree and
    * its chain, and every member keeps it:
    *
-   *   - of each account that is a member and of which a list came: its newest device lists and their
-   *     removals, put together by the rules of DeviceList and DeviceRemoval (parley/v1/identity.proto);
+   *   - of each account that is a member and of which a list came: its device lists with the highest
+   *     number, of several of these the five with the lowest hashes; and of each of them the removals
+   *     that can count for it by the rules of DeviceRemoval (parley/v1/identity.proto), one for each
+   *     pair of signer and device: the one that was committed first. A list with a higher number takes
+   *     the place of all lists and removals before it;
    *   - of each leaf that was removed: its device key and the epoch in which the commit was made that
    *     removed it. Every commit with a GroupState drops those whose epoch is 16 or more below the one
    *     that it is made in.

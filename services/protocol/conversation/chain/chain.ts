@@ -3,6 +3,7 @@
 import type { SignedChainEntry } from '../../../../gen/parley/content/v1/chain_pb.js'
 import { equalBytes } from '../../bytes.js'
 import type { CryptoProvider } from '../../crypto.js'
+import { type AccountKey, keyText } from '../../keys.js'
 import { type ChainEntry, readEntry } from './entry.js'
 import { ChainError } from './error.js'
 import { MAX_CHAIN_BYTES, MAX_ENTRIES } from './limits.js'
@@ -54,6 +55,15 @@ function readOn(
     entries.push(entry)
   }
   return { state, entries }
+}
+
+/** Accounts that are members or were, each once: nobody else can have said anything in the room. */
+export function everMembers(entries: readonly ChainEntry[]): AccountKey[] {
+  const keys = entries.flatMap(({ author, change }) => {
+    if (change.kind === 'create') return [author.accountKey]
+    return change.kind === 'add' ? [change.accountKey] : []
+  })
+  return [...new Map(keys.map(key => [keyText(key), key])).values()]
 }
 
 /** Whether the conversation has been at this head: whoever stands there can go on from it. */

@@ -39,5 +39,7 @@ test.each([
     { numRuns },
   )
   // Or nothing above has looked at anything.
-  expect(verdicts.get('taken')).toBeGreaterThan(numRuns)
+  const tried = [...verdicts.values()].reduce((sum, count) => sum + count, 0)
+  expect(verdicts.get('taken')).toBeGreaterThan(tried / 6)
+  expect(verdicts.get('taken')).toBeLessThan(tried / 2)
 })

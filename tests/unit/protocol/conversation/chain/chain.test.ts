@@ -7,6 +7,7 @@ import {
 import {
   checkChain,
   continueChain,
+  everMembers,
   forkBetween,
   goesOnFrom,
 } from '../../../../../services/protocol/conversation/chain/chain.js'
@@ -100,6 +101,14 @@ describe('a chain', () => {
     expect(state.size).toBeLessThan(100_000)
     expect(reason(() => chain.add(people[0]!, new Person(nodeCrypto, 300)))).toBe('too-many-members')
   })
+})
+
+test('a chain knows who ever was a member', () => {
+  const chain = room()
+  chain.write(ada, { kind: 'remove', accountKey: bob.key })
+  chain.add(ada, bob)
+  const { entries } = checkChain(crypto, chain.entries)
+  expect(everMembers(entries)).toEqual([ada.key, bob.key])
 })
 
 describe('the end of a chain', () => {
