@@ -87,6 +87,7 @@ export const JOIN_REFUSALS: OneOfEach<JoinRefusal> = {
   'foreign-account': { code: 'foreign-account' },
   'not-two-people': { code: 'not-two-people' },
   'own-handle': { code: 'own-handle' },
+  'not-theirs': { code: 'not-theirs' },
   'handle-twice': { code: 'handle-twice', handle: 'bob' },
   'against-rules': { code: 'against-rules', from: 'bob' },
   mls: { code: 'mls', cause: 'malformed' },

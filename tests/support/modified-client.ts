@@ -5,9 +5,10 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { CommitBundleSchema } from '../../gen/parley/v1/chat_pb.js'
 import { ClaimedDeviceSchema } from '../../gen/parley/v1/key_exchange_pb.js'
 import { loadAccount, type OwnAccount } from '../../services/endpoint/contacts/account.js'
-import { createGroup, verifiedInvitees } from '../../services/endpoint/groups/create.js'
+import { createGroup, type Invitee, verifiedInvitees } from '../../services/endpoint/groups/create.js'
 import type { LiveGroup } from '../../services/endpoint/groups/state/groups.js'
 import { clientSequenceOf } from '../../services/endpoint/ids.js'
+import { systemRandom } from '../../services/endpoint/local.js'
 import { queueCommit } from '../../services/endpoint/messages/sealing/outbox.js'
 import type { Engine, Member } from '../../services/endpoint/mls/engine.js'
 import { loadServer } from '../../services/endpoint/sync/server-record.js'
@@ -56,24 +57,43 @@ export async function devicesInGroupsOn(disk: MemoryDisk): Promise<Set<string>> 
   })
 }
 
-/** Makes the group of a conversation in which this account goes by somebody else's handle, which no server checks. */
+/** Of several groups that one is used which has the lowest id. */
+let groups = 0
+const LOWEST = {
+  ...systemRandom,
+  bytes: (length: number) => new Uint8Array(length).fill(++groups, length - 1),
+}
+
+interface Kept {
+  handle: string
+  disk: MemoryDisk
+}
+
+/** The key package of theirs that the server hands out again and again. */
+const keyPackageOn = ({ disk }: Kept): Uint8Array =>
+  copyOf(disk, kept => kept.list('keypackages').find(({ record }) => record.lastResort))!.record.publicPackage
+
+/**
+ * Makes the group of a conversation in which this account goes by somebody else's handle, which no server checks.
+ * `beside`: somebody whom it adds, too. Its id is the lowest that there is.
+ */
 export async function openAs(
   disk: MemoryDisk,
-  { handle, victim }: { handle: string; victim: { handle: string; disk: MemoryDisk } },
+  { handle, victim, beside }: { handle: string; victim: Kept; beside?: Kept },
 ): Promise<void> {
   const vault = disk.open()
   try {
     const { transaction } = await storesOn(new Records(vault, () => undefined))
-    const [claimed] = copyOf(victim.disk, kept => kept.list('keypackages').map(({ record }) => record))
-    const keyPackage = claimed!.publicPackage
     await transaction(async ({ context: own, outbox, tx }) => {
       const { account, device } = own.account
       const certificate = makeCertificate(crypto, { handle, account, deviceKey: device.publicKey })
-      const context = { ...own, account: { ...own.account, certificate } }
+      const context = { ...own, account: { ...own.account, certificate }, random: LOWEST }
       outbox.restart(tx, loadServer(tx)?.clientSequence ?? clientSequenceOf(0n))
-      const invitees = await verifiedInvitees(context, victim.handle, [
-        create(ClaimedDeviceSchema, { keyPackage }),
-      ])
+      const invitees: Invitee[] = []
+      for (const invited of beside ? [victim, beside] : [victim]) {
+        const claimed = create(ClaimedDeviceSchema, { keyPackage: keyPackageOn(invited) })
+        invitees.push(...(await verifiedInvitees(context, invited.handle, [claimed])))
+      }
       const { accountKey } = invitees[0]!.identity
       context.contacts.meet(tx, { handle: victim.handle, accountKey })
       const conversation = context.conversations.open(tx, accountKey)

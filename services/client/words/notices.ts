@@ -68,6 +68,8 @@ const JOIN_REFUSALS: Words<JoinRefusal> = {
   'foreign-account': () => 'it is for the devices of one account, and another one is in it',
   'not-two-people': () => 'it is not between two people',
   'own-handle': () => 'somebody in it goes by your handle',
+  'not-theirs': () =>
+    'it is to take the place of a conversation that you have, and is not made by its members',
   'handle-twice': ({ handle }) => `two accounts in it go by ${handle}`,
   'against-rules': ({ from }) => `${from} has changed it against its rules`,
   mls: ({ cause }) => `refused: ${cause}`,

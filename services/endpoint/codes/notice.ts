@@ -70,6 +70,8 @@ export type Rejection =
 export type JoinRefusal<Person = string> =
   | { code: 'too-many-attempts'; attempts: number }
   | { code: 'other-conversation' | 'bad-settings' | 'foreign-account' | 'not-two-people' | 'own-handle' }
+  /** It is to take the place of a group that this device was in, and its members did not make it so. */
+  | { code: 'not-theirs' }
   /** Two accounts in it claim this handle. */
   | { code: 'handle-twice'; handle: string }
   | { code: 'against-rules'; from: Person }

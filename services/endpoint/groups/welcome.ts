@@ -7,12 +7,13 @@ import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/id
 import { type AccountKey, type KeyText, keyText } from '../../protocol/keys.js'
 import type { JoinRefusal } from '../codes/notice.js'
 import { isKey, type Placed } from '../ids.js'
-import type { GroupState } from '../mls/engine.js'
+import type { Candidate, GroupState } from '../mls/engine.js'
 import { MlsRefused } from '../mls/refused.js'
 import { type KeyOf, nextId, type RecordOf, type Transaction } from '../vault/records.js'
-import { isOwn } from './membership.js'
+import { accountsIn, isOwn, settingsOf } from './membership.js'
 import type { GroupParts } from './parts.js'
-import { decodeSettings } from './policy.js'
+import { decodeSettings, isAdmin, sameAccount } from './policy.js'
+import type { LiveGroup } from './state/groups.js'
 
 /** How often a welcome is opened that is cut short each time: whatever ends this program may not be its doing. */
 const ATTEMPTS = 3
@@ -42,8 +43,8 @@ export async function openWelcome(
     const packages = parts.records.list('keypackages')
     try {
       const keyPackages = packages.map(({ record }) => record)
-      const { state, usedKeyPackage } = await parts.welcomes.open({ welcome, keyPackages })
-      const made = { state, used: packages[usedKeyPackage] }
+      const { state, signer, usedKeyPackage } = await parts.welcomes.open({ welcome, keyPackages })
+      const made = { state, signer, used: packages[usedKeyPackage] }
       opened.set(welcome, made)
       return made
     } catch (error) {
@@ -59,6 +60,8 @@ const opened = new WeakMap<Uint8Array, OpenedWelcome>()
 export interface OpenedWelcome {
   /** As Engine.save() makes it. */
   state: Uint8Array
+  /** The member who made the commit that adds this device. */
+  signer: Candidate
   /** The key package that it was for. */
   used: { key: KeyOf<'keypackages'>; record: RecordOf<'keypackages'> } | undefined
 }
@@ -109,11 +112,33 @@ export function readWelcome(
   const settings = decodeSettings(engine.settings(state))
   if (!settings) throw new JoinRefused({ code: 'bad-settings' })
   const others = otherAccounts(parts, state)
-  const known = groups.byId(envelope.conversationId)?.record
-  if (known && isKey(known.brokenBy)) throw new JoinRefused({ code: 'against-rules', from: known.brokenBy })
+  const known = groups.byId(envelope.conversationId)
   if (!known) checkHandles(parts, others)
+  else if (isKey(known.record.brokenBy))
+    throw new JoinRefused({ code: 'against-rules', from: known.record.brokenBy })
+  else if (!goesOn(parts, known, { settings, others, signer: opened.signer }))
+    throw new JoinRefused({ code: 'not-theirs' })
   checkKind(settings, others)
   return { state, settings, others }
+}
+
+/**
+ * Whether this can be what has become of a group that this device was in: of the same kind and, between two, of the same
+ * two; a room as somebody shows it who was in it, and whose admins were admins unless it is an admin who says so.
+ */
+function goesOn(
+  parts: Pick<GroupParts, 'account' | 'engine'>,
+  known: LiveGroup,
+  { settings, others, signer }: Omit<WelcomedGroup, 'state'> & Pick<OpenedWelcome, 'signer'>,
+): boolean {
+  const before = settingsOf(parts, known)
+  if (before.kind !== settings.kind) return false
+  const were = accountsIn(parts, known)
+  if (settings.kind !== GroupKind.ROOM)
+    return others.every(other => were.some(account => sameAccount(account, other)))
+  const by = parseVerifiedCertificate(signer.identity)
+  if (!were.some(account => sameAccount(account, by))) return false
+  return isAdmin(before, by) || settings.admins.every(admin => isAdmin(before, admin))
 }
 
 /** Throws JoinRefused for members that a group of this kind cannot have. */

@@ -121,7 +121,10 @@ const inUse = ({ groups, recents }: Pick<Context, 'groups' | 'recents'>): LiveGr
   recents.all().flatMap(each => groups.of(each))
 
 /** Nobody who is blocked is in it, nor somebody whose changed key nobody has accepted. */
-function mayHear(context: Pick<Context, 'contacts' | 'conversations' | 'engine'>, group: LiveGroup): boolean {
+function mayHear(
+  context: Pick<Context, 'account' | 'contacts' | 'conversations' | 'engine'>,
+  group: LiveGroup,
+): boolean {
   if (isSilent(context, group)) return false
   const members = context.engine.members(group.state)
   if (members.length > PRESENCE_DEVICES) return false

@@ -18,7 +18,7 @@ const NO_COUNT = countOf(0n)
 
 /** Those whose texts are here and who were not told so, where they may be told. */
 export function owing(
-  parts: Pick<MessageParts, 'contacts' | 'conversations' | 'engine'>,
+  parts: Pick<MessageParts, 'account' | 'contacts' | 'conversations' | 'engine'>,
   group: LiveGroup,
 ): Sender[] {
   if (!can(group.phase, 'tell-devices') || isSilent(parts, group)) return []
@@ -27,7 +27,10 @@ export function owing(
 }
 
 export async function sealReceipt(
-  parts: Pick<MessageParts, 'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'outbox'>,
+  parts: Pick<
+    MessageParts,
+    'account' | 'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'outbox'
+  >,
   tx: Transaction,
   group: LiveGroup,
 ): Promise<void> {

@@ -7,7 +7,7 @@ import { type Count, countOf, type DeviceKey } from '../../ids.js'
 import type { Transaction } from '../../vault/records.js'
 import { MISSING_COUNTS } from '../missing.js'
 import type { MessageParts } from '../sealing/parts.js'
-import { sealBody } from '../sealing/seal.js'
+import { isSilent, sealBody } from '../sealing/seal.js'
 import type { ContentType } from './content-type.js'
 
 /** Asks a device for what it sent under these counts. */
@@ -27,7 +27,7 @@ export const resendRequest: ContentType<'resendRequest'> = {
   owesReceipt: true,
   fromBlocked: false,
   async take(parts, tx, { group }, { deviceId, counts }) {
-    if (!equalBytes(deviceId, parts.account.device.publicKey)) return
+    if (!equalBytes(deviceId, parts.account.device.publicKey) || isSilent(parts, group)) return
     const { conversation } = group.record
     const nothing: Count[] = []
     for (const count of counts.slice(0, MISSING_COUNTS).map(countOf)) {

@@ -43,7 +43,10 @@ export async function revoke(
 
 /** Tells the other devices what this one has revoked before it was in a group with them. */
 export async function sealRevocations(
-  parts: Pick<MessageParts, 'clock' | 'conversations' | 'devices' | 'engine' | 'groups' | 'outbox'>,
+  parts: Pick<
+    MessageParts,
+    'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'groups' | 'outbox'
+  >,
   tx: Transaction,
 ): Promise<void> {
   const due = parts.devices.all().filter(({ revocationDue }) => revocationDue)

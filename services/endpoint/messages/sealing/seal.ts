@@ -2,7 +2,9 @@
 
 import { MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { pad } from '../../../protocol/content/padding.js'
+import { sameKey } from '../../../protocol/keys.js'
 import type { MessageId } from '../../events.js'
+import { accountsIn, isOwn } from '../../groups/membership.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
 import { type ConversationNumber, type Count, countOf, type MessageNumber, messageNumber } from '../../ids.js'
@@ -15,11 +17,29 @@ import type { Queued, SealedContent } from './outbox.js'
 import type { MessageParts } from './parts.js'
 import { waitNoMore } from './unsent.js'
 
-/** Nothing is said in it for now: it is with somebody who is blocked, or whose changed key is not accepted. */
+/**
+ * Nothing is said in it for now: it is with somebody who is blocked, or whose changed key is not accepted; or somebody
+ * is in it who is not of its conversation.
+ */
 export const isSilent = (
-  parts: Pick<MessageParts, 'contacts' | 'conversations'>,
-  { record }: LiveGroup,
-): boolean => isStopped(parts, record.conversation)
+  parts: Pick<MessageParts, 'account' | 'contacts' | 'conversations' | 'engine'>,
+  group: LiveGroup,
+): boolean => isStopped(parts, group.record.conversation) || !isTheirs(parts, group)
+
+/** A conversation with one person goes out to the two of them and to nobody else, that of own devices to them alone. */
+function isTheirs(
+  parts: Pick<MessageParts, 'account' | 'conversations' | 'engine'>,
+  group: LiveGroup,
+): boolean {
+  const { conversation } = group.record
+  const kind = parts.conversations.kind(conversation)
+  if (kind === 'room') return true
+  const [other, ...more] = accountsIn(parts, group).filter(account => !isOwn(parts, account))
+  if (kind === 'own-devices') return other === undefined
+  const peer = parts.conversations.with(conversation)
+  if (!other || more.length > 0 || !peer || !('accountKey' in peer)) return false
+  return sameKey(other.accountKey, peer.accountKey)
+}
 
 /** The same of a conversation, also of one with somebody whose key is not known yet. */
 export function isStopped(
@@ -34,21 +54,24 @@ export function isStopped(
 
 /** The group that a conversation's lines go out in: of several, the same one for everybody. */
 export function sendingGroup(
-  parts: Pick<MessageParts, 'contacts' | 'conversations' | 'groups'>,
+  parts: Pick<MessageParts, 'account' | 'contacts' | 'conversations' | 'engine' | 'groups'>,
   conversation: ConversationNumber,
 ): LiveGroup | undefined {
-  if (isStopped(parts, conversation)) return undefined
   return parts.groups
     .of(conversation)
-    .filter(({ phase }) => can(phase, 'send'))
+    .filter(group => can(group.phase, 'send') && !isSilent(parts, group))
     .sort((a, b) => Buffer.compare(a.record.conversationId, b.record.conversationId))[0]
 }
 
 /** The groups of this account's own devices that are in use: one, or more where several were made at once. */
-export function ownDeviceGroups(parts: Pick<MessageParts, 'conversations' | 'groups'>): LiveGroup[] {
+export function ownDeviceGroups(
+  parts: Pick<MessageParts, 'account' | 'conversations' | 'engine' | 'groups'>,
+): LiveGroup[] {
   const conversation = parts.conversations.ownDevices()
   if (conversation === undefined) return []
-  return parts.groups.of(conversation).filter(({ phase }) => can(phase, 'tell-devices'))
+  return parts.groups
+    .of(conversation)
+    .filter(group => can(group.phase, 'tell-devices') && isTheirs(parts, group))
 }
 
 /** Seals what a person has written, if it still waits. */

@@ -44,7 +44,7 @@ const isSame = (one: HistoryTransfer, other: HistoryTransfer): boolean =>
 export async function sealTransfers(
   parts: Pick<
     MessageParts,
-    'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'lines' | 'outbox' | 'records'
+    'account' | 'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'lines' | 'outbox' | 'records'
   >,
   tx: Transaction,
 ): Promise<void> {
@@ -62,7 +62,7 @@ export async function sealTransfers(
 }
 
 function groupFor(
-  parts: Pick<MessageParts, 'contacts' | 'conversations' | 'engine' | 'groups'>,
+  parts: Pick<MessageParts, 'account' | 'contacts' | 'conversations' | 'engine' | 'groups'>,
   { toDevice, toAccount }: HistoryTransfer,
 ): LiveGroup | undefined {
   if (isKey(toAccount)) {

@@ -141,6 +141,8 @@ describe('the words', () => {
         'an invitation to a conversation was not taken: it is for the devices of one account, and another one is in it',
       'not-two-people': 'an invitation to a conversation was not taken: it is not between two people',
       'own-handle': 'an invitation to a conversation was not taken: somebody in it goes by your handle',
+      'not-theirs':
+        'an invitation to a conversation was not taken: it is to take the place of a conversation that you have, and is not made by its members',
       'handle-twice': 'an invitation to a conversation was not taken: two accounts in it go by bob',
       'against-rules': 'an invitation to a conversation was not taken: bob has changed it against its rules',
       mls: 'an invitation to a conversation was not taken: refused: malformed',
