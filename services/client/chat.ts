@@ -11,6 +11,7 @@ import { isHandle } from '../protocol/identity/handle.js'
 import type { Entry, Terminal } from '../terminal/entry.js'
 import type { CommandContext, CommandEndpoint, OperatorActions } from './commands/command.js'
 import { readTyped } from './commands/commands.js'
+import { ShownKeys } from './commands/shown-keys.js'
 import * as words from './words/chat.js'
 import { errorWords } from './words/errors.js'
 import { entryOf, markOf, messageName, noticeOf, statusOf } from './words/events.js'
@@ -47,6 +48,7 @@ type Target = NonNullable<ReturnType<CommandContext['target']>>
 export class Chat {
   readonly #options: ChatOptions
   readonly #commands: CommandContext
+  readonly #shownKeys = new ShownKeys()
   #target: Target | undefined
   /** Lines say whose conversation they are of. */
   #areSeveral = false
@@ -59,6 +61,7 @@ export class Chat {
     this.#commands = {
       handle,
       endpoint,
+      shownKeys: this.#shownKeys,
       target: () => this.#target,
       turn: conversation => this.#turn(conversation),
       say: this.say,
@@ -90,6 +93,7 @@ export class Chat {
       if (mark) this.#options.terminal.mark(messageName(event.id), mark)
       if (event.failure) this.#fail(words.failed(event.peer, event.failure))
     } else {
+      if (event.type === 'key-changed') this.#shownKeys.told(event.handle, event.seen)
       const said = noticeOf(event)
       if (said) this.#print(said)
       if (event.type === 'contact' || event.type === 'key-changed') this.#prompt()

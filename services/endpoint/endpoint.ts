@@ -185,14 +185,17 @@ export class Endpoint implements Doctor {
     return verification(this.#parts.context, handle)
   }
 
-  /** The number was the same on both sides. Throws Refusal. */
-  markVerified(handle: string): Promise<void> {
-    return this.#change(({ context, tx }) => markVerified(context, tx, handle))
+  /** The number was the same on both sides; `fingerprint`: as `verify` gave it with that number. Throws Refusal. */
+  markVerified(handle: string, fingerprint?: string): Promise<void> {
+    return this.#change(({ context, tx }) => markVerified(context, tx, handle, fingerprint))
   }
 
-  /** Takes the changed key of this person for theirs; what waits goes out to it. Throws Refusal. */
-  async accept(handle: string): Promise<void> {
-    await this.#change(({ context, tx }) => acceptKey(context, tx, handle))
+  /**
+   * Takes the changed key of this person for theirs; what waits goes out to it. `fingerprint`: of the key that the person
+   * was shown, by the event or by `verify`. Throws Refusal, also where another key has come since.
+   */
+  async accept(handle: string, fingerprint: string): Promise<void> {
+    await this.#change(({ context, tx }) => acceptKey(context, tx, handle, fingerprint))
     this.#parts.sync.keys.lookAgain()
   }
 

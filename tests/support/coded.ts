@@ -112,6 +112,7 @@ export const REFUSALS: OneOfEach<RefusalCause> = {
   'key-changed': { code: 'key-changed', handle: 'bob' },
   'key-not-changed': { code: 'key-not-changed', handle: 'bob' },
   'key-unknown': { code: 'key-unknown', handle: 'bob' },
+  'key-swapped': { code: 'key-swapped', handle: 'bob', shown: 'SHA256:a', seen: 'SHA256:b' },
   'already-blocked': { code: 'already-blocked', handle: 'bob' },
   'not-blocked': { code: 'not-blocked', handle: 'bob' },
   'not-your-device': { code: 'not-your-device' },

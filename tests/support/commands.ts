@@ -6,6 +6,7 @@ import type {
   OperatorActions,
 } from '../../services/client/commands/command.js'
 import { readTyped } from '../../services/client/commands/commands.js'
+import { ShownKeys } from '../../services/client/commands/shown-keys.js'
 import type { ConversationNumber } from '../../services/endpoint/ids.js'
 
 export const unexpected = (): never => {
@@ -40,6 +41,7 @@ export interface Place {
   /** A person's answers, in order; then none. */
   answers?: readonly string[]
   operator?: OperatorActions | undefined
+  shownKeys?: ShownKeys
 }
 
 export interface Ran {
@@ -52,7 +54,7 @@ export interface Ran {
 /** Runs one typed line, as alice. */
 export async function runCommand(
   line: string,
-  { endpoint = {}, target, answers = [], operator }: Place = {},
+  { endpoint = {}, target, answers = [], operator, shownKeys = new ShownKeys() }: Place = {},
 ): Promise<Ran> {
   const ran: Ran = { said: [], warned: [], calls: [] }
   const rest = [...answers]
@@ -60,6 +62,7 @@ export async function runCommand(
   const context: CommandContext = {
     handle: 'alice',
     endpoint: { ...NOTHING, ...endpoint },
+    shownKeys,
     target: () => target,
     turn: conversation => void ran.calls.push(['turn', conversation]),
     say: (text, figure) => void ran.said.push({ text, figure }),

@@ -3,6 +3,7 @@
 import { type ConversationNumber, type Endpoint, Refusal } from '../../endpoint/index.js'
 import type { HeldBack } from '../words/commands.js'
 import { refusal } from '../words/refusals.js'
+import type { ShownKeys } from './shown-keys.js'
 
 /** The operator's own process may do this besides. */
 export interface OperatorActions {
@@ -52,6 +53,8 @@ export interface CommandContext {
   warn(text: string): void
   /** undefined: the person wants to say nothing. */
   ask(question: string): Promise<string | undefined>
+  /** The keys that this person was shown. */
+  shownKeys: ShownKeys
   /** Turns to a person or, behind "#", to a room; from here on lines go there. */
   turnTo(name: string): Promise<void>
   who(): string[]

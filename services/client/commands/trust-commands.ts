@@ -16,13 +16,13 @@ export const TRUST_COMMANDS: readonly Command[] = [
     name: 'verified',
     argument: 'HANDLE',
     help: 'the number was the same at HANDLE',
-    run: onPerson((context, handle) => context.endpoint.markVerified(handle)),
+    run: onPerson(verified),
   },
   {
     name: 'accept',
     argument: 'HANDLE',
     help: 'accept the changed key of HANDLE',
-    run: onPerson((context, handle) => context.endpoint.accept(handle)),
+    run: onPerson(accept),
   },
   {
     name: 'block',
@@ -53,9 +53,27 @@ function onPerson(act: Act): Command['run'] {
   }
 }
 
-function verify({ endpoint, handle: own, say }: CommandContext, handle: string): void {
+function verify({ endpoint, handle: own, say, shownKeys }: CommandContext, handle: string): void {
   const verification = endpoint.verify(handle)
+  shownKeys.compared(handle, verification.fingerprint)
   say(words.safetyNumber(verification, { own, handle }), safetyQr(verification.number))
+}
+
+/** The key that the person has looked at last, if they have since the start. */
+function verified({ endpoint, shownKeys }: CommandContext, handle: string): Promise<void> {
+  return endpoint.markVerified(handle, shownKeys.of(handle))
+}
+
+/** The key that the person was shown; without that they see it first. */
+async function accept(context: CommandContext, handle: string): Promise<void> {
+  const { endpoint, shownKeys, warn } = context
+  const shown = shownKeys.of(handle)
+  if (shown === undefined) {
+    verify(context, handle)
+    return warn(words.compareFirst(handle))
+  }
+  await endpoint.accept(handle, shown)
+  shownKeys.forget(handle)
 }
 
 async function inviteLink({ endpoint, operator, say, warn }: CommandContext): Promise<void> {

@@ -113,6 +113,10 @@ export function safetyNumber(
   ].join('\n')
 }
 
+/** In answer to /accept. */
+export const compareFirst = (handle: string): string =>
+  `nothing is accepted yet: compare this, then /accept ${handle}`
+
 export const FOR_ONE_ACCOUNT = 'for one new account, or somebody who has one already:'
 export const FOR_ANYBODY =
   'whoever follows it knows this server and you by your keys. Where new accounts need a token, ask the operator:'

@@ -25,6 +25,9 @@ const REFUSALS: Words<RefusalCause> = {
   'key-changed': ({ handle }) => `the key of ${handle} has changed: accept it first, if it is theirs`,
   'key-not-changed': ({ handle }) => `the key of ${handle} has not changed`,
   'key-unknown': ({ handle }) => `the key of ${handle} is not known yet: it is pinned at the first contact`,
+  'key-swapped': ({ handle, shown, seen }) =>
+    `nothing is decided: ${handle} has another key by now than the one that you were shown.\n` +
+    `shown: ${shown}\nnow:   ${seen}\nCompare it anew with /verify ${handle}`,
   'already-blocked': ({ handle }) => `${handle} is blocked already`,
   'not-blocked': ({ handle }) => `${handle} is not blocked`,
   'not-your-device': () => 'this is not one of your devices',

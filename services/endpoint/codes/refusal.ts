@@ -26,5 +26,7 @@ export type RefusalCause =
   | { code: 'bad-days'; limit: number }
   /** The changed key is to be accepted first; there is no changed key; no key is known yet. */
   | { code: 'key-changed' | 'key-not-changed' | 'key-unknown'; handle: string }
+  /** Fingerprints: of the key that a person was shown and decides on, and of another one that has come since. */
+  | { code: 'key-swapped'; handle: string; shown: string; seen: string }
   | { code: 'already-blocked' | 'not-blocked'; handle: string }
   | { code: 'not-your-device' | 'this-device' | 'already-revoked' }

@@ -4,6 +4,7 @@
 // The directory says another one when the person began anew on a server that was set up anew, and when the server lies.
 // A certificate that somebody else makes of themselves changes nothing.
 
+import { accountFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'
 import { isHandle } from '../../protocol/identity/handle.js'
 import { safetyNumber } from '../../protocol/identity/safety-number.js'
 import type { AccountKey } from '../../protocol/keys.js'
@@ -19,6 +20,8 @@ export type KeyChangePolicy = 'block' | 'warn' | 'accept'
 export interface Verification {
   /** 60 digits in 12 groups; the same at the other side. */
   number: string
+  /** Of the key that it is of: by it a person says which key they have compared. */
+  fingerprint: string
   /** It is of a key that is not accepted yet. */
   isNew: boolean
   /** The pinned key was compared before. */
@@ -36,18 +39,30 @@ export function verification(
   const accountKey = isNew ? seen : known
   if (!accountKey) throw unknown(name)
   const number = safetyNumber(crypto, [account.account.publicKey, accountKey])
-  return { number, isNew, isVerified: known !== undefined && contacts.isVerified(known) }
+  return {
+    number,
+    fingerprint: fingerprintOf(accountKey),
+    isNew,
+    isVerified: known !== undefined && contacts.isVerified(known),
+  }
 }
 
-/** A person has compared the safety number. Throws Refusal. */
+const fingerprintOf = (accountKey: AccountKey): string =>
+  formatFingerprint(accountFingerprint(crypto, accountKey))
+
+/** A person has compared the safety number. `shown`: the fingerprint of the key that it was of. Throws Refusal. */
 export function markVerified(
   { contacts }: Pick<ContactParts, 'contacts'>,
   tx: Transaction,
   name: string,
+  shown?: string,
 ): void {
   if (contacts.handles.hasChanged(name)) throw new Refusal({ code: 'key-changed', handle: name })
   const accountKey = contacts.find(name)
   if (!accountKey) throw unknown(name)
+  const seen = fingerprintOf(accountKey)
+  if (shown !== undefined && shown !== seen)
+    throw new Refusal({ code: 'key-swapped', handle: name, shown, seen })
   contacts.verify(tx, accountKey)
   tx.tell({ type: 'contact', handle: name, change: 'verified' })
 }

@@ -124,7 +124,8 @@ export function readWelcome(
 
 /**
  * Whether this can be what has become of a group that this device was in: of the same kind and, between two, of the same
- * two; a room as somebody shows it who was in it, and whose admins were admins unless it is an admin who says so.
+ * two; a room as somebody shows it who was in it. A member who was no admin cannot show
+ * themselves as one, nor a room without any that was one.
  */
 function goesOn(
   parts: Pick<GroupParts, 'account' | 'engine'>,
@@ -138,7 +139,9 @@ function goesOn(
     return others.every(other => were.some(account => sameAccount(account, other)))
   const by = parseVerifiedCertificate(signer.identity)
   if (!were.some(account => sameAccount(account, by))) return false
-  return isAdmin(before, by) || settings.admins.every(admin => isAdmin(before, admin))
+  return (
+    isAdmin(before, by) || (!isAdmin(settings, by) && settings.admins.some(admin => isAdmin(before, admin)))
+  )
 }
 
 /** Throws JoinRefused for members that a group of this kind cannot have. */

@@ -20,6 +20,10 @@ afterEach(async () => {
 /** The name of somebody who only claims to be bob. */
 const CLAIM = /^bob~.{8}$/
 
+/** Accepts the key that the safety number is of. */
+const accept = ({ endpoint }: Person, handle: string) =>
+  endpoint.accept(handle, endpoint.verify(handle).fingerprint)
+
 const stateOf = (person: Person, handle: string) =>
   person.endpoint.people().find(each => each.handle === handle)
 
@@ -69,7 +73,7 @@ describe('a safety number', () => {
   test('of somebody who was never met is not known', async () => {
     const alice = await town.join('alice', server)
     expect(() => alice.endpoint.verify('bob')).toThrow(expect.objectContaining({ name: 'Refusal' }))
-    for (const refused of [alice.endpoint.markVerified('bob'), alice.endpoint.accept('bob')])
+    for (const refused of [alice.endpoint.markVerified('bob'), alice.endpoint.accept('bob', 'SHA256:x')])
       await expect(refused).rejects.toMatchObject({ name: 'Refusal' })
   })
 })
@@ -88,7 +92,7 @@ describe('a changed key', () => {
     await afterAllOf(alice)
     expect(bob.history()).toEqual([])
 
-    await alice.endpoint.accept('bob')
+    await accept(alice, 'bob')
     expect(await bob.received(1)).toEqual(['for the right one'])
     await alice.holds(() => alice.history().every(({ state }) => state === 'delivered'))
     expect(bob.endpoint.verify('alice').number).toBe(number)
@@ -108,7 +112,7 @@ describe('a changed key', () => {
     await alice.event('key-changed')
     await afterAllOf(alice)
     expect(bob.history().filter(({ own }) => !own)).toEqual([])
-    await alice.endpoint.accept('bob')
+    await accept(alice, 'bob')
     expect(await bob.received(1)).toEqual(['who?'])
     await bob.allAre('delivered')
   })
@@ -192,7 +196,7 @@ test.each(['block', 'warn', 'accept'] as const)(
     await alice.write('bob', 'for bob alone')
     await afterAllOf(alice)
     expect(alice.events.filter(({ type }) => type === 'key-changed')).toEqual([])
-    await expect(alice.endpoint.accept('bob')).rejects.toMatchObject({ name: 'Refusal' })
+    await expect(alice.endpoint.accept('bob', 'SHA256:x')).rejects.toMatchObject({ name: 'Refusal' })
     expect(alice.history().find(({ text }) => text === 'for bob alone')?.state).toBe('waiting')
     expect(mallory.history().filter(({ own }) => !own)).toEqual([])
   },

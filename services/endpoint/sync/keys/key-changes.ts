@@ -18,9 +18,16 @@ import { goOnWith } from './pins.js'
 
 type ChangeParts = Pick<Context, 'account' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>
 
-/** A person takes the changed key for theirs. Waiting messages go to it, and none to the former. Throws Refusal. */
-export function acceptKey(context: ChangeParts, tx: Transaction, handle: string): void {
-  if (!context.contacts.handles.hasChanged(handle)) throw new Refusal({ code: 'key-not-changed', handle })
+/**
+ * A person takes the changed key for theirs. Waiting messages go to it, and none to the former. `shown`: the fingerprint
+ * of the key that they decide on, which may be another one by now. Throws Refusal.
+ */
+export function acceptKey(context: ChangeParts, tx: Transaction, handle: string, shown: string): void {
+  const record = context.contacts.handles.get(handle)
+  const change = record && changeOf(record)
+  if (!change) throw new Refusal({ code: 'key-not-changed', handle })
+  const seen = formatFingerprint(change.seen)
+  if (seen !== shown) throw new Refusal({ code: 'key-swapped', handle, shown, seen })
   pinChanged(context, tx, handle)
   tx.tell({ type: 'contact', handle, change: 'accepted' })
 }

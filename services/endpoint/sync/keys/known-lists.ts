@@ -5,6 +5,7 @@ import { certifiedDevices, type DeviceIdentity } from '../../../protocol/identit
 import { type AccountKey, includesKey, keyText } from '../../../protocol/keys.js'
 import type { Context } from '../../context.js'
 import { crypto } from '../../crypto.js'
+import { isKey, NO_KEY } from '../../ids.js'
 import { at, type Reader, type Transaction } from '../../vault/records.js'
 import { meetListed } from './pins.js'
 
@@ -62,7 +63,21 @@ export function noteListed(
     // A server that names several accounts has not said whose the handle is.
     const isKnown = pinned ? includesKey(accountKeys, pinned) : accountKeys.length > 1
     if (!isKnown) meetListed(context, tx, { handle, accountKey })
+    else if (pinned) dismissUnlisted(context, tx, handle, accountKeys)
   }
+}
+
+/** The server stands by the pinned account again, and by no other one that it showed: nothing has changed. */
+function dismissUnlisted(
+  { contacts }: Pick<Context, 'contacts'>,
+  tx: Transaction,
+  handle: string,
+  listed: readonly AccountKey[],
+): void {
+  const seen = contacts.handles.get(handle)?.seenAccountKey ?? NO_KEY
+  if (!isKey(seen) || includesKey(listed, seen)) return
+  contacts.handles.dismiss(tx, handle)
+  tx.tell({ type: 'notice', level: 'warning', notice: { code: 'impostor', handle } })
 }
 
 function digestOf(certificates: readonly Uint8Array[]): Uint8Array {

@@ -3,6 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { OperatorActions } from '../../../../services/client/commands/command.js'
 import { safetyQr } from '../../../../services/client/commands/safety-qr.js'
+import { ShownKeys } from '../../../../services/client/commands/shown-keys.js'
 import { type Standing, trustMark, whyNotSent } from '../../../../services/client/words/people.js'
 import { conversationNumber } from '../../../../services/endpoint/ids.js'
 import {
@@ -27,18 +28,20 @@ interface With {
   operator?: OperatorActions
   link?: string
   refuses?: RefusalCause
+  shownKeys?: ShownKeys
 }
 
 /** Runs a line to bob; what was said and warned, and what the endpoint was asked for. */
-async function run(line: string, { person = {}, operator, link, refuses }: With = {}) {
+async function run(line: string, { person = {}, operator, link, refuses, shownKeys }: With = {}) {
   const asked: string[] = []
-  const act = (what: string) => async (handle: string) => {
+  const act = (what: string) => async (handle: string, shown?: string) => {
     if (refuses) throw new Refusal(refuses)
-    asked.push(`${what} ${handle}`)
+    asked.push([what, handle, ...(shown ? [shown] : [])].join(' '))
   }
   const ran = await runCommand(line, {
     target: { title: 'bob', conversation: conversationNumber(7n) },
     operator,
+    ...(shownKeys && { shownKeys }),
     endpoint: {
       person: number => (number === BOB.conversation ? { ...BOB, ...person } : undefined),
       server: () => ({ host: 'here', port: 1, fingerprint: undefined }),
@@ -46,6 +49,7 @@ async function run(line: string, { person = {}, operator, link, refuses }: With 
         if (refuses) throw new Refusal(refuses)
         return {
           number: NUMBER,
+          fingerprint: 'SHA256:looked-at',
           isNew: handle === 'anew',
           isVerified: person.verified === true,
         }
@@ -87,16 +91,46 @@ describe('/verify', () => {
   })
 })
 
-test.each(['verified', 'accept', 'block', 'unblock'])(
-  '/%s asks the endpoint, and says what it refuses',
-  async name => {
-    expect((await run(`/${name} carol`)).asked).toEqual([`${name} carol`])
-    const refuses = { code: 'key-unknown', handle: 'carol' } as const
-    const warned = ['the key of carol is not known yet: it is pinned at the first contact']
-    expect(await run(`/${name} carol`, { refuses })).toMatchObject({ warned, asked: [] })
-    expect(await run(`/${name} alice`)).toMatchObject({ warned: ['that is you'], asked: [] })
-  },
-)
+test.each(['verified', 'block', 'unblock'])('/%s asks the endpoint, and says what it refuses', async name => {
+  expect((await run(`/${name} carol`)).asked).toEqual([`${name} carol`])
+  const refuses = { code: 'key-unknown', handle: 'carol' } as const
+  const warned = ['the key of carol is not known yet: it is pinned at the first contact']
+  expect(await run(`/${name} carol`, { refuses })).toMatchObject({ warned, asked: [] })
+  expect(await run(`/${name} alice`)).toMatchObject({ warned: ['that is you'], asked: [] })
+})
+
+describe('/accept', () => {
+  test('is of the key that the person was told of first, or has looked at since', async () => {
+    const shownKeys = new ShownKeys()
+    shownKeys.told('bob', 'SHA256:told-of')
+    shownKeys.told('bob', 'SHA256:swapped-in')
+    expect((await run('/accept bob', { shownKeys })).asked).toEqual(['accept bob SHA256:told-of'])
+    shownKeys.told('bob', 'SHA256:told-of')
+    await run('/verify bob', { shownKeys })
+    shownKeys.told('bob', 'SHA256:swapped-in')
+    expect((await run('/verified bob', { shownKeys })).asked).toEqual(['verified bob SHA256:looked-at'])
+    expect((await run('/accept bob', { shownKeys })).asked).toEqual(['accept bob SHA256:looked-at'])
+    expect(shownKeys.of('bob')).toBeUndefined()
+  })
+
+  test('of a key that was not shown since the start shows it first', async () => {
+    const shownKeys = new ShownKeys()
+    const { said, warned, asked } = await run('/accept anew', { shownKeys })
+    expect(said[0]?.text).toMatch(/new key/)
+    expect(warned).toEqual(['nothing is accepted yet: compare this, then /accept anew'])
+    expect(asked).toEqual([])
+    expect((await run('/accept anew', { shownKeys })).asked).toEqual(['accept anew SHA256:looked-at'])
+  })
+
+  test('says what is refused, and goes by what was shown still', async () => {
+    const shownKeys = new ShownKeys()
+    shownKeys.told('bob', 'SHA256:a')
+    const refuses = { code: 'key-swapped', handle: 'bob', shown: 'SHA256:a', seen: 'SHA256:b' } as const
+    const { warned } = await run('/accept bob', { shownKeys, refuses })
+    expect(warned[0]).toMatch(/another key by now[\s\S]*SHA256:a[\s\S]*SHA256:b[\s\S]*\/verify bob/)
+    expect(shownKeys.of('bob')).toBe('SHA256:a')
+  })
+})
 
 describe('/invite-link', () => {
   test("is the client's own, which has no token", async () => {

@@ -170,6 +170,8 @@ describe('the words', () => {
       'key-changed': 'the key of bob has changed: accept it first, if it is theirs',
       'key-not-changed': 'the key of bob has not changed',
       'key-unknown': 'the key of bob is not known yet: it is pinned at the first contact',
+      'key-swapped':
+        'nothing is decided: bob has another key by now than the one that you were shown.\nshown: SHA256:a\nnow:   SHA256:b\nCompare it anew with /verify bob',
       'already-blocked': 'bob is blocked already',
       'not-blocked': 'bob is not blocked',
       'not-your-device': 'this is not one of your devices',

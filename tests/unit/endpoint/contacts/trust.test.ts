@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import { markVerified, setBlocked, verification } from '../../../../services/endpoint/contacts/trust.js'
+import { accountFingerprint, formatFingerprint } from '../../../../services/protocol/identity/fingerprint.js'
 import { safetyNumber } from '../../../../services/protocol/identity/safety-number.js'
 import { accountKey } from '../../../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
@@ -22,12 +23,16 @@ const mark = () => testing.written((tx, { context }) => markVerified(context, tx
 const block = (blocked: boolean) =>
   testing.written((tx, { context }) => setBlocked(context, tx, 'bob', blocked))
 const look = () => verification(testing.context, 'bob')
+const fingerprint = (fill: number) => formatFingerprint(accountFingerprint(crypto, key(fill)))
 const numberWith = (fill: number) => safetyNumber(crypto, [alice.account.publicKey, key(fill)])
 
 describe('a safety number', () => {
   test('is of the pinned key, and says whether it was compared', async () => {
     await meet(1)
-    expect(look()).toEqual({ number: numberWith(1), isNew: false, isVerified: false })
+    expect(look()).toEqual({
+      ...{ number: numberWith(1), fingerprint: fingerprint(1) },
+      ...{ isNew: false, isVerified: false },
+    })
     testing.told.length = 0
     await mark()
     expect(look()).toMatchObject({ isVerified: true })
@@ -38,7 +43,10 @@ describe('a safety number', () => {
     await meet(1)
     await mark()
     await meet(2)
-    expect(look()).toEqual({ number: numberWith(2), isNew: true, isVerified: false })
+    expect(look()).toEqual({
+      ...{ number: numberWith(2), fingerprint: fingerprint(2) },
+      ...{ isNew: true, isVerified: false },
+    })
   })
 
   test('of somebody whose key is not known is refused', async () => {
@@ -56,6 +64,17 @@ describe('a safety number', () => {
     await expect(mark()).rejects.toMatchObject({ why: { code: 'key-changed', handle: 'bob' } })
     expect([1, 2].map(fill => testing.context.contacts.isVerified(key(fill)))).toEqual([false, false])
   })
+})
+
+test('a mark is for the key that was shown, and not for one that came since', async () => {
+  await meet(1)
+  const markOf = (fill: number) =>
+    testing.written((tx, { context }) => markVerified(context, tx, 'bob', fingerprint(fill)))
+  const why = { code: 'key-swapped', handle: 'bob', shown: fingerprint(2), seen: fingerprint(1) }
+  await expect(markOf(2)).rejects.toMatchObject({ why })
+  expect(testing.context.contacts.isVerified(key(1))).toBe(false)
+  await markOf(1)
+  expect(testing.context.contacts.isVerified(key(1))).toBe(true)
 })
 
 describe('blocking', () => {

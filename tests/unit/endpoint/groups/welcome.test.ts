@@ -165,10 +165,14 @@ describe('a welcome to a group that this device was in', () => {
     expect(await taken([bob, [], room(bob)], [carol, [bob], room(bob)])).toBe('not-theirs')
   })
 
-  test('of a room makes nobody an admin, unless an admin says so', async () => {
+  test('of a room makes no admin of whoever has made it, and leaves one who was one', async () => {
     const dave = makeAccount('dave')
     expect(await taken([bob, [carol], room(bob)], [carol, [bob], room(carol)])).toBe('not-theirs')
     expect(await taken([bob, [carol], room(bob)], [carol, [bob], room(bob, carol)])).toBe('not-theirs')
+    expect(await taken([bob, [carol], room(bob)], [carol, [bob, dave], room(dave)])).toBe('not-theirs')
+    expect(await taken([bob, [carol], room(bob)], [carol, [bob, dave], room(bob, dave)])).toMatchObject({
+      kind: GroupKind.ROOM,
+    })
     expect(await taken([bob, [carol], room(bob)], [bob, [dave], room(dave)])).toMatchObject({
       kind: GroupKind.ROOM,
     })

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type RejectedSend, RejectedSendSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import { created, type GroupPhase, joined } from '../../../../services/endpoint/groups/state/group.js'
+import { created, type GroupPhase } from '../../../../services/endpoint/groups/state/group.js'
 import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
 import { phaseRecord } from '../../../../services/endpoint/groups/state/phase-record.js'
 import { clientSequenceOf } from '../../../../services/endpoint/ids.js'
@@ -20,6 +20,7 @@ import { waitFor, waitingLines } from '../../../../services/endpoint/messages/se
 import { fillOutbox } from '../../../../services/endpoint/sync/seal-due.js'
 import { at } from '../../../../services/endpoint/vault/records.js'
 import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { groupWithPerson } from '../../../support/endpoint-groups.js'
 
 let context: TestContext['context']
 let written: TestContext['written']
@@ -28,22 +29,9 @@ let group: LiveGroup
 let told: TestContext['told']
 
 beforeEach(async () => {
-  const account = makeAccount('alice')
-  ;({ context, outbox, written, told } = await openTestContext(account))
-  const { engine } = context
-  const { publicKey, privateKey } = account.device
-  const keyPackage = await engine.newKeyPackage({
-    identity: account.certificate,
-    signatureKey: privateKey,
-    publicKey,
-  })
-  const conversationId = new Uint8Array(16).fill(1)
-  const state = await engine.create({ groupId: conversationId, keyPackage })
-  const { number } = await written((tx, { context }) => {
-    const conversation = context.conversations.openAwaiting(tx, 'bob')
-    return context.groups.add(tx, { conversationId, conversation, phase: joined() }, state)
-  })
-  group = context.groups.get(number)!
+  const testing = await openTestContext(makeAccount('alice'))
+  ;({ context, outbox, written, told } = testing)
+  group = await groupWithPerson(testing, makeAccount('bob'))
   told.length = 0
 })
 
@@ -88,7 +76,7 @@ describe('a commit that lost its race', () => {
     await commitOfAnother()
     await fill()
     expect(what()).toEqual(['1 commit'])
-    await reject(1n, stale(1n))
+    await reject(1n, stale(2n))
     expect(what()).toEqual([])
     await fill()
     expect(what()).toEqual(['1 commit'])
@@ -101,7 +89,7 @@ describe('a commit that lost its race', () => {
     expect(what()).toEqual(['1 commit', '2 content', '3 content'])
     outbox.takeUnsent()
     await commitOfAnother()
-    await reject(1n, stale(1n))
+    await reject(1n, stale(2n))
     expect(what()).toEqual(['1 content', '2 content'])
     expect(outbox.takeUnsent()).toHaveLength(2)
   })
@@ -122,9 +110,9 @@ describe('a text', () => {
 
   test('whose epoch has passed is sealed anew, with those behind it, under the same numbers', async () => {
     await commitOfAnother()
-    await reject(1n, stale(1n))
+    await reject(1n, stale(2n))
     expect(what()).toEqual(['1 content', '2 content'])
-    expect(sealedIn()).toEqual([1n, 1n])
+    expect(sealedIn()).toEqual([2n, 2n])
     expect(outbox.takeUnsent()).toHaveLength(2)
   })
 

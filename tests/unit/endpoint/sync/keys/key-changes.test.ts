@@ -2,6 +2,11 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
 import type { LiveGroup } from '../../../../../services/endpoint/groups/state/groups.js'
 import { acceptKey, settleChange } from '../../../../../services/endpoint/sync/keys/key-changes.js'
+import {
+  accountFingerprint,
+  formatFingerprint,
+} from '../../../../../services/protocol/identity/fingerprint.js'
+import { nodeCrypto as crypto } from '../../../../../services/protocol/node/crypto.js'
 import { claimOf, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { groupWith, groupWithPerson } from '../../../../support/endpoint-groups.js'
 
@@ -35,6 +40,7 @@ const meet = (...keys: (typeof bob)[]) =>
       context.contacts.meet(tx, { handle: 'bob', accountKey: account.publicKey })
   })
 const titles = () => endpoint.context.conversations.all().map(({ peer }) => peer)
+const keyOf = ({ account }: typeof bob) => formatFingerprint(accountFingerprint(crypto, account.publicKey))
 const hasEnded = ({ number }: LiveGroup) => endpoint.context.groups.get(number)?.phase.name === 'ended'
 const ended = () => ({ former: hasEnded(groups.former), changed: hasEnded(groups.changed) })
 const settle = (...listed: (typeof bob)[]) =>
@@ -48,7 +54,14 @@ const settle = (...listed: (typeof bob)[]) =>
 describe('a person who accepts', () => {
   test('a changed key has the groups with the former one ended, and hears so', async () => {
     await meet(bob, another)
-    await endpoint.written((tx, { context }) => acceptKey(context, tx, 'bob'))
+    const former = keyOf(bob)
+    for (const shown of [former, 'SHA256:x']) {
+      const refused = endpoint.written((tx, { context }) => acceptKey(context, tx, 'bob', shown))
+      const why = { code: 'key-swapped', handle: 'bob', shown, seen: keyOf(another) }
+      await expect(refused).rejects.toMatchObject({ why })
+    }
+    expect(ended()).toEqual({ former: false, changed: false })
+    await endpoint.written((tx, { context }) => acceptKey(context, tx, 'bob', keyOf(another)))
     expect(ended()).toEqual({ former: true, changed: false })
     expect(titles()).toEqual(['bob'])
     const [conversation] = endpoint.context.conversations.all()
@@ -61,7 +74,7 @@ describe('a person who accepts', () => {
 
   test('a key that has not changed is told that there is nothing to accept', async () => {
     await meet(bob)
-    const accepted = endpoint.written((tx, { context }) => acceptKey(context, tx, 'bob'))
+    const accepted = endpoint.written((tx, { context }) => acceptKey(context, tx, 'bob', keyOf(another)))
     await expect(accepted).rejects.toMatchObject({ name: 'Refusal' })
     expect(ended()).toEqual({ former: false, changed: false })
   })

@@ -95,4 +95,16 @@ describe('an account', () => {
     await note(lookup('bob'))
     expect(hasChanged()).toBe(false)
   })
+
+  test('that is listed again instead of another one has not changed, which is told', async () => {
+    const other = makeAccount('bob')
+    await meet(bob)
+    await note(lookup('bob', other))
+    await note(lookup('bob', bob, other))
+    expect(hasChanged()).toBe(true)
+    endpoint.told.length = 0
+    await note(lookup('bob', bob))
+    expect(hasChanged()).toBe(false)
+    expect(endpoint.told).toMatchObject([{ notice: { code: 'impostor', handle: 'bob' } }])
+  })
 })
