@@ -7,7 +7,7 @@ import type { Inviter } from '../protocol/invite/invite-link.js'
 import type { AccountKey } from '../protocol/keys.js'
 import { nodeCrypto } from '../protocol/node/crypto.js'
 import { operatorActions } from './admin/operator-actions.js'
-import { dialHosts, withoutZone } from './config/addresses.js'
+import { certificateNames, dialHosts } from './config/addresses.js'
 import { greeting } from './config/greeting.js'
 import { consoleWanted, helpText, readOptions, type ServerOptions } from './config/options.js'
 import { StartError } from './config/start-error.js'
@@ -46,7 +46,7 @@ async function run(options: ServerOptions): Promise<void> {
     log,
     limits,
     guard: options.guard,
-    names: namesOf(options),
+    names: certificateNames(options),
     ...(options.tls ? { tls: options.tls } : {}),
   })
   const { port, fingerprint } = relay
@@ -58,12 +58,6 @@ async function run(options: ServerOptions): Promise<void> {
   await operator?.close()
   await relay.stop()
   log.info('stopped')
-}
-
-/** All that the greeting says to dial: each is in the server's own certificate. */
-function namesOf({ host, publicAddress }: ServerOptions): string[] {
-  const hosts = [...dialHosts(host), ...(publicAddress ? [publicAddress.host] : [])]
-  return hosts.map(each => withoutZone({ host: each, port: 0 }).host)
 }
 
 function openStore({ data, maxStorageBytes }: ServerOptions, limits: RelayLimits): Promise<Store> {

@@ -18,3 +18,10 @@ export function withoutZone({ host, port }: Address): Address {
 export function shownAddress(address: Address): string {
   return formatAddress(withoutZone(address))
 }
+
+/** The hosts that the greeting says to dial, each of which is to be in the server's own certificate. */
+export function certificateNames(options: { host: string; publicAddress: Address | undefined }): string[] {
+  const { host, publicAddress } = options
+  const hosts = [...dialHosts(host), ...(publicAddress ? [publicAddress.host] : [])]
+  return hosts.map(each => withoutZone({ host: each, port: 0 }).host)
+}

@@ -1,8 +1,12 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { describe, expect, test } from '@jest/globals'
+import { parseAddress } from '../../../../services/protocol/invite/address.js'
 import { parseInvite } from '../../../../services/protocol/invite/invite-link.js'
-import { dialHosts, shownAddress } from '../../../../services/server/config/addresses.js'
+import { certificateNames, dialHosts, shownAddress } from '../../../../services/server/config/addresses.js'
 import { greeting } from '../../../../services/server/config/greeting.js'
+import { makeCertificate, makeKey } from '../../../../services/server/config/own-certificate.js'
 
 const fingerprint = new Uint8Array(32).map((_, index) => index)
 const account = new Uint8Array(32).fill(9)
@@ -33,6 +37,26 @@ describe('what a server says at its start', () => {
     const lines = greeting({ host: 'fe80::1%eth0', port: 1, fingerprint, publicAddress: undefined })
     expect(lines.join()).not.toContain('eth0')
   })
+})
+
+test.each([
+  { host: '0.0.0.0', publicAddress: undefined },
+  { host: '::', publicAddress: { host: 'chat.example.org', port: 443 } },
+  { host: '::1', publicAddress: { host: '2001:db8::7', port: 443 } },
+  { host: 'fe80::1%eth0', publicAddress: undefined },
+])('every address that is printed ($host) is in the certificate that the server makes', async options => {
+  const lines = greeting({ ...options, port: 7, fingerprint })
+  const links = lines.flatMap(line => /parley:[^\s']+/.exec(line) ?? []).map(link => parseInvite(link).host)
+  const dialled = (/\(dial (.*)\)/.exec(lines[0]!)?.[1] ?? '')
+    .split(' or ')
+    .map(address => parseAddress(address).host)
+  expect(dialled.length + links.length).toBeGreaterThan(2)
+  const key = createPrivateKey(makeKey())
+  const certificate = new X509Certificate(await makeCertificate(key, certificateNames(options)))
+  for (const host of [...dialled, ...links]) {
+    const named = isIP(host) ? certificate.checkIP(host) : certificate.checkHost(host)
+    expect({ host, named: named !== undefined }).toEqual({ host, named: true })
+  }
 })
 
 test('a server on all addresses can be dialled near and from outside, on others as it was told', () => {
