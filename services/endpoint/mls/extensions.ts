@@ -106,6 +106,15 @@ export function demandOurs(leaf: Pick<LeafNode, 'capabilities' | 'extensions'>):
   onlyOne(leaf.extensions, LEAF_EXTENSION, MAX_LEAF_DATA_BYTES)
 }
 
+/**
+ * That a key package says of itself that it is of last resort, or nothing.
+ *
+ * @throws MlsRefused('unsupported')
+ */
+export function demandLastResort(extensions: Extension[]): void {
+  onlyOne(extensions, LAST_RESORT_EXTENSION, 0)
+}
+
 function demandCapabilities({ extensions }: Capabilities): void {
   if (!REQUIRED_EXTENSIONS.every(type => extensions.includes(type))) throw new MlsRefused('unsupported')
 }

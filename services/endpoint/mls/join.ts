@@ -3,8 +3,8 @@
 
 import { attempt, decodeStrict, equalBytes, wipe } from './codec.js'
 import type { MlsContext } from './context.js'
-import { demandOurs, joinerAmong, settingsAmong } from './extensions.js'
-import { decodeKeyPackage, decodePrivate } from './key-package.js'
+import { joinerAmong, settingsAmong } from './extensions.js'
+import { decodeKeyPackage, decodePrivate, demandSupportedLeaf } from './key-package.js'
 import {
   accumulatePskSecret,
   type ClientState,
@@ -70,16 +70,19 @@ export async function joinByWelcome(
     if (!welcome.secrets.some(secret => equalBytes(secret.newMember, reference))) continue
     const keys = decodePrivate(context, own.privatePackage)
     const entered = await refusing('not-authentic', () => join(context, welcome, keyPackage, keys))
-    return { ...ours(entered), usedKeyPackage: index }
+    return { ...ours(context, entered), usedKeyPackage: index }
   }
   throw new MlsRefused('no-matching-key-package')
 }
 
 /** A group that holds nothing but what Parley knows. @throws MlsRefused('unsupported') for another. */
-function ours({ state, info }: { state: ClientState; info: GroupInfo }): Omit<Joined, 'usedKeyPackage'> {
+function ours(
+  context: MlsContext,
+  { state, info }: { state: ClientState; info: GroupInfo },
+): Omit<Joined, 'usedKeyPackage'> {
   const { groupContext, ratchetTree } = state
   if (groupContext.extensions.length > 0) settingsAmong(groupContext.extensions)
-  for (const node of ratchetTree) if (node?.nodeType === 'leaf') demandOurs(node.leaf)
+  for (const node of ratchetTree) if (node?.nodeType === 'leaf') demandSupportedLeaf(context, node.leaf)
   const signer = memberAt(ratchetTree, info.signer)
   if (signer === undefined) throw new MlsRefused('unsupported')
   const joiner = joinerAmong(info.extensions)

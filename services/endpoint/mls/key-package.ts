@@ -1,7 +1,13 @@
 import { CLOCK_SLACK_MS, DAY_MS, KEY_PACKAGE_LIFETIME_MS, SECOND_MS } from '../../protocol/time.js'
 import { decodeStrict, equalBytes } from './codec.js'
 import type { MlsContext } from './context.js'
-import { demandOurs, LAST_RESORT_EXTENSION, leafExtensions, SUPPORTED_EXTENSIONS } from './extensions.js'
+import {
+  demandLastResort,
+  demandOurs,
+  LAST_RESORT_EXTENSION,
+  leafExtensions,
+  SUPPORTED_EXTENSIONS,
+} from './extensions.js'
 import {
   ciphersuites,
   encodeMlsMessage,
@@ -160,20 +166,28 @@ export function decodeKeyPackage(context: MlsContext, bytes: Uint8Array): KeyPac
 function demandSupported(context: MlsContext, keyPackage: KeyPackage): void {
   if (keyPackage.version !== 'mls10' || keyPackage.cipherSuite !== context.suite.name)
     throw new MlsRefused('unsupported')
+  demandLastResort(keyPackage.extensions)
   demandSupportedLeaf(context, keyPackage.leafNode)
 }
 
-/** @throws MlsRefused('unsupported') */
+/**
+ * That a leaf is one of Parley's. Of versions, suites and credentials it lists what the group has and no more: the
+ * library cannot read numbers in these lists that it does not know.
+ *
+ * @throws MlsRefused('unsupported')
+ */
 export function demandSupportedLeaf({ suite }: MlsContext, leaf: LeafNode): void {
   const { ciphersuites, credentials, versions } = leaf.capabilities
   const supported =
     leaf.credential.credentialType === 'basic' &&
-    versions.includes('mls10') &&
-    ciphersuites.includes(suite.name) &&
-    credentials.includes('basic')
+    isOnly(versions, 'mls10') &&
+    isOnly(ciphersuites, suite.name) &&
+    isOnly(credentials, 'basic')
   if (!supported) throw new MlsRefused('unsupported')
   demandOurs(leaf)
 }
+
+const isOnly = (list: readonly string[], value: string) => list.length === 1 && list[0] === value
 
 /** The header, then each of the three keys behind its length in two bytes, big-endian. */
 function encodePrivate(context: MlsContext, keys: PrivateKeyPackage): Uint8Array {

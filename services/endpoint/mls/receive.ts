@@ -68,6 +68,7 @@ async function openApplication(
   const { content } = opened.content
   if (content.contentType !== 'application' || content.sender.senderType !== 'member')
     throw new MlsRefused('malformed')
+  if (content.authenticatedData.length > 0) throw new MlsRefused('unsupported')
   const sender = memberAt(epoch.ratchetTree, content.sender.leafIndex)
   if (sender === undefined) throw new MlsRefused('not-authentic')
   return {

@@ -6,79 +6,39 @@ import { decodeStrict } from '../../../../services/endpoint/mls/codec.js'
 import { make } from '../../../../services/endpoint/mls/commit/commit.js'
 import { applyProposals } from '../../../../services/endpoint/mls/commit/proposals.js'
 import type { MlsContext } from '../../../../services/endpoint/mls/context.js'
-import { proposalOfSettings, SUPPORTED_EXTENSIONS } from '../../../../services/endpoint/mls/extensions.js'
+import { proposalOfSettings } from '../../../../services/endpoint/mls/extensions.js'
 import {
   type Extension,
   encodeMlsMessage,
-  generateKeyPackageWithKey,
   type LeafNode,
   type Proposal,
 } from '../../../../services/endpoint/mls/library.js'
-import { context, libraryCommit } from './forge.js'
 import {
-  acceptAll,
-  addAs,
-  agreed,
-  commitAs,
-  engineFor,
-  found,
-  keyPackageOf,
-  newDevice,
-  outcome,
-  type Seat,
-  text,
-} from './people.js'
+  contextWith,
+  engine,
+  expectRefused,
+  type Four,
+  four,
+  madeWith,
+  removal,
+  unusable,
+} from './adversary.js'
+import { context, libraryCommit } from './forge.js'
+import { acceptAll, FAST_SUITE, keyPackageOf, newDevice, outcome, type Seat, text } from './people.js'
 
-const engine = await engineFor()
+let room: Four
 let alice: Seat
 let bob: Seat
 let carol: Seat
 let dave: Seat
 
 beforeEach(async () => {
-  alice = await found(engine, 'alice', text('first'))
-  const rest = await addAs(alice, [], ['bob', 'carol', 'dave'])
-  ;[bob, carol, dave] = rest as [Seat, Seat, Seat]
-  await commitAs(carol, [alice, bob, dave])
+  room = await four()
+  ;({ alice, bob, carol, dave } = room)
 })
 
 /** By alice, and perhaps by this member alone. */
 const refusedHere = { kind: 'refused', cause: 'not-authentic', by: { leaf: 0 }, perhapsOnlyHere: true }
-
-const removal = (seat: Seat): Proposal => ({
-  proposalType: 'remove',
-  remove: { removed: engine.ownLeaf(seat.state) },
-})
-
-/** Refused by bob, whom it leaves in, and by dave, whom it may remove, without their policies; the next commit is taken. */
-async function expectRefused(commit: Uint8Array, cause: string): Promise<void> {
-  const asked: string[] = []
-  for (const { device, state } of [bob, dave]) {
-    const opened = await engine.open(state, commit, () => asked.push(device.name) > 0)
-    expect(opened).toMatchObject({ kind: 'refused', cause, by: { identity: alice.device.identity } })
-    expect(opened).not.toHaveProperty('perhapsOnlyHere')
-  }
-  expect(asked).toEqual([])
-  await commitAs(alice, [bob, carol, dave])
-  expect(agreed([alice, bob, carol, dave])).toBe(true)
-}
-
-async function madeWith(
-  change: { context?: MlsContext; leaf?: (leaf: LeafNode) => void; proposals?: Proposal[] } = {},
-): Promise<Uint8Array> {
-  const ratchetTree = structuredClone(alice.state.ratchetTree)
-  const own = ratchetTree[0]
-  if (own?.nodeType === 'leaf') change.leaf?.(own.leaf)
-  const proposals = change.proposals ?? [removal(dave)]
-  return (await make(change.context ?? context, { ...alice.state, ratchetTree }, { proposals })).commit
-}
-
-/** The engine's own, with other encryption. */
-function contextWith(hpke: Partial<MlsContext['suite']['hpke']>): MlsContext {
-  return { ...context, suite: { ...context.suite, hpke: { ...context.suite.hpke, ...hpke } } }
-}
-
-const unusable = (key: Uint8Array) => key.map((byte, index) => (index < 300 ? 0xff : byte))
 
 describe('a commit that was altered on its way', () => {
   const altered = (commit: Uint8Array, alter: (data: Uint8Array) => Uint8Array) => {
@@ -118,13 +78,13 @@ describe('a path', () => {
     if (message.wireformat !== 'mls_key_package') throw new Error(message.wireformat)
     const add: Proposal = { proposalType: 'add', add: { keyPackage: message.keyPackage } }
     for (const proposal of [add, proposalOfSettings(text('second'))])
-      await expectRefused(await libraryCommit(alice.state, [proposal]), 'unsupported')
+      await expectRefused(room, await libraryCommit(alice.state, [proposal]), 'unsupported')
   })
 
   test('with keys that nobody can encrypt to is refused: nobody could commit any more', async () => {
     const { exportPublicKey } = context.suite.hpke
     const hpke = { exportPublicKey: async (key: never) => unusable(await exportPublicKey(key)) }
-    await expectRefused(await madeWith({ context: contextWith(hpke) }), 'not-authentic')
+    await expectRefused(room, await madeWith(room, { context: contextWith(hpke) }), 'not-authentic')
   })
 
   test('whose keys do not come of its secrets is refused by those who learn them', async () => {
@@ -133,7 +93,7 @@ describe('a path', () => {
     const hpke = {
       deriveKeyPair: (secret: Uint8Array) => (calls++ === 0 ? deriveKeyPair(secret) : generateKeyPair()),
     }
-    const commit = await madeWith({ context: contextWith(hpke) })
+    const commit = await madeWith(room, { context: contextWith(hpke) })
     const opened = await engine.open(bob.state, commit, acceptAll)
     expect(opened).toMatchObject(refusedHere)
   })
@@ -145,7 +105,7 @@ describe('a path', () => {
       seal: (key, plaintext, ...rest) =>
         seal(key, calls++ === 0 ? new Uint8Array(plaintext.length) : plaintext, ...rest),
     }
-    const commit = await madeWith({ context: contextWith(hpke) })
+    const commit = await madeWith(room, { context: contextWith(hpke) })
     const opened = await engine.open(bob.state, commit, acceptAll)
     expect(opened).toMatchObject(refusedHere)
     expect((await engine.open(carol.state, commit, acceptAll)).kind).toBe('commit')
@@ -155,7 +115,7 @@ describe('a path', () => {
     const ratchetTree = structuredClone(alice.state.ratchetTree)
     ratchetTree[2] = undefined
     const { commit } = await make(context, { ...alice.state, ratchetTree }, { proposals: [] })
-    await expectRefused(commit, 'not-authentic')
+    await expectRefused(room, commit, 'not-authentic')
   })
 
   test('made for another tree is refused by all, also by those who could open it', async () => {
@@ -164,7 +124,7 @@ describe('a path', () => {
     if (other?.nodeType !== 'leaf') throw new Error('no leaf')
     other.leaf.hpkePublicKey = (await keysOf(dave)).hpkePublicKey
     const { commit } = await make(context, { ...alice.state, ratchetTree }, { proposals: [] })
-    await expectRefused(commit, 'not-authentic')
+    await expectRefused(room, commit, 'not-authentic')
   })
 })
 
@@ -203,6 +163,14 @@ describe("the committer's leaf", () => {
       },
     ],
     [
+      'that knows another suite, too',
+      'unsupported',
+      leaf => {
+        const { ciphersuites } = leaf.capabilities
+        leaf.capabilities = { ...leaf.capabilities, ciphersuites: [...ciphersuites, FAST_SUITE] }
+      },
+    ],
+    [
       'with an extension that is not ours',
       'unsupported',
       leaf => {
@@ -224,7 +192,7 @@ describe("the committer's leaf", () => {
       },
     ],
   ])('%s is refused', async (_name, cause, leaf) => {
-    await expectRefused(await madeWith({ leaf }), cause)
+    await expectRefused(room, await madeWith(room, { leaf }), cause)
   })
 
   test('signed by another key than its own is refused', async () => {
@@ -259,60 +227,6 @@ describe('proposals', () => {
     const proposals: Proposal[] = [{ proposalType: 'remove', remove: { removed: 4 } }]
     const secretTree = [...alice.state.secretTree]
     const { commit } = await make(context, { ...alice.state, ratchetTree, secretTree }, { proposals })
-    await expectRefused(commit, 'bad-change')
-  })
-})
-
-describe('a key package', () => {
-  async function keyPackageWith(
-    context: MlsContext,
-    leafExtensions: Extension[] = [],
-  ): Promise<{ bytes: Uint8Array; proposal: Proposal }> {
-    const device = await newDevice('mallory')
-    const now = BigInt(Math.floor(Date.now() / 1000))
-    const { publicPackage: keyPackage } = await generateKeyPackageWithKey(
-      { credentialType: 'basic', identity: device.identity },
-      {
-        versions: ['mls10'],
-        ciphersuites: [context.suite.name],
-        extensions: [...SUPPORTED_EXTENSIONS, 1],
-        proposals: [],
-        credentials: ['basic'],
-      },
-      { notBefore: now - 60n, notAfter: now + 60n },
-      [],
-      { signKey: device.signatureKey, publicKey: device.publicKey },
-      context.suite,
-      leafExtensions,
-    )
-    const bytes = encodeMlsMessage({ version: 'mls10', wireformat: 'mls_key_package', keyPackage })
-    return { bytes, proposal: { proposalType: 'add', add: { keyPackage } } }
-  }
-
-  test('whose keys nobody can encrypt to is left out, and refused from others', async () => {
-    const { exportPublicKey } = context.suite.hpke
-    let calls = 0
-    for (const bad of [0, 1]) {
-      calls = 0
-      const hpke = {
-        exportPublicKey: async (key: never) =>
-          calls++ === bad ? unusable(await exportPublicKey(key)) : exportPublicKey(key),
-      }
-      const { bytes, proposal } = await keyPackageWith(contextWith(hpke))
-      await expect(engine.inspectKeyPackage(bytes)).rejects.toMatchObject({ why: 'not-authentic' })
-      const good = await keyPackageOf(engine, await newDevice('erin'))
-      const made = await engine.commit(alice.state, { add: [bytes, good.publicPackage] })
-      expect(made.refused).toEqual([{ index: 0, cause: 'not-authentic' }])
-      // The forger seals its welcome to any key.
-      const lenient = contextWith({ seal: async () => ({ ct: new Uint8Array(8), enc: new Uint8Array(8) }) })
-      await expectRefused(await madeWith({ context: lenient, proposals: [proposal] }), 'not-authentic')
-    }
-  })
-
-  test('whose leaf holds another extension than ours is refused', async () => {
-    const other: Extension = { extensionType: 'application_id', extensionData: new Uint8Array(1) }
-    const { bytes, proposal } = await keyPackageWith(context, [other])
-    await expect(engine.inspectKeyPackage(bytes)).rejects.toMatchObject({ why: 'unsupported' })
-    await expectRefused(await madeWith({ proposals: [proposal] }), 'unsupported')
+    await expectRefused(room, commit, 'bad-change')
   })
 })

@@ -6,7 +6,11 @@ import { createProposal, joinGroup, makePskIndex } from 'ts-mls'
 import { decodeStrict } from '../../../../services/endpoint/mls/codec.js'
 import { SUPPORTED_EXTENSIONS } from '../../../../services/endpoint/mls/extensions.js'
 import { decodeKeyPackage, decodePrivate } from '../../../../services/endpoint/mls/key-package.js'
-import { encodeMlsMessage, type Proposal } from '../../../../services/endpoint/mls/library.js'
+import {
+  createApplicationMessage,
+  encodeMlsMessage,
+  type Proposal,
+} from '../../../../services/endpoint/mls/library.js'
 import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
 import { context, libraryCommit } from './forge.js'
 import {
@@ -202,6 +206,18 @@ describe("a member's forged handshake", () => {
     const custom: Proposal = { proposalType: 4_242, proposalData: new Uint8Array(3) }
     for (const proposal of [extensions, custom])
       expect(await openedBy(bob, await libraryCommit(alice.state, [proposal]))).toBe('refused: unsupported')
+  })
+
+  test('a text with data that the server reads is refused', async () => {
+    const { privateMessage } = await createApplicationMessage(
+      alice.state,
+      text('hello'),
+      context.suite,
+      text('for the server'),
+    )
+    const wireformat = 'mls_private_message' as const
+    const bytes = encodeMlsMessage({ version: 'mls10', wireformat, privateMessage })
+    expect(await openedBy(bob, bytes)).toBe('refused: unsupported')
   })
 
   test('in the clear is refused, whatever it says', async () => {
