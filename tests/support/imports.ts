@@ -124,6 +124,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     'services/endpoint/mls/key-package.ts',
     'services/endpoint/mls/library.ts',
     'services/endpoint/mls/members.ts',
+    'services/endpoint/mls/primitives',
     'services/endpoint/mls/refused.ts',
     'services/endpoint/mls/state.ts',
     'services/endpoint/mls/tree',

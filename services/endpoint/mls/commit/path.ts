@@ -25,6 +25,7 @@ import {
   type UpdatePath,
 } from '../library.js'
 import { nodeOfLeaf } from '../members.js'
+import { newSecret } from '../primitives/kdf.js'
 import { MlsRefused } from '../refused.js'
 import { type PathStep, pathSteps, publicKeyAt, treeWithPath } from '../tree/update-path.js'
 import type { Provisional } from './proposals.js'
@@ -64,7 +65,7 @@ export async function sealPath(
   const { suite } = context
   const { leafIndex } = state.privatePath
   const steps = stepsOf(provisional, leafIndex)
-  const first = suite.rng.randomBytes(suite.kdf.size)
+  const first = newSecret(suite)
   const leafPair = await keyPair(context, first)
   const { secrets, commitSecret } = await secretsAfter(context, first, steps.length)
   wipe([first])

@@ -111,3 +111,8 @@ export function libraryHash(name: HashName): Hash {
     },
   }
 }
+
+/** A secret drawn at random, from which others are derived. */
+export function newSecret({ kdf, rng }: CiphersuiteImpl): Uint8Array {
+  return rng.randomBytes(kdf.size)
+}
