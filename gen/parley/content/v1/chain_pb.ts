@@ -551,7 +551,7 @@ export const GroupStateSchema: GenMessage<GroupState> = /*@__PURE__*/
  *
  * A member takes a commit or refuses it by what is in the commit and what the group holds, and by
  * nothing else: not by its clock, not by what it knows from elsewhere, not by when it came. So all
- * decide alike. It takes a commit only if, in this order:
+ * decide alike. It takes a commit if all of this holds, and no other:
  *
  *   1. every list and removal in the basis is of an account that is a member before or after, and
  *      changes what the ledger says of it;
@@ -610,9 +610,16 @@ export const CommitBasisSchema: GenMessage<CommitBasis> = /*@__PURE__*/
  * GroupState, the ledger to the hash there, that every leaf of the tree is right, its own is among them,
  * and that the signer of the GroupInfo is one of them. Anything else, and it does not join. A device
  * that knows the conversation joins only if the chain goes on from the head that it knows, and only for
- * one of these reasons: it asked to rejoin; its account was out of the room, or its device of no use,
- * and is back; or the group has a higher incarnation than those it knows. More than one incarnation
- * higher takes a request of its own to rejoin.
+ * one of these reasons:
+ *
+ *   - it asked to rejoin that group, and the welcome is of an epoch above last_epoch of its request;
+ *   - it was out of that group, and the welcome is of an epoch above the last one that it was in;
+ *   - the group succeeds the one with the highest incarnation that it knows: its incarnation is one
+ *     higher, all entries behind the known head are of its own group id, and its ledger has all lists
+ *     and removals of members that the known one has. The first such group in the server's order is
+ *     the successor. If it asked to rejoin, or was out, the incarnation may be higher by more;
+ *   - it is another group, of the same incarnation, of a conversation without a chain: both sides
+ *     began one.
  *
  * @generated from message parley.content.v1.Joiner
  */

@@ -5,7 +5,7 @@ import { encodeGroupState } from '../../../../services/protocol/conversation/gro
 import { foundGroup, sealingGroup } from '../../../../services/protocol/conversation/held-group.js'
 import { encodeJoiner } from '../../../../services/protocol/conversation/joiner.js'
 import { makeRejoinStatement } from '../../../../services/protocol/conversation/rejoin-statement.js'
-import { firstSuccessor } from '../../../../services/protocol/conversation/successor.js'
+import { firstSuccessor, successorFault } from '../../../../services/protocol/conversation/successor.js'
 import { judgeWelcome, type OwnGroup } from '../../../../services/protocol/conversation/welcome-verdict.js'
 import {
   type OpenedWelcome,
@@ -76,6 +76,11 @@ describe('what a welcome shows', () => {
     ['no state', 'malformed', () => ({ groupState: undefined })],
     ['no joiner', 'malformed', () => ({ joiner: undefined })],
     ['hostile bytes', 'malformed', () => ({ joiner: new Uint8Array(5) })],
+    [
+      'an incarnation that is none',
+      'malformed',
+      ({ held }) => ({ groupState: encodeGroupState(crypto, { ...held, incarnation: 0 }, []) }),
+    ],
     ['no chain', 'chain creation', ({ held }) => ({ joiner: encodeJoiner(held.ledger, []) })],
     [
       'a chain that ends sooner',
@@ -161,6 +166,18 @@ describe('a device that knows the conversation', () => {
     expect(judged(room.welcome(ada.first.key), cyd, [out])).toBe('return')
   })
 
+  test('that was out is not led back to an epoch that is over, nor into another incarnation of the group', () => {
+    room.remove(ada, cyd)
+    room.invite(ada, [cyd])
+    const welcome = room.welcome(ada.first.key)
+    const { epoch } = room.held
+    expect(judged(welcome, cyd, [known(room, { isOut: true, epoch })])).toBe('not-asked')
+    expect(judged(welcome, cyd, [known(room, { isOut: true, epoch: epoch - 1n })])).toBe('return')
+    expect(judged(welcome, cyd, [known(room, { isOut: true, epoch: 0n, incarnation: 2 })])).toBe(
+      'not-the-next',
+    )
+  })
+
   test('joins nothing whose chain does not go on from its head, even if it asked', () => {
     const twin = GroupStory.roomOf(crypto, [ada, bob, cyd])
     twin.commit({ committer: ada.first.key, entries: twin.entriesBy(ada, keyChange('make-admin', bob)) })
@@ -229,6 +246,31 @@ describe('a successor', () => {
     room.commit({ committer: ada.first.key, basis: { lists: [cyd.relist(cyd.devices)] } })
     const successor = successorOf(room, bob, [ada], { accounts: old })
     expect(judged(successor.welcome(bob.first.key), ada, [known(room)])).toBe('forgotten-list')
+  })
+
+  test('does so for nobody, whether they asked or were out', () => {
+    const old = room.held.ledger.accounts
+    room.commit({ committer: ada.first.key, basis: { lists: [cyd.relist(cyd.devices)] } })
+    const successor = successorOf(room, bob, [ada], { accounts: old })
+    for (const of of [{ askedAt: 1n }, { isOut: true }])
+      expect(judged(successor.welcome(bob.first.key), ada, [known(room, of)])).toBe('forgotten-list')
+  })
+
+  test('is one for its fault alone, also where nobody is welcomed', () => {
+    const of = (story: GroupStory, signer = bob) => readWelcomed(crypto, story.welcome(signer.first.key))
+    const next = of(successorOf(room, bob, [ada, cyd]))
+    expect(successorFault(room.held, next)).toBe(undefined)
+    const other = new ChainWriter(crypto)
+    other.create(ada, 2)
+    expect(successorFault({ ...room.held, state: other.state! }, next)).toBe('other-conversation')
+    expect(successorFault({ ...room.held, groupId: next.held.groupId }, next)).toBe('same-group')
+    expect(successorFault({ ...room.held, incarnation: 2 }, next)).toBe('not-the-next')
+    const { state } = room.held
+    expect(successorFault({ ...room.held, state: { ...state, head: new Uint8Array(32) } }, next)).toBe(
+      'other-chain',
+    )
+    room.commit({ committer: ada.first.key, basis: { lists: [cyd.relist(cyd.devices)] } })
+    expect(successorFault(room.held, next)).toBe('forgotten-list')
   })
 
   test('brings no entries of another group', () => {
