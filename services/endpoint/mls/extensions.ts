@@ -7,6 +7,11 @@
 // - the data of a leaf stand in it, signed with it, and change with each commit of its owner;
 // - the data for those who join stand in the GroupInfo of their welcome, signed by the one who adds them.
 
+import {
+  MAX_BASIS_BYTES,
+  MAX_GROUP_STATE_BYTES,
+  MAX_JOINER_BYTES,
+} from '../../protocol/conversation/limits.js'
 import type { Capabilities, ClientState, Extension, LeafNode, Proposal } from './library.js'
 import { MlsRefused } from './refused.js'
 
@@ -19,16 +24,12 @@ export const LAST_RESORT_EXTENSION = 0x000a
 const REQUIRED_EXTENSIONS = [SETTINGS_EXTENSION, LEAF_EXTENSION, JOINER_EXTENSION]
 export const SUPPORTED_EXTENSIONS = [LAST_RESORT_EXTENSION, ...REQUIRED_EXTENSIONS]
 
-const KIB = 1024
-const MIB = 1024 * KIB
 /** Bytes. Every state of the group holds them once for each epoch that it keeps. */
-export const MAX_SETTINGS_BYTES = 4 * MIB + 64 * KIB
+export const MAX_SETTINGS_BYTES = MAX_GROUP_STATE_BYTES
 /** Bytes. Every tree holds them once for each leaf. */
-export const MAX_LEAF_DATA_BYTES = KIB
-/** Bytes. A welcome holds them once. */
-export const MAX_JOINER_BYTES = 7 * MIB
+export const MAX_LEAF_DATA_BYTES = 1024
 /** Bytes of a commit that are signed with it and that the server reads: no extension, but bytes just as these. */
-export const MAX_AUTHENTICATED_BYTES = 2 * MIB
+export const MAX_AUTHENTICATED_BYTES = MAX_BASIS_BYTES
 
 /** Undefined for a group without. */
 export function settingsOf(state: ClientState): Uint8Array | undefined {

@@ -3,12 +3,12 @@
 import { encodeNode } from 'ts-mls/ratchetTree.js'
 import {
   JOINER_EXTENSION,
-  MAX_JOINER_BYTES,
   MAX_SETTINGS_BYTES,
   SETTINGS_EXTENSION,
 } from '../../../../services/endpoint/mls/extensions.js'
 import type { RatchetTree } from '../../../../services/endpoint/mls/library.js'
 import type { MlsCause } from '../../../../services/endpoint/mls/refused.js'
+import { MAX_JOINER_BYTES } from '../../../../services/protocol/conversation/limits.js'
 import { type Forgery, forgedLeaf } from './forge.js'
 import { FAST_SUITE, newDevice, type Seat } from './people.js'
 

@@ -2,12 +2,9 @@
 
 import { describe, expect, test } from '@jest/globals'
 import type { JudgedChange } from '../../../../services/endpoint/mls/engine.js'
-import {
-  MAX_AUTHENTICATED_BYTES,
-  MAX_JOINER_BYTES,
-  MAX_LEAF_DATA_BYTES,
-} from '../../../../services/endpoint/mls/extensions.js'
+import { MAX_AUTHENTICATED_BYTES, MAX_LEAF_DATA_BYTES } from '../../../../services/endpoint/mls/extensions.js'
 import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
+import { MAX_JOINER_BYTES } from '../../../../services/protocol/conversation/limits.js'
 import {
   acceptAll,
   addAs,
