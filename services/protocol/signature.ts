@@ -14,6 +14,7 @@ export type Label =
   | 'parley.v1.Proof'
   | 'parley.v1.RejoinRequest'
   | 'parley.v1.RosterLeave'
+  | 'parley.v1.BundleHead'
   | 'parley.v1.RejoinStatement'
   | 'parley.content.v1.ChainEntry'
   | 'parley.content.v1.LeaveStatement'

@@ -14,7 +14,7 @@ export const AEAD_TAG_BYTES = 16
 export const FINGERPRINT_BYTES = 32
 /** Bytes of a conversation's id: the MLS group id. */
 export const CONVERSATION_ID_BYTES = 16
-/** Bytes of the nonce of a proof, and of a rejoin request. */
+/** Bytes of the nonce of a proof, of a rejoin request, and of a leave. */
 export const NONCE_BYTES = 16
 /** Bytes of the token that lets one new account in. Nobody guesses so many. */
 export const INVITE_TOKEN_BYTES = 16

@@ -26,6 +26,9 @@ export const LIMITS = {
   claimsPerCall: 256,
   /** Epochs. */
   pastEpochs: PAST_EPOCHS,
+  /** Commits of one device, and of one conversation. */
+  commitsPerMinute: 600,
+  commitsPerMinuteAndConversation: 300,
   /** Milliseconds. */
   proofWindowMs: 120_000,
   /** Seconds: 30 days. */

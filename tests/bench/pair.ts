@@ -3,6 +3,7 @@
 import type { ChatResponse } from '../../gen/parley/v1/chat_pb.js'
 import { makeDevice, random, type TestDevice } from '../support/contract-device.js'
 import { commit } from '../support/contract-envelopes.js'
+import { signedCommit } from '../support/contract-head.js'
 import { register } from './calls.js'
 import { ackOf, type LoadStream, numberedSend, openStream } from './load-stream.js'
 import type { ServerAddress } from './server-worker.js'
@@ -31,7 +32,7 @@ export async function relayedRoom(server: ServerAddress, devices: number): Promi
   const conversationId = random(16)
   const created = Promise.withResolvers<void>()
   sender.onFrame = frame => frame.case === 'accepted' && created.resolve()
-  const creation = commit(conversationId, { epoch: 0n, creates: true, added: to })
+  const creation = signedCommit(from, commit(conversationId, { epoch: 0n, creates: true, added: to }))
   const envelopes = [{ ...creation, clientSequence: CREATING }]
   await sender.write({ frame: { case: 'send', value: { envelopes } } })
   await created.promise

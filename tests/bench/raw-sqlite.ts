@@ -25,7 +25,7 @@ export async function rawInserts(options: {
   const perTransaction = Math.max(1, Math.round(options.perTransaction))
   const folder = await mkdtemp(join(tmpdir(), 'parley-bench-'))
   const { db, close } = openDatabase(folder)
-  const insert = prepare(db, 'INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
+  const insert = prepare(db, 'INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
   const transactionMs: number[] = []
   const payload = random(bytes)
   let sequence = 0
@@ -35,7 +35,7 @@ export async function rawInserts(options: {
     db.exec('BEGIN IMMEDIATE')
     for (let count = 0; count < perTransaction; count++) {
       sequence += 1
-      insert.run(sequence, sequence % 100, 1, sequence, Date.now(), 1, 0, payload)
+      insert.run(sequence, sequence % 100, sequence, 1, sequence, Date.now(), 1, 0, payload)
     }
     db.exec('COMMIT')
     transactionMs.push(performance.now() - begin)

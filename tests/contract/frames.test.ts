@@ -46,7 +46,7 @@ onEveryStore('Open', () => {
       const { retentionSeconds, $typeName, $unknown, ...limits } = opened.limits!
       expect(retentionSeconds).toBeGreaterThan(0n)
       expect(Object.values(limits).every(limit => limit > 0)).toBe(true)
-      expect(Object.keys(limits)).toHaveLength(12)
+      expect(Object.keys(limits)).toHaveLength(20)
       stream.end()
     },
   )

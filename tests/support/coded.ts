@@ -46,6 +46,7 @@ export const UNREADABLE: OneOfEach<Unreadable> = {
   refused: { code: 'refused', cause: 'not-authentic' },
   'bad-content': { code: 'bad-content', from: 'bob' },
   'unknown-content': { code: 'unknown-content', from: 'bob' },
+  'not-signed': { code: 'not-signed' },
   'against-rules': { code: 'against-rules', from: 'bob' },
   expired: { code: 'expired', count: 2n },
   gap: { code: 'gap', from: 'bob', count: 1n },
@@ -89,6 +90,7 @@ export const JOIN_REFUSALS: OneOfEach<JoinRefusal> = {
   'own-handle': { code: 'own-handle' },
   'not-theirs': { code: 'not-theirs' },
   'handle-twice': { code: 'handle-twice', handle: 'bob' },
+  'not-signed': { code: 'not-signed' },
   'against-rules': { code: 'against-rules', from: 'bob' },
   mls: { code: 'mls', cause: 'malformed' },
 }

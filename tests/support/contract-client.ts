@@ -64,7 +64,7 @@ export function connectTo(server: ContractServer): TestClient {
       return device
     },
     async open(device, { ack = true, pong = true, ...open } = {}) {
-      const stream = createTestStream(channel, { ack, pong })
+      const stream = createTestStream(channel, { ack, pong, device })
       const proof = proofFor(server, device, METHOD_CHAT)
       await stream.write({ frame: { case: 'open', value: { protocolVersion: 1, proof, ...open } } })
       stream.opened = await stream.take('opened')

@@ -111,6 +111,8 @@ export async function openContractStore({ folder, ...options }: ContractStoreOpt
 export type OwnServerOptions = Partial<RelayOptions> & {
   /** Keep the folder at a stop. */
   keep?: boolean
+  /** The store's clock. */
+  storeNow?: () => number
   /** Bytes that the store may take. */
   maxBytes?: number
 }
@@ -118,6 +120,7 @@ export type OwnServerOptions = Partial<RelayOptions> & {
 export async function ownServer({
   keep,
   maxBytes,
+  storeNow,
   ...options
 }: OwnServerOptions = {}): Promise<ContractServer> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'parley-contract-')))
@@ -128,7 +131,13 @@ export async function ownServer({
   const host = '127.0.0.1'
   const limits = { ...options.limits }
   const store =
-    options.store ?? (await openContractStore({ folder, limits, ...(maxBytes ? { maxBytes } : {}) }))
+    options.store ??
+    (await openContractStore({
+      folder,
+      limits,
+      ...(maxBytes && { maxBytes }),
+      ...(storeNow && { now: storeNow }),
+    }))
   const relay = await startRelay({
     host,
     port: 0,

@@ -11,6 +11,8 @@ import {
 } from '../../gen/parley/v1/chat_pb.js'
 import type { RpcChannel } from '../../services/rpc/channel.js'
 import { RpcError } from '../../services/rpc/error.js'
+import type { TestDevice } from './contract-device.js'
+import { signedCommit } from './contract-head.js'
 
 /** How long a frame may take before a test fails for it. */
 const PATIENCE_MS = 15_000
@@ -51,7 +53,7 @@ export interface TestStream {
 
 export function createTestStream(
   channel: RpcChannel,
-  { ack, pong }: { ack: boolean; pong: boolean },
+  { ack, pong, device }: { ack: boolean; pong: boolean; device?: TestDevice },
 ): TestStream {
   const aborter = new AbortController()
   const call = channel.bidi(ChatService.method.chat, { signal: aborter.signal })
@@ -74,11 +76,13 @@ export function createTestStream(
     },
     write: request => call.write(request),
     async send(...envelopes) {
-      const numbered = envelopes.map(envelope =>
-        envelope.envelope?.case === 'ephemeral' || envelope.clientSequence !== undefined
-          ? envelope
-          : { ...envelope, clientSequence: stream.next++ },
-      )
+      const numbered = envelopes
+        .map(withHead)
+        .map(envelope =>
+          envelope.envelope?.case === 'ephemeral' || envelope.clientSequence !== undefined
+            ? envelope
+            : { ...envelope, clientSequence: stream.next++ },
+        )
       await stream.write({ frame: { case: 'send', value: { envelopes: numbered } } })
       return numbered.map(({ clientSequence }) => clientSequence ?? 0n)
     },
@@ -113,6 +117,9 @@ export function createTestStream(
     end: () => call.end(),
     abort: () => aborter.abort(),
   }
+  /** The device that opened the stream signs the commits that have no head. */
+  const withHead = (outgoing: Outgoing): Outgoing =>
+    device && outgoing.envelope?.case === 'commit' ? signedCommit(device, outgoing) : outgoing
   async function hear(): Promise<RpcError | undefined> {
     await Promise.resolve()
     try {

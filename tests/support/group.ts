@@ -4,9 +4,10 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import type { Content, ContentSchema } from '../../gen/parley/content/v1/content_pb.js'
 import { GroupKind, GroupSettingsSchema } from '../../gen/parley/content/v1/room_pb.js'
-import { type Envelope, EnvelopeSchema } from '../../gen/parley/v1/chat_pb.js'
+import { DeliveredCommitSchema, type Envelope, EnvelopeSchema } from '../../gen/parley/v1/chat_pb.js'
 import { type OwnAccount, restoreAccount } from '../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../services/endpoint/context.js'
+import { signed } from '../../services/endpoint/groups/heads.js'
 import { encodeSettings } from '../../services/endpoint/groups/policy.js'
 import { type GroupPhase, joined } from '../../services/endpoint/groups/state/group.js'
 import type { GroupChange, LiveGroup } from '../../services/endpoint/groups/state/groups.js'
@@ -16,7 +17,9 @@ import { inputOf, takeBody } from '../../services/endpoint/messages/content/regi
 import { counted, decodeContent, encodeContent } from '../../services/endpoint/messages/sealing/format.js'
 import { move } from '../../services/endpoint/messages/transition.js'
 import type { CommitChange, GroupState, Opened } from '../../services/endpoint/mls/engine.js'
+import { equalBytes } from '../../services/protocol/bytes.js'
 import { pad } from '../../services/protocol/content/padding.js'
+import { decodeBundleHead } from '../../services/protocol/log/bundle-head.js'
 import { claimOf, groupIn, type TestContext } from './endpoint-context.js'
 import { foundGroup, putInPhase } from './endpoint-groups.js'
 import { placed } from './numbers.js'
@@ -38,6 +41,22 @@ export interface GroupSetup {
 /** A content of another device: a field that is not given is that of a device that has said nothing else. */
 export type Saying = Partial<Pick<Content, 'count' | 'sentAtMs' | 'joinedEpoch' | 'resentCount'>> & {
   body: BodyInit
+}
+
+/** A delivered commit, changed by the one of these who made it. */
+export function resigned(
+  makers: readonly OwnAccount[],
+  envelope: Placed<Envelope>,
+  change: Pick<MessageInitShape<typeof DeliveredCommitSchema>, 'commit' | 'rosterChange'>,
+): Placed<Envelope> {
+  if (envelope.envelope.case !== 'commit') throw new Error('no commit')
+  const { $typeName, head, headSignature, ...given } = envelope.envelope.value
+  const device = decodeBundleHead(head)?.deviceId ?? new Uint8Array()
+  const account = makers.find(maker => equalBytes(maker.device.publicKey, device))
+  if (!account) throw new Error('it was made by somebody else')
+  const bundle = { ...given, ...change, welcomes: [] }
+  const value = create(DeliveredCommitSchema, signed({ account }, envelope.conversationId, bundle))
+  return { ...envelope, envelope: { case: 'commit', value } }
 }
 
 export type BodyInit = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
@@ -171,10 +190,10 @@ export class TestGroup {
       const opened = await engine.open(state, made.commit, () => true)
       if (opened.kind === 'commit') this.#seats.set(other, opened.state)
     }
-    return this.envelope({
-      case: 'commit',
-      value: { $typeName: 'parley.v1.DeliveredCommit', epoch: engine.epoch(before), commit: made.commit },
-    })
+    const bundle = { epoch: engine.epoch(before), commit: made.commit, welcomes: [] }
+    const { conversationId } = this.live.record
+    const value = create(DeliveredCommitSchema, signed({ account: from }, conversationId, bundle))
+    return this.envelope({ case: 'commit', value })
   }
 
   /** Another member says this, and it does what its type says, past all that is checked before. */

@@ -5,7 +5,9 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { CommitBundleSchema } from '../../gen/parley/v1/chat_pb.js'
 import { ClaimedDeviceSchema } from '../../gen/parley/v1/key_exchange_pb.js'
 import { loadAccount, type OwnAccount } from '../../services/endpoint/contacts/account.js'
+import type { Context } from '../../services/endpoint/context.js'
 import { createGroup, type Invitee, verifiedInvitees } from '../../services/endpoint/groups/create.js'
+import { signed } from '../../services/endpoint/groups/heads.js'
 import type { LiveGroup } from '../../services/endpoint/groups/state/groups.js'
 import { clientSequenceOf } from '../../services/endpoint/ids.js'
 import { systemRandom } from '../../services/endpoint/local.js'
@@ -113,7 +115,7 @@ export async function commitByForce(disk: MemoryDisk, force: Force): Promise<voi
     const { engine, groups } = context
     const group = groups.all().find(({ state }) => engine.settings(state) !== undefined)
     if (!group) throw new Error('there is no room in this vault')
-    const made = await forcedCommit(engine, group, force)
+    const made = await forcedCommit(context, group, force)
     await transaction(({ outbox, tx }) => {
       outbox.restart(tx, loadServer(tx)?.clientSequence ?? clientSequenceOf(0n))
       outbox.add(tx, group.number, { case: 'commit', value: { commitBundle: made } })
@@ -124,10 +126,11 @@ export async function commitByForce(disk: MemoryDisk, force: Force): Promise<voi
 }
 
 async function forcedCommit(
-  engine: Engine,
+  parts: Pick<Context, 'account' | 'engine'>,
   group: LiveGroup,
   { add = [], remove = [], settings }: Force,
 ): Promise<Uint8Array> {
+  const { engine } = parts
   const packages = await Promise.all(add.map(account => keyPackageOf(engine, account)))
   const removed = engine.members(group.state).filter(member => remove.includes(handleOf(member)))
   const next = settings?.(engine.settings(group.state) ?? new Uint8Array())
@@ -137,15 +140,13 @@ async function forcedCommit(
     ...(next && { settings: next }),
   })
   const addedDeviceIds = add.map(({ device }) => device.publicKey)
-  return toBinary(
-    CommitBundleSchema,
-    create(CommitBundleSchema, {
-      epoch: engine.epoch(group.state),
-      commit,
-      welcomes: welcome ? [{ deviceIds: addedDeviceIds, welcome }] : [],
-      rosterChange: { addedDeviceIds, removedDeviceIds: removed.map(({ signatureKey }) => signatureKey) },
-    }),
-  )
+  const bundle = signed(parts, group.record.conversationId, {
+    epoch: engine.epoch(group.state),
+    commit,
+    welcomes: welcome ? [{ deviceIds: addedDeviceIds, welcome }] : [],
+    rosterChange: { addedDeviceIds, removedDeviceIds: removed.map(({ signatureKey }) => signatureKey) },
+  })
+  return toBinary(CommitBundleSchema, create(CommitBundleSchema, bundle))
 }
 
 async function keyPackageOf(engine: Engine, { certificate, device }: OwnAccount): Promise<Uint8Array> {

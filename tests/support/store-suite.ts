@@ -2,6 +2,7 @@
 
 import type { Store } from '../../services/server/store/store.js'
 import { admissionSuite } from './store-admission-suite.js'
+import { commitLimitsSuite } from './store-commit-limits-suite.js'
 import { deliverySuite } from './store-delivery-suite.js'
 import { directorySuite } from './store-directory-suite.js'
 import { expirySuite } from './store-expiry-suite.js'
@@ -10,6 +11,7 @@ import { modelSuite } from './store-model-suite.js'
 import { quotaSuite } from './store-quota-suite.js'
 import { rejectionSuite } from './store-rejection-suite.js'
 import { rejoinSuite } from './store-rejoin-suite.js'
+import { successorSuite } from './store-successor-suite.js'
 
 export interface StoreUnderTest {
   store: Store
@@ -25,6 +27,8 @@ export interface SuiteLimits {
   keyPackagesPerDevice: number
   devicesPerAccount: number
   accountBytes: number
+  commitsPerMinute: number
+  commitsPerMinuteAndConversation: number
 }
 
 /** Opens a new, empty store with a clock (ms since 1970); the caller closes it after the test. */
@@ -38,6 +42,8 @@ export function storeSuite(open: OpenStore): void {
   expirySuite(open)
   rejoinSuite(open)
   leaveSuite(open)
+  successorSuite(open)
+  commitLimitsSuite(open)
   modelSuite(open)
   quotaSuite(open)
 }

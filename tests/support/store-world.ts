@@ -65,7 +65,12 @@ export interface CommitOptions {
   removed?: TestDevice[]
   clientSequence?: bigint
   /** The fields that are to differ from a well-formed bundle. */
-  with?: { commit?: Uint8Array; welcomes?: { deviceIds: Uint8Array[]; welcome: Uint8Array }[] }
+  with?: {
+    commit?: Uint8Array
+    head?: Uint8Array
+    headSignature?: Uint8Array
+    welcomes?: { deviceIds: Uint8Array[]; welcome: Uint8Array }[]
+  }
 }
 
 export function commit(

@@ -60,7 +60,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/v1/chat.proto.
  */
 export const file_parley_v1_chat: GenFile = /*@__PURE__*/
-  fileDesc("ChRwYXJsZXkvdjEvY2hhdC5wcm90bxIJcGFybGV5LnYxIhIKEEdldFNlcnZlclJlcXVlc3QihwIKEUdldFNlcnZlclJlc3BvbnNlEhEKCXNlcnZlcl9pZBgBIAEoDBIfChdsb3dlc3RfcHJvdG9jb2xfdmVyc2lvbhgCIAEoDRIgChhoaWdoZXN0X3Byb3RvY29sX3ZlcnNpb24YAyABKA0SFgoOc2VydmVyX3RpbWVfbXMYBCABKAMSMQoMcmVnaXN0cmF0aW9uGAUgASgOMhsucGFybGV5LnYxLlJlZ2lzdHJhdGlvbk1vZGUSFwoPb3BlcmF0b3JfaGFuZGxlGAYgASgJEiEKBmxpbWl0cxgHIAEoCzIRLnBhcmxleS52MS5MaW1pdHMSFQoNY2lwaGVyX3N1aXRlcxgIIAMoDSK5AQoLQ2hhdFJlcXVlc3QSHwoEb3BlbhgBIAEoCzIPLnBhcmxleS52MS5PcGVuSAASHwoEc2VuZBgCIAEoCzIPLnBhcmxleS52MS5TZW5kSAASHQoDYWNrGAMgASgLMg4ucGFybGV5LnYxLkFja0gAEh8KBHBpbmcYBCABKAsyDy5wYXJsZXkudjEuUGluZ0gAEh8KBHBvbmcYBSABKAsyDy5wYXJsZXkudjEuUG9uZ0gAQgcKBWZyYW1lIlcKBE9wZW4SGAoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDRIlCgVwcm9vZhgCIAEoCzIWLnBhcmxleS52MS5TaWduZWRQcm9vZhIOCgZjdXJzb3IYAyABKAwiNgoEU2VuZBIuCgllbnZlbG9wZXMYASADKAsyGy5wYXJsZXkudjEuT3V0Z29pbmdFbnZlbG9wZSK6AgoQT3V0Z29pbmdFbnZlbG9wZRIXCg9jbGllbnRfc2VxdWVuY2UYASABKAQSFwoPY29udmVyc2F0aW9uX2lkGAIgASgMEjUKC2FwcGxpY2F0aW9uGAMgASgLMh4ucGFybGV5LnYxLkFwcGxpY2F0aW9uRW52ZWxvcGVIABIpCgZjb21taXQYBCABKAsyFy5wYXJsZXkudjEuQ29tbWl0QnVuZGxlSAASMQoJZXBoZW1lcmFsGAUgASgLMhwucGFybGV5LnYxLkVwaGVtZXJhbEVudmVsb3BlSAASKgoGcmVqb2luGAYgASgLMhgucGFybGV5LnYxLlJlam9pblJlcXVlc3RIABInCgVsZWF2ZRgHIAEoCzIWLnBhcmxleS52MS5Sb3N0ZXJMZWF2ZUgAQgoKCGVudmVsb3BlIjgKE0FwcGxpY2F0aW9uRW52ZWxvcGUSDQoFZXBvY2gYASABKAQSEgoKY2lwaGVydGV4dBgCIAEoDCKUAQoMQ29tbWl0QnVuZGxlEg0KBWVwb2NoGAEgASgEEg4KBmNvbW1pdBgCIAEoDBIkCgh3ZWxjb21lcxgDIAMoCzISLnBhcmxleS52MS5XZWxjb21lEi4KDXJvc3Rlcl9jaGFuZ2UYBCABKAsyFy5wYXJsZXkudjEuUm9zdGVyQ2hhbmdlEg8KB2NyZWF0ZXMYBSABKAgiLgoHV2VsY29tZRISCgpkZXZpY2VfaWRzGAEgAygMEg8KB3dlbGNvbWUYAiABKAwiRAoMUm9zdGVyQ2hhbmdlEhgKEGFkZGVkX2RldmljZV9pZHMYASADKAwSGgoScmVtb3ZlZF9kZXZpY2VfaWRzGAIgAygMIjYKEUVwaGVtZXJhbEVudmVsb3BlEg0KBWVwb2NoGAEgASgEEhIKCmNpcGhlcnRleHQYAiABKAwiRAoNUmVqb2luUmVxdWVzdBINCgVub25jZRgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSEQoJZGV2aWNlX2lkGAMgASgMIhUKA0FjaxIOCgZjdXJzb3IYASABKAwiFQoEUGluZxINCgVub25jZRgBIAEoBCIVCgRQb25nEg0KBW5vbmNlGAEgASgEIrcDCgxDaGF0UmVzcG9uc2USIwoGb3BlbmVkGAEgASgLMhEucGFybGV5LnYxLk9wZW5lZEgAEiUKB2RlbGl2ZXIYAiABKAsyEi5wYXJsZXkudjEuRGVsaXZlckgAEicKCGFjY2VwdGVkGAMgASgLMhMucGFybGV5LnYxLkFjY2VwdGVkSAASJwoIcmVqZWN0ZWQYBCABKAsyEy5wYXJsZXkudjEuUmVqZWN0ZWRIABIoCgljYXVnaHRfdXAYBSABKAsyEy5wYXJsZXkudjEuQ2F1Z2h0VXBIABIlCgdjbG9zaW5nGAYgASgLMhIucGFybGV5LnYxLkNsb3NpbmdIABIfCgRwaW5nGAcgASgLMg8ucGFybGV5LnYxLlBpbmdIABIfCgRwb25nGAggASgLMg8ucGFybGV5LnYxLlBvbmdIABI0Cg9hY2NvdW50X2NoYW5nZWQYCSABKAsyGS5wYXJsZXkudjEuQWNjb3VudENoYW5nZWRIABI3ChFrZXlfcGFja2FnZXNfbGVmdBgKIAEoCzIaLnBhcmxleS52MS5LZXlQYWNrYWdlc0xlZnRIAEIHCgVmcmFtZSJRCgtSb3N0ZXJMZWF2ZRINCgVub25jZRgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSEQoJZGV2aWNlX2lkGAMgASgMEg0KBWVwb2NoGAQgASgEIsABCgZPcGVuZWQSGAoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDRIWCg5zZXJ2ZXJfdGltZV9tcxgCIAEoAxIXCg9jbGllbnRfc2VxdWVuY2UYAyABKAQSFwoPb3BlcmF0b3JfaGFuZGxlGAQgASgJEhgKEHBpbmdfaW50ZXJ2YWxfbXMYBSABKA0SFQoNZGVhZF9hZnRlcl9tcxgGIAEoDRIhCgZsaW1pdHMYByABKAsyES5wYXJsZXkudjEuTGltaXRzIocECgZMaW1pdHMSGQoRYXBwbGljYXRpb25fYnl0ZXMYASABKA0SGwoTY29tbWl0X2J1bmRsZV9ieXRlcxgCIAEoDRIaChJlbnZlbG9wZXNfcGVyX3NlbmQYAyABKA0SGgoSdW5hY2tlZF9kZWxpdmVyaWVzGAQgASgNEhgKEHNlbmRzX3Blcl9zZWNvbmQYBSABKA0SIAoYZGV2aWNlc19wZXJfY29udmVyc2F0aW9uGAYgASgNEiAKGGNvbnZlcnNhdGlvbnNfcGVyX2RldmljZRgHIAEoDRIfChdrZXlfcGFja2FnZXNfcGVyX2RldmljZRgIIAEoDRIbChNkZXZpY2VzX3Blcl9hY2NvdW50GAkgASgNEhcKD2NsYWltc19wZXJfY2FsbBgKIAEoDRITCgtwYXN0X2Vwb2NocxgLIAEoDRIXCg9wcm9vZl93aW5kb3dfbXMYDCABKA0SGQoRcmV0ZW50aW9uX3NlY29uZHMYDSABKAQSFQoNbWVzc2FnZV9ieXRlcxgOIAEoDRIaChJrZXlfZXhjaGFuZ2VfYnl0ZXMYDyABKA0SEgoKb3Blbl9ieXRlcxgQIAEoDRIZChFrZXlfcGFja2FnZV9ieXRlcxgRIAEoDRIWCg5tZXNzYWdlX2ZpZWxkcxgSIAEoDRIVCg1hY2NvdW50X2J5dGVzGBMgASgEIkEKB0RlbGl2ZXISJgoJZW52ZWxvcGVzGAEgAygLMhMucGFybGV5LnYxLkVudmVsb3BlEg4KBmN1cnNvchgCIAEoDCLJAwoIRW52ZWxvcGUSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEhQKDHN0b3JlZF9hdF9tcxgDIAEoAxI1CgthcHBsaWNhdGlvbhgEIAEoCzIeLnBhcmxleS52MS5BcHBsaWNhdGlvbkVudmVsb3BlSAASLAoGY29tbWl0GAUgASgLMhoucGFybGV5LnYxLkRlbGl2ZXJlZENvbW1pdEgAEi4KB3dlbGNvbWUYBiABKAsyGy5wYXJsZXkudjEuRGVsaXZlcmVkV2VsY29tZUgAEiUKA293bhgHIAEoCzIWLnBhcmxleS52MS5Pd25FbnZlbG9wZUgAEjEKCWVwaGVtZXJhbBgIIAEoCzIcLnBhcmxleS52MS5FcGhlbWVyYWxFbnZlbG9wZUgAEiwKBm1pc3NlZBgJIAEoCzIaLnBhcmxleS52MS5NaXNzZWRFbnZlbG9wZXNIABIqCgZyZWpvaW4YCiABKAsyGC5wYXJsZXkudjEuUmVqb2luUmVxdWVzdEgAEicKBWxlYXZlGAsgASgLMhYucGFybGV5LnYxLlJvc3RlckxlYXZlSABCCgoIZW52ZWxvcGUiYAoPRGVsaXZlcmVkQ29tbWl0Eg0KBWVwb2NoGAEgASgEEg4KBmNvbW1pdBgCIAEoDBIuCg1yb3N0ZXJfY2hhbmdlGAMgASgLMhcucGFybGV5LnYxLlJvc3RlckNoYW5nZSIyChBEZWxpdmVyZWRXZWxjb21lEg8KB3dlbGNvbWUYASABKAwSDQoFZXBvY2gYAiABKAQiPwoLT3duRW52ZWxvcGUSFwoPY2xpZW50X3NlcXVlbmNlGAEgASgEEhcKD2NpcGhlcnRleHRfaGFzaBgCIAEoDCIgCg9NaXNzZWRFbnZlbG9wZXMSDQoFY291bnQYASABKAQiIwoIQWNjZXB0ZWQSFwoPY2xpZW50X3NlcXVlbmNlGAEgASgEIjIKCFJlamVjdGVkEiYKBXNlbmRzGAEgAygLMhcucGFybGV5LnYxLlJlamVjdGVkU2VuZCKeBQoMUmVqZWN0ZWRTZW5kEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBBIsCgtzdGFsZV9lcG9jaBgCIAEoCzIVLnBhcmxleS52MS5TdGFsZUVwb2NoSAASLQoMbm90X2FfbWVtYmVyGAMgASgLMhUucGFybGV5LnYxLk5vdEFNZW1iZXJIABI+ChR1bmtub3duX2NvbnZlcnNhdGlvbhgEIAEoCzIeLnBhcmxleS52MS5Vbmtub3duQ29udmVyc2F0aW9uSAASPAoTY29udmVyc2F0aW9uX2V4aXN0cxgFIAEoCzIdLnBhcmxleS52MS5Db252ZXJzYXRpb25FeGlzdHNIABIoCgl0b29fbGFyZ2UYBiABKAsyEy5wYXJsZXkudjEuVG9vTGFyZ2VIABIuCgxyYXRlX2xpbWl0ZWQYByABKAsyFi5wYXJsZXkudjEuUmF0ZUxpbWl0ZWRIABItCgxvdXRfb2Zfb3JkZXIYCCABKAsyFS5wYXJsZXkudjEuT3V0T2ZPcmRlckgAEi4KDHN0b3JhZ2VfZnVsbBgJIAEoCzIWLnBhcmxleS52MS5TdG9yYWdlRnVsbEgAEjIKDnVua25vd25fZGV2aWNlGAogASgLMhgucGFybGV5LnYxLlVua25vd25EZXZpY2VIABI1ChB0b29fbWFueV9tZW1iZXJzGAsgASgLMhkucGFybGV5LnYxLlRvb01hbnlNZW1iZXJzSAASQQoWdG9vX21hbnlfY29udmVyc2F0aW9ucxgMIAEoCzIfLnBhcmxleS52MS5Ub29NYW55Q29udmVyc2F0aW9uc0gAEikKCW1hbGZvcm1lZBgNIAEoCzIULnBhcmxleS52MS5NYWxmb3JtZWRIAEIICgZyZWFzb24iIwoKU3RhbGVFcG9jaBIVCg1jdXJyZW50X2Vwb2NoGAEgASgEIgwKCk5vdEFNZW1iZXIiFQoTVW5rbm93bkNvbnZlcnNhdGlvbiIUChJDb252ZXJzYXRpb25FeGlzdHMiHwoIVG9vTGFyZ2USEwoLbGltaXRfYnl0ZXMYASABKA0iJQoLUmF0ZUxpbWl0ZWQSFgoOcmV0cnlfYWZ0ZXJfbXMYASABKA0iHgoKT3V0T2ZPcmRlchIQCghleHBlY3RlZBgBIAEoBCJCCgtTdG9yYWdlRnVsbBIWCg5yZXRyeV9hZnRlcl9tcxgBIAEoDRIbChNhY2NvdW50X2xpbWl0X2J5dGVzGAIgASgEIiIKDVVua25vd25EZXZpY2USEQoJZGV2aWNlX2lkGAEgASgMIh8KDlRvb01hbnlNZW1iZXJzEg0KBWxpbWl0GAEgASgNIjgKFFRvb01hbnlDb252ZXJzYXRpb25zEhEKCWRldmljZV9pZBgBIAEoDBINCgVsaW1pdBgCIAEoDSIbCglNYWxmb3JtZWQSDgoGZGV0YWlsGAEgASgJIgoKCENhdWdodFVwIiAKDkFjY291bnRDaGFuZ2VkEg4KBmhhbmRsZRgBIAEoCSIfCg9LZXlQYWNrYWdlc0xlZnQSDAoEbGVmdBgBIAEoDSK+AQoHQ2xvc2luZxIrCgpzdXBlcnNlZGVkGAEgASgLMhUucGFybGV5LnYxLlN1cGVyc2VkZWRIABIwCg1zaHV0dGluZ19kb3duGAIgASgLMhcucGFybGV5LnYxLlNodXR0aW5nRG93bkgAEiUKB3Jldm9rZWQYAyABKAsyEi5wYXJsZXkudjEuUmV2b2tlZEgAEiMKBmJhbm5lZBgEIAEoCzIRLnBhcmxleS52MS5CYW5uZWRIAEIICgZyZWFzb24iDAoKU3VwZXJzZWRlZCIOCgxTaHV0dGluZ0Rvd24iCQoHUmV2b2tlZCJlCgtFcnJvckRldGFpbBImCgZyZWFzb24YASABKA4yFi5wYXJsZXkudjEuRXJyb3JSZWFzb24SFgoOc2VydmVyX3RpbWVfbXMYAiABKAMSFgoOcmV0cnlfYWZ0ZXJfbXMYAyABKA0qjQEKEFJlZ2lzdHJhdGlvbk1vZGUSIQodUkVHSVNUUkFUSU9OX01PREVfVU5TUEVDSUZJRUQQABIaChZSRUdJU1RSQVRJT05fTU9ERV9PUEVOEAESHAoYUkVHSVNUUkFUSU9OX01PREVfSU5WSVRFEAISHAoYUkVHSVNUUkFUSU9OX01PREVfQ0xPU0VEEAMq4QQKC0Vycm9yUmVhc29uEhwKGEVSUk9SX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKEkVSUk9SX1JFQVNPTl9DTE9DSxABEhkKFUVSUk9SX1JFQVNPTl9SRVBMQVlFRBACEh0KGUVSUk9SX1JFQVNPTl9PVEhFUl9TRVJWRVIQAxIdChlFUlJPUl9SRUFTT05fT1RIRVJfTUVUSE9EEAQSGgoWRVJST1JfUkVBU09OX1NJR05BVFVSRRAFEh8KG0VSUk9SX1JFQVNPTl9VTktOT1dOX0RFVklDRRAGEh0KGUVSUk9SX1JFQVNPTl9TVE9SQUdFX0ZVTEwQBxIWChJFUlJPUl9SRUFTT05fRlJBTUUQCBIhCh1FUlJPUl9SRUFTT05fUFJPVE9DT0xfVkVSU0lPThAJEiEKHUVSUk9SX1JFQVNPTl9UT09fTUFOWV9TVFJFQU1TEAoSFQoRRVJST1JfUkVBU09OX0RFQUQQCxIYChRFUlJPUl9SRUFTT05fUkVWT0tFRBAMEhcKE0VSUk9SX1JFQVNPTl9CQU5ORUQQDRIbChdFUlJPUl9SRUFTT05fQkFEX0NVUlNPUhAOEhoKFkVSUk9SX1JFQVNPTl9UT09fTEFSR0UQFBIdChlFUlJPUl9SRUFTT05fUkFURV9MSU1JVEVEEBUSFQoRRVJST1JfUkVBU09OX0xBVEUQFhIcChhFUlJPUl9SRUFTT05fVU5TVVBQT1JURUQQFxIZChVFUlJPUl9SRUFTT05fU1RPUFBJTkcQGBIXChNFUlJPUl9SRUFTT05fREVGRUNUEBky4AEKC0NoYXRTZXJ2aWNlEkwKC0tleUV4Y2hhbmdlEh0ucGFybGV5LnYxLktleUV4Y2hhbmdlUmVxdWVzdBoeLnBhcmxleS52MS5LZXlFeGNoYW5nZVJlc3BvbnNlEkYKCUdldFNlcnZlchIbLnBhcmxleS52MS5HZXRTZXJ2ZXJSZXF1ZXN0GhwucGFybGV5LnYxLkdldFNlcnZlclJlc3BvbnNlEjsKBENoYXQSFi5wYXJsZXkudjEuQ2hhdFJlcXVlc3QaFy5wYXJsZXkudjEuQ2hhdFJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_parley_v1_identity, file_parley_v1_key_exchange]);
+  fileDesc("ChRwYXJsZXkvdjEvY2hhdC5wcm90bxIJcGFybGV5LnYxIhIKEEdldFNlcnZlclJlcXVlc3QihwIKEUdldFNlcnZlclJlc3BvbnNlEhEKCXNlcnZlcl9pZBgBIAEoDBIfChdsb3dlc3RfcHJvdG9jb2xfdmVyc2lvbhgCIAEoDRIgChhoaWdoZXN0X3Byb3RvY29sX3ZlcnNpb24YAyABKA0SFgoOc2VydmVyX3RpbWVfbXMYBCABKAMSMQoMcmVnaXN0cmF0aW9uGAUgASgOMhsucGFybGV5LnYxLlJlZ2lzdHJhdGlvbk1vZGUSFwoPb3BlcmF0b3JfaGFuZGxlGAYgASgJEiEKBmxpbWl0cxgHIAEoCzIRLnBhcmxleS52MS5MaW1pdHMSFQoNY2lwaGVyX3N1aXRlcxgIIAMoDSK5AQoLQ2hhdFJlcXVlc3QSHwoEb3BlbhgBIAEoCzIPLnBhcmxleS52MS5PcGVuSAASHwoEc2VuZBgCIAEoCzIPLnBhcmxleS52MS5TZW5kSAASHQoDYWNrGAMgASgLMg4ucGFybGV5LnYxLkFja0gAEh8KBHBpbmcYBCABKAsyDy5wYXJsZXkudjEuUGluZ0gAEh8KBHBvbmcYBSABKAsyDy5wYXJsZXkudjEuUG9uZ0gAQgcKBWZyYW1lIlcKBE9wZW4SGAoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDRIlCgVwcm9vZhgCIAEoCzIWLnBhcmxleS52MS5TaWduZWRQcm9vZhIOCgZjdXJzb3IYAyABKAwiNgoEU2VuZBIuCgllbnZlbG9wZXMYASADKAsyGy5wYXJsZXkudjEuT3V0Z29pbmdFbnZlbG9wZSK6AgoQT3V0Z29pbmdFbnZlbG9wZRIXCg9jbGllbnRfc2VxdWVuY2UYASABKAQSFwoPY29udmVyc2F0aW9uX2lkGAIgASgMEjUKC2FwcGxpY2F0aW9uGAMgASgLMh4ucGFybGV5LnYxLkFwcGxpY2F0aW9uRW52ZWxvcGVIABIpCgZjb21taXQYBCABKAsyFy5wYXJsZXkudjEuQ29tbWl0QnVuZGxlSAASMQoJZXBoZW1lcmFsGAUgASgLMhwucGFybGV5LnYxLkVwaGVtZXJhbEVudmVsb3BlSAASKgoGcmVqb2luGAYgASgLMhgucGFybGV5LnYxLlJlam9pblJlcXVlc3RIABInCgVsZWF2ZRgHIAEoCzIWLnBhcmxleS52MS5Sb3N0ZXJMZWF2ZUgAQgoKCGVudmVsb3BlIjgKE0FwcGxpY2F0aW9uRW52ZWxvcGUSDQoFZXBvY2gYASABKAQSEgoKY2lwaGVydGV4dBgCIAEoDCK6AQoMQ29tbWl0QnVuZGxlEg0KBWVwb2NoGAEgASgEEg4KBmNvbW1pdBgCIAEoDBIkCgh3ZWxjb21lcxgDIAMoCzISLnBhcmxleS52MS5XZWxjb21lEi4KDXJvc3Rlcl9jaGFuZ2UYBCABKAsyFy5wYXJsZXkudjEuUm9zdGVyQ2hhbmdlEg8KB2NyZWF0ZXMYBSABKAgSDAoEaGVhZBgGIAEoDBIWCg5oZWFkX3NpZ25hdHVyZRgHIAEoDCK6AQoKQnVuZGxlSGVhZBIXCg9jb252ZXJzYXRpb25faWQYASABKAwSDQoFZXBvY2gYAiABKAQSEwoLY29tbWl0X2hhc2gYAyABKAwSFgoOd2VsY29tZV9oYXNoZXMYBCADKAwSGgoScm9zdGVyX2NoYW5nZV9oYXNoGAUgASgMEhAKCHN1Y2NlZWRzGAYgASgMEhYKDnN1Y2NlZWRzX2Vwb2NoGAcgASgEEhEKCWRldmljZV9pZBgIIAEoDCIuCgdXZWxjb21lEhIKCmRldmljZV9pZHMYASADKAwSDwoHd2VsY29tZRgCIAEoDCJECgxSb3N0ZXJDaGFuZ2USGAoQYWRkZWRfZGV2aWNlX2lkcxgBIAMoDBIaChJyZW1vdmVkX2RldmljZV9pZHMYAiADKAwiNgoRRXBoZW1lcmFsRW52ZWxvcGUSDQoFZXBvY2gYASABKAQSEgoKY2lwaGVydGV4dBgCIAEoDCJECg1SZWpvaW5SZXF1ZXN0Eg0KBW5vbmNlGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDBIRCglkZXZpY2VfaWQYAyABKAwiUQoLUm9zdGVyTGVhdmUSDQoFbm9uY2UYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMEhEKCWRldmljZV9pZBgDIAEoDBINCgVlcG9jaBgEIAEoBCIVCgNBY2sSDgoGY3Vyc29yGAEgASgMIhUKBFBpbmcSDQoFbm9uY2UYASABKAQiFQoEUG9uZxINCgVub25jZRgBIAEoBCK3AwoMQ2hhdFJlc3BvbnNlEiMKBm9wZW5lZBgBIAEoCzIRLnBhcmxleS52MS5PcGVuZWRIABIlCgdkZWxpdmVyGAIgASgLMhIucGFybGV5LnYxLkRlbGl2ZXJIABInCghhY2NlcHRlZBgDIAEoCzITLnBhcmxleS52MS5BY2NlcHRlZEgAEicKCHJlamVjdGVkGAQgASgLMhMucGFybGV5LnYxLlJlamVjdGVkSAASKAoJY2F1Z2h0X3VwGAUgASgLMhMucGFybGV5LnYxLkNhdWdodFVwSAASJQoHY2xvc2luZxgGIAEoCzISLnBhcmxleS52MS5DbG9zaW5nSAASHwoEcGluZxgHIAEoCzIPLnBhcmxleS52MS5QaW5nSAASHwoEcG9uZxgIIAEoCzIPLnBhcmxleS52MS5Qb25nSAASNAoPYWNjb3VudF9jaGFuZ2VkGAkgASgLMhkucGFybGV5LnYxLkFjY291bnRDaGFuZ2VkSAASNwoRa2V5X3BhY2thZ2VzX2xlZnQYCiABKAsyGi5wYXJsZXkudjEuS2V5UGFja2FnZXNMZWZ0SABCBwoFZnJhbWUiwAEKBk9wZW5lZBIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEhYKDnNlcnZlcl90aW1lX21zGAIgASgDEhcKD2NsaWVudF9zZXF1ZW5jZRgDIAEoBBIXCg9vcGVyYXRvcl9oYW5kbGUYBCABKAkSGAoQcGluZ19pbnRlcnZhbF9tcxgFIAEoDRIVCg1kZWFkX2FmdGVyX21zGAYgASgNEiEKBmxpbWl0cxgHIAEoCzIRLnBhcmxleS52MS5MaW1pdHMi0AQKBkxpbWl0cxIZChFhcHBsaWNhdGlvbl9ieXRlcxgBIAEoDRIbChNjb21taXRfYnVuZGxlX2J5dGVzGAIgASgNEhoKEmVudmVsb3Blc19wZXJfc2VuZBgDIAEoDRIaChJ1bmFja2VkX2RlbGl2ZXJpZXMYBCABKA0SGAoQc2VuZHNfcGVyX3NlY29uZBgFIAEoDRIgChhkZXZpY2VzX3Blcl9jb252ZXJzYXRpb24YBiABKA0SIAoYY29udmVyc2F0aW9uc19wZXJfZGV2aWNlGAcgASgNEh8KF2tleV9wYWNrYWdlc19wZXJfZGV2aWNlGAggASgNEhsKE2RldmljZXNfcGVyX2FjY291bnQYCSABKA0SFwoPY2xhaW1zX3Blcl9jYWxsGAogASgNEhMKC3Bhc3RfZXBvY2hzGAsgASgNEhcKD3Byb29mX3dpbmRvd19tcxgMIAEoDRIZChFyZXRlbnRpb25fc2Vjb25kcxgNIAEoBBIVCg1tZXNzYWdlX2J5dGVzGA4gASgNEhoKEmtleV9leGNoYW5nZV9ieXRlcxgPIAEoDRISCgpvcGVuX2J5dGVzGBAgASgNEhkKEWtleV9wYWNrYWdlX2J5dGVzGBEgASgNEhYKDm1lc3NhZ2VfZmllbGRzGBIgASgNEhUKDWFjY291bnRfYnl0ZXMYEyABKAQSGgoSY29tbWl0c19wZXJfbWludXRlGBQgASgNEisKI2NvbW1pdHNfcGVyX21pbnV0ZV9hbmRfY29udmVyc2F0aW9uGBUgASgNIkEKB0RlbGl2ZXISJgoJZW52ZWxvcGVzGAEgAygLMhMucGFybGV5LnYxLkVudmVsb3BlEg4KBmN1cnNvchgCIAEoDCL0AwoIRW52ZWxvcGUSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEhQKDHN0b3JlZF9hdF9tcxgDIAEoAxI1CgthcHBsaWNhdGlvbhgEIAEoCzIeLnBhcmxleS52MS5BcHBsaWNhdGlvbkVudmVsb3BlSAASLAoGY29tbWl0GAUgASgLMhoucGFybGV5LnYxLkRlbGl2ZXJlZENvbW1pdEgAEi4KB3dlbGNvbWUYBiABKAsyGy5wYXJsZXkudjEuRGVsaXZlcmVkV2VsY29tZUgAEiUKA293bhgHIAEoCzIWLnBhcmxleS52MS5Pd25FbnZlbG9wZUgAEjEKCWVwaGVtZXJhbBgIIAEoCzIcLnBhcmxleS52MS5FcGhlbWVyYWxFbnZlbG9wZUgAEiwKBm1pc3NlZBgJIAEoCzIaLnBhcmxleS52MS5NaXNzZWRFbnZlbG9wZXNIABIqCgZyZWpvaW4YCiABKAsyGC5wYXJsZXkudjEuUmVqb2luUmVxdWVzdEgAEicKBWxlYXZlGAsgASgLMhYucGFybGV5LnYxLlJvc3RlckxlYXZlSAASKQoJc3VjY2Vzc29yGAwgASgLMhQucGFybGV5LnYxLlN1Y2Nlc3NvckgAQgoKCGVudmVsb3BlIoYBCg9EZWxpdmVyZWRDb21taXQSDQoFZXBvY2gYASABKAQSDgoGY29tbWl0GAIgASgMEi4KDXJvc3Rlcl9jaGFuZ2UYAyABKAsyFy5wYXJsZXkudjEuUm9zdGVyQ2hhbmdlEgwKBGhlYWQYBCABKAwSFgoOaGVhZF9zaWduYXR1cmUYBSABKAwiWAoQRGVsaXZlcmVkV2VsY29tZRIPCgd3ZWxjb21lGAEgASgMEg0KBWVwb2NoGAIgASgEEgwKBGhlYWQYAyABKAwSFgoOaGVhZF9zaWduYXR1cmUYBCABKAwiSgoJU3VjY2Vzc29yEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIMCgRoZWFkGAIgASgMEhYKDmhlYWRfc2lnbmF0dXJlGAMgASgMIj8KC093bkVudmVsb3BlEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBBIXCg9jaXBoZXJ0ZXh0X2hhc2gYAiABKAwiIAoPTWlzc2VkRW52ZWxvcGVzEg0KBWNvdW50GAEgASgEIiMKCEFjY2VwdGVkEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBCIyCghSZWplY3RlZBImCgVzZW5kcxgBIAMoCzIXLnBhcmxleS52MS5SZWplY3RlZFNlbmQihgYKDFJlamVjdGVkU2VuZBIXCg9jbGllbnRfc2VxdWVuY2UYASABKAQSLAoLc3RhbGVfZXBvY2gYAiABKAsyFS5wYXJsZXkudjEuU3RhbGVFcG9jaEgAEi0KDG5vdF9hX21lbWJlchgDIAEoCzIVLnBhcmxleS52MS5Ob3RBTWVtYmVySAASPgoUdW5rbm93bl9jb252ZXJzYXRpb24YBCABKAsyHi5wYXJsZXkudjEuVW5rbm93bkNvbnZlcnNhdGlvbkgAEjwKE2NvbnZlcnNhdGlvbl9leGlzdHMYBSABKAsyHS5wYXJsZXkudjEuQ29udmVyc2F0aW9uRXhpc3RzSAASKAoJdG9vX2xhcmdlGAYgASgLMhMucGFybGV5LnYxLlRvb0xhcmdlSAASLgoMcmF0ZV9saW1pdGVkGAcgASgLMhYucGFybGV5LnYxLlJhdGVMaW1pdGVkSAASLQoMb3V0X29mX29yZGVyGAggASgLMhUucGFybGV5LnYxLk91dE9mT3JkZXJIABIuCgxzdG9yYWdlX2Z1bGwYCSABKAsyFi5wYXJsZXkudjEuU3RvcmFnZUZ1bGxIABIyCg51bmtub3duX2RldmljZRgKIAEoCzIYLnBhcmxleS52MS5Vbmtub3duRGV2aWNlSAASNQoQdG9vX21hbnlfbWVtYmVycxgLIAEoCzIZLnBhcmxleS52MS5Ub29NYW55TWVtYmVyc0gAEkEKFnRvb19tYW55X2NvbnZlcnNhdGlvbnMYDCABKAsyHy5wYXJsZXkudjEuVG9vTWFueUNvbnZlcnNhdGlvbnNIABIpCgltYWxmb3JtZWQYDSABKAsyFC5wYXJsZXkudjEuTWFsZm9ybWVkSAASKQoJc3VjY2VlZGVkGA4gASgLMhQucGFybGV5LnYxLlN1Y2NlZWRlZEgAEjsKE3Rvb19tYW55X3N1Y2Nlc3NvcnMYDyABKAsyHC5wYXJsZXkudjEuVG9vTWFueVN1Y2Nlc3NvcnNIAEIICgZyZWFzb24iIwoKU3RhbGVFcG9jaBIVCg1jdXJyZW50X2Vwb2NoGAEgASgEIgwKCk5vdEFNZW1iZXIiFQoTVW5rbm93bkNvbnZlcnNhdGlvbiIUChJDb252ZXJzYXRpb25FeGlzdHMiHwoIVG9vTGFyZ2USEwoLbGltaXRfYnl0ZXMYASABKA0iJQoLUmF0ZUxpbWl0ZWQSFgoOcmV0cnlfYWZ0ZXJfbXMYASABKA0iHgoKT3V0T2ZPcmRlchIQCghleHBlY3RlZBgBIAEoBCJCCgtTdG9yYWdlRnVsbBIWCg5yZXRyeV9hZnRlcl9tcxgBIAEoDRIbChNhY2NvdW50X2xpbWl0X2J5dGVzGAIgASgEIiIKDVVua25vd25EZXZpY2USEQoJZGV2aWNlX2lkGAEgASgMIh8KDlRvb01hbnlNZW1iZXJzEg0KBWxpbWl0GAEgASgNIjgKFFRvb01hbnlDb252ZXJzYXRpb25zEhEKCWRldmljZV9pZBgBIAEoDBINCgVsaW1pdBgCIAEoDSIkCglTdWNjZWVkZWQSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMIisKEVRvb01hbnlTdWNjZXNzb3JzEhYKDnJldHJ5X2FmdGVyX21zGAEgASgNIhsKCU1hbGZvcm1lZBIOCgZkZXRhaWwYASABKAkiCgoIQ2F1Z2h0VXAiIAoOQWNjb3VudENoYW5nZWQSDgoGaGFuZGxlGAEgASgJIh8KD0tleVBhY2thZ2VzTGVmdBIMCgRsZWZ0GAEgASgNIr4BCgdDbG9zaW5nEisKCnN1cGVyc2VkZWQYASABKAsyFS5wYXJsZXkudjEuU3VwZXJzZWRlZEgAEjAKDXNodXR0aW5nX2Rvd24YAiABKAsyFy5wYXJsZXkudjEuU2h1dHRpbmdEb3duSAASJQoHcmV2b2tlZBgDIAEoCzISLnBhcmxleS52MS5SZXZva2VkSAASIwoGYmFubmVkGAQgASgLMhEucGFybGV5LnYxLkJhbm5lZEgAQggKBnJlYXNvbiIMCgpTdXBlcnNlZGVkIg4KDFNodXR0aW5nRG93biIJCgdSZXZva2VkImUKC0Vycm9yRGV0YWlsEiYKBnJlYXNvbhgBIAEoDjIWLnBhcmxleS52MS5FcnJvclJlYXNvbhIWCg5zZXJ2ZXJfdGltZV9tcxgCIAEoAxIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoDSqNAQoQUmVnaXN0cmF0aW9uTW9kZRIhCh1SRUdJU1RSQVRJT05fTU9ERV9VTlNQRUNJRklFRBAAEhoKFlJFR0lTVFJBVElPTl9NT0RFX09QRU4QARIcChhSRUdJU1RSQVRJT05fTU9ERV9JTlZJVEUQAhIcChhSRUdJU1RSQVRJT05fTU9ERV9DTE9TRUQQAyrhBAoLRXJyb3JSZWFzb24SHAoYRVJST1JfUkVBU09OX1VOU1BFQ0lGSUVEEAASFgoSRVJST1JfUkVBU09OX0NMT0NLEAESGQoVRVJST1JfUkVBU09OX1JFUExBWUVEEAISHQoZRVJST1JfUkVBU09OX09USEVSX1NFUlZFUhADEh0KGUVSUk9SX1JFQVNPTl9PVEhFUl9NRVRIT0QQBBIaChZFUlJPUl9SRUFTT05fU0lHTkFUVVJFEAUSHwobRVJST1JfUkVBU09OX1VOS05PV05fREVWSUNFEAYSHQoZRVJST1JfUkVBU09OX1NUT1JBR0VfRlVMTBAHEhYKEkVSUk9SX1JFQVNPTl9GUkFNRRAIEiEKHUVSUk9SX1JFQVNPTl9QUk9UT0NPTF9WRVJTSU9OEAkSIQodRVJST1JfUkVBU09OX1RPT19NQU5ZX1NUUkVBTVMQChIVChFFUlJPUl9SRUFTT05fREVBRBALEhgKFEVSUk9SX1JFQVNPTl9SRVZPS0VEEAwSFwoTRVJST1JfUkVBU09OX0JBTk5FRBANEhsKF0VSUk9SX1JFQVNPTl9CQURfQ1VSU09SEA4SGgoWRVJST1JfUkVBU09OX1RPT19MQVJHRRAUEh0KGUVSUk9SX1JFQVNPTl9SQVRFX0xJTUlURUQQFRIVChFFUlJPUl9SRUFTT05fTEFURRAWEhwKGEVSUk9SX1JFQVNPTl9VTlNVUFBPUlRFRBAXEhkKFUVSUk9SX1JFQVNPTl9TVE9QUElORxAYEhcKE0VSUk9SX1JFQVNPTl9ERUZFQ1QQGTLgAQoLQ2hhdFNlcnZpY2USTAoLS2V5RXhjaGFuZ2USHS5wYXJsZXkudjEuS2V5RXhjaGFuZ2VSZXF1ZXN0Gh4ucGFybGV5LnYxLktleUV4Y2hhbmdlUmVzcG9uc2USRgoJR2V0U2VydmVyEhsucGFybGV5LnYxLkdldFNlcnZlclJlcXVlc3QaHC5wYXJsZXkudjEuR2V0U2VydmVyUmVzcG9uc2USOwoEQ2hhdBIWLnBhcmxleS52MS5DaGF0UmVxdWVzdBoXLnBhcmxleS52MS5DaGF0UmVzcG9uc2UoATABYgZwcm90bzM", [file_parley_v1_identity, file_parley_v1_key_exchange]);
 
 /**
  * It has no fields: everybody is told the same.
@@ -431,6 +431,22 @@ export type CommitBundle = Message<"parley.v1.CommitBundle"> & {
    * @generated from field: bool creates = 5;
    */
   creates: boolean;
+
+  /**
+   * An encoded BundleHead of this bundle, and the signature of the sending device's key over it, under the label
+   * "parley.v1.BundleHead". Members are given both, and look at nothing else of a commit or a welcome before these
+   * hold. A bundle whose head is not its own, or not signed by its sender, is rejected as malformed.
+   *
+   * @generated from field: bytes head = 6;
+   */
+  head: Uint8Array;
+
+  /**
+   * See head.
+   *
+   * @generated from field: bytes head_signature = 7;
+   */
+  headSignature: Uint8Array;
 };
 
 /**
@@ -439,6 +455,89 @@ export type CommitBundle = Message<"parley.v1.CommitBundle"> & {
  */
 export const CommitBundleSchema: GenMessage<CommitBundle> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 7);
+
+/**
+ * A commit bundle in few bytes. It binds all parts of the bundle to the device that sent them, so that a server can
+ * neither make one up, nor give a commit another epoch, another conversation, other welcomes or another roster
+ * change than its sender did. All hashes are SHA-256 (32 bytes).
+ *
+ * A member that is delivered a commit checks, before it opens it: the signature is of device_id; that device has a leaf
+ * in the group now; conversation_id, epoch and commit_hash are those of what was delivered, and roster_change_hash is
+ * that of its roster_change; and once it is opened, that its MLS sender is device_id. Where this does not hold the
+ * server lies: the commit is dropped, the person is told, and the group's state stays as it is. A device that is
+ * delivered a welcome checks: the signature is of device_id; conversation_id and epoch + 1 are those of what was
+ * delivered; welcome_hashes has the hash of its welcome; and once it is opened, that device_id has a leaf in the group.
+ *
+ * @generated from message parley.v1.BundleHead
+ */
+export type BundleHead = Message<"parley.v1.BundleHead"> & {
+  /**
+   * OutgoingEnvelope.conversation_id.
+   *
+   * @generated from field: bytes conversation_id = 1;
+   */
+  conversationId: Uint8Array;
+
+  /**
+   * CommitBundle.epoch.
+   *
+   * @generated from field: uint64 epoch = 2;
+   */
+  epoch: bigint;
+
+  /**
+   * Of CommitBundle.commit.
+   *
+   * @generated from field: bytes commit_hash = 3;
+   */
+  commitHash: Uint8Array;
+
+  /**
+   * Of each Welcome.welcome, in the order of CommitBundle.welcomes.
+   *
+   * @generated from field: repeated bytes welcome_hashes = 4;
+   */
+  welcomeHashes: Uint8Array[];
+
+  /**
+   * Of "parley.v1.RosterChange", one zero byte, the number of added_device_ids (4 bytes, big-endian), these, and the
+   * removed_device_ids, each id with its 32 bytes, in their order. A bundle without a roster change has the hash of
+   * an empty one.
+   *
+   * @generated from field: bytes roster_change_hash = 5;
+   */
+  rosterChangeHash: Uint8Array;
+
+  /**
+   * The bundle creates a conversation that goes on in place of this one (16 bytes), which the sender is on the roster
+   * of; empty: of none. See Successor.
+   *
+   * @generated from field: bytes succeeds = 6;
+   */
+  succeeds: Uint8Array;
+
+  /**
+   * The epoch of that conversation when this was made; 0 where there is none. If it is not the present one, the bundle
+   * is rejected as stale_epoch, after everything up to that conversation's last commit was delivered.
+   *
+   * @generated from field: uint64 succeeds_epoch = 7;
+   */
+  succeedsEpoch: bigint;
+
+  /**
+   * The device that sends the bundle.
+   *
+   * @generated from field: bytes device_id = 8;
+   */
+  deviceId: Uint8Array;
+};
+
+/**
+ * Describes the message parley.v1.BundleHead.
+ * Use `create(BundleHeadSchema)` to create a new message.
+ */
+export const BundleHeadSchema: GenMessage<BundleHead> = /*@__PURE__*/
+  messageDesc(file_parley_v1_chat, 8);
 
 /**
  * A way into the group for devices that a commit adds.
@@ -466,7 +565,7 @@ export type Welcome = Message<"parley.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 8);
+  messageDesc(file_parley_v1_chat, 9);
 
 /**
  * The change of a commit to the roster. Members compare it with what the commit really did: a device that has left
@@ -495,7 +594,7 @@ export type RosterChange = Message<"parley.v1.RosterChange"> & {
  * Use `create(RosterChangeSchema)` to create a new message.
  */
 export const RosterChangeSchema: GenMessage<RosterChange> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 9);
+  messageDesc(file_parley_v1_chat, 10);
 
 /**
  * Delivered only to members whose stream is open now; not stored, not numbered, not acknowledged,
@@ -524,7 +623,7 @@ export type EphemeralEnvelope = Message<"parley.v1.EphemeralEnvelope"> & {
  * Use `create(EphemeralEnvelopeSchema)` to create a new message.
  */
 export const EphemeralEnvelopeSchema: GenMessage<EphemeralEnvelope> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 10);
+  messageDesc(file_parley_v1_chat, 11);
 
 /**
  * "This device, which is on the roster, has lost the group's state: remove it and add it again."
@@ -562,7 +661,60 @@ export type RejoinRequest = Message<"parley.v1.RejoinRequest"> & {
  * Use `create(RejoinRequestSchema)` to create a new message.
  */
 export const RejoinRequestSchema: GenMessage<RejoinRequest> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 11);
+  messageDesc(file_parley_v1_chat, 12);
+
+/**
+ * "This device, which is on the roster, does not want to be." For whoever was added without being asked,
+ * and for a device that cannot make itself understood in the group: it needs no epoch and no state of it. The
+ * server takes the device off the roster at this place of the order, which is the last that the device is
+ * delivered of the conversation, and takes nothing more of it there. Its leaf stays in the group until a member
+ * commits its removal, which any member may, and should, when this is delivered to it; the commit's RosterChange
+ * then names the device as removed, though it is off the roster already. Until that is done the device cannot be
+ * added again (Rejected with malformed).
+ *
+ * Races: a commit that is stored before it stands as it is. If that removed the device, this is rejected as
+ * not_a_member, which is as good. If the device was removed and added again since the epoch that this names, it
+ * is rejected as stale_epoch, after everything up to there was delivered: the device may then send another.
+ *
+ * @generated from message parley.v1.RosterLeave
+ */
+export type RosterLeave = Message<"parley.v1.RosterLeave"> & {
+  /**
+   * The device's key signs the conversation_id, the epoch (8 bytes, big-endian) and this nonce (16 random bytes),
+   * one after the other, under the label "parley.v1.RosterLeave", so that members need not believe the server.
+   *
+   * @generated from field: bytes nonce = 1;
+   */
+  nonce: Uint8Array;
+
+  /**
+   * See nonce.
+   *
+   * @generated from field: bytes signature = 2;
+   */
+  signature: Uint8Array;
+
+  /**
+   * The device that leaves; the server sees to it that it is the sender.
+   *
+   * @generated from field: bytes device_id = 3;
+   */
+  deviceId: Uint8Array;
+
+  /**
+   * The epoch that the device joined in: of DeliveredWelcome, or 1 for who created the conversation.
+   *
+   * @generated from field: uint64 epoch = 4;
+   */
+  epoch: bigint;
+};
+
+/**
+ * Describes the message parley.v1.RosterLeave.
+ * Use `create(RosterLeaveSchema)` to create a new message.
+ */
+export const RosterLeaveSchema: GenMessage<RosterLeave> = /*@__PURE__*/
+  messageDesc(file_parley_v1_chat, 13);
 
 /**
  * "Everything up to this cursor is saved here." Sent after saving, at the latest after
@@ -586,7 +738,7 @@ export type Ack = Message<"parley.v1.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 12);
+  messageDesc(file_parley_v1_chat, 14);
 
 /**
  * Either side may send it at any time after Opened; the other owes a Pong with the same nonce at
@@ -608,7 +760,7 @@ export type Ping = Message<"parley.v1.Ping"> & {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 13);
+  messageDesc(file_parley_v1_chat, 15);
 
 /**
  * The answer to a Ping.
@@ -629,7 +781,7 @@ export type Pong = Message<"parley.v1.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 14);
+  messageDesc(file_parley_v1_chat, 16);
 
 /**
  * One message of the server in a stream.
@@ -730,60 +882,7 @@ export type ChatResponse = Message<"parley.v1.ChatResponse"> & {
  * Use `create(ChatResponseSchema)` to create a new message.
  */
 export const ChatResponseSchema: GenMessage<ChatResponse> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 15);
-
-/**
- * "This device, which is on the roster, does not want to be." For whoever was added without being asked,
- * and for a device that cannot make itself understood in the group: it needs no epoch and no state of it. The
- * server takes the device off the roster at this place of the order, which is the last that the device is
- * delivered of the conversation, and takes nothing more of it there. Its leaf stays in the group until a member
- * commits its removal, which any member may, and should, when this is delivered to it; the commit's RosterChange
- * then names the device as removed, though it is off the roster already. Until that is done the device cannot be
- * added again (Rejected with malformed).
- *
- * Races: a commit that is stored before it stands as it is. If that removed the device, this is rejected as
- * not_a_member, which is as good. If the device was removed and added again since the epoch that this names, it
- * is rejected as stale_epoch, after everything up to there was delivered: the device may then send another.
- *
- * @generated from message parley.v1.RosterLeave
- */
-export type RosterLeave = Message<"parley.v1.RosterLeave"> & {
-  /**
-   * The device's key signs the conversation_id, the epoch (8 bytes, big-endian) and this nonce (16 random bytes),
-   * one after the other, under the label "parley.v1.RosterLeave", so that members need not believe the server.
-   *
-   * @generated from field: bytes nonce = 1;
-   */
-  nonce: Uint8Array;
-
-  /**
-   * See nonce.
-   *
-   * @generated from field: bytes signature = 2;
-   */
-  signature: Uint8Array;
-
-  /**
-   * The device that leaves; the server sees to it that it is the sender.
-   *
-   * @generated from field: bytes device_id = 3;
-   */
-  deviceId: Uint8Array;
-
-  /**
-   * The epoch that the device joined in: of DeliveredWelcome, or 1 for who created the conversation.
-   *
-   * @generated from field: uint64 epoch = 4;
-   */
-  epoch: bigint;
-};
-
-/**
- * Describes the message parley.v1.RosterLeave.
- * Use `create(RosterLeaveSchema)` to create a new message.
- */
-export const RosterLeaveSchema: GenMessage<RosterLeave> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 16);
+  messageDesc(file_parley_v1_chat, 17);
 
 /**
  * The answer to Open, before anything else.
@@ -846,7 +945,7 @@ export type Opened = Message<"parley.v1.Opened"> & {
  * Use `create(OpenedSchema)` to create a new message.
  */
 export const OpenedSchema: GenMessage<Opened> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 17);
+  messageDesc(file_parley_v1_chat, 18);
 
 /**
  * The limits that the server enforces. A device that stays within is never rejected for size or number.
@@ -897,7 +996,8 @@ export type Limits = Message<"parley.v1.Limits"> & {
   devicesPerConversation: number;
 
   /**
-   * See RejectedSend.too_many_conversations.
+   * That the device has created and that somebody is still on the roster of. To be added costs nothing here: see
+   * RosterLeave, and RejectedSend.too_many_conversations.
    *
    * @generated from field: uint32 conversations_per_device = 7;
    */
@@ -989,6 +1089,21 @@ export type Limits = Message<"parley.v1.Limits"> & {
    * @generated from field: uint64 account_bytes = 19;
    */
   accountBytes: bigint;
+
+  /**
+   * Commits that are accepted in a minute, of one device in all its conversations, and in one conversation of all its
+   * members: as many at once, then as they are free again, evenly over a minute.
+   *
+   * @generated from field: uint32 commits_per_minute = 20;
+   */
+  commitsPerMinute: number;
+
+  /**
+   * See commits_per_minute.
+   *
+   * @generated from field: uint32 commits_per_minute_and_conversation = 21;
+   */
+  commitsPerMinuteAndConversation: number;
 };
 
 /**
@@ -996,7 +1111,7 @@ export type Limits = Message<"parley.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 18);
+  messageDesc(file_parley_v1_chat, 19);
 
 /**
  * Envelopes for this device. All members see a conversation's envelopes in the same order; how
@@ -1027,7 +1142,7 @@ export type Deliver = Message<"parley.v1.Deliver"> & {
  * Use `create(DeliverSchema)` to create a new message.
  */
 export const DeliverSchema: GenMessage<Deliver> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 19);
+  messageDesc(file_parley_v1_chat, 20);
 
 /**
  * One envelope as a device is shown it.
@@ -1084,8 +1199,6 @@ export type Envelope = Message<"parley.v1.Envelope"> & {
     case: "commit";
   } | {
     /**
-     * That the device has created and that somebody is still on the roster of. To be added costs nothing here: see
-     * RosterLeave.
      * This device was added: join, and read on from here.
      *
      * @generated from field: parley.v1.DeliveredWelcome welcome = 6;
@@ -1134,6 +1247,14 @@ export type Envelope = Message<"parley.v1.Envelope"> & {
      */
     value: RosterLeave;
     case: "leave";
+  } | {
+    /**
+     * The conversation goes on in another one.
+     *
+     * @generated from field: parley.v1.Successor successor = 12;
+     */
+    value: Successor;
+    case: "successor";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1142,7 +1263,7 @@ export type Envelope = Message<"parley.v1.Envelope"> & {
  * Use `create(EnvelopeSchema)` to create a new message.
  */
 export const EnvelopeSchema: GenMessage<Envelope> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 20);
+  messageDesc(file_parley_v1_chat, 21);
 
 /**
  * A commit for those who were members before it.
@@ -1170,6 +1291,20 @@ export type DeliveredCommit = Message<"parley.v1.DeliveredCommit"> & {
    * @generated from field: parley.v1.RosterChange roster_change = 3;
    */
   rosterChange?: RosterChange | undefined;
+
+  /**
+   * Of its CommitBundle: check them first, see BundleHead.
+   *
+   * @generated from field: bytes head = 4;
+   */
+  head: Uint8Array;
+
+  /**
+   * See head.
+   *
+   * @generated from field: bytes head_signature = 5;
+   */
+  headSignature: Uint8Array;
 };
 
 /**
@@ -1177,7 +1312,7 @@ export type DeliveredCommit = Message<"parley.v1.DeliveredCommit"> & {
  * Use `create(DeliveredCommitSchema)` to create a new message.
  */
 export const DeliveredCommitSchema: GenMessage<DeliveredCommit> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 21);
+  messageDesc(file_parley_v1_chat, 22);
 
 /**
  * A welcome for the device that is added.
@@ -1198,6 +1333,20 @@ export type DeliveredWelcome = Message<"parley.v1.DeliveredWelcome"> & {
    * @generated from field: uint64 epoch = 2;
    */
   epoch: bigint;
+
+  /**
+   * Of its CommitBundle: check them first, see BundleHead.
+   *
+   * @generated from field: bytes head = 3;
+   */
+  head: Uint8Array;
+
+  /**
+   * See head.
+   *
+   * @generated from field: bytes head_signature = 4;
+   */
+  headSignature: Uint8Array;
 };
 
 /**
@@ -1205,7 +1354,47 @@ export type DeliveredWelcome = Message<"parley.v1.DeliveredWelcome"> & {
  * Use `create(DeliveredWelcomeSchema)` to create a new message.
  */
 export const DeliveredWelcomeSchema: GenMessage<DeliveredWelcome> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 22);
+  messageDesc(file_parley_v1_chat, 23);
+
+/**
+ * Here in the order of a conversation a commit bundle was stored that created another one in its place
+ * (BundleHead.succeeds). All members are shown it, the sender and those who are not added there, too. From here on the
+ * conversation takes no more commits: they are rejected as succeeded; what else is sent in it is still taken. There may
+ * be several, of which each member takes the first that is right by the rules of the conversation, whatever comes
+ * behind it; so it does no harm when somebody makes a wrong one. A conversation has at most 3 in an hour.
+ *
+ * @generated from message parley.v1.Successor
+ */
+export type Successor = Message<"parley.v1.Successor"> & {
+  /**
+   * The conversation that was created.
+   *
+   * @generated from field: bytes conversation_id = 1;
+   */
+  conversationId: Uint8Array;
+
+  /**
+   * Of the bundle that created it; members check the signature, that device_id has a leaf in the group that they are
+   * in, and that succeeds and succeeds_epoch are this group and its epoch.
+   *
+   * @generated from field: bytes head = 2;
+   */
+  head: Uint8Array;
+
+  /**
+   * See head.
+   *
+   * @generated from field: bytes head_signature = 3;
+   */
+  headSignature: Uint8Array;
+};
+
+/**
+ * Describes the message parley.v1.Successor.
+ * Use `create(SuccessorSchema)` to create a new message.
+ */
+export const SuccessorSchema: GenMessage<Successor> = /*@__PURE__*/
+  messageDesc(file_parley_v1_chat, 24);
 
 /**
  * The place of an envelope of this device, which has what is in it.
@@ -1234,7 +1423,7 @@ export type OwnEnvelope = Message<"parley.v1.OwnEnvelope"> & {
  * Use `create(OwnEnvelopeSchema)` to create a new message.
  */
 export const OwnEnvelopeSchema: GenMessage<OwnEnvelope> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 23);
+  messageDesc(file_parley_v1_chat, 25);
 
 /**
  * See Envelope.missed.
@@ -1255,7 +1444,7 @@ export type MissedEnvelopes = Message<"parley.v1.MissedEnvelopes"> & {
  * Use `create(MissedEnvelopesSchema)` to create a new message.
  */
 export const MissedEnvelopesSchema: GenMessage<MissedEnvelopes> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 24);
+  messageDesc(file_parley_v1_chat, 26);
 
 /**
  * Every send up to this number is stored durably (on disk). Covers all the sends at or below it
@@ -1277,7 +1466,7 @@ export type Accepted = Message<"parley.v1.Accepted"> & {
  * Use `create(AcceptedSchema)` to create a new message.
  */
 export const AcceptedSchema: GenMessage<Accepted> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 25);
+  messageDesc(file_parley_v1_chat, 27);
 
 /**
  * Sends that were not stored. See Send for what happens to their numbers.
@@ -1298,7 +1487,7 @@ export type Rejected = Message<"parley.v1.Rejected"> & {
  * Use `create(RejectedSchema)` to create a new message.
  */
 export const RejectedSchema: GenMessage<Rejected> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 26);
+  messageDesc(file_parley_v1_chat, 28);
 
 /**
  * One send that was not stored, and why.
@@ -1362,7 +1551,8 @@ export type RejectedSend = Message<"parley.v1.RejectedSend"> & {
     case: "tooLarge";
   } | {
     /**
-     * Wait, then send the same again.
+     * Wait, then send the same again. Of sends, see Limits.sends_per_second, and of commits, see
+     * Limits.commits_per_minute.
      *
      * @generated from field: parley.v1.RateLimited rate_limited = 7;
      */
@@ -1402,7 +1592,7 @@ export type RejectedSend = Message<"parley.v1.RejectedSend"> & {
     case: "tooManyMembers";
   } | {
     /**
-     * A device is in as many conversations as Limits.conversations_per_device says.
+     * The sender has created as many conversations, in which somebody still is, as Limits.conversations_per_device says.
      *
      * @generated from field: parley.v1.TooManyConversations too_many_conversations = 12;
      */
@@ -1416,6 +1606,23 @@ export type RejectedSend = Message<"parley.v1.RejectedSend"> & {
      */
     value: Malformed;
     case: "malformed";
+  } | {
+    /**
+     * A commit of a conversation that another one has succeeded. Everything up to that Successor is delivered before.
+     *
+     * @generated from field: parley.v1.Succeeded succeeded = 14;
+     */
+    value: Succeeded;
+    case: "succeeded";
+  } | {
+    /**
+     * The conversation has had as many successors as it may have in an hour. Give this one up; one of those that are
+     * there may be right, and otherwise another one may be made later.
+     *
+     * @generated from field: parley.v1.TooManySuccessors too_many_successors = 15;
+     */
+    value: TooManySuccessors;
+    case: "tooManySuccessors";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1424,7 +1631,7 @@ export type RejectedSend = Message<"parley.v1.RejectedSend"> & {
  * Use `create(RejectedSendSchema)` to create a new message.
  */
 export const RejectedSendSchema: GenMessage<RejectedSend> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 27);
+  messageDesc(file_parley_v1_chat, 29);
 
 /**
  * See RejectedSend.stale_epoch.
@@ -1445,7 +1652,7 @@ export type StaleEpoch = Message<"parley.v1.StaleEpoch"> & {
  * Use `create(StaleEpochSchema)` to create a new message.
  */
 export const StaleEpochSchema: GenMessage<StaleEpoch> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 28);
+  messageDesc(file_parley_v1_chat, 30);
 
 /**
  * See RejectedSend.not_a_member.
@@ -1460,7 +1667,7 @@ export type NotAMember = Message<"parley.v1.NotAMember"> & {
  * Use `create(NotAMemberSchema)` to create a new message.
  */
 export const NotAMemberSchema: GenMessage<NotAMember> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 29);
+  messageDesc(file_parley_v1_chat, 31);
 
 /**
  * See RejectedSend.unknown_conversation.
@@ -1475,7 +1682,7 @@ export type UnknownConversation = Message<"parley.v1.UnknownConversation"> & {
  * Use `create(UnknownConversationSchema)` to create a new message.
  */
 export const UnknownConversationSchema: GenMessage<UnknownConversation> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 30);
+  messageDesc(file_parley_v1_chat, 32);
 
 /**
  * See RejectedSend.conversation_exists. Draw another id.
@@ -1490,7 +1697,7 @@ export type ConversationExists = Message<"parley.v1.ConversationExists"> & {
  * Use `create(ConversationExistsSchema)` to create a new message.
  */
 export const ConversationExistsSchema: GenMessage<ConversationExists> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 31);
+  messageDesc(file_parley_v1_chat, 33);
 
 /**
  * See RejectedSend.too_large.
@@ -1511,7 +1718,7 @@ export type TooLarge = Message<"parley.v1.TooLarge"> & {
  * Use `create(TooLargeSchema)` to create a new message.
  */
 export const TooLargeSchema: GenMessage<TooLarge> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 32);
+  messageDesc(file_parley_v1_chat, 34);
 
 /**
  * See RejectedSend.rate_limited.
@@ -1532,7 +1739,7 @@ export type RateLimited = Message<"parley.v1.RateLimited"> & {
  * Use `create(RateLimitedSchema)` to create a new message.
  */
 export const RateLimitedSchema: GenMessage<RateLimited> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 33);
+  messageDesc(file_parley_v1_chat, 35);
 
 /**
  * See RejectedSend.out_of_order.
@@ -1553,7 +1760,7 @@ export type OutOfOrder = Message<"parley.v1.OutOfOrder"> & {
  * Use `create(OutOfOrderSchema)` to create a new message.
  */
 export const OutOfOrderSchema: GenMessage<OutOfOrder> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 34);
+  messageDesc(file_parley_v1_chat, 36);
 
 /**
  * See RejectedSend.storage_full.
@@ -1582,7 +1789,7 @@ export type StorageFull = Message<"parley.v1.StorageFull"> & {
  * Use `create(StorageFullSchema)` to create a new message.
  */
 export const StorageFullSchema: GenMessage<StorageFull> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 35);
+  messageDesc(file_parley_v1_chat, 37);
 
 /**
  * See RejectedSend.unknown_device.
@@ -1603,7 +1810,7 @@ export type UnknownDevice = Message<"parley.v1.UnknownDevice"> & {
  * Use `create(UnknownDeviceSchema)` to create a new message.
  */
 export const UnknownDeviceSchema: GenMessage<UnknownDevice> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 36);
+  messageDesc(file_parley_v1_chat, 38);
 
 /**
  * See RejectedSend.too_many_members.
@@ -1624,7 +1831,7 @@ export type TooManyMembers = Message<"parley.v1.TooManyMembers"> & {
  * Use `create(TooManyMembersSchema)` to create a new message.
  */
 export const TooManyMembersSchema: GenMessage<TooManyMembers> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 37);
+  messageDesc(file_parley_v1_chat, 39);
 
 /**
  * See RejectedSend.too_many_conversations.
@@ -1652,7 +1859,49 @@ export type TooManyConversations = Message<"parley.v1.TooManyConversations"> & {
  * Use `create(TooManyConversationsSchema)` to create a new message.
  */
 export const TooManyConversationsSchema: GenMessage<TooManyConversations> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 38);
+  messageDesc(file_parley_v1_chat, 40);
+
+/**
+ * See RejectedSend.succeeded.
+ *
+ * @generated from message parley.v1.Succeeded
+ */
+export type Succeeded = Message<"parley.v1.Succeeded"> & {
+  /**
+   * The first that succeeded it.
+   *
+   * @generated from field: bytes conversation_id = 1;
+   */
+  conversationId: Uint8Array;
+};
+
+/**
+ * Describes the message parley.v1.Succeeded.
+ * Use `create(SucceededSchema)` to create a new message.
+ */
+export const SucceededSchema: GenMessage<Succeeded> = /*@__PURE__*/
+  messageDesc(file_parley_v1_chat, 41);
+
+/**
+ * See RejectedSend.too_many_successors.
+ *
+ * @generated from message parley.v1.TooManySuccessors
+ */
+export type TooManySuccessors = Message<"parley.v1.TooManySuccessors"> & {
+  /**
+   * How long to wait before another one may be taken.
+   *
+   * @generated from field: uint32 retry_after_ms = 1;
+   */
+  retryAfterMs: number;
+};
+
+/**
+ * Describes the message parley.v1.TooManySuccessors.
+ * Use `create(TooManySuccessorsSchema)` to create a new message.
+ */
+export const TooManySuccessorsSchema: GenMessage<TooManySuccessors> = /*@__PURE__*/
+  messageDesc(file_parley_v1_chat, 42);
 
 /**
  * See RejectedSend.malformed.
@@ -1673,7 +1922,7 @@ export type Malformed = Message<"parley.v1.Malformed"> & {
  * Use `create(MalformedSchema)` to create a new message.
  */
 export const MalformedSchema: GenMessage<Malformed> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 39);
+  messageDesc(file_parley_v1_chat, 43);
 
 /**
  * Everything that was stored for this device before its Open is delivered: live from here. Sent
@@ -1689,7 +1938,7 @@ export type CaughtUp = Message<"parley.v1.CaughtUp"> & {
  * Use `create(CaughtUpSchema)` to create a new message.
  */
 export const CaughtUpSchema: GenMessage<CaughtUp> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 40);
+  messageDesc(file_parley_v1_chat, 44);
 
 /**
  * An account that shares a conversation with this device, or this device's own, has a new device
@@ -1712,7 +1961,7 @@ export type AccountChanged = Message<"parley.v1.AccountChanged"> & {
  * Use `create(AccountChangedSchema)` to create a new message.
  */
 export const AccountChangedSchema: GenMessage<AccountChanged> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 41);
+  messageDesc(file_parley_v1_chat, 45);
 
 /**
  * Somebody was handed a one-time key package of this device: publish more (KeyExchangeRequest.key_packages) where few
@@ -1734,7 +1983,7 @@ export type KeyPackagesLeft = Message<"parley.v1.KeyPackagesLeft"> & {
  * Use `create(KeyPackagesLeftSchema)` to create a new message.
  */
 export const KeyPackagesLeftSchema: GenMessage<KeyPackagesLeft> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 42);
+  messageDesc(file_parley_v1_chat, 46);
 
 /**
  * The last frame: the server ends the stream with status OK after it.
@@ -1788,7 +2037,7 @@ export type Closing = Message<"parley.v1.Closing"> & {
  * Use `create(ClosingSchema)` to create a new message.
  */
 export const ClosingSchema: GenMessage<Closing> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 43);
+  messageDesc(file_parley_v1_chat, 47);
 
 /**
  * See Closing.superseded.
@@ -1803,7 +2052,7 @@ export type Superseded = Message<"parley.v1.Superseded"> & {
  * Use `create(SupersededSchema)` to create a new message.
  */
 export const SupersededSchema: GenMessage<Superseded> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 44);
+  messageDesc(file_parley_v1_chat, 48);
 
 /**
  * See Closing.shutting_down.
@@ -1818,7 +2067,7 @@ export type ShuttingDown = Message<"parley.v1.ShuttingDown"> & {
  * Use `create(ShuttingDownSchema)` to create a new message.
  */
 export const ShuttingDownSchema: GenMessage<ShuttingDown> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 45);
+  messageDesc(file_parley_v1_chat, 49);
 
 /**
  * See Closing.revoked.
@@ -1833,7 +2082,7 @@ export type Revoked = Message<"parley.v1.Revoked"> & {
  * Use `create(RevokedSchema)` to create a new message.
  */
 export const RevokedSchema: GenMessage<Revoked> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 46);
+  messageDesc(file_parley_v1_chat, 50);
 
 /**
  * More about a gRPC status: encoded in the trailer "parley-error-bin".
@@ -1868,7 +2117,7 @@ export type ErrorDetail = Message<"parley.v1.ErrorDetail"> & {
  * Use `create(ErrorDetailSchema)` to create a new message.
  */
 export const ErrorDetailSchema: GenMessage<ErrorDetail> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 47);
+  messageDesc(file_parley_v1_chat, 51);
 
 /**
  * How new accounts come in.

@@ -82,6 +82,10 @@ const UNREADABLE: Words<Unreadable, Explained> = {
     text: 'the server says that this device sent something here, but it did not: the server lies, or a copy of this folder is in use',
     remedy: 'use one copy alone; if there is none, ask the operator',
   }),
+  'not-signed': () => ({
+    text: 'a change of the conversation that no member has signed: the server made it up; here everything stayed as it was',
+    remedy: 'tell the others by another way, and ask the operator',
+  }),
   'against-rules': ({ from }) => ({
     text: `${from} changed it in a way that its rules do not allow them; here it stays as it was`,
     remedy: `go on in a new room, without ${from}: this one may soon take no more messages`,

@@ -48,6 +48,8 @@ const WHY_NOT: Words<WhyNot> = {
 const REJECTIONS: Partial<Record<Rejection, string>> = {
   'too-many-members': 'it has too many devices for this server',
   'too-many-conversations': 'one of you has as many conversations as this server allows',
+  succeeded: 'it goes on in another group',
+  'too-many-successors': 'it has begun anew too often within an hour',
   'unknown-device': 'a device in it is not registered',
   unknown: 'the server refuses it (for a reason that is not known here)',
 }
@@ -71,6 +73,7 @@ const JOIN_REFUSALS: Words<JoinRefusal> = {
   'not-theirs': () =>
     'it is to take the place of a conversation that you have, and is not made by its members',
   'handle-twice': ({ handle }) => `two accounts in it go by ${handle}`,
+  'not-signed': () => 'nobody in it has signed it: the server made it up',
   'against-rules': ({ from }) => `${from} has changed it against its rules`,
   mls: ({ cause }) => `refused: ${cause}`,
 }

@@ -63,6 +63,8 @@ export type Rejection =
   | 'too-many-members'
   | 'too-many-conversations'
   | 'malformed'
+  | 'succeeded'
+  | 'too-many-successors'
   /** By a reason that this version does not know. */
   | 'unknown'
 
@@ -72,6 +74,7 @@ export type JoinRefusal<Person = string> =
   | { code: 'other-conversation' | 'bad-settings' | 'foreign-account' | 'not-two-people' | 'own-handle' }
   /** It is to take the place of a group that this device was in, and its members did not make it so. */
   | { code: 'not-theirs' }
+  | { code: 'not-signed' }
   /** Two accounts in it claim this handle. */
   | { code: 'handle-twice'; handle: string }
   | { code: 'against-rules'; from: Person }

@@ -11,6 +11,8 @@ export type Unreadable<Person = string> =
   | { code: 'other-kind' }
   | { code: 'refused'; cause: MlsCause }
   | { code: 'bad-content' | 'unknown-content'; from: Person }
+  /** The server has made up a change of the group: no member signed it. */
+  | { code: 'not-signed' }
   /** A member changed the group against its rules. */
   | { code: 'against-rules'; from: Person }
   /** So many envelopes were deleted from the server before this device came for them. */

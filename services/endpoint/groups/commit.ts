@@ -10,6 +10,7 @@ import { type JudgedChange, wipe } from '../mls/engine.js'
 import type { Transaction } from '../vault/records.js'
 import type { KnownSystemMessage, KnownUnreadable } from '../vault/said.js'
 import { linesOf, type MemberChange, ownChange } from './commit-lines.js'
+import { commitSigner } from './heads.js'
 import { forgetRemovals } from './intents.js'
 import { membershipOf } from './membership.js'
 import type { GroupParts } from './parts.js'
@@ -37,6 +38,8 @@ type CommitOutcome =
   | { outcome: 'removed'; by: AccountKey; effects: readonly OuterEffect[] }
   /** Every member refuses it, and no state is lost by it. */
   | { outcome: 'against-rules'; from: AccountKey }
+  /** No member has signed it: the server lies, and no state is lost by it. */
+  | { outcome: 'not-signed' }
   /** The state of this device is of no use any more. */
   | { outcome: 'not-opened'; why: KnownUnreadable }
 
@@ -45,15 +48,22 @@ export async function takeCommit(
   tx: Transaction,
   group: LiveGroup,
   { storedAtMs }: Pick<Envelope, 'storedAtMs'>,
-  { commit, rosterChange }: DeliveredCommit,
+  delivered: DeliveredCommit,
 ): Promise<CommitOutcome> {
+  const { commit, rosterChange } = delivered
+  const signer = commitSigner(parts, group, delivered)
+  if (!signer) return { outcome: 'not-signed' }
   const before = membershipOf(parts, group, storedAtMs)
   let refused: JudgedChange | undefined
+  let isSigners = true
   const opened = await parts.engine.open(group.state, commit, change => {
+    isSigners = sameKey(change.committer.signatureKey, signer)
+    if (!isSigners) return false
     if (mayChange(before, change)) return true
     refused = change
     return false
   })
+  if (!isSigners) return { outcome: 'not-signed' }
   if (opened.kind === 'removed') return endRemoved(parts, tx, group, opened.committer)
   if (refused) return refuseBroken(parts, tx, group, { ...refused, justJoined: before.justJoined })
   if (opened.kind !== 'commit') return { outcome: 'not-opened', why: notOpened(opened) }

@@ -7,6 +7,7 @@ import { sameKey } from '../../protocol/keys.js'
 import { CONVERSATION_ID_BYTES } from '../../protocol/sizes.js'
 import type { ConversationNumber } from '../ids.js'
 import type { Transaction } from '../vault/records.js'
+import { signed } from './heads.js'
 import type { MadeCommit } from './intents.js'
 import type { GroupParts } from './parts.js'
 import { created } from './state/group.js'
@@ -79,12 +80,12 @@ export async function createGroup(
   const deviceIds = invitees.map(({ identity }) => identity.deviceKey)
   const group = groups.add(tx, { conversationId, conversation, phase: created() }, state)
   groups.savePending(tx, group, pending)
-  const bundle = {
+  const bundle = signed(parts, conversationId, {
     epoch: 0n,
     commit,
     welcomes: welcome ? [{ deviceIds, welcome }] : [],
     rosterChange: { addedDeviceIds: deviceIds },
     creates: true,
-  }
+  })
   return { group, bundle, intents: [] }
 }

@@ -4,10 +4,12 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { CommitBundleSchema } from '../../../gen/parley/v1/chat_pb.js'
 import { type AccountKey, type DeviceKey, keyText } from '../../protocol/keys.js'
+import type { SignedHead } from '../../protocol/log/bundle-head.js'
 import { type IntentNumber, NO_KEY } from '../ids.js'
 import type { Commit } from '../mls/engine.js'
 import { type MlsCause, MlsRefused } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
+import { signed } from './heads.js'
 import type { Intent, KnownIntent } from './intent-list.js'
 import type { GroupAccount } from './membership.js'
 import type { GroupParts } from './parts.js'
@@ -72,7 +74,7 @@ export function intend(
 
 /** A commit that was made, for the outbox. `intents`: the ids of what it carries out. */
 export interface MadeCommit {
-  bundle: MessageInitShape<typeof CommitBundleSchema>
+  bundle: MessageInitShape<typeof CommitBundleSchema> & SignedHead
   intents: readonly IntentNumber[]
 }
 
@@ -92,12 +94,12 @@ export async function commitIntents(
   if (!first) return { made: undefined, impossible }
   const { plan, commit, welcome, pending, refused } = first
   const addedDeviceIds = await devicesOf(parts, plan.add, refused)
-  const bundle = {
+  const bundle = signed(parts, group.record.conversationId, {
     epoch: parts.engine.epoch(group.state),
     commit,
     welcomes: welcome ? [{ deviceIds: addedDeviceIds, welcome }] : [],
     rosterChange: { addedDeviceIds, removedDeviceIds: membersAt(parts, group, plan.remove) },
-  }
+  })
   beginCommit(parts, tx, group, pending)
   return { made: { bundle, intents: plan.ids }, impossible }
 }

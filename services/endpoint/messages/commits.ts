@@ -30,6 +30,8 @@ export async function receiveCommit(
       return carryOut(parts, tx, group, done.effects, { place: envelope, by: done.by })
     case 'against-rules':
       return appendUnreadable(parts, tx, group, envelope, { code: 'against-rules', from: done.from })
+    case 'not-signed':
+      return appendUnreadable(parts, tx, group, envelope, { code: 'not-signed' })
     case 'not-opened':
       appendUnreadable(parts, tx, group, envelope, done.why)
       return stateLost(parts, tx, group)

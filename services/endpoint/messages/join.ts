@@ -1,9 +1,10 @@
 // Joining a group by a welcome: its conversation, the people in it, and what was kept for it.
 
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
-import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
+import type { DeliveredWelcome, Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import type { DeviceIdentity } from '../../protocol/identity/certificate.js'
 import type { JoinRefusal } from '../codes/notice.js'
+import { demandMember, welcomeSigner } from '../groups/heads.js'
 import { adminKeys, decodeSettings, isAdmin } from '../groups/policy.js'
 import { can, joined } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
@@ -46,14 +47,15 @@ export async function joinByWelcome(
   >,
   tx: Transaction,
   envelope: Placed<Envelope>,
-  welcome: Uint8Array,
+  welcome: DeliveredWelcome,
 ): Promise<void> {
   const known = parts.groups.byId(envelope.conversationId)
   const isOld = known && envelope.sequence <= known.record.lastSequence
   if (isOld || (known && !can(known.phase, 'join'))) return
   try {
-    const opened = await openWelcome(parts, tx, envelope, welcome)
-    join(parts, tx, envelope, opened)
+    const signer = welcomeSigner(envelope, welcome)
+    const opened = await openWelcome(parts, tx, envelope, welcome.welcome)
+    join(parts, tx, envelope, { opened, signer })
   } catch (error) {
     if (error instanceof JoinRefused || error instanceof MlsRefused)
       tx.tell({
@@ -76,10 +78,11 @@ function join(
   >,
   tx: Transaction,
   envelope: Placed<Envelope>,
-  opened: OpenedWelcome,
+  { opened, signer }: { opened: OpenedWelcome; signer: Uint8Array },
 ): void {
   const { engine, groups, contacts } = parts
   const { state, settings, others } = readWelcome(parts, envelope, opened)
+  demandMember(parts, state, signer)
   refuseBlocked(parts, settings)
   const known = groups.byId(envelope.conversationId)
   for (const other of others) contacts.see(tx, other)

@@ -36,7 +36,7 @@ export async function takeIn(parts: MessageParts, tx: Transaction, envelope: Env
   if (!isPlaced(envelope)) throw new LineDown({ code: 'wrong-numbers' })
   const group = parts.groups.byId(envelope.conversationId)
   const content = envelope.envelope
-  if (content.case === 'welcome') return await joinByWelcome(parts, tx, envelope, content.value.welcome)
+  if (content.case === 'welcome') return await joinByWelcome(parts, tx, envelope, content.value)
   if (!group && content.case === 'missed') return tellMissed(tx, content.value.count)
   // Of a conversation that this device is not in: its welcome could not be opened, which was told.
   if (!group || envelope.sequence <= group.record.lastSequence) return

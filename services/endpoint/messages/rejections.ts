@@ -59,6 +59,8 @@ export async function onRejected(
     case 'unknownDevice':
     case 'tooManyMembers':
     case 'tooManyConversations':
+    case 'tooManySuccessors':
+    case 'succeeded':
       if (group) refuseCommit(parts, tx, { group, queued, reason })
       return 0
     default:

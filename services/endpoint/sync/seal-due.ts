@@ -3,6 +3,7 @@
 
 import { notMade } from '../codes/notice.js'
 import type { Context, Unit } from '../context.js'
+import { signed } from '../groups/heads.js'
 import { commitIntents } from '../groups/intents.js'
 import type { DueGroup } from '../groups/state/due.js'
 import type { LiveGroup } from '../groups/state/groups.js'
@@ -81,5 +82,6 @@ async function commitUpdate({ context, outbox, tx }: Unit, group: LiveGroup): Pr
   const epoch = context.engine.epoch(group.state)
   const { pending, commit } = await context.engine.commit(group.state, {})
   beginCommit(context, tx, group, pending)
-  queueCommit(outbox, tx, group.number, { bundle: { epoch, commit } })
+  const bundle = signed(context, group.record.conversationId, { epoch, commit, welcomes: [] })
+  queueCommit(outbox, tx, group.number, { bundle })
 }

@@ -7,6 +7,7 @@ import type { TokenBucket } from '../guard/token-bucket.js'
 import { WAITING_SEND_BYTES, WAITING_SENDS } from '../limits.js'
 import { payloadBytes } from '../store/log-record.js'
 import type { AppendOutcome, DeviceId, Log, Place } from '../store/store.js'
+import { checkCommitHead } from './commit-check.js'
 import { SendAnswers } from './send-answers.js'
 import type { SessionGuard } from './session-guard.js'
 
@@ -86,8 +87,16 @@ export class SendQueue {
     const { log, device } = this.#options
     const { granted, retryAfterMs } = this.#allowed(batch)
     const within = granted < batch.length ? batch.slice(0, granted) : batch
-    const outcomes = within.length > 0 ? await log.append(device, within) : []
-    for (const [index, { clientSequence }] of within.entries()) this.#answer(clientSequence, outcomes[index]!)
+    const refused = within.map(send => checkCommitHead(device, send))
+    const sound = within.filter((_, index) => refused[index] === undefined)
+    const outcomes = sound.length > 0 ? await log.append(device, sound) : []
+    let next = 0
+    for (const [index, { clientSequence }] of within.entries()) {
+      const reason = refused[index]
+      // Those behind it are out of order now, and the store says so.
+      if (reason) this.answers.reject({ clientSequence, reason })
+      else this.#answer(clientSequence, outcomes[next++]!)
+    }
     for (const { clientSequence } of batch.slice(granted))
       this.answers.reject({ clientSequence, reason: { case: 'rateLimited', value: { retryAfterMs } } })
   }

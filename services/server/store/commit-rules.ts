@@ -10,6 +10,7 @@ import {
   notAMember,
   type Reason,
   staleEpoch,
+  succeeded,
   tooManyConversations,
   tooManyMembers,
   unknownConversation,
@@ -77,6 +78,7 @@ function checkPlace(bundle: CommitBundle, { sender, conversation }: CommitFacts)
   }
   if (!conversation) return unknownConversation()
   if (!conversation.members.has(sender.key)) return notAMember()
+  if (conversation.successors) return succeeded(conversation.successors.first)
   return bundle.epoch === BigInt(conversation.epoch) ? undefined : staleEpoch(conversation.epoch)
 }
 

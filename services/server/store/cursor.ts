@@ -1,7 +1,14 @@
 // A cursor of the contract: a place in the log, sealed. A client can neither read it nor make one, and one that was
 // given to another device, or by another store, does not open.
 
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  type KeyObject,
+  randomFillSync,
+} from 'node:crypto'
 import { BadCursorError, type DeviceId, type Place } from './store.js'
 
 /** Of a store's key. */
@@ -18,18 +25,33 @@ const TAG_AT = SEALED_AT + PLACE_BYTES
 /** Every cursor has so many: its length tells nothing. */
 export const CURSOR_BYTES = TAG_AT + TAG_BYTES
 
+/** Nonces that are drawn at once: one by one they would cost as much as the sealing. */
+const DRAWN_NONCES = 256
+const drawn = Buffer.alloc(DRAWN_NONCES * NONCE_BYTES)
+let used = DRAWN_NONCES
+
+function nextNonce(): Uint8Array {
+  if (used === DRAWN_NONCES) {
+    randomFillSync(drawn)
+    used = 0
+  }
+  const at = used * NONCE_BYTES
+  used += 1
+  return drawn.subarray(at, at + NONCE_BYTES)
+}
+
 /** The cursors of one device. Nonces are random: a key for each device keeps them apart for 2^32 cursors of it. */
 export class Cursors {
-  readonly #key: Uint8Array
+  readonly #key: KeyObject
 
   /** `storeKey`: 32 random bytes, the same for as long as the store keeps its log. Secret. */
   constructor(storeKey: Uint8Array, device: DeviceId) {
-    this.#key = createHmac('sha256', storeKey).update(LABEL).update(device).digest()
+    this.#key = createSecretKey(createHmac('sha256', storeKey).update(LABEL).update(device).digest())
   }
 
   /** Version (1 byte), nonce (12), the place (8) sealed with AES-256-GCM, its tag (16). */
   seal(place: Place): Uint8Array {
-    const nonce = randomBytes(NONCE_BYTES)
+    const nonce = nextNonce()
     const cipher = createCipheriv(CIPHER, this.#key, nonce).setAAD(VERSION)
     const plain = Buffer.allocUnsafe(PLACE_BYTES)
     plain.writeBigUInt64BE(BigInt(place))

@@ -1,6 +1,7 @@
 // The rules look at these: a device and a conversation, as a store has them at the moment of a decision. A store
 // names both by numbers of its own (keys), since 32 random bytes in every index and on every roster cost much.
 
+import { anotherSuccessor, type Successors } from './commit-limits.js'
 import type { Blocked, DeviceId } from './store.js'
 
 export interface DeviceFacts {
@@ -10,6 +11,8 @@ export interface DeviceFacts {
   readonly clientSequence: number
   /** How many conversations the device has created that somebody is in. */
   readonly conversations: number
+  /** When its commits are all free again, as commitAt reckons; ms since 1970. */
+  readonly commitsFreeAt: number
   /** Nothing is taken from it nor shown to it; its places on rosters stay until members remove it. */
   readonly blocked: Blocked | undefined
 }
@@ -40,6 +43,10 @@ export interface ConversationFacts {
   readonly lastCommit: number
   /** The oldest epoch that all members have the keys of: the one in which the last of them came. */
   readonly sharedEpoch: number
+  /** When its commits are all free again, as commitAt reckons; ms since 1970. */
+  readonly commitsFreeAt: number
+  /** The conversations that were created in its place. */
+  readonly successors: Successors | undefined
   /** Envelopes up to here are deleted. */
   readonly expiredThrough: number
   /** The conversation's own number of the last of them. */
@@ -58,6 +65,8 @@ export interface ConversationChange {
   readonly by: 'commit' | 'leave'
   /** The conversation begins with it. */
   readonly creates: boolean
+  /** Of a commit: what the sender and the conversation have left afterwards. See commitAt. */
+  readonly commitsFreeAt?: { readonly sender: number; readonly conversation: number }
   /** From here on. */
   readonly epoch: number
   readonly sharedEpoch: number
@@ -74,8 +83,9 @@ export function newConversation(
   { id, creator }: Pick<ConversationFacts, 'id' | 'creator'>,
 ): ConversationFacts {
   const beginning = { epoch: 0, lastCommit: 0, sharedEpoch: 0, expiredThrough: 0, expiredShown: 0 }
+  const kept = { commitsFreeAt: 0, successors: undefined }
   const nobody = { members: new Map(), gone: new Map(), spans: new Map() }
-  return { key, id: id.slice(), creator, ...beginning, ...nobody }
+  return { key, id: id.slice(), creator, ...beginning, ...kept, ...nobody }
 }
 
 /** The conversation after a change, whose record has these numbers. */
@@ -86,7 +96,8 @@ export function changedBy(
 ): ConversationFacts {
   const { epoch, sharedEpoch, joined, left, cleared } = change
   const lastCommit = change.by === 'commit' ? sequence : conversation.lastCommit
-  const after = { ...conversation, epoch, sharedEpoch, lastCommit }
+  const commitsFreeAt = change.commitsFreeAt?.conversation ?? conversation.commitsFreeAt
+  const after = { ...conversation, epoch, sharedEpoch, lastCommit, commitsFreeAt }
   // Most commits are updates, and a roster is long.
   if (joined.length === 0 && left.length === 0 && cleared.length === 0) return after
   const members = new Map(conversation.members)
@@ -110,6 +121,15 @@ export function changedBy(
     ])
   }
   return { ...after, members, gone, spans }
+}
+
+/** The conversation after another one was created in its place, which its order has a record of. */
+export function succeededBy(
+  conversation: ConversationFacts,
+  { id, sequence, now }: { id: Uint8Array; sequence: number; now: number },
+): ConversationFacts {
+  const successors = anotherSuccessor(conversation.successors, { id, sequence, now })
+  return 'waitMs' in successors ? conversation : { ...conversation, successors }
 }
 
 /** The first sequence at or after `from` at which the device was a member. */

@@ -1,7 +1,7 @@
 // One record of the log, and what each device is shown of it.
 
 import { hash } from 'node:crypto'
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import {
   type ApplicationEnvelope,
   ApplicationEnvelopeSchema,
@@ -18,6 +18,8 @@ import {
   RejoinRequestSchema,
   type RosterLeave,
   RosterLeaveSchema,
+  type Successor,
+  SuccessorSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
 import type { ConversationFacts, DeviceFacts, Numbers } from './facts.js'
@@ -47,6 +49,7 @@ type LogBody =
   | { case: 'commit'; value: CommitBundle }
   | { case: 'rejoin'; value: RejoinRequest }
   | { case: 'leave'; value: RosterLeave }
+  | { case: 'successor'; value: Successor }
 
 /** The content of an accepted send, apart from the buffers that it came in: those are larger and live shorter. */
 export interface Content {
@@ -57,7 +60,13 @@ export interface Content {
 }
 
 /** The numbers by which stores keep the kinds of records. */
-export const KINDS: Record<LogBody['case'], number> = { application: 0, commit: 1, rejoin: 2, leave: 3 }
+export const KINDS: Record<LogBody['case'], number> = {
+  application: 0,
+  commit: 1,
+  rejoin: 2,
+  leave: 3,
+  successor: 4,
+}
 
 export function applicationContent({ epoch, ciphertext }: ApplicationEnvelope): Content {
   return contentOf(KINDS.application, Number(epoch), ciphertext.slice())
@@ -77,6 +86,14 @@ export function leaveContent(leave: RosterLeave, epoch: number): Content {
   return contentOf(KINDS.leave, epoch, toBinary(RosterLeaveSchema, leave))
 }
 
+export function successorContent(
+  successor: MessageInitShape<typeof SuccessorSchema>,
+  epoch: number,
+): Content {
+  const payload = toBinary(SuccessorSchema, create(SuccessorSchema, successor))
+  return contentOf(KINDS.successor, epoch, payload)
+}
+
 /** The content of a record that was kept. */
 export function contentOf(kind: number, epoch: number, payload: Uint8Array): Content {
   if (kind === KINDS.commit) return commitContent(payload)
@@ -84,6 +101,8 @@ export function contentOf(kind: number, epoch: number, payload: Uint8Array): Con
     return { body: { case: 'rejoin', value: fromBinary(RejoinRequestSchema, payload) }, epoch, payload }
   if (kind === KINDS.leave)
     return { body: { case: 'leave', value: fromBinary(RosterLeaveSchema, payload) }, epoch, payload }
+  if (kind === KINDS.successor)
+    return { body: { case: 'successor', value: fromBinary(SuccessorSchema, payload) }, epoch, payload }
   const value = create(ApplicationEnvelopeSchema, { epoch: BigInt(epoch), ciphertext: payload })
   return { body: { case: 'application', value }, epoch, payload }
 }
@@ -107,7 +126,8 @@ export function envelopeFor(
   conversation: ConversationFacts,
   record: LogRecord,
 ): Envelope {
-  if (record.sender === device.key) {
+  // The bundle that a successor is of stands as its sender's own in the order of that one.
+  if (record.sender === device.key && record.body.case !== 'successor') {
     const clientSequence = BigInt(record.clientSequence)
     return envelope(conversation, record, {
       case: 'own',
@@ -144,8 +164,11 @@ export function missedEnvelope(
 
 function sharedBody(record: LogRecord): Envelope['envelope'] {
   if (record.body.case !== 'commit') return record.body
-  const { epoch, commit, rosterChange } = record.body.value
-  const value = create(DeliveredCommitSchema, { epoch, commit, ...(rosterChange && { rosterChange }) })
+  const { epoch, commit, rosterChange, head, headSignature } = record.body.value
+  const value = create(DeliveredCommitSchema, {
+    ...{ epoch, commit, head, headSignature },
+    ...(rosterChange && { rosterChange }),
+  })
   return { case: 'commit', value }
 }
 
@@ -154,6 +177,8 @@ function welcomeFor(device: DeviceFacts, bundle: CommitBundle): Envelope['envelo
   const value = create(DeliveredWelcomeSchema, {
     welcome: mine?.welcome ?? new Uint8Array(),
     epoch: bundle.epoch + 1n,
+    head: bundle.head,
+    headSignature: bundle.headSignature,
   })
   return { case: 'welcome', value }
 }

@@ -6,12 +6,15 @@ import {
   MalformedSchema,
   NotAMemberSchema,
   OutOfOrderSchema,
+  RateLimitedSchema,
   type RejectedSend,
   StaleEpochSchema,
   StorageFullSchema,
+  SucceededSchema,
   TooLargeSchema,
   TooManyConversationsSchema,
   TooManyMembersSchema,
+  TooManySuccessorsSchema,
   UnknownConversationSchema,
   UnknownDeviceSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
@@ -36,6 +39,21 @@ export const storageFull = (accountLimitBytes = 0): Reason => ({
 export const outOfOrder = (expected: bigint): Reason => ({
   case: 'outOfOrder',
   value: create(OutOfOrderSchema, { expected }),
+})
+
+export const rateLimited = (retryAfterMs: number): Reason => ({
+  case: 'rateLimited',
+  value: create(RateLimitedSchema, { retryAfterMs }),
+})
+
+export const succeeded = (conversationId: Uint8Array): Reason => ({
+  case: 'succeeded',
+  value: create(SucceededSchema, { conversationId }),
+})
+
+export const tooManySuccessors = (retryAfterMs: number): Reason => ({
+  case: 'tooManySuccessors',
+  value: create(TooManySuccessorsSchema, { retryAfterMs }),
 })
 
 export const malformed = (detail: string): Reason => ({

@@ -11,17 +11,28 @@ import {
   type RosterLeave,
 } from '../../../gen/parley/v1/chat_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
+import { decodeBundleHead } from '../../protocol/log/bundle-head.js'
 import { CONVERSATION_ID_BYTES, NONCE_BYTES, SIGNATURE_BYTES } from '../../protocol/sizes.js'
+import { anotherSuccessor, commitAt } from './commit-limits.js'
 import { checkCommit, conversationChange } from './commit-rules.js'
 import type { ConversationChange, ConversationFacts, DeviceFacts } from './facts.js'
-import { applicationContent, type Content, commitContent, leaveContent, rejoinContent } from './log-record.js'
+import {
+  applicationContent,
+  type Content,
+  commitContent,
+  leaveContent,
+  rejoinContent,
+  successorContent,
+} from './log-record.js'
 import {
   malformed,
   notAMember,
   outOfOrder,
   type Reason,
+  rateLimited,
   staleEpoch,
   tooLarge,
+  tooManySuccessors,
   unknownConversation,
 } from './reasons.js'
 import type { DeviceId } from './store.js'
@@ -33,6 +44,8 @@ export type StoreLimits = Record<
   | 'devicesPerConversation'
   | 'conversationsPerDevice'
   | 'pastEpochs'
+  | 'commitsPerMinute'
+  | 'commitsPerMinuteAndConversation'
   | 'keyPackagesPerDevice'
   | 'devicesPerAccount'
   | 'accountBytes',
@@ -46,8 +59,12 @@ export interface SendFacts {
   /** The one that the send names, if it exists. */
   conversation: ConversationFacts | undefined
   limits: StoreLimits
+  /** Milliseconds since 1970. */
+  now: number
   /** Devices that the send names. */
   deviceOf(id: DeviceId): DeviceFacts | undefined
+  /** One that a commit's new conversation succeeds. */
+  conversationOf(id: Uint8Array): ConversationFacts | undefined
 }
 
 export type Decision =
@@ -55,11 +72,21 @@ export type Decision =
   | { case: 'repeated' }
   /** `after`: the sequence of the commit that won, where the sender has to read up to there first. */
   | { case: 'rejected'; reason: Reason; after?: number }
-  /** The sender's client sequence goes up by one, the content is stored, and a commit changes the conversation. */
-  | { case: 'accepted'; content: Content; change?: ConversationChange }
+  /**
+   * The sender's client sequence goes up by one, the content is stored, and a commit or a leave changes the conversation.
+   * `succeeds`: before that a record of its own goes into the order of the conversation that the new one succeeds.
+   */
+  | { case: 'accepted'; content: Content; change?: ConversationChange; succeeds?: Succession }
+
+export interface Succession {
+  conversation: ConversationFacts
+  content: Content
+}
 
 const REPEATED: Decision = { case: 'repeated' }
-const rejected = (reason: Reason): Decision => ({ case: 'rejected', reason })
+type Rejected = Extract<Decision, { case: 'rejected' }>
+
+const rejected = (reason: Reason): Rejected => ({ case: 'rejected', reason })
 
 /** Decides on a device's next send. A device that is not registered, or is blocked, is a member nowhere. */
 export function decide(send: OutgoingEnvelope, facts: SendFacts): Decision {
@@ -106,9 +133,51 @@ function decideCommit(bundle: CommitBundle, sender: DeviceFacts, facts: SendFact
   if (payload.length > limits.commitBundleBytes) return rejected(tooLarge(limits.commitBundleBytes))
   const reason = checkCommit(bundle, { sender, conversation, limits, deviceOf })
   if (reason?.case === 'staleEpoch' && conversation) return stale(conversation)
+  if (reason?.case === 'succeeded' && conversation?.successors)
+    return { case: 'rejected', reason, after: conversation.successors.sequence }
   if (reason) return rejected(reason)
-  const change = conversationChange(bundle, { sender, conversation, deviceOf })
-  return { case: 'accepted', content: commitContent(payload), change }
+  const succession = decideSuccession(bundle, sender, facts)
+  if (succession.case === 'rejected') return succession
+  const commitsFreeAt = commitsAfter(sender, facts)
+  if ('waitMs' in commitsFreeAt) return rejected(rateLimited(commitsFreeAt.waitMs))
+  const change = { ...conversationChange(bundle, { sender, conversation, deviceOf }), commitsFreeAt }
+  const { succeeds } = succession
+  return { case: 'accepted', content: commitContent(payload), change, ...(succeeds && { succeeds }) }
+}
+
+/** When the sender and the conversation have all their commits again after this one, or how long it has to wait, in ms. */
+function commitsAfter(
+  sender: DeviceFacts,
+  { conversation, limits, now }: SendFacts,
+): { sender: number; conversation: number } | { waitMs: number } {
+  const ofSender = commitAt(sender.commitsFreeAt, { now, perMinute: limits.commitsPerMinute })
+  const perMinute = limits.commitsPerMinuteAndConversation
+  const ofConversation = commitAt(conversation?.commitsFreeAt ?? 0, { now, perMinute })
+  if ('freeAt' in ofSender && 'freeAt' in ofConversation)
+    return { sender: ofSender.freeAt, conversation: ofConversation.freeAt }
+  const waits = [ofSender, ofConversation].map(each => ('waitMs' in each ? each.waitMs : 0))
+  return { waitMs: Math.max(...waits) }
+}
+
+/** A new conversation that goes on in place of another one is put into the order of that one, by a member of it. */
+function decideSuccession(
+  { creates, head: bytes, headSignature }: CommitBundle,
+  sender: DeviceFacts,
+  { now, conversationOf }: SendFacts,
+): Rejected | { case: 'fits'; succeeds?: Succession } {
+  const head = decodeBundleHead(bytes)
+  if (!head) return rejected(malformed('the head of a commit bundle is none'))
+  const { succeeds, succeedsEpoch, conversationId } = head
+  if (succeeds.length === 0) return { case: 'fits' }
+  if (!creates) return rejected(malformed('only a new conversation can succeed another one'))
+  const conversation = conversationOf(succeeds)
+  if (!conversation) return rejected(unknownConversation())
+  if (!conversation.members.has(sender.key)) return rejected(notAMember())
+  if (succeedsEpoch !== BigInt(conversation.epoch)) return stale(conversation)
+  const successors = anotherSuccessor(conversation.successors, { id: conversationId, sequence: 0, now })
+  if ('waitMs' in successors) return rejected(tooManySuccessors(successors.waitMs))
+  const content = successorContent({ conversationId, head: bytes, headSignature }, conversation.epoch)
+  return { case: 'fits', succeeds: { conversation, content } }
 }
 
 function decideRejoin(request: RejoinRequest, sender: DeviceFacts, { conversation }: SendFacts): Decision {
@@ -149,6 +218,6 @@ function checkSigned(
 }
 
 /** The sender may not know of the last commit, which explains the rejection. */
-function stale({ epoch, lastCommit }: ConversationFacts): Decision {
+function stale({ epoch, lastCommit }: ConversationFacts): Rejected {
   return { case: 'rejected', reason: staleEpoch(epoch), after: lastCommit }
 }

@@ -299,8 +299,9 @@ describe('a server that', () => {
       expect(textsOf(person).sort()).toEqual(['alice is here', 'and once', 'bob is here', 'once'])
   })
 
-  test('alters a roster change: the member is warned', async () => {
+  test('alters a roster change: the commit is dropped and told, and the member comes back by itself', async () => {
     const [alice, bob, carol] = (await room('alice', 'bob', 'carol')) as [Person, Person, Person]
+    const isTold = (line: string) => line.includes('no member has signed')
     meddle = changing([bob], 'commit', envelope => {
       if (envelope.envelope.case !== 'commit') return [envelope]
       const rosterChange = {
@@ -313,8 +314,13 @@ describe('a server that', () => {
       ]
     })
     await alice.endpoint.changeRoom(roomOf(alice)!.number, { kind: 'topic', topic: 'green' })
-    await bob.event('notice', ({ level, notice }) => level === 'warning' && notice.code === 'other-devices')
+    await bob.holds(() => others(bob).some(isTold))
     await hears(carol, 'alice is here')
+    meddle = envelopes => envelopes
+    await say(alice, 'in the new epoch')
+    await bob.holds(() => others(bob).filter(line => line.includes('you are in the room')).length === 2)
+    await say(alice, 'welcome back')
+    await hears(bob, 'welcome back', 'in the new epoch')
   })
 })
 

@@ -4,6 +4,7 @@
 
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { CommitBundleSchema } from '../../../../gen/parley/v1/chat_pb.js'
+import type { SignedHead } from '../../../protocol/log/bundle-head.js'
 import { type ClientSequence, clientSequenceOf, type GroupNumber, type IntentNumber } from '../../ids.js'
 import { Kept } from '../../vault/records/kept.js'
 import {
@@ -182,7 +183,10 @@ export function queueCommit(
   {
     bundle,
     intents = [],
-  }: { bundle: MessageInitShape<typeof CommitBundleSchema>; intents?: readonly IntentNumber[] },
+  }: {
+    bundle: MessageInitShape<typeof CommitBundleSchema> & SignedHead
+    intents?: readonly IntentNumber[]
+  },
 ): void {
   const commitBundle = toBinary(CommitBundleSchema, create(CommitBundleSchema, bundle))
   outbox.add(tx, group, { case: 'commit', value: { commitBundle, intents } })

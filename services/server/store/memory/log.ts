@@ -3,8 +3,16 @@
 
 import type { Envelope, OutgoingEnvelope } from '../../../../gen/parley/v1/chat_pb.js'
 import { appendWithin } from '../account-quota.js'
-import { type ConversationChange, changedBy, firstVisible, lastDeleted, newConversation } from '../facts.js'
 import {
+  type ConversationChange,
+  changedBy,
+  firstVisible,
+  lastDeleted,
+  newConversation,
+  succeededBy,
+} from '../facts.js'
+import {
+  type Content,
   envelopeFor,
   type LogRecord,
   MISSED_BYTES,
@@ -52,14 +60,16 @@ export class MemoryLog implements Log {
   }
 
   #appendOne(row: DeviceRow | undefined, send: OutgoingEnvelope, readers: Set<number>): AppendOutcome {
-    const { tables, limits } = this.#parts
+    const { tables, limits, now } = this.#parts
     const sender = row && tables.factsOf(row)
     const found = tables.conversation(send.conversationId)
     const deviceOf = (id: DeviceId) => {
       const device = tables.device(id)
       return device && tables.factsOf(device)
     }
-    const decision = decide(send, { sender, conversation: found?.facts, limits, deviceOf })
+    const conversationOf = (id: Uint8Array) => tables.conversation(id)?.facts
+    const world = { sender, conversation: found?.facts, limits, now: now(), deviceOf, conversationOf }
+    const decision = decide(send, world)
     if (decision.case === 'rejected') {
       const { reason, after } = decision
       return { accepted: false, reason, ...(after === undefined ? {} : { after }) }
@@ -75,15 +85,36 @@ export class MemoryLog implements Log {
   }
 
   #carryOut(
-    { content, change }: Extract<Decision, { case: 'accepted' }>,
+    { content, change, succeeds }: Extract<Decision, { case: 'accepted' }>,
     sender: DeviceRow,
     conversation: ConversationRow,
     readers: Set<number>,
   ): void {
+    sender.clientSequence += 1
+    sender.commitsFreeAt = change?.commitsFreeAt?.sender ?? sender.commitsFreeAt
+    const old = succeeds && this.#parts.tables.conversation(succeeds.conversation.id)
+    if (old) this.#succeed(old, { content: succeeds.content, sender, by: conversation }, readers)
+    const record = this.#push(content, sender, conversation)
+    if (change) this.#change(conversation, change, record)
+    for (const key of conversation.facts.members.keys()) readers.add(key)
+    for (const { key } of change?.left ?? []) readers.add(key)
+  }
+
+  /** The order of the old conversation says that the new one takes its place. */
+  #succeed(
+    old: ConversationRow,
+    { content, sender, by }: { content: Content; sender: DeviceRow; by: ConversationRow },
+    readers: Set<number>,
+  ): void {
+    const { sequence } = this.#push(content, sender, old)
+    old.facts = succeededBy(old.facts, { id: by.facts.id, sequence, now: this.#parts.now() })
+    for (const key of old.facts.members.keys()) readers.add(key)
+  }
+
+  #push(content: Content, sender: DeviceRow, conversation: ConversationRow): LogRecord {
     const { tables, room, now } = this.#parts
     const storedAt = now()
     tables.sequence += 1
-    sender.clientSequence += 1
     conversation.lastShown = nextShown(conversation.lastShown, storedAt)
     const record: LogRecord = {
       sequence: tables.sequence,
@@ -98,9 +129,7 @@ export class MemoryLog implements Log {
     room.take(record.size)
     sender.account.stored += record.size
     tables.records.push(record)
-    if (change) this.#change(conversation, change, record)
-    for (const key of conversation.facts.members.keys()) readers.add(key)
-    for (const { key } of change?.left ?? []) readers.add(key)
+    return record
   }
 
   #change(conversation: ConversationRow, change: ConversationChange, record: LogRecord): void {

@@ -28,6 +28,8 @@ export interface DeviceRow {
   account: AccountRow
   certificate: Uint8Array
   clientSequence: number
+  /** See commitAt. */
+  commitsFreeAt: number
   acked: number
   /** Keys of the conversations whose roster it is on. */
   rosters: Set<number>
@@ -97,6 +99,7 @@ export class Tables {
     this.accounts.set(handle, account)
     const row: DeviceRow = {
       ...{ key: this.#devices.size + 1, id, account, certificate, clientSequence: 0, acked: 0 },
+      ...{ commitsFreeAt: 0 },
       ...{ rosters: new Set(), created: 0, stock: new Map(), goneHashes: new Set(), lastResort: undefined },
     }
     account.devices.push(row)
@@ -109,10 +112,10 @@ export class Tables {
   }
 
   factsOf(row: DeviceRow): DeviceFacts {
-    const { key, id, clientSequence, created, account } = row
+    const { key, id, clientSequence, commitsFreeAt, created, account } = row
     const banned = this.isBanned({ handle: account.handle }) || this.isBanned({ deviceId: id })
     const blocked = blockedBy({ revoked: this.isRevoked(row), banned })
-    return { key, id, clientSequence, conversations: created, blocked }
+    return { key, id, clientSequence, conversations: created, commitsFreeAt, blocked }
   }
 
   conversation(id: Uint8Array): ConversationRow | undefined {

@@ -73,6 +73,10 @@ describe('the words', () => {
         remedy: 'ask bob which client made it',
       },
       'unknown-content': { text: 'it was made by a newer version', remedy: 'update Parley to read it' },
+      'not-signed': {
+        text: 'a change of the conversation that no member has signed: the server made it up; here everything stayed as it was',
+        remedy: 'tell the others by another way, and ask the operator',
+      },
       'against-rules': {
         text: 'bob changed it in a way that its rules do not allow them; here it stays as it was',
         remedy: 'go on in a new room, without bob: this one may soon take no more messages',
@@ -144,6 +148,8 @@ describe('the words', () => {
       'not-theirs':
         'an invitation to a conversation was not taken: it is to take the place of a conversation that you have, and is not made by its members',
       'handle-twice': 'an invitation to a conversation was not taken: two accounts in it go by bob',
+      'not-signed':
+        'an invitation to a conversation was not taken: nobody in it has signed it: the server made it up',
       'against-rules': 'an invitation to a conversation was not taken: bob has changed it against its rules',
       mls: 'an invitation to a conversation was not taken: refused: malformed',
     })

@@ -13,7 +13,7 @@ import type { CommitChange } from '../../../../services/endpoint/mls/engine.js'
 import type { DeviceKey } from '../../../../services/protocol/keys.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { keyPackageOf } from '../../../support/endpoint-groups.js'
-import { TestGroup } from '../../../support/group.js'
+import { resigned, TestGroup } from '../../../support/group.js'
 import { numbered } from '../../../support/numbers.js'
 
 const alice = makeAccount('alice')
@@ -35,8 +35,8 @@ const commitIn = ({ envelope }: Envelope): DeliveredCommit => {
   if (envelope.case !== 'commit') throw new Error('no commit')
   return envelope.value
 }
-const take = (envelope: Envelope, commit = commitIn(envelope)) =>
-  testing.written((tx, unit) => takeCommit(unit.context, tx, room.in(unit), envelope, commit))
+const take = (envelope: Envelope) =>
+  testing.written((tx, unit) => takeCommit(unit.context, tx, room.in(unit), envelope, commitIn(envelope)))
 const leafOf = (account: OwnAccount) =>
   testing.context.engine
     .members(room.live.state)
@@ -73,11 +73,8 @@ describe('a commit of another member', () => {
   test('is as the server was told where it names the same devices', async () => {
     const isAsClaimed = async (added: OwnAccount[], removed: OwnAccount[], change: CommitChange) => {
       const envelope = await room.committed(bob, change)
-      const rosterChange = {
-        ...{ $typeName: 'parley.v1.RosterChange' as const },
-        ...{ addedDeviceIds: added.map(idOf), removedDeviceIds: removed.map(idOf) },
-      }
-      const done = await take(envelope, { ...commitIn(envelope), rosterChange })
+      const rosterChange = { addedDeviceIds: added.map(idOf), removedDeviceIds: removed.map(idOf) }
+      const done = await take(resigned([bob], envelope, { rosterChange }))
       return done.outcome === 'applied' && done.isAsClaimed
     }
     const erin = makeAccount('erin')
@@ -127,14 +124,14 @@ describe('a commit of another member', () => {
 
   test('that cannot be opened says why, and changes nothing', async () => {
     const envelope = await room.committed(bob)
-    commitIn(envelope).commit[90]! ^= 1
-    expect(await take(envelope)).toEqual({
+    const broken = commitIn(envelope).commit.map((byte, index) => (index === 90 ? byte ^ 1 : byte))
+    expect(await take(resigned([bob], envelope, { commit: broken }))).toEqual({
       ...{ outcome: 'not-opened', why: { code: 'refused', cause: 'not-authentic' } },
     })
     const text = await room.sealed(bob, { body: { case: 'text', value: { text: 'hm' } } })
     if (text.envelope.case !== 'application') throw new Error('no text')
-    const commit = { ...commitIn(envelope), commit: text.envelope.value.ciphertext }
-    expect(await take(envelope, commit)).toMatchObject({ outcome: 'not-opened' })
+    const { ciphertext: commit } = text.envelope.value
+    expect(await take(resigned([bob], envelope, { commit }))).toMatchObject({ outcome: 'not-opened' })
     expect([epoch(), room.live.phase.name]).toEqual([1n, 'active'])
   })
 })

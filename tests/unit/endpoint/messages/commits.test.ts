@@ -3,15 +3,16 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
-import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
+import type { DeliveredCommit, Envelope, RosterChange } from '../../../../gen/parley/v1/chat_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
+import { signed } from '../../../../services/endpoint/groups/heads.js'
 import { beginCommit } from '../../../../services/endpoint/groups/transition.js'
 import { type Placed, sequenceOf } from '../../../../services/endpoint/ids.js'
 import { receiveCommit, receiveOwnCommit } from '../../../../services/endpoint/messages/commits.js'
 import { FORKED_LOG } from '../../../../services/endpoint/messages/fork-detection.js'
 import { openTestContext, pinned, type TestContext } from '../../../support/endpoint-context.js'
 import { keyPackageOf } from '../../../support/endpoint-groups.js'
-import { TestGroup } from '../../../support/group.js'
+import { resigned, TestGroup } from '../../../support/group.js'
 import { saidIn } from '../../../support/said.js'
 
 const alice = makeAccount('alice')
@@ -45,17 +46,11 @@ const renamed = (name: string) => {
 /** `claimed`: the devices that the server was told of. */
 const take = (envelope: Placed<Envelope>, claimed: { added?: OwnAccount[]; removed?: OwnAccount[] } = {}) =>
   testing.written(async (tx, unit) => {
-    if (envelope.envelope.case !== 'commit') throw new Error('no commit')
     const { added = [], removed = [] } = claimed
-    const rosterChange = {
-      $typeName: 'parley.v1.RosterChange' as const,
-      addedDeviceIds: added.map(idOf),
-      removedDeviceIds: removed.map(idOf),
-    }
-    await receiveCommit(unit.context, tx, room.in(unit), envelope, {
-      ...envelope.envelope.value,
-      rosterChange,
-    })
+    const rosterChange = { addedDeviceIds: added.map(idOf), removedDeviceIds: removed.map(idOf) }
+    const { envelope: content } = resigned([bob, carol], envelope, { rosterChange })
+    if (content.case !== 'commit') throw new Error('no commit')
+    await receiveCommit(unit.context, tx, room.in(unit), envelope, content.value)
   })
 const lines = () => testing.context.conversations.history(room.conversation).map(saidIn)
 const notices = () => testing.told.flatMap(event => (event.type === 'notice' ? [event.notice.code] : []))
@@ -110,11 +105,59 @@ describe('a commit of another member', () => {
   test('that cannot be opened leaves a state of no use: this device asks to be taken in again', async () => {
     const envelope = await room.committed(bob)
     if (envelope.envelope.case !== 'commit') throw new Error('no commit')
-    envelope.envelope.value.commit[80]! ^= 1
-    await take(envelope)
+    const broken = envelope.envelope.value.commit.map((byte, index) => (index === 80 ? byte ^ 1 : byte))
+    await take(resigned([bob], envelope, { commit: broken }))
     expect(testing.context.conversations.history(room.conversation)).toMatchObject([{ kind: 'unreadable' }])
     expect(room.live.phase.name).toBe('out-of-sync')
     expect(testing.outbox.items().map(({ item }) => item.what.case)).toEqual(['rejoin'])
+  })
+
+  test.each<[string, (commit: DeliveredCommit) => DeliveredCommit]>([
+    ['with another head', commit => ({ ...commit, head: commit.head.slice(1) })],
+    ['with other bytes', commit => ({ ...commit, commit: commit.commit.slice(1) })],
+    ['of which the server says another epoch', commit => ({ ...commit, epoch: commit.epoch + 1n })],
+    [
+      'of which the server says another roster change',
+      commit => {
+        const rosterChange = {
+          $typeName: 'parley.v1.RosterChange',
+          addedDeviceIds: [],
+          removedDeviceIds: [idOf(carol)],
+        }
+        return { ...commit, rosterChange: rosterChange as RosterChange }
+      },
+    ],
+    ['without a signature', commit => ({ ...commit, headSignature: new Uint8Array() })],
+  ])('%s is no member’s: it is dropped and told, and the state stays', async (_, forge) => {
+    const envelope = await room.committed(bob)
+    if (envelope.envelope.case !== 'commit') throw new Error('no commit')
+    const { value } = envelope.envelope
+    const receive = (commit: DeliveredCommit) =>
+      testing.written((tx, unit) => receiveCommit(unit.context, tx, room.in(unit), envelope, commit))
+    const before = room.live.state.groupContext.epoch
+    await receive(forge(value))
+    expect(lines()).toEqual([expect.stringMatching(/no member has signed/)])
+    expect([room.live.state.groupContext.epoch, room.live.phase.name]).toEqual([before, 'active'])
+    expect(testing.outbox.items()).toEqual([])
+    await receive(value)
+    expect(room.live.state.groupContext.epoch).toBe(before + 1n)
+  })
+
+  test('signed by somebody who is not in it, or by another member than made it, is no member’s', async () => {
+    const envelope = await room.committed(bob)
+    const by = (account: OwnAccount) => {
+      const { envelope: content } = envelope
+      if (content.case !== 'commit') throw new Error('no commit')
+      const bundle = { ...content.value, welcomes: [] }
+      const { head, headSignature } = signed({ account }, envelope.conversationId, bundle)
+      const value = { ...content.value, head, headSignature }
+      return testing.written((tx, unit) => receiveCommit(unit.context, tx, room.in(unit), envelope, value))
+    }
+    for (const account of [dave, carol]) await by(account)
+    expect(lines()).toEqual([1, 2].map(() => expect.stringMatching(/no member has signed/)))
+    expect(room.live.phase.name).toBe('active')
+    await by(bob)
+    expect(room.live.state.groupContext.epoch).toBe(2n)
   })
 
   test('after this account has left shows nothing, and is followed all the same', async () => {

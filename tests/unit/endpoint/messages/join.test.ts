@@ -3,9 +3,15 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
-import { type Envelope, EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
+import {
+  type DeliveredWelcome,
+  DeliveredWelcomeSchema,
+  type Envelope,
+  EnvelopeSchema,
+} from '../../../../gen/parley/v1/chat_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { Context } from '../../../../services/endpoint/context.js'
+import { signed } from '../../../../services/endpoint/groups/heads.js'
 import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
 import type { Placed } from '../../../../services/endpoint/ids.js'
 import { joinByWelcome } from '../../../../services/endpoint/messages/join.js'
@@ -60,7 +66,14 @@ async function invitation({ by = bob, others = [], settings, lastResort = false,
   })
   const pairs = await Promise.all(others.map(other => keyPackageOf(engine, other)))
   const add = [own, ...pairs].map(({ publicPackage }) => publicPackage)
-  return (await engine.commit(founded, { add })).welcome!
+  return welcomeBy(by, (await engine.commit(founded, { add })).welcome!)
+}
+
+/** A welcome as the server delivers it, of a bundle that this account's device has signed. */
+function welcomeBy(by: OwnAccount, welcome: Uint8Array): DeliveredWelcome {
+  const bundle = { epoch: 0n, commit: Uint8Array.of(1), welcomes: [{ welcome }] }
+  const { head, headSignature } = signed({ account: by }, ID, bundle)
+  return create(DeliveredWelcomeSchema, { welcome, epoch: 1n, head, headSignature })
 }
 
 let sequence = 0n
@@ -69,7 +82,7 @@ const envelopeOf = (conversationId = ID) =>
 
 /** `change`: of what the parts share. */
 const join = (
-  welcome: Uint8Array,
+  welcome: DeliveredWelcome,
   { envelope = envelopeOf(), change = {} }: { envelope?: Placed<Envelope>; change?: Partial<Context> } = {},
 ) =>
   testing.written((tx, { context }) =>
@@ -145,8 +158,31 @@ describe('a welcome is refused', () => {
   })
 
   test('that the engine refuses', async () => {
-    await join(Uint8Array.of(1, 2, 3))
+    await join(welcomeBy(bob, Uint8Array.of(1, 2, 3)))
     expect(refusals()).toEqual([{ code: 'mls', cause: 'malformed' }])
+  })
+
+  test('that nobody signed, or that the server says something else of, before it is opened', async () => {
+    const welcome = await invitation()
+    const forged: Partial<DeliveredWelcome>[] = [
+      { headSignature: new Uint8Array() },
+      { head: new Uint8Array() },
+      { welcome: welcome.welcome.slice(1) },
+      { epoch: 2n },
+    ]
+    const opener = { open: () => Promise.reject(new Error('opened')), close: async () => undefined }
+    for (const change of forged) await join({ ...welcome, ...change }, { change: { welcomes: opener } })
+    const envelope = envelopeOf(new Uint8Array(16))
+    await join(welcome, { envelope, change: { welcomes: opener } })
+    expect(refusals()).toEqual(Array.from({ length: 5 }, () => ({ code: 'not-signed' })))
+    expect(testing.context.records.keys('welcomes')).toEqual([])
+  })
+
+  test('that somebody signed who is not in the group', async () => {
+    const { welcome } = await invitation()
+    await join(welcomeBy(carol, welcome))
+    expect(refusals()).toEqual([{ code: 'not-signed' }])
+    expect([group(), conversations(), keyPackages()]).toEqual([undefined, [], 1])
   })
 
   test('of a room that somebody changed against its rules', async () => {

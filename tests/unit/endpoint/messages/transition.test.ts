@@ -45,8 +45,9 @@ const write = (group: TestGroup, { waits = false } = {}) =>
     waitFor(tx, id)
     if (!waits) await sealLine(unit.context, tx, group.in(unit), id)
   })
+const NO_HEAD = { head: new Uint8Array(), headSignature: new Uint8Array() }
 const queue = (group: TestGroup) =>
-  testing.written((tx, { outbox }) => queueCommit(outbox, tx, group.number, { bundle: {} }))
+  testing.written((tx, { outbox }) => queueCommit(outbox, tx, group.number, { bundle: NO_HEAD }))
 const history = (group: TestGroup) => testing.context.conversations.history(group.conversation)
 const out = () => testing.outbox.items().map(({ item }) => `${item.group} ${item.what.case}`)
 

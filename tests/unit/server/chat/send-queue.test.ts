@@ -4,7 +4,7 @@ import { type OutgoingEnvelope, OutgoingEnvelopeSchema } from '../../../../gen/p
 import { SendQueue } from '../../../../services/server/chat/send-queue.js'
 import { TokenBucket } from '../../../../services/server/guard/token-bucket.js'
 import { WAITING_SEND_BYTES, WAITING_SENDS } from '../../../../services/server/limits.js'
-import { notAMember, staleEpoch } from '../../../../services/server/store/reasons.js'
+import { notAMember, outOfOrder, staleEpoch } from '../../../../services/server/store/reasons.js'
 import type { AppendOutcome, Place } from '../../../../services/server/store/store.js'
 import { noGuard } from './quiet-log.js'
 
@@ -135,5 +135,19 @@ describe('the send queue', () => {
     await queue.settled()
     expect(failures).toEqual([failure])
     expect(told()).toEqual([])
+  })
+
+  test('keeps from the store a commit whose head is not its own, and answers in the order of the sends', async () => {
+    const { queue, call, told } = scene()
+    const bad = create(OutgoingEnvelopeSchema, {
+      clientSequence: 2n,
+      envelope: { case: 'commit', value: { commit: Uint8Array.of(1), head: Uint8Array.of(2) } },
+    })
+    queue.add([...sends(1, 1), bad, ...sends(3, 1)])
+    const { numbers, answer } = await call(0)
+    expect(numbers).toEqual([1, 3])
+    answer([{ accepted: true }, { accepted: false, reason: outOfOrder(2n) }])
+    await queue.settled()
+    expect(told()).toEqual(['accepted 1', 'malformed 2', 'outOfOrder 3'])
   })
 })

@@ -93,7 +93,7 @@ describe('a change', () => {
     id.fill(0)
     expect(begun).toEqual({
       ...{ key: 7, id: CONVERSATION_ID, epoch: 0, lastCommit: 0, sharedEpoch: 0 },
-      ...{ expiredThrough: 0, expiredShown: 0 },
+      ...{ expiredThrough: 0, expiredShown: 0, commitsFreeAt: 0, successors: undefined },
       ...{ creator: BEGUN.creator, members: new Map(), gone: new Map(), spans: new Map() },
     })
   })

@@ -21,6 +21,7 @@ import {
   payloadBytes,
   recordSize,
   rejoinContent,
+  successorContent,
 } from '../../../../services/server/store/log-record.js'
 import { bytesOf } from '../../../support/store-world.js'
 import { bundle, CONVERSATION_ID, conversation, device, idOf, send } from './people.js'
@@ -141,6 +142,27 @@ describe('what a device is shown', () => {
       case: 'welcome',
       value: { epoch: 5n, welcome: bytesOf('welcome') },
     })
+  })
+
+  test('of a successor is the same for all, its sender too; a commit and a welcome come with their head', () => {
+    const successor = {
+      conversationId: bytesOf('new', 16),
+      head: bytesOf('head'),
+      headSignature: bytesOf('sig'),
+    }
+    const content = successorContent(successor, 3)
+    expect(contentOf(KINDS.successor, 3, content.payload)).toEqual(content)
+    for (const key of [SENDER, 1])
+      expect(shown(key, recordOf(content)).envelope).toMatchObject({ case: 'successor', value: successor })
+    const { head, headSignature } = successor
+    const value = { ...bundle({ epoch: 4n, added: [2] }), head, headSignature }
+    const record = recordOf(commitContent(toBinary(CommitBundleSchema, value)), 10)
+    const spans = new Map([[2, [{ joined: 10, joinedEpoch: 5, left: undefined, leftShown: 0 }]]])
+    expect(shown(2, record, conversation([0, 2], { spans })).envelope.value).toMatchObject({
+      head,
+      headSignature,
+    })
+    expect(shown(1, record).envelope.value).toMatchObject({ head, headSignature })
   })
 
   test('of what was deleted is how many, at least one', () => {

@@ -18,7 +18,8 @@ export const CONVERSATION_ID = bytesOf('conversation', 16)
 export const idOf = (key: number): DeviceId => bytesOf(`device ${key}`)
 
 export function device(key: number, of: Partial<DeviceFacts> = {}): DeviceFacts {
-  return { key, id: idOf(key), clientSequence: 0, conversations: 0, blocked: undefined, ...of }
+  const counts = { clientSequence: 0, conversations: 0, commitsFreeAt: 0 }
+  return { key, id: idOf(key), ...counts, blocked: undefined, ...of }
 }
 
 /** A conversation of these devices, all of whom joined with the record 10. */
@@ -29,7 +30,7 @@ export function conversation(
   return {
     ...{ key: 1, id: CONVERSATION_ID, epoch: 1, lastCommit: 10, sharedEpoch: 1 },
     ...{ expiredThrough: 0, expiredShown: 0 },
-    ...{ creator: idOf(0), gone: new Map() },
+    ...{ creator: idOf(0), gone: new Map(), commitsFreeAt: 0, successors: undefined },
     members: new Map(members.map(key => [key, idOf(key)])),
     spans: new Map(
       members.map(key => [key, [{ joined: 10, joinedEpoch: 1, left: undefined, leftShown: 0 }]]),
@@ -38,6 +39,9 @@ export function conversation(
   }
 }
 
+/** When a send is decided on. */
+export const NOW = Date.UTC(2026, 0, 1)
+
 /** The facts of a send by device 0, in a world of these devices. */
 export function facts(devices: readonly DeviceFacts[], of: Partial<SendFacts> = {}): SendFacts {
   const byId = new Map(devices.map(each => [Buffer.from(each.id).toString('hex'), each]))
@@ -45,7 +49,9 @@ export function facts(devices: readonly DeviceFacts[], of: Partial<SendFacts> = 
     sender: devices[0],
     conversation: undefined,
     limits: LIMITS,
+    now: NOW,
     deviceOf: id => byId.get(Buffer.from(id).toString('hex')),
+    conversationOf: () => undefined,
     ...of,
   }
 }

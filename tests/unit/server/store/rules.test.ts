@@ -22,6 +22,8 @@ const limits = {
   devicesPerConversation: 4,
   conversationsPerDevice: 3,
   pastEpochs: 2,
+  commitsPerMinute: 60,
+  commitsPerMinuteAndConversation: 60,
   keyPackagesPerDevice: 0,
   devicesPerAccount: 0,
   accountBytes: 0,

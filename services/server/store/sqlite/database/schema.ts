@@ -1,7 +1,7 @@
 import { recordSize } from '../../log-record.js'
 
 /** Goes up with every change of the tables; kept in SQLite's user_version. Tables of another version are not opened. */
-export const SCHEMA_VERSION = 6
+export const SCHEMA_VERSION = 7
 
 /** "Prly": SQLite's application_id, which tells our files from others'. */
 export const APPLICATION_ID = 0x50726c79
@@ -83,6 +83,7 @@ CREATE INDEX devices_of_account ON devices (account);
 CREATE TABLE progress (
   device INTEGER PRIMARY KEY REFERENCES devices,
   client_sequence INTEGER NOT NULL DEFAULT 0,
+  commits_free_at INTEGER NOT NULL DEFAULT 0,
   acked_sequence INTEGER NOT NULL DEFAULT 0,
   conversations INTEGER NOT NULL DEFAULT 0,
   revoked INTEGER NOT NULL DEFAULT 0
@@ -115,7 +116,12 @@ CREATE TABLE conversations (
   last_commit INTEGER NOT NULL,
   expired_through INTEGER NOT NULL DEFAULT 0,
   expired_shown INTEGER NOT NULL DEFAULT 0,
-  shared_epoch INTEGER NOT NULL DEFAULT 0
+  shared_epoch INTEGER NOT NULL DEFAULT 0,
+  commits_free_at INTEGER NOT NULL DEFAULT 0,
+  successor BLOB,
+  successor_sequence INTEGER NOT NULL DEFAULT 0,
+  successors INTEGER NOT NULL DEFAULT 0,
+  successors_since INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE roster (

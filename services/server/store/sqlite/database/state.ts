@@ -20,6 +20,7 @@ export type DeviceState = { -readonly [name in keyof DeviceFacts]: DeviceFacts[n
 interface DeviceRow extends BlockedRow {
   key: number
   client_sequence: number
+  commits_free_at: number
   conversations: number
 }
 
@@ -32,6 +33,11 @@ interface ConversationRow {
   expired_shown: number
   creator_id: Uint8Array
   shared_epoch: number
+  commits_free_at: number
+  successor: Uint8Array | null
+  successor_sequence: number
+  successors: number
+  successors_since: number
 }
 
 interface RosterRow {
@@ -50,7 +56,7 @@ const CONVERSATION_SQL = `SELECT conversations.*, devices.id AS creator_id
 const statements = (db: DatabaseSync) => ({
   device: prepare<DeviceRow>(
     db,
-    `SELECT devices.key AS key, client_sequence, conversations, ${BLOCKED_SQL}
+    `SELECT devices.key AS key, client_sequence, commits_free_at, conversations, ${BLOCKED_SQL}
      FROM devices JOIN progress ON device = devices.key JOIN accounts ON accounts.key = account WHERE id = ?`,
   ),
   conversation: prepare<ConversationRow>(db, `${CONVERSATION_SQL} WHERE conversations.id = ?`),
@@ -83,8 +89,9 @@ export class StateCache {
     if (kept) return kept
     const row = this.#sql.device.get(id)
     if (!row) return undefined
-    const { key, client_sequence: clientSequence, conversations } = row
-    const device = { key, id: id.slice(), clientSequence, conversations, blocked: blockedOf(row) }
+    const { key, client_sequence: clientSequence, commits_free_at: commitsFreeAt, conversations } = row
+    const counts = { clientSequence, commitsFreeAt, conversations }
+    const device = { key, id: id.slice(), ...counts, blocked: blockedOf(row) }
     this.#devices.set(name, device)
     return device
   }
@@ -143,9 +150,16 @@ function conversationOf(row: ConversationRow, roster: readonly RosterRow[]): Con
   return {
     ...{ key, id, epoch, members, gone, spans },
     creator: row.creator_id,
+    commitsFreeAt: row.commits_free_at,
+    successors: successorsOf(row),
     lastCommit: row.last_commit,
     sharedEpoch: row.shared_epoch,
     expiredThrough: row.expired_through,
     expiredShown: row.expired_shown,
   }
+}
+
+function successorsOf(row: ConversationRow): ConversationFacts['successors'] {
+  const { successor: first, successor_sequence: sequence, successors: count, successors_since: since } = row
+  return first === null ? undefined : { first, sequence, count, since }
 }

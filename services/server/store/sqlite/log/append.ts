@@ -2,9 +2,15 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import type { OutgoingEnvelope } from '../../../../../gen/parley/v1/chat_pb.js'
-import { type ConversationChange, type ConversationFacts, changedBy, newConversation } from '../../facts.js'
+import {
+  type ConversationChange,
+  type ConversationFacts,
+  changedBy,
+  newConversation,
+  succeededBy,
+} from '../../facts.js'
 import { type Content, KINDS, type LogRecord, recordSize } from '../../log-record.js'
-import { type Decision, decide, type StoreLimits } from '../../rules.js'
+import { type Decision, decide, type SendFacts, type StoreLimits, type Succession } from '../../rules.js'
 import type { AppendOutcome, DeviceId } from '../../store.js'
 import { prepare } from '../database/database.js'
 import type { DeviceState, StateCache } from '../database/state.js'
@@ -41,7 +47,12 @@ const statements = (db: DatabaseSync) => ({
   ),
   setEpoch: prepare(
     db,
-    'UPDATE conversations SET epoch = ?, last_commit = ?, shared_epoch = ? WHERE key = ?',
+    'UPDATE conversations SET epoch = ?, last_commit = ?, shared_epoch = ?, commits_free_at = ? WHERE key = ?',
+  ),
+  succeed: prepare(
+    db,
+    `UPDATE conversations SET successor = ?, successor_sequence = ?, successors = ?, successors_since = ?
+     WHERE key = ?`,
   ),
   join: prepare(
     db,
@@ -52,33 +63,38 @@ const statements = (db: DatabaseSync) => ({
     'UPDATE roster SET left_sequence = ?, left_shown = ?, gone = ? WHERE conversation = ? AND device = ? AND left_sequence IS NULL',
   ),
   clear: prepare(db, 'UPDATE roster SET gone = 0 WHERE conversation = ? AND device = ?'),
-  advance: prepare(db, 'UPDATE progress SET client_sequence = ? WHERE device = ?'),
+  advance: prepare(db, 'UPDATE progress SET client_sequence = ?, commits_free_at = ? WHERE device = ?'),
   countConversations: prepare(db, 'UPDATE progress SET conversations = ? WHERE device = ?'),
 })
 
 export class Appender {
   readonly #options: AppenderOptions
   readonly #sql: ReturnType<typeof statements>
-  readonly #deviceOf: (id: DeviceId) => DeviceState | undefined
+  readonly #lookUps: Pick<SendFacts, 'deviceOf' | 'conversationOf'>
 
   constructor(options: AppenderOptions) {
     this.#options = options
     this.#sql = statements(options.db)
-    this.#deviceOf = id => options.state.device(id)
+    this.#lookUps = {
+      deviceOf: id => options.state.device(id),
+      conversationOf: id => options.state.conversation(id),
+    }
   }
 
   append(device: DeviceId, sends: readonly OutgoingEnvelope[]): AppendOutcome[] {
     const sender = this.#options.state.device(device)
     const before = sender?.clientSequence
     const outcomes = sends.map(send => this.#appendOne(sender, send))
-    if (sender && sender.clientSequence !== before) this.#sql.advance.run(sender.clientSequence, sender.key)
+    if (sender && sender.clientSequence !== before)
+      this.#sql.advance.run(sender.clientSequence, sender.commitsFreeAt, sender.key)
     return outcomes
   }
 
   #appendOne(sender: DeviceState | undefined, send: OutgoingEnvelope): AppendOutcome {
-    const { state, limits } = this.#options
+    const { state, limits, now } = this.#options
     const conversation = state.conversation(send.conversationId)
-    const decision = decide(send, { sender, conversation, limits, deviceOf: this.#deviceOf })
+    const world = { sender, conversation, limits, now: now(), ...this.#lookUps }
+    const decision = decide(send, world)
     if (decision.case === 'rejected') return outcomeOf(decision)
     if (decision.case === 'accepted' && sender) {
       sender.clientSequence += 1
@@ -93,13 +109,29 @@ export class Appender {
   }
 
   #carryOut(
-    { content, change }: Extract<Decision, { case: 'accepted' }>,
+    { content, change, succeeds }: Extract<Decision, { case: 'accepted' }>,
     sender: DeviceState,
     before: ConversationFacts,
   ): void {
+    sender.commitsFreeAt = change?.commitsFreeAt?.sender ?? sender.commitsFreeAt
+    if (succeeds) this.#succeed(succeeds, sender, before)
     const record = this.#record(content, sender, before)
     const conversation = change ? this.#change(before, change, record) : before
     this.#options.appended({ conversation, record, removed: change?.left.map(({ key }) => key) ?? [] })
+  }
+
+  /** The order of the old conversation says that the new one takes its place. */
+  #succeed({ conversation: old, content }: Succession, sender: DeviceState, { id }: ConversationFacts): void {
+    const { appended, state, now } = this.#options
+    const record = this.#record(content, sender, old)
+    const conversation = succeededBy(old, { id, sequence: record.sequence, now: now() })
+    const { successors } = conversation
+    if (successors) {
+      const { first, sequence, count, since } = successors
+      this.#sql.succeed.run(first, sequence, count, since, old.key)
+    }
+    state.keep(conversation)
+    appended({ conversation, record, removed: [] })
   }
 
   #record(content: Content, sender: DeviceState, { key: conversation }: ConversationFacts): LogRecord {
@@ -137,7 +169,7 @@ export class Appender {
     for (const { key } of change.left) this.#sql.leave.run(sequence, shown, gone, before.key, key)
     for (const { key } of change.joined) this.#sql.join.run(before.key, key, sequence, change.epoch)
     const after = changedBy(before, change, record)
-    this.#sql.setEpoch.run(after.epoch, after.lastCommit, after.sharedEpoch, before.key)
+    this.#sql.setEpoch.run(after.epoch, after.lastCommit, after.sharedEpoch, after.commitsFreeAt, before.key)
     this.#options.state.keep(after)
     if (change.creates) this.#count(after.creator, 1)
     if (after.members.size === 0) this.#count(after.creator, -1)
@@ -145,7 +177,7 @@ export class Appender {
   }
 
   #count(id: DeviceId, by: number): void {
-    const device = this.#deviceOf(id)
+    const device = this.#options.state.device(id)
     if (!device) throw new Error('a conversation was created by an unknown device')
     device.conversations += by
     this.#sql.countConversations.run(device.conversations, device.key)

@@ -1,0 +1,140 @@
+import { create, toBinary } from '@bufbuild/protobuf'
+import { describe, expect, test } from '@jest/globals'
+import { BundleHeadSchema, type OutgoingEnvelope } from '../../gen/parley/v1/chat_pb.js'
+import type { Store } from '../../services/server/store/store.js'
+import type { OpenStore } from './store-suite.js'
+import {
+  application,
+  bytesOf,
+  commit,
+  converse,
+  gist,
+  gists,
+  mustSend,
+  newConversationId,
+  readAll,
+  register,
+  send,
+  type TestDevice,
+} from './store-world.js'
+
+const HOUR_MS = 3_600_000
+const SIGNATURE = bytesOf('signature', 64)
+
+interface Succession {
+  /** The conversation that is created. */
+  id: Uint8Array
+  /** The one that it succeeds. */
+  succeeds: Uint8Array
+  succeedsEpoch?: bigint
+  added?: TestDevice[]
+  creates?: boolean
+}
+
+function headOf({ id, succeeds, succeedsEpoch = 1n }: Succession): Uint8Array {
+  return toBinary(BundleHeadSchema, create(BundleHeadSchema, { conversationId: id, succeeds, succeedsEpoch }))
+}
+
+function succession(sender: TestDevice, given: Succession): OutgoingEnvelope {
+  const { id, added = [], creates = true } = given
+  const head = { head: headOf(given), headSignature: SIGNATURE }
+  return commit(sender, id, { creates, added, with: head })
+}
+
+export function successorSuite(open: OpenStore): void {
+  async function scene(now?: () => number) {
+    const { store, reopen } = await open(now ? { now } : {})
+    const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]
+    const mallory = await register(store, 'mallory')
+    const old = await converse(store, alice, bob, mallory)
+    return { store, reopen, alice, bob, mallory, old }
+  }
+
+  const reasonFor = async (store: Store, sender: TestDevice, envelope: OutgoingEnvelope) => {
+    const outcome = await send(store, sender, envelope)
+    return outcome.accepted ? 'accepted' : outcome.reason.case
+  }
+
+  describe('a conversation that succeeds another', () => {
+    test('is told of in the order of that one, to all in it, before anything of the new one', async () => {
+      const { store, reopen, alice, bob, mallory, old } = await scene()
+      const id = newConversationId()
+      const made = succession(alice, { id, succeeds: old, added: [bob] })
+      await mustSend(store, alice, made)
+      await mustSend(store, alice, made)
+      await mustSend(store, mallory, application(mallory, old, { text: 'still here' }))
+      for (const restart of [false, true]) {
+        const current = restart ? await reopen() : store
+        expect(await gists(current, alice)).toEqual(['own 1', 'successor', 'own 2', 'still here'])
+        expect(await gists(current, bob)).toEqual(['welcome', 'successor', 'welcome', 'still here'])
+        expect(await gists(current, mallory)).toEqual(['welcome', 'successor', 'own 1'])
+        const [, told, welcome] = (await readAll(current, bob)).envelopes
+        expect(told).toMatchObject({ conversationId: old })
+        const head = headOf({ id, succeeds: old })
+        expect(told!.envelope.value).toMatchObject({ conversationId: id, head, headSignature: SIGNATURE })
+        expect(welcome).toMatchObject({ conversationId: id })
+        expect(welcome!.envelope.value).toMatchObject({ epoch: 1n, head, headSignature: SIGNATURE })
+      }
+    })
+
+    test('ends the commits of the old one, which are told what succeeded it once that is read', async () => {
+      const { store, reopen, alice, bob, old } = await scene()
+      const [first, second] = [newConversationId(), newConversationId()]
+      await mustSend(store, alice, succession(alice, { id: first, succeeds: old }))
+      await mustSend(store, alice, succession(alice, { id: second, succeeds: old }))
+      for (const restart of [false, true]) {
+        const current = restart ? await reopen() : store
+        const outcome = await send(current, bob, commit(bob, old, { epoch: 1n }))
+        if (outcome.accepted) throw new Error('it was accepted')
+        expect(outcome.reason).toMatchObject({ case: 'succeeded', value: { conversationId: first } })
+        const { envelopes } = await readAll(current, bob, 0, { maxEnvelopes: 1 })
+        expect(envelopes.map(gist)).toEqual(['welcome', 'successor', 'successor'])
+        // The first of the two is what the sender has to have read.
+        const upTo = await current.log.read({ device: bob.id, after: 0, maxEnvelopes: 2, maxBytes: 1e6 })
+        expect(outcome.after).toBe(upTo.place)
+      }
+    })
+
+    test('comes from a member, at the epoch of the old one, and is new', async () => {
+      const { store, alice, bob, old } = await scene()
+      const carol = await register(store, 'carol')
+      const id = newConversationId()
+      const of = (sender: TestDevice, change: Partial<Succession> = {}) =>
+        reasonFor(store, sender, succession(sender, { id, succeeds: old, ...change }))
+      expect(await of(carol)).toBe('notAMember')
+      expect(await of(alice, { succeeds: newConversationId() })).toBe('unknownConversation')
+      expect(await of(alice, { succeedsEpoch: 2n })).toBe('staleEpoch')
+      await mustSend(store, bob, commit(bob, old, { epoch: 1n }))
+      const late = await send(store, alice, succession(alice, { id, succeeds: old }))
+      expect(late).toMatchObject({ reason: { value: { currentEpoch: 2n } }, after: expect.any(Number) })
+      const other = await converse(store, alice)
+      const notNew = succession(alice, { id: other, succeeds: old, succeedsEpoch: 2n, creates: false })
+      if (notNew.envelope.case === 'commit') notNew.envelope.value.epoch = 1n
+      expect(await reasonFor(store, alice, notNew)).toBe('malformed')
+      expect(await of(alice, { succeedsEpoch: 2n })).toBe('accepted')
+    })
+
+    test('is one of three in an hour', async () => {
+      let now = Date.UTC(2026, 0, 1)
+      const { store, reopen, alice, mallory, old } = await scene(() => now)
+      const another = (sender: TestDevice) => succession(sender, { id: newConversationId(), succeeds: old })
+      for (let count = 0; count < 3; count += 1) {
+        await mustSend(store, mallory, another(mallory))
+        now += 1_000
+      }
+      const again = await reopen()
+      const outcome = await send(again, alice, another(alice))
+      expect(outcome).toMatchObject({
+        reason: { case: 'tooManySuccessors', value: { retryAfterMs: HOUR_MS - 3_000 } },
+      })
+      now += HOUR_MS - 3_000
+      expect(await reasonFor(again, alice, another(alice))).toBe('accepted')
+    })
+
+    test('with a head that is none is malformed', async () => {
+      const { store, alice } = await scene()
+      const bad = commit(alice, newConversationId(), { creates: true, with: { head: Uint8Array.of(0xff) } })
+      expect(await reasonFor(store, alice, bad)).toBe('malformed')
+    })
+  })
+}
