@@ -4,6 +4,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import type { Envelope } from '../../gen/parley/v1/chat_pb.js'
 import type { HistoryEntry } from '../../services/endpoint/events.js'
+import { equalBytes } from '../../services/protocol/bytes.js'
 import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
 import { type Person, RealTown } from '../support/real-town.js'
 import { withLog } from '../support/store-wrapper.js'
@@ -11,6 +12,7 @@ import { withLog } from '../support/store-wrapper.js'
 type Content = Envelope['envelope']
 
 let town: RealTown
+/** Of what everybody but alice is shown: where all have lost a room, nobody is left to take them in again. */
 let forge: (content: Content) => Content
 let people: Person[]
 
@@ -21,14 +23,16 @@ beforeEach(async () => {
   const store = withLog(honest, {
     async read(request) {
       const result = await honest.log.read(request)
+      const own = people[0]?.endpoint.devices().find(({ isThis }) => isThis)
+      if (own && equalBytes(own.id, request.device)) return result
       return {
         ...result,
         envelopes: result.envelopes.map(envelope => ({ ...envelope, envelope: forge(envelope.envelope) })),
       }
     },
   })
-  const relay = await town.server({ store })
   people = []
+  const relay = await town.server({ store })
   for (const handle of ['alice', 'bob', 'carol']) people.push(await town.join(handle, relay))
   for (const person of people) await person.line('up')
 })

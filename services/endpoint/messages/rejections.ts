@@ -149,6 +149,9 @@ function refuseCommit(
     tellRefused(parts, tx, { group, reason, whom: whom[0] })
     for (const { id } of intents) parts.intents.drop(tx, group, id)
   }
+  // An update would be made again at once, and be refused again: it waits until it is due once more.
+  if (intents.length === 0)
+    parts.groups.change(tx, group, { committedAtMs: BigInt(parts.clock.now()), sealedSinceCommit: 0n })
   if (group.phase.name === 'creating') move(parts, tx, group, { input: 'abandoned' })
   else giveUpCommit(parts, tx, { group, queued })
 }

@@ -171,6 +171,20 @@ describe('a text', () => {
   })
 })
 
+test.each(['succeeded', 'malformed'] as const)(
+  'an update that the server refuses as %s is not made again at once, and texts go on',
+  async name => {
+    await fill()
+    expect(what()).toEqual(['1 commit'])
+    await reject(1n, { reason: { case: name, value: {} } })
+    expect([what(), group.phase.name]).toEqual([[], 'active'])
+    expect(told).toMatchObject([{ notice: { code: 'not-changed' } }])
+    await write('still here')
+    await fill()
+    expect(what()).toEqual(['1 content'])
+  },
+)
+
 test('a group that the server refuses is told of by its reason', async () => {
   await inPhase(created())
   await written((tx, { outbox }) =>
