@@ -1,10 +1,11 @@
 // npm run mutate -- services/protocol            a folder, with all that is below it
 // npm run mutate -- services/server/store/rules.ts --workers 1
 //
-// Breaks one small thing after the other, and runs the unit tests of that room against each. Prints how many of
-// them a test has found, and what was not found, in the lines of the sources. Ends with 0 where it is enough.
+// Breaks one small thing after the other, and runs the unit tests of that room (of the next one above it, where it has
+// none) against each. Prints how many of them a test has found, and what was not found, in the lines of the sources.
+// Ends with 0 where it is enough.
 
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path/posix'
 import { parseArgs } from 'node:util'
 import { stryker, TOP } from './stryker.js'
@@ -25,7 +26,7 @@ if (place === undefined || !place.startsWith('services/') || positionals.length 
   throw new Error('Name one folder or file: npm run mutate -- services/protocol')
 
 const isFolder = statSync(TOP + place).isDirectory()
-const room = (isFolder ? place : dirname(place)).replace(/^services\//, '')
+const room = roomOf((isFolder ? place : dirname(place)).replace(/^services\//, ''))
 const report = await stryker({
   files: isFolder ? `dist/${place}/**/*.js` : `dist/${place.replace(/\.ts$/, '.js')}`,
   tests: `dist/tests/unit/${room}/**/*.test.js`,
@@ -34,6 +35,11 @@ const report = await stryker({
 const result = resultOf(report)
 print(place, result)
 process.exitCode = share(result.found, result.of) >= ENOUGH ? 0 : 1
+
+/** The folder itself, or the next one above it that has tests. */
+function roomOf(folder: string): string {
+  return existsSync(`${TOP}dist/tests/unit/${folder}`) ? folder : roomOf(dirname(folder))
+}
 
 function print(of: string, { found, of: all, survivors }: Result): void {
   const unexplained = survivors.filter(({ why }) => why === undefined)
