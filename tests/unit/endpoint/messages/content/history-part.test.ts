@@ -1,13 +1,16 @@
 // History from before this device came: who may hand what over, and where it is filed.
 
+import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
+import { GroupKind, GroupSettingsSchema } from '../../../../../gen/parley/content/v1/room_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../../services/endpoint/contacts/account.js'
+import { encodeSettings } from '../../../../../services/endpoint/groups/policy.js'
 import { sequenceOf } from '../../../../../services/endpoint/ids.js'
 import { historyPart, takeKept } from '../../../../../services/endpoint/messages/content/history-part.js'
 import { TEXT_BYTES } from '../../../../../services/protocol/sizes.js'
 import { CLOCK_SLACK_MS, DAY_MS } from '../../../../../services/protocol/time.js'
 import { openTestContext, pinned, type TestContext } from '../../../../support/endpoint-context.js'
+import { foundGroup } from '../../../../support/endpoint-groups.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
 import { keyIn } from '../../../../support/numbers.js'
 import { saidIn } from '../../../../support/said.js'
@@ -36,6 +39,7 @@ beforeEach(async () => {
 interface Line {
   text?: string
   from?: OwnAccount
+  fromAccount?: Uint8Array
   fromHandle?: string
   sentAtMs?: bigint
   sequence?: bigint
@@ -43,12 +47,13 @@ interface Line {
 
 interface Part {
   of?: Uint8Array
+  peerAccount?: Uint8Array
   peer?: OwnAccount
   last?: boolean
 }
 
 /** A part of the room, complete, unless given. */
-function part(lines: readonly Line[], { of, peer, last = true }: Part = {}) {
+function part(lines: readonly Line[], { of, peer, last = true, ...given }: Part = {}) {
   const messages = lines.map(({ text = 'line', from = dave, ...line }, index) => ({
     ...{
       body: { case: 'text' as const, value: text },
@@ -62,7 +67,9 @@ function part(lines: readonly Line[], { of, peer, last = true }: Part = {}) {
   }))
   const named = peer ? { peerAccount: peer.account.publicKey, peerHandle: peer.handle } : {}
   const conversationId = of ?? room.live.record.conversationId
-  return { body: { case: 'historyPart', value: { conversationId, messages, ...named, last } } } as const
+  return {
+    body: { case: 'historyPart', value: { conversationId, messages, ...named, ...given, last } },
+  } as const
 }
 
 const now = () => BigInt(testing.clock.now())
@@ -123,6 +130,31 @@ test('somebody who is not in the room hands nothing over', async () => {
   expect(kept()).toBe(0)
 })
 
+test('somebody who is not in the room does not end what a member hands over', async () => {
+  const withCarol = await TestGroup.of(testing, { others: [carol] })
+  await direct.take(bob, part([{ text: 'one' }], { last: false }))
+  await withCarol.take(carol, part([]))
+  expect(events(room)).toEqual([])
+  await direct.take(bob, part([]))
+  expect(events(room)).toEqual(['1 line of history handed over by bob'])
+})
+
+test('the other one of two hands nothing over, whatever the group says of its history', async () => {
+  const { number, live } = await TestGroup.of(testing, { others: [bob] })
+  const { conversationId, conversation } = live.record
+  const handOver = async () => {
+    await direct.take(bob, part([{ text: 'one' }], { of: conversationId }))
+    return testing.context.conversations.history(conversation)
+  }
+  expect(await handOver()).toEqual([])
+  const settings = create(GroupSettingsSchema, { kind: GroupKind.DIRECT, history: { days: 7 } })
+  const { state } = await foundGroup(testing.context.engine, bob, {
+    ...{ others: [alice], settings: encodeSettings(settings) },
+  })
+  await testing.written((tx, { context }) => context.groups.enter(tx, context.groups.get(number)!, state))
+  expect([await handOver(), kept()]).toEqual([[], 0])
+})
+
 describe('what another device of this account hands over', () => {
   test('is of any age, and what this account said is its own', async () => {
     await own.take(phone, part([{ text: 'long ago', sentAtMs: 1n, from: alice }]))
@@ -158,6 +190,7 @@ describe('what another device of this account hands over', () => {
 describe('lines', () => {
   test.each<[string, Line]>([
     ['of no handle', { fromHandle: 'No Handle' }],
+    ['of an account whose key is none', { fromAccount: new Uint8Array(5) }],
     ['without a place in the order', { sequence: 0n }],
     ['longer than a text can be', { text: 'x'.repeat(TEXT_BYTES + 1) }],
   ])('%s are left out', async (_, line) => {
@@ -231,6 +264,10 @@ describe('a part that comes before its room', () => {
     await own.take(phone, part([{ text: 'one' }]))
     expect(kept()).toBe(1)
     expect(history(room)).toEqual([])
+    // Among others it hands over nothing that only its own account may have.
+    const withPhone = await TestGroup.of(testing, { others: [carol, phone] })
+    await withPhone.take(phone, part([{ text: 'one' }]))
+    expect(kept()).toBe(1)
   })
 })
 

@@ -8,8 +8,10 @@ import { countOf } from '../../../../../services/endpoint/ids.js'
 import { nothingToResend } from '../../../../../services/endpoint/messages/content/nothing-to-resend.js'
 import { askAgain, resendRequest } from '../../../../../services/endpoint/messages/content/resend-request.js'
 import { MISSING_COUNTS } from '../../../../../services/endpoint/messages/missing.js'
+import { decodeContent } from '../../../../../services/endpoint/messages/sealing/format.js'
 import { sealLine } from '../../../../../services/endpoint/messages/sealing/seal.js'
 import { waitFor } from '../../../../../services/endpoint/messages/sealing/unsent.js'
+import { pad } from '../../../../../services/protocol/content/padding.js'
 import type { DeviceKey } from '../../../../../services/protocol/keys.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
@@ -50,6 +52,17 @@ describe('a request to say something again', () => {
     expect(answers(3)).toMatchObject([{ case: 'text', value: { text: 'two' } }])
     const last = testing.outbox.items().at(-1)!.item.what
     expect(last).toMatchObject({ case: 'content', value: { message: 0n } })
+    if (last.case !== 'content') throw new Error('no content')
+    expect(decodeContent(pad(last.value.content))).toMatchObject({ sentAtMs: 2n, resentCount: 2n })
+  })
+
+  test('is answered with nothing where the message is of a kind that nobody writes', async () => {
+    await testing.written((tx, { context }) => {
+      const { id } = context.conversations.append(tx, group.conversation, { kind: MessageKind.EVENT })
+      tx.put('sent', { group: group.number, id: countOf(1n) }, { message: id.message })
+    })
+    await asks([1n])
+    expect(answers(0)).toMatchObject([{ case: 'nothingToResend', value: { counts: [1n] } }])
   })
 
   test('is answered once for each text; of what is not there it is said that it never comes', async () => {

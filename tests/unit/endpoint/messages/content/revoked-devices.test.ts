@@ -77,13 +77,18 @@ describe('a revocation that somebody shows', () => {
 })
 
 const revokePhone = () => testing.written((tx, unit) => revoke(unit.context, tx, idOf(phone)))
+/** The revocation of the phone, as it is said. */
+const said = () => {
+  const deviceRevocation = testing.context.devices.get(idOf(phone))!.revocation
+  return { case: 'revoked', value: { deviceRevocation } }
+}
 const isDue = () => testing.context.devices.get(idOf(phone))?.revocationDue
 
 describe('a device that this one revokes', () => {
   test('is told of in every group that it is in, and removed there', async () => {
     const withBob = await TestGroup.of(testing, { others: [bob] })
     await revokePhone()
-    expect(room.sent()).toMatchObject([{ case: 'revoked' }])
+    expect(room.sent()).toMatchObject([said()])
     expect(removals()).toEqual([idOf(phone)])
     expect([withBob.sent(), removals(withBob)]).toEqual([[], []])
     expect(testing.context.devices.get(idOf(phone))).toMatchObject({ revocationDone: false })
@@ -109,7 +114,7 @@ describe('a device that this one revokes', () => {
     await seal()
     await seal()
     expect(isDue()).toBe(false)
-    expect(own.sent()).toMatchObject([{ case: 'revoked' }])
+    expect(own.sent()).toMatchObject([said()])
   })
 
   test('is known to the other devices by the group that it is in itself', async () => {
