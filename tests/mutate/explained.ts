@@ -255,4 +255,10 @@ export const EXPLAINED: readonly Explained[] = [
     replacement: '{}',
     why: 'Reading throws nothing else; a defect of it must not pass for a bad revocation.',
   },
+  {
+    file: 'protocol/identity/recovery-phrase.ts',
+    original: '/[\\s,]+/',
+    replacement: '/[\\s,]/',
+    why: 'Empty pieces between two separators are left out.',
+  },
 ]

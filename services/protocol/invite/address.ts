@@ -64,7 +64,7 @@ function checkHost(host: string): string {
 }
 
 /** An IPv6 address with a zone ("%eth0") is one, though none that is good for another machine. */
-const withoutZone = (text: string) => text.replace(/%.*$/, '')
+const withoutZone = (text: string) => text.replace(/%.*/, '')
 
 function parsePort(text: string | undefined): number {
   if (text === undefined) return DEFAULT_PORT

@@ -53,7 +53,7 @@ export function formatInvite(invite: Invite): string {
 /** Reads an invite link. Throws nothing but InviteError. */
 export function parseInvite(given: string): Invite {
   // A link that was wrapped on its way, or by a narrow terminal, is the same link.
-  const text = given.slice(0, 2 * MAX_LINK_LENGTH).replace(/\s+/g, '')
+  const text = given.slice(0, 2 * MAX_LINK_LENGTH).replace(/\s/g, '')
   if (!isInvite(text)) throw new InviteError({ code: 'not-a-link', scheme: SCHEME })
   if (text.length > MAX_LINK_LENGTH) throw new InviteError({ code: 'link-too-long' })
   const parts = LINK.exec(text.slice(SCHEME.length))

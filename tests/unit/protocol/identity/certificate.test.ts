@@ -63,6 +63,25 @@ function refusal(bytes: Uint8Array): IdentityReason | undefined {
 }
 
 describe('device certificates', () => {
+  test('that cannot be decoded are malformed, and the error says why', () => {
+    const error = (() => {
+      try {
+        return readCertificate(crypto, Uint8Array.of(255, 255))
+      } catch (error) {
+        return error
+      }
+    })()
+    expect(error).toMatchObject({ name: 'IdentityError', reason: 'malformed', cause: expect.any(Error) })
+    expect((error as Error).message).toMatch(/^malformed: ./)
+  })
+
+  test('are made for no key that anybody would refuse', () => {
+    const deviceKey = deviceKeys({ ...device, publicKey: new Uint8Array(32) }).publicKey
+    expect(() => makeCertificate(crypto, { handle: 'ada', account, deviceKey })).toThrow(
+      new RangeError('A device key is 32 bytes, and of no small order'),
+    )
+  })
+
   test('what was made is read', () => {
     const handles = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,31}$/)
     fc.assert(

@@ -99,6 +99,22 @@ describe('recovery phrases', () => {
     )
   })
 
+  test('numbers that are not each one’s own put nothing in order: the words are read as they stand', () => {
+    const phrase = phraseOf(Uint8Array.from({ length: 32 }, (_, at) => at))
+    const words = phrase.split(' ')
+    const numbered = (numbers: number[]) => words.map((word, at) => `${numbers[at]}. ${word}`).join('\n')
+    const swapped = [2, 1, ...Array.from({ length: 22 }, (_, at) => at + 3)]
+    expect(hex(seedOf(numbered(swapped.with(23, 23))))).toBe(hex(seedOf(phrase)))
+    // One number too many, which is another one's.
+    expect(hex(seedOf(`${numbered(swapped)}\n1.`))).toBe(hex(seedOf(phrase)))
+    expect(refusal(numbered(swapped))?.why).toEqual({ code: 'checksum' })
+  })
+
+  test('a text of 1,024 characters is read, and no longer one', () => {
+    expect(hex(seedOf(ZEROS.padEnd(1024)))).toBe('00'.repeat(32))
+    expect(refusal(ZEROS.padEnd(1025))?.why).toEqual({ code: 'length', words: undefined })
+  })
+
   test.each([
     ['', 0],
     [ZEROS.replace(' art', ''), 23],
@@ -112,6 +128,10 @@ describe('recovery phrases', () => {
     expect(refusal(replaced(3, 'abandom'))?.why).toEqual({ code: 'unknown-word', positions: [3] })
     const twice = refusal(replaced(3, 'abandom').replace(' art', ' arts'))
     expect(twice?.why).toEqual({ code: 'unknown-word', positions: [3, 24] })
+  })
+
+  test('a digit within a word makes it another one', () => {
+    expect(refusal(replaced(3, 'aban1don'))?.why).toEqual({ code: 'unknown-word', positions: [3] })
   })
 
   test('a position is the number that the person wrote', () => {
@@ -161,11 +181,12 @@ describe('recovery phrases', () => {
       const error = refusal(text)!
       expect(`${error.message}${error.stack}${JSON.stringify(error)}`).not.toMatch(/abandon|zebra|sesame/)
       expect(error.cause).toBeUndefined()
+      expect(error.name).toBe('RecoveryPhraseError')
     }
   })
 
   test('a seed of another length has no words', () => {
-    expect(() => phraseOf(new Uint8Array(16))).toThrow(RangeError)
+    expect(() => phraseOf(new Uint8Array(16))).toThrow(new RangeError('The seed of an account has 32 bytes'))
   })
 })
 

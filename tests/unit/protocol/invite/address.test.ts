@@ -49,6 +49,7 @@ describe('addresses', () => {
     [`${'a'.repeat(254)}`, { code: 'bad-host' }],
   ])('%p is refused', (text, why) => {
     expect(() => parseAddress(text)).toThrow(InviteError)
+    expect(() => parseAddress(text)).toThrow(expect.objectContaining({ name: 'InviteError' }))
     expect(() => parseAddress(text)).toThrow(expect.objectContaining({ why }))
   })
 
