@@ -33,10 +33,8 @@ interface CallGuardOptions extends StrangerOptions {
   onDefect(error: unknown, method: string): void
 }
 
-/** How long the first message of a call may take: key packages over a slow line. */
-const FIRST_MESSAGE_MS = 20_000
-const HALF_OPEN_PER_ADDRESS = 64
-const HALF_OPEN_CALLS = 512
+/** The first message of a call may take 20 s, for key packages over a slow line, and a second where many wait for theirs. */
+const HALF_OPEN = { perAddress: 64, total: 512, graceMs: 1_000, patienceMs: 20_000 }
 /** Messages that somebody may send in one call without having shown who they are: reflection answers each. */
 const UNPROVEN_MESSAGES = 256
 
@@ -85,7 +83,7 @@ export class GuardedCall {
 
 export class CallGuard {
   readonly #options: CallGuardOptions
-  readonly #halfOpen = new HalfOpenCalls({ perAddress: HALF_OPEN_PER_ADDRESS, total: HALF_OPEN_CALLS })
+  readonly #halfOpen = new HalfOpenCalls(HALF_OPEN)
   /** By the metadata that the handler is given. */
   readonly #calls = new WeakMap<grpc.Metadata, GuardedCall>()
 
@@ -157,18 +155,10 @@ export class CallGuard {
 
   /** Ends the call if it says nothing for too long. Returns how to say that it has, or is over. */
   #waitForMessage(address: string, end: (status: Status) => void): () => void {
-    const evict = () => {
-      opened()
+    return this.#halfOpen.add(address, () => {
       this.#options.onHalfOpen?.(address)
       end(toStatus(TOO_LATE))
-    }
-    const timer = setTimeout(evict, FIRST_MESSAGE_MS)
-    const leave = this.#halfOpen.add(address, evict)
-    const opened = () => {
-      clearTimeout(timer)
-      leave()
-    }
-    return opened
+    })
   }
 
   /** Adds what the transport leaves out of a status of its own. */
@@ -188,7 +178,7 @@ export class CallGuard {
 const DEFECT = new RpcError('INTERNAL', 'internal error')
 const TOO_LATE = new RpcError(
   'DEADLINE_EXCEEDED',
-  `the call said nothing for ${FIRST_MESSAGE_MS} ms, or was the oldest of too many that said nothing`,
+  `the call said nothing for ${HALF_OPEN.patienceMs} ms, or was one of too many that said nothing`,
 )
 const TOO_MANY_MESSAGES = new RpcError(
   'RESOURCE_EXHAUSTED',

@@ -1,55 +1,84 @@
 // The calls that have begun and have not said anything yet. Somebody who begins thousands of them and leaves them so
 // costs memory and places; somebody who calls in earnest is here for the time of a round trip. So where there are too
-// many the oldest goes, which is hardly ever one in earnest.
+// many, those go that have been silent for a while, the oldest first, which is hardly ever one in earnest.
 
-/** Ends a call. */
-type Evict = () => void
+/** A call that says nothing. */
+interface Silent {
+  address: string
+  /** Milliseconds, as `now` counts them. */
+  since: number
+  end(): void
+}
 
 interface HalfOpenOptions {
-  /** At most so many from one address, and so many in all. */
+  /** More than so many from one address, or in all, are too many. */
   perAddress: number
   total: number
+  /** Milliseconds for which a call may be silent however many there are. */
+  graceMs: number
+  /** Milliseconds after which it ends however few there are. */
+  patienceMs: number
+  /** Milliseconds, never going back. */
+  now?: () => number
 }
 
 export class HalfOpenCalls {
   readonly #options: HalfOpenOptions
+  readonly #now: () => number
   /** The oldest first. */
-  readonly #all = new Map<Evict, string>()
-  readonly #byAddress = new Map<string, Set<Evict>>()
+  readonly #all = new Set<Silent>()
+  readonly #byAddress = new Map<string, Set<Silent>>()
 
   constructor(options: HalfOpenOptions) {
     this.#options = options
+    this.#now = options.now ?? (() => performance.now())
   }
 
-  /** Returns how to say that the call has said something, or is over. */
-  add(address: string, evict: Evict): () => void {
+  /** `end` ends the call. Returns how to say that it has said something, or is over. */
+  add(address: string, end: () => void): () => void {
+    const { graceMs, patienceMs } = this.#options
     const same = this.#byAddress.get(address) ?? new Set()
     this.#byAddress.set(address, same)
-    this.#all.set(evict, address)
-    same.add(evict)
-    if (same.size > this.#options.perAddress) this.#evict(same)
-    else if (this.#all.size > this.#options.total) this.#evict(this.#all.keys())
-    return () => this.#remove(evict)
+    const silent: Silent = { address, since: this.#now(), end }
+    this.#all.add(silent)
+    same.add(silent)
+    this.#makeRoom(same)
+    let timer = setTimeout(() => {
+      if (this.#isCrowded(same)) this.#evict(silent)
+      else timer = setTimeout(() => this.#evict(silent), patienceMs - graceMs)
+    }, graceMs)
+    return () => {
+      clearTimeout(timer)
+      this.#remove(silent)
+    }
   }
 
   size(): number {
     return this.#all.size
   }
 
-  #evict(calls: Iterable<Evict>): void {
-    for (const oldest of calls) {
-      this.#remove(oldest)
-      oldest()
-      return
-    }
+  #isCrowded(same: ReadonlySet<Silent>): boolean {
+    const { perAddress, total } = this.#options
+    return same.size > perAddress || this.#all.size > total
   }
 
-  #remove(evict: Evict): void {
-    const address = this.#all.get(evict)
-    if (address === undefined) return
-    this.#all.delete(evict)
-    const same = this.#byAddress.get(address)
-    same?.delete(evict)
-    if (same?.size === 0) this.#byAddress.delete(address)
+  /** Ends the oldest one, of the same address where these are too many, if it has been silent for long enough. */
+  #makeRoom(same: ReadonlySet<Silent>): void {
+    if (!this.#isCrowded(same)) return
+    const [oldest] = same.size > this.#options.perAddress ? same : this.#all
+    if (oldest && this.#now() - oldest.since >= this.#options.graceMs) this.#evict(oldest)
+  }
+
+  #evict(silent: Silent): void {
+    if (!this.#all.has(silent)) return
+    this.#remove(silent)
+    silent.end()
+  }
+
+  #remove(silent: Silent): void {
+    this.#all.delete(silent)
+    const same = this.#byAddress.get(silent.address)
+    same?.delete(silent)
+    if (same?.size === 0) this.#byAddress.delete(silent.address)
   }
 }
