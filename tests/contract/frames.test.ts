@@ -4,6 +4,7 @@ import {
   ChatRequestSchema,
   ChatService,
   ErrorReason,
+  LimitsSchema,
   OutgoingEnvelopeSchema,
 } from '../../gen/parley/v1/chat_pb.js'
 import { SignedProofSchema } from '../../gen/parley/v1/identity_pb.js'
@@ -46,7 +47,7 @@ onEveryStore('Open', () => {
       const { retentionSeconds, $typeName, $unknown, ...limits } = opened.limits!
       expect(retentionSeconds).toBeGreaterThan(0n)
       expect(Object.values(limits).every(limit => limit > 0)).toBe(true)
-      expect(Object.keys(limits)).toHaveLength(20)
+      expect(Object.keys(limits)).toHaveLength(LimitsSchema.fields.length - 1)
       stream.end()
     },
   )
