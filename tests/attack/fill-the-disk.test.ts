@@ -75,10 +75,11 @@ test('others go on', async () => {
   const stream = await client.open(alice)
   const theirs = await client.open(bob)
   const id = await createConversation(stream, [bob])
-  const [number] = await stream.send(application(id))
-  await stream.until(() => acceptedTo(stream) >= number!)
-  await theirs.until(() => theirs.envelopes().length === 2)
+  const texts = Array.from({ length: 3 }, () => application(id, { ciphertext: random(LARGE) }))
+  const numbers = await stream.send(...texts)
+  await stream.until(() => acceptedTo(stream) >= numbers.at(-1)! || rejections(stream).size > 0)
   expect(rejections(stream).size).toBe(0)
+  await theirs.until(() => theirs.envelopes().length === 1 + texts.length)
 })
 
 test('one account creates so many conversations an hour, and goes on in those that it has', async () => {
