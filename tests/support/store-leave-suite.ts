@@ -16,7 +16,7 @@ import {
   type TestDevice,
 } from './store-world.js'
 
-function leave(sender: TestDevice, conversationId: Uint8Array, epoch = 1n): OutgoingEnvelope {
+export function leave(sender: TestDevice, conversationId: Uint8Array, epoch = 1n): OutgoingEnvelope {
   const value = {
     nonce: bytesOf('nonce', 16),
     signature: bytesOf('signature', 64),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { recordSize } from '../../services/server/store/log-record.js'
 import type { Store } from '../../services/server/store/store.js'
+import { leave } from './store-leave-suite.js'
 import type { OpenStore } from './store-suite.js'
 import { application, converse, mustSend, readAll, register, type TestDevice } from './store-world.js'
 
@@ -10,9 +11,9 @@ const TEXTS = 5
 const LIMIT = 8_000
 
 /** Sends texts until one is rejected. Returns how many were not, and why the last one was. */
-async function fill(store: Store, sender: TestDevice, id: Uint8Array) {
+async function fill(store: Store, sender: TestDevice, id: Uint8Array, text = TEXT) {
   for (let stored = 0; ; stored += 1) {
-    const [outcome] = await store.log.append(sender.id, [application(sender, id, { text: TEXT })])
+    const [outcome] = await store.log.append(sender.id, [application(sender, id, { text })])
     if (!outcome?.accepted) return { stored, reason: outcome?.reason }
     sender.sent += 1n
   }
@@ -39,6 +40,17 @@ export function quotaSuite(open: OpenStore): void {
       expect(reason).toMatchObject({ case: 'storageFull', value: { accountLimitBytes: BigInt(LIMIT) } })
       expect(reason?.case === 'storageFull' && reason.value.retryAfterMs).toBeGreaterThan(0)
       await mustSend(store, bob, application(bob, id, { text: TEXT }))
+    })
+
+    test('keeps nobody in a conversation', async () => {
+      const { store, alice, bob, id } = await scene()
+      const other = await converse(store, alice, bob)
+      await fill(store, alice, id)
+      await fill(store, alice, id, 'x')
+      for (const each of [id, other]) {
+        await mustSend(store, alice, leave(alice, each))
+        expect(await store.log.roster(each)).toEqual([bob.id])
+      }
     })
 
     test('is the same one for all of its devices', async () => {

@@ -20,12 +20,12 @@ export function appendWithin(
   return outcomes
 }
 
-/** How many of the sends, from the first on, have at most so many bytes together. */
+/** How many of the sends, from the first on, have at most so many bytes together. To leave is always possible. */
 function fitting(sends: readonly OutgoingEnvelope[], room: number): number {
   let left = room
   for (const [index, send] of sends.entries()) {
     left -= recordSize(payloadBytes(send))
-    if (left < 0) return index
+    if (left < 0 && send.envelope.case !== 'leave') return index
   }
   return sends.length
 }
