@@ -93,8 +93,8 @@ export class Appender {
   #appendOne(sender: DeviceState | undefined, send: OutgoingEnvelope): AppendOutcome {
     const { state, limits, now } = this.#options
     const conversation = state.conversation(send.conversationId)
-    const world = { sender, conversation, limits, now: now(), ...this.#lookUps }
-    const decision = decide(send, world)
+    const { deviceOf, conversationOf } = this.#lookUps
+    const decision = decide(send, { sender, conversation, limits, now: now(), deviceOf, conversationOf })
     if (decision.case === 'rejected') return outcomeOf(decision)
     if (decision.case === 'accepted' && sender) {
       sender.clientSequence += 1

@@ -4,15 +4,14 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { nextShown } from '../../sequence.js'
 import { prepare, type Statement } from '../database/database.js'
-import { Lru } from '../database/lru.js'
 
-/** Conversations whose last number is kept in memory; about 100 bytes each. */
-const CACHED_CONVERSATIONS = 50_000
+/** Conversations whose last number is kept in memory, about 100 bytes each; with one more all are forgotten. */
+const CACHED_CONVERSATIONS = 100_000
 
 export class ShownSequences {
   readonly #select: Statement<{ last: number }>
   /** By the conversation's key. */
-  readonly #last = new Lru<number, number>({ capacity: CACHED_CONVERSATIONS })
+  readonly #last = new Map<number, { number: number }>()
 
   constructor(db: DatabaseSync) {
     this.#select = prepare(
@@ -25,10 +24,16 @@ export class ShownSequences {
 
   /** The conversation's next number. Call it within a transaction. */
   next(conversation: number, nowMs: number): number {
-    const last = this.#last.get(conversation) ?? this.#select.get(conversation)?.last ?? 0
-    const next = nextShown(last, nowMs)
-    this.#last.set(conversation, next)
-    return next
+    const last = this.#last.get(conversation) ?? this.#load(conversation)
+    last.number = nextShown(last.number, nowMs)
+    return last.number
+  }
+
+  #load(conversation: number): { number: number } {
+    if (this.#last.size >= CACHED_CONVERSATIONS) this.#last.clear()
+    const last = { number: this.#select.get(conversation)?.last ?? 0 }
+    this.#last.set(conversation, last)
+    return last
   }
 
   /** The transaction of the latest numbers was rolled back. */
