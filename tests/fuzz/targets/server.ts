@@ -22,6 +22,7 @@ import {
   type TestDevice,
 } from '../../support/contract-device.js'
 import { application, commit, ephemeral } from '../../support/contract-envelopes.js'
+import { signedCommit } from '../../support/contract-head.js'
 import { createTestStream } from '../../support/contract-stream.js'
 import { certificateOf } from '../../support/memory/network.js'
 import { HOST, newTown, type Server, type Town } from '../../support/town.js'
@@ -167,7 +168,7 @@ class Caller {
   }
 
   async #open() {
-    const stream = createTestStream(this.channel, { ack: true, pong: true })
+    const stream = createTestStream(this.channel, { ack: true, pong: true, device: this.device })
     await stream.write(this.#openFrame(new Uint8Array()))
     stream.opened = await stream.take('opened')
     stream.next = stream.opened.clientSequence + 1n
@@ -178,8 +179,8 @@ class Caller {
     const outgoing = chance.pick([
       application(conversationId),
       ephemeral(conversationId),
-      commit(conversationId, { added: [this.device] }),
-      commit(random(16), { epoch: 0n, creates: true }),
+      signedCommit(this.device, commit(conversationId, { added: [this.device] })),
+      signedCommit(this.device, commit(random(16), { epoch: 0n, creates: true })),
     ])!
     const envelopes = [{ ...outgoing, clientSequence: BigInt(chance.whole(40)) }]
     const frames: ChatRequest['frame'][] = [
