@@ -85,7 +85,6 @@ export interface KeyFields {
   deviceId: DeviceKey
   deviceIds: DeviceKey
   leavingDeviceIds: DeviceKey
-  rejoiningDeviceIds: DeviceKey
   revokedDeviceIds: DeviceKey
   toDevice: DeviceKey | NoKey
   toAccount: AccountKey | NoKey

@@ -1,21 +1,34 @@
 // A client that was altered to commit what the rules do not allow: it works on the vault of an endpoint that is
 // closed, and the endpoint sends what it finds there when it is opened again.
 
-import { create, toBinary } from '@bufbuild/protobuf'
-import { CommitBundleSchema } from '../../gen/parley/v1/chat_pb.js'
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import {
+  CommitBundleSchema,
+  type DeliveredWelcome,
+  DeliveredWelcomeSchema,
+  RejoinRequestSchema,
+} from '../../gen/parley/v1/chat_pb.js'
 import { ClaimedDeviceSchema } from '../../gen/parley/v1/key_exchange_pb.js'
 import { loadAccount, type OwnAccount } from '../../services/endpoint/contacts/account.js'
-import type { Context } from '../../services/endpoint/context.js'
+import type { Context, Unit } from '../../services/endpoint/context.js'
 import { createGroup, type Invitee, verifiedInvitees } from '../../services/endpoint/groups/create.js'
 import { signed } from '../../services/endpoint/groups/heads.js'
 import type { LiveGroup } from '../../services/endpoint/groups/state/groups.js'
 import { clientSequenceOf } from '../../services/endpoint/ids.js'
 import { systemRandom } from '../../services/endpoint/local.js'
 import { queueCommit } from '../../services/endpoint/messages/sealing/outbox.js'
-import type { Engine, Member } from '../../services/endpoint/mls/engine.js'
+import {
+  createEngine,
+  type Engine,
+  type KeyPackagePair,
+  type Member,
+} from '../../services/endpoint/mls/engine.js'
+import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
 import { loadServer } from '../../services/endpoint/sync/server-record.js'
 import { type Reader, Records } from '../../services/endpoint/vault/records.js'
+import { makeRejoin } from '../../services/protocol/conversation/rejoin-request.js'
 import { makeCertificate, readCertificate } from '../../services/protocol/identity/certificate.js'
+import { makeBundleHead } from '../../services/protocol/log/bundle-head.js'
 import { nodeCrypto as crypto } from '../../services/protocol/node/crypto.js'
 import { storesOn } from './endpoint-context.js'
 import { MemoryDisk } from './memory/vault.js'
@@ -107,6 +120,94 @@ export async function openAs(
   }
 }
 
+/** A group that is on a disk. */
+interface GroupOn {
+  conversationId: Uint8Array
+  epoch: bigint
+  /** None between two people. */
+  settings: Uint8Array | undefined
+}
+
+export async function groupsOn(disk: MemoryDisk): Promise<GroupOn[]> {
+  const copy = new MemoryDisk()
+  copy.copyFrom(disk)
+  const { transaction } = await storesOn(new Records(copy.open(), () => undefined))
+  return await transaction(({ context: { engine, groups } }) =>
+    groups.all().map(({ record: { conversationId }, state }) => {
+      return { conversationId, epoch: engine.epoch(state), settings: engine.settings(state) }
+    }),
+  )
+}
+
+/** Somebody makes a group of their own under the id of another one, in this epoch, with a device of each of these in it. */
+export async function forgedWelcome(
+  by: OwnAccount,
+  victims: readonly MemoryDisk[],
+  { conversationId, epoch, settings }: GroupOn,
+): Promise<DeliveredWelcome> {
+  const engine = await createEngine({ validate: validateCredential })
+  let state = await engine.create({
+    ...{ groupId: conversationId, keyPackage: await keyPairOf(engine, by) },
+    ...(settings && { settings }),
+  })
+  while (engine.epoch(state) + 1n < epoch)
+    state = engine.adopt(state, (await engine.commit(state, {})).pending).state
+  const add = victims.map(publicPackageOn)
+  const { commit, welcome } = await engine.commit(state, { add })
+  const bundle = { epoch: engine.epoch(state), commit, welcomes: [{ welcome: welcome! }] }
+  const head = makeBundleHead(crypto, { conversationId, bundle, device: by.device })
+  return create(DeliveredWelcomeSchema, { welcome: welcome!, epoch: bundle.epoch + 1n, ...head })
+}
+
+/** One of those that any account can claim. */
+function publicPackageOn(disk: MemoryDisk): Uint8Array {
+  const [claimed] = copyOf(disk, kept => kept.list('keypackages').map(({ record }) => record))
+  return claimed!.publicPackage
+}
+
+/** Queues these commits in the one group of this vault that has settings; the first is in its epoch, each next one in the next. */
+export async function sendByForce(
+  disk: MemoryDisk,
+  bundles: readonly MessageInitShape<typeof CommitBundleSchema>[],
+): Promise<void> {
+  await inRoomByForce(disk, ({ outbox, tx, context }, group) => {
+    for (const [index, init] of bundles.entries()) {
+      const epoch = context.engine.epoch(group.state) + BigInt(index)
+      const bundle = create(CommitBundleSchema, { ...init, epoch })
+      const commitBundle = toBinary(CommitBundleSchema, signed(context, group.record.conversationId, bundle))
+      outbox.add(tx, group.number, { case: 'commit', value: { commitBundle } })
+    }
+  })
+}
+
+/** Queues a request to be taken in again into the one group of this vault that has settings, though nothing was lost. */
+export async function askByForce(disk: MemoryDisk): Promise<void> {
+  await inRoomByForce(disk, ({ outbox, tx, context: { account, engine } }, group) => {
+    const { conversationId } = group.record
+    const lastEpoch = engine.epoch(group.state)
+    const request = makeRejoin(crypto, { conversationId, lastEpoch, device: account.device })
+    outbox.add(tx, group.number, {
+      ...{ case: 'rejoin', value: { request: toBinary(RejoinRequestSchema, request) } },
+    })
+  })
+}
+
+async function inRoomByForce(disk: MemoryDisk, work: (unit: Unit, group: LiveGroup) => void): Promise<void> {
+  const vault = disk.open()
+  try {
+    const { transaction } = await storesOn(new Records(vault, () => undefined))
+    await transaction(unit => {
+      const { context, outbox, tx } = unit
+      const group = context.groups.all().find(({ state }) => context.engine.settings(state) !== undefined)
+      if (!group) throw new Error('there is no room in this vault')
+      outbox.restart(tx, loadServer(tx)?.clientSequence ?? clientSequenceOf(0n))
+      work(unit, group)
+    })
+  } finally {
+    vault.close()
+  }
+}
+
 /** Queues a commit of all that in the one group of this vault that has settings, asking nobody's leave. */
 export async function commitByForce(disk: MemoryDisk, force: Force): Promise<void> {
   const vault = disk.open()
@@ -149,13 +250,14 @@ async function forcedCommit(
   return toBinary(CommitBundleSchema, create(CommitBundleSchema, bundle))
 }
 
-async function keyPackageOf(engine: Engine, { certificate, device }: OwnAccount): Promise<Uint8Array> {
-  const pair = await engine.newKeyPackage({
+const keyPackageOf = async (engine: Engine, account: OwnAccount): Promise<Uint8Array> =>
+  (await keyPairOf(engine, account)).publicPackage
+
+const keyPairOf = (engine: Engine, { certificate, device }: OwnAccount): Promise<KeyPackagePair> =>
+  engine.newKeyPackage({
     identity: certificate,
     signatureKey: device.privateKey,
     publicKey: device.publicKey,
   })
-  return pair.publicPackage
-}
 
 const handleOf = ({ identity }: Member): string => readCertificate(crypto, identity).handle

@@ -147,7 +147,7 @@ function calls(crypto: CryptoProvider, device: DeviceKeys): Record<string, strin
   })
   const proven = readProof(crypto, proof, { method, server: SERVER, now: NOW, window: 0 })
   const conversationId = new Uint8Array(16).fill(4)
-  const request = makeRejoin(crypto, { conversationId, device })
+  const request = makeRejoin(crypto, { conversationId, lastEpoch: 7n, device })
   return {
     proof: toHex(proof.proof),
     proofSignature: toHex(proof.signature),

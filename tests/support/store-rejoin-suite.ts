@@ -73,6 +73,22 @@ export function rejoinSuite(open: OpenStore): void {
       expect(await gists(again, bob, place)).toEqual(['later'])
     })
 
+    test('a member that one commit removes and adds again reads its welcome in place of the commit, and goes on', async () => {
+      const { store, reopen } = await open()
+      const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]
+      const id = await converse(store, alice, bob)
+      await mustSend(store, bob, rejoin(bob, id))
+      await mustSend(store, alice, commit(alice, id, { epoch: 1n, removed: [bob], added: [bob] }))
+      await mustSend(store, alice, application(alice, id, { epoch: 2n, text: 'back' }))
+      await mustSend(store, bob, application(bob, id, { epoch: 2n, text: 'here' }))
+      for (const restart of [false, true]) {
+        const current = restart ? await reopen() : store
+        expect(await gists(current, bob)).toEqual(['welcome', 'own 1', 'welcome', 'back', 'own 2'])
+        expect(await current.log.conversations(bob.id)).toEqual([id])
+        expect((await current.log.roster(id))?.length).toBe(2)
+      }
+    })
+
     test.each([
       ['a nonce that is short', { nonce: NONCE.slice(1) }],
       ['a signature that is long', { signature: new Uint8Array(65) }],

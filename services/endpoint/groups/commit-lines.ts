@@ -3,7 +3,14 @@
 
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
-import { type AccountKey, includesKey, type KeyText, keyText, sameKey } from '../../protocol/keys.js'
+import {
+  type AccountKey,
+  type DeviceKey,
+  includesKey,
+  type KeyText,
+  keyText,
+  sameKey,
+} from '../../protocol/keys.js'
 import type { Candidate } from '../mls/engine.js'
 import type { KnownSystemMessage } from '../vault/said.js'
 import type { GroupParts } from './parts.js'
@@ -17,19 +24,24 @@ export interface MemberChange {
   removed: readonly Candidate[]
 }
 
-/** The changes that a commit of ours made, from the members before and after it. */
+/**
+ * The changes that a commit of ours made, from the members before and after it. `again`: devices that it added; one that
+ * was there before was removed by it, too.
+ */
 export function ownChange(
   { account, engine }: Pick<GroupParts, 'account' | 'engine'>,
   group: LiveGroup,
-  before: Membership,
+  { before, again }: { before: Membership; again: readonly DeviceKey[] },
 ): MemberChange {
   const after = engine.members(group.state)
   const isIn = (members: readonly Candidate[], { signatureKey }: Candidate) =>
     members.some(member => sameKey(member.signatureKey, signatureKey))
+  const isAgain = (member: Candidate) =>
+    includesKey(again, member.signatureKey) && isIn(before.members, member) && isIn(after, member)
   return {
     committer: { identity: account.certificate, signatureKey: account.device.publicKey },
-    added: after.filter(member => !isIn(before.members, member)),
-    removed: before.members.filter(member => !isIn(after, member)),
+    added: after.filter(member => isAgain(member) || !isIn(before.members, member)),
+    removed: before.members.filter(member => isAgain(member) || !isIn(after, member)),
   }
 }
 
@@ -53,8 +65,11 @@ function memberLines(
   { committer, added, removed }: MemberChange,
 ): KnownSystemMessage[] {
   const by = accountOf(committer)
-  const came = accountsOf(added).filter(account => !holds(before, account))
-  const grew = accountsOf(added).filter(account => holds(before, account))
+  // That a device lost the state, and is there again, was said when it asked for that.
+  const again = removed.map(({ signatureKey }) => signatureKey)
+  const newcomers = accountsOf(added.filter(({ signatureKey }) => !includesKey(again, signatureKey)))
+  const came = newcomers.filter(account => !holds(before, account))
+  const grew = newcomers.filter(account => holds(before, account))
   const went = accountsOf(removed).filter(account => !holds(after, account))
   const lines: KnownSystemMessage[] = []
   if (came.length > 0 && after.settings.kind === GroupKind.ROOM)

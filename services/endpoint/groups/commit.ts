@@ -1,9 +1,9 @@
 // A commit at its place in the order: another member's is checked and opened, this device's own takes effect.
 
-import type { DeliveredCommit, Envelope } from '../../../gen/parley/v1/chat_pb.js'
+import type { DeliveredCommit } from '../../../gen/parley/v1/chat_pb.js'
 import { toHex } from '../../protocol/bytes.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
-import { includesKey, sameKey } from '../../protocol/keys.js'
+import { type DeviceKey, includesKey, sameKey } from '../../protocol/keys.js'
 import { notOpened } from '../codes/unreadable.js'
 import type { AccountKey, IntentNumber } from '../ids.js'
 import { type JudgedChange, wipe } from '../mls/engine.js'
@@ -11,12 +11,12 @@ import type { Transaction } from '../vault/records.js'
 import type { KnownSystemMessage, KnownUnreadable } from '../vault/said.js'
 import { linesOf, type MemberChange, ownChange } from './commit-lines.js'
 import { commitSigner } from './heads.js'
-import { forgetRemovals } from './intents.js'
+import type { Intent } from './intent-list.js'
+import { forgetDevices } from './intents.js'
 import { membershipOf } from './membership.js'
 import type { GroupParts } from './parts.js'
-import { type Membership, mayChange } from './policy.js'
-import { addAgain } from './rejoin.js'
-import { myTurnMs } from './self-removal.js'
+import { type Breach, breachOf, type Membership } from './policy.js'
+import { withoutRequests } from './rejoin-basis.js'
 import { can } from './state/group.js'
 import type { LiveGroup } from './state/groups.js'
 import { type OuterEffect, transition } from './transition.js'
@@ -47,25 +47,24 @@ export async function takeCommit(
   parts: Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
   tx: Transaction,
   group: LiveGroup,
-  { storedAtMs }: Pick<Envelope, 'storedAtMs'>,
   delivered: DeliveredCommit,
 ): Promise<CommitOutcome> {
   const { commit, rosterChange } = delivered
   const signer = commitSigner(parts, group, delivered)
   if (!signer) return { outcome: 'not-signed' }
-  const before = membershipOf(parts, group, storedAtMs)
-  let refused: JudgedChange | undefined
+  const before = membershipOf(parts, group)
+  let refused: { change: JudgedChange; breach: Breach } | undefined
   let isSigners = true
   const opened = await parts.engine.open(group.state, commit, change => {
     isSigners = sameKey(change.committer.signatureKey, signer)
     if (!isSigners) return false
-    if (mayChange(before, change)) return true
-    refused = change
-    return false
+    const breach = breachOf(before, change)
+    if (breach !== undefined) refused = { change, breach }
+    return breach === undefined
   })
   if (!isSigners) return { outcome: 'not-signed' }
   if (opened.kind === 'removed') return endRemoved(parts, tx, group, opened.committer)
-  if (refused) return refuseBroken(parts, tx, group, { ...refused, justJoined: before.justJoined })
+  if (refused) return refuseBroken(parts, tx, group, refused)
   if (opened.kind !== 'commit') return { outcome: 'not-opened', why: notOpened(opened) }
   parts.groups.enter(tx, group, opened.state)
   tx.after(() => wipe(opened.spent))
@@ -93,14 +92,19 @@ export function adopt(
   const { state, spent } = parts.engine.adopt(group.state, pending)
   tx.after(() => wipe(spent))
   parts.groups.enter(tx, group, state)
+  const again = intents.flatMap(id => devicesToAdd(parts.intents.get(group, id)))
   for (const id of intents) parts.intents.drop(tx, group, id)
-  const epoch = enterEpoch(parts, tx, group, { before, change: ownChange(parts, group, before) })
+  const change = ownChange(parts, group, { before, again })
+  const epoch = enterEpoch(parts, tx, group, { before, change })
   parts.groups.change(tx, group, {
     committedAtMs: BigInt(parts.clock.now()),
     sealedSinceCommit: 0n,
   })
   return { ...epoch, effects: transition(parts, tx, group, { input: 'commit-won' }) }
 }
+
+const devicesToAdd = (intent: Intent | undefined): readonly DeviceKey[] =>
+  intent?.change.case === 'addDevices' ? intent.change.value.deviceIds : []
 
 function enterEpoch(
   parts: Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>,
@@ -109,15 +113,15 @@ function enterEpoch(
   { before, change }: { before: Membership; change: MemberChange },
 ): NewEpoch {
   const { record } = group
-  const gone = change.removed.map(({ signatureKey }) => signatureKey)
-  const came = change.added.map(({ signatureKey }) => signatureKey)
+  const removed = change.removed.map(({ signatureKey }) => signatureKey)
+  const added = change.added.map(({ signatureKey }) => signatureKey)
+  const out = removed.filter(device => !includesKey(added, device))
   parts.groups.change(tx, group, {
-    leavingDeviceIds: record.leavingDeviceIds.filter(device => !includesKey(gone, device)),
-    rejoiningDeviceIds: record.rejoiningDeviceIds.filter(device => !includesKey(came, device)),
+    leavingDeviceIds: record.leavingDeviceIds.filter(device => !includesKey(out, device)),
+    rejoinRequests: withoutRequests(record.rejoinRequests, removed),
   })
   const isOurs = sameKey(change.committer.signatureKey, parts.account.device.publicKey)
-  forgetRemovals(parts, tx, group, gone)
-  addAgain(parts, tx, group, change.removed, isOurs ? 0 : myTurnMs(parts, group, gone))
+  forgetDevices(parts, tx, group, { removed, out })
   const after = membershipOf(parts, group)
   return { before, after, change, isOurs, lines: linesOf(parts, before, after, change) }
 }
@@ -132,19 +136,15 @@ function endRemoved(
   return { outcome: 'removed', by: parseVerifiedCertificate(committer.identity).accountKey, effects }
 }
 
-/**
- * A mere removal may have had a reason that was not delivered here, and so may whom a member adds soon after this
- * device came: somebody who had asked to be taken in again.
- */
+/** A mere removal may have had a reason that was not delivered here: whoever it was asks to be taken in again. */
 function refuseBroken(
   parts: Pick<GroupParts, 'groups'>,
   tx: Transaction,
   group: LiveGroup,
-  { committer, added, settings, justJoined }: JudgedChange & Pick<Membership, 'justJoined'>,
+  { change: { committer }, breach }: { change: JudgedChange; breach: Breach },
 ): CommitOutcome {
   const from = parseVerifiedCertificate(committer.identity).accountKey
-  if ((added.length > 0 && !justJoined) || settings !== undefined)
-    parts.groups.change(tx, group, { brokenBy: from })
+  if (breach === 'powers') parts.groups.change(tx, group, { brokenBy: from })
   return { outcome: 'against-rules', from }
 }
 

@@ -11,9 +11,11 @@ import { type MlsCause, MlsRefused } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
 import { signed } from './heads.js'
 import type { Intent, KnownIntent } from './intent-list.js'
-import type { GroupAccount } from './membership.js'
+import { type GroupAccount, membershipOf } from './membership.js'
 import type { GroupParts } from './parts.js'
-import { giveUp, type Impossible, mayCommit, type Plan, planOf } from './plan.js'
+import { giveUp, type Impossible, type Plan, planOf } from './plan.js'
+import { mayChange } from './policy.js'
+import { rejoinBasis } from './rejoin-basis.js'
 import { can } from './state/group.js'
 import type { LiveGroup } from './state/groups.js'
 import { beginCommit } from './transition.js'
@@ -104,39 +106,31 @@ export async function commitIntents(
   return { made: { bundle, intents: plan.ids }, impossible }
 }
 
-/** These devices are out: nothing is left to do of their removal, whatever becomes of them later. */
-export function forgetRemovals(
+/**
+ * These devices were removed, and those of them who are not out were added again: nothing is left to do of their removal
+ * if they are out, and nobody comes back by what was intended before.
+ */
+export function forgetDevices(
   parts: Pick<GroupParts, 'intents'>,
   tx: Transaction,
   group: LiveGroup,
-  removed: readonly DeviceKey[],
+  { removed, out }: { removed: readonly DeviceKey[]; out: readonly DeviceKey[] },
 ): void {
-  const gone = new Set(removed.map(keyText))
+  const gone = { addDevices: new Set(removed.map(keyText)), removeDevices: new Set(out.map(keyText)) }
   for (const { id, intent } of parts.intents.of(group)) {
-    if (intent.change.case !== 'removeDevices') continue
-    const left = intent.change.value.deviceIds.filter(device => !gone.has(keyText(device)))
+    const { change } = intent
+    if (change.case !== 'removeDevices' && change.case !== 'addDevices') continue
+    const left = change.value.deviceIds.filter(device => !gone[change.case].has(keyText(device)))
     if (left.length === 0) parts.intents.drop(tx, group, id)
-    else if (left.length < intent.change.value.deviceIds.length) {
-      const change = removeDevices(left)
-      parts.intents.save(tx, group, { id, intent: { ...intent, change } })
-    }
+    else if (left.length < change.value.deviceIds.length)
+      parts.intents.save(tx, group, { id, intent: { ...intent, change: forThese(change, left) } })
   }
 }
 
-/** Whether the other members will take it: what they would refuse is never committed. */
-async function isAllowed(
-  parts: Pick<GroupParts, 'account' | 'engine'>,
-  group: LiveGroup,
-  plan: Plan,
-): Promise<boolean> {
-  const added = await Promise.all(
-    plan.add.map(bytes => parts.engine.inspectKeyPackage(bytes).catch(() => undefined)),
-  )
-  return mayCommit(parts, group, {
-    added: added.filter(candidate => candidate !== undefined),
-    remove: plan.remove,
-    ...(plan.settings ? { settings: plan.settings } : {}),
-  })
+/** Key packages are claimed anew: one of those at hand may be of a device that is left out. */
+function forThese(change: ChangeOf<'addDevices' | 'removeDevices'>, deviceIds: DeviceKey[]): IntentChange {
+  if (change.case === 'removeDevices') return removeDevices(deviceIds)
+  return { ...change, value: { ...change.value, deviceIds, keyPackages: [] } }
 }
 
 /** It may be another one of the same commit that is not possible: from here on each is committed by itself. */
@@ -178,12 +172,14 @@ async function makeCommit(
   plan: Plan,
 ): Promise<Commit | MlsCause> {
   try {
-    if (!(await isAllowed(parts, group, plan))) return 'policy'
-    return await parts.engine.commit(group.state, {
+    const made = await parts.engine.commit(group.state, {
       add: plan.add,
       remove: plan.remove,
       ...(plan.settings ? { settings: plan.settings } : {}),
+      authenticatedData: rejoinBasis(plan.requests ?? []),
     })
+    // Nothing is committed that the other members would refuse.
+    return mayChange(membershipOf(parts, group), made.change) ? made : 'policy'
   } catch (error) {
     if (error instanceof MlsRefused) return error.why
     throw error

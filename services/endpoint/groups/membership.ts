@@ -8,22 +8,14 @@ import type { GroupParts } from './parts.js'
 import { decodeSettings, type Membership } from './policy.js'
 import type { LiveGroup } from './state/groups.js'
 
-/** How long the members may take to remove who has asked for it, in ms of the server's time. */
-const NEW_MS = 60_000
-
-/** The group as it is now, for the policy; `storedAtMs`: of another's commit that is to be judged. */
-export function membershipOf(
-  parts: Pick<GroupParts, 'account' | 'engine'>,
-  group: LiveGroup,
-  storedAtMs?: bigint,
-): Membership {
-  const isNew = storedAtMs !== undefined && Number(storedAtMs - group.record.joinedAtMs) < NEW_MS
+/** The group as it is now, for the policy. */
+export function membershipOf(parts: Pick<GroupParts, 'engine'>, group: LiveGroup): Membership {
   return {
     settings: settingsOf(parts, group),
     members: parts.engine.members(group.state),
     leaving: group.record.leavingDeviceIds,
-    rejoining: group.record.rejoiningDeviceIds,
-    justJoined: isNew ? parts.account.device.publicKey : undefined,
+    conversationId: group.record.conversationId,
+    epoch: parts.engine.epoch(group.state),
   }
 }
 

@@ -6,22 +6,24 @@ import {
   GroupSettingsSchema,
   HistoryPolicySchema,
 } from '../../../gen/parley/content/v1/room_pb.js'
-import { type AccountKey, type DeviceKey, type KeyText, keyText } from '../../protocol/keys.js'
+import { type AccountKey, type DeviceKey, includesKey, type KeyText, keyText } from '../../protocol/keys.js'
 import { type IntentNumber, isKey, type NoKey } from '../ids.js'
-import type { JudgedChange } from '../mls/engine.js'
 import type { MlsCause } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
 import type { Intent, KnownIntent } from './intent-list.js'
 import { accountsIn, type GroupAccount, membershipOf, settingsOf } from './membership.js'
 import type { GroupParts } from './parts.js'
 import { mayChange, sameAccount } from './policy.js'
+import { requestOf } from './rejoin-basis.js'
 import type { LiveGroup } from './state/groups.js'
 
-/** The content of one commit: adds, or removals, or settings, never two of them (ts-mls cannot). */
+/** The content of one commit: removals, or settings, or adds, with the removals of those who are added again. */
 export interface Plan {
   ids: IntentNumber[]
   add: Uint8Array[]
   remove: number[]
+  /** Encoded RejoinRequests that it rests on. */
+  requests?: Uint8Array[]
   settings?: Uint8Array
   /** Nothing else goes with it. */
   alone?: boolean
@@ -52,13 +54,13 @@ export function planOf(
       const others = leaves.filter(leaf => leaf !== parts.engine.ownLeaf(group.state))
       if (others.length === 0) parts.intents.drop(tx, group, id)
       // One that the others would refuse must not keep back those of the same commit.
-      else if (!mayCommit(parts, group, { added: [], remove: others }))
+      else if (!mayRemove(parts, group, others))
         impossible.push(giveUp(parts, tx, group, { id, why: 'policy' }))
       else collect(removals, { id, intent }, { remove: others })
     } else if (change.case === 'addAccount' || change.case === 'addDevices') {
       if (isDone(parts, group, change)) parts.intents.drop(tx, group, id)
       else if (change.value.keyPackages.length > 0)
-        collect(adds, { id, intent }, { add: change.value.keyPackages })
+        collect(adds, { id, intent }, { add: change.value.keyPackages, ...addedAgain(parts, group, change) })
     }
   }
   if (adds.ids.length > 0) removals.remove.push(...leavingAt(parts, group, present, removals))
@@ -78,24 +80,48 @@ function leavingAt(
   return [...new Set(leaves)].filter(leaf => leaf !== engine.ownLeaf(state) && !plan.remove.includes(leaf))
 }
 
-/** Whether those who are to be added are there. */
+/**
+ * Whether those who are to be added are there, and have not asked to be added again; or the account whose further devices
+ * they are is not.
+ */
 function isDone(parts: Pick<GroupParts, 'engine'>, group: LiveGroup, change: Addition): boolean {
-  const accounts = accountsIn(parts, group)
-  if (change.case === 'addAccount') return accounts.some(account => isSame(account, change.value.accountKey))
-  const present = new Set(accounts.flatMap(({ devices }) => devices.map(keyText)))
-  return change.value.deviceIds.every(device => present.has(keyText(device)))
+  const account = accountsIn(parts, group).find(each => isSame(each, change.value.accountKey))
+  if (change.case === 'addAccount') return account !== undefined
+  if (!account) return true
+  const isThere = (device: DeviceKey) =>
+    includesKey(account.devices, device) && requestOf(parts, group, device) === undefined
+  return change.value.deviceIds.every(isThere)
+}
+
+/** The devices that are removed by the commit that adds them, and the requests by which they have asked for that. */
+function addedAgain(
+  parts: Pick<GroupParts, 'engine'>,
+  group: LiveGroup,
+  change: Addition,
+): { remove: number[]; requests: Uint8Array[] } {
+  const devices = change.case === 'addDevices' ? change.value.deviceIds : []
+  const again = parts.engine.members(group.state).flatMap(({ leaf, signatureKey }) => {
+    const request = includesKey(devices, signatureKey) && requestOf(parts, group, signatureKey)
+    return request ? [{ leaf, request }] : []
+  })
+  return { remove: again.map(({ leaf }) => leaf), requests: again.map(({ request }) => request) }
 }
 
 function collect(
   plan: Plan,
   { id, intent }: KnownIntent,
-  { add = [], remove = [] }: { add?: readonly Uint8Array[]; remove?: readonly number[] },
+  {
+    add = [],
+    remove = [],
+    requests = [],
+  }: { add?: readonly Uint8Array[]; remove?: readonly number[]; requests?: readonly Uint8Array[] },
 ): void {
   if (plan.alone || (intent.alone && plan.ids.length > 0)) return
   plan.alone = intent.alone
   plan.ids.push(id)
   plan.add.push(...add)
   plan.remove.push(...remove.filter(leaf => !plan.remove.includes(leaf)))
+  if (requests.length > 0) plan.requests = [...(plan.requests ?? []), ...requests]
 }
 
 /** The settings after the change; undefined where they say that already, or it is not for us to change them. */
@@ -132,18 +158,19 @@ const isSame = (account: { accountKey: Uint8Array }, named: AccountKey | NoKey):
 const admin = ({ handle, accountKey }: GroupAccount) =>
   ({ $typeName: 'parley.content.v1.Admin', handle, accountKey }) as const
 
-/** Whether the other members would take it. */
-export function mayCommit(
+/** Whether the other members would take it that this device removes these leaves. */
+export function mayRemove(
   parts: Pick<GroupParts, 'account' | 'engine'>,
   group: LiveGroup,
-  { remove, ...change }: Pick<JudgedChange, 'added' | 'settings'> & { remove: readonly number[] },
+  leaves: readonly number[],
 ): boolean {
   const { account, engine } = parts
   const leaf = engine.ownLeaf(group.state)
   return mayChange(membershipOf(parts, group), {
-    ...change,
     committer: { leaf, identity: account.certificate, signatureKey: account.device.publicKey },
-    removed: engine.members(group.state).filter(member => remove.includes(member.leaf)),
+    added: [],
+    removed: engine.members(group.state).filter(member => leaves.includes(member.leaf)),
+    authenticatedData: new Uint8Array(),
   })
 }
 

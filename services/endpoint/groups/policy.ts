@@ -18,6 +18,7 @@ import {
 import { type AccountKey, type DeviceKey, includesKey, sameKey } from '../../protocol/keys.js'
 import { crypto } from '../crypto.js'
 import type { Candidate, JudgedChange } from '../mls/engine.js'
+import { devicesAsking } from './rejoin-basis.js'
 
 /** A group without settings is between two people. */
 const DIRECT = create(GroupSettingsSchema, { kind: GroupKind.DIRECT })
@@ -68,25 +69,50 @@ export interface Membership {
   members: readonly Candidate[]
   /** Devices that asked to be removed, or whose account has revoked them. */
   leaving: readonly DeviceKey[]
-  /** Devices that asked to be removed and added again. */
-  rejoining: readonly DeviceKey[]
-  /** This device, where it has just come: who asked to be removed before that is not known to it. */
-  justJoined?: DeviceKey | undefined
+  conversationId: Uint8Array
+  epoch: bigint
 }
 
+/** The rule that a commit breaks, by what it does. */
+export type Breach =
+  /** It removes somebody, which may have had a reason that not everybody has heard of. */
+  | 'removal'
+  /** It adds somebody, or changes the settings, or its committer is nobody. */
+  | 'powers'
+
 /** Whether a commit may do what it does. Never throws. */
-export function mayChange(membership: Membership, change: Omit<JudgedChange, 'authenticatedData'>): boolean {
+export const mayChange = (membership: Membership, change: JudgedChange): boolean =>
+  breachOf(membership, change) === undefined
+
+/** undefined for a commit that may do what it does. Never throws. */
+export function breachOf(membership: Membership, change: JudgedChange): Breach | undefined {
   try {
     const committer = parseVerifiedCertificate(change.committer.identity)
+    const asking = askingAgain(membership, change)
     if (change.settings !== undefined && !mayChangeSettings(membership, committer, change.settings))
-      return false
-    return (
-      change.added.every(newcomer => mayAdd(membership, committer, newcomer)) &&
-      change.removed.every(member => mayRemove(membership, committer, member))
-    )
+      return 'powers'
+    if (!change.added.every(newcomer => mayAdd(membership, committer, { newcomer, change, asking })))
+      return 'powers'
+    const isAllowed = (member: Candidate) => mayRemove(membership, committer, { member, asking })
+    return change.removed.every(isAllowed) ? undefined : 'removal'
   } catch {
-    return false
+    return 'powers'
   }
+}
+
+/** The devices that are removed and added again by this commit, for the same account, and have asked for that. */
+function askingAgain(
+  membership: Membership,
+  { added, removed, authenticatedData }: JudgedChange,
+): DeviceKey[] {
+  return devicesAsking(membership, authenticatedData).filter(device => {
+    const [before, after] = [removed, added].map(devices =>
+      devices.find(({ signatureKey }) => sameKey(signatureKey, device)),
+    )
+    if (!before || !after) return false
+    const account = readCertificate(crypto, after.identity)
+    return sameAccount(parseVerifiedCertificate(before.identity), account)
+  })
 }
 
 function mayChangeSettings(membership: Membership, committer: AccountIdentity, bytes: Uint8Array): boolean {
@@ -97,19 +123,33 @@ function mayChangeSettings(membership: Membership, committer: AccountIdentity, b
   return isAdmin(membership.settings, committer) && next.admins.every(present)
 }
 
-function mayAdd(membership: Membership, committer: AccountIdentity, newcomer: Candidate): boolean {
-  if (includesKey(membership.rejoining, newcomer.signatureKey)) return true
+function mayAdd(
+  membership: Membership,
+  committer: AccountIdentity,
+  {
+    newcomer,
+    change: { removed },
+    asking,
+  }: { newcomer: Candidate; change: JudgedChange; asking: readonly DeviceKey[] },
+): boolean {
   // The engine asks before it lets a newcomer in: nobody has verified this certificate yet.
   const account = readCertificate(crypto, newcomer.identity)
-  const isMember = membership.members.some(({ identity }) =>
-    sameAccount(parseVerifiedCertificate(identity), account),
+  if (includesKey(asking, newcomer.signatureKey)) return true
+  const gone = removed.map(({ signatureKey }) => signatureKey)
+  const stays = membership.members.some(
+    ({ identity, signatureKey }) =>
+      !includesKey(gone, signatureKey) && sameAccount(parseVerifiedCertificate(identity), account),
   )
-  return isMember || (membership.settings.kind === GroupKind.ROOM && isAdmin(membership.settings, committer))
+  return stays || (membership.settings.kind === GroupKind.ROOM && isAdmin(membership.settings, committer))
 }
 
-function mayRemove(membership: Membership, committer: AccountIdentity, member: Candidate): boolean {
-  if (membership.justJoined && !sameKey(membership.justJoined, member.signatureKey)) return true
+function mayRemove(
+  membership: Membership,
+  committer: AccountIdentity,
+  { member, asking }: { member: Candidate; asking: readonly DeviceKey[] },
+): boolean {
   if (includesKey(membership.leaving, member.signatureKey)) return true
+  if (includesKey(asking, member.signatureKey)) return true
   if (sameAccount(parseVerifiedCertificate(member.identity), committer)) return true
   return membership.settings.kind === GroupKind.ROOM && isAdmin(membership.settings, committer)
 }

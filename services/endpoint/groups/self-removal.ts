@@ -2,11 +2,14 @@
 // that. The others wait for each other in the order of their leaves, so that few of them race.
 
 import type { Leave } from '../../../gen/parley/content/v1/content_pb.js'
+import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { type DeviceKey, includesKey } from '../../protocol/keys.js'
+import type { Member } from '../mls/engine.js'
 import type { Transaction } from '../vault/records.js'
 import { intend, removeDevices } from './intents.js'
-import { accountsIn } from './membership.js'
+import { accountsIn, settingsOf } from './membership.js'
 import type { GroupParts } from './parts.js'
+import { isAdmin } from './policy.js'
 import type { LiveGroup } from './state/groups.js'
 
 /** Milliseconds that each device waits for the one before it, and at most. */
@@ -41,13 +44,21 @@ export function removeWhenOurTurn(
   intend(parts, tx, group, removeDevices(devices), myTurnMs(parts, group, devices))
 }
 
-/** How long this device waits for those before it, when all but these devices could do the same. */
+/**
+ * How long this device waits for those before it, when all but these devices could do the same. Admins go first: what
+ * they commit nobody has to know the reason of.
+ */
 export function myTurnMs(
   { engine }: Pick<GroupParts, 'engine'>,
   group: LiveGroup,
   without: readonly DeviceKey[],
 ): number {
-  const others = engine.members(group.state).filter(({ signatureKey }) => !includesKey(without, signatureKey))
+  const settings = settingsOf({ engine }, group)
+  const rank = ({ identity }: Member) => (isAdmin(settings, parseVerifiedCertificate(identity)) ? 0 : 1)
+  const others = engine
+    .members(group.state)
+    .filter(({ signatureKey }) => !includesKey(without, signatureKey))
+    .sort((one, other) => rank(one) - rank(other))
   const turn = others.findIndex(({ leaf }) => leaf === engine.ownLeaf(group.state))
   return Math.min(turn * TURN_MS, TURNS_MS)
 }

@@ -7,13 +7,12 @@ import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/id
 import { type AccountKey, type KeyText, keyText } from '../../protocol/keys.js'
 import type { JoinRefusal } from '../codes/notice.js'
 import { isKey, type Placed } from '../ids.js'
-import type { Candidate, GroupState } from '../mls/engine.js'
+import type { GroupState, Member } from '../mls/engine.js'
 import { MlsRefused } from '../mls/refused.js'
 import { type KeyOf, nextId, type RecordOf, type Transaction } from '../vault/records.js'
-import { accountsIn, isOwn, settingsOf } from './membership.js'
+import { isOwn } from './membership.js'
 import type { GroupParts } from './parts.js'
-import { decodeSettings, isAdmin, sameAccount } from './policy.js'
-import type { LiveGroup } from './state/groups.js'
+import { decodeSettings } from './policy.js'
 
 /** How often a welcome is opened that is cut short each time: whatever ends this program may not be its doing. */
 const ATTEMPTS = 3
@@ -43,7 +42,7 @@ export async function openWelcome(
     const packages = parts.records.list('keypackages')
     try {
       const keyPackages = packages.map(({ record }) => record)
-      const { state, signer, usedKeyPackage } = await parts.welcomes.open({ welcome, keyPackages })
+      const { state, usedKeyPackage, signer } = await parts.welcomes.open({ welcome, keyPackages })
       const made = { state, signer, used: packages[usedKeyPackage] }
       opened.set(welcome, made)
       return made
@@ -60,8 +59,8 @@ const opened = new WeakMap<Uint8Array, OpenedWelcome>()
 export interface OpenedWelcome {
   /** As Engine.save() makes it. */
   state: Uint8Array
-  /** The member who made the commit that adds this device. */
-  signer: Candidate
+  /** The member whose signature is under it. */
+  signer: Member
   /** The key package that it was for. */
   used: { key: KeyOf<'keypackages'>; record: RecordOf<'keypackages'> } | undefined
 }
@@ -97,6 +96,8 @@ export interface WelcomedGroup {
   settings: GroupSettings
   /** The accounts in it besides this one, each once. */
   others: readonly DeviceIdentity[]
+  /** The member whose signature is under the welcome. */
+  signer: Member
 }
 
 /** The outcome of an opened welcome. Throws JoinRefused where the server said another, or it is not ours. */
@@ -116,32 +117,8 @@ export function readWelcome(
   if (!known) checkHandles(parts, others)
   else if (isKey(known.record.brokenBy))
     throw new JoinRefused({ code: 'against-rules', from: known.record.brokenBy })
-  else if (!goesOn(parts, known, { settings, others, signer: opened.signer }))
-    throw new JoinRefused({ code: 'not-theirs' })
   checkKind(settings, others)
-  return { state, settings, others }
-}
-
-/**
- * Whether this can be what has become of a group that this device was in: of the same kind and, between two, of the same
- * two; a room as somebody shows it who was in it. A member who was no admin cannot show
- * themselves as one, nor a room without any that was one.
- */
-function goesOn(
-  parts: Pick<GroupParts, 'account' | 'engine'>,
-  known: LiveGroup,
-  { settings, others, signer }: Omit<WelcomedGroup, 'state'> & Pick<OpenedWelcome, 'signer'>,
-): boolean {
-  const before = settingsOf(parts, known)
-  if (before.kind !== settings.kind) return false
-  const were = accountsIn(parts, known)
-  if (settings.kind !== GroupKind.ROOM)
-    return others.every(other => were.some(account => sameAccount(account, other)))
-  const by = parseVerifiedCertificate(signer.identity)
-  if (!were.some(account => sameAccount(account, by))) return false
-  return (
-    isAdmin(before, by) || (!isAdmin(settings, by) && settings.admins.some(admin => isAdmin(before, admin)))
-  )
+  return { state, settings, others, signer: opened.signer }
 }
 
 /** Throws JoinRefused for members that a group of this kind cannot have. */

@@ -24,7 +24,7 @@ export async function receiveCommit(
   envelope: Placed<Envelope>,
   commit: DeliveredCommit,
 ): Promise<void> {
-  const done = await takeCommit(parts, tx, group, envelope, commit)
+  const done = await takeCommit(parts, tx, group, commit)
   switch (done.outcome) {
     case 'removed':
       return carryOut(parts, tx, group, done.effects, { place: envelope, by: done.by })

@@ -5,6 +5,7 @@ import type { DeliveredWelcome, Envelope } from '../../../gen/parley/v1/chat_pb.
 import type { DeviceIdentity } from '../../protocol/identity/certificate.js'
 import type { JoinRefusal } from '../codes/notice.js'
 import { demandMember, welcomeSigner } from '../groups/heads.js'
+import { checkGoesOn } from '../groups/known-group.js'
 import { adminKeys, decodeSettings, isAdmin } from '../groups/policy.js'
 import { can, joined } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
@@ -81,10 +82,12 @@ function join(
   { opened, signer }: { opened: OpenedWelcome; signer: Uint8Array },
 ): void {
   const { engine, groups, contacts } = parts
-  const { state, settings, others } = readWelcome(parts, envelope, opened)
+  const welcomed = readWelcome(parts, envelope, opened)
+  const { state, settings, others } = welcomed
   demandMember(parts, state, signer)
   refuseBlocked(parts, settings)
   const known = groups.byId(envelope.conversationId)
+  if (known) checkGoesOn(parts, known, welcomed)
   for (const other of others) contacts.see(tx, other)
   const conversation = known?.record.conversation ?? conversationFor(parts, tx, settings, others)
   const { used } = opened
@@ -93,9 +96,9 @@ function join(
   const before = known && decodeSettings(engine.settings(known.state))
   if (known) groups.restart(tx, known, state)
   const group = known ?? groups.add(tx, { conversationId, conversation, phase: joined() }, state)
-  const { sequence, storedAtMs: joinedAtMs } = envelope
+  const { sequence } = envelope
   const log = beginEpoch(group.record.log, { sequence, authenticator: engine.epochAuthenticator(state) })
-  groups.change(tx, group, { lastSequence: sequence, joinedAtMs, log })
+  groups.change(tx, group, { lastSequence: sequence, log })
   // Only to say that this account has left (content/leave.ts); a new invitation that comes before that is taken for it.
   if (group.phase.name === 'leaving') return
   if (settings.kind === GroupKind.OWN_DEVICES) onJoinedOwnDevices(parts, tx, group)

@@ -40,6 +40,7 @@ export async function takeIn(parts: MessageParts, tx: Transaction, envelope: Env
   if (!group && content.case === 'missed') return tellMissed(tx, content.value.count)
   // Of a conversation that this device is not in: its welcome could not be opened, which was told.
   if (!group || envelope.sequence <= group.record.lastSequence) return
+  hear(parts, tx, group, envelope)
   // Until this device is added again there is nothing that it could open.
   if (group.phase.name === 'out-of-sync' && content.case !== 'own') return
   // A person has left it, or accepted another key for whom it was with.
@@ -56,6 +57,18 @@ export async function takeIn(parts: MessageParts, tx: Transaction, envelope: Env
     parts.groups.change(tx, group, { log: missPlaces(group.record.log) })
     appendUnreadable(parts, tx, group, envelope, { code: 'expired', count: content.value.count })
   }
+}
+
+/** Others have come further than this device: a request to be taken in again counts from there. */
+function hear(
+  { engine, groups }: Pick<MessageParts, 'engine' | 'groups'>,
+  tx: Transaction,
+  group: LiveGroup,
+  { envelope: { case: name, value } }: Envelope,
+): void {
+  const epoch = name === 'application' || name === 'commit' ? value.epoch : 0n
+  if (epoch > group.record.heardEpoch && epoch > engine.epoch(group.state))
+    groups.change(tx, group, { heardEpoch: epoch })
 }
 
 const isPlaced = (envelope: Envelope): envelope is Placed<Envelope> => envelope.sequence <= MAX_SEQUENCE

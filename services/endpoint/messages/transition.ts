@@ -74,16 +74,22 @@ function withdrawCommit(outbox: Outbox, tx: Transaction, { number }: LiveGroup):
 
 /** The device asks to be removed and added again. */
 function askToRejoin(
-  parts: Pick<MessageParts, 'account' | 'clock' | 'groups' | 'outbox'>,
+  parts: Pick<MessageParts, 'account' | 'clock' | 'engine' | 'groups' | 'outbox'>,
   tx: Transaction,
   group: LiveGroup,
 ): void {
-  const { conversationId } = group.record
+  const { conversationId, heardEpoch } = group.record
+  const epoch = parts.engine.epoch(group.state)
   parts.groups.change(tx, group, { rejoinAskedMs: BigInt(parts.clock.now()) })
-  const request = makeRejoin(crypto, { conversationId, device: parts.account.device })
+  const request = makeRejoin(crypto, {
+    ...{ conversationId, device: parts.account.device },
+    lastEpoch: later(heardEpoch, epoch),
+  })
   const value = create(OutboxRejoinSchema, { request: toBinary(RejoinRequestSchema, request) })
   parts.outbox.add(tx, group.number, { case: 'rejoin', value })
 }
+
+const later = (one: bigint, other: bigint): bigint => (one > other ? one : other)
 
 const now = ({ clock }: Pick<MessageParts, 'clock'>, { record }: LiveGroup): PlaceInOrder => ({
   sequence: record.lastSequence,

@@ -58,7 +58,7 @@ function checkShape(bundle: CommitBundle): Reason | undefined {
   const removed = bundle.rosterChange?.removedDeviceIds ?? []
   if ([...added, ...removed].some(id => id.length !== DEVICE_ID_BYTES))
     return malformed(`a device id has ${DEVICE_ID_BYTES} bytes`)
-  if (new Set([...added, ...removed].map(bytesKey)).size !== added.length + removed.length)
+  if ([added, removed].some(ids => new Set(ids.map(bytesKey)).size !== ids.length))
     return malformed('the roster change names a device twice')
   if (bundle.welcomes.some(welcome => welcome.welcome.length === 0 || welcome.deviceIds.length === 0))
     return malformed('a welcome is empty or for nobody')
@@ -98,8 +98,9 @@ function checkRoster(bundle: CommitBundle, facts: CommitFacts): Reason | undefin
   // The creator pays for it, and nobody who is added: so nobody can use up what another may have.
   if (bundle.creates && isFull(sender, facts))
     return tooManyConversations(sender.id, limits.conversationsPerDevice)
+  const again = new Set(removed.map(bytesKey))
   for (const id of added) {
-    const reason = checkAdded(id, facts)
+    const reason = checkAdded(id, { ...facts, isRemoved: again.has(bytesKey(id)) })
     if (reason) return reason
   }
   return undefined
@@ -112,9 +113,14 @@ function checkRemoved(id: DeviceId, facts: CommitFacts): Reason | undefined {
   return device.key === facts.sender.key ? malformed('a device cannot remove itself') : undefined
 }
 
-function checkAdded(id: DeviceId, facts: CommitFacts): Reason | undefined {
+function checkAdded(
+  id: DeviceId,
+  { isRemoved, ...facts }: CommitFacts & { isRemoved: boolean },
+): Reason | undefined {
   const device = facts.deviceOf(id)
   if (!device || device.blocked === 'revoked') return unknownDevice(id)
+  // By the same commit: it is there again with keys of its own.
+  if (isRemoved) return undefined
   if (isMember(device, facts)) return malformed('the roster change adds a member')
   return isGone(device, facts)
     ? malformed('the roster change adds a device that has left, and was not removed since')

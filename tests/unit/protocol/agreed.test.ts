@@ -72,7 +72,7 @@ describe('what both ends agree on', () => {
     expect(contract).toContain(`a public key is ${KEY_BYTES} bytes, a signature ${SIGNATURE_BYTES}`)
     expect(contract).toContain(`${CONVERSATION_ID_BYTES} bytes: the MLS group id`)
     expect(contract).toContain(`${NONCE_BYTES} random bytes, new for every call`)
-    expect(contract).toContain(`followed by this nonce (${NONCE_BYTES} random bytes)`)
+    expect(contract).toContain(`and this nonce (${NONCE_BYTES} random bytes)`)
     expect(contract).toContain(`at most ${TEXT_BYTES.toLocaleString('en')} bytes`)
     // The bundle, the ids of its conversation and of 250 devices, and what encodes them.
     expect(MESSAGE_BYTES - COMMIT_BUNDLE_BYTES).toBeGreaterThanOrEqual(1024 * 1024)

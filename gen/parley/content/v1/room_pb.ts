@@ -23,11 +23,21 @@ export const file_parley_content_v1_room: GenFile = /*@__PURE__*/
  *   - kind never changes; a room has at least one admin, and every admin is a member;
  *   - a room's settings are changed by an admin;
  *   - an account that is not in the group is added by an admin, and only to a room;
- *   - a further device of an account in the group, or a device that asked to be taken in again
- *     (RejoinRequest of parley.v1), may be added by any member;
+ *   - a further device of an account that stays in the group may be added by any member;
+ *   - a device that asked for it (RejoinRequest of parley.v1) may be removed and added again by any
+ *     member, both in one commit that carries the request (CommitBasis.rejoins);
  *   - a device is removed by a device of its own account, by an admin of the room, or by anybody
- *     after the device has asked for it (Leave, or RejoinRequest of parley.v1) or its account has
- *     revoked it (Revoked).
+ *     after the device has said that it leaves (Leave, or RosterLeave of parley.v1) or its account
+ *     has revoked it (Revoked).
+ *
+ * A welcome to a group that a device knows is joined only if it is of the same kind, of a later epoch,
+ * and:
+ *
+ *   - between two, of the same accounts;
+ *   - of a room, if the member whose signature is under it (GroupInfo.signer) is an admin by what the
+ *     device held last, or another device of its own account; or, where the device has asked for it
+ *     (RejoinRequest), if that member was in the room, the settings are those that the device held,
+ *     and nobody is in it who was not.
  *
  * @generated from message parley.content.v1.GroupSettings
  */

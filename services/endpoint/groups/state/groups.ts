@@ -121,7 +121,8 @@ export class Groups {
       nextCount: FIRST_COUNT,
       joinedEpoch,
       leavingDeviceIds: [],
-      rejoiningDeviceIds: [],
+      rejoinRequests: [],
+      heardEpoch: 0n,
       log: NO_LOG,
     })
     this.savePending(tx, group, undefined)

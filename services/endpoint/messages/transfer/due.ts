@@ -47,6 +47,7 @@ export function onJoinedOwnDevices(
   const others = parts.engine
     .members(group.state)
     .map(({ identity }) => parseVerifiedCertificate(identity))
+    .filter(device => isOwn(parts, device))
     .sort((a, b) => b.issuedAt - a.issuedAt)
   if (others[0]) transferAll(parts, tx, others[0])
 }

@@ -1,7 +1,7 @@
 // Key packages for those who are to be added: the intents that wait for them, and what the server hands out.
 
 import type { ClaimedDevice } from '../../../../gen/parley/v1/key_exchange_pb.js'
-import { type DeviceKey, includesKey, sameKey } from '../../../protocol/keys.js'
+import { includesKey, sameKey } from '../../../protocol/keys.js'
 import { notMade, type WhyNot } from '../../codes/notice.js'
 import type { Context } from '../../context.js'
 import { type Invitee, verifiedInvitees } from '../../groups/create.js'
@@ -35,9 +35,6 @@ export function wantedKeyPackages({
   })
 }
 
-const isRejoining = ({ record }: LiveGroup, device: DeviceKey): boolean =>
-  includesKey(record.rejoiningDeviceIds, device)
-
 /** Puts what was claimed into the intent, or gives the intent up and says why. */
 export async function takeClaim(
   context: Pick<Context, 'account' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>,
@@ -64,8 +61,7 @@ export async function takeClaim(
   const fits = ({ identity }: Invitee) =>
     (!isKey(known) || sameKey(identity.accountKey, known)) &&
     (!wanted ||
-      (includesKey(wanted, identity.deviceKey) &&
-        (accounts.some(account => sameAccount(account, identity)) || isRejoining(group, identity.deviceKey))))
+      (includesKey(wanted, identity.deviceKey) && accounts.some(account => sameAccount(account, identity))))
   const invitees = (await verifiedInvitees(context, handle, claimed)).filter(fits)
   if (invitees.length === 0) return giveUp('no-device')
   for (const { identity } of invitees)

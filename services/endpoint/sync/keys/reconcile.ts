@@ -45,8 +45,7 @@ export function reconcile(
 }
 
 const isLeaving = ({ record }: LiveGroup, { devices }: GroupAccount): boolean =>
-  devices.every(device => includesKey(record.leavingDeviceIds, device)) &&
-  record.rejoiningDeviceIds.length === 0
+  devices.every(device => includesKey(record.leavingDeviceIds, device))
 
 function addMissing(
   context: Pick<Context, 'account' | 'clock' | 'contacts' | 'devices' | 'engine' | 'intents'>,

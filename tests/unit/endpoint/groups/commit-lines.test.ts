@@ -40,7 +40,7 @@ function told({ before, after, by = bob, leaving = [], kind = GroupKind.ROOM, se
     settings: create(GroupSettingsSchema, { kind, ...init }),
     members: members.map(candidate),
     leaving: leaving.map(({ device }) => device.publicKey),
-    rejoining: [],
+    ...{ conversationId: new Uint8Array(16), epoch: 1n },
   })
   const lines = linesOf({ account: alice }, standing(before, settings[0]), standing(after, settings[1]), {
     committer: candidate(by),

@@ -3,14 +3,21 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
-import type { DeliveredCommit, Envelope } from '../../../../gen/parley/v1/chat_pb.js'
+import {
+  type DeliveredCommit,
+  type Envelope,
+  RejoinRequestSchema,
+} from '../../../../gen/parley/v1/chat_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import { adopt, takeCommit } from '../../../../services/endpoint/groups/commit.js'
-import { intend, removeDevices } from '../../../../services/endpoint/groups/intents.js'
+import { addDevices, intend, removeDevices } from '../../../../services/endpoint/groups/intents.js'
+import { rejoinBasis } from '../../../../services/endpoint/groups/rejoin-basis.js'
 import { beginCommit } from '../../../../services/endpoint/groups/transition.js'
 import { type IntentNumber, NO_KEY } from '../../../../services/endpoint/ids.js'
 import type { CommitChange } from '../../../../services/endpoint/mls/engine.js'
+import { makeRejoin } from '../../../../services/protocol/conversation/rejoin-request.js'
 import type { DeviceKey } from '../../../../services/protocol/keys.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { keyPackageOf } from '../../../support/endpoint-groups.js'
 import { resigned, TestGroup } from '../../../support/group.js'
@@ -36,7 +43,7 @@ const commitIn = ({ envelope }: Envelope): DeliveredCommit => {
   return envelope.value
 }
 const take = (envelope: Envelope) =>
-  testing.written((tx, unit) => takeCommit(unit.context, tx, room.in(unit), envelope, commitIn(envelope)))
+  testing.written((tx, unit) => takeCommit(unit.context, tx, room.in(unit), commitIn(envelope)))
 const leafOf = (account: OwnAccount) =>
   testing.context.engine
     .members(room.live.state)
@@ -59,6 +66,10 @@ const begin = async (change: CommitChange) => {
 }
 
 const keyOf = ({ account }: OwnAccount) => account.publicKey
+const asking = ({ device }: OwnAccount, lastEpoch = 1n) => {
+  const { conversationId } = room.live.record
+  return toBinary(RejoinRequestSchema, makeRejoin(crypto, { conversationId, lastEpoch, device }))
+}
 
 describe('a commit of another member', () => {
   test('is applied, with what it did and what is told of it', async () => {
@@ -94,23 +105,47 @@ describe('a commit of another member', () => {
     expect([room.live.phase.name, room.live.pending]).toEqual(['active', undefined])
   })
 
-  test('leaves nothing to be done of removals that it did, and has those added again who asked', async () => {
+  test('leaves nothing to be done of removals that it did, and ends what they had asked', async () => {
+    const [carols, bobs] = [asking(carol), asking(bob)]
     await room.change({
-      ...{ leavingDeviceIds: [idOf(carol), idOf(bob)], rejoiningDeviceIds: [idOf(carol)] },
+      ...{ leavingDeviceIds: [idOf(carol), idOf(bob)], rejoinRequests: [carols, bobs] },
+    })
+    await testing.written((tx, unit) => {
+      const device = { handle: 'carol', accountKey: keyOf(carol) }
+      intend(unit.context, tx, room.in(unit), addDevices(device, [idOf(carol)]))
     })
     await wish(idOf(carol))
     await wish(idOf(carol), idOf(bob))
     await take(await room.committed(bob, { remove: [leafOf(carol)] }))
     expect(room.live.record.leavingDeviceIds).toEqual([idOf(bob)])
+    expect(room.live.record.rejoinRequests).toEqual([bobs])
     const intents = testing.context.intents.of(room).map(({ intent }) => intent)
     expect(intents.map(({ change }) => change)).toMatchObject([
       { case: 'removeDevices', value: { deviceIds: [idOf(bob)] } },
-      { case: 'addDevices', value: { handle: 'carol', deviceIds: [idOf(carol)] } },
     ])
-    // The second of those who could add her waits for the first.
-    expect(Number(intents[1]!.notBeforeMs)).toBe(testing.clock.now() + 300)
-    await take(await room.committed(bob, { add: [await packageOf(carol)] }))
-    expect(room.live.record.rejoiningDeviceIds).toEqual([])
+  })
+
+  test('that removes a device and adds it again by its request ends that, and says nothing more of it', async () => {
+    const request = asking(bob)
+    await room.change({ rejoinRequests: [request], leavingDeviceIds: [idOf(bob)] })
+    await testing.written((tx, unit) => {
+      const device = { handle: 'bob', accountKey: keyOf(bob) }
+      intend(unit.context, tx, room.in(unit), addDevices(device, [idOf(bob)]))
+    })
+    // That a person here wants them out, or they themselves, is still to be done.
+    await wish(idOf(bob))
+    const again = {
+      add: [await packageOf(bob)],
+      remove: [leafOf(bob)],
+      authenticatedData: rejoinBasis([request]),
+    }
+    const done = await take(await room.committed(carol, again))
+    if (done.outcome !== 'applied') throw new Error(done.outcome)
+    expect(done.lines).toEqual([])
+    expect([epoch(), members().length, room.live.record.rejoinRequests]).toEqual([2n, 3, []])
+    expect(room.live.record.leavingDeviceIds).toEqual([idOf(bob)])
+    const intents = testing.context.intents.of(room).map(({ intent }) => intent.change)
+    expect(intents).toMatchObject([{ case: 'removeDevices', value: { deviceIds: [idOf(bob)] } }])
   })
 
   test('that removes this device ends the group here', async () => {
@@ -151,7 +186,7 @@ describe('the secrets of the epoch that is over', () => {
         return opened
       }
       const parts = { ...unit.context, engine: { ...engine, open } }
-      await takeCommit(parts, tx, room.in(unit), envelope, commitIn(envelope))
+      await takeCommit(parts, tx, room.in(unit), commitIn(envelope))
       expect(isWiped(spent)).toBe(false)
     })
     expect(isWiped(spent)).toBe(true)
@@ -181,17 +216,21 @@ describe('a commit against the rules', () => {
     ['removes somebody, which may have had a reason', () => ({ remove: [leafOf(bob)] }), NO_KEY],
     ['removes this device', () => ({ remove: [leafOf(alice)] }), NO_KEY],
   ])('that %s is refused by all', async (_, change, brokenBy) => {
-    await room.change({ joinedAtMs: BigInt(testing.clock.now() - 60_000) })
     expect(await take(await room.committed(carol, await change()))).toEqual({
       ...{ outcome: 'against-rules', from: keyOf(carol) },
     })
     expect([epoch(), room.live.record.brokenBy, room.live.phase.name]).toEqual([1n, brokenBy, 'active'])
   })
 
-  test('of the first minute may add somebody who had asked for it before', async () => {
-    await room.change({ joinedAtMs: BigInt(testing.clock.now()) })
-    await take(await room.committed(carol, { add: [await packageOf(dave)] }))
-    expect([epoch(), room.live.record.brokenBy]).toEqual([1n, NO_KEY])
+  test('that rests on a request that does not count any more is refused by all', async () => {
+    const request = asking(bob, 1n)
+    for (let made = 1n; made < 17n; made++) await take(await room.committed(bob))
+    const change = { add: [await packageOf(bob)], remove: [leafOf(bob)] }
+    const authenticatedData = rejoinBasis([request])
+    expect(epoch()).toBe(17n)
+    expect(await take(await room.committed(carol, { ...change, authenticatedData }))).toMatchObject({
+      outcome: 'against-rules',
+    })
   })
 })
 
@@ -223,11 +262,29 @@ describe('the commit of this device', () => {
     expect(done?.lines).toEqual([{ code: 'members-added', by: keyOf(alice), who: [keyOf(dave)] }])
   })
 
-  test('has those added again at once who asked for it', async () => {
-    await room.change({ rejoiningDeviceIds: [idOf(carol)] })
+  test('that adds a device again tells it as removed and added, and its request ends', async () => {
+    await room.change({ rejoinRequests: [asking(carol)] })
+    await testing.written((tx, unit) => {
+      const device = { handle: 'carol', accountKey: keyOf(carol) }
+      intend(unit.context, tx, room.in(unit), addDevices(device, [idOf(carol), idOf(dave)]))
+    })
+    await begin({ remove: [leafOf(carol)], add: [await packageOf(carol)] })
+    const done = await win([numbered(1n)])
+    expect(done?.change).toMatchObject({
+      ...{ added: [{ signatureKey: idOf(carol) }], removed: [{ signatureKey: idOf(carol) }] },
+    })
+    expect([done?.lines, room.live.record.rejoinRequests]).toEqual([[], []])
+  })
+
+  test('that removes somebody ends their request, and what was to be done for it', async () => {
+    await room.change({ rejoinRequests: [asking(carol)] })
+    await testing.written((tx, unit) => {
+      const device = { handle: 'carol', accountKey: keyOf(carol) }
+      intend(unit.context, tx, room.in(unit), addDevices(device, [idOf(carol)]))
+    })
     await begin({ remove: [leafOf(carol)] })
     await win()
-    expect(testing.context.intents.of(room)).toMatchObject([{ intent: { notBeforeMs: 0n } }])
+    expect([testing.context.intents.of(room), room.live.record.rejoinRequests]).toEqual([[], []])
   })
 
   test('that was given up does nothing', async () => {

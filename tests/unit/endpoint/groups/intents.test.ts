@@ -10,7 +10,7 @@ import {
   addDevices,
   changeSettings,
   commitIntents,
-  forgetRemovals,
+  forgetDevices,
   type IntentChange,
   intend,
   removeDevices,
@@ -114,6 +114,10 @@ const adoptCommit = () =>
 const changed = (change: GroupChange) =>
   written((tx, unit) => unit.context.groups.change(tx, groupIn(unit, group), change))
 
+const gone = (...accounts: OwnAccount[]) => {
+  const removed = accounts.map(({ device }) => device.publicKey)
+  return { removed, out: removed }
+}
 const removal = (...accounts: OwnAccount[]): IntentChange =>
   removeDevices(accounts.map(({ device }) => device.publicKey))
 const addition = async (account: OwnAccount): Promise<IntentChange> =>
@@ -133,14 +137,7 @@ describe('what is due', () => {
     expect(await commit()).toBe(false)
     expect(open()).toEqual(['addAccount', 'removeDevices', 'removeDevices'])
     await adoptCommit()
-    await written((tx, unit) =>
-      forgetRemovals(
-        unit.context,
-        tx,
-        groupIn(unit, group),
-        [bob, carol].map(({ device }) => device.publicKey),
-      ),
-    )
+    await written((tx, unit) => forgetDevices(unit.context, tx, groupIn(unit, group), gone(bob, carol)))
     expect(await commit()).toBe(true)
     expect(rosterChange()).toEqual({ added: ['dave'], removed: [] })
   })
@@ -252,9 +249,7 @@ describe('what has become pointless is dropped without a commit:', () => {
 
   test('of a removal of several, those who are out', async () => {
     await wish(removal(bob, carol))
-    await written((tx, unit) =>
-      forgetRemovals(unit.context, tx, groupIn(unit, group), [bob.device.publicKey]),
-    )
+    await written((tx, unit) => forgetDevices(unit.context, tx, groupIn(unit, group), gone(bob)))
     await commit()
     expect(rosterChange()).toEqual({ added: [], removed: ['carol'] })
   })
@@ -331,9 +326,7 @@ describe('what the server refuses', () => {
     expect(await commit()).toBe(true)
     expect(rosterChange().removed).toEqual(['bob'])
     await adoptCommit()
-    await written((tx, unit) =>
-      forgetRemovals(unit.context, tx, groupIn(unit, group), [bob.device.publicKey]),
-    )
+    await written((tx, unit) => forgetDevices(unit.context, tx, groupIn(unit, group), gone(bob)))
     expect(await commit()).toBe(true)
     expect(rosterChange().removed).toEqual(['carol'])
   })

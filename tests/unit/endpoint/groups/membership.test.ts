@@ -25,24 +25,15 @@ beforeEach(async () => {
 })
 
 describe('a group stands', () => {
-  test('with its settings and members, and those who want to go or come back', async () => {
+  test('with its settings and members, its place, and those who want to go', async () => {
     const room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob] })
-    const keys = (fill: number) => [deviceKey(new Uint8Array(32).fill(fill))]
-    const [leaving, rejoining] = [keys(1), keys(2)]
-    await room.change({ leavingDeviceIds: leaving, rejoiningDeviceIds: rejoining })
+    const leaving = [deviceKey(new Uint8Array(32).fill(1))]
+    await room.change({ leavingDeviceIds: leaving })
+    const { conversationId } = room.live.record
     expect(membershipOf(testing.context, room.live)).toMatchObject({
-      ...{ settings: { kind: GroupKind.ROOM, name: 'tea' }, leaving, rejoining },
+      ...{ settings: { kind: GroupKind.ROOM, name: 'tea' }, leaving, conversationId, epoch: 1n },
       members: [{ signatureKey: alice.device.publicKey }, { signatureKey: bob.device.publicKey }],
     })
-  })
-
-  test('for a commit of its first minute here as for a newcomer', async () => {
-    const room = await TestGroup.of(testing, { others: [bob] })
-    await room.change({ joinedAtMs: 1_000n })
-    const newcomerAt = (storedAtMs: bigint) => membershipOf(testing.context, room.live, storedAtMs).justJoined
-    expect(newcomerAt(1_000n)).toEqual(alice.device.publicKey)
-    expect(newcomerAt(60_999n)).toEqual(alice.device.publicKey)
-    expect(newcomerAt(61_000n)).toBeUndefined()
   })
 })
 

@@ -4,21 +4,28 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
+import { RejoinRequestSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import {
   makeAccount,
   type OwnAccount,
   restoreAccount,
 } from '../../../../services/endpoint/contacts/account.js'
 import {
+  breachOf,
   decodeSettings,
   encodeSettings,
   type Membership,
   mayChange,
 } from '../../../../services/endpoint/groups/policy.js'
+import { rejoinBasis } from '../../../../services/endpoint/groups/rejoin-basis.js'
 import type { Member } from '../../../../services/endpoint/mls/engine.js'
 import { ROOM_NAME_LENGTH, ROOM_TOPIC_LENGTH } from '../../../../services/protocol/content/lengths.js'
+import { makeRejoin } from '../../../../services/protocol/conversation/rejoin-request.js'
+import { makeCertificate } from '../../../../services/protocol/identity/certificate.js'
 import { deviceKey } from '../../../../services/protocol/keys.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 
+const ID = new Uint8Array(16).fill(5)
 const SEED = new Uint8Array(32).fill(7)
 const admin = makeAccount('admin')
 const bob = restoreAccount({ handle: 'bob', seed: SEED })
@@ -46,7 +53,8 @@ const groupOf = (kind: GroupKind, change: Partial<Membership> = {}): Membership 
   settings: kind === GroupKind.ROOM ? settingsWith() : create(GroupSettingsSchema, { kind }),
   members: [admin, bob, carol].map(member),
   leaving: [],
-  rejoining: [],
+  conversationId: ID,
+  epoch: 20n,
   ...change,
 })
 const { ROOM, DIRECT, OWN_DEVICES } = GroupKind
@@ -56,13 +64,16 @@ interface Act {
   add?: OwnAccount[]
   remove?: OwnAccount[]
   settings?: Uint8Array
+  /** Encoded RejoinRequests that it carries. */
+  requests?: Uint8Array[]
 }
-const may = (group: Membership, { by, add = [], remove = [], settings }: Act) =>
+const may = (group: Membership, { by, add = [], remove = [], settings, requests = [] }: Act) =>
   mayChange(group, {
     committer: member(by),
     added: add.map(account => member(account)),
     removed: remove.map(account => member(account)),
     ...(settings ? { settings } : {}),
+    authenticatedData: rejoinBasis(requests),
   })
 
 describe('people are added', () => {
@@ -92,19 +103,62 @@ test.each([
   expect(may(groupOf(kind), { by: carol, add: [bobsPhone] })).toBe(true)
 })
 
-test('nobody is added by a member to a room, also to a device that has just come', () => {
-  expect(may(groupOf(ROOM, { justJoined: carol.device.publicKey }), { by: bob, add: [stranger] })).toBe(false)
+test('a further device of somebody who goes by the same commit is none', () => {
+  const group = groupOf(ROOM, { leaving: [bob.device.publicKey] })
+  expect(may(group, { by: carol, remove: [bob] })).toBe(true)
+  expect(may(group, { by: carol, remove: [bob], add: [bobsPhone] })).toBe(false)
+  expect(may(group, { by: carol, remove: [bob], add: [bob] })).toBe(false)
+  expect(may(group, { by: admin, remove: [bob], add: [bobsPhone] })).toBe(true)
 })
 
-test('whoever asked to be taken in again may be added by anybody, and nobody else', () => {
-  const group = groupOf(ROOM, { rejoining: [stranger.device.publicKey] })
-  expect(may(group, { by: bob, add: [stranger] })).toBe(true)
-  expect(may(group, { by: bob, add: [makeAccount('eve')] })).toBe(false)
+describe('who has asked for it', () => {
+  const request = ({ device }: OwnAccount, lastEpoch = 20n, conversationId = ID) =>
+    toBinary(RejoinRequestSchema, makeRejoin(crypto, { conversationId, lastEpoch, device }))
+  const again = (requests: Uint8Array[], act: Partial<Act> = {}) =>
+    may(groupOf(ROOM), { by: carol, remove: [bob], add: [bob], requests, ...act })
+
+  test.each([ROOM, DIRECT, OWN_DEVICES])(
+    'is removed and added again by anybody in a group of kind %j',
+    kind => {
+      const act = { by: carol, remove: [bob], add: [bob], requests: [request(bob)] }
+      expect(may(groupOf(kind), act)).toBe(true)
+      expect(may(groupOf(kind), { ...act, requests: [] })).toBe(false)
+    },
+  )
+
+  test('is not just removed, nor added without being there', () => {
+    expect(again([request(bob)], { add: [] })).toBe(false)
+    expect(again([request(stranger)], { remove: [], add: [stranger] })).toBe(false)
+    expect(again([request(bob)], { add: [bob, stranger] })).toBe(false)
+    expect(again([request(bob)], { remove: [bob, admin] })).toBe(false)
+  })
+
+  test('is the same device of the same account', () => {
+    const { handle, account } = makeAccount('eve')
+    const certificate = makeCertificate(crypto, { handle, account, deviceKey: bob.device.publicKey })
+    expect(again([request(bob)], { add: [{ ...bob, certificate }] })).toBe(false)
+    expect(again([request(bob)], { add: [bobsPhone] })).toBe(false)
+  })
+
+  test.each([
+    [20n, true],
+    [5n, true],
+    [4n, false],
+    [21n, false],
+  ])('in epoch %d may be taken in again in epoch 20: %p', (lastEpoch, expected) => {
+    expect(again([request(bob, lastEpoch)])).toBe(expected)
+  })
+
+  test('has asked for this conversation, themselves', () => {
+    expect(again([request(bob, 20n, new Uint8Array(16))])).toBe(false)
+    expect(again([request(carol)])).toBe(false)
+    expect(again([Uint8Array.of(1, 2, 3), request(bob)])).toBe(true)
+    expect(again([Uint8Array.of(255)])).toBe(false)
+  })
 })
 
 describe('devices are removed', () => {
   const leaving = { leaving: [carol.device.publicKey] }
-  const newcomer = { justJoined: bob.device.publicKey }
   test.each<[string, GroupKind, Act, boolean, Partial<Membership>]>([
     ['by an admin of the room', ROOM, { by: admin, remove: [bob, carol] }, true, {}],
     ['not by another member', ROOM, { by: bob, remove: [carol] }, false, {}],
@@ -126,8 +180,6 @@ describe('devices are removed', () => {
     ],
     ['by anybody once they leave', ROOM, { by: bob, remove: [carol] }, true, leaving],
     ['only those who leave', ROOM, { by: bob, remove: [carol, admin] }, false, leaving],
-    ['by anybody, to a device that has just come', ROOM, { by: bob, remove: [carol] }, true, newcomer],
-    ['not that device itself', ROOM, { by: carol, remove: [bob] }, false, newcomer],
   ])('%s', (_name, kind, act, expected, change) => {
     expect(may(groupOf(kind, change), act)).toBe(expected)
   })
@@ -191,8 +243,11 @@ describe('settings are changed', () => {
 
 test('a certificate that is none lets nobody do anything', () => {
   const nobody = { leaf: 0, identity: Uint8Array.of(1, 2, 3), signatureKey: deviceKey(new Uint8Array(32)) }
-  expect(mayChange(groupOf(ROOM), { committer: nobody, added: [], removed: [] })).toBe(false)
-  expect(mayChange(groupOf(ROOM), { committer: member(admin), added: [nobody], removed: [] })).toBe(false)
+  const authenticatedData = new Uint8Array()
+  const change = { committer: member(admin), added: [], removed: [], authenticatedData }
+  expect(mayChange(groupOf(ROOM), { ...change, committer: nobody })).toBe(false)
+  expect(mayChange(groupOf(ROOM), { ...change, added: [nobody] })).toBe(false)
+  expect(breachOf(groupOf(ROOM), { ...change, committer: nobody })).toBe('powers')
 })
 
 test('settings come back as they were encoded', () => {

@@ -1,10 +1,15 @@
 // Another device asks to be removed and added again.
 
+import { toBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
-import type { RejoinRequest, RosterLeave } from '../../../../gen/parley/v1/chat_pb.js'
+import {
+  type RejoinRequest,
+  RejoinRequestSchema,
+  type RosterLeave,
+} from '../../../../gen/parley/v1/chat_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
-import { addAgain, takeRejoin, takeRosterLeave } from '../../../../services/endpoint/groups/rejoin.js'
+import { takeRejoin, takeRosterLeave } from '../../../../services/endpoint/groups/rejoin.js'
 import { makeRejoin } from '../../../../services/protocol/conversation/rejoin-request.js'
 import { makeLeave } from '../../../../services/protocol/log/roster-leave.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
@@ -23,20 +28,44 @@ beforeEach(async () => {
   room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob] })
 })
 
-const requestOf = ({ device }: OwnAccount) =>
-  makeRejoin(crypto, { conversationId: room.live.record.conversationId, device })
+const requestOf = ({ device }: OwnAccount, lastEpoch = 1n) =>
+  makeRejoin(crypto, { conversationId: room.live.record.conversationId, lastEpoch, device })
+const encoded = (request: RejoinRequest) => toBinary(RejoinRequestSchema, request)
 const take = (request: RejoinRequest) =>
   testing.written((tx, unit) => takeRejoin(unit.context, tx, room.in(unit), request))
 const intents = () => testing.context.intents.of(room).map(({ intent }) => intent.change)
 
 describe('a request', () => {
-  test('has the device removed, and remembered as one that comes back', async () => {
+  test('is open, and has the device added again in this device’s turn; nobody may just remove it', async () => {
     const request = requestOf(bob)
     expect(await take(request)).toEqual(bob.account.publicKey)
     expect(room.live.record).toMatchObject({
-      ...{ leavingDeviceIds: [idOf(bob)], rejoiningDeviceIds: [idOf(bob)], rejoinNonces: [request.nonce] },
+      ...{ leavingDeviceIds: [], rejoinRequests: [encoded(request)], rejoinNonces: [request.nonce] },
     })
-    expect(intents()).toMatchObject([{ case: 'removeDevices', value: { deviceIds: [idOf(bob)] } }])
+    expect(intents()).toMatchObject([
+      { case: 'addDevices', value: { handle: 'bob', deviceIds: [idOf(bob)], keyPackages: [] } },
+    ])
+    const [known] = testing.context.intents.of(room)
+    expect(known!.intent.notBeforeMs).toBe(0n)
+  })
+
+  test('waits for the turn of this device', async () => {
+    room = await TestGroup.of(testing, { kind: GroupKind.ROOM, by: carol, others: [bob, carol] })
+    await take(requestOf(bob))
+    const [known] = testing.context.intents.of(room)
+    expect(Number(known!.intent.notBeforeMs)).toBe(testing.clock.now() + 300)
+  })
+
+  test('takes the place of an earlier one of the same device', async () => {
+    room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob, carol] })
+    const [first, carols, second] = [requestOf(bob), requestOf(carol), requestOf(bob)]
+    for (const request of [first, carols, second]) await take(request)
+    expect(room.live.record.rejoinRequests).toEqual([encoded(carols), encoded(second)])
+  })
+
+  test('of this device, which another program has made, is not for it to carry out', async () => {
+    expect(await take(requestOf(alice))).toEqual(alice.account.publicKey)
+    expect(intents()).toEqual([])
   })
 
   test('counts once, and another one of the same device again', async () => {
@@ -60,10 +89,12 @@ describe('a request', () => {
   test.each<[string, () => RejoinRequest]>([
     ['of somebody who is not in it', () => requestOf(carol)],
     ['that another device signed', () => ({ ...requestOf(carol), deviceId: idOf(bob) })],
+    ['of an epoch that is to come', () => requestOf(bob, 2n)],
+    ['of another epoch than was signed', () => ({ ...requestOf(bob), lastEpoch: 0n })],
     ['with another number than was signed', () => ({ ...requestOf(bob), nonce: new Uint8Array(16) })],
     [
       'for another conversation',
-      () => makeRejoin(crypto, { conversationId: new Uint8Array(16), device: bob.device }),
+      () => makeRejoin(crypto, { conversationId: new Uint8Array(16), lastEpoch: 1n, device: bob.device }),
     ],
   ])('%s changes nothing', async (_, make) => {
     const before = room.live.record
@@ -83,7 +114,7 @@ describe('a leave', () => {
     const leave = leaveOf(bob)
     await takeLeft(leave)
     await takeLeft(leave)
-    expect(room.live.record).toMatchObject({ leavingDeviceIds: [idOf(bob)], rejoiningDeviceIds: [] })
+    expect(room.live.record).toMatchObject({ leavingDeviceIds: [idOf(bob)], rejoinRequests: [] })
     expect(intents()).toMatchObject([{ case: 'removeDevices', value: { deviceIds: [idOf(bob)] } }])
     expect(intents()).toHaveLength(1)
   })
@@ -107,28 +138,6 @@ describe('a leave', () => {
     const before = room.live.record
     await takeLeft(make())
     expect(room.live.record).toEqual(before)
-    expect(intents()).toEqual([])
-  })
-})
-
-describe('devices that were removed', () => {
-  const removed = [bob, carol].map(({ certificate, device }) => ({
-    identity: certificate,
-    signatureKey: device.publicKey,
-  }))
-
-  test('are added again where they asked for it, in this device’s turn', async () => {
-    await room.change({ rejoiningDeviceIds: [idOf(carol), idOf(alice)] })
-    await testing.written((tx, unit) => addAgain(unit.context, tx, room.in(unit), removed, 600))
-    expect(intents()).toMatchObject([
-      { case: 'addDevices', value: { handle: 'carol', deviceIds: [idOf(carol)] } },
-    ])
-    const [known] = testing.context.intents.of(room)
-    expect(Number(known!.intent.notBeforeMs)).toBe(testing.clock.now() + 600)
-  })
-
-  test('stay out where they did not', async () => {
-    await testing.written((tx, unit) => addAgain(unit.context, tx, room.in(unit), removed, 0))
     expect(intents()).toEqual([])
   })
 })

@@ -6,7 +6,6 @@ import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v
 import { EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
-import { joined } from '../../../../services/endpoint/groups/state/group.js'
 import {
   forgetAttempts,
   type JoinRefused,
@@ -35,9 +34,8 @@ beforeEach(async () => {
 const envelopeOf = (conversationId: Uint8Array) =>
   placed(create(EnvelopeSchema, { conversationId, sequence: 5n, storedAtMs: 7n }))
 
-const signerOf = ({ certificate, device }: OwnAccount) => ({
-  identity: certificate,
-  signatureKey: device.publicKey,
+const signedBy = ({ certificate, device }: OwnAccount): Member => ({
+  ...{ leaf: 0, identity: certificate, signatureKey: device.publicKey },
 })
 
 /** A group of somebody's with this device in it, as an opened welcome shows it. */
@@ -52,10 +50,8 @@ async function welcomed(
     ...(encoded && { settings: encoded }),
   })
   const state = testing.context.engine.save(await founded.join(0))
-  return {
-    envelope: envelopeOf(founded.conversationId),
-    opened: { state, used: undefined, signer: signerOf(by) },
-  }
+  const opened = { state, signer: signedBy(by), used: undefined }
+  return { envelope: envelopeOf(founded.conversationId), opened }
 }
 
 const read = (welcome: Awaited<ReturnType<typeof welcomed>>) => {
@@ -96,7 +92,7 @@ describe('a welcome', () => {
     const { record, state } = group.live
     const again = {
       envelope: envelopeOf(record.conversationId),
-      opened: { state: testing.context.engine.save(state), used: undefined, signer: signerOf(bob) },
+      opened: { state: testing.context.engine.save(state), signer: signedBy(bob), used: undefined },
     }
     expect(read(again)).toMatchObject({ kind: GroupKind.ROOM })
     await group.change({ brokenBy: bob.account.publicKey })
@@ -115,67 +111,6 @@ describe('a welcome', () => {
   test('has nobody in it who goes by this account’s handle with another key', async () => {
     expect(read(await welcomed(bob, [makeAccount('alice')], room))).toBe('own-handle')
     expect(read(await welcomed(bob, [phone], { kind: GroupKind.OWN_DEVICES }))).toBe('foreign-account')
-  })
-})
-
-describe('a welcome to a group that this device was in', () => {
-  type Settings = MessageInitShape<typeof GroupSettingsSchema>
-  const room = (...admins: OwnAccount[]): Settings => ({
-    kind: GroupKind.ROOM,
-    name: 'tea',
-    admins: admins.map(adminOf),
-  })
-  /** The group as it was here, and the welcome under its id. */
-  const taken = async (
-    before: [by: OwnAccount, others: OwnAccount[], settings?: Settings],
-    now: [by: OwnAccount, others: OwnAccount[], settings?: Settings],
-  ) => {
-    const [by, others, settings] = before
-    const encoded = settings && encodeSettings(create(GroupSettingsSchema, settings))
-    const was = await foundGroup(testing.context.engine, by, {
-      others: [alice, ...others],
-      ...(encoded && { settings: encoded }),
-    })
-    const welcome = await welcomed(...now)
-    const state = await was.join(0)
-    await testing.written((tx, { context }) => {
-      const conversation = context.conversations.openRoom(tx, 'tea')
-      const { conversationId } = welcome.envelope
-      context.groups.add(tx, { conversationId, conversation, phase: joined() }, state)
-    })
-    return read(welcome)
-  }
-  const mallory = makeAccount('bob')
-
-  test('between two people is of the same two', async () => {
-    expect(await taken([bob, []], [bob, []])).toEqual({ kind: GroupKind.DIRECT, others: ['bob'] })
-    expect(await taken([bob, []], [mallory, []])).toBe('not-theirs')
-    expect(await taken([bob, []], [carol, []])).toBe('not-theirs')
-  })
-
-  test('is of the same kind', async () => {
-    expect(await taken([bob, [], room(bob)], [bob, []])).toBe('not-theirs')
-    expect(await taken([bob, []], [bob, [], room(bob)])).toBe('not-theirs')
-  })
-
-  test('of a room is made by somebody who was in it', async () => {
-    const people = { kind: GroupKind.ROOM, others: ['carol', 'bob'] }
-    expect(await taken([bob, [carol], room(bob)], [carol, [bob], room(bob)])).toEqual(people)
-    expect(await taken([bob, [carol], room(bob)], [mallory, [carol], room(bob)])).toBe('not-theirs')
-    expect(await taken([bob, [], room(bob)], [carol, [bob], room(bob)])).toBe('not-theirs')
-  })
-
-  test('of a room makes no admin of whoever has made it, and leaves one who was one', async () => {
-    const dave = makeAccount('dave')
-    expect(await taken([bob, [carol], room(bob)], [carol, [bob], room(carol)])).toBe('not-theirs')
-    expect(await taken([bob, [carol], room(bob)], [carol, [bob], room(bob, carol)])).toBe('not-theirs')
-    expect(await taken([bob, [carol], room(bob)], [carol, [bob, dave], room(dave)])).toBe('not-theirs')
-    expect(await taken([bob, [carol], room(bob)], [carol, [bob, dave], room(bob, dave)])).toMatchObject({
-      kind: GroupKind.ROOM,
-    })
-    expect(await taken([bob, [carol], room(bob)], [bob, [dave], room(dave)])).toMatchObject({
-      kind: GroupKind.ROOM,
-    })
   })
 })
 

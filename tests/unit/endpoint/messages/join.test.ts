@@ -29,6 +29,7 @@ const carol = makeAccount('carol')
 let testing: TestContext
 beforeEach(async () => {
   testing = await openTestContext(alice)
+  epochs = 0
 })
 
 interface Invitation {
@@ -38,7 +39,11 @@ interface Invitation {
   settings?: Uint8Array
   lastResort?: boolean
   id?: Uint8Array
+  /** The epoch that it leads to; later than those of the invitations before unless given. */
+  epoch?: number
 }
+
+let epochs = 0
 
 const ID = new Uint8Array(16).fill(7)
 const roomSettings = (admin = bob, change: object = {}) =>
@@ -47,7 +52,14 @@ const roomSettings = (admin = bob, change: object = {}) =>
   )
 
 /** Somebody makes a group and adds this device to it. */
-async function invitation({ by = bob, others = [], settings, lastResort = false, id = ID }: Invitation = {}) {
+async function invitation({
+  by = bob,
+  others = [],
+  settings,
+  lastResort = false,
+  id = ID,
+  epoch = ++epochs,
+}: Invitation = {}) {
   const { engine } = testing.context
   const own = await keyPackageOf(engine, alice)
   await testing.written(tx => {
@@ -59,11 +71,13 @@ async function invitation({ by = bob, others = [], settings, lastResort = false,
       lastResort,
     })
   })
-  const founded = await engine.create({
+  let founded = await engine.create({
     groupId: id,
     keyPackage: await keyPackageOf(engine, by),
     ...(settings && { settings }),
   })
+  for (let made = 1; made < epoch; made++)
+    founded = engine.adopt(founded, (await engine.commit(founded, {})).pending).state
   const pairs = await Promise.all(others.map(other => keyPackageOf(engine, other)))
   const add = [own, ...pairs].map(({ publicPackage }) => publicPackage)
   return welcomeBy(by, (await engine.commit(founded, { add })).welcome!)
@@ -107,7 +121,7 @@ describe('a welcome', () => {
     expect(bobsName).toMatch(/^bob~.{8}$/)
     expect(conversations()).toEqual([`direct ${bobsName}`])
     expect(group()?.phase.name).toBe('active')
-    expect(group()?.record).toMatchObject({ joinedEpoch: 1n, lastSequence: sequence, joinedAtMs: 77n })
+    expect(group()?.record).toMatchObject({ joinedEpoch: 1n, lastSequence: sequence })
     expect(testing.context.contacts.get(bob.account.publicKey)?.accountKey).toEqual(bob.account.publicKey)
     expect(testing.told.map(({ type }) => type)).toEqual(['conversation', 'conversation'])
     expect(testing.told.at(-1)).toMatchObject({ peer: bobsName, state: 'ready' })
@@ -247,6 +261,47 @@ describe('a welcome to a group that is known', () => {
     expect(group()!.record.conversation).toBe(conversation)
     expect(lines().at(-1)).toContain('carol')
     expect(conversations()).toEqual(['room #tea'])
+  })
+
+  describe('is refused, with the key package kept for another one,', () => {
+    const lost = async () =>
+      await testing.written((tx, { context }) =>
+        context.groups.move(tx, context.groups.byId(ID)!, { input: 'state-lost', askedLately: false }),
+      )
+
+    test('where a member who is no admin would be one in it', async () => {
+      await joinRoom({ others: [carol] })
+      await lost()
+      const before = [group()!.record, lines()]
+      await joinRoom({ by: carol, settings: roomSettings(carol), others: [bob] })
+      expect(refusals()).toEqual([{ code: 'not-theirs' }])
+      expect([group()!.record, lines()]).toEqual(before)
+      expect(keyPackages()).toBe(1)
+    })
+
+    test('where a server has made a conversation of its own of one with somebody', async () => {
+      await join(await invitation())
+      await lost()
+      const mallory = makeAccount('mallory')
+      await join(await invitation({ by: mallory }))
+      await join(await invitation({ by: mallory, settings: roomSettings(mallory), others: [bob] }))
+      const own = encodeSettings(create(GroupSettingsSchema, { kind: GroupKind.OWN_DEVICES }))
+      await join(await invitation({ by: secondDevice(alice), settings: own }))
+      expect(refusals().map(({ code }) => code)).toEqual(['not-theirs', 'not-theirs', 'not-theirs'])
+      expect([group()!.phase.name, keyPackages()]).toEqual(['out-of-sync', 3])
+      expect(testing.context.contacts.get(mallory.account.publicKey)).toBeUndefined()
+      await join(await invitation())
+      expect(group()!.phase.name).toBe('active')
+    })
+
+    test('where it leads back to an epoch that is over', async () => {
+      await joinRoom({ epoch: 3 })
+      await lost()
+      for (const epoch of [2, 3]) await joinRoom({ epoch })
+      expect(refusals().map(({ code }) => code)).toEqual(['not-theirs', 'not-theirs'])
+      await joinRoom({ epoch: 4 })
+      expect(group()!.phase.name).toBe('active')
+    })
   })
 
   test('only to say that this account leaves shows nothing', async () => {

@@ -302,7 +302,7 @@ describe('the echo of what this device sent', () => {
 test('a device that lost its state is told of, where this account has not left', async () => {
   const room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob] })
   const { conversationId } = room.live.record
-  const value = makeRejoin(crypto, { conversationId, device: bob.device })
+  const value = makeRejoin(crypto, { conversationId, lastEpoch: 1n, device: bob.device })
   await take(room.envelope({ case: 'rejoin', value }))
   const said = testing.context.conversations.history(room.conversation).map(saidIn)
   expect(said).toEqual([expect.stringContaining('a device of bob has lost')])

@@ -17,7 +17,7 @@ describe('requests to rejoin', () => {
   test('what was made holds for its conversation, also after the wire, and for no other', () => {
     fc.assert(
       fc.property(ids, ids, (conversationId, other) => {
-        const made = makeRejoin(crypto, { conversationId, device })
+        const made = makeRejoin(crypto, { conversationId, lastEpoch: 7n, device })
         const request = fromBinary(RejoinRequestSchema, toBinary(RejoinRequestSchema, made))
         expect(request.deviceId).toEqual(device.publicKey)
         expect(holds(conversationId, request)).toBe(true)
@@ -30,19 +30,21 @@ describe('requests to rejoin', () => {
   // Signed with node:crypto alone, apart from this code.
   test('what is signed stays as it was published', () => {
     const signature = Buffer.from(
-      'd6095ecfdbb2b323b735c07a85afc8758c63975cde5c351b5ba1e23c4d4e7695' +
-        '994fb9b6e6ca281b1d8900915f470e64760569f20ce1e0a7356f1497963bf50d',
+      '996c08253068c1f4fb512c28525122ee19a94de6028e8c570f98df743e38052f' +
+        '3c2f24346b5264d6d7c6ca9a5835bc5667ecdda20cb4e0832815ae1081f11d0c',
       'hex',
     )
-    const request = { nonce: new Uint8Array(16).fill(4), signature, deviceId: device.publicKey }
+    const request = {
+      ...{ nonce: new Uint8Array(16).fill(4), signature, deviceId: device.publicKey, lastEpoch: 258n },
+    }
     expect(holds(new Uint8Array(16).fill(3), request)).toBe(true)
   })
 
   test('each has a nonce of its own', () => {
     const conversationId = new Uint8Array(16)
     const [one, other] = [
-      makeRejoin(crypto, { conversationId, device }),
-      makeRejoin(crypto, { conversationId, device }),
+      makeRejoin(crypto, { conversationId, lastEpoch: 7n, device }),
+      makeRejoin(crypto, { conversationId, lastEpoch: 7n, device }),
     ]
     expect(one.nonce).toHaveLength(16)
     expect(one.nonce).not.toEqual(other.nonce)
@@ -50,7 +52,7 @@ describe('requests to rejoin', () => {
 
   test('a changed bit, another device and another purpose are refused', () => {
     const conversationId = new Uint8Array(16)
-    const good = makeRejoin(crypto, { conversationId, device })
+    const good = makeRejoin(crypto, { conversationId, lastEpoch: 7n, device })
     for (const field of ['nonce', 'signature', 'deviceId'] as const) {
       for (let bit = 0; bit < good[field].length * 8; bit += 1) {
         const bytes = good[field].slice()
@@ -59,9 +61,11 @@ describe('requests to rejoin', () => {
       }
     }
     expect(holds(conversationId, { ...good, deviceId: generateKeyPair(crypto).publicKey })).toBe(false)
+    for (const lastEpoch of [6n, 8n, -1n, 2n ** 64n])
+      expect(holds(conversationId, { ...good, lastEpoch })).toBe(false)
     const signature = sign(crypto, {
       label: 'parley.v1.Proof',
-      bytes: Buffer.concat([conversationId, good.nonce]),
+      bytes: Buffer.concat([conversationId, Buffer.alloc(7), Buffer.of(7), good.nonce]),
       privateKey: device.privateKey,
     })
     expect(holds(conversationId, { ...good, signature })).toBe(false)
@@ -75,13 +79,14 @@ describe('requests to rejoin', () => {
     [16, 15, false],
     [16, 17, false],
   ])('an id of %d and a nonce of %d bytes, properly signed: %p', (idBytes, nonceBytes, expected) => {
-    const bytes = Buffer.alloc(idBytes + nonceBytes, 5)
+    const bytes = Buffer.alloc(idBytes + 8 + nonceBytes, 5)
     const signature = sign(crypto, {
       label: 'parley.v1.RejoinRequest',
       bytes,
       privateKey: device.privateKey,
     })
-    const request = { nonce: bytes.subarray(idBytes), signature, deviceId: device.publicKey }
+    const lastEpoch = bytes.readBigUInt64BE(idBytes)
+    const request = { nonce: bytes.subarray(idBytes + 8), signature, deviceId: device.publicKey, lastEpoch }
     expect(holds(bytes.subarray(0, idBytes), request)).toBe(expected)
   })
 
@@ -92,6 +97,7 @@ describe('requests to rejoin', () => {
       nonce: fc.oneof(exact(16), bytes),
       signature: fc.oneof(exact(64), bytes),
       deviceId: fc.oneof(exact(32), bytes),
+      lastEpoch: fc.bigInt(-(2n ** 65n), 2n ** 65n),
     })
     fc.assert(
       fc.property(fc.oneof(ids, bytes), request, (conversationId, hostile) => {
@@ -101,6 +107,8 @@ describe('requests to rejoin', () => {
   })
 
   test('a conversation id of another length is refused', () => {
-    expect(() => makeRejoin(crypto, { conversationId: new Uint8Array(15), device })).toThrow(RangeError)
+    expect(() => makeRejoin(crypto, { conversationId: new Uint8Array(15), lastEpoch: 7n, device })).toThrow(
+      RangeError,
+    )
   })
 })

@@ -55,7 +55,7 @@ describe('a leave', () => {
     expect(holds(conversationId, { ...good, deviceId: generateKeyPair(crypto).publicKey })).toBe(false)
     expect(holds(conversationId.slice(1), good)).toBe(false)
     for (const epoch of [-1n, 2n ** 64n]) expect(holds(conversationId, { ...good, epoch })).toBe(false)
-    const rejoin = makeRejoin(crypto, { conversationId, device })
+    const rejoin = makeRejoin(crypto, { conversationId, lastEpoch: 1n, device })
     expect(holds(conversationId, { ...good, nonce: rejoin.nonce, signature: rejoin.signature })).toBe(false)
   })
 

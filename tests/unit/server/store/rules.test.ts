@@ -272,16 +272,15 @@ function worldOf({ conversations }: Scene): DeviceFacts[] {
 
 /** The rules of CommitBundle once more, as the contract says them. */
 function isRight({ members, conversations, creates, epoch, added, removed, welcomed }: Scene): boolean {
-  const named = [...added, ...removed]
   const isMember = (key: number) => (creates ? key === 0 : members.includes(key))
   const hasRoom = (key: number) => conversations[key]! < limits.conversationsPerDevice
   const after = (creates ? 1 : members.length) + added.length - removed.length
   return (
     (creates ? members.length === 0 && epoch === 0 && hasRoom(0) : isMember(0) && epoch === 1) &&
-    new Set(named).size === named.length &&
+    [added, removed].every(named => new Set(named).size === named.length) &&
     [...welcomed].sort().join() === [...added].sort().join() &&
     removed.every(key => key !== 0 && isMember(key)) &&
-    added.every(key => key < 4 && !isMember(key)) &&
+    added.every(key => key < 4 && (!isMember(key) || removed.includes(key))) &&
     after <= limits.devicesPerConversation
   )
 }
@@ -425,7 +424,15 @@ describe('what is malformed', () => {
     ['a device id has 32 bytes', commitOf(withIds(ids => ids.addedDeviceIds.push(new Uint8Array(33))))],
     ['the roster change names a device twice', commitOf(bundle({ removed: [1, 1] }))],
     ['the roster change names a device twice', commitOf(bundle({ added: [2, 2], welcomes: [[2], [2]] }))],
-    ['the roster change names a device twice', commitOf(bundle({ added: [1], removed: [1] }))],
+    ['the roster change names a device twice', commitOf(bundle({ added: [1], removed: [1, 1] }))],
+    [
+      'the welcomes have to name every added device exactly once',
+      commitOf(bundle({ added: [1], removed: [1], welcomes: [] })),
+    ],
+    [
+      'the roster change removes a device that is not a member',
+      commitOf(bundle({ added: [2], removed: [2] })),
+    ],
     ['a welcome is empty or for nobody', commitOf(bundle({ added: [2], welcomes: [[2], []] }))],
     [
       'the welcomes have to name every added device exactly once',

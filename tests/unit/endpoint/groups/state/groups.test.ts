@@ -166,7 +166,7 @@ describe('a group that this device is in again', () => {
         committedAtMs: 5n,
         log: { case: 'forked', value: create(ForkedLogSchema) },
       },
-      ...{ leavingDeviceIds: [bob.device.publicKey], rejoiningDeviceIds: [bob.device.publicKey] },
+      ...{ leavingDeviceIds: [bob.device.publicKey], rejoinRequests: [Uint8Array.of(1)], heardEpoch: 9n },
     })
     await testing.written((tx, unit) => {
       const live = group.in(unit)
@@ -186,7 +186,7 @@ describe('a group that this device is in again', () => {
     expect(group.live.phase.name).toBe('active')
     expect(group.live.record).toMatchObject({
       ...{ nextCount: 1n, committedAtMs: 0n, joinedEpoch: 1n, owedSinceEpoch: 1n },
-      ...{ leavingDeviceIds: [], rejoiningDeviceIds: [], log: { case: undefined } },
+      ...{ leavingDeviceIds: [], rejoinRequests: [], heardEpoch: 0n, log: { case: undefined } },
     })
     expect([sender().received, group.live.pending]).toEqual([0n, undefined])
     expect(testing.context.records.keys('sent')).toEqual([])

@@ -39,7 +39,13 @@ const idOf = ({ device }: OwnAccount) => device.publicKey
 const added = (group: TestGroup, newcomers: OwnAccount[], { isOurs = true, before = [alice] } = {}) =>
   testing.written((tx, unit) => {
     const members = before.map(candidate)
-    const standing = { settings: create(GroupSettingsSchema), members, leaving: [], rejoining: [] }
+    const standing = {
+      settings: create(GroupSettingsSchema),
+      members,
+      leaving: [],
+      conversationId: new Uint8Array(16),
+      epoch: 1n,
+    }
     const change = { before: standing, added: newcomers.map(candidate), isOurs }
     onAdded(unit.context, tx, group.in(unit), change)
   })
@@ -171,7 +177,13 @@ describe('a device of this account that comes into a conversation', () => {
     await test.written((tx, unit) => {
       const live = group.in(unit)
       const context = { ...unit.context, account: { ...unit.context.account, device: older.device } }
-      const before = { settings: create(GroupSettingsSchema), members: [], leaving: [], rejoining: [] }
+      const before = {
+        settings: create(GroupSettingsSchema),
+        members: [],
+        leaving: [],
+        conversationId: new Uint8Array(16),
+        epoch: 1n,
+      }
       onAdded(context, tx, live, { before, added: [candidate(third)], isOurs: false })
     })
     expect(test.context.records.list('transfers')).toEqual([])

@@ -139,12 +139,10 @@ describe('a further device of somebody who is in it', () => {
     expect(endpoint.told).toEqual([])
   })
 
-  test('that asks to be taken in again is added though its account is not there', async () => {
-    await endpoint.written((tx, unit) =>
-      unit.context.groups.change(tx, groupIn(unit, room), { rejoiningDeviceIds: [carol.device.publicKey] }),
-    )
+  test('is not added where its account is not there any more, and nobody is told', async () => {
     await wish(addDevicesOf(carol))
     await take(await claim(carol))
-    expect(intents()).toMatchObject([{ value: { deviceIds: [carol.device.publicKey] } }])
+    expect(intents()).toEqual([])
+    expect(endpoint.told).toEqual([])
   })
 })
