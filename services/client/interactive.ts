@@ -67,7 +67,10 @@ async function openSession(
   const { promise: over, resolve: end } = Promise.withResolvers<'refused' | 'revoked'>()
   const events = eventBuffer()
   const endpoint = await openWithPassphrase(terminal, passphraseGiven(), passphrase =>
-    openLocalEndpoint({ folder, passphrase, keyChange: options.keyChange, onEvent: events.push }),
+    openLocalEndpoint({
+      ...{ folder, passphrase, keyChange: options.keyChange, requests: options.requests },
+      onEvent: events.push,
+    }),
   )
   const fresh = endpoint.account() === undefined
   const { handle } = await endpoint.prepare({

@@ -43,7 +43,7 @@ export async function openOperator(options: OperatorOptions): Promise<OperatorCo
   const events = eventBuffer()
   const endpoint = await asking(options, ask =>
     openWithPassphrase(ask, options.passphrase, passphrase =>
-      openLocalEndpoint({ folder, passphrase, onEvent: events.push }),
+      openLocalEndpoint({ folder, passphrase, requests: 'accept', onEvent: events.push }),
     ),
   )
   const { accountKey } = await endpoint.prepare({

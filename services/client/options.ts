@@ -1,6 +1,6 @@
 // The client's options. Each is a row: the parser, the environment variable and the help come from it.
 
-import type { KeyChangePolicy } from '../endpoint/index.js'
+import type { KeyChangePolicy, RequestPolicy } from '../endpoint/index.js'
 import { type Arguments, type OptionRow, optionsHelp, readArguments, UsageError } from '../options/options.js'
 import { parseFingerprint } from '../protocol/identity/fingerprint.js'
 import { isHandle } from '../protocol/identity/handle.js'
@@ -8,7 +8,14 @@ import { type Address, InviteError, parseAddress } from '../protocol/invite/addr
 import { type Invite, isInvite, parseInvite } from '../protocol/invite/invite-link.js'
 import { DAY_MS, SECOND_MS } from '../protocol/time.js'
 import { EXIT } from './exit.js'
-import { BAD_FINGERPRINT, badKeyChange, badTimeout, help, tooManyArguments } from './words/help.js'
+import {
+  BAD_FINGERPRINT,
+  badKeyChange,
+  badRequests,
+  badTimeout,
+  help,
+  tooManyArguments,
+} from './words/help.js'
 import { HANDLE_RULE, inviteCause } from './words/typed.js'
 
 const ACTIONS = ['transcript', 'doctor', 'link', 'phrase'] as const
@@ -32,6 +39,8 @@ export interface ClientOptions {
   acceptServer: Uint8Array | 'authority' | undefined
   /** The answer to somebody who shows another key than before. */
   keyChange: KeyChangePolicy
+  /** The answer to strangers who write first. */
+  requests: RequestPolicy
   /** Which of the account's devices makes room for this one: a number or a fingerprint. */
   revoke: string | undefined
 }
@@ -58,6 +67,11 @@ const ROWS = [
     help: "when somebody's key changes: block (the default), warn or accept",
   },
   {
+    name: 'requests',
+    value: 'POLICY',
+    help: 'when a stranger writes first: hold (the default) until you let them in, or accept',
+  },
+  {
     name: 'revoke',
     value: 'DEVICE',
     help: 'with link in a pipe: at the limit of devices, end this one for the new one',
@@ -78,6 +92,7 @@ type Name = (typeof ROWS)[number]['name']
 /** Where a client looks for a server unless it is told: the one that `npm start` runs. */
 export const DEFAULT_ADDRESS = 'localhost:5000'
 const KEY_CHANGES = ['block', 'warn', 'accept'] as const satisfies readonly KeyChangePolicy[]
+const REQUESTS = ['accept', 'hold'] as const satisfies readonly RequestPolicy[]
 const MAX_TIMEOUT_S = DAY_MS / SECOND_MS
 
 /** Reads the command line and, for what it leaves out, the environment. Throws UsageError. */
@@ -107,6 +122,7 @@ function readValues({ text, isSet, positionals }: Arguments<Name>): ClientOption
     timeoutMs: readTimeout(text('timeout')),
     acceptServer: readAccepted(text('accept-server')),
     keyChange: readKeyChange(text('key-change')),
+    requests: readRequests(text('requests')),
     revoke: text('revoke'),
   }
 }
@@ -151,6 +167,12 @@ function readKeyChange(text = 'block'): KeyChangePolicy {
   const policy = KEY_CHANGES.find(name => name === text)
   if (policy) return policy
   throw new UsageError(badKeyChange(text, KEY_CHANGES))
+}
+
+function readRequests(text = 'hold'): RequestPolicy {
+  const policy = REQUESTS.find(name => name === text)
+  if (policy) return policy
+  throw new UsageError(badRequests(text, REQUESTS))
 }
 
 /** `program`: how a person calls this. */

@@ -106,6 +106,7 @@ async function runScript(options: ClientOptions): Promise<Exit> {
     folder,
     passphrase: passphraseGiven(),
     keyChange: options.keyChange,
+    requests: options.requests,
     onEvent: events.push,
   })
   const fresh = endpoint.account() === undefined

@@ -8,6 +8,7 @@ import type { DueGroups } from './groups/state/due.js'
 import type { Groups } from './groups/state/groups.js'
 import type { Conversations } from './history/conversations.js'
 import type { Recents } from './history/recents.js'
+import type { RequestPolicy } from './messages/requests.js'
 import type { LineTypes } from './messages/sealing/line-types.js'
 import type { Outbox } from './messages/sealing/outbox.js'
 import type { Engine } from './mls/engine.js'
@@ -34,6 +35,8 @@ export interface Context {
   contacts: Contacts
   devices: OwnDevices
   outbox: Outbox
+  /** Those whom nobody has let in wait, or do not. */
+  requests: RequestPolicy
   /** Facts of this run alone. */
   session: Session
 }

@@ -20,6 +20,14 @@ import type { KnownConversation } from './history/conversations.js'
 import type { ConversationNumber, DeviceKey } from './ids.js'
 import { revoke } from './messages/content/revoked-devices.js'
 import { checkText, writeText } from './messages/content/text.js'
+import {
+  admit,
+  askerOf,
+  decline,
+  type RequestPolicy,
+  type RequestView,
+  viewRequests,
+} from './messages/requests.js'
 import type { Queued } from './messages/sealing/outbox.js'
 import { waitingLines } from './messages/sealing/unsent.js'
 import { leaveGroup } from './messages/self-removal.js'
@@ -59,6 +67,8 @@ export type { PersonHere } from './people.js'
 export interface EndpointOptions {
   /** The policy for another account key than before; unless given, nothing is sent until a person accepts it. */
   keyChange?: KeyChangePolicy
+  /** The answer to strangers who open a conversation: unless given, they wait until a person lets them in. */
+  requests?: RequestPolicy
   /** One-time key packages that are kept at the server, for those who open a conversation; 50 unless given. */
   keyStock?: number
   /** Called for everything that happens, from the first line on. */
@@ -80,10 +90,12 @@ interface EndpointParts {
 /** An endpoint on these ports, which are its own: closing it closes the vault and the opener. Throws VaultError. */
 export async function openEndpoint(ports: Ports, options: EndpointOptions): Promise<Endpoint> {
   const { vault, welcomes, clock, random } = ports
-  const { keyChange = 'block', keyStock, onEvent } = options
+  const { keyChange = 'block', requests = 'hold', keyStock, onEvent } = options
   const records = new Records(vault, onEvent)
   const engine = await createEngine({ validate: validateCredential, now: () => clock.now() })
-  const { context, outbox, transaction } = openStores(records, { engine, welcomes, clock, random })
+  const { context, outbox, transaction } = openStores(records, {
+    ...{ engine, welcomes, clock, random, requests },
+  })
   const presence = new Presence(clock, onEvent)
   const sync = new Sync({
     ...{ context, outbox, transaction, presence, ports, keyChange, keyStock },
@@ -152,6 +164,8 @@ export class Endpoint implements Doctor {
     const wellFormed = text.toWellFormed()
     return await this.#change(({ context, tx }) => {
       checkMayWrite(context, conversation)
+      const asker = context.conversations.askedBy(conversation)
+      if (asker) admit(context, tx, asker)
       return writeText(context, tx, conversation, wellFormed)
     })
   }
@@ -199,9 +213,30 @@ export class Endpoint implements Doctor {
     this.#parts.sync.keys.lookAgain()
   }
 
+  /** Those who wait to be let in. */
+  requests(): RequestView[] {
+    return viewRequests(this.#parts.context)
+  }
+
+  /** Lets them in: `name` is theirs, or of what they have asked for. Throws Refusal. */
+  async admit(name: string): Promise<void> {
+    await this.#change(({ context, tx }) => admit(context, tx, askerOf(context, name)))
+    // The devices of both were not looked at while it was a request.
+    this.#parts.sync.keys.changed(this.#parts.context.account.handle)
+  }
+
+  /** Does not, and leaves what they have opened, which they can see. Throws Refusal. */
+  decline(name: string): Promise<void> {
+    return this.#change(({ context, tx }) => decline(context, tx, askerOf(context, name)))
+  }
+
   /** From here on nothing of this person is shown, and nothing told to them. Throws Refusal. */
   block(handle: string): Promise<void> {
-    return this.#change(({ context, tx }) => setBlocked(context, tx, handle, true))
+    return this.#change(({ context, tx }) => {
+      setBlocked(context, tx, handle, true)
+      const accountKey = context.contacts.find(handle)
+      if (accountKey) decline(context, tx, accountKey)
+    })
   }
 
   /** Throws Refusal. */
@@ -294,14 +329,14 @@ export class Endpoint implements Doctor {
 }
 
 /** With whoever is shown by this name, else with whoever the handle will be pinned to. Throws Refusal. */
-function openWith(
-  { account, contacts, conversations }: Pick<Context, 'account' | 'contacts' | 'conversations'>,
-  tx: Transaction,
-  name: string,
-): ConversationNumber {
+function openWith(context: Context, tx: Transaction, name: string): ConversationNumber {
+  const { account, contacts, conversations } = context
   if (name === account.handle) throw new Refusal({ code: 'own-handle', handle: name })
   const accountKey = contacts.find(name)
-  if (accountKey) return conversations.open(tx, accountKey)
+  if (accountKey) {
+    admit(context, tx, accountKey)
+    return conversations.open(tx, accountKey)
+  }
   if (!isHandle(name)) throw new Refusal({ code: 'bad-handle', handle: name })
   return conversations.openAwaiting(tx, name)
 }

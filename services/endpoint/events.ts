@@ -71,6 +71,8 @@ export type EndpointEvent =
   | { type: 'key-changed'; handle: string; pinned: string; seen: string; policy: 'block' | 'warn' | 'accept' }
   /** A person of this side has decided on somebody. */
   | { type: 'contact'; handle: string; change: 'accepted' | 'verified' | 'blocked' | 'unblocked' }
+  /** Somebody whom nobody has let in, `from`, has opened a conversation or taken this account into a room, `peer`. */
+  | { type: 'request'; peer: string; from: string }
   /** The operator whom the server names; '' if it has none. */
   | { type: 'operator'; handle: string }
   /** The list of this account's devices is another one than before. */

@@ -72,6 +72,7 @@ export interface KeyFields {
   seenAccountKey: AccountKey | NoKey
   accountKeys: AccountKey
   peerAccount: AccountKey | NoKey
+  askedBy: AccountKey | NoKey
   brokenBy: AccountKey | NoKey
   makeAdmin: AccountKey | NoKey
   unmakeAdmin: AccountKey | NoKey

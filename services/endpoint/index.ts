@@ -30,6 +30,7 @@ export type {
   Sequence,
 } from './ids.js'
 export { type LocalEndpointOptions, openLocalEndpoint } from './local.js'
+export type { RequestPolicy, RequestView } from './messages/requests.js'
 export type { MlsCause } from './mls/refused.js'
 export { Conversation, Parley, type ParleyOptions } from './parley.js'
 export type { PersonHere } from './people.js'

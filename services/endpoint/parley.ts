@@ -14,6 +14,7 @@ import type { StartOptions } from './first-start.js'
 import type { Kind } from './history/conversations.js'
 import type { ConversationNumber } from './ids.js'
 import { openLocalEndpoint } from './local.js'
+import type { RequestPolicy } from './messages/requests.js'
 import type { RoomChange, RoomOptions, RoomView } from './rooms.js'
 
 export interface ParleyOptions {
@@ -29,6 +30,8 @@ export interface ParleyOptions {
   phrase?: string
   /** The answer to somebody who shows another key than before; unless given, nothing is sent until it is accepted. */
   keyChange?: KeyChangePolicy
+  /** Strangers who write first: unless given, they wait until they are let in (`endpoint.admit`). */
+  requests?: RequestPolicy
 }
 
 /**
@@ -49,10 +52,15 @@ export class Parley implements AsyncIterable<EndpointEvent>, AsyncDisposable {
    * folder that cannot be opened, Refusal for what is no handle, InviteError for what is no server, RecoveryPhraseError
    * for words that are none, RangeError for a first start without a handle or a server.
    */
-  static async open({ folder, passphrase, keyChange, ...start }: ParleyOptions): Promise<Parley> {
+  static async open({ folder, passphrase, keyChange, requests, ...start }: ParleyOptions): Promise<Parley> {
     const first = startOf(start)
     return await Parley.on(
-      onEvent => openLocalEndpoint({ folder, passphrase, onEvent, ...(keyChange && { keyChange }) }),
+      onEvent =>
+        openLocalEndpoint({
+          ...{ folder, passphrase, onEvent },
+          ...(keyChange && { keyChange }),
+          ...(requests && { requests }),
+        }),
       first,
     )
   }

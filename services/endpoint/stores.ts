@@ -23,7 +23,7 @@ export interface Stores {
 
 export function openStores(
   records: Records,
-  parts: Pick<Context, 'engine' | 'welcomes' | 'clock' | 'random'>,
+  parts: Pick<Context, 'engine' | 'welcomes' | 'clock' | 'random' | 'requests'>,
 ): Stores {
   const { engine, clock } = parts
   const states = new GroupStates(engine)

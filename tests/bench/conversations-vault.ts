@@ -38,6 +38,7 @@ export async function addConversations(
     welcomes,
     clock: systemClock,
     random: systemRandom,
+    requests: 'accept',
   })
   const people: OwnAccount[] = []
   for (let next = from; next < from + count; next += AT_ONCE)

@@ -66,7 +66,10 @@ function used(): Endpoint {
 const methods = {
   async start({ folder, server, handle }: Place): Promise<Started> {
     const begin = performance.now()
-    endpoint = await openLocalEndpoint({ folder, onEvent: event => onEvent(event) })
+    endpoint = await openLocalEndpoint({
+      ...{ folder, requests: 'accept' },
+      onEvent: event => onEvent(event),
+    })
     const opened = performance.now()
     const fingerprint = spkiFingerprint(server.certificate)
     const up = until(isUp)

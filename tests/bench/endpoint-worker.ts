@@ -27,7 +27,7 @@ function onEvent(event: EndpointEvent): void {
   if (event.type === 'line' && event.line.state === 'up') up.resolve()
 }
 
-const endpoint = await openLocalEndpoint({ folder, onEvent })
+const endpoint = await openLocalEndpoint({ folder, requests: 'accept', onEvent })
 const stamped = () => String(sharedNow()).padStart(TEXT_LENGTH)
 
 const methods = {

@@ -73,7 +73,10 @@ function roomOf({ endpoint }: Seat, peer: string): ConversationNumber {
 async function open(server: ServerAddress, handle: string): Promise<void> {
   const folder = join(home, handle)
   const seat = { handle, folder, up: false, at: new Map<string, number>() } as Seat
-  seat.endpoint = await openLocalEndpoint({ folder, onEvent: event => onEvent(seat, event) })
+  seat.endpoint = await openLocalEndpoint({
+    ...{ folder, requests: 'accept' },
+    onEvent: event => onEvent(seat, event),
+  })
   seats.set(handle, seat)
   const fingerprint = spkiFingerprint(server.certificate)
   await seat.endpoint.prepare({ handle, address: server, server: { fingerprint, replacesPin: true } })

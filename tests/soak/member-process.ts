@@ -63,6 +63,7 @@ async function openMember(start: MembersStart, handle: string, seed?: Uint8Array
   const name = seed ? secondOf(handle) : handle
   const endpoint: Endpoint = await openLocalEndpoint({
     folder: join(start.folder, name),
+    requests: 'accept',
     onEvent: event => onEvent(name, event),
   })
   await endpoint.prepare({ handle, address: { host: HOST, port: start.port }, ...(seed && { seed }) })

@@ -111,6 +111,7 @@ export const REFUSALS: OneOfEach<RefusalCause> = {
   'topic-too-long': { code: 'topic-too-long', characters: 512 },
   'bad-device-name': { code: 'bad-device-name', characters: 64 },
   'bad-days': { code: 'bad-days', limit: 3650 },
+  'no-request': { code: 'no-request', handle: 'bob' },
   'key-changed': { code: 'key-changed', handle: 'bob' },
   'key-not-changed': { code: 'key-not-changed', handle: 'bob' },
   'key-unknown': { code: 'key-unknown', handle: 'bob' },

@@ -16,9 +16,11 @@ export const unexpected = (): never => {
 /** Every member is written out: one that the door has no more, or has otherwise, does not compile. */
 export const NOTHING: CommandEndpoint = {
   accept: unexpected,
+  admit: unexpected,
   block: unexpected,
   changeRoom: unexpected,
   createRoom: unexpected,
+  decline: unexpected,
   devices: unexpected,
   examine: unexpected,
   inviteLink: unexpected,
@@ -28,6 +30,7 @@ export const NOTHING: CommandEndpoint = {
   person: unexpected,
   recoveryPhrase: unexpected,
   repair: unexpected,
+  requests: unexpected,
   revokeDevice: unexpected,
   room: unexpected,
   server: unexpected,

@@ -52,5 +52,8 @@ export const groupIn = ({ context }: Unit, { number }: Pick<LiveGroup, 'number'>
 /** The context of these records. */
 export async function storesOn(records: Records, clock: Clock = systemClock): Promise<Stores> {
   const engine = await createEngine({ validate: validateCredential, now: () => clock.now() })
-  return openStores(records, { engine, welcomes: localOpener(engine), clock, random: systemRandom })
+  return openStores(records, {
+    ...{ engine, welcomes: localOpener(engine), clock, random: systemRandom },
+    requests: 'accept',
+  })
 }

@@ -167,6 +167,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     ...SHARED,
     ...BELOW_MESSAGES,
     'services/endpoint/messages/missing.ts',
+    'services/endpoint/messages/requests.ts',
     'services/endpoint/messages/sealing',
     'services/endpoint/messages/system-message.ts',
   ],

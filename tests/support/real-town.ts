@@ -62,7 +62,10 @@ export class RealTown {
   /** Opens the endpoint without connecting it. */
   async open(handle: string, folder = this.folder(handle)): Promise<Person> {
     const hearing = new Hearing(handle)
-    const endpoint = await openLocalEndpoint({ folder, onEvent: event => hearing.hear(event) })
+    const endpoint = await openLocalEndpoint({
+      ...{ folder, requests: 'accept' },
+      onEvent: event => hearing.hear(event),
+    })
     let closed: Promise<void> | undefined
     const person: Person = {
       handle,

@@ -46,7 +46,7 @@ export interface Server {
 }
 
 /** The options that an endpoint is opened with. `vault`: the name of its disk; the handle unless given. */
-export interface OpenOptions extends Pick<EndpointOptions, 'keyChange' | 'keyStock'> {
+export interface OpenOptions extends Pick<EndpointOptions, 'keyChange' | 'keyStock' | 'requests'> {
   vault?: string
   /** The size at which the vault counts as full. */
   maxBytes?: number
@@ -134,18 +134,19 @@ export class Town {
         clock: this.clock,
         random: systemRandom,
       },
-      { keyStock: FEW_KEY_PACKAGES, ...options },
+      { keyStock: FEW_KEY_PACKAGES, requests: 'accept', ...options },
     )
   }
 
   /** Opens it, and connects it to the server. */
   async join(handle: string, server: Pick<Server, 'port'>, options: JoinOptions = {}): Promise<Person> {
-    const { vault, maxBytes, keyChange, keyStock, ...start } = options
+    const { vault, maxBytes, keyChange, keyStock, requests, ...start } = options
     const person = await this.open(handle, {
       ...(vault && { vault }),
       ...(maxBytes && { maxBytes }),
       ...(keyChange && { keyChange }),
       ...(keyStock && { keyStock }),
+      ...(requests && { requests }),
     })
     await person.endpoint.prepare({ handle, address: { host: HOST, port: server.port }, ...start })
     person.endpoint.connect()

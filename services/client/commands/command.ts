@@ -23,9 +23,11 @@ export interface OperatorActions {
 export type CommandEndpoint = Pick<
   Endpoint,
   | 'accept'
+  | 'admit'
   | 'block'
   | 'changeRoom'
   | 'createRoom'
+  | 'decline'
   | 'devices'
   | 'examine'
   | 'inviteLink'
@@ -35,6 +37,7 @@ export type CommandEndpoint = Pick<
   | 'person'
   | 'recoveryPhrase'
   | 'repair'
+  | 'requests'
   | 'revokeDevice'
   | 'room'
   | 'server'

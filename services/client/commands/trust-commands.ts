@@ -2,7 +2,7 @@
 
 import { THAT_IS_YOU } from '../words/chat.js'
 import * as words from '../words/commands.js'
-import { type Command, type CommandContext, refusable } from './command.js'
+import { type Command, type CommandContext, type CommandEndpoint, refusable } from './command.js'
 import { safetyQr } from './safety-qr.js'
 
 export const TRUST_COMMANDS: readonly Command[] = [
@@ -36,6 +36,19 @@ export const TRUST_COMMANDS: readonly Command[] = [
     help: 'hear of HANDLE again',
     run: onPerson((context, handle) => context.endpoint.unblock(handle)),
   },
+  { name: 'requests', help: 'who waits to be let in, and what they say', run: requests },
+  {
+    name: 'admit',
+    argument: 'NAME',
+    help: 'let NAME in',
+    run: onRequest((endpoint, name) => endpoint.admit(name)),
+  },
+  {
+    name: 'decline',
+    argument: 'NAME',
+    help: 'do not let NAME in, and leave what they have opened',
+    run: onRequest((endpoint, name) => endpoint.decline(name)),
+  },
   { name: 'invite-link', help: 'a link for somebody new on this server', run: inviteLink },
 ]
 
@@ -50,6 +63,19 @@ function onPerson(act: Act): Command['run'] {
     if (!handle) return warn(words.WHOM)
     if (handle === context.handle) return warn(THAT_IS_YOU)
     await refusable(context, () => act(context, handle))
+  }
+}
+
+function requests({ endpoint, say }: CommandContext): void {
+  const rows = endpoint.requests().flatMap(words.requestRows)
+  say(rows.length > 0 ? rows.join('\n') : words.NO_REQUESTS)
+}
+
+/** Says what is refused. */
+function onRequest(act: (endpoint: CommandEndpoint, name: string) => Promise<void>): Command['run'] {
+  return async (context, name) => {
+    if (name === '') return context.warn(words.WHOM)
+    await refusable(context, () => act(context.endpoint, name))
   }
 }
 

@@ -1,7 +1,8 @@
 // Commands say and ask this. Their own rows say what they are for (commands/).
 
-import type { RoomView, Verification } from '../../endpoint/index.js'
+import type { RequestView, RoomView, Verification } from '../../endpoint/index.js'
 import { newcomersSee } from './history.js'
+import { counted } from './words.js'
 
 /** Behind the commands in /help. */
 export const TYPED_LINES = [
@@ -111,6 +112,21 @@ export function safetyNumber(
       `There it is shown by /verify ${own}. The same on both sides: ${next}. ` +
       'Not the same: somebody reads along, so write nothing that matters.',
   ].join('\n')
+}
+
+export const NO_REQUESTS = 'nobody waits to be let in'
+
+/** Of what a stranger has said so many lines are shown. */
+const SHOWN_LINES = 3
+
+export function requestRows({ peer, from, lines }: RequestView): string[] {
+  const texts = lines.flatMap(({ kind, text }) => (kind === 'text' ? [text] : []))
+  const more = texts.length - SHOWN_LINES
+  return [
+    peer === from ? from : `${from}, into ${peer}`,
+    ...texts.slice(0, SHOWN_LINES).map(text => `  ${text}`),
+    ...(more > 0 ? [`  and ${counted(more, 'more line')}`] : []),
+  ]
 }
 
 /** In answer to /accept. */

@@ -102,6 +102,11 @@ function contactWords({ handle, change }: EventOf<'contact'>): string {
   }
 }
 
+function requestWords({ from, peer }: EventOf<'request'>): string {
+  const what = peer === from ? 'asks to write to you' : `asks you into ${peer}`
+  return `${from} ${what}, and hears nothing before you decide: /requests, /admit ${from} or /decline ${from}`
+}
+
 /** Events that are said once, as a notice; the others are messages, marks and states. */
 export function noticeOf(event: EndpointEvent): Entry | undefined {
   const notice = (level: 'info' | 'warning' | 'error', text: string): Entry => ({
@@ -124,6 +129,8 @@ export function noticeOf(event: EndpointEvent): Entry | undefined {
       return event.policy === 'accept' ? undefined : notice(...keyChangedWords(event))
     case 'contact':
       return notice('info', contactWords(event))
+    case 'request':
+      return notice('info', requestWords(event))
     case 'presence':
       return notice('info', event.here ? `${event.handle} is here` : `${event.handle} has gone`)
     default:

@@ -50,5 +50,8 @@ export const badTimeout = (text: string, highest: number): string =>
 export const BAD_FINGERPRINT =
   '--accept-server must be a fingerprint as the server prints it (SHA256: and 43 characters), or "authority"'
 
+export const badRequests = (text: string, policies: readonly string[]): string =>
+  `--requests "${text}": ${policies.join(' or ')}`
+
 export const badKeyChange = (text: string, policies: readonly string[]): string =>
   `--key-change must be ${policies.join(', ')}, not "${text}"`

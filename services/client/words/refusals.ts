@@ -22,6 +22,7 @@ const REFUSALS: Words<RefusalCause> = {
   'bad-room-name': ({ characters }) => `a room's name has 1 to ${characters} characters`,
   'topic-too-long': ({ characters }) => `a topic has at most ${characters} characters`,
   'bad-days': ({ limit }) => `days of history are a whole number from 0 to ${limit}`,
+  'no-request': ({ handle }) => `nobody called ${handle} waits to be let in: /requests lists who does`,
   'key-changed': ({ handle }) => `the key of ${handle} has changed: accept it first, if it is theirs`,
   'key-not-changed': ({ handle }) => `the key of ${handle} has not changed`,
   'key-unknown': ({ handle }) => `the key of ${handle} is not known yet: it is pinned at the first contact`,

@@ -24,6 +24,8 @@ export type RefusalCause =
   | { code: 'bad-room-name' | 'topic-too-long' | 'bad-device-name'; characters: number }
   /** Days of history are a whole number from 0 to `limit`. */
   | { code: 'bad-days'; limit: number }
+  /** Nobody who is shown so asks to be let in. */
+  | { code: 'no-request'; handle: string }
   /** The changed key is to be accepted first; there is no changed key; no key is known yet. */
   | { code: 'key-changed' | 'key-not-changed' | 'key-unknown'; handle: string }
   /** Fingerprints: of the key that a person was shown and decides on, and of another one that has come since. */

@@ -3,6 +3,7 @@
 
 import { accountFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'
 import { type AccountKey, type DeviceKey, includesKey, sameKey } from '../../protocol/keys.js'
+import { DAY_MS } from '../../protocol/time.js'
 import { type WithNames, withNames } from '../codes/with-names.js'
 import { crypto } from '../crypto.js'
 import type { ContactNumber } from '../ids.js'
@@ -20,7 +21,10 @@ import { loadAccount } from './account.js'
 import { Handles, type Trusted } from './handles.js'
 import { claimedHandle, claimName } from './names.js'
 
-type Contact = RecordOf<'contacts'> & { readonly accountKey: AccountKey }
+/** Requests of one account that are taken in a day. */
+const ASKS_A_DAY = 2
+
+export type Contact = RecordOf<'contacts'> & { readonly accountKey: AccountKey }
 
 /** An account as a certificate of it says. */
 export interface Claim {
@@ -107,6 +111,39 @@ export class Contacts {
     return (
       handle !== undefined && this.handles.isPinned(handle, accountKey) && this.handles.hasChanged(handle)
     )
+  }
+
+  /** A person has let them in, or has written to them first. */
+  isAdmitted(accountKey: AccountKey): boolean {
+    return this.#isOwn(accountKey) || this.get(accountKey)?.admitted === true
+  }
+
+  /** Lets them in. `isToTell`: this account's other devices do not know it yet. */
+  admit(tx: Transaction, accountKey: AccountKey, isToTell = true): void {
+    if (this.isAdmitted(accountKey)) return
+    this.#change(tx, accountKey, { admitted: true, admittedDue: isToTell })
+    const number = this.#numberOf(accountKey)
+    if (isToTell && number !== undefined) tx.link('contacts', 'admitted-due', number)
+  }
+
+  /** Those whom this account's other devices are to be told of, once. */
+  takeAdmittedDue(tx: Transaction): Contact[] {
+    return tx.linked('contacts', 'admitted-due').flatMap(number => {
+      tx.unlink('contacts', 'admitted-due', number)
+      const contact = tx.get('contacts', at(number)) as Contact | undefined
+      if (!contact?.admittedDue) return []
+      this.#change(tx, contact.accountKey, { admittedDue: false })
+      return [contact]
+    })
+  }
+
+  /** They ask to be let in. False: too often lately. */
+  ask(tx: Transaction, accountKey: AccountKey): boolean {
+    const now = BigInt(this.clock.now())
+    const lately = (this.get(accountKey)?.askedMs ?? []).filter(time => now - time < BigInt(DAY_MS))
+    if (lately.length >= ASKS_A_DAY) return false
+    this.#change(tx, accountKey, { askedMs: [...lately, now] })
+    return true
   }
 
   /** A person wants to hear nothing of them. */

@@ -65,11 +65,22 @@ export class Conversations {
     private readonly parts: { filed: FiledNames; recents: Recents; names: Names },
   ) {}
 
-  /** Every one: for what a person asks for, and what happens rarely. */
+  /** Every one that is no request: for what a person asks for, and what happens rarely. */
   all(): KnownConversation[] {
     return this.reader
       .keys('conversations')
-      .flatMap(({ id }) => (this.present(id) === id ? (this.get(id) ?? []) : []))
+      .flatMap(({ id }) => (this.present(id) === id && !this.askedBy(id) ? (this.get(id) ?? []) : []))
+  }
+
+  /** Those that somebody has opened whom nobody has let in. */
+  requests(): KnownConversation[] {
+    return this.reader.linked('conversations', 'requested').flatMap(number => this.get(number) ?? [])
+  }
+
+  /** The account whose request it is; undefined for one that is none. */
+  askedBy(number: ConversationNumber): AccountKey | undefined {
+    const by = this.#get(number)?.askedBy ?? NO_KEY
+    return isKey(by) ? by : undefined
   }
 
   /** Of one that goes on in another one, that. */
@@ -123,6 +134,43 @@ export class Conversations {
   /** The conversation with this person, made now if there is none. */
   open(tx: Transaction, accountKey: AccountKey): ConversationNumber {
     return this.withPerson(accountKey) ?? this.#add(tx, { peerAccount: accountKey, kind: DIRECT })
+  }
+
+  /** A conversation that somebody asks for: the one of this number, or a room of this name, or one with themselves. */
+  request(
+    tx: Transaction,
+    askedBy: AccountKey,
+    { number: given, roomName }: { number?: ConversationNumber | undefined; roomName?: string },
+  ): ConversationNumber {
+    const made =
+      roomName === undefined
+        ? { peerAccount: askedBy, kind: DIRECT }
+        : { roomName, kind: ConversationKind.ROOM }
+    const known = given ?? (roomName === undefined ? this.withPerson(askedBy) : undefined)
+    const number = known ?? this.#add(tx, { ...made, askedBy })
+    const conversation = this.#get(number)
+    if (conversation) this.#put(tx, number, { ...conversation, askedBy, declined: false })
+    tx.link('conversations', 'requested', number)
+    return number
+  }
+
+  /** It is no request any more, and is shown with all that is in it. */
+  admit(tx: Transaction, number: ConversationNumber): void {
+    const conversation = this.#get(number)
+    if (!conversation || !this.askedBy(number)) return
+    this.#put(tx, number, { ...conversation, askedBy: NO_KEY, declined: false })
+    tx.unlink('conversations', 'requested', number)
+    tx.tell({ type: 'conversation', peer: this.peer(number), conversation: number, state: 'opened' })
+    for (const entry of this.history(number)) tx.tell({ type: 'message', entry })
+  }
+
+  /** The request is not to be seen again, nor what was said in it. */
+  decline(tx: Transaction, number: ConversationNumber): void {
+    const conversation = this.#get(number)
+    if (!conversation || !this.askedBy(number)) return
+    this.#put(tx, number, { ...conversation, declined: true })
+    tx.unlink('conversations', 'requested', number)
+    tx.deleteGroup('messages', number)
   }
 
   /** The same, for what was said earlier: a new one needs no group until somebody writes in it. */
@@ -194,7 +242,7 @@ export class Conversations {
     this.parts.filed.note(tx, conversation, made)
     if (isWritten(made)) this.#used(tx, conversation, made)
     const entry = entryOf(id, made, this.#view(conversation))
-    tx.tell({ type: 'message', entry })
+    if (!this.askedBy(conversation)) tx.tell({ type: 'message', entry })
     return entry
   }
 
@@ -299,7 +347,7 @@ export class Conversations {
     else if (kind === DIRECT) tx.link('awaited', peerHandle, number)
     else if (kind === ConversationKind.ROOM) tx.link('room', roomName, number)
     else tx.link('conversations', 'own-devices', number)
-    if (kind !== ConversationKind.OWN_DEVICES)
+    if (kind !== ConversationKind.OWN_DEVICES && !this.askedBy(number))
       tx.tell({ type: 'conversation', peer: this.peer(number), conversation: number, state: 'opened' })
     return number
   }

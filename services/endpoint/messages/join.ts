@@ -2,7 +2,7 @@
 
 import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
 import type { DeliveredWelcome, Envelope } from '../../../gen/parley/v1/chat_pb.js'
-import type { DeviceIdentity } from '../../protocol/identity/certificate.js'
+import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import type { JoinRefusal } from '../codes/notice.js'
 import { demandMember, welcomeSigner } from '../groups/heads.js'
 import { checkGoesOn } from '../groups/known-group.js'
@@ -22,6 +22,7 @@ import { MlsRefused } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
 import { takeKept } from './content/history-part.js'
 import { beginEpoch } from './fork-detection.js'
+import { isRequest, mayAsk } from './requests.js'
 import type { MessageParts } from './sealing/parts.js'
 import { appendSystemMessage, isBlocked } from './system-message.js'
 import { onJoinedOwnDevices } from './transfer/due.js'
@@ -44,6 +45,7 @@ export async function joinByWelcome(
     | 'groups'
     | 'lines'
     | 'records'
+    | 'requests'
     | 'welcomes'
   >,
   tx: Transaction,
@@ -75,7 +77,16 @@ const whyRefused = (error: JoinRefused | MlsRefused): JoinRefusal<AccountKey> =>
 function join(
   parts: Pick<
     MessageParts,
-    'account' | 'clock' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'groups' | 'lines' | 'records'
+    | 'account'
+    | 'clock'
+    | 'contacts'
+    | 'conversations'
+    | 'devices'
+    | 'engine'
+    | 'groups'
+    | 'lines'
+    | 'records'
+    | 'requests'
   >,
   tx: Transaction,
   envelope: Placed<Envelope>,
@@ -89,13 +100,15 @@ function join(
   const known = groups.byId(envelope.conversationId)
   if (known) checkGoesOn(parts, known, welcomed)
   for (const other of others) contacts.see(tx, other)
-  const conversation = known?.record.conversation ?? conversationFor(parts, tx, settings, others)
+  const asker = askerIn(parts, tx, { known, settings, signer: opened.signer })
+  const conversation = conversationFor(parts, tx, { known, settings, others, asker })
   const { used } = opened
   if (used && !used.record.lastResort) tx.delete('keypackages', used.key)
   const { conversationId } = envelope
   const before = known && decodeSettings(engine.settings(known.state))
   if (known) groups.restart(tx, known, state)
   const group = known ?? groups.add(tx, { conversationId, conversation, phase: joined() }, state)
+  if (asker) groups.move(tx, group, { input: 'held' })
   const { sequence } = envelope
   const log = beginEpoch(group.record.log, { sequence, authenticator: engine.epochAuthenticator(state) })
   groups.change(tx, group, { lastSequence: sequence, log })
@@ -123,7 +136,10 @@ function tellJoined(
   const { conversations } = parts
   const { conversation } = group.record
   const peer = conversations.peer(conversation)
-  if (!isBlocked(parts, conversation)) tx.tell({ type: 'conversation', peer, conversation, state: 'ready' })
+  const asker = conversations.askedBy(conversation)
+  if (asker) tx.tell({ type: 'request', peer, from: parts.contacts.nameOf(asker) })
+  else if (!isBlocked(parts, conversation))
+    tx.tell({ type: 'conversation', peer, conversation, state: 'ready' })
   if (settings.kind !== GroupKind.ROOM) return
   appendSystemMessage(parts, tx, group, envelope, {
     code: 'joined',
@@ -147,13 +163,47 @@ function refuseBlocked({ contacts }: Pick<MessageParts, 'contacts'>, { admins }:
 const newAdmins = (before: GroupSettings, after: GroupSettings): AccountKey[] =>
   adminKeys(after).filter(accountKey => !isAdmin(before, { accountKey }))
 
+/** The account that asks to be let in; undefined where nobody has to. Throws JoinBlocked for one that may not ask. */
+function askerIn(
+  parts: Pick<MessageParts, 'contacts' | 'conversations' | 'requests'>,
+  tx: Transaction,
+  {
+    known,
+    settings,
+    signer,
+  }: Pick<WelcomedGroup, 'settings'> & Pick<OpenedWelcome, 'signer'> & { known: LiveGroup | undefined },
+): AccountKey | undefined {
+  const { conversations } = parts
+  const { accountKey } = parseVerifiedCertificate(signer.identity)
+  const direct = settings.kind === GroupKind.DIRECT ? conversations.withPerson(accountKey) : undefined
+  const number = known?.record.conversation ?? direct
+  // A person has it among theirs already.
+  if (number !== undefined && !conversations.askedBy(number)) return undefined
+  if (parts.contacts.isBlocked(accountKey) || !isRequest(parts, tx, accountKey)) return undefined
+  if (!mayAsk(parts, tx, accountKey)) throw new JoinBlocked()
+  return accountKey
+}
+
 /** Which conversation a group carries: the one with the other person, or a room's own. */
 function conversationFor(
   { conversations }: Pick<MessageParts, 'conversations'>,
   tx: Transaction,
-  settings: GroupSettings,
-  others: readonly DeviceIdentity[],
+  {
+    known,
+    settings,
+    others,
+    asker,
+  }: Pick<WelcomedGroup, 'settings' | 'others'> & {
+    known: LiveGroup | undefined
+    asker: AccountKey | undefined
+  },
 ): ConversationNumber {
+  const number = known?.record.conversation
+  if (asker) {
+    const isRoom = settings.kind === GroupKind.ROOM
+    return conversations.request(tx, asker, { number, ...(isRoom && { roomName: settings.name }) })
+  }
+  if (number !== undefined) return number
   if (settings.kind === GroupKind.ROOM) return conversations.openRoom(tx, settings.name)
   const [other] = others
   if (settings.kind === GroupKind.OWN_DEVICES || !other) return conversations.openOwnDevices(tx)

@@ -22,6 +22,7 @@ import { differs, FORKED_LOG, missPlaces, passEnvelope, resume } from './fork-de
 import { joinByWelcome } from './join.js'
 import { owedUpTo, skipped, withMissing, withoutMissing } from './missing.js'
 import { stateLost } from './rejoin-requests.js'
+import { admit } from './requests.js'
 import { decodeContent } from './sealing/format.js'
 import type { MessageParts } from './sealing/parts.js'
 import { appendSystemMessage, appendUnreadable } from './system-message.js'
@@ -151,6 +152,9 @@ async function takeContent(
     parts.groups.change(tx, group, { log: resume(group.record.log, content.logTag) })
   parts.groups.saveSender(tx, group, sender)
   if (isOurs) parts.devices.change(tx, device, { lastHeardMs: envelope.storedAtMs })
+  const asker = isOurs ? parts.conversations.askedBy(group.record.conversation) : undefined
+  // Another device of this account speaks with them.
+  if (asker) admit(parts, tx, asker, { isToTell: false })
   if (isBlocked && !traits?.fromBlocked) return
   if (body.case === undefined)
     return appendUnreadable(parts, tx, group, envelope, { code: 'unknown-content', from: accountKey })

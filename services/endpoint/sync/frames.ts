@@ -5,6 +5,7 @@ import {
   CommitBundleSchema,
   type OutgoingEnvelopeSchema,
   RejoinRequestSchema,
+  RosterLeaveSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
 import type { Context } from '../context.js'
 import type { Queued } from '../messages/sealing/outbox.js'
@@ -43,6 +44,10 @@ function outgoing(groups: Groups, { item }: Queued): Outgoing {
   if (what.case === 'rejoin') {
     const value = fromBinary(RejoinRequestSchema, what.value.request)
     return { clientSequence, conversationId, envelope: { case: 'rejoin', value } }
+  }
+  if (what.case === 'leave') {
+    const value = fromBinary(RosterLeaveSchema, what.value.leave)
+    return { clientSequence, conversationId, envelope: { case: 'leave', value } }
   }
   const bundle = what.case === 'commit' ? what.value.commitBundle : new Uint8Array()
   return {

@@ -9,6 +9,7 @@ import type { DueGroup } from '../groups/state/due.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import { beginCommit } from '../groups/transition.js'
 import type { ConversationNumber } from '../ids.js'
+import { sealAdmitted } from '../messages/content/admitted.js'
 import { sealNames } from '../messages/content/device-name.js'
 import { sealReceipt } from '../messages/content/receipt.js'
 import { sealRevocations } from '../messages/content/revoked-devices.js'
@@ -35,6 +36,7 @@ export async function sealDue(unit: Unit, due: Due): Promise<void> {
     await sealLeave(context, tx, group)
   await sealNames(context, tx)
   await sealRevocations(context, tx)
+  await sealAdmitted(context, tx)
   await sealTransfers(context, tx)
 }
 

@@ -55,6 +55,12 @@ describe('options', () => {
     expect(options(['--accept-server', 'authority']).acceptServer).toBe('authority')
   })
 
+  test('say what becomes of strangers: they wait unless they do', () => {
+    expect(options([]).requests).toBe('hold')
+    expect(options(['--requests', 'accept']).requests).toBe('accept')
+    expect(() => options(['--requests', 'all'])).toThrow(UsageError)
+  })
+
   test('say what a changed key is met with: nothing is sent unless they do', () => {
     expect(options([]).keyChange).toBe('block')
     expect(options(['--key-change', 'accept']).keyChange).toBe('accept')

@@ -29,7 +29,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/content/v1/content.proto.
  */
 export const file_parley_content_v1_content: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wYXJsZXkvY29udGVudC92MS9jb250ZW50LnByb3RvEhFwYXJsZXkuY29udGVudC52MSKpBAoHQ29udGVudBINCgVjb3VudBgBIAEoBBIUCgxqb2luZWRfZXBvY2gYDCABKAQSEgoKc2VudF9hdF9tcxgCIAEoAxInCgR0ZXh0GAMgASgLMhcucGFybGV5LmNvbnRlbnQudjEuVGV4dEgAEi0KB3JlY2VpcHQYBCABKAsyGi5wYXJsZXkuY29udGVudC52MS5SZWNlaXB0SAASKQoFbGVhdmUYByABKAsyGC5wYXJsZXkuY29udGVudC52MS5MZWF2ZUgAEjoKDnJlc2VuZF9yZXF1ZXN0GAggASgLMiAucGFybGV5LmNvbnRlbnQudjEuUmVzZW5kUmVxdWVzdEgAEj8KEW5vdGhpbmdfdG9fcmVzZW5kGA0gASgLMiIucGFybGV5LmNvbnRlbnQudjEuTm90aGluZ1RvUmVzZW5kSAASNgoMaGlzdG9yeV9wYXJ0GAkgASgLMh4ucGFybGV5LmNvbnRlbnQudjEuSGlzdG9yeVBhcnRIABI0CgtkZXZpY2VfbmFtZRgKIAEoCzIdLnBhcmxleS5jb250ZW50LnYxLkRldmljZU5hbWVIABItCgdyZXZva2VkGAsgASgLMhoucGFybGV5LmNvbnRlbnQudjEuUmV2b2tlZEgAEioKB2xvZ190YWcYBSABKAsyGS5wYXJsZXkuY29udGVudC52MS5Mb2dUYWcSFAoMcmVzZW50X2NvdW50GAYgASgEQgYKBGJvZHkiKAoGTG9nVGFnEhAKCHNlcXVlbmNlGAEgASgEEgwKBGhhc2gYAiABKAwiGAoFTGVhdmUSDwoHYWNjb3VudBgBIAEoCCIyCg1SZXNlbmRSZXF1ZXN0EhEKCWRldmljZV9pZBgBIAEoDBIOCgZjb3VudHMYAiADKAQiIQoPTm90aGluZ1RvUmVzZW5kEg4KBmNvdW50cxgBIAMoBCKUAQoLSGlzdG9yeVBhcnQSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEjMKCG1lc3NhZ2VzGAIgAygLMiEucGFybGV5LmNvbnRlbnQudjEuSGlzdG9yeU1lc3NhZ2USFAoMcGVlcl9hY2NvdW50GAUgASgMEhMKC3BlZXJfaGFuZGxlGAMgASgJEgwKBGxhc3QYBCABKAgijgEKDkhpc3RvcnlNZXNzYWdlEhQKDGZyb21fYWNjb3VudBgGIAEoDBITCgtmcm9tX2hhbmRsZRgBIAEoCRITCgtmcm9tX2RldmljZRgCIAEoDBISCgpzZW50X2F0X21zGAQgASgDEhAKCHNlcXVlbmNlGAUgASgEEg4KBHRleHQYAyABKAlIAEIGCgRib2R5IiQKB1Jldm9rZWQSGQoRZGV2aWNlX3Jldm9jYXRpb24YASABKAwiGgoKRGV2aWNlTmFtZRIMCgRuYW1lGAEgASgJIhQKBFRleHQSDAoEdGV4dBgBIAEoCSJBCgdSZWNlaXB0EjYKCWRlbGl2ZXJlZBgBIAMoCzIjLnBhcmxleS5jb250ZW50LnYxLkRlbGl2ZXJlZFRocm91Z2giNAoQRGVsaXZlcmVkVGhyb3VnaBIRCglkZXZpY2VfaWQYASABKAwSDQoFY291bnQYAiABKAQiSgoPU2lnbmVkRXBoZW1lcmFsEhEKCWVwaGVtZXJhbBgBIAEoDBIRCglkZXZpY2VfaWQYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMIlgKCUVwaGVtZXJhbBISCgpzZW50X2F0X21zGAEgASgDEi8KCHByZXNlbmNlGAIgASgLMhsucGFybGV5LmNvbnRlbnQudjEuUHJlc2VuY2VIAEIGCgRib2R5IiYKCFByZXNlbmNlEgwKBGhlcmUYASABKAgSDAoEYXNrcxgCIAEoCGIGcHJvdG8z");
+  fileDesc("Ch9wYXJsZXkvY29udGVudC92MS9jb250ZW50LnByb3RvEhFwYXJsZXkuY29udGVudC52MSLaBAoHQ29udGVudBINCgVjb3VudBgBIAEoBBIUCgxqb2luZWRfZXBvY2gYDCABKAQSEgoKc2VudF9hdF9tcxgCIAEoAxInCgR0ZXh0GAMgASgLMhcucGFybGV5LmNvbnRlbnQudjEuVGV4dEgAEi0KB3JlY2VpcHQYBCABKAsyGi5wYXJsZXkuY29udGVudC52MS5SZWNlaXB0SAASKQoFbGVhdmUYByABKAsyGC5wYXJsZXkuY29udGVudC52MS5MZWF2ZUgAEjoKDnJlc2VuZF9yZXF1ZXN0GAggASgLMiAucGFybGV5LmNvbnRlbnQudjEuUmVzZW5kUmVxdWVzdEgAEj8KEW5vdGhpbmdfdG9fcmVzZW5kGA0gASgLMiIucGFybGV5LmNvbnRlbnQudjEuTm90aGluZ1RvUmVzZW5kSAASNgoMaGlzdG9yeV9wYXJ0GAkgASgLMh4ucGFybGV5LmNvbnRlbnQudjEuSGlzdG9yeVBhcnRIABI0CgtkZXZpY2VfbmFtZRgKIAEoCzIdLnBhcmxleS5jb250ZW50LnYxLkRldmljZU5hbWVIABItCgdyZXZva2VkGAsgASgLMhoucGFybGV5LmNvbnRlbnQudjEuUmV2b2tlZEgAEi8KCGFkbWl0dGVkGA4gASgLMhsucGFybGV5LmNvbnRlbnQudjEuQWRtaXR0ZWRIABIqCgdsb2dfdGFnGAUgASgLMhkucGFybGV5LmNvbnRlbnQudjEuTG9nVGFnEhQKDHJlc2VudF9jb3VudBgGIAEoBEIGCgRib2R5IigKBkxvZ1RhZxIQCghzZXF1ZW5jZRgBIAEoBBIMCgRoYXNoGAIgASgMIhgKBUxlYXZlEg8KB2FjY291bnQYASABKAgiMgoNUmVzZW5kUmVxdWVzdBIRCglkZXZpY2VfaWQYASABKAwSDgoGY291bnRzGAIgAygEIiEKD05vdGhpbmdUb1Jlc2VuZBIOCgZjb3VudHMYASADKAQilAEKC0hpc3RvcnlQYXJ0EhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIzCghtZXNzYWdlcxgCIAMoCzIhLnBhcmxleS5jb250ZW50LnYxLkhpc3RvcnlNZXNzYWdlEhQKDHBlZXJfYWNjb3VudBgFIAEoDBITCgtwZWVyX2hhbmRsZRgDIAEoCRIMCgRsYXN0GAQgASgIIo4BCg5IaXN0b3J5TWVzc2FnZRIUCgxmcm9tX2FjY291bnQYBiABKAwSEwoLZnJvbV9oYW5kbGUYASABKAkSEwoLZnJvbV9kZXZpY2UYAiABKAwSEgoKc2VudF9hdF9tcxgEIAEoAxIQCghzZXF1ZW5jZRgFIAEoBBIOCgR0ZXh0GAMgASgJSABCBgoEYm9keSIkCgdSZXZva2VkEhkKEWRldmljZV9yZXZvY2F0aW9uGAEgASgMIhoKCkRldmljZU5hbWUSDAoEbmFtZRgBIAEoCSIvCghBZG1pdHRlZBITCgthY2NvdW50X2tleRgBIAEoDBIOCgZoYW5kbGUYAiABKAkiFAoEVGV4dBIMCgR0ZXh0GAEgASgJIkEKB1JlY2VpcHQSNgoJZGVsaXZlcmVkGAEgAygLMiMucGFybGV5LmNvbnRlbnQudjEuRGVsaXZlcmVkVGhyb3VnaCI0ChBEZWxpdmVyZWRUaHJvdWdoEhEKCWRldmljZV9pZBgBIAEoDBINCgVjb3VudBgCIAEoBCJKCg9TaWduZWRFcGhlbWVyYWwSEQoJZXBoZW1lcmFsGAEgASgMEhEKCWRldmljZV9pZBgCIAEoDBIRCglzaWduYXR1cmUYAyABKAwiWAoJRXBoZW1lcmFsEhIKCnNlbnRfYXRfbXMYASABKAMSLwoIcHJlc2VuY2UYAiABKAsyGy5wYXJsZXkuY29udGVudC52MS5QcmVzZW5jZUgAQgYKBGJvZHkiJgoIUHJlc2VuY2USDAoEaGVyZRgBIAEoCBIMCgRhc2tzGAIgASgIYgZwcm90bzM");
 
 /**
  * One thing that a member says to all others, sealed.
@@ -129,6 +129,14 @@ export type Content = Message<"parley.content.v1.Content"> & {
      */
     value: Revoked;
     case: "revoked";
+  } | {
+    /**
+     * A person has let somebody in.
+     *
+     * @generated from field: parley.content.v1.Admitted admitted = 14;
+     */
+    value: Admitted;
+    case: "admitted";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -425,6 +433,35 @@ export const DeviceNameSchema: GenMessage<DeviceName> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_content, 8);
 
 /**
+ * Among the devices of one account: its person has let this account in, or has written to it first. A conversation
+ * that it opens with this one is no request any more.
+ *
+ * @generated from message parley.content.v1.Admitted
+ */
+export type Admitted = Message<"parley.content.v1.Admitted"> & {
+  /**
+   * The account's public key, 32 bytes.
+   *
+   * @generated from field: bytes account_key = 1;
+   */
+  accountKey: Uint8Array;
+
+  /**
+   * The name that it goes by: a claim.
+   *
+   * @generated from field: string handle = 2;
+   */
+  handle: string;
+};
+
+/**
+ * Describes the message parley.content.v1.Admitted.
+ * Use `create(AdmittedSchema)` to create a new message.
+ */
+export const AdmittedSchema: GenMessage<Admitted> = /*@__PURE__*/
+  messageDesc(file_parley_content_v1_content, 9);
+
+/**
  * Something that a person says.
  *
  * @generated from message parley.content.v1.Text
@@ -443,7 +480,7 @@ export type Text = Message<"parley.content.v1.Text"> & {
  * Use `create(TextSchema)` to create a new message.
  */
 export const TextSchema: GenMessage<Text> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 9);
+  messageDesc(file_parley_content_v1_content, 10);
 
 /**
  * "These have arrived and are saved here." Cumulative: each number covers all at or below it.
@@ -464,7 +501,7 @@ export type Receipt = Message<"parley.content.v1.Receipt"> & {
  * Use `create(ReceiptSchema)` to create a new message.
  */
 export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 10);
+  messageDesc(file_parley_content_v1_content, 11);
 
 /**
  * All of one sender up to a number have come.
@@ -492,7 +529,7 @@ export type DeliveredThrough = Message<"parley.content.v1.DeliveredThrough"> & {
  * Use `create(DeliveredThroughSchema)` to create a new message.
  */
 export const DeliveredThroughSchema: GenMessage<DeliveredThrough> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 11);
+  messageDesc(file_parley_content_v1_content, 12);
 
 /**
  * An ephemeral content as it travels.
@@ -527,7 +564,7 @@ export type SignedEphemeral = Message<"parley.content.v1.SignedEphemeral"> & {
  * Use `create(SignedEphemeralSchema)` to create a new message.
  */
 export const SignedEphemeralSchema: GenMessage<SignedEphemeral> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 12);
+  messageDesc(file_parley_content_v1_content, 13);
 
 /**
  * Content that matters only now. A receiver ignores one that is older than the last one of that device, or
@@ -564,7 +601,7 @@ export type Ephemeral = Message<"parley.content.v1.Ephemeral"> & {
  * Use `create(EphemeralSchema)` to create a new message.
  */
 export const EphemeralSchema: GenMessage<Ephemeral> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 13);
+  messageDesc(file_parley_content_v1_content, 14);
 
 /**
  * Sent when a device has caught up, every 15 seconds from there, and when it leaves. A device of
@@ -594,5 +631,5 @@ export type Presence = Message<"parley.content.v1.Presence"> & {
  * Use `create(PresenceSchema)` to create a new message.
  */
 export const PresenceSchema: GenMessage<Presence> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 14);
+  messageDesc(file_parley_content_v1_content, 15);
 

@@ -13,7 +13,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file parley/vault/v1/records.proto.
  */
 export const file_parley_vault_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIuABCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhwKEnBpbm5lZF9maW5nZXJwcmludBgJIAEoDEgAEhYKDHZvdWNoZWRfaG9zdBgKIAEoCUgAEg4KBmN1cnNvchgEIAEoDBIXCg9vcGVyYXRvcl9oYW5kbGUYBSABKAkSGwoTaW52aXRlZF9maW5nZXJwcmludBgGIAEoDBIXCg9jbGllbnRfc2VxdWVuY2UYCCABKAQSFAoMaW52aXRlX3Rva2VuGAcgASgJQgkKB3RydXN0ZWRKBAgDEAQimwEKB0NvbnRhY3QSEwoLYWNjb3VudF9rZXkYASABKAwSDgoGaGFuZGxlGAIgASgJEhUKDWZpcnN0X3NlZW5fbXMYAyABKAMSFQoNbGFzdF9oZWFyZF9tcxgEIAEoAxIQCgh2ZXJpZmllZBgFIAEoCBIPCgdibG9ja2VkGAYgASgIEhoKEnJldm9rZWRfZGV2aWNlX2lkcxgUIAMoDCJ9CgZIYW5kbGUSDgoGaGFuZGxlGAEgASgJEhoKEnBpbm5lZF9hY2NvdW50X2tleRgCIAEoDBIcChRleHBlY3RlZF9maW5nZXJwcmludBgDIAEoDBIYChBzZWVuX2FjY291bnRfa2V5GAQgASgMEg8KB2Jsb2NrZWQYBSABKAgi1gEKDENvbnZlcnNhdGlvbhIUCgxwZWVyX2FjY291bnQYASABKAwSEwoLcGVlcl9oYW5kbGUYByABKAkSFAoMY29udGludWVkX2luGAggASgEEhUKDWNyZWF0ZWRfYXRfbXMYAiABKAMSLwoEa2luZBgDIAEoDjIhLnBhcmxleS52YXVsdC52MS5Db252ZXJzYXRpb25LaW5kEhEKCXJvb21fbmFtZRgEIAEoCRIUCgxoYW5kZWRfbGluZXMYBSABKA0SFAoMZnJvbV9oaXN0b3J5GAYgASgIIpUHCgVHcm91cBIXCg9jb252ZXJzYXRpb25faWQYASABKAwSFAoMY29udmVyc2F0aW9uGAIgASgEEhIKCm5leHRfY291bnQYBCABKAQSGwoTc2VhbGVkX3NpbmNlX2NvbW1pdBgFIAEoBBIXCg9jb21taXR0ZWRfYXRfbXMYBiABKAMSFQoNbGFzdF9zZXF1ZW5jZRgHIAEoBBIUCgxjaXBoZXJfc3VpdGUYCCABKA0SFQoNbGlicmFyeV9tYWpvchgJIAEoDRIaChJsZWF2aW5nX2RldmljZV9pZHMYDCADKAwSFQoNcmVqb2luX25vbmNlcxgSIAMoDBIXCg9yZWpvaW5fcmVxdWVzdHMYISADKAwSEwoLaGVhcmRfZXBvY2gYJSABKAQSFAoMam9pbmVkX2Vwb2NoGBQgASgEEhcKD3Jlam9pbl9hc2tlZF9tcxgVIAEoAxIRCglicm9rZW5fYnkYFyABKAwSGAoQb3dlZF9zaW5jZV9lcG9jaBggIAEoBBIuCgdydW5uaW5nGCIgASgLMhsucGFybGV5LnZhdWx0LnYxLlJ1bm5pbmdMb2dIABIsCgZmb3JrZWQYIyABKAsyGi5wYXJsZXkudmF1bHQudjEuRm9ya2VkTG9nSAASKAoDZ2FwGCQgASgLMhkucGFybGV5LnZhdWx0LnYxLkdhcEluTG9nSAASMgoIY3JlYXRpbmcYGiABKAsyHi5wYXJsZXkudmF1bHQudjEuQ3JlYXRpbmdHcm91cEgBEi4KBmFjdGl2ZRgbIAEoCzIcLnBhcmxleS52YXVsdC52MS5BY3RpdmVHcm91cEgBEjYKCmNvbW1pdHRpbmcYHCABKAsyIC5wYXJsZXkudmF1bHQudjEuQ29tbWl0dGluZ0dyb3VwSAESNgoLb3V0X29mX3N5bmMYHSABKAsyHy5wYXJsZXkudmF1bHQudjEuT3V0T2ZTeW5jR3JvdXBIARIwCgdsZWF2aW5nGB4gASgLMh0ucGFybGV5LnZhdWx0LnYxLkxlYXZpbmdHcm91cEgBEiwKBWVuZGVkGB8gASgLMhsucGFybGV5LnZhdWx0LnYxLkVuZGVkR3JvdXBIAUIFCgNsb2dCBwoFcGhhc2VKBAgDEARKBAgKEAtKBAgLEAxKBAgNEA5KBAgOEA9KBAgPEBBKBAgQEBFKBAgREBJKBAgTEBRKBAgWEBdKBAgYEBlKBAgZEBoiDwoNQ3JlYXRpbmdHcm91cCINCgtBY3RpdmVHcm91cCIRCg9Db21taXR0aW5nR3JvdXAiNAoOT3V0T2ZTeW5jR3JvdXASDwoHYXNrX2R1ZRgBIAEoCBIRCglsZWF2ZV9kdWUYAiABKAgiNQoMTGVhdmluZ0dyb3VwEhEKCWxlYXZlX2R1ZRgBIAEoCBISCgpjb21taXRfb3V0GAIgASgIIjUKCkVuZGVkR3JvdXASJwoDd2h5GAEgASgOMhoucGFybGV5LnZhdWx0LnYxLkVuZFJlYXNvbiJYCgpSdW5uaW5nTG9nEhAKCHNlcXVlbmNlGAEgASgEEgwKBGhhc2gYAiABKAwSKgoHZWFybGllchgDIAMoCzIZLnBhcmxleS52YXVsdC52MS5Mb2dQbGFjZSILCglGb3JrZWRMb2ciNQoIR2FwSW5Mb2cSKQoGcGFzc2VkGAEgAygLMhkucGFybGV5LnZhdWx0LnYxLkxvZ1BsYWNlIioKCExvZ1BsYWNlEhAKCHNlcXVlbmNlGAEgASgEEgwKBGhhc2gYAiABKAwilgIKBkludGVudBIyCgthZGRfYWNjb3VudBgBIAEoCzIbLnBhcmxleS52YXVsdC52MS5BZGRBY2NvdW50SAASMgoLYWRkX2RldmljZXMYAiABKAsyGy5wYXJsZXkudmF1bHQudjEuQWRkRGV2aWNlc0gAEjgKDnJlbW92ZV9kZXZpY2VzGAMgASgLMh4ucGFybGV5LnZhdWx0LnYxLlJlbW92ZURldmljZXNIABI6Cg9jaGFuZ2Vfc2V0dGluZ3MYBCABKAsyHy5wYXJsZXkudmF1bHQudjEuQ2hhbmdlU2V0dGluZ3NIABIVCg1ub3RfYmVmb3JlX21zGAUgASgDEg0KBWFsb25lGAYgASgIQggKBmNoYW5nZSJHCgpBZGRBY2NvdW50Eg4KBmhhbmRsZRgBIAEoCRIUCgxrZXlfcGFja2FnZXMYAiADKAwSEwoLYWNjb3VudF9rZXkYAyABKAwiWwoKQWRkRGV2aWNlcxIOCgZoYW5kbGUYASABKAkSEgoKZGV2aWNlX2lkcxgCIAMoDBIUCgxrZXlfcGFja2FnZXMYAyADKAwSEwoLYWNjb3VudF9rZXkYBCABKAwiIwoNUmVtb3ZlRGV2aWNlcxISCgpkZXZpY2VfaWRzGAEgAygMIqABCg5DaGFuZ2VTZXR0aW5ncxIRCgRuYW1lGAEgASgJSACIAQESEgoFdG9waWMYAiABKAlIAYgBARIZCgxoaXN0b3J5X2RheXMYAyABKA1IAogBARISCgptYWtlX2FkbWluGAQgASgMEhQKDHVubWFrZV9hZG1pbhgFIAEoDEIHCgVfbmFtZUIICgZfdG9waWNCDwoNX2hpc3RvcnlfZGF5cyJcCgNEdWUSEgoFYXRfbXMYASABKANIAIgBARIQCghyZWNlaXB0cxgCIAEoCBITCgtvdXRfb2Zfc3luYxgDIAEoCBIQCghkcmF3bl9tcxgEIAEoA0IICgZfYXRfbXMiMQoJS25vd25MaXN0Eg4KBmRpZ2VzdBgBIAEoDBIUCgxhY2NvdW50X2tleXMYAiADKAwiGQoGUmVjZW50Eg8KB3VzZWRfbXMYASABKAMi4gEKBlNlbmRlchIRCglkZXZpY2VfaWQYASABKAwSEAoIcmVjZWl2ZWQYAiABKAQSDAoEb3dlZBgDIAEoBBIRCglyZWNlaXB0ZWQYBCABKAQSEQoJY29uZmlybWVkGAUgASgEEg8KB21pc3NpbmcYBiADKAQSFAoMam9pbmVkX2Vwb2NoGAcgASgEEhMKC2hlYXJkX2Vwb2NoGAggASgEEhMKC2hlYXJkX2F0X21zGAkgASgDEhYKDmRpZmZlcmVkX2Vwb2NoGAogASgEEhYKDmRpZmZlcmVkX2F0X21zGAsgASgDIogDCgdNZXNzYWdlEioKBGtpbmQYASABKA4yHC5wYXJsZXkudmF1bHQudjEuTWVzc2FnZUtpbmQSFAoMZnJvbV9hY2NvdW50GA8gASgMEhMKC2Zyb21faGFuZGxlGAIgASgJEhMKC2Zyb21fZGV2aWNlGAMgASgMEgsKA293bhgEIAEoCBIMCgR0ZXh0GAUgASgJEhIKCnNlbnRfYXRfbXMYBiABKAMSLgoGc3RhdHVzGAcgASgOMh4ucGFybGV5LnZhdWx0LnYxLk1lc3NhZ2VTdGF0dXMSEAoIc2VxdWVuY2UYCCABKAQSLQoHZmFpbHVyZRgMIAEoDjIcLnBhcmxleS52YXVsdC52MS5TZW5kRmFpbHVyZRIvCgp1bnJlYWRhYmxlGA0gASgLMhsucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUSLgoGc3lzdGVtGA4gASgLMh4ucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2VKBAgJEApKBAgKEAtKBAgLEAwiCQoHTm90aGluZyL3BQoKVW5yZWFkYWJsZRItCglvbGRfZXBvY2gYASABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEjAKDGZ1dHVyZV9lcG9jaBgCIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASLgoKb3RoZXJfa2luZBgDIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASNgoHcmVmdXNlZBgEIAEoCzIjLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLlJlZnVzZWRIABI3CgtiYWRfY29udGVudBgFIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI7Cg91bmtub3duX2NvbnRlbnQYBiABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAASOQoNYWdhaW5zdF9ydWxlcxgHIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI1CgdleHBpcmVkGAggASgLMiIucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuTWlzc2VkSAASLgoDZ2FwGAkgASgLMh8ucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuR2FwSAASMgoGZm9ya2VkGAogASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAEjAKDHVua25vd25fZWNobxgLIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASLgoKbm90X3NpZ25lZBgMIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAAaGAoHUmVmdXNlZBINCgVjYXVzZRgBIAEoCRoUCgRGcm9tEgwKBGZyb20YASABKAwaFwoGTWlzc2VkEg0KBWNvdW50GAEgASgEGiIKA0dhcBIMCgRmcm9tGAEgASgMEg0KBWNvdW50GAIgASgEQgUKA3doeSKUCwoNU3lzdGVtTWVzc2FnZRI+Cg1tZW1iZXJzX2FkZGVkGAEgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASQAoPbWVtYmVyc19yZW1vdmVkGAIgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASOwoMbWVtYmVyc19sZWZ0GAMgASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuV2hvbUgAEj0KDGRldmljZV9hZGRlZBgEIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLlBlcnNvbkgAEjQKEG93bl9kZXZpY2VfYWRkZWQYBSABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEj8KDmRldmljZV9yZWpvaW5zGAYgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuUGVyc29uSAASNwoGam9pbmVkGAcgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuSm9pbmVkSAASLAoIeW91X2xlZnQYCCABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEkEKEHlvdV93ZXJlX3JlbW92ZWQYCSABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5QZXJzb25IABI6Cgpyb29tX25hbWVkGAogASgLMiQucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuTmFtZWRIABI5Cgl0b3BpY19zZXQYCyABKAsyJC5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5Ub3BpY0gAEkAKEW5ld2NvbWVyc19kZWNpZGVkGAwgASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuRGF5c0gAEjsKCmFkbWluX21hZGUYDSABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5CeVdob21IABI9CgxhZG1pbl91bm1hZGUYDiABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5CeVdob21IABJEChVhZG1pbnNfbWFkZV9tZWFud2hpbGUYDyABKAsyIy5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5XaG9tSAASSAoTaGlzdG9yeV9mcm9tX2RldmljZRgQIAEoCzIpLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkZyb21EZXZpY2VIABJIChNoaXN0b3J5X2Zyb21fbWVtYmVyGBEgASgLMikucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuRnJvbU1lbWJlckgAGhMKBFdob20SCwoDd2hvGAEgAygMGiEKBkJ5V2hvbRIKCgJieRgBIAEoDBILCgN3aG8YAiADKAwaFQoGUGVyc29uEgsKA3dobxgBIAEoDBo9CgZKb2luZWQSDgoGb3RoZXJzGAEgAygMEg0KBXRvcGljGAIgASgJEhQKDGhpc3RvcnlfZGF5cxgDIAEoDRohCgVOYW1lZBIKCgJieRgBIAEoDBIMCgRuYW1lGAIgASgJGiIKBVRvcGljEgoKAmJ5GAEgASgMEg0KBXRvcGljGAIgASgJGiAKBERheXMSCgoCYnkYASABKAwSDAoEZGF5cxgCIAEoDRorCgpGcm9tRGV2aWNlEg0KBWxpbmVzGAEgASgNEg4KBmRldmljZRgCIAEoCRopCgpGcm9tTWVtYmVyEg0KBWxpbmVzGAEgASgNEgwKBGZyb20YAiABKAxCBgoEd2hhdCLRAQoKT3V0Ym94SXRlbRINCgVncm91cBgBIAEoBBIXCg9jbGllbnRfc2VxdWVuY2UYAiABKAQSMQoHY29udGVudBgDIAEoCzIeLnBhcmxleS52YXVsdC52MS5PdXRib3hDb250ZW50SAASLwoGY29tbWl0GAQgASgLMh0ucGFybGV5LnZhdWx0LnYxLk91dGJveENvbW1pdEgAEi8KBnJlam9pbhgFIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hSZWpvaW5IAEIGCgR3aGF0Ih8KDE91dGJveFJlam9pbhIPCgdyZXF1ZXN0GAEgASgMIlQKDU91dGJveENvbnRlbnQSDwoHY29udGVudBgBIAEoDBISCgpjaXBoZXJ0ZXh0GAIgASgMEg0KBWVwb2NoGAMgASgEEg8KB21lc3NhZ2UYBCABKAQiNgoMT3V0Ym94Q29tbWl0EhUKDWNvbW1pdF9idW5kbGUYASABKAwSDwoHaW50ZW50cxgCIAMoBCIfCgdXYWl0aW5nEhQKDGNvbnZlcnNhdGlvbhgBIAEoBCIeCgtVbmRlbGl2ZXJlZBIPCgdtZXNzYWdlGAEgASgEIhcKBFNlbnQSDwoHbWVzc2FnZRgBIAEoBCIzCghDb3VudGVycxIPCgdtZXNzYWdlGAEgASgEEhYKDmhhbmRlZF9tZXNzYWdlGAIgASgEImgKCktleVBhY2thZ2USFgoOcHVibGljX3BhY2thZ2UYASABKAwSFwoPcHJpdmF0ZV9wYWNrYWdlGAIgASgMEhMKC2xhc3RfcmVzb3J0GAMgASgIEhQKDG5vdF9hZnRlcl9tcxgEIAEoAyJNCgdXZWxjb21lEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIQCghzZXF1ZW5jZRgCIAEoBBIXCg9hdHRlbXB0ZWRfYXRfbXMYAyABKAMiywEKCU93bkRldmljZRIRCglkZXZpY2VfaWQYASABKAwSDAoEbmFtZRgCIAEoCRIUCgxpc3N1ZWRfYXRfbXMYAyABKAMSFQoNbGFzdF9oZWFyZF9tcxgEIAEoAxISCgpyZXZvY2F0aW9uGAUgASgMEhcKD3Jldm9jYXRpb25fZG9uZRgGIAEoCBIQCghuYW1lX2R1ZRgHIAEoCBIZChFoYW5kZWRfb3Zlcl9hdF9tcxgIIAEoAxIWCg5yZXZvY2F0aW9uX2R1ZRgJIAEoCCKVAQoPSGlzdG9yeVRyYW5zZmVyEhEKCXRvX2RldmljZRgBIAEoDBISCgp0b19hY2NvdW50GAIgASgMEhcKD2NvbnZlcnNhdGlvbl9pZBgDIAEoDBIUCgxuZXh0X21lc3NhZ2UYBCABKAQSEAoIc2luY2VfbXMYBSABKAMSCwoDZHVlGAYgASgIEg0KBWJlZ3VuGAcgASgIImcKEldhaXRpbmdIaXN0b3J5UGFydBIMCgRwYXJ0GAEgASgMEhUKDWdpdmVyX2FjY291bnQYAyABKAwSFAoMZ2l2ZXJfZGV2aWNlGAQgASgMEhYKDnJlY2VpdmVkX2F0X21zGAUgASgDKpIBChBDb252ZXJzYXRpb25LaW5kEiEKHUNPTlZFUlNBVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYQ09OVkVSU0FUSU9OX0tJTkRfRElSRUNUEAESGgoWQ09OVkVSU0FUSU9OX0tJTkRfUk9PTRACEiEKHUNPTlZFUlNBVElPTl9LSU5EX09XTl9ERVZJQ0VTEAMqhwEKCUVuZFJlYXNvbhIaChZFTkRfUkVBU09OX1VOU1BFQ0lGSUVEEAASFgoSRU5EX1JFQVNPTl9SRU1PVkVEEAESEwoPRU5EX1JFQVNPTl9MRUZUEAISGAoURU5EX1JFQVNPTl9BQkFORE9ORUQQAxIXChNFTkRfUkVBU09OX1JFUExBQ0VEEAQqjQEKC01lc3NhZ2VLaW5kEhwKGE1FU1NBR0VfS0lORF9VTlNQRUNJRklFRBAAEhUKEU1FU1NBR0VfS0lORF9URVhUEAESGwoXTUVTU0FHRV9LSU5EX1VOUkVBREFCTEUQAhIUChBNRVNTQUdFX0tJTkRfR0FQEAMSFgoSTUVTU0FHRV9LSU5EX0VWRU5UEAQqvAEKDU1lc3NhZ2VTdGF0dXMSHgoaTUVTU0FHRV9TVEFUVVNfVU5TUEVDSUZJRUQQABIaChZNRVNTQUdFX1NUQVRVU19XQUlUSU5HEAESGQoVTUVTU0FHRV9TVEFUVVNfU1RPUkVEEAISHAoYTUVTU0FHRV9TVEFUVVNfREVMSVZFUkVEEAMSGQoVTUVTU0FHRV9TVEFUVVNfRkFJTEVEEAQSGwoXTUVTU0FHRV9TVEFUVVNfUkVDRUlWRUQQBSqdAQoLU2VuZEZhaWx1cmUSHAoYU0VORF9GQUlMVVJFX1VOU1BFQ0lGSUVEEAASGgoWU0VORF9GQUlMVVJFX1RPT19MQVJHRRABEhoKFlNFTkRfRkFJTFVSRV9NQUxGT1JNRUQQAhIcChhTRU5EX0ZBSUxVUkVfTk9UX0lOX1JPT00QAxIaChZTRU5EX0ZBSUxVUkVfVU5DRVJUQUlOEARiBnByb3RvMw");
+  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIr0BCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhsKE2FjY291bnRfcHJpdmF0ZV9rZXkYAyABKAwSGQoRZGV2aWNlX3B1YmxpY19rZXkYBCABKAwSGgoSZGV2aWNlX3ByaXZhdGVfa2V5GAUgASgMEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgGIAEoDBIVCg1jcmVhdGVkX2F0X21zGAcgASgDIuABCgZTZXJ2ZXISDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhwKEnBpbm5lZF9maW5nZXJwcmludBgJIAEoDEgAEhYKDHZvdWNoZWRfaG9zdBgKIAEoCUgAEg4KBmN1cnNvchgEIAEoDBIXCg9vcGVyYXRvcl9oYW5kbGUYBSABKAkSGwoTaW52aXRlZF9maW5nZXJwcmludBgGIAEoDBIXCg9jbGllbnRfc2VxdWVuY2UYCCABKAQSFAoMaW52aXRlX3Rva2VuGAcgASgJQgkKB3RydXN0ZWRKBAgDEAQi1QEKB0NvbnRhY3QSEwoLYWNjb3VudF9rZXkYASABKAwSDgoGaGFuZGxlGAIgASgJEhUKDWZpcnN0X3NlZW5fbXMYAyABKAMSFQoNbGFzdF9oZWFyZF9tcxgEIAEoAxIQCgh2ZXJpZmllZBgFIAEoCBIPCgdibG9ja2VkGAYgASgIEhAKCGFkbWl0dGVkGAcgASgIEhQKDGFkbWl0dGVkX2R1ZRgIIAEoCBIQCghhc2tlZF9tcxgJIAMoAxIaChJyZXZva2VkX2RldmljZV9pZHMYFCADKAwifQoGSGFuZGxlEg4KBmhhbmRsZRgBIAEoCRIaChJwaW5uZWRfYWNjb3VudF9rZXkYAiABKAwSHAoUZXhwZWN0ZWRfZmluZ2VycHJpbnQYAyABKAwSGAoQc2Vlbl9hY2NvdW50X2tleRgEIAEoDBIPCgdibG9ja2VkGAUgASgIIvoBCgxDb252ZXJzYXRpb24SFAoMcGVlcl9hY2NvdW50GAEgASgMEhMKC3BlZXJfaGFuZGxlGAcgASgJEhQKDGNvbnRpbnVlZF9pbhgIIAEoBBIQCghhc2tlZF9ieRgJIAEoDBIQCghkZWNsaW5lZBgKIAEoCBIVCg1jcmVhdGVkX2F0X21zGAIgASgDEi8KBGtpbmQYAyABKA4yIS5wYXJsZXkudmF1bHQudjEuQ29udmVyc2F0aW9uS2luZBIRCglyb29tX25hbWUYBCABKAkSFAoMaGFuZGVkX2xpbmVzGAUgASgNEhQKDGZyb21faGlzdG9yeRgGIAEoCCLLBwoFR3JvdXASFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhQKDGNvbnZlcnNhdGlvbhgCIAEoBBISCgpuZXh0X2NvdW50GAQgASgEEhsKE3NlYWxlZF9zaW5jZV9jb21taXQYBSABKAQSFwoPY29tbWl0dGVkX2F0X21zGAYgASgDEhUKDWxhc3Rfc2VxdWVuY2UYByABKAQSFAoMY2lwaGVyX3N1aXRlGAggASgNEhUKDWxpYnJhcnlfbWFqb3IYCSABKA0SGgoSbGVhdmluZ19kZXZpY2VfaWRzGAwgAygMEhUKDXJlam9pbl9ub25jZXMYEiADKAwSFwoPcmVqb2luX3JlcXVlc3RzGCEgAygMEhMKC2hlYXJkX2Vwb2NoGCUgASgEEhQKDGpvaW5lZF9lcG9jaBgUIAEoBBIXCg9yZWpvaW5fYXNrZWRfbXMYFSABKAMSEQoJYnJva2VuX2J5GBcgASgMEhgKEG93ZWRfc2luY2VfZXBvY2gYICABKAQSLgoHcnVubmluZxgiIAEoCzIbLnBhcmxleS52YXVsdC52MS5SdW5uaW5nTG9nSAASLAoGZm9ya2VkGCMgASgLMhoucGFybGV5LnZhdWx0LnYxLkZvcmtlZExvZ0gAEigKA2dhcBgkIAEoCzIZLnBhcmxleS52YXVsdC52MS5HYXBJbkxvZ0gAEjIKCGNyZWF0aW5nGBogASgLMh4ucGFybGV5LnZhdWx0LnYxLkNyZWF0aW5nR3JvdXBIARIuCgZhY3RpdmUYGyABKAsyHC5wYXJsZXkudmF1bHQudjEuQWN0aXZlR3JvdXBIARI2Cgpjb21taXR0aW5nGBwgASgLMiAucGFybGV5LnZhdWx0LnYxLkNvbW1pdHRpbmdHcm91cEgBEjYKC291dF9vZl9zeW5jGB0gASgLMh8ucGFybGV5LnZhdWx0LnYxLk91dE9mU3luY0dyb3VwSAESMAoHbGVhdmluZxgeIAEoCzIdLnBhcmxleS52YXVsdC52MS5MZWF2aW5nR3JvdXBIARIsCgVlbmRlZBgfIAEoCzIbLnBhcmxleS52YXVsdC52MS5FbmRlZEdyb3VwSAESNAoJcmVxdWVzdGVkGCogASgLMh8ucGFybGV5LnZhdWx0LnYxLlJlcXVlc3RlZEdyb3VwSAFCBQoDbG9nQgcKBXBoYXNlSgQIAxAESgQIChALSgQICxAMSgQIDRAOSgQIDhAPSgQIDxAQSgQIEBARSgQIERASSgQIExAUSgQIFhAXSgQIGBAZSgQIGRAaIg8KDUNyZWF0aW5nR3JvdXAiDQoLQWN0aXZlR3JvdXAiEQoPQ29tbWl0dGluZ0dyb3VwIjQKDk91dE9mU3luY0dyb3VwEg8KB2Fza19kdWUYASABKAgSEQoJbGVhdmVfZHVlGAIgASgIIjUKDExlYXZpbmdHcm91cBIRCglsZWF2ZV9kdWUYASABKAgSEgoKY29tbWl0X291dBgCIAEoCCIQCg5SZXF1ZXN0ZWRHcm91cCI1CgpFbmRlZEdyb3VwEicKA3doeRgBIAEoDjIaLnBhcmxleS52YXVsdC52MS5FbmRSZWFzb24iWAoKUnVubmluZ0xvZxIQCghzZXF1ZW5jZRgBIAEoBBIMCgRoYXNoGAIgASgMEioKB2VhcmxpZXIYAyADKAsyGS5wYXJsZXkudmF1bHQudjEuTG9nUGxhY2UiCwoJRm9ya2VkTG9nIjUKCEdhcEluTG9nEikKBnBhc3NlZBgBIAMoCzIZLnBhcmxleS52YXVsdC52MS5Mb2dQbGFjZSIqCghMb2dQbGFjZRIQCghzZXF1ZW5jZRgBIAEoBBIMCgRoYXNoGAIgASgMIpYCCgZJbnRlbnQSMgoLYWRkX2FjY291bnQYASABKAsyGy5wYXJsZXkudmF1bHQudjEuQWRkQWNjb3VudEgAEjIKC2FkZF9kZXZpY2VzGAIgASgLMhsucGFybGV5LnZhdWx0LnYxLkFkZERldmljZXNIABI4Cg5yZW1vdmVfZGV2aWNlcxgDIAEoCzIeLnBhcmxleS52YXVsdC52MS5SZW1vdmVEZXZpY2VzSAASOgoPY2hhbmdlX3NldHRpbmdzGAQgASgLMh8ucGFybGV5LnZhdWx0LnYxLkNoYW5nZVNldHRpbmdzSAASFQoNbm90X2JlZm9yZV9tcxgFIAEoAxINCgVhbG9uZRgGIAEoCEIICgZjaGFuZ2UiRwoKQWRkQWNjb3VudBIOCgZoYW5kbGUYASABKAkSFAoMa2V5X3BhY2thZ2VzGAIgAygMEhMKC2FjY291bnRfa2V5GAMgASgMIlsKCkFkZERldmljZXMSDgoGaGFuZGxlGAEgASgJEhIKCmRldmljZV9pZHMYAiADKAwSFAoMa2V5X3BhY2thZ2VzGAMgAygMEhMKC2FjY291bnRfa2V5GAQgASgMIiMKDVJlbW92ZURldmljZXMSEgoKZGV2aWNlX2lkcxgBIAMoDCKgAQoOQ2hhbmdlU2V0dGluZ3MSEQoEbmFtZRgBIAEoCUgAiAEBEhIKBXRvcGljGAIgASgJSAGIAQESGQoMaGlzdG9yeV9kYXlzGAMgASgNSAKIAQESEgoKbWFrZV9hZG1pbhgEIAEoDBIUCgx1bm1ha2VfYWRtaW4YBSABKAxCBwoFX25hbWVCCAoGX3RvcGljQg8KDV9oaXN0b3J5X2RheXMiXAoDRHVlEhIKBWF0X21zGAEgASgDSACIAQESEAoIcmVjZWlwdHMYAiABKAgSEwoLb3V0X29mX3N5bmMYAyABKAgSEAoIZHJhd25fbXMYBCABKANCCAoGX2F0X21zIjEKCUtub3duTGlzdBIOCgZkaWdlc3QYASABKAwSFAoMYWNjb3VudF9rZXlzGAIgAygMIhkKBlJlY2VudBIPCgd1c2VkX21zGAEgASgDIuIBCgZTZW5kZXISEQoJZGV2aWNlX2lkGAEgASgMEhAKCHJlY2VpdmVkGAIgASgEEgwKBG93ZWQYAyABKAQSEQoJcmVjZWlwdGVkGAQgASgEEhEKCWNvbmZpcm1lZBgFIAEoBBIPCgdtaXNzaW5nGAYgAygEEhQKDGpvaW5lZF9lcG9jaBgHIAEoBBITCgtoZWFyZF9lcG9jaBgIIAEoBBITCgtoZWFyZF9hdF9tcxgJIAEoAxIWCg5kaWZmZXJlZF9lcG9jaBgKIAEoBBIWCg5kaWZmZXJlZF9hdF9tcxgLIAEoAyKIAwoHTWVzc2FnZRIqCgRraW5kGAEgASgOMhwucGFybGV5LnZhdWx0LnYxLk1lc3NhZ2VLaW5kEhQKDGZyb21fYWNjb3VudBgPIAEoDBITCgtmcm9tX2hhbmRsZRgCIAEoCRITCgtmcm9tX2RldmljZRgDIAEoDBILCgNvd24YBCABKAgSDAoEdGV4dBgFIAEoCRISCgpzZW50X2F0X21zGAYgASgDEi4KBnN0YXR1cxgHIAEoDjIeLnBhcmxleS52YXVsdC52MS5NZXNzYWdlU3RhdHVzEhAKCHNlcXVlbmNlGAggASgEEi0KB2ZhaWx1cmUYDCABKA4yHC5wYXJsZXkudmF1bHQudjEuU2VuZEZhaWx1cmUSLwoKdW5yZWFkYWJsZRgNIAEoCzIbLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlEi4KBnN5c3RlbRgOIAEoCzIeLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlSgQICRAKSgQIChALSgQICxAMIgkKB05vdGhpbmci9wUKClVucmVhZGFibGUSLQoJb2xkX2Vwb2NoGAEgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABIwCgxmdXR1cmVfZXBvY2gYAiABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEi4KCm90aGVyX2tpbmQYAyABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEjYKB3JlZnVzZWQYBCABKAsyIy5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5SZWZ1c2VkSAASNwoLYmFkX2NvbnRlbnQYBSABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAASOwoPdW5rbm93bl9jb250ZW50GAYgASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAEjkKDWFnYWluc3RfcnVsZXMYByABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAASNQoHZXhwaXJlZBgIIAEoCzIiLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLk1pc3NlZEgAEi4KA2dhcBgJIAEoCzIfLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkdhcEgAEjIKBmZvcmtlZBgKIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABIwCgx1bmtub3duX2VjaG8YCyABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEi4KCm5vdF9zaWduZWQYDCABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAGhgKB1JlZnVzZWQSDQoFY2F1c2UYASABKAkaFAoERnJvbRIMCgRmcm9tGAEgASgMGhcKBk1pc3NlZBINCgVjb3VudBgBIAEoBBoiCgNHYXASDAoEZnJvbRgBIAEoDBINCgVjb3VudBgCIAEoBEIFCgN3aHkilAsKDVN5c3RlbU1lc3NhZ2USPgoNbWVtYmVyc19hZGRlZBgBIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEkAKD21lbWJlcnNfcmVtb3ZlZBgCIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEjsKDG1lbWJlcnNfbGVmdBgDIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLldob21IABI9CgxkZXZpY2VfYWRkZWQYBCABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5QZXJzb25IABI0ChBvd25fZGV2aWNlX2FkZGVkGAUgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABI/Cg5kZXZpY2VfcmVqb2lucxgGIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLlBlcnNvbkgAEjcKBmpvaW5lZBgHIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkpvaW5lZEgAEiwKCHlvdV9sZWZ0GAggASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABJBChB5b3Vfd2VyZV9yZW1vdmVkGAkgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuUGVyc29uSAASOgoKcm9vbV9uYW1lZBgKIAEoCzIkLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLk5hbWVkSAASOQoJdG9waWNfc2V0GAsgASgLMiQucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuVG9waWNIABJAChFuZXdjb21lcnNfZGVjaWRlZBgMIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkRheXNIABI7CgphZG1pbl9tYWRlGA0gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASPQoMYWRtaW5fdW5tYWRlGA4gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASRAoVYWRtaW5zX21hZGVfbWVhbndoaWxlGA8gASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuV2hvbUgAEkgKE2hpc3RvcnlfZnJvbV9kZXZpY2UYECABKAsyKS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5Gcm9tRGV2aWNlSAASSAoTaGlzdG9yeV9mcm9tX21lbWJlchgRIAEoCzIpLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkZyb21NZW1iZXJIABoTCgRXaG9tEgsKA3dobxgBIAMoDBohCgZCeVdob20SCgoCYnkYASABKAwSCwoDd2hvGAIgAygMGhUKBlBlcnNvbhILCgN3aG8YASABKAwaPQoGSm9pbmVkEg4KBm90aGVycxgBIAMoDBINCgV0b3BpYxgCIAEoCRIUCgxoaXN0b3J5X2RheXMYAyABKA0aIQoFTmFtZWQSCgoCYnkYASABKAwSDAoEbmFtZRgCIAEoCRoiCgVUb3BpYxIKCgJieRgBIAEoDBINCgV0b3BpYxgCIAEoCRogCgREYXlzEgoKAmJ5GAEgASgMEgwKBGRheXMYAiABKA0aKwoKRnJvbURldmljZRINCgVsaW5lcxgBIAEoDRIOCgZkZXZpY2UYAiABKAkaKQoKRnJvbU1lbWJlchINCgVsaW5lcxgBIAEoDRIMCgRmcm9tGAIgASgMQgYKBHdoYXQigAIKCk91dGJveEl0ZW0SDQoFZ3JvdXAYASABKAQSFwoPY2xpZW50X3NlcXVlbmNlGAIgASgEEjEKB2NvbnRlbnQYAyABKAsyHi5wYXJsZXkudmF1bHQudjEuT3V0Ym94Q29udGVudEgAEi8KBmNvbW1pdBgEIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hDb21taXRIABIvCgZyZWpvaW4YBSABKAsyHS5wYXJsZXkudmF1bHQudjEuT3V0Ym94UmVqb2luSAASLQoFbGVhdmUYBiABKAsyHC5wYXJsZXkudmF1bHQudjEuT3V0Ym94TGVhdmVIAEIGCgR3aGF0IhwKC091dGJveExlYXZlEg0KBWxlYXZlGAEgASgMIh8KDE91dGJveFJlam9pbhIPCgdyZXF1ZXN0GAEgASgMIlQKDU91dGJveENvbnRlbnQSDwoHY29udGVudBgBIAEoDBISCgpjaXBoZXJ0ZXh0GAIgASgMEg0KBWVwb2NoGAMgASgEEg8KB21lc3NhZ2UYBCABKAQiNgoMT3V0Ym94Q29tbWl0EhUKDWNvbW1pdF9idW5kbGUYASABKAwSDwoHaW50ZW50cxgCIAMoBCIfCgdXYWl0aW5nEhQKDGNvbnZlcnNhdGlvbhgBIAEoBCIeCgtVbmRlbGl2ZXJlZBIPCgdtZXNzYWdlGAEgASgEIhcKBFNlbnQSDwoHbWVzc2FnZRgBIAEoBCIzCghDb3VudGVycxIPCgdtZXNzYWdlGAEgASgEEhYKDmhhbmRlZF9tZXNzYWdlGAIgASgEImgKCktleVBhY2thZ2USFgoOcHVibGljX3BhY2thZ2UYASABKAwSFwoPcHJpdmF0ZV9wYWNrYWdlGAIgASgMEhMKC2xhc3RfcmVzb3J0GAMgASgIEhQKDG5vdF9hZnRlcl9tcxgEIAEoAyJNCgdXZWxjb21lEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIQCghzZXF1ZW5jZRgCIAEoBBIXCg9hdHRlbXB0ZWRfYXRfbXMYAyABKAMiywEKCU93bkRldmljZRIRCglkZXZpY2VfaWQYASABKAwSDAoEbmFtZRgCIAEoCRIUCgxpc3N1ZWRfYXRfbXMYAyABKAMSFQoNbGFzdF9oZWFyZF9tcxgEIAEoAxISCgpyZXZvY2F0aW9uGAUgASgMEhcKD3Jldm9jYXRpb25fZG9uZRgGIAEoCBIQCghuYW1lX2R1ZRgHIAEoCBIZChFoYW5kZWRfb3Zlcl9hdF9tcxgIIAEoAxIWCg5yZXZvY2F0aW9uX2R1ZRgJIAEoCCKVAQoPSGlzdG9yeVRyYW5zZmVyEhEKCXRvX2RldmljZRgBIAEoDBISCgp0b19hY2NvdW50GAIgASgMEhcKD2NvbnZlcnNhdGlvbl9pZBgDIAEoDBIUCgxuZXh0X21lc3NhZ2UYBCABKAQSEAoIc2luY2VfbXMYBSABKAMSCwoDZHVlGAYgASgIEg0KBWJlZ3VuGAcgASgIImcKEldhaXRpbmdIaXN0b3J5UGFydBIMCgRwYXJ0GAEgASgMEhUKDWdpdmVyX2FjY291bnQYAyABKAwSFAoMZ2l2ZXJfZGV2aWNlGAQgASgMEhYKDnJlY2VpdmVkX2F0X21zGAUgASgDKpIBChBDb252ZXJzYXRpb25LaW5kEiEKHUNPTlZFUlNBVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYQ09OVkVSU0FUSU9OX0tJTkRfRElSRUNUEAESGgoWQ09OVkVSU0FUSU9OX0tJTkRfUk9PTRACEiEKHUNPTlZFUlNBVElPTl9LSU5EX09XTl9ERVZJQ0VTEAMqhwEKCUVuZFJlYXNvbhIaChZFTkRfUkVBU09OX1VOU1BFQ0lGSUVEEAASFgoSRU5EX1JFQVNPTl9SRU1PVkVEEAESEwoPRU5EX1JFQVNPTl9MRUZUEAISGAoURU5EX1JFQVNPTl9BQkFORE9ORUQQAxIXChNFTkRfUkVBU09OX1JFUExBQ0VEEAQqjQEKC01lc3NhZ2VLaW5kEhwKGE1FU1NBR0VfS0lORF9VTlNQRUNJRklFRBAAEhUKEU1FU1NBR0VfS0lORF9URVhUEAESGwoXTUVTU0FHRV9LSU5EX1VOUkVBREFCTEUQAhIUChBNRVNTQUdFX0tJTkRfR0FQEAMSFgoSTUVTU0FHRV9LSU5EX0VWRU5UEAQqvAEKDU1lc3NhZ2VTdGF0dXMSHgoaTUVTU0FHRV9TVEFUVVNfVU5TUEVDSUZJRUQQABIaChZNRVNTQUdFX1NUQVRVU19XQUlUSU5HEAESGQoVTUVTU0FHRV9TVEFUVVNfU1RPUkVEEAISHAoYTUVTU0FHRV9TVEFUVVNfREVMSVZFUkVEEAMSGQoVTUVTU0FHRV9TVEFUVVNfRkFJTEVEEAQSGwoXTUVTU0FHRV9TVEFUVVNfUkVDRUlWRUQQBSqdAQoLU2VuZEZhaWx1cmUSHAoYU0VORF9GQUlMVVJFX1VOU1BFQ0lGSUVEEAASGgoWU0VORF9GQUlMVVJFX1RPT19MQVJHRRABEhoKFlNFTkRfRkFJTFVSRV9NQUxGT1JNRUQQAhIcChhTRU5EX0ZBSUxVUkVfTk9UX0lOX1JPT00QAxIaChZTRU5EX0ZBSUxVUkVfVU5DRVJUQUlOEARiBnByb3RvMw");
 
 /**
  * This endpoint: table "identity". There is one.
@@ -194,6 +194,27 @@ export type Contact = Message$1<"parley.vault.v1.Contact"> & {
   blocked: boolean;
 
   /**
+   * A person has let them in, or has written to them first: until then what they open with this account is a request.
+   *
+   * @generated from field: bool admitted = 7;
+   */
+  admitted: boolean;
+
+  /**
+   * That is to be told to the other devices of this account.
+   *
+   * @generated from field: bool admitted_due = 8;
+   */
+  admittedDue: boolean;
+
+  /**
+   * When they asked last, the latest at the end.
+   *
+   * @generated from field: repeated int64 asked_ms = 9;
+   */
+  askedMs: bigint[];
+
+  /**
    * Devices of theirs whose revocation was shown: they are not added again.
    *
    * @generated from field: repeated bytes revoked_device_ids = 20;
@@ -282,6 +303,20 @@ export type Conversation = Message$1<"parley.vault.v1.Conversation"> & {
    * @generated from field: uint64 continued_in = 8;
    */
   continuedIn: bigint;
+
+  /**
+   * It is a request of this account, whom nobody has let in: it is not shown, and nothing is said in it.
+   *
+   * @generated from field: bytes asked_by = 9;
+   */
+  askedBy: Uint8Array;
+
+  /**
+   * The request was declined.
+   *
+   * @generated from field: bool declined = 10;
+   */
+  declined: boolean;
 
   /**
    * @generated from field: int64 created_at_ms = 2;
@@ -507,6 +542,12 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
      */
     value: EndedGroup;
     case: "ended";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.RequestedGroup requested = 42;
+     */
+    value: RequestedGroup;
+    case: "requested";
   } | { case: undefined; value?: undefined };
 };
 
@@ -617,6 +658,21 @@ export const LeavingGroupSchema: GenMessage<LeavingGroup> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 10);
 
 /**
+ * Somebody whom nobody has let in has added this device: it opens what is said, and says nothing.
+ *
+ * @generated from message parley.vault.v1.RequestedGroup
+ */
+export type RequestedGroup = Message$1<"parley.vault.v1.RequestedGroup"> & {
+};
+
+/**
+ * Describes the message parley.vault.v1.RequestedGroup.
+ * Use `create(RequestedGroupSchema)` to create a new message.
+ */
+export const RequestedGroupSchema: GenMessage<RequestedGroup> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 11);
+
+/**
  * @generated from message parley.vault.v1.EndedGroup
  */
 export type EndedGroup = Message$1<"parley.vault.v1.EndedGroup"> & {
@@ -631,7 +687,7 @@ export type EndedGroup = Message$1<"parley.vault.v1.EndedGroup"> & {
  * Use `create(EndedGroupSchema)` to create a new message.
  */
 export const EndedGroupSchema: GenMessage<EndedGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 11);
+  messageDesc(file_parley_vault_v1_records, 12);
 
 /**
  * @generated from message parley.vault.v1.RunningLog
@@ -662,7 +718,7 @@ export type RunningLog = Message$1<"parley.vault.v1.RunningLog"> & {
  * Use `create(RunningLogSchema)` to create a new message.
  */
 export const RunningLogSchema: GenMessage<RunningLog> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 12);
+  messageDesc(file_parley_vault_v1_records, 13);
 
 /**
  * A member was shown another course of it, which was told: nothing is compared before the next epoch.
@@ -677,7 +733,7 @@ export type ForkedLog = Message$1<"parley.vault.v1.ForkedLog"> & {
  * Use `create(ForkedLogSchema)` to create a new message.
  */
 export const ForkedLogSchema: GenMessage<ForkedLog> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 13);
+  messageDesc(file_parley_vault_v1_records, 14);
 
 /**
  * Something did not come: it goes on from another member's hash at a place behind that.
@@ -698,7 +754,7 @@ export type GapInLog = Message$1<"parley.vault.v1.GapInLog"> & {
  * Use `create(GapInLogSchema)` to create a new message.
  */
 export const GapInLogSchema: GenMessage<GapInLog> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 14);
+  messageDesc(file_parley_vault_v1_records, 15);
 
 /**
  * @generated from message parley.vault.v1.LogPlace
@@ -720,7 +776,7 @@ export type LogPlace = Message$1<"parley.vault.v1.LogPlace"> & {
  * Use `create(LogPlaceSchema)` to create a new message.
  */
 export const LogPlaceSchema: GenMessage<LogPlace> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 15);
+  messageDesc(file_parley_vault_v1_records, 16);
 
 /**
  * A change of a group that this device is to commit: table "intents", grouped by group. It stays
@@ -777,7 +833,7 @@ export type Intent = Message$1<"parley.vault.v1.Intent"> & {
  * Use `create(IntentSchema)` to create a new message.
  */
 export const IntentSchema: GenMessage<Intent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 16);
+  messageDesc(file_parley_vault_v1_records, 17);
 
 /**
  * Somebody new; the key packages are claimed when the line is up.
@@ -808,7 +864,7 @@ export type AddAccount = Message$1<"parley.vault.v1.AddAccount"> & {
  * Use `create(AddAccountSchema)` to create a new message.
  */
 export const AddAccountSchema: GenMessage<AddAccount> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 17);
+  messageDesc(file_parley_vault_v1_records, 18);
 
 /**
  * Further devices of an account in the group.
@@ -844,7 +900,7 @@ export type AddDevices = Message$1<"parley.vault.v1.AddDevices"> & {
  * Use `create(AddDevicesSchema)` to create a new message.
  */
 export const AddDevicesSchema: GenMessage<AddDevices> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 18);
+  messageDesc(file_parley_vault_v1_records, 19);
 
 /**
  * @generated from message parley.vault.v1.RemoveDevices
@@ -861,7 +917,7 @@ export type RemoveDevices = Message$1<"parley.vault.v1.RemoveDevices"> & {
  * Use `create(RemoveDevicesSchema)` to create a new message.
  */
 export const RemoveDevicesSchema: GenMessage<RemoveDevices> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 19);
+  messageDesc(file_parley_vault_v1_records, 20);
 
 /**
  * Fields that are set are changed, from whatever the settings are by then.
@@ -902,7 +958,7 @@ export type ChangeSettings = Message$1<"parley.vault.v1.ChangeSettings"> & {
  * Use `create(ChangeSettingsSchema)` to create a new message.
  */
 export const ChangeSettingsSchema: GenMessage<ChangeSettings> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 20);
+  messageDesc(file_parley_vault_v1_records, 21);
 
 /**
  * A group in which this device has something to do by itself: under the group's number in table "due" where that is now
@@ -945,7 +1001,7 @@ export type Due = Message$1<"parley.vault.v1.Due"> & {
  * Use `create(DueSchema)` to create a new message.
  */
 export const DueSchema: GenMessage<Due> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 21);
+  messageDesc(file_parley_vault_v1_records, 22);
 
 /**
  * The devices that an account had when this device's groups were last compared with them: table "lists", under a keyed
@@ -974,7 +1030,7 @@ export type KnownList = Message$1<"parley.vault.v1.KnownList"> & {
  * Use `create(KnownListSchema)` to create a new message.
  */
 export const KnownListSchema: GenMessage<KnownList> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 22);
+  messageDesc(file_parley_vault_v1_records, 23);
 
 /**
  * A conversation in use: table "recent", under its number. There are few.
@@ -993,7 +1049,7 @@ export type Recent = Message$1<"parley.vault.v1.Recent"> & {
  * Use `create(RecentSchema)` to create a new message.
  */
 export const RecentSchema: GenMessage<Recent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23);
+  messageDesc(file_parley_vault_v1_records, 24);
 
 /**
  * The knowledge about another device in a group: table "senders", grouped by group, under a keyed hash of the
@@ -1079,7 +1135,7 @@ export type Sender = Message$1<"parley.vault.v1.Sender"> & {
  * Use `create(SenderSchema)` to create a new message.
  */
 export const SenderSchema: GenMessage<Sender> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 24);
+  messageDesc(file_parley_vault_v1_records, 25);
 
 /**
  * One line of the history: table "messages", grouped by conversation, in the order of arrival.
@@ -1161,7 +1217,7 @@ export type Message = Message$1<"parley.vault.v1.Message"> & {
  * Use `create(MessageSchema)` to create a new message.
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 25);
+  messageDesc(file_parley_vault_v1_records, 26);
 
 /**
  * A cause of which nothing more is to be said than its code.
@@ -1176,7 +1232,7 @@ export type Nothing = Message$1<"parley.vault.v1.Nothing"> & {
  * Use `create(NothingSchema)` to create a new message.
  */
 export const NothingSchema: GenMessage<Nothing> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 26);
+  messageDesc(file_parley_vault_v1_records, 27);
 
 /**
  * Why something cannot be read, or what is missing. The cases are the codes of services/endpoint/codes/unreadable.ts;
@@ -1278,7 +1334,7 @@ export type Unreadable = Message$1<"parley.vault.v1.Unreadable"> & {
  * Use `create(UnreadableSchema)` to create a new message.
  */
 export const UnreadableSchema: GenMessage<Unreadable> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27);
+  messageDesc(file_parley_vault_v1_records, 28);
 
 /**
  * By the MLS engine, for this cause (services/endpoint/mls/refused.ts).
@@ -1297,7 +1353,7 @@ export type Unreadable_Refused = Message$1<"parley.vault.v1.Unreadable.Refused">
  * Use `create(Unreadable_RefusedSchema)` to create a new message.
  */
 export const Unreadable_RefusedSchema: GenMessage<Unreadable_Refused> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27, 0);
+  messageDesc(file_parley_vault_v1_records, 28, 0);
 
 /**
  * @generated from message parley.vault.v1.Unreadable.From
@@ -1314,7 +1370,7 @@ export type Unreadable_From = Message$1<"parley.vault.v1.Unreadable.From"> & {
  * Use `create(Unreadable_FromSchema)` to create a new message.
  */
 export const Unreadable_FromSchema: GenMessage<Unreadable_From> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27, 1);
+  messageDesc(file_parley_vault_v1_records, 28, 1);
 
 /**
  * Deleted from the server before this device came for it.
@@ -1333,7 +1389,7 @@ export type Unreadable_Missed = Message$1<"parley.vault.v1.Unreadable.Missed"> &
  * Use `create(Unreadable_MissedSchema)` to create a new message.
  */
 export const Unreadable_MissedSchema: GenMessage<Unreadable_Missed> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27, 2);
+  messageDesc(file_parley_vault_v1_records, 28, 2);
 
 /**
  * @generated from message parley.vault.v1.Unreadable.Gap
@@ -1355,7 +1411,7 @@ export type Unreadable_Gap = Message$1<"parley.vault.v1.Unreadable.Gap"> & {
  * Use `create(Unreadable_GapSchema)` to create a new message.
  */
 export const Unreadable_GapSchema: GenMessage<Unreadable_Gap> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27, 3);
+  messageDesc(file_parley_vault_v1_records, 28, 3);
 
 /**
  * A line of the history that nobody wrote. The cases are the codes of services/endpoint/codes/system-message.ts; by,
@@ -1483,7 +1539,7 @@ export type SystemMessage = Message$1<"parley.vault.v1.SystemMessage"> & {
  * Use `create(SystemMessageSchema)` to create a new message.
  */
 export const SystemMessageSchema: GenMessage<SystemMessage> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28);
+  messageDesc(file_parley_vault_v1_records, 29);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Whom
@@ -1500,7 +1556,7 @@ export type SystemMessage_Whom = Message$1<"parley.vault.v1.SystemMessage.Whom">
  * Use `create(SystemMessage_WhomSchema)` to create a new message.
  */
 export const SystemMessage_WhomSchema: GenMessage<SystemMessage_Whom> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28, 0);
+  messageDesc(file_parley_vault_v1_records, 29, 0);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.ByWhom
@@ -1522,7 +1578,7 @@ export type SystemMessage_ByWhom = Message$1<"parley.vault.v1.SystemMessage.ByWh
  * Use `create(SystemMessage_ByWhomSchema)` to create a new message.
  */
 export const SystemMessage_ByWhomSchema: GenMessage<SystemMessage_ByWhom> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28, 1);
+  messageDesc(file_parley_vault_v1_records, 29, 1);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Person
@@ -1539,7 +1595,7 @@ export type SystemMessage_Person = Message$1<"parley.vault.v1.SystemMessage.Pers
  * Use `create(SystemMessage_PersonSchema)` to create a new message.
  */
 export const SystemMessage_PersonSchema: GenMessage<SystemMessage_Person> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28, 2);
+  messageDesc(file_parley_vault_v1_records, 29, 2);
 
 /**
  * This device has come into a room.
@@ -1568,7 +1624,7 @@ export type SystemMessage_Joined = Message$1<"parley.vault.v1.SystemMessage.Join
  * Use `create(SystemMessage_JoinedSchema)` to create a new message.
  */
 export const SystemMessage_JoinedSchema: GenMessage<SystemMessage_Joined> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28, 3);
+  messageDesc(file_parley_vault_v1_records, 29, 3);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Named
@@ -1590,7 +1646,7 @@ export type SystemMessage_Named = Message$1<"parley.vault.v1.SystemMessage.Named
  * Use `create(SystemMessage_NamedSchema)` to create a new message.
  */
 export const SystemMessage_NamedSchema: GenMessage<SystemMessage_Named> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28, 4);
+  messageDesc(file_parley_vault_v1_records, 29, 4);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Topic
@@ -1614,7 +1670,7 @@ export type SystemMessage_Topic = Message$1<"parley.vault.v1.SystemMessage.Topic
  * Use `create(SystemMessage_TopicSchema)` to create a new message.
  */
 export const SystemMessage_TopicSchema: GenMessage<SystemMessage_Topic> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28, 5);
+  messageDesc(file_parley_vault_v1_records, 29, 5);
 
 /**
  * For how many days newcomers are handed the history.
@@ -1638,7 +1694,7 @@ export type SystemMessage_Days = Message$1<"parley.vault.v1.SystemMessage.Days">
  * Use `create(SystemMessage_DaysSchema)` to create a new message.
  */
 export const SystemMessage_DaysSchema: GenMessage<SystemMessage_Days> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28, 6);
+  messageDesc(file_parley_vault_v1_records, 29, 6);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.FromDevice
@@ -1662,7 +1718,7 @@ export type SystemMessage_FromDevice = Message$1<"parley.vault.v1.SystemMessage.
  * Use `create(SystemMessage_FromDeviceSchema)` to create a new message.
  */
 export const SystemMessage_FromDeviceSchema: GenMessage<SystemMessage_FromDevice> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28, 7);
+  messageDesc(file_parley_vault_v1_records, 29, 7);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.FromMember
@@ -1684,7 +1740,7 @@ export type SystemMessage_FromMember = Message$1<"parley.vault.v1.SystemMessage.
  * Use `create(SystemMessage_FromMemberSchema)` to create a new message.
  */
 export const SystemMessage_FromMemberSchema: GenMessage<SystemMessage_FromMember> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28, 8);
+  messageDesc(file_parley_vault_v1_records, 29, 8);
 
 /**
  * A message on its way out: table "outbox".
@@ -1725,6 +1781,12 @@ export type OutboxItem = Message$1<"parley.vault.v1.OutboxItem"> & {
      */
     value: OutboxRejoin;
     case: "rejoin";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.OutboxLeave leave = 6;
+     */
+    value: OutboxLeave;
+    case: "leave";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1733,7 +1795,26 @@ export type OutboxItem = Message$1<"parley.vault.v1.OutboxItem"> & {
  * Use `create(OutboxItemSchema)` to create a new message.
  */
 export const OutboxItemSchema: GenMessage<OutboxItem> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29);
+  messageDesc(file_parley_vault_v1_records, 30);
+
+/**
+ * @generated from message parley.vault.v1.OutboxLeave
+ */
+export type OutboxLeave = Message$1<"parley.vault.v1.OutboxLeave"> & {
+  /**
+   * An encoded parley.v1.RosterLeave.
+   *
+   * @generated from field: bytes leave = 1;
+   */
+  leave: Uint8Array;
+};
+
+/**
+ * Describes the message parley.vault.v1.OutboxLeave.
+ * Use `create(OutboxLeaveSchema)` to create a new message.
+ */
+export const OutboxLeaveSchema: GenMessage<OutboxLeave> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 31);
 
 /**
  * @generated from message parley.vault.v1.OutboxRejoin
@@ -1752,7 +1833,7 @@ export type OutboxRejoin = Message$1<"parley.vault.v1.OutboxRejoin"> & {
  * Use `create(OutboxRejoinSchema)` to create a new message.
  */
 export const OutboxRejoinSchema: GenMessage<OutboxRejoin> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 30);
+  messageDesc(file_parley_vault_v1_records, 32);
 
 /**
  * @generated from message parley.vault.v1.OutboxContent
@@ -1788,7 +1869,7 @@ export type OutboxContent = Message$1<"parley.vault.v1.OutboxContent"> & {
  * Use `create(OutboxContentSchema)` to create a new message.
  */
 export const OutboxContentSchema: GenMessage<OutboxContent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 31);
+  messageDesc(file_parley_vault_v1_records, 33);
 
 /**
  * @generated from message parley.vault.v1.OutboxCommit
@@ -1814,7 +1895,7 @@ export type OutboxCommit = Message$1<"parley.vault.v1.OutboxCommit"> & {
  * Use `create(OutboxCommitSchema)` to create a new message.
  */
 export const OutboxCommitSchema: GenMessage<OutboxCommit> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 32);
+  messageDesc(file_parley_vault_v1_records, 34);
 
 /**
  * An own message that is not sealed yet: table "waiting", under the message's number, so in the order in which
@@ -1834,7 +1915,7 @@ export type Waiting = Message$1<"parley.vault.v1.Waiting"> & {
  * Use `create(WaitingSchema)` to create a new message.
  */
 export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 33);
+  messageDesc(file_parley_vault_v1_records, 35);
 
 /**
  * An own message that was sealed and is not known to be delivered: table "undelivered", grouped by group under its
@@ -1854,7 +1935,7 @@ export type Undelivered = Message$1<"parley.vault.v1.Undelivered"> & {
  * Use `create(UndeliveredSchema)` to create a new message.
  */
 export const UndeliveredSchema: GenMessage<Undelivered> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 34);
+  messageDesc(file_parley_vault_v1_records, 36);
 
 /**
  * An own message that was sealed and can be said again on somebody's request, once: table "sent", grouped by group
@@ -1874,7 +1955,7 @@ export type Sent = Message$1<"parley.vault.v1.Sent"> & {
  * Use `create(SentSchema)` to create a new message.
  */
 export const SentSchema: GenMessage<Sent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 35);
+  messageDesc(file_parley_vault_v1_records, 37);
 
 /**
  * The numbers that messages get next: table "counters". There is one.
@@ -1902,7 +1983,7 @@ export type Counters = Message$1<"parley.vault.v1.Counters"> & {
  * Use `create(CountersSchema)` to create a new message.
  */
 export const CountersSchema: GenMessage<Counters> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 36);
+  messageDesc(file_parley_vault_v1_records, 38);
 
 /**
  * A key package of this device that nobody used yet: table "keypackages".
@@ -1936,7 +2017,7 @@ export type KeyPackage = Message$1<"parley.vault.v1.KeyPackage"> & {
  * Use `create(KeyPackageSchema)` to create a new message.
  */
 export const KeyPackageSchema: GenMessage<KeyPackage> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 37);
+  messageDesc(file_parley_vault_v1_records, 39);
 
 /**
  * A welcome that is being opened: table "welcomes". Written before, deleted after, so that one
@@ -1966,7 +2047,7 @@ export type Welcome = Message$1<"parley.vault.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 38);
+  messageDesc(file_parley_vault_v1_records, 40);
 
 /**
  * A device of this account, this one too: table "devices".
@@ -2041,7 +2122,7 @@ export type OwnDevice = Message$1<"parley.vault.v1.OwnDevice"> & {
  * Use `create(OwnDeviceSchema)` to create a new message.
  */
 export const OwnDeviceSchema: GenMessage<OwnDevice> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 39);
+  messageDesc(file_parley_vault_v1_records, 41);
 
 /**
  * The messages of one conversation, being handed over: table "transfers", grouped by the number of
@@ -2104,7 +2185,7 @@ export type HistoryTransfer = Message$1<"parley.vault.v1.HistoryTransfer"> & {
  * Use `create(HistoryTransferSchema)` to create a new message.
  */
 export const HistoryTransferSchema: GenMessage<HistoryTransfer> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 40);
+  messageDesc(file_parley_vault_v1_records, 42);
 
 /**
  * A part of a history that came before this device was in the room that it is of: table "historyparts".
@@ -2142,7 +2223,7 @@ export type WaitingHistoryPart = Message$1<"parley.vault.v1.WaitingHistoryPart">
  * Use `create(WaitingHistoryPartSchema)` to create a new message.
  */
 export const WaitingHistoryPartSchema: GenMessage<WaitingHistoryPart> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 41);
+  messageDesc(file_parley_vault_v1_records, 43);
 
 /**
  * @generated from enum parley.vault.v1.ConversationKind

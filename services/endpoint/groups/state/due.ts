@@ -175,7 +175,11 @@ function noteUnopened(tx: Transaction, conversation: ConversationNumber): void {
     .linked('carriers', conversation)
     .some(group => phaseOf(tx.get('groups', at(group))!).name !== 'ended')
   const isUnopened =
-    record?.kind === ConversationKind.DIRECT && record.continuedIn === 0n && !record.fromHistory && !isOpen
+    record?.kind === ConversationKind.DIRECT &&
+    record.continuedIn === 0n &&
+    record.askedBy.length === 0 &&
+    !record.fromHistory &&
+    !isOpen
   if (isUnopened) tx.link('conversations', 'unopened', conversation)
   else tx.unlink('conversations', 'unopened', conversation)
 }

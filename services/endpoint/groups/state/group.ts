@@ -1,5 +1,5 @@
 // The state machine of a group: what this device may do in it, and what changes that. A group is in one of
-// six phases; the table MAY says what can be done in each, the table NEXT to which phase each input leads. An input that
+// seven phases; the table MAY says what can be done in each, the table NEXT to which phase each input leads. An input that
 // a phase does not expect (a server can send anything, and a restart can repeat anything) changes nothing.
 
 /** How often this device asks at most, in ms: a server that alters what it delivers must not make it go round. */
@@ -24,6 +24,8 @@ export type GroupPhase =
   | { readonly name: 'committing' }
   /** A commit could not be opened. The device asks to be removed and added, or will when `askDue`. */
   | { readonly name: 'out-of-sync'; readonly askDue: boolean; readonly leaveDue: boolean }
+  /** Somebody whom nobody has let in has added this device. Nothing of it goes out. */
+  | { readonly name: 'requested' }
   /** This account leaves: that is still to be said when `leaveDue`. Members remove it by a commit. */
   | { readonly name: 'leaving'; readonly leaveDue: boolean; readonly commitOut: boolean }
   | { readonly name: 'ended'; readonly why: EndReason }
@@ -47,6 +49,12 @@ export type GroupInput =
   | { readonly input: 'ask'; readonly askedLately: boolean }
   /** A welcome was opened: this device is in the group (again). */
   | { readonly input: 'joined' }
+  /** It is somebody's who has to be let in first. */
+  | { readonly input: 'held' }
+  /** They are let in. */
+  | { readonly input: 'admitted' }
+  /** They are not, and never will be by this. */
+  | { readonly input: 'declined' }
   /** A person leaves, on this device; `alone`: nobody else is in it. */
   | { readonly input: 'leave'; readonly alone: boolean }
   /** Another device of this account has said that the account leaves. */
@@ -118,6 +126,7 @@ const MAY: Readonly<Record<PhaseName, readonly GroupAction[]>> = {
   active: ['send', 'tell-devices', 'say-presence', 'commit', 'intend', 'open', 'show'],
   committing: ['send', 'tell-devices', 'say-presence', 'intend', 'open', 'show', 'adopt'],
   'out-of-sync': ['show', 'ask-to-rejoin', 'join'],
+  requested: ['open', 'show'],
   leaving: ['open', 'say-leave', 'adopt'],
   ended: ['join', 'open', 'show'],
 }
@@ -144,15 +153,17 @@ export function hasLeft(phase: GroupPhase): boolean {
 
 /** This account is in the group, whether or not this device can do something in it now. */
 export const isIn = (phase: GroupPhase): boolean =>
-  phase.name !== 'creating' && phase.name !== 'ended' && !hasLeft(phase)
+  phase.name !== 'creating' && phase.name !== 'requested' && phase.name !== 'ended' && !hasLeft(phase)
 
 const CREATING: GroupPhase = { name: 'creating' }
 const ACTIVE: GroupPhase = { name: 'active' }
+const REQUESTED: GroupPhase = { name: 'requested' }
 const COMMITTING: GroupPhase = { name: 'committing' }
 
 /** How a group begins: with a first commit of this device, or by a welcome. */
 export const created = (): GroupPhase => CREATING
 export const joined = (): GroupPhase => ACTIVE
+export const requested = (): GroupPhase => REQUESTED
 
 type PhaseOf<N extends PhaseName> = Extract<GroupPhase, { name: N }>
 type InputOf<I extends InputName> = Extract<GroupInput, { input: I }>
@@ -200,6 +211,14 @@ const NEXT: { readonly [N in PhaseName]: Steps<N> } = {
     leave: (_, { alone }) =>
       alone ? ended('left', ...LEFT) : to({ name: 'leaving', leaveDue: true, commitOut: false }, ...LEFT),
     'left-elsewhere': () => to({ name: 'leaving', leaveDue: false, commitOut: false }, ...LEFT),
+    held: () => to(REQUESTED, 'drop-intents'),
+  },
+  requested: {
+    admitted: () => to(ACTIVE),
+    declined: () => ended('left', 'fail-texts'),
+    removed: () => ended('removed', 'fail-texts'),
+    abandoned: () => ended('abandoned', 'put-back'),
+    replaced: () => ended('replaced'),
   },
   committing: {
     ...USABLE,

@@ -17,6 +17,7 @@ export function phaseOf({ phase }: { readonly phase: Group['phase'] }): GroupPha
     case 'creating':
     case 'active':
     case 'committing':
+    case 'requested':
       return { name: phase.case }
     case 'outOfSync':
       return { name: 'out-of-sync', askDue: phase.value.askDue, leaveDue: phase.value.leaveDue }
@@ -40,6 +41,7 @@ function init(phase: GroupPhase): NonNullable<RecordInit<'groups'>['phase']> {
     case 'creating':
     case 'active':
     case 'committing':
+    case 'requested':
       return { case: phase.name, value: {} }
     case 'out-of-sync':
       return { case: 'outOfSync', value: { askDue: phase.askDue, leaveDue: phase.leaveDue } }

@@ -98,6 +98,7 @@ function fileDirect(
   const accountKey = keyIn(peerAccount)
   if (!isHandle(handle) || !accountKey || isOwn(parts, { accountKey })) return
   parts.contacts.see(tx, { handle, accountKey })
+  parts.contacts.admit(tx, accountKey, false)
   file(parts, tx, parts.conversations.openForHistory(tx, accountKey), given)
 }
 

@@ -4,6 +4,7 @@ import type { GroupInput } from '../../groups/state/group.js'
 import type { Transaction } from '../../vault/records.js'
 import { LineTypes } from '../sealing/line-types.js'
 import type { MessageParts } from '../sealing/parts.js'
+import { admitted } from './admitted.js'
 import type { ContentCase, ContentTraits, ContentType, Received, ValueOf } from './content-type.js'
 import { deviceName } from './device-name.js'
 import { historyPart } from './history-part.js'
@@ -23,6 +24,7 @@ const CONTENT_TYPES: { readonly [C in ContentCase]: ContentType<C> } = {
   revoked,
   deviceName,
   historyPart,
+  admitted,
 }
 
 /** Those that people write. */

@@ -28,6 +28,7 @@ export const resendRequest: ContentType<'resendRequest'> = {
   fromBlocked: false,
   async take(parts, tx, { group }, { deviceId, counts }) {
     if (!equalBytes(deviceId, parts.account.device.publicKey) || isSilent(parts, group)) return
+    if (!can(group.phase, 'tell-devices')) return
     const { conversation } = group.record
     const nothing: Count[] = []
     for (const count of counts.slice(0, MISSING_COUNTS).map(countOf)) {

@@ -12,6 +12,8 @@ export type MessageParts = GroupParts &
     readonly outbox: Outbox
     /** The types of line that people write. */
     readonly lines: LineTypes
+    /** Those whom nobody has let in wait, or do not. */
+    readonly requests: 'accept' | 'hold'
     /** The groups in which this device has something to do by itself. */
     readonly due: { all(): readonly { readonly group: GroupNumber; readonly outOfSync: boolean }[] }
   }

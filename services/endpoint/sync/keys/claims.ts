@@ -10,6 +10,7 @@ import { sameAccount } from '../../groups/policy.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
 import { type IntentNumber, isKey } from '../../ids.js'
+import { admit } from '../../messages/requests.js'
 import type { Transaction } from '../../vault/records.js'
 import { meetListed } from './pins.js'
 
@@ -37,7 +38,7 @@ export function wantedKeyPackages({
 
 /** Puts what was claimed into the intent, or gives the intent up and says why. */
 export async function takeClaim(
-  context: Pick<Context, 'account' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>,
+  context: Context,
   tx: Transaction,
   { group, id, handle }: Wanted,
   claimed: readonly ClaimedDevice[] | undefined,
@@ -70,6 +71,8 @@ export async function takeClaim(
   const { accountKey } = invitees[0]!.identity
   const isTwice = accounts.some(other => other.handle === handle && !sameKey(other.accountKey, accountKey))
   if (!isDevices && isTwice) return giveUp('handle-twice')
+  // A person has asked for them.
+  if (!isDevices) admit(context, tx, accountKey)
   const keyPackages = invitees.map(({ keyPackage }) => keyPackage)
   const deviceIds = invitees.map(({ identity }) => identity.deviceKey)
   const claimedFor = isDevices

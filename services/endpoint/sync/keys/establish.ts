@@ -17,10 +17,7 @@ type Establishment = 'created' | 'blocked' | 'no-device'
  * device must show a certificate of one and the same account, and that account must be the one that is pinned.
  */
 export async function establish(
-  context: Pick<
-    Context,
-    'account' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'groups' | 'outbox' | 'random'
-  >,
+  context: Context,
   tx: Transaction,
   {
     conversation,

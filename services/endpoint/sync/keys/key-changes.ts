@@ -16,13 +16,11 @@ import type { ConversationNumber } from '../../ids.js'
 import type { Transaction } from '../../vault/records.js'
 import { goOnWith } from './pins.js'
 
-type ChangeParts = Pick<Context, 'account' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents'>
-
 /**
  * A person takes the changed key for theirs. Waiting messages go to it, and none to the former. `shown`: the fingerprint
  * of the key that they decide on, which may be another one by now. Throws Refusal.
  */
-export function acceptKey(context: ChangeParts, tx: Transaction, handle: string, shown: string): void {
+export function acceptKey(context: Context, tx: Transaction, handle: string, shown: string): void {
   const record = context.contacts.handles.get(handle)
   const change = record && changeOf(record)
   if (!change) throw new Refusal({ code: 'key-not-changed', handle })
@@ -37,7 +35,7 @@ export function acceptKey(context: ChangeParts, tx: Transaction, handle: string,
  * because the change was none.
  */
 export function settleChange(
-  context: ChangeParts,
+  context: Context,
   tx: Transaction,
   handle: string,
   { listed, policy }: { listed: readonly AccountKey[]; policy: KeyChangePolicy },
@@ -69,7 +67,7 @@ export function settleChange(
 }
 
 /** The conversation with whoever went by the handle goes on with the account that it is pinned to now. */
-function pinChanged(context: ChangeParts, tx: Transaction, handle: string): void {
+function pinChanged(context: Context, tx: Transaction, handle: string): void {
   const { contacts, conversations } = context
   const former = contacts.handles.pinned(handle)
   contacts.accept(tx, handle)
@@ -82,7 +80,7 @@ function pinChanged(context: ChangeParts, tx: Transaction, handle: string): void
 
 /** Ends the groups of the conversation in which somebody else is. */
 function retireOthers(
-  context: ChangeParts,
+  context: Context,
   tx: Transaction,
   conversation: ConversationNumber,
   accountKey: AccountKey,

@@ -52,7 +52,7 @@ const accountsOf = (devices: readonly DeviceIdentity[]): readonly AccountKey[] =
  * any more has another one now, which is looked into (changed-keys.ts).
  */
 export function noteListed(
-  context: Pick<Context, 'account' | 'contacts' | 'conversations' | 'groups'>,
+  context: Context,
   tx: Transaction,
   lists: readonly Pick<ShownList, 'handle' | 'accountKeys'>[],
 ): void {

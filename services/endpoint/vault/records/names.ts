@@ -20,6 +20,8 @@ interface Lookups {
   claims: { by: string; finds: ContactNumber }
   /** A handle: what is known of whose it is. */
   handle: { by: string; finds: HandleNumber }
+  /** Contacts that the other devices of this account are to be told of. */
+  contacts: { by: 'admitted-due'; finds: ContactNumber }
   /** Those of which there are few. */
   handles: { by: 'changed'; finds: HandleNumber }
   /** An account's key: the conversation with this person. */
@@ -27,7 +29,7 @@ interface Lookups {
   /** A handle: the conversation with whoever it will be pinned to. */
   awaited: { by: string; finds: ConversationNumber }
   /** Conversations of a kind of which there are few. `unopened`: with a person, and without a group. */
-  conversations: { by: 'own-devices' | 'unopened'; finds: ConversationNumber }
+  conversations: { by: 'own-devices' | 'unopened' | 'requested'; finds: ConversationNumber }
   /** The name of a room: the conversations. */
   room: { by: string; finds: ConversationNumber }
   /** An MLS group id: the group. */

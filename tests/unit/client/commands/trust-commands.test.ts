@@ -4,9 +4,11 @@ import { describe, expect, test } from '@jest/globals'
 import type { OperatorActions } from '../../../../services/client/commands/command.js'
 import { safetyQr } from '../../../../services/client/commands/safety-qr.js'
 import { ShownKeys } from '../../../../services/client/commands/shown-keys.js'
+import { requestRows } from '../../../../services/client/words/commands.js'
 import { type Standing, trustMark, whyNotSent } from '../../../../services/client/words/people.js'
 import { conversationNumber } from '../../../../services/endpoint/ids.js'
 import {
+  type HistoryEntry,
   type PersonHere,
   Refusal,
   type RefusalCause,
@@ -57,6 +59,9 @@ async function run(line: string, { person = {}, operator, link, refuses, shownKe
       markVerified: act('verified'),
       accept: act('accept'),
       block: act('block'),
+      admit: act('admit'),
+      decline: act('decline'),
+      requests: () => [],
       unblock: act('unblock'),
       inviteLink: () => link,
     },
@@ -97,6 +102,25 @@ test.each(['verified', 'block', 'unblock'])('/%s asks the endpoint, and says wha
   const warned = ['the key of carol is not known yet: it is pinned at the first contact']
   expect(await run(`/${name} carol`, { refuses })).toMatchObject({ warned, asked: [] })
   expect(await run(`/${name} alice`)).toMatchObject({ warned: ['that is you'], asked: [] })
+})
+
+describe('those who wait to be let in', () => {
+  test('are listed with what they say', async () => {
+    expect((await run('/requests')).said[0]?.text).toBe('nobody waits to be let in')
+    const line = (text: string) => ({ kind: 'text', text }) as HistoryEntry
+    const rows = requestRows({
+      ...{ peer: '#tea', from: 'bob~abcdefgh', conversation: conversationNumber(7n) },
+      lines: ['one', 'two', 'three', 'four'].map(line),
+    })
+    expect(rows).toEqual(['bob~abcdefgh, into #tea', '  one', '  two', '  three', '  and 1 more line'])
+  })
+
+  test.each(['admit', 'decline'])('/%s decides, and says what is refused', async name => {
+    expect((await run(`/${name} bob~abcdefgh`)).asked).toEqual([`${name} bob~abcdefgh`])
+    expect((await run(`/${name}`)).warned).toHaveLength(1)
+    const refuses = { code: 'no-request', handle: 'bob' } as const
+    expect((await run(`/${name} bob`, { refuses })).warned[0]).toContain('/requests')
+  })
 })
 
 describe('/accept', () => {

@@ -164,6 +164,10 @@ const EVENTS: [event: Exclude<EndpointEvent, { type: 'message' }>, json: object]
     },
   ],
   [
+    { type: 'request', peer: '#tea', from: 'bob~abcdefgh' },
+    { type: 'request', peer: '#tea', from: 'bob~abcdefgh' },
+  ],
+  [
     {
       type: 'notice',
       level: 'warning',
@@ -194,6 +198,7 @@ test('there is no type of event that is not looked at here', () => {
     state: true,
     'contact-pinned': true,
     'key-changed': true,
+    request: true,
     contact: true,
     operator: true,
     devices: true,

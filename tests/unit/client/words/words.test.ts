@@ -173,6 +173,7 @@ describe('the words', () => {
       'topic-too-long': 'a topic has at most 512 characters',
       'bad-device-name': "a device's name has 1 to 64 characters",
       'bad-days': 'days of history are a whole number from 0 to 3650',
+      'no-request': 'nobody called bob waits to be let in: /requests lists who does',
       'key-changed': 'the key of bob has changed: accept it first, if it is theirs',
       'key-not-changed': 'the key of bob has not changed',
       'key-unknown': 'the key of bob is not known yet: it is pinned at the first contact',

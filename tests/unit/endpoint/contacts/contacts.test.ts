@@ -6,6 +6,8 @@ import { Records, type Transaction } from '../../../../services/endpoint/vault/r
 import { accountFingerprint, formatFingerprint } from '../../../../services/protocol/identity/fingerprint.js'
 import { accountKey, deviceKey } from '../../../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
+import { DAY_MS } from '../../../../services/protocol/time.js'
+import { FakeClock } from '../../../support/memory/clock.js'
 import { MemoryDisk } from '../../../support/memory/vault.js'
 
 const key = (fill: number) => accountKey(new Uint8Array(32).fill(fill))
@@ -146,6 +148,27 @@ describe('nothing is sent to somebody', () => {
     expect(contacts.isBlocked(key(2))).toBe(false)
     await meet(1)
     expect([contacts.isBlocked(key(1)), contacts.handles.get('bob')?.blocked]).toEqual([true, false])
+  })
+})
+
+describe('a stranger', () => {
+  test('may ask twice a day, until they are let in', async () => {
+    const clock = new FakeClock()
+    const ask = () => records.transaction(tx => new Contacts(tx, clock).ask(tx, key(1)))
+    expect([await ask(), await ask(), await ask()]).toEqual([true, true, false])
+    clock.pass(DAY_MS)
+    expect([await ask(), await ask(), await ask()]).toEqual([true, true, false])
+  })
+
+  test('is one until they are let in, which the other devices are told of once', async () => {
+    await see(1)
+    expect([contacts.isAdmitted(key(1)), contacts.isAdmitted(own.account.publicKey)]).toEqual([false, true])
+    await change((contacts, tx) => contacts.admit(tx, key(1)))
+    await change((contacts, tx) => contacts.admit(tx, key(2), false))
+    expect([again().isAdmitted(key(1)), again().isAdmitted(key(2))]).toEqual([true, true])
+    const due = () =>
+      change((contacts, tx) => contacts.takeAdmittedDue(tx).map(({ accountKey }) => accountKey))
+    expect([await due(), await due()]).toEqual([[key(1)], []])
   })
 })
 

@@ -29,6 +29,7 @@ const outOfSync = (given: Partial<Extract<GroupPhase, { name: 'out-of-sync' }>> 
   leaveDue: false,
   ...given,
 })
+const requested: GroupPhase = { name: 'requested' }
 const ended: GroupPhase = { name: 'ended', why: 'removed' }
 
 const PHASES: readonly GroupPhase[] = [
@@ -43,6 +44,7 @@ const PHASES: readonly GroupPhase[] = [
   leaving({ leaveDue: true }),
   leaving({ commitOut: true }),
   leaving({ leaveDue: true, commitOut: true }),
+  requested,
   ended,
 ]
 
@@ -64,6 +66,9 @@ const INPUTS: readonly GroupInput[] = [
   { input: 'leave-put-back' },
   { input: 'abandoned' },
   { input: 'replaced' },
+  { input: 'held' },
+  { input: 'admitted' },
+  { input: 'declined' },
 ]
 
 describe('what can be done in a group', () => {
@@ -78,6 +83,7 @@ describe('what can be done in a group', () => {
     ],
     ['whose state was lost', outOfSync(), ['ask-to-rejoin', 'join', 'show']],
     ['whose state was lost and that is left', outOfSync({ leaveDue: true }), ['ask-to-rejoin', 'join']],
+    ['that somebody asks for', requested, ['open', 'show']],
     ['that was left', leaving(), ['open']],
     ['that is left without having said so', leaving({ leaveDue: true }), ['open', 'say-leave']],
     ['that was left while a commit was on its way', leaving({ commitOut: true }), ['adopt', 'open']],
@@ -95,12 +101,23 @@ test('an account is in a group in use or that it is taken into again, and in non
   expect(inside).toEqual([active, committing, outOfSync(), outOfSync({ askDue: true })])
   expect(outside.map(({ name }) => name).sort()).toEqual([
     ...['creating', 'ended', 'leaving', 'leaving', 'leaving', 'leaving', 'out-of-sync', 'out-of-sync'],
+    'requested',
   ])
 })
 
 describe('transitions', () => {
   test.each<[string, GroupPhase, GroupInput, GroupPhase, GroupEffect[]]>([
     ['a first commit that won', creating, { input: 'commit-won' }, active, ['forget-pending', 'tell-ready']],
+    ['a stranger who has to be let in', active, { input: 'held' }, requested, ['drop-intents']],
+    ['a stranger who is let in', requested, { input: 'admitted' }, active, []],
+    [
+      'a stranger who is not',
+      requested,
+      { input: 'declined' },
+      { name: 'ended', why: 'left' },
+      ['fail-texts'],
+    ],
+    ['a stranger who removes this device', requested, { input: 'removed' }, ended, ['fail-texts']],
     ['a commit that won', committing, { input: 'commit-won' }, active, ['forget-pending']],
     [
       'a commit that lost',
@@ -391,7 +408,9 @@ class ModelGroup {
   }
 }
 
-const NAMES: readonly PhaseName[] = ['creating', 'active', 'committing', 'out-of-sync', 'leaving', 'ended']
+const NAMES: readonly PhaseName[] = [
+  ...['creating', 'active', 'committing', 'requested', 'out-of-sync', 'leaving', 'ended'],
+] as PhaseName[]
 
 /** The faults of it, each in a word; nothing: it is whole. */
 function faultsOf(group: ModelGroup): string[] {

@@ -7,6 +7,7 @@ test('a phase is kept as it is', () => {
     { name: 'creating' },
     { name: 'active' },
     { name: 'committing' },
+    { name: 'requested' },
     { name: 'out-of-sync', askDue: true, leaveDue: false },
     { name: 'out-of-sync', askDue: false, leaveDue: true },
     { name: 'leaving', leaveDue: true, commitOut: false },
