@@ -60,6 +60,8 @@ export type RelayLimits = { readonly [name in keyof typeof LIMITS]: number }
 
 /** Fields that a message may have before its sender has shown who they are: a full KeyExchangeRequest has about 900. */
 export const UNPROVEN_FIELDS = 4_096
+/** Messages of one call before its sender has shown who they are: reflection answers each. */
+export const UNPROVEN_MESSAGES = 256
 /** Envelopes and bytes that one session may have waiting for the store before its frames are left unread. */
 export const WAITING_SENDS = 1024
 export const WAITING_SEND_BYTES = 16 * 1024 * 1024

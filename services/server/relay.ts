@@ -14,7 +14,7 @@ import { codeOf, StartError } from './config/start-error.js'
 import { type GivenTls, loadGivenTls, loadOwnTls, type ServerTls } from './config/tls.js'
 import type { AbuseCount } from './guard/abuse-log.js'
 import type { Guard } from './guard/guard.js'
-import { LIMITS, RETENTION_EVERY_MS, STOP_MS, UNPROVEN_FIELDS } from './limits.js'
+import { LIMITS, RETENTION_EVERY_MS, STOP_MS, UNPROVEN_FIELDS, UNPROVEN_MESSAGES } from './limits.js'
 import { repeatRetention } from './maintenance.js'
 import { type ServiceOptions, startService } from './service.js'
 import type { Store } from './store/store.js'
@@ -137,7 +137,8 @@ function strangersBehind(guard: Guard): StrangerOptions {
 /** A request of KeyExchange is whole or not there: it has to be taken in before its proof can be looked at. */
 function unprovenBounds(path: string): MessageBounds {
   const { keyExchangeBytes, openBytes } = LIMITS
-  return { bytes: path === METHODS.keyExchange ? keyExchangeBytes : openBytes, fields: UNPROVEN_FIELDS }
+  const bytes = path === METHODS.keyExchange ? keyExchangeBytes : openBytes
+  return { bytes, fields: UNPROVEN_FIELDS, messages: UNPROVEN_MESSAGES }
 }
 
 const LISTEN_ADVICE: Record<string, (host: string, port: number) => string> = {

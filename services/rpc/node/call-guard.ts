@@ -11,6 +11,8 @@ export interface MessageBounds {
   bytes: number
   /** Those of the messages in it among them. */
   fields: number
+  /** Messages that somebody may send in one call: reflection answers each. */
+  messages: number
 }
 
 /** A server's ways with strangers. All have a default, which lets them do as much as anybody. */
@@ -35,8 +37,8 @@ interface CallGuardOptions extends StrangerOptions {
 
 /** The first message of a call may take 20 s, for key packages over a slow line, and a second where many wait for theirs. */
 const HALF_OPEN = { perAddress: 64, total: 512, graceMs: 1_000, patienceMs: 20_000 }
-/** Messages that somebody may send in one call without having shown who they are: reflection answers each. */
-const UNPROVEN_MESSAGES = 256
+
+const UNBOUNDED = { fields: MAX_FIELDS, messages: Number.POSITIVE_INFINITY }
 
 const ACCEPT_ENCODING = 'grpc-accept-encoding'
 /** No algorithm goes by this name, so a message that is marked as compressed ends its call with UNIMPLEMENTED. */
@@ -71,8 +73,9 @@ export class GuardedCall {
     return this.#isProven ? MAX_FIELDS : this.unproven.fields
   }
 
-  get isProven(): boolean {
-    return this.#isProven
+  /** Whether the call may have so many messages. */
+  takes(messages: number): boolean {
+    return this.#isProven || messages <= this.unproven.messages
   }
 
   proven(): void {
@@ -114,8 +117,8 @@ export class CallGuard {
   }
 
   #guarded(path: string, call: grpc.ServerInterceptingCallInterface): grpc.ServerInterceptingCall {
-    const { maxMessageBytes, bounds = () => ({ bytes: maxMessageBytes, fields: MAX_FIELDS }) } = this.#options
-    const guarded = new GuardedCall(partsOf(call), bounds(path), maxMessageBytes)
+    const { maxMessageBytes: bytes, bounds = () => ({ bytes, ...UNBOUNDED }) } = this.#options
+    const guarded = new GuardedCall(partsOf(call), bounds(path), bytes)
     const address = addressOf(call.getPeer())
     this.#options.admitCall?.(address)
     const opened = this.#waitForMessage(address, status => call.sendStatus(status))
@@ -142,7 +145,7 @@ export class CallGuard {
       onReceiveMessage: (message, next) => {
         opened()
         messages += 1
-        if (guarded.isProven || messages <= UNPROVEN_MESSAGES) next(message)
+        if (guarded.takes(messages)) next(message)
         else call.sendStatus(toStatus(TOO_MANY_MESSAGES))
       },
       onReceiveHalfClose: next => {
@@ -182,7 +185,7 @@ const TOO_LATE = new RpcError(
 )
 const TOO_MANY_MESSAGES = new RpcError(
   'RESOURCE_EXHAUSTED',
-  `one call without a proof carries at most ${UNPROVEN_MESSAGES} messages: begin another one`,
+  'one call without a proof carries no more messages than it had: begin another one',
 )
 
 function partsOf(call: object): Reading {
