@@ -17,14 +17,14 @@ import {
   resume,
 } from '../../../../services/endpoint/messages/fork-detection.js'
 import { decoded, encoded, recordOf } from '../../../../services/endpoint/vault/records/schemas.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 
 /** As many as are remembered. */
 const PLACES = 32
 
 const NONE: Log = { case: undefined }
 
-const digestOf = (text: string) =>
-  Uint8Array.from({ length: 32 }, (_, at) => text.charCodeAt(at % text.length) || 0)
+const digestOf = (text: string): Uint8Array => crypto.sha256(Buffer.from(text))
 
 /** As the vault gives it back. */
 const saved = (log: Log): Log => decoded('groups', encoded('groups', recordOf('groups', { log }))).log
