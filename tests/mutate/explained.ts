@@ -261,4 +261,34 @@ export const EXPLAINED: readonly Explained[] = [
     replacement: '/[\\s,]/',
     why: 'Empty pieces between two separators are left out.',
   },
+  {
+    file: 'protocol/bytes.ts',
+    original: '{ return undefined; }',
+    replacement: '{}',
+    why: 'A function that ends returns undefined.',
+  },
+  {
+    file: 'protocol/node/crypto.ts',
+    original: '{ return false; }',
+    replacement: '{}',
+    why: 'This OpenSSL imports any key of 32 bytes, and says no when it verifies; another one may refuse it before.',
+  },
+  {
+    file: 'protocol/node/crypto.ts',
+    original: 'false',
+    replacement: 'true',
+    why: 'This OpenSSL imports any key of 32 bytes, and says no when it verifies; another one may refuse it before.',
+  },
+  {
+    file: 'protocol/node/crypto.ts',
+    original: '{ return undefined; }',
+    replacement: '{}',
+    why: 'A function that ends returns undefined.',
+  },
+  {
+    file: 'protocol/node/crypto.ts',
+    original: 'known',
+    replacement: 'false',
+    why: 'It saves importing the key again.',
+  },
 ]

@@ -117,6 +117,8 @@ test('numbers of eight bytes have the most significant first, and only those tha
     }),
   )
   expect(uint64Bytes(1n)).toEqual(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1))
-  expect(() => uint64Bytes(-1n)).toThrow(RangeError)
-  expect(() => uint64Bytes(2n ** 64n)).toThrow(RangeError)
+  expect(() => uint64Bytes(-1n)).toThrow(new RangeError('A number of eight bytes is from 0 to 2^64 - 1'))
+  expect(() => uint64Bytes(2n ** 64n)).toThrow(
+    new RangeError('A number of eight bytes is from 0 to 2^64 - 1'),
+  )
 })

@@ -1,3 +1,4 @@
+import { createCipheriv } from 'node:crypto'
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { nodeCrypto } from '../../../services/protocol/node/crypto.js'
@@ -18,4 +19,13 @@ test('both give the same for whatever they are given', () => {
     }),
     { numRuns: 50 },
   )
+})
+
+test.each([8, 16])('what was soundly sealed under a nonce of %d bytes is not opened', length => {
+  const [key, nonce] = [new Uint8Array(32).fill(1), new Uint8Array(length).fill(2)]
+  const cipher = createCipheriv('aes-256-gcm', key, nonce)
+  cipher.setAAD(key)
+  const sealed = new Uint8Array(Buffer.concat([cipher.update('hello'), cipher.final(), cipher.getAuthTag()]))
+  for (const { aes256GcmOpen } of [nodeCrypto, nobleCrypto])
+    expect(aes256GcmOpen({ key, nonce, sealed, additional: key })).toBeUndefined()
 })
