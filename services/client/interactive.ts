@@ -8,13 +8,13 @@ import { completions } from './commands/commands.js'
 import { eventBuffer } from './event-buffer.js'
 import type { Exit } from './exit.js'
 import type { ClientOptions } from './options.js'
-import { makeRoom } from './start/link.js'
+import { askToJoin, makeRoom } from './start/link.js'
 import { openWithPassphrase } from './start/passphrase.js'
 import { passphraseGiven, refusesHandle, startOptions } from './start/start.js'
 import { removeVault } from './start/vault-folder.js'
 import { askWho, type Who, type Wish } from './start/who.js'
 import { PROGRAM } from './words/help.js'
-import { phraseAdvice, phraseRows, WRONG_WORDS } from './words/start.js'
+import { phraseAdvice, phraseRows, WORDS_UNCONFIRMED, WRONG_WORDS } from './words/start.js'
 
 export async function runInteractive(options: ClientOptions): Promise<Exit> {
   let chat: Chat | undefined
@@ -32,7 +32,7 @@ export async function runInteractive(options: ClientOptions): Promise<Exit> {
   })
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, leave)
   try {
-    let wish: Wish = { handle: options.handle, links: options.action === 'link' }
+    let wish: Wish = { handle: options.handle, purpose: purposeOf(options) }
     for (;;) {
       const who = await askWho(options, terminal, wish)
       if (!who) return 'done'
@@ -43,28 +43,34 @@ export async function runInteractive(options: ClientOptions): Promise<Exit> {
       if (outcome === 'left') return 'done'
       if (outcome === 'revoked') return 'stopped'
       chat = undefined
+      if (outcome === 'not-joined') return 'stopped'
       // Nobody knows the account: begin again with another handle, or other words.
       removeVault(who.folder)
-      wish = { handle: undefined, links: who.seed !== undefined }
+      wish = { handle: undefined, purpose: who.joins?.purpose }
     }
   } finally {
     terminal.close()
   }
 }
 
+type Over = 'refused' | 'revoked' | 'not-joined'
+
+const purposeOf = ({ action }: ClientOptions): Wish['purpose'] =>
+  action === 'link' || action === 'recover' ? action : undefined
+
 interface Session {
   endpoint: Endpoint
   chat: Chat
-  /** Resolves when a new account or device is not let in, or this device was revoked. */
-  over: Promise<'refused' | 'revoked'>
+  /** Resolves when a new account or device is not let in, or this device was revoked, or the person does not agree. */
+  over: Promise<Over>
 }
 
 async function openSession(
   options: ClientOptions,
   terminal: Terminal,
-  { folder, handle: given, seed }: Who,
+  { folder, handle: given, joins }: Who,
 ): Promise<Session> {
-  const { promise: over, resolve: end } = Promise.withResolvers<'refused' | 'revoked'>()
+  const { promise: over, resolve: end } = Promise.withResolvers<Over>()
   const events = eventBuffer()
   const endpoint = await openWithPassphrase(terminal, passphraseGiven(), passphrase =>
     openLocalEndpoint({
@@ -75,25 +81,34 @@ async function openSession(
   const fresh = endpoint.account() === undefined
   const { handle } = await endpoint.prepare({
     ...(given ? { handle: given } : {}),
-    ...(seed ? { seed } : {}),
+    ...(joins ? { seed: joins.seed, asksBeforeJoining: true } : {}),
+    keepsWords: true,
     ...startOptions(options, fresh),
   })
-  let isShown = !fresh || seed !== undefined
+  const join = async () => {
+    if (!joins) return
+    if (await askToJoin(endpoint, terminal, joins.purpose)) return
+    await endpoint.abandonJoining()
+    end(fresh ? 'refused' : 'not-joined')
+  }
+  let isShown = false
   const showPhraseOnce = () => {
-    if (isShown) return
+    const phrase = !isShown && endpoint.keepsWords() ? endpoint.recoveryPhrase() : undefined
     isShown = true
-    chat.say(phraseAdvice(PROGRAM), phraseRows(endpoint.recoveryPhrase()))
+    if (phrase && fresh) chat.say(phraseAdvice(PROGRAM), phraseRows(phrase))
+    else if (phrase) chat.warn(WORDS_UNCONFIRMED)
   }
   const chat = new Chat({ endpoint, terminal, handle, quit: () => process.kill(process.pid, 'SIGTERM') })
   events.drainTo(event => {
     chat.onEvent(event)
     if (event.type === 'operator' && event.handle) void chat.turnToFirst(event.handle)
     if (fresh && refusesHandle(event)) {
-      if (seed) chat.warn(WRONG_WORDS)
+      if (joins) chat.warn(WRONG_WORDS)
       end('refused')
     }
     if (event.type !== 'line') return
     if (event.line.state === 'stopped' && event.line.reason === 'revoked') end('revoked')
+    if (event.line.state === 'stopped' && event.line.reason === 'not-listed') void join()
     if (event.line.state === 'stopped' && event.line.reason === 'too-many-devices')
       void makeRoom(endpoint, terminal).then(made => made || end('refused'))
     if (event.line.state === 'up') showPhraseOnce()

@@ -10,6 +10,7 @@ import type { OperatorActions } from './commands/command.js'
 import { completions } from './commands/commands.js'
 import { eventBuffer } from './event-buffer.js'
 import { openWithPassphrase } from './start/passphrase.js'
+import { WORDS_UNCONFIRMED } from './words/start.js'
 
 export interface OperatorOptions {
   /** Where the relay listens, and the certificate (PEM) that it shows. */
@@ -48,6 +49,7 @@ export async function openOperator(options: OperatorOptions): Promise<OperatorCo
   )
   const { accountKey } = await endpoint.prepare({
     handle,
+    keepsWords: true,
     address: { host: server.host, port: server.port },
     server: { fingerprint: spkiFingerprint(server.certificate), replacesPin: true },
   })
@@ -66,6 +68,7 @@ export async function openOperator(options: OperatorOptions): Promise<OperatorCo
     quit: options.onQuit,
   })
   events.drainTo(chat.onEvent)
+  if (endpoint.keepsWords()) chat.warn(WORDS_UNCONFIRMED)
   const people = endpoint.people()
   if (people.length === 1) await chat.turnToFirst(people[0]!.handle)
   endpoint.connect()

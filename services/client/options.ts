@@ -18,7 +18,7 @@ import {
 } from './words/help.js'
 import { HANDLE_RULE, inviteCause } from './words/typed.js'
 
-const ACTIONS = ['transcript', 'doctor', 'link', 'phrase'] as const
+const ACTIONS = ['transcript', 'doctor', 'link', 'recover', 'phrase'] as const
 type Action = 'chat' | (typeof ACTIONS)[number]
 
 export interface ClientOptions {
@@ -43,6 +43,12 @@ export interface ClientOptions {
   requests: RequestPolicy
   /** Which of the account's devices makes room for this one: a number or a fingerprint. */
   revoke: string | undefined
+  /** The person agrees to the list of devices, unseen. */
+  yes: boolean
+  /** Which of the other devices stay, as it was typed. */
+  keep: string | undefined
+  /** The file for the words of a new account. */
+  phraseTo: string | undefined
 }
 
 type Request = { kind: 'run'; options: ClientOptions } | { kind: 'help' } | { kind: 'version' }
@@ -75,6 +81,17 @@ const ROWS = [
     name: 'revoke',
     value: 'DEVICE',
     help: 'with link in a pipe: at the limit of devices, end this one for the new one',
+  },
+  { name: 'yes', help: 'with link or recover in a pipe: agree to the list of devices without seeing it' },
+  {
+    name: 'keep',
+    value: 'DEVICES',
+    help: 'with recover in a pipe: which of the others stay: numbers or fingerprints with commas, all, or none',
+  },
+  {
+    name: 'phrase-to',
+    value: 'FILE',
+    help: 'in a pipe: write the 24 words of a new account to this file (default: to standard error)',
   },
   { name: 'json', help: 'print one JSON object a line for every event' },
   {
@@ -124,6 +141,9 @@ function readValues({ text, isSet, positionals }: Arguments<Name>): ClientOption
     keyChange: readKeyChange(text('key-change')),
     requests: readRequests(text('requests')),
     revoke: text('revoke'),
+    yes: isSet('yes'),
+    keep: text('keep'),
+    phraseTo: text('phrase-to'),
   }
 }
 

@@ -1,6 +1,6 @@
 // From the command line to a chat, a script or a transcript.
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   type ConversationNumber,
@@ -17,7 +17,7 @@ import { runInteractive } from './interactive.js'
 import { type ClientOptions, helpText, readOptions } from './options.js'
 import { Script } from './script/script.js'
 import { transcript } from './script/transcript.js'
-import { linkFromPipe } from './start/link.js'
+import { joinFromPipe } from './start/link.js'
 import { passphraseGiven, refusesHandle, startOptions } from './start/start.js'
 import { chooseVault, removeVault } from './start/vault-folder.js'
 import { errorWords } from './words/errors.js'
@@ -44,8 +44,8 @@ async function run(options: ClientOptions): Promise<Exit> {
   if (options.action === 'doctor') return await runDoctorOn(options)
   if (options.action === 'phrase') return await runPhrase(options)
   const atTerminal = process.stdin.isTTY && process.stdout.isTTY && !options.json
-  if (options.action === 'link' && !atTerminal)
-    return await linkFromPipe(options, { input: process.stdin, note })
+  if ((options.action === 'link' || options.action === 'recover') && !atTerminal)
+    return await joinFromPipe(options, options.action, { input: process.stdin, note })
   return atTerminal ? await runInteractive(options) : await runScript(options)
 }
 
@@ -55,10 +55,11 @@ async function runTranscript(options: ClientOptions): Promise<Exit> {
   })
 }
 
-/** The one thing that prints the words without being asked twice: whoever runs it asks for nothing else. */
+/** Prints the words without being asked twice, where they are kept still: a person who runs it asks for nothing else. */
 async function runPhrase(options: ClientOptions): Promise<Exit> {
   return await withVault(options, endpoint => {
     const phrase = endpoint.recoveryPhrase()
+    if (phrase === undefined) throw new UsageError(words.WORDS_GONE)
     print(options.json ? JSON.stringify({ type: 'phrase', phrase }) : phrase)
   })
 }
@@ -125,6 +126,7 @@ async function runScript(options: ClientOptions): Promise<Exit> {
     ...(options.handle ? { handle: options.handle } : {}),
     ...startOptions(options, fresh),
   })
+  if (fresh) handOverWords(endpoint, options)
   endpoint.connect()
   const to = options.to ?? options.invite?.inviter?.handle
   const person = () => (to ? Promise.resolve(to) : operator.handle).then(handle => endpoint.open(handle))
@@ -136,6 +138,14 @@ async function runScript(options: ClientOptions): Promise<Exit> {
     process.stdin.destroy()
     if (useless) removeVault(folder)
   }
+}
+
+/** In a pipe nobody is asked to confirm the words: they are given out once, and kept no longer than the server needs. */
+function handOverWords(endpoint: Endpoint, { phraseTo }: Pick<ClientOptions, 'phraseTo'>): void {
+  const phrase = endpoint.recoveryPhrase()
+  if (phrase === undefined) return
+  if (phraseTo === undefined) note(words.wordsBelow(phrase))
+  else writeFileSync(phraseTo, `${phrase}\n`, { mode: 0o600, flag: 'wx' })
 }
 
 /** The operator's handle, as soon as the server has told it, now or in an earlier run. */

@@ -1,6 +1,7 @@
 // The state that the parts of an endpoint share.
 
 import type { OwnAccount } from './contacts/account.js'
+import type { AccountLists } from './contacts/account-lists.js'
 import type { Contacts } from './contacts/contacts.js'
 import type { OwnDevices } from './contacts/own-devices.js'
 import type { IntentList } from './groups/intent-list.js'
@@ -34,6 +35,8 @@ export interface Context {
   recents: Recents
   contacts: Contacts
   devices: OwnDevices
+  /** The devices of all accounts. */
+  lists: AccountLists
   outbox: Outbox
   /** Those whom nobody has let in wait, or do not. */
   requests: RequestPolicy
@@ -42,8 +45,8 @@ export interface Context {
 }
 
 interface Session {
-  /** The account was restored from its words, and nobody has told yet whether the server knows it. */
-  isUnconfirmed: boolean
+  /** The words were given: this device signs a list that names it, once a person has seen the others, or at once. */
+  joins: 'when-confirmed' | 'at-once' | undefined
 }
 
 /** The means of a unit of work: it reads with them, its own changes among it, and makes its changes. */

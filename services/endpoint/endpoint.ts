@@ -3,8 +3,11 @@
 
 import { isHandle } from '../protocol/identity/handle.js'
 import { phraseOf } from '../protocol/identity/recovery-phrase.js'
+import { sameKey } from '../protocol/keys.js'
 import { Refusal } from './codes/refusal.js'
+import { confirmWords, forgetKey, keyState } from './contacts/account.js'
 import { checkRevocable, type DeviceView, nameDevice, viewDevices } from './contacts/own-devices.js'
+import { type ListWish, signList } from './contacts/own-list.js'
 import {
   type KeyChangePolicy,
   markVerified,
@@ -18,7 +21,7 @@ import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
 import { inviteLink, prepare, type StartOptions } from './first-start.js'
 import type { KnownConversation } from './history/conversations.js'
 import type { ConversationNumber, DeviceKey } from './ids.js'
-import { revoke } from './messages/content/revoked-devices.js'
+import { endDevice } from './messages/content/ended-devices.js'
 import { checkText, writeText } from './messages/content/text.js'
 import {
   admit,
@@ -249,12 +252,26 @@ export class Endpoint implements Doctor {
     return inviteLink(this.#parts.context)
   }
 
-  /** The 24 words that the account can be restored from. Secret. */
-  recoveryPhrase(): string {
-    return phraseOf(this.#parts.context.account.account.privateKey)
+  /**
+   * The 24 words that the account can be restored from, while they are here: until the server has taken the account in,
+   * or, where they are kept for that, until they are confirmed. Secret.
+   */
+  recoveryPhrase(): string | undefined {
+    const { accountSeed } = keyState(this.#parts.records)
+    return accountSeed.length > 0 ? phraseOf(accountSeed) : undefined
   }
 
-  /** This account's devices as far as they are known here, the oldest first. */
+  /** Whether the words are kept here until the person has confirmed to have them. */
+  keepsWords(): boolean {
+    return keyState(this.#parts.records).keepsWords
+  }
+
+  /** The person has the words: they go. */
+  confirmWords(): Promise<void> {
+    return this.#change(({ tx }) => confirmWords(tx))
+  }
+
+  /** This account's devices as far as they are known here, in the order of its list: each may end those behind it. */
   devices(): DeviceView[] {
     const { devices } = this.#parts.context
     return viewDevices(devices, this.#ownDevice())
@@ -265,12 +282,29 @@ export class Endpoint implements Doctor {
     return this.#change(({ context, tx }) => nameDevice(context.devices, tx, this.#ownDevice(), name))
   }
 
-  /** Ends a device of this account for good, also before this one is let in at the limit. Throws Refusal. */
-  revokeDevice(id: DeviceKey): Promise<void> {
-    return this.#change(async ({ context, tx }) => {
-      checkRevocable(context.devices, this.#ownDevice(), id)
-      await revoke(context, tx, id)
+  /**
+   * Ends a device of this account that stands behind this one; of a device that is not let in yet: leaves that one out
+   * of the list. Throws Refusal.
+   */
+  async revokeDevice(id: DeviceKey): Promise<void> {
+    await this.#change(async ({ context, tx }) => {
+      const own = this.#ownDevice()
+      checkRevocable(context.devices, own, id)
+      if (!keyState(tx).isJoining) return await endDevice(context, tx, id)
+      const keep = this.devices().flatMap(device => (sameKey(device.id, id) ? [] : [device.id]))
+      signList(context, tx, { place: 'last', keep })
     })
+    this.#parts.sync.keys.publish()
+  }
+
+  /** The person has seen the devices of the account, and agrees to a list with this one. `connect` brings it. Throws Refusal. */
+  async join(wish: ListWish): Promise<void> {
+    await this.#change(({ context, tx }) => signList(context, tx, wish))
+  }
+
+  /** The person does not agree: the words go. */
+  async abandonJoining(): Promise<void> {
+    await this.#change(({ tx }) => forgetKey(tx))
   }
 
   conversations(): KnownConversation[] {

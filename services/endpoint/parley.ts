@@ -26,7 +26,10 @@ export interface ParleyOptions {
   handle?: string
   /** HOST:PORT or an invite link. Needed at the first start. */
   server?: string
-  /** The 24 words of an account: this becomes a further device of it. Secret. Of use at the first start only. */
+  /**
+   * The 24 words of an account: this becomes a further device of it, behind those that the server lists, without a question
+   * to anybody. Secret. Of use at the first start only.
+   */
   phrase?: string
   /** The answer to somebody who shows another key than before; unless given, nothing is sent until it is accepted. */
   keyChange?: KeyChangePolicy
@@ -204,16 +207,18 @@ function startOf({
   return {
     ...(handle === undefined ? {} : { handle }),
     ...(phrase === undefined ? {} : { seed: seedOf(phrase) }),
+    keepsWords: true,
     ...(server === undefined ? {} : serverIn(server)),
   }
 }
 
 function serverIn(text: string): StartOptions {
   if (!isInvite(text)) return { address: parseAddress(text) }
-  const { host, port, server, inviter, token } = parseInvite(text)
+  const { host, port, server, serverId, inviter, token } = parseInvite(text)
   return {
     address: { host, port },
     server: { fingerprint: server, replacesPin: false },
+    ...(serverId ? { serverId } : {}),
     ...(inviter ? { inviter } : {}),
     ...(token ? { inviteToken: token } : {}),
   }

@@ -1,6 +1,7 @@
 // The stores of an endpoint, put together: as they are saved, and as a unit of work sees and changes them.
 
 import { loadAccount, type OwnAccount } from './contacts/account.js'
+import { AccountLists } from './contacts/account-lists.js'
 import { Contacts } from './contacts/contacts.js'
 import { OwnDevices } from './contacts/own-devices.js'
 import type { Context, RunTransaction } from './context.js'
@@ -29,7 +30,7 @@ export function openStores(
   const states = new GroupStates(engine)
   const filed = new FiledNames()
   const progress = new OutboxProgress()
-  const session = { isUnconfirmed: false }
+  const session: Context['session'] = { joins: undefined }
   const on = (
     reader: Reader,
     groups = new Groups(reader, engine, states),
@@ -50,6 +51,7 @@ export function openStores(
     recents,
     contacts,
     devices: new OwnDevices(reader),
+    lists: new AccountLists(reader, clock),
     outbox: new Outbox(reader, progress),
     session,
   })

@@ -10,7 +10,6 @@ export type Label =
   | 'parley.v1.DeviceCertificate'
   | 'parley.v1.DeviceList'
   | 'parley.v1.DeviceRemoval'
-  | 'parley.v1.DeviceRevocation'
   | 'parley.v1.Proof'
   | 'parley.v1.RejoinRequest'
   | 'parley.v1.RosterLeave'

@@ -18,7 +18,7 @@ export const CONVERSATION_ID_BYTES = 16
 export const NONCE_BYTES = 16
 /** Bytes of the token that lets one new account in. Nobody guesses so many. */
 export const INVITE_TOKEN_BYTES = 16
-/** Bytes up to which a certificate or a revocation is read; ours have about 190, the rest is room for new fields. */
+/** Bytes up to which a certificate or a removal is read; ours have about 190, the rest is room for new fields. */
 export const MAX_STATEMENT_BYTES = 1024
 /** Bytes of a server's name in lists and certificates: drawn at random at its first start, and kept. */
 export const SERVER_ID_BYTES = 16

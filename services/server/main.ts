@@ -49,9 +49,9 @@ async function run(options: ServerOptions): Promise<void> {
     names: certificateNames(options),
     ...(options.tls ? { tls: options.tls } : {}),
   })
-  const { port, fingerprint } = relay
+  const { port, fingerprint, serverId } = relay
   const operator = wanted ? await openConsole(options, relay, stop.now) : undefined
-  if (!operator) for (const line of greeting({ ...options, port, fingerprint })) say(line)
+  if (!operator) for (const line of greeting({ ...options, port, fingerprint, serverId })) say(line)
   log.info({ port, fingerprint: Buffer.from(fingerprint).toString('base64') }, 'started')
   const signal = await stop.asked
   log.info({ signal }, 'stopping')

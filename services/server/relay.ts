@@ -43,6 +43,8 @@ export interface Relay extends RelayAdmission {
   port: number
   /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the certificate. */
   fingerprint: Uint8Array
+  /** 16 bytes. */
+  serverId: Uint8Array
   /** PEM. */
   certificate: string
   /** Lets this account have the operator's handle. Only the server's own process may call it. */
@@ -91,6 +93,7 @@ async function serveRelay(options: RelayOptions, tls: ServerTls): Promise<Relay>
   return {
     port: rpc.port,
     fingerprint: tls.fingerprint,
+    serverId: store.serverId,
     certificate: tls.cert,
     ...service.admission,
     abuse: () => service.guard.abuse.counts(),

@@ -127,6 +127,7 @@ function createHandlers(started: Started): Handlers<typeof ChatService> {
     getServer: createDescribe({ store, registration, operatorHandle, limits, now }),
     keyExchange: createKeyExchange({
       ...{ directory, keyPackages, checkProof, limits, operatorHandle, cluster, guard: bounded },
+      serverId: store.serverId,
       registration,
       isOperator: accountKey => operators.has(bytesKey(accountKey)),
     }),

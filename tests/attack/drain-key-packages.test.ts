@@ -73,7 +73,7 @@ test('one call that names one handle 256 times gets a few, and else the one of l
 
 test('neither do many calls, nor several devices of the attacker', async () => {
   const second = makeDevice({ handle: attacker.handle, account: attacker.account })
-  await client.keyExchange(second, { deviceCertificate: second.certificate })
+  await client.keyExchange(second, { deviceList: client.list(second) })
   for (const device of [attacker, second, attacker, second])
     await claim(
       device,
@@ -90,7 +90,7 @@ test('an answer that would be too large takes none that it does not carry', asyn
     Array.from({ length: 4 }, async () => {
       const first = await client.register()
       const others = Array.from({ length: 15 }, () => makeDevice(first))
-      for (const device of others) await client.keyExchange(device, { deviceCertificate: device.certificate })
+      for (const device of others) await client.keyExchange(device, { deviceList: client.list(device) })
       for (const device of [first, ...others]) await publish(device, LARGE)
       return [first, ...others]
     }),
@@ -120,9 +120,9 @@ test('a device of ours fills up what others have taken, without a new line', asy
   const relay = await town.server({ store })
   const alice = await town.join('alice', relay)
   await alice.line('up')
-  const { port, certificate, fingerprint } = relay
+  const { port, certificate, fingerprint, serverId } = relay
   const own = connectTo({
-    ...{ host: '127.0.0.1', port, certificate, fingerprint, defects: [], warnings: [] },
+    ...{ host: '127.0.0.1', port, certificate, fingerprint, serverId, defects: [], warnings: [] },
     stop: async () => undefined,
   })
   const strangers = await Promise.all(Array.from({ length: 3 }, () => own.register()))

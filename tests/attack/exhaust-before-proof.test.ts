@@ -15,7 +15,7 @@ const RESOURCE_EXHAUSTED = '8'
 const UNIMPLEMENTED = '12'
 /** The processor's time, in ms, that an attack may take, with the attacker's own part in it. It was eight seconds and more. */
 const LONGEST_MS = 2_000
-/** KeyExchangeRequest.device_revocations; ChatRequest.open. */
+/** KeyExchangeRequest.device_removals; ChatRequest.open. */
 const REVOCATIONS = 6
 const OPEN = 1
 

@@ -56,7 +56,7 @@ test('one account fills its own part and no more, whichever of its devices sends
   expect(reason).toMatchObject({ case: 'storageFull', value: { accountLimitBytes: BigInt(ACCOUNT) } })
   expect(Number(acceptedTo(stream)) * LARGE).toBeLessThanOrEqual(ACCOUNT + LARGE)
   const second = makeDevice({ handle: attacker.handle, account: attacker.account })
-  await client.keyExchange(second, { deviceCertificate: second.certificate })
+  await client.keyExchange(second, { deviceList: client.list(second) })
   const other = await client.open(second)
   await other.send(commit(random(16), { epoch: 0n, creates: true, commit: random(LARGE) }))
   expect(await other.take('rejected')).toMatchObject({ sends: [{ reason: { case: 'storageFull' } }] })

@@ -14,7 +14,7 @@ test('one address registers so many devices, and no more; who is there goes on',
   const client = connectTo(server)
   const devices = Array.from({ length: 3 * LIMIT }, () => makeDevice())
   const outcomes = await Promise.allSettled(
-    devices.map(device => client.keyExchange(device, { deviceCertificate: device.certificate })),
+    devices.map(device => client.keyExchange(device, { deviceList: client.list(device) })),
   )
   expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(LIMIT)
   const error = await failureOf(client.register())
@@ -23,7 +23,7 @@ test('one address registers so many devices, and no more; who is there goes on',
   expect(reason).toBe(ErrorReason.RATE_LIMITED)
   expect(retryAfterMs).toBeGreaterThan(0)
   const known = devices[outcomes.findIndex(({ status }) => status === 'fulfilled')]!
-  await client.keyExchange(known, { deviceCertificate: known.certificate })
+  await client.keyExchange(known, { deviceList: client.list(known) })
   expect(server.warnings).toMatchObject([{ kind: 'registrations', address: '127.0.0.1' }])
   client.close()
   await server.stop()
@@ -35,7 +35,7 @@ test('so many invites are tried from one address, and no more', async () => {
   const client = connectTo(server)
   const tries = Array.from({ length: LIMIT + 1 }, async (_, index) => {
     const device = makeDevice()
-    const request = { deviceCertificate: device.certificate, inviteToken: `guess-${index}` }
+    const request = { deviceList: client.list(device), inviteToken: `guess-${index}` }
     const { outcome } = await client.keyExchange(device, request)
     return outcome.case === 'refused' ? outcome.value.reason.case : outcome.case
   })

@@ -8,6 +8,7 @@ import { spkiFingerprint } from '../../services/rpc/node/certificate.js'
 import {
   METHOD_KEY_EXCHANGE,
   makeDevice,
+  makeList,
   makeProof,
   random,
   type TestDevice,
@@ -41,10 +42,19 @@ function callsOf(device: TestDevice, { server, channel }: { server: ServerAddres
   }
 }
 
+/** The server's id; of an echo none. */
+async function idOf(channel: RpcChannel): Promise<Uint8Array> {
+  const { serverId } = await channel
+    .unary(ChatService.method.getServer, {})
+    .catch(() => ({ serverId: new Uint8Array(16) }))
+  return serverId
+}
+
 export async function register(server: ServerAddress): Promise<TestDevice> {
   const device = makeDevice()
   const channel = channelTo(server)
-  await callsOf(device, { server, channel })({ deviceCertificate: device.certificate })()
+  const deviceList = makeList(device, { serverId: await idOf(channel) })
+  await callsOf(device, { server, channel })({ deviceList })()
   channel.close()
   return device
 }
@@ -52,9 +62,10 @@ export async function register(server: ServerAddress): Promise<TestDevice> {
 /** Registrations a second, each of another device. */
 export async function registrations({ server, count }: Calls): Promise<number> {
   const channel = channelTo(server)
+  const serverId = await idOf(channel)
   const calls = Array.from({ length: count }, () => {
     const device = makeDevice()
-    return callsOf(device, { server, channel })({ deviceCertificate: device.certificate })
+    return callsOf(device, { server, channel })({ deviceList: makeList(device, { serverId }) })
   })
   const perSecond = await drain(calls, AT_ONCE)
   channel.close()
@@ -82,10 +93,11 @@ async function stock(
   devices: number,
 ): Promise<string[]> {
   const handles: string[] = []
+  const serverId = await idOf(place.channel)
   while (handles.length < devices) {
     const device = makeDevice()
     const keyPackages = Array.from({ length: KEY_PACKAGES }, () => random(KEY_PACKAGE_BYTES))
-    await callsOf(device, place)({ deviceCertificate: device.certificate, keyPackages })()
+    await callsOf(device, place)({ deviceList: makeList(device, { serverId }), keyPackages })()
     handles.push(device.handle)
   }
   return handles

@@ -2,13 +2,9 @@
 // in use, with a line of history.
 
 import { create } from '@bufbuild/protobuf'
-import {
-  AccountDevicesSchema,
-  ClaimedDeviceSchema,
-  LookupOutcomeSchema,
-} from '../../gen/parley/v1/key_exchange_pb.js'
+import { ClaimedDeviceSchema } from '../../gen/parley/v1/key_exchange_pb.js'
 import { MessageKind, MessageStatus } from '../../gen/parley/vault/v1/records_pb.js'
-import { makeAccount, type OwnAccount } from '../../services/endpoint/contacts/account.js'
+import { makeAccount, type NewAccount } from '../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../services/endpoint/context.js'
 import { adopt } from '../../services/endpoint/groups/commit.js'
 import { createGroup, verifiedInvitees } from '../../services/endpoint/groups/create.js'
@@ -18,9 +14,9 @@ import { systemClock, systemRandom } from '../../services/endpoint/local.js'
 import { createEngine } from '../../services/endpoint/mls/engine.js'
 import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
 import { openStores } from '../../services/endpoint/stores.js'
-import { listsIn, saveList } from '../../services/endpoint/sync/keys/known-lists.js'
 import { Records } from '../../services/endpoint/vault/records.js'
 import { openVault } from '../../services/endpoint/vault/vault.js'
+import { shownList } from '../support/device-lists.js'
 
 /** Conversations that are made in one write. */
 const AT_ONCE = 50
@@ -29,7 +25,7 @@ const AT_ONCE = 50
 export async function addConversations(
   folder: string,
   { from, count }: { from: number; count: number },
-): Promise<OwnAccount[]> {
+): Promise<NewAccount[]> {
   const vault = await openVault({ folder })
   const engine = await createEngine({ validate: validateCredential })
   const welcomes = { open: () => Promise.reject(new Error('nobody invites')), close: async () => undefined }
@@ -40,7 +36,7 @@ export async function addConversations(
     random: systemRandom,
     requests: 'accept',
   })
-  const people: OwnAccount[] = []
+  const people: NewAccount[] = []
   for (let next = from; next < from + count; next += AT_ONCE)
     await transaction(async unit => {
       for (let number = next; number < Math.min(next + AT_ONCE, from + count); number++) {
@@ -53,7 +49,7 @@ export async function addConversations(
   return people
 }
 
-async function addConversation(unit: Unit, account: OwnAccount): Promise<void> {
+async function addConversation(unit: Unit, account: NewAccount): Promise<void> {
   const { context, tx } = unit
   const { handle, certificate, device } = account
   const { publicPackage: keyPackage } = await context.engine.newKeyPackage({
@@ -64,7 +60,9 @@ async function addConversation(unit: Unit, account: OwnAccount): Promise<void> {
   const { publicKey: accountKey } = account.account
   context.contacts.meet(tx, { handle, accountKey })
   const conversation = context.conversations.open(tx, accountKey)
-  const invitees = await verifiedInvitees(context, handle, [create(ClaimedDeviceSchema, { keyPackage })])
+  const invitees = await verifiedInvitees(context, handle, [
+    create(ClaimedDeviceSchema, { deviceKey: device.publicKey, keyPackage }),
+  ])
   const { group } = await createGroup(context, tx, { conversation, invitees })
   adopt(context, tx, group, [])
   noteCompared(unit, group, account)
@@ -83,14 +81,10 @@ async function addConversation(unit: Unit, account: OwnAccount): Promise<void> {
 }
 
 /** The group was compared with the devices that the server lists, as all are that were not made just now. */
-function noteCompared(
-  { context, tx }: Unit,
-  group: LiveGroup,
-  { handle, account, certificate }: OwnAccount,
-): void {
-  const value = create(AccountDevicesSchema, { deviceCertificates: [certificate] })
-  const lookup = create(LookupOutcomeSchema, { handle, outcome: { case: 'devices', value } })
-  for (const list of listsIn(tx, [lookup])) saveList(tx, list)
-  for (const accountKey of [account.publicKey, context.account.account.publicKey])
+function noteCompared({ context, tx }: Unit, group: LiveGroup, other: NewAccount): void {
+  const state = context.lists.read(shownList([other]))
+  if (state) context.lists.learn(tx, state)
+  context.lists.noteCompared(tx, other.account.publicKey)
+  for (const accountKey of [other.account.publicKey, context.account.account.publicKey])
     context.groups.noteCompared(tx, group, { accountKey, isComplete: true })
 }

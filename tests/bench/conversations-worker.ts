@@ -9,6 +9,7 @@ import { METHODS } from '../../services/protocol/method.js'
 import { nodeCrypto as crypto } from '../../services/protocol/node/crypto.js'
 import { makeProof } from '../../services/protocol/proof.js'
 import { spkiFingerprint } from '../../services/rpc/node/certificate.js'
+import { shownList } from '../support/device-lists.js'
 import { addConversations } from './conversations-vault.js'
 import { channelTo } from './load-stream.js'
 import { drain } from './measure.js'
@@ -93,9 +94,12 @@ const methods = {
     const people = await addConversations(folder, { from, count })
     const channel = channelTo(server)
     const fingerprint = spkiFingerprint(server.certificate)
-    const calls = people.map(({ device, certificate: deviceCertificate }) => async () => {
+    const { serverId } = await channel.unary(ChatService.method.getServer, {})
+    const calls = people.map(person => async () => {
+      const { device } = person
+      const { deviceList } = shownList([person], { serverId })
       const proof = makeProof(crypto, { method: METHODS.keyExchange, server: fingerprint, device })
-      await channel.unary(ChatService.method.keyExchange, { proof, deviceCertificate })
+      await channel.unary(ChatService.method.keyExchange, { proof, deviceList })
     })
     await drain(calls, CALLS_AT_ONCE)
     channel.close()

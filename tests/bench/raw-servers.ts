@@ -60,8 +60,8 @@ function accepted(): ChatResponse {
   return create(ChatResponseSchema, { frame: { case: 'accepted', value: create(AcceptedSchema) } })
 }
 
-function exchanged({ keyPackages, claimHandles, deviceCertificate }: KeyExchangeRequest) {
-  const devices = keyPackages.map(keyPackage => ({ deviceCertificate, keyPackage }))
+function exchanged({ keyPackages, claimHandles }: KeyExchangeRequest) {
+  const devices = keyPackages.map(keyPackage => ({ deviceKey: new Uint8Array(32), keyPackage }))
   const claims = claimHandles.map(handle => ({
     handle,
     outcome: { case: 'devices' as const, value: { devices } },

@@ -1,15 +1,21 @@
 import { expect } from '@jest/globals'
 import { ErrorReason } from '../../gen/parley/v1/chat_pb.js'
 import { accountKey } from '../../services/protocol/keys.js'
-import { connectTo, detailOf, exchanged, failureOf, type TestClient } from '../support/contract-client.js'
+import {
+  connectTo,
+  detailOf,
+  exchanged,
+  failureOf,
+  refusalOf,
+  type TestClient,
+} from '../support/contract-client.js'
 import { makeDevice, type TestDevice } from '../support/contract-device.js'
 import { acceptedTo, application, createConversation, rejections } from '../support/contract-envelopes.js'
-import { refusalOf } from '../support/contract-revocation.js'
 import { onAnyServer, onOwnServer, ownServer } from '../support/contract-server.js'
 import { client, onEveryStore, withOwnServer } from '../support/contract-suite.js'
 
 const tryRegister = (own: TestClient, device: TestDevice, inviteToken = '') =>
-  own.keyExchange(device, { deviceCertificate: device.certificate, inviteToken }).then(refusalOf)
+  own.keyExchange(device, { deviceList: own.list(device), inviteToken }).then(refusalOf)
 
 onEveryStore('registration by invite', () => {
   onOwnServer('needs a token, which lets exactly one account in', async () => {

@@ -25,7 +25,7 @@ type Proof = Partial<Parameters<typeof makeProof>[0]>
 
 function withProof(on: TestClient, proof: Proof, device = makeDevice()) {
   const options = { device, server: on.server.fingerprint, method: METHOD_KEY_EXCHANGE, ...proof }
-  return on.channel.unary(keyExchange, { proof: makeProof(options), deviceCertificate: device.certificate })
+  return on.channel.unary(keyExchange, { proof: makeProof(options), deviceList: on.list(device) })
 }
 
 async function streamWith(on: TestClient, protocolVersion: number, proof: Proof = {}): Promise<RpcError> {

@@ -3,7 +3,7 @@ import { ErrorReason } from '../../gen/parley/v1/chat_pb.js'
 import type { ClaimedDevice, ClaimOutcome } from '../../gen/parley/v1/key_exchange_pb.js'
 import { accountKey } from '../../services/protocol/keys.js'
 import { connectTo, detailOf, exchanged, failureOf } from '../support/contract-client.js'
-import { makeCertificate, makeDevice, makeKey, random } from '../support/contract-device.js'
+import { makeDevice, makeKey, random } from '../support/contract-device.js'
 import { onAnyServer, onOwnServer, ownServer, SMALL_LIMITS } from '../support/contract-server.js'
 import { client, onEveryStore } from '../support/contract-suite.js'
 
@@ -22,20 +22,20 @@ onEveryStore('registration', () => {
     const peer = await client.register()
     const device = makeDevice()
     const response = await client.keyExchange(device, {
-      deviceCertificate: device.certificate,
+      deviceList: client.list(device),
       keyPackages: [random(40), random(40)],
       lastResortKeyPackage: random(40),
       claimHandles: [peer.handle],
     })
     const { keyPackagesLeft, hasLastResort, claims } = exchanged(response)
     expect({ keyPackagesLeft, hasLastResort }).toEqual({ keyPackagesLeft: 2, hasLastResort: true })
-    expect(devicesOf(claims[0]).map(each => each.deviceCertificate)).toEqual([peer.certificate])
+    expect(devicesOf(claims[0]).map(each => each.deviceKey)).toEqual([peer.id])
   })
 
-  onAnyServer('a registered device needs no certificate, and may repeat it', async () => {
+  onAnyServer('a registered device needs no list, and may repeat it', async () => {
     const device = await client.register()
     exchanged(await client.keyExchange(device))
-    exchanged(await client.keyExchange(device, { deviceCertificate: device.certificate }))
+    exchanged(await client.keyExchange(device, { deviceList: client.list(device) }))
     expect(devicesOf(await claim(device.handle))).toHaveLength(1)
   })
 
@@ -45,7 +45,7 @@ onEveryStore('registration', () => {
       const device = await client.register()
       const other = makeDevice({ handle: device.handle })
       const refused = await client.keyExchange(other, {
-        deviceCertificate: other.certificate,
+        deviceList: client.list(other),
         keyPackages: [random(9)],
       })
       expect(refused.outcome.case === 'refused' && refused.outcome.value.reason.case).toBe('handleTaken')
@@ -57,7 +57,7 @@ onEveryStore('registration', () => {
   onAnyServer('a refusal changes nothing: the device stays unknown', async () => {
     const { handle } = await client.register()
     const other = makeDevice({ handle })
-    await client.keyExchange(other, { deviceCertificate: other.certificate })
+    await client.keyExchange(other, { deviceList: client.list(other) })
     expect(detailOf(await failureOf(client.keyExchange(other))).reason).toBe(ErrorReason.UNKNOWN_DEVICE)
   })
 
@@ -65,7 +65,7 @@ onEveryStore('registration', () => {
     'the handle %j is refused, with the rule',
     async handle => {
       const device = makeDevice({ handle })
-      const { outcome } = await client.keyExchange(device, { deviceCertificate: device.certificate })
+      const { outcome } = await client.keyExchange(device, { deviceList: client.list(device) })
       const reason = outcome.case === 'refused' ? outcome.value.reason : undefined
       expect(reason?.case === 'handleInvalid' && reason.value.rule).toContain('32 characters')
     },
@@ -74,7 +74,7 @@ onEveryStore('registration', () => {
   onAnyServer("the operator's handle is kept for the operator", async () => {
     const { handle } = { handle: 'operator' }
     const device = makeDevice({ handle })
-    const { outcome } = await client.keyExchange(device, { deviceCertificate: device.certificate })
+    const { outcome } = await client.keyExchange(device, { deviceList: client.list(device) })
     expect(outcome.case === 'refused' && outcome.value.reason.case).toBe('handleReserved')
   })
 
@@ -85,9 +85,9 @@ onEveryStore('registration', () => {
       const own = connectTo(server)
       const device = makeDevice({ handle: 'operator' })
       server.relay!.admitOperator(accountKey(device.account.publicKey))
-      exchanged(await own.keyExchange(device, { deviceCertificate: device.certificate }))
+      exchanged(await own.keyExchange(device, { deviceList: own.list(device) }))
       const stranger = makeDevice({ handle: 'operator' })
-      const { outcome } = await own.keyExchange(stranger, { deviceCertificate: stranger.certificate })
+      const { outcome } = await own.keyExchange(stranger, { deviceList: own.list(stranger) })
       expect(outcome.case === 'refused' && outcome.value.reason.case).toBe('handleReserved')
       own.close()
       await server.stop()
@@ -97,47 +97,47 @@ onEveryStore('registration', () => {
   onOwnServer('one account has no more devices than the limit', async () => {
     const first = await client.register()
     const { handle, account } = first
-    const others: Uint8Array[] = []
-    for (let count = 1; count < SMALL_LIMITS.devicesPerAccount; count++)
-      others.push((await client.register({ handle, account })).certificate)
+    let last: Uint8Array = new Uint8Array()
+    for (let count = 1; count < SMALL_LIMITS.devicesPerAccount; count++) {
+      const device = makeDevice({ handle, account })
+      last = client.list(device)
+      exchanged(await client.keyExchange(device, { deviceList: last }))
+    }
     const over = makeDevice({ handle, account })
-    const { outcome } = await client.keyExchange(over, { deviceCertificate: over.certificate })
+    const { outcome } = await client.keyExchange(over, { deviceList: client.list(over) })
     const reason = outcome.case === 'refused' ? outcome.value.reason : undefined
     expect(reason).toMatchObject({
       case: 'tooManyDevices',
       value: {
         limit: SMALL_LIMITS.devicesPerAccount,
-        deviceCertificates: [first.certificate, ...others],
+        account: { deviceList: last },
       },
     })
   })
 })
 
-onEveryStore('a certificate that does not hold is refused', () => {
+onEveryStore('a list that does not hold is refused', () => {
   onAnyServer('signed by another key', async () => {
     const device = makeDevice()
-    const deviceCertificate = makeCertificate({ ...device, deviceKey: device.id, signer: makeKey() })
-    const error = await failureOf(client.keyExchange(device, { deviceCertificate }))
+    const deviceList = client.list(device, { signer: makeKey() })
+    const error = await failureOf(client.keyExchange(device, { deviceList }))
     expect(error.code).toBe('UNAUTHENTICATED')
     expect(detailOf(error).reason).toBe(ErrorReason.SIGNATURE)
   })
 
-  onAnyServer('for another device than the proof', async () => {
-    const error = await failureOf(
-      client.keyExchange(makeDevice(), { deviceCertificate: makeDevice().certificate }),
-    )
-    expect(error.code).toBe('UNAUTHENTICATED')
+  onAnyServer('under another label', async () => {
+    const device = makeDevice()
+    const deviceList = client.list(device, { label: 'parley.v1.DeviceCertificate' })
+    expect((await failureOf(client.keyExchange(device, { deviceList }))).code).toBe('UNAUTHENTICATED')
   })
 
   onAnyServer.each([
-    ['bytes that are none', random(30)],
-    ['a key of a wrong length', makeCertificate({ ...makeDevice(), deviceKey: random(31) })],
-    [
-      'an account key of a wrong length',
-      makeCertificate({ ...makeDevice(), deviceKey: random(32), accountKey: random(33) }),
-    ],
-  ])('%s', async (_, deviceCertificate) => {
-    const error = await failureOf(client.keyExchange(makeDevice(), { deviceCertificate }))
+    ['bytes that are none', () => random(30)],
+    ['a key of a wrong length', () => client.list(makeDevice(), { devices: [{ id: random(31) }] })],
+    ['no device', () => client.list(makeDevice(), { devices: [] })],
+    ['the number 0', () => client.list(makeDevice(), { number: 0 })],
+  ])('%s', async (_, list) => {
+    const error = await failureOf(client.keyExchange(makeDevice(), { deviceList: list() }))
     expect({ code: error.code, reason: detailOf(error).reason }).toEqual({
       code: 'INVALID_ARGUMENT',
       reason: ErrorReason.FRAME,
@@ -225,7 +225,7 @@ onEveryStore('claims', () => {
     const first = await client.register()
     const second = await client.register(first)
     const { claims } = exchanged(await client.keyExchange(first, { claimHandles: [first.handle] }))
-    expect(devicesOf(claims[0]).map(each => each.deviceCertificate)).toEqual([second.certificate])
+    expect(devicesOf(claims[0]).map(each => each.deviceKey)).toEqual([second.id])
   })
 
   onAnyServer('above the limit are refused', async () => {

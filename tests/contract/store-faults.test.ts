@@ -12,9 +12,14 @@ import {
   proofFor,
   type TestClient,
 } from '../support/contract-client.js'
-import { METHOD_CHAT, METHOD_KEY_EXCHANGE, makeDevice, random } from '../support/contract-device.js'
+import {
+  METHOD_CHAT,
+  METHOD_KEY_EXCHANGE,
+  makeDevice,
+  makeRemoval,
+  random,
+} from '../support/contract-device.js'
 import { acceptedTo, application, commit, createConversation } from '../support/contract-envelopes.js'
-import { makeRevocation } from '../support/contract-revocation.js'
 import { onOwnServer, openContractStore, ownServer, SMALL_LIMITS } from '../support/contract-server.js'
 import type { TestStream } from '../support/contract-stream.js'
 import { onAnyStore, onEveryStore } from '../support/contract-suite.js'
@@ -101,8 +106,9 @@ onEveryStore('a call whose write fails', () => {
   onOwnServer.each(HALVES)('(%s) can be made again: a registration', half =>
     onFaultyStore(async ({ own, store }) => {
       const device = makeDevice()
-      const register = () => own.keyExchange(device, { deviceCertificate: device.certificate })
-      store.failNext('register', half)
+      const deviceList = own.list(device)
+      const register = () => own.keyExchange(device, { deviceList })
+      store.failNext('change', half)
       expect((await failureOf(register())).code).toBe('INTERNAL')
       exchanged(await register())
       expect((await own.open(device)).opened.clientSequence).toBe(0n)
@@ -144,18 +150,18 @@ onEveryStore('a call whose write fails', () => {
     onFaultyStore(async ({ own, store }) => {
       const phone = await own.register()
       const laptop = await own.register(phone)
-      const deviceRevocations = [makeRevocation(laptop)]
-      store.failNext('revoke', half)
-      expect((await failureOf(own.keyExchange(phone, { deviceRevocations }))).code).toBe('INTERNAL')
+      const deviceRemovals = [makeRemoval(phone, laptop)]
+      store.failNext('change', half)
+      expect((await failureOf(own.keyExchange(phone, { deviceRemovals }))).code).toBe('INTERNAL')
       const lookup = async () => {
         const { lookups } = exchanged(await own.keyExchange(phone, { lookupHandles: [phone.handle] }))
         const { outcome } = lookups[0]!
-        return outcome.case === 'devices' ? outcome.value.deviceCertificates.length : 0
+        return outcome.case === 'devices' ? outcome.value.removals.length : -1
       }
-      expect(await lookup()).toBe(half === 'kept' ? 1 : 2)
+      expect(await lookup()).toBe(half === 'kept' ? 1 : 0)
       if (half === 'kept')
         expect(detailOf(await failureOf(own.keyExchange(laptop))).reason).toBe(ErrorReason.REVOKED)
-      exchanged(await own.keyExchange(phone, { deviceRevocations }))
+      exchanged(await own.keyExchange(phone, { deviceRemovals }))
       expect(await lookup()).toBe(1)
     }),
   )

@@ -5,7 +5,7 @@ import { expect } from '@jest/globals'
 import { LocalCluster } from '../../services/server/cluster.js'
 import type { Relay } from '../../services/server/relay.js'
 import { connectTo, exchanged, failureOf, type TestClient } from '../support/contract-client.js'
-import type { TestDevice } from '../support/contract-device.js'
+import { makeRemoval, type TestDevice } from '../support/contract-device.js'
 import {
   acceptedTo,
   application,
@@ -14,7 +14,6 @@ import {
   ephemeral,
   rejections,
 } from '../support/contract-envelopes.js'
-import { makeRevocation } from '../support/contract-revocation.js'
 import { onOwnServer, openContractStore, ownServer, SMALL_LIMITS } from '../support/contract-server.js'
 import type { TestStream } from '../support/contract-stream.js'
 import { onEveryStore } from '../support/contract-suite.js'
@@ -100,7 +99,7 @@ onEveryStore('two relays of one installation', () => {
       await relay.ban({ handle: anna.handle })
       expect((await banned.take('closing')).reason.case).toBe('banned')
       expect((await failureOf(there.open(anna))).code).toBe('UNAUTHENTICATED')
-      exchanged(await here.keyExchange(phone, { deviceRevocations: [makeRevocation(laptop)] }))
+      exchanged(await here.keyExchange(phone, { deviceRemovals: [makeRemoval(phone, laptop)] }))
       expect((await revoked.take('closing')).reason.case).toBe('revoked')
     }),
   )

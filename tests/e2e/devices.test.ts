@@ -1,5 +1,6 @@
 // A person with two devices: linked by the 24 words, handed the history, revoked. All of them real processes.
 
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import { PATIENCE_MS } from '../support/processes.js'
 import { noTerminalBecause, startAtTerminal } from '../support/pseudo-terminal.js'
@@ -13,17 +14,26 @@ const connected = (client: Client) => client.event(({ type, state }) => type ===
 const heard = (client: Client, text: string) =>
   client.event(event => event.type === 'message' && event.text === text)
 
-async function wordsOf(world: World, data: string): Promise<string> {
-  const { code, stdout } = await world.run('client/main.js', ['phrase', '--data', world.folder(data)])
-  expect(code).toBe(0)
-  expect(stdout.trim().split(' ')).toHaveLength(24)
-  return stdout
+/** A client's first start writes its words to this file. */
+const phraseTo = (world: World, data: string) => ['--phrase-to', `${world.folder(data)}.words`]
+const wordsOf = (world: World, data: string): string => readFileSync(`${world.folder(data)}.words`, 'utf8')
+
+interface Joining {
+  data: string
+  words: string
+  args?: readonly string[]
 }
 
-const link = (world: World, address: string, { data, words }: { data: string; words: string }) =>
-  world.run('client/main.js', ['link', address, '--handle', 'alice', '--data', world.folder(data)], {
+const join = (
+  world: World,
+  action: 'link' | 'recover',
+  address: string,
+  { data, words, args = ['--yes'] }: Joining,
+) =>
+  world.run('client/main.js', [action, address, '--handle', 'alice', '--data', world.folder(data), ...args], {
     input: words,
   })
+const link = (world: World, address: string, joining: Joining) => join(world, 'link', address, joining)
 
 describe('a second device', () => {
   test(
@@ -33,12 +43,17 @@ describe('a second device', () => {
         const server = await world.server()
         const bob = world.client('bob', server.address, { args: ['--to', 'alice', '--follow'] })
         await connected(bob)
-        const before = world.client('alice', server.address, { args: ['--to', 'bob', '--wait-delivered'] })
+        const args = ['--to', 'bob', '--wait-delivered', ...phraseTo(world, 'alice')]
+        const before = world.client('alice', server.address, { args })
         before.write('said before\n')
         before.endInput()
         expect((await before.ended).code).toBe(0)
 
-        const words = await wordsOf(world, 'alice')
+        const words = wordsOf(world, 'alice')
+        expect(words.trim().split(' ')).toHaveLength(24)
+        const unseen = await link(world, server.address, { data: 'phone', words, args: [] })
+        expect(unseen).toMatchObject({ code: 3, stdout: '' })
+        expect(unseen.stderr).toMatch(/SHA256:[\s\S]*--yes/)
         expect((await link(world, server.address, { data: 'phone', words })).code).toBe(0)
         const laptop = world.client('alice', undefined, { args: ['--to', 'bob', '--follow'] })
         const phone = world.client('alice', undefined, { data: 'phone', args: ['--to', 'bob', '--follow'] })
@@ -71,11 +86,12 @@ describe('a second device', () => {
       await withWorld(async world => {
         const server = await world.server()
         for (const handle of ['alice', 'bob']) {
-          const client = world.client(handle, server.address, { args: ['--to', 'carol', '--follow'] })
+          const args = ['--to', 'carol', '--follow', ...phraseTo(world, handle)]
+          const client = world.client(handle, server.address, { args })
           await connected(client)
           await client.stop()
         }
-        const words = await wordsOf(world, 'bob')
+        const words = wordsOf(world, 'bob')
         const wrong = await link(world, server.address, { data: 'phone', words })
         expect(wrong).toMatchObject({ code: 3, stdout: '' })
         expect(wrong.stderr).toMatch(/words are of another account/)
@@ -90,12 +106,51 @@ describe('a second device', () => {
   )
 })
 
+describe('an account that was taken over', () => {
+  test(
+    'is taken back with the words: the present device comes first, and whom the person keeps',
+    async () => {
+      await withWorld(async world => {
+        const server = await world.server()
+        const args = ['--to', 'bob', '--follow', ...phraseTo(world, 'alice')]
+        const laptop = world.client('alice', server.address, { args })
+        await connected(laptop)
+        await laptop.stop()
+        const words = wordsOf(world, 'alice')
+        expect((await link(world, server.address, { data: 'phone', words })).code).toBe(0)
+        // The phone cannot end the laptop, which stands ahead; with the words it takes its place.
+        const unsaid = await join(world, 'recover', server.address, { data: 'phone', words })
+        expect(unsaid.stderr).toMatch(/--keep/)
+        const taken = await join(world, 'recover', server.address, {
+          data: 'phone',
+          words,
+          args: ['--yes', '--keep', 'none'],
+        })
+        expect(taken).toMatchObject({ code: 0 })
+        const ended = world.client('alice', undefined, { args: ['--to', 'bob', '--follow'] })
+        expect(await ended.ended).toEqual({ code: 3, signal: null })
+        await ended.event(event => event.type === 'line' && event.reason === 'revoked')
+        const phone = world.client('alice', undefined, { data: 'phone', args: ['--to', 'bob', '--follow'] })
+        await connected(phone)
+        const back = await join(world, 'recover', server.address, {
+          data: 'alice',
+          words,
+          args: ['--yes', '--keep', 'all'],
+        })
+        expect(back).toMatchObject({ code: 0 })
+        await phone.stop()
+      })
+    },
+    PATIENCE_MS,
+  )
+})
+
 const left = noTerminalBecause()
 const atTerminal = left ? test.skip : test
 
 describe(`at a terminal${left ? ` (left out: ${left})` : ''}`, () => {
   atTerminal(
-    'the words are shown once; a device is revoked by its number, and ends with code 3',
+    'the words are shown once and kept until they are confirmed; a device is revoked, and ends with code 3',
     async () => {
       await withWorld(async world => {
         const server = await world.server()
@@ -104,22 +159,29 @@ describe(`at a terminal${left ? ` (left out: ${left})` : ''}`, () => {
         try {
           await laptop.shows(/your recovery phrase/)
           laptop.type(`/phrase${ENTER}`)
-          await laptop.shows(/yes or no/)
-          laptop.type(`no${ENTER}`)
-          await laptop.shows(/not shown/)
+          await laptop.shows(/to confirm that you have your words/)
+          laptop.type(ENTER)
+          await laptop.shows(/not confirmed/)
           laptop.type(CTRL_C)
           expect(await laptop.ended).toBe(0)
         } finally {
           laptop.kill()
         }
-        const words = await wordsOf(world, 'alice')
+        const kept = await world.run('client/main.js', ['phrase', '--data', world.folder('alice')])
+        const words = kept.stdout
         expect((await link(world, server.address, { data: 'phone', words })).code).toBe(0)
         const phone = world.client('alice', undefined, { data: 'phone', args: ['--to', 'bob', '--follow'] })
         await connected(phone)
         const again = startAtTerminal('client/main.js', options, COLUMNS)
         try {
-          const shown = await again.shows(/another device has joined/)
+          const shown = await again.shows(/kept on this device until you confirm/)
           expect(shown).not.toMatch(/your recovery phrase/)
+          again.type(`/phrase${ENTER}`)
+          const asked = await again.shows(/type words [\d, ]+\./)
+          const places = /type words ([\d, ]+)\./.exec(asked)![1]!.split(', ').map(Number)
+          const list = words.trim().split(' ')
+          again.type(`${places.map(place => list[place - 1]).join(' ')}${ENTER}`)
+          await again.shows(/the words are not kept on this device any more/)
           again.type(`/revoke 2${ENTER}`)
           await again.shows(/for good\? yes or no/)
           again.type(`yes${ENTER}`)
@@ -129,6 +191,8 @@ describe(`at a terminal${left ? ` (left out: ${left})` : ''}`, () => {
         }
         expect(await phone.ended).toEqual({ code: 3, signal: null })
         await phone.event(event => event.type === 'line' && event.reason === 'revoked')
+        const gone = await world.run('client/main.js', ['phrase', '--data', world.folder('alice')])
+        expect(gone).toMatchObject({ code: 2, stdout: '' })
       })
     },
     PATIENCE_MS,

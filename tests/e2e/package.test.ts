@@ -61,7 +61,7 @@ import { Parley, Refusal } from 'parley'
 export const codesOf = (event: EndpointEvent): Notice['code'] | undefined =>
   event.type === 'notice' ? event.notice.code : undefined
 export const why = (error: unknown): RefusalCause | undefined => (error instanceof Refusal ? error.why : undefined)
-export const phrase = async (): Promise<string> =>
+export const phrase = async (): Promise<string | undefined> =>
   (await Parley.open({ folder: 'x', handle: 'x', server: 'x' })).endpoint.recoveryPhrase()
 // @ts-expect-error There is no such code.
 export const none: Notice = { code: 'none' }

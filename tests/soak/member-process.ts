@@ -66,7 +66,8 @@ async function openMember(start: MembersStart, handle: string, seed?: Uint8Array
     requests: 'accept',
     onEvent: event => onEvent(name, event),
   })
-  await endpoint.prepare({ handle, address: { host: HOST, port: start.port }, ...(seed && { seed }) })
+  const address = { host: HOST, port: start.port }
+  await endpoint.prepare({ handle, address, keepsWords: true, ...(seed && { seed }) })
   endpoint.connect()
   const sent = endpoint
     .conversations()
@@ -90,7 +91,7 @@ async function openMember(start: MembersStart, handle: string, seed?: Uint8Array
 
 async function openSecond(start: MembersStart, first: Member): Promise<Member> {
   first.linksAfter = Number.POSITIVE_INFINITY
-  const second = await openMember(start, first.handle, seedOf(first.endpoint.recoveryPhrase()))
+  const second = await openMember(start, first.handle, seedOf(first.endpoint.recoveryPhrase() ?? ''))
   members.push(second)
   return second
 }

@@ -78,6 +78,8 @@ export const NOTICES: OneOfEach<Notice> = {
   'copy-put-back': { code: 'copy-put-back' },
   impostor: { code: 'impostor', handle: 'bob' },
   'account-unknown': { code: 'account-unknown', handle: 'alice' },
+  'left-out': { code: 'left-out', handle: 'alice' },
+  'lists-forked': { code: 'lists-forked', handle: 'bob' },
   absent: { code: 'absent', peer: 'bob' },
 }
 
@@ -121,6 +123,9 @@ export const REFUSALS: OneOfEach<RefusalCause> = {
   'not-your-device': { code: 'not-your-device' },
   'this-device': { code: 'this-device' },
   'already-revoked': { code: 'already-revoked' },
+  'device-ahead': { code: 'device-ahead' },
+  'other-words': { code: 'other-words' },
+  'no-words': { code: 'no-words' },
 }
 
 export const DOWN: OneOfEach<DownCause> = {
@@ -131,6 +136,7 @@ export const DOWN: OneOfEach<DownCause> = {
   ended: { code: 'ended' },
   'shutting-down': { code: 'shutting-down' },
   'wrong-numbers': { code: 'wrong-numbers' },
+  'said-revoked': { code: 'said-revoked' },
   'no-line': { code: 'no-line', address: 'here:5000' },
   'call-failed': { code: 'call-failed', status: 'UNAVAILABLE', message: 'the server is stopping' },
 }
@@ -177,6 +183,9 @@ export const STOPPED: OneOfEach<StopCause> = {
   'invite-needed': { code: 'invite-needed' },
   'invite-invalid': { code: 'invite-invalid' },
   'registration-closed': { code: 'registration-closed' },
+  'left-out': { code: 'left-out', handle: 'alice' },
+  'not-listed': { code: 'not-listed', handle: 'alice' },
+  'other-server-id': { code: 'other-server-id', address: 'here:5000' },
   superseded: { code: 'superseded' },
   revoked: { code: 'revoked' },
   banned: { code: 'banned' },

@@ -19,6 +19,7 @@ export const NOTHING: CommandEndpoint = {
   admit: unexpected,
   block: unexpected,
   changeRoom: unexpected,
+  confirmWords: unexpected,
   createRoom: unexpected,
   decline: unexpected,
   devices: unexpected,
@@ -38,11 +39,13 @@ export const NOTHING: CommandEndpoint = {
   verify: unexpected,
 }
 
+export type Answer = string | ((question: string) => string)
+
 export interface Place {
   endpoint?: Partial<CommandEndpoint>
   target?: { title: string; conversation: ConversationNumber }
-  /** A person's answers, in order; then none. */
-  answers?: readonly string[]
+  /** A person's answers, in order, some to what is asked; then none. */
+  answers?: readonly Answer[]
   operator?: OperatorActions | undefined
   shownKeys?: ShownKeys
 }
@@ -70,7 +73,10 @@ export async function runCommand(
     turn: conversation => void ran.calls.push(['turn', conversation]),
     say: (text, figure) => void ran.said.push({ text, figure }),
     warn: text => void ran.warned.push(text),
-    ask: async () => rest.shift(),
+    async ask(question) {
+      const answer = rest.shift()
+      return typeof answer === 'function' ? answer(question) : answer
+    },
     turnTo: note('turnTo'),
     who: () => ['bob  here'],
     showHistory: note('showHistory'),

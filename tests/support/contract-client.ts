@@ -12,9 +12,11 @@ import type { RpcChannel } from '../../services/rpc/channel.js'
 import { RpcError } from '../../services/rpc/error.js'
 import { connect } from '../../services/rpc/node/client.js'
 import {
+  type ListOptions,
   METHOD_CHAT,
   METHOD_KEY_EXCHANGE,
   makeDevice,
+  makeList,
   makeProof,
   type ProofInit,
   type TestDevice,
@@ -28,6 +30,8 @@ export interface TestClient {
   channel: RpcChannel
   server: ContractServer
   keyExchange(device: TestDevice, request?: KeyExchangeInit): Promise<KeyExchangeResponse>
+  /** An encoded SignedDeviceList of the device's account, on this server. */
+  list(device: TestDevice, options?: Partial<ListOptions>): Uint8Array
   /** A device that is registered. */
   register(of?: Parameters<typeof makeDevice>[0]): Promise<TestDevice>
   /** Opens a stream and waits for Opened. */
@@ -58,9 +62,10 @@ export function connectTo(server: ContractServer): TestClient {
       const { proof = proofFor(server, device, METHOD_KEY_EXCHANGE), ...rest } = request
       return channel.unary(ChatService.method.keyExchange, { ...rest, proof })
     },
+    list: (device, options = {}) => makeList(device, { serverId: server.serverId, ...options }),
     async register(of) {
       const device = makeDevice(of)
-      exchanged(await client.keyExchange(device, { deviceCertificate: device.certificate }))
+      exchanged(await client.keyExchange(device, { deviceList: client.list(device) }))
       return device
     },
     async open(device, { ack = true, pong = true, ...open } = {}) {
@@ -79,6 +84,11 @@ export function connectTo(server: ContractServer): TestClient {
 
 export function proofFor(server: ContractServer, device: TestDevice, method: string): ProofInit {
   return makeProof({ device, server: server.fingerprint, method })
+}
+
+/** Why a registration was refused; undefined if it was not. */
+export function refusalOf({ outcome }: KeyExchangeResponse): string | undefined {
+  return outcome.case === 'refused' ? outcome.value.reason.case : undefined
 }
 
 /** The answer of a call that was not refused. */

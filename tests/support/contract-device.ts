@@ -1,11 +1,15 @@
 // Devices as any client in any language would make them, from the contract alone: nothing of services/endpoint.
 
-import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
+import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import {
   DeviceCertificateSchema,
+  DeviceListSchema,
+  DeviceRemovalSchema,
   ProofSchema,
   SignedDeviceCertificateSchema,
+  SignedDeviceListSchema,
+  SignedDeviceRemovalSchema,
   type SignedProofSchema,
 } from '../../gen/parley/v1/identity_pb.js'
 
@@ -26,6 +30,8 @@ export interface TestDevice {
 }
 
 export const CERTIFICATE_LABEL = 'parley.v1.DeviceCertificate'
+export const LIST_LABEL = 'parley.v1.DeviceList'
+export const REMOVAL_LABEL = 'parley.v1.DeviceRemoval'
 export const PROOF_LABEL = 'parley.v1.Proof'
 
 export function makeKey(): SigningKey {
@@ -50,7 +56,89 @@ export function makeDevice(of: { handle?: string; account?: SigningKey } = {}): 
   const account = of.account ?? makeKey()
   const key = makeKey()
   const certificate = makeCertificate({ handle, account, deviceKey: key.publicKey })
-  return { handle, account, key, id: key.publicKey, certificate }
+  const device = { handle, account, key, id: key.publicKey, certificate }
+  madeFor(account).devices.push(device)
+  return device
+}
+
+/** The devices that were made for an account, in their order, and its lists. */
+interface Made {
+  devices: TestDevice[]
+  /** Of its last list. */
+  number: number
+  /** The last one, an encoded DeviceList. */
+  list: Uint8Array
+}
+const made = new WeakMap<SigningKey, Made>()
+
+function madeFor(account: SigningKey): Made {
+  const known = made.get(account) ?? { devices: [], number: 0, list: new Uint8Array() }
+  made.set(account, known)
+  return known
+}
+
+export interface ListOptions {
+  serverId: Uint8Array
+  /** All that were made for the account unless given. */
+  devices?: readonly Pick<TestDevice, 'id'>[]
+  /** The next one unless given. */
+  number?: number
+  handle?: string
+  signer?: SigningKey
+  label?: string
+}
+
+/** An encoded SignedDeviceList of the device's account. */
+export function makeList(device: Pick<TestDevice, 'account' | 'handle'>, options: ListOptions): Uint8Array {
+  const known = madeFor(device.account)
+  const { devices = known.devices, handle = device.handle, signer = device.account } = options
+  const number = options.number ?? known.number + 1
+  const list = toBinary(
+    DeviceListSchema,
+    create(DeviceListSchema, {
+      accountKey: device.account.publicKey,
+      handle,
+      serverId: options.serverId,
+      number: BigInt(number),
+      issuedAtMs: BigInt(Date.now()),
+      devices: devices.map(({ id }) => ({ deviceKey: id, listedAtMs: 1n })),
+    }),
+  )
+  known.number = Math.max(known.number, number)
+  known.list = list
+  const signature = signLabelled(options.label ?? LIST_LABEL, list, signer)
+  return toBinary(SignedDeviceListSchema, create(SignedDeviceListSchema, { list, signature }))
+}
+
+export interface RemovalOptions {
+  /** Default: the device that removes. */
+  signer?: SigningKey
+  label?: string
+  deviceKey?: Uint8Array
+  accountKey?: Uint8Array
+  removedAtMs?: bigint
+}
+
+/** An encoded SignedDeviceRemoval, of the last list of the account. */
+export function makeRemoval(
+  by: Pick<TestDevice, 'account' | 'id' | 'key'>,
+  { id }: Pick<TestDevice, 'id'>,
+  { signer = by.key, label = REMOVAL_LABEL, deviceKey = id, ...fields }: RemovalOptions = {},
+): Uint8Array {
+  const hash = createHash('sha256').update(`${LIST_LABEL}\0`).update(madeFor(by.account).list).digest()
+  const removal = toBinary(
+    DeviceRemovalSchema,
+    create(DeviceRemovalSchema, {
+      accountKey: by.account.publicKey,
+      list: new Uint8Array(hash),
+      deviceKey,
+      signerKey: by.id,
+      removedAtMs: BigInt(Date.now()),
+      ...fields,
+    }),
+  )
+  const signature = signLabelled(label, removal, signer)
+  return toBinary(SignedDeviceRemovalSchema, create(SignedDeviceRemovalSchema, { removal, signature }))
 }
 
 export interface CertificateOptions {
@@ -60,6 +148,8 @@ export interface CertificateOptions {
   /** Default: the account's. */
   signer?: SigningKey
   accountKey?: Uint8Array
+  /** 16 zeros unless given. */
+  serverId?: Uint8Array
 }
 
 export function makeCertificate({
@@ -68,6 +158,7 @@ export function makeCertificate({
   deviceKey,
   signer,
   accountKey,
+  serverId = new Uint8Array(16),
 }: CertificateOptions): Uint8Array {
   const certificate = toBinary(
     DeviceCertificateSchema,
@@ -75,6 +166,7 @@ export function makeCertificate({
       handle,
       accountKey: accountKey ?? account.publicKey,
       deviceKey,
+      serverId,
       issuedAtMs: BigInt(Date.now()),
     }),
   )

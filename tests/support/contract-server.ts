@@ -6,7 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, jest, test } from '@jest/globals'
 import { pino } from 'pino'
+import { ChatService } from '../../gen/parley/v1/chat_pb.js'
+import { MESSAGE_BYTES } from '../../services/protocol/sizes.js'
 import { probe, spkiFingerprint } from '../../services/rpc/node/certificate.js'
+import { connect } from '../../services/rpc/node/client.js'
 import type { RelayLimits } from '../../services/server/limits.js'
 import { type Relay, type RelayOptions, startRelay } from '../../services/server/relay.js'
 import { openMemoryStore } from '../../services/server/store/memory/store.js'
@@ -42,6 +45,8 @@ export interface ContractServer {
   /** PEM. */
   certificate: string
   fingerprint: Uint8Array
+  /** 16 bytes. */
+  serverId: Uint8Array
   /** Where it is ours. */
   relay?: Relay
   folder?: string
@@ -76,8 +81,20 @@ export async function contractServer(): Promise<ContractServer> {
   const { certificate } = await probe({ host, port: Number(port) })
   return {
     ...{ host, port: Number(port), certificate, fingerprint: spkiFingerprint(certificate) },
+    serverId: await idOf({ host, port: Number(port), certificate }),
     ...{ defects: [], warnings: [] },
     stop: async () => {},
+  }
+}
+
+async function idOf(server: { host: string; port: number; certificate: string }): Promise<Uint8Array> {
+  const { certificate, ...address } = server
+  const trust = { kind: 'pinned' as const, certificate }
+  const channel = connect({ ...address, trust, maxMessageBytes: MESSAGE_BYTES })
+  try {
+    return (await channel.unary(ChatService.method.getServer, {})).serverId
+  } finally {
+    channel.close()
   }
 }
 
@@ -148,10 +165,10 @@ export async function ownServer({
     folder,
     store,
   })
-  const { port, certificate, fingerprint } = relay
+  const { port, certificate, fingerprint, serverId } = relay
   closeAtEnd(() => relay.stop())
   return {
-    ...{ host, port, certificate, fingerprint, relay, folder, defects, warnings },
+    ...{ host, port, certificate, fingerprint, serverId, relay, folder, defects, warnings },
     async stop() {
       await relay.stop()
       if (keep) return

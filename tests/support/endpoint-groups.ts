@@ -29,7 +29,7 @@ export const keyPackageOf = (
 export async function claimedDevice(engine: Engine, account: OwnAccount): Promise<ClaimedDevice> {
   const { publicPackage: keyPackage } = await keyPackageOf(engine, account)
   return create(ClaimedDeviceSchema, {
-    deviceCertificate: account.certificate,
+    deviceKey: account.device.publicKey,
     keyPackage,
   })
 }

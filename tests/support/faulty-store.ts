@@ -55,10 +55,10 @@ export class FaultyStore implements Store {
   }
 
   readonly directory: Directory = {
-    register: (device, terms) => this.#through('register', on => on.directory.register(device, terms)),
+    change: (change, terms) => this.#through('change', on => on.directory.change(change, terms)),
+    account: handle => this.#through('account', on => on.directory.account(handle)),
     device: id => this.#through('device', on => on.directory.device(id)),
     devices: handle => this.#through('devices', on => on.directory.devices(handle)),
-    revoke: (account, ids) => this.#through('revoke', on => on.directory.revoke(account, ids)),
     spendNonce: (id, nonce, until) =>
       this.#through('spendNonce', on => on.directory.spendNonce(id, nonce, until)),
   }

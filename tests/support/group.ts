@@ -5,7 +5,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import type { Content, ContentSchema } from '../../gen/parley/content/v1/content_pb.js'
 import { GroupKind, GroupSettingsSchema } from '../../gen/parley/content/v1/room_pb.js'
 import { DeliveredCommitSchema, type Envelope, EnvelopeSchema } from '../../gen/parley/v1/chat_pb.js'
-import { type OwnAccount, restoreAccount } from '../../services/endpoint/contacts/account.js'
+import { type NewAccount, type OwnAccount, restoreAccount } from '../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../services/endpoint/context.js'
 import { signed } from '../../services/endpoint/groups/heads.js'
 import { encodeSettings } from '../../services/endpoint/groups/policy.js'
@@ -62,7 +62,7 @@ export function resigned(
 export type BodyInit = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
 
 /** The same account on another device. */
-export const secondDevice = ({ handle, account }: OwnAccount): OwnAccount =>
+export const secondDevice = ({ handle, account }: NewAccount): NewAccount =>
   restoreAccount({ handle, seed: account.privateKey })
 
 export const adminOf = ({ handle, account }: OwnAccount) => ({ handle, accountKey: account.publicKey })

@@ -9,7 +9,12 @@ import {
   RejoinRequestSchema,
 } from '../../gen/parley/v1/chat_pb.js'
 import { ClaimedDeviceSchema } from '../../gen/parley/v1/key_exchange_pb.js'
-import { loadAccount, type OwnAccount } from '../../services/endpoint/contacts/account.js'
+import {
+  keyState,
+  keysOfSeed,
+  loadAccount,
+  type OwnAccount,
+} from '../../services/endpoint/contacts/account.js'
 import type { Context, Unit } from '../../services/endpoint/context.js'
 import { createGroup, type Invitee, verifiedInvitees } from '../../services/endpoint/groups/create.js'
 import { signed } from '../../services/endpoint/groups/heads.js'
@@ -100,13 +105,17 @@ export async function openAs(
   try {
     const { transaction } = await storesOn(new Records(vault, () => undefined))
     await transaction(async ({ context: own, outbox, tx }) => {
-      const { account, device } = own.account
+      const { device } = own.account
+      const account = keysOfSeed(keyState(tx).accountSeed)
       const certificate = makeCertificate(crypto, { handle, account, deviceKey: device.publicKey })
       const context = { ...own, account: { ...own.account, certificate }, random: LOWEST }
       outbox.restart(tx, loadServer(tx)?.clientSequence ?? clientSequenceOf(0n))
       const invitees: Invitee[] = []
       for (const invited of beside ? [victim, beside] : [victim]) {
-        const claimed = create(ClaimedDeviceSchema, { keyPackage: keyPackageOn(invited) })
+        const claimed = create(ClaimedDeviceSchema, {
+          deviceKey: accountOn(invited.disk).device.publicKey,
+          keyPackage: keyPackageOn(invited),
+        })
         invitees.push(...(await verifiedInvitees(context, invited.handle, [claimed])))
       }
       const { accountKey } = invitees[0]!.identity

@@ -25,7 +25,6 @@ import {
   formatFingerprint,
 } from '../../services/protocol/identity/fingerprint.js'
 import { phraseOf, seedOf } from '../../services/protocol/identity/recovery-phrase.js'
-import { makeRevocation, readRevocation } from '../../services/protocol/identity/revocation.js'
 import { safetyCode, safetyNumber } from '../../services/protocol/identity/safety-number.js'
 import { formatInvite, parseInvite } from '../../services/protocol/invite/invite-link.js'
 import { type AccountKeys, accountKeys, type DeviceKeys, deviceKeys } from '../../services/protocol/keys.js'
@@ -63,14 +62,11 @@ function identity(
 ): Record<string, string> {
   const subject = { handle, account, deviceKey: device.publicKey }
   const certificate = makeCertificate(crypto, { ...subject, issuedAt: NOW })
-  const revocation = makeRevocation(crypto, { ...subject, revokedAt: NOW })
   const inviter = { handle, account: accountFingerprint(crypto, account.publicKey) }
   const link = formatInvite({ host: '2001:db8::1', port: 5000, server: SERVER, inviter })
   return {
     certificate: toHex(certificate),
     certified: toHex(readCertificate(crypto, fromHex(toHex(certificate))!).deviceKey),
-    revocation: toHex(revocation),
-    revoked: toHex(readRevocation(crypto, revocation).deviceKey),
     link,
     linkAgain: formatInvite(parseInvite(link)),
   }

@@ -90,7 +90,7 @@ export class RealTown {
     { folder, ...start }: JoinOptions = {},
   ): Promise<Person> {
     const person = await this.open(handle, folder)
-    await person.endpoint.prepare({ handle, address: { host: HOST, port }, ...start })
+    await person.endpoint.prepare({ handle, address: { host: HOST, port }, keepsWords: true, ...start })
     person.endpoint.connect()
     return person
   }

@@ -1,20 +1,25 @@
-// Coming in and being put out: revocations, invites and bans.
+// Coming in and being put out: lists and removals, invites and bans.
 
 import { describe, expect, test } from '@jest/globals'
-import type { Store } from '../../services/server/store/store.js'
+import type { RegisterTerms, Store } from '../../services/server/store/store.js'
 import type { OpenStore } from './store-suite.js'
 import {
-  accountOf,
   application,
+  bring,
   bytesOf,
+  come,
   commit,
   converse,
   gists,
+  keptList,
+  listOf,
   mustSend,
   OPEN,
   readAll,
   recordOf,
   register,
+  remove,
+  removing,
   send,
 } from './store-world.js'
 
@@ -30,15 +35,15 @@ export function admissionSuite(open: OpenStore): void {
       const { store } = await open()
       const outcomes = []
       for (const name of ['phone', 'laptop', 'phone'])
-        outcomes.push(await store.directory.register(recordOf(name, 'alice'), { newAccounts: 'open' }))
+        outcomes.push((await come(store, name, { handle: 'alice' })).outcome)
       expect(outcomes).toEqual(['registered', 'added', 'known'])
     })
 
     test('of a new account needs what the terms say; further devices come in on any', async () => {
       const { store } = await open()
       await register(store, 'alice')
-      const as = (name: string, terms: Parameters<Store['directory']['register']>[1], handle?: string) =>
-        store.directory.register(recordOf(name, handle), terms)
+      const as = async (name: string, terms: RegisterTerms, handle = name) =>
+        (await come(store, name, { handle, terms })).outcome
       const inviteHash = bytesOf('invite')
       expect(await as('bob', { newAccounts: 'closed', inviteHash })).toBe('registration-closed')
       expect(await as('bob', { newAccounts: 'invite' })).toBe('invite-needed')
@@ -53,23 +58,25 @@ export function admissionSuite(open: OpenStore): void {
       await store.admission.addInvite(bytesOf('good'), Date.now() + DAY_MS)
       await store.admission.addInvite(bytesOf('old'), Date.now() - 1)
       const current = await reopen()
-      const come = (name: string, invite: string) =>
-        current.directory.register(recordOf(name), { newAccounts: 'invite', inviteHash: bytesOf(invite) })
-      expect(await come('alice', 'old')).toBe('invite-invalid')
-      const outcomes = await Promise.all(['alice', 'bob', 'carol'].map(name => come(name, 'good')))
+      const invited = async (name: string, invite: string) => {
+        const terms = { newAccounts: 'invite', inviteHash: bytesOf(invite) } as const
+        return (await come(current, name, { terms })).outcome
+      }
+      expect(await invited('alice', 'old')).toBe('invite-invalid')
+      const outcomes = await Promise.all(['alice', 'bob', 'carol'].map(name => invited(name, 'good')))
       expect(outcomes.sort()).toEqual(['invite-invalid', 'invite-invalid', 'registered'])
     })
   })
 
-  describe('a revoked device', () => {
-    test('is told of once, loses its key packages and its place, and never comes back', async () => {
+  describe('a device that is not in use', () => {
+    test('is told of once, loses its key packages, and does not come back by the same list', async () => {
       const { store, reopen } = await open({ devicesPerAccount: 2 })
       const phone = await register(store, 'phone', 'alice')
       const laptop = await register(store, 'laptop', 'alice')
       await store.keyPackages.publish(laptop.id, { oneTime: [nobody], lastResort: nobody })
-      const revoke = (on: Store) => on.directory.revoke(accountOf('alice'), [laptop.id])
-      expect(await revoke(store)).toEqual([laptop.id])
-      expect(await revoke(store)).toEqual([])
+      const removal = { handle: 'alice', removed: 'laptop' }
+      expect(await remove(store, 'phone', removal)).toMatchObject({ ended: [laptop.id], isChanged: true })
+      expect(await remove(store, 'phone', removal)).toMatchObject({ ended: [], isChanged: false })
       await store.keyPackages.publish(laptop.id, { oneTime: [bytesOf('later')], lastResort: nobody })
       for (const restart of [false, true]) {
         const current = restart ? await reopen() : store
@@ -78,30 +85,54 @@ export function admissionSuite(open: OpenStore): void {
         expect(await current.keyPackages.count(laptop.id)).toEqual({ left: 0, hasLastResort: false })
         expect(await lookedUp(current, 'alice')).toEqual([phone.id])
         expect(await current.keyPackages.claim('alice', { except: nobody })).toHaveLength(1)
-        expect(await current.directory.register(recordOf('laptop', 'alice'), OPEN)).toBe('revoked')
-        const next = await register(current, `next ${restart}`, 'alice')
-        expect(await current.directory.revoke(accountOf('alice'), [next.id])).toEqual([next.id])
+        const list = (await keptList(current, 'alice'))!
+        expect((await current.directory.change(bring('laptop', list), OPEN)).outcome).toBe('revoked')
+        expect((await current.directory.account('alice'))?.removals).toHaveLength(1)
       }
     })
 
-    test('is one of the account that revokes; of others nothing is changed', async () => {
-      const { store } = await open()
-      const alice = await register(store, 'alice')
-      await register(store, 'mallory')
-      const stranger = { handle: 'alice', accountKey: bytesOf('other') }
-      for (const account of [accountOf('mallory'), accountOf('nobody'), stranger])
-        expect(await store.directory.revoke(account, [alice.id])).toEqual([])
-      expect((await store.directory.device(alice.id))?.blocked).toBeUndefined()
+    test('is one that a newer list leaves out, and is in use again by one that names it', async () => {
+      const { store, reopen } = await open()
+      const [phone, laptop] = [
+        await register(store, 'phone', 'alice'),
+        await register(store, 'laptop', 'alice'),
+      ]
+      const number = (await keptList(store, 'alice'))!.number
+      const without = listOf('alice', { devices: ['laptop'], number: number + 1 })
+      const { ended } = await store.directory.change(bring('laptop', without), OPEN)
+      expect(ended).toEqual([phone.id])
+      const older = listOf('alice', { devices: ['phone'], number })
+      expect((await store.directory.change(bring('phone', older), OPEN)).outcome).toBe('revoked')
+      const current = await reopen()
+      expect((await current.directory.device(phone.id))?.blocked).toBe('revoked')
+      const back = listOf('alice', { devices: ['phone', 'laptop'], number: number + 2 })
+      expect(await current.directory.change(bring('phone', back), OPEN)).toMatchObject({
+        outcome: 'known',
+        ended: [],
+      })
+      expect((await current.directory.device(phone.id))?.blocked).toBeUndefined()
+      expect(await lookedUp(current, 'alice')).toEqual([phone.id, laptop.id])
     })
 
-    test('may be revoked before it has registered', async () => {
+    test('may be removed before it has registered', async () => {
       const { store, reopen } = await open()
-      await register(store, 'phone', 'alice')
-      expect(await store.directory.revoke(accountOf('alice'), [recordOf('late', 'alice').deviceId])).toEqual(
-        [],
-      )
+      const list = listOf('alice', { devices: ['phone', 'late'] })
+      await store.directory.change(bring('phone', list), OPEN)
+      await store.directory.change(removing('phone', list, 'late'), OPEN)
       const current = await reopen()
-      expect(await current.directory.register(recordOf('late', 'alice'), OPEN)).toBe('revoked')
+      expect((await current.directory.change(bring('late', list), OPEN)).outcome).toBe('revoked')
+    })
+
+    test('keeps whom it removed out, if it removes itself, and not if another removes it', async () => {
+      const { store } = await open()
+      const list = listOf('alice', { devices: ['a', 'b', 'c'] })
+      for (const name of ['a', 'b', 'c']) await store.directory.change(bring(name, list), OPEN)
+      const ids = ['a', 'b', 'c'].map(name => recordOf(name, 'alice').deviceId)
+      await store.directory.change(removing('b', list, 'c'), OPEN)
+      await store.directory.change(removing('b', list, 'b'), OPEN)
+      expect(await lookedUp(store, 'alice')).toEqual([ids[0]])
+      await store.directory.change(removing('a', list, 'b'), OPEN)
+      expect(await lookedUp(store, 'alice')).toEqual([ids[0], ids[2]])
     })
 
     test('sends and reads nothing, is added nowhere, and can be removed', async () => {
@@ -109,7 +140,7 @@ export function admissionSuite(open: OpenStore): void {
       const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]
       const id = await converse(store, alice, bob)
       await mustSend(store, alice, application(alice, id, { text: 'before' }))
-      await store.directory.revoke(accountOf('bob'), [bob.id])
+      await remove(store, 'bob', { handle: 'bob', removed: 'bob' })
       for (const restart of [false, true]) {
         const current = restart ? await reopen() : store
         const outcome = await send(current, bob, application(bob, id))
@@ -133,7 +164,7 @@ export function admissionSuite(open: OpenStore): void {
       await mustSend(store, alice, application(alice, id))
       await store.log.acknowledge(alice.id, (await readAll(store, alice)).place)
       expect(await store.log.expire(0)).toBe(0)
-      await store.directory.revoke(accountOf('bob'), [bob.id])
+      await remove(store, 'bob', { handle: 'bob', removed: 'bob' })
       expect(await store.log.expire(0)).toBe(2)
     })
   })
@@ -149,8 +180,8 @@ export function admissionSuite(open: OpenStore): void {
       const banned = await reopen()
       expect(await banned.admission.bans()).toEqual([{ handle: 'alice', bannedAt: expect.any(Number) }])
       expect((await banned.directory.device(phone.id))?.blocked).toBe('banned')
-      expect(await banned.directory.register(recordOf('phone', 'alice'), OPEN)).toBe('banned')
-      expect(await banned.directory.register(recordOf('laptop', 'alice'), OPEN)).toBe('banned')
+      expect((await come(banned, 'phone', { handle: 'alice' })).outcome).toBe('banned')
+      expect((await come(banned, 'laptop', { handle: 'alice' })).outcome).toBe('banned')
       expect(await send(banned, phone, application(phone, id))).toMatchObject({ accepted: false })
       const { envelopes, place } = await readAll(banned, phone)
       expect(envelopes).toEqual([])
@@ -170,15 +201,15 @@ export function admissionSuite(open: OpenStore): void {
       await store.admission.ban({ handle: 'unheard-of' })
       expect((await store.directory.device(laptop.id))?.blocked).toBe('banned')
       expect((await store.directory.device(phone.id))?.blocked).toBeUndefined()
-      expect(await store.directory.register(recordOf('x', 'unheard-of'), OPEN)).toBe('banned')
+      expect((await come(store, 'x', { handle: 'unheard-of' })).outcome).toBe('banned')
       expect(await store.admission.bans()).toMatchObject([{ deviceId: laptop.id }, { handle: 'unheard-of' }])
     })
 
     test('does not hide that a device is revoked', async () => {
       const { store } = await open()
       const phone = await register(store, 'phone', 'alice')
+      await remove(store, 'phone', { handle: 'alice', removed: 'phone' })
       await store.admission.ban({ handle: 'alice' })
-      await store.directory.revoke(accountOf('alice'), [phone.id])
       expect((await store.directory.device(phone.id))?.blocked).toBe('revoked')
     })
   })

@@ -1,12 +1,17 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Store } from '../../services/server/store/store.js'
 import type { OpenStore } from './store-suite.js'
-import { bytesOf, OPEN, register } from './store-world.js'
+import { accountOf, bring, bytesOf, come, listOf, OPEN, recordOf, register } from './store-world.js'
 
 const packages = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, index) => bytesOf(`${prefix} ${index}`, 100))
 
 const nobody = bytesOf('nobody')
+/** Seconds since 1970. */
+const now = () => Math.trunc(Date.now() / 1000)
+
+const lookedUp = (store: Store, handle: string) =>
+  store.directory.devices(handle).then(devices => devices?.map(({ deviceId }) => deviceId))
 
 function claimed(store: Store, handle: string): Promise<(Uint8Array | undefined)[] | undefined> {
   return store.keyPackages
@@ -26,52 +31,82 @@ export function directorySuite(open: OpenStore): void {
   })
 
   describe('directory', () => {
-    test('a device is there after it registered, also after a restart', async () => {
+    test('a device and its account are there after it registered, also after a restart', async () => {
       const { store, reopen } = await open()
-      const alice = await register(store, 'alice')
-      const expected = {
-        handle: 'alice',
-        accountKey: bytesOf('account alice'),
-        deviceId: alice.id,
-        certificate: bytesOf('certificate alice', 200),
+      const list = listOf('alice', { devices: ['alice'] })
+      const { id } = await register(store, 'alice')
+      await store.directory.change(bring('alice', list), OPEN)
+      for (const restart of [false, true]) {
+        const current = restart ? await reopen() : store
+        expect(await current.directory.device(id)).toEqual(recordOf('alice'))
+        expect(await current.directory.account('alice')).toEqual({
+          ...accountOf('alice'),
+          deviceList: list.encoded,
+          removals: [],
+        })
+        expect(await current.directory.account('nobody')).toBeUndefined()
       }
-      expect(await store.directory.device(alice.id)).toEqual(expected)
-      expect(await (await reopen()).directory.device(alice.id)).toEqual(expected)
     })
 
     test('a handle belongs to one account key', async () => {
       const { store } = await open()
       await register(store, 'alice')
-      const mallory = {
-        handle: 'alice',
-        accountKey: bytesOf('other'),
-        deviceId: bytesOf('m'),
-        certificate: nobody,
-      }
-      expect(await store.directory.register(mallory, OPEN)).toBe('handle-taken')
-      expect(await store.directory.device(mallory.deviceId)).toBeUndefined()
+      const list = listOf('alice', { devices: ['m'], account: 'mallory', number: now() + 60 })
+      expect(await store.directory.change(bring('m', list), OPEN)).toMatchObject({
+        outcome: 'handle-taken',
+        isChanged: false,
+      })
+      expect(await store.directory.device(recordOf('m').deviceId)).toBeUndefined()
     })
 
-    test('the same device again changes nothing, and devices of an account are limited', async () => {
+    test('the same list again changes nothing, and devices of an account are limited', async () => {
       const { store } = await open({ devicesPerAccount: 2 })
-      const first = await register(store, 'phone', 'alice')
-      await register(store, 'laptop', 'alice')
       await register(store, 'phone', 'alice')
-      const third = {
-        handle: 'alice',
-        accountKey: bytesOf('account alice'),
-        deviceId: bytesOf('third'),
-        certificate: nobody,
+      await register(store, 'laptop', 'alice')
+      const { deviceList } = (await store.directory.account('alice'))!
+      expect(await come(store, 'phone', { handle: 'alice' })).toMatchObject({
+        outcome: 'known',
+        isChanged: false,
+      })
+      expect(await come(store, 'third', { handle: 'alice' })).toMatchObject({
+        outcome: 'too-many-devices',
+        account: { deviceList },
+      })
+      expect(await lookedUp(store, 'alice')).toEqual([
+        recordOf('phone', 'alice').deviceId,
+        recordOf('laptop', 'alice').deviceId,
+      ])
+    })
+
+    test('a list that is not newer is not taken, one with the next number or of today is', async () => {
+      const { store } = await open()
+      const first = listOf('alice', { devices: ['phone'], number: 5 })
+      expect(await store.directory.change(bring('phone', first), OPEN)).toMatchObject({
+        outcome: 'registered',
+      })
+      for (const number of [4, 5]) {
+        const other = listOf('alice', { devices: ['laptop', 'phone'], number })
+        const refused = await store.directory.change(bring('laptop', other), OPEN)
+        expect(refused).toMatchObject({ outcome: 'list-not-newer', account: { deviceList: first.encoded } })
+        const ignored = await store.directory.change(bring('phone', other), OPEN)
+        expect(ignored).toMatchObject({ outcome: 'known', isChanged: false })
       }
-      expect(await store.directory.register(third, OPEN)).toBe('too-many-devices')
-      expect((await store.directory.device(first.id))?.certificate).toEqual(bytesOf('certificate phone', 200))
+      const far = listOf('alice', { devices: ['laptop'], number: now() + 3 * 86_400 })
+      expect(await store.directory.change(bring('laptop', far), OPEN)).toMatchObject({
+        outcome: 'list-not-timely',
+      })
+      for (const number of [6, now() + 3600]) {
+        const next = listOf('alice', { devices: ['laptop', 'phone'], number })
+        const { outcome } = await store.directory.change(bring('laptop', next), OPEN)
+        expect(outcome).toBe(number === 6 ? 'added' : 'known')
+      }
     })
 
     test('a registered device keeps its handle', async () => {
       const { store } = await open()
       const { id } = await register(store, 'alice')
-      const other = { handle: 'bob', accountKey: bytesOf('account bob'), deviceId: id, certificate: nobody }
-      expect(await store.directory.register(other, OPEN)).toBe('handle-taken')
+      const list = listOf('bob', { devices: ['alice', 'bob'] })
+      expect((await store.directory.change(bring('alice', list), OPEN)).outcome).toBe('handle-taken')
       expect((await store.directory.device(id))?.handle).toBe('alice')
       expect(await store.keyPackages.claim('bob', { except: nobody })).toBeUndefined()
     })
@@ -79,14 +114,14 @@ export function directorySuite(open: OpenStore): void {
     test('one of many who register the same handle at once gets it', async () => {
       const { store } = await open()
       const outcomes = await Promise.all(
-        packages('account', 20).map(key =>
-          store.directory.register(
-            { handle: 'alice', accountKey: key, deviceId: key.slice(0, 32), certificate: key },
+        Array.from({ length: 20 }, (_, index) =>
+          store.directory.change(
+            bring(`device ${index}`, listOf('alice', { devices: [`device ${index}`], account: `a${index}` })),
             OPEN,
           ),
         ),
       )
-      expect(outcomes.filter(outcome => outcome === 'registered')).toHaveLength(1)
+      expect(outcomes.filter(({ outcome }) => outcome === 'registered')).toHaveLength(1)
     })
 
     test('a nonce is spent once for each device, also after a restart and at once', async () => {
@@ -151,7 +186,7 @@ export function directorySuite(open: OpenStore): void {
       const laptop = await register(store, 'laptop', 'alice')
       expect(await store.keyPackages.claim('nobody', { except: nobody })).toBeUndefined()
       expect(await store.keyPackages.claim('alice', { except: phone.id })).toMatchObject([
-        { certificate: bytesOf('certificate laptop', 200), keyPackage: undefined, lastResort: false },
+        { keyPackage: undefined, lastResort: false },
       ])
       expect(await store.keyPackages.claim('alice', { except: laptop.id })).toHaveLength(1)
       expect(await store.keyPackages.claim('alice', { except: nobody })).toHaveLength(2)

@@ -108,7 +108,7 @@ async function run(store: Store, ids: readonly Uint8Array[], script: readonly St
   const model: Model = { conversations: [], sent: [], shown: [] }
   const readers: { place: number; read: string[] }[] = []
   for (let index = 0; index < DEVICES; index += 1) {
-    devices.push(await register(store, `${Buffer.from(ids[0]!).toString('hex')} ${index}`))
+    devices.push(await register(store, `${Buffer.from(ids[0]!).toString('hex').slice(0, 16)}-${index}`))
     model.sent.push(0)
     model.shown.push([])
     readers.push({ place: 0, read: [] })

@@ -3,8 +3,19 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { create } from '@bufbuild/protobuf'
 import { type Envelope, type OutgoingEnvelope, OutgoingEnvelopeSchema } from '../../gen/parley/v1/chat_pb.js'
+import {
+  type DeviceList,
+  makeDeviceList,
+  readDeviceList,
+} from '../../services/protocol/identity/device-list.js'
+import { makeDeviceRemoval, readDeviceRemoval } from '../../services/protocol/identity/device-removal.js'
+import { accountKeys, deviceKeys } from '../../services/protocol/keys.js'
+import { nodeCrypto } from '../../services/protocol/node/crypto.js'
+import { keyPairOf } from '../../services/protocol/signature.js'
 import type {
+  AccountChange,
   AppendOutcome,
+  ChangeOutcome,
   DeviceRecord,
   Place,
   RegisterTerms,
@@ -29,19 +40,106 @@ export const newConversationId = (): Uint8Array => new Uint8Array(randomBytes(16
 
 export const OPEN: RegisterTerms = { newAccounts: 'open' }
 
-export const accountOf = (handle: string) => ({ handle, accountKey: bytesOf(`account ${handle}`) })
+const keysFrom = (text: string) => keyPairOf(nodeCrypto, bytesOf(text))
+const accountKeysOf = (handle: string) => accountKeys(keysFrom(`account ${handle}`))
+const deviceKeysOf = (name: string) => deviceKeys(keysFrom(`device ${name}`))
 
-/** The record of a device that has not registered. */
-export function recordOf(name: string, handle = name): DeviceRecord {
-  const certificate = bytesOf(`certificate ${name}`, 200)
-  return { ...accountOf(handle), deviceId: bytesOf(`device ${name}`), certificate }
+export const accountOf = (handle: string) => ({ handle, accountKey: accountKeysOf(handle).publicKey })
+
+/** The record of a device, as it is once it has registered. */
+export const recordOf = (name: string, handle = name): DeviceRecord => ({
+  ...accountOf(handle),
+  deviceId: deviceKeysOf(name).publicKey,
+})
+
+const SERVER_ID = new Uint8Array(16)
+const now = () => Math.trunc(Date.now() / 1000)
+
+interface ListInit {
+  /** In their order, by name. */
+  devices: readonly string[]
+  number?: number
+  /** The name of the account's key; the handle unless given. */
+  account?: string
+}
+
+/** A list of an account. */
+export function listOf(handle: string, { devices, number = now(), account = handle }: ListInit): DeviceList {
+  const bytes = makeDeviceList(nodeCrypto, accountKeysOf(account), {
+    ...{ handle, serverId: SERVER_ID, number, previous: undefined, issuedAt: 1 },
+    devices: devices.map(name => ({ deviceKey: deviceKeysOf(name).publicKey, listedAt: 1 })),
+  })
+  return readDeviceList(nodeCrypto, bytes)
+}
+
+/** A device comes with a list. */
+export const bring = (name: string, list: DeviceList): AccountChange => ({
+  caller: deviceKeysOf(name).publicKey,
+  handle: list.handle,
+  accountKey: list.accountKey,
+  list: { content: list, encoded: list.encoded },
+  removals: [],
+})
+
+/** A device removes others of its list, by name. */
+export function removing(signer: string, list: DeviceList, ...removed: string[]): AccountChange {
+  const removals = removed.map(name =>
+    readDeviceRemoval(
+      nodeCrypto,
+      makeDeviceRemoval(nodeCrypto, deviceKeysOf(signer), {
+        list,
+        deviceKey: deviceKeysOf(name).publicKey,
+        removedAt: 1,
+      }),
+    ),
+  )
+  const { handle, accountKey } = list
+  return { caller: deviceKeysOf(signer).publicKey, handle, accountKey, removals }
+}
+
+/** The list that the store has of an account. */
+export async function keptList(store: Store, handle: string): Promise<DeviceList | undefined> {
+  const account = await store.directory.account(handle)
+  return account && readDeviceList(nodeCrypto, account.deviceList)
+}
+
+/** A device comes with a list of those that the account has and itself. */
+export async function come(
+  store: Store,
+  name: string,
+  { handle = name, terms = OPEN }: { handle?: string; terms?: RegisterTerms } = {},
+): Promise<ChangeOutcome> {
+  const known = await keptList(store, handle)
+  const own = deviceKeysOf(name).publicKey
+  const others = (known?.devices ?? []).filter(({ deviceKey }) => Buffer.compare(deviceKey, own) !== 0)
+  const isListed = known !== undefined && others.length < known.devices.length
+  const bytes = makeDeviceList(nodeCrypto, accountKeysOf(handle), {
+    ...{
+      handle,
+      serverId: SERVER_ID,
+      number: (known?.number ?? 0) + 1,
+      previous: undefined,
+      issuedAt: 1,
+    },
+    devices: [...others, { deviceKey: own, listedAt: 1 }],
+  })
+  return store.directory.change(bring(name, isListed ? known : readDeviceList(nodeCrypto, bytes)), terms)
 }
 
 export async function register(store: Store, name: string, handle = name): Promise<TestDevice> {
-  const device = recordOf(name, handle)
-  const outcome = await store.directory.register(device, OPEN)
+  const { outcome } = await come(store, name, { handle })
   if (!['registered', 'added', 'known'].includes(outcome)) throw new Error(`${name}: ${outcome}`)
-  return { id: device.deviceId, handle, sent: 0n }
+  return { id: deviceKeysOf(name).publicKey, handle, sent: 0n }
+}
+
+/** One of an account's devices removes another, by name. */
+export async function remove(
+  store: Store,
+  signer: string,
+  { handle, removed }: { handle: string; removed: string },
+): Promise<ChangeOutcome> {
+  const list = await keptList(store, handle)
+  return store.directory.change(removing(signer, list!, removed), OPEN)
 }
 
 export function application(

@@ -32,6 +32,8 @@ export interface ServerOptions
   extends Partial<Pick<MemoryRelayOptions, 'operatorHandle' | 'registration' | 'limits'>> {
   /** The name of its key and data; 'server' unless given. */
   name?: string
+  /** The name of its data, where that is not its key's. */
+  data?: string
   port?: number
   /** The fate of what a device reads: a server that lies. */
   meddle?(read: ReadResult, device: Uint8Array): ReadResult
@@ -84,6 +86,12 @@ export class Town {
 
   /** A server's data is gone; its key stays. To be called while it is stopped. */
   loseData(name = 'server'): void {
+    const { serverId } = this.#tables.get(name) ?? new Tables()
+    this.#tables.set(name, new Tables({ serverId }))
+  }
+
+  /** A server is set up anew: it has another id, and nothing else but its key. To be called while it is stopped. */
+  setUpAnew(name = 'server'): void {
     this.#tables.delete(name)
   }
 
@@ -148,7 +156,8 @@ export class Town {
       ...(keyStock && { keyStock }),
       ...(requests && { requests }),
     })
-    await person.endpoint.prepare({ handle, address: { host: HOST, port: server.port }, ...start })
+    const address = { host: HOST, port: server.port }
+    await person.endpoint.prepare({ handle, address, keepsWords: true, ...start })
     person.endpoint.connect()
     return person
   }
@@ -160,9 +169,9 @@ export class Town {
   }
 
   #start(port: number, options: ServerOptions): MemoryRelay {
-    const { name = 'server', operatorHandle = '', meddle, limits, ...rest } = options
-    const tables = this.#tables.get(name) ?? new Tables()
-    this.#tables.set(name, tables)
+    const { name = 'server', data = name, operatorHandle = '', meddle, limits, ...rest } = options
+    const tables = this.#tables.get(data) ?? new Tables()
+    this.#tables.set(data, tables)
     const store = openMemoryStore({ tables, now: this.clock.now, ...(limits && { limits }) })
     return startMemoryRelay({
       network: this.network,

@@ -38,8 +38,9 @@
 //                                                        stands between.
 //   with proof   UNAUTHENTICATED      OTHER_METHOD       Nothing: the client has a defect.
 //   with proof   UNAUTHENTICATED      SIGNATURE          Nothing: the client has a defect.
-//   with proof   UNAUTHENTICATED      UNKNOWN_DEVICE     KeyExchange with the device's certificate.
-//   with proof   UNAUTHENTICATED      REVOKED, BANNED    Nothing: tell the person.
+//   with proof   UNAUTHENTICATED      UNKNOWN_DEVICE     KeyExchange with a list that names the device.
+//   with proof   UNAUTHENTICATED      REVOKED            KeyExchange with the list that is known, to be shown why.
+//   with proof   UNAUTHENTICATED      BANNED             Nothing: tell the person.
 //   with proof   RESOURCE_EXHAUSTED   STORAGE_FULL       Again, after some seconds: the server's disk is full.
 //   Chat         FAILED_PRECONDITION  PROTOCOL_VERSION   Nothing: client and server speak no version both.
 //   Chat         RESOURCE_EXHAUSTED   TOO_MANY_STREAMS   Again, with backoff: the server has as many as it takes.
@@ -1954,7 +1955,7 @@ export const CaughtUpSchema: GenMessage<CaughtUp> = /*@__PURE__*/
 
 /**
  * An account that shares a conversation with this device, or this device's own, has a new device
- * or has revoked one: look it up (KeyExchangeRequest.lookup_handles). A hint for streams that are
+ * or one less: look it up (KeyExchangeRequest.lookup_handles). A hint for streams that are
  * open at that moment; a device that connects looks up whom it has conversations with.
  *
  * @generated from message parley.v1.AccountChanged
@@ -2027,7 +2028,8 @@ export type Closing = Message<"parley.v1.Closing"> & {
     case: "shuttingDown";
   } | {
     /**
-     * The device was revoked.
+     * The account does not have the device in use any more. The next KeyExchange shows the list or the
+     * removal that says so (RegistrationRefused.device_revoked): act on that and not on this frame.
      *
      * @generated from field: parley.v1.Revoked revoked = 3;
      */
@@ -2221,7 +2223,7 @@ export enum ErrorReason {
   SIGNATURE = 5,
 
   /**
-   * The device is not registered: call KeyExchange with its certificate.
+   * The device is not registered: call KeyExchange with a list that names it.
    *
    * @generated from enum value: ERROR_REASON_UNKNOWN_DEVICE = 6;
    */
@@ -2263,7 +2265,7 @@ export enum ErrorReason {
   DEAD = 11,
 
   /**
-   * The device was revoked by its account.
+   * The account does not have the device in use any more: call KeyExchange with a list to see why.
    *
    * @generated from enum value: ERROR_REASON_REVOKED = 12;
    */

@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/v1/identity.proto.
  */
 export const file_parley_v1_identity: GenFile = /*@__PURE__*/
-  fileDesc("ChhwYXJsZXkvdjEvaWRlbnRpdHkucHJvdG8SCXBhcmxleS52MSJiChFEZXZpY2VDZXJ0aWZpY2F0ZRIOCgZoYW5kbGUYASABKAkSEwoLYWNjb3VudF9rZXkYAiABKAwSEgoKZGV2aWNlX2tleRgDIAEoDBIUCgxpc3N1ZWRfYXRfbXMYBCABKAMiQQoXU2lnbmVkRGV2aWNlQ2VydGlmaWNhdGUSEwoLY2VydGlmaWNhdGUYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMImIKEERldmljZVJldm9jYXRpb24SDgoGaGFuZGxlGAEgASgJEhMKC2FjY291bnRfa2V5GAIgASgMEhIKCmRldmljZV9rZXkYAyABKAwSFQoNcmV2b2tlZF9hdF9tcxgEIAEoAyI/ChZTaWduZWREZXZpY2VSZXZvY2F0aW9uEhIKCnJldm9jYXRpb24YASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIqYBCgpEZXZpY2VMaXN0EhMKC2FjY291bnRfa2V5GAEgASgMEg4KBmhhbmRsZRgCIAEoCRIRCglzZXJ2ZXJfaWQYAyABKAwSDgoGbnVtYmVyGAQgASgEEhAKCHByZXZpb3VzGAUgASgMEhQKDGlzc3VlZF9hdF9tcxgGIAEoAxIoCgdkZXZpY2VzGAcgAygLMhcucGFybGV5LnYxLkxpc3RlZERldmljZSI4CgxMaXN0ZWREZXZpY2USEgoKZGV2aWNlX2tleRgBIAEoDBIUCgxsaXN0ZWRfYXRfbXMYAiABKAMiMwoQU2lnbmVkRGV2aWNlTGlzdBIMCgRsaXN0GAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDCJxCg1EZXZpY2VSZW1vdmFsEhMKC2FjY291bnRfa2V5GAEgASgMEgwKBGxpc3QYAiABKAwSEgoKZGV2aWNlX2tleRgDIAEoDBISCgpzaWduZXJfa2V5GAQgASgMEhUKDXJlbW92ZWRfYXRfbXMYBSABKAMiOQoTU2lnbmVkRGV2aWNlUmVtb3ZhbBIPCgdyZW1vdmFsGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDCJbCgVQcm9vZhIOCgZtZXRob2QYASABKAkSDgoGc2VydmVyGAIgASgMEg8KB3RpbWVfbXMYAyABKAMSDQoFbm9uY2UYBCABKAwSEgoKZGV2aWNlX2tleRgFIAEoDCIvCgtTaWduZWRQcm9vZhINCgVwcm9vZhgBIAEoDBIRCglzaWduYXR1cmUYAiABKAxiBnByb3RvMw");
+  fileDesc("ChhwYXJsZXkvdjEvaWRlbnRpdHkucHJvdG8SCXBhcmxleS52MSJ1ChFEZXZpY2VDZXJ0aWZpY2F0ZRIOCgZoYW5kbGUYASABKAkSEwoLYWNjb3VudF9rZXkYAiABKAwSEgoKZGV2aWNlX2tleRgDIAEoDBIUCgxpc3N1ZWRfYXRfbXMYBCABKAMSEQoJc2VydmVyX2lkGAUgASgMIkEKF1NpZ25lZERldmljZUNlcnRpZmljYXRlEhMKC2NlcnRpZmljYXRlGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDCKmAQoKRGV2aWNlTGlzdBITCgthY2NvdW50X2tleRgBIAEoDBIOCgZoYW5kbGUYAiABKAkSEQoJc2VydmVyX2lkGAMgASgMEg4KBm51bWJlchgEIAEoBBIQCghwcmV2aW91cxgFIAEoDBIUCgxpc3N1ZWRfYXRfbXMYBiABKAMSKAoHZGV2aWNlcxgHIAMoCzIXLnBhcmxleS52MS5MaXN0ZWREZXZpY2UiOAoMTGlzdGVkRGV2aWNlEhIKCmRldmljZV9rZXkYASABKAwSFAoMbGlzdGVkX2F0X21zGAIgASgDIjMKEFNpZ25lZERldmljZUxpc3QSDAoEbGlzdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwiNwoOQWNjb3VudERldmljZXMSEwoLZGV2aWNlX2xpc3QYASABKAwSEAoIcmVtb3ZhbHMYAiADKAwicQoNRGV2aWNlUmVtb3ZhbBITCgthY2NvdW50X2tleRgBIAEoDBIMCgRsaXN0GAIgASgMEhIKCmRldmljZV9rZXkYAyABKAwSEgoKc2lnbmVyX2tleRgEIAEoDBIVCg1yZW1vdmVkX2F0X21zGAUgASgDIjkKE1NpZ25lZERldmljZVJlbW92YWwSDwoHcmVtb3ZhbBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwiWwoFUHJvb2YSDgoGbWV0aG9kGAEgASgJEg4KBnNlcnZlchgCIAEoDBIPCgd0aW1lX21zGAMgASgDEg0KBW5vbmNlGAQgASgMEhIKCmRldmljZV9rZXkYBSABKAwiLwoLU2lnbmVkUHJvb2YSDQoFcHJvb2YYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMYgZwcm90bzM");
 
 /**
  * A device of an account. The account's key signs it under the label
@@ -28,7 +28,8 @@ export const file_parley_v1_identity: GenFile = /*@__PURE__*/
  *
  * The encoded SignedDeviceCertificate is the identity of the basic credential in the device's MLS
  * leaf (RFC 9420 section 5.3), so every member of a conversation checks it by itself and a server
- * cannot slip a device in.
+ * cannot slip a device in. It says whose the device is and not that it is still in use: that is for
+ * the account's DeviceList to say.
  *
  * @generated from message parley.v1.DeviceCertificate
  */
@@ -62,6 +63,13 @@ export type DeviceCertificate = Message<"parley.v1.DeviceCertificate"> & {
    * @generated from field: int64 issued_at_ms = 4;
    */
   issuedAtMs: bigint;
+
+  /**
+   * The id of the server that the account is on (GetServerResponse.server_id): 16 bytes.
+   *
+   * @generated from field: bytes server_id = 5;
+   */
+  serverId: Uint8Array;
 };
 
 /**
@@ -98,78 +106,6 @@ export type SignedDeviceCertificate = Message<"parley.v1.SignedDeviceCertificate
  */
 export const SignedDeviceCertificateSchema: GenMessage<SignedDeviceCertificate> = /*@__PURE__*/
   messageDesc(file_parley_v1_identity, 1);
-
-/**
- * Ends a device of an account, for good. The account's key signs it under the label
- * "parley.v1.DeviceRevocation". The server ends the device's stream with Closing.revoked and takes
- * nothing from it any more; the members of its conversations remove its leaf.
- *
- * @generated from message parley.v1.DeviceRevocation
- */
-export type DeviceRevocation = Message<"parley.v1.DeviceRevocation"> & {
-  /**
-   * The handle that the account goes by, as in DeviceCertificate.handle.
-   *
-   * @generated from field: string handle = 1;
-   */
-  handle: string;
-
-  /**
-   * The account's public key.
-   *
-   * @generated from field: bytes account_key = 2;
-   */
-  accountKey: Uint8Array;
-
-  /**
-   * The device that is revoked.
-   *
-   * @generated from field: bytes device_key = 3;
-   */
-  deviceKey: Uint8Array;
-
-  /**
-   * Milliseconds since 1970-01-01 UTC.
-   *
-   * @generated from field: int64 revoked_at_ms = 4;
-   */
-  revokedAtMs: bigint;
-};
-
-/**
- * Describes the message parley.v1.DeviceRevocation.
- * Use `create(DeviceRevocationSchema)` to create a new message.
- */
-export const DeviceRevocationSchema: GenMessage<DeviceRevocation> = /*@__PURE__*/
-  messageDesc(file_parley_v1_identity, 2);
-
-/**
- * A DeviceRevocation as it travels.
- *
- * @generated from message parley.v1.SignedDeviceRevocation
- */
-export type SignedDeviceRevocation = Message<"parley.v1.SignedDeviceRevocation"> & {
-  /**
-   * An encoded DeviceRevocation.
-   *
-   * @generated from field: bytes revocation = 1;
-   */
-  revocation: Uint8Array;
-
-  /**
-   * By DeviceRevocation.account_key.
-   *
-   * @generated from field: bytes signature = 2;
-   */
-  signature: Uint8Array;
-};
-
-/**
- * Describes the message parley.v1.SignedDeviceRevocation.
- * Use `create(SignedDeviceRevocationSchema)` to create a new message.
- */
-export const SignedDeviceRevocationSchema: GenMessage<SignedDeviceRevocation> = /*@__PURE__*/
-  messageDesc(file_parley_v1_identity, 3);
 
 /**
  * The devices of an account, in order of seniority: a device may end those that stand behind it, and
@@ -250,7 +186,7 @@ export type DeviceList = Message<"parley.v1.DeviceList"> & {
  * Use `create(DeviceListSchema)` to create a new message.
  */
 export const DeviceListSchema: GenMessage<DeviceList> = /*@__PURE__*/
-  messageDesc(file_parley_v1_identity, 4);
+  messageDesc(file_parley_v1_identity, 2);
 
 /**
  * A device of a DeviceList.
@@ -278,7 +214,7 @@ export type ListedDevice = Message<"parley.v1.ListedDevice"> & {
  * Use `create(ListedDeviceSchema)` to create a new message.
  */
 export const ListedDeviceSchema: GenMessage<ListedDevice> = /*@__PURE__*/
-  messageDesc(file_parley_v1_identity, 5);
+  messageDesc(file_parley_v1_identity, 3);
 
 /**
  * A DeviceList as it travels.
@@ -306,7 +242,35 @@ export type SignedDeviceList = Message<"parley.v1.SignedDeviceList"> & {
  * Use `create(SignedDeviceListSchema)` to create a new message.
  */
 export const SignedDeviceListSchema: GenMessage<SignedDeviceList> = /*@__PURE__*/
-  messageDesc(file_parley_v1_identity, 6);
+  messageDesc(file_parley_v1_identity, 4);
+
+/**
+ * The devices of an account, as one who has them from it hands them on: check all of it.
+ *
+ * @generated from message parley.v1.AccountDevices
+ */
+export type AccountDevices = Message<"parley.v1.AccountDevices"> & {
+  /**
+   * An encoded SignedDeviceList: the newest that is known.
+   *
+   * @generated from field: bytes device_list = 1;
+   */
+  deviceList: Uint8Array;
+
+  /**
+   * Encoded SignedDeviceRemovals of that list.
+   *
+   * @generated from field: repeated bytes removals = 2;
+   */
+  removals: Uint8Array[];
+};
+
+/**
+ * Describes the message parley.v1.AccountDevices.
+ * Use `create(AccountDevicesSchema)` to create a new message.
+ */
+export const AccountDevicesSchema: GenMessage<AccountDevices> = /*@__PURE__*/
+  messageDesc(file_parley_v1_identity, 5);
 
 /**
  * Ends a device until the account's next list. A device of the account signs it under the label
@@ -365,7 +329,7 @@ export type DeviceRemoval = Message<"parley.v1.DeviceRemoval"> & {
  * Use `create(DeviceRemovalSchema)` to create a new message.
  */
 export const DeviceRemovalSchema: GenMessage<DeviceRemoval> = /*@__PURE__*/
-  messageDesc(file_parley_v1_identity, 7);
+  messageDesc(file_parley_v1_identity, 6);
 
 /**
  * A DeviceRemoval as it travels.
@@ -393,7 +357,7 @@ export type SignedDeviceRemoval = Message<"parley.v1.SignedDeviceRemoval"> & {
  * Use `create(SignedDeviceRemovalSchema)` to create a new message.
  */
 export const SignedDeviceRemovalSchema: GenMessage<SignedDeviceRemoval> = /*@__PURE__*/
-  messageDesc(file_parley_v1_identity, 8);
+  messageDesc(file_parley_v1_identity, 7);
 
 /**
  * Shows that a call comes from the holder of a device's key. The device's key signs it under the
@@ -450,7 +414,7 @@ export type Proof = Message<"parley.v1.Proof"> & {
  * Use `create(ProofSchema)` to create a new message.
  */
 export const ProofSchema: GenMessage<Proof> = /*@__PURE__*/
-  messageDesc(file_parley_v1_identity, 9);
+  messageDesc(file_parley_v1_identity, 8);
 
 /**
  * A Proof as it travels.
@@ -478,5 +442,5 @@ export type SignedProof = Message<"parley.v1.SignedProof"> & {
  * Use `create(SignedProofSchema)` to create a new message.
  */
 export const SignedProofSchema: GenMessage<SignedProof> = /*@__PURE__*/
-  messageDesc(file_parley_v1_identity, 10);
+  messageDesc(file_parley_v1_identity, 9);
 

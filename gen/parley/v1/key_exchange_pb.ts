@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { SignedProof } from "./identity_pb.js";
+import type { AccountDevices, SignedProof } from "./identity_pb.js";
 import { file_parley_v1_identity } from "./identity_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/v1/key_exchange.proto.
  */
 export const file_parley_v1_key_exchange: GenFile = /*@__PURE__*/
-  fileDesc("ChxwYXJsZXkvdjEva2V5X2V4Y2hhbmdlLnByb3RvEglwYXJsZXkudjEi7wEKEktleUV4Y2hhbmdlUmVxdWVzdBIlCgVwcm9vZhgBIAEoCzIWLnBhcmxleS52MS5TaWduZWRQcm9vZhIaChJkZXZpY2VfY2VydGlmaWNhdGUYAiABKAwSFAoMa2V5X3BhY2thZ2VzGAMgAygMEh8KF2xhc3RfcmVzb3J0X2tleV9wYWNrYWdlGAQgASgMEhUKDWNsYWltX2hhbmRsZXMYBSADKAkSGgoSZGV2aWNlX3Jldm9jYXRpb25zGAYgAygMEhQKDGludml0ZV90b2tlbhgHIAEoCRIWCg5sb29rdXBfaGFuZGxlcxgIIAMoCSKBAQoTS2V5RXhjaGFuZ2VSZXNwb25zZRIsCglleGNoYW5nZWQYASABKAsyFy5wYXJsZXkudjEuS2V5RXhjaGFuZ2VkSAASMQoHcmVmdXNlZBgCIAEoCzIeLnBhcmxleS52MS5SZWdpc3RyYXRpb25SZWZ1c2VkSABCCQoHb3V0Y29tZSKWAQoMS2V5RXhjaGFuZ2VkEhkKEWtleV9wYWNrYWdlc19sZWZ0GAEgASgNEhcKD2hhc19sYXN0X3Jlc29ydBgCIAEoCBInCgZjbGFpbXMYAyADKAsyFy5wYXJsZXkudjEuQ2xhaW1PdXRjb21lEikKB2xvb2t1cHMYBCADKAsyGC5wYXJsZXkudjEuTG9va3VwT3V0Y29tZSKFAQoNTG9va3VwT3V0Y29tZRIOCgZoYW5kbGUYASABKAkSLAoHZGV2aWNlcxgCIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlc0gAEisKB3Vua25vd24YAyABKAsyGC5wYXJsZXkudjEuVW5rbm93bkhhbmRsZUgAQgkKB291dGNvbWUiLQoOQWNjb3VudERldmljZXMSGwoTZGV2aWNlX2NlcnRpZmljYXRlcxgBIAMoDCKsAQoMQ2xhaW1PdXRjb21lEg4KBmhhbmRsZRgBIAEoCRIsCgdkZXZpY2VzGAIgASgLMhkucGFybGV5LnYxLkNsYWltZWREZXZpY2VzSAASKwoHdW5rbm93bhgDIAEoCzIYLnBhcmxleS52MS5Vbmtub3duSGFuZGxlSAASJgoFbGF0ZXIYBCABKAsyFS5wYXJsZXkudjEuQ2xhaW1MYXRlckgAQgkKB291dGNvbWUiDAoKQ2xhaW1MYXRlciI7Cg5DbGFpbWVkRGV2aWNlcxIpCgdkZXZpY2VzGAEgAygLMhgucGFybGV5LnYxLkNsYWltZWREZXZpY2UiVQoNQ2xhaW1lZERldmljZRIaChJkZXZpY2VfY2VydGlmaWNhdGUYASABKAwSEwoLa2V5X3BhY2thZ2UYAiABKAwSEwoLbGFzdF9yZXNvcnQYAyABKAgiDwoNVW5rbm93bkhhbmRsZSLtAwoTUmVnaXN0cmF0aW9uUmVmdXNlZBIuCgxoYW5kbGVfdGFrZW4YASABKAsyFi5wYXJsZXkudjEuSGFuZGxlVGFrZW5IABIyCg5oYW5kbGVfaW52YWxpZBgCIAEoCzIYLnBhcmxleS52MS5IYW5kbGVJbnZhbGlkSAASNAoPaGFuZGxlX3Jlc2VydmVkGAMgASgLMhkucGFybGV5LnYxLkhhbmRsZVJlc2VydmVkSAASNQoQdG9vX21hbnlfZGV2aWNlcxgEIAEoCzIZLnBhcmxleS52MS5Ub29NYW55RGV2aWNlc0gAEjAKDWludml0ZV9uZWVkZWQYBSABKAsyFy5wYXJsZXkudjEuSW52aXRlTmVlZGVkSAASMgoOaW52aXRlX2ludmFsaWQYBiABKAsyGC5wYXJsZXkudjEuSW52aXRlSW52YWxpZEgAEjwKE3JlZ2lzdHJhdGlvbl9jbG9zZWQYByABKAsyHS5wYXJsZXkudjEuUmVnaXN0cmF0aW9uQ2xvc2VkSAASIwoGYmFubmVkGAggASgLMhEucGFybGV5LnYxLkJhbm5lZEgAEjIKDmRldmljZV9yZXZva2VkGAkgASgLMhgucGFybGV5LnYxLkRldmljZVJldm9rZWRIAEIICgZyZWFzb24iDQoLSGFuZGxlVGFrZW4iHQoNSGFuZGxlSW52YWxpZBIMCgRydWxlGAEgASgJIhAKDkhhbmRsZVJlc2VydmVkIjwKDlRvb01hbnlEZXZpY2VzEg0KBWxpbWl0GAEgASgNEhsKE2RldmljZV9jZXJ0aWZpY2F0ZXMYAiADKAwiDgoMSW52aXRlTmVlZGVkIg8KDUludml0ZUludmFsaWQiFAoSUmVnaXN0cmF0aW9uQ2xvc2VkIggKBkJhbm5lZCIPCg1EZXZpY2VSZXZva2VkYgZwcm90bzM", [file_parley_v1_identity]);
+  fileDesc("ChxwYXJsZXkvdjEva2V5X2V4Y2hhbmdlLnByb3RvEglwYXJsZXkudjEigQIKEktleUV4Y2hhbmdlUmVxdWVzdBIlCgVwcm9vZhgBIAEoCzIWLnBhcmxleS52MS5TaWduZWRQcm9vZhITCgtkZXZpY2VfbGlzdBgCIAEoDBIUCgxrZXlfcGFja2FnZXMYAyADKAwSHwoXbGFzdF9yZXNvcnRfa2V5X3BhY2thZ2UYBCABKAwSFQoNY2xhaW1faGFuZGxlcxgFIAMoCRIXCg9kZXZpY2VfcmVtb3ZhbHMYBiADKAwSFAoMaW52aXRlX3Rva2VuGAcgASgJEhYKDmxvb2t1cF9oYW5kbGVzGAggAygJEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgJIAEoDCKBAQoTS2V5RXhjaGFuZ2VSZXNwb25zZRIsCglleGNoYW5nZWQYASABKAsyFy5wYXJsZXkudjEuS2V5RXhjaGFuZ2VkSAASMQoHcmVmdXNlZBgCIAEoCzIeLnBhcmxleS52MS5SZWdpc3RyYXRpb25SZWZ1c2VkSABCCQoHb3V0Y29tZSKWAQoMS2V5RXhjaGFuZ2VkEhkKEWtleV9wYWNrYWdlc19sZWZ0GAEgASgNEhcKD2hhc19sYXN0X3Jlc29ydBgCIAEoCBInCgZjbGFpbXMYAyADKAsyFy5wYXJsZXkudjEuQ2xhaW1PdXRjb21lEikKB2xvb2t1cHMYBCADKAsyGC5wYXJsZXkudjEuTG9va3VwT3V0Y29tZSKuAQoNTG9va3VwT3V0Y29tZRIOCgZoYW5kbGUYASABKAkSLAoHZGV2aWNlcxgCIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlc0gAEisKB3Vua25vd24YAyABKAsyGC5wYXJsZXkudjEuVW5rbm93bkhhbmRsZUgAEicKBWxhdGVyGAQgASgLMhYucGFybGV5LnYxLkxvb2t1cExhdGVySABCCQoHb3V0Y29tZSINCgtMb29rdXBMYXRlciKsAQoMQ2xhaW1PdXRjb21lEg4KBmhhbmRsZRgBIAEoCRIsCgdkZXZpY2VzGAIgASgLMhkucGFybGV5LnYxLkNsYWltZWREZXZpY2VzSAASKwoHdW5rbm93bhgDIAEoCzIYLnBhcmxleS52MS5Vbmtub3duSGFuZGxlSAASJgoFbGF0ZXIYBCABKAsyFS5wYXJsZXkudjEuQ2xhaW1MYXRlckgAQgkKB291dGNvbWUiDAoKQ2xhaW1MYXRlciJnCg5DbGFpbWVkRGV2aWNlcxIpCgdkZXZpY2VzGAEgAygLMhgucGFybGV5LnYxLkNsYWltZWREZXZpY2USKgoHYWNjb3VudBgCIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlcyJNCg1DbGFpbWVkRGV2aWNlEhIKCmRldmljZV9rZXkYASABKAwSEwoLa2V5X3BhY2thZ2UYAiABKAwSEwoLbGFzdF9yZXNvcnQYAyABKAgiDwoNVW5rbm93bkhhbmRsZSLMBAoTUmVnaXN0cmF0aW9uUmVmdXNlZBIuCgxoYW5kbGVfdGFrZW4YASABKAsyFi5wYXJsZXkudjEuSGFuZGxlVGFrZW5IABIyCg5oYW5kbGVfaW52YWxpZBgCIAEoCzIYLnBhcmxleS52MS5IYW5kbGVJbnZhbGlkSAASNAoPaGFuZGxlX3Jlc2VydmVkGAMgASgLMhkucGFybGV5LnYxLkhhbmRsZVJlc2VydmVkSAASNQoQdG9vX21hbnlfZGV2aWNlcxgEIAEoCzIZLnBhcmxleS52MS5Ub29NYW55RGV2aWNlc0gAEjAKDWludml0ZV9uZWVkZWQYBSABKAsyFy5wYXJsZXkudjEuSW52aXRlTmVlZGVkSAASMgoOaW52aXRlX2ludmFsaWQYBiABKAsyGC5wYXJsZXkudjEuSW52aXRlSW52YWxpZEgAEjwKE3JlZ2lzdHJhdGlvbl9jbG9zZWQYByABKAsyHS5wYXJsZXkudjEuUmVnaXN0cmF0aW9uQ2xvc2VkSAASIwoGYmFubmVkGAggASgLMhEucGFybGV5LnYxLkJhbm5lZEgAEjIKDmRldmljZV9yZXZva2VkGAkgASgLMhgucGFybGV5LnYxLkRldmljZVJldm9rZWRIABIqCgpub3RfbGlzdGVkGAogASgLMhQucGFybGV5LnYxLk5vdExpc3RlZEgAEjEKDmxpc3Rfbm90X25ld2VyGAsgASgLMhcucGFybGV5LnYxLkxpc3ROb3ROZXdlckgAQggKBnJlYXNvbiINCgtIYW5kbGVUYWtlbiIdCg1IYW5kbGVJbnZhbGlkEgwKBHJ1bGUYASABKAkiEAoOSGFuZGxlUmVzZXJ2ZWQiSwoOVG9vTWFueURldmljZXMSDQoFbGltaXQYASABKA0SKgoHYWNjb3VudBgCIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlcyIOCgxJbnZpdGVOZWVkZWQiDwoNSW52aXRlSW52YWxpZCIUChJSZWdpc3RyYXRpb25DbG9zZWQiCAoGQmFubmVkIjsKDURldmljZVJldm9rZWQSKgoHYWNjb3VudBgBIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlcyI3CglOb3RMaXN0ZWQSKgoHYWNjb3VudBgBIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlcyI6CgxMaXN0Tm90TmV3ZXISKgoHYWNjb3VudBgBIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlc2IGcHJvdG8z", [file_parley_v1_identity]);
 
 /**
  * One call in which a device registers or proves itself, publishes key packages, and claims the
@@ -31,12 +31,20 @@ export type KeyExchangeRequest = Message<"parley.v1.KeyExchangeRequest"> & {
   proof?: SignedProof | undefined;
 
   /**
-   * An encoded SignedDeviceCertificate. Required the first time a device calls; may be repeated.
-   * The first device of a handle makes the account.
+   * An encoded SignedDeviceList, which names the calling device: so it is registered. Required of a
+   * device that is not; may be repeated, and is of use with every first call of a connection. The
+   * first list of a handle makes the account.
    *
-   * @generated from field: bytes device_certificate = 2;
+   * The server takes a list in if it is newer than the one that it has of the account (a higher
+   * number, by the rules of DeviceList.number) and names this server. Registered devices that the new
+   * list does not name are ended, and those that it names again are in use again. One that is not
+   * newer changes nothing: a caller that is in use by what the server has goes on, any other is
+   * refused (list_not_newer, device_revoked). INVALID_ARGUMENT where the number is too far ahead or the
+   * list is of another server.
+   *
+   * @generated from field: bytes device_list = 2;
    */
-  deviceCertificate: Uint8Array;
+  deviceList: Uint8Array;
 
   /**
    * One-time MLS key packages (RFC 9420 section 10), each an encoded MLSMessage. The server keeps
@@ -65,14 +73,13 @@ export type KeyExchangeRequest = Message<"parley.v1.KeyExchangeRequest"> & {
   claimHandles: string[];
 
   /**
-   * Encoded SignedDeviceRevocations of devices of the caller's account. Carried out before the
-   * caller is registered, so that an account at its limit of devices can make room; repeating one
-   * changes nothing. Together with device_certificate the caller need not be registered. At most
+   * Encoded SignedDeviceRemovals of the list that the server has of the caller's account then. Those
+   * that could not count for it are left out; repeating one changes nothing. At most
    * Limits.claims_per_call.
    *
-   * @generated from field: repeated bytes device_revocations = 6;
+   * @generated from field: repeated bytes device_removals = 6;
    */
-  deviceRevocations: Uint8Array[];
+  deviceRemovals: Uint8Array[];
 
   /**
    * Lets a new account in where the server asks for one; used up by it. Empty otherwise.
@@ -88,6 +95,15 @@ export type KeyExchangeRequest = Message<"parley.v1.KeyExchangeRequest"> & {
    * @generated from field: repeated string lookup_handles = 8;
    */
   lookupHandles: string[];
+
+  /**
+   * An encoded SignedDeviceCertificate of the caller: with it, and without device_list, a device that
+   * is not registered is refused as not_listed, which tells the devices of its account. So whoever
+   * links a device on knows the list that the next one is to follow.
+   *
+   * @generated from field: bytes device_certificate = 9;
+   */
+  deviceCertificate: Uint8Array;
 };
 
 /**
@@ -197,7 +213,8 @@ export type LookupOutcome = Message<"parley.v1.LookupOutcome"> & {
    */
   outcome: {
     /**
-     * Somebody goes by this handle.
+     * Somebody goes by this handle. Of all devices, the caller's too. The server can leave removals out,
+     * and show an older list: a client that knows better goes by that.
      *
      * @generated from field: parley.v1.AccountDevices devices = 2;
      */
@@ -211,6 +228,14 @@ export type LookupOutcome = Message<"parley.v1.LookupOutcome"> & {
      */
     value: UnknownHandle;
     case: "unknown";
+  } | {
+    /**
+     * The answer has no room for more: look it up again in another call.
+     *
+     * @generated from field: parley.v1.LookupLater later = 4;
+     */
+    value: LookupLater;
+    case: "later";
   } | { case: undefined; value?: undefined };
 };
 
@@ -222,24 +247,18 @@ export const LookupOutcomeSchema: GenMessage<LookupOutcome> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 3);
 
 /**
- * The devices of an account.
+ * See LookupOutcome.later. Where there are such ones, they are the last.
  *
- * @generated from message parley.v1.AccountDevices
+ * @generated from message parley.v1.LookupLater
  */
-export type AccountDevices = Message<"parley.v1.AccountDevices"> & {
-  /**
-   * An encoded SignedDeviceCertificate for each device that is not revoked, the caller's too.
-   *
-   * @generated from field: repeated bytes device_certificates = 1;
-   */
-  deviceCertificates: Uint8Array[];
+export type LookupLater = Message<"parley.v1.LookupLater"> & {
 };
 
 /**
- * Describes the message parley.v1.AccountDevices.
- * Use `create(AccountDevicesSchema)` to create a new message.
+ * Describes the message parley.v1.LookupLater.
+ * Use `create(LookupLaterSchema)` to create a new message.
  */
-export const AccountDevicesSchema: GenMessage<AccountDevices> = /*@__PURE__*/
+export const LookupLaterSchema: GenMessage<LookupLater> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 4);
 
 /**
@@ -317,11 +336,18 @@ export const ClaimLaterSchema: GenMessage<ClaimLater> = /*@__PURE__*/
  */
 export type ClaimedDevices = Message<"parley.v1.ClaimedDevices"> & {
   /**
-   * Every device of the account. The calling device is left out of its own account's.
+   * Every registered device in use. The calling device is left out of its own account's.
    *
    * @generated from field: repeated parley.v1.ClaimedDevice devices = 1;
    */
   devices: ClaimedDevice[];
+
+  /**
+   * The account's list and removals: check that they have the device in use.
+   *
+   * @generated from field: parley.v1.AccountDevices account = 2;
+   */
+  account?: AccountDevices | undefined;
 };
 
 /**
@@ -338,12 +364,12 @@ export const ClaimedDevicesSchema: GenMessage<ClaimedDevices> = /*@__PURE__*/
  */
 export type ClaimedDevice = Message<"parley.v1.ClaimedDevice"> & {
   /**
-   * An encoded SignedDeviceCertificate. Check it: the server cannot make one, but a faulty one
-   * could show another account's.
+   * The device's public key. Check that the account's list has it in use, and that the key package is
+   * of this device.
    *
-   * @generated from field: bytes device_certificate = 1;
+   * @generated from field: bytes device_key = 1;
    */
-  deviceCertificate: Uint8Array;
+  deviceKey: Uint8Array;
 
   /**
    * An encoded MLSMessage that holds a KeyPackage. Empty: the device has published none, and
@@ -385,8 +411,7 @@ export const UnknownHandleSchema: GenMessage<UnknownHandle> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 9);
 
 /**
- * The device is not registered; nothing was changed, but that device_revocations may have been
- * carried out. The person decides what to do.
+ * The device is not registered, and nothing was changed. The person decides what to do.
  *
  * @generated from message parley.v1.RegistrationRefused
  */
@@ -463,12 +488,28 @@ export type RegistrationRefused = Message<"parley.v1.RegistrationRefused"> & {
     case: "banned";
   } | {
     /**
-     * The device was revoked by its account: make a new one.
+     * The account does not have this device in use any more.
      *
      * @generated from field: parley.v1.DeviceRevoked device_revoked = 9;
      */
     value: DeviceRevoked;
     case: "deviceRevoked";
+  } | {
+    /**
+     * There is no list yet that names the caller.
+     *
+     * @generated from field: parley.v1.NotListed not_listed = 10;
+     */
+    value: NotListed;
+    case: "notListed";
+  } | {
+    /**
+     * The list that came does not follow the server's.
+     *
+     * @generated from field: parley.v1.ListNotNewer list_not_newer = 11;
+     */
+    value: ListNotNewer;
+    case: "listNotNewer";
   } | { case: undefined; value?: undefined };
 };
 
@@ -537,19 +578,18 @@ export const HandleReservedSchema: GenMessage<HandleReserved> = /*@__PURE__*/
  */
 export type TooManyDevices = Message<"parley.v1.TooManyDevices"> & {
   /**
-   * Limits.devices_per_account.
+   * Limits.devices_per_account. Sign a list that leaves one out.
    *
    * @generated from field: uint32 limit = 1;
    */
   limit: number;
 
   /**
-   * An encoded SignedDeviceCertificate for each of them, so that the person can choose which one to
-   * revoke in the next call.
+   * As the server has them; absent for a new account.
    *
-   * @generated from field: repeated bytes device_certificates = 2;
+   * @generated from field: parley.v1.AccountDevices account = 2;
    */
-  deviceCertificates: Uint8Array[];
+  account?: AccountDevices | undefined;
 };
 
 /**
@@ -625,6 +665,12 @@ export const BannedSchema: GenMessage<Banned> = /*@__PURE__*/
  * @generated from message parley.v1.DeviceRevoked
  */
 export type DeviceRevoked = Message<"parley.v1.DeviceRevoked"> & {
+  /**
+   * The list and the removals that say so. A device does not take the server's word for it.
+   *
+   * @generated from field: parley.v1.AccountDevices account = 1;
+   */
+  account?: AccountDevices | undefined;
 };
 
 /**
@@ -633,4 +679,46 @@ export type DeviceRevoked = Message<"parley.v1.DeviceRevoked"> & {
  */
 export const DeviceRevokedSchema: GenMessage<DeviceRevoked> = /*@__PURE__*/
   messageDesc(file_parley_v1_key_exchange, 19);
+
+/**
+ * See RegistrationRefused.not_listed.
+ *
+ * @generated from message parley.v1.NotListed
+ */
+export type NotListed = Message<"parley.v1.NotListed"> & {
+  /**
+   * Absent where nobody goes by the handle here.
+   *
+   * @generated from field: parley.v1.AccountDevices account = 1;
+   */
+  account?: AccountDevices | undefined;
+};
+
+/**
+ * Describes the message parley.v1.NotListed.
+ * Use `create(NotListedSchema)` to create a new message.
+ */
+export const NotListedSchema: GenMessage<NotListed> = /*@__PURE__*/
+  messageDesc(file_parley_v1_key_exchange, 20);
+
+/**
+ * See RegistrationRefused.list_not_newer.
+ *
+ * @generated from message parley.v1.ListNotNewer
+ */
+export type ListNotNewer = Message<"parley.v1.ListNotNewer"> & {
+  /**
+   * As the server has them.
+   *
+   * @generated from field: parley.v1.AccountDevices account = 1;
+   */
+  account?: AccountDevices | undefined;
+};
+
+/**
+ * Describes the message parley.v1.ListNotNewer.
+ * Use `create(ListNotNewerSchema)` to create a new message.
+ */
+export const ListNotNewerSchema: GenMessage<ListNotNewer> = /*@__PURE__*/
+  messageDesc(file_parley_v1_key_exchange, 21);
 

@@ -26,6 +26,7 @@ export type CommandEndpoint = Pick<
   | 'admit'
   | 'block'
   | 'changeRoom'
+  | 'confirmWords'
   | 'createRoom'
   | 'decline'
   | 'devices'

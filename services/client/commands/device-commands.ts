@@ -1,10 +1,11 @@
 // Commands about one's own devices. Rows of the table in commands.ts.
 
+import { randomInt } from 'node:crypto'
 import { LEFT_AS_IT_WAS } from '../words/chat.js'
 import * as words from '../words/commands.js'
 import { deviceMeant, deviceRows } from '../words/devices.js'
 import { PROGRAM } from '../words/help.js'
-import { phraseAdvice, phraseRows } from '../words/start.js'
+import { phraseAdvice, phraseRows, WORDS_GONE } from '../words/start.js'
 import { type Command, type CommandContext, refusable } from './command.js'
 
 export const DEVICE_COMMANDS: readonly Command[] = [
@@ -17,10 +18,14 @@ export const DEVICE_COMMANDS: readonly Command[] = [
   {
     name: 'revoke',
     argument: 'NUMBER',
-    help: 'end a device of yours for good; also by its fingerprint',
+    help: 'end a device of yours that stands behind this one; also by its fingerprint',
     run: revoke,
   },
-  { name: 'phrase', help: 'show the 24 words that your account can be restored from', run: phrase },
+  {
+    name: 'phrase',
+    help: 'show and confirm the 24 words that your account can be restored from',
+    run: phrase,
+  },
 ]
 
 async function name(context: CommandContext, text: string): Promise<void> {
@@ -42,8 +47,28 @@ async function revoke(context: CommandContext, text: string): Promise<void> {
   })
 }
 
+/** Words that a person types back. */
+const ASKED_WORDS = 3
+
 async function phrase(context: CommandContext): Promise<void> {
-  const answer = await context.ask(words.SHOW_WORDS)
-  if (answer?.trim() !== 'yes') return context.warn(words.NOT_SHOWN)
-  context.say(phraseAdvice(PROGRAM), phraseRows(context.endpoint.recoveryPhrase()))
+  const { endpoint } = context
+  const kept = endpoint.recoveryPhrase()?.split(' ')
+  if (!kept) return context.warn(WORDS_GONE)
+  const places = somePlaces(kept.length)
+  for (;;) {
+    const answer = (await context.ask(words.confirmWords(places)))?.trim().toLowerCase() ?? ''
+    if (answer === '') return context.warn(words.CONFIRM_LATER)
+    if (answer === 'show') context.say(phraseAdvice(PROGRAM), phraseRows(kept.join(' ')))
+    else if (answer.split(/[\s,]+/).join(' ') === places.map(place => kept[place - 1]).join(' ')) break
+    else context.warn(words.WORDS_WRONG)
+  }
+  await endpoint.confirmWords()
+  context.say(words.WORDS_CONFIRMED)
+}
+
+/** Drawn at random, in their order, from 1. */
+function somePlaces(count: number): number[] {
+  const places = new Set<number>()
+  while (places.size < ASKED_WORDS) places.add(1 + randomInt(count))
+  return [...places].sort((one, other) => one - other)
 }

@@ -1,4 +1,4 @@
-// This device becomes a further one of an account that exists: by the account's 24 words.
+// This device becomes a further one of an account that exists, or takes it back: by the account's 24 words.
 
 import { join } from 'node:path'
 import {
@@ -6,6 +6,7 @@ import {
   type Endpoint,
   type EndpointEvent,
   type LineState,
+  type ListWish,
   openLocalEndpoint,
   type StopReason,
 } from '../../endpoint/index.js'
@@ -29,11 +30,16 @@ const USELESS: readonly StopReason[] = [
   'too-many-devices',
 ]
 
-/** The folder for a new device. Throws UsageError where the account is here already. */
-export function folderToLink({ data }: Pick<ClientOptions, 'data'>, handle: string): string {
+/** The folder for the device. Throws UsageError where one is to be linked and the account is here already. */
+export function folderToJoin(
+  { data }: Pick<ClientOptions, 'data'>,
+  handle: string,
+  purpose: Purpose,
+): string {
   const choice = chooseVault(data, handle)
-  if (choice.kind === 'known') throw new UsageError(words.alreadyHere(handle, choice.folder))
-  return join(data, handle)
+  if (choice.kind !== 'known') return join(data, handle)
+  if (purpose === 'link') throw new UsageError(words.alreadyHere(handle, choice.folder))
+  return choice.folder
 }
 
 /** Asks which of the account's devices makes room for this one, and tries again. False: none. */
@@ -56,31 +62,114 @@ export async function makeRoom(
   }
 }
 
-/** Links in a pipe: the input is the words. Resolves when the server has let the device in, or has not. */
-export async function linkFromPipe(
+/** How the 24 words are used: to be one more device, or to take the account back. */
+export type Purpose = 'link' | 'recover'
+
+/**
+ * Shows the devices of the account and asks for a list with this one; signs it and connects. False: the person does not
+ * agree.
+ */
+export async function askToJoin(
+  endpoint: Pick<Endpoint, 'connect' | 'devices' | 'join'>,
+  terminal: Pick<Terminal, 'ask' | 'print'>,
+  purpose: Purpose,
+): Promise<boolean> {
+  const notice = (level: 'info' | 'warning', text: string) =>
+    terminal.print({ kind: 'notice', at: new Date(), level, text })
+  const devices = otherDevices(endpoint)
+  notice('info', devices.length > 0 ? words.yourDevices(deviceRows(devices)) : words.NOBODY_ELSE)
+  let keep = devices
+  if (purpose === 'recover' && devices.length > 0) {
+    let kept: DeviceView[] | undefined
+    while (!kept) {
+      const answer = await terminal.ask(words.WHICH_STAY)
+      if (answer === undefined) return false
+      kept = devicesKept(devices, answer)
+    }
+    keep = kept
+    notice('info', words.newList(deviceRows(keep)))
+  }
+  const answer = await terminal.ask(purpose === 'link' ? words.MAY_LINK : words.MAY_RECOVER)
+  if (answer?.trim() !== 'yes') {
+    notice('warning', words.NOT_SIGNED)
+    return false
+  }
+  await endpoint.join(wishOf(purpose, keep))
+  endpoint.connect()
+  return true
+}
+
+const wishOf = (purpose: Purpose, keep: readonly DeviceView[]): ListWish => ({
+  place: purpose === 'link' ? 'last' : 'first',
+  keep: keep.map(({ id }) => id),
+})
+
+/** undefined: the text names one that is none of them, or nothing. */
+function devicesKept(devices: readonly DeviceView[], text: string): DeviceView[] | undefined {
+  const named = text.trim()
+  if (named === 'all') return [...devices]
+  if (named === 'none') return []
+  const meant = named.split(/[\s,]+/).map(each => deviceMeant(devices, each))
+  return meant.some(device => !device) ? undefined : meant.flatMap(device => device ?? [])
+}
+
+/** Links or recovers in a pipe: the input is the words. Resolves when the server has let the device in, or has not. */
+export async function joinFromPipe(
   options: ClientOptions,
+  purpose: Purpose,
   { input, note }: { input: NodeJS.ReadableStream; note(line: string): void },
 ): Promise<Exit> {
   const { handle } = options
   if (handle === undefined) throw new UsageError(words.WHOSE_ACCOUNT)
-  const folder = folderToLink(options, handle)
+  const folder = folderToJoin(options, handle, purpose)
   const seed = await readSeed(input)
   const { endpoint, connect } = await openSettling(folder, options)
-  await endpoint.prepare({ handle, seed, ...startOptions(options, true) })
-  let line = await connect()
-  const devices = otherDevices(endpoint)
-  const ended = options.revoke === undefined ? undefined : deviceMeant(devices, options.revoke)
-  if (isFull(line) && ended) {
-    await endpoint.revokeDevice(ended.id)
-    line = await connect()
+  const fresh = endpoint.account() === undefined
+  let useless: string | undefined
+  try {
+    await endpoint.prepare({ handle, seed, asksBeforeJoining: true, ...startOptions(options, fresh) })
+    let line = await connect()
+    if (isAsking(line)) line = (await joinUnasked(endpoint, { ...options, purpose, note }, connect)) ?? line
+    const ended =
+      options.revoke === undefined ? undefined : deviceMeant(otherDevices(endpoint), options.revoke)
+    if (isFull(line) && ended) {
+      await endpoint.revokeDevice(ended.id)
+      line = await connect()
+    }
+    if (line.state === 'up') return 'done'
+    if (line.state !== 'stopped') return 'timeout'
+    if (!isAsking(line)) note(line.reason === 'handle-taken' ? words.WRONG_WORDS : stopCause(line.cause))
+    if (isFull(line)) tellFull(otherDevices(endpoint), options.revoke, note)
+    await endpoint.abandonJoining()
+    if (fresh && (isAsking(line) || USELESS.includes(line.reason))) useless = folder
+    return 'stopped'
+  } finally {
+    await endpoint.close()
+    if (useless) removeVault(useless)
   }
-  await endpoint.close()
-  if (line.state === 'up') return 'done'
-  if (line.state !== 'stopped') return 'timeout'
-  note(line.reason === 'handle-taken' ? words.WRONG_WORDS : stopCause(line.cause))
-  if (isFull(line)) tellFull(devices, options.revoke, note)
-  if (USELESS.includes(line.reason)) removeVault(folder)
-  return 'stopped'
+}
+
+/** undefined: the options do not agree. */
+async function joinUnasked(
+  endpoint: Endpoint,
+  {
+    yes,
+    keep,
+    purpose,
+    note,
+  }: Pick<ClientOptions, 'yes' | 'keep'> & { purpose: Purpose; note(line: string): void },
+  connect: () => Promise<LineState>,
+): Promise<LineState | undefined> {
+  const devices = otherDevices(endpoint)
+  const kept = purpose === 'link' ? devices : devicesKept(devices, keep ?? '')
+  if (yes && kept) {
+    await endpoint.join(wishOf(purpose, kept))
+    return await connect()
+  }
+  for (const row of deviceRows(devices)) note(row)
+  if (keep !== undefined && !kept) note(words.noSuchKept(keep))
+  else note(purpose === 'link' ? words.AGREE_WITH_YES : words.SAY_KEEP)
+  return undefined
 }
 
 /** `connect` resolves when the server has let the device in, or has not. */
@@ -113,6 +202,8 @@ async function openSettling(
   return { endpoint, connect }
 }
 
+const isAsking = (line: LineState): boolean => line.state === 'stopped' && line.reason === 'not-listed'
+
 const isFull = (line: LineState): boolean => line.state === 'stopped' && line.reason === 'too-many-devices'
 
 function tellFull(
@@ -125,7 +216,7 @@ function tellFull(
 }
 
 /** In the order in which they are numbered. */
-const otherDevices = (endpoint: Endpoint): DeviceView[] =>
+const otherDevices = (endpoint: Pick<Endpoint, 'devices'>): DeviceView[] =>
   endpoint.devices().filter(({ isThis, isRevoked }) => !isThis && !isRevoked)
 
 /** Throws UsageError, which says nothing of the words. */

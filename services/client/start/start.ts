@@ -18,6 +18,7 @@ export function startOptions({ address, invite, acceptServer }: ClientOptions, f
   return {
     ...(target ? { address: target } : {}),
     ...(server ? { server } : {}),
+    ...(invite?.serverId ? { serverId: invite.serverId } : {}),
     ...(invite?.inviter ? { inviter: invite.inviter } : {}),
     ...(invite?.token ? { inviteToken: invite.token } : {}),
   }

@@ -21,8 +21,13 @@ export const WHICH_DEVICE = 'which one? /devices lists them; /revoke NUMBER'
 export const endForGood = (device: string): string => `end ${device} for good? yes or no: `
 export const deviceRevoked = (device: string): string =>
   `${device} is revoked: it reads nothing of what is said from now on`
-export const SHOW_WORDS = 'whoever sees the words can be you. Show them? yes or no: '
-export const NOT_SHOWN = 'not shown'
+/** `places`: of the words that are asked for, from 1. */
+export const confirmWords = (places: readonly number[]): string =>
+  `to confirm that you have your words, type words ${places.join(', ')}. "show" shows them all: whoever sees them can be ` +
+  'you. Nothing: later: '
+export const CONFIRM_LATER = 'not confirmed: they stay here'
+export const WORDS_WRONG = 'that is not what they are'
+export const WORDS_CONFIRMED = 'confirmed: the words are not kept on this device any more'
 
 // The operator's.
 

@@ -28,6 +28,7 @@ const DOWN: Words<DownCause> = {
   silent: ({ seconds }) => `nothing was heard for ${seconds} s`,
   ended: () => 'the server has ended the line',
   'shutting-down': () => 'the server is shutting down',
+  'said-revoked': () => 'the server says that your account has ended this device',
   'wrong-numbers': () => 'the server numbers envelopes wrongly',
   'no-line': ({ address }) => (address ? `there is no line to ${address}` : 'there is no line'),
   'call-failed': ({ message }) => message,
@@ -75,6 +76,13 @@ const STOPPED: Words<StopCause> = {
   'registration-closed': () => 'the server takes no new accounts',
   superseded: () => 'this device is connected from another process, which took over the line',
   revoked: () => 'this device was revoked by its account: what is said from now on is not for it',
+  'left-out': ({ handle }) =>
+    `the server does not list this device among those of ${handle}, and shows nothing signed that ends it: ask its operator`,
+  'not-listed': ({ handle }) =>
+    `no list of ${handle} names this device yet: start it with "link", or with "recover", and your 24 words`,
+  'other-server-id': ({ address }) =>
+    `the server at ${address} has another id than the one that your account is on: it was set up anew, or is another. ` +
+    'Ask its operator; "recover" and your 24 words list your devices there.',
   banned: () => "the server's operator has banned this account or device",
   'protocol-version': ({ message }) => `${message}. Update Parley on this machine or on the server.`,
   'unknown-answer': () => 'the server answers in a way that this version does not know: update Parley',

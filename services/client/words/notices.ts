@@ -33,6 +33,10 @@ const NOTICES: Words<Notice> = {
   'account-unknown': ({ handle }) =>
     `nobody went by ${handle} on this server before: the account begins anew here. ` +
     'If you have other devices, this is another server or handle than theirs, or a wrong word',
+  'left-out': ({ handle }) =>
+    `the server shows an older list of the devices of ${handle} than this device knows, or does not list it: ask its operator`,
+  'lists-forked': ({ handle }) =>
+    `there are several lists of the devices of ${handle}: the 24 words were used twice at once. Only devices on all of them count`,
   absent: ({ peer }) => `${peer} is not on this server yet: what you write waits here until they are`,
 }
 

@@ -34,5 +34,9 @@ const REFUSALS: Words<RefusalCause> = {
   'not-your-device': () => 'this is not one of your devices',
   'this-device': () => 'that is this device: revoke it from another one',
   'already-revoked': () => 'this device is revoked already',
+  'device-ahead': () =>
+    'that device is ahead of this one in the list, and cannot be ended from here: use `recover`, with your 24 words',
+  'other-words': () => 'these words are of another account',
+  'no-words': () => 'the words of your account are not kept here: you have them on paper',
   'bad-device-name': ({ characters }) => `a device's name has 1 to ${characters} characters`,
 }

@@ -36,6 +36,38 @@ export const alreadyHere = (handle: string, folder: string): string =>
 
 export const yourDevices = (rows: readonly string[]): string => `your devices:\n${rows.join('\n')}`
 
+export const NOBODY_ELSE = 'no other device of it is listed on this server'
+
+export const MAY_LINK = 'sign a list with these devices and this one? An unknown one reads along. yes or no: '
+export const NOT_SIGNED = 'nothing was signed'
+
+export const WHICH_STAY =
+  'which of them stay? Numbers with commas, "all" or "none"; all others are ended for good: '
+
+/** `rows`: of the devices that stay. */
+export const newList = (rows: readonly string[]): string =>
+  rows.length === 0
+    ? 'from here on this device is the only one'
+    : `this device first, and:\n${rows.join('\n')}`
+
+export const MAY_RECOVER = 'sign that list? All other devices are ended. yes or no: '
+
+export const AGREE_WITH_YES =
+  'these are the devices of the account: --yes agrees to a list with them and this one'
+export const SAY_KEEP =
+  'say which of these devices stay, with --keep (numbers or fingerprints with commas, all, or none), and --yes'
+export const noSuchKept = (text: string): string =>
+  `--keep "${text}" names none of them: say numbers or fingerprints with commas, all, or none`
+
+export const WORDS_UNCONFIRMED =
+  'the 24 words of your account are kept on this device until you confirm that you have them: until then whoever copies ' +
+  'this folder has the account for good. /phrase shows and confirms them'
+
+export const wordsBelow = (phrase: string): string =>
+  `the 24 words of your new account, which are not kept here (--phrase-to FILE writes them to a file): ${phrase}`
+
+export const WORDS_GONE = 'the words of this account are not kept here'
+
 export const WHICH_TO_END = 'which one to end for good, for this one? A number, or nothing: '
 
 export const WHOSE_ACCOUNT = 'whose account? Say it with --handle'
@@ -55,7 +87,8 @@ export const YOUR_WORDS = 'your 24 words (not shown): '
 /** `program`: how a person calls it. */
 export const phraseAdvice = (program: string): string =>
   'your recovery phrase. Write it down on paper: whoever has these 24 words is you, and without them nobody brings ' +
-  `your account back. On another device "${program} link" asks for them. /phrase shows them again`
+  `your account back. On another device "${program} link" asks for them. They are kept here until /phrase has seen that ` +
+  'you have them'
 
 /** Three to a row, which fit a terminal of 40 columns. */
 const WORDS_PER_ROW = 3

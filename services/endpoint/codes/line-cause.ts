@@ -16,6 +16,8 @@ export type DownCause =
   | { code: 'silent'; seconds: number }
   /** The server has ended it; it is shutting down; it gives numbers that no server gives. */
   | { code: 'ended' | 'shutting-down' | 'wrong-numbers' }
+  /** It says that the account has ended this device, and shows nothing yet that says so. */
+  | { code: 'said-revoked' }
   /** There is none at the moment. `address`: of the server; '' where none is known. */
   | { code: 'no-line'; address: string }
   /** Another failure of a call; `message`: as the server or the network says it. */
@@ -36,7 +38,15 @@ export type StopCause =
   | { code: 'invite-needed' | 'invite-invalid' | 'registration-closed' }
   /** The server does not register this device, for a reason that this version does not know. */
   | { code: 'not-registered'; handle: string }
-  | { code: 'superseded' | 'revoked' | 'banned' }
+  | { code: 'superseded' | 'banned' }
+  /** The account has ended this device: its list, or a removal, says so. */
+  | { code: 'revoked' }
+  /** The server leaves this device out, and shows nothing that holds. */
+  | { code: 'left-out'; handle: string }
+  /** No list names this device yet: a person has to see which others there are, and agree. */
+  | { code: 'not-listed'; handle: string }
+  /** It is not the server that the account, or an invite link, is of: its id is another. */
+  | { code: 'other-server-id'; address: string }
   /** `message`: as the server says it. */
   | { code: 'protocol-version'; message: string }
   | { code: 'unknown-answer' }
@@ -53,6 +63,8 @@ export type StopReason =
   | 'too-many-devices'
   | 'superseded'
   | 'revoked'
+  | 'left-out'
+  | 'not-listed'
   | 'banned'
   | 'invite-needed'
   | 'registration-closed'

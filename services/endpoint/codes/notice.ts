@@ -27,6 +27,10 @@ export type Notice =
   | { code: 'impostor'; handle: string }
   /** The account was restored from its words, and no server knew it. */
   | { code: 'account-unknown'; handle: string }
+  /** The server shows an older list of this account's devices than this device knows, or leaves this one out. */
+  | { code: 'left-out'; handle: string }
+  /** There are several lists of an account with one number: its words were used twice for it. */
+  | { code: 'lists-forked'; handle: string }
   /** Texts to them wait until they are on the server. */
   | { code: 'absent'; peer: string }
 

@@ -32,3 +32,7 @@ export type RefusalCause =
   | { code: 'key-swapped'; handle: string; shown: string; seen: string }
   | { code: 'already-blocked' | 'not-blocked'; handle: string }
   | { code: 'not-your-device' | 'this-device' | 'already-revoked' }
+  /** It stands before this one on the account's list: it takes the words. */
+  | { code: 'device-ahead' }
+  /** The words are of another account; they are not kept here. */
+  | { code: 'other-words' | 'no-words' }

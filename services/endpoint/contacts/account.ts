@@ -1,18 +1,30 @@
-// The account and the device of this endpoint, made at its first start and kept in its vault.
+// The account and the device of this endpoint, made at its first start and kept in its vault. The account's private key is
+// there only while it has something to sign: a list that names this device, and its certificate.
 
-import { makeCertificate } from '../../protocol/identity/certificate.js'
-import { type AccountKeys, accountKeys, type DeviceKeys, deviceKeys } from '../../protocol/keys.js'
+import { makeCertificate, NO_SERVER } from '../../protocol/identity/certificate.js'
+import {
+  type AccountKey,
+  type AccountKeys,
+  accountKeys,
+  type DeviceKeys,
+  deviceKeys,
+} from '../../protocol/keys.js'
 import { generateKeyPair, keyPairOf } from '../../protocol/signature.js'
 import { crypto } from '../crypto.js'
-import type { Reader, Transaction } from '../vault/records.js'
-import { at } from '../vault/records.js'
+import type { Reader, RecordOf, Transaction } from '../vault/records.js'
+import { at, recordOf } from '../vault/records.js'
 
 export interface OwnAccount {
   handle: string
-  account: AccountKeys
+  account: { readonly publicKey: AccountKey }
   device: DeviceKeys
   /** An encoded SignedDeviceCertificate. */
   certificate: Uint8Array
+}
+
+/** An account whose private key is at hand. */
+export interface NewAccount extends OwnAccount {
+  account: AccountKeys
 }
 
 const ONLY = at(0n)
@@ -23,7 +35,7 @@ export function loadAccount(records: Reader): OwnAccount | undefined {
   if (!saved) return undefined
   const account = accounts.get(saved) ?? {
     handle: saved.handle,
-    account: { publicKey: saved.accountPublicKey, privateKey: saved.accountPrivateKey },
+    account: { publicKey: saved.accountPublicKey },
     device: { publicKey: saved.devicePublicKey, privateKey: saved.devicePrivateKey },
     certificate: saved.deviceCertificate,
   }
@@ -34,8 +46,50 @@ export function loadAccount(records: Reader): OwnAccount | undefined {
 /** As they were read: the account is asked for with every message. */
 const accounts = new WeakMap<object, OwnAccount>()
 
+/** The part of the identity that is kept while the account's key is needed, or the words are not confirmed. */
+type KeyState = Partial<
+  Pick<RecordOf<'identity'>, 'accountSeed' | 'isJoining' | 'keepsWords' | 'pendingList'>
+>
+
+/** The account's key and what is to be done with it. */
+export function keyState(records: Reader): Required<KeyState> {
+  const {
+    accountSeed = NOTHING,
+    isJoining = false,
+    keepsWords = false,
+    pendingList = NOTHING,
+  } = records.get('identity', ONLY) ?? {}
+  return { accountSeed, isJoining, keepsWords, pendingList }
+}
+
+export function changeKeyState(tx: Transaction, change: KeyState): void {
+  tx.put('identity', ONLY, { ...tx.get('identity', ONLY)!, ...change })
+}
+
+const NOTHING = new Uint8Array()
+
+/** The list is signed and with the server: the account's key goes, unless its words are kept to be confirmed. */
+export function forgetKey(tx: Transaction): void {
+  const { keepsWords, accountSeed } = keyState(tx)
+  changeKeyState(tx, {
+    pendingList: NOTHING,
+    isJoining: false,
+    accountSeed: keepsWords ? accountSeed : NOTHING,
+  })
+}
+
+/** The person has the words. The key goes, unless it still has something to sign. */
+export function confirmWords(tx: Transaction): void {
+  const { accountSeed, isJoining, pendingList } = keyState(tx)
+  const isNeeded = isJoining || pendingList.length > 0
+  changeKeyState(tx, { keepsWords: false, accountSeed: isNeeded ? accountSeed : NOTHING })
+}
+
+/** The keys of an account from its seed (32 bytes). Throws RangeError for another length. */
+export const keysOfSeed = (seed: Uint8Array): AccountKeys => accountKeys(keyPairOf(crypto, seed.slice()))
+
 /** A new account with its first device. Throws IdentityError for a handle that breaks the rule. */
-export function makeAccount(handle: string, issuedAt?: number): OwnAccount {
+export function makeAccount(handle: string, issuedAt?: number): NewAccount {
   return withNewDevice(handle, accountKeys(generateKeyPair(crypto)), issuedAt)
 }
 
@@ -52,23 +106,19 @@ export function restoreAccount({
   handle: string
   seed: Uint8Array
   issuedAt?: number
-}): OwnAccount {
-  return withNewDevice(handle, accountKeys(keyPairOf(crypto, seed.slice())), issuedAt)
+}): NewAccount {
+  return withNewDevice(handle, keysOfSeed(seed), issuedAt)
 }
 
-/** `issuedAt`: in ms since 1970, now unless given. */
-function withNewDevice(handle: string, account: AccountKeys, issuedAt: number | undefined): OwnAccount {
+/** `issuedAt`: in ms since 1970, now unless given. The certificate names no server before that is known. */
+function withNewDevice(handle: string, account: AccountKeys, issuedAt: number | undefined): NewAccount {
   const device = deviceKeys(generateKeyPair(crypto))
   const deviceKey = device.publicKey
-  return {
-    handle,
-    account,
-    device,
-    certificate: makeCertificate(crypto, {
-      ...{ handle, account, deviceKey },
-      ...(issuedAt === undefined ? {} : { issuedAt }),
-    }),
-  }
+  const certificate = makeCertificate(crypto, {
+    ...{ handle, account, deviceKey, serverId: NO_SERVER },
+    ...(issuedAt === undefined ? {} : { issuedAt }),
+  })
+  return { handle, account, device, certificate }
 }
 
 export function saveAccount(
@@ -77,9 +127,9 @@ export function saveAccount(
   createdAtMs: number,
 ): void {
   tx.put('identity', ONLY, {
+    ...(tx.get('identity', ONLY) ?? recordOf('identity', {})),
     handle,
     accountPublicKey: account.publicKey,
-    accountPrivateKey: account.privateKey,
     devicePublicKey: device.publicKey,
     devicePrivateKey: device.privateKey,
     deviceCertificate: certificate,

@@ -2,6 +2,7 @@
 
 import { compareBytes } from '../../protocol/bytes.js'
 import { DEVICE_NAME_LENGTH } from '../../protocol/content/lengths.js'
+import type { ListedDevice } from '../../protocol/identity/device-list.js'
 import { deviceFingerprint } from '../../protocol/identity/fingerprint.js'
 import { type DeviceKey, sameKey } from '../../protocol/keys.js'
 import { Refusal } from '../codes/refusal.js'
@@ -17,11 +18,11 @@ const SHORT_FINGERPRINT = 'SHA256:'.length + 8
 export class OwnDevices {
   constructor(private readonly reader: Reader) {}
 
-  /** The oldest first. */
+  /** In the order of the list; those that are on none behind them, the oldest first. */
   all(): OwnDevice[] {
     return this.#rows()
       .map(({ record }) => record)
-      .sort(byAge)
+      .sort(byPlace)
   }
 
   get(deviceId: DeviceKey): OwnDevice | undefined {
@@ -29,7 +30,7 @@ export class OwnDevices {
   }
 
   isRevoked(deviceId: DeviceKey): boolean {
-    return (this.get(deviceId)?.revocation.length ?? 0) > 0
+    return this.get(deviceId)?.isEnded === true
   }
 
   /** Changes what is known of a device, from here on also of one that was not known. */
@@ -44,6 +45,26 @@ export class OwnDevices {
     tx.put('devices', known?.key ?? at(nextId(tx, 'devices')), device)
   }
 
+  /** These are in use, in this order, and no others that were. Tells whether that is new. */
+  settle(tx: Transaction, listed: readonly ListedDevice[]): boolean {
+    const before = this.#rows().map(({ record }) => record)
+    for (const [at, { deviceKey, listedAt }] of listed.entries()) {
+      const known = this.get(deviceKey)
+      const change = { issuedAtMs: BigInt(listedAt), isEnded: false, place: at + 1 }
+      if (known && known.place === change.place && !known.isEnded && known.issuedAtMs > 0n) continue
+      this.change(
+        tx,
+        deviceKey,
+        known && known.issuedAtMs > 0n ? { ...change, issuedAtMs: known.issuedAtMs } : change,
+      )
+    }
+    for (const { deviceId, place, isEnded } of before)
+      if (place > 0 && !isEnded && !listed.some(({ deviceKey }) => sameKey(deviceKey, deviceId)))
+        this.change(tx, deviceId, { isEnded: true, place: 0 })
+    const after = this.#rows().map(({ record }) => record)
+    return after.length !== before.length || after.some((each, at) => each.isEnded !== before[at]!.isEnded)
+  }
+
   #rows() {
     return this.reader.list('devices')
   }
@@ -53,9 +74,9 @@ export class OwnDevices {
   }
 }
 
-/** All devices of an account agree on this order. */
-function byAge(one: OwnDevice, other: OwnDevice): number {
-  return Number(one.issuedAtMs - other.issuedAtMs) || compareBytes(one.deviceId, other.deviceId)
+function byPlace(one: OwnDevice, other: OwnDevice): number {
+  const placed = (one.place || Number.MAX_SAFE_INTEGER) - (other.place || Number.MAX_SAFE_INTEGER)
+  return placed || Number(one.issuedAtMs - other.issuedAtMs) || compareBytes(one.deviceId, other.deviceId)
 }
 
 /** The name that a person calls a device by. */
@@ -73,23 +94,23 @@ export interface DeviceView {
   name: string
   fingerprint: string
   isThis: boolean
-  /** When its certificate was signed. */
+  /** When it was first listed. */
   since: Date
   /** When something that it sent was last received; undefined: never, or it is this one. */
   lastHeard: Date | undefined
   isRevoked: boolean
 }
 
-/** The oldest first. */
+/** In the order of the list: each may end those behind it. */
 export function viewDevices(devices: OwnDevices, own: DeviceKey): DeviceView[] {
-  return devices.all().map(({ deviceId, name, issuedAtMs, lastHeardMs, revocation }) => ({
+  return devices.all().map(({ deviceId, name, issuedAtMs, lastHeardMs, isEnded }) => ({
     id: deviceId,
     name,
     fingerprint: deviceFingerprint(crypto, deviceId),
     isThis: sameKey(deviceId, own),
     since: new Date(Number(issuedAtMs)),
     lastHeard: lastHeardMs > 0n ? new Date(Number(lastHeardMs)) : undefined,
-    isRevoked: revocation.length > 0,
+    isRevoked: isEnded,
   }))
 }
 

@@ -1,4 +1,5 @@
 import type { OwnAccount } from './account.js'
+import type { AccountLists } from './account-lists.js'
 import type { Contacts } from './contacts.js'
 import type { OwnDevices } from './own-devices.js'
 
@@ -7,4 +8,5 @@ export interface ContactParts {
   readonly account: OwnAccount
   readonly contacts: Contacts
   readonly devices: OwnDevices
+  readonly lists: AccountLists
 }

@@ -1,13 +1,12 @@
 // Whether the server knows this device, and what it holds for those who want to reach it.
 
 import type { KeyExchanged } from '../../../gen/parley/v1/key_exchange_pb.js'
-import { certifiedDevices } from '../../protocol/identity/certificate.js'
+import { devicesInUse } from '../../protocol/identity/devices-in-use.js'
 import { sameKey } from '../../protocol/keys.js'
 import { RpcError } from '../../rpc/error.js'
 import type { DownCause, StopCause } from '../codes/line-cause.js'
 import { LineStopped } from '../codes/line-error.js'
 import type { Context } from '../context.js'
-import { crypto } from '../crypto.js'
 import { explainFailure } from '../line/failure.js'
 import type { KeyStock } from '../sync/keys/key-stock.js'
 import type { Finding } from './finding.js'
@@ -20,7 +19,7 @@ export interface AccountServer {
 
 /** `repairs`: key packages that are lacking are published. Throws VaultError. */
 export async function examineAccount(
-  context: Pick<Context, 'account' | 'clock' | 'records'>,
+  context: Pick<Context, 'account' | 'clock' | 'lists' | 'records'>,
   server: AccountServer,
   { repairs }: { repairs: boolean },
 ): Promise<Finding[]> {
@@ -37,12 +36,14 @@ export async function examineAccount(
   }
 }
 
-function registration({ account }: Pick<Context, 'account'>, { lookups }: KeyExchanged): Finding {
+function registration(
+  { account, lists }: Pick<Context, 'account' | 'lists'>,
+  { lookups }: KeyExchanged,
+): Finding {
   const outcome = lookups[0]?.outcome
-  const listed = outcome?.case === 'devices' ? outcome.value.deviceCertificates : []
-  const devices = certifiedDevices(crypto, listed).filter(({ accountKey }) =>
-    sameKey(accountKey, account.account.publicKey),
-  )
+  const shown = outcome?.case === 'devices' ? lists.read(outcome.value) : undefined
+  const isOwn = shown !== undefined && sameKey(shown.list.accountKey, account.account.publicKey)
+  const devices = isOwn ? devicesInUse(shown.list, shown.removals) : []
   const isListed = devices.some(({ deviceKey }) => sameKey(deviceKey, account.device.publicKey))
   if (isListed)
     return {

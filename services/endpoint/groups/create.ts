@@ -2,6 +2,7 @@
 // server.
 
 import type { ClaimedDevice } from '../../../gen/parley/v1/key_exchange_pb.js'
+import { equalBytes } from '../../protocol/bytes.js'
 import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { sameKey } from '../../protocol/keys.js'
 import { CONVERSATION_ID_BYTES } from '../../protocol/sizes.js'
@@ -26,11 +27,12 @@ export async function verifiedInvitees(
   claimed: readonly ClaimedDevice[],
 ): Promise<Invitee[]> {
   const invitees: Invitee[] = []
-  for (const { keyPackage } of claimed) {
+  for (const { deviceKey, keyPackage } of claimed) {
     try {
       // The key package's own certificate counts: it is what the members of the group will see.
       const identity = parseVerifiedCertificate((await parts.engine.inspectKeyPackage(keyPackage)).identity)
-      if (identity.handle === handle) invitees.push({ identity, keyPackage })
+      if (identity.handle === handle && equalBytes(identity.deviceKey, deviceKey))
+        invitees.push({ identity, keyPackage })
     } catch {
       // A faulty device is left out; the person's others can still be reached.
     }

@@ -1,10 +1,11 @@
 // One connection to the server that was meant: the calls that a device makes on it, each with its proof.
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import { ChatService, type Closing } from '../../../gen/parley/v1/chat_pb.js'
+import { ChatService, type Closing, type GetServerResponse } from '../../../gen/parley/v1/chat_pb.js'
 import type {
   KeyExchanged,
   KeyExchangeRequestSchema,
+  KeyExchangeResponse,
   RegistrationRefused,
 } from '../../../gen/parley/v1/key_exchange_pb.js'
 import type { Address } from '../../protocol/invite/address.js'
@@ -13,6 +14,7 @@ import { METHODS, PROTOCOL_VERSION, type ProvenMethod } from '../../protocol/met
 import { makeProof } from '../../protocol/proof.js'
 import { MESSAGE_BYTES } from '../../protocol/sizes.js'
 import type { Dialer, RpcChannel, SeenCertificate } from '../../rpc/channel.js'
+import { RpcError } from '../../rpc/error.js'
 import { LineDown, LineStopped } from '../codes/line-error.js'
 import { crypto } from '../crypto.js'
 import type { Clock } from '../ports.js'
@@ -24,16 +26,16 @@ import { Session, type SessionHandlers } from './session.js'
 /** Connecting and a KeyExchange, in ms. */
 const CALL_TIMEOUT_MS = 10_000
 
-export type KeyExchangeParts = Omit<
-  MessageInitShape<typeof KeyExchangeRequestSchema>,
-  '$typeName' | 'proof' | 'deviceCertificate'
->
+export type KeyExchangeParts = Omit<MessageInitShape<typeof KeyExchangeRequestSchema>, '$typeName' | 'proof'>
+
+/** Lists that are signed one after the other, where others of the account do the same at that moment. */
+const MAX_TRIES = 4
+
+type Outcome = Exclude<KeyExchangeResponse['outcome'], { case: undefined }>
 
 /** The account and device that call. */
 interface LineAccount {
   handle: string
-  /** An encoded SignedDeviceCertificate. */
-  certificate: Uint8Array
   device: DeviceKeys
 }
 
@@ -41,8 +43,14 @@ export interface ConnectionHandlers {
   /** Decides on the server that answers. Throws LineStopped for the wrong one. */
   trust(seen: SeenCertificate): Promise<ServerTrust>
   account(): LineAccount
-  /** The device is not registered, which ends the line. */
-  refused(refusal: RegistrationRefused): Promise<void>
+  /** Whether it has to be asked which server this is, before anything is said to it. */
+  asksServer(): boolean
+  /** Throws LineStopped for another server than the account is on. */
+  serverTold(server: GetServerResponse): Promise<void>
+  /** The first call of the line. */
+  registration(): KeyExchangeParts
+  /** The device is not registered, which ends the line, but where the answer is that it can try again at once. */
+  refused(refusal: RegistrationRefused): Promise<'again' | 'stop'>
   /** The last cursor that is saved. */
   cursor(): Uint8Array
   /** The server did not give that one. */
@@ -80,29 +88,58 @@ export class Connection {
     return this.#session !== undefined
   }
 
+  /** Makes itself known to the server, and sees that it is the account's. Throws RpcError or LineStopped. */
+  async register(): Promise<KeyExchanged> {
+    const { handlers } = this.options
+    if (handlers.asksServer()) await this.#askServer()
+    for (let tries = 1; ; tries++) {
+      const outcome = await this.#exchange(handlers.registration()).catch(async (error: unknown) => {
+        // A list of another server is refused: this one was set up anew.
+        if (error instanceof RpcError && error.code === 'INVALID_ARGUMENT') await this.#askServer()
+        throw error
+      })
+      if (outcome.case === 'exchanged') return outcome.value
+      const next = await handlers.refused(outcome.value)
+      if (next === 'stop' || tries === MAX_TRIES)
+        throw registrationRefused(outcome.value, handlers.account().handle)
+    }
+  }
+
   /** Throws RpcError or LineStopped. */
   async keyExchange(parts: KeyExchangeParts): Promise<KeyExchanged> {
-    const { handlers, signal } = this.options
-    const { certificate, handle } = handlers.account()
+    const { handlers } = this.options
+    const outcome = await this.#exchange(parts)
+    if (outcome.case === 'exchanged') return outcome.value
+    await handlers.refused(outcome.value)
+    throw registrationRefused(outcome.value, handlers.account().handle)
+  }
+
+  async #exchange(parts: KeyExchangeParts): Promise<Outcome> {
     const proof = this.#proof(METHODS.keyExchange)
     const { outcome } = await this.channel.unary(
       ChatService.method.keyExchange,
-      { ...parts, proof, deviceCertificate: certificate },
+      { ...parts, proof },
+      { signal: this.options.signal, timeoutMs: CALL_TIMEOUT_MS },
+    )
+    if (outcome.case === undefined) throw new LineStopped({ code: 'unknown-answer' })
+    return outcome
+  }
+
+  async #askServer(): Promise<void> {
+    const { handlers, signal } = this.options
+    const told = await this.channel.unary(
+      ChatService.method.getServer,
+      {},
       { signal, timeoutMs: CALL_TIMEOUT_MS },
     )
-    if (outcome.case === 'exchanged') return outcome.value
-    if (outcome.case === 'refused') {
-      await handlers.refused(outcome.value)
-      throw registrationRefused(outcome.value, handle)
-    }
-    throw new LineStopped({ code: 'unknown-answer' })
+    await handlers.serverTold(told)
   }
 
   /** Opens the stream and stays with it. Resolves never: a stream that ends is a line that is down. */
   async converse({ onOpened, onFrame }: SessionHandlers): Promise<never> {
     const { clock, handlers, signal } = this.options
     const proof = this.#proof(METHODS.chat)
-    let ending: 'shutting-down' | undefined
+    let ending: 'shutting-down' | 'said-revoked' | undefined
     this.#session = new Session({
       channel: this.channel,
       open: { protocolVersion: PROTOCOL_VERSION, proof, cursor: handlers.cursor() },
@@ -145,8 +182,8 @@ export class Connection {
 }
 
 /** Why the stream ends. Throws LineStopped where this device shall not come back by itself. */
-function explainClosing(reason: Closing['reason']['case']): 'shutting-down' {
-  if (reason === 'superseded' || reason === 'revoked' || reason === 'banned')
-    throw new LineStopped({ code: reason })
-  return 'shutting-down'
+function explainClosing(reason: Closing['reason']['case']): 'shutting-down' | 'said-revoked' {
+  if (reason === 'superseded' || reason === 'banned') throw new LineStopped({ code: reason })
+  // The next call brings what shows it, if it is so.
+  return reason === 'revoked' ? 'said-revoked' : 'shutting-down'
 }

@@ -20,7 +20,7 @@ function explainStatus(error: RpcError, now: number): DownCause {
   const detail = readDetail(error)
   if (detail?.reason === ErrorReason.PROTOCOL_VERSION)
     throw new LineStopped({ code: 'protocol-version', message: error.message })
-  if (detail?.reason === ErrorReason.REVOKED) throw new LineStopped({ code: 'revoked' })
+  if (detail?.reason === ErrorReason.REVOKED) return { code: 'said-revoked' }
   if (detail?.reason === ErrorReason.BANNED) throw new LineStopped({ code: 'banned' })
   if (detail?.reason === ErrorReason.CLOCK) return clockOff(detail, now)
   if (error.code === 'DEADLINE_EXCEEDED') return { code: 'no-answer' }
@@ -65,7 +65,10 @@ export function registrationRefused({ reason }: RegistrationRefused, handle: str
     case 'banned':
       return new LineStopped({ code: 'banned' })
     case 'deviceRevoked':
-      return new LineStopped({ code: 'revoked' })
+      return new LineStopped({ code: 'left-out', handle })
+    case 'notListed':
+    case 'listNotNewer':
+      return new LineStopped({ code: 'not-listed', handle })
     default:
       return new LineStopped({ code: 'not-registered', handle })
   }

@@ -18,8 +18,6 @@ const LEAVE_TIMEOUT_MS = 1_000
 export type LinePorts = Pick<Ports, 'dialer' | 'clock' | 'random'>
 
 export interface LineHandlers extends ConnectionHandlers, SessionHandlers {
-  /** Lets a new account in; empty where there is none. */
-  registration(): Pick<KeyExchangeParts, 'inviteToken' | 'deviceRevocations'>
   /** The device is registered; tells what the server holds of it. */
   keyExchanged(answer: KeyExchanged): Promise<void>
   onState(state: LineState): void
@@ -93,7 +91,7 @@ export class Line {
     const connection = await Connection.open({ address, dialer, clock, handlers, signal })
     try {
       this.#connection = connection
-      await handlers.keyExchanged(await connection.keyExchange(handlers.registration()))
+      await handlers.keyExchanged(await connection.register())
       return await connection.converse({
         onOpened: async opened => {
           this.#backoff.reset()

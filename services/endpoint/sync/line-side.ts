@@ -1,4 +1,4 @@
-import type { Opened } from '../../../gen/parley/v1/chat_pb.js'
+import type { GetServerResponse, Opened } from '../../../gen/parley/v1/chat_pb.js'
 import type { KeyExchanged, RegistrationRefused } from '../../../gen/parley/v1/key_exchange_pb.js'
 import type { SeenCertificate } from '../../rpc/channel.js'
 import { LineStopped } from '../codes/line-error.js'
@@ -13,24 +13,18 @@ import type { Clock } from '../ports.js'
 import { VaultError } from '../vault/vault.js'
 import type { KeyStock } from './keys/key-stock.js'
 import type { Keys } from './keys/keys.js'
+import { asksServer, exchanged, refused, registration, takeServerId } from './own-account.js'
 import type { PresenceBeat } from './presence-beat.js'
 import type { ReceiveLoop } from './receive-loop.js'
 import type { SendLoop } from './send-loop.js'
-import {
-  forgetInvite,
-  loadServer,
-  noteRefusal,
-  type ServerRecord,
-  saveServer,
-  trustSeen,
-} from './server-record.js'
+import { loadServer, type ServerRecord, saveServer, trustSeen } from './server-record.js'
 
 interface LineSideOptions {
   /** The saved state. */
   context: Context
   transaction: RunTransaction
   clock: Pick<Clock, 'now'>
-  keys: Pick<Keys, 'opened' | 'revocations'> & { stock: Pick<KeyStock, 'fill'> }
+  keys: Pick<Keys, 'opened'> & { stock: Pick<KeyStock, 'fill'> }
   sendLoop: Pick<SendLoop, 'down' | 'noteGiven' | 'opened'>
   receives: Pick<ReceiveLoop, 'take'>
   beat: Pick<PresenceBeat, 'down' | 'up'>
@@ -54,15 +48,22 @@ export class LineSide implements LineHandlers {
     return this.options.context.account
   }
 
-  registration() {
-    return read(() => ({
-      inviteToken: this.#server()?.inviteToken ?? '',
-      deviceRevocations: this.options.keys.revocations(),
-    }))
+  asksServer(): boolean {
+    return read(() => asksServer(this.options.context))
   }
 
-  async refused(refusal: RegistrationRefused): Promise<void> {
-    await this.#unit(({ context, tx }) => noteRefusal(context, tx, refusal))
+  async serverTold({ serverId }: GetServerResponse): Promise<void> {
+    await this.#unit(({ context, tx }) => takeServerId(context, tx, serverId))
+  }
+
+  registration() {
+    return read(() => registration(this.options.context))
+  }
+
+  async refused(refusal: RegistrationRefused): Promise<'again' | 'stop'> {
+    const next = await this.#unit(({ context, tx }) => refused(context, tx, refusal))
+    if (typeof next !== 'string') throw new LineStopped(next)
+    return next
   }
 
   cursor(): Uint8Array {
@@ -75,7 +76,8 @@ export class LineSide implements LineHandlers {
   }
 
   async keyExchanged(held: KeyExchanged): Promise<void> {
-    await this.#unit(({ tx }) => forgetInvite(tx))
+    const stop = await this.#unit(({ context, tx }) => exchanged(context, tx, held))
+    if (stop) throw new LineStopped(stop)
     await saved(this.options.keys.stock.fill(held))
   }
 

@@ -12,7 +12,6 @@ import type { ConversationNumber } from '../ids.js'
 import { sealAdmitted } from '../messages/content/admitted.js'
 import { sealNames } from '../messages/content/device-name.js'
 import { sealReceipt } from '../messages/content/receipt.js'
-import { sealRevocations } from '../messages/content/revoked-devices.js'
 import { askWhenDue } from '../messages/rejoin-requests.js'
 import { type Outbox, queueCommit } from '../messages/sealing/outbox.js'
 import { isSilent, sealLine, sendingGroup } from '../messages/sealing/seal.js'
@@ -35,7 +34,6 @@ export async function sealDue(unit: Unit, due: Due): Promise<void> {
   for (const group of dueGroups(context, ({ atMs }) => atMs !== undefined && atMs <= due.now))
     await sealLeave(context, tx, group)
   await sealNames(context, tx)
-  await sealRevocations(context, tx)
   await sealAdmitted(context, tx)
   await sealTransfers(context, tx)
 }

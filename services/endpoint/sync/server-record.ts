@@ -1,14 +1,11 @@
 // The vault's record of the server that the account is on.
 
-import type { RegistrationRefused } from '../../../gen/parley/v1/key_exchange_pb.js'
-import { certifiedDevices } from '../../protocol/identity/certificate.js'
+import { equalBytes } from '../../protocol/bytes.js'
 import { formatFingerprint } from '../../protocol/identity/fingerprint.js'
 import { formatAddress } from '../../protocol/invite/address.js'
+import { SERVER_ID_BYTES } from '../../protocol/sizes.js'
 import type { SeenCertificate } from '../../rpc/channel.js'
 import { LineStopped } from '../codes/line-error.js'
-import type { Context } from '../context.js'
-import { crypto } from '../crypto.js'
-import { isOwn } from '../groups/membership.js'
 import { type ServerTrust, trustServer } from '../line/server-trust.js'
 import { at, type Reader, type RecordOf, recordOf, type Transaction } from '../vault/records.js'
 
@@ -54,15 +51,12 @@ export function forgetInvite(tx: Transaction): void {
   if (loadServer(tx)?.inviteToken) saveServer(tx, { inviteToken: '' })
 }
 
-/** Which devices an account at its limit has: one of them can be revoked for this one. */
-export function noteRefusal(
-  context: Pick<Context, 'account' | 'devices'>,
-  tx: Transaction,
-  { reason }: RegistrationRefused,
-): void {
-  if (reason.case !== 'tooManyDevices') return
-  const listed = certifiedDevices(crypto, reason.value.deviceCertificates)
-  const own = listed.filter(device => isOwn(context, device))
-  for (const { deviceKey, issuedAt } of own)
-    context.devices.change(tx, deviceKey, { issuedAtMs: BigInt(issuedAt) })
+/** Which server this is. Throws LineStopped for another one than the account, or the invite link, is of. */
+export function noteServerId(tx: Transaction, serverId: Uint8Array): void {
+  const server = loadServer(tx)
+  if (!server) throw new LineStopped({ code: 'no-server' })
+  const expected = server.serverId.length > 0 ? server.serverId : server.invitedId
+  if (serverId.length !== SERVER_ID_BYTES || (expected.length > 0 && !equalBytes(expected, serverId)))
+    throw new LineStopped({ code: 'other-server-id', address: formatAddress(server) })
+  saveServer(tx, { serverId })
 }

@@ -2,9 +2,9 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { DeviceCertificateSchema, SignedDeviceCertificateSchema } from '../../../gen/parley/v1/identity_pb.js'
 import { BytesCache } from '../bytes-cache.js'
 import type { CryptoProvider } from '../crypto.js'
-import { IdentityError } from '../error.js'
 import type { AccountKey, AccountKeys, DeviceKey } from '../keys.js'
 import { sign } from '../signature.js'
+import { SERVER_ID_BYTES } from '../sizes.js'
 import {
   checkHandle,
   checkSubject,
@@ -22,19 +22,30 @@ export interface DeviceIdentity {
   handle: string
   accountKey: AccountKey
   deviceKey: DeviceKey
+  /** 16 bytes. */
+  serverId: Uint8Array
   /** ms since 1970-01-01 UTC, by the clock of the device that signed. */
   issuedAt: number
 }
 
+/** The server's name in a certificate that was made before it was known which server the account is on. */
+export const NO_SERVER: Uint8Array = new Uint8Array(SERVER_ID_BYTES)
+
 /**
- * An encoded SignedDeviceCertificate for one device, signed by its account.
+ * An encoded SignedDeviceCertificate for one device, signed by its account. `serverId`: none unless given.
  * `issuedAt` is in ms since 1970, now unless given. Throws IdentityError for a handle that breaks the rule.
  */
 export function makeCertificate(
   crypto: CryptoProvider,
-  options: { handle: string; account: AccountKeys; deviceKey: DeviceKey; issuedAt?: number },
+  options: {
+    handle: string
+    account: AccountKeys
+    deviceKey: DeviceKey
+    serverId?: Uint8Array
+    issuedAt?: number
+  },
 ): Uint8Array {
-  const { handle, account, deviceKey, issuedAt = Date.now() } = options
+  const { handle, account, deviceKey, serverId = NO_SERVER, issuedAt = Date.now() } = options
   checkSubject({ handle, deviceKey })
   const certificate = toBinary(
     DeviceCertificateSchema,
@@ -42,6 +53,7 @@ export function makeCertificate(
       handle,
       accountKey: account.publicKey,
       deviceKey,
+      serverId,
       issuedAtMs: BigInt(Math.trunc(issuedAt)),
     }),
   )
@@ -62,37 +74,11 @@ const parsed = new BytesCache<DeviceIdentity>(REMEMBERED)
 
 /** Reads and verifies an encoded SignedDeviceCertificate, wherever it comes from. Throws nothing but IdentityError. */
 export function readCertificate(crypto: CryptoProvider, bytes: Uint8Array): Readonly<DeviceIdentity> {
-  const identity = readCertificateOfAnyHandle(crypto, bytes)
-  checkHandle(identity.handle)
-  return identity
-}
-
-/** As readCertificate, but the handle may break the rule: a server does not fail a call for that but answers it. */
-export function readCertificateOfAnyHandle(
-  crypto: CryptoProvider,
-  bytes: Uint8Array,
-): Readonly<DeviceIdentity> {
   const known = verified.get(crypto) ?? new BytesCache<DeviceIdentity>(REMEMBERED)
   verified.set(crypto, known)
-  return known.get(bytes, unknown => identityOf(readStatement(crypto, unknown, KIND)))
-}
-
-/**
- * The devices of those certificates that hold; the others are left out. A faulty server may show them for a handle
- * that is not theirs: that is for the caller to compare.
- */
-export function certifiedDevices(
-  crypto: CryptoProvider,
-  certificates: readonly Uint8Array[],
-): Readonly<DeviceIdentity>[] {
-  return certificates.flatMap(bytes => {
-    try {
-      return [readCertificate(crypto, bytes)]
-    } catch (error) {
-      if (error instanceof IdentityError) return []
-      throw error
-    }
-  })
+  const identity = known.get(bytes, unknown => identityOf(readStatement(crypto, unknown, KIND)))
+  checkHandle(identity.handle)
+  return identity
 }
 
 /**
@@ -110,6 +96,6 @@ function identityOf({ time, ...device }: Statement): DeviceIdentity {
 
 function decode(bytes: Uint8Array): DecodedStatement {
   const { certificate: signed, signature } = fromBinary(SignedDeviceCertificateSchema, bytes)
-  const { handle, accountKey, deviceKey, issuedAtMs } = fromBinary(DeviceCertificateSchema, signed)
-  return { signed, signature, handle, accountKey, deviceKey, timeMs: issuedAtMs }
+  const { handle, accountKey, deviceKey, serverId, issuedAtMs } = fromBinary(DeviceCertificateSchema, signed)
+  return { signed, signature, handle, accountKey, deviceKey, serverId, timeMs: issuedAtMs }
 }

@@ -52,6 +52,8 @@ export interface DeviceList extends ListContent {
   accountKey: AccountKey
   /** The name of the list in removals and in the list behind it, 32 bytes. */
   hash: Uint8Array
+  /** The encoded SignedDeviceList. */
+  encoded: Uint8Array
 }
 
 /** An encoded SignedDeviceList. Throws, as readDeviceList would, IdentityError for a list that nobody would take. */
@@ -110,6 +112,7 @@ function readUnknown(crypto: CryptoProvider, bytes: Uint8Array): DeviceList {
       listedAt: Number(listedAtMs),
     })),
     hash: crypto.sha256(concatBytes(HASH_PREFIX, list)),
+    encoded: copyBytes(bytes),
   }
 }
 

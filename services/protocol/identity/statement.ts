@@ -1,4 +1,4 @@
-// The common part of all that an account signs about one of its devices: a certificate, a revocation.
+// The common part of what an account signs about one of its devices.
 
 import { copyBytes } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
@@ -10,7 +10,7 @@ import {
   deviceKey as toDeviceKey,
 } from '../keys.js'
 import { isSoundKey, type Label, verify } from '../signature.js'
-import { KEY_BYTES, MAX_STATEMENT_BYTES, SIGNATURE_BYTES } from '../sizes.js'
+import { KEY_BYTES, MAX_STATEMENT_BYTES, SERVER_ID_BYTES, SIGNATURE_BYTES } from '../sizes.js'
 import { isHandle } from './handle.js'
 
 /** The latest time that a Date can hold, in ms since 1970 (ECMA-262, "Time Values"). */
@@ -24,6 +24,7 @@ export interface DecodedStatement {
   handle: string
   accountKey: Uint8Array
   deviceKey: Uint8Array
+  serverId: Uint8Array
   timeMs: bigint
 }
 
@@ -32,6 +33,8 @@ export interface Statement {
   handle: string
   accountKey: AccountKey
   deviceKey: DeviceKey
+  /** 16 bytes. */
+  serverId: Uint8Array
   /** ms since 1970-01-01 UTC, by the clock of the device that signed. */
   time: number
 }
@@ -75,11 +78,12 @@ export function parseVerifiedStatement(bytes: Uint8Array, kind: StatementKind): 
   return statementOf(decodeWellFormed(bytes, kind))
 }
 
-function statementOf({ handle, accountKey, deviceKey, timeMs }: DecodedStatement): Statement {
+function statementOf({ handle, accountKey, deviceKey, serverId, timeMs }: DecodedStatement): Statement {
   return {
     handle,
     accountKey: toAccountKey(copyBytes(accountKey)),
     deviceKey: toDeviceKey(copyBytes(deviceKey)),
+    serverId: copyBytes(serverId),
     time: Number(timeMs),
   }
 }
@@ -108,11 +112,12 @@ export function isTime(timeMs: bigint): boolean {
   return timeMs >= 0n && timeMs <= MAX_TIME_MS
 }
 
-function isWellFormed({ accountKey, deviceKey, signature, timeMs }: DecodedStatement): boolean {
+function isWellFormed({ accountKey, deviceKey, serverId, signature, timeMs }: DecodedStatement): boolean {
   return (
     accountKey.length === KEY_BYTES &&
     // This key signs the device's leaves, which are verified apart from here.
     isSoundKey(deviceKey) &&
+    serverId.length === SERVER_ID_BYTES &&
     signature.length === SIGNATURE_BYTES &&
     isTime(timeMs)
   )

@@ -1,16 +1,16 @@
 // An invite link names a server and says by which keys to know it and the person who invites:
 //
-//   parley://HOST:PORT/?s=<server>&i=<handle>.<account>&t=<token>
+//   parley://HOST:PORT/?s=<server>&n=<id>&i=<handle>.<account>&t=<token>
 //
 // <server>: the SHA-256 of the SubjectPublicKeyInfo of the server's TLS certificate. <account>: the SHA-256 of
-// the inviter's account key. Both 32 bytes in unpadded base64url. <token>: what lets one new account in where the
-// server asks for it, 16 bytes likewise; a link that has one is a secret until it is used. "i" and "t" may be
+// the inviter's account key. Both 32 bytes in unpadded base64url. <id>: the server's id, 16 bytes likewise. <token>: what lets one new account in where the
+// server asks for it, 16 bytes likewise; a link that has one is a secret until it is used. "n", "i" and "t" may be
 // absent; other parameters are left unread, so that a later version can add some.
 
 import { fromBase64url, toBase64url } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
 import { isHandle } from '../identity/handle.js'
-import { FINGERPRINT_BYTES, INVITE_TOKEN_BYTES } from '../sizes.js'
+import { FINGERPRINT_BYTES, INVITE_TOKEN_BYTES, SERVER_ID_BYTES } from '../sizes.js'
 import { type Address, formatAddress, InviteError, parseAddress } from './address.js'
 
 const SCHEME = 'parley://'
@@ -27,6 +27,8 @@ export interface Inviter {
 export interface Invite extends Address {
   /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the server's TLS certificate. */
   server: Uint8Array
+  /** The server's id: 16 bytes. */
+  serverId?: Uint8Array
   inviter?: Inviter
   /** KeyExchangeRequest.invite_token: 16 bytes in unpadded base64url. Secret until it is used. */
   token?: string
@@ -44,10 +46,11 @@ export function newInviteToken(crypto: CryptoProvider): string {
 
 /** The link for an invite. Throws InviteError for what parseInvite would not read. */
 export function formatInvite(invite: Invite): string {
-  const { server, inviter, token } = invite
+  const { server, serverId, inviter, token } = invite
   const link = `${SCHEME}${formatAddress(invite)}/?s=${formatHash(server, 'bad-server-key')}`
+  const id = serverId === undefined ? '' : `&n=${formatServerId(serverId)}`
   const by = inviter === undefined ? '' : `&i=${formatInviter(inviter)}`
-  return `${link}${by}${token === undefined ? '' : `&t=${checkToken(token)}`}`
+  return `${link}${id}${by}${token === undefined ? '' : `&t=${checkToken(token)}`}`
 }
 
 /** Reads an invite link. Throws nothing but InviteError. */
@@ -62,11 +65,13 @@ export function parseInvite(given: string): Invite {
   const parameters = new URLSearchParams(parts[2])
   const server = only(parameters, 's')
   if (server === undefined) throw new InviteError({ code: 'no-server-key' })
+  const serverId = only(parameters, 'n')
   const inviter = only(parameters, 'i')
   const token = only(parameters, 't')
   return {
     ...address,
     server: parseHash(server, 'bad-server-key'),
+    ...(serverId === undefined ? {} : { serverId: parseServerId(serverId) }),
     ...(inviter === undefined ? {} : { inviter: parseInviter(inviter) }),
     ...(token === undefined ? {} : { token: checkToken(token) }),
   }
@@ -107,6 +112,17 @@ function parseHash(text: string, code: KeyCode): Uint8Array {
   const hash = decodeExactly(text, FINGERPRINT_BYTES)
   if (!hash) throw new InviteError({ code })
   return hash
+}
+
+function formatServerId(id: Uint8Array): string {
+  if (id.length !== SERVER_ID_BYTES) throw new InviteError({ code: 'bad-server-key' })
+  return toBase64url(id)
+}
+
+function parseServerId(text: string): Uint8Array {
+  const id = decodeExactly(text, SERVER_ID_BYTES)
+  if (!id) throw new InviteError({ code: 'bad-server-key' })
+  return id
 }
 
 function decodeExactly(text: string, length: number): Uint8Array | undefined {

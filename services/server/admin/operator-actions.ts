@@ -17,7 +17,12 @@ interface OperatorActionsOptions {
 }
 
 /** The relay that runs beside the console. */
-type RelayBeside = RelayAdmission & { port: number; fingerprint: Uint8Array; abuse(): AbuseCount[] }
+type RelayBeside = RelayAdmission & {
+  port: number
+  fingerprint: Uint8Array
+  serverId: Uint8Array
+  abuse(): AbuseCount[]
+}
 
 export function operatorActions(relay: RelayBeside, options: OperatorActionsOptions) {
   const { host, publicAddress, registration, inviter } = options
@@ -26,7 +31,8 @@ export function operatorActions(relay: RelayBeside, options: OperatorActionsOpti
   return {
     async inviteLink(): Promise<string> {
       const token = registration === 'invite' ? await relay.createInvite() : undefined
-      return formatInvite({ ...address, server: relay.fingerprint, inviter, ...(token ? { token } : {}) })
+      const { fingerprint: server, serverId } = relay
+      return formatInvite({ ...address, server, serverId, inviter, ...(token ? { token } : {}) })
     },
     ban: (handle: string) => relay.ban({ handle }),
     unban: (handle: string) => relay.unban({ handle }),

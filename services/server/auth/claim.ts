@@ -3,17 +3,18 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ClaimedDeviceSchema, ClaimOutcomeSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { isHandle } from '../../protocol/identity/handle.js'
-import { MAX_STATEMENT_BYTES } from '../../protocol/sizes.js'
+import { MAX_LIST_BYTES, MAX_REMOVALS, MAX_STATEMENT_BYTES } from '../../protocol/sizes.js'
 import type { Cluster } from '../cluster.js'
 import type { Guard } from '../guard/guard.js'
 import type { RelayLimits } from '../limits.js'
-import type { ClaimedKeyPackage, DeviceId, Directory, KeyPackages } from '../store/store.js'
+import type { AccountRecord, ClaimedKeyPackage, DeviceId, Directory, KeyPackages } from '../store/store.js'
+import { accountDevicesOf } from './registration.js'
 
 /** Bytes that an entry of an answer has besides what it holds: tags, lengths, and a handle. */
 export const ENTRY_BYTES = 64
 
 interface ClaimOptions {
-  directory: Pick<Directory, 'device'>
+  directory: Pick<Directory, 'account' | 'device'>
   keyPackages: Pick<KeyPackages, 'claim'>
   guard: Pick<Guard, 'givesOneTime'>
   limits: Pick<RelayLimits, 'devicesPerAccount' | 'keyPackageBytes'>
@@ -36,7 +37,10 @@ export async function claimAll(
 ): Promise<ClaimOutcome[]> {
   const own = (await options.directory.device(claimer.id))?.handle
   const { devicesPerAccount, keyPackageBytes } = options.limits
-  const most = devicesPerAccount * (keyPackageBytes + MAX_STATEMENT_BYTES + ENTRY_BYTES) + ENTRY_BYTES
+  const most =
+    devicesPerAccount * (keyPackageBytes + 2 * ENTRY_BYTES) +
+    MAX_LIST_BYTES +
+    MAX_REMOVALS * MAX_STATEMENT_BYTES
   const outcomes: ClaimOutcome[] = []
   let left = room
   while (outcomes.length < handles.length) {
@@ -44,9 +48,9 @@ export async function claimAll(
     if (some.length === 0) break
     // At once, for one transaction.
     const claimed = await Promise.all(some.map(handle => claimOne(options, claimer, { handle, own })))
-    for (const [index, devices] of claimed.entries()) {
-      outcomes.push(outcomeOf(some[index]!, devices))
-      left -= bytesOf(devices)
+    for (const [index, each] of claimed.entries()) {
+      outcomes.push(outcomeOf(some[index]!, each))
+      left -= each ? bytesOf(each) : ENTRY_BYTES
     }
   }
   for (const handle of handles.slice(outcomes.length))
@@ -56,34 +60,45 @@ export async function claimAll(
 
 /** Of its own account a device takes what it needs. */
 async function claimOne(
-  { keyPackages, guard, cluster }: ClaimOptions,
+  { directory, keyPackages, guard, cluster }: ClaimOptions,
   { id, account }: Claimer,
   { handle, own }: { handle: string; own: string | undefined },
-): Promise<ClaimedKeyPackage[] | undefined> {
+): Promise<Claimed | undefined> {
   if (!isHandle(handle)) return undefined
   const lastResortOnly = handle !== own && !guard.givesOneTime(account, handle)
   const claimed = await keyPackages.claim(handle, { except: id, lastResortOnly })
   for (const { deviceId, left } of claimed ?? [])
     if (left !== undefined) cluster.keyPackagesLeft(deviceId, left)
-  return claimed
+  const record = claimed && (await directory.account(handle))
+  return record && { devices: claimed, account: record }
 }
 
-function bytesOf(devices: readonly ClaimedKeyPackage[] = []): number {
+interface Claimed {
+  devices: readonly ClaimedKeyPackage[]
+  account: AccountRecord
+}
+
+/** About the bytes that an account has in an answer. */
+export const accountBytes = ({ deviceList, removals }: AccountRecord): number =>
+  removals.reduce((sum, removal) => sum + removal.length + ENTRY_BYTES, deviceList.length + ENTRY_BYTES)
+
+function bytesOf({ devices, account }: Claimed): number {
   return devices.reduce(
-    (sum, { certificate, keyPackage }) => sum + certificate.length + (keyPackage?.length ?? 0) + ENTRY_BYTES,
-    ENTRY_BYTES,
+    (sum, { keyPackage }) => sum + (keyPackage?.length ?? 0) + 2 * ENTRY_BYTES,
+    accountBytes(account),
   )
 }
 
-function outcomeOf(handle: string, claimed: readonly ClaimedKeyPackage[] | undefined): ClaimOutcome {
+function outcomeOf(handle: string, claimed: Claimed | undefined): ClaimOutcome {
   if (claimed === undefined) return { handle, outcome: { case: 'unknown', value: {} } }
-  return { handle, outcome: { case: 'devices', value: { devices: claimed.map(deviceOf) } } }
+  const account = accountDevicesOf(claimed.account)
+  return { handle, outcome: { case: 'devices', value: { devices: claimed.devices.map(deviceOf), account } } }
 }
 
 function deviceOf({
-  certificate: deviceCertificate,
+  deviceId: deviceKey,
   keyPackage,
   lastResort,
 }: ClaimedKeyPackage): MessageInitShape<typeof ClaimedDeviceSchema> {
-  return { deviceCertificate, keyPackage: keyPackage ?? new Uint8Array(), lastResort }
+  return { deviceKey, keyPackage: keyPackage ?? new Uint8Array(), lastResort }
 }

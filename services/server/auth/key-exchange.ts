@@ -12,11 +12,10 @@ import type { Cluster } from '../cluster.js'
 import type { Guard } from '../guard/guard.js'
 import type { RelayLimits } from '../limits.js'
 import type { DeviceId, Directory, KeyPackages } from '../store/store.js'
-import { claimAll, ENTRY_BYTES } from './claim.js'
+import { accountBytes, claimAll, ENTRY_BYTES } from './claim.js'
 import { frameFailure, rateLimited, storeFailure } from './failure.js'
-import { checkDeviceCertificate } from './identity-check.js'
 import type { ProofClaim } from './proof.js'
-import { changeAccount, type RegistrationOptions } from './registration.js'
+import { accountDevicesOf, changeAccount, type RegistrationOptions } from './registration.js'
 
 /** Bytes of an answer besides its claims and look-ups. */
 const MARGIN_BYTES = 64 * 1024
@@ -29,23 +28,21 @@ interface KeyExchangeOptions extends RegistrationOptions {
   checkProof: (claim: ProofClaim) => Promise<DeviceId>
 }
 
-/** The handler of KeyExchange: proves, then revokes, registers, publishes, claims and looks up, in that order. */
+/** The handler of KeyExchange: proves, then changes the account, publishes, looks up and claims, in that order. */
 export function createKeyExchange(
   options: KeyExchangeOptions,
 ): (request: KeyExchangeRequest, context: Pick<CallContext, 'address'>) => Promise<KeyExchangeResponse> {
   return async (request, { address }) => {
     checkFields(request, options.limits)
-    const device =
-      request.deviceCertificate.length > 0 ? checkDeviceCertificate(request.deviceCertificate) : undefined
-    const claim: ProofClaim = { signed: request.proof, method: METHODS.keyExchange }
-    const id = await options.checkProof(device ? { ...claim, certified: device.deviceId } : claim)
+    const mayBeNew = request.deviceList.length > 0 || request.deviceCertificate.length > 0
+    const id = await options.checkProof({ signed: request.proof, method: METHODS.keyExchange, mayBeNew })
     try {
       const known = await options.directory.device(id)
       if (!known) guarded(options.guard.registration(address), 'new devices from this address')
-      const refusal = await changeAccount(options, { id, certified: device }, request)
+      const refusal = await changeAccount(options, { id, registered: known }, request)
       if (refusal)
         return create(KeyExchangeResponseSchema, { outcome: { case: 'refused', value: { reason: refusal } } })
-      const account = (known ?? device)?.accountKey ?? id
+      const account = (known ?? (await options.directory.device(id)))?.accountKey ?? id
       return await exchange(options, { id, account }, request)
     } catch (error) {
       throw storeFailure(error)
@@ -60,11 +57,11 @@ function guarded(waitMs: number, what: string): void {
 
 /** Looked at before anything is changed. Throws INVALID_ARGUMENT. */
 function checkFields(request: KeyExchangeRequest, limits: RelayLimits): void {
-  const { claimHandles, lookupHandles, deviceRevocations } = request
+  const { claimHandles, lookupHandles, deviceRemovals } = request
   for (const [name, list] of Object.entries({
     claim_handles: claimHandles,
     lookup_handles: lookupHandles,
-    device_revocations: deviceRevocations,
+    device_removals: deviceRemovals,
   }))
     if (list.length > limits.claimsPerCall)
       throw frameFailure(`${name}: at most ${limits.claimsPerCall} in one call`)
@@ -93,37 +90,43 @@ async function exchange(
   guarded(guard.claims(account, claimHandles.length), 'claims of this account')
   if (oneTime.length > 0 || lastResort.length > 0)
     await keyPackages.publish(id, lastResort.length > 0 ? { oneTime, lastResort } : { oneTime })
-  const lookups = await Promise.all(lookupHandles.map(handle => lookup(directory, handle)))
+  const room = options.limits.messageBytes - MARGIN_BYTES
+  const lookups = await lookUpAll(directory, { handles: lookupHandles, room })
   const claims = await claimAll(options, caller, {
     handles: claimHandles,
-    room: options.limits.messageBytes - MARGIN_BYTES - lookupBytes(lookups),
+    room: room - lookups.bytes,
   })
   const { left, hasLastResort } = await keyPackages.count(id)
   return create(KeyExchangeResponseSchema, {
-    outcome: { case: 'exchanged', value: { keyPackagesLeft: left, hasLastResort, claims, lookups } },
+    outcome: {
+      case: 'exchanged',
+      value: { keyPackagesLeft: left, hasLastResort, claims, lookups: lookups.outcomes },
+    },
   })
-}
-
-async function lookup(
-  directory: Directory,
-  handle: string,
-): Promise<MessageInitShape<typeof LookupOutcomeSchema>> {
-  const devices = isHandle(handle) ? await directory.devices(handle) : undefined
-  if (devices === undefined) return { handle, outcome: { case: 'unknown', value: {} } }
-  const deviceCertificates = devices.map(({ certificate }) => certificate)
-  return { handle, outcome: { case: 'devices', value: { deviceCertificates } } }
 }
 
 type LookupInit = MessageInitShape<typeof LookupOutcomeSchema>
 
-/** About the bytes of the answers to look-ups. */
-function lookupBytes(lookups: readonly LookupInit[]): number {
+/** `room`: bytes that the outcomes may have. Those that do not fit are to be looked up later. */
+async function lookUpAll(
+  directory: Directory,
+  { handles, room }: { handles: readonly string[]; room: number },
+): Promise<{ outcomes: LookupInit[]; bytes: number }> {
+  const outcomes: LookupInit[] = []
   let bytes = 0
-  for (const { outcome } of lookups) {
-    bytes += ENTRY_BYTES
-    if (outcome?.case === 'devices')
-      for (const certificate of outcome.value.deviceCertificates ?? [])
-        bytes += certificate.length + ENTRY_BYTES
+  for (const handle of handles) {
+    const account = isHandle(handle) ? await directory.account(handle) : undefined
+    const size = account ? accountBytes(account) : ENTRY_BYTES
+    if (bytes + size > room) break
+    bytes += size
+    outcomes.push({
+      handle,
+      outcome: account
+        ? { case: 'devices', value: accountDevicesOf(account) }
+        : { case: 'unknown', value: {} },
+    })
   }
-  return bytes
+  const later = handles.slice(outcomes.length)
+  for (const handle of later) outcomes.push({ handle, outcome: { case: 'later', value: {} } })
+  return { outcomes, bytes: bytes + later.length * ENTRY_BYTES }
 }

@@ -3,7 +3,6 @@
 
 import { ErrorReason } from '../../../gen/parley/v1/chat_pb.js'
 import type { SignedProof } from '../../../gen/parley/v1/identity_pb.js'
-import { equalBytes } from '../../protocol/bytes.js'
 import type { ProvenMethod } from '../../protocol/method.js'
 import { nodeCrypto } from '../../protocol/node/crypto.js'
 import {
@@ -31,11 +30,8 @@ interface ProofRules {
 export interface ProofClaim {
   signed: SignedProof | undefined
   method: ProvenMethod
-  /**
-   * The device of a certificate that came with the call and was verified: it need not be registered yet, and
-   * whether it is blocked is an answer of the call.
-   */
-  certified?: DeviceId
+  /** The device need not be registered yet, and whether it is blocked is an answer of the call. */
+  mayBeNew?: boolean
 }
 
 /**
@@ -44,13 +40,12 @@ export interface ProofClaim {
  */
 export function createProofCheck(rules: ProofRules): (claim: ProofClaim) => Promise<DeviceId> {
   const now = rules.now ?? Date.now
-  return async ({ signed, method, certified }) => {
+  return async ({ signed, method, mayBeNew = false }) => {
     if (signed === undefined) throw frameFailure('the call carries no proof')
     const nowMs = now()
     const expected = { method, server: rules.serverFingerprint, now: nowMs, window: rules.windowMs }
     const proof = provenCall(signed, expected)
-    if (certified === undefined) await checkDevice(rules.directory, proof.deviceKey, nowMs)
-    else if (!equalBytes(certified, proof.deviceKey)) throw unknownDevice(true, nowMs)
+    if (!mayBeNew) await checkDevice(rules.directory, proof.deviceKey, nowMs)
     await spend({ proof, rules, nowMs })
     return proof.deviceKey
   }
@@ -63,7 +58,7 @@ export async function checkDevice(
   nowMs = Date.now(),
 ): Promise<void> {
   const device = await directory.device(id)
-  if (device === undefined) throw unknownDevice(false, nowMs)
+  if (device === undefined) throw unknownDevice(nowMs)
   if (device.blocked !== undefined) throw blockedDevice(device.blocked, nowMs)
 }
 
@@ -115,16 +110,14 @@ async function spend({ proof, rules, nowMs }: Spending): Promise<void> {
     throw refused(ErrorReason.REPLAYED, 'the proof was used before: make a new one for every call', nowMs)
 }
 
-function unknownDevice(certified: boolean, nowMs: number): RpcError {
-  const message = certified
-    ? 'the device certificate is for another device than the proof'
-    : 'the device is not registered here: call KeyExchange with its certificate'
+function unknownDevice(nowMs: number): RpcError {
+  const message = 'the device is not registered here: call KeyExchange with a list that names it'
   return refused(ErrorReason.UNKNOWN_DEVICE, message, nowMs)
 }
 
 function blockedDevice(blocked: Blocked, nowMs: number): RpcError {
   return blocked === 'revoked'
-    ? refused(ErrorReason.REVOKED, 'the device was revoked by its account', nowMs)
+    ? refused(ErrorReason.REVOKED, 'the account does not have the device in use any more', nowMs)
     : refused(ErrorReason.BANNED, "the server's operator has banned the account or the device", nowMs)
 }
 

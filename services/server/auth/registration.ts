@@ -1,18 +1,29 @@
-// The part of KeyExchange that changes an account: devices are revoked first, then the caller is registered.
+// The part of KeyExchange that changes an account: its list and removals are taken in, and the caller is registered.
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
+import type { AccountDevicesSchema } from '../../../gen/parley/v1/identity_pb.js'
 import type { KeyExchangeRequest, RegistrationRefusedSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
-import { isHandle } from '../../protocol/identity/handle.js'
+import { accountKey as toAccountKey } from '../../protocol/keys.js'
 import type { Cluster } from '../cluster.js'
 import type { RelayLimits } from '../limits.js'
-import type { DeviceId, DeviceRecord, Directory, RegisterOutcome, Registration } from '../store/store.js'
+import type {
+  AccountChange,
+  AccountRecord,
+  ChangeOutcome,
+  DeviceId,
+  Directory,
+  RegisteredDevice,
+  Registration,
+} from '../store/store.js'
+import { frameFailure } from './failure.js'
 import { HANDLE_RULE } from './handle-rule.js'
-import { checkDeviceRevocation } from './identity-check.js'
+import { checkDeviceCertificate, checkDeviceList, checkDeviceRemovals } from './identity-check.js'
 import { hashInvite } from './invite-hash.js'
 
 export interface RegistrationOptions {
-  directory: Pick<Directory, 'device' | 'devices' | 'register' | 'revoke'>
+  directory: Pick<Directory, 'account' | 'change'>
+  serverId: Uint8Array
   limits: RelayLimits
   registration: Registration
   /** Empty: none is kept back. */
@@ -25,71 +36,94 @@ export interface RegistrationOptions {
 /** The device that calls. */
 interface Caller {
   id: DeviceId
-  /** From the verified certificate that came with the call. */
-  certified: DeviceRecord | undefined
+  registered: RegisteredDevice | undefined
 }
 
 type Refusal = NonNullable<MessageInitShape<typeof RegistrationRefusedSchema>['reason']>
 
-type Asked = Pick<KeyExchangeRequest, 'deviceRevocations' | 'inviteToken'>
+type Asked = Pick<KeyExchangeRequest, 'deviceCertificate' | 'deviceList' | 'deviceRemovals' | 'inviteToken'>
 
 /**
- * Revokes and registers as the request asks; returns why the caller is not registered, if it is not.
- * Throws an RpcError for a revocation that does not hold, before anything is changed.
+ * Takes in what the request brings of the caller's account; returns why the caller is not registered, if it is not.
+ * Throws an RpcError for what does not hold, before anything is changed.
  */
 export async function changeAccount(
   options: RegistrationOptions,
   caller: Caller,
   asked: Asked,
 ): Promise<Refusal | undefined> {
-  const { certified } = caller
-  const refusal = certified && (await refusalBeforehand(options, certified))
-  if (refusal) return refusal
-  const account = certified ?? (await options.directory.device(caller.id))
-  if (account === undefined) return undefined
-  const ids = asked.deviceRevocations.map(encoded => checkDeviceRevocation(encoded, account))
-  const revoked = ids.length > 0 ? await options.directory.revoke(account, ids) : []
-  for (const device of revoked) options.cluster.closeSession(device, 'revoked')
-  const outcome = certified ? await register(options, certified, asked.inviteToken) : 'known'
-  if (revoked.length > 0 || outcome === 'added') options.cluster.accountChanged(account.handle, revoked)
-  if (outcome === 'too-many-devices') return await tooManyDevices(options, account.handle)
-  return refusalOf(outcome)
+  const { registered } = caller
+  if (asked.deviceList.length === 0 && (!registered || registered.blocked))
+    return await refusalOfUnlisted(options, caller, asked)
+  const change = changeOf(options, caller, asked)
+  if (!change) return { case: 'handleInvalid', value: { rule: HANDLE_RULE } }
+  if (isReserved(options, caller, change)) return { case: 'handleReserved', value: {} }
+  if (!change.list && change.removals.length === 0) return undefined
+  const newAccounts = options.isOperator(change.accountKey) ? 'open' : options.registration
+  const invite = asked.inviteToken === '' ? {} : { inviteHash: hashInvite(asked.inviteToken) }
+  const changed = await options.directory.change(change, { newAccounts, ...invite })
+  for (const device of changed.ended) options.cluster.closeSession(device, 'revoked')
+  const isNews = (changed.isChanged && changed.outcome !== 'registered') || changed.outcome === 'added'
+  if (isNews) options.cluster.accountChanged(change.handle, changed.ended)
+  return refusalOf(changed, options.limits)
 }
 
-/** The certificates are for the account's own eyes: the caller has shown one that its key signed. */
-async function tooManyDevices({ directory, limits }: RegistrationOptions, handle: string): Promise<Refusal> {
-  const devices = (await directory.devices(handle)) ?? []
-  const deviceCertificates = devices.map(({ certificate }) => certificate)
-  return { case: 'tooManyDevices', value: { limit: limits.devicesPerAccount, deviceCertificates } }
+/** A caller without a list that is not in use is told the devices of its account. */
+async function refusalOfUnlisted(
+  { directory, serverId }: RegistrationOptions,
+  { id: caller, registered }: Caller,
+  { deviceCertificate }: Asked,
+): Promise<Refusal> {
+  if (registered?.blocked === 'banned') return { case: 'banned', value: {} }
+  if (registered)
+    return { case: 'deviceRevoked', value: devicesIn(await directory.account(registered.handle)) }
+  const certificate = checkDeviceCertificate(deviceCertificate, { caller, serverId })
+  if (!certificate) return { case: 'handleInvalid', value: { rule: HANDLE_RULE } }
+  const account = await directory.account(certificate.handle)
+  if (account && !equalBytes(account.accountKey, certificate.accountKey))
+    return { case: 'handleTaken', value: {} }
+  return { case: 'notListed', value: devicesIn(account) }
 }
 
-async function refusalBeforehand(
-  options: RegistrationOptions,
-  device: DeviceRecord,
-): Promise<Refusal | undefined> {
-  if (!isHandle(device.handle)) return { case: 'handleInvalid', value: { rule: HANDLE_RULE } }
-  if (await isReserved(options, device)) return { case: 'handleReserved', value: {} }
-  return undefined
+/** undefined: the handle breaks the rule. */
+function changeOf(
+  { serverId }: RegistrationOptions,
+  { id: caller, registered }: Caller,
+  { deviceList: encoded, deviceRemovals }: Asked,
+): AccountChange | undefined {
+  const content = encoded.length > 0 ? checkDeviceList(encoded, { serverId }) : undefined
+  if (encoded.length > 0 && !content) return undefined
+  const { handle, accountKey } = content ?? registered!
+  return {
+    ...{ caller, handle, accountKey: toAccountKey(accountKey) },
+    list: content && { content, encoded },
+    removals: checkDeviceRemovals(deviceRemovals, accountKey),
+  }
 }
 
 /** A device that is registered already under the handle keeps it, whatever the operator is called since. */
-async function isReserved(options: RegistrationOptions, device: DeviceRecord): Promise<boolean> {
-  if (device.handle !== options.operatorHandle || options.isOperator(device.accountKey)) return false
-  const registered = await options.directory.device(device.deviceId)
-  return registered?.handle !== device.handle || !equalBytes(registered.accountKey, device.accountKey)
+function isReserved(
+  { operatorHandle, isOperator }: RegistrationOptions,
+  { registered }: Caller,
+  { handle, accountKey }: AccountChange,
+): boolean {
+  if (handle !== operatorHandle || isOperator(accountKey)) return false
+  return registered?.handle !== handle || !equalBytes(registered.accountKey, accountKey)
 }
 
-function register(
-  { directory, registration, isOperator }: RegistrationOptions,
-  device: DeviceRecord,
-  inviteToken: string,
-): Promise<RegisterOutcome> {
-  const newAccounts = isOperator(device.accountKey) ? 'open' : registration
-  const invite = inviteToken === '' ? {} : { inviteHash: hashInvite(inviteToken) }
-  return directory.register(device, { newAccounts, ...invite })
-}
+/** An account as it is told. */
+export const accountDevicesOf = ({
+  deviceList,
+  removals,
+}: AccountRecord): MessageInitShape<typeof AccountDevicesSchema> => ({
+  deviceList,
+  removals: [...removals],
+})
 
-function refusalOf(outcome: Exclude<RegisterOutcome, 'too-many-devices'>): Refusal | undefined {
+const devicesIn = (account: AccountRecord | undefined) =>
+  account ? { account: accountDevicesOf(account) } : {}
+
+function refusalOf({ outcome, account }: ChangeOutcome, limits: RelayLimits): Refusal | undefined {
   switch (outcome) {
     case 'registered':
     case 'added':
@@ -106,6 +140,14 @@ function refusalOf(outcome: Exclude<RegisterOutcome, 'too-many-devices'>): Refus
     case 'banned':
       return { case: 'banned', value: {} }
     case 'revoked':
-      return { case: 'deviceRevoked', value: {} }
+      return { case: 'deviceRevoked', value: devicesIn(account) }
+    case 'not-listed':
+      return { case: 'notListed', value: devicesIn(account) }
+    case 'list-not-newer':
+      return { case: 'listNotNewer', value: devicesIn(account) }
+    case 'too-many-devices':
+      return { case: 'tooManyDevices', value: { limit: limits.devicesPerAccount, ...devicesIn(account) } }
+    case 'list-not-timely':
+      throw frameFailure('device_list: its number is too far ahead: set the clock')
   }
 }

@@ -8,18 +8,24 @@ interface GreetingOptions {
   port: number
   /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the certificate. */
   fingerprint: Uint8Array
+  /** The server's id: 16 bytes. */
+  serverId: Uint8Array
   publicAddress: Address | undefined
   /** The operator, where the console is on. */
   inviter?: Inviter
 }
 
 /** The operator needs to know this at a start: where it listens, how it is known, how others come in. */
-export function greeting({ host, port, fingerprint, publicAddress, inviter }: GreetingOptions): string[] {
+export function greeting(options: GreetingOptions): string[] {
+  const { host, port, fingerprint, serverId, publicAddress, inviter } = options
   const hosts = dialHosts(host)
   const near = { host: hosts[0]!, port }
   const far = publicAddress ?? { host: hosts[1] ?? hosts[0]!, port }
   const link = (address: Address) =>
-    formatInvite({ ...withoutZone(address), server: fingerprint, ...(inviter ? { inviter } : {}) })
+    formatInvite({
+      ...{ ...withoutZone(address), server: fingerprint, serverId },
+      ...(inviter ? { inviter } : {}),
+    })
   const dialled = hosts.map(each => shownAddress({ host: each, port }))
   return [
     `Listening on ${shownAddress({ host, port })} (dial ${dialled.join(' or ')})`,

@@ -2,6 +2,9 @@
 // in different places; nothing here assumes that one process is the only one that writes.
 
 import type { Envelope, OutgoingEnvelope, RejectedSend } from '../../../gen/parley/v1/chat_pb.js'
+import type { DeviceList } from '../../protocol/identity/device-list.js'
+import type { DeviceRemoval } from '../../protocol/identity/device-removal.js'
+import type { AccountKey } from '../../protocol/keys.js'
 
 /** A device's Ed25519 public key (32 bytes): its name in the contract and in the store. */
 export type DeviceId = Uint8Array
@@ -10,8 +13,16 @@ export interface DeviceRecord {
   handle: string
   accountKey: Uint8Array
   deviceId: DeviceId
-  /** The encoded SignedDeviceCertificate, already verified by the caller. */
-  certificate: Uint8Array
+}
+
+/** An account as it is kept. */
+export interface AccountRecord {
+  handle: string
+  accountKey: Uint8Array
+  /** The newest list, an encoded SignedDeviceList. */
+  deviceList: Uint8Array
+  /** Encoded SignedDeviceRemovals that could count for it. */
+  removals: readonly Uint8Array[]
 }
 
 /** Why nothing is taken from a registered device, and nothing given to it. */
@@ -30,6 +41,25 @@ export interface RegisterTerms {
   inviteHash?: Uint8Array
 }
 
+/** A device brings a list, removals, or both; what is in it was verified. */
+export interface AccountChange {
+  caller: DeviceId
+  handle: string
+  accountKey: AccountKey
+  list?: { content: DeviceList; encoded: Uint8Array } | undefined
+  removals: readonly DeviceRemoval[]
+}
+
+export interface ChangeOutcome {
+  outcome: RegisterOutcome
+  /** The account as it is kept from here on; undefined where nobody goes by the handle. */
+  account: AccountRecord | undefined
+  /** Registered devices that were in use until now and are not any more. */
+  ended: DeviceId[]
+  /** The devices of the account are others than before. */
+  isChanged: boolean
+}
+
 /** 'registered': with a new account; 'added': to an account that exists; 'known': it was there before. */
 export type RegisterOutcome =
   | 'registered'
@@ -41,30 +71,35 @@ export type RegisterOutcome =
   | 'invite-invalid'
   | 'registration-closed'
   | 'banned'
+  /** The account does not have it in use any more. */
   | 'revoked'
+  /** The list does not name it. */
+  | 'not-listed'
+  | 'list-not-newer'
+  /** Its number is too far in the future. */
+  | 'list-not-timely'
 
 /**
  * Accounts and devices. Every promise resolves after the change is durable and visible to every process of
  * the installation. Throws StorageFullError when there is no room to write.
  */
 export interface Directory {
-  /** Registers a device, and its account with the first one. The same device again changes nothing. */
-  register(device: DeviceRecord, terms: RegisterTerms): Promise<RegisterOutcome>
-  device(id: DeviceId): Promise<RegisteredDevice | undefined>
-  /** The devices of an account that are not revoked; undefined if nobody goes by the handle. */
-  devices(handle: string): Promise<DeviceRecord[] | undefined>
   /**
-   * Revokes devices of the account for good, also such as have not registered yet, and drops their key
-   * packages. Returns those of them that were registered and not revoked until now.
+   * Takes in a list and removals of an account, and registers the device that brings them: with the first list of a
+   * handle its account. Devices that are not in use then lose their key packages. The same again changes nothing.
    */
-  revoke(account: Pick<DeviceRecord, 'handle' | 'accountKey'>, ids: readonly DeviceId[]): Promise<DeviceId[]>
+  change(change: AccountChange, terms: RegisterTerms): Promise<ChangeOutcome>
+  /** undefined if nobody goes by the handle. */
+  account(handle: string): Promise<AccountRecord | undefined>
+  device(id: DeviceId): Promise<RegisteredDevice | undefined>
+  /** The registered devices of an account that are in use; undefined if nobody goes by the handle. */
+  devices(handle: string): Promise<DeviceRecord[] | undefined>
   /** True once for each (device, nonce); the nonce may be forgotten after `until` (ms since 1970). */
   spendNonce(id: DeviceId, nonce: Uint8Array, until: number): Promise<boolean>
 }
 
 export interface ClaimedKeyPackage {
   deviceId: DeviceId
-  certificate: Uint8Array
   /** undefined: the device has none. */
   keyPackage: Uint8Array | undefined
   lastResort: boolean

@@ -3,10 +3,11 @@
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { ContentSchema, HistoryMessageSchema } from '../../../gen/parley/content/v1/content_pb.js'
 import { EnvelopeSchema } from '../../../gen/parley/v1/chat_pb.js'
-import { DeviceRevocationSchema } from '../../../gen/parley/v1/identity_pb.js'
+import { DeviceListSchema } from '../../../gen/parley/v1/identity_pb.js'
 import { makeAccount } from '../../../services/endpoint/contacts/account.js'
 import { takeIn } from '../../../services/endpoint/messages/receive.js'
 import { pad } from '../../../services/protocol/content/padding.js'
+import { shownList } from '../../support/device-lists.js'
 import { openTestContext } from '../../support/endpoint-context.js'
 import { meet } from '../../support/endpoint-groups.js'
 import { changedBytes, changedMessage } from '../mutation.js'
@@ -14,7 +15,7 @@ import type { Target } from '../target.js'
 
 type ContentInit = Exclude<MessageInitShape<typeof ContentSchema>, { $typeName: string }>
 
-const NESTED = { 'Revoked.device_revocation': DeviceRevocationSchema }
+const NESTED = { 'Revoked.device_list': DeviceListSchema }
 /** Texts that anybody may read again: a text of the honest one stays as it is. */
 const HONEST = 'an honest line'
 
@@ -36,7 +37,10 @@ export const content: Target = {
       { case: 'resendRequest', value: { deviceId, counts: [1n, 2n] } },
       { case: 'nothingToResend', value: { counts: [1n] } },
       { case: 'deviceName', value: { name: 'laptop' } },
-      { case: 'revoked', value: { deviceRevocation: new Uint8Array(150) } },
+      {
+        case: 'revoked',
+        value: { deviceList: shownList([alice]).deviceList, removals: [new Uint8Array(150)] },
+      },
       {
         case: 'historyPart',
         value: {

@@ -4,8 +4,9 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { type ChatRequest, ChatRequestSchema, ChatService } from '../../../gen/parley/v1/chat_pb.js'
 import {
   DeviceCertificateSchema,
-  DeviceRevocationSchema,
+  DeviceRemovalSchema,
   ProofSchema,
+  SignedDeviceListSchema,
 } from '../../../gen/parley/v1/identity_pb.js'
 import { KeyExchangeRequestSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { MESSAGE_BYTES } from '../../../services/protocol/sizes.js'
@@ -17,7 +18,9 @@ import {
   METHOD_CHAT,
   METHOD_KEY_EXCHANGE,
   makeDevice,
+  makeList,
   makeProof,
+  makeRemoval,
   random,
   type TestDevice,
 } from '../../support/contract-device.js'
@@ -32,7 +35,8 @@ import type { Target } from '../target.js'
 const NESTED = {
   'SignedProof.proof': ProofSchema,
   'KeyExchangeRequest.device_certificate': DeviceCertificateSchema,
-  'KeyExchangeRequest.device_revocations': DeviceRevocationSchema,
+  'KeyExchangeRequest.device_list': SignedDeviceListSchema,
+  'KeyExchangeRequest.device_removals': DeviceRemovalSchema,
 }
 /** Frames on one stream. */
 const FRAMES = 12
@@ -68,6 +72,8 @@ class Caller {
     private readonly relay: Server,
     private readonly channel: RpcChannel,
     readonly device: TestDevice,
+    /** With it alone. */
+    private readonly list: Uint8Array,
   ) {}
 
   static async registered(town: Town, relay: Server): Promise<Caller> {
@@ -78,7 +84,9 @@ class Caller {
       trust: { kind: 'pinned', certificate },
       maxMessageBytes: MESSAGE_BYTES,
     })
-    const caller = new Caller(town, relay, channel, makeDevice())
+    const device = makeDevice()
+    const { serverId } = await channel.unary(ChatService.method.getServer, {})
+    const caller = new Caller(town, relay, channel, device, makeList(device, { serverId }))
     await caller.exchange(caller.#exchange())
     return caller
   }
@@ -121,7 +129,7 @@ class Caller {
         lastResortKeyPackage: random(40),
         claimHandles: [this.device.handle, 'nobody'],
         lookupHandles: [this.device.handle],
-        deviceRevocations: [random(80)],
+        deviceRemovals: [makeRemoval(this.device, this.device)],
       }),
     )
     const changed = changedEncoded(chance, KeyExchangeRequestSchema, { encoded, nested: NESTED })
@@ -149,7 +157,7 @@ class Caller {
   }
 
   #exchange() {
-    return { proof: this.#proof(METHOD_KEY_EXCHANGE), deviceCertificate: this.device.certificate }
+    return { proof: this.#proof(METHOD_KEY_EXCHANGE), deviceList: this.list }
   }
 
   #proof(method: string) {

@@ -27,11 +27,14 @@ afterEach(async () => {
   await town.leave()
 })
 
+/** The words of this person, which they have not confirmed. */
+const seedIn = (person: Person) => seedOf(person.endpoint.recoveryPhrase() ?? '')
+
 /** Another device of this person, by the words of the first. */
 const link = (person: Person, name: string): Promise<Person> =>
   town.join(person.handle, server, {
     vault: name,
-    seed: seedOf(person.endpoint.recoveryPhrase()),
+    seed: seedIn(person),
   })
 
 const textsOf = (person: Person) =>
@@ -84,7 +87,7 @@ describe('a further device', () => {
 
   test('is added by others while the first one is away, and gets its history when that comes back', async () => {
     const [laptop, bob] = await aliceAndBob()
-    const seed = seedOf(laptop.endpoint.recoveryPhrase())
+    const seed = seedIn(laptop)
     await laptop.close()
     const phone = await town.join('alice', server, { vault: 'phone', seed })
     await phone.event('conversation', ({ state, peer }) => state === 'ready' && peer === 'bob')
@@ -299,7 +302,7 @@ describe('at the limit of devices', () => {
     const joinSmall = (name: string, seed?: Uint8Array) =>
       town.join('alice', small, { vault: name, ...(seed ? { seed } : {}) })
     const first = await joinSmall('first')
-    const seed = seedOf(first.endpoint.recoveryPhrase())
+    const seed = seedIn(first)
     await first.line('up')
     const second = await joinSmall('second', seed)
     await second.line('up')
@@ -328,14 +331,14 @@ describe('words', () => {
   test('with a handle that nobody has begin the account anew, which is told', async () => {
     const alice = await town.open('alice')
     await alice.endpoint.prepare({ handle: 'alice', address: { host: HOST, port: server.port } })
-    const seed = seedOf(alice.endpoint.recoveryPhrase())
+    const seed = seedIn(alice)
     const phone = await town.join('alice', server, { vault: 'phone', seed })
     await phone.event('notice', ({ notice }) => notice.code === 'account-unknown')
   })
 
   test('of another account restore nothing: the handle is taken', async () => {
     const [, bob] = await aliceAndBob()
-    const seed = seedOf(bob.endpoint.recoveryPhrase())
+    const seed = seedIn(bob)
     const impostor = await town.join('alice', server, { vault: 'impostor', seed })
     const stopped = await impostor.event('line', ({ line }) => line.state === 'stopped')
     expect(stopped.line).toMatchObject({ reason: 'handle-taken' })

@@ -24,7 +24,7 @@ describe('who is who', () => {
     await alice.line('up')
     await alice.close()
     await server.stop()
-    const other = await town.server({ name: 'other', port: server.port })
+    const other = await town.server({ name: 'other', data: 'server', port: server.port })
     const again = await town.join('alice', other)
     const { line } = await again.event('line', ({ line }) => line.state === 'stopped')
     expect(line).toMatchObject({ reason: 'server-changed' })

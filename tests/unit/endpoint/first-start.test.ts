@@ -1,7 +1,7 @@
 // How an endpoint begins, and what a person gives at a later start.
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { makeAccount } from '../../../services/endpoint/contacts/account.js'
+import { keyState, makeAccount } from '../../../services/endpoint/contacts/account.js'
 import { inviteLink, prepare, type StartOptions } from '../../../services/endpoint/first-start.js'
 import type { Stores } from '../../../services/endpoint/stores.js'
 import { loadServer, saveServer } from '../../../services/endpoint/sync/server-record.js'
@@ -42,7 +42,8 @@ describe('a first start', () => {
     expect(devices.all()).toMatchObject([
       { deviceId: account.device.publicKey, issuedAtMs: expect.any(BigInt) },
     ])
-    expect(session.isUnconfirmed).toBe(false)
+    expect(session.joins).toBeUndefined()
+    expect(keyState(stores.context.records)).toMatchObject({ isJoining: false, keepsWords: false })
     expect(server()).toMatchObject({ ...address, trusted: { case: undefined }, inviteToken: '' })
   })
 
@@ -52,7 +53,11 @@ describe('a first start', () => {
     const { account, session } = stores.context
     expect(account.account.publicKey).toEqual(first.account.publicKey)
     expect(account.device.publicKey).not.toEqual(first.device.publicKey)
-    expect(session.isUnconfirmed).toBe(true)
+    expect(session.joins).toBe('at-once')
+    expect(keyState(stores.context.records)).toMatchObject({
+      accountSeed: first.account.privateKey,
+      isJoining: true,
+    })
   })
 
   test.each<[StartOptions, unknown]>([
@@ -73,7 +78,7 @@ describe('a first start', () => {
     await expect(start({ handle: 'ada', address, seed: new Uint8Array(32) })).rejects.toThrow()
     disk.mend()
     expect(stores.context.account).toBeUndefined()
-    expect(stores.context.session.isUnconfirmed).toBe(false)
+    expect(stores.context.session.joins).toBeUndefined()
     await start({ handle: 'bea', address })
     expect(stores.context.account.handle).toBe('bea')
   })
@@ -85,8 +90,21 @@ describe('a later start', () => {
   test('changes nothing that is not named', async () => {
     await inServer({ trusted: pinned(pin), cursor: Uint8Array.of(1), inviteToken: '' })
     const before = { account: stores.context.account, server: server() }
-    await start({ handle: 'eve', seed: new Uint8Array(32) })
+    await start({ handle: 'eve' })
     expect({ account: stores.context.account, server: server() }).toEqual(before)
+  })
+
+  test('with the words of another account is refused', async () => {
+    await expect(start({ seed: new Uint8Array(32) })).rejects.toMatchObject({ why: { code: 'other-words' } })
+  })
+
+  test('with its own words asks which server this is, and takes the account back', async () => {
+    const { accountSeed } = keyState(stores.context.records)
+    await inServer({ serverId: new Uint8Array(16) })
+    await start({ seed: accountSeed, asksBeforeJoining: true })
+    expect(stores.context.session.joins).toBe('when-confirmed')
+    expect(keyState(stores.context.records)).toMatchObject({ accountSeed, isJoining: true })
+    expect(server()?.serverId).toEqual(new Uint8Array())
   })
 
   test('goes to another address', async () => {

@@ -102,4 +102,4 @@ test('of two devices one decides, and the other one follows', async () => {
   expect(await tablet.received(1)).toEqual(['hello'])
 })
 
-const linked = async () => ({ phraseSeed: seedOf(bob.endpoint.recoveryPhrase()) })
+const linked = async () => ({ phraseSeed: seedOf(bob.endpoint.recoveryPhrase() ?? '') })

@@ -28,7 +28,6 @@ describe('in a place without Node', () => {
     expect(told).toEqual(protocolStory(nodeCrypto))
     expect(told).toMatchObject({
       certified: told.proven,
-      revoked: told.proven,
       inUse: told.proven,
       present: told.proven,
       asked: told.proven,

@@ -1,17 +1,15 @@
 import type { KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
 import { toHex } from '../../../protocol/bytes.js'
-import { certifiedDevices } from '../../../protocol/identity/certificate.js'
 import type { AccountKey } from '../../../protocol/keys.js'
 import { changeOf } from '../../contacts/handles.js'
 import type { KeyChangePolicy } from '../../contacts/trust.js'
 import type { Context, RunTransaction } from '../../context.js'
-import { crypto } from '../../crypto.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
 import { settleChange } from './key-changes.js'
 
 interface ChangedKeysOptions {
   /** The saved state. */
-  context: Pick<Context, 'contacts'>
+  context: Pick<Context, 'contacts' | 'lists'>
   transaction: RunTransaction
   /** Throws RpcError or LineStopped. */
   exchange(parts: KeyExchangeParts): Promise<KeyExchanged>
@@ -47,17 +45,19 @@ export class ChangedKeys {
   }
 
   async #settleOne(handle: string): Promise<boolean> {
-    const { exchange, transaction, policy } = this.options
-    const listed = listedKeys(await exchange({ lookupHandles: [handle] }), handle)
+    const { context, exchange, transaction, policy } = this.options
+    const listed = listedKeys(context, await exchange({ lookupHandles: [handle] }), handle)
     return await transaction(({ context, tx }) => settleChange(context, tx, handle, { listed, policy }))
   }
 }
 
-/** The account keys that the server shows for a handle. */
-function listedKeys({ lookups }: KeyExchanged, handle: string): AccountKey[] {
+/** The account key whose list the server shows for a handle. */
+function listedKeys(
+  { lists }: Pick<Context, 'lists'>,
+  { lookups }: KeyExchanged,
+  handle: string,
+): AccountKey[] {
   const outcome = lookups[0]?.outcome
-  if (outcome?.case !== 'devices') return []
-  return certifiedDevices(crypto, outcome.value.deviceCertificates)
-    .filter(device => device.handle === handle)
-    .map(({ accountKey }) => accountKey)
+  const shown = outcome?.case === 'devices' ? lists.read(outcome.value) : undefined
+  return shown?.list.handle === handle ? [shown.list.accountKey] : []
 }

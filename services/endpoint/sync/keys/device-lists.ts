@@ -1,18 +1,16 @@
 // Keeps the devices in this device's groups in step with the accounts' own: looks up, when the line comes up and when
-// the server hints at it, which devices have certificates, and has the missing added and the revoked removed.
+// the server hints at it, which devices are in use, and has the missing added and the others removed.
 
 import type { KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
-import type { DeviceIdentity } from '../../../protocol/identity/certificate.js'
 import { type AccountKey, type KeyText, keyText } from '../../../protocol/keys.js'
 import type { Context, RunTransaction } from '../../context.js'
-import { isOwn } from '../../groups/membership.js'
 import { can } from '../../groups/state/group.js'
 import type { ContactNumber, ConversationNumber, GroupNumber } from '../../ids.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
+import { tellOwnList } from '../../messages/content/ended-devices.js'
 import type { Timer } from '../../ports.js'
-import type { Transaction } from '../../vault/records.js'
 import type { Scheduler } from '../scheduler.js'
-import { listsIn, noteListed, type ShownList, saveList } from './known-lists.js'
+import { listsIn, noteListed, type ShownList, usedDevices } from './known-lists.js'
 import { OwnGroup } from './own-group.js'
 import { type Directory, reconcile } from './reconcile.js'
 
@@ -64,7 +62,7 @@ export class DeviceLists {
     if (this.#isRunning) return
     this.#isRunning = true
     try {
-      await this.#revoke()
+      await this.#publish()
       while (this.#due.size > 0) {
         const handles = [...this.#due].slice(0, LOOKUPS_PER_CALL)
         for (const handle of handles) this.#due.delete(handle)
@@ -122,46 +120,43 @@ export class DeviceLists {
     const { context, transaction, exchange } = this.options
     for (let from = 0; from < handles.length; from += LOOKUPS_PER_CALL) {
       const lookupHandles = handles.slice(from, from + LOOKUPS_PER_CALL)
-      const lists = listsIn(context.records, (await exchange({ lookupHandles })).lookups)
+      const lists = listsIn(context, (await exchange({ lookupHandles })).lookups)
       await transaction(({ context, tx }) => noteListed(context, tx, lists))
     }
   }
 
-  /** Revocations that the server may not know yet, for the first call of a line. */
-  revocations(): Uint8Array[] {
-    return this.options.context.devices
-      .all()
-      .filter(({ revocation, revocationDone }) => revocation.length > 0 && !revocationDone)
-      .map(({ revocation }) => revocation)
-  }
-
-  async #revoke(): Promise<void> {
-    const deviceRevocations = this.revocations()
-    if (deviceRevocations.length === 0) return
-    await this.options.exchange({ deviceRevocations })
-    await this.options.transaction(({ context, tx }) => {
-      for (const { deviceId, revocation } of context.devices.all())
-        if (deviceRevocations.some(done => Buffer.compare(done, revocation) === 0))
-          context.devices.change(tx, deviceId, { revocationDone: true })
+  /** Tells the server what this device has decided about the account's devices. */
+  async #publish(): Promise<void> {
+    const { context, exchange, transaction } = this.options
+    const own = context.account.account.publicKey
+    const shown = context.lists.isDue(own) ? context.lists.shown(own) : undefined
+    if (!shown) return
+    await exchange({ deviceList: shown.deviceList, deviceRemovals: [...shown.removals] })
+    await transaction(({ context, tx }) => {
+      // More may have been decided meanwhile.
+      if (context.lists.shown(own)?.removals.length === shown.removals.length) context.lists.noteTold(tx, own)
     })
   }
 
   async #lookUp(handles: readonly string[]): Promise<void> {
     const { context, transaction, exchange, nudge } = this.options
-    const lists = listsIn(context.records, (await exchange({ lookupHandles: [...handles] })).lookups)
-    const own = lists.find(({ handle }) => handle === context.account.handle)?.devices() ?? []
-    await transaction(({ context, tx }) => {
-      noteOwnDevices(context, tx, own)
+    const { lookups } = await exchange({ lookupHandles: [...handles] })
+    for (const { handle, outcome } of lookups) if (outcome.case === 'later') this.#due.add(handle)
+    const lists = listsIn(context, lookups)
+    const own = lists.find(({ handle }) => handle === context.account.handle)
+    await transaction(async ({ context, tx }) => {
       noteListed(context, tx, lists)
+      if (own) await tellOwnList(context, tx)
     })
     const incomplete = await this.#compareAll(lists)
-    await transaction(({ tx }) => {
-      for (const list of lists) saveList(tx, list)
+    await transaction(({ context, tx }) => {
+      for (const { accountKey } of lists) context.lists.noteCompared(tx, accountKey)
     })
     for (const handle of handles)
       if (incomplete.has(handle)) this.#lookAgain(handle)
       else this.#waits.delete(handle)
-    if (handles.includes(context.account.handle)) await this.#ownGroup.look(own)
+    if (handles.includes(context.account.handle))
+      await this.#ownGroup.look(own ? usedDevices(context, own) : [])
     nudge()
   }
 
@@ -169,10 +164,10 @@ export class DeviceLists {
   async #compareAll(lists: readonly ShownList[]): Promise<ReadonlySet<string>> {
     const { context } = this.options
     const places = new Map(
-      lists.map(list => [
-        list,
-        list.accountKeys.flatMap(key => context.groups.with(key, list.isNew ? 'all' : 'unreconciled')),
-      ]),
+      lists.map(list => {
+        const isNew = !context.lists.isCompared(list.accountKey)
+        return [list, context.groups.with(list.accountKey, isNew ? 'all' : 'unreconciled')]
+      }),
     )
     const groups = [...new Set([...places.values()].flat())]
     const compared = lists.filter(list => places.get(list)!.length > 0)
@@ -180,30 +175,34 @@ export class DeviceLists {
     for (let from = 0; from < groups.length; from += GROUPS_AT_ONCE)
       for (const account of await this.#compare(groups.slice(from, from + GROUPS_AT_ONCE), compared))
         incomplete.add(account)
-    const isIncomplete = ({ accountKeys }: ShownList) => accountKeys.some(key => incomplete.has(keyText(key)))
-    return new Set(lists.filter(isIncomplete).map(({ handle }) => handle))
+    return new Set(lists.flatMap(each => (incomplete.has(keyText(each.accountKey)) ? [each.handle] : [])))
   }
 
   async #compare(
     groups: readonly GroupNumber[],
     lists: readonly ShownList[],
   ): Promise<KeyText<AccountKey>[]> {
-    const directory: Directory = directoryOf(lists)
-    const accounts = lists.flatMap(({ accountKeys }) => accountKeys)
-    return await this.options.transaction(({ context, tx }) =>
-      groups
-        .flatMap(number => context.groups.get(number) ?? [])
-        .flatMap(group => {
-          const incomplete = reconcile(context, tx, group, directory)
-          const isUsed = can(group.phase, 'tell-devices')
-          for (const accountKey of isUsed ? accounts : [])
-            context.groups.noteCompared(tx, group, {
-              accountKey,
-              isComplete: !incomplete.includes(keyText(accountKey)),
-            })
-          return incomplete
-        }),
+    const { context } = this.options
+    const directory: Directory = new Map(
+      lists.map(list => [keyText(list.accountKey), usedDevices(context, list)]),
     )
+    const waits = new Map(
+      lists.map(({ handle, accountKey }) => [keyText(accountKey), this.#waits.get(handle) ?? 0]),
+    )
+    return await this.options.transaction(async ({ context, tx }) => {
+      const all: KeyText<AccountKey>[] = []
+      for (const group of groups.flatMap(number => context.groups.get(number) ?? [])) {
+        const incomplete = await reconcile(context, tx, group, { directory, waits })
+        all.push(...incomplete)
+        const isUsed = can(group.phase, 'tell-devices')
+        for (const { accountKey } of isUsed ? lists : [])
+          context.groups.noteCompared(tx, group, {
+            accountKey,
+            isComplete: !incomplete.includes(keyText(accountKey)),
+          })
+      }
+      return all
+    })
   }
 
   #lookAgain(handle: string): void {
@@ -211,32 +210,4 @@ export class DeviceLists {
     this.#waits.set(handle, wait)
     this.options.scheduler.after(wait, () => this.changed(handle))
   }
-}
-
-function directoryOf(lists: readonly ShownList[]): Directory {
-  const devices = lists.flatMap(list => list.devices())
-  return Map.groupBy(devices, ({ accountKey }) => keyText(accountKey))
-}
-
-function noteOwnDevices(
-  context: Pick<Context, 'account' | 'devices' | 'session'>,
-  tx: Transaction,
-  listed: readonly DeviceIdentity[],
-): void {
-  const own = listed.filter(device => isOwn(context, device))
-  if (own.length === 0) return
-  const unknown = own.filter(({ deviceKey }) => !context.devices.get(deviceKey)?.issuedAtMs)
-  for (const { deviceKey, issuedAt } of unknown)
-    context.devices.change(tx, deviceKey, { issuedAtMs: BigInt(issuedAt) })
-  if (unknown.length > 0) tx.tell({ type: 'devices' })
-  // 8 bits of checksum let a wrong word in 256 through, and a mistyped handle is nobody's.
-  if (context.session.isUnconfirmed && own.length === 1)
-    tx.tell({
-      type: 'notice',
-      level: 'warning',
-      notice: { code: 'account-unknown', handle: context.account.handle },
-    })
-  tx.after(() => {
-    context.session.isUnconfirmed = false
-  })
 }

@@ -2,6 +2,7 @@
 // the server; and claims key packages for those who are to be added to groups.
 
 import type { ClaimedDevice, ClaimOutcome, KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
+import { equalBytes } from '../../../protocol/bytes.js'
 import type { Context, RunTransaction } from '../../context.js'
 import type { EndpointEvent } from '../../events.js'
 import type { ConversationNumber } from '../../ids.js'
@@ -141,14 +142,29 @@ export class KeyClaims {
       const later = claims.findIndex(({ outcome }) => outcome.case === 'later')
       // One with room for none comes from a server that does not keep to the contract.
       const answered = later > 0 ? later : claimHandles.length
-      for (let index = 0; index < answered; index += 1) found.push(devicesOf(claims[index]))
+      found.push(...(await this.#taken(claims.slice(0, answered), claimHandles.slice(0, answered))))
     }
     return found
   }
-}
 
-function devicesOf(claim: ClaimOutcome | undefined): Devices | undefined {
-  return claim?.outcome.case === 'devices' ? claim.outcome.value.devices : undefined
+  /** Of each of the claims the devices that the account's list has in use; undefined: nobody goes by the handle. */
+  async #taken(
+    claims: readonly ClaimOutcome[],
+    handles: readonly string[],
+  ): Promise<(Devices | undefined)[]> {
+    return await this.options.transaction(({ context: { lists }, tx }) =>
+      handles.map((handle, index) => {
+        const outcome = claims[index]?.outcome
+        if (outcome?.case !== 'devices') return undefined
+        const { account, devices } = outcome.value
+        const state = account && lists.read(account)
+        if (state?.list.handle !== handle) return []
+        lists.learn(tx, state)
+        const used = lists.inUse(state.list.accountKey) ?? []
+        return devices.filter(device => used.some(({ deviceKey }) => equalBytes(deviceKey, device.deviceKey)))
+      }),
+    )
+  }
 }
 
 const nameOfIntent = ({ group, id }: Wanted): string => `${group.number} ${id}`

@@ -82,8 +82,8 @@ export class Keys {
     await this.#lists.introduce(handles).catch(ignoreDownLine)
   }
 
-  /** Revocations that the server may not know yet, for the first call of a line. */
-  revocations(): Uint8Array[] {
-    return this.#lists.revocations()
+  /** Devices of this account were ended: the server is to be told. */
+  publish(): void {
+    this.options.background.run(this.#lists.run())
   }
 }

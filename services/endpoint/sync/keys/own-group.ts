@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import type { ClaimedDevice, KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
-import type { DeviceIdentity } from '../../../protocol/identity/certificate.js'
+import { equalBytes } from '../../../protocol/bytes.js'
 import { sameKey } from '../../../protocol/keys.js'
 import type { Context, RunTransaction } from '../../context.js'
 import { createGroup, ownInvitees } from '../../groups/create.js'
@@ -9,6 +9,7 @@ import { encodeSettings } from '../../groups/policy.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
 import { queueCommit } from '../../messages/sealing/outbox.js'
 import type { Scheduler } from '../scheduler.js'
+import type { UsedDevice } from './known-lists.js'
 import { needsOwnGroup } from './reconcile.js'
 
 /** Milliseconds that a device waits for each older one to make the group of own devices. */
@@ -34,7 +35,7 @@ export class OwnGroup {
   constructor(private readonly options: OwnGroupOptions) {}
 
   /** `listed`: the account's devices as the server has them. Throws VaultError, RpcError and LineStopped. */
-  async look(listed: readonly DeviceIdentity[]): Promise<void> {
+  async look(listed: readonly UsedDevice[]): Promise<void> {
     const { context, exchange } = this.options
     const { handle } = context.account
     if (!needsOwnGroup(context, listed)) {
@@ -45,7 +46,9 @@ export class OwnGroup {
     this.#dueAt ??= now + this.#turn() * TURN_MS
     if (this.#dueAt > now) return this.#lookAgain(this.#dueAt - now)
     const outcome = (await exchange({ claimHandles: [handle] })).claims[0]?.outcome
-    if (outcome?.case === 'devices') await this.#make(outcome.value.devices, listed)
+    const isUsed = ({ deviceKey }: ClaimedDevice) =>
+      listed.some(device => equalBytes(device.deviceKey, deviceKey))
+    if (outcome?.case === 'devices') await this.#make(outcome.value.devices.filter(isUsed), listed)
     // A device that has no key packages yet, or a group that the server refuses: again, and not at once.
     this.#dueAt = context.clock.now() + TURN_MS
     this.#lookAgain(TURN_MS)
@@ -68,7 +71,7 @@ export class OwnGroup {
       .findIndex(({ deviceId }) => sameKey(deviceId, account.device.publicKey))
   }
 
-  async #make(claimed: readonly ClaimedDevice[], listed: readonly DeviceIdentity[]): Promise<void> {
+  async #make(claimed: readonly ClaimedDevice[], listed: readonly UsedDevice[]): Promise<void> {
     await this.options.transaction(async ({ context, outbox, tx }) => {
       if (!needsOwnGroup(context, listed)) return
       const invitees = await ownInvitees(context, claimed)

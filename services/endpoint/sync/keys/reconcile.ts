@@ -1,7 +1,6 @@
-// Compares who is in a group with who should be: the certified devices of an account that is in it. The server's word
-// on them (lookup_handles) is signed by the account, so that it can leave a device out but not slip one in.
+// Compares who is in a group with who should be: the devices that an account in it has in use, by the newest list that
+// this device knows. Nobody is added or removed on the server's word.
 
-import type { DeviceIdentity } from '../../../protocol/identity/certificate.js'
 import {
   type AccountKey,
   type DeviceKey,
@@ -11,52 +10,66 @@ import {
   sameKey,
 } from '../../../protocol/keys.js'
 import type { Context } from '../../context.js'
-import { addDevices, type IntentChange, intend, removeDevices } from '../../groups/intents.js'
+import { addDevices, type IntentChange, intend } from '../../groups/intents.js'
 import { accountsIn, type GroupAccount, isOwn } from '../../groups/membership.js'
 import { myTurnMs } from '../../groups/self-removal.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
+import { endedIn, tellEnded } from '../../messages/content/ended-devices.js'
 import type { Transaction } from '../../vault/records.js'
+import type { UsedDevice } from './known-lists.js'
 
 /** Milliseconds that each device of an account waits for the older ones to add or remove another one. */
 const OWN_TURN_MS = 1_000
 /** Milliseconds that others wait for the account's own devices. */
 const OTHERS_WAIT_MS = 3_000
 
-/** By account: the devices whose certificates the server holds, verified. */
-export type Directory = ReadonlyMap<KeyText<AccountKey>, readonly DeviceIdentity[]>
+/** By account: the devices in use. */
+export type Directory = ReadonlyMap<KeyText<AccountKey>, readonly UsedDevice[]>
 
-/** Intends in one group what the directory says. Returns the accounts of which a device is not in it yet. */
-export function reconcile(
-  context: Pick<Context, 'account' | 'clock' | 'contacts' | 'devices' | 'engine' | 'intents'>,
+/**
+ * Intends in one group what the directory says. `waits`: for how long, in ms, accounts were incomplete. Returns the
+ * accounts of which a device is not in it yet, or still in it.
+ */
+export async function reconcile(
+  context: ReconcileParts,
   tx: Transaction,
   group: LiveGroup,
-  directory: Directory,
-): KeyText<AccountKey>[] {
+  { directory, waits }: { directory: Directory; waits: ReadonlyMap<KeyText<AccountKey>, number> },
+): Promise<KeyText<AccountKey>[]> {
   if (!can(group.phase, 'tell-devices')) return []
   const incomplete: KeyText<AccountKey>[] = []
   for (const account of accountsIn(context, group)) {
-    const certified = directory.get(keyText(account.accountKey))?.map(({ deviceKey }) => deviceKey)
-    if (!certified || isLeaving(group, account)) continue
-    if (addMissing(context, tx, group, account, certified)) incomplete.push(keyText(account.accountKey))
-    if (isOwn(context, account)) removeRevoked(context, tx, group, account, certified)
+    const name = keyText(account.accountKey)
+    const used = directory.get(name)?.map(({ deviceKey }) => deviceKey)
+    if (!used || isLeaving(group, account)) continue
+    const isMissing = addMissing(context, tx, group, account, used)
+    const isEnded = endedIn(context, group, account).length > 0
+    if (isMissing || isEnded) incomplete.push(name)
+    // Those of the account say so by themselves; others where none of them does, one after the other.
+    const isOurTurn =
+      isOwn(context, account) || myTurnMs(context, group, account.devices) <= (waits.get(name) ?? 0)
+    if (isEnded && isOurTurn) await tellEnded(context, tx, group, account)
   }
   return incomplete
 }
+
+type ReconcileParts = Pick<
+  Context,
+  'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'groups' | 'intents' | 'lists' | 'outbox'
+>
 
 const isLeaving = ({ record }: LiveGroup, { devices }: GroupAccount): boolean =>
   devices.every(device => includesKey(record.leavingDeviceIds, device))
 
 function addMissing(
-  context: Pick<Context, 'account' | 'clock' | 'contacts' | 'devices' | 'engine' | 'intents'>,
+  context: Pick<Context, 'account' | 'clock' | 'devices' | 'engine' | 'intents'>,
   tx: Transaction,
   group: LiveGroup,
   account: GroupAccount,
-  certified: readonly DeviceKey[],
+  used: readonly DeviceKey[],
 ): boolean {
-  const deviceIds = certified.filter(
-    device => !includesKey(account.devices, device) && !isRevoked(context, account, device),
-  )
+  const deviceIds = used.filter(device => !includesKey(account.devices, device))
   if (deviceIds.length === 0) return false
   const change = addDevices(account, deviceIds)
   const delay = isOwn(context, account)
@@ -64,29 +77,6 @@ function addMissing(
     : OTHERS_WAIT_MS + myTurnMs(context, group, account.devices)
   intendOnce(context, tx, group, change, delay)
   return true
-}
-
-/** A device of this account that the server does not know any more was revoked, whoever has told so. */
-function removeRevoked(
-  context: Pick<Context, 'account' | 'clock' | 'devices' | 'engine' | 'intents'>,
-  tx: Transaction,
-  group: LiveGroup,
-  { devices }: GroupAccount,
-  certified: readonly DeviceKey[],
-): void {
-  // Or the server does not know what it says.
-  if (!includesKey(certified, context.account.device.publicKey)) return
-  const deviceIds = devices.filter(device => !includesKey(certified, device))
-  if (deviceIds.length === 0) return
-  intendOnce(context, tx, group, removeDevices(deviceIds), ownTurnMs(context, group, deviceIds))
-}
-
-function isRevoked(
-  { devices, contacts }: Pick<Context, 'contacts' | 'devices'>,
-  { accountKey }: GroupAccount,
-  device: DeviceKey,
-): boolean {
-  return devices.isRevoked(device) || includesKey(contacts.get(accountKey)?.revokedDeviceIds ?? [], device)
 }
 
 /** The older devices of an account go first. */
@@ -111,7 +101,7 @@ function intendOnce(
   context: Pick<Context, 'clock' | 'intents'>,
   tx: Transaction,
   group: LiveGroup,
-  change: Extract<IntentChange, { case: 'addDevices' | 'removeDevices' }>,
+  change: Extract<IntentChange, { case: 'addDevices' }>,
   delayMs: number,
 ): void {
   const isIntended = context.intents
@@ -127,14 +117,11 @@ function intendOnce(
 /** Whether there are other devices, by what the server lists for this account, and no group with them, nor one on its way. */
 export function needsOwnGroup(
   context: Pick<Context, 'account' | 'conversations' | 'devices' | 'groups'>,
-  listed: readonly DeviceIdentity[],
+  listed: readonly UsedDevice[],
 ): boolean {
   const { account, conversations, groups } = context
   const others = listed.filter(
-    device =>
-      isOwn(context, device) &&
-      !sameKey(device.deviceKey, account.device.publicKey) &&
-      !context.devices.isRevoked(device.deviceKey),
+    device => isOwn(context, device) && !sameKey(device.deviceKey, account.device.publicKey),
   )
   const conversation = conversations.ownDevices()
   const made = conversation === undefined ? [] : groups.of(conversation)

@@ -43,8 +43,8 @@ interface Lookups {
   owed: { by: GroupNumber; finds: Hashed<'device'> }
   /** A device's public key: its place among the senders of a group. Nothing is linked to it. */
   device: { by: DeviceKey; finds: never }
-  /** A handle: the list of its devices. Nothing is linked to it. */
-  list: { by: string; finds: never }
+  /** An account's key: what is known of its devices. Nothing is linked to it. */
+  account: { by: AccountKey; finds: never }
 }
 export type Lookup = keyof Lookups
 export type LookedUp<L extends Lookup> = Lookups[L]['by']

@@ -41,7 +41,7 @@ interface TableKeys {
   due: Single<GroupNumber>
   later: Single<GroupNumber>
   recent: Single<ConversationNumber>
-  lists: Single<Hashed<'list'>>
+  lists: Single<Hashed<'account'>>
   states: Single<GroupNumber>
   pending: Single<GroupNumber>
   ratchets: Grouped<GroupNumber, Numbered<'ratchet'>>

@@ -1,17 +1,19 @@
 import { bytesKey } from '../../bytes.js'
-import { decideRegistration, REVOKED_BEFOREHAND, type RegistrationFacts } from '../account-rules.js'
+import { decideChange, isSameRecord, type RegistrationFacts } from '../account-rules.js'
 import type {
+  AccountChange,
+  AccountRecord,
+  ChangeOutcome,
   DeviceId,
   DeviceRecord,
   Directory,
   RegisteredDevice,
-  RegisterOutcome,
   RegisterTerms,
 } from '../store.js'
 import type { MemoryParts } from './parts.js'
 import type { AccountRow, DeviceRow } from './tables.js'
 
-/** About what a device costs beside its certificate. */
+/** About what a device costs. */
 const DEVICE_BYTES = 1_024
 
 export class MemoryDirectory implements Directory {
@@ -21,36 +23,50 @@ export class MemoryDirectory implements Directory {
     this.#parts = parts
   }
 
-  async register(device: DeviceRecord, terms: RegisterTerms): Promise<RegisterOutcome> {
+  async change(change: AccountChange, terms: RegisterTerms): Promise<ChangeOutcome> {
     const { tables, room } = this.#parts
-    const outcome = decideRegistration(device, terms, this.#facts(device, terms))
-    if (outcome !== 'registered' && outcome !== 'added') return outcome
-    const bytes = device.certificate.length + DEVICE_BYTES
+    const before = tables.accounts.get(change.handle)
+    const { outcome, account } = decideChange(change, terms, this.#facts(change, terms))
+    if (!account) return { outcome, account: before && accountOf(before), ended: [], isChanged: false }
+    const isChanged = !before || !isSameRecord(accountOf(before), account)
+    const isNew = outcome === 'registered' || outcome === 'added'
+    const bytes = (isNew ? DEVICE_BYTES : 0) + sizeOf(account) - (before ? sizeOf(before) : 0)
     room.require(bytes)
     room.take(bytes)
-    tables.addDevice({
-      handle: device.handle,
-      accountKey: device.accountKey.slice(),
-      id: device.deviceId.slice(),
-      certificate: device.certificate.slice(),
-    })
+    const used = before?.devices.filter(device => !tables.isRevoked(device)) ?? []
+    const row = tables.putAccount(account)
+    if (isNew) tables.addDevice(row, change.caller.slice())
+    const ended = used.filter(device => tables.isRevoked(device))
+    for (const device of ended) this.#end(device)
     if (outcome === 'registered' && terms.newAccounts === 'invite' && terms.inviteHash)
       tables.invites.delete(bytesKey(terms.inviteHash))
-    return outcome
+    return { outcome, account, ended: ended.map(({ id }) => id), isChanged }
   }
 
-  #facts({ handle, deviceId }: DeviceRecord, { inviteHash }: RegisterTerms): RegistrationFacts {
+  #facts({ handle, caller: deviceId }: AccountChange, { inviteHash }: RegisterTerms): RegistrationFacts {
     const { tables, now, limits } = this.#parts
     const account = tables.accounts.get(handle)
     const inviteUntil = inviteHash ? (tables.invites.get(bytesKey(inviteHash)) ?? 0) : 0
     return {
       banned: tables.isBanned({ handle }) || tables.isBanned({ deviceId }),
-      account: account && { accountKey: account.accountKey, devices: this.#usable(account).length },
+      account: account && accountOf(account),
       registeredAs: tables.device(deviceId)?.account.handle,
-      revoked: account?.revoked.has(bytesKey(deviceId)) ?? false,
       inviteHolds: inviteUntil > now(),
       devicesPerAccount: limits.devicesPerAccount,
+      nowMs: now(),
     }
+  }
+
+  /** One that is not in use loses its key packages. */
+  #end(device: DeviceRow): void {
+    for (const { keyPackage } of device.stock.values()) this.#parts.room.giveBack(keyPackage.length)
+    device.stock.clear()
+    device.lastResort = undefined
+  }
+
+  async account(handle: string): Promise<AccountRecord | undefined> {
+    const account = this.#parts.tables.accounts.get(handle)
+    return account && accountOf(account)
   }
 
   async device(id: DeviceId): Promise<RegisteredDevice | undefined> {
@@ -59,34 +75,11 @@ export class MemoryDirectory implements Directory {
   }
 
   async devices(handle: string): Promise<DeviceRecord[] | undefined> {
-    const account = this.#parts.tables.accounts.get(handle)
-    return account && this.#usable(account).map(recordOf)
-  }
-
-  /** Those that are not revoked. */
-  #usable(account: AccountRow): DeviceRow[] {
-    return account.devices.filter(device => !this.#parts.tables.isRevoked(device))
-  }
-
-  async revoke(
-    { handle, accountKey }: Pick<DeviceRecord, 'handle' | 'accountKey'>,
-    ids: readonly DeviceId[],
-  ): Promise<DeviceId[]> {
-    const account = this.#parts.tables.accounts.get(handle)
-    if (!account || bytesKey(account.accountKey) !== bytesKey(accountKey)) return []
-    return ids.filter(id => this.#revokeOne(account, id))
-  }
-
-  /** Whether the device was registered and not revoked until now. */
-  #revokeOne(account: AccountRow, id: DeviceId): boolean {
-    const device = account.devices.find(each => bytesKey(each.id) === bytesKey(id))
-    const isNew = !account.revoked.has(bytesKey(id))
-    if (device || account.revoked.size < REVOKED_BEFOREHAND) account.revoked.add(bytesKey(id))
-    if (!device || !isNew) return false
-    for (const { keyPackage } of device.stock.values()) this.#parts.room.giveBack(keyPackage.length)
-    device.stock.clear()
-    device.lastResort = undefined
-    return true
+    const { tables } = this.#parts
+    return tables.accounts
+      .get(handle)
+      ?.devices.filter(device => !tables.isRevoked(device))
+      .map(recordOf)
   }
 
   async spendNonce(id: DeviceId, nonce: Uint8Array, until: number): Promise<boolean> {
@@ -108,6 +101,16 @@ export class MemoryDirectory implements Directory {
   }
 }
 
-function recordOf({ id, certificate, account: { handle, accountKey } }: DeviceRow): DeviceRecord {
-  return { handle, accountKey, deviceId: id, certificate }
+function recordOf({ id, account: { handle, accountKey } }: DeviceRow): DeviceRecord {
+  return { handle, accountKey, deviceId: id }
 }
+
+const accountOf = ({ handle, accountKey, deviceList, removals }: AccountRow): AccountRecord => ({
+  handle,
+  accountKey,
+  deviceList,
+  removals,
+})
+
+const sizeOf = ({ deviceList, removals }: Pick<AccountRow, 'deviceList' | 'removals'>): number =>
+  removals.reduce((bytes, removal) => bytes + removal.length, deviceList.length)

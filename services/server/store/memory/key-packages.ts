@@ -50,13 +50,12 @@ export class MemoryKeyPackages implements KeyPackages {
   }
 
   #claimOf(device: DeviceRow, lastResortOnly: boolean): ClaimedKeyPackage {
-    const { id: deviceId, certificate, lastResort } = device
+    const { id: deviceId, lastResort } = device
     const [oldest] = lastResortOnly ? [] : device.stock
-    if (!oldest)
-      return { deviceId, certificate, keyPackage: lastResort, lastResort: lastResort !== undefined }
+    if (!oldest) return { deviceId, keyPackage: lastResort, lastResort: lastResort !== undefined }
     const [hash, { keyPackage }] = oldest
     this.#drop(device, hash, keyPackage)
-    return { deviceId, certificate, keyPackage, lastResort: false, left: device.stock.size }
+    return { deviceId, keyPackage, lastResort: false, left: device.stock.size }
   }
 
   async expire(publishedBefore: number): Promise<number> {

@@ -5,11 +5,11 @@ import { randomBytes } from 'node:crypto'
 import { nodeCrypto } from '../../../protocol/node/crypto.js'
 import { SERVER_ID_BYTES } from '../../../protocol/sizes.js'
 import { bytesKey } from '../../bytes.js'
-import { blockedBy } from '../account-rules.js'
+import { blockedBy, devicesOf } from '../account-rules.js'
 import { CURSOR_KEY_BYTES } from '../cursor.js'
 import type { ConversationFacts, DeviceFacts } from '../facts.js'
 import type { LogRecord } from '../log-record.js'
-import type { Ban, BanSubject, DeviceId } from '../store.js'
+import type { AccountRecord, Ban, BanSubject, DeviceId } from '../store.js'
 
 export interface AccountRow {
   handle: string
@@ -18,15 +18,17 @@ export interface AccountRow {
   devices: DeviceRow[]
   /** Bytes of the log that its devices have sent. */
   stored: number
-  /** Also of devices that have not registered, by their ids (see bytesKey). */
-  revoked: Set<string>
+  /** The newest list and its removals, as they came. */
+  deviceList: Uint8Array
+  removals: readonly Uint8Array[]
+  /** By their ids (see bytesKey), also of devices that have not registered. */
+  used: ReadonlySet<string>
 }
 
 export interface DeviceRow {
   key: number
   id: DeviceId
   account: AccountRow
-  certificate: Uint8Array
   clientSequence: number
   /** See commitAt. */
   commitsFreeAt: number
@@ -57,7 +59,7 @@ export interface ConversationRow {
 }
 
 export class Tables {
-  readonly serverId: Uint8Array = nodeCrypto.randomBytes(SERVER_ID_BYTES)
+  readonly serverId: Uint8Array
   /** By handle. */
   readonly accounts = new Map<string, AccountRow>()
   readonly #devices = new Map<string, DeviceRow>()
@@ -78,6 +80,11 @@ export class Tables {
   /** About the bytes of all that is kept. */
   bytes = 0
 
+  /** `serverId`: 16 bytes; drawn unless given. */
+  constructor({ serverId = nodeCrypto.randomBytes(SERVER_ID_BYTES) }: { serverId?: Uint8Array } = {}) {
+    this.serverId = serverId
+  }
+
   device(id: DeviceId): DeviceRow | undefined {
     return this.#devices.get(bytesKey(id))
   }
@@ -86,19 +93,19 @@ export class Tables {
     return this.#devicesByKey.get(key)
   }
 
-  /** Adds a device, and its account with the first one. */
-  addDevice(device: Pick<AccountRow, 'handle' | 'accountKey'> & Pick<DeviceRow, 'id' | 'certificate'>): void {
-    const { handle, accountKey, id, certificate } = device
-    const account = this.accounts.get(handle) ?? {
-      handle,
-      accountKey,
-      devices: [],
-      stored: 0,
-      revoked: new Set(),
-    }
+  /** Keeps an account as it is from here on. */
+  putAccount({ handle, accountKey, deviceList, removals }: AccountRecord): AccountRow {
+    const used = new Set(devicesOf({ handle, accountKey, deviceList, removals }).map(bytesKey))
+    const known = this.accounts.get(handle)
+    if (known) return Object.assign(known, { deviceList, removals, used })
+    const account = { handle, accountKey, devices: [], stored: 0, deviceList, removals, used }
     this.accounts.set(handle, account)
+    return account
+  }
+
+  addDevice(account: AccountRow, id: DeviceId): void {
     const row: DeviceRow = {
-      ...{ key: this.#devices.size + 1, id, account, certificate, clientSequence: 0, acked: 0 },
+      ...{ key: this.#devices.size + 1, id, account, clientSequence: 0, acked: 0 },
       ...{ commitsFreeAt: 0 },
       ...{ rosters: new Set(), created: 0, stock: new Map(), goneHashes: new Set(), lastResort: undefined },
     }
@@ -108,7 +115,7 @@ export class Tables {
   }
 
   isRevoked({ account, id }: DeviceRow): boolean {
-    return account.revoked.has(bytesKey(id))
+    return !account.used.has(bytesKey(id))
   }
 
   factsOf(row: DeviceRow): DeviceFacts {

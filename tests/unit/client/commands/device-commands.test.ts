@@ -5,7 +5,7 @@ import { phraseRows } from '../../../../services/client/words/start.js'
 import { type DeviceView, Refusal } from '../../../../services/endpoint/index.js'
 import { phraseOf, seedOf } from '../../../../services/protocol/identity/recovery-phrase.js'
 import { deviceKey } from '../../../../services/protocol/keys.js'
-import { type Place, runCommand } from '../../../support/commands.js'
+import { type Answer, type Place, runCommand } from '../../../support/commands.js'
 
 const device = (number: number, more: Partial<DeviceView> = {}): DeviceView => ({
   id: deviceKey(new Uint8Array(32).fill(number)),
@@ -21,7 +21,7 @@ const DEVICES = [device(0, { isThis: true, name: 'laptop' }), device(1), device(
 const PHRASE = phraseOf(new Uint8Array(32).fill(7))
 
 /** The answer to a line, with these answers given to what it asks. */
-async function run(line: string, answers: readonly string[] = [], endpoint: Place['endpoint'] = {}) {
+async function run(line: string, answers: readonly Answer[] = [], endpoint: Place['endpoint'] = {}) {
   const { said, warned } = await runCommand(line, {
     answers,
     endpoint: { devices: () => DEVICES, recoveryPhrase: () => PHRASE, ...endpoint },
@@ -76,9 +76,42 @@ describe('devices', () => {
 })
 
 describe('the recovery phrase', () => {
-  test('is shown only after a yes, in rows that a narrow terminal holds', async () => {
-    expect(await run('/phrase')).toBe('not shown')
-    const shown = await run('/phrase', ['yes'])
+  test('is confirmed by three of its words, and gone then', async () => {
+    let confirmed = 0
+    const confirmWords = async () => {
+      confirmed += 1
+    }
+    const all = PHRASE.split(' ')
+    const placesIn = (question: string) =>
+      /type words ([\d, ]+)\./.exec(question)![1]!.split(', ').map(Number)
+    const asAsked = (question: string) =>
+      placesIn(question)
+        .map(place => all[place - 1])
+        .join(' ')
+    expect(await run('/phrase', ['these are wrong'], { confirmWords })).toMatch(
+      /not what they are\nnot confirmed/,
+    )
+    expect(confirmed).toBe(0)
+    const rightAfterWrong = ['show', 'these are wrong', asAsked]
+    expect(await run('/phrase', rightAfterWrong, { confirmWords })).toMatch(
+      /not kept on this device any more/,
+    )
+    expect(confirmed).toBe(1)
+    const places = new Set<string>()
+    const look = (question: string) => {
+      places.add(placesIn(question).join())
+      return ''
+    }
+    for (let times = 0; times < 20; times++) await run('/phrase', [look])
+    expect(places.size).toBeGreaterThan(1)
+    expect(await run('/phrase', [], { recoveryPhrase: () => undefined })).toBe(
+      'the words of this account are not kept here',
+    )
+  })
+
+  test('is shown only where that is asked for, in rows that a narrow terminal holds', async () => {
+    expect(await run('/phrase')).toBe('not confirmed: they stay here')
+    const shown = await run('/phrase', ['show'])
     const rows = phraseRows(PHRASE)
     for (const row of rows) expect(shown).toContain(row)
     expect(Math.max(...rows.map(row => row.length))).toBeLessThanOrEqual(40)

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import { readOptions } from '../../../../services/client/options.js'
-import { linkFromPipe } from '../../../../services/client/start/link.js'
+import { joinFromPipe } from '../../../../services/client/start/link.js'
 import type { Relay } from '../../../../services/server/relay.js'
 import { type Person, RealTown } from '../../../support/real-town.js'
 
@@ -19,7 +19,7 @@ beforeEach(async () => {
   server = await town.server({ limits: { devicesPerAccount: 2 } })
   first = await town.join('alice', server, { folder: town.folder('first') })
   await first.line('up')
-  words = first.endpoint.recoveryPhrase()
+  words = first.endpoint.recoveryPhrase() ?? ''
 })
 afterEach(() => town.leave())
 
@@ -27,14 +27,14 @@ afterEach(() => town.leave())
 async function link(name: string, ...args: string[]): Promise<{ exit: string; notes: string[] }> {
   const address = `127.0.0.1:${server.port}`
   const request = readOptions(
-    ['link', address, '--handle', 'alice', '--data', town.folder(name), ...args],
+    ['link', address, '--handle', 'alice', '--data', town.folder(name), '--yes', ...args],
     {},
   )
   if (request.kind !== 'run') throw new Error('these are no options to run with')
   const notes: string[] = []
-  const exit = await linkFromPipe(request.options, {
+  const exit = await joinFromPipe(request.options, 'link', {
     input: Readable.from([words]),
-    note: text => void notes.push(text),
+    note: (text: string) => void notes.push(text),
   })
   return { exit, notes }
 }

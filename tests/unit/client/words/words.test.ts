@@ -100,6 +100,10 @@ describe('the words', () => {
 
   test('of notices', () => {
     expect(saidFor(NOTICES, notice)).toEqual({
+      'left-out':
+        'the server shows an older list of the devices of alice than this device knows, or does not list it: ask its operator',
+      'lists-forked':
+        'there are several lists of the devices of bob: the 24 words were used twice at once. Only devices on all of them count',
       'account-full':
         'the server keeps no more of your messages before others have received some; yours wait here',
       'server-full': "the server's disk is full: it takes no messages for now; yours wait here",
@@ -157,6 +161,10 @@ describe('the words', () => {
 
   test('of refusals', () => {
     expect(saidFor(REFUSALS, refusal)).toEqual({
+      'device-ahead':
+        'that device is ahead of this one in the list, and cannot be ended from here: use `recover`, with your 24 words',
+      'other-words': 'these words are of another account',
+      'no-words': 'the words of your account are not kept here: you have them on paper',
       'text-too-long': 'the message is 65537 bytes long; the limit is 65536 bytes: send it in parts',
       'bad-handle':
         "\"Bob\" is not a handle. A handle has 1 to 32 characters out of a-z, 0-9, '-', '_' and '.', and begins with a letter or a digit.",
@@ -189,6 +197,7 @@ describe('the words', () => {
 
   test('of a line that is down', () => {
     expect(saidFor(DOWN, downCause)).toEqual({
+      'said-revoked': 'the server says that your account has ended this device',
       unreachable: 'here:5000: nothing listens there: is the server running, and is the port right?',
       'no-answer': 'the server does not answer',
       clock: "this machine's clock is 10 min ahead of the server's (2026-01-02T03:04:00.000Z): set it",
@@ -203,6 +212,13 @@ describe('the words', () => {
 
   test('of a line that is not tried any more', () => {
     expect(saidFor(STOPPED, stopCause)).toEqual({
+      'left-out':
+        'the server does not list this device among those of alice, and shows nothing signed that ends it: ask its operator',
+      'not-listed':
+        'no list of alice names this device yet: start it with "link", or with "recover", and your 24 words',
+      'other-server-id':
+        'the server at here:5000 has another id than the one that your account is on: it was set up anew, or is another. ' +
+        'Ask its operator; "recover" and your 24 words list your devices there.',
       'server-changed':
         'the server at here:5000 shows another key than before. Either it was set up anew, or somebody stands between.\n  pinned: SHA256:a\n  now:    SHA256:b\nNothing was sent. Ask the operator for the fingerprint; if the new one is right, start once with --accept-server SHA256:b',
       'server-not-invited':

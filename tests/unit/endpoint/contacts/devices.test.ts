@@ -7,6 +7,7 @@ import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v
 import { EnvelopeSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import {
   makeAccount,
+  type NewAccount,
   type OwnAccount,
   restoreAccount,
 } from '../../../../services/endpoint/contacts/account.js'
@@ -16,13 +17,7 @@ import { joined } from '../../../../services/endpoint/groups/state/group.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
 import type { ConversationNumber } from '../../../../services/endpoint/ids.js'
 import { historyPart } from '../../../../services/endpoint/messages/content/history-part.js'
-import { takeRevoked } from '../../../../services/endpoint/messages/content/revoked-devices.js'
 import { counted } from '../../../../services/endpoint/messages/sealing/format.js'
-import { reconcile } from '../../../../services/endpoint/sync/keys/reconcile.js'
-import { readCertificate } from '../../../../services/protocol/identity/certificate.js'
-import { makeRevocation } from '../../../../services/protocol/identity/revocation.js'
-import { keyText } from '../../../../services/protocol/keys.js'
-import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { groupIn, openTestContext, pinned, type TestContext } from '../../../support/endpoint-context.js'
 import { placed } from '../../../support/numbers.js'
 import { saidIn } from '../../../support/said.js'
@@ -31,7 +26,7 @@ const alice = makeAccount('alice')
 const bob = makeAccount('bob')
 const mallory = makeAccount('mallory')
 const carol = makeAccount('carol')
-const secondOf = ({ handle, account }: OwnAccount) => restoreAccount({ handle, seed: account.privateKey })
+const secondOf = ({ handle, account }: NewAccount) => restoreAccount({ handle, seed: account.privateKey })
 const idOf = ({ device }: OwnAccount) => device.publicKey
 
 let context: TestContext['context']
@@ -184,46 +179,5 @@ describe('history', () => {
     await hand(own, phone, { ...asPeer(carol), messages: [message(2n)] })
     expect(told().slice(0, 2)).toEqual(['carol I: line 1', 'carol I: line 2'])
     expect(told()).toHaveLength(3)
-  })
-})
-
-describe('a revocation', () => {
-  const revocation = (by: OwnAccount, of: OwnAccount) =>
-    makeRevocation(crypto, { handle: by.handle, account: by.account, deviceKey: idOf(of) })
-
-  test.each([
-    ['of somebody outside', () => revocation(mallory, bob)],
-    [
-      'under another’s handle',
-      () => makeRevocation(crypto, { handle: 'bob', account: mallory.account, deviceKey: idOf(bob) }),
-    ],
-    ['of another member', () => revocation(alice, bob)],
-    ['that is none', () => new Uint8Array([1, 2, 3])],
-  ])('%s removes nobody', async (_, make) => {
-    const group = await withBob()
-    await written((tx, unit) => takeRevoked(unit.context, tx, groupIn(unit, group), make()))
-    expect(group.record.leavingDeviceIds).toEqual([])
-    expect(context.intents.of(group)).toEqual([])
-  })
-
-  test('by its own account lets everybody remove the device, which is not added again', async () => {
-    const second = secondOf(bob)
-    const group = await groupWith([bob, second], { open: openBob })
-    for (let times = 0; times < 2; times++)
-      await written((tx, unit) =>
-        takeRevoked(unit.context, tx, groupIn(unit, group), revocation(bob, second)),
-      )
-    expect(group.record.leavingDeviceIds).toEqual([idOf(second)])
-    expect(context.intents.of(group).map(({ intent }) => intent.change.case)).toEqual(['removeDevices'])
-    const direct = await withBob()
-    const directory = new Map([
-      [
-        keyText(bob.account.publicKey),
-        [bob, second].map(({ certificate }) => readCertificate(crypto, certificate)),
-      ],
-    ])
-    expect(
-      await written((tx, unit) => reconcile(unit.context, tx, groupIn(unit, direct), directory)),
-    ).toEqual([])
   })
 })

@@ -38,15 +38,15 @@ describe('devices', () => {
     expect(devices().all()).toHaveLength(2)
   })
 
-  test('are revoked by a revocation', async () => {
+  test('are revoked once they were in use and are not', async () => {
     expect(devices().isRevoked(id(1))).toBe(false)
     await change(id(1), { name: 'phone' })
     expect(devices().isRevoked(id(1))).toBe(false)
-    await change(id(1), { revocation: Uint8Array.of(1) })
+    await change(id(1), { isEnded: true })
     expect(devices().isRevoked(id(1))).toBe(true)
   })
 
-  test('stand in one order on all devices of the account: the oldest first', async () => {
+  test('that no list names stand in one order on all devices of the account: the oldest first', async () => {
     await change(id(3), { issuedAtMs: 7n })
     await change(id(2), { issuedAtMs: 9n })
     await change(id(1), { issuedAtMs: 9n })
@@ -57,9 +57,35 @@ describe('devices', () => {
     ).toEqual([id(3), id(1), id(2)])
   })
 
+  test('stand in the order of the list, those that it leaves out behind', async () => {
+    const settle = (...fills: number[]) =>
+      testing.written((tx, { context }) =>
+        context.devices.settle(
+          tx,
+          fills.map(fill => ({ deviceKey: id(fill), listedAt: 10 - fill })),
+        ),
+      )
+    const order = () =>
+      devices()
+        .all()
+        .map(({ deviceId, isEnded }) => [deviceId[0], isEnded])
+    expect(await settle(1, 2, 3)).toBe(true)
+    expect(await settle(1, 2, 3)).toBe(false)
+    expect(order()).toEqual([1, 2, 3].map(fill => [fill, false]))
+    expect(devices().get(id(2))?.issuedAtMs).toBe(8n)
+    expect(await settle(3, 1)).toBe(true)
+    expect(order()).toEqual([
+      [3, false],
+      [1, false],
+      [2, true],
+    ])
+    expect(await settle(2)).toBe(true)
+    expect(devices().isRevoked(id(2))).toBe(false)
+  })
+
   test('are seen by a person with what is known of them', async () => {
     await change(own, { name: 'laptop', issuedAtMs: 1n })
-    await change(id(1), { issuedAtMs: 2n, lastHeardMs: 3n, revocation: Uint8Array.of(1) })
+    await change(id(1), { issuedAtMs: 2n, lastHeardMs: 3n, isEnded: true })
     expect(viewDevices(devices(), own)).toEqual([
       {
         ...{ id: own, name: 'laptop', fingerprint: deviceFingerprint(crypto, own), isThis: true },
@@ -111,7 +137,7 @@ describe('a device that is to be revoked', () => {
   test('is a known one of this account, not this one, and not revoked yet', async () => {
     await change(own, { name: 'laptop' })
     await change(id(1), { name: 'phone' })
-    await change(id(2), { revocation: Uint8Array.of(1) })
+    await change(id(2), { isEnded: true })
     expect([id(1), id(9), own, id(2)].map(codeOf)).toEqual([
       undefined,
       'not-your-device',

@@ -43,7 +43,7 @@ describe('invitees', () => {
 
   test('are what the key package says, whatever the server says beside it', async () => {
     const [carols] = await claimed(makeAccount('carol'))
-    const lie = { ...carols!, deviceCertificate: bob.certificate }
+    const lie = { ...carols!, deviceKey: bob.device.publicKey }
     expect(await verifiedInvitees(testing.context, 'bob', [lie])).toEqual([])
   })
 
@@ -55,9 +55,7 @@ describe('invitees', () => {
 
   test('of this account are those in use that it has certified', async () => {
     const old = secondDevice(alice)
-    await testing.written((tx, { context }) =>
-      context.devices.change(tx, idOf(old), { revocation: Uint8Array.of(1) }),
-    )
+    await testing.written((tx, { context }) => context.devices.change(tx, idOf(old), { isEnded: true }))
     const devices = await claimed(phone, old, makeAccount('alice'))
     expect(devicesOf(await ownInvitees(testing.context, devices))).toEqual([idOf(phone)])
   })

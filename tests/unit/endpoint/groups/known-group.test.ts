@@ -102,7 +102,7 @@ describe('a room', () => {
     await open(setup, OUT)
     expect(isTaken({ by: phone, others: [bob, carol, eve], admins: [carol] })).toBe(true)
     await testing.written((tx, { context }) =>
-      context.devices.change(tx, phone.device.publicKey, { revocation: Uint8Array.of(1) }),
+      context.devices.change(tx, phone.device.publicKey, { isEnded: true }),
     )
     expect(isTaken({ by: phone, others: [bob, carol] })).toBe(false)
   })

@@ -4,7 +4,11 @@ import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { LeaveSchema } from '../../../../gen/parley/content/v1/content_pb.js'
 import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
-import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
+import {
+  makeAccount,
+  type NewAccount,
+  type OwnAccount,
+} from '../../../../services/endpoint/contacts/account.js'
 import { myTurnMs, removeWhenOurTurn, takeLeave } from '../../../../services/endpoint/groups/self-removal.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../support/group.js'
@@ -47,7 +51,7 @@ describe('this device', () => {
 
   test('waits for so long at most', async () => {
     const many = Array.from({ length: 36 }, (_, index) => makeAccount(`person-${index}`))
-    const [first, ...others] = many as [OwnAccount, ...OwnAccount[]]
+    const [first, ...others] = many as [NewAccount, ...NewAccount[]]
     const large = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: many, by: first })
     const last = { ...testing.context, engine: { ...testing.context.engine, ownLeaf: () => 36 } }
     expect(myTurnMs(last, large.live, [])).toBe(10_000)

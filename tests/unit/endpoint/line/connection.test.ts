@@ -28,7 +28,13 @@ beforeEach(() => {
   handlers = {
     trust: async ({ certificate }) => ({ trust: { kind: 'pinned', certificate }, isFirst: false }),
     account: () => account,
-    refused: async refusal => void refusals.push(refusal.reason.case),
+    asksServer: () => false,
+    serverTold: async () => undefined,
+    registration: () => ({}),
+    refused: async refusal => {
+      refusals.push(refusal.reason.case)
+      return 'stop'
+    },
     cursor: () => Uint8Array.of(9),
     cursorRefused: async () => void refusals.push('cursor'),
   }
@@ -77,10 +83,9 @@ describe('connecting', () => {
 })
 
 describe('a key exchange', () => {
-  test('carries a proof of this device for this call to this server, by its own clock, and its certificate', async () => {
-    server.keyExchange = async ({ proof, deviceCertificate, claimHandles }) => {
+  test('carries a proof of this device for this call to this server, by its own clock', async () => {
+    server.keyExchange = async ({ proof, claimHandles }) => {
       expect(provenBy(proof, METHODS.keyExchange)).toEqual(Uint8Array.from(account.device.publicKey))
-      expect(deviceCertificate).toEqual(account.certificate)
       return { outcome: { case: 'exchanged', value: { keyPackagesLeft: claimHandles.length } } }
     }
     const connection = await open()
@@ -168,14 +173,18 @@ describe('a stream', () => {
     await expect(over()).rejects.toMatchObject({ why: { code: 'shutting-down' } })
   })
 
-  test.each(['superseded', 'revoked', 'banned'] as const)(
-    'that ends because of "%s" stops the line',
-    async code => {
-      const { stream, over } = await converse()
-      stream.say(closing(code))
-      await expect(over()).rejects.toMatchObject({ name: 'LineStopped', why: { code } })
-    },
-  )
+  test('that the server ends because the device is out is down: the next call brings what shows it', async () => {
+    const { stream, over } = await converse()
+    stream.say(closing('revoked'))
+    stream.end()
+    await expect(over()).rejects.toMatchObject({ why: { code: 'said-revoked' } })
+  })
+
+  test.each(['superseded', 'banned'] as const)('that ends because of "%s" stops the line', async code => {
+    const { stream, over } = await converse()
+    stream.say(closing(code))
+    await expect(over()).rejects.toMatchObject({ name: 'LineStopped', why: { code } })
+  })
 
   test('takes frames, drops them where there is none, and ends in peace', async () => {
     const connection = await open()

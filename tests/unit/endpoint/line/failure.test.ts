@@ -83,7 +83,9 @@ test('every refusal of a registration stops the line for its own reason', () => 
     [{ case: 'registrationClosed', value: {} }, 'registration-closed'],
     [{ case: 'inviteNeeded', value: {} }, 'invite-needed'],
     [{ case: 'banned', value: {} }, 'banned'],
-    [{ case: 'deviceRevoked', value: {} }, 'revoked'],
+    [{ case: 'deviceRevoked', value: {} }, 'left-out'],
+    [{ case: 'notListed', value: {} }, 'not-listed'],
+    [{ case: 'listNotNewer', value: {} }, 'not-listed'],
   ] as const
   for (const [reason, expected] of reasons)
     expect(registrationRefused(create(RegistrationRefusedSchema, { reason }), 'alice')).toMatchObject({

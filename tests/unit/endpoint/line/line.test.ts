@@ -25,10 +25,12 @@ beforeEach(() => {
   handlers = {
     trust: async ({ certificate }) => ({ trust: { kind: 'pinned', certificate }, isFirst: false }),
     account: () => account,
-    refused: async () => undefined,
+    asksServer: () => false,
+    serverTold: async () => undefined,
+    refused: async () => 'stop',
     cursor: () => new Uint8Array(),
     cursorRefused: async () => undefined,
-    registration: () => ({ inviteToken: 'token', deviceRevocations: [] }),
+    registration: () => ({ inviteToken: 'token' }),
     keyExchanged: async () => void told.push('keyExchanged'),
     onOpened: async () => void told.push('opened'),
     onFrame: async frame => void told.push(`${frame.case}`),
@@ -114,8 +116,8 @@ describe('what a person has to decide', () => {
   test('stops the line, which is not tried again', async () => {
     line.start()
     const stream = await up(0)
-    stream.say({ case: 'closing', value: { reason: { case: 'revoked', value: {} } } })
-    expect(await isIn('stopped')).toMatchObject({ reason: 'revoked', cause: { code: 'revoked' } })
+    stream.say({ case: 'closing', value: { reason: { case: 'banned', value: {} } } })
+    expect(await isIn('stopped')).toMatchObject({ reason: 'banned', cause: { code: 'banned' } })
     server.clock.pass(3_600_000)
     await server.clock.settled()
     expect(states.at(-1)?.state).toBe('stopped')

@@ -29,7 +29,6 @@ beforeEach(async () => {
     ...endpoint,
     keys: {
       opened: () => void done.push('keys'),
-      revocations: () => [Uint8Array.of(7)],
       stock: {
         fill: async ({ keyPackagesLeft }) => {
           if (failing) throw failing
@@ -64,8 +63,9 @@ const opened = (clientSequence: bigint) =>
   )
 const rejoins = () => endpoint.outbox.items().filter(({ item }) => item.what.case === 'rejoin')
 
-test('the first call carries the invitation, and revocations that the server may not know', () => {
-  expect(side.registration()).toEqual({ inviteToken: 'token', deviceRevocations: [Uint8Array.of(7)] })
+test('the first call carries the invitation, looks this account up, and shows whose device it is', () => {
+  const { certificate: deviceCertificate } = endpoint.context.account
+  expect(side.registration()).toEqual({ inviteToken: 'token', deviceCertificate, lookupHandles: ['alice'] })
 })
 
 test('once the account is in, the invitation is forgotten and the stock filled', async () => {

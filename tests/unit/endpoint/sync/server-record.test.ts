@@ -1,17 +1,13 @@
-import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { RegistrationRefusedSchema } from '../../../../gen/parley/v1/key_exchange_pb.js'
-import { makeAccount, restoreAccount } from '../../../../services/endpoint/contacts/account.js'
+import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import {
   forgetInvite,
   loadServer,
-  noteRefusal,
+  noteServerId,
   type ServerRecord,
   saveServer,
   trustSeen,
 } from '../../../../services/endpoint/sync/server-record.js'
-import { readCertificate } from '../../../../services/protocol/identity/certificate.js'
-import { nodeCrypto } from '../../../../services/protocol/node/crypto.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { certificateOf } from '../../../support/memory/network.js'
 
@@ -88,26 +84,28 @@ test('an invitation is forgotten once the account is in', async () => {
   expect(saved()).toMatchObject({ host: 'memory', inviteToken: '' })
 })
 
-describe('a refusal', () => {
-  const second = restoreAccount({ handle: 'alice', seed: alice.account.privateKey })
-  const impostor = makeAccount('alice')
-  const devices = () =>
-    endpoint.context.devices.all().map(({ deviceId }) => Buffer.from(deviceId).toString('hex'))
+describe("the server's id", () => {
+  const id = new Uint8Array(16).fill(4)
+  const told = (shown: Uint8Array) => endpoint.written(tx => noteServerId(tx, shown))
 
-  test('because of too many devices tells which they are: those that are certified by this account', async () => {
-    const deviceCertificates = [second.certificate, impostor.certificate, Uint8Array.of(1, 2, 3)]
-    const refusal = create(RegistrationRefusedSchema, {
-      reason: { case: 'tooManyDevices', value: { limit: 1, deviceCertificates } },
-    })
-    await endpoint.written((tx, { context }) => noteRefusal(context, tx, refusal))
-    expect(devices()).toEqual([Buffer.from(second.device.publicKey).toString('hex')])
-    const { issuedAt } = readCertificate(nodeCrypto, second.certificate)
-    expect(endpoint.context.devices.get(second.device.publicKey)?.issuedAtMs).toBe(BigInt(issuedAt))
+  test('is kept when it is first told, and no other is taken from then on', async () => {
+    await save({ host: 'memory', port: 1 })
+    await told(id)
+    await told(id)
+    expect(saved()?.serverId).toEqual(id)
+    await expect(told(new Uint8Array(16))).rejects.toMatchObject({ why: { code: 'other-server-id' } })
   })
 
-  test('for another reason tells nothing', async () => {
-    const refusal = create(RegistrationRefusedSchema, { reason: { case: 'handleTaken', value: {} } })
-    await endpoint.written((tx, { context }) => noteRefusal(context, tx, refusal))
-    expect(devices()).toEqual([])
+  test('is the one that an invite link names', async () => {
+    await save({ host: 'memory', port: 1, invitedId: id })
+    await expect(told(new Uint8Array(16))).rejects.toMatchObject({ why: { code: 'other-server-id' } })
+    expect(saved()?.serverId).toEqual(new Uint8Array())
+    await told(id)
+    expect(saved()?.serverId).toEqual(id)
+  })
+
+  test('has 16 bytes', async () => {
+    await save({ host: 'memory', port: 1 })
+    await expect(told(new Uint8Array(15))).rejects.toMatchObject({ why: { code: 'other-server-id' } })
   })
 })

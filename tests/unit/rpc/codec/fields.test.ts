@@ -51,7 +51,7 @@ describe('the fields of a message', () => {
 
   test('a message with more than its sender may have is not decoded', () => {
     const bytes = Buffer.alloc(10_000, Buffer.from('3200', 'hex'))
-    expect(decode(KeyExchangeRequestSchema, bytes, 5_000).deviceRevocations).toHaveLength(5_000)
+    expect(decode(KeyExchangeRequestSchema, bytes, 5_000).deviceRemovals).toHaveLength(5_000)
     expect(() => decode(KeyExchangeRequestSchema, bytes, 4_999)).toThrow(
       new RpcError(
         'RESOURCE_EXHAUSTED',

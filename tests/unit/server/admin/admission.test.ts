@@ -5,7 +5,7 @@ import type { ClusterMember } from '../../../../services/server/cluster.js'
 import { INVITE_MS } from '../../../../services/server/limits.js'
 import { openMemoryStore } from '../../../../services/server/store/memory/store.js'
 import { FaultyStore } from '../../../support/faulty-store.js'
-import { bytesOf, recordOf, register } from '../../../support/store-world.js'
+import { bytesOf, come, register } from '../../../support/store-world.js'
 
 function scene() {
   const clock = { ms: Date.now() }
@@ -18,14 +18,16 @@ function scene() {
 describe('an invite', () => {
   test('is told once and kept as a hash, and holds for its time', async () => {
     const { clock, store, admission } = scene()
-    const come = (name: string, token: string) =>
-      store.directory.register(recordOf(name), { newAccounts: 'invite', inviteHash: hashInvite(token) })
+    const invited = async (name: string, token: string) => {
+      const terms = { newAccounts: 'invite', inviteHash: hashInvite(token) } as const
+      return (await come(store, name, { terms })).outcome
+    }
     const [first, second] = [await admission.createInvite(), await admission.createInvite()]
     expect(first).not.toBe(second)
     clock.ms += INVITE_MS - 60_000
-    expect(await come('anna', first)).toBe('registered')
+    expect(await invited('anna', first)).toBe('registered')
     clock.ms += 120_000
-    expect(await come('bert', second)).toBe('invite-invalid')
+    expect(await invited('bert', second)).toBe('invite-invalid')
   })
 })
 

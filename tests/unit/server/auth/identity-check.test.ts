@@ -5,14 +5,26 @@ import { ErrorDetailSchema, ErrorReason } from '../../../../gen/parley/v1/chat_p
 import { RpcError } from '../../../../services/rpc/error.js'
 import {
   checkDeviceCertificate,
-  checkDeviceRevocation,
+  checkDeviceList,
+  checkDeviceRemovals,
 } from '../../../../services/server/auth/identity-check.js'
 import { hashInvite } from '../../../../services/server/auth/invite-hash.js'
-import { makeCertificate, makeDevice, makeKey, random } from '../../../support/contract-device.js'
-import { makeRevocation } from '../../../support/contract-revocation.js'
+import {
+  makeCertificate,
+  makeDevice,
+  makeKey,
+  makeList,
+  makeRemoval,
+  random,
+} from '../../../support/contract-device.js'
 
+const serverId = random(16)
 const device = makeDevice()
-const { handle, account, id, certificate } = device
+const { handle, account, id } = device
+const expected = { caller: id, serverId }
+const certificate = makeCertificate({ ...device, deviceKey: id, serverId })
+const list = makeList(device, { serverId })
+const removal = makeRemoval(device, device)
 
 /** The code and the reason that a call would end with. */
 function failureOf(check: () => unknown): string {
@@ -26,96 +38,87 @@ function failureOf(check: () => unknown): string {
 }
 
 describe('a device certificate', () => {
-  test('that holds is what will be registered', () => {
-    expect(checkDeviceCertificate(certificate)).toEqual({
+  test('that holds names the account', () => {
+    expect(checkDeviceCertificate(certificate, expected)).toMatchObject({
       handle,
       accountKey: account.publicKey,
-      deviceId: id,
-      certificate,
+      deviceKey: id,
     })
   })
 
-  test('with any byte changed, or cut off, is refused', () => {
-    fc.assert(
-      fc.property(fc.nat(certificate.length - 1), fc.integer({ min: 1, max: 255 }), (at, by) => {
-        const changed = Uint8Array.from(certificate)
-        changed[at]! ^= by
-        // The wrapper is not signed: the library reads some of its tags as if they were right.
-        const isWrapper = at === 0 || at === certificate.length - 66
-        if (!isWrapper) expect(() => checkDeviceCertificate(changed)).toThrow(RpcError)
-        expect(() => checkDeviceCertificate(certificate.slice(0, at))).toThrow(RpcError)
-      }),
-    )
-  })
-
-  test('of any bytes is refused with an RpcError and nothing else', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), bytes => {
-        expect(() => checkDeviceCertificate(bytes)).toThrow(RpcError)
-      }),
-    )
+  test('of another device or another server fails the call', () => {
+    const other = () => checkDeviceCertificate(certificate, { ...expected, caller: makeDevice().id })
+    const elsewhere = () => checkDeviceCertificate(certificate, { ...expected, serverId: random(16) })
+    for (const check of [other, elsewhere]) expect(failureOf(check)).toBe('INVALID_ARGUMENT FRAME')
   })
 
   test('may name a handle that breaks the rule: that is answered, not failed', () => {
-    const odd = makeCertificate({ ...device, deviceKey: id, handle: 'Not A Handle' })
-    expect(checkDeviceCertificate(odd)).toMatchObject({ handle: 'Not A Handle', deviceId: id })
+    const odd = makeCertificate({ ...device, deviceKey: id, serverId, handle: 'Not A Handle' })
+    expect(checkDeviceCertificate(odd, expected)).toBeUndefined()
   })
 
   test('fails the call with whose fault it is', () => {
-    const forged = makeCertificate({ ...device, deviceKey: id, signer: makeKey() })
-    expect(failureOf(() => checkDeviceCertificate(forged))).toBe('UNAUTHENTICATED SIGNATURE')
-    const short = makeCertificate({ ...device, deviceKey: random(31) })
-    expect(failureOf(() => checkDeviceCertificate(short))).toBe('INVALID_ARGUMENT FRAME')
+    const forged = makeCertificate({ ...device, deviceKey: id, serverId, signer: makeKey() })
+    expect(failureOf(() => checkDeviceCertificate(forged, expected))).toBe('UNAUTHENTICATED SIGNATURE')
+    const short = makeCertificate({ ...device, deviceKey: random(31), serverId })
+    expect(failureOf(() => checkDeviceCertificate(short, expected))).toBe('INVALID_ARGUMENT FRAME')
   })
 })
 
-const ownAccount = { handle: device.handle, accountKey: device.account.publicKey }
-const revocation = makeRevocation(device)
-
-/** undefined: it was refused. A changed tag may be read as the one that it was: the signed bytes are the same then. */
-function revokedBy(encoded: Uint8Array): Uint8Array | undefined {
-  try {
-    return checkDeviceRevocation(encoded, ownAccount)
-  } catch (error) {
-    if (error instanceof RpcError) return undefined
-    throw error
-  }
-}
-
-describe('a device revocation', () => {
-  test('that holds names the device', () => {
-    expect(checkDeviceRevocation(revocation, ownAccount)).toEqual(id)
+describe('a device list', () => {
+  test('that holds is taken, of this server only', () => {
+    expect(checkDeviceList(list, { serverId })).toMatchObject({ handle, encoded: list })
+    expect(failureOf(() => checkDeviceList(list, { serverId: random(16) }))).toBe('INVALID_ARGUMENT FRAME')
   })
 
-  test.each([
-    ['another handle', { ...ownAccount, handle: 'another' }],
-    ['another key', { ...ownAccount, accountKey: makeDevice().account.publicKey }],
-  ])('of an account with %s is refused', (_, other) => {
-    expect(() => checkDeviceRevocation(revocation, other)).toThrow(RpcError)
+  test('may name a handle that breaks the rule: that is answered, not failed', () => {
+    expect(checkDeviceList(makeList(device, { serverId, handle: 'No' }), { serverId })).toBeUndefined()
   })
 
-  test('is not what a device certificate can be taken for', () => {
-    expect(() => checkDeviceRevocation(certificate, ownAccount)).toThrow(RpcError)
+  test('fails the call with whose fault it is', () => {
+    const forged = makeList(device, { serverId, signer: makeKey() })
+    expect(failureOf(() => checkDeviceList(forged, { serverId }))).toBe('UNAUTHENTICATED SIGNATURE')
+    const empty = makeList(device, { serverId, devices: [] })
+    expect(failureOf(() => checkDeviceList(empty, { serverId }))).toBe('INVALID_ARGUMENT FRAME')
   })
+})
 
-  test('with any byte changed, or cut off, is refused or says the same', () => {
-    fc.assert(
-      fc.property(fc.nat(revocation.length - 1), fc.integer({ min: 1, max: 255 }), (at, by) => {
-        const changed = Uint8Array.from(revocation)
-        changed[at]! ^= by
-        expect(revokedBy(changed)).toEqual(revokedBy(changed) && id)
-        expect(revokedBy(revocation.slice(0, at))).toBeUndefined()
-      }),
+describe('removals', () => {
+  test('that hold name their devices, of this account only', () => {
+    expect(checkDeviceRemovals([removal], account.publicKey)).toMatchObject([{ deviceKey: id }])
+    expect(failureOf(() => checkDeviceRemovals([removal], makeKey().publicKey))).toBe(
+      'INVALID_ARGUMENT FRAME',
     )
   })
 
-  test('of any bytes is refused with an RpcError and nothing else', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), bytes => {
-        expect(() => checkDeviceRevocation(bytes, ownAccount)).toThrow(RpcError)
-      }),
+  test('by another key fail the call, with whose fault it is', () => {
+    const forged = makeRemoval(device, device, { signer: makeKey() })
+    expect(failureOf(() => checkDeviceRemovals([removal, forged], account.publicKey))).toBe(
+      'UNAUTHENTICATED SIGNATURE',
     )
   })
+})
+
+test('any bytes are refused with an RpcError and nothing else', () => {
+  const checks = [
+    (bytes: Uint8Array) => checkDeviceCertificate(bytes, expected),
+    (bytes: Uint8Array) => checkDeviceList(bytes, { serverId }),
+    (bytes: Uint8Array) => checkDeviceRemovals([bytes], account.publicKey),
+  ]
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), bytes => {
+      for (const check of checks) expect(() => check(bytes)).toThrow(RpcError)
+    }),
+  )
+})
+
+test.each([
+  ['certificate', certificate, (bytes: Uint8Array) => checkDeviceCertificate(bytes, expected)],
+  ['list', list, (bytes: Uint8Array) => checkDeviceList(bytes, { serverId })],
+  ['removal', removal, (bytes: Uint8Array) => checkDeviceRemovals([bytes], account.publicKey)[0]],
+])('a %s that is cut off is refused', (_, good, check) => {
+  for (let length = 0; length < good.length; length++)
+    expect(failureOf(() => check(good.slice(0, length)))).not.toBe('none')
 })
 
 test("a token's hash tells nothing of it", () => {

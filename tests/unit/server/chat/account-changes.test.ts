@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { AccountChanges } from '../../../../services/server/chat/account-changes.js'
 import { openMemoryStore } from '../../../../services/server/store/memory/store.js'
 import type { DeviceId } from '../../../../services/server/store/store.js'
-import { accountOf, commit, converse, mustSend, recordOf, register } from '../../../support/store-world.js'
+import { commit, converse, mustSend, recordOf, register, remove } from '../../../support/store-world.js'
 
 function scene() {
   const store = openMemoryStore()
@@ -34,7 +34,7 @@ test('the account itself is told, and those on the rosters that it is on, also b
   await converse(store, laptop, carl)
   const left = await converse(store, bert, dora, phone)
   await mustSend(store, bert, commit(bert, left, { epoch: 1n, removed: [phone] }))
-  await store.directory.revoke(accountOf('anna'), [laptop.id])
+  await remove(store, 'phone', { handle: 'anna', removed: 'laptop' })
   changes.announce('anna', [laptop.id])
   await changes.stop()
   // It was under way when it was stopped, and was finished.

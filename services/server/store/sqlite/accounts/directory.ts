@@ -1,17 +1,18 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type {
+  AccountChange,
+  AccountRecord,
+  ChangeOutcome,
   DeviceId,
   DeviceRecord,
   Directory,
   RegisteredDevice,
-  RegisterOutcome,
   RegisterTerms,
 } from '../../store.js'
 import { BLOCKED_SQL, type BlockedRow, blockedOf } from '../database/blocked.js'
 import { prepare } from '../database/database.js'
 import type { StoreParts } from '../database/parts.js'
 import { Registrar } from './register.js'
-import { Revoker } from './revoke.js'
 
 /** About what these write beside what they are given. */
 const ROW_BYTES = 256
@@ -21,22 +22,21 @@ const FORGOTTEN_NONCES = 8
 interface DeviceRow extends BlockedRow {
   handle: string
   account_key: Uint8Array
-  certificate: Uint8Array
 }
 
 const statements = (db: DatabaseSync) => ({
   device: prepare<DeviceRow>(
     db,
-    `SELECT handle, account_key, certificate, ${BLOCKED_SQL}
+    `SELECT handle, account_key, ${BLOCKED_SQL}
      FROM devices JOIN accounts ON accounts.key = account JOIN progress ON device = devices.key WHERE id = ?`,
   ),
   account: prepare<{ key: number; account_key: Uint8Array }>(
     db,
     'SELECT key, account_key FROM accounts WHERE handle = ?',
   ),
-  devices: prepare<{ id: Uint8Array; certificate: Uint8Array }>(
+  devices: prepare<{ id: Uint8Array }>(
     db,
-    `SELECT id, certificate FROM devices JOIN progress ON device = key
+    `SELECT id FROM devices JOIN progress ON device = key
      WHERE account = ? AND revoked = 0 ORDER BY key`,
   ),
   insertNonce: prepare(db, 'INSERT INTO nonces VALUES (?, ?, ?) ON CONFLICT (device_id, nonce) DO NOTHING'),
@@ -51,25 +51,28 @@ export class SqliteDirectory implements Directory {
   readonly #sql: ReturnType<typeof statements>
   readonly #parts: Pick<StoreParts, 'writer' | 'now'>
   readonly #registrar: Registrar
-  readonly #revoker: Revoker
 
   constructor(parts: StoreParts) {
     this.#sql = statements(parts.db)
     this.#parts = parts
     this.#registrar = new Registrar(parts)
-    this.#revoker = new Revoker(parts)
   }
 
-  register(device: DeviceRecord, terms: RegisterTerms): Promise<RegisterOutcome> {
-    const bytes = device.certificate.length + ROW_BYTES
-    return this.#parts.writer.run({ bytes, work: () => this.#registrar.register(device, terms) })
+  change(change: AccountChange, terms: RegisterTerms): Promise<ChangeOutcome> {
+    const bytes = change.removals.reduce((sum, { encoded }) => sum + encoded.length, ROW_BYTES)
+    const work = () => this.#registrar.change(change, terms)
+    return this.#parts.writer.run({ bytes: bytes + (change.list?.encoded.length ?? 0), work })
+  }
+
+  async account(handle: string): Promise<AccountRecord | undefined> {
+    return this.#registrar.account(handle)
   }
 
   async device(id: DeviceId): Promise<RegisteredDevice | undefined> {
     const row = this.#sql.device.get(id)
     if (!row) return undefined
-    const { handle, account_key: accountKey, certificate } = row
-    return { handle, accountKey, deviceId: id.slice(), certificate, blocked: blockedOf(row) }
+    const { handle, account_key: accountKey } = row
+    return { handle, accountKey, deviceId: id.slice(), blocked: blockedOf(row) }
   }
 
   async devices(handle: string): Promise<DeviceRecord[] | undefined> {
@@ -77,15 +80,7 @@ export class SqliteDirectory implements Directory {
     if (!account) return undefined
     const { key, account_key: accountKey } = account
     const rows = this.#sql.devices.all(key)
-    return rows.map(({ id, certificate }) => ({ handle, accountKey, deviceId: id, certificate }))
-  }
-
-  revoke(
-    account: Pick<DeviceRecord, 'handle' | 'accountKey'>,
-    ids: readonly DeviceId[],
-  ): Promise<DeviceId[]> {
-    const work = () => this.#revoker.revoke(account, ids)
-    return this.#parts.writer.run({ bytes: ids.length * ROW_BYTES, work })
+    return rows.map(({ id }) => ({ handle, accountKey, deviceId: id }))
   }
 
   spendNonce(id: DeviceId, nonce: Uint8Array, until: number): Promise<boolean> {

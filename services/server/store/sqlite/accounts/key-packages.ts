@@ -21,7 +21,6 @@ interface Published {
 interface ClaimRow {
   key: number
   id: Uint8Array
-  certificate: Uint8Array
   last_resort: Uint8Array | null
 }
 
@@ -47,7 +46,7 @@ const statements = (db: DatabaseSync) => ({
   account: prepare<{ key: number }>(db, 'SELECT key FROM accounts WHERE handle = ?'),
   devices: prepare<ClaimRow>(
     db,
-    `SELECT key, id, certificate, last_resort FROM devices JOIN progress ON device = key
+    `SELECT key, id, last_resort FROM devices JOIN progress ON device = key
      WHERE account = ? AND id <> ? AND revoked = 0 ORDER BY key`,
   ),
   oldest: prepare<{ key: number; package: Uint8Array }>(
@@ -116,13 +115,12 @@ export class SqliteKeyPackages implements KeyPackages {
   }
 
   #claimOf(row: ClaimRow, lastResortOnly: boolean): ClaimedKeyPackage {
-    const { key, id: deviceId, certificate, last_resort: lastResort } = row
+    const { key, id: deviceId, last_resort: lastResort } = row
     const oldest = lastResortOnly ? undefined : this.#sql.oldest.get(key)
-    if (!oldest)
-      return { deviceId, certificate, keyPackage: lastResort ?? undefined, lastResort: lastResort !== null }
+    if (!oldest) return { deviceId, keyPackage: lastResort ?? undefined, lastResort: lastResort !== null }
     this.#sql.markClaimed.run(oldest.key)
     const { left } = this.#count(key)
-    return { deviceId, certificate, keyPackage: oldest.package, lastResort: false, left }
+    return { deviceId, keyPackage: oldest.package, lastResort: false, left }
   }
 
   async expire(publishedBefore: number): Promise<number> {

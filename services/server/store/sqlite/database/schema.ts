@@ -6,15 +6,8 @@ export const SCHEMA_VERSION = 7
 /** "Prly": SQLite's application_id, which tells our files from others'. */
 export const APPLICATION_ID = 0x50726c79
 
-// Revocations name devices by their ids, because a device may be revoked that has not registered (here), and
-// by account, so that nobody can revoke another's. Invites are kept as hashes.
+// Invites are kept as hashes.
 const ADMISSION = `
-CREATE TABLE revocations (
-  account INTEGER NOT NULL REFERENCES accounts,
-  device_id BLOB NOT NULL,
-  PRIMARY KEY (account, device_id)
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE invites (
   hash BLOB PRIMARY KEY,
   until INTEGER NOT NULL
@@ -57,6 +50,9 @@ END;
 // A place on a roster is `gone` when its device has left by itself and its leaf stands. `conversations` counts those
 // that a device has created and that somebody is in.
 //
+// The `devices` of an account are an encoded parley.v1.AccountDevices; a device that they do not have in use is
+// `revoked`.
+//
 // An append changes a row of its sender's in `progress`, apart from `devices`, whose rows are large.
 // The log has no foreign keys: the store looks both up before it writes, and a check per row is dear.
 export const SCHEMA = `
@@ -68,14 +64,14 @@ CREATE TABLE cursor_key (only INTEGER PRIMARY KEY CHECK (only = 1), key BLOB NOT
 CREATE TABLE accounts (
   key INTEGER PRIMARY KEY,
   handle TEXT NOT NULL UNIQUE,
-  account_key BLOB NOT NULL
+  account_key BLOB NOT NULL,
+  devices BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE devices (
   key INTEGER PRIMARY KEY,
   id BLOB NOT NULL UNIQUE,
   account INTEGER NOT NULL REFERENCES accounts,
-  certificate BLOB NOT NULL,
   last_resort BLOB
 ) STRICT;
 CREATE INDEX devices_of_account ON devices (account);

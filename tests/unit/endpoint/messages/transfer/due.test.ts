@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { GroupKind, GroupSettingsSchema } from '../../../../../gen/parley/content/v1/room_pb.js'
 import {
   makeAccount,
+  type NewAccount,
   type OwnAccount,
   restoreAccount,
 } from '../../../../../services/endpoint/contacts/account.js'
@@ -71,7 +72,7 @@ describe('somebody who is invited to a room', () => {
     expect(testing.context.conversations.withPerson(bob.account.publicKey)).toBeDefined()
   })
 
-  test.each<[string, number, boolean, OwnAccount[]]>([
+  test.each<[string, number, boolean, NewAccount[]]>([
     ['the room hands nothing over', 0, true, [alice]],
     ['another device added them', 7, false, [alice]],
     ['they were in it before, with another device', 7, true, [alice, bob]],
@@ -115,9 +116,7 @@ describe('a newer device of this account', () => {
     const own = await TestGroup.of(testing, { kind: GroupKind.OWN_DEVICES, others: [older, newer] })
     await added(own, [older])
     await added(own, [newer], { isOurs: false })
-    await testing.written((tx, { context }) =>
-      context.devices.change(tx, idOf(newer), { revocation: Uint8Array.of(1) }),
-    )
+    await testing.written((tx, { context }) => context.devices.change(tx, idOf(newer), { isEnded: true }))
     await added(own, [newer])
     expect(transfers()).toEqual([])
   })

@@ -4,6 +4,7 @@ import type { LiveGroup } from '../../../../../services/endpoint/groups/state/gr
 import { DeviceLists } from '../../../../../services/endpoint/sync/keys/device-lists.js'
 import { Scheduler } from '../../../../../services/endpoint/sync/scheduler.js'
 import { accountKey } from '../../../../../services/protocol/keys.js'
+import { shownList } from '../../../../support/device-lists.js'
 import { claimOf, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { groupWithPerson } from '../../../../support/endpoint-groups.js'
 import { FakeDirectory } from '../../../../support/fake-directory.js'
@@ -191,26 +192,34 @@ describe('the groups are compared', () => {
   })
 })
 
-describe('revocations', () => {
-  const revocation = Uint8Array.of(1, 2, 3)
-  beforeEach(() =>
-    endpoint.written((tx, { context }) =>
-      context.devices.change(tx, phone.device.publicKey, { revocation, revocationDone: false }),
-    ),
-  )
+describe('devices that this one has ended', () => {
+  const own = alice.account.publicKey
+  const learn = (isDue: boolean, ...removals: [typeof alice, typeof phone][]) =>
+    endpoint.written((tx, { context }) => {
+      const state = context.lists.read(shownList([alice, phone], { number: 9, removals }))!
+      return context.lists.learn(tx, state, { isDue })
+    })
 
-  test('are carried out at the server, and told to it once', async () => {
-    expect(lists.revocations()).toEqual([revocation])
+  test('are told to the server once', async () => {
+    await learn(true, [alice, phone])
     await lists.run()
     await lists.run()
-    expect(directory.calls).toEqual([{ deviceRevocations: [revocation] }])
-    expect(lists.revocations()).toEqual([])
+    const { deviceList, removals } = shownList([alice, phone], { number: 9, removals: [[alice, phone]] })
+    expect(directory.calls).toEqual([{ deviceList, deviceRemovals: removals }])
+    expect(endpoint.context.lists.isDue(own)).toBe(false)
   })
 
   test('are told again when the line went down', async () => {
+    await learn(true, [alice, phone])
     directory.downAt = 1
     await expect(lists.run()).rejects.toMatchObject({ name: 'RpcError' })
-    expect(lists.revocations()).toEqual([revocation])
+    expect(endpoint.context.lists.isDue(own)).toBe(true)
+  })
+
+  test('that the server has shown are not told to it', async () => {
+    await learn(false, [alice, phone])
+    await lists.run()
+    expect(directory.calls).toEqual([])
   })
 })
 
@@ -231,32 +240,6 @@ describe('what the server lists', () => {
     lists.changed('bob')
     await lists.run()
     expect(endpoint.context.contacts.handles.hasChanged('bob')).toBe(true)
-  })
-
-  test('besides the pinned key changes nothing', async () => {
-    await meet(bob)
-    directory.list(makeAccount('bob'))
-    lists.changed('bob')
-    await lists.run()
-    expect(endpoint.context.contacts.hasChanged(bob.account.publicKey)).toBe(false)
-  })
-
-  test('for an account that was restored from its words: nobody but this device is a warning, once', async () => {
-    endpoint.context.session.isUnconfirmed = true
-    lists.changed('alice')
-    await lists.run()
-    lists.changed('alice')
-    await lists.run()
-    const warnings = endpoint.told.filter(event => event.type === 'notice')
-    expect(warnings).toMatchObject([{ notice: { code: 'account-unknown', handle: 'alice' } }])
-  })
-
-  test('of other devices is none', async () => {
-    endpoint.context.session.isUnconfirmed = true
-    directory.list(phone)
-    lists.changed('alice')
-    await lists.run()
-    expect(endpoint.told.filter(event => event.type === 'notice')).toEqual([])
   })
 })
 

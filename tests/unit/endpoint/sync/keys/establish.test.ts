@@ -75,7 +75,7 @@ test('devices of two accounts get none: one of them is not whom it shows', async
 
 test('own devices that were revoked, or that are another account’s, are left out', async () => {
   await endpoint.written((tx, { context }) =>
-    context.devices.change(tx, alicesPhone.device.publicKey, { revocation: Uint8Array.of(1) }),
+    context.devices.change(tx, alicesPhone.device.publicKey, { isEnded: true }),
   )
   await open(await claim(bob), await claim(alicesPhone, makeAccount('alice')))
   expect(hex(invited())).toEqual(hex(idsOf(alice, bob)))

@@ -1,109 +1,122 @@
-// Which lists of devices are new, so that the groups have to be compared with them.
+// The lists of devices that the server shows, and what is taken from them.
 
 import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type LookupOutcome, LookupOutcomeSchema } from '../../../../../gen/parley/v1/key_exchange_pb.js'
 import {
   makeAccount,
+  type NewAccount,
   type OwnAccount,
   restoreAccount,
 } from '../../../../../services/endpoint/contacts/account.js'
-import { listsIn, noteListed, saveList } from '../../../../../services/endpoint/sync/keys/known-lists.js'
+import type { Shown } from '../../../../../services/endpoint/contacts/account-lists.js'
+import { listsIn, noteListed, usedDevices } from '../../../../../services/endpoint/sync/keys/known-lists.js'
+import { shownList } from '../../../../support/device-lists.js'
 import { claimOf, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 
 const bob = makeAccount('bob')
 const phone = restoreAccount({ handle: 'bob', seed: bob.account.privateKey })
-const carol = makeAccount('carol')
+const other = makeAccount('bob')
 
 let endpoint: TestContext
 beforeEach(async () => {
   endpoint = await openTestContext(makeAccount('alice'))
 })
 
-const lookup = (handle: string, ...devices: readonly OwnAccount[]): LookupOutcome =>
+const lookup = (handle: string, { deviceList, removals }: Shown): LookupOutcome =>
   create(LookupOutcomeSchema, {
     handle,
-    outcome: {
-      case: 'devices',
-      value: { deviceCertificates: devices.map(({ certificate }) => certificate) },
-    },
+    outcome: { case: 'devices', value: { deviceList, removals: [...removals] } },
   })
-const shown = (...lookups: LookupOutcome[]) => listsIn(endpoint.context.records, lookups)
-const compared = (...lookups: LookupOutcome[]) =>
-  endpoint.written(tx => {
-    for (const list of listsIn(tx, lookups)) saveList(tx, list)
-  })
-const isNew = (...lookups: LookupOutcome[]) => shown(...lookups).map(list => list.isNew)
+const shown = (...lookups: LookupOutcome[]) => listsIn(endpoint.context, lookups)
+const note = (...lookups: LookupOutcome[]) =>
+  endpoint.written((tx, { context }) => noteListed(context, tx, listsIn(context, lookups)))
+const used = (account: NewAccount) =>
+  usedDevices(endpoint.context, { handle: account.handle, accountKey: account.account.publicKey }).map(
+    ({ deviceKey }) => deviceKey,
+  )
+const idOf = ({ device }: OwnAccount) => device.publicKey
 
 describe('a list', () => {
-  test('is new until the groups were compared with it, and again when it is another one', async () => {
-    expect(isNew(lookup('bob', bob), lookup('carol', carol))).toEqual([true, true])
-    await compared(lookup('bob', bob))
-    expect(isNew(lookup('bob', bob), lookup('carol', carol))).toEqual([false, true])
-    expect(isNew(lookup('bob', bob, phone))).toEqual([true])
-    expect(isNew(lookup('bob'))).toEqual([true])
-  })
-
-  test('is the same in another order', async () => {
-    await compared(lookup('bob', bob, phone))
-    expect(isNew(lookup('bob', phone, bob))).toEqual([false])
-  })
-
-  test('has the devices of its handle alone, whatever else the server lists in it', () => {
-    const [list] = shown(lookup('bob', bob, carol))
-    expect(list?.devices().map(({ deviceKey }) => deviceKey)).toEqual([bob.device.publicKey])
-    expect(list?.accountKeys).toEqual([bob.account.publicKey])
-  })
-
-  test('knows its account keys when it is not new, without a look at the certificates', async () => {
-    await compared(lookup('bob', bob))
-    expect(shown(lookup('bob', bob))[0]?.accountKeys).toEqual([bob.account.publicKey])
-  })
-
-  test('of somebody who is unknown is none', () => {
+  test('counts for its own handle, and where it holds', () => {
+    const list = shownList([bob])
+    expect(shown(lookup('bob', list))).toMatchObject([{ handle: 'bob', accountKey: bob.account.publicKey }])
+    expect(shown(lookup('carol', list))).toEqual([])
+    expect(shown(lookup('bob', { ...list, deviceList: list.deviceList.slice(1) }))).toEqual([])
     const unknown = create(LookupOutcomeSchema, { handle: 'bob', outcome: { case: 'unknown', value: {} } })
     expect(shown(unknown)).toEqual([])
+  })
+
+  test('of another server, or of a far day, is none', async () => {
+    await endpoint.written(tx =>
+      tx.put('server', { group: 0n, id: 0n }, { serverId: new Uint8Array(16).fill(1) }),
+    )
+    expect(shown(lookup('bob', shownList([bob])))).toEqual([])
+    const here = { serverId: new Uint8Array(16).fill(1) }
+    expect(shown(lookup('bob', shownList([bob], here)))).toHaveLength(1)
+    const number = Math.trunc(endpoint.clock.now() / 1000) + 2 * 86_400
+    expect(shown(lookup('bob', shownList([bob], { ...here, number })))).toEqual([])
+  })
+
+  test('that is older than the known one brings nobody back', async () => {
+    await note(lookup('bob', shownList([bob, phone], { number: 1 })))
+    expect(used(bob)).toEqual([idOf(bob), idOf(phone)])
+    await note(lookup('bob', shownList([bob], { number: 2 })))
+    await note(lookup('bob', shownList([bob, phone], { number: 1 })))
+    expect(used(bob)).toEqual([idOf(bob)])
+  })
+
+  test('without a removal that is known takes nothing of it back', async () => {
+    await note(lookup('bob', shownList([bob, phone], { removals: [[bob, phone]] })))
+    await note(lookup('bob', shownList([bob, phone])))
+    expect(used(bob)).toEqual([idOf(bob)])
+  })
+
+  test('of the same number as another is told of, and both hold', async () => {
+    await note(lookup('bob', shownList([bob, phone])))
+    await note(lookup('bob', shownList([phone])))
+    expect(used(bob)).toEqual([idOf(phone)])
+    expect(endpoint.told).toContainEqual(
+      expect.objectContaining({ notice: { code: 'lists-forked', handle: 'bob' } }),
+    )
+  })
+
+  test('has to be compared with the groups until that is done, and again when it is another one', async () => {
+    const { publicKey } = bob.account
+    const isCompared = () => endpoint.context.lists.isCompared(publicKey)
+    await note(lookup('bob', shownList([bob])))
+    expect(isCompared()).toBe(false)
+    await endpoint.written((tx, { context }) => context.lists.noteCompared(tx, publicKey))
+    await note(lookup('bob', shownList([bob])))
+    expect(isCompared()).toBe(true)
+    await note(lookup('bob', shownList([bob, phone], { number: 2 })))
+    expect(isCompared()).toBe(false)
   })
 })
 
 describe('an account', () => {
   const meet = (who: OwnAccount) =>
     endpoint.written((tx, { context }) => void context.contacts.meet(tx, claimOf(who)))
-  const note = (...lookups: LookupOutcome[]) =>
-    endpoint.written((tx, { context }) => noteListed(context, tx, listsIn(tx, lookups)))
   const hasChanged = () => endpoint.context.contacts.hasChanged(bob.account.publicKey)
 
-  test.each([{ known: false }, { known: true }])(
-    'whose pinned key is not listed any more has changed, the list being known or not: %j',
-    async ({ known }) => {
-      const other = makeAccount('bob')
-      if (known) await compared(lookup('bob', other))
-      await meet(bob)
-      await note(lookup('bob', other))
-      expect(hasChanged()).toBe(true)
-    },
-  )
-
-  test('whose pinned key is among those listed has not', async () => {
+  test('whose handle the server lists for another key has changed', async () => {
     await meet(bob)
-    await note(lookup('bob', makeAccount('bob'), bob))
-    expect(hasChanged()).toBe(false)
+    await note(lookup('bob', shownList([other])))
+    expect(hasChanged()).toBe(true)
   })
 
-  test('of which nothing is listed has not', async () => {
+  test('whose pinned key is listed has not', async () => {
     await meet(bob)
-    await note(lookup('bob'))
+    await note(lookup('bob', shownList([bob])))
     expect(hasChanged()).toBe(false)
   })
 
   test('that is listed again instead of another one has not changed, which is told', async () => {
-    const other = makeAccount('bob')
     await meet(bob)
-    await note(lookup('bob', other))
-    await note(lookup('bob', bob, other))
+    await note(lookup('bob', shownList([other])))
     expect(hasChanged()).toBe(true)
     endpoint.told.length = 0
-    await note(lookup('bob', bob))
+    await note(lookup('bob', shownList([bob])))
     expect(hasChanged()).toBe(false)
     expect(endpoint.told).toMatchObject([{ notice: { code: 'impostor', handle: 'bob' } }])
   })

@@ -6,8 +6,6 @@ import {
 } from '../../../../../services/endpoint/contacts/account.js'
 import { OwnGroup } from '../../../../../services/endpoint/sync/keys/own-group.js'
 import { Scheduler } from '../../../../../services/endpoint/sync/scheduler.js'
-import { readCertificate } from '../../../../../services/protocol/identity/certificate.js'
-import { nodeCrypto } from '../../../../../services/protocol/node/crypto.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { FakeDirectory } from '../../../../support/fake-directory.js'
 
@@ -41,7 +39,9 @@ const known = (...devices: OwnAccount[]) =>
       context.devices.change(tx, device.publicKey, { issuedAtMs: BigInt(at + 1) })
   })
 const listed = (...devices: OwnAccount[]) =>
-  devices.map(({ certificate }) => readCertificate(nodeCrypto, certificate))
+  devices.map(({ handle, account, device }) => ({
+    ...{ handle, accountKey: account.publicKey, deviceKey: device.publicKey, listedAt: 1 },
+  }))
 const groups = () =>
   endpoint.context.groups
     .all()

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import {
   makeAccount,
+  type NewAccount,
   type OwnAccount,
   restoreAccount,
 } from '../../../../../services/endpoint/contacts/account.js'
@@ -11,20 +12,21 @@ import {
   needsOwnGroup,
   reconcile,
 } from '../../../../../services/endpoint/sync/keys/reconcile.js'
-import { readCertificate } from '../../../../../services/protocol/identity/certificate.js'
 import { keyText } from '../../../../../services/protocol/keys.js'
-import { nodeCrypto } from '../../../../../services/protocol/node/crypto.js'
+import { shownList } from '../../../../support/device-lists.js'
 import { groupIn, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { groupWith, putInPhase } from '../../../../support/endpoint-groups.js'
 
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
 /** A later device of the same account. */
-const secondOf = ({ handle, account }: OwnAccount, laterMs = 1) =>
+const secondOf = ({ handle, account }: NewAccount, laterMs = 1) =>
   restoreAccount({ handle, seed: account.privateKey, issuedAt: Date.now() + laterMs })
 const idOf = ({ device }: OwnAccount) => device.publicKey
 const listed = (...devices: OwnAccount[]) =>
-  devices.map(({ certificate }) => readCertificate(nodeCrypto, certificate))
+  devices.map(({ handle, account, device }) => ({
+    ...{ handle, accountKey: account.publicKey, deviceKey: device.publicKey, listedAt: 1 },
+  }))
 const directory = (...devices: OwnAccount[]): Directory =>
   Map.groupBy(listed(...devices), ({ accountKey }) => keyText(accountKey))
 
@@ -39,7 +41,9 @@ const withBob = (...others: OwnAccount[]) =>
     open: ({ context, tx }) => context.conversations.open(tx, bob.account.publicKey),
   })
 const compare = (group: LiveGroup, shown: Directory) =>
-  endpoint.written((tx, unit) => reconcile(unit.context, tx, groupIn(unit, group), shown))
+  endpoint.written((tx, unit) =>
+    reconcile(unit.context, tx, groupIn(unit, group), { directory: shown, waits: new Map() }),
+  )
 const change = (group: LiveGroup, changed: GroupChange) =>
   endpoint.written((tx, unit) => unit.context.groups.change(tx, groupIn(unit, group), changed))
 const intents = (group: LiveGroup) => endpoint.context.intents.of(group).map(({ intent }) => intent)
@@ -56,15 +60,6 @@ describe('a further device of a member', () => {
     expect(changes(group)).toMatchObject([
       { case: 'addDevices', value: { handle: 'bob', deviceIds: [idOf(phone)] } },
     ])
-  })
-
-  test('is not, when a person or the account itself has revoked it', async () => {
-    const group = await withBob()
-    await endpoint.written((tx, { context }) =>
-      context.contacts.noteRevoked(tx, bob.account.publicKey, idOf(phone)),
-    )
-    expect(await compare(group, directory(bob, phone))).toEqual([])
-    expect(changes(group)).toEqual([])
   })
 
   test('waits for the devices of its own account to do it', async () => {
@@ -111,20 +106,41 @@ describe('devices of this account', () => {
     const [wait] = intents(second).map(({ notBeforeMs }) => Number(notBeforeMs) - endpoint.clock.now())
     expect(wait).toBe(1_000)
   })
+})
 
-  test('that the server does not list any more are to be removed, but not by a server that leaves out this one', async () => {
+describe('a device that its account has ended', () => {
+  const learn = (devices: NewAccount[], removals: [OwnAccount, OwnAccount][] = []) =>
+    endpoint.written((tx, { context }) =>
+      context.lists.learn(tx, context.lists.read(shownList(devices, { removals }))!),
+    )
+  const sent = () => endpoint.outbox.items().map(({ item: { what } }) => what.case)
+
+  test('is said to be, and removed; of this account by each of its devices', async () => {
     const phone = secondOf(alice)
     const group = await withBob(phone)
-    await compare(group, directory(phone))
-    expect(changes(group)).toEqual([])
+    await learn([alice, phone], [[alice, phone]])
     await compare(group, directory(alice))
+    expect(changes(group)).toMatchObject([{ case: 'removeDevices', value: { deviceIds: [idOf(phone)] } }])
+    expect(sent()).toEqual(['content'])
+    await compare(group, directory(alice))
+    expect(sent()).toEqual(['content'])
+  })
+
+  test('is said to be by others in their turn', async () => {
+    const phone = secondOf(bob)
+    const group = await withBob(phone)
+    await learn([bob])
+    expect(await compare(group, directory(bob))).toEqual([keyText(bob.account.publicKey)])
     expect(changes(group)).toMatchObject([{ case: 'removeDevices', value: { deviceIds: [idOf(phone)] } }])
   })
 
-  test('are all that is ever removed: a device of somebody else that is not listed stays', async () => {
-    const group = await withBob()
-    await compare(group, directory())
-    expect(changes(group)).toEqual([])
+  test('is none because the server leaves it out', async () => {
+    const [phone, tablet] = [secondOf(alice), secondOf(bob)]
+    const group = await withBob(phone, tablet)
+    await learn([alice, phone])
+    await learn([bob, tablet])
+    await compare(group, directory(alice, bob))
+    expect([changes(group), sent()]).toEqual([[], []])
   })
 })
 
@@ -149,9 +165,5 @@ describe('a group of own devices is needed', () => {
   test('by nobody who is alone', async () => {
     expect(isNeeded(alice)).toBe(false)
     expect(isNeeded(alice, makeAccount('alice'))).toBe(false)
-    await endpoint.written((tx, { context }) =>
-      context.devices.change(tx, idOf(phone), { revocation: Uint8Array.of(1) }),
-    )
-    expect(isNeeded(alice, phone)).toBe(false)
   })
 })

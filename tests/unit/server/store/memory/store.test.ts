@@ -4,13 +4,17 @@ import { Tables } from '../../../../../services/server/store/memory/tables.js'
 import { StorageFullError, type Store } from '../../../../../services/server/store/store.js'
 import {
   application,
+  bring,
   bytesOf,
   converse,
   gists,
+  listOf,
   mustSend,
+  OPEN,
   readAll,
   recordOf,
   register,
+  remove,
   send,
   type TestDevice,
 } from '../../../../support/store-world.js'
@@ -37,10 +41,9 @@ describe('a memory store that is full', () => {
     expect(await fill(store, alice, id)).toBe(0)
     const large = { oneTime: [bytesOf('large', 100_000)] }
     await expect(store.keyPackages.publish(alice.id, large)).rejects.toBeInstanceOf(StorageFullError)
-    const huge = { ...recordOf('bob'), certificate: bytesOf('huge', 200_000) }
-    await expect(store.directory.register(huge, { newAccounts: 'open' })).rejects.toBeInstanceOf(
-      StorageFullError,
-    )
+    const bobs = bring('bob', listOf('bob', { devices: ['bob'] }))
+    const huge = { ...bobs, list: { ...bobs.list!, encoded: bytesOf('huge', 200_000) } }
+    await expect(store.directory.change(huge, OPEN)).rejects.toBeInstanceOf(StorageFullError)
     expect(await store.directory.devices('bob')).toBeUndefined()
     expect(await gists(store, alice)).toHaveLength(accepted + 1)
     expect(await store.log.expire(Date.now() + 60_000)).toBe(accepted + 1)
@@ -58,7 +61,7 @@ describe('a memory store that is full', () => {
     const giveBack = [
       () => store.keyPackages.claim('alice', { except: bytesOf('nobody') }),
       () => store.keyPackages.expire(Date.now() + 60_000),
-      () => store.directory.revoke(recordOf('alice'), [alice.id]),
+      () => remove(store, 'alice', { handle: 'alice', removed: 'alice' }),
     ]
     await store.keyPackages.publish(alice.id, stock(2))
     for (const giveSome of giveBack) {
@@ -75,15 +78,17 @@ describe('a memory store', () => {
   test('keeps nothing of the buffers that it is given', async () => {
     const store = openMemoryStore()
     const record = recordOf('alice')
-    const given = { ...record, deviceId: record.deviceId.slice(), certificate: record.certificate.slice() }
-    await store.directory.register(given, { newAccounts: 'open' })
+    const given = {
+      ...bring('alice', listOf('alice', { devices: ['alice'] })),
+      caller: record.deviceId.slice(),
+    }
+    await store.directory.change(given, OPEN)
     const oneTime = bytesOf('one', 50)
     await store.keyPackages.publish(record.deviceId, { oneTime: [oneTime], lastResort: bytesOf('last', 50) })
-    for (const buffer of [given.deviceId, given.certificate, oneTime]) buffer.fill(0)
+    for (const buffer of [given.caller, oneTime]) buffer.fill(0)
     expect(await store.keyPackages.claim('alice', { except: bytesOf('nobody') })).toEqual([
       {
         deviceId: record.deviceId,
-        certificate: record.certificate,
         keyPackage: bytesOf('one', 50),
         lastResort: false,
         left: 0,

@@ -6,10 +6,13 @@ import { openSqliteStore } from '../../../../../services/server/store/sqlite/sto
 import { StorageFullError, type Store } from '../../../../../services/server/store/store.js'
 import {
   application,
+  bring,
   bytesOf,
   converse,
   gists,
+  listOf,
   mustSend,
+  OPEN,
   register,
   send,
   type TestDevice,
@@ -51,7 +54,9 @@ describe('a full store', () => {
     expect(accepted).toBeGreaterThan(10)
     expect(await fill()).toBe(0)
     expect(await gists(store, alice)).toHaveLength(accepted + 1)
-    await expect(register(store, 'x'.repeat(200_000))).rejects.toBeInstanceOf(StorageFullError)
+    const bobs = bring('bob', listOf('bob', { devices: ['bob'] }))
+    const huge = { ...bobs, list: { ...bobs.list!, encoded: bytesOf('huge', 200_000) } }
+    await expect(store.directory.change(huge, OPEN)).rejects.toBeInstanceOf(StorageFullError)
     const large = { oneTime: [bytesOf('large', 100_000)] }
     await expect(store.keyPackages.publish(alice.id, large)).rejects.toBeInstanceOf(StorageFullError)
     expect(await store.log.expire(Date.now() + 60_000)).toBe(accepted + 1)
