@@ -186,10 +186,11 @@ describe(`at a terminal${left ? ` (left out: ${left})` : ''}`, () => {
           await again.shows(/for good\? yes or no/)
           again.type(`yes${ENTER}`)
           await again.shows(/is revoked/)
+          // The server is told after this is kept here: a client that is killed at once tells it at its next start.
+          expect(await phone.ended).toEqual({ code: 3, signal: null })
         } finally {
           again.kill()
         }
-        expect(await phone.ended).toEqual({ code: 3, signal: null })
         await phone.event(event => event.type === 'line' && event.reason === 'revoked')
         const gone = await world.run('client/main.js', ['phrase', '--data', world.folder('alice')])
         expect(gone).toMatchObject({ code: 2, stdout: '' })
