@@ -39,6 +39,9 @@ export function createKeyExchange(
     try {
       const known = await options.directory.device(id)
       if (!known) guarded(options.guard.registration(address), 'new devices from this address')
+      // Each costs a look at its signature.
+      const removals = request.deviceRemovals.length
+      guarded(options.guard.lookups(known?.accountKey ?? id, removals), 'removals of this account')
       const refusal = await changeAccount(options, { id, registered: known }, request)
       if (refusal)
         return create(KeyExchangeResponseSchema, { outcome: { case: 'refused', value: { reason: refusal } } })
