@@ -37,11 +37,11 @@ test(
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'parley-kill-'))
     for (const lines of KILLED_AFTER) {
-      const accepted = await appendUntilKilled(folder, `run ${lines}`, lines)
+      const accepted = await appendUntilKilled(folder, `run-${lines}`, lines)
       expect(accepted.size).toBeGreaterThan(0)
       const store = await openSqliteStore({ folder })
       for (const [caller, sent] of accepted) {
-        const device = await register(store, `run ${lines} ${caller}`)
+        const device = await register(store, `run-${lines}-${caller}`)
         const stored = await store.log.clientSequence(device.id)
         expect(stored).toBeGreaterThanOrEqual(sent)
         const own = (await readAll(store, device)).envelopes.map(gist)

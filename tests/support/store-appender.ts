@@ -11,7 +11,7 @@ if (!folder || !name) throw new Error('usage: store-appender FOLDER NAME')
 const store = await openSqliteStore({ folder })
 
 async function appendForever(caller: number): Promise<never> {
-  const device = await register(store, `${name} ${caller}`)
+  const device = await register(store, `${name}-${caller}`)
   const id = bytesOf(`conversation ${name} ${caller}`, 16)
   await mustSend(store, device, commit(device, id, { creates: true }))
   for (;;) {
