@@ -52,7 +52,16 @@ export interface RoomView {
 export async function createRoom(
   context: Pick<
     Context,
-    'account' | 'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'intents' | 'outbox' | 'random'
+    | 'account'
+    | 'clock'
+    | 'contacts'
+    | 'conversations'
+    | 'engine'
+    | 'groups'
+    | 'intents'
+    | 'lists'
+    | 'outbox'
+    | 'random'
   >,
   tx: Transaction,
   { name, historyDays, invite = [] }: RoomOptions,

@@ -194,6 +194,31 @@ onEveryStore('key packages', () => {
     expect(devicesOf(await claim(device.handle))[0]!.keyPackage).toEqual(second)
   })
 
+  onAnyServer(
+    'those that replace the ones before are handed out, and none of those; twice is as once',
+    async () => {
+      const device = await client.register()
+      const lastResort = random(50)
+      await client.keyExchange(device, {
+        keyPackages: [random(50), random(50)],
+        lastResortKeyPackage: lastResort,
+      })
+      const keyPackages = [random(50)]
+      const call = { keyPackages, replacesKeyPackages: true }
+      for (let times = 0; times < 2; times++)
+        expect(exchanged(await client.keyExchange(device, call)).keyPackagesLeft).toBe(1)
+      expect(devicesOf(await claim(device.handle))[0]!.keyPackage).toEqual(keyPackages[0])
+      expect(devicesOf(await claim(device.handle))[0]!.keyPackage).toEqual(lastResort)
+      expect(exchanged(await client.keyExchange(device, call)).keyPackagesLeft).toBe(0)
+    },
+  )
+
+  onAnyServer('a device takes back those that nobody has claimed', async () => {
+    const device = await client.register()
+    await client.keyExchange(device, { keyPackages: [random(50)] })
+    expect(exchanged(await client.keyExchange(device, { replacesKeyPackages: true })).keyPackagesLeft).toBe(0)
+  })
+
   onAnyServer('those over the limit are left out', async () => {
     const device = await client.register()
     const stream = await client.open(device)

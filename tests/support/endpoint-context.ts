@@ -1,6 +1,6 @@
 // The context that the parts of an endpoint share, on a vault in memory and the real engine, without a server.
 
-import { type OwnAccount, saveAccount } from '../../services/endpoint/contacts/account.js'
+import { type NewAccount, type OwnAccount, saveAccount } from '../../services/endpoint/contacts/account.js'
 import type { Claim } from '../../services/endpoint/contacts/contacts.js'
 import type { Unit } from '../../services/endpoint/context.js'
 import type { EndpointEvent } from '../../services/endpoint/events.js'
@@ -11,6 +11,7 @@ import { validateCredential } from '../../services/endpoint/mls/validate-credent
 import type { Clock } from '../../services/endpoint/ports.js'
 import { openStores, type Stores } from '../../services/endpoint/stores.js'
 import { Records, type Transaction } from '../../services/endpoint/vault/records.js'
+import { shownList } from './device-lists.js'
 import { FakeClock } from './memory/clock.js'
 import { MemoryDisk } from './memory/vault.js'
 import { localOpener } from './memory/welcome-opener.js'
@@ -44,6 +45,14 @@ export const pinned = ({ written }: Pick<TestContext, 'written'>, ...accounts: r
   written((tx, { context }) => {
     for (const account of accounts) context.contacts.meet(tx, claimOf(account))
   })
+
+/** The newest list that this endpoint knows of an account: of these devices, with this number. */
+export const listed = (
+  { written }: Pick<TestContext, 'written'>,
+  devices: readonly NewAccount[],
+  number = 1,
+): Promise<unknown> =>
+  written((tx, { context }) => context.lists.learn(tx, context.lists.read(shownList(devices, { number }))!))
 
 /** A group that was read outside of a unit of work, as that sees it. */
 export const groupIn = ({ context }: Unit, { number }: Pick<LiveGroup, 'number'>): LiveGroup =>

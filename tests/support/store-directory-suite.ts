@@ -206,6 +206,34 @@ export function directorySuite(open: OpenStore): void {
       expect(await claimed(store, 'alice')).toEqual([lastResort])
     })
 
+    test('a publication that replaces lets the others go, and not those that come again', async () => {
+      const { store, reopen } = await open()
+      const alice = await register(store, 'alice')
+      const [old, both, fresh] = packages('one-time', 3)
+      const lastResort = bytesOf('last resort', 100)
+      await store.keyPackages.publish(alice.id, { oneTime: [old!, both!], lastResort })
+      for (let times = 0; times < 2; times++)
+        await store.keyPackages.publish(alice.id, { oneTime: [both!, fresh!], replaces: true })
+      const again = await reopen()
+      expect(await again.keyPackages.count(alice.id)).toEqual({ left: 2, hasLastResort: true })
+      await again.keyPackages.publish(alice.id, { oneTime: [old!] })
+      expect(await claimed(again, 'alice')).toEqual([both])
+      expect(await claimed(again, 'alice')).toEqual([fresh])
+      expect(await claimed(again, 'alice')).toEqual([lastResort])
+      await again.keyPackages.publish(alice.id, { oneTime: [], replaces: true })
+      expect(await again.keyPackages.count(alice.id)).toEqual({ left: 0, hasLastResort: true })
+    })
+
+    test('a publication that replaces has the room of those that go', async () => {
+      const { store } = await open({ keyPackagesPerDevice: 3 })
+      const alice = await register(store, 'alice')
+      const [first, second] = [packages('first', 3), packages('second', 4)]
+      await store.keyPackages.publish(alice.id, { oneTime: first })
+      await store.keyPackages.publish(alice.id, { oneTime: second, replaces: true })
+      expect(await store.keyPackages.count(alice.id)).toEqual({ left: 3, hasLastResort: false })
+      expect(await claimed(store, 'alice')).toEqual([second[0]])
+    })
+
     test('a new last-resort one replaces the old one, and none leaves it', async () => {
       const { store } = await open()
       const alice = await register(store, 'alice')

@@ -3,6 +3,7 @@
 
 import type { AccountDevices as DevicesMessage } from '../../../gen/parley/v1/identity_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
+import { encodeLeafList } from '../../protocol/conversation/leaves.js'
 import { IdentityError } from '../../protocol/error.js'
 import { isTimelyNumber, type ListedDevice, readDeviceList } from '../../protocol/identity/device-list.js'
 import { readRemovalsOf } from '../../protocol/identity/device-removal.js'
@@ -39,6 +40,12 @@ export class AccountLists {
   inUse(account: AccountKey): ListedDevice[] | undefined {
     const known = this.get(account)
     return known && accountDevicesInUse(known)
+  }
+
+  /** The newest list, as each leaf that this device makes for its account names it; undefined: no list is known. */
+  leafData(account: AccountKey): Uint8Array | undefined {
+    const newest = this.get(account)?.lists[0].list
+    return newest && encodeLeafList(newest)
   }
 
   /** To hand on. */

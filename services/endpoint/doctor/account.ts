@@ -14,18 +14,18 @@ import type { Finding } from './finding.js'
 export interface AccountServer {
   /** Throws RpcError or LineStopped. */
   exchange(parts: { lookupHandles: string[] }): Promise<KeyExchanged>
-  stock: Pick<KeyStock, 'fill' | 'low'>
+  stock: Pick<KeyStock, 'fill' | 'held' | 'low'>
 }
 
 /** `repairs`: key packages that are lacking are published. Throws VaultError. */
 export async function examineAccount(
-  context: Pick<Context, 'account' | 'clock' | 'lists' | 'records'>,
+  context: Pick<Context, 'account' | 'clock' | 'lists'>,
   server: AccountServer,
   { repairs }: { repairs: boolean },
 ): Promise<Finding[]> {
   try {
     const held = await server.exchange({ lookupHandles: [context.account.handle] })
-    const stock = keyPackages(context, held, server.stock.low)
+    const stock = keyPackages(held, server.stock)
     const published = repairs && stock.verdict !== 'well' ? await server.stock.fill(held) : 0
     const did = published > 0 ? { did: { code: 'published', count: published } as const } : {}
     return [registration(context, held), { ...stock, ...did }]
@@ -60,18 +60,19 @@ function registration(
   }
 }
 
-/** `low`: with fewer at the server, more are made. */
-function keyPackages({ records }: Pick<Context, 'records'>, held: KeyExchanged, low: number): Finding {
-  const { keyPackagesLeft: atServer, hasLastResort } = held
-  const stock = records.list('keypackages').map(({ record }) => record)
-  const here = stock.filter(({ lastResort }) => !lastResort).length
+function keyPackages(
+  { keyPackagesLeft: atServer, hasLastResort }: KeyExchanged,
+  here: Pick<KeyStock, 'held' | 'low'>,
+): Finding {
+  const stock = here.held()
+  const oneTime = stock.filter(({ lastResort }) => !lastResort).length
   const finding = { area: 'account', check: 'key-packages' } as const
-  const counts = { atServer, here, hasLastResort }
-  if (here < atServer || (hasLastResort && !stock.some(({ lastResort }) => lastResort)))
+  const counts = { atServer, here: oneTime, hasLastResort }
+  if (oneTime < atServer || (hasLastResort && !stock.some(({ lastResort }) => lastResort)))
     return { ...finding, verdict: 'note', found: { code: 'key-packages-elsewhere', ...counts } }
   if (!hasLastResort && atServer === 0)
     return { ...finding, verdict: 'problem', found: { code: 'key-packages-none', ...counts } }
-  const isLow = !hasLastResort || atServer < low
+  const isLow = !hasLastResort || atServer < here.low
   return { ...finding, verdict: isLow ? 'note' : 'well', found: { code: 'key-packages', ...counts } }
 }
 

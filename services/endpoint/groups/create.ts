@@ -57,7 +57,7 @@ export async function ownInvitees(
  * GroupSettings; none between two people.
  */
 export async function createGroup(
-  parts: Pick<GroupParts, 'account' | 'engine' | 'groups' | 'random'>,
+  parts: Pick<GroupParts, 'account' | 'engine' | 'groups' | 'lists' | 'random'>,
   tx: Transaction,
   {
     conversation,
@@ -67,10 +67,12 @@ export async function createGroup(
 ): Promise<{ group: LiveGroup } & MadeCommit> {
   const { account, engine, groups } = parts
   const conversationId = parts.random.bytes(CONVERSATION_ID_BYTES)
+  const leafData = parts.lists.leafData(account.account.publicKey)
   const keyPackage = await engine.newKeyPackage({
     identity: account.certificate,
     signatureKey: account.device.privateKey,
     publicKey: account.device.publicKey,
+    ...(leafData && { leafData }),
   })
   const state = await engine.create({
     groupId: conversationId,

@@ -1,5 +1,5 @@
 import type { OwnAccount } from '../contacts/account.js'
-import type { DeviceKey } from '../ids.js'
+import type { AccountKey, DeviceKey } from '../ids.js'
 import type { Engine } from '../mls/engine.js'
 import type { WelcomeOpener } from '../mls/welcome-opener.js'
 import type { Clock, Random } from '../ports.js'
@@ -16,6 +16,8 @@ export interface GroupParts {
   readonly engine: Engine
   readonly groups: Groups
   readonly intents: IntentList
+  /** The newest list of an account, for a leaf of this device. */
+  readonly lists: { leafData(account: AccountKey): Uint8Array | undefined }
   readonly random: Random
   readonly records: Reader
   readonly welcomes: WelcomeOpener

@@ -91,8 +91,9 @@ async function exchange(
   const { claimHandles, lookupHandles, keyPackages: oneTime, lastResortKeyPackage: lastResort } = request
   guarded(guard.lookups(account, lookupHandles.length), 'look-ups of this account')
   guarded(guard.claims(account, claimHandles.length), 'claims of this account')
-  if (oneTime.length > 0 || lastResort.length > 0)
-    await keyPackages.publish(id, lastResort.length > 0 ? { oneTime, lastResort } : { oneTime })
+  const { replacesKeyPackages: replaces } = request
+  if (replaces || oneTime.length > 0 || lastResort.length > 0)
+    await keyPackages.publish(id, { oneTime, replaces, ...(lastResort.length > 0 && { lastResort }) })
   const room = options.limits.messageBytes - MARGIN_BYTES
   const lookups = await lookUpAll(directory, { handles: lookupHandles, room })
   const claims = await claimAll(options, caller, {

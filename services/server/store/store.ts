@@ -113,13 +113,21 @@ export interface ClaimTerms {
   lastResortOnly?: boolean
 }
 
+export interface Publication {
+  oneTime: readonly Uint8Array[]
+  /** Takes the place of the one before. */
+  lastResort?: Uint8Array
+  /** One-time ones that are not among these go, as if they were claimed. */
+  replaces?: boolean
+}
+
 /** Key packages of registered devices, durable as the directory is. */
 export interface KeyPackages {
   /**
    * Keeps key packages up to the limit. One that was published before, even if claimed since, is left out;
    * so are all of a revoked device.
    */
-  publish(id: DeviceId, packages: { oneTime: readonly Uint8Array[]; lastResort?: Uint8Array }): Promise<void>
+  publish(id: DeviceId, packages: Publication): Promise<void>
   count(id: DeviceId): Promise<{ left: number; hasLastResort: boolean }>
   /** One of each device of the handle but `except` and the revoked; a one-time one goes to one claim only. */
   claim(handle: string, how: ClaimTerms): Promise<ClaimedKeyPackage[] | undefined>

@@ -1,11 +1,15 @@
 // The key packages of this device: single-use ones at the server for those who open a conversation with it, and one
-// of last resort for when they run out. The private halves are saved before the public ones are published.
+// of last resort for when they run out. The private halves are saved before the public ones are published. All at the
+// server name the newest device list of this account: with another list all are replaced. The private halves of those
+// before stay until they expire, for welcomes that are on their way.
 
 import type { KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
+import { equalBytes } from '../../../protocol/bytes.js'
 import { DAY_MS } from '../../../protocol/time.js'
 import type { Context, RunTransaction, Unit } from '../../context.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
-import { at, nextId, type Reader } from '../../vault/records.js'
+import { at, nextId, type RecordOf, type Transaction } from '../../vault/records.js'
+import { loadServer, saveServer } from '../server-record.js'
 
 /** One-time key packages kept at the server, unless another number is wanted. */
 const KEY_STOCK = 50
@@ -14,7 +18,7 @@ const LAST_RESORT_LEFT_MS = 23 * DAY_MS
 
 interface KeyStockOptions {
   /** The saved state. */
-  context: Pick<Context, 'records'>
+  context: Pick<Context, 'account' | 'lists' | 'records'>
   transaction: RunTransaction
   /** Throws RpcError or LineStopped. */
   exchange(parts: KeyExchangeParts): Promise<KeyExchanged>
@@ -23,15 +27,24 @@ interface KeyStockOptions {
 }
 
 type Held = Pick<KeyExchanged, 'keyPackagesLeft' | 'hasLastResort'>
+type KeyPackageRecord = RecordOf<'keypackages'>
 
 interface Publication {
   keyPackages: Uint8Array[]
   lastResortKeyPackage: Uint8Array
+  replacesKeyPackages: boolean
+}
+
+/** A publication, and what the leaves in it say. */
+interface Made {
+  publication: Publication
+  leafData: Uint8Array
 }
 
 export class KeyStock {
   readonly #size: number
   #isRefilling = false
+  #publishing: Promise<unknown> = Promise.resolve()
   /** Below this more are made. */
   readonly low: number
 
@@ -40,53 +53,106 @@ export class KeyStock {
     this.low = Math.ceil(this.#size / 2)
   }
 
-  /** Publishes what the server lacks, given what it holds; returns how many. Throws VaultError, RpcError and LineStopped. */
-  async fill(held: Held): Promise<number> {
-    const publication = await this.options.transaction(unit => this.#make(unit, held))
-    if (!publication) return 0
-    await this.options.exchange(publication)
+  /**
+   * Publishes what the server lacks, given what it holds; returns how many. Nothing is published as long as no list of
+   * this account is known. Throws VaultError, RpcError and LineStopped.
+   */
+  fill(held: Held): Promise<number> {
+    // One after the other, so that none that was made for an older list comes after those for a newer one.
+    const published = this.#publishing.then(() => this.#publish(held))
+    this.#publishing = published.catch(() => undefined)
+    return published
+  }
+
+  async #publish(held: Held): Promise<number> {
+    const { exchange, transaction } = this.options
+    const made = await transaction(unit => this.#make(unit, held))
+    if (!made) return 0
+    const { publication, leafData: publishedLeafData } = made
+    await exchange(publication)
+    await transaction(({ tx }) => saveServer(tx, { publishedLeafData }))
     return publication.keyPackages.length + (publication.lastResortKeyPackage.length > 0 ? 1 : 0)
   }
 
   /** Asks the server what it holds, where few are left here: every welcome uses one up. Throws as `fill` does. */
   async check(): Promise<void> {
-    const { context, exchange } = this.options
-    if (context.records.keys('keypackages').length < this.low) await this.fill(await exchange({}))
+    if (this.held().length < this.low) await this.fill(await this.options.exchange({}))
   }
 
   /** The server has so many one-time ones left: publishes more where that is few. Throws as `fill` does. */
   async drawn(left: number): Promise<void> {
     // A call that is under way brings more than were drawn since it began, mostly; the next hint comes with the next draw.
-    if (left >= this.low || this.#isRefilling) return
+    if (left < this.low) await this.#refill(left)
+  }
+
+  /** Replaces those at the server, where they name another list than the newest. Throws as `fill` does. */
+  async renew(): Promise<void> {
+    if (this.#isOutdated()) await this.#refill(this.#size)
+  }
+
+  /** Those of here that name the newest list of this account. */
+  held(): KeyPackageRecord[] {
+    const { context } = this.options
+    const leafData = leafDataOf(context)
+    return context.records
+      .list('keypackages')
+      .flatMap(({ record }) => (leafData && equalBytes(record.leafData, leafData) ? [record] : []))
+  }
+
+  async #refill(keyPackagesLeft: number): Promise<void> {
+    if (this.#isRefilling) return
     this.#isRefilling = true
     try {
-      await this.fill({ keyPackagesLeft: left, hasLastResort: true })
+      await this.fill({ keyPackagesLeft, hasLastResort: true })
     } finally {
       this.#isRefilling = false
     }
   }
 
+  /** Those that were published name another list. */
+  #isOutdated(): boolean {
+    const { context } = this.options
+    const leafData = leafDataOf(context)
+    return leafData !== undefined && !isPublished(context, leafData)
+  }
+
   /** Makes and saves what is to be published; undefined: nothing is. */
-  async #make(unit: Unit, held: Held): Promise<Publication | undefined> {
+  async #make(unit: Unit, held: Held): Promise<Made | undefined> {
     const { context, tx } = unit
+    const leafData = leafDataOf(context)
+    if (!leafData) return undefined
     const now = context.clock.now()
-    const wanted = held.keyPackagesLeft < this.low ? this.#size - held.keyPackagesLeft : 0
-    const replacesLastResort = !held.hasLastResort || !hasFreshLastResort(tx, now)
-    if (wanted === 0 && !replacesLastResort) return undefined
-    const keyPackages: Uint8Array[] = []
-    for (let made = 0; made < wanted; made++) keyPackages.push(await makeOne(unit, { lastResort: false }))
-    const lastResortKeyPackage = replacesLastResort
-      ? await makeOne(unit, { lastResort: true })
+    const replaces = !isPublished(context, leafData)
+    // An answer that was lost leaves the new ones here; they may be at the server.
+    const ours = tx.list('keypackages').flatMap(({ record }) => (names(record, leafData) ? [record] : []))
+    const again = replaces ? ours.filter(({ lastResort }) => !lastResort) : []
+    const left = replaces ? again.length : held.keyPackagesLeft
+    const wanted = left < this.low ? this.#size - left : 0
+    const fresh = ours.find(record => isFreshLastResort(record, now))
+    const lacksLastResort = replaces || !held.hasLastResort || !fresh
+    if (wanted === 0 && !lacksLastResort) return undefined
+    const keyPackages = again.map(({ publicPackage }) => publicPackage)
+    for (let made = 0; made < wanted; made++)
+      keyPackages.push(await makeOne(unit, { leafData, lastResort: false }))
+    const lastResortKeyPackage = lacksLastResort
+      ? (fresh?.publicPackage ?? (await makeOne(unit, { leafData, lastResort: true })))
       : new Uint8Array()
-    // After the new ones are made, so that none of them gets the number of one that goes.
-    for (const { key, record } of tx.list('keypackages'))
-      if (Number(record.notAfterMs) < now) tx.delete('keypackages', key)
-    return { keyPackages, lastResortKeyPackage }
+    forgetExpired(tx, now)
+    return { publication: { keyPackages, lastResortKeyPackage, replacesKeyPackages: replaces }, leafData }
   }
 }
 
+/** After new ones are made, so that none of them gets the number of one that goes. */
+function forgetExpired(tx: Transaction, now: number): void {
+  for (const { key, record } of tx.list('keypackages'))
+    if (Number(record.notAfterMs) < now) tx.delete('keypackages', key)
+}
+
 /** Saves a new pair; returns its public half. */
-async function makeOne({ context, tx }: Unit, { lastResort }: { lastResort: boolean }): Promise<Uint8Array> {
+async function makeOne(
+  { context, tx }: Unit,
+  { leafData, lastResort }: Pick<KeyPackageRecord, 'lastResort' | 'leafData'>,
+): Promise<Uint8Array> {
   const { account, engine } = context
   const { publicKey, privateKey } = account.device
   const { publicPackage, privatePackage, notAfter } = await engine.newKeyPackage({
@@ -94,14 +160,23 @@ async function makeOne({ context, tx }: Unit, { lastResort }: { lastResort: bool
     signatureKey: privateKey,
     publicKey,
     lastResort,
+    leafData,
   })
   const notAfterMs = BigInt(notAfter)
   const id = nextId(tx, 'keypackages')
-  tx.put('keypackages', at(id), { publicPackage, privatePackage, lastResort, notAfterMs })
+  tx.put('keypackages', at(id), { publicPackage, privatePackage, lastResort, notAfterMs, leafData })
   return publicPackage
 }
 
-const hasFreshLastResort = (records: Reader, now: number): boolean =>
-  records
-    .list('keypackages')
-    .some(({ record }) => record.lastResort && Number(record.notAfterMs) - now > LAST_RESORT_LEFT_MS)
+const leafDataOf = ({ account, lists }: Pick<Context, 'account' | 'lists'>): Uint8Array | undefined =>
+  lists.leafData(account.account.publicKey)
+
+/** Those at the server say this. */
+const isPublished = ({ records }: Pick<Context, 'records'>, leafData: Uint8Array): boolean =>
+  equalBytes(loadServer(records)?.publishedLeafData ?? new Uint8Array(), leafData)
+
+const names = (record: KeyPackageRecord, leafData: Uint8Array): boolean =>
+  equalBytes(record.leafData, leafData)
+
+const isFreshLastResort = ({ lastResort, notAfterMs }: KeyPackageRecord, now: number): boolean =>
+  lastResort && Number(notAfterMs) - now > LAST_RESORT_LEFT_MS

@@ -47,6 +47,7 @@ export class Keys {
     if (scheduler.isStopped) return
     background.run(this.#claims.run())
     background.run(this.#lists.run())
+    background.run(this.stock.renew())
   }
 
   /** Every welcome uses a key package up. */

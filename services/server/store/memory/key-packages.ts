@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { bytesKey } from '../../bytes.js'
 import { REMEMBERED_CLAIMS } from '../account-rules.js'
-import type { ClaimedKeyPackage, ClaimTerms, DeviceId, KeyPackages } from '../store.js'
+import type { ClaimedKeyPackage, ClaimTerms, DeviceId, KeyPackages, Publication } from '../store.js'
 import type { MemoryParts } from './parts.js'
 import type { DeviceRow } from './tables.js'
 
@@ -12,20 +12,21 @@ export class MemoryKeyPackages implements KeyPackages {
     this.#parts = parts
   }
 
-  async publish(
-    id: DeviceId,
-    { oneTime, lastResort }: { oneTime: readonly Uint8Array[]; lastResort?: Uint8Array },
-  ): Promise<void> {
+  async publish(id: DeviceId, { oneTime, lastResort, replaces = false }: Publication): Promise<void> {
     const { tables, room, limits } = this.#parts
     const device = tables.device(id)
     if (!device) throw new Error('a device has to be registered before it publishes key packages')
     if (tables.isRevoked(device)) return
     const taken = new Map(oneTime.map(keyPackage => [hashOf(keyPackage), keyPackage]))
+    const gone = replaces ? [...device.stock].filter(([hash]) => !taken.has(hash)) : []
     for (const hash of taken.keys())
       if (device.stock.has(hash) || device.goneHashes.has(hash)) taken.delete(hash)
-    const kept = [...taken].slice(0, Math.max(0, limits.keyPackagesPerDevice - device.stock.size))
+    const places = limits.keyPackagesPerDevice - device.stock.size + gone.length
+    const kept = [...taken].slice(0, Math.max(0, places))
     const bytes = kept.reduce((sum, [, keyPackage]) => sum + keyPackage.length, 0)
-    room.require(bytes)
+    const freed = gone.reduce((sum, [, { keyPackage }]) => sum + keyPackage.length, 0)
+    room.require(bytes - freed)
+    for (const [hash, { keyPackage }] of gone) this.#drop(device, hash, keyPackage)
     room.take(bytes)
     const publishedAt = this.#parts.now()
     for (const [hash, keyPackage] of kept)

@@ -13,7 +13,8 @@ import {
 } from '../../../../services/endpoint/groups/create.js'
 import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
 import { queueCommit } from '../../../../services/endpoint/messages/sealing/outbox.js'
-import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { decodeLeafList } from '../../../../services/protocol/conversation/leaves.js'
+import { listed, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { claimedDevice, keyPackageOf } from '../../../support/endpoint-groups.js'
 import { adminOf, secondDevice } from '../../../support/group.js'
 
@@ -112,6 +113,14 @@ describe('a new group', () => {
     const { engine } = testing.context
     for (const each of [state, engine.adopt(state, pending!).state])
       expect(engine.settings(each)).toEqual(settings)
+  })
+
+  test('has a leaf of this device that names the newest list of its account', async () => {
+    await listed(testing, [alice], 3)
+    const { group } = await make(bob)
+    const [own] = testing.context.engine.members(group.state)
+    const { number, hash } = testing.context.lists.get(alice.account.publicKey)!.lists[0].list
+    expect(decodeLeafList(own!.leafData!)).toEqual({ number, hash })
   })
 
   test('of nobody else has no welcome', async () => {

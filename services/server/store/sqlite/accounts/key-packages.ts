@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import { REMEMBERED_CLAIMS } from '../../account-rules.js'
-import type { ClaimedKeyPackage, ClaimTerms, DeviceId, KeyPackages } from '../../store.js'
+import type { ClaimedKeyPackage, ClaimTerms, DeviceId, KeyPackages, Publication } from '../../store.js'
 import { prepare } from '../database/database.js'
 import type { StoreParts } from '../database/parts.js'
 
@@ -12,11 +12,6 @@ import type { StoreParts } from '../database/parts.js'
 const ROW_BYTES = 256
 /** Key packages that one transaction deletes at most, so that others get their turn. */
 const STEP_PACKAGES = 250
-
-interface Published {
-  oneTime: readonly Uint8Array[]
-  lastResort?: Uint8Array
-}
 
 interface ClaimRow {
   key: number
@@ -53,6 +48,10 @@ const statements = (db: DatabaseSync) => ({
     db,
     'SELECT key, package FROM key_packages WHERE device = ? AND package IS NOT NULL ORDER BY key LIMIT 1',
   ),
+  unclaimed: prepare<{ key: number; hash: Uint8Array }>(
+    db,
+    'SELECT key, hash FROM key_packages WHERE device = ? AND package IS NOT NULL',
+  ),
   markClaimed: prepare(db, 'UPDATE key_packages SET package = NULL WHERE key = ?'),
   dropOld: prepare(
     db,
@@ -70,26 +69,33 @@ export class SqliteKeyPackages implements KeyPackages {
     this.#parts = parts
   }
 
-  publish(id: DeviceId, packages: Published): Promise<void> {
+  publish(id: DeviceId, packages: Publication): Promise<void> {
     const { oneTime, lastResort } = packages
     const bytes = oneTime.reduce((sum, one) => sum + one.length + ROW_BYTES, ROW_BYTES)
     const work = () => this.#publish(id, packages)
     return this.#parts.writer.run({ bytes: bytes + (lastResort?.length ?? 0), work })
   }
 
-  #publish(id: DeviceId, { oneTime, lastResort }: Published): void {
+  #publish(id: DeviceId, { oneTime, lastResort, replaces = false }: Publication): void {
     const { state, limits, now } = this.#parts
     const device = state.device(id)
     if (!device) throw new Error('a device has to be registered before it publishes key packages')
     if (device.blocked === 'revoked') return
+    const hashed = oneTime.map(keyPackage => ({ hash: hashOf(keyPackage), keyPackage }))
+    if (replaces) this.#dropOthers(device.key, new Set(hashed.map(({ hash }) => hash.toString('hex'))))
     let room = limits.keyPackagesPerDevice - this.#count(device.key).left
-    for (const keyPackage of oneTime) {
+    for (const { hash, keyPackage } of hashed) {
       if (room <= 0) break
-      const hash = createHash('sha256').update(keyPackage).digest()
       room -= Number(this.#sql.insert.run(device.key, hash, keyPackage, now()).changes)
     }
     if (lastResort) this.#sql.setLastResort.run(lastResort, device.key)
     this.#sql.forgetOldest.run({ device: device.key, kept: REMEMBERED_CLAIMS })
+  }
+
+  /** `kept`: their hashes in hexadecimal. */
+  #dropOthers(device: number, kept: ReadonlySet<string>): void {
+    for (const { key, hash } of this.#sql.unclaimed.all(device))
+      if (!kept.has(Buffer.from(hash).toString('hex'))) this.#sql.markClaimed.run(key)
   }
 
   async count(id: DeviceId): Promise<{ left: number; hasLastResort: boolean }> {
@@ -132,3 +138,5 @@ export class SqliteKeyPackages implements KeyPackages {
     return deleted
   }
 }
+
+const hashOf = (keyPackage: Uint8Array) => createHash('sha256').update(keyPackage).digest()

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
 import { KeyStock } from '../../../../../services/endpoint/sync/keys/key-stock.js'
-import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { decodeLeafList } from '../../../../../services/protocol/conversation/leaves.js'
+import { listed, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { FakeDirectory } from '../../../../support/fake-directory.js'
 
 const DAY_MS = 24 * 3600 * 1000
@@ -14,6 +15,7 @@ let stock: KeyStock
 
 beforeEach(async () => {
   endpoint = await openTestContext(alice)
+  await listed(endpoint, [alice])
   directory = new FakeDirectory(endpoint.context.engine, alice)
   stock = new KeyStock({ ...endpoint, exchange: directory.exchange, size: 6 })
 })
@@ -79,20 +81,21 @@ test('nothing is published that could not be saved', async () => {
 
 describe('the one of last resort', () => {
   test('is replaced after a week', async () => {
-    await stock.fill(held(6, false))
+    await stock.fill(held(0, false))
     endpoint.clock.pass(7 * DAY_MS - 1000)
     expect(await stock.fill(held(6))).toBe(0)
     endpoint.clock.pass(2000)
     expect(await stock.fill(held(6))).toBe(1)
     expect(published()).toEqual([
-      { oneTime: 0, lastResort: true },
+      { oneTime: 6, lastResort: true },
       { oneTime: 0, lastResort: true },
     ])
   })
 
   test('is published again to a server that has lost it', async () => {
-    await stock.fill(held(6, false))
+    await stock.fill(held(0, false))
     expect(await stock.fill(held(6, false))).toBe(1)
+    expect(directory.calls[1]?.lastResortKeyPackage).toEqual(directory.calls[0]?.lastResortKeyPackage)
   })
 })
 
@@ -136,5 +139,84 @@ describe('after a welcome', () => {
 test('unless another number is wanted, fifty are kept, and more are made below half of that', async () => {
   const usual = new KeyStock({ ...endpoint, exchange: directory.exchange })
   expect(usual.low).toBe(25)
+  expect(await usual.fill(held(0, false))).toBe(51)
+  expect(await usual.fill(held(25))).toBe(0)
   expect(await usual.fill(held(24, false))).toBe(27)
+})
+
+describe('the list of the account', () => {
+  const leafLists = async () => {
+    const { keyPackages = [], lastResortKeyPackage = new Uint8Array() } = directory.calls.at(-1) ?? {}
+    const { engine } = endpoint.context
+    const all = await Promise.all([...keyPackages, lastResortKeyPackage].map(engine.inspectKeyPackage))
+    return all.map(({ leafData }) => decodeLeafList(leafData ?? new Uint8Array()))
+  }
+  const newest = () => endpoint.context.lists.get(alice.account.publicKey)!.lists[0].list
+  const named = ({ number, hash } = newest()) => Array.from({ length: 7 }, () => ({ number, hash }))
+
+  test('stands in every key package', async () => {
+    await stock.fill(held(0, false))
+    expect(await leafLists()).toEqual(named())
+  })
+
+  test('has to be known: nothing is made before', async () => {
+    const without = await openTestContext(alice)
+    const early = new KeyStock({ ...without, exchange: directory.exchange, size: 6 })
+    expect(await early.fill(held(0, false))).toBe(0)
+    await early.renew()
+    expect(directory.calls).toEqual([])
+    expect(without.context.records.keys('keypackages')).toEqual([])
+  })
+
+  test('is another one: all at the server are replaced, once; the private halves of those before stay', async () => {
+    await stock.fill(held(0, false))
+    await stock.renew()
+    expect(directory.calls).toHaveLength(1)
+    await listed(endpoint, [alice], 2)
+    await stock.renew()
+    await stock.renew()
+    expect(directory.calls).toHaveLength(2)
+    expect(directory.calls[1]).toMatchObject({ keyPackages: { length: 6 }, replacesKeyPackages: true })
+    expect(await leafLists()).toEqual(named())
+    expect(saved()).toHaveLength(14)
+    expect(stock.held()).toHaveLength(7)
+    endpoint.clock.pass(31 * DAY_MS)
+    await stock.fill(held(0))
+    expect(saved()).toHaveLength(7)
+  })
+
+  test('with the first line, too, whatever the server has', async () => {
+    await stock.fill(held(0, false))
+    await listed(endpoint, [alice], 2)
+    expect(await stock.fill(held(6))).toBe(7)
+    expect(directory.calls[1]).toMatchObject({ replacesKeyPackages: true })
+    expect(await stock.fill(held(6))).toBe(0)
+  })
+
+  test('brings the same again where the answer was lost', async () => {
+    directory.downAt = 1
+    await expect(stock.renew()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    directory.downAt = Number.POSITIVE_INFINITY
+    await stock.renew()
+    const [lost, again] = directory.calls
+    expect(again).toEqual(lost)
+    expect(saved()).toHaveLength(7)
+  })
+
+  test('changes while the server takes those of the one before: they are replaced next', async () => {
+    let taken = 0
+    stock = new KeyStock({
+      ...endpoint,
+      async exchange(parts) {
+        taken += 1
+        if (taken === 1) await listed(endpoint, [alice], 2)
+        return directory.exchange(parts)
+      },
+      size: 6,
+    })
+    await stock.fill(held(0, false))
+    await stock.renew()
+    expect(await leafLists()).toEqual(named())
+    expect(directory.calls).toHaveLength(2)
+  })
 })

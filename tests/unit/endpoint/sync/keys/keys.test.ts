@@ -5,7 +5,7 @@ import { makeAccount } from '../../../../../services/endpoint/contacts/account.j
 import { Background } from '../../../../../services/endpoint/sync/background.js'
 import { Keys } from '../../../../../services/endpoint/sync/keys/keys.js'
 import { Scheduler } from '../../../../../services/endpoint/sync/scheduler.js'
-import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { listed, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { FakeDirectory } from '../../../../support/fake-directory.js'
 
 const alice = makeAccount('alice')
@@ -23,6 +23,7 @@ beforeEach(async () => {
   endpoint = await openTestContext(alice)
   directory = new FakeDirectory(endpoint.context.engine, alice)
   directory.list(bob)
+  await listed(endpoint, [alice])
   failures = []
   nudges = 0
   scheduler = new Scheduler(endpoint.clock)
@@ -41,7 +42,10 @@ const opened = () => keys.opened({ limits: create(LimitsSchema, { claimsPerCall:
 const asked = async () => {
   keys.ask()
   await background.settled()
-  const handles = directory.calls.map(({ claimHandles, lookupHandles }) => claimHandles ?? lookupHandles)
+  const handles = directory.calls.flatMap(({ claimHandles, lookupHandles }) => {
+    const asked = claimHandles ?? lookupHandles
+    return asked ? [asked] : []
+  })
   directory.calls.length = 0
   return handles
 }
@@ -74,6 +78,16 @@ test('a welcome has the stock looked at', async () => {
   expect(directory.calls).toMatchObject([{}, { keyPackages: { length: 4 } }])
 })
 
+test('once another list of this account is known, the key packages at the server are replaced', async () => {
+  keys.ask()
+  await background.settled()
+  await listed(endpoint, [alice], 2)
+  directory.calls.length = 0
+  keys.ask()
+  await background.settled()
+  expect(directory.calls).toMatchObject([{ keyPackages: { length: 4 }, replacesKeyPackages: true }])
+})
+
 test('nothing is asked for once the endpoint stops', async () => {
   keys.changed('bob')
   scheduler.stop()
@@ -87,7 +101,7 @@ test('a line that is down is no failure; a vault that fails is', async () => {
   expect(failures).toEqual([])
   directory.downAt = Number.POSITIVE_INFINITY
   endpoint.disk.fail({ reason: 'full' })
-  keys.used()
+  keys.drawn(0)
   await background.settled()
   expect(failures).toMatchObject([{ name: 'VaultError' }])
 })
