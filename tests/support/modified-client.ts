@@ -31,8 +31,10 @@ import {
 import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
 import { loadServer } from '../../services/endpoint/sync/server-record.js'
 import { type Reader, Records } from '../../services/endpoint/vault/records.js'
+import { decodeLeafList } from '../../services/protocol/conversation/leaves.js'
 import { makeRejoin } from '../../services/protocol/conversation/rejoin-request.js'
 import { makeCertificate, readCertificate } from '../../services/protocol/identity/certificate.js'
+import { readDeviceList } from '../../services/protocol/identity/device-list.js'
 import { makeBundleHead } from '../../services/protocol/log/bundle-head.js'
 import { nodeCrypto as crypto } from '../../services/protocol/node/crypto.js'
 import { storesOn } from './endpoint-context.js'
@@ -65,6 +67,17 @@ export const accountOn = (disk: MemoryDisk): OwnAccount => copyOf(disk, records 
 /** The token of an invite link that is kept until it is used. */
 export const inviteTokenOn = (disk: MemoryDisk): string | undefined =>
   copyOf(disk, records => loadServer(records)?.inviteToken)
+
+/** The device keys, in hex, of the list that the key packages name which the server has taken of it. */
+export const publishedListOn = (disk: MemoryDisk): string[] | undefined =>
+  copyOf(disk, records => {
+    const published = decodeLeafList(loadServer(records)?.publishedLeafData ?? new Uint8Array())
+    const lists = records.list('lists').flatMap(({ record }) => record.lists)
+    const list = lists
+      .map(({ deviceList }) => readDeviceList(crypto, deviceList))
+      .find(({ hash }) => published && Buffer.compare(hash, published.hash) === 0)
+    return list?.devices.map(({ deviceKey }) => Buffer.from(deviceKey).toString('hex'))
+  })
 
 /** The ids of all devices that are in any of its groups, in hex. */
 export async function devicesInGroupsOn(disk: MemoryDisk): Promise<Set<string>> {

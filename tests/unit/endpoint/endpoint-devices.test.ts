@@ -11,7 +11,7 @@ import { systemClock } from '../../../services/endpoint/local.js'
 import { Records } from '../../../services/endpoint/vault/records.js'
 import { seedOf } from '../../../services/protocol/identity/recovery-phrase.js'
 import type { MemoryDisk } from '../../support/memory/vault.js'
-import { devicesInGroupsOn } from '../../support/modified-client.js'
+import { accountOn, devicesInGroupsOn, publishedListOn } from '../../support/modified-client.js'
 import { saidIn } from '../../support/said.js'
 import { HOST, newTown, numbered, type Person, type Server, type Town } from '../../support/town.js'
 
@@ -119,6 +119,15 @@ describe('a further device', () => {
     await bob.endpoint.send(room, 'after it')
     await phone.holds(() => textsInRoom().length === 2)
     expect(textsInRoom().map(({ text }) => text)).toEqual(['before the phone', 'after it'])
+  })
+
+  test('stands on the list that the key packages of all of them name', async () => {
+    const laptop = await town.join('alice', server)
+    const idOf = ({ disk }: Person) => Buffer.from(accountOn(disk).device.publicKey).toString('hex')
+    await laptop.holds(() => publishedListOn(laptop.disk)?.join() === idOf(laptop))
+    const phone = await link(laptop, 'phone')
+    const both = () => [idOf(laptop), idOf(phone)].join()
+    for (const each of [laptop, phone]) await each.holds(() => publishedListOn(each.disk)?.join() === both())
   })
 
   test('three of them, two linked at the same moment, all hear each other', async () => {
