@@ -2067,7 +2067,7 @@ export type KeyPackage = Message$1<"parley.vault.v1.KeyPackage"> & {
   notAfterMs: bigint;
 
   /**
-   * What its leaf says beside who it is of: an encoded LeafList, the newest list of this account at that time.
+   * Its leaf says this: an encoded LeafList, the newest list of this account at that time.
    *
    * @generated from field: bytes leaf_data = 5;
    */

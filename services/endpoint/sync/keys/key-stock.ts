@@ -8,8 +8,7 @@ import { equalBytes } from '../../../protocol/bytes.js'
 import { DAY_MS } from '../../../protocol/time.js'
 import type { Context, RunTransaction, Unit } from '../../context.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
-import { at, nextId, type RecordOf, type Transaction } from '../../vault/records.js'
-import { loadServer, saveServer } from '../server-record.js'
+import { at, nextId, type RecordOf, recordOf, type Transaction } from '../../vault/records.js'
 
 /** One-time key packages kept at the server, unless another number is wanted. */
 const KEY_STOCK = 50
@@ -70,7 +69,7 @@ export class KeyStock {
     if (!made) return 0
     const { publication, leafData: publishedLeafData } = made
     await exchange(publication)
-    await transaction(({ tx }) => saveServer(tx, { publishedLeafData }))
+    await transaction(({ tx }) => notePublished(tx, publishedLeafData))
     return publication.keyPackages.length + (publication.lastResortKeyPackage.length > 0 ? 1 : 0)
   }
 
@@ -173,7 +172,12 @@ const leafDataOf = ({ account, lists }: Pick<Context, 'account' | 'lists'>): Uin
 
 /** Those at the server say this. */
 const isPublished = ({ records }: Pick<Context, 'records'>, leafData: Uint8Array): boolean =>
-  equalBytes(loadServer(records)?.publishedLeafData ?? new Uint8Array(), leafData)
+  equalBytes(records.get('server', at(0n))?.publishedLeafData ?? new Uint8Array(), leafData)
+
+function notePublished(tx: Transaction, publishedLeafData: Uint8Array): void {
+  const server = tx.get('server', at(0n)) ?? recordOf('server', {})
+  tx.put('server', at(0n), { ...server, publishedLeafData })
+}
 
 const names = (record: KeyPackageRecord, leafData: Uint8Array): boolean =>
   equalBytes(record.leafData, leafData)
