@@ -1,13 +1,14 @@
 // Shows one server that one call comes from the holder of a device's key (Proof in proto/parley/v1/identity.proto).
 
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import type { Open } from '../../gen/parley/v1/chat_pb.js'
 import {
   type Proof,
   ProofSchema,
   type SignedProof,
   SignedProofSchema,
 } from '../../gen/parley/v1/identity_pb.js'
-import { equalBytes } from './bytes.js'
+import { concatBytes, equalBytes } from './bytes.js'
 import type { CryptoProvider } from './crypto.js'
 import { type DeviceKey, type DeviceKeys, deviceKey as toDeviceKey } from './keys.js'
 import type { ProvenMethod } from './method.js'
@@ -15,9 +16,23 @@ import { sign, verify } from './signature.js'
 import { FINGERPRINT_BYTES, NONCE_BYTES } from './sizes.js'
 
 const LABEL = 'parley.v1.Proof'
+/** Bytes of the protocol's version before the cursor, where both are hashed. */
+const VERSION_BYTES = 4
+
+/** The bytes of an Open that its proof covers. */
+export function openRequest({
+  protocolVersion,
+  cursor,
+}: Pick<Open, 'protocolVersion' | 'cursor'>): Uint8Array {
+  const version = new Uint8Array(VERSION_BYTES)
+  new DataView(version.buffer).setUint32(0, protocolVersion)
+  return concatBytes(version, cursor)
+}
 
 interface ProofOptions {
   method: ProvenMethod
+  /** The bytes that are asked with it: KeyExchangeRequest.parts, or those of an Open (openRequest). */
+  request: Uint8Array
   /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the certificate that the server showed. */
   server: Uint8Array
   device: DeviceKeys
@@ -29,7 +44,8 @@ interface ProofOptions {
 
 /** A proof for one call. Throws RangeError for a server's name or a nonce of another length. */
 export function makeProof(crypto: CryptoProvider, options: ProofOptions): SignedProof {
-  const { method, server, device, time = Date.now(), nonce = crypto.randomBytes(NONCE_BYTES) } = options
+  const { method, request, server, device } = options
+  const { time = Date.now(), nonce = crypto.randomBytes(NONCE_BYTES) } = options
   if (server.length !== FINGERPRINT_BYTES) throw new RangeError("A server's name is a SHA-256")
   if (nonce.length !== NONCE_BYTES) throw new RangeError(`A nonce has ${NONCE_BYTES} bytes`)
   const proof = toBinary(
@@ -40,6 +56,7 @@ export function makeProof(crypto: CryptoProvider, options: ProofOptions): Signed
       timeMs: BigInt(Math.trunc(time)),
       nonce,
       deviceKey: device.publicKey,
+      requestHash: crypto.sha256(request),
     }),
   )
   const signature = sign(crypto, { label: LABEL, bytes: proof, privateKey: device.privateKey })
@@ -56,6 +73,8 @@ export type ProofReason =
   | 'other-server'
   /** It names another call. */
   | 'other-method'
+  /** It was made for other bytes than came with it. */
+  | 'other-request'
   /** Its time is too far from the server's. */
   | 'clock'
   /** Its nonce has not 16 bytes. */
@@ -75,6 +94,8 @@ export class ProofError extends Error {
 /** The values that a server holds a proof against. */
 export interface ProofExpectation {
   method: ProvenMethod
+  /** The bytes that came with the proof, as they came: see makeProof. */
+  request: Uint8Array
   /** SHA-256 (32 bytes) of the SubjectPublicKeyInfo of the certificate that the server shows. */
   server: Uint8Array
   /** The server's clock: ms since 1970-01-01 UTC. */
@@ -100,7 +121,7 @@ export interface ProvenCall {
 export function readProof(
   crypto: CryptoProvider,
   signed: Pick<SignedProof, 'proof' | 'signature'>,
-  { method, server, now, window }: ProofExpectation,
+  { method, request, server, now, window }: ProofExpectation,
 ): ProvenCall {
   const { proof: bytes, signature } = signed
   const proof = decode(bytes)
@@ -111,6 +132,7 @@ export function readProof(
   }
   if (!equalBytes(proof.server, server)) throw new ProofError('other-server')
   if (proof.method !== method) throw new ProofError('other-method')
+  if (!equalBytes(proof.requestHash, crypto.sha256(request))) throw new ProofError('other-request')
   if (Math.abs(time - now) > window) throw new ProofError('clock')
   if (nonce.length !== NONCE_BYTES) throw new ProofError('nonce')
   return { deviceKey: toDeviceKey(deviceKey), nonce, time }

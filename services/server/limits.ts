@@ -58,7 +58,7 @@ export const SEND_BURST_SECONDS = 5
 export const STOP_MS = 5_000
 export type RelayLimits = { readonly [name in keyof typeof LIMITS]: number }
 
-/** Fields that a message may have before its sender has shown who they are: a full KeyExchangeRequest has about 900. */
+/** Fields that a message may have before its sender has shown who they are: a full KeyExchangeParts has about 900. */
 export const UNPROVEN_FIELDS = 4_096
 /** Messages of one call before its sender has shown who they are: reflection answers each. */
 export const UNPROVEN_MESSAGES = 256

@@ -8,7 +8,7 @@ import type { Handlers } from '../rpc/service.js'
 import { createRelayAdmission, type RelayAdmission } from './admin/admission.js'
 import { createDescribe } from './admin/describe.js'
 import { createKeyExchange } from './auth/key-exchange.js'
-import { checkDevice, createProofCheck } from './auth/proof.js'
+import { checkDevice, ProofCheck } from './auth/proof.js'
 import { bytesKey } from './bytes.js'
 import { AccountChanges } from './chat/account-changes.js'
 import { createChat } from './chat/chat.js'
@@ -121,18 +121,18 @@ function createHandlers(started: Started): Handlers<typeof ChatService> {
   const { bounded } = started
   const { directory, keyPackages, log, cursorKey } = store
   const now = started.now ?? Date.now
-  const checkProof = createProofCheck({ directory, serverFingerprint, windowMs: limits.proofWindowMs, now })
+  const proofs = new ProofCheck({ directory, serverFingerprint, windowMs: limits.proofWindowMs, now })
   const registration = started.registration ?? 'open'
   return {
     getServer: createDescribe({ store, registration, operatorHandle, limits, now }),
     keyExchange: createKeyExchange({
-      ...{ directory, keyPackages, checkProof, limits, operatorHandle, cluster, guard: bounded },
+      ...{ directory, keyPackages, proofs, limits, operatorHandle, cluster, guard: bounded },
       serverId: store.serverId,
       registration,
       isOperator: accountKey => operators.has(bytesKey(accountKey)),
     }),
     chat: createChat({
-      ...{ log, cursorKey, sessions, checkProof, limits, timing, operatorHandle, now },
+      ...{ log, cursorKey, sessions, proofs, limits, timing, operatorHandle, now },
       checkDevice: device => checkDevice(directory, device, now()),
       passEphemeral: ephemeralTo(cluster, log),
       guardOf: async device => sessionGuard(bounded, device, (await directory.device(device))?.accountKey),

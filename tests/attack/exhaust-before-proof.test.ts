@@ -2,9 +2,11 @@
 
 import type { ClientHttp2Session } from 'node:http2'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { ChatService } from '../../gen/parley/v1/chat_pb.js'
 import { METHODS } from '../../services/protocol/method.js'
 import { MESSAGE_BYTES } from '../../services/protocol/sizes.js'
-import { connectTo, type TestClient } from '../support/contract-client.js'
+import { connectTo, failureOf, proofFor, type TestClient } from '../support/contract-client.js'
+import { makeDevice } from '../support/contract-device.js'
 import { type ContractServer, ownServer } from '../support/contract-server.js'
 import { emptyFields, framed, gzipped, rawCall, rawSession } from '../support/raw-call.js'
 
@@ -15,8 +17,9 @@ const RESOURCE_EXHAUSTED = '8'
 const UNIMPLEMENTED = '12'
 /** The processor's time, in ms, that an attack may take, with the attacker's own part in it. It was eight seconds and more. */
 const LONGEST_MS = 2_000
-/** KeyExchangeRequest.device_removals; ChatRequest.open. */
-const REVOCATIONS = 6
+/** KeyExchangeRequest.proof; KeyExchangeParts.device_removals; ChatRequest.open. */
+const PROOF = 1
+const REMOVALS = 5
 const OPEN = 1
 
 let server: ContractServer
@@ -46,7 +49,7 @@ async function attacked(attack: () => Promise<void>): Promise<void> {
 }
 
 const METHODS_AND_FIELDS: [name: string, path: string, field: number][] = [
-  ['KeyExchange', METHODS.keyExchange, REVOCATIONS],
+  ['KeyExchange', METHODS.keyExchange, PROOF],
   ['Chat', METHODS.chat, OPEN],
 ]
 
@@ -79,6 +82,17 @@ test.each(METHODS_AND_FIELDS)('%s: a message of nothing but empty fields', async
       stream.end(framed(emptyFields(field, bytes)))
       const { status, closed } = await ended
       expect(status ?? `closed ${closed}`).toMatch(new RegExp(`^(${RESOURCE_EXHAUSTED}|closed .*)$`))
+    }
+  })
+})
+
+test('KeyExchange: nothing but empty fields in what is asked, behind proofs of keys that nobody knows', async () => {
+  await attacked(async () => {
+    for (const bytes of [1024 * 1024, 64 * 1024, 9_000]) {
+      const parts = emptyFields(REMOVALS, bytes)
+      const proof = proofFor(server, makeDevice(), METHODS.keyExchange, parts)
+      const error = await failureOf(honest.channel.unary(ChatService.method.keyExchange, { proof, parts }))
+      expect(error.code).toBe('RESOURCE_EXHAUSTED')
     }
   })
 })

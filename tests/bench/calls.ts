@@ -1,8 +1,6 @@
 // KeyExchange calls, prepared before they are timed: to sign is the client's work.
 
-import type { MessageInitShape } from '@bufbuild/protobuf'
 import { ChatService } from '../../gen/parley/v1/chat_pb.js'
-import type { KeyExchangeRequestSchema } from '../../gen/parley/v1/key_exchange_pb.js'
 import type { RpcChannel } from '../../services/rpc/channel.js'
 import { spkiFingerprint } from '../../services/rpc/node/certificate.js'
 import {
@@ -10,6 +8,8 @@ import {
   makeDevice,
   makeList,
   makeProof,
+  type PartsInit,
+  partsOf,
   random,
   type TestDevice,
 } from '../support/contract-device.js'
@@ -30,15 +30,15 @@ export interface Calls {
   count: number
 }
 
-type Request = Exclude<MessageInitShape<typeof KeyExchangeRequestSchema>, { $typeName: string }>
 type Call = () => Promise<unknown>
 
 /** Returns the calls of a device, each with a proof of its own. */
 function callsOf(device: TestDevice, { server, channel }: { server: ServerAddress; channel: RpcChannel }) {
   const fingerprint = spkiFingerprint(server.certificate)
-  return (request: Request): Call => {
-    const proof = makeProof({ device, server: fingerprint, method: METHOD_KEY_EXCHANGE })
-    return () => channel.unary(ChatService.method.keyExchange, { proof, ...request })
+  return (asked: PartsInit): Call => {
+    const parts = partsOf(asked)
+    const proof = makeProof({ device, server: fingerprint, method: METHOD_KEY_EXCHANGE, request: parts })
+    return () => channel.unary(ChatService.method.keyExchange, { proof, parts })
   }
 }
 

@@ -9,6 +9,7 @@ import { METHODS } from '../../services/protocol/method.js'
 import { nodeCrypto as crypto } from '../../services/protocol/node/crypto.js'
 import { makeProof } from '../../services/protocol/proof.js'
 import { spkiFingerprint } from '../../services/rpc/node/certificate.js'
+import { partsOf } from '../support/contract-device.js'
 import { shownList } from '../support/device-lists.js'
 import { addConversations } from './conversations-vault.js'
 import { channelTo } from './load-stream.js'
@@ -98,8 +99,9 @@ const methods = {
     const calls = people.map(person => async () => {
       const { device } = person
       const { deviceList } = shownList([person], { serverId })
-      const proof = makeProof(crypto, { method: METHODS.keyExchange, server: fingerprint, device })
-      await channel.unary(ChatService.method.keyExchange, { proof, deviceList })
+      const parts = partsOf({ deviceList })
+      const call = { method: METHODS.keyExchange, request: parts, server: fingerprint, device }
+      await channel.unary(ChatService.method.keyExchange, { proof: makeProof(crypto, call), parts })
     })
     await drain(calls, CALLS_AT_ONCE)
     channel.close()

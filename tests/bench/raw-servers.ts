@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { createSecureServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { create } from '@bufbuild/protobuf'
+import { create, fromBinary } from '@bufbuild/protobuf'
 import {
   AcceptedSchema,
   type ChatResponse,
@@ -13,7 +13,11 @@ import {
   EnvelopeSchema,
   type OutgoingEnvelope,
 } from '../../gen/parley/v1/chat_pb.js'
-import { type KeyExchangeRequest, KeyExchangeResponseSchema } from '../../gen/parley/v1/key_exchange_pb.js'
+import {
+  KeyExchangePartsSchema,
+  type KeyExchangeRequest,
+  KeyExchangeResponseSchema,
+} from '../../gen/parley/v1/key_exchange_pb.js'
 import { MESSAGE_BYTES } from '../../services/protocol/sizes.js'
 import { type RpcServer, serve } from '../../services/rpc/node/server.js'
 import { implement } from '../../services/rpc/service.js'
@@ -60,7 +64,8 @@ function accepted(): ChatResponse {
   return create(ChatResponseSchema, { frame: { case: 'accepted', value: create(AcceptedSchema) } })
 }
 
-function exchanged({ keyPackages, claimHandles }: KeyExchangeRequest) {
+function exchanged({ parts }: KeyExchangeRequest) {
+  const { keyPackages, claimHandles } = fromBinary(KeyExchangePartsSchema, parts)
   const devices = keyPackages.map(keyPackage => ({ deviceKey: new Uint8Array(32), keyPackage }))
   const claims = claimHandles.map(handle => ({
     handle,

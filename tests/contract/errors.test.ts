@@ -14,6 +14,8 @@ import {
   makeDevice,
   makeKey,
   makeProof,
+  openBytes,
+  partsOf,
 } from '../support/contract-device.js'
 import { onAnyServer, onOwnServer } from '../support/contract-server.js'
 import { client, onAnyStore, withOwnServer } from '../support/contract-suite.js'
@@ -24,14 +26,17 @@ const { keyExchange, getServer } = ChatService.method
 type Proof = Partial<Parameters<typeof makeProof>[0]>
 
 function withProof(on: TestClient, proof: Proof, device = makeDevice()) {
-  const options = { device, server: on.server.fingerprint, method: METHOD_KEY_EXCHANGE, ...proof }
-  return on.channel.unary(keyExchange, { proof: makeProof(options), deviceList: on.list(device) })
+  const parts = partsOf({ deviceList: on.list(device) })
+  const { fingerprint: server } = on.server
+  const options = { device, server, method: METHOD_KEY_EXCHANGE, request: parts, ...proof }
+  return on.channel.unary(keyExchange, { proof: makeProof(options), parts })
 }
 
 async function streamWith(on: TestClient, protocolVersion: number, proof: Proof = {}): Promise<RpcError> {
   const device = await on.register()
   const stream = on.raw()
-  const options = { device, server: on.server.fingerprint, method: METHOD_CHAT, ...proof }
+  const request = openBytes({ protocolVersion })
+  const options = { device, server: on.server.fingerprint, method: METHOD_CHAT, request, ...proof }
   const value = { protocolVersion, proof: makeProof(options) }
   await stream.write({ frame: { case: 'open', value } })
   return (await stream.ended)!
@@ -51,7 +56,7 @@ const PROVOKED: [name: string, status: string, reason: ErrorReason, provoke: Pro
     'a message that is too large',
     'RESOURCE_EXHAUSTED',
     ErrorReason.TOO_LARGE,
-    on => failureOf(on.channel.unary(keyExchange, { inviteToken: 'x'.repeat(LIMITS.keyExchangeBytes) })),
+    on => failureOf(on.channel.unary(keyExchange, { parts: new Uint8Array(LIMITS.keyExchangeBytes) })),
   ],
   [
     'a clock that is off',
@@ -71,6 +76,12 @@ const PROVOKED: [name: string, status: string, reason: ErrorReason, provoke: Pro
     'UNAUTHENTICATED',
     ErrorReason.OTHER_METHOD,
     on => failureOf(withProof(on, { method: METHOD_CHAT })),
+  ],
+  [
+    'another request',
+    'UNAUTHENTICATED',
+    ErrorReason.OTHER_REQUEST,
+    on => failureOf(withProof(on, { request: new Uint8Array() })),
   ],
   [
     'the signature of another key',

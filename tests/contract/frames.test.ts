@@ -10,7 +10,7 @@ import {
 import { SignedProofSchema } from '../../gen/parley/v1/identity_pb.js'
 import type { RpcError } from '../../services/rpc/error.js'
 import { connectTo, detailOf, proofFor } from '../support/contract-client.js'
-import { METHOD_CHAT, random, type TestDevice } from '../support/contract-device.js'
+import { METHOD_CHAT, openBytes, random, type TestDevice } from '../support/contract-device.js'
 import { application, createConversation, ephemeral } from '../support/contract-envelopes.js'
 import { onAnyServer, onOwnServer, ownServer } from '../support/contract-server.js'
 import type { RequestInit } from '../support/contract-stream.js'
@@ -92,8 +92,9 @@ onEveryStore('Open', () => {
   onAnyServer('with a cursor that is none ends the stream', async () => {
     const device = await client.register()
     const stream = client.raw()
-    const proof = proofFor(client.server, device, METHOD_CHAT)
-    await stream.write({ frame: { case: 'open', value: { protocolVersion: 1, proof, cursor: random(3) } } })
+    const cursor = random(3)
+    const proof = proofFor(client.server, device, METHOD_CHAT, openBytes({ cursor }))
+    await stream.write({ frame: { case: 'open', value: { protocolVersion: 1, proof, cursor } } })
     expectBadCursor(await stream.ended, /Open: a cursor/)
     expect(stream.frames).toEqual([])
   })
@@ -224,7 +225,7 @@ onEveryStore('a cursor', () => {
       const changed = own.map((byte, index) => (index === 20 ? byte ^ 1 : byte))
       for (const cursor of [others, changed, random(37), random(5)]) {
         const raw = client.raw()
-        const proof = proofFor(client.server, anna, METHOD_CHAT)
+        const proof = proofFor(client.server, anna, METHOD_CHAT, openBytes({ cursor }))
         await raw.write({ frame: { case: 'open', value: { protocolVersion: 1, proof, cursor } } })
         expectBadCursor(await raw.ended, /Open: a cursor/)
         expect(raw.frames).toEqual([])

@@ -1,5 +1,5 @@
 import { beforeAll, expect } from '@jest/globals'
-import { ErrorReason } from '../../gen/parley/v1/chat_pb.js'
+import { ChatService, ErrorReason } from '../../gen/parley/v1/chat_pb.js'
 import type { RpcError } from '../../services/rpc/error.js'
 import { detailOf, failureOf, proofFor } from '../support/contract-client.js'
 import {
@@ -9,12 +9,17 @@ import {
   makeDevice,
   makeKey,
   makeProof,
+  openBytes,
   type ProofInit,
+  partsOf,
   random,
   type TestDevice,
 } from '../support/contract-device.js'
 import { onAnyServer } from '../support/contract-server.js'
 import { client, onEveryStore } from '../support/contract-suite.js'
+import { emptyFields } from '../support/raw-call.js'
+
+const { keyExchange } = ChatService.method
 
 const HOUR_MS = 3_600_000
 
@@ -39,6 +44,11 @@ async function expectRefused(make: (method: string) => ProofInit, reason: ErrorR
     expect(Math.abs(Number(detail.serverTimeMs) - Date.now())).toBeLessThan(HOUR_MS)
     expect(error.message).toContain(new Date(Number(detail.serverTimeMs)).toISOString())
   }
+}
+
+function expectOther(error: RpcError | undefined): void {
+  expect(error?.code).toBe('UNAUTHENTICATED')
+  expect(ErrorReason[detailOf(error).reason]).toBe('OTHER_REQUEST')
 }
 
 const server = () => client.server.fingerprint
@@ -96,6 +106,32 @@ onEveryStore('a proof is refused, with its reason and the server’s time', () =
     )
   })
 
+  onAnyServer('when what came with it is not what it was made for', async () => {
+    const asked = { lookupHandles: [device.handle] }
+    const proof = () => proofFor(client.server, device, METHOD_KEY_EXCHANGE, partsOf(asked))
+    for (const changed of [{}, { lookupHandles: ['somebody'] }, { ...asked, claimHandles: ['somebody'] }])
+      expectOther(await failureOf(client.keyExchange(device, { proof: proof(), ...changed })))
+    const cursor = random(37)
+    for (const changed of [
+      { protocolVersion: 1 },
+      { protocolVersion: 1, cursor: random(37) },
+      { protocolVersion: 1, cursor: cursor.subarray(1) },
+      { protocolVersion: 2, cursor },
+    ]) {
+      const stream = client.raw()
+      const opening = proofFor(client.server, device, METHOD_CHAT, openBytes({ cursor }))
+      await stream.write({ frame: { case: 'open', value: { ...changed, proof: opening } } })
+      expectOther(await stream.ended)
+    }
+  })
+
+  onAnyServer('when it names no request', async () => {
+    await expectRefused(
+      method => makeProof({ device, server: server(), method, requestHash: new Uint8Array() }),
+      ErrorReason.OTHER_REQUEST,
+    )
+  })
+
   onAnyServer('when another key signed it, or under another label, or its bytes were changed', async () => {
     await expectRefused(
       method => makeProof({ device, server: server(), method, signer: makeKey() }),
@@ -118,6 +154,23 @@ onEveryStore('a proof is refused, with its reason and the server’s time', () =
       ErrorReason.UNKNOWN_DEVICE,
     )
   })
+})
+
+onEveryStore('what is asked behind a proof that holds', () => {
+  onAnyServer(
+    'and cannot be read, or has too many fields, is refused with INVALID_ARGUMENT or TOO_LARGE',
+    async () => {
+      device = await client.register()
+      const answered = async (parts: Uint8Array) => {
+        const proof = proofFor(client.server, device, METHOD_KEY_EXCHANGE, parts)
+        const error = await failureOf(client.channel.unary(keyExchange, { proof, parts }))
+        return [error.code, ErrorReason[detailOf(error).reason]]
+      }
+      expect(await answered(Uint8Array.of(0x0a, 0xff))).toEqual(['INVALID_ARGUMENT', 'FRAME'])
+      // KeyExchangeParts.device_removals, over and over.
+      expect(await answered(emptyFields(5, 40_000))).toEqual(['RESOURCE_EXHAUSTED', 'TOO_LARGE'])
+    },
+  )
 })
 
 onEveryStore('a call ends with INVALID_ARGUMENT', () => {

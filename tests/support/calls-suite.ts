@@ -15,11 +15,11 @@ export type ChatHandlers = Handlers<typeof ChatService>
 /** Bytes. */
 export const MAX_MESSAGE = 1024 * 1024
 
-/** Answers a key exchange with the number of handles asked for, and each ping with its pong. */
+/** Answers a key exchange with the number of bytes that came, and each ping with its pong. */
 export const ECHO: ChatHandlers = {
   getServer: async () => ({}),
   async keyExchange(request) {
-    return { outcome: { case: 'exchanged', value: { keyPackagesLeft: request.claimHandles.length } } }
+    return { outcome: { case: 'exchanged', value: { keyPackagesLeft: request.parts.length } } }
   },
   async *chat(requests) {
     for await (const { frame } of requests) {
@@ -57,7 +57,7 @@ export function callsSuite(start: StartCalls): void {
   describe('a unary call', () => {
     test('carries the request and the answer', async () => {
       await using parley = await start()
-      const answer = await parley.channel.unary(keyExchange, { claimHandles: ['a', 'b'] })
+      const answer = await parley.channel.unary(keyExchange, { parts: new Uint8Array(2) })
       expect(answer.outcome).toMatchObject({ case: 'exchanged', value: { keyPackagesLeft: 2 } })
     })
 
@@ -243,14 +243,14 @@ export function callsSuite(start: StartCalls): void {
   })
 
   describe('a limit', () => {
-    const large = 'x'.repeat(MAX_MESSAGE)
+    const large = new Uint8Array(MAX_MESSAGE)
 
     test('holds for what a client sends, at the client and at the server', async () => {
       await using parley = await start()
       const lax = parley.open(2 * MAX_MESSAGE)
       try {
         for (const channel of [parley.channel, lax]) {
-          const call = channel.unary(keyExchange, { claimHandles: [large] })
+          const call = channel.unary(keyExchange, { parts: large })
           await expect(call).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' })
         }
       } finally {
@@ -261,7 +261,7 @@ export function callsSuite(start: StartCalls): void {
     test('holds for what a server sends, at the server and at the client', async () => {
       await using parley = await start({
         async keyExchange(request) {
-          const rule = 'x'.repeat(Number(request.claimHandles[0]))
+          const rule = 'x'.repeat(Number(Buffer.from(request.parts).toString()))
           return {
             outcome: { case: 'refused', value: { reason: { case: 'handleInvalid', value: { rule } } } },
           }
@@ -269,11 +269,11 @@ export function callsSuite(start: StartCalls): void {
       })
       const tight = parley.open(1000)
       try {
-        const ask = { claimHandles: [String(MAX_MESSAGE)] }
+        const ask = { parts: Buffer.from(String(MAX_MESSAGE)) }
         await expect(parley.channel.unary(keyExchange, ask)).rejects.toMatchObject({
           code: 'RESOURCE_EXHAUSTED',
         })
-        const less = { claimHandles: ['2000'] }
+        const less = { parts: Buffer.from('2000') }
         await expect(tight.unary(keyExchange, less)).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' })
         await expect(parley.channel.unary(keyExchange, less)).resolves.toMatchObject({
           outcome: { case: 'refused' },

@@ -1,12 +1,8 @@
 // A client of the contract for tests, of one server.
 
-import { fromBinary, type MessageInitShape } from '@bufbuild/protobuf'
+import { fromBinary } from '@bufbuild/protobuf'
 import { ChatService, type ErrorDetail, ErrorDetailSchema } from '../../gen/parley/v1/chat_pb.js'
-import type {
-  KeyExchanged,
-  KeyExchangeRequestSchema,
-  KeyExchangeResponse,
-} from '../../gen/parley/v1/key_exchange_pb.js'
+import type { KeyExchanged, KeyExchangeResponse } from '../../gen/parley/v1/key_exchange_pb.js'
 import { MESSAGE_BYTES } from '../../services/protocol/sizes.js'
 import type { RpcChannel } from '../../services/rpc/channel.js'
 import { RpcError } from '../../services/rpc/error.js'
@@ -18,18 +14,19 @@ import {
   makeDevice,
   makeList,
   makeProof,
+  openBytes,
+  type PartsInit,
   type ProofInit,
+  partsOf,
   type TestDevice,
 } from './contract-device.js'
 import { type ContractServer, closeAtEnd } from './contract-server.js'
 import { createTestStream, type TestStream } from './contract-stream.js'
 
-type KeyExchangeInit = Exclude<MessageInitShape<typeof KeyExchangeRequestSchema>, { $typeName: string }>
-
 export interface TestClient {
   channel: RpcChannel
   server: ContractServer
-  keyExchange(device: TestDevice, request?: KeyExchangeInit): Promise<KeyExchangeResponse>
+  keyExchange(device: TestDevice, request?: PartsInit & { proof?: ProofInit }): Promise<KeyExchangeResponse>
   /** An encoded SignedDeviceList of the device's account, on this server. */
   list(device: TestDevice, options?: Partial<ListOptions>): Uint8Array
   /** A device that is registered. */
@@ -59,8 +56,10 @@ export function connectTo(server: ContractServer): TestClient {
     channel,
     server,
     keyExchange(device, request = {}) {
-      const { proof = proofFor(server, device, METHOD_KEY_EXCHANGE), ...rest } = request
-      return channel.unary(ChatService.method.keyExchange, { ...rest, proof })
+      const { proof, ...asked } = request
+      const parts = partsOf(asked)
+      const made = () => proofFor(server, device, METHOD_KEY_EXCHANGE, parts)
+      return channel.unary(ChatService.method.keyExchange, { proof: proof ?? made(), parts })
     },
     list: (device, options = {}) => makeList(device, { serverId: server.serverId, ...options }),
     async register(of) {
@@ -70,7 +69,7 @@ export function connectTo(server: ContractServer): TestClient {
     },
     async open(device, { ack = true, pong = true, ...open } = {}) {
       const stream = createTestStream(channel, { ack, pong, device })
-      const proof = proofFor(server, device, METHOD_CHAT)
+      const proof = proofFor(server, device, METHOD_CHAT, openBytes(open))
       await stream.write({ frame: { case: 'open', value: { protocolVersion: 1, proof, ...open } } })
       stream.opened = await stream.take('opened')
       stream.next = stream.opened.clientSequence + 1n
@@ -82,8 +81,14 @@ export function connectTo(server: ContractServer): TestClient {
   return client
 }
 
-export function proofFor(server: ContractServer, device: TestDevice, method: string): ProofInit {
-  return makeProof({ device, server: server.fingerprint, method })
+/** `request`: the bytes that the proof covers; see makeProof. */
+export function proofFor(
+  { fingerprint }: Pick<ContractServer, 'fingerprint'>,
+  device: TestDevice,
+  method: string,
+  request?: Uint8Array,
+): ProofInit {
+  return makeProof({ device, server: fingerprint, method, ...(request && { request }) })
 }
 
 /** Why a registration was refused; undefined if it was not. */

@@ -12,6 +12,7 @@ import {
   SignedDeviceRemovalSchema,
   type SignedProofSchema,
 } from '../../gen/parley/v1/identity_pb.js'
+import { KeyExchangePartsSchema } from '../../gen/parley/v1/key_exchange_pb.js'
 
 export interface SigningKey {
   privateKey: KeyObject
@@ -185,6 +186,10 @@ export interface ProofOptions {
   /** SHA-256 of the SubjectPublicKeyInfo of the server's certificate. */
   server: Uint8Array
   method: string
+  /** The bytes that the proof covers. Default: no parts of a KeyExchange, or an Open of version 1 without a cursor. */
+  request?: Uint8Array
+  /** In place of the hash of `request`. */
+  requestHash?: Uint8Array
   /** Milliseconds since 1970; default: now. */
   timeMs?: number
   nonce?: Uint8Array
@@ -192,14 +197,29 @@ export interface ProofOptions {
   label?: string
 }
 
+/** The bytes that the proof of an Open covers: the version (4 bytes, big-endian) and the cursor. */
+export function openBytes(open: { protocolVersion?: number; cursor?: Uint8Array } = {}): Uint8Array {
+  const { protocolVersion = 1, cursor = new Uint8Array() } = open
+  const version = Buffer.alloc(4)
+  version.writeUInt32BE(protocolVersion)
+  return Buffer.concat([version, cursor])
+}
+
+export type PartsInit = Exclude<MessageInitShape<typeof KeyExchangePartsSchema>, { $typeName: string }>
+
+/** Encoded KeyExchangeParts, which the proof of a KeyExchange covers. */
+export function partsOf(parts: PartsInit): Uint8Array {
+  return toBinary(KeyExchangePartsSchema, create(KeyExchangePartsSchema, parts))
+}
+
 export type ProofInit = MessageInitShape<typeof SignedProofSchema>
 
 export function makeProof(options: ProofOptions): ProofInit {
   const { device, server, method, timeMs = Date.now(), nonce = random(16) } = options
-  const proof = toBinary(
-    ProofSchema,
-    create(ProofSchema, { method, server, timeMs: BigInt(timeMs), nonce, deviceKey: device.id }),
-  )
+  const { request = method === METHOD_CHAT ? openBytes() : new Uint8Array() } = options
+  const { requestHash = new Uint8Array(createHash('sha256').update(request).digest()) } = options
+  const fields = { method, server, timeMs: BigInt(timeMs), nonce, deviceKey: device.id, requestHash }
+  const proof = toBinary(ProofSchema, create(ProofSchema, fields))
   return { proof, signature: signLabelled(options.label ?? PROOF_LABEL, proof, options.signer ?? device.key) }
 }
 

@@ -29,7 +29,7 @@ import { safetyCode, safetyNumber } from '../../services/protocol/identity/safet
 import { formatInvite, parseInvite } from '../../services/protocol/invite/invite-link.js'
 import { type AccountKeys, accountKeys, type DeviceKeys, deviceKeys } from '../../services/protocol/keys.js'
 import { METHODS } from '../../services/protocol/method.js'
-import { makeProof, readProof } from '../../services/protocol/proof.js'
+import { makeProof, openRequest, readProof } from '../../services/protocol/proof.js'
 import { keyPairOf } from '../../services/protocol/signature.js'
 
 const NOW = 1_800_000_000_000
@@ -137,17 +137,18 @@ function content(crypto: CryptoProvider, device: DeviceKeys): Record<string, str
 
 function calls(crypto: CryptoProvider, device: DeviceKeys): Record<string, string> {
   const method = METHODS.chat
+  const request = openRequest({ protocolVersion: 1, cursor: new Uint8Array(37) })
   const proof = makeProof(crypto, {
-    ...{ method, server: SERVER, device },
+    ...{ method, request, server: SERVER, device },
     ...{ time: NOW, nonce: new Uint8Array(16).fill(3) },
   })
-  const proven = readProof(crypto, proof, { method, server: SERVER, now: NOW, window: 0 })
+  const proven = readProof(crypto, proof, { method, request, server: SERVER, now: NOW, window: 0 })
   const conversationId = new Uint8Array(16).fill(4)
-  const request = makeRejoin(crypto, { conversationId, lastEpoch: 7n, device })
+  const rejoin = makeRejoin(crypto, { conversationId, lastEpoch: 7n, device })
   return {
     proof: toHex(proof.proof),
     proofSignature: toHex(proof.signature),
     proven: toHex(proven.deviceKey),
-    rejoins: String(verifyRejoin(crypto, { conversationId, request })),
+    rejoins: String(verifyRejoin(crypto, { conversationId, request: rejoin })),
   }
 }

@@ -18,6 +18,7 @@ import {
   SignedDeviceListSchema,
   SignedDeviceRemovalSchema,
 } from '../../gen/parley/v1/identity_pb.js'
+import { KeyExchangePartsSchema } from '../../gen/parley/v1/key_exchange_pb.js'
 
 const FOLDER = fileURLToPath(new URL('../../../tests/vectors/contract/', import.meta.url))
 
@@ -43,26 +44,36 @@ test('fingerprints are SHA-256 of the keys', () => {
   expect(device).toBe(`SHA256:${base64(sha256(bytes(device_key!)))}`)
 })
 
-test('a proof', () => {
-  const vector = read('proof')
-  const proof = bytes(vector.proof!)
-  const { method, server, timeMs, nonce, deviceKey } = fromBinary(ProofSchema, proof)
-  expect({
-    method,
-    server: hex(server),
-    time_ms: Number(timeMs),
-    nonce: hex(nonce),
-    device_key: hex(deviceKey),
-  }).toEqual({
-    method: vector.method,
-    server: vector.server,
-    time_ms: vector.time_ms,
-    nonce: vector.nonce,
-    device_key: vector.device_key,
-  })
-  expect(
-    isSigned('parley.v1.Proof', { signed: proof, signature: bytes(vector.signature!), key: deviceKey }),
-  ).toBe(true)
+interface ProofVector {
+  device_key: string
+  server: string
+  time_ms: number
+  nonce: string
+  key_exchange: { method: string; parts: string; proof: string; signature: string }
+  chat: { method: string; protocol_version: number; cursor: string; proof: string; signature: string }
+}
+
+test('a proof of each call, and of what is asked in it', () => {
+  const vector = read<ProofVector>('proof')
+  const { key_exchange, chat } = vector
+  const version = Buffer.alloc(4)
+  version.writeUInt32BE(chat.protocol_version)
+  const calls = [
+    { ...key_exchange, name: 'KeyExchange', request: bytes(key_exchange.parts) },
+    { ...chat, name: 'Chat', request: joined(version, bytes(chat.cursor)) },
+  ]
+  for (const { name, method, request, ...made } of calls) {
+    const signed = bytes(made.proof)
+    const proof = fromBinary(ProofSchema, signed)
+    expect(method).toBe(`/parley.v1.ChatService/${name}`)
+    expect(proof).toMatchObject({ method, timeMs: BigInt(vector.time_ms) })
+    const { server, nonce, deviceKey: key } = proof
+    expect([server, nonce, key].map(hex)).toEqual([vector.server, vector.nonce, vector.device_key])
+    expect(hex(proof.requestHash)).toBe(hex(sha256(request)))
+    expect(isSigned('parley.v1.Proof', { signed, signature: bytes(made.signature), key })).toBe(true)
+  }
+  const { lookupHandles } = fromBinary(KeyExchangePartsSchema, bytes(key_exchange.parts))
+  expect(lookupHandles).toEqual(['ada'])
 })
 
 interface ListVector {

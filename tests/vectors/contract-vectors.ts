@@ -1,6 +1,8 @@
 // The vectors of the contract: of everything that two clients must do alike, one example of each kind, with all that it is
 // made from. Keys in them are of nobody.
 
+import { create, toBinary } from '@bufbuild/protobuf'
+import { KeyExchangePartsSchema } from '../../gen/parley/v1/key_exchange_pb.js'
 import { toHex, utf8 } from '../../services/protocol/bytes.js'
 import { sealEphemeral } from '../../services/protocol/content/ephemeral.js'
 import { firstLogHash, nextLogHash } from '../../services/protocol/content/log-tag.js'
@@ -17,9 +19,9 @@ import { phraseOf } from '../../services/protocol/identity/recovery-phrase.js'
 import { safetyCode, safetyNumber } from '../../services/protocol/identity/safety-number.js'
 import { formatInvite } from '../../services/protocol/invite/invite-link.js'
 import { accountKeys, deviceKeys } from '../../services/protocol/keys.js'
-import { METHODS } from '../../services/protocol/method.js'
+import { METHODS, type ProvenMethod } from '../../services/protocol/method.js'
 import { nodeCrypto as crypto } from '../../services/protocol/node/crypto.js'
-import { makeProof } from '../../services/protocol/proof.js'
+import { makeProof, openRequest } from '../../services/protocol/proof.js'
 import { keyPairOf } from '../../services/protocol/signature.js'
 
 const NOW = 1_800_000_000_000
@@ -47,20 +49,25 @@ export const CONTRACT_VECTORS: Readonly<Record<string, () => unknown>> = {
     device: deviceFingerprint(crypto, senior.publicKey),
   }),
   proof: () => {
-    const method = METHODS.chat
     const nonce = filled(3, 16)
-    const { proof, signature } = makeProof(crypto, {
-      method,
-      server: SERVER,
-      device: senior,
-      time: NOW,
-      nonce,
-    })
+    const proofOf = (call: { method: ProvenMethod; request: Uint8Array }) => {
+      const { proof, signature } = makeProof(crypto, {
+        ...{ ...call, server: SERVER, device: senior, time: NOW, nonce },
+      })
+      return { method: call.method, proof: toHex(proof), signature: toHex(signature) }
+    }
+    const open = { protocolVersion: 1, cursor: filled(0x44, 37) }
+    const asked = create(KeyExchangePartsSchema, { lookupHandles: ['ada'], inviteToken: 'token' })
+    const parts = toBinary(KeyExchangePartsSchema, asked)
     return {
       device_seed: toHex(senior.privateKey),
       device_key: toHex(senior.publicKey),
-      ...{ method, server: toHex(SERVER), time_ms: NOW, nonce: toHex(nonce) },
-      ...{ proof: toHex(proof!), signature: toHex(signature!) },
+      ...{ server: toHex(SERVER), time_ms: NOW, nonce: toHex(nonce) },
+      key_exchange: { parts: toHex(parts), ...proofOf({ method: METHODS.keyExchange, request: parts }) },
+      chat: {
+        ...{ protocol_version: open.protocolVersion, cursor: toHex(open.cursor) },
+        ...proofOf({ method: METHODS.chat, request: openRequest(open) }),
+      },
     }
   },
   'device-list': () => {

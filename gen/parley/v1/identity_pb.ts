@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/v1/identity.proto.
  */
 export const file_parley_v1_identity: GenFile = /*@__PURE__*/
-  fileDesc("ChhwYXJsZXkvdjEvaWRlbnRpdHkucHJvdG8SCXBhcmxleS52MSJ1ChFEZXZpY2VDZXJ0aWZpY2F0ZRIOCgZoYW5kbGUYASABKAkSEwoLYWNjb3VudF9rZXkYAiABKAwSEgoKZGV2aWNlX2tleRgDIAEoDBIUCgxpc3N1ZWRfYXRfbXMYBCABKAMSEQoJc2VydmVyX2lkGAUgASgMIkEKF1NpZ25lZERldmljZUNlcnRpZmljYXRlEhMKC2NlcnRpZmljYXRlGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDCKmAQoKRGV2aWNlTGlzdBITCgthY2NvdW50X2tleRgBIAEoDBIOCgZoYW5kbGUYAiABKAkSEQoJc2VydmVyX2lkGAMgASgMEg4KBm51bWJlchgEIAEoBBIQCghwcmV2aW91cxgFIAEoDBIUCgxpc3N1ZWRfYXRfbXMYBiABKAMSKAoHZGV2aWNlcxgHIAMoCzIXLnBhcmxleS52MS5MaXN0ZWREZXZpY2UiOAoMTGlzdGVkRGV2aWNlEhIKCmRldmljZV9rZXkYASABKAwSFAoMbGlzdGVkX2F0X21zGAIgASgDIjMKEFNpZ25lZERldmljZUxpc3QSDAoEbGlzdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwiNwoOQWNjb3VudERldmljZXMSEwoLZGV2aWNlX2xpc3QYASABKAwSEAoIcmVtb3ZhbHMYAiADKAwicQoNRGV2aWNlUmVtb3ZhbBITCgthY2NvdW50X2tleRgBIAEoDBIMCgRsaXN0GAIgASgMEhIKCmRldmljZV9rZXkYAyABKAwSEgoKc2lnbmVyX2tleRgEIAEoDBIVCg1yZW1vdmVkX2F0X21zGAUgASgDIjkKE1NpZ25lZERldmljZVJlbW92YWwSDwoHcmVtb3ZhbBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwiWwoFUHJvb2YSDgoGbWV0aG9kGAEgASgJEg4KBnNlcnZlchgCIAEoDBIPCgd0aW1lX21zGAMgASgDEg0KBW5vbmNlGAQgASgMEhIKCmRldmljZV9rZXkYBSABKAwiLwoLU2lnbmVkUHJvb2YSDQoFcHJvb2YYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMYgZwcm90bzM");
+  fileDesc("ChhwYXJsZXkvdjEvaWRlbnRpdHkucHJvdG8SCXBhcmxleS52MSJ1ChFEZXZpY2VDZXJ0aWZpY2F0ZRIOCgZoYW5kbGUYASABKAkSEwoLYWNjb3VudF9rZXkYAiABKAwSEgoKZGV2aWNlX2tleRgDIAEoDBIUCgxpc3N1ZWRfYXRfbXMYBCABKAMSEQoJc2VydmVyX2lkGAUgASgMIkEKF1NpZ25lZERldmljZUNlcnRpZmljYXRlEhMKC2NlcnRpZmljYXRlGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDCKmAQoKRGV2aWNlTGlzdBITCgthY2NvdW50X2tleRgBIAEoDBIOCgZoYW5kbGUYAiABKAkSEQoJc2VydmVyX2lkGAMgASgMEg4KBm51bWJlchgEIAEoBBIQCghwcmV2aW91cxgFIAEoDBIUCgxpc3N1ZWRfYXRfbXMYBiABKAMSKAoHZGV2aWNlcxgHIAMoCzIXLnBhcmxleS52MS5MaXN0ZWREZXZpY2UiOAoMTGlzdGVkRGV2aWNlEhIKCmRldmljZV9rZXkYASABKAwSFAoMbGlzdGVkX2F0X21zGAIgASgDIjMKEFNpZ25lZERldmljZUxpc3QSDAoEbGlzdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwiNwoOQWNjb3VudERldmljZXMSEwoLZGV2aWNlX2xpc3QYASABKAwSEAoIcmVtb3ZhbHMYAiADKAwicQoNRGV2aWNlUmVtb3ZhbBITCgthY2NvdW50X2tleRgBIAEoDBIMCgRsaXN0GAIgASgMEhIKCmRldmljZV9rZXkYAyABKAwSEgoKc2lnbmVyX2tleRgEIAEoDBIVCg1yZW1vdmVkX2F0X21zGAUgASgDIjkKE1NpZ25lZERldmljZVJlbW92YWwSDwoHcmVtb3ZhbBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwicQoFUHJvb2YSDgoGbWV0aG9kGAEgASgJEg4KBnNlcnZlchgCIAEoDBIPCgd0aW1lX21zGAMgASgDEg0KBW5vbmNlGAQgASgMEhIKCmRldmljZV9rZXkYBSABKAwSFAoMcmVxdWVzdF9oYXNoGAYgASgMIi8KC1NpZ25lZFByb29mEg0KBXByb29mGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDGIGcHJvdG8z");
 
 /**
  * A device of an account. The account's key signs it under the label
@@ -364,8 +364,8 @@ export const SignedDeviceRemovalSchema: GenMessage<SignedDeviceRemoval> = /*@__P
  * label "parley.v1.Proof".
  *
  * The server refuses with UNAUTHENTICATED, and an ErrorDetail that says why and what the server's
- * time is, a proof that is signed wrongly, names another method or server, is further from the
- * server's time than Limits.proof_window_ms, or whose nonce this device used already.
+ * time is, a proof that is signed wrongly, names another server, method or request, is further from
+ * the server's time than Limits.proof_window_ms, or whose nonce this device used already.
  *
  * @generated from message parley.v1.Proof
  */
@@ -407,6 +407,14 @@ export type Proof = Message<"parley.v1.Proof"> & {
    * @generated from field: bytes device_key = 5;
    */
   deviceKey: Uint8Array;
+
+  /**
+   * The request that the proof is for, a SHA-256 (32 bytes): KeyExchangeRequest.proof and Open.proof say of what. So
+   * nobody on the way, nor a server that passes the call on, changes what was asked.
+   *
+   * @generated from field: bytes request_hash = 6;
+   */
+  requestHash: Uint8Array;
 };
 
 /**

@@ -12,24 +12,46 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/v1/key_exchange.proto.
  */
 export const file_parley_v1_key_exchange: GenFile = /*@__PURE__*/
-  fileDesc("ChxwYXJsZXkvdjEva2V5X2V4Y2hhbmdlLnByb3RvEglwYXJsZXkudjEioAIKEktleUV4Y2hhbmdlUmVxdWVzdBIlCgVwcm9vZhgBIAEoCzIWLnBhcmxleS52MS5TaWduZWRQcm9vZhITCgtkZXZpY2VfbGlzdBgCIAEoDBIUCgxrZXlfcGFja2FnZXMYAyADKAwSHwoXbGFzdF9yZXNvcnRfa2V5X3BhY2thZ2UYBCABKAwSFQoNY2xhaW1faGFuZGxlcxgFIAMoCRIXCg9kZXZpY2VfcmVtb3ZhbHMYBiADKAwSFAoMaW52aXRlX3Rva2VuGAcgASgJEhYKDmxvb2t1cF9oYW5kbGVzGAggAygJEhoKEmRldmljZV9jZXJ0aWZpY2F0ZRgJIAEoDBIdChVyZXBsYWNlc19rZXlfcGFja2FnZXMYCiABKAgigQEKE0tleUV4Y2hhbmdlUmVzcG9uc2USLAoJZXhjaGFuZ2VkGAEgASgLMhcucGFybGV5LnYxLktleUV4Y2hhbmdlZEgAEjEKB3JlZnVzZWQYAiABKAsyHi5wYXJsZXkudjEuUmVnaXN0cmF0aW9uUmVmdXNlZEgAQgkKB291dGNvbWUilgEKDEtleUV4Y2hhbmdlZBIZChFrZXlfcGFja2FnZXNfbGVmdBgBIAEoDRIXCg9oYXNfbGFzdF9yZXNvcnQYAiABKAgSJwoGY2xhaW1zGAMgAygLMhcucGFybGV5LnYxLkNsYWltT3V0Y29tZRIpCgdsb29rdXBzGAQgAygLMhgucGFybGV5LnYxLkxvb2t1cE91dGNvbWUirgEKDUxvb2t1cE91dGNvbWUSDgoGaGFuZGxlGAEgASgJEiwKB2RldmljZXMYAiABKAsyGS5wYXJsZXkudjEuQWNjb3VudERldmljZXNIABIrCgd1bmtub3duGAMgASgLMhgucGFybGV5LnYxLlVua25vd25IYW5kbGVIABInCgVsYXRlchgEIAEoCzIWLnBhcmxleS52MS5Mb29rdXBMYXRlckgAQgkKB291dGNvbWUiDQoLTG9va3VwTGF0ZXIirAEKDENsYWltT3V0Y29tZRIOCgZoYW5kbGUYASABKAkSLAoHZGV2aWNlcxgCIAEoCzIZLnBhcmxleS52MS5DbGFpbWVkRGV2aWNlc0gAEisKB3Vua25vd24YAyABKAsyGC5wYXJsZXkudjEuVW5rbm93bkhhbmRsZUgAEiYKBWxhdGVyGAQgASgLMhUucGFybGV5LnYxLkNsYWltTGF0ZXJIAEIJCgdvdXRjb21lIgwKCkNsYWltTGF0ZXIiZwoOQ2xhaW1lZERldmljZXMSKQoHZGV2aWNlcxgBIAMoCzIYLnBhcmxleS52MS5DbGFpbWVkRGV2aWNlEioKB2FjY291bnQYAiABKAsyGS5wYXJsZXkudjEuQWNjb3VudERldmljZXMiTQoNQ2xhaW1lZERldmljZRISCgpkZXZpY2Vfa2V5GAEgASgMEhMKC2tleV9wYWNrYWdlGAIgASgMEhMKC2xhc3RfcmVzb3J0GAMgASgIIg8KDVVua25vd25IYW5kbGUizAQKE1JlZ2lzdHJhdGlvblJlZnVzZWQSLgoMaGFuZGxlX3Rha2VuGAEgASgLMhYucGFybGV5LnYxLkhhbmRsZVRha2VuSAASMgoOaGFuZGxlX2ludmFsaWQYAiABKAsyGC5wYXJsZXkudjEuSGFuZGxlSW52YWxpZEgAEjQKD2hhbmRsZV9yZXNlcnZlZBgDIAEoCzIZLnBhcmxleS52MS5IYW5kbGVSZXNlcnZlZEgAEjUKEHRvb19tYW55X2RldmljZXMYBCABKAsyGS5wYXJsZXkudjEuVG9vTWFueURldmljZXNIABIwCg1pbnZpdGVfbmVlZGVkGAUgASgLMhcucGFybGV5LnYxLkludml0ZU5lZWRlZEgAEjIKDmludml0ZV9pbnZhbGlkGAYgASgLMhgucGFybGV5LnYxLkludml0ZUludmFsaWRIABI8ChNyZWdpc3RyYXRpb25fY2xvc2VkGAcgASgLMh0ucGFybGV5LnYxLlJlZ2lzdHJhdGlvbkNsb3NlZEgAEiMKBmJhbm5lZBgIIAEoCzIRLnBhcmxleS52MS5CYW5uZWRIABIyCg5kZXZpY2VfcmV2b2tlZBgJIAEoCzIYLnBhcmxleS52MS5EZXZpY2VSZXZva2VkSAASKgoKbm90X2xpc3RlZBgKIAEoCzIULnBhcmxleS52MS5Ob3RMaXN0ZWRIABIxCg5saXN0X25vdF9uZXdlchgLIAEoCzIXLnBhcmxleS52MS5MaXN0Tm90TmV3ZXJIAEIICgZyZWFzb24iDQoLSGFuZGxlVGFrZW4iHQoNSGFuZGxlSW52YWxpZBIMCgRydWxlGAEgASgJIhAKDkhhbmRsZVJlc2VydmVkIksKDlRvb01hbnlEZXZpY2VzEg0KBWxpbWl0GAEgASgNEioKB2FjY291bnQYAiABKAsyGS5wYXJsZXkudjEuQWNjb3VudERldmljZXMiDgoMSW52aXRlTmVlZGVkIg8KDUludml0ZUludmFsaWQiFAoSUmVnaXN0cmF0aW9uQ2xvc2VkIggKBkJhbm5lZCI7Cg1EZXZpY2VSZXZva2VkEioKB2FjY291bnQYASABKAsyGS5wYXJsZXkudjEuQWNjb3VudERldmljZXMiNwoJTm90TGlzdGVkEioKB2FjY291bnQYASABKAsyGS5wYXJsZXkudjEuQWNjb3VudERldmljZXMiOgoMTGlzdE5vdE5ld2VyEioKB2FjY291bnQYASABKAsyGS5wYXJsZXkudjEuQWNjb3VudERldmljZXNiBnByb3RvMw", [file_parley_v1_identity]);
+  fileDesc("ChxwYXJsZXkvdjEva2V5X2V4Y2hhbmdlLnByb3RvEglwYXJsZXkudjEiSgoSS2V5RXhjaGFuZ2VSZXF1ZXN0EiUKBXByb29mGAEgASgLMhYucGFybGV5LnYxLlNpZ25lZFByb29mEg0KBXBhcnRzGAIgASgMIvcBChBLZXlFeGNoYW5nZVBhcnRzEhMKC2RldmljZV9saXN0GAEgASgMEhQKDGtleV9wYWNrYWdlcxgCIAMoDBIfChdsYXN0X3Jlc29ydF9rZXlfcGFja2FnZRgDIAEoDBIVCg1jbGFpbV9oYW5kbGVzGAQgAygJEhcKD2RldmljZV9yZW1vdmFscxgFIAMoDBIUCgxpbnZpdGVfdG9rZW4YBiABKAkSFgoObG9va3VwX2hhbmRsZXMYByADKAkSGgoSZGV2aWNlX2NlcnRpZmljYXRlGAggASgMEh0KFXJlcGxhY2VzX2tleV9wYWNrYWdlcxgJIAEoCCKBAQoTS2V5RXhjaGFuZ2VSZXNwb25zZRIsCglleGNoYW5nZWQYASABKAsyFy5wYXJsZXkudjEuS2V5RXhjaGFuZ2VkSAASMQoHcmVmdXNlZBgCIAEoCzIeLnBhcmxleS52MS5SZWdpc3RyYXRpb25SZWZ1c2VkSABCCQoHb3V0Y29tZSKWAQoMS2V5RXhjaGFuZ2VkEhkKEWtleV9wYWNrYWdlc19sZWZ0GAEgASgNEhcKD2hhc19sYXN0X3Jlc29ydBgCIAEoCBInCgZjbGFpbXMYAyADKAsyFy5wYXJsZXkudjEuQ2xhaW1PdXRjb21lEikKB2xvb2t1cHMYBCADKAsyGC5wYXJsZXkudjEuTG9va3VwT3V0Y29tZSKuAQoNTG9va3VwT3V0Y29tZRIOCgZoYW5kbGUYASABKAkSLAoHZGV2aWNlcxgCIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlc0gAEisKB3Vua25vd24YAyABKAsyGC5wYXJsZXkudjEuVW5rbm93bkhhbmRsZUgAEicKBWxhdGVyGAQgASgLMhYucGFybGV5LnYxLkxvb2t1cExhdGVySABCCQoHb3V0Y29tZSINCgtMb29rdXBMYXRlciKsAQoMQ2xhaW1PdXRjb21lEg4KBmhhbmRsZRgBIAEoCRIsCgdkZXZpY2VzGAIgASgLMhkucGFybGV5LnYxLkNsYWltZWREZXZpY2VzSAASKwoHdW5rbm93bhgDIAEoCzIYLnBhcmxleS52MS5Vbmtub3duSGFuZGxlSAASJgoFbGF0ZXIYBCABKAsyFS5wYXJsZXkudjEuQ2xhaW1MYXRlckgAQgkKB291dGNvbWUiDAoKQ2xhaW1MYXRlciJnCg5DbGFpbWVkRGV2aWNlcxIpCgdkZXZpY2VzGAEgAygLMhgucGFybGV5LnYxLkNsYWltZWREZXZpY2USKgoHYWNjb3VudBgCIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlcyJNCg1DbGFpbWVkRGV2aWNlEhIKCmRldmljZV9rZXkYASABKAwSEwoLa2V5X3BhY2thZ2UYAiABKAwSEwoLbGFzdF9yZXNvcnQYAyABKAgiDwoNVW5rbm93bkhhbmRsZSLMBAoTUmVnaXN0cmF0aW9uUmVmdXNlZBIuCgxoYW5kbGVfdGFrZW4YASABKAsyFi5wYXJsZXkudjEuSGFuZGxlVGFrZW5IABIyCg5oYW5kbGVfaW52YWxpZBgCIAEoCzIYLnBhcmxleS52MS5IYW5kbGVJbnZhbGlkSAASNAoPaGFuZGxlX3Jlc2VydmVkGAMgASgLMhkucGFybGV5LnYxLkhhbmRsZVJlc2VydmVkSAASNQoQdG9vX21hbnlfZGV2aWNlcxgEIAEoCzIZLnBhcmxleS52MS5Ub29NYW55RGV2aWNlc0gAEjAKDWludml0ZV9uZWVkZWQYBSABKAsyFy5wYXJsZXkudjEuSW52aXRlTmVlZGVkSAASMgoOaW52aXRlX2ludmFsaWQYBiABKAsyGC5wYXJsZXkudjEuSW52aXRlSW52YWxpZEgAEjwKE3JlZ2lzdHJhdGlvbl9jbG9zZWQYByABKAsyHS5wYXJsZXkudjEuUmVnaXN0cmF0aW9uQ2xvc2VkSAASIwoGYmFubmVkGAggASgLMhEucGFybGV5LnYxLkJhbm5lZEgAEjIKDmRldmljZV9yZXZva2VkGAkgASgLMhgucGFybGV5LnYxLkRldmljZVJldm9rZWRIABIqCgpub3RfbGlzdGVkGAogASgLMhQucGFybGV5LnYxLk5vdExpc3RlZEgAEjEKDmxpc3Rfbm90X25ld2VyGAsgASgLMhcucGFybGV5LnYxLkxpc3ROb3ROZXdlckgAQggKBnJlYXNvbiINCgtIYW5kbGVUYWtlbiIdCg1IYW5kbGVJbnZhbGlkEgwKBHJ1bGUYASABKAkiEAoOSGFuZGxlUmVzZXJ2ZWQiSwoOVG9vTWFueURldmljZXMSDQoFbGltaXQYASABKA0SKgoHYWNjb3VudBgCIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlcyIOCgxJbnZpdGVOZWVkZWQiDwoNSW52aXRlSW52YWxpZCIUChJSZWdpc3RyYXRpb25DbG9zZWQiCAoGQmFubmVkIjsKDURldmljZVJldm9rZWQSKgoHYWNjb3VudBgBIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlcyI3CglOb3RMaXN0ZWQSKgoHYWNjb3VudBgBIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlcyI6CgxMaXN0Tm90TmV3ZXISKgoHYWNjb3VudBgBIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlc2IGcHJvdG8z", [file_parley_v1_identity]);
 
 /**
  * One call in which a device registers or proves itself, publishes key packages, and claims the
- * key packages of those whom it wants to talk to. Its parts are done in that order, each is
- * optional except the proof, and publishing what was published before changes nothing, so a call
- * whose answer was lost may be made again (claims then hand out further key packages).
+ * key packages of those whom it wants to talk to.
  *
  * @generated from message parley.v1.KeyExchangeRequest
  */
 export type KeyExchangeRequest = Message<"parley.v1.KeyExchangeRequest"> & {
   /**
-   * Required.
+   * Required. Its request_hash is the SHA-256 of parts.
    *
    * @generated from field: parley.v1.SignedProof proof = 1;
    */
   proof?: SignedProof | undefined;
 
+  /**
+   * An encoded KeyExchangeParts: what is asked. The server checks the proof over these bytes as they came, and reads
+   * them then.
+   *
+   * @generated from field: bytes parts = 2;
+   */
+  parts: Uint8Array;
+};
+
+/**
+ * Describes the message parley.v1.KeyExchangeRequest.
+ * Use `create(KeyExchangeRequestSchema)` to create a new message.
+ */
+export const KeyExchangeRequestSchema: GenMessage<KeyExchangeRequest> = /*@__PURE__*/
+  messageDesc(file_parley_v1_key_exchange, 0);
+
+/**
+ * The wishes of a device in a KeyExchange. They are done in the order of device_list, device_removals, key packages, look-ups
+ * and claims. Each part is optional, and publishing what was published before changes nothing, so a call whose answer
+ * was lost may be made again, with a new proof (claims then hand out further key packages).
+ *
+ * @generated from message parley.v1.KeyExchangeParts
+ */
+export type KeyExchangeParts = Message<"parley.v1.KeyExchangeParts"> & {
   /**
    * An encoded SignedDeviceList, which names the calling device: so it is registered. Required of a
    * device that is not; may be repeated, and is of use with every first call of a connection. The
@@ -42,7 +64,7 @@ export type KeyExchangeRequest = Message<"parley.v1.KeyExchangeRequest"> & {
    * refused (list_not_newer, device_revoked). INVALID_ARGUMENT where the number is too far ahead or the
    * list is of another server.
    *
-   * @generated from field: bytes device_list = 2;
+   * @generated from field: bytes device_list = 1;
    */
   deviceList: Uint8Array;
 
@@ -53,7 +75,7 @@ export type KeyExchangeRequest = Message<"parley.v1.KeyExchangeRequest"> & {
    * lifetime (RFC 9420 section 7.2) of 30 days: the server deletes one that nobody has claimed for
    * 28, so that nobody is handed one that has run out.
    *
-   * @generated from field: repeated bytes key_packages = 3;
+   * @generated from field: repeated bytes key_packages = 2;
    */
   keyPackages: Uint8Array[];
 
@@ -61,14 +83,14 @@ export type KeyExchangeRequest = Message<"parley.v1.KeyExchangeRequest"> & {
    * Replaces the last-resort key package: handed out, marked as such, when no one-time key package
    * is left. Empty: leave it as it is.
    *
-   * @generated from field: bytes last_resort_key_package = 4;
+   * @generated from field: bytes last_resort_key_package = 3;
    */
   lastResortKeyPackage: Uint8Array;
 
   /**
    * Handles whose devices' key packages are wanted, at most Limits.claims_per_call.
    *
-   * @generated from field: repeated string claim_handles = 5;
+   * @generated from field: repeated string claim_handles = 4;
    */
   claimHandles: string[];
 
@@ -77,14 +99,14 @@ export type KeyExchangeRequest = Message<"parley.v1.KeyExchangeRequest"> & {
    * that could not count for it are left out; repeating one changes nothing. At most
    * Limits.claims_per_call.
    *
-   * @generated from field: repeated bytes device_removals = 6;
+   * @generated from field: repeated bytes device_removals = 5;
    */
   deviceRemovals: Uint8Array[];
 
   /**
    * Lets a new account in where the server asks for one; used up by it. Empty otherwise.
    *
-   * @generated from field: string invite_token = 7;
+   * @generated from field: string invite_token = 6;
    */
   inviteToken: string;
 
@@ -92,7 +114,7 @@ export type KeyExchangeRequest = Message<"parley.v1.KeyExchangeRequest"> & {
    * Handles whose devices are wanted without key packages, at most Limits.claims_per_call. Costs
    * nobody a key package.
    *
-   * @generated from field: repeated string lookup_handles = 8;
+   * @generated from field: repeated string lookup_handles = 7;
    */
   lookupHandles: string[];
 
@@ -101,7 +123,7 @@ export type KeyExchangeRequest = Message<"parley.v1.KeyExchangeRequest"> & {
    * is not registered is refused as not_listed, which tells the devices of its account. So whoever
    * links a device on knows the list that the next one is to follow.
    *
-   * @generated from field: bytes device_certificate = 9;
+   * @generated from field: bytes device_certificate = 8;
    */
   deviceCertificate: Uint8Array;
 
@@ -109,17 +131,17 @@ export type KeyExchangeRequest = Message<"parley.v1.KeyExchangeRequest"> & {
    * The one-time key packages that the server has of the caller go, but for those that are among
    * key_packages: they are made anew, because those before name an older device list (LeafList).
    *
-   * @generated from field: bool replaces_key_packages = 10;
+   * @generated from field: bool replaces_key_packages = 9;
    */
   replacesKeyPackages: boolean;
 };
 
 /**
- * Describes the message parley.v1.KeyExchangeRequest.
- * Use `create(KeyExchangeRequestSchema)` to create a new message.
+ * Describes the message parley.v1.KeyExchangeParts.
+ * Use `create(KeyExchangePartsSchema)` to create a new message.
  */
-export const KeyExchangeRequestSchema: GenMessage<KeyExchangeRequest> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 0);
+export const KeyExchangePartsSchema: GenMessage<KeyExchangeParts> = /*@__PURE__*/
+  messageDesc(file_parley_v1_key_exchange, 1);
 
 /**
  * The answer to a KeyExchangeRequest.
@@ -156,7 +178,7 @@ export type KeyExchangeResponse = Message<"parley.v1.KeyExchangeResponse"> & {
  * Use `create(KeyExchangeResponseSchema)` to create a new message.
  */
 export const KeyExchangeResponseSchema: GenMessage<KeyExchangeResponse> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 1);
+  messageDesc(file_parley_v1_key_exchange, 2);
 
 /**
  * All that was asked for.
@@ -199,7 +221,7 @@ export type KeyExchanged = Message<"parley.v1.KeyExchanged"> & {
  * Use `create(KeyExchangedSchema)` to create a new message.
  */
 export const KeyExchangedSchema: GenMessage<KeyExchanged> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 2);
+  messageDesc(file_parley_v1_key_exchange, 3);
 
 /**
  * The answer for one handle.
@@ -252,7 +274,7 @@ export type LookupOutcome = Message<"parley.v1.LookupOutcome"> & {
  * Use `create(LookupOutcomeSchema)` to create a new message.
  */
 export const LookupOutcomeSchema: GenMessage<LookupOutcome> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 3);
+  messageDesc(file_parley_v1_key_exchange, 4);
 
 /**
  * See LookupOutcome.later. Where there are such ones, they are the last.
@@ -267,7 +289,7 @@ export type LookupLater = Message<"parley.v1.LookupLater"> & {
  * Use `create(LookupLaterSchema)` to create a new message.
  */
 export const LookupLaterSchema: GenMessage<LookupLater> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 4);
+  messageDesc(file_parley_v1_key_exchange, 5);
 
 /**
  * The answer for one handle.
@@ -319,7 +341,7 @@ export type ClaimOutcome = Message<"parley.v1.ClaimOutcome"> & {
  * Use `create(ClaimOutcomeSchema)` to create a new message.
  */
 export const ClaimOutcomeSchema: GenMessage<ClaimOutcome> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 5);
+  messageDesc(file_parley_v1_key_exchange, 6);
 
 /**
  * See ClaimOutcome.later. Where there are such ones, they are the last, and the first of the answer
@@ -335,7 +357,7 @@ export type ClaimLater = Message<"parley.v1.ClaimLater"> & {
  * Use `create(ClaimLaterSchema)` to create a new message.
  */
 export const ClaimLaterSchema: GenMessage<ClaimLater> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 6);
+  messageDesc(file_parley_v1_key_exchange, 7);
 
 /**
  * The devices of an account, each with a key package.
@@ -363,7 +385,7 @@ export type ClaimedDevices = Message<"parley.v1.ClaimedDevices"> & {
  * Use `create(ClaimedDevicesSchema)` to create a new message.
  */
 export const ClaimedDevicesSchema: GenMessage<ClaimedDevices> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 7);
+  messageDesc(file_parley_v1_key_exchange, 8);
 
 /**
  * A device, and one key package of it.
@@ -401,7 +423,7 @@ export type ClaimedDevice = Message<"parley.v1.ClaimedDevice"> & {
  * Use `create(ClaimedDeviceSchema)` to create a new message.
  */
 export const ClaimedDeviceSchema: GenMessage<ClaimedDevice> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 8);
+  messageDesc(file_parley_v1_key_exchange, 9);
 
 /**
  * Nobody goes by the handle.
@@ -416,7 +438,7 @@ export type UnknownHandle = Message<"parley.v1.UnknownHandle"> & {
  * Use `create(UnknownHandleSchema)` to create a new message.
  */
 export const UnknownHandleSchema: GenMessage<UnknownHandle> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 9);
+  messageDesc(file_parley_v1_key_exchange, 10);
 
 /**
  * The device is not registered, and nothing was changed. The person decides what to do.
@@ -526,7 +548,7 @@ export type RegistrationRefused = Message<"parley.v1.RegistrationRefused"> & {
  * Use `create(RegistrationRefusedSchema)` to create a new message.
  */
 export const RegistrationRefusedSchema: GenMessage<RegistrationRefused> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 10);
+  messageDesc(file_parley_v1_key_exchange, 11);
 
 /**
  * Another account goes by this handle on this server.
@@ -541,7 +563,7 @@ export type HandleTaken = Message<"parley.v1.HandleTaken"> & {
  * Use `create(HandleTakenSchema)` to create a new message.
  */
 export const HandleTakenSchema: GenMessage<HandleTaken> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 11);
+  messageDesc(file_parley_v1_key_exchange, 12);
 
 /**
  * See RegistrationRefused.handle_invalid.
@@ -562,7 +584,7 @@ export type HandleInvalid = Message<"parley.v1.HandleInvalid"> & {
  * Use `create(HandleInvalidSchema)` to create a new message.
  */
 export const HandleInvalidSchema: GenMessage<HandleInvalid> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 12);
+  messageDesc(file_parley_v1_key_exchange, 13);
 
 /**
  * The server keeps this handle for its operator.
@@ -577,7 +599,7 @@ export type HandleReserved = Message<"parley.v1.HandleReserved"> & {
  * Use `create(HandleReservedSchema)` to create a new message.
  */
 export const HandleReservedSchema: GenMessage<HandleReserved> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 13);
+  messageDesc(file_parley_v1_key_exchange, 14);
 
 /**
  * See RegistrationRefused.too_many_devices.
@@ -605,7 +627,7 @@ export type TooManyDevices = Message<"parley.v1.TooManyDevices"> & {
  * Use `create(TooManyDevicesSchema)` to create a new message.
  */
 export const TooManyDevicesSchema: GenMessage<TooManyDevices> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 14);
+  messageDesc(file_parley_v1_key_exchange, 15);
 
 /**
  * See RegistrationRefused.invite_needed.
@@ -620,7 +642,7 @@ export type InviteNeeded = Message<"parley.v1.InviteNeeded"> & {
  * Use `create(InviteNeededSchema)` to create a new message.
  */
 export const InviteNeededSchema: GenMessage<InviteNeeded> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 15);
+  messageDesc(file_parley_v1_key_exchange, 16);
 
 /**
  * See RegistrationRefused.invite_invalid.
@@ -635,7 +657,7 @@ export type InviteInvalid = Message<"parley.v1.InviteInvalid"> & {
  * Use `create(InviteInvalidSchema)` to create a new message.
  */
 export const InviteInvalidSchema: GenMessage<InviteInvalid> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 16);
+  messageDesc(file_parley_v1_key_exchange, 17);
 
 /**
  * See RegistrationRefused.registration_closed.
@@ -650,7 +672,7 @@ export type RegistrationClosed = Message<"parley.v1.RegistrationClosed"> & {
  * Use `create(RegistrationClosedSchema)` to create a new message.
  */
 export const RegistrationClosedSchema: GenMessage<RegistrationClosed> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 17);
+  messageDesc(file_parley_v1_key_exchange, 18);
 
 /**
  * See RegistrationRefused.banned, and Closing.banned.
@@ -665,7 +687,7 @@ export type Banned = Message<"parley.v1.Banned"> & {
  * Use `create(BannedSchema)` to create a new message.
  */
 export const BannedSchema: GenMessage<Banned> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 18);
+  messageDesc(file_parley_v1_key_exchange, 19);
 
 /**
  * See RegistrationRefused.device_revoked.
@@ -686,7 +708,7 @@ export type DeviceRevoked = Message<"parley.v1.DeviceRevoked"> & {
  * Use `create(DeviceRevokedSchema)` to create a new message.
  */
 export const DeviceRevokedSchema: GenMessage<DeviceRevoked> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 19);
+  messageDesc(file_parley_v1_key_exchange, 20);
 
 /**
  * See RegistrationRefused.not_listed.
@@ -707,7 +729,7 @@ export type NotListed = Message<"parley.v1.NotListed"> & {
  * Use `create(NotListedSchema)` to create a new message.
  */
 export const NotListedSchema: GenMessage<NotListed> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 20);
+  messageDesc(file_parley_v1_key_exchange, 21);
 
 /**
  * See RegistrationRefused.list_not_newer.
@@ -728,5 +750,5 @@ export type ListNotNewer = Message<"parley.v1.ListNotNewer"> & {
  * Use `create(ListNotNewerSchema)` to create a new message.
  */
 export const ListNotNewerSchema: GenMessage<ListNotNewer> = /*@__PURE__*/
-  messageDesc(file_parley_v1_key_exchange, 21);
+  messageDesc(file_parley_v1_key_exchange, 22);
 

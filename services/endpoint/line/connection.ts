@@ -1,17 +1,17 @@
 // One connection to the server that was meant: the calls that a device makes on it, each with its proof.
 
-import type { MessageInitShape } from '@bufbuild/protobuf'
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { ChatService, type Closing, type GetServerResponse } from '../../../gen/parley/v1/chat_pb.js'
-import type {
-  KeyExchanged,
-  KeyExchangeRequestSchema,
-  KeyExchangeResponse,
-  RegistrationRefused,
+import {
+  type KeyExchanged,
+  KeyExchangePartsSchema,
+  type KeyExchangeResponse,
+  type RegistrationRefused,
 } from '../../../gen/parley/v1/key_exchange_pb.js'
 import type { Address } from '../../protocol/invite/address.js'
 import type { DeviceKeys } from '../../protocol/keys.js'
 import { METHODS, PROTOCOL_VERSION, type ProvenMethod } from '../../protocol/method.js'
-import { makeProof } from '../../protocol/proof.js'
+import { makeProof, openRequest } from '../../protocol/proof.js'
 import { MESSAGE_BYTES } from '../../protocol/sizes.js'
 import type { Dialer, RpcChannel, SeenCertificate } from '../../rpc/channel.js'
 import { RpcError } from '../../rpc/error.js'
@@ -26,7 +26,7 @@ import { Session, type SessionHandlers } from './session.js'
 /** Connecting and a KeyExchange, in ms. */
 const CALL_TIMEOUT_MS = 10_000
 
-export type KeyExchangeParts = Omit<MessageInitShape<typeof KeyExchangeRequestSchema>, '$typeName' | 'proof'>
+export type KeyExchangeParts = Omit<MessageInitShape<typeof KeyExchangePartsSchema>, '$typeName'>
 
 /** Lists that are signed one after the other, where others of the account do the same at that moment. */
 const MAX_TRIES = 4
@@ -115,10 +115,10 @@ export class Connection {
   }
 
   async #exchange(parts: KeyExchangeParts): Promise<Outcome> {
-    const proof = this.#proof(METHODS.keyExchange)
+    const encoded = toBinary(KeyExchangePartsSchema, create(KeyExchangePartsSchema, parts))
     const { outcome } = await this.channel.unary(
       ChatService.method.keyExchange,
-      { ...parts, proof },
+      { parts: encoded, proof: this.#proof(METHODS.keyExchange, encoded) },
       { signal: this.options.signal, timeoutMs: CALL_TIMEOUT_MS },
     )
     if (outcome.case === undefined) throw new LineStopped({ code: 'unknown-answer' })
@@ -138,11 +138,12 @@ export class Connection {
   /** Opens the stream and stays with it. Resolves never: a stream that ends is a line that is down. */
   async converse({ onOpened, onFrame }: SessionHandlers): Promise<never> {
     const { clock, handlers, signal } = this.options
-    const proof = this.#proof(METHODS.chat)
+    const open = { protocolVersion: PROTOCOL_VERSION, cursor: handlers.cursor() }
+    const proof = this.#proof(METHODS.chat, openRequest(open))
     let ending: 'shutting-down' | 'said-revoked' | undefined
     this.#session = new Session({
       channel: this.channel,
-      open: { protocolVersion: PROTOCOL_VERSION, proof, cursor: handlers.cursor() },
+      open: { ...open, proof },
       handlers: {
         onOpened,
         async onFrame(frame) {
@@ -174,10 +175,11 @@ export class Connection {
     this.channel.close()
   }
 
-  #proof(method: ProvenMethod) {
+  #proof(method: ProvenMethod, request: Uint8Array) {
     const { clock, handlers } = this.options
     const { device } = handlers.account()
-    return makeProof(crypto, { method, server: this.seen.fingerprint, device, time: clock.now() })
+    const server = this.seen.fingerprint
+    return makeProof(crypto, { method, request, server, device, time: clock.now() })
   }
 }
 

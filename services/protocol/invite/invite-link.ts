@@ -30,7 +30,7 @@ export interface Invite extends Address {
   /** The server's id: 16 bytes. */
   serverId?: Uint8Array
   inviter?: Inviter
-  /** KeyExchangeRequest.invite_token: 16 bytes in unpadded base64url. Secret until it is used. */
+  /** KeyExchangeParts.invite_token: 16 bytes in unpadded base64url. Secret until it is used. */
   token?: string
 }
 

@@ -1,5 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import {
+  type KeyExchangeParts,
+  KeyExchangePartsSchema,
   type KeyExchangeRequest,
   type KeyExchangeResponse,
   KeyExchangeResponseSchema,
@@ -7,14 +9,15 @@ import {
 } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { isHandle } from '../../protocol/identity/handle.js'
 import { METHODS } from '../../protocol/method.js'
+import { decode } from '../../rpc/codec/codec.js'
 import type { CallContext } from '../../rpc/service.js'
 import type { Cluster } from '../cluster.js'
 import type { Guard } from '../guard/guard.js'
-import type { RelayLimits } from '../limits.js'
+import { type RelayLimits, UNPROVEN_FIELDS } from '../limits.js'
 import type { DeviceId, Directory, KeyPackages } from '../store/store.js'
 import { accountBytes, claimAll, ENTRY_BYTES } from './claim.js'
 import { frameFailure, rateLimited, storeFailure } from './failure.js'
-import type { ProofClaim } from './proof.js'
+import type { ProofCheck } from './proof.js'
 import { accountDevicesOf, changeAccount, type RegistrationOptions } from './registration.js'
 
 /** Bytes of an answer besides its claims and look-ups. */
@@ -25,7 +28,7 @@ interface KeyExchangeOptions extends RegistrationOptions {
   directory: Directory
   guard: Pick<Guard, 'claims' | 'givesOneTime' | 'lookups' | 'registration'>
   keyPackages: KeyPackages
-  checkProof: (claim: ProofClaim) => Promise<DeviceId>
+  proofs: Pick<ProofCheck, 'read' | 'admit'>
 }
 
 /** The handler of KeyExchange: proves, then changes the account, publishes, looks up and claims, in that order. */
@@ -33,20 +36,22 @@ export function createKeyExchange(
   options: KeyExchangeOptions,
 ): (request: KeyExchangeRequest, context: Pick<CallContext, 'address'>) => Promise<KeyExchangeResponse> {
   return async (request, { address }) => {
-    checkFields(request, options.limits)
-    const mayBeNew = request.deviceList.length > 0 || request.deviceCertificate.length > 0
-    const id = await options.checkProof({ signed: request.proof, method: METHODS.keyExchange, mayBeNew })
+    const { proof: signed, parts: encoded } = request
+    const proof = options.proofs.read({ signed, method: METHODS.keyExchange, request: encoded })
+    const parts = readParts(encoded, options.limits)
+    const mayBeNew = parts.deviceList.length > 0 || parts.deviceCertificate.length > 0
+    const id = await options.proofs.admit(proof, { mayBeNew })
     try {
       const known = await options.directory.device(id)
       if (!known) guarded(options.guard.registration(address), 'new devices from this address')
       // Each costs a look at its signature.
-      const removals = request.deviceRemovals.length
+      const removals = parts.deviceRemovals.length
       guarded(options.guard.lookups(known?.accountKey ?? id, removals), 'removals of this account')
-      const refusal = await changeAccount(options, { id, registered: known }, request)
+      const refusal = await changeAccount(options, { id, registered: known }, parts)
       if (refusal)
         return create(KeyExchangeResponseSchema, { outcome: { case: 'refused', value: { reason: refusal } } })
       const account = (known ?? (await options.directory.device(id)))?.accountKey ?? id
-      return await exchange(options, { id, account }, request)
+      return await exchange(options, { id, account }, parts)
     } catch (error) {
       throw storeFailure(error)
     }
@@ -58,9 +63,10 @@ function guarded(waitMs: number, what: string): void {
   if (waitMs > 0) throw rateLimited(`too many ${what}`, waitMs)
 }
 
-/** Looked at before anything is changed. Throws INVALID_ARGUMENT. */
-function checkFields(request: KeyExchangeRequest, limits: RelayLimits): void {
-  const { claimHandles, lookupHandles, deviceRemovals } = request
+/** Anybody can prove a key of their own, so the fields are counted. Throws INVALID_ARGUMENT and RESOURCE_EXHAUSTED. */
+function readParts(encoded: Uint8Array, limits: RelayLimits): KeyExchangeParts {
+  const parts = decode(KeyExchangePartsSchema, encoded, UNPROVEN_FIELDS)
+  const { claimHandles, lookupHandles, deviceRemovals } = parts
   for (const [name, list] of Object.entries({
     claim_handles: claimHandles,
     lookup_handles: lookupHandles,
@@ -68,11 +74,12 @@ function checkFields(request: KeyExchangeRequest, limits: RelayLimits): void {
   }))
     if (list.length > limits.claimsPerCall)
       throw frameFailure(`${name}: at most ${limits.claimsPerCall} in one call`)
-  for (const keyPackage of request.keyPackages)
+  for (const keyPackage of parts.keyPackages)
     if (keyPackage.length === 0) throw frameFailure('key_packages: one of them is empty')
-  for (const keyPackage of [...request.keyPackages, request.lastResortKeyPackage])
+  for (const keyPackage of [...parts.keyPackages, parts.lastResortKeyPackage])
     if (keyPackage.length > limits.keyPackageBytes)
       throw frameFailure(`key packages have at most ${limits.keyPackageBytes} bytes`)
+  return parts
 }
 
 /** The device that calls, and the public key of its account. */
@@ -84,14 +91,14 @@ interface Caller {
 async function exchange(
   options: KeyExchangeOptions,
   caller: Caller,
-  request: KeyExchangeRequest,
+  parts: KeyExchangeParts,
 ): Promise<KeyExchangeResponse> {
   const { directory, keyPackages, guard } = options
   const { id, account } = caller
-  const { claimHandles, lookupHandles, keyPackages: oneTime, lastResortKeyPackage: lastResort } = request
+  const { claimHandles, lookupHandles, keyPackages: oneTime, lastResortKeyPackage: lastResort } = parts
   guarded(guard.lookups(account, lookupHandles.length), 'look-ups of this account')
   guarded(guard.claims(account, claimHandles.length), 'claims of this account')
-  const { replacesKeyPackages: replaces } = request
+  const { replacesKeyPackages: replaces } = parts
   if (replaces || oneTime.length > 0 || lastResort.length > 0)
     await keyPackages.publish(id, { oneTime, replaces, ...(lastResort.length > 0 && { lastResort }) })
   const room = options.limits.messageBytes - MARGIN_BYTES

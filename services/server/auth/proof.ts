@@ -30,24 +30,43 @@ interface ProofRules {
 export interface ProofClaim {
   signed: SignedProof | undefined
   method: ProvenMethod
-  /** The device need not be registered yet, and whether it is blocked is an answer of the call. */
-  mayBeNew?: boolean
+  /** The bytes that the proof covers, as they came. */
+  request: Uint8Array
 }
 
 /**
- * Returns the check of a call's proof, which resolves to the device that calls, or rejects with an RpcError:
- * UNAUTHENTICATED with the reason and the server's time, or INVALID_ARGUMENT where there is no readable proof.
+ * Checks the proofs of calls. Throws an RpcError: UNAUTHENTICATED with the reason and the server's time, or
+ * INVALID_ARGUMENT where there is no readable proof.
  */
-export function createProofCheck(rules: ProofRules): (claim: ProofClaim) => Promise<DeviceId> {
-  const now = rules.now ?? Date.now
-  return async ({ signed, method, mayBeNew = false }) => {
+export class ProofCheck {
+  constructor(private readonly rules: ProofRules) {}
+
+  /** Both halves, for a call that only registered devices make. */
+  async check(claim: ProofClaim): Promise<DeviceId> {
+    return await this.admit(this.read(claim))
+  }
+
+  /** The first half: what was asked is what the holder of the key asks. From here on it may be looked at. */
+  read({ signed, ...claimed }: ProofClaim): ProvenCall {
     if (signed === undefined) throw frameFailure('the call carries no proof')
-    const nowMs = now()
-    const expected = { method, server: rules.serverFingerprint, now: nowMs, window: rules.windowMs }
-    const proof = provenCall(signed, expected)
+    const { serverFingerprint: server, windowMs: window } = this.rules
+    return provenCall(signed, { ...claimed, server, window, now: this.#now() })
+  }
+
+  /**
+   * The second half: the device may call, and has not made this call before. With `mayBeNew` it need not be registered
+   * yet, and whether it is blocked is an answer of the call.
+   */
+  async admit(proof: ProvenCall, { mayBeNew = false } = {}): Promise<DeviceId> {
+    const { rules } = this
+    const nowMs = this.#now()
     if (!mayBeNew) await checkDevice(rules.directory, proof.deviceKey, nowMs)
     await spend({ proof, rules, nowMs })
     return proof.deviceKey
+  }
+
+  #now(): number {
+    return (this.rules.now ?? Date.now)()
   }
 }
 
@@ -85,6 +104,10 @@ function proofFailure(reason: ProofReason, { method, now }: ProofExpectation): R
     }
     case 'other-method':
       return refused(ErrorReason.OTHER_METHOD, `the proof was made for another call than ${method}`, now)
+    case 'other-request': {
+      const what = 'the proof was made for another request: something on the way changes what is asked'
+      return refused(ErrorReason.OTHER_REQUEST, what, now)
+    }
     case 'clock': {
       const what = "the proof's time is too far from the server's: set the clock"
       return refused(ErrorReason.CLOCK, what, now)

@@ -2,7 +2,7 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { AccountDevicesSchema } from '../../../gen/parley/v1/identity_pb.js'
-import type { KeyExchangeRequest, RegistrationRefusedSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
+import type { KeyExchangeParts, RegistrationRefusedSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
 import { accountKey as toAccountKey } from '../../protocol/keys.js'
 import type { Cluster } from '../cluster.js'
@@ -41,7 +41,7 @@ interface Caller {
 
 type Refusal = NonNullable<MessageInitShape<typeof RegistrationRefusedSchema>['reason']>
 
-type Asked = Pick<KeyExchangeRequest, 'deviceCertificate' | 'deviceList' | 'deviceRemovals' | 'inviteToken'>
+type Asked = Pick<KeyExchangeParts, 'deviceCertificate' | 'deviceList' | 'deviceRemovals' | 'inviteToken'>
 
 /**
  * Takes in what the request brings of the caller's account; returns why the caller is not registered, if it is not.

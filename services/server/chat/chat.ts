@@ -5,9 +5,10 @@ import {
   type Open,
 } from '../../../gen/parley/v1/chat_pb.js'
 import { METHODS, PROTOCOL_VERSION } from '../../protocol/method.js'
+import { openRequest } from '../../protocol/proof.js'
 import type { BidiHandler, CallContext } from '../../rpc/service.js'
 import { failure, frameFailure } from '../auth/failure.js'
-import type { ProofClaim } from '../auth/proof.js'
+import type { ProofCheck } from '../auth/proof.js'
 import type { RelayLimits } from '../limits.js'
 import { Cursors } from '../store/cursor.js'
 import type { DeviceId, Log } from '../store/store.js'
@@ -24,7 +25,7 @@ interface ChatOptions {
   /** The store's. Secret. */
   cursorKey: Uint8Array
   sessions: Sessions
-  checkProof: (claim: ProofClaim) => Promise<DeviceId>
+  proofs: Pick<ProofCheck, 'check'>
   /** Throws if the device is blocked. */
   checkDevice: (device: DeviceId) => Promise<void>
   passEphemeral: PassEphemeral
@@ -64,9 +65,9 @@ async function openSession(
   frames: AsyncIterator<ChatRequest>,
   { signal, proven }: CallContext,
 ): Promise<{ session: Session; clientSequence: bigint }> {
-  const { log, sessions, checkProof, checkDevice: checkStanding, passEphemeral, limits, timing } = options
+  const { log, sessions, proofs, checkDevice: checkStanding, passEphemeral, limits, timing } = options
   const open = await firstFrame(frames, timing.deadAfterMs)
-  const device = await checkProof({ signed: open.proof, method: METHODS.chat })
+  const device = await proofs.check({ signed: open.proof, method: METHODS.chat, request: openRequest(open) })
   proven()
   const cursors = new Cursors(options.cursorKey, device)
   const place = openCursor(cursors, open.cursor, 'Open')

@@ -35,7 +35,8 @@ const NESTED = {
   'SignedProof.proof': ProofSchema,
 }
 const NOW = 1_800_000_000_000
-const SERVER = new Uint8Array(32).fill(3)
+/** The call that the proof is for. */
+const CALL = { method: METHODS.chat, request: Uint8Array.of(1), server: new Uint8Array(32).fill(3) }
 
 export const identity: Target = {
   name: 'identity',
@@ -64,10 +65,7 @@ export const identity: Target = {
     })
     const proof = toBinary(
       SignedProofSchema,
-      create(
-        SignedProofSchema,
-        makeProof(crypto, { method: METHODS.chat, server: SERVER, device: alice.device, time: NOW }),
-      ),
+      create(SignedProofSchema, makeProof(crypto, { ...CALL, device: alice.device, time: NOW })),
     )
     const phrase = phraseOf(new Uint8Array(32).fill(9))
     const parses: ((chance: Chance) => void)[] = [
@@ -95,10 +93,7 @@ export const identity: Target = {
         refusing([ProofError], () => {
           // The transport refuses what is no message.
           const signed = parsed(encoded)
-          return (
-            signed &&
-            readProof(crypto, signed, { method: METHODS.chat, server: SERVER, now: NOW, window: 60_000 })
-          )
+          return signed && readProof(crypto, signed, { ...CALL, now: NOW, window: 60_000 })
         })
       },
       chance => refusing([RecoveryPhraseError], () => seedOf(changedText(chance, phrase))),

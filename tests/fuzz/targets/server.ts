@@ -7,11 +7,12 @@ import {
   DeviceRemovalSchema,
   ProofSchema,
   SignedDeviceListSchema,
+  type SignedProof,
+  SignedProofSchema,
 } from '../../../gen/parley/v1/identity_pb.js'
-import { KeyExchangeRequestSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
+import { KeyExchangePartsSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { MESSAGE_BYTES } from '../../../services/protocol/sizes.js'
 import type { RpcChannel } from '../../../services/rpc/channel.js'
-import { decode } from '../../../services/rpc/codec/codec.js'
 import { RpcError } from '../../../services/rpc/error.js'
 import type { Chance } from '../../support/chance.js'
 import {
@@ -21,6 +22,9 @@ import {
   makeList,
   makeProof,
   makeRemoval,
+  openBytes,
+  type ProofInit,
+  partsOf,
   random,
   type TestDevice,
 } from '../../support/contract-device.js'
@@ -34,9 +38,9 @@ import type { Target } from '../target.js'
 
 const NESTED = {
   'SignedProof.proof': ProofSchema,
-  'KeyExchangeRequest.device_certificate': DeviceCertificateSchema,
-  'KeyExchangeRequest.device_list': SignedDeviceListSchema,
-  'KeyExchangeRequest.device_removals': DeviceRemovalSchema,
+  'KeyExchangeParts.device_certificate': DeviceCertificateSchema,
+  'KeyExchangeParts.device_list': SignedDeviceListSchema,
+  'KeyExchangeParts.device_removals': DeviceRemovalSchema,
 }
 /** Frames on one stream. */
 const FRAMES = 12
@@ -87,7 +91,7 @@ class Caller {
     const device = makeDevice()
     const { serverId } = await channel.unary(ChatService.method.getServer, {})
     const caller = new Caller(town, relay, channel, device, makeList(device, { serverId }))
-    await caller.exchange(caller.#exchange())
+    await caller.exchange(caller.#exchange(partsOf({ deviceList: caller.list })))
     return caller
   }
 
@@ -122,9 +126,9 @@ class Caller {
 
   async exchangeChanged(chance: Chance): Promise<void> {
     const encoded = toBinary(
-      KeyExchangeRequestSchema,
-      create(KeyExchangeRequestSchema, {
-        ...this.#exchange(),
+      KeyExchangePartsSchema,
+      create(KeyExchangePartsSchema, {
+        deviceList: this.list,
         keyPackages: [random(40), random(40)],
         lastResortKeyPackage: random(40),
         claimHandles: [this.device.handle, 'nobody'],
@@ -132,8 +136,13 @@ class Caller {
         deviceRemovals: [makeRemoval(this.device, this.device)],
       }),
     )
-    const changed = changedEncoded(chance, KeyExchangeRequestSchema, { encoded, nested: NESTED })
-    await takingRefusal(async () => await this.exchange(decode(KeyExchangeRequestSchema, changed)))
+    const changed = changedEncoded(chance, KeyExchangePartsSchema, { encoded, nested: NESTED })
+    const { proof, parts } = this.#exchange(changed)
+    // Mostly of what is asked: behind a proof that does not hold nothing is looked at.
+    if (chance.whole(8) > 0) return await takingRefusal(() => this.exchange({ proof, parts }))
+    const signed = create(SignedProofSchema, proof)
+    const broken = changedMessage(chance, SignedProofSchema, { message: signed, nested: NESTED })
+    await takingRefusal(() => this.exchange({ proof: broken as SignedProof, parts }))
   }
 
   /** One stream, with an Open and frames of which some are changed. */
@@ -152,16 +161,17 @@ class Caller {
     if (error?.code === 'INTERNAL') throw error
   }
 
-  exchange(request: Parameters<typeof create<typeof KeyExchangeRequestSchema>>[1]) {
-    return this.channel.unary(ChatService.method.keyExchange, request!)
+  exchange(request: { proof: ProofInit; parts: Uint8Array }) {
+    return this.channel.unary(ChatService.method.keyExchange, request)
   }
 
-  #exchange() {
-    return { proof: this.#proof(METHOD_KEY_EXCHANGE), deviceList: this.list }
+  #exchange(parts: Uint8Array) {
+    return { proof: this.#proof(METHOD_KEY_EXCHANGE, parts), parts }
   }
 
-  #proof(method: string) {
+  #proof(method: string, request: Uint8Array) {
     return makeProof({
+      request,
       device: this.device,
       method,
       server: this.relay.relay.fingerprint,
@@ -170,8 +180,9 @@ class Caller {
   }
 
   #openFrame(cursor: Uint8Array): ChatRequest {
+    const proof = this.#proof(METHOD_CHAT, openBytes({ cursor }))
     return create(ChatRequestSchema, {
-      frame: { case: 'open', value: { protocolVersion: 1, proof: this.#proof(METHOD_CHAT), cursor } },
+      frame: { case: 'open', value: { protocolVersion: 1, proof, cursor } },
     })
   }
 

@@ -1,7 +1,12 @@
 // A server of which a test decides every word.
 
-import type { MessageInitShape } from '@bufbuild/protobuf'
+import { fromBinary, type MessageInitShape } from '@bufbuild/protobuf'
 import { type ChatRequest, type ChatResponseSchema, ChatService } from '../../../gen/parley/v1/chat_pb.js'
+import {
+  type KeyExchangeParts,
+  KeyExchangePartsSchema,
+  type KeyExchangeRequest,
+} from '../../../gen/parley/v1/key_exchange_pb.js'
 import type { RpcError } from '../../../services/rpc/error.js'
 import { type Handlers, implement } from '../../../services/rpc/service.js'
 import { FakeClock } from './clock.js'
@@ -11,6 +16,10 @@ type ChatHandlers = Handlers<typeof ChatService>
 export type SaidFrame = NonNullable<MessageInitShape<typeof ChatResponseSchema>['frame']>
 export type HeardFrame = ChatRequest['frame']
 type HeardCase = NonNullable<HeardFrame['case']>
+
+/** The parts that a KeyExchange asks for. */
+export const askedIn = ({ parts }: KeyExchangeRequest): KeyExchangeParts =>
+  fromBinary(KeyExchangePartsSchema, parts)
 
 /** One Chat stream, seen from the server. */
 export class ScriptedStream {

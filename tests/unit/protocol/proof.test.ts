@@ -5,7 +5,13 @@ import { ProofSchema } from '../../../gen/parley/v1/identity_pb.js'
 import { deviceKeys } from '../../../services/protocol/keys.js'
 import { METHODS } from '../../../services/protocol/method.js'
 import { nodeCrypto as crypto } from '../../../services/protocol/node/crypto.js'
-import { makeProof, ProofError, type ProofReason, readProof } from '../../../services/protocol/proof.js'
+import {
+  makeProof,
+  openRequest,
+  ProofError,
+  type ProofReason,
+  readProof,
+} from '../../../services/protocol/proof.js'
 import { generateKeyPair, type Label, sign, verify } from '../../../services/protocol/signature.js'
 
 const device = deviceKeys(generateKeyPair(crypto))
@@ -13,14 +19,17 @@ const server = new Uint8Array(32).fill(7)
 const method = METHODS.chat
 const NOW = 1_800_000_000_000
 const WINDOW = 120_000
-const expected = { method, server, now: NOW, window: WINDOW }
+const request = openRequest({ protocolVersion: 1, cursor: new Uint8Array(37) })
+const requestHash = crypto.sha256(request)
+const expected = { method, request, server, now: NOW, window: WINDOW }
 
 /** A proof properly signed by its device, with anything in it, under any label. */
 function signed(
   fields: MessageInitShape<typeof ProofSchema>,
   { label = 'parley.v1.Proof', signer = device }: { label?: Label; signer?: typeof device } = {},
 ) {
-  const base = { method, server, timeMs: BigInt(NOW), nonce: new Uint8Array(16), deviceKey: device.publicKey }
+  const { publicKey: deviceKey } = device
+  const base = { method, server, timeMs: BigInt(NOW), nonce: new Uint8Array(16), deviceKey, requestHash }
   const proof = toBinary(ProofSchema, create(ProofSchema, { ...base, ...fields }))
   return { proof, signature: sign(crypto, { label, bytes: proof, privateKey: signer.privateKey }) }
 }
@@ -38,11 +47,11 @@ function refusal(of: { proof: Uint8Array; signature: Uint8Array }): ProofReason 
 describe('making a proof', () => {
   test('says what it was asked to, signed by the device', () => {
     const nonce = new Uint8Array(16).fill(9)
-    const { proof, signature } = makeProof(crypto, { method, server, device, time: 1234, nonce })
+    const { proof, signature } = makeProof(crypto, { method, request, server, device, time: 1234, nonce })
     const { publicKey } = device
     expect(verify(crypto, { label: 'parley.v1.Proof', bytes: proof, signature, publicKey })).toBe(true)
     expect(fromBinary(ProofSchema, proof)).toMatchObject({
-      ...{ method, server, nonce },
+      ...{ method, server, nonce, requestHash },
       ...{ timeMs: 1234n, deviceKey: device.publicKey },
     })
   })
@@ -50,7 +59,7 @@ describe('making a proof', () => {
   test('gives each a nonce of its own and the time of its making', () => {
     const before = BigInt(Date.now())
     const proofs = [1, 2].map(() =>
-      fromBinary(ProofSchema, makeProof(crypto, { method, server, device }).proof),
+      fromBinary(ProofSchema, makeProof(crypto, { method, request, server, device }).proof),
     )
     expect(proofs[0]!.nonce).toHaveLength(16)
     expect(proofs[0]!.nonce).not.toEqual(proofs[1]!.nonce)
@@ -58,8 +67,9 @@ describe('making a proof', () => {
   })
 
   test("takes a server's name and a nonce of their fixed lengths only", () => {
-    expect(() => makeProof(crypto, { method, server: new Uint8Array(31), device })).toThrow(RangeError)
-    expect(() => makeProof(crypto, { method, server, device, nonce: new Uint8Array(15) })).toThrow(RangeError)
+    const call = { method, request, server, device }
+    expect(() => makeProof(crypto, { ...call, server: new Uint8Array(31) })).toThrow(RangeError)
+    expect(() => makeProof(crypto, { ...call, nonce: new Uint8Array(15) })).toThrow(RangeError)
   })
 })
 
@@ -67,10 +77,14 @@ describe('reading a proof', () => {
   test('gives what was made', () => {
     const nonces = fc.uint8Array({ minLength: 16, maxLength: 16 })
     const times = fc.integer({ min: NOW - WINDOW, max: NOW + WINDOW })
+    const calls = fc.record({
+      method: fc.constantFrom(...Object.values(METHODS)),
+      request: fc.uint8Array({ maxLength: 200 }),
+    })
     fc.assert(
-      fc.property(fc.constantFrom(...Object.values(METHODS)), nonces, times, (named, nonce, time) => {
-        const made = makeProof(crypto, { method: named, server, device, time, nonce })
-        const read = readProof(crypto, made, { ...expected, method: named })
+      fc.property(calls, nonces, times, (call, nonce, time) => {
+        const made = makeProof(crypto, { ...call, server, device, time, nonce })
+        const read = readProof(crypto, made, { ...expected, ...call })
         expect(read).toEqual({ deviceKey: device.publicKey, nonce, time })
       }),
       { numRuns: 30 },
@@ -82,6 +96,9 @@ describe('reading a proof', () => {
     ['that names half of the server', { server: server.subarray(16) }, 'other-server'],
     ['for another call', { method: METHODS.keyExchange }, 'other-method'],
     ['for no call', { method: '' }, 'other-method'],
+    ['for another request', { requestHash: crypto.sha256(new Uint8Array()) }, 'other-request'],
+    ['for half of a request', { requestHash: requestHash.subarray(16) }, 'other-request'],
+    ['for any request', { requestHash: new Uint8Array() }, 'other-request'],
     ['a moment before the window', { timeMs: BigInt(NOW - WINDOW - 1) }, 'clock'],
     ['a moment after the window', { timeMs: BigInt(NOW + WINDOW + 1) }, 'clock'],
     ['of the first moment that there is', { timeMs: -(2n ** 63n) }, 'clock'],

@@ -7,10 +7,10 @@ import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import { Connection, type ConnectionHandlers } from '../../../../services/endpoint/line/connection.js'
 import { METHODS, type ProvenMethod } from '../../../../services/protocol/method.js'
 import { nodeCrypto } from '../../../../services/protocol/node/crypto.js'
-import { readProof } from '../../../../services/protocol/proof.js'
+import { openRequest, readProof } from '../../../../services/protocol/proof.js'
 import { RpcError } from '../../../../services/rpc/error.js'
 import type { Way } from '../../../support/memory/network.js'
-import { type SaidFrame, ScriptedServer } from '../../../support/memory/scripted-server.js'
+import { askedIn, type SaidFrame, ScriptedServer } from '../../../support/memory/scripted-server.js'
 
 const account = makeAccount('alice')
 
@@ -52,10 +52,19 @@ const open = (change: Partial<ConnectionHandlers> = {}) =>
     }),
   )
 
-/** The device whose proof it is. Throws for one of another call, server or time. */
-function provenBy(proof: SignedProof | undefined, method: ProvenMethod): Uint8Array {
+/** The device whose proof it is. Throws for one of another call, request, server or time. */
+function provenBy(
+  proof: SignedProof | undefined,
+  { method, request }: { method: ProvenMethod; request: Uint8Array },
+): Uint8Array {
   if (!proof) throw new Error('there is no proof')
-  const expected = { method, server: server.certificate.fingerprint, now: server.clock.now(), window: 0 }
+  const expected = {
+    method,
+    request,
+    server: server.certificate.fingerprint,
+    now: server.clock.now(),
+    window: 0,
+  }
   return readProof(nodeCrypto, proof, expected).deviceKey
 }
 
@@ -84,8 +93,12 @@ describe('connecting', () => {
 
 describe('a key exchange', () => {
   test('carries a proof of this device for this call to this server, by its own clock', async () => {
-    server.keyExchange = async ({ proof, claimHandles }) => {
-      expect(provenBy(proof, METHODS.keyExchange)).toEqual(Uint8Array.from(account.device.publicKey))
+    server.keyExchange = async request => {
+      const { proof, parts } = request
+      const { claimHandles } = askedIn(request)
+      expect(provenBy(proof, { method: METHODS.keyExchange, request: parts })).toEqual(
+        Uint8Array.from(account.device.publicKey),
+      )
       return { outcome: { case: 'exchanged', value: { keyPackagesLeft: claimHandles.length } } }
     }
     const connection = await open()
@@ -142,7 +155,10 @@ describe('a stream', () => {
   test('begins with a proof of its own and the cursor that is saved', async () => {
     const { stream, connection } = await converse()
     const [open] = stream.heardOf('open')
-    expect(provenBy(open?.value.proof, METHODS.chat)).toEqual(Uint8Array.from(account.device.publicKey))
+    const request = openRequest(open!.value)
+    expect(provenBy(open?.value.proof, { method: METHODS.chat, request })).toEqual(
+      Uint8Array.from(account.device.publicKey),
+    )
     expect(open?.value.cursor).toEqual(Uint8Array.of(9))
     expect(connection.hasSession).toBe(true)
   })

@@ -4,7 +4,7 @@ import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { LineState } from '../../../../services/endpoint/events.js'
 import { Line, type LineHandlers } from '../../../../services/endpoint/line/line.js'
 import type { Way } from '../../../support/memory/network.js'
-import { type SaidFrame, ScriptedServer } from '../../../support/memory/scripted-server.js'
+import { askedIn, type SaidFrame, ScriptedServer } from '../../../support/memory/scripted-server.js'
 
 const account = makeAccount('alice')
 const OPENED: SaidFrame = { case: 'opened', value: { pingIntervalMs: 5_000, deadAfterMs: 12_000 } }
@@ -59,8 +59,8 @@ async function up(number: number) {
 
 test('exchanges keys before the stream, and is up when all is here that the server had', async () => {
   const tokens: string[] = []
-  server.keyExchange = async ({ inviteToken }) => {
-    tokens.push(inviteToken)
+  server.keyExchange = async request => {
+    tokens.push(askedIn(request).inviteToken)
     return { outcome: { case: 'exchanged', value: {} } }
   }
   line.start()
@@ -145,8 +145,8 @@ describe('calls', () => {
   })
 
   test('are answered while it is up', async () => {
-    server.keyExchange = async ({ lookupHandles }) => ({
-      outcome: { case: 'exchanged', value: { keyPackagesLeft: lookupHandles.length } },
+    server.keyExchange = async request => ({
+      outcome: { case: 'exchanged', value: { keyPackagesLeft: askedIn(request).lookupHandles.length } },
     })
     line.start()
     await up(0)

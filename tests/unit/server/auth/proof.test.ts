@@ -5,9 +5,15 @@ import { ErrorDetailSchema, ErrorReason } from '../../../../gen/parley/v1/chat_p
 import { SignedProofSchema } from '../../../../gen/parley/v1/identity_pb.js'
 import { METHODS } from '../../../../services/protocol/method.js'
 import { RpcError } from '../../../../services/rpc/error.js'
-import { createProofCheck, type ProofClaim } from '../../../../services/server/auth/proof.js'
+import { ProofCheck, type ProofClaim } from '../../../../services/server/auth/proof.js'
 import { StorageFullError } from '../../../../services/server/store/store.js'
-import { makeDevice, makeProof, type ProofOptions, random } from '../../../support/contract-device.js'
+import {
+  makeDevice,
+  makeProof,
+  openBytes,
+  type ProofOptions,
+  random,
+} from '../../../support/contract-device.js'
 
 const NOW_MS = 1_800_000_000_000
 const WINDOW_MS = 120_000
@@ -19,7 +25,7 @@ const registered = { handle, accountKey: account.publicKey, deviceId: id, blocke
 /** A check at a fixed time, and what it asked of the directory. */
 function checker(spendNonce: (until: number) => Promise<boolean> = async () => true) {
   const untils: number[] = []
-  const check = createProofCheck({
+  const proofs = new ProofCheck({
     serverFingerprint: server,
     windowMs: WINDOW_MS,
     now: () => NOW_MS,
@@ -31,12 +37,12 @@ function checker(spendNonce: (until: number) => Promise<boolean> = async () => t
       },
     },
   })
-  return { check, untils }
+  return { proofs, check: (claimed: ProofClaim) => proofs.check(claimed), untils }
 }
 
 function claim(options: Partial<ProofOptions> = {}): ProofClaim {
   const proof = makeProof({ device, server, method: METHODS.chat, timeMs: NOW_MS, ...options })
-  return { signed: create(SignedProofSchema, proof as never), method: METHODS.chat }
+  return { signed: create(SignedProofSchema, proof as never), method: METHODS.chat, request: openBytes() }
 }
 
 async function reasonOf(call: Promise<unknown>): Promise<string> {
@@ -71,6 +77,7 @@ describe('a proof', () => {
     for (const bad of [
       claim({ server: random(32) }),
       claim({ method: METHODS.keyExchange }),
+      claim({ request: openBytes({ cursor: random(37) }) }),
       claim({ timeMs: 0 }),
       claim({ label: 'parley.v1.DeviceCertificate' }),
       claim({ device: stranger }),
@@ -82,9 +89,10 @@ describe('a proof', () => {
 
   test('counts for a device that is not registered yet only where that is an answer of the call', async () => {
     const stranger = makeDevice()
-    const proof = claim({ device: stranger })
-    expect(await checker().check({ ...proof, mayBeNew: true })).toEqual(stranger.id)
-    expect(await reasonOf(checker().check(proof))).toBe('UNKNOWN_DEVICE')
+    const { proofs } = checker()
+    const proof = proofs.read(claim({ device: stranger }))
+    expect(await proofs.admit(proof, { mayBeNew: true })).toEqual(stranger.id)
+    expect(await reasonOf(proofs.admit(proof))).toBe('UNKNOWN_DEVICE')
   })
 
   test('cannot be taken while the disk is full, and that is what is said', async () => {
@@ -115,7 +123,7 @@ describe('a proof', () => {
         fc.uint8Array({ maxLength: 80 }),
         async (proof, signature) => {
           const signed = create(SignedProofSchema, { proof, signature })
-          await expect(checker().check({ signed, method: METHODS.chat })).rejects.toBeInstanceOf(RpcError)
+          await expect(checker().check({ ...claim(), signed })).rejects.toBeInstanceOf(RpcError)
         },
       ),
     )

@@ -24,9 +24,11 @@ test('a device that is blocked between its proof and its session gets none', asy
     passEphemeral: async () => {},
     guardOf: async () => noGuard,
     timing: { pingIntervalMs: 5_000, deadAfterMs: 12_000 },
-    async checkProof() {
-      blocked = true
-      return device
+    proofs: {
+      async check() {
+        blocked = true
+        return device
+      },
     },
     async checkDevice(asked) {
       // By now the session has its place, where a ban from here on finds it.
