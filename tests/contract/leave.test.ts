@@ -1,29 +1,18 @@
 import { expect } from '@jest/globals'
 import { verifyLeave } from '../../services/protocol/log/roster-leave.js'
 import { nodeCrypto } from '../../services/protocol/node/crypto.js'
-import { random, signLabelled, type TestDevice } from '../support/contract-device.js'
+import { random } from '../support/contract-device.js'
 import {
   acceptedTo,
   application,
   commit,
   createConversation,
+  leave,
   rejectionOf,
 } from '../support/contract-envelopes.js'
 import { onAnyServer } from '../support/contract-server.js'
 import type { Outgoing, TestStream } from '../support/contract-stream.js'
 import { client, onEveryStore } from '../support/contract-suite.js'
-
-function leave(conversationId: Uint8Array, device: TestDevice, epoch = 1n): Outgoing {
-  const nonce = random(16)
-  const epochBytes = Buffer.alloc(8)
-  epochBytes.writeBigUInt64BE(epoch)
-  const signed = Buffer.concat([conversationId, epochBytes, nonce])
-  const signature = signLabelled('parley.v1.RosterLeave', signed, device.key)
-  return {
-    conversationId,
-    envelope: { case: 'leave', value: { nonce, signature, deviceId: device.id, epoch } },
-  }
-}
 
 const kinds = (stream: TestStream) => stream.envelopes().map(({ envelope }) => envelope.case)
 

@@ -1,7 +1,7 @@
 // A test sends these, and counts the answers. The server opens nothing, so random bytes will do.
 
 import type { RejectedSend } from '../../gen/parley/v1/chat_pb.js'
-import { random, type TestDevice } from './contract-device.js'
+import { random, signLabelled, type TestDevice } from './contract-device.js'
 import type { Outgoing, TestStream } from './contract-stream.js'
 
 export function application(
@@ -40,6 +40,19 @@ export function commit(conversationId: Uint8Array, options: CommitOptions = {}):
   return {
     conversationId,
     envelope: { case: 'commit', value: { epoch, commit, welcomes, rosterChange, creates } },
+  }
+}
+
+/** `epoch`: in which the device joined. */
+export function leave(conversationId: Uint8Array, device: TestDevice, epoch = 1n): Outgoing {
+  const nonce = random(16)
+  const epochBytes = Buffer.alloc(8)
+  epochBytes.writeBigUInt64BE(epoch)
+  const signed = Buffer.concat([conversationId, epochBytes, nonce])
+  const signature = signLabelled('parley.v1.RosterLeave', signed, device.key)
+  return {
+    conversationId,
+    envelope: { case: 'leave', value: { nonce, signature, deviceId: device.id, epoch } },
   }
 }
 

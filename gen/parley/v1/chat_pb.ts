@@ -513,16 +513,19 @@ export type BundleHead = Message<"parley.v1.BundleHead"> & {
   rosterChangeHash: Uint8Array;
 
   /**
-   * The bundle creates a conversation that goes on in place of this one (16 bytes), which the sender is on the roster
-   * of; empty: of none. See Successor.
+   * The bundle creates a conversation that goes on in place of this one (16 bytes); empty: of none. The sender is on the
+   * roster of that one, or was taken off it by its last commit; one that left by itself (RosterLeave) may not. It is
+   * the conversation that is gone on from also where it has a successor already: nothing here says anything of that
+   * one, and the order of the old conversation decides between them. See Successor.
    *
    * @generated from field: bytes succeeds = 6;
    */
   succeeds: Uint8Array;
 
   /**
-   * The epoch of that conversation when this was made; 0 where there is none. If it is not the present one, the bundle
-   * is rejected as stale_epoch, after everything up to that conversation's last commit was delivered.
+   * The epoch of that conversation when this was made, as the server counts it: commits that members refuse are counted,
+   * too. 0 where there is none. If it is not the present one, the bundle is rejected as stale_epoch, after everything up
+   * to that conversation's last commit was delivered.
    *
    * @generated from field: uint64 succeeds_epoch = 7;
    */
@@ -586,8 +589,8 @@ export type RosterChange = Message<"parley.v1.RosterChange"> & {
   addedDeviceIds: Uint8Array[];
 
   /**
-   * They are delivered this commit, and nothing after it. A device that is in both lists is removed and added again:
-   * it is delivered its welcome in place of the commit, and all that comes after.
+   * They are delivered this commit, and nothing after it; but see Successor. A device that is in both lists is removed
+   * and added again: it is delivered its welcome in place of the commit, and all that comes after.
    *
    * @generated from field: repeated bytes removed_device_ids = 2;
    */
@@ -718,7 +721,8 @@ export type RosterLeave = Message<"parley.v1.RosterLeave"> & {
   deviceId: Uint8Array;
 
   /**
-   * The epoch that the device joined in: of DeliveredWelcome, or 1 for who created the conversation.
+   * The epoch that the device joined in: of DeliveredWelcome, or 1 for who created the conversation. It stays the same
+   * for a device that a Successor has put on the roster again.
    *
    * @generated from field: uint64 epoch = 4;
    */
@@ -964,7 +968,8 @@ export const OpenedSchema: GenMessage<Opened> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 18);
 
 /**
- * The limits that the server enforces. A device that stays within is never rejected for size or number.
+ * The limits that the server enforces. A device that stays within is never rejected for size or number, and makes at most
+ * one successor of a conversation in an hour (TooManySuccessors).
  *
  * @generated from message parley.v1.Limits
  */
@@ -1374,10 +1379,21 @@ export const DeliveredWelcomeSchema: GenMessage<DeliveredWelcome> = /*@__PURE__*
 
 /**
  * Here in the order of a conversation a commit bundle was stored that created another one in its place
- * (BundleHead.succeeds). All members are shown it, the sender and those who are not added there, too. From here on the
- * conversation takes no more commits: they are rejected as succeeded; what else is sent in it is still taken. There may
- * be several, of which each member takes the first that is right by the rules of the conversation, whatever comes
- * behind it; so it does no harm when somebody makes a wrong one. A conversation has at most 3 in an hour.
+ * (BundleHead.succeeds). It is stored with that bundle and before it: each device is delivered it before it is delivered
+ * anything of the conversation that was created, its welcome among that. All members are shown it, the sender and those
+ * who are not added there, too.
+ *
+ * The roster here is from now on what it was before the conversation's last commit, and what that has added: those whom
+ * that commit removed are on it again, and are delivered this and what comes after it. So a commit that the others
+ * refuse cannot keep them from going on, whomever it takes off the roster: one of those may make the successor. Devices
+ * that had left by themselves stay away. A member that was removed rightly may make one, too; the others skip it, as its
+ * leaves are not right, and one of them makes another.
+ *
+ * From here on the conversation takes no more commits: they are rejected as succeeded; what else is sent in it is still
+ * taken. There may be several successors, each in its place of this order. None names one before it: each member takes
+ * the first in this order that is right by the rules of the conversation, whatever comes behind it; so it does no harm
+ * when somebody makes a wrong one. A device makes at most one of a conversation in an hour, and how many others make
+ * does not matter: see TooManySuccessors.
  *
  * @generated from message parley.v1.Successor
  */
@@ -1391,7 +1407,7 @@ export type Successor = Message<"parley.v1.Successor"> & {
 
   /**
    * Of the bundle that created it; members check the signature, that device_id has a leaf in the group that they are
-   * in, and that succeeds and succeeds_epoch are this group and its epoch.
+   * in, and that succeeds and succeeds_epoch are this conversation and its epoch.
    *
    * @generated from field: bytes head = 2;
    */
@@ -1632,8 +1648,8 @@ export type RejectedSend = Message<"parley.v1.RejectedSend"> & {
     case: "succeeded";
   } | {
     /**
-     * The conversation has had as many successors as it may have in an hour. Give this one up; one of those that are
-     * there may be right, and otherwise another one may be made later.
+     * The sender has made a successor of that conversation within an hour. Give this one up; one of those that are
+     * there may be right, another device may make one now, and this device later.
      *
      * @generated from field: parley.v1.TooManySuccessors too_many_successors = 15;
      */
@@ -1905,7 +1921,7 @@ export const SucceededSchema: GenMessage<Succeeded> = /*@__PURE__*/
  */
 export type TooManySuccessors = Message<"parley.v1.TooManySuccessors"> & {
   /**
-   * How long to wait before another one may be taken.
+   * How long to wait before another one of this device may be taken: an hour after its last one.
    *
    * @generated from field: uint32 retry_after_ms = 1;
    */

@@ -1,19 +1,16 @@
-// How many commits there may be, and how many successors. A store keeps a moment for them and no list: that from which
-// on as many may come at once as at the beginning.
+// How many commits there may be, and how many successors. Of commits a store keeps a moment: that from which on as many
+// may come at once as at the beginning. Of successors it keeps the moments of the last hour, by device: a limit over all
+// devices could be used up by one that keeps the others from going on.
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
-/** Conversations that may be created in the place of one, in an hour. */
-export const SUCCESSORS_PER_HOUR = 3
-
 /** The conversations that were created in the place of another one. */
 export interface Successors {
   /** The id of the first one, and the sequence of its record in the order of the old one. */
   readonly first: Uint8Array
   readonly sequence: number
-  /** How many there were in an hour, and when that began; ms since 1970. */
-  readonly count: number
-  readonly since: number
+  /** When each device made its last one, by the device's key; of those that have to wait still. ms since 1970. */
+  readonly madeAt: ReadonlyMap<number, number>
 }
 
 /**
@@ -31,14 +28,25 @@ export function commitAt(
   return waitMs > 0 ? { waitMs } : { freeAt: Math.ceil(next) }
 }
 
-/** The successors with another one, or how long that has to wait. ms since 1970. */
-export function anotherSuccessor(
+/** How long a device has to wait before it may make another successor of the same conversation, in ms; 0: it may now. */
+export function successorWait(
   before: Successors | undefined,
-  { id, sequence, now }: { id: Uint8Array; sequence: number; now: number },
-): Successors | { waitMs: number } {
-  if (!before) return { first: id.slice(), sequence, count: 1, since: now }
-  const endsAt = before.since + HOUR_MS
-  if (now >= endsAt || now < before.since) return { ...before, count: 1, since: now }
-  if (before.count >= SUCCESSORS_PER_HOUR) return { waitMs: endsAt - now }
-  return { ...before, count: before.count + 1 }
+  { device, now }: { device: number; now: number },
+): number {
+  const madeAt = before?.madeAt.get(device)
+  return madeAt === undefined ? 0 : waitAfter(madeAt, now)
 }
+
+/** The successors with one more, which `device` made. */
+export function withSuccessor(
+  before: Successors | undefined,
+  { id, sequence, device, now }: { id: Uint8Array; sequence: number; device: number; now: number },
+): Successors {
+  const waiting = [...(before?.madeAt ?? [])].filter(([, madeAt]) => waitAfter(madeAt, now) > 0)
+  const madeAt = new Map([...waiting, [device, now]])
+  return before ? { ...before, madeAt } : { first: id.slice(), sequence, madeAt }
+}
+
+/** A clock that was set back keeps nobody out. */
+const waitAfter = (madeAt: number, now: number): number =>
+  now < madeAt ? 0 : Math.max(0, madeAt + HOUR_MS - now)

@@ -1,7 +1,7 @@
 // The rules look at these: a device and a conversation, as a store has them at the moment of a decision. A store
 // names both by numbers of its own (keys), since 32 random bytes in every index and on every roster cost much.
 
-import { anotherSuccessor, type Successors } from './commit-limits.js'
+import { type Successors, withSuccessor } from './commit-limits.js'
 import type { Blocked, DeviceId } from './store.js'
 
 export interface DeviceFacts {
@@ -33,6 +33,13 @@ export interface Span {
   readonly leftShown: number
 }
 
+/** A device that a commit has taken off a roster. */
+export interface Removed {
+  readonly id: DeviceId
+  /** See Span. */
+  readonly joinedEpoch: number
+}
+
 /** A value: a commit makes another one of it. */
 export interface ConversationFacts {
   readonly key: number
@@ -53,6 +60,11 @@ export interface ConversationFacts {
   readonly expiredShown: number
   /** The roster of now, by the keys of the devices. */
   readonly members: ReadonlyMap<number, DeviceId>
+  /**
+   * Those that the last commit has taken off the roster. Other members may have refused that commit, so these may still
+   * make a successor, and are on the roster again from there.
+   */
+  readonly removed: ReadonlyMap<number, Removed>
   /** Those that have left the roster by themselves and whose leaves no commit has removed since. */
   readonly gone: ReadonlyMap<number, DeviceId>
   /** When each device was a member, oldest first; also of those that have left and not read all of it. */
@@ -84,7 +96,7 @@ export function newConversation(
 ): ConversationFacts {
   const beginning = { epoch: 0, lastCommit: 0, sharedEpoch: 0, expiredThrough: 0, expiredShown: 0 }
   const kept = { commitsFreeAt: 0, successors: undefined }
-  const nobody = { members: new Map(), gone: new Map(), spans: new Map() }
+  const nobody = { members: new Map(), removed: new Map(), gone: new Map(), spans: new Map() }
   return { key, id: id.slice(), creator, ...beginning, ...kept, ...nobody }
 }
 
@@ -97,7 +109,8 @@ export function changedBy(
   const { epoch, sharedEpoch, joined, left, cleared } = change
   const lastCommit = change.by === 'commit' ? sequence : conversation.lastCommit
   const commitsFreeAt = change.commitsFreeAt?.conversation ?? conversation.commitsFreeAt
-  const after = { ...conversation, epoch, sharedEpoch, lastCommit, commitsFreeAt }
+  const removed = change.by === 'commit' ? removedBy(change, conversation) : conversation.removed
+  const after = { ...conversation, epoch, sharedEpoch, lastCommit, commitsFreeAt, removed }
   // Most commits are updates, and a roster is long.
   if (joined.length === 0 && left.length === 0 && cleared.length === 0) return after
   const members = new Map(conversation.members)
@@ -123,13 +136,47 @@ export function changedBy(
   return { ...after, members, gone, spans }
 }
 
-/** The conversation after another one was created in its place, which its order has a record of. */
-export function succeededBy(
-  conversation: ConversationFacts,
-  { id, sequence, now }: { id: Uint8Array; sequence: number; now: number },
-): ConversationFacts {
-  const successors = anotherSuccessor(conversation.successors, { id, sequence, now })
-  return 'waitMs' in successors ? conversation : { ...conversation, successors }
+/** A device that a commit removes and adds again stays. */
+function removedBy(
+  { joined, left }: ConversationChange,
+  { spans }: ConversationFacts,
+): ConversationFacts['removed'] {
+  const stays = new Set(joined.map(({ key }) => key))
+  const removed = left.filter(({ key }) => !stays.has(key))
+  const place = ({ key, id }: DeviceFacts) => ({ id, joinedEpoch: spans.get(key)?.at(-1)?.joinedEpoch ?? 0 })
+  return new Map(removed.map(device => [device.key, place(device)]))
+}
+
+/** Whether a device may make a conversation in the place of this one. */
+export function maySucceed({ members, removed }: ConversationFacts, { key }: DeviceFacts): boolean {
+  return members.has(key) || removed.has(key)
+}
+
+/** Another conversation is created in the place of one, whose order has a record of that with this sequence. */
+export interface Succeeding {
+  id: Uint8Array
+  sequence: number
+  /** The key of the device that does it. */
+  device: number
+  /** Milliseconds since 1970. */
+  now: number
+}
+
+/**
+ * The conversation after that. Those whom its last commit has taken off the roster are on it again, as the devices that
+ * go on did not take that commit. The epoch that they joined in is for them the one that they know.
+ */
+export function succeededBy(conversation: ConversationFacts, by: Succeeding): ConversationFacts {
+  const after = { ...conversation, successors: withSuccessor(conversation.successors, by) }
+  if (conversation.removed.size === 0) return after
+  const members = new Map(conversation.members)
+  const spans = new Map(conversation.spans)
+  for (const [key, { id, joinedEpoch }] of conversation.removed) {
+    members.set(key, id)
+    const again = { joined: by.sequence, joinedEpoch, left: undefined, leftShown: 0 }
+    spans.set(key, [...(spans.get(key) ?? []), again])
+  }
+  return { ...after, members, spans, removed: new Map() }
 }
 
 /** The first sequence at or after `from` at which the device was a member. */

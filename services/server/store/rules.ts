@@ -13,9 +13,9 @@ import {
 import { equalBytes } from '../../protocol/bytes.js'
 import { decodeBundleHead } from '../../protocol/log/bundle-head.js'
 import { CONVERSATION_ID_BYTES, NONCE_BYTES, SIGNATURE_BYTES } from '../../protocol/sizes.js'
-import { anotherSuccessor, commitAt } from './commit-limits.js'
+import { commitAt, successorWait } from './commit-limits.js'
 import { checkCommit, conversationChange } from './commit-rules.js'
-import type { ConversationChange, ConversationFacts, DeviceFacts } from './facts.js'
+import { type ConversationChange, type ConversationFacts, type DeviceFacts, maySucceed } from './facts.js'
 import {
   applicationContent,
   type Content,
@@ -159,7 +159,10 @@ function commitsAfter(
   return { waitMs: Math.max(...waits) }
 }
 
-/** A new conversation that goes on in place of another one is put into the order of that one, by a member of it. */
+/**
+ * A new conversation that goes on in place of another one is put into the order of that one, by a member of it, or by
+ * one whom its last commit has removed: a commit that honest members refuse may have taken all of them off the roster.
+ */
 function decideSuccession(
   { creates, head: bytes, headSignature }: CommitBundle,
   sender: DeviceFacts,
@@ -172,10 +175,10 @@ function decideSuccession(
   if (!creates) return rejected(malformed('only a new conversation can succeed another one'))
   const conversation = conversationOf(succeeds)
   if (!conversation) return rejected(unknownConversation())
-  if (!conversation.members.has(sender.key)) return rejected(notAMember())
+  if (!maySucceed(conversation, sender)) return rejected(notAMember())
   if (succeedsEpoch !== BigInt(conversation.epoch)) return stale(conversation)
-  const successors = anotherSuccessor(conversation.successors, { id: conversationId, sequence: 0, now })
-  if ('waitMs' in successors) return rejected(tooManySuccessors(successors.waitMs))
+  const waitMs = successorWait(conversation.successors, { device: sender.key, now })
+  if (waitMs > 0) return rejected(tooManySuccessors(waitMs))
   const content = successorContent({ conversationId, head: bytes, headSignature }, conversation.epoch)
   return { case: 'fits', succeeds: { conversation, content } }
 }

@@ -100,15 +100,20 @@ export class MemoryLog implements Log {
     for (const { key } of change?.left ?? []) readers.add(key)
   }
 
-  /** The order of the old conversation says that the new one takes its place. */
+  /** The order of the old conversation says that the new one takes its place, before there is anything of that one. */
   #succeed(
     old: ConversationRow,
     { content, sender, by }: { content: Content; sender: DeviceRow; by: ConversationRow },
     readers: Set<number>,
   ): void {
+    const { tables, now } = this.#parts
+    const before = old.facts
     const { sequence } = this.#push(content, sender, old)
-    old.facts = succeededBy(old.facts, { id: by.facts.id, sequence, now: this.#parts.now() })
+    old.facts = succeededBy(before, { id: by.facts.id, sequence, device: sender.key, now: now() })
     for (const key of old.facts.members.keys()) readers.add(key)
+    for (const key of before.removed.keys()) tables.deviceByKey(key)?.rosters.add(before.key)
+    const creator = tables.device(before.creator)
+    if (creator && before.members.size === 0) creator.created += 1
   }
 
   #push(content: Content, sender: DeviceRow, conversation: ConversationRow): LogRecord {

@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import {
-  anotherSuccessor,
   commitAt,
-  SUCCESSORS_PER_HOUR,
+  type Successors,
+  successorWait,
+  withSuccessor,
 } from '../../../../services/server/store/commit-limits.js'
 
 const MINUTE_MS = 60_000
@@ -58,26 +59,37 @@ describe('commits', () => {
 
 describe('successors', () => {
   const id = new Uint8Array(16).fill(1)
-  const later = (sequence: number) => ({ id: new Uint8Array(16).fill(2), sequence })
+  const later = { id: new Uint8Array(16).fill(2), sequence: 9 }
 
-  test('are so many in an hour, of which the first stays the first', () => {
-    let now = NOW
-    let held = anotherSuccessor(undefined, { id, sequence: 5, now })
-    expect(held).toEqual({ first: id, sequence: 5, count: 1, since: NOW })
-    for (let count = 2; count <= SUCCESSORS_PER_HOUR; count += 1) {
-      now += 1_000
-      if ('waitMs' in held) throw new Error('it has to wait')
-      held = anotherSuccessor(held, { ...later(9), now })
-      expect(held).toEqual({ first: id, sequence: 5, count, since: NOW })
-    }
-    if ('waitMs' in held) throw new Error('it has to wait')
-    expect(anotherSuccessor(held, { ...later(9), now })).toEqual({ waitMs: HOUR_MS - 2_000 })
-    for (const at of [NOW + HOUR_MS, NOW - 1])
-      expect(anotherSuccessor(held, { ...later(9), now: at })).toEqual({
-        first: id,
-        sequence: 5,
-        count: 1,
-        since: at,
-      })
+  test('are one in an hour of each device, whatever the others make, and the first stays the first', () => {
+    const gaps = fc.array(fc.record({ gap: fc.nat(HOUR_MS), device: fc.nat(3) }), { minLength: 1 })
+    fc.assert(
+      fc.property(gaps, turns => {
+        let now = NOW
+        let held: Successors | undefined
+        const last = new Map<number, number>()
+        for (const { gap, device } of turns) {
+          now += gap
+          const expected = Math.max(0, (last.get(device) ?? 0) + HOUR_MS - now)
+          expect(successorWait(held, { device, now })).toBe(expected)
+          if (expected > 0) continue
+          held = withSuccessor(held, { ...(held ? later : { id, sequence: 5 }), device, now })
+          last.set(device, now)
+          expect(held).toMatchObject({ first: id, sequence: 5 })
+          // No more is kept than is of use.
+          for (const madeAt of held.madeAt.values()) expect(now - madeAt).toBeLessThan(HOUR_MS)
+        }
+      }),
+    )
+  })
+
+  test('go to the millisecond, and a clock that is set back keeps nobody out', () => {
+    const held = withSuccessor(undefined, { id, sequence: 5, device: 1, now: NOW })
+    expect(held).toEqual({ first: id, sequence: 5, madeAt: new Map([[1, NOW]]) })
+    const waits = [NOW, NOW + HOUR_MS - 1, NOW + HOUR_MS, NOW - 1].map(now =>
+      successorWait(held, { device: 1, now }),
+    )
+    expect(waits).toEqual([HOUR_MS, 1, 0, 0])
+    expect(successorWait(held, { device: 2, now: NOW })).toBe(0)
   })
 })

@@ -5,8 +5,10 @@ import {
   changedBy,
   firstVisible,
   lastDeleted,
+  maySucceed,
   newConversation,
   type Span,
+  succeededBy,
 } from '../../../../services/server/store/facts.js'
 import { CONVERSATION_ID, device, idOf } from './people.js'
 
@@ -94,7 +96,13 @@ describe('a change', () => {
     expect(begun).toEqual({
       ...{ key: 7, id: CONVERSATION_ID, epoch: 0, lastCommit: 0, sharedEpoch: 0 },
       ...{ expiredThrough: 0, expiredShown: 0, commitsFreeAt: 0, successors: undefined },
-      ...{ creator: BEGUN.creator, members: new Map(), gone: new Map(), spans: new Map() },
+      ...{
+        creator: BEGUN.creator,
+        members: new Map(),
+        removed: new Map(),
+        gone: new Map(),
+        spans: new Map(),
+      },
     })
   })
 
@@ -140,4 +148,62 @@ describe('a change', () => {
     expect([[...cleared.members.keys()], [...cleared.gone.keys()]]).toEqual([[0], []])
     expect(cleared.spans.get(1)).toEqual(without.spans.get(1))
   })
+
+  test('of one commit takes devices away until the next; one that it adds again stays', () => {
+    const { begun, at, take } = removals()
+    const without = take(begun, { left: [1, 2], joined: [2] }, 11)
+    expect([[...without.members.keys()], [...without.removed]]).toEqual([
+      [0, 3, 2],
+      [[1, { id: idOf(1), joinedEpoch: 1 }]],
+    ])
+    const left = changedBy(
+      without,
+      { ...COMMIT, by: 'leave', ...at(2), joined: [], left: [devices[3]!] },
+      numbers(12),
+    )
+    expect([...left.removed.keys()]).toEqual([1])
+    expect([0, 1, 2, 3].filter(key => maySucceed(left, device(key)))).toEqual([0, 1, 2])
+    expect(take(left, {}, 13).removed.size).toBe(0)
+  })
+
+  test('of a successor puts those on the roster whom the last commit has removed, with the epoch that they know', () => {
+    const { begun, take } = removals()
+    const alone = take(begun, { left: [1, 2, 3] }, 11)
+    const copy = structuredClone(alone)
+    const by = { id: CONVERSATION_ID, sequence: 20, device: 1, now: 5 }
+    const after = succeededBy(alone, by)
+    expect(alone).toEqual(copy)
+    expect([...after.members]).toEqual([0, 1, 2, 3].map(key => [key, idOf(key)]))
+    expect(after).toMatchObject({ epoch: 2, lastCommit: 11, successors: { sequence: 20 } })
+    expect(after.spans.get(1)).toEqual([
+      { joined: 10, joinedEpoch: 1, left: 11, leftShown: 111 },
+      { joined: 20, joinedEpoch: 1, left: undefined, leftShown: 0 },
+    ])
+    const again = succeededBy(after, { ...by, sequence: 30, device: 2 })
+    expect([again.members, again.spans]).toEqual([after.members, after.spans])
+    expect(again.successors).toMatchObject({
+      sequence: 20,
+      madeAt: new Map([
+        [1, 5],
+        [2, 5],
+      ]),
+    })
+  })
+
+  /** A conversation of the devices 0 to 3, in epoch 1. */
+  function removals() {
+    const at = (epoch: number) => ({ epoch, sharedEpoch: 1 })
+    const begin = { ...COMMIT, creates: true, ...at(1), joined: devices, left: [] }
+    const begun = changedBy(newConversation(1, BEGUN), begin, numbers(10))
+    const take = (
+      now: ConversationFacts,
+      { left = [], joined = [] }: { left?: number[]; joined?: number[] },
+      sequence: number,
+    ) => {
+      const [leaving, joining] = [left, joined].map(keys => keys.map(key => devices[key]!))
+      const change = { ...COMMIT, ...at(now.epoch + 1), left: leaving!, joined: joining! }
+      return changedBy(now, change, numbers(sequence))
+    }
+    return { at, begun, take }
+  }
 })

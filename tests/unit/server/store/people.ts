@@ -30,7 +30,7 @@ export function conversation(
   return {
     ...{ key: 1, id: CONVERSATION_ID, epoch: 1, lastCommit: 10, sharedEpoch: 1 },
     ...{ expiredThrough: 0, expiredShown: 0 },
-    ...{ creator: idOf(0), gone: new Map(), commitsFreeAt: 0, successors: undefined },
+    ...{ creator: idOf(0), removed: new Map(), gone: new Map(), commitsFreeAt: 0, successors: undefined },
     members: new Map(members.map(key => [key, idOf(key)])),
     spans: new Map(
       members.map(key => [key, [{ joined: 10, joinedEpoch: 1, left: undefined, leftShown: 0 }]]),

@@ -1,7 +1,7 @@
 import { recordSize } from '../../log-record.js'
 
 /** Goes up with every change of the tables; kept in SQLite's user_version. Tables of another version are not opened. */
-export const SCHEMA_VERSION = 7
+export const SCHEMA_VERSION = 8
 
 /** "Prly": SQLite's application_id, which tells our files from others'. */
 export const APPLICATION_ID = 0x50726c79
@@ -39,6 +39,17 @@ CREATE TRIGGER usage_given_back AFTER DELETE ON log BEGIN
   UPDATE usage SET bytes = max(0, bytes - length(OLD.payload) - ${recordSize(0)})
   WHERE account = (SELECT account FROM devices WHERE key = OLD.sender);
 END;
+`
+
+// When a device made its last successor of a conversation; ms since 1970. A row is of use for an hour, and goes with the
+// conversation's next successor after that.
+const SUCCESSORS = `
+CREATE TABLE successors (
+  conversation INTEGER NOT NULL REFERENCES conversations,
+  device INTEGER NOT NULL REFERENCES devices,
+  made_at INTEGER NOT NULL,
+  PRIMARY KEY (conversation, device)
+) STRICT, WITHOUT ROWID;
 `
 
 // Rows name conversations and devices by small integers: random 16- and 32-byte keys in the index of
@@ -115,11 +126,9 @@ CREATE TABLE conversations (
   shared_epoch INTEGER NOT NULL DEFAULT 0,
   commits_free_at INTEGER NOT NULL DEFAULT 0,
   successor BLOB,
-  successor_sequence INTEGER NOT NULL DEFAULT 0,
-  successors INTEGER NOT NULL DEFAULT 0,
-  successors_since INTEGER NOT NULL DEFAULT 0
+  successor_sequence INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-
+${SUCCESSORS}
 CREATE TABLE roster (
   conversation INTEGER NOT NULL REFERENCES conversations,
   device INTEGER NOT NULL REFERENCES devices,

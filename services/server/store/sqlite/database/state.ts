@@ -3,7 +3,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { bytesKey } from '../../../bytes.js'
-import type { ConversationFacts, DeviceFacts, Span } from '../../facts.js'
+import type { ConversationFacts, DeviceFacts, Removed, Span } from '../../facts.js'
 import type { DeviceId } from '../../store.js'
 import { BLOCKED_SQL, type BlockedRow, blockedOf } from './blocked.js'
 import { prepare } from './database.js'
@@ -36,8 +36,11 @@ interface ConversationRow {
   commits_free_at: number
   successor: Uint8Array | null
   successor_sequence: number
-  successors: number
-  successors_since: number
+}
+
+interface SuccessorRow {
+  device: number
+  made_at: number
 }
 
 interface RosterRow {
@@ -66,6 +69,7 @@ const statements = (db: DatabaseSync) => ({
     `SELECT device, id, joined_sequence, joined_epoch, left_sequence, left_shown, gone FROM roster JOIN devices ON key = device
      WHERE conversation = ? ORDER BY joined_sequence`,
   ),
+  successors: prepare<SuccessorRow>(db, 'SELECT device, made_at FROM successors WHERE conversation = ?'),
 })
 
 export class StateCache {
@@ -127,31 +131,24 @@ export class StateCache {
 
   #load(row: ConversationRow | undefined): ConversationFacts | undefined {
     if (!row) return undefined
-    const conversation = conversationOf(row, this.#sql.roster.all(row.key))
+    const { roster, successors } = this.#sql
+    const makers = row.successor === null ? [] : successors.all(row.key)
+    const conversation = conversationOf(row, { roster: roster.all(row.key), makers })
     this.keep(conversation)
     return conversation
   }
 }
 
-function conversationOf(row: ConversationRow, roster: readonly RosterRow[]): ConversationFacts {
-  const members = new Map<number, DeviceId>()
-  const spans = new Map<number, Span[]>()
-  const gone = new Map<number, DeviceId>()
-  for (const row of roster) {
-    const { device, id, joined_sequence: joined, joined_epoch: joinedEpoch, left_shown: leftShown } = row
-    const span = { joined, joinedEpoch, left: row.left_sequence ?? undefined, leftShown }
-    const earlier = spans.get(device)
-    if (earlier) earlier.push(span)
-    else spans.set(device, [span])
-    if (row.left_sequence === null) members.set(device, id)
-    else if (row.gone !== 0) gone.set(device, id)
-  }
+function conversationOf(
+  row: ConversationRow,
+  { roster, makers }: { roster: readonly RosterRow[]; makers: readonly SuccessorRow[] },
+): ConversationFacts {
   const { key, id, epoch } = row
   return {
-    ...{ key, id, epoch, members, gone, spans },
+    ...{ key, id, epoch, ...placesOf(roster, row.last_commit) },
     creator: row.creator_id,
     commitsFreeAt: row.commits_free_at,
-    successors: successorsOf(row),
+    successors: successorsOf(row, makers),
     lastCommit: row.last_commit,
     sharedEpoch: row.shared_epoch,
     expiredThrough: row.expired_through,
@@ -159,7 +156,34 @@ function conversationOf(row: ConversationRow, roster: readonly RosterRow[]): Con
   }
 }
 
-function successorsOf(row: ConversationRow): ConversationFacts['successors'] {
-  const { successor: first, successor_sequence: sequence, successors: count, successors_since: since } = row
-  return first === null ? undefined : { first, sequence, count, since }
+/** `roster`: each device's times there, the oldest first. */
+function placesOf(
+  roster: readonly RosterRow[],
+  lastCommit: number,
+): Pick<ConversationFacts, 'members' | 'removed' | 'gone' | 'spans'> {
+  const members = new Map<number, DeviceId>()
+  const removed = new Map<number, Removed>()
+  const gone = new Map<number, DeviceId>()
+  const spans = new Map<number, Span[]>()
+  for (const row of roster) {
+    const { device, id, joined_sequence: joined, joined_epoch: joinedEpoch, left_shown: leftShown } = row
+    const span = { joined, joinedEpoch, left: row.left_sequence ?? undefined, leftShown }
+    const earlier = spans.get(device)
+    if (earlier) earlier.push(span)
+    else spans.set(device, [span])
+    // The last time there decides.
+    removed.delete(device)
+    if (row.left_sequence === null) members.set(device, id)
+    else if (row.gone !== 0) gone.set(device, id)
+    else if (row.left_sequence === lastCommit) removed.set(device, { id, joinedEpoch })
+  }
+  return { members, removed, gone, spans }
+}
+
+function successorsOf(
+  { successor: first, successor_sequence: sequence }: ConversationRow,
+  makers: readonly SuccessorRow[],
+): ConversationFacts['successors'] {
+  if (first === null) return undefined
+  return { first, sequence, madeAt: new Map(makers.map(maker => [maker.device, maker.made_at])) }
 }

@@ -49,11 +49,9 @@ const statements = (db: DatabaseSync) => ({
     db,
     'UPDATE conversations SET epoch = ?, last_commit = ?, shared_epoch = ?, commits_free_at = ? WHERE key = ?',
   ),
-  succeed: prepare(
-    db,
-    `UPDATE conversations SET successor = ?, successor_sequence = ?, successors = ?, successors_since = ?
-     WHERE key = ?`,
-  ),
+  succeed: prepare(db, 'UPDATE conversations SET successor = ?, successor_sequence = ? WHERE key = ?'),
+  mayAgain: prepare(db, 'DELETE FROM successors WHERE conversation = ? AND device = ?'),
+  made: prepare(db, 'INSERT OR REPLACE INTO successors VALUES (?, ?, ?)'),
   join: prepare(
     db,
     'INSERT INTO roster (conversation, device, joined_sequence, joined_epoch) VALUES (?, ?, ?, ?)',
@@ -120,18 +118,26 @@ export class Appender {
     this.#options.appended({ conversation, record, removed: change?.left.map(({ key }) => key) ?? [] })
   }
 
-  /** The order of the old conversation says that the new one takes its place. */
+  /** The order of the old conversation says that the new one takes its place, before there is anything of that one. */
   #succeed({ conversation: old, content }: Succession, sender: DeviceState, { id }: ConversationFacts): void {
     const { appended, state, now } = this.#options
     const record = this.#record(content, sender, old)
-    const conversation = succeededBy(old, { id, sequence: record.sequence, now: now() })
-    const { successors } = conversation
-    if (successors) {
-      const { first, sequence, count, since } = successors
-      this.#sql.succeed.run(first, sequence, count, since, old.key)
-    }
+    const { sequence } = record
+    const conversation = succeededBy(old, { id, sequence, device: sender.key, now: now() })
+    for (const [key, { joinedEpoch }] of old.removed) this.#sql.join.run(old.key, key, sequence, joinedEpoch)
+    this.#noteSuccessor(old, conversation)
     state.keep(conversation)
+    if (old.members.size === 0) this.#count(old.creator, 1)
     appended({ conversation, record, removed: [] })
+  }
+
+  #noteSuccessor({ key, successors: before }: ConversationFacts, { successors }: ConversationFacts): void {
+    if (!successors) return
+    if (!before) this.#sql.succeed.run(successors.first, successors.sequence, key)
+    for (const device of before?.madeAt.keys() ?? [])
+      if (!successors.madeAt.has(device)) this.#sql.mayAgain.run(key, device)
+    for (const [device, madeAt] of successors.madeAt)
+      if (before?.madeAt.get(device) !== madeAt) this.#sql.made.run(key, device, madeAt)
   }
 
   #record(content: Content, sender: DeviceState, { key: conversation }: ConversationFacts): LogRecord {

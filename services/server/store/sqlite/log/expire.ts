@@ -59,10 +59,12 @@ const statements = (db: DatabaseSync) => ({
   ),
   remove: prepare(db, 'DELETE FROM log WHERE conversation = ? AND sequence <= ?'),
   setExpired: prepare(db, 'UPDATE conversations SET expired_through = ?, expired_shown = ? WHERE key = ?'),
+  // Those whom the last commit has removed may be put on the roster again.
   forgetLeavers: prepare(
     db,
-    `DELETE FROM roster WHERE conversation = ? AND gone = 0 AND left_sequence <=
-       (SELECT acked_sequence FROM progress WHERE progress.device = roster.device)`,
+    `DELETE FROM roster WHERE conversation = ?1 AND gone = 0
+       AND left_sequence <> (SELECT last_commit FROM conversations WHERE key = ?1)
+       AND left_sequence <= (SELECT acked_sequence FROM progress WHERE progress.device = roster.device)`,
   ),
 })
 
