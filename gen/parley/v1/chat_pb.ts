@@ -1384,10 +1384,10 @@ export const DeliveredWelcomeSchema: GenMessage<DeliveredWelcome> = /*@__PURE__*
  * who are not added there, too.
  *
  * The roster here is from now on what it was before the conversation's last commit, and what that has added: those whom
- * that commit removed are on it again, and are delivered this and what comes after it. So a commit that the others
- * refuse cannot keep them from going on, whomever it takes off the roster: one of those may make the successor. Devices
- * that had left by themselves stay away. A member that was removed rightly may make one, too; the others skip it, as its
- * leaves are not right, and one of them makes another.
+ * that commit removed are on it again, and are delivered this and what comes after it. So those who refuse a commit can
+ * go on, whomever it has taken off the roster: one of them may make the successor, as long as no further commit is
+ * stored. Devices that had left by themselves stay away. A member that was removed rightly may make one, too; the others
+ * skip it, as its leaves are not right, and one of them makes another.
  *
  * From here on the conversation takes no more commits: they are rejected as succeeded; what else is sent in it is still
  * taken. There may be several successors, each in its place of this order. None names one before it: each member takes
