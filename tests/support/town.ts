@@ -90,6 +90,11 @@ export class Town {
     this.#tables.set(name, new Tables({ serverId }))
   }
 
+  /** The server says that it has so many more sends of this device than it sent, and goes on from there. */
+  overstate(deviceKey: Uint8Array, sends: number, name = 'server'): void {
+    this.#tables.get(name)!.device(deviceKey)!.clientSequence += sends
+  }
+
   /** A server is set up anew: it has another id, and nothing else but its key. To be called while it is stopped. */
   setUpAnew(name = 'server'): void {
     this.#tables.delete(name)

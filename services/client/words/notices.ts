@@ -27,7 +27,7 @@ const NOTICES: Words<Notice> = {
   'invitation-refused': ({ why }) =>
     `an invitation to a conversation was not taken: ${say(JOIN_REFUSALS, why)}`,
   'copy-put-back': () =>
-    'what is kept here is older than what this device has sent (was a copy put back?): its conversations are joined anew',
+    'what is kept here is older than what this device has sent (was a copy put back?): it renews its keys in each conversation before it says anything there',
   impostor: ({ handle }) =>
     `somebody else goes by ${handle} towards you, with a key that is not theirs: it is not taken for ${handle}`,
   'account-unknown': ({ handle }) =>

@@ -2,6 +2,7 @@
 
 import type { Transaction } from '../vault/records.js'
 import type { IntentList } from './intent-list.js'
+import { putBacks } from './state/fresh-keys.js'
 import type { GroupEffect, GroupInput } from './state/group.js'
 import type { Groups, LiveGroup } from './state/groups.js'
 
@@ -31,5 +32,6 @@ export function beginCommit(
   pending: Uint8Array,
 ): void {
   parts.groups.savePending(tx, group, pending)
+  parts.groups.change(tx, group, { commitSincePutBack: putBacks(tx) })
   transition(parts, tx, group, { input: 'commit-made' })
 }

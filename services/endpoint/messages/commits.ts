@@ -10,6 +10,7 @@ import type { LiveGroup } from '../groups/state/groups.js'
 import type { IntentNumber, Placed } from '../ids.js'
 import type { Transaction } from '../vault/records.js'
 import { beginEpoch } from './fork-detection.js'
+import { noteFreshKeys } from './fresh-keys.js'
 import { stateLost } from './rejoin-requests.js'
 import type { MessageParts } from './sealing/parts.js'
 import { appendSystemMessage, appendUnreadable, type PlaceInOrder } from './system-message.js'
@@ -56,6 +57,7 @@ export function receiveOwnCommit(
 ): void {
   const done = adopt(parts, tx, group, intents)
   if (!done) return
+  noteFreshKeys(parts, tx, group)
   onNewEpoch(parts, tx, group, place, done)
   carryOut(parts, tx, group, done.effects, { place })
 }

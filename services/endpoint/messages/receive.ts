@@ -19,6 +19,7 @@ import type { Received } from './content/content-type.js'
 import { inputOf, takeBody, traitsOf } from './content/registry.js'
 import { askAgain } from './content/resend-request.js'
 import { differs, FORKED_LOG, missPlaces, passEnvelope, resume } from './fork-detection.js'
+import { doubtOrder } from './fresh-keys.js'
 import { joinByWelcome } from './join.js'
 import { owedUpTo, skipped, withMissing, withoutMissing } from './missing.js'
 import { stateLost } from './rejoin-requests.js'
@@ -42,6 +43,7 @@ export async function takeIn(parts: MessageParts, tx: Transaction, envelope: Env
   // Of a conversation that this device is not in: its welcome could not be opened, which was told.
   if (!group || envelope.sequence <= group.record.lastSequence) return
   hear(parts, tx, group, envelope)
+  doubtOrder(parts, tx, group)
   // Until this device is added again there is nothing that it could open.
   if (group.phase.name === 'out-of-sync' && content.case !== 'own') return
   // A person has left it, or accepted another key for whom it was with.

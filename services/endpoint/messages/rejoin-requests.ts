@@ -1,11 +1,10 @@
 // A device that has lost a group's state asks to be removed and added again, and the members do that by themselves.
 // Messages sent meanwhile show as missing, and are asked for again.
 
-import { MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
-import { ASK_AGAIN_MS, can, isIn } from '../groups/state/group.js'
+import { ASK_AGAIN_MS } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import type { Transaction } from '../vault/records.js'
-import type { Outbox, OutboxItem } from './sealing/outbox.js'
+import type { Outbox } from './sealing/outbox.js'
 import type { MessageParts } from './sealing/parts.js'
 import { move } from './transition.js'
 
@@ -45,28 +44,3 @@ export function askWhenDue(parts: MessageParts, tx: Transaction): void {
 
 const lostGroups = ({ due, groups }: Pick<MessageParts, 'due' | 'groups'>): LiveGroup[] =>
   due.all().flatMap(({ group, outOfSync }) => (outOfSync ? (groups.get(group) ?? []) : []))
-
-/**
- * The server has sends of this device that it does not know of: its vault was put back from a copy. Keys that were
- * used since must not be used again, so every conversation is joined anew.
- */
-export function rejoinAll(parts: MessageParts, tx: Transaction): void {
-  const used = parts.groups.all().filter(({ phase }) => isIn(phase) || can(phase, 'say-leave'))
-  if (used.length === 0) return
-  const dropped = parts.outbox.drop(tx, ({ item }) => item.what.case !== 'rejoin')
-  for (const { item } of dropped) tellUncertain(parts, tx, item)
-  for (const group of used) stateLost(parts, tx, group)
-  tx.tell({ type: 'notice', level: 'warning', notice: { code: 'copy-put-back' } })
-}
-
-/** The copy's messages on their way were sent after it was made, or never: sent again, they could be there twice. */
-function tellUncertain(
-  { groups, conversations }: Pick<MessageParts, 'conversations' | 'groups'>,
-  tx: Transaction,
-  { group, what }: OutboxItem,
-): void {
-  const conversation = groups.get(group)?.record.conversation
-  if (what.case !== 'content' || what.value.message === 0n || conversation === undefined) return
-  const id = { conversation, message: what.value.message }
-  conversations.update(tx, id, { status: MessageStatus.FAILED, failure: 'uncertain' })
-}

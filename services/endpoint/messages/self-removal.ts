@@ -1,10 +1,12 @@
 // A person leaves a room: it is said, behind what was typed before, and another member commits it.
 
 import { accountsIn, isOwn } from '../groups/membership.js'
+import { needsFreshKeys } from '../groups/state/fresh-keys.js'
 import { can } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import { transition } from '../groups/transition.js'
 import type { Transaction } from '../vault/records.js'
+import { stateLost } from './rejoin-requests.js'
 import type { MessageParts } from './sealing/parts.js'
 import { sealBody, sealLine } from './sealing/seal.js'
 import { waitingLines } from './sealing/unsent.js'
@@ -25,12 +27,10 @@ export async function leaveGroup(parts: MessageParts, tx: Transaction, group: Li
 }
 
 /** Says that this account leaves, where that is due and this device has the state to say it with. */
-export async function sealLeave(
-  parts: Pick<MessageParts, 'clock' | 'engine' | 'groups' | 'intents' | 'outbox'>,
-  tx: Transaction,
-  group: LiveGroup,
-): Promise<void> {
+export async function sealLeave(parts: MessageParts, tx: Transaction, group: LiveGroup): Promise<void> {
   if (!can(group.phase, 'say-leave')) return
+  // A device that leaves commits nothing: it is added again with keys that nobody has used, to say it with those.
+  if (needsFreshKeys(group)) return stateLost(parts, tx, group)
   transition(parts, tx, group, { input: 'leave-sealed' })
   await sealBody(parts, tx, group, { case: 'leave', value: { account: true } })
 }

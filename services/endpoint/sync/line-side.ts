@@ -1,14 +1,15 @@
 import type { GetServerResponse, Opened } from '../../../gen/parley/v1/chat_pb.js'
 import type { KeyExchanged, RegistrationRefused } from '../../../gen/parley/v1/key_exchange_pb.js'
 import type { SeenCertificate } from '../../rpc/channel.js'
-import { LineStopped } from '../codes/line-error.js'
+import { LineDown, LineStopped } from '../codes/line-error.js'
 import type { Context, RunTransaction } from '../context.js'
 import type { EndpointEvent, LineState } from '../events.js'
 import { clientSequenceOf } from '../ids.js'
 import type { LineHandlers } from '../line/line.js'
 import type { ServerTrust } from '../line/server-trust.js'
 import type { ResponseFrame } from '../line/session.js'
-import { askOnceMore, rejoinAll } from '../messages/rejoin-requests.js'
+import { notePutBack } from '../messages/copied-vault.js'
+import { askOnceMore } from '../messages/rejoin-requests.js'
 import type { Clock } from '../ports.js'
 import { VaultError } from '../vault/vault.js'
 import type { KeyStock } from './keys/key-stock.js'
@@ -18,6 +19,9 @@ import type { PresenceBeat } from './presence-beat.js'
 import type { ReceiveLoop } from './receive-loop.js'
 import type { SendLoop } from './send-loop.js'
 import { loadServer, type ServerRecord, saveServer, trustSeen } from './server-record.js'
+
+/** The highest number of a send that the vault has a key for, with room for those after it. */
+const MAX_CLIENT_SEQUENCE = 2n ** 62n
 
 interface LineSideOptions {
   /** The saved state. */
@@ -83,13 +87,15 @@ export class LineSide implements LineHandlers {
 
   async onOpened(opened: Opened): Promise<void> {
     const { clock, keys, sendLoop } = this.options
+    if (opened.clientSequence > MAX_CLIENT_SEQUENCE) throw new LineDown({ code: 'wrong-numbers' })
     this.clockOffsetMs = clock.now() - Number(opened.serverTimeMs)
     await this.#unit(unit => {
       const { context, outbox, tx } = unit
       const given = loadServer(tx)?.clientSequence ?? 0n
-      outbox.restart(tx, clientSequenceOf(opened.clientSequence))
-      if (opened.clientSequence > given) rejoinAll(context, tx)
-      else askOnceMore(context, tx)
+      const had = clientSequenceOf(opened.clientSequence)
+      outbox.restart(tx, had)
+      if (had > given) notePutBack(context, tx, had)
+      askOnceMore(context, tx)
       saveServer(tx, { operatorHandle: opened.operatorHandle })
       tx.tell({ type: 'operator', handle: opened.operatorHandle })
       sendLoop.noteGiven(unit)

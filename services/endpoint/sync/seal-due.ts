@@ -6,15 +6,19 @@ import type { Context, Unit } from '../context.js'
 import { signed } from '../groups/heads.js'
 import { commitIntents } from '../groups/intents.js'
 import type { DueGroup } from '../groups/state/due.js'
+import { needsFreshKeys, wasRefusedLately } from '../groups/state/fresh-keys.js'
+import { can, isIn } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import { beginCommit } from '../groups/transition.js'
 import type { ConversationNumber } from '../ids.js'
 import { sealAdmitted } from '../messages/content/admitted.js'
 import { sealNames } from '../messages/content/device-name.js'
 import { sealReceipt } from '../messages/content/receipt.js'
+import { giveUpDoubtful } from '../messages/copied-vault.js'
 import { askWhenDue } from '../messages/rejoin-requests.js'
+import { dropHeld, holdingGroups, takeHeld } from '../messages/sealing/held.js'
 import { type Outbox, queueCommit } from '../messages/sealing/outbox.js'
-import { isSilent, sealLine, sendingGroup } from '../messages/sealing/seal.js'
+import { isSilent, sealBody, sealLine, sendingGroup } from '../messages/sealing/seal.js'
 import { waitingLines } from '../messages/sealing/unsent.js'
 import { sealLeave } from '../messages/self-removal.js'
 import { sealTransfers } from '../messages/transfer/history-transfer.js'
@@ -29,13 +33,16 @@ export interface Due {
 /** Seals all that is due, as far as the outbox has room. */
 export async function sealDue(unit: Unit, due: Due): Promise<void> {
   const { context, tx } = unit
+  giveUpDoubtful(context, tx, due.now)
   askWhenDue(context, tx)
+  await sealHeld(unit)
   await fillOutbox(unit, due)
   for (const group of dueGroups(context, ({ atMs }) => atMs !== undefined && atMs <= due.now))
     await sealLeave(context, tx, group)
   await sealNames(context, tx)
   await sealAdmitted(context, tx)
   await sealTransfers(context, tx)
+  for (const number of holdingGroups(context.records)) await renew(unit, context.groups.get(number)!)
 }
 
 /** Seals commits, receipts and texts. */
@@ -45,11 +52,7 @@ export async function fillOutbox(unit: Unit, { now, receipts }: Due): Promise<vo
     (atMs !== undefined && atMs <= now) || (receipts && owed)
   for (const group of dueGroups(context, isDue)) {
     if (outbox.room() <= 0) return
-    if (!hasCommitOut(outbox, group)) {
-      const committed = await commitDue(unit, group, now)
-      if (!committed && context.due.isUpdateDue(group.number, now) && !isSilent(context, group))
-        await commitUpdate(unit, group)
-    }
+    if (!hasCommitOut(outbox, group)) await commitIn(unit, group, now)
     if (receipts) await sealReceipt(context, tx, group)
   }
   const groups = new Map<ConversationNumber, LiveGroup | undefined>()
@@ -57,8 +60,39 @@ export async function fillOutbox(unit: Unit, { now, receipts }: Due): Promise<vo
     if (outbox.room() <= 0) return
     if (!groups.has(id.conversation)) groups.set(id.conversation, sendingGroup(context, id.conversation))
     const group = groups.get(id.conversation)
+    if (group) await renew(unit, group)
     if (group) await sealLine(context, tx, group, id)
   }
+}
+
+/** Seals what was held until this device had fresh keys. */
+async function sealHeld({ context, outbox, tx }: Unit): Promise<void> {
+  for (const number of holdingGroups(context.records)) {
+    const group = context.groups.get(number)
+    if (!group || !isIn(group.phase)) dropHeld(tx, number)
+    else if (can(group.phase, 'tell-devices') && !needsFreshKeys(group))
+      for (let room = outbox.room(); room > 0; room--) {
+        const held = takeHeld(tx, group)
+        if (!held) break
+        await sealBody(context, tx, group, held.body, held)
+      }
+  }
+}
+
+/** Commits fresh keys where nothing can be sealed without. */
+async function renew(unit: Unit, group: LiveGroup): Promise<void> {
+  if (!needsFreshKeys(group) || !can(group.phase, 'commit') || hasCommitOut(unit.outbox, group)) return
+  if (!wasRefusedLately(group, unit.context.clock.now())) await commitUpdate(unit, group)
+}
+
+/** Commits what is due: fresh keys before anything else where they are needed, for others may have to be told why. */
+async function commitIn(unit: Unit, group: LiveGroup, now: number): Promise<void> {
+  const { due, intents } = unit.context
+  const mayUpdate = () => due.isUpdateDue(group.number, now) && !isSilent(unit.context, group)
+  if (needsFreshKeys(group)) {
+    const isIntended = intents.of(group).some(({ intent }) => intent.notBeforeMs <= now)
+    if (isIntended || mayUpdate()) await renew(unit, group)
+  } else if (!(await commitDue(unit, group, now)) && mayUpdate()) await commitUpdate(unit, group)
 }
 
 const dueGroups = ({ due, groups }: Context, isDue: (due: DueGroup) => boolean): LiveGroup[] =>

@@ -4,6 +4,7 @@ import { Sweep } from '../groups/state/due.js'
 import type { ClientSequence } from '../ids.js'
 import type { RequestFrame } from '../line/frame-writer.js'
 import { owing } from '../messages/content/receipt.js'
+import { doubtUntil } from '../messages/copied-vault.js'
 import type { Outbox } from '../messages/sealing/outbox.js'
 import type { Clock } from '../ports.js'
 import { framesOf, type Outgoing } from './frames.js'
@@ -145,12 +146,11 @@ export class SendLoop {
   #wakeWhenDue(): void {
     const { context, clock, scheduler } = this.options
     const now = clock.now()
-    const next = context.due
-      .all()
-      .reduce(
-        (least, { atMs = least }) => (atMs > now && atMs < least ? atMs : least),
-        Number.POSITIVE_INFINITY,
-      )
+    const times = [doubtUntil(context.records), ...context.due.all().map(({ atMs }) => atMs)]
+    const next = times.reduce<number>(
+      (least, atMs = least) => (atMs > now && atMs < least ? atMs : least),
+      Number.POSITIVE_INFINITY,
+    )
     if (next < Number.POSITIVE_INFINITY) scheduler.wakeAt(next, () => this.nudge())
   }
 }

@@ -21,6 +21,7 @@ export const TABLES = [
   'outbox',
   'undelivered',
   'sent',
+  'held',
   'keypackages',
   'welcomes',
   'intents',

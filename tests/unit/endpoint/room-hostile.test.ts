@@ -375,7 +375,7 @@ describe('a member with an altered program', () => {
   })
 })
 
-test('a copy of a vault that is put back joins all its conversations anew, and gets what it missed', async () => {
+test('a copy of a vault that is put back renews its keys before it says anything, and gets what it missed', async () => {
   let [alice, bob] = (await room('alice', 'bob')) as [Person, Person]
   await alice.write('bob', 'direct')
   await bob.received(1)
@@ -383,7 +383,21 @@ test('a copy of a vault that is put back joins all its conversations anew, and g
   town.disk('copy').copyFrom(bob.disk)
   bob = await town.join('bob', server)
   await bob.line('up')
+  /** The epochs of what the device has sealed, by the conversation. */
+  let sealed = new Map<string, bigint[]>()
+  meddle = (envelopes, reader) => {
+    for (const { conversationId, envelope } of isOf(alice, reader) ? envelopes : []) {
+      if (envelope.case !== 'application') continue
+      const id = Buffer.from(conversationId).toString('hex')
+      sealed.set(id, [...(sealed.get(id) ?? []), envelope.value.epoch])
+    }
+    return envelopes
+  }
   await say(bob, 'said after the copy')
+  await bob.write('alice', 'direct after the copy')
+  await hears(alice, 'said after the copy')
+  await alice.received(1)
+  const before = sealed
   await say(alice, 'missed by the copy')
   await hears(bob, 'missed by the copy')
   await bob.close()
@@ -391,7 +405,7 @@ test('a copy of a vault that is put back joins all its conversations anew, and g
 
   bob = await town.join('bob', server)
   await bob.event('notice', ({ notice }) => notice.code === 'copy-put-back')
-  await bob.holds(() => others(bob).filter(line => line.includes('you are in the room')).length === 2)
+  sealed = new Map()
   await say(bob, 'back')
   await hears(alice, 'back')
   await say(alice, 'welcome back')
@@ -400,6 +414,15 @@ test('a copy of a vault that is put back joins all its conversations anew, and g
   await alice.holds(() =>
     alice.history().some(({ text, state }) => text === 'direct again' && state === 'received'),
   )
+  expect(before.size).toBe(2)
+  for (const [id, epochs] of before) {
+    const later = sealed.get(id) ?? []
+    expect(later).not.toEqual([])
+    for (const epoch of later) expect(epochs.every(used => used < epoch)).toBe(true)
+  }
+  // Nothing was lost, so nobody had to take it in again.
+  expect(others(bob).filter(line => line.includes('you are in the room'))).toHaveLength(1)
+  expect([...others(alice), ...others(bob)].filter(line => line.includes('another course'))).toEqual([])
 })
 
 test('who is removed and invited again sees nothing that was said meanwhile', async () => {

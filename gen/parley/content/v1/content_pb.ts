@@ -47,7 +47,8 @@ export type Content = Message<"parley.content.v1.Content"> & {
   count: bigint;
 
   /**
-   * The epoch in which the sender's device joined the group, this time: its count begins at 1 there.
+   * The epoch in which the sender's device joined the group, this time, or renewed its keys after its vault was put back
+   * from a copy: its count begins at 1 there.
    *
    * @generated from field: uint64 joined_epoch = 12;
    */

@@ -15,7 +15,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file parley/vault/v1/records.proto.
  */
 export const file_parley_vault_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIvsBCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhkKEWRldmljZV9wdWJsaWNfa2V5GAQgASgMEhoKEmRldmljZV9wcml2YXRlX2tleRgFIAEoDBIaChJkZXZpY2VfY2VydGlmaWNhdGUYBiABKAwSFQoNY3JlYXRlZF9hdF9tcxgHIAEoAxIUCgxhY2NvdW50X3NlZWQYCCABKAwSEwoLa2VlcHNfd29yZHMYCSABKAgSFAoMcGVuZGluZ19saXN0GAogASgMEhIKCmlzX2pvaW5pbmcYCyABKAhKBAgDEAQipAIKBlNlcnZlchIMCgRob3N0GAEgASgJEgwKBHBvcnQYAiABKA0SHAoScGlubmVkX2ZpbmdlcnByaW50GAkgASgMSAASFgoMdm91Y2hlZF9ob3N0GAogASgJSAASDgoGY3Vyc29yGAQgASgMEhcKD29wZXJhdG9yX2hhbmRsZRgFIAEoCRIbChNpbnZpdGVkX2ZpbmdlcnByaW50GAYgASgMEhcKD2NsaWVudF9zZXF1ZW5jZRgIIAEoBBIUCgxpbnZpdGVfdG9rZW4YByABKAkSEQoJc2VydmVyX2lkGAsgASgMEhIKCmludml0ZWRfaWQYDCABKAwSGwoTcHVibGlzaGVkX2xlYWZfZGF0YRgNIAEoDEIJCgd0cnVzdGVkSgQIAxAEItUBCgdDb250YWN0EhMKC2FjY291bnRfa2V5GAEgASgMEg4KBmhhbmRsZRgCIAEoCRIVCg1maXJzdF9zZWVuX21zGAMgASgDEhUKDWxhc3RfaGVhcmRfbXMYBCABKAMSEAoIdmVyaWZpZWQYBSABKAgSDwoHYmxvY2tlZBgGIAEoCBIQCghhZG1pdHRlZBgHIAEoCBIUCgxhZG1pdHRlZF9kdWUYCCABKAgSEAoIYXNrZWRfbXMYCSADKAMSGgoScmV2b2tlZF9kZXZpY2VfaWRzGBQgAygMIn0KBkhhbmRsZRIOCgZoYW5kbGUYASABKAkSGgoScGlubmVkX2FjY291bnRfa2V5GAIgASgMEhwKFGV4cGVjdGVkX2ZpbmdlcnByaW50GAMgASgMEhgKEHNlZW5fYWNjb3VudF9rZXkYBCABKAwSDwoHYmxvY2tlZBgFIAEoCCL6AQoMQ29udmVyc2F0aW9uEhQKDHBlZXJfYWNjb3VudBgBIAEoDBITCgtwZWVyX2hhbmRsZRgHIAEoCRIUCgxjb250aW51ZWRfaW4YCCABKAQSEAoIYXNrZWRfYnkYCSABKAwSEAoIZGVjbGluZWQYCiABKAgSFQoNY3JlYXRlZF9hdF9tcxgCIAEoAxIvCgRraW5kGAMgASgOMiEucGFybGV5LnZhdWx0LnYxLkNvbnZlcnNhdGlvbktpbmQSEQoJcm9vbV9uYW1lGAQgASgJEhQKDGhhbmRlZF9saW5lcxgFIAEoDRIUCgxmcm9tX2hpc3RvcnkYBiABKAgiywcKBUdyb3VwEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIUCgxjb252ZXJzYXRpb24YAiABKAQSEgoKbmV4dF9jb3VudBgEIAEoBBIbChNzZWFsZWRfc2luY2VfY29tbWl0GAUgASgEEhcKD2NvbW1pdHRlZF9hdF9tcxgGIAEoAxIVCg1sYXN0X3NlcXVlbmNlGAcgASgEEhQKDGNpcGhlcl9zdWl0ZRgIIAEoDRIVCg1saWJyYXJ5X21ham9yGAkgASgNEhoKEmxlYXZpbmdfZGV2aWNlX2lkcxgMIAMoDBIVCg1yZWpvaW5fbm9uY2VzGBIgAygMEhcKD3Jlam9pbl9yZXF1ZXN0cxghIAMoDBITCgtoZWFyZF9lcG9jaBglIAEoBBIUCgxqb2luZWRfZXBvY2gYFCABKAQSFwoPcmVqb2luX2Fza2VkX21zGBUgASgDEhEKCWJyb2tlbl9ieRgXIAEoDBIYChBvd2VkX3NpbmNlX2Vwb2NoGCAgASgEEi4KB3J1bm5pbmcYIiABKAsyGy5wYXJsZXkudmF1bHQudjEuUnVubmluZ0xvZ0gAEiwKBmZvcmtlZBgjIAEoCzIaLnBhcmxleS52YXVsdC52MS5Gb3JrZWRMb2dIABIoCgNnYXAYJCABKAsyGS5wYXJsZXkudmF1bHQudjEuR2FwSW5Mb2dIABIyCghjcmVhdGluZxgaIAEoCzIeLnBhcmxleS52YXVsdC52MS5DcmVhdGluZ0dyb3VwSAESLgoGYWN0aXZlGBsgASgLMhwucGFybGV5LnZhdWx0LnYxLkFjdGl2ZUdyb3VwSAESNgoKY29tbWl0dGluZxgcIAEoCzIgLnBhcmxleS52YXVsdC52MS5Db21taXR0aW5nR3JvdXBIARI2CgtvdXRfb2Zfc3luYxgdIAEoCzIfLnBhcmxleS52YXVsdC52MS5PdXRPZlN5bmNHcm91cEgBEjAKB2xlYXZpbmcYHiABKAsyHS5wYXJsZXkudmF1bHQudjEuTGVhdmluZ0dyb3VwSAESLAoFZW5kZWQYHyABKAsyGy5wYXJsZXkudmF1bHQudjEuRW5kZWRHcm91cEgBEjQKCXJlcXVlc3RlZBgqIAEoCzIfLnBhcmxleS52YXVsdC52MS5SZXF1ZXN0ZWRHcm91cEgBQgUKA2xvZ0IHCgVwaGFzZUoECAMQBEoECAoQC0oECAsQDEoECA0QDkoECA4QD0oECA8QEEoECBAQEUoECBEQEkoECBMQFEoECBYQF0oECBgQGUoECBkQGiIPCg1DcmVhdGluZ0dyb3VwIg0KC0FjdGl2ZUdyb3VwIhEKD0NvbW1pdHRpbmdHcm91cCI0Cg5PdXRPZlN5bmNHcm91cBIPCgdhc2tfZHVlGAEgASgIEhEKCWxlYXZlX2R1ZRgCIAEoCCI1CgxMZWF2aW5nR3JvdXASEQoJbGVhdmVfZHVlGAEgASgIEhIKCmNvbW1pdF9vdXQYAiABKAgiEAoOUmVxdWVzdGVkR3JvdXAiNQoKRW5kZWRHcm91cBInCgN3aHkYASABKA4yGi5wYXJsZXkudmF1bHQudjEuRW5kUmVhc29uIlgKClJ1bm5pbmdMb2cSEAoIc2VxdWVuY2UYASABKAQSDAoEaGFzaBgCIAEoDBIqCgdlYXJsaWVyGAMgAygLMhkucGFybGV5LnZhdWx0LnYxLkxvZ1BsYWNlIgsKCUZvcmtlZExvZyI1CghHYXBJbkxvZxIpCgZwYXNzZWQYASADKAsyGS5wYXJsZXkudmF1bHQudjEuTG9nUGxhY2UiKgoITG9nUGxhY2USEAoIc2VxdWVuY2UYASABKAQSDAoEaGFzaBgCIAEoDCKWAgoGSW50ZW50EjIKC2FkZF9hY2NvdW50GAEgASgLMhsucGFybGV5LnZhdWx0LnYxLkFkZEFjY291bnRIABIyCgthZGRfZGV2aWNlcxgCIAEoCzIbLnBhcmxleS52YXVsdC52MS5BZGREZXZpY2VzSAASOAoOcmVtb3ZlX2RldmljZXMYAyABKAsyHi5wYXJsZXkudmF1bHQudjEuUmVtb3ZlRGV2aWNlc0gAEjoKD2NoYW5nZV9zZXR0aW5ncxgEIAEoCzIfLnBhcmxleS52YXVsdC52MS5DaGFuZ2VTZXR0aW5nc0gAEhUKDW5vdF9iZWZvcmVfbXMYBSABKAMSDQoFYWxvbmUYBiABKAhCCAoGY2hhbmdlIkcKCkFkZEFjY291bnQSDgoGaGFuZGxlGAEgASgJEhQKDGtleV9wYWNrYWdlcxgCIAMoDBITCgthY2NvdW50X2tleRgDIAEoDCJbCgpBZGREZXZpY2VzEg4KBmhhbmRsZRgBIAEoCRISCgpkZXZpY2VfaWRzGAIgAygMEhQKDGtleV9wYWNrYWdlcxgDIAMoDBITCgthY2NvdW50X2tleRgEIAEoDCIjCg1SZW1vdmVEZXZpY2VzEhIKCmRldmljZV9pZHMYASADKAwioAEKDkNoYW5nZVNldHRpbmdzEhEKBG5hbWUYASABKAlIAIgBARISCgV0b3BpYxgCIAEoCUgBiAEBEhkKDGhpc3RvcnlfZGF5cxgDIAEoDUgCiAEBEhIKCm1ha2VfYWRtaW4YBCABKAwSFAoMdW5tYWtlX2FkbWluGAUgASgMQgcKBV9uYW1lQggKBl90b3BpY0IPCg1faGlzdG9yeV9kYXlzIlwKA0R1ZRISCgVhdF9tcxgBIAEoA0gAiAEBEhAKCHJlY2VpcHRzGAIgASgIEhMKC291dF9vZl9zeW5jGAMgASgIEhAKCGRyYXduX21zGAQgASgDQggKBl9hdF9tcyJaCglLbm93bkxpc3QSKAoFbGlzdHMYASADKAsyGS5wYXJsZXkudjEuQWNjb3VudERldmljZXMSEwoLaXNfY29tcGFyZWQYAiABKAgSDgoGaXNfZHVlGAMgASgIIhkKBlJlY2VudBIPCgd1c2VkX21zGAEgASgDIuIBCgZTZW5kZXISEQoJZGV2aWNlX2lkGAEgASgMEhAKCHJlY2VpdmVkGAIgASgEEgwKBG93ZWQYAyABKAQSEQoJcmVjZWlwdGVkGAQgASgEEhEKCWNvbmZpcm1lZBgFIAEoBBIPCgdtaXNzaW5nGAYgAygEEhQKDGpvaW5lZF9lcG9jaBgHIAEoBBITCgtoZWFyZF9lcG9jaBgIIAEoBBITCgtoZWFyZF9hdF9tcxgJIAEoAxIWCg5kaWZmZXJlZF9lcG9jaBgKIAEoBBIWCg5kaWZmZXJlZF9hdF9tcxgLIAEoAyKIAwoHTWVzc2FnZRIqCgRraW5kGAEgASgOMhwucGFybGV5LnZhdWx0LnYxLk1lc3NhZ2VLaW5kEhQKDGZyb21fYWNjb3VudBgPIAEoDBITCgtmcm9tX2hhbmRsZRgCIAEoCRITCgtmcm9tX2RldmljZRgDIAEoDBILCgNvd24YBCABKAgSDAoEdGV4dBgFIAEoCRISCgpzZW50X2F0X21zGAYgASgDEi4KBnN0YXR1cxgHIAEoDjIeLnBhcmxleS52YXVsdC52MS5NZXNzYWdlU3RhdHVzEhAKCHNlcXVlbmNlGAggASgEEi0KB2ZhaWx1cmUYDCABKA4yHC5wYXJsZXkudmF1bHQudjEuU2VuZEZhaWx1cmUSLwoKdW5yZWFkYWJsZRgNIAEoCzIbLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlEi4KBnN5c3RlbRgOIAEoCzIeLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlSgQICRAKSgQIChALSgQICxAMIgkKB05vdGhpbmci9wUKClVucmVhZGFibGUSLQoJb2xkX2Vwb2NoGAEgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABIwCgxmdXR1cmVfZXBvY2gYAiABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEi4KCm90aGVyX2tpbmQYAyABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEjYKB3JlZnVzZWQYBCABKAsyIy5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5SZWZ1c2VkSAASNwoLYmFkX2NvbnRlbnQYBSABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAASOwoPdW5rbm93bl9jb250ZW50GAYgASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAEjkKDWFnYWluc3RfcnVsZXMYByABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAASNQoHZXhwaXJlZBgIIAEoCzIiLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLk1pc3NlZEgAEi4KA2dhcBgJIAEoCzIfLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkdhcEgAEjIKBmZvcmtlZBgKIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABIwCgx1bmtub3duX2VjaG8YCyABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEi4KCm5vdF9zaWduZWQYDCABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAGhgKB1JlZnVzZWQSDQoFY2F1c2UYASABKAkaFAoERnJvbRIMCgRmcm9tGAEgASgMGhcKBk1pc3NlZBINCgVjb3VudBgBIAEoBBoiCgNHYXASDAoEZnJvbRgBIAEoDBINCgVjb3VudBgCIAEoBEIFCgN3aHkilAsKDVN5c3RlbU1lc3NhZ2USPgoNbWVtYmVyc19hZGRlZBgBIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEkAKD21lbWJlcnNfcmVtb3ZlZBgCIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEjsKDG1lbWJlcnNfbGVmdBgDIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLldob21IABI9CgxkZXZpY2VfYWRkZWQYBCABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5QZXJzb25IABI0ChBvd25fZGV2aWNlX2FkZGVkGAUgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABI/Cg5kZXZpY2VfcmVqb2lucxgGIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLlBlcnNvbkgAEjcKBmpvaW5lZBgHIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkpvaW5lZEgAEiwKCHlvdV9sZWZ0GAggASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABJBChB5b3Vfd2VyZV9yZW1vdmVkGAkgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuUGVyc29uSAASOgoKcm9vbV9uYW1lZBgKIAEoCzIkLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLk5hbWVkSAASOQoJdG9waWNfc2V0GAsgASgLMiQucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuVG9waWNIABJAChFuZXdjb21lcnNfZGVjaWRlZBgMIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkRheXNIABI7CgphZG1pbl9tYWRlGA0gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASPQoMYWRtaW5fdW5tYWRlGA4gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASRAoVYWRtaW5zX21hZGVfbWVhbndoaWxlGA8gASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuV2hvbUgAEkgKE2hpc3RvcnlfZnJvbV9kZXZpY2UYECABKAsyKS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5Gcm9tRGV2aWNlSAASSAoTaGlzdG9yeV9mcm9tX21lbWJlchgRIAEoCzIpLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkZyb21NZW1iZXJIABoTCgRXaG9tEgsKA3dobxgBIAMoDBohCgZCeVdob20SCgoCYnkYASABKAwSCwoDd2hvGAIgAygMGhUKBlBlcnNvbhILCgN3aG8YASABKAwaPQoGSm9pbmVkEg4KBm90aGVycxgBIAMoDBINCgV0b3BpYxgCIAEoCRIUCgxoaXN0b3J5X2RheXMYAyABKA0aIQoFTmFtZWQSCgoCYnkYASABKAwSDAoEbmFtZRgCIAEoCRoiCgVUb3BpYxIKCgJieRgBIAEoDBINCgV0b3BpYxgCIAEoCRogCgREYXlzEgoKAmJ5GAEgASgMEgwKBGRheXMYAiABKA0aKwoKRnJvbURldmljZRINCgVsaW5lcxgBIAEoDRIOCgZkZXZpY2UYAiABKAkaKQoKRnJvbU1lbWJlchINCgVsaW5lcxgBIAEoDRIMCgRmcm9tGAIgASgMQgYKBHdoYXQigAIKCk91dGJveEl0ZW0SDQoFZ3JvdXAYASABKAQSFwoPY2xpZW50X3NlcXVlbmNlGAIgASgEEjEKB2NvbnRlbnQYAyABKAsyHi5wYXJsZXkudmF1bHQudjEuT3V0Ym94Q29udGVudEgAEi8KBmNvbW1pdBgEIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hDb21taXRIABIvCgZyZWpvaW4YBSABKAsyHS5wYXJsZXkudmF1bHQudjEuT3V0Ym94UmVqb2luSAASLQoFbGVhdmUYBiABKAsyHC5wYXJsZXkudmF1bHQudjEuT3V0Ym94TGVhdmVIAEIGCgR3aGF0IhwKC091dGJveExlYXZlEg0KBWxlYXZlGAEgASgMIh8KDE91dGJveFJlam9pbhIPCgdyZXF1ZXN0GAEgASgMIlQKDU91dGJveENvbnRlbnQSDwoHY29udGVudBgBIAEoDBISCgpjaXBoZXJ0ZXh0GAIgASgMEg0KBWVwb2NoGAMgASgEEg8KB21lc3NhZ2UYBCABKAQiNgoMT3V0Ym94Q29tbWl0EhUKDWNvbW1pdF9idW5kbGUYASABKAwSDwoHaW50ZW50cxgCIAMoBCIfCgdXYWl0aW5nEhQKDGNvbnZlcnNhdGlvbhgBIAEoBCIeCgtVbmRlbGl2ZXJlZBIPCgdtZXNzYWdlGAEgASgEIhcKBFNlbnQSDwoHbWVzc2FnZRgBIAEoBCIzCghDb3VudGVycxIPCgdtZXNzYWdlGAEgASgEEhYKDmhhbmRlZF9tZXNzYWdlGAIgASgEInsKCktleVBhY2thZ2USFgoOcHVibGljX3BhY2thZ2UYASABKAwSFwoPcHJpdmF0ZV9wYWNrYWdlGAIgASgMEhMKC2xhc3RfcmVzb3J0GAMgASgIEhQKDG5vdF9hZnRlcl9tcxgEIAEoAxIRCglsZWFmX2RhdGEYBSABKAwiTQoHV2VsY29tZRIXCg9jb252ZXJzYXRpb25faWQYASABKAwSEAoIc2VxdWVuY2UYAiABKAQSFwoPYXR0ZW1wdGVkX2F0X21zGAMgASgDIqcBCglPd25EZXZpY2USEQoJZGV2aWNlX2lkGAEgASgMEgwKBG5hbWUYAiABKAkSFAoMaXNzdWVkX2F0X21zGAMgASgDEhUKDWxhc3RfaGVhcmRfbXMYBCABKAMSEAoIaXNfZW5kZWQYBSABKAgSDQoFcGxhY2UYBiABKA0SEAoIbmFtZV9kdWUYByABKAgSGQoRaGFuZGVkX292ZXJfYXRfbXMYCCABKAMilQEKD0hpc3RvcnlUcmFuc2ZlchIRCgl0b19kZXZpY2UYASABKAwSEgoKdG9fYWNjb3VudBgCIAEoDBIXCg9jb252ZXJzYXRpb25faWQYAyABKAwSFAoMbmV4dF9tZXNzYWdlGAQgASgEEhAKCHNpbmNlX21zGAUgASgDEgsKA2R1ZRgGIAEoCBINCgViZWd1bhgHIAEoCCJnChJXYWl0aW5nSGlzdG9yeVBhcnQSDAoEcGFydBgBIAEoDBIVCg1naXZlcl9hY2NvdW50GAMgASgMEhQKDGdpdmVyX2RldmljZRgEIAEoDBIWCg5yZWNlaXZlZF9hdF9tcxgFIAEoAyqSAQoQQ29udmVyc2F0aW9uS2luZBIhCh1DT05WRVJTQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhwKGENPTlZFUlNBVElPTl9LSU5EX0RJUkVDVBABEhoKFkNPTlZFUlNBVElPTl9LSU5EX1JPT00QAhIhCh1DT05WRVJTQVRJT05fS0lORF9PV05fREVWSUNFUxADKocBCglFbmRSZWFzb24SGgoWRU5EX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKEkVORF9SRUFTT05fUkVNT1ZFRBABEhMKD0VORF9SRUFTT05fTEVGVBACEhgKFEVORF9SRUFTT05fQUJBTkRPTkVEEAMSFwoTRU5EX1JFQVNPTl9SRVBMQUNFRBAEKo0BCgtNZXNzYWdlS2luZBIcChhNRVNTQUdFX0tJTkRfVU5TUEVDSUZJRUQQABIVChFNRVNTQUdFX0tJTkRfVEVYVBABEhsKF01FU1NBR0VfS0lORF9VTlJFQURBQkxFEAISFAoQTUVTU0FHRV9LSU5EX0dBUBADEhYKEk1FU1NBR0VfS0lORF9FVkVOVBAEKrwBCg1NZXNzYWdlU3RhdHVzEh4KGk1FU1NBR0VfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGgoWTUVTU0FHRV9TVEFUVVNfV0FJVElORxABEhkKFU1FU1NBR0VfU1RBVFVTX1NUT1JFRBACEhwKGE1FU1NBR0VfU1RBVFVTX0RFTElWRVJFRBADEhkKFU1FU1NBR0VfU1RBVFVTX0ZBSUxFRBAEEhsKF01FU1NBR0VfU1RBVFVTX1JFQ0VJVkVEEAUqnQEKC1NlbmRGYWlsdXJlEhwKGFNFTkRfRkFJTFVSRV9VTlNQRUNJRklFRBAAEhoKFlNFTkRfRkFJTFVSRV9UT09fTEFSR0UQARIaChZTRU5EX0ZBSUxVUkVfTUFMRk9STUVEEAISHAoYU0VORF9GQUlMVVJFX05PVF9JTl9ST09NEAMSGgoWU0VORF9GQUlMVVJFX1VOQ0VSVEFJThAEYgZwcm90bzM", [file_parley_v1_identity]);
+  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIvsBCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhkKEWRldmljZV9wdWJsaWNfa2V5GAQgASgMEhoKEmRldmljZV9wcml2YXRlX2tleRgFIAEoDBIaChJkZXZpY2VfY2VydGlmaWNhdGUYBiABKAwSFQoNY3JlYXRlZF9hdF9tcxgHIAEoAxIUCgxhY2NvdW50X3NlZWQYCCABKAwSEwoLa2VlcHNfd29yZHMYCSABKAgSFAoMcGVuZGluZ19saXN0GAogASgMEhIKCmlzX2pvaW5pbmcYCyABKAhKBAgDEAQi0AIKBlNlcnZlchIMCgRob3N0GAEgASgJEgwKBHBvcnQYAiABKA0SHAoScGlubmVkX2ZpbmdlcnByaW50GAkgASgMSAASFgoMdm91Y2hlZF9ob3N0GAogASgJSAASDgoGY3Vyc29yGAQgASgMEhcKD29wZXJhdG9yX2hhbmRsZRgFIAEoCRIbChNpbnZpdGVkX2ZpbmdlcnByaW50GAYgASgMEhcKD2NsaWVudF9zZXF1ZW5jZRgIIAEoBBIUCgxpbnZpdGVfdG9rZW4YByABKAkSEQoJc2VydmVyX2lkGAsgASgMEhIKCmludml0ZWRfaWQYDCABKAwSGwoTcHVibGlzaGVkX2xlYWZfZGF0YRgNIAEoDBIqCghwdXRfYmFjaxgOIAEoCzIYLnBhcmxleS52YXVsdC52MS5QdXRCYWNrQgkKB3RydXN0ZWRKBAgDEAQiTwoHUHV0QmFjaxIOCgZudW1iZXIYASABKAQSEwoLbm90ZWRfYXRfbXMYAiABKAMSEgoKc2FpZF9hdF9tcxgDIAEoAxILCgNoYWQYBCABKAQi1QEKB0NvbnRhY3QSEwoLYWNjb3VudF9rZXkYASABKAwSDgoGaGFuZGxlGAIgASgJEhUKDWZpcnN0X3NlZW5fbXMYAyABKAMSFQoNbGFzdF9oZWFyZF9tcxgEIAEoAxIQCgh2ZXJpZmllZBgFIAEoCBIPCgdibG9ja2VkGAYgASgIEhAKCGFkbWl0dGVkGAcgASgIEhQKDGFkbWl0dGVkX2R1ZRgIIAEoCBIQCghhc2tlZF9tcxgJIAMoAxIaChJyZXZva2VkX2RldmljZV9pZHMYFCADKAwifQoGSGFuZGxlEg4KBmhhbmRsZRgBIAEoCRIaChJwaW5uZWRfYWNjb3VudF9rZXkYAiABKAwSHAoUZXhwZWN0ZWRfZmluZ2VycHJpbnQYAyABKAwSGAoQc2Vlbl9hY2NvdW50X2tleRgEIAEoDBIPCgdibG9ja2VkGAUgASgIIvoBCgxDb252ZXJzYXRpb24SFAoMcGVlcl9hY2NvdW50GAEgASgMEhMKC3BlZXJfaGFuZGxlGAcgASgJEhQKDGNvbnRpbnVlZF9pbhgIIAEoBBIQCghhc2tlZF9ieRgJIAEoDBIQCghkZWNsaW5lZBgKIAEoCBIVCg1jcmVhdGVkX2F0X21zGAIgASgDEi8KBGtpbmQYAyABKA4yIS5wYXJsZXkudmF1bHQudjEuQ29udmVyc2F0aW9uS2luZBIRCglyb29tX25hbWUYBCABKAkSFAoMaGFuZGVkX2xpbmVzGAUgASgNEhQKDGZyb21faGlzdG9yeRgGIAEoCCKjCAoFR3JvdXASFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhQKDGNvbnZlcnNhdGlvbhgCIAEoBBISCgpuZXh0X2NvdW50GAQgASgEEhsKE3NlYWxlZF9zaW5jZV9jb21taXQYBSABKAQSFwoPY29tbWl0dGVkX2F0X21zGAYgASgDEhUKDWxhc3Rfc2VxdWVuY2UYByABKAQSFAoMY2lwaGVyX3N1aXRlGAggASgNEhUKDWxpYnJhcnlfbWFqb3IYCSABKA0SGgoSbGVhdmluZ19kZXZpY2VfaWRzGAwgAygMEhUKDXJlam9pbl9ub25jZXMYEiADKAwSFwoPcmVqb2luX3JlcXVlc3RzGCEgAygMEhMKC2hlYXJkX2Vwb2NoGCUgASgEEhQKDGpvaW5lZF9lcG9jaBgUIAEoBBIbChNrZXlzX3NpbmNlX3B1dF9iYWNrGDwgASgEEh0KFWNvbW1pdF9zaW5jZV9wdXRfYmFjaxg9IAEoBBIaChJsb2dfc2luY2VfcHV0X2JhY2sYPiABKAQSFwoPcmVqb2luX2Fza2VkX21zGBUgASgDEhEKCWJyb2tlbl9ieRgXIAEoDBIYChBvd2VkX3NpbmNlX2Vwb2NoGCAgASgEEi4KB3J1bm5pbmcYIiABKAsyGy5wYXJsZXkudmF1bHQudjEuUnVubmluZ0xvZ0gAEiwKBmZvcmtlZBgjIAEoCzIaLnBhcmxleS52YXVsdC52MS5Gb3JrZWRMb2dIABIoCgNnYXAYJCABKAsyGS5wYXJsZXkudmF1bHQudjEuR2FwSW5Mb2dIABIyCghjcmVhdGluZxgaIAEoCzIeLnBhcmxleS52YXVsdC52MS5DcmVhdGluZ0dyb3VwSAESLgoGYWN0aXZlGBsgASgLMhwucGFybGV5LnZhdWx0LnYxLkFjdGl2ZUdyb3VwSAESNgoKY29tbWl0dGluZxgcIAEoCzIgLnBhcmxleS52YXVsdC52MS5Db21taXR0aW5nR3JvdXBIARI2CgtvdXRfb2Zfc3luYxgdIAEoCzIfLnBhcmxleS52YXVsdC52MS5PdXRPZlN5bmNHcm91cEgBEjAKB2xlYXZpbmcYHiABKAsyHS5wYXJsZXkudmF1bHQudjEuTGVhdmluZ0dyb3VwSAESLAoFZW5kZWQYHyABKAsyGy5wYXJsZXkudmF1bHQudjEuRW5kZWRHcm91cEgBEjQKCXJlcXVlc3RlZBgqIAEoCzIfLnBhcmxleS52YXVsdC52MS5SZXF1ZXN0ZWRHcm91cEgBQgUKA2xvZ0IHCgVwaGFzZUoECAMQBEoECAoQC0oECAsQDEoECA0QDkoECA4QD0oECA8QEEoECBAQEUoECBEQEkoECBMQFEoECBYQF0oECBgQGUoECBkQGiIPCg1DcmVhdGluZ0dyb3VwIg0KC0FjdGl2ZUdyb3VwIhEKD0NvbW1pdHRpbmdHcm91cCI0Cg5PdXRPZlN5bmNHcm91cBIPCgdhc2tfZHVlGAEgASgIEhEKCWxlYXZlX2R1ZRgCIAEoCCI1CgxMZWF2aW5nR3JvdXASEQoJbGVhdmVfZHVlGAEgASgIEhIKCmNvbW1pdF9vdXQYAiABKAgiEAoOUmVxdWVzdGVkR3JvdXAiNQoKRW5kZWRHcm91cBInCgN3aHkYASABKA4yGi5wYXJsZXkudmF1bHQudjEuRW5kUmVhc29uIlgKClJ1bm5pbmdMb2cSEAoIc2VxdWVuY2UYASABKAQSDAoEaGFzaBgCIAEoDBIqCgdlYXJsaWVyGAMgAygLMhkucGFybGV5LnZhdWx0LnYxLkxvZ1BsYWNlIgsKCUZvcmtlZExvZyI1CghHYXBJbkxvZxIpCgZwYXNzZWQYASADKAsyGS5wYXJsZXkudmF1bHQudjEuTG9nUGxhY2UiKgoITG9nUGxhY2USEAoIc2VxdWVuY2UYASABKAQSDAoEaGFzaBgCIAEoDCKWAgoGSW50ZW50EjIKC2FkZF9hY2NvdW50GAEgASgLMhsucGFybGV5LnZhdWx0LnYxLkFkZEFjY291bnRIABIyCgthZGRfZGV2aWNlcxgCIAEoCzIbLnBhcmxleS52YXVsdC52MS5BZGREZXZpY2VzSAASOAoOcmVtb3ZlX2RldmljZXMYAyABKAsyHi5wYXJsZXkudmF1bHQudjEuUmVtb3ZlRGV2aWNlc0gAEjoKD2NoYW5nZV9zZXR0aW5ncxgEIAEoCzIfLnBhcmxleS52YXVsdC52MS5DaGFuZ2VTZXR0aW5nc0gAEhUKDW5vdF9iZWZvcmVfbXMYBSABKAMSDQoFYWxvbmUYBiABKAhCCAoGY2hhbmdlIkcKCkFkZEFjY291bnQSDgoGaGFuZGxlGAEgASgJEhQKDGtleV9wYWNrYWdlcxgCIAMoDBITCgthY2NvdW50X2tleRgDIAEoDCJbCgpBZGREZXZpY2VzEg4KBmhhbmRsZRgBIAEoCRISCgpkZXZpY2VfaWRzGAIgAygMEhQKDGtleV9wYWNrYWdlcxgDIAMoDBITCgthY2NvdW50X2tleRgEIAEoDCIjCg1SZW1vdmVEZXZpY2VzEhIKCmRldmljZV9pZHMYASADKAwioAEKDkNoYW5nZVNldHRpbmdzEhEKBG5hbWUYASABKAlIAIgBARISCgV0b3BpYxgCIAEoCUgBiAEBEhkKDGhpc3RvcnlfZGF5cxgDIAEoDUgCiAEBEhIKCm1ha2VfYWRtaW4YBCABKAwSFAoMdW5tYWtlX2FkbWluGAUgASgMQgcKBV9uYW1lQggKBl90b3BpY0IPCg1faGlzdG9yeV9kYXlzIlwKA0R1ZRISCgVhdF9tcxgBIAEoA0gAiAEBEhAKCHJlY2VpcHRzGAIgASgIEhMKC291dF9vZl9zeW5jGAMgASgIEhAKCGRyYXduX21zGAQgASgDQggKBl9hdF9tcyJaCglLbm93bkxpc3QSKAoFbGlzdHMYASADKAsyGS5wYXJsZXkudjEuQWNjb3VudERldmljZXMSEwoLaXNfY29tcGFyZWQYAiABKAgSDgoGaXNfZHVlGAMgASgIIhkKBlJlY2VudBIPCgd1c2VkX21zGAEgASgDIuIBCgZTZW5kZXISEQoJZGV2aWNlX2lkGAEgASgMEhAKCHJlY2VpdmVkGAIgASgEEgwKBG93ZWQYAyABKAQSEQoJcmVjZWlwdGVkGAQgASgEEhEKCWNvbmZpcm1lZBgFIAEoBBIPCgdtaXNzaW5nGAYgAygEEhQKDGpvaW5lZF9lcG9jaBgHIAEoBBITCgtoZWFyZF9lcG9jaBgIIAEoBBITCgtoZWFyZF9hdF9tcxgJIAEoAxIWCg5kaWZmZXJlZF9lcG9jaBgKIAEoBBIWCg5kaWZmZXJlZF9hdF9tcxgLIAEoAyKIAwoHTWVzc2FnZRIqCgRraW5kGAEgASgOMhwucGFybGV5LnZhdWx0LnYxLk1lc3NhZ2VLaW5kEhQKDGZyb21fYWNjb3VudBgPIAEoDBITCgtmcm9tX2hhbmRsZRgCIAEoCRITCgtmcm9tX2RldmljZRgDIAEoDBILCgNvd24YBCABKAgSDAoEdGV4dBgFIAEoCRISCgpzZW50X2F0X21zGAYgASgDEi4KBnN0YXR1cxgHIAEoDjIeLnBhcmxleS52YXVsdC52MS5NZXNzYWdlU3RhdHVzEhAKCHNlcXVlbmNlGAggASgEEi0KB2ZhaWx1cmUYDCABKA4yHC5wYXJsZXkudmF1bHQudjEuU2VuZEZhaWx1cmUSLwoKdW5yZWFkYWJsZRgNIAEoCzIbLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlEi4KBnN5c3RlbRgOIAEoCzIeLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlSgQICRAKSgQIChALSgQICxAMIgkKB05vdGhpbmci9wUKClVucmVhZGFibGUSLQoJb2xkX2Vwb2NoGAEgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABIwCgxmdXR1cmVfZXBvY2gYAiABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEi4KCm90aGVyX2tpbmQYAyABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEjYKB3JlZnVzZWQYBCABKAsyIy5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5SZWZ1c2VkSAASNwoLYmFkX2NvbnRlbnQYBSABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAASOwoPdW5rbm93bl9jb250ZW50GAYgASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAEjkKDWFnYWluc3RfcnVsZXMYByABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAASNQoHZXhwaXJlZBgIIAEoCzIiLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLk1pc3NlZEgAEi4KA2dhcBgJIAEoCzIfLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkdhcEgAEjIKBmZvcmtlZBgKIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABIwCgx1bmtub3duX2VjaG8YCyABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEi4KCm5vdF9zaWduZWQYDCABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAGhgKB1JlZnVzZWQSDQoFY2F1c2UYASABKAkaFAoERnJvbRIMCgRmcm9tGAEgASgMGhcKBk1pc3NlZBINCgVjb3VudBgBIAEoBBoiCgNHYXASDAoEZnJvbRgBIAEoDBINCgVjb3VudBgCIAEoBEIFCgN3aHkilAsKDVN5c3RlbU1lc3NhZ2USPgoNbWVtYmVyc19hZGRlZBgBIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEkAKD21lbWJlcnNfcmVtb3ZlZBgCIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEjsKDG1lbWJlcnNfbGVmdBgDIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLldob21IABI9CgxkZXZpY2VfYWRkZWQYBCABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5QZXJzb25IABI0ChBvd25fZGV2aWNlX2FkZGVkGAUgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABI/Cg5kZXZpY2VfcmVqb2lucxgGIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLlBlcnNvbkgAEjcKBmpvaW5lZBgHIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkpvaW5lZEgAEiwKCHlvdV9sZWZ0GAggASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABJBChB5b3Vfd2VyZV9yZW1vdmVkGAkgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuUGVyc29uSAASOgoKcm9vbV9uYW1lZBgKIAEoCzIkLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLk5hbWVkSAASOQoJdG9waWNfc2V0GAsgASgLMiQucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuVG9waWNIABJAChFuZXdjb21lcnNfZGVjaWRlZBgMIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkRheXNIABI7CgphZG1pbl9tYWRlGA0gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASPQoMYWRtaW5fdW5tYWRlGA4gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASRAoVYWRtaW5zX21hZGVfbWVhbndoaWxlGA8gASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuV2hvbUgAEkgKE2hpc3RvcnlfZnJvbV9kZXZpY2UYECABKAsyKS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5Gcm9tRGV2aWNlSAASSAoTaGlzdG9yeV9mcm9tX21lbWJlchgRIAEoCzIpLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkZyb21NZW1iZXJIABoTCgRXaG9tEgsKA3dobxgBIAMoDBohCgZCeVdob20SCgoCYnkYASABKAwSCwoDd2hvGAIgAygMGhUKBlBlcnNvbhILCgN3aG8YASABKAwaPQoGSm9pbmVkEg4KBm90aGVycxgBIAMoDBINCgV0b3BpYxgCIAEoCRIUCgxoaXN0b3J5X2RheXMYAyABKA0aIQoFTmFtZWQSCgoCYnkYASABKAwSDAoEbmFtZRgCIAEoCRoiCgVUb3BpYxIKCgJieRgBIAEoDBINCgV0b3BpYxgCIAEoCRogCgREYXlzEgoKAmJ5GAEgASgMEgwKBGRheXMYAiABKA0aKwoKRnJvbURldmljZRINCgVsaW5lcxgBIAEoDRIOCgZkZXZpY2UYAiABKAkaKQoKRnJvbU1lbWJlchINCgVsaW5lcxgBIAEoDRIMCgRmcm9tGAIgASgMQgYKBHdoYXQigAIKCk91dGJveEl0ZW0SDQoFZ3JvdXAYASABKAQSFwoPY2xpZW50X3NlcXVlbmNlGAIgASgEEjEKB2NvbnRlbnQYAyABKAsyHi5wYXJsZXkudmF1bHQudjEuT3V0Ym94Q29udGVudEgAEi8KBmNvbW1pdBgEIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hDb21taXRIABIvCgZyZWpvaW4YBSABKAsyHS5wYXJsZXkudmF1bHQudjEuT3V0Ym94UmVqb2luSAASLQoFbGVhdmUYBiABKAsyHC5wYXJsZXkudmF1bHQudjEuT3V0Ym94TGVhdmVIAEIGCgR3aGF0IhwKC091dGJveExlYXZlEg0KBWxlYXZlGAEgASgMIh8KDE91dGJveFJlam9pbhIPCgdyZXF1ZXN0GAEgASgMIlQKDU91dGJveENvbnRlbnQSDwoHY29udGVudBgBIAEoDBISCgpjaXBoZXJ0ZXh0GAIgASgMEg0KBWVwb2NoGAMgASgEEg8KB21lc3NhZ2UYBCABKAQiNgoMT3V0Ym94Q29tbWl0EhUKDWNvbW1pdF9idW5kbGUYASABKAwSDwoHaW50ZW50cxgCIAMoBCIfCgdXYWl0aW5nEhQKDGNvbnZlcnNhdGlvbhgBIAEoBCIXCgRIZWxkEg8KB2NvbnRlbnQYASABKAwiHgoLVW5kZWxpdmVyZWQSDwoHbWVzc2FnZRgBIAEoBCIXCgRTZW50Eg8KB21lc3NhZ2UYASABKAQiMwoIQ291bnRlcnMSDwoHbWVzc2FnZRgBIAEoBBIWCg5oYW5kZWRfbWVzc2FnZRgCIAEoBCJ7CgpLZXlQYWNrYWdlEhYKDnB1YmxpY19wYWNrYWdlGAEgASgMEhcKD3ByaXZhdGVfcGFja2FnZRgCIAEoDBITCgtsYXN0X3Jlc29ydBgDIAEoCBIUCgxub3RfYWZ0ZXJfbXMYBCABKAMSEQoJbGVhZl9kYXRhGAUgASgMIk0KB1dlbGNvbWUSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEhcKD2F0dGVtcHRlZF9hdF9tcxgDIAEoAyKnAQoJT3duRGV2aWNlEhEKCWRldmljZV9pZBgBIAEoDBIMCgRuYW1lGAIgASgJEhQKDGlzc3VlZF9hdF9tcxgDIAEoAxIVCg1sYXN0X2hlYXJkX21zGAQgASgDEhAKCGlzX2VuZGVkGAUgASgIEg0KBXBsYWNlGAYgASgNEhAKCG5hbWVfZHVlGAcgASgIEhkKEWhhbmRlZF9vdmVyX2F0X21zGAggASgDIpUBCg9IaXN0b3J5VHJhbnNmZXISEQoJdG9fZGV2aWNlGAEgASgMEhIKCnRvX2FjY291bnQYAiABKAwSFwoPY29udmVyc2F0aW9uX2lkGAMgASgMEhQKDG5leHRfbWVzc2FnZRgEIAEoBBIQCghzaW5jZV9tcxgFIAEoAxILCgNkdWUYBiABKAgSDQoFYmVndW4YByABKAgiZwoSV2FpdGluZ0hpc3RvcnlQYXJ0EgwKBHBhcnQYASABKAwSFQoNZ2l2ZXJfYWNjb3VudBgDIAEoDBIUCgxnaXZlcl9kZXZpY2UYBCABKAwSFgoOcmVjZWl2ZWRfYXRfbXMYBSABKAMqkgEKEENvbnZlcnNhdGlvbktpbmQSIQodQ09OVkVSU0FUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIcChhDT05WRVJTQVRJT05fS0lORF9ESVJFQ1QQARIaChZDT05WRVJTQVRJT05fS0lORF9ST09NEAISIQodQ09OVkVSU0FUSU9OX0tJTkRfT1dOX0RFVklDRVMQAyqHAQoJRW5kUmVhc29uEhoKFkVORF9SRUFTT05fVU5TUEVDSUZJRUQQABIWChJFTkRfUkVBU09OX1JFTU9WRUQQARITCg9FTkRfUkVBU09OX0xFRlQQAhIYChRFTkRfUkVBU09OX0FCQU5ET05FRBADEhcKE0VORF9SRUFTT05fUkVQTEFDRUQQBCqNAQoLTWVzc2FnZUtpbmQSHAoYTUVTU0FHRV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRTUVTU0FHRV9LSU5EX1RFWFQQARIbChdNRVNTQUdFX0tJTkRfVU5SRUFEQUJMRRACEhQKEE1FU1NBR0VfS0lORF9HQVAQAxIWChJNRVNTQUdFX0tJTkRfRVZFTlQQBCq8AQoNTWVzc2FnZVN0YXR1cxIeChpNRVNTQUdFX1NUQVRVU19VTlNQRUNJRklFRBAAEhoKFk1FU1NBR0VfU1RBVFVTX1dBSVRJTkcQARIZChVNRVNTQUdFX1NUQVRVU19TVE9SRUQQAhIcChhNRVNTQUdFX1NUQVRVU19ERUxJVkVSRUQQAxIZChVNRVNTQUdFX1NUQVRVU19GQUlMRUQQBBIbChdNRVNTQUdFX1NUQVRVU19SRUNFSVZFRBAFKp0BCgtTZW5kRmFpbHVyZRIcChhTRU5EX0ZBSUxVUkVfVU5TUEVDSUZJRUQQABIaChZTRU5EX0ZBSUxVUkVfVE9PX0xBUkdFEAESGgoWU0VORF9GQUlMVVJFX01BTEZPUk1FRBACEhwKGFNFTkRfRkFJTFVSRV9OT1RfSU5fUk9PTRADEhoKFlNFTkRfRkFJTFVSRV9VTkNFUlRBSU4QBGIGcHJvdG8z", [file_parley_v1_identity]);
 
 /**
  * This endpoint: table "identity". There is one.
@@ -189,6 +189,13 @@ export type Server = Message$1<"parley.vault.v1.Server"> & {
    * @generated from field: bytes published_leaf_data = 13;
    */
   publishedLeafData: Uint8Array;
+
+  /**
+   * The server has had sends of this device that it does not know of. Unset: never.
+   *
+   * @generated from field: parley.vault.v1.PutBack put_back = 14;
+   */
+  putBack?: PutBack | undefined;
 };
 
 /**
@@ -197,6 +204,47 @@ export type Server = Message$1<"parley.vault.v1.Server"> & {
  */
 export const ServerSchema: GenMessage<Server> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 1);
+
+/**
+ * This vault is a copy that was put back, or the server says so falsely: message keys that it has may be used already.
+ *
+ * @generated from message parley.vault.v1.PutBack
+ */
+export type PutBack = Message$1<"parley.vault.v1.PutBack"> & {
+  /**
+   * How often it was noted.
+   *
+   * @generated from field: uint64 number = 1;
+   */
+  number: bigint;
+
+  /**
+   * When it was noted last, and when the server said it last.
+   *
+   * @generated from field: int64 noted_at_ms = 2;
+   */
+  notedAtMs: bigint;
+
+  /**
+   * @generated from field: int64 said_at_ms = 3;
+   */
+  saidAtMs: bigint;
+
+  /**
+   * The highest number of a send that the server had then. Sends up to it that are in the outbox wait for their echoes;
+   * 0: those that had none were given up.
+   *
+   * @generated from field: uint64 had = 4;
+   */
+  had: bigint;
+};
+
+/**
+ * Describes the message parley.vault.v1.PutBack.
+ * Use `create(PutBackSchema)` to create a new message.
+ */
+export const PutBackSchema: GenMessage<PutBack> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 2);
 
 /**
  * A person that this endpoint has met: table "contacts". They are their account's key; all else is about it.
@@ -276,7 +324,7 @@ export type Contact = Message$1<"parley.vault.v1.Contact"> & {
  * Use `create(ContactSchema)` to create a new message.
  */
 export const ContactSchema: GenMessage<Contact> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 2);
+  messageDesc(file_parley_vault_v1_records, 3);
 
 /**
  * A handle, and whose it is: table "handles".
@@ -323,7 +371,7 @@ export type Handle = Message$1<"parley.vault.v1.Handle"> & {
  * Use `create(HandleSchema)` to create a new message.
  */
 export const HandleSchema: GenMessage<Handle> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 3);
+  messageDesc(file_parley_vault_v1_records, 4);
 
 /**
  * A conversation as a person sees it: table "conversations". It is carried by MLS groups: by
@@ -404,7 +452,7 @@ export type Conversation = Message$1<"parley.vault.v1.Conversation"> & {
  * Use `create(ConversationSchema)` to create a new message.
  */
 export const ConversationSchema: GenMessage<Conversation> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 4);
+  messageDesc(file_parley_vault_v1_records, 5);
 
 /**
  * One MLS group: table "groups". Its state is in "states" and "ratchets", the one that follows a commit on its way in
@@ -496,11 +544,31 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
   heardEpoch: bigint;
 
   /**
-   * The epoch in which this device joined, this time.
+   * The epoch in which this device joined, this time, or began to count anew after its vault was put back from a copy.
    *
    * @generated from field: uint64 joined_epoch = 20;
    */
   joinedEpoch: bigint;
+
+  /**
+   * PutBack.number at the time of which this device has had keys of its own here that no copy of its vault has used, and
+   * of its newest commit. While the first is lower than the server's record says, nothing is sealed here.
+   *
+   * @generated from field: uint64 keys_since_put_back = 60;
+   */
+  keysSincePutBack: bigint;
+
+  /**
+   * @generated from field: uint64 commit_since_put_back = 61;
+   */
+  commitSincePutBack: bigint;
+
+  /**
+   * The same of what is remembered of the order (log): what came to another copy is missing in it.
+   *
+   * @generated from field: uint64 log_since_put_back = 62;
+   */
+  logSincePutBack: bigint;
 
   /**
    * When this device last asked to be removed and added.
@@ -605,7 +673,7 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
  * Use `create(GroupSchema)` to create a new message.
  */
 export const GroupSchema: GenMessage<Group> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 5);
+  messageDesc(file_parley_vault_v1_records, 6);
 
 /**
  * Its first commit is on its way.
@@ -620,7 +688,7 @@ export type CreatingGroup = Message$1<"parley.vault.v1.CreatingGroup"> & {
  * Use `create(CreatingGroupSchema)` to create a new message.
  */
 export const CreatingGroupSchema: GenMessage<CreatingGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 6);
+  messageDesc(file_parley_vault_v1_records, 7);
 
 /**
  * @generated from message parley.vault.v1.ActiveGroup
@@ -633,7 +701,7 @@ export type ActiveGroup = Message$1<"parley.vault.v1.ActiveGroup"> & {
  * Use `create(ActiveGroupSchema)` to create a new message.
  */
 export const ActiveGroupSchema: GenMessage<ActiveGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 7);
+  messageDesc(file_parley_vault_v1_records, 8);
 
 /**
  * A commit of this device is on its way: the state after it is in the table "pending".
@@ -648,7 +716,7 @@ export type CommittingGroup = Message$1<"parley.vault.v1.CommittingGroup"> & {
  * Use `create(CommittingGroupSchema)` to create a new message.
  */
 export const CommittingGroupSchema: GenMessage<CommittingGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 8);
+  messageDesc(file_parley_vault_v1_records, 9);
 
 /**
  * A commit could not be opened: the device has to be removed and added.
@@ -676,7 +744,7 @@ export type OutOfSyncGroup = Message$1<"parley.vault.v1.OutOfSyncGroup"> & {
  * Use `create(OutOfSyncGroupSchema)` to create a new message.
  */
 export const OutOfSyncGroupSchema: GenMessage<OutOfSyncGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 9);
+  messageDesc(file_parley_vault_v1_records, 10);
 
 /**
  * This account leaves; what still comes is not shown.
@@ -704,7 +772,7 @@ export type LeavingGroup = Message$1<"parley.vault.v1.LeavingGroup"> & {
  * Use `create(LeavingGroupSchema)` to create a new message.
  */
 export const LeavingGroupSchema: GenMessage<LeavingGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 10);
+  messageDesc(file_parley_vault_v1_records, 11);
 
 /**
  * Somebody whom nobody has let in has added this device: it opens what is said, and says nothing.
@@ -719,7 +787,7 @@ export type RequestedGroup = Message$1<"parley.vault.v1.RequestedGroup"> & {
  * Use `create(RequestedGroupSchema)` to create a new message.
  */
 export const RequestedGroupSchema: GenMessage<RequestedGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 11);
+  messageDesc(file_parley_vault_v1_records, 12);
 
 /**
  * @generated from message parley.vault.v1.EndedGroup
@@ -736,7 +804,7 @@ export type EndedGroup = Message$1<"parley.vault.v1.EndedGroup"> & {
  * Use `create(EndedGroupSchema)` to create a new message.
  */
 export const EndedGroupSchema: GenMessage<EndedGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 12);
+  messageDesc(file_parley_vault_v1_records, 13);
 
 /**
  * @generated from message parley.vault.v1.RunningLog
@@ -767,7 +835,7 @@ export type RunningLog = Message$1<"parley.vault.v1.RunningLog"> & {
  * Use `create(RunningLogSchema)` to create a new message.
  */
 export const RunningLogSchema: GenMessage<RunningLog> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 13);
+  messageDesc(file_parley_vault_v1_records, 14);
 
 /**
  * A member was shown another course of it, which was told: nothing is compared before the next epoch.
@@ -782,7 +850,7 @@ export type ForkedLog = Message$1<"parley.vault.v1.ForkedLog"> & {
  * Use `create(ForkedLogSchema)` to create a new message.
  */
 export const ForkedLogSchema: GenMessage<ForkedLog> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 14);
+  messageDesc(file_parley_vault_v1_records, 15);
 
 /**
  * Something did not come: it goes on from another member's hash at a place behind that.
@@ -803,7 +871,7 @@ export type GapInLog = Message$1<"parley.vault.v1.GapInLog"> & {
  * Use `create(GapInLogSchema)` to create a new message.
  */
 export const GapInLogSchema: GenMessage<GapInLog> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 15);
+  messageDesc(file_parley_vault_v1_records, 16);
 
 /**
  * @generated from message parley.vault.v1.LogPlace
@@ -825,7 +893,7 @@ export type LogPlace = Message$1<"parley.vault.v1.LogPlace"> & {
  * Use `create(LogPlaceSchema)` to create a new message.
  */
 export const LogPlaceSchema: GenMessage<LogPlace> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 16);
+  messageDesc(file_parley_vault_v1_records, 17);
 
 /**
  * A change of a group that this device is to commit: table "intents", grouped by group. It stays
@@ -882,7 +950,7 @@ export type Intent = Message$1<"parley.vault.v1.Intent"> & {
  * Use `create(IntentSchema)` to create a new message.
  */
 export const IntentSchema: GenMessage<Intent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 17);
+  messageDesc(file_parley_vault_v1_records, 18);
 
 /**
  * Somebody new; the key packages are claimed when the line is up.
@@ -913,7 +981,7 @@ export type AddAccount = Message$1<"parley.vault.v1.AddAccount"> & {
  * Use `create(AddAccountSchema)` to create a new message.
  */
 export const AddAccountSchema: GenMessage<AddAccount> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 18);
+  messageDesc(file_parley_vault_v1_records, 19);
 
 /**
  * Further devices of an account in the group.
@@ -949,7 +1017,7 @@ export type AddDevices = Message$1<"parley.vault.v1.AddDevices"> & {
  * Use `create(AddDevicesSchema)` to create a new message.
  */
 export const AddDevicesSchema: GenMessage<AddDevices> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 19);
+  messageDesc(file_parley_vault_v1_records, 20);
 
 /**
  * @generated from message parley.vault.v1.RemoveDevices
@@ -966,7 +1034,7 @@ export type RemoveDevices = Message$1<"parley.vault.v1.RemoveDevices"> & {
  * Use `create(RemoveDevicesSchema)` to create a new message.
  */
 export const RemoveDevicesSchema: GenMessage<RemoveDevices> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 20);
+  messageDesc(file_parley_vault_v1_records, 21);
 
 /**
  * Fields that are set are changed, from whatever the settings are by then.
@@ -1007,7 +1075,7 @@ export type ChangeSettings = Message$1<"parley.vault.v1.ChangeSettings"> & {
  * Use `create(ChangeSettingsSchema)` to create a new message.
  */
 export const ChangeSettingsSchema: GenMessage<ChangeSettings> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 21);
+  messageDesc(file_parley_vault_v1_records, 22);
 
 /**
  * A group in which this device has something to do by itself: under the group's number in table "due" where that is now
@@ -1050,7 +1118,7 @@ export type Due = Message$1<"parley.vault.v1.Due"> & {
  * Use `create(DueSchema)` to create a new message.
  */
 export const DueSchema: GenMessage<Due> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 22);
+  messageDesc(file_parley_vault_v1_records, 23);
 
 /**
  * All that is known of the devices of an account, this one's too: table "lists", under a keyed hash of the account's key.
@@ -1085,7 +1153,7 @@ export type KnownList = Message$1<"parley.vault.v1.KnownList"> & {
  * Use `create(KnownListSchema)` to create a new message.
  */
 export const KnownListSchema: GenMessage<KnownList> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23);
+  messageDesc(file_parley_vault_v1_records, 24);
 
 /**
  * A conversation in use: table "recent", under its number. There are few.
@@ -1104,7 +1172,7 @@ export type Recent = Message$1<"parley.vault.v1.Recent"> & {
  * Use `create(RecentSchema)` to create a new message.
  */
 export const RecentSchema: GenMessage<Recent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 24);
+  messageDesc(file_parley_vault_v1_records, 25);
 
 /**
  * The knowledge about another device in a group: table "senders", grouped by group, under a keyed hash of the
@@ -1190,7 +1258,7 @@ export type Sender = Message$1<"parley.vault.v1.Sender"> & {
  * Use `create(SenderSchema)` to create a new message.
  */
 export const SenderSchema: GenMessage<Sender> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 25);
+  messageDesc(file_parley_vault_v1_records, 26);
 
 /**
  * One line of the history: table "messages", grouped by conversation, in the order of arrival.
@@ -1272,7 +1340,7 @@ export type Message = Message$1<"parley.vault.v1.Message"> & {
  * Use `create(MessageSchema)` to create a new message.
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 26);
+  messageDesc(file_parley_vault_v1_records, 27);
 
 /**
  * A cause of which nothing more is to be said than its code.
@@ -1287,7 +1355,7 @@ export type Nothing = Message$1<"parley.vault.v1.Nothing"> & {
  * Use `create(NothingSchema)` to create a new message.
  */
 export const NothingSchema: GenMessage<Nothing> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27);
+  messageDesc(file_parley_vault_v1_records, 28);
 
 /**
  * Why something cannot be read, or what is missing. The cases are the codes of services/endpoint/codes/unreadable.ts;
@@ -1389,7 +1457,7 @@ export type Unreadable = Message$1<"parley.vault.v1.Unreadable"> & {
  * Use `create(UnreadableSchema)` to create a new message.
  */
 export const UnreadableSchema: GenMessage<Unreadable> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28);
+  messageDesc(file_parley_vault_v1_records, 29);
 
 /**
  * By the MLS engine, for this cause (services/endpoint/mls/refused.ts).
@@ -1408,7 +1476,7 @@ export type Unreadable_Refused = Message$1<"parley.vault.v1.Unreadable.Refused">
  * Use `create(Unreadable_RefusedSchema)` to create a new message.
  */
 export const Unreadable_RefusedSchema: GenMessage<Unreadable_Refused> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28, 0);
+  messageDesc(file_parley_vault_v1_records, 29, 0);
 
 /**
  * @generated from message parley.vault.v1.Unreadable.From
@@ -1425,7 +1493,7 @@ export type Unreadable_From = Message$1<"parley.vault.v1.Unreadable.From"> & {
  * Use `create(Unreadable_FromSchema)` to create a new message.
  */
 export const Unreadable_FromSchema: GenMessage<Unreadable_From> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28, 1);
+  messageDesc(file_parley_vault_v1_records, 29, 1);
 
 /**
  * Deleted from the server before this device came for it.
@@ -1444,7 +1512,7 @@ export type Unreadable_Missed = Message$1<"parley.vault.v1.Unreadable.Missed"> &
  * Use `create(Unreadable_MissedSchema)` to create a new message.
  */
 export const Unreadable_MissedSchema: GenMessage<Unreadable_Missed> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28, 2);
+  messageDesc(file_parley_vault_v1_records, 29, 2);
 
 /**
  * @generated from message parley.vault.v1.Unreadable.Gap
@@ -1466,7 +1534,7 @@ export type Unreadable_Gap = Message$1<"parley.vault.v1.Unreadable.Gap"> & {
  * Use `create(Unreadable_GapSchema)` to create a new message.
  */
 export const Unreadable_GapSchema: GenMessage<Unreadable_Gap> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28, 3);
+  messageDesc(file_parley_vault_v1_records, 29, 3);
 
 /**
  * A line of the history that nobody wrote. The cases are the codes of services/endpoint/codes/system-message.ts; by,
@@ -1594,7 +1662,7 @@ export type SystemMessage = Message$1<"parley.vault.v1.SystemMessage"> & {
  * Use `create(SystemMessageSchema)` to create a new message.
  */
 export const SystemMessageSchema: GenMessage<SystemMessage> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29);
+  messageDesc(file_parley_vault_v1_records, 30);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Whom
@@ -1611,7 +1679,7 @@ export type SystemMessage_Whom = Message$1<"parley.vault.v1.SystemMessage.Whom">
  * Use `create(SystemMessage_WhomSchema)` to create a new message.
  */
 export const SystemMessage_WhomSchema: GenMessage<SystemMessage_Whom> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29, 0);
+  messageDesc(file_parley_vault_v1_records, 30, 0);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.ByWhom
@@ -1633,7 +1701,7 @@ export type SystemMessage_ByWhom = Message$1<"parley.vault.v1.SystemMessage.ByWh
  * Use `create(SystemMessage_ByWhomSchema)` to create a new message.
  */
 export const SystemMessage_ByWhomSchema: GenMessage<SystemMessage_ByWhom> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29, 1);
+  messageDesc(file_parley_vault_v1_records, 30, 1);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Person
@@ -1650,7 +1718,7 @@ export type SystemMessage_Person = Message$1<"parley.vault.v1.SystemMessage.Pers
  * Use `create(SystemMessage_PersonSchema)` to create a new message.
  */
 export const SystemMessage_PersonSchema: GenMessage<SystemMessage_Person> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29, 2);
+  messageDesc(file_parley_vault_v1_records, 30, 2);
 
 /**
  * This device has come into a room.
@@ -1679,7 +1747,7 @@ export type SystemMessage_Joined = Message$1<"parley.vault.v1.SystemMessage.Join
  * Use `create(SystemMessage_JoinedSchema)` to create a new message.
  */
 export const SystemMessage_JoinedSchema: GenMessage<SystemMessage_Joined> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29, 3);
+  messageDesc(file_parley_vault_v1_records, 30, 3);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Named
@@ -1701,7 +1769,7 @@ export type SystemMessage_Named = Message$1<"parley.vault.v1.SystemMessage.Named
  * Use `create(SystemMessage_NamedSchema)` to create a new message.
  */
 export const SystemMessage_NamedSchema: GenMessage<SystemMessage_Named> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29, 4);
+  messageDesc(file_parley_vault_v1_records, 30, 4);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Topic
@@ -1725,7 +1793,7 @@ export type SystemMessage_Topic = Message$1<"parley.vault.v1.SystemMessage.Topic
  * Use `create(SystemMessage_TopicSchema)` to create a new message.
  */
 export const SystemMessage_TopicSchema: GenMessage<SystemMessage_Topic> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29, 5);
+  messageDesc(file_parley_vault_v1_records, 30, 5);
 
 /**
  * For how many days newcomers are handed the history.
@@ -1749,7 +1817,7 @@ export type SystemMessage_Days = Message$1<"parley.vault.v1.SystemMessage.Days">
  * Use `create(SystemMessage_DaysSchema)` to create a new message.
  */
 export const SystemMessage_DaysSchema: GenMessage<SystemMessage_Days> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29, 6);
+  messageDesc(file_parley_vault_v1_records, 30, 6);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.FromDevice
@@ -1773,7 +1841,7 @@ export type SystemMessage_FromDevice = Message$1<"parley.vault.v1.SystemMessage.
  * Use `create(SystemMessage_FromDeviceSchema)` to create a new message.
  */
 export const SystemMessage_FromDeviceSchema: GenMessage<SystemMessage_FromDevice> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29, 7);
+  messageDesc(file_parley_vault_v1_records, 30, 7);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.FromMember
@@ -1795,7 +1863,7 @@ export type SystemMessage_FromMember = Message$1<"parley.vault.v1.SystemMessage.
  * Use `create(SystemMessage_FromMemberSchema)` to create a new message.
  */
 export const SystemMessage_FromMemberSchema: GenMessage<SystemMessage_FromMember> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29, 8);
+  messageDesc(file_parley_vault_v1_records, 30, 8);
 
 /**
  * A message on its way out: table "outbox".
@@ -1850,7 +1918,7 @@ export type OutboxItem = Message$1<"parley.vault.v1.OutboxItem"> & {
  * Use `create(OutboxItemSchema)` to create a new message.
  */
 export const OutboxItemSchema: GenMessage<OutboxItem> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 30);
+  messageDesc(file_parley_vault_v1_records, 31);
 
 /**
  * @generated from message parley.vault.v1.OutboxLeave
@@ -1869,7 +1937,7 @@ export type OutboxLeave = Message$1<"parley.vault.v1.OutboxLeave"> & {
  * Use `create(OutboxLeaveSchema)` to create a new message.
  */
 export const OutboxLeaveSchema: GenMessage<OutboxLeave> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 31);
+  messageDesc(file_parley_vault_v1_records, 32);
 
 /**
  * @generated from message parley.vault.v1.OutboxRejoin
@@ -1888,7 +1956,7 @@ export type OutboxRejoin = Message$1<"parley.vault.v1.OutboxRejoin"> & {
  * Use `create(OutboxRejoinSchema)` to create a new message.
  */
 export const OutboxRejoinSchema: GenMessage<OutboxRejoin> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 32);
+  messageDesc(file_parley_vault_v1_records, 33);
 
 /**
  * @generated from message parley.vault.v1.OutboxContent
@@ -1924,7 +1992,7 @@ export type OutboxContent = Message$1<"parley.vault.v1.OutboxContent"> & {
  * Use `create(OutboxContentSchema)` to create a new message.
  */
 export const OutboxContentSchema: GenMessage<OutboxContent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 33);
+  messageDesc(file_parley_vault_v1_records, 34);
 
 /**
  * @generated from message parley.vault.v1.OutboxCommit
@@ -1950,7 +2018,7 @@ export type OutboxCommit = Message$1<"parley.vault.v1.OutboxCommit"> & {
  * Use `create(OutboxCommitSchema)` to create a new message.
  */
 export const OutboxCommitSchema: GenMessage<OutboxCommit> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 34);
+  messageDesc(file_parley_vault_v1_records, 35);
 
 /**
  * An own message that is not sealed yet: table "waiting", under the message's number, so in the order in which
@@ -1970,7 +2038,28 @@ export type Waiting = Message$1<"parley.vault.v1.Waiting"> & {
  * Use `create(WaitingSchema)` to create a new message.
  */
 export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 35);
+  messageDesc(file_parley_vault_v1_records, 36);
+
+/**
+ * A content of this device that waits for keys of its own: table "held", grouped by group. Its count is still to be given.
+ *
+ * @generated from message parley.vault.v1.Held
+ */
+export type Held = Message$1<"parley.vault.v1.Held"> & {
+  /**
+   * An encoded Content.
+   *
+   * @generated from field: bytes content = 1;
+   */
+  content: Uint8Array;
+};
+
+/**
+ * Describes the message parley.vault.v1.Held.
+ * Use `create(HeldSchema)` to create a new message.
+ */
+export const HeldSchema: GenMessage<Held> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 37);
 
 /**
  * An own message that was sealed and is not known to be delivered: table "undelivered", grouped by group under its
@@ -1990,7 +2079,7 @@ export type Undelivered = Message$1<"parley.vault.v1.Undelivered"> & {
  * Use `create(UndeliveredSchema)` to create a new message.
  */
 export const UndeliveredSchema: GenMessage<Undelivered> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 36);
+  messageDesc(file_parley_vault_v1_records, 38);
 
 /**
  * An own message that was sealed and can be said again on somebody's request, once: table "sent", grouped by group
@@ -2010,7 +2099,7 @@ export type Sent = Message$1<"parley.vault.v1.Sent"> & {
  * Use `create(SentSchema)` to create a new message.
  */
 export const SentSchema: GenMessage<Sent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 37);
+  messageDesc(file_parley_vault_v1_records, 39);
 
 /**
  * The numbers that messages get next: table "counters". There is one.
@@ -2038,7 +2127,7 @@ export type Counters = Message$1<"parley.vault.v1.Counters"> & {
  * Use `create(CountersSchema)` to create a new message.
  */
 export const CountersSchema: GenMessage<Counters> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 38);
+  messageDesc(file_parley_vault_v1_records, 40);
 
 /**
  * A key package of this device that nobody used yet: table "keypackages".
@@ -2079,7 +2168,7 @@ export type KeyPackage = Message$1<"parley.vault.v1.KeyPackage"> & {
  * Use `create(KeyPackageSchema)` to create a new message.
  */
 export const KeyPackageSchema: GenMessage<KeyPackage> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 39);
+  messageDesc(file_parley_vault_v1_records, 41);
 
 /**
  * A welcome that is being opened: table "welcomes". Written before, deleted after, so that one
@@ -2109,7 +2198,7 @@ export type Welcome = Message$1<"parley.vault.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 40);
+  messageDesc(file_parley_vault_v1_records, 42);
 
 /**
  * A device of this account, this one too: table "devices".
@@ -2177,7 +2266,7 @@ export type OwnDevice = Message$1<"parley.vault.v1.OwnDevice"> & {
  * Use `create(OwnDeviceSchema)` to create a new message.
  */
 export const OwnDeviceSchema: GenMessage<OwnDevice> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 41);
+  messageDesc(file_parley_vault_v1_records, 43);
 
 /**
  * The messages of one conversation, being handed over: table "transfers", grouped by the number of
@@ -2240,7 +2329,7 @@ export type HistoryTransfer = Message$1<"parley.vault.v1.HistoryTransfer"> & {
  * Use `create(HistoryTransferSchema)` to create a new message.
  */
 export const HistoryTransferSchema: GenMessage<HistoryTransfer> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 42);
+  messageDesc(file_parley_vault_v1_records, 44);
 
 /**
  * A part of a history that came before this device was in the room that it is of: table "historyparts".
@@ -2278,7 +2367,7 @@ export type WaitingHistoryPart = Message$1<"parley.vault.v1.WaitingHistoryPart">
  * Use `create(WaitingHistoryPartSchema)` to create a new message.
  */
 export const WaitingHistoryPartSchema: GenMessage<WaitingHistoryPart> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 43);
+  messageDesc(file_parley_vault_v1_records, 45);
 
 /**
  * @generated from enum parley.vault.v1.ConversationKind

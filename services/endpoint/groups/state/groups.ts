@@ -11,6 +11,7 @@ import {
 } from '../../ids.js'
 import type { Engine, GroupState, RatchetPlace } from '../../mls/engine.js'
 import { at, inUnit, nextId, type Reader, type Transaction } from '../../vault/records.js'
+import { putBacks } from './fresh-keys.js'
 import { type GroupEffect, type GroupInput, type GroupPhase, isIn, next } from './group.js'
 import { type GroupRecord, type GroupStates, LiveGroup, type Sender } from './live-group.js'
 import { phaseOf, phaseRecord } from './phase-record.js'
@@ -35,6 +36,9 @@ const FIRST_COUNT = countOf(1n)
 
 /** Nothing was seen yet. */
 const NO_LOG: GroupRecord['log'] = { case: undefined }
+
+/** Nothing of the state is older than the last time that the vault was put back from a copy. */
+const ofPresent = (tx: Transaction) => ({ keysSincePutBack: putBacks(tx), logSincePutBack: putBacks(tx) })
 
 /** The fields of a record that can be changed; its phase changes by `move` alone. */
 export type GroupChange = Partial<
@@ -97,6 +101,7 @@ export class Groups {
       log: NO_LOG,
       owedSinceEpoch: epoch <= FIRST_EPOCH ? 0n : epoch,
       joinedEpoch: epoch === 0n ? FIRST_EPOCH : epoch,
+      ...ofPresent(tx),
     })
     tx.link('group', group.conversationId, number)
     tx.link('carriers', group.conversation, number)
@@ -124,6 +129,7 @@ export class Groups {
       rejoinRequests: [],
       heardEpoch: 0n,
       log: NO_LOG,
+      ...ofPresent(tx),
     })
     this.savePending(tx, group, undefined)
     this.states.enter(tx, group.number, state)

@@ -1,6 +1,7 @@
 // A device asks again for what it could not open, and the device that sent it says it again, once.
 
 import { equalBytes } from '../../../protocol/bytes.js'
+import { needsFreshKeys } from '../../groups/state/fresh-keys.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
 import { type Count, countOf, type DeviceKey } from '../../ids.js'
@@ -28,7 +29,8 @@ export const resendRequest: ContentType<'resendRequest'> = {
   fromBlocked: false,
   async take(parts, tx, { group }, { deviceId, counts }) {
     if (!equalBytes(deviceId, parts.account.device.publicKey) || isSilent(parts, group)) return
-    if (!can(group.phase, 'tell-devices')) return
+    // With fresh keys this device counts anew: nobody would know what it is that is said again.
+    if (!can(group.phase, 'tell-devices') || needsFreshKeys(group)) return
     const { conversation } = group.record
     const nothing: Count[] = []
     for (const count of counts.slice(0, MISSING_COUNTS).map(countOf)) {

@@ -5,6 +5,7 @@ import { pad } from '../../../protocol/content/padding.js'
 import { sameKey } from '../../../protocol/keys.js'
 import type { MessageId } from '../../events.js'
 import { accountsIn, isOwn } from '../../groups/membership.js'
+import { needsFreshKeys } from '../../groups/state/fresh-keys.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
 import { type ConversationNumber, type Count, countOf, type MessageNumber, messageNumber } from '../../ids.js'
@@ -12,6 +13,7 @@ import { wipe } from '../../mls/engine.js'
 import type { Transaction } from '../../vault/records.js'
 import { presentTag } from '../fork-detection.js'
 import { encodeContent } from './format.js'
+import { hold } from './held.js'
 import type { BodyInit } from './line-types.js'
 import type { Queued, SealedContent } from './outbox.js'
 import type { MessageParts } from './parts.js'
@@ -74,13 +76,14 @@ export function ownDeviceGroups(
     .filter(group => can(group.phase, 'tell-devices') && isTheirs(parts, group))
 }
 
-/** Seals what a person has written, if it still waits. */
+/** Seals what a person has written, if it still waits; where fresh keys are needed, it goes on waiting. */
 export async function sealLine(
   parts: Pick<MessageParts, 'clock' | 'conversations' | 'engine' | 'groups' | 'lines' | 'outbox'>,
   tx: Transaction,
   group: LiveGroup,
   id: MessageId,
 ): Promise<void> {
+  if (needsFreshKeys(group)) return
   waitNoMore(tx, id)
   const message = parts.conversations.message(id)
   const type = message && parts.lines.of(message)
@@ -94,7 +97,7 @@ export async function sealLine(
 const NO_MESSAGE = messageNumber(0n)
 const NO_COUNT = countOf(0n)
 
-/** Seals the next content of this device. `message`: of whose history it is, 0n where it is none. */
+/** Seals the next content of this device, or holds it until there are fresh keys. `message`: of whose history it is, 0n where it is none. */
 export async function sealBody(
   parts: Pick<MessageParts, 'clock' | 'engine' | 'groups' | 'outbox'>,
   tx: Transaction,
@@ -106,6 +109,7 @@ export async function sealBody(
     resentCount = NO_COUNT,
   }: { sentAtMs?: bigint; message?: MessageNumber; resentCount?: Count } = {},
 ): Promise<void> {
+  if (needsFreshKeys(group)) return hold(tx, group, encodeContent({ sentAtMs, body, resentCount }))
   const logTag = presentTag(group.record.log)
   const { nextCount: count, joinedEpoch } = group.record
   parts.groups.change(tx, group, { nextCount: countOf(count + 1n) })

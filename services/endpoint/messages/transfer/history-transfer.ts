@@ -15,6 +15,7 @@ import {
   recordOf,
   type Transaction,
 } from '../../vault/records.js'
+import { isHolding } from '../sealing/held.js'
 import type { MessageParts } from '../sealing/parts.js'
 import { ownDeviceGroups, sealBody, sendingGroup } from '../sealing/seal.js'
 
@@ -54,7 +55,7 @@ export async function sealTransfers(
       if (sealed >= PARTS_AT_ONCE || parts.outbox.room() <= OUTBOX_RESERVED) return
       const transfer = tx.get('transfers', key)
       const group = transfer && groupFor(parts, transfer)
-      if (!transfer || !group) break
+      if (!transfer || !group || isHolding(tx, group)) break
       sealed++
       if (!(await sealPart(parts, tx, { key, transfer, group }))) break
     }

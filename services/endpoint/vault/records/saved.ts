@@ -18,7 +18,15 @@ const RECENT_RECORDS = 2048
 /** Tables read in long lists, or once: they would displace what is read with every message. */
 const NOT_KEPT: ReadonlySet<AnyTable> = new Set(['messages', 'keypackages', 'historyparts', 'transfers'])
 /** Tables of what is to be done: short, however much there is of the rest. */
-const SMALL: ReadonlySet<AnyTable> = new Set(['outbox', 'waiting', 'intents', 'devices', 'due', 'recent'])
+const SMALL: ReadonlySet<AnyTable> = new Set([
+  'outbox',
+  'waiting',
+  'held',
+  'intents',
+  'devices',
+  'due',
+  'recent',
+])
 
 const keyName = ({ group, id }: Key): string => `${group}/${id}`
 

@@ -50,6 +50,7 @@ interface TableKeys {
   outbox: Single<ClientSequence>
   undelivered: Grouped<GroupNumber, Count>
   sent: Grouped<GroupNumber, Count>
+  held: Grouped<GroupNumber, Numbered<'held content'>>
   keypackages: Single<Numbered<'key package'>>
   welcomes: Grouped<Sequence, Numbered<'attempt'>>
   intents: Grouped<GroupNumber, IntentNumber>

@@ -117,7 +117,7 @@ describe('the words', () => {
       'invitation-refused':
         'an invitation to a conversation was not taken: somebody in it goes by your handle',
       'copy-put-back':
-        'what is kept here is older than what this device has sent (was a copy put back?): its conversations are joined anew',
+        'what is kept here is older than what this device has sent (was a copy put back?): it renews its keys in each conversation before it says anything there',
       impostor:
         'somebody else goes by bob towards you, with a key that is not theirs: it is not taken for bob',
       'account-unknown':

@@ -10,11 +10,7 @@ import type { GroupChange, LiveGroup } from '../../../../services/endpoint/group
 import { phaseRecord } from '../../../../services/endpoint/groups/state/phase-record.js'
 import { clientSequenceOf } from '../../../../services/endpoint/ids.js'
 import { onRejected } from '../../../../services/endpoint/messages/rejections.js'
-import {
-  askAgainToRejoin,
-  rejoinAll,
-  stateLost,
-} from '../../../../services/endpoint/messages/rejoin-requests.js'
+import { askAgainToRejoin, stateLost } from '../../../../services/endpoint/messages/rejoin-requests.js'
 import type { Outbox } from '../../../../services/endpoint/messages/sealing/outbox.js'
 import { waitFor, waitingLines } from '../../../../services/endpoint/messages/sealing/unsent.js'
 import { fillOutbox } from '../../../../services/endpoint/sync/seal-due.js'
@@ -204,26 +200,15 @@ test('a group that the server refuses is told of by its reason', async () => {
   expect(group.phase.name).toBe('ended')
 })
 
-test('what a copy that was put back had on its way is marked as uncertain, never sent twice nor forgotten', async () => {
-  await write('perhaps sent')
-  await fill()
-  await written((tx, { context }) => rejoinAll(context, tx))
+test('a state that is lost is asked for once in a while, or when a person wants it so', async () => {
+  const lost = () => written((tx, unit) => stateLost(unit.context, tx, groupIn(unit, group)))
+  await lost()
   expect(what()).toEqual(['1 rejoin'])
-  expect(context.conversations.history(group.record.conversation)).toMatchObject([
-    { text: 'perhaps sent', state: 'failed' },
-  ])
-  expect(told).toContainEqual(
-    expect.objectContaining({
-      type: 'state',
-      state: 'failed',
-      failure: 'uncertain',
-    }),
-  )
   // Asked for so soon again, it waits its turn; a person who asks need not.
-  await written((tx, unit) => stateLost(unit.context, tx, groupIn(unit, group)))
+  await lost()
   expect(what()).toEqual(['1 rejoin'])
   await written((tx, { outbox }) => outbox.echoed(tx, clientSequenceOf(1n)))
-  await written((tx, unit) => stateLost(unit.context, tx, groupIn(unit, group)))
+  await lost()
   expect(what()).toEqual([])
   await written((tx, unit) => askAgainToRejoin(unit.context, tx, groupIn(unit, group), { atOnce: true }))
   expect(outbox.items()).toHaveLength(1)

@@ -2,7 +2,9 @@ import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { OpenedSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { KeyExchangedSchema } from '../../../../gen/parley/v1/key_exchange_pb.js'
+import { LineDown } from '../../../../services/endpoint/codes/line-error.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { needsFreshKeys } from '../../../../services/endpoint/groups/state/fresh-keys.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
 import { clientSequenceOf } from '../../../../services/endpoint/ids.js'
 import { LineSide } from '../../../../services/endpoint/sync/line-side.js'
@@ -104,12 +106,21 @@ describe('when the stream is open', () => {
     expect(rejoins()).toEqual([])
   })
 
-  test('a server that has more was written to from a vault of which this is a copy: all is joined anew', async () => {
+  test('a server that has more was written to from a vault of which this is a copy, perhaps: no state is given up', async () => {
     await endpoint.written(tx => saveServer(tx, { clientSequence: clientSequenceOf(5n) }))
     endpoint.told.length = 0
     await opened(6n)
-    expect(rejoins().map(({ item }) => item.group)).toEqual([group.number])
-    expect(endpoint.told).toContainEqual(expect.objectContaining({ type: 'notice' }))
+    expect([rejoins(), group.phase.name]).toEqual([[], 'active'])
+    expect(endpoint.told).toContainEqual(expect.objectContaining({ notice: { code: 'copy-put-back' } }))
+    expect(needsFreshKeys(group)).toBe(true)
+    expect(loadServer(endpoint.context.records)?.putBack).toMatchObject({ number: 1n, had: 6n })
+  })
+
+  test('a server that has more than the vault can count lies, and is not listened to', async () => {
+    await expect(opened(2n ** 62n + 1n)).rejects.toThrow(LineDown)
+    expect(needsFreshKeys(group)).toBe(false)
+    await opened(2n ** 62n)
+    expect(needsFreshKeys(group)).toBe(true)
   })
 })
 
