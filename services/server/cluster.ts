@@ -4,10 +4,16 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ClosingSchema, Envelope } from '../../gen/parley/v1/chat_pb.js'
-import type { DeviceId } from './store/store.js'
+import type { DeviceId, Suite } from './store/store.js'
 
 /** Why a session is ended: the cases of Closing. */
 export type ClosingReason = NonNullable<NonNullable<MessageInitShape<typeof ClosingSchema>['reason']>['case']>
+
+/** One-time key packages of a device and of one suite that are left. */
+export interface Stock {
+  suite: Suite
+  left: number
+}
 
 /** One relay's part: it acts on what is told. None of it waits or fails. */
 export interface ClusterMember {
@@ -16,7 +22,7 @@ export interface ClusterMember {
   /** An account has another device, or these of its devices were revoked: tells the sessions here that it concerns. */
   accountChanged(handle: string, revoked: readonly DeviceId[]): void
   /** Somebody has taken a key package of the device: tells its session, if it is here, how many are left. */
-  keyPackagesLeft(device: DeviceId, left: number): void
+  keyPackagesLeft(device: DeviceId, stock: Stock): void
   /** Hands an ephemeral envelope to those of the devices whose sessions are here. */
   ephemeral(devices: readonly DeviceId[], envelope: Envelope): void
 }
@@ -43,8 +49,8 @@ export class LocalCluster implements Cluster {
     for (const member of this.#members) member.accountChanged(handle, revoked)
   }
 
-  keyPackagesLeft(device: DeviceId, left: number): void {
-    for (const member of this.#members) member.keyPackagesLeft(device, left)
+  keyPackagesLeft(device: DeviceId, stock: Stock): void {
+    for (const member of this.#members) member.keyPackagesLeft(device, stock)
   }
 
   ephemeral(devices: readonly DeviceId[], envelope: Envelope): void {

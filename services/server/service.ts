@@ -79,7 +79,7 @@ export function startService(options: ServiceOptions): RelayService {
   const leaveCluster = cluster.join({
     closeSession: (device, reason) => sessions.close(device, reason),
     accountChanged: (handle, revoked) => changes.announce(handle, revoked),
-    keyPackagesLeft: (device, left) => sessions.setKeyPackagesLeft(device, left),
+    keyPackagesLeft: (device, stock) => sessions.setKeyPackagesLeft(device, stock),
     ephemeral: (devices, envelope) => sessions.addEphemeral(devices, envelope),
   })
   const stopSweep = repeatSweep(sessions, timing)

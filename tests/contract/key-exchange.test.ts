@@ -1,11 +1,20 @@
 import { expect } from '@jest/globals'
 import { ErrorReason } from '../../gen/parley/v1/chat_pb.js'
-import type { ClaimedDevice, ClaimOutcome } from '../../gen/parley/v1/key_exchange_pb.js'
+import type { ClaimedDevice, ClaimOutcome, KeyExchangeResponse } from '../../gen/parley/v1/key_exchange_pb.js'
 import { accountKey } from '../../services/protocol/keys.js'
+import { CIPHER_SUITE } from '../../services/protocol/sizes.js'
 import { connectTo, detailOf, exchanged, failureOf } from '../support/contract-client.js'
 import { makeDevice, makeKey, random } from '../support/contract-device.js'
 import { onAnyServer, onOwnServer, ownServer, SMALL_LIMITS } from '../support/contract-server.js'
 import { client, onEveryStore } from '../support/contract-suite.js'
+
+const OTHER_SUITE = 1
+
+/** How many one-time key packages the server has of a device and a suite, and whether one of last resort. */
+function stockOf(response: KeyExchangeResponse): [left: number, hasLastResort: boolean] {
+  const { keyPackagesLeft, hasLastResort } = exchanged(response)
+  return [keyPackagesLeft, hasLastResort]
+}
 
 function devicesOf(claim: ClaimOutcome | undefined): ClaimedDevice[] {
   if (claim?.outcome.case !== 'devices') throw new Error(`no devices but ${claim?.outcome.case}`)
@@ -198,25 +207,68 @@ onEveryStore('key packages', () => {
     'those that replace the ones before are handed out, and none of those; twice is as once',
     async () => {
       const device = await client.register()
-      const lastResort = random(50)
-      await client.keyExchange(device, {
-        keyPackages: [random(50), random(50)],
-        lastResortKeyPackage: lastResort,
-      })
-      const keyPackages = [random(50)]
-      const call = { keyPackages, replacesKeyPackages: true }
+      const of = (count: number) => Array.from({ length: count }, () => random(50))
+      await client.keyExchange(device, { keyPackages: of(2), lastResortKeyPackage: random(50) })
+      const [keyPackages, lastResortKeyPackage] = [of(1), random(50)]
+      const call = { keyPackages, lastResortKeyPackage, replacesKeyPackages: true }
       for (let times = 0; times < 2; times++)
         expect(exchanged(await client.keyExchange(device, call)).keyPackagesLeft).toBe(1)
       expect(devicesOf(await claim(device.handle))[0]!.keyPackage).toEqual(keyPackages[0])
-      expect(devicesOf(await claim(device.handle))[0]!.keyPackage).toEqual(lastResort)
+      expect(devicesOf(await claim(device.handle))[0]!.keyPackage).toEqual(lastResortKeyPackage)
       expect(exchanged(await client.keyExchange(device, call)).keyPackagesLeft).toBe(0)
     },
   )
 
-  onAnyServer('a device takes back those that nobody has claimed', async () => {
+  onAnyServer(
+    'of a suite are not those of another one, neither to those who claim nor in the counts',
+    async () => {
+      const device = await client.register()
+      const keyPackages = [random(50)]
+      const given = { keyPackages, lastResortKeyPackage: random(50), suite: OTHER_SUITE }
+      expect(stockOf(await client.keyExchange(device, given))).toEqual([1, true])
+      for (const suite of [CIPHER_SUITE, 0])
+        expect(stockOf(await client.keyExchange(device, { suite }))).toEqual([0, false])
+      expect(devicesOf(await claim(device.handle))).toMatchObject([
+        { deviceKey: device.id, keyPackage: new Uint8Array(), lastResort: false },
+      ])
+      const caller = await client.register()
+      const stream = await client.open(device)
+      const call = { claimHandles: [device.handle], suite: OTHER_SUITE }
+      const { claims } = exchanged(await client.keyExchange(caller, call))
+      expect(devicesOf(claims[0])[0]!.keyPackage).toEqual(keyPackages[0])
+      expect(await stream.take('keyPackagesLeft')).toMatchObject({ suite: OTHER_SUITE, left: 0 })
+      stream.end()
+    },
+  )
+
+  onAnyServer(
+    'are taken back by their device, where nobody has claimed them: those of one suite',
+    async () => {
+      const device = await client.register()
+      for (const suite of [CIPHER_SUITE, OTHER_SUITE])
+        await client.keyExchange(device, {
+          ...{ keyPackages: [random(50)], lastResortKeyPackage: random(50), suite },
+        })
+      expect(stockOf(await client.keyExchange(device, { replacesKeyPackages: true }))).toEqual([0, false])
+      expect(stockOf(await client.keyExchange(device, { suite: OTHER_SUITE }))).toEqual([1, true])
+    },
+  )
+
+  onAnyServer.each([
+    ['publishes', { keyPackages: [random(9)] }],
+    ['publishes one of last resort', { lastResortKeyPackage: random(9) }],
+    ['replaces', { replacesKeyPackages: true }],
+    ['claims', { claimHandles: ['anna'] }],
+  ])('a call that %s names a suite, which has 16 bits', async (_, request) => {
     const device = await client.register()
-    await client.keyExchange(device, { keyPackages: [random(50)] })
-    expect(exchanged(await client.keyExchange(device, { replacesKeyPackages: true })).keyPackagesLeft).toBe(0)
+    for (const suite of [0, 0x1_0000]) {
+      const error = await failureOf(client.keyExchange(device, { ...request, suite }))
+      expect({ code: error.code, reason: detailOf(error).reason }).toEqual({
+        code: 'INVALID_ARGUMENT',
+        reason: ErrorReason.FRAME,
+      })
+    }
+    exchanged(await client.keyExchange(device, { ...request, suite: 0xffff }))
   })
 
   onAnyServer('those over the limit are left out', async () => {

@@ -14,6 +14,9 @@ import {
 } from '../../gen/parley/v1/identity_pb.js'
 import { KeyExchangePartsSchema } from '../../gen/parley/v1/key_exchange_pb.js'
 
+/** The MLS cipher suite that a call names unless it says another. */
+const SUITE = 83
+
 export interface SigningKey {
   privateKey: KeyObject
   /** 32 bytes. */
@@ -209,14 +212,14 @@ export type PartsInit = Exclude<MessageInitShape<typeof KeyExchangePartsSchema>,
 
 /** Encoded KeyExchangeParts, which the proof of a KeyExchange covers. */
 export function partsOf(parts: PartsInit): Uint8Array {
-  return toBinary(KeyExchangePartsSchema, create(KeyExchangePartsSchema, parts))
+  return toBinary(KeyExchangePartsSchema, create(KeyExchangePartsSchema, { suite: SUITE, ...parts }))
 }
 
 export type ProofInit = MessageInitShape<typeof SignedProofSchema>
 
 export function makeProof(options: ProofOptions): ProofInit {
   const { device, server, method, timeMs = Date.now(), nonce = random(16) } = options
-  const { request = method === METHOD_CHAT ? openBytes() : new Uint8Array() } = options
+  const { request = method === METHOD_CHAT ? openBytes() : partsOf({}) } = options
   const { requestHash = new Uint8Array(createHash('sha256').update(request).digest()) } = options
   const fields = { method, server, timeMs: BigInt(timeMs), nonce, deviceKey: device.id, requestHash }
   const proof = toBinary(ProofSchema, create(ProofSchema, fields))

@@ -65,7 +65,7 @@ export class FaultyStore implements Store {
 
   readonly keyPackages: KeyPackages = {
     publish: (id, packages) => this.#through('publish', on => on.keyPackages.publish(id, packages)),
-    count: id => this.#through('count', on => on.keyPackages.count(id)),
+    count: (id, suite) => this.#through('count', on => on.keyPackages.count(id, suite)),
     claim: (handle, terms) => this.#through('claim', on => on.keyPackages.claim(handle, terms)),
     expire: publishedBefore => this.#store.keyPackages.expire(publishedBefore),
   }

@@ -73,18 +73,22 @@ export function admissionSuite(open: OpenStore): void {
       const { store, reopen } = await open({ devicesPerAccount: 2 })
       const phone = await register(store, 'phone', 'alice')
       const laptop = await register(store, 'laptop', 'alice')
-      await store.keyPackages.publish(laptop.id, { oneTime: [nobody], lastResort: nobody })
+      await store.keyPackages.publish(laptop.id, { suite: 83, oneTime: [nobody], lastResort: nobody })
       const removal = { handle: 'alice', removed: 'laptop' }
       expect(await remove(store, 'phone', removal)).toMatchObject({ ended: [laptop.id], isChanged: true })
       expect(await remove(store, 'phone', removal)).toMatchObject({ ended: [], isChanged: false })
-      await store.keyPackages.publish(laptop.id, { oneTime: [bytesOf('later')], lastResort: nobody })
+      await store.keyPackages.publish(laptop.id, {
+        suite: 83,
+        oneTime: [bytesOf('later')],
+        lastResort: nobody,
+      })
       for (const restart of [false, true]) {
         const current = restart ? await reopen() : store
         expect((await current.directory.device(laptop.id))?.blocked).toBe('revoked')
         expect((await current.directory.device(phone.id))?.blocked).toBeUndefined()
-        expect(await current.keyPackages.count(laptop.id)).toEqual({ left: 0, hasLastResort: false })
+        expect(await current.keyPackages.count(laptop.id, 83)).toEqual({ left: 0, hasLastResort: false })
         expect(await lookedUp(current, 'alice')).toEqual([phone.id])
-        expect(await current.keyPackages.claim('alice', { except: nobody })).toHaveLength(1)
+        expect(await current.keyPackages.claim('alice', { suite: 83, except: nobody })).toHaveLength(1)
         const list = (await keptList(current, 'alice'))!
         expect((await current.directory.change(bring('laptop', list), OPEN)).outcome).toBe('revoked')
         expect((await current.directory.account('alice'))?.removals).toHaveLength(1)

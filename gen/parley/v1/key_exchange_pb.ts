@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/v1/key_exchange.proto.
  */
 export const file_parley_v1_key_exchange: GenFile = /*@__PURE__*/
-  fileDesc("ChxwYXJsZXkvdjEva2V5X2V4Y2hhbmdlLnByb3RvEglwYXJsZXkudjEiSgoSS2V5RXhjaGFuZ2VSZXF1ZXN0EiUKBXByb29mGAEgASgLMhYucGFybGV5LnYxLlNpZ25lZFByb29mEg0KBXBhcnRzGAIgASgMIvcBChBLZXlFeGNoYW5nZVBhcnRzEhMKC2RldmljZV9saXN0GAEgASgMEhQKDGtleV9wYWNrYWdlcxgCIAMoDBIfChdsYXN0X3Jlc29ydF9rZXlfcGFja2FnZRgDIAEoDBIVCg1jbGFpbV9oYW5kbGVzGAQgAygJEhcKD2RldmljZV9yZW1vdmFscxgFIAMoDBIUCgxpbnZpdGVfdG9rZW4YBiABKAkSFgoObG9va3VwX2hhbmRsZXMYByADKAkSGgoSZGV2aWNlX2NlcnRpZmljYXRlGAggASgMEh0KFXJlcGxhY2VzX2tleV9wYWNrYWdlcxgJIAEoCCKBAQoTS2V5RXhjaGFuZ2VSZXNwb25zZRIsCglleGNoYW5nZWQYASABKAsyFy5wYXJsZXkudjEuS2V5RXhjaGFuZ2VkSAASMQoHcmVmdXNlZBgCIAEoCzIeLnBhcmxleS52MS5SZWdpc3RyYXRpb25SZWZ1c2VkSABCCQoHb3V0Y29tZSKWAQoMS2V5RXhjaGFuZ2VkEhkKEWtleV9wYWNrYWdlc19sZWZ0GAEgASgNEhcKD2hhc19sYXN0X3Jlc29ydBgCIAEoCBInCgZjbGFpbXMYAyADKAsyFy5wYXJsZXkudjEuQ2xhaW1PdXRjb21lEikKB2xvb2t1cHMYBCADKAsyGC5wYXJsZXkudjEuTG9va3VwT3V0Y29tZSKuAQoNTG9va3VwT3V0Y29tZRIOCgZoYW5kbGUYASABKAkSLAoHZGV2aWNlcxgCIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlc0gAEisKB3Vua25vd24YAyABKAsyGC5wYXJsZXkudjEuVW5rbm93bkhhbmRsZUgAEicKBWxhdGVyGAQgASgLMhYucGFybGV5LnYxLkxvb2t1cExhdGVySABCCQoHb3V0Y29tZSINCgtMb29rdXBMYXRlciKsAQoMQ2xhaW1PdXRjb21lEg4KBmhhbmRsZRgBIAEoCRIsCgdkZXZpY2VzGAIgASgLMhkucGFybGV5LnYxLkNsYWltZWREZXZpY2VzSAASKwoHdW5rbm93bhgDIAEoCzIYLnBhcmxleS52MS5Vbmtub3duSGFuZGxlSAASJgoFbGF0ZXIYBCABKAsyFS5wYXJsZXkudjEuQ2xhaW1MYXRlckgAQgkKB291dGNvbWUiDAoKQ2xhaW1MYXRlciJnCg5DbGFpbWVkRGV2aWNlcxIpCgdkZXZpY2VzGAEgAygLMhgucGFybGV5LnYxLkNsYWltZWREZXZpY2USKgoHYWNjb3VudBgCIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlcyJNCg1DbGFpbWVkRGV2aWNlEhIKCmRldmljZV9rZXkYASABKAwSEwoLa2V5X3BhY2thZ2UYAiABKAwSEwoLbGFzdF9yZXNvcnQYAyABKAgiDwoNVW5rbm93bkhhbmRsZSLMBAoTUmVnaXN0cmF0aW9uUmVmdXNlZBIuCgxoYW5kbGVfdGFrZW4YASABKAsyFi5wYXJsZXkudjEuSGFuZGxlVGFrZW5IABIyCg5oYW5kbGVfaW52YWxpZBgCIAEoCzIYLnBhcmxleS52MS5IYW5kbGVJbnZhbGlkSAASNAoPaGFuZGxlX3Jlc2VydmVkGAMgASgLMhkucGFybGV5LnYxLkhhbmRsZVJlc2VydmVkSAASNQoQdG9vX21hbnlfZGV2aWNlcxgEIAEoCzIZLnBhcmxleS52MS5Ub29NYW55RGV2aWNlc0gAEjAKDWludml0ZV9uZWVkZWQYBSABKAsyFy5wYXJsZXkudjEuSW52aXRlTmVlZGVkSAASMgoOaW52aXRlX2ludmFsaWQYBiABKAsyGC5wYXJsZXkudjEuSW52aXRlSW52YWxpZEgAEjwKE3JlZ2lzdHJhdGlvbl9jbG9zZWQYByABKAsyHS5wYXJsZXkudjEuUmVnaXN0cmF0aW9uQ2xvc2VkSAASIwoGYmFubmVkGAggASgLMhEucGFybGV5LnYxLkJhbm5lZEgAEjIKDmRldmljZV9yZXZva2VkGAkgASgLMhgucGFybGV5LnYxLkRldmljZVJldm9rZWRIABIqCgpub3RfbGlzdGVkGAogASgLMhQucGFybGV5LnYxLk5vdExpc3RlZEgAEjEKDmxpc3Rfbm90X25ld2VyGAsgASgLMhcucGFybGV5LnYxLkxpc3ROb3ROZXdlckgAQggKBnJlYXNvbiINCgtIYW5kbGVUYWtlbiIdCg1IYW5kbGVJbnZhbGlkEgwKBHJ1bGUYASABKAkiEAoOSGFuZGxlUmVzZXJ2ZWQiSwoOVG9vTWFueURldmljZXMSDQoFbGltaXQYASABKA0SKgoHYWNjb3VudBgCIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlcyIOCgxJbnZpdGVOZWVkZWQiDwoNSW52aXRlSW52YWxpZCIUChJSZWdpc3RyYXRpb25DbG9zZWQiCAoGQmFubmVkIjsKDURldmljZVJldm9rZWQSKgoHYWNjb3VudBgBIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlcyI3CglOb3RMaXN0ZWQSKgoHYWNjb3VudBgBIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlcyI6CgxMaXN0Tm90TmV3ZXISKgoHYWNjb3VudBgBIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlc2IGcHJvdG8z", [file_parley_v1_identity]);
+  fileDesc("ChxwYXJsZXkvdjEva2V5X2V4Y2hhbmdlLnByb3RvEglwYXJsZXkudjEiSgoSS2V5RXhjaGFuZ2VSZXF1ZXN0EiUKBXByb29mGAEgASgLMhYucGFybGV5LnYxLlNpZ25lZFByb29mEg0KBXBhcnRzGAIgASgMIoYCChBLZXlFeGNoYW5nZVBhcnRzEhMKC2RldmljZV9saXN0GAEgASgMEhQKDGtleV9wYWNrYWdlcxgCIAMoDBIfChdsYXN0X3Jlc29ydF9rZXlfcGFja2FnZRgDIAEoDBIVCg1jbGFpbV9oYW5kbGVzGAQgAygJEhcKD2RldmljZV9yZW1vdmFscxgFIAMoDBIUCgxpbnZpdGVfdG9rZW4YBiABKAkSFgoObG9va3VwX2hhbmRsZXMYByADKAkSGgoSZGV2aWNlX2NlcnRpZmljYXRlGAggASgMEh0KFXJlcGxhY2VzX2tleV9wYWNrYWdlcxgJIAEoCBINCgVzdWl0ZRgKIAEoDSKBAQoTS2V5RXhjaGFuZ2VSZXNwb25zZRIsCglleGNoYW5nZWQYASABKAsyFy5wYXJsZXkudjEuS2V5RXhjaGFuZ2VkSAASMQoHcmVmdXNlZBgCIAEoCzIeLnBhcmxleS52MS5SZWdpc3RyYXRpb25SZWZ1c2VkSABCCQoHb3V0Y29tZSKWAQoMS2V5RXhjaGFuZ2VkEhkKEWtleV9wYWNrYWdlc19sZWZ0GAEgASgNEhcKD2hhc19sYXN0X3Jlc29ydBgCIAEoCBInCgZjbGFpbXMYAyADKAsyFy5wYXJsZXkudjEuQ2xhaW1PdXRjb21lEikKB2xvb2t1cHMYBCADKAsyGC5wYXJsZXkudjEuTG9va3VwT3V0Y29tZSKuAQoNTG9va3VwT3V0Y29tZRIOCgZoYW5kbGUYASABKAkSLAoHZGV2aWNlcxgCIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlc0gAEisKB3Vua25vd24YAyABKAsyGC5wYXJsZXkudjEuVW5rbm93bkhhbmRsZUgAEicKBWxhdGVyGAQgASgLMhYucGFybGV5LnYxLkxvb2t1cExhdGVySABCCQoHb3V0Y29tZSINCgtMb29rdXBMYXRlciKsAQoMQ2xhaW1PdXRjb21lEg4KBmhhbmRsZRgBIAEoCRIsCgdkZXZpY2VzGAIgASgLMhkucGFybGV5LnYxLkNsYWltZWREZXZpY2VzSAASKwoHdW5rbm93bhgDIAEoCzIYLnBhcmxleS52MS5Vbmtub3duSGFuZGxlSAASJgoFbGF0ZXIYBCABKAsyFS5wYXJsZXkudjEuQ2xhaW1MYXRlckgAQgkKB291dGNvbWUiDAoKQ2xhaW1MYXRlciJnCg5DbGFpbWVkRGV2aWNlcxIpCgdkZXZpY2VzGAEgAygLMhgucGFybGV5LnYxLkNsYWltZWREZXZpY2USKgoHYWNjb3VudBgCIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlcyJNCg1DbGFpbWVkRGV2aWNlEhIKCmRldmljZV9rZXkYASABKAwSEwoLa2V5X3BhY2thZ2UYAiABKAwSEwoLbGFzdF9yZXNvcnQYAyABKAgiDwoNVW5rbm93bkhhbmRsZSLMBAoTUmVnaXN0cmF0aW9uUmVmdXNlZBIuCgxoYW5kbGVfdGFrZW4YASABKAsyFi5wYXJsZXkudjEuSGFuZGxlVGFrZW5IABIyCg5oYW5kbGVfaW52YWxpZBgCIAEoCzIYLnBhcmxleS52MS5IYW5kbGVJbnZhbGlkSAASNAoPaGFuZGxlX3Jlc2VydmVkGAMgASgLMhkucGFybGV5LnYxLkhhbmRsZVJlc2VydmVkSAASNQoQdG9vX21hbnlfZGV2aWNlcxgEIAEoCzIZLnBhcmxleS52MS5Ub29NYW55RGV2aWNlc0gAEjAKDWludml0ZV9uZWVkZWQYBSABKAsyFy5wYXJsZXkudjEuSW52aXRlTmVlZGVkSAASMgoOaW52aXRlX2ludmFsaWQYBiABKAsyGC5wYXJsZXkudjEuSW52aXRlSW52YWxpZEgAEjwKE3JlZ2lzdHJhdGlvbl9jbG9zZWQYByABKAsyHS5wYXJsZXkudjEuUmVnaXN0cmF0aW9uQ2xvc2VkSAASIwoGYmFubmVkGAggASgLMhEucGFybGV5LnYxLkJhbm5lZEgAEjIKDmRldmljZV9yZXZva2VkGAkgASgLMhgucGFybGV5LnYxLkRldmljZVJldm9rZWRIABIqCgpub3RfbGlzdGVkGAogASgLMhQucGFybGV5LnYxLk5vdExpc3RlZEgAEjEKDmxpc3Rfbm90X25ld2VyGAsgASgLMhcucGFybGV5LnYxLkxpc3ROb3ROZXdlckgAQggKBnJlYXNvbiINCgtIYW5kbGVUYWtlbiIdCg1IYW5kbGVJbnZhbGlkEgwKBHJ1bGUYASABKAkiEAoOSGFuZGxlUmVzZXJ2ZWQiSwoOVG9vTWFueURldmljZXMSDQoFbGltaXQYASABKA0SKgoHYWNjb3VudBgCIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlcyIOCgxJbnZpdGVOZWVkZWQiDwoNSW52aXRlSW52YWxpZCIUChJSZWdpc3RyYXRpb25DbG9zZWQiCAoGQmFubmVkIjsKDURldmljZVJldm9rZWQSKgoHYWNjb3VudBgBIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlcyI3CglOb3RMaXN0ZWQSKgoHYWNjb3VudBgBIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlcyI6CgxMaXN0Tm90TmV3ZXISKgoHYWNjb3VudBgBIAEoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlc2IGcHJvdG8z", [file_parley_v1_identity]);
 
 /**
  * One call in which a device registers or proves itself, publishes key packages, and claims the
@@ -69,26 +69,27 @@ export type KeyExchangeParts = Message<"parley.v1.KeyExchangeParts"> & {
   deviceList: Uint8Array;
 
   /**
-   * One-time MLS key packages (RFC 9420 section 10), each an encoded MLSMessage. The server keeps
-   * them unopened and hands each out once. At most Limits.key_packages_per_device are kept; those
-   * over the limit are left out, and key_packages_left in the answer tells. Make them with a
-   * lifetime (RFC 9420 section 7.2) of 30 days: the server deletes one that nobody has claimed for
-   * 28, so that nobody is handed one that has run out.
+   * One-time MLS key packages (RFC 9420 section 10), each an encoded MLSMessage, of the suite that this
+   * call names. The server keeps them unopened and hands each out once, to claims of that suite. At most
+   * Limits.key_packages_per_device are kept; those over the limit are left out, and key_packages_left in
+   * the answer tells. Make them with a lifetime (RFC 9420 section 7.2) of 30 days: the server deletes one
+   * that nobody has claimed for 28, so that nobody is handed one that has run out.
    *
    * @generated from field: repeated bytes key_packages = 2;
    */
   keyPackages: Uint8Array[];
 
   /**
-   * Replaces the last-resort key package: handed out, marked as such, when no one-time key package
-   * is left. Empty: leave it as it is.
+   * Replaces the last-resort key package of the suite: handed out, marked as such, when no one-time key
+   * package is left. Empty: leave it as it is. A device has one of each of at most 8 suites; one of a
+   * further suite is left out, and has_last_resort in the answer tells.
    *
    * @generated from field: bytes last_resort_key_package = 3;
    */
   lastResortKeyPackage: Uint8Array;
 
   /**
-   * Handles whose devices' key packages are wanted, at most Limits.claims_per_call.
+   * Handles whose devices' key packages of the suite are wanted, at most Limits.claims_per_call.
    *
    * @generated from field: repeated string claim_handles = 4;
    */
@@ -128,12 +129,23 @@ export type KeyExchangeParts = Message<"parley.v1.KeyExchangeParts"> & {
   deviceCertificate: Uint8Array;
 
   /**
-   * The one-time key packages that the server has of the caller go, but for those that are among
-   * key_packages: they are made anew, because those before name an older device list (LeafList).
+   * All that the server has of the caller's key packages of the suite goes, but for what comes with this
+   * call: they are made anew, because those before name an older device list (LeafList). Without any, the
+   * suite is withdrawn.
    *
    * @generated from field: bool replaces_key_packages = 9;
    */
   replacesKeyPackages: boolean;
+
+  /**
+   * The MLS cipher suite (RFC 9420 section 17.1), 1 to 65535, of all key packages that this call is about:
+   * those that it publishes or replaces, those that it claims, and those that the answer counts. Required
+   * of each call that does one of these; 0: the answer counts none. The server does not look whether a key
+   * package is of it.
+   *
+   * @generated from field: uint32 suite = 10;
+   */
+  suite: number;
 };
 
 /**
@@ -187,15 +199,15 @@ export const KeyExchangeResponseSchema: GenMessage<KeyExchangeResponse> = /*@__P
  */
 export type KeyExchanged = Message<"parley.v1.KeyExchanged"> & {
   /**
-   * How many one-time key packages of the calling device are still unclaimed. A device keeps this
-   * well above zero by publishing more.
+   * How many one-time key packages of the calling device and of the suite are still unclaimed. A device
+   * keeps this well above zero by publishing more.
    *
    * @generated from field: uint32 key_packages_left = 1;
    */
   keyPackagesLeft: number;
 
   /**
-   * Whether the server holds a last-resort key package of the calling device.
+   * Whether the server holds a last-resort key package of the calling device and of the suite.
    *
    * @generated from field: bool has_last_resort = 2;
    */
@@ -402,7 +414,7 @@ export type ClaimedDevice = Message<"parley.v1.ClaimedDevice"> & {
   deviceKey: Uint8Array;
 
   /**
-   * An encoded MLSMessage that holds a KeyPackage. Empty: the device has published none, and
+   * An encoded MLSMessage that holds a KeyPackage. Empty: the device has published none of the suite, and
    * cannot be added now.
    *
    * @generated from field: bytes key_package = 2;

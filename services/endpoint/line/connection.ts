@@ -26,7 +26,7 @@ import { Session, type SessionHandlers } from './session.js'
 /** Connecting and a KeyExchange, in ms. */
 const CALL_TIMEOUT_MS = 10_000
 
-export type KeyExchangeParts = Omit<MessageInitShape<typeof KeyExchangePartsSchema>, '$typeName'>
+export type KeyExchangeParts = Omit<MessageInitShape<typeof KeyExchangePartsSchema>, '$typeName' | 'suite'>
 
 /** Lists that are signed one after the other, where others of the account do the same at that moment. */
 const MAX_TRIES = 4
@@ -43,6 +43,8 @@ export interface ConnectionHandlers {
   /** Decides on the server that answers. Throws LineStopped for the wrong one. */
   trust(seen: SeenCertificate): Promise<ServerTrust>
   account(): LineAccount
+  /** The number of the MLS cipher suite that this device speaks. */
+  suite(): number
   /** Whether it has to be asked which server this is, before anything is said to it. */
   asksServer(): boolean
   /** Throws LineStopped for another server than the account is on. */
@@ -115,7 +117,8 @@ export class Connection {
   }
 
   async #exchange(parts: KeyExchangeParts): Promise<Outcome> {
-    const encoded = toBinary(KeyExchangePartsSchema, create(KeyExchangePartsSchema, parts))
+    const suite = this.options.handlers.suite()
+    const encoded = toBinary(KeyExchangePartsSchema, create(KeyExchangePartsSchema, { ...parts, suite }))
     const { outcome } = await this.channel.unary(
       ChatService.method.keyExchange,
       { parts: encoded, proof: this.#proof(METHODS.keyExchange, encoded) },

@@ -52,6 +52,10 @@ export class LineSide implements LineHandlers {
     return this.options.context.account
   }
 
+  suite(): number {
+    return this.options.context.engine.suite
+  }
+
   asksServer(): boolean {
     return read(() => asksServer(this.options.context))
   }

@@ -1,4 +1,4 @@
-import type { Accepted, Deliver, Rejected } from '../../../gen/parley/v1/chat_pb.js'
+import type { Accepted, Deliver, KeyPackagesLeft, Rejected } from '../../../gen/parley/v1/chat_pb.js'
 import type { Context, RunTransaction, Unit } from '../context.js'
 import { type AccountKey, clientSequenceOf, type GroupNumber, isKey } from '../ids.js'
 import type { RequestFrame } from '../line/frame-writer.js'
@@ -32,7 +32,7 @@ interface ReceiveLoopOptions {
   /** The account's devices have changed. */
   onAccountChanged(handle: string): void
   /** Somebody was handed a key package of this device: so many are left. */
-  onKeyPackagesLeft(left: number): void
+  onKeyPackagesLeft(stock: KeyPackagesLeft): void
   /** The delivery is saved and acked. */
   onTakenIn(taken: TakenIn): Promise<void>
 }
@@ -57,7 +57,7 @@ export class ReceiveLoop {
       case 'accountChanged':
         return onAccountChanged(frame.value.handle)
       case 'keyPackagesLeft':
-        return onKeyPackagesLeft(frame.value.left)
+        return onKeyPackagesLeft(frame.value)
     }
   }
 

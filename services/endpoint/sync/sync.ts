@@ -61,7 +61,7 @@ export class Sync {
       ...{ ...toLine, sendLoop: sendLoop },
       introduce: handles => keys.introduce(handles),
       onAccountChanged: handle => keys.changed(handle),
-      onKeyPackagesLeft: left => keys.drawn(left),
+      onKeyPackagesLeft: stock => keys.drawn(stock),
       onTakenIn: taken => this.#takenIn(taken),
     })
     this.keys = keys

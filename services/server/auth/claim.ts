@@ -7,7 +7,14 @@ import { MAX_LIST_BYTES, MAX_REMOVALS, MAX_STATEMENT_BYTES } from '../../protoco
 import type { Cluster } from '../cluster.js'
 import type { Guard } from '../guard/guard.js'
 import type { RelayLimits } from '../limits.js'
-import type { AccountRecord, ClaimedKeyPackage, DeviceId, Directory, KeyPackages } from '../store/store.js'
+import type {
+  AccountRecord,
+  ClaimedKeyPackage,
+  DeviceId,
+  Directory,
+  KeyPackages,
+  Suite,
+} from '../store/store.js'
 import { accountDevicesOf } from './registration.js'
 
 /** Bytes that an entry of an answer has besides what it holds: tags, lengths, and a handle. */
@@ -33,7 +40,7 @@ type ClaimOutcome = MessageInitShape<typeof ClaimOutcomeSchema>
 export async function claimAll(
   options: ClaimOptions,
   claimer: Claimer,
-  { handles, room }: { handles: readonly string[]; room: number },
+  { handles, suite, room }: { handles: readonly string[]; suite: Suite; room: number },
 ): Promise<ClaimOutcome[]> {
   const own = (await options.directory.device(claimer.id))?.handle
   const { devicesPerAccount, keyPackageBytes } = options.limits
@@ -47,7 +54,7 @@ export async function claimAll(
     const some = handles.slice(outcomes.length, outcomes.length + Math.floor(left / most))
     if (some.length === 0) break
     // At once, for one transaction.
-    const claimed = await Promise.all(some.map(handle => claimOne(options, claimer, { handle, own })))
+    const claimed = await Promise.all(some.map(handle => claimOne(options, claimer, { handle, own, suite })))
     for (const [index, each] of claimed.entries()) {
       outcomes.push(outcomeOf(some[index]!, each))
       left -= each ? bytesOf(each) : ENTRY_BYTES
@@ -62,13 +69,13 @@ export async function claimAll(
 async function claimOne(
   { directory, keyPackages, guard, cluster }: ClaimOptions,
   { id, account }: Claimer,
-  { handle, own }: { handle: string; own: string | undefined },
+  { handle, own, suite }: { handle: string; own: string | undefined; suite: Suite },
 ): Promise<Claimed | undefined> {
   if (!isHandle(handle)) return undefined
   const lastResortOnly = handle !== own && !guard.givesOneTime(account, handle)
-  const claimed = await keyPackages.claim(handle, { except: id, lastResortOnly })
+  const claimed = await keyPackages.claim(handle, { suite, except: id, lastResortOnly })
   for (const { deviceId, left } of claimed ?? [])
-    if (left !== undefined) cluster.keyPackagesLeft(deviceId, left)
+    if (left !== undefined) cluster.keyPackagesLeft(deviceId, { suite, left })
   const record = claimed && (await directory.account(handle))
   return record && { devices: claimed, account: record }
 }

@@ -20,6 +20,8 @@ import { frameFailure, rateLimited, storeFailure } from './failure.js'
 import type { ProofCheck } from './proof.js'
 import { accountDevicesOf, changeAccount, type RegistrationOptions } from './registration.js'
 
+/** The highest number that a cipher suite of MLS can have. */
+const MAX_SUITE = 0xffff
 /** Bytes of an answer besides its claims and look-ups. */
 const MARGIN_BYTES = 64 * 1024
 
@@ -79,7 +81,17 @@ function readParts(encoded: Uint8Array, limits: RelayLimits): KeyExchangeParts {
   for (const keyPackage of [...parts.keyPackages, parts.lastResortKeyPackage])
     if (keyPackage.length > limits.keyPackageBytes)
       throw frameFailure(`key packages have at most ${limits.keyPackageBytes} bytes`)
+  checkSuite(parts)
   return parts
+}
+
+/** Throws INVALID_ARGUMENT. */
+function checkSuite(parts: KeyExchangeParts): void {
+  const { suite, keyPackages, lastResortKeyPackage, claimHandles, replacesKeyPackages } = parts
+  const isNeeded =
+    replacesKeyPackages || keyPackages.length + lastResortKeyPackage.length + claimHandles.length > 0
+  if (suite > MAX_SUITE || (isNeeded && suite === 0))
+    throw frameFailure(`suite: the number of a cipher suite, 1 to ${MAX_SUITE}`)
 }
 
 /** The device that calls, and the public key of its account. */
@@ -98,16 +110,16 @@ async function exchange(
   const { claimHandles, lookupHandles, keyPackages: oneTime, lastResortKeyPackage: lastResort } = parts
   guarded(guard.lookups(account, lookupHandles.length), 'look-ups of this account')
   guarded(guard.claims(account, claimHandles.length), 'claims of this account')
-  const { replacesKeyPackages: replaces } = parts
+  const { suite, replacesKeyPackages: replaces } = parts
   if (replaces || oneTime.length > 0 || lastResort.length > 0)
-    await keyPackages.publish(id, { oneTime, replaces, ...(lastResort.length > 0 && { lastResort }) })
+    await keyPackages.publish(id, { suite, oneTime, replaces, ...(lastResort.length > 0 && { lastResort }) })
   const room = options.limits.messageBytes - MARGIN_BYTES
   const lookups = await lookUpAll(directory, { handles: lookupHandles, room })
   const claims = await claimAll(options, caller, {
-    handles: claimHandles,
+    ...{ handles: claimHandles, suite },
     room: room - lookups.bytes,
   })
-  const { left, hasLastResort } = await keyPackages.count(id)
+  const { left, hasLastResort } = await keyPackages.count(id, suite)
   return create(KeyExchangeResponseSchema, {
     outcome: {
       case: 'exchanged',

@@ -9,7 +9,7 @@ import {
   type RejectedSendSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
 import { PROTOCOL_VERSION } from '../../protocol/method.js'
-import type { ClosingReason } from '../cluster.js'
+import type { ClosingReason, Stock } from '../cluster.js'
 import type { RelayLimits } from '../limits.js'
 
 interface OpenedOptions {
@@ -62,8 +62,8 @@ export function closingFrame(reason: ClosingReason): ChatResponse {
   })
 }
 
-export function keyPackagesLeftFrame(left: number): ChatResponse {
-  return create(ChatResponseSchema, { frame: { case: 'keyPackagesLeft', value: { left } } })
+export function keyPackagesLeftFrame(stock: Stock): ChatResponse {
+  return create(ChatResponseSchema, { frame: { case: 'keyPackagesLeft', value: stock } })
 }
 
 export function accountChangedFrame(handle: string): ChatResponse {

@@ -1,9 +1,10 @@
 // A session tells these to its device as long as it listens: ephemeral envelopes, whose devices have changed, and that its
-// key packages grow few. A
-// slow reader loses those over the limit, since nobody is owed any of them.
+// key packages grow few. A slow reader loses those over the limit, since nobody is owed any of them.
 
 import type { ChatResponse, Envelope } from '../../../gen/parley/v1/chat_pb.js'
+import type { Stock } from '../cluster.js'
 import { WAITING_ACCOUNT_CHANGES, WAITING_EPHEMERAL } from '../limits.js'
+import type { Suite } from '../store/store.js'
 import { accountChangedFrame, deliverFrame, keyPackagesLeftFrame } from './frames.js'
 
 const NO_CURSOR = new Uint8Array()
@@ -11,7 +12,8 @@ const NO_CURSOR = new Uint8Array()
 export class Hints {
   #ephemeral: Envelope[] = []
   readonly #changedAccounts = new Set<string>()
-  #keyPackagesLeft: number | undefined
+  /** By suite. A device has key packages of a few. */
+  readonly #keyPackagesLeft = new Map<Suite, number>()
 
   addEphemeral(envelope: Envelope): void {
     if (this.#ephemeral.length < WAITING_EPHEMERAL) this.#ephemeral.push(envelope)
@@ -21,16 +23,15 @@ export class Hints {
     if (this.#changedAccounts.size < WAITING_ACCOUNT_CHANGES) this.#changedAccounts.add(handle)
   }
 
-  /** Of several only the last is told. */
-  setKeyPackagesLeft(left: number): void {
-    this.#keyPackagesLeft = left
+  /** Of several of one suite only the last is told. */
+  setKeyPackagesLeft({ suite, left }: Stock): void {
+    this.#keyPackagesLeft.set(suite, left)
   }
 
   next(): ChatResponse | undefined {
-    const left = this.#keyPackagesLeft
-    if (left !== undefined) {
-      this.#keyPackagesLeft = undefined
-      return keyPackagesLeftFrame(left)
+    for (const [suite, left] of this.#keyPackagesLeft) {
+      this.#keyPackagesLeft.delete(suite)
+      return keyPackagesLeftFrame({ suite, left })
     }
     for (const handle of this.#changedAccounts) {
       this.#changedAccounts.delete(handle)

@@ -9,7 +9,7 @@ import {
   type OutgoingEnvelope,
 } from '../../../gen/parley/v1/chat_pb.js'
 import { failure, frameFailure } from '../auth/failure.js'
-import type { ClosingReason } from '../cluster.js'
+import type { ClosingReason, Stock } from '../cluster.js'
 import type { TokenBucket } from '../guard/token-bucket.js'
 import { type RelayLimits, UNSENT_ANSWERS } from '../limits.js'
 import type { Cursors } from '../store/cursor.js'
@@ -132,8 +132,8 @@ export class Session {
     this.#changed.raise()
   }
 
-  setKeyPackagesLeft(left: number): void {
-    this.#hints.setKeyPackagesLeft(left)
+  setKeyPackagesLeft(stock: Stock): void {
+    this.#hints.setKeyPackagesLeft(stock)
     this.#changed.raise()
   }
 

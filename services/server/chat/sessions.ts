@@ -4,7 +4,7 @@ import { type Envelope, ErrorReason } from '../../../gen/parley/v1/chat_pb.js'
 import { RpcError } from '../../rpc/error.js'
 import { failure } from '../auth/failure.js'
 import { bytesKey } from '../bytes.js'
-import type { ClosingReason } from '../cluster.js'
+import type { ClosingReason, Stock } from '../cluster.js'
 import type { TokenBucket } from '../guard/token-bucket.js'
 import type { DeviceId } from '../store/store.js'
 import type { Session } from './session.js'
@@ -72,8 +72,8 @@ export class Sessions {
   }
 
   /** Passes KeyPackagesLeft on to the device's session, if it is here. */
-  setKeyPackagesLeft(device: DeviceId, left: number): void {
-    this.#find(device)?.setKeyPackagesLeft(left)
+  setKeyPackagesLeft(device: DeviceId, stock: Stock): void {
+    this.#find(device)?.setKeyPackagesLeft(stock)
   }
 
   /** Ends the device's session with Closing, if it is here. */

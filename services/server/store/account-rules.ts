@@ -20,6 +20,8 @@ import type {
   RegisterTerms,
 } from './store.js'
 
+/** Suites of which a device has a key package of last resort. */
+export const LAST_RESORTS_PER_DEVICE = 8
 /** Hashes of claimed key packages that are remembered for each device. */
 export const REMEMBERED_CLAIMS = 10_000
 

@@ -103,33 +103,39 @@ export interface ClaimedKeyPackage {
   /** undefined: the device has none. */
   keyPackage: Uint8Array | undefined
   lastResort: boolean
-  /** One-time ones of the device that are left, where one was taken. */
+  /** One-time ones of the device and of the suite that are left, where one was taken. */
   left?: number
 }
 
+/** The number of an MLS cipher suite. */
+export type Suite = number
+
 export interface ClaimTerms {
+  suite: Suite
   except: DeviceId
   /** Hands out those of last resort only. */
   lastResortOnly?: boolean
 }
 
 export interface Publication {
+  /** Of all that is in it, and the only one that it touches. */
+  suite: Suite
   oneTime: readonly Uint8Array[]
   /** Takes the place of the one before. */
   lastResort?: Uint8Array
-  /** One-time ones that are not among these go, as if they were claimed. */
+  /** Those that are not among these go: one-time ones as if they were claimed. */
   replaces?: boolean
 }
 
 /** Key packages of registered devices, durable as the directory is. */
 export interface KeyPackages {
   /**
-   * Keeps key packages up to the limit. One that was published before, even if claimed since, is left out;
-   * so are all of a revoked device.
+   * Keeps key packages up to the limits (LAST_RESORTS_PER_DEVICE is another one). One that was published before, even
+   * if claimed since, is left out; so are all of a revoked device.
    */
   publish(id: DeviceId, packages: Publication): Promise<void>
-  count(id: DeviceId): Promise<{ left: number; hasLastResort: boolean }>
-  /** One of each device of the handle but `except` and the revoked; a one-time one goes to one claim only. */
+  count(id: DeviceId, suite: Suite): Promise<{ left: number; hasLastResort: boolean }>
+  /** One of the suite of each device of the handle but `except` and the revoked; a one-time one goes to one claim only. */
   claim(handle: string, how: ClaimTerms): Promise<ClaimedKeyPackage[] | undefined>
   /** Deletes one-time ones that were published before the given time (ms since 1970). Returns how many. */
   expire(publishedBefore: number): Promise<number>

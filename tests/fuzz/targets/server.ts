@@ -11,7 +11,7 @@ import {
   SignedProofSchema,
 } from '../../../gen/parley/v1/identity_pb.js'
 import { KeyExchangePartsSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
-import { MESSAGE_BYTES } from '../../../services/protocol/sizes.js'
+import { CIPHER_SUITE, MESSAGE_BYTES } from '../../../services/protocol/sizes.js'
 import type { RpcChannel } from '../../../services/rpc/channel.js'
 import { RpcError } from '../../../services/rpc/error.js'
 import type { Chance } from '../../support/chance.js'
@@ -132,6 +132,7 @@ class Caller {
         keyPackages: [random(40), random(40)],
         lastResortKeyPackage: random(40),
         claimHandles: [this.device.handle, 'nobody'],
+        suite: CIPHER_SUITE,
         lookupHandles: [this.device.handle],
         deviceRemovals: [makeRemoval(this.device, this.device)],
       }),

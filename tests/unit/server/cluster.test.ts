@@ -25,13 +25,13 @@ test('what is told reaches every relay that is there, the teller too, and none t
   cluster.join(members[2]!)
   const envelope = create(EnvelopeSchema)
   cluster.ephemeral([device], envelope)
-  cluster.keyPackagesLeft(device, 7)
+  cluster.keyPackagesLeft(device, { suite: 83, left: 7 })
   second()
   cluster.closeSession(device, 'revoked')
   const closed = ['closeSession', device, 'banned']
   const changed = ['accountChanged', 'anna', [device]]
   const passed = ['ephemeral', [device], envelope]
-  const left = ['keyPackagesLeft', device, 7]
+  const left = ['keyPackagesLeft', device, { suite: 83, left: 7 }]
   expect(heard).toEqual([
     [closed],
     [closed, changed, passed, left],

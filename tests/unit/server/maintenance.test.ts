@@ -50,7 +50,7 @@ describe('retention', () => {
     const { store, alice, log, line } = await scene()
     const stop = repeatRetention({ store, retentionSeconds: 3_600, everyMs: 5, log })
     expect(await line(0)).toMatchObject({ deleted: 2 })
-    await store.keyPackages.publish(alice.id, { oneTime: [bytesOf('young')] })
+    await store.keyPackages.publish(alice.id, { suite: 83, oneTime: [bytesOf('young')] })
     const id = await converse(store, alice)
     expect(await line(1)).toMatchObject({ deleted: 1 })
     expect(

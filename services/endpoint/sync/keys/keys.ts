@@ -1,4 +1,4 @@
-import type { Opened } from '../../../../gen/parley/v1/chat_pb.js'
+import type { KeyPackagesLeft, Opened } from '../../../../gen/parley/v1/chat_pb.js'
 import type { KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
 import type { KeyChangePolicy } from '../../contacts/trust.js'
 import type { Context, RunTransaction } from '../../context.js'
@@ -56,8 +56,9 @@ export class Keys {
   }
 
   /** Others draw on the key packages of this device, of which so many are left. */
-  drawn(left: number): void {
-    this.options.background.run(this.stock.drawn(left))
+  drawn({ suite, left }: Pick<KeyPackagesLeft, 'left' | 'suite'>): void {
+    const { background, context } = this.options
+    if (suite === context.engine.suite) background.run(this.stock.drawn(left))
   }
 
   /** A stream has begun: everybody is due. */

@@ -61,7 +61,7 @@ export class MemoryDirectory implements Directory {
   #end(device: DeviceRow): void {
     for (const { keyPackage } of device.stock.values()) this.#parts.room.giveBack(keyPackage.length)
     device.stock.clear()
-    device.lastResort = undefined
+    device.lastResorts.clear()
   }
 
   async account(handle: string): Promise<AccountRecord | undefined> {

@@ -9,7 +9,7 @@ import { blockedBy, devicesOf } from '../account-rules.js'
 import { CURSOR_KEY_BYTES } from '../cursor.js'
 import type { ConversationFacts, DeviceFacts } from '../facts.js'
 import type { LogRecord } from '../log-record.js'
-import type { AccountRecord, Ban, BanSubject, DeviceId } from '../store.js'
+import type { AccountRecord, Ban, BanSubject, DeviceId, Suite } from '../store.js'
 
 export interface AccountRow {
   handle: string
@@ -41,10 +41,12 @@ export interface DeviceRow {
   stock: Map<string, StockedPackage>
   /** Hashes of those that are gone, the oldest first: they are not taken again. */
   goneHashes: Set<string>
-  lastResort: Uint8Array | undefined
+  /** By their suites. */
+  lastResorts: Map<Suite, Uint8Array>
 }
 
 interface StockedPackage {
+  suite: Suite
   keyPackage: Uint8Array
   /** Milliseconds since 1970. */
   publishedAt: number
@@ -107,7 +109,7 @@ export class Tables {
     const row: DeviceRow = {
       ...{ key: this.#devices.size + 1, id, account, clientSequence: 0, acked: 0 },
       ...{ commitsFreeAt: 0 },
-      ...{ rosters: new Set(), created: 0, stock: new Map(), goneHashes: new Set(), lastResort: undefined },
+      ...{ rosters: new Set(), created: 0, stock: new Map(), goneHashes: new Set(), lastResorts: new Map() },
     }
     account.devices.push(row)
     this.#devices.set(bytesKey(id), row)

@@ -8,6 +8,7 @@ import { Connection, type ConnectionHandlers } from '../../../../services/endpoi
 import { METHODS, type ProvenMethod } from '../../../../services/protocol/method.js'
 import { nodeCrypto } from '../../../../services/protocol/node/crypto.js'
 import { openRequest, readProof } from '../../../../services/protocol/proof.js'
+import { CIPHER_SUITE } from '../../../../services/protocol/sizes.js'
 import { RpcError } from '../../../../services/rpc/error.js'
 import type { Way } from '../../../support/memory/network.js'
 import { askedIn, type SaidFrame, ScriptedServer } from '../../../support/memory/scripted-server.js'
@@ -28,6 +29,7 @@ beforeEach(() => {
   handlers = {
     trust: async ({ certificate }) => ({ trust: { kind: 'pinned', certificate }, isFirst: false }),
     account: () => account,
+    suite: () => 83,
     asksServer: () => false,
     serverTold: async () => undefined,
     registration: () => ({}),
@@ -92,10 +94,11 @@ describe('connecting', () => {
 })
 
 describe('a key exchange', () => {
-  test('carries a proof of this device for this call to this server, by its own clock', async () => {
+  test('carries a proof of this device for this call to this server, by its own clock, and its suite', async () => {
     server.keyExchange = async request => {
       const { proof, parts } = request
-      const { claimHandles } = askedIn(request)
+      const { claimHandles, suite } = askedIn(request)
+      expect(suite).toBe(CIPHER_SUITE)
       expect(provenBy(proof, { method: METHODS.keyExchange, request: parts })).toEqual(
         Uint8Array.from(account.device.publicKey),
       )

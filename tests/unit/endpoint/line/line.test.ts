@@ -25,6 +25,7 @@ beforeEach(() => {
   handlers = {
     trust: async ({ certificate }) => ({ trust: { kind: 'pinned', certificate }, isFirst: false }),
     account: () => account,
+    suite: () => 83,
     asksServer: () => false,
     serverTold: async () => undefined,
     refused: async () => 'stop',

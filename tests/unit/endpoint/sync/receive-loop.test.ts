@@ -51,7 +51,7 @@ beforeEach(async () => {
     },
     introduce: async handles => void done.push(`introduce ${handles}`),
     onAccountChanged: handle => void done.push(`changed ${handle}`),
-    onKeyPackagesLeft: left => void done.push(`${left} left`),
+    onKeyPackagesLeft: ({ left }) => void done.push(`${left} left`),
     async onTakenIn(what) {
       taken.push(what)
       done.push('taken in')

@@ -29,11 +29,12 @@ test('an account that changes again before it is told is told once', () => {
   expect(hints.next()?.frame.value).toMatchObject({ handle: 'anna' })
 })
 
-test('of how many key packages are left only the last word is told, and before all else', () => {
+test('of how many key packages of a suite are left only the last word is told, and before all else', () => {
   const hints = new Hints()
   hints.addChangedAccount('anna')
-  for (const left of [9, 8, 0]) hints.setKeyPackagesLeft(left)
-  expect(hints.next()?.frame).toMatchObject({ case: 'keyPackagesLeft', value: { left: 0 } })
+  for (const left of [9, 8, 0]) for (const suite of [83, 1]) hints.setKeyPackagesLeft({ suite, left })
+  for (const suite of [83, 1])
+    expect(hints.next()?.frame).toMatchObject({ case: 'keyPackagesLeft', value: { suite, left: 0 } })
   expect(hints.next()?.frame.case).toBe('accountChanged')
   expect(hints.next()).toBeUndefined()
 })

@@ -3,8 +3,8 @@
 
 import { createHash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
-import { REMEMBERED_CLAIMS } from '../../account-rules.js'
-import type { ClaimedKeyPackage, ClaimTerms, DeviceId, KeyPackages, Publication } from '../../store.js'
+import { LAST_RESORTS_PER_DEVICE, REMEMBERED_CLAIMS } from '../../account-rules.js'
+import type { ClaimedKeyPackage, ClaimTerms, DeviceId, KeyPackages, Publication, Suite } from '../../store.js'
 import { prepare } from '../database/database.js'
 import type { StoreParts } from '../database/parts.js'
 
@@ -16,22 +16,36 @@ const STEP_PACKAGES = 250
 interface ClaimRow {
   key: number
   id: Uint8Array
-  last_resort: Uint8Array | null
 }
 
 const statements = (db: DatabaseSync) => ({
-  count: prepare<{ left: number; has_last_resort: number }>(
+  all: prepare<{ left: number }>(
     db,
-    `SELECT last_resort IS NOT NULL AS has_last_resort,
-       (SELECT count(*) FROM key_packages WHERE device = devices.key AND package IS NOT NULL) AS left
-     FROM devices WHERE key = ?`,
+    'SELECT count(*) AS left FROM key_packages WHERE device = ? AND package IS NOT NULL',
+  ),
+  left: prepare<{ left: number }>(
+    db,
+    'SELECT count(*) AS left FROM key_packages WHERE device = ? AND suite = ? AND package IS NOT NULL',
   ),
   insert: prepare(
     db,
-    `INSERT INTO key_packages (device, hash, package, published_at) VALUES (?, ?, ?, ?)
+    `INSERT INTO key_packages (device, hash, suite, package, published_at) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (device, hash) DO NOTHING`,
   ),
-  setLastResort: prepare(db, 'UPDATE devices SET last_resort = ? WHERE key = ?'),
+  lastResort: prepare<{ package: Uint8Array }>(
+    db,
+    'SELECT package FROM last_resorts WHERE device = ? AND suite = ?',
+  ),
+  lastResorts: prepare<{ count: number }>(
+    db,
+    'SELECT count(*) AS count FROM last_resorts WHERE device = ? AND suite <> ?',
+  ),
+  putLastResort: prepare(
+    db,
+    `INSERT INTO last_resorts (device, suite, package) VALUES (?, ?, ?)
+     ON CONFLICT (device, suite) DO UPDATE SET package = excluded.package`,
+  ),
+  dropLastResort: prepare(db, 'DELETE FROM last_resorts WHERE device = ? AND suite = ?'),
   forgetOldest: prepare(
     db,
     `DELETE FROM key_packages WHERE device = :device AND package IS NULL AND key <=
@@ -41,16 +55,17 @@ const statements = (db: DatabaseSync) => ({
   account: prepare<{ key: number }>(db, 'SELECT key FROM accounts WHERE handle = ?'),
   devices: prepare<ClaimRow>(
     db,
-    `SELECT key, id, last_resort FROM devices JOIN progress ON device = key
+    `SELECT key, id FROM devices JOIN progress ON device = key
      WHERE account = ? AND id <> ? AND revoked = 0 ORDER BY key`,
   ),
   oldest: prepare<{ key: number; package: Uint8Array }>(
     db,
-    'SELECT key, package FROM key_packages WHERE device = ? AND package IS NOT NULL ORDER BY key LIMIT 1',
+    `SELECT key, package FROM key_packages WHERE device = ? AND suite = ? AND package IS NOT NULL
+     ORDER BY key LIMIT 1`,
   ),
   unclaimed: prepare<{ key: number; hash: Uint8Array }>(
     db,
-    'SELECT key, hash FROM key_packages WHERE device = ? AND package IS NOT NULL',
+    'SELECT key, hash FROM key_packages WHERE device = ? AND suite = ? AND package IS NOT NULL',
   ),
   markClaimed: prepare(db, 'UPDATE key_packages SET package = NULL WHERE key = ?'),
   dropOld: prepare(
@@ -76,57 +91,64 @@ export class SqliteKeyPackages implements KeyPackages {
     return this.#parts.writer.run({ bytes: bytes + (lastResort?.length ?? 0), work })
   }
 
-  #publish(id: DeviceId, { oneTime, lastResort, replaces = false }: Publication): void {
+  #publish(id: DeviceId, publication: Publication): void {
     const { state, limits, now } = this.#parts
+    const { suite, oneTime, lastResort } = publication
     const device = state.device(id)
     if (!device) throw new Error('a device has to be registered before it publishes key packages')
     if (device.blocked === 'revoked') return
     const hashed = oneTime.map(keyPackage => ({ hash: hashOf(keyPackage), keyPackage }))
-    if (replaces) this.#dropOthers(device.key, new Set(hashed.map(({ hash }) => hash.toString('hex'))))
-    let room = limits.keyPackagesPerDevice - this.#count(device.key).left
+    if (publication.replaces)
+      this.#dropOthers(device.key, suite, new Set(hashed.map(({ hash }) => hexOf(hash))))
+    let room = limits.keyPackagesPerDevice - (this.#sql.all.get(device.key)?.left ?? 0)
     for (const { hash, keyPackage } of hashed) {
       if (room <= 0) break
-      room -= Number(this.#sql.insert.run(device.key, hash, keyPackage, now()).changes)
+      room -= Number(this.#sql.insert.run(device.key, hash, suite, keyPackage, now()).changes)
     }
-    if (lastResort) this.#sql.setLastResort.run(lastResort, device.key)
+    const others = this.#sql.lastResorts.get(device.key, suite)?.count ?? 0
+    if (lastResort && others < LAST_RESORTS_PER_DEVICE)
+      this.#sql.putLastResort.run(device.key, suite, lastResort)
     this.#sql.forgetOldest.run({ device: device.key, kept: REMEMBERED_CLAIMS })
   }
 
   /** `kept`: their hashes in hexadecimal. */
-  #dropOthers(device: number, kept: ReadonlySet<string>): void {
-    for (const { key, hash } of this.#sql.unclaimed.all(device))
-      if (!kept.has(Buffer.from(hash).toString('hex'))) this.#sql.markClaimed.run(key)
+  #dropOthers(device: number, suite: Suite, kept: ReadonlySet<string>): void {
+    this.#sql.dropLastResort.run(device, suite)
+    for (const { key, hash } of this.#sql.unclaimed.all(device, suite))
+      if (!kept.has(hexOf(hash))) this.#sql.markClaimed.run(key)
   }
 
-  async count(id: DeviceId): Promise<{ left: number; hasLastResort: boolean }> {
+  async count(id: DeviceId, suite: Suite): Promise<{ left: number; hasLastResort: boolean }> {
     const device = this.#parts.state.device(id)
-    return device ? this.#count(device.key) : { left: 0, hasLastResort: false }
+    if (!device) return { left: 0, hasLastResort: false }
+    const hasLastResort = this.#sql.lastResort.get(device.key, suite) !== undefined
+    return { left: this.#left(device.key, suite), hasLastResort }
   }
 
-  #count(device: number): { left: number; hasLastResort: boolean } {
-    const row = this.#sql.count.get(device)
-    return { left: row?.left ?? 0, hasLastResort: row?.has_last_resort === 1 }
+  #left(device: number, suite: Suite): number {
+    return this.#sql.left.get(device, suite)?.left ?? 0
   }
 
-  claim(
-    handle: string,
-    { except, lastResortOnly = false }: ClaimTerms,
-  ): Promise<ClaimedKeyPackage[] | undefined> {
+  claim(handle: string, terms: ClaimTerms): Promise<ClaimedKeyPackage[] | undefined> {
     const work = () => {
       const account = this.#sql.account.get(handle)
-      const rows = account && this.#sql.devices.all(account.key, except)
-      return rows?.map(row => this.#claimOf(row, lastResortOnly))
+      const rows = account && this.#sql.devices.all(account.key, terms.except)
+      return rows?.map(row => this.#claimOf(row, terms))
     }
     return this.#parts.writer.run({ bytes: ROW_BYTES, work })
   }
 
-  #claimOf(row: ClaimRow, lastResortOnly: boolean): ClaimedKeyPackage {
-    const { key, id: deviceId, last_resort: lastResort } = row
-    const oldest = lastResortOnly ? undefined : this.#sql.oldest.get(key)
-    if (!oldest) return { deviceId, keyPackage: lastResort ?? undefined, lastResort: lastResort !== null }
+  #claimOf(
+    { key, id: deviceId }: ClaimRow,
+    { suite, lastResortOnly = false }: ClaimTerms,
+  ): ClaimedKeyPackage {
+    const oldest = lastResortOnly ? undefined : this.#sql.oldest.get(key, suite)
+    if (!oldest) {
+      const keyPackage = this.#sql.lastResort.get(key, suite)?.package
+      return { deviceId, keyPackage, lastResort: keyPackage !== undefined }
+    }
     this.#sql.markClaimed.run(oldest.key)
-    const { left } = this.#count(key)
-    return { deviceId, keyPackage: oldest.package, lastResort: false, left }
+    return { deviceId, keyPackage: oldest.package, lastResort: false, left: this.#left(key, suite) }
   }
 
   async expire(publishedBefore: number): Promise<number> {
@@ -140,3 +162,4 @@ export class SqliteKeyPackages implements KeyPackages {
 }
 
 const hashOf = (keyPackage: Uint8Array) => createHash('sha256').update(keyPackage).digest()
+const hexOf = (hash: Uint8Array) => Buffer.from(hash).toString('hex')

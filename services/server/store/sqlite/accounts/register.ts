@@ -37,7 +37,7 @@ const statements = (db: DatabaseSync) => ({
      JOIN accounts ON accounts.key = account WHERE handle = ? ORDER BY devices.key`,
   ),
   mark: prepare(db, 'UPDATE progress SET revoked = ? WHERE device = ?'),
-  dropLastResort: prepare(db, 'UPDATE devices SET last_resort = NULL WHERE key = ?'),
+  dropLastResorts: prepare(db, 'DELETE FROM last_resorts WHERE device = ?'),
   dropKeyPackages: prepare(db, 'DELETE FROM key_packages WHERE device = ?'),
 })
 
@@ -85,7 +85,7 @@ export class Registrar {
       this.#parts.state.forgetDevice(id)
       if (!isEnded) continue
       ended.push(id)
-      this.#sql.dropLastResort.run(key)
+      this.#sql.dropLastResorts.run(key)
       this.#sql.dropKeyPackages.run(key)
     }
     return ended

@@ -1,7 +1,7 @@
 import { recordSize } from '../../log-record.js'
 
 /** Goes up with every change of the tables; kept in SQLite's user_version. Tables of another version are not opened. */
-export const SCHEMA_VERSION = 8
+export const SCHEMA_VERSION = 9
 
 /** "Prly": SQLite's application_id, which tells our files from others'. */
 export const APPLICATION_ID = 0x50726c79
@@ -82,8 +82,7 @@ CREATE TABLE accounts (
 CREATE TABLE devices (
   key INTEGER PRIMARY KEY,
   id BLOB NOT NULL UNIQUE,
-  account INTEGER NOT NULL REFERENCES accounts,
-  last_resort BLOB
+  account INTEGER NOT NULL REFERENCES accounts
 ) STRICT;
 CREATE INDEX devices_of_account ON devices (account);
 
@@ -100,12 +99,20 @@ CREATE TABLE key_packages (
   key INTEGER PRIMARY KEY,
   device INTEGER NOT NULL REFERENCES devices,
   hash BLOB NOT NULL,
+  suite INTEGER NOT NULL,
   package BLOB,
   published_at INTEGER NOT NULL DEFAULT 0,
   UNIQUE (device, hash)
 ) STRICT;
-CREATE INDEX unclaimed_key_packages ON key_packages (device) WHERE package IS NOT NULL;
+CREATE INDEX unclaimed_key_packages ON key_packages (device, suite) WHERE package IS NOT NULL;
 CREATE INDEX claimed_key_packages ON key_packages (device) WHERE package IS NULL;
+
+CREATE TABLE last_resorts (
+  device INTEGER NOT NULL REFERENCES devices,
+  suite INTEGER NOT NULL,
+  package BLOB NOT NULL,
+  PRIMARY KEY (device, suite)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE nonces (
   device_id BLOB NOT NULL,

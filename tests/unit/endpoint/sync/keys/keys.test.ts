@@ -88,6 +88,12 @@ test('once another list of this account is known, the key packages at the server
   expect(directory.calls).toMatchObject([{ keyPackages: { length: 4 }, replacesKeyPackages: true }])
 })
 
+test('a hint about another suite than that of this device is not for it', async () => {
+  keys.drawn({ suite: 1, left: 0 })
+  await background.settled()
+  expect(directory.calls).toEqual([])
+})
+
 test('nothing is asked for once the endpoint stops', async () => {
   keys.changed('bob')
   scheduler.stop()
@@ -101,7 +107,7 @@ test('a line that is down is no failure; a vault that fails is', async () => {
   expect(failures).toEqual([])
   directory.downAt = Number.POSITIVE_INFINITY
   endpoint.disk.fail({ reason: 'full' })
-  keys.drawn(0)
+  keys.drawn({ suite: 83, left: 0 })
   await background.settled()
   expect(failures).toMatchObject([{ name: 'VaultError' }])
 })

@@ -39,7 +39,7 @@ describe('a memory store that is full', () => {
     const accepted = await fill(store, alice, id)
     expect(accepted).toBeGreaterThan(40)
     expect(await fill(store, alice, id)).toBe(0)
-    const large = { oneTime: [bytesOf('large', 100_000)] }
+    const large = { suite: 83, oneTime: [bytesOf('large', 100_000)] }
     await expect(store.keyPackages.publish(alice.id, large)).rejects.toBeInstanceOf(StorageFullError)
     const bobs = bring('bob', listOf('bob', { devices: ['bob'] }))
     const huge = { ...bobs, list: { ...bobs.list!, encoded: bytesOf('huge', 200_000) } }
@@ -54,12 +54,13 @@ describe('a memory store that is full', () => {
     const store = openMemoryStore({ maxBytes: 300_000 })
     const alice = await register(store, 'alice')
     const stock = (count: number) => ({
+      suite: 83,
       oneTime: Array.from({ length: count }, (_, index) =>
         bytesOf(`${count} ${index} ${Math.random()}`, 100_000),
       ),
     })
     const giveBack = [
-      () => store.keyPackages.claim('alice', { except: bytesOf('nobody') }),
+      () => store.keyPackages.claim('alice', { suite: 83, except: bytesOf('nobody') }),
       () => store.keyPackages.expire(Date.now() + 60_000),
       () => remove(store, 'alice', { handle: 'alice', removed: 'alice' }),
     ]
@@ -84,9 +85,13 @@ describe('a memory store', () => {
     }
     await store.directory.change(given, OPEN)
     const oneTime = bytesOf('one', 50)
-    await store.keyPackages.publish(record.deviceId, { oneTime: [oneTime], lastResort: bytesOf('last', 50) })
+    await store.keyPackages.publish(record.deviceId, {
+      suite: 83,
+      oneTime: [oneTime],
+      lastResort: bytesOf('last', 50),
+    })
     for (const buffer of [given.caller, oneTime]) buffer.fill(0)
-    expect(await store.keyPackages.claim('alice', { except: bytesOf('nobody') })).toEqual([
+    expect(await store.keyPackages.claim('alice', { suite: 83, except: bytesOf('nobody') })).toEqual([
       {
         deviceId: record.deviceId,
         keyPackage: bytesOf('one', 50),

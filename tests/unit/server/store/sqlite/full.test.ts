@@ -57,7 +57,7 @@ describe('a full store', () => {
     const bobs = bring('bob', listOf('bob', { devices: ['bob'] }))
     const huge = { ...bobs, list: { ...bobs.list!, encoded: bytesOf('huge', 200_000) } }
     await expect(store.directory.change(huge, OPEN)).rejects.toBeInstanceOf(StorageFullError)
-    const large = { oneTime: [bytesOf('large', 100_000)] }
+    const large = { suite: 83, oneTime: [bytesOf('large', 100_000)] }
     await expect(store.keyPackages.publish(alice.id, large)).rejects.toBeInstanceOf(StorageFullError)
     expect(await store.log.expire(Date.now() + 60_000)).toBe(accepted + 1)
     await mustSend(store, alice, application(alice, id, { text: TEXT }))

@@ -62,7 +62,7 @@ describe('opening the store', () => {
     await register(store, 'alice')
     await store.close()
     const next = await openSqliteStore({ folder })
-    expect(await next.keyPackages.claim('alice', { except: new Uint8Array(32) })).toHaveLength(1)
+    expect(await next.keyPackages.claim('alice', { suite: 83, except: new Uint8Array(32) })).toHaveLength(1)
     await next.close()
   })
 
