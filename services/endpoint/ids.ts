@@ -86,7 +86,6 @@ export interface KeyFields {
   deviceId: DeviceKey
   deviceIds: DeviceKey
   leavingDeviceIds: DeviceKey
-  revokedDeviceIds: DeviceKey
   toDevice: DeviceKey | NoKey
   toAccount: AccountKey | NoKey
 }

@@ -2,7 +2,7 @@
 // name only where it is pinned to that key (handles.ts).
 
 import { accountFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'
-import { type AccountKey, type DeviceKey, includesKey, sameKey } from '../../protocol/keys.js'
+import { type AccountKey, sameKey } from '../../protocol/keys.js'
 import { DAY_MS } from '../../protocol/time.js'
 import { type WithNames, withNames } from '../codes/with-names.js'
 import { crypto } from '../crypto.js'
@@ -91,13 +91,6 @@ export class Contacts {
     const known = this.get(accountKey)
     if (!known || known.lastHeardMs >= BigInt(time)) return
     this.#change(tx, accountKey, { lastHeardMs: BigInt(time) })
-  }
-
-  /** A device of theirs was revoked: it is not added anywhere again. */
-  noteRevoked(tx: Transaction, accountKey: AccountKey, deviceId: DeviceKey): void {
-    const { revokedDeviceIds = [] } = this.get(accountKey) ?? {}
-    if (includesKey(revokedDeviceIds, deviceId)) return
-    this.#change(tx, accountKey, { revokedDeviceIds: [...revokedDeviceIds, deviceId] })
   }
 
   /** Nothing is sent to them: their handle shows another key and nobody has accepted that, or they are blocked. */

@@ -42,15 +42,14 @@ export function notePutBack(
 
 /** When what was on its way has waited long enough, in ms since 1970; undefined: nothing waits. */
 export function doubtUntil(reader: Reader): number | undefined {
-  const putBack = putBackOf(reader)
-  return putBack && putBack.had > 0n ? Number(putBack.saidAtMs) + ECHO_MS : undefined
+  const { had = 0n, saidAtMs = 0n } = putBackOf(reader) ?? {}
+  return had > 0n ? Number(saidAtMs) + ECHO_MS : undefined
 }
 
 /** The sends that the server is said to have and that have not come back by now are given up: nobody knows their fate. */
 export function giveUpDoubtful(parts: MessageParts, tx: Transaction, now: number): void {
-  const until = doubtUntil(tx)
   const putBack = putBackOf(tx)
-  if (!putBack || until === undefined || now < until) return
+  if (!putBack || now < (doubtUntil(tx) ?? Number.POSITIVE_INFINITY)) return
   const doubtful = parts.outbox.items().filter(({ item }) => item.clientSequence <= putBack.had)
   for (const { item } of doubtful) {
     parts.outbox.echoed(tx, item.clientSequence)

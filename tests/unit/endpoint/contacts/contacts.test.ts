@@ -4,7 +4,7 @@ import { Contacts } from '../../../../services/endpoint/contacts/contacts.js'
 import { systemClock } from '../../../../services/endpoint/local.js'
 import { Records, type Transaction } from '../../../../services/endpoint/vault/records.js'
 import { accountFingerprint, formatFingerprint } from '../../../../services/protocol/identity/fingerprint.js'
-import { accountKey, deviceKey } from '../../../../services/protocol/keys.js'
+import { accountKey } from '../../../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { DAY_MS } from '../../../../services/protocol/time.js'
 import { FakeClock } from '../../../support/memory/clock.js'
@@ -170,13 +170,6 @@ describe('a stranger', () => {
       change((contacts, tx) => contacts.takeAdmittedDue(tx).map(({ accountKey }) => accountKey))
     expect([await due(), await due()]).toEqual([[key(1)], []])
   })
-})
-
-test('devices of theirs that were revoked are noted, each once', async () => {
-  await meet(1)
-  for (const fill of [2, 3, 2, 3])
-    await change((contacts, tx) => contacts.noteRevoked(tx, key(1), deviceKey(key(fill))))
-  expect(contacts.get(key(1))?.revokedDeviceIds).toEqual([key(2), key(3)])
 })
 
 test('people keep their places, however many there are', async () => {

@@ -22,6 +22,7 @@ import {
 import { beginEpoch } from '../../../../services/endpoint/messages/fork-detection.js'
 import { takeIn } from '../../../../services/endpoint/messages/receive.js'
 import { onRejected } from '../../../../services/endpoint/messages/rejections.js'
+import { encodeContent } from '../../../../services/endpoint/messages/sealing/format.js'
 import { HELD_CONTENTS, hold, holdingGroups } from '../../../../services/endpoint/messages/sealing/held.js'
 import { waitFor, waitingLines } from '../../../../services/endpoint/messages/sealing/unsent.js'
 import { leaveGroup } from '../../../../services/endpoint/messages/self-removal.js'
@@ -136,6 +137,25 @@ describe('sends that the server is said to have', () => {
     expect([states(), room.live.phase.name]).toEqual([['failed'], 'active'])
     expect(testing.told).toContainEqual(expect.objectContaining({ state: 'failed', failure: 'uncertain' }))
     expect(doubtUntil(testing.context.records)).toBeUndefined()
+  })
+
+  test('are given up without the commit that is made after them', async () => {
+    await testing.written((tx, { outbox }) => {
+      for (const number of [2n, 3n]) outbox.echoed(tx, clientSequenceOf(number))
+    })
+    await room.enter({ name: 'active' })
+    await testing.written((tx, unit) => {
+      const content = encodeContent({ body: { case: 'receipt', value: { delivered: [] } } })
+      unit.outbox.add(tx, room.number, { case: 'content', value: { content } })
+    })
+    await putBack(4n)
+    await type('two')
+    await seal()
+    expect(out()).toEqual(['1 content', '4 content', '5 commit'])
+    testing.clock.pass(ECHO_MS)
+    await seal()
+    expect([out(), room.live.phase.name]).toEqual([['5 commit'], 'committing'])
+    expect(states()).toEqual(['failed', 'waiting'])
   })
 
   test('are given up, too, where the group is gone, or nothing was ever said of a copy', async () => {
