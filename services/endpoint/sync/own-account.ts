@@ -101,7 +101,8 @@ export async function refused(
   // A list that does not follow the server's is of no use.
   changeKeyState(tx, { pendingList: new Uint8Array() })
   if (reason.case === 'tooManyDevices') {
-    changeKeyState(tx, { isJoining: true })
+    // A device that has nothing to sign a list with is on one already: the server's word alone does not undo that.
+    if (keyState(tx).accountSeed.length > 0) changeKeyState(tx, { isJoining: true })
     return 'stop'
   }
   const how = joining(context, tx)
