@@ -1,10 +1,11 @@
 // A client asks for these before it registers, and they are what holds afterwards.
 
 import { expect } from '@jest/globals'
-import { ChatService, RegistrationMode } from '../../gen/parley/v1/chat_pb.js'
+import { ChatService, GetServerResponseSchema, RegistrationMode } from '../../gen/parley/v1/chat_pb.js'
 import { CIPHER_SUITE, SERVER_ID_BYTES } from '../../services/protocol/sizes.js'
 import { onAnyServer, onOwnServer } from '../support/contract-server.js'
 import { client, onEveryStore, withOwnServer } from '../support/contract-suite.js'
+import { checkRules } from '../support/field-rules.js'
 
 const { getServer } = ChatService.method
 
@@ -16,6 +17,7 @@ onEveryStore('a server', () => {
     expect(server.lowestProtocolVersion).toBeLessThanOrEqual(1)
     expect(server.highestProtocolVersion).toBeGreaterThanOrEqual(1)
     expect(server.cipherSuites).toContain(CIPHER_SUITE)
+    checkRules(GetServerResponseSchema, server)
     expect(Number(server.serverTimeMs - before)).toBeLessThan(server.limits!.proofWindowMs)
     expect(server.registration).not.toBe(RegistrationMode.UNSPECIFIED)
   })

@@ -2,7 +2,11 @@
 
 import { fromBinary } from '@bufbuild/protobuf'
 import { ChatService, type ErrorDetail, ErrorDetailSchema } from '../../gen/parley/v1/chat_pb.js'
-import type { KeyExchanged, KeyExchangeResponse } from '../../gen/parley/v1/key_exchange_pb.js'
+import {
+  type KeyExchanged,
+  type KeyExchangeResponse,
+  KeyExchangeResponseSchema,
+} from '../../gen/parley/v1/key_exchange_pb.js'
 import { MESSAGE_BYTES } from '../../services/protocol/sizes.js'
 import type { RpcChannel } from '../../services/rpc/channel.js'
 import { RpcError } from '../../services/rpc/error.js'
@@ -22,6 +26,7 @@ import {
 } from './contract-device.js'
 import { type ContractServer, closeAtEnd } from './contract-server.js'
 import { createTestStream, type TestStream } from './contract-stream.js'
+import { checkRules } from './field-rules.js'
 
 export interface TestClient {
   channel: RpcChannel
@@ -55,11 +60,13 @@ export function connectTo(server: ContractServer): TestClient {
   const client: TestClient = {
     channel,
     server,
-    keyExchange(device, request = {}) {
+    async keyExchange(device, request = {}) {
       const { proof, ...asked } = request
       const parts = partsOf(asked)
       const made = () => proofFor(server, device, METHOD_KEY_EXCHANGE, parts)
-      return channel.unary(ChatService.method.keyExchange, { proof: proof ?? made(), parts })
+      const answer = await channel.unary(ChatService.method.keyExchange, { proof: proof ?? made(), parts })
+      checkRules(KeyExchangeResponseSchema, answer)
+      return answer
     },
     list: (device, options = {}) => makeList(device, { serverId: server.serverId, ...options }),
     async register(of) {

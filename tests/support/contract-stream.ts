@@ -4,6 +4,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import {
   type ChatRequestSchema,
   type ChatResponse,
+  ChatResponseSchema,
   ChatService,
   type Envelope,
   type Opened,
@@ -13,6 +14,7 @@ import type { RpcChannel } from '../../services/rpc/channel.js'
 import { RpcError } from '../../services/rpc/error.js'
 import type { TestDevice } from './contract-device.js'
 import { signedCommit } from './contract-head.js'
+import { checkRules } from './field-rules.js'
 
 /** How long a frame may take before a test fails for it. */
 const PATIENCE_MS = 15_000
@@ -123,7 +125,9 @@ export function createTestStream(
   async function hear(): Promise<RpcError | undefined> {
     await Promise.resolve()
     try {
-      for await (const { frame } of call.responses) {
+      for await (const response of call.responses) {
+        checkRules(ChatResponseSchema, response)
+        const { frame } = response
         await reading.promise
         stream.frames.push(frame)
         if (frame.case === 'deliver' && ack && frame.value.cursor.length > 0)

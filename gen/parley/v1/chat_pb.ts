@@ -18,6 +18,12 @@
 // Messages are not compressed, in either direction: one that is marked as compressed ends its call with UNIMPLEMENTED,
 // and "grpc-accept-encoding: identity" says so beforehand.
 //
+// Lengths, counts and ranges that are the same everywhere stand beside their fields as rules of protovalidate
+// (https://protovalidate.com); those of Limits are each server's own. A server refuses what breaks a rule: in an
+// envelope of a Send it is rejected as malformed (an ephemeral one is dropped), a handle is HandleInvalid, and elsewhere
+// it ends the call with the status of the table below: of a proof with UNAUTHENTICATED, else mostly with
+// INVALID_ARGUMENT. The rules say what is needed and not what is enough: a signature of 64 bytes can be wrong.
+//
 // Two kinds of failure. A failure that belongs to one send, one claim or one registration is a case of an answer, and
 // the call goes on. Any other ends the call with a gRPC status, and an ErrorDetail in the binary trailer
 // "parley-error-bin". A Chat stream is over with it, and so are its unanswered sends: see Send for how they come again.

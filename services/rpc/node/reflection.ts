@@ -76,7 +76,7 @@ class Described {
       case 'fileContainingSymbol':
         return this.#fileAnswer(this.#bySymbol.get(fileContainingSymbol))
       default:
-        // Nothing here is extended.
+        // The only extensions are options of fields, which come with the files that use them.
         return this.#fileAnswer(undefined)
     }
   }
