@@ -1,13 +1,7 @@
 // One end of Parley's conversations: its keys, its groups, its vault, and its line to the server. People, scripts
 // and tests run it through this interface and hear of everything by events.
 
-import { isHandle } from '../protocol/identity/handle.js'
-import { phraseOf } from '../protocol/identity/recovery-phrase.js'
-import { sameKey } from '../protocol/keys.js'
-import { Refusal } from './codes/refusal.js'
-import { confirmWords, forgetKey, keyState } from './contacts/account.js'
-import { checkRevocable, type DeviceView, nameDevice, viewDevices } from './contacts/own-devices.js'
-import { type ListWish, signList } from './contacts/own-list.js'
+import { AccountSide } from './account-side.js'
 import {
   type KeyChangePolicy,
   markVerified,
@@ -18,10 +12,8 @@ import {
 import type { Context, RunTransaction } from './context.js'
 import { type Doctor, openDoctor } from './doctor/doctor.js'
 import type { EndpointEvent, HistoryEntry, MessageId } from './events.js'
-import { inviteLink, prepare, type StartOptions } from './first-start.js'
 import type { KnownConversation } from './history/conversations.js'
-import type { ConversationNumber, DeviceKey } from './ids.js'
-import { endDevice } from './messages/content/ended-devices.js'
+import type { ConversationNumber } from './ids.js'
 import { checkText, writeText } from './messages/content/text.js'
 import {
   admit,
@@ -31,12 +23,10 @@ import {
   type RequestView,
   viewRequests,
 } from './messages/requests.js'
-import type { Queued } from './messages/sealing/outbox.js'
-import { waitingLines } from './messages/sealing/unsent.js'
 import { leaveGroup } from './messages/self-removal.js'
 import { createEngine } from './mls/engine.js'
 import { validateCredential } from './mls/validate-credential.js'
-import { type PersonHere, people, personIn } from './people.js'
+import { openWith, type PersonHere, people, personIn } from './people.js'
 import type { Ports } from './ports.js'
 import {
   changeRoom,
@@ -52,17 +42,9 @@ import {
 import { openStores } from './stores.js'
 import { acceptKey } from './sync/keys/key-changes.js'
 import { Presence } from './sync/presence.js'
-import { loadServer } from './sync/server-record.js'
 import { Sync } from './sync/sync.js'
-import { Records, type Transaction } from './vault/records.js'
-import {
-  type AccountView,
-  type KnownKey,
-  keysKnown,
-  type ServerView,
-  viewAccount,
-  viewServer,
-} from './views.js'
+import { Records } from './vault/records.js'
+import { type KnownKey, keysKnown, unsettled } from './views.js'
 
 export type { StartOptions } from './first-start.js'
 export type { PersonHere } from './people.js'
@@ -110,43 +92,47 @@ export async function openEndpoint(ports: Ports, options: EndpointOptions): Prom
 
 export class Endpoint implements Doctor {
   readonly #parts: EndpointParts
+  readonly #own: AccountSide
   readonly examine: Doctor['examine']
   readonly repair: Doctor['repair']
 
+  /** undefined until `prepare` has made the account. */
+  readonly account: AccountSide['account'] = () => this.#own.account()
+  readonly server: AccountSide['server'] = () => this.#own.server()
+  /** The operator's handle, once the server told it. */
+  readonly operator: AccountSide['operator'] = () => this.#own.operator()
+  /** Makes the account and notes the server where that is missing. Throws Refusal for what is no handle. */
+  readonly prepare: AccountSide['prepare'] = start => this.#own.prepare(start)
+  readonly changePassphrase: AccountSide['changePassphrase'] = next => this.#own.changePassphrase(next)
+  /** A link that names the server and this account by their keys; undefined before the server's key is pinned. */
+  readonly inviteLink: AccountSide['inviteLink'] = () => this.#own.inviteLink()
+  /** The 24 words, while they are here. Secret. */
+  readonly recoveryPhrase: AccountSide['recoveryPhrase'] = () => this.#own.recoveryPhrase()
+  /** Whether the words are kept here until the person has confirmed to have them. */
+  readonly keepsWords: AccountSide['keepsWords'] = () => this.#own.keepsWords()
+  /** The person has the words: they go. */
+  readonly confirmWords: AccountSide['confirmWords'] = () => this.#own.confirmWords()
+  /** This account's devices as far as they are known here, in the order of its list: each may end those behind it. */
+  readonly devices: AccountSide['devices'] = () => this.#own.devices()
+  /** Calls this device so among them. Throws Refusal. */
+  readonly nameDevice: AccountSide['nameDevice'] = name => this.#own.nameDevice(name)
+  /** Ends a device, or leaves it out of the list that is to be signed. Throws Refusal. */
+  readonly revokeDevice: AccountSide['revokeDevice'] = id => this.#own.revokeDevice(id)
+  /** The person has seen the devices of the account, and agrees to a list with this one. `connect` brings it. Throws Refusal. */
+  readonly join: AccountSide['join'] = wish => this.#own.join(wish)
+  /** The person does not agree: the words go. */
+  readonly abandonJoining: AccountSide['abandonJoining'] = () => this.#own.abandonJoining()
+
   constructor(parts: EndpointParts) {
     this.#parts = parts
+    this.#own = new AccountSide({ ...parts, change: this.#change })
     this.examine = parts.doctor.examine
     this.repair = parts.doctor.repair
-  }
-
-  /** undefined until `prepare` has made the account. */
-  account(): AccountView | undefined {
-    return viewAccount(this.#parts.context)
-  }
-
-  server(): ServerView | undefined {
-    return viewServer(this.#parts.records)
-  }
-
-  /** The operator's handle, once the server told it. */
-  operator(): string | undefined {
-    return loadServer(this.#parts.records)?.operatorHandle || undefined
-  }
-
-  /** Makes the account and notes the server where that is missing. Throws Refusal for what is no handle. */
-  async prepare(start: StartOptions): Promise<AccountView> {
-    const { context, transaction } = this.#parts
-    await transaction(({ context, tx }) => prepare(context, tx, start))
-    return viewAccount(context)!
   }
 
   /** Connects, and keeps the line up from here. */
   connect(): void {
     this.#parts.sync.start()
-  }
-
-  changePassphrase(passphrase: string | undefined): Promise<void> {
-    return this.#parts.ports.vault.changePassphrase(passphrase)
   }
 
   /**
@@ -247,66 +233,6 @@ export class Endpoint implements Doctor {
     return this.#change(({ context, tx }) => setBlocked(context, tx, handle, false))
   }
 
-  /** A link that names the server and this account by their keys; undefined before the server's key is pinned. */
-  inviteLink(): string | undefined {
-    return inviteLink(this.#parts.context)
-  }
-
-  /**
-   * The 24 words that the account can be restored from, while they are here: until the server has taken the account in,
-   * or, where they are kept for that, until they are confirmed. Secret.
-   */
-  recoveryPhrase(): string | undefined {
-    const { accountSeed } = keyState(this.#parts.records)
-    return accountSeed.length > 0 ? phraseOf(accountSeed) : undefined
-  }
-
-  /** Whether the words are kept here until the person has confirmed to have them. */
-  keepsWords(): boolean {
-    return keyState(this.#parts.records).keepsWords
-  }
-
-  /** The person has the words: they go. */
-  confirmWords(): Promise<void> {
-    return this.#change(({ tx }) => confirmWords(tx))
-  }
-
-  /** This account's devices as far as they are known here, in the order of its list: each may end those behind it. */
-  devices(): DeviceView[] {
-    const { devices } = this.#parts.context
-    return viewDevices(devices, this.#ownDevice())
-  }
-
-  /** Calls this device so among them. Throws Refusal. */
-  nameDevice(name: string): Promise<void> {
-    return this.#change(({ context, tx }) => nameDevice(context.devices, tx, this.#ownDevice(), name))
-  }
-
-  /**
-   * Ends a device of this account that stands behind this one; of a device that is not let in yet: leaves that one out
-   * of the list. Throws Refusal.
-   */
-  async revokeDevice(id: DeviceKey): Promise<void> {
-    await this.#change(async ({ context, tx }) => {
-      const own = this.#ownDevice()
-      checkRevocable(context.devices, own, id)
-      if (!keyState(tx).isJoining) return await endDevice(context, tx, id)
-      const keep = this.devices().flatMap(device => (sameKey(device.id, id) ? [] : [device.id]))
-      signList(context, tx, { place: 'last', keep })
-    })
-    this.#parts.sync.keys.publish()
-  }
-
-  /** The person has seen the devices of the account, and agrees to a list with this one. `connect` brings it. Throws Refusal. */
-  async join(wish: ListWish): Promise<void> {
-    await this.#change(({ context, tx }) => signList(context, tx, wish))
-  }
-
-  /** The person does not agree: the words go. */
-  async abandonJoining(): Promise<void> {
-    await this.#change(({ tx }) => forgetKey(tx))
-  }
-
   conversations(): KnownConversation[] {
     return this.#parts.context.conversations.all().filter(({ kind }) => kind !== 'own-devices')
   }
@@ -338,7 +264,7 @@ export class Endpoint implements Doctor {
   /** Own messages that the server does not have, and those that no device of the other side has. */
   unsettled(): { unsent: number; undelivered: number } {
     const { context } = this.#parts
-    return unsettled(context, context.outbox.items())
+    return unsettled(context)
   }
 
   /** Closes the line and the vault. Texts that are unsent stay for the next time. */
@@ -350,34 +276,10 @@ export class Endpoint implements Doctor {
     ports.vault.close()
   }
 
-  #ownDevice(): DeviceKey {
-    return this.#parts.context.account.device.publicKey
-  }
-
   /** A change by a person: saved, then sent as soon as it can be. */
   readonly #change: RunTransaction = async work => {
     const done = await this.#parts.transaction(work)
     this.#parts.sync.nudge()
     return done
   }
-}
-
-/** With whoever is shown by this name, else with whoever the handle will be pinned to. Throws Refusal. */
-function openWith(context: Context, tx: Transaction, name: string): ConversationNumber {
-  const { account, contacts, conversations } = context
-  if (name === account.handle) throw new Refusal({ code: 'own-handle', handle: name })
-  const accountKey = contacts.find(name)
-  if (accountKey) {
-    admit(context, tx, accountKey)
-    return conversations.open(tx, accountKey)
-  }
-  if (!isHandle(name)) throw new Refusal({ code: 'bad-handle', handle: name })
-  return conversations.openAwaiting(tx, name)
-}
-
-function unsettled(context: Pick<Context, 'records'>, queued: readonly Queued[]) {
-  const isLine = ({ item: { what } }: Queued) => what.case === 'content' && what.value.message !== 0n
-  const waiting = waitingLines(context).length
-  const unsent = waiting + queued.filter(isLine).length
-  return { unsent, undelivered: waiting + context.records.keys('undelivered').length }
 }

@@ -1,10 +1,14 @@
 // Those whom this endpoint has a conversation with.
 
+import { isHandle } from '../protocol/identity/handle.js'
+import { Refusal } from './codes/refusal.js'
 import type { Context } from './context.js'
 import { isIn } from './groups/state/group.js'
 import type { Peer } from './history/conversations.js'
 import type { ConversationNumber } from './ids.js'
+import { admit } from './messages/requests.js'
 import type { Presence } from './sync/presence.js'
+import type { Transaction } from './vault/records.js'
 
 export interface PersonHere {
   /** How they are shown: their handle, or what they claim with a part of their fingerprint behind it. */
@@ -58,4 +62,17 @@ function stateOf(contacts: Context['contacts'], peer: Peer): 'blocked' | 'key-ch
         }
   if (isBlocked) return 'blocked'
   return hasChanged ? 'key-changed' : undefined
+}
+
+/** With whoever is shown by this name, else with whoever the handle will be pinned to. Throws Refusal. */
+export function openWith(context: Context, tx: Transaction, name: string): ConversationNumber {
+  const { account, contacts, conversations } = context
+  if (name === account.handle) throw new Refusal({ code: 'own-handle', handle: name })
+  const accountKey = contacts.find(name)
+  if (accountKey) {
+    admit(context, tx, accountKey)
+    return conversations.open(tx, accountKey)
+  }
+  if (!isHandle(name)) throw new Refusal({ code: 'bad-handle', handle: name })
+  return conversations.openAwaiting(tx, name)
 }

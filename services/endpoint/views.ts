@@ -2,6 +2,8 @@
 
 import type { Context } from './context.js'
 import type { AccountKey, DeviceKey } from './ids.js'
+import type { Queued } from './messages/sealing/outbox.js'
+import { waitingLines } from './messages/sealing/unsent.js'
 import { loadServer, pinOf } from './sync/server-record.js'
 import type { Reader } from './vault/records.js'
 
@@ -39,4 +41,12 @@ export function viewServer(records: Reader): ServerView | undefined {
 
 export function keysKnown({ contacts }: Pick<Context, 'contacts'>): KnownKey[] {
   return contacts.all().map(({ accountKey }) => ({ handle: contacts.nameOf(accountKey), accountKey }))
+}
+
+/** Own messages that the server does not have, and those that no device of the other side has. */
+export function unsettled({ outbox, records }: Pick<Context, 'outbox' | 'records'>) {
+  const isLine = ({ item: { what } }: Queued) => what.case === 'content' && what.value.message !== 0n
+  const waiting = waitingLines({ records }).length
+  const unsent = waiting + outbox.items().filter(isLine).length
+  return { unsent, undelivered: waiting + records.keys('undelivered').length }
 }
