@@ -1,8 +1,6 @@
 // The vectors of the contract, checked as somebody would who has only the files of proto/ and another library of the
 // primitives: nothing here is from services/.
 
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { fromBinary } from '@bufbuild/protobuf'
 import { expect, test } from '@jest/globals'
 import { gcm } from '@noble/ciphers/aes.js'
@@ -19,27 +17,18 @@ import {
   SignedDeviceRemovalSchema,
 } from '../../gen/parley/v1/identity_pb.js'
 import { KeyExchangePartsSchema } from '../../gen/parley/v1/key_exchange_pb.js'
-
-const FOLDER = fileURLToPath(new URL('../../../tests/vectors/contract/', import.meta.url))
+import { ascii, bytes, hex, isSigned, joined, read, uint } from './by-noble.js'
 
 type Vector = Record<string, never> & Record<string, string> & Record<string, number>
-const read = <T = Vector>(name: string): T => JSON.parse(readFileSync(`${FOLDER}${name}.json`, 'utf8')) as T
-const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, 'hex'))
-const hex = (of: Uint8Array) => Buffer.from(of).toString('hex')
-const joined = (...parts: Uint8Array[]) => Uint8Array.from(Buffer.concat(parts))
-const ascii = (text: string) => Uint8Array.from(Buffer.from(text, 'ascii'))
 const base64 = (of: Uint8Array) => Buffer.from(of).toString('base64').replace(/=+$/, '')
-const isSigned = (label: string, of: { signed: Uint8Array; signature: Uint8Array; key: Uint8Array }) =>
-  ed25519.verify(of.signature, joined(ascii(label), Uint8Array.of(0), of.signed), of.key)
-
 test('the words are the seed of the account', () => {
-  const { phrase, seed, account_key } = read('recovery-phrase')
+  const { phrase, seed, account_key } = read<Vector>('recovery-phrase')
   expect(hex(mnemonicToEntropy(phrase!, wordlist))).toBe(seed)
   expect(hex(ed25519.getPublicKey(bytes(seed!)))).toBe(account_key)
 })
 
 test('fingerprints are SHA-256 of the keys', () => {
-  const { account_key, account, device_key, device } = read('fingerprint')
+  const { account_key, account, device_key, device } = read<Vector>('fingerprint')
   expect(account).toBe(`SHA256:${base64(sha256(bytes(account_key!)))}`)
   expect(device).toBe(`SHA256:${base64(sha256(bytes(device_key!)))}`)
 })
@@ -56,11 +45,9 @@ interface ProofVector {
 test('a proof of each call, and of what is asked in it', () => {
   const vector = read<ProofVector>('proof')
   const { key_exchange, chat } = vector
-  const version = Buffer.alloc(4)
-  version.writeUInt32BE(chat.protocol_version)
   const calls = [
     { ...key_exchange, name: 'KeyExchange', request: bytes(key_exchange.parts) },
-    { ...chat, name: 'Chat', request: joined(version, bytes(chat.cursor)) },
+    { ...chat, name: 'Chat', request: joined(uint(chat.protocol_version, 4), bytes(chat.cursor)) },
   ]
   for (const { name, method, request, ...made } of calls) {
     const signed = bytes(made.proof)
@@ -143,11 +130,7 @@ interface LogVector {
 
 test('a log tag', () => {
   const vector = read<LogVector>('log-tag')
-  const placed = (sequence: number) => {
-    const place = Buffer.alloc(8)
-    place.writeBigUInt64BE(BigInt(sequence))
-    return place
-  }
+  const placed = (sequence: number) => uint(sequence, 8)
   const authenticator = bytes(vector.epoch_authenticator)
   let hash = sha256(joined(ascii('parley log tag'), authenticator, placed(vector.epoch_begins_at)))
   const hashes = [hash]
@@ -159,7 +142,7 @@ test('a log tag', () => {
 })
 
 test('an ephemeral envelope', () => {
-  const vector = read('ephemeral')
+  const vector = read<Vector>('ephemeral')
   const [conversation, sealed] = [bytes(vector.conversation_id!), bytes(vector.ciphertext!)]
   expect(hex(sealed.subarray(0, 12))).toBe(vector.nonce)
   const plaintext = gcm(bytes(vector.key!), sealed.subarray(0, 12), conversation).decrypt(sealed.subarray(12))
@@ -191,7 +174,7 @@ test('a safety number, and the content of its code', () => {
 })
 
 test('an invite link', () => {
-  const { host, port, server, inviter_handle, inviter_account, token, link } = read('invite-link')
+  const { host, port, server, inviter_handle, inviter_account, token, link } = read<Vector>('invite-link')
   const url = (of: string) => Buffer.from(of, 'hex').toString('base64url')
   expect(link).toBe(
     `parley://[${host}]:${port}/?s=${url(server!)}&i=${inviter_handle}.${url(inviter_account!)}&t=${token}`,

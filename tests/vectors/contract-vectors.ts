@@ -2,11 +2,13 @@
 // made from. Keys in them are of nobody.
 
 import { create, toBinary } from '@bufbuild/protobuf'
+import { RosterLeaveSchema } from '../../gen/parley/v1/chat_pb.js'
 import { KeyExchangePartsSchema } from '../../gen/parley/v1/key_exchange_pb.js'
 import { toHex, utf8 } from '../../services/protocol/bytes.js'
 import { sealEphemeral } from '../../services/protocol/content/ephemeral.js'
 import { firstLogHash, nextLogHash } from '../../services/protocol/content/log-tag.js'
 import { pad } from '../../services/protocol/content/padding.js'
+import { makeCertificate } from '../../services/protocol/identity/certificate.js'
 import { makeDeviceList, readDeviceList } from '../../services/protocol/identity/device-list.js'
 import { makeDeviceRemoval, readRemovalsOf } from '../../services/protocol/identity/device-removal.js'
 import { devicesInUse } from '../../services/protocol/identity/devices-in-use.js'
@@ -19,6 +21,8 @@ import { phraseOf } from '../../services/protocol/identity/recovery-phrase.js'
 import { safetyCode, safetyNumber } from '../../services/protocol/identity/safety-number.js'
 import { formatInvite } from '../../services/protocol/invite/invite-link.js'
 import { accountKeys, deviceKeys } from '../../services/protocol/keys.js'
+import { makeBundleHead } from '../../services/protocol/log/bundle-head.js'
+import { makeLeave } from '../../services/protocol/log/roster-leave.js'
 import { METHODS, type ProvenMethod } from '../../services/protocol/method.js'
 import { nodeCrypto as crypto } from '../../services/protocol/node/crypto.js'
 import { makeProof, openRequest } from '../../services/protocol/proof.js'
@@ -68,6 +72,56 @@ export const CONTRACT_VECTORS: Readonly<Record<string, () => unknown>> = {
         ...{ protocol_version: open.protocolVersion, cursor: toHex(open.cursor) },
         ...proofOf({ method: METHODS.chat, request: openRequest(open) }),
       },
+    }
+  },
+  certificate: () => ({
+    account_seed: toHex(account.privateKey),
+    ...{ handle: 'ada', account_key: toHex(account.publicKey), device_key: toHex(senior.publicKey) },
+    ...{ server_id: toHex(SERVER_ID), issued_at_ms: NOW },
+    signed_device_certificate: toHex(
+      makeCertificate(crypto, {
+        ...{ handle: 'ada', account, deviceKey: senior.publicKey, serverId: SERVER_ID, issuedAt: NOW },
+      }),
+    ),
+  }),
+  'bundle-head': () => {
+    const welcomes = [2, 3].map(fill => ({ welcome: filled(fill, 40) }))
+    const rosterChange = {
+      addedDeviceIds: [middle.publicKey, junior.publicKey],
+      removedDeviceIds: [junior.publicKey],
+    }
+    const bundle = { epoch: 300n, commit: filled(1, 40), welcomes, rosterChange }
+    const succeeds = { conversationId: filled(0x66, 16), epoch: 7n }
+    const signed = (parts: typeof bundle | Omit<typeof bundle, 'rosterChange'>, before?: typeof succeeds) => {
+      const { head, headSignature } = makeBundleHead(crypto, {
+        ...{ conversationId: CONVERSATION, bundle: parts, device: senior },
+        ...(before && { succeeds: before }),
+      })
+      return { head: toHex(head), head_signature: toHex(headSignature) }
+    }
+    const { rosterChange: _, ...unchanged } = bundle
+    return {
+      device_seed: toHex(senior.privateKey),
+      conversation_id: toHex(CONVERSATION),
+      epoch: 300,
+      commit: toHex(bundle.commit),
+      welcomes: welcomes.map(({ welcome }) => toHex(welcome)),
+      added_device_ids: rosterChange.addedDeviceIds.map(toHex),
+      removed_device_ids: rosterChange.removedDeviceIds.map(toHex),
+      ...signed(bundle),
+      'without a roster change': signed(unchanged),
+      'in the place of another conversation': {
+        ...{ succeeds: toHex(succeeds.conversationId), succeeds_epoch: 7 },
+        ...signed(bundle, succeeds),
+      },
+    }
+  },
+  'roster-leave': () => {
+    const drawn = { ...crypto, randomBytes: (length: number) => filled(0x55, length) }
+    const leave = makeLeave(drawn, { conversationId: CONVERSATION, epoch: 300n, device: senior })
+    return {
+      ...{ device_seed: toHex(senior.privateKey), conversation_id: toHex(CONVERSATION), epoch: 300 },
+      roster_leave: toHex(toBinary(RosterLeaveSchema, leave)),
     }
   },
   'device-list': () => {

@@ -1,8 +1,6 @@
 // The vectors of conversations, checked as somebody would who has only the files of proto/ and another library of the
 // primitives: nothing here is from services/.
 
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { fromBinary } from '@bufbuild/protobuf'
 import { expect, test } from '@jest/globals'
 import { ed25519 } from '@noble/curves/ed25519.js'
@@ -29,17 +27,8 @@ import {
   SignedDeviceRemovalSchema,
 } from '../../gen/parley/v1/identity_pb.js'
 import { RejoinStatementSchema, SignedRejoinStatementSchema } from '../../gen/parley/v1/rejoin_pb.js'
+import { bytes, hex, isSigned, joined, labelled, read } from './by-noble.js'
 
-const FOLDER = fileURLToPath(new URL('../../../tests/vectors/contract/', import.meta.url))
-
-const read = <T>(name: string): T => JSON.parse(readFileSync(`${FOLDER}${name}.json`, 'utf8')) as T
-const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, 'hex'))
-const hex = (of: Uint8Array) => Buffer.from(of).toString('hex')
-const joined = (...parts: Uint8Array[]) => Uint8Array.from(Buffer.concat(parts))
-const labelled = (label: string, ...parts: Uint8Array[]) =>
-  joined(Uint8Array.from(Buffer.from(label, 'ascii')), Uint8Array.of(0), ...parts)
-const isSigned = (label: string, of: { signed: Uint8Array; signature: Uint8Array; key: Uint8Array }) =>
-  ed25519.verify(of.signature, labelled(label, of.signed), of.key)
 const ascending = (one: string, other: string) => (one < other ? -1 : 1)
 
 /** The device and the account of a certificate that holds. */

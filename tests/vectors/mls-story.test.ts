@@ -2,8 +2,16 @@
 // that was written from the RFC alone. `PARLEY_WRITE_VECTORS=1 npm test -- vectors/mls-story` and `npm run fix` write another.
 
 import { readFileSync, writeFileSync } from 'node:fs'
+import { fromBinary } from '@bufbuild/protobuf'
 import { expect, test } from '@jest/globals'
+import { ed25519 } from '@noble/curves/ed25519.js'
+import { LeafListSchema } from '../../gen/parley/content/v1/chain_pb.js'
+import { ContentSchema } from '../../gen/parley/content/v1/content_pb.js'
+import { DeviceCertificateSchema, SignedDeviceCertificateSchema } from '../../gen/parley/v1/identity_pb.js'
 import { Member } from '../support/mls/member.js'
+import { Reader } from '../support/mls/tls.js'
+import { readKeyPackage } from '../support/mls/wire.js'
+import { isSigned } from './by-noble.js'
 import { EXPORTED, makeStory, retell, type Story } from './mls-story.js'
 import { bytes, hex } from './rfc9420.js'
 
@@ -57,6 +65,25 @@ function byTheRfc(story: Story) {
   return { joined, steps }
 }
 
+/** The contents of the messages, without their padding. */
+const textsOf = ({ steps }: Story) =>
+  steps
+    .flatMap(step => ('message' in step ? [bytes(step.plaintext)] : []))
+    .map(padded => fromBinary(ContentSchema, padded.subarray(0, padded.lastIndexOf(0x80))).body)
+    .map(body => (body.case === 'text' ? body.value.text : body.case))
+
+/** Its leaf is of a device that its account has certified, and names a list. */
+function checkKeyPackage(story: Story) {
+  const { leafNode } = readKeyPackage(new Reader(bytes(story.key_package).slice(4)))
+  const { certificate: signed, signature } = fromBinary(SignedDeviceCertificateSchema, leafNode.identity)
+  const { accountKey: key, deviceKey } = fromBinary(DeviceCertificateSchema, signed)
+  expect(isSigned('parley.v1.DeviceCertificate', { signed, signature, key })).toBe(true)
+  expect(hex(deviceKey)).toBe(hex(leafNode.signatureKey))
+  expect(hex(ed25519.getPublicKey(bytes(story.signature_private)))).toBe(hex(deviceKey))
+  const list = fromBinary(LeafListSchema, leafNode.extensions.find(({ type }) => type === LEAF)!.data)
+  expect({ number: list.number, bytes: list.hash.length }).toEqual({ number: 1_800_000_000n, bytes: 32 })
+}
+
 test.each([
   ['that is written down', () => written],
   ['that is new', makeStory],
@@ -65,4 +92,6 @@ test.each([
   const { joined, steps } = story
   expect(await retell(story)).toEqual({ joined, steps })
   expect(byTheRfc(story)).toEqual({ joined, steps })
+  expect(textsOf(story)).toEqual(story.texts)
+  checkKeyPackage(story)
 })

@@ -1,11 +1,20 @@
 // One story of a group, as vectors of the MLS profile: somebody joins by a welcome, follows commits, reads what is said.
 // It is another one each time that it is made, since encryption draws at random; the keys in it are of nobody.
 
+import { create, toBinary } from '@bufbuild/protobuf'
+import { ContentSchema } from '../../gen/parley/content/v1/content_pb.js'
 import { createContext } from '../../services/endpoint/mls/context.js'
 import { createEngine, type Engine, type GroupState } from '../../services/endpoint/mls/engine.js'
 import { decodePrivate } from '../../services/endpoint/mls/key-package.js'
 import { ed25519 } from '../../services/endpoint/mls/primitives/signature.js'
+import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
 import { toHex, utf8 } from '../../services/protocol/bytes.js'
+import { pad } from '../../services/protocol/content/padding.js'
+import { encodeLeafList } from '../../services/protocol/conversation/leaves.js'
+import { makeCertificate } from '../../services/protocol/identity/certificate.js'
+import { accountKeys, deviceKey } from '../../services/protocol/keys.js'
+import { nodeCrypto as crypto } from '../../services/protocol/node/crypto.js'
+import { generateKeyPair } from '../../services/protocol/signature.js'
 import { bytes } from './rfc9420.js'
 
 /** Bytes are in hex. */
@@ -22,6 +31,8 @@ export interface Story {
     | ({ commit: string; committer: number; authenticated_data: string; added: number[] } & Snapshot)
     | { message: string; sender: number; plaintext: string }
   )[]
+  /** Of the messages, in their order. */
+  texts: string[]
 }
 
 interface Snapshot {
@@ -36,7 +47,7 @@ interface Snapshot {
 
 export const EXPORTED = { label: 'parley ephemeral', length: 32 } as const
 
-export const storyEngine = (): Promise<Engine> => createEngine({ validate: () => true })
+export const storyEngine = (): Promise<Engine> => createEngine({ validate: validateCredential })
 
 async function snapshot(engine: Engine, state: GroupState): Promise<Snapshot> {
   const said = engine
@@ -51,17 +62,37 @@ async function snapshot(engine: Engine, state: GroupState): Promise<Snapshot> {
   }
 }
 
-async function newPair(engine: Engine, name: string, leafData?: Uint8Array) {
+/** A device of an account of this name, whose leaf names a list. */
+async function newPair(engine: Engine, handle: string) {
+  const account = accountKeys(generateKeyPair(crypto))
   const { publicKey, signKey: signatureKey } = await ed25519().keygen()
-  const pair = { identity: utf8(name), signatureKey, publicKey, ...(leafData && { leafData }) }
+  const identity = makeCertificate(crypto, { handle, account, deviceKey: deviceKey(publicKey) })
+  const leafData = leafListOf(`the first list of ${handle}`)
+  const pair = { identity, signatureKey, publicKey, leafData }
   return { pair: await engine.newKeyPackage(pair), again: () => engine.newKeyPackage(pair) }
 }
+
+/** The name of a list of devices; the hash is that of no list. */
+const leafListOf = (list: string) =>
+  encodeLeafList({ number: 1_800_000_000, hash: crypto.sha256(utf8(list)) })
+
+/** An encoded Content, padded. */
+const said = (count: number, text: string) =>
+  pad(
+    toBinary(
+      ContentSchema,
+      create(ContentSchema, {
+        ...{ count: BigInt(count), joinedEpoch: 1n, sentAtMs: 1_800_000_000_000n },
+        body: { case: 'text', value: { text } },
+      }),
+    ),
+  )
 
 /** A founder, one who joins with the reader, goes and comes back in one commit, and one more. */
 export async function makeStory(): Promise<Story> {
   const engine = await storyEngine()
   const [founder, other, reader, late] = await Promise.all(
-    ['founder', 'other', 'reader', 'late'].map(name => newPair(engine, name, utf8(`list of ${name}`))),
+    ['founder', 'other', 'reader', 'late'].map(name => newPair(engine, name)),
   )
   let state = await engine.create({
     groupId: bytes('00112233445566778899aabbccddeeff'),
@@ -69,6 +100,7 @@ export async function makeStory(): Promise<Story> {
     settings: utf8('first'),
   })
   const steps: Story['steps'] = []
+  const texts: string[] = []
   const commit = async (change: Parameters<Engine['commit']>[1], added: number[]) => {
     const made = await engine.commit(state, change)
     state = engine.adopt(state, made.pending).state
@@ -78,21 +110,25 @@ export async function makeStory(): Promise<Story> {
     return made
   }
   const say = async (text: string) => {
-    const sealed = await engine.seal(state, utf8(text))
+    const plaintext = said(texts.push(text), text)
+    const sealed = await engine.seal(state, plaintext)
     state = sealed.state
-    steps.push({ message: toHex(sealed.ciphertext), sender: 0, plaintext: toHex(utf8(text)) })
+    steps.push({ message: toHex(sealed.ciphertext), sender: 0, plaintext: toHex(plaintext) })
   }
   const add = [other!.pair.publicPackage, reader!.pair.publicPackage]
   const { welcome } = await commit({ add, joiner: utf8('the story so far') }, [1, 2])
   steps.length = 0
   const joined = { ...(await snapshot(engine, state)), signer: 0, joiner: toHex(utf8('the story so far')) }
   await say('hello')
-  await commit({ leafData: utf8('list two of founder'), authenticatedData: utf8('grounds') }, [])
+  await commit({ leafData: leafListOf('the second list of founder'), authenticatedData: utf8('grounds') }, [])
   await commit({ settings: utf8('second') }, [])
   const back = [(await other!.again()).publicPackage, late!.pair.publicPackage]
   await commit({ add: back, remove: [1], settings: utf8('third'), authenticatedData: utf8('all') }, [1, 3])
   for (const text of ['once', 'twice']) await say(text)
-  const keys = decodePrivate(await createContext({ validate: () => true }), reader!.pair.privatePackage)
+  const keys = decodePrivate(
+    await createContext({ validate: validateCredential }),
+    reader!.pair.privatePackage,
+  )
   return {
     cipher_suite: engine.suite,
     key_package: toHex(reader!.pair.publicPackage),
@@ -102,6 +138,7 @@ export async function makeStory(): Promise<Story> {
     welcome: toHex(welcome!),
     joined,
     steps,
+    texts,
   }
 }
 
