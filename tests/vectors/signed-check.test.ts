@@ -1,5 +1,5 @@
-// What devices and accounts sign, besides lists and proofs: certificates, heads of commit bundles, leaves. Checked as
-// contract-check.test.ts checks the others.
+// Devices and accounts sign more than lists and proofs: certificates, heads of commit bundles, leaves. These are checked
+// as contract-check.test.ts checks the others.
 
 import { fromBinary } from '@bufbuild/protobuf'
 import { expect, test } from '@jest/globals'
