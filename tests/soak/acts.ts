@@ -5,6 +5,7 @@ import type { Endpoint } from '../../services/endpoint/endpoint.js'
 import type { ConversationNumber } from '../../services/endpoint/ids.js'
 import type { RoomView } from '../../services/endpoint/rooms.js'
 import type { Chance } from '../support/chance.js'
+import { isAdversary, isHonest, marked } from './adversary/names.js'
 
 export interface Member {
   handle: string
@@ -19,6 +20,8 @@ export interface Member {
   chance: Chance
   /** It is to open a room first. */
   lacksRoom: boolean
+  /** That room, where others are in it before. */
+  founded?: ConversationNumber
   /** It is to have a second device once it has sent so many texts. */
   linksAfter: number
 }
@@ -44,6 +47,19 @@ const FIRST_INVITED = 12
 /** The same name for all members: a room's first name, or both handles. */
 export function conversationName(handle: string, kind: string, peer: string): string {
   return kind === 'room' ? peer.replace(/^#/, '').replace(/[ ~].*$/, '') : [handle, peer].sort().join('+')
+}
+
+/** What the honest have with each other, and not what adversaries have made. */
+export const honestConversations = ({ endpoint, handle }: Pick<Member, 'endpoint' | 'handle'>) =>
+  endpoint
+    .conversations()
+    .map(known => ({ ...known, name: conversationName(handle, known.kind, known.peer) }))
+    .filter(isHonest)
+
+/** The text, and in a room for which adversaries it is. */
+export function textFor(endpoint: Endpoint, conversation: ConversationNumber, text: string): string {
+  const { kind } = endpoint.conversations().find(({ number }) => number === conversation)!
+  return kind === 'room' ? marked(text, endpoint.room(conversation).members) : text
 }
 
 /** Never throws for what the endpoint refuses a person. */
@@ -75,7 +91,7 @@ async function change(
   kind: 'invite' | 'remove' | 'rename' | 'topic' | 'admin',
   handle: string,
 ): Promise<void> {
-  const inside = view.members.filter(member => member.handle !== handle)
+  const inside = view.members.filter(member => member.handle !== handle && !isAdversary(member.handle))
   const outside = others.filter(other => !inside.some(member => member.handle === other))
   const one = chance.pick(inside)
   const name = view.name.replace(/ .*$/, '')
@@ -93,18 +109,21 @@ async function write(member: Member, conversation: ConversationNumber): Promise<
   const { endpoint, handle, label } = member
   const known = endpoint.conversations().find(({ number }) => number === conversation)!
   const name = conversationName(handle, known.kind, known.peer)
-  await endpoint.send(conversation, `${name} ${label} ${member.sent++}`)
+  await endpoint.send(conversation, textFor(endpoint, conversation, `${name} ${label} ${member.sent++}`))
 }
 
 async function found(member: Member): Promise<void> {
-  const { endpoint, handle, chance, others } = member
+  const { endpoint, chance, others } = member
   member.lacksRoom = false
-  const number = await endpoint.createRoom({ name: `of-${handle}`, historyDays: 0 })
+  const number = member.founded ?? (await createRoom(member))
   for (const other of chance.shuffled(others).slice(0, FIRST_INVITED))
     await endpoint.changeRoom(number, { kind: 'invite', handle: other })
 }
 
-function roomsOf(endpoint: Endpoint): Room[] {
+export const createRoom = ({ endpoint, handle }: Member): Promise<ConversationNumber> =>
+  endpoint.createRoom({ name: `of-${handle}`, historyDays: 0 })
+
+export function roomsOf(endpoint: Endpoint): Room[] {
   return endpoint
     .conversations()
     .filter(({ kind }) => kind === 'room')

@@ -8,6 +8,8 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '2' },
     'per-process': { type: 'string', default: '8' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    adversaries: { type: 'string', default: '0' },
+    acts: { type: 'string', default: 'default' },
     kill: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
   },
@@ -37,6 +39,8 @@ function table(report: Report): string {
     ['cuts', troubles.cuts],
     ['delays', troubles.delays],
     ['pauses', troubles.pauses],
+    ...Object.entries(report.acts).map(([name, times]): [string, number] => [`act: ${name}`, times]),
+    ['honest texts that adversaries read', report.read],
     ['settled after, s', (report.settleMs / 1000).toFixed(1)],
     ['duration, s', (report.durationMs / 1000).toFixed(1)],
     ...Object.entries(report.unreadable).map(([cause, times]): [string, number] => [
@@ -56,6 +60,8 @@ const options = {
   ms: number('minutes') * 60_000,
   perProcess: number('per-process'),
   seed: number('seed'),
+  adversaries: Number(values.adversaries),
+  acts: values.acts,
   kill: values.kill,
   keep: values.keep,
 }

@@ -3,13 +3,16 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Refusal } from '../../services/endpoint/codes/refusal.js'
 import type { Endpoint } from '../../services/endpoint/endpoint.js'
 import type { EndpointEvent, HistoryEntry } from '../../services/endpoint/events.js'
 import { openLocalEndpoint } from '../../services/endpoint/local.js'
 import { seedOf } from '../../services/protocol/identity/recovery-phrase.js'
 import { answer } from '../bench/worker.js'
 import { chance } from '../support/chance.js'
-import { actOnce, conversationName, type Member } from './acts.js'
+import { actOnce, createRoom, honestConversations, type Member, roomsOf, textFor } from './acts.js'
+import { isAdversary } from './adversary/names.js'
+import type { Role } from './adversary/program.js'
 import type { Line, Transcript } from './transcripts.js'
 
 export interface MembersStart {
@@ -111,16 +114,24 @@ function textOf(entry: HistoryEntry): string {
 }
 
 function transcripts({ handle, name, endpoint }: Member): Transcript[] {
-  return endpoint.conversations().map(({ number, kind, peer }) => {
+  return honestConversations({ endpoint, handle }).map(({ number, kind, name: conversation }) => {
     const room = kind === 'room' ? endpoint.room(number) : undefined
     const person = endpoint.people().find(({ conversation }) => conversation === number)
     return {
       member: name,
       account: handle,
-      conversation: conversationName(handle, kind, peer),
+      conversation,
       ready: room ? room.state === 'ready' : person?.state === 'ready',
-      members: room ? room.members.map(member => member.handle).sort() : [],
-      lines: endpoint.history(number).map(entry => lineOf(name, entry)),
+      members: room
+        ? room.members
+            .map(each => each.handle)
+            .filter(each => !isAdversary(each))
+            .sort()
+        : [],
+      lines: endpoint
+        .history(number)
+        .filter(({ kind: sort, from }) => sort !== 'text' || !isAdversary(from))
+        .map(entry => lineOf(name, entry)),
     }
   })
 }
@@ -134,6 +145,23 @@ const methods = {
       if (existsSync(join(start.folder, secondOf(handle)))) await openSecond(start, first)
     }
   },
+  /** Those who are to open a room do so now, with these in it. Resolves when they are. */
+  async foundWith(adversaries: readonly { handle: string; role: Role }[]) {
+    await Promise.all(
+      members.filter(({ lacksRoom }) => lacksRoom).map(member => foundWith(member, adversaries)),
+    )
+  },
+  /** Removes somebody from all rooms where that is an admin's to do; returns in how many rooms they still are. */
+  async expel(handle: string) {
+    let left = 0
+    for (const { endpoint } of members)
+      for (const { number, view } of roomsOf(endpoint)) {
+        if (!view.members.some(member => member.handle === handle)) continue
+        left++
+        if (view.isAdmin) await endpoint.changeRoom(number, { kind: 'remove', handle }).catch(refusedOnly)
+      }
+    return left
+  },
   /** Begins to act: each member sends so many texts over so long a time, in ms. */
   async act({ messages, ms }: { messages: number; ms: number }) {
     acting = true
@@ -144,15 +172,18 @@ const methods = {
   },
   /** Everybody writes to every conversation that they are in. */
   async sayLast() {
-    for (const { endpoint, handle, label } of members)
-      for (const { number, kind, peer } of endpoint.conversations()) {
+    for (const member of members)
+      for (const { number, kind, name } of honestConversations(member)) {
+        const { endpoint, label } = member
         if (kind === 'room' && endpoint.room(number).state !== 'ready') continue
-        await endpoint.send(number, `${conversationName(handle, kind, peer)} ${label} last`)
+        await endpoint.send(number, textFor(endpoint, number, `${name} ${label} last`))
       }
   },
   /** How long nothing has happened, in ms, and whether something is still waiting. */
   async quiet() {
-    const isBusy = members.some(({ endpoint, name }) => !up.has(name) || unsentOf(endpoint) > 0)
+    const isBusy = members.some(
+      ({ endpoint, handle, name }) => !up.has(name) || unsentOf({ endpoint, handle }) > 0,
+    )
     return { ms: performance.now() - lastEvent, isBusy }
   },
   /** The waits that are open, for a person who looks into it. */
@@ -164,10 +195,30 @@ const methods = {
 }
 export type MembersApi = typeof methods
 
+async function foundWith(
+  member: Member,
+  adversaries: readonly { handle: string; role: Role }[],
+): Promise<void> {
+  const { endpoint } = member
+  const number = await createRoom(member)
+  const isIn = (handle: string, isAdmin = false) =>
+    endpoint.room(number).members.some(each => each.handle === handle && each.isAdmin === isAdmin)
+  for (const { handle } of adversaries) await endpoint.changeRoom(number, { kind: 'invite', handle })
+  while (!adversaries.every(({ handle }) => isIn(handle))) await delay(QUIET_LOOK_MS)
+  const admins = adversaries.filter(({ role }) => role === 'admin')
+  for (const { handle } of admins) await endpoint.changeRoom(number, { kind: 'admin', handle, isAdmin: true })
+  while (!admins.every(({ handle }) => isIn(handle, true))) await delay(QUIET_LOOK_MS)
+  member.founded = number
+}
+
+function refusedOnly(error: unknown): void {
+  if (!(error instanceof Refusal)) throw error
+}
+
 /** Texts that can still go out. */
-function unsentOf(endpoint: Endpoint): number {
-  return endpoint
-    .conversations()
+function unsentOf(member: Pick<Member, 'endpoint' | 'handle'>): number {
+  const { endpoint } = member
+  return honestConversations(member)
     .filter(({ number, kind }) => kind !== 'room' || endpoint.room(number).state === 'ready')
     .flatMap(({ number }) => endpoint.history(number, LAST_LINES))
     .filter(({ own, state }) => own && state === 'waiting').length

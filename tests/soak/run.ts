@@ -7,6 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { startWorker, type WorkerProcess } from '../bench/worker.js'
 import { chance } from '../support/chance.js'
 import { steadyPort } from '../support/world.js'
+import { adversaries as adversariesOf, isHonestText, isSecretFrom } from './adversary/names.js'
+import type { AdversariesApi, AdversaryReport } from './adversary/process.js'
 import type { MembersApi, MembersStart } from './member-process.js'
 import type { Counts, ServerApi } from './server-process.js'
 import { compare, type Transcript, type Verdict } from './transcripts.js'
@@ -22,6 +24,9 @@ export interface SoakOptions {
   kill: boolean
   seed: number
   perProcess: number
+  /** How many members have a modified program, and what they do with it: see `actsNamed`. */
+  adversaries?: number
+  acts?: string
   /** Leaves the folder of vaults and store behind. */
   keep?: boolean
   say(text: string): void
@@ -33,6 +38,10 @@ export interface Report extends Verdict {
   /** Lines that were lost and came up again. */
   reconnects: number
   notices: Record<string, number>
+  /** How often the adversaries did what. */
+  acts: Record<string, number>
+  /** Honest texts that each of them could read, rightly or not. */
+  read: number
   texts: number
   conversations: number
   /** Until everything was quiet after the last text, in ms. */
@@ -44,6 +53,12 @@ export interface Report extends Verdict {
 const QUIET_MS = 3000
 /** Then something hangs, in ms. */
 const SETTLE_MS = 60_000
+/** Between two acts of one adversary, in ms, on average. */
+const ACT_PAUSE_MS = 600
+/** The part of the time after which those who are to be removed are. */
+const EXPELLED_AFTER = 1 / 3
+/** Between two looks whether they are, in ms. */
+const EXPEL_AGAIN_MS = 500
 /** One member in so many opens a room. */
 const MEMBERS_PER_ROOM = 5
 
@@ -62,15 +77,23 @@ export async function soak(options: SoakOptions): Promise<Report> {
     close.unshift(server.stop)
     const members = await startMembers(options, { folder, port: server.port })
     close.unshift(() => Promise.all(members.map(member => member.finish())))
-    options.say(`${options.members} members in ${members.length} processes`)
-    const { troubles, settleMs, transcripts } = await play(options, { server, members })
+    const adversaries = await startAdversaries(options, server.port)
+    close.unshift(() => adversaries.stop())
+    const people = `${options.members} members in ${members.length} processes`
+    options.say(`${people}, ${options.adversaries ?? 0} adversaries`)
+    const { troubles, settleMs, transcripts } = await play(options, { server, members, adversaries })
+    const enemy = await adversaries.call('report', undefined)
     const texts = transcripts.flatMap(({ lines }) => lines).filter(({ kind, own }) => own && kind === 'text')
     const met = await Promise.all(members.map(member => member.reconnects()))
     const notices: Record<string, number> = {}
     for (const [text, times] of met.flatMap(one => Object.entries(one.notices)))
       notices[text] = (notices[text] ?? 0) + times
+    const verdict = compare(transcripts)
     return {
-      ...compare(transcripts),
+      ...verdict,
+      violations: [...verdict.violations, ...wrongs(enemy)],
+      acts: enemy.acts,
+      read: enemy.read.filter(({ text }) => isHonestText(text)).length,
       counts: await server.counts(),
       troubles,
       settleMs,
@@ -87,12 +110,23 @@ export async function soak(options: SoakOptions): Promise<Report> {
   }
 }
 
+interface Cast {
+  server: Awaited<ReturnType<typeof startServer>>
+  members: Members[]
+  adversaries: WorkerProcess<AdversariesApi>
+}
+
 async function play(
-  { kill, seed, ms, messages, say }: SoakOptions,
-  { server, members }: { server: Awaited<ReturnType<typeof startServer>>; members: Members[] },
+  { kill, seed, ms, messages, say, adversaries: enemies = 0 }: SoakOptions,
+  { server, members, adversaries }: Cast,
 ): Promise<{ troubles: Troubles; settleMs: number; transcripts: Transcript[] }> {
+  if (enemies > 0) for (const member of members) await member.call('foundWith', adversariesOf(enemies))
+  await adversaries.call('act', { pauseMs: ACT_PAUSE_MS })
   for (const member of members) await member.call('act', { messages, ms })
+  const expelled = expel(members, { enemies, ms })
   const troubles = await trouble({ members, killServer: server.kill, kill, ms, chance: chance(seed) })
+  await expelled
+  await adversaries.call('rest', undefined)
   for (const member of members) await member.call('rest', undefined)
   say('quiet now; waiting until everything has arrived')
   const end = performance.now()
@@ -102,6 +136,41 @@ async function play(
   const settleMs = performance.now() - end - 2 * QUIET_MS
   const dumps = await Promise.all(members.map(member => member.call('dump', undefined)))
   return { troubles, settleMs, transcripts: dumps.flat() }
+}
+
+/** Nobody was to take or to read these. */
+const wrongs = ({ read, holes }: AdversaryReport): string[] => [
+  ...holes,
+  ...read
+    .filter(({ by, text }) => isSecretFrom(by, text))
+    .map(({ by, text }) => `${by} could read "${text}"`),
+]
+
+async function startAdversaries(
+  { adversaries = 0, acts = 'default', members, seed }: SoakOptions,
+  port: number,
+): Promise<WorkerProcess<AdversariesApi>> {
+  const worker = startWorker<AdversariesApi>(new URL('./adversary/process.js', import.meta.url))
+  const honest = handlesOf(members)
+  await worker.call('start', { port, adversaries: adversariesOf(adversaries), honest, seed, acts })
+  return worker
+}
+
+/** After a while some adversaries are removed everywhere, as far as that is possible in the time. */
+async function expel(
+  members: readonly Members[],
+  { enemies, ms }: { enemies: number; ms: number },
+): Promise<void> {
+  const handles = adversariesOf(enemies).flatMap(({ handle, role }) => (role === 'removed' ? [handle] : []))
+  const end = performance.now() + ms
+  await delay(handles.length > 0 ? ms * EXPELLED_AFTER : 0)
+  for (let left = handles.length; left > 0 && performance.now() < end; ) {
+    left = 0
+    // A process that is killed meanwhile has not heard it.
+    for (const handle of handles)
+      for (const member of members) left += await member.call('expel', handle).catch(() => 1)
+    if (left > 0) await delay(EXPEL_AGAIN_MS)
+  }
 }
 
 /** A text that still waits after so long shows in the transcripts. */
@@ -144,12 +213,14 @@ async function startServer(folder: string) {
   }
 }
 
+const handlesOf = (members: number) => Array.from({ length: members }, (_, index) => `m${index}`)
+
 async function startMembers(
   options: SoakOptions,
   { folder, port }: { folder: string; port: number },
 ): Promise<Members[]> {
   const { perProcess, seed, messages, ms } = options
-  const everybody = Array.from({ length: options.members }, (_, index) => `m${index}`)
+  const everybody = handlesOf(options.members)
   const founders = everybody.filter((_, index) => index % MEMBERS_PER_ROOM === 0)
   const made: Members[] = []
   for (let from = 0; from < everybody.length; from += perProcess) {
