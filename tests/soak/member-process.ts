@@ -36,6 +36,8 @@ export interface MemberCounts {
 
 const HOST = '127.0.0.1'
 const QUIET_LOOK_MS = 50
+/** Nobody comes into a room any more after so long, in ms. */
+const FOUND_MS = 30_000
 /** One handle in so many gets a second device, once it has sent this part of its texts. */
 const TWO_DEVICES_IN = 5
 const LINKS_AFTER = 0.2
@@ -204,11 +206,16 @@ async function foundWith(
   const isIn = (handle: string, isAdmin = false) =>
     endpoint.room(number).members.some(each => each.handle === handle && each.isAdmin === isAdmin)
   for (const { handle } of adversaries) await endpoint.changeRoom(number, { kind: 'invite', handle })
-  while (!adversaries.every(({ handle }) => isIn(handle))) await delay(QUIET_LOOK_MS)
+  await soon(() => adversaries.every(({ handle }) => isIn(handle)))
   const admins = adversaries.filter(({ role }) => role === 'admin')
   for (const { handle } of admins) await endpoint.changeRoom(number, { kind: 'admin', handle, isAdmin: true })
-  while (!admins.every(({ handle }) => isIn(handle, true))) await delay(QUIET_LOOK_MS)
+  await soon(() => admins.every(({ handle }) => isIn(handle, true)))
   member.founded = number
+}
+
+async function soon(what: () => boolean): Promise<void> {
+  for (const end = performance.now() + FOUND_MS; !what(); await delay(QUIET_LOOK_MS))
+    if (performance.now() > end) throw new Error(`no room with adversaries: ${JSON.stringify(counts)}`)
 }
 
 function refusedOnly(error: unknown): void {

@@ -3,7 +3,6 @@
 import { changedBytes } from '../../fuzz/mutation.js'
 import { makeDevice, makeList, random } from '../../support/contract-device.js'
 import { type Act, Hole, repeated, type Scene } from './act.js'
-import type { ExchangeInit } from './program.js'
 
 const PACKAGES = 5
 /** More than an account may have. */
@@ -19,12 +18,21 @@ const published = (name: string, make: (scene: Scene) => Promise<Uint8Array>): A
   },
 })
 
-const listed = (name: string, make: (scene: Scene) => ExchangeInit): Act => ({
+/** A list that the directory must not show to anybody. */
+const listed = (name: string, make: (scene: Scene) => Uint8Array): Act => ({
   name,
-  async run(scene) {
-    if (await scene.by.exchange(make(scene))) throw new Hole(`the server took a device list: ${name}`)
-  },
+  run: scene => offer(scene, name, make(scene)),
 })
+
+async function offer({ by, honest }: Scene, name: string, deviceList: Uint8Array): Promise<void> {
+  await by.exchange({ deviceList })
+  const { lookups = [] } = (await by.exchange({ lookupHandles: [by.handle, ...honest] })) ?? {}
+  const shown = lookups.flatMap(({ outcome }) =>
+    outcome.case === 'devices' ? [outcome.value.deviceList] : [],
+  )
+  if (shown.some(list => Buffer.compare(list, deviceList) === 0))
+    throw new Hole(`the server shows a device list: ${name}`)
+}
 
 const serverOf = ({ by }: Scene) => ({ serverId: by.server.serverId })
 
@@ -41,38 +49,29 @@ export const DIRECTORY: readonly Act[] = [
     const device = makeDevice({ handle: chance.pick(honest)!, account: by.device.account })
     return (await by.keyPackage({ device: { ...device, key: by.device.key } })).publicPackage
   }),
-  listed('signed-by-another', scene => ({
-    deviceList: makeList(makeDevice({ handle: scene.by.handle }), {
-      ...serverOf(scene),
-      devices: [scene.by.device],
-    }),
-  })),
-  listed('without-the-device', scene => ({
-    deviceList: makeList(makeDevice({ handle: scene.by.handle, account: scene.by.device.account }), {
-      ...serverOf(scene),
-      devices: [makeDevice()],
-    }),
-  })),
-  listed('with-too-many', scene => ({
-    deviceList: makeList(scene.by.device, {
+  listed('signed-by-another', scene =>
+    makeList(makeDevice({ handle: scene.by.handle }), { ...serverOf(scene), devices: [scene.by.device] }),
+  ),
+  listed('with-too-many', scene =>
+    makeList(scene.by.device, {
       ...serverOf(scene),
       devices: [scene.by.device, ...repeated(DEVICES, () => makeDevice())],
     }),
-  })),
-  listed('under-the-handle-of-another', scene => ({
-    deviceList: makeList(scene.by.device, { ...serverOf(scene), handle: scene.honest[0]! }),
-  })),
+  ),
+  listed('under-the-handle-of-another', scene =>
+    makeList(scene.by.device, { ...serverOf(scene), handle: scene.honest[0]! }),
+  ),
 ]
 
-/** Two lists with one number: the first that came holds. */
+/** Two lists with one number: the first that came is shown. */
 export const FORK: Act = {
   name: 'forked-list',
   async run(scene) {
     const { by } = scene
     const number = Math.floor(Date.now() / 1_000)
     const options = { ...serverOf(scene), number, devices: [by.device] }
-    await by.exchange({ deviceList: makeList(by.device, options) })
-    const other = makeList(by.device, { ...options, devices: [by.device, makeDevice()] })
-    if (await by.exchange({ deviceList: other })) throw new Hole('the server took two lists of one number')
+    by.list = makeList(by.device, options)
+    await by.publish()
+    await offer(scene, 'forked-list', makeList(by.device, { ...options, devices: [by.device, makeDevice()] }))
   },
 }

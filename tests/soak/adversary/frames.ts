@@ -5,7 +5,7 @@ import { ChatService } from '../../../gen/parley/v1/chat_pb.js'
 import { METHODS } from '../../../services/protocol/method.js'
 import { MESSAGE_BYTES } from '../../../services/protocol/sizes.js'
 import { RpcError } from '../../../services/rpc/error.js'
-import { METHOD_CHAT, random } from '../../support/contract-device.js'
+import { METHOD_CHAT, openBytes, random } from '../../support/contract-device.js'
 import { framed, gzipped, rawCall, rawSession } from '../../support/raw-call.js'
 import { type Act, Hole, repeated, type Scene } from './act.js'
 import type { RequestInit } from './line.js'
@@ -22,7 +22,8 @@ const saying = (name: string, frames: (scene: Scene) => RequestInit[]): Act => (
     const call = channel.bidi(ChatService.method.chat)
     try {
       for (const frame of frames(scene)) await call.write(frame)
-      for await (const _ of call.responses);
+      // Its own line takes over from this one at times.
+      for await (const { frame } of call.responses) if (frame.case === 'closing') return
       throw new Hole(`a stream of ${name} ended well`)
     } catch (error) {
       if (!(error instanceof RpcError)) throw error
@@ -33,7 +34,7 @@ const saying = (name: string, frames: (scene: Scene) => RequestInit[]): Act => (
 })
 
 const open = ({ by }: Scene): RequestInit => ({
-  frame: { case: 'open', value: { protocolVersion: 1, proof: by.proof(METHOD_CHAT) } },
+  frame: { case: 'open', value: { protocolVersion: 1, proof: by.proof(METHOD_CHAT, openBytes()) } },
 })
 
 /** Calls that begin, say a part of a frame and nothing more. */

@@ -34,7 +34,8 @@ const ANSWER_MS = 20_000
 export interface LineOptions {
   /** A new one, for a new connection. */
   connect(): RpcChannel
-  proof(): ProofInit
+  /** Of an Open with this cursor. */
+  proof(cursor: Uint8Array): ProofInit
   onEnvelope(envelope: Envelope): Promise<void>
 }
 
@@ -47,6 +48,7 @@ export class Line {
   #isClosed = false
   #isUp = false
   #up = Promise.withResolvers<void>()
+  #gone = Promise.withResolvers<void>()
 
   constructor(private readonly options: LineOptions) {}
 
@@ -72,7 +74,8 @@ export class Line {
 
   /** Gives all to the server and resolves to its answers; of an ephemeral envelope there is none. */
   async send(...outgoing: readonly Outgoing[]): Promise<Outcome[]> {
-    await this.up()
+    await Promise.race([this.up(), delay(ANSWER_MS)])
+    if (!this.#isUp) return outgoing.map(() => 'down')
     const answers: Promise<Outcome>[] = []
     const envelopes = outgoing.map(each => {
       if (each.envelope?.case === 'ephemeral') return each
@@ -89,7 +92,8 @@ export class Line {
 
   /** A frame as it is. */
   async say(request: RequestInit): Promise<void> {
-    await this.#call?.write(request).catch(() => this.#down())
+    const written = this.#call?.write(request).catch(() => this.#down())
+    await Promise.race([written, this.#gone.promise])
   }
 
   close(): void {
@@ -101,6 +105,7 @@ export class Line {
     this.#call?.end()
     this.#channel?.close()
     this.#call = undefined
+    this.#gone.resolve()
     const waiting = this.#waiting.splice(0)
     for (const { settle } of waiting) settle('down')
     if (this.#isUp) this.#up = Promise.withResolvers()
@@ -111,7 +116,8 @@ export class Line {
     this.#channel = this.options.connect()
     const call = this.#channel.bidi(ChatService.method.chat)
     this.#call = call
-    const open = { protocolVersion: 1, proof: this.options.proof(), cursor: this.#cursor }
+    this.#gone = Promise.withResolvers()
+    const open = { protocolVersion: 1, proof: this.options.proof(this.#cursor), cursor: this.#cursor }
     await call.write({ frame: { case: 'open', value: open } })
     for await (const { frame } of call.responses) await this.#hear(frame)
   }

@@ -38,6 +38,10 @@ let started: AdversariesStart
 let acts: Act[] = []
 let acting = false
 const turns: Promise<void>[] = []
+/** The act that each of them is at. */
+const under = new Map<string, string>()
+/** An act hangs that takes longer, in ms: the server is to end what it does not take. */
+const LONGEST_MS = 40_000
 
 /** Each tries all that any of them is given: who was removed has helpers who were not. */
 async function readAll(conversationId: Uint8Array, ciphertext: Uint8Array): Promise<void> {
@@ -53,12 +57,15 @@ async function goOn(by: Program, pauseMs: number, luck: Chance): Promise<void> {
     const act = luck.pick(acts)
     if (!acting || !act) continue
     done[act.name] = (done[act.name] ?? 0) + 1
+    under.set(by.handle, act.name)
     try {
       await act.run({ by, chance: luck, honest: started.honest, others })
     } catch (error) {
       holes.push(
         `${by.handle}, ${act.name}: ${error instanceof Hole ? error.message : (error as Error).stack}`,
       )
+    } finally {
+      under.delete(by.handle)
     }
   }
 }
@@ -82,7 +89,8 @@ const methods = {
   /** Resolves when the last act is over. */
   async rest() {
     acting = false
-    await Promise.all(turns)
+    await Promise.race([Promise.all(turns), delay(LONGEST_MS)])
+    for (const [handle, name] of under) holes.push(`${handle}, ${name}: it does not end`)
   },
   report: async (): Promise<AdversaryReport> => ({ acts: done, read: [...read.values()], holes }),
 }

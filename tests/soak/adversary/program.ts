@@ -1,10 +1,11 @@
 // A member with a modified program: a device with an account that speaks the contract and holds the keys that it was
 // given, asks none of the rules that an endpoint asks, and tells what it could read.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
 import { ChatService, type CommitBundleSchema, type Envelope } from '../../../gen/parley/v1/chat_pb.js'
-import type { KeyExchanged, KeyExchangeRequestSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
+import type { KeyExchanged } from '../../../gen/parley/v1/key_exchange_pb.js'
 import {
   type Commit,
   type CommitChange,
@@ -14,6 +15,9 @@ import {
 } from '../../../services/endpoint/mls/engine.js'
 import { validateCredential } from '../../../services/endpoint/mls/validate-credential.js'
 import { pad } from '../../../services/protocol/content/padding.js'
+import { encodeLeafList } from '../../../services/protocol/conversation/leaves.js'
+import { readDeviceList } from '../../../services/protocol/identity/device-list.js'
+import { nodeCrypto } from '../../../services/protocol/node/crypto.js'
 import { MESSAGE_BYTES } from '../../../services/protocol/sizes.js'
 import type { RpcChannel } from '../../../services/rpc/channel.js'
 import { RpcError } from '../../../services/rpc/error.js'
@@ -25,7 +29,10 @@ import {
   makeDevice,
   makeList,
   makeProof,
+  openBytes,
+  type PartsInit,
   type ProofInit,
+  partsOf,
   type TestDevice,
 } from '../../support/contract-device.js'
 import { signedCommit } from '../../support/contract-head.js'
@@ -37,10 +44,11 @@ import { Line, type Outcome } from './line.js'
 const STOCK = 20
 /** Tries of a call that the server does not answer: it is being killed, say. */
 const TRIES = 20
+/** Between two of them, in ms. */
+const AGAIN_MS = 300
 const HOST = '127.0.0.1'
 
 export type Role = 'admin' | 'member' | 'removed'
-export type ExchangeInit = Exclude<MessageInitShape<typeof KeyExchangeRequestSchema>, { $typeName: string }>
 export type BundleInit = Exclude<MessageInitShape<typeof CommitBundleSchema>, { $typeName: string }>
 export type ContentInit = Exclude<MessageInitShape<typeof ContentSchema>, { $typeName: string }>
 
@@ -69,6 +77,8 @@ export class Program {
   readonly line: Line
   /** Envelopes of its own that others were delivered: to be said again. */
   readonly said: Outgoing[] = []
+  /** Of its account: the one that its key packages name. */
+  list: Uint8Array
   #channel: RpcChannel
 
   private constructor(
@@ -80,11 +90,12 @@ export class Program {
     this.engine = engine
     this.server = server
     this.device = makeDevice({ handle: options.handle })
+    this.list = makeList(this.device, { serverId: server.serverId })
     this.groups = new Groups(engine)
     this.#channel = this.connect()
     this.line = new Line({
       connect: () => this.connect(),
-      proof: () => this.proof(METHOD_CHAT),
+      proof: cursor => this.proof(METHOD_CHAT, openBytes({ cursor })),
       onEnvelope: envelope => this.#take(envelope),
     })
   }
@@ -110,8 +121,8 @@ export class Program {
     return connect({ host: HOST, port, trust, maxMessageBytes: MESSAGE_BYTES })
   }
 
-  proof(method: string): ProofInit {
-    return makeProof({ device: this.device, server: this.server.fingerprint, method })
+  proof(method: string, request: Uint8Array): ProofInit {
+    return makeProof({ device: this.device, server: this.server.fingerprint, method, request })
   }
 
   /** New key packages, that others add it with. */
@@ -120,7 +131,7 @@ export class Program {
     const lastResort = await this.keyPackage({ lastResort: true })
     this.groups.keep([...pairs, lastResort])
     await this.exchange({
-      deviceList: makeList(this.device, { serverId: this.server.serverId }),
+      deviceList: this.list,
       keyPackages: pairs.map(({ publicPackage }) => publicPackage),
       lastResortKeyPackage: lastResort.publicPackage,
     })
@@ -130,20 +141,25 @@ export class Program {
     const { key, certificate: identity } = device
     const raw = Buffer.from(key.privateKey.export({ format: 'jwk' }).d!, 'base64url')
     const signatureKey = new Uint8Array(raw)
-    return this.engine.newKeyPackage({ identity, signatureKey, publicKey: key.publicKey, lastResort })
+    const leafData = encodeLeafList(readDeviceList(nodeCrypto, this.list))
+    return this.engine.newKeyPackage({
+      ...{ identity, signatureKey, publicKey: key.publicKey },
+      ...{ lastResort, leafData },
+    })
   }
 
   /** undefined: the server refuses it. */
-  async exchange(request: ExchangeInit): Promise<KeyExchanged | undefined> {
+  async exchange(asked: PartsInit): Promise<KeyExchanged | undefined> {
     for (let times = 0; times < TRIES; times++)
       try {
-        const proof = this.proof(METHOD_KEY_EXCHANGE)
-        const { outcome } = await this.#channel.unary(ChatService.method.keyExchange, { proof, ...request })
+        const parts = partsOf(asked)
+        const proof = this.proof(METHOD_KEY_EXCHANGE, parts)
+        const { outcome } = await this.#channel.unary(ChatService.method.keyExchange, { proof, parts })
         return outcome.case === 'exchanged' ? outcome.value : undefined
       } catch (error) {
         if (!(error instanceof RpcError)) throw error
         if (error.code !== 'UNAVAILABLE' && error.code !== 'CANCELLED') return undefined
-        await this.line.up()
+        await delay(AGAIN_MS)
         this.#channel.close()
         this.#channel = this.connect()
       }
