@@ -49,7 +49,7 @@ export function conversationName(handle: string, kind: string, peer: string): st
   return kind === 'room' ? peer.replace(/^#/, '').replace(/[ ~].*$/, '') : [handle, peer].sort().join('+')
 }
 
-/** What the honest have with each other, and not what adversaries have made. */
+/** The conversations of honest people with each other: none that adversaries have made. */
 export const honestConversations = ({ endpoint, handle }: Pick<Member, 'endpoint' | 'handle'>) =>
   endpoint
     .conversations()

@@ -8,7 +8,7 @@ const PACKAGES = 5
 /** More than an account may have. */
 const DEVICES = 40
 
-/** Whoever claims meanwhile gets these; then they are right again. */
+/** The server hands these out for a while; then they are right again. */
 const published = (name: string, make: (scene: Scene) => Promise<Uint8Array>): Act => ({
   name,
   async run(scene) {

@@ -26,7 +26,7 @@ export interface AdversaryReport {
   /** How often each act was done. */
   acts: Record<string, number>
   read: ReadText[]
-  /** What the server should have refused, and defects of the adversaries. */
+  /** Things that the server should have refused, and defects of the adversaries. */
   holes: string[]
 }
 
