@@ -1,4 +1,4 @@
-// A conversation goes on in another one, also where its last commit was one that nobody took.
+// A conversation goes on in another one, also where its last commits were such that nobody took.
 
 import { expect } from '@jest/globals'
 import type { Envelope } from '../../gen/parley/v1/chat_pb.js'
@@ -119,20 +119,80 @@ onEveryStore('a successor', () => {
     for (const stream of [bad, second, again]) stream.end()
   })
 
-  onAnyServer('is not made by one whom an earlier commit has removed', async () => {
+  onAnyServer(
+    'is made by one of those whom a bad commit has removed, whatever was committed behind it',
+    async () => {
+      const [mallory, anna, bert, carl] = (await people(4)) as [
+        TestDevice,
+        TestDevice,
+        TestDevice,
+        TestDevice,
+      ]
+      const [bad, first, second] = [
+        await client.open(mallory),
+        await client.open(anna),
+        await client.open(bert),
+      ]
+      const old = await createConversation(bad, [anna, bert, carl])
+      await accepted(bad, commit(old, { epoch: 1n, removed: [anna, bert, carl] }), commit(old, { epoch: 2n }))
+      // One that was removed has not seen the last commit, and is told the epoch.
+      const stale = await rejectionOf(first, successor(anna, { old }))
+      expect(stale).toMatchObject({ case: 'staleEpoch', value: { currentEpoch: 3n } })
+      await accepted(first, successor(anna, { old, epoch: 3n, added: [bert] }))
+      await accepted(first, application(old, { epoch: 3n }))
+      const told = ['old welcome', 'old commit', 'old successor']
+      await Promise.all([shows(bad, 5), shows(first, 5), shows(second, 5)])
+      expect(story(first.envelopes(), old)).toEqual([...told, 'new own', 'old own'])
+      expect(story(second.envelopes(), old)).toEqual([...told, 'new welcome', 'old application'])
+      expect(story(bad.envelopes(), old)).toEqual([
+        ...['old own', 'old own', 'old own'],
+        ...['old successor', 'old application'],
+      ])
+      // One that the new conversation does not add is where it was, and may make another one.
+      const third = await client.open(carl)
+      await third.take('caughtUp')
+      expect(story(third.envelopes(), old)).toEqual(['old welcome', 'old commit'])
+      await accepted(third, successor(carl, { old, epoch: 3n, added: [mallory] }))
+      await shows(third, 4)
+      expect(story(third.envelopes(), old)).toEqual([...told, 'new own'])
+      for (const stream of [bad, first, second, third]) stream.end()
+    },
+  )
+
+  onAnyServer('puts nobody back whom an earlier commit has removed and that it does not add', async () => {
     const [anna, bert, carl] = (await people(3)) as [TestDevice, TestDevice, TestDevice]
     const [first, second] = [await client.open(anna), await client.open(bert)]
     const old = await createConversation(first, [bert, carl])
     await accepted(first, commit(old, { epoch: 1n, removed: [bert] }), commit(old, { epoch: 2n }))
-    const refused = await rejectionOf(second, successor(bert, { old, epoch: 3n }))
-    expect(refused.case).toBe('notAMember')
-    // And is not put back by one whom the last commit has removed.
     await accepted(first, commit(old, { epoch: 3n, removed: [carl] }))
     const third = await client.open(carl)
-    await accepted(third, successor(carl, { old, epoch: 4n, added: [bert] }))
+    await accepted(third, successor(carl, { old, epoch: 4n }))
+    const other = await createConversation(first, [bert])
     await shows(second, 3)
     expect(story(second.envelopes(), old)).toEqual(['old welcome', 'old commit', 'new welcome'])
+    expect(second.envelopes().at(-1)?.conversationId).toEqual(other)
     for (const stream of [first, second, third]) stream.end()
+  })
+
+  onOwnServer('is not made by one that was removed longer ago than the retention', async () => {
+    const weekMs = 7 * 24 * HOUR_MS
+    let now = Date.now() - weekMs
+    const limits = { retentionSeconds: weekMs / 2_000 }
+    await withOwnServer({ storeNow: () => now, limits, retentionEveryMs: 20 }, async own => {
+      const [anna, bert, carl] = [await own.register(), await own.register(), await own.register()]
+      const [first, second, third] = [await own.open(anna), await own.open(bert), await own.open(carl)]
+      const old = await createConversation(first, [bert, carl])
+      await accepted(first, commit(old, { epoch: 1n, removed: [bert] }))
+      now += weekMs
+      await accepted(first, commit(old, { epoch: 2n, removed: [carl] }), commit(old, { epoch: 3n }))
+      // Asked, in an epoch that is past, until the server has forgotten.
+      const refusal = async () => (await rejectionOf(second, successor(bert, { old, epoch: 1n }))).case
+      let answer = await refusal()
+      while (answer === 'staleEpoch') answer = await refusal()
+      expect(answer).toBe('notAMember')
+      await accepted(third, successor(carl, { old, epoch: 4n }))
+      for (const stream of [first, second, third]) stream.end()
+    })
   })
 
   onAnyServer('is not made by one that left by itself, whoever removed its leaf', async () => {

@@ -11,6 +11,7 @@ import { modelSuite } from './store-model-suite.js'
 import { quotaSuite } from './store-quota-suite.js'
 import { rejectionSuite } from './store-rejection-suite.js'
 import { rejoinSuite } from './store-rejoin-suite.js'
+import { removedSuite } from './store-removed-suite.js'
 import { successorSuite } from './store-successor-suite.js'
 
 export interface StoreUnderTest {
@@ -43,6 +44,7 @@ export function storeSuite(open: OpenStore): void {
   rejoinSuite(open)
   leaveSuite(open)
   successorSuite(open)
+  removedSuite(open)
   commitLimitsSuite(open)
   modelSuite(open)
   quotaSuite(open)

@@ -520,9 +520,9 @@ export type BundleHead = Message<"parley.v1.BundleHead"> & {
 
   /**
    * The bundle creates a conversation that goes on in place of this one (16 bytes); empty: of none. The sender is on the
-   * roster of that one, or was taken off it by its last commit; one that left by itself (RosterLeave) may not. It is
-   * the conversation that is gone on from also where it has a successor already: nothing here says anything of that
-   * one, and the order of the old conversation decides between them. See Successor.
+   * roster of that one, or a commit took it off it within Limits.retention_seconds; one that left by itself (RosterLeave)
+   * may not. It is the conversation that is gone on from also where it has a successor already: nothing here says anything
+   * of that one, and the order of the old conversation decides between them. See Successor.
    *
    * @generated from field: bytes succeeds = 6;
    */
@@ -531,7 +531,8 @@ export type BundleHead = Message<"parley.v1.BundleHead"> & {
   /**
    * The epoch of that conversation when this was made, as the server counts it: commits that members refuse are counted,
    * too. 0 where there is none. If it is not the present one, the bundle is rejected as stale_epoch, after everything up
-   * to that conversation's last commit was delivered.
+   * to that conversation's last commit was delivered; a device that was taken off the roster is delivered only the commit
+   * that did it, and learns the epoch from StaleEpoch.
    *
    * @generated from field: uint64 succeeds_epoch = 7;
    */
@@ -1389,11 +1390,15 @@ export const DeliveredWelcomeSchema: GenMessage<DeliveredWelcome> = /*@__PURE__*
  * anything of the conversation that was created, its welcome among that. All members are shown it, the sender and those
  * who are not added there, too.
  *
- * The roster here is from now on what it was before the conversation's last commit, and what that has added: those whom
- * that commit removed are on it again, and are delivered this and what comes after it. So those who refuse a commit can
- * go on, whomever it has taken off the roster: one of them may make the successor, as long as no further commit is
- * stored. Devices that had left by themselves stay away. A member that was removed rightly may make one, too; the others
- * skip it, as its leaves are not right, and one of them makes another.
+ * From here on these are on the roster again, and are delivered this and what comes after it: those whom the
+ * conversation's last commit removed, and of those whom other commits removed within Limits.retention_seconds the sender
+ * and all whom the new conversation adds. So those who refuse a commit can go on, whomever it has taken off the roster
+ * and whatever commits come after it: one of them may make the successor. A server remembers at least 1,000 removed
+ * devices of a conversation for that; of more, those that had joined it first. Devices that had left by themselves stay
+ * away.
+ *
+ * A device that was removed rightly may make one, too. The others skip it, as its leaves are not right, and one of them
+ * makes another. It can force no more than that one: afterwards they are in another group, on whose roster it never was.
  *
  * From here on the conversation takes no more commits: they are rejected as succeeded; what else is sent in it is still
  * taken. There may be several successors, each in its place of this order. None names one before it: each member takes
@@ -1413,7 +1418,8 @@ export type Successor = Message<"parley.v1.Successor"> & {
 
   /**
    * Of the bundle that created it; members check the signature, that device_id has a leaf in the group that they are
-   * in, and that succeeds and succeeds_epoch are this conversation and its epoch.
+   * in, and that succeeds and succeeds_epoch are this conversation and its epoch. A member that was off the roster has
+   * not seen all commits: it checks that succeeds_epoch comes after that of the last one that it was delivered.
    *
    * @generated from field: bytes head = 2;
    */

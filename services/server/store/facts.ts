@@ -4,6 +4,12 @@
 import { type Successors, withSuccessor } from './commit-limits.js'
 import type { Blocked, DeviceId } from './store.js'
 
+/**
+ * So many removed devices a conversation remembers; of more those that had come to it first. A hostile member that adds
+ * and removes devices of its own does not get those forgotten that were there before them.
+ */
+const REMOVED_REMEMBERED = 1_000
+
 export interface DeviceFacts {
   readonly key: number
   readonly id: DeviceId
@@ -33,11 +39,19 @@ export interface Span {
   readonly leftShown: number
 }
 
+/** A record's numbers, and when it was stored: ms since 1970. */
+export interface Stored extends Numbers {
+  readonly storedAt: number
+}
+
 /** A device that a commit has taken off a roster. */
 export interface Removed {
   readonly id: DeviceId
   /** See Span. */
   readonly joinedEpoch: number
+  /** The sequence of the commit, and when it was stored: ms since 1970. */
+  readonly sequence: number
+  readonly at: number
 }
 
 /** A value: a commit makes another one of it. */
@@ -61,8 +75,8 @@ export interface ConversationFacts {
   /** The roster of now, by the keys of the devices. */
   readonly members: ReadonlyMap<number, DeviceId>
   /**
-   * Those that the last commit has taken off the roster. Other members may have refused that commit, so these may still
-   * make a successor, and are on the roster again from there.
+   * Those that a commit has taken off the roster, until a store forgets them (Log.expire). Other members may have refused
+   * that commit, so these may still make a successor, and be on the roster again from there.
    */
   readonly removed: ReadonlyMap<number, Removed>
   /** Those that have left the roster by themselves and whose leaves no commit has removed since. */
@@ -104,15 +118,16 @@ export function newConversation(
 export function changedBy(
   conversation: ConversationFacts,
   change: ConversationChange,
-  { sequence, shown }: Numbers,
+  record: Stored,
 ): ConversationFacts {
+  const { sequence, shown } = record
   const { epoch, sharedEpoch, joined, left, cleared } = change
   const lastCommit = change.by === 'commit' ? sequence : conversation.lastCommit
   const commitsFreeAt = change.commitsFreeAt?.conversation ?? conversation.commitsFreeAt
-  const removed = change.by === 'commit' ? removedBy(change, conversation) : conversation.removed
-  const after = { ...conversation, epoch, sharedEpoch, lastCommit, commitsFreeAt, removed }
+  const after = { ...conversation, epoch, sharedEpoch, lastCommit, commitsFreeAt }
   // Most commits are updates, and a roster is long.
   if (joined.length === 0 && left.length === 0 && cleared.length === 0) return after
+  const removed = change.by === 'commit' ? removedBy(change, conversation, record) : conversation.removed
   const members = new Map(conversation.members)
   const gone = new Map(conversation.gone)
   const spans = new Map(conversation.spans)
@@ -133,23 +148,39 @@ export function changedBy(
       { joined: sequence, joinedEpoch: epoch, left: undefined, leftShown: 0 },
     ])
   }
-  return { ...after, members, gone, spans }
+  return { ...after, members, removed, gone, spans }
 }
 
-/** A device that a commit removes and adds again stays. */
+/** Those that are remembered after a commit. A device that it removes and adds again stays. */
 function removedBy(
   { joined, left }: ConversationChange,
-  { spans }: ConversationFacts,
+  { removed: before, spans }: ConversationFacts,
+  { sequence, storedAt: at }: Stored,
 ): ConversationFacts['removed'] {
-  const stays = new Set(joined.map(({ key }) => key))
-  const removed = left.filter(({ key }) => !stays.has(key))
-  const place = ({ key, id }: DeviceFacts) => ({ id, joinedEpoch: spans.get(key)?.at(-1)?.joinedEpoch ?? 0 })
-  return new Map(removed.map(device => [device.key, place(device)]))
+  const removed = new Map(before)
+  for (const { key, id } of left)
+    removed.set(key, { id, joinedEpoch: spans.get(key)?.at(-1)?.joinedEpoch ?? 0, sequence, at })
+  for (const { key } of joined) removed.delete(key)
+  if (removed.size <= REMOVED_REMEMBERED) return removed
+  const firstCome = [...removed].sort(([, one], [, other]) => one.joinedEpoch - other.joinedEpoch)
+  return new Map(firstCome.slice(0, REMOVED_REMEMBERED))
 }
 
 /** Whether a device may make a conversation in the place of this one. */
 export function maySucceed({ members, removed }: ConversationFacts, { key }: DeviceFacts): boolean {
   return members.has(key) || removed.has(key)
+}
+
+/**
+ * Those that a successor puts on the roster of this conversation again: all that its last commit has taken off, as the
+ * devices that go on did not take that one, and of the others those that the new conversation has, its maker among them.
+ */
+export function comingBack(
+  { removed, lastCommit }: ConversationFacts,
+  { joined }: ConversationChange,
+): ConversationFacts['removed'] {
+  const goOn = new Set(joined.map(({ key }) => key))
+  return new Map([...removed].filter(([key, { sequence }]) => sequence === lastCommit || goOn.has(key)))
 }
 
 /** Another conversation is created in the place of one, whose order has a record of that with this sequence. */
@@ -160,23 +191,24 @@ export interface Succeeding {
   device: number
   /** Milliseconds since 1970. */
   now: number
+  /** See comingBack. */
+  back: ConversationFacts['removed']
 }
 
-/**
- * The conversation after that. Those whom its last commit has taken off the roster are on it again, as the devices that
- * go on did not take that commit. The epoch that they joined in is for them the one that they know.
- */
+/** The conversation after that. The epoch that a device joined in is for those who are back the one that they know. */
 export function succeededBy(conversation: ConversationFacts, by: Succeeding): ConversationFacts {
   const after = { ...conversation, successors: withSuccessor(conversation.successors, by) }
-  if (conversation.removed.size === 0) return after
+  if (by.back.size === 0) return after
   const members = new Map(conversation.members)
+  const removed = new Map(conversation.removed)
   const spans = new Map(conversation.spans)
-  for (const [key, { id, joinedEpoch }] of conversation.removed) {
+  for (const [key, { id, joinedEpoch }] of by.back) {
+    removed.delete(key)
     members.set(key, id)
     const again = { joined: by.sequence, joinedEpoch, left: undefined, leftShown: 0 }
     spans.set(key, [...(spans.get(key) ?? []), again])
   }
-  return { ...after, members, spans, removed: new Map() }
+  return { ...after, members, removed, spans }
 }
 
 /** The first sequence at or after `from` at which the device was a member. */

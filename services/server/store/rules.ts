@@ -15,7 +15,13 @@ import { decodeBundleHead } from '../../protocol/log/bundle-head.js'
 import { CONVERSATION_ID_BYTES, NONCE_BYTES, SIGNATURE_BYTES } from '../../protocol/sizes.js'
 import { commitAt, successorWait } from './commit-limits.js'
 import { checkCommit, conversationChange } from './commit-rules.js'
-import { type ConversationChange, type ConversationFacts, type DeviceFacts, maySucceed } from './facts.js'
+import {
+  type ConversationChange,
+  type ConversationFacts,
+  comingBack,
+  type DeviceFacts,
+  maySucceed,
+} from './facts.js'
 import {
   applicationContent,
   type Content,
@@ -81,6 +87,8 @@ export type Decision =
 export interface Succession {
   conversation: ConversationFacts
   content: Content
+  /** See comingBack. */
+  back: ConversationFacts['removed']
 }
 
 const REPEATED: Decision = { case: 'repeated' }
@@ -136,11 +144,12 @@ function decideCommit(bundle: CommitBundle, sender: DeviceFacts, facts: SendFact
   if (reason?.case === 'succeeded' && conversation?.successors)
     return { case: 'rejected', reason, after: conversation.successors.sequence }
   if (reason) return rejected(reason)
-  const succession = decideSuccession(bundle, sender, facts)
+  const changed = conversationChange(bundle, { sender, conversation, deviceOf })
+  const succession = decideSuccession(bundle, { ...facts, sender, change: changed })
   if (succession.case === 'rejected') return succession
   const commitsFreeAt = commitsAfter(sender, facts)
   if ('waitMs' in commitsFreeAt) return rejected(rateLimited(commitsFreeAt.waitMs))
-  const change = { ...conversationChange(bundle, { sender, conversation, deviceOf }), commitsFreeAt }
+  const change = { ...changed, commitsFreeAt }
   const { succeeds } = succession
   return { case: 'accepted', content: commitContent(payload), change, ...(succeeds && { succeeds }) }
 }
@@ -161,12 +170,11 @@ function commitsAfter(
 
 /**
  * A new conversation that goes on in place of another one is put into the order of that one, by a member of it, or by
- * one whom its last commit has removed: a commit that honest members refuse may have taken all of them off the roster.
+ * one that a commit has removed: commits that honest members refuse may have taken all of them off the roster.
  */
 function decideSuccession(
   { creates, head: bytes, headSignature }: CommitBundle,
-  sender: DeviceFacts,
-  { now, conversationOf }: SendFacts,
+  { sender, change, now, conversationOf }: SendFacts & { sender: DeviceFacts; change: ConversationChange },
 ): Rejected | { case: 'fits'; succeeds?: Succession } {
   const head = decodeBundleHead(bytes)
   if (!head) return rejected(malformed('the head of a commit bundle is none'))
@@ -180,7 +188,7 @@ function decideSuccession(
   const waitMs = successorWait(conversation.successors, { device: sender.key, now })
   if (waitMs > 0) return rejected(tooManySuccessors(waitMs))
   const content = successorContent({ conversationId, head: bytes, headSignature }, conversation.epoch)
-  return { case: 'fits', succeeds: { conversation, content } }
+  return { case: 'fits', succeeds: { conversation, content, back: comingBack(conversation, change) } }
 }
 
 function decideRejoin(request: RejoinRequest, sender: DeviceFacts, { conversation }: SendFacts): Decision {

@@ -231,7 +231,8 @@ export interface Log {
   watch(device: DeviceId, wake: () => void): () => void
   /**
    * Deletes envelopes that every member device that is not revoked has acked past, and those stored before the given
-   * time (ms since 1970), for which devices that had not read them will read a `missed` envelope. Returns how many.
+   * time (ms since 1970), for which devices that had not read them will read a `missed` envelope. Forgets whom commits
+   * have removed before that time. Returns how many envelopes are gone.
    */
   expire(storedBefore: number): Promise<number>
 }

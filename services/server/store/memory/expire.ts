@@ -5,7 +5,10 @@ import type { Span } from '../facts.js'
 import type { LogRecord } from '../log-record.js'
 import type { ConversationRow, Tables } from './tables.js'
 
-/** Deletes what all have acked and what was stored before the given time (ms since 1970). Returns what is gone. */
+/**
+ * Deletes what all have acked and what was stored before the given time (ms since 1970), and forgets those that were
+ * removed before it. Returns the records that are gone.
+ */
 export function expireRecords(tables: Tables, storedBefore: number): LogRecord[] {
   // Records are in the order of their times, but for a clock that was set back.
   const oldThrough = tables.records.findLast(({ storedAt }) => storedAt < storedBefore)?.sequence ?? 0
@@ -14,6 +17,7 @@ export function expireRecords(tables: Tables, storedBefore: number): LogRecord[]
     const conversation = tables.conversationByKey(key)
     if (conversation) gone.push(...expireConversation(tables, { conversation, records, oldThrough }))
   }
+  for (const conversation of tables.conversations()) forgetRemoved(conversation, storedBefore)
   const deleted = new Set(gone)
   tables.records = tables.records.filter(record => !deleted.has(record))
   return gone
@@ -36,6 +40,11 @@ function expireConversation(
     spans: stillRead(tables, conversation),
   }
   return gone
+}
+
+function forgetRemoved(conversation: ConversationRow, before: number): void {
+  const removed = [...conversation.facts.removed].filter(([, { at }]) => at >= before)
+  conversation.facts = { ...conversation.facts, removed: new Map(removed) }
 }
 
 /**

@@ -21,7 +21,7 @@ import {
   recordSize,
 } from '../log-record.js'
 import { storageFull } from '../reasons.js'
-import { type Decision, decide } from '../rules.js'
+import { type Decision, decide, type Succession } from '../rules.js'
 import { nextShown } from '../sequence.js'
 import type { AppendOutcome, DeviceId, Log, Place, ReadRequest, ReadResult } from '../store.js'
 import { Wakes } from '../wakes.js'
@@ -93,7 +93,7 @@ export class MemoryLog implements Log {
     sender.clientSequence += 1
     sender.commitsFreeAt = change?.commitsFreeAt?.sender ?? sender.commitsFreeAt
     const old = succeeds && this.#parts.tables.conversation(succeeds.conversation.id)
-    if (old) this.#succeed(old, { content: succeeds.content, sender, by: conversation }, readers)
+    if (old) this.#succeed(old, { ...succeeds, sender, by: conversation }, readers)
     const record = this.#push(content, sender, conversation)
     if (change) this.#change(conversation, change, record)
     for (const key of conversation.facts.members.keys()) readers.add(key)
@@ -103,15 +103,15 @@ export class MemoryLog implements Log {
   /** The order of the old conversation says that the new one takes its place, before there is anything of that one. */
   #succeed(
     old: ConversationRow,
-    { content, sender, by }: { content: Content; sender: DeviceRow; by: ConversationRow },
+    { content, back, sender, by }: Succession & { sender: DeviceRow; by: ConversationRow },
     readers: Set<number>,
   ): void {
     const { tables, now } = this.#parts
     const before = old.facts
     const { sequence } = this.#push(content, sender, old)
-    old.facts = succeededBy(before, { id: by.facts.id, sequence, device: sender.key, now: now() })
+    old.facts = succeededBy(before, { id: by.facts.id, sequence, device: sender.key, now: now(), back })
     for (const key of old.facts.members.keys()) readers.add(key)
-    for (const key of before.removed.keys()) tables.deviceByKey(key)?.rosters.add(before.key)
+    for (const key of back.keys()) tables.deviceByKey(key)?.rosters.add(before.key)
     const creator = tables.device(before.creator)
     if (creator && before.members.size === 0) creator.created += 1
   }

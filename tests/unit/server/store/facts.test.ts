@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import {
   type ConversationFacts,
   changedBy,
+  comingBack,
   firstVisible,
   lastDeleted,
   maySucceed,
@@ -44,7 +45,7 @@ describe('spans', () => {
   })
 })
 
-const numbers = (sequence: number) => ({ sequence, shown: 100 + sequence })
+const numbers = (sequence: number) => ({ sequence, shown: 100 + sequence, storedAt: 1_000 + sequence })
 
 describe('a change', () => {
   const devices = [0, 1, 2, 3].map(key => device(key))
@@ -149,37 +150,62 @@ describe('a change', () => {
     expect(cleared.spans.get(1)).toEqual(without.spans.get(1))
   })
 
-  test('of one commit takes devices away until the next; one that it adds again stays', () => {
+  test('by commits is remembered with whom they removed, until it is added again; who left by itself is not', () => {
     const { begun, at, take } = removals()
     const without = take(begun, { left: [1, 2], joined: [2] }, 11)
-    expect([[...without.members.keys()], [...without.removed]]).toEqual([
-      [0, 3, 2],
-      [[1, { id: idOf(1), joinedEpoch: 1 }]],
-    ])
+    const first = { id: idOf(1), joinedEpoch: 1, sequence: 11, at: 1_011 }
+    expect([[...without.members.keys()], [...without.removed]]).toEqual([[0, 3, 2], [[1, first]]])
     const left = changedBy(
       without,
       { ...COMMIT, by: 'leave', ...at(2), joined: [], left: [devices[3]!] },
       numbers(12),
     )
-    expect([...left.removed.keys()]).toEqual([1])
     expect([0, 1, 2, 3].filter(key => maySucceed(left, device(key)))).toEqual([0, 1, 2])
-    expect(take(left, {}, 13).removed.size).toBe(0)
+    const later = take(take(left, {}, 13), { left: [2] }, 14)
+    const second = { id: idOf(2), joinedEpoch: 2, sequence: 14, at: 1_014 }
+    expect([...later.removed]).toEqual([
+      [1, first],
+      [2, second],
+    ])
+    expect([...take(later, { joined: [1] }, 15).removed]).toEqual([[2, second]])
+    expect(later.removed.size).toBe(2)
+  })
+
+  test('by commits that remove very many keeps those in mind that had come first', () => {
+    const { begun, take } = removals()
+    let now = take(begun, { left: [3] }, 11)
+    const strangers = Array.from({ length: 1_100 }, (_, index) => device(100 + index))
+    for (let from = 0; from < strangers.length; from += 100) {
+      const some = strangers.slice(from, from + 100)
+      const epoch = now.epoch + 1
+      now = changedBy(now, { ...COMMIT, epoch, sharedEpoch: epoch, joined: some, left: [] }, numbers(epoch))
+      now = changedBy(now, { ...COMMIT, epoch, sharedEpoch: epoch, joined: [], left: some }, numbers(epoch))
+    }
+    const last = take(now, { left: [1, 2] }, 90)
+    expect(last.removed.size).toBe(1_000)
+    for (const key of [1, 2, 3, 100, 1_096]) expect(last.removed.has(key)).toBe(true)
+    for (const key of [1_097, 1_199]) expect(last.removed.has(key)).toBe(false)
   })
 
   test('of a successor puts those on the roster whom the last commit has removed, with the epoch that they know', () => {
     const { begun, take } = removals()
     const alone = take(begun, { left: [1, 2, 3] }, 11)
     const copy = structuredClone(alone)
-    const by = { id: CONVERSATION_ID, sequence: 20, device: 1, now: 5 }
+    const by = { id: CONVERSATION_ID, sequence: 20, device: 1, now: 5, back: backWith(alone, 1) }
     const after = succeededBy(alone, by)
     expect(alone).toEqual(copy)
     expect([...after.members]).toEqual([0, 1, 2, 3].map(key => [key, idOf(key)]))
-    expect(after).toMatchObject({ epoch: 2, lastCommit: 11, successors: { sequence: 20 } })
+    expect(after).toMatchObject({
+      epoch: 2,
+      lastCommit: 11,
+      removed: new Map(),
+      successors: { sequence: 20 },
+    })
     expect(after.spans.get(1)).toEqual([
       { joined: 10, joinedEpoch: 1, left: 11, leftShown: 111 },
       { joined: 20, joinedEpoch: 1, left: undefined, leftShown: 0 },
     ])
-    const again = succeededBy(after, { ...by, sequence: 30, device: 2 })
+    const again = succeededBy(after, { ...by, sequence: 30, device: 2, back: backWith(after, 2) })
     expect([again.members, again.spans]).toEqual([after.members, after.spans])
     expect(again.successors).toMatchObject({
       sequence: 20,
@@ -189,6 +215,24 @@ describe('a change', () => {
       ]),
     })
   })
+
+  test('of a successor puts those on the roster whom earlier commits have removed and that go on', () => {
+    const { begun, take } = removals()
+    const now = take(take(begun, { left: [1, 2] }, 11), { left: [3] }, 12)
+    expect([...backWith(now, 0).keys()]).toEqual([3])
+    const by = { id: CONVERSATION_ID, device: 1, now: 5 }
+    const after = succeededBy(now, { ...by, sequence: 20, back: backWith(now, 1) })
+    expect([[...after.members.keys()], [...after.removed.keys()]]).toEqual([[0, 1, 3], [2]])
+    const all = succeededBy(after, { ...by, device: 0, sequence: 21, back: backWith(after, 0, 2) })
+    expect([[...all.members.keys()], [...all.removed.keys()]]).toEqual([[0, 1, 3, 2], []])
+  })
+
+  /** Those that a conversation of these devices puts on the roster of the one that it succeeds. */
+  const backWith = (old: ConversationFacts, ...keys: number[]) =>
+    comingBack(old, {
+      ...{ ...COMMIT, creates: true, epoch: 1, sharedEpoch: 1, left: [] },
+      joined: keys.map(key => device(key)),
+    })
 
   /** A conversation of the devices 0 to 3, in epoch 1. */
   function removals() {

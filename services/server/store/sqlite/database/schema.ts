@@ -1,7 +1,7 @@
 import { recordSize } from '../../log-record.js'
 
 /** Goes up with every change of the tables; kept in SQLite's user_version. Tables of another version are not opened. */
-export const SCHEMA_VERSION = 9
+export const SCHEMA_VERSION = 10
 
 /** "Prly": SQLite's application_id, which tells our files from others'. */
 export const APPLICATION_ID = 0x50726c79
@@ -50,6 +50,19 @@ CREATE TABLE successors (
   made_at INTEGER NOT NULL,
   PRIMARY KEY (conversation, device)
 ) STRICT, WITHOUT ROWID;
+`
+
+// Devices that the commit with this sequence has taken off a roster; the time is in ms since 1970.
+const REMOVED = `
+CREATE TABLE removed (
+  conversation INTEGER NOT NULL REFERENCES conversations,
+  device INTEGER NOT NULL REFERENCES devices,
+  joined_epoch INTEGER NOT NULL,
+  sequence INTEGER NOT NULL,
+  removed_at INTEGER NOT NULL,
+  PRIMARY KEY (conversation, device)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX removed_by_time ON removed (removed_at);
 `
 
 // Rows name conversations and devices by small integers: random 16- and 32-byte keys in the index of
@@ -135,7 +148,7 @@ CREATE TABLE conversations (
   successor BLOB,
   successor_sequence INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-${SUCCESSORS}
+${SUCCESSORS}${REMOVED}
 CREATE TABLE roster (
   conversation INTEGER NOT NULL REFERENCES conversations,
   device INTEGER NOT NULL REFERENCES devices,

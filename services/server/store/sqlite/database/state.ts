@@ -43,6 +43,14 @@ interface SuccessorRow {
   made_at: number
 }
 
+interface RemovedRow {
+  device: number
+  id: Uint8Array
+  joined_epoch: number
+  sequence: number
+  removed_at: number
+}
+
 interface RosterRow {
   device: number
   id: Uint8Array
@@ -69,6 +77,11 @@ const statements = (db: DatabaseSync) => ({
     `SELECT device, id, joined_sequence, joined_epoch, left_sequence, left_shown, gone FROM roster JOIN devices ON key = device
      WHERE conversation = ? ORDER BY joined_sequence`,
   ),
+  removed: prepare<RemovedRow>(
+    db,
+    `SELECT device, id, joined_epoch, sequence, removed_at FROM removed JOIN devices ON key = device
+     WHERE conversation = ? ORDER BY sequence`,
+  ),
   successors: prepare<SuccessorRow>(db, 'SELECT device, made_at FROM successors WHERE conversation = ?'),
 })
 
@@ -79,7 +92,7 @@ export class StateCache {
   readonly #keys = new Map<string, number>()
   readonly #conversations = new Lru<number, ConversationFacts>({
     capacity: CACHED_ROSTER_PLACES,
-    weigh: conversation => 1 + conversation.spans.size,
+    weigh: conversation => 1 + conversation.spans.size + conversation.removed.size,
     forgotten: conversation => void this.#keys.delete(bytesKey(conversation.id)),
   })
 
@@ -131,9 +144,10 @@ export class StateCache {
 
   #load(row: ConversationRow | undefined): ConversationFacts | undefined {
     if (!row) return undefined
-    const { roster, successors } = this.#sql
-    const makers = row.successor === null ? [] : successors.all(row.key)
-    const conversation = conversationOf(row, { roster: roster.all(row.key), makers })
+    const { key } = row
+    const { roster, removed, successors } = this.#sql
+    const makers = row.successor === null ? [] : successors.all(key)
+    const conversation = conversationOf(row, { roster: roster.all(key), removed: removed.all(key), makers })
     this.keep(conversation)
     return conversation
   }
@@ -141,11 +155,12 @@ export class StateCache {
 
 function conversationOf(
   row: ConversationRow,
-  { roster, makers }: { roster: readonly RosterRow[]; makers: readonly SuccessorRow[] },
+  { roster, removed, makers }: { roster: RosterRow[]; removed: RemovedRow[]; makers: SuccessorRow[] },
 ): ConversationFacts {
   const { key, id, epoch } = row
   return {
-    ...{ key, id, epoch, ...placesOf(roster, row.last_commit) },
+    ...{ key, id, epoch, ...placesOf(roster) },
+    removed: new Map(removed.map(each => [each.device, removedOf(each)])),
     creator: row.creator_id,
     commitsFreeAt: row.commits_free_at,
     successors: successorsOf(row, makers),
@@ -157,12 +172,8 @@ function conversationOf(
 }
 
 /** `roster`: each device's times there, the oldest first. */
-function placesOf(
-  roster: readonly RosterRow[],
-  lastCommit: number,
-): Pick<ConversationFacts, 'members' | 'removed' | 'gone' | 'spans'> {
+function placesOf(roster: readonly RosterRow[]): Pick<ConversationFacts, 'members' | 'gone' | 'spans'> {
   const members = new Map<number, DeviceId>()
-  const removed = new Map<number, Removed>()
   const gone = new Map<number, DeviceId>()
   const spans = new Map<number, Span[]>()
   for (const row of roster) {
@@ -171,13 +182,14 @@ function placesOf(
     const earlier = spans.get(device)
     if (earlier) earlier.push(span)
     else spans.set(device, [span])
-    // The last time there decides.
-    removed.delete(device)
     if (row.left_sequence === null) members.set(device, id)
     else if (row.gone !== 0) gone.set(device, id)
-    else if (row.left_sequence === lastCommit) removed.set(device, { id, joinedEpoch })
   }
-  return { members, removed, gone, spans }
+  return { members, gone, spans }
+}
+
+function removedOf({ id, joined_epoch: joinedEpoch, sequence, removed_at: at }: RemovedRow): Removed {
+  return { id, joinedEpoch, sequence, at }
 }
 
 function successorsOf(

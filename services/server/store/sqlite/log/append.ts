@@ -52,6 +52,8 @@ const statements = (db: DatabaseSync) => ({
   succeed: prepare(db, 'UPDATE conversations SET successor = ?, successor_sequence = ? WHERE key = ?'),
   mayAgain: prepare(db, 'DELETE FROM successors WHERE conversation = ? AND device = ?'),
   made: prepare(db, 'INSERT OR REPLACE INTO successors VALUES (?, ?, ?)'),
+  forget: prepare(db, 'DELETE FROM removed WHERE conversation = ? AND device = ?'),
+  remember: prepare(db, 'INSERT OR REPLACE INTO removed VALUES (?, ?, ?, ?, ?)'),
   join: prepare(
     db,
     'INSERT INTO roster (conversation, device, joined_sequence, joined_epoch) VALUES (?, ?, ?, ?)',
@@ -119,13 +121,18 @@ export class Appender {
   }
 
   /** The order of the old conversation says that the new one takes its place, before there is anything of that one. */
-  #succeed({ conversation: old, content }: Succession, sender: DeviceState, { id }: ConversationFacts): void {
+  #succeed(
+    { conversation: old, content, back }: Succession,
+    sender: DeviceState,
+    { id }: ConversationFacts,
+  ): void {
     const { appended, state, now } = this.#options
     const record = this.#record(content, sender, old)
     const { sequence } = record
-    const conversation = succeededBy(old, { id, sequence, device: sender.key, now: now() })
-    for (const [key, { joinedEpoch }] of old.removed) this.#sql.join.run(old.key, key, sequence, joinedEpoch)
+    const conversation = succeededBy(old, { id, sequence, device: sender.key, now: now(), back })
+    for (const [key, { joinedEpoch }] of back) this.#sql.join.run(old.key, key, sequence, joinedEpoch)
     this.#noteSuccessor(old, conversation)
+    this.#noteRemoved(old, conversation)
     state.keep(conversation)
     if (old.members.size === 0) this.#count(old.creator, 1)
     appended({ conversation, record, removed: [] })
@@ -138,6 +145,14 @@ export class Appender {
       if (!successors.madeAt.has(device)) this.#sql.mayAgain.run(key, device)
     for (const [device, madeAt] of successors.madeAt)
       if (before?.madeAt.get(device) !== madeAt) this.#sql.made.run(key, device, madeAt)
+  }
+
+  #noteRemoved({ key, removed: before }: ConversationFacts, { removed }: ConversationFacts): void {
+    if (removed === before) return
+    for (const device of before.keys()) if (!removed.has(device)) this.#sql.forget.run(key, device)
+    for (const [device, place] of removed)
+      if (before.get(device) !== place)
+        this.#sql.remember.run(key, device, place.joinedEpoch, place.sequence, place.at)
   }
 
   #record(content: Content, sender: DeviceState, { key: conversation }: ConversationFacts): LogRecord {
@@ -175,6 +190,7 @@ export class Appender {
     for (const { key } of change.left) this.#sql.leave.run(sequence, shown, gone, before.key, key)
     for (const { key } of change.joined) this.#sql.join.run(before.key, key, sequence, change.epoch)
     const after = changedBy(before, change, record)
+    this.#noteRemoved(before, after)
     this.#sql.setEpoch.run(after.epoch, after.lastCommit, after.sharedEpoch, after.commitsFreeAt, before.key)
     this.#options.state.keep(after)
     if (change.creates) this.#count(after.creator, 1)

@@ -59,12 +59,15 @@ const statements = (db: DatabaseSync) => ({
   ),
   remove: prepare(db, 'DELETE FROM log WHERE conversation = ? AND sequence <= ?'),
   setExpired: prepare(db, 'UPDATE conversations SET expired_through = ?, expired_shown = ? WHERE key = ?'),
-  // Those whom the last commit has removed may be put on the roster again.
   forgetLeavers: prepare(
     db,
-    `DELETE FROM roster WHERE conversation = ?1 AND gone = 0
-       AND left_sequence <> (SELECT last_commit FROM conversations WHERE key = ?1)
-       AND left_sequence <= (SELECT acked_sequence FROM progress WHERE progress.device = roster.device)`,
+    `DELETE FROM roster WHERE conversation = ? AND gone = 0 AND left_sequence <=
+       (SELECT acked_sequence FROM progress WHERE progress.device = roster.device)`,
+  ),
+  forgetRemoved: prepare<{ conversation: number }>(
+    db,
+    `DELETE FROM removed WHERE (conversation, device) IN
+       (SELECT conversation, device FROM removed WHERE removed_at < ? LIMIT ?) RETURNING conversation`,
   ),
 })
 
@@ -79,7 +82,10 @@ export class Expiry {
     this.#writer = writer
   }
 
-  /** Deletes what all have acked, and what was stored before the given time. Returns how many records. */
+  /**
+   * Deletes what all have acked, and what was stored before the given time, and forgets those that were removed before
+   * it. Returns how many records are gone.
+   */
   async expire(storedBefore: number): Promise<number> {
     const oldThrough = this.#lastStoredBefore(storedBefore)
     let deleted = 0
@@ -91,7 +97,16 @@ export class Expiry {
       after = result.conversation
       done = result.done
     }
+    const bytes = STEP_RECORDS * RECORD_BYTES
+    while (await this.#writer.run({ bytes, work: () => this.#forgetRemoved(storedBefore) }));
     return deleted
+  }
+
+  /** Returns whether there may be more. */
+  #forgetRemoved(before: number): boolean {
+    const forgotten = this.#sql.forgetRemoved.all(before, STEP_RECORDS)
+    for (const { conversation } of forgotten) this.#state.forgetConversation(conversation)
+    return forgotten.length === STEP_RECORDS
   }
 
   /** The last record that is old. Records are in the order of their times but for a clock that was set back. */

@@ -24,6 +24,7 @@ const TOLD: Record<string, string> = {
   log: 'sequence conversation shown sender client_sequence stored_at epoch kind payload',
   nonces: 'device_id nonce until',
   progress: 'device client_sequence commits_free_at acked_sequence conversations revoked',
+  removed: 'conversation device joined_epoch sequence removed_at',
   roster: 'conversation device joined_sequence joined_epoch left_sequence left_shown gone missed',
   sequence: 'only ceiling',
   server: 'only id',
