@@ -932,7 +932,17 @@ export type Opened = Message<"parley.v1.Opened"> & {
   serverTimeMs: bigint;
 
   /**
-   * The highest send of this device that is stored; 0 if none.
+   * The highest send of this device that is stored; 0 if none. The client numbers all that the server does not have anew
+   * from the next one on, and sends it.
+   *
+   * Lower than what was accepted before: the server was put back from a copy, and what it had taken since is sent again
+   * as far as the client still has it.
+   *
+   * Higher than what the client has ever sent: the client was put back from a copy, or the server lies. It gives up no
+   * group by that. The other copy may have used the same keys, so it commits fresh keys of its own in a group before it
+   * seals anything more there, and counts anew (Content.joined_epoch of parley.content.v1). Its sends up to
+   * that number may be stored: they are not sent again, and where an OwnEnvelope does not come, the person is told that it
+   * is uncertain. A number from 2^62 on is no number: the client closes the line.
    *
    * @generated from field: uint64 client_sequence = 3;
    */
@@ -1498,7 +1508,7 @@ export const MissedEnvelopesSchema: GenMessage<MissedEnvelopes> = /*@__PURE__*/
  */
 export type Accepted = Message<"parley.v1.Accepted"> & {
   /**
-   * The highest number that is stored.
+   * The highest number that is stored. One that the client has not sent yet says nothing.
    *
    * @generated from field: uint64 client_sequence = 1;
    */

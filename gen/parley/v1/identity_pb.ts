@@ -10,7 +10,8 @@
 //
 //   Ed25519(key, ASCII(label) || 0x00 || bytes)
 //
-// so that a signature made for one purpose is worth nothing for another.
+// so that a signature made for one purpose is worth nothing for another. Bytes that are not written as RFC 8032 section
+// 5.1.2 says (y below the prime), or a point of small order, are no public key: nothing holds that names one.
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";

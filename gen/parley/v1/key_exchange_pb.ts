@@ -162,7 +162,8 @@ export const KeyExchangePartsSchema: GenMessage<KeyExchangeParts> = /*@__PURE__*
  */
 export type KeyExchangeResponse = Message<"parley.v1.KeyExchangeResponse"> & {
   /**
-   * One of both.
+   * One of both. A client takes an answer with no case that it knows as "for a person to decide": it does not try again
+   * by itself.
    *
    * @generated from oneof parley.v1.KeyExchangeResponse.outcome
    */
@@ -249,7 +250,7 @@ export type LookupOutcome = Message<"parley.v1.LookupOutcome"> & {
   handle: string;
 
   /**
-   * One of both.
+   * One of them. A client that knows none of the cases has learnt nothing.
    *
    * @generated from oneof parley.v1.LookupOutcome.outcome
    */
@@ -317,7 +318,7 @@ export type ClaimOutcome = Message<"parley.v1.ClaimOutcome"> & {
   handle: string;
 
   /**
-   * One of them.
+   * One of them. A client takes a case that it does not know as unknown.
    *
    * @generated from oneof parley.v1.ClaimOutcome.outcome
    */

@@ -48,7 +48,7 @@ export type Content = Message<"parley.content.v1.Content"> & {
 
   /**
    * The epoch in which the sender's device joined the group, this time, or renewed its keys after its vault was put back
-   * from a copy: its count begins at 1 there.
+   * from a copy: its count begins at 1 there. 1 for the device that made the group, which is alone in epoch 0.
    *
    * @generated from field: uint64 joined_epoch = 12;
    */
@@ -492,7 +492,10 @@ export const TextSchema: GenMessage<Text> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_content, 10);
 
 /**
- * "These have arrived and are saved here." Cumulative: each number covers all at or below it.
+ * "These have arrived and are saved here." Cumulative: each number covers all at or below it, and so
+ * stops before one that is missing. A device should send them for every Content but a Receipt itself, some
+ * together, in groups of at most 32 devices, and none to an account that its person has not let in. A text
+ * counts as delivered when every other account has it on one of its devices.
  *
  * @generated from message parley.content.v1.Receipt
  */
