@@ -71,7 +71,9 @@ function withBit(chance: Chance, bytes: Uint8Array): Uint8Array {
 }
 
 export function randomBytes(chance: Chance, length: number): Uint8Array {
-  return Uint8Array.from({ length }, () => chance.whole(256))
+  const bytes = new Uint8Array(length)
+  for (let at = 0; at < length; at++) bytes[at] = chance.whole(256)
+  return bytes
 }
 
 /** Text with one change. */

@@ -1,5 +1,6 @@
 import type { Target } from './target.js'
 import { content } from './targets/content.js'
+import { conversation } from './targets/conversation.js'
 import { endpoint } from './targets/endpoint.js'
 import { engine } from './targets/engine.js'
 import { identity } from './targets/identity.js'
@@ -8,4 +9,13 @@ import { text } from './targets/text.js'
 import { vault } from './targets/vault.js'
 
 /** All that takes input from outside. */
-export const TARGETS: readonly Target[] = [identity, text, vault, engine, content, server, endpoint]
+export const TARGETS: readonly Target[] = [
+  identity,
+  text,
+  vault,
+  conversation,
+  engine,
+  content,
+  server,
+  endpoint,
+]

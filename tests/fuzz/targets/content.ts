@@ -21,7 +21,7 @@ const HONEST = 'an honest line'
 
 export const content: Target = {
   name: 'content',
-  share: 4,
+  share: 3,
   async open() {
     const [alice, mallory] = [makeAccount('alice'), makeAccount('mallory')]
     const at = await openTestContext(alice)

@@ -10,7 +10,7 @@ import type { Target } from '../target.js'
 
 export const engine: Target = {
   name: 'engine',
-  share: 6,
+  share: 5,
   async open() {
     const mls = await createEngine({ validate: validateCredential })
     const [alice, bob, carol] = ['alice', 'bob', 'carol'].map(name => makeAccount(name))

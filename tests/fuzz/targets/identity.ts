@@ -40,7 +40,7 @@ const CALL = { method: METHODS.chat, request: Uint8Array.of(1), server: new Uint
 
 export const identity: Target = {
   name: 'identity',
-  share: 30,
+  share: 24,
   async open() {
     const alice = makeAccount('alice', NOW)
     const others = ['b', 'c', 'd'].map(name => makeAccount(name, NOW).device)

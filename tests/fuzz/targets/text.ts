@@ -11,7 +11,7 @@ import { refusing, type Target } from '../target.js'
 
 export const text: Target = {
   name: 'text',
-  share: 30,
+  share: 24,
   async open() {
     const server = new Uint8Array(32).fill(7)
     const link = formatInvite({

@@ -23,7 +23,7 @@ const KEY = { group: 1n, id: 2n }
 
 export const vault: Target = {
   name: 'vault',
-  share: 20,
+  share: 15,
   async open() {
     const dataKey = new Uint8Array(32).fill(5)
     const lock = await makeLock(dataKey, undefined)
