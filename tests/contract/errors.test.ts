@@ -1,7 +1,8 @@
 // Every status that the contract names comes with an ErrorDetail, and its reason: see the table in chat.proto.
 
+import { readFileSync } from 'node:fs'
 import { create, toBinary } from '@bufbuild/protobuf'
-import { expect } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import { ChatService, ErrorReason } from '../../gen/parley/v1/chat_pb.js'
 import { KeyExchangeRequestSchema } from '../../gen/parley/v1/key_exchange_pb.js'
 import { METHODS } from '../../services/protocol/method.js'
@@ -41,6 +42,17 @@ async function streamWith(on: TestClient, protocolVersion: number, proof: Proof 
   await stream.write({ frame: { case: 'open', value } })
   return (await stream.ended)!
 }
+
+const PROTO = readFileSync(new URL('../../../proto/parley/v1/chat.proto', import.meta.url), 'utf8')
+
+/** A row of the table: a method, a status, a reason, and what to do. */
+const ROW = /^\/\/ {3}\S.*? {2,}([A-Z_]+) {2,}([A-Z_]+) {2,}\S/gm
+
+test('every reason is in the table of chat.proto, and no other', () => {
+  const named = new Set([...PROTO.matchAll(ROW)].map(([, , reason]) => reason))
+  const reasons = Object.values(ErrorReason).filter(reason => typeof reason === 'string')
+  expect([...named].toSorted()).toEqual(reasons.filter(reason => reason !== 'UNSPECIFIED').toSorted())
+})
 
 type Provoke = (on: TestClient) => Promise<RpcError>
 

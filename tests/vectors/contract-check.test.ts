@@ -174,9 +174,10 @@ test('a safety number, and the content of its code', () => {
 })
 
 test('an invite link', () => {
-  const { host, port, server, inviter_handle, inviter_account, token, link } = read<Vector>('invite-link')
+  const { host, port, server, server_id, inviter_handle, inviter_account, token, link } =
+    read<Vector>('invite-link')
   const url = (of: string) => Buffer.from(of, 'hex').toString('base64url')
   expect(link).toBe(
-    `parley://[${host}]:${port}/?s=${url(server!)}&i=${inviter_handle}.${url(inviter_account!)}&t=${token}`,
+    `parley://[${host}]:${port}/?s=${url(server!)}&n=${url(server_id!)}&i=${inviter_handle}.${url(inviter_account!)}&t=${token}`,
   )
 })

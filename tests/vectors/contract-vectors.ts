@@ -232,10 +232,13 @@ export const CONTRACT_VECTORS: Readonly<Record<string, () => unknown>> = {
       host: '2001:db8::1',
       port: 5000,
       server: toHex(SERVER),
+      server_id: toHex(SERVER_ID),
       inviter_handle: inviter.handle,
       inviter_account: toHex(inviter.account),
       token,
-      link: formatInvite({ host: '2001:db8::1', port: 5000, server: SERVER, inviter, token }),
+      link: formatInvite({
+        ...{ host: '2001:db8::1', port: 5000, server: SERVER, serverId: SERVER_ID, inviter, token },
+      }),
     }
   },
 }

@@ -4,7 +4,7 @@
 
 // Parley's contract: all that the server may see. A client in any language with gRPC can be built
 // from the files of this folder and RFC 9420 (MLS), with the profile in parley/MLS.md; what is inside the
-// ciphertext is described in parley/content/v1.
+// ciphertext is described in parley/content/v1, and what people compare and hand on in parley/PEOPLE.md.
 //
 // A conversation is one MLS group of devices. The server keeps, for each conversation, its roster
 // (the devices that it delivers to), its epoch, and an ordered log of envelopes. It opens none.
@@ -28,7 +28,8 @@
 // the call goes on. Any other ends the call with a gRPC status, and an ErrorDetail in the binary trailer
 // "parley-error-bin". A Chat stream is over with it, and so are its unanswered sends: see Send for how they come again.
 // There is none with a status that the client's own gRPC library makes, as UNAVAILABLE when nobody answers, nor with
-// UNIMPLEMENTED for a method that the server does not have.
+// UNIMPLEMENTED for a method that the server does not have. A server that has enough connections of an address closes
+// further ones, without a status.
 //
 //   method       status               reason             what to do
 //   any          INVALID_ARGUMENT     FRAME              Nothing: the client has a defect, or is newer than the server.
@@ -50,6 +51,9 @@
 //   with proof   UNAUTHENTICATED      REVOKED            KeyExchange with the list that is known, to be shown why.
 //   with proof   UNAUTHENTICATED      BANNED             Nothing: tell the person.
 //   with proof   RESOURCE_EXHAUSTED   STORAGE_FULL       Again, after some seconds: the server's disk is full.
+//   KeyExchange  UNAUTHENTICATED      SIGNATURE          Nothing: a list, a removal or a certificate in it is not signed by
+//                                                        the key that it names.
+//   Chat         INVALID_ARGUMENT     BAD_CURSOR         Open with an empty cursor: all comes again (see Open.cursor).
 //   Chat         FAILED_PRECONDITION  PROTOCOL_VERSION   Nothing: client and server speak no version both.
 //   Chat         RESOURCE_EXHAUSTED   TOO_MANY_STREAMS   Again, with backoff: the server has as many as it takes.
 //   Chat         DEADLINE_EXCEEDED    DEAD               Again: nothing was heard of the device for

@@ -81,7 +81,7 @@ export const DeviceCertificateSchema: GenMessage<DeviceCertificate> = /*@__PURE_
   messageDesc(file_parley_v1_identity, 0);
 
 /**
- * A DeviceCertificate as it travels.
+ * A DeviceCertificate as it travels; encoded, it has at most 1,024 bytes.
  *
  * @generated from message parley.v1.SignedDeviceCertificate
  */
@@ -333,7 +333,7 @@ export const DeviceRemovalSchema: GenMessage<DeviceRemoval> = /*@__PURE__*/
   messageDesc(file_parley_v1_identity, 6);
 
 /**
- * A DeviceRemoval as it travels.
+ * A DeviceRemoval as it travels; encoded, it has at most 1,024 bytes.
  *
  * @generated from message parley.v1.SignedDeviceRemoval
  */
