@@ -20,9 +20,9 @@
 //
 // Lengths, counts and ranges that are the same everywhere stand beside their fields as rules of protovalidate
 // (https://protovalidate.com); those of Limits are each server's own. A server refuses what breaks a rule: in an
-// envelope of a Send it is rejected as malformed (an ephemeral one is dropped), a handle is HandleInvalid, and elsewhere
-// it ends the call with the status of the table below: of a proof with UNAUTHENTICATED, else mostly with
-// INVALID_ARGUMENT. The rules say what is needed and not what is enough: a signature of 64 bytes can be wrong.
+// envelope of a Send, but for its number, it is rejected as malformed (an ephemeral one is dropped); a handle is
+// HandleInvalid; and elsewhere it ends the call with a status of the table below, of a proof with UNAUTHENTICATED, else
+// mostly with INVALID_ARGUMENT. The rules say what is needed and not what is enough: a signature of 64 bytes can be wrong.
 //
 // Two kinds of failure. A failure that belongs to one send, one claim or one registration is a case of an answer, and
 // the call goes on. Any other ends the call with a gRPC status, and an ErrorDetail in the binary trailer
@@ -34,7 +34,7 @@
 //   method       status               reason             what to do
 //   any          INVALID_ARGUMENT     FRAME              Nothing: the client has a defect, or is newer than the server.
 //   any          RESOURCE_EXHAUSTED   TOO_LARGE          Nothing: the message is over a limit, see Limits.
-//   any          RESOURCE_EXHAUSTED   RATE_LIMITED       Wait for retry_after_ms, then the same again.
+//   any          RESOURCE_EXHAUSTED   RATE_LIMITED       Wait for retry_after_ms, then the same, with a new proof.
 //   any          DEADLINE_EXCEEDED    LATE               Again: the call's own deadline, or its first message, was late.
 //   any          UNIMPLEMENTED        UNSUPPORTED        Nothing: no compression.
 //   any          UNAVAILABLE          STOPPING           Again, with backoff.
