@@ -41,6 +41,8 @@ export interface StartOptions {
   server?: { fingerprint: Uint8Array; replacesPin: boolean } | 'authority'
   /** The server's id (16 bytes), from an invite link. */
   serverId?: Uint8Array
+  /** The key of the server's directory (32 bytes), from an invite link. */
+  directoryKey?: Uint8Array
   inviter?: Inviter
   /** From an invite link: lets a new account in where the server asks for it. */
   inviteToken?: string
@@ -82,7 +84,8 @@ export function prepare(
   if (!target) throw new RangeError('a new vault needs the address of a server')
   const { host, port } = target
   saveServer(tx, { host, port, ...(server ? expectServer(server, { host, known }) : {}) })
-  if (serverId && !known?.serverId.length) saveServer(tx, { invitedId: serverId })
+  if (serverId && !known?.serverId.length)
+    saveServer(tx, { invitedId: serverId, invitedDirectoryKey: start.directoryKey ?? new Uint8Array() })
   // A device that has been let in needs none any more.
   if (inviteToken && !known?.cursor.length) saveServer(tx, { inviteToken })
   if (inviter && inviter.handle !== context.account.handle)
@@ -120,6 +123,7 @@ export function inviteLink({ account, records }: Pick<Context, 'account' | 'reco
     port: server.port,
     server: pinned,
     ...(server.serverId.length > 0 ? { serverId: server.serverId } : {}),
+    ...(server.directoryKey.length > 0 ? { directoryKey: server.directoryKey } : {}),
     inviter: { handle: account.handle, account: accountFingerprint(crypto, account.account.publicKey) },
   })
 }

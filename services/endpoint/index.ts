@@ -6,7 +6,14 @@ export { InviteError } from '../protocol/invite/address.js'
 export type * from './codes/finding.js'
 export type * from './codes/line-cause.js'
 export { LineStopped } from './codes/line-error.js'
-export { type JoinRefusal, type Notice, OWN_DEVICES, type Rejection, type WhyNot } from './codes/notice.js'
+export {
+  type AnswerFault,
+  type JoinRefusal,
+  type Notice,
+  OWN_DEVICES,
+  type Rejection,
+  type WhyNot,
+} from './codes/notice.js'
 export { Refusal, type RefusalCause } from './codes/refusal.js'
 export type * from './codes/send-failure.js'
 export type * from './codes/system-message.js'

@@ -214,11 +214,12 @@ function startOf({
 
 function serverIn(text: string): StartOptions {
   if (!isInvite(text)) return { address: parseAddress(text) }
-  const { host, port, server, serverId, inviter, token } = parseInvite(text)
+  const { host, port, server, serverId, directoryKey, inviter, token } = parseInvite(text)
   return {
     address: { host, port },
     server: { fingerprint: server, replacesPin: false },
     ...(serverId ? { serverId } : {}),
+    ...(directoryKey ? { directoryKey } : {}),
     ...(inviter ? { inviter } : {}),
     ...(token ? { inviteToken: token } : {}),
   }

@@ -10,6 +10,7 @@ export type Label =
   | 'parley.v1.DeviceCertificate'
   | 'parley.v1.DeviceList'
   | 'parley.v1.DeviceRemoval'
+  | 'parley.v1.DirectoryStatement'
   | 'parley.v1.Proof'
   | 'parley.v1.RejoinRequest'
   | 'parley.v1.RosterLeave'

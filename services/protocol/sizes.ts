@@ -22,6 +22,8 @@ export const INVITE_TOKEN_BYTES = 16
 export const MAX_STATEMENT_BYTES = 1024
 /** Bytes of a server's name in lists and certificates: drawn at random at its first start, and kept. */
 export const SERVER_ID_BYTES = 16
+/** Bytes up to which a directory's statement about a handle is read; ours have at most 138, and 206 with the signature. */
+export const DIRECTORY_STATEMENT_BYTES = 256
 /** Bytes of the hash of a device list: a SHA-256. */
 export const LIST_HASH_BYTES = 32
 /** Devices that a device list may name. */

@@ -49,9 +49,10 @@ async function run(options: ServerOptions): Promise<void> {
     names: certificateNames(options),
     ...(options.tls ? { tls: options.tls } : {}),
   })
-  const { port, fingerprint, serverId } = relay
+  const { port, fingerprint, serverId, directoryKey } = relay
   const operator = wanted ? await openConsole(options, relay, stop.now) : undefined
-  if (!operator) for (const line of greeting({ ...options, port, fingerprint, serverId })) say(line)
+  const known = { port, fingerprint, serverId, directoryKey }
+  if (!operator) for (const line of greeting({ ...options, ...known })) say(line)
   log.info({ port, fingerprint: Buffer.from(fingerprint).toString('base64') }, 'started')
   const signal = await stop.asked
   log.info({ signal }, 'stopping')

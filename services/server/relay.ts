@@ -3,6 +3,8 @@ import { ChatService } from '../../gen/parley/v1/chat_pb.js'
 import { DESCRIPTORS } from '../../gen/parley/v1/descriptors.js'
 import type { AccountKey } from '../protocol/keys.js'
 import { METHODS } from '../protocol/method.js'
+import { nodeCrypto } from '../protocol/node/crypto.js'
+import { keyPairOf } from '../protocol/signature.js'
 import { MESSAGE_BYTES } from '../protocol/sizes.js'
 import type { MessageBounds, StrangerOptions } from '../rpc/node/call-guard.js'
 import { type RpcServer, serve } from '../rpc/node/server.js'
@@ -45,6 +47,8 @@ export interface Relay extends RelayAdmission {
   fingerprint: Uint8Array
   /** 16 bytes. */
   serverId: Uint8Array
+  /** The public key that signs what the directory says: 32 bytes. */
+  directoryKey: Uint8Array
   /** PEM. */
   certificate: string
   /** Lets this account have the operator's handle. Only the server's own process may call it. */
@@ -94,6 +98,7 @@ async function serveRelay(options: RelayOptions, tls: ServerTls): Promise<Relay>
     port: rpc.port,
     fingerprint: tls.fingerprint,
     serverId: store.serverId,
+    directoryKey: keyPairOf(nodeCrypto, store.directoryKey).publicKey,
     certificate: tls.cert,
     ...service.admission,
     abuse: () => service.guard.abuse.counts(),

@@ -7,6 +7,7 @@ import type { AccountKey } from '../protocol/keys.js'
 import type { Handlers } from '../rpc/service.js'
 import { createRelayAdmission, type RelayAdmission } from './admin/admission.js'
 import { createDescribe } from './admin/describe.js'
+import { createDirectoryStatements } from './auth/directory-statements.js'
 import { createKeyExchange } from './auth/key-exchange.js'
 import { checkDevice, ProofCheck } from './auth/proof.js'
 import { bytesKey } from './bytes.js'
@@ -127,6 +128,7 @@ function createHandlers(started: Started): Handlers<typeof ChatService> {
     getServer: createDescribe({ store, registration, operatorHandle, limits, now }),
     keyExchange: createKeyExchange({
       ...{ directory, keyPackages, proofs, limits, operatorHandle, cluster, guard: bounded },
+      state: createDirectoryStatements({ store, now }),
       serverId: store.serverId,
       registration,
       isOperator: accountKey => operators.has(bytesKey(accountKey)),

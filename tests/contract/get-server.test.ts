@@ -2,7 +2,7 @@
 
 import { expect } from '@jest/globals'
 import { ChatService, GetServerResponseSchema, RegistrationMode } from '../../gen/parley/v1/chat_pb.js'
-import { CIPHER_SUITE, SERVER_ID_BYTES } from '../../services/protocol/sizes.js'
+import { CIPHER_SUITE, KEY_BYTES, SERVER_ID_BYTES } from '../../services/protocol/sizes.js'
 import { onAnyServer, onOwnServer } from '../support/contract-server.js'
 import { client, onEveryStore, withOwnServer } from '../support/contract-suite.js'
 import { checkRules } from '../support/field-rules.js'
@@ -14,6 +14,7 @@ onEveryStore('a server', () => {
     const before = BigInt(Date.now())
     const server = await client.channel.unary(getServer, {})
     expect(server.serverId).toHaveLength(SERVER_ID_BYTES)
+    expect(server.directoryKey).toHaveLength(KEY_BYTES)
     expect(server.lowestProtocolVersion).toBeLessThanOrEqual(1)
     expect(server.highestProtocolVersion).toBeGreaterThanOrEqual(1)
     expect(server.cipherSuites).toContain(CIPHER_SUITE)
@@ -40,7 +41,9 @@ onEveryStore('registration', () => {
     await withOwnServer({ registration, operatorHandle: 'ops' }, async own => {
       const told = await own.channel.unary(getServer, {})
       expect(told).toMatchObject({ registration: mode, operatorHandle: 'ops' })
-      expect((await own.channel.unary(getServer, {})).serverId).toEqual(told.serverId)
+      const again = await own.channel.unary(getServer, {})
+      expect(again.serverId).toEqual(told.serverId)
+      expect(again.directoryKey).toEqual(told.directoryKey)
     })
   })
 })

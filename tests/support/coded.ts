@@ -80,6 +80,8 @@ export const NOTICES: OneOfEach<Notice> = {
   'account-unknown': { code: 'account-unknown', handle: 'alice' },
   'left-out': { code: 'left-out', handle: 'alice' },
   'lists-forked': { code: 'lists-forked', handle: 'bob' },
+  'other-directory-key': { code: 'other-directory-key' },
+  'answers-dropped': { code: 'answers-dropped', why: 'not-signed', handle: 'bob', count: 3 },
   absent: { code: 'absent', peer: 'bob' },
 }
 

@@ -30,6 +30,10 @@ export class FaultyStore implements Store {
     return this.#store.serverId
   }
 
+  get directoryKey(): Uint8Array {
+    return this.#store.directoryKey
+  }
+
   /** The next call fails so, with the error that this returns. */
   failNext(operation: Operation, half: Half, error = new Error(`${operation}: ${half}`)): Error {
     this.#failures.set(operation, { half, error })

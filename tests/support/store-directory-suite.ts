@@ -33,6 +33,16 @@ export function directorySuite(open: OpenStore): void {
     })
   })
 
+  describe('the key of its directory', () => {
+    test('has 32 bytes, another in every store, and stays through a restart', async () => {
+      const [one, other] = [await open(), await open()]
+      expect(one.store.directoryKey).toHaveLength(32)
+      expect(other.store.directoryKey).not.toEqual(one.store.directoryKey)
+      const drawn = Uint8Array.from(one.store.directoryKey)
+      expect((await one.reopen()).directoryKey).toEqual(drawn)
+    })
+  })
+
   describe('directory', () => {
     test('a device and its account are there after it registered, also after a restart', async () => {
       const { store, reopen } = await open()

@@ -5,6 +5,7 @@ export function withLog(store: Store, changes: Partial<Log>): Store {
   const { log } = store
   return {
     serverId: store.serverId,
+    directoryKey: store.directoryKey,
     directory: store.directory,
     keyPackages: store.keyPackages,
     admission: store.admission,

@@ -11,6 +11,8 @@ import {
 import { systemRandom } from '../../services/endpoint/local.js'
 import { createEngine, type Engine } from '../../services/endpoint/mls/engine.js'
 import { validateCredential } from '../../services/endpoint/mls/validate-credential.js'
+import { nodeCrypto } from '../../services/protocol/node/crypto.js'
+import { keyPairOf } from '../../services/protocol/signature.js'
 import { openMemoryStore } from '../../services/server/store/memory/store.js'
 import { Tables } from '../../services/server/store/memory/tables.js'
 import type { ReadRequest, ReadResult, Store } from '../../services/server/store/store.js'
@@ -86,13 +88,25 @@ export class Town {
 
   /** A server's data is gone; its key stays. To be called while it is stopped. */
   loseData(name = 'server'): void {
-    const { serverId } = this.#tables.get(name) ?? new Tables()
-    this.#tables.set(name, new Tables({ serverId }))
+    const { serverId, directoryKey } = this.#tables.get(name) ?? new Tables()
+    this.#tables.set(name, new Tables({ serverId, directoryKey }))
   }
 
   /** The server says that it has so many more sends of this device than it sent, and goes on from there. */
   overstate(deviceKey: Uint8Array, sends: number, name = 'server'): void {
     this.#tables.get(name)!.device(deviceKey)!.clientSequence += sends
+  }
+
+  /** Data of somebody else, empty at first, under the id of this server: they have not the key of its directory. */
+  forgeData(data: string, name = 'server'): void {
+    const { serverId } = this.#tables.get(name) ?? new Tables()
+    this.#tables.set(data, new Tables({ serverId }))
+  }
+
+  /** An invite link names a server so, besides its key of TLS. */
+  named(name = 'server'): { serverId: Uint8Array; directoryKey: Uint8Array } {
+    const { serverId, directoryKey } = this.#tables.get(name) ?? new Tables()
+    return { serverId, directoryKey: keyPairOf(nodeCrypto, directoryKey).publicKey }
   }
 
   /** A server is set up anew: it has another id, and nothing else but its key. To be called while it is stopped. */

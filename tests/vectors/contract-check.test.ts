@@ -9,6 +9,7 @@ import { sha256, sha512 } from '@noble/hashes/sha2.js'
 import { mnemonicToEntropy } from '@scure/bip39'
 import { wordlist } from '@scure/bip39/wordlists/english.js'
 import { EphemeralSchema, SignedEphemeralSchema } from '../../gen/parley/content/v1/content_pb.js'
+import { DirectoryStatementSchema } from '../../gen/parley/v1/directory_pb.js'
 import {
   DeviceListSchema,
   DeviceRemovalSchema,
@@ -173,11 +174,52 @@ test('a safety number, and the content of its code', () => {
   expect(qr_content).toBe(`parley-safety:1:${expected.join('')}`)
 })
 
+interface Said {
+  handle: string
+  statement: string
+  signature: string
+}
+
+interface DirectoryVector extends Record<'directory_seed' | 'directory_key' | 'server_id', string> {
+  time_ms: number
+  account_key: string
+  list_number: number
+  list_hash: string
+  signed_device_list: string
+  listed: Said
+  nobody: Said
+}
+
+test('what a directory says of a handle', () => {
+  const vector = read<DirectoryVector>('directory-statement')
+  const { directory_seed, directory_key, server_id, time_ms, listed, nobody } = vector
+  const key = bytes(directory_key)
+  expect(hex(ed25519.getPublicKey(bytes(directory_seed)))).toBe(directory_key)
+  const { list } = fromBinary(SignedDeviceListSchema, bytes(vector.signed_device_list))
+  const hash = sha256(joined(ascii('parley.v1.DeviceList'), Uint8Array.of(0), list))
+  expect(hex(hash)).toBe(vector.list_hash)
+  const answerIn = ({ handle, statement, signature }: Said) => {
+    const signed = bytes(statement)
+    expect(isSigned('parley.v1.DirectoryStatement', { signed, signature: bytes(signature), key })).toBe(true)
+    const said = fromBinary(DirectoryStatementSchema, signed)
+    expect(said).toMatchObject({ serverId: bytes(server_id), handle, timeMs: BigInt(time_ms) })
+    return said.answer
+  }
+  expect(answerIn(listed)).toMatchObject({
+    case: 'listed',
+    value: {
+      ...{ accountKey: bytes(vector.account_key), listHash: hash },
+      listNumber: BigInt(vector.list_number),
+    },
+  })
+  expect(answerIn(nobody).case).toBe('nobody')
+})
+
 test('an invite link', () => {
-  const { host, port, server, server_id, inviter_handle, inviter_account, token, link } =
-    read<Vector>('invite-link')
+  const { host, port, server, server_id, directory_key, ...rest } = read<Vector>('invite-link')
+  const { inviter_handle, inviter_account, token, link } = rest
   const url = (of: string) => Buffer.from(of, 'hex').toString('base64url')
-  expect(link).toBe(
-    `parley://[${host}]:${port}/?s=${url(server!)}&n=${url(server_id!)}&i=${inviter_handle}.${url(inviter_account!)}&t=${token}`,
-  )
+  const known = `s=${url(server!)}&n=${url(server_id!)}&d=${url(directory_key!)}`
+  const inviter = `${inviter_handle}.${url(inviter_account!)}`
+  expect(link).toBe(`parley://[${host}]:${port}/?${known}&i=${inviter}&t=${token}`)
 })

@@ -12,6 +12,7 @@ import { makeCertificate } from '../../services/protocol/identity/certificate.js
 import { makeDeviceList, readDeviceList } from '../../services/protocol/identity/device-list.js'
 import { makeDeviceRemoval, readRemovalsOf } from '../../services/protocol/identity/device-removal.js'
 import { devicesInUse } from '../../services/protocol/identity/devices-in-use.js'
+import { makeDirectoryStatement } from '../../services/protocol/identity/directory-statement.js'
 import {
   accountFingerprint,
   deviceFingerprint,
@@ -35,6 +36,7 @@ const account = accountKeys(keyPairOf(crypto, filled(1)))
 const devices = [2, 3, 4].map(fill => deviceKeys(keyPairOf(crypto, filled(fill))))
 const [senior, middle, junior] = devices as [(typeof devices)[0], (typeof devices)[0], (typeof devices)[0]]
 const other = accountKeys(keyPairOf(crypto, filled(5)))
+const directory = keyPairOf(crypto, filled(10))
 const SERVER = filled(7)
 const SERVER_ID = filled(9, 16)
 const CONVERSATION = filled(6, 16)
@@ -174,6 +176,31 @@ export const CONTRACT_VECTORS: Readonly<Record<string, () => unknown>> = {
       },
     }
   },
+  'directory-statement': () => {
+    const encoded = makeDeviceList(crypto, account, {
+      ...{ handle: 'ada', serverId: SERVER_ID, number: 1_800_000_000, previous: undefined, issuedAt: NOW },
+      devices: [{ deviceKey: senior.publicKey, listedAt: NOW }],
+    })
+    const listed = readDeviceList(crypto, encoded)
+    const said = (handle: string, list: typeof listed | undefined) => {
+      const { statement, signature } = makeDirectoryStatement(crypto, directory, {
+        ...{ serverId: SERVER_ID, handle, time: NOW, listed: list },
+      })
+      return { handle, statement: toHex(statement), signature: toHex(signature) }
+    }
+    return {
+      directory_seed: toHex(directory.privateKey),
+      directory_key: toHex(directory.publicKey),
+      server_id: toHex(SERVER_ID),
+      time_ms: NOW,
+      account_key: toHex(listed.accountKey),
+      list_number: listed.number,
+      list_hash: toHex(listed.hash),
+      signed_device_list: toHex(encoded),
+      listed: said('ada', listed),
+      nobody: said('nobody', undefined),
+    }
+  },
   padding: () =>
     [0, 1, 255, 256, 300, 70_000].map(length => {
       const padded = pad(filled(0xaa, length))
@@ -233,11 +260,13 @@ export const CONTRACT_VECTORS: Readonly<Record<string, () => unknown>> = {
       port: 5000,
       server: toHex(SERVER),
       server_id: toHex(SERVER_ID),
+      directory_key: toHex(directory.publicKey),
       inviter_handle: inviter.handle,
       inviter_account: toHex(inviter.account),
       token,
       link: formatInvite({
-        ...{ host: '2001:db8::1', port: 5000, server: SERVER, serverId: SERVER_ID, inviter, token },
+        ...{ host: '2001:db8::1', port: 5000, server: SERVER, serverId: SERVER_ID },
+        ...{ directoryKey: directory.publicKey, inviter, token },
       }),
     }
   },

@@ -19,6 +19,7 @@ export function startOptions({ address, invite, acceptServer }: ClientOptions, f
     ...(target ? { address: target } : {}),
     ...(server ? { server } : {}),
     ...(invite?.serverId ? { serverId: invite.serverId } : {}),
+    ...(invite?.directoryKey ? { directoryKey: invite.directoryKey } : {}),
     ...(invite?.inviter ? { inviter: invite.inviter } : {}),
     ...(invite?.token ? { inviteToken: invite.token } : {}),
   }

@@ -1,6 +1,6 @@
 // Notices: a person should know, and loses nothing by it.
 
-import type { JoinRefusal, MlsCause, Notice, Rejection, WhyNot } from '../../endpoint/index.js'
+import type { AnswerFault, JoinRefusal, MlsCause, Notice, Rejection, WhyNot } from '../../endpoint/index.js'
 import { expired } from './history.js'
 import { peerName, say, type Words } from './words.js'
 
@@ -37,7 +37,17 @@ const NOTICES: Words<Notice> = {
     `the server shows an older list of the devices of ${handle} than this device knows, or does not list it: ask its operator`,
   'lists-forked': ({ handle }) =>
     `there are several lists of the devices of ${handle}: the 24 words were used twice at once. Only devices on all of them count`,
+  'other-directory-key': () =>
+    'the key with which the server signs its answers about handles is another one than before, or than the invite link names. The new one is not taken: ask its operator',
+  'answers-dropped': ({ why, handle, count }) =>
+    `the server's answer about ${handle}${count > 1 ? ` and ${count - 1} more` : ''} is not taken: ${ANSWER_FAULTS[why]}`,
   absent: ({ peer }) => `${peer} is not on this server yet: what you write waits here until they are`,
+}
+
+const ANSWER_FAULTS: Readonly<Record<AnswerFault, string>> = {
+  'not-signed': 'it is not signed by the key that the server signs such answers with',
+  'other-answer': 'the server has signed another one than it shows',
+  'other-time': 'it was signed at another time (is the clock of this machine right?)',
 }
 
 const WHY_NOT: Words<WhyNot> = {

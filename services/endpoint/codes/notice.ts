@@ -31,6 +31,10 @@ export type Notice =
   | { code: 'left-out'; handle: string }
   /** There are several lists of an account with one number: its words were used twice for it. */
   | { code: 'lists-forked'; handle: string }
+  /** The server's directory has another key than the one that an invite link named, or that it had at first. */
+  | { code: 'other-directory-key' }
+  /** So many answers of the server about handles were not taken; `handle`: of the first. */
+  | { code: 'answers-dropped'; why: AnswerFault; handle: string; count: number }
   /** Texts to them wait until they are on the server. */
   | { code: 'absent'; peer: string }
 
@@ -45,6 +49,15 @@ export function notMade({ handle, peer, why }: { handle: string | undefined; pee
     handle === undefined ? { code: 'not-changed', peer, why } : { code: 'not-added', handle, peer, why }
   return { type: 'notice', level: 'warning', notice } as const
 }
+
+/** Why an answer about a handle is not taken. */
+export type AnswerFault =
+  /** By the key of the directory that is known. */
+  | 'not-signed'
+  /** The directory has signed another answer than the one that is shown. */
+  | 'other-answer'
+  /** It was signed at another time. */
+  | 'other-time'
 
 export type WhyNot =
   | { code: 'rejected'; rejection: Rejection }

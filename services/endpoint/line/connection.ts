@@ -49,6 +49,8 @@ export interface ConnectionHandlers {
   asksServer(): boolean
   /** Throws LineStopped for another server than the account is on. */
   serverTold(server: GetServerResponse): Promise<void>
+  /** Those parts of the answer to a call that are taken. */
+  answered(answer: KeyExchanged, asked: KeyExchangeParts): KeyExchanged
   /** The first call of the line. */
   registration(): KeyExchangeParts
   /** The device is not registered, which ends the line, but where the answer is that it can try again at once. */
@@ -95,12 +97,13 @@ export class Connection {
     const { handlers } = this.options
     if (handlers.asksServer()) await this.#askServer()
     for (let tries = 1; ; tries++) {
-      const outcome = await this.#exchange(handlers.registration()).catch(async (error: unknown) => {
+      const asked = handlers.registration()
+      const outcome = await this.#exchange(asked).catch(async (error: unknown) => {
         // A list of another server is refused: this one was set up anew.
         if (error instanceof RpcError && error.code === 'INVALID_ARGUMENT') await this.#askServer()
         throw error
       })
-      if (outcome.case === 'exchanged') return outcome.value
+      if (outcome.case === 'exchanged') return handlers.answered(outcome.value, asked)
       const next = await handlers.refused(outcome.value)
       if (next === 'stop' || tries === MAX_TRIES)
         throw registrationRefused(outcome.value, handlers.account().handle)
@@ -111,7 +114,7 @@ export class Connection {
   async keyExchange(parts: KeyExchangeParts): Promise<KeyExchanged> {
     const { handlers } = this.options
     const outcome = await this.#exchange(parts)
-    if (outcome.case === 'exchanged') return outcome.value
+    if (outcome.case === 'exchanged') return handlers.answered(outcome.value, parts)
     await handlers.refused(outcome.value)
     throw registrationRefused(outcome.value, handlers.account().handle)
   }

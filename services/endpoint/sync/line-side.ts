@@ -2,9 +2,11 @@ import type { GetServerResponse, Opened } from '../../../gen/parley/v1/chat_pb.j
 import type { KeyExchanged, RegistrationRefused } from '../../../gen/parley/v1/key_exchange_pb.js'
 import type { SeenCertificate } from '../../rpc/channel.js'
 import { LineDown, LineStopped } from '../codes/line-error.js'
+import type { AnswerFault } from '../codes/notice.js'
 import type { Context, RunTransaction } from '../context.js'
 import type { EndpointEvent, LineState } from '../events.js'
 import { clientSequenceOf } from '../ids.js'
+import type { KeyExchangeParts } from '../line/connection.js'
 import type { LineHandlers } from '../line/line.js'
 import type { ServerTrust } from '../line/server-trust.js'
 import type { ResponseFrame } from '../line/session.js'
@@ -12,9 +14,10 @@ import { notePutBack } from '../messages/copied-vault.js'
 import { askOnceMore } from '../messages/rejoin-requests.js'
 import type { Clock } from '../ports.js'
 import { VaultError } from '../vault/vault.js'
+import { checkAnswers } from './directory-check.js'
 import type { KeyStock } from './keys/key-stock.js'
 import type { Keys } from './keys/keys.js'
-import { asksServer, exchanged, refused, registration, takeServerId } from './own-account.js'
+import { asksServer, exchanged, refused, registration, takeServer } from './own-account.js'
 import type { PresenceBeat } from './presence-beat.js'
 import type { ReceiveLoop } from './receive-loop.js'
 import type { SendLoop } from './send-loop.js'
@@ -42,9 +45,13 @@ export class LineSide implements LineHandlers {
   /** This machine's clock minus the server's, in ms, at the last Opened. */
   clockOffsetMs: number | undefined
 
+  /** Once for each connection: a server that lies does so about everybody. */
+  readonly #faultsTold = new Set<AnswerFault>()
+
   constructor(private readonly options: LineSideOptions) {}
 
   async trust(seen: SeenCertificate): Promise<ServerTrust> {
+    this.#faultsTold.clear()
     return await this.#unit(({ tx }) => trustSeen(tx, seen))
   }
 
@@ -60,8 +67,18 @@ export class LineSide implements LineHandlers {
     return read(() => asksServer(this.options.context))
   }
 
-  async serverTold({ serverId }: GetServerResponse): Promise<void> {
-    await this.#unit(({ context, tx }) => takeServerId(context, tx, serverId))
+  async serverTold(told: GetServerResponse): Promise<void> {
+    await this.#unit(({ context, tx }) => takeServer(context, tx, told))
+  }
+
+  answered(answer: KeyExchanged, asked: KeyExchangeParts): KeyExchanged {
+    const checked = read(() => checkAnswers(this.options.context, answer, asked))
+    for (const dropped of checked.dropped) {
+      if (this.#faultsTold.has(dropped.why)) continue
+      this.#faultsTold.add(dropped.why)
+      this.options.emit({ type: 'notice', level: 'warning', notice: { code: 'answers-dropped', ...dropped } })
+    }
+    return checked.answer
   }
 
   registration() {

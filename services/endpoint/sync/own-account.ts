@@ -13,27 +13,31 @@ import type { Context } from '../context.js'
 import type { KeyExchangeParts } from '../line/connection.js'
 import { tellOwnList } from '../messages/content/ended-devices.js'
 import type { Reader, Transaction } from '../vault/records.js'
-import { forgetInvite, loadServer, noteServerId } from './server-record.js'
+import { forgetInvite, loadServer, noteServer, type ToldServer } from './server-record.js'
+
+const NOTHING = new Uint8Array()
 
 /** Becoming a device of an account by its words: a list is signed at once, or when a person has seen it. */
 function joining({ session }: Context, records: Reader): Context['session']['joins'] {
   return keyState(records).isJoining ? (session.joins ?? 'when-confirmed') : undefined
 }
 
-/** The server's id has to be known before anything that is signed can name it. */
+/** The server's id has to be known before anything that is signed can name it, and its directory's key before it says whose a handle is. */
 export function asksServer({ records }: Pick<Context, 'records'>): boolean {
   const { isJoining, pendingList } = keyState(records)
-  return isJoining || pendingList.length > 0 || !loadServer(records)?.serverId.length
+  const { serverId = NOTHING, directoryKey = NOTHING } = loadServer(records) ?? {}
+  return isJoining || pendingList.length > 0 || serverId.length === 0 || directoryKey.length === 0
 }
 
 /** Throws LineStopped for another server than the account is on. */
-export function takeServerId(context: Context, tx: Transaction, serverId: Uint8Array): void {
-  noteServerId(tx, serverId)
-  const { accountSeed, isJoining, pendingList } = keyState(tx)
+export function takeServer(context: Context, tx: Transaction, told: ToldServer): void {
   const { account, lists } = context
+  const { serverId } = told
+  const isOurs = equalBytes(parseVerifiedCertificate(account.certificate).serverId, serverId)
+  noteServer(tx, { ...told, isOurs })
+  const { accountSeed, isJoining, pendingList } = keyState(tx)
   if (accountSeed.length === 0) return
-  if (!equalBytes(parseVerifiedCertificate(account.certificate).serverId, serverId))
-    certify(account, tx, serverId)
+  if (!isOurs) certify(account, tx, serverId)
   const isNew = !isJoining && pendingList.length === 0 && !lists.get(account.account.publicKey)
   if (isNew) signList(context, tx, { place: 'last' })
 }

@@ -1,8 +1,10 @@
 // The vault's record of the server that the account is on.
 
+import type { GetServerResponse } from '../../../gen/parley/v1/chat_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
 import { formatFingerprint } from '../../protocol/identity/fingerprint.js'
 import { formatAddress } from '../../protocol/invite/address.js'
+import { isSoundKey } from '../../protocol/signature.js'
 import { SERVER_ID_BYTES } from '../../protocol/sizes.js'
 import type { SeenCertificate } from '../../rpc/channel.js'
 import { LineStopped } from '../codes/line-error.js'
@@ -51,12 +53,35 @@ export function forgetInvite(tx: Transaction): void {
   if (loadServer(tx)?.inviteToken) saveServer(tx, { inviteToken: '' })
 }
 
-/** Which server this is. Throws LineStopped for another one than the account, or the invite link, is of. */
-export function noteServerId(tx: Transaction, serverId: Uint8Array): void {
+/** A server as it tells of itself. */
+export type ToldServer = Pick<GetServerResponse, 'directoryKey' | 'serverId'>
+
+/**
+ * Which server this is. `isOurs`: the account's certificate names it. Throws LineStopped for another one than the account,
+ * or the invite link, is of.
+ */
+export function noteServer(
+  tx: Transaction,
+  { serverId, directoryKey, isOurs }: ToldServer & { isOurs: boolean },
+): void {
   const server = loadServer(tx)
   if (!server) throw new LineStopped({ code: 'no-server' })
   const expected = server.serverId.length > 0 ? server.serverId : server.invitedId
   if (serverId.length !== SERVER_ID_BYTES || (expected.length > 0 && !equalBytes(expected, serverId)))
     throw new LineStopped({ code: 'other-server-id', address: formatAddress(server) })
-  saveServer(tx, { serverId })
+  if (!isSoundKey(directoryKey)) throw new LineStopped({ code: 'unknown-answer' })
+  saveServer(tx, { serverId, directoryKey: keptKey(tx, server, { directoryKey, isOurs }) })
+}
+
+/** The key of the directory from here on: the first one that was named or told, as long as the server is the same. */
+function keptKey(
+  tx: Transaction,
+  server: ServerRecord,
+  { directoryKey, isOurs }: Pick<ToldServer, 'directoryKey'> & { isOurs: boolean },
+): Uint8Array {
+  const isKnown = server.directoryKey.length > 0 && (isOurs || server.serverId.length > 0)
+  const expected = isKnown ? server.directoryKey : server.invitedDirectoryKey
+  if (expected.length === 0 || equalBytes(expected, directoryKey)) return directoryKey
+  tx.tell({ type: 'notice', level: 'warning', notice: { code: 'other-directory-key' } })
+  return expected
 }

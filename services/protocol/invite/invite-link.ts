@@ -1,20 +1,22 @@
 // An invite link names a server and says by which keys to know it and the person who invites:
 //
-//   parley://HOST:PORT/?s=<server>&n=<id>&i=<handle>.<account>&t=<token>
+//   parley://HOST:PORT/?s=<server>&n=<id>&d=<directory>&i=<handle>.<account>&t=<token>
 //
 // <server>: the SHA-256 of the SubjectPublicKeyInfo of the server's TLS certificate. <account>: the SHA-256 of
-// the inviter's account key. Both 32 bytes in unpadded base64url. <id>: the server's id, 16 bytes likewise. <token>: what lets one new account in where the
-// server asks for it, 16 bytes likewise; a link that has one is a secret until it is used. "n", "i" and "t" may be
-// absent; other parameters are left unread, so that a later version can add some.
+// the inviter's account key. Both 32 bytes in unpadded base64url. <id>: the server's id, 16 bytes likewise.
+// <directory>: the public key that signs what the server's directory says, 32 bytes likewise. <token>: what lets one
+// new account in where the server asks for it, 16 bytes likewise; a link that has one is a secret until it is used.
+// "n", "d", "i" and "t" may be absent; other parameters are left unread, so that a later version can add some.
 
 import { fromBase64url, toBase64url } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
 import { isHandle } from '../identity/handle.js'
-import { FINGERPRINT_BYTES, INVITE_TOKEN_BYTES, SERVER_ID_BYTES } from '../sizes.js'
+import { isSoundKey } from '../signature.js'
+import { FINGERPRINT_BYTES, INVITE_TOKEN_BYTES, KEY_BYTES, SERVER_ID_BYTES } from '../sizes.js'
 import { type Address, formatAddress, InviteError, parseAddress } from './address.js'
 
 const SCHEME = 'parley://'
-/** Length in characters up to which a link is read; ours have at most 430. */
+/** Length in characters up to which a link is read; ours have at most 480. */
 const MAX_LINK_LENGTH = 1024
 const LINK = /^([^/?#]*)\/?(?:\?([^#]*))?$/
 
@@ -29,6 +31,8 @@ export interface Invite extends Address {
   server: Uint8Array
   /** The server's id: 16 bytes. */
   serverId?: Uint8Array
+  /** The public key of the server's directory: 32 bytes. */
+  directoryKey?: Uint8Array
   inviter?: Inviter
   /** KeyExchangeParts.invite_token: 16 bytes in unpadded base64url. Secret until it is used. */
   token?: string
@@ -46,11 +50,12 @@ export function newInviteToken(crypto: CryptoProvider): string {
 
 /** The link for an invite. Throws InviteError for what parseInvite would not read. */
 export function formatInvite(invite: Invite): string {
-  const { server, serverId, inviter, token } = invite
+  const { server, serverId, directoryKey, inviter, token } = invite
   const link = `${SCHEME}${formatAddress(invite)}/?s=${formatHash(server, 'bad-server-key')}`
   const id = serverId === undefined ? '' : `&n=${formatServerId(serverId)}`
+  const directory = directoryKey === undefined ? '' : `&d=${formatDirectoryKey(directoryKey)}`
   const by = inviter === undefined ? '' : `&i=${formatInviter(inviter)}`
-  return `${link}${id}${by}${token === undefined ? '' : `&t=${checkToken(token)}`}`
+  return `${link}${id}${directory}${by}${token === undefined ? '' : `&t=${checkToken(token)}`}`
 }
 
 /** Reads an invite link. Throws nothing but InviteError. */
@@ -66,12 +71,14 @@ export function parseInvite(given: string): Invite {
   const server = only(parameters, 's')
   if (server === undefined) throw new InviteError({ code: 'no-server-key' })
   const serverId = only(parameters, 'n')
+  const directoryKey = only(parameters, 'd')
   const inviter = only(parameters, 'i')
   const token = only(parameters, 't')
   return {
     ...address,
     server: parseHash(server, 'bad-server-key'),
     ...(serverId === undefined ? {} : { serverId: parseServerId(serverId) }),
+    ...(directoryKey === undefined ? {} : { directoryKey: parseDirectoryKey(directoryKey) }),
     ...(inviter === undefined ? {} : { inviter: parseInviter(inviter) }),
     ...(token === undefined ? {} : { token: checkToken(token) }),
   }
@@ -123,6 +130,17 @@ function parseServerId(text: string): Uint8Array {
   const id = decodeExactly(text, SERVER_ID_BYTES)
   if (!id) throw new InviteError({ code: 'bad-server-key' })
   return id
+}
+
+function formatDirectoryKey(key: Uint8Array): string {
+  if (!isSoundKey(key)) throw new InviteError({ code: 'bad-server-key' })
+  return toBase64url(key)
+}
+
+function parseDirectoryKey(text: string): Uint8Array {
+  const key = decodeExactly(text, KEY_BYTES)
+  if (!key || !isSoundKey(key)) throw new InviteError({ code: 'bad-server-key' })
+  return key
 }
 
 function decodeExactly(text: string, length: number): Uint8Array | undefined {

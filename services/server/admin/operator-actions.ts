@@ -21,6 +21,7 @@ type RelayBeside = RelayAdmission & {
   port: number
   fingerprint: Uint8Array
   serverId: Uint8Array
+  directoryKey: Uint8Array
   abuse(): AbuseCount[]
 }
 
@@ -31,8 +32,15 @@ export function operatorActions(relay: RelayBeside, options: OperatorActionsOpti
   return {
     async inviteLink(): Promise<string> {
       const token = registration === 'invite' ? await relay.createInvite() : undefined
-      const { fingerprint: server, serverId } = relay
-      return formatInvite({ ...address, server, serverId, inviter, ...(token ? { token } : {}) })
+      const { fingerprint: server, serverId, directoryKey } = relay
+      return formatInvite({
+        ...address,
+        server,
+        serverId,
+        directoryKey,
+        inviter,
+        ...(token ? { token } : {}),
+      })
     },
     ban: (handle: string) => relay.ban({ handle }),
     unban: (handle: string) => relay.unban({ handle }),

@@ -3,7 +3,12 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ClaimedDeviceSchema, ClaimOutcomeSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { isHandle } from '../../protocol/identity/handle.js'
-import { MAX_LIST_BYTES, MAX_REMOVALS, MAX_STATEMENT_BYTES } from '../../protocol/sizes.js'
+import {
+  DIRECTORY_STATEMENT_BYTES,
+  MAX_LIST_BYTES,
+  MAX_REMOVALS,
+  MAX_STATEMENT_BYTES,
+} from '../../protocol/sizes.js'
 import type { Cluster } from '../cluster.js'
 import type { Guard } from '../guard/guard.js'
 import type { RelayLimits } from '../limits.js'
@@ -15,6 +20,7 @@ import type {
   KeyPackages,
   Suite,
 } from '../store/store.js'
+import type { StateDirectory } from './directory-statements.js'
 import { accountDevicesOf } from './registration.js'
 
 /** Bytes that an entry of an answer has besides what it holds: tags, lengths, and a handle. */
@@ -26,6 +32,7 @@ interface ClaimOptions {
   guard: Pick<Guard, 'givesOneTime'>
   limits: Pick<RelayLimits, 'devicesPerAccount' | 'keyPackageBytes'>
   cluster: Pick<Cluster, 'keyPackagesLeft'>
+  state: StateDirectory
 }
 
 /** The device that claims, and the public key of its account. */
@@ -46,6 +53,7 @@ export async function claimAll(
   const { devicesPerAccount, keyPackageBytes } = options.limits
   const most =
     devicesPerAccount * (keyPackageBytes + 2 * ENTRY_BYTES) +
+    DIRECTORY_STATEMENT_BYTES +
     MAX_LIST_BYTES +
     MAX_REMOVALS * MAX_STATEMENT_BYTES
   const outcomes: ClaimOutcome[] = []
@@ -56,8 +64,8 @@ export async function claimAll(
     // At once, for one transaction.
     const claimed = await Promise.all(some.map(handle => claimOne(options, claimer, { handle, own, suite })))
     for (const [index, each] of claimed.entries()) {
-      outcomes.push(outcomeOf(some[index]!, each))
-      left -= each ? bytesOf(each) : ENTRY_BYTES
+      outcomes.push(outcomeOf(options, some[index]!, each))
+      left -= (each ? bytesOf(each) : ENTRY_BYTES) + DIRECTORY_STATEMENT_BYTES
     }
   }
   for (const handle of handles.slice(outcomes.length))
@@ -96,10 +104,15 @@ function bytesOf({ devices, account }: Claimed): number {
   )
 }
 
-function outcomeOf(handle: string, claimed: Claimed | undefined): ClaimOutcome {
-  if (claimed === undefined) return { handle, outcome: { case: 'unknown', value: {} } }
-  const account = accountDevicesOf(claimed.account)
-  return { handle, outcome: { case: 'devices', value: { devices: claimed.devices.map(deviceOf), account } } }
+function outcomeOf(
+  { state }: Pick<ClaimOptions, 'state'>,
+  handle: string,
+  claimed: Claimed | undefined,
+): ClaimOutcome {
+  const stated = isHandle(handle) ? { statement: state(handle, claimed?.account) } : {}
+  if (claimed === undefined) return { handle, outcome: { case: 'unknown', value: {} }, ...stated }
+  const value = { devices: claimed.devices.map(deviceOf), account: accountDevicesOf(claimed.account) }
+  return { handle, outcome: { case: 'devices', value }, ...stated }
 }
 
 function deviceOf({

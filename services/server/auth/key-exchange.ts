@@ -9,6 +9,7 @@ import {
 } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { isHandle } from '../../protocol/identity/handle.js'
 import { METHODS } from '../../protocol/method.js'
+import { DIRECTORY_STATEMENT_BYTES } from '../../protocol/sizes.js'
 import { decode } from '../../rpc/codec/codec.js'
 import type { CallContext } from '../../rpc/service.js'
 import type { Cluster } from '../cluster.js'
@@ -16,6 +17,7 @@ import type { Guard } from '../guard/guard.js'
 import { type RelayLimits, UNPROVEN_FIELDS } from '../limits.js'
 import type { DeviceId, Directory, KeyPackages } from '../store/store.js'
 import { accountBytes, claimAll, ENTRY_BYTES } from './claim.js'
+import type { StateDirectory } from './directory-statements.js'
 import { frameFailure, rateLimited, storeFailure } from './failure.js'
 import type { ProofCheck } from './proof.js'
 import { accountDevicesOf, changeAccount, type RegistrationOptions } from './registration.js'
@@ -30,6 +32,7 @@ interface KeyExchangeOptions extends RegistrationOptions {
   directory: Directory
   guard: Pick<Guard, 'claims' | 'givesOneTime' | 'lookups' | 'registration'>
   keyPackages: KeyPackages
+  state: StateDirectory
   proofs: Pick<ProofCheck, 'read' | 'admit'>
 }
 
@@ -105,7 +108,7 @@ async function exchange(
   caller: Caller,
   parts: KeyExchangeParts,
 ): Promise<KeyExchangeResponse> {
-  const { directory, keyPackages, guard } = options
+  const { keyPackages, guard } = options
   const { id, account } = caller
   const { claimHandles, lookupHandles, keyPackages: oneTime, lastResortKeyPackage: lastResort } = parts
   guarded(guard.lookups(account, lookupHandles.length), 'look-ups of this account')
@@ -114,7 +117,7 @@ async function exchange(
   if (replaces || oneTime.length > 0 || lastResort.length > 0)
     await keyPackages.publish(id, { suite, oneTime, replaces, ...(lastResort.length > 0 && { lastResort }) })
   const room = options.limits.messageBytes - MARGIN_BYTES
-  const lookups = await lookUpAll(directory, { handles: lookupHandles, room })
+  const lookups = await lookUpAll(options, { handles: lookupHandles, room })
   const claims = await claimAll(options, caller, {
     ...{ handles: claimHandles, suite },
     room: room - lookups.bytes,
@@ -132,14 +135,15 @@ type LookupInit = MessageInitShape<typeof LookupOutcomeSchema>
 
 /** `room`: bytes that the outcomes may have. Those that do not fit are to be looked up later. */
 async function lookUpAll(
-  directory: Directory,
+  { directory, state }: Pick<KeyExchangeOptions, 'directory' | 'state'>,
   { handles, room }: { handles: readonly string[]; room: number },
 ): Promise<{ outcomes: LookupInit[]; bytes: number }> {
   const outcomes: LookupInit[] = []
   let bytes = 0
   for (const handle of handles) {
-    const account = isHandle(handle) ? await directory.account(handle) : undefined
-    const size = account ? accountBytes(account) : ENTRY_BYTES
+    const isSound = isHandle(handle)
+    const account = isSound ? await directory.account(handle) : undefined
+    const size = (account ? accountBytes(account) : ENTRY_BYTES) + DIRECTORY_STATEMENT_BYTES
     if (bytes + size > room) break
     bytes += size
     outcomes.push({
@@ -147,6 +151,7 @@ async function lookUpAll(
       outcome: account
         ? { case: 'devices', value: accountDevicesOf(account) }
         : { case: 'unknown', value: {} },
+      ...(isSound && { statement: state(handle, account) }),
     })
   }
   const later = handles.slice(outcomes.length)

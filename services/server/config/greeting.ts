@@ -10,6 +10,8 @@ interface GreetingOptions {
   fingerprint: Uint8Array
   /** The server's id: 16 bytes. */
   serverId: Uint8Array
+  /** The public key that signs what the directory says. */
+  directoryKey: Uint8Array
   publicAddress: Address | undefined
   /** The operator, where the console is on. */
   inviter?: Inviter
@@ -17,13 +19,13 @@ interface GreetingOptions {
 
 /** The operator needs to know this at a start: where it listens, how it is known, how others come in. */
 export function greeting(options: GreetingOptions): string[] {
-  const { host, port, fingerprint, serverId, publicAddress, inviter } = options
+  const { host, port, fingerprint, serverId, directoryKey, publicAddress, inviter } = options
   const hosts = dialHosts(host)
   const near = { host: hosts[0]!, port }
   const far = publicAddress ?? { host: hosts[1] ?? hosts[0]!, port }
   const link = (address: Address) =>
     formatInvite({
-      ...{ ...withoutZone(address), server: fingerprint, serverId },
+      ...{ ...withoutZone(address), server: fingerprint, serverId, directoryKey },
       ...(inviter ? { inviter } : {}),
     })
   const dialled = hosts.map(each => shownAddress({ host: each, port }))

@@ -243,6 +243,8 @@ export interface Store {
    * processes of an installation have the same, and so has a store that was put back from a copy.
    */
   readonly serverId: Uint8Array
+  /** Signs what the directory says: an Ed25519 private key (32 bytes), drawn and kept as the id is. Secret. */
+  readonly directoryKey: Uint8Array
   directory: Directory
   keyPackages: KeyPackages
   admission: Admission

@@ -1,6 +1,10 @@
 // All that is signed and believed: certificates, device lists and removals, proofs, and the 24 words.
 
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, type DescMessage, fromBinary, toBinary } from '@bufbuild/protobuf'
+import {
+  DirectoryStatementSchema,
+  SignedDirectoryStatementSchema,
+} from '../../../gen/parley/v1/directory_pb.js'
 import {
   DeviceCertificateSchema,
   DeviceListSchema,
@@ -20,10 +24,15 @@ import {
   readDeviceRemoval,
   readRemovalsOf,
 } from '../../../services/protocol/identity/device-removal.js'
+import {
+  makeDirectoryStatement,
+  readDirectoryStatement,
+} from '../../../services/protocol/identity/directory-statement.js'
 import { phraseOf, RecoveryPhraseError, seedOf } from '../../../services/protocol/identity/recovery-phrase.js'
 import { METHODS } from '../../../services/protocol/method.js'
 import { nodeCrypto as crypto } from '../../../services/protocol/node/crypto.js'
 import { makeProof, ProofError, readProof } from '../../../services/protocol/proof.js'
+import { keyPairOf } from '../../../services/protocol/signature.js'
 import type { Chance } from '../../support/chance.js'
 import { changedEncoded, changedText } from '../mutation.js'
 import { refusing, type Target } from '../target.js'
@@ -33,6 +42,7 @@ const NESTED = {
   'SignedDeviceList.list': DeviceListSchema,
   'SignedDeviceRemoval.removal': DeviceRemovalSchema,
   'SignedProof.proof': ProofSchema,
+  'SignedDirectoryStatement.statement': DirectoryStatementSchema,
 }
 const NOW = 1_800_000_000_000
 /** The call that the proof is for. */
@@ -67,6 +77,16 @@ export const identity: Target = {
       SignedProofSchema,
       create(SignedProofSchema, makeProof(crypto, { ...CALL, device: alice.device, time: NOW })),
     )
+    const directory = keyPairOf(crypto, new Uint8Array(32).fill(2))
+    const said = toBinary(
+      SignedDirectoryStatementSchema,
+      create(
+        SignedDirectoryStatementSchema,
+        makeDirectoryStatement(crypto, directory, {
+          ...{ serverId: known.serverId, handle: 'alice', time: NOW, listed: known },
+        }),
+      ),
+    )
     const phrase = phraseOf(new Uint8Array(32).fill(9))
     const parses: ((chance: Chance) => void)[] = [
       chance => {
@@ -92,8 +112,18 @@ export const identity: Target = {
         const encoded = changedEncoded(chance, SignedProofSchema, { encoded: proof, nested: NESTED })
         refusing([ProofError], () => {
           // The transport refuses what is no message.
-          const signed = parsed(encoded)
+          const signed = parsed(SignedProofSchema, encoded)
           return signed && readProof(crypto, signed, { ...CALL, now: NOW, window: 60_000 })
+        })
+      },
+      chance => {
+        const encoded = changedEncoded(chance, SignedDirectoryStatementSchema, {
+          encoded: said,
+          nested: NESTED,
+        })
+        refusing([IdentityError], () => {
+          const signed = parsed(SignedDirectoryStatementSchema, encoded)
+          return signed && readDirectoryStatement(crypto, signed, directory.publicKey)
         })
       },
       chance => refusing([RecoveryPhraseError], () => seedOf(changedText(chance, phrase))),
@@ -102,9 +132,9 @@ export const identity: Target = {
   },
 }
 
-function parsed(encoded: Uint8Array) {
+function parsed<Schema extends DescMessage>(schema: Schema, encoded: Uint8Array) {
   try {
-    return fromBinary(SignedProofSchema, encoded)
+    return fromBinary(schema, encoded)
   } catch {
     return undefined
   }

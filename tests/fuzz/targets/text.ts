@@ -5,6 +5,7 @@ import { isHandle } from '../../../services/protocol/identity/handle.js'
 import { formatAddress, InviteError, parseAddress } from '../../../services/protocol/invite/address.js'
 import { formatInvite, newInviteToken, parseInvite } from '../../../services/protocol/invite/invite-link.js'
 import { nodeCrypto as crypto } from '../../../services/protocol/node/crypto.js'
+import { keyPairOf } from '../../../services/protocol/signature.js'
 import type { Chance } from '../../support/chance.js'
 import { changedText } from '../mutation.js'
 import { refusing, type Target } from '../target.js'
@@ -18,6 +19,8 @@ export const text: Target = {
       host: 'chat.example.org',
       port: 5000,
       server,
+      serverId: new Uint8Array(16).fill(6),
+      directoryKey: keyPairOf(crypto, server).publicKey,
       inviter: { handle: 'alice.b-c_d', account: new Uint8Array(32).fill(8) },
       token: newInviteToken(crypto),
     })

@@ -10,6 +10,7 @@ import { accountFingerprint } from '../../../services/protocol/identity/fingerpr
 import { phraseOf, seedOf } from '../../../services/protocol/identity/recovery-phrase.js'
 import { parseInvite } from '../../../services/protocol/invite/invite-link.js'
 import { nodeCrypto } from '../../../services/protocol/node/crypto.js'
+import { keyPairOf } from '../../../services/protocol/signature.js'
 import { storesOn } from '../../support/endpoint-context.js'
 import { FakeClock } from '../../support/memory/clock.js'
 import { MemoryDisk } from '../../support/memory/vault.js'
@@ -107,6 +108,18 @@ describe('a later start', () => {
     expect(server()?.serverId).toEqual(new Uint8Array())
   })
 
+  test('with a link expects the id and the directory that it names, until the server is known', async () => {
+    const [one, two] = [1, 2].map(fill => ({
+      serverId: new Uint8Array(16).fill(fill),
+      directoryKey: new Uint8Array(32).fill(fill),
+    }))
+    await start(one!)
+    expect(server()).toMatchObject({ invitedId: one!.serverId, invitedDirectoryKey: one!.directoryKey })
+    await inServer({ serverId: one!.serverId })
+    await start(two!)
+    expect(server()).toMatchObject({ invitedId: one!.serverId, invitedDirectoryKey: one!.directoryKey })
+  })
+
   test('goes to another address', async () => {
     await start({ address: { host: 'there.example', port: 7 } })
     expect(server()).toMatchObject({ host: 'there.example', port: 7 })
@@ -158,10 +171,14 @@ describe('a later start', () => {
 describe('the link to this account', () => {
   test('names the server, its key, and the account', async () => {
     await start({ handle: 'ada', address })
-    await inServer({ trusted: pinned(pin) })
+    const known = {
+      serverId: new Uint8Array(16).fill(3),
+      directoryKey: keyPairOf(nodeCrypto, pin).publicKey,
+    }
+    await inServer({ trusted: pinned(pin), ...known })
     const { account } = stores.context
     expect(parseInvite(inviteLink(stores.context)!)).toMatchObject({
-      ...address,
+      ...{ ...address, ...known },
       server: pin,
       inviter: { handle: 'ada', account: accountFingerprint(nodeCrypto, account.account.publicKey) },
     })

@@ -12,6 +12,11 @@ import { file_buf_validate_validate as theirRules } from '@bufbuild/protovalidat
 import { describe, expect, test } from '@jest/globals'
 import { BundleHeadSchema } from '../../../gen/parley/v1/chat_pb.js'
 import {
+  DirectoryStatementSchema,
+  ListedAccountSchema,
+  SignedDirectoryStatementSchema,
+} from '../../../gen/parley/v1/directory_pb.js'
+import {
   DeviceCertificateSchema,
   DeviceListSchema,
   DeviceRemovalSchema,
@@ -28,6 +33,7 @@ import { IdentityError } from '../../../services/protocol/error.js'
 import { readCertificate } from '../../../services/protocol/identity/certificate.js'
 import { readDeviceList } from '../../../services/protocol/identity/device-list.js'
 import { readDeviceRemoval } from '../../../services/protocol/identity/device-removal.js'
+import { readDirectoryStatement } from '../../../services/protocol/identity/directory-statement.js'
 import { readBundleHead } from '../../../services/protocol/log/bundle-head.js'
 import { METHODS } from '../../../services/protocol/method.js'
 import { nodeCrypto as crypto } from '../../../services/protocol/node/crypto.js'
@@ -53,6 +59,7 @@ import {
   validateFile,
 } from '../../support/field-rules.js'
 
+const DIRECTORY_LABEL = 'parley.v1.DirectoryStatement'
 const NOW = 1_800_000_000_000
 const account = makeKey()
 const device = makeKey()
@@ -109,6 +116,13 @@ const head = encode(BundleHeadSchema, {
   ...{ rosterChangeHash: random(32), succeeds: random(16), deviceId: device.publicKey },
 })
 
+const listedAccount = { accountKey: account.publicKey, listNumber: 7n, listHash: random(32) }
+const said = (listed: Record<string, unknown>) =>
+  encode(DirectoryStatementSchema, {
+    ...{ serverId: random(16), handle: 'ada', timeMs: BigInt(NOW) },
+    answer: { case: 'listed', value: listed },
+  })
+
 /** The fields of an encoded message. */
 function fieldsOf(schema: DescMessage, bytes: Uint8Array): Record<string, unknown> {
   const { $typeName, ...fields } = fromBinary(schema, bytes)
@@ -123,6 +137,10 @@ const [byAccount, byDevice] = [
 const takesCertificate = (bytes: Uint8Array) => holds(() => readCertificate(crypto, bytes))
 const takesList = (bytes: Uint8Array) => holds(() => readDeviceList(crypto, bytes))
 const takesRemoval = (bytes: Uint8Array) => holds(() => readDeviceRemoval(crypto, bytes))
+const takesSaid = (bytes: Uint8Array) =>
+  holds(() =>
+    readDirectoryStatement(crypto, fromBinary(SignedDirectoryStatementSchema, bytes), device.publicKey),
+  )
 const takesRejoin = (bytes: Uint8Array) => readRejoinStatement(crypto, bytes) !== undefined
 function takesProof(bytes: Uint8Array): boolean {
   const signed = fromBinary(SignedProofSchema, bytes)
@@ -169,6 +187,10 @@ const SIGNINGS: Signing[] = [
     ...{ inner: RejoinStatementSchema, outer: SignedRejoinStatementSchema, bytes: statement },
     ...{ field: 'statement', sign: byDevice('parley.v1.RejoinStatement'), isTaken: takesRejoin },
   },
+  {
+    ...{ inner: DirectoryStatementSchema, outer: SignedDirectoryStatementSchema, bytes: said(listedAccount) },
+    ...{ field: 'statement', sign: byDevice(DIRECTORY_LABEL), isTaken: takesSaid },
+  },
 ]
 
 const subjects = new Map<string, Subject>(
@@ -188,6 +210,15 @@ const subjects = new Map<string, Subject>(
       isTaken: (bytes: Uint8Array) => {
         const list = listOf([fromBinary(ListedDeviceSchema, bytes)])
         return takesList(encode(SignedDeviceListSchema, { list, signature: byAccount(LIST_LABEL)(list) }))
+      },
+    },
+    {
+      schema: ListedAccountSchema,
+      right: listedAccount,
+      isTaken: (bytes: Uint8Array) => {
+        const statement = said(fromBinary(ListedAccountSchema, bytes))
+        const signature = byDevice(DIRECTORY_LABEL)(statement)
+        return takesSaid(encode(SignedDirectoryStatementSchema, { statement, signature }))
       },
     },
     {

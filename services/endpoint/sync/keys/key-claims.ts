@@ -155,7 +155,9 @@ export class KeyClaims {
     return await this.options.transaction(({ context: { lists }, tx }) =>
       handles.map((handle, index) => {
         const outcome = claims[index]?.outcome
-        if (outcome?.case !== 'devices') return undefined
+        if (outcome?.case === 'unknown') return undefined
+        // An answer that was not taken.
+        if (outcome?.case !== 'devices') return []
         const { account, devices } = outcome.value
         const state = account && lists.read(account)
         if (state?.list.handle !== handle) return []

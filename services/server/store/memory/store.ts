@@ -38,6 +38,7 @@ export function openMemoryStore(options: MemoryStoreOptions = {}): Store {
   }
   return {
     serverId: tables.serverId.slice(),
+    directoryKey: tables.directoryKey.slice(),
     directory: new MemoryDirectory(parts),
     keyPackages: new MemoryKeyPackages(parts),
     admission: new MemoryAdmission(parts),

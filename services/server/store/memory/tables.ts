@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { nodeCrypto } from '../../../protocol/node/crypto.js'
-import { SERVER_ID_BYTES } from '../../../protocol/sizes.js'
+import { KEY_BYTES, SERVER_ID_BYTES } from '../../../protocol/sizes.js'
 import { bytesKey } from '../../bytes.js'
 import { blockedBy, devicesOf } from '../account-rules.js'
 import { CURSOR_KEY_BYTES } from '../cursor.js'
@@ -62,6 +62,8 @@ export interface ConversationRow {
 
 export class Tables {
   readonly serverId: Uint8Array
+  /** Secret. */
+  readonly directoryKey: Uint8Array
   /** By handle. */
   readonly accounts = new Map<string, AccountRow>()
   readonly #devices = new Map<string, DeviceRow>()
@@ -82,9 +84,13 @@ export class Tables {
   /** About the bytes of all that is kept. */
   bytes = 0
 
-  /** `serverId`: 16 bytes; drawn unless given. */
-  constructor({ serverId = nodeCrypto.randomBytes(SERVER_ID_BYTES) }: { serverId?: Uint8Array } = {}) {
+  /** `serverId`: 16 bytes, `directoryKey`: 32; drawn unless given. */
+  constructor({
+    serverId = nodeCrypto.randomBytes(SERVER_ID_BYTES),
+    directoryKey = nodeCrypto.randomBytes(KEY_BYTES),
+  }: { serverId?: Uint8Array; directoryKey?: Uint8Array } = {}) {
     this.serverId = serverId
+    this.directoryKey = directoryKey
   }
 
   device(id: DeviceId): DeviceRow | undefined {

@@ -5,8 +5,8 @@ import type { Store } from '../store.js'
 import { SqliteAdmission } from './accounts/admission.js'
 import { SqliteDirectory } from './accounts/directory.js'
 import { SqliteKeyPackages } from './accounts/key-packages.js'
-import { cursorKeyOf } from './database/cursor-key.js'
 import { openDatabase, prepare } from './database/database.js'
+import { cursorKeyOf, directoryKeyOf } from './database/drawn-keys.js'
 import type { StoreParts } from './database/parts.js'
 import { StateCache } from './database/state.js'
 import { Writer } from './database/writer.js'
@@ -60,6 +60,7 @@ function createStore(database: { db: DatabaseSync; close(): void }, options: Sql
 
   return {
     serverId: serverIdOf(db),
+    directoryKey: directoryKeyOf(db),
     directory: new SqliteDirectory(parts),
     keyPackages: new SqliteKeyPackages(parts),
     admission: new SqliteAdmission(parts),

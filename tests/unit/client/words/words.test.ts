@@ -122,6 +122,10 @@ describe('the words', () => {
         'somebody else goes by bob towards you, with a key that is not theirs: it is not taken for bob',
       'account-unknown':
         'nobody went by alice on this server before: the account begins anew here. If you have other devices, this is another server or handle than theirs, or a wrong word',
+      'other-directory-key':
+        'the key with which the server signs its answers about handles is another one than before, or than the invite link names. The new one is not taken: ask its operator',
+      'answers-dropped':
+        "the server's answer about bob and 2 more is not taken: it is not signed by the key that the server signs such answers with",
       absent: 'bob is not on this server yet: what you write waits here until they are',
     })
   })

@@ -30,6 +30,7 @@ beforeEach(() => {
     trust: async ({ certificate }) => ({ trust: { kind: 'pinned', certificate }, isFirst: false }),
     account: () => account,
     suite: () => 83,
+    answered: answer => answer,
     asksServer: () => false,
     serverTold: async () => undefined,
     registration: () => ({}),

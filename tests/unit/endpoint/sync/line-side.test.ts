@@ -76,6 +76,20 @@ test('once the account is in, the invitation is forgotten and the stock filled',
   expect(done).toEqual(['fill 3'])
 })
 
+test('answers that are not signed are dropped, which is told once for each connection', async () => {
+  const seen = certificateOf('first', endpoint.clock)
+  const asked = { lookupHandles: ['bob'] }
+  const answer = create(KeyExchangedSchema, {
+    lookups: [{ handle: 'bob', outcome: { case: 'unknown', value: {} } }],
+  })
+  for (const connections of [1, 2]) {
+    await side.trust(seen)
+    for (let times = 0; times < 2; times++)
+      expect(side.answered(answer, asked).lookups[0]!.outcome.case).toBeUndefined()
+    expect(done).toEqual(Array.from({ length: connections }, () => 'notice'))
+  }
+})
+
 test('the stream goes on from the cursor that is saved', async () => {
   expect(side.cursor()).toEqual(new Uint8Array())
   await endpoint.written(tx => saveServer(tx, { cursor: Uint8Array.of(1) }))

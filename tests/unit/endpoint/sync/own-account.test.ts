@@ -17,10 +17,12 @@ import {
   exchanged,
   refused,
   registration,
-  takeServerId,
+  takeServer,
 } from '../../../../services/endpoint/sync/own-account.js'
 import { loadServer, saveServer } from '../../../../services/endpoint/sync/server-record.js'
 import { parseVerifiedCertificate } from '../../../../services/protocol/identity/certificate.js'
+import { nodeCrypto } from '../../../../services/protocol/node/crypto.js'
+import { keyPairOf } from '../../../../services/protocol/signature.js'
 import { SERVER_ID_BYTES } from '../../../../services/protocol/sizes.js'
 import { shownList } from '../../../support/device-lists.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
@@ -32,12 +34,13 @@ const own = alice.account.publicKey
 const seed = alice.account.privateKey
 const HERE = new Uint8Array(SERVER_ID_BYTES).fill(1)
 const ELSEWHERE = new Uint8Array(SERVER_ID_BYTES).fill(2)
+const { publicKey: directoryKey } = keyPairOf(nodeCrypto, new Uint8Array(32).fill(3))
 const NOTHING = new Uint8Array()
 
 let testing: TestContext
 beforeEach(async () => {
   testing = await openTestContext(alice)
-  await testing.written(tx => saveServer(tx, { host: 'memory', port: 1, serverId: HERE }))
+  await testing.written(tx => saveServer(tx, { host: 'memory', port: 1, serverId: HERE, directoryKey }))
 })
 
 const listed = (devices: Parameters<typeof shownList>[0], init: Parameters<typeof shownList>[1] = {}) =>
@@ -57,6 +60,7 @@ const shownAs = (shown: Shown) => ({ deviceList: shown.deviceList, removals: [..
 describe('the server is asked which one it is', () => {
   test.each([
     ['where that is not known', { serverId: NOTHING }, {}, true],
+    ['where the key of its directory is not known', { directoryKey: NOTHING }, {}, true],
     ['before a device joins', {}, { isJoining: true }, true],
     ['before a list is given to it', {}, { pendingList: Uint8Array.of(1) }, true],
     ['and at no other time', {}, {}, false],
@@ -74,7 +78,7 @@ describe('the server is asked which one it is', () => {
 
 describe('the server that says which one it is', () => {
   const take = (serverId: Uint8Array) =>
-    testing.written((tx, { context }) => takeServerId(context, tx, serverId))
+    testing.written((tx, { context }) => takeServer(context, tx, { serverId, directoryKey }))
   const certificate = () => loadAccount(testing.context.records)!.certificate
   const pending = () => testing.written(tx => pendingState(tx)?.list)
 

@@ -3,11 +3,13 @@ import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import {
   forgetInvite,
   loadServer,
-  noteServerId,
+  noteServer,
   type ServerRecord,
   saveServer,
   trustSeen,
 } from '../../../../services/endpoint/sync/server-record.js'
+import { nodeCrypto } from '../../../../services/protocol/node/crypto.js'
+import { keyPairOf } from '../../../../services/protocol/signature.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { certificateOf } from '../../../support/memory/network.js'
 
@@ -84,9 +86,12 @@ test('an invitation is forgotten once the account is in', async () => {
   expect(saved()).toMatchObject({ host: 'memory', inviteToken: '' })
 })
 
+const key = (fill: number) => keyPairOf(nodeCrypto, new Uint8Array(32).fill(fill)).publicKey
+
 describe("the server's id", () => {
   const id = new Uint8Array(16).fill(4)
-  const told = (shown: Uint8Array) => endpoint.written(tx => noteServerId(tx, shown))
+  const told = (serverId: Uint8Array) =>
+    endpoint.written(tx => noteServer(tx, { serverId, directoryKey: key(1), isOurs: false }))
 
   test('is kept when it is first told, and no other is taken from then on', async () => {
     await save({ host: 'memory', port: 1 })
@@ -107,5 +112,49 @@ describe("the server's id", () => {
   test('has 16 bytes', async () => {
     await save({ host: 'memory', port: 1 })
     await expect(told(new Uint8Array(15))).rejects.toMatchObject({ why: { code: 'other-server-id' } })
+  })
+})
+
+describe("the key of the server's directory", () => {
+  const [id, otherId] = [new Uint8Array(16).fill(4), new Uint8Array(16).fill(5)]
+  const told = (directoryKey: Uint8Array, { serverId = id, isOurs = true } = {}) =>
+    endpoint.written(tx => noteServer(tx, { serverId, directoryKey, isOurs }))
+  const notice = { type: 'notice', level: 'warning', notice: { code: 'other-directory-key' } }
+
+  test('is the first one that is told; another one is told to the person, and not taken', async () => {
+    await save({ host: 'memory', port: 1 })
+    await told(key(1))
+    await told(key(1))
+    expect(endpoint.told).toEqual([])
+    await told(key(2))
+    expect(endpoint.told).toEqual([notice])
+    expect(saved()?.directoryKey).toEqual(key(1))
+  })
+
+  test('is the one that an invite link names, whatever is told', async () => {
+    await save({ host: 'memory', port: 1, invitedId: id, invitedDirectoryKey: key(1) })
+    await told(key(2), { isOurs: false })
+    expect(endpoint.told).toEqual([notice])
+    expect(saved()?.directoryKey).toEqual(key(1))
+  })
+
+  test('stays when it is asked again which server this is, and is the same', async () => {
+    await save({ host: 'memory', port: 1, directoryKey: key(1) })
+    await told(key(2))
+    expect(endpoint.told).toEqual([notice])
+    expect(saved()).toMatchObject({ serverId: id, directoryKey: key(1) })
+  })
+
+  test('is the new one of another server, which a person has gone over to', async () => {
+    await save({ host: 'memory', port: 1, directoryKey: key(1) })
+    await told(key(2), { serverId: otherId, isOurs: false })
+    expect(endpoint.told).toEqual([])
+    expect(saved()).toMatchObject({ serverId: otherId, directoryKey: key(2) })
+  })
+
+  test('is a key', async () => {
+    await save({ host: 'memory', port: 1 })
+    for (const bad of [new Uint8Array(), new Uint8Array(31), new Uint8Array(32)])
+      await expect(told(bad)).rejects.toMatchObject({ why: { code: 'unknown-answer' } })
   })
 })

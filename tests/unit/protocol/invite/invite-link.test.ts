@@ -8,6 +8,7 @@ import {
   parseInvite,
 } from '../../../../services/protocol/invite/invite-link.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
+import { keyPairOf } from '../../../../services/protocol/signature.js'
 
 const hash = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const port = fc.integer({ min: 1, max: 65_535 })
@@ -22,8 +23,10 @@ const inviter = fc.record({ handle, account: hash })
 const token = fc
   .uint8Array({ minLength: 16, maxLength: 16 })
   .map(bytes => Buffer.from(bytes).toString('base64url'))
+const serverId = fc.uint8Array({ minLength: 16, maxLength: 16 })
+const directoryKey = hash.map(seed => keyPairOf(crypto, seed).publicKey)
 const invite = fc.record(
-  { host, port, server: hash, inviter, token },
+  { host, port, server: hash, serverId, directoryKey, inviter, token },
   { requiredKeys: ['host', 'port', 'server'] },
 )
 
@@ -62,6 +65,11 @@ describe('invite links', () => {
     })
     expect(link).toBe(`parley://[::1]:5000/?s=${S}&i=a.b.${S}&t=${T}`)
     expect(formatInvite({ host: 'a', port: 1, server, token: T })).toBe(`parley://a:1/?s=${S}&t=${T}`)
+    const { publicKey: directoryKey } = keyPairOf(crypto, server)
+    const whole = { host: 'a', port: 1, server, serverId: server.slice(16), directoryKey, token: T }
+    expect(formatInvite(whole)).toBe(
+      `parley://a:1/?s=${S}&n=${'A'.repeat(22)}&d=O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik&t=${T}`,
+    )
   })
 
   test.each([
@@ -77,6 +85,8 @@ describe('invite links', () => {
     ['parley://example.org:5000/', { code: 'no-server-key' }],
     [`parley://example.org/?s=${S.slice(1)}`, { code: 'bad-server-key' }],
     [`parley://example.org/?s=${S}=`, { code: 'bad-server-key' }],
+    [`parley://example.org/?s=${S}&d=${S}`, { code: 'bad-server-key' }],
+    [`parley://example.org/?s=${S}&d=${S.slice(1)}`, { code: 'bad-server-key' }],
     [`parley://example.org/?s=${S.slice(1)}B`, { code: 'bad-server-key' }],
     [`parley://example.org/?s=${S}&s=${S}`, { code: 'repeated', parameter: 's' }],
     [`parley://example.org/?s=${S}&i=${S}`, { code: 'bad-inviter' }],

@@ -92,6 +92,7 @@ describe.each(['v1', 'v1alpha'])('reflection %s', version => {
       expect(files.map(({ name }) => name)).toEqual(
         expect.arrayContaining([
           'parley/v1/chat.proto',
+          'parley/v1/directory.proto',
           'parley/v1/identity.proto',
           'parley/v1/key_exchange.proto',
         ]),

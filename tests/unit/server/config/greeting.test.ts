@@ -11,32 +11,58 @@ import { makeCertificate, makeKey } from '../../../../services/server/config/own
 const fingerprint = new Uint8Array(32).map((_, index) => index)
 const serverId = new Uint8Array(16).fill(4)
 const ID = 'BAQEBAQEBAQEBAQEBAQEBA'
+const directoryKey = new Uint8Array(32).fill(5)
+const DIRECTORY = 'BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU'
 const account = new Uint8Array(32).fill(9)
 const PRINTED = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8'
 
 describe('what a server says at its start', () => {
   test('is where it listens, how it is known, and two links', () => {
     const publicAddress = { host: 'chat.example.org', port: 443 }
-    expect(greeting({ host: '127.0.0.1', port: 5000, fingerprint, serverId, publicAddress })).toEqual([
+    expect(
+      greeting({ host: '127.0.0.1', port: 5000, fingerprint, serverId, directoryKey, publicAddress }),
+    ).toEqual([
       'Listening on 127.0.0.1:5000 (dial 127.0.0.1:5000)',
       `Fingerprint  SHA256:${PRINTED}`,
-      `Invite link  parley://chat.example.org:443/?s=${PRINTED}&n=${ID}`,
-      `In another terminal:  npm run client -- 'parley://127.0.0.1:5000/?s=${PRINTED}&n=${ID}'`,
+      `Invite link  parley://chat.example.org:443/?s=${PRINTED}&n=${ID}&d=${DIRECTORY}`,
+      `In another terminal:  npm run client -- 'parley://127.0.0.1:5000/?s=${PRINTED}&n=${ID}&d=${DIRECTORY}'`,
     ])
   })
 
   test('names the operator in both links, which a client reads', () => {
     const inviter = { handle: 'operator', account }
-    const lines = greeting({ host: '::1', port: 7, fingerprint, serverId, publicAddress: undefined, inviter })
+    const lines = greeting({
+      host: '::1',
+      port: 7,
+      fingerprint,
+      serverId,
+      directoryKey,
+      publicAddress: undefined,
+      inviter,
+    })
     const links = lines.flatMap(line => /parley:\S+(?=')|parley:\S+/.exec(line) ?? [])
     expect(links).toHaveLength(2)
     for (const link of links)
-      expect(parseInvite(link)).toEqual({ host: '::1', port: 7, server: fingerprint, serverId, inviter })
+      expect(parseInvite(link)).toEqual({
+        host: '::1',
+        port: 7,
+        server: fingerprint,
+        serverId,
+        directoryKey,
+        inviter,
+      })
   })
 
   test('leaves the zone of an address out, which means something on one machine only', () => {
     expect(shownAddress({ host: 'fe80::1%eth0', port: 1 })).toBe('[fe80::1]:1')
-    const lines = greeting({ host: 'fe80::1%eth0', port: 1, fingerprint, serverId, publicAddress: undefined })
+    const lines = greeting({
+      host: 'fe80::1%eth0',
+      port: 1,
+      fingerprint,
+      serverId,
+      directoryKey,
+      publicAddress: undefined,
+    })
     expect(lines.join()).not.toContain('eth0')
   })
 })
@@ -47,7 +73,7 @@ test.each([
   { host: '::1', publicAddress: { host: '2001:db8::7', port: 443 } },
   { host: 'fe80::1%eth0', publicAddress: undefined },
 ])('every address that is printed ($host) is in the certificate that the server makes', async options => {
-  const lines = greeting({ ...options, port: 7, fingerprint, serverId })
+  const lines = greeting({ ...options, port: 7, fingerprint, serverId, directoryKey })
   const links = lines.flatMap(line => /parley:[^\s']+/.exec(line) ?? []).map(link => parseInvite(link).host)
   const dialled = (/\(dial (.*)\)/.exec(lines[0]!)?.[1] ?? '')
     .split(' or ')

@@ -1,7 +1,7 @@
 import { recordSize } from '../../log-record.js'
 
 /** Goes up with every change of the tables; kept in SQLite's user_version. Tables of another version are not opened. */
-export const SCHEMA_VERSION = 10
+export const SCHEMA_VERSION = 11
 
 /** "Prly": SQLite's application_id, which tells our files from others'. */
 export const APPLICATION_ID = 0x50726c79
@@ -84,6 +84,8 @@ CREATE TABLE sequence (only INTEGER PRIMARY KEY CHECK (only = 1), ceiling INTEGE
 INSERT INTO sequence VALUES (1, 0);
 
 CREATE TABLE cursor_key (only INTEGER PRIMARY KEY CHECK (only = 1), key BLOB NOT NULL) STRICT;
+
+CREATE TABLE directory_key (only INTEGER PRIMARY KEY CHECK (only = 1), key BLOB NOT NULL) STRICT;
 
 CREATE TABLE accounts (
   key INTEGER PRIMARY KEY,

@@ -18,6 +18,7 @@ const TOLD: Record<string, string> = {
     'successor_sequence',
   cursor_key: 'only key',
   devices: 'key id account',
+  directory_key: 'only key',
   invites: 'hash until',
   key_packages: 'key device hash suite package published_at',
   last_resorts: 'device suite package',
