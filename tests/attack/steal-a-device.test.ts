@@ -70,8 +70,9 @@ describe('a stolen device that the owner ends', () => {
   test('reads nothing new from then on, and is in no conversation any more', async () => {
     stolen('phone')
     const stolenKey = hexOf(phone)
+    const ended = idOf(phone)
     await phone.close()
-    await laptop.endpoint.revokeDevice(idOf(phone))
+    await laptop.endpoint.revokeDevice(ended)
     const thief = await thiefComes()
     await isShutOut(thief)
     await bob.write('alice', 'a secret')
@@ -87,8 +88,9 @@ describe('a stolen device that the owner ends', () => {
 
   test('does not come back, however often it tries, nor by ending others', async () => {
     stolen('phone')
+    const ended = idOf(phone)
     await phone.close()
-    await laptop.endpoint.revokeDevice(idOf(phone))
+    await laptop.endpoint.revokeDevice(ended)
     for (let times = 0; times < 2; times++) {
       const thief = await thiefComes()
       await isShutOut(thief)

@@ -15,9 +15,9 @@ afterEach(async () => {
   await town.leave()
 })
 
-/** All accounts are gone, and somebody else registers the handle. */
-async function bobIs(vault: string): Promise<Person> {
-  await alice.close()
+/** All accounts are gone, and somebody else registers the handle that the one before had. */
+async function bobIs(vault: string, before: Person): Promise<Person> {
+  await Promise.all([alice.close(), before.close()])
   await server.stop()
   town.loseData()
   await server.restart()
@@ -35,13 +35,11 @@ test('what is accepted is what was compared', async () => {
   await first.line('up')
   await alice.write('bob', 'hello')
   await alice.allAre('delivered')
-  await first.close()
-
-  await bobIs('bob-anew')
+  const anew = await bobIs('bob-anew', first)
   await alice.holds(() => changes().length > 0)
   const [compared = ''] = changes()
   expect(alice.endpoint.verify('bob').fingerprint).toBe(compared)
-  const attacker = await bobIs('of-the-server')
+  const attacker = await bobIs('of-the-server', anew)
   await alice.holds(() => changes().some(seen => seen !== compared))
 
   await alice.write('bob', 'for bob alone')

@@ -10,6 +10,7 @@ import type { EndpointEvent, LineState } from '../../services/endpoint/events.js
 import { openLocalEndpoint } from '../../services/endpoint/local.js'
 import { type Relay, type RelayOptions, startRelay } from '../../services/server/relay.js'
 import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
+import { ControlledClient } from './controlled/client.js'
 
 /** How long something may take to happen on a busy machine, in ms. */
 const PATIENCE_MS = 40_000
@@ -66,6 +67,10 @@ export class RealTown {
       ...{ folder, requests: 'accept' },
       onEvent: event => hearing.hear(event),
     })
+    return this.#person({ handle, endpoint, hearing })
+  }
+
+  #person({ handle, endpoint, hearing }: { handle: string; endpoint: Endpoint; hearing: Hearing }): Person {
     let closed: Promise<void> | undefined
     const person: Person = {
       handle,
@@ -89,10 +94,27 @@ export class RealTown {
     { port }: Pick<Relay, 'port'>,
     { folder, ...start }: JoinOptions = {},
   ): Promise<Person> {
+    if (process.env.PARLEY_ATTACK === 'processes')
+      return await this.#joinProcess(handle, port, { data: this.folder(folder ?? handle), start })
     const person = await this.open(handle, folder)
     await person.endpoint.prepare({ handle, address: { host: HOST, port }, keepsWords: true, ...start })
     person.endpoint.connect()
     return person
+  }
+
+  /** The same in a process of its own. */
+  async #joinProcess(
+    handle: string,
+    port: number,
+    { data, start }: { data: string; start: Partial<StartOptions> },
+  ): Promise<Person> {
+    const hearing = new Hearing(handle)
+    const client = await ControlledClient.start({
+      ...{ handle, data, address: `${HOST}:${port}` },
+      given: { open: {}, start: { keepsWords: true, ...start } },
+      onEvent: event => hearing.hear(event),
+    })
+    return this.#person({ handle, endpoint: client.endpoint, hearing })
   }
 
   /** Closes all, and removes what they kept. */

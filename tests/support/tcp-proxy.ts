@@ -12,6 +12,9 @@ export interface TcpProxy {
   freeze(): void
   /** Everything passes again, what was held back first. */
   thaw(): void
+  /** Breaks all connections, and each new one at once, until it comes up. */
+  goDown(): void
+  comeUp(): void
   close(): Promise<void>
 }
 
@@ -20,6 +23,7 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
   const chunks: Buffer[] = []
   const sockets = new Set<Socket>()
   let frozen = false
+  let isDown = false
   const pass = (from: Socket, to: Socket) => {
     sockets.add(from)
     from.on('data', chunk => {
@@ -34,6 +38,7 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
     if (frozen) from.pause()
   }
   const server = createServer(client => {
+    if (isDown) return void client.destroy()
     const upstream = connect(target, '127.0.0.1')
     pass(client, upstream)
     pass(upstream, client)
@@ -52,6 +57,13 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
     thaw() {
       frozen = false
       for (const socket of sockets) socket.resume()
+    },
+    goDown() {
+      isDown = true
+      for (const socket of sockets) socket.destroy()
+    },
+    comeUp() {
+      isDown = false
     },
     async close() {
       for (const socket of sockets) socket.destroy()

@@ -60,14 +60,16 @@ export type JoinOptions = Omit<StartOptions, 'handle' | 'address'> & OpenOptions
 /** A place for servers and people, with a time of its own. */
 export class Town {
   readonly network: MemoryNetwork
+  /** Where its servers are. */
+  protected readonly host: string = HOST
   readonly #disks = new Map<string, MemoryDisk>()
   /** The data of servers. */
   readonly #tables = new Map<string, Tables>()
-  readonly #open = new Set<{ close(): Promise<unknown> }>()
+  protected readonly opened = new Set<{ close(): Promise<unknown> }>()
   readonly #defects: unknown[] = []
   #nextPort = 1
 
-  private constructor(
+  protected constructor(
     readonly clock: FakeClock,
     private readonly engine: Engine,
   ) {
@@ -115,9 +117,9 @@ export class Town {
   }
 
   async server(options: ServerOptions = {}): Promise<Server> {
-    const port = options.port ?? this.#nextPort++
-    const start = (change: ServerOptions) => this.#start(port, { ...options, ...change })
-    let relay = start({})
+    const port = options.port ?? (await this.freePort())
+    const start = (change: ServerOptions) => this.start(port, { ...options, ...change })
+    let relay = await start({})
     const made: Server = {
       get relay() {
         return relay
@@ -125,11 +127,11 @@ export class Town {
       port,
       async restart(change = {}) {
         await relay.stop()
-        relay = start(change)
+        relay = await start(change)
       },
       stop: () => relay.stop(),
     }
-    this.#open.add({ close: () => made.stop() })
+    this.opened.add({ close: () => made.stop() })
     return made
   }
 
@@ -141,7 +143,7 @@ export class Town {
     const told = new Told(handle, this.clock)
     const endpoint = await this.endpoint(disk, { ...rest, way, onEvent: event => told.add(event) })
     const person = new Person({ handle, endpoint, disk, way, told })
-    this.#open.add(person)
+    this.opened.add(person)
     return person
   }
 
@@ -175,7 +177,7 @@ export class Town {
       ...(keyStock && { keyStock }),
       ...(requests && { requests }),
     })
-    const address = { host: HOST, port: server.port }
+    const address = { host: this.host, port: server.port }
     await person.endpoint.prepare({ handle, address, keepsWords: true, ...start })
     person.endpoint.connect()
     return person
@@ -183,21 +185,33 @@ export class Town {
 
   /** Closes all. Throws what went wrong in a relay by a defect. */
   async leave(): Promise<void> {
-    for (const one of [...this.#open].reverse()) await one.close()
+    for (const one of [...this.opened].reverse()) await one.close()
     if (this.#defects.length > 0) throw new AggregateError(this.#defects, 'a relay has a defect')
   }
 
-  #start(port: number, options: ServerOptions): MemoryRelay {
-    const { name = 'server', data = name, operatorHandle = '', meddle, limits, ...rest } = options
+  protected async freePort(): Promise<number> {
+    return this.#nextPort++
+  }
+
+  /** The store of a server of these options, whose data stays when it is closed. */
+  protected store({ name = 'server', data = name, meddle, limits }: ServerOptions): Store {
     const tables = this.#tables.get(data) ?? new Tables()
     this.#tables.set(data, tables)
     const store = openMemoryStore({ tables, now: this.clock.now, ...(limits && { limits }) })
+    return meddle ? meddled(store, meddle) : store
+  }
+
+  /** A relay has a defect: the test fails for it at its end. */
+  protected readonly onDefect = (error: unknown): void => void this.#defects.push(error)
+
+  protected async start(port: number, options: ServerOptions): Promise<MemoryRelay> {
+    const { name = 'server', data: _, operatorHandle = '', meddle: __, limits, ...rest } = options
     return startMemoryRelay({
       network: this.network,
       port,
       certificate: certificateOf(name, this.clock),
-      store: meddle ? meddled(store, meddle) : store,
-      onDefect: error => this.#defects.push(error),
+      store: this.store(options),
+      onDefect: this.onDefect,
       operatorHandle,
       ...(limits && { limits }),
       ...rest,
@@ -214,4 +228,8 @@ function meddled(store: Store, meddle: NonNullable<ServerOptions['meddle']>): St
 export const numbered = (count: number, prefix = 'text'): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix} ${index}`)
 
-export const newTown = (): Promise<Town> => Town.build()
+/** With PARLEY_ATTACK=processes one of real processes and a real network: for the attacks, which pass in it, too. */
+export async function newTown(): Promise<Town> {
+  if (process.env.PARLEY_ATTACK !== 'processes') return await Town.build()
+  return await (await import('./controlled/town.js')).ProcessTown.build()
+}

@@ -116,7 +116,18 @@ export class MemoryDisk {
 
   /** This disk then holds what the other one does. */
   copyFrom(other: MemoryDisk): void {
-    this.#tables = copyOf(other.#tables)
+    this.#tables = copyOf(other.saved())
+  }
+
+  /** It then holds these rows, and no others. */
+  protected fill(rows: readonly (Row & { table: Table })[]): void {
+    this.#tables = new Map()
+    for (const { table, key, value } of rows) this.#rows(table).put(key, value)
+  }
+
+  /** All that is on it. */
+  protected saved(): ReadonlyMap<Table, Rows> {
+    return this.#tables
   }
 
   /** Throws VaultError 'in-use'. `maxBytes`: of all values. */
