@@ -6,7 +6,7 @@ import { FakeClock } from '../memory/clock.js'
 const PATIENCE_MS = 40_000
 /** Nothing has happened for so long, in ms: everything has. */
 const QUIET_MS = 700
-/** What is looked for may have come without a word. */
+/** Between two looks where nothing is told, in ms. */
 const LOOK_MS = 250
 
 export class RealClock extends FakeClock {
