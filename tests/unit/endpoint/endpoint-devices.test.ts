@@ -130,6 +130,23 @@ describe('a further device', () => {
     for (const each of [laptop, phone]) await each.holds(() => publishedListOn(each.disk)?.join() === both())
   })
 
+  test('is linked while another is away: that one still opens what it was invited to by its key packages of before', async () => {
+    const laptop = await town.join('alice', server)
+    const idOf = ({ disk }: Person) => Buffer.from(accountOn(disk).device.publicKey).toString('hex')
+    await laptop.holds(() => publishedListOn(laptop.disk)?.join() === idOf(laptop))
+    laptop.way.goDown()
+    const phone = await link(laptop, 'phone')
+    await phone.holds(() => publishedListOn(phone.disk) !== undefined)
+    const bob = await town.join('bob', server)
+    await bob.line('up')
+    await bob.write('alice', 'hello')
+    await phone.received(1)
+    laptop.way.comeUp()
+    expect(await laptop.received(1)).toEqual(['hello'])
+    expect(publishedListOn(laptop.disk)).toEqual([idOf(laptop), idOf(phone)])
+    expect(laptop.events.filter(({ type }) => type === 'notice')).toEqual([])
+  })
+
   test('three of them, two linked at the same moment, all hear each other', async () => {
     const [laptop, bob] = await aliceAndBob()
     const [phone, tablet] = await Promise.all([link(laptop, 'phone'), link(laptop, 'tablet')])
