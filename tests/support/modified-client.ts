@@ -19,9 +19,11 @@ import type { Context, Unit } from '../../services/endpoint/context.js'
 import { createGroup, type Invitee, verifiedInvitees } from '../../services/endpoint/groups/create.js'
 import { signed } from '../../services/endpoint/groups/heads.js'
 import type { LiveGroup } from '../../services/endpoint/groups/state/groups.js'
-import { clientSequenceOf } from '../../services/endpoint/ids.js'
+import { type Count, clientSequenceOf } from '../../services/endpoint/ids.js'
 import { systemRandom } from '../../services/endpoint/local.js'
+import type { BodyInit } from '../../services/endpoint/messages/sealing/line-types.js'
 import { queueCommit } from '../../services/endpoint/messages/sealing/outbox.js'
+import { sealBody } from '../../services/endpoint/messages/sealing/seal.js'
 import {
   createEngine,
   type Engine,
@@ -200,6 +202,26 @@ export async function sendByForce(
       outbox.add(tx, group.number, { case: 'commit', value: { commitBundle } })
     }
   })
+}
+
+/** Queues this content in the one group of this vault, whatever it says. */
+export async function sayByForce(
+  disk: MemoryDisk,
+  body: BodyInit,
+  { count, ...how }: { count?: Count; sentAtMs?: bigint; resentCount?: Count } = {},
+): Promise<void> {
+  const vault = disk.open()
+  try {
+    const { transaction } = await storesOn(new Records(vault, () => undefined))
+    await transaction(async ({ context, outbox, tx }) => {
+      outbox.restart(tx, loadServer(tx)?.clientSequence ?? clientSequenceOf(0n))
+      const [group] = context.groups.all()
+      if (count !== undefined) context.groups.change(tx, group!, { nextCount: count })
+      await sealBody(context, tx, group!, body, how)
+    })
+  } finally {
+    vault.close()
+  }
 }
 
 /** Queues a request to be taken in again into the one group of this vault that has settings, though nothing was lost. */

@@ -179,6 +179,14 @@ export function vaultSuite(withPlace: WithPlace): void {
         expect([...vault.list('messages', { group: 0n })]).toHaveLength(1)
       }, 1 << 20))
 
+    test('has nothing under a number that it can have no key for', () =>
+      withVault(vault => {
+        for (const id of [2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n, -(2n ** 63n), -(2n ** 64n)]) {
+          expect(vault.get('messages', { group: 0n, id })).toBeUndefined()
+          expect(vault.get('messages', { group: id, id: 0n })).toBeUndefined()
+        }
+      }))
+
     test('refuses ids without a group', () =>
       withVault(vault => {
         expect(() => [...vault.list('messages', { after: 1n })]).toThrow(RangeError)

@@ -1,6 +1,7 @@
 // A line of a history as a person sees it.
 
 import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { dateOf } from '../../protocol/time.js'
 import type { WithNames } from '../codes/with-names.js'
 import type { HistoryEntry, MessageId, MessageState, Said } from '../events.js'
 import { type AccountKey, isKey } from '../ids.js'
@@ -43,7 +44,7 @@ export function entryOf(
     from: hasAuthor ? names.nameOf(fromAccount, fromHandle) : '',
     own: message.own,
     text: message.text,
-    sentAt: new Date(Number(message.sentAtMs)),
+    sentAt: dateOf(message.sentAtMs),
     state: STATES[message.status],
     sequence: message.sequence,
     ...(hasAuthor && names.isClaim(fromAccount) ? { otherKey: true as const } : {}),

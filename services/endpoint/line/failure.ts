@@ -3,6 +3,7 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import { type ErrorDetail, ErrorDetailSchema, ErrorReason } from '../../../gen/parley/v1/chat_pb.js'
 import type { RegistrationRefused } from '../../../gen/parley/v1/key_exchange_pb.js'
+import { dateOf } from '../../protocol/time.js'
 import { ProbeError, RpcError } from '../../rpc/error.js'
 import type { DownCause } from '../codes/line-cause.js'
 import { LineDown, LineStopped } from '../codes/line-error.js'
@@ -28,7 +29,7 @@ function explainStatus(error: RpcError, now: number): DownCause {
 }
 
 function clockOff({ serverTimeMs }: ErrorDetail, now: number): DownCause {
-  const serverTime = new Date(Number(serverTimeMs))
+  const serverTime = dateOf(serverTimeMs)
   return { code: 'clock', offsetMs: now - serverTime.getTime(), serverTime }
 }
 

@@ -4,6 +4,7 @@
 import type { Envelope, OwnEnvelope, RejoinRequest } from '../../../gen/parley/v1/chat_pb.js'
 import { MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
+import { isTime } from '../../protocol/time.js'
 import { LineDown } from '../codes/line-error.js'
 import { notOpened } from '../codes/unreadable.js'
 import { crypto } from '../crypto.js'
@@ -74,7 +75,9 @@ function hear(
     groups.change(tx, group, { heardEpoch: epoch })
 }
 
-const isPlaced = (envelope: Envelope): envelope is Placed<Envelope> => envelope.sequence <= MAX_SEQUENCE
+/** Its place and its time are some that the vault can keep. */
+const isPlaced = (envelope: Envelope): envelope is Placed<Envelope> =>
+  envelope.sequence <= MAX_SEQUENCE && isTime(envelope.storedAtMs)
 
 function receiveRejoin(
   parts: Pick<MessageParts, 'account' | 'clock' | 'conversations' | 'engine' | 'groups' | 'intents'>,

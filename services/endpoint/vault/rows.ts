@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { guarded } from './database.js'
 import { damaged } from './error.js'
-import { HIGHEST, type Key, LOWEST, type Range, TABLES, type Table } from './table.js'
+import { HIGHEST, isKey, type Key, LOWEST, type Range, TABLES, type Table } from './table.js'
 
 /** How many keys are read at once. Values are read one by one, since they may be large. */
 const KEYS_AT_ONCE = 256
@@ -36,6 +36,7 @@ function rowsOf(database: DatabaseSync, file: string, table: Table): Rows {
   return {
     get: key =>
       guarded(file, () => {
+        if (!isKey(key)) return undefined
         const row = get.get(key.group, key.id)
         if (row && !(row.value instanceof Uint8Array)) throw damaged(file)
         return row?.value as Uint8Array | undefined

@@ -69,9 +69,11 @@ export interface Row {
 export const LOWEST = -(2n ** 63n)
 export const HIGHEST = 2n ** 63n - 1n
 
+/** Others may name a number that nothing here can have: what stands under it is nothing. */
+export const isKey = ({ group, id }: Key): boolean =>
+  [group, id].every(part => part > LOWEST && part < HIGHEST)
+
 /** Throws RangeError for what is not a key. */
-export function checkKey({ group, id }: Key): void {
-  for (const part of [group, id]) {
-    if (part <= LOWEST || part >= HIGHEST) throw new RangeError('A key of a vault is two 64-bit integers')
-  }
+export function checkKey(key: Key): void {
+  if (!isKey(key)) throw new RangeError('A key of a vault is two 64-bit integers')
 }

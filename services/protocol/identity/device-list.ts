@@ -17,8 +17,8 @@ import {
 } from '../keys.js'
 import { isSoundKey, type Label, sign, verify } from '../signature.js'
 import { KEY_BYTES, LIST_HASH_BYTES, LISTED_DEVICES, MAX_LIST_BYTES, SERVER_ID_BYTES } from '../sizes.js'
-import { DAY_MS, SECOND_MS } from '../time.js'
-import { checkHandle, decodeBounded, isTime } from './statement.js'
+import { DAY_MS, isTime, SECOND_MS } from '../time.js'
+import { checkHandle, decodeBounded } from './statement.js'
 
 const NAME = 'device-list'
 const LABEL: Label = 'parley.v1.DeviceList'

@@ -17,8 +17,9 @@ import {
 } from '../keys.js'
 import { isSoundKey, type Label, sign, verify } from '../signature.js'
 import { KEY_BYTES, LIST_HASH_BYTES, MAX_REMOVALS, MAX_STATEMENT_BYTES } from '../sizes.js'
+import { isTime } from '../time.js'
 import type { DeviceList } from './device-list.js'
-import { decodeBounded, isTime } from './statement.js'
+import { decodeBounded } from './statement.js'
 
 const NAME = 'device-removal'
 const LABEL: Label = 'parley.v1.DeviceRemoval'

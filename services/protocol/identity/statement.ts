@@ -11,10 +11,8 @@ import {
 } from '../keys.js'
 import { isSoundKey, type Label, verify } from '../signature.js'
 import { KEY_BYTES, MAX_STATEMENT_BYTES, SERVER_ID_BYTES, SIGNATURE_BYTES } from '../sizes.js'
+import { isTime } from '../time.js'
 import { isHandle } from './handle.js'
-
-/** The latest time that a Date can hold, in ms since 1970 (ECMA-262, "Time Values"). */
-const MAX_TIME_MS = 8_640_000_000_000_000n
 
 /** A statement as it was decoded; nothing of it is checked. */
 export interface DecodedStatement {
@@ -105,11 +103,6 @@ export function decodeBounded<T>(
   } catch (cause) {
     throw new IdentityError('malformed', name, { cause })
   }
-}
-
-/** Whether a Date can hold the time, in ms since 1970. */
-export function isTime(timeMs: bigint): boolean {
-  return timeMs >= 0n && timeMs <= MAX_TIME_MS
 }
 
 function isWellFormed({ accountKey, deviceKey, serverId, signature, timeMs }: DecodedStatement): boolean {
