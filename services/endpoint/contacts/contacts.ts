@@ -87,10 +87,12 @@ export class Contacts {
     if (isFormerBlocked) this.block(tx, accountKey, true)
   }
 
+  /** `time`: as the server says. It is never later than now, or nothing that is true could follow it. */
   heard(tx: Transaction, accountKey: AccountKey, time: number): void {
     const known = this.get(accountKey)
-    if (!known || known.lastHeardMs >= BigInt(time)) return
-    this.#change(tx, accountKey, { lastHeardMs: BigInt(time) })
+    const lastHeardMs = BigInt(Math.min(time, this.clock.now()))
+    if (!known || known.lastHeardMs >= lastHeardMs) return
+    this.#change(tx, accountKey, { lastHeardMs })
   }
 
   /** Nothing is sent to them: their handle shows another key and nobody has accepted that, or they are blocked. */

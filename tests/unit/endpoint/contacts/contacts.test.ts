@@ -182,6 +182,17 @@ test('people keep their places, however many there are', async () => {
   ).toEqual(handles)
 })
 
+test('nobody was heard later than now, whatever a server says', async () => {
+  const clock = new FakeClock()
+  const heard = (time: number) => records.transaction(tx => new Contacts(tx, clock).heard(tx, key(1), time))
+  await meet(1)
+  await heard(clock.now() + DAY_MS)
+  expect(again().get(key(1))?.lastHeardMs).toBe(BigInt(clock.now()))
+  clock.pass(5)
+  await heard(clock.now())
+  expect(again().get(key(1))?.lastHeardMs).toBe(BigInt(clock.now()))
+})
+
 test('when somebody was last heard never goes back', async () => {
   await meet(1)
   await change((contacts, tx) => contacts.heard(tx, key(1), 20))
