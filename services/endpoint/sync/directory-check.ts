@@ -24,7 +24,7 @@ import type { KeyExchangeParts } from '../line/connection.js'
 import { loadServer } from './server-record.js'
 
 /** Answers that were dropped for one reason. */
-export interface DroppedAnswers {
+interface DroppedAnswers {
   why: AnswerFault
   /** The first of them is about this one. */
   handle: string
@@ -39,7 +39,7 @@ interface CheckedAnswer {
 /** An answer about one handle. */
 interface Answer {
   /** As it was asked for. */
-  asked: string | undefined
+  asked: string
   handle: string
   /** The encoded list that it comes with; undefined for the answer that there is none. */
   shown: Uint8Array | undefined
@@ -49,7 +49,7 @@ interface Answer {
 type CheckParts = Pick<Context, 'clock' | 'records'>
 type Asked = Pick<KeyExchangeParts, 'claimHandles' | 'lookupHandles'>
 
-/** Checks each answer about a handle; those that were dropped have no outcome. */
+/** Checks each answer about a handle; those that were dropped have no outcome. Answers that nobody asked for go, too. */
 export function checkAnswers(
   parts: CheckParts,
   answer: KeyExchanged,
@@ -58,19 +58,19 @@ export function checkAnswers(
   const faults: { why: AnswerFault; handle: string }[] = []
   const holds = (given: Answer) => {
     const why = faultOf(parts, given)
-    if (why) faults.push({ why, handle: given.handle })
+    if (why) faults.push({ why, handle: given.asked })
     return why === undefined
   }
-  const lookups = answer.lookups.map((each, index) => {
+  const lookups = answer.lookups.slice(0, lookupHandles.length).map((each, index) => {
     const { handle, outcome } = each
     const shown = outcome.case === 'devices' ? outcome.value.deviceList : undefined
-    const isTaken = !says(outcome) || holds({ ...each, shown, asked: lookupHandles[index] })
+    const isTaken = !says(outcome) || holds({ ...each, shown, asked: lookupHandles[index]! })
     return isTaken ? each : create(LookupOutcomeSchema, { handle })
   })
-  const claims = answer.claims.map((each, index) => {
+  const claims = answer.claims.slice(0, claimHandles.length).map((each, index) => {
     const { handle, outcome } = each
     const shown = outcome.case === 'devices' ? (outcome.value.account?.deviceList ?? NOTHING) : undefined
-    const isTaken = !says(outcome) || holds({ ...each, shown, asked: claimHandles[index] })
+    const isTaken = !says(outcome) || holds({ ...each, shown, asked: claimHandles[index]! })
     return isTaken ? each : create(ClaimOutcomeSchema, { handle })
   })
   return { answer: create(KeyExchangedSchema, { ...answer, lookups, claims }), dropped: grouped(faults) }

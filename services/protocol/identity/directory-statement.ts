@@ -20,7 +20,7 @@ const NAME = 'directory-statement'
 const LABEL: Label = 'parley.v1.DirectoryStatement'
 
 /** The account that a directory lists under a handle, and the list that it has of it. */
-export interface ListedAccount {
+interface ListedAccount {
   accountKey: AccountKey
   number: number
   /** 32 bytes. */

@@ -146,7 +146,12 @@ describe('an answer about a handle is dropped', () => {
       lookupHandles: ['carol'],
       claimHandles: ['bob'],
     })
-    expect(dropped).toEqual([{ why: 'other-answer', handle: 'bob', count: 1 }])
+    expect(dropped).toEqual([{ why: 'other-answer', handle: 'carol', count: 1 }])
+  })
+
+  test('that nobody asked for', () => {
+    const { answer, dropped } = check(answerOf(shown(), signed()), { lookupHandles: [], claimHandles: [] })
+    expect([answer.lookups, answer.claims, dropped]).toEqual([[], [], []])
   })
 
   test('and those beside it are taken', () => {
