@@ -26,12 +26,12 @@ import {
 } from '../support/contract-device.js'
 import { ownServer } from '../support/contract-server.js'
 import type { Meddling } from '../support/memory/network.js'
-import { newTown, type Person, type Server, type Town } from '../support/town.js'
+import { newMemoryTown, type Person, type Server, type Town } from '../support/town.js'
 
 let town: Town
 let server: Server
 beforeEach(async () => {
-  town = await newTown()
+  town = await newMemoryTown()
   server = await town.server()
 })
 afterEach(async () => {

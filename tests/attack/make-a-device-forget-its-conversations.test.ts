@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import type { Envelope } from '../../gen/parley/v1/chat_pb.js'
 import { NOTED_EVERY_MS } from '../../services/endpoint/messages/copied-vault.js'
 import { hears, isOf, openRoom, others, say } from '../support/room.js'
-import { newTown, type Person, type Server, type Town } from '../support/town.js'
+import { newMemoryTown, type Person, type Server, type Town } from '../support/town.js'
 
 jest.setTimeout(30_000)
 
@@ -17,7 +17,7 @@ let bob: Person
 let read: Envelope[]
 
 beforeEach(async () => {
-  town = await newTown()
+  town = await newMemoryTown()
   read = []
   server = await town.server({
     meddle: (result, device) => {

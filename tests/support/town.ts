@@ -228,8 +228,11 @@ function meddled(store: Store, meddle: NonNullable<ServerOptions['meddle']>): St
 export const numbered = (count: number, prefix = 'text'): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix} ${index}`)
 
+/** In memory in any case: for a test that changes messages on their way, or moves the time. */
+export const newMemoryTown = (): Promise<Town> => Town.build()
+
 /** With PARLEY_ATTACK=processes one of real processes and a real network: for the attacks, which pass in it, too. */
 export async function newTown(): Promise<Town> {
-  if (process.env.PARLEY_ATTACK !== 'processes') return await Town.build()
+  if (process.env.PARLEY_ATTACK !== 'processes') return await newMemoryTown()
   return await (await import('./controlled/town.js')).ProcessTown.build()
 }
