@@ -16,6 +16,7 @@ import { openMemoryStore } from '../../services/server/store/memory/store.js'
 import { Tables } from '../../services/server/store/memory/tables.js'
 import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
 import type { Store } from '../../services/server/store/store.js'
+import { startServer } from './controlled/server.js'
 import { UNGUARDED } from './unguarded.js'
 
 export const NAMED_ADDRESS = process.env.PARLEY_CONTRACT_ADDRESS
@@ -134,12 +135,41 @@ export type OwnServerOptions = Partial<RelayOptions> & {
   maxBytes?: number
 }
 
+/** Functions and open stores stay in this process. */
+const canBeProcess = ({ folder, store, now, cluster, tls }: OwnServerOptions): boolean =>
+  [folder, store, now, cluster, tls].every(each => each === undefined)
+
+async function serverProcess({
+  guard = UNGUARDED,
+  limits,
+  maxBytes,
+  operatorHandle = 'operator',
+  registration,
+}: OwnServerOptions): Promise<ContractServer> {
+  const server = await startServer({
+    relay: { guard, operatorHandle, ...(registration && { registration }) },
+    store: { ...(limits && { limits }), ...(maxBytes && { maxBytes }) },
+  })
+  closeAtEnd(() => server.stop())
+  return {
+    ...server,
+    get defects() {
+      return server.noted().defects
+    },
+    get warnings() {
+      return server.noted().warnings
+    },
+  }
+}
+
 export async function ownServer({
   keep,
   maxBytes,
   storeNow,
   ...options
 }: OwnServerOptions = {}): Promise<ContractServer> {
+  if (process.env.PARLEY_ATTACK === 'processes' && canBeProcess(options) && !keep && !storeNow)
+    return await serverProcess({ ...options, ...(maxBytes && { maxBytes }) })
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'parley-contract-')))
   const defects: unknown[] = []
   const warnings: Record<string, unknown>[] = []

@@ -1,9 +1,9 @@
-// The thread between a test and a client's process. A test waits for an answer as it would for an endpoint of its own,
+// The thread between a test and a process. A test waits for an answer as it would for something of its own,
 // without going on; so somebody else has to hear the process.
 
 import { spawn } from 'node:child_process'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import type { Call, FromBridge, FromClient } from './messages.js'
+import type { Call, FromBridge, FromProcess } from './messages.js'
 
 export interface BridgeOptions {
   command: string
@@ -20,13 +20,13 @@ const waiting = new Set<number>()
 let said = ''
 let isOver = false
 
-const client = spawn(command, parameters, {
+const child = spawn(command, parameters, {
   env: environment,
-  // The input stays open: the client stays.
+  // The input stays open: a client stays.
   stdio: ['pipe', 'ignore', 'pipe', 'ipc'],
   serialization: 'advanced',
 })
-client.stderr!.on('data', (chunk: Buffer) => {
+child.stderr!.on('data', (chunk: Buffer) => {
   said = `${said}${chunk}`.slice(-4_000)
 })
 
@@ -34,7 +34,7 @@ function tell(message: FromBridge): void {
   parentPort?.postMessage(message)
 }
 
-function answer(message: Extract<FromClient, { kind: 'answer' }>): void {
+function answer(message: Extract<FromProcess, { kind: 'answer' }>): void {
   waiting.delete(message.id)
   answers.postMessage(message)
   Atomics.store(hasAnswer, 0, 1)
@@ -45,21 +45,21 @@ const answerThatItEnded = (id: number) =>
   answer({
     kind: 'answer',
     id,
-    result: { thrown: { name: 'Error', message: `the client has ended: ${said}` } },
+    result: { thrown: { name: 'Error', message: `the process has ended: ${said}` } },
   })
 
-client.on('message', (message: FromClient) => {
+child.on('message', (message: FromProcess) => {
   if (message.kind === 'answer') answer(message)
   else tell(message)
 })
-client.once('close', () => {
+child.once('close', () => {
   isOver = true
   for (const id of waiting) answerThatItEnded(id)
   tell({ kind: 'ended', said })
 })
 parentPort?.on('message', (call: Call | 'kill') => {
-  if (call === 'kill') return void client.kill('SIGKILL')
+  if (call === 'kill') return void child.kill('SIGKILL')
   if (isOver) return answerThatItEnded(call.id)
   waiting.add(call.id)
-  client.send(call)
+  child.send(call)
 })

@@ -1,10 +1,12 @@
-// Loaded before the client's main.js: puts a controlled endpoint and vault in the places of the real ones, which they use.
+// Loaded before a program's main.js: puts what a test controls in the places of an endpoint, a vault or a relay, and that
+// uses those.
 
 import { registerHooks } from 'node:module'
 
 const REPLACED = [
   ['/services/endpoint/local.js', 'local.js'],
   ['/services/endpoint/vault/vault.js', 'vault.js'],
+  ['/services/server/relay.js', 'relay.js'],
 ] as const
 const HERE = new URL('.', import.meta.url).href
 
