@@ -32,7 +32,7 @@ beforeEach(async () => {
     }),
   })
   alice = await town.join('alice', server)
-  bob = await town.join('bob', server)
+  bob = await town.join('bob', server, { vault: 'mallory' })
   await Promise.all([alice.line('up'), bob.line('up')])
   await bob.write('alice', 'hello')
   await alice.received(1)
@@ -45,7 +45,7 @@ afterEach(async () => {
 test.each(NEVER)('a contact whose texts are of a time that is none (%s)', async time => {
   await bob.close()
   await sayByForce(bob.disk, text('from the end of time'), { sentAtMs: time })
-  bob = await town.join('bob', server)
+  bob = await town.join('bob', server, { vault: 'mallory' })
   expect(await alice.received(2)).toEqual(['hello', 'from the end of time'])
   for (const event of alice.events) expect(jsonOf(event)).toBeDefined()
   for (const entry of alice.history())
@@ -83,7 +83,7 @@ test.each<[string, () => Parameters<typeof sayByForce>[1]]>([
   await sayByForce(bob.disk, body())
   await sayByForce(bob.disk, text('again'), { resentCount: countOf(HIGHEST) })
   await sayByForce(bob.disk, text('still there?'))
-  bob = await town.join('bob', server)
+  bob = await town.join('bob', server, { vault: 'mallory' })
   expect(await alice.received(2)).toEqual(['hello', 'still there?'])
   await alice.write('bob', 'still here')
   await bob.received(1)
@@ -92,7 +92,7 @@ test.each<[string, () => Parameters<typeof sayByForce>[1]]>([
 test('a contact who counts on from a number that no vault has a key for', async () => {
   await bob.close()
   await sayByForce(bob.disk, text('the last one'), { count: countOf(2n ** 63n) })
-  bob = await town.join('bob', server)
+  bob = await town.join('bob', server, { vault: 'mallory' })
   await alice.received(2)
   await alice.write('bob', 'still here')
   await bob.received(1)

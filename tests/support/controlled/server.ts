@@ -9,7 +9,7 @@ import { ControlledProcess } from './process.js'
 
 export interface ControlledServer extends ServerSeen {
   host: string
-  /** What can be asked of it. */
+  /** Each method is called in the process. */
   relay: Relay
   noted(): Noted
   stop(): Promise<void>

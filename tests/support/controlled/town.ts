@@ -24,7 +24,7 @@ import { ControlledClient } from './client.js'
 import { RealClock } from './clock.js'
 
 const HOST = '127.0.0.1'
-/** Names of vaults whose owners a test gives another program, or another one's disk. */
+/** Vaults of people whose programs a test modifies, or who have a copy of another one's. Their endpoints are here. */
 const MODIFIED: readonly string[] = ['mallory', 'thief']
 
 /** The disk of a process: it can be read. */
