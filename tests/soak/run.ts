@@ -51,8 +51,9 @@ export interface Report extends Verdict {
 
 /** Nothing has happened for so long, in ms: receipts and turns of removing are over. */
 const QUIET_MS = 3000
-/** Then something hangs, in ms. */
+/** Then something hangs, in ms: floods of adversaries take their time. */
 const SETTLE_MS = 60_000
+const SETTLE_AFTER_FLOODS_MS = 240_000
 /** Between two acts of one adversary, in ms, on average. */
 const ACT_PAUSE_MS = 600
 /** The part of the time after which those who are to be removed are. */
@@ -117,9 +118,10 @@ interface Cast {
 }
 
 async function play(
-  { kill, seed, ms, messages, say, adversaries: enemies = 0 }: SoakOptions,
+  options: SoakOptions,
   { server, members, adversaries }: Cast,
 ): Promise<{ troubles: Troubles; settleMs: number; transcripts: Transcript[] }> {
+  const { kill, seed, ms, messages, say, adversaries: enemies = 0 } = options
   if (enemies > 0) for (const member of members) await member.call('foundWith', adversariesOf(enemies))
   await adversaries.call('act', { pauseMs: ACT_PAUSE_MS })
   for (const member of members) await member.call('act', { messages, ms })
@@ -130,9 +132,9 @@ async function play(
   for (const member of members) await member.call('rest', undefined)
   say('quiet now; waiting until everything has arrived')
   const end = performance.now()
-  await settled(members, say)
+  await settled(members, options)
   for (const member of members) await member.call('sayLast', undefined)
-  await settled(members, say)
+  await settled(members, options)
   const settleMs = performance.now() - end - 2 * QUIET_MS
   const dumps = await Promise.all(members.map(member => member.call('dump', undefined)))
   return { troubles, settleMs, transcripts: dumps.flat() }
@@ -174,8 +176,11 @@ async function expel(
 }
 
 /** A text that still waits after so long shows in the transcripts. */
-async function settled(members: readonly Members[], say: (text: string) => void): Promise<void> {
-  const end = performance.now() + SETTLE_MS
+async function settled(
+  members: readonly Members[],
+  { adversaries = 0, say }: Pick<SoakOptions, 'adversaries' | 'say'>,
+): Promise<void> {
+  const end = performance.now() + (adversaries > 0 ? SETTLE_AFTER_FLOODS_MS : SETTLE_MS)
   while (performance.now() < end) {
     const found = await Promise.all(members.map(member => member.call('quiet', undefined)))
     if (found.every(({ ms, isBusy }) => !isBusy && ms > QUIET_MS)) return

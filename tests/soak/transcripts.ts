@@ -100,6 +100,9 @@ const texts = ({ lines }: Transcript, own: boolean) =>
 
 const isStored = ({ state }: Line) => state === 'stored' || state === 'delivered'
 
+const behind = (before: Line, { sequence }: Line) =>
+  `${sequence}, behind "${before.text}" at ${before.sequence}`
+
 function sentBy(transcript: Transcript, verdict: Verdict): Sent[] {
   return texts(transcript, true).flatMap(line => {
     if (isStored(line)) return [{ text: line.text, by: transcript.member, sequence: line.sequence }]
@@ -115,8 +118,13 @@ function checkOwn(transcript: Transcript, verdict: Verdict): void {
   const stored = texts(transcript, true).filter(isStored)
   for (const [index, line] of stored.entries()) {
     if (line.sequence === 0n) say(verdict, transcript, `"${line.text}" is stored and has no place`)
-    if (index > 0 && line.sequence <= stored[index - 1]!.sequence)
-      say(verdict, transcript, `"${line.text}" was typed after what it stands before`)
+    const before = stored[index - 1]
+    if (before && line.sequence <= before.sequence)
+      say(
+        verdict,
+        transcript,
+        `"${line.text}" was typed after what it stands before: ${behind(before, line)}`,
+      )
   }
 }
 
@@ -152,7 +160,12 @@ function checkReceived(transcript: Transcript, sent: readonly Sent[], verdict: V
   // A history handed over by another device of the account has that one's own texts where they were typed.
   const others = received.filter(({ sibling }) => !sibling)
   const out = others.findIndex(({ sequence }, index) => index > 0 && sequence <= others[index - 1]!.sequence)
-  if (out > 0) say(verdict, transcript, `"${others[out]!.text}" stands out of the order`)
+  if (out > 0)
+    say(
+      verdict,
+      transcript,
+      `"${others[out]!.text}" stands out of the order: ${behind(others[out - 1]!, others[out]!)}`,
+    )
   const was = intervals(transcript)
   for (const one of sent) {
     if (one.by === transcript.member) continue

@@ -3,11 +3,11 @@
 import { random } from '../../support/contract-device.js'
 import { type Act, inRoom, repeated } from './act.js'
 
-/** Within what one Send may have. */
-const SENDS = 200
+/** Each costs every honest member of the room some ms: a second of floods is a minute for them. */
+const SENDS = 60
 const LARGE_BYTES = 120 * 1024
-const LARGE_SENDS = 20
-const CALLS = 40
+const LARGE_SENDS = 5
+const CALLS = 20
 
 const texts: Act = {
   name: 'flood-of-texts',
