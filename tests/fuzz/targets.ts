@@ -3,6 +3,7 @@ import { content } from './targets/content.js'
 import { conversation } from './targets/conversation.js'
 import { endpoint } from './targets/endpoint.js'
 import { engine } from './targets/engine.js'
+import { envelope } from './targets/envelope.js'
 import { identity } from './targets/identity.js'
 import { server } from './targets/server.js'
 import { text } from './targets/text.js'
@@ -16,6 +17,7 @@ export const TARGETS: readonly Target[] = [
   conversation,
   engine,
   content,
+  envelope,
   server,
   endpoint,
 ]
