@@ -1,4 +1,4 @@
-// What a server delivers of a conversation, as the endpoint takes it in: commits, welcomes, requests, leaves and the rest,
+// The envelopes of a server, as an endpoint takes them in: commits, welcomes, requests, leaves and the rest,
 // changed in their fields and bytes, at times with a head that a member signs over the change. Each input meets the same
 // state: what it did is undone.
 
