@@ -39,9 +39,13 @@ export async function runInteractive(options: ClientOptions): Promise<Exit> {
       const session = await openSession(options, terminal, who)
       chat = session.chat
       const outcome = await Promise.race([left.then(() => 'left' as const), session.over])
+      // On the word of a server nothing goes that one has taken in before.
+      const isOfUse = session.endpoint.wasTakenIn()
+      // Nor do the words stay where the person goes away before the device is in.
+      if (who.joins) await session.endpoint.abandonJoining()
       await session.endpoint.close()
       if (outcome === 'left') return 'done'
-      if (outcome === 'revoked') return 'stopped'
+      if (outcome === 'revoked' || isOfUse) return 'stopped'
       chat = undefined
       if (outcome === 'not-joined') return 'stopped'
       // Nobody knows the account: begin again with another handle, or other words.

@@ -43,6 +43,8 @@ export interface ClientOptions {
   requests: RequestPolicy
   /** Which of the account's devices makes room for this one: a number or a fingerprint. */
   revoke: string | undefined
+  /** Which of the account's devices is handed the history when it waits for it: a number or a fingerprint. */
+  giveHistory: string | undefined
   /** The person agrees to the list of devices, unseen. */
   yes: boolean
   /** Which of the other devices stay, as it was typed. */
@@ -87,6 +89,11 @@ const ROWS = [
     name: 'keep',
     value: 'DEVICES',
     help: 'with recover in a pipe: which of the others stay: numbers or fingerprints with commas, all, or none',
+  },
+  {
+    name: 'give-history',
+    value: 'DEVICE',
+    help: 'in a pipe: hand the history over to this new device of yours, by its fingerprint, as soon as it waits for it',
   },
   {
     name: 'phrase-to',
@@ -141,6 +148,7 @@ function readValues({ text, isSet, positionals }: Arguments<Name>): ClientOption
     keyChange: readKeyChange(text('key-change')),
     requests: readRequests(text('requests')),
     revoke: text('revoke'),
+    giveHistory: text('give-history'),
     yes: isSet('yes'),
     keep: text('keep'),
     phraseTo: text('phrase-to'),

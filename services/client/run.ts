@@ -134,9 +134,11 @@ async function runScript(options: ClientOptions): Promise<Exit> {
   try {
     return await script.run(conversation)
   } finally {
+    // On the word of a server nothing goes that one has taken in before.
+    const isOfUse = endpoint.wasTakenIn()
     await endpoint.close()
     process.stdin.destroy()
-    if (useless) removeVault(folder)
+    if (useless && !isOfUse) removeVault(folder)
   }
 }
 

@@ -6,9 +6,10 @@ import { confirmWords, forgetKey, keyState } from './contacts/account.js'
 import { checkRevocable, type DeviceView, nameDevice, viewDevices } from './contacts/own-devices.js'
 import { type ListWish, signList } from './contacts/own-list.js'
 import type { Context, RunTransaction } from './context.js'
-import { inviteLink, prepare, type StartOptions } from './first-start.js'
+import { inviteLink, isListed, prepare, type StartOptions } from './first-start.js'
 import type { DeviceKey } from './ids.js'
-import { endDevice } from './messages/content/ended-devices.js'
+import { endDevice } from './messages/lists/ended-devices.js'
+import { giveHistory } from './messages/transfer/due.js'
 import type { Ports } from './ports.js'
 import { loadServer } from './sync/server-record.js'
 import type { Sync } from './sync/sync.js'
@@ -36,6 +37,12 @@ export class AccountSide {
   /** undefined until `prepare` has made the account. */
   account(): AccountView | undefined {
     return viewAccount(this.#parts.context)
+  }
+
+  /** Whether a server has ever taken this device in: until then nothing of its vault is of use to anybody. */
+  wasTakenIn(): boolean {
+    const { context } = this.#parts
+    return context.account !== undefined && isListed(context)
   }
 
   server(): ServerView | undefined {
@@ -101,11 +108,16 @@ export class AccountSide {
     await this.#parts.change(async ({ context, tx }) => {
       const own = this.#ownDevice()
       checkRevocable(context.devices, own, id)
-      if (!keyState(tx).isJoining) return await endDevice(context, tx, id)
+      if (!keyState(tx).isJoining) return endDevice(context, tx, id)
       const keep = this.devices().flatMap(device => (sameKey(device.id, id) ? [] : [device.id]))
       signList(context, tx, { place: 'last', keep })
     })
     this.#parts.sync.keys.publish()
+  }
+
+  /** The person agrees that a device of this account that waits is handed the history of this one. Throws Refusal. */
+  giveHistory(id: DeviceKey): Promise<void> {
+    return this.#parts.change(({ context, tx }) => giveHistory(context, tx, id))
   }
 
   /** The person has seen the devices of the account, and agrees to a list with this one. `connect` brings it. Throws Refusal. */

@@ -4,6 +4,7 @@ import type { OwnAccount } from './contacts/account.js'
 import type { AccountLists } from './contacts/account-lists.js'
 import type { Contacts } from './contacts/contacts.js'
 import type { OwnDevices } from './contacts/own-devices.js'
+import type { WriterCertificates } from './contacts/writer-certificates.js'
 import type { IntentList } from './groups/intent-list.js'
 import type { DueGroups } from './groups/state/due.js'
 import type { Groups } from './groups/state/groups.js'
@@ -12,6 +13,7 @@ import type { Recents } from './history/recents.js'
 import type { RequestPolicy } from './messages/requests.js'
 import type { LineTypes } from './messages/sealing/line-types.js'
 import type { Outbox } from './messages/sealing/outbox.js'
+import type { OtherList } from './messages/sealing/peer-list.js'
 import type { Engine } from './mls/engine.js'
 import type { WelcomeOpener } from './mls/welcome-opener.js'
 import type { Clock, Random } from './ports.js'
@@ -34,6 +36,8 @@ export interface Context {
   /** Those in use. */
   recents: Recents
   contacts: Contacts
+  /** Of the devices that have written something here. */
+  certificates: WriterCertificates
   devices: OwnDevices
   /** The devices of all accounts. */
   lists: AccountLists
@@ -47,6 +51,8 @@ export interface Context {
 interface Session {
   /** The words were given: this device signs a list that names it, once a person has seen the others, or at once. */
   joins: 'when-confirmed' | 'at-once' | undefined
+  /** Lists of this account that others know and this device does not, until the server has been asked. */
+  otherLists: OtherList[]
 }
 
 /** The means of a unit of work: it reads with them, its own changes among it, and makes its changes. */

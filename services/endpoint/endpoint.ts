@@ -30,7 +30,6 @@ import { openWith, type PersonHere, people, personIn } from './people.js'
 import type { Ports } from './ports.js'
 import {
   changeRoom,
-  checkMayLeave,
   checkMayWrite,
   createRoom,
   type RoomChange,
@@ -98,6 +97,8 @@ export class Endpoint implements Doctor {
 
   /** undefined until `prepare` has made the account. */
   readonly account: AccountSide['account'] = () => this.#own.account()
+  /** Whether a server has ever taken this device in: until then nothing of its vault is of use to anybody. */
+  readonly wasTakenIn: AccountSide['wasTakenIn'] = () => this.#own.wasTakenIn()
   readonly server: AccountSide['server'] = () => this.#own.server()
   /** The operator's handle, once the server told it. */
   readonly operator: AccountSide['operator'] = () => this.#own.operator()
@@ -118,6 +119,8 @@ export class Endpoint implements Doctor {
   readonly nameDevice: AccountSide['nameDevice'] = name => this.#own.nameDevice(name)
   /** Ends a device, or leaves it out of the list that is to be signed. Throws Refusal. */
   readonly revokeDevice: AccountSide['revokeDevice'] = id => this.#own.revokeDevice(id)
+  /** The person agrees that a device of this account that waits is handed the history of this one. Throws Refusal. */
+  readonly giveHistory: AccountSide['giveHistory'] = id => this.#own.giveHistory(id)
   /** The person has seen the devices of the account, and agrees to a list with this one. `connect` brings it. Throws Refusal. */
   readonly join: AccountSide['join'] = wish => this.#own.join(wish)
   /** The person does not agree: the words go. */
@@ -173,7 +176,6 @@ export class Endpoint implements Doctor {
   leaveRoom(conversation: ConversationNumber): Promise<void> {
     return this.#change(async ({ context, tx }) => {
       const room = roomOf(context, conversation)
-      checkMayLeave(context, room)
       await leaveGroup(context, tx, room.group)
     })
   }

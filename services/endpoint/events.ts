@@ -40,6 +40,8 @@ interface Line {
   sequence: Sequence
   /** The sender showed another account key than the one that is pinned for the handle: it may be somebody else. */
   otherKey?: true
+  /** Nobody can show that `from` has written it: the person of this name tells it. */
+  hearsay?: string
 }
 
 export type LineState =

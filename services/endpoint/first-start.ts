@@ -73,8 +73,10 @@ export function prepare(
       throw new Refusal({ code: 'other-words' })
     changeKeyState(tx, { accountSeed: seed.slice(), isJoining: true })
     // It may have been set up anew.
-    if (loadServer(tx)) saveServer(tx, { serverId: new Uint8Array() })
-  } else if (keyState(tx).isJoining && isListed(context)) forgetKey(tx)
+    if (loadServer(tx)) saveServer(tx, { serverId: new Uint8Array(), operatorHandle: '' })
+  } else if (keyState(tx).isJoining && (isListed(context) || keyState(tx).pendingList.length === 0))
+    // Nobody agrees any more to what the words were given for: they do not stay.
+    forgetKey(tx)
   if (seed)
     tx.after(() => {
       context.session.joins = start.asksBeforeJoining ? 'when-confirmed' : 'at-once'
@@ -92,8 +94,8 @@ export function prepare(
     context.contacts.handles.expect(tx, inviter.handle, inviter.account)
 }
 
-/** A device that was on a list is one also where nobody agreed to another. */
-function isListed({ account, devices }: Pick<Context, 'account' | 'devices'>): boolean {
+/** A device that was on a list is one also where nobody agreed to another, and whatever a server says later. */
+export function isListed({ account, devices }: Pick<Context, 'account' | 'devices'>): boolean {
   const { place = 0, isEnded = false } = devices.get(account.device.publicKey) ?? {}
   return place > 0 || isEnded
 }

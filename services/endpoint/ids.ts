@@ -73,7 +73,8 @@ export interface KeyFields {
   accountKeys: AccountKey
   peerAccount: AccountKey | NoKey
   askedBy: AccountKey | NoKey
-  brokenBy: AccountKey | NoKey
+  brokenBy: AccountKey
+  ledBy: AccountKey | NoKey
   makeAdmin: AccountKey | NoKey
   unmakeAdmin: AccountKey | NoKey
   fromAccount: AccountKey | NoKey
@@ -85,7 +86,8 @@ export interface KeyFields {
   from: AccountKey
   deviceId: DeviceKey
   deviceIds: DeviceKey
-  leavingDeviceIds: DeviceKey
+  goneDeviceIds: DeviceKey
   toDevice: DeviceKey | NoKey
   toAccount: AccountKey | NoKey
+  toldBy: AccountKey | NoKey
 }

@@ -1,17 +1,16 @@
 // Rooms: what a person does with one, as intents of this device (intents.ts).
 
-import { create } from '@bufbuild/protobuf'
-import { GroupKind, type GroupSettings, GroupSettingsSchema } from '../../gen/parley/content/v1/room_pb.js'
 import { ROOM_NAME_LENGTH, ROOM_TOPIC_LENGTH } from '../protocol/content/lengths.js'
+import type { RoomSettings } from '../protocol/conversation/chain/change.js'
+import type { ConversationState } from '../protocol/conversation/chain/state.js'
 import { isHandle } from '../protocol/identity/handle.js'
 import { sameKey } from '../protocol/keys.js'
 import { Refusal } from './codes/refusal.js'
 import type { KeyTrust } from './contacts/contacts.js'
 import type { Context } from './context.js'
-import { createGroup } from './groups/create.js'
-import { addAccount, changeSettings, type IntentChange, intend, removeDevices } from './groups/intents.js'
-import { accountsIn, type GroupAccount, isOwn, settingsOf } from './groups/membership.js'
-import { adminKeys, encodeSettings, isAdmin } from './groups/policy.js'
+import { createRoomGroup, mayFound } from './groups/create.js'
+import { addAccount, changeSettings, type IntentChange, intend, removeAccount } from './groups/intents.js'
+import { accountsIn, adminKeys, type GroupAccount, isAdmin, isOwn } from './groups/membership.js'
 import { isIn } from './groups/state/group.js'
 import type { LiveGroup } from './groups/state/groups.js'
 import type { ConversationNumber } from './ids.js'
@@ -70,19 +69,10 @@ export async function createRoom(
   checkDays(historyDays)
   for (const handle of invite) checkName(context, handle)
   const { account } = context
-  const own = { handle: account.handle, accountKey: account.account.publicKey }
-  const settings = create(GroupSettingsSchema, {
-    kind: GroupKind.ROOM,
-    name,
-    admins: [own],
-    history: { days: historyDays },
-  })
+  if (!mayFound(context)) throw new Refusal({ code: 'not-registered' })
   const conversation = context.conversations.openRoom(tx, name)
-  const made = await createGroup(context, tx, {
-    conversation,
-    invitees: [],
-    settings: encodeSettings(settings),
-  })
+  const settings = { name, topic: '', historyDays }
+  const made = await createRoomGroup(context, tx, { conversation, settings })
   const { group } = made
   queueCommit(context.outbox, tx, group.number, made)
   for (const handle of new Set(invite))
@@ -97,17 +87,18 @@ export function changeRoom(
   conversation: ConversationNumber,
   change: RoomChange,
 ): void {
-  const { group, settings } = roomOf(context, conversation)
-  checkAdmin(context, settings)
-  for (const wish of wishesFor(context, { group, settings }, change)) intend(context, tx, group, wish)
+  const { group } = roomOf(context, conversation)
+  checkAdmin(context, group)
+  for (const wish of wishesFor(context, group, change)) intend(context, tx, group, wish)
 }
 
 /** The wishes to commit, in this order. Throws Refusal. */
 function wishesFor(
   context: Pick<Context, 'account' | 'contacts' | 'engine'>,
-  { group, settings }: { group: LiveGroup; settings: GroupSettings },
+  group: LiveGroup,
   change: RoomChange,
 ): IntentChange[] {
+  const { state } = group.held
   const member = 'handle' in change ? memberCalled(context, group, change.handle) : undefined
   switch (change.kind) {
     case 'invite':
@@ -117,13 +108,10 @@ function wishesFor(
     case 'remove':
       if (!member) throw new Refusal({ code: 'not-a-member', handle: change.handle })
       if (isOwn(context, member)) throw new Refusal({ code: 'cannot-remove-yourself' })
-      return [
-        ...(isAdmin(settings, member) ? [changeSettings({ unmakeAdmin: member.accountKey })] : []),
-        removeDevices(member.devices),
-      ]
+      return [removeAccount(member.accountKey)]
     case 'admin':
       if (!member) throw new Refusal({ code: 'not-a-member', handle: change.handle })
-      if (!change.isAdmin && settings.admins.length === 1 && isAdmin(settings, member))
+      if (!change.isAdmin && adminKeys(state).length === 1 && isAdmin(state, member))
         throw new Refusal({ code: 'only-admin' })
       return [
         changeSettings(
@@ -148,19 +136,16 @@ export function viewRoom(
   conversation: ConversationNumber,
 ): RoomView {
   const { group, settings } = roomOf(context, conversation)
-  const accounts = accountsIn(context, group)
-  const own = { handle: context.account.handle, accountKey: context.account.account.publicKey }
+  const { state } = group.held
   return {
-    name: settings.name,
-    topic: settings.topic,
-    historyDays: settings.history?.days ?? 0,
-    members: accounts.map(account => ({
+    ...settings,
+    members: accountsIn(context, group).map(account => ({
       handle: context.contacts.nameOf(account.accountKey, account.handle),
-      isAdmin: isAdmin(settings, account),
+      isAdmin: isAdmin(state, account),
       devices: account.devices.length,
       trust: context.contacts.trust(account.accountKey),
     })),
-    isAdmin: isAdmin(settings, own),
+    isAdmin: isAdmin(state, { accountKey: context.account.account.publicKey }),
     state: stateOf(group),
   }
 }
@@ -172,7 +157,7 @@ function stateOf({ phase }: LiveGroup): RoomView['state'] {
 
 /** Throws Refusal for a room that this account is not in any more. */
 export function checkMayWrite(
-  context: Pick<Context, 'conversations' | 'engine' | 'groups'>,
+  context: Pick<Context, 'conversations' | 'groups'>,
   conversation: ConversationNumber,
 ): void {
   if (context.conversations.kind(conversation) !== 'room') return
@@ -180,35 +165,23 @@ export function checkMayWrite(
     throw new Refusal({ code: 'not-in-room', peer: context.conversations.peer(conversation) })
 }
 
-/** Throws Refusal for a conversation that is no room. */
+/** The group that carries a room now. Throws Refusal for a conversation that is no room. */
 export function roomOf(
-  context: Pick<Context, 'engine' | 'groups'>,
+  context: Pick<Context, 'groups'>,
   conversation: ConversationNumber,
-): { group: LiveGroup; settings: GroupSettings } {
+): { group: LiveGroup; settings: RoomSettings } {
   const [group] = context.groups.of(conversation)
-  const settings = group && settingsOf(context, group)
-  if (!group || settings?.kind !== GroupKind.ROOM) throw new Refusal({ code: 'not-a-room' })
+  const settings = group?.held.state.settings
+  if (!group || !settings) throw new Refusal({ code: 'not-a-room' })
   return { group, settings }
-}
-
-/** The last admin of a room in which others are left cannot leave. Throws Refusal. */
-export function checkMayLeave(
-  context: Pick<Context, 'account' | 'engine'>,
-  { group, settings }: { group: LiveGroup; settings: GroupSettings },
-): void {
-  const own = { handle: context.account.handle, accountKey: context.account.account.publicKey }
-  const others = accountsIn(context, group).length > 1
-  if (others && settings.admins.length === 1 && isAdmin(settings, own))
-    throw new Refusal({ code: 'only-admin-leaves' })
 }
 
 function checkAdmin(
   { account, contacts }: Pick<Context, 'account' | 'contacts'>,
-  settings: GroupSettings,
+  { held: { state } }: { held: { state: ConversationState } },
 ): void {
-  const own = { handle: account.handle, accountKey: account.account.publicKey }
-  if (!isAdmin(settings, own))
-    throw new Refusal({ code: 'not-an-admin', admins: adminKeys(settings).map(key => contacts.nameOf(key)) })
+  if (!isAdmin(state, { accountKey: account.account.publicKey }))
+    throw new Refusal({ code: 'not-an-admin', admins: adminKeys(state).map(key => contacts.nameOf(key)) })
 }
 
 /** The member who is shown by this name. */

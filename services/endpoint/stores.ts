@@ -4,6 +4,7 @@ import { loadAccount, type OwnAccount } from './contacts/account.js'
 import { AccountLists } from './contacts/account-lists.js'
 import { Contacts } from './contacts/contacts.js'
 import { OwnDevices } from './contacts/own-devices.js'
+import { WriterCertificates } from './contacts/writer-certificates.js'
 import type { Context, RunTransaction } from './context.js'
 import { IntentList } from './groups/intent-list.js'
 import { DueGroups } from './groups/state/due.js'
@@ -30,7 +31,8 @@ export function openStores(
   const states = new GroupStates(engine)
   const filed = new FiledNames()
   const progress = new OutboxProgress()
-  const session: Context['session'] = { joins: undefined }
+  const learned = { times: 0 }
+  const session: Context['session'] = { joins: undefined, otherLists: [] }
   const on = (
     reader: Reader,
     groups = new Groups(reader, engine, states),
@@ -50,8 +52,9 @@ export function openStores(
     lines: LINE_TYPES,
     recents,
     contacts,
+    certificates: new WriterCertificates(reader),
     devices: new OwnDevices(reader),
-    lists: new AccountLists(reader, clock),
+    lists: new AccountLists(reader, clock, learned),
     outbox: new Outbox(reader, progress),
     session,
   })
@@ -59,11 +62,18 @@ export function openStores(
   return {
     context,
     outbox: context.outbox,
-    transaction: work =>
-      records.transaction(tx => {
-        const within = on(tx)
-        tx.before(() => within.due.settle(tx))
-        return work({ context: within, outbox: within.outbox, tx })
-      }),
+    transaction: async work => {
+      try {
+        return await records.transaction(tx => {
+          const within = on(tx)
+          tx.before(() => within.due.settle(tx))
+          return work({ context: within, outbox: within.outbox, tx })
+        })
+      } catch (error) {
+        // It has learned nothing after all.
+        learned.times++
+        throw error
+      }
+    },
   }
 }

@@ -13,7 +13,6 @@ jest.setTimeout(30_000)
 
 const NEVER = [2n ** 63n - 1n, -(2n ** 63n)]
 
-const text = (written: string) => ({ case: 'text', value: { text: written } }) as const
 const HIGHEST = 2n ** 64n - 1n
 
 let town: Town
@@ -44,7 +43,7 @@ afterEach(async () => {
 
 test.each(NEVER)('a contact whose texts are of a time that is none (%s)', async time => {
   await bob.close()
-  await sayByForce(bob.disk, text('from the end of time'), { sentAtMs: time })
+  await sayByForce(bob.disk, 'from the end of time', { sentAtMs: time })
   bob = await town.join('bob', server, { vault: 'mallory' })
   expect(await alice.received(2)).toEqual(['hello', 'from the end of time'])
   for (const event of alice.events) expect(jsonOf(event)).toBeDefined()
@@ -81,8 +80,8 @@ test.each<[string, () => Parameters<typeof sayByForce>[1]]>([
 ])('a contact who %s what nobody has counted to', async (_what, body) => {
   await bob.close()
   await sayByForce(bob.disk, body())
-  await sayByForce(bob.disk, text('again'), { resentCount: countOf(HIGHEST) })
-  await sayByForce(bob.disk, text('still there?'))
+  await sayByForce(bob.disk, 'again', { resentCount: countOf(HIGHEST) })
+  await sayByForce(bob.disk, 'still there?')
   bob = await town.join('bob', server, { vault: 'mallory' })
   expect(await alice.received(2)).toEqual(['hello', 'still there?'])
   await alice.write('bob', 'still here')
@@ -91,7 +90,7 @@ test.each<[string, () => Parameters<typeof sayByForce>[1]]>([
 
 test('a contact who counts on from a number that no vault has a key for', async () => {
   await bob.close()
-  await sayByForce(bob.disk, text('the last one'), { count: countOf(2n ** 63n) })
+  await sayByForce(bob.disk, 'the last one', { count: countOf(2n ** 63n) })
   bob = await town.join('bob', server, { vault: 'mallory' })
   await alice.received(2)
   await alice.write('bob', 'still here')

@@ -2,7 +2,7 @@
 // before, and were lenient for a minute.
 
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
-import { commitByForce } from '../support/modified-client.js'
+import { commitByForce } from '../support/forced-commits.js'
 import { members, openRoom, others, roomOf } from '../support/room.js'
 import { newTown, type Person, type Server, type Town } from '../support/town.js'
 

@@ -3,6 +3,7 @@
 
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import type { Notice } from '../../services/endpoint/index.js'
+import { seedOf } from '../../services/protocol/identity/recovery-phrase.js'
 import { type JoinOptions, newTown, type Person, type Server, type Town } from '../support/town.js'
 
 let town: Town
@@ -60,4 +61,15 @@ test('to somebody who comes by an invite link of the true server', async () => {
   const alice = await town.join('alice', server, invite)
   await alice.holds(() => notices(alice).some(({ code }) => code === 'other-directory-key'))
   await expectHeardByBob(alice, { bob, attacker })
+})
+
+test('to somebody who takes their account back meanwhile: the server is another one then, and they are told', async () => {
+  let alice = await town.join('alice', server)
+  await alice.line('up')
+  const seed = seedOf(alice.endpoint.recoveryPhrase()!)
+  await alice.close()
+  await server.restart({ data: 'of another id' })
+  alice = await town.join('alice', server, { seed })
+  await alice.line('up')
+  expect(notices(alice)).toContainEqual({ code: 'server-anew' })
 })

@@ -2,12 +2,13 @@
 // nobody can open, and welcome all others to a group of their own under its id.
 
 import { randomBytes } from 'node:crypto'
-import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
-import { type GroupSettings, GroupSettingsSchema } from '../../gen/parley/content/v1/room_pb.js'
-import type { OwnAccount } from '../../services/endpoint/contacts/account.js'
-import { accountOn, forgedWelcome, groupsOn, sendByForce } from '../support/modified-client.js'
-import { openRoom, others, roomOf } from '../support/room.js'
+import type { Held } from '../../services/endpoint/groups/state/held.js'
+import type { Change } from '../../services/protocol/conversation/chain/change.js'
+import { extended } from '../support/chain-by-force.js'
+import { type Claim, forgedWelcome, ownRoom } from '../support/forged-groups.js'
+import { accountOn, type ListedAccount, roomOn, sendByForce } from '../support/modified-client.js'
+import { hears, members, openRoom, others, roomOf, say } from '../support/room.js'
 import { newTown, type Person, type Server, type Town } from '../support/town.js'
 
 jest.setTimeout(30_000)
@@ -22,36 +23,44 @@ afterEach(async () => {
   await town.leave()
 })
 
-type Change = (settings: GroupSettings, mallory: OwnAccount) => GroupSettings
+/** Mallory's group says this of itself. */
+type Claiming = (known: Held, mallory: ListedAccount) => Claim
 
-test.each<[string, Change]>([
+const withEntries =
+  (change: (mallory: ListedAccount) => Change): Claiming =>
+  (known, mallory) =>
+    extended(known, mallory, { changes: [change(mallory)], groupId: known.groupId, epoch: known.epoch })
+
+const asNext =
+  (claim: Claiming): Claiming =>
+  (known, mallory) =>
+    claim({ ...known, incarnation: known.incarnation + 1 }, mallory)
+
+const makesItself = withEntries(({ account }) => ({ kind: 'make-admin', accountKey: account.publicKey }))
+const names = withEntries(() => ({ kind: 'settings', settings: { name: 'mine', topic: '', historyDays: 0 } }))
+
+test.each<[string, Claiming]>([
+  ['with themselves as the admin, by an entry of theirs', makesItself],
+  ['with themselves as the admin, as the next group', asNext(makesItself)],
+  ['with another name', names],
   [
-    'with themselves as the admin',
-    (settings, { handle, account }) => ({
-      ...settings,
-      admins: [{ $typeName: 'parley.content.v1.Admin', handle, accountKey: account.publicKey }],
-    }),
+    'in a room of their own with the same members',
+    (known, mallory) =>
+      ownRoom(known, mallory, { with: known.ledger.accounts.map(({ devices }) => devices.lists[0].list) }),
   ],
-  ['with another name', settings => ({ ...settings, name: 'mine' })],
-])('%s', async (_how, change) => {
-  const [alice, bob, mallory] = (await openRoom(town, server, ['alice', 'bob', 'mallory'])) as [
-    Person,
-    Person,
-    Person,
-  ]
+  ['as it is, though nobody has asked for it', known => known],
+])('%s', async (_how, claimOf) => {
+  const people = (await openRoom(town, server, ['alice', 'bob', 'mallory'])) as [Person, Person, Person]
+  const [alice, bob, mallory] = people
   const victims = [alice, bob]
   await mallory.close()
-  const [room] = await groupsOn(mallory.disk)
+  const known = await roomOn(mallory.disk)
   const account = accountOn(mallory.disk)
-  const settings = toBinary(
-    GroupSettingsSchema,
-    change(fromBinary(GroupSettingsSchema, room!.settings!), account),
-  )
-  const forged = { ...room!, settings, epoch: room!.epoch + 5n }
+  const claim = claimOf({ ...known, epoch: known.epoch + 5n }, account)
   const { welcome } = await forgedWelcome(
     account,
     victims.map(({ disk }) => disk),
-    forged,
+    claim,
   )
   const devices = victims.map(({ endpoint }) => endpoint.account()!.deviceKey)
   const garbage = () => randomBytes(400)
@@ -65,15 +74,17 @@ test.each<[string, Change]>([
     },
   ])
   await (await town.join('mallory', server)).line('up')
-  const isRefused = (person: Person) =>
-    person.events.some(each => each.type === 'notice' && each.notice.code === 'invitation-refused')
   for (const victim of victims) {
-    const joined = () => others(victim).filter(line => line.includes('you are in the room')).length
-    const before = joined()
-    await victim.holds(() => isRefused(victim) || joined() > before)
-    expect(isRefused(victim)).toBe(true)
+    await victim.holds(() => others(victim).some(line => line.includes('mallory changed it in a way')))
+    await victim.holds(() => others(victim).includes('event: alice removed mallory'))
+  }
+  await say(alice, 'from alice')
+  await say(bob, 'from bob')
+  for (const victim of victims) {
+    await hears(victim, 'from alice', 'from bob')
+    expect(members(victim)).toEqual(['alice', 'bob'])
     expect(roomOf(victim)!.peer).toBe('#tea')
-    const { members } = victim.endpoint.room(roomOf(victim)!.number)
-    expect(members.filter(({ isAdmin }) => isAdmin).map(({ handle }) => handle)).toEqual(['alice'])
+    const { members: all } = victim.endpoint.room(roomOf(victim)!.number)
+    expect(all.filter(({ isAdmin }) => isAdmin).map(({ handle }) => handle)).toEqual(['alice'])
   }
 })

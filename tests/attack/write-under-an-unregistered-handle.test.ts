@@ -2,7 +2,7 @@
 // blocking it does not keep him out.
 
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { openAs } from '../support/modified-client.js'
+import { openAs } from '../support/forged-groups.js'
 import { newTown, type Person, type Server, type Town } from '../support/town.js'
 
 let town: Town

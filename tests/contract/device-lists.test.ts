@@ -262,11 +262,14 @@ onEveryStore('a certificate without a list', () => {
     expect(await reasonOf(client.keyExchange(next))).toBe(ErrorReason.UNKNOWN_DEVICE)
   })
 
-  onAnyServer('of another account than the handle’s tells nothing', async () => {
-    const { handle } = await client.register()
-    const impostor = makeDevice({ handle })
-    const told = await client.keyExchange(impostor, { deviceCertificate: certificateOf(impostor) })
-    expect([refusalOf(told), shownBy(told)]).toEqual(['handleTaken', undefined])
+  onAnyServer('is of the account whose key has signed it, whatever handle that goes by', async () => {
+    const phone = await client.register()
+    const other = makeDevice({ account: phone.account })
+    const told = await client.keyExchange(other, { deviceCertificate: certificateOf(other) })
+    expect(shownBy(told)).toEqual(await lookUp(phone.handle, phone))
+    const impostor = makeDevice({ handle: phone.handle })
+    const nothing = await client.keyExchange(impostor, { deviceCertificate: certificateOf(impostor) })
+    expect([refusalOf(nothing), shownBy(nothing)]).toEqual(['notListed', undefined])
   })
 })
 

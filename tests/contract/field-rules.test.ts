@@ -11,7 +11,6 @@ import {
   CommitBundleSchema,
   OpenSchema,
   OutgoingEnvelopeSchema,
-  RejoinRequestSchema,
   RosterChangeSchema,
   RosterLeaveSchema,
   SendSchema,
@@ -102,11 +101,6 @@ const SUBJECTS: Subject[] = [
     schema: ApplicationEnvelopeSchema,
     right: () => ({ epoch: 1n, ciphertext: random(32) }),
     isTaken: sent('application'),
-  },
-  {
-    schema: RejoinRequestSchema,
-    right: () => ({ ...statementOf(anna), lastEpoch: 1n }),
-    isTaken: sent('rejoin'),
   },
   {
     schema: RosterLeaveSchema,
@@ -228,8 +222,8 @@ const paddedRemoval = (size: number) =>
     ...{ schema: SignedDeviceRemovalSchema, field: 'removal', label: REMOVAL_LABEL, key: anna.key },
   })
 function paddedCertificate(size: number): Uint8Array {
-  const { handle, account, id: deviceKey } = stranger
-  const certificate = makeCertificate({ handle, account, deviceKey, serverId: server.serverId })
+  const { account, id: deviceKey } = stranger
+  const certificate = makeCertificate({ account, deviceKey, serverId: server.serverId })
   return paddedTo(size, certificate, {
     ...{
       schema: SignedDeviceCertificateSchema,

@@ -10,15 +10,12 @@ import {
 import { onAnyServer } from '../support/contract-server.js'
 import type { Outgoing, TestStream } from '../support/contract-stream.js'
 import { client, onEveryStore } from '../support/contract-suite.js'
+import { type StatementFields, statementInit } from '../support/rejoin-statements.js'
 
-interface RejoinInit {
-  nonce?: Uint8Array
-  signature?: Uint8Array
-}
-
-function rejoin(conversationId: Uint8Array, device: TestDevice, init: RejoinInit = {}): Outgoing {
-  const { nonce = random(16), signature = random(64) } = init
-  return { conversationId, envelope: { case: 'rejoin', value: { nonce, signature, deviceId: device.id } } }
+function rejoin(conversationId: Uint8Array, device: TestDevice, init: StatementFields = {}): Outgoing {
+  const drawn = { nonce: random(16), signature: random(64) }
+  const value = statementInit({ groupId: conversationId, deviceKey: device.id, ...drawn, ...init })
+  return { conversationId, envelope: { case: 'rejoin', value } }
 }
 
 const kinds = (stream: TestStream) => stream.envelopes().map(({ envelope }) => envelope.case)
@@ -60,14 +57,17 @@ onEveryStore('a rejoin request', () => {
     for (const stream of [first, second]) stream.end()
   })
 
-  onAnyServer('is malformed with a field that breaks its rule, or for another device', async () => {
+  onAnyServer('is malformed with a field that breaks its rule, or for another device or group', async () => {
     const [anna, bert] = [await client.register(), await client.register()]
     const stream = await client.open(anna)
     const id = await createConversation(stream, [bert])
     for (const bad of [
       rejoin(id, anna, { nonce: random(15) }),
       rejoin(id, anna, { nonce: new Uint8Array() }),
+      rejoin(id, anna, { blindedHead: random(31) }),
       rejoin(id, anna, { signature: random(63) }),
+      rejoin(id, anna, { statement: random(200) }),
+      rejoin(id, anna, { groupId: random(16) }),
       rejoin(id, bert),
     ])
       expect((await rejectionOf(stream, bad)).case).toBe('malformed')

@@ -37,7 +37,7 @@ const link = (world: World, address: string, joining: Joining) => join(world, 'l
 
 describe('a second device', () => {
   test(
-    'is linked by the words, has the history, and takes part',
+    'is linked by the words, has the history after a yes, and takes part',
     async () => {
       await withWorld(async world => {
         const server = await world.server()
@@ -55,8 +55,15 @@ describe('a second device', () => {
         expect(unseen).toMatchObject({ code: 3, stdout: '' })
         expect(unseen.stderr).toMatch(/SHA256:[\s\S]*--yes/)
         expect((await link(world, server.address, { data: 'phone', words })).code).toBe(0)
-        const laptop = world.client('alice', undefined, { args: ['--to', 'bob', '--follow'] })
-        const phone = world.client('alice', undefined, { data: 'phone', args: ['--to', 'bob', '--follow'] })
+        const follow = ['--to', 'bob', '--follow']
+        const first = world.client('alice', undefined, { args: follow })
+        const phone = world.client('alice', undefined, { data: 'phone', args: follow })
+        await phone.event(event => event.type === 'notice' && event.code === 'history-awaited')
+        const asked = await first.event(event => event.type === 'notice' && event.code === 'history-asked')
+        await first.stop()
+        const { fingerprint } = asked.data as { fingerprint: string }
+        expect(asked.text).toContain(fingerprint)
+        const laptop = world.client('alice', undefined, { args: [...follow, '--give-history', fingerprint] })
         await phone.event(
           event => event.type === 'event' && /line of history from your device/.test(event.text ?? ''),
         )

@@ -46,7 +46,11 @@ describe(`a room${left ? ` (left out: ${left})` : ''}`, () => {
           carol.write('on it\n')
           await alice.shows(/on it/)
           alice.type(`/leave${ENTER}`)
-          await alice.shows(/you are the only admin/)
+          await alice.shows(/you have left/)
+          await carol.event(({ type, text }) => type === 'event' && text === 'alice left')
+          await carol.event(
+            ({ type, text }) => type === 'event' && text === 'carol is an admin now: the last one has left',
+          )
         } finally {
           alice.kill()
         }

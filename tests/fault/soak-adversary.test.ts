@@ -41,6 +41,7 @@ describe('what an adversary may read', () => {
 
   test.each([
     [{ kind: 'room', peer: '#of-m0 m3 5', name: 'of-m0' }, true],
+    [{ kind: 'room', peer: '#of-m0-2 m3 5', name: 'of-m0-2' }, true],
     [{ kind: 'room', peer: '#made-up', name: 'made-up' }, false],
     [{ kind: 'direct', peer: 'm4', name: 'm0+m4' }, true],
     [{ kind: 'direct', peer: 'x0~abcdefgh', name: 'm0+x0~abcdefgh' }, false],

@@ -8,6 +8,7 @@ const text = (name: string, sequence: number, own = false): Line => ({
   own,
   text: `room ${name}`,
   sequence: BigInt(sequence),
+  group: 'first',
   state: own ? 'stored' : 'received',
 })
 const event = (told: string, sequence: number): Line => ({
@@ -26,6 +27,7 @@ const transcript = (member: string, lines: Line[], more: Partial<Transcript> = {
   conversation: 'room',
   ready: true,
   members: ['a', 'b'],
+  groups: ['first', 'second'],
   lines,
   ...more,
 })
@@ -50,6 +52,29 @@ describe('what two members hold of a conversation', () => {
     ],
   ])('%s', (_, lines, complaint) => {
     expect(heard(lines)).toEqual([expect.stringMatching(complaint)])
+  })
+
+  describe('of two groups', () => {
+    const later = (line: Line): Line => ({ ...line, group: 'second' })
+    const two = transcript('a', [text('one', 5, true), later(text('two', 4, true))])
+    const violations = (lines: Line[], more: Partial<Transcript> = {}) =>
+      compare([two, transcript('b', lines, more)]).violations
+
+    test('stands in the order of each', () => {
+      expect(violations([text('one', 5), later(text('two', 4))])).toEqual([])
+      expect(violations([later(text('two', 4)), text('one', 5)])).toEqual([])
+    })
+
+    test('is in the group in which it was sent', () => {
+      expect(violations([text('one', 5), text('two', 4)])).toContainEqual(
+        expect.stringMatching(/"room two" is in first at 4, not in second/),
+      )
+    })
+
+    test('may lack what was said in one that the member was never in', () => {
+      expect(violations([text('one', 5)], { groups: ['first'] })).toEqual([])
+      expect(violations([text('one', 5)])).toEqual([expect.stringMatching(/"room two" at 4 is missing/)])
+    })
   })
 
   test('may begin late and end early', () => {

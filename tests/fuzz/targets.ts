@@ -16,6 +16,7 @@ export const TARGETS: readonly Target[] = [
   vault,
   conversation,
   engine,
+
   content,
   envelope,
   server,

@@ -64,28 +64,10 @@ export const EXPLAINED: readonly Explained[] = [
     why: 'It saves writing the link that stands there already.',
   },
   {
-    file: 'endpoint/contacts/contacts.ts',
-    original: 'isChanged === (changeOf(before) !== undefined)',
-    replacement: 'false',
-    why: 'It saves writing the link that stands there already, or deleting the one that does not.',
-  },
-  {
-    file: 'endpoint/contacts/trust.ts',
-    original: 'contact?.changedAccountKey',
-    replacement: 'contact.changedAccountKey',
-    why: 'A key that is new is that of a contact.',
-  },
-  {
     file: 'endpoint/groups/state/group.ts',
     original: "phase.name === 'leaving'",
     replacement: 'true',
     why: 'No other phase has a leave to say; asked here, the compiler knows it too.',
-  },
-  {
-    file: 'endpoint/groups/policy.ts',
-    original: '{ return undefined; }',
-    replacement: '{}',
-    why: 'A function that ends returns undefined.',
   },
   {
     file: 'endpoint/groups/state/due.ts',
@@ -149,14 +131,14 @@ export const EXPLAINED: readonly Explained[] = [
   },
   {
     file: 'endpoint/groups/intents.ts',
-    original: 'left.length < intent.change.value.deviceIds.length',
+    original: 'left.length < change.value.deviceIds.length',
     replacement: 'true',
     why: 'It saves writing an intent as it stands.',
   },
   {
     file: 'endpoint/groups/intents.ts',
-    original: 'left.length < intent.change.value.deviceIds.length',
-    replacement: 'left.length <= intent.change.value.deviceIds.length',
+    original: 'left.length < change.value.deviceIds.length',
+    replacement: 'left.length <= change.value.deviceIds.length',
     why: 'It saves writing an intent as it stands.',
   },
   {
@@ -167,7 +149,7 @@ export const EXPLAINED: readonly Explained[] = [
   },
   {
     file: 'endpoint/groups/state/groups.ts',
-    original: '!was.has(handle)',
+    original: '!was.has(account)',
     replacement: 'true',
     why: 'It saves writing the link that stands there already.',
   },
@@ -175,7 +157,7 @@ export const EXPLAINED: readonly Explained[] = [
     file: 'endpoint/groups/state/groups.ts',
     original: "''",
     replacement: '"Stryker was here!"',
-    why: 'It stands before the devices of every handle alike, and they are only compared.',
+    why: 'It stands before the devices of every account alike, and they are only compared.',
   },
   {
     file: 'endpoint/groups/state/live-group.ts',
@@ -224,36 +206,6 @@ export const EXPLAINED: readonly Explained[] = [
     original: '[]',
     replacement: '["Stryker was here"]',
     why: 'What has no kind is a line of none.',
-  },
-  {
-    file: 'endpoint/messages/content/revoked-devices.ts',
-    original: 'due.length > 0',
-    replacement: 'true',
-    why: 'It saves looking for groups where nothing is due.',
-  },
-  {
-    file: 'endpoint/messages/content/revoked-devices.ts',
-    original: 'due.length > 0',
-    replacement: 'due.length >= 0',
-    why: 'It saves looking for groups where nothing is due.',
-  },
-  {
-    file: 'endpoint/messages/content/revoked-devices.ts',
-    original: '[]',
-    replacement: '["Stryker was here"]',
-    why: 'Nothing is due, so nothing is sealed in it.',
-  },
-  {
-    file: 'endpoint/messages/content/revoked-devices.ts',
-    original: 'error instanceof IdentityError',
-    replacement: 'true',
-    why: 'Reading throws nothing else; a defect of it must not pass for a bad revocation.',
-  },
-  {
-    file: 'endpoint/messages/content/revoked-devices.ts',
-    original: '{ if (error instanceof IdentityError) return undefined; throw error; }',
-    replacement: '{}',
-    why: 'Reading throws nothing else; a defect of it must not pass for a bad revocation.',
   },
   {
     file: 'protocol/identity/recovery-phrase.ts',

@@ -5,7 +5,7 @@ import type { Endpoint } from '../../services/endpoint/endpoint.js'
 import type { ConversationNumber } from '../../services/endpoint/ids.js'
 import type { RoomView } from '../../services/endpoint/rooms.js'
 import type { Chance } from '../support/chance.js'
-import { isAdversary, isHonest, marked } from './adversary/names.js'
+import { founderOf, isAdversary, isHonest, marked } from './adversary/names.js'
 
 export interface Member {
   handle: string
@@ -22,6 +22,8 @@ export interface Member {
   lacksRoom: boolean
   /** That room, where others are in it before. */
   founded?: ConversationNumber
+  /** There are adversaries: the founder of a room stays in it, so that there is somebody to take them out. */
+  keepsFounders: boolean
   /** It is to have a second device once it has sent so many texts. */
   linksAfter: number
 }
@@ -74,27 +76,41 @@ export async function actOnce(member: Member): Promise<void> {
 async function act(member: Member): Promise<void> {
   if (member.lacksRoom) return await found(member)
   const { chance, endpoint, others, handle } = member
-  const rooms = roomsOf(endpoint)
+  const rooms = roomsOf(endpoint).filter(room => !isAlone(member, room))
   const own = chance.pick(rooms.filter(({ view }) => view.isAdmin))
   const kind = chance.weighted(WEIGHTS)
   const any = chance.pick(rooms)
   if (kind === 'writeDirect' || (kind === 'write' && !any))
     return await write(member, await endpoint.open(chance.pick(others)!))
   if (kind === 'write') return await write(member, any!.number)
-  if (kind === 'leave') return any && (await endpoint.leaveRoom(any.number))
+  if (kind === 'leave') {
+    if (any && mayGo(member, any, handle)) await endpoint.leaveRoom(any.number)
+    return
+  }
   if (own) await change(member, own, kind, handle)
 }
 
+/** Nobody honest has come yet: adversaries come first, and a text that waits says that it is for none of them. */
+const isAlone = ({ handle }: Member, { view: { members } }: Room): boolean =>
+  members.every(each => each.handle === handle || isAdversary(each.handle))
+
+const mayGo = ({ keepsFounders }: Member, { view }: Room, handle: string): boolean =>
+  !keepsFounders || founderOf(firstName(view.name)) !== handle
+
+const firstName = (name: string): string => name.replace(/ .*$/, '')
+
 async function change(
-  { chance, endpoint, others, sent }: Member,
-  { number, view }: Room,
+  member: Member,
+  room: Room,
   kind: 'invite' | 'remove' | 'rename' | 'topic' | 'admin',
   handle: string,
 ): Promise<void> {
-  const inside = view.members.filter(member => member.handle !== handle && !isAdversary(member.handle))
-  const outside = others.filter(other => !inside.some(member => member.handle === other))
-  const one = chance.pick(inside)
-  const name = view.name.replace(/ .*$/, '')
+  const { chance, endpoint, others, sent } = member
+  const { number, view } = room
+  const inside = view.members.filter(each => each.handle !== handle && !isAdversary(each.handle))
+  const outside = others.filter(other => !inside.some(each => each.handle === other))
+  const one = chance.pick(inside.filter(each => mayGo(member, room, each.handle)))
+  const name = firstName(view.name)
   if (kind === 'invite' && outside.length > 0)
     await endpoint.changeRoom(number, { kind, handle: chance.pick(outside)! })
   if (kind === 'remove' && one) await endpoint.changeRoom(number, { kind, handle: one.handle })
@@ -113,15 +129,33 @@ async function write(member: Member, conversation: ConversationNumber): Promise<
 }
 
 async function found(member: Member): Promise<void> {
-  const { endpoint, chance, others } = member
   member.lacksRoom = false
-  const number = member.founded ?? (await createRoom(member))
-  for (const other of chance.shuffled(others).slice(0, FIRST_INVITED))
-    await endpoint.changeRoom(number, { kind: 'invite', handle: other })
+  await inviteSome(member, member.founded ?? (await createRoom(member)), FIRST_INVITED)
 }
 
-export const createRoom = ({ endpoint, handle }: Member): Promise<ConversationNumber> =>
-  endpoint.createRoom({ name: `of-${handle}`, historyDays: 0 })
+/** The rooms that this one has opened. */
+export const foundedBy = ({ endpoint, handle }: Member): Room[] =>
+  roomsOf(endpoint).filter(({ view }) => founderOf(firstName(view.name)) === handle)
+
+export function createRoom(member: Member): Promise<ConversationNumber> {
+  const { endpoint, handle } = member
+  // Those among them that cannot be written in now, too.
+  const before = honestConversations(member).filter(({ name }) => founderOf(name) === handle).length
+  return endpoint.createRoom({
+    name: before > 0 ? `of-${handle}-${before + 1}` : `of-${handle}`,
+    historyDays: 0,
+  })
+}
+
+/** Asks some others to come. */
+export async function inviteSome(
+  { endpoint, chance, others }: Member,
+  number: ConversationNumber,
+  most: number,
+) {
+  for (const handle of chance.shuffled(others).slice(0, most))
+    await endpoint.changeRoom(number, { kind: 'invite', handle })
+}
 
 export function roomsOf(endpoint: Endpoint): Room[] {
   return endpoint

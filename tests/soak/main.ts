@@ -9,7 +9,7 @@ const { values } = parseArgs({
     'per-process': { type: 'string', default: '8' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     adversaries: { type: 'string', default: '0' },
-    acts: { type: 'string', default: 'default' },
+    acts: { type: 'string', default: 'all' },
     kill: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
   },

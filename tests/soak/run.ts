@@ -60,6 +60,8 @@ const ACT_PAUSE_MS = 600
 const EXPELLED_AFTER = 1 / 3
 /** Between two looks whether they are, in ms. */
 const EXPEL_AGAIN_MS = 500
+/** Between two looks whether adversaries are left in any room, in ms. */
+const FOUND_MORE_MS = 5_000
 /** One member in so many opens a room. */
 const MEMBERS_PER_ROOM = 5
 
@@ -126,8 +128,9 @@ async function play(
   await adversaries.call('act', { pauseMs: ACT_PAUSE_MS })
   for (const member of members) await member.call('act', { messages, ms })
   const expelled = expel(members, { enemies, ms })
+  const more = foundMore(members, { enemies, ms })
   const troubles = await trouble({ members, killServer: server.kill, kill, ms, chance: chance(seed) })
-  await expelled
+  await Promise.all([expelled, more])
   await adversaries.call('rest', undefined)
   for (const member of members) await member.call('rest', undefined)
   say('quiet now; waiting until everything has arrived')
@@ -149,7 +152,7 @@ const wrongs = ({ read, holes }: AdversaryReport): string[] => [
 ]
 
 async function startAdversaries(
-  { adversaries = 0, acts = 'default', members, seed }: SoakOptions,
+  { adversaries = 0, acts = 'all', members, seed }: SoakOptions,
   port: number,
 ): Promise<WorkerProcess<AdversariesApi>> {
   const worker = startWorker<AdversariesApi>(new URL('./adversary/process.js', import.meta.url))
@@ -175,6 +178,20 @@ async function expel(
   }
 }
 
+/** Adversaries who were taken out of a room are out of it: they go on in others. */
+async function foundMore(
+  members: readonly Members[],
+  { enemies, ms }: { enemies: number; ms: number },
+): Promise<void> {
+  const invited = adversariesOf(enemies).filter(({ role }) => role !== 'removed')
+  for (const end = performance.now() + ms; invited.length > 0; ) {
+    await delay(FOUND_MORE_MS)
+    if (performance.now() + FOUND_MORE_MS > end) return
+    // A process that is killed meanwhile has not heard it.
+    for (const member of members) await member.call('foundMore', invited).catch(() => undefined)
+  }
+}
+
 /** A text that still waits after so long shows in the transcripts. */
 async function settled(
   members: readonly Members[],
@@ -187,8 +204,9 @@ async function settled(
     await delay(QUIET_MS / 10)
   }
   const states = await Promise.all(members.map(member => member.call('state', undefined)))
-  const waiting = states.flat().filter(({ up, unsent }) => !up || unsent > 0)
-  say(`it does not become quiet: ${JSON.stringify(waiting)}`)
+  const waiting = states.flatMap(state => state.members).filter(({ up, unsent }) => !up || unsent > 0)
+  const last = states.filter(({ quietMs }) => quietMs <= QUIET_MS).map(({ lastSaid }) => lastSaid)
+  say(`it does not become quiet: ${JSON.stringify(waiting)} ${last.join('; ')}`)
 }
 
 async function startServer(folder: string) {
@@ -224,14 +242,24 @@ async function startMembers(
   options: SoakOptions,
   { folder, port }: { folder: string; port: number },
 ): Promise<Members[]> {
-  const { perProcess, seed, messages, ms } = options
+  const { perProcess, seed, messages, ms, adversaries = 0 } = options
+  const hasAdversaries = adversaries > 0
   const everybody = handlesOf(options.members)
   const founders = everybody.filter((_, index) => index % MEMBERS_PER_ROOM === 0)
   const made: Members[] = []
   for (let from = 0; from < everybody.length; from += perProcess) {
     const handles = everybody.slice(from, from + perProcess)
     const wire = await openWire(port)
-    const start = { folder, port: wire.port, handles, everybody, seed, generation: 0, founders }
+    const start = {
+      folder,
+      port: wire.port,
+      handles,
+      everybody,
+      seed,
+      generation: 0,
+      founders,
+      hasAdversaries,
+    }
     made.push(await startProcess(start, { wire, act: { messages, ms } }))
   }
   return made

@@ -10,6 +10,8 @@ export interface Line {
   /** Of a text: what was sent. Otherwise the code of what is told, or of the cause. */
   text: string
   sequence: bigint
+  /** Of a text that was sealed: the MLS group, whose sequence it is. Those of different groups say nothing of each other. */
+  group?: string
   state: string
 }
 
@@ -23,6 +25,8 @@ export interface Transcript {
   /** Whether texts can be sent in it. */
   ready: boolean
   members: string[]
+  /** The MLS groups of the conversation that this device was in. */
+  groups: string[]
   lines: Line[]
 }
 
@@ -41,6 +45,7 @@ interface Sent {
   text: string
   by: string
   sequence: bigint
+  group: string
 }
 
 /** Between two places, both left out. */
@@ -86,7 +91,10 @@ function compareConversation(held: readonly Transcript[], verdict: Verdict): voi
   sent.sort((a, b) => Number(a.sequence - b.sequence))
   for (const transcript of held) {
     checkOwn(transcript, verdict)
-    checkReceived(transcript, sent, verdict)
+    const groups = new Set(
+      held.filter(({ account }) => account === transcript.account).flatMap(each => each.groups),
+    )
+    checkReceived(transcript, { sent, groups }, verdict)
     noteUnreadable(transcript, verdict)
   }
   compareMembers(held, verdict)
@@ -105,7 +113,8 @@ const behind = (before: Line, { sequence }: Line) =>
 
 function sentBy(transcript: Transcript, verdict: Verdict): Sent[] {
   return texts(transcript, true).flatMap(line => {
-    if (isStored(line)) return [{ text: line.text, by: transcript.member, sequence: line.sequence }]
+    if (isStored(line))
+      return [{ text: line.text, by: transcript.member, sequence: line.sequence, group: line.group ?? '' }]
     // A member who is out of it sends nothing more; everybody else has sent everything by now.
     // Somebody who comes back was told what did not go out when it was taken out.
     if (transcript.ready && line.state !== 'failed')
@@ -116,16 +125,20 @@ function sentBy(transcript: Transcript, verdict: Verdict): Sent[] {
 
 function checkOwn(transcript: Transcript, verdict: Verdict): void {
   const stored = texts(transcript, true).filter(isStored)
-  for (const [index, line] of stored.entries()) {
-    if (line.sequence === 0n) say(verdict, transcript, `"${line.text}" is stored and has no place`)
-    const before = stored[index - 1]
-    if (before && line.sequence <= before.sequence)
-      say(
-        verdict,
-        transcript,
-        `"${line.text}" was typed after what it stands before: ${behind(before, line)}`,
-      )
-  }
+  for (const { text, sequence } of stored)
+    if (sequence === 0n) say(verdict, transcript, `"${text}" is stored and has no place`)
+  for (const [before, line] of outOfOrder(stored))
+    say(verdict, transcript, `"${line.text}" was typed after what it stands before: ${behind(before, line)}`)
+}
+
+/** Lines that stand behind one of the same group which the server has put behind them. */
+function outOfOrder(lines: readonly Line[]): [before: Line, line: Line][] {
+  return [...Map.groupBy(lines, ({ group }) => group).values()].flatMap(of =>
+    of.flatMap((line, index): [Line, Line][] => {
+      const before = of[index - 1]
+      return before && line.sequence <= before.sequence ? [[before, line]] : []
+    }),
+  )
 }
 
 /** In which of the order's places this member was in the conversation. */
@@ -150,26 +163,27 @@ export function intervals({ lines, ready }: Transcript): Interval[] {
   return found
 }
 
-function checkReceived(transcript: Transcript, sent: readonly Sent[], verdict: Verdict): void {
+/** Where a text stands at a receiver. */
+type Place = Pick<Line, 'sequence' | 'group'>
+
+function checkReceived(
+  transcript: Transcript,
+  { sent, groups }: { sent: readonly Sent[]; groups: ReadonlySet<string> },
+  verdict: Verdict,
+): void {
   const received = texts(transcript, false)
-  const places = new Map<string, bigint>()
-  for (const { text, sequence } of received) {
-    if (places.has(text)) say(verdict, transcript, `"${text}" is there twice`)
-    places.set(text, sequence)
+  const places = new Map<string, Place>()
+  for (const line of received) {
+    if (places.has(line.text)) say(verdict, transcript, `"${line.text}" is there twice`)
+    places.set(line.text, line)
   }
   // A history handed over by another device of the account has that one's own texts where they were typed.
-  const others = received.filter(({ sibling }) => !sibling)
-  const out = others.findIndex(({ sequence }, index) => index > 0 && sequence <= others[index - 1]!.sequence)
-  if (out > 0)
-    say(
-      verdict,
-      transcript,
-      `"${others[out]!.text}" stands out of the order: ${behind(others[out - 1]!, others[out]!)}`,
-    )
+  for (const [before, line] of outOfOrder(received.filter(({ sibling }) => !sibling)).slice(0, 1))
+    say(verdict, transcript, `"${line.text}" stands out of the order: ${behind(before, line)}`)
   const was = intervals(transcript)
   for (const one of sent) {
     if (one.by === transcript.member) continue
-    const due = was.some(({ from, to }) => one.sequence > from && one.sequence < to)
+    const due = groups.has(one.group) && was.some(({ from, to }) => one.sequence > from && one.sequence < to)
     const place = places.get(one.text)
     places.delete(one.text)
     checkOne(transcript, { ...one, due, place }, verdict)
@@ -180,15 +194,18 @@ function checkReceived(transcript: Transcript, sent: readonly Sent[], verdict: V
 
 function checkOne(
   transcript: Transcript,
-  { text, sequence, due, place }: Sent & { due: boolean; place: bigint | undefined },
+  { text, sequence, group, due, place }: Sent & { due: boolean; place: Place | undefined },
   verdict: Verdict,
 ): void {
-  if (place === sequence) return
+  if (place?.sequence === sequence && place.group === group) return
   const cause = transcript.lines.find(
     line => line.sequence === sequence && (line.kind === 'unreadable' || line.kind === 'gap'),
   )?.text
   if (place !== undefined) {
-    if (!cause && place < sequence) say(verdict, transcript, `"${text}" is at ${place}, not ${sequence}`)
+    if (place.group !== group && !cause)
+      say(verdict, transcript, `"${text}" is in ${place.group} at ${place.sequence}, not in ${group}`)
+    else if (place.sequence < sequence && !cause)
+      say(verdict, transcript, `"${text}" is at ${place.sequence}, not ${sequence}`)
     return
   }
   if (!due) return

@@ -24,7 +24,7 @@ import { readWelcomed } from '../../services/protocol/conversation/welcomed-grou
 import type { CryptoProvider } from '../../services/protocol/crypto.js'
 import { type DeviceKey, deviceKey, sameKey } from '../../services/protocol/keys.js'
 import { entriesFor, forged, GroupStory, reasonOf, seenOf } from './chain-groups.js'
-import { type Device, Person } from './chain-people.js'
+import { type Device, ELSEWHERE, Person, SERVER_ID } from './chain-people.js'
 import { toyCrypto as crypto } from './toy-crypto.js'
 
 const PEOPLE = 5
@@ -56,12 +56,14 @@ export interface Step {
 
 /** The same people for all sequences: what they sign of their devices is made once. */
 const people = Array.from({ length: PEOPLE }, (_, at) => new Person(crypto, at + 1, DEVICES))
-/** The lists of each person: all devices; without the last; the same number again, otherwise; the last alone. */
+/** The lists of each person: all devices; without the last; the same number again, otherwise; the last alone;
+ * one for another server. */
 const lists = people.map(person => [
   person.list,
   person.listOf(person.devices.slice(0, 2), { number: 2 }),
   person.listOf(person.devices.slice(1), { number: 2, issuedAt: 7 }),
   person.listOf(person.devices.slice(2), { number: 3 }),
+  person.listOf(person.devices, { number: 4, serverId: ELSEWHERE }),
 ])
 const listsOf = (person: Person) => lists[people.indexOf(person)]!
 const at = <T>(items: readonly T[], number: number): T => items[number % items.length]!
@@ -254,8 +256,8 @@ function nameOf(held: HeldGroup): string {
   return [
     toHex(encodeGroupState(crypto, held, [])),
     held.epoch,
-    ...held.leaves.flatMap(({ deviceKey, accountKey, list }) =>
-      [deviceKey, accountKey, list.hash].map(toHex),
+    ...held.leaves.flatMap(({ deviceKey, accountKey, serverId, list }) =>
+      [deviceKey, accountKey, serverId, list.hash].map(toHex),
     ),
     ...members.flatMap(({ accountKey, added, isAdmin }) => [toHex(accountKey), added, isAdmin]),
   ].join()
@@ -285,6 +287,8 @@ function twisted(held: HeldGroup, plan: CommitPlan, { step, as }: { step: Step; 
       return forged(crypto, held, { ...plan, as, committer: device.key })
     case 8:
       return forged(crypto, held, { ...plan, as: { ...as, state: held.state }, entries: entries.slice(1) })
+    case 10:
+      return forged(crypto, held, { ...plan, as, path: { ...person.leaf(device), serverId: ELSEWHERE } })
     default:
       return forged(crypto, held, { ...plan, as: { ...as, ledger: held.ledger } })
   }
@@ -335,10 +339,13 @@ function exercise({ members, admins }: Powers, { author, change, number }: Chain
   assert(admins.size > 0)
 }
 
-/** Every leaf is of a member and one of its devices, and all its lists have that; nobody removed it who could. */
+/** Every leaf is of a member of this server and one of its devices, and all its lists have that; nobody removed it who could. */
 function checkLeaves({ leaves, state, ledger }: HeldGroup): void {
   assert.equal(new Set(leaves.map(({ deviceKey }) => toHex(deviceKey))).size, leaves.length)
-  for (const { accountKey, deviceKey } of leaves) {
+  for (const { devices } of ledger.accounts)
+    for (const { list } of devices.lists) assert.equal(toHex(list.serverId), toHex(SERVER_ID))
+  for (const { accountKey, deviceKey, serverId } of leaves) {
+    assert.equal(toHex(serverId), toHex(SERVER_ID))
     const name = toHex(deviceKey)
     assert(state.members.some(member => sameKey(member.accountKey, accountKey)))
     const account = ledger.accounts.find(

@@ -32,7 +32,9 @@ import {
 import { keyPairOf } from '../../services/protocol/signature.js'
 
 const NOW = 1_800_000_000_000
-const SERVER_ID = new Uint8Array(16).fill(9)
+export const SERVER_ID = new Uint8Array(16).fill(9)
+/** Another server, which people may be on by the same words. */
+export const ELSEWHERE = new Uint8Array(16).fill(8)
 export const SETTINGS = { name: 'ops', topic: '', historyDays: 0 }
 
 export interface Device {
@@ -70,9 +72,9 @@ export class Person {
   addDevice(): Device {
     const pair = deviceKeys(keyPairOf(this.crypto, seedOf(this.seed, this.devices.length + 1)))
     const certificate = makeCertificate(this.crypto, {
-      handle: `person-${this.seed}`,
       account: this.account,
       deviceKey: pair.publicKey,
+      serverId: SERVER_ID,
       issuedAt: NOW,
     })
     const device = { pair, key: pair.publicKey, certificate }
@@ -81,10 +83,13 @@ export class Person {
   }
 
   /** Signs the next list, of these devices. `issuedAt` tells lists with one number apart. */
-  listOf(devices: readonly Device[], { number = (this.list?.read.number ?? 0) + 1, issuedAt = NOW } = {}) {
+  listOf(
+    devices: readonly Device[],
+    { number = (this.list?.read.number ?? 0) + 1, issuedAt = NOW, serverId = SERVER_ID } = {},
+  ) {
     const encoded = makeDeviceList(this.crypto, this.account, {
       handle: `person-${this.seed}`,
-      serverId: SERVER_ID,
+      serverId,
       number,
       previous: undefined,
       issuedAt,
@@ -108,8 +113,8 @@ export class Person {
   }
 
   leaf(device: Device = this.first, list: { read: DeviceList } = this.list): Leaf {
-    const { number, hash } = list.read
-    return { accountKey: this.key, deviceKey: device.key, list: { number, hash } }
+    const { number, hash, serverId } = list.read
+    return { accountKey: this.key, deviceKey: device.key, serverId, list: { number, hash } }
   }
 
   held(): HeldAccount {

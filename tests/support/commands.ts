@@ -24,6 +24,7 @@ export const NOTHING: CommandEndpoint = {
   decline: unexpected,
   devices: unexpected,
   examine: unexpected,
+  giveHistory: unexpected,
   inviteLink: unexpected,
   leaveRoom: unexpected,
   markVerified: unexpected,

@@ -59,7 +59,7 @@ export function makeDevice(of: { handle?: string; account?: SigningKey } = {}): 
   const handle = of.handle ?? freshHandle()
   const account = of.account ?? makeKey()
   const key = makeKey()
-  const certificate = makeCertificate({ handle, account, deviceKey: key.publicKey })
+  const certificate = makeCertificate({ account, deviceKey: key.publicKey })
   const device = { handle, account, key, id: key.publicKey, certificate }
   madeFor(account).devices.push(device)
   return device
@@ -146,7 +146,6 @@ export function makeRemoval(
 }
 
 export interface CertificateOptions {
-  handle: string
   account: SigningKey
   deviceKey: Uint8Array
   /** Default: the account's. */
@@ -157,7 +156,6 @@ export interface CertificateOptions {
 }
 
 export function makeCertificate({
-  handle,
   account,
   deviceKey,
   signer,
@@ -167,7 +165,6 @@ export function makeCertificate({
   const certificate = toBinary(
     DeviceCertificateSchema,
     create(DeviceCertificateSchema, {
-      handle,
       accountKey: accountKey ?? account.publicKey,
       deviceKey,
       serverId,

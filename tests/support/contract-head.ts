@@ -37,6 +37,7 @@ export function signedCommit(
     commitHash: sha256(commit),
     welcomeHashes: welcomes.map(({ welcome }) => sha256(welcome)),
     rosterChangeHash: sha256(Buffer.from('parley.v1.RosterChange\0'), countOf(added), ...added, ...removed),
+    epochTag: new Uint8Array(32),
     deviceId: device.id,
     ...change,
   })

@@ -12,6 +12,7 @@ import type { Clock } from '../../services/endpoint/ports.js'
 import { openStores, type Stores } from '../../services/endpoint/stores.js'
 import { Records, type Transaction } from '../../services/endpoint/vault/records.js'
 import { shownList } from './device-lists.js'
+import { knowAccount } from './known-accounts.js'
 import { FakeClock } from './memory/clock.js'
 import { MemoryDisk } from './memory/vault.js'
 import { localOpener } from './memory/welcome-opener.js'
@@ -27,6 +28,7 @@ export interface TestContext extends Stores {
 }
 
 export async function openTestContext(account: OwnAccount): Promise<TestContext> {
+  knowAccount(account)
   const disk = new MemoryDisk()
   const clock = new FakeClock()
   const told: EndpointEvent[] = []

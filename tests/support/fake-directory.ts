@@ -12,16 +12,14 @@ import {
 import type { NewAccount } from '../../services/endpoint/contacts/account.js'
 import type { KeyExchangeParts } from '../../services/endpoint/line/connection.js'
 import type { Engine } from '../../services/endpoint/mls/engine.js'
-import { keyText } from '../../services/protocol/keys.js'
+import { type DeviceKey, keyText } from '../../services/protocol/keys.js'
 import { RpcError } from '../../services/rpc/error.js'
-import { shownList } from './device-lists.js'
 import { claimedDevice } from './endpoint-groups.js'
+import { listOf, relist } from './known-accounts.js'
 
 export class FakeDirectory {
   /** By handle: the devices that are listed. */
   readonly devices = new Map<string, NewAccount[]>()
-  /** By handle: the list that was shown last, by its devices, and its number. */
-  readonly #shown = new Map<string, { names: string; number: number }>()
   /** Every call, as it was made. */
   readonly calls: KeyExchangeParts[] = []
   /** The further answers. */
@@ -68,13 +66,13 @@ export class FakeDirectory {
 
   /** A newer list wherever they are others than before. */
   #accountOf(devices: readonly NewAccount[]) {
-    const [{ handle }] = devices as [NewAccount]
-    const names = devices.map(({ device }) => keyText(device.publicKey)).join()
-    const before = this.#shown.get(handle) ?? { names: '', number: 0 }
-    const number = before.names === names ? before.number : before.number + 1
-    this.#shown.set(handle, { names, number })
-    const { deviceList, removals } = shownList(devices, { number })
-    return { deviceList, removals: [...removals] }
+    const [first] = devices as [NewAccount]
+    const names = (keys: readonly DeviceKey[]) => keys.map(keyText).join()
+    const keys = devices.map(({ device }) => device.publicKey)
+    const newest = listOf(first)
+    const isSame = names(newest.devices.map(({ deviceKey }) => deviceKey)) === names(keys)
+    const { encoded: deviceList } = isSame ? newest : relist(first, keys)
+    return { deviceList, removals: [] }
   }
 
   async #claim(handle: string): Promise<ClaimOutcome> {

@@ -61,6 +61,7 @@ export class FaultyStore implements Store {
   readonly directory: Directory = {
     change: (change, terms) => this.#through('change', on => on.directory.change(change, terms)),
     account: handle => this.#through('account', on => on.directory.account(handle)),
+    accountOf: key => this.#through('accountOf', on => on.directory.accountOf(key)),
     device: id => this.#through('device', on => on.directory.device(id)),
     devices: handle => this.#through('devices', on => on.directory.devices(handle)),
     spendNonce: (id, nonce, until) =>

@@ -175,7 +175,6 @@ export const FRAMES = [
   'KeyExchangeRequest',
   'Open',
   'OutgoingEnvelope',
-  'RejoinRequest',
   'RosterChange',
   'RosterLeave',
   'Send',

@@ -2,46 +2,84 @@
 // commit is given to the parts of the endpoint by hand.
 
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import type { SignedChainEntry } from '../../gen/parley/content/v1/chain_pb.js'
 import type { Content, ContentSchema } from '../../gen/parley/content/v1/content_pb.js'
-import { GroupKind, GroupSettingsSchema } from '../../gen/parley/content/v1/room_pb.js'
 import { DeliveredCommitSchema, type Envelope, EnvelopeSchema } from '../../gen/parley/v1/chat_pb.js'
 import { type NewAccount, type OwnAccount, restoreAccount } from '../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../services/endpoint/context.js'
-import { signed } from '../../services/endpoint/groups/heads.js'
-import { encodeSettings } from '../../services/endpoint/groups/policy.js'
 import { type GroupPhase, joined } from '../../services/endpoint/groups/state/group.js'
 import type { GroupChange, LiveGroup } from '../../services/endpoint/groups/state/groups.js'
+import { atState, type Held, keptBytes, newLeafOf } from '../../services/endpoint/groups/state/held.js'
 import type { ConversationNumber, GroupNumber, Placed } from '../../services/endpoint/ids.js'
 import type { Body, Received } from '../../services/endpoint/messages/content/content-type.js'
 import { inputOf, takeBody } from '../../services/endpoint/messages/content/registry.js'
 import { counted, decodeContent, encodeContent } from '../../services/endpoint/messages/sealing/format.js'
 import { move } from '../../services/endpoint/messages/transition.js'
-import type { CommitChange, GroupState, Opened } from '../../services/endpoint/mls/engine.js'
+import type { CommitChange, GroupState, KeyPackagePair, Opened } from '../../services/endpoint/mls/engine.js'
 import { equalBytes } from '../../services/protocol/bytes.js'
 import { pad } from '../../services/protocol/content/padding.js'
+import type { Change } from '../../services/protocol/conversation/chain/change.js'
+import { entryHash, makeEntry } from '../../services/protocol/conversation/chain/entry.js'
+import { encodeBasis } from '../../services/protocol/conversation/commit-basis.js'
+import { leavesToRemove } from '../../services/protocol/conversation/commit-outcome.js'
+import { planCommit } from '../../services/protocol/conversation/commit-verdict.js'
+import { encodeGroupState } from '../../services/protocol/conversation/group-state.js'
+import { withList } from '../../services/protocol/conversation/ledger.js'
+import { makeTextStatement, textIn } from '../../services/protocol/conversation/text-statement.js'
+import { includesKey, sameKey } from '../../services/protocol/keys.js'
 import { decodeBundleHead } from '../../services/protocol/log/bundle-head.js'
+import { nodeCrypto } from '../../services/protocol/node/crypto.js'
 import { claimOf, groupIn, type TestContext } from './endpoint-context.js'
-import { foundGroup, putInPhase } from './endpoint-groups.js'
+import { foundGroup, keyPackageOf, learn, putInPhase, type RoomSetup } from './endpoint-groups.js'
+import { listOf } from './known-accounts.js'
 import { placed } from './numbers.js'
+import { signedAs } from './signed-head.js'
 
 export interface GroupSetup {
-  /** Between two people unless given. */
-  kind?: GroupKind
   /** Accounts, each with the device that it names; the own one may stand among them with another device. */
   others: readonly OwnAccount[]
   /** The one of them who made it, and stands before all others; this device unless given. */
   by?: OwnAccount
-  /** Of a room; who made it unless given. */
-  admins?: readonly OwnAccount[]
-  /** Of a room. */
-  historyDays?: number
-  name?: string
+  /** Unless given it is between two people, or of the devices of one. */
+  room?: RoomSetup
+}
+
+/** The changes that another member commits. */
+export interface TestCommit {
+  /** Signed by that member. */
+  changes?: readonly Change[]
+  add?: readonly OwnAccount[]
+  /** Devices whose leaves it takes out though their accounts stay. */
+  remove?: readonly OwnAccount[]
+  /** Encoded SignedRejoinStatements, of those. */
+  rejoins?: readonly Uint8Array[]
+  /** Also what the others refuse. */
+  force?: boolean
+  /** In place of all that: a commit as it is. */
+  raw?: CommitChange
 }
 
 /** A content of another device: a field that is not given is that of a device that has said nothing else. */
 export type Saying = Partial<Pick<Content, 'count' | 'sentAtMs' | 'joinedEpoch' | 'resentCount'>> & {
-  body: BodyInit
+  body: BodyInit | PlainText
 }
+
+/** A text that its device signs for the place where it is said. */
+export interface PlainText {
+  readonly case: 'text'
+  readonly value: { readonly text: string }
+}
+
+/** A content with its text in clear. */
+type Plain = Exclude<Body, { case: 'text' }> | PlainText
+
+export function plain(body: Body): Plain {
+  if (body.case !== 'text') return body
+  return { case: 'text', value: { text: textIn(body.value.signed?.statement ?? new Uint8Array()) } }
+}
+
+const isPlain = (body: Saying['body']): body is PlainText =>
+  body.case === 'text' && body.value !== undefined && 'text' in body.value
 
 /** A delivered commit, changed by the one of these who made it. */
 export function resigned(
@@ -51,11 +89,14 @@ export function resigned(
 ): Placed<Envelope> {
   if (envelope.envelope.case !== 'commit') throw new Error('no commit')
   const { $typeName, head, headSignature, ...given } = envelope.envelope.value
-  const device = decodeBundleHead(head)?.deviceId ?? new Uint8Array()
-  const account = makers.find(maker => equalBytes(maker.device.publicKey, device))
-  if (!account) throw new Error('it was made by somebody else')
+  const before = decodeBundleHead(head)
+  const account = makers.find(maker => before && equalBytes(maker.device.publicKey, before.deviceId))
+  if (!account || !before) throw new Error('it was made by somebody else')
   const bundle = { ...given, ...change, welcomes: [] }
-  const value = create(DeliveredCommitSchema, signed({ account }, envelope.conversationId, bundle))
+  const value = create(
+    DeliveredCommitSchema,
+    signedAs(account, envelope.conversationId, bundle, { epochTag: before.epochTag }),
+  )
   return { ...envelope, envelope: { case: 'commit', value } }
 }
 
@@ -65,51 +106,59 @@ export type BodyInit = NonNullable<MessageInitShape<typeof ContentSchema>['body'
 export const secondDevice = ({ handle, account }: NewAccount): NewAccount =>
   restoreAccount({ handle, seed: account.privateKey })
 
-export const adminOf = ({ handle, account }: OwnAccount) => ({ handle, accountKey: account.publicKey })
-
-function settingsFor(founder: OwnAccount, setup: GroupSetup): Uint8Array | undefined {
-  const { kind = GroupKind.DIRECT, admins = [founder], historyDays = 0, name = 'tea' } = setup
-  if (kind === GroupKind.DIRECT) return undefined
-  const room = { name, history: { days: historyDays }, admins: admins.map(adminOf) }
-  return encodeSettings(create(GroupSettingsSchema, { kind, ...(kind === GroupKind.ROOM ? room : {}) }))
+function conversationFor({ context, tx }: Unit, { room, others }: GroupSetup): ConversationNumber {
+  if (room) return context.conversations.openRoom(tx, room.name ?? 'tea')
+  const own = context.account.account.publicKey
+  const other = others.find(({ account }) => !equalBytes(account.publicKey, own))
+  if (!other) return context.conversations.openOwnDevices(tx)
+  return context.conversations.open(tx, other.account.publicKey)
 }
 
-function conversationFor(
-  { context, tx }: Unit,
-  { kind, others, name = 'tea' }: GroupSetup,
-): ConversationNumber {
-  if (kind === GroupKind.ROOM) return context.conversations.openRoom(tx, name)
-  if (kind === GroupKind.OWN_DEVICES) return context.conversations.openOwnDevices(tx)
-  return context.conversations.open(tx, others[0]!.account.publicKey)
-}
+/** The leaves of accounts that these changes take out. */
+const outBy = ({ leaves }: Held, changes: readonly Change[]) =>
+  leaves.flatMap(({ accountKey, deviceKey }) =>
+    changes.some(change => change.kind === 'remove' && sameKey(change.accountKey, accountKey))
+      ? [deviceKey]
+      : [],
+  )
 
 export class TestGroup {
   readonly #seats = new Map<OwnAccount, GroupState>()
   /** Those who were added, and join when they have something to say. */
   readonly #joins = new Map<OwnAccount, () => Promise<GroupState>>()
+  #packages: readonly KeyPackagePair[] = []
   #sequence = 0n
+  /** As all members but this device hold it. */
+  #held: Held
+  /** Those that the last commit has added, with what it welcomes them by. */
+  welcomed: { packages: readonly KeyPackagePair[]; welcome: Uint8Array | undefined } | undefined
 
   private constructor(
     private readonly test: TestContext,
     readonly number: GroupNumber,
-  ) {}
+    held: Held,
+  ) {
+    this.#held = held
+  }
 
   /** All are in it from its first epoch, in the order of the one who made it, this device, the others. */
   static async of(test: TestContext, setup: GroupSetup): Promise<TestGroup> {
     const { engine, account } = test.context
     const { others, by = account } = setup
     const added = [account, ...others].filter(each => each !== by)
-    const settings = settingsFor(by, setup)
-    const founded = await foundGroup(engine, by, { others: added, ...(settings && { settings }) })
-    const { conversationId, join } = founded
-    const state = by === account ? founded.state : await join(added.indexOf(account))
+    const { room } = setup
+    const founded = await foundGroup(engine, by, { others: added, ...(room && { room }) })
+    const { join } = founded
+    const own = by === account ? founded : await join(added.indexOf(account))
     const { number } = await test.written((tx, unit) => {
       for (const other of setup.others) unit.context.contacts.meet(tx, claimOf(other))
+      learn(unit, [account, ...others])
       const conversation = conversationFor(unit, setup)
-      return unit.context.groups.add(tx, { conversationId, conversation, phase: joined() }, state)
+      return unit.context.groups.add(tx, { conversation, phase: joined() }, own)
     })
-    const group = new TestGroup(test, number)
-    for (const [index, other] of added.entries()) group.#joins.set(other, () => join(index))
+    const group = new TestGroup(test, number, founded.held)
+    for (const [index, other] of added.entries())
+      group.#joins.set(other, async () => (await join(index)).state)
     if (by !== account) group.#seats.set(by, founded.state)
     test.told.length = 0
     return group
@@ -152,7 +201,7 @@ export class TestGroup {
 
   /** Sealed by another member, as the server delivers it. */
   async sealed(from: OwnAccount, saying: Saying): Promise<Placed<Envelope>> {
-    const content = encodeContent(this.#content(saying))
+    const content = encodeContent(this.#content(from, saying))
     return await this.sealedBytes(from, pad(content))
   }
 
@@ -178,13 +227,14 @@ export class TestGroup {
   }
 
   /** Committed by another member, whose own state and those of the others come into the new epoch. */
-  async committed(from: OwnAccount, change: CommitChange = {}): Promise<Placed<Envelope>> {
+  async committed(from: OwnAccount, change: TestCommit = {}): Promise<Placed<Envelope>> {
     const { engine } = this.test.context
     const own = this.test.context.account
     for (const other of this.#joins.keys()) if (other !== own) await this.#seat(other)
     const before = await this.#seat(from)
-    const made = await engine.commit(before, change)
+    const made = await engine.commit(before, change.raw ?? (await this.#planned(from, change)))
     this.#seats.set(from, engine.adopt(before, made.pending).state)
+    this.welcomed = { packages: this.#packages, welcome: made.welcome }
     for (const [other, state] of this.#seats) {
       if (other === from) continue
       const opened = await engine.open(state, made.commit, () => true)
@@ -192,8 +242,58 @@ export class TestGroup {
     }
     const bundle = { epoch: engine.epoch(before), commit: made.commit, welcomes: [] }
     const { conversationId } = this.live.record
-    const value = create(DeliveredCommitSchema, signed({ account: from }, conversationId, bundle))
+    const value = create(DeliveredCommitSchema, signedAs(from, conversationId, bundle, { state: before }))
     return this.envelope({ case: 'commit', value })
+  }
+
+  /** The parts of a commit that the other members take, or by `force` one that says so. */
+  async #planned(
+    from: OwnAccount,
+    { changes = [], add = [], remove = [], rejoins = [], force = false }: TestCommit,
+  ): Promise<CommitChange> {
+    const { engine } = this.test.context
+    const state = await this.#seat(from)
+    const held = atState(engine, this.#held, state)
+    const { groupId, epoch } = held
+    const entries: SignedChainEntry[] = []
+    let place: Pick<Held['state'], 'number' | 'head'> = held.state
+    for (const change of changes) {
+      const entry = makeEntry(nodeCrypto, { before: place, groupId, epoch }, { ...from, change })
+      entries.push(entry)
+      place = { number: place.number + 1, head: entryHash(nodeCrypto, entry) }
+    }
+    const packages = await Promise.all(add.map(account => keyPackageOf(engine, account)))
+    this.#packages = packages
+    const added = await Promise.all(
+      packages.map(async each => newLeafOf(await engine.inspectKeyPackage(each.publicPackage))),
+    )
+    const committer = from.device.publicKey
+    const lists = add.map(listOf).filter(list => withList(held.ledger, list, list.encoded) !== undefined)
+    const basis = { lists: lists.map(({ encoded }) => encoded), removals: [], rejoins }
+    const asked = remove.map(({ device }) => device.publicKey)
+    const removed = force
+      ? asked
+      : [...leavesToRemove(nodeCrypto, held, { committer, entries, basis }), ...asked]
+    const gone = [...removed, ...(force ? outBy(held, changes) : [])]
+    const leaves = engine.members(state).filter(({ signatureKey }) => includesKey(gone, signatureKey))
+    const commit = {
+      add: packages.map(({ publicPackage }) => publicPackage),
+      remove: leaves.map(({ leaf }) => leaf),
+    }
+    if (force)
+      return {
+        ...commit,
+        settings: encodeGroupState(nodeCrypto, held, entries),
+        authenticatedData: encodeBasis(basis),
+      }
+    const planned = planCommit(nodeCrypto, held, { committer, entries, added, basis, removed })
+    this.#held = { ...planned.after, entries: [...held.entries, ...planned.entries] }
+    return {
+      ...commit,
+      ...(planned.groupState && { settings: planned.groupState }),
+      authenticatedData: planned.basis,
+      joiner: keptBytes(this.#held),
+    }
   }
 
   /** Another member says this, and it does what its type says, past all that is checked before. */
@@ -210,32 +310,48 @@ export class TestGroup {
   }
 
   /** The contents that this device has sealed for the group so far and the server has not stored, oldest first. */
-  sent(): Body[] {
+  sent(): Plain[] {
     return this.test.outbox
       .items()
       .filter(({ item }) => item.group === this.number)
       .flatMap(({ item }) =>
         item.what.case === 'content' ? [decodeContent(pad(item.what.value.content))!] : [],
       )
-      .flatMap(({ body }) => (body.case === undefined ? [] : [body]))
+      .flatMap(({ body }) => (body.case === undefined ? [] : [plain(body)]))
   }
 
-  #received(unit: Unit, { handle, account, device }: OwnAccount, saying: Saying): Received {
+  #received(unit: Unit, from: OwnAccount, saying: Saying): Received {
     const own = unit.context.account
+    const { handle, account, certificate, device } = from
     return {
       group: this.in(unit),
       envelope: this.envelope({ case: undefined }),
-      content: counted(encodeContent(this.#content(saying))),
+      content: counted(encodeContent(this.#content(from, saying))),
       handle,
       accountKey: account.publicKey,
       device: device.publicKey,
+      certificate,
       isOurs: handle === own.handle && Buffer.compare(account.publicKey, own.account.publicKey) === 0,
     }
   }
 
-  #content({ body, ...given }: Saying): MessageInitShape<typeof ContentSchema> {
+  #content(from: OwnAccount, { body, ...given }: Saying): MessageInitShape<typeof ContentSchema> {
     const sentAtMs = BigInt(this.test.clock.now())
-    return { count: 1n, joinedEpoch: this.live.record.joinedEpoch, sentAtMs, ...given, body }
+    const said = { count: 1n, joinedEpoch: this.live.record.joinedEpoch, sentAtMs, resentCount: 0n, ...given }
+    return { ...said, body: isPlain(body) ? this.signedText(from, body.value.text, said) : body }
+  }
+
+  /** A text that a device has signed as one of this group. */
+  signedText(
+    { account, device }: OwnAccount,
+    text: string,
+    said: Pick<Content, 'count' | 'joinedEpoch' | 'sentAtMs' | 'resentCount'>,
+  ): Extract<BodyInit, { case: 'text' }> {
+    const { held } = this.live
+    const place = { conversationId: held.state.id, groupId: held.groupId, joinedEpoch: said.joinedEpoch }
+    const statement = { ...place, count: said.resentCount || said.count, sentAt: Number(said.sentAtMs), text }
+    const writer = { accountKey: account.publicKey, device }
+    return { case: 'text', value: { signed: makeTextStatement(nodeCrypto, statement, writer) } }
   }
 
   async #seat(of: OwnAccount): Promise<GroupState> {

@@ -9,7 +9,7 @@ const KIND = 99 as MessageKind
 export const NOTE: LineType = {
   kind: KIND,
   saidAgain: false,
-  body: line => ({ case: 'text', value: { text: `note: ${line.text}` } }),
+  body: line => ({ case: 'deviceName', value: { name: `note: ${line.text}` } }),
 }
 
 export const WITH_NOTES = new LineTypes([NOTE, ...(text.line ? [text.line] : [])])

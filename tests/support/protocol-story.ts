@@ -8,7 +8,6 @@ import { pad, unpad } from '../../services/protocol/content/padding.js'
 import { checkChain } from '../../services/protocol/conversation/chain/chain.js'
 import { makeEntry } from '../../services/protocol/conversation/chain/entry.js'
 import { fixedState } from '../../services/protocol/conversation/chain/state.js'
-import { makeRejoin, verifyRejoin } from '../../services/protocol/conversation/rejoin-request.js'
 import {
   makeRejoinStatement,
   readRejoinStatement,
@@ -60,7 +59,7 @@ function identity(
   crypto: CryptoProvider,
   { handle, account, device }: { handle: string; account: AccountKeys; device: DeviceKeys },
 ): Record<string, string> {
-  const subject = { handle, account, deviceKey: device.publicKey }
+  const subject = { account, deviceKey: device.publicKey }
   const certificate = makeCertificate(crypto, { ...subject, issuedAt: NOW })
   const inviter = { handle, account: accountFingerprint(crypto, account.publicKey) }
   const link = formatInvite({ host: '2001:db8::1', port: 5000, server: SERVER, inviter })
@@ -101,7 +100,7 @@ function conversations(
   { account, device }: { account: AccountKeys; device: DeviceKeys },
 ): Record<string, string> {
   const [groupId, nonce] = [new Uint8Array(16).fill(4), new Uint8Array(16).fill(3)]
-  const subject = { handle: 'ada', account, deviceKey: device.publicKey }
+  const subject = { account, deviceKey: device.publicKey }
   const certificate = makeCertificate(crypto, { ...subject, issuedAt: NOW })
   const settings = { name: 'ops', topic: '', historyDays: 0 }
   const change = { kind: 'create', salt: nonce, settings } as const
@@ -110,14 +109,18 @@ function conversations(
   const request = { groupId, incarnation: 1, head: id, lastEpoch: 2n }
   const rejoin = makeRejoinStatement(crypto, request, { device, nonce })
   const written = { conversationId: id, groupId, count: 1n, joinedEpoch: 0n, sentAt: NOW, text: 'é' }
-  const text = makeTextStatement(crypto, written, device)
+  const text = makeTextStatement(crypto, written, { accountKey: account.publicKey, device })
   return {
     room: toHex(id),
     ownDevices: toHex(fixedState(crypto, ConversationKind.OWN_DEVICES, [account.publicKey]).id),
     rejoin: toHex(rejoin),
     asked: toHex(readRejoinStatement(crypto, rejoin)!.deviceKey),
     text: toHex(text.signature),
-    wrote: toHex(readTextStatement(crypto, text)!.deviceKey),
+    wrote: readTextStatement(
+      crypto,
+      { accountKey: account.publicKey, deviceKey: device.publicKey, conversationId: id },
+      text,
+    )!.text,
   }
 }
 
@@ -143,12 +146,9 @@ function calls(crypto: CryptoProvider, device: DeviceKeys): Record<string, strin
     ...{ time: NOW, nonce: new Uint8Array(16).fill(3) },
   })
   const proven = readProof(crypto, proof, { method, request, server: SERVER, now: NOW, window: 0 })
-  const conversationId = new Uint8Array(16).fill(4)
-  const rejoin = makeRejoin(crypto, { conversationId, lastEpoch: 7n, device })
   return {
     proof: toHex(proof.proof),
     proofSignature: toHex(proof.signature),
     proven: toHex(proven.deviceKey),
-    rejoins: String(verifyRejoin(crypto, { conversationId, request: rejoin })),
   }
 }

@@ -61,6 +61,19 @@ export function directorySuite(open: OpenStore): void {
       }
     })
 
+    test('an account is found by its key, of several the one that came last', async () => {
+      const { store } = await open()
+      await register(store, 'alice')
+      const { accountKey } = accountOf('alice')
+      expect(await store.directory.accountOf(accountKey)).toEqual(await store.directory.account('alice'))
+      expect(await store.directory.accountOf(new Uint8Array(32))).toBeUndefined()
+      const list = listOf('second', { devices: ['second'], account: 'alice' })
+      expect(await store.directory.change(bring('second', list), OPEN)).toMatchObject({
+        outcome: 'registered',
+      })
+      expect(await store.directory.accountOf(accountKey)).toMatchObject({ handle: 'second' })
+    })
+
     test('a handle belongs to one account key', async () => {
       const { store } = await open()
       await register(store, 'alice')

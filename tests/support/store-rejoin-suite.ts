@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import { type OutgoingEnvelope, OutgoingEnvelopeSchema } from '../../gen/parley/v1/chat_pb.js'
+import { statementInit } from './rejoin-statements.js'
 import type { OpenStore } from './store-suite.js'
 import {
   application,
@@ -15,18 +16,16 @@ import {
   type TestDevice,
 } from './store-world.js'
 
-const NONCE = bytesOf('nonce', 16)
-const SIGNATURE = bytesOf('signature', 64)
-
 function rejoin(
   sender: TestDevice,
   conversationId: Uint8Array,
-  { nonce = NONCE, signature = SIGNATURE, deviceId = sender.id } = {},
+  fields: Parameters<typeof statementInit>[0] = {},
 ): OutgoingEnvelope {
+  const value = statementInit({ groupId: conversationId, deviceKey: sender.id, ...fields })
   return create(OutgoingEnvelopeSchema, {
     clientSequence: sender.sent + 1n,
     conversationId,
-    envelope: { case: 'rejoin', value: { nonce, signature, deviceId } },
+    envelope: { case: 'rejoin', value },
   })
 }
 
@@ -90,9 +89,12 @@ export function rejoinSuite(open: OpenStore): void {
     })
 
     test.each([
-      ['a nonce that is short', { nonce: NONCE.slice(1) }],
+      ['a nonce that is short', { nonce: new Uint8Array(15) }],
+      ['a head that is long', { blindedHead: new Uint8Array(33) }],
       ['a signature that is long', { signature: new Uint8Array(65) }],
-      ['another device', { deviceId: bytesOf('another') }],
+      ['bytes that are no statement', { statement: bytesOf('no statement') }],
+      ['another device', { deviceKey: bytesOf('another') }],
+      ['another group', { groupId: new Uint8Array(16) }],
     ])('%s is malformed', async (_, fields) => {
       const { store } = await open()
       const [alice, bob] = [await register(store, 'alice'), await register(store, 'bob')]

@@ -106,13 +106,13 @@ export function successorSuite(open: OpenStore): void {
       expect(await of(alice, { succeeds: newConversationId() })).toBe('unknownConversation')
       expect(await of(alice, { succeedsEpoch: 2n })).toBe('staleEpoch')
       await mustSend(store, bob, commit(bob, old, { epoch: 1n }))
-      const late = await send(store, alice, succession(alice, { id, succeeds: old }))
-      expect(late).toMatchObject({ reason: { value: { currentEpoch: 2n } }, after: expect.any(Number) })
+      const ahead = await send(store, alice, succession(alice, { id, succeeds: old, succeedsEpoch: 3n }))
+      expect(ahead).toMatchObject({ reason: { value: { currentEpoch: 2n } }, after: expect.any(Number) })
       const other = await converse(store, alice)
       const notNew = succession(alice, { id: other, succeeds: old, succeedsEpoch: 2n, creates: false })
       if (notNew.envelope.case === 'commit') notNew.envelope.value.epoch = 1n
       expect(await reasonFor(store, alice, notNew)).toBe('malformed')
-      expect(await of(alice, { succeedsEpoch: 2n })).toBe('accepted')
+      expect(await of(alice, { succeedsEpoch: 1n })).toBe('accepted')
     })
 
     test('is the only one of its maker in an hour, whatever others make', async () => {

@@ -99,6 +99,14 @@ export class Town {
     this.#tables.get(name)!.device(deviceKey)!.clientSequence += sends
   }
 
+  /** The server shows this list under the handle, and no other one; returns the one that it showed before. */
+  showList(handle: string, deviceList: Uint8Array, name = 'server'): Uint8Array {
+    const tables = this.#tables.get(name)!
+    const { accountKey, deviceList: before } = tables.accounts.get(handle)!
+    tables.putAccount({ handle, accountKey, deviceList, removals: [] })
+    return before
+  }
+
   /** Data of somebody else, empty at first, under the id of this server: they have not the key of its directory. */
   forgeData(data: string, name = 'server'): void {
     const { serverId } = this.#tables.get(name) ?? new Tables()

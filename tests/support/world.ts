@@ -20,6 +20,8 @@ export interface ClientEvent {
   reason?: string
   handle?: string
   level?: string
+  code?: string
+  data?: unknown
 }
 
 /** One line of what `transcript --json` prints. */

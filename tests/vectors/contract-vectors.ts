@@ -22,7 +22,7 @@ import { phraseOf } from '../../services/protocol/identity/recovery-phrase.js'
 import { safetyCode, safetyNumber } from '../../services/protocol/identity/safety-number.js'
 import { formatInvite } from '../../services/protocol/invite/invite-link.js'
 import { accountKeys, deviceKeys } from '../../services/protocol/keys.js'
-import { makeBundleHead } from '../../services/protocol/log/bundle-head.js'
+import { epochTagOf, makeBundleHead } from '../../services/protocol/log/bundle-head.js'
 import { makeLeave } from '../../services/protocol/log/roster-leave.js'
 import { METHODS, type ProvenMethod } from '../../services/protocol/method.js'
 import { nodeCrypto as crypto } from '../../services/protocol/node/crypto.js'
@@ -78,11 +78,11 @@ export const CONTRACT_VECTORS: Readonly<Record<string, () => unknown>> = {
   },
   certificate: () => ({
     account_seed: toHex(account.privateKey),
-    ...{ handle: 'ada', account_key: toHex(account.publicKey), device_key: toHex(senior.publicKey) },
+    ...{ account_key: toHex(account.publicKey), device_key: toHex(senior.publicKey) },
     ...{ server_id: toHex(SERVER_ID), issued_at_ms: NOW },
     signed_device_certificate: toHex(
       makeCertificate(crypto, {
-        ...{ handle: 'ada', account, deviceKey: senior.publicKey, serverId: SERVER_ID, issuedAt: NOW },
+        ...{ account, deviceKey: senior.publicKey, serverId: SERVER_ID, issuedAt: NOW },
       }),
     ),
   }),
@@ -94,9 +94,10 @@ export const CONTRACT_VECTORS: Readonly<Record<string, () => unknown>> = {
     }
     const bundle = { epoch: 300n, commit: filled(1, 40), welcomes, rosterChange }
     const succeeds = { conversationId: filled(0x66, 16), epoch: 7n }
+    const epochTag = epochTagOf(crypto, filled(0x77, 64))
     const signed = (parts: typeof bundle | Omit<typeof bundle, 'rosterChange'>, before?: typeof succeeds) => {
       const { head, headSignature } = makeBundleHead(crypto, {
-        ...{ conversationId: CONVERSATION, bundle: parts, device: senior },
+        ...{ conversationId: CONVERSATION, bundle: parts, epochTag, device: senior },
         ...(before && { succeeds: before }),
       })
       return { head: toHex(head), head_signature: toHex(headSignature) }
@@ -106,6 +107,7 @@ export const CONTRACT_VECTORS: Readonly<Record<string, () => unknown>> = {
       device_seed: toHex(senior.privateKey),
       conversation_id: toHex(CONVERSATION),
       epoch: 300,
+      epoch_authenticator: toHex(filled(0x77, 64)),
       commit: toHex(bundle.commit),
       welcomes: welcomes.map(({ welcome }) => toHex(welcome)),
       added_device_ids: rosterChange.addedDeviceIds.map(toHex),

@@ -215,16 +215,15 @@ test('a signed text, and the line in which it is handed over', () => {
   const { statement, signature } = fromBinary(SignedTextStatementSchema, bytes(vector.signed_text_statement!))
   const text = fromBinary(TextStatementSchema, statement)
   const key = ed25519.getPublicKey(bytes(vector.device_seed!))
-  expect(isSigned('parley.content.v1.TextStatement', { signed: statement, signature, key })).toBe(true)
+  const signed = joined(bytes(vector.account_key!), key, bytes(vector.conversation_id!), statement)
+  expect(isSigned('parley.content.v1.TextStatement', { signed, signature, key })).toBe(true)
   expect({
-    conversation_id: hex(text.conversationId),
     group_id: hex(text.groupId),
     count: Number(text.count),
     joined_epoch: Number(text.joinedEpoch),
     sent_at_ms: Number(text.sentAtMs),
     text: text.text,
   }).toEqual({
-    conversation_id: vector.conversation_id,
     group_id: vector.group_id,
     count: vector.count,
     joined_epoch: vector.joined_epoch,

@@ -134,7 +134,7 @@ export const CONVERSATION_VECTORS: Readonly<Record<string, () => unknown>> = {
     const { state } = chain()
     const written = { conversationId: state!.id, groupId: GROUP_ID, count: 7n, joinedEpoch: 2n }
     const statement = { ...written, sentAt: NOW, text: 'Is this yours? é' }
-    const text = makeTextStatement(crypto, statement, bob.first.pair)
+    const text = makeTextStatement(crypto, statement, { accountKey: bob.key, device: bob.first.pair })
     const { certificate } = bob.first
     return {
       device_seed: toHex(bob.first.pair.privateKey),

@@ -70,7 +70,7 @@ const textsOf = ({ steps }: Story) =>
   steps
     .flatMap(step => ('message' in step ? [bytes(step.plaintext)] : []))
     .map(padded => fromBinary(ContentSchema, padded.subarray(0, padded.lastIndexOf(0x80))).body)
-    .map(body => (body.case === 'text' ? body.value.text : body.case))
+    .map(body => (body.case === 'deviceName' ? body.value.name : body.case))
 
 /** Its leaf is of a device that its account has certified, and names a list. */
 function checkKeyPackage(story: Story) {

@@ -66,7 +66,7 @@ async function snapshot(engine: Engine, state: GroupState): Promise<Snapshot> {
 async function newPair(engine: Engine, handle: string) {
   const account = accountKeys(generateKeyPair(crypto))
   const { publicKey, signKey: signatureKey } = await ed25519().keygen()
-  const identity = makeCertificate(crypto, { handle, account, deviceKey: deviceKey(publicKey) })
+  const identity = makeCertificate(crypto, { account, deviceKey: deviceKey(publicKey) })
   const leafData = leafListOf(`the first list of ${handle}`)
   const pair = { identity, signatureKey, publicKey, leafData }
   return { pair: await engine.newKeyPackage(pair), again: () => engine.newKeyPackage(pair) }
@@ -83,7 +83,7 @@ const said = (count: number, text: string) =>
       ContentSchema,
       create(ContentSchema, {
         ...{ count: BigInt(count), joinedEpoch: 1n, sentAtMs: 1_800_000_000_000n },
-        body: { case: 'text', value: { text } },
+        body: { case: 'deviceName', value: { name: text } },
       }),
     ),
   )

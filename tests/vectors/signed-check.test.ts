@@ -11,7 +11,7 @@ import { bytes, hex, isSigned, joined, labelled, read, uint } from './by-noble.j
 
 test('a certificate', () => {
   const { account_seed, issued_at_ms, signed_device_certificate, ...named } = read<
-    Record<'account_seed' | 'handle' | 'account_key' | 'device_key' | 'server_id', string> & {
+    Record<'account_seed' | 'account_key' | 'device_key' | 'server_id', string> & {
       issued_at_ms: number
       signed_device_certificate: string
     }
@@ -20,7 +20,6 @@ test('a certificate', () => {
   const { certificate: signed, signature } = fromBinary(SignedDeviceCertificateSchema, encoded)
   const certificate = fromBinary(DeviceCertificateSchema, signed)
   expect({
-    handle: certificate.handle,
     account_key: hex(certificate.accountKey),
     device_key: hex(certificate.deviceKey),
     server_id: hex(certificate.serverId),
@@ -42,6 +41,7 @@ interface HeadVector extends SignedHead {
   epoch: number
   commit: string
   welcomes: string[]
+  epoch_authenticator: string
   added_device_ids: string[]
   removed_device_ids: string[]
   'without a roster change': SignedHead
@@ -72,9 +72,10 @@ test('the head of a commit bundle', () => {
     expect([read.commitHash, ...read.welcomeHashes].map(hex)).toEqual(
       [vector.commit, ...vector.welcomes].map(hash),
     )
-    expect([read.rosterChangeHash, read.succeeds, read.deviceId].map(hex)).toEqual([
+    expect([read.rosterChangeHash, read.succeeds, read.epochTag, read.deviceId].map(hex)).toEqual([
       rosterChange,
       succeeds,
+      hex(sha256(labelled('parley.v1.EpochTag', bytes(vector.epoch_authenticator)))),
       hex(key),
     ])
     const signed = { signed: bytes(head), signature: bytes(head_signature), key }

@@ -67,13 +67,15 @@ import type { SignedProof } from "./identity_pb.js";
 import { file_parley_v1_identity } from "./identity_pb.js";
 import type { Banned, KeyExchangeRequestSchema, KeyExchangeResponseSchema } from "./key_exchange_pb.js";
 import { file_parley_v1_key_exchange } from "./key_exchange_pb.js";
+import type { SignedRejoinStatement } from "./rejoin_pb.js";
+import { file_parley_v1_rejoin } from "./rejoin_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file parley/v1/chat.proto.
  */
 export const file_parley_v1_chat: GenFile = /*@__PURE__*/
-  fileDesc("ChRwYXJsZXkvdjEvY2hhdC5wcm90bxIJcGFybGV5LnYxIhIKEEdldFNlcnZlclJlcXVlc3QingIKEUdldFNlcnZlclJlc3BvbnNlEhEKCXNlcnZlcl9pZBgBIAEoDBIfChdsb3dlc3RfcHJvdG9jb2xfdmVyc2lvbhgCIAEoDRIgChhoaWdoZXN0X3Byb3RvY29sX3ZlcnNpb24YAyABKA0SFgoOc2VydmVyX3RpbWVfbXMYBCABKAMSMQoMcmVnaXN0cmF0aW9uGAUgASgOMhsucGFybGV5LnYxLlJlZ2lzdHJhdGlvbk1vZGUSFwoPb3BlcmF0b3JfaGFuZGxlGAYgASgJEiEKBmxpbWl0cxgHIAEoCzIRLnBhcmxleS52MS5MaW1pdHMSFQoNY2lwaGVyX3N1aXRlcxgIIAMoDRIVCg1kaXJlY3Rvcnlfa2V5GAkgASgMIrkBCgtDaGF0UmVxdWVzdBIfCgRvcGVuGAEgASgLMg8ucGFybGV5LnYxLk9wZW5IABIfCgRzZW5kGAIgASgLMg8ucGFybGV5LnYxLlNlbmRIABIdCgNhY2sYAyABKAsyDi5wYXJsZXkudjEuQWNrSAASHwoEcGluZxgEIAEoCzIPLnBhcmxleS52MS5QaW5nSAASHwoEcG9uZxgFIAEoCzIPLnBhcmxleS52MS5Qb25nSABCBwoFZnJhbWUiVwoET3BlbhIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEiUKBXByb29mGAIgASgLMhYucGFybGV5LnYxLlNpZ25lZFByb29mEg4KBmN1cnNvchgDIAEoDCI2CgRTZW5kEi4KCWVudmVsb3BlcxgBIAMoCzIbLnBhcmxleS52MS5PdXRnb2luZ0VudmVsb3BlIroCChBPdXRnb2luZ0VudmVsb3BlEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBBIXCg9jb252ZXJzYXRpb25faWQYAiABKAwSNQoLYXBwbGljYXRpb24YAyABKAsyHi5wYXJsZXkudjEuQXBwbGljYXRpb25FbnZlbG9wZUgAEikKBmNvbW1pdBgEIAEoCzIXLnBhcmxleS52MS5Db21taXRCdW5kbGVIABIxCgllcGhlbWVyYWwYBSABKAsyHC5wYXJsZXkudjEuRXBoZW1lcmFsRW52ZWxvcGVIABIqCgZyZWpvaW4YBiABKAsyGC5wYXJsZXkudjEuUmVqb2luUmVxdWVzdEgAEicKBWxlYXZlGAcgASgLMhYucGFybGV5LnYxLlJvc3RlckxlYXZlSABCCgoIZW52ZWxvcGUiOAoTQXBwbGljYXRpb25FbnZlbG9wZRINCgVlcG9jaBgBIAEoBBISCgpjaXBoZXJ0ZXh0GAIgASgMIroBCgxDb21taXRCdW5kbGUSDQoFZXBvY2gYASABKAQSDgoGY29tbWl0GAIgASgMEiQKCHdlbGNvbWVzGAMgAygLMhIucGFybGV5LnYxLldlbGNvbWUSLgoNcm9zdGVyX2NoYW5nZRgEIAEoCzIXLnBhcmxleS52MS5Sb3N0ZXJDaGFuZ2USDwoHY3JlYXRlcxgFIAEoCBIMCgRoZWFkGAYgASgMEhYKDmhlYWRfc2lnbmF0dXJlGAcgASgMIroBCgpCdW5kbGVIZWFkEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBINCgVlcG9jaBgCIAEoBBITCgtjb21taXRfaGFzaBgDIAEoDBIWCg53ZWxjb21lX2hhc2hlcxgEIAMoDBIaChJyb3N0ZXJfY2hhbmdlX2hhc2gYBSABKAwSEAoIc3VjY2VlZHMYBiABKAwSFgoOc3VjY2VlZHNfZXBvY2gYByABKAQSEQoJZGV2aWNlX2lkGAggASgMIi4KB1dlbGNvbWUSEgoKZGV2aWNlX2lkcxgBIAMoDBIPCgd3ZWxjb21lGAIgASgMIkQKDFJvc3RlckNoYW5nZRIYChBhZGRlZF9kZXZpY2VfaWRzGAEgAygMEhoKEnJlbW92ZWRfZGV2aWNlX2lkcxgCIAMoDCI2ChFFcGhlbWVyYWxFbnZlbG9wZRINCgVlcG9jaBgBIAEoBBISCgpjaXBoZXJ0ZXh0GAIgASgMIlgKDVJlam9pblJlcXVlc3QSDQoFbm9uY2UYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMEhEKCWRldmljZV9pZBgDIAEoDBISCgpsYXN0X2Vwb2NoGAQgASgEIlEKC1Jvc3RlckxlYXZlEg0KBW5vbmNlGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDBIRCglkZXZpY2VfaWQYAyABKAwSDQoFZXBvY2gYBCABKAQiFQoDQWNrEg4KBmN1cnNvchgBIAEoDCIVCgRQaW5nEg0KBW5vbmNlGAEgASgEIhUKBFBvbmcSDQoFbm9uY2UYASABKAQitwMKDENoYXRSZXNwb25zZRIjCgZvcGVuZWQYASABKAsyES5wYXJsZXkudjEuT3BlbmVkSAASJQoHZGVsaXZlchgCIAEoCzISLnBhcmxleS52MS5EZWxpdmVySAASJwoIYWNjZXB0ZWQYAyABKAsyEy5wYXJsZXkudjEuQWNjZXB0ZWRIABInCghyZWplY3RlZBgEIAEoCzITLnBhcmxleS52MS5SZWplY3RlZEgAEigKCWNhdWdodF91cBgFIAEoCzITLnBhcmxleS52MS5DYXVnaHRVcEgAEiUKB2Nsb3NpbmcYBiABKAsyEi5wYXJsZXkudjEuQ2xvc2luZ0gAEh8KBHBpbmcYByABKAsyDy5wYXJsZXkudjEuUGluZ0gAEh8KBHBvbmcYCCABKAsyDy5wYXJsZXkudjEuUG9uZ0gAEjQKD2FjY291bnRfY2hhbmdlZBgJIAEoCzIZLnBhcmxleS52MS5BY2NvdW50Q2hhbmdlZEgAEjcKEWtleV9wYWNrYWdlc19sZWZ0GAogASgLMhoucGFybGV5LnYxLktleVBhY2thZ2VzTGVmdEgAQgcKBWZyYW1lIsABCgZPcGVuZWQSGAoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDRIWCg5zZXJ2ZXJfdGltZV9tcxgCIAEoAxIXCg9jbGllbnRfc2VxdWVuY2UYAyABKAQSFwoPb3BlcmF0b3JfaGFuZGxlGAQgASgJEhgKEHBpbmdfaW50ZXJ2YWxfbXMYBSABKA0SFQoNZGVhZF9hZnRlcl9tcxgGIAEoDRIhCgZsaW1pdHMYByABKAsyES5wYXJsZXkudjEuTGltaXRzItAECgZMaW1pdHMSGQoRYXBwbGljYXRpb25fYnl0ZXMYASABKA0SGwoTY29tbWl0X2J1bmRsZV9ieXRlcxgCIAEoDRIaChJlbnZlbG9wZXNfcGVyX3NlbmQYAyABKA0SGgoSdW5hY2tlZF9kZWxpdmVyaWVzGAQgASgNEhgKEHNlbmRzX3Blcl9zZWNvbmQYBSABKA0SIAoYZGV2aWNlc19wZXJfY29udmVyc2F0aW9uGAYgASgNEiAKGGNvbnZlcnNhdGlvbnNfcGVyX2RldmljZRgHIAEoDRIfChdrZXlfcGFja2FnZXNfcGVyX2RldmljZRgIIAEoDRIbChNkZXZpY2VzX3Blcl9hY2NvdW50GAkgASgNEhcKD2NsYWltc19wZXJfY2FsbBgKIAEoDRITCgtwYXN0X2Vwb2NocxgLIAEoDRIXCg9wcm9vZl93aW5kb3dfbXMYDCABKA0SGQoRcmV0ZW50aW9uX3NlY29uZHMYDSABKAQSFQoNbWVzc2FnZV9ieXRlcxgOIAEoDRIaChJrZXlfZXhjaGFuZ2VfYnl0ZXMYDyABKA0SEgoKb3Blbl9ieXRlcxgQIAEoDRIZChFrZXlfcGFja2FnZV9ieXRlcxgRIAEoDRIWCg5tZXNzYWdlX2ZpZWxkcxgSIAEoDRIVCg1hY2NvdW50X2J5dGVzGBMgASgEEhoKEmNvbW1pdHNfcGVyX21pbnV0ZRgUIAEoDRIrCiNjb21taXRzX3Blcl9taW51dGVfYW5kX2NvbnZlcnNhdGlvbhgVIAEoDSJBCgdEZWxpdmVyEiYKCWVudmVsb3BlcxgBIAMoCzITLnBhcmxleS52MS5FbnZlbG9wZRIOCgZjdXJzb3IYAiABKAwi9AMKCEVudmVsb3BlEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIQCghzZXF1ZW5jZRgCIAEoBBIUCgxzdG9yZWRfYXRfbXMYAyABKAMSNQoLYXBwbGljYXRpb24YBCABKAsyHi5wYXJsZXkudjEuQXBwbGljYXRpb25FbnZlbG9wZUgAEiwKBmNvbW1pdBgFIAEoCzIaLnBhcmxleS52MS5EZWxpdmVyZWRDb21taXRIABIuCgd3ZWxjb21lGAYgASgLMhsucGFybGV5LnYxLkRlbGl2ZXJlZFdlbGNvbWVIABIlCgNvd24YByABKAsyFi5wYXJsZXkudjEuT3duRW52ZWxvcGVIABIxCgllcGhlbWVyYWwYCCABKAsyHC5wYXJsZXkudjEuRXBoZW1lcmFsRW52ZWxvcGVIABIsCgZtaXNzZWQYCSABKAsyGi5wYXJsZXkudjEuTWlzc2VkRW52ZWxvcGVzSAASKgoGcmVqb2luGAogASgLMhgucGFybGV5LnYxLlJlam9pblJlcXVlc3RIABInCgVsZWF2ZRgLIAEoCzIWLnBhcmxleS52MS5Sb3N0ZXJMZWF2ZUgAEikKCXN1Y2Nlc3NvchgMIAEoCzIULnBhcmxleS52MS5TdWNjZXNzb3JIAEIKCghlbnZlbG9wZSKGAQoPRGVsaXZlcmVkQ29tbWl0Eg0KBWVwb2NoGAEgASgEEg4KBmNvbW1pdBgCIAEoDBIuCg1yb3N0ZXJfY2hhbmdlGAMgASgLMhcucGFybGV5LnYxLlJvc3RlckNoYW5nZRIMCgRoZWFkGAQgASgMEhYKDmhlYWRfc2lnbmF0dXJlGAUgASgMIlgKEERlbGl2ZXJlZFdlbGNvbWUSDwoHd2VsY29tZRgBIAEoDBINCgVlcG9jaBgCIAEoBBIMCgRoZWFkGAMgASgMEhYKDmhlYWRfc2lnbmF0dXJlGAQgASgMIkoKCVN1Y2Nlc3NvchIXCg9jb252ZXJzYXRpb25faWQYASABKAwSDAoEaGVhZBgCIAEoDBIWCg5oZWFkX3NpZ25hdHVyZRgDIAEoDCI/CgtPd25FbnZlbG9wZRIXCg9jbGllbnRfc2VxdWVuY2UYASABKAQSFwoPY2lwaGVydGV4dF9oYXNoGAIgASgMIiAKD01pc3NlZEVudmVsb3BlcxINCgVjb3VudBgBIAEoBCIjCghBY2NlcHRlZBIXCg9jbGllbnRfc2VxdWVuY2UYASABKAQiMgoIUmVqZWN0ZWQSJgoFc2VuZHMYASADKAsyFy5wYXJsZXkudjEuUmVqZWN0ZWRTZW5kIoYGCgxSZWplY3RlZFNlbmQSFwoPY2xpZW50X3NlcXVlbmNlGAEgASgEEiwKC3N0YWxlX2Vwb2NoGAIgASgLMhUucGFybGV5LnYxLlN0YWxlRXBvY2hIABItCgxub3RfYV9tZW1iZXIYAyABKAsyFS5wYXJsZXkudjEuTm90QU1lbWJlckgAEj4KFHVua25vd25fY29udmVyc2F0aW9uGAQgASgLMh4ucGFybGV5LnYxLlVua25vd25Db252ZXJzYXRpb25IABI8ChNjb252ZXJzYXRpb25fZXhpc3RzGAUgASgLMh0ucGFybGV5LnYxLkNvbnZlcnNhdGlvbkV4aXN0c0gAEigKCXRvb19sYXJnZRgGIAEoCzITLnBhcmxleS52MS5Ub29MYXJnZUgAEi4KDHJhdGVfbGltaXRlZBgHIAEoCzIWLnBhcmxleS52MS5SYXRlTGltaXRlZEgAEi0KDG91dF9vZl9vcmRlchgIIAEoCzIVLnBhcmxleS52MS5PdXRPZk9yZGVySAASLgoMc3RvcmFnZV9mdWxsGAkgASgLMhYucGFybGV5LnYxLlN0b3JhZ2VGdWxsSAASMgoOdW5rbm93bl9kZXZpY2UYCiABKAsyGC5wYXJsZXkudjEuVW5rbm93bkRldmljZUgAEjUKEHRvb19tYW55X21lbWJlcnMYCyABKAsyGS5wYXJsZXkudjEuVG9vTWFueU1lbWJlcnNIABJBChZ0b29fbWFueV9jb252ZXJzYXRpb25zGAwgASgLMh8ucGFybGV5LnYxLlRvb01hbnlDb252ZXJzYXRpb25zSAASKQoJbWFsZm9ybWVkGA0gASgLMhQucGFybGV5LnYxLk1hbGZvcm1lZEgAEikKCXN1Y2NlZWRlZBgOIAEoCzIULnBhcmxleS52MS5TdWNjZWVkZWRIABI7ChN0b29fbWFueV9zdWNjZXNzb3JzGA8gASgLMhwucGFybGV5LnYxLlRvb01hbnlTdWNjZXNzb3JzSABCCAoGcmVhc29uIiMKClN0YWxlRXBvY2gSFQoNY3VycmVudF9lcG9jaBgBIAEoBCIMCgpOb3RBTWVtYmVyIhUKE1Vua25vd25Db252ZXJzYXRpb24iFAoSQ29udmVyc2F0aW9uRXhpc3RzIh8KCFRvb0xhcmdlEhMKC2xpbWl0X2J5dGVzGAEgASgNIiUKC1JhdGVMaW1pdGVkEhYKDnJldHJ5X2FmdGVyX21zGAEgASgNIh4KCk91dE9mT3JkZXISEAoIZXhwZWN0ZWQYASABKAQiQgoLU3RvcmFnZUZ1bGwSFgoOcmV0cnlfYWZ0ZXJfbXMYASABKA0SGwoTYWNjb3VudF9saW1pdF9ieXRlcxgCIAEoBCIiCg1Vbmtub3duRGV2aWNlEhEKCWRldmljZV9pZBgBIAEoDCIfCg5Ub29NYW55TWVtYmVycxINCgVsaW1pdBgBIAEoDSI4ChRUb29NYW55Q29udmVyc2F0aW9ucxIRCglkZXZpY2VfaWQYASABKAwSDQoFbGltaXQYAiABKA0iJAoJU3VjY2VlZGVkEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDCIrChFUb29NYW55U3VjY2Vzc29ycxIWCg5yZXRyeV9hZnRlcl9tcxgBIAEoDSIbCglNYWxmb3JtZWQSDgoGZGV0YWlsGAEgASgJIgoKCENhdWdodFVwIiAKDkFjY291bnRDaGFuZ2VkEg4KBmhhbmRsZRgBIAEoCSIuCg9LZXlQYWNrYWdlc0xlZnQSDAoEbGVmdBgBIAEoDRINCgVzdWl0ZRgCIAEoDSK+AQoHQ2xvc2luZxIrCgpzdXBlcnNlZGVkGAEgASgLMhUucGFybGV5LnYxLlN1cGVyc2VkZWRIABIwCg1zaHV0dGluZ19kb3duGAIgASgLMhcucGFybGV5LnYxLlNodXR0aW5nRG93bkgAEiUKB3Jldm9rZWQYAyABKAsyEi5wYXJsZXkudjEuUmV2b2tlZEgAEiMKBmJhbm5lZBgEIAEoCzIRLnBhcmxleS52MS5CYW5uZWRIAEIICgZyZWFzb24iDAoKU3VwZXJzZWRlZCIOCgxTaHV0dGluZ0Rvd24iCQoHUmV2b2tlZCJlCgtFcnJvckRldGFpbBImCgZyZWFzb24YASABKA4yFi5wYXJsZXkudjEuRXJyb3JSZWFzb24SFgoOc2VydmVyX3RpbWVfbXMYAiABKAMSFgoOcmV0cnlfYWZ0ZXJfbXMYAyABKA0qjQEKEFJlZ2lzdHJhdGlvbk1vZGUSIQodUkVHSVNUUkFUSU9OX01PREVfVU5TUEVDSUZJRUQQABIaChZSRUdJU1RSQVRJT05fTU9ERV9PUEVOEAESHAoYUkVHSVNUUkFUSU9OX01PREVfSU5WSVRFEAISHAoYUkVHSVNUUkFUSU9OX01PREVfQ0xPU0VEEAMqgQUKC0Vycm9yUmVhc29uEhwKGEVSUk9SX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKEkVSUk9SX1JFQVNPTl9DTE9DSxABEhkKFUVSUk9SX1JFQVNPTl9SRVBMQVlFRBACEh0KGUVSUk9SX1JFQVNPTl9PVEhFUl9TRVJWRVIQAxIdChlFUlJPUl9SRUFTT05fT1RIRVJfTUVUSE9EEAQSGgoWRVJST1JfUkVBU09OX1NJR05BVFVSRRAFEh8KG0VSUk9SX1JFQVNPTl9VTktOT1dOX0RFVklDRRAGEh0KGUVSUk9SX1JFQVNPTl9TVE9SQUdFX0ZVTEwQBxIWChJFUlJPUl9SRUFTT05fRlJBTUUQCBIhCh1FUlJPUl9SRUFTT05fUFJPVE9DT0xfVkVSU0lPThAJEiEKHUVSUk9SX1JFQVNPTl9UT09fTUFOWV9TVFJFQU1TEAoSFQoRRVJST1JfUkVBU09OX0RFQUQQCxIYChRFUlJPUl9SRUFTT05fUkVWT0tFRBAMEhcKE0VSUk9SX1JFQVNPTl9CQU5ORUQQDRIbChdFUlJPUl9SRUFTT05fQkFEX0NVUlNPUhAOEh4KGkVSUk9SX1JFQVNPTl9PVEhFUl9SRVFVRVNUEA8SGgoWRVJST1JfUkVBU09OX1RPT19MQVJHRRAUEh0KGUVSUk9SX1JFQVNPTl9SQVRFX0xJTUlURUQQFRIVChFFUlJPUl9SRUFTT05fTEFURRAWEhwKGEVSUk9SX1JFQVNPTl9VTlNVUFBPUlRFRBAXEhkKFUVSUk9SX1JFQVNPTl9TVE9QUElORxAYEhcKE0VSUk9SX1JFQVNPTl9ERUZFQ1QQGTLgAQoLQ2hhdFNlcnZpY2USTAoLS2V5RXhjaGFuZ2USHS5wYXJsZXkudjEuS2V5RXhjaGFuZ2VSZXF1ZXN0Gh4ucGFybGV5LnYxLktleUV4Y2hhbmdlUmVzcG9uc2USRgoJR2V0U2VydmVyEhsucGFybGV5LnYxLkdldFNlcnZlclJlcXVlc3QaHC5wYXJsZXkudjEuR2V0U2VydmVyUmVzcG9uc2USOwoEQ2hhdBIWLnBhcmxleS52MS5DaGF0UmVxdWVzdBoXLnBhcmxleS52MS5DaGF0UmVzcG9uc2UoATABYgZwcm90bzM", [file_parley_v1_identity, file_parley_v1_key_exchange]);
+  fileDesc("ChRwYXJsZXkvdjEvY2hhdC5wcm90bxIJcGFybGV5LnYxIhIKEEdldFNlcnZlclJlcXVlc3QingIKEUdldFNlcnZlclJlc3BvbnNlEhEKCXNlcnZlcl9pZBgBIAEoDBIfChdsb3dlc3RfcHJvdG9jb2xfdmVyc2lvbhgCIAEoDRIgChhoaWdoZXN0X3Byb3RvY29sX3ZlcnNpb24YAyABKA0SFgoOc2VydmVyX3RpbWVfbXMYBCABKAMSMQoMcmVnaXN0cmF0aW9uGAUgASgOMhsucGFybGV5LnYxLlJlZ2lzdHJhdGlvbk1vZGUSFwoPb3BlcmF0b3JfaGFuZGxlGAYgASgJEiEKBmxpbWl0cxgHIAEoCzIRLnBhcmxleS52MS5MaW1pdHMSFQoNY2lwaGVyX3N1aXRlcxgIIAMoDRIVCg1kaXJlY3Rvcnlfa2V5GAkgASgMIrkBCgtDaGF0UmVxdWVzdBIfCgRvcGVuGAEgASgLMg8ucGFybGV5LnYxLk9wZW5IABIfCgRzZW5kGAIgASgLMg8ucGFybGV5LnYxLlNlbmRIABIdCgNhY2sYAyABKAsyDi5wYXJsZXkudjEuQWNrSAASHwoEcGluZxgEIAEoCzIPLnBhcmxleS52MS5QaW5nSAASHwoEcG9uZxgFIAEoCzIPLnBhcmxleS52MS5Qb25nSABCBwoFZnJhbWUiVwoET3BlbhIYChBwcm90b2NvbF92ZXJzaW9uGAEgASgNEiUKBXByb29mGAIgASgLMhYucGFybGV5LnYxLlNpZ25lZFByb29mEg4KBmN1cnNvchgDIAEoDCI2CgRTZW5kEi4KCWVudmVsb3BlcxgBIAMoCzIbLnBhcmxleS52MS5PdXRnb2luZ0VudmVsb3BlIsICChBPdXRnb2luZ0VudmVsb3BlEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBBIXCg9jb252ZXJzYXRpb25faWQYAiABKAwSNQoLYXBwbGljYXRpb24YAyABKAsyHi5wYXJsZXkudjEuQXBwbGljYXRpb25FbnZlbG9wZUgAEikKBmNvbW1pdBgEIAEoCzIXLnBhcmxleS52MS5Db21taXRCdW5kbGVIABIxCgllcGhlbWVyYWwYBSABKAsyHC5wYXJsZXkudjEuRXBoZW1lcmFsRW52ZWxvcGVIABIyCgZyZWpvaW4YBiABKAsyIC5wYXJsZXkudjEuU2lnbmVkUmVqb2luU3RhdGVtZW50SAASJwoFbGVhdmUYByABKAsyFi5wYXJsZXkudjEuUm9zdGVyTGVhdmVIAEIKCghlbnZlbG9wZSI4ChNBcHBsaWNhdGlvbkVudmVsb3BlEg0KBWVwb2NoGAEgASgEEhIKCmNpcGhlcnRleHQYAiABKAwiugEKDENvbW1pdEJ1bmRsZRINCgVlcG9jaBgBIAEoBBIOCgZjb21taXQYAiABKAwSJAoId2VsY29tZXMYAyADKAsyEi5wYXJsZXkudjEuV2VsY29tZRIuCg1yb3N0ZXJfY2hhbmdlGAQgASgLMhcucGFybGV5LnYxLlJvc3RlckNoYW5nZRIPCgdjcmVhdGVzGAUgASgIEgwKBGhlYWQYBiABKAwSFgoOaGVhZF9zaWduYXR1cmUYByABKAwizQEKCkJ1bmRsZUhlYWQSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEg0KBWVwb2NoGAIgASgEEhMKC2NvbW1pdF9oYXNoGAMgASgMEhYKDndlbGNvbWVfaGFzaGVzGAQgAygMEhoKEnJvc3Rlcl9jaGFuZ2VfaGFzaBgFIAEoDBIQCghzdWNjZWVkcxgGIAEoDBIWCg5zdWNjZWVkc19lcG9jaBgHIAEoBBIRCgllcG9jaF90YWcYCSABKAwSEQoJZGV2aWNlX2lkGAggASgMIi4KB1dlbGNvbWUSEgoKZGV2aWNlX2lkcxgBIAMoDBIPCgd3ZWxjb21lGAIgASgMIkQKDFJvc3RlckNoYW5nZRIYChBhZGRlZF9kZXZpY2VfaWRzGAEgAygMEhoKEnJlbW92ZWRfZGV2aWNlX2lkcxgCIAMoDCI2ChFFcGhlbWVyYWxFbnZlbG9wZRINCgVlcG9jaBgBIAEoBBISCgpjaXBoZXJ0ZXh0GAIgASgMIlEKC1Jvc3RlckxlYXZlEg0KBW5vbmNlGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDBIRCglkZXZpY2VfaWQYAyABKAwSDQoFZXBvY2gYBCABKAQiFQoDQWNrEg4KBmN1cnNvchgBIAEoDCIVCgRQaW5nEg0KBW5vbmNlGAEgASgEIhUKBFBvbmcSDQoFbm9uY2UYASABKAQitwMKDENoYXRSZXNwb25zZRIjCgZvcGVuZWQYASABKAsyES5wYXJsZXkudjEuT3BlbmVkSAASJQoHZGVsaXZlchgCIAEoCzISLnBhcmxleS52MS5EZWxpdmVySAASJwoIYWNjZXB0ZWQYAyABKAsyEy5wYXJsZXkudjEuQWNjZXB0ZWRIABInCghyZWplY3RlZBgEIAEoCzITLnBhcmxleS52MS5SZWplY3RlZEgAEigKCWNhdWdodF91cBgFIAEoCzITLnBhcmxleS52MS5DYXVnaHRVcEgAEiUKB2Nsb3NpbmcYBiABKAsyEi5wYXJsZXkudjEuQ2xvc2luZ0gAEh8KBHBpbmcYByABKAsyDy5wYXJsZXkudjEuUGluZ0gAEh8KBHBvbmcYCCABKAsyDy5wYXJsZXkudjEuUG9uZ0gAEjQKD2FjY291bnRfY2hhbmdlZBgJIAEoCzIZLnBhcmxleS52MS5BY2NvdW50Q2hhbmdlZEgAEjcKEWtleV9wYWNrYWdlc19sZWZ0GAogASgLMhoucGFybGV5LnYxLktleVBhY2thZ2VzTGVmdEgAQgcKBWZyYW1lIsABCgZPcGVuZWQSGAoQcHJvdG9jb2xfdmVyc2lvbhgBIAEoDRIWCg5zZXJ2ZXJfdGltZV9tcxgCIAEoAxIXCg9jbGllbnRfc2VxdWVuY2UYAyABKAQSFwoPb3BlcmF0b3JfaGFuZGxlGAQgASgJEhgKEHBpbmdfaW50ZXJ2YWxfbXMYBSABKA0SFQoNZGVhZF9hZnRlcl9tcxgGIAEoDRIhCgZsaW1pdHMYByABKAsyES5wYXJsZXkudjEuTGltaXRzItAECgZMaW1pdHMSGQoRYXBwbGljYXRpb25fYnl0ZXMYASABKA0SGwoTY29tbWl0X2J1bmRsZV9ieXRlcxgCIAEoDRIaChJlbnZlbG9wZXNfcGVyX3NlbmQYAyABKA0SGgoSdW5hY2tlZF9kZWxpdmVyaWVzGAQgASgNEhgKEHNlbmRzX3Blcl9zZWNvbmQYBSABKA0SIAoYZGV2aWNlc19wZXJfY29udmVyc2F0aW9uGAYgASgNEiAKGGNvbnZlcnNhdGlvbnNfcGVyX2RldmljZRgHIAEoDRIfChdrZXlfcGFja2FnZXNfcGVyX2RldmljZRgIIAEoDRIbChNkZXZpY2VzX3Blcl9hY2NvdW50GAkgASgNEhcKD2NsYWltc19wZXJfY2FsbBgKIAEoDRITCgtwYXN0X2Vwb2NocxgLIAEoDRIXCg9wcm9vZl93aW5kb3dfbXMYDCABKA0SGQoRcmV0ZW50aW9uX3NlY29uZHMYDSABKAQSFQoNbWVzc2FnZV9ieXRlcxgOIAEoDRIaChJrZXlfZXhjaGFuZ2VfYnl0ZXMYDyABKA0SEgoKb3Blbl9ieXRlcxgQIAEoDRIZChFrZXlfcGFja2FnZV9ieXRlcxgRIAEoDRIWCg5tZXNzYWdlX2ZpZWxkcxgSIAEoDRIVCg1hY2NvdW50X2J5dGVzGBMgASgEEhoKEmNvbW1pdHNfcGVyX21pbnV0ZRgUIAEoDRIrCiNjb21taXRzX3Blcl9taW51dGVfYW5kX2NvbnZlcnNhdGlvbhgVIAEoDSJBCgdEZWxpdmVyEiYKCWVudmVsb3BlcxgBIAMoCzITLnBhcmxleS52MS5FbnZlbG9wZRIOCgZjdXJzb3IYAiABKAwi/AMKCEVudmVsb3BlEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIQCghzZXF1ZW5jZRgCIAEoBBIUCgxzdG9yZWRfYXRfbXMYAyABKAMSNQoLYXBwbGljYXRpb24YBCABKAsyHi5wYXJsZXkudjEuQXBwbGljYXRpb25FbnZlbG9wZUgAEiwKBmNvbW1pdBgFIAEoCzIaLnBhcmxleS52MS5EZWxpdmVyZWRDb21taXRIABIuCgd3ZWxjb21lGAYgASgLMhsucGFybGV5LnYxLkRlbGl2ZXJlZFdlbGNvbWVIABIlCgNvd24YByABKAsyFi5wYXJsZXkudjEuT3duRW52ZWxvcGVIABIxCgllcGhlbWVyYWwYCCABKAsyHC5wYXJsZXkudjEuRXBoZW1lcmFsRW52ZWxvcGVIABIsCgZtaXNzZWQYCSABKAsyGi5wYXJsZXkudjEuTWlzc2VkRW52ZWxvcGVzSAASMgoGcmVqb2luGAogASgLMiAucGFybGV5LnYxLlNpZ25lZFJlam9pblN0YXRlbWVudEgAEicKBWxlYXZlGAsgASgLMhYucGFybGV5LnYxLlJvc3RlckxlYXZlSAASKQoJc3VjY2Vzc29yGAwgASgLMhQucGFybGV5LnYxLlN1Y2Nlc3NvckgAQgoKCGVudmVsb3BlIoYBCg9EZWxpdmVyZWRDb21taXQSDQoFZXBvY2gYASABKAQSDgoGY29tbWl0GAIgASgMEi4KDXJvc3Rlcl9jaGFuZ2UYAyABKAsyFy5wYXJsZXkudjEuUm9zdGVyQ2hhbmdlEgwKBGhlYWQYBCABKAwSFgoOaGVhZF9zaWduYXR1cmUYBSABKAwiWAoQRGVsaXZlcmVkV2VsY29tZRIPCgd3ZWxjb21lGAEgASgMEg0KBWVwb2NoGAIgASgEEgwKBGhlYWQYAyABKAwSFgoOaGVhZF9zaWduYXR1cmUYBCABKAwiSgoJU3VjY2Vzc29yEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIMCgRoZWFkGAIgASgMEhYKDmhlYWRfc2lnbmF0dXJlGAMgASgMIj8KC093bkVudmVsb3BlEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBBIXCg9jaXBoZXJ0ZXh0X2hhc2gYAiABKAwiIAoPTWlzc2VkRW52ZWxvcGVzEg0KBWNvdW50GAEgASgEIiMKCEFjY2VwdGVkEhcKD2NsaWVudF9zZXF1ZW5jZRgBIAEoBCIyCghSZWplY3RlZBImCgVzZW5kcxgBIAMoCzIXLnBhcmxleS52MS5SZWplY3RlZFNlbmQihgYKDFJlamVjdGVkU2VuZBIXCg9jbGllbnRfc2VxdWVuY2UYASABKAQSLAoLc3RhbGVfZXBvY2gYAiABKAsyFS5wYXJsZXkudjEuU3RhbGVFcG9jaEgAEi0KDG5vdF9hX21lbWJlchgDIAEoCzIVLnBhcmxleS52MS5Ob3RBTWVtYmVySAASPgoUdW5rbm93bl9jb252ZXJzYXRpb24YBCABKAsyHi5wYXJsZXkudjEuVW5rbm93bkNvbnZlcnNhdGlvbkgAEjwKE2NvbnZlcnNhdGlvbl9leGlzdHMYBSABKAsyHS5wYXJsZXkudjEuQ29udmVyc2F0aW9uRXhpc3RzSAASKAoJdG9vX2xhcmdlGAYgASgLMhMucGFybGV5LnYxLlRvb0xhcmdlSAASLgoMcmF0ZV9saW1pdGVkGAcgASgLMhYucGFybGV5LnYxLlJhdGVMaW1pdGVkSAASLQoMb3V0X29mX29yZGVyGAggASgLMhUucGFybGV5LnYxLk91dE9mT3JkZXJIABIuCgxzdG9yYWdlX2Z1bGwYCSABKAsyFi5wYXJsZXkudjEuU3RvcmFnZUZ1bGxIABIyCg51bmtub3duX2RldmljZRgKIAEoCzIYLnBhcmxleS52MS5Vbmtub3duRGV2aWNlSAASNQoQdG9vX21hbnlfbWVtYmVycxgLIAEoCzIZLnBhcmxleS52MS5Ub29NYW55TWVtYmVyc0gAEkEKFnRvb19tYW55X2NvbnZlcnNhdGlvbnMYDCABKAsyHy5wYXJsZXkudjEuVG9vTWFueUNvbnZlcnNhdGlvbnNIABIpCgltYWxmb3JtZWQYDSABKAsyFC5wYXJsZXkudjEuTWFsZm9ybWVkSAASKQoJc3VjY2VlZGVkGA4gASgLMhQucGFybGV5LnYxLlN1Y2NlZWRlZEgAEjsKE3Rvb19tYW55X3N1Y2Nlc3NvcnMYDyABKAsyHC5wYXJsZXkudjEuVG9vTWFueVN1Y2Nlc3NvcnNIAEIICgZyZWFzb24iIwoKU3RhbGVFcG9jaBIVCg1jdXJyZW50X2Vwb2NoGAEgASgEIgwKCk5vdEFNZW1iZXIiFQoTVW5rbm93bkNvbnZlcnNhdGlvbiIUChJDb252ZXJzYXRpb25FeGlzdHMiHwoIVG9vTGFyZ2USEwoLbGltaXRfYnl0ZXMYASABKA0iJQoLUmF0ZUxpbWl0ZWQSFgoOcmV0cnlfYWZ0ZXJfbXMYASABKA0iHgoKT3V0T2ZPcmRlchIQCghleHBlY3RlZBgBIAEoBCJCCgtTdG9yYWdlRnVsbBIWCg5yZXRyeV9hZnRlcl9tcxgBIAEoDRIbChNhY2NvdW50X2xpbWl0X2J5dGVzGAIgASgEIiIKDVVua25vd25EZXZpY2USEQoJZGV2aWNlX2lkGAEgASgMIh8KDlRvb01hbnlNZW1iZXJzEg0KBWxpbWl0GAEgASgNIjgKFFRvb01hbnlDb252ZXJzYXRpb25zEhEKCWRldmljZV9pZBgBIAEoDBINCgVsaW1pdBgCIAEoDSIkCglTdWNjZWVkZWQSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMIisKEVRvb01hbnlTdWNjZXNzb3JzEhYKDnJldHJ5X2FmdGVyX21zGAEgASgNIhsKCU1hbGZvcm1lZBIOCgZkZXRhaWwYASABKAkiCgoIQ2F1Z2h0VXAiIAoOQWNjb3VudENoYW5nZWQSDgoGaGFuZGxlGAEgASgJIi4KD0tleVBhY2thZ2VzTGVmdBIMCgRsZWZ0GAEgASgNEg0KBXN1aXRlGAIgASgNIr4BCgdDbG9zaW5nEisKCnN1cGVyc2VkZWQYASABKAsyFS5wYXJsZXkudjEuU3VwZXJzZWRlZEgAEjAKDXNodXR0aW5nX2Rvd24YAiABKAsyFy5wYXJsZXkudjEuU2h1dHRpbmdEb3duSAASJQoHcmV2b2tlZBgDIAEoCzISLnBhcmxleS52MS5SZXZva2VkSAASIwoGYmFubmVkGAQgASgLMhEucGFybGV5LnYxLkJhbm5lZEgAQggKBnJlYXNvbiIMCgpTdXBlcnNlZGVkIg4KDFNodXR0aW5nRG93biIJCgdSZXZva2VkImUKC0Vycm9yRGV0YWlsEiYKBnJlYXNvbhgBIAEoDjIWLnBhcmxleS52MS5FcnJvclJlYXNvbhIWCg5zZXJ2ZXJfdGltZV9tcxgCIAEoAxIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoDSqNAQoQUmVnaXN0cmF0aW9uTW9kZRIhCh1SRUdJU1RSQVRJT05fTU9ERV9VTlNQRUNJRklFRBAAEhoKFlJFR0lTVFJBVElPTl9NT0RFX09QRU4QARIcChhSRUdJU1RSQVRJT05fTU9ERV9JTlZJVEUQAhIcChhSRUdJU1RSQVRJT05fTU9ERV9DTE9TRUQQAyqBBQoLRXJyb3JSZWFzb24SHAoYRVJST1JfUkVBU09OX1VOU1BFQ0lGSUVEEAASFgoSRVJST1JfUkVBU09OX0NMT0NLEAESGQoVRVJST1JfUkVBU09OX1JFUExBWUVEEAISHQoZRVJST1JfUkVBU09OX09USEVSX1NFUlZFUhADEh0KGUVSUk9SX1JFQVNPTl9PVEhFUl9NRVRIT0QQBBIaChZFUlJPUl9SRUFTT05fU0lHTkFUVVJFEAUSHwobRVJST1JfUkVBU09OX1VOS05PV05fREVWSUNFEAYSHQoZRVJST1JfUkVBU09OX1NUT1JBR0VfRlVMTBAHEhYKEkVSUk9SX1JFQVNPTl9GUkFNRRAIEiEKHUVSUk9SX1JFQVNPTl9QUk9UT0NPTF9WRVJTSU9OEAkSIQodRVJST1JfUkVBU09OX1RPT19NQU5ZX1NUUkVBTVMQChIVChFFUlJPUl9SRUFTT05fREVBRBALEhgKFEVSUk9SX1JFQVNPTl9SRVZPS0VEEAwSFwoTRVJST1JfUkVBU09OX0JBTk5FRBANEhsKF0VSUk9SX1JFQVNPTl9CQURfQ1VSU09SEA4SHgoaRVJST1JfUkVBU09OX09USEVSX1JFUVVFU1QQDxIaChZFUlJPUl9SRUFTT05fVE9PX0xBUkdFEBQSHQoZRVJST1JfUkVBU09OX1JBVEVfTElNSVRFRBAVEhUKEUVSUk9SX1JFQVNPTl9MQVRFEBYSHAoYRVJST1JfUkVBU09OX1VOU1VQUE9SVEVEEBcSGQoVRVJST1JfUkVBU09OX1NUT1BQSU5HEBgSFwoTRVJST1JfUkVBU09OX0RFRkVDVBAZMuABCgtDaGF0U2VydmljZRJMCgtLZXlFeGNoYW5nZRIdLnBhcmxleS52MS5LZXlFeGNoYW5nZVJlcXVlc3QaHi5wYXJsZXkudjEuS2V5RXhjaGFuZ2VSZXNwb25zZRJGCglHZXRTZXJ2ZXISGy5wYXJsZXkudjEuR2V0U2VydmVyUmVxdWVzdBocLnBhcmxleS52MS5HZXRTZXJ2ZXJSZXNwb25zZRI7CgRDaGF0EhYucGFybGV5LnYxLkNoYXRSZXF1ZXN0GhcucGFybGV5LnYxLkNoYXRSZXNwb25zZSgBMAFiBnByb3RvMw", [file_parley_v1_identity, file_parley_v1_key_exchange, file_parley_v1_rejoin]);
 
 /**
  * It has no fields: everybody is told the same.
@@ -353,11 +355,13 @@ export type OutgoingEnvelope = Message<"parley.v1.OutgoingEnvelope"> & {
     case: "ephemeral";
   } | {
     /**
-     * The sender has lost its place in the group. Stored.
+     * The sender, which is on the roster, has lost the group's state. Stored and delivered to the other members like an
+     * application envelope; it needs no epoch. The server sees to it that the statement names the sender and this
+     * conversation.
      *
-     * @generated from field: parley.v1.RejoinRequest rejoin = 6;
+     * @generated from field: parley.v1.SignedRejoinStatement rejoin = 6;
      */
-    value: RejoinRequest;
+    value: SignedRejoinStatement;
     case: "rejoin";
   } | {
     /**
@@ -426,7 +430,10 @@ export type CommitBundle = Message<"parley.v1.CommitBundle"> & {
   epoch: bigint;
 
   /**
-   * An encoded MLSMessage that holds a PrivateMessage with a commit.
+   * An encoded MLSMessage that holds a PrivateMessage with a commit. Where its authenticated_data, a CommitBasis, brings a
+   * device list whose number is more than the seconds since 1970, a day and 5 minutes, by the server's clock, the bundle
+   * is rejected as malformed: members look at no clock, and no list of the account's owner could follow that one. Nobody
+   * joins by a welcome to a group that has such a list.
    *
    * @generated from field: bytes commit = 2;
    */
@@ -541,14 +548,22 @@ export type BundleHead = Message<"parley.v1.BundleHead"> & {
   succeeds: Uint8Array;
 
   /**
-   * The epoch of that conversation when this was made, as the server counts it: commits that members refuse are counted,
-   * too. 0 where there is none. If it is not the present one, the bundle is rejected as stale_epoch, after everything up
-   * to that conversation's last commit was delivered; a device that was taken off the roster is delivered only the commit
-   * that did it, and learns the epoch from StaleEpoch.
+   * The epoch of that conversation, as far as its maker has come; 0 where there is none. If it is above the present one the
+   * bundle is rejected as stale_epoch. It may be below: who goes on keeps somebody who commits one after the other from
+   * having the last word, and whether the new one goes on from all that was decided, members see by their chain.
    *
    * @generated from field: uint64 succeeds_epoch = 7;
    */
   succeedsEpoch: bigint;
+
+  /**
+   * Of the epoch that the commit was made in: SHA-256 of "parley.v1.EpochTag", one zero byte, and its MLS epoch
+   * authenticator (RFC 9420 section 8.7). A member that cannot open the commit, and finds the tag of its own epoch here, knows
+   * that the sender is at fault and not that a server has led the two of them into different groups.
+   *
+   * @generated from field: bytes epoch_tag = 9;
+   */
+  epochTag: Uint8Array;
 
   /**
    * The device that sends the bundle.
@@ -653,62 +668,13 @@ export const EphemeralEnvelopeSchema: GenMessage<EphemeralEnvelope> = /*@__PURE_
   messageDesc(file_parley_v1_chat, 11);
 
 /**
- * "This device, which is on the roster, has lost the group's state: remove it and add it again."
- * Stored and delivered to the other members like an application envelope; it needs no epoch. Any
- * member may then remove the device and add it with a new key package, in one commit that carries the
- * request (CommitBasis.rejoins of parley.content.v1). A commit that removes the device otherwise ends
- * the request.
- *
- * @generated from message parley.v1.RejoinRequest
- */
-export type RejoinRequest = Message<"parley.v1.RejoinRequest"> & {
-  /**
-   * The device's key signs the conversation_id, followed by last_epoch (8 bytes, big-endian) and this
-   * nonce (16 random bytes), under the label "parley.v1.RejoinRequest", so that members need not
-   * believe the server.
-   *
-   * @generated from field: bytes nonce = 1;
-   */
-  nonce: Uint8Array;
-
-  /**
-   * See nonce.
-   *
-   * @generated from field: bytes signature = 2;
-   */
-  signature: Uint8Array;
-
-  /**
-   * The device that asks; the server sees to it that it is the sender.
-   *
-   * @generated from field: bytes device_id = 3;
-   */
-  deviceId: Uint8Array;
-
-  /**
-   * The newest epoch of the group that the device has heard of. A commit may rest on the request if it
-   * is made in this epoch or one of the 15 after it.
-   *
-   * @generated from field: uint64 last_epoch = 4;
-   */
-  lastEpoch: bigint;
-};
-
-/**
- * Describes the message parley.v1.RejoinRequest.
- * Use `create(RejoinRequestSchema)` to create a new message.
- */
-export const RejoinRequestSchema: GenMessage<RejoinRequest> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 12);
-
-/**
  * "This device, which is on the roster, does not want to be." For whoever was added without being asked,
  * and for a device that cannot make itself understood in the group: it needs no epoch and no state of it. The
  * server takes the device off the roster at this place of the order, which is the last that the device is
- * delivered of the conversation, and takes nothing more of it there. Its leaf stays in the group until a member
- * commits its removal, which any member may, and should, when this is delivered to it; the commit's RosterChange
- * then names the device as removed, though it is off the roster already. Until that is done the device cannot be
- * added again (Rejected with malformed).
+ * delivered of the conversation, and takes nothing more of it there. Its leaf stays in the group: it is still right
+ * (parley.content.v1, CommitBasis). In a room an admin SHOULD take the account out once all of its devices have left so;
+ * the commit's RosterChange then names them as removed, though they are off the roster already. Until that is done
+ * the device cannot be added again (Rejected with malformed).
  *
  * Races: a commit that is stored before it stands as it is. If that removed the device, this is rejected as
  * not_a_member, which is as good. If the device was removed and added again since the epoch that this names, it
@@ -753,7 +719,7 @@ export type RosterLeave = Message<"parley.v1.RosterLeave"> & {
  * Use `create(RosterLeaveSchema)` to create a new message.
  */
 export const RosterLeaveSchema: GenMessage<RosterLeave> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 13);
+  messageDesc(file_parley_v1_chat, 12);
 
 /**
  * "Everything up to this cursor is saved here." Sent after saving, at the latest after
@@ -777,7 +743,7 @@ export type Ack = Message<"parley.v1.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 14);
+  messageDesc(file_parley_v1_chat, 13);
 
 /**
  * Either side may send it at any time after Opened; the other owes a Pong with the same nonce at
@@ -799,7 +765,7 @@ export type Ping = Message<"parley.v1.Ping"> & {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 15);
+  messageDesc(file_parley_v1_chat, 14);
 
 /**
  * The answer to a Ping.
@@ -820,7 +786,7 @@ export type Pong = Message<"parley.v1.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 16);
+  messageDesc(file_parley_v1_chat, 15);
 
 /**
  * One message of the server in a stream.
@@ -921,7 +887,7 @@ export type ChatResponse = Message<"parley.v1.ChatResponse"> & {
  * Use `create(ChatResponseSchema)` to create a new message.
  */
 export const ChatResponseSchema: GenMessage<ChatResponse> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 17);
+  messageDesc(file_parley_v1_chat, 16);
 
 /**
  * The answer to Open, before anything else.
@@ -994,7 +960,7 @@ export type Opened = Message<"parley.v1.Opened"> & {
  * Use `create(OpenedSchema)` to create a new message.
  */
 export const OpenedSchema: GenMessage<Opened> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 18);
+  messageDesc(file_parley_v1_chat, 17);
 
 /**
  * The limits that the server enforces. A device that stays within is never rejected for size or number, and makes at most
@@ -1161,7 +1127,7 @@ export type Limits = Message<"parley.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 19);
+  messageDesc(file_parley_v1_chat, 18);
 
 /**
  * Envelopes for this device. All members see a conversation's envelopes in the same order; how
@@ -1192,7 +1158,7 @@ export type Deliver = Message<"parley.v1.Deliver"> & {
  * Use `create(DeliverSchema)` to create a new message.
  */
 export const DeliverSchema: GenMessage<Deliver> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 20);
+  messageDesc(file_parley_v1_chat, 19);
 
 /**
  * One envelope as a device is shown it.
@@ -1282,11 +1248,11 @@ export type Envelope = Message<"parley.v1.Envelope"> & {
     case: "missed";
   } | {
     /**
-     * Another device asks to be removed and added again.
+     * Another device asks to be removed and added again: verify it, then commit that.
      *
-     * @generated from field: parley.v1.RejoinRequest rejoin = 10;
+     * @generated from field: parley.v1.SignedRejoinStatement rejoin = 10;
      */
-    value: RejoinRequest;
+    value: SignedRejoinStatement;
     case: "rejoin";
   } | {
     /**
@@ -1313,7 +1279,7 @@ export type Envelope = Message<"parley.v1.Envelope"> & {
  * Use `create(EnvelopeSchema)` to create a new message.
  */
 export const EnvelopeSchema: GenMessage<Envelope> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 21);
+  messageDesc(file_parley_v1_chat, 20);
 
 /**
  * A commit for those who were members before it.
@@ -1362,7 +1328,7 @@ export type DeliveredCommit = Message<"parley.v1.DeliveredCommit"> & {
  * Use `create(DeliveredCommitSchema)` to create a new message.
  */
 export const DeliveredCommitSchema: GenMessage<DeliveredCommit> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 22);
+  messageDesc(file_parley_v1_chat, 21);
 
 /**
  * A welcome for the device that is added.
@@ -1404,7 +1370,7 @@ export type DeliveredWelcome = Message<"parley.v1.DeliveredWelcome"> & {
  * Use `create(DeliveredWelcomeSchema)` to create a new message.
  */
 export const DeliveredWelcomeSchema: GenMessage<DeliveredWelcome> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 23);
+  messageDesc(file_parley_v1_chat, 22);
 
 /**
  * Here in the order of a conversation a commit bundle was stored that created another one in its place
@@ -1440,8 +1406,7 @@ export type Successor = Message<"parley.v1.Successor"> & {
 
   /**
    * Of the bundle that created it; members check the signature, that device_id has a leaf in the group that they are
-   * in, and that succeeds and succeeds_epoch are this conversation and its epoch. A member that was off the roster has
-   * not seen all commits: it checks that succeeds_epoch comes after that of the last one that it was delivered.
+   * in, and that succeeds is this conversation.
    *
    * @generated from field: bytes head = 2;
    */
@@ -1460,7 +1425,7 @@ export type Successor = Message<"parley.v1.Successor"> & {
  * Use `create(SuccessorSchema)` to create a new message.
  */
 export const SuccessorSchema: GenMessage<Successor> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 24);
+  messageDesc(file_parley_v1_chat, 23);
 
 /**
  * The place of an envelope of this device, which has what is in it.
@@ -1489,7 +1454,7 @@ export type OwnEnvelope = Message<"parley.v1.OwnEnvelope"> & {
  * Use `create(OwnEnvelopeSchema)` to create a new message.
  */
 export const OwnEnvelopeSchema: GenMessage<OwnEnvelope> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 25);
+  messageDesc(file_parley_v1_chat, 24);
 
 /**
  * See Envelope.missed.
@@ -1510,7 +1475,7 @@ export type MissedEnvelopes = Message<"parley.v1.MissedEnvelopes"> & {
  * Use `create(MissedEnvelopesSchema)` to create a new message.
  */
 export const MissedEnvelopesSchema: GenMessage<MissedEnvelopes> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 26);
+  messageDesc(file_parley_v1_chat, 25);
 
 /**
  * Every send up to this number is stored durably (on disk). Covers all the sends at or below it
@@ -1532,7 +1497,7 @@ export type Accepted = Message<"parley.v1.Accepted"> & {
  * Use `create(AcceptedSchema)` to create a new message.
  */
 export const AcceptedSchema: GenMessage<Accepted> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 27);
+  messageDesc(file_parley_v1_chat, 26);
 
 /**
  * Sends that were not stored. See Send for what happens to their numbers.
@@ -1553,7 +1518,7 @@ export type Rejected = Message<"parley.v1.Rejected"> & {
  * Use `create(RejectedSchema)` to create a new message.
  */
 export const RejectedSchema: GenMessage<Rejected> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 28);
+  messageDesc(file_parley_v1_chat, 27);
 
 /**
  * One send that was not stored, and why.
@@ -1697,7 +1662,7 @@ export type RejectedSend = Message<"parley.v1.RejectedSend"> & {
  * Use `create(RejectedSendSchema)` to create a new message.
  */
 export const RejectedSendSchema: GenMessage<RejectedSend> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 29);
+  messageDesc(file_parley_v1_chat, 28);
 
 /**
  * See RejectedSend.stale_epoch.
@@ -1718,7 +1683,7 @@ export type StaleEpoch = Message<"parley.v1.StaleEpoch"> & {
  * Use `create(StaleEpochSchema)` to create a new message.
  */
 export const StaleEpochSchema: GenMessage<StaleEpoch> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 30);
+  messageDesc(file_parley_v1_chat, 29);
 
 /**
  * See RejectedSend.not_a_member.
@@ -1733,7 +1698,7 @@ export type NotAMember = Message<"parley.v1.NotAMember"> & {
  * Use `create(NotAMemberSchema)` to create a new message.
  */
 export const NotAMemberSchema: GenMessage<NotAMember> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 31);
+  messageDesc(file_parley_v1_chat, 30);
 
 /**
  * See RejectedSend.unknown_conversation.
@@ -1748,7 +1713,7 @@ export type UnknownConversation = Message<"parley.v1.UnknownConversation"> & {
  * Use `create(UnknownConversationSchema)` to create a new message.
  */
 export const UnknownConversationSchema: GenMessage<UnknownConversation> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 32);
+  messageDesc(file_parley_v1_chat, 31);
 
 /**
  * See RejectedSend.conversation_exists. Draw another id.
@@ -1763,7 +1728,7 @@ export type ConversationExists = Message<"parley.v1.ConversationExists"> & {
  * Use `create(ConversationExistsSchema)` to create a new message.
  */
 export const ConversationExistsSchema: GenMessage<ConversationExists> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 33);
+  messageDesc(file_parley_v1_chat, 32);
 
 /**
  * See RejectedSend.too_large.
@@ -1784,7 +1749,7 @@ export type TooLarge = Message<"parley.v1.TooLarge"> & {
  * Use `create(TooLargeSchema)` to create a new message.
  */
 export const TooLargeSchema: GenMessage<TooLarge> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 34);
+  messageDesc(file_parley_v1_chat, 33);
 
 /**
  * See RejectedSend.rate_limited.
@@ -1805,7 +1770,7 @@ export type RateLimited = Message<"parley.v1.RateLimited"> & {
  * Use `create(RateLimitedSchema)` to create a new message.
  */
 export const RateLimitedSchema: GenMessage<RateLimited> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 35);
+  messageDesc(file_parley_v1_chat, 34);
 
 /**
  * See RejectedSend.out_of_order.
@@ -1826,7 +1791,7 @@ export type OutOfOrder = Message<"parley.v1.OutOfOrder"> & {
  * Use `create(OutOfOrderSchema)` to create a new message.
  */
 export const OutOfOrderSchema: GenMessage<OutOfOrder> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 36);
+  messageDesc(file_parley_v1_chat, 35);
 
 /**
  * See RejectedSend.storage_full.
@@ -1855,7 +1820,7 @@ export type StorageFull = Message<"parley.v1.StorageFull"> & {
  * Use `create(StorageFullSchema)` to create a new message.
  */
 export const StorageFullSchema: GenMessage<StorageFull> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 37);
+  messageDesc(file_parley_v1_chat, 36);
 
 /**
  * See RejectedSend.unknown_device.
@@ -1876,7 +1841,7 @@ export type UnknownDevice = Message<"parley.v1.UnknownDevice"> & {
  * Use `create(UnknownDeviceSchema)` to create a new message.
  */
 export const UnknownDeviceSchema: GenMessage<UnknownDevice> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 38);
+  messageDesc(file_parley_v1_chat, 37);
 
 /**
  * See RejectedSend.too_many_members.
@@ -1897,7 +1862,7 @@ export type TooManyMembers = Message<"parley.v1.TooManyMembers"> & {
  * Use `create(TooManyMembersSchema)` to create a new message.
  */
 export const TooManyMembersSchema: GenMessage<TooManyMembers> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 39);
+  messageDesc(file_parley_v1_chat, 38);
 
 /**
  * See RejectedSend.too_many_conversations.
@@ -1925,7 +1890,7 @@ export type TooManyConversations = Message<"parley.v1.TooManyConversations"> & {
  * Use `create(TooManyConversationsSchema)` to create a new message.
  */
 export const TooManyConversationsSchema: GenMessage<TooManyConversations> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 40);
+  messageDesc(file_parley_v1_chat, 39);
 
 /**
  * See RejectedSend.succeeded.
@@ -1946,7 +1911,7 @@ export type Succeeded = Message<"parley.v1.Succeeded"> & {
  * Use `create(SucceededSchema)` to create a new message.
  */
 export const SucceededSchema: GenMessage<Succeeded> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 41);
+  messageDesc(file_parley_v1_chat, 40);
 
 /**
  * See RejectedSend.too_many_successors.
@@ -1967,7 +1932,7 @@ export type TooManySuccessors = Message<"parley.v1.TooManySuccessors"> & {
  * Use `create(TooManySuccessorsSchema)` to create a new message.
  */
 export const TooManySuccessorsSchema: GenMessage<TooManySuccessors> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 42);
+  messageDesc(file_parley_v1_chat, 41);
 
 /**
  * See RejectedSend.malformed.
@@ -1988,7 +1953,7 @@ export type Malformed = Message<"parley.v1.Malformed"> & {
  * Use `create(MalformedSchema)` to create a new message.
  */
 export const MalformedSchema: GenMessage<Malformed> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 43);
+  messageDesc(file_parley_v1_chat, 42);
 
 /**
  * Everything that was stored for this device before its Open is delivered: live from here. Sent
@@ -2004,7 +1969,7 @@ export type CaughtUp = Message<"parley.v1.CaughtUp"> & {
  * Use `create(CaughtUpSchema)` to create a new message.
  */
 export const CaughtUpSchema: GenMessage<CaughtUp> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 44);
+  messageDesc(file_parley_v1_chat, 43);
 
 /**
  * An account that shares a conversation with this device, or this device's own, has a new device
@@ -2027,7 +1992,7 @@ export type AccountChanged = Message<"parley.v1.AccountChanged"> & {
  * Use `create(AccountChangedSchema)` to create a new message.
  */
 export const AccountChangedSchema: GenMessage<AccountChanged> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 45);
+  messageDesc(file_parley_v1_chat, 44);
 
 /**
  * Somebody was handed a one-time key package of this device: publish more (KeyExchangeParts.key_packages) where few
@@ -2056,7 +2021,7 @@ export type KeyPackagesLeft = Message<"parley.v1.KeyPackagesLeft"> & {
  * Use `create(KeyPackagesLeftSchema)` to create a new message.
  */
 export const KeyPackagesLeftSchema: GenMessage<KeyPackagesLeft> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 46);
+  messageDesc(file_parley_v1_chat, 45);
 
 /**
  * The last frame: the server ends the stream with status OK after it.
@@ -2111,7 +2076,7 @@ export type Closing = Message<"parley.v1.Closing"> & {
  * Use `create(ClosingSchema)` to create a new message.
  */
 export const ClosingSchema: GenMessage<Closing> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 47);
+  messageDesc(file_parley_v1_chat, 46);
 
 /**
  * See Closing.superseded.
@@ -2126,7 +2091,7 @@ export type Superseded = Message<"parley.v1.Superseded"> & {
  * Use `create(SupersededSchema)` to create a new message.
  */
 export const SupersededSchema: GenMessage<Superseded> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 48);
+  messageDesc(file_parley_v1_chat, 47);
 
 /**
  * See Closing.shutting_down.
@@ -2141,7 +2106,7 @@ export type ShuttingDown = Message<"parley.v1.ShuttingDown"> & {
  * Use `create(ShuttingDownSchema)` to create a new message.
  */
 export const ShuttingDownSchema: GenMessage<ShuttingDown> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 49);
+  messageDesc(file_parley_v1_chat, 48);
 
 /**
  * See Closing.revoked.
@@ -2156,7 +2121,7 @@ export type Revoked = Message<"parley.v1.Revoked"> & {
  * Use `create(RevokedSchema)` to create a new message.
  */
 export const RevokedSchema: GenMessage<Revoked> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 50);
+  messageDesc(file_parley_v1_chat, 49);
 
 /**
  * More about a gRPC status: encoded in the trailer "parley-error-bin".
@@ -2191,7 +2156,7 @@ export type ErrorDetail = Message<"parley.v1.ErrorDetail"> & {
  * Use `create(ErrorDetailSchema)` to create a new message.
  */
 export const ErrorDetailSchema: GenMessage<ErrorDetail> = /*@__PURE__*/
-  messageDesc(file_parley_v1_chat, 51);
+  messageDesc(file_parley_v1_chat, 50);
 
 /**
  * How new accounts come in.

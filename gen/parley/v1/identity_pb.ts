@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/v1/identity.proto.
  */
 export const file_parley_v1_identity: GenFile = /*@__PURE__*/
-  fileDesc("ChhwYXJsZXkvdjEvaWRlbnRpdHkucHJvdG8SCXBhcmxleS52MSJ1ChFEZXZpY2VDZXJ0aWZpY2F0ZRIOCgZoYW5kbGUYASABKAkSEwoLYWNjb3VudF9rZXkYAiABKAwSEgoKZGV2aWNlX2tleRgDIAEoDBIUCgxpc3N1ZWRfYXRfbXMYBCABKAMSEQoJc2VydmVyX2lkGAUgASgMIkEKF1NpZ25lZERldmljZUNlcnRpZmljYXRlEhMKC2NlcnRpZmljYXRlGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDCKmAQoKRGV2aWNlTGlzdBITCgthY2NvdW50X2tleRgBIAEoDBIOCgZoYW5kbGUYAiABKAkSEQoJc2VydmVyX2lkGAMgASgMEg4KBm51bWJlchgEIAEoBBIQCghwcmV2aW91cxgFIAEoDBIUCgxpc3N1ZWRfYXRfbXMYBiABKAMSKAoHZGV2aWNlcxgHIAMoCzIXLnBhcmxleS52MS5MaXN0ZWREZXZpY2UiOAoMTGlzdGVkRGV2aWNlEhIKCmRldmljZV9rZXkYASABKAwSFAoMbGlzdGVkX2F0X21zGAIgASgDIjMKEFNpZ25lZERldmljZUxpc3QSDAoEbGlzdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwiNwoOQWNjb3VudERldmljZXMSEwoLZGV2aWNlX2xpc3QYASABKAwSEAoIcmVtb3ZhbHMYAiADKAwicQoNRGV2aWNlUmVtb3ZhbBITCgthY2NvdW50X2tleRgBIAEoDBIMCgRsaXN0GAIgASgMEhIKCmRldmljZV9rZXkYAyABKAwSEgoKc2lnbmVyX2tleRgEIAEoDBIVCg1yZW1vdmVkX2F0X21zGAUgASgDIjkKE1NpZ25lZERldmljZVJlbW92YWwSDwoHcmVtb3ZhbBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwicQoFUHJvb2YSDgoGbWV0aG9kGAEgASgJEg4KBnNlcnZlchgCIAEoDBIPCgd0aW1lX21zGAMgASgDEg0KBW5vbmNlGAQgASgMEhIKCmRldmljZV9rZXkYBSABKAwSFAoMcmVxdWVzdF9oYXNoGAYgASgMIi8KC1NpZ25lZFByb29mEg0KBXByb29mGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDGIGcHJvdG8z");
+  fileDesc("ChhwYXJsZXkvdjEvaWRlbnRpdHkucHJvdG8SCXBhcmxleS52MSJlChFEZXZpY2VDZXJ0aWZpY2F0ZRITCgthY2NvdW50X2tleRgBIAEoDBISCgpkZXZpY2Vfa2V5GAIgASgMEhEKCXNlcnZlcl9pZBgDIAEoDBIUCgxpc3N1ZWRfYXRfbXMYBCABKAMiQQoXU2lnbmVkRGV2aWNlQ2VydGlmaWNhdGUSEwoLY2VydGlmaWNhdGUYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIqYBCgpEZXZpY2VMaXN0EhMKC2FjY291bnRfa2V5GAEgASgMEg4KBmhhbmRsZRgCIAEoCRIRCglzZXJ2ZXJfaWQYAyABKAwSDgoGbnVtYmVyGAQgASgEEhAKCHByZXZpb3VzGAUgASgMEhQKDGlzc3VlZF9hdF9tcxgGIAEoAxIoCgdkZXZpY2VzGAcgAygLMhcucGFybGV5LnYxLkxpc3RlZERldmljZSI4CgxMaXN0ZWREZXZpY2USEgoKZGV2aWNlX2tleRgBIAEoDBIUCgxsaXN0ZWRfYXRfbXMYAiABKAMiMwoQU2lnbmVkRGV2aWNlTGlzdBIMCgRsaXN0GAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDCI3Cg5BY2NvdW50RGV2aWNlcxITCgtkZXZpY2VfbGlzdBgBIAEoDBIQCghyZW1vdmFscxgCIAMoDCJxCg1EZXZpY2VSZW1vdmFsEhMKC2FjY291bnRfa2V5GAEgASgMEgwKBGxpc3QYAiABKAwSEgoKZGV2aWNlX2tleRgDIAEoDBISCgpzaWduZXJfa2V5GAQgASgMEhUKDXJlbW92ZWRfYXRfbXMYBSABKAMiOQoTU2lnbmVkRGV2aWNlUmVtb3ZhbBIPCgdyZW1vdmFsGAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDCJxCgVQcm9vZhIOCgZtZXRob2QYASABKAkSDgoGc2VydmVyGAIgASgMEg8KB3RpbWVfbXMYAyABKAMSDQoFbm9uY2UYBCABKAwSEgoKZGV2aWNlX2tleRgFIAEoDBIUCgxyZXF1ZXN0X2hhc2gYBiABKAwiLwoLU2lnbmVkUHJvb2YSDQoFcHJvb2YYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMYgZwcm90bzM");
 
 /**
  * A device of an account. The account's key signs it under the label
@@ -29,24 +29,16 @@ export const file_parley_v1_identity: GenFile = /*@__PURE__*/
  *
  * The encoded SignedDeviceCertificate is the identity of the basic credential in the device's MLS
  * leaf (RFC 9420 section 5.3), so every member of a conversation checks it by itself and a server
- * cannot slip a device in. It says whose the device is and not that it is still in use: that is for
- * the account's DeviceList to say.
+ * cannot slip a device in. It says whose the device is, and neither that it is still in use nor how
+ * the account is called: that is for the account's DeviceList to say.
  *
  * @generated from message parley.v1.DeviceCertificate
  */
 export type DeviceCertificate = Message<"parley.v1.DeviceCertificate"> & {
   /**
-   * The handle that the account goes by on its server: 1 to 32 characters out of a-z, 0-9, '-',
-   * '_' and '.', the first one a letter or a digit.
-   *
-   * @generated from field: string handle = 1;
-   */
-  handle: string;
-
-  /**
    * The account's public key.
    *
-   * @generated from field: bytes account_key = 2;
+   * @generated from field: bytes account_key = 1;
    */
   accountKey: Uint8Array;
 
@@ -54,9 +46,16 @@ export type DeviceCertificate = Message<"parley.v1.DeviceCertificate"> & {
    * The device's public key: its MLS signature key, and the key of its proofs. It is also the
    * device's name everywhere in this contract ("device id").
    *
-   * @generated from field: bytes device_key = 3;
+   * @generated from field: bytes device_key = 2;
    */
   deviceKey: Uint8Array;
+
+  /**
+   * The id of the server that the account is on (GetServerResponse.server_id): 16 bytes.
+   *
+   * @generated from field: bytes server_id = 3;
+   */
+  serverId: Uint8Array;
 
   /**
    * When it was signed: milliseconds since 1970-01-01 UTC.
@@ -64,13 +63,6 @@ export type DeviceCertificate = Message<"parley.v1.DeviceCertificate"> & {
    * @generated from field: int64 issued_at_ms = 4;
    */
   issuedAtMs: bigint;
-
-  /**
-   * The id of the server that the account is on (GetServerResponse.server_id): 16 bytes.
-   *
-   * @generated from field: bytes server_id = 5;
-   */
-  serverId: Uint8Array;
 };
 
 /**
@@ -136,7 +128,8 @@ export type DeviceList = Message<"parley.v1.DeviceList"> & {
   accountKey: Uint8Array;
 
   /**
-   * The handle that the account goes by on its server, by the rule of DeviceCertificate.handle.
+   * The handle that the account goes by on its server: 1 to 32 characters out of a-z, 0-9, '-',
+   * '_' and '.', the first one a letter or a digit.
    *
    * @generated from field: string handle = 2;
    */
@@ -152,7 +145,8 @@ export type DeviceList = Message<"parley.v1.DeviceList"> & {
   /**
    * At least 1, at most 2^53 - 1. A new list has the number of the newest one known to its maker and
    * 1 more, or the seconds since 1970-01-01 UTC if that is greater: so also a maker that knows no
-   * list makes a newer one. A receiver that takes a list in refuses a number that is greater than
+   * list makes a newer one. One that takes the account back from a thief of the words has 86100 more than those seconds,
+   * if that is greater, so that none comes before it that the thief has shown to a group alone. A receiver that takes a list in refuses a number that is greater than
    * both the number of the newest list that it knows and 1 more, and its own time in seconds and
    * 86400 more. So a clock that is wrong, or a wrong hand, does not use up the numbers.
    *

@@ -123,7 +123,7 @@ export type KeyExchangeParts = Message<"parley.v1.KeyExchangeParts"> & {
 
   /**
    * An encoded SignedDeviceCertificate of the caller: with it, and without device_list, a device that
-   * is not registered is refused as not_listed, which tells the devices of its account. So whoever
+   * is not registered is refused as not_listed, which tells the devices of the account with its key. So whoever
    * links a device on knows the list that the next one is to follow.
    *
    * @generated from field: bytes device_certificate = 8;
@@ -485,7 +485,8 @@ export type RegistrationRefused = Message<"parley.v1.RegistrationRefused"> & {
    */
   reason: {
     /**
-     * Another account goes by the handle: choose another one, or take the words of that account.
+     * Another account goes by the handle, or the account by another one: choose another one, or take the words of that
+     * account.
      *
      * @generated from field: parley.v1.HandleTaken handle_taken = 1;
      */
@@ -582,7 +583,7 @@ export const RegistrationRefusedSchema: GenMessage<RegistrationRefused> = /*@__P
   messageDesc(file_parley_v1_key_exchange, 11);
 
 /**
- * Another account goes by this handle on this server.
+ * Another account goes by this handle on this server, or this account by another one: it has one handle only.
  *
  * @generated from message parley.v1.HandleTaken
  */
@@ -748,7 +749,7 @@ export const DeviceRevokedSchema: GenMessage<DeviceRevoked> = /*@__PURE__*/
  */
 export type NotListed = Message<"parley.v1.NotListed"> & {
   /**
-   * Absent where nobody goes by the handle here.
+   * Absent where there is no account with the key of the certificate here.
    *
    * @generated from field: parley.v1.AccountDevices account = 1;
    */

@@ -31,6 +31,7 @@ export type CommandEndpoint = Pick<
   | 'decline'
   | 'devices'
   | 'examine'
+  | 'giveHistory'
   | 'inviteLink'
   | 'leaveRoom'
   | 'markVerified'

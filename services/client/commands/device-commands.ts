@@ -1,6 +1,7 @@
 // Commands about one's own devices. Rows of the table in commands.ts.
 
 import { randomInt } from 'node:crypto'
+import type { DeviceView } from '../../endpoint/index.js'
 import { LEFT_AS_IT_WAS } from '../words/chat.js'
 import * as words from '../words/commands.js'
 import { deviceMeant, deviceRows } from '../words/devices.js'
@@ -22,6 +23,12 @@ export const DEVICE_COMMANDS: readonly Command[] = [
     run: revoke,
   },
   {
+    name: 'give-history',
+    argument: 'NUMBER',
+    help: 'hand your history over to a new device of yours, which waits for it',
+    run: giveHistory,
+  },
+  {
     name: 'phrase',
     help: 'show and confirm the 24 words that your account can be restored from',
     run: phrase,
@@ -39,6 +46,7 @@ async function revoke(context: CommandContext, text: string): Promise<void> {
   const device = deviceMeant(context.endpoint.devices(), text)
   if (!device) return context.warn(words.WHICH_DEVICE)
   const called = device.name || device.fingerprint
+  if (device.name) context.say(words.isCalled(device.name, device.fingerprint))
   const answer = await context.ask(words.endForGood(called))
   if (answer?.trim() !== 'yes') return context.warn(LEFT_AS_IT_WAS)
   await refusable(context, async () => {
@@ -46,6 +54,22 @@ async function revoke(context: CommandContext, text: string): Promise<void> {
     context.say(words.deviceRevoked(called))
   })
 }
+
+async function giveHistory(context: CommandContext, text: string): Promise<void> {
+  const { endpoint } = context
+  const device = deviceMeant(endpoint.devices(), text)
+  if (!device) return context.warn(words.WHICH_TO_GIVE)
+  const called = device.name || words.NAMELESS
+  const answer = await context.ask(words.giveForGood(called, device.fingerprint))
+  if (answer?.trim() !== 'yes') return context.warn(LEFT_AS_IT_WAS)
+  await refusable(context, async () => {
+    await endpoint.giveHistory(device.id)
+    const waiting = endpoint.devices().filter(each => each.waitsForHistory && !each.isThis)
+    context.say(words.historyGiven(called, waiting.map(nameOrFingerprint)))
+  })
+}
+
+const nameOrFingerprint = ({ name, fingerprint }: DeviceView): string => name || fingerprint
 
 /** Words that a person types back. */
 const ASKED_WORDS = 3

@@ -10,15 +10,18 @@ import {
   Refusal,
 } from '../../endpoint/index.js'
 import type { Exit } from '../exit.js'
+import { deviceMeant } from '../words/devices.js'
 import { readLines } from './lines.js'
 import { type Output, tell, tellUnsent } from './output.js'
 
 export interface ScriptOptions extends Output {
-  endpoint: Pick<Endpoint, 'person' | 'send' | 'unsettled'>
+  endpoint: Pick<Endpoint, 'devices' | 'giveHistory' | 'person' | 'send' | 'unsettled'>
   input: Readable
   waitDelivered: boolean
   follow: boolean
   timeoutMs: number | undefined
+  /** The device that is handed the history as soon as it waits for it. */
+  giveHistory: string | undefined
 }
 
 export class Script {
@@ -27,6 +30,7 @@ export class Script {
   #hasInputEnded = false
   /** The line is up, or cannot be had: whatever the server had to say against this device, it has said. */
   #hasServerSpoken = false
+  #isGiving = false
   #target: ConversationNumber | undefined
   /** Handles whose changed key nobody has accepted. */
   readonly #changed = new Set<string>()
@@ -37,6 +41,7 @@ export class Script {
   onEvent(event: EndpointEvent): void {
     tell(this.options, event)
     if (event.type === 'line') this.#onLine(event.line)
+    if (event.type === 'line' || event.type === 'devices') void this.#giveHistory()
     if (event.type === 'key-changed' && event.policy === 'block') {
       this.#changed.add(event.handle)
       this.#stopAtChange()
@@ -84,6 +89,20 @@ export class Script {
       if (!(error instanceof Refusal)) throw error
       this.#result = 'unsent'
       tellUnsent(this.options, error.why)
+    }
+  }
+
+  /** Once: it waits no more from then on. */
+  async #giveHistory(): Promise<void> {
+    const { endpoint, giveHistory } = this.options
+    const device = giveHistory === undefined ? undefined : deviceMeant(endpoint.devices(), giveHistory)
+    if (!device?.waitsForHistory || device.isThis || this.#isGiving) return
+    this.#isGiving = true
+    try {
+      await endpoint.giveHistory(device.id)
+    } catch (error) {
+      // It was revoked meanwhile.
+      if (!(error instanceof Refusal)) this.#finished.reject(error)
     }
   }
 

@@ -129,6 +129,7 @@ export async function joinFromPipe(
   try {
     await endpoint.prepare({ handle, seed, asksBeforeJoining: true, ...startOptions(options, fresh) })
     let line = await connect()
+    const isUnsigned = line.state !== 'stopped'
     if (isAsking(line)) line = (await joinUnasked(endpoint, { ...options, purpose, note }, connect)) ?? line
     const ended =
       options.revoke === undefined ? undefined : deviceMeant(otherDevices(endpoint), options.revoke)
@@ -137,11 +138,17 @@ export async function joinFromPipe(
       line = await connect()
     }
     if (line.state === 'up') return 'done'
-    if (line.state !== 'stopped') return 'timeout'
+    if (line.state !== 'stopped') {
+      // The words do not stay for another time.
+      await endpoint.abandonJoining()
+      if (fresh && isUnsigned) useless = folder
+      return 'timeout'
+    }
     if (!isAsking(line)) note(line.reason === 'handle-taken' ? words.WRONG_WORDS : stopCause(line.cause))
     if (isFull(line)) tellFull(otherDevices(endpoint), options.revoke, note)
     await endpoint.abandonJoining()
-    if (fresh && (isAsking(line) || USELESS.includes(line.reason))) useless = folder
+    const isUseless = isAsking(line) || USELESS.includes(line.reason)
+    if (fresh && isUseless && !endpoint.wasTakenIn()) useless = folder
     return 'stopped'
   } finally {
     await endpoint.close()

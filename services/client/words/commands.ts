@@ -2,7 +2,7 @@
 
 import type { RequestView, RoomView, Verification } from '../../endpoint/index.js'
 import { newcomersSee } from './history.js'
-import { counted } from './words.js'
+import { counted, listed } from './words.js'
 
 /** Behind the commands in /help. */
 export const TYPED_LINES = [
@@ -18,7 +18,19 @@ export const WHOM = 'whom? Give a HANDLE'
 
 export const deviceNamed = (name: string): string => `this device is called ${name} among yours`
 export const WHICH_DEVICE = 'which one? /devices lists them; /revoke NUMBER'
+export const WHICH_TO_GIVE = 'to which one? /devices lists them; /give-history NUMBER'
+/** A device has the name that it gives itself. */
+export const isCalled = (device: string, fingerprint: string): string => `${device} is ${fingerprint}`
 export const endForGood = (device: string): string => `end ${device} for good? yes or no: `
+export const NAMELESS = 'a device without a name'
+export const giveForGood = (device: string, fingerprint: string): string =>
+  `hand all that was said over to ${device}, ${fingerprint}? /devices there shows whether that is its own. yes or no: `
+/** `others`: that wait as well, and would read along. */
+export const historyGiven = (device: string, others: readonly string[]): string =>
+  others.length === 0
+    ? `${device} is handed your history`
+    : `${device} is handed your history as soon as no other device waits for it: ${listed(others)} would read along. ` +
+      '/give-history or /revoke'
 export const deviceRevoked = (device: string): string =>
   `${device} is revoked: it reads nothing of what is said from now on`
 /** `places`: of the words that are asked for, from 1. */

@@ -10,10 +10,11 @@ export function deviceRows(devices: readonly DeviceView[]): string[] {
   ])
 }
 
-function deviceState({ isThis, isRevoked, lastHeard }: DeviceView): string {
-  if (isThis) return ', this one'
+function deviceState({ isThis, isRevoked, lastHeard, waitsForHistory }: DeviceView): string {
   if (isRevoked) return ', revoked'
-  return lastHeard ? `, last heard ${minute(lastHeard)}` : ', never heard'
+  const waits = waitsForHistory ? ', waits for the history' : ''
+  if (isThis) return `, this one${waits}`
+  return (lastHeard ? `, last heard ${minute(lastHeard)}` : ', never heard') + waits
 }
 
 /** The device that a person means by its number in the list, or by its fingerprint or the beginning of that. */

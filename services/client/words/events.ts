@@ -18,6 +18,9 @@ const MARKS: Record<MessageState, Mark | undefined> = {
 
 export const markOf = (state: MessageState): Mark | undefined => MARKS[state]
 
+/** Nobody can show that they have said it. */
+const asTold = (from: string, teller: string): string => `${from} (as ${teller} tells)`
+
 /** One line of history. `named`: say whose conversation it is, because there are several. */
 export function entryOf(entry: HistoryEntry, named: boolean): Entry {
   if (entry.kind === 'event')
@@ -43,7 +46,7 @@ export function entryOf(entry: HistoryEntry, named: boolean): Entry {
     kind: 'message',
     id: messageName(entry.id),
     at: entry.sentAt,
-    from: entry.from,
+    from: entry.hearsay === undefined ? entry.from : asTold(entry.from, entry.hearsay),
     own: entry.own,
     text: entry.text,
   }

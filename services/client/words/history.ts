@@ -16,12 +16,14 @@ const SYSTEM_MESSAGES: Words<SystemMessage> = {
   'device-rejoins': ({ who }) => `a device of ${who} has lost this conversation and is taken in again`,
   joined: ({ others, topic, historyDays }) =>
     `you are in the room with ${listed(others)}${topic ? `; topic: ${topic}` : ''}; ${newcomersSee(historyDays)}`,
+  'went-on': () => 'the room goes on, sealed anew: a change that nobody could take had stopped it',
   'you-left': () => 'you have left',
   'you-were-removed': ({ who }) => `${who} removed you`,
   'room-named': ({ by, name }) => `${by} named the room "${name}"`,
   'topic-set': ({ by, topic }) => (topic ? `${by} set the topic: ${topic}` : `${by} removed the topic`),
   'newcomers-decided': ({ by, days }) => `${by} decided: ${newcomersSee(days)}`,
   'admin-made': ({ by, who }) => `${by} made ${listed(who)} an admin`,
+  'admin-followed': ({ who }) => `${listed(who)} is an admin now: the last one has left`,
   'admin-unmade': ({ who }) => `${listed(who)} is no admin any more`,
   'admins-made-meanwhile': ({ who }) => `made an admin while you were not in it: ${listed(who)}`,
   'history-from-device': ({ lines, device }) =>
@@ -88,7 +90,11 @@ const UNREADABLE: Words<Unreadable, Explained> = {
   }),
   'against-rules': ({ from }) => ({
     text: `${from} changed it in a way that its rules do not allow them; here it stays as it was`,
-    remedy: `go on in a new room, without ${from}: this one may soon take no more messages`,
+    remedy: `an admin can remove ${from}; it goes on by itself in some seconds`,
+  }),
+  'not-in-use': ({ from }) => ({
+    text: `held back: it is of a device that ${from} does not have in use any more, or ${from} is not in the room`,
+    remedy: `ask ${from} by another way`,
   }),
   newer: () => ({ text: NEWER, remedy: '' }),
 }

@@ -8,7 +8,7 @@ import { downCause, stopCause } from './line.js'
 import { notice } from './notices.js'
 
 export function jsonOfEntry(entry: HistoryEntry): object {
-  const { id, kind, peer, from, own, sentAt, state, sequence, otherKey } = entry
+  const { id, kind, peer, from, own, sentAt, state, sequence, otherKey, hearsay } = entry
   return {
     type: kind === 'text' ? 'message' : kind,
     id: messageName(id),
@@ -20,6 +20,7 @@ export function jsonOfEntry(entry: HistoryEntry): object {
     state,
     sequence: Number(sequence),
     ...(otherKey ? { otherKey } : {}),
+    ...(hearsay === undefined ? {} : { hearsay }),
   }
 }
 

@@ -37,8 +37,20 @@ const NOTICES: Words<Notice> = {
     `the server shows an older list of the devices of ${handle} than this device knows, or does not list it: ask its operator`,
   'lists-forked': ({ handle }) =>
     `there are several lists of the devices of ${handle}: the 24 words were used twice at once. Only devices on all of them count`,
+  'other-list': ({ from }) =>
+    `${from} is shown another list of your devices than this device is: either the server hides one from you, which somebody with ` +
+    'your 24 words has signed, or they say so falsely. Compare /devices with what they see',
+  'history-asked': ({ device, fingerprint }) =>
+    `a new device of yours${device && `, ${device},`} waits for your history: ${fingerprint}. Is it yours? /give-history and ` +
+    'its number in /devices hands all of it over; if it is not, somebody has your 24 words: /revoke it',
+  'history-awaited': () =>
+    'this device waits for your history: /give-history at one that has it, and on, hands it over',
   'other-directory-key': () =>
     'the key with which the server signs its answers about handles is another one than before, or than the invite link names. The new one is not taken: ask its operator',
+  'server-anew': () =>
+    'this server has another id than before, and other keys for its answers about handles: it was set up anew, or somebody stands between. What it says of people is taken from here on: ask its operator, and compare with /verify',
+  'other-operator': ({ known, told }) =>
+    `the server says that its operator is ${told} now. Nothing goes to them that you do not send to them: ${known} stays who is written to at first. Ask ${known}`,
   'answers-dropped': ({ why, handle, count }) =>
     `the server's answer about ${handle}${count > 1 ? ` and ${count - 1} more` : ''} is not taken: ${ANSWER_FAULTS[why]}`,
   absent: ({ peer }) => `${peer} is not on this server yet: what you write waits here until they are`,
@@ -80,14 +92,11 @@ const IMPOSSIBLE: Partial<Record<MlsCause, string>> = {
 const JOIN_REFUSALS: Words<JoinRefusal> = {
   'too-many-attempts': ({ attempts }) => `it could not be opened in ${attempts} attempts`,
   'other-conversation': () => 'it leads to another conversation than the server said',
-  'bad-settings': () => 'its settings are not what a client of this version writes',
-  'foreign-account': () => 'it is for the devices of one account, and another one is in it',
-  'not-two-people': () => 'it is not between two people',
+  'not-right': () => 'somebody is in it whom its own record of members, or a list of devices, does not name',
   'own-handle': () => 'somebody in it goes by your handle',
   'not-theirs': () =>
     'it is to take the place of a conversation that you have, and is not made by its members',
   'handle-twice': ({ handle }) => `two accounts in it go by ${handle}`,
   'not-signed': () => 'nobody in it has signed it: the server made it up',
-  'against-rules': ({ from }) => `${from} has changed it against its rules`,
   mls: ({ cause }) => `refused: ${cause}`,
 }

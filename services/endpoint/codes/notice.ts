@@ -31,8 +31,18 @@ export type Notice =
   | { code: 'left-out'; handle: string }
   /** There are several lists of an account with one number: its words were used twice for it. */
   | { code: 'lists-forked'; handle: string }
+  /** `from` knows a list of this account's devices that the server does not show here. */
+  | { code: 'other-list'; from: string }
+  /** A new device of this account is handed the history when a person agrees here. `device`: its name; '' where it has none. */
+  | { code: 'history-asked'; device: string; fingerprint: string }
+  /** This device is handed the history when a person agrees at another one. */
+  | { code: 'history-awaited' }
   /** The server's directory has another key than the one that an invite link named, or that it had at first. */
   | { code: 'other-directory-key' }
+  /** The server has another id, and another key of its directory, than the one that this vault was with before. */
+  | { code: 'server-anew' }
+  /** The server says that its operator goes by another handle than before: the known one stays. */
+  | { code: 'other-operator'; known: string; told: string }
   /** So many answers of the server about handles were not taken; `handle`: of the first. */
   | { code: 'answers-dropped'; why: AnswerFault; handle: string; count: number }
   /** Texts to them wait until they are on the server. */
@@ -86,13 +96,14 @@ export type Rejection =
   | 'unknown'
 
 /** Why a welcome leads nowhere. */
-export type JoinRefusal<Person = string> =
+export type JoinRefusal =
   | { code: 'too-many-attempts'; attempts: number }
-  | { code: 'other-conversation' | 'bad-settings' | 'foreign-account' | 'not-two-people' | 'own-handle' }
+  | { code: 'other-conversation' | 'own-handle' }
+  /** Its chain does not hold, or somebody is in it whom that or a device list does not name. */
+  | { code: 'not-right' }
   /** It is to take the place of a group that this device was in, and its members did not make it so. */
   | { code: 'not-theirs' }
   | { code: 'not-signed' }
   /** Two accounts in it claim this handle. */
   | { code: 'handle-twice'; handle: string }
-  | { code: 'against-rules'; from: Person }
   | { code: 'mls'; cause: MlsCause }

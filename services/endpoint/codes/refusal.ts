@@ -18,8 +18,10 @@ export type RefusalCause =
   | { code: 'already-a-member' | 'not-a-member'; handle: string }
   /** One cannot remove oneself, but leave. */
   | { code: 'cannot-remove-yourself' }
-  /** The only admin of a room cannot be unmade one; nor, while others are in it, leave. */
-  | { code: 'only-admin' | 'only-admin-leaves' }
+  /** The only admin of a room cannot be unmade one. */
+  | { code: 'only-admin' }
+  /** The server has not taken this account in yet. */
+  | { code: 'not-registered' }
   /** A name has at least one character. */
   | { code: 'bad-room-name' | 'topic-too-long' | 'bad-device-name'; characters: number }
   /** Days of history are a whole number from 0 to `limit`. */
@@ -32,6 +34,8 @@ export type RefusalCause =
   | { code: 'key-swapped'; handle: string; shown: string; seen: string }
   | { code: 'already-blocked' | 'not-blocked'; handle: string }
   | { code: 'not-your-device' | 'this-device' | 'already-revoked' }
+  /** The device does not wait for it. */
+  | { code: 'has-history' }
   /** It stands before this one on the account's list: it takes the words. */
   | { code: 'device-ahead' }
   /** The words are of another account; they are not kept here. */

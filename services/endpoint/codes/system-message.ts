@@ -8,6 +8,8 @@ export type SystemMessage<Person = string> =
   /** This device has come into a room. `topic`: '' where it has none. */
   | { code: 'joined'; others: Person[]; topic: string; historyDays: number }
   | { code: 'you-left' }
+  /** Nobody could change it any more: from here on it is carried by another group. */
+  | { code: 'went-on' }
   | { code: 'you-were-removed'; who: Person }
   | { code: 'room-named'; by: Person; name: string }
   /** `topic`: '' where there is none any more. */
@@ -15,6 +17,8 @@ export type SystemMessage<Person = string> =
   /** For how many days newcomers are handed the history; 0: not at all. */
   | { code: 'newcomers-decided'; by: Person; days: number }
   | { code: 'admin-made' | 'admin-unmade'; by: Person; who: Person[] }
+  /** The last admin has left, and they came first of those who are there. */
+  | { code: 'admin-followed'; who: Person[] }
   /** While this device had lost the state. */
   | { code: 'admins-made-meanwhile'; who: Person[] }
   /** Lines of history were handed over: by a device of this account (its name or its fingerprint), or by a member. */

@@ -15,6 +15,8 @@ export type Unreadable<Person = string> =
   | { code: 'not-signed' }
   /** A member changed the group against its rules. */
   | { code: 'against-rules'; from: Person }
+  /** Its device is not in use by its account, or its account is not in the room: it is held back. */
+  | { code: 'not-in-use'; from: Person }
   /** So many envelopes were deleted from the server before this device came for them. */
   | { code: 'expired'; count: bigint }
   /** So many of somebody's did not arrive. */

@@ -28,7 +28,13 @@ export class AccountLists {
   constructor(
     private readonly reader: Reader,
     private readonly clock: Pick<Clock, 'now'>,
+    private readonly learned = { times: 0 },
   ) {}
+
+  /** How often something was learned since the start: what was worked out of the lists holds until it is another number. */
+  get changes(): number {
+    return this.learned.times
+  }
 
   /** undefined: no list of the account is known. */
   get(account: AccountKey): AccountDevices | undefined {
@@ -81,6 +87,7 @@ export class AccountLists {
       ? learnDevices(known, come)
       : { devices: knownDevices(come), change: 'first' as const }
     if (change === 'none') return change
+    this.learned.times++
     tx.put('lists', this.#key(account), {
       lists: devices.lists.map(({ list, removals }) => ({
         deviceList: list.encoded,

@@ -2,6 +2,7 @@
 // there only while it has something to sign: a list that names this device, and its certificate.
 
 import { makeCertificate, NO_SERVER } from '../../protocol/identity/certificate.js'
+import { checkHandle } from '../../protocol/identity/statement.js'
 import {
   type AccountKey,
   type AccountKeys,
@@ -112,10 +113,11 @@ export function restoreAccount({
 
 /** `issuedAt`: in ms since 1970, now unless given. The certificate names no server before that is known. */
 function withNewDevice(handle: string, account: AccountKeys, issuedAt: number | undefined): NewAccount {
+  checkHandle(handle)
   const device = deviceKeys(generateKeyPair(crypto))
   const deviceKey = device.publicKey
   const certificate = makeCertificate(crypto, {
-    ...{ handle, account, deviceKey, serverId: NO_SERVER },
+    ...{ account, deviceKey, serverId: NO_SERVER },
     ...(issuedAt === undefined ? {} : { issuedAt }),
   })
   return { handle, account, device, certificate }

@@ -1,6 +1,7 @@
 // The people whom this endpoint has met. A person is their account's key; the handle beside it is a claim, and their
 // name only where it is pinned to that key (handles.ts).
 
+import { equalBytes } from '../../protocol/bytes.js'
 import { accountFingerprint, formatFingerprint } from '../../protocol/identity/fingerprint.js'
 import { type AccountKey, sameKey } from '../../protocol/keys.js'
 import { DAY_MS } from '../../protocol/time.js'
@@ -26,7 +27,7 @@ const ASKS_A_DAY = 2
 
 export type Contact = RecordOf<'contacts'> & { readonly accountKey: AccountKey }
 
-/** An account as a certificate of it says. */
+/** An account as its device list says. */
 export interface Claim {
   handle: string
   accountKey: AccountKey
@@ -58,7 +59,7 @@ export class Contacts {
     return this.reader.list('contacts').map(({ record }) => record as Contact)
   }
 
-  /** Somebody shows a certificate with this key and handle. */
+  /** A device list of this account has come, which claims this handle. */
   see(tx: Transaction, { handle, accountKey }: Claim): void {
     if (this.#isOwn(accountKey)) return
     const known = this.get(accountKey)?.handle
@@ -66,8 +67,13 @@ export class Contacts {
     this.#change(tx, accountKey, { handle })
   }
 
-  /** The server's directory says that the handle is this account's; it is pinned to it at first contact. */
+  /**
+   * The server's directory says that the handle is this account's; it is pinned to it at first contact. An account that has
+   * a name already gets no second one: what a person knows of it, its mark too, would be taken for somebody else's.
+   */
   meet(tx: Transaction, { handle, accountKey }: Claim): Trusted {
+    const named = this.get(accountKey)?.handle
+    if (named !== undefined && named !== handle && this.handles.isPinned(named, accountKey)) return 'changed'
     const trusted = this.handles.list(tx, handle, accountKey)
     if (trusted !== 'pinned-now') return trusted
     this.#named(tx, { handle, accountKey })
@@ -84,6 +90,8 @@ export class Contacts {
     const accountKey = this.handles.pinned(handle)
     if (!accountKey) return
     this.#named(tx, { handle, accountKey })
+    // A mark that the key has is of another name.
+    this.#change(tx, accountKey, { verified: false })
     if (isFormerBlocked) this.block(tx, accountKey, true)
   }
 
@@ -138,6 +146,14 @@ export class Contacts {
     const lately = (this.get(accountKey)?.askedMs ?? []).filter(time => now - time < BigInt(DAY_MS))
     if (lately.length >= ASKS_A_DAY) return false
     this.#change(tx, accountKey, { askedMs: [...lately, now] })
+    return true
+  }
+
+  /** They know a list of this account that this device does not, of this name. False: that was noted before. */
+  noteOtherList(tx: Transaction, accountKey: AccountKey, otherList: Uint8Array): boolean {
+    const before = this.get(accountKey)?.otherList
+    if (before && equalBytes(before, otherList)) return false
+    this.#change(tx, accountKey, { otherList })
     return true
   }
 

@@ -33,6 +33,11 @@ export class OwnDevices {
     return this.get(deviceId)?.isEnded === true
   }
 
+  /** It was there before this device, or a person has agreed that it is handed the history. */
+  mayHaveHistory(deviceId: DeviceKey): boolean {
+    return this.get(deviceId)?.mayHaveHistory === true
+  }
+
   /** Changes what is known of a device, from here on also of one that was not known. */
   change(
     tx: Transaction,
@@ -45,22 +50,29 @@ export class OwnDevices {
     tx.put('devices', known?.key ?? at(nextId(tx, 'devices')), device)
   }
 
-  /** These are in use, in this order, and no others that were. Tells whether that is new. */
-  settle(tx: Transaction, listed: readonly ListedDevice[]): boolean {
+  /**
+   * These are in use, in this order, and no others that were; `own`: this device. Tells whether that is new. Those that
+   * are there when this device comes may have the history, those that come later may not yet: neither the order of a list
+   * nor the time in a certificate shows who came first, as the 24 words sign both.
+   */
+  settle(tx: Transaction, listed: readonly ListedDevice[], own: DeviceKey): boolean {
     const before = this.#rows().map(({ record }) => record)
+    const self = this.get(own)
+    const wasHere = self !== undefined && (self.place > 0 || self.isEnded)
     for (const [at, { deviceKey, listedAt }] of listed.entries()) {
       const known = this.get(deviceKey)
-      const change = { issuedAtMs: BigInt(listedAt), isEnded: false, place: at + 1 }
-      if (known && known.place === change.place && !known.isEnded && known.issuedAtMs > 0n) continue
-      this.change(
-        tx,
-        deviceKey,
-        known && known.issuedAtMs > 0n ? { ...change, issuedAtMs: known.issuedAtMs } : change,
-      )
+      const isNew = !known || known.place === 0
+      // One that is alone waits for nobody.
+      const mayHave = sameKey(deviceKey, own) ? listed.length === 1 : isNew && !wasHere
+      const change = {
+        ...{ isEnded: false, place: at + 1, mayHaveHistory: mayHave || known?.mayHaveHistory === true },
+        issuedAtMs: known?.issuedAtMs || BigInt(listedAt),
+      }
+      if (!known || !isSame(known, change)) this.change(tx, deviceKey, change)
     }
     for (const { deviceId, place, isEnded } of before)
       if (place > 0 && !isEnded && !listed.some(({ deviceKey }) => sameKey(deviceKey, deviceId)))
-        this.change(tx, deviceId, { isEnded: true, place: 0 })
+        this.change(tx, deviceId, { isEnded: true, place: 0, mayHaveHistory: false, handedOverAtMs: 0n })
     const after = this.#rows().map(({ record }) => record)
     return after.length !== before.length || after.some((each, at) => each.isEnded !== before[at]!.isEnded)
   }
@@ -73,6 +85,14 @@ export class OwnDevices {
     return this.#rows().find(({ record }) => sameKey(record.deviceId, deviceId))
   }
 }
+
+type Settled = Pick<OwnDevice, 'isEnded' | 'place' | 'mayHaveHistory' | 'issuedAtMs'>
+
+const isSame = (one: Settled, other: Settled): boolean =>
+  one.isEnded === other.isEnded &&
+  one.place === other.place &&
+  one.mayHaveHistory === other.mayHaveHistory &&
+  one.issuedAtMs === other.issuedAtMs
 
 function byPlace(one: OwnDevice, other: OwnDevice): number {
   const placed = (one.place || Number.MAX_SAFE_INTEGER) - (other.place || Number.MAX_SAFE_INTEGER)
@@ -99,11 +119,13 @@ export interface DeviceView {
   /** When something that it sent was last received; undefined: never, or it is this one. */
   lastHeard: Date | undefined
   isRevoked: boolean
+  /** Until a person agrees: this one at another device, another one here. */
+  waitsForHistory: boolean
 }
 
 /** In the order of the list: each may end those behind it. */
 export function viewDevices(devices: OwnDevices, own: DeviceKey): DeviceView[] {
-  return devices.all().map(({ deviceId, name, issuedAtMs, lastHeardMs, isEnded }) => ({
+  return devices.all().map(({ deviceId, name, issuedAtMs, lastHeardMs, isEnded, place, mayHaveHistory }) => ({
     id: deviceId,
     name,
     fingerprint: deviceFingerprint(crypto, deviceId),
@@ -111,6 +133,7 @@ export function viewDevices(devices: OwnDevices, own: DeviceKey): DeviceView[] {
     since: new Date(Number(issuedAtMs)),
     lastHeard: lastHeardMs > 0n ? new Date(Number(lastHeardMs)) : undefined,
     isRevoked: isEnded,
+    waitsForHistory: place > 0 && !mayHaveHistory,
   }))
 }
 
@@ -121,7 +144,13 @@ export function nameDevice(devices: OwnDevices, tx: Transaction, own: DeviceKey,
   devices.change(tx, own, { name, nameDue: true })
 }
 
-/** Throws Refusal for a device that this one cannot revoke. */
+/** Throws Refusal for a device that does not wait for the history. */
+export function checkWaits(devices: OwnDevices, own: DeviceKey, deviceId: DeviceKey): void {
+  checkRevocable(devices, own, deviceId)
+  if (devices.mayHaveHistory(deviceId)) throw new Refusal({ code: 'has-history' })
+}
+
+/** Throws Refusal for a device that this one cannot revoke: none of the account, this one, or one that is not in use. */
 export function checkRevocable(devices: OwnDevices, own: DeviceKey, deviceId: DeviceKey): void {
   if (!devices.get(deviceId)) throw new Refusal({ code: 'not-your-device' })
   if (sameKey(own, deviceId)) throw new Refusal({ code: 'this-device' })

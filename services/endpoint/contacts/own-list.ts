@@ -56,7 +56,7 @@ export function signList(
   const pendingList = makeDeviceList(crypto, keysOfSeed(accountSeed), {
     handle: account.handle,
     serverId,
-    number: nextListNumber(newest?.number, now),
+    number: nextListNumber(newest?.number, now, { takesBack: place === 'first' }),
     previous: newest?.hash,
     issuedAt: now,
     devices: place === 'first' ? [self, ...others] : [...others, self],
@@ -73,10 +73,10 @@ export function pendingState(tx: Transaction): ListState | undefined {
 /** The server's id is known: the certificate of this device names it from here on. The account's key has to be at hand. */
 export function certify(account: OwnAccount, tx: Transaction, serverId: Uint8Array): void {
   const { accountSeed } = keyState(tx)
-  const { handle, device } = account
+  const { device } = account
   const { issuedAt } = parseVerifiedCertificate(account.certificate)
   const certificate = makeCertificate(crypto, {
-    ...{ handle, account: keysOfSeed(accountSeed), deviceKey: device.publicKey, serverId, issuedAt },
+    ...{ account: keysOfSeed(accountSeed), deviceKey: device.publicKey, serverId, issuedAt },
   })
   const { createdAtMs = 0n } = tx.get('identity', at(0n)) ?? {}
   saveAccount(tx, { ...account, certificate }, Number(createdAtMs))

@@ -122,7 +122,7 @@ function forks(context: Pick<Context, 'contacts' | 'engine'>, group: LiveGroup):
 
 /** This device asks again for what did not arrive where its sender is still there. */
 function gaps(
-  context: Pick<Context, 'clock' | 'contacts' | 'engine' | 'groups' | 'outbox'>,
+  context: Pick<Context, 'account' | 'clock' | 'contacts' | 'engine' | 'groups' | 'lists' | 'outbox'>,
   group: LiveGroup,
 ): Finished[] {
   const members = new Set(

@@ -6,7 +6,7 @@ import type { Finding } from './finding.js'
 
 /** Records that are read before other work gets its turn. */
 const RECORDS_AT_ONCE = 500
-const BYTES_TABLES: readonly BytesTable[] = ['states', 'pending', 'ratchets']
+const BYTES_TABLES: readonly BytesTable[] = ['states', 'chains', 'pending', 'pendingchains', 'ratchets']
 
 /** Reads everything, while other work goes on. Never throws for a record that is damaged. */
 export async function examineVault(records: Reader, clock: Clock): Promise<Finding[]> {

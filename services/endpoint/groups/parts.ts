@@ -1,3 +1,4 @@
+import type { AccountDevices } from '../../protocol/identity/devices-in-use.js'
 import type { OwnAccount } from '../contacts/account.js'
 import type { AccountKey, DeviceKey } from '../ids.js'
 import type { Engine } from '../mls/engine.js'
@@ -12,12 +13,20 @@ export interface GroupParts {
   readonly account: OwnAccount
   readonly clock: Clock
   /** This account's devices. */
-  readonly devices: { isRevoked(deviceId: DeviceKey): boolean }
+  readonly devices: {
+    isRevoked(deviceId: DeviceKey): boolean
+    /** The senior ones first. */
+    all(): readonly { readonly deviceId: DeviceKey }[]
+  }
   readonly engine: Engine
   readonly groups: Groups
   readonly intents: IntentList
-  /** The newest list of an account, for a leaf of this device. */
-  readonly lists: { leafData(account: AccountKey): Uint8Array | undefined }
+  /** All that is known here of the devices of accounts. */
+  readonly lists: {
+    get(account: AccountKey): AccountDevices | undefined
+    /** The newest list of an account, for a leaf of this device. */
+    leafData(account: AccountKey): Uint8Array | undefined
+  }
   readonly random: Random
   readonly records: Reader
   readonly welcomes: WelcomeOpener

@@ -4,7 +4,7 @@ import type { Transaction } from '../vault/records.js'
 import type { IntentList } from './intent-list.js'
 import { putBacks } from './state/fresh-keys.js'
 import type { GroupEffect, GroupInput } from './state/group.js'
-import type { Groups, LiveGroup } from './state/groups.js'
+import type { Groups, LiveGroup, PendingCommit } from './state/groups.js'
 
 /** The effects that those above a group carry out because of a transition. */
 export type OuterEffect = Exclude<GroupEffect, 'forget-pending' | 'drop-intents'>
@@ -29,7 +29,7 @@ export function beginCommit(
   parts: { groups: Groups; intents: IntentList },
   tx: Transaction,
   group: LiveGroup,
-  pending: Uint8Array,
+  pending: PendingCommit,
 ): void {
   parts.groups.savePending(tx, group, pending)
   parts.groups.change(tx, group, { commitSincePutBack: putBacks(tx) })

@@ -1,18 +1,28 @@
 // A welcome to a group that somebody else made. It comes from outside and may be hostile, so it is opened in a worker,
 // after a note on disk that this was tried: one that takes the process down is not opened again.
 
-import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
-import { type DeviceIdentity, parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
-import { type AccountKey, type KeyText, keyText } from '../../protocol/keys.js'
+import { equalBytes } from '../../protocol/bytes.js'
+import { decodeGroupState } from '../../protocol/conversation/group-state.js'
+import {
+  type JoinReason,
+  judgeWelcome,
+  type OwnGroup,
+  type WelcomeRefusal,
+} from '../../protocol/conversation/welcome-verdict.js'
+import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
+import { isFarAhead } from '../../protocol/identity/device-list.js'
+import type { AccountKey } from '../../protocol/keys.js'
 import type { JoinRefusal } from '../codes/notice.js'
-import { isKey, type Placed } from '../ids.js'
+import { crypto } from '../crypto.js'
+import type { Placed } from '../ids.js'
 import type { GroupState, Member } from '../mls/engine.js'
 import { MlsRefused } from '../mls/refused.js'
 import { type KeyOf, nextId, type RecordOf, type Transaction } from '../vault/records.js'
-import { isOwn } from './membership.js'
+import { isOwn, isRoom } from './membership.js'
 import type { GroupParts } from './parts.js'
-import { decodeSettings } from './policy.js'
+import type { LiveGroup } from './state/groups.js'
+import { contextOf, type Held, hasNotBegun } from './state/held.js'
 
 /** How often a welcome is opened that is cut short each time: whatever ends this program may not be its doing. */
 const ATTEMPTS = 3
@@ -20,9 +30,14 @@ const ATTEMPTS = 3
 /** A welcome leads nowhere. */
 export class JoinRefused extends Error {
   override name = 'JoinRefused'
-  constructor(readonly why: JoinRefusal<AccountKey>) {
+  constructor(readonly why: JoinRefusal) {
     super(why.code)
   }
+}
+
+/** A welcome leads to a group that is not used, as it has to be: nobody needs to know. */
+export class JoinSkipped extends Error {
+  override name = 'JoinSkipped'
 }
 
 /**
@@ -42,8 +57,8 @@ export async function openWelcome(
     const packages = parts.records.list('keypackages')
     try {
       const keyPackages = packages.map(({ record }) => record)
-      const { state, usedKeyPackage, signer } = await parts.welcomes.open({ welcome, keyPackages })
-      const made = { state, signer, used: packages[usedKeyPackage] }
+      const { usedKeyPackage, ...rest } = await parts.welcomes.open({ welcome, keyPackages })
+      const made = { ...rest, used: packages[usedKeyPackage] }
       opened.set(welcome, made)
       return made
     } catch (error) {
@@ -61,6 +76,8 @@ export interface OpenedWelcome {
   state: Uint8Array
   /** The member whose signature is under it. */
   signer: Member
+  /** Its words for those who join. */
+  joiner?: Uint8Array
   /** The key package that it was for. */
   used: { key: KeyOf<'keypackages'>; record: RecordOf<'keypackages'> } | undefined
 }
@@ -90,60 +107,152 @@ const attemptsAt = (tx: Transaction, { conversationId, sequence }: Place) =>
     .list('welcomes', { group: sequence })
     .filter(({ record }) => Buffer.compare(record.conversationId, conversationId) === 0)
 
-/** A group as a welcome shows it. */
+/** A group as a welcome shows it, which this device joins. */
 export interface WelcomedGroup {
   state: GroupState
-  settings: GroupSettings
-  /** The accounts in it besides this one, each once. */
-  others: readonly DeviceIdentity[]
-  /** The member whose signature is under the welcome. */
-  signer: Member
+  held: Held
+  reason: JoinReason
+  /** The accounts in it besides this one, by the names that their lists have: claims. */
+  others: readonly { accountKey: AccountKey; handle: string }[]
+  /** The account whose signature is under the welcome. */
+  by: AccountKey
 }
+
+type WelcomeParts = Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups'>
 
 /** The outcome of an opened welcome. Throws JoinRefused where the server said another, or it is not ours. */
 export function readWelcome(
-  parts: Pick<GroupParts, 'account' | 'engine' | 'groups'>,
+  parts: WelcomeParts,
   envelope: Placed<Envelope>,
-  opened: OpenedWelcome,
+  { state: saved, joiner, signer }: OpenedWelcome,
 ): WelcomedGroup {
-  const { engine, groups } = parts
-  const state = engine.load(opened.state)
-  if (Buffer.compare(engine.groupId(state), envelope.conversationId) !== 0)
+  const { account, engine, groups } = parts
+  const state = engine.load(saved)
+  const context = contextOf(engine, state)
+  if (!equalBytes(context.groupId, envelope.conversationId))
     throw new JoinRefused({ code: 'other-conversation' })
-  const settings = decodeSettings(engine.settings(state))
-  if (!settings) throw new JoinRefused({ code: 'bad-settings' })
-  const others = otherAccounts(parts, state)
-  const known = groups.byId(envelope.conversationId)
-  if (!known) checkHandles(parts, others)
-  else if (isKey(known.record.brokenBy))
-    throw new JoinRefused({ code: 'against-rules', from: known.record.brokenBy })
-  checkKind(settings, others)
-  return { state, settings, others, signer: opened.signer }
+  const chain = context.groupState && decodeGroupState(context.groupState)?.conversationId
+  const same = groups.byId(context.groupId)
+  const ofChain = chain ? groups.ofChain(chain) : []
+  const known = same && !ofChain.some(({ number }) => number === same.number) ? [same, ...ofChain] : ofChain
+  const opened = { ...context, joiner, signer: signer.signatureKey }
+  const verdict = judgeWelcome(crypto, opened, {
+    deviceKey: account.device.publicKey,
+    known: comparedWith(known, context.groupId).map(ownGroup),
+  })
+  if (!verdict.isTaken && verdict.why.code === 'outdated' && isListed(known, context.groupId))
+    throw new JoinSkipped()
+  if (!verdict.isTaken) throw new JoinRefused({ code: codeOf(verdict.why) })
+  const held: Held = { ...verdict.held, entries: verdict.entries }
+  // One who is led into a group that the others are not told of would be heard by nobody in the room.
+  if (isNextRoom(verdict.reason, held, known) && !isListed(known, context.groupId))
+    throw new JoinRefused({ code: 'not-theirs' })
+  // The server keeps such lists out of commits; those in a welcome are sealed.
+  const lists = held.ledger.accounts.flatMap(each => each.devices.lists)
+  if (lists.some(({ list }) => isFarAhead(list.number, parts.clock.now())))
+    throw new JoinRefused({ code: 'not-right' })
+  const others = othersIn(parts, held)
+  if (verdict.reason === 'first') checkHandles(parts, others)
+  const by = parseVerifiedCertificate(signer.identity).accountKey
+  return { state, held, reason: verdict.reason, others, by }
 }
 
-/** Throws JoinRefused for members that a group of this kind cannot have. */
-function checkKind({ kind }: GroupSettings, others: readonly DeviceIdentity[]): void {
-  if (kind === GroupKind.OWN_DEVICES && others.length > 0) throw new JoinRefused({ code: 'foreign-account' })
-  if (kind === GroupKind.DIRECT && others.length !== 1) throw new JoinRefused({ code: 'not-two-people' })
+/**
+ * The known groups that the welcomed one has to go on from: none that was never there for anybody else, in which nobody
+ * else was heard, that stands behind it, or that another one of these has taken the place of.
+ */
+function comparedWith(known: readonly LiveGroup[], welcomed: Uint8Array): LiveGroup[] {
+  const left = known.filter(
+    group =>
+      !(group.phase.name === 'ended' && hasNotBegun(group)) &&
+      !standsBehind(known, group, welcomed) &&
+      !isUnheard(group),
+  )
+  const isOver = ({ phase }: LiveGroup) => phase.name === 'ended' && phase.why === 'succeeded'
+  const isReplaced = ({ record }: LiveGroup) =>
+    left.some(other => {
+      const ahead = other.record.incarnation - record.incarnation
+      return ahead > 0 || (ahead === 0 && !isOver(other))
+    })
+  return left.filter(group => !isOver(group) || !isReplaced(group))
 }
+
+/**
+ * This device was let in there past groups that it knows nothing of (Group.led_from in its vault), and has heard nobody but
+ * the one who let it in.
+ */
+export const isUnheard = ({ record }: Pick<LiveGroup, 'record'>): boolean => record.ledFrom.length > 0
+
+/** A group that is known here, as far as a welcome is compared with it. */
+function ownGroup({ held, phase, record }: LiveGroup): OwnGroup {
+  const isEnded = phase.name === 'ended'
+  const isOut = isEnded && phase.why !== 'succeeded' && phase.why !== 'replaced'
+  // A request is over with its group: it must not lead past what a successor has to be.
+  return { ...held, isOut, askedAt: isEnded ? undefined : record.rejoinEpoch }
+}
+
+/**
+ * Whether the group stands behind the welcomed one among those that succeed one and the same, in the order of that: the
+ * first of them that is right is used.
+ */
+export function standsBehind(
+  known: readonly LiveGroup[],
+  { record }: LiveGroup,
+  welcomed: Uint8Array,
+): boolean {
+  return known.some(({ record: { conversationId, incarnation, successors } }) => {
+    const placeOf = (id: Uint8Array) => successors.findIndex(each => equalBytes(each.conversationId, id))
+    const [place, other] = [placeOf(welcomed), placeOf(record.conversationId)]
+    const isSibling =
+      record.incarnation === incarnation + 1 && !equalBytes(record.conversationId, conversationId)
+    return isSibling && place >= 0 && (other < 0 || other > place)
+  })
+}
+
+/**
+ * Whether a room goes on in the group behind one that is known here. One who has lost the state and was left behind by
+ * several knows nothing of the order of those.
+ */
+const isNextRoom = (reason: JoinReason, held: Held, known: readonly LiveGroup[]): boolean =>
+  isRoom({ held }) &&
+  (reason === 'successor' ||
+    (reason === 'rejoin' &&
+      Math.max(...known.map(({ record }) => record.incarnation)) + 1 === held.incarnation))
+
+/** Whether the group was made to go on from a known one: others were, too, and one of them is used. */
+const isListed = (known: readonly LiveGroup[], welcomed: Uint8Array): boolean =>
+  known.some(({ record }) =>
+    record.successors.some(({ conversationId }) => equalBytes(conversationId, welcomed)),
+  )
+
+/** The words for a person: of a group that is right by itself, and not the one that is known here, that it is not theirs. */
+function codeOf({ code }: WelcomeRefusal): 'not-theirs' | 'not-right' {
+  return NOT_RIGHT.has(code) ? 'not-right' : 'not-theirs'
+}
+
+const NOT_RIGHT: ReadonlySet<WelcomeRefusal['code']> = new Set([
+  'malformed',
+  'chain',
+  'bad-ledger',
+  'other-server',
+  'group-state',
+  'too-many-leaves',
+  'wrong-leaf',
+  'no-such-leaf',
+])
 
 /** Throws JoinRefused for a new group in which one handle stands for two accounts: nobody could tell who is who. */
-function checkHandles({ account }: Pick<GroupParts, 'account'>, others: readonly DeviceIdentity[]): void {
+function checkHandles({ account }: Pick<GroupParts, 'account'>, others: WelcomedGroup['others']): void {
   const handles = others.map(({ handle }) => handle)
   if (handles.includes(account.handle)) throw new JoinRefused({ code: 'own-handle' })
   const twice = handles.find((handle, index) => handles.indexOf(handle) !== index)
   if (twice !== undefined) throw new JoinRefused({ code: 'handle-twice', handle: twice })
 }
 
-/** The accounts in it besides ours, each once. */
-function otherAccounts(
-  { account, engine }: Pick<GroupParts, 'account' | 'engine'>,
-  state: GroupState,
-): DeviceIdentity[] {
-  const others = new Map<KeyText<AccountKey>, DeviceIdentity>()
-  for (const { identity } of engine.members(state)) {
-    const member = parseVerifiedCertificate(identity)
-    if (!isOwn({ account }, member)) others.set(keyText(member.accountKey), member)
-  }
-  return [...others.values()]
+/** Those of which the group has a device list. */
+function othersIn({ account }: Pick<GroupParts, 'account'>, { ledger }: Held): WelcomedGroup['others'] {
+  return ledger.accounts
+    .map(({ devices }) => devices.lists[0].list)
+    .filter(({ accountKey }) => !isOwn({ account }, { accountKey }))
+    .map(({ accountKey, handle }) => ({ accountKey, handle }))
 }

@@ -35,6 +35,8 @@ const KIND_OF: Record<ConversationKind, Kind> = {
   [ConversationKind.OWN_DEVICES]: 'own-devices',
 }
 const { DIRECT } = ConversationKind
+/** A room that is called so could be taken for one with its number. */
+const NUMBERED = /~\d+$/
 
 type Conversation = RecordOf<'conversations'>
 
@@ -80,7 +82,7 @@ export class ConversationBook {
   peer(number: ConversationNumber): string {
     const conversation = this.record(number)
     if (!conversation) return '?'
-    if (conversation.kind === ConversationKind.ROOM) return this.#roomTitle(number, conversation.roomName)
+    if (conversation.kind === ConversationKind.ROOM) return this.#roomTitle(number, conversation)
     if (conversation.kind === ConversationKind.OWN_DEVICES) return OWN_DEVICES
     const { peerAccount, peerHandle } = conversation
     return isKey(peerAccount) ? this.parts.names.nameOf(peerAccount) : peerHandle
@@ -122,6 +124,16 @@ export class ConversationBook {
     return this.record(number)?.fromHistory === true
   }
 
+  /** Until then, in ms since 1970, the account that added this one may hand over what was said before; 0: it may not. */
+  handedUntil(number: ConversationNumber): number {
+    return Number(this.record(number)?.handedUntilMs ?? 0n)
+  }
+
+  mayBeHanded(tx: Transaction, number: ConversationNumber, untilMs: number): void {
+    const conversation = this.record(number)
+    if (conversation) this.put(tx, this.present(number), { ...conversation, handedUntilMs: BigInt(untilMs) })
+  }
+
   /** Of one that goes on in another one, that one's. */
   record(number: ConversationNumber): Conversation | undefined {
     return this.reader.get('conversations', at(this.present(number)))
@@ -140,7 +152,7 @@ export class ConversationBook {
     const { kind, peerAccount = NO_KEY, peerHandle = '', roomName = '' } = conversation
     if (kind === DIRECT && isKey(peerAccount)) tx.link('direct', peerAccount, number)
     else if (kind === DIRECT) tx.link('awaited', peerHandle, number)
-    else if (kind === ConversationKind.ROOM) tx.link('room', roomName, number)
+    else if (kind === ConversationKind.ROOM) this.nameRoom(tx, number, roomName)
     else tx.link('conversations', 'own-devices', number)
     if (kind !== ConversationKind.OWN_DEVICES && !this.askedBy(number))
       tx.tell({ type: 'conversation', peer: this.peer(number), conversation: number, state: 'opened' })
@@ -153,8 +165,30 @@ export class ConversationBook {
     else tx.unlink('awaited', peerHandle, number)
   }
 
-  /** "#name"; of rooms that are called alike, the later ones have their number behind it. */
-  #roomTitle(number: ConversationNumber, name: string): string {
-    return this.reader.linked('room', name, 1)[0] === number ? `#${name}` : `#${name}~${number}`
+  /**
+   * A room has this name from here on. The title stays with the room that has it: one that comes later, or that is called
+   * so later, has its number behind it, or what is written to the one by its title would come to the other.
+   */
+  nameRoom(tx: Transaction, number: ConversationNumber, name: string): void {
+    const conversation = this.record(number)
+    if (!conversation) return
+    tx.unlink('room', conversation.roomName, number)
+    const isHeld = this.#unnumbered(name).some(each => !this.askedBy(each))
+    const roomNameNumbered = NUMBERED.test(name) || isHeld
+    tx.link('room', name, number)
+    this.put(tx, number, { ...conversation, roomName: name, roomNameNumbered })
+  }
+
+  /** The rooms of this name without a number. */
+  #unnumbered(name: string): ConversationNumber[] {
+    return this.reader.linked('room', name).filter(number => !this.record(number)?.roomNameNumbered)
+  }
+
+  /** "#name"; of rooms that are called alike, all but one have their number behind it, first those that wait to be let in. */
+  #roomTitle(number: ConversationNumber, { roomName: name, roomNameNumbered }: Conversation): string {
+    if (roomNameNumbered) return `#${name}~${number}`
+    const named = this.#unnumbered(name)
+    const holder = named.find(each => !this.askedBy(each)) ?? named[0]
+    return holder === number ? `#${name}` : `#${name}~${number}`
   }
 }

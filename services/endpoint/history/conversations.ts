@@ -45,12 +45,18 @@ export class Conversations {
   /** It was opened for what was said earlier, and nobody has written in it. */
   readonly isFromHistory: ConversationBook['isFromHistory'] = number => this.#book.isFromHistory(number)
 
+  /** Until then, in ms since 1970, the account that added this one may hand over what was said before; 0: it may not. */
+  readonly handedUntil: ConversationBook['handedUntil'] = number => this.#book.handedUntil(number)
+  readonly mayBeHanded: ConversationBook['mayBeHanded'] = (...until) => this.#book.mayBeHanded(...until)
+
   /** A line comes or is written. */
   readonly append: Lines['append'] = (...line) => this.#lines.append(...line)
   /** Puts a message that was handed over before those that came by themselves. False: it is here already. */
   readonly file: Lines['file'] = (...line) => this.#lines.file(...line)
   /** Counts lines that were handed over. Returns how many they are by now; with `last` the next count begins at 0. */
   readonly countHanded: Lines['countHanded'] = (...counted) => this.#lines.countHanded(...counted)
+  /** The text of an own line as it is sealed, in the place of how it was kept before. */
+  readonly noteSigned: Lines['noteSigned'] = (...signed) => this.#lines.noteSigned(...signed)
   /** Changes a message's status, and its place in the server's order where it is given one. */
   readonly update: Lines['update'] = (...change) => this.#lines.update(...change)
   readonly message: Lines['message'] = id => this.#lines.message(id)
@@ -93,7 +99,10 @@ export class Conversations {
   admit(tx: Transaction, number: ConversationNumber): void {
     const conversation = this.#book.record(number)
     if (!conversation || !this.askedBy(number)) return
-    this.#book.put(tx, number, { ...conversation, askedBy: NO_KEY, declined: false })
+    // Its name may be another one's by now.
+    if (conversation.kind === ConversationKind.ROOM) this.rename(tx, number, conversation.roomName)
+    const named = this.#book.record(number) ?? conversation
+    this.#book.put(tx, number, { ...named, askedBy: NO_KEY, declined: false })
     tx.unlink('conversations', 'requested', number)
     tx.tell({ type: 'conversation', peer: this.peer(number), conversation: number, state: 'opened' })
     for (const entry of this.history(number)) tx.tell({ type: 'message', entry })
@@ -160,10 +169,6 @@ export class Conversations {
   }
 
   rename(tx: Transaction, number: ConversationNumber, name: string): void {
-    const conversation = this.#book.record(number)
-    if (!conversation) return
-    tx.unlink('room', conversation.roomName, number)
-    tx.link('room', name, number)
-    this.#book.put(tx, number, { ...conversation, roomName: name })
+    this.#book.nameRoom(tx, this.#book.present(number), name)
   }
 }

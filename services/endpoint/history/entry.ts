@@ -1,6 +1,7 @@
 // A line of a history as a person sees it.
 
 import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { textIn } from '../../protocol/conversation/text-statement.js'
 import { dateOf } from '../../protocol/time.js'
 import type { WithNames } from '../codes/with-names.js'
 import type { HistoryEntry, MessageId, MessageState, Said } from '../events.js'
@@ -29,6 +30,10 @@ export interface Names {
   named<T extends object>(said: T): WithNames<T>
 }
 
+/** The written text: its writer's device signed it, or it is to be sealed still, or somebody tells it. */
+export const textOf = ({ statement, text }: Pick<Message, 'statement' | 'text'>): string =>
+  statement.length > 0 ? textIn(statement) : text
+
 /** `peer`: what the conversation is called. */
 export function entryOf(
   id: MessageId,
@@ -43,11 +48,12 @@ export function entryOf(
     peer,
     from: hasAuthor ? names.nameOf(fromAccount, fromHandle) : '',
     own: message.own,
-    text: message.text,
+    text: textOf(message),
     sentAt: dateOf(message.sentAtMs),
     state: STATES[message.status],
     sequence: message.sequence,
     ...(hasAuthor && names.isClaim(fromAccount) ? { otherKey: true as const } : {}),
+    ...(isKey(message.toldBy) ? { hearsay: names.nameOf(message.toldBy) } : {}),
   }
 }
 

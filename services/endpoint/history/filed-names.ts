@@ -1,18 +1,27 @@
 // Which messages of a conversation are here, while its history is handed over: what comes twice is filed once.
 
 import { toHex } from '../../protocol/bytes.js'
+import { crypto } from '../crypto.js'
 import type { ConversationNumber } from '../ids.js'
 import { Kept } from '../vault/records/kept.js'
 import type { Reader, RecordOf, Transaction } from '../vault/records.js'
 
-type Named = Pick<RecordOf<'messages'>, 'fromDevice' | 'sequence' | 'sentAtMs'>
+type Named = Pick<RecordOf<'messages'>, 'fromDevice' | 'sequence' | 'sentAtMs'> &
+  Partial<Pick<RecordOf<'messages'>, 'statement'>>
 
 /**
- * The same for one message on all devices that have it: who sent it when, and its place in the order of its group. The
- * groups that a conversation has had count each for itself, so the place alone does not tell.
+ * The same for one message on all devices that have it: what its writer signed, whatever others say of its place; of one
+ * that nobody signed, who sent it when, and its place in the order of its group. The groups that a conversation has had
+ * count each for itself, so the place alone does not tell.
  */
-const messageName = ({ fromDevice, sequence, sentAtMs }: Named): string =>
+const messageName = ({ statement, ...told }: Named): string =>
+  statement?.length ? toHex(crypto.sha256(statement)) : placeName(told)
+
+const placeName = ({ fromDevice, sequence, sentAtMs }: Omit<Named, 'statement'>): string =>
   `${sequence} ${sentAtMs} ${toHex(fromDevice)}`
+
+/** All that a message goes by: what is told of one that is here signed is here. */
+const namesOf = (message: Named): string[] => [messageName(message), placeName(message)]
 
 export class FiledNames {
   /** By conversation, of those that are being handed over. */
@@ -29,7 +38,8 @@ export class FiledNames {
     const copies = this.#copies.get(tx) ?? new Map<ConversationNumber, Set<string>>()
     this.#copies.set(tx, copies)
     const names = copies.get(conversation) ?? new Set(this.#in(tx, conversation))
-    copies.set(conversation, names.add(messageName(message)))
+    for (const name of namesOf(message)) names.add(name)
+    copies.set(conversation, names)
     this.#names.set(tx, conversation, names)
   }
 
@@ -48,7 +58,7 @@ export class FiledNames {
     const known = this.#names.get(reader, conversation)
     return (
       known ??
-      new Set(reader.list('messages', { group: conversation }).map(({ record }) => messageName(record)))
+      new Set(reader.list('messages', { group: conversation }).flatMap(({ record }) => namesOf(record)))
     )
   }
 }

@@ -49,7 +49,9 @@ export class Lines {
   file(
     tx: Transaction,
     conversation: ConversationNumber,
-    message: RecordInit<'messages'> & Pick<Message, 'fromDevice' | 'sequence' | 'sentAtMs'>,
+    message: RecordInit<'messages'> &
+      Pick<Message, 'fromDevice' | 'sequence' | 'sentAtMs'> &
+      Partial<Pick<Message, 'statement'>>,
   ): boolean {
     if (this.parts.filed.has(tx, conversation, message)) return false
     this.parts.filed.add(tx, conversation, message)
@@ -66,6 +68,18 @@ export class Lines {
     if (last) this.parts.filed.end(tx, number)
     this.book.put(tx, number, { ...conversation, handedLines: last ? 0 : handed })
     return handed
+  }
+
+  /** The text of an own line as it is sealed, in the place of how it was kept before. */
+  noteSigned(
+    tx: Transaction,
+    { conversation, message }: MessageId,
+    { statement, signature }: Pick<Message, 'statement' | 'signature'>,
+  ): void {
+    inUnit(this.reader, tx)
+    const id = { conversation: this.book.present(conversation), message }
+    const known = tx.get('messages', keyOf(id))
+    if (known) tx.put('messages', keyOf(id), { ...known, statement, signature, text: '' })
   }
 
   /** Changes a message's status, and its place in the server's order where it is given one. */

@@ -1,18 +1,21 @@
 // The effects above the group of a commit at its place in the order: lines of the history, people met, newcomers
 // who are owed what was said before.
 
-import { GroupKind } from '../../../gen/parley/content/v1/room_pb.js'
 import type { DeliveredCommit, Envelope } from '../../../gen/parley/v1/chat_pb.js'
-import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
+import { includesKey } from '../../protocol/keys.js'
 import { adopt, type NewEpoch, takeCommit } from '../groups/commit.js'
+import { accountsIn } from '../groups/membership.js'
 import { can } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
+import { noteBreaker } from '../groups/succession.js'
 import type { IntentNumber, Placed } from '../ids.js'
 import type { Transaction } from '../vault/records.js'
 import { beginEpoch } from './fork-detection.js'
 import { noteFreshKeys } from './fresh-keys.js'
+import { learnLists } from './lists/learned-lists.js'
 import { stateLost } from './rejoin-requests.js'
 import type { MessageParts } from './sealing/parts.js'
+import { noteHeard, onBroken, onOwnSuccessor, takeNoMore } from './succession.js'
 import { appendSystemMessage, appendUnreadable, type PlaceInOrder } from './system-message.js'
 import { onAdded } from './transfer/due.js'
 import { carryOut } from './transition.js'
@@ -25,19 +28,28 @@ export async function receiveCommit(
   envelope: Placed<Envelope>,
   commit: DeliveredCommit,
 ): Promise<void> {
+  // It was refused, or the conversation goes on elsewhere: what comes behind that is nobody's to open.
+  if (group.phase.name === 'broken' || group.phase.name === 'ended') return
   const done = await takeCommit(parts, tx, group, commit)
   switch (done.outcome) {
     case 'removed':
       return carryOut(parts, tx, group, done.effects, { place: envelope, by: done.by })
-    case 'against-rules':
-      return appendUnreadable(parts, tx, group, envelope, { code: 'against-rules', from: done.from })
+    case 'broken':
+      appendUnreadable(parts, tx, group, envelope, { code: 'against-rules', from: done.from })
+      return onBroken(parts, tx, group, done.from)
+    case 'parted':
+      appendUnreadable(parts, tx, group, envelope, { code: 'forked', from: done.from })
+      return takeNoMore(parts, tx, group, {})
     case 'not-signed':
       return appendUnreadable(parts, tx, group, envelope, { code: 'not-signed' })
     case 'not-opened':
       appendUnreadable(parts, tx, group, envelope, done.why)
+      // Where others ask as well it is not only here (lostTogether); where they take this device in again, it is.
+      if (done.from) noteBreaker(parts, tx, group, done.from)
       return stateLost(parts, tx, group)
     case 'applied':
       onNewEpoch(parts, tx, group, envelope, done)
+      noteHeard(parts, tx, group, done.change.by)
       if (!done.isAsClaimed)
         tx.tell({
           type: 'notice',
@@ -60,24 +72,28 @@ export function receiveOwnCommit(
   noteFreshKeys(parts, tx, group)
   onNewEpoch(parts, tx, group, place, done)
   carryOut(parts, tx, group, done.effects, { place })
+  if (group.record.incarnation > 1 && done.before.epoch === 0n) onOwnSuccessor(parts, tx, group, place)
 }
 
 function onNewEpoch(
   parts: Pick<
     MessageParts,
-    'account' | 'clock' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'groups'
+    'account' | 'clock' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'groups' | 'intents' | 'lists'
   >,
   tx: Transaction,
   group: LiveGroup,
   place: PlaceInOrder,
-  { before, after, change: { added }, isOurs, lines }: NewEpoch,
+  { before, after, change, isOurs, lines }: NewEpoch,
 ): void {
   const authenticator = parts.engine.epochAuthenticator(group.state)
   const { sequence } = place
   parts.groups.change(tx, group, { log: beginEpoch(group.record.log, { sequence, authenticator }) })
-  for (const { identity } of added) parts.contacts.see(tx, parseVerifiedCertificate(identity))
-  onAdded(parts, tx, group, { before, added, isOurs })
+  learnLists(parts, tx, after, before)
+  for (const account of accountsIn(parts, group))
+    if (account.devices.some(device => includesKey(change.added, device))) parts.contacts.see(tx, account)
+  onAdded(parts, tx, group, { change, isOurs })
   for (const said of can(group.phase, 'show') ? lines : []) appendSystemMessage(parts, tx, group, place, said)
-  if (after.settings.kind === GroupKind.ROOM && after.settings.name !== before.settings.name)
-    parts.conversations.rename(tx, group.record.conversation, after.settings.name)
+  const { settings } = after.state
+  if (settings && settings.name !== before.state.settings?.name)
+    parts.conversations.rename(tx, group.record.conversation, settings.name)
 }

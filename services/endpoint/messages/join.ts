@@ -1,17 +1,18 @@
 // Joining a group by a welcome: its conversation, the people in it, and what was kept for it.
 
-import { GroupKind, type GroupSettings } from '../../../gen/parley/content/v1/room_pb.js'
+import { ConversationKind } from '../../../gen/parley/content/v1/chain_pb.js'
 import type { DeliveredWelcome, Envelope } from '../../../gen/parley/v1/chat_pb.js'
-import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
+import { includesKey, sameKey } from '../../protocol/keys.js'
 import type { JoinRefusal } from '../codes/notice.js'
+import { linesOf } from '../groups/commit-lines.js'
 import { demandMember, welcomeSigner } from '../groups/heads.js'
-import { checkGoesOn } from '../groups/known-group.js'
-import { adminKeys, decodeSettings, isAdmin } from '../groups/policy.js'
+import { adminKeys, isOwn, isOwnDevicesGroup } from '../groups/membership.js'
 import { can, joined } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import {
   forgetAttempts,
   JoinRefused,
+  JoinSkipped,
   type OpenedWelcome,
   openWelcome,
   readWelcome,
@@ -20,34 +21,23 @@ import {
 import type { AccountKey, ConversationNumber, Placed } from '../ids.js'
 import { MlsRefused } from '../mls/refused.js'
 import type { Transaction } from '../vault/records.js'
-import { takeKept } from './content/history-part.js'
+import { addedBy, awaitHistory, takeKept } from './content/history-part.js'
 import { beginEpoch } from './fork-detection.js'
+import { learnLists } from './lists/learned-lists.js'
 import { isRequest, mayAsk } from './requests.js'
 import type { MessageParts } from './sealing/parts.js'
+import { goOn, noteLed, predecessorOf } from './succession.js'
 import { appendSystemMessage, isBlocked } from './system-message.js'
 import { onJoinedOwnDevices } from './transfer/due.js'
 
-/** Everybody who can invite is blocked: nobody needs to know. */
+/** The one who asks is blocked, or everybody who can invite is: nobody needs to know. */
 class JoinBlocked extends Error {
   override name = 'JoinBlocked'
 }
 
 /** Takes a welcome in: a new group and, where there is none yet, its conversation. Never throws for what it says. */
 export async function joinByWelcome(
-  parts: Pick<
-    MessageParts,
-    | 'account'
-    | 'clock'
-    | 'contacts'
-    | 'conversations'
-    | 'devices'
-    | 'engine'
-    | 'groups'
-    | 'lines'
-    | 'records'
-    | 'requests'
-    | 'welcomes'
-  >,
+  parts: MessageParts,
   tx: Transaction,
   envelope: Placed<Envelope>,
   welcome: DeliveredWelcome,
@@ -64,148 +54,184 @@ export async function joinByWelcome(
       tx.tell({
         type: 'notice',
         level: 'warning',
-        notice: { code: 'invitation-refused', why: parts.contacts.named(whyRefused(error)) },
+        notice: { code: 'invitation-refused', why: whyRefused(error) },
       })
-    else if (!(error instanceof JoinBlocked)) throw error
+    else if (!(error instanceof JoinBlocked || error instanceof JoinSkipped)) throw error
   }
   forgetAttempts(tx, envelope)
 }
 
-const whyRefused = (error: JoinRefused | MlsRefused): JoinRefusal<AccountKey> =>
+const whyRefused = (error: JoinRefused | MlsRefused): JoinRefusal =>
   error instanceof JoinRefused ? error.why : { code: 'mls', cause: error.why }
 
 function join(
-  parts: Pick<
-    MessageParts,
-    | 'account'
-    | 'clock'
-    | 'contacts'
-    | 'conversations'
-    | 'devices'
-    | 'engine'
-    | 'groups'
-    | 'lines'
-    | 'records'
-    | 'requests'
-  >,
+  parts: MessageParts,
   tx: Transaction,
   envelope: Placed<Envelope>,
   { opened, signer }: { opened: OpenedWelcome; signer: Uint8Array },
 ): void {
   const { engine, groups, contacts } = parts
   const welcomed = readWelcome(parts, envelope, opened)
-  const { state, settings, others } = welcomed
+  const { state, held, others } = welcomed
   demandMember(parts, state, signer)
-  refuseBlocked(parts, settings)
-  const known = groups.byId(envelope.conversationId)
-  if (known) checkGoesOn(parts, known, welcomed)
+  refuseBlocked(parts, welcomed)
   for (const other of others) contacts.see(tx, other)
-  const asker = askerIn(parts, tx, { known, settings, signer: opened.signer })
-  const conversation = conversationFor(parts, tx, { known, settings, others, asker })
+  learnLists(parts, tx, held)
+  const same = groups.byId(envelope.conversationId)
+  const before = same ?? predecessorOf(parts, held)
+  const asker = askerIn(parts, tx, { before, welcomed })
+  const isTold = asker !== undefined && isWaiting(parts, before?.record.conversation, asker)
+  const conversation = conversationFor(parts, tx, { before, welcomed, asker })
   const { used } = opened
   if (used && !used.record.lastResort) tx.delete('keypackages', used.key)
-  const { conversationId } = envelope
-  const before = known && decodeSettings(engine.settings(known.state))
-  if (known) groups.restart(tx, known, state)
-  const group = known ?? groups.add(tx, { conversationId, conversation, phase: joined() }, state)
+  const knew = before?.held
+  if (same) groups.restart(tx, same, { state, held })
+  const group = same ?? groups.add(tx, { conversation, phase: joined() }, { state, held })
   if (asker) groups.move(tx, group, { input: 'held' })
+  if (!same && before) noteLed(parts, tx, group, { before, welcomed })
   const { sequence } = envelope
   const log = beginEpoch(group.record.log, { sequence, authenticator: engine.epochAuthenticator(state) })
   groups.change(tx, group, { lastSequence: sequence, log })
+  goOn(parts, tx, group)
   // Only to say that this account has left (content/leave.ts); a new invitation that comes before that is taken for it.
   if (group.phase.name === 'leaving') return
-  if (settings.kind === GroupKind.OWN_DEVICES) onJoinedOwnDevices(parts, tx, group)
-  else tellJoined(parts, tx, envelope, { group, settings, others, before })
+  if (isOwnDevicesGroup(group)) onJoinedOwnDevices(parts, tx, group)
+  else tellJoined(parts, tx, envelope, { group, welcomed, knew, isTold })
 }
 
 /** A person reads that they are in it; and what was kept for a room comes into its history. */
 function tellJoined(
   parts: Pick<
     MessageParts,
-    'account' | 'clock' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'lines' | 'records'
+    | 'account'
+    | 'certificates'
+    | 'clock'
+    | 'contacts'
+    | 'conversations'
+    | 'devices'
+    | 'engine'
+    | 'lines'
+    | 'lists'
+    | 'records'
   >,
   tx: Transaction,
   envelope: Placed<Envelope>,
   {
     group,
-    settings,
-    others,
-    before,
-  }: Pick<WelcomedGroup, 'settings' | 'others'> & { group: LiveGroup; before: GroupSettings | undefined },
+    welcomed,
+    knew,
+    isTold,
+  }: {
+    group: LiveGroup
+    welcomed: WelcomedGroup
+    knew: LiveGroup['held'] | undefined
+    /** That somebody asks for it was told before. */
+    isTold: boolean
+  },
 ): void {
+  const { held, others, reason } = welcomed
   const { conversations } = parts
   const { conversation } = group.record
   const peer = conversations.peer(conversation)
   const asker = conversations.askedBy(conversation)
-  if (asker) tx.tell({ type: 'request', peer, from: parts.contacts.nameOf(asker) })
-  else if (!isBlocked(parts, conversation))
+  if (asker && !isTold) tx.tell({ type: 'request', peer, from: parts.contacts.nameOf(asker) })
+  else if (!asker && !isBlocked(parts, conversation))
     tx.tell({ type: 'conversation', peer, conversation, state: 'ready' })
-  if (settings.kind !== GroupKind.ROOM) return
-  appendSystemMessage(parts, tx, group, envelope, {
-    code: 'joined',
-    others: others.map(({ accountKey }) => accountKey),
-    topic: settings.topic,
-    historyDays: settings.history?.days ?? 0,
-  })
-  const promoted = before ? newAdmins(before, settings) : []
+  const { settings } = held.state
+  if (!settings) return
+  if (knew && reason === 'successor') tellWentOn(parts, tx, envelope, { group, welcomed, knew })
+  else
+    appendSystemMessage(parts, tx, group, envelope, {
+      code: 'joined',
+      others: others.map(({ accountKey }) => accountKey),
+      topic: settings.topic,
+      historyDays: settings.historyDays,
+    })
+  awaitHistory(parts, tx, group)
+  takeKept(parts, tx, group, envelope)
+  if (!knew || reason === 'successor') return
+  const were = adminKeys(knew.state)
+  const promoted = adminKeys(held.state).filter(key => !includesKey(were, key))
   if (promoted.length > 0)
     appendSystemMessage(parts, tx, group, envelope, { code: 'admins-made-meanwhile', who: promoted })
-  takeKept(parts, tx, group, envelope)
+}
+
+/** The room goes on in this group, with the changes that it begins with. */
+function tellWentOn(
+  parts: Pick<MessageParts, 'account' | 'conversations'>,
+  tx: Transaction,
+  envelope: Placed<Envelope>,
+  { group, welcomed: { by }, knew }: { group: LiveGroup; welcomed: WelcomedGroup; knew: LiveGroup['held'] },
+): void {
+  const { held } = group
+  const entries = held.entries.slice(knew.entries.length)
+  const change = { committer: parts.account.device.publicKey, by, added: [], removed: [], entries }
+  const said = [{ code: 'went-on' } as const, ...linesOf(parts, knew, held, change)]
+  for (const each of said) appendSystemMessage(parts, tx, group, envelope, each)
 }
 
 /** Only an admin adds people. Throws JoinBlocked where all of them are blocked. */
-function refuseBlocked({ contacts }: Pick<MessageParts, 'contacts'>, { admins }: GroupSettings): void {
-  if (admins.length > 0 && adminKeys({ admins }).every(key => contacts.isBlocked(key)))
-    throw new JoinBlocked()
+function refuseBlocked({ contacts }: Pick<MessageParts, 'contacts'>, { held }: WelcomedGroup): void {
+  const admins = adminKeys(held.state)
+  if (admins.length > 0 && admins.every(key => contacts.isBlocked(key))) throw new JoinBlocked()
 }
 
-/** A member that takes a device in again tells it what the rules are by now. */
-const newAdmins = (before: GroupSettings, after: GroupSettings): AccountKey[] =>
-  adminKeys(after).filter(accountKey => !isAdmin(before, { accountKey }))
+interface Joining {
+  /** The same group, or one of its conversation. */
+  before: LiveGroup | undefined
+  welcomed: WelcomedGroup
+}
 
-/** The account that asks to be let in; undefined where nobody has to. Throws JoinBlocked for one that may not ask. */
+/**
+ * The account that asks to be let in; undefined where nobody has to. In a room that is whoever has added this account:
+ * any member may sign a welcome to it. Throws JoinBlocked for one that may not ask.
+ */
 function askerIn(
-  parts: Pick<MessageParts, 'contacts' | 'conversations' | 'requests'>,
+  parts: Pick<MessageParts, 'account' | 'contacts' | 'conversations' | 'requests'>,
   tx: Transaction,
-  {
-    known,
-    settings,
-    signer,
-  }: Pick<WelcomedGroup, 'settings'> & Pick<OpenedWelcome, 'signer'> & { known: LiveGroup | undefined },
+  { before, welcomed: { held, by: signer } }: Joining,
 ): AccountKey | undefined {
-  const { conversations } = parts
-  const { accountKey } = parseVerifiedCertificate(signer.identity)
-  const direct = settings.kind === GroupKind.DIRECT ? conversations.withPerson(accountKey) : undefined
-  const number = known?.record.conversation ?? direct
+  const { account, contacts, conversations } = parts
+  const isDirect = held.state.kind === ConversationKind.DIRECT
+  const by = addedBy(held, account.account.publicKey)?.author.accountKey ?? signer
+  const direct = isDirect ? conversations.withPerson(by) : undefined
+  const number = before?.record.conversation ?? direct
   // A person has it among theirs already.
   if (number !== undefined && !conversations.askedBy(number)) return undefined
-  if (parts.contacts.isBlocked(accountKey) || !isRequest(parts, tx, accountKey)) return undefined
-  if (!mayAsk(parts, tx, accountKey)) throw new JoinBlocked()
-  return accountKey
+  const areOwn = [by, signer].some(accountKey => isOwn(parts, { accountKey }))
+  if (areOwn) return undefined
+  if (contacts.isBlocked(by) && (isDirect || parts.requests === 'hold')) throw new JoinBlocked()
+  if (contacts.isBlocked(by) || !isRequest(parts, tx, by)) return undefined
+  if (!isWaiting(parts, number, by) && !mayAsk(parts, tx, by)) throw new JoinBlocked()
+  return by
+}
+
+/** Whether this account's request waits already: it goes on in another group, or this device is in it again. */
+function isWaiting(
+  { conversations }: Pick<MessageParts, 'conversations'>,
+  conversation: ConversationNumber | undefined,
+  by: AccountKey,
+): boolean {
+  return conversations.requests().some(({ number }) => {
+    const asker = conversations.askedBy(number)
+    return number === conversation && asker !== undefined && sameKey(asker, by)
+  })
 }
 
 /** Which conversation a group carries: the one with the other person, or a room's own. */
 function conversationFor(
   { conversations }: Pick<MessageParts, 'conversations'>,
   tx: Transaction,
-  {
-    known,
-    settings,
-    others,
-    asker,
-  }: Pick<WelcomedGroup, 'settings' | 'others'> & {
-    known: LiveGroup | undefined
-    asker: AccountKey | undefined
-  },
+  { before, welcomed, asker }: Joining & { asker: AccountKey | undefined },
 ): ConversationNumber {
-  const number = known?.record.conversation
-  if (asker) {
-    const isRoom = settings.kind === GroupKind.ROOM
-    return conversations.request(tx, asker, { number, ...(isRoom && { roomName: settings.name }) })
-  }
+  const number = before?.record.conversation
+  const { kind, settings } = welcomed.held.state
+  if (asker) return conversations.request(tx, asker, { number, ...(settings && { roomName: settings.name }) })
+  // Also one that was declined before: whoever asks now was let in since.
+  if (number !== undefined) conversations.admit(tx, number)
   if (number !== undefined) return number
-  if (settings.kind === GroupKind.ROOM) return conversations.openRoom(tx, settings.name)
-  const [other] = others
-  if (settings.kind === GroupKind.OWN_DEVICES || !other) return conversations.openOwnDevices(tx)
+  if (settings) return conversations.openRoom(tx, settings.name)
+  const [other] = welcomed.others
+  if (kind === ConversationKind.OWN_DEVICES || !other) return conversations.openOwnDevices(tx)
   return conversations.open(tx, other.accountKey)
 }

@@ -12,7 +12,10 @@ import type { Queued } from './sealing/outbox.js'
 import type { MessageParts } from './sealing/parts.js'
 import { failWaiting, waitFor } from './sealing/unsent.js'
 
-/** Content that the server does not have is too late for this epoch: lines wait to be sealed again, the rest goes. */
+/**
+ * Content that the server does not have is too late for this epoch: lines wait to be sealed again, the rest goes. The
+ * server may yet take all that is on its way, so that stays: where the server does not, this is done once more.
+ */
 export function putBack(
   parts: MessageParts,
   tx: Transaction,
@@ -40,6 +43,8 @@ function putLineBack(
   { count, message, failure }: { count: Count; message: MessageNumber; failure: SendFailure | undefined },
 ): void {
   tx.delete('undelivered', { group: group.number, id: count })
+  // Nobody has it by this count, which the next time it is sealed is another one.
+  tx.delete('sent', { group: group.number, id: count })
   const id = { conversation: group.record.conversation, message }
   if (failure === undefined) waitFor(tx, id)
   else conversations.update(tx, id, { status: MessageStatus.FAILED, failure })

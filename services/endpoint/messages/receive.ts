@@ -1,18 +1,29 @@
 // From a Deliver frame to history: every envelope in its order, and all that a frame does in one write. Nothing
 // is dropped in silence: what cannot be opened, and what is missing, becomes a line of the history.
 
-import type { Envelope, OwnEnvelope, RejoinRequest } from '../../../gen/parley/v1/chat_pb.js'
+import type { Envelope, OwnEnvelope } from '../../../gen/parley/v1/chat_pb.js'
+import type { SignedRejoinStatement } from '../../../gen/parley/v1/rejoin_pb.js'
 import { MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { memberOf } from '../../protocol/conversation/chain/state.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
+import { sameKey } from '../../protocol/keys.js'
 import { isTime } from '../../protocol/time.js'
 import { LineDown } from '../codes/line-error.js'
 import { notOpened } from '../codes/unreadable.js'
 import { crypto } from '../crypto.js'
+import { listedHandle } from '../groups/known-devices.js'
 import { isOwn } from '../groups/membership.js'
 import { takeRejoin, takeRosterLeave } from '../groups/rejoin.js'
-import { can, hasLeft } from '../groups/state/group.js'
+import { can, hasLeft, isIn } from '../groups/state/group.js'
 import type { LiveGroup, Sender } from '../groups/state/groups.js'
-import { type AccountKey, type Count, clientSequenceOf, countOf, type Placed } from '../ids.js'
+import {
+  type AccountKey,
+  type Count,
+  clientSequenceOf,
+  countOf,
+  type DeviceKey,
+  type Placed,
+} from '../ids.js'
 import { wipe } from '../mls/engine.js'
 import type { Transaction } from '../vault/records.js'
 import { receiveCommit, receiveOwnCommit } from './commits.js'
@@ -22,16 +33,20 @@ import { askAgain } from './content/resend-request.js'
 import { differs, FORKED_LOG, missPlaces, passEnvelope, resume } from './fork-detection.js'
 import { doubtOrder } from './fresh-keys.js'
 import { joinByWelcome } from './join.js'
+import { compareList } from './lists/compared-lists.js'
 import { owedUpTo, skipped, withMissing, withoutMissing } from './missing.js'
-import { stateLost } from './rejoin-requests.js'
+import { lostTogether, stateLost } from './rejoin-requests.js'
 import { admit } from './requests.js'
 import { decodeContent } from './sealing/format.js'
 import type { MessageParts } from './sealing/parts.js'
+import { noteHeard, takeSuccessor } from './succession.js'
 import { appendSystemMessage, appendUnreadable } from './system-message.js'
 import { move } from './transition.js'
 
 /** The highest place in an order that the vault has a key for. */
 const MAX_SEQUENCE = 2n ** 62n
+/** No group gets that far; a server may say any number. */
+const MAX_EPOCH = 2n ** 62n
 const NO_COUNT = countOf(0n)
 
 /** Takes one envelope in; everything it changes goes into the transaction. Throws LineDown for a number that no server gives. */
@@ -45,8 +60,12 @@ export async function takeIn(parts: MessageParts, tx: Transaction, envelope: Env
   if (!group || envelope.sequence <= group.record.lastSequence) return
   hear(parts, tx, group, envelope)
   doubtOrder(parts, tx, group)
+  if (content.case === 'successor') takeSuccessor(parts, tx, group, content.value)
   // Until this device is added again there is nothing that it could open.
-  if (group.phase.name === 'out-of-sync' && content.case !== 'own') return
+  if (group.phase.name === 'out-of-sync' && content.case !== 'own') {
+    if (content.case === 'rejoin') lostTogether(parts, tx, group, content.value, envelope)
+    return
+  }
   // A person has left it, or accepted another key for whom it was with.
   const isOver = group.phase.name === 'ended' && hasLeft(group.phase)
   if (isOver && content.case !== 'own') return
@@ -65,14 +84,14 @@ export async function takeIn(parts: MessageParts, tx: Transaction, envelope: Env
 
 /** Others have come further than this device: a request to be taken in again counts from there. */
 function hear(
-  { engine, groups }: Pick<MessageParts, 'engine' | 'groups'>,
+  { groups }: Pick<MessageParts, 'groups'>,
   tx: Transaction,
   group: LiveGroup,
   { envelope: { case: name, value } }: Envelope,
 ): void {
-  const epoch = name === 'application' || name === 'commit' ? value.epoch : 0n
-  if (epoch > group.record.heardEpoch && epoch > engine.epoch(group.state))
-    groups.change(tx, group, { heardEpoch: epoch })
+  // A commit leads to the next one, whatever its members make of it.
+  const epoch = name === 'commit' ? value.epoch + 1n : name === 'application' ? value.epoch : 0n
+  if (epoch > group.record.heardEpoch && epoch <= MAX_EPOCH) groups.change(tx, group, { heardEpoch: epoch })
 }
 
 /** Its place and its time are some that the vault can keep. */
@@ -84,7 +103,7 @@ function receiveRejoin(
   tx: Transaction,
   group: LiveGroup,
   envelope: Placed<Envelope>,
-  request: RejoinRequest,
+  request: SignedRejoinStatement,
 ): void {
   const who = takeRejoin(parts, tx, group, request)
   if (who !== undefined && can(group.phase, 'show'))
@@ -114,15 +133,36 @@ async function takeApplication(
   groups.advance(tx, group, opened.state, opened.changed)
   tx.after(() => wipe(opened.spent))
   const content = decodeContent(opened.plaintext)
-  const { handle, accountKey } = parseVerifiedCertificate(opened.sender.identity)
+  const { identity: certificate } = opened.sender
+  const { accountKey } = parseVerifiedCertificate(certificate)
   const isBlocked = parts.contacts.isBlocked(accountKey)
   if (!content && isBlocked) return
   if (!content) return appendUnreadable(parts, tx, group, envelope, { code: 'bad-content', from: accountKey })
-  if (!isBlocked) parts.contacts.heard(tx, accountKey, Number(envelope.storedAtMs))
   const device = opened.sender.signatureKey
+  if (!isInUse(parts, group, { accountKey, device }))
+    return appendUnreadable(parts, tx, group, envelope, { code: 'not-in-use', from: accountKey })
+  noteHeard(parts, tx, group, accountKey)
+  if (!isBlocked) parts.contacts.heard(tx, accountKey, Number(envelope.storedAtMs))
   const isOurs = isOwn(parts, { accountKey })
-  const received = { group, envelope, content, handle, accountKey, device, isOurs }
+  const handle = listedHandle(parts.lists, accountKey)
+  const received = { group, envelope, content, handle, accountKey, device, certificate, isOurs }
   await takeContent(parts, tx, received, { epoch: opened.epoch, isBlocked })
+}
+
+/**
+ * Whether the device is one of its account's by all that is known here, and the account is of the conversation, where
+ * that has gone on in another group: what others say is held back.
+ */
+function isInUse(
+  { groups, lists }: Pick<MessageParts, 'groups' | 'lists'>,
+  { held, phase }: LiveGroup,
+  { accountKey, device }: { accountKey: AccountKey; device: DeviceKey },
+): boolean {
+  const used = lists.inUse(accountKey)
+  if (used && !used.some(({ deviceKey }) => sameKey(deviceKey, device))) return false
+  if (phase.name !== 'ended' || phase.why !== 'succeeded') return true
+  const [present] = groups.ofChain(held.state.id).filter(each => isIn(each.phase))
+  return !present || memberOf(present.held.state, accountKey) !== undefined
 }
 
 /** `isBlocked`: a person wants to hear nothing of them; nothing is shown, and nothing said to them. */
@@ -144,6 +184,7 @@ async function takeContent(
   if (isResent && !sender.missing.includes(content.resentCount))
     return parts.groups.saveSender(tx, group, sender)
   if (isResent) sender = withoutMissing(sender, [content.resentCount])
+  compareList(parts, received, epoch)
   const { body } = content
   const traits = traitsOf(body.case)
   // Devices of one account owe each other no receipts.
@@ -180,7 +221,10 @@ const mayMiss = ({ record }: LiveGroup, sender: Sender): boolean =>
 
 /** Something of a device did not arrive: says so, and asks for it. */
 async function missed(
-  parts: Pick<MessageParts, 'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'outbox'>,
+  parts: Pick<
+    MessageParts,
+    'account' | 'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'lists' | 'outbox'
+  >,
   tx: Transaction,
   { group, envelope, content, accountKey, device }: Received,
   before: Sender,

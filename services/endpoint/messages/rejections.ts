@@ -6,9 +6,11 @@ import { MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import { notMade, notOpened } from '../codes/notice.js'
 import type { SendFailure } from '../codes/send-failure.js'
 import type { KnownIntent } from '../groups/intent-list.js'
-import { tryAlone } from '../groups/intents.js'
+import { tryAlone, withoutKeyPackages } from '../groups/intents.js'
+import { isRoom } from '../groups/membership.js'
 import { can } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
+import { COMES_WITHIN_MS } from '../groups/succession.js'
 import { type AccountKey, type ClientSequence, clientSequenceOf, isKey, type NoKey } from '../ids.js'
 import { kebab } from '../vault/coded.js'
 import type { Transaction } from '../vault/records.js'
@@ -17,6 +19,7 @@ import { stateLost } from './rejoin-requests.js'
 import type { Queued } from './sealing/outbox.js'
 import type { MessageParts } from './sealing/parts.js'
 import { sealAnew } from './sealing/seal.js'
+import { putOffSuccessor, takeNoMore } from './succession.js'
 import { move } from './transition.js'
 
 /**
@@ -34,6 +37,7 @@ export async function onRejected(
   if (!queued || reason.case === 'outOfOrder') return 0
   parts.outbox.rewind(tx, clientSequence)
   const group = parts.groups.get(queued.item.group)
+  if (group?.phase.name === 'creating') putOffSuccessor(parts, tx, group, waitOf(reason))
   switch (reason.case) {
     case 'rateLimited':
       return reason.value.retryAfterMs
@@ -59,9 +63,16 @@ export async function onRejected(
     case 'unknownDevice':
     case 'tooManyMembers':
     case 'tooManyConversations':
-    case 'tooManySuccessors':
-    case 'succeeded':
       if (group) refuseCommit(parts, tx, { group, queued, reason })
+      return 0
+    case 'succeeded':
+      if (!group) return 0
+      giveUpCommit(parts, tx, { group, queued })
+      // The one that it goes on in was delivered before, and is waited for; or that was nobody's who may make one.
+      if (group.phase.name !== 'broken') takeNoMore(parts, tx, group, { waitMs: COMES_WITHIN_MS })
+      return 0
+    case 'tooManySuccessors':
+      if (group) giveUpCommit(parts, tx, { group, queued })
       return 0
     default:
       if (!group) return 0
@@ -73,6 +84,9 @@ export async function onRejected(
       return 0
   }
 }
+
+const waitOf = (reason: RejectedSend['reason']): number =>
+  reason.case === 'tooManySuccessors' ? reason.value.retryAfterMs : 0
 
 /**
  * Nothing behind a rejected send was taken: what of it is as old would be rejected as well, one round trip after the
@@ -92,9 +106,6 @@ async function refreshRest(parts: MessageParts, tx: Transaction, from: ClientSeq
     else await sealAnew(parts, tx, queued)
   }
 }
-
-const isRoom = ({ conversations }: Pick<MessageParts, 'conversations'>, { record }: LiveGroup) =>
-  conversations.kind(record.conversation) === 'room'
 
 const isSame =
   ({ item }: Queued) =>
@@ -123,7 +134,7 @@ function tellRefused(
   const rejection = name === undefined ? 'unknown' : kebab(name)
   tx.tell(
     group.phase.name === 'creating'
-      ? notOpened({ peer, isRoom: isRoom(parts, group), why: rejection })
+      ? notOpened({ peer, isRoom: isRoom(group), why: rejection })
       : notMade({ handle: whom, peer, why: { code: 'rejected', rejection } }),
   )
 }
@@ -152,8 +163,10 @@ function refuseCommit(
   // An update would be made again at once, and be refused again: it waits until it is due once more.
   if (intents.length === 0)
     parts.groups.change(tx, group, { committedAtMs: BigInt(parts.clock.now()), sealedSinceCommit: 0n })
-  if (group.phase.name === 'creating') move(parts, tx, group, { input: 'abandoned' })
-  else giveUpCommit(parts, tx, { group, queued })
+  if (group.phase.name === 'creating') {
+    putOffSuccessor(parts, tx, group, 0)
+    move(parts, tx, group, { input: 'abandoned' })
+  } else giveUpCommit(parts, tx, { group, queued })
 }
 
 /** How whoever was to be added is called. */
@@ -161,11 +174,6 @@ const nameOfAdded = (
   { contacts }: Pick<MessageParts, 'contacts'>,
   { handle, accountKey }: { handle: string; accountKey: AccountKey | NoKey },
 ): string => (isKey(accountKey) ? contacts.nameOf(accountKey, handle) : handle)
-
-function withoutKeyPackages(change: KnownIntent['intent']['change']): KnownIntent['intent']['change'] {
-  if (change.case === 'addAccount') return { ...change, value: { ...change.value, keyPackages: [] } }
-  return change.case === 'addDevices' ? { ...change, value: { ...change.value, keyPackages: [] } } : change
-}
 
 function intentsOf(
   { intents }: Pick<MessageParts, 'intents'>,
@@ -208,9 +216,9 @@ function fail(
 
 /** A change of the group was not delivered here, or could not be opened. A room cannot be made anew, so it is rejoined. */
 function fallBehind(parts: MessageParts, tx: Transaction, group: LiveGroup): void {
-  // A group that somebody changed against its rules is not joined.
-  const isBroken = isKey(group.record.brokenBy)
-  if (isRoom(parts, group) && !isBroken && !isEnded(group) && group.phase.name !== 'creating') {
+  if (group.phase.name === 'creating') putOffSuccessor(parts, tx, group, 0)
+  if (group.phase.name === 'broken') putBack(parts, tx, group)
+  else if (isRoom(group) && !isEnded(group) && group.phase.name !== 'creating') {
     putBack(parts, tx, group)
     stateLost(parts, tx, group)
   } else move(parts, tx, group, { input: 'abandoned' })

@@ -1,12 +1,22 @@
 // A device that has lost a group's state asks to be removed and added again, and the members do that by themselves.
 // Messages sent meanwhile show as missing, and are asked for again.
 
+import type { SignedRejoinStatement } from '../../../gen/parley/v1/rejoin_pb.js'
+import { equalBytes } from '../../protocol/bytes.js'
+import { encodeRejoinStatement, readRejoinStatement } from '../../protocol/conversation/rejoin-statement.js'
+import { sameKey } from '../../protocol/keys.js'
+import { crypto } from '../crypto.js'
 import { ASK_AGAIN_MS } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import type { Transaction } from '../vault/records.js'
 import type { Outbox } from './sealing/outbox.js'
 import type { MessageParts } from './sealing/parts.js'
+import { takeNoMore } from './succession.js'
+import { appendUnreadable, type PlaceInOrder } from './system-message.js'
 import { move } from './transition.js'
+
+/** Milliseconds that the others have to take a device in again that has asked for it. */
+const ANSWERED_WITHIN_MS = 5_000
 
 /** The state is of no use any more: asks for another one, once in a while or, for a person who wants it so, now. */
 export function stateLost(parts: MessageParts, tx: Transaction, group: LiveGroup): void {
@@ -23,6 +33,28 @@ export function askAgainToRejoin(
   const isOut = hasRequestOut(parts.outbox, group)
   const lately = atOnce ? isOut : askedLately(parts, group)
   move(parts, tx, group, { input: 'ask', askedLately: lately })
+}
+
+/**
+ * Another device asks as well: a commit has fitted nobody's state, it seems, and nobody may be left who could take them in
+ * again. The conversation goes on in another group then, and whoever has made the commit is told of.
+ */
+export function lostTogether(
+  parts: MessageParts,
+  tx: Transaction,
+  group: LiveGroup,
+  request: SignedRejoinStatement,
+  place: PlaceInOrder,
+): void {
+  const other = readRejoinStatement(crypto, encodeRejoinStatement(request))
+  const { groupId, incarnation, leaves } = group.held
+  // A server may show one of another group.
+  const isOfHere = other?.incarnation === incarnation && equalBytes(other.groupId, groupId)
+  const isMember = isOfHere && leaves.some(({ deviceKey }) => sameKey(deviceKey, other.deviceKey))
+  if (!isMember || sameKey(other.deviceKey, parts.account.device.publicKey)) return
+  for (const from of group.record.brokenBy)
+    appendUnreadable(parts, tx, group, place, { code: 'against-rules', from })
+  takeNoMore(parts, tx, group, { waitMs: ANSWERED_WITHIN_MS })
 }
 
 const hasRequestOut = (outbox: Outbox, { number }: LiveGroup): boolean =>

@@ -1,6 +1,8 @@
 // A person leaves a room: it is said, behind what was typed before, and another member commits it.
 
-import { accountsIn, isOwn } from '../groups/membership.js'
+import { makeLeave } from '../../protocol/conversation/chain/leave-statement.js'
+import { memberOf } from '../../protocol/conversation/chain/state.js'
+import { crypto } from '../crypto.js'
 import { needsFreshKeys } from '../groups/state/fresh-keys.js'
 import { can } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
@@ -14,15 +16,10 @@ import { move } from './transition.js'
 
 /** From here on nothing of the group is shown. */
 export async function leaveGroup(parts: MessageParts, tx: Transaction, group: LiveGroup): Promise<void> {
-  const { record } = group
-  const accounts = accountsIn(parts, group)
-  // The member that removes it then needs be no admin, here as at the others.
-  const own = accounts.find(account => isOwn(parts, account))
-  const leavingDeviceIds = [...record.leavingDeviceIds, ...(own?.devices ?? [])]
-  parts.groups.change(tx, group, { leavingDeviceIds })
+  const { record, held } = group
   const typed = waitingLines(parts).filter(({ conversation }) => conversation === record.conversation)
   if (can(group.phase, 'send')) for (const id of typed) await sealLine(parts, tx, group, id)
-  move(parts, tx, group, { input: 'leave', alone: accounts.length < 2 })
+  move(parts, tx, group, { input: 'leave', alone: held.state.members.length < 2 })
   await sealLeave(parts, tx, group)
 }
 
@@ -32,5 +29,10 @@ export async function sealLeave(parts: MessageParts, tx: Transaction, group: Liv
   // A device that leaves commits nothing: it is added again with keys that nobody has used, to say it with those.
   if (needsFreshKeys(group)) return stateLost(parts, tx, group)
   transition(parts, tx, group, { input: 'leave-sealed' })
-  await sealBody(parts, tx, group, { case: 'leave', value: { account: true } })
+  const { account, device, certificate } = parts.account
+  const { state } = group.held
+  const added = memberOf(state, account.publicKey)?.added
+  if (!added) return
+  const statement = makeLeave(crypto, { conversationId: state.id, added, device, certificate })
+  await sealBody(parts, tx, group, { case: 'leave', value: { statement } })
 }

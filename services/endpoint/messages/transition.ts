@@ -1,13 +1,12 @@
 // The work above a group because of what happened in it.
 
-import { create, toBinary } from '@bufbuild/protobuf'
-import { GroupKind } from '../../../gen/parley/content/v1/room_pb.js'
-import { RejoinRequestSchema } from '../../../gen/parley/v1/chat_pb.js'
+import { create } from '@bufbuild/protobuf'
 import { OutboxRejoinSchema } from '../../../gen/parley/vault/v1/records_pb.js'
-import { makeRejoin } from '../../protocol/conversation/rejoin-request.js'
+import { REJOIN_EPOCHS } from '../../protocol/conversation/limits.js'
+import { makeRejoinStatement } from '../../protocol/conversation/rejoin-statement.js'
 import { crypto } from '../crypto.js'
-import { settingsOf } from '../groups/membership.js'
-import type { GroupInput } from '../groups/state/group.js'
+import { isRoom } from '../groups/membership.js'
+import { can, type GroupInput } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import { type OuterEffect, transition } from '../groups/transition.js'
 import type { AccountKey, ConversationNumber } from '../ids.js'
@@ -53,43 +52,66 @@ function act(
   { place = now(parts, group), by = parts.account.account.publicKey }: Happened,
 ): void {
   const { conversation } = group.record
-  const isRoom = settingsOf(parts, group).kind === GroupKind.ROOM
-  const failure = isRoom ? ({ failure: 'not-in-room' } as const) : {}
+  const isOfRoom = isRoom(group)
+  const isOver = group.phase.name === 'ended' && group.phase.why !== 'succeeded'
+  const failure = isOfRoom && isOver ? ({ failure: 'not-in-room' } as const) : {}
   const acts: Record<OuterEffect, () => void> = {
     'withdraw-commit': () => withdrawCommit(parts.outbox, tx, group),
     'put-back': () => putBack(parts, tx, group, { rejoinToo: true, ...failure }),
-    'fail-texts': () => isRoom && failWaiting(parts, tx, conversation, 'not-in-room'),
+    'fail-texts': () => isOfRoom && failWaiting(parts, tx, conversation, 'not-in-room'),
     'ask-to-rejoin': () => askToRejoin(parts, tx, group),
     'tell-ready': () => tellReady(parts, tx, conversation),
     'tell-left': () => appendSystemMessage(parts, tx, group, place, { code: 'you-left' }),
     'tell-removed': () =>
-      isRoom && appendSystemMessage(parts, tx, group, place, { code: 'you-were-removed', who: by }),
+      isOfRoom && appendSystemMessage(parts, tx, group, place, { code: 'you-were-removed', who: by }),
   }
   acts[effect]()
 }
 
+/** One that is on its way is rejected, or comes to nothing. */
 function withdrawCommit(outbox: Outbox, tx: Transaction, { number }: LiveGroup): void {
   outbox.drop(tx, ({ item }) => item.group === number && item.what.case === 'commit')
 }
 
+/** A stream begins, and what was on its way is not at the server: a commit that nothing can come of is not sent again. */
+export function dropWithdrawn(
+  { groups }: Pick<MessageParts, 'groups'>,
+  outbox: Outbox,
+  tx: Transaction,
+): void {
+  outbox.drop(tx, ({ item }) => {
+    const group = groups.get(item.group)
+    return item.what.case === 'commit' && !(group && can(group.phase, 'adopt'))
+  })
+}
+
 /** The device asks to be removed and added again. */
 function askToRejoin(
-  parts: Pick<MessageParts, 'account' | 'clock' | 'engine' | 'groups' | 'outbox'>,
+  parts: Pick<MessageParts, 'account' | 'clock' | 'groups' | 'outbox'>,
   tx: Transaction,
   group: LiveGroup,
 ): void {
-  const { conversationId, heardEpoch } = group.record
-  const epoch = parts.engine.epoch(group.state)
-  parts.groups.change(tx, group, { rejoinAskedMs: BigInt(parts.clock.now()) })
-  const request = makeRejoin(crypto, {
-    ...{ conversationId, device: parts.account.device },
-    lastEpoch: later(heardEpoch, epoch),
-  })
-  const value = create(OutboxRejoinSchema, { request: toBinary(RejoinRequestSchema, request) })
+  const { groupId, incarnation, state } = group.held
+  const lastEpoch = epochToName(group)
+  parts.groups.change(tx, group, { rejoinAskedMs: BigInt(parts.clock.now()), rejoinEpoch: lastEpoch })
+  const { device } = parts.account
+  const request = makeRejoinStatement(
+    crypto,
+    { groupId, incarnation, head: state.head, lastEpoch },
+    { device },
+  )
+  const value = create(OutboxRejoinSchema, { request })
   parts.outbox.add(tx, group.number, { case: 'rejoin', value })
 }
 
-const later = (one: bigint, other: bigint): bigint => (one > other ? one : other)
+/**
+ * The epoch from which on the request counts: the last one that this device was in, unless others are so far ahead that it
+ * would not count any more. That they are is the server's word, so every other request does without it.
+ */
+function epochToName({ held: { epoch }, record: { heardEpoch, rejoinEpoch } }: LiveGroup): bigint {
+  const isFarAhead = heardEpoch - epoch >= REJOIN_EPOCHS
+  return isFarAhead && rejoinEpoch !== heardEpoch ? heardEpoch : epoch
+}
 
 const now = ({ clock }: Pick<MessageParts, 'clock'>, { record }: LiveGroup): PlaceInOrder => ({
   sequence: record.lastSequence,

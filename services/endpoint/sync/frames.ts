@@ -4,9 +4,9 @@ import { fromBinary, type MessageInitShape } from '@bufbuild/protobuf'
 import {
   CommitBundleSchema,
   type OutgoingEnvelopeSchema,
-  RejoinRequestSchema,
   RosterLeaveSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
+import { SignedRejoinStatementSchema } from '../../../gen/parley/v1/rejoin_pb.js'
 import type { Context } from '../context.js'
 import type { Queued } from '../messages/sealing/outbox.js'
 
@@ -42,7 +42,7 @@ function outgoing(groups: Groups, { item }: Queued): Outgoing {
     return { clientSequence, conversationId, envelope: { case: 'application', value: { epoch, ciphertext } } }
   }
   if (what.case === 'rejoin') {
-    const value = fromBinary(RejoinRequestSchema, what.value.request)
+    const value = fromBinary(SignedRejoinStatementSchema, what.value.request)
     return { clientSequence, conversationId, envelope: { case: 'rejoin', value } }
   }
   if (what.case === 'leave') {

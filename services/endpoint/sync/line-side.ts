@@ -12,6 +12,7 @@ import type { ServerTrust } from '../line/server-trust.js'
 import type { ResponseFrame } from '../line/session.js'
 import { notePutBack } from '../messages/copied-vault.js'
 import { askOnceMore } from '../messages/rejoin-requests.js'
+import { dropWithdrawn } from '../messages/transition.js'
 import type { Clock } from '../ports.js'
 import { VaultError } from '../vault/vault.js'
 import { checkAnswers } from './directory-check.js'
@@ -21,7 +22,7 @@ import { asksServer, exchanged, refused, registration, takeServer } from './own-
 import type { PresenceBeat } from './presence-beat.js'
 import type { ReceiveLoop } from './receive-loop.js'
 import type { SendLoop } from './send-loop.js'
-import { loadServer, type ServerRecord, saveServer, trustSeen } from './server-record.js'
+import { loadServer, noteOperator, type ServerRecord, saveServer, trustSeen } from './server-record.js'
 
 /** The highest number of a send that the vault has a key for, with room for those after it. */
 const MAX_CLIENT_SEQUENCE = 2n ** 62n
@@ -115,10 +116,10 @@ export class LineSide implements LineHandlers {
       const given = loadServer(tx)?.clientSequence ?? 0n
       const had = clientSequenceOf(opened.clientSequence)
       outbox.restart(tx, had)
+      dropWithdrawn(context, outbox, tx)
       if (had > given) notePutBack(context, tx, had)
       askOnceMore(context, tx)
-      saveServer(tx, { operatorHandle: opened.operatorHandle })
-      tx.tell({ type: 'operator', handle: opened.operatorHandle })
+      noteOperator(tx, opened.operatorHandle)
       sendLoop.noteGiven(unit)
     })
     keys.opened(opened)

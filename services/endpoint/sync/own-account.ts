@@ -11,7 +11,7 @@ import { changeKeyState, forgetKey, keyState } from '../contacts/account.js'
 import { certify, pendingState, signList } from '../contacts/own-list.js'
 import type { Context } from '../context.js'
 import type { KeyExchangeParts } from '../line/connection.js'
-import { tellOwnList } from '../messages/content/ended-devices.js'
+import { learnOwnList, tellOwnList } from '../messages/lists/ended-devices.js'
 import type { Reader, Transaction } from '../vault/records.js'
 import { forgetInvite, loadServer, noteServer, type ToldServer } from './server-record.js'
 
@@ -100,7 +100,8 @@ export async function refused(
     reason.case === 'notListed' || reason.case === 'listNotNewer' || reason.case === 'deviceRevoked'
   if (!isOfList && reason.case !== 'tooManyDevices') return 'stop'
   const before = lists.get(account.account.publicKey)?.lists[0].list.number ?? 0
-  const shown = takeShown(context, tx, reason.value.account)
+  const isElsewhere = reason.case === 'notListed' && isOtherHandle(context, reason.value.account)
+  const shown = isElsewhere ? undefined : takeShown(context, tx, reason.value.account)
   await tellOwnList(context, tx)
   // A list that does not follow the server's is of no use.
   changeKeyState(tx, { pendingList: new Uint8Array() })
@@ -120,14 +121,24 @@ export async function refused(
   return shown && shown.number > before ? 'again' : 'stop'
 }
 
+/** The account goes by another handle than the one that a person gave with its words. */
+function isOtherHandle(
+  { account, lists }: Pick<Context, 'account' | 'lists'>,
+  devices: AccountDevices | undefined,
+): boolean {
+  const shown = devices && lists.read(devices)
+  return shown !== undefined && shown.list.handle !== account.handle
+}
+
 /** Takes in what the server shows of this account; returns its list, if it holds. */
 function takeShown(
-  { account, lists }: Pick<Context, 'account' | 'lists'>,
+  context: Pick<Context, 'account' | 'clock' | 'lists'>,
   tx: Transaction,
   devices: AccountDevices | undefined,
 ) {
+  const { account, lists } = context
   const shown = devices && lists.read(devices)
   if (!shown || !sameKey(shown.list.accountKey, account.account.publicKey)) return undefined
-  lists.learn(tx, shown)
+  learnOwnList(context, tx, shown)
   return shown.list
 }

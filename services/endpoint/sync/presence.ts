@@ -40,7 +40,7 @@ export class Presence {
   async announce(
     context: Pick<
       Context,
-      'account' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'random' | 'recents'
+      'account' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'lists' | 'random' | 'recents'
     >,
     what: Said,
     groups: readonly LiveGroup[] = inUse(context),
@@ -51,7 +51,10 @@ export class Presence {
 
   /** Takes in what a peer says; returns the answer, if it wants one. */
   async take(
-    context: Pick<Context, 'account' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'random'>,
+    context: Pick<
+      Context,
+      'account' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'lists' | 'random'
+    >,
     conversationId: Uint8Array,
     envelope: EphemeralEnvelope,
   ): Promise<Outgoing[]> {
@@ -122,7 +125,7 @@ const inUse = ({ groups, recents }: Pick<Context, 'groups' | 'recents'>): LiveGr
 
 /** Nobody who is blocked is in it, nor somebody whose changed key nobody has accepted. */
 function mayHear(
-  context: Pick<Context, 'account' | 'contacts' | 'conversations' | 'engine'>,
+  context: Pick<Context, 'account' | 'contacts' | 'conversations' | 'engine' | 'lists'>,
   group: LiveGroup,
 ): boolean {
   if (isSilent(context, group)) return false

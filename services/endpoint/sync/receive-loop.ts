@@ -1,5 +1,7 @@
 import type { Accepted, Deliver, KeyPackagesLeft, Rejected } from '../../../gen/parley/v1/chat_pb.js'
 import type { Context, RunTransaction, Unit } from '../context.js'
+import { accountsIn } from '../groups/membership.js'
+import type { LiveGroup } from '../groups/state/groups.js'
 import { type AccountKey, clientSequenceOf, type GroupNumber, isKey } from '../ids.js'
 import type { RequestFrame } from '../line/frame-writer.js'
 import type { ResponseFrame } from '../line/session.js'
@@ -15,10 +17,12 @@ export interface TakenIn {
   changed: readonly GroupNumber[]
   /** Some of them were not active before. */
   isNew: boolean
-  /** The handles of those who were never met before. */
+  /** The handles of those who were never met before, or of whom no device is in a group that is new here. */
   met: readonly string[]
   /** A key package of this device was used. */
   hasWelcome: boolean
+  /** Somebody knows a list of this account's devices that this device does not. */
+  hasOtherList: boolean
 }
 
 interface ReceiveLoopOptions {
@@ -102,10 +106,12 @@ export class ReceiveLoop {
     if (cursor.length > 0) saveServer(tx, { cursor })
     sendLoop.noteGiven(unit)
     const changed = context.groups.changed(tx)
+    const joined = changed.flatMap(({ number, wasIn }) => (wasIn ? [] : (context.groups.get(number) ?? [])))
     return {
       changed: changed.map(({ number }) => number),
-      isNew: changed.some(({ wasIn }) => !wasIn),
-      met: met.map(({ handle }) => handle),
+      isNew: joined.length > 0,
+      met: [...met.map(({ handle }) => handle), ...joined.flatMap(group => absentFrom(context, group))],
+      hasOtherList: context.session.otherLists.length > 0,
       hasWelcome: envelopes.some(({ envelope }) => envelope.case === 'welcome'),
     }
   }
@@ -147,6 +153,10 @@ function metBy({ tx }: Pick<Unit, 'tx'>): { handle: string; accountKey: AccountK
       : []
   })
 }
+
+/** The handles of those of which no device is in a group that is new here: whoever made it may have left them out. */
+const absentFrom = (context: Pick<Context, 'engine'>, group: LiveGroup): string[] =>
+  accountsIn(context, group).flatMap(({ devices, handle }) => (devices.length > 0 || !handle ? [] : [handle]))
 
 /** Somebody else is known by the handle, and the directory stands by them. */
 function isImpostor(

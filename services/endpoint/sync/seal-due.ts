@@ -3,16 +3,15 @@
 
 import { notMade } from '../codes/notice.js'
 import type { Context, Unit } from '../context.js'
-import { signed } from '../groups/heads.js'
-import { commitIntents } from '../groups/intents.js'
+import { commitIntents, commitUpdate } from '../groups/intents.js'
 import type { DueGroup } from '../groups/state/due.js'
 import { needsFreshKeys, wasRefusedLately } from '../groups/state/fresh-keys.js'
 import { can, isIn } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
-import { beginCommit } from '../groups/transition.js'
 import type { ConversationNumber } from '../ids.js'
 import { sealAdmitted } from '../messages/content/admitted.js'
 import { sealNames } from '../messages/content/device-name.js'
+import { sealGiven } from '../messages/content/history-given.js'
 import { sealReceipt } from '../messages/content/receipt.js'
 import { giveUpDoubtful } from '../messages/copied-vault.js'
 import { askWhenDue } from '../messages/rejoin-requests.js'
@@ -41,6 +40,7 @@ export async function sealDue(unit: Unit, due: Due): Promise<void> {
     await sealLeave(context, tx, group)
   await sealNames(context, tx)
   await sealAdmitted(context, tx)
+  await sealGiven(context, tx)
   await sealTransfers(context, tx)
   for (const number of holdingGroups(context.records)) await renew(unit, context.groups.get(number)!)
 }
@@ -82,7 +82,7 @@ async function sealHeld({ context, outbox, tx }: Unit): Promise<void> {
 /** Commits fresh keys where nothing can be sealed without. */
 async function renew(unit: Unit, group: LiveGroup): Promise<void> {
   if (!needsFreshKeys(group) || !can(group.phase, 'commit') || hasCommitOut(unit.outbox, group)) return
-  if (!wasRefusedLately(group, unit.context.clock.now())) await commitUpdate(unit, group)
+  if (!wasRefusedLately(group, unit.context.clock.now())) await update(unit, group)
 }
 
 /** Commits what is due: fresh keys before anything else where they are needed, for others may have to be told why. */
@@ -92,7 +92,7 @@ async function commitIn(unit: Unit, group: LiveGroup, now: number): Promise<void
   if (needsFreshKeys(group)) {
     const isIntended = intents.of(group).some(({ intent }) => intent.notBeforeMs <= now)
     if (isIntended || mayUpdate()) await renew(unit, group)
-  } else if (!(await commitDue(unit, group, now)) && mayUpdate()) await commitUpdate(unit, group)
+  } else if (!(await commitDue(unit, group, now)) && mayUpdate()) await update(unit, group)
 }
 
 const dueGroups = ({ due, groups }: Context, isDue: (due: DueGroup) => boolean): LiveGroup[] =>
@@ -112,10 +112,6 @@ async function commitDue({ context, outbox, tx }: Unit, group: LiveGroup, now: n
   return made !== undefined
 }
 
-async function commitUpdate({ context, outbox, tx }: Unit, group: LiveGroup): Promise<void> {
-  const epoch = context.engine.epoch(group.state)
-  const { pending, commit } = await context.engine.commit(group.state, {})
-  beginCommit(context, tx, group, pending)
-  const bundle = signed(context, group.record.conversationId, { epoch, commit, welcomes: [] })
-  queueCommit(outbox, tx, group.number, { bundle })
+async function update({ context, outbox, tx }: Unit, group: LiveGroup): Promise<void> {
+  queueCommit(outbox, tx, group.number, await commitUpdate(context, tx, group))
 }

@@ -159,7 +159,7 @@ export class SendLoop {
 const atMost = (limit = 0, own: number): number => (limit > 0 ? Math.min(limit, own) : own)
 
 const owesReceipts = (
-  context: Pick<Context, 'account' | 'contacts' | 'conversations' | 'due' | 'engine' | 'groups'>,
+  context: Pick<Context, 'account' | 'contacts' | 'conversations' | 'due' | 'engine' | 'groups' | 'lists'>,
 ): boolean =>
   context.due.all().some(({ group, receipts }) => {
     const live = receipts ? context.groups.get(group) : undefined

@@ -53,6 +53,18 @@ export function forgetInvite(tx: Transaction): void {
   if (loadServer(tx)?.inviteToken) saveServer(tx, { inviteToken: '' })
 }
 
+/**
+ * The server says who its operator is; '': nobody. The first one stays: what is written to nobody else in particular goes to
+ * them, and no signature is under this.
+ */
+export function noteOperator(tx: Transaction, told: string): void {
+  const known = loadServer(tx)?.operatorHandle || told
+  if (told !== '' && told !== known)
+    tx.tell({ type: 'notice', level: 'warning', notice: { code: 'other-operator', known, told } })
+  saveServer(tx, { operatorHandle: known })
+  tx.tell({ type: 'operator', handle: told === '' ? '' : known })
+}
+
 /** A server as it tells of itself. */
 export type ToldServer = Pick<GetServerResponse, 'directoryKey' | 'serverId'>
 
@@ -81,6 +93,8 @@ function keptKey(
 ): Uint8Array {
   const isKnown = server.directoryKey.length > 0 && (isOurs || server.serverId.length > 0)
   const expected = isKnown ? server.directoryKey : server.invitedDirectoryKey
+  const isAnew = !isKnown && server.directoryKey.length > 0 && !equalBytes(server.directoryKey, directoryKey)
+  if (isAnew) tx.tell({ type: 'notice', level: 'warning', notice: { code: 'server-anew' } })
   if (expected.length === 0 || equalBytes(expected, directoryKey)) return directoryKey
   tx.tell({ type: 'notice', level: 'warning', notice: { code: 'other-directory-key' } })
   return expected

@@ -103,12 +103,12 @@ export class Sync {
     return await this.#line.keyExchange(parts)
   }
 
-  async #takenIn({ changed, isNew, met, hasWelcome }: TakenIn): Promise<void> {
+  async #takenIn({ changed, isNew, met, hasWelcome, hasOtherList }: TakenIn): Promise<void> {
     if (hasWelcome) this.keys.used()
     // They may have more devices than those that were shown.
     for (const handle of met) this.keys.changed(handle)
     // A group that is new here may be without this account's other devices.
-    if (isNew) this.keys.changed(this.options.context.account.handle)
+    if (isNew || hasOtherList) this.keys.changed(this.options.context.account.handle)
     await this.#beat.changed(changed)
   }
 

@@ -14,7 +14,9 @@ export const TABLES = [
   'recent',
   'lists',
   'states',
+  'chains',
   'pending',
+  'pendingchains',
   'ratchets',
   'messages',
   'waiting',
@@ -29,6 +31,7 @@ export const TABLES = [
   'devices',
   'transfers',
   'historyparts',
+  'certificates',
 ] as const
 
 export type Table = (typeof TABLES)[number]

@@ -16,7 +16,7 @@ import { ChainError } from './chain/error.js'
 import { type ConversationState, memberOf } from './chain/state.js'
 import type { CommitBasis } from './commit-basis.js'
 import { CommitRefused } from './commit-refusal.js'
-import type { HeldGroup } from './held-group.js'
+import { type HeldGroup, serverOf } from './held-group.js'
 import { firstWrongLeaf, type Leaf, type LeafJudge, leafJudge } from './leaves.js'
 import { heldOf, type Ledger, ofMembers, withList, withRemoval, withRemoved } from './ledger.js'
 import { type Rejoin, readRejoinStatement, rejoinFault } from './rejoin-statement.js'
@@ -61,7 +61,7 @@ export function commitOutcome(
   const learned = learn(crypto, held, { basis: content.basis, state: chain.state })
   const ledger = ofMembers(learned, chain.state)
   checkAuthors(held, content, { entries: chain.entries, ledger: learned })
-  const judge = leafJudge({ state: chain.state, ledger })
+  const judge = leafJudge({ state: chain.state, ledger, serverId: serverOf(held) })
   checkRemoved(crypto, held, { content, judge })
   const leaves = leavesAfter(held.leaves, { ...content, path: content.path ?? committer })
   const wrong = firstWrongLeaf(judge, leaves)
@@ -87,7 +87,7 @@ export function leavesToRemove(
 ): DeviceKey[] {
   const { state } = readEntries(crypto, held, entries)
   const ledger = ofMembers(learn(crypto, held, { basis, state }), state)
-  const judge = leafJudge({ state, ledger })
+  const judge = leafJudge({ state, ledger, serverId: serverOf(held) })
   const isWrong = (leaf: Leaf) => !sameKey(leaf.deviceKey, committer) && judge(leaf) !== undefined
   return held.leaves.filter(isWrong).map(({ deviceKey }) => deviceKey)
 }
@@ -125,6 +125,7 @@ function learn(
   let { ledger } = held
   for (const encoded of basis.lists) {
     const list = reading('bad-list', () => readDeviceList(crypto, encoded))
+    if (!equalBytes(list.serverId, serverOf(held))) throw new CommitRefused({ code: 'other-server' })
     const next = isMember(list.accountKey) ? withList(ledger, list, encoded) : undefined
     if (!next) throw new CommitRefused({ code: 'idle-list' })
     ledger = next

@@ -1,6 +1,6 @@
 // All that a group holds: every member has the same in the same epoch, and judges commits by this and by nothing else.
 
-import { compareBytes } from '../bytes.js'
+import { compareBytes, equalBytes } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
 import type { ConversationState } from './chain/state.js'
 import { type Leaf, leafJudge } from './leaves.js'
@@ -18,9 +18,17 @@ export interface HeldGroup {
   leaves: readonly Leaf[]
 }
 
+/** The id of the server that the group is on: all its leaves and lists name the same. */
+export const serverOf = ({ leaves }: Pick<HeldGroup, 'leaves'>): Uint8Array => leaves[0]!.serverId
+
+/** Whether all lists are of this server. */
+export const areOfServer = (accounts: readonly HeldAccount[], serverId: Uint8Array): boolean =>
+  accounts.every(({ devices }) => devices.lists.every(({ list }) => equalBytes(list.serverId, serverId)))
+
 /**
  * A group in its first epoch, in which only the founder's device is. `accounts`: the founder's lists at least; for a
- * successor those of the old ledger, which it must not forget. Throws RangeError for a founder whose leaf is not right.
+ * successor those of the old ledger, which it must not forget. Throws RangeError for a founder whose leaf is not right,
+ * and for lists of another server than its own.
  */
 export function foundGroup(options: {
   groupId: Uint8Array
@@ -31,7 +39,9 @@ export function foundGroup(options: {
 }): HeldGroup {
   const { groupId, incarnation, state, founder, accounts } = options
   const ledger = { accounts, removed: [] }
-  const fault = leafJudge({ state, ledger })(founder)
+  const { serverId } = founder
+  const isHere = areOfServer(accounts, serverId)
+  const fault = isHere ? leafJudge({ state, ledger, serverId })(founder) : 'other-server'
   if (fault) throw new RangeError(`The leaf of a founder has to be right: ${fault}`)
   return { groupId, epoch: 0n, incarnation, state, ledger, leaves: [founder] }
 }

@@ -33,17 +33,26 @@ export type JoinerMessage = Pick<Message, 'entries' | 'lists' | 'removals' | 're
 
 /** undefined for what nobody has to read: it does not decode, or there is too much of it. Never throws. */
 export function decodeJoiner(bytes: Uint8Array): JoinerMessage | undefined {
-  if (bytes.length > MAX_JOINER_BYTES) return undefined
+  const message = bytes.length <= MAX_JOINER_BYTES ? decodeKept(bytes) : undefined
+  if (!message) return undefined
+  const { entries, lists, removals, removed } = message
+  const isBounded =
+    entries.length <= MAX_ENTRIES &&
+    lists.length <= MAX_HELD_LISTS &&
+    removals.length <= MAX_HELD_REMOVALS &&
+    removed.length <= MAX_REMOVED_LEAVES
+  return isBounded ? message : undefined
+}
+
+/**
+ * The same of what a member keeps for itself: a group may come to hold more than fits into a welcome, by one commit after
+ * the other, and is there all the same.
+ */
+export function decodeKept(bytes: Uint8Array): JoinerMessage | undefined {
   try {
     const message = fromBinary(JoinerSchema, bytes)
-    const { entries, lists, removals, removed } = message
-    const isBounded =
-      entries.length <= MAX_ENTRIES &&
-      lists.length <= MAX_HELD_LISTS &&
-      removals.length <= MAX_HELD_REMOVALS &&
-      removed.length <= MAX_REMOVED_LEAVES &&
-      removed.every(({ deviceKey }) => deviceKey.length === DEVICE_ID_BYTES)
-    return isBounded ? message : undefined
+    const isWellFormed = message.removed.every(({ deviceKey }) => deviceKey.length === DEVICE_ID_BYTES)
+    return isWellFormed ? message : undefined
   } catch {
     return undefined
   }

@@ -42,10 +42,14 @@ export interface Leaf {
   accountKey: AccountKey
   /** It names the leaf. */
   deviceKey: DeviceKey
+  /** The id of the server that the certificate names; 16 bytes. */
+  serverId: Uint8Array
   list: LeafList
 }
 
 export type LeafFault =
+  /** Its certificate is of another server than the group's. */
+  | 'other-server'
   /** Its account is no member. */
   | 'not-a-member'
   /** The group has no device list of its account. */
@@ -66,6 +70,8 @@ export interface WrongLeaf {
 export interface LeafRules {
   state: Pick<ConversationState, 'members'>
   ledger: Pick<Ledger, 'accounts'>
+  /** The id of the group's server: an account may be on several, with other devices on each. */
+  serverId: Uint8Array
 }
 
 interface Account {
@@ -80,10 +86,11 @@ interface Account {
 /** Judges one leaf after the other: the fault of a leaf, undefined for one that is right by itself. */
 export type LeafJudge = (leaf: Leaf) => LeafFault | undefined
 
-export function leafJudge({ state, ledger }: LeafRules): LeafJudge {
+export function leafJudge({ state, ledger, serverId }: LeafRules): LeafJudge {
   const members = new Set(state.members.map(({ accountKey }) => toHex(accountKey)))
   const accounts = new Map(ledger.accounts.map(held => [accountOf(held).name, accountOf(held)]))
-  return ({ accountKey, deviceKey, list }) => {
+  return ({ accountKey, deviceKey, list, ...leaf }) => {
+    if (!equalBytes(leaf.serverId, serverId)) return 'other-server'
     const name = toHex(accountKey)
     if (!members.has(name)) return 'not-a-member'
     const account = accounts.get(name)

@@ -5,6 +5,8 @@ import { MAX_CHAIN_BYTES, MAX_ROOM_MEMBERS } from './chain/limits.js'
 
 /** Epochs that a request to rejoin counts for, and that the ledger remembers removed leaves for. */
 export const REJOIN_EPOCHS = 16n
+/** A group of this incarnation has no successor: the number ends there. */
+export const MAX_INCARNATION = 0xffff_ffff
 /** Bytes of one encoded GroupState: the entries of one commit, and the rest. */
 export const MAX_GROUP_STATE_BYTES = MAX_CHAIN_BYTES + 64 * 1024
 /** Bytes of one encoded CommitBasis. */

@@ -4,6 +4,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import {
   type RejoinStatement as Message,
   RejoinStatementSchema,
+  type SignedRejoinStatement,
   SignedRejoinStatementSchema,
 } from '../../../gen/parley/v1/rejoin_pb.js'
 import { concatBytes, copyBytes, equalBytes, utf8 } from '../bytes.js'
@@ -54,7 +55,24 @@ export function makeRejoinStatement(
     }),
   )
   const signature = sign(crypto, { label: LABEL, bytes: statement, privateKey: device.privateKey })
-  return toBinary(SignedRejoinStatementSchema, create(SignedRejoinStatementSchema, { statement, signature }))
+  return encodeRejoinStatement(create(SignedRejoinStatementSchema, { statement, signature }))
+}
+
+/** As commits carry it. */
+export const encodeRejoinStatement = (signed: SignedRejoinStatement): Uint8Array =>
+  toBinary(SignedRejoinStatementSchema, signed)
+
+/** The group and the device that a statement names, of which nothing is verified; undefined for what is none. Never throws. */
+export function namedByRejoin({
+  statement,
+}: Pick<SignedRejoinStatement, 'statement'>): Pick<Rejoin, 'groupId' | 'deviceKey'> | undefined {
+  try {
+    const message = fromBinary(RejoinStatementSchema, statement)
+    const { groupId } = message
+    return isWellFormed(message) ? { groupId, deviceKey: deviceKey(message.deviceKey) } : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Reads and verifies an encoded SignedRejoinStatement; undefined for what is none. Never throws. */

@@ -9,17 +9,17 @@ import {
   SignedTextStatementSchema,
   TextStatementSchema,
 } from '../../../gen/parley/content/v1/chain_pb.js'
-import { copyBytes, equalBytes, utf8 } from '../bytes.js'
+import { concatBytes, copyBytes, utf8 } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
 import { IdentityError } from '../error.js'
 import { type DeviceIdentity, readCertificate } from '../identity/certificate.js'
-import { type DeviceKey, type DeviceKeys, deviceKey, sameKey } from '../keys.js'
+import type { AccountKey, DeviceKey, DeviceKeys } from '../keys.js'
 import { type Label, sign, verify } from '../signature.js'
-import { CONVERSATION_ID_BYTES, KEY_BYTES, TEXT_BYTES } from '../sizes.js'
+import { CONVERSATION_ID_BYTES, TEXT_BYTES } from '../sizes.js'
 import { CHAIN_HASH_BYTES } from './chain/limits.js'
 
 const LABEL: Label = 'parley.content.v1.TextStatement'
-/** Bytes of a statement besides its text: its fields have about 130, the rest is room for new ones. */
+/** Bytes of a statement besides its text: its fields have about 40, the rest is room for new ones. */
 const MAX_OTHER_BYTES = 1024
 
 /** A text and the place that it was written for. */
@@ -36,62 +36,68 @@ export interface TextStatement {
   text: string
 }
 
-/** A statement that the device did sign. */
-export interface WrittenText extends TextStatement {
-  deviceKey: DeviceKey
+/** A statement as it travels: nothing in it says whose it is, or of which conversation. */
+export type WrittenText = Omit<TextStatement, 'conversationId'>
+
+/** The device that writes, and the account that it writes for: nobody else's certificate of the device fits the text. */
+export interface TextWriter {
+  accountKey: AccountKey
+  device: DeviceKeys
 }
 
 /** Signs a text. Throws RangeError for one that is too long. */
 export function makeTextStatement(
   crypto: CryptoProvider,
-  { sentAt, ...written }: TextStatement,
-  device: DeviceKeys,
+  { sentAt, conversationId, ...written }: TextStatement,
+  { accountKey, device }: TextWriter,
 ): SignedTextStatement {
   if (utf8(written.text).length > TEXT_BYTES) throw new RangeError(`A text has at most ${TEXT_BYTES} bytes`)
   const statement = toBinary(
     TextStatementSchema,
-    create(TextStatementSchema, {
-      ...written,
-      deviceKey: device.publicKey,
-      sentAtMs: BigInt(Math.trunc(sentAt)),
-    }),
+    create(TextStatementSchema, { ...written, sentAtMs: BigInt(Math.trunc(sentAt)) }),
   )
-  const signature = sign(crypto, { label: LABEL, bytes: statement, privateKey: device.privateKey })
+  const bytes = signedBytes({ accountKey, deviceKey: device.publicKey, conversationId }, statement)
+  const signature = sign(crypto, { label: LABEL, bytes, privateKey: device.privateKey })
   return create(SignedTextStatementSchema, { statement, signature })
 }
 
-/** Reads and verifies it; undefined for what its device did not sign, or nobody has to read. Never throws. */
+/** The writer of a text, and the conversation that it was written in. */
+export interface TextPlace {
+  accountKey: AccountKey
+  deviceKey: DeviceKey
+  /** 32 bytes. */
+  conversationId: Uint8Array
+}
+
+const signedBytes = (
+  { accountKey, deviceKey, conversationId }: TextPlace,
+  statement: Uint8Array,
+): Uint8Array => concatBytes(accountKey, deviceKey, conversationId, statement)
+
+/** Reads and verifies it; undefined for what nobody has signed so, or has to read. Never throws. */
 export function readTextStatement(
   crypto: CryptoProvider,
+  place: TextPlace,
   { statement, signature }: Pick<SignedTextStatement, 'statement' | 'signature'>,
 ): WrittenText | undefined {
   const message = decode(statement)
-  if (!message) return undefined
-  const { sentAtMs, conversationId, groupId, count, joinedEpoch, text } = message
-  if (!verify(crypto, { label: LABEL, bytes: statement, signature, publicKey: message.deviceKey }))
-    return undefined
-  return {
-    conversationId: copyBytes(conversationId),
-    groupId: copyBytes(groupId),
-    count,
-    joinedEpoch,
-    sentAt: Number(sentAtMs),
-    text,
-    deviceKey: deviceKey(copyBytes(message.deviceKey)),
-  }
+  if (!message || place.conversationId.length !== CHAIN_HASH_BYTES) return undefined
+  const bytes = signedBytes(place, statement)
+  if (!verify(crypto, { label: LABEL, bytes, signature, publicKey: place.deviceKey })) return undefined
+  const { sentAtMs, groupId, count, joinedEpoch, text } = message
+  return { groupId: copyBytes(groupId), count, joinedEpoch, sentAt: Number(sentAtMs), text }
 }
+
+/** The text of a statement that was verified when it came; '' for what is none. */
+export const textIn = (statement: Uint8Array): string => decode(statement)?.text ?? ''
 
 function decode(bytes: Uint8Array): Message | undefined {
   if (bytes.length > TEXT_BYTES + MAX_OTHER_BYTES) return undefined
   try {
     const message = fromBinary(TextStatementSchema, bytes)
-    const { conversationId, groupId, deviceKey: device, count, text } = message
+    const { groupId, count, text } = message
     const isWellFormed =
-      conversationId.length === CHAIN_HASH_BYTES &&
-      groupId.length === CONVERSATION_ID_BYTES &&
-      device.length === KEY_BYTES &&
-      count > 0n &&
-      utf8(text).length <= TEXT_BYTES
+      groupId.length === CONVERSATION_ID_BYTES && count > 0n && utf8(text).length <= TEXT_BYTES
     return isWellFormed ? message : undefined
   } catch {
     return undefined
@@ -114,10 +120,9 @@ export function readHistoryLine(
   conversationId: Uint8Array,
   { text, certificate, sequence }: Pick<HistoryLine, 'text' | 'certificate' | 'sequence'>,
 ): HandedLine | undefined {
-  const written = text && readTextStatement(crypto, text)
   const writer = certified(crypto, certificate)
-  if (!written || !writer || !sameKey(writer.deviceKey, written.deviceKey)) return undefined
-  return equalBytes(written.conversationId, conversationId) ? { ...written, writer, sequence } : undefined
+  const written = text && writer && readTextStatement(crypto, { ...writer, conversationId }, text)
+  return written && { ...written, writer, sequence }
 }
 
 function certified(crypto: CryptoProvider, certificate: Uint8Array): Readonly<DeviceIdentity> | undefined {

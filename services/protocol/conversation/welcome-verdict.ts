@@ -93,6 +93,8 @@ function reasonInOther(welcomed: WelcomedGroup, ours: readonly OwnGroup[]): Join
   // Others went on meanwhile, through more than one group perhaps.
   if (ours.some(({ askedAt }) => askedAt !== undefined)) return 'rejoin'
   if (ours.every(({ isOut }) => isOut)) return 'return'
+  // One that was begun anew between them may not have come here: nothing can have changed by that.
+  if (isFixedKind(held.state.kind)) return 'successor'
   const fault = successorFault(top, welcomed)
   return fault ? { code: fault } : 'successor'
 }

@@ -12,8 +12,8 @@ import type { ChainEntry } from './chain/entry.js'
 import { ChainError, type ChainReason } from './chain/error.js'
 import { type ConversationState, fixedState } from './chain/state.js'
 import { decodeGroupState, type GroupStateMessage, isGroupStateOf } from './group-state.js'
-import type { HeldGroup } from './held-group.js'
-import { decodeJoiner, type JoinerMessage } from './joiner.js'
+import { areOfServer, type HeldGroup } from './held-group.js'
+import { decodeJoiner, decodeKept, type JoinerMessage } from './joiner.js'
 import { firstWrongLeaf, type Leaf, type LeafFault, leafJudge } from './leaves.js'
 import { EMPTY_LEDGER, type Ledger, ofMembers, withLeavesOf, withList, withRemoval } from './ledger.js'
 
@@ -37,6 +37,8 @@ export type WelcomeFault =
   | { code: 'chain'; reason: ChainReason }
   /** A device list or a removal does not hold. */
   | { code: 'bad-ledger' }
+  /** A device list in it is of another server than its signer's leaf. */
+  | { code: 'other-server' }
   /** The GroupState is not that of this chain and this ledger. */
   | { code: 'group-state' }
   | { code: 'too-many-leaves' }
@@ -62,18 +64,35 @@ export interface WelcomedGroup {
 
 /** Throws WelcomeRefused. */
 export function readWelcomed(crypto: CryptoProvider, welcome: OpenedWelcome): WelcomedGroup {
-  const { groupId, epoch, leaves, signer } = welcome
-  const message = welcome.groupState && decodeGroupState(welcome.groupState)
-  const joiner = welcome.joiner && decodeJoiner(welcome.joiner)
-  if (!message || !joiner) throw new WelcomeRefused({ code: 'malformed' })
+  const { leaves, signer } = welcome
   if (leaves.length > CONVERSATION_DEVICES) throw new WelcomeRefused({ code: 'too-many-leaves' })
+  const welcomed = readGroup(crypto, welcome, decodeJoiner)
+  // The own leaf is one of them: a group of another server has one that is of another server than that.
+  const { serverId } = requireLeaf(welcomed.held, signer)
+  if (!areOfServer(welcomed.held.ledger.accounts, serverId))
+    throw new WelcomeRefused({ code: 'other-server' })
+  const wrong = firstWrongLeaf(leafJudge({ ...welcomed.held, serverId }), leaves)
+  if (wrong) throw new WelcomeRefused({ code: 'wrong-leaf', deviceKey: wrong.leaf.deviceKey, why: wrong.why })
+  return welcomed
+}
+
+/** A group that a device has kept: its leaves were judged where they came in. Throws WelcomeRefused for one that is damaged. */
+export const readKept = (crypto: CryptoProvider, kept: Omit<OpenedWelcome, 'signer'>): WelcomedGroup =>
+  readGroup(crypto, kept, decodeKept)
+
+function readGroup(
+  crypto: CryptoProvider,
+  welcome: Omit<OpenedWelcome, 'signer'>,
+  decode: typeof decodeJoiner,
+): WelcomedGroup {
+  const { groupId, epoch, leaves } = welcome
+  const message = welcome.groupState && decodeGroupState(welcome.groupState)
+  const joiner = welcome.joiner && decode(welcome.joiner)
+  if (!message || !joiner) throw new WelcomeRefused({ code: 'malformed' })
   const { state, entries } = stateOf(crypto, message, joiner)
   const ledger = ledgerOf(crypto, joiner, state)
   const held = { groupId, epoch, incarnation: message.incarnation, state, ledger, leaves }
   if (!isGroupStateOf(crypto, held, message)) throw new WelcomeRefused({ code: 'group-state' })
-  const wrong = firstWrongLeaf(leafJudge(held), leaves)
-  if (wrong) throw new WelcomeRefused({ code: 'wrong-leaf', deviceKey: wrong.leaf.deviceKey, why: wrong.why })
-  requireLeaf(held, signer)
   return { held, entries }
 }
 

@@ -3,11 +3,9 @@ import { DeviceCertificateSchema, SignedDeviceCertificateSchema } from '../../..
 import { BytesCache } from '../bytes-cache.js'
 import type { CryptoProvider } from '../crypto.js'
 import type { AccountKey, AccountKeys, DeviceKey } from '../keys.js'
-import { sign } from '../signature.js'
-import { SERVER_ID_BYTES } from '../sizes.js'
+import { isSoundKey, sign } from '../signature.js'
+import { KEY_BYTES, SERVER_ID_BYTES } from '../sizes.js'
 import {
-  checkHandle,
-  checkSubject,
   type DecodedStatement,
   parseVerifiedStatement,
   readStatement,
@@ -19,7 +17,6 @@ const KIND: StatementKind = { name: 'certificate', label: 'parley.v1.DeviceCerti
 
 /** A device and the account that it belongs to. */
 export interface DeviceIdentity {
-  handle: string
   accountKey: AccountKey
   deviceKey: DeviceKey
   /** 16 bytes. */
@@ -33,24 +30,23 @@ export const NO_SERVER: Uint8Array = new Uint8Array(SERVER_ID_BYTES)
 
 /**
  * An encoded SignedDeviceCertificate for one device, signed by its account. `serverId`: none unless given.
- * `issuedAt` is in ms since 1970, now unless given. Throws IdentityError for a handle that breaks the rule.
+ * `issuedAt` is in ms since 1970, now unless given. Throws RangeError for a device key that readCertificate would refuse.
  */
 export function makeCertificate(
   crypto: CryptoProvider,
   options: {
-    handle: string
     account: AccountKeys
     deviceKey: DeviceKey
     serverId?: Uint8Array
     issuedAt?: number
   },
 ): Uint8Array {
-  const { handle, account, deviceKey, serverId = NO_SERVER, issuedAt = Date.now() } = options
-  checkSubject({ handle, deviceKey })
+  const { account, deviceKey, serverId = NO_SERVER, issuedAt = Date.now() } = options
+  if (!isSoundKey(deviceKey))
+    throw new RangeError(`A device key is ${KEY_BYTES} bytes, and of no small order`)
   const certificate = toBinary(
     DeviceCertificateSchema,
     create(DeviceCertificateSchema, {
-      handle,
       accountKey: account.publicKey,
       deviceKey,
       serverId,
@@ -76,9 +72,7 @@ const parsed = new BytesCache<DeviceIdentity>(REMEMBERED)
 export function readCertificate(crypto: CryptoProvider, bytes: Uint8Array): Readonly<DeviceIdentity> {
   const known = verified.get(crypto) ?? new BytesCache<DeviceIdentity>(REMEMBERED)
   verified.set(crypto, known)
-  const identity = known.get(bytes, unknown => identityOf(readStatement(crypto, unknown, KIND)))
-  checkHandle(identity.handle)
-  return identity
+  return known.get(bytes, unknown => identityOf(readStatement(crypto, unknown, KIND)))
 }
 
 /**
@@ -96,6 +90,6 @@ function identityOf({ time, ...device }: Statement): DeviceIdentity {
 
 function decode(bytes: Uint8Array): DecodedStatement {
   const { certificate: signed, signature } = fromBinary(SignedDeviceCertificateSchema, bytes)
-  const { handle, accountKey, deviceKey, serverId, issuedAtMs } = fromBinary(DeviceCertificateSchema, signed)
-  return { signed, signature, handle, accountKey, deviceKey, serverId, timeMs: issuedAtMs }
+  const { accountKey, deviceKey, serverId, issuedAtMs } = fromBinary(DeviceCertificateSchema, signed)
+  return { signed, signature, accountKey, deviceKey, serverId, timeMs: issuedAtMs }
 }

@@ -17,7 +17,7 @@ import {
 } from '../keys.js'
 import { isSoundKey, type Label, sign, verify } from '../signature.js'
 import { KEY_BYTES, LIST_HASH_BYTES, LISTED_DEVICES, MAX_LIST_BYTES, SERVER_ID_BYTES } from '../sizes.js'
-import { DAY_MS, isTime, SECOND_MS } from '../time.js'
+import { DAY_MS, isTime, MINUTE_MS, SECOND_MS } from '../time.js'
 import { checkHandle, decodeBounded } from './statement.js'
 
 const NAME = 'device-list'
@@ -144,12 +144,21 @@ function isWellFormed({ accountKey, serverId, number, previous, issuedAtMs, devi
   )
 }
 
+/** Clocks of a client and a server differ by less, in ms. */
+const LEEWAY_MS = 5 * MINUTE_MS
+
 /**
  * The number of a new list: one more than the newest that its maker knows, or the seconds since 1970 if that is more.
- * Throws RangeError where no number is left.
+ * `takesBack`: as far ahead as a directory takes it, so that it comes behind all that a thief of the words may have signed
+ * and shown to others alone. Throws RangeError where no number is left.
  */
-export function nextListNumber(known: number | undefined, nowMs: number): number {
-  const number = Math.max((known ?? 0) + 1, Math.trunc(nowMs / SECOND_MS))
+export function nextListNumber(
+  known: number | undefined,
+  nowMs: number,
+  { takesBack = false }: { takesBack?: boolean } = {},
+): number {
+  const leadMs = takesBack ? DAY_MS - LEEWAY_MS : 0
+  const number = Math.max((known ?? 0) + 1, Math.trunc((nowMs + leadMs) / SECOND_MS))
   if (number > MAX_LIST_NUMBER) throw new RangeError('No number is left for a device list')
   return number
 }
@@ -165,6 +174,22 @@ export function isTimelyNumber(
 ): boolean {
   return number <= Math.max((known ?? 0) + 1, Math.trunc((nowMs + DAY_MS) / SECOND_MS))
 }
+
+/** The number that an encoded list has, which is not verified; undefined for what is no list. Never throws. */
+export function claimedNumber(encoded: Uint8Array): number | undefined {
+  try {
+    return Number(decode(encoded).message.number)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Whether a number lies so far ahead that the directory cannot have taken its list, nor some that followed that: a group
+ * goes by the highest that it was told of, and no list of the owner's could follow this one before long.
+ */
+export const isFarAhead = (number: number, nowMs: number): boolean =>
+  number > (nowMs + DAY_MS + LEEWAY_MS) / SECOND_MS
 
 /** Whether the list names the other one as the list before it. */
 export function followsList(list: DeviceList, before: DeviceList): boolean {

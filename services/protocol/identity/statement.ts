@@ -19,7 +19,6 @@ export interface DecodedStatement {
   /** The bytes that are signed, as they came. */
   signed: Uint8Array
   signature: Uint8Array
-  handle: string
   accountKey: Uint8Array
   deviceKey: Uint8Array
   serverId: Uint8Array
@@ -28,7 +27,6 @@ export interface DecodedStatement {
 
 /** The content of a statement. */
 export interface Statement {
-  handle: string
   accountKey: AccountKey
   deviceKey: DeviceKey
   /** 16 bytes. */
@@ -46,21 +44,14 @@ export interface StatementKind {
   decode(bytes: Uint8Array): DecodedStatement
 }
 
-/** Throws, for what readStatement would refuse: IdentityError for a handle, RangeError for a key. */
-export function checkSubject({ handle, deviceKey }: { handle: string; deviceKey: DeviceKey }): void {
-  checkHandle(handle)
-  if (!isSoundKey(deviceKey))
-    throw new RangeError(`A device key is ${KEY_BYTES} bytes, and of no small order`)
-}
-
 /** Throws IdentityError for a handle that breaks the rule. */
 export function checkHandle(handle: string): void {
   if (!isHandle(handle)) throw new IdentityError('handle', handle)
 }
 
 /**
- * Decodes a statement and verifies its signature; the handle is left to the caller. The keys are copies, so that they
- * do not keep a whole frame in memory. Throws nothing but IdentityError.
+ * Decodes a statement and verifies its signature. The keys are copies, so that they do not keep a whole frame in memory.
+ * Throws nothing but IdentityError.
  */
 export function readStatement(crypto: CryptoProvider, bytes: Uint8Array, kind: StatementKind): Statement {
   const decoded = decodeWellFormed(bytes, kind)
@@ -76,9 +67,8 @@ export function parseVerifiedStatement(bytes: Uint8Array, kind: StatementKind): 
   return statementOf(decodeWellFormed(bytes, kind))
 }
 
-function statementOf({ handle, accountKey, deviceKey, serverId, timeMs }: DecodedStatement): Statement {
+function statementOf({ accountKey, deviceKey, serverId, timeMs }: DecodedStatement): Statement {
   return {
-    handle,
     accountKey: toAccountKey(copyBytes(accountKey)),
     deviceKey: toDeviceKey(copyBytes(deviceKey)),
     serverId: copyBytes(serverId),

@@ -16,6 +16,7 @@ import { type KeyPair, sign, verify } from '../signature.js'
 import { CONVERSATION_ID_BYTES, DEVICE_ID_BYTES, FINGERPRINT_BYTES } from '../sizes.js'
 
 const LABEL = 'parley.v1.BundleHead'
+const EPOCH_TAG_PREFIX = utf8('parley.v1.EpochTag\0')
 const ROSTER_CHANGE_PREFIX = utf8('parley.v1.RosterChange\0')
 
 /** The head as it travels, and the signature over it. */
@@ -41,13 +42,19 @@ export interface Predecessor {
 interface HeadOptions {
   conversationId: Uint8Array
   bundle: BundleParts
+  /** Of the epoch that the commit was made in. */
+  epochTag: Uint8Array
   succeeds?: Predecessor
   device: KeyPair
 }
 
+/** The name of an epoch in heads: 32 bytes that tell nothing of its secrets. */
+export const epochTagOf = (crypto: CryptoProvider, authenticator: Uint8Array): Uint8Array =>
+  crypto.sha256(concatBytes(EPOCH_TAG_PREFIX, authenticator))
+
 /** The head of a bundle of this device. Throws RangeError for a conversation's id that has not 16 bytes. */
 export function makeBundleHead(crypto: CryptoProvider, options: HeadOptions): SignedHead {
-  const { conversationId, bundle, succeeds, device } = options
+  const { conversationId, bundle, epochTag, succeeds, device } = options
   if (conversationId.length !== CONVERSATION_ID_BYTES)
     throw new RangeError(`A conversation id has ${CONVERSATION_ID_BYTES} bytes`)
   const message = create(BundleHeadSchema, {
@@ -57,6 +64,7 @@ export function makeBundleHead(crypto: CryptoProvider, options: HeadOptions): Si
     welcomeHashes: bundle.welcomes.map(({ welcome }) => crypto.sha256(welcome)),
     rosterChangeHash: rosterChangeHash(crypto, bundle.rosterChange),
     ...(succeeds ? { succeeds: succeeds.conversationId, succeedsEpoch: succeeds.epoch } : {}),
+    epochTag,
     deviceId: device.publicKey,
   })
   const head = toBinary(BundleHeadSchema, message)
@@ -150,7 +158,9 @@ function isWellFormed(head: BundleHead): boolean {
   const follows = head.succeeds.length === CONVERSATION_ID_BYTES
   return (
     conversationId.length === CONVERSATION_ID_BYTES &&
-    [commitHash, change, ...welcomeHashes].every(({ length }) => length === FINGERPRINT_BYTES) &&
+    [commitHash, change, head.epochTag, ...welcomeHashes].every(
+      ({ length }) => length === FINGERPRINT_BYTES,
+    ) &&
     (follows || (head.succeeds.length === 0 && head.succeedsEpoch === 0n)) &&
     deviceId.length === DEVICE_ID_BYTES
   )

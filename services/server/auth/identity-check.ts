@@ -20,8 +20,7 @@ interface Expected {
 }
 
 /**
- * Verifies an encoded SignedDeviceCertificate of the caller. undefined: its handle breaks the rule, which is an answer
- * of the call, not a failure.
+ * Verifies an encoded SignedDeviceCertificate of the caller.
  *
  * Throws an RpcError: INVALID_ARGUMENT for what cannot be read, is of another server or of another device,
  * UNAUTHENTICATED for a wrong signature.
@@ -29,21 +28,23 @@ interface Expected {
 export function checkDeviceCertificate(
   encoded: Uint8Array,
   { caller, serverId }: Expected,
-): Readonly<DeviceIdentity> | undefined {
+): Readonly<DeviceIdentity> {
   const certificate = reading('device_certificate', () => readCertificate(nodeCrypto, encoded))
-  if (certificate === undefined) return undefined
   if (!equalBytes(certificate.deviceKey, caller))
     throw frameFailure('device_certificate: it is of another device than the proof')
   checkServer('device_certificate', certificate.serverId, serverId)
   return certificate
 }
 
-/** Verifies an encoded SignedDeviceList. The devices that it names are for the store to look at. As checkDeviceCertificate. */
+/**
+ * Verifies an encoded SignedDeviceList. The devices that it names are for the store to look at. undefined: its handle
+ * breaks the rule, which is an answer of the call, not a failure. Throws as checkDeviceCertificate does.
+ */
 export function checkDeviceList(
   encoded: Uint8Array,
   { serverId }: Pick<Expected, 'serverId'>,
 ): Readonly<DeviceList> | undefined {
-  const list = reading('device_list', () => readDeviceList(nodeCrypto, encoded))
+  const list = reading('device_list', () => readList(encoded))
   if (list) checkServer('device_list', list.serverId, serverId)
   return list
 }
@@ -53,25 +54,33 @@ export function checkDeviceList(
  * or is of another account, UNAUTHENTICATED for a wrong signature.
  */
 export function checkDeviceRemovals(encoded: readonly Uint8Array[], accountKey: Uint8Array): DeviceRemoval[] {
-  return encoded.flatMap(bytes => {
+  return encoded.map(bytes => {
     const removal = reading('device_removals', () => readDeviceRemoval(nodeCrypto, bytes))
-    if (removal && !equalBytes(removal.accountKey, accountKey))
+    if (!equalBytes(removal.accountKey, accountKey))
       throw frameFailure("device_removals: one is of another account than the caller's")
-    return removal ? [removal] : []
+    return removal
   })
+}
+
+function readList(encoded: Uint8Array): Readonly<DeviceList> | undefined {
+  try {
+    return readDeviceList(nodeCrypto, encoded)
+  } catch (error) {
+    if (error instanceof IdentityError && error.reason === 'handle') return undefined
+    throw error
+  }
 }
 
 function checkServer(field: string, named: Uint8Array, serverId: Uint8Array): void {
   if (!equalBytes(named, serverId)) throw frameFailure(`${field}: it is of another server: see GetServer`)
 }
 
-/** `field`: of the request. undefined: the handle breaks the rule. */
-function reading<T>(field: string, read: () => T): T | undefined {
+/** `field`: of the request. */
+function reading<T>(field: string, read: () => T): T {
   try {
     return read()
   } catch (error) {
     if (!(error instanceof IdentityError)) throw error
-    if (error.reason === 'handle') return undefined
     throw identityFailure(field, error)
   }
 }

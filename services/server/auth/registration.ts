@@ -22,7 +22,7 @@ import { checkDeviceCertificate, checkDeviceList, checkDeviceRemovals } from './
 import { hashInvite } from './invite-hash.js'
 
 export interface RegistrationOptions {
-  directory: Pick<Directory, 'account' | 'change'>
+  directory: Pick<Directory, 'account' | 'accountOf' | 'change'>
   serverId: Uint8Array
   limits: RelayLimits
   registration: Registration
@@ -78,11 +78,7 @@ async function refusalOfUnlisted(
   if (registered)
     return { case: 'deviceRevoked', value: devicesIn(await directory.account(registered.handle)) }
   const certificate = checkDeviceCertificate(deviceCertificate, { caller, serverId })
-  if (!certificate) return { case: 'handleInvalid', value: { rule: HANDLE_RULE } }
-  const account = await directory.account(certificate.handle)
-  if (account && !equalBytes(account.accountKey, certificate.accountKey))
-    return { case: 'handleTaken', value: {} }
-  return { case: 'notListed', value: devicesIn(account) }
+  return { case: 'notListed', value: devicesIn(await directory.accountOf(certificate.accountKey)) }
 }
 
 /** undefined: the handle breaks the rule. */

@@ -32,6 +32,8 @@ export interface RegistrationFacts {
   account: AccountRecord | undefined
   /** The handle that the device registered under before. */
   registeredAs: string | undefined
+  /** The handle that the account of the change goes by. */
+  accountAs: string | undefined
   /** The invite that was given is known, and its time is not over. */
   inviteHolds: boolean
   devicesPerAccount: number
@@ -56,6 +58,8 @@ export function decideChange(
   // A device stays with the handle that it came with: to it, every other handle is another's.
   const isRegistered = facts.registeredAs !== undefined
   if (isRegistered && facts.registeredAs !== change.handle) return { outcome: 'handle-taken' }
+  // An account has one handle: by a second one it would be taken for somebody else, marks and all.
+  if (facts.accountAs !== undefined && facts.accountAs !== change.handle) return { outcome: 'handle-taken' }
   const known = account && stateOf(account)
   const wasInUse = known !== undefined && isRegistered && isUsed(known, change.caller)
   const refusal = refusalOfList(change, facts, { known, wasInUse })

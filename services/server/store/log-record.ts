@@ -14,13 +14,12 @@ import {
   MissedEnvelopesSchema,
   type OutgoingEnvelope,
   OwnEnvelopeSchema,
-  type RejoinRequest,
-  RejoinRequestSchema,
   type RosterLeave,
   RosterLeaveSchema,
   type Successor,
   SuccessorSchema,
 } from '../../../gen/parley/v1/chat_pb.js'
+import { type SignedRejoinStatement, SignedRejoinStatementSchema } from '../../../gen/parley/v1/rejoin_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
 import type { ConversationFacts, DeviceFacts, Numbers } from './facts.js'
 
@@ -47,7 +46,7 @@ export interface LogRecord extends Numbers {
 type LogBody =
   | { case: 'application'; value: ApplicationEnvelope }
   | { case: 'commit'; value: CommitBundle }
-  | { case: 'rejoin'; value: RejoinRequest }
+  | { case: 'rejoin'; value: SignedRejoinStatement }
   | { case: 'leave'; value: RosterLeave }
   | { case: 'successor'; value: Successor }
 
@@ -78,8 +77,8 @@ export function commitContent(payload: Uint8Array): Content {
   return { body: { case: 'commit', value }, epoch: Number(value.epoch), payload }
 }
 
-export function rejoinContent(request: RejoinRequest, epoch: number): Content {
-  return contentOf(KINDS.rejoin, epoch, toBinary(RejoinRequestSchema, request))
+export function rejoinContent(statement: SignedRejoinStatement, epoch: number): Content {
+  return contentOf(KINDS.rejoin, epoch, toBinary(SignedRejoinStatementSchema, statement))
 }
 
 export function leaveContent(leave: RosterLeave, epoch: number): Content {
@@ -98,7 +97,11 @@ export function successorContent(
 export function contentOf(kind: number, epoch: number, payload: Uint8Array): Content {
   if (kind === KINDS.commit) return commitContent(payload)
   if (kind === KINDS.rejoin)
-    return { body: { case: 'rejoin', value: fromBinary(RejoinRequestSchema, payload) }, epoch, payload }
+    return {
+      body: { case: 'rejoin', value: fromBinary(SignedRejoinStatementSchema, payload) },
+      epoch,
+      payload,
+    }
   if (kind === KINDS.leave)
     return { body: { case: 'leave', value: fromBinary(RosterLeaveSchema, payload) }, epoch, payload }
   if (kind === KINDS.successor)

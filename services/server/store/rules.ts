@@ -7,10 +7,13 @@ import {
   type CommitBundle,
   CommitBundleSchema,
   type OutgoingEnvelope,
-  type RejoinRequest,
   type RosterLeave,
 } from '../../../gen/parley/v1/chat_pb.js'
+import type { SignedRejoinStatement } from '../../../gen/parley/v1/rejoin_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
+import { basisOfCommit } from '../../protocol/conversation/commit-basis.js'
+import { namedByRejoin } from '../../protocol/conversation/rejoin-statement.js'
+import { claimedNumber, isFarAhead } from '../../protocol/identity/device-list.js'
 import { decodeBundleHead } from '../../protocol/log/bundle-head.js'
 import { CONVERSATION_ID_BYTES, NONCE_BYTES, SIGNATURE_BYTES } from '../../protocol/sizes.js'
 import { commitAt, successorWait } from './commit-limits.js'
@@ -139,7 +142,8 @@ function decideCommit(bundle: CommitBundle, sender: DeviceFacts, facts: SendFact
   const { conversation, limits, deviceOf } = facts
   const payload = toBinary(CommitBundleSchema, bundle)
   if (payload.length > limits.commitBundleBytes) return rejected(tooLarge(limits.commitBundleBytes))
-  const reason = checkCommit(bundle, { sender, conversation, limits, deviceOf })
+  const reason =
+    checkCommit(bundle, { sender, conversation, limits, deviceOf }) ?? checkLists(bundle.commit, facts.now)
   if (reason?.case === 'staleEpoch' && conversation) return stale(conversation)
   if (reason?.case === 'succeeded' && conversation?.successors)
     return { case: 'rejected', reason, after: conversation.successors.sequence }
@@ -152,6 +156,17 @@ function decideCommit(bundle: CommitBundle, sender: DeviceFacts, facts: SendFact
   const change = { ...changed, commitsFreeAt }
   const { succeeds } = succession
   return { case: 'accepted', content: commitContent(payload), change, ...(succeeds && { succeeds }) }
+}
+
+/**
+ * A group goes by the highest list that it was told of, whenever that was, and its members look at no clock. So one whose
+ * number lies far ahead, which no list of its owner could follow, is kept from them.
+ */
+function checkLists(commit: Uint8Array, nowMs: number): Reason | undefined {
+  const isAhead = (list: Uint8Array) => isFarAhead(claimedNumber(list) ?? 0, nowMs)
+  return basisOfCommit(commit)?.lists.some(isAhead)
+    ? malformed('a commit tells of a device list whose number is too far ahead')
+    : undefined
 }
 
 /** When the sender and the conversation have all their commits again after this one, or how long it has to wait, in ms. */
@@ -184,24 +199,34 @@ function decideSuccession(
   const conversation = conversationOf(succeeds)
   if (!conversation) return rejected(unknownConversation())
   if (!maySucceed(conversation, sender)) return rejected(notAMember())
-  if (succeedsEpoch !== BigInt(conversation.epoch)) return stale(conversation)
+  if (succeedsEpoch > BigInt(conversation.epoch)) return stale(conversation)
   const waitMs = successorWait(conversation.successors, { device: sender.key, now })
   if (waitMs > 0) return rejected(tooManySuccessors(waitMs))
   const content = successorContent({ conversationId, head: bytes, headSignature }, conversation.epoch)
   return { case: 'fits', succeeds: { conversation, content, back: comingBack(conversation, change) } }
 }
 
-function decideRejoin(request: RejoinRequest, sender: DeviceFacts, { conversation }: SendFacts): Decision {
-  const reason = checkSigned('a rejoin request', request, sender)
-  if (reason) return rejected(reason)
+/** The signature is for the members to check: they need not believe a server that has. */
+function decideRejoin(
+  signed: SignedRejoinStatement,
+  sender: DeviceFacts,
+  { conversation }: SendFacts,
+): Decision {
+  const names = namedByRejoin(signed)
+  if (!names || signed.signature.length !== SIGNATURE_BYTES)
+    return rejected(malformed('a rejoin statement is none'))
+  if (!equalBytes(names.deviceKey, sender.id))
+    return rejected(malformed('a rejoin statement names another device than its sender'))
   if (!conversation) return rejected(unknownConversation())
+  if (!equalBytes(names.groupId, conversation.id))
+    return rejected(malformed('a rejoin statement names another conversation than it is sent in'))
   if (!conversation.members.has(sender.key)) return rejected(notAMember())
-  return { case: 'accepted', content: rejoinContent(request, conversation.epoch) }
+  return { case: 'accepted', content: rejoinContent(signed, conversation.epoch) }
 }
 
 /** It leaves the membership that it names: one who was removed and added again since has not said that of the new one. */
 function decideLeave(leave: RosterLeave, sender: DeviceFacts, { conversation }: SendFacts): Decision {
-  const reason = checkSigned('a leave', leave, sender)
+  const reason = checkSigned(leave, sender)
   if (reason) return rejected(reason)
   if (!conversation) return rejected(unknownConversation())
   if (!conversation.members.has(sender.key)) return rejected(notAMember())
@@ -214,18 +239,17 @@ function decideLeave(leave: RosterLeave, sender: DeviceFacts, { conversation }: 
   return { case: 'accepted', content, change }
 }
 
-/** The signature is for the members to check: they need not believe a server that has. */
+/** The signature is for the members to check, as that of a rejoin statement is. */
 function checkSigned(
-  what: string,
-  { nonce, signature, deviceId }: Pick<RejoinRequest, 'nonce' | 'signature' | 'deviceId'>,
+  { nonce, signature, deviceId }: Pick<RosterLeave, 'nonce' | 'signature' | 'deviceId'>,
   sender: DeviceFacts,
 ): Reason | undefined {
-  if (nonce.length !== NONCE_BYTES) return malformed(`${what}'s nonce has ${NONCE_BYTES} bytes`)
+  if (nonce.length !== NONCE_BYTES) return malformed(`a leave's nonce has ${NONCE_BYTES} bytes`)
   if (signature.length !== SIGNATURE_BYTES)
-    return malformed(`${what}'s signature has ${SIGNATURE_BYTES} bytes`)
+    return malformed(`a leave's signature has ${SIGNATURE_BYTES} bytes`)
   return equalBytes(deviceId, sender.id)
     ? undefined
-    : malformed(`${what} names another device than its sender`)
+    : malformed('a leave names another device than its sender')
 }
 
 /** The sender may not know of the last commit, which explains the rejection. */

@@ -91,6 +91,8 @@ export interface Directory {
   change(change: AccountChange, terms: RegisterTerms): Promise<ChangeOutcome>
   /** undefined if nobody goes by the handle. */
   account(handle: string): Promise<AccountRecord | undefined>
+  /** The account with this key, which has one handle. undefined: there is none. */
+  accountOf(accountKey: Uint8Array): Promise<AccountRecord | undefined>
   device(id: DeviceId): Promise<RegisteredDevice | undefined>
   /** The registered devices of an account that are in use; undefined if nobody goes by the handle. */
   devices(handle: string): Promise<DeviceRecord[] | undefined>

@@ -86,9 +86,12 @@ function scene() {
   })
   const welcome = story.welcome(ada.first.key)
   const place = { conversationId: state.id, groupId, count: 1n, joinedEpoch: 1n, sentAt: 1 }
-  const text = makeTextStatement(crypto, { ...place, text: 'hello' }, pair)
+  const text = makeTextStatement(crypto, { ...place, text: 'hello' }, { accountKey: bob.key, device: pair })
   const bundle = { epoch, commit: new Uint8Array(60), welcomes: [] }
-  const head = makeBundleHead(crypto, { conversationId: groupId, bundle, device: pair })
+  const head = makeBundleHead(crypto, {
+    ...{ conversationId: groupId, bundle, device: pair },
+    epochTag: new Uint8Array(32),
+  })
   return { story, before, seen, welcome, rejoin, leave, text, head, ada, bob, dan }
 }
 
@@ -156,6 +159,7 @@ function parsers({
   const encodedEntry = toBinary(SignedChainEntrySchema, entry)
   const encodedLeave = toBinary(SignedLeaveStatementSchema, leave)
   const encodedText = toBinary(SignedTextStatementSchema, text)
+  const writtenBy = { accountKey: bob.key, deviceKey: bob.first.key, conversationId: story.held.state.id }
   const line = create(HistoryLineSchema, { text, certificate: bob.first.certificate, sequence: 5n })
   const encodedLine = toBinary(HistoryLineSchema, line)
   const leafList = encodeLeafList(bob.leaf().list)
@@ -170,7 +174,7 @@ function parsers({
     },
     chance => {
       const signed = changed(chance, SignedTextStatementSchema, encodedText)
-      const read = signed && readTextStatement(crypto, signed)
+      const read = signed && readTextStatement(crypto, writtenBy, signed)
       if (read && read.text !== 'hello') throw new Error('a text that nobody signed')
     },
     chance => {

@@ -14,12 +14,12 @@ export const engine: Target = {
   async open() {
     const mls = await createEngine({ validate: validateCredential })
     const [alice, bob, carol] = ['alice', 'bob', 'carol'].map(name => makeAccount(name))
-    const founded = await foundGroup(mls, alice!, { others: [bob!] })
-    const atBob = await founded.join(0)
-    const sealed = await mls.seal(founded.state, new Uint8Array(256).fill(1))
+    const { state: atAlice, ...founded } = await foundGroup(mls, alice!, { others: [bob!] })
+    const { state: atBob } = await founded.join(0)
+    const sealed = await mls.seal(atAlice, new Uint8Array(256).fill(1))
     const pair = await keyPackageOf(mls, carol!)
-    const commit = await mls.commit(founded.state, { add: [pair.publicPackage] })
-    const before = [founded.state, atBob].map(state => digest(mls.save(state)))
+    const commit = await mls.commit(atAlice, { add: [pair.publicPackage] })
+    const before = [atAlice, atBob].map(state => digest(mls.save(state)))
     const inputs: ((chance: Chance) => Promise<unknown>)[] = [
       async chance => await opened(atBob, changedBytes(chance, sealed.ciphertext)),
       async chance => await opened(atBob, changedBytes(chance, commit.commit)),
@@ -28,9 +28,7 @@ export const engine: Target = {
       async chance =>
         await refusingMls(() => mls.inspectKeyPackage(changedBytes(chance, pair.publicPackage))),
       async chance =>
-        await refusingMls(() =>
-          mls.commit(founded.state, { add: [changedBytes(chance, pair.publicPackage)] }),
-        ),
+        await refusingMls(() => mls.commit(atAlice, { add: [changedBytes(chance, pair.publicPackage)] })),
       async chance => await refusingMls(async () => mls.load(changedBytes(chance, mls.save(atBob)))),
     ]
     /** Never throws, and takes nothing but what a member has sealed. */
@@ -43,7 +41,7 @@ export const engine: Target = {
     return {
       run: async chance => void (await chance.pick(inputs)!(chance)),
       check() {
-        const after = [founded.state, atBob].map(state => digest(mls.save(state)))
+        const after = [atAlice, atBob].map(state => digest(mls.save(state)))
         if (after.join() !== before.join()) throw new Error('a state has changed')
       },
     }

@@ -2,19 +2,21 @@
 // changed in their fields and bytes, at times with a head that a member signs over the change. Each input meets the same
 // state: what it did is undone.
 
-import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { type Envelope, EnvelopeSchema } from '../../../gen/parley/v1/chat_pb.js'
+import { SignedRejoinStatementSchema } from '../../../gen/parley/v1/rejoin_pb.js'
 import { LineDown } from '../../../services/endpoint/codes/line-error.js'
 import { makeAccount } from '../../../services/endpoint/contacts/account.js'
 import { takeIn } from '../../../services/endpoint/messages/receive.js'
+import type { KeyPackagePair } from '../../../services/endpoint/mls/engine.js'
 import { at, nextId } from '../../../services/endpoint/vault/records.js'
-import { makeRejoin } from '../../../services/protocol/conversation/rejoin-request.js'
-import { makeBundleHead } from '../../../services/protocol/log/bundle-head.js'
+import { makeRejoinStatement } from '../../../services/protocol/conversation/rejoin-statement.js'
+import { epochTagOf, makeBundleHead } from '../../../services/protocol/log/bundle-head.js'
 import { makeLeave } from '../../../services/protocol/log/roster-leave.js'
 import { nodeCrypto as crypto } from '../../../services/protocol/node/crypto.js'
 import type { Chance } from '../../support/chance.js'
 import { openTestContext } from '../../support/endpoint-context.js'
-import { keyPackageOf, meet } from '../../support/endpoint-groups.js'
+import { foundGroup, meet } from '../../support/endpoint-groups.js'
 import { changedMessage } from '../mutation.js'
 import type { Target } from '../target.js'
 
@@ -35,24 +37,27 @@ export const envelope: Target = {
     const { engine } = test.context
     const { conversationId } = group.record
     const { device } = mallory
-    const pair = await keyPackageOf(engine, alice)
+    const founded = await foundGroup(engine, mallory, { others: [alice], room: {}, groupId: ELSEWHERE })
+    const [pair] = founded.packages as [KeyPackagePair]
     await test.written(tx =>
       tx.put('keypackages', at(nextId(tx, 'keypackages')), {
         ...{ publicPackage: pair.publicPackage, privatePackage: pair.privatePackage },
         ...{ lastResort: true, notAfterMs: BigInt(pair.notAfter) },
       }),
     )
+    const epochTag = epochTagOf(crypto, engine.epochAuthenticator(theirs.state))
     const headed = (id: Uint8Array, bundle: { epoch: bigint; commit: Uint8Array; welcome?: Uint8Array }) => {
       const welcomes = bundle.welcome ? [{ welcome: bundle.welcome }] : []
-      return makeBundleHead(crypto, { conversationId: id, bundle: { ...bundle, welcomes }, device })
+      return makeBundleHead(crypto, { conversationId: id, bundle: { ...bundle, welcomes }, epochTag, device })
     }
     const { commit } = await engine.commit(theirs.state, {})
-    const founded = await engine.create({
-      groupId: ELSEWHERE,
-      keyPackage: await keyPackageOf(engine, mallory),
-    })
-    const made = await engine.commit(founded, { add: [pair.publicPackage] })
-    const begun = { epoch: 0n, commit: made.commit, welcome: made.welcome! }
+    const begun = { epoch: 0n, commit, welcome: founded.welcome }
+    const { groupId, incarnation, state, epoch: lastEpoch } = theirs.held
+    const rejoin = makeRejoinStatement(
+      crypto,
+      { groupId, incarnation, head: state.head, lastEpoch },
+      { device },
+    )
     const sealed = await engine.seal(theirs.state, new Uint8Array(256).fill(0x80))
     const deliveries: readonly [Uint8Array, Delivered][] = [
       [conversationId, { case: 'application', value: { epoch: 1n, ciphertext: sealed.ciphertext } }],
@@ -61,10 +66,7 @@ export const envelope: Target = {
         { case: 'commit', value: { epoch: 1n, commit, ...headed(conversationId, { epoch: 1n, commit }) } },
       ],
       [ELSEWHERE, { case: 'welcome', value: { ...begun, epoch: 1n, ...headed(ELSEWHERE, begun) } }],
-      [
-        conversationId,
-        { case: 'rejoin', value: makeRejoin(crypto, { conversationId, lastEpoch: 1n, device }) },
-      ],
+      [conversationId, { case: 'rejoin', value: fromBinary(SignedRejoinStatementSchema, rejoin) }],
       [conversationId, { case: 'leave', value: makeLeave(crypto, { conversationId, epoch: 1n, device }) }],
       [
         conversationId,
@@ -81,7 +83,7 @@ export const envelope: Target = {
       if (id.length !== 16) return
       if (what.case === 'commit') Object.assign(what.value, headed(id, what.value))
       if (what.case !== 'welcome' || what.value.epoch < 1n) return
-      const bundle = { epoch: what.value.epoch - 1n, commit: made.commit, welcome: what.value.welcome }
+      const bundle = { epoch: what.value.epoch - 1n, commit, welcome: what.value.welcome }
       Object.assign(what.value, headed(id, bundle))
     }
 

@@ -55,7 +55,6 @@ export const identity: Target = {
     const alice = makeAccount('alice', NOW)
     const others = ['b', 'c', 'd'].map(name => makeAccount(name, NOW).device)
     const certificate = makeCertificate(crypto, {
-      handle: 'alice',
       account: alice.account,
       deviceKey: alice.device.publicKey,
     })

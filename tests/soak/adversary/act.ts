@@ -17,10 +17,15 @@ export interface Scene {
 
 export interface Act {
   readonly name: string
-  /** A room has to be succeeded after it: without that it stays broken. */
-  readonly breaksRooms?: true
+  /** All members see who did it, and an admin takes them out: it is done less often, or nobody were left in any room. */
+  readonly isSeen?: true
   /** Throws Hole where the server takes what it must refuse. */
   run(scene: Scene): Promise<void>
+}
+
+/** There is nothing to do it with: no key package can be had, say. */
+export class Skipped extends Error {
+  override readonly name = 'Skipped'
 }
 
 /** Something was let through. */
@@ -32,11 +37,23 @@ export interface Target {
   members: (Member & { handle: string })[]
 }
 
-/** Does it in one of its conversations, if it is in any. */
+/** One act in so many is done in a group that the program is out of, or that another one has taken the place of. */
+const ELSEWHERE_ONE_IN = 6
+
+/** Does it in one of its rooms, if it is in any. */
 export async function inRoom({ by, chance, honest }: Scene, work: (target: Target) => Promise<void>) {
-  const group = chance.pick(by.groups.all())
-  if (!group) return
-  await work({ group, members: by.groups.members(group).filter(({ handle }) => honest.includes(handle)) })
+  const { groups } = by
+  const known = chance.whole(ELSEWHERE_ONE_IN) === 0 ? groups.all() : groups.present()
+  const group = chance.pick(known.filter(({ held }) => held.state.settings))
+  if (!group) throw new Skipped()
+  await work({ group, members: groups.members(group).filter(({ handle }) => honest.includes(handle)) })
+}
+
+/** One of them; Skipped where there is none. */
+export function pick<T>({ chance }: Pick<Scene, 'chance'>, from: readonly T[]): T {
+  const one = chance.pick(from)
+  if (one === undefined) throw new Skipped()
+  return one
 }
 
 /** The answers of a server that did not take it. */

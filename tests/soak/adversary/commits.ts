@@ -1,12 +1,14 @@
-// Commits that no honest program makes: none at all, against the rules, or sound for some members only.
+// Commits that no honest program makes: none at all, somebody else's, or sound for some members only.
 
 import { createEngine } from '../../../services/endpoint/mls/engine.js'
 import type { CryptoProvider } from '../../../services/endpoint/mls/library.js'
 import { nativeProvider } from '../../../services/endpoint/mls/primitives/provider.js'
 import { validateCredential } from '../../../services/endpoint/mls/validate-credential.js'
+import { equalBytes } from '../../../services/protocol/bytes.js'
 import { changedBytes } from '../../fuzz/mutation.js'
 import { random } from '../../support/contract-device.js'
-import { type Act, inRoom } from './act.js'
+import { type Act, inRoom, pick, type Scene, type Target } from './act.js'
+import { force } from './forge.js'
 
 const GARBAGE_BYTES = 400
 
@@ -30,126 +32,104 @@ function sealingFor(sound: number): CryptoProvider {
   }
 }
 
-/** Sound ones: they make races for the honest. */
-const renewing: Act = {
-  name: 'renew',
-  run: scene => inRoom(scene, async ({ group }) => void (await scene.by.commit(group, {}))),
-}
+const inRooms = (name: string, work: (scene: Scene, target: Target) => Promise<unknown>): Act => ({
+  name,
+  run: scene => inRoom(scene, async target => void (await work(scene, target))),
+})
 
-const garbage: Act = {
-  name: 'garbage-commit',
-  breaksRooms: true,
-  run: scene =>
-    inRoom(scene, async ({ group }) => {
-      await scene.by.line.send(scene.by.commitOf(group, { commit: random(GARBAGE_BYTES) }))
-    }),
-}
+/** All members see that nobody may take it. */
+const seen = (name: string, work: (scene: Scene, target: Target) => Promise<unknown>): Act => ({
+  ...inRooms(name, work),
+  isSeen: true,
+})
 
-const severalAtOnce: Act = {
-  name: 'several-commits',
-  breaksRooms: true,
-  run: scene =>
-    inRoom(scene, async ({ group }) => {
-      const { by } = scene
-      const first = by.engine.epoch(group.states[0]!)
-      const commits = [0n, 1n, 2n].map(more =>
-        by.commitOf(group, { commit: random(GARBAGE_BYTES), epoch: first + more }),
-      )
-      await by.line.send(...commits)
-    }),
-}
+/** The device ids of some of the honest members. */
+const some = ({ chance }: Scene, { members }: Target): Uint8Array[] =>
+  chance
+    .shuffled(members)
+    .slice(0, 1 + chance.whole(members.length))
+    .map(({ signatureKey }) => signatureKey)
 
-const changed: Act = {
-  name: 'changed-commit',
-  breaksRooms: true,
-  run: scene =>
-    inRoom(scene, async ({ group }) => {
-      const { by, chance } = scene
-      await by.commit(group, {}, ({ commit }) => ({ commit: changedBytes(chance, commit) }))
-    }),
-}
-
-const addsStranger: Act = {
-  name: 'add-stranger',
-  breaksRooms: true,
-  run: scene =>
-    inRoom(scene, async ({ group }) => {
-      const { by, chance, others } = scene
-      const members = by.groups.members(group).map(({ handle }) => handle)
-      const outside = chance.pick(others.filter(({ handle }) => !members.includes(handle)))
-      // An admin may do so.
-      if (by.role === 'admin' || !outside) return
-      const { publicPackage, ...rest } = await outside.keyPackage()
-      outside.groups.keep([{ publicPackage, ...rest }])
-      const deviceIds = [outside.device.id]
-      await by.commit(group, { add: [publicPackage] }, ({ commit, welcome }) => ({
-        commit,
-        welcomes: [{ deviceIds, welcome: welcome! }],
-        rosterChange: { addedDeviceIds: deviceIds },
-      }))
-    }),
-}
-
-const removesSomebody: Act = {
-  name: 'remove-somebody',
-  breaksRooms: true,
-  run: scene =>
-    inRoom(scene, async ({ group, members }) => {
-      const one = scene.chance.pick(members)
-      if (scene.by.role === 'admin' || !one) return
-      await scene.by.commit(group, { remove: [one.leaf] }, ({ commit }) => ({
-        commit,
-        rosterChange: { removedDeviceIds: [one.signatureKey] },
-      }))
-    }),
-}
-
-const changesSettings: Act = {
-  name: 'change-settings',
-  breaksRooms: true,
-  run: scene =>
-    inRoom(scene, async ({ group }) => {
-      const { by, chance } = scene
-      const before = by.engine.settings(group.states[0]!)
-      if (!before) return
-      await by.commit(group, { settings: changedBytes(chance, before) })
-    }),
-}
-
-/** The server takes somebody off the roster whom the commit does not remove. */
-const otherRoster: Act = {
-  name: 'other-roster',
-  breaksRooms: true,
-  run: scene =>
-    inRoom(scene, async ({ group, members }) => {
-      const one = scene.chance.pick(members)
-      if (!one) return
-      await scene.by.commit(group, {}, ({ commit }) => ({
-        commit,
-        rosterChange: { removedDeviceIds: [one.signatureKey] },
-      }))
-    }),
-}
-
-const pathOfSome: Act = {
-  name: 'path-of-some',
-  breaksRooms: true,
-  run: scene =>
-    inRoom(scene, async ({ group, members }) => {
-      const provider = sealingFor(scene.chance.whole(Math.max(1, members.length)))
-      const engine = await createEngine({ validate: validateCredential, provider })
-      await scene.by.commit(group, {}, undefined, engine)
-    }),
+/** Another member's commit of this very epoch under its own head. */
+async function sendsAnothers({ by, chance, others }: Scene, { group }: Target): Promise<void> {
+  const { conversationId } = group
+  const ofHelpers = others.flatMap(({ groups, engine }) =>
+    groups
+      .present()
+      .filter(each => equalBytes(each.conversationId, conversationId))
+      .map(each => engine.commit(each.states[0]!, {})),
+  )
+  const heard = by.groups.heard.commits.all().filter(({ groupId }) => equalBytes(groupId, conversationId))
+  const made = await chance.pick(ofHelpers)
+  const { commit } = made ?? pick({ chance }, heard)
+  await by.line.send(by.commitOf(group, { commit }))
 }
 
 export const COMMITS: readonly Act[] = [
-  renewing,
-  garbage,
-  severalAtOnce,
-  changed,
-  addsStranger,
-  removesSomebody,
-  changesSettings,
-  otherRoster,
-  pathOfSome,
+  // Sound ones: they make races for the honest.
+  inRooms('renew', ({ by }, { group }) => by.commit(group, {})),
+  seen('garbage-commit', ({ by }, { group }) =>
+    by.line.send(by.commitOf(group, { commit: random(GARBAGE_BYTES) })),
+  ),
+  // Nobody is to blame for it: a server may have led its maker into another state.
+  inRooms('garbage-commit-of-elsewhere', ({ by }, { group }) =>
+    by.line.send(by.commitOf(group, { commit: random(GARBAGE_BYTES) }, { epochTag: random(32) })),
+  ),
+  seen('several-commits', ({ by }, { group }) => {
+    const first = by.engine.epoch(group.states[0]!)
+    const commits = [0n, 1n, 2n].map(more =>
+      by.commitOf(group, { commit: random(GARBAGE_BYTES), epoch: first + more }),
+    )
+    return by.line.send(...commits)
+  }),
+  seen('garbage-commit-for-some', (scene, target) =>
+    scene.by.line.send(
+      scene.by.commitOf(target.group, {
+        commit: random(GARBAGE_BYTES),
+        rosterChange: { removedDeviceIds: some(scene, target) },
+      }),
+    ),
+  ),
+  seen('changed-commit', ({ by, chance }, { group }) =>
+    by.commit(group, { alter: ({ commit }) => ({ commit: changedBytes(chance, commit) }) }),
+  ),
+  seen('commit-of-another', sendsAnothers),
+  // The server takes somebody off the roster whom the commit does not remove.
+  inRooms('other-roster', (scene, target) =>
+    scene.by.commit(target.group, {
+      alter: ({ commit }) => ({ commit, rosterChange: { removedDeviceIds: some(scene, target) } }),
+    }),
+  ),
+  inRooms('path-of-some', async ({ by, chance }, { group, members }) => {
+    const provider = sealingFor(chance.whole(Math.max(1, members.length)))
+    const engine = await createEngine({ validate: validateCredential, provider })
+    await by.commit(group, { engine })
+  }),
+  seen('stranger-without-entry', async (scene, { group }) => {
+    const members = scene.by.groups.members(group).map(({ handle }) => handle)
+    const outside = scene.others.filter(({ handle }) => !members.includes(handle))
+    await force(scene, group, { add: [pick(scene, outside)] })
+  }),
+  seen('removal-without-entry', (scene, { group, members }) =>
+    force(scene, group, { remove: [pick(scene, members).leaf] }),
+  ),
+  seen('removal-of-all', (scene, { group, members }) =>
+    force(scene, group, { remove: members.map(({ leaf }) => leaf) }),
+  ),
+  seen('removal-by-request-of-nobody', (scene, { group, members }) =>
+    force(scene, group, { remove: [pick(scene, members).leaf], basis: { rejoins: [random(200)] } }),
+  ),
+  // One that counts is no wrong.
+  inRooms('removal-by-old-request', (scene, { group, members }) => {
+    const rejoins = [pick(scene, scene.by.groups.heard.rejoins.all())]
+    return force(scene, group, { remove: [pick(scene, members).leaf], basis: { rejoins } })
+  }),
+  seen('list-that-is-none', (scene, { group }) => force(scene, group, { basis: { lists: [random(300)] } })),
+  seen('list-known-before', (scene, { group }) => {
+    const { encoded } = pick(scene, group.held.ledger.accounts)
+    return force(scene, group, { basis: { lists: [...encoded] } })
+  }),
+  seen('other-state', (scene, { group }) =>
+    force(scene, group, { groupState: fitting => changedBytes(scene.chance, fitting) }),
+  ),
 ]

@@ -1,7 +1,5 @@
-// Contents that are sealed soundly and lie: in their counts, in what they say of others, in whose words they hand over.
+// Contents that are sealed soundly and lie: in their counts and in what they say of others.
 
-import { create } from '@bufbuild/protobuf'
-import { HistoryMessageSchema } from '../../../gen/parley/content/v1/content_pb.js'
 import { random } from '../../support/contract-device.js'
 import type { Outgoing } from '../../support/contract-stream.js'
 import { type Act, inRoom, type Scene, type Target } from './act.js'
@@ -9,11 +7,17 @@ import type { ContentInit } from './program.js'
 
 type Body = NonNullable<ContentInit['body']>
 
-const says = (name: string, make: (scene: Scene, target: Target) => ContentInit): Act => ({
+const TEXT = 'a line of an adversary'
+const NOTHING = ''
+
+/** `text`: said in it; unless given, the adversary's line. */
+const says = (name: string, make: (scene: Scene, target: Target) => ContentInit, text = TEXT): Act => ({
   name,
   run: scene =>
     inRoom(scene, async target => {
-      await scene.by.line.send(await scene.by.seal(target.group, make(scene, target)))
+      await scene.by.line.send(
+        await scene.by.seal(target.group, make(scene, target), text === NOTHING ? undefined : text),
+      )
     }),
 })
 
@@ -31,28 +35,8 @@ const about = (
     }),
 })
 
-const TEXT: Body = { case: 'text', value: { text: 'a line of an adversary' } }
 const FAR = 1_000n
 const COUNTS = Array.from({ length: 64 }, (_, index) => BigInt(index + 1))
-
-/** Lines of an honest member that they never wrote. */
-const forgedHistory = about('forged-history', ({ chance }, { group, one }) => ({
-  case: 'historyPart',
-  value: {
-    conversationId: group.conversationId,
-    last: chance.whole(2) === 0,
-    messages: [
-      create(HistoryMessageSchema, {
-        fromAccount: random(32),
-        fromHandle: one.handle,
-        fromDevice: one.signatureKey,
-        sentAtMs: 1n,
-        sequence: BigInt(chance.whole(1_000)),
-        body: { case: 'text', value: `${one.handle} never said this` },
-      }),
-    ],
-  },
-}))
 
 const garbage: Act = {
   name: 'garbage-content',
@@ -77,7 +61,7 @@ const saysTwice: Act = {
   name: 'same-message-twice',
   run: scene =>
     inRoom(scene, async ({ group }) => {
-      const sealed: Outgoing = await scene.by.seal(group, { body: TEXT })
+      const sealed: Outgoing = await scene.by.seal(group, {}, TEXT)
       await scene.by.line.send(sealed, sealed)
     }),
 }
@@ -95,18 +79,17 @@ const ephemeral: Act = {
 }
 
 export const CONTENTS: readonly Act[] = [
-  says('text', () => ({ body: TEXT })),
-  says('count-zero', () => ({ count: 0n, body: TEXT })),
-  says('count-again', (_, { group }) => ({ count: group.count > 1n ? group.count - 2n : 1n, body: TEXT })),
+  says('text', () => ({})),
+  says('count-zero', () => ({ count: 0n })),
+  says('count-again', (_, { group }) => ({ count: group.count > 1n ? group.count - 2n : 1n })),
   says('count-far', (_, { group }) => {
     group.count += FAR
-    return { count: group.count, body: TEXT }
+    return { count: group.count }
   }),
-  says('other-joining', ({ chance }) => ({ joinedEpoch: BigInt(chance.whole(1_000)), body: TEXT })),
-  says('resent-of-nothing', ({ chance }) => ({ resentCount: BigInt(chance.whole(100)), body: TEXT })),
-  says('no-body', () => ({})),
+  says('other-joining', ({ chance }) => ({ joinedEpoch: BigInt(chance.whole(1_000)) })),
+  says('resent-of-nothing', ({ chance }) => ({ resentCount: BigInt(chance.whole(100)) })),
+  says('no-body', () => ({}), NOTHING),
   says('false-log', ({ chance }) => ({
-    body: TEXT,
     logTag: { sequence: BigInt(chance.whole(2 ** 31)), hash: random(32) },
   })),
   about('receipt-of-what-never-was', (_, { one }) => ({
@@ -118,9 +101,9 @@ export const CONTENTS: readonly Act[] = [
     value: { deviceId: one.signatureKey, counts: COUNTS },
   })),
   about('nothing-to-resend', () => ({ case: 'nothingToResend', value: { counts: COUNTS } })),
-  about('forged-revocation', () => ({
-    case: 'revoked',
-    value: { deviceList: random(300), removals: [random(200)] },
+  about('history-given-to-another', (_, { one }) => ({
+    case: 'historyGiven',
+    value: { deviceId: one.signatureKey },
   })),
   about('name-of-another', ({ honest, chance }) => ({
     case: 'deviceName',
@@ -130,7 +113,6 @@ export const CONTENTS: readonly Act[] = [
     case: 'admitted',
     value: { accountKey: random(32), handle: one.handle },
   })),
-  forgedHistory,
   garbage,
   notSealed,
   saysTwice,

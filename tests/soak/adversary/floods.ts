@@ -15,7 +15,7 @@ const texts: Act = {
     inRoom(scene, async ({ group }) => {
       const sealed = []
       for (let times = 0; times < SENDS; times++)
-        sealed.push(await scene.by.seal(group, { body: { case: 'text', value: { text: `flood ${times}` } } }))
+        sealed.push(await scene.by.seal(group, {}, `flood ${times}`))
       await scene.by.line.send(...sealed)
     }),
 }

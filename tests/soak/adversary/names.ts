@@ -3,8 +3,8 @@
 import type { Role } from './program.js'
 
 const ROLES: readonly Role[] = ['admin', 'member', 'removed']
-/** Of `of-HANDLE`, the first name of a room. */
-const HONEST_ROOM = /^of-m\d+$/
+/** Of `of-HANDLE`, the first name of a room; each further one of that founder has a number. */
+const HONEST_ROOM = /^of-(?<founder>m\d+)(?:-\d+)?$/
 const HONEST_TEXT = /^\S+ m\d+b? \d+ (?:\d+|last)(?: for (?<readers>\S+))?$/
 
 export const adversaries = (count: number): { handle: string; role: Role }[] =>
@@ -19,6 +19,9 @@ export const isAdversary = (name: string): boolean => /^x\d+(~|$)/.test(name)
 /** `name`: as all members have it. */
 export const isHonest = ({ kind, peer, name }: { kind: string; peer: string; name: string }): boolean =>
   kind === 'room' ? HONEST_ROOM.test(name) : !isAdversary(peer)
+
+/** The handle of the one who opened a room, which stays an admin of it where there are adversaries. */
+export const founderOf = (name: string): string | undefined => HONEST_ROOM.exec(name)?.groups?.founder
 
 /** Names those adversaries who are members, as the writer sees it: they are right to read it. */
 export function marked(text: string, members: readonly { handle: string }[]): string {

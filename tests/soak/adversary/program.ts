@@ -3,9 +3,16 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import {
+  type SignedTextStatement,
+  SignedTextStatementSchema,
+  type TextStatement,
+  TextStatementSchema,
+} from '../../../gen/parley/content/v1/chain_pb.js'
 import { ContentSchema } from '../../../gen/parley/content/v1/content_pb.js'
 import { ChatService, type CommitBundleSchema, type Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import type { KeyExchanged } from '../../../gen/parley/v1/key_exchange_pb.js'
+import type { Held } from '../../../services/endpoint/groups/state/held.js'
 import {
   type Commit,
   type CommitChange,
@@ -16,7 +23,10 @@ import {
 import { validateCredential } from '../../../services/endpoint/mls/validate-credential.js'
 import { pad } from '../../../services/protocol/content/padding.js'
 import { encodeLeafList } from '../../../services/protocol/conversation/leaves.js'
+import { encodeRejoinStatement } from '../../../services/protocol/conversation/rejoin-statement.js'
 import { readDeviceList } from '../../../services/protocol/identity/device-list.js'
+import { accountKey, deviceKeys } from '../../../services/protocol/keys.js'
+import { epochTagOf } from '../../../services/protocol/log/bundle-head.js'
 import { nodeCrypto } from '../../../services/protocol/node/crypto.js'
 import { MESSAGE_BYTES } from '../../../services/protocol/sizes.js'
 import type { RpcChannel } from '../../../services/rpc/channel.js'
@@ -26,6 +36,7 @@ import { connect } from '../../../services/rpc/node/client.js'
 import {
   METHOD_CHAT,
   METHOD_KEY_EXCHANGE,
+  makeCertificate,
   makeDevice,
   makeList,
   makeProof,
@@ -33,10 +44,12 @@ import {
   type PartsInit,
   type ProofInit,
   partsOf,
+  signLabelled,
   type TestDevice,
 } from '../../support/contract-device.js'
 import { signedCommit } from '../../support/contract-head.js'
 import type { Outgoing } from '../../support/contract-stream.js'
+import type { ListedAccount } from '../../support/modified-client.js'
 import { type Group, Groups } from './groups.js'
 import { Line, type Outcome } from './line.js'
 
@@ -47,10 +60,27 @@ const TRIES = 20
 /** Between two of them, in ms. */
 const AGAIN_MS = 300
 const HOST = '127.0.0.1'
+const TEXT_LABEL = 'parley.content.v1.TextStatement'
 
 export type Role = 'admin' | 'member' | 'removed'
 export type BundleInit = Exclude<MessageInitShape<typeof CommitBundleSchema>, { $typeName: string }>
 export type ContentInit = Exclude<MessageInitShape<typeof ContentSchema>, { $typeName: string }>
+
+/** A text is signed with these, in place of what is right. */
+interface Signing extends Partial<Omit<TextStatement, '$typeName' | '$unknown'>> {
+  conversationId?: Uint8Array
+  deviceId?: Uint8Array
+}
+type HeadChange = Parameters<typeof signedCommit>[2]
+
+interface Committing extends CommitChange {
+  /** The bundle that is sent, in place of the one with the commit alone. */
+  alter?: (made: Commit) => BundleInit
+  /** That makes the commit. */
+  engine?: Engine
+  /** All that the group holds behind it. */
+  after?: Held
+}
 
 interface ServerSeen {
   port: number
@@ -89,7 +119,7 @@ export class Program {
     this.role = options.role
     this.engine = engine
     this.server = server
-    this.device = makeDevice({ handle: options.handle })
+    this.device = deviceOn(server, options)
     this.list = makeList(this.device, { serverId: server.serverId })
     this.groups = new Groups(engine)
     this.#channel = this.connect()
@@ -125,6 +155,14 @@ export class Program {
     return makeProof({ device: this.device, server: this.server.fingerprint, method, request })
   }
 
+  /** As endpoints have their accounts. */
+  get own(): ListedAccount {
+    const { handle, account, certificate } = this.device
+    const list = readDeviceList(nodeCrypto, this.list)
+    const device = rawKeys(this.device)
+    return { handle, account: { publicKey: accountKey(account.publicKey) }, device, certificate, list }
+  }
+
   /** New key packages, that others add it with. */
   async publish(): Promise<void> {
     const pairs = await Promise.all(Array.from({ length: STOCK }, () => this.keyPackage()))
@@ -138,12 +176,11 @@ export class Program {
   }
 
   keyPackage({ lastResort = false, device = this.device } = {}): Promise<KeyPackagePair> {
-    const { key, certificate: identity } = device
-    const raw = Buffer.from(key.privateKey.export({ format: 'jwk' }).d!, 'base64url')
-    const signatureKey = new Uint8Array(raw)
+    const { certificate: identity } = device
+    const { privateKey: signatureKey, publicKey } = rawKeys(device)
     const leafData = encodeLeafList(readDeviceList(nodeCrypto, this.list))
     return this.engine.newKeyPackage({
-      ...{ identity, signatureKey, publicKey: key.publicKey },
+      ...{ identity, signatureKey, publicKey },
       ...{ lastResort, leafData },
     })
   }
@@ -166,37 +203,58 @@ export class Program {
     return undefined
   }
 
-  /** A commit of its own in a room, or what it wants to be taken for one. */
-  commitOf({ conversationId, states }: Group, bundle: BundleInit): Outgoing {
-    const epoch = this.engine.epoch(states[0]!)
-    return signedCommit(this.device, {
-      conversationId,
-      envelope: { case: 'commit', value: { epoch, ...bundle } },
-    })
+  /** A commit of its own in a room, or what it wants to be taken for one. `change`: of its head. */
+  commitOf({ conversationId, states }: Group, bundle: BundleInit, change: HeadChange = {}): Outgoing {
+    const [state] = states
+    const epochTag = epochTagOf(nodeCrypto, this.engine.epochAuthenticator(state!))
+    return signedCommit(
+      this.device,
+      {
+        conversationId,
+        envelope: { case: 'commit', value: { epoch: this.engine.epoch(state!), ...bundle } },
+      },
+      { epochTag, ...change },
+    )
   }
 
   /** Makes a commit of this change, sends it, and is in the next epoch where the server takes it. */
   async commit(
     group: Group,
-    change: CommitChange,
-    alter: (made: Commit) => BundleInit = ({ commit }) => ({ commit }),
-    engine = this.engine,
+    { alter = ({ commit }) => ({ commit }), engine = this.engine, after = group.held, ...change }: Committing,
   ): Promise<Outcome> {
     const [state] = group.states
     const made = await engine.commit(state!, change)
     const [outcome = 'down'] = await this.line.send(this.commitOf(group, alter(made)))
     if (outcome === 'accepted')
-      this.groups.enter(group.conversationId, engine.adopt(state!, made.pending).state)
+      this.groups.enter(group, { state: engine.adopt(state!, made.pending).state, held: after })
     return outcome
   }
 
-  /** Seals a content as an endpoint would. */
-  async seal(group: Group, content: ContentInit): Promise<Outgoing> {
+  /** Seals a content as an endpoint would. `text`: said in it, signed as it stands there. */
+  async seal(group: Group, content: ContentInit, text?: string): Promise<Outgoing> {
     const { joinedEpoch } = group
     group.count++
-    const defaults = { count: group.count, joinedEpoch, sentAtMs: BigInt(Date.now()) }
-    const encoded = toBinary(ContentSchema, create(ContentSchema, { ...defaults, ...content }))
+    const said = { count: group.count, joinedEpoch, sentAtMs: BigInt(Date.now()), ...content }
+    const signed = text === undefined ? undefined : this.signed(group, said, text)
+    const body = signed && ({ case: 'text', value: { signed } } as const)
+    const encoded = toBinary(ContentSchema, create(ContentSchema, { ...said, ...(body && { body }) }))
     return await this.sealBytes(group, pad(encoded))
+  }
+
+  /** A text as this device signs it for a place. `change`: of what is right there. */
+  signed(
+    { conversationId: groupId, held }: Group,
+    said: ContentInit,
+    text: string,
+    change: Signing = {},
+  ): SignedTextStatement {
+    const { count = 0n, joinedEpoch = 0n, resentCount = 0n, sentAtMs = 0n } = said
+    const { conversationId = held.state.id, deviceId = this.device.id, ...fields } = change
+    const place = { groupId, joinedEpoch, count: resentCount || count, sentAtMs, text }
+    const statement = toBinary(TextStatementSchema, create(TextStatementSchema, { ...place, ...fields }))
+    const bytes = Buffer.concat([this.device.account.publicKey, deviceId, conversationId, statement])
+    const signature = signLabelled(TEXT_LABEL, bytes, this.device.key)
+    return create(SignedTextStatementSchema, { statement, signature })
   }
 
   async sealBytes({ conversationId, states }: Group, plaintext: Uint8Array): Promise<Outgoing> {
@@ -213,7 +271,21 @@ export class Program {
 
   async #take({ conversationId, envelope: { case: kind, value } }: Envelope): Promise<void> {
     if (kind === 'welcome') await this.groups.join(conversationId, value)
-    else if (kind === 'commit') await this.groups.follow(conversationId, value.commit)
+    else if (kind === 'commit') await this.groups.follow(conversationId, value)
+    else if (kind === 'rejoin') this.groups.heard.rejoins.add(encodeRejoinStatement(value))
     else if (kind === 'application') await this.options.onCiphertext(conversationId, value.ciphertext)
   }
+}
+
+/** Its certificate is of this server, as those of all members are. */
+function deviceOn({ serverId }: ServerSeen, { handle }: EnterOptions): TestDevice {
+  const device = makeDevice({ handle })
+  const { account, id: deviceKey } = device
+  return { ...device, certificate: makeCertificate({ account, deviceKey, serverId }) }
+}
+
+/** An endpoint's keys are bytes. */
+function rawKeys({ key: { privateKey, publicKey } }: TestDevice) {
+  const raw = Buffer.from(privateKey.export({ format: 'jwk' }).d!, 'base64url')
+  return deviceKeys({ publicKey, privateKey: new Uint8Array(raw) })
 }

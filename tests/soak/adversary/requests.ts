@@ -1,20 +1,25 @@
 // Requests to rejoin and words of leaving, of one's own over and over and of others.
 
-import type { RejoinRequest } from '../../../gen/parley/v1/chat_pb.js'
-import { makeRejoin } from '../../../services/protocol/conversation/rejoin-request.js'
-import { deviceKeys } from '../../../services/protocol/keys.js'
+import { fromBinary } from '@bufbuild/protobuf'
+import { type SignedRejoinStatement, SignedRejoinStatementSchema } from '../../../gen/parley/v1/rejoin_pb.js'
+import { makeRejoinStatement } from '../../../services/protocol/conversation/rejoin-statement.js'
+import { deviceKey } from '../../../services/protocol/keys.js'
 import { nodeCrypto } from '../../../services/protocol/node/crypto.js'
 import { random } from '../../support/contract-device.js'
 import type { Outgoing } from '../../support/contract-stream.js'
-import { type Act, expectRefused, inRoom, repeated, type Scene, type Target } from './act.js'
+import { type Act, expectRefused, inRoom, pick, repeated, type Scene, type Target } from './act.js'
 
 const FLOOD = 12
 
-function rejoinOf({ by }: Scene, { group: { conversationId, states } }: Target): RejoinRequest {
-  const { privateKey, publicKey } = by.device.key
-  const raw = new Uint8Array(Buffer.from(privateKey.export({ format: 'jwk' }).d!, 'base64url'))
-  const device = deviceKeys({ publicKey, privateKey: raw })
-  return makeRejoin(nodeCrypto, { conversationId, lastEpoch: by.engine.epoch(states[0]!), device })
+/** `change`: of what is right. */
+function rejoinOf(
+  { by }: Scene,
+  { group: { held } }: Target,
+  change: Partial<Parameters<typeof makeRejoinStatement>[1]> = {},
+): SignedRejoinStatement {
+  const { groupId, incarnation, state, epoch } = held
+  const request = { groupId, incarnation, head: state.head, lastEpoch: epoch, ...change }
+  return fromBinary(SignedRejoinStatementSchema, makeRejoinStatement(nodeCrypto, request, by.own))
 }
 
 const rejoin = (scene: Scene, target: Target): Outgoing => ({
@@ -53,13 +58,37 @@ const replays: Act = {
   },
 }
 
+/** Statements that count for nothing, which the server cannot know. */
+const asksWrongly: Act = {
+  name: 'rejoin-that-does-not-count',
+  run: scene =>
+    inRoom(scene, async target => {
+      const { epoch, incarnation } = target.group.held
+      const change = pick(scene, [
+        { incarnation: incarnation + 1 },
+        { head: random(32) },
+        { lastEpoch: epoch + 1_000n },
+        { lastEpoch: 0n },
+      ])
+      const { conversationId } = target.group
+      const value = rejoinOf(scene, target, change)
+      await scene.by.line.send({ conversationId, envelope: { case: 'rejoin', value } })
+    }),
+}
+
 const asksForOthers: Act = {
   name: 'rejoin-of-another',
   run: scene =>
     inRoom(scene, async target => {
-      const one = scene.chance.pick(target.members)
-      if (!one) return
-      const value = { ...rejoinOf(scene, target), deviceId: one.signatureKey }
+      const one = pick(scene, target.members)
+      const { own } = scene.by
+      const { groupId, incarnation, state, epoch } = target.group.held
+      const device = { ...own.device, publicKey: deviceKey(one.signatureKey) }
+      const request = { groupId, incarnation, head: state.head, lastEpoch: epoch }
+      const value = fromBinary(
+        SignedRejoinStatementSchema,
+        makeRejoinStatement(nodeCrypto, request, { device }),
+      )
       const { conversationId } = target.group
       const outcomes = await scene.by.line.send({ conversationId, envelope: { case: 'rejoin', value } })
       expectRefused('a rejoin request of another device', outcomes)
@@ -70,8 +99,7 @@ const leavesForOthers: Act = {
   name: 'leave-of-another',
   run: scene =>
     inRoom(scene, async ({ group: { conversationId, joinedEpoch }, members }) => {
-      const one = scene.chance.pick(members)
-      if (!one) return
+      const one = pick(scene, members)
       const value = {
         nonce: random(16),
         signature: random(64),
@@ -83,4 +111,11 @@ const leavesForOthers: Act = {
     }),
 }
 
-export const REQUESTS: readonly Act[] = [asksOnce, floods, replays, asksForOthers, leavesForOthers]
+export const REQUESTS: readonly Act[] = [
+  asksOnce,
+  floods,
+  replays,
+  asksWrongly,
+  asksForOthers,
+  leavesForOthers,
+]

@@ -1,24 +1,46 @@
 // Groups that a modified program makes up of other people's key packages, and says that they are a known conversation.
 
-import { create, toBinary } from '@bufbuild/protobuf'
-import { GroupKind, GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
+import { ConversationKind } from '../../../gen/parley/content/v1/chain_pb.js'
+import { fixedState } from '../../../services/protocol/conversation/chain/state.js'
+import type { DeviceList } from '../../../services/protocol/identity/device-list.js'
+import { readDeviceList } from '../../../services/protocol/identity/device-list.js'
+import { nodeCrypto } from '../../../services/protocol/node/crypto.js'
+import { extended } from '../../support/chain-by-force.js'
 import { random } from '../../support/contract-device.js'
-import { signedCommit } from '../../support/contract-head.js'
+import { type Claim, ledgerOf, ownRoom, pairOf } from '../../support/forged-groups.js'
 import { type Act, inRoom, type Scene } from './act.js'
+import { claimed, found, listsOf, madeUp } from './forge.js'
 import type { Group } from './groups.js'
 
 const GARBAGE_BYTES = 400
 
+const listsIn = ({ held }: Group): DeviceList[] =>
+  held.ledger.accounts.map(({ encoded: [newest] }) => readDeviceList(nodeCrypto, newest!))
+
+/** A group of its own says that it is the room's, or has its name, under any id and in any epoch. */
+function claimsOf({ by, chance }: Scene, group: Group, at: Pick<Claim, 'groupId' | 'epoch'>): Claim {
+  const { held } = group
+  const accountKey = by.own.account.publicKey
+  const incarnation = held.incarnation + chance.whole(3)
+  const kind = chance.weighted({ own: 1, same: 2, powers: 2 })
+  if (kind === 'own') return ownRoom(at, by.own, { with: listsIn(group), name: held.state.settings!.name })
+  const same = { ...held, ...at, incarnation }
+  if (kind === 'same') return same
+  return extended(same, by.own, { changes: [{ kind: 'make-admin', accountKey }], ...at, epoch: 0n })
+}
+
+const twoOf = ({ chance, honest }: Scene) => chance.shuffled(honest).slice(0, 1 + chance.whole(2))
+
 /** Its own group of somebody else's devices takes the place of the room: a welcome in the place of the commit. */
 const welcomeInPlace: Act = {
   name: 'welcome-in-place',
-  breaksRooms: true,
+  isSeen: true,
   run: scene =>
     inRoom(scene, async ({ group, members }) => {
       const { by } = scene
-      const made = await madeUpGroup(scene, group.conversationId, settingsOf(scene, group))
-      if (!made) return
-      const { welcome, deviceIds } = made
+      const at = { groupId: group.conversationId, epoch: group.held.epoch + 1n }
+      const devices = await claimed(scene, twoOf(scene))
+      const { welcome, deviceIds } = await madeUp(scene, claimsOf(scene, group, at), { devices })
       const ids = deviceIds.filter(id => members.some(each => Buffer.compare(each.signatureKey, id) === 0))
       await by.line.send(
         by.commitOf(group, {
@@ -35,74 +57,41 @@ const welcomeElsewhere: Act = {
   name: 'welcome-elsewhere',
   run: scene =>
     inRoom(scene, async ({ group }) => {
-      const made = await madeUpGroup(scene, group.conversationId, settingsOf(scene, group))
-      if (made) await found(scene, random(16), made)
+      const claim = claimsOf(scene, group, { groupId: random(16), epoch: 1n })
+      const made = await madeUp(scene, claim, { devices: await claimed(scene, twoOf(scene)) })
+      await found(scene, claim, made)
     }),
 }
 
-/** A group of its own with claimed devices, which has no settings, or those of a room. */
-const madeUpConversation: Act = {
-  name: 'made-up-conversation',
+const newGroup = (
+  name: string,
+  claim: (scene: Scene, at: { groupId: Uint8Array; epoch: bigint }, lists: DeviceList[]) => Claim,
+): Act => ({
+  name,
   async run(scene) {
-    const id = random(16)
-    const room = create(GroupSettingsSchema, { kind: GroupKind.ROOM, name: 'made-up' })
-    const settings = toBinary(GroupSettingsSchema, room)
-    const made = await madeUpGroup(scene, id, scene.chance.pick([settings, undefined]))
-    if (made) await found(scene, id, made)
+    const handles = twoOf(scene)
+    const made = claim(scene, { groupId: random(16), epoch: 1n }, await listsOf(scene, handles))
+    await found(scene, made, await madeUp(scene, made, { devices: await claimed(scene, handles) }))
   },
+})
+
+export const WELCOMES: readonly Act[] = [
+  welcomeInPlace,
+  welcomeElsewhere,
+  newGroup('made-up-room', ({ by }, at, lists) => ownRoom(at, by.own, { with: lists, name: 'made-up' })),
+  // Of a conversation of its own with one of them: the other one's leaf is wrong in it, if there is one.
+  newGroup('made-up-direct', ({ by, chance }, at, lists) =>
+    pairOf({ ...at, incarnation: 1 + chance.whole(5) }, [by.own.list, ...lists]),
+  ),
+  // Of a conversation that it is none of the two in, or of somebody's own devices.
+  newGroup('made-up-direct-of-others', ({ by }, at, [one, other]) =>
+    other
+      ? pairOf({ ...at, incarnation: 9 }, [by.own.list, one!, other], [one!, other])
+      : ownDevicesOf(at, one!, by.own.list),
+  ),
+]
+
+function ownDevicesOf(at: Pick<Claim, 'groupId' | 'epoch'>, list: DeviceList, own: DeviceList): Claim {
+  const state = fixedState(nodeCrypto, ConversationKind.OWN_DEVICES, [list.accountKey])
+  return { ...at, incarnation: 9, state, entries: [], ledger: ledgerOf(own, list) }
 }
-
-/** Its own group says that it goes on in place of the room. */
-const succeeds: Act = {
-  name: 'succeed',
-  breaksRooms: true,
-  run: scene =>
-    inRoom(scene, async ({ group }) => {
-      const id = random(16)
-      const made = await madeUpGroup(scene, id, settingsOf(scene, group))
-      const succeedsEpoch = scene.by.engine.epoch(group.states[0]!)
-      if (made) await found(scene, id, made, { succeeds: group.conversationId, succeedsEpoch })
-    }),
-}
-
-const settingsOf = ({ by: { engine } }: Scene, { states }: Group) => engine.settings(states[0]!)
-
-interface MadeUp {
-  commit: Uint8Array
-  welcome: Uint8Array
-  deviceIds: Uint8Array[]
-}
-
-/** A group under this id with two honest people's devices; undefined where they have none to claim. */
-async function madeUpGroup({ by, chance, honest }: Scene, groupId: Uint8Array, settings?: Uint8Array) {
-  const claimHandles = chance.shuffled(honest).slice(0, 1 + chance.whole(2))
-  const { claims = [] } = (await by.exchange({ claimHandles })) ?? {}
-  const devices = claims.flatMap(({ outcome }) => (outcome.case === 'devices' ? outcome.value.devices : []))
-  if (devices.length === 0) return undefined
-  const state = await by.engine.create({
-    groupId,
-    keyPackage: await by.keyPackage(),
-    ...(settings && { settings }),
-  })
-  const { commit, welcome } = await by.engine.commit(state, {
-    add: devices.map(({ keyPackage }) => keyPackage),
-  })
-  const made: MadeUp = { commit, welcome: welcome!, deviceIds: devices.map(({ deviceKey }) => deviceKey) }
-  return made
-}
-
-async function found(
-  { by }: Scene,
-  conversationId: Uint8Array,
-  { commit, welcome, deviceIds }: MadeUp,
-  head = {},
-): Promise<void> {
-  const value = {
-    ...{ epoch: 0n, commit, creates: true },
-    welcomes: [{ deviceIds, welcome }],
-    rosterChange: { addedDeviceIds: deviceIds },
-  }
-  await by.line.send(signedCommit(by.device, { conversationId, envelope: { case: 'commit', value } }, head))
-}
-
-export const WELCOMES: readonly Act[] = [welcomeInPlace, welcomeElsewhere, madeUpConversation, succeeds]

@@ -55,6 +55,11 @@ describe('options', () => {
     expect(options(['--accept-server', 'authority']).acceptServer).toBe('authority')
   })
 
+  test('name the device that is handed the history: none unless they do', () => {
+    expect(options([]).giveHistory).toBeUndefined()
+    expect(options(['--give-history', 'SHA256:abc']).giveHistory).toBe('SHA256:abc')
+  })
+
   test('say what becomes of strangers: they wait unless they do', () => {
     expect(options([]).requests).toBe('hold')
     expect(options(['--requests', 'accept']).requests).toBe('accept')

@@ -37,6 +37,20 @@ const link = (person: Person, name: string): Promise<Person> =>
     seed: seedIn(person),
   })
 
+const idOf = ({ endpoint }: Person) => endpoint.account()!.deviceKey
+const waitsAt = ({ endpoint }: Person, newcomer: Person) =>
+  endpoint
+    .devices()
+    .some(({ id, waitsForHistory }) => Buffer.compare(id, idOf(newcomer)) === 0 && waitsForHistory)
+
+/** The person agrees at one device that these new ones are handed the history. */
+async function agree(at: Person, ...newcomers: Person[]): Promise<void> {
+  for (const newcomer of newcomers) {
+    await at.holds(() => waitsAt(at, newcomer))
+    await at.endpoint.giveHistory(idOf(newcomer))
+  }
+}
+
 const textsOf = (person: Person) =>
   person
     .history()
@@ -67,6 +81,7 @@ describe('a further device', () => {
     const [laptop, bob] = await aliceAndBob()
     await laptop.endpoint.nameDevice('laptop')
     const phone = await link(laptop, 'phone')
+    await agree(laptop, phone)
     await hasTexts(phone, 'I: hello', 'bob: hi')
     await phone.holds(() => eventsIn(phone).includes('2 lines of history from your device laptop'))
     expect(eventsIn(phone).filter(text => /of history/.test(text))).toHaveLength(1)
@@ -96,6 +111,7 @@ describe('a further device', () => {
     expect(textsOf(phone)).not.toContain('I: hello')
     const again = await town.join('alice', server)
     await hasTexts(again, 'bob: only the phone hears it at once')
+    await agree(again, phone)
     await hasTexts(phone, 'I: hello', 'bob: hi')
     expect(textsOf(phone)).toHaveLength(3)
   })
@@ -107,6 +123,7 @@ describe('a further device', () => {
     await laptop.event('conversation', ({ state, peer }) => state === 'ready' && peer === '#all')
     await bob.endpoint.send(room, 'before the phone')
     const phone = await link(laptop, 'phone')
+    await agree(laptop, phone)
     const { conversation } = await phone.event(
       'conversation',
       ({ state, peer }) => state === 'ready' && peer === '#all',
@@ -123,10 +140,10 @@ describe('a further device', () => {
 
   test('stands on the list that the key packages of all of them name', async () => {
     const laptop = await town.join('alice', server)
-    const idOf = ({ disk }: Person) => Buffer.from(accountOn(disk).device.publicKey).toString('hex')
-    await laptop.holds(() => publishedListOn(laptop.disk)?.join() === idOf(laptop))
+    const hexOf = ({ disk }: Person) => Buffer.from(accountOn(disk).device.publicKey).toString('hex')
+    await laptop.holds(() => publishedListOn(laptop.disk)?.join() === hexOf(laptop))
     const phone = await link(laptop, 'phone')
-    const both = () => [idOf(laptop), idOf(phone)].join()
+    const both = () => [hexOf(laptop), hexOf(phone)].join()
     for (const each of [laptop, phone]) await each.holds(() => publishedListOn(each.disk)?.join() === both())
   })
 
@@ -152,6 +169,7 @@ describe('a further device', () => {
     const [phone, tablet] = await Promise.all([link(laptop, 'phone'), link(laptop, 'tablet')])
     const own = [laptop, phone, tablet]
     for (const each of own) await each.holds(() => each.endpoint.devices().length === 3)
+    await agree(laptop, phone, tablet)
     await Promise.all(own.map(each => hasTexts(each, 'I: hello', 'bob: hi')))
     await Promise.all(
       [phone, tablet].map(each =>
@@ -162,6 +180,52 @@ describe('a further device', () => {
     const all = numbered(3, 'number')
     await Promise.all(own.map(each => hasTexts(each, ...all.map(text => `I: ${text}`))))
     await hasTexts(bob, ...all.map(text => `alice: ${text}`))
+  })
+})
+
+describe('the history of a further device', () => {
+  const noticesOf = (person: Person) =>
+    person.events.flatMap(event => (event.type === 'notice' ? [event.notice] : []))
+  const own = ({ endpoint }: Person) => endpoint.devices().find(({ isThis }) => isThis)!
+
+  test('waits until a person agrees at one that has it, and both are told', async () => {
+    const [laptop, bob] = await aliceAndBob()
+    const phone = await link(laptop, 'phone')
+    await phone.event('notice', ({ notice }) => notice.code === 'history-awaited')
+    await laptop.event('notice', ({ notice }) => notice.code === 'history-asked')
+    const { fingerprint } = own(phone)
+    expect(noticesOf(laptop)).toContainEqual({ code: 'history-asked', device: '', fingerprint })
+    expect(noticesOf(phone).map(({ code }) => code)).not.toContain('history-asked')
+    expect([own(phone).waitsForHistory, own(laptop).waitsForHistory]).toEqual([true, false])
+    // From here on all is for both; nothing of before comes with it.
+    await phone.event('conversation', ({ state, peer }) => state === 'ready' && peer === 'bob')
+    await bob.write('alice', 'to both')
+    await hasTexts(phone, 'bob: to both')
+    await laptop.close()
+    const again = await town.join('alice', server)
+    await again.line('up')
+    expect(waitsAt(again, phone)).toBe(true)
+    await bob.write('alice', 'once more')
+    await hasTexts(phone, 'bob: once more')
+    expect(textsOf(phone)).toEqual(['bob: to both', 'bob: once more'])
+    await agree(again, phone)
+    await hasTexts(phone, 'I: hello', 'bob: hi')
+    await phone.holds(() => !own(phone).waitsForHistory)
+    await expect(again.endpoint.giveHistory(idOf(phone))).rejects.toMatchObject({
+      why: { code: 'has-history' },
+    })
+  })
+
+  test('is asked for by none of the others once a person has agreed at one', async () => {
+    const [laptop] = await aliceAndBob()
+    const phone = await link(laptop, 'phone')
+    await agree(laptop, phone)
+    await hasTexts(phone, 'I: hello', 'bob: hi')
+    const tablet = await link(laptop, 'tablet')
+    for (const each of [laptop, phone]) await each.holds(() => waitsAt(each, tablet))
+    await agree(phone, tablet)
+    await laptop.holds(() => !waitsAt(laptop, tablet))
+    await hasTexts(tablet, 'I: hello', 'bob: hi')
   })
 })
 
@@ -189,7 +253,10 @@ describe('a conversation that one device begins', () => {
     const laptop = await town.join('alice', server)
     await laptop.line('up')
     const phone = await link(laptop, 'phone')
-    await phone.holds(() => phone.endpoint.devices().length === 2)
+    // Before the account has it on its list it makes none.
+    const early = phone.endpoint.createRoom({ name: 'early', historyDays: 0 })
+    await expect(early).rejects.toMatchObject({ why: { code: 'not-registered' } })
+    await phone.line('up')
     const room = await phone.endpoint.createRoom({ name: 'all', historyDays: 0 })
     await phone.endpoint.send(room, 'alone')
     const { conversation } = await laptop.event(
@@ -240,6 +307,7 @@ describe('a long history', () => {
     const again = await town.join('alice', server)
     await again.line('up')
     const phone = await link(again, 'phone')
+    await agree(again, phone)
     await phone.event('conversation', ({ state, peer }) => state === 'ready' && peer === 'bob')
     await phone.write('bob', 'meanwhile')
     await hasTexts(bob, 'alice: meanwhile')

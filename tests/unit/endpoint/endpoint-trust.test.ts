@@ -2,7 +2,8 @@
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { parseInvite } from '../../../services/protocol/invite/invite-link.js'
-import { inviteTokenOn, openAs } from '../../support/modified-client.js'
+import { openAs } from '../../support/forged-groups.js'
+import { inviteTokenOn } from '../../support/modified-client.js'
 import { HOST, type JoinOptions, newTown, type Person, type Server, type Town } from '../../support/town.js'
 
 jest.setTimeout(20_000)

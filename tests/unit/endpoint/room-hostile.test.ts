@@ -1,11 +1,12 @@
 // Rooms on a server that drops, reorders, withholds, repeats and alters, and with members whose program was altered:
 // nothing of it passes in silence, and what can be made good is made good.
 
-import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { GroupSettingsSchema } from '../../../gen/parley/content/v1/room_pb.js'
-import type { Envelope, RejoinRequest } from '../../../gen/parley/v1/chat_pb.js'
-import { accountOn, commitByForce, type Force } from '../../support/modified-client.js'
+import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
+import type { SignedRejoinStatement } from '../../../gen/parley/v1/rejoin_pb.js'
+import type { OwnAccount } from '../../../services/endpoint/contacts/account.js'
+import { commitByForce, type Force } from '../../support/forced-commits.js'
+import { accountOn } from '../../support/modified-client.js'
 import {
   changing,
   firstOf,
@@ -240,19 +241,16 @@ describe('a server that', () => {
     expect(textsOf(carol)).not.toContain('unheard')
   })
 
-  test.each<[string, (request: RejoinRequest) => RejoinRequest]>([
+  test.each<[string, (request: SignedRejoinStatement) => SignedRejoinStatement]>([
     ['repeats a request to be taken in again', request => request],
     [
-      'makes one with a number of its own',
-      request => ({ ...request, nonce: request.nonce.map(byte => ~byte) }),
+      'makes one with bytes of its own',
+      request => ({ ...request, statement: request.statement.map(byte => ~byte) }),
     ],
-    [
-      'makes one without a signature',
-      request => ({ ...request, nonce: new Uint8Array(16), signature: new Uint8Array() }),
-    ],
+    ['makes one without a signature', request => ({ ...request, signature: new Uint8Array() })],
   ])('%s, in a new place: nobody is removed for it', async (_what, make) => {
     const [alice, bob, carol] = (await room('alice', 'bob', 'carol')) as [Person, Person, Person]
-    let request: RejoinRequest | undefined
+    let request: SignedRejoinStatement | undefined
     const withholding = changing(
       [carol],
       'commit',
@@ -325,6 +323,9 @@ describe('a server that', () => {
 })
 
 describe('a member with an altered program', () => {
+  const WENT_ON = 'event: the room goes on, sealed anew: a change that nobody could take had stopped it'
+  const adding = ({ account }: OwnAccount) => ({ kind: 'add' as const, accountKey: account.publicKey })
+  const removing = ({ account }: OwnAccount) => ({ kind: 'remove' as const, accountKey: account.publicKey })
   const broken = (person: Person) =>
     others(person).filter(line => line.includes('mallory changed it in a way'))
   /** Mallory is a member, and no admin unless given. */
@@ -335,34 +336,46 @@ describe('a member with an altered program', () => {
     await again.line('up')
   }
 
-  test.each<[string, (eve: Person) => Force]>([
-    ['adds somebody', eve => ({ add: [accountOn(eve.disk)] })],
-    ['removes somebody', () => ({ remove: ['bob'] })],
+  test.each<[string, (eve: OwnAccount, bob: OwnAccount) => Force]>([
+    ['adds somebody', eve => ({ changes: [adding(eve)], add: [eve] })],
+    ['adds somebody without a word of it', eve => ({ add: [eve] })],
+    ['removes somebody', (_, bob) => ({ changes: [removing(bob)], remove: ['bob'] })],
+    ['removes somebody without a word of it', () => ({ remove: ['bob'] })],
     [
       'renames the room',
       () => ({
-        settings: before =>
-          toBinary(GroupSettingsSchema, { ...fromBinary(GroupSettingsSchema, before), name: 'mine' }),
+        changes: [{ kind: 'settings', settings: { name: 'mine', topic: '', historyDays: 0 } }],
       }),
     ],
-  ])('that %s without being an admin is refused by all others, and named', async (_name, forced) => {
-    const [alice, bob, mallory] = (await room('alice', 'bob', 'mallory')) as [Person, Person, Person]
-    const eve = await town.join('eve', server)
-    await eve.line('up')
-    await force(mallory, forced(eve))
-    for (const person of [alice, bob]) {
-      await person.holds(() => broken(person).length === 1)
-      expect(members(person)).toEqual(['alice', 'bob', 'mallory'])
-      expect(roomOf(person)!.peer).toBe('#tea')
-    }
-  })
+  ])(
+    'that %s without being an admin is refused by all others, named, and taken out',
+    async (_name, forced) => {
+      const [alice, bob, mallory] = (await room('alice', 'bob', 'mallory')) as [Person, Person, Person]
+      const eve = await town.join('eve', server)
+      await eve.line('up')
+      await force(mallory, forced(accountOn(eve.disk), accountOn(bob.disk)))
+      for (const person of [alice, bob]) {
+        await person.holds(() => broken(person).length === 1)
+        await person.holds(() => others(person).includes(WENT_ON))
+        await person.holds(() => members(person).join() === 'alice,bob')
+        expect(roomOf(person)!.peer).toBe('#tea')
+      }
+      await say(alice, 'without mallory')
+      await say(bob, 'nor eve')
+      await Promise.all([hears(bob, 'without mallory'), hears(alice, 'nor eve')])
+      expect(others(bob)).toContain('event: alice removed mallory')
+      for (const person of [alice, bob]) expect(broken(person)).toHaveLength(1)
+      expect(roomOf(eve)).toBeUndefined()
+    },
+  )
 
   test('that adds and removes in one commit, as an admin may: all are told alike, and the room goes on', async () => {
     const people = (await room('mallory', 'alice', 'bob', 'carol')) as [Person, Person, Person, Person]
     const [mallory, alice, bob, carol] = people
     const eve = await town.join('eve', server)
     await eve.line('up')
-    await force(mallory, { add: [accountOn(eve.disk)], remove: ['bob'] })
+    const [eves, bobs] = [accountOn(eve.disk), accountOn(bob.disk)]
+    await force(mallory, { changes: [adding(eves), removing(bobs)], add: [eves], remove: ['bob'] })
     for (const person of [alice, carol]) {
       await person.holds(() => others(person).includes('event: mallory added eve'))
       await person.holds(() => others(person).includes('event: mallory removed bob'))

@@ -100,9 +100,17 @@ describe('what an admin changes', () => {
     await expect(change(alice, { kind: 'admin', handle: 'alice', isAdmin: false })).rejects.toMatchObject({
       why: { code: 'only-admin' },
     })
-    await expect(alice.endpoint.leaveRoom(conversationOf(alice))).rejects.toMatchObject({
-      why: { code: 'only-admin-leaves' },
-    })
+  })
+
+  test('has another admin when the last one leaves: the one who came first', async () => {
+    const [alice, bob, carol] = (await room('alice', 'bob', 'carol')) as [Person, Person, Person]
+    await alice.endpoint.leaveRoom(conversationOf(alice))
+    for (const one of [bob, carol]) await isTold(one, 'bob is an admin now: the last one has left')
+    expect(told(carol)).not.toContainEqual(expect.stringMatching(/made .* an admin/))
+    await change(bob, { kind: 'name', name: 'coffee' })
+    await isTold(carol, 'bob named the room "coffee"')
+    expect(view(carol).name).toBe('coffee')
+    expect(members(carol)).toEqual(['bob', 'carol'])
   })
 })
 

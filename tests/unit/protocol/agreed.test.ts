@@ -50,7 +50,6 @@ const contract = [
   'v1/identity',
   'v1/key_exchange',
   'content/v1/content',
-  'content/v1/room',
   'content/v1/chain',
   'v1/rejoin',
 ]

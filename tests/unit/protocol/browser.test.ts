@@ -31,8 +31,7 @@ describe('in a place without Node', () => {
       inUse: told.proven,
       present: told.proven,
       asked: told.proven,
-      wrote: told.proven,
-      rejoins: 'true',
+      wrote: 'é',
     })
     expect(told.linkAgain).toBe(told.link)
     expect(told.phrase!.split(' ')).toHaveLength(24)

@@ -90,10 +90,10 @@ describe('a key of one kind', () => {
   test('is wanted where somebody is known by it', () => {
     const [ada, phone] = [accountKeys(generateKeyPair(crypto)), deviceKeys(generateKeyPair(crypto))]
     // @ts-expect-error an account signs, and not a device
-    makeCertificate(crypto, { handle: 'ada', account: phone, deviceKey: phone.publicKey })
+    makeCertificate(crypto, { account: phone, deviceKey: phone.publicKey })
     // @ts-expect-error of a device, and not of an account
-    makeCertificate(crypto, { handle: 'ada', account: ada, deviceKey: ada.publicKey })
-    const certificate = makeCertificate(crypto, { handle: 'ada', account: ada, deviceKey: phone.publicKey })
+    makeCertificate(crypto, { account: ada, deviceKey: ada.publicKey })
+    const certificate = makeCertificate(crypto, { account: ada, deviceKey: phone.publicKey })
     const identity = readCertificate(crypto, certificate)
     expect(identity).toMatchObject({ accountKey: ada.publicKey, deviceKey: phone.publicKey })
     // @ts-expect-error of an account, and not of a device

@@ -38,7 +38,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/content/v1/chain.proto.
  */
 export const file_parley_content_v1_chain: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wYXJsZXkvY29udGVudC92MS9jaGFpbi5wcm90bxIRcGFybGV5LmNvbnRlbnQudjEi2wYKCkNoYWluRW50cnkSDgoGbnVtYmVyGAEgASgNEhAKCHByZXZpb3VzGAIgASgMEhAKCGdyb3VwX2lkGAMgASgMEg0KBWVwb2NoGAQgASgEEhMKC2NlcnRpZmljYXRlGAUgASgMEjYKBmNyZWF0ZRgGIAEoCzIkLnBhcmxleS5jb250ZW50LnYxLkNoYWluRW50cnkuQ3JlYXRlSAASMAoDYWRkGAcgASgLMiEucGFybGV5LmNvbnRlbnQudjEuQ2hhaW5FbnRyeS5BZGRIABI2CgZyZW1vdmUYCCABKAsyJC5wYXJsZXkuY29udGVudC52MS5DaGFpbkVudHJ5LlJlbW92ZUgAEjQKBWxlYXZlGAkgASgLMiMucGFybGV5LmNvbnRlbnQudjEuQ2hhaW5FbnRyeS5MZWF2ZUgAEj0KCm1ha2VfYWRtaW4YCiABKAsyJy5wYXJsZXkuY29udGVudC52MS5DaGFpbkVudHJ5Lk1ha2VBZG1pbkgAEkEKDHVubWFrZV9hZG1pbhgLIAEoCzIpLnBhcmxleS5jb250ZW50LnYxLkNoYWluRW50cnkuVW5tYWtlQWRtaW5IABI6CghzZXR0aW5ncxgMIAEoCzImLnBhcmxleS5jb250ZW50LnYxLkNoYWluRW50cnkuU2V0dGluZ3NIABpQCgZDcmVhdGUSDAoEc2FsdBgBIAEoDBI4CghzZXR0aW5ncxgCIAEoCzImLnBhcmxleS5jb250ZW50LnYxLkNoYWluRW50cnkuU2V0dGluZ3MaGgoDQWRkEhMKC2FjY291bnRfa2V5GAEgASgMGh0KBlJlbW92ZRITCgthY2NvdW50X2tleRgBIAEoDBpDCgVMZWF2ZRI6CglzdGF0ZW1lbnQYASABKAsyJy5wYXJsZXkuY29udGVudC52MS5TaWduZWRMZWF2ZVN0YXRlbWVudBogCglNYWtlQWRtaW4SEwoLYWNjb3VudF9rZXkYASABKAwaIgoLVW5tYWtlQWRtaW4SEwoLYWNjb3VudF9rZXkYASABKAwaPQoIU2V0dGluZ3MSDAoEbmFtZRgBIAEoCRINCgV0b3BpYxgCIAEoCRIUCgxoaXN0b3J5X2RheXMYAyABKA1CCAoGY2hhbmdlIjQKEFNpZ25lZENoYWluRW50cnkSDQoFZW50cnkYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIk0KDkxlYXZlU3RhdGVtZW50EhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBINCgVhZGRlZBgCIAEoDRITCgtjZXJ0aWZpY2F0ZRgDIAEoDCI8ChRTaWduZWRMZWF2ZVN0YXRlbWVudBIRCglzdGF0ZW1lbnQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIuoBCgpHcm91cFN0YXRlEjEKBGtpbmQYASABKA4yIy5wYXJsZXkuY29udGVudC52MS5Db252ZXJzYXRpb25LaW5kEhcKD2NvbnZlcnNhdGlvbl9pZBgCIAEoDBITCgtpbmNhcm5hdGlvbhgDIAEoDRIQCghhY2NvdW50cxgEIAMoDBIPCgdlbnRyaWVzGAUgASgNEgwKBGhlYWQYBiABKAwSDgoGbGVkZ2VyGAcgASgMEjoKDWFkZGVkX2VudHJpZXMYCCADKAsyIy5wYXJsZXkuY29udGVudC52MS5TaWduZWRDaGFpbkVudHJ5Ij8KC0NvbW1pdEJhc2lzEg0KBWxpc3RzGAEgAygMEhAKCHJlbW92YWxzGAIgAygMEg8KB3Jlam9pbnMYAyADKAwikAEKBkpvaW5lchI0CgdlbnRyaWVzGAEgAygLMiMucGFybGV5LmNvbnRlbnQudjEuU2lnbmVkQ2hhaW5FbnRyeRINCgVsaXN0cxgCIAMoDBIQCghyZW1vdmFscxgDIAMoDBIvCgdyZW1vdmVkGAQgAygLMh4ucGFybGV5LmNvbnRlbnQudjEuUmVtb3ZlZExlYWYiKAoITGVhZkxpc3QSDgoGbnVtYmVyGAEgASgEEgwKBGhhc2gYAiABKAwiMAoLUmVtb3ZlZExlYWYSEgoKZGV2aWNlX2tleRgBIAEoDBINCgVlcG9jaBgCIAEoBCKVAQoNVGV4dFN0YXRlbWVudBIXCg9jb252ZXJzYXRpb25faWQYASABKAwSEgoKZGV2aWNlX2tleRgCIAEoDBINCgVjb3VudBgDIAEoBBIUCgxqb2luZWRfZXBvY2gYBCABKAQSEAoIZ3JvdXBfaWQYBSABKAwSEgoKc2VudF9hdF9tcxgGIAEoAxIMCgR0ZXh0GAcgASgJIjsKE1NpZ25lZFRleHRTdGF0ZW1lbnQSEQoJc3RhdGVtZW50GAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDCJqCgtIaXN0b3J5TGluZRI0CgR0ZXh0GAEgASgLMiYucGFybGV5LmNvbnRlbnQudjEuU2lnbmVkVGV4dFN0YXRlbWVudBITCgtjZXJ0aWZpY2F0ZRgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBCqSAQoQQ29udmVyc2F0aW9uS2luZBIhCh1DT05WRVJTQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhwKGENPTlZFUlNBVElPTl9LSU5EX0RJUkVDVBABEhoKFkNPTlZFUlNBVElPTl9LSU5EX1JPT00QAhIhCh1DT05WRVJTQVRJT05fS0lORF9PV05fREVWSUNFUxADYgZwcm90bzM");
+  fileDesc("Ch1wYXJsZXkvY29udGVudC92MS9jaGFpbi5wcm90bxIRcGFybGV5LmNvbnRlbnQudjEi2wYKCkNoYWluRW50cnkSDgoGbnVtYmVyGAEgASgNEhAKCHByZXZpb3VzGAIgASgMEhAKCGdyb3VwX2lkGAMgASgMEg0KBWVwb2NoGAQgASgEEhMKC2NlcnRpZmljYXRlGAUgASgMEjYKBmNyZWF0ZRgGIAEoCzIkLnBhcmxleS5jb250ZW50LnYxLkNoYWluRW50cnkuQ3JlYXRlSAASMAoDYWRkGAcgASgLMiEucGFybGV5LmNvbnRlbnQudjEuQ2hhaW5FbnRyeS5BZGRIABI2CgZyZW1vdmUYCCABKAsyJC5wYXJsZXkuY29udGVudC52MS5DaGFpbkVudHJ5LlJlbW92ZUgAEjQKBWxlYXZlGAkgASgLMiMucGFybGV5LmNvbnRlbnQudjEuQ2hhaW5FbnRyeS5MZWF2ZUgAEj0KCm1ha2VfYWRtaW4YCiABKAsyJy5wYXJsZXkuY29udGVudC52MS5DaGFpbkVudHJ5Lk1ha2VBZG1pbkgAEkEKDHVubWFrZV9hZG1pbhgLIAEoCzIpLnBhcmxleS5jb250ZW50LnYxLkNoYWluRW50cnkuVW5tYWtlQWRtaW5IABI6CghzZXR0aW5ncxgMIAEoCzImLnBhcmxleS5jb250ZW50LnYxLkNoYWluRW50cnkuU2V0dGluZ3NIABpQCgZDcmVhdGUSDAoEc2FsdBgBIAEoDBI4CghzZXR0aW5ncxgCIAEoCzImLnBhcmxleS5jb250ZW50LnYxLkNoYWluRW50cnkuU2V0dGluZ3MaGgoDQWRkEhMKC2FjY291bnRfa2V5GAEgASgMGh0KBlJlbW92ZRITCgthY2NvdW50X2tleRgBIAEoDBpDCgVMZWF2ZRI6CglzdGF0ZW1lbnQYASABKAsyJy5wYXJsZXkuY29udGVudC52MS5TaWduZWRMZWF2ZVN0YXRlbWVudBogCglNYWtlQWRtaW4SEwoLYWNjb3VudF9rZXkYASABKAwaIgoLVW5tYWtlQWRtaW4SEwoLYWNjb3VudF9rZXkYASABKAwaPQoIU2V0dGluZ3MSDAoEbmFtZRgBIAEoCRINCgV0b3BpYxgCIAEoCRIUCgxoaXN0b3J5X2RheXMYAyABKA1CCAoGY2hhbmdlIjQKEFNpZ25lZENoYWluRW50cnkSDQoFZW50cnkYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIk0KDkxlYXZlU3RhdGVtZW50EhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBINCgVhZGRlZBgCIAEoDRITCgtjZXJ0aWZpY2F0ZRgDIAEoDCI8ChRTaWduZWRMZWF2ZVN0YXRlbWVudBIRCglzdGF0ZW1lbnQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIuoBCgpHcm91cFN0YXRlEjEKBGtpbmQYASABKA4yIy5wYXJsZXkuY29udGVudC52MS5Db252ZXJzYXRpb25LaW5kEhcKD2NvbnZlcnNhdGlvbl9pZBgCIAEoDBITCgtpbmNhcm5hdGlvbhgDIAEoDRIQCghhY2NvdW50cxgEIAMoDBIPCgdlbnRyaWVzGAUgASgNEgwKBGhlYWQYBiABKAwSDgoGbGVkZ2VyGAcgASgMEjoKDWFkZGVkX2VudHJpZXMYCCADKAsyIy5wYXJsZXkuY29udGVudC52MS5TaWduZWRDaGFpbkVudHJ5Ij8KC0NvbW1pdEJhc2lzEg0KBWxpc3RzGAEgAygMEhAKCHJlbW92YWxzGAIgAygMEg8KB3Jlam9pbnMYAyADKAwikAEKBkpvaW5lchI0CgdlbnRyaWVzGAEgAygLMiMucGFybGV5LmNvbnRlbnQudjEuU2lnbmVkQ2hhaW5FbnRyeRINCgVsaXN0cxgCIAMoDBIQCghyZW1vdmFscxgDIAMoDBIvCgdyZW1vdmVkGAQgAygLMh4ucGFybGV5LmNvbnRlbnQudjEuUmVtb3ZlZExlYWYiKAoITGVhZkxpc3QSDgoGbnVtYmVyGAEgASgEEgwKBGhhc2gYAiABKAwiMAoLUmVtb3ZlZExlYWYSEgoKZGV2aWNlX2tleRgBIAEoDBINCgVlcG9jaBgCIAEoBCJ0Cg1UZXh0U3RhdGVtZW50Eg0KBWNvdW50GAMgASgEEhQKDGpvaW5lZF9lcG9jaBgEIAEoBBIQCghncm91cF9pZBgFIAEoDBISCgpzZW50X2F0X21zGAYgASgDEgwKBHRleHQYByABKAlKBAgBEAJKBAgCEAMiOwoTU2lnbmVkVGV4dFN0YXRlbWVudBIRCglzdGF0ZW1lbnQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMImoKC0hpc3RvcnlMaW5lEjQKBHRleHQYASABKAsyJi5wYXJsZXkuY29udGVudC52MS5TaWduZWRUZXh0U3RhdGVtZW50EhMKC2NlcnRpZmljYXRlGAIgASgMEhAKCHNlcXVlbmNlGAMgASgEKpIBChBDb252ZXJzYXRpb25LaW5kEiEKHUNPTlZFUlNBVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYQ09OVkVSU0FUSU9OX0tJTkRfRElSRUNUEAESGgoWQ09OVkVSU0FUSU9OX0tJTkRfUk9PTRACEiEKHUNPTlZFUlNBVElPTl9LSU5EX09XTl9ERVZJQ0VTEANiBnByb3RvMw");
 
 /**
  * One change of a room. A device of a member signs it under the label
@@ -554,14 +554,15 @@ export const GroupStateSchema: GenMessage<GroupState> = /*@__PURE__*/
  * decide alike. It takes a commit if all of this holds, and no other:
  *
  *   1. every list and removal in the basis is of an account that is a member before or after, and
- *      changes what the ledger says of it;
+ *      changes what the ledger says of it; every list is of the group's server: the one that the
+ *      certificates of the leaves before it name, which is one and the same;
  *   2. every entry holds (ChainEntry), is signed by the committer's device and is of this group and
  *      epoch; a LeaveStatement is by a device that is in use;
  *   3. every leaf that it removes is wrong after the commit, or its device asks for it by a rejoin in
  *      the basis that counts (RejoinStatement of parley.v1); each rejoin is of a leaf that it removes;
  *   4. no device has two leaves after it, and there are at most 250;
- *   5. every leaf is right after it, the committer's too. A leaf is right if its account is a member,
- *      the ledger has lists of the account, its device is in use by them, and the list that the leaf
+ *   5. every leaf is right after it, the committer's too. A leaf is right if its certificate names
+ *      the group's server (server_id), its account is a member, the ledger has lists of the account, its device is in use by them, and the list that the leaf
  *      names is not newer than those, nor another one of the same number;
  *   6. its GroupState is the one that all this makes.
  *
@@ -569,6 +570,10 @@ export const GroupStateSchema: GenMessage<GroupState> = /*@__PURE__*/
  * that is no longer in use goes with the first commit that carries the list or the removal. Nobody
  * removes a leaf that is right, and nobody keeps one that is wrong. Any member may add a leaf that is
  * right: further devices of a member need nobody's leave.
+ *
+ * The words of an account make it on any server, and it has other devices on each. So nothing that is
+ * signed for one server counts in a group of another. A group's first leaf, its founder's, says which
+ * one it is of, and all lists that the group begins with are of the same.
  *
  * @generated from message parley.content.v1.CommitBasis
  */
@@ -608,7 +613,8 @@ export const CommitBasisSchema: GenMessage<CommitBasis> = /*@__PURE__*/
  *
  * A device that joins works all of it out by itself: the chain from its first entry to the head in
  * GroupState, the ledger to the hash there, that every leaf of the tree is right, its own is among them,
- * and that the signer of the GroupInfo is one of them. Anything else, and it does not join. A device
+ * and that the signer of the GroupInfo is one of them; all certificates in the leaves and all lists are of
+ * the server that its own certificate names. Anything else, and it does not join. A device
  * that knows the conversation joins only if the chain goes on from the head that it knows, and only for
  * one of these reasons:
  *
@@ -616,8 +622,11 @@ export const CommitBasisSchema: GenMessage<CommitBasis> = /*@__PURE__*/
  *   - it was out of that group, and the welcome is of an epoch above the last one that it was in;
  *   - the group succeeds the one with the highest incarnation that it knows: its incarnation is one
  *     higher, all entries behind the known head are of its own group id, and its ledger has all lists
- *     and removals of members that the known one has. The first such group in the server's order is
- *     the successor. If it asked to rejoin, or was out, the incarnation may be higher by more;
+ *     and removals of members that the known one has. Of a room that is so only for a group that the
+ *     server has put into the order of the one before (Successor in parley/v1/chat.proto), where all see it:
+ *     one alone who were led away would be heard by nobody. The first such group in that order is
+ *     the successor: it takes the place of one that stands behind it, also later. If it asked to rejoin, or
+ *     was out, or the conversation has no chain, the incarnation may be higher by more;
  *   - it is another group, of the same incarnation, of a conversation without a chain: both sides
  *     began one.
  *
@@ -718,29 +727,20 @@ export const RemovedLeafSchema: GenMessage<RemovedLeaf> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_chain, 8);
 
 /**
- * A text as its writer's device signs it, under the label "parley.content.v1.TextStatement", so that it
- * can be shown to those who came later and nobody can put words into another's mouth.
+ * A text as its writer's device signs it, so that it can be shown to those who came later and nobody can
+ * put words into another's mouth, or take another's words for their own. Under the label
+ * "parley.content.v1.TextStatement" the device signs, one after the other, the public key of the writer's account, its own,
+ * the id of the conversation (32 bytes each), and the bytes of the TextStatement: a receiver knows the three, so they do
+ * not travel, and a text is worth nothing in another conversation or by another writer.
  *
  * @generated from message parley.content.v1.TextStatement
  */
 export type TextStatement = Message<"parley.content.v1.TextStatement"> & {
   /**
-   * 32 bytes. So a text is worth nothing in another conversation.
-   *
-   * @generated from field: bytes conversation_id = 1;
-   */
-  conversationId: Uint8Array;
-
-  /**
-   * The writer's device; 32 bytes.
-   *
-   * @generated from field: bytes device_key = 2;
-   */
-  deviceKey: Uint8Array;
-
-  /**
-   * Content.count and Content.joined_epoch of the message, and the MLS group that it was sent in (16
-   * bytes): no two texts of a device have all three alike.
+   * Content.count and Content.joined_epoch of the message when it was sealed first, and the MLS group that
+   * it was sent in (16 bytes): no two texts of a device have all three alike, and one that is said again
+   * (Content.resent_count) keeps them. One that the server did not take, and that is sealed anew under
+   * another count, is signed anew.
    *
    * @generated from field: uint64 count = 3;
    */
@@ -796,7 +796,7 @@ export type SignedTextStatement = Message<"parley.content.v1.SignedTextStatement
   statement: Uint8Array;
 
   /**
-   * By TextStatement.device_key.
+   * By the writer's device; see TextStatement.
    *
    * @generated from field: bytes signature = 2;
    */
@@ -811,9 +811,12 @@ export const SignedTextStatementSchema: GenMessage<SignedTextStatement> = /*@__P
   messageDesc(file_parley_content_v1_chain, 10);
 
 /**
- * A line of a conversation from before somebody came, handed over by a member. The receiver verifies
- * both signatures and that the device of the certificate is that of the statement. So the words are the
- * writer's; that nothing was left out, and the order, are the word of whoever hands them over.
+ * A line of a conversation from before somebody came, handed over by a member. The receiver MUST verify
+ * both signatures, that of the text with the account and the device of the certificate and the id of this
+ * conversation, and that the account is or was a member: by the chain of a room, by
+ * the two keys of a direct conversation. It MUST leave out a line of which one of these does not hold. So
+ * the words are the writer's; that nothing was left out, and the order, are the word of whoever hands
+ * them over.
  *
  * @generated from message parley.content.v1.HistoryLine
  */

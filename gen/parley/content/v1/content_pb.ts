@@ -23,13 +23,15 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { HistoryLine, SignedLeaveStatement, SignedTextStatement } from "./chain_pb.js";
+import { file_parley_content_v1_chain } from "./chain_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file parley/content/v1/content.proto.
  */
 export const file_parley_content_v1_content: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wYXJsZXkvY29udGVudC92MS9jb250ZW50LnByb3RvEhFwYXJsZXkuY29udGVudC52MSLaBAoHQ29udGVudBINCgVjb3VudBgBIAEoBBIUCgxqb2luZWRfZXBvY2gYDCABKAQSEgoKc2VudF9hdF9tcxgCIAEoAxInCgR0ZXh0GAMgASgLMhcucGFybGV5LmNvbnRlbnQudjEuVGV4dEgAEi0KB3JlY2VpcHQYBCABKAsyGi5wYXJsZXkuY29udGVudC52MS5SZWNlaXB0SAASKQoFbGVhdmUYByABKAsyGC5wYXJsZXkuY29udGVudC52MS5MZWF2ZUgAEjoKDnJlc2VuZF9yZXF1ZXN0GAggASgLMiAucGFybGV5LmNvbnRlbnQudjEuUmVzZW5kUmVxdWVzdEgAEj8KEW5vdGhpbmdfdG9fcmVzZW5kGA0gASgLMiIucGFybGV5LmNvbnRlbnQudjEuTm90aGluZ1RvUmVzZW5kSAASNgoMaGlzdG9yeV9wYXJ0GAkgASgLMh4ucGFybGV5LmNvbnRlbnQudjEuSGlzdG9yeVBhcnRIABI0CgtkZXZpY2VfbmFtZRgKIAEoCzIdLnBhcmxleS5jb250ZW50LnYxLkRldmljZU5hbWVIABItCgdyZXZva2VkGAsgASgLMhoucGFybGV5LmNvbnRlbnQudjEuUmV2b2tlZEgAEi8KCGFkbWl0dGVkGA4gASgLMhsucGFybGV5LmNvbnRlbnQudjEuQWRtaXR0ZWRIABIqCgdsb2dfdGFnGAUgASgLMhkucGFybGV5LmNvbnRlbnQudjEuTG9nVGFnEhQKDHJlc2VudF9jb3VudBgGIAEoBEIGCgRib2R5IigKBkxvZ1RhZxIQCghzZXF1ZW5jZRgBIAEoBBIMCgRoYXNoGAIgASgMIhgKBUxlYXZlEg8KB2FjY291bnQYASABKAgiMgoNUmVzZW5kUmVxdWVzdBIRCglkZXZpY2VfaWQYASABKAwSDgoGY291bnRzGAIgAygEIiEKD05vdGhpbmdUb1Jlc2VuZBIOCgZjb3VudHMYASADKAQilAEKC0hpc3RvcnlQYXJ0EhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoDBIzCghtZXNzYWdlcxgCIAMoCzIhLnBhcmxleS5jb250ZW50LnYxLkhpc3RvcnlNZXNzYWdlEhQKDHBlZXJfYWNjb3VudBgFIAEoDBITCgtwZWVyX2hhbmRsZRgDIAEoCRIMCgRsYXN0GAQgASgIIo4BCg5IaXN0b3J5TWVzc2FnZRIUCgxmcm9tX2FjY291bnQYBiABKAwSEwoLZnJvbV9oYW5kbGUYASABKAkSEwoLZnJvbV9kZXZpY2UYAiABKAwSEgoKc2VudF9hdF9tcxgEIAEoAxIQCghzZXF1ZW5jZRgFIAEoBBIOCgR0ZXh0GAMgASgJSABCBgoEYm9keSI2CgdSZXZva2VkEhMKC2RldmljZV9saXN0GAIgASgMEhAKCHJlbW92YWxzGAMgAygMSgQIARACIhoKCkRldmljZU5hbWUSDAoEbmFtZRgBIAEoCSIvCghBZG1pdHRlZBITCgthY2NvdW50X2tleRgBIAEoDBIOCgZoYW5kbGUYAiABKAkiFAoEVGV4dBIMCgR0ZXh0GAEgASgJIkEKB1JlY2VpcHQSNgoJZGVsaXZlcmVkGAEgAygLMiMucGFybGV5LmNvbnRlbnQudjEuRGVsaXZlcmVkVGhyb3VnaCI0ChBEZWxpdmVyZWRUaHJvdWdoEhEKCWRldmljZV9pZBgBIAEoDBINCgVjb3VudBgCIAEoBCJKCg9TaWduZWRFcGhlbWVyYWwSEQoJZXBoZW1lcmFsGAEgASgMEhEKCWRldmljZV9pZBgCIAEoDBIRCglzaWduYXR1cmUYAyABKAwiWAoJRXBoZW1lcmFsEhIKCnNlbnRfYXRfbXMYASABKAMSLwoIcHJlc2VuY2UYAiABKAsyGy5wYXJsZXkuY29udGVudC52MS5QcmVzZW5jZUgAQgYKBGJvZHkiJgoIUHJlc2VuY2USDAoEaGVyZRgBIAEoCBIMCgRhc2tzGAIgASgIYgZwcm90bzM");
+  fileDesc("Ch9wYXJsZXkvY29udGVudC92MS9jb250ZW50LnByb3RvEhFwYXJsZXkuY29udGVudC52MSL+BAoHQ29udGVudBINCgVjb3VudBgBIAEoBBIUCgxqb2luZWRfZXBvY2gYDCABKAQSEgoKc2VudF9hdF9tcxgCIAEoAxInCgR0ZXh0GAMgASgLMhcucGFybGV5LmNvbnRlbnQudjEuVGV4dEgAEi0KB3JlY2VpcHQYBCABKAsyGi5wYXJsZXkuY29udGVudC52MS5SZWNlaXB0SAASKQoFbGVhdmUYByABKAsyGC5wYXJsZXkuY29udGVudC52MS5MZWF2ZUgAEjoKDnJlc2VuZF9yZXF1ZXN0GAggASgLMiAucGFybGV5LmNvbnRlbnQudjEuUmVzZW5kUmVxdWVzdEgAEj8KEW5vdGhpbmdfdG9fcmVzZW5kGA0gASgLMiIucGFybGV5LmNvbnRlbnQudjEuTm90aGluZ1RvUmVzZW5kSAASNgoMaGlzdG9yeV9wYXJ0GAkgASgLMh4ucGFybGV5LmNvbnRlbnQudjEuSGlzdG9yeVBhcnRIABI0CgtkZXZpY2VfbmFtZRgKIAEoCzIdLnBhcmxleS5jb250ZW50LnYxLkRldmljZU5hbWVIABIvCghhZG1pdHRlZBgOIAEoCzIbLnBhcmxleS5jb250ZW50LnYxLkFkbWl0dGVkSAASOAoNaGlzdG9yeV9naXZlbhgPIAEoCzIfLnBhcmxleS5jb250ZW50LnYxLkhpc3RvcnlHaXZlbkgAEioKB2xvZ190YWcYBSABKAsyGS5wYXJsZXkuY29udGVudC52MS5Mb2dUYWcSEQoJcGVlcl9saXN0GBEgASgMEhQKDHJlc2VudF9jb3VudBgGIAEoBEIGCgRib2R5SgQICxAMIigKBkxvZ1RhZxIQCghzZXF1ZW5jZRgBIAEoBBIMCgRoYXNoGAIgASgMIkkKBUxlYXZlEjoKCXN0YXRlbWVudBgCIAEoCzInLnBhcmxleS5jb250ZW50LnYxLlNpZ25lZExlYXZlU3RhdGVtZW50SgQIARACIjIKDVJlc2VuZFJlcXVlc3QSEQoJZGV2aWNlX2lkGAEgASgMEg4KBmNvdW50cxgCIAMoBCIhCg9Ob3RoaW5nVG9SZXNlbmQSDgoGY291bnRzGAEgAygEIqcBCgtIaXN0b3J5UGFydBIXCg9jb252ZXJzYXRpb25faWQYASABKAwSMwoIbWVzc2FnZXMYAiADKAsyIS5wYXJsZXkuY29udGVudC52MS5IaXN0b3J5TWVzc2FnZRIUCgxwZWVyX2FjY291bnQYBSABKAwSEwoLcGVlcl9oYW5kbGUYAyABKAkSDAoEbGFzdBgEIAEoCBIRCgl0b19kZXZpY2UYBiABKAwifQoOSGlzdG9yeU1lc3NhZ2USLgoEdGV4dBgHIAEoCzIeLnBhcmxleS5jb250ZW50LnYxLkhpc3RvcnlMaW5lSAASLQoHaGVhcnNheRgIIAEoCzIaLnBhcmxleS5jb250ZW50LnYxLkhlYXJzYXlIAEIGCgRib2R5SgQIARAHIo4BCgdIZWFyc2F5EhQKDGZyb21fYWNjb3VudBgBIAEoDBITCgtmcm9tX2hhbmRsZRgCIAEoCRITCgtmcm9tX2RldmljZRgDIAEoDBISCgpzZW50X2F0X21zGAQgASgDEhAKCHNlcXVlbmNlGAUgASgEEgwKBHRleHQYBiABKAkSDwoHdG9sZF9ieRgHIAEoDCIhCgxIaXN0b3J5R2l2ZW4SEQoJZGV2aWNlX2lkGAEgASgMIhoKCkRldmljZU5hbWUSDAoEbmFtZRgBIAEoCSIvCghBZG1pdHRlZBITCgthY2NvdW50X2tleRgBIAEoDBIOCgZoYW5kbGUYAiABKAkiRAoEVGV4dBI2CgZzaWduZWQYAiABKAsyJi5wYXJsZXkuY29udGVudC52MS5TaWduZWRUZXh0U3RhdGVtZW50SgQIARACIkEKB1JlY2VpcHQSNgoJZGVsaXZlcmVkGAEgAygLMiMucGFybGV5LmNvbnRlbnQudjEuRGVsaXZlcmVkVGhyb3VnaCI0ChBEZWxpdmVyZWRUaHJvdWdoEhEKCWRldmljZV9pZBgBIAEoDBINCgVjb3VudBgCIAEoBCJKCg9TaWduZWRFcGhlbWVyYWwSEQoJZXBoZW1lcmFsGAEgASgMEhEKCWRldmljZV9pZBgCIAEoDBIRCglzaWduYXR1cmUYAyABKAwiWAoJRXBoZW1lcmFsEhIKCnNlbnRfYXRfbXMYASABKAMSLwoIcHJlc2VuY2UYAiABKAsyGy5wYXJsZXkuY29udGVudC52MS5QcmVzZW5jZUgAQgYKBGJvZHkiJgoIUHJlc2VuY2USDAoEaGVyZRgBIAEoCBIMCgRhc2tzGAIgASgIYgZwcm90bzM", [file_parley_content_v1_chain]);
 
 /**
  * One thing that a member says to all others, sealed.
@@ -124,20 +126,20 @@ export type Content = Message<"parley.content.v1.Content"> & {
     case: "deviceName";
   } | {
     /**
-     * A device of the account was revoked.
-     *
-     * @generated from field: parley.content.v1.Revoked revoked = 11;
-     */
-    value: Revoked;
-    case: "revoked";
-  } | {
-    /**
      * A person has let somebody in.
      *
      * @generated from field: parley.content.v1.Admitted admitted = 14;
      */
     value: Admitted;
     case: "admitted";
+  } | {
+    /**
+     * A person has agreed that a device is handed the history.
+     *
+     * @generated from field: parley.content.v1.HistoryGiven history_given = 15;
+     */
+    value: HistoryGiven;
+    case: "historyGiven";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -147,6 +149,16 @@ export type Content = Message<"parley.content.v1.Content"> & {
    * @generated from field: parley.content.v1.LogTag log_tag = 5;
    */
   logTag?: LogTag | undefined;
+
+  /**
+   * Of a line in a direct conversation: the first 16 bytes of the hash of the receiver's newest DeviceList
+   * (parley/v1/identity.proto) that the sender knows. A receiver that does not know it, in a group that has
+   * the newest one that it knows itself, looks its own account up; if the server then shows it none that is
+   * newer, it tells its person that somebody is shown another list of their devices. Absent elsewhere.
+   *
+   * @generated from field: bytes peer_list = 17;
+   */
+  peerList: Uint8Array;
 
   /**
    * This says again what was sent under this count, because somebody could not open it then. Those
@@ -202,18 +214,18 @@ export const LogTagSchema: GenMessage<LogTag> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_content, 1);
 
 /**
- * "My device is leaving: remove it." Any member may commit that. With account, all devices of the
- * sender's account leave.
+ * "My account leaves this room." Any other member commits that by an entry of the chain (ChainEntry.leave). It is of the
+ * sender's account; a receiver ignores another one.
  *
  * @generated from message parley.content.v1.Leave
  */
 export type Leave = Message<"parley.content.v1.Leave"> & {
   /**
-   * Not only the sending device leaves, but all of the account.
+   * See LeaveStatement.
    *
-   * @generated from field: bool account = 1;
+   * @generated from field: parley.content.v1.SignedLeaveStatement statement = 2;
    */
-  account: boolean;
+  statement?: SignedLeaveStatement | undefined;
 };
 
 /**
@@ -275,15 +287,24 @@ export const NothingToResendSchema: GenMessage<NothingToResend> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_content, 4);
 
 /**
- * Messages from before a device or a person came, handed over by somebody who was there: by a
- * device of the same account in the group of its own devices, or by whoever invited into a room in
- * the direct conversation with the invited.
+ * Messages from before a device or a person came, handed over by somebody who was there.
+ *
+ * To a device of the same account, in the group of its own devices, by one whose history that device may
+ * have: a device MUST NOT hand anything over before its person, or the person at a sibling that may have the
+ * history itself (HistoryGiven), has agreed to it for that device, nor while another device is in that group
+ * for which nobody has agreed: what is sealed there is sealed for all of them. The 24 words alone make a
+ * device, so they give nobody the history in silence. A receiver ignores a part of another account's there.
+ *
+ * To a person who was invited into a room, in the direct conversation with them, by the account that
+ * committed their ChainEntry.Add, and where the room says so (Settings.history_days). A receiver MUST ignore a
+ * part of anybody else; one that comes after the part that was the last, or more than an hour after the
+ * receiver joined, by its own clock; and a message that is older than the room's days.
  *
  * @generated from message parley.content.v1.HistoryPart
  */
 export type HistoryPart = Message<"parley.content.v1.HistoryPart"> & {
   /**
-   * The conversation that it is of.
+   * The conversation that it is of, whichever group carries it (GroupState.conversation_id); 32 bytes.
    *
    * @generated from field: bytes conversation_id = 1;
    */
@@ -297,7 +318,8 @@ export type HistoryPart = Message<"parley.content.v1.HistoryPart"> & {
   messages: HistoryMessage[];
 
   /**
-   * The other side of a direct conversation, by the account's public key; empty for a room.
+   * The other side of a direct conversation, by the account's public key; empty for a room. A receiver MUST
+   * ignore a part whose conversation_id is not that of the two accounts.
    *
    * @generated from field: bytes peer_account = 5;
    */
@@ -316,6 +338,13 @@ export type HistoryPart = Message<"parley.content.v1.HistoryPart"> & {
    * @generated from field: bool last = 4;
    */
   last: boolean;
+
+  /**
+   * Among the devices of one account: the one that it is for, 32 bytes. The others ignore it.
+   *
+   * @generated from field: bytes to_device = 6;
+   */
+  toDevice: Uint8Array;
 };
 
 /**
@@ -332,28 +361,66 @@ export const HistoryPartSchema: GenMessage<HistoryPart> = /*@__PURE__*/
  */
 export type HistoryMessage = Message<"parley.content.v1.HistoryMessage"> & {
   /**
-   * The public key of the account that wrote it.
+   * A receiver that knows none of the cases leaves the message out.
    *
-   * @generated from field: bytes from_account = 6;
+   * @generated from oneof parley.content.v1.HistoryMessage.body
+   */
+  body: {
+    /**
+     * A text with the signature of its writer's device.
+     *
+     * @generated from field: parley.content.v1.HistoryLine text = 7;
+     */
+    value: HistoryLine;
+    case: "text";
+  } | {
+    /**
+     * A text without.
+     *
+     * @generated from field: parley.content.v1.Hearsay hearsay = 8;
+     */
+    value: Hearsay;
+    case: "hearsay";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message parley.content.v1.HistoryMessage.
+ * Use `create(HistoryMessageSchema)` to create a new message.
+ */
+export const HistoryMessageSchema: GenMessage<HistoryMessage> = /*@__PURE__*/
+  messageDesc(file_parley_content_v1_content, 6);
+
+/**
+ * A text that nobody can show to be its writer's. A receiver MUST NOT show it as one that its writer has
+ * said, but as what somebody tells; and leaves it out where the account is not and never was a member.
+ *
+ * @generated from message parley.content.v1.Hearsay
+ */
+export type Hearsay = Message<"parley.content.v1.Hearsay"> & {
+  /**
+   * The public key of the account that is said to have written it.
+   *
+   * @generated from field: bytes from_account = 1;
    */
   fromAccount: Uint8Array;
 
   /**
    * The name that it goes by: a claim.
    *
-   * @generated from field: string from_handle = 1;
+   * @generated from field: string from_handle = 2;
    */
   fromHandle: string;
 
   /**
-   * The device that sent it.
+   * The device that is said to have sent it.
    *
-   * @generated from field: bytes from_device = 2;
+   * @generated from field: bytes from_device = 3;
    */
   fromDevice: Uint8Array;
 
   /**
-   * When it was sent, by its sender's clock: milliseconds since 1970-01-01 UTC.
+   * When it was sent: milliseconds since 1970-01-01 UTC.
    *
    * @generated from field: int64 sent_at_ms = 4;
    */
@@ -367,58 +434,50 @@ export type HistoryMessage = Message<"parley.content.v1.HistoryMessage"> & {
   sequence: bigint;
 
   /**
-   * A receiver that knows none of the cases leaves the message out.
+   * UTF-8, at most 65,536 bytes.
    *
-   * @generated from oneof parley.content.v1.HistoryMessage.body
+   * @generated from field: string text = 6;
    */
-  body: {
-    /**
-     * Of a Text.
-     *
-     * @generated from field: string text = 3;
-     */
-    value: string;
-    case: "text";
-  } | { case: undefined; value?: undefined };
+  text: string;
+
+  /**
+   * The public key of the account that has told it to whoever hands it over; empty: they tell it themselves. It
+   * counts among the devices of one account alone.
+   *
+   * @generated from field: bytes told_by = 7;
+   */
+  toldBy: Uint8Array;
 };
 
 /**
- * Describes the message parley.content.v1.HistoryMessage.
- * Use `create(HistoryMessageSchema)` to create a new message.
+ * Describes the message parley.content.v1.Hearsay.
+ * Use `create(HearsaySchema)` to create a new message.
  */
-export const HistoryMessageSchema: GenMessage<HistoryMessage> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 6);
-
-/**
- * "These devices are not in use any more: remove them." Any member may say so, because the signatures
- * of the list and its removals show it, and any member may then commit the removal. Devices in the group
- * that are of the list's account and not in use by it, and by what the receiver knows besides, are
- * meant; the newest list that the receiver knows of the account counts.
- *
- * @generated from message parley.content.v1.Revoked
- */
-export type Revoked = Message<"parley.content.v1.Revoked"> & {
-  /**
-   * An encoded SignedDeviceList (parley/v1/identity.proto) of an account in the group.
-   *
-   * @generated from field: bytes device_list = 2;
-   */
-  deviceList: Uint8Array;
-
-  /**
-   * Encoded SignedDeviceRemovals of that list.
-   *
-   * @generated from field: repeated bytes removals = 3;
-   */
-  removals: Uint8Array[];
-};
-
-/**
- * Describes the message parley.content.v1.Revoked.
- * Use `create(RevokedSchema)` to create a new message.
- */
-export const RevokedSchema: GenMessage<Revoked> = /*@__PURE__*/
+export const HearsaySchema: GenMessage<Hearsay> = /*@__PURE__*/
   messageDesc(file_parley_content_v1_content, 7);
+
+/**
+ * Among the devices of one account: a person has agreed at the sending device that this one is handed the
+ * history. A receiver ignores it unless the sender may have the history itself, as far as the receiver
+ * knows.
+ *
+ * @generated from message parley.content.v1.HistoryGiven
+ */
+export type HistoryGiven = Message<"parley.content.v1.HistoryGiven"> & {
+  /**
+   * 32 bytes.
+   *
+   * @generated from field: bytes device_id = 1;
+   */
+  deviceId: Uint8Array;
+};
+
+/**
+ * Describes the message parley.content.v1.HistoryGiven.
+ * Use `create(HistoryGivenSchema)` to create a new message.
+ */
+export const HistoryGivenSchema: GenMessage<HistoryGiven> = /*@__PURE__*/
+  messageDesc(file_parley_content_v1_content, 8);
 
 /**
  * Among the devices of one account: what the sender is called.
@@ -439,7 +498,7 @@ export type DeviceName = Message<"parley.content.v1.DeviceName"> & {
  * Use `create(DeviceNameSchema)` to create a new message.
  */
 export const DeviceNameSchema: GenMessage<DeviceName> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 8);
+  messageDesc(file_parley_content_v1_content, 9);
 
 /**
  * Among the devices of one account: its person has let this account in, or has written to it first. A conversation
@@ -468,7 +527,7 @@ export type Admitted = Message<"parley.content.v1.Admitted"> & {
  * Use `create(AdmittedSchema)` to create a new message.
  */
 export const AdmittedSchema: GenMessage<Admitted> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 9);
+  messageDesc(file_parley_content_v1_content, 10);
 
 /**
  * Something that a person says.
@@ -477,11 +536,15 @@ export const AdmittedSchema: GenMessage<Admitted> = /*@__PURE__*/
  */
 export type Text = Message<"parley.content.v1.Text"> & {
   /**
-   * UTF-8, at most 65,536 bytes. Receivers remove control characters before they show it.
+   * The text, signed by the device that sends it. A receiver MUST refuse the content unless the signature is
+   * that of the owner of the leaf and of its account, and the statement has the id of this conversation, this
+   * MLS group, Content.resent_count or, where that is 0, Content.count, and joined_epoch and sent_at_ms of the
+   * Content. It SHOULD keep statement and signature, to hand them over. Receivers remove control characters
+   * before they show the text.
    *
-   * @generated from field: string text = 1;
+   * @generated from field: parley.content.v1.SignedTextStatement signed = 2;
    */
-  text: string;
+  signed?: SignedTextStatement | undefined;
 };
 
 /**
@@ -489,7 +552,7 @@ export type Text = Message<"parley.content.v1.Text"> & {
  * Use `create(TextSchema)` to create a new message.
  */
 export const TextSchema: GenMessage<Text> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 10);
+  messageDesc(file_parley_content_v1_content, 11);
 
 /**
  * "These have arrived and are saved here." Cumulative: each number covers all at or below it, and so
@@ -513,7 +576,7 @@ export type Receipt = Message<"parley.content.v1.Receipt"> & {
  * Use `create(ReceiptSchema)` to create a new message.
  */
 export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 11);
+  messageDesc(file_parley_content_v1_content, 12);
 
 /**
  * All of one sender up to a number have come.
@@ -541,7 +604,7 @@ export type DeliveredThrough = Message<"parley.content.v1.DeliveredThrough"> & {
  * Use `create(DeliveredThroughSchema)` to create a new message.
  */
 export const DeliveredThroughSchema: GenMessage<DeliveredThrough> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 12);
+  messageDesc(file_parley_content_v1_content, 13);
 
 /**
  * An ephemeral content as it travels.
@@ -576,7 +639,7 @@ export type SignedEphemeral = Message<"parley.content.v1.SignedEphemeral"> & {
  * Use `create(SignedEphemeralSchema)` to create a new message.
  */
 export const SignedEphemeralSchema: GenMessage<SignedEphemeral> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 13);
+  messageDesc(file_parley_content_v1_content, 14);
 
 /**
  * Content that matters only now. A receiver ignores one that is older than the last one of that device, or
@@ -613,7 +676,7 @@ export type Ephemeral = Message<"parley.content.v1.Ephemeral"> & {
  * Use `create(EphemeralSchema)` to create a new message.
  */
 export const EphemeralSchema: GenMessage<Ephemeral> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 14);
+  messageDesc(file_parley_content_v1_content, 15);
 
 /**
  * Sent when a device has caught up, every 15 seconds from there, and when it leaves. A device of
@@ -643,5 +706,5 @@ export type Presence = Message<"parley.content.v1.Presence"> & {
  * Use `create(PresenceSchema)` to create a new message.
  */
 export const PresenceSchema: GenMessage<Presence> = /*@__PURE__*/
-  messageDesc(file_parley_content_v1_content, 15);
+  messageDesc(file_parley_content_v1_content, 16);
 

@@ -15,7 +15,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file parley/vault/v1/records.proto.
  */
 export const file_parley_vault_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIvsBCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhkKEWRldmljZV9wdWJsaWNfa2V5GAQgASgMEhoKEmRldmljZV9wcml2YXRlX2tleRgFIAEoDBIaChJkZXZpY2VfY2VydGlmaWNhdGUYBiABKAwSFQoNY3JlYXRlZF9hdF9tcxgHIAEoAxIUCgxhY2NvdW50X3NlZWQYCCABKAwSEwoLa2VlcHNfd29yZHMYCSABKAgSFAoMcGVuZGluZ19saXN0GAogASgMEhIKCmlzX2pvaW5pbmcYCyABKAhKBAgDEAQihgMKBlNlcnZlchIMCgRob3N0GAEgASgJEgwKBHBvcnQYAiABKA0SHAoScGlubmVkX2ZpbmdlcnByaW50GAkgASgMSAASFgoMdm91Y2hlZF9ob3N0GAogASgJSAASDgoGY3Vyc29yGAQgASgMEhcKD29wZXJhdG9yX2hhbmRsZRgFIAEoCRIbChNpbnZpdGVkX2ZpbmdlcnByaW50GAYgASgMEhcKD2NsaWVudF9zZXF1ZW5jZRgIIAEoBBIUCgxpbnZpdGVfdG9rZW4YByABKAkSEQoJc2VydmVyX2lkGAsgASgMEhIKCmludml0ZWRfaWQYDCABKAwSGwoTcHVibGlzaGVkX2xlYWZfZGF0YRgNIAEoDBIqCghwdXRfYmFjaxgOIAEoCzIYLnBhcmxleS52YXVsdC52MS5QdXRCYWNrEhUKDWRpcmVjdG9yeV9rZXkYDyABKAwSHQoVaW52aXRlZF9kaXJlY3Rvcnlfa2V5GBAgASgMQgkKB3RydXN0ZWRKBAgDEAQiTwoHUHV0QmFjaxIOCgZudW1iZXIYASABKAQSEwoLbm90ZWRfYXRfbXMYAiABKAMSEgoKc2FpZF9hdF9tcxgDIAEoAxILCgNoYWQYBCABKAQivwEKB0NvbnRhY3QSEwoLYWNjb3VudF9rZXkYASABKAwSDgoGaGFuZGxlGAIgASgJEhUKDWZpcnN0X3NlZW5fbXMYAyABKAMSFQoNbGFzdF9oZWFyZF9tcxgEIAEoAxIQCgh2ZXJpZmllZBgFIAEoCBIPCgdibG9ja2VkGAYgASgIEhAKCGFkbWl0dGVkGAcgASgIEhQKDGFkbWl0dGVkX2R1ZRgIIAEoCBIQCghhc2tlZF9tcxgJIAMoA0oECBQQFSJ9CgZIYW5kbGUSDgoGaGFuZGxlGAEgASgJEhoKEnBpbm5lZF9hY2NvdW50X2tleRgCIAEoDBIcChRleHBlY3RlZF9maW5nZXJwcmludBgDIAEoDBIYChBzZWVuX2FjY291bnRfa2V5GAQgASgMEg8KB2Jsb2NrZWQYBSABKAgi+gEKDENvbnZlcnNhdGlvbhIUCgxwZWVyX2FjY291bnQYASABKAwSEwoLcGVlcl9oYW5kbGUYByABKAkSFAoMY29udGludWVkX2luGAggASgEEhAKCGFza2VkX2J5GAkgASgMEhAKCGRlY2xpbmVkGAogASgIEhUKDWNyZWF0ZWRfYXRfbXMYAiABKAMSLwoEa2luZBgDIAEoDjIhLnBhcmxleS52YXVsdC52MS5Db252ZXJzYXRpb25LaW5kEhEKCXJvb21fbmFtZRgEIAEoCRIUCgxoYW5kZWRfbGluZXMYBSABKA0SFAoMZnJvbV9oaXN0b3J5GAYgASgIIqMICgVHcm91cBIXCg9jb252ZXJzYXRpb25faWQYASABKAwSFAoMY29udmVyc2F0aW9uGAIgASgEEhIKCm5leHRfY291bnQYBCABKAQSGwoTc2VhbGVkX3NpbmNlX2NvbW1pdBgFIAEoBBIXCg9jb21taXR0ZWRfYXRfbXMYBiABKAMSFQoNbGFzdF9zZXF1ZW5jZRgHIAEoBBIUCgxjaXBoZXJfc3VpdGUYCCABKA0SFQoNbGlicmFyeV9tYWpvchgJIAEoDRIaChJsZWF2aW5nX2RldmljZV9pZHMYDCADKAwSFQoNcmVqb2luX25vbmNlcxgSIAMoDBIXCg9yZWpvaW5fcmVxdWVzdHMYISADKAwSEwoLaGVhcmRfZXBvY2gYJSABKAQSFAoMam9pbmVkX2Vwb2NoGBQgASgEEhsKE2tleXNfc2luY2VfcHV0X2JhY2sYPCABKAQSHQoVY29tbWl0X3NpbmNlX3B1dF9iYWNrGD0gASgEEhoKEmxvZ19zaW5jZV9wdXRfYmFjaxg+IAEoBBIXCg9yZWpvaW5fYXNrZWRfbXMYFSABKAMSEQoJYnJva2VuX2J5GBcgASgMEhgKEG93ZWRfc2luY2VfZXBvY2gYICABKAQSLgoHcnVubmluZxgiIAEoCzIbLnBhcmxleS52YXVsdC52MS5SdW5uaW5nTG9nSAASLAoGZm9ya2VkGCMgASgLMhoucGFybGV5LnZhdWx0LnYxLkZvcmtlZExvZ0gAEigKA2dhcBgkIAEoCzIZLnBhcmxleS52YXVsdC52MS5HYXBJbkxvZ0gAEjIKCGNyZWF0aW5nGBogASgLMh4ucGFybGV5LnZhdWx0LnYxLkNyZWF0aW5nR3JvdXBIARIuCgZhY3RpdmUYGyABKAsyHC5wYXJsZXkudmF1bHQudjEuQWN0aXZlR3JvdXBIARI2Cgpjb21taXR0aW5nGBwgASgLMiAucGFybGV5LnZhdWx0LnYxLkNvbW1pdHRpbmdHcm91cEgBEjYKC291dF9vZl9zeW5jGB0gASgLMh8ucGFybGV5LnZhdWx0LnYxLk91dE9mU3luY0dyb3VwSAESMAoHbGVhdmluZxgeIAEoCzIdLnBhcmxleS52YXVsdC52MS5MZWF2aW5nR3JvdXBIARIsCgVlbmRlZBgfIAEoCzIbLnBhcmxleS52YXVsdC52MS5FbmRlZEdyb3VwSAESNAoJcmVxdWVzdGVkGCogASgLMh8ucGFybGV5LnZhdWx0LnYxLlJlcXVlc3RlZEdyb3VwSAFCBQoDbG9nQgcKBXBoYXNlSgQIAxAESgQIChALSgQICxAMSgQIDRAOSgQIDhAPSgQIDxAQSgQIEBARSgQIERASSgQIExAUSgQIFhAXSgQIGBAZSgQIGRAaIg8KDUNyZWF0aW5nR3JvdXAiDQoLQWN0aXZlR3JvdXAiEQoPQ29tbWl0dGluZ0dyb3VwIjQKDk91dE9mU3luY0dyb3VwEg8KB2Fza19kdWUYASABKAgSEQoJbGVhdmVfZHVlGAIgASgIIjUKDExlYXZpbmdHcm91cBIRCglsZWF2ZV9kdWUYASABKAgSEgoKY29tbWl0X291dBgCIAEoCCIQCg5SZXF1ZXN0ZWRHcm91cCI1CgpFbmRlZEdyb3VwEicKA3doeRgBIAEoDjIaLnBhcmxleS52YXVsdC52MS5FbmRSZWFzb24iWAoKUnVubmluZ0xvZxIQCghzZXF1ZW5jZRgBIAEoBBIMCgRoYXNoGAIgASgMEioKB2VhcmxpZXIYAyADKAsyGS5wYXJsZXkudmF1bHQudjEuTG9nUGxhY2UiCwoJRm9ya2VkTG9nIjUKCEdhcEluTG9nEikKBnBhc3NlZBgBIAMoCzIZLnBhcmxleS52YXVsdC52MS5Mb2dQbGFjZSIqCghMb2dQbGFjZRIQCghzZXF1ZW5jZRgBIAEoBBIMCgRoYXNoGAIgASgMIpYCCgZJbnRlbnQSMgoLYWRkX2FjY291bnQYASABKAsyGy5wYXJsZXkudmF1bHQudjEuQWRkQWNjb3VudEgAEjIKC2FkZF9kZXZpY2VzGAIgASgLMhsucGFybGV5LnZhdWx0LnYxLkFkZERldmljZXNIABI4Cg5yZW1vdmVfZGV2aWNlcxgDIAEoCzIeLnBhcmxleS52YXVsdC52MS5SZW1vdmVEZXZpY2VzSAASOgoPY2hhbmdlX3NldHRpbmdzGAQgASgLMh8ucGFybGV5LnZhdWx0LnYxLkNoYW5nZVNldHRpbmdzSAASFQoNbm90X2JlZm9yZV9tcxgFIAEoAxINCgVhbG9uZRgGIAEoCEIICgZjaGFuZ2UiRwoKQWRkQWNjb3VudBIOCgZoYW5kbGUYASABKAkSFAoMa2V5X3BhY2thZ2VzGAIgAygMEhMKC2FjY291bnRfa2V5GAMgASgMIlsKCkFkZERldmljZXMSDgoGaGFuZGxlGAEgASgJEhIKCmRldmljZV9pZHMYAiADKAwSFAoMa2V5X3BhY2thZ2VzGAMgAygMEhMKC2FjY291bnRfa2V5GAQgASgMIiMKDVJlbW92ZURldmljZXMSEgoKZGV2aWNlX2lkcxgBIAMoDCKgAQoOQ2hhbmdlU2V0dGluZ3MSEQoEbmFtZRgBIAEoCUgAiAEBEhIKBXRvcGljGAIgASgJSAGIAQESGQoMaGlzdG9yeV9kYXlzGAMgASgNSAKIAQESEgoKbWFrZV9hZG1pbhgEIAEoDBIUCgx1bm1ha2VfYWRtaW4YBSABKAxCBwoFX25hbWVCCAoGX3RvcGljQg8KDV9oaXN0b3J5X2RheXMiXAoDRHVlEhIKBWF0X21zGAEgASgDSACIAQESEAoIcmVjZWlwdHMYAiABKAgSEwoLb3V0X29mX3N5bmMYAyABKAgSEAoIZHJhd25fbXMYBCABKANCCAoGX2F0X21zIloKCUtub3duTGlzdBIoCgVsaXN0cxgBIAMoCzIZLnBhcmxleS52MS5BY2NvdW50RGV2aWNlcxITCgtpc19jb21wYXJlZBgCIAEoCBIOCgZpc19kdWUYAyABKAgiGQoGUmVjZW50Eg8KB3VzZWRfbXMYASABKAMi4gEKBlNlbmRlchIRCglkZXZpY2VfaWQYASABKAwSEAoIcmVjZWl2ZWQYAiABKAQSDAoEb3dlZBgDIAEoBBIRCglyZWNlaXB0ZWQYBCABKAQSEQoJY29uZmlybWVkGAUgASgEEg8KB21pc3NpbmcYBiADKAQSFAoMam9pbmVkX2Vwb2NoGAcgASgEEhMKC2hlYXJkX2Vwb2NoGAggASgEEhMKC2hlYXJkX2F0X21zGAkgASgDEhYKDmRpZmZlcmVkX2Vwb2NoGAogASgEEhYKDmRpZmZlcmVkX2F0X21zGAsgASgDIogDCgdNZXNzYWdlEioKBGtpbmQYASABKA4yHC5wYXJsZXkudmF1bHQudjEuTWVzc2FnZUtpbmQSFAoMZnJvbV9hY2NvdW50GA8gASgMEhMKC2Zyb21faGFuZGxlGAIgASgJEhMKC2Zyb21fZGV2aWNlGAMgASgMEgsKA293bhgEIAEoCBIMCgR0ZXh0GAUgASgJEhIKCnNlbnRfYXRfbXMYBiABKAMSLgoGc3RhdHVzGAcgASgOMh4ucGFybGV5LnZhdWx0LnYxLk1lc3NhZ2VTdGF0dXMSEAoIc2VxdWVuY2UYCCABKAQSLQoHZmFpbHVyZRgMIAEoDjIcLnBhcmxleS52YXVsdC52MS5TZW5kRmFpbHVyZRIvCgp1bnJlYWRhYmxlGA0gASgLMhsucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUSLgoGc3lzdGVtGA4gASgLMh4ucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2VKBAgJEApKBAgKEAtKBAgLEAwiCQoHTm90aGluZyL3BQoKVW5yZWFkYWJsZRItCglvbGRfZXBvY2gYASABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEjAKDGZ1dHVyZV9lcG9jaBgCIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASLgoKb3RoZXJfa2luZBgDIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASNgoHcmVmdXNlZBgEIAEoCzIjLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLlJlZnVzZWRIABI3CgtiYWRfY29udGVudBgFIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI7Cg91bmtub3duX2NvbnRlbnQYBiABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAASOQoNYWdhaW5zdF9ydWxlcxgHIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI1CgdleHBpcmVkGAggASgLMiIucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuTWlzc2VkSAASLgoDZ2FwGAkgASgLMh8ucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuR2FwSAASMgoGZm9ya2VkGAogASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAEjAKDHVua25vd25fZWNobxgLIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASLgoKbm90X3NpZ25lZBgMIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAAaGAoHUmVmdXNlZBINCgVjYXVzZRgBIAEoCRoUCgRGcm9tEgwKBGZyb20YASABKAwaFwoGTWlzc2VkEg0KBWNvdW50GAEgASgEGiIKA0dhcBIMCgRmcm9tGAEgASgMEg0KBWNvdW50GAIgASgEQgUKA3doeSKUCwoNU3lzdGVtTWVzc2FnZRI+Cg1tZW1iZXJzX2FkZGVkGAEgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASQAoPbWVtYmVyc19yZW1vdmVkGAIgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASOwoMbWVtYmVyc19sZWZ0GAMgASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuV2hvbUgAEj0KDGRldmljZV9hZGRlZBgEIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLlBlcnNvbkgAEjQKEG93bl9kZXZpY2VfYWRkZWQYBSABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEj8KDmRldmljZV9yZWpvaW5zGAYgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuUGVyc29uSAASNwoGam9pbmVkGAcgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuSm9pbmVkSAASLAoIeW91X2xlZnQYCCABKAsyGC5wYXJsZXkudmF1bHQudjEuTm90aGluZ0gAEkEKEHlvdV93ZXJlX3JlbW92ZWQYCSABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5QZXJzb25IABI6Cgpyb29tX25hbWVkGAogASgLMiQucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuTmFtZWRIABI5Cgl0b3BpY19zZXQYCyABKAsyJC5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5Ub3BpY0gAEkAKEW5ld2NvbWVyc19kZWNpZGVkGAwgASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuRGF5c0gAEjsKCmFkbWluX21hZGUYDSABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5CeVdob21IABI9CgxhZG1pbl91bm1hZGUYDiABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5CeVdob21IABJEChVhZG1pbnNfbWFkZV9tZWFud2hpbGUYDyABKAsyIy5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5XaG9tSAASSAoTaGlzdG9yeV9mcm9tX2RldmljZRgQIAEoCzIpLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkZyb21EZXZpY2VIABJIChNoaXN0b3J5X2Zyb21fbWVtYmVyGBEgASgLMikucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuRnJvbU1lbWJlckgAGhMKBFdob20SCwoDd2hvGAEgAygMGiEKBkJ5V2hvbRIKCgJieRgBIAEoDBILCgN3aG8YAiADKAwaFQoGUGVyc29uEgsKA3dobxgBIAEoDBo9CgZKb2luZWQSDgoGb3RoZXJzGAEgAygMEg0KBXRvcGljGAIgASgJEhQKDGhpc3RvcnlfZGF5cxgDIAEoDRohCgVOYW1lZBIKCgJieRgBIAEoDBIMCgRuYW1lGAIgASgJGiIKBVRvcGljEgoKAmJ5GAEgASgMEg0KBXRvcGljGAIgASgJGiAKBERheXMSCgoCYnkYASABKAwSDAoEZGF5cxgCIAEoDRorCgpGcm9tRGV2aWNlEg0KBWxpbmVzGAEgASgNEg4KBmRldmljZRgCIAEoCRopCgpGcm9tTWVtYmVyEg0KBWxpbmVzGAEgASgNEgwKBGZyb20YAiABKAxCBgoEd2hhdCKAAgoKT3V0Ym94SXRlbRINCgVncm91cBgBIAEoBBIXCg9jbGllbnRfc2VxdWVuY2UYAiABKAQSMQoHY29udGVudBgDIAEoCzIeLnBhcmxleS52YXVsdC52MS5PdXRib3hDb250ZW50SAASLwoGY29tbWl0GAQgASgLMh0ucGFybGV5LnZhdWx0LnYxLk91dGJveENvbW1pdEgAEi8KBnJlam9pbhgFIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hSZWpvaW5IABItCgVsZWF2ZRgGIAEoCzIcLnBhcmxleS52YXVsdC52MS5PdXRib3hMZWF2ZUgAQgYKBHdoYXQiHAoLT3V0Ym94TGVhdmUSDQoFbGVhdmUYASABKAwiHwoMT3V0Ym94UmVqb2luEg8KB3JlcXVlc3QYASABKAwiVAoNT3V0Ym94Q29udGVudBIPCgdjb250ZW50GAEgASgMEhIKCmNpcGhlcnRleHQYAiABKAwSDQoFZXBvY2gYAyABKAQSDwoHbWVzc2FnZRgEIAEoBCI2CgxPdXRib3hDb21taXQSFQoNY29tbWl0X2J1bmRsZRgBIAEoDBIPCgdpbnRlbnRzGAIgAygEIh8KB1dhaXRpbmcSFAoMY29udmVyc2F0aW9uGAEgASgEIhcKBEhlbGQSDwoHY29udGVudBgBIAEoDCIeCgtVbmRlbGl2ZXJlZBIPCgdtZXNzYWdlGAEgASgEIhcKBFNlbnQSDwoHbWVzc2FnZRgBIAEoBCIzCghDb3VudGVycxIPCgdtZXNzYWdlGAEgASgEEhYKDmhhbmRlZF9tZXNzYWdlGAIgASgEInsKCktleVBhY2thZ2USFgoOcHVibGljX3BhY2thZ2UYASABKAwSFwoPcHJpdmF0ZV9wYWNrYWdlGAIgASgMEhMKC2xhc3RfcmVzb3J0GAMgASgIEhQKDG5vdF9hZnRlcl9tcxgEIAEoAxIRCglsZWFmX2RhdGEYBSABKAwiTQoHV2VsY29tZRIXCg9jb252ZXJzYXRpb25faWQYASABKAwSEAoIc2VxdWVuY2UYAiABKAQSFwoPYXR0ZW1wdGVkX2F0X21zGAMgASgDIqcBCglPd25EZXZpY2USEQoJZGV2aWNlX2lkGAEgASgMEgwKBG5hbWUYAiABKAkSFAoMaXNzdWVkX2F0X21zGAMgASgDEhUKDWxhc3RfaGVhcmRfbXMYBCABKAMSEAoIaXNfZW5kZWQYBSABKAgSDQoFcGxhY2UYBiABKA0SEAoIbmFtZV9kdWUYByABKAgSGQoRaGFuZGVkX292ZXJfYXRfbXMYCCABKAMilQEKD0hpc3RvcnlUcmFuc2ZlchIRCgl0b19kZXZpY2UYASABKAwSEgoKdG9fYWNjb3VudBgCIAEoDBIXCg9jb252ZXJzYXRpb25faWQYAyABKAwSFAoMbmV4dF9tZXNzYWdlGAQgASgEEhAKCHNpbmNlX21zGAUgASgDEgsKA2R1ZRgGIAEoCBINCgViZWd1bhgHIAEoCCJnChJXYWl0aW5nSGlzdG9yeVBhcnQSDAoEcGFydBgBIAEoDBIVCg1naXZlcl9hY2NvdW50GAMgASgMEhQKDGdpdmVyX2RldmljZRgEIAEoDBIWCg5yZWNlaXZlZF9hdF9tcxgFIAEoAyqSAQoQQ29udmVyc2F0aW9uS2luZBIhCh1DT05WRVJTQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhwKGENPTlZFUlNBVElPTl9LSU5EX0RJUkVDVBABEhoKFkNPTlZFUlNBVElPTl9LSU5EX1JPT00QAhIhCh1DT05WRVJTQVRJT05fS0lORF9PV05fREVWSUNFUxADKocBCglFbmRSZWFzb24SGgoWRU5EX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKEkVORF9SRUFTT05fUkVNT1ZFRBABEhMKD0VORF9SRUFTT05fTEVGVBACEhgKFEVORF9SRUFTT05fQUJBTkRPTkVEEAMSFwoTRU5EX1JFQVNPTl9SRVBMQUNFRBAEKo0BCgtNZXNzYWdlS2luZBIcChhNRVNTQUdFX0tJTkRfVU5TUEVDSUZJRUQQABIVChFNRVNTQUdFX0tJTkRfVEVYVBABEhsKF01FU1NBR0VfS0lORF9VTlJFQURBQkxFEAISFAoQTUVTU0FHRV9LSU5EX0dBUBADEhYKEk1FU1NBR0VfS0lORF9FVkVOVBAEKrwBCg1NZXNzYWdlU3RhdHVzEh4KGk1FU1NBR0VfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGgoWTUVTU0FHRV9TVEFUVVNfV0FJVElORxABEhkKFU1FU1NBR0VfU1RBVFVTX1NUT1JFRBACEhwKGE1FU1NBR0VfU1RBVFVTX0RFTElWRVJFRBADEhkKFU1FU1NBR0VfU1RBVFVTX0ZBSUxFRBAEEhsKF01FU1NBR0VfU1RBVFVTX1JFQ0VJVkVEEAUqnQEKC1NlbmRGYWlsdXJlEhwKGFNFTkRfRkFJTFVSRV9VTlNQRUNJRklFRBAAEhoKFlNFTkRfRkFJTFVSRV9UT09fTEFSR0UQARIaChZTRU5EX0ZBSUxVUkVfTUFMRk9STUVEEAISHAoYU0VORF9GQUlMVVJFX05PVF9JTl9ST09NEAMSGgoWU0VORF9GQUlMVVJFX1VOQ0VSVEFJThAEYgZwcm90bzM", [file_parley_v1_identity]);
+  fileDesc("Ch1wYXJsZXkvdmF1bHQvdjEvcmVjb3Jkcy5wcm90bxIPcGFybGV5LnZhdWx0LnYxIvsBCghJZGVudGl0eRIOCgZoYW5kbGUYASABKAkSGgoSYWNjb3VudF9wdWJsaWNfa2V5GAIgASgMEhkKEWRldmljZV9wdWJsaWNfa2V5GAQgASgMEhoKEmRldmljZV9wcml2YXRlX2tleRgFIAEoDBIaChJkZXZpY2VfY2VydGlmaWNhdGUYBiABKAwSFQoNY3JlYXRlZF9hdF9tcxgHIAEoAxIUCgxhY2NvdW50X3NlZWQYCCABKAwSEwoLa2VlcHNfd29yZHMYCSABKAgSFAoMcGVuZGluZ19saXN0GAogASgMEhIKCmlzX2pvaW5pbmcYCyABKAhKBAgDEAQihgMKBlNlcnZlchIMCgRob3N0GAEgASgJEgwKBHBvcnQYAiABKA0SHAoScGlubmVkX2ZpbmdlcnByaW50GAkgASgMSAASFgoMdm91Y2hlZF9ob3N0GAogASgJSAASDgoGY3Vyc29yGAQgASgMEhcKD29wZXJhdG9yX2hhbmRsZRgFIAEoCRIbChNpbnZpdGVkX2ZpbmdlcnByaW50GAYgASgMEhcKD2NsaWVudF9zZXF1ZW5jZRgIIAEoBBIUCgxpbnZpdGVfdG9rZW4YByABKAkSEQoJc2VydmVyX2lkGAsgASgMEhIKCmludml0ZWRfaWQYDCABKAwSGwoTcHVibGlzaGVkX2xlYWZfZGF0YRgNIAEoDBIqCghwdXRfYmFjaxgOIAEoCzIYLnBhcmxleS52YXVsdC52MS5QdXRCYWNrEhUKDWRpcmVjdG9yeV9rZXkYDyABKAwSHQoVaW52aXRlZF9kaXJlY3Rvcnlfa2V5GBAgASgMQgkKB3RydXN0ZWRKBAgDEAQiTwoHUHV0QmFjaxIOCgZudW1iZXIYASABKAQSEwoLbm90ZWRfYXRfbXMYAiABKAMSEgoKc2FpZF9hdF9tcxgDIAEoAxILCgNoYWQYBCABKAQi0wEKB0NvbnRhY3QSEwoLYWNjb3VudF9rZXkYASABKAwSDgoGaGFuZGxlGAIgASgJEhUKDWZpcnN0X3NlZW5fbXMYAyABKAMSFQoNbGFzdF9oZWFyZF9tcxgEIAEoAxIQCgh2ZXJpZmllZBgFIAEoCBIPCgdibG9ja2VkGAYgASgIEhAKCGFkbWl0dGVkGAcgASgIEhQKDGFkbWl0dGVkX2R1ZRgIIAEoCBIQCghhc2tlZF9tcxgJIAMoAxISCgpvdGhlcl9saXN0GAogASgMSgQIFBAVIn0KBkhhbmRsZRIOCgZoYW5kbGUYASABKAkSGgoScGlubmVkX2FjY291bnRfa2V5GAIgASgMEhwKFGV4cGVjdGVkX2ZpbmdlcnByaW50GAMgASgMEhgKEHNlZW5fYWNjb3VudF9rZXkYBCABKAwSDwoHYmxvY2tlZBgFIAEoCCKvAgoMQ29udmVyc2F0aW9uEhQKDHBlZXJfYWNjb3VudBgBIAEoDBITCgtwZWVyX2hhbmRsZRgHIAEoCRIUCgxjb250aW51ZWRfaW4YCCABKAQSEAoIYXNrZWRfYnkYCSABKAwSEAoIZGVjbGluZWQYCiABKAgSFQoNY3JlYXRlZF9hdF9tcxgCIAEoAxIvCgRraW5kGAMgASgOMiEucGFybGV5LnZhdWx0LnYxLkNvbnZlcnNhdGlvbktpbmQSEQoJcm9vbV9uYW1lGAQgASgJEhoKEnJvb21fbmFtZV9udW1iZXJlZBgNIAEoCBIUCgxoYW5kZWRfbGluZXMYBSABKA0SFAoMZnJvbV9oaXN0b3J5GAYgASgIEhcKD2hhbmRlZF91bnRpbF9tcxgMIAEoAyKDCgoFR3JvdXASFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhQKDGNvbnZlcnNhdGlvbhgCIAEoBBISCgpuZXh0X2NvdW50GAQgASgEEhsKE3NlYWxlZF9zaW5jZV9jb21taXQYBSABKAQSFwoPY29tbWl0dGVkX2F0X21zGAYgASgDEhUKDWxhc3Rfc2VxdWVuY2UYByABKAQSFAoMY2lwaGVyX3N1aXRlGAggASgNEhUKDWxpYnJhcnlfbWFqb3IYCSABKA0SFwoPZ29uZV9kZXZpY2VfaWRzGAwgAygMEhcKD3Jlam9pbl9yZXF1ZXN0cxghIAMoDBIQCghjaGFpbl9pZBgrIAEoDBITCgtpbmNhcm5hdGlvbhgsIAEoDRIZCgxyZWpvaW5fZXBvY2gYLSABKARIAogBARIRCglicm9rZW5fYnkYMCADKAwSEAoIbGVkX2Zyb20YMiABKAwSDgoGbGVkX2J5GDMgASgMEhcKD3N1Y2NlZWRlZF9hdF9tcxgxIAEoAxIuCgpzdWNjZXNzb3JzGC4gAygLMhoucGFybGV5LnZhdWx0LnYxLlN1Y2Nlc3NvchITCgtoZWFyZF9lcG9jaBglIAEoBBIUCgxqb2luZWRfZXBvY2gYFCABKAQSGwoTa2V5c19zaW5jZV9wdXRfYmFjaxg8IAEoBBIdChVjb21taXRfc2luY2VfcHV0X2JhY2sYPSABKAQSGgoSbG9nX3NpbmNlX3B1dF9iYWNrGD4gASgEEhcKD3Jlam9pbl9hc2tlZF9tcxgVIAEoAxIYChBvd2VkX3NpbmNlX2Vwb2NoGCAgASgEEi4KB3J1bm5pbmcYIiABKAsyGy5wYXJsZXkudmF1bHQudjEuUnVubmluZ0xvZ0gAEiwKBmZvcmtlZBgjIAEoCzIaLnBhcmxleS52YXVsdC52MS5Gb3JrZWRMb2dIABIoCgNnYXAYJCABKAsyGS5wYXJsZXkudmF1bHQudjEuR2FwSW5Mb2dIABIyCghjcmVhdGluZxgaIAEoCzIeLnBhcmxleS52YXVsdC52MS5DcmVhdGluZ0dyb3VwSAESLgoGYWN0aXZlGBsgASgLMhwucGFybGV5LnZhdWx0LnYxLkFjdGl2ZUdyb3VwSAESNgoKY29tbWl0dGluZxgcIAEoCzIgLnBhcmxleS52YXVsdC52MS5Db21taXR0aW5nR3JvdXBIARI2CgtvdXRfb2Zfc3luYxgdIAEoCzIfLnBhcmxleS52YXVsdC52MS5PdXRPZlN5bmNHcm91cEgBEjAKB2xlYXZpbmcYHiABKAsyHS5wYXJsZXkudmF1bHQudjEuTGVhdmluZ0dyb3VwSAESLAoFZW5kZWQYHyABKAsyGy5wYXJsZXkudmF1bHQudjEuRW5kZWRHcm91cEgBEjQKCXJlcXVlc3RlZBgqIAEoCzIfLnBhcmxleS52YXVsdC52MS5SZXF1ZXN0ZWRHcm91cEgBEi4KBmJyb2tlbhgvIAEoCzIcLnBhcmxleS52YXVsdC52MS5Ccm9rZW5Hcm91cEgBQgUKA2xvZ0IHCgVwaGFzZUIPCg1fcmVqb2luX2Vwb2NoSgQIAxAESgQIChALSgQICxAMSgQIDRAOSgQIDhAPSgQIDxAQSgQIEBARSgQIERASSgQIEhATSgQIExAUSgQIFhAXSgQIFxAYSgQIGBAZSgQIGRAaIiQKCVN1Y2Nlc3NvchIXCg9jb252ZXJzYXRpb25faWQYASABKAwiNwoLQnJva2VuR3JvdXASFQoNc3VjY2VlZF9hdF9tcxgBIAEoAxIRCglsZWF2ZV9kdWUYAiABKAgiDwoNQ3JlYXRpbmdHcm91cCINCgtBY3RpdmVHcm91cCIRCg9Db21taXR0aW5nR3JvdXAiNAoOT3V0T2ZTeW5jR3JvdXASDwoHYXNrX2R1ZRgBIAEoCBIRCglsZWF2ZV9kdWUYAiABKAgiNQoMTGVhdmluZ0dyb3VwEhEKCWxlYXZlX2R1ZRgBIAEoCBISCgpjb21taXRfb3V0GAIgASgIIhAKDlJlcXVlc3RlZEdyb3VwIjUKCkVuZGVkR3JvdXASJwoDd2h5GAEgASgOMhoucGFybGV5LnZhdWx0LnYxLkVuZFJlYXNvbiJYCgpSdW5uaW5nTG9nEhAKCHNlcXVlbmNlGAEgASgEEgwKBGhhc2gYAiABKAwSKgoHZWFybGllchgDIAMoCzIZLnBhcmxleS52YXVsdC52MS5Mb2dQbGFjZSILCglGb3JrZWRMb2ciNQoIR2FwSW5Mb2cSKQoGcGFzc2VkGAEgAygLMhkucGFybGV5LnZhdWx0LnYxLkxvZ1BsYWNlIioKCExvZ1BsYWNlEhAKCHNlcXVlbmNlGAEgASgEEgwKBGhhc2gYAiABKAwi/wIKBkludGVudBIyCgthZGRfYWNjb3VudBgBIAEoCzIbLnBhcmxleS52YXVsdC52MS5BZGRBY2NvdW50SAASMgoLYWRkX2RldmljZXMYAiABKAsyGy5wYXJsZXkudmF1bHQudjEuQWRkRGV2aWNlc0gAEjoKD2NoYW5nZV9zZXR0aW5ncxgEIAEoCzIfLnBhcmxleS52YXVsdC52MS5DaGFuZ2VTZXR0aW5nc0gAEjgKDnJlbW92ZV9hY2NvdW50GAcgASgLMh4ucGFybGV5LnZhdWx0LnYxLlJlbW92ZUFjY291bnRIABItCgVsZWF2ZRgIIAEoCzIcLnBhcmxleS52YXVsdC52MS5Db21taXRMZWF2ZUgAEjIKB3JlZnJlc2gYCSABKAsyHy5wYXJsZXkudmF1bHQudjEuUmVmcmVzaEFjY291bnRIABIVCg1ub3RfYmVmb3JlX21zGAUgASgDEg0KBWFsb25lGAYgASgIQggKBmNoYW5nZUoECAMQBCJHCgpBZGRBY2NvdW50Eg4KBmhhbmRsZRgBIAEoCRIUCgxrZXlfcGFja2FnZXMYAiADKAwSEwoLYWNjb3VudF9rZXkYAyABKAwiWwoKQWRkRGV2aWNlcxIOCgZoYW5kbGUYASABKAkSEgoKZGV2aWNlX2lkcxgCIAMoDBIUCgxrZXlfcGFja2FnZXMYAyADKAwSEwoLYWNjb3VudF9rZXkYBCABKAwiJAoNUmVtb3ZlQWNjb3VudBITCgthY2NvdW50X2tleRgBIAEoDCIgCgtDb21taXRMZWF2ZRIRCglzdGF0ZW1lbnQYASABKAwiJQoOUmVmcmVzaEFjY291bnQSEwoLYWNjb3VudF9rZXkYASABKAwioAEKDkNoYW5nZVNldHRpbmdzEhEKBG5hbWUYASABKAlIAIgBARISCgV0b3BpYxgCIAEoCUgBiAEBEhkKDGhpc3RvcnlfZGF5cxgDIAEoDUgCiAEBEhIKCm1ha2VfYWRtaW4YBCABKAwSFAoMdW5tYWtlX2FkbWluGAUgASgMQgcKBV9uYW1lQggKBl90b3BpY0IPCg1faGlzdG9yeV9kYXlzIlwKA0R1ZRISCgVhdF9tcxgBIAEoA0gAiAEBEhAKCHJlY2VpcHRzGAIgASgIEhMKC291dF9vZl9zeW5jGAMgASgIEhAKCGRyYXduX21zGAQgASgDQggKBl9hdF9tcyJaCglLbm93bkxpc3QSKAoFbGlzdHMYASADKAsyGS5wYXJsZXkudjEuQWNjb3VudERldmljZXMSEwoLaXNfY29tcGFyZWQYAiABKAgSDgoGaXNfZHVlGAMgASgIIhkKBlJlY2VudBIPCgd1c2VkX21zGAEgASgDIuIBCgZTZW5kZXISEQoJZGV2aWNlX2lkGAEgASgMEhAKCHJlY2VpdmVkGAIgASgEEgwKBG93ZWQYAyABKAQSEQoJcmVjZWlwdGVkGAQgASgEEhEKCWNvbmZpcm1lZBgFIAEoBBIPCgdtaXNzaW5nGAYgAygEEhQKDGpvaW5lZF9lcG9jaBgHIAEoBBITCgtoZWFyZF9lcG9jaBgIIAEoBBITCgtoZWFyZF9hdF9tcxgJIAEoAxIWCg5kaWZmZXJlZF9lcG9jaBgKIAEoBBIWCg5kaWZmZXJlZF9hdF9tcxgLIAEoAyK/AwoHTWVzc2FnZRIqCgRraW5kGAEgASgOMhwucGFybGV5LnZhdWx0LnYxLk1lc3NhZ2VLaW5kEhQKDGZyb21fYWNjb3VudBgPIAEoDBITCgtmcm9tX2hhbmRsZRgCIAEoCRITCgtmcm9tX2RldmljZRgDIAEoDBILCgNvd24YBCABKAgSDAoEdGV4dBgFIAEoCRIRCglzdGF0ZW1lbnQYECABKAwSEQoJc2lnbmF0dXJlGBEgASgMEg8KB3RvbGRfYnkYEiABKAwSEgoKc2VudF9hdF9tcxgGIAEoAxIuCgZzdGF0dXMYByABKA4yHi5wYXJsZXkudmF1bHQudjEuTWVzc2FnZVN0YXR1cxIQCghzZXF1ZW5jZRgIIAEoBBItCgdmYWlsdXJlGAwgASgOMhwucGFybGV5LnZhdWx0LnYxLlNlbmRGYWlsdXJlEi8KCnVucmVhZGFibGUYDSABKAsyGy5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZRIuCgZzeXN0ZW0YDiABKAsyHi5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZUoECAkQCkoECAoQC0oECAsQDCIJCgdOb3RoaW5nIq8GCgpVbnJlYWRhYmxlEi0KCW9sZF9lcG9jaBgBIAEoCzIYLnBhcmxleS52YXVsdC52MS5Ob3RoaW5nSAASMAoMZnV0dXJlX2Vwb2NoGAIgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABIuCgpvdGhlcl9raW5kGAMgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABI2CgdyZWZ1c2VkGAQgASgLMiMucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuUmVmdXNlZEgAEjcKC2JhZF9jb250ZW50GAUgASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAEjsKD3Vua25vd25fY29udGVudBgGIAEoCzIgLnBhcmxleS52YXVsdC52MS5VbnJlYWRhYmxlLkZyb21IABI5Cg1hZ2FpbnN0X3J1bGVzGAcgASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAEjUKB2V4cGlyZWQYCCABKAsyIi5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5NaXNzZWRIABIuCgNnYXAYCSABKAsyHy5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5HYXBIABIyCgZmb3JrZWQYCiABKAsyIC5wYXJsZXkudmF1bHQudjEuVW5yZWFkYWJsZS5Gcm9tSAASMAoMdW5rbm93bl9lY2hvGAsgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABIuCgpub3Rfc2lnbmVkGAwgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABI2Cgpub3RfaW5fdXNlGA0gASgLMiAucGFybGV5LnZhdWx0LnYxLlVucmVhZGFibGUuRnJvbUgAGhgKB1JlZnVzZWQSDQoFY2F1c2UYASABKAkaFAoERnJvbRIMCgRmcm9tGAEgASgMGhcKBk1pc3NlZBINCgVjb3VudBgBIAEoBBoiCgNHYXASDAoEZnJvbRgBIAEoDBINCgVjb3VudBgCIAEoBEIFCgN3aHkigAwKDVN5c3RlbU1lc3NhZ2USPgoNbWVtYmVyc19hZGRlZBgBIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEkAKD21lbWJlcnNfcmVtb3ZlZBgCIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkJ5V2hvbUgAEjsKDG1lbWJlcnNfbGVmdBgDIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLldob21IABI9CgxkZXZpY2VfYWRkZWQYBCABKAsyJS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5QZXJzb25IABI0ChBvd25fZGV2aWNlX2FkZGVkGAUgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABI/Cg5kZXZpY2VfcmVqb2lucxgGIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLlBlcnNvbkgAEjcKBmpvaW5lZBgHIAEoCzIlLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkpvaW5lZEgAEiwKCHlvdV9sZWZ0GAggASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABJBChB5b3Vfd2VyZV9yZW1vdmVkGAkgASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuUGVyc29uSAASOgoKcm9vbV9uYW1lZBgKIAEoCzIkLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLk5hbWVkSAASOQoJdG9waWNfc2V0GAsgASgLMiQucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuVG9waWNIABJAChFuZXdjb21lcnNfZGVjaWRlZBgMIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkRheXNIABI7CgphZG1pbl9tYWRlGA0gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASPQoMYWRtaW5fdW5tYWRlGA4gASgLMiUucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuQnlXaG9tSAASRAoVYWRtaW5zX21hZGVfbWVhbndoaWxlGA8gASgLMiMucGFybGV5LnZhdWx0LnYxLlN5c3RlbU1lc3NhZ2UuV2hvbUgAEkgKE2hpc3RvcnlfZnJvbV9kZXZpY2UYECABKAsyKS5wYXJsZXkudmF1bHQudjEuU3lzdGVtTWVzc2FnZS5Gcm9tRGV2aWNlSAASSAoTaGlzdG9yeV9mcm9tX21lbWJlchgRIAEoCzIpLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLkZyb21NZW1iZXJIABIrCgd3ZW50X29uGBIgASgLMhgucGFybGV5LnZhdWx0LnYxLk5vdGhpbmdIABI9Cg5hZG1pbl9mb2xsb3dlZBgTIAEoCzIjLnBhcmxleS52YXVsdC52MS5TeXN0ZW1NZXNzYWdlLldob21IABoTCgRXaG9tEgsKA3dobxgBIAMoDBohCgZCeVdob20SCgoCYnkYASABKAwSCwoDd2hvGAIgAygMGhUKBlBlcnNvbhILCgN3aG8YASABKAwaPQoGSm9pbmVkEg4KBm90aGVycxgBIAMoDBINCgV0b3BpYxgCIAEoCRIUCgxoaXN0b3J5X2RheXMYAyABKA0aIQoFTmFtZWQSCgoCYnkYASABKAwSDAoEbmFtZRgCIAEoCRoiCgVUb3BpYxIKCgJieRgBIAEoDBINCgV0b3BpYxgCIAEoCRogCgREYXlzEgoKAmJ5GAEgASgMEgwKBGRheXMYAiABKA0aKwoKRnJvbURldmljZRINCgVsaW5lcxgBIAEoDRIOCgZkZXZpY2UYAiABKAkaKQoKRnJvbU1lbWJlchINCgVsaW5lcxgBIAEoDRIMCgRmcm9tGAIgASgMQgYKBHdoYXQigAIKCk91dGJveEl0ZW0SDQoFZ3JvdXAYASABKAQSFwoPY2xpZW50X3NlcXVlbmNlGAIgASgEEjEKB2NvbnRlbnQYAyABKAsyHi5wYXJsZXkudmF1bHQudjEuT3V0Ym94Q29udGVudEgAEi8KBmNvbW1pdBgEIAEoCzIdLnBhcmxleS52YXVsdC52MS5PdXRib3hDb21taXRIABIvCgZyZWpvaW4YBSABKAsyHS5wYXJsZXkudmF1bHQudjEuT3V0Ym94UmVqb2luSAASLQoFbGVhdmUYBiABKAsyHC5wYXJsZXkudmF1bHQudjEuT3V0Ym94TGVhdmVIAEIGCgR3aGF0IhwKC091dGJveExlYXZlEg0KBWxlYXZlGAEgASgMIh8KDE91dGJveFJlam9pbhIPCgdyZXF1ZXN0GAEgASgMIlQKDU91dGJveENvbnRlbnQSDwoHY29udGVudBgBIAEoDBISCgpjaXBoZXJ0ZXh0GAIgASgMEg0KBWVwb2NoGAMgASgEEg8KB21lc3NhZ2UYBCABKAQiNgoMT3V0Ym94Q29tbWl0EhUKDWNvbW1pdF9idW5kbGUYASABKAwSDwoHaW50ZW50cxgCIAMoBCIfCgdXYWl0aW5nEhQKDGNvbnZlcnNhdGlvbhgBIAEoBCIXCgRIZWxkEg8KB2NvbnRlbnQYASABKAwiHgoLVW5kZWxpdmVyZWQSDwoHbWVzc2FnZRgBIAEoBCIXCgRTZW50Eg8KB21lc3NhZ2UYASABKAQiMwoIQ291bnRlcnMSDwoHbWVzc2FnZRgBIAEoBBIWCg5oYW5kZWRfbWVzc2FnZRgCIAEoBCJ7CgpLZXlQYWNrYWdlEhYKDnB1YmxpY19wYWNrYWdlGAEgASgMEhcKD3ByaXZhdGVfcGFja2FnZRgCIAEoDBITCgtsYXN0X3Jlc29ydBgDIAEoCBIUCgxub3RfYWZ0ZXJfbXMYBCABKAMSEQoJbGVhZl9kYXRhGAUgASgMIk0KB1dlbGNvbWUSFwoPY29udmVyc2F0aW9uX2lkGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEhcKD2F0dGVtcHRlZF9hdF9tcxgDIAEoAyLUAQoJT3duRGV2aWNlEhEKCWRldmljZV9pZBgBIAEoDBIMCgRuYW1lGAIgASgJEhQKDGlzc3VlZF9hdF9tcxgDIAEoAxIVCg1sYXN0X2hlYXJkX21zGAQgASgDEhAKCGlzX2VuZGVkGAUgASgIEg0KBXBsYWNlGAYgASgNEhAKCG5hbWVfZHVlGAcgASgIEhkKEWhhbmRlZF9vdmVyX2F0X21zGAggASgDEhgKEG1heV9oYXZlX2hpc3RvcnkYCSABKAgSEQoJZ2l2ZW5fZHVlGAogASgIIoIBCg9IaXN0b3J5VHJhbnNmZXISEQoJdG9fZGV2aWNlGAEgASgMEhIKCnRvX2FjY291bnQYAiABKAwSFAoMbmV4dF9tZXNzYWdlGAQgASgEEhAKCHNpbmNlX21zGAUgASgDEgsKA2R1ZRgGIAEoCBINCgViZWd1bhgHIAEoCEoECAMQBCIoChFXcml0ZXJDZXJ0aWZpY2F0ZRITCgtjZXJ0aWZpY2F0ZRgBIAEoDCJnChJXYWl0aW5nSGlzdG9yeVBhcnQSDAoEcGFydBgBIAEoDBIVCg1naXZlcl9hY2NvdW50GAMgASgMEhQKDGdpdmVyX2RldmljZRgEIAEoDBIWCg5yZWNlaXZlZF9hdF9tcxgFIAEoAyqSAQoQQ29udmVyc2F0aW9uS2luZBIhCh1DT05WRVJTQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhwKGENPTlZFUlNBVElPTl9LSU5EX0RJUkVDVBABEhoKFkNPTlZFUlNBVElPTl9LSU5EX1JPT00QAhIhCh1DT05WRVJTQVRJT05fS0lORF9PV05fREVWSUNFUxADKqEBCglFbmRSZWFzb24SGgoWRU5EX1JFQVNPTl9VTlNQRUNJRklFRBAAEhYKEkVORF9SRUFTT05fUkVNT1ZFRBABEhMKD0VORF9SRUFTT05fTEVGVBACEhgKFEVORF9SRUFTT05fQUJBTkRPTkVEEAMSFwoTRU5EX1JFQVNPTl9SRVBMQUNFRBAEEhgKFEVORF9SRUFTT05fU1VDQ0VFREVEEAUqjQEKC01lc3NhZ2VLaW5kEhwKGE1FU1NBR0VfS0lORF9VTlNQRUNJRklFRBAAEhUKEU1FU1NBR0VfS0lORF9URVhUEAESGwoXTUVTU0FHRV9LSU5EX1VOUkVBREFCTEUQAhIUChBNRVNTQUdFX0tJTkRfR0FQEAMSFgoSTUVTU0FHRV9LSU5EX0VWRU5UEAQqvAEKDU1lc3NhZ2VTdGF0dXMSHgoaTUVTU0FHRV9TVEFUVVNfVU5TUEVDSUZJRUQQABIaChZNRVNTQUdFX1NUQVRVU19XQUlUSU5HEAESGQoVTUVTU0FHRV9TVEFUVVNfU1RPUkVEEAISHAoYTUVTU0FHRV9TVEFUVVNfREVMSVZFUkVEEAMSGQoVTUVTU0FHRV9TVEFUVVNfRkFJTEVEEAQSGwoXTUVTU0FHRV9TVEFUVVNfUkVDRUlWRUQQBSqdAQoLU2VuZEZhaWx1cmUSHAoYU0VORF9GQUlMVVJFX1VOU1BFQ0lGSUVEEAASGgoWU0VORF9GQUlMVVJFX1RPT19MQVJHRRABEhoKFlNFTkRfRkFJTFVSRV9NQUxGT1JNRUQQAhIcChhTRU5EX0ZBSUxVUkVfTk9UX0lOX1JPT00QAxIaChZTRU5EX0ZBSUxVUkVfVU5DRVJUQUlOEARiBnByb3RvMw", [file_parley_v1_identity]);
 
 /**
  * This endpoint: table "identity". There is one.
@@ -272,7 +272,7 @@ export type Contact = Message$1<"parley.vault.v1.Contact"> & {
   accountKey: Uint8Array;
 
   /**
-   * As a certificate of theirs says, or the server's directory: a claim, unless it is pinned to this key.
+   * As a device list of theirs says, or the server's directory: a claim, unless it is pinned to this key.
    *
    * @generated from field: string handle = 2;
    */
@@ -324,6 +324,13 @@ export type Contact = Message$1<"parley.vault.v1.Contact"> & {
    * @generated from field: repeated int64 asked_ms = 9;
    */
   askedMs: bigint[];
+
+  /**
+   * Content.peer_list of theirs, of a list that the server does not show here: the person was told of that one.
+   *
+   * @generated from field: bytes other_list = 10;
+   */
+  otherList: Uint8Array;
 };
 
 /**
@@ -440,6 +447,13 @@ export type Conversation = Message$1<"parley.vault.v1.Conversation"> & {
   roomName: string;
 
   /**
+   * Of a room: another one had that name before, so this one is called by its number, too.
+   *
+   * @generated from field: bool room_name_numbered = 13;
+   */
+  roomNameNumbered: boolean;
+
+  /**
    * Lines of the transfer that is coming in.
    *
    * @generated from field: uint32 handed_lines = 5;
@@ -452,6 +466,14 @@ export type Conversation = Message$1<"parley.vault.v1.Conversation"> & {
    * @generated from field: bool from_history = 6;
    */
   fromHistory: boolean;
+
+  /**
+   * Until then, in ms since 1970 by this device's clock, the account that added this one may hand over what was said
+   * before; 0: nobody may.
+   *
+   * @generated from field: int64 handed_until_ms = 12;
+   */
+  handedUntilMs: bigint;
 };
 
 /**
@@ -523,28 +545,76 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
   libraryMajor: number;
 
   /**
-   * Devices that asked to be removed, or that their account has revoked: anybody may remove them.
+   * Devices that have left the roster, and whose leaves are still there.
    *
-   * @generated from field: repeated bytes leaving_device_ids = 12;
+   * @generated from field: repeated bytes gone_device_ids = 12;
    */
-  leavingDeviceIds: Uint8Array[];
+  goneDeviceIds: Uint8Array[];
 
   /**
-   * Nonces of the RejoinRequests that were acted on last: a server could repeat one.
-   *
-   * @generated from field: repeated bytes rejoin_nonces = 18;
-   */
-  rejoinNonces: Uint8Array[];
-
-  /**
-   * Encoded RejoinRequests that are open: one of a device, its newest. A commit that removes the device ends it.
+   * Encoded SignedRejoinStatements that are open: one of a device, its newest. A commit that removes the device ends it.
    *
    * @generated from field: repeated bytes rejoin_requests = 33;
    */
   rejoinRequests: Uint8Array[];
 
   /**
-   * The newest epoch that an envelope was of, as the server says; 0: none newer than the state.
+   * The id of the conversation that it is a group of, which never changes (GroupState.conversation_id): 32 bytes.
+   *
+   * @generated from field: bytes chain_id = 43;
+   */
+  chainId: Uint8Array;
+
+  /**
+   * Of this conversation (GroupState.incarnation).
+   *
+   * @generated from field: uint32 incarnation = 44;
+   */
+  incarnation: number;
+
+  /**
+   * The epoch that this device's open request to rejoin names.
+   *
+   * @generated from field: optional uint64 rejoin_epoch = 45;
+   */
+  rejoinEpoch?: bigint | undefined;
+
+  /**
+   * The accounts that have made commits against its rules: who makes the group to go on in leaves them out, if it may.
+   *
+   * @generated from field: repeated bytes broken_by = 48;
+   */
+  brokenBy: Uint8Array[];
+
+  /**
+   * It has asked to be taken in again in that group (its MLS group id), and was let in here, past groups that it knows
+   * nothing of; and nobody but that account has said anything here yet.
+   *
+   * @generated from field: bytes led_from = 50;
+   */
+  ledFrom: Uint8Array;
+
+  /**
+   * @generated from field: bytes led_by = 51;
+   */
+  ledBy: Uint8Array;
+
+  /**
+   * When this device made it to go on in from another one; 0: it has not. ms since 1970.
+   *
+   * @generated from field: int64 succeeded_at_ms = 49;
+   */
+  succeededAtMs: bigint;
+
+  /**
+   * The conversations that were made at the server to go on in its place, in its order.
+   *
+   * @generated from field: repeated parley.vault.v1.Successor successors = 46;
+   */
+  successors: Successor[];
+
+  /**
+   * The newest epoch that the group has at the server, by the envelopes that came of it.
    *
    * @generated from field: uint64 heard_epoch = 37;
    */
@@ -583,13 +653,6 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
    * @generated from field: int64 rejoin_asked_ms = 21;
    */
   rejoinAskedMs: bigint;
-
-  /**
-   * The account that changed the group against its rules, which was refused here: what it made of it is not joined.
-   *
-   * @generated from field: bytes broken_by = 23;
-   */
-  brokenBy: Uint8Array;
 
   /**
    * Everything that devices say that joined in this epoch or later is owed to this one, from their first count on; 0:
@@ -672,6 +735,12 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
      */
     value: RequestedGroup;
     case: "requested";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.BrokenGroup broken = 47;
+     */
+    value: BrokenGroup;
+    case: "broken";
   } | { case: undefined; value?: undefined };
 };
 
@@ -681,6 +750,54 @@ export type Group = Message$1<"parley.vault.v1.Group"> & {
  */
 export const GroupSchema: GenMessage<Group> = /*@__PURE__*/
   messageDesc(file_parley_vault_v1_records, 6);
+
+/**
+ * @generated from message parley.vault.v1.Successor
+ */
+export type Successor = Message$1<"parley.vault.v1.Successor"> & {
+  /**
+   * The MLS group id, 16 bytes.
+   *
+   * @generated from field: bytes conversation_id = 1;
+   */
+  conversationId: Uint8Array;
+};
+
+/**
+ * Describes the message parley.vault.v1.Successor.
+ * Use `create(SuccessorSchema)` to create a new message.
+ */
+export const SuccessorSchema: GenMessage<Successor> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 7);
+
+/**
+ * The server takes no more commits that the members would: somebody has made one against the rules, or the conversation
+ * goes on in another group that has not come here, or is not right.
+ *
+ * @generated from message parley.vault.v1.BrokenGroup
+ */
+export type BrokenGroup = Message$1<"parley.vault.v1.BrokenGroup"> & {
+  /**
+   * When this device makes a group to go on in, if no other one has by then.
+   *
+   * @generated from field: int64 succeed_at_ms = 1;
+   */
+  succeedAtMs: bigint;
+
+  /**
+   * This account has left meanwhile: that is to be said in the group that goes on.
+   *
+   * @generated from field: bool leave_due = 2;
+   */
+  leaveDue: boolean;
+};
+
+/**
+ * Describes the message parley.vault.v1.BrokenGroup.
+ * Use `create(BrokenGroupSchema)` to create a new message.
+ */
+export const BrokenGroupSchema: GenMessage<BrokenGroup> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 8);
 
 /**
  * Its first commit is on its way.
@@ -695,7 +812,7 @@ export type CreatingGroup = Message$1<"parley.vault.v1.CreatingGroup"> & {
  * Use `create(CreatingGroupSchema)` to create a new message.
  */
 export const CreatingGroupSchema: GenMessage<CreatingGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 7);
+  messageDesc(file_parley_vault_v1_records, 9);
 
 /**
  * @generated from message parley.vault.v1.ActiveGroup
@@ -708,7 +825,7 @@ export type ActiveGroup = Message$1<"parley.vault.v1.ActiveGroup"> & {
  * Use `create(ActiveGroupSchema)` to create a new message.
  */
 export const ActiveGroupSchema: GenMessage<ActiveGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 8);
+  messageDesc(file_parley_vault_v1_records, 10);
 
 /**
  * A commit of this device is on its way: the state after it is in the table "pending".
@@ -723,7 +840,7 @@ export type CommittingGroup = Message$1<"parley.vault.v1.CommittingGroup"> & {
  * Use `create(CommittingGroupSchema)` to create a new message.
  */
 export const CommittingGroupSchema: GenMessage<CommittingGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 9);
+  messageDesc(file_parley_vault_v1_records, 11);
 
 /**
  * A commit could not be opened: the device has to be removed and added.
@@ -751,7 +868,7 @@ export type OutOfSyncGroup = Message$1<"parley.vault.v1.OutOfSyncGroup"> & {
  * Use `create(OutOfSyncGroupSchema)` to create a new message.
  */
 export const OutOfSyncGroupSchema: GenMessage<OutOfSyncGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 10);
+  messageDesc(file_parley_vault_v1_records, 12);
 
 /**
  * This account leaves; what still comes is not shown.
@@ -779,7 +896,7 @@ export type LeavingGroup = Message$1<"parley.vault.v1.LeavingGroup"> & {
  * Use `create(LeavingGroupSchema)` to create a new message.
  */
 export const LeavingGroupSchema: GenMessage<LeavingGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 11);
+  messageDesc(file_parley_vault_v1_records, 13);
 
 /**
  * Somebody whom nobody has let in has added this device: it opens what is said, and says nothing.
@@ -794,7 +911,7 @@ export type RequestedGroup = Message$1<"parley.vault.v1.RequestedGroup"> & {
  * Use `create(RequestedGroupSchema)` to create a new message.
  */
 export const RequestedGroupSchema: GenMessage<RequestedGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 12);
+  messageDesc(file_parley_vault_v1_records, 14);
 
 /**
  * @generated from message parley.vault.v1.EndedGroup
@@ -811,7 +928,7 @@ export type EndedGroup = Message$1<"parley.vault.v1.EndedGroup"> & {
  * Use `create(EndedGroupSchema)` to create a new message.
  */
 export const EndedGroupSchema: GenMessage<EndedGroup> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 13);
+  messageDesc(file_parley_vault_v1_records, 15);
 
 /**
  * @generated from message parley.vault.v1.RunningLog
@@ -842,7 +959,7 @@ export type RunningLog = Message$1<"parley.vault.v1.RunningLog"> & {
  * Use `create(RunningLogSchema)` to create a new message.
  */
 export const RunningLogSchema: GenMessage<RunningLog> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 14);
+  messageDesc(file_parley_vault_v1_records, 16);
 
 /**
  * A member was shown another course of it, which was told: nothing is compared before the next epoch.
@@ -857,7 +974,7 @@ export type ForkedLog = Message$1<"parley.vault.v1.ForkedLog"> & {
  * Use `create(ForkedLogSchema)` to create a new message.
  */
 export const ForkedLogSchema: GenMessage<ForkedLog> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 15);
+  messageDesc(file_parley_vault_v1_records, 17);
 
 /**
  * Something did not come: it goes on from another member's hash at a place behind that.
@@ -878,7 +995,7 @@ export type GapInLog = Message$1<"parley.vault.v1.GapInLog"> & {
  * Use `create(GapInLogSchema)` to create a new message.
  */
 export const GapInLogSchema: GenMessage<GapInLog> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 16);
+  messageDesc(file_parley_vault_v1_records, 18);
 
 /**
  * @generated from message parley.vault.v1.LogPlace
@@ -900,7 +1017,7 @@ export type LogPlace = Message$1<"parley.vault.v1.LogPlace"> & {
  * Use `create(LogPlaceSchema)` to create a new message.
  */
 export const LogPlaceSchema: GenMessage<LogPlace> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 17);
+  messageDesc(file_parley_vault_v1_records, 19);
 
 /**
  * A change of a group that this device is to commit: table "intents", grouped by group. It stays
@@ -926,16 +1043,28 @@ export type Intent = Message$1<"parley.vault.v1.Intent"> & {
     case: "addDevices";
   } | {
     /**
-     * @generated from field: parley.vault.v1.RemoveDevices remove_devices = 3;
-     */
-    value: RemoveDevices;
-    case: "removeDevices";
-  } | {
-    /**
      * @generated from field: parley.vault.v1.ChangeSettings change_settings = 4;
      */
     value: ChangeSettings;
     case: "changeSettings";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.RemoveAccount remove_account = 7;
+     */
+    value: RemoveAccount;
+    case: "removeAccount";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.CommitLeave leave = 8;
+     */
+    value: CommitLeave;
+    case: "leave";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.RefreshAccount refresh = 9;
+     */
+    value: RefreshAccount;
+    case: "refresh";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -957,7 +1086,7 @@ export type Intent = Message$1<"parley.vault.v1.Intent"> & {
  * Use `create(IntentSchema)` to create a new message.
  */
 export const IntentSchema: GenMessage<Intent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 18);
+  messageDesc(file_parley_vault_v1_records, 20);
 
 /**
  * Somebody new; the key packages are claimed when the line is up.
@@ -988,7 +1117,7 @@ export type AddAccount = Message$1<"parley.vault.v1.AddAccount"> & {
  * Use `create(AddAccountSchema)` to create a new message.
  */
 export const AddAccountSchema: GenMessage<AddAccount> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 19);
+  messageDesc(file_parley_vault_v1_records, 21);
 
 /**
  * Further devices of an account in the group.
@@ -1024,24 +1153,66 @@ export type AddDevices = Message$1<"parley.vault.v1.AddDevices"> & {
  * Use `create(AddDevicesSchema)` to create a new message.
  */
 export const AddDevicesSchema: GenMessage<AddDevices> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 20);
+  messageDesc(file_parley_vault_v1_records, 22);
 
 /**
- * @generated from message parley.vault.v1.RemoveDevices
+ * The account is taken out of the room.
+ *
+ * @generated from message parley.vault.v1.RemoveAccount
  */
-export type RemoveDevices = Message$1<"parley.vault.v1.RemoveDevices"> & {
+export type RemoveAccount = Message$1<"parley.vault.v1.RemoveAccount"> & {
   /**
-   * @generated from field: repeated bytes device_ids = 1;
+   * @generated from field: bytes account_key = 1;
    */
-  deviceIds: Uint8Array[];
+  accountKey: Uint8Array;
 };
 
 /**
- * Describes the message parley.vault.v1.RemoveDevices.
- * Use `create(RemoveDevicesSchema)` to create a new message.
+ * Describes the message parley.vault.v1.RemoveAccount.
+ * Use `create(RemoveAccountSchema)` to create a new message.
  */
-export const RemoveDevicesSchema: GenMessage<RemoveDevices> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 21);
+export const RemoveAccountSchema: GenMessage<RemoveAccount> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 23);
+
+/**
+ * The account has left the room.
+ *
+ * @generated from message parley.vault.v1.CommitLeave
+ */
+export type CommitLeave = Message$1<"parley.vault.v1.CommitLeave"> & {
+  /**
+   * An encoded SignedLeaveStatement.
+   *
+   * @generated from field: bytes statement = 1;
+   */
+  statement: Uint8Array;
+};
+
+/**
+ * Describes the message parley.vault.v1.CommitLeave.
+ * Use `create(CommitLeaveSchema)` to create a new message.
+ */
+export const CommitLeaveSchema: GenMessage<CommitLeave> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 24);
+
+/**
+ * The group is told what this device knows of the account's devices, and those that are not in use are removed.
+ *
+ * @generated from message parley.vault.v1.RefreshAccount
+ */
+export type RefreshAccount = Message$1<"parley.vault.v1.RefreshAccount"> & {
+  /**
+   * @generated from field: bytes account_key = 1;
+   */
+  accountKey: Uint8Array;
+};
+
+/**
+ * Describes the message parley.vault.v1.RefreshAccount.
+ * Use `create(RefreshAccountSchema)` to create a new message.
+ */
+export const RefreshAccountSchema: GenMessage<RefreshAccount> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 25);
 
 /**
  * Fields that are set are changed, from whatever the settings are by then.
@@ -1082,7 +1253,7 @@ export type ChangeSettings = Message$1<"parley.vault.v1.ChangeSettings"> & {
  * Use `create(ChangeSettingsSchema)` to create a new message.
  */
 export const ChangeSettingsSchema: GenMessage<ChangeSettings> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 22);
+  messageDesc(file_parley_vault_v1_records, 26);
 
 /**
  * A group in which this device has something to do by itself: under the group's number in table "due" where that is now
@@ -1125,7 +1296,7 @@ export type Due = Message$1<"parley.vault.v1.Due"> & {
  * Use `create(DueSchema)` to create a new message.
  */
 export const DueSchema: GenMessage<Due> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 23);
+  messageDesc(file_parley_vault_v1_records, 27);
 
 /**
  * All that is known of the devices of an account, this one's too: table "lists", under a keyed hash of the account's key.
@@ -1160,7 +1331,7 @@ export type KnownList = Message$1<"parley.vault.v1.KnownList"> & {
  * Use `create(KnownListSchema)` to create a new message.
  */
 export const KnownListSchema: GenMessage<KnownList> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 24);
+  messageDesc(file_parley_vault_v1_records, 28);
 
 /**
  * A conversation in use: table "recent", under its number. There are few.
@@ -1179,7 +1350,7 @@ export type Recent = Message$1<"parley.vault.v1.Recent"> & {
  * Use `create(RecentSchema)` to create a new message.
  */
 export const RecentSchema: GenMessage<Recent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 25);
+  messageDesc(file_parley_vault_v1_records, 29);
 
 /**
  * The knowledge about another device in a group: table "senders", grouped by group, under a keyed hash of the
@@ -1265,7 +1436,7 @@ export type Sender = Message$1<"parley.vault.v1.Sender"> & {
  * Use `create(SenderSchema)` to create a new message.
  */
 export const SenderSchema: GenMessage<Sender> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 26);
+  messageDesc(file_parley_vault_v1_records, 30);
 
 /**
  * One line of the history: table "messages", grouped by conversation, in the order of arrival.
@@ -1301,11 +1472,31 @@ export type Message = Message$1<"parley.vault.v1.Message"> & {
   own: boolean;
 
   /**
-   * Of a text: what was written.
+   * Of a text without a statement: what was written.
    *
    * @generated from field: string text = 5;
    */
   text: string;
+
+  /**
+   * Of a text: an encoded parley.content.v1.TextStatement, with the text in it, and the signature of from_device. Empty
+   * where that is to be sealed still, and where somebody else has told it.
+   *
+   * @generated from field: bytes statement = 16;
+   */
+  statement: Uint8Array;
+
+  /**
+   * @generated from field: bytes signature = 17;
+   */
+  signature: Uint8Array;
+
+  /**
+   * The account that tells that this was written; empty: it was.
+   *
+   * @generated from field: bytes told_by = 18;
+   */
+  toldBy: Uint8Array;
 
   /**
    * The sender's clock.
@@ -1347,7 +1538,7 @@ export type Message = Message$1<"parley.vault.v1.Message"> & {
  * Use `create(MessageSchema)` to create a new message.
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 27);
+  messageDesc(file_parley_vault_v1_records, 31);
 
 /**
  * A cause of which nothing more is to be said than its code.
@@ -1362,7 +1553,7 @@ export type Nothing = Message$1<"parley.vault.v1.Nothing"> & {
  * Use `create(NothingSchema)` to create a new message.
  */
 export const NothingSchema: GenMessage<Nothing> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 28);
+  messageDesc(file_parley_vault_v1_records, 32);
 
 /**
  * Why something cannot be read, or what is missing. The cases are the codes of services/endpoint/codes/unreadable.ts;
@@ -1456,6 +1647,12 @@ export type Unreadable = Message$1<"parley.vault.v1.Unreadable"> & {
      */
     value: Nothing;
     case: "notSigned";
+  } | {
+    /**
+     * @generated from field: parley.vault.v1.Unreadable.From not_in_use = 13;
+     */
+    value: Unreadable_From;
+    case: "notInUse";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1464,7 +1661,7 @@ export type Unreadable = Message$1<"parley.vault.v1.Unreadable"> & {
  * Use `create(UnreadableSchema)` to create a new message.
  */
 export const UnreadableSchema: GenMessage<Unreadable> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29);
+  messageDesc(file_parley_vault_v1_records, 33);
 
 /**
  * By the MLS engine, for this cause (services/endpoint/mls/refused.ts).
@@ -1483,7 +1680,7 @@ export type Unreadable_Refused = Message$1<"parley.vault.v1.Unreadable.Refused">
  * Use `create(Unreadable_RefusedSchema)` to create a new message.
  */
 export const Unreadable_RefusedSchema: GenMessage<Unreadable_Refused> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29, 0);
+  messageDesc(file_parley_vault_v1_records, 33, 0);
 
 /**
  * @generated from message parley.vault.v1.Unreadable.From
@@ -1500,7 +1697,7 @@ export type Unreadable_From = Message$1<"parley.vault.v1.Unreadable.From"> & {
  * Use `create(Unreadable_FromSchema)` to create a new message.
  */
 export const Unreadable_FromSchema: GenMessage<Unreadable_From> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29, 1);
+  messageDesc(file_parley_vault_v1_records, 33, 1);
 
 /**
  * Deleted from the server before this device came for it.
@@ -1519,7 +1716,7 @@ export type Unreadable_Missed = Message$1<"parley.vault.v1.Unreadable.Missed"> &
  * Use `create(Unreadable_MissedSchema)` to create a new message.
  */
 export const Unreadable_MissedSchema: GenMessage<Unreadable_Missed> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29, 2);
+  messageDesc(file_parley_vault_v1_records, 33, 2);
 
 /**
  * @generated from message parley.vault.v1.Unreadable.Gap
@@ -1541,7 +1738,7 @@ export type Unreadable_Gap = Message$1<"parley.vault.v1.Unreadable.Gap"> & {
  * Use `create(Unreadable_GapSchema)` to create a new message.
  */
 export const Unreadable_GapSchema: GenMessage<Unreadable_Gap> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 29, 3);
+  messageDesc(file_parley_vault_v1_records, 33, 3);
 
 /**
  * A line of the history that nobody wrote. The cases are the codes of services/endpoint/codes/system-message.ts; by,
@@ -1661,6 +1858,22 @@ export type SystemMessage = Message$1<"parley.vault.v1.SystemMessage"> & {
      */
     value: SystemMessage_FromMember;
     case: "historyFromMember";
+  } | {
+    /**
+     * From here on another group carries it.
+     *
+     * @generated from field: parley.vault.v1.Nothing went_on = 18;
+     */
+    value: Nothing;
+    case: "wentOn";
+  } | {
+    /**
+     * The last admin has left.
+     *
+     * @generated from field: parley.vault.v1.SystemMessage.Whom admin_followed = 19;
+     */
+    value: SystemMessage_Whom;
+    case: "adminFollowed";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1669,7 +1882,7 @@ export type SystemMessage = Message$1<"parley.vault.v1.SystemMessage"> & {
  * Use `create(SystemMessageSchema)` to create a new message.
  */
 export const SystemMessageSchema: GenMessage<SystemMessage> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 30);
+  messageDesc(file_parley_vault_v1_records, 34);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Whom
@@ -1686,7 +1899,7 @@ export type SystemMessage_Whom = Message$1<"parley.vault.v1.SystemMessage.Whom">
  * Use `create(SystemMessage_WhomSchema)` to create a new message.
  */
 export const SystemMessage_WhomSchema: GenMessage<SystemMessage_Whom> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 30, 0);
+  messageDesc(file_parley_vault_v1_records, 34, 0);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.ByWhom
@@ -1708,7 +1921,7 @@ export type SystemMessage_ByWhom = Message$1<"parley.vault.v1.SystemMessage.ByWh
  * Use `create(SystemMessage_ByWhomSchema)` to create a new message.
  */
 export const SystemMessage_ByWhomSchema: GenMessage<SystemMessage_ByWhom> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 30, 1);
+  messageDesc(file_parley_vault_v1_records, 34, 1);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Person
@@ -1725,7 +1938,7 @@ export type SystemMessage_Person = Message$1<"parley.vault.v1.SystemMessage.Pers
  * Use `create(SystemMessage_PersonSchema)` to create a new message.
  */
 export const SystemMessage_PersonSchema: GenMessage<SystemMessage_Person> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 30, 2);
+  messageDesc(file_parley_vault_v1_records, 34, 2);
 
 /**
  * This device has come into a room.
@@ -1754,7 +1967,7 @@ export type SystemMessage_Joined = Message$1<"parley.vault.v1.SystemMessage.Join
  * Use `create(SystemMessage_JoinedSchema)` to create a new message.
  */
 export const SystemMessage_JoinedSchema: GenMessage<SystemMessage_Joined> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 30, 3);
+  messageDesc(file_parley_vault_v1_records, 34, 3);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Named
@@ -1776,7 +1989,7 @@ export type SystemMessage_Named = Message$1<"parley.vault.v1.SystemMessage.Named
  * Use `create(SystemMessage_NamedSchema)` to create a new message.
  */
 export const SystemMessage_NamedSchema: GenMessage<SystemMessage_Named> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 30, 4);
+  messageDesc(file_parley_vault_v1_records, 34, 4);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.Topic
@@ -1800,7 +2013,7 @@ export type SystemMessage_Topic = Message$1<"parley.vault.v1.SystemMessage.Topic
  * Use `create(SystemMessage_TopicSchema)` to create a new message.
  */
 export const SystemMessage_TopicSchema: GenMessage<SystemMessage_Topic> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 30, 5);
+  messageDesc(file_parley_vault_v1_records, 34, 5);
 
 /**
  * For how many days newcomers are handed the history.
@@ -1824,7 +2037,7 @@ export type SystemMessage_Days = Message$1<"parley.vault.v1.SystemMessage.Days">
  * Use `create(SystemMessage_DaysSchema)` to create a new message.
  */
 export const SystemMessage_DaysSchema: GenMessage<SystemMessage_Days> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 30, 6);
+  messageDesc(file_parley_vault_v1_records, 34, 6);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.FromDevice
@@ -1848,7 +2061,7 @@ export type SystemMessage_FromDevice = Message$1<"parley.vault.v1.SystemMessage.
  * Use `create(SystemMessage_FromDeviceSchema)` to create a new message.
  */
 export const SystemMessage_FromDeviceSchema: GenMessage<SystemMessage_FromDevice> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 30, 7);
+  messageDesc(file_parley_vault_v1_records, 34, 7);
 
 /**
  * @generated from message parley.vault.v1.SystemMessage.FromMember
@@ -1870,7 +2083,7 @@ export type SystemMessage_FromMember = Message$1<"parley.vault.v1.SystemMessage.
  * Use `create(SystemMessage_FromMemberSchema)` to create a new message.
  */
 export const SystemMessage_FromMemberSchema: GenMessage<SystemMessage_FromMember> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 30, 8);
+  messageDesc(file_parley_vault_v1_records, 34, 8);
 
 /**
  * A message on its way out: table "outbox".
@@ -1925,7 +2138,7 @@ export type OutboxItem = Message$1<"parley.vault.v1.OutboxItem"> & {
  * Use `create(OutboxItemSchema)` to create a new message.
  */
 export const OutboxItemSchema: GenMessage<OutboxItem> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 31);
+  messageDesc(file_parley_vault_v1_records, 35);
 
 /**
  * @generated from message parley.vault.v1.OutboxLeave
@@ -1944,14 +2157,14 @@ export type OutboxLeave = Message$1<"parley.vault.v1.OutboxLeave"> & {
  * Use `create(OutboxLeaveSchema)` to create a new message.
  */
 export const OutboxLeaveSchema: GenMessage<OutboxLeave> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 32);
+  messageDesc(file_parley_vault_v1_records, 36);
 
 /**
  * @generated from message parley.vault.v1.OutboxRejoin
  */
 export type OutboxRejoin = Message$1<"parley.vault.v1.OutboxRejoin"> & {
   /**
-   * An encoded parley.v1.RejoinRequest.
+   * An encoded parley.v1.SignedRejoinStatement.
    *
    * @generated from field: bytes request = 1;
    */
@@ -1963,7 +2176,7 @@ export type OutboxRejoin = Message$1<"parley.vault.v1.OutboxRejoin"> & {
  * Use `create(OutboxRejoinSchema)` to create a new message.
  */
 export const OutboxRejoinSchema: GenMessage<OutboxRejoin> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 33);
+  messageDesc(file_parley_vault_v1_records, 37);
 
 /**
  * @generated from message parley.vault.v1.OutboxContent
@@ -1999,7 +2212,7 @@ export type OutboxContent = Message$1<"parley.vault.v1.OutboxContent"> & {
  * Use `create(OutboxContentSchema)` to create a new message.
  */
 export const OutboxContentSchema: GenMessage<OutboxContent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 34);
+  messageDesc(file_parley_vault_v1_records, 38);
 
 /**
  * @generated from message parley.vault.v1.OutboxCommit
@@ -2025,7 +2238,7 @@ export type OutboxCommit = Message$1<"parley.vault.v1.OutboxCommit"> & {
  * Use `create(OutboxCommitSchema)` to create a new message.
  */
 export const OutboxCommitSchema: GenMessage<OutboxCommit> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 35);
+  messageDesc(file_parley_vault_v1_records, 39);
 
 /**
  * An own message that is not sealed yet: table "waiting", under the message's number, so in the order in which
@@ -2045,7 +2258,7 @@ export type Waiting = Message$1<"parley.vault.v1.Waiting"> & {
  * Use `create(WaitingSchema)` to create a new message.
  */
 export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 36);
+  messageDesc(file_parley_vault_v1_records, 40);
 
 /**
  * A content of this device that waits for keys of its own: table "held", grouped by group. Its count is still to be given.
@@ -2066,7 +2279,7 @@ export type Held = Message$1<"parley.vault.v1.Held"> & {
  * Use `create(HeldSchema)` to create a new message.
  */
 export const HeldSchema: GenMessage<Held> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 37);
+  messageDesc(file_parley_vault_v1_records, 41);
 
 /**
  * An own message that was sealed and is not known to be delivered: table "undelivered", grouped by group under its
@@ -2086,7 +2299,7 @@ export type Undelivered = Message$1<"parley.vault.v1.Undelivered"> & {
  * Use `create(UndeliveredSchema)` to create a new message.
  */
 export const UndeliveredSchema: GenMessage<Undelivered> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 38);
+  messageDesc(file_parley_vault_v1_records, 42);
 
 /**
  * An own message that was sealed and can be said again on somebody's request, once: table "sent", grouped by group
@@ -2106,7 +2319,7 @@ export type Sent = Message$1<"parley.vault.v1.Sent"> & {
  * Use `create(SentSchema)` to create a new message.
  */
 export const SentSchema: GenMessage<Sent> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 39);
+  messageDesc(file_parley_vault_v1_records, 43);
 
 /**
  * The numbers that messages get next: table "counters". There is one.
@@ -2134,7 +2347,7 @@ export type Counters = Message$1<"parley.vault.v1.Counters"> & {
  * Use `create(CountersSchema)` to create a new message.
  */
 export const CountersSchema: GenMessage<Counters> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 40);
+  messageDesc(file_parley_vault_v1_records, 44);
 
 /**
  * A key package of this device that nobody used yet: table "keypackages".
@@ -2175,7 +2388,7 @@ export type KeyPackage = Message$1<"parley.vault.v1.KeyPackage"> & {
  * Use `create(KeyPackageSchema)` to create a new message.
  */
 export const KeyPackageSchema: GenMessage<KeyPackage> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 41);
+  messageDesc(file_parley_vault_v1_records, 45);
 
 /**
  * A welcome that is being opened: table "welcomes". Written before, deleted after, so that one
@@ -2205,7 +2418,7 @@ export type Welcome = Message$1<"parley.vault.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 42);
+  messageDesc(file_parley_vault_v1_records, 46);
 
 /**
  * A device of this account, this one too: table "devices".
@@ -2261,11 +2474,26 @@ export type OwnDevice = Message$1<"parley.vault.v1.OwnDevice"> & {
   nameDue: boolean;
 
   /**
-   * When this device began to hand its history over to that one; 0: it did not.
+   * When a person agreed that this device is handed the history; 0: nobody has.
    *
    * @generated from field: int64 handed_over_at_ms = 8;
    */
   handedOverAtMs: bigint;
+
+  /**
+   * It may have the history: it was there before this device, or a person has agreed. Of this device: it does not wait
+   * for that.
+   *
+   * @generated from field: bool may_have_history = 9;
+   */
+  mayHaveHistory: boolean;
+
+  /**
+   * That a person has agreed here is to be told to the other devices.
+   *
+   * @generated from field: bool given_due = 10;
+   */
+  givenDue: boolean;
 };
 
 /**
@@ -2273,7 +2501,7 @@ export type OwnDevice = Message$1<"parley.vault.v1.OwnDevice"> & {
  * Use `create(OwnDeviceSchema)` to create a new message.
  */
 export const OwnDeviceSchema: GenMessage<OwnDevice> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 43);
+  messageDesc(file_parley_vault_v1_records, 47);
 
 /**
  * The messages of one conversation, being handed over: table "transfers", grouped by the number of
@@ -2294,13 +2522,6 @@ export type HistoryTransfer = Message$1<"parley.vault.v1.HistoryTransfer"> & {
    * @generated from field: bytes to_account = 2;
    */
   toAccount: Uint8Array;
-
-  /**
-   * Of a room: its MLS group id.
-   *
-   * @generated from field: bytes conversation_id = 3;
-   */
-  conversationId: Uint8Array;
 
   /**
    * The first Message that is to be handed over next.
@@ -2336,7 +2557,29 @@ export type HistoryTransfer = Message$1<"parley.vault.v1.HistoryTransfer"> & {
  * Use `create(HistoryTransferSchema)` to create a new message.
  */
 export const HistoryTransferSchema: GenMessage<HistoryTransfer> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 44);
+  messageDesc(file_parley_vault_v1_records, 48);
+
+/**
+ * The certificate of a device that has written something here: table "certificates", under a keyed hash of the device's
+ * key. It goes with a text that is handed over.
+ *
+ * @generated from message parley.vault.v1.WriterCertificate
+ */
+export type WriterCertificate = Message$1<"parley.vault.v1.WriterCertificate"> & {
+  /**
+   * An encoded SignedDeviceCertificate that was verified.
+   *
+   * @generated from field: bytes certificate = 1;
+   */
+  certificate: Uint8Array;
+};
+
+/**
+ * Describes the message parley.vault.v1.WriterCertificate.
+ * Use `create(WriterCertificateSchema)` to create a new message.
+ */
+export const WriterCertificateSchema: GenMessage<WriterCertificate> = /*@__PURE__*/
+  messageDesc(file_parley_vault_v1_records, 49);
 
 /**
  * A part of a history that came before this device was in the room that it is of: table "historyparts".
@@ -2374,7 +2617,7 @@ export type WaitingHistoryPart = Message$1<"parley.vault.v1.WaitingHistoryPart">
  * Use `create(WaitingHistoryPartSchema)` to create a new message.
  */
 export const WaitingHistoryPartSchema: GenMessage<WaitingHistoryPart> = /*@__PURE__*/
-  messageDesc(file_parley_vault_v1_records, 45);
+  messageDesc(file_parley_vault_v1_records, 50);
 
 /**
  * @generated from enum parley.vault.v1.ConversationKind
@@ -2435,6 +2678,11 @@ export enum EndReason {
    * @generated from enum value: END_REASON_REPLACED = 4;
    */
   REPLACED = 4,
+
+  /**
+   * @generated from enum value: END_REASON_SUCCEEDED = 5;
+   */
+  SUCCEEDED = 5,
 }
 
 /**

@@ -148,6 +148,7 @@ function workTime(
   const phase = phaseOf(record)
   if (phase.name === 'out-of-sync')
     return phase.askDue ? record.rejoinAskedMs + BigInt(ASK_AGAIN_MS) : undefined
+  if (phase.name === 'broken') return phase.leaveDue ? undefined : BigInt(phase.succeedAtMs)
   if (can(phase, 'say-leave')) return 0n
   if (!can(phase, 'commit')) return undefined
   const update = updateTime(record, Number(drawnMs))

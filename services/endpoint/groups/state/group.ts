@@ -1,5 +1,5 @@
 // The state machine of a group: what this device may do in it, and what changes that. A group is in one of
-// seven phases; the table MAY says what can be done in each, the table NEXT to which phase each input leads. An input that
+// eight phases; the table MAY says what can be done in each, the table NEXT to which phase each input leads. An input that
 // a phase does not expect (a server can send anything, and a restart can repeat anything) changes nothing.
 
 /** How often this device asks at most, in ms: a server that alters what it delivers must not make it go round. */
@@ -15,6 +15,8 @@ export type EndReason =
   | 'abandoned'
   /** A person accepted another account key for the person whom it was with. */
   | 'replaced'
+  /** The conversation goes on in another group. */
+  | 'succeeded'
 
 export type GroupPhase =
   /** Its first commit is on its way. */
@@ -24,6 +26,11 @@ export type GroupPhase =
   | { readonly name: 'committing' }
   /** A commit could not be opened. The device asks to be removed and added, or will when `askDue`. */
   | { readonly name: 'out-of-sync'; readonly askDue: boolean; readonly leaveDue: boolean }
+  /**
+   * A member has made a commit that nobody may take, and the server takes no other one: the conversation is to go on in
+   * another group, which this device makes at `succeedAtMs` (ms since 1970), if nobody has by then.
+   */
+  | { readonly name: 'broken'; readonly succeedAtMs: number; readonly leaveDue: boolean }
   /** Somebody whom nobody has let in has added this device. Nothing of it goes out. */
   | { readonly name: 'requested' }
   /** This account leaves: that is still to be said when `leaveDue`. Members remove it by a commit. */
@@ -47,6 +54,10 @@ export type GroupInput =
   | { readonly input: 'state-lost'; readonly askedLately: boolean }
   /** A device that has to be taken in again looks whether it may ask for it now. */
   | { readonly input: 'ask'; readonly askedLately: boolean }
+  /** No commit that could be taken is possible any more. `succeedAtMs`: as the phase has it. */
+  | { readonly input: 'broken'; readonly succeedAtMs: number }
+  /** The conversation goes on in another group, which this device is in. */
+  | { readonly input: 'succeeded' }
   /** A welcome was opened: this device is in the group (again). */
   | { readonly input: 'joined' }
   /** It is somebody's who has to be let in first. */
@@ -126,6 +137,7 @@ const MAY: Readonly<Record<PhaseName, readonly GroupAction[]>> = {
   active: ['send', 'tell-devices', 'say-presence', 'commit', 'intend', 'open', 'show'],
   committing: ['send', 'tell-devices', 'say-presence', 'intend', 'open', 'show', 'adopt'],
   'out-of-sync': ['show', 'ask-to-rejoin', 'join'],
+  broken: ['open', 'show', 'join'],
   requested: ['open', 'show'],
   leaving: ['open', 'say-leave', 'adopt'],
   ended: ['join', 'open', 'show'],
@@ -144,10 +156,9 @@ export function can(phase: GroupPhase, action: GroupAction): boolean {
 
 /** This account has left the group, or a person goes on in another one: what still comes is nobody's to read. */
 export function hasLeft(phase: GroupPhase): boolean {
-  if (phase.name === 'out-of-sync') return phase.leaveDue
+  if (phase.name === 'out-of-sync' || phase.name === 'broken') return phase.leaveDue
   return (
-    phase.name === 'leaving' ||
-    (phase.name === 'ended' && phase.why !== 'removed' && phase.why !== 'abandoned')
+    phase.name === 'leaving' || (phase.name === 'ended' && (phase.why === 'left' || phase.why === 'replaced'))
   )
 }
 
@@ -189,7 +200,13 @@ const outOfSync = (askedLately: boolean, leaveDue: boolean) =>
     ...(askedLately ? [] : (['ask-to-rejoin'] as const)),
   )
 
+const broken = (succeedAtMs: number, leaveDue: boolean) =>
+  to({ name: 'broken', succeedAtMs, leaveDue }, 'forget-pending', 'withdraw-commit', 'put-back')
+const SUCCEEDED = ended('succeeded', 'forget-pending', 'withdraw-commit', 'put-back')
+
 const USABLE = {
+  broken: (_: GroupPhase, { succeedAtMs }: InputOf<'broken'>) => broken(succeedAtMs, false),
+  succeeded: () => SUCCEEDED,
   removed: () => ended('removed', 'forget-pending', 'drop-intents', 'fail-texts', 'tell-removed'),
   'state-lost': (_: GroupPhase, { askedLately }: InputOf<'state-lost'>) => outOfSync(askedLately, false),
   abandoned: () => ended('abandoned', 'forget-pending', 'drop-intents', 'put-back'),
@@ -199,6 +216,7 @@ const USABLE = {
 /** Where each input leads from each phase; what is not here changes nothing. */
 const NEXT: { readonly [N in PhaseName]: Steps<N> } = {
   creating: {
+    succeeded: () => ended('succeeded', ...GONE),
     'commit-won': () => to(ACTIVE, 'forget-pending', 'tell-ready'),
     'commit-dropped': () => ended('abandoned', ...GONE, 'put-back'),
     leave: () => ended('left', ...GONE, 'fail-texts', 'tell-left'),
@@ -213,7 +231,17 @@ const NEXT: { readonly [N in PhaseName]: Steps<N> } = {
     'left-elsewhere': () => to({ name: 'leaving', leaveDue: false, commitOut: false }, ...LEFT),
     held: () => to(REQUESTED, 'drop-intents'),
   },
+  broken: {
+    broken: (phase, { succeedAtMs }) => to({ ...phase, succeedAtMs }),
+    succeeded: () => SUCCEEDED,
+    joined: ({ leaveDue }) => to(leaveDue ? { name: 'leaving', leaveDue: true, commitOut: false } : ACTIVE),
+    leave: phase => (phase.leaveDue ? undefined : to({ ...phase, leaveDue: true }, ...LEFT)),
+    // One who breaks a group may have taken this device off the server's roster by it.
+    abandoned: phase => to(phase, 'put-back'),
+    replaced: () => ended('replaced', 'drop-intents'),
+  },
   requested: {
+    succeeded: () => SUCCEEDED,
     admitted: () => to(ACTIVE),
     declined: () => ended('left', 'fail-texts'),
     removed: () => ended('removed', 'fail-texts'),
@@ -238,10 +266,14 @@ const NEXT: { readonly [N in PhaseName]: Steps<N> } = {
     // A device that left without the state is in the group again only to say that it leaves.
     joined: ({ leaveDue }) => to(leaveDue ? { name: 'leaving', leaveDue: true, commitOut: false } : ACTIVE),
     leave: phase => (phase.leaveDue ? undefined : to({ ...phase, leaveDue: true }, ...LEFT)),
+    broken: ({ leaveDue }, { succeedAtMs }) => broken(succeedAtMs, leaveDue),
+    succeeded: () => SUCCEEDED,
     abandoned: () => ended('abandoned', 'put-back'),
     replaced: () => ended('replaced'),
   },
   leaving: {
+    broken: (_, { succeedAtMs }) => broken(succeedAtMs, true),
+    succeeded: () => SUCCEEDED,
     'commit-won': phase => to({ ...phase, commitOut: false }, 'forget-pending'),
     'commit-dropped': phase => to({ ...phase, commitOut: false }, 'forget-pending', 'withdraw-commit'),
     'commit-applied': phase => to({ ...phase, commitOut: false }, 'forget-pending'),

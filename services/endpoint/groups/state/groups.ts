@@ -13,10 +13,24 @@ import type { Engine, GroupState, RatchetPlace } from '../../mls/engine.js'
 import { at, inUnit, nextId, type Reader, type Transaction } from '../../vault/records.js'
 import { putBacks } from './fresh-keys.js'
 import { type GroupEffect, type GroupInput, type GroupPhase, isIn, next } from './group.js'
-import { type GroupRecord, type GroupStates, LiveGroup, type Sender } from './live-group.js'
+import {
+  type GroupInEpoch,
+  type GroupRecord,
+  type GroupStates,
+  LiveGroup,
+  type PendingCommit,
+  type Sender,
+} from './live-group.js'
 import { phaseOf, phaseRecord } from './phase-record.js'
 
-export { type GroupRecord, GroupStates, LiveGroup, type Sender } from './live-group.js'
+export {
+  type GroupInEpoch,
+  type GroupRecord,
+  GroupStates,
+  LiveGroup,
+  type PendingCommit,
+  type Sender,
+} from './live-group.js'
 
 /** Of ts-mls, whose group states and suite numbers differ between majors. */
 export const LIBRARY_MAJOR = 1
@@ -49,7 +63,7 @@ export type GroupChange = Partial<
 export class Groups {
   constructor(
     private readonly reader: Reader,
-    private readonly engine: Pick<Engine, 'epoch' | 'members'>,
+    private readonly engine: Pick<Engine, 'members'>,
     private readonly states: GroupStates,
   ) {}
 
@@ -67,9 +81,24 @@ export class Groups {
     return number === undefined ? undefined : this.#live(number)
   }
 
-  /** Those that carry a conversation: one as a rule, more after two people have opened one at the same moment. */
+  /**
+   * Those that carry a conversation: one as a rule, more after two people have opened one at the same moment, or one went
+   * on in another. Those that are not over stand first, and of these the newest.
+   */
   of(conversation: ConversationNumber): LiveGroup[] {
-    return this.reader.linked('carriers', conversation).map(number => this.#live(number))
+    return this.reader
+      .linked('carriers', conversation)
+      .map(number => this.#live(number))
+      .sort(
+        (one, other) =>
+          Number(one.phase.name === 'ended') - Number(other.phase.name === 'ended') ||
+          other.record.incarnation - one.record.incarnation,
+      )
+  }
+
+  /** All groups of the conversation with this id, which a chain or its accounts give it (GroupState.conversation_id). */
+  ofChain(id: Uint8Array): LiveGroup[] {
+    return this.reader.linked('chain', id).map(number => this.#live(number))
   }
 
   /** Those that this unit of work has led into another epoch, or that the account is in or out of by it. */
@@ -86,14 +115,14 @@ export class Groups {
 
   add(
     tx: Transaction,
-    { phase, ...group }: { conversationId: Uint8Array; conversation: ConversationNumber; phase: GroupPhase },
-    state: GroupState,
+    { phase, ...group }: { conversation: ConversationNumber; phase: GroupPhase },
+    { state, held }: GroupInEpoch,
   ): LiveGroup {
     inUnit(this.reader, tx)
     const number = nextId(tx, 'groups')
-    const epoch = this.engine.epoch(state)
+    const { epoch, groupId: conversationId, incarnation } = held
     tx.put('groups', at(number), {
-      ...group,
+      ...{ ...group, conversationId, incarnation, chainId: held.state.id },
       ...phaseRecord(phase),
       nextCount: FIRST_COUNT,
       cipherSuite: CIPHER_SUITE,
@@ -103,37 +132,40 @@ export class Groups {
       joinedEpoch: epoch === 0n ? FIRST_EPOCH : epoch,
       ...ofPresent(tx),
     })
-    tx.link('group', group.conversationId, number)
+    tx.link('group', conversationId, number)
+    tx.link('chain', held.state.id, number)
     tx.link('carriers', group.conversation, number)
-    this.states.enter(tx, number, state)
-    this.#noteMembers(tx, number, { after: state })
+    this.states.enter(tx, number, { state, held })
+    this.#noteMembers(tx, number, { after: { state, held } })
     return new LiveGroup(number, tx, this.states)
   }
 
   /** This device is in the group again, after it was removed or had lost the state. */
-  restart(tx: Transaction, group: LiveGroup, state: GroupState): void {
+  restart(tx: Transaction, group: LiveGroup, { state, held }: GroupInEpoch): void {
     inUnit(group.reader, tx)
-    const lost = group.phase.name === 'out-of-sync'
+    const lost = group.phase.name === 'out-of-sync' || group.phase.name === 'broken'
     // A removed device is not owed what was said meanwhile; one that had lost the state is, and asks for it.
     if (!lost)
       for (const sender of group.senders()) this.saveSender(tx, group, { ...sender, received: NO_COUNT })
     // Its earlier sends are counted in another series.
     tx.deleteGroup('sent', group.number)
-    const joinedEpoch = this.engine.epoch(state)
+    const joinedEpoch = held.epoch
     this.change(tx, group, {
       ...(lost ? {} : { owedSinceEpoch: joinedEpoch }),
       committedAtMs: 0n,
       nextCount: FIRST_COUNT,
       joinedEpoch,
-      leavingDeviceIds: [],
+      goneDeviceIds: [],
       rejoinRequests: [],
+      brokenBy: [],
+      rejoinEpoch: undefined,
       heardEpoch: 0n,
       log: NO_LOG,
       ...ofPresent(tx),
     })
     this.savePending(tx, group, undefined)
-    this.states.enter(tx, group.number, state)
-    this.#noteMembers(tx, group.number, { after: state })
+    this.states.enter(tx, group.number, { state, held })
+    this.#noteMembers(tx, group.number, { after: { state, held } })
     this.move(tx, group, { input: 'joined' })
   }
 
@@ -156,18 +188,17 @@ export class Groups {
     this.states.advance(tx, group.number, state, place)
   }
 
-  /** The state after a commit. */
-  enter(tx: Transaction, group: LiveGroup, state: GroupState): void {
+  /** The group after a commit. */
+  enter(tx: Transaction, group: LiveGroup, after: GroupInEpoch): void {
     inUnit(group.reader, tx)
-    this.#noteMembers(tx, group.number, { before: group.state, after: state })
-    this.states.enter(tx, group.number, state)
+    this.#noteMembers(tx, group.number, { before: { state: group.state, held: group.held }, after })
+    this.states.enter(tx, group.number, after)
   }
 
-  /** The state after a commit of ours, while that is on its way. */
-  savePending(tx: Transaction, group: LiveGroup, pending: Uint8Array | undefined): void {
+  /** The group after a commit of ours, while that is on its way. */
+  savePending(tx: Transaction, group: LiveGroup, pending: PendingCommit | undefined): void {
     inUnit(group.reader, tx)
-    if (pending) tx.putBytes('pending', at(group.number), pending)
-    else tx.delete('pending', at(group.number))
+    this.states.savePending(tx, group.number, pending)
   }
 
   saveSender(tx: Transaction, group: LiveGroup, sender: Sender): void {
@@ -175,7 +206,7 @@ export class Groups {
     tx.put('senders', { group: group.number, id: tx.numberOf('device', sender.deviceId) }, sender)
   }
 
-  /** The groups that have devices of this account; `unreconciled`: where they changed since they were last compared. */
+  /** The groups that this account is in; `unreconciled`: where they changed since they were last compared. */
   with(accountKey: AccountKey, which: 'all' | 'unreconciled'): GroupNumber[] {
     return this.reader.linked(which === 'all' ? 'member' : 'unreconciled', accountKey)
   }
@@ -203,7 +234,7 @@ export class Groups {
   #noteMembers(
     tx: Transaction,
     number: GroupNumber,
-    { before, after }: { before?: GroupState; after: GroupState },
+    { before, after }: { before?: GroupInEpoch; after: GroupInEpoch },
   ): void {
     const was = before ? this.#devicesByAccount(before) : new Map<KeyText<AccountKey>, Devices>()
     const is = this.#devicesByAccount(after)
@@ -219,8 +250,11 @@ export class Groups {
     }
   }
 
-  #devicesByAccount(state: GroupState): Map<KeyText<AccountKey>, Devices> {
+  /** Of all accounts of the conversation, also of those of which no device is there. */
+  #devicesByAccount({ state, held }: GroupInEpoch): Map<KeyText<AccountKey>, Devices> {
     const accounts = new Map<KeyText<AccountKey>, Devices>()
+    for (const { accountKey } of held.state.members)
+      accounts.set(keyText(accountKey), { accountKey, devices: '' })
     for (const { identity, signatureKey } of this.engine.members(state)) {
       const { accountKey } = parseVerifiedCertificate(identity)
       const account = keyText(accountKey)

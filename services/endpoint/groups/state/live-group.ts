@@ -5,6 +5,7 @@ import type { Engine, GroupState, RatchetPlace } from '../../mls/engine.js'
 import { Kept } from '../../vault/records/kept.js'
 import { at, type IdOf, type Reader, type RecordOf, recordOf, type Transaction } from '../../vault/records.js'
 import type { GroupPhase } from './group.js'
+import { atState, type Held, heldOf, keptBytes } from './held.js'
 import { phaseOf } from './phase-record.js'
 
 export type GroupRecord = RecordOf<'groups'>
@@ -22,14 +23,35 @@ const ratchetPlace = (id: IdOf<'ratchets'>): RatchetPlace => ({
   leaf: Number(id % LEAVES),
 })
 
+/** Groups of which all that they hold is in memory at once. */
+const OPEN_HELD = 1024
+
+/** A group in one epoch. */
+export interface GroupInEpoch {
+  state: GroupState
+  held: Held
+}
+
+/** A commit of this device on its way: the state after it, and what the group then holds; undefined: what it holds now. */
+export interface PendingCommit {
+  state: Uint8Array
+  held: Held | undefined
+}
+
+type StatesEngine = Pick<
+  Engine,
+  'load' | 'save' | 'delta' | 'applyDelta' | 'epoch' | 'groupId' | 'members' | 'settings'
+>
+
 /** The groups' MLS states. The large part is written when an epoch changes, one ratchet node with each message. */
 export class GroupStates {
+  readonly #held = new Kept<GroupNumber, Held>({ weigh: () => 1, most: OPEN_HELD })
   readonly #open = new Kept<GroupNumber, { state: GroupState; bytes: number }>({
     weigh: ({ bytes }) => bytes,
     most: OPEN_BYTES,
   })
 
-  constructor(private readonly engine: Pick<Engine, 'load' | 'save' | 'delta' | 'applyDelta'>) {}
+  constructor(private readonly engine: StatesEngine) {}
 
   get(reader: Reader, group: GroupNumber): GroupState {
     const open = this.#open.get(reader, group)
@@ -43,6 +65,29 @@ export class GroupStates {
     return state
   }
 
+  held(reader: Reader, group: GroupNumber): Held {
+    const open = this.#held.get(reader, group)
+    if (open) return open
+    const bytes = reader.bytes('chains', at(group))
+    if (!bytes) throw new RangeError(`nothing is held of group ${group}`)
+    const held = heldOf(this.engine, this.get(reader, group), bytes)
+    this.#held.note(group, held)
+    return held
+  }
+
+  /** All that the group holds once this state, which follows the commit on its way, takes effect. */
+  heldAfter(reader: Reader, group: GroupNumber, state: GroupState): Held {
+    const bytes = reader.bytes('pendingchains', at(group))
+    return bytes ? heldOf(this.engine, state, bytes) : atState(this.engine, this.held(reader, group), state)
+  }
+
+  savePending(tx: Transaction, group: GroupNumber, pending: PendingCommit | undefined): void {
+    if (pending) tx.putBytes('pending', at(group), pending.state)
+    else tx.delete('pending', at(group))
+    if (pending?.held) tx.putBytes('pendingchains', at(group), keptBytes(pending.held))
+    else tx.delete('pendingchains', at(group))
+  }
+
   /** One ratchet moved on. */
   advance(tx: Transaction, group: GroupNumber, state: GroupState, place: RatchetPlace): void {
     tx.putBytes('ratchets', { group, id: ratchetId(place) }, this.engine.delta(state, place))
@@ -50,8 +95,12 @@ export class GroupStates {
   }
 
   /** Another epoch: the whole state. */
-  enter(tx: Transaction, group: GroupNumber, state: GroupState): void {
+  enter(tx: Transaction, group: GroupNumber, { state, held }: GroupInEpoch): void {
     const bytes = this.engine.save(state)
+    const before = tx.has('chains', at(group)) ? this.held(tx, group) : undefined
+    if (before?.ledger !== held.ledger || before.entries !== held.entries)
+      tx.putBytes('chains', at(group), keptBytes(held))
+    this.#held.set(tx, group, held)
     tx.putBytes('states', at(group), bytes)
     tx.deleteGroup('ratchets', group)
     this.#open.set(tx, group, { state, bytes: bytes.length })
@@ -75,7 +124,17 @@ export class LiveGroup {
     return this.states.get(this.reader, this.number)
   }
 
-  /** A commit of ours that is on its way: the state after it. */
+  /** The chain of its conversation, and the device lists of its accounts. */
+  get held(): Held {
+    return this.states.held(this.reader, this.number)
+  }
+
+  /** All that it holds once this state, which follows the commit of ours on its way, takes effect. */
+  heldAfter(state: GroupState): Held {
+    return this.states.heldAfter(this.reader, this.number, state)
+  }
+
+  /** A commit of ours that is on its way: the state after it, as the engine saves it. */
   get pending(): Uint8Array | undefined {
     return this.reader.bytes('pending', at(this.number))
   }

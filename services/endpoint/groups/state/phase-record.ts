@@ -9,6 +9,7 @@ const WHY: Record<EndReason, Why> = {
   left: Why.LEFT,
   abandoned: Why.ABANDONED,
   replaced: Why.REPLACED,
+  succeeded: Why.SUCCEEDED,
 }
 
 /** A phase that only a newer version knows is over for this one: nothing is sealed in it. */
@@ -21,6 +22,8 @@ export function phaseOf({ phase }: { readonly phase: Group['phase'] }): GroupPha
       return { name: phase.case }
     case 'outOfSync':
       return { name: 'out-of-sync', askDue: phase.value.askDue, leaveDue: phase.value.leaveDue }
+    case 'broken':
+      return { name: 'broken', succeedAtMs: Number(phase.value.succeedAtMs), leaveDue: phase.value.leaveDue }
     case 'leaving':
       return { name: 'leaving', leaveDue: phase.value.leaveDue, commitOut: phase.value.commitOut }
     default:
@@ -45,6 +48,11 @@ function init(phase: GroupPhase): NonNullable<RecordInit<'groups'>['phase']> {
       return { case: phase.name, value: {} }
     case 'out-of-sync':
       return { case: 'outOfSync', value: { askDue: phase.askDue, leaveDue: phase.leaveDue } }
+    case 'broken':
+      return {
+        case: 'broken',
+        value: { succeedAtMs: BigInt(Math.trunc(phase.succeedAtMs)), leaveDue: phase.leaveDue },
+      }
     case 'leaving':
       return { case: 'leaving', value: { leaveDue: phase.leaveDue, commitOut: phase.commitOut } }
     case 'ended':

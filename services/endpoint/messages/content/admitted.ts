@@ -13,7 +13,7 @@ import type { ContentType } from './content-type.js'
 export async function sealAdmitted(
   parts: Pick<
     MessageParts,
-    'account' | 'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'outbox'
+    'account' | 'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'lists' | 'outbox'
   >,
   tx: Transaction,
 ): Promise<void> {

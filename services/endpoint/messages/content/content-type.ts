@@ -25,8 +25,10 @@ export interface Received {
   /** The device that sealed it, as its verified leaf says. */
   device: DeviceKey
   accountKey: AccountKey
-  /** As its certificate says: a claim. */
+  /** As the newest list that is known of the account says: a claim; '' where none is known. */
   handle: string
+  /** Of the device, encoded and verified. */
+  certificate: Uint8Array
   /** A device of this account has sealed it. */
   isOurs: boolean
 }

@@ -11,7 +11,7 @@ import type { ContentType } from './content-type.js'
 export async function sealNames(
   parts: Pick<
     MessageParts,
-    'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'groups' | 'outbox'
+    'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'groups' | 'lists' | 'outbox'
   >,
   tx: Transaction,
 ): Promise<void> {
@@ -29,7 +29,7 @@ export const deviceName: ContentType<'deviceName'> = {
   owesReceipt: true,
   fromBlocked: false,
   take(parts, tx, { group, device }, { name }) {
-    if (name.length > DEVICE_NAME_LENGTH || !isOwnDevicesGroup(parts, group)) return
+    if (name.length > DEVICE_NAME_LENGTH || !isOwnDevicesGroup(group)) return
     parts.devices.change(tx, device, { name })
     tx.tell({ type: 'devices' })
   },

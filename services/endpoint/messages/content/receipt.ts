@@ -18,7 +18,7 @@ const NO_COUNT = countOf(0n)
 
 /** Those whose texts are here and who were not told so, where they may be told. */
 export function owing(
-  parts: Pick<MessageParts, 'account' | 'contacts' | 'conversations' | 'engine'>,
+  parts: Pick<MessageParts, 'account' | 'contacts' | 'conversations' | 'engine' | 'lists'>,
   group: LiveGroup,
 ): Sender[] {
   if (!can(group.phase, 'tell-devices') || isSilent(parts, group)) return []
@@ -29,7 +29,7 @@ export function owing(
 export async function sealReceipt(
   parts: Pick<
     MessageParts,
-    'account' | 'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'outbox'
+    'account' | 'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'lists' | 'outbox'
   >,
   tx: Transaction,
   group: LiveGroup,
@@ -67,7 +67,10 @@ export const receipt: ContentType<'receipt'> = {
 }
 
 function confirmedByAll(parts: Pick<MessageParts, 'account' | 'engine'>, group: LiveGroup): Count {
-  const others = accountsIn(parts, group).filter(account => !isOwn(parts, account))
+  // One of which no device is there yet is waited for by nobody.
+  const others = accountsIn(parts, group).filter(
+    account => !isOwn(parts, account) && account.devices.length > 0,
+  )
   const confirmed = others.map(({ devices }) =>
     devices.reduce((top, device) => larger(group.sender(device).confirmed, top), NO_COUNT),
   )

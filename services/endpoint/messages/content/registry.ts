@@ -7,12 +7,12 @@ import type { MessageParts } from '../sealing/parts.js'
 import { admitted } from './admitted.js'
 import type { ContentCase, ContentTraits, ContentType, Received, ValueOf } from './content-type.js'
 import { deviceName } from './device-name.js'
+import { historyGiven } from './history-given.js'
 import { historyPart } from './history-part.js'
 import { leave } from './leave.js'
 import { nothingToResend } from './nothing-to-resend.js'
 import { receipt } from './receipt.js'
 import { resendRequest } from './resend-request.js'
-import { revoked } from './revoked.js'
 import { text } from './text.js'
 
 const CONTENT_TYPES: { readonly [C in ContentCase]: ContentType<C> } = {
@@ -21,9 +21,9 @@ const CONTENT_TYPES: { readonly [C in ContentCase]: ContentType<C> } = {
   resendRequest,
   nothingToResend,
   leave,
-  revoked,
   deviceName,
   historyPart,
+  historyGiven,
   admitted,
 }
 

@@ -13,7 +13,7 @@ import type { ContentType } from './content-type.js'
 
 /** Asks a device for what it sent under these counts. */
 export async function askAgain(
-  parts: Pick<MessageParts, 'clock' | 'engine' | 'groups' | 'outbox'>,
+  parts: Pick<MessageParts, 'account' | 'clock' | 'engine' | 'groups' | 'lists' | 'outbox'>,
   tx: Transaction,
   group: LiveGroup,
   { deviceId, counts }: { deviceId: DeviceKey; counts: readonly Count[] },

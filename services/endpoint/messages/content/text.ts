@@ -1,15 +1,20 @@
 // Text that a person writes.
 
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { makeTextStatement } from '../../../protocol/conversation/text-statement.js'
 import { TEXT_BYTES } from '../../../protocol/sizes.js'
 import { Refusal } from '../../codes/refusal.js'
+import { crypto } from '../../crypto.js'
 import type { MessageId } from '../../events.js'
 import { can } from '../../groups/state/group.js'
+import { textOf } from '../../history/entry.js'
 import type { ConversationNumber } from '../../ids.js'
 import type { Transaction } from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
 import { waitFor } from '../sealing/unsent.js'
+import { appendUnreadable } from '../system-message.js'
 import type { ContentType } from './content-type.js'
+import { giveText, isWrittenHere, takeText } from './signed-text.js'
 
 /** Throws Refusal for a text that is over the limit. */
 export function checkText(text: string): void {
@@ -44,25 +49,25 @@ export const text: ContentType<'text'> = {
   line: {
     kind: MessageKind.TEXT,
     saidAgain: true,
-    body: line => ({ case: 'text', value: { text: line.text } }),
-    handedOver: {
-      give: line => ({ case: 'text', value: line.text }),
-      take: body =>
-        body.case === 'text' && Buffer.byteLength(body.value) <= TEXT_BYTES
-          ? { text: body.value }
-          : undefined,
-    },
+    sign: (line, place, writer) =>
+      makeTextStatement(crypto, { ...place, sentAt: Number(line.sentAtMs), text: textOf(line) }, writer),
+    body: ({ statement, signature }) => ({ case: 'text', value: { signed: { statement, signature } } }),
+    handedOver: { give: giveText, take: takeText },
   },
-  take({ conversations }, tx, received, { text: written }) {
-    const { group, envelope, content, handle, accountKey, device, isOurs } = received
+  take(parts, tx, received, { signed }) {
+    const { group, envelope, content, handle, accountKey, device, certificate, isOurs } = received
     if (!can(group.phase, 'show')) return
-    conversations.append(tx, group.record.conversation, {
+    if (!signed || !isWrittenHere(received, signed))
+      return appendUnreadable(parts, tx, group, envelope, { code: 'bad-content', from: accountKey })
+    const { statement, signature } = signed
+    parts.certificates.keep(tx, device, certificate)
+    parts.conversations.append(tx, group.record.conversation, {
       kind: MessageKind.TEXT,
       fromAccount: accountKey,
       fromHandle: handle,
       fromDevice: device,
       own: isOurs,
-      text: written,
+      ...{ statement, signature },
       sentAtMs: content.sentAtMs,
       status: isOurs ? MessageStatus.STORED : MessageStatus.RECEIVED,
       sequence: envelope.sequence,

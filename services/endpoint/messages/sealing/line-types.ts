@@ -4,6 +4,8 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ContentSchema, HistoryMessage } from '../../../../gen/parley/content/v1/content_pb.js'
 import type { MessageKind } from '../../../../gen/parley/vault/v1/records_pb.js'
+import type { TextWriter } from '../../../protocol/conversation/text-statement.js'
+import type { AccountKey, DeviceKey } from '../../ids.js'
 import type { RecordInit, RecordOf } from '../../vault/records.js'
 
 export type Line = RecordOf<'messages'>
@@ -19,6 +21,7 @@ export type LineFields = Omit<
   | 'sentAtMs'
   | 'status'
   | 'sequence'
+  | 'toldBy'
 >
 export type BodyInit = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
 export type HistoryBody = HistoryMessage['body']
@@ -28,18 +31,43 @@ export interface LineType {
   readonly kind: MessageKind
   /** The device that wrote one says it again, once, when somebody could not open it. */
   readonly saidAgain: boolean
-  /** The body that is sealed of one. */
+  /** Signs one for the place where it is sealed, for those who come later; unless given, nothing is signed. */
+  sign?(line: Line, place: SealedPlace, writer: TextWriter): Pick<Line, 'statement' | 'signature'>
+  /** The body that is sealed of one, with what was signed of it. */
   body(line: Line): BodyInit
   /** Newcomers are handed it with what was said before; unless given, they are not. */
   readonly handedOver?: HandedOver
 }
 
-interface HandedOver {
-  /** The body that a part of a history has of one. */
-  give(line: Line): HistoryBody
-  /** The content to keep of that; undefined: it is of another type, or longer than it can be. */
-  take(body: HistoryBody): LineFields | undefined
+/** The group in which a line is sealed, and its place among what its device seals there. */
+export interface SealedPlace {
+  /** Of the conversation, whichever group carries it; 32 bytes. */
+  conversationId: Uint8Array
+  groupId: Uint8Array
+  count: bigint
+  joinedEpoch: bigint
 }
+
+interface HandedOver {
+  /** The body that a part of a history has of one. `certificate`: of the writer's device, where that is known. */
+  give(line: Line, certificate: Uint8Array | undefined): HistoryBody
+  /** The content to keep of that; undefined: it is of another type, or does not hold in the conversation of this id. */
+  take(body: HistoryBody, conversationId: Uint8Array): TakenFields | undefined
+}
+
+/** A line as it was handed over. */
+export interface TakenFields {
+  /** By the signature of the device; without a certificate: as somebody tells, and only then with a handle. */
+  writer: { accountKey: AccountKey; handle?: string; deviceKey: DeviceKey }
+  /** Of the writer's device, which has signed it. */
+  certificate?: Uint8Array
+  /** Of one that somebody tells: as whoever hands it over says. */
+  toldBy?: AccountKey
+  sentAtMs: bigint
+  sequence: bigint
+  fields: LineFields
+}
+export type TakenLine = TakenFields & Pick<Line, 'kind'>
 
 export class LineTypes {
   constructor(private readonly types: readonly LineType[]) {}
@@ -50,15 +78,15 @@ export class LineTypes {
   }
 
   /** A line as it is handed over; undefined: this one is not. */
-  given(line: Line): HistoryBody | undefined {
-    return this.of(line)?.handedOver?.give(line)
+  given(line: Line, certificate: Uint8Array | undefined): HistoryBody | undefined {
+    return this.of(line)?.handedOver?.give(line, certificate)
   }
 
   /** A line that was handed over, as it is kept; undefined: it is not. */
-  taken(body: HistoryBody): (LineFields & Pick<Line, 'kind'>) | undefined {
+  taken(body: HistoryBody, conversationId: Uint8Array): TakenLine | undefined {
     for (const { kind, handedOver } of this.types) {
-      const fields = handedOver?.take(body)
-      if (fields) return { kind, ...fields }
+      const taken = handedOver?.take(body, conversationId)
+      if (taken) return { kind, ...taken }
     }
     return undefined
   }

@@ -121,16 +121,17 @@ export class Outbox {
     return found
   }
 
-  /** Gives up items that the server does not have; those after them move up. */
+  /**
+   * Gives up items that the server does not have; those after them move up. An item that was given to the present stream
+   * stays, and keeps its number, until the server has answered: it may have it, and its answers go by these numbers.
+   */
   drop(tx: Transaction, gone: (queued: Queued) => boolean): Queued[] {
     inUnit(this.reader, tx)
     const open = this.#open()
-    const dropped = open.filter(gone)
+    const dropped = open.filter(queued => !queued.sent && gone(queued))
     if (dropped.length === 0) return []
     const left = open.filter(queued => !dropped.includes(queued))
     this.#renumber(tx, open, left)
-    const { accepted } = this.progress.get(tx)
-    this.progress.set(tx, { given: after(accepted, left.filter(({ sent }) => sent).length) })
     return dropped
   }
 

@@ -2,45 +2,65 @@
 
 import { MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { pad } from '../../../protocol/content/padding.js'
+import { sealingGroup } from '../../../protocol/conversation/held-group.js'
 import { sameKey } from '../../../protocol/keys.js'
+import { crypto } from '../../crypto.js'
 import type { MessageId } from '../../events.js'
-import { accountsIn, isOwn } from '../../groups/membership.js'
+import { isNews, wrongLeaf } from '../../groups/known-devices.js'
 import { needsFreshKeys } from '../../groups/state/fresh-keys.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
+import type { Held } from '../../groups/state/held.js'
 import { type ConversationNumber, type Count, countOf, type MessageNumber, messageNumber } from '../../ids.js'
 import { wipe } from '../../mls/engine.js'
 import type { Transaction } from '../../vault/records.js'
 import { presentTag } from '../fork-detection.js'
 import { encodeContent } from './format.js'
 import { hold } from './held.js'
-import type { BodyInit } from './line-types.js'
+import type { BodyInit, Line, LineType } from './line-types.js'
 import type { Queued, SealedContent } from './outbox.js'
 import type { MessageParts } from './parts.js'
+import { withPeerList } from './peer-list.js'
 import { waitNoMore } from './unsent.js'
+
+type SilenceParts = Pick<MessageParts, 'account' | 'contacts' | 'conversations' | 'lists'>
 
 /**
  * Nothing is said in it for now: it is with somebody who is blocked, or whose changed key is not accepted; or somebody
- * is in it who is not of its conversation.
+ * is in it who is not of its conversation, or a device that is not in use by all that is known here; or it does not know
+ * of all of this account's devices yet.
  */
-export const isSilent = (
-  parts: Pick<MessageParts, 'account' | 'contacts' | 'conversations' | 'engine'>,
-  group: LiveGroup,
-): boolean => isStopped(parts, group.record.conversation) || !isTheirs(parts, group)
+export const isSilent = (parts: SilenceParts, group: LiveGroup): boolean =>
+  isStopped(parts, group.record.conversation) || !isTheirs(parts, group) || !isRight(parts, group.held)
 
-/** A conversation with one person goes out to the two of them and to nobody else, that of own devices to them alone. */
+/** A conversation with one person goes out to the two of them and to nobody else. */
 function isTheirs(
-  parts: Pick<MessageParts, 'account' | 'conversations' | 'engine'>,
-  group: LiveGroup,
+  { account, conversations }: Pick<SilenceParts, 'account' | 'conversations'>,
+  { held, record }: LiveGroup,
 ): boolean {
-  const { conversation } = group.record
-  const kind = parts.conversations.kind(conversation)
+  const kind = conversations.kind(record.conversation)
   if (kind === 'room') return true
-  const [other, ...more] = accountsIn(parts, group).filter(account => !isOwn(parts, account))
-  if (kind === 'own-devices') return other === undefined
-  const peer = parts.conversations.with(conversation)
-  if (!other || more.length > 0 || !peer || !('accountKey' in peer)) return false
-  return sameKey(other.accountKey, peer.accountKey)
+  const others = held.state.members.filter(
+    ({ accountKey }) => !sameKey(accountKey, account.account.publicKey),
+  )
+  if (kind === 'own-devices') return others.length === 0
+  const peer = conversations.with(record.conversation)
+  return (
+    peer !== undefined &&
+    'accountKey' in peer &&
+    others.every(other => sameKey(other.accountKey, peer.accountKey))
+  )
+}
+
+/** Asked with every line, and the same until a list comes or the group has another epoch. */
+const found = new WeakMap<Held, { at: number; isRight: boolean }>()
+
+function isRight({ account, lists }: Pick<SilenceParts, 'account' | 'lists'>, held: Held): boolean {
+  const known = found.get(held)
+  if (known?.at === lists.changes) return known.isRight
+  const isRight = !isNews(lists, held, account.account.publicKey) && wrongLeaf(lists, held) === undefined
+  found.set(held, { at: lists.changes, isRight })
+  return isRight
 }
 
 /** The same of a conversation, also of one with somebody whose key is not known yet. */
@@ -56,42 +76,64 @@ export function isStopped(
 
 /** The group that a conversation's lines go out in: of several, the same one for everybody. */
 export function sendingGroup(
-  parts: Pick<MessageParts, 'account' | 'contacts' | 'conversations' | 'engine' | 'groups'>,
+  parts: SilenceParts & Pick<MessageParts, 'groups'>,
   conversation: ConversationNumber,
 ): LiveGroup | undefined {
-  return parts.groups
-    .of(conversation)
-    .filter(group => can(group.phase, 'send') && !isSilent(parts, group))
-    .sort((a, b) => Buffer.compare(a.record.conversationId, b.record.conversationId))[0]
+  const groups = parts.groups.of(conversation).filter(({ phase }) => can(phase, 'send'))
+  const group = sealingGroup(
+    crypto,
+    groups.map(live => ({ live, groupId: live.record.conversationId, incarnation: live.record.incarnation })),
+  )?.live
+  return group && !isSilent(parts, group) ? group : undefined
 }
 
 /** The groups of this account's own devices that are in use: one, or more where several were made at once. */
 export function ownDeviceGroups(
-  parts: Pick<MessageParts, 'account' | 'conversations' | 'engine' | 'groups'>,
+  parts: Pick<MessageParts, 'account' | 'conversations' | 'groups' | 'lists'>,
 ): LiveGroup[] {
   const conversation = parts.conversations.ownDevices()
   if (conversation === undefined) return []
   return parts.groups
     .of(conversation)
-    .filter(group => can(group.phase, 'tell-devices') && isTheirs(parts, group))
+    .filter(group => can(group.phase, 'tell-devices') && isTheirs(parts, group) && isRight(parts, group.held))
 }
 
 /** Seals what a person has written, if it still waits; where fresh keys are needed, it goes on waiting. */
 export async function sealLine(
-  parts: Pick<MessageParts, 'clock' | 'conversations' | 'engine' | 'groups' | 'lines' | 'outbox'>,
+  parts: Pick<
+    MessageParts,
+    'account' | 'clock' | 'conversations' | 'engine' | 'groups' | 'lines' | 'lists' | 'outbox'
+  >,
   tx: Transaction,
   group: LiveGroup,
   id: MessageId,
 ): Promise<void> {
   if (needsFreshKeys(group)) return
   waitNoMore(tx, id)
-  const message = parts.conversations.message(id)
-  const type = message && parts.lines.of(message)
-  if (!type || message.status !== MessageStatus.WAITING) return
+  const waiting = parts.conversations.message(id)
+  const type = waiting && parts.lines.of(waiting)
+  if (!type || waiting.status !== MessageStatus.WAITING) return
+  const message = type.sign ? withSignature(parts, tx, { group, id, line: waiting, type }) : waiting
   const place = { group: group.number, id: group.record.nextCount }
   tx.put('undelivered', place, { message: id.message })
   if (type.saidAgain) tx.put('sent', place, { message: id.message })
   await sealBody(parts, tx, group, type.body(message), { sentAtMs: message.sentAtMs, message: id.message })
+}
+
+/** The line with what this device signs of it for the place where it is sealed next, as it is kept from here on. */
+function withSignature(
+  { account, conversations }: Pick<MessageParts, 'account' | 'conversations'>,
+  tx: Transaction,
+  { group, id, line, type }: { group: LiveGroup; id: MessageId; line: Line; type: LineType },
+): Line {
+  const { conversationId: groupId, nextCount: count, joinedEpoch } = group.record
+  const place = { conversationId: group.held.state.id, groupId, count, joinedEpoch }
+  const writer = { accountKey: account.account.publicKey, device: account.device }
+  const signed = type.sign?.(line, place, writer)
+  if (!signed) return line
+  conversations.noteSigned(tx, id, signed)
+  const { statement, signature } = signed
+  return { ...line, statement, signature, text: '' }
 }
 
 const NO_MESSAGE = messageNumber(0n)
@@ -99,7 +141,7 @@ const NO_COUNT = countOf(0n)
 
 /** Seals the next content of this device, or holds it until there are fresh keys. `message`: of whose history it is, 0n where it is none. */
 export async function sealBody(
-  parts: Pick<MessageParts, 'clock' | 'engine' | 'groups' | 'outbox'>,
+  parts: Pick<MessageParts, 'account' | 'clock' | 'engine' | 'groups' | 'lists' | 'outbox'>,
   tx: Transaction,
   group: LiveGroup,
   body: BodyInit,
@@ -125,15 +167,18 @@ export async function sealBody(
   parts.outbox.add(tx, group.number, { case: 'content', value })
 }
 
-/** Seals the content in the group's present epoch; the ratchet's new state goes into the same transaction. */
+/** Seals the content in the group's present epoch, with what is known there then; the ratchet's new state goes into the same transaction. */
 async function sealContent(
-  parts: Pick<MessageParts, 'engine' | 'groups'>,
+  parts: Pick<MessageParts, 'account' | 'engine' | 'groups' | 'lists'>,
   tx: Transaction,
   group: LiveGroup,
   { content, message }: Pick<SealedContent, 'content' | 'message'>,
 ): Promise<SealedContent> {
   const { engine, groups } = parts
-  const { state, ciphertext, changed, spent } = await engine.seal(group.state, pad(content))
+  const { state, ciphertext, changed, spent } = await engine.seal(
+    group.state,
+    pad(withPeerList(parts, group, content)),
+  )
   const epoch = engine.epoch(state)
   tx.after(() => wipe(spent))
   groups.advance(tx, group, state, changed)
@@ -147,7 +192,7 @@ async function sealContent(
  * (mls/context.ts, retainKeysForGenerations), so the order of sealing must stay that of sending.
  */
 export async function sealAnew(
-  parts: Pick<MessageParts, 'engine' | 'groups' | 'outbox'>,
+  parts: Pick<MessageParts, 'account' | 'engine' | 'groups' | 'lists' | 'outbox'>,
   tx: Transaction,
   rejected: Queued,
 ): Promise<void> {

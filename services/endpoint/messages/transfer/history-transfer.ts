@@ -2,9 +2,14 @@
 // who was invited to a room through the direct conversation with them. Part by part, as the outbox has room.
 
 import { create, toBinary } from '@bufbuild/protobuf'
+import { ConversationKind } from '../../../../gen/parley/content/v1/chain_pb.js'
 import { type HistoryMessage, HistoryMessageSchema } from '../../../../gen/parley/content/v1/content_pb.js'
 import type { Message } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { equalBytes } from '../../../protocol/bytes.js'
+import { fixedConversationId } from '../../../protocol/conversation/chain/conversation-id.js'
+import { type DeviceKey, sameKey, deviceKey as toDeviceKey } from '../../../protocol/keys.js'
+import { KEY_BYTES } from '../../../protocol/sizes.js'
+import { crypto } from '../../crypto.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
 import { type ConversationNumber, isKey, messageNumber } from '../../ids.js'
 import {
@@ -45,7 +50,18 @@ const isSame = (one: HistoryTransfer, other: HistoryTransfer): boolean =>
 export async function sealTransfers(
   parts: Pick<
     MessageParts,
-    'account' | 'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'lines' | 'outbox' | 'records'
+    | 'account'
+    | 'certificates'
+    | 'clock'
+    | 'contacts'
+    | 'conversations'
+    | 'devices'
+    | 'engine'
+    | 'groups'
+    | 'lines'
+    | 'lists'
+    | 'outbox'
+    | 'records'
   >,
   tx: Transaction,
 ): Promise<void> {
@@ -63,16 +79,34 @@ export async function sealTransfers(
 }
 
 function groupFor(
-  parts: Pick<MessageParts, 'account' | 'contacts' | 'conversations' | 'engine' | 'groups'>,
+  parts: Pick<
+    MessageParts,
+    'account' | 'contacts' | 'conversations' | 'devices' | 'engine' | 'groups' | 'lists'
+  >,
   { toDevice, toAccount }: HistoryTransfer,
 ): LiveGroup | undefined {
   if (isKey(toAccount)) {
     const conversation = parts.conversations.withPerson(toAccount)
     return conversation === undefined ? undefined : sendingGroup(parts, conversation)
   }
-  return ownDeviceGroups(parts).find(({ state }) =>
-    parts.engine.members(state).some(({ signatureKey }) => equalBytes(signatureKey, toDevice)),
-  )
+  // All that are in the group read what is sealed there, so none may be in it that nobody has agreed to.
+  const mayRead = (device: DeviceKey) =>
+    parts.devices.mayHaveHistory(device) || sameKey(device, parts.account.device.publicKey)
+  return ownDeviceGroups(parts).find(({ state }) => {
+    const devices = parts.engine.members(state).map(({ signatureKey }) => signatureKey)
+    return devices.some(device => equalBytes(device, toDevice)) && devices.every(mayRead)
+  })
+}
+
+/** The id that a conversation has for all who are in it; undefined for one that has none yet. */
+function idOf(
+  { account, conversations, groups }: Pick<MessageParts, 'account' | 'conversations' | 'groups'>,
+  conversation: ConversationNumber,
+): Uint8Array | undefined {
+  const peer = conversations.with(conversation)
+  if (!peer) return groups.of(conversation)[0]?.record.chainId
+  if (!('accountKey' in peer)) return undefined
+  return fixedConversationId(crypto, ConversationKind.DIRECT, [account.account.publicKey, peer.accountKey])
 }
 
 /** The other side of a direct conversation, as a part of its history names it. */
@@ -89,18 +123,33 @@ function peerOf(
 async function sealPart(
   parts: Pick<
     MessageParts,
-    'clock' | 'contacts' | 'conversations' | 'engine' | 'groups' | 'lines' | 'outbox' | 'records'
+    | 'account'
+    | 'certificates'
+    | 'clock'
+    | 'contacts'
+    | 'conversations'
+    | 'engine'
+    | 'groups'
+    | 'lines'
+    | 'lists'
+    | 'outbox'
+    | 'records'
   >,
   tx: Transaction,
   { key, transfer, group }: { key: KeyOf<'transfers'>; transfer: HistoryTransfer; group: LiveGroup },
 ): Promise<boolean> {
   const conversation = key.group
+  const conversationId = idOf(parts, conversation)
+  if (!conversationId) {
+    tx.delete('transfers', key)
+    return false
+  }
   const { messages, next, more } = nextMessages(parts, conversation, transfer)
   if (messages.length > 0 || transfer.begun) {
+    const { toDevice } = transfer
     const value = {
-      conversationId: transfer.conversationId,
-      messages,
-      ...peerOf(parts, conversation),
+      ...{ conversationId, toDevice, messages },
+      ...(isKey(toDevice) ? peerOf(parts, conversation) : {}),
       last: !more,
     }
     await sealBody(parts, tx, group, { case: 'historyPart', value })
@@ -111,7 +160,12 @@ async function sealPart(
 }
 
 function nextMessages(
-  { lines, records }: Pick<MessageParts, 'lines' | 'records'>,
+  {
+    account,
+    certificates,
+    lines,
+    records,
+  }: Pick<MessageParts, 'account' | 'certificates' | 'lines' | 'records'>,
   conversation: ConversationNumber,
   { nextMessage, sinceMs }: HistoryTransfer,
 ) {
@@ -124,11 +178,13 @@ function nextMessages(
     limit: ROWS,
   })
   for (const { key, record } of rows) {
-    const body = isDue(record, sinceMs) ? lines.given(record) : undefined
+    const { fromDevice } = record
+    const isThis = equalBytes(fromDevice, account.device.publicKey)
+    const kept = fromDevice.length === KEY_BYTES ? certificates.get(toDeviceKey(fromDevice)) : undefined
+    const certificate = isThis ? account.certificate : kept
+    const body = isDue(record, sinceMs) ? lines.given(record, certificate) : undefined
     if (body) {
-      const { fromAccount, fromHandle, fromDevice, sentAtMs, sequence } = record
-      const from = { fromAccount, fromHandle, fromDevice }
-      const message = create(HistoryMessageSchema, { ...from, sentAtMs, sequence, body })
+      const message = create(HistoryMessageSchema, { body })
       bytes += toBinary(HistoryMessageSchema, message).length + MESSAGE_BYTES
       if (messages.length > 0 && bytes > PART_BYTES) return { messages, next, more: true }
       messages.push(message)

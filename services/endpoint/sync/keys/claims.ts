@@ -6,7 +6,6 @@ import { notMade, type WhyNot } from '../../codes/notice.js'
 import type { Context } from '../../context.js'
 import { type Invitee, verifiedInvitees } from '../../groups/create.js'
 import { accountsIn, isOwn } from '../../groups/membership.js'
-import { sameAccount } from '../../groups/policy.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
 import { type IntentNumber, isKey } from '../../ids.js'
@@ -59,22 +58,26 @@ export async function takeClaim(
   const wanted = isDevices ? change.value.deviceIds : undefined
   const accounts = accountsIn(context, group)
   const { accountKey: known } = change.value
-  const fits = ({ identity }: Invitee) =>
-    (!isKey(known) || sameKey(identity.accountKey, known)) &&
+  const fits = ({ leaf }: Invitee) =>
+    (!isKey(known) || sameKey(leaf.accountKey, known)) &&
     (!wanted ||
-      (includesKey(wanted, identity.deviceKey) && accounts.some(account => sameAccount(account, identity))))
+      (includesKey(wanted, leaf.deviceKey) &&
+        accounts.some(account => sameKey(account.accountKey, leaf.accountKey))))
   const invitees = (await verifiedInvitees(context, handle, claimed)).filter(fits)
   if (invitees.length === 0) return giveUp('no-device')
-  for (const { identity } of invitees)
-    if (!isOwn(context, identity) && meetListed(context, tx, identity) === 'changed')
+  for (const { leaf } of invitees)
+    if (
+      !isOwn(context, leaf) &&
+      meetListed(context, tx, { handle, accountKey: leaf.accountKey }) === 'changed'
+    )
       return giveUp('key-changed')
-  const { accountKey } = invitees[0]!.identity
+  const { accountKey } = invitees[0]!.leaf
   const isTwice = accounts.some(other => other.handle === handle && !sameKey(other.accountKey, accountKey))
   if (!isDevices && isTwice) return giveUp('handle-twice')
   // A person has asked for them.
   if (!isDevices) admit(context, tx, accountKey)
   const keyPackages = invitees.map(({ keyPackage }) => keyPackage)
-  const deviceIds = invitees.map(({ identity }) => identity.deviceKey)
+  const deviceIds = invitees.map(({ leaf }) => leaf.deviceKey)
   const claimedFor = isDevices
     ? ({ case: 'addDevices', value: { handle, accountKey, deviceIds, keyPackages } } as const)
     : ({ case: 'addAccount', value: { handle, accountKey, keyPackages } } as const)

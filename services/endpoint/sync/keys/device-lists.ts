@@ -7,7 +7,8 @@ import type { Context, RunTransaction } from '../../context.js'
 import { can } from '../../groups/state/group.js'
 import type { ContactNumber, ConversationNumber, GroupNumber } from '../../ids.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
-import { tellOwnList } from '../../messages/content/ended-devices.js'
+import { tellOtherLists } from '../../messages/lists/compared-lists.js'
+import { tellOwnList } from '../../messages/lists/ended-devices.js'
 import type { Timer } from '../../ports.js'
 import type { Scheduler } from '../scheduler.js'
 import { listsIn, noteListed, type ShownList, usedDevices } from './known-lists.js'
@@ -142,11 +143,15 @@ export class DeviceLists {
     const { context, transaction, exchange, nudge } = this.options
     const { lookups } = await exchange({ lookupHandles: [...handles] })
     for (const { handle, outcome } of lookups) if (outcome.case === 'later') this.#due.add(handle)
+    const isAnswered = lookups.some(
+      ({ handle, outcome }) => handle === context.account.handle && outcome.case !== 'later',
+    )
     const lists = listsIn(context, lookups)
     const own = lists.find(({ handle }) => handle === context.account.handle)
-    await transaction(async ({ context, tx }) => {
+    await transaction(({ context, tx }) => {
       noteListed(context, tx, lists)
-      if (own) await tellOwnList(context, tx)
+      if (own) tellOwnList(context, tx)
+      if (isAnswered) tellOtherLists(context, tx)
     })
     const incomplete = await this.#compareAll(lists)
     await transaction(({ context, tx }) => {
@@ -189,10 +194,10 @@ export class DeviceLists {
     const waits = new Map(
       lists.map(({ handle, accountKey }) => [keyText(accountKey), this.#waits.get(handle) ?? 0]),
     )
-    return await this.options.transaction(async ({ context, tx }) => {
+    return await this.options.transaction(({ context, tx }) => {
       const all: KeyText<AccountKey>[] = []
       for (const group of groups.flatMap(number => context.groups.get(number) ?? [])) {
-        const incomplete = await reconcile(context, tx, group, { directory, waits })
+        const incomplete = reconcile(context, tx, group, { directory, waits })
         all.push(...incomplete)
         const isUsed = can(group.phase, 'tell-devices')
         for (const { accountKey } of isUsed ? lists : [])

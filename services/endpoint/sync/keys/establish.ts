@@ -1,9 +1,10 @@
 // A direct conversation gets its group: with the devices of the other person and this account's own.
 
+import { ConversationKind } from '../../../../gen/parley/content/v1/chain_pb.js'
 import type { ClaimedDevice } from '../../../../gen/parley/v1/key_exchange_pb.js'
 import { sameKey } from '../../../protocol/keys.js'
 import type { Context } from '../../context.js'
-import { createGroup, ownInvitees, verifiedInvitees } from '../../groups/create.js'
+import { createFixedGroup, ownInvitees, verifiedInvitees } from '../../groups/create.js'
 import type { ConversationNumber } from '../../ids.js'
 import { queueCommit } from '../../messages/sealing/outbox.js'
 import type { Transaction } from '../../vault/records.js'
@@ -27,15 +28,21 @@ export async function establish(
 ): Promise<Establishment> {
   const handle = handleOf(context, conversation) ?? ''
   const listed = await verifiedInvitees(context, handle, claimed)
-  for (const { identity } of listed) if (meetListed(context, tx, identity) === 'changed') return 'blocked'
+  for (const { handle, leaf } of listed)
+    if (meetListed(context, tx, { handle, accountKey: leaf.accountKey }) === 'changed') return 'blocked'
   // Or somebody who only claims the handle.
   const peer = context.conversations.with(conversation)
   const invitees = listed.filter(
-    ({ identity }) => peer && 'accountKey' in peer && sameKey(identity.accountKey, peer.accountKey),
+    ({ leaf }) => peer && 'accountKey' in peer && sameKey(leaf.accountKey, peer.accountKey),
   )
   if (invitees.length === 0) return 'no-device'
   const siblings = await ownInvitees(context, own)
-  const made = await createGroup(context, tx, { conversation, invitees: [...invitees, ...siblings] })
+  const made = await createFixedGroup(context, tx, {
+    kind: ConversationKind.DIRECT,
+    accounts: [context.account.account.publicKey, invitees[0]!.leaf.accountKey],
+    conversation,
+    invitees: [...invitees, ...siblings],
+  })
   queueCommit(context.outbox, tx, made.group.number, made)
   return 'created'
 }

@@ -5,8 +5,11 @@ import type { ClaimedDevice, ClaimOutcome, KeyExchanged } from '../../../../gen/
 import { equalBytes } from '../../../protocol/bytes.js'
 import type { Context, RunTransaction } from '../../context.js'
 import type { EndpointEvent } from '../../events.js'
+import { mayFound } from '../../groups/create.js'
+import { accountsIn } from '../../groups/membership.js'
 import type { ConversationNumber } from '../../ids.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
+import { learnList } from '../../messages/lists/learned-lists.js'
 import { isStopped } from '../../messages/sealing/seal.js'
 import { waitingLines } from '../../messages/sealing/unsent.js'
 import { ignoreDownLine } from '../background.js'
@@ -15,6 +18,7 @@ import type { ChangedKeys } from './changed-keys.js'
 import { takeClaim, type Wanted, wantedKeyPackages } from './claims.js'
 import { establish } from './establish.js'
 import { handleOf } from './pins.js'
+import { brokenGroups, succeed } from './succeed.js'
 
 /** How often one person is looked for at most, in ms: every time uses up a key package of theirs. */
 const LOOK_AGAIN_MS = 15_000
@@ -52,6 +56,9 @@ export class KeyClaims {
     const { context, changedKeys } = this.options
     await changedKeys.settle(() => this.#decided()).catch(ignoreDownLine)
     await this.#claimForIntents().catch(ignoreDownLine)
+    // A device that its account has ended makes no groups.
+    if (!mayFound(context)) return
+    await this.#succeedBroken().catch(ignoreDownLine)
     for (const number of context.conversations.unopened()) {
       if (!needsGroup(context, number)) continue
       const handle = handleOf(context, number)
@@ -132,6 +139,22 @@ export class KeyClaims {
     nudge()
   }
 
+  /** Makes the next group of each conversation whose group is broken, where that is this device's turn. */
+  async #succeedBroken(): Promise<void> {
+    const { context, transaction, nudge } = this.options
+    for (const group of brokenGroups(context)) {
+      const handles = accountsIn(context, group).map(({ handle }) => handle)
+      const devices: Devices[] = []
+      while (devices.length < handles.length) {
+        const some = handles.slice(devices.length, devices.length + this.#atOnce)
+        devices.push(...(await this.#claim(some)).map(claimed => claimed ?? []))
+      }
+      const claimed = new Map(handles.map((handle, index) => [handle, devices[index]!]))
+      await transaction(({ context, tx }) => succeed(context, tx, group.number, claimed))
+      nudge()
+    }
+  }
+
   /** For each handle its devices; undefined: nobody goes by it. */
   async #claim(handles: readonly string[]): Promise<(Devices | undefined)[]> {
     const found: (Devices | undefined)[] = []
@@ -152,17 +175,17 @@ export class KeyClaims {
     claims: readonly ClaimOutcome[],
     handles: readonly string[],
   ): Promise<(Devices | undefined)[]> {
-    return await this.options.transaction(({ context: { lists }, tx }) =>
+    return await this.options.transaction(({ context, tx }) =>
       handles.map((handle, index) => {
         const outcome = claims[index]?.outcome
         if (outcome?.case === 'unknown') return undefined
         // An answer that was not taken.
         if (outcome?.case !== 'devices') return []
         const { account, devices } = outcome.value
-        const state = account && lists.read(account)
+        const state = account && context.lists.read(account)
         if (state?.list.handle !== handle) return []
-        lists.learn(tx, state)
-        const used = lists.inUse(state.list.accountKey) ?? []
+        learnList(context, tx, state)
+        const used = context.lists.inUse(state.list.accountKey) ?? []
         return devices.filter(device => used.some(({ deviceKey }) => equalBytes(deviceKey, device.deviceKey)))
       }),
     )

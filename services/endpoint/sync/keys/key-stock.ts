@@ -12,6 +12,11 @@ import { at, nextId, type RecordOf, recordOf, type Transaction } from '../../vau
 
 /** One-time key packages kept at the server, unless another number is wanted. */
 const KEY_STOCK = 50
+/**
+ * Private halves of one-time ones that are kept at most: each welcome is tried with all of them, and a server can have any
+ * number made. The server hands the oldest out first, so those that go were handed out long before, to nobody who wrote.
+ */
+const HELD_MOST = 2_000
 /** The last-resort key package is replaced when it has this long to go of its 30 days: so weekly. */
 const LAST_RESORT_LEFT_MS = 23 * DAY_MS
 
@@ -23,6 +28,8 @@ interface KeyStockOptions {
   exchange(parts: KeyExchangeParts): Promise<KeyExchanged>
   /** One-time key packages that are kept at the server. */
   size?: number
+  /** HELD_MOST unless given. */
+  most?: number
 }
 
 type Held = Pick<KeyExchanged, 'keyPackagesLeft' | 'hasLastResort'>
@@ -137,6 +144,7 @@ export class KeyStock {
       ? (fresh?.publicPackage ?? (await makeOne(unit, { leafData, lastResort: true })))
       : new Uint8Array()
     forgetExpired(tx, now)
+    forgetOldest(tx, Math.max(this.options.most ?? HELD_MOST, 2 * this.#size))
     return { publication: { keyPackages, lastResortKeyPackage, replacesKeyPackages: replaces }, leafData }
   }
 }
@@ -145,6 +153,11 @@ export class KeyStock {
 function forgetExpired(tx: Transaction, now: number): void {
   for (const { key, record } of tx.list('keypackages'))
     if (Number(record.notAfterMs) < now) tx.delete('keypackages', key)
+}
+
+function forgetOldest(tx: Transaction, most: number): void {
+  const oneTime = tx.list('keypackages').filter(({ record }) => !record.lastResort)
+  for (const { key } of oneTime.slice(0, Math.max(0, oneTime.length - most))) tx.delete('keypackages', key)
 }
 
 /** Saves a new pair; returns its public half. */

@@ -6,6 +6,7 @@ import type { ListState } from '../../../protocol/identity/devices-in-use.js'
 import { type AccountKey, sameKey } from '../../../protocol/keys.js'
 import type { Context } from '../../context.js'
 import { isKey, NO_KEY } from '../../ids.js'
+import { learnList } from '../../messages/lists/learned-lists.js'
 import type { Transaction } from '../../vault/records.js'
 import { meetListed } from './pins.js'
 
@@ -37,7 +38,7 @@ export function listsIn({ lists }: Pick<Context, 'lists'>, lookups: readonly Loo
  */
 export function noteListed(context: Context, tx: Transaction, shown: readonly ShownList[]): void {
   for (const { handle, accountKey, state } of shown) {
-    if (context.lists.learn(tx, state) === 'forked')
+    if (learnList(context, tx, state) === 'forked')
       tx.tell({ type: 'notice', level: 'warning', notice: { code: 'lists-forked', handle } })
     const pinned = context.contacts.handles.pinned(handle)
     if (handle === context.account.handle) continue

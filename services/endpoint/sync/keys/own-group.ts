@@ -1,11 +1,9 @@
-import { create } from '@bufbuild/protobuf'
-import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
+import { ConversationKind } from '../../../../gen/parley/content/v1/chain_pb.js'
 import type { ClaimedDevice, KeyExchanged } from '../../../../gen/parley/v1/key_exchange_pb.js'
 import { equalBytes } from '../../../protocol/bytes.js'
 import { sameKey } from '../../../protocol/keys.js'
 import type { Context, RunTransaction } from '../../context.js'
-import { createGroup, ownInvitees } from '../../groups/create.js'
-import { encodeSettings } from '../../groups/policy.js'
+import { createFixedGroup, mayFound, ownInvitees } from '../../groups/create.js'
 import type { KeyExchangeParts } from '../../line/connection.js'
 import { queueCommit } from '../../messages/sealing/outbox.js'
 import type { Scheduler } from '../scheduler.js'
@@ -38,7 +36,7 @@ export class OwnGroup {
   async look(listed: readonly UsedDevice[]): Promise<void> {
     const { context, exchange } = this.options
     const { handle } = context.account
-    if (!needsOwnGroup(context, listed)) {
+    if (!mayFound(context) || !needsOwnGroup(context, listed)) {
       this.#dueAt = undefined
       return
     }
@@ -77,8 +75,9 @@ export class OwnGroup {
       const invitees = await ownInvitees(context, claimed)
       if (invitees.length === 0) return
       const conversation = context.conversations.openOwnDevices(tx)
-      const settings = encodeSettings(create(GroupSettingsSchema, { kind: GroupKind.OWN_DEVICES }))
-      const made = await createGroup(context, tx, { conversation, invitees, settings })
+      const accounts = [context.account.account.publicKey]
+      const kind = ConversationKind.OWN_DEVICES
+      const made = await createFixedGroup(context, tx, { kind, accounts, conversation, invitees })
       queueCommit(outbox, tx, made.group.number, made)
       tx.after(() => this.options.nudge())
     })

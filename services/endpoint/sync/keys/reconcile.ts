@@ -11,16 +11,15 @@ import {
 } from '../../../protocol/keys.js'
 import type { Context } from '../../context.js'
 import { addDevices, type IntentChange, intend } from '../../groups/intents.js'
+import { wrongLeaf } from '../../groups/known-devices.js'
 import { accountsIn, type GroupAccount, isOwn } from '../../groups/membership.js'
-import { myTurnMs } from '../../groups/self-removal.js'
+import { myTurnMs, ownTurnMs } from '../../groups/self-removal.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import { endedIn, tellEnded } from '../../messages/content/ended-devices.js'
+import { tellList } from '../../messages/lists/ended-devices.js'
 import type { Transaction } from '../../vault/records.js'
 import type { UsedDevice } from './known-lists.js'
 
-/** Milliseconds that each device of an account waits for the older ones to add or remove another one. */
-const OWN_TURN_MS = 1_000
 /** Milliseconds that others wait for the account's own devices. */
 const OTHERS_WAIT_MS = 3_000
 
@@ -31,36 +30,33 @@ export type Directory = ReadonlyMap<KeyText<AccountKey>, readonly UsedDevice[]>
  * Intends in one group what the directory says. `waits`: for how long, in ms, accounts were incomplete. Returns the
  * accounts of which a device is not in it yet, or still in it.
  */
-export async function reconcile(
+export function reconcile(
   context: ReconcileParts,
   tx: Transaction,
   group: LiveGroup,
   { directory, waits }: { directory: Directory; waits: ReadonlyMap<KeyText<AccountKey>, number> },
-): Promise<KeyText<AccountKey>[]> {
+): KeyText<AccountKey>[] {
   if (!can(group.phase, 'tell-devices')) return []
   const incomplete: KeyText<AccountKey>[] = []
   for (const account of accountsIn(context, group)) {
     const name = keyText(account.accountKey)
     const used = directory.get(name)?.map(({ deviceKey }) => deviceKey)
-    if (!used || isLeaving(group, account)) continue
+    if (!used) continue
     const isMissing = addMissing(context, tx, group, account, used)
-    const isEnded = endedIn(context, group, account).length > 0
-    if (isMissing || isEnded) incomplete.push(name)
-    // Those of the account say so by themselves; others where none of them does, one after the other.
-    const isOurTurn =
-      isOwn(context, account) || myTurnMs(context, group, account.devices) <= (waits.get(name) ?? 0)
-    if (isEnded && isOurTurn) await tellEnded(context, tx, group, account)
+    const isWrong = wrongLeaf(context.lists, group.held, account.accountKey) !== undefined
+    if (isMissing || isWrong) incomplete.push(name)
+    // Those of the account tell it by themselves; others where none of them does, one after the other.
+    if (isOwn(context, account)) tellList(context, tx, group, account.accountKey, ownTurnMs(context, group))
+    else if (isWrong && myTurnMs(context, group, account.devices) <= (waits.get(name) ?? 0))
+      tellList(context, tx, group, account.accountKey)
   }
   return incomplete
 }
 
 type ReconcileParts = Pick<
   Context,
-  'account' | 'clock' | 'conversations' | 'devices' | 'engine' | 'groups' | 'intents' | 'lists' | 'outbox'
+  'account' | 'clock' | 'devices' | 'engine' | 'groups' | 'intents' | 'lists'
 >
-
-const isLeaving = ({ record }: LiveGroup, { devices }: GroupAccount): boolean =>
-  devices.every(device => includesKey(record.leavingDeviceIds, device))
 
 function addMissing(
   context: Pick<Context, 'account' | 'clock' | 'devices' | 'engine' | 'intents'>,
@@ -77,23 +73,6 @@ function addMissing(
     : OTHERS_WAIT_MS + myTurnMs(context, group, account.devices)
   intendOnce(context, tx, group, change, delay)
   return true
-}
-
-/** The older devices of an account go first. */
-function ownTurnMs(
-  context: Pick<Context, 'account' | 'devices' | 'engine'>,
-  group: LiveGroup,
-  without: readonly DeviceKey[],
-): number {
-  const present = accountsIn(context, group).find(account => isOwn(context, account))?.devices ?? []
-  const older = context.devices
-    .all()
-    .map(({ deviceId }) => deviceId)
-    .filter(device => includesKey(present, device) && !includesKey(without, device))
-  return Math.max(
-    0,
-    older.findIndex(device => sameKey(device, context.account.device.publicKey)) * OWN_TURN_MS,
-  )
 }
 
 /** Not again what is intended for these devices already. */

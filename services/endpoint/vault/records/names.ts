@@ -34,9 +34,11 @@ interface Lookups {
   room: { by: string; finds: ConversationNumber }
   /** An MLS group id: the group. */
   group: { by: Uint8Array; finds: GroupNumber }
+  /** The id that a chain, or its accounts, give a conversation: its groups. */
+  chain: { by: Uint8Array; finds: GroupNumber }
   /** A conversation: the groups that carry it. */
   carriers: { by: ConversationNumber; finds: GroupNumber }
-  /** An account's key: the groups with devices of theirs, and those of which they changed since they were last compared. */
+  /** An account's key: the groups that they are in, and those of which they changed since they were last compared. */
   member: { by: AccountKey; finds: GroupNumber }
   unreconciled: { by: AccountKey; finds: GroupNumber }
   /** A group: the senders to whom a receipt is owed. */

@@ -26,6 +26,7 @@ import {
   WaitingHistoryPartSchema,
   WaitingSchema,
   WelcomeSchema,
+  WriterCertificateSchema,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
 import type { KeyFields, NumberedFields } from '../../ids.js'
 
@@ -54,13 +55,17 @@ const SCHEMAS = {
   devices: OwnDeviceSchema,
   transfers: HistoryTransferSchema,
   historyparts: WaitingHistoryPartSchema,
+  certificates: WriterCertificateSchema,
 } as const
 
 type Schemas = typeof SCHEMAS
 export type RecordTable = keyof Schemas
 export const RECORD_TABLES = Object.keys(SCHEMAS) as readonly RecordTable[]
-/** Tables of plain bytes: MLS states, those that follow a commit on its way, and ratchet nodes, grouped by group. */
-export type BytesTable = 'states' | 'pending' | 'ratchets'
+/**
+ * Tables of plain bytes: MLS states, what groups hold besides, both as they follow a commit on its way, and ratchet nodes,
+ * grouped by group.
+ */
+export type BytesTable = 'states' | 'chains' | 'pending' | 'pendingchains' | 'ratchets'
 /** Rows that say all by their keys (names.ts). */
 type LinkTable = 'links'
 export type AnyTable = RecordTable | BytesTable | LinkTable

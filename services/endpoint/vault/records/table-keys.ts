@@ -43,7 +43,9 @@ interface TableKeys {
   recent: Single<ConversationNumber>
   lists: Single<Hashed<'account'>>
   states: Single<GroupNumber>
+  chains: Single<GroupNumber>
   pending: Single<GroupNumber>
+  pendingchains: Single<GroupNumber>
   ratchets: Grouped<GroupNumber, Numbered<'ratchet'>>
   messages: Grouped<ConversationNumber, MessageNumber>
   waiting: Single<MessageNumber>
@@ -58,6 +60,7 @@ interface TableKeys {
   devices: Single<Numbered<'own device'>>
   transfers: Grouped<ConversationNumber, Numbered<'transfer'>>
   historyparts: Single<Numbered<'history part'>>
+  certificates: Single<Hashed<'device'>>
 }
 
 export type KeyOf<T extends keyof TableKeys> = TableKeys[T]

@@ -1,3 +1,4 @@
+import { equalBytes } from '../../../protocol/bytes.js'
 import { bytesKey } from '../../bytes.js'
 import { decideChange, isSameRecord, type RegistrationFacts } from '../account-rules.js'
 import type {
@@ -43,7 +44,10 @@ export class MemoryDirectory implements Directory {
     return { outcome, account, ended: ended.map(({ id }) => id), isChanged }
   }
 
-  #facts({ handle, caller: deviceId }: AccountChange, { inviteHash }: RegisterTerms): RegistrationFacts {
+  #facts(
+    { handle, accountKey, caller: deviceId }: AccountChange,
+    { inviteHash }: RegisterTerms,
+  ): RegistrationFacts {
     const { tables, now, limits } = this.#parts
     const account = tables.accounts.get(handle)
     const inviteUntil = inviteHash ? (tables.invites.get(bytesKey(inviteHash)) ?? 0) : 0
@@ -51,6 +55,7 @@ export class MemoryDirectory implements Directory {
       banned: tables.isBanned({ handle }) || tables.isBanned({ deviceId }),
       account: account && accountOf(account),
       registeredAs: tables.device(deviceId)?.account.handle,
+      accountAs: this.#withKey(accountKey)?.handle,
       inviteHolds: inviteUntil > now(),
       devicesPerAccount: limits.devicesPerAccount,
       nowMs: now(),
@@ -67,6 +72,16 @@ export class MemoryDirectory implements Directory {
   async account(handle: string): Promise<AccountRecord | undefined> {
     const account = this.#parts.tables.accounts.get(handle)
     return account && accountOf(account)
+  }
+
+  async accountOf(accountKey: Uint8Array): Promise<AccountRecord | undefined> {
+    const account = this.#withKey(accountKey)
+    return account && accountOf(account)
+  }
+
+  #withKey(accountKey: Uint8Array): AccountRow | undefined {
+    const accounts = [...this.#parts.tables.accounts.values()]
+    return accounts.find(each => equalBytes(each.accountKey, accountKey))
   }
 
   async device(id: DeviceId): Promise<RegisteredDevice | undefined> {

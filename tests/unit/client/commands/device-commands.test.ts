@@ -15,6 +15,7 @@ const device = (number: number, more: Partial<DeviceView> = {}): DeviceView => (
   since: new Date(Date.UTC(2026, 0, 2, 3, 4)),
   lastHeard: undefined,
   isRevoked: false,
+  waitsForHistory: false,
   ...more,
 })
 const DEVICES = [device(0, { isThis: true, name: 'laptop' }), device(1), device(2, { isRevoked: true })]
@@ -66,11 +67,55 @@ describe('devices', () => {
     expect(await run('/revoke 9', ['yes'], endpoint)).toMatch(/which one/)
   })
 
+  test('that wait for the history say so', () => {
+    const waits = { waitsForHistory: true }
+    const rows = deviceRows([device(0, { isThis: true, ...waits }), device(1, waits)])
+    expect(rows[0]).toMatch(/, this one, waits for the history$/)
+    expect(rows[2]).toMatch(/, never heard, waits for the history$/)
+  })
+
+  test('are handed the history only after a yes to their fingerprint', async () => {
+    const given: Uint8Array[] = []
+    const [laptop, phone, tablet] = [
+      DEVICES[0]!,
+      device(1, { name: 'phone', waitsForHistory: true }),
+      device(2, { waitsForHistory: true }),
+    ]
+    let devices = [laptop, phone, tablet]
+    const endpoint = {
+      devices: () => devices,
+      giveHistory: async (id: Uint8Array) => {
+        given.push(id)
+        devices = devices.map(each => (each.id === id ? { ...each, waitsForHistory: false } : each))
+      },
+    }
+    expect(await run('/give-history 2', ['y'], endpoint)).toBe('left as it was')
+    expect(await run('/give-history 9', ['yes'], endpoint)).toMatch(/to which one/)
+    expect(given).toEqual([])
+    let question = ''
+    const yes = (asked: string) => {
+      question = asked
+      return 'yes'
+    }
+    const first = await run('/give-history 2', [yes], endpoint)
+    expect(question).toContain(`phone, ${phone.fingerprint}`)
+    expect(first).toContain(`as soon as no other device waits for it: ${tablet.fingerprint}`)
+    expect(await run('/give-history 3', ['yes'], endpoint)).toBe(
+      'a device without a name is handed your history',
+    )
+    expect(given).toEqual([phone.id, tablet.id])
+  })
+
   test('say why not', async () => {
     const refuse = async () => {
       throw new Refusal({ code: 'already-revoked' })
     }
-    expect(await run('/revoke 1', ['yes'], { revokeDevice: refuse })).toBe('this device is revoked already')
+    expect(await run('/revoke 1', ['yes'], { revokeDevice: refuse })).toMatch(
+      /^laptop is SHA256:ax+\nthis device is revoked already$/,
+    )
+    expect(await run('/give-history 2', ['yes'], { giveHistory: refuse })).toBe(
+      'this device is revoked already',
+    )
     expect(await run('/device-name x', [], { nameDevice: refuse })).toBe('this device is revoked already')
   })
 })

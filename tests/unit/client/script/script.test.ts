@@ -11,12 +11,14 @@ import {
   sequenceOf,
 } from '../../../../services/endpoint/ids.js'
 import {
+  type DeviceView,
   type EndpointEvent,
   type LineState,
   type MessageState,
   type PersonHere,
   Refusal,
 } from '../../../../services/endpoint/index.js'
+import { deviceKey } from '../../../../services/protocol/keys.js'
 
 const LIMIT = 10
 const BOB: PersonHere = {
@@ -28,7 +30,9 @@ const BOB: PersonHere = {
   verified: false,
 }
 
-function scripted(input: string, options: Partial<ScriptOptions> = {}) {
+type Options = Partial<Omit<ScriptOptions, 'endpoint'>> & { endpoint?: Partial<ScriptOptions['endpoint']> }
+
+function scripted(input: string, options: Options = {}) {
   const sent: string[] = []
   const states = new Map<MessageNumber, MessageState>()
   const [printed, noted]: [string[], string[]] = [[], []]
@@ -40,6 +44,8 @@ function scripted(input: string, options: Partial<ScriptOptions> = {}) {
       states.set(message, 'waiting')
       return { conversation, message }
     },
+    devices: () => [],
+    giveHistory: () => Promise.reject(new Error('nobody agreed to it')),
     person: () => BOB,
     unsettled() {
       const count = (...open: MessageState[]) =>
@@ -48,7 +54,6 @@ function scripted(input: string, options: Partial<ScriptOptions> = {}) {
     },
   }
   const script = new Script({
-    endpoint,
     input: Readable.from([input]),
     print: line => void printed.push(line),
     note: line => void noted.push(line),
@@ -56,7 +61,9 @@ function scripted(input: string, options: Partial<ScriptOptions> = {}) {
     waitDelivered: false,
     follow: false,
     timeoutMs: undefined,
+    giveHistory: undefined,
     ...options,
+    endpoint: { ...endpoint, ...options.endpoint },
   })
   const tell = (number: bigint, state: MessageState) => {
     const message = messageNumber(number)
@@ -290,5 +297,65 @@ describe('lines of a stream', () => {
     expect(await linesOf('a\n')).toEqual(['a'])
     expect(await linesOf('')).toEqual([])
     expect(await linesOf('\n\n')).toEqual(['', ''])
+  })
+})
+
+describe('a device that waits for the history', () => {
+  const device = (number: number, more: Partial<DeviceView> = {}): DeviceView => ({
+    ...{ id: deviceKey(new Uint8Array(32).fill(number)), name: '', fingerprint: `SHA256:${number}x` },
+    ...{ isThis: false, since: new Date(0), lastHeard: undefined, isRevoked: false, waitsForHistory: true },
+    ...more,
+  })
+
+  /** `devices`: as they are listed with each event that follows. */
+  function giving(giveHistory: string | undefined, ...devices: DeviceView[][]) {
+    const given: DeviceView['id'][] = []
+    const endpoint = {
+      devices: () => devices[0] ?? [],
+      giveHistory: async (id: DeviceView['id']) => void given.push(id),
+    }
+    const made = scripted('', { follow: true, giveHistory, endpoint })
+    const next = () => {
+      made.script.onEvent({ type: 'devices' })
+      devices.shift()
+    }
+    return { ...made, given, next, endpoint }
+  }
+
+  test('is handed it once, when it was named and waits', async () => {
+    const named = device(1)
+    const { given, next, line } = giving('SHA256:1x', [device(2)], [device(2), named], [named])
+    next()
+    expect(given).toEqual([])
+    line({ state: 'up' })
+    next()
+    next()
+    expect(given).toEqual([named.id])
+  })
+
+  test.each<[string, string | undefined, DeviceView]>([
+    ['nobody named it', undefined, device(1)],
+    ['it does not wait', 'SHA256:1x', device(1, { waitsForHistory: false })],
+    ['it is this one', 'SHA256:1x', device(1, { isThis: true })],
+  ])('is handed nothing where %s', (_, named, one) => {
+    const { given, next } = giving(named, [one])
+    next()
+    expect(given).toEqual([])
+  })
+
+  test('is handed nothing where it was revoked meanwhile; another failure ends the script', async () => {
+    const fails = (error: Error) => {
+      const made = giving('SHA256:1x', [device(1)])
+      made.endpoint.giveHistory = () => Promise.reject(error)
+      const script = scripted('', { follow: true, giveHistory: 'SHA256:1x', endpoint: made.endpoint }).script
+      const done = script.run(Promise.resolve(BOB.conversation))
+      script.onEvent({ type: 'devices' })
+      return { script, done }
+    }
+    const refused = fails(new Refusal({ code: 'already-revoked' }))
+    await Promise.resolve()
+    refused.script.stop('done')
+    expect(await refused.done).toBe('done')
+    await expect(fails(new Error('the disk is full')).done).rejects.toThrow('the disk is full')
   })
 })

@@ -37,6 +37,11 @@ describe('a line of the history is', () => {
       { ...AS_LINE, type: 'message', text: 'hi', otherKey: true },
     ],
     [
+      'of what somebody tells',
+      { ...LINE, kind: 'text', text: 'hi', hearsay: 'carol' },
+      { ...AS_LINE, type: 'message', text: 'hi', hearsay: 'carol' },
+    ],
+    [
       'an event',
       { ...LINE, kind: 'event', from: '', system: { code: 'members-added', by: 'bob', who: ['carol'] } },
       {

@@ -2,11 +2,14 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { vaultCause } from '../../../../services/client/words/errors.js'
+import { entryOf } from '../../../../services/client/words/events.js'
 import { sendFailure, systemMessage, unreadable } from '../../../../services/client/words/history.js'
 import { downCause, stopCause } from '../../../../services/client/words/line.js'
 import { notice } from '../../../../services/client/words/notices.js'
 import { refusal } from '../../../../services/client/words/refusals.js'
 import { inviteCause, phraseCause } from '../../../../services/client/words/typed.js'
+import { conversationNumber, messageNumber, sequenceOf } from '../../../../services/endpoint/ids.js'
+import type { HistoryEntry } from '../../../../services/endpoint/index.js'
 import {
   DOWN,
   INVITE,
@@ -25,6 +28,29 @@ import {
 const saidFor = <Coded, Said>(samples: Record<string, Coded>, say: (coded: Coded) => Said) =>
   Object.fromEntries(Object.entries(samples).map(([code, coded]) => [code, say(coded)]))
 
+test('of what somebody tells, a line says who does', () => {
+  const line: HistoryEntry = {
+    ...{
+      id: { conversation: conversationNumber(1n), message: messageNumber(1n) },
+      peer: '#tea',
+      from: 'bob',
+    },
+    ...{
+      own: false,
+      text: 'hi',
+      sentAt: new Date(0),
+      state: 'received',
+      sequence: sequenceOf(1n),
+      kind: 'text',
+    },
+  }
+  expect(entryOf(line, false)).toMatchObject({ from: 'bob' })
+  expect(entryOf({ ...line, hearsay: 'carol' }, false)).toMatchObject({
+    from: 'bob (as carol tells)',
+    text: 'hi',
+  })
+})
+
 describe('the words', () => {
   test('of system messages', () => {
     expect(saidFor(SYSTEM_MESSAGES, systemMessage)).toEqual({
@@ -36,6 +62,7 @@ describe('the words', () => {
       'own-device-added': 'another device has joined your account: /devices lists them',
       joined:
         'you are in the room with alice, bob; topic: green; new members are handed what was said in the last 1 day',
+      'went-on': 'the room goes on, sealed anew: a change that nobody could take had stopped it',
       'you-left': 'you have left',
       'you-were-removed': 'alice removed you',
       'room-named': 'alice named the room "tea"',
@@ -43,6 +70,7 @@ describe('the words', () => {
       'newcomers-decided': 'alice decided: new members are handed what was said in the last 7 days',
       'admin-made': 'alice made bob an admin',
       'admin-unmade': 'bob is no admin any more',
+      'admin-followed': 'bob is an admin now: the last one has left',
       'admins-made-meanwhile': 'made an admin while you were not in it: bob',
       'history-from-device': '1 line of history from your device phone',
       'history-from-member': '2 lines of history handed over by bob',
@@ -79,7 +107,11 @@ describe('the words', () => {
       },
       'against-rules': {
         text: 'bob changed it in a way that its rules do not allow them; here it stays as it was',
-        remedy: 'go on in a new room, without bob: this one may soon take no more messages',
+        remedy: 'an admin can remove bob; it goes on by itself in some seconds',
+      },
+      'not-in-use': {
+        text: 'held back: it is of a device that bob does not have in use any more, or bob is not in the room',
+        remedy: 'ask bob by another way',
       },
       expired: {
         text: '2 envelopes were deleted from the server before this device came for them',
@@ -104,6 +136,9 @@ describe('the words', () => {
         'the server shows an older list of the devices of alice than this device knows, or does not list it: ask its operator',
       'lists-forked':
         'there are several lists of the devices of bob: the 24 words were used twice at once. Only devices on all of them count',
+      'other-list':
+        'bob is shown another list of your devices than this device is: either the server hides one from you, which somebody with ' +
+        'your 24 words has signed, or they say so falsely. Compare /devices with what they see',
       'account-full':
         'the server keeps no more of your messages before others have received some; yours wait here',
       'server-full': "the server's disk is full: it takes no messages for now; yours wait here",
@@ -122,8 +157,17 @@ describe('the words', () => {
         'somebody else goes by bob towards you, with a key that is not theirs: it is not taken for bob',
       'account-unknown':
         'nobody went by alice on this server before: the account begins anew here. If you have other devices, this is another server or handle than theirs, or a wrong word',
+      'history-asked':
+        'a new device of yours, phone, waits for your history: SHA256:a. Is it yours? /give-history and its number in ' +
+        '/devices hands all of it over; if it is not, somebody has your 24 words: /revoke it',
+      'history-awaited':
+        'this device waits for your history: /give-history at one that has it, and on, hands it over',
       'other-directory-key':
         'the key with which the server signs its answers about handles is another one than before, or than the invite link names. The new one is not taken: ask its operator',
+      'server-anew':
+        'this server has another id than before, and other keys for its answers about handles: it was set up anew, or somebody stands between. What it says of people is taken from here on: ask its operator, and compare with /verify',
+      'other-operator':
+        'the server says that its operator is bob now. Nothing goes to them that you do not send to them: operator stays who is written to at first. Ask operator',
       'answers-dropped':
         "the server's answer about bob and 2 more is not taken: it is not signed by the key that the server signs such answers with",
       absent: 'bob is not on this server yet: what you write waits here until they are',
@@ -147,18 +191,14 @@ describe('the words', () => {
         'an invitation to a conversation was not taken: it could not be opened in 3 attempts',
       'other-conversation':
         'an invitation to a conversation was not taken: it leads to another conversation than the server said',
-      'bad-settings':
-        'an invitation to a conversation was not taken: its settings are not what a client of this version writes',
-      'foreign-account':
-        'an invitation to a conversation was not taken: it is for the devices of one account, and another one is in it',
-      'not-two-people': 'an invitation to a conversation was not taken: it is not between two people',
+      'not-right':
+        'an invitation to a conversation was not taken: somebody is in it whom its own record of members, or a list of devices, does not name',
       'own-handle': 'an invitation to a conversation was not taken: somebody in it goes by your handle',
       'not-theirs':
         'an invitation to a conversation was not taken: it is to take the place of a conversation that you have, and is not made by its members',
       'handle-twice': 'an invitation to a conversation was not taken: two accounts in it go by bob',
       'not-signed':
         'an invitation to a conversation was not taken: nobody in it has signed it: the server made it up',
-      'against-rules': 'an invitation to a conversation was not taken: bob has changed it against its rules',
       mls: 'an invitation to a conversation was not taken: refused: malformed',
     })
   })
@@ -180,7 +220,7 @@ describe('the words', () => {
       'not-a-member': 'bob is not in the room',
       'cannot-remove-yourself': 'that is you: /leave',
       'only-admin': 'a room needs an admin: make somebody else one first',
-      'only-admin-leaves': 'you are the only admin: make somebody else one first',
+      'not-registered': 'no server has taken your account in yet: try again when the line is up',
       'bad-room-name': "a room's name has 1 to 64 characters",
       'topic-too-long': 'a topic has at most 512 characters',
       'bad-device-name': "a device's name has 1 to 64 characters",
@@ -194,8 +234,9 @@ describe('the words', () => {
       'already-blocked': 'bob is blocked already',
       'not-blocked': 'bob is not blocked',
       'not-your-device': 'this is not one of your devices',
-      'this-device': 'that is this device: revoke it from another one',
+      'this-device': 'that is this device: say it at another one',
       'already-revoked': 'this device is revoked already',
+      'has-history': 'that device does not wait for your history',
     })
   })
 

@@ -21,7 +21,6 @@ describe('accounts', () => {
     expect(second.account).toEqual(first.account)
     expect(second.device.publicKey).not.toEqual(first.device.publicKey)
     expect(readCertificate(crypto, second.certificate)).toMatchObject({
-      handle: 'ada',
       accountKey: first.account.publicKey,
       deviceKey: second.device.publicKey,
     })

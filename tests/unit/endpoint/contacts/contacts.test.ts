@@ -54,6 +54,25 @@ describe('somebody is called', () => {
     expect([contacts.nameOf(key(1)), contacts.nameOf(key(2))]).toEqual([claim(1), 'bob'])
   })
 
+  test('by one handle, whatever the directory says later: a mark stays with the name that it was given to', async () => {
+    await meet(1)
+    await change((contacts, tx) => contacts.verify(tx, key(1)))
+    expect(await meet(1, 'carol')).toBe('changed')
+    expect([contacts.nameOf(key(1)), contacts.find('carol')]).toEqual(['bob', undefined])
+    await meet(2, 'dave')
+    expect(await meet(1, 'dave')).toBe('changed')
+    expect(contacts.handles.hasChanged('dave')).toBe(false)
+  })
+
+  test('by a handle that is accepted for them, without the mark of another one', async () => {
+    await see(1, 'carol')
+    await change((contacts, tx) => contacts.verify(tx, key(1)))
+    await meet(2)
+    await meet(1)
+    await change((contacts, tx) => contacts.accept(tx, 'bob'))
+    expect([contacts.nameOf(key(1)), contacts.isVerified(key(1))]).toEqual(['bob', false])
+  })
+
   test('by their pinned handle, whatever else a certificate of theirs says', async () => {
     await meet(1)
     await see(1, 'carol')

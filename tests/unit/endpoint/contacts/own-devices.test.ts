@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import {
   checkRevocable,
+  checkWaits,
   labelOf,
   nameDevice,
   viewDevices,
@@ -63,6 +64,7 @@ describe('devices', () => {
         context.devices.settle(
           tx,
           fills.map(fill => ({ deviceKey: id(fill), listedAt: 10 - fill })),
+          own,
         ),
       )
     const order = () =>
@@ -89,12 +91,85 @@ describe('devices', () => {
     expect(viewDevices(devices(), own)).toEqual([
       {
         ...{ id: own, name: 'laptop', fingerprint: deviceFingerprint(crypto, own), isThis: true },
-        ...{ since: new Date(1), lastHeard: undefined, isRevoked: false },
+        ...{ since: new Date(1), lastHeard: undefined, isRevoked: false, waitsForHistory: false },
       },
       {
         ...{ id: id(1), name: '', fingerprint: deviceFingerprint(crypto, id(1)), isThis: false },
-        ...{ since: new Date(2), lastHeard: new Date(3), isRevoked: true },
+        ...{ since: new Date(2), lastHeard: new Date(3), isRevoked: true, waitsForHistory: false },
       },
+    ])
+  })
+})
+
+describe('the history', () => {
+  const OWN = 0
+  const settle = (...fills: number[]) =>
+    testing.written((tx, { context }) =>
+      context.devices.settle(
+        tx,
+        fills.map(fill => ({ deviceKey: fill === OWN ? own : id(fill), listedAt: 10 })),
+        own,
+      ),
+    )
+  const has = (...fills: number[]) =>
+    fills.map(fill => devices().mayHaveHistory(fill === OWN ? own : id(fill)))
+  const waiting = () =>
+    viewDevices(devices(), own).flatMap(({ id, waitsForHistory }) => (waitsForHistory ? [id] : []))
+
+  test('is not waited for by the first device, nor by those that were there before this one', async () => {
+    await settle(OWN)
+    expect(has(OWN)).toEqual([true])
+    testing = await openTestContext(alice)
+    await settle(1, 2)
+    await settle(1, 2, OWN)
+    expect([has(1, 2, OWN), waiting()]).toEqual([[true, true, false], [own]])
+  })
+
+  test('is waited for by those that come later, wherever they stand and whatever a certificate says', async () => {
+    await settle(OWN)
+    await change(id(3), { name: 'known by its name' })
+    await settle(1, OWN, 2, 3)
+    expect([has(1, OWN, 2, 3), waiting()]).toEqual([
+      [false, true, false, false],
+      [id(1), id(2), id(3)],
+    ])
+    await change(id(2), { mayHaveHistory: true, handedOverAtMs: 7n })
+    await settle(1, OWN, 3, 2)
+    expect(waiting()).toEqual([id(1), id(3)])
+  })
+
+  test('is waited for anew by one that was ended and comes back, also where this one was', async () => {
+    await settle(1)
+    await settle(1, OWN)
+    await change(id(1), { handedOverAtMs: 7n })
+    await settle(OWN)
+    expect([has(1), waiting()]).toEqual([[false], []])
+    expect(devices().get(id(1))?.handedOverAtMs).toBe(0n)
+    await settle(OWN, 1)
+    expect(has(1)).toEqual([false])
+    await settle(2)
+    await settle(2, OWN, 3)
+    expect(has(2, OWN, 3)).toEqual([false, false, false])
+  })
+
+  test('is given to a device that waits for it, and to no other one', async () => {
+    await settle(OWN)
+    await settle(OWN, 1, 2, 3)
+    await change(id(2), { isEnded: true })
+    await change(id(3), { mayHaveHistory: true })
+    const codeOf = (deviceId: DeviceKey) => {
+      try {
+        return checkWaits(devices(), own, deviceId)
+      } catch (error) {
+        return (error as { why: { code: string } }).why.code
+      }
+    }
+    expect([id(1), id(9), own, id(2), id(3)].map(codeOf)).toEqual([
+      undefined,
+      'not-your-device',
+      'this-device',
+      'already-revoked',
+      'has-history',
     ])
   })
 })

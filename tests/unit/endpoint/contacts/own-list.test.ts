@@ -109,7 +109,7 @@ test('the certificate of this device names the server from here on, and is as ol
   testing.clock.pass(5)
   await testing.written((tx, { context }) => certify(context.account, tx, HERE))
   expect(parseVerifiedCertificate(loadAccount(testing.context.records)!.certificate)).toMatchObject({
-    ...{ handle: 'alice', accountKey: alice.account.publicKey, deviceKey: own, serverId: HERE, issuedAt },
+    ...{ accountKey: alice.account.publicKey, deviceKey: own, serverId: HERE, issuedAt },
   })
   expect(identity()).toMatchObject({
     createdAtMs: before?.createdAtMs,

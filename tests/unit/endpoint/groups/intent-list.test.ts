@@ -2,16 +2,16 @@
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { IntentList } from '../../../../services/endpoint/groups/intent-list.js'
-import { removeDevices } from '../../../../services/endpoint/groups/intents.js'
+import { removeAccount } from '../../../../services/endpoint/groups/intents.js'
 import { type GroupNumber, groupNumber } from '../../../../services/endpoint/ids.js'
 import { Records } from '../../../../services/endpoint/vault/records.js'
-import { deviceKey } from '../../../../services/protocol/keys.js'
+import { accountKey } from '../../../../services/protocol/keys.js'
 import { MemoryDisk } from '../../../support/memory/vault.js'
 import { numbered } from '../../../support/numbers.js'
 
 const ONE = { number: groupNumber(1n) }
 const TWO = { number: groupNumber(2n) }
-const removal = (fill: number) => ({ change: removeDevices([deviceKey(new Uint8Array(32).fill(fill))]) })
+const removal = (fill: number) => ({ change: removeAccount(accountKey(new Uint8Array(32).fill(fill))) })
 
 let records: Records
 beforeEach(() => {
@@ -23,7 +23,7 @@ const act = (work: (list: IntentList, tx: Parameters<IntentList['add']>[0]) => v
 const of = (group: { number: GroupNumber }) =>
   new IntentList(records)
     .of(group)
-    .map(({ intent: { change } }) => (change.case === 'removeDevices' ? change.value.deviceIds[0]![0] : 0))
+    .map(({ intent: { change } }) => (change.case === 'removeAccount' ? change.value.accountKey[0] : 0))
 
 describe('intents', () => {
   beforeEach(() =>

@@ -1,8 +1,7 @@
-// Changes that a device is to commit: what is committed first, what becomes pointless, what others would refuse.
+// Changes that a device is to commit: what is committed, what becomes pointless, what others would refuse.
 
 import { create, fromBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import { CommitBundleSchema, RejectedSendSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import {
@@ -10,221 +9,206 @@ import {
   addDevices,
   changeSettings,
   commitIntents,
+  commitUpdate,
   forgetDevices,
   type IntentChange,
   intend,
-  removeDevices,
+  removeAccount,
+  withoutKeyPackages,
 } from '../../../../services/endpoint/groups/intents.js'
-import { settingsOf } from '../../../../services/endpoint/groups/membership.js'
 import type { Impossible } from '../../../../services/endpoint/groups/plan.js'
-import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
-import { type GroupPhase, joined } from '../../../../services/endpoint/groups/state/group.js'
-import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
-import { phaseRecord } from '../../../../services/endpoint/groups/state/phase-record.js'
+import type { GroupPhase } from '../../../../services/endpoint/groups/state/group.js'
+import { contextOf } from '../../../../services/endpoint/groups/state/held.js'
 import { transition } from '../../../../services/endpoint/groups/transition.js'
 import { onRejected } from '../../../../services/endpoint/messages/rejections.js'
-import { type Outbox, queueCommit } from '../../../../services/endpoint/messages/sealing/outbox.js'
-import { type Engine, MlsRefused } from '../../../../services/endpoint/mls/engine.js'
-import { at } from '../../../../services/endpoint/vault/records.js'
-import { claimOf, groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { queueCommit } from '../../../../services/endpoint/messages/sealing/outbox.js'
+import { MlsRefused } from '../../../../services/endpoint/mls/engine.js'
+import { readWelcomed } from '../../../../services/protocol/conversation/welcomed-group.js'
+import { decodeBundleHead } from '../../../../services/protocol/log/bundle-head.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
+import { claimOf, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { keyPackageOf, learn } from '../../../support/endpoint-groups.js'
+import { type GroupSetup, secondDevice, TestGroup } from '../../../support/group.js'
 import { numbered } from '../../../support/numbers.js'
 
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
 const carol = makeAccount('carol')
 const dave = makeAccount('dave')
+const EVERYBODY = [alice, bob, carol, dave]
+const idOf = ({ device }: OwnAccount) => device.publicKey
+const keyOf = ({ account }: OwnAccount) => account.publicKey
 
-let engine: Engine
-let context: TestContext['context']
-let written: TestContext['written']
-let outbox: Outbox
-let group: LiveGroup
-let told: TestContext['told']
-
-const keyPackageOf = async ({ certificate, device }: OwnAccount) =>
-  await engine.newKeyPackage({
-    identity: certificate,
-    signatureKey: device.privateKey,
-    publicKey: device.publicKey,
-  })
-
-/** A room with alice, this device, bob and carol; the admin is alice unless given. */
-async function openRoom(admin: OwnAccount = alice): Promise<void> {
-  const settings = encodeSettings(
-    create(GroupSettingsSchema, {
-      kind: GroupKind.ROOM,
-      name: 'tea',
-      admins: [{ handle: admin.handle, accountKey: admin.account.publicKey }],
-    }),
-  )
-  const conversationId = new Uint8Array(16).fill(1)
-  const founded = await engine.create({
-    groupId: conversationId,
-    keyPackage: await keyPackageOf(alice),
-    settings,
-  })
-  const add = await Promise.all([bob, carol].map(async each => (await keyPackageOf(each)).publicPackage))
-  const state = engine.adopt(founded, (await engine.commit(founded, { add })).pending).state
-  const { number } = await written((tx, { context }) => {
-    const conversation = context.conversations.openRoom(tx, 'tea')
-    return context.groups.add(tx, { conversationId, conversation, phase: joined() }, state)
-  })
-  group = context.groups.get(number)!
-  told.length = 0
+let testing: TestContext
+/** With alice, whose device this is and who is its admin unless carol has made it, bob and carol. */
+let group: TestGroup
+let impossible: Impossible[]
+const openRoom = async (setup: Partial<GroupSetup> = {}) => {
+  testing = await openTestContext(alice)
+  group = await TestGroup.of(testing, { others: [bob, carol], room: {}, ...setup })
+  await testing.written((_, unit) => learn(unit, [dave]))
   impossible = []
 }
-
-beforeEach(async () => {
-  ;({ context, outbox, written, told } = await openTestContext(alice))
-  engine = context.engine
-})
+beforeEach(() => openRoom())
 
 const wish = (change: IntentChange, delayMs = 0) =>
-  written((tx, unit) => intend(unit.context, tx, groupIn(unit, group), change, delayMs))
-/** The intents that could not be carried out. */
-let impossible: Impossible[] = []
-const commit = (now = Date.now()) =>
-  written(async (tx, unit) => {
-    const done = await commitIntents(unit.context, tx, groupIn(unit, group), now)
+  testing.written((tx, unit) => intend(unit.context, tx, group.in(unit), change, delayMs))
+const commit = (now = testing.clock.now()) =>
+  testing.written(async (tx, unit) => {
+    const done = await commitIntents(unit.context, tx, group.in(unit), now)
     impossible.push(...done.impossible)
     if (done.made) queueCommit(unit.outbox, tx, group.number, done.made)
     return done.made !== undefined
   })
-const open = () => context.intents.of(group).map(({ intent }) => intent.change.case)
-/** The bundle of the last commit, as it tells the server. */
-function rosterChange(): { added: string[]; removed: string[] } {
-  const what = outbox.items().at(-1)?.item.what
+const open = () => testing.context.intents.of(group).map(({ intent }) => intent.change.case)
+/** The bundle of the last commit, as the server gets it. */
+const sent = () => {
+  const what = testing.outbox.items().at(-1)?.item.what
   if (what?.case !== 'commit') throw new Error('no commit is on its way')
-  const change = fromBinary(CommitBundleSchema, what.value.commitBundle).rosterChange
-  const names = (devices: readonly Uint8Array[] = []) =>
-    devices.map(
-      device =>
-        [alice, bob, carol, dave].find(each => Buffer.compare(each.device.publicKey, device) === 0)?.handle ??
-        '?',
-    )
-  return { added: names(change?.addedDeviceIds), removed: names(change?.removedDeviceIds) }
+  return fromBinary(CommitBundleSchema, what.value.commitBundle)
+}
+const namesOf = (devices: readonly Uint8Array[] = []) =>
+  devices.map(device => EVERYBODY.find(each => Buffer.compare(idOf(each), device) === 0)?.handle ?? '?')
+const rosterChange = () => {
+  const { rosterChange: change } = sent()
+  return { added: namesOf(change?.addedDeviceIds), removed: namesOf(change?.removedDeviceIds) }
 }
 const adoptCommit = () =>
-  written((tx, unit) => {
-    const here = groupIn(unit, group)
-    const { state } = engine.adopt(here.state, here.pending!)
-    unit.context.groups.enter(tx, here, state)
+  testing.written((tx, unit) => {
+    const here = group.in(unit)
+    const { state } = unit.context.engine.adopt(here.state, here.pending!)
+    unit.context.groups.enter(tx, here, { state, held: here.heldAfter(state) })
     transition(unit.context, tx, here, { input: 'commit-won' })
   })
-const changed = (change: GroupChange) =>
-  written((tx, unit) => unit.context.groups.change(tx, groupIn(unit, group), change))
+const drop = (id: bigint) =>
+  testing.written((tx, { context }) => context.intents.drop(tx, group, numbered(id)))
+const forget = (...accounts: OwnAccount[]) =>
+  testing.written((tx, unit) => forgetDevices(unit.context, tx, group.in(unit), accounts.map(idOf)))
 
-const gone = (...accounts: OwnAccount[]) => {
-  const removed = accounts.map(({ device }) => device.publicKey)
-  return { removed, out: removed }
-}
-const removal = (...accounts: OwnAccount[]): IntentChange =>
-  removeDevices(accounts.map(({ device }) => device.publicKey))
+const removal = (account: OwnAccount): IntentChange => removeAccount(keyOf(account))
+const packageOf = async (account: OwnAccount) =>
+  (await keyPackageOf(testing.context.engine, account)).publicPackage
 const addition = async (account: OwnAccount): Promise<IntentChange> =>
-  addAccount(claimOf(account), [(await keyPackageOf(account)).publicPackage])
+  addAccount(claimOf(account), [await packageOf(account)])
+const withPackages = async (accounts: OwnAccount[]): Promise<IntentChange> => {
+  const { case: kind, value } = addDevices(claimOf(accounts[0]!), accounts.map(idOf))
+  return { case: kind, value: { ...value, keyPackages: await Promise.all(accounts.map(packageOf)) } }
+}
 const renaming = (name: string): IntentChange => changeSettings({ name })
 
 describe('what is due', () => {
-  beforeEach(() => openRoom())
-
-  test('goes in the order of settings, removals, additions, one kind in a commit', async () => {
+  test('goes in one commit, and stays intended until that is done', async () => {
     await wish(await addition(dave))
     await wish(removal(bob))
-    await wish(removal(carol))
+    await wish(renaming('coffee'))
     expect(await commit()).toBe(true)
-    expect(rosterChange()).toEqual({ added: [], removed: ['bob', 'carol'] })
-    // Nothing more is committed while that is under way; it stays intended until it is done.
-    expect(await commit()).toBe(false)
-    expect(open()).toEqual(['addAccount', 'removeDevices', 'removeDevices'])
+    expect(rosterChange()).toEqual({ added: ['dave'], removed: ['bob'] })
+    // Nothing more is committed while that is under way.
+    expect([await commit(), group.live.phase.name]).toEqual([false, 'committing'])
+    expect(open()).toEqual(['addAccount', 'removeAccount', 'changeSettings'])
     await adoptCommit()
-    await written((tx, unit) => forgetDevices(unit.context, tx, groupIn(unit, group), gone(bob, carol)))
+    const { members, settings } = group.live.held.state
+    expect(members.map(({ accountKey }) => accountKey)).toEqual([alice, carol, dave].map(keyOf))
+    expect(settings?.name).toBe('coffee')
+    expect(namesOf(group.live.held.leaves.map(({ deviceKey }) => deviceKey)).sort()).toEqual([
+      ...['alice', 'carol', 'dave'],
+    ])
+  })
+
+  test('is signed for the server by this device, and hands those who come all that the group holds', async () => {
+    const pair = await keyPackageOf(testing.context.engine, dave)
+    await wish(addAccount(claimOf(dave), [pair.publicPackage]))
+    await commit()
+    const { head, welcomes, epoch } = sent()
+    const { conversationId } = group.live.record
+    expect([decodeBundleHead(head), epoch]).toMatchObject([{ deviceId: idOf(alice), conversationId }, 1n])
+    expect(welcomes.map(({ deviceIds }) => namesOf(deviceIds))).toEqual([['dave']])
+    const { engine } = testing.context
+    const { state, joiner, signer } = await engine.unsafeJoinHere(welcomes[0]!.welcome, [pair])
+    await adoptCommit()
+    const opened = { ...contextOf(engine, state), joiner, signer: signer.signatureKey }
+    const { held, entries } = readWelcomed(crypto, opened)
+    expect({ ...held, entries }).toEqual(group.live.held)
+  })
+
+  test('leaves out a key package that is no good, and adds the others', async () => {
+    const phone = secondDevice(dave)
+    await testing.written((_, unit) => learn(unit, [phone]))
+    const { case: kind, value } = addAccount(claimOf(dave), [Uint8Array.of(1, 2, 3), await packageOf(dave)])
+    await wish({ case: kind, value })
     expect(await commit()).toBe(true)
     expect(rosterChange()).toEqual({ added: ['dave'], removed: [] })
   })
 
-  test('is what the members are afterwards, and what the server is told', async () => {
-    const members = () =>
-      [alice, bob, carol, dave]
-        .filter(({ device }) =>
-          engine.members(group.state).some(each => Buffer.compare(each.signatureKey, device.publicKey) === 0),
-        )
-        .map(({ handle }) => handle)
+  test('that the engine refuses is tried by itself, and only what is the cause is given up', async () => {
+    await wish(await addition(dave))
     await wish(removal(bob))
-    await commit()
-    await adoptCommit()
-    expect(members()).toEqual(['alice', 'carol'])
-    await wish(await addition(dave))
-    await commit()
-    await adoptCommit()
-    expect(members()).toEqual(['alice', 'carol', 'dave'])
-  })
-
-  test('leaves out a key package that is no good, and adds the others', async () => {
-    await wish(addAccount(claimOf(makeAccount('erin')), [Uint8Array.of(1, 2, 3)]))
-    await wish(await addition(dave))
-    const made = await written(
-      async (tx, unit) => (await commitIntents(unit.context, tx, groupIn(unit, group), Date.now())).made,
-    )
-    expect(made?.bundle.rosterChange).toEqual({
-      addedDeviceIds: [dave.device.publicKey],
-      removedDeviceIds: [],
-    })
-    expect(made?.bundle.welcomes).toMatchObject([{ deviceIds: [dave.device.publicKey] }])
-    expect(made?.intents).toEqual([1n, 2n])
-  })
-
-  test('is kept where the engine refuses what goes before it, and nothing intended is given up', async () => {
-    await changed({ leavingDeviceIds: [bob.device.publicKey] })
-    await wish(await addition(dave))
-    const failingWith = (error: Error) =>
-      written((tx, unit) => {
-        const failing = { ...unit.context.engine, commit: () => Promise.reject(error) }
-        return commitIntents({ ...unit.context, engine: failing }, tx, groupIn(unit, group), Date.now())
+    const failing = (error: Error, where: (add: number) => boolean) =>
+      testing.written(async (tx, unit) => {
+        const { engine } = unit.context
+        const commit: typeof engine.commit = (state, change) =>
+          where(change.add?.length ?? 0) ? Promise.reject(error) : engine.commit(state, change)
+        const parts = { ...unit.context, engine: { ...engine, commit } }
+        return commitIntents(parts, tx, group.in(unit), testing.clock.now())
       })
-    expect(await failingWith(new MlsRefused('bad-change'))).toEqual({ made: undefined, impossible: [] })
-    expect(open()).toEqual(['addAccount'])
     // A defect is no refusal.
-    await expect(failingWith(new TypeError('defect'))).rejects.toThrow('defect')
+    await expect(failing(new TypeError('defect'), () => true)).rejects.toThrow('defect')
+    const { made, impossible: given } = await failing(new MlsRefused('bad-change'), add => add > 0)
+    expect(given).toEqual([{ handle: 'dave', cause: 'bad-change' }])
+    expect(namesOf(made?.bundle.rosterChange?.removedDeviceIds)).toEqual(['bob'])
+    expect(open()).toEqual(['removeAccount'])
+  })
+
+  test('that a key package is left out of is not done by half', async () => {
+    await wish(await addition(dave))
+    const done = await testing.written(async (tx, unit) => {
+      const { engine } = unit.context
+      const commit: typeof engine.commit = async (state, change) => ({
+        ...(await engine.commit(state, { ...change, add: [] })),
+        refused: [{ index: 0, cause: 'no-usable-key-package' }],
+      })
+      const parts = { ...unit.context, engine: { ...engine, commit } }
+      return commitIntents(parts, tx, group.in(unit), testing.clock.now())
+    })
+    expect(done).toEqual({
+      made: undefined,
+      impossible: [{ handle: 'dave', cause: 'no-usable-key-package' }],
+    })
+    expect([group.live.phase.name, group.live.pending]).toEqual(['active', undefined])
   })
 
   test('is not before its time, and the next time is known', async () => {
     await wish(removal(bob), 60_000)
     expect(await commit()).toBe(false)
     // No update is due.
-    await changed({ committedAtMs: BigInt(Date.now()) })
-    const due = context.due.all().find(each => each.group === group.number)!.atMs!
-    expect(due).toBeGreaterThan(Date.now() + 50_000)
+    await group.change({ committedAtMs: BigInt(testing.clock.now()) })
+    const due = testing.context.due.all().find(each => each.group === group.number)!.atMs!
+    expect(due).toBe(testing.clock.now() + 60_000)
     expect(await commit(due)).toBe(true)
   })
 
   test('changes settings from what they are by then', async () => {
     await wish(renaming('coffee'))
-    await wish(changeSettings({ makeAdmin: bob.account.publicKey }))
+    await wish(changeSettings({ makeAdmin: keyOf(bob) }), 1)
     await commit()
     await adoptCommit()
-    await written((tx, { context }) => context.intents.drop(tx, group, numbered(1n)))
-    await commit()
+    await drop(1n)
+    await commit(testing.clock.now() + 1)
     await adoptCommit()
-    expect(settingsOf(context, group)).toMatchObject({
-      name: 'coffee',
-      admins: [{ handle: 'alice' }, { handle: 'bob' }],
-    })
-  })
-
-  test('waits for key packages', async () => {
-    await wish(addAccount({ handle: 'dave' }))
-    expect(await commit()).toBe(false)
-    expect(open()).toEqual(['addAccount'])
+    const { settings, members } = group.live.held.state
+    expect([settings?.name, members.map(({ isAdmin }) => isAdmin)]).toEqual(['coffee', [true, true, false]])
   })
 
   test.each<GroupPhase>([
     { name: 'leaving', leaveDue: false, commitOut: false },
     { name: 'out-of-sync', askDue: false, leaveDue: false },
+    { name: 'broken', succeedAtMs: 5, leaveDue: false },
     { name: 'committing' },
+    { name: 'requested' },
     { name: 'ended', why: 'removed' },
   ])('is nothing in a group that is $name', async phase => {
     await wish(removal(bob))
-    await written(tx => tx.put('groups', at(group.number), { ...group.record, ...phaseRecord(phase) }))
+    await group.enter(phase)
     expect(await commit()).toBe(false)
     await wish(removal(carol))
     expect(open()).toHaveLength(phase.name === 'committing' ? 2 : 1)
@@ -232,31 +216,45 @@ describe('what is due', () => {
 })
 
 describe('what has become pointless is dropped without a commit:', () => {
-  beforeEach(() => openRoom())
-
   test.each<[string, () => IntentChange]>([
     ['a removal of who is not there', () => removal(dave)],
-    ['a removal of this device', () => removal(alice)],
-    ['somebody who is there already', () => addAccount(claimOf(bob))],
-    ['a device that is there already', () => addDevices(claimOf(bob), [bob.device.publicKey])],
+    ['somebody who is there already', () => addAccount(claimOf(bob), [Uint8Array.of(1)])],
+    ['a device that is there already', () => addDevices(claimOf(bob), [idOf(bob)])],
     ['the name that it has', () => renaming('tea')],
   ])('%s', async (_name, change) => {
     await wish(change())
     expect(await commit()).toBe(false)
-    expect(open()).toEqual([])
-    expect(impossible).toEqual([])
+    expect([open(), impossible]).toEqual([[], []])
   })
 
-  test('of a removal of several, those who are out', async () => {
-    await wish(removal(bob, carol))
-    await written((tx, unit) => forgetDevices(unit.context, tx, groupIn(unit, group), gone(bob)))
-    await commit()
-    expect(rosterChange()).toEqual({ added: [], removed: ['carol'] })
+  test('of several devices to be added, those who are out by then', async () => {
+    const change = await withPackages([bob, carol])
+    await wish(change)
+    await wish(addDevices(claimOf(bob), [idOf(bob)]))
+    await wish(removal(bob))
+    await forget(bob, dave)
+    const left = testing.context.intents.of(group).map(({ intent }) => intent.change)
+    // Their key packages are claimed anew.
+    expect(left).toMatchObject([
+      { case: 'addDevices', value: { deviceIds: [idOf(carol)], keyPackages: [] } },
+      { case: 'removeAccount' },
+    ])
+    await forget(dave)
+    expect(testing.context.intents.of(group).map(({ intent }) => intent.change)).toEqual(left)
   })
 })
 
+test('key packages are claimed anew for those who are added, and nothing else is changed', async () => {
+  const changes = [await addition(dave), await withPackages([bob]), removal(bob)]
+  expect(changes.map(withoutKeyPackages)).toEqual([
+    addAccount(claimOf(dave)),
+    addDevices(claimOf(bob), [idOf(bob)]),
+    removal(bob),
+  ])
+})
+
 describe('what the others would refuse is never committed, and the person is told:', () => {
-  beforeEach(() => openRoom(bob))
+  beforeEach(() => openRoom({ by: carol }))
 
   test.each<[string, () => Promise<IntentChange> | IntentChange]>([
     ['a removal', () => removal(carol)],
@@ -265,56 +263,81 @@ describe('what the others would refuse is never committed, and the person is tol
   ])('%s by who is no admin', async (_name, change) => {
     await wish(await change())
     expect(await commit()).toBe(false)
-    expect(open()).toEqual([])
+    expect([open(), group.live.phase.name]).toEqual([[], 'active'])
     expect(impossible).toMatchObject([{ cause: 'policy' }])
   })
 
-  test('which keeps nothing else of the same kind back', async () => {
-    await changed({ leavingDeviceIds: [carol.device.publicKey] })
-    await wish(removal(bob))
-    await wish(removal(carol))
+  test('which keeps nothing else back, and is nobody else’s fault', async () => {
+    await openRoom()
+    const tablet = secondDevice(bob)
+    await testing.written((_, unit) => learn(unit, [tablet]))
+    // They wait for key packages, which are no part of what is refused.
+    await wish(addAccount({ handle: 'erin' }))
+    await wish(await withPackages([tablet]))
+    await wish(await withPackages([tablet]))
+    await wish(renaming('coffee'))
+    // The device cannot be in it twice, so each is made by itself.
     expect(await commit()).toBe(true)
-    expect(rosterChange().removed).toEqual(['carol'])
-    expect(open()).toEqual(['removeDevices'])
-    expect(impossible).toHaveLength(1)
+    expect(rosterChange()).toEqual({ added: ['?'], removed: [] })
+    expect([impossible, open()]).toEqual([
+      ...[[], ['addAccount', 'addDevices', 'addDevices', 'changeSettings']],
+    ])
+    await adoptCommit()
+    await drop(2n)
+    await forget(tablet)
+    expect(open()).toEqual(['addAccount', 'changeSettings'])
+    expect(await commit()).toBe(true)
+    await adoptCommit()
+    expect([group.live.held.state.settings?.name, impossible]).toEqual(['coffee', []])
+  })
+})
+
+describe('an update', () => {
+  const update = () => testing.written((tx, unit) => commitUpdate(unit.context, tx, group.in(unit)))
+
+  test('changes nothing but the keys of this device', async () => {
+    const before = group.live.held
+    const { bundle, intents } = await update()
+    expect([intents, bundle.welcomes, bundle.rosterChange]).toEqual([[], [], undefined])
+    await adoptCommit()
+    expect(group.live.held).toEqual({ ...before, epoch: 2n })
   })
 
-  test('but whoever has asked to leave may be removed', async () => {
-    await changed({ leavingDeviceIds: [carol.device.publicKey] })
-    await wish(removal(carol))
-    expect(await commit()).toBe(true)
-    expect(rosterChange().removed).toEqual(['carol'])
+  test('that the engine refuses is told as that', async () => {
+    const failing = testing.written((tx, unit) => {
+      const engine = { ...unit.context.engine, commit: () => Promise.reject(new MlsRefused('damaged')) }
+      return commitUpdate({ ...unit.context, engine }, tx, group.in(unit))
+    })
+    await expect(failing).rejects.toMatchObject({ why: 'damaged' })
   })
 })
 
 describe('what the server refuses', () => {
-  beforeEach(() => openRoom())
-
   const refuse = () =>
-    written(async (tx, { context, outbox }) => {
+    testing.written(async (tx, { context, outbox }) => {
       const { clientSequence } = outbox.items().at(-1)!.item
-      const reason = { case: 'unknownDevice' as const, value: { deviceId: dave.device.publicKey } }
+      const reason = { case: 'unknownDevice' as const, value: { deviceId: idOf(dave) } }
       await onRejected(context, tx, create(RejectedSendSchema, { clientSequence, reason }))
     })
   const claimed = async () => {
-    const [known] = context.intents.of(group)
+    const [known] = testing.context.intents.of(group)
     if (known?.intent.change.case !== 'addAccount') throw new Error('nobody is to be added')
     expect(known.intent.change.value.keyPackages).toEqual([])
     const intent = { ...known.intent, change: await addition(dave) }
-    await written((tx, { context }) => context.intents.save(tx, group, { ...known, intent }))
+    await testing.written((tx, { context }) => context.intents.save(tx, group, { ...known, intent }))
   }
 
   test('is made again with newly claimed key packages, once, and then given up', async () => {
     await wish(await addition(dave))
     await commit()
     await refuse()
-    expect(told).toEqual([])
+    expect(testing.told).toEqual([])
     await claimed()
     expect(await commit()).toBe(true)
     await refuse()
     const why = { code: 'rejected', rejection: 'unknown-device' }
-    const handle = context.contacts.nameOf(dave.account.publicKey, 'dave')
-    expect(told).toMatchObject([{ notice: { code: 'not-added', handle, peer: '#tea', why } }])
+    const handle = testing.context.contacts.nameOf(keyOf(dave), 'dave')
+    expect(testing.told).toMatchObject([{ notice: { code: 'not-added', handle, peer: '#tea', why } }])
     expect(open()).toEqual([])
   })
 
@@ -326,7 +349,7 @@ describe('what the server refuses', () => {
     expect(await commit()).toBe(true)
     expect(rosterChange().removed).toEqual(['bob'])
     await adoptCommit()
-    await written((tx, unit) => forgetDevices(unit.context, tx, groupIn(unit, group), gone(bob)))
+    await drop(1n)
     expect(await commit()).toBe(true)
     expect(rosterChange().removed).toEqual(['carol'])
   })

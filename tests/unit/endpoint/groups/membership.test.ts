@@ -1,69 +1,56 @@
-// A group as it stands.
+// The accounts of a group, and their devices in it.
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import {
+  accountIn,
   accountsIn,
+  adminKeys,
+  isAdmin,
   isOwn,
   isOwnDevicesGroup,
-  membershipOf,
-  settingsOf,
+  isRoom,
 } from '../../../../services/endpoint/groups/membership.js'
-import { deviceKey } from '../../../../services/protocol/keys.js'
+import type { Held } from '../../../../services/endpoint/groups/state/held.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
-import { foundGroup } from '../../../support/endpoint-groups.js'
 import { secondDevice, TestGroup } from '../../../support/group.js'
+import { listOf } from '../../../support/known-accounts.js'
 
 const alice = makeAccount('alice')
 const phone = secondDevice(alice)
 const bob = makeAccount('bob')
+const carol = makeAccount('carol')
 
 let testing: TestContext
 beforeEach(async () => {
   testing = await openTestContext(alice)
 })
 
-describe('a group stands', () => {
-  test('with its settings and members, its place, and those who want to go', async () => {
-    const room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob] })
-    const leaving = [deviceKey(new Uint8Array(32).fill(1))]
-    await room.change({ leavingDeviceIds: leaving })
-    const { conversationId } = room.live.record
-    expect(membershipOf(testing.context, room.live)).toMatchObject({
-      ...{ settings: { kind: GroupKind.ROOM, name: 'tea' }, leaving, conversationId, epoch: 1n },
-      members: [{ signatureKey: alice.device.publicKey }, { signatureKey: bob.device.publicKey }],
-    })
-  })
+test('a group is of own devices, of two people, or a room', async () => {
+  const own = await TestGroup.of(testing, { others: [phone] })
+  const direct = await TestGroup.of(testing, { others: [bob] })
+  const room = await TestGroup.of(testing, { others: [phone], room: {} })
+  const groups = [own, direct, room].map(({ live }) => live)
+  expect(groups.map(isOwnDevicesGroup)).toEqual([true, false, false])
+  expect(groups.map(isRoom)).toEqual([false, false, true])
 })
 
-describe('settings', () => {
-  test('are of two people where there are none, or none that we know', async () => {
-    const direct = await TestGroup.of(testing, { others: [bob] })
-    expect(settingsOf(testing.context, direct.live).kind).toBe(GroupKind.DIRECT)
-    const founded = { others: [bob], settings: Uint8Array.of(0xff) }
-    const { state } = await foundGroup(testing.context.engine, alice, founded)
-    await testing.written((tx, unit) => unit.context.groups.enter(tx, direct.in(unit), state))
-    expect(settingsOf(testing.context, direct.live).kind).toBe(GroupKind.DIRECT)
-  })
-
-  test('tell a group of own devices', async () => {
-    const own = await TestGroup.of(testing, { kind: GroupKind.OWN_DEVICES, others: [phone] })
-    const room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [phone] })
-    expect(isOwnDevicesGroup(testing.context, own.live)).toBe(true)
-    expect(isOwnDevicesGroup(testing.context, room.live)).toBe(false)
-  })
+test('admins are those whom the chain says', async () => {
+  const { live } = await TestGroup.of(testing, { others: [bob, carol], by: bob, room: { admins: [carol] } })
+  const { state } = live.held
+  expect(adminKeys(state)).toEqual([bob, carol].map(({ account }) => account.publicKey))
+  const areAdmins = [alice, bob, makeAccount('bob')].map(({ account }) =>
+    isAdmin(state, { accountKey: account.publicKey }),
+  )
+  expect(areAdmins).toEqual([false, true, false])
 })
 
 describe('accounts', () => {
-  test('are each there once, with all their devices, in the order of their first leaves', async () => {
+  test('are each there once, with all their devices, in the order in which they came', async () => {
     const other = makeAccount('bob')
     const tablet = secondDevice(bob)
-    const room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob, phone, other, tablet] })
-    const names = accountsIn(testing.context, room.live).map(({ handle, accountKey, devices }) => ({
-      ...{ handle, accountKey, devices },
-    }))
-    expect(names).toEqual([
+    const { live } = await TestGroup.of(testing, { others: [bob, phone, other, tablet], room: {} })
+    const expected = [
       {
         ...{ handle: 'alice', accountKey: alice.account.publicKey },
         devices: [alice.device.publicKey, phone.device.publicKey],
@@ -73,7 +60,29 @@ describe('accounts', () => {
         devices: [bob.device.publicKey, tablet.device.publicKey],
       },
       { handle: 'bob', accountKey: other.account.publicKey, devices: [other.device.publicKey] },
+    ]
+    expect(accountsIn(testing.context, live)).toEqual(expected)
+    expect(accountIn(testing.context, live, other.account.publicKey)).toEqual(expected[2])
+    expect(accountIn(testing.context, live, carol.account.publicKey)).toBeUndefined()
+  })
+
+  test('are there without a device, too, by the name of their list if there is one', async () => {
+    const { live } = await TestGroup.of(testing, { others: [bob, carol], room: {} })
+    const accountKeys = [bob, carol].map(({ account }) => account.publicKey)
+    const only = live.held.ledger.accounts.filter(({ encoded }) => encoded.includes(listOf(bob).encoded))
+    const shown = (held: Held) => {
+      const { engine: real } = testing.context
+      const engine = { ...real, members: () => real.members(live.state).slice(0, 1) }
+      const group = Object.create(live, { held: { value: held } })
+      return accountsIn({ engine }, group).slice(1)
+    }
+    const [bobs, carols] = accountKeys
+    expect(shown(live.held)).toEqual([
+      { handle: 'bob', accountKey: bobs, devices: [] },
+      { handle: 'carol', accountKey: carols, devices: [] },
     ])
+    const ledger = { ...live.held.ledger, accounts: only }
+    expect(shown({ ...live.held, ledger }).map(({ handle }) => handle)).toEqual(['bob', ''])
   })
 
   test('are this one by the key alone', () => {

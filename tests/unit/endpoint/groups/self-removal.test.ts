@@ -1,15 +1,13 @@
-// A device that goes is removed by the first of the others, in their turn.
+// An account that leaves a room is taken out by the first of the others, in their turn.
 
-import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { LeaveSchema } from '../../../../gen/parley/content/v1/content_pb.js'
-import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
-import {
-  makeAccount,
-  type NewAccount,
-  type OwnAccount,
-} from '../../../../services/endpoint/contacts/account.js'
-import { myTurnMs, removeWhenOurTurn, takeLeave } from '../../../../services/endpoint/groups/self-removal.js'
+import type { SignedLeaveStatement } from '../../../../gen/parley/content/v1/chain_pb.js'
+import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
+import { commitLeave } from '../../../../services/endpoint/groups/intents.js'
+import { leaveBy, myTurnMs, takeLeave } from '../../../../services/endpoint/groups/self-removal.js'
+import { makeLeave, readLeave } from '../../../../services/protocol/conversation/chain/leave-statement.js'
+import { memberOf } from '../../../../services/protocol/conversation/chain/state.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../support/group.js'
 
@@ -20,73 +18,102 @@ const carol = makeAccount('carol')
 const idOf = ({ device }: OwnAccount) => device.publicKey
 
 let testing: TestContext
-/** In the order of carol, this device, bob, the tablet. */
+/** In the order of carol, this device, bob, the tablet; carol is the admin. */
 let room: TestGroup
 beforeEach(async () => {
   testing = await openTestContext(alice)
-  room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob, tablet, carol], by: carol })
+  room = await TestGroup.of(testing, { others: [bob, tablet, carol], by: carol, room: {} })
 })
 
-const remove = (...accounts: OwnAccount[]) =>
-  testing.written((tx, unit) => removeWhenOurTurn(unit.context, tx, room.in(unit), accounts.map(idOf)))
-const intents = () =>
-  testing.context.intents.of(room).map(({ intent }) => ({
-    devices: intent.change.case === 'removeDevices' ? intent.change.value.deviceIds : [],
-    inMs: Number(intent.notBeforeMs) - testing.clock.now(),
-  }))
-const leaving = () => room.live.record.leavingDeviceIds
+interface Said {
+  conversationId?: Uint8Array
+  added?: number
+}
+const leaving = ({ account, device, certificate }: OwnAccount, said: Said = {}): SignedLeaveStatement => {
+  const { state } = room.live.held
+  const added = memberOf(state, account.publicKey)?.added ?? 1
+  return makeLeave(crypto, { conversationId: state.id, added, device, certificate, ...said })
+}
+const turn = (...without: OwnAccount[]) => myTurnMs(testing.context, room.live, without.map(idOf))
 
-describe('this device', () => {
-  test('waits for those before it who could do the same', async () => {
-    await remove(bob)
-    expect(leaving()).toEqual([idOf(bob)])
-    expect(intents()).toEqual([{ devices: [idOf(bob)], inMs: 300 }])
+describe('the turn of this device', () => {
+  test('is behind those before it who could do the same, and comes at once where there is none', () => {
+    expect([turn(), turn(bob), turn(carol)]).toEqual([300, 300, 0])
   })
 
-  test('does it at once where it is the first of those who stay', async () => {
-    expect(myTurnMs(testing.context, room.live, [idOf(carol)])).toBe(0)
-    await remove(carol)
-    expect(testing.context.intents.of(room)).toMatchObject([{ intent: { notBeforeMs: 0n } }])
+  test('is behind that of all admins, wherever their leaves stand', async () => {
+    room = await TestGroup.of(testing, {
+      ...{ others: [carol, bob, tablet], by: carol, room: { admins: [bob] } },
+    })
+    expect([turn(), turn(tablet), turn(carol, bob, tablet)]).toEqual([900, 600, 0])
+    room = await TestGroup.of(testing, { others: [bob, carol], by: carol, room: { admins: [alice] } })
+    expect(turn()).toBe(300)
   })
 
-  test('waits for so long at most', async () => {
-    const many = Array.from({ length: 36 }, (_, index) => makeAccount(`person-${index}`))
-    const [first, ...others] = many as [NewAccount, ...NewAccount[]]
-    const large = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: many, by: first })
-    const last = { ...testing.context, engine: { ...testing.context.engine, ownLeaf: () => 36 } }
-    expect(myTurnMs(last, large.live, [])).toBe(10_000)
-    expect(myTurnMs(last, large.live, others.slice(0, 33).map(idOf))).toBe(900)
+  test('comes after so long at most', async () => {
+    const [first, ...others] = Array.from({ length: 36 }, (_, index) => makeAccount(`person-${index}`))
+    const large = await TestGroup.of(testing, {
+      ...{ others: [first!, ...others], by: first!, room: { admins: others } },
+    })
+    expect(myTurnMs(testing.context, large.live, [])).toBe(10_000)
+    expect(myTurnMs(testing.context, large.live, others.slice(0, 33).map(idOf))).toBe(900)
   })
 
-  test('does nothing for nobody, nor for itself but to note that it goes', async () => {
-    await remove()
-    expect([leaving(), intents()]).toEqual([[], []])
-    await remove(bob, alice)
-    expect([leaving(), intents()]).toEqual([[idOf(bob), idOf(alice)], []])
+  test('of a device that is not there is the first one', () => {
+    const stranger = { ...testing.context, account: makeAccount('dave') }
+    expect(myTurnMs(stranger, room.live, [])).toBe(0)
+  })
+})
+
+describe('a statement', () => {
+  const by = (account: OwnAccount, signed: SignedLeaveStatement | undefined) =>
+    leaveBy(room.live, account.account.publicKey, signed)
+
+  test('of the account for its present stay is one by which it leaves, whichever device signed', () => {
+    expect(by(bob, leaving(bob))).toMatchObject({ accountKey: bob.account.publicKey, deviceKey: idOf(bob) })
+    expect(by(bob, leaving(tablet))).toMatchObject({ deviceKey: idOf(tablet) })
   })
 
-  test('adds to those who go already', async () => {
-    await remove(carol)
-    await remove(bob)
-    expect(leaving()).toEqual([idOf(carol), idOf(bob)])
+  test.each<[string, OwnAccount, () => SignedLeaveStatement | undefined]>([
+    ['that is none', bob, () => undefined],
+    ['of another account than the one that says it', carol, () => leaving(bob)],
+    ['of another room', bob, () => leaving(bob, { conversationId: new Uint8Array(32) })],
+    ['of an earlier stay', bob, () => leaving(bob, { added: 1 })],
+    ['of somebody who is no member', makeAccount('dave'), () => leaving(makeAccount('dave'))],
+    ['that somebody else signed', bob, () => ({ ...leaving(bob), signature: leaving(carol).signature })],
+    ['that cannot be read', bob, () => ({ ...leaving(bob), statement: Uint8Array.of(255) })],
+  ])('%s is none by which it leaves', (_, account, signed) => {
+    expect(by(account, signed())).toBeUndefined()
+  })
+
+  test('of no stay is none, whatever account has signed it', () => {
+    const dave = makeAccount('dave')
+    expect(by(dave, leaving(dave))).toBeUndefined()
   })
 })
 
 describe('somebody who leaves', () => {
-  const leaves = (from: OwnAccount, account: boolean) =>
+  const leaves = (account: OwnAccount) =>
     testing.written((tx, unit) =>
-      takeLeave(unit.context, tx, room.in(unit), idOf(from), create(LeaveSchema, { account })),
+      takeLeave(unit.context, tx, room.in(unit), readLeave(crypto, leaving(account))),
     )
+  const intents = () =>
+    testing.context.intents.of(room).map(({ intent: { change, notBeforeMs } }) => ({
+      ...{ change, inMs: notBeforeMs === 0n ? 0 : Number(notBeforeMs) - testing.clock.now() },
+    }))
 
-  test('goes with all devices, or with one', async () => {
-    await leaves(tablet, false)
-    expect(leaving()).toEqual([idOf(tablet)])
-    await leaves(bob, true)
-    expect(leaving()).toEqual([idOf(tablet), idOf(bob), idOf(tablet)])
+  test('is taken out by this device in its turn, as they said it', async () => {
+    await leaves(tablet)
+    expect(intents()).toEqual([{ change: commitLeave(leaving(tablet)), inMs: 300 }])
   })
 
-  test('and is not there any more goes unnoticed', async () => {
-    await leaves(makeAccount('dave'), true)
-    expect([leaving(), intents()]).toEqual([[], []])
+  test('is taken out at once by the first of those who stay', async () => {
+    await leaves(carol)
+    expect(intents()).toMatchObject([{ change: { case: 'leave' }, inMs: 0 }])
+  })
+
+  test('is not this account: nobody can commit that themselves', async () => {
+    await leaves(alice)
+    expect(intents()).toEqual([])
   })
 })

@@ -2,10 +2,10 @@
 
 import { beforeEach, expect, test } from '@jest/globals'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import { intend, removeDevices } from '../../../../services/endpoint/groups/intents.js'
+import { intend, removeAccount } from '../../../../services/endpoint/groups/intents.js'
 import type { GroupInput } from '../../../../services/endpoint/groups/state/group.js'
 import { beginCommit, transition } from '../../../../services/endpoint/groups/transition.js'
-import { deviceKey } from '../../../../services/protocol/keys.js'
+import { accountKey } from '../../../../services/protocol/keys.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { TestGroup } from '../../../support/group.js'
 
@@ -19,7 +19,9 @@ beforeEach(async () => {
 const happens = (input: GroupInput) =>
   testing.written((tx, unit) => transition(unit.context, tx, group.in(unit), input))
 const begin = () =>
-  testing.written((tx, unit) => beginCommit(unit.context, tx, group.in(unit), Uint8Array.of(1)))
+  testing.written((tx, unit) =>
+    beginCommit(unit.context, tx, group.in(unit), { state: Uint8Array.of(1), held: undefined }),
+  )
 
 test('a commit that is made keeps the state after it, until it is decided on', async () => {
   await begin()
@@ -31,7 +33,7 @@ test('a commit that is made keeps the state after it, until it is decided on', a
 test('what this device was to commit goes with the group', async () => {
   await begin()
   await testing.written((tx, unit) => {
-    intend(unit.context, tx, group.in(unit), removeDevices([deviceKey(new Uint8Array(32).fill(1))]))
+    intend(unit.context, tx, group.in(unit), removeAccount(accountKey(new Uint8Array(32).fill(1))))
   })
   expect(await happens({ input: 'removed' })).toEqual(['fail-texts', 'tell-removed'])
   expect([group.live.phase.name, group.live.pending]).toEqual(['ended', undefined])

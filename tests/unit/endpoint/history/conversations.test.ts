@@ -10,14 +10,17 @@ import {
   messageNumber,
   sequenceOf,
 } from '../../../../services/endpoint/ids.js'
+import { makeTextStatement } from '../../../../services/protocol/conversation/text-statement.js'
+import { nodeCrypto } from '../../../../services/protocol/node/crypto.js'
 import { openTestContext, pinned, type TestContext } from '../../../support/endpoint-context.js'
 
 let testing: TestContext
+const alice = makeAccount('alice')
 const bob = makeAccount('bob')
 const carol = makeAccount('carol')
 
 beforeEach(async () => {
-  testing = await openTestContext(makeAccount('alice'))
+  testing = await openTestContext(alice)
   await pinned(testing, bob, carol)
   testing.told.length = 0
 })
@@ -73,13 +76,13 @@ describe('rooms', () => {
     expect([first, second].map(number => conversations().peer(number!))).toEqual(['#tea', `#tea~${second}`])
   })
 
-  test('that are renamed give their name back', async () => {
+  test('that are renamed leave others called as they were', async () => {
     const [first, second] = [
       await act((all, tx) => all.openRoom(tx, 'tea')),
       await act((all, tx) => all.openRoom(tx, 'tea')),
     ]
     await act((all, tx) => all.rename(tx, first!, 'coffee'))
-    expect([first, second].map(number => conversations().peer(number!))).toEqual(['#coffee', '#tea'])
+    expect([first, second].map(number => conversations().peer(number!))).toEqual(['#coffee', '#tea~2'])
     await act((all, tx) => all.rename(tx, conversationNumber(99n), 'nothing'))
     expect(conversations().all()).toHaveLength(2)
   })
@@ -120,6 +123,24 @@ describe('a history', () => {
     expect([texts(withBob!), texts(withCarol!)]).toEqual([['one', 'three'], ['two']])
     expect(texts(withBob!, 1)).toEqual(['three'])
     expect(testing.told.filter(({ type }) => type === 'message')).toHaveLength(3)
+  })
+
+  test('has the words of an own line as it was sealed', async () => {
+    const direct = await act((all, tx) => all.open(tx, bob.account.publicKey))
+    const { id } = await act((all, tx) => all.append(tx, direct, text('typed')))
+    const place = {
+      conversationId: new Uint8Array(32),
+      groupId: new Uint8Array(16),
+      count: 1n,
+      joinedEpoch: 1n,
+    }
+    const writer = { accountKey: alice.account.publicKey, device: alice.device }
+    const signed = makeTextStatement(nodeCrypto, { ...place, sentAt: 1, text: 'signed' }, writer)
+    await act((all, tx) => all.noteSigned(tx, id, signed))
+    expect(texts(direct)).toEqual(['signed'])
+    expect(testing.context.conversations.message(id)?.text).toBe('')
+    await act((all, tx) => all.noteSigned(tx, { ...id, message: messageNumber(9n) }, signed))
+    expect(texts(direct)).toEqual(['signed'])
   })
 
   test('has what was handed over at its place in the order', async () => {

@@ -1,11 +1,14 @@
 import { describe, expect, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { withNames } from '../../../../services/endpoint/codes/with-names.js'
+import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import { byPlace, entryOf, type Message, type Names } from '../../../../services/endpoint/history/entry.js'
 import { conversationNumber, messageNumber, sequenceOf } from '../../../../services/endpoint/ids.js'
 import { recordOf } from '../../../../services/endpoint/vault/records.js'
 import { systemRecord, unreadableRecord } from '../../../../services/endpoint/vault/said.js'
+import { makeTextStatement } from '../../../../services/protocol/conversation/text-statement.js'
 import { accountKey } from '../../../../services/protocol/keys.js'
+import { nodeCrypto } from '../../../../services/protocol/node/crypto.js'
 
 const ID = { conversation: conversationNumber(1n), message: messageNumber(2n) }
 const key = (fill: number) => accountKey(new Uint8Array(32).fill(fill))
@@ -33,6 +36,26 @@ describe('a line of the history', () => {
       ...{ sentAt: new Date(7), state: 'received', sequence: 3n },
     })
     expect(of({ ...text, fromAccount: key(2) })).toMatchObject({ from: 'bob~2', otherKey: true })
+  })
+
+  test('has the words that its device has signed, and no others', () => {
+    const { account, device } = makeAccount('bob')
+    const place = {
+      conversationId: new Uint8Array(32),
+      groupId: new Uint8Array(16),
+      count: 1n,
+      joinedEpoch: 1n,
+    }
+    const writer = { accountKey: account.publicKey, device }
+    const { statement } = makeTextStatement(nodeCrypto, { ...place, sentAt: 7, text: 'signed' }, writer)
+    expect(of({ kind: MessageKind.TEXT, statement, text: 'kept beside' })).toMatchObject({ text: 'signed' })
+  })
+
+  test('that somebody tells says who does', () => {
+    expect(of({ kind: MessageKind.TEXT, fromAccount: key(2), toldBy: key(1) })).toMatchObject({
+      hearsay: 'bob',
+    })
+    expect(of({ kind: MessageKind.TEXT, fromAccount: key(2) }).hearsay).toBeUndefined()
   })
 
   test.each([

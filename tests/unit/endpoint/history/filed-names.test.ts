@@ -45,6 +45,23 @@ describe('a message', () => {
     expect([has(5n), filed.has(records, ONE, name(5n, 1, 8n))]).toEqual([true, true])
   })
 
+  test('that its device has signed is here whatever is said of its place', async () => {
+    const statement = Uint8Array.of(1, 2, 3)
+    await records.transaction(tx => {
+      tx.put('messages', { group: ONE, id: messageNumber(1n) }, { ...name(5n), statement })
+    })
+    const hasSigned = (sequence: bigint, signed = statement) =>
+      filed.has(records, ONE, { ...name(sequence), statement: signed })
+    expect([hasSigned(5n), hasSigned(9n), hasSigned(5n, Uint8Array.of(4))]).toEqual([true, true, false])
+    // Nor does anybody tell it again.
+    expect([has(5n), has(9n)]).toEqual([true, false])
+  })
+
+  test('that somebody tells does not stand in the place of the one that its device has signed', async () => {
+    await put(1n, 5n)
+    expect(filed.has(records, ONE, { ...name(5n), statement: Uint8Array.of(1) })).toBe(false)
+  })
+
   test('is here once it was added, in the same unit of work and after it', async () => {
     await records.transaction(tx => {
       filed.add(tx, ONE, name(7n))

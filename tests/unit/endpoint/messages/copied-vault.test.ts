@@ -3,11 +3,10 @@
 
 import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { OwnEnvelopeSchema, RejectedSendSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import { intend, removeDevices } from '../../../../services/endpoint/groups/intents.js'
+import { intend, removeAccount } from '../../../../services/endpoint/groups/intents.js'
 import { needsFreshKeys } from '../../../../services/endpoint/groups/state/fresh-keys.js'
 import { ASK_AGAIN_MS, created } from '../../../../services/endpoint/groups/state/group.js'
 import { clientSequenceOf, countOf, sequenceOf } from '../../../../services/endpoint/ids.js'
@@ -41,7 +40,7 @@ let testing: TestContext
 let room: TestGroup
 beforeEach(async () => {
   testing = await openTestContext(alice)
-  room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob, carol] })
+  room = await TestGroup.of(testing, { others: [bob, carol], room: {} })
   await room.change({ committedAtMs: BigInt(testing.clock.now()) })
   await testing.written(tx => saveServer(tx, { host: 'memory', port: 1 }))
 })
@@ -241,7 +240,7 @@ describe('with keys that may be used', () => {
     const { pending } = await testing.context.engine.commit(room.live.state, {})
     await testing.written((tx, unit) => {
       unit.outbox.add(tx, room.number, { case: 'commit', value: {} })
-      unit.context.groups.savePending(tx, room.in(unit), pending)
+      unit.context.groups.savePending(tx, room.in(unit), { state: pending, held: undefined })
     })
     await room.enter({ name: 'committing' })
     await echo(10n)
@@ -265,7 +264,7 @@ describe('with keys that may be used', () => {
     await testing.written(async (tx, unit) => {
       const group = room.in(unit)
       await askAgain(unit.context, tx, group, { deviceId: bob.device.publicKey, counts: [countOf(1n)] })
-      intend(unit.context, tx, group, removeDevices([carol.device.publicKey]))
+      intend(unit.context, tx, group, removeAccount(carol.account.publicKey))
     })
     expect(holdingGroups(testing.context.records)).toEqual([room.number])
     await seal()
@@ -284,7 +283,7 @@ describe('with keys that may be used', () => {
 
   test('a change that is not due yet brings no commit', async () => {
     await testing.written((tx, unit) =>
-      intend(unit.context, tx, room.in(unit), removeDevices([carol.device.publicKey]), 1000),
+      intend(unit.context, tx, room.in(unit), removeAccount(carol.account.publicKey), 1000),
     )
     await room.change({ committedAtMs: 0n })
     await testing.written((tx, { context }) => context.contacts.block(tx, bob.account.publicKey, true))
@@ -328,8 +327,11 @@ describe('with keys that may be used', () => {
 
   test('of a history that is handed over, one part is held and the rest waits', async () => {
     const phone = secondDevice(alice)
-    const own = await TestGroup.of(testing, { kind: GroupKind.OWN_DEVICES, others: [phone] })
+    const own = await TestGroup.of(testing, { others: [phone] })
     await own.change({ keysSincePutBack: 0n, committedAtMs: BigInt(testing.clock.now()) })
+    await testing.written((tx, { context }) =>
+      context.devices.change(tx, phone.device.publicKey, { mayHaveHistory: true }),
+    )
     const { conversation } = room
     const sequence = sequenceOf(1n)
     await testing.written((tx, { context }) => {
@@ -381,7 +383,8 @@ describe('with keys that may be used', () => {
     const other = await TestGroup.of(testing, { others: [bob] })
     expect(needsFreshKeys(other.live)).toBe(false)
     await room.enter({ name: 'out-of-sync', askDue: false, leaveDue: false })
-    await testing.written((tx, unit) => unit.context.groups.restart(tx, room.in(unit), room.live.state))
+    const { state, held } = room.live
+    await testing.written((tx, unit) => unit.context.groups.restart(tx, room.in(unit), { state, held }))
     expect(needsFreshKeys(room.live)).toBe(false)
   })
 })

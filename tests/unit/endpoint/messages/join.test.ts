@@ -1,26 +1,41 @@
 // Joining a group by a welcome.
 
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { GroupKind, GroupSettingsSchema } from '../../../../gen/parley/content/v1/room_pb.js'
 import {
   type DeliveredWelcome,
   DeliveredWelcomeSchema,
   type Envelope,
   EnvelopeSchema,
 } from '../../../../gen/parley/v1/chat_pb.js'
+import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { Context } from '../../../../services/endpoint/context.js'
-import { signed } from '../../../../services/endpoint/groups/heads.js'
-import { encodeSettings } from '../../../../services/endpoint/groups/policy.js'
+import { changeSettings, intend } from '../../../../services/endpoint/groups/intents.js'
+import type { GroupInput, GroupPhase } from '../../../../services/endpoint/groups/state/group.js'
+import type { Held } from '../../../../services/endpoint/groups/state/held.js'
 import type { Placed } from '../../../../services/endpoint/ids.js'
 import { joinByWelcome } from '../../../../services/endpoint/messages/join.js'
+import { viewRequests } from '../../../../services/endpoint/messages/requests.js'
+import { waitFor, waitingLines } from '../../../../services/endpoint/messages/sealing/unsent.js'
+import { move } from '../../../../services/endpoint/messages/transition.js'
+import type { KeyPackagePair } from '../../../../services/endpoint/mls/engine.js'
 import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
+import type { Change } from '../../../../services/protocol/conversation/chain/change.js'
+import { makeRejoinStatement } from '../../../../services/protocol/conversation/rejoin-statement.js'
+import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { openTestContext, pinned, type TestContext } from '../../../support/endpoint-context.js'
-import { keyPackageOf } from '../../../support/endpoint-groups.js'
-import { adminOf, secondDevice } from '../../../support/group.js'
+import {
+  foundGroup,
+  foundSuccessor,
+  keyPackageOf,
+  putInPhase,
+  type RoomSetup,
+} from '../../../support/endpoint-groups.js'
+import { secondDevice, TestGroup } from '../../../support/group.js'
 import { keyIn, placed } from '../../../support/numbers.js'
 import { saidIn } from '../../../support/said.js'
+import { signedAs } from '../../../support/signed-head.js'
 
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
@@ -29,80 +44,89 @@ const carol = makeAccount('carol')
 let testing: TestContext
 beforeEach(async () => {
   testing = await openTestContext(alice)
-  epochs = 0
 })
+
+/** A welcome as the server delivers it, to the group of this id. */
+interface Welcome {
+  id: Uint8Array
+  welcome: DeliveredWelcome
+}
+
+/** In a bundle that this account's device has signed. */
+function welcomeBy(by: OwnAccount, id: Uint8Array, welcome: Uint8Array): Welcome {
+  const bundle = { epoch: 0n, commit: Uint8Array.of(1), welcomes: [{ welcome }] }
+  const { head, headSignature } = signedAs(by, id, bundle)
+  return { id, welcome: create(DeliveredWelcomeSchema, { welcome, epoch: 1n, head, headSignature }) }
+}
+
+/** The key package by which this device was added is one of its own. */
+const keepPackage = ({ publicPackage, privatePackage }: KeyPackagePair, lastResort = false) =>
+  testing.written(tx => {
+    const id = BigInt(tx.keys('keypackages').length + 1)
+    const key = keyIn('keypackages', { group: 0n, id })
+    tx.put('keypackages', key, { publicPackage, privatePackage, lastResort })
+  })
 
 interface Invitation {
   by?: OwnAccount
   /** Besides this device and the one who made it. */
   others?: OwnAccount[]
-  settings?: Uint8Array
+  room?: RoomSetup
   lastResort?: boolean
   id?: Uint8Array
-  /** The epoch that it leads to; later than those of the invitations before unless given. */
-  epoch?: number
 }
-
-let epochs = 0
-
-const ID = new Uint8Array(16).fill(7)
-const roomSettings = (admin = bob, change: object = {}) =>
-  encodeSettings(
-    create(GroupSettingsSchema, { kind: GroupKind.ROOM, name: 'tea', admins: [adminOf(admin)], ...change }),
-  )
 
 /** Somebody makes a group and adds this device to it. */
 async function invitation({
   by = bob,
   others = [],
-  settings,
-  lastResort = false,
-  id = ID,
-  epoch = ++epochs,
-}: Invitation = {}) {
-  const { engine } = testing.context
-  const own = await keyPackageOf(engine, alice)
-  await testing.written(tx => {
-    const { publicPackage, privatePackage } = own
-    const next = BigInt(tx.keys('keypackages').length + 1)
-    tx.put('keypackages', keyIn('keypackages', { group: 0n, id: next }), {
-      publicPackage,
-      privatePackage,
-      lastResort,
-    })
+  room,
+  lastResort,
+  id,
+}: Invitation = {}): Promise<Welcome> {
+  const founded = await foundGroup(testing.context.engine, by, {
+    others: [alice, ...others],
+    ...(room && { room }),
+    ...(id && { groupId: id }),
   })
-  let founded = await engine.create({
-    groupId: id,
-    keyPackage: await keyPackageOf(engine, by),
-    ...(settings && { settings }),
-  })
-  for (let made = 1; made < epoch; made++)
-    founded = engine.adopt(founded, (await engine.commit(founded, {})).pending).state
-  const pairs = await Promise.all(others.map(other => keyPackageOf(engine, other)))
-  const add = [own, ...pairs].map(({ publicPackage }) => publicPackage)
-  return welcomeBy(by, (await engine.commit(founded, { add })).welcome!)
+  await keepPackage(founded.packages[0]!, lastResort)
+  return welcomeBy(by, founded.conversationId, founded.welcome)
 }
 
-/** A welcome as the server delivers it, of a bundle that this account's device has signed. */
-function welcomeBy(by: OwnAccount, welcome: Uint8Array): DeliveredWelcome {
-  const bundle = { epoch: 0n, commit: Uint8Array.of(1), welcomes: [{ welcome }] }
-  const { head, headSignature } = signed({ account: by }, ID, bundle)
-  return create(DeliveredWelcomeSchema, { welcome, epoch: 1n, head, headSignature })
+/** Somebody goes on with a conversation, as they know it, and adds this device. */
+async function successor(
+  before: Held,
+  {
+    by = bob,
+    others = [],
+    changes = [],
+  }: { by?: OwnAccount; others?: OwnAccount[]; changes?: Change[] } = {},
+): Promise<Welcome> {
+  const { engine } = testing.context
+  const founded = await foundSuccessor(engine, by, before, { others: [alice, ...others], changes })
+  await keepPackage(founded.packages[0]!)
+  return welcomeBy(by, founded.conversationId, founded.welcome)
 }
 
 let sequence = 0n
-const envelopeOf = (conversationId = ID) =>
+const envelopeOf = ({ id: conversationId }: Pick<Welcome, 'id'>) =>
   placed(create(EnvelopeSchema, { conversationId, sequence: ++sequence, storedAtMs: 77n }))
 
 /** `change`: of what the parts share. */
 const join = (
-  welcome: DeliveredWelcome,
-  { envelope = envelopeOf(), change = {} }: { envelope?: Placed<Envelope>; change?: Partial<Context> } = {},
+  { id, welcome }: Welcome,
+  {
+    envelope = envelopeOf({ id }),
+    change = {},
+  }: { envelope?: Placed<Envelope>; change?: Partial<Context> } = {},
 ) =>
   testing.written((tx, { context }) =>
     joinByWelcome(Object.assign(Object.create(context), change), tx, envelope, welcome),
   )
-const group = () => testing.context.groups.byId(ID)
+const groupOf = ({ id }: Pick<Welcome, 'id'>) => testing.context.groups.byId(id)
+const phaseOf = (welcome: Pick<Welcome, 'id'>) => groupOf(welcome)?.phase.name
+const moved = ({ id }: Pick<Welcome, 'id'>, input: GroupInput) =>
+  testing.written((tx, { context }) => move(context, tx, context.groups.byId(id)!, input))
 const conversations = () => testing.context.conversations.all().map(({ kind, peer }) => `${kind} ${peer}`)
 const refusals = () =>
   testing.told.flatMap(event =>
@@ -116,68 +140,96 @@ const lines = () =>
 
 describe('a welcome', () => {
   test('of somebody opens the conversation with them, who only claim to be called so', async () => {
-    await join(await invitation())
+    const welcome = await invitation()
+    await join(welcome)
     const bobsName = testing.context.contacts.nameOf(bob.account.publicKey)
     expect(bobsName).toMatch(/^bob~.{8}$/)
     expect(conversations()).toEqual([`direct ${bobsName}`])
-    expect(group()?.phase.name).toBe('active')
-    expect(group()?.record).toMatchObject({ joinedEpoch: 1n, lastSequence: sequence })
+    expect(groupOf(welcome)?.phase.name).toBe('active')
+    expect(groupOf(welcome)?.record).toMatchObject({
+      joinedEpoch: 1n,
+      lastSequence: sequence,
+      incarnation: 1,
+    })
     expect(testing.context.contacts.get(bob.account.publicKey)?.accountKey).toEqual(bob.account.publicKey)
+    // This device knows from here on what the group holds of their devices.
+    expect(testing.context.lists.inUse(bob.account.publicKey)).toHaveLength(1)
     expect(testing.told.map(({ type }) => type)).toEqual(['conversation', 'conversation'])
     expect(testing.told.at(-1)).toMatchObject({ peer: bobsName, state: 'ready' })
     expect([keyPackages(), testing.context.records.keys('welcomes')]).toEqual([0, []])
   })
 
   test('leaves the key package of last resort', async () => {
-    await join(await invitation({ lastResort: true }))
-    expect([group()?.phase.name, keyPackages()]).toEqual(['active', 1])
+    const welcome = await invitation({ lastResort: true })
+    await join(welcome)
+    expect([phaseOf(welcome), keyPackages()]).toEqual(['active', 1])
   })
 
   test('to a room says who is in it, its topic, and what is handed over', async () => {
-    const settings = roomSettings(bob, { topic: 'green', history: { days: 3 } })
-    await join(await invitation({ settings, others: [carol] }))
+    await join(await invitation({ room: { topic: 'green', historyDays: 3 }, others: [carol] }))
     expect(conversations()).toEqual(['room #tea'])
-    expect(lines()).toEqual([expect.stringMatching(/bob.*carol.*green/s)])
-    expect(lines()[0]).toContain('3 days')
+    expect(lines()).toHaveLength(1)
+    for (const part of ['bob', 'carol', 'green', '3 days']) expect(lines()[0]).toContain(part)
   })
 
   test('of another device of this account opens the conversation of own devices', async () => {
-    const settings = encodeSettings(create(GroupSettingsSchema, { kind: GroupKind.OWN_DEVICES }))
-    await join(await invitation({ by: secondDevice(alice), settings }))
+    await join(await invitation({ by: secondDevice(alice) }))
     expect(testing.context.conversations.all().map(({ kind }) => kind)).toEqual(['own-devices'])
     expect(testing.told).toEqual([])
+  })
+
+  test('to a second group of two is taken in the same conversation, beside the first', async () => {
+    const [first, second] = [await invitation(), await invitation()]
+    await join(first)
+    await join(second)
+    expect(conversations()).toHaveLength(1)
+    expect([phaseOf(first), phaseOf(second)]).toEqual(['active', 'active'])
   })
 })
 
 describe('a welcome is refused', () => {
+  const others = (handle: string) => [makeAccount(handle)]
+
   test.each<[string, object, Invitation]>([
-    [
-      'for another conversation than the server says',
-      { code: 'other-conversation' },
-      { id: new Uint8Array(16) },
-    ],
-    ['with settings that are none', { code: 'bad-settings' }, { settings: Uint8Array.of(0xff) }],
-    ['to a conversation of two with three in it', { code: 'not-two-people' }, { others: [carol] }],
-    [
-      'to own devices with somebody else among them',
-      { code: 'foreign-account' },
-      { settings: encodeSettings(create(GroupSettingsSchema, { kind: GroupKind.OWN_DEVICES })) },
-    ],
     ['with somebody in it who goes by this handle', { code: 'own-handle' }, { by: makeAccount('alice') }],
+    [
+      'with two in it who go by one handle',
+      { code: 'handle-twice', handle: 'bob' },
+      { others: others('bob'), room: {} },
+    ],
   ])('%s', async (_, why, how) => {
-    await join(await invitation(how))
+    const welcome = await invitation(how)
+    await join(welcome)
     expect(refusals()).toEqual([why])
-    expect([group(), conversations(), keyPackages()]).toEqual([undefined, [], 1])
+    expect([groupOf(welcome), conversations(), keyPackages()]).toEqual([undefined, [], 1])
     expect(testing.context.records.keys('welcomes')).toEqual([])
   })
 
+  test('for another conversation than the server says', async () => {
+    const { welcome } = (await invitation()).welcome
+    const id = new Uint8Array(16)
+    await join(welcomeBy(bob, id, welcome))
+    expect([refusals(), keyPackages()]).toEqual([[{ code: 'other-conversation' }], 1])
+  })
+
+  test('that says nothing of whose conversation it is', async () => {
+    const { engine } = testing.context
+    const [own, founder] = [await keyPackageOf(engine, alice), await keyPackageOf(engine, bob)]
+    await keepPackage(own)
+    const id = new Uint8Array(16).fill(7)
+    const founded = await engine.create({ groupId: id, keyPackage: founder })
+    const { welcome } = await engine.commit(founded, { add: [own.publicPackage] })
+    await join(welcomeBy(bob, id, welcome!))
+    expect([refusals(), keyPackages()]).toEqual([[{ code: 'not-right' }], 1])
+  })
+
   test('that the engine refuses', async () => {
-    await join(welcomeBy(bob, Uint8Array.of(1, 2, 3)))
+    await join(welcomeBy(bob, new Uint8Array(16), Uint8Array.of(1, 2, 3)))
     expect(refusals()).toEqual([{ code: 'mls', cause: 'malformed' }])
   })
 
   test('that nobody signed, or that the server says something else of, before it is opened', async () => {
-    const welcome = await invitation()
+    const { id, welcome } = await invitation()
     const forged: Partial<DeliveredWelcome>[] = [
       { headSignature: new Uint8Array() },
       { head: new Uint8Array() },
@@ -185,137 +237,309 @@ describe('a welcome is refused', () => {
       { epoch: 2n },
     ]
     const opener = { open: () => Promise.reject(new Error('opened')), close: async () => undefined }
-    for (const change of forged) await join({ ...welcome, ...change }, { change: { welcomes: opener } })
-    const envelope = envelopeOf(new Uint8Array(16))
-    await join(welcome, { envelope, change: { welcomes: opener } })
+    const change = { welcomes: opener }
+    for (const each of forged) await join({ id, welcome: { ...welcome, ...each } }, { change })
+    await join({ id: new Uint8Array(16), welcome }, { change })
     expect(refusals()).toEqual(Array.from({ length: 5 }, () => ({ code: 'not-signed' })))
     expect(testing.context.records.keys('welcomes')).toEqual([])
   })
 
   test('that somebody signed who is not in the group', async () => {
-    const { welcome } = await invitation()
-    await join(welcomeBy(carol, welcome))
+    const { id, welcome } = await invitation()
+    await join(welcomeBy(carol, id, welcome.welcome))
     expect(refusals()).toEqual([{ code: 'not-signed' }])
-    expect([group(), conversations(), keyPackages()]).toEqual([undefined, [], 1])
-  })
-
-  test('of a room that somebody changed against its rules', async () => {
-    await join(await invitation({ settings: roomSettings() }))
-    await pinned(testing, carol)
-    await testing.written((tx, { context }) => {
-      const known = context.groups.byId(ID)!
-      context.groups.change(tx, known, { brokenBy: carol.account.publicKey })
-      context.groups.move(tx, known, { input: 'removed' })
-    })
-    await join(await invitation({ settings: roomSettings() }))
-    expect(refusals()).toEqual([{ code: 'against-rules', from: 'carol' }])
-    expect(group()?.phase.name).toBe('ended')
+    expect([groupOf({ id }), conversations(), keyPackages()]).toEqual([undefined, [], 1])
   })
 
   test('in silence where all who can invite are blocked', async () => {
     await testing.written((tx, { context }) => context.contacts.block(tx, bob.account.publicKey, true))
     testing.told.length = 0
-    await join(await invitation({ settings: roomSettings(), others: [carol] }))
-    expect([group(), testing.told, keyPackages()]).toEqual([undefined, [], 1])
+    const refused = await invitation({ room: {}, others: [carol] })
+    await join(refused)
+    expect([groupOf(refused), testing.told, keyPackages()]).toEqual([undefined, [], 1])
     // Of two admins one may have invited.
-    const settings = roomSettings(bob, { admins: [adminOf(bob), adminOf(carol)] })
-    await join(await invitation({ settings, others: [carol] }))
-    expect(group()?.phase.name).toBe('active')
+    const taken = await invitation({ room: { admins: [carol] }, others: [carol] })
+    await join(taken)
+    expect(phaseOf(taken)).toBe('active')
   })
 })
 
 describe('a welcome to a group that is known', () => {
-  const joinRoom = async (how: Invitation = {}) =>
-    join(await invitation({ settings: roomSettings(), ...how }))
+  let room: TestGroup
+  const id = () => ({ id: room.live.record.conversationId })
 
-  test('is not taken while this device is in it', async () => {
-    await joinRoom()
-    const before = group()!.record
-    await joinRoom({ by: carol })
-    expect(group()!.record).toEqual(before)
-    expect(keyPackages()).toBe(1)
+  beforeEach(async () => {
+    room = await TestGroup.of(testing, { by: bob, others: [bob, carol], room: {} })
   })
 
-  test('is not taken twice', async () => {
-    const envelope = envelopeOf()
-    const welcome = await invitation({ settings: roomSettings() })
-    await join(welcome, { envelope })
-    await testing.written((tx, { context }) =>
-      context.groups.move(tx, context.groups.byId(ID)!, { input: 'removed' }),
-    )
-    await join(welcome, { envelope })
-    expect(group()?.phase.name).toBe('ended')
+  /** Another member removes this device, which has asked for it, and adds it again. */
+  async function takenInAgain(changes: Change[] = []): Promise<Welcome> {
+    const { groupId, incarnation, state, epoch: lastEpoch } = room.live.held
+    const asks = { groupId, incarnation, head: state.head, lastEpoch }
+    const rejoins = [makeRejoinStatement(crypto, asks, { device: alice.device })]
+    await room.committed(bob, { changes, rejoins, remove: [alice], add: [alice] })
+    return await welcomed()
+  }
+  /** The welcome of the last commit. */
+  async function welcomed(): Promise<Welcome> {
+    const { packages, welcome } = room.welcomed!
+    await keepPackage(packages[0]!)
+    return welcomeBy(bob, id().id, welcome!)
+  }
+  const lost = () => moved(id(), { input: 'state-lost', askedLately: false })
+  const promoted: Change = { kind: 'make-admin', accountKey: carol.account.publicKey }
+
+  test('is not taken while this device is in it', async () => {
+    const before = room.live.record
+    await join(await takenInAgain())
+    expect(room.live.record).toEqual(before)
+    expect([keyPackages(), refusals()]).toEqual([1, []])
+  })
+
+  test('that was not asked for is refused', async () => {
+    await room.enter({ name: 'broken', succeedAtMs: 0, leaveDue: false })
+    await join(await takenInAgain())
+    expect([refusals(), room.live.phase.name]).toEqual([[{ code: 'not-theirs' }], 'broken'])
   })
 
   test('takes it in again, in the same conversation, and says who was made an admin meanwhile', async () => {
-    await joinRoom()
-    const { conversation } = group()!.record
-    await testing.written((tx, { context }) =>
-      context.groups.move(tx, context.groups.byId(ID)!, { input: 'state-lost', askedLately: false }),
-    )
-    await joinRoom({
-      settings: roomSettings(bob, { admins: [adminOf(bob), adminOf(carol)] }),
-      others: [carol],
-    })
-    expect(group()!.phase.name).toBe('active')
-    expect(group()!.record.conversation).toBe(conversation)
+    const { conversation } = room
+    await lost()
+    await join(await takenInAgain([promoted]))
+    expect(room.live.phase.name).toBe('active')
+    expect(room.live.record).toMatchObject({ conversation, joinedEpoch: 2n, rejoinEpoch: undefined })
     expect(lines().at(-1)).toContain('carol')
     expect(conversations()).toEqual(['room #tea'])
   })
 
-  describe('is refused, with the key package kept for another one,', () => {
-    const lost = async () =>
-      await testing.written((tx, { context }) =>
-        context.groups.move(tx, context.groups.byId(ID)!, { input: 'state-lost', askedLately: false }),
-      )
+  test('is not taken twice', async () => {
+    await lost()
+    const welcome = await takenInAgain()
+    const envelope = envelopeOf(id())
+    await join(welcome, { envelope })
+    await moved(id(), { input: 'removed' })
+    await join(welcome, { envelope })
+    expect(room.live.phase.name).toBe('ended')
+  })
 
-    test('where a member who is no admin would be one in it', async () => {
-      await joinRoom({ others: [carol] })
-      await lost()
-      const before = [group()!.record, lines()]
-      await joinRoom({ by: carol, settings: roomSettings(carol), others: [bob] })
-      expect(refusals()).toEqual([{ code: 'not-theirs' }])
-      expect([group()!.record, lines()]).toEqual(before)
-      expect(keyPackages()).toBe(1)
-    })
+  test('where it leads back to an epoch that is over is refused: it must be newer than what was asked from', async () => {
+    await lost()
+    await room.change({ rejoinEpoch: 2n })
+    await join(await takenInAgain())
+    expect([refusals(), room.live.phase.name]).toEqual([[{ code: 'not-theirs' }], 'out-of-sync'])
+  })
 
-    test('where a server has made a conversation of its own of one with somebody', async () => {
-      await join(await invitation())
-      await lost()
-      const mallory = makeAccount('mallory')
-      await join(await invitation({ by: mallory }))
-      await join(await invitation({ by: mallory, settings: roomSettings(mallory), others: [bob] }))
-      const own = encodeSettings(create(GroupSettingsSchema, { kind: GroupKind.OWN_DEVICES }))
-      await join(await invitation({ by: secondDevice(alice), settings: own }))
-      expect(refusals().map(({ code }) => code)).toEqual(['not-theirs', 'not-theirs', 'not-theirs'])
-      expect([group()!.phase.name, keyPackages()]).toEqual(['out-of-sync', 3])
-      expect(testing.context.contacts.get(mallory.account.publicKey)).toBeUndefined()
-      await join(await invitation())
-      expect(group()!.phase.name).toBe('active')
-    })
+  test('takes in a device that was removed and added again, which is told of it like a newcomer', async () => {
+    await moved(id(), { input: 'removed' })
+    await room.committed(bob, { changes: [{ kind: 'remove', accountKey: alice.account.publicKey }] })
+    const accountKey = alice.account.publicKey
+    await room.committed(bob, { changes: [{ kind: 'add', accountKey }], add: [alice] })
+    await join(await welcomed())
+    expect(room.live.phase.name).toBe('active')
+    expect(room.live.record).toMatchObject({ joinedEpoch: 3n, owedSinceEpoch: 3n })
+    expect(lines().at(-1)).toMatch(/you are in the room with/)
+  })
 
-    test('where it leads back to an epoch that is over', async () => {
-      await joinRoom({ epoch: 3 })
-      await lost()
-      for (const epoch of [2, 3]) await joinRoom({ epoch })
-      expect(refusals().map(({ code }) => code)).toEqual(['not-theirs', 'not-theirs'])
-      await joinRoom({ epoch: 4 })
-      expect(group()!.phase.name).toBe('active')
-    })
+  test('to a group of another conversation under its id is refused, with the key package kept', async () => {
+    await lost()
+    const mallory = makeAccount('mallory')
+    const before = room.live.record
+    for (const how of [{}, { room: {} }, { room: {}, by: bob }])
+      await join(await invitation({ by: mallory, ...id(), ...how }))
+    expect(refusals()).toEqual([1, 2, 3].map(() => ({ code: 'not-theirs' })))
+    expect([room.live.record, keyPackages()]).toEqual([before, 3])
+    expect(testing.context.contacts.get(mallory.account.publicKey)).toBeUndefined()
   })
 
   test('only to say that this account leaves shows nothing', async () => {
-    await joinRoom()
-    await testing.written((tx, { context }) => {
-      const known = context.groups.byId(ID)!
-      context.groups.move(tx, known, { input: 'state-lost', askedLately: false })
-      context.groups.move(tx, known, { input: 'leave', alone: false })
-    })
+    await lost()
+    await moved(id(), { input: 'leave', alone: false })
     const before = lines()
     testing.told.length = 0
-    await joinRoom()
-    expect(group()!.phase).toMatchObject({ name: 'leaving', leaveDue: true })
+    await join(await takenInAgain())
+    expect(room.live.phase).toMatchObject({ name: 'leaving', leaveDue: true })
     expect([lines(), testing.told]).toEqual([before, []])
+  })
+})
+
+describe('a welcome to the next group of a room', () => {
+  let room: TestGroup
+  const BROKEN: GroupPhase = { name: 'broken', succeedAtMs: 0, leaveDue: false }
+
+  beforeEach(async () => {
+    await pinned(testing, bob, carol)
+    room = await TestGroup.of(testing, { by: bob, others: [bob, carol], room: {} })
+  })
+
+  /** The server has put it into the order of the one before. */
+  async function listed(...made: Parameters<typeof successor>): Promise<Welcome> {
+    const welcome = await successor(...made)
+    const one = { $typeName: 'parley.vault.v1.Successor', conversationId: welcome.id } as const
+    await room.change({ successors: [...room.live.record.successors, one] })
+    return welcome
+  }
+
+  test('goes on in the same conversation, with what was to be changed, and says so', async () => {
+    const { conversation } = room
+    const change = changeSettings({ topic: 'green' })
+    await testing.written((tx, unit) => {
+      intend(unit.context, tx, room.in(unit), change)
+      const init = { kind: MessageKind.TEXT, own: true, text: 'waits', status: MessageStatus.WAITING }
+      waitFor(tx, unit.context.conversations.append(tx, conversation, init).id)
+    })
+    await putInPhase(testing, room, BROKEN)
+    const welcome = await listed(room.live.held, {
+      others: [carol],
+      changes: [{ kind: 'make-admin', accountKey: carol.account.publicKey }],
+    })
+    await join(welcome)
+    expect(groupOf(welcome)).toMatchObject({
+      phase: { name: 'active' },
+      record: { conversation, incarnation: 2 },
+    })
+    expect(room.live.phase).toEqual({ name: 'ended', why: 'succeeded' })
+    expect(conversations()).toEqual(['room #tea'])
+    expect(lines().slice(1)).toEqual([expect.stringMatching(/^the room goes on/), 'bob made carol an admin'])
+    expect(testing.context.intents.of(room)).toEqual([])
+    expect(testing.context.intents.of(groupOf(welcome)!).map(({ intent }) => intent.change)).toEqual([change])
+    expect(waitingLines(testing.context)).toHaveLength(1)
+  })
+
+  test('is taken from any member, also while this device is in the one before', async () => {
+    const welcome = await listed(room.live.held, { by: carol })
+    await join(welcome)
+    expect([phaseOf(welcome), room.live.phase.name]).toEqual(['active', 'ended'])
+  })
+
+  test('is none where the others are not told of it', async () => {
+    const welcome = await successor(room.live.held, { by: carol })
+    await join(welcome)
+    expect(refusals()).toEqual([{ code: 'not-theirs' }])
+    expect([groupOf(welcome), room.live.phase.name, keyPackages()]).toEqual([undefined, 'active', 1])
+  })
+
+  test('is none where it does not go on from what was decided', async () => {
+    const stale = room.live.held
+    const { changes, add } = {
+      changes: [{ kind: 'make-admin', accountKey: carol.account.publicKey } as const],
+      add: [],
+    }
+    await room.committed(bob, { changes, add })
+    await lostAndBack()
+    const welcome = await successor(stale, { by: carol })
+    await join(welcome)
+    expect(refusals()).toEqual([{ code: 'not-theirs' }])
+    expect([groupOf(welcome), room.live.phase.name, keyPackages()]).toEqual([undefined, 'active', 1])
+  })
+
+  /** This device comes to hold what the others do. */
+  async function lostAndBack(): Promise<void> {
+    const { groupId, incarnation, state, epoch: lastEpoch } = room.live.held
+    await moved({ id: groupId }, { input: 'state-lost', askedLately: false })
+    const asks = { groupId, incarnation, head: state.head, lastEpoch }
+    const rejoins = [makeRejoinStatement(crypto, asks, { device: alice.device })]
+    await room.committed(bob, { rejoins, remove: [alice], add: [alice] })
+    const { packages, welcome } = room.welcomed!
+    await keepPackage(packages[0]!)
+    await join(welcomeBy(bob, groupId, welcome!))
+  }
+
+  test('is none behind another one of the same place in the order', async () => {
+    const [first, second] = [await listed(room.live.held), await successor(room.live.held, { by: carol })]
+    await join(first)
+    await join(second)
+    expect(refusals()).toEqual([{ code: 'not-theirs' }])
+    expect([phaseOf(first), phaseOf(second)]).toEqual(['active', undefined])
+  })
+
+  test('takes the place of another one that stands behind it in the order', async () => {
+    const [first, second] = [await listed(room.live.held), await listed(room.live.held, { by: carol })]
+    await join(second)
+    expect(phaseOf(second)).toBe('active')
+    await join(first)
+    expect([phaseOf(first), groupOf(second)?.phase]).toEqual(['active', { name: 'ended', why: 'succeeded' }])
+    expect(refusals()).toEqual([])
+  })
+
+  test('of one that this account has left is there to say so, with nothing shown', async () => {
+    const left: GroupPhase[] = [
+      { name: 'broken', succeedAtMs: 0, leaveDue: true },
+      // It was said in the group before, and nobody has committed it.
+      { name: 'leaving', leaveDue: false, commitOut: false },
+    ]
+    for (const phase of left) {
+      room = await TestGroup.of(testing, { by: bob, others: [bob, carol], room: {} })
+      await putInPhase(testing, room, phase)
+      const welcome = await listed(room.live.held)
+      await join(welcome)
+      expect(groupOf(welcome)?.phase).toEqual({ name: 'leaving', leaveDue: true, commitOut: false })
+      expect(testing.context.conversations.history(room.conversation)).toEqual([])
+    }
+  })
+
+  test('takes in a device that waits to be taken in again in the one before', async () => {
+    await moved({ id: room.live.record.conversationId }, { input: 'state-lost', askedLately: false })
+    const welcome = await listed(room.live.held)
+    await join(welcome)
+    expect([phaseOf(welcome), room.live.phase]).toEqual(['active', { name: 'ended', why: 'succeeded' }])
+    expect(testing.outbox.items()).toEqual([])
+  })
+})
+
+describe('somebody whom nobody has let in', () => {
+  const HOLD = { change: { requests: 'hold' as const } }
+  const requests = () => viewRequests(testing.context).map(({ peer }) => peer)
+
+  test('asks by their welcome: nothing goes out before a person decides', async () => {
+    const welcome = await invitation()
+    await join(welcome, HOLD)
+    expect(phaseOf(welcome)).toBe('requested')
+    expect(requests()).toHaveLength(1)
+    expect(testing.told.map(({ type }) => type)).toEqual(['request'])
+    expect(testing.outbox.items()).toEqual([])
+  })
+
+  test('asks as well by taking this account into a room', async () => {
+    const welcome = await invitation({ room: {}, others: [carol] })
+    await join(welcome, HOLD)
+    expect([phaseOf(welcome), requests()]).toEqual(['requested', ['#tea']])
+  })
+
+  test('asks no second time by going on with the room in another group: that waits as well', async () => {
+    const first = await invitation({ room: {}, others: [carol] })
+    await join(first, HOLD)
+    const second = await successor(groupOf(first)!.held)
+    const one = { $typeName: 'parley.vault.v1.Successor', conversationId: second.id } as const
+    await testing.written((tx, { context }) =>
+      context.groups.change(tx, context.groups.get(groupOf(first)!.number)!, { successors: [one] }),
+    )
+    await join(second, HOLD)
+    expect([groupOf(first)?.phase, phaseOf(second)]).toEqual([
+      { name: 'ended', why: 'succeeded' },
+      'requested',
+    ])
+    expect(requests()).toEqual(['#tea'])
+    expect(groupOf(second)?.record.conversation).toBe(groupOf(first)?.record.conversation)
+  })
+
+  test('asks nothing of a person who has blocked them, and it is not said that they are there', async () => {
+    await testing.written((tx, { context }) => context.contacts.block(tx, bob.account.publicKey, true))
+    testing.told.length = 0
+    await join(await invitation(), HOLD)
+    expect(requests()).toEqual([])
+    expect(testing.told).not.toContainEqual(expect.objectContaining({ type: 'request' }))
+    expect(testing.told).not.toContainEqual(expect.objectContaining({ state: 'ready' }))
+  })
+
+  test('asks twice a day, and is not heard after that', async () => {
+    const welcomes = [
+      await invitation({ room: {} }),
+      await invitation({ room: {} }),
+      await invitation({ room: {} }),
+    ]
+    for (const welcome of welcomes) await join(welcome, HOLD)
+    expect(welcomes.map(phaseOf)).toEqual(['requested', 'requested', undefined])
+    expect([requests().length, refusals(), keyPackages()]).toEqual([2, [], 1])
   })
 })
 
@@ -334,15 +558,14 @@ describe('opening', () => {
   test('is tried again where it took too long, and given up at last', async () => {
     const welcome = await invitation()
     await join(welcome, { change: { welcomes: failing(new MlsRefused('too-costly'), 2) } })
-    expect(group()?.phase.name).toBe('active')
-    testing = await openTestContext(alice)
+    expect(conversations()).toHaveLength(1)
     await join(await invitation(), { change: { welcomes: failing(new MlsRefused('too-costly')) } })
     expect(refusals()).toEqual([{ code: 'too-many-attempts', attempts: 3 }])
   })
 
   test('that takes the program down is noted before, and not tried for ever', async () => {
-    const envelope = envelopeOf()
     const welcome = await invitation()
+    const envelope = envelopeOf(welcome)
     const down = { envelope, change: { welcomes: failing(new Error('the end')) } }
     for (let attempt = 1; attempt <= 3; attempt++) {
       await expect(join(welcome, down)).rejects.toThrow('the end')
@@ -352,11 +575,4 @@ describe('opening', () => {
     expect(refusals()).toEqual([{ code: 'too-many-attempts', attempts: 3 }])
     expect(testing.context.records.keys('welcomes')).toEqual([])
   })
-})
-
-test('settings go through the welcome as they are', async () => {
-  const settings = roomSettings(bob, { topic: 'green' })
-  await join(await invitation({ settings }))
-  const taken = testing.context.engine.settings(group()!.state)!
-  expect(toBinary(GroupSettingsSchema, fromBinary(GroupSettingsSchema, taken))).toEqual(settings)
 })

@@ -2,7 +2,6 @@
 
 import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus, OutboxRejoinSchema } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import { clientSequenceOf, countOf } from '../../../../services/endpoint/ids.js'
@@ -18,7 +17,7 @@ let other: TestGroup
 beforeEach(async () => {
   testing = await openTestContext(makeAccount('alice'))
   const others = [makeAccount('bob')]
-  room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others })
+  room = await TestGroup.of(testing, { others, room: {} })
   other = await TestGroup.of(testing, { others })
 })
 
@@ -40,6 +39,9 @@ const queue = (which: 'commit' | 'rejoin') =>
         : { case: 'rejoin', value: create(OutboxRejoinSchema) },
     ),
   )
+/** The server rejects a send of what is on its way. */
+const rejected = (from: bigint) =>
+  testing.written((tx, { outbox }) => outbox.rewind(tx, clientSequenceOf(from)))
 const put = (how: Parameters<typeof putBack>[3] = {}) =>
   testing.written((tx, unit) => putBack(unit.context, tx, room.in(unit), how))
 const out = () => testing.outbox.items().map(({ item }) => `${item.group === room.number} ${item.what.case}`)
@@ -60,14 +62,39 @@ describe('what is put back', () => {
     expect(states()).toEqual(['waiting'])
   })
 
+  test('cannot be said again under the count that it had, which nobody has', async () => {
+    const said = () => testing.context.records.keys('sent')
+    await write('one')
+    await write('two')
+    expect(said()).toHaveLength(2)
+    testing.outbox.takeUnsent()
+    await testing.written((tx, { outbox }) => outbox.accepted(tx, clientSequenceOf(1n)))
+    await rejected(2n)
+    await put()
+    expect(said()).toEqual([{ group: room.number, id: 1n }])
+  })
+
   test('is not what the server has', async () => {
     await write('stored')
     await write('on its way')
     testing.outbox.takeUnsent()
     await testing.written((tx, { outbox }) => outbox.accepted(tx, clientSequenceOf(1n)))
+    await rejected(2n)
     await put()
     expect(out()).toEqual(['true content'])
     expect(waiting()).toBe(1)
+  })
+
+  test('is not what is on its way, where the server may take that yet', async () => {
+    await write('on its way')
+    testing.outbox.takeUnsent()
+    await write('at hand')
+    await put()
+    expect(out()).toEqual(['true content'])
+    expect([waiting(), states()]).toEqual([1, ['waiting', 'waiting']])
+    await rejected(1n)
+    await put()
+    expect([out(), waiting()]).toEqual([[], 2])
   })
 
   test('ends a commit, but no request to rejoin unless that is wanted', async () => {
@@ -95,7 +122,7 @@ describe('what is put back', () => {
 
   test('is not what was said again for somebody: that is asked for again', async () => {
     await write('one')
-    const body = { case: 'text', value: { text: 'one' } } as const
+    const body = { case: 'text', value: {} } as const
     await testing.written((tx, unit) =>
       sealBody(unit.context, tx, room.in(unit), body, { resentCount: countOf(1n) }),
     )
@@ -106,7 +133,7 @@ describe('what is put back', () => {
   test('is also that this account leaves, where that was sealed', async () => {
     await room.enter({ name: 'leaving', leaveDue: false, commitOut: false })
     await testing.written((tx, unit) =>
-      sealBody(unit.context, tx, room.in(unit), { case: 'leave', value: { account: true } }),
+      sealBody(unit.context, tx, room.in(unit), { case: 'leave', value: {} }),
     )
     await put()
     expect(room.live.phase).toMatchObject({ name: 'leaving', leaveDue: true })

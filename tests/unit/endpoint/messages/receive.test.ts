@@ -1,26 +1,34 @@
 // From an envelope to history: what is shown, counted, asked for and answered.
 
-import { create, toBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { ContentSchema, LogTagSchema } from '../../../../gen/parley/content/v1/content_pb.js'
-import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
-import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
+import { type Envelope, SuccessorSchema } from '../../../../gen/parley/v1/chat_pb.js'
+import {
+  type SignedRejoinStatement,
+  SignedRejoinStatementSchema,
+} from '../../../../gen/parley/v1/rejoin_pb.js'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
+import { joined } from '../../../../services/endpoint/groups/state/group.js'
 import { sequenceOf } from '../../../../services/endpoint/ids.js'
 import { beginEpoch, presentTag } from '../../../../services/endpoint/messages/fork-detection.js'
 import { takeIn } from '../../../../services/endpoint/messages/receive.js'
 import { sealLine } from '../../../../services/endpoint/messages/sealing/seal.js'
 import { waitFor } from '../../../../services/endpoint/messages/sealing/unsent.js'
 import { pad } from '../../../../services/protocol/content/padding.js'
-import { makeRejoin } from '../../../../services/protocol/conversation/rejoin-request.js'
+import { makeRejoinStatement } from '../../../../services/protocol/conversation/rejoin-statement.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
-import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { listed, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { foundSuccessor } from '../../../support/endpoint-groups.js'
 import { secondDevice, TestGroup } from '../../../support/group.js'
+import { listOf } from '../../../support/known-accounts.js'
 import { saidIn } from '../../../support/said.js'
+import { signedAs } from '../../../support/signed-head.js'
 
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
+const carol = makeAccount('carol')
 const phone = secondDevice(alice)
 
 let testing: TestContext
@@ -218,12 +226,9 @@ describe('what the server has deleted', () => {
     expect(group.live.record.log.case).toBe('gap')
     const { joinedEpoch } = group.live.record
     const hash = new Uint8Array(32).fill(1)
-    const content = create(ContentSchema, {
-      count: 2n,
-      joinedEpoch,
-      body: text('hm'),
-      logTag: { sequence, hash },
-    })
+    const place = { count: 2n, joinedEpoch, sentAtMs: 5n, resentCount: 0n }
+    const body = group.signedText(bob, 'hm', place)
+    const content = create(ContentSchema, { ...place, body, logTag: { sequence, hash } })
     await take(await group.sealedBytes(bob, pad(toBinary(ContentSchema, content))))
     expect(group.live.record.log).toMatchObject({
       case: 'running',
@@ -242,7 +247,8 @@ test('a member that was shown another course is told of, and noted', async () =>
   const { sequence } = presentTag(group.live.record.log)!
   const logTag = create(LogTagSchema, { sequence, hash: new Uint8Array(16) })
   const { joinedEpoch } = group.live.record
-  const content = create(ContentSchema, { count: 2n, joinedEpoch, body: text('hm'), logTag })
+  const place = { count: 2n, joinedEpoch, sentAtMs: 5n, resentCount: 0n }
+  const content = create(ContentSchema, { ...place, body: group.signedText(bob, 'hm', place), logTag })
   await take(await group.sealedBytes(bob, pad(toBinary(ContentSchema, content))))
   expect(testing.context.conversations.history(group.conversation)).toMatchObject([
     { text: 'number 1' },
@@ -299,11 +305,130 @@ describe('the echo of what this device sent', () => {
   })
 })
 
-test('a device that lost its state is told of, where this account has not left', async () => {
-  const room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob] })
-  const { conversationId } = room.live.record
-  const value = makeRejoin(crypto, { conversationId, lastEpoch: 1n, device: bob.device })
-  await take(room.envelope({ case: 'rejoin', value }))
-  const said = testing.context.conversations.history(room.conversation).map(saidIn)
-  expect(said).toEqual([expect.stringContaining('a device of bob has lost')])
+/** Says that a device has lost the state of this group, as its own knowledge has it. */
+function rejoinOf({ device }: OwnAccount, of: TestGroup, lastEpoch = 1n): SignedRejoinStatement {
+  const { groupId, incarnation, state } = of.live.held
+  const request = { groupId, incarnation, head: state.head, lastEpoch }
+  return fromBinary(SignedRejoinStatementSchema, makeRejoinStatement(crypto, request, { device }))
+}
+
+describe('a device that lost its state', () => {
+  test('is told of, where this account has not left', async () => {
+    const room = await TestGroup.of(testing, { others: [bob], room: {} })
+    const said = () => testing.context.conversations.history(room.conversation).map(saidIn)
+    await take(room.envelope({ case: 'rejoin', value: rejoinOf(bob, room) }))
+    expect(said()).toEqual([expect.stringContaining('a device of bob has lost')])
+    await room.committed(bob)
+    await room.enter({ name: 'leaving', leaveDue: false, commitOut: false })
+    await take(room.envelope({ case: 'rejoin', value: rejoinOf(phone, room) }))
+    expect(said()).toHaveLength(1)
+  })
+
+  test('while this one has, too, has the conversation go on in another group', async () => {
+    const room = await TestGroup.of(testing, { others: [bob], room: {} })
+    await room.enter({ name: 'out-of-sync', askDue: false, leaveDue: false })
+    await take(room.envelope({ case: 'rejoin', value: rejoinOf(bob, room) }))
+    expect(room.live.phase.name).toBe('broken')
+  })
+})
+
+describe('a line of a device that its account does not have in use', () => {
+  const held = { kind: 'unreadable', from: 'bob', cause: { code: 'not-in-use', from: 'bob' } }
+  const history = () => testing.context.conversations.history(group.conversation)
+
+  test('is held back by all that is known here, and is not counted', async () => {
+    await listed(testing, [secondDevice(bob)], listOf(bob).number + 1)
+    await says(bob, 1n)
+    expect(history()).toMatchObject([held])
+    expect(sender(bob)).toMatchObject({ received: 0n, owed: 0n })
+    expect(testing.context.contacts.get(bob.account.publicKey)?.lastHeardMs).toBe(0n)
+    await listed(testing, [bob], listOf(bob).number + 2)
+    await says(bob, 2n)
+    expect(lines().at(-1)).toBe('number 2')
+  })
+
+  test('is taken where it is said by one that is', async () => {
+    await listed(testing, [alice], listOf(alice).number + 1)
+    await says(phone, 1n, 'of a lost phone')
+    await says(bob, 1n)
+    expect(lines().slice(1)).toEqual(['number 1'])
+  })
+})
+
+describe('in a room that has gone on in another group, a line of before', () => {
+  const removal = { kind: 'remove', accountKey: carol.account.publicKey } as const
+  let room: TestGroup
+
+  beforeEach(async () => {
+    room = await TestGroup.of(testing, { others: [bob, carol], room: {} })
+    const { engine } = testing.context
+    const next = await foundSuccessor(engine, alice, room.live.held, { others: [bob], changes: [removal] })
+    const { conversation } = room
+    await testing.written((tx, { context }) =>
+      context.groups.add(tx, { conversation, phase: joined() }, next),
+    )
+  })
+
+  const saysThere = async (from: OwnAccount) =>
+    take(await room.sealed(from, { count: 1n, body: text('late') }))
+  const there = () => testing.context.conversations.history(room.conversation)
+
+  test('of somebody who is in that is shown, and of somebody who is not is held back', async () => {
+    await room.enter({ name: 'ended', why: 'succeeded' })
+    await saysThere(bob)
+    await saysThere(carol)
+    expect(there()).toMatchObject([
+      { text: 'late', from: 'bob' },
+      { kind: 'unreadable', cause: { code: 'not-in-use', from: 'carol' } },
+    ])
+  })
+
+  test('is shown where this device has not gone on yet', async () => {
+    await saysThere(carol)
+    expect(there()).toMatchObject([{ text: 'late', from: 'carol' }])
+  })
+})
+
+describe('the newest epoch that this device has heard of', () => {
+  const heard = () => group.live.record.heardEpoch
+
+  test('is that of a line, or the one that a commit leads to, also where it cannot be opened', async () => {
+    await says(bob, 1n)
+    expect(heard()).toBe(1n)
+    await group.enter({ name: 'out-of-sync', askDue: false, leaveDue: false })
+    for (const _ of [1, 2]) await take(await group.committed(bob))
+    expect(heard()).toBe(3n)
+    expect(group.live.held.epoch).toBe(1n)
+  })
+
+  test('is none that no group gets to', async () => {
+    await group.enter({ name: 'out-of-sync', askDue: false, leaveDue: false })
+    const envelope = await group.committed(bob)
+    if (envelope.envelope.case !== 'commit') throw new Error('no commit')
+    const { value } = envelope.envelope
+    for (const epoch of [2n ** 64n - 1n, 2n ** 62n])
+      await take({ ...envelope, envelope: { case: 'commit', value: { ...value, epoch } } })
+    expect(heard()).toBe(0n)
+  })
+})
+
+describe('that the conversation goes on in another group', () => {
+  const successor = (): Envelope['envelope'] => {
+    const { conversationId } = group.live.record
+    const id = new Uint8Array(16).fill(99)
+    const bundle = { epoch: 0n, commit: Uint8Array.of(1), welcomes: [], creates: true }
+    const head = signedAs(bob, id, bundle, { succeeds: { conversationId, epoch: 1n } })
+    return { case: 'successor', value: create(SuccessorSchema, { conversationId: id, ...head }) }
+  }
+
+  test('is heard also by a device that has lost the state, and noted in a group that is over', async () => {
+    group = await TestGroup.of(testing, { others: [bob], room: {} })
+    await group.enter({ name: 'out-of-sync', askDue: false, leaveDue: false })
+    await take(group.envelope(successor()))
+    expect(group.live.phase.name).toBe('broken')
+    await group.enter({ name: 'ended', why: 'left' })
+    await group.change({ successors: [] })
+    await take(group.envelope(successor()))
+    expect([group.live.phase.name, group.live.record.successors.length]).toEqual(['ended', 1])
+  })
 })

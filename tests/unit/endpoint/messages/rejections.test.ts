@@ -5,18 +5,20 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type RejectedSend, RejectedSendSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { createSuccessor } from '../../../../services/endpoint/groups/create.js'
 import { created, type GroupPhase } from '../../../../services/endpoint/groups/state/group.js'
 import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
 import { phaseRecord } from '../../../../services/endpoint/groups/state/phase-record.js'
+import { COMES_WITHIN_MS } from '../../../../services/endpoint/groups/succession.js'
 import { clientSequenceOf } from '../../../../services/endpoint/ids.js'
 import { onRejected } from '../../../../services/endpoint/messages/rejections.js'
 import { askAgainToRejoin, stateLost } from '../../../../services/endpoint/messages/rejoin-requests.js'
-import type { Outbox } from '../../../../services/endpoint/messages/sealing/outbox.js'
+import { type Outbox, queueCommit } from '../../../../services/endpoint/messages/sealing/outbox.js'
 import { waitFor, waitingLines } from '../../../../services/endpoint/messages/sealing/unsent.js'
 import { fillOutbox } from '../../../../services/endpoint/sync/seal-due.js'
 import { at } from '../../../../services/endpoint/vault/records.js'
 import { groupIn, openTestContext, type TestContext } from '../../../support/endpoint-context.js'
-import { groupWithPerson } from '../../../support/endpoint-groups.js'
+import { groupWithPerson, inNextEpoch, putInPhase, roomWith } from '../../../support/endpoint-groups.js'
 
 let context: TestContext['context']
 let written: TestContext['written']
@@ -55,14 +57,7 @@ const reject = (
 }
 const what = () => outbox.items().map(({ item }) => `${item.clientSequence} ${item.what.case}`)
 /** Another member's commit has been taken in. */
-async function commitOfAnother(): Promise<void> {
-  const { pending } = await context.engine.commit(group.state, {})
-  await written((tx, unit) => {
-    const { engine, groups } = unit.context
-    groups.savePending(tx, groupIn(unit, group), undefined)
-    groups.enter(tx, groupIn(unit, group), engine.adopt(group.state, pending).state)
-  })
-}
+const commitOfAnother = () => inNextEpoch({ context, written }, group)
 const stale = (currentEpoch: bigint) => ({ reason: { case: 'staleEpoch' as const, value: { currentEpoch } } })
 
 describe('a commit that lost its race', () => {
@@ -167,19 +162,16 @@ describe('a text', () => {
   })
 })
 
-test.each(['succeeded', 'malformed'] as const)(
-  'an update that the server refuses as %s is not made again at once, and texts go on',
-  async name => {
-    await fill()
-    expect(what()).toEqual(['1 commit'])
-    await reject(1n, { reason: { case: name, value: {} } })
-    expect([what(), group.phase.name]).toEqual([[], 'active'])
-    expect(told).toMatchObject([{ notice: { code: 'not-changed' } }])
-    await write('still here')
-    await fill()
-    expect(what()).toEqual(['1 content'])
-  },
-)
+test('an update that the server refuses is not made again at once, and texts go on', async () => {
+  await fill()
+  expect(what()).toEqual(['1 commit'])
+  await reject(1n, { reason: { case: 'malformed', value: {} } })
+  expect([what(), group.phase.name]).toEqual([[], 'active'])
+  expect(told).toMatchObject([{ notice: { code: 'not-changed' } }])
+  await write('still here')
+  await fill()
+  expect(what()).toEqual(['1 content'])
+})
 
 test('a group that the server refuses is told of by its reason', async () => {
   await inPhase(created())
@@ -198,6 +190,80 @@ test('a group that the server refuses is told of by its reason', async () => {
     },
   ])
   expect(group.phase.name).toBe('ended')
+})
+
+describe('a room', () => {
+  let room: LiveGroup
+  beforeEach(async () => {
+    room = await roomWith({ context, written }, [makeAccount('bob')])
+    told.length = 0
+  })
+  const enter = (phase: GroupPhase) => putInPhase({ written }, room, phase)
+  const queue = (of: LiveGroup) =>
+    written((tx, { outbox }) => outbox.add(tx, of.number, { case: 'commit', value: {} }))
+
+  test('that the server says has gone on elsewhere is waited for there, and made anew in the end', async () => {
+    await fill()
+    expect(what()).toEqual(['1 commit', '2 commit'])
+    await reject(2n, { reason: { case: 'succeeded', value: {} } })
+    expect(what()).toEqual(['1 commit'])
+    const { phase } = context.groups.get(room.number)!
+    expect(phase).toEqual({
+      name: 'broken',
+      succeedAtMs: context.clock.now() + COMES_WITHIN_MS,
+      leaveDue: false,
+    })
+    expect(told).toEqual([])
+    // It makes no other commit that would be refused as well.
+    await fill()
+    expect(what()).toEqual(['1 commit'])
+  })
+
+  test('that is known to go on elsewhere is not put off by what was on its way', async () => {
+    const broken: GroupPhase = { name: 'broken', succeedAtMs: 7, leaveDue: false }
+    await enter(broken)
+    await queue(room)
+    await reject(1n, { reason: { case: 'succeeded', value: {} } })
+    expect([what(), room.phase]).toEqual([[], broken])
+  })
+
+  describe('whose next group the server refuses', () => {
+    let next: LiveGroup
+    beforeEach(async () => {
+      await enter({ name: 'broken', succeedAtMs: 0, leaveDue: false })
+      const number = await written(async (tx, unit) => {
+        const old = unit.context.groups.get(room.number)!
+        const made = await createSuccessor(unit.context, tx, old, { invitees: [], out: [], epoch: 1n })
+        queueCommit(unit.outbox, tx, made.group.number, made)
+        return made.group.number
+      })
+      next = context.groups.get(number)!
+    })
+
+    test.each<[Parameters<typeof reject>[1]['reason'] & object, number]>([
+      [{ case: 'tooManySuccessors', value: { retryAfterMs: 70_000 } }, 70_000],
+      [{ case: 'staleEpoch', value: { currentEpoch: 0n } }, 1_000],
+      [{ case: 'tooManyConversations', value: { limit: 1 } }, 1_000],
+      [{ case: 'unknownDevice', value: {} }, 1_000],
+      [{ case: 'malformed', value: {} }, 1_000],
+      [{ case: 'notAMember', value: {} }, 1_000],
+      [{ case: 'unknownConversation', value: {} }, 1_000],
+    ])('as %j makes another one after a while, and not at once', async (reason, waitMs) => {
+      await reject(1n, { reason })
+      expect([what(), next.phase]).toEqual([[], { name: 'ended', why: 'abandoned' }])
+      expect(room.phase).toEqual({
+        name: 'broken',
+        succeedAtMs: context.clock.now() + waitMs,
+        leaveDue: false,
+      })
+    })
+  })
+})
+
+test('a conversation of two that the server says has gone on elsewhere is made anew', async () => {
+  await fill()
+  await reject(1n, { reason: { case: 'succeeded', value: {} } })
+  expect([what(), group.phase]).toEqual([[], { name: 'ended', why: 'abandoned' }])
 })
 
 test('a state that is lost is asked for once in a while, or when a person wants it so', async () => {

@@ -1,9 +1,9 @@
 // A person leaves a room.
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
+import { leaveBy } from '../../../../services/endpoint/groups/self-removal.js'
 import { waitFor, waitingLines } from '../../../../services/endpoint/messages/sealing/unsent.js'
 import { leaveGroup, sealLeave } from '../../../../services/endpoint/messages/self-removal.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
@@ -18,7 +18,7 @@ let testing: TestContext
 let room: TestGroup
 async function open(...others: (typeof alice)[]): Promise<void> {
   testing = await openTestContext(alice)
-  room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others })
+  room = await TestGroup.of(testing, { others, room: {} })
 }
 beforeEach(() => open(bob, phone))
 
@@ -28,20 +28,26 @@ const type = (text: string, conversation = room.conversation) =>
     waitFor(tx, context.conversations.append(tx, conversation, init).id)
   })
 const leave = () => testing.written((tx, unit) => leaveGroup(unit.context, tx, room.in(unit)))
+/** As the others read what was sealed last. */
+const statement = () => {
+  const body = room.sent().at(-1)
+  return body?.case === 'leave'
+    ? leaveBy(room.live, alice.account.publicKey, body.value.statement)
+    : undefined
+}
 const lines = () => testing.context.conversations.history(room.conversation)
 
 describe('leaving', () => {
   test('is said behind what was typed before, and shown as the last line', async () => {
     await type('goodbye')
     await leave()
-    expect(room.sent()).toMatchObject([
-      { case: 'text', value: { text: 'goodbye' } },
-      { case: 'leave', value: { account: true } },
-    ])
+    expect(room.sent()).toMatchObject([{ case: 'text', value: { text: 'goodbye' } }, { case: 'leave' }])
+    expect(statement()).toMatchObject({
+      ...{ accountKey: alice.account.publicKey, deviceKey: alice.device.publicKey },
+      ...{ conversationId: room.live.held.state.id, added: 1 },
+    })
     expect(room.live.phase).toEqual({ name: 'leaving', leaveDue: false, commitOut: false })
     expect(lines().map(saidIn)).toEqual(['goodbye', 'you have left'])
-    const ids = [alice, phone].map(({ device }) => device.publicKey)
-    expect(room.live.record.leavingDeviceIds).toEqual(ids)
   })
 
   test('says nothing of what waits in other conversations', async () => {
@@ -77,7 +83,8 @@ describe('that this account leaves', () => {
     await room.enter({ name: 'leaving', leaveDue: true, commitOut: true })
     await say()
     await say()
-    expect(room.sent()).toMatchObject([{ case: 'leave', value: { account: true } }])
+    expect(room.sent()).toHaveLength(1)
+    expect(statement()?.accountKey).toEqual(alice.account.publicKey)
     expect(room.live.phase).toEqual({ name: 'leaving', leaveDue: false, commitOut: true })
   })
 

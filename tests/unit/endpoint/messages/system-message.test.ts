@@ -1,7 +1,6 @@
 // Lines of the history that nobody wrote.
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { GroupPhase } from '../../../../services/endpoint/groups/state/group.js'
 import { sequenceOf } from '../../../../services/endpoint/ids.js'
@@ -73,7 +72,7 @@ describe('what cannot be read', () => {
   })
 
   test('is shown in a room of somebody who is blocked', async () => {
-    group = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob] })
+    group = await TestGroup.of(testing, { others: [bob], room: {} })
     await testing.written((tx, { context }) => context.contacts.block(tx, bob.account.publicKey, true))
     await showing({ code: 'old-epoch' })
     expect(history()).toHaveLength(1)

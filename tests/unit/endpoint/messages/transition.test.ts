@@ -1,19 +1,19 @@
 // The effects above a group of what happened in it.
 
-import { fromBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { GroupKind } from '../../../../gen/parley/content/v1/room_pb.js'
-import { RejoinRequestSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { GroupInput } from '../../../../services/endpoint/groups/state/group.js'
 import type { OuterEffect } from '../../../../services/endpoint/groups/transition.js'
-import { sequenceOf } from '../../../../services/endpoint/ids.js'
+import { clientSequenceOf, sequenceOf } from '../../../../services/endpoint/ids.js'
 import { queueCommit } from '../../../../services/endpoint/messages/sealing/outbox.js'
 import { sealLine } from '../../../../services/endpoint/messages/sealing/seal.js'
 import { waitFor, waitingLines } from '../../../../services/endpoint/messages/sealing/unsent.js'
-import { carryOut, move } from '../../../../services/endpoint/messages/transition.js'
-import { verifyRejoin } from '../../../../services/protocol/conversation/rejoin-request.js'
+import { carryOut, dropWithdrawn, move } from '../../../../services/endpoint/messages/transition.js'
+import {
+  readRejoinStatement,
+  rejoinFault,
+} from '../../../../services/protocol/conversation/rejoin-statement.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { openTestContext, pinned, type TestContext } from '../../../support/endpoint-context.js'
 import { TestGroup } from '../../../support/group.js'
@@ -30,7 +30,7 @@ beforeEach(async () => {
   testing = await openTestContext(makeAccount('alice'))
   await pinned(testing, carol)
   const others = [makeAccount('bob')]
-  room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others })
+  room = await TestGroup.of(testing, { others, room: {} })
   direct = await TestGroup.of(testing, { others })
 })
 
@@ -60,12 +60,38 @@ describe('an effect', () => {
     expect(out()).toEqual([`${direct.number} commit`, `${room.number} content`])
   })
 
-  test('puts back what was sealed: it waits for another group, or in a room fails', async () => {
+  test('leaves a commit that is on its way; a stream that begins does not send it again', async () => {
+    await queue(room)
+    testing.outbox.takeUnsent()
+    await act(room, 'withdraw-commit')
+    expect(out()).toEqual([`${room.number} commit`])
+    await room.enter({ name: 'committing' })
+    const begin = () =>
+      testing.written((tx, { context, outbox }) => {
+        outbox.restart(tx, clientSequenceOf(0n))
+        dropWithdrawn(context, outbox, tx)
+      })
+    await begin()
+    expect(out()).toEqual([`${room.number} commit`])
+    await room.enter({ name: 'active' })
+    await begin()
+    expect(out()).toEqual([])
+  })
+
+  test('puts back what was sealed: it waits for another group, or in a room that is over fails', async () => {
     for (const group of [direct, room]) await write(group)
+    await room.enter({ name: 'ended', why: 'removed' })
     await act(direct, 'put-back')
     await act(room, 'put-back')
     expect(out()).toEqual([])
     expect([history(direct)[0]?.state, history(room)[0]?.state]).toEqual(['waiting', 'failed'])
+  })
+
+  test('puts back what was sealed in a room that goes on in another group: it waits for that', async () => {
+    await write(room)
+    await room.enter({ name: 'ended', why: 'succeeded' })
+    await act(room, 'put-back')
+    expect([out(), history(room)[0]?.state]).toEqual([[], 'waiting'])
   })
 
   test('fails what waits to be sealed in a room, and nowhere else', async () => {
@@ -80,11 +106,30 @@ describe('an effect', () => {
     await act(room, 'ask-to-rejoin')
     const [queued] = testing.outbox.items()
     if (queued?.item.what.case !== 'rejoin') throw new Error('no request')
-    const request = fromBinary(RejoinRequestSchema, queued.item.what.value.request)
-    const { conversationId, rejoinAskedMs } = room.live.record
-    expect(verifyRejoin(crypto, { conversationId, request })).toBe(true)
-    expect(request.deviceId).toEqual(testing.context.account.device.publicKey)
-    expect(rejoinAskedMs).toBe(BigInt(testing.clock.now()))
+    const request = readRejoinStatement(crypto, queued.item.what.value.request)!
+    expect(request.deviceKey).toEqual(testing.context.account.device.publicKey)
+    expect(rejoinFault(crypto, room.live.held, request)).toBeUndefined()
+    expect(room.live.record).toMatchObject({
+      ...{ rejoinAskedMs: BigInt(testing.clock.now()), rejoinEpoch: request.lastEpoch },
+    })
+  })
+
+  test.each([
+    [1n, [1n, 1n]],
+    [16n, [1n, 1n]],
+    // Such a request would not count any more: every other one takes the server at its word.
+    [17n, [17n, 1n]],
+  ])('asks to rejoin where it has heard of epoch %p, and once more', async (heardEpoch, asked) => {
+    await room.change({ heardEpoch })
+    const named: unknown[] = []
+    for (const _ of asked) {
+      await act(room, 'ask-to-rejoin')
+      const queued = testing.outbox.items().at(-1)
+      if (queued?.item.what.case !== 'rejoin') throw new Error('no request')
+      named.push(readRejoinStatement(crypto, queued.item.what.value.request)?.lastEpoch)
+      expect(room.live.record.rejoinEpoch).toBe(named.at(-1))
+    }
+    expect(named).toEqual(asked)
   })
 
   test('tells that the conversation is ready, that this account has left, and that somebody removed it', async () => {

@@ -8,7 +8,7 @@ import { generateKeyPair } from '../../../../services/protocol/signature.js'
 
 const account = accountKeys(generateKeyPair(crypto))
 const device = deviceKeys(generateKeyPair(crypto))
-const certificate = makeCertificate(crypto, { handle: 'ada', account, deviceKey: device.publicKey })
+const certificate = makeCertificate(crypto, { account, deviceKey: device.publicKey })
 
 describe('a credential', () => {
   test('is the certificate of the key that signs, and of no other', () => {

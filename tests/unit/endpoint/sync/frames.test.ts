@@ -1,6 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { beforeEach, expect, test } from '@jest/globals'
-import { CommitBundleSchema, RejoinRequestSchema } from '../../../../gen/parley/v1/chat_pb.js'
+import { CommitBundleSchema } from '../../../../gen/parley/v1/chat_pb.js'
+import { SignedRejoinStatementSchema } from '../../../../gen/parley/v1/rejoin_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
 import { messageNumber } from '../../../../services/endpoint/ids.js'
@@ -38,7 +39,10 @@ const sizes = (frames: readonly (readonly unknown[])[]) => frames.map(frame => f
 
 test('each kind of what is queued is the envelope that the contract has for it', async () => {
   const commitBundle = toBinary(CommitBundleSchema, create(CommitBundleSchema, { epoch: 7n }))
-  const request = toBinary(RejoinRequestSchema, create(RejoinRequestSchema, { nonce: Uint8Array.of(1) }))
+  const request = toBinary(
+    SignedRejoinStatementSchema,
+    create(SignedRejoinStatementSchema, { statement: Uint8Array.of(1) }),
+  )
   const frames = framesOf(
     endpoint.context.groups,
     await queued(
@@ -60,7 +64,7 @@ test('each kind of what is queued is the envelope that the contract has for it',
       {
         clientSequence: 3n,
         conversationId,
-        envelope: { case: 'rejoin', value: { nonce: Uint8Array.of(1) } },
+        envelope: { case: 'rejoin', value: { statement: Uint8Array.of(1) } },
       },
     ],
   ])

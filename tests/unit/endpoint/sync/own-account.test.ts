@@ -300,6 +300,15 @@ describe('a device that the server refuses', () => {
     expect(notices()).toEqual([{ code: 'account-unknown', handle: 'alice' }])
   })
 
+  test('and shows the account under another handle is told that nobody goes by this one there', async () => {
+    await keys({ accountSeed: seed, isJoining: true })
+    joins('at-once')
+    expect(await refuse(notListed(listed([{ ...phone, handle: 'alicia' }])))).toBe('again')
+    const pending = await testing.written(tx => pendingState(tx)?.list)
+    expect([pending?.handle, pending?.devices.length]).toEqual(['alice', 1])
+    expect(notices()).toEqual([{ code: 'account-unknown', handle: 'alice' }])
+  })
+
   test('for there are too many devices: a person decides which stay, where there is a key to sign that with', async () => {
     const tooMany: Reason = { case: 'tooManyDevices', value: { account: shownAs(listed([phone])) } }
     expect(await refuse(tooMany)).toBe('stop')

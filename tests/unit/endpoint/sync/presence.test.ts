@@ -157,8 +157,8 @@ describe('nobody is told who is here', () => {
     const open: Parameters<typeof groupWith>[1]['open'] = ({ context, tx }) =>
       context.conversations.openRoom(tx, 'all')
     const guests = (count: number) => Array.from({ length: count }, (_, at) => makeAccount(`guest${at}`))
-    const few = await groupWith(alice, { others: guests(7), open })
-    const many = await groupWith(alice, { others: guests(8), open })
+    const few = await groupWith(alice, { others: guests(7), open, room: {} })
+    const many = await groupWith(alice, { others: guests(8), open, room: {} })
     const said = await alice.presence.announce(alice.context, { here: true, asks: false }, [few, many])
     expect(said.map(({ conversationId }) => conversationId)).toEqual([few.record.conversationId])
   })

@@ -105,7 +105,7 @@ describe('a delivery', () => {
 
   test('in which nothing changes a group says so', async () => {
     await deliver([garbage(1n)])
-    expect(taken).toEqual([{ changed: [], isNew: false, met: [], hasWelcome: false }])
+    expect(taken).toEqual([{ changed: [], isNew: false, met: [], hasWelcome: false, hasOtherList: false }])
   })
 
   test('with a welcome says so', async () => {
@@ -119,7 +119,7 @@ describe('a delivery', () => {
     const { pending } = await engine.commit(group.state, {})
     await endpoint.written((tx, { context, outbox }) => {
       const live = context.groups.get(group.number)!
-      beginCommit(context, tx, live, pending)
+      beginCommit(context, tx, live, { state: pending, held: undefined })
       outbox.add(tx, group.number, {
         case: 'commit',
         value: { $typeName: 'parley.vault.v1.OutboxCommit', commitBundle: new Uint8Array(), intents: [] },

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import { intend, removeDevices } from '../../../../services/endpoint/groups/intents.js'
+import { intend, removeAccount } from '../../../../services/endpoint/groups/intents.js'
 import type { GroupChange, LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
 import { countOf } from '../../../../services/endpoint/ids.js'
 import { OUTBOX_WINDOW } from '../../../../services/endpoint/messages/sealing/outbox.js'
@@ -103,7 +103,7 @@ test('what this device is to change is committed in place of an update', async (
   await owesUpdate()
   const room = await roomWith(endpoint, [bob])
   await endpoint.written((tx, unit) => {
-    intend(unit.context, tx, groupIn(unit, room), removeDevices([bob.device.publicKey]))
+    intend(unit.context, tx, groupIn(unit, room), removeAccount(bob.account.publicKey))
   })
   await seal()
   const ofRoom = endpoint.outbox.items().filter(({ item }) => item.group === room.number)
@@ -130,6 +130,7 @@ test('a group that was lost so lately that it had to wait is asked for when that
 })
 
 test('that this account leaves is said when it is due', async () => {
+  group = await roomWith(endpoint, [bob])
   await putInPhase(endpoint, group, { name: 'leaving', leaveDue: true, commitOut: false })
   await seal()
   expect(kinds()).toEqual(['content'])

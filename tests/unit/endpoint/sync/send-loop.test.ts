@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { LimitsSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../../../services/endpoint/context.js'
-import { intend, removeDevices } from '../../../../services/endpoint/groups/intents.js'
+import { intend, removeAccount } from '../../../../services/endpoint/groups/intents.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
 import { countOf, messageNumber } from '../../../../services/endpoint/ids.js'
 import type { RequestFrame } from '../../../../services/endpoint/line/frame-writer.js'
@@ -237,7 +237,7 @@ test('a change that has to wait for its time is looked at then', async () => {
   await open()
   const dueAt = endpoint.clock.now() + 3_000
   await endpoint.written((tx, unit) => {
-    intend(unit.context, tx, groupIn(unit, group), removeDevices([bob.device.publicKey]), 3_000)
+    intend(unit.context, tx, groupIn(unit, group), removeAccount(bob.account.publicKey), 3_000)
   })
   await round(0)
   rounds.length = 0

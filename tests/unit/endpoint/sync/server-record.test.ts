@@ -148,7 +148,7 @@ describe("the key of the server's directory", () => {
   test('is the new one of another server, which a person has gone over to', async () => {
     await save({ host: 'memory', port: 1, directoryKey: key(1) })
     await told(key(2), { serverId: otherId, isOurs: false })
-    expect(endpoint.told).toEqual([])
+    expect(endpoint.told).toEqual([{ ...notice, notice: { code: 'server-anew' } }])
     expect(saved()).toMatchObject({ serverId: otherId, directoryKey: key(2) })
   })
 

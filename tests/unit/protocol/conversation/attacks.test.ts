@@ -9,15 +9,18 @@ import { judgeCommit } from '../../../../services/protocol/conversation/commit-v
 import { encodeGroupState } from '../../../../services/protocol/conversation/group-state.js'
 import { foundGroup } from '../../../../services/protocol/conversation/held-group.js'
 import { encodeJoiner } from '../../../../services/protocol/conversation/joiner.js'
+import { withList } from '../../../../services/protocol/conversation/ledger.js'
 import { makeRejoinStatement } from '../../../../services/protocol/conversation/rejoin-statement.js'
 import { judgeWelcome, type OwnGroup } from '../../../../services/protocol/conversation/welcome-verdict.js'
 import {
   type OpenedWelcome,
   readWelcomed,
 } from '../../../../services/protocol/conversation/welcomed-group.js'
+import { knownDevices } from '../../../../services/protocol/identity/devices-in-use.js'
+import { sameKey } from '../../../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
 import { GroupStory, keyChange, reasonOf } from '../../../support/chain-groups.js'
-import { ChainWriter, Person } from '../../../support/chain-people.js'
+import { ChainWriter, ELSEWHERE, Person } from '../../../support/chain-people.js'
 
 type People = [ada: Person, bob: Person, cyd: Person, mal: Person]
 let [ada, bob, cyd, mal]: People = [1, 2, 3, 4].map(seed => new Person(crypto, seed, 3)) as People
@@ -321,6 +324,53 @@ describe('the server, with a member, wants somebody in a conversation of its own
     }
     const welcome = { ...direct.welcome(seat(ada)), groupState: encodeGroupState(crypto, lying, []) }
     expect(welcomed(welcome, bob)).toBe('group-state')
+  })
+})
+
+/** The words of an account make it on any server, so what its key has signed for another one is there to be shown. */
+describe('somebody shows what a member has signed for another server', () => {
+  const elsewhere = (person: Person) => person.listOf(person.devices, { number: 9, serverId: ELSEWHERE })
+
+  test('to bring the list of there into the room, by which other devices are in use', () => {
+    const { encoded } = elsewhere(bob)
+    expect(room.attempt({ committer: seat(mal), basis: { lists: [encoded] } })).toBe('other-server')
+  })
+
+  test('to bring a device in that is certified for there', () => {
+    const leaf = { ...bob.leaf(bob.devices[1]), serverId: ELSEWHERE }
+    expect(room.attempt({ committer: seat(mal), added: [leaf] })).toBe('wrong-leaf other-server')
+  })
+
+  test('to move to the other one, so that the leaves of all others are wrong and can be removed', () => {
+    const path = { ...mal.leaf(), serverId: ELSEWHERE }
+    expect(room.attempt({ committer: seat(mal), path })).toBe('wrong-leaf other-server')
+    expect(room.attempt({ committer: seat(mal), path, removed: [seat(bob)] })).toBe('right-leaf-removed')
+  })
+
+  test('by a welcome with such a list, or with such a leaf', () => {
+    const welcome = room.welcome(seat(ada))
+    const list = elsewhere(bob)
+    const ledger = withList(room.held.ledger, list.read, list.encoded)!
+    const told = new GroupStory(crypto, { ...room.held, ledger }, room.entries).welcome(seat(ada))
+    expect(welcomed(told, cyd)).toBe('other-server')
+    const leaves = room.held.leaves.map(leaf =>
+      sameKey(leaf.accountKey, bob.key) ? { ...leaf, serverId: ELSEWHERE } : leaf,
+    )
+    expect(welcomed({ ...welcome, leaves }, cyd)).toBe('wrong-leaf other-server')
+    // A device that is on both is of one of them by its own leaf.
+    expect(welcomed({ ...welcome, leaves, signer: seat(bob) }, cyd)).toBe('other-server')
+    const others = leaves.map(leaf => ({ ...leaf, serverId: ELSEWHERE }))
+    expect(welcomed({ ...welcome, leaves: others }, cyd)).toBe('other-server')
+  })
+
+  test('and founds no group with it', () => {
+    const { state } = room.held
+    const founding = { groupId: new Uint8Array(16).fill(8), incarnation: 2, state, founder: ada.leaf() }
+    const list = elsewhere(bob)
+    const held = { devices: knownDevices({ list: list.read, removals: [] }), encoded: [list.encoded] }
+    expect(() => foundGroup({ ...founding, accounts: [ada.held(), held] })).toThrow(
+      new RangeError('The leaf of a founder has to be right: other-server'),
+    )
   })
 })
 

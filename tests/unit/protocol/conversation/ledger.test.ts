@@ -21,7 +21,7 @@ import {
 } from '../../../../services/protocol/conversation/ledger.js'
 import { readDeviceRemoval } from '../../../../services/protocol/identity/device-removal.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
-import { Person } from '../../../support/chain-people.js'
+import { ELSEWHERE, Person, SERVER_ID } from '../../../support/chain-people.js'
 
 const [ada, bob] = [new Person(crypto, 1, 3), new Person(crypto, 2)]
 const listed = (ledger: Ledger | undefined, { list }: Pick<Person, 'list'>) =>
@@ -99,7 +99,10 @@ test('two lists with one number are both kept, and devices are in use that both 
   expect(encoded).toEqual(devices.lists.map(({ list }) => (list === ada.list.read ? ada : fork).list.encoded))
   const state = fixedState(crypto, ConversationKind.OWN_DEVICES, [ada.key])
   const leaves = ada.devices.map(device => ada.leaf(device))
-  expect(firstWrongLeaf(leafJudge({ state, ledger }), leaves)).toEqual({ leaf: leaves[0], why: 'not-in-use' })
+  expect(firstWrongLeaf(leafJudge({ state, ledger, serverId: SERVER_ID }), leaves)).toEqual({
+    leaf: leaves[0],
+    why: 'not-in-use',
+  })
 })
 
 test('accounts that are no members go, removed leaves after 16 epochs', () => {
@@ -119,9 +122,10 @@ test('of a wrong leaf the first fault is told', () => {
   const none = new Person(crypto, 3)
   const leaf = ada.leaf(first)
   const faults = (leaves: Leaf[], of: Ledger = ledger) =>
-    firstWrongLeaf(leafJudge({ state, ledger: of }), leaves)?.why
+    firstWrongLeaf(leafJudge({ state, ledger: of, serverId: SERVER_ID }), leaves)?.why
   expect(faults([leaf, ada.leaf(second)])).toBe(undefined)
   expect(faults([none.leaf()])).toBe('not-a-member')
+  expect(faults([{ ...leaf, serverId: ELSEWHERE }])).toBe('other-server')
   expect(faults([leaf], EMPTY_LEDGER)).toBe('no-list')
   expect(faults([ada.leaf(third)])).toBe('not-in-use')
   expect(faults([leaf, leaf])).toBe('second-leaf')

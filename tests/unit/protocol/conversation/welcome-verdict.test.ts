@@ -205,6 +205,10 @@ describe('a device that knows the conversation', () => {
     const next = { ...other.held, groupId: new Uint8Array(16), incarnation: 2 }
     expect(sealingGroup(crypto, [one.held, next, other.held])).toBe(next)
     expect(sealingGroup(crypto, [])).toBe(undefined)
+    // Where one that was begun anew did not come, the one behind it is as good.
+    other.held = { ...other.held, incarnation: 7 }
+    expect(judged(other.welcome(bob.first.key), ada, [known(one)])).toBe('successor')
+    expect(judged(one.welcome(ada.first.key), bob, [known(other)])).toBe('outdated')
   })
 })
 

@@ -18,7 +18,6 @@ import { generateKeyPair, sign } from '../../../../services/protocol/signature.j
 const account = accountKeys(generateKeyPair(crypto))
 const device = deviceKeys(generateKeyPair(crypto))
 const good = makeCertificate(crypto, {
-  handle: 'ada',
   account,
   deviceKey: device.publicKey,
   issuedAt: 1_700_000_000_000,
@@ -32,7 +31,6 @@ function signed(fields: MessageInitShape<typeof DeviceCertificateSchema>): Uint8
   const certificate = toBinary(
     DeviceCertificateSchema,
     create(DeviceCertificateSchema, {
-      handle: 'ada',
       accountKey: account.publicKey,
       deviceKey: device.publicKey,
       serverId: new Uint8Array(16),
@@ -76,18 +74,16 @@ describe('device certificates', () => {
 
   test('are made for no key that anybody would refuse', () => {
     const deviceKey = deviceKeys({ ...device, publicKey: new Uint8Array(32) }).publicKey
-    expect(() => makeCertificate(crypto, { handle: 'ada', account, deviceKey })).toThrow(
+    expect(() => makeCertificate(crypto, { account, deviceKey })).toThrow(
       new RangeError('A device key is 32 bytes, and of no small order'),
     )
   })
 
   test('what was made is read', () => {
-    const handles = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,31}$/)
     fc.assert(
-      fc.property(handles, fc.nat(), (handle, issuedAt) => {
-        const bytes = makeCertificate(crypto, { handle, account, deviceKey: device.publicKey, issuedAt })
+      fc.property(fc.nat(), issuedAt => {
+        const bytes = makeCertificate(crypto, { account, deviceKey: device.publicKey, issuedAt })
         expect(readCertificate(crypto, bytes)).toEqual({
-          handle,
           accountKey: account.publicKey,
           deviceKey: device.publicKey,
           issuedAt,
@@ -104,9 +100,6 @@ describe('device certificates', () => {
     ['a device key of small order', { deviceKey: new Uint8Array(32) }, 'malformed'],
     ['a time before 1970', { issuedAtMs: -1n }, 'malformed'],
     ['a time past all dates', { issuedAtMs: LATEST + 1n }, 'malformed'],
-    ['no handle', { handle: '' }, 'handle'],
-    ['a handle with an escape', { handle: 'a\u001b[2J' }, 'handle'],
-    ['a handle that is too long', { handle: 'a'.repeat(33) }, 'handle'],
     ['the key of another account', { accountKey: generateKeyPair(crypto).publicKey }, 'signature'],
   ])('%s is refused though the account signed it', (_, fields, reason) => {
     expect(refusal(signed(fields))).toBe(reason)
@@ -147,14 +140,14 @@ describe('device certificates', () => {
       ),
       Buffer.of(0x78, 0x01),
     ])
-    expect(readCertificate(crypto, later).handle).toBe('ada')
+    expect(readCertificate(crypto, later)).toEqual(readCertificate(crypto, good))
   })
 
   test('are verified by each provider for itself, and once', () => {
     let asked = 0
     const doubting = { ...crypto, ed25519Verify: () => ++asked < 0 }
     const trusting = { ...crypto, ed25519Verify: () => ++asked > 0 }
-    expect(readCertificate(crypto, good).handle).toBe('ada')
+    expect(readCertificate(crypto, good).deviceKey).toEqual(device.publicKey)
     expect(() => readCertificate(doubting, good)).toThrow(IdentityError)
     expect(() => readCertificate(doubting, good)).toThrow(IdentityError)
     expect(asked).toBe(2)
@@ -162,22 +155,12 @@ describe('device certificates', () => {
     expect(asked).toBe(3)
   })
 
-  test('of a handle that breaks the rule are refused', () => {
-    expect(refusal(signed({ handle: 'Not A Handle' }))).toBe('handle')
-  })
-
   test('name a server by 16 bytes', () => {
     const serverId = new Uint8Array(16).fill(5)
-    const made = makeCertificate(crypto, { handle: 'ada', account, deviceKey: device.publicKey, serverId })
+    const made = makeCertificate(crypto, { account, deviceKey: device.publicKey, serverId })
     expect(readCertificate(crypto, made).serverId).toEqual(serverId)
     expect(refusal(signed({ serverId: serverId.slice(1) }))).toBe('malformed')
     expect(refusal(signed({ serverId: new Uint8Array() }))).toBe('malformed')
-  })
-
-  test('none is made for a handle that breaks the rule', () => {
-    expect(() => makeCertificate(crypto, { handle: 'Ada', account, deviceKey: device.publicKey })).toThrow(
-      expect.objectContaining({ name: 'IdentityError', reason: 'handle' }),
-    )
   })
 })
 

@@ -6,6 +6,7 @@ import { concatBytes, utf8 } from '../../../../services/protocol/bytes.js'
 import { IdentityError, type IdentityReason } from '../../../../services/protocol/error.js'
 import {
   followsList,
+  isFarAhead,
   isTimelyNumber,
   MAX_LIST_NUMBER,
   makeDeviceList,
@@ -178,6 +179,15 @@ describe('the numbers of lists', () => {
     expect(nextListNumber(NOW - 1, NOW * 1000)).toBe(NOW)
     expect(nextListNumber(NOW, NOW * 1000)).toBe(NOW + 1)
     expect(nextListNumber(undefined, 0)).toBe(1)
+    expect(nextListNumber(NOW, NOW * 1000, { takesBack: true })).toBe(NOW + 86_100)
+    expect(nextListNumber(NOW + 86_100, NOW * 1000, { takesBack: true })).toBe(NOW + 86_101)
+    for (const [number, isAhead] of [
+      [NOW, false],
+      [NOW + 86_700, false],
+      [NOW + 86_701, true],
+      [MAX_LIST_NUMBER, true],
+    ] as const)
+      expect(isFarAhead(number, NOW * 1000)).toBe(isAhead)
     expect(nextListNumber(MAX_LIST_NUMBER - 1, 0)).toBe(MAX_LIST_NUMBER)
     expect(() => nextListNumber(MAX_LIST_NUMBER, 0)).toThrow(RangeError)
   })

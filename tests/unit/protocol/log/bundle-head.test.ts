@@ -28,8 +28,9 @@ const BUNDLE = {
   rosterChange: { addedDeviceIds: [idOf(1), idOf(2)], removedDeviceIds: [idOf(3)] },
 } as const satisfies BundleParts
 
+const TAG = new Uint8Array(32).fill(8)
 const made = (of: Partial<Parameters<typeof makeBundleHead>[1]> = {}) =>
-  makeBundleHead(crypto, { conversationId: ID, bundle: BUNDLE, device, ...of })
+  makeBundleHead(crypto, { conversationId: ID, bundle: BUNDLE, epochTag: TAG, device, ...of })
 const read = (head: SignedHead) => readBundleHead(crypto, head)
 
 /** A head with these fields, signed whatever they are. */

@@ -2,7 +2,8 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { RosterLeaveSchema } from '../../../../gen/parley/v1/chat_pb.js'
-import { makeRejoin } from '../../../../services/protocol/conversation/rejoin-request.js'
+import { SignedRejoinStatementSchema } from '../../../../gen/parley/v1/rejoin_pb.js'
+import { makeRejoinStatement } from '../../../../services/protocol/conversation/rejoin-statement.js'
 import { deviceKeys } from '../../../../services/protocol/keys.js'
 import { makeLeave, verifyLeave } from '../../../../services/protocol/log/roster-leave.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
@@ -55,8 +56,10 @@ describe('a leave', () => {
     expect(holds(conversationId, { ...good, deviceId: generateKeyPair(crypto).publicKey })).toBe(false)
     expect(holds(conversationId.slice(1), good)).toBe(false)
     for (const epoch of [-1n, 2n ** 64n]) expect(holds(conversationId, { ...good, epoch })).toBe(false)
-    const rejoin = makeRejoin(crypto, { conversationId, lastEpoch: 1n, device })
-    expect(holds(conversationId, { ...good, nonce: rejoin.nonce, signature: rejoin.signature })).toBe(false)
+    const asked = { groupId: conversationId, incarnation: 1, head: new Uint8Array(32), lastEpoch: 1n }
+    const rejoin = makeRejoinStatement(crypto, asked, { device, nonce: good.nonce })
+    const { signature } = fromBinary(SignedRejoinStatementSchema, rejoin)
+    expect(holds(conversationId, { ...good, signature })).toBe(false)
   })
 
   test('is made for a conversation only', () => {

@@ -14,6 +14,7 @@ const NOBODY: RegistrationFacts = {
   banned: false,
   account: undefined,
   registeredAs: undefined,
+  accountAs: undefined,
   inviteHolds: false,
   devicesPerAccount: 2,
   nowMs: NOW * 1000,
@@ -53,6 +54,11 @@ describe('a list', () => {
     })
     expect(decided({ account: ALICE, registeredAs: 'bob' })).toBe('handle-taken')
     expect(decided({ registeredAs: 'bob' })).toBe('handle-taken')
+  })
+
+  test('of an account that goes by another handle is refused', () => {
+    expect(decided({ accountAs: 'bob' })).toBe('handle-taken')
+    expect(decided({ account: ALICE, accountAs: 'alice' }, OPEN, bring('laptop', both))).toBe('added')
   })
 
   test("is refused under another's handle", () => {

@@ -5,9 +5,9 @@ import {
   ApplicationEnvelopeSchema,
   CommitBundleSchema,
   type Envelope,
-  RejoinRequestSchema,
   RosterLeaveSchema,
 } from '../../../../gen/parley/v1/chat_pb.js'
+import { SignedRejoinStatementSchema } from '../../../../gen/parley/v1/rejoin_pb.js'
 import {
   applicationContent,
   type Content,
@@ -23,6 +23,7 @@ import {
   rejoinContent,
   successorContent,
 } from '../../../../services/server/store/log-record.js'
+import { statementInit } from '../../../support/rejoin-statements.js'
 import { bytesOf } from '../../../support/store-world.js'
 import { bundle, CONVERSATION_ID, conversation, device, idOf, send } from './people.js'
 
@@ -47,7 +48,8 @@ const text = (epoch = 3n) =>
   applicationContent(create(ApplicationEnvelopeSchema, { epoch, ciphertext: bytesOf('text') }))
 const commit = (init: Parameters<typeof bundle>[0]) =>
   commitContent(toBinary(CommitBundleSchema, bundle(init)))
-const rejoin = () => rejoinContent(create(RejoinRequestSchema, { nonce: bytesOf('n'), deviceId: idOf(0) }), 3)
+const rejoin = () =>
+  rejoinContent(create(SignedRejoinStatementSchema, statementInit({ deviceKey: idOf(0) })), 3)
 
 const shown = (key: number, record: LogRecord, of = conversation([0, 1, 2])): Envelope =>
   envelopeFor(device(key), of, record)

@@ -6,13 +6,14 @@ import {
   type CommitBundle,
   CommitBundleSchema,
   EphemeralEnvelopeSchema,
-  RejoinRequestSchema,
   RosterLeaveSchema,
 } from '../../../../gen/parley/v1/chat_pb.js'
+import { SignedRejoinStatementSchema } from '../../../../gen/parley/v1/rejoin_pb.js'
 import type { DeviceFacts } from '../../../../services/server/store/facts.js'
 import { type Decision, decide, type SendFacts } from '../../../../services/server/store/rules.js'
+import { type StatementFields, statementInit } from '../../../support/rejoin-statements.js'
 import { bytesOf } from '../../../support/store-world.js'
-import { bundle, conversation, device, facts, idOf, send } from './people.js'
+import { bundle, CONVERSATION_ID, conversation, device, facts, idOf, send } from './people.js'
 
 const alice = device(0)
 const bob = device(1)
@@ -35,14 +36,9 @@ function text(of: { epoch?: bigint; bytes?: number; clientSequence?: bigint } = 
   return send({ case: 'application', value }, rest)
 }
 
-function rejoin(of: { nonce?: number; signature?: number; deviceId?: Uint8Array } = {}) {
-  const { nonce = 16, signature = 64, deviceId = alice.id } = of
-  const value = create(RejoinRequestSchema, {
-    nonce: new Uint8Array(nonce),
-    signature: new Uint8Array(signature),
-    deviceId,
-  })
-  return send({ case: 'rejoin', value })
+function rejoin(of: StatementFields = {}) {
+  const init = statementInit({ groupId: CONVERSATION_ID, deviceKey: alice.id, ...of })
+  return send({ case: 'rejoin', value: create(SignedRejoinStatementSchema, init) })
 }
 
 /** By alice, in a conversation with bob, unless the facts are others. */
@@ -201,9 +197,10 @@ describe('a rejoin request', () => {
   test('needs no epoch, and is of its sender', () => {
     const decision = decided(rejoin(), { conversation: conversation([0, 1], { epoch: 9, sharedEpoch: 9 }) })
     expect(decision).toMatchObject({ case: 'accepted', content: { epoch: 9 } })
-    expect(inAWord(decided(rejoin({ deviceId: bob.id })))).toBe('malformed')
-    expect(inAWord(decided(rejoin({ nonce: 15 })))).toBe('malformed')
-    expect(inAWord(decided(rejoin({ signature: 65 })))).toBe('malformed')
+    expect(inAWord(decided(rejoin({ deviceKey: bob.id })))).toBe('malformed')
+    expect(inAWord(decided(rejoin({ groupId: new Uint8Array(16) })))).toBe('malformed')
+    expect(inAWord(decided(rejoin({ nonce: new Uint8Array(15) })))).toBe('malformed')
+    expect(inAWord(decided(rejoin({ signature: new Uint8Array(65) })))).toBe('malformed')
     expect(inAWord(decided(rejoin(), { conversation: undefined }))).toBe('unknownConversation')
   })
 })
@@ -416,9 +413,15 @@ describe('what is malformed', () => {
     ['a conversation id has 16 bytes', send(text().envelope, { conversationId: new Uint8Array(15) })],
     ['an application envelope needs a ciphertext', text({ bytes: 0 })],
     ['only applications, commits, rejoin requests and leaves are stored', send({ case: undefined })],
-    ["a rejoin request's nonce has 16 bytes", rejoin({ nonce: 17 })],
-    ["a rejoin request's signature has 64 bytes", rejoin({ signature: 63 })],
-    ['a rejoin request names another device than its sender', rejoin({ deviceId: bob.id })],
+    ['a rejoin statement is none', rejoin({ nonce: new Uint8Array(17) })],
+    ['a rejoin statement is none', rejoin({ blindedHead: new Uint8Array(31) })],
+    ['a rejoin statement is none', rejoin({ statement: bytesOf('no statement') })],
+    ['a rejoin statement is none', rejoin({ signature: new Uint8Array(63) })],
+    ['a rejoin statement names another device than its sender', rejoin({ deviceKey: bob.id })],
+    [
+      'a rejoin statement names another conversation than it is sent in',
+      rejoin({ groupId: new Uint8Array(16) }),
+    ],
     ['a commit bundle needs a commit', commitOf(bundle({ commit: new Uint8Array() }))],
     ['a device id has 32 bytes', commitOf(withIds(ids => ids.removedDeviceIds.push(new Uint8Array(31))))],
     ['a device id has 32 bytes', commitOf(withIds(ids => ids.addedDeviceIds.push(new Uint8Array(33))))],

@@ -68,6 +68,10 @@ export class SqliteDirectory implements Directory {
     return this.#registrar.account(handle)
   }
 
+  async accountOf(accountKey: Uint8Array): Promise<AccountRecord | undefined> {
+    return this.#registrar.accountOf(accountKey)
+  }
+
   async device(id: DeviceId): Promise<RegisteredDevice | undefined> {
     const row = this.#sql.device.get(id)
     if (!row) return undefined

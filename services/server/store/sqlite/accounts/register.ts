@@ -15,6 +15,7 @@ interface AccountRow {
 const statements = (db: DatabaseSync) => ({
   ban: prepare(db, 'SELECT 1 FROM bans WHERE handle = ? OR device_id = ?'),
   account: prepare<AccountRow>(db, 'SELECT account_key, devices FROM accounts WHERE handle = ?'),
+  handleOfKey: prepare<{ handle: string }>(db, 'SELECT handle FROM accounts WHERE account_key = ?'),
   handleOf: prepare<{ handle: string }>(
     db,
     'SELECT handle FROM devices JOIN accounts ON accounts.key = account WHERE id = ?',
@@ -74,6 +75,11 @@ export class Registrar {
     return { handle, accountKey: row.account_key, deviceList, removals }
   }
 
+  accountOf(accountKey: Uint8Array): AccountRecord | undefined {
+    const row = this.#sql.handleOfKey.get(accountKey)
+    return row && this.account(row.handle)
+  }
+
   /** Marks the registered devices as they are in use or not. Returns those that are not any more. */
   #settle(account: AccountRecord): DeviceId[] {
     const used = new Set(devicesOf(account).map(bytesKey))
@@ -92,7 +98,7 @@ export class Registrar {
   }
 
   #facts(
-    { handle, caller }: AccountChange,
+    { handle, accountKey, caller }: AccountChange,
     { inviteHash }: RegisterTerms,
     account: AccountRecord | undefined,
   ): RegistrationFacts {
@@ -101,6 +107,7 @@ export class Registrar {
       banned: this.#sql.ban.get(handle, caller) !== undefined,
       account,
       registeredAs: this.#sql.handleOf.get(caller)?.handle,
+      accountAs: this.#sql.handleOfKey.get(accountKey)?.handle,
       inviteHolds: inviteHash !== undefined && this.#sql.invite.get(inviteHash, now()) !== undefined,
       devicesPerAccount: limits.devicesPerAccount,
       nowMs: now(),

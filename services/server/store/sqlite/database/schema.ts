@@ -1,7 +1,7 @@
 import { recordSize } from '../../log-record.js'
 
 /** Goes up with every change of the tables; kept in SQLite's user_version. Tables of another version are not opened. */
-export const SCHEMA_VERSION = 11
+export const SCHEMA_VERSION = 12
 
 /** "Prly": SQLite's application_id, which tells our files from others'. */
 export const APPLICATION_ID = 0x50726c79
@@ -90,7 +90,7 @@ CREATE TABLE directory_key (only INTEGER PRIMARY KEY CHECK (only = 1), key BLOB 
 CREATE TABLE accounts (
   key INTEGER PRIMARY KEY,
   handle TEXT NOT NULL UNIQUE,
-  account_key BLOB NOT NULL,
+  account_key BLOB NOT NULL UNIQUE,
   devices BLOB NOT NULL
 ) STRICT;
 

@@ -185,6 +185,14 @@ describe('what else there is to do', () => {
     await group.enter({ name: 'leaving', leaveDue: false, commitOut: false })
     expect(due()).toBeUndefined()
   })
+
+  test('is to make the group in which a broken one goes on, unless this account leaves', async () => {
+    await intend(now)
+    await group.enter({ name: 'broken', succeedAtMs: now + 300, leaveDue: false })
+    expect(due()).toEqual(only({ atMs: now + 300 }))
+    await group.enter({ name: 'broken', succeedAtMs: now + 300, leaveDue: true })
+    expect(due()).toBeUndefined()
+  })
 })
 
 describe('what is due later', () => {

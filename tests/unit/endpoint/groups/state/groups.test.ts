@@ -11,6 +11,7 @@ import {
   type Groups,
   LIBRARY_MAJOR,
 } from '../../../../../services/endpoint/groups/state/groups.js'
+import { atState } from '../../../../../services/endpoint/groups/state/held.js'
 import type { LiveGroup } from '../../../../../services/endpoint/groups/state/live-group.js'
 import {
   conversationNumber,
@@ -20,7 +21,7 @@ import {
 } from '../../../../../services/endpoint/ids.js'
 import { Records, type Transaction } from '../../../../../services/endpoint/vault/records.js'
 import { openTestContext, storesOn, type TestContext } from '../../../../support/endpoint-context.js'
-import { foundGroup } from '../../../../support/endpoint-groups.js'
+import { foundGroup, keyPackageOf } from '../../../../support/endpoint-groups.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
 import { MemoryDisk } from '../../../../support/memory/vault.js'
 
@@ -62,6 +63,35 @@ describe('a group', () => {
     ]).toEqual([undefined, undefined, []])
   })
 
+  test('of one conversation stands before others that are over, and of these before earlier ones', async () => {
+    const [second, third] = [
+      await TestGroup.of(testing, { others: [bob] }),
+      await TestGroup.of(testing, { others: [bob] }),
+    ]
+    const inOrder = () =>
+      groups()
+        .of(group.conversation)
+        .map(({ number }) => number)
+    await second.change({ incarnation: 3 })
+    await third.change({ incarnation: 2 })
+    expect(inOrder()).toEqual([second.number, third.number, group.number])
+    await second.enter({ name: 'ended', why: 'succeeded' })
+    await third.enter({ name: 'ended', why: 'removed' })
+    expect(inOrder()).toEqual([group.number, second.number, third.number])
+  })
+
+  test('is found by the id of its conversation, which others of it have as well', async () => {
+    const again = await TestGroup.of(testing, { others: [bob] })
+    const room = await TestGroup.of(testing, { others: [bob], room: {} })
+    const ofChain = ({ live }: TestGroup) =>
+      groups()
+        .ofChain(live.held.state.id)
+        .map(({ number }) => number)
+    expect(ofChain(group)).toEqual([group.number, again.number])
+    expect(ofChain(room)).toEqual([room.number])
+    expect(groups().ofChain(new Uint8Array(32))).toEqual([])
+  })
+
   test('begins with what it is bound to, and counts from 1', () => {
     expect(group.live.record).toMatchObject({
       ...{ nextCount: 1n, cipherSuite: CIPHER_SUITE, libraryMajor: LIBRARY_MAJOR },
@@ -70,31 +100,26 @@ describe('a group', () => {
   })
 
   test('that this device founds counts from the first epoch that others are in', async () => {
-    const { state } = await foundGroup(testing.context.engine, alice, { others: [bob] })
-    const alone = await testing.context.engine.create({
-      groupId: Uint8Array.of(1),
-      keyPackage: await testing.context.engine.newKeyPackage({
-        identity: alice.certificate,
-        signatureKey: alice.device.privateKey,
-        publicKey: alice.device.publicKey,
-      }),
-    })
-    const later = testing.context.engine.adopt(
-      state,
-      (await testing.context.engine.commit(state, {})).pending,
-    ).state
+    const { engine } = testing.context
+    const { state, held } = await foundGroup(engine, alice, { others: [bob] })
+    const groupId = new Uint8Array(16).fill(100)
+    const alone = {
+      state: await engine.create({ groupId, keyPackage: await keyPackageOf(engine, alice) }),
+      held: { ...held, groupId, epoch: 0n, incarnation: 4 },
+    }
+    const next = engine.adopt(state, (await engine.commit(state, {})).pending).state
+    const later = { state: next, held: atState(engine, held, next) }
     const records = await testing.written((tx, { context }) =>
       [alone, later].map((each, index) => {
-        const conversationId = new Uint8Array(16).fill(100 + index)
         const phase = index === 0 ? created() : joined()
-        return context.groups.add(tx, { conversationId, conversation: conversationNumber(1n), phase }, each)
-          .record
+        return context.groups.add(tx, { conversation: conversationNumber(1n), phase }, each).record
       }),
     )
     expect(records).toMatchObject([
-      { joinedEpoch: 1n, owedSinceEpoch: 0n, phase: { case: 'creating' } },
-      { joinedEpoch: 2n, owedSinceEpoch: 2n, phase: { case: 'active' } },
+      { joinedEpoch: 1n, owedSinceEpoch: 0n, phase: { case: 'creating' }, incarnation: 4 },
+      { joinedEpoch: 2n, owedSinceEpoch: 2n, phase: { case: 'active' }, incarnation: 1 },
     ])
+    for (const { chainId } of records) expect(chainId).toEqual(held.state.id)
   })
 
   test('is opened again as it was, message by message', async () => {
@@ -117,9 +142,9 @@ describe('a group', () => {
     const other = await openedAgain()
     expect(engine.save(other.state)).toEqual(engine.save(group.live.state))
     const next = await engine.commit(group.live.state, {})
-    await testing.written((tx, unit) =>
-      unit.context.groups.enter(tx, group.in(unit), engine.adopt(group.live.state, next.pending).state),
-    )
+    const { state } = engine.adopt(group.live.state, next.pending)
+    const after = { state, held: atState(engine, group.live.held, state) }
+    await testing.written((tx, unit) => unit.context.groups.enter(tx, group.in(unit), after))
     expect(testing.context.records.keys('ratchets', { group: group.number })).toEqual([])
     expect(epoch(await openedAgain())).toBe(2n)
   })
@@ -156,8 +181,8 @@ describe('a group', () => {
 describe('a group that this device is in again', () => {
   const sender = () => group.live.sender(bob.device.publicKey)
   const again = async () => {
-    const { state } = await foundGroup(testing.context.engine, alice, { others: [bob] })
-    await testing.written((tx, unit) => unit.context.groups.restart(tx, group.in(unit), state))
+    const founded = await foundGroup(testing.context.engine, alice, { others: [bob] })
+    await testing.written((tx, unit) => unit.context.groups.restart(tx, group.in(unit), founded))
   }
   beforeEach(async () => {
     await group.change({
@@ -166,7 +191,8 @@ describe('a group that this device is in again', () => {
         committedAtMs: 5n,
         log: { case: 'forked', value: create(ForkedLogSchema) },
       },
-      ...{ leavingDeviceIds: [bob.device.publicKey], rejoinRequests: [Uint8Array.of(1)], heardEpoch: 9n },
+      ...{ goneDeviceIds: [bob.device.publicKey], rejoinRequests: [Uint8Array.of(1)] },
+      ...{ heardEpoch: 9n, rejoinEpoch: 9n },
     })
     await testing.written((tx, unit) => {
       const live = group.in(unit)
@@ -174,7 +200,7 @@ describe('a group that this device is in again', () => {
         ...live.sender(bob.device.publicKey),
         received: countOf(4n),
       })
-      unit.context.groups.savePending(tx, live, Uint8Array.of(1))
+      unit.context.groups.savePending(tx, live, { state: Uint8Array.of(1), held: live.held })
       tx.put('sent', { group: group.number, id: countOf(1n) }, { message: messageNumber(1n) })
     })
   })
@@ -186,17 +212,24 @@ describe('a group that this device is in again', () => {
     expect(group.live.phase.name).toBe('active')
     expect(group.live.record).toMatchObject({
       ...{ nextCount: 1n, committedAtMs: 0n, joinedEpoch: 1n, owedSinceEpoch: 1n },
-      ...{ leavingDeviceIds: [], rejoinRequests: [], heardEpoch: 0n, log: { case: undefined } },
+      ...{ goneDeviceIds: [], rejoinRequests: [], heardEpoch: 0n, log: { case: undefined } },
     })
     expect([sender().received, group.live.pending]).toEqual([0n, undefined])
+    expect(group.live.record.rejoinEpoch).toBeUndefined()
     expect(testing.context.records.keys('sent')).toEqual([])
+    expect(testing.context.records.keys('pendingchains')).toEqual([])
   })
 
   test('after it had lost the state is owed what was said meanwhile', async () => {
-    await group.enter({ name: 'out-of-sync', askDue: false, leaveDue: false })
-    await again()
-    expect(group.live.record).toMatchObject({ owedSinceEpoch: 0n, nextCount: 1n })
-    expect(sender().received).toBe(4n)
+    for (const phase of [
+      { name: 'out-of-sync', askDue: false, leaveDue: false },
+      { name: 'broken', succeedAtMs: 5, leaveDue: false },
+    ] as const) {
+      await group.enter(phase)
+      await again()
+      expect(group.live.record).toMatchObject({ owedSinceEpoch: 0n, nextCount: 1n })
+      expect(sender().received).toBe(4n)
+    }
   })
 })
 
@@ -240,26 +273,25 @@ describe('the groups that a unit of work has changed', () => {
       await work(unit, group.in(unit))
       return unit.context.groups.changed(tx)
     })
-  const other = async () => (await foundGroup(testing.context.engine, alice, { others: [bob] })).state
+  const other = () => foundGroup(testing.context.engine, alice, { others: [bob] })
 
   test('are those in another epoch, and those that the account has come into or out of', async () => {
     const { number } = group
-    const state = await other()
+    const founded = await other()
     const entered = await changedBy(({ context, tx }, live) => {
-      context.groups.enter(tx, live, state)
+      context.groups.enter(tx, live, founded)
       context.groups.change(tx, live, { committedAtMs: 5n })
     })
     expect(entered).toEqual([{ number, wasIn: true }])
     expect(
       await changedBy(({ context, tx }, live) => void context.groups.move(tx, live, { input: 'removed' })),
     ).toEqual([{ number, wasIn: true }])
-    expect(await changedBy(({ context, tx }, live) => context.groups.restart(tx, live, state))).toEqual([
+    expect(await changedBy(({ context, tx }, live) => context.groups.restart(tx, live, founded))).toEqual([
       { number, wasIn: false },
     ])
     const added = await changedBy(({ context, tx }) => {
       const conversation = context.conversations.open(tx, bob.account.publicKey)
-      const conversationId = new Uint8Array(16).fill(200)
-      context.groups.add(tx, { conversationId, conversation, phase: created() }, state)
+      context.groups.add(tx, { conversation, phase: created() }, founded)
     })
     expect(added).toEqual([{ number: groupNumber(number + 1n), wasIn: false }])
   })
@@ -284,8 +316,8 @@ describe('the groups of a person', () => {
       unit.context.groups.noteCompared(tx, group.in(unit), { accountKey, isComplete }),
     )
   const enter = async (...others: OwnAccount[]) => {
-    const { state } = await foundGroup(testing.context.engine, alice, { others })
-    await testing.written((tx, unit) => unit.context.groups.enter(tx, group.in(unit), state))
+    const founded = await foundGroup(testing.context.engine, alice, { others, room: {} })
+    await testing.written((tx, unit) => unit.context.groups.enter(tx, group.in(unit), founded))
   }
 
   test('are to be compared with the directory from the first day on, until they are', async () => {
@@ -317,6 +349,20 @@ describe('the groups of a person', () => {
     }
   })
 
+  test('are theirs also where none of their devices is in it', async () => {
+    const { number } = group
+    const founded = await foundGroup(testing.context.engine, alice, { others: [bob], room: {} })
+    const member = { accountKey: carol.account.publicKey, added: 3, isAdmin: false }
+    const state = { ...founded.held.state, members: [...founded.held.state.members, member] }
+    await testing.written((tx, unit) =>
+      unit.context.groups.enter(tx, group.in(unit), { ...founded, held: { ...founded.held, state } }),
+    )
+    expect(withThem(carol)).toEqual([[number], [number]])
+    await compared(carol, true)
+    await enter(bob, carol)
+    expect(withThem(carol)).toEqual([[number], [number]])
+  })
+
   test('are theirs no more when they are out', async () => {
     await enter(carol)
     expect([withThem(bob), withThem(carol)]).toEqual([
@@ -328,25 +374,25 @@ describe('the groups of a person', () => {
   test('are compared again, all of them, after this device was out of it', async () => {
     await compared(bob, true)
     await group.enter({ name: 'ended', why: 'removed' })
-    const { state } = await foundGroup(testing.context.engine, alice, { others: [bob] })
-    await testing.written((tx, unit) => unit.context.groups.restart(tx, group.in(unit), state))
+    const founded = await foundGroup(testing.context.engine, alice, { others: [bob] })
+    await testing.written((tx, unit) => unit.context.groups.restart(tx, group.in(unit), founded))
     expect(withThem(bob)).toEqual([[group.number], [group.number]])
   })
 })
 
 test('a group that another unit of work reads cannot be changed: that one’s changes would be lost', async () => {
   const { live } = group
-  const { state, number } = live
+  const { state, held, number } = live
   const sender = live.sender(bob.device.publicKey)
   const place = { epoch: 1n, leaf: 0 }
-  const conversation = { conversationId: new Uint8Array(16), conversation: live.record.conversation }
+  const { conversation } = live.record
   const changes: ((groups: Groups, tx: Transaction) => unknown)[] = [
-    (_, tx) => groups().add(tx, { ...conversation, phase: created() }, state),
-    (own, tx) => own.restart(tx, live, state),
+    (_, tx) => groups().add(tx, { conversation, phase: created() }, { state, held }),
+    (own, tx) => own.restart(tx, live, { state, held }),
     (own, tx) => own.change(tx, live, {}),
     (own, tx) => own.move(tx, live, { input: 'removed' }),
     (own, tx) => own.advance(tx, live, state, place),
-    (own, tx) => own.enter(tx, live, state),
+    (own, tx) => own.enter(tx, live, { state, held }),
     (own, tx) => own.savePending(tx, live, undefined),
     (own, tx) => own.saveSender(tx, live, sender),
     (own, tx) => own.noteCompared(tx, live, { accountKey: bob.account.publicKey, isComplete: true }),

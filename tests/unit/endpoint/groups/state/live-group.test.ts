@@ -2,10 +2,14 @@
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
-import { GroupStates } from '../../../../../services/endpoint/groups/state/live-group.js'
+import { atState, keptBytes } from '../../../../../services/endpoint/groups/state/held.js'
+import { type GroupInEpoch, GroupStates } from '../../../../../services/endpoint/groups/state/live-group.js'
 import { type GroupNumber, groupNumber } from '../../../../../services/endpoint/ids.js'
-import type { Engine, GroupState } from '../../../../../services/endpoint/mls/engine.js'
-import { Records } from '../../../../../services/endpoint/vault/records.js'
+import type { Engine } from '../../../../../services/endpoint/mls/engine.js'
+import { at, Records } from '../../../../../services/endpoint/vault/records.js'
+import { makeEntry } from '../../../../../services/protocol/conversation/chain/entry.js'
+import { planCommit } from '../../../../../services/protocol/conversation/commit-verdict.js'
+import { nodeCrypto } from '../../../../../services/protocol/node/crypto.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { foundGroup } from '../../../../support/endpoint-groups.js'
 import { TestGroup } from '../../../../support/group.js'
@@ -51,15 +55,16 @@ const padded = (saved: Uint8Array, bytes: number) => {
 const unpadded = (large: Uint8Array) =>
   large.slice(0, new DataView(large.buffer, large.byteOffset).getUint32(large.length - 4))
 
-const founded = async () => (await foundGroup(engine, alice, { others: [bob] })).state
+const founded = () => foundGroup(engine, alice, { others: [bob] })
 const FIRST = groupNumber(1n)
-const enter = (group: GroupNumber, state: GroupState) =>
-  records.transaction(tx => states.enter(tx, group, state))
+const enter = (group: GroupNumber, founded: GroupInEpoch) =>
+  records.transaction(tx => states.enter(tx, group, founded))
 
 describe('a state', () => {
   test('is opened once, when it is used', async () => {
-    const state = await founded()
-    await enter(FIRST, state)
+    const group = await founded()
+    const { state } = group
+    await enter(FIRST, group)
     states = statesOf()
     expect(loads).toBe(0)
     expect(engine.save(states.get(records, FIRST))).toEqual(engine.save(state))
@@ -103,10 +108,13 @@ describe('a state', () => {
     await enter(FIRST, before)
     await records.transaction(tx => {
       states.enter(tx, FIRST, after)
-      expect(states.get(tx, FIRST)).toBe(after)
-      expect(states.get(records, FIRST)).toBe(before)
+      expect(states.get(tx, FIRST)).toBe(after.state)
+      expect(states.get(records, FIRST)).toBe(before.state)
+      expect(states.held(tx, FIRST)).toBe(after.held)
+      expect(states.held(records, FIRST)).toBe(before.held)
     })
-    expect(states.get(records, FIRST)).toBe(after)
+    expect(states.get(records, FIRST)).toBe(after.state)
+    expect(states.held(records, FIRST)).toBe(after.held)
   })
 
   test.each([{ kept: false }, { kept: true }])(
@@ -116,9 +124,89 @@ describe('a state', () => {
       await enter(FIRST, before)
       disk.fail({ reason: 'damaged', kept })
       await expect(enter(FIRST, after)).rejects.toThrow()
-      expect(engine.save(states.get(records, FIRST))).toEqual(engine.save(kept ? after : before))
+      expect(engine.save(states.get(records, FIRST))).toEqual(engine.save((kept ? after : before).state))
     },
   )
+})
+
+describe('what a group holds besides', () => {
+  const rooms = () => foundGroup(engine, alice, { others: [bob], room: {} })
+
+  test('is on the disk as it was, and read once', async () => {
+    const group = await rooms()
+    await enter(FIRST, group)
+    states = statesOf()
+    const { state, ledger, entries, leaves, epoch } = states.held(records, FIRST)
+    expect(state).toEqual(group.held.state)
+    expect(ledger).toEqual(group.held.ledger)
+    expect(entries).toEqual(group.held.entries)
+    expect([leaves, epoch]).toEqual([group.held.leaves, 1n])
+    expect(states.held(records, FIRST)).toBe(states.held(records, FIRST))
+  })
+
+  test('that is not there is a defect', () => {
+    expect(() => states.held(records, FIRST)).toThrow(new RangeError('nothing is held of group 1'))
+  })
+
+  test('that is of another group is not taken', async () => {
+    const [group, other] = [await rooms(), await rooms()]
+    await enter(FIRST, group)
+    await records.transaction(tx => tx.putBytes('chains', at(FIRST), keptBytes(other.held)))
+    states = statesOf()
+    expect(() => states.held(records, FIRST)).toThrow('group-state')
+  })
+
+  test('is written where it changes, and there alone', async () => {
+    const group = await rooms()
+    await enter(FIRST, group)
+    const isChainPut = (changes: readonly object[]) =>
+      changes.some(each => 'put' in each && each.put === 'chains')
+    disk.fail({ reason: 'full', where: isChainPut })
+    // Fresh keys change nothing of it.
+    const { pending } = await engine.commit(group.state, {})
+    const next = engine.adopt(group.state, pending).state
+    const after = { state: next, held: atState(engine, group.held, next) }
+    await enter(FIRST, after)
+    expect(states.held(records, FIRST).epoch).toBe(2n)
+    const removed = [{ deviceKey: bob.device.publicKey, epoch: 1n }]
+    for (const change of [
+      { ledger: { ...after.held.ledger, removed } },
+      { entries: [...after.held.entries] },
+    ]) {
+      disk.mend()
+      await enter(FIRST, after)
+      disk.fail({ reason: 'full', where: isChainPut })
+      await expect(enter(FIRST, { ...after, held: { ...after.held, ...change } })).rejects.toThrow()
+    }
+  })
+
+  test('is that of the commit on its way once this takes effect, else what it is now with other leaves', async () => {
+    const group = await rooms()
+    await enter(FIRST, group)
+    const { pending } = await engine.commit(group.state, {})
+    const next = engine.adopt(group.state, pending).state
+    const save = (held: GroupInEpoch['held'] | undefined) =>
+      records.transaction(tx => states.savePending(tx, FIRST, { state: pending, held }))
+    await save(undefined)
+    expect(states.heldAfter(records, FIRST, next)).toEqual({ ...group.held, epoch: 2n })
+    const planned = await renamed(group)
+    await save(planned.held)
+    expect(states.heldAfter(records, FIRST, planned.state).state.settings?.name).toBe('coffee')
+    // Of a commit that was made before, nothing is left.
+    await save(undefined)
+    expect(states.heldAfter(records, FIRST, next).state.settings?.name).toBe('tea')
+  })
+
+  /** The group after a commit of its founder that gives it another name. */
+  async function renamed({ state, held }: GroupInEpoch): Promise<GroupInEpoch> {
+    const settings = { ...held.state.settings!, name: 'coffee' }
+    const place = { before: held.state, groupId: held.groupId, epoch: held.epoch }
+    const entry = makeEntry(nodeCrypto, place, { ...alice, change: { kind: 'settings', settings } })
+    const planned = planCommit(nodeCrypto, held, { committer: alice.device.publicKey, entries: [entry] })
+    const made = await engine.commit(state, { settings: planned.groupState! })
+    const after = engine.adopt(state, made.pending).state
+    return { state: after, held: { ...planned.after, entries: [...held.entries, ...planned.entries] } }
+  }
 })
 
 test('two texts are never sealed from one state, even where the write of the first failed and was kept', async () => {

@@ -10,12 +10,15 @@ test('a phase is kept as it is', () => {
     { name: 'requested' },
     { name: 'out-of-sync', askDue: true, leaveDue: false },
     { name: 'out-of-sync', askDue: false, leaveDue: true },
+    { name: 'broken', succeedAtMs: 7, leaveDue: false },
+    { name: 'broken', succeedAtMs: 0, leaveDue: true },
     { name: 'leaving', leaveDue: true, commitOut: false },
     { name: 'leaving', leaveDue: false, commitOut: true },
     { name: 'ended', why: 'removed' },
     { name: 'ended', why: 'left' },
     { name: 'ended', why: 'abandoned' },
     { name: 'ended', why: 'replaced' },
+    { name: 'ended', why: 'succeeded' },
   ] as const)
     expect(phaseOf(recordOf('groups', phaseRecord(phase)))).toEqual(phase)
 })

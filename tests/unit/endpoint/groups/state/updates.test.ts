@@ -103,7 +103,7 @@ describe('after joining', () => {
   test('a device waits for a time of its own, which stays the same', async () => {
     const others = Array.from({ length: 9 }, (_, place) => makeAccount(`guest${place}`))
     const open = ({ context, tx }: Unit) => context.conversations.openRoom(tx, 'all')
-    group = await groupWith(endpoint, { others, open })
+    group = await groupWith(endpoint, { others, open, room: {} })
     const drawn = dueAt()!
     expect(drawn).toBeGreaterThanOrEqual(endpoint.clock.now())
     expect(drawn).toBeLessThanOrEqual(endpoint.clock.now() + 30_000)

@@ -1,7 +1,6 @@
 // The name of a device among the devices of its account.
 
 import { describe, expect, test } from '@jest/globals'
-import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
 import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
 import { deviceName, sealNames } from '../../../../../services/endpoint/messages/content/device-name.js'
 import { DEVICE_NAME_LENGTH } from '../../../../../services/protocol/content/lengths.js'
@@ -12,8 +11,7 @@ const alice = makeAccount('alice')
 const phone = secondDevice(alice)
 const own = alice.device.publicKey
 
-const ownGroup = (testing: TestContext) =>
-  TestGroup.of(testing, { kind: GroupKind.OWN_DEVICES, others: [phone] })
+const ownGroup = (testing: TestContext) => TestGroup.of(testing, { others: [phone] })
 const named = (name: string) => ({ body: { case: 'deviceName', value: { name } } as const })
 const nameOfPhone = (testing: TestContext) => testing.context.devices.get(phone.device.publicKey)?.name
 
@@ -37,10 +35,7 @@ describe('the name of another device', () => {
 
   test('is not taken in a conversation with others', async () => {
     const testing = await openTestContext(alice)
-    const room = await TestGroup.of(testing, {
-      kind: GroupKind.ROOM,
-      others: [makeAccount('bob'), phone],
-    })
+    const room = await TestGroup.of(testing, { others: [makeAccount('bob'), phone], room: {} })
     await room.take(phone, named('phone'))
     expect(nameOfPhone(testing)).toBeUndefined()
     expect(testing.told).toEqual([])

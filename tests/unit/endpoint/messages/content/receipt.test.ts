@@ -1,7 +1,6 @@
 // Receipts: what has arrived at whom.
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../../services/endpoint/contacts/account.js'
 import type { GroupPhase } from '../../../../../services/endpoint/groups/state/group.js'
@@ -24,12 +23,17 @@ const tablet = secondDevice(bob)
 let testing: TestContext
 let group: TestGroup
 
-async function open(kind: GroupKind, ...others: OwnAccount[]): Promise<void> {
+async function openRoom(...others: OwnAccount[]): Promise<void> {
   testing = await openTestContext(alice)
-  group = await TestGroup.of(testing, { kind, others })
+  group = await TestGroup.of(testing, { others, room: {} })
 }
 
-beforeEach(() => open(GroupKind.ROOM, bob, tablet, carol))
+async function openDirect(...others: OwnAccount[]): Promise<void> {
+  testing = await openTestContext(alice)
+  group = await TestGroup.of(testing, { others })
+}
+
+beforeEach(() => openRoom(bob, tablet, carol))
 
 /** Texts of this device, sealed under the counts from 1 on. */
 async function write(...texts: string[]): Promise<void> {
@@ -89,7 +93,7 @@ describe('a text', () => {
     await confirm(bob, 1n, carol)
     await confirm(carol, 1n)
     expect(states()).toEqual(['stored'])
-    await open(GroupKind.DIRECT, bob, secondDevice(alice))
+    await openDirect(bob, secondDevice(alice))
     await write('one')
     const [own] = [...testing.context.engine.members(group.live.state)].slice(-1)
     await confirm({ ...alice, device: { ...alice.device, publicKey: own!.signatureKey } }, 1n)
@@ -144,7 +148,7 @@ describe('those who are owed a receipt', () => {
   })
 
   test('are not told while they are blocked', async () => {
-    await open(GroupKind.DIRECT, bob)
+    await openDirect(bob)
     await owe([[bob, 1n]])
     await testing.written((tx, { context }) => context.contacts.block(tx, bob.account.publicKey, true))
     expect(owed()).toEqual([])
@@ -155,11 +159,11 @@ describe('those who are owed a receipt', () => {
   test('are told in groups of so many devices and not in larger ones', async () => {
     const many = (count: number) => Array.from({ length: count }, (_, at) => makeAccount(`person-${at}`))
     const people = many(RECEIPT_DEVICES - 1)
-    await open(GroupKind.ROOM, ...people)
+    await openRoom(...people)
     await owe([[people[0]!, 1n]])
     expect(owed()).toHaveLength(1)
     const more = many(RECEIPT_DEVICES)
-    await open(GroupKind.ROOM, ...more)
+    await openRoom(...more)
     await owe([[more[0]!, 1n]])
     expect(owed()).toEqual([])
   })

@@ -23,12 +23,7 @@ describe('the registry', () => {
   // Somebody who is blocked may go, and may say what keeps a group whole; the rest goes unheard.
   test('says which types owe no receipt, and which are taken from somebody who is blocked', () => {
     expect(which(type => traitsOf(type)?.owesReceipt === false)).toEqual(['receipt'])
-    expect(which(type => traitsOf(type)?.fromBlocked)).toEqual([
-      'leave',
-      'nothingToResend',
-      'receipt',
-      'revoked',
-    ])
+    expect(which(type => traitsOf(type)?.fromBlocked)).toEqual(['leave', 'nothingToResend', 'receipt'])
   })
 
   test('says which types wait again where the server did not take them: lines, and what else is still to be said', () => {

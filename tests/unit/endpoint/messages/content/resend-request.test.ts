@@ -87,7 +87,7 @@ describe('a request to say something again', () => {
         await sealLine(context, tx, group.in(unit), id)
       }
     })
-    expect(answers(0)).toMatchObject([{ value: { text: 'note: line' } }, { value: { text: 'line' } }])
+    expect(answers(0)).toMatchObject([{ value: { name: 'note: line' } }, { value: { text: 'line' } }])
     expect(testing.context.records.keys('sent')).toEqual([{ group: group.number, id: 2n }])
     await asks([1n, 2n])
     expect(answers(2)).toMatchObject([

@@ -7,6 +7,7 @@ import { EPHEMERAL_KEY, sealEphemeral as seal } from '../../../../../services/pr
 import type { DeviceKeys } from '../../../../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../../../../services/protocol/node/crypto.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { inNextEpoch } from '../../../../support/endpoint-groups.js'
 import { TestGroup } from '../../../../support/group.js'
 
 const alice = makeAccount('alice')
@@ -65,11 +66,7 @@ describe('an ephemeral', () => {
 
   test('of another epoch is none, whatever epoch it says', async () => {
     const early = await sealedBy(bob.device)
-    const { engine } = testing.context
-    const { pending } = await engine.commit(group.live.state, {})
-    await testing.written((tx, unit) =>
-      unit.context.groups.enter(tx, group.in(unit), engine.adopt(group.live.state, pending).state),
-    )
+    await inNextEpoch(testing, group)
     expect(await open(early)).toBeUndefined()
     expect(await open({ ...early, epoch: 2n })).toBeUndefined()
     const now = await sealedBy(bob.device)

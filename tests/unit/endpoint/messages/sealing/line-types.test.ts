@@ -1,22 +1,28 @@
 // The fate of a line is what its type says.
 
+import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
+import { HearsaySchema } from '../../../../../gen/parley/content/v1/content_pb.js'
 import { MessageKind } from '../../../../../gen/parley/vault/v1/records_pb.js'
-import {
-  type HistoryBody,
-  type LineType,
-  LineTypes,
-} from '../../../../../services/endpoint/messages/sealing/line-types.js'
+import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
+import { type LineType, LineTypes } from '../../../../../services/endpoint/messages/sealing/line-types.js'
 import { recordOf } from '../../../../../services/endpoint/vault/records.js'
 import { NOTE } from '../../../../support/line-type.js'
 
+const bob = makeAccount('bob')
+const ID = new Uint8Array(32).fill(1)
+const writer = { accountKey: bob.account.publicKey, handle: 'bob', deviceKey: bob.device.publicKey }
+const told = (text: string) => ({ case: 'hearsay', value: create(HearsaySchema, { text }) }) as const
+
 /** Kept backwards, as nothing is: what is given and taken shows to have passed through it. */
 const REVERSED: LineType = {
-  ...{ kind: MessageKind.TEXT, saidAgain: true, body: () => ({ case: 'text', value: { text: '' } }) },
+  ...{ kind: MessageKind.TEXT, saidAgain: true, body: () => ({ case: 'text', value: {} }) },
   handedOver: {
-    give: ({ text }) => ({ case: 'text', value: reversed(text) }),
-    take: body =>
-      body.case === 'text' && body.value !== 'refused' ? { text: reversed(body.value) } : undefined,
+    give: ({ text }, certificate) => told(`${reversed(text)}${certificate ? ' certified' : ''}`),
+    take: (body, conversationId) =>
+      body.case === 'hearsay' && conversationId === ID
+        ? { writer, sentAtMs: 1n, sequence: 2n, fields: { text: reversed(body.value.text) } }
+        : undefined,
   },
 }
 const reversed = (text: string) => [...text].reverse().join('')
@@ -32,15 +38,17 @@ describe('a line', () => {
   })
 
   test('is handed over as its type gives it', () => {
-    expect(types.given(line(MessageKind.TEXT))).toEqual({ case: 'text', value: 'cba' })
-    expect(types.given(line(NOTE.kind))).toBeUndefined()
-    expect(types.given(line(MessageKind.EVENT))).toBeUndefined()
+    expect(types.given(line(MessageKind.TEXT), undefined)).toEqual(told('cba'))
+    expect(types.given(line(MessageKind.TEXT), bob.certificate)).toEqual(told('cba certified'))
+    expect(types.given(line(NOTE.kind), undefined)).toBeUndefined()
+    expect(types.given(line(MessageKind.EVENT), undefined)).toBeUndefined()
   })
 
   test('that was handed over is kept as the type that knows it takes it', () => {
-    const taken = (body: HistoryBody) => types.taken(body)
-    expect(taken({ case: 'text', value: 'cba' })).toEqual({ kind: MessageKind.TEXT, text: 'abc' })
-    expect(taken({ case: 'text', value: 'refused' })).toBeUndefined()
-    expect(taken({ case: undefined })).toBeUndefined()
+    const fields = { text: 'abc' }
+    const kept = { kind: MessageKind.TEXT, writer, sentAtMs: 1n, sequence: 2n, fields }
+    expect(types.taken(told('cba'), ID)).toEqual(kept)
+    expect(types.taken(told('cba'), new Uint8Array(32))).toBeUndefined()
+    expect(types.taken({ case: undefined }, ID)).toBeUndefined()
   })
 })

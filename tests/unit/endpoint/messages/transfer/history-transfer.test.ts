@@ -1,10 +1,8 @@
 // Handing over what was said before, part by part.
 
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import type { HistoryMessage } from '../../../../../gen/parley/content/v1/content_pb.js'
-import { GroupKind } from '../../../../../gen/parley/content/v1/room_pb.js'
 import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
-import { makeAccount } from '../../../../../services/endpoint/contacts/account.js'
+import { makeAccount, type OwnAccount } from '../../../../../services/endpoint/contacts/account.js'
 import { type Sequence, sequenceOf } from '../../../../../services/endpoint/ids.js'
 import { OUTBOX_WINDOW } from '../../../../../services/endpoint/messages/sealing/outbox.js'
 import {
@@ -12,8 +10,10 @@ import {
   startTransfer,
   type TransferInit,
 } from '../../../../../services/endpoint/messages/transfer/history-transfer.js'
+import type { AccountKey } from '../../../../../services/protocol/keys.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
+import { hearsay, signedLine, textOf } from '../../../../support/history-lines.js'
 import { NOTE, WITH_NOTES } from '../../../../support/line-type.js'
 
 const alice = makeAccount('alice')
@@ -27,12 +27,16 @@ let room: TestGroup
 let direct: TestGroup
 beforeEach(async () => {
   testing = await openTestContext(alice)
-  room = await TestGroup.of(testing, { kind: GroupKind.ROOM, others: [bob, carol] })
+  room = await TestGroup.of(testing, { others: [bob, carol], room: {} })
   direct = await TestGroup.of(testing, { others: [bob] })
 })
 
 interface Line {
   text: string
+  statement?: Uint8Array
+  signature?: Uint8Array
+  fromDevice?: Uint8Array
+  toldBy?: AccountKey
   sentAtMs?: bigint
   sequence?: Sequence
   kind?: MessageKind
@@ -57,45 +61,61 @@ const numbered = (count: number, text = (index: number) => `${index}`) =>
 
 const note = (to: TransferInit, conversation = room.conversation) =>
   testing.written(tx => startTransfer(tx, conversation, to))
-const toBob = (more: TransferInit = {}) =>
-  note({ toAccount: bob.account.publicKey, conversationId: room.live.record.conversationId, ...more })
+const toBob = (more: TransferInit = {}) => note({ toAccount: bob.account.publicKey, ...more })
+const agreed = (of: OwnAccount, mayHaveHistory = true) =>
+  testing.written((tx, { context }) => context.devices.change(tx, of.device.publicKey, { mayHaveHistory }))
 const seal = () => testing.written((tx, unit) => sealTransfers(unit.context, tx))
-const text = (value: string) => ({ case: 'text', value }) as const
 const due = () => testing.context.records.keys('transfers').length
 const parts = (group = direct) =>
   group.sent().flatMap(body => (body.case === 'historyPart' ? [body.value] : []))
-const textOf = ({ body }: HistoryMessage) => (body.case === 'text' ? body.value : '')
 const texts = (group = direct) => parts(group).flatMap(({ messages }) => messages.map(textOf))
 
 describe('what is handed over', () => {
-  test('is every text in the order of the server, with who sent it and when', async () => {
-    await said({ text: 'one' }, { text: 'two', sentAtMs: 5n })
+  const line = (text: string, sequence: bigint, from = carol) => ({ text, from, sentAtMs: 1_000n, sequence })
+  /** As a device keeps it: signed by its writer. */
+  const signed = (text: string, sequence: bigint, from = carol) => {
+    const { body } = signedLine(room.live.held.state.id, line(text, sequence, from))
+    if (body.case !== 'text') throw new Error('it is hearsay')
+    const { statement, signature } = body.value.text!
+    return { statement, signature, fromDevice: from.device.publicKey, fromAccount: from.account.publicKey }
+  }
+
+  test('is every text in the order of the server, as its writer has signed it', async () => {
+    await testing.written((tx, { context }) => {
+      context.certificates.keep(tx, carol.device.publicKey, carol.certificate)
+      const kept = { kind: MessageKind.TEXT, status: MessageStatus.RECEIVED, sentAtMs: 1_000n }
+      for (const [at, message] of [signed('one', 1n), signed('mine', 2n, alice)].entries())
+        context.conversations.append(tx, room.conversation, {
+          ...{ ...kept, ...message, sequence: sequenceOf(BigInt(at + 1)) },
+        })
+    })
     await toBob()
     await seal()
-    expect(parts()).toMatchObject([
-      {
-        conversationId: room.live.record.conversationId,
-        peerHandle: '',
+    const conversationId = room.live.held.state.id
+    expect(parts()).toEqual([
+      expect.objectContaining({
+        ...{ conversationId, peerHandle: '', peerAccount: new Uint8Array(), toDevice: new Uint8Array() },
         last: true,
         messages: [
-          {
-            fromAccount: carol.account.publicKey,
-            fromHandle: 'carol',
-            body: text('one'),
-            sentAtMs: 1_000n,
-            sequence: 1n,
-          },
-          {
-            fromAccount: carol.account.publicKey,
-            fromHandle: 'carol',
-            body: text('two'),
-            sentAtMs: 5n,
-            sequence: 2n,
-          },
+          signedLine(conversationId, line('one', 1n)),
+          signedLine(conversationId, line('mine', 2n, alice)),
         ],
-      },
+      }),
     ])
     expect(due()).toBe(0)
+  })
+
+  test('is told where nobody can show whose it is', async () => {
+    const toldBy = bob.account.publicKey
+    const fromDevice = carol.device.publicKey
+    await said({ text: 'one', fromDevice, toldBy }, { ...signed('two', 2n), text: '' })
+    await toBob()
+    await seal()
+    expect(parts()[0]?.messages).toEqual([
+      hearsay(line('one', 1n), { toldBy }),
+      // No certificate of its device is here.
+      hearsay(line('two', 2n)),
+    ])
   })
 
   test('is nothing that is older than was agreed', async () => {
@@ -131,18 +151,24 @@ describe('what is handed over', () => {
   })
 
   test('of a conversation with a person names them', async () => {
-    const own = await TestGroup.of(testing, { kind: GroupKind.OWN_DEVICES, others: [phone] })
+    const own = await TestGroup.of(testing, { others: [phone] })
     await testing.written((tx, { context }) =>
       context.conversations.append(tx, direct.conversation, {
         ...{ kind: MessageKind.TEXT, fromHandle: 'bob', text: 'hi', sequence: sequenceOf(4n) },
         status: MessageStatus.RECEIVED,
       }),
     )
+    await agreed(phone)
     await note({ toDevice: phone.device.publicKey }, direct.conversation)
     await seal()
     expect(parts(own)).toMatchObject([
-      { peerAccount: bob.account.publicKey, peerHandle: 'bob', last: true, messages: [{ body: text('hi') }] },
+      {
+        ...{ peerAccount: bob.account.publicKey, peerHandle: 'bob', last: true },
+        conversationId: direct.live.held.state.id,
+        toDevice: phone.device.publicKey,
+      },
     ])
+    expect(texts(own)).toEqual(['hi'])
   })
 })
 
@@ -207,10 +233,34 @@ describe('a transfer', () => {
 
   test('to a device waits for it to be among the own ones', async () => {
     await said({ text: 'one' })
-    const own = await TestGroup.of(testing, { kind: GroupKind.OWN_DEVICES, others: [secondDevice(alice)] })
+    const own = await TestGroup.of(testing, { others: [secondDevice(alice)] })
     await note({ toDevice: phone.device.publicKey })
     await seal()
     expect([parts(own), due()]).toEqual([[], 1])
+  })
+
+  test('to a device waits as long as one is among the own ones that nobody has agreed to', async () => {
+    await said({ text: 'one' })
+    const other = secondDevice(alice)
+    const own = await TestGroup.of(testing, { others: [phone, other] })
+    await note({ toDevice: phone.device.publicKey })
+    await seal()
+    expect([parts(own), due()]).toEqual([[], 1])
+    await agreed(phone)
+    await seal()
+    expect([parts(own), due()]).toEqual([[], 1])
+    await agreed(other)
+    await seal()
+    expect([texts(own), due()]).toEqual([['one'], 0])
+  })
+
+  test('of a conversation that has nobody in it yet is done', async () => {
+    const awaited = await testing.written((tx, { context }) => context.conversations.openAwaiting(tx, 'dave'))
+    await TestGroup.of(testing, { others: [phone] })
+    await agreed(phone)
+    await note({ toDevice: phone.device.publicKey }, awaited)
+    await seal()
+    expect(due()).toBe(0)
   })
 
   test('that is noted again while it is under way is the same one', async () => {

@@ -14,7 +14,7 @@ import {
 import type { LiveGroup } from '../../../../../services/endpoint/groups/state/groups.js'
 import { takeClaim, wantedKeyPackages } from '../../../../../services/endpoint/sync/keys/claims.js'
 import { claimOf, groupIn, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
-import { claimedDevice, putInPhase, roomWith } from '../../../../support/endpoint-groups.js'
+import { claimedDevice, learn, putInPhase, roomWith } from '../../../../support/endpoint-groups.js'
 
 const bob = makeAccount('bob')
 const bobsPhone = restoreAccount({ handle: 'bob', seed: bob.account.privateKey })
@@ -43,8 +43,11 @@ const take = (claimed: readonly ClaimedDevice[] | undefined) =>
     const [first] = wantedKeyPackages(unit.context)
     await takeClaim(unit.context, tx, first!, claimed)
   })
-const claim = (...devices: OwnAccount[]) =>
-  Promise.all(devices.map(device => claimedDevice(endpoint.context.engine, device)))
+/** The lists of their accounts have come with them. */
+async function claim(...devices: OwnAccount[]): Promise<ClaimedDevice[]> {
+  await endpoint.written((_, unit) => learn(unit, devices))
+  return Promise.all(devices.map(device => claimedDevice(endpoint.context.engine, device)))
+}
 const intents = () => endpoint.context.intents.all().map(({ intent: { change } }) => change)
 
 describe('key packages are wanted', () => {

@@ -7,8 +7,9 @@ import {
 } from '../../../../../services/endpoint/contacts/account.js'
 import type { ConversationNumber } from '../../../../../services/endpoint/ids.js'
 import { establish } from '../../../../../services/endpoint/sync/keys/establish.js'
-import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
-import { claimedDevice } from '../../../../support/endpoint-groups.js'
+import { listed, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { claimedDevice, learn } from '../../../../support/endpoint-groups.js'
+import { listOf } from '../../../../support/known-accounts.js'
 
 const alice = makeAccount('alice')
 const alicesPhone = restoreAccount({ handle: 'alice', seed: alice.account.privateKey })
@@ -20,11 +21,17 @@ let conversation: ConversationNumber
 
 beforeEach(async () => {
   endpoint = await openTestContext(alice)
-  conversation = await endpoint.written((tx, { context }) => context.conversations.openAwaiting(tx, 'bob'))
+  conversation = await endpoint.written((tx, unit) => {
+    learn(unit, [alice])
+    return unit.context.conversations.openAwaiting(tx, 'bob')
+  })
 })
 
-const claim = (...devices: OwnAccount[]) =>
-  Promise.all(devices.map(device => claimedDevice(endpoint.context.engine, device)))
+/** The lists of their accounts have come with them. */
+async function claim(...devices: OwnAccount[]): Promise<ClaimedDevice[]> {
+  await endpoint.written((_, unit) => learn(unit, devices))
+  return Promise.all(devices.map(device => claimedDevice(endpoint.context.engine, device)))
+}
 const open = (claimed: readonly ClaimedDevice[], own: readonly ClaimedDevice[] = []) =>
   endpoint.written((tx, { context }) => establish(context, tx, { conversation, claimed, own }))
 const group = () => endpoint.context.groups.of(conversation)[0]
@@ -73,10 +80,9 @@ test('devices of two accounts get none: one of them is not whom it shows', async
   expect(group()).toBeUndefined()
 })
 
-test('own devices that were revoked, or that are another account’s, are left out', async () => {
-  await endpoint.written((tx, { context }) =>
-    context.devices.change(tx, alicesPhone.device.publicKey, { isEnded: true }),
-  )
-  await open(await claim(bob), await claim(alicesPhone, makeAccount('alice')))
+test('own devices that are not in use, or that are another account’s, are left out', async () => {
+  const own = await claim(alicesPhone, makeAccount('alice'))
+  await listed(endpoint, [alice], listOf(alice).number + 1)
+  await open(await claim(bob), own)
   expect(hex(invited())).toEqual(hex(idsOf(alice, bob)))
 })

@@ -9,9 +9,17 @@ import { waitFor } from '../../../../../services/endpoint/messages/sealing/unsen
 import { KeyClaims } from '../../../../../services/endpoint/sync/keys/key-claims.js'
 import { Scheduler } from '../../../../../services/endpoint/sync/scheduler.js'
 import { RpcError } from '../../../../../services/rpc/error.js'
-import { groupIn, openTestContext, pinned, type TestContext } from '../../../../support/endpoint-context.js'
-import { roomWith } from '../../../../support/endpoint-groups.js'
+import {
+  groupIn,
+  listed,
+  openTestContext,
+  pinned,
+  type TestContext,
+} from '../../../../support/endpoint-context.js'
+import { learn, putInPhase, roomWith } from '../../../../support/endpoint-groups.js'
 import { FakeDirectory } from '../../../../support/fake-directory.js'
+import { secondDevice } from '../../../../support/group.js'
+import { listOf } from '../../../../support/known-accounts.js'
 
 const alice = makeAccount('alice')
 const [bob, carol, dave] = [makeAccount('bob'), makeAccount('carol'), makeAccount('dave')]
@@ -26,6 +34,7 @@ let settle: (onDecided: () => void) => Promise<void>
 
 beforeEach(async () => {
   endpoint = await openTestContext(alice)
+  await endpoint.written((_, unit) => learn(unit, [alice]))
   directory = new FakeDirectory(endpoint.context.engine, alice)
   nudges = 0
   events = []
@@ -178,6 +187,74 @@ describe('those who are to be added', () => {
     await claims.run()
     expect(packages()).toEqual([1, 1, 1])
   })
+})
+
+describe('a room that takes no commit any more', () => {
+  let room: LiveGroup
+  const breaks = (succeedAtMs = 0) =>
+    putInPhase(endpoint, room, { name: 'broken', succeedAtMs, leaveDue: false })
+  const next = () => {
+    const [group] = endpoint.context.groups
+      .of(room.record.conversation)
+      .filter(({ phase }) => phase.name === 'creating')
+    return group && endpoint.context.engine.adopt(group.state, group.pending!).state
+  }
+
+  beforeEach(async () => {
+    room = await roomWith(endpoint, [bob, carol])
+    directory.list(bob, carol)
+  })
+
+  test('goes on in another one with the devices of its members, which are claimed once', async () => {
+    await breaks()
+    await claims.run()
+    await claims.run()
+    expect(claimed()).toEqual([['alice', 'bob', 'carol']])
+    expect(endpoint.context.engine.members(next()!)).toHaveLength(3)
+    expect(nudges).toBe(1)
+  })
+
+  test('has its members claimed in as many calls as the server wants', async () => {
+    claims.limit(2)
+    await breaks()
+    await claims.run()
+    expect(claimed()).toEqual([['alice', 'bob'], ['carol']])
+    expect(endpoint.context.engine.members(next()!)).toHaveLength(3)
+  })
+
+  test('goes on without somebody who is not there any more', async () => {
+    directory.devices.delete('bob')
+    await breaks()
+    await claims.run()
+    expect(endpoint.context.engine.members(next()!)).toHaveLength(2)
+  })
+
+  test('waits for this device’s turn', async () => {
+    await breaks(endpoint.clock.now() + 1)
+    await claims.run()
+    expect([claimed(), next()]).toEqual([[], undefined])
+  })
+
+  test('waits for the line', async () => {
+    await breaks()
+    directory.downAt = 1
+    await claims.run()
+    expect(next()).toBeUndefined()
+    directory.downAt = Number.POSITIVE_INFINITY
+    await claims.run()
+    expect(next()).toBeDefined()
+  })
+})
+
+test('a device that its account has ended makes no groups', async () => {
+  directory.list(bob)
+  const conversation = await openWith('bob')
+  const room = await roomWith(endpoint, [bob])
+  await putInPhase(endpoint, room, { name: 'broken', succeedAtMs: 0, leaveDue: false })
+  await listed(endpoint, [secondDevice(alice)], listOf(alice).number + 1)
+  await claims.run()
+  expect([claimed(), hasGroup(conversation)]).toEqual([[], false])
+  expect(endpoint.outbox.items()).toEqual([])
 })
 
 describe('changed keys', () => {

@@ -59,6 +59,17 @@ test('a server that has half of them gets none, and one with fewer as many as it
   expect(published()).toEqual([{ oneTime: 4, lastResort: false }])
 })
 
+test('however many a server says that others have drawn, the newest are kept and no more', async () => {
+  stock = new KeyStock({ ...endpoint, exchange: directory.exchange, size: 6, most: 15 })
+  await stock.fill(held(0, false))
+  for (let times = 0; times < 5; times++) await stock.drawn(0)
+  expect(saved().filter(({ lastResort }) => !lastResort)).toHaveLength(15)
+  expect(saved().filter(({ lastResort }) => lastResort)).toHaveLength(1)
+  const newest = directory.calls.flatMap(({ keyPackages }) => keyPackages ?? []).slice(-15)
+  const kept = saved().map(({ publicPackage }) => Buffer.from(publicPackage).toString('hex'))
+  expect(kept).toEqual(expect.arrayContaining(newest.map(each => Buffer.from(each).toString('hex'))))
+})
+
 test('when others draw on it, more are made where few are left, and not twice at once', async () => {
   await stock.fill(held(0, false))
   directory.calls.length = 0

@@ -6,8 +6,10 @@ import {
 } from '../../../../../services/endpoint/contacts/account.js'
 import { OwnGroup } from '../../../../../services/endpoint/sync/keys/own-group.js'
 import { Scheduler } from '../../../../../services/endpoint/sync/scheduler.js'
-import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { listed as learned, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { learn } from '../../../../support/endpoint-groups.js'
 import { FakeDirectory } from '../../../../support/fake-directory.js'
+import { listOf } from '../../../../support/known-accounts.js'
 
 const alice = makeAccount('alice')
 const phone = restoreAccount({ handle: 'alice', seed: alice.account.privateKey })
@@ -34,9 +36,10 @@ beforeEach(async () => {
 
 /** The devices are known in this order, the oldest first. */
 const known = (...devices: OwnAccount[]) =>
-  endpoint.written((tx, { context }) => {
+  endpoint.written((tx, unit) => {
+    learn(unit, devices)
     for (const [at, { device }] of devices.entries())
-      context.devices.change(tx, device.publicKey, { issuedAtMs: BigInt(at + 1) })
+      unit.context.devices.change(tx, device.publicKey, { issuedAtMs: BigInt(at + 1) })
   })
 const listed = (...devices: OwnAccount[]) =>
   devices.map(({ handle, account, device }) => ({
@@ -78,6 +81,7 @@ test('a device that has published no key package yet is looked for again, and no
   endpoint.clock.pass(2_001)
   expect(looks).toBeGreaterThan(0)
   directory.list(phone)
+  await known(alice, phone)
   await ownGroup.look(listed(alice, phone))
   expect(groups()).toHaveLength(1)
 })
@@ -85,6 +89,14 @@ test('a device that has published no key package yet is looked for again, and no
 test('a device that is alone makes none, and asks nobody', async () => {
   await known(alice)
   await ownGroup.look(listed(alice))
+  expect({ calls: directory.calls, groups: groups() }).toEqual({ calls: [], groups: [] })
+})
+
+test('a device that its account has ended makes none', async () => {
+  await known(alice, phone)
+  directory.list(phone)
+  await learned(endpoint, [phone], listOf(phone).number + 1)
+  await ownGroup.look(listed(alice, phone))
   expect({ calls: directory.calls, groups: groups() }).toEqual({ calls: [], groups: [] })
 })
 

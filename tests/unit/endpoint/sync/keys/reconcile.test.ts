@@ -5,17 +5,24 @@ import {
   type OwnAccount,
   restoreAccount,
 } from '../../../../../services/endpoint/contacts/account.js'
+import { refresh } from '../../../../../services/endpoint/groups/intents.js'
 import type { GroupPhase } from '../../../../../services/endpoint/groups/state/group.js'
-import type { GroupChange, LiveGroup } from '../../../../../services/endpoint/groups/state/groups.js'
+import type { LiveGroup } from '../../../../../services/endpoint/groups/state/groups.js'
 import {
   type Directory,
   needsOwnGroup,
   reconcile,
 } from '../../../../../services/endpoint/sync/keys/reconcile.js'
 import { keyText } from '../../../../../services/protocol/keys.js'
-import { shownList } from '../../../../support/device-lists.js'
-import { groupIn, openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import {
+  groupIn,
+  listed as learned,
+  openTestContext,
+  type TestContext,
+} from '../../../../support/endpoint-context.js'
 import { groupWith, putInPhase } from '../../../../support/endpoint-groups.js'
+import { TestGroup } from '../../../../support/group.js'
+import { listOf } from '../../../../support/known-accounts.js'
 
 const alice = makeAccount('alice')
 const bob = makeAccount('bob')
@@ -30,6 +37,8 @@ const listed = (...devices: OwnAccount[]) =>
 const directory = (...devices: OwnAccount[]): Directory =>
   Map.groupBy(listed(...devices), ({ accountKey }) => keyText(accountKey))
 
+type Waits = Parameters<typeof reconcile>[3]['waits']
+
 let endpoint: TestContext
 beforeEach(async () => {
   endpoint = await openTestContext(alice)
@@ -40,12 +49,10 @@ const withBob = (...others: OwnAccount[]) =>
     others: [bob, ...others],
     open: ({ context, tx }) => context.conversations.open(tx, bob.account.publicKey),
   })
-const compare = (group: LiveGroup, shown: Directory) =>
+const compare = (group: LiveGroup, shown: Directory, waits: Waits = new Map()) =>
   endpoint.written((tx, unit) =>
-    reconcile(unit.context, tx, groupIn(unit, group), { directory: shown, waits: new Map() }),
+    reconcile(unit.context, tx, groupIn(unit, group), { directory: shown, waits }),
   )
-const change = (group: LiveGroup, changed: GroupChange) =>
-  endpoint.written((tx, unit) => unit.context.groups.change(tx, groupIn(unit, group), changed))
 const intents = (group: LiveGroup) => endpoint.context.intents.of(group).map(({ intent }) => intent)
 const changes = (group: LiveGroup) => intents(group).map(intent => intent.change)
 
@@ -79,12 +86,6 @@ describe('a further device of a member', () => {
     expect(await compare(group, directory(bob, phone))).toEqual([])
     expect(changes(group)).toEqual([])
   })
-
-  test('of somebody who leaves is not', async () => {
-    const group = await withBob()
-    await change(group, { leavingDeviceIds: [idOf(bob)] })
-    expect(await compare(group, directory(bob, phone))).toEqual([])
-  })
 })
 
 describe('devices of this account', () => {
@@ -109,39 +110,58 @@ describe('devices of this account', () => {
 })
 
 describe('a device that its account has ended', () => {
-  const learn = (devices: NewAccount[], removals: [OwnAccount, OwnAccount][] = []) =>
-    endpoint.written((tx, { context }) =>
-      context.lists.learn(tx, context.lists.read(shownList(devices, { removals }))!),
-    )
-  const sent = () => endpoint.outbox.items().map(({ item: { what } }) => what.case)
+  const learn = (devices: NewAccount[]) => learned(endpoint, devices, listOf(devices[0]!).number + 1)
+  const waits = (ms: number) => new Map([[keyText(bob.account.publicKey), ms]])
 
-  test('is said to be, and removed; of this account by each of its devices', async () => {
+  test('is told to the group by each device of this account, once', async () => {
     const phone = secondOf(alice)
     const group = await withBob(phone)
-    await learn([alice, phone], [[alice, phone]])
-    await compare(group, directory(alice))
-    expect(changes(group)).toMatchObject([{ case: 'removeDevices', value: { deviceIds: [idOf(phone)] } }])
-    expect(sent()).toEqual(['content'])
-    await compare(group, directory(alice))
-    expect(sent()).toEqual(['content'])
+    await learn([alice])
+    const own = keyText(alice.account.publicKey)
+    for (let times = 0; times < 2; times++) expect(await compare(group, directory(alice))).toEqual([own])
+    expect(changes(group)).toEqual([refresh(alice.account.publicKey)])
   })
 
-  test('is said to be by others in their turn', async () => {
+  test('is told by others in their turn', async () => {
     const phone = secondOf(bob)
     const group = await withBob(phone)
     await learn([bob])
     expect(await compare(group, directory(bob))).toEqual([keyText(bob.account.publicKey)])
-    expect(changes(group)).toMatchObject([{ case: 'removeDevices', value: { deviceIds: [idOf(phone)] } }])
+    expect(changes(group)).toEqual([refresh(bob.account.publicKey)])
+  })
+
+  test('is told by those who come later only after a while', async () => {
+    const carol = makeAccount('carol')
+    const [phone, carolsPhone] = [secondOf(bob), secondOf(carol)]
+    const room = await TestGroup.of(endpoint, {
+      ...{ by: carol, others: [carol, carolsPhone, bob, phone], room: {} },
+    })
+    await learn([bob])
+    const named = () => changes(room.live)
+    for (const [ms, done] of [
+      [0, []],
+      // Both devices of the admin come first.
+      [599, []],
+      [600, [refresh(bob.account.publicKey)]],
+    ] as const) {
+      await compare(room.live, directory(bob), waits(ms))
+      expect(named()).toEqual(done)
+    }
   })
 
   test('is none because the server leaves it out', async () => {
     const [phone, tablet] = [secondOf(alice), secondOf(bob)]
     const group = await withBob(phone, tablet)
-    await learn([alice, phone])
-    await learn([bob, tablet])
-    await compare(group, directory(alice, bob))
-    expect([changes(group), sent()]).toEqual([[], []])
+    expect(await compare(group, directory(alice, bob))).toEqual([])
+    expect(changes(group)).toEqual([])
   })
+})
+
+test('a newer list of this account is told to the group, and one of somebody else where a device has gone', async () => {
+  const group = await withBob()
+  for (const account of [bob, alice]) await learned(endpoint, [account], listOf(account).number + 1)
+  await compare(group, directory(alice, bob))
+  expect(changes(group)).toEqual([refresh(alice.account.publicKey)])
 })
 
 describe('a group of own devices is needed', () => {

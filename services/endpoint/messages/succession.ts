@@ -1,0 +1,155 @@
+// A conversation goes on in another group: what waited in the one before goes out there, and that one is over.
+
+import type { Successor } from '../../../gen/parley/v1/chat_pb.js'
+import { equalBytes } from '../../protocol/bytes.js'
+import { MAX_INCARNATION } from '../../protocol/conversation/limits.js'
+import { sameKey } from '../../protocol/keys.js'
+import { isSuccessor } from '../groups/heads.js'
+import { intend, removeAccount, withoutKeyPackages } from '../groups/intents.js'
+import { isOwn, isRoom } from '../groups/membership.js'
+import { hasLeft, isIn } from '../groups/state/group.js'
+import type { LiveGroup } from '../groups/state/groups.js'
+import type { Held } from '../groups/state/held.js'
+import { accountsOut, COMES_WITHIN_MS, noteBreaker, succeedTime } from '../groups/succession.js'
+import { transition } from '../groups/transition.js'
+import { isUnheard, standsBehind, type WelcomedGroup } from '../groups/welcome.js'
+import { type AccountKey, isKey, NO_KEY } from '../ids.js'
+import type { Transaction } from '../vault/records.js'
+import type { MessageParts } from './sealing/parts.js'
+import { appendSystemMessage, type PlaceInOrder } from './system-message.js'
+import { move } from './transition.js'
+
+/** Milliseconds before another one is made where one was refused. */
+const AGAIN_MS = 1_000
+
+/** The newest group that is known here of the conversation of a group that has come. */
+export const predecessorOf = (
+  { groups }: Pick<MessageParts, 'groups'>,
+  { state: { id } }: Pick<Held, 'state'>,
+): LiveGroup | undefined =>
+  groups
+    .ofChain(id)
+    .filter(group => !isUnheard(group))
+    .sort((one, other) => other.record.incarnation - one.record.incarnation)[0]
+
+/** The account has made a commit that no member may take. A direct conversation is made anew, a room goes on. */
+export function onBroken(parts: MessageParts, tx: Transaction, group: LiveGroup, by: AccountKey): void {
+  noteBreaker(parts, tx, group, by)
+  takeNoMore(parts, tx, group, { by })
+}
+
+/** The group takes no commit any more: the others have `waitMs` to make the next one before it is anybody's turn. */
+export function takeNoMore(
+  parts: MessageParts,
+  tx: Transaction,
+  group: LiveGroup,
+  { by, waitMs = 0 }: { by?: AccountKey; waitMs?: number },
+): void {
+  if (isRoom(group) && group.held.incarnation < MAX_INCARNATION)
+    move(parts, tx, group, { input: 'broken', succeedAtMs: succeedTime(parts, group, { by, waitMs }) })
+  else move(parts, tx, group, { input: 'abandoned' })
+}
+
+/** The next group that this device has made is not taken by the server: it makes another one then. */
+export function putOffSuccessor(
+  parts: MessageParts,
+  tx: Transaction,
+  { held }: LiveGroup,
+  retryAfterMs: number,
+): void {
+  const before = parts.groups.ofChain(held.state.id).filter(({ phase }) => phase.name === 'broken')
+  for (const group of before) takeNoMore(parts, tx, group, { waitMs: Math.max(retryAfterMs, AGAIN_MS) })
+}
+
+/** The server says that the conversation goes on in another one, which a member has made: its welcome follows. */
+export function takeSuccessor(
+  parts: MessageParts,
+  tx: Transaction,
+  group: LiveGroup,
+  successor: Successor,
+): void {
+  const isTheirs = isSuccessor(parts, group, successor)
+  // One who has lost the state does not know all members any more: its word ends nothing, but its welcome may come.
+  if (!isTheirs && group.phase.name !== 'out-of-sync') return
+  const { conversationId } = successor
+  const { successors } = group.record
+  // A server that says it again keeps nobody from making the next one.
+  if (successors.some(known => equalBytes(known.conversationId, conversationId))) return
+  parts.groups.change(tx, group, {
+    successors: [...successors, { $typeName: 'parley.vault.v1.Successor', conversationId }],
+  })
+  if (!isTheirs) return
+  // Only the first is waited for: several that lead nowhere would keep everybody waiting.
+  const isWaited = group.phase.name === 'broken' && successors.length > 0
+  if (group.phase.name !== 'ended' && !isWaited) takeNoMore(parts, tx, group, { waitMs: COMES_WITHIN_MS })
+}
+
+/** A group that this device has made to go on in is there: unless another one stands before it in the order. */
+export function onOwnSuccessor(
+  parts: MessageParts,
+  tx: Transaction,
+  group: LiveGroup,
+  place: PlaceInOrder,
+): void {
+  parts.groups.change(tx, group, { succeededAtMs: BigInt(parts.clock.now()) })
+  const others = parts.groups.ofChain(group.held.state.id).filter(({ number, record, phase }) => {
+    const isSibling = number !== group.number && record.incarnation === group.record.incarnation
+    return isSibling && isRoom(group) && isIn(phase)
+  })
+  const known = parts.groups.ofChain(group.held.state.id)
+  const { conversationId } = group.record
+  if (others.some(other => !standsBehind(known, other, conversationId)))
+    move(parts, tx, group, { input: 'succeeded' })
+  else {
+    if (isRoom(group)) appendSystemMessage(parts, tx, group, place, { code: 'went-on' })
+    goOn(parts, tx, group)
+  }
+}
+
+/** This device is in a group of a conversation, new or again: those that it takes the place of are over. */
+export function goOn(parts: MessageParts, tx: Transaction, group: LiveGroup): void {
+  const { held, record } = group
+  const others = parts.groups.ofChain(held.state.id).filter(({ number }) => number !== group.number)
+  // What was asked for there is still taken, for as long as nobody else is heard here.
+  const isKept = (other: LiveGroup) => equalBytes(record.ledFrom, other.record.conversationId)
+  const isBefore = (other: LiveGroup) =>
+    (other.record.incarnation < record.incarnation && !isKept(other)) ||
+    isUnheard(other) ||
+    (isRoom(group) && other.record.incarnation === record.incarnation)
+  for (const other of others.filter(isBefore)) {
+    // Also where it was said: the group that goes on has this account as a member, so nobody has committed that.
+    const hasToLeave = other.phase.name !== 'ended' && hasLeft(other.phase)
+    const intents = parts.intents.of(other)
+    move(parts, tx, other, { input: 'succeeded' })
+    parts.intents.dropAll(tx, other)
+    for (const { intent } of intents) intend(parts, tx, group, withoutKeyPackages(intent.change))
+    // Another one has made this group, perhaps the very one who has broken that.
+    for (const by of accountsOut(parts, { record: other.record, held: group.held }))
+      intend(parts, tx, group, removeAccount(by))
+    // A person has read that before.
+    if (hasToLeave) transition(parts, tx, group, { input: 'leave', alone: false })
+  }
+}
+
+/**
+ * This device has asked to be taken in again, and was let in elsewhere, past groups that it knows nothing of: others may be
+ * there, or nobody but the one who let it in. The answer to what it has asked is still taken, until somebody else is heard.
+ */
+export function noteLed(
+  { groups }: Pick<MessageParts, 'groups'>,
+  tx: Transaction,
+  group: LiveGroup,
+  { before, welcomed }: { before: LiveGroup; welcomed: Pick<WelcomedGroup, 'by' | 'reason'> },
+): void {
+  const isFurther = group.record.incarnation > before.record.incarnation + 1
+  if (welcomed.reason !== 'rejoin' || !isFurther || !isRoom(group)) return
+  groups.change(tx, group, { ledFrom: before.record.conversationId, ledBy: welcomed.by })
+}
+
+/** This account is heard in the group: it is not there alone with the one who has let this device in. */
+export function noteHeard(parts: MessageParts, tx: Transaction, group: LiveGroup, account: AccountKey): void {
+  const { ledBy } = group.record
+  if (!isKey(ledBy) || sameKey(ledBy, account) || isOwn(parts, { accountKey: account })) return
+  parts.groups.change(tx, group, { ledFrom: new Uint8Array(), ledBy: NO_KEY })
+  goOn(parts, tx, group)
+}
