@@ -17,7 +17,7 @@ import { nodeCrypto } from '../../services/protocol/node/crypto.js'
 import { keyPairOf } from '../../services/protocol/signature.js'
 import { DAY_MS } from '../../services/protocol/time.js'
 import { openAs, pairOf } from '../support/forged-groups.js'
-import { accountOn, byForce, devicesInGroupsOn } from '../support/modified-client.js'
+import { accountOn, byForce, devicesInGroupsOn, queueByForce } from '../support/modified-client.js'
 import { hears, openRoom, say, textsOf } from '../support/room.js'
 import { newTown, type Person, type Server, type Town } from '../support/town.js'
 
@@ -60,7 +60,8 @@ async function listAhead(number?: number): Promise<void> {
   await thief.close()
   const { publicKey: committer } = accountOn(thief.disk).device
   const lists = [lastList(thief.disk, number)]
-  await byForce(thief.disk, async ({ context, outbox, tx }, group) => {
+  await byForce(thief.disk, async (unit, group) => {
+    const { context } = unit
     const planned = planCommit(nodeCrypto, group.held, { committer, basis: { lists } })
     const made = await context.engine.commit(group.state, {
       add: [],
@@ -75,7 +76,7 @@ async function listAhead(number?: number): Promise<void> {
       CommitBundleSchema,
       create(CommitBundleSchema, signed(context, group.state, bundle)),
     )
-    outbox.add(tx, group.number, { case: 'commit', value: { commitBundle } })
+    queueByForce(unit, group, commitBundle)
   })
   thief = await town.join('alice', server, { vault: 'thief' })
   await thief.line('up')

@@ -19,7 +19,7 @@ import type { AccountKey } from '../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../services/protocol/node/crypto.js'
 import { extended } from './chain-by-force.js'
 import type { MemoryDisk } from './memory/vault.js'
-import { byForce, keyPackageOf, newestList, onCopyOf, roomGroup } from './modified-client.js'
+import { byForce, keyPackageOf, newestList, onCopyOf, queueByForce, roomGroup } from './modified-client.js'
 
 /** An altered program puts this into one commit, whatever the rules say; the rest of it is as plausible as can be. */
 export interface Force {
@@ -41,9 +41,8 @@ export interface Force {
 
 /** Queues a commit of all that in its room, asking nobody's leave. */
 export async function commitByForce(disk: MemoryDisk, force: Force): Promise<void> {
-  await byForce(disk, async ({ outbox, tx, context }, group) => {
-    const commitBundle = toBinary(CommitBundleSchema, await forcedBundle(context, group, force))
-    outbox.add(tx, group.number, { case: 'commit', value: { commitBundle } })
+  await byForce(disk, async (unit, group) => {
+    queueByForce(unit, group, toBinary(CommitBundleSchema, await forcedBundle(unit.context, group, force)))
   })
 }
 

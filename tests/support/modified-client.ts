@@ -139,6 +139,16 @@ export async function byForce(
   }
 }
 
+/** Queues a commit that its program takes for one of its own; what becomes of it changes nothing there. */
+export function queueByForce(
+  { context, outbox, tx }: Unit,
+  group: LiveGroup,
+  commitBundle: Uint8Array<ArrayBuffer>,
+): void {
+  outbox.add(tx, group.number, { case: 'commit', value: { commitBundle } })
+  context.groups.move(tx, group, { input: 'commit-made' })
+}
+
 /**
  * Queues these commits in its room; the first is in its epoch, each next one in the next. `isOfNoState`: their heads say
  * that they were made from a state that nobody has.
@@ -148,7 +158,8 @@ export const sendByForce = (
   bundles: readonly MessageInitShape<typeof CommitBundleSchema>[],
   { isOfNoState = false }: { isOfNoState?: boolean } = {},
 ): Promise<void> =>
-  byForce(disk, ({ outbox, tx, context }, group) => {
+  byForce(disk, (unit, group) => {
+    const { context } = unit
     for (const [index, init] of bundles.entries()) {
       const epoch = context.engine.epoch(group.state) + BigInt(index)
       const bundle = create(CommitBundleSchema, { ...init, epoch })
@@ -156,8 +167,7 @@ export const sendByForce = (
       const headed = isOfNoState
         ? signedAs(context.account, conversationId, bundle)
         : signed(context, group.state, bundle)
-      const commitBundle = toBinary(CommitBundleSchema, headed)
-      outbox.add(tx, group.number, { case: 'commit', value: { commitBundle } })
+      queueByForce(unit, group, toBinary(CommitBundleSchema, headed))
     }
   })
 

@@ -200,7 +200,7 @@ function askerIn(
   if (number !== undefined && !conversations.askedBy(number)) return undefined
   const areOwn = [by, signer].some(accountKey => isOwn(parts, { accountKey }))
   if (areOwn) return undefined
-  if (contacts.isBlocked(by) && (isDirect || parts.requests === 'hold')) throw new JoinBlocked()
+  if (contacts.isBlocked(by) && parts.requests === 'hold') throw new JoinBlocked()
   if (contacts.isBlocked(by) || !isRequest(parts, tx, by)) return undefined
   if (!isWaiting(parts, number, by) && !mayAsk(parts, tx, by)) throw new JoinBlocked()
   return by

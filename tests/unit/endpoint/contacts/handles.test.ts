@@ -143,9 +143,9 @@ describe('a change', () => {
   })
 
   test('waits for a person to decide, over a restart too', async () => {
-    for (const handle of ['carol', 'bob', 'dave']) await list(1, handle)
+    for (const [index, handle] of ['carol', 'bob', 'dave'].entries()) await list(1 + index, handle)
     expect(changed()).toEqual([])
-    for (const handle of ['bob', 'dave']) await list(2, handle)
+    for (const [index, handle] of ['bob', 'dave'].entries()) await list(4 + index, handle)
     expect(changed()).toEqual(['bob', 'dave'])
     await accept()
     expect(changed()).toEqual(['dave'])
