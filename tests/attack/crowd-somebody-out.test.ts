@@ -23,7 +23,7 @@ const froms = () => alice.endpoint.requests().map(({ from }) => from)
 // To be done: a request that is dropped, for there are too many or its account has asked too often, leaves its group unknown
 // here for good: what comes in it later is dropped as well, and its sender is shown that it was stored. The device has to
 // remember such groups, and to leave their rosters or to ask to be taken in when there is room. The same holds for what
-// somebody has opened while they were blocked (endpoint-trust.test.ts).
+// somebody has opened while they were blocked, where requests are held.
 test.failing('when there is room again, who was turned away is heard', async () => {
   const crowd: Person[] = []
   for (let at = 0; at < REQUESTS; at++) crowd.push(await town.join(`mallory-${at}`, server))

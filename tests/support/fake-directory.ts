@@ -26,6 +26,8 @@ export class FakeDirectory {
   held: { keyPackagesLeft: number; hasLastResort: boolean } = { keyPackagesLeft: 0, hasLastResort: false }
   /** Claims of one call that are answered; the others are to be made later. */
   claimsAnswered = Number.POSITIVE_INFINITY
+  /** The same of look-ups. */
+  lookupsAnswered = Number.POSITIVE_INFINITY
   /** The line is down from this call on. */
   downAt = Number.POSITIVE_INFINITY
 
@@ -46,7 +48,11 @@ export class FakeDirectory {
     if (this.calls.length >= this.downAt) throw new RpcError('UNAVAILABLE', 'the line is down')
     return create(KeyExchangedSchema, {
       ...this.held,
-      lookups: (parts.lookupHandles ?? []).map(handle => this.#lookUp(handle)),
+      lookups: (parts.lookupHandles ?? []).map((handle, index) =>
+        index < this.lookupsAnswered
+          ? this.#lookUp(handle)
+          : create(LookupOutcomeSchema, { handle, outcome: { case: 'later', value: {} } }),
+      ),
       claims: await Promise.all(
         (parts.claimHandles ?? []).map((handle, index) =>
           index < this.claimsAnswered ? this.#claim(handle) : later(handle),

@@ -61,7 +61,7 @@ export function directorySuite(open: OpenStore): void {
       }
     })
 
-    test('an account is found by its key, of several the one that came last', async () => {
+    test('an account is found by its key, and has one handle', async () => {
       const { store } = await open()
       await register(store, 'alice')
       const { accountKey } = accountOf('alice')
@@ -69,9 +69,9 @@ export function directorySuite(open: OpenStore): void {
       expect(await store.directory.accountOf(new Uint8Array(32))).toBeUndefined()
       const list = listOf('second', { devices: ['second'], account: 'alice' })
       expect(await store.directory.change(bring('second', list), OPEN)).toMatchObject({
-        outcome: 'registered',
+        outcome: 'handle-taken',
       })
-      expect(await store.directory.accountOf(accountKey)).toMatchObject({ handle: 'second' })
+      expect(await store.directory.accountOf(accountKey)).toMatchObject({ handle: 'alice' })
     })
 
     test('a handle belongs to one account key', async () => {

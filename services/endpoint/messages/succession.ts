@@ -110,7 +110,7 @@ export function onOwnSuccessor(
 export function goOn(parts: MessageParts, tx: Transaction, group: LiveGroup): void {
   const { held, record } = group
   const others = parts.groups.ofChain(held.state.id).filter(({ number }) => number !== group.number)
-  // What was asked for there is still taken, for as long as nobody else is heard here.
+  // This device still takes what it has asked for there, for as long as it hears nobody else here.
   const isKept = (other: LiveGroup) => equalBytes(record.ledFrom, other.record.conversationId)
   const isBefore = (other: LiveGroup) =>
     (other.record.incarnation < record.incarnation && !isKept(other)) ||

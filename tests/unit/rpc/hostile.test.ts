@@ -6,7 +6,7 @@ import { fromBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { ChatRequestSchema, ChatService } from '../../../gen/parley/v1/chat_pb.js'
-import { DeviceCertificateSchema } from '../../../gen/parley/v1/identity_pb.js'
+import { LookupOutcomeSchema } from '../../../gen/parley/v1/key_exchange_pb.js'
 import { decode, encode } from '../../../services/rpc/codec/codec.js'
 import { RpcError } from '../../../services/rpc/error.js'
 import { MAX_MESSAGE, signal, start, TLS } from './support.js'
@@ -121,7 +121,7 @@ describe('garbage in a call', () => {
 
 describe('garbage in an answer', () => {
   // Stands for a server with another contract: its field 1 is a text, and what comes is not UTF-8.
-  const output = DeviceCertificateSchema
+  const output = LookupOutcomeSchema
 
   test('fails a unary call', async () => {
     await using parley = await start({

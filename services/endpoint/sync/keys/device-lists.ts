@@ -142,7 +142,13 @@ export class DeviceLists {
   async #lookUp(handles: readonly string[]): Promise<void> {
     const { context, transaction, exchange, nudge } = this.options
     const { lookups } = await exchange({ lookupHandles: [...handles] })
-    for (const { handle, outcome } of lookups) if (outcome.case === 'later') this.#due.add(handle)
+    const later = lookups.filter(({ outcome }) => outcome.case === 'later').map(({ handle }) => handle)
+    // A server that answers nothing at all would be asked as fast as it says so.
+    if (later.length > 0 && later.length === lookups.length) {
+      for (const handle of later) this.#lookAgain(handle)
+      return
+    }
+    for (const handle of later) this.#due.add(handle)
     const isAnswered = lookups.some(
       ({ handle, outcome }) => handle === context.account.handle && outcome.case !== 'later',
     )

@@ -112,6 +112,27 @@ describe('who is looked up', () => {
     expect(lookups().map(handles => handles?.length)).toEqual([256, 44])
   })
 
+  test('is at once who had no room in the answer', async () => {
+    directory.lookupsAnswered = 2
+    for (const handle of ['bob', 'carol', 'dave']) lists.changed(handle)
+    await lists.run()
+    expect(lookups()).toEqual([['bob', 'carol', 'dave'], ['dave']])
+  })
+
+  test('waits, each time twice as long, where the server answers for nobody', async () => {
+    directory.lookupsAnswered = 0
+    lists.changed('bob')
+    await lists.run()
+    for (const [index, wait] of [1_000, 2_000, 4_000].entries()) {
+      endpoint.clock.pass(wait - 1)
+      await lists.run()
+      expect(lookups()).toHaveLength(index + 1)
+      endpoint.clock.pass(1)
+      await lists.run()
+      expect(lookups()).toHaveLength(index + 2)
+    }
+  })
+
   test('is nobody while that is under way', async () => {
     lists.changed('bob')
     await Promise.all([lists.run(), lists.run()])
