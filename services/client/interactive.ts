@@ -8,7 +8,7 @@ import { completions } from './commands/commands.js'
 import { eventBuffer } from './event-buffer.js'
 import type { Exit } from './exit.js'
 import type { ClientOptions } from './options.js'
-import { askToJoin, makeRoom } from './start/link.js'
+import { askToJoin, isAsking, makeRoom, type Purpose } from './start/link.js'
 import { openWithPassphrase } from './start/passphrase.js'
 import { passphraseGiven, refusesHandle, startOptions } from './start/start.js'
 import { removeVault } from './start/vault-folder.js'
@@ -89,9 +89,9 @@ async function openSession(
     keepsWords: true,
     ...startOptions(options, fresh),
   })
-  const join = async () => {
-    if (!joins) return
-    if (await askToJoin(endpoint, terminal, joins.purpose)) return
+  const join = async (purpose: Purpose) => {
+    terminal.status('')
+    if (await askToJoin(endpoint, terminal, purpose)) return
     await endpoint.abandonJoining()
     end(fresh ? 'refused' : 'not-joined')
   }
@@ -104,6 +104,8 @@ async function openSession(
   }
   const chat = new Chat({ endpoint, terminal, handle, quit: () => process.kill(process.pid, 'SIGTERM') })
   events.drainTo(event => {
+    // A device that is to be one of the account's is on no list yet: that is a question, and no failure.
+    if (joins && event.type === 'line' && isAsking(event.line)) return void join(joins.purpose)
     chat.onEvent(event)
     if (event.type === 'operator' && event.handle) void chat.turnToFirst(event.handle)
     if (fresh && refusesHandle(event)) {
@@ -112,7 +114,6 @@ async function openSession(
     }
     if (event.type !== 'line') return
     if (event.line.state === 'stopped' && event.line.reason === 'revoked') end('revoked')
-    if (event.line.state === 'stopped' && event.line.reason === 'not-listed') void join()
     if (event.line.state === 'stopped' && event.line.reason === 'too-many-devices')
       void makeRoom(endpoint, terminal).then(made => made || end('refused'))
     if (event.line.state === 'up') showPhraseOnce()

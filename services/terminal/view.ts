@@ -5,7 +5,7 @@ import { liveRows, type Model, type Screen, settle } from './model.js'
 import type { Paint } from './paint.js'
 import { MIN_COLUMNS } from './rows.js'
 import { sanitiseRow } from './sanitise.js'
-import { cells, clip, fitting, graphemes, widthOf } from './text.js'
+import { cells, clip, fitting, graphemes, widthOf, wrap } from './text.js'
 
 export interface Frame {
   /** Go to the scrollback above the region and are never drawn again. */
@@ -86,7 +86,12 @@ function layout(input: { lead: string; editor: Editor; masked: boolean }, column
       used += cells(piece)
     }
   }
-  put(lead)
+  const [first = '', ...more] = widthOf(lead) <= room ? [lead] : wrap(lead, room - INDENT.length)
+  put(first)
+  for (const part of more) {
+    begin(INDENT)
+    put(part)
+  }
   let offset = 0
   for (const grapheme of graphemes(editor.text)) {
     if (offset === editor.cursor) cursor = { row: rows.length, before: row }

@@ -205,4 +205,33 @@ describe(`at a terminal${left ? ` (left out: ${left})` : ''}`, () => {
     },
     PATIENCE_MS,
   )
+
+  atTerminal(
+    'a device is linked after a yes to the list, which is asked for until it is given',
+    async () => {
+      await withWorld(async world => {
+        const server = await world.server()
+        const args = ['--to', 'bob', '--follow', ...phraseTo(world, 'alice')]
+        await connected(world.client('alice', server.address, { args }))
+        const phone = startAtTerminal(
+          'client/main.js',
+          ['link', server.address, '--data', world.folder('phone'), '--handle', 'alice', '--to', 'bob'],
+          COLUMNS,
+        )
+        try {
+          await phone.shows(/your 24 words/)
+          phone.type(`${wordsOf(world, 'alice').trim()}${ENTER}`)
+          await phone.shows(/your devices:\n +1\. .*\n +SHA256:[\s\S]*one reads along\. yes or no:/)
+          phone.type(`y${ENTER}`)
+          await phone.shows(/that is neither yes nor no\./)
+          phone.type(`yes${ENTER}`)
+          const shown = await phone.shows(/this device waits for your history/)
+          expect(shown).not.toMatch(/error:|warning:|not connected/)
+        } finally {
+          phone.kill()
+        }
+      })
+    },
+    PATIENCE_MS,
+  )
 })

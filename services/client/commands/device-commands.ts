@@ -60,8 +60,11 @@ async function giveHistory(context: CommandContext, text: string): Promise<void>
   const device = deviceMeant(endpoint.devices(), text)
   if (!device) return context.warn(words.WHICH_TO_GIVE)
   const called = device.name || words.NAMELESS
-  const answer = await context.ask(words.giveForGood(called, device.fingerprint))
-  if (answer?.trim() !== 'yes') return context.warn(LEFT_AS_IT_WAS)
+  // For one that does not wait there is nothing to decide: the endpoint says why not.
+  if (device.waitsForHistory && !device.isThis) {
+    const answer = await context.ask(words.giveForGood(called, device.fingerprint))
+    if (answer?.trim() !== 'yes') return context.warn(LEFT_AS_IT_WAS)
+  }
   await refusable(context, async () => {
     await endpoint.giveHistory(device.id)
     const waiting = endpoint.devices().filter(each => each.waitsForHistory && !each.isThis)

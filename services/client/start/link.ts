@@ -89,14 +89,21 @@ export async function askToJoin(
     keep = kept
     notice('info', words.newList(deviceRows(keep)))
   }
-  const answer = await terminal.ask(purpose === 'link' ? words.MAY_LINK : words.MAY_RECOVER)
-  if (answer?.trim() !== 'yes') {
+  if (!(await isYes(terminal, purpose === 'link' ? words.MAY_LINK : words.MAY_RECOVER))) {
     notice('warning', words.NOT_SIGNED)
     return false
   }
   await endpoint.join(wishOf(purpose, keep))
   endpoint.connect()
   return true
+}
+
+/** Asks until the answer is one: after anything else than a yes all 24 words would have to be typed again. */
+async function isYes(terminal: Pick<Terminal, 'ask'>, question: string): Promise<boolean> {
+  let answer = await terminal.ask(question)
+  while (answer !== undefined && !['yes', 'no'].includes(answer.trim()))
+    answer = await terminal.ask(words.neitherYesNorNo(question))
+  return answer?.trim() === 'yes'
 }
 
 const wishOf = (purpose: Purpose, keep: readonly DeviceView[]): ListWish => ({
@@ -209,7 +216,8 @@ async function openSettling(
   return { endpoint, connect }
 }
 
-const isAsking = (line: LineState): boolean => line.state === 'stopped' && line.reason === 'not-listed'
+/** The device is on no list of the account yet: a person decides whether it comes onto one. */
+export const isAsking = (line: LineState): boolean => line.state === 'stopped' && line.reason === 'not-listed'
 
 const isFull = (line: LineState): boolean => line.state === 'stopped' && line.reason === 'too-many-devices'
 

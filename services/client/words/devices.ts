@@ -14,7 +14,7 @@ function deviceState({ isThis, isRevoked, lastHeard, waitsForHistory }: DeviceVi
   if (isRevoked) return ', revoked'
   const waits = waitsForHistory ? ', waits for the history' : ''
   if (isThis) return `, this one${waits}`
-  return (lastHeard ? `, last heard ${minute(lastHeard)}` : ', never heard') + waits
+  return (lastHeard ? `, last heard ${minute(lastHeard)}` : ', not heard here yet') + waits
 }
 
 /** The device that a person means by its number in the list, or by its fingerprint or the beginning of that. */

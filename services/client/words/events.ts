@@ -5,6 +5,7 @@ import type { Entry, Mark, MessageEntry } from '../../terminal/entry.js'
 import { systemMessage, unreadable } from './history.js'
 import { downCause } from './line.js'
 import { notice as noticeText } from './notices.js'
+import { peerName } from './words.js'
 
 export const messageName = ({ conversation, message }: MessageId): string => `${conversation}.${message}`
 
@@ -28,7 +29,7 @@ export function entryOf(entry: HistoryEntry, named: boolean): Entry {
       kind: 'notice',
       at: entry.sentAt,
       level: 'info',
-      text: `${entry.peer}: ${systemMessage(entry.system)}`,
+      text: `${peerName(entry.peer)}: ${systemMessage(entry.system)}`,
     }
   if (entry.kind !== 'text') {
     const { text, remedy } = unreadable(entry.cause)
@@ -38,7 +39,7 @@ export function entryOf(entry: HistoryEntry, named: boolean): Entry {
       kind: 'notice',
       at: entry.sentAt,
       level: 'warning',
-      text: `${entry.peer}, ${what}: ${text}${toDo}`,
+      text: `${peerName(entry.peer)}, ${what}: ${text}${toDo}`,
     }
   }
   const mark = markOf(entry.state)

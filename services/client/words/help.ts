@@ -11,6 +11,7 @@ const USAGES = [
   ['transcript [options]', 'print what was said, and end'],
   ['doctor [options]', 'look for what is wrong, repair it, and end'],
   ['link [ADDRESS] [options]', 'make this a further device of your account'],
+  ['recover [ADDRESS] [options]', 'take your account back: this device first, others ended'],
   ['phrase [options]', 'print the 24 words that restore your account'],
 ] as const
 const USAGE_COLUMNS = 33

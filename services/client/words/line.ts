@@ -75,7 +75,9 @@ const STOPPED: Words<StopCause> = {
   'invite-invalid': () => 'the invitation was used already, or is not of this server: ask for a new link',
   'registration-closed': () => 'the server takes no new accounts',
   superseded: () => 'this device is connected from another process, which took over the line',
-  revoked: () => 'this device was revoked by its account: what is said from now on is not for it',
+  revoked: () =>
+    'this device was revoked by its account: what is said from now on is not for it. If that was not you: "recover", ' +
+    'with your 24 words, takes the account back',
   'left-out': ({ handle }) =>
     `the server does not list this device among those of ${handle}, and shows nothing signed that ends it: ask its operator`,
   'not-listed': ({ handle }) =>

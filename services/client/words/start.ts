@@ -39,6 +39,7 @@ export const yourDevices = (rows: readonly string[]): string => `your devices:\n
 export const NOBODY_ELSE = 'no other device of it is listed on this server'
 
 export const MAY_LINK = 'sign a list with these devices and this one? An unknown one reads along. yes or no: '
+export const neitherYesNorNo = (question: string): string => `that is neither yes nor no. ${question}`
 export const NOT_SIGNED = 'nothing was signed'
 
 export const WHICH_STAY =

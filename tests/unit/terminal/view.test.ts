@@ -161,6 +161,17 @@ describe('the region', () => {
     expect(long.cursor.row).toBe(4)
   })
 
+  test('a question that needs several rows breaks between its words', () => {
+    const model = asking(newModel(NOON), {
+      text: 'hand all that was said over to a device without a name? yes or no: ',
+      secret: false,
+    })
+    const editor = press(newEditor(), { sequence: 'no' }).editor
+    const { frame } = view({ ...model, question: { ...model.question!, editor } }, screen, plain)
+    expect(frame.rows).toEqual(['hand all that was said over to a', '  device without a name? yes or no: no'])
+    expect(frame.cursor).toEqual({ row: 1, before: '  device without a name? yes or no: no' })
+  })
+
   test('a secret is not shown', () => {
     const model = asking(newModel(NOON), { text: 'Passphrase: ', secret: true })
     const editor = press(newEditor(), { sequence: 'hunter2' }).editor

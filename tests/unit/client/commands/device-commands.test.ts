@@ -35,7 +35,7 @@ describe('devices', () => {
     expect(deviceRows(DEVICES)).toEqual([
       '1. laptop, since 2026-01-02 03:04 UTC, this one',
       `   ${DEVICES[0]?.fingerprint}`,
-      '2. without a name, since 2026-01-02 03:04 UTC, never heard',
+      '2. without a name, since 2026-01-02 03:04 UTC, not heard here yet',
       `   ${DEVICES[1]?.fingerprint}`,
       '3. without a name, since 2026-01-02 03:04 UTC, revoked',
       `   ${DEVICES[2]?.fingerprint}`,
@@ -71,7 +71,7 @@ describe('devices', () => {
     const waits = { waitsForHistory: true }
     const rows = deviceRows([device(0, { isThis: true, ...waits }), device(1, waits)])
     expect(rows[0]).toMatch(/, this one, waits for the history$/)
-    expect(rows[2]).toMatch(/, never heard, waits for the history$/)
+    expect(rows[2]).toMatch(/, not heard here yet, waits for the history$/)
   })
 
   test('are handed the history only after a yes to their fingerprint', async () => {
@@ -113,9 +113,8 @@ describe('devices', () => {
     expect(await run('/revoke 1', ['yes'], { revokeDevice: refuse })).toMatch(
       /^laptop is SHA256:ax+\nthis device is revoked already$/,
     )
-    expect(await run('/give-history 2', ['yes'], { giveHistory: refuse })).toBe(
-      'this device is revoked already',
-    )
+    expect(await run('/give-history 2', [], { giveHistory: refuse })).toBe('this device is revoked already')
+    expect(await run('/give-history 1', [], { giveHistory: refuse })).toBe('this device is revoked already')
     expect(await run('/device-name x', [], { nameDevice: refuse })).toBe('this device is revoked already')
   })
 })

@@ -9,7 +9,7 @@ import { notice } from '../../../../services/client/words/notices.js'
 import { refusal } from '../../../../services/client/words/refusals.js'
 import { inviteCause, phraseCause } from '../../../../services/client/words/typed.js'
 import { conversationNumber, messageNumber, sequenceOf } from '../../../../services/endpoint/ids.js'
-import type { HistoryEntry } from '../../../../services/endpoint/index.js'
+import { type HistoryEntry, OWN_DEVICES } from '../../../../services/endpoint/index.js'
 import {
   DOWN,
   INVITE,
@@ -49,6 +49,19 @@ test('of what somebody tells, a line says who does', () => {
     from: 'bob (as carol tells)',
     text: 'hi',
   })
+})
+
+test('what is said of the own devices names them as a person does', () => {
+  const line: HistoryEntry = {
+    ...{
+      id: { conversation: conversationNumber(1n), message: messageNumber(1n) },
+      peer: OWN_DEVICES,
+      from: '',
+    },
+    ...{ own: false, text: '', sentAt: new Date(0), state: 'received', sequence: sequenceOf(1n) },
+    ...{ kind: 'event', system: { code: 'own-device-added' } },
+  }
+  expect(entryOf(line, true)).toMatchObject({ text: expect.stringMatching(/^your devices: /) })
 })
 
 describe('the words', () => {
@@ -280,7 +293,9 @@ describe('the words', () => {
       'invite-invalid': 'the invitation was used already, or is not of this server: ask for a new link',
       'registration-closed': 'the server takes no new accounts',
       superseded: 'this device is connected from another process, which took over the line',
-      revoked: 'this device was revoked by its account: what is said from now on is not for it',
+      revoked:
+        'this device was revoked by its account: what is said from now on is not for it. If that was not you: ' +
+        '"recover", with your 24 words, takes the account back',
       banned: "the server's operator has banned this account or device",
       'protocol-version': 'version 2 is spoken here. Update Parley on this machine or on the server.',
       'unknown-answer': 'the server answers in a way that this version does not know: update Parley',
