@@ -57,7 +57,7 @@ function inputRows(model: Model, screen: Screen, paint: Paint): Input {
   const styled = (row: string) => (row.startsWith(lead) ? paint('bold', lead) + row.slice(lead.length) : row)
   const all = laid.rows.map((row, index) => (index === 0 ? styled(row) : row))
   const before = laid.cursor.row === 0 ? styled(laid.cursor.before) : laid.cursor.before
-  // Of more rows than there is room for, those up to the cursor's.
+  // Where there are more rows than room, the screen shows those up to the cursor's.
   const start = Math.max(0, laid.cursor.row - screen.rows + 1)
   return { rows: all.slice(start, start + screen.rows), cursor: { row: laid.cursor.row - start, before } }
 }

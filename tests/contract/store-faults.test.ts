@@ -178,7 +178,7 @@ onAnyStore('a defect of the store', () => {
         await reader.take('caughtUp')
         store.failNext(operation, 'lost', new RangeError('Invalid array length'))
         await sender.send(commit(random(16), { epoch: 0n, creates: true, added: [bert] }))
-        // Of the two streams the one that came first to the failure ends by it.
+        // The failure ends the one of the two streams that came to it first.
         const error = await Promise.race([reader.ended, sender.ended])
         expect(error).toMatchObject({ code: 'INTERNAL' })
         expect(error?.message).not.toMatch('array')

@@ -4,7 +4,7 @@ import type { Chance } from '../support/chance.js'
 
 export interface Target {
   readonly name: string
-  /** Of the inputs of a campaign, so many parts go to this one. */
+  /** A campaign gives this target so many parts of its inputs. */
   readonly share: number
   /** Makes what the target needs. */
   open(): Promise<OpenTarget>

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util'
 import { stryker, TOP } from './stryker.js'
 import { oneLine, type Result, resultOf, type Survivor } from './survivors.js'
 
-/** Of all that was broken, the part that must be found or explained. */
+/** The part of the mutants that tests must find, or that must be explained. */
 const ENOUGH = 0.85
 const LONGEST_TEXT = 100
 

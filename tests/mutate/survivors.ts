@@ -6,7 +6,7 @@ import { EXPLAINED, type Explained } from './explained.js'
 import { type Mutant, type Report, TOP } from './stryker.js'
 
 export interface Result {
-  /** Of all mutants that ran, how many a test has found. */
+  /** The tests have found so many of the mutants that ran. */
   found: number
   of: number
   survivors: Survivor[]

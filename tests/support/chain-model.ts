@@ -29,7 +29,7 @@ import { toyCrypto as crypto } from './toy-crypto.js'
 
 const PEOPLE = 5
 const DEVICES = 3
-/** Of the numbers for whom and by whom: from here on it may be anybody. */
+/** A number for whom or by whom means anybody from here on. */
 const ANYBODY = 8
 const MAKERS = ['add', 'remove', 'make-admin', 'unmake-admin', 'settings', 'leave'] as const
 const NEW_LIST = 6

@@ -7,7 +7,7 @@ export interface Chance {
   between(from: number, to: number): number
   /** undefined: there is none. */
   pick<T>(of: readonly T[]): T | undefined
-  /** Of each its share: the greater the weight, the more often. */
+  /** Picks each in its share: the greater the weight, the more often. */
   weighted<K extends string>(weights: Readonly<Record<K, number>>): K
   shuffled<T>(of: readonly T[]): T[]
 }

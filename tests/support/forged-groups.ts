@@ -123,7 +123,7 @@ export async function forgedWelcome(
   return create(DeliveredWelcomeSchema, { welcome, epoch: bundle.epoch + 1n, ...head })
 }
 
-/** Of several groups of one conversation that one is used whose id has the lowest hash. */
+/** Devices seal in the group of a conversation whose id has the lowest hash. */
 function lowestId(): Uint8Array {
   const ids = Array.from({ length: 500 }, () => crypto.randomBytes(16))
   const hashes = new Map(ids.map(id => [id, crypto.sha256(id)]))
@@ -279,7 +279,7 @@ export interface ForcedSuccessor {
   epoch?: bigint
   /** The server is not told that it takes the place of another one. */
   isSecret?: boolean
-  /** Of those who are invited the server delivers it to these alone; to all unless given. */
+  /** The server delivers it to these of the invited alone; to all unless given. */
   delivered?: readonly Kept[]
 }
 

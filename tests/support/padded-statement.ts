@@ -3,7 +3,7 @@
 import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { type SigningKey, signLabelled } from './contract-device.js'
 
-/** Of bytes, in no message of ours: its tag has two bytes. */
+/** A field of bytes that no message of ours has: its tag has two bytes. */
 const UNKNOWN_FIELD = 1000
 const LENGTH_DELIMITED = 2
 const MORE = 0x80

@@ -76,7 +76,7 @@ export function nodeArguments(program: string, before: readonly string[] = []): 
   return ['--disable-warning=ExperimentalWarning', ...before, path]
 }
 
-/** Of the tests' own environment a program gets nothing that would change what it does. */
+/** A program gets nothing of the tests' own environment that would change what it does. */
 export function cleanEnvironment(more: Record<string, string>): Record<string, string | undefined> {
   const own = Object.entries(process.env).filter(
     ([name]) => !/^(PARLEY_|NODE_|JEST_|NO_COLOR|FORCE_COLOR)/.test(name),

@@ -161,7 +161,7 @@ describe('our own update paths', () => {
       version: 'mls10' as const,
       cipherSuite: suite.name,
       groupId: bytes(vector.group_id),
-      // Of the vector is the one that the path leads to.
+      // The vector names the epoch that the path leads to.
       epoch: BigInt(vector.epoch) - 1n,
       treeHash: new Uint8Array(),
       confirmedTranscriptHash: bytes(vector.confirmed_transcript_hash),

@@ -133,7 +133,7 @@ export function safetyNumber(
 
 export const NO_REQUESTS = 'nobody waits to be let in'
 
-/** Of what a stranger has said so many lines are shown. */
+/** /requests shows so many lines of each stranger. */
 const SHOWN_LINES = 3
 
 export function requestRows({ peer, from, lines }: RequestView): string[] {

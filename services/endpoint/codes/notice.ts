@@ -16,7 +16,7 @@ export type Notice =
   | { code: 'not-added'; handle: string; peer: string; why: WhyNot }
   /** A change of a group could not be made. */
   | { code: 'not-changed'; peer: string; why: WhyNot }
-  /** Of a conversation that somebody opened with this account, so many envelopes were deleted before they came. */
+  /** Somebody opened a conversation with this account, and the server deleted so many envelopes of it before they came. */
   | { code: 'welcome-expired'; count: bigint }
   /** The server delivers a conversation to other devices than its members agreed to. */
   | { code: 'other-devices'; peer: string }

@@ -101,7 +101,7 @@ function judge(held: Held, change: JudgedChange): CommitVerdict {
       removed: removed.map(({ signatureKey }) => signatureKey),
     })
   } catch (error) {
-    // Of a newcomer: the engine asks before it has verified the certificate.
+    // A newcomer's certificate is at fault: the engine asks before it has verified that.
     if (error instanceof IdentityError) return { isTaken: false, why: { code: 'malformed' } }
     throw error
   }

@@ -66,7 +66,7 @@ export class ConversationBook {
     return isKey(by) ? by : undefined
   }
 
-  /** Of one that goes on in another one, that. */
+  /** The conversation, or the one in which it goes on. */
   get(given: ConversationNumber): KnownConversation | undefined {
     const number = this.present(given)
     return this.record(number) && { number, kind: this.kind(number), peer: this.peer(number) }
@@ -134,7 +134,7 @@ export class ConversationBook {
     if (conversation) this.put(tx, this.present(number), { ...conversation, handedUntilMs: BigInt(untilMs) })
   }
 
-  /** Of one that goes on in another one, that one's. */
+  /** The record of the conversation, or of the one in which it goes on. */
   record(number: ConversationNumber): Conversation | undefined {
     return this.reader.get('conversations', at(this.present(number)))
   }

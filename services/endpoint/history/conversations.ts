@@ -25,7 +25,7 @@ export class Conversations {
   readonly requests: ConversationBook['requests'] = () => this.#book.requests()
   /** The account whose request it is; undefined for one that is none. */
   readonly askedBy: ConversationBook['askedBy'] = number => this.#book.askedBy(number)
-  /** Of one that goes on in another one, that. */
+  /** The conversation, or the one in which it goes on. */
   readonly get: ConversationBook['get'] = number => this.#book.get(number)
   /** Under which number it goes on by now. */
   readonly present: ConversationBook['present'] = number => this.#book.present(number)

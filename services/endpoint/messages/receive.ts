@@ -56,7 +56,7 @@ export async function takeIn(parts: MessageParts, tx: Transaction, envelope: Env
   const content = envelope.envelope
   if (content.case === 'welcome') return await joinByWelcome(parts, tx, envelope, content.value)
   if (!group && content.case === 'missed') return tellMissed(tx, content.value.count)
-  // Of a conversation that this device is not in: its welcome could not be opened, which was told.
+  // This device is not in the conversation: it could not open the welcome, and has told that.
   if (!group || envelope.sequence <= group.record.lastSequence) return
   hear(parts, tx, group, envelope)
   doubtOrder(parts, tx, group)
@@ -110,7 +110,7 @@ function receiveRejoin(
     appendSystemMessage(parts, tx, group, envelope, { code: 'device-rejoins', who })
 }
 
-/** Of a conversation that nothing is here of: its welcome is among what is gone. */
+/** Nothing of the conversation is here: the server deleted its welcome with the rest. */
 function tellMissed(tx: Transaction, count: bigint): void {
   tx.tell({ type: 'notice', level: 'warning', notice: { code: 'welcome-expired', count } })
 }

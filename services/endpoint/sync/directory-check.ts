@@ -87,7 +87,7 @@ function faultOf(
   { asked, handle, shown, statement }: Answer,
 ): AnswerFault | undefined {
   if (asked !== handle) return 'other-answer'
-  // Of what is no handle nothing is said.
+  // The server signs nothing about a text that is no handle.
   if (!isHandle(handle)) return undefined
   const server = loadServer(records)
   if (!server || !statement) return 'not-signed'

@@ -67,7 +67,7 @@ export class PresenceBeat {
     await this.#say({ here: false, asks: false })
   }
 
-  /** Of many conversations the start would cost as many times as much. */
+  /** At the start only so many are asked: each conversation costs a message. */
   #first({ recents, groups }: Context): LiveGroup[] {
     const inUse = recents.all()
     this.#asks = inUse.length > SAID_AT_ONCE

@@ -155,7 +155,7 @@ export class SendLoop {
   }
 }
 
-/** Of a server that does not say it, ours. */
+/** A server that does not say its limit has ours. */
 const atMost = (limit = 0, own: number): number => (limit > 0 ? Math.min(limit, own) : own)
 
 const owesReceipts = (

@@ -47,8 +47,8 @@ export function foundGroup(options: {
 }
 
 /**
- * Of several groups of one conversation the one in which a device seals: that of the highest incarnation, and of these
- * the one with the lowest hash of its id. undefined where there is none.
+ * The one of several groups of a conversation in which a device seals: the group of the highest incarnation, and among
+ * these the one with the lowest hash of its id. undefined where there is none.
  */
 export function sealingGroup<G extends Pick<HeldGroup, 'groupId' | 'incarnation'>>(
   crypto: CryptoProvider,

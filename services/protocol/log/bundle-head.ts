@@ -143,7 +143,7 @@ export function isHeadOfWelcome(
 const hasIdsOnly = ({ addedDeviceIds = [], removedDeviceIds = [] }: Roster = {}): boolean =>
   [...addedDeviceIds, ...removedDeviceIds].every(({ length }) => length === DEVICE_ID_BYTES)
 
-/** Of what is changed, and not of how it was encoded: a server that knows newer fields encodes it anew. */
+/** Hashes what the commit changes, and not how that was encoded: a server that knows newer fields encodes it anew. */
 function rosterChangeHash(
   crypto: CryptoProvider,
   { addedDeviceIds = [], removedDeviceIds = [] }: Roster = {},

@@ -73,7 +73,7 @@ export async function claimAll(
   return outcomes
 }
 
-/** Of its own account a device takes what it needs. */
+/** The guard counts no claims of a device for its own account. */
 async function claimOne(
   { directory, keyPackages, guard, cluster }: ClaimOptions,
   { id, account }: Claimer,

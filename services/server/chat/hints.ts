@@ -23,7 +23,7 @@ export class Hints {
     if (this.#changedAccounts.size < WAITING_ACCOUNT_CHANGES) this.#changedAccounts.add(handle)
   }
 
-  /** Of several of one suite only the last is told. */
+  /** The device is told the last figure of each suite alone. */
   setKeyPackagesLeft({ suite, left }: Stock): void {
     this.#keyPackagesLeft.set(suite, left)
   }

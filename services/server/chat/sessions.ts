@@ -25,7 +25,7 @@ interface Entry {
 export class Sessions {
   readonly #options: SessionsOptions
   readonly #entries = new Map<string, Entry>()
-  /** Of devices that left before theirs was full again: a full one is as good as a new one. */
+  /** The buckets of devices that left before theirs was full again: a full one is as good as a new one. */
   readonly #resting = new Map<string, TokenBucket>()
   #isStopped = false
 

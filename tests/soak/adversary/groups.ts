@@ -157,7 +157,7 @@ function heldAfter(before: Held, change: JudgedChange): Held | undefined {
       ? { ...verdict.after, entries: [...before.entries, ...verdict.entries] }
       : undefined
   } catch {
-    // Of a newcomer whose certificate is none.
+    // A newcomer's certificate is none.
     return undefined
   }
 }

@@ -42,7 +42,7 @@ const turns: Promise<void>[] = []
 const under = new Map<string, string>()
 /** An act hangs that takes longer, in ms: the server is to end what it does not take. */
 const LONGEST_MS = 40_000
-/** Of what costs an adversary its place in a room, one in so many is done that comes up. */
+/** An adversary does one in so many of the acts that cost it its place in a room. */
 const SEEN_ONE_IN = 4
 
 /** Each tries all that any of them is given: who was removed has helpers who were not. */

@@ -79,11 +79,11 @@ export const WELCOMES: readonly Act[] = [
   welcomeInPlace,
   welcomeElsewhere,
   newGroup('made-up-room', ({ by }, at, lists) => ownRoom(at, by.own, { with: lists, name: 'made-up' })),
-  // Of a conversation of its own with one of them: the other one's leaf is wrong in it, if there is one.
+  // A conversation of its own with one of them: the other one's leaf is wrong in it, if there is one.
   newGroup('made-up-direct', ({ by, chance }, at, lists) =>
     pairOf({ ...at, incarnation: 1 + chance.whole(5) }, [by.own.list, ...lists]),
   ),
-  // Of a conversation that it is none of the two in, or of somebody's own devices.
+  // A conversation of two others, or of somebody's own devices.
   newGroup('made-up-direct-of-others', ({ by }, at, [one, other]) =>
     other
       ? pairOf({ ...at, incarnation: 9 }, [by.own.list, one!, other], [one!, other])

@@ -15,7 +15,7 @@ import { drawUpdate, updateTime } from './updates.js'
 const SOON_MS = 3_600_000
 /** ms after which all of the others are looked through again, so that each comes in time. */
 const SWEPT_EVERY_MS = SOON_MS / 2
-/** Of the others, so many are looked at in one unit of work. */
+/** A unit of work looks at so many of the others. */
 const SWEPT_AT_ONCE = 256
 
 type DueRecord = Pick<RecordOf<'due'>, 'atMs' | 'receipts' | 'outOfSync' | 'drawnMs'>

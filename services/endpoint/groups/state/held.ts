@@ -42,7 +42,7 @@ export const contextOf = (engine: Reading, state: GroupState) => ({
   leaves: engine.members(state).map(leafOf),
 })
 
-/** Of a group with the same leaves as the state: its epoch, and its leaves, are the state's. */
+/** Takes epoch and leaves from the state; the rest of the group is as it was held. */
 export const atState = (engine: Reading, held: Held, state: GroupState): Held => ({
   ...held,
   epoch: engine.epoch(state),

@@ -38,11 +38,11 @@ export interface ContentTraits {
   readonly owesReceipt: boolean
   /** It is also taken from somebody of whom a person wants to hear nothing. */
   readonly fromBlocked: boolean
-  /** Of what a person writes: how it is a line of the history, which waits, and may be said again and handed over. */
+  /** A person writes this type, so it is a line of the history, which waits, and may be said again and handed over. */
   readonly line?: LineType
   /**
-   * Of what is no line: makes it due again when the server did not take it, in an epoch that is over or a group that is;
-   * unless given, it is dropped.
+   * A type that is no line has this: it makes what the server did not take, in an epoch that is over or a group that is,
+   * due again. Unless given, it is dropped.
    */
   putBack?(parts: MessageParts, tx: Transaction, group: LiveGroup): void
 }

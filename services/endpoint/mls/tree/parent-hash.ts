@@ -84,7 +84,7 @@ async function parentHash(
 
 interface Then {
   without: number[]
-  /** Of the tree with them; what they are not in is taken from there. */
+  /** Hashes the tree with them: a subtree that they are not in has the same hash there. */
   whole: SubtreeHash
 }
 
@@ -93,7 +93,7 @@ export function hashing(tree: RatchetTree, hash: Hash, then?: Then): SubtreeHash
   const made = new Map<NodeIndex, Promise<Uint8Array>>()
   const gone = new Set(then?.without)
   const isTouched = (index: number) => {
-    // Of a node at level k, 2^k - 1: as far as the leaves under it reach on both sides.
+    // A node at level k reaches 2^k - 1 to both sides: as far as the leaves under it.
     const reach = (index ^ (index + 1)) >> 1
     return then?.without.some(leaf => Math.abs(nodeOfLeaf(leaf) - index) <= reach) ?? true
   }

@@ -199,7 +199,7 @@ function needsGroup(
   conversation: ConversationNumber,
 ): boolean {
   const { groups, conversations } = context
-  // Of one that came with a history another device of this account is in its group, and adds this one.
+  // Another device of this account is in the group of one that came with a history, and adds this one.
   if (conversations.kind(conversation) !== 'direct' || conversations.isFromHistory(conversation)) return false
   if (isStopped(context, conversation)) return false
   return groups.of(conversation).every(({ phase }) => phase.name === 'ended')

@@ -36,7 +36,7 @@ const alice = makeAccount('alice')
 const carol = makeAccount('carol')
 const dave = makeAccount('dave')
 const erin = makeAccount('erin')
-/** Of each test its own: their devices change. */
+/** Made anew for each test: their devices change. */
 let bob: Account
 let tablet: Account
 const idOf = ({ device }: OwnAccount) => device.publicKey

@@ -257,7 +257,7 @@ describe('a welcome is refused', () => {
     const refused = await invitation({ room: {}, others: [carol] })
     await join(refused)
     expect([groupOf(refused), testing.told, keyPackages()]).toEqual([undefined, [], 1])
-    // Of two admins one may have invited.
+    // One of two admins may have invited.
     const taken = await invitation({ room: { admins: [carol] }, others: [carol] })
     await join(taken)
     expect(phaseOf(taken)).toBe('active')

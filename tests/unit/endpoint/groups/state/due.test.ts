@@ -101,7 +101,7 @@ describe('the row of a group', () => {
     await group.change({ rejoinAskedMs: 6n })
     endpoint.disk.mend()
     expect(isLater()).toBe(true)
-    // Of another group, which is due for other reasons.
+    // Another group is due for other reasons.
     expect(endpoint.context.due.all().find(each => each.group === other.number)?.atMs).toBeGreaterThan(
       now - 1,
     )

@@ -192,7 +192,7 @@ describe('what a group holds besides', () => {
     const planned = await renamed(group)
     await save(planned.held)
     expect(states.heldAfter(records, FIRST, planned.state).state.settings?.name).toBe('coffee')
-    // Of a commit that was made before, nothing is left.
+    // Nothing is left of a commit that was made before.
     await save(undefined)
     expect(states.heldAfter(records, FIRST, next).state.settings?.name).toBe('tea')
   })

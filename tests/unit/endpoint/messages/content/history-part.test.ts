@@ -258,7 +258,7 @@ describe('what another device of this account hands over', () => {
     const told = [hearsay(filled({ text: 'one' }, 0), { toldBy }), hearsay(filled({ text: 'two' }, 1))]
     await own.take(phone, partOf(told, toThis))
     expect(texts(room)).toEqual(['dave: one (bob)', 'dave: two (alice)'])
-    // Of others, who tells is who hands it over.
+    // The one who hands it over is shown as its teller, whoever told it to them.
     await direct.take(
       bob,
       partOf([hearsay(filled({ text: 'three' }, 2), { toldBy: carol.account.publicKey })]),

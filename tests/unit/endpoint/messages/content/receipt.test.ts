@@ -103,7 +103,7 @@ describe('a text', () => {
   })
 })
 
-/** Of this device are owed receipts up to these counts. */
+/** This device owes receipts up to these counts. */
 const owe = (owed: readonly (readonly [OwnAccount, bigint])[]) =>
   testing.written((tx, unit) => {
     for (const [account, count] of owed) {
