@@ -25,6 +25,7 @@ import type { CryptoProvider } from '../../services/protocol/crypto.js'
 import { type DeviceKey, deviceKey, sameKey } from '../../services/protocol/keys.js'
 import { entriesFor, forged, GroupStory, reasonOf, seenOf } from './chain-groups.js'
 import { type Device, ELSEWHERE, Person, SERVER_ID } from './chain-people.js'
+import { wrappedTo } from './long-statements.js'
 import { toyCrypto as crypto } from './toy-crypto.js'
 
 const PEOPLE = 5
@@ -32,6 +33,7 @@ const DEVICES = 3
 /** A number for whom or by whom means anybody from here on. */
 const ANYBODY = 8
 const MAKERS = ['add', 'remove', 'make-admin', 'unmake-admin', 'settings', 'leave'] as const
+const WRAPPED_BYTES = 400
 const NEW_LIST = 6
 const NEW_LEAF = 7
 const REMOVAL = 8
@@ -174,7 +176,9 @@ export class ChainModel {
       if (maker === 'add' || act === NEW_LEAF) plan.added.push(whom.leaf(device, list))
       if (act === REMOVAL) {
         const [senior, junior] = [step.which, step.list].map(number => number % DEVICES).sort()
-        basis.removals.push(whom.removal(at(whom.devices, junior!), at(whom.devices, senior!)))
+        const removal = whom.removal(at(whom.devices, junior!), at(whom.devices, senior!))
+        // With bytes around it that nobody has signed, too.
+        basis.removals.push(step.device % 3 === 2 ? wrappedTo(WRAPPED_BYTES, removal) : removal)
       }
       if (act === REJOIN) this.#rejoin(held, { whom, step }, { plan, basis })
     }

@@ -118,8 +118,7 @@ export class Person {
   }
 
   held(): HeldAccount {
-    const { read, encoded } = this.list
-    return { devices: knownDevices({ list: read, removals: [] }), encoded: [encoded] }
+    return { devices: knownDevices({ list: this.list.read, removals: [] }) }
   }
 
   /** The will to leave, from the stay that the state shows. */

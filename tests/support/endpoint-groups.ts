@@ -27,6 +27,7 @@ import { encodeGroupState } from '../../services/protocol/conversation/group-sta
 import { foundGroup as foundHeld } from '../../services/protocol/conversation/held-group.js'
 import {
   type HeldAccount,
+  heldOf,
   type Ledger,
   ofMembers,
   withList,
@@ -103,13 +104,10 @@ export async function foundGroup(
 ): Promise<Founded> {
   const lists = newestLists([founder, ...others])
   const { state, entries: begin } = beginning(founder, { others, room, groupId })
-  const accounts = lists.map(list => ({
-    devices: knownDevices({ list, removals: [] }),
-    encoded: [list.encoded],
-  }))
+  const accounts = lists.map(list => ({ devices: knownDevices({ list, removals: [] }) }))
   const { ledger } = ledgerOf(accounts, state)
   const entries = room ? membersOf(founder, { others, room, groupId, before: state }) : []
-  const isNew = (list: DeviceList) => !ledger.accounts.some(({ encoded }) => encoded.includes(list.encoded))
+  const isNew = (list: DeviceList) => heldOf(ledger, list.accountKey) === undefined
   return found(engine, founder, {
     ...{ groupId, incarnation, state, ledger, begin, others, entries },
     chain: begin.map(entry => readEntry(nodeCrypto, entry)),
@@ -126,8 +124,7 @@ export async function foundSuccessor(
 ): Promise<Founded> {
   const groupId = newGroupId()
   let { ledger } = before
-  for (const list of newestLists([founder, ...others]))
-    ledger = withList(ledger, list, list.encoded) ?? ledger
+  for (const list of newestLists([founder, ...others])) ledger = withList(ledger, list) ?? ledger
   const entries: SignedChainEntry[] = []
   let place: Pick<ConversationState, 'number' | 'head'> = before.state
   for (const change of changes) {

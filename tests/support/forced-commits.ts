@@ -65,8 +65,8 @@ async function forcedBundle(
     .members(state)
     .filter(({ identity }) => remove.includes(handleIn(held, readCertificate(crypto, identity).accountKey)))
   const removedDeviceIds = removed.map(({ signatureKey }) => signatureKey)
-  const lists = add.map(newestList).filter(list => withList(held.ledger, list, list.encoded))
-  const learned = lists.reduce((known, list) => withList(known, list, list.encoded) ?? known, held.ledger)
+  const lists = add.map(newestList).filter(list => withList(held.ledger, list))
+  const learned = lists.reduce((known, list) => withList(known, list) ?? known, held.ledger)
   const ledger = ofMembers(learned, after.state)
   const made = await (garbles ? await garblingEngine(garbles) : engine).commit(state, {
     add: await Promise.all(add.map(each => keyPackageOf(engine, each))),

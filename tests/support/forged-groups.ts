@@ -50,7 +50,7 @@ type Attacker = OwnAccount | ListedAccount
 export type Claim = Pick<Held, 'groupId' | 'epoch' | 'incarnation' | 'state' | 'ledger' | 'entries'>
 
 export const ledgerOf = (...lists: readonly DeviceList[]): Ledger =>
-  lists.reduce<Ledger>((ledger, list) => withList(ledger, list, list.encoded) ?? ledger, EMPTY_LEDGER)
+  lists.reduce<Ledger>((ledger, list) => withList(ledger, list) ?? ledger, EMPTY_LEDGER)
 
 /** A room of the maker's own, under the id and in the epoch of another group, with accounts that its chain adds. */
 export function ownRoom(

@@ -268,7 +268,7 @@ export class TestGroup {
       packages.map(async each => newLeafOf(await engine.inspectKeyPackage(each.publicPackage))),
     )
     const committer = from.device.publicKey
-    const lists = add.map(listOf).filter(list => withList(held.ledger, list, list.encoded) !== undefined)
+    const lists = add.map(listOf).filter(list => withList(held.ledger, list) !== undefined)
     const basis = { lists: lists.map(({ encoded }) => encoded), removals: [], rejoins }
     const asked = remove.map(({ device }) => device.publicKey)
     const removed = force

@@ -212,7 +212,8 @@ export const ListedDeviceSchema: GenMessage<ListedDevice> = /*@__PURE__*/
   messageDesc(file_parley_v1_identity, 3);
 
 /**
- * A DeviceList as it travels.
+ * A DeviceList as it travels. Nobody has signed what may stand beside its two fields: who hands it on leaves that out. A
+ * list that has more than 1,024 bytes without it is in no group (GroupState.ledger in parley/content/v1/chain.proto).
  *
  * @generated from message parley.v1.SignedDeviceList
  */
@@ -327,7 +328,8 @@ export const DeviceRemovalSchema: GenMessage<DeviceRemoval> = /*@__PURE__*/
   messageDesc(file_parley_v1_identity, 6);
 
 /**
- * A DeviceRemoval as it travels; encoded, it has at most 1,024 bytes.
+ * A DeviceRemoval as it travels; encoded, it has at most 1,024 bytes. Nobody has signed what may stand beside its two
+ * fields: who hands it on leaves that out. A removal that has more than 256 bytes without it is in no group.
  *
  * @generated from message parley.v1.SignedDeviceRemoval
  */

@@ -14,7 +14,7 @@ import { planCommit } from '../../protocol/conversation/commit-verdict.js'
 import { encodeGroupState } from '../../protocol/conversation/group-state.js'
 import { foundGroup } from '../../protocol/conversation/held-group.js'
 import { type Leaf, leafJudge } from '../../protocol/conversation/leaves.js'
-import { type HeldAccount, ofMembers } from '../../protocol/conversation/ledger.js'
+import { EMPTY_LEDGER, type HeldAccount, ofMembers } from '../../protocol/conversation/ledger.js'
 import { MAX_INCARNATION } from '../../protocol/conversation/limits.js'
 import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { accountDevicesInUse } from '../../protocol/identity/devices-in-use.js'
@@ -27,7 +27,7 @@ import type { GroupState } from '../mls/engine.js'
 import type { Transaction } from '../vault/records.js'
 import { signed } from './heads.js'
 import type { MadeCommit } from './intents.js'
-import { heldAccount, learnedLedger, listedHandle } from './known-devices.js'
+import { learnedLedger, listedHandle } from './known-devices.js'
 import type { GroupParts } from './parts.js'
 import { leafIn } from './plan.js'
 import { created } from './state/group.js'
@@ -61,15 +61,12 @@ export async function verifiedInvitees(
   return invitees
 }
 
-/** By all that is known here of its account. */
+/** By all that is known here of its account and that a group has room for. */
 function isRight({ account, lists }: Pick<GroupParts, 'account' | 'lists'>, leaf: Leaf): boolean {
-  const known = heldAccount(lists.get(leaf.accountKey))
+  const { ledger } = learnedLedger(lists, EMPTY_LEDGER, [leaf.accountKey])
   const members = [{ accountKey: leaf.accountKey, added: 0, isAdmin: false }]
   const { serverId } = parseVerifiedCertificate(account.certificate)
-  return (
-    known !== undefined &&
-    leafJudge({ state: { members }, ledger: { accounts: [known] }, serverId })(leaf) === undefined
-  )
+  return leafJudge({ state: { members }, ledger, serverId })(leaf) === undefined
 }
 
 /** Those of the claimed devices that are this account's own, and in use. */

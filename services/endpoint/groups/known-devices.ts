@@ -5,8 +5,7 @@
 import type { CommitBasis } from '../../protocol/conversation/commit-basis.js'
 import { serverOf } from '../../protocol/conversation/held-group.js'
 import { firstWrongLeaf, type Leaf, leafJudge } from '../../protocol/conversation/leaves.js'
-import { type HeldAccount, type Ledger, withList, withRemoval } from '../../protocol/conversation/ledger.js'
-import type { AccountDevices } from '../../protocol/identity/devices-in-use.js'
+import { type Ledger, withList, withRemoval } from '../../protocol/conversation/ledger.js'
 import type { AccountKey } from '../../protocol/keys.js'
 import type { GroupParts } from './parts.js'
 import type { Held } from './state/held.js'
@@ -24,7 +23,7 @@ export function learnedLedger(
   const told = { lists: [] as Uint8Array[], removals: [] as Uint8Array[] }
   for (const account of accounts)
     for (const { list, removals } of lists.get(account)?.lists ?? []) {
-      const withIt = withList(ledger, list, list.encoded)
+      const withIt = withList(ledger, list)
       if (withIt) told.lists.push(list.encoded)
       ledger = withIt ?? ledger
       for (const removal of removals) {
@@ -52,8 +51,3 @@ export function wrongLeaf(lists: Lists, held: Held, account?: AccountKey): Leaf 
 /** The handle that the newest known list of the account claims; '' where none is known. */
 export const listedHandle = (lists: Lists, account: AccountKey): string =>
   lists.get(account)?.lists[0].list.handle ?? ''
-
-/** The lists of an account, as a new group begins with them; undefined: none is known. */
-export function heldAccount(known: AccountDevices | undefined): HeldAccount | undefined {
-  return known && { devices: known, encoded: known.lists.map(({ list }) => list.encoded) }
-}

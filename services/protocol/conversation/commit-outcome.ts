@@ -18,7 +18,16 @@ import type { CommitBasis } from './commit-basis.js'
 import { CommitRefused } from './commit-refusal.js'
 import { type HeldGroup, serverOf } from './held-group.js'
 import { firstWrongLeaf, type Leaf, type LeafJudge, leafJudge } from './leaves.js'
-import { heldOf, type Ledger, ofMembers, withList, withRemoval, withRemoved } from './ledger.js'
+import {
+  fitsList,
+  fitsRemoval,
+  heldOf,
+  type Ledger,
+  ofMembers,
+  withList,
+  withRemoval,
+  withRemoved,
+} from './ledger.js'
 import { type Rejoin, readRejoinStatement, rejoinFault } from './rejoin-statement.js'
 
 /** Everything that a commit does. */
@@ -126,12 +135,14 @@ function learn(
   for (const encoded of basis.lists) {
     const list = reading('bad-list', () => readDeviceList(crypto, encoded))
     if (!equalBytes(list.serverId, serverOf(held))) throw new CommitRefused({ code: 'other-server' })
-    const next = isMember(list.accountKey) ? withList(ledger, list, encoded) : undefined
+    if (!fitsList(list)) throw new CommitRefused({ code: 'large-list' })
+    const next = isMember(list.accountKey) ? withList(ledger, list) : undefined
     if (!next) throw new CommitRefused({ code: 'idle-list' })
     ledger = next
   }
   for (const encoded of basis.removals) {
     const removal = reading('bad-removal', () => readDeviceRemoval(crypto, encoded))
+    if (!fitsRemoval(removal)) throw new CommitRefused({ code: 'large-removal' })
     const next = isMember(removal.accountKey) ? withRemoval(ledger, removal) : undefined
     if (!next) throw new CommitRefused({ code: 'idle-removal' })
     ledger = next

@@ -13,6 +13,8 @@ export type CommitRefusal =
   | { code: 'bad-list' | 'bad-removal' }
   /** A device list or a removal changes nothing, or is of an account that is no member. */
   | { code: 'idle-list' | 'idle-removal' }
+  /** A device list or a removal is larger than a ledger has room for. */
+  | { code: 'large-list' | 'large-removal' }
   /** A device list is of another server than the group's. */
   | { code: 'other-server' }
   /** An entry breaks a rule of the chain. */

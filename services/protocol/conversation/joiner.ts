@@ -17,12 +17,13 @@ export const JOINER_EXTENSION = 0xf0a3
 /** The extension of a GroupInfo. `entries`: the whole chain. */
 export function encodeJoiner(ledger: Ledger, entries: readonly SignedChainEntry[]): Uint8Array {
   const { accounts, removed } = ledger
-  const removals = accounts.flatMap(({ devices }) => devices.lists.flatMap(each => each.removals))
+  const lists = accounts.flatMap(({ devices }) => devices.lists)
+  const removals = lists.flatMap(each => each.removals)
   return toBinary(
     JoinerSchema,
     create(JoinerSchema, {
       entries: [...entries],
-      lists: accounts.flatMap(({ encoded }) => encoded),
+      lists: lists.map(({ list }) => list.encoded),
       removals: removals.map(({ encoded }) => encoded),
       removed: removed.map(({ deviceKey, epoch }) => ({ deviceKey, epoch })),
     }),

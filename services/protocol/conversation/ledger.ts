@@ -10,16 +10,16 @@ import {
   knownDevices,
   type ListState,
   learnDevices,
+  withFirstOfPair,
 } from '../identity/devices-in-use.js'
 import type { DeviceKey } from '../keys.js'
+import { placeIn } from '../sorted.js'
 import { type ConversationState, memberOf } from './chain/state.js'
-import { REJOIN_EPOCHS } from './limits.js'
+import { MAX_HELD_LIST_BYTES, MAX_HELD_REMOVAL_BYTES, REJOIN_EPOCHS } from './limits.js'
 
 /** The device lists of one account that a group goes by. */
 export interface HeldAccount {
   devices: AccountDevices
-  /** Its lists as encoded SignedDeviceLists, in the order of `devices`. */
-  encoded: readonly Uint8Array[]
 }
 
 export interface RemovedLeaf {
@@ -39,37 +39,45 @@ export const EMPTY_LEDGER: Ledger = { accounts: [], removed: [] }
 
 const keyOf = ({ devices }: HeldAccount): Uint8Array => devices.lists[0].list.accountKey
 
-export const heldOf = (
-  { accounts }: Pick<Ledger, 'accounts'>,
-  accountKey: Uint8Array,
-): HeldAccount | undefined => accounts.find(account => equalBytes(keyOf(account), accountKey))
+type Accounts = Pick<Ledger, 'accounts'>
 
-/** The ledger with a list, whose encoding is given; undefined where that changes nothing. */
-export function withList(ledger: Ledger, list: DeviceList, encoded: Uint8Array): Ledger | undefined {
+export function heldOf({ accounts }: Accounts, accountKey: Uint8Array): HeldAccount | undefined {
+  const account = accounts[placeOf({ accounts }, accountKey)]
+  return account && equalBytes(keyOf(account), accountKey) ? account : undefined
+}
+
+const placeOf = ({ accounts }: Accounts, accountKey: Uint8Array): number =>
+  placeIn(accounts, account => compareBytes(keyOf(account), accountKey) < 0)
+
+/** Whether a ledger has room for a list, or a removal: for each one there is some, whatever others it has. */
+export const fitsList = ({ encoded }: DeviceList): boolean => encoded.length <= MAX_HELD_LIST_BYTES
+export const fitsRemoval = ({ encoded }: DeviceRemoval): boolean => encoded.length <= MAX_HELD_REMOVAL_BYTES
+
+/** The ledger with a list; undefined where that changes nothing, or the list is too large. */
+export function withList(ledger: Ledger, list: DeviceList): Ledger | undefined {
+  if (!fitsList(list)) return undefined
   const held = heldOf(ledger, list.accountKey)
   const come: ListState = { list, removals: [] }
-  if (!held) return withAccount(ledger, { devices: knownDevices(come), encoded: [encoded] })
+  if (!held) return withAccount(ledger, { devices: knownDevices(come) })
   const { devices, change } = learnDevices(held.devices, come)
-  if (change === 'none') return undefined
-  const encodings = new Map(held.devices.lists.map((each, at) => [each.list, held.encoded[at]!]))
-  encodings.set(list, encoded)
-  return withAccount(ledger, { devices, encoded: devices.lists.map(each => encodings.get(each.list)!) })
+  return change === 'none' ? undefined : withAccount(ledger, { devices })
 }
 
-/** The ledger with a removal; undefined where that changes nothing, or the ledger has not the list that it is of. */
+/**
+ * The ledger with a removal; undefined where that changes nothing, the ledger has not the list that it is of, or the
+ * removal is too large.
+ */
 export function withRemoval(ledger: Ledger, removal: DeviceRemoval): Ledger | undefined {
-  const held = heldOf(ledger, removal.accountKey)
-  const of = held?.devices.lists.find(({ list }) => equalBytes(list.hash, removal.list))
-  if (!held || !of) return undefined
-  const { devices, change } = learnDevices(held.devices, { list: of.list, removals: [removal] })
-  return change === 'none' ? undefined : withAccount(ledger, { ...held, devices })
+  const held = fitsRemoval(removal) ? heldOf(ledger, removal.accountKey) : undefined
+  const devices = held && withFirstOfPair(held.devices, removal)
+  return devices && withAccount(ledger, { devices })
 }
 
+/** In place of what it has of the account, or besides. */
 function withAccount(ledger: Ledger, account: HeldAccount): Ledger {
-  const key = keyOf(account)
-  const others = ledger.accounts.filter(each => !equalBytes(keyOf(each), key))
-  const accounts = [...others, account].sort((one, other) => compareBytes(keyOf(one), keyOf(other)))
-  return { ...ledger, accounts }
+  const place = placeOf(ledger, keyOf(account))
+  const isThere = heldOf(ledger, keyOf(account)) !== undefined
+  return { ...ledger, accounts: ledger.accounts.toSpliced(place, isThere ? 1 : 0, account) }
 }
 
 /** The ledger without accounts that are no members. */

@@ -44,11 +44,11 @@ export function forgets(
   known: Pick<KnownGroup, 'ledger'>,
   { ledger, state }: Pick<KnownGroup, 'ledger' | 'state'>,
 ): boolean {
-  return known.ledger.accounts.some(({ devices, encoded }) => {
+  return known.ledger.accounts.some(({ devices }) => {
     if (!memberOf(state, devices.lists[0].list.accountKey)) return false
     return devices.lists.some(
-      ({ list, removals }, at) =>
-        withList(ledger, list, encoded[at]!) !== undefined ||
+      ({ list, removals }) =>
+        withList(ledger, list) !== undefined ||
         removals.some(removal => withRemoval(ledger, removal) !== undefined),
     )
   })

@@ -128,7 +128,7 @@ function ledgerOf(
 ): Ledger {
   try {
     let ledger: Ledger = EMPTY_LEDGER
-    for (const encoded of lists) ledger = withList(ledger, readDeviceList(crypto, encoded), encoded) ?? ledger
+    for (const encoded of lists) ledger = withList(ledger, readDeviceList(crypto, encoded)) ?? ledger
     for (const encoded of removals) ledger = withRemoval(ledger, readDeviceRemoval(crypto, encoded)) ?? ledger
     return ofMembers(
       withLeavesOf(

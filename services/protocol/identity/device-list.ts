@@ -52,7 +52,7 @@ export interface DeviceList extends ListContent {
   accountKey: AccountKey
   /** The name of the list in removals and in the list behind it, 32 bytes. */
   hash: Uint8Array
-  /** The encoded SignedDeviceList. */
+  /** The SignedDeviceList, encoded with its two fields alone, whatever else stood beside them. */
   encoded: Uint8Array
 }
 
@@ -77,8 +77,11 @@ export function makeDeviceList(
   checkMessage(message)
   const list = toBinary(DeviceListSchema, message)
   const signature = sign(crypto, { label: LABEL, bytes: list, privateKey: account.privateKey })
-  return toBinary(SignedDeviceListSchema, create(SignedDeviceListSchema, { list, signature }))
+  return encodedOf(list, signature)
 }
+
+const encodedOf = (list: Uint8Array, signature: Uint8Array): Uint8Array =>
+  toBinary(SignedDeviceListSchema, create(SignedDeviceListSchema, { list, signature }))
 
 /** Lists that are remembered, for each provider that found them to hold. */
 const REMEMBERED = 1024
@@ -112,7 +115,8 @@ function readUnknown(crypto: CryptoProvider, bytes: Uint8Array): DeviceList {
       listedAt: Number(listedAtMs),
     })),
     hash: crypto.sha256(concatBytes(HASH_PREFIX, list)),
-    encoded: copyBytes(bytes),
+    // Its wrapping is signed by nobody: bytes that somebody added there must not count for who has signed what is in it.
+    encoded: encodedOf(list, signature),
   }
 }
 

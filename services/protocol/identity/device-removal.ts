@@ -35,7 +35,7 @@ export interface DeviceRemoval {
   signerKey: DeviceKey
   /** ms since 1970-01-01 UTC, by the clock of the signer: for people, nothing is decided by it. */
   removedAt: number
-  /** The encoded SignedDeviceRemoval. */
+  /** The SignedDeviceRemoval, encoded with its two fields alone, whatever else stood beside them. */
   encoded: Uint8Array
 }
 
@@ -65,8 +65,11 @@ export function makeDeviceRemoval(
     }),
   )
   const signature = sign(crypto, { label: LABEL, bytes: removal, privateKey })
-  return toBinary(SignedDeviceRemovalSchema, create(SignedDeviceRemovalSchema, { removal, signature }))
+  return encodedOf(removal, signature)
 }
+
+const encodedOf = (removal: Uint8Array, signature: Uint8Array): Uint8Array =>
+  toBinary(SignedDeviceRemovalSchema, create(SignedDeviceRemovalSchema, { removal, signature }))
 
 /** Reads and verifies an encoded SignedDeviceRemoval, wherever it comes from. Throws nothing but IdentityError. */
 export function readDeviceRemoval(crypto: CryptoProvider, bytes: Uint8Array): DeviceRemoval {
@@ -85,7 +88,8 @@ export function readDeviceRemoval(crypto: CryptoProvider, bytes: Uint8Array): De
     deviceKey: toDeviceKey(copyBytes(deviceKey)),
     signerKey: toDeviceKey(copyBytes(signerKey)),
     removedAt: Number(removedAtMs),
-    encoded: copyBytes(bytes),
+    // Its wrapping is signed by nobody: bytes that somebody added there must not count for who has signed what is in it.
+    encoded: encodedOf(removal, signature),
   }
 }
 

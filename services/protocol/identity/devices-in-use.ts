@@ -4,11 +4,15 @@
 import { compareBytes, equalBytes } from '../bytes.js'
 import { IdentityError } from '../error.js'
 import { keyText, sameKey } from '../keys.js'
+import { LISTED_DEVICES } from '../sizes.js'
+import { placeIn } from '../sorted.js'
 import type { DeviceList, ListedDevice } from './device-list.js'
 import { checkRemoval, type DeviceRemoval, type RemovalPlaces } from './device-removal.js'
 
 /** Lists with one number that are weighed against each other; of an account with more, no device is in use. */
-const FORKS = 4
+export const MAX_WEIGHED_LISTS = 4
+/** Removals of one list: of each device by itself and by each one ahead of it. */
+export const MAX_PAIRS = (LISTED_DEVICES * (LISTED_DEVICES + 1)) / 2
 
 /** A list and the removals that could count for it. */
 export interface ListState {
@@ -19,7 +23,10 @@ export interface ListState {
 
 /** All that is known of the devices of one account on one server. */
 export interface AccountDevices {
-  /** All with one number, in the order of their hashes; more than one where somebody used the words twice for it. */
+  /**
+   * All with one number, in the order of their hashes; more than one where somebody used the words twice for it. Where
+   * there are more than are weighed, none has removals: they would change nothing.
+   */
   lists: readonly [ListState, ...ListState[]]
 }
 
@@ -64,12 +71,14 @@ export function returningWith(state: ListState, removal: DeviceRemoval): ListedD
 
 /** The devices of an account that are in use: those of its list, or of all of its lists with that number. */
 export function accountDevicesInUse({ lists }: AccountDevices): ListedDevice[] {
-  if (lists.length > FORKS) return []
+  if (areTooMany(lists)) return []
   const [first, ...others] = lists.map(({ list, removals }) => devicesInUse(list, removals))
   return first!.filter(({ deviceKey }) =>
     others.every(devices => devices.some(each => sameKey(each.deviceKey, deviceKey))),
   )
 }
+
+const areTooMany = ({ length }: AccountDevices['lists']): boolean => length > MAX_WEIGHED_LISTS
 
 /** All that is known of an account by the first of its lists. */
 export function knownDevices({ list, removals }: ListState): AccountDevices {
@@ -96,9 +105,18 @@ function forked(known: AccountDevices, come: ListState): { devices: AccountDevic
   const { lists } = knownDevices(come)
   const [first, ...others] = [...known.lists, ...lists].sort((a, b) => compareBytes(a.list.hash, b.list.hash))
   // One more than are weighed shows that there are too many; further ones would change nothing.
-  const kept = others.slice(0, FORKS)
+  const kept = others.slice(0, MAX_WEIGHED_LISTS)
   const isKept = [first, ...kept].includes(lists[0])
-  return { devices: { lists: [first!, ...kept] }, change: isKept ? 'forked' : 'none' }
+  const devices: AccountDevices = { lists: [first!, ...kept] }
+  return {
+    devices: areTooMany(devices.lists) ? withoutRemovals(devices) : devices,
+    change: isKept ? 'forked' : 'none',
+  }
+}
+
+function withoutRemovals({ lists: [first, ...others] }: AccountDevices): AccountDevices {
+  const bare = ({ list }: ListState): ListState => ({ list, removals: [] })
+  return { lists: [bare(first), ...others.map(bare)] }
 }
 
 function withRemovals(
@@ -106,17 +124,36 @@ function withRemovals(
   same: ListState,
   removals: readonly DeviceRemoval[],
 ): { devices: AccountDevices; change: ListChange } {
+  if (areTooMany(known.lists)) return { devices: known, change: 'none' }
   const merged = onePerPair(same.list, [...same.removals, ...removals])
-  const [first, ...others] = known.lists.map(each =>
-    each === same ? { list: each.list, removals: merged } : each,
-  )
   const change = merged.length === same.removals.length ? 'none' : 'removals'
-  return { devices: { lists: [first!, ...others] }, change }
+  return { devices: withState(known, same, { list: same.list, removals: merged }), change }
+}
+
+function withState({ lists }: AccountDevices, before: ListState, after: ListState): AccountDevices {
+  const [first, ...others] = lists.map(each => (each === before ? after : each))
+  return { lists: [first!, ...others] }
 }
 
 /**
+ * Takes in a removal where its pair of signer and device has none yet, as a group does, in which all see the same first.
+ * undefined: it changes nothing, or is of no list that is known. Nothing that was taken in before is looked at again.
+ */
+export function withFirstOfPair(known: AccountDevices, removal: DeviceRemoval): AccountDevices | undefined {
+  const of = known.lists.find(({ list }) => equalBytes(list.hash, removal.list))
+  if (!of || areTooMany(known.lists) || placesOf(removal, of.list) === undefined) return undefined
+  const place = placeIn(of.removals, each => comparePairs(each, removal) < 0)
+  const there = of.removals[place]
+  if (there && comparePairs(there, removal) === 0) return undefined
+  return withState(known, of, { list: of.list, removals: of.removals.toSpliced(place, 0, removal) })
+}
+
+const comparePairs = (one: DeviceRemoval, other: DeviceRemoval): number =>
+  compareBytes(one.signerKey, other.signerKey) || compareBytes(one.deviceKey, other.deviceKey)
+
+/**
  * The removals that could count for the list, one for each pair of signer and device, in the order of the pairs: at
- * most 136 of 16 devices. Of two of a pair the one whose bytes come first stays, whichever came first.
+ * most MAX_PAIRS. Of two of a pair the one whose bytes come first stays, whichever came first.
  */
 function onePerPair(list: DeviceList, removals: readonly DeviceRemoval[]): DeviceRemoval[] {
   const pairs = new Map<string, DeviceRemoval>()
@@ -126,7 +163,7 @@ function onePerPair(list: DeviceList, removals: readonly DeviceRemoval[]): Devic
     const other = pairs.get(pair)
     if (other === undefined || compareBytes(removal.encoded, other.encoded) < 0) pairs.set(pair, removal)
   }
-  return [...pairs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, removal]) => removal)
+  return [...pairs.values()].sort(comparePairs)
 }
 
 function placesOf(removal: DeviceRemoval, list: DeviceList): RemovalPlaces | undefined {

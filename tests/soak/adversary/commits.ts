@@ -126,8 +126,8 @@ export const COMMITS: readonly Act[] = [
   }),
   seen('list-that-is-none', (scene, { group }) => force(scene, group, { basis: { lists: [random(300)] } })),
   seen('list-known-before', (scene, { group }) => {
-    const { encoded } = pick(scene, group.held.ledger.accounts)
-    return force(scene, group, { basis: { lists: [...encoded] } })
+    const { devices } = pick(scene, group.held.ledger.accounts)
+    return force(scene, group, { basis: { lists: devices.lists.map(({ list }) => list.encoded) } })
   }),
   seen('other-state', (scene, { group }) =>
     force(scene, group, { groupState: fitting => changedBytes(scene.chance, fitting) }),

@@ -47,8 +47,8 @@ export async function force({ by }: Pick<Scene, 'by'>, group: Group, asked: Forc
   const { after, added } = forced(by, held, asked)
   const leaves = by.groups.members(group).filter(({ leaf }) => remove.includes(leaf))
   const removedDeviceIds = leaves.map(({ signatureKey }) => signatureKey)
-  const lists = add.map(({ own }) => own.list).filter(list => withList(held.ledger, list, list.encoded))
-  const learned = lists.reduce((known, list) => withList(known, list, list.encoded) ?? known, held.ledger)
+  const lists = add.map(({ own }) => own.list).filter(list => withList(held.ledger, list))
+  const learned = lists.reduce((known, list) => withList(known, list) ?? known, held.ledger)
   const ledger = withRemoved(ofMembers(learned, after.state), held.epoch, removedDeviceIds)
   const made = { ...after, ledger }
   const deviceIds = add.map(({ device }) => device.id)

@@ -3,7 +3,6 @@
 import { ConversationKind } from '../../../gen/parley/content/v1/chain_pb.js'
 import { fixedState } from '../../../services/protocol/conversation/chain/state.js'
 import type { DeviceList } from '../../../services/protocol/identity/device-list.js'
-import { readDeviceList } from '../../../services/protocol/identity/device-list.js'
 import { nodeCrypto } from '../../../services/protocol/node/crypto.js'
 import { extended } from '../../support/chain-by-force.js'
 import { random } from '../../support/contract-device.js'
@@ -15,7 +14,7 @@ import type { Group } from './groups.js'
 const GARBAGE_BYTES = 400
 
 const listsIn = ({ held }: Group): DeviceList[] =>
-  held.ledger.accounts.map(({ encoded: [newest] }) => readDeviceList(nodeCrypto, newest!))
+  held.ledger.accounts.map(({ devices }) => devices.lists[0].list)
 
 /** A group of its own says that it is the room's, or has its name, under any id and in any epoch. */
 function claimsOf({ by, chance }: Scene, group: Group, at: Pick<Claim, 'groupId' | 'epoch'>): Claim {

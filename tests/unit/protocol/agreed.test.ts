@@ -16,14 +16,18 @@ import {
   RESERVED_ENTRIES,
 } from '../../../services/protocol/conversation/chain/limits.js'
 import {
+  MAX_ACCOUNT_BYTES,
   MAX_BASIS_BYTES,
   MAX_BASIS_LISTS,
   MAX_BASIS_REJOINS,
   MAX_BASIS_REMOVALS,
   MAX_GROUP_STATE_BYTES,
+  MAX_HELD_LIST_BYTES,
+  MAX_HELD_REMOVAL_BYTES,
   MAX_JOINER_BYTES,
   REJOIN_EPOCHS,
 } from '../../../services/protocol/conversation/limits.js'
+import { MAX_PAIRS } from '../../../services/protocol/identity/devices-in-use.js'
 import { METHODS } from '../../../services/protocol/method.js'
 import {
   COMMIT_BUNDLE_BYTES,
@@ -93,6 +97,12 @@ describe('what both ends agree on', () => {
     expect(contract).toContain(
       `in every Welcome (RFC 9420 section 12.4.3). At most ${MAX_JOINER_BYTES / mib} MiB`,
     )
+    const aboutLedgers = contract.replaceAll(/ +/g, ' ')
+    expect(aboutLedgers).toContain(
+      `a list MUST have at most ${text(MAX_HELD_LIST_BYTES)} bytes, and a removal at most ${MAX_HELD_REMOVAL_BYTES}`,
+    )
+    expect(aboutLedgers).toContain(`at most ${text(MAX_ACCOUNT_BYTES)} bytes in a ledger`)
+    expect(aboutLedgers).toContain(`each of the ${MAX_PAIRS} pairs of its devices`)
     expect(contract).toContain(`below last_epoch and less than ${REJOIN_EPOCHS} above it`)
   })
 

@@ -504,7 +504,15 @@ export type GroupState = Message<"parley.content.v1.GroupState"> & {
    *     number, of several of these the five with the lowest hashes; and of each of them the removals
    *     that can count for it by the rules of DeviceRemoval (parley/v1/identity.proto), one for each
    *     pair of signer and device: the one that was committed first. A list with a higher number takes
-   *     the place of all lists and removals before it;
+   *     the place of all lists and removals before it. Beside five lists, by which no device is in use,
+   *     there are no removals. Both are kept, hashed and measured as encoded with the two fields of
+   *     SignedDeviceList or SignedDeviceRemoval alone, in the order of their numbers: what else came
+   *     beside those, nobody has signed, and it MUST be left out. So measured, a list MUST have at most
+   *     1,024 bytes, and a removal at most 256: a commit with a larger one MUST be refused, and so MUST
+   *     a welcome. An account has then at most 143,360 bytes in a ledger: four lists, and for each
+   *     of these a removal for each of the 136 pairs of its devices. Members MUST NOT bound it
+   *     otherwise, as by a sum of bytes or a number: one device of an account could use that up before
+   *     another one ends it, whereas in the place of a pair only its signer can put anything;
    *   - of each leaf that was removed: its device key and the epoch in which the commit was made that
    *     removed it. Every commit with a GroupState drops those whose epoch is 16 or more below the one
    *     that it is made in.
@@ -515,8 +523,8 @@ export type GroupState = Message<"parley.content.v1.GroupState"> & {
    *
    *   accounts: their number, 4 bytes, then each, by its key, the lowest first:
    *             account key (32) || number of lists (4) || each list, by its hash, the lowest first:
-   *             hash of the list (32) || number of removals (4) || SHA-256 of each encoded
-   *             SignedDeviceRemoval (32), by signer key, then by device key, the lowest first
+   *             hash of the list (32) || number of removals (4) || SHA-256 of each
+   *             SignedDeviceRemoval, encoded as above (32), by signer key, then by device key, the lowest first
    *   removed:  their number, 4 bytes, then each, by epoch, then by key, the lowest first:
    *             epoch (8) || device key (32)
    *
@@ -554,7 +562,8 @@ export const GroupStateSchema: GenMessage<GroupState> = /*@__PURE__*/
  * decide alike. It takes a commit if all of this holds, and no other:
  *
  *   1. every list and removal in the basis is of an account that is a member before or after, and
- *      changes what the ledger says of it; every list is of the group's server: the one that the
+ *      changes what the ledger says of it; none is larger than a ledger may have it (GroupState.ledger);
+ *      every list is of the group's server: the one that the
  *      certificates of the leaves before it name, which is one and the same;
  *   2. every entry holds (ChainEntry), is signed by the committer's device and is of this group and
  *      epoch; a LeaveStatement is by a device that is in use;

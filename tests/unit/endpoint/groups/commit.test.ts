@@ -123,7 +123,7 @@ describe('a commit of another member', () => {
     expect(held.state.settings?.name).toBe('coffee')
     expect(held.entries).toHaveLength(before.entries.length + 2)
     expect([held.epoch, held.incarnation, held.state.number]).toEqual([2n, 1, before.state.number + 2])
-    const lists = held.ledger.accounts.flatMap(({ encoded }) => encoded)
+    const lists = held.ledger.accounts.map(({ devices }) => devices.lists[0].list.encoded)
     expect(lists).toContainEqual(listOf(dave).encoded)
     expect((await onDisk()).held).toEqual(held)
     // Without entries nothing of it changes but the epoch.

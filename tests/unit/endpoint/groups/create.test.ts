@@ -356,7 +356,7 @@ describe('the group in which a room goes on', () => {
     await know(bob)
     const { invitees, pairs } = await invited(bob)
     const next = await succeed(invitees)
-    const bobs = next.group.held.ledger.accounts.flatMap(({ encoded }) => encoded)
+    const bobs = next.group.held.ledger.accounts.map(({ devices }) => devices.lists[0].list.encoded)
     expect(bobs).toContainEqual(listOf(bob).encoded)
     expect(await verdictOf(next, { by: bob, pairs, known: [known()] })).toMatchObject({ isTaken: true })
   })

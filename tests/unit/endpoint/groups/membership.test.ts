@@ -12,9 +12,9 @@ import {
   isRoom,
 } from '../../../../services/endpoint/groups/membership.js'
 import type { Held } from '../../../../services/endpoint/groups/state/held.js'
+import { heldOf } from '../../../../services/protocol/conversation/ledger.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../support/group.js'
-import { listOf } from '../../../support/known-accounts.js'
 
 const alice = makeAccount('alice')
 const phone = secondDevice(alice)
@@ -69,7 +69,7 @@ describe('accounts', () => {
   test('are there without a device, too, by the name of their list if there is one', async () => {
     const { live } = await TestGroup.of(testing, { others: [bob, carol], room: {} })
     const accountKeys = [bob, carol].map(({ account }) => account.publicKey)
-    const only = live.held.ledger.accounts.filter(({ encoded }) => encoded.includes(listOf(bob).encoded))
+    const only = [heldOf(live.held.ledger, bob.account.publicKey)!]
     const shown = (held: Held) => {
       const { engine: real } = testing.context
       const engine = { ...real, members: () => real.members(live.state).slice(0, 1) }

@@ -350,7 +350,7 @@ describe('somebody shows what a member has signed for another server', () => {
   test('by a welcome with such a list, or with such a leaf', () => {
     const welcome = room.welcome(seat(ada))
     const list = elsewhere(bob)
-    const ledger = withList(room.held.ledger, list.read, list.encoded)!
+    const ledger = withList(room.held.ledger, list.read)!
     const told = new GroupStory(crypto, { ...room.held, ledger }, room.entries).welcome(seat(ada))
     expect(welcomed(told, cyd)).toBe('other-server')
     const leaves = room.held.leaves.map(leaf =>
@@ -367,7 +367,7 @@ describe('somebody shows what a member has signed for another server', () => {
     const { state } = room.held
     const founding = { groupId: new Uint8Array(16).fill(8), incarnation: 2, state, founder: ada.leaf() }
     const list = elsewhere(bob)
-    const held = { devices: knownDevices({ list: list.read, removals: [] }), encoded: [list.encoded] }
+    const held = { devices: knownDevices({ list: list.read, removals: [] }) }
     expect(() => foundGroup({ ...founding, accounts: [ada.held(), held] })).toThrow(
       new RangeError('The leaf of a founder has to be right: other-server'),
     )

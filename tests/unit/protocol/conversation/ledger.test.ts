@@ -19,13 +19,26 @@ import {
   withRemoval,
   withRemoved,
 } from '../../../../services/protocol/conversation/ledger.js'
-import { readDeviceRemoval } from '../../../../services/protocol/identity/device-removal.js'
+import {
+  MAX_LIST_NUMBER,
+  makeDeviceList,
+  readDeviceList,
+} from '../../../../services/protocol/identity/device-list.js'
+import {
+  makeDeviceRemoval,
+  readDeviceRemoval,
+} from '../../../../services/protocol/identity/device-removal.js'
+import { MAX_PAIRS } from '../../../../services/protocol/identity/devices-in-use.js'
 import { nodeCrypto as crypto } from '../../../../services/protocol/node/crypto.js'
+import { LISTED_DEVICES } from '../../../../services/protocol/sizes.js'
 import { ELSEWHERE, Person, SERVER_ID } from '../../../support/chain-people.js'
+
+/** The highest that is a time (ECMA-262 section 21.4.1.1). */
+const LAST_TIME = 8_640_000_000_000_000
 
 const [ada, bob] = [new Person(crypto, 1, 3), new Person(crypto, 2)]
 const listed = (ledger: Ledger | undefined, { list }: Pick<Person, 'list'>) =>
-  ledger && withList(ledger, list.read, list.encoded)
+  ledger && withList(ledger, list.read)
 const removed = (ledger: Ledger | undefined, bytes: Uint8Array) =>
   ledger && withRemoval(ledger, readDeviceRemoval(crypto, bytes))
 const [first, second, third] = ada.devices
@@ -89,14 +102,41 @@ test('nothing new is no change: a list or a removal again, an older list, a remo
   expect(listed(latest, ada)).toBe(undefined)
   expect(removed(latest, ada.removal(third!))).toBe(undefined)
   expect(removed(ledger, bob.removal(bob.first))).toBe(undefined)
-  expect(latest.accounts[0]?.encoded).toEqual([newer.list.encoded])
+  expect(latest.accounts[0]?.devices.lists.map(({ list }) => list)).toEqual([newer.list.read])
+})
+
+test('an honest account fits: the longest list of 16 devices, and a removal for each pair of them', () => {
+  const eve = new Person(crypto, 4, LISTED_DEVICES)
+  const list = makeDeviceList(crypto, eve.account, {
+    handle: 'e'.repeat(32),
+    serverId: SERVER_ID,
+    number: MAX_LIST_NUMBER,
+    previous: eve.list.read.hash,
+    issuedAt: LAST_TIME,
+    devices: eve.devices.map(({ key }) => ({ deviceKey: key, listedAt: LAST_TIME })),
+  })
+  eve.list = { read: readDeviceList(crypto, list), encoded: list }
+  const removals = eve.devices.flatMap((by, place) => eve.devices.slice(place).map(of => eve.removal(of, by)))
+  const ledger = removals.reduce(removed, listed(EMPTY_LEDGER, eve))!
+  expect(removals).toHaveLength(MAX_PAIRS)
+  expect(ledger.accounts[0]!.devices.lists[0].removals).toHaveLength(MAX_PAIRS)
+  // The numbers that the room is derived from (conversation/limits.ts); a later removal has a byte or two more.
+  expect([list.length, removals[0]!.length]).toEqual([927, 212])
+  const latest = makeDeviceRemoval(crypto, eve.first.pair, {
+    list: eve.list.read,
+    deviceKey: eve.devices[1]!.key,
+    removedAt: LAST_TIME,
+  })
+  expect(latest).toHaveLength(214)
 })
 
 test('two lists with one number are both kept, and devices are in use that both have', () => {
   const fork = { list: ada.listOf([second!, third!], { number: 1, issuedAt: 5 }) }
   const ledger = listed(listed(EMPTY_LEDGER, ada), fork)!
-  const { devices, encoded } = ledger.accounts[0]!
-  expect(encoded).toEqual(devices.lists.map(({ list }) => (list === ada.list.read ? ada : fork).list.encoded))
+  const lists = ledger.accounts[0]!.devices.lists.map(({ list }) => list)
+  expect(lists).toEqual(
+    lists[0] === ada.list.read ? [ada.list.read, fork.list.read] : [fork.list.read, ada.list.read],
+  )
   const state = fixedState(crypto, ConversationKind.OWN_DEVICES, [ada.key])
   const leaves = ada.devices.map(device => ada.leaf(device))
   expect(firstWrongLeaf(leafJudge({ state, ledger, serverId: SERVER_ID }), leaves)).toEqual({

@@ -2,7 +2,7 @@ import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/p
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { DeviceRemovalSchema, SignedDeviceRemovalSchema } from '../../../../gen/parley/v1/identity_pb.js'
-import { compareBytes, toHex } from '../../../../services/protocol/bytes.js'
+import { compareBytes, equalBytes, toHex } from '../../../../services/protocol/bytes.js'
 import { IdentityError, type IdentityReason } from '../../../../services/protocol/error.js'
 import {
   type DeviceList,
@@ -24,6 +24,7 @@ import {
   type ListState,
   learnDevices,
   returningWith,
+  withFirstOfPair,
 } from '../../../../services/protocol/identity/devices-in-use.js'
 import {
   type AccountKeys,
@@ -405,6 +406,47 @@ describe('lists of one account', () => {
     for (const each of lists)
       if (!kept.has(toHex(each.list.hash)))
         expect(learnDevices(known, each)).toEqual({ devices: known, change: 'none' })
+  })
+
+  test('beside five lists with one number no removals are kept, and none is taken in', () => {
+    const five = Array.from({ length: 5 }, (_, issuedAt) => listOf({ issuedAt }))
+    const removalsOf = five.map(of => removalOf({ of, signer: devices[0]!, removed: devices[1]! }))
+    const known = learnAll(five.map((of, at) => state(of, removalsOf[at]!)))
+    expect(known.lists.map(({ removals }) => removals)).toEqual([[], [], [], [], []])
+    for (const [at, of] of five.entries()) {
+      expect(learnDevices(known, state(of, removalsOf[at]!))).toEqual({ devices: known, change: 'none' })
+      expect(withFirstOfPair(known, removalsOf[at]!)).toBe(undefined)
+    }
+  })
+
+  test('one removal after the other comes to the same as all at once, but the first one of a pair stays', () => {
+    const place = fc.nat({ max: 5 })
+    const removing = fc.record({
+      signer: place,
+      removed: place,
+      removedAt: fc.nat({ max: 2 }),
+      ofOther: fc.boolean(),
+    })
+    const other = listOf({ places: [5, 3, 1, 0] })
+    const begun = learnAll([state(list), state(other)])
+    fc.assert(
+      fc.property(fc.array(removing, { maxLength: 30 }), wanted => {
+        const firsts = new Map<string, DeviceRemoval>()
+        let known = begun
+        for (const { signer, removed, removedAt, ofOther } of wanted) {
+          const of = ofOther ? other : list
+          const removal = removalOf({ of, signer: devices[signer]!, removed: devices[removed]!, removedAt })
+          const pair = `${ofOther} ${signer} ${removed}`
+          const next = withFirstOfPair(known, removal)
+          if (firsts.has(pair)) expect(next).toBe(undefined)
+          else firsts.set(pair, removal)
+          known = next ?? known
+        }
+        const kept = [...firsts.values()]
+        const all = [list, other].map(of => state(of, ...kept.filter(each => equalBytes(each.list, of.hash))))
+        expect(known).toEqual(learnAll(all))
+      }),
+    )
   })
 
   test('a list of another account is refused', () => {

@@ -36,7 +36,7 @@ type Shown = ReturnType<typeof shownList>
 const ledgerOf = (...shown: Shown[]): Ledger => {
   let ledger = EMPTY_LEDGER
   for (const { deviceList, removals } of shown) {
-    ledger = withList(ledger, readDeviceList(crypto, deviceList), deviceList)!
+    ledger = withList(ledger, readDeviceList(crypto, deviceList))!
     for (const each of removals) ledger = withRemoval(ledger, readDeviceRemoval(crypto, each))!
   }
   return ledger
