@@ -3,7 +3,7 @@
 
 import type { AccountKey, DeviceKey } from '../protocol/keys.js'
 
-export { type AccountKey, type DeviceKey, type KeyText, keyText } from '../protocol/keys.js'
+export { type AccountKey, type DeviceKey, type KeyText, keyText, sameKey } from '../protocol/keys.js'
 
 declare const of: unique symbol
 /** A number of this and of nothing else. */

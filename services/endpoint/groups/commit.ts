@@ -16,11 +16,11 @@ import { linesOf, type MemberChange, ownChange } from './commit-lines.js'
 import { type CommitSigner, commitSigner } from './heads.js'
 import type { Intent } from './intent-list.js'
 import { forgetDevices } from './intents.js'
-import { withoutRequests } from './open-requests.js'
 import type { GroupParts } from './parts.js'
 import { can } from './state/group.js'
 import type { LiveGroup } from './state/groups.js'
 import { atState, type Held, leafOf, newLeafOf } from './state/held.js'
+import { withoutRequests } from './state/open-requests.js'
 import { type OuterEffect, transition } from './transition.js'
 
 /** A group has come into a new epoch. */

@@ -29,10 +29,10 @@ import { signed } from './heads.js'
 import type { MadeCommit } from './intents.js'
 import { learnedLedger, listedHandle } from './known-devices.js'
 import type { GroupParts } from './parts.js'
-import { leafIn } from './plan.js'
 import { created } from './state/group.js'
 import type { LiveGroup } from './state/groups.js'
 import { type Held, hasNotBegun, keptBytes, leafOf } from './state/held.js'
+import { leafIn } from './wishes.js'
 
 /** A claimed device whose certificate, list and key package belong together and to the handle. */
 export interface Invitee {

@@ -18,11 +18,11 @@ import { crypto } from '../crypto.js'
 import type { Transaction } from '../vault/records.js'
 import { addDevices, intend, removeAccount } from './intents.js'
 import { accountIn, accountsIn, isAdmin, isOwn } from './membership.js'
-import { requestOf, withoutRequests } from './open-requests.js'
 import type { GroupParts } from './parts.js'
 import { myTurnMs } from './self-removal.js'
 import type { LiveGroup } from './state/groups.js'
 import type { Held } from './state/held.js'
+import { requestOf, withoutRequests } from './state/open-requests.js'
 
 type Parts = Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups' | 'intents'>
 

@@ -11,14 +11,9 @@ import {
   refresh,
   removeAccount,
 } from '../../../../services/endpoint/groups/intents.js'
-import {
-  giveUp,
-  type Impossible,
-  leafIn,
-  planOf,
-  planUpdate,
-} from '../../../../services/endpoint/groups/plan.js'
+import { giveUp, type Impossible, planOf, planUpdate } from '../../../../services/endpoint/groups/plan.js'
 import { newLeafOf } from '../../../../services/endpoint/groups/state/held.js'
+import { leafIn } from '../../../../services/endpoint/groups/wishes.js'
 import { makeLeave } from '../../../../services/protocol/conversation/chain/leave-statement.js'
 import { memberOf } from '../../../../services/protocol/conversation/chain/state.js'
 import { decodeBasis } from '../../../../services/protocol/conversation/commit-basis.js'

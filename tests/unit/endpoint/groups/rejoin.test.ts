@@ -8,8 +8,8 @@ import {
   SignedRejoinStatementSchema,
 } from '../../../../gen/parley/v1/rejoin_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
-import { requestOf } from '../../../../services/endpoint/groups/open-requests.js'
 import { takeRejoin, takeRosterLeave } from '../../../../services/endpoint/groups/rejoin.js'
+import { requestOf } from '../../../../services/endpoint/groups/state/open-requests.js'
 import {
   encodeRejoinStatement,
   makeRejoinStatement,

@@ -1,9 +1,9 @@
 // The open requests to rejoin of a group.
 
-import { readRejoinStatement, rejoinFault } from '../../protocol/conversation/rejoin-statement.js'
-import { type DeviceKey, sameKey } from '../../protocol/keys.js'
-import { crypto } from '../crypto.js'
-import type { LiveGroup } from './state/groups.js'
+import { readRejoinStatement, rejoinFault } from '../../../protocol/conversation/rejoin-statement.js'
+import { crypto } from '../../crypto.js'
+import { type DeviceKey, sameKey } from '../../ids.js'
+import type { LiveGroup } from './groups.js'
 
 /** The open requests that are not of these devices. */
 export const withoutRequests = (
