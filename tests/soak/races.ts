@@ -1,5 +1,7 @@
 // Members who all commit at the same moment, again and again: one wins, the others make theirs again on what it left.
 
+import { EventEmitter, once } from 'node:events'
+import type { OutgoingEnvelope } from '../../gen/parley/v1/chat_pb.js'
 import { type ConversationNumber, conversationNumber } from '../../services/endpoint/ids.js'
 import { LIMITS } from '../../services/server/limits.js'
 import { openSqliteStore } from '../../services/server/store/sqlite/store.js'
@@ -24,6 +26,8 @@ export interface Raced {
 interface Tries {
   store: Store
   total(): number
+  /** Resolves when each of so many devices has made a commit that the server took. */
+  haveWon(devices: number): Promise<void>
   /** The most that one device has made since this was last asked. */
   most(): number
 }
@@ -32,17 +36,26 @@ interface Tries {
 async function countTries(folder: string): Promise<Tries> {
   const store = await openSqliteStore({ folder, limits: LIMITS })
   const tries = new Map<string, number>()
+  const won = new EventEmitter()
+  const winners = new Set<string>()
   let total = 0
-  const append: Store['log']['append'] = (device, sends) => {
-    const commits = sends.filter(({ envelope }) => envelope.case === 'commit').length
+  const append: Store['log']['append'] = async (device, sends) => {
+    const isCommit = ({ envelope }: OutgoingEnvelope) => envelope.case === 'commit'
+    const commits = sends.filter(isCommit).length
     const name = Buffer.from(device).toString('hex')
     tries.set(name, (tries.get(name) ?? 0) + commits)
     total += commits
-    return store.log.append(device, sends)
+    const outcomes = await store.log.append(device, sends)
+    if (sends.some((send, at) => isCommit(send) && outcomes[at]?.accepted)) winners.add(name)
+    won.emit('commit')
+    return outcomes
   }
   return {
     store: withLog(store, { append }),
     total: () => total,
+    async haveWon(devices) {
+      while (winners.size < devices) await once(won, 'commit')
+    },
     most() {
       const most = Math.max(0, ...tries.values())
       tries.clear()
@@ -73,7 +86,7 @@ export async function race({ members, rounds }: { members: number; rounds: numbe
     const server = await town.server({ store: tries.store })
     const people: Person[] = []
     for (let index = 0; index < members; index++) people.push(await town.join(`racer${index}`, server))
-    await gather(people)
+    await gather(people, tries)
     tries.most()
     const before = tries.total()
     const roundMs: number[] = []
@@ -94,7 +107,7 @@ export async function race({ members, rounds }: { members: number; rounds: numbe
 }
 
 /** One room, in which everybody is an admin and has made the update that follows joining. */
-async function gather(people: readonly Person[]): Promise<void> {
+async function gather(people: readonly Person[], tries: Tries): Promise<void> {
   const [first, ...others] = people as [Person, ...Person[]]
   for (const person of people) await person.line('up')
   const number = await first.endpoint.createRoom({ name: 'races', historyDays: 0 })
@@ -109,6 +122,8 @@ async function gather(people: readonly Person[]): Promise<void> {
         room(person) !== NO_ROOM &&
         person.endpoint.room(room(person)).members.every(member => member.isAdmin),
     )
+  // Else one could lose its update to another member, and then race for its topic.
+  await tries.haveWon(people.length)
 }
 
 async function raceOnce(people: readonly Person[], round: number): Promise<number> {
