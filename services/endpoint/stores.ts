@@ -11,6 +11,7 @@ import { DueGroups } from './groups/state/due.js'
 import { GroupStates, Groups } from './groups/state/groups.js'
 import { Conversations } from './history/conversations.js'
 import { FiledNames } from './history/filed-names.js'
+import { Places } from './history/places.js'
 import { Recents } from './history/recents.js'
 import { LINE_TYPES } from './messages/content/registry.js'
 import { Outbox, OutboxProgress } from './messages/sealing/outbox.js'
@@ -30,6 +31,7 @@ export function openStores(
   const { engine, clock } = parts
   const states = new GroupStates(engine)
   const filed = new FiledNames()
+  const places = new Places()
   const progress = new OutboxProgress()
   const learned = { times: 0 }
   const session: Context['session'] = { joins: undefined, otherLists: [] }
@@ -48,7 +50,7 @@ export function openStores(
     groups,
     due: new DueGroups(reader, { ...parts, groups }),
     intents: new IntentList(reader),
-    conversations: new Conversations(reader, clock, { filed, recents, names: contacts }),
+    conversations: new Conversations(reader, clock, { filed, places, recents, names: contacts }),
     lines: LINE_TYPES,
     recents,
     contacts,

@@ -8,6 +8,7 @@ import { ConversationBook } from './conversation-book.js'
 import type { Names } from './entry.js'
 import type { FiledNames } from './filed-names.js'
 import { Lines } from './lines.js'
+import type { Places } from './places.js'
 import type { Recents } from './recents.js'
 
 export type { Kind, KnownConversation, Peer } from './conversation-book.js'
@@ -66,7 +67,7 @@ export class Conversations {
   constructor(
     reader: Reader,
     clock: Pick<Clock, 'now'>,
-    private readonly parts: { filed: FiledNames; recents: Recents; names: Names },
+    private readonly parts: { filed: FiledNames; places: Places; recents: Recents; names: Names },
   ) {
     this.#book = new ConversationBook(reader, clock, parts)
     this.#lines = new Lines(reader, this.#book, parts)

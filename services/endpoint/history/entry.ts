@@ -5,7 +5,7 @@ import { textIn } from '../../protocol/conversation/text-statement.js'
 import { dateOf } from '../../protocol/time.js'
 import type { WithNames } from '../codes/with-names.js'
 import type { HistoryEntry, MessageId, MessageState, Said } from '../events.js'
-import { type AccountKey, isKey } from '../ids.js'
+import { type AccountKey, isKey, messageNumber } from '../ids.js'
 import type { RecordOf } from '../vault/records.js'
 import { systemMessageOf, unreadableOf } from '../vault/said.js'
 
@@ -73,6 +73,9 @@ const NOBODYS: ReadonlySet<MessageKind> = new Set([
 ])
 
 export const isWritten = ({ kind }: Pick<Message, 'kind'>): boolean => !NOBODYS.has(kind)
+
+/** Numbers from here on are of messages that came by themselves, those below of what was handed over. */
+export const FIRST_MESSAGE = messageNumber(2n ** 32n)
 
 /** By the server's order; what has no place in it yet comes last. */
 export function byPlace(a: HistoryEntry, b: HistoryEntry): number {

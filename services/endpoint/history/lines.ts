@@ -1,9 +1,15 @@
 // The lines of conversations: what was said, and what there is to say of it.
 
-import { MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
+import { type MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records_pb.js'
 import type { SendFailure } from '../codes/send-failure.js'
 import type { HistoryEntry, MessageId } from '../events.js'
-import { type ConversationNumber, type MessageNumber, messageNumber, type Sequence } from '../ids.js'
+import {
+  type ConversationNumber,
+  type MessageNumber,
+  messageNumber,
+  type Sequence,
+  sequenceOf,
+} from '../ids.js'
 import {
   at,
   inUnit,
@@ -15,14 +21,14 @@ import {
 } from '../vault/records.js'
 import { failureRecord } from '../vault/said.js'
 import type { ConversationBook } from './conversation-book.js'
-import { byPlace, entryOf, isWritten, type Message, type Names, STATES } from './entry.js'
+import { byPlace, entryOf, FIRST_MESSAGE, isWritten, type Message, type Names, STATES } from './entry.js'
 import type { FiledNames } from './filed-names.js'
+import type { Places } from './places.js'
 import type { Recents } from './recents.js'
 
-/** Numbers from here on are of messages that came by themselves, those below of what was handed over. */
-const FIRST_MESSAGE = messageNumber(2n ** 32n)
 const FIRST_HANDED = messageNumber(1n)
 const ONLY = at(0n)
+const NO_PLACE = sequenceOf(0n)
 
 const keyOf = (id: MessageId) => ({ group: id.conversation, id: id.message })
 
@@ -31,13 +37,13 @@ export class Lines {
   constructor(
     private readonly reader: Reader,
     private readonly book: ConversationBook,
-    private readonly parts: { filed: FiledNames; recents: Recents; names: Names },
+    private readonly parts: { filed: FiledNames; places: Places; recents: Recents; names: Names },
   ) {}
 
   append(tx: Transaction, to: ConversationNumber, message: RecordInit<'messages'>): HistoryEntry {
     const conversation = this.book.present(to)
     const id = { conversation, message: this.#nextNumber(tx, 'message', FIRST_MESSAGE) }
-    const made = tx.put('messages', keyOf(id), message)
+    const made = tx.put('messages', keyOf(id), { ...message, ...this.#placed(tx, conversation, message) })
     this.parts.filed.note(tx, conversation, made)
     if (isWritten(made)) this.#used(tx, conversation, made)
     const entry = entryOf(id, made, this.#view(conversation))
@@ -92,12 +98,13 @@ export class Lines {
     const id = { conversation: this.book.present(conversation), message: number }
     const known = tx.get('messages', keyOf(id))
     if (!known) return
-    // A receipt may overtake the echo: a message never goes back from delivered to stored.
-    const advanced = known.status !== MessageStatus.DELIVERED && known.status !== status
+    // A receipt may overtake the echo: a message never goes back from delivered to stored, but it may be said once more.
+    const isBack = known.status === MessageStatus.DELIVERED && status !== MessageStatus.WAITING
+    const advanced = !isBack && known.status !== status
     const message = tx.put('messages', keyOf(id), {
       ...known,
       ...(advanced ? { status } : {}),
-      ...(sequence === undefined ? {} : { sequence }),
+      ...this.#placed(tx, id.conversation, { kind: known.kind, sequence }),
       ...(failure === undefined ? {} : { failure: failureRecord(failure) }),
     })
     this.parts.filed.note(tx, id.conversation, message)
@@ -124,6 +131,17 @@ export class Lines {
     const came = this.#listed(conversation, { ...last, after: messageNumber(FIRST_MESSAGE - 1n) })
     if (limit !== undefined) came.reverse()
     return handed.length === 0 ? came : [...handed, ...came].sort(byPlace).slice(-(limit ?? 0))
+  }
+
+  /** The place that a line takes with this number of its group; lines that nobody wrote stand where what they tell of does. */
+  #placed(
+    tx: Transaction,
+    conversation: ConversationNumber,
+    { kind, sequence = NO_PLACE }: { kind?: MessageKind; sequence?: Sequence | undefined },
+  ): { sequence?: Sequence } {
+    if (sequence === NO_PLACE) return {}
+    const isPlaced = kind !== undefined && isWritten({ kind })
+    return { sequence: isPlaced ? this.parts.places.take(tx, conversation, sequence) : sequence }
   }
 
   #view(number: ConversationNumber) {

@@ -5,6 +5,7 @@ import { MessageKind, MessageStatus } from '../../../gen/parley/vault/v1/records
 import { Contacts } from '../../../services/endpoint/contacts/contacts.js'
 import { Conversations } from '../../../services/endpoint/history/conversations.js'
 import { FiledNames } from '../../../services/endpoint/history/filed-names.js'
+import { Places } from '../../../services/endpoint/history/places.js'
 import { Recents } from '../../../services/endpoint/history/recents.js'
 import { sequenceOf } from '../../../services/endpoint/ids.js'
 import { systemClock } from '../../../services/endpoint/local.js'
@@ -280,6 +281,7 @@ describe('a long history', () => {
       const contacts = new Contacts(tx, systemClock)
       const conversations = new Conversations(tx, systemClock, {
         filed: new FiledNames(),
+        places: new Places(),
         recents: new Recents(tx, systemClock),
         names: contacts,
       })
