@@ -38,6 +38,17 @@ export const sequenceOf = (place: bigint): Sequence => place as Sequence
 export const countOf = (place: bigint): Count => place as Count
 export const clientSequenceOf = (place: bigint): ClientSequence => place as ClientSequence
 
+// Math.max and Math.min take no bigint.
+export function larger(one: Count, other: Count): Count {
+  if (one > other) return one
+  return other
+}
+
+export function smaller(one: Count, other: Count): Count {
+  if (one < other) return one
+  return other
+}
+
 /** The empty bytes that stand where there is no key. */
 export type NoKey = Uint8Array & { readonly [of]: 'no key' }
 export const NO_KEY = new Uint8Array() as NoKey

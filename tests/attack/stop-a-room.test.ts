@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { CommitBundleSchema } from '../../gen/parley/v1/chat_pb.js'
 import { signed } from '../../services/endpoint/groups/heads.js'
 import { toHex } from '../../services/protocol/bytes.js'
+import type { Change } from '../../services/protocol/conversation/chain/change.js'
 import type { AccountKey } from '../../services/protocol/keys.js'
 import { cutTo } from '../support/chain-by-force.js'
 import { commitByForce, commitOn, type Force } from '../support/forced-commits.js'
@@ -16,6 +17,8 @@ import { hears, members, openRoom, others, roomOf, say, textsOf } from '../suppo
 import { newTown, type Person, type Server, type Town } from '../support/town.js'
 
 jest.setTimeout(60_000)
+
+const HOUR_MS = 3_600_000
 
 let town: Town
 let server: Server
@@ -378,18 +381,60 @@ describe('a group in place of the room that the others hear nothing of', () => {
   })
 })
 
-// The one who is welcomed takes the first group of the order, and the others make one behind it, which that one skips: each
-// half has leaves of the other that nobody is behind. To be done: a Successor that comes when the 5 s for a welcome to the
-// first are over, by a member with a leaf in the group in use, says that this group does not reach everybody. All in it are
-// to count it as broken, take that Successor's welcome if its chain goes on from theirs, and else make the next group.
+// The one who is welcomed goes on there, and the others make one behind it: that is where all are from then on.
 describe('a group in place of the room that reaches one alone', () => {
-  test.failing.each<[string, () => ForcedSuccessor, object]>([
+  const REACHING_BOB: [string, () => ForcedSuccessor, { isBrokenAtOnce?: boolean }][] = [
     ['though it has leaves of all', () => ({ invited: honest, delivered: [person('bob')] }), {}],
-    // The one makes a group of the number after the next, which the others do not take.
     ['and is broken at once', () => ({ invited: [person('bob')] }), { isBrokenAtOnce: true }],
-  ])('%s', async (_, successor, how) => {
+    ['and has its leaf alone', () => ({ invited: [person('bob')] }), {}],
+  ]
+
+  test.each(REACHING_BOB)('%s', async (_, successor, how) => {
     await openWith('a plain member')
     await does(() => leadsAway(successor(), how))
+    await goesOn({ isOut: false, isNamed: false, withinMs: 60_000 })
+  })
+
+  test.each(REACHING_BOB)('%s, who is away meanwhile', async (_, successor, how) => {
+    await openWith('a plain member')
+    await person('bob').close()
+    await does(() => leadsAway(successor(), how))
+    const here = honest.filter(({ handle }) => handle !== 'bob')
+    for (const each of here) await say(each, `${each.handle} without bob`)
+    for (const each of here) await hears(each, ...here.map(({ handle }) => `${handle} without bob`))
+    await town.clock.settled()
+    const bob = await town.join('bob', server)
+    honest = [...here, bob]
+    await hears(bob, ...here.map(({ handle }) => `${handle} without bob`))
+    await goesOn({ isOut: false, isNamed: false, withinMs: 120_000 })
+  })
+
+  test('twice, the second time where they have gone on', async () => {
+    await openWith('a plain member')
+    await does(() => leadsAway({ invited: honest, delivered: [person('bob')] }))
+    await goesOn({ isOut: false, isNamed: false, withinMs: 60_000 })
+    await does(() => leadsAway({ invited: honest, delivered: [person('carol')] }))
+    await goesOn({ isOut: false, isNamed: false, withinMs: 60_000, after: ' twice' })
+  })
+
+  test('and was made once more in the place of the first room, from which all have gone on', async () => {
+    await openWith('a plain member')
+    const first = await roomOn(mallory.disk)
+    await does(() => leadsAway({ invited: honest }))
+    await goesOn({ isOut: false, isNamed: false, withinMs: 60_000 })
+    town.clock.pass(HOUR_MS)
+    await does(() =>
+      leadsAway({ invited: honest, delivered: [person('carol')], from: () => first, place: first }),
+    )
+    await goesOn({ isOut: false, isNamed: false, withinMs: 60_000, after: ' once more' })
+  })
+
+  // The one who is led there holds an entry of the chain that the others do not know, and drops none: it could be the one by
+  // which somebody was removed. To be done: the others are to learn of it, and to go on from there, if an admin has made it.
+  test.failing('with a change of the room in it, by an admin', async () => {
+    await openWith('an admin')
+    const changes: Change[] = [{ kind: 'settings', settings: { name: 'tea', topic: '', historyDays: 30 } }]
+    await does(() => leadsAway({ invited: [person('bob')], changes }))
     await goesOn({ isOut: false, isNamed: false, withinMs: 60_000 })
   })
 })

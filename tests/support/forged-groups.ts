@@ -279,6 +279,8 @@ export interface ForcedSuccessor {
   epoch?: bigint
   /** The server is not told that it takes the place of another one. */
   isSecret?: boolean
+  /** The group in whose place it is made; the room's newest unless given. */
+  place?: Held
   /** The server delivers it to these of the invited alone; to all unless given. */
   delivered?: readonly Kept[]
 }
@@ -297,7 +299,7 @@ export const succeedByForce = (disk: MemoryDisk, options: ForcedSuccessor): Prom
 function successorClaim(
   held: Held,
   by: Attacker,
-  { from = each => each, changes = [], epoch = held.epoch }: ForcedSuccessor,
+  { from = each => each, changes = [], place = held, epoch = place.epoch }: ForcedSuccessor,
 ): { claim: Claim; succeeds: Predecessor } {
   const groupId = crypto.randomBytes(16)
   const base = from(held)
@@ -305,7 +307,7 @@ function successorClaim(
   const ledger: Ledger = { ...base.ledger, removed: [] }
   return {
     claim: { ...after, ledger, groupId, epoch: 1n, incarnation: base.incarnation + 1 },
-    succeeds: { conversationId: held.groupId, epoch },
+    succeeds: { conversationId: place.groupId, epoch },
   }
 }
 

@@ -110,12 +110,13 @@ export async function roomOn(disk: MemoryDisk): Promise<Held> {
   return held
 }
 
-/** The newest group of the one room. */
+/** The newest group of the one room, of those that no other one has taken the place of. */
 export function roomGroup({ groups }: Pick<Context, 'groups'>): LiveGroup | undefined {
+  const isOver = ({ phase }: LiveGroup) => Number(phase.name === 'ended')
   const [newest] = groups
     .all()
     .filter(group => group.held.state.settings && !isUnheard(group))
-    .sort((one, other) => other.held.incarnation - one.held.incarnation)
+    .sort((one, other) => isOver(one) - isOver(other) || other.held.incarnation - one.held.incarnation)
   return newest
 }
 

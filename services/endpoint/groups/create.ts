@@ -132,24 +132,32 @@ export function createFixedGroup(
   })
 }
 
-/** The group in which the conversation of this one goes on. `out`: accounts that are taken out by that. */
+type Old = Pick<LiveGroup, 'held' | 'record'>
+
+/**
+ * The group in which the conversation of this one goes on. `out`: accounts that are taken out by that. `before`: the one in
+ * whose place it is made; the same unless given.
+ */
 export function createSuccessor(
   parts: CreateParts,
   tx: Transaction,
-  old: LiveGroup,
-  { invitees, out, epoch }: Pick<NewGroup, 'invitees'> & { out: readonly AccountKey[]; epoch: bigint },
+  { held, record }: Old,
+  {
+    invitees,
+    out,
+    before = { held, record },
+  }: Pick<NewGroup, 'invitees'> & { out: readonly AccountKey[]; before?: Old },
 ): Promise<CreatedGroup> {
-  const { held, record } = old
   return createGroup(parts, tx, {
     conversation: record.conversation,
     invitees,
     groupId: parts.random.bytes(CONVERSATION_ID_BYTES),
-    incarnation: held.incarnation + 1,
+    incarnation: before.held.incarnation + 1,
     state: held.state,
     entries: held.entries,
     accounts: held.ledger.accounts,
     changes: out.map(accountKey => ({ kind: 'remove', accountKey })),
-    succeeds: { conversationId: record.conversationId, epoch },
+    succeeds: { conversationId: before.record.conversationId, epoch: before.held.epoch },
   })
 }
 

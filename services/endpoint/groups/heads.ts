@@ -86,15 +86,15 @@ export function demandMember(
   if (!memberOf(engine, state, signer)) throw new JoinRefused({ code: 'not-signed' })
 }
 
-/** Whether a member has made the conversation of this id in place of this one, and the server has it in the order here. */
-export function isSuccessor(
+/** The member who has made the conversation of this id in place of this one; undefined: none has. */
+export function successorMaker(
   { engine }: Pick<GroupParts, 'engine'>,
   { record, state }: Pick<LiveGroup, 'record' | 'state'>,
   { conversationId, ...signedHead }: Successor,
-): boolean {
+): Member | undefined {
   const head = readBundleHead(crypto, signedHead)
-  if (!head || !memberOf(engine, state, head.deviceId)) return false
-  return equalBytes(head.conversationId, conversationId) && equalBytes(head.succeeds, record.conversationId)
+  if (!head || !equalBytes(head.conversationId, conversationId)) return undefined
+  return equalBytes(head.succeeds, record.conversationId) ? memberOf(engine, state, head.deviceId) : undefined
 }
 
 const memberOf = (

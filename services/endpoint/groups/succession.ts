@@ -51,9 +51,20 @@ export function isDueToSucceed(
 ): boolean {
   const { phase, held } = group
   if (phase.name !== 'broken' || phase.leaveDue || phase.succeedAtMs > now || !isRoom(group)) return false
-  const next = groups.ofChain(held.state.id).filter(({ record }) => record.incarnation > held.incarnation)
-  return next.every(other => other.phase.name !== 'creating' && !isIn(other.phase))
+  const { incarnation } = predecessorOfNext({ groups }, group).record
+  const isNext = (other: LiveGroup) =>
+    other.number !== group.number &&
+    other.record.incarnation > incarnation &&
+    (other.phase.name === 'creating' || isIn(other.phase))
+  return !groups.ofChain(held.state.id).some(isNext)
 }
+
+/**
+ * The group in whose place the next one is made: a broken group itself or, where not all came into that, the one that it had
+ * itself taken the place of. All who are to come see the order of that one.
+ */
+export const predecessorOfNext = ({ groups }: Pick<GroupParts, 'groups'>, group: LiveGroup): LiveGroup =>
+  groups.byId(group.record.nextAfter) ?? group
 
 /**
  * The accounts that are taken out where the conversation goes on: those that have broken this group, where this account

@@ -3,6 +3,7 @@
 
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
+import { goesOnFrom } from '../../protocol/conversation/chain/chain.js'
 import { decodeGroupState } from '../../protocol/conversation/group-state.js'
 import {
   type JoinReason,
@@ -21,8 +22,10 @@ import { MlsRefused } from '../mls/refused.js'
 import { type KeyOf, nextId, type RecordOf, type Transaction } from '../vault/records.js'
 import { isOwn, isRoom } from './membership.js'
 import type { GroupParts } from './parts.js'
+import { isIn } from './state/group.js'
 import type { LiveGroup } from './state/groups.js'
 import { contextOf, type Held, hasNotBegun } from './state/held.js'
+import { isListed, laterOf, type Name, rivalOf } from './state/lineage.js'
 
 /** How often a welcome is opened that is cut short each time: whatever ends this program may not be its doing. */
 const ATTEMPTS = 3
@@ -131,22 +134,25 @@ export function readWelcome(
   const context = contextOf(engine, state)
   if (!equalBytes(context.groupId, envelope.conversationId))
     throw new JoinRefused({ code: 'other-conversation' })
-  const chain = context.groupState && decodeGroupState(context.groupState)?.conversationId
+  const said = context.groupState && decodeGroupState(context.groupState)
+  const name = { conversationId: context.groupId, incarnation: said?.incarnation ?? 0 }
   const same = groups.byId(context.groupId)
-  const ofChain = chain ? groups.ofChain(chain) : []
+  const ofChain = said ? groups.ofChain(said.conversationId) : []
   const known = same && !ofChain.some(({ number }) => number === same.number) ? [same, ...ofChain] : ofChain
   const opened = { ...context, joiner, signer: signer.signatureKey }
   const verdict = judgeWelcome(crypto, opened, {
     deviceKey: account.device.publicKey,
-    known: comparedWith(known, context.groupId).map(ownGroup),
+    known: comparedWith(known, name).map(ownGroup),
   })
-  if (!verdict.isTaken && verdict.why.code === 'outdated' && isListed(known, context.groupId))
-    throw new JoinSkipped()
+  if (!verdict.isTaken && verdict.why.code === 'outdated' && isListed(known, name)) throw new JoinSkipped()
   if (!verdict.isTaken) throw new JoinRefused({ code: codeOf(verdict.why) })
   const held: Held = { ...verdict.held, entries: verdict.entries }
   // One who is led into a group that the others are not told of would be heard by nobody in the room.
-  if (isNextRoom(verdict.reason, held, known) && !isListed(known, context.groupId))
+  if (isNextRoom(verdict.reason, held, known) && !isListed(known, name))
     throw new JoinRefused({ code: 'not-theirs' })
+  const rival = rivalOf(known, { ...name, held })
+  if (rival && goesOnFrom(rival.held.state, held.state)) throw new JoinSkipped()
+  if (rival) throw new JoinRefused({ code: 'not-theirs' })
   // The server keeps such lists out of commits; those in a welcome are sealed.
   const lists = held.ledger.accounts.flatMap(each => each.devices.lists)
   if (lists.some(({ list }) => isFarAhead(list.number, parts.clock.now())))
@@ -159,20 +165,20 @@ export function readWelcome(
 
 /**
  * The known groups that the welcomed one has to go on from: none that was never there for anybody else, in which nobody
- * else was heard, that stands behind it, or that another one of these has taken the place of.
+ * else was heard, that parts from it (rivalOf), or that another one of these has taken the place of.
  */
-function comparedWith(known: readonly LiveGroup[], welcomed: Uint8Array): LiveGroup[] {
+function comparedWith(known: readonly LiveGroup[], welcomed: Name): LiveGroup[] {
   const left = known.filter(
     group =>
       !(group.phase.name === 'ended' && hasNotBegun(group)) &&
-      !standsBehind(known, group, welcomed) &&
+      !laterOf<Name>(known, group.record, welcomed) &&
       !isUnheard(group),
   )
   const isOver = ({ phase }: LiveGroup) => phase.name === 'ended' && phase.why === 'succeeded'
   const isReplaced = ({ record }: LiveGroup) =>
     left.some(other => {
       const ahead = other.record.incarnation - record.incarnation
-      return ahead > 0 || (ahead === 0 && !isOver(other))
+      return ahead > 0 || (ahead === 0 && !isOver(other)) || isIn(other.phase)
     })
   return left.filter(group => !isOver(group) || !isReplaced(group))
 }
@@ -192,24 +198,6 @@ function ownGroup({ held, phase, record }: LiveGroup): OwnGroup {
 }
 
 /**
- * Whether the group stands behind the welcomed one among those that succeed one and the same, in the order of that: the
- * first of them that is right is used.
- */
-export function standsBehind(
-  known: readonly LiveGroup[],
-  { record }: LiveGroup,
-  welcomed: Uint8Array,
-): boolean {
-  return known.some(({ record: { conversationId, incarnation, successors } }) => {
-    const placeOf = (id: Uint8Array) => successors.findIndex(each => equalBytes(each.conversationId, id))
-    const [place, other] = [placeOf(welcomed), placeOf(record.conversationId)]
-    const isSibling =
-      record.incarnation === incarnation + 1 && !equalBytes(record.conversationId, conversationId)
-    return isSibling && place >= 0 && (other < 0 || other > place)
-  })
-}
-
-/**
  * Whether a room goes on in the group behind one that is known here. One who has lost the state and was left behind by
  * several knows nothing of the order of those.
  */
@@ -218,12 +206,6 @@ const isNextRoom = (reason: JoinReason, held: Held, known: readonly LiveGroup[])
   (reason === 'successor' ||
     (reason === 'rejoin' &&
       Math.max(...known.map(({ record }) => record.incarnation)) + 1 === held.incarnation))
-
-/** Whether the group was made to go on from a known one: others were, too, and one of them is used. */
-const isListed = (known: readonly LiveGroup[], welcomed: Uint8Array): boolean =>
-  known.some(({ record }) =>
-    record.successors.some(({ conversationId }) => equalBytes(conversationId, welcomed)),
-  )
 
 /** The words for a person: of a group that is right by itself, and not the one that is known here, that it is not theirs. */
 function codeOf({ code }: WelcomeRefusal): 'not-theirs' | 'not-right' {

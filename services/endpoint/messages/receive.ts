@@ -39,6 +39,7 @@ import { lostTogether, stateLost } from './rejoin-requests.js'
 import { admit } from './requests.js'
 import { decodeContent } from './sealing/format.js'
 import type { MessageParts } from './sealing/parts.js'
+import { isWaiting } from './sealing/unsent.js'
 import { noteHeard, takeSuccessor } from './succession.js'
 import { appendSystemMessage, appendUnreadable } from './system-message.js'
 import { move } from './transition.js'
@@ -265,6 +266,8 @@ async function takeEcho(
   pass(parts, tx, group, { sequence: envelope.sequence, digest })
   if (what.value.message === 0n) return
   const id = { conversation: group.record.conversation, message: what.value.message }
+  // It is to be said again in another group.
+  if (isWaiting(parts, id)) return
   parts.conversations.update(tx, id, { status: MessageStatus.STORED, sequence: envelope.sequence })
 }
 

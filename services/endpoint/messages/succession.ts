@@ -2,19 +2,30 @@
 
 import type { Successor } from '../../../gen/parley/v1/chat_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
+import { serverOf } from '../../protocol/conversation/held-group.js'
+import { leafJudge } from '../../protocol/conversation/leaves.js'
 import { MAX_INCARNATION } from '../../protocol/conversation/limits.js'
 import { sameKey } from '../../protocol/keys.js'
-import { isSuccessor } from '../groups/heads.js'
+import { successorMaker } from '../groups/heads.js'
 import { intend, removeAccount, withoutKeyPackages } from '../groups/intents.js'
 import { isOwn, isRoom } from '../groups/membership.js'
 import { hasLeft, isIn } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import type { Held } from '../groups/state/held.js'
-import { accountsOut, COMES_WITHIN_MS, noteBreaker, succeedTime } from '../groups/succession.js'
+import { isFurther, isListed, laterOf, rivalOf } from '../groups/state/lineage.js'
+import {
+  accountsOut,
+  COMES_WITHIN_MS,
+  noteBreaker,
+  predecessorOfNext,
+  succeedTime,
+} from '../groups/succession.js'
 import { transition } from '../groups/transition.js'
-import { isUnheard, standsBehind, type WelcomedGroup } from '../groups/welcome.js'
+import { isUnheard, type WelcomedGroup } from '../groups/welcome.js'
 import { type AccountKey, isKey, NO_KEY } from '../ids.js'
+import type { Member } from '../mls/engine.js'
 import type { Transaction } from '../vault/records.js'
+import { sayAgain } from './content/say-again.js'
 import type { MessageParts } from './sealing/parts.js'
 import { appendSystemMessage, type PlaceInOrder } from './system-message.js'
 import { move } from './transition.js'
@@ -68,23 +79,48 @@ export function takeSuccessor(
   group: LiveGroup,
   successor: Successor,
 ): void {
-  const isTheirs = isSuccessor(parts, group, successor)
+  const maker = successorMaker(parts, group, successor)
   // One who has lost the state does not know all members any more: its word ends nothing, but its welcome may come.
-  if (!isTheirs && group.phase.name !== 'out-of-sync') return
+  if (!maker && group.phase.name !== 'out-of-sync') return
   const { conversationId } = successor
   const { successors } = group.record
   // A server that says it again keeps nobody from making the next one.
-  if (successors.some(known => equalBytes(known.conversationId, conversationId))) return
+  if (successors.some(each => equalBytes(each.conversationId, conversationId))) return
+  const known = parts.groups.ofChain(group.held.state.id)
+  const present = known.find(other => isIn(other.phase) && isFurther(known, other.record, group))
+  if (present && !(maker && mayLeave(present, { group, maker }))) return
   parts.groups.change(tx, group, {
     successors: [...successors, { $typeName: 'parley.vault.v1.Successor', conversationId }],
   })
-  if (!isTheirs) return
+  if (!maker) return
   // Only the first is waited for: several that lead nowhere would keep everybody waiting.
   const isWaited = group.phase.name === 'broken' && successors.length > 0
-  if (group.phase.name !== 'ended' && !isWaited) takeNoMore(parts, tx, group, { waitMs: COMES_WITHIN_MS })
+  if (present) takePlaceAnew(parts, tx, present, group)
+  else if (group.phase.name !== 'ended' && !isWaited)
+    takeNoMore(parts, tx, group, { waitMs: COMES_WITHIN_MS })
 }
 
-/** A group that this device has made to go on in is there: unless another one stands before it in the order. */
+/** Not all came into the present group, so the next one takes its place in the order of one that all were in. */
+function takePlaceAnew(parts: MessageParts, tx: Transaction, present: LiveGroup, before: LiveGroup): void {
+  const { incarnation } = predecessorOfNext(parts, present).record
+  if (before.record.incarnation < incarnation)
+    parts.groups.change(tx, present, { nextAfter: before.record.conversationId })
+  if (present.phase.name !== 'broken') takeNoMore(parts, tx, present, { waitMs: COMES_WITHIN_MS })
+}
+
+/**
+ * Whether a member who has made a further group in place of this one is not in the present one, perhaps: that does not reach
+ * everybody then, and all change once more. Where the chain has come further none can be right that goes on from `group`.
+ */
+function mayLeave(present: LiveGroup, { group, maker }: { group: LiveGroup; maker: Member }): boolean {
+  const { state, ledger } = present.held
+  if (!equalBytes(state.head, group.held.state.head)) return false
+  const leaf = group.held.leaves.find(({ deviceKey }) => equalBytes(deviceKey, maker.signatureKey))
+  const judge = leafJudge({ state, ledger, serverId: serverOf(present.held) })
+  return leaf !== undefined && judge(leaf) === undefined
+}
+
+/** A group that this device has made to go on in is there: unless another one keeps its place beside it. */
 export function onOwnSuccessor(
   parts: MessageParts,
   tx: Transaction,
@@ -92,31 +128,38 @@ export function onOwnSuccessor(
   place: PlaceInOrder,
 ): void {
   parts.groups.change(tx, group, { succeededAtMs: BigInt(parts.clock.now()) })
-  const others = parts.groups.ofChain(group.held.state.id).filter(({ number, record, phase }) => {
-    const isSibling = number !== group.number && record.incarnation === group.record.incarnation
-    return isSibling && isRoom(group) && isIn(phase)
-  })
-  const known = parts.groups.ofChain(group.held.state.id)
-  const { conversationId } = group.record
-  if (others.some(other => !standsBehind(known, other, conversationId)))
-    move(parts, tx, group, { input: 'succeeded' })
+  const rival = isRoom(group) ? rivalOfOwn(parts, group) : undefined
+  if (rival) move(parts, tx, group, { input: 'succeeded' })
   else {
     if (isRoom(group)) appendSystemMessage(parts, tx, group, place, { code: 'went-on' })
     goOn(parts, tx, group)
   }
 }
 
+/** One that was not listed came too late: the conversation has come further in another group. */
+function rivalOfOwn({ groups }: Pick<MessageParts, 'groups'>, group: LiveGroup): LiveGroup | undefined {
+  const { held, record } = group
+  const known = groups.ofChain(held.state.id)
+  if (isListed(known, record)) return rivalOf(known, { ...record, held })
+  const isUsed = ({ phase }: LiveGroup) => isIn(phase) && phase.name !== 'broken'
+  return known.find(other => other.number !== group.number && isUsed(other))
+}
+
 /** This device is in a group of a conversation, new or again: those that it takes the place of are over. */
 export function goOn(parts: MessageParts, tx: Transaction, group: LiveGroup): void {
   const { held, record } = group
-  const others = parts.groups.ofChain(held.state.id).filter(({ number }) => number !== group.number)
+  const known = parts.groups.ofChain(held.state.id)
+  const others = known.filter(({ number }) => number !== group.number)
   // This device still takes what it has asked for there, for as long as it hears nobody else here.
   const isKept = (other: LiveGroup) => equalBytes(record.ledFrom, other.record.conversationId)
+  const isParted = (other: LiveGroup) => isRoom(group) && laterOf(known, record, other.record) !== undefined
+  const isSibling = (other: LiveGroup) => isRoom(group) && other.record.incarnation === record.incarnation
   const isBefore = (other: LiveGroup) =>
-    (other.record.incarnation < record.incarnation && !isKept(other)) ||
-    isUnheard(other) ||
-    (isRoom(group) && other.record.incarnation === record.incarnation)
-  for (const other of others.filter(isBefore)) {
+    other.record.incarnation < record.incarnation || isParted(other) || isSibling(other)
+  for (const other of others.filter(each => isUnheard(each) || (isBefore(each) && !isKept(each)))) {
+    // One that is on its way stands behind this one, and takes its place then.
+    if (isRoom(group) && isOnItsWay(parts, other)) continue
+    if (isParted(other)) sayAgain(parts, tx, other)
     // Also where it was said: the group that goes on has this account as a member, so nobody has committed that.
     const hasToLeave = other.phase.name !== 'ended' && hasLeft(other.phase)
     const intents = parts.intents.of(other)
@@ -130,6 +173,10 @@ export function goOn(parts: MessageParts, tx: Transaction, group: LiveGroup): vo
     if (hasToLeave) transition(parts, tx, group, { input: 'leave', alone: false })
   }
 }
+
+/** This device has made it, and the server may have it already. */
+const isOnItsWay = ({ outbox }: Pick<MessageParts, 'outbox'>, { number, phase }: LiveGroup): boolean =>
+  phase.name === 'creating' && outbox.items().some(({ item, sent }) => sent && item.group === number)
 
 /**
  * This device has asked to be taken in again, and was let in elsewhere, past groups that it knows nothing of: others may be

@@ -158,6 +158,7 @@ export class Groups {
       goneDeviceIds: [],
       rejoinRequests: [],
       brokenBy: [],
+      nextAfter: new Uint8Array(),
       rejoinEpoch: undefined,
       heardEpoch: 0n,
       log: NO_LOG,

@@ -6,7 +6,7 @@ import { equalBytes } from '../../../protocol/bytes.js'
 import { accountsIn, isOwn } from '../../groups/membership.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup, Sender } from '../../groups/state/groups.js'
-import { type Count, countOf } from '../../ids.js'
+import { type Count, countOf, larger, smaller } from '../../ids.js'
 import type { Transaction } from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
 import { isSilent, sealBody } from '../sealing/seal.js'
@@ -75,15 +75,4 @@ function confirmedByAll(parts: Pick<MessageParts, 'account' | 'engine'>, group: 
     devices.reduce((top, device) => larger(group.sender(device).confirmed, top), NO_COUNT),
   )
   return confirmed.reduce(smaller, confirmed[0] ?? NO_COUNT)
-}
-
-// Math.max and Math.min take no bigint.
-function larger(a: Count, b: Count): Count {
-  if (a > b) return a
-  return b
-}
-
-function smaller(a: Count, b: Count): Count {
-  if (a < b) return a
-  return b
 }

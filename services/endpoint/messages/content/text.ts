@@ -1,7 +1,7 @@
 // Text that a person writes.
 
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
-import { makeTextStatement } from '../../../protocol/conversation/text-statement.js'
+import { makeTextStatement, textIn } from '../../../protocol/conversation/text-statement.js'
 import { TEXT_BYTES } from '../../../protocol/sizes.js'
 import { Refusal } from '../../codes/refusal.js'
 import { crypto } from '../../crypto.js'
@@ -14,6 +14,7 @@ import type { MessageParts } from '../sealing/parts.js'
 import { waitFor } from '../sealing/unsent.js'
 import { appendUnreadable } from '../system-message.js'
 import type { ContentType } from './content-type.js'
+import { wasHeard } from './say-again.js'
 import { giveText, isWrittenHere, takeText } from './signed-text.js'
 
 /** Throws Refusal for a text that is over the limit. */
@@ -60,6 +61,7 @@ export const text: ContentType<'text'> = {
     if (!signed || !isWrittenHere(received, signed))
       return appendUnreadable(parts, tx, group, envelope, { code: 'bad-content', from: accountKey })
     const { statement, signature } = signed
+    if (wasHeard(parts, received, textIn(statement))) return
     parts.certificates.keep(tx, device, certificate)
     parts.conversations.append(tx, group.record.conversation, {
       kind: MessageKind.TEXT,

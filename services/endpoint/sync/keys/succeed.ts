@@ -6,7 +6,7 @@ import { sameKey } from '../../../protocol/keys.js'
 import type { Context } from '../../context.js'
 import { createSuccessor, type Invitee, verifiedInvitees } from '../../groups/create.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import { accountsOut, isDueToSucceed } from '../../groups/succession.js'
+import { accountsOut, isDueToSucceed, predecessorOfNext } from '../../groups/succession.js'
 import type { GroupNumber } from '../../ids.js'
 import { queueCommit } from '../../messages/sealing/outbox.js'
 import { takeNoMore } from '../../messages/succession.js'
@@ -45,7 +45,7 @@ export async function succeed(
   const made = await createSuccessor(context, tx, group, {
     invitees: invitees.filter(isOther),
     out: accountsOut(context, group),
-    epoch: group.held.epoch,
+    before: predecessorOfNext(context, group),
   }).catch(refusedOnly)
   if (made) queueCommit(context.outbox, tx, made.group.number, made)
   else takeNoMore(context, tx, group, { waitMs: NOT_MADE_MS })

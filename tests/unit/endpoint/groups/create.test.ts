@@ -287,7 +287,8 @@ describe('the group in which a room goes on', () => {
   const succeed = (invitees: readonly Invitee[], out: readonly OwnAccount[] = []) =>
     made(({ context, tx }) =>
       createSuccessor(context, tx, context.groups.get(old.number)!, {
-        ...{ invitees, out: out.map(keyOf), epoch: 9n },
+        invitees,
+        out: out.map(keyOf),
       }),
     )
   const known = (): OwnGroup => ({ ...old.held, isOut: false, askedAt: undefined })
@@ -300,11 +301,30 @@ describe('the group in which a room goes on', () => {
     expect([held.state, held.entries]).toEqual([old.held.state, old.held.entries])
     expect(held.ledger.accounts).toEqual(old.held.ledger.accounts)
     expect(decodeBundleHead(next.bundle.head)).toMatchObject({
-      ...{ succeeds: old.record.conversationId, succeedsEpoch: 9n, conversationId: record.conversationId },
+      ...{
+        succeeds: old.record.conversationId,
+        succeedsEpoch: old.held.epoch,
+        conversationId: record.conversationId,
+      },
     })
     expect(next.bundle.rosterChange?.addedDeviceIds).toEqual([bob, carol].map(idOf))
     for (const by of [bob, carol])
       expect(await verdictOf(next, { by, pairs, known: [known()] })).toMatchObject({ reason: 'successor' })
+  })
+
+  test('is made in place of an earlier one where not all came into the old one', async () => {
+    const before = {
+      held: { ...old.held, epoch: 7n },
+      record: { ...old.record, conversationId: new Uint8Array(16).fill(7) },
+    }
+    const later = { held: { ...old.held, incarnation: 5 }, record: old.record }
+    const next = await made(({ context, tx }) =>
+      createSuccessor(context, tx, later, { invitees: [], out: [], before }),
+    )
+    expect(next.group.record.incarnation).toBe(2)
+    expect(decodeBundleHead(next.bundle.head)).toMatchObject({
+      ...{ succeeds: before.record.conversationId, succeedsEpoch: 7n },
+    })
   })
 
   test('does not carry the whole chain in its context: those who join have it by their welcome', async () => {
@@ -323,7 +343,7 @@ describe('the group in which a room goes on', () => {
         leafData: (key: AccountKey) => context.lists.leafData(key),
       }
       const here = context.groups.get(old.number)!
-      return createSuccessor({ ...context, lists }, tx, here, { invitees, out: [], epoch: 9n })
+      return createSuccessor({ ...context, lists }, tx, here, { invitees, out: [] })
     })
     expect(next.group.held.ledger.accounts).toEqual(old.held.ledger.accounts)
     expect(await verdictOf(next, { by: carol, pairs, known: [known()] })).toMatchObject({

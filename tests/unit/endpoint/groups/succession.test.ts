@@ -99,7 +99,7 @@ describe('it is this device’s turn', () => {
 
   test('not where the conversation has gone on, or is about to', async () => {
     await room.enter(broken())
-    for (const phase of [{ name: 'creating' }, { name: 'active' }, broken()] as const) {
+    for (const phase of [{ name: 'creating' }, { name: 'active' }] as const) {
       const next = await groupBeside(phase)
       expect(isDue()).toBe(false)
       await testing.written((tx, { context }) =>
@@ -107,6 +107,12 @@ describe('it is this device’s turn', () => {
       )
       expect(isDue()).toBe(true)
     }
+  })
+
+  test('where not all came into the next group, and not in that one', async () => {
+    await room.enter(broken())
+    const next = await groupBeside(broken())
+    expect([isDue(), isDueToSucceed(testing.context, next, now())]).toEqual([false, true])
   })
 
   test('again where the next group has come to nothing', async () => {

@@ -14,7 +14,6 @@ import {
   type OpenedWelcome,
   openWelcome,
   readWelcome,
-  standsBehind,
 } from '../../../../services/endpoint/groups/welcome.js'
 import { conversationNumber, sequenceOf } from '../../../../services/endpoint/ids.js'
 import type { Member } from '../../../../services/endpoint/mls/engine.js'
@@ -339,26 +338,64 @@ describe('a welcome to a room that is known here', () => {
     expect(await listed(await next())).toBe('successor')
   })
 
-  test('is taken to the one that stands first in the order, also from one behind it', async () => {
-    const [behind, ahead] = [await next(), await next()]
-    const live = await add(behind)
+  const place = (...groups: Made[]) =>
+    change(known, {
+      successors: groups.map(({ held: { groupId: conversationId } }) => ({
+        ...{ $typeName: 'parley.vault.v1.Successor' as const, conversationId },
+      })),
+    })
+
+  test('is taken to the one that stands last in the order, and not from that to one before it', async () => {
+    const [used, other] = [await next(), await next()]
+    await add(used)
     await enter(SUCCEEDED)
-    const place = (...groups: Made[]) =>
-      change(known, {
-        successors: groups.map(({ held: { groupId: conversationId } }) => ({
-          ...{ $typeName: 'parley.vault.v1.Successor' as const, conversationId },
-        })),
-      })
-    expect(reading(ahead)).toBe('not-theirs')
-    await place(behind, ahead)
-    expect(reading(ahead)).toBe('JoinSkipped')
-    await place(ahead)
-    expect(reading(ahead)).toBe('successor')
-    await place(ahead, behind)
-    expect(reading(ahead)).toBe('successor')
-    const groups = [testing.context.groups.get(known.number)!, live]
-    expect(groups.map(group => standsBehind(groups, group, ahead.held.groupId))).toEqual([false, true])
-    expect(standsBehind(groups, live, behind.held.groupId)).toBe(false)
+    expect(reading(other)).toBe('not-theirs')
+    await place(used, other)
+    expect(reading(other)).toBe('successor')
+    await place(other, used)
+    expect(reading(other)).toBe('JoinSkipped')
+  })
+
+  test('is taken from a group that goes on from one before it, however often', async () => {
+    const [used, later] = [await next(), await next()]
+    const live = await add(used)
+    const further = await next({ incarnation: 3, before: used.held })
+    await listed(further, live)
+    const last = await add(further)
+    await enter(SUCCEEDED)
+    await enter(SUCCEEDED, live)
+    await place(used, later)
+    expect(reading(later)).toBe('successor')
+    await add(later)
+    await enter(SUCCEEDED, last)
+    // One that goes on from what is over comes too late.
+    const late = await next({ incarnation: 3, before: used.held })
+    await listed(late, live)
+    expect(reading(late)).toBe('JoinSkipped')
+  })
+
+  test('is taken to one further on in the chain, wherever it stands, and to none that has not all of that', async () => {
+    const [plain, renamed] = [await next(), await next({ by: bob, changes: [renaming('coffee')] })]
+    await add(plain)
+    await enter(SUCCEEDED)
+    await place(renamed, plain)
+    expect(reading(renamed)).toBe('successor')
+    const other = await next()
+    await add(renamed)
+    await place(renamed, plain, other)
+    expect(reading(other)).toBe('JoinSkipped')
+    const forked = await next({ by: bob, changes: [renaming('cocoa')] })
+    await place(renamed, plain, forked)
+    expect(reading(forked)).toBe('not-theirs')
+  })
+
+  test('is not taken beside one that this device was taken out of', async () => {
+    const [used, later] = [await next(), await next()]
+    const live = await add(used)
+    await enter(SUCCEEDED)
+    await enter(OUT, live)
+    await place(used, later)
+    expect(reading(later)).toBe('JoinSkipped')
   })
 
   test('goes on from the group that was used, and not from one that stood behind it', async () => {

@@ -452,12 +452,17 @@ describe('a welcome to the next group of a room', () => {
     expect([phaseOf(first), phaseOf(second)]).toEqual(['active', undefined])
   })
 
-  test('takes the place of another one that stands behind it in the order', async () => {
+  test('takes the place of another one that stands before it in the order, and none that stands behind it', async () => {
     const [first, second] = [await listed(room.live.held), await listed(room.live.held, { by: carol })]
-    await join(second)
-    expect(phaseOf(second)).toBe('active')
     await join(first)
-    expect([phaseOf(first), groupOf(second)?.phase]).toEqual(['active', { name: 'ended', why: 'succeeded' }])
+    expect(phaseOf(first)).toBe('active')
+    await join(second)
+    expect([phaseOf(second), groupOf(first)?.phase]).toEqual(['active', { name: 'ended', why: 'succeeded' }])
+    room = await TestGroup.of(testing, { by: bob, others: [bob, carol], room: {} })
+    const [early, late] = [await listed(room.live.held), await listed(room.live.held, { by: carol })]
+    await join(late)
+    await join(early)
+    expect([phaseOf(early), phaseOf(late)]).toEqual([undefined, 'active'])
     expect(refusals()).toEqual([])
   })
 

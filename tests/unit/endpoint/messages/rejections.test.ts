@@ -233,7 +233,7 @@ describe('a room', () => {
       await enter({ name: 'broken', succeedAtMs: 0, leaveDue: false })
       const number = await written(async (tx, unit) => {
         const old = unit.context.groups.get(room.number)!
-        const made = await createSuccessor(unit.context, tx, old, { invitees: [], out: [], epoch: 1n })
+        const made = await createSuccessor(unit.context, tx, old, { invitees: [], out: [] })
         queueCommit(unit.outbox, tx, made.group.number, made)
         return made.group.number
       })

@@ -8,7 +8,7 @@ import { createSuccessor } from '../../../../services/endpoint/groups/create.js'
 import { changeSettings, intend, removeAccount } from '../../../../services/endpoint/groups/intents.js'
 import { joined } from '../../../../services/endpoint/groups/state/group.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
-import { COMES_WITHIN_MS } from '../../../../services/endpoint/groups/succession.js'
+import { COMES_WITHIN_MS, predecessorOfNext } from '../../../../services/endpoint/groups/succession.js'
 import { type GroupNumber, sequenceOf } from '../../../../services/endpoint/ids.js'
 import { receiveOwnCommit } from '../../../../services/endpoint/messages/commits.js'
 import {
@@ -20,6 +20,7 @@ import {
   takeSuccessor,
 } from '../../../../services/endpoint/messages/succession.js'
 import { MAX_INCARNATION } from '../../../../services/protocol/conversation/limits.js'
+import { sameKey } from '../../../../services/protocol/keys.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
 import { foundSuccessor, putInPhase } from '../../../support/endpoint-groups.js'
 import { TestGroup } from '../../../support/group.js'
@@ -60,7 +61,7 @@ async function next(before: TestGroup = room, by = carol): Promise<LiveGroup> {
 
 /** The group that this device makes, before the server has it. */
 async function ownNext(): Promise<LiveGroup> {
-  const invitees = { invitees: [], out: [], epoch: 1n }
+  const invitees = { invitees: [], out: [] }
   const { group } = await testing.written((tx, unit) =>
     createSuccessor(unit.context, tx, room.in(unit), invitees),
   )
@@ -155,6 +156,49 @@ describe('the server says that the room goes on', () => {
     await room.enter({ name: 'ended', why: 'succeeded' })
     await take(successorBy(carol))
     expect([places(), phase()]).toEqual([[ID], { name: 'ended', why: 'succeeded' }])
+  })
+
+  describe('which this device has gone on in another one of', () => {
+    const LATER = new Uint8Array(16).fill(97)
+    let present: LiveGroup
+    beforeEach(async () => {
+      present = await next()
+      await take(successorBy(carol, undefined, new Uint8Array(present.record.conversationId)))
+      await testing.written((tx, { context }) => goOn(context, tx, context.groups.get(present.number)!))
+    })
+    const used = () => live(present.number)
+
+    test('by a member who did not come there, perhaps: that one goes on anew, in the place of the first', async () => {
+      await take(successorBy(bob, undefined, LATER))
+      expect(places()).toEqual([present.record.conversationId, LATER])
+      expect(phase()).toEqual({ name: 'ended', why: 'succeeded' })
+      // Carol made that, and bob and this device come behind her.
+      expect(phase(present)).toEqual({ ...BROKEN, succeedAtMs: now() + COMES_WITHIN_MS + 2 * TURN_MS })
+      expect(predecessorOfNext(testing.context, used()).number).toBe(room.number)
+    })
+
+    test('by one who is no member there any more: nothing changes, and its place is none', async () => {
+      await testing.written((tx, { context }) => {
+        const group = context.groups.get(present.number)!
+        const members = group.held.state.members.filter(
+          ({ accountKey }) => !sameKey(accountKey, bob.account.publicKey),
+        )
+        const held = { ...group.held, state: { ...group.held.state, members } }
+        context.groups.enter(tx, group, { state: group.state, held })
+      })
+      await take(successorBy(bob, undefined, LATER))
+      expect([places(), phase(present).name]).toEqual([[present.record.conversationId], 'active'])
+    })
+
+    test('where that has come further in the chain: no other one can have that', async () => {
+      await testing.written((tx, { context }) => {
+        const group = context.groups.get(present.number)!
+        const state = { ...group.held.state, head: new Uint8Array(32).fill(1) }
+        context.groups.enter(tx, group, { state: group.state, held: { ...group.held, state } })
+      })
+      await take(successorBy(bob, undefined, LATER))
+      expect([places(), phase(present).name]).toEqual([[present.record.conversationId], 'active'])
+    })
   })
 
   test('and one that is to be left is left in the next', async () => {
@@ -272,10 +316,10 @@ describe('a group that this device has made to go on in', () => {
     ])
   })
 
-  test('is over where another one stands before it, and takes its place where that stands behind', async () => {
+  test('is over where another one stands behind it, and takes its place where that stands before', async () => {
     for (const [place, winner] of [
-      [0, 'other'],
-      [1, 'own'],
+      [0, 'own'],
+      [1, 'other'],
     ] as const) {
       room = await TestGroup.of(testing, { by: bob, others: [bob, carol], room: {} })
       await room.enter(BROKEN)

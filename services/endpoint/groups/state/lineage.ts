@@ -1,0 +1,74 @@
+// The groups in which one room has gone on, each in place of another one. All members see the order in which the server has
+// those that go on from one and the same (Successor in proto/parley/v1/chat.proto): the last of them that is right is used.
+
+import { equalBytes } from '../../../protocol/bytes.js'
+import { goesOnFrom } from '../../../protocol/conversation/chain/chain.js'
+import { forgets } from '../../../protocol/conversation/successor.js'
+import type { GroupNumber } from '../../ids.js'
+import type { GroupRecord, LiveGroup } from './groups.js'
+import { type Held, hasNotBegun } from './held.js'
+
+/** A group, as far as its place is concerned. */
+export type Name = Pick<GroupRecord, 'conversationId' | 'incarnation'>
+
+interface Step {
+  from: GroupNumber
+  /** In the order of that one. */
+  place: number
+}
+
+const placeIn = ({ successors }: GroupRecord, { conversationId }: Name): number =>
+  successors.findIndex(each => equalBytes(each.conversationId, conversationId))
+
+/** The steps to a group from the first one that it is known to go on from, through others. */
+function wayTo(known: readonly LiveGroup[], group: Name): Step[] {
+  const before = known.find(
+    ({ record }) => record.incarnation === group.incarnation - 1 && placeIn(record, group) >= 0,
+  )
+  if (!before) return []
+  return [...wayTo(known, before.record), { from: before.number, place: placeIn(before.record, group) }]
+}
+
+/** Whether the group goes on from that one, through others perhaps. */
+export const isFurther = (known: readonly LiveGroup[], group: Name, { number }: LiveGroup): boolean =>
+  wayTo(known, group).some(({ from }) => from === number)
+
+/** Whether the server has put the group into the order of one that is known here. */
+export const isListed = (known: readonly LiveGroup[], group: Name): boolean => wayTo(known, group).length > 0
+
+/**
+ * Which of two groups of a room stands further back in the order of the last one that both go on from. undefined: one goes on
+ * from the other, or nothing is known of it.
+ */
+export function laterOf<G extends Name>(known: readonly LiveGroup[], one: G, other: G): G | undefined {
+  const [way, beside] = [wayTo(known, one), wayTo(known, other)]
+  const parting = way.findIndex((step, at) => beside[at] !== undefined && beside[at].place !== step.place)
+  if (parting < 0 || way[parting]!.from !== beside[parting]!.from) return undefined
+  return way[parting]!.place > beside[parting]!.place ? one : other
+}
+
+/** A group that has come, and all that it holds. */
+export interface Coming extends Name {
+  held: Held
+}
+
+/**
+ * The group in use that stays so beside one that has come, of those that part from it. A later one takes its place if it
+ * has all of its chain and its ledger; one that stands before it only if it has more of the chain as well: whoever made the
+ * later one was not in it.
+ */
+export function rivalOf(known: readonly LiveGroup[], coming: Coming): LiveGroup | undefined {
+  return known.find(other => {
+    const later = isInQuestion(other) ? laterOf<Name>(known, coming, other.record) : undefined
+    if (!later) return false
+    if (other.phase.name === 'ended' && other.phase.why !== 'abandoned') return true
+    const { state } = coming.held
+    const hasMore = later === coming || state.number > other.held.state.number
+    return !hasMore || !goesOnFrom(state, other.held.state) || forgets(other.held, coming.held)
+  })
+}
+
+/** Not one that another one has taken the place of, nor one in which nothing ever was. */
+const isInQuestion = (group: LiveGroup): boolean =>
+  group.phase.name !== 'creating' &&
+  !(group.phase.name === 'ended' && (group.phase.why === 'succeeded' || hasNotBegun(group)))

@@ -1,0 +1,70 @@
+// A room has gone on in a group that some were not in, and all change to a further one: what this device has said in the one
+// before is said again there, for those who have not heard it. Others know it from before.
+
+import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { equalBytes } from '../../../protocol/bytes.js'
+import { sameKey } from '../../../protocol/keys.js'
+import { isOwn } from '../../groups/membership.js'
+import type { LiveGroup } from '../../groups/state/groups.js'
+import { laterOf } from '../../groups/state/lineage.js'
+import { textOf } from '../../history/entry.js'
+import { type Count, countOf, larger, smaller } from '../../ids.js'
+import type { Transaction } from '../../vault/records.js'
+import type { MessageParts } from '../sealing/parts.js'
+import { waitFor } from '../sealing/unsent.js'
+import type { Received } from './content-type.js'
+
+/** Lines that are said again at most: where many are, nobody says what has arrived (content/receipt.ts). */
+const SAID_AGAIN = 1_000
+/** The last lines of a conversation, among which one that is said again is looked for. */
+const LOOKED_AT = 2 * SAID_AGAIN
+const NO_COUNT = countOf(0n)
+const ALL = countOf(2n ** 62n)
+
+/** A later group takes the place of this one: the lines that not all members have wait to be sealed there. */
+export function sayAgain(
+  parts: Pick<MessageParts, 'account' | 'conversations'>,
+  tx: Transaction,
+  group: LiveGroup,
+): void {
+  const { conversation } = group.record
+  const unheard = tx.list('sent', { group: group.number, after: confirmedByMembers(parts, group) })
+  for (const { key, record } of unheard.slice(-SAID_AGAIN)) {
+    const id = { conversation, message: record.message }
+    tx.delete('undelivered', key)
+    tx.delete('sent', key)
+    parts.conversations.update(tx, id, { status: MessageStatus.WAITING })
+    waitFor(tx, id)
+  }
+}
+
+/** How many of the sends of this device every other member has, those too of whom no device is in the group. */
+function confirmedByMembers(parts: Pick<MessageParts, 'account'>, group: LiveGroup): Count {
+  const others = group.held.state.members.filter(member => !isOwn(parts, member))
+  const confirmed = others.map(({ accountKey }) =>
+    group.held.leaves
+      .filter(leaf => sameKey(leaf.accountKey, accountKey))
+      .map(({ deviceKey }) => group.sender(deviceKey).confirmed)
+      .reduce(larger, NO_COUNT),
+  )
+  return confirmed.reduce(smaller, ALL)
+}
+
+/** Whether it was heard in another group, which this one has taken the place of. */
+export function wasHeard(
+  { groups, records }: Pick<MessageParts, 'groups' | 'records'>,
+  { group, content, device }: Received,
+  text: string,
+): boolean {
+  const known = groups.ofChain(group.held.state.id)
+  if (!known.some(other => laterOf(known, group.record, other.record))) return false
+  return records
+    .list('messages', { group: group.record.conversation, reverse: true, limit: LOOKED_AT })
+    .some(
+      ({ record }) =>
+        record.kind === MessageKind.TEXT &&
+        record.sentAtMs === content.sentAtMs &&
+        equalBytes(record.fromDevice, device) &&
+        textOf(record) === text,
+    )
+}

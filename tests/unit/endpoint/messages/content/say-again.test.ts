@@ -1,0 +1,77 @@
+// A device says again, in the group that takes the place of another one, what not all members have of it.
+
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
+import { makeAccount, type OwnAccount } from '../../../../../services/endpoint/contacts/account.js'
+import { sequenceOf } from '../../../../../services/endpoint/ids.js'
+import { sayAgain } from '../../../../../services/endpoint/messages/content/say-again.js'
+import { sealLine } from '../../../../../services/endpoint/messages/sealing/seal.js'
+import { waitFor, waitingLines } from '../../../../../services/endpoint/messages/sealing/unsent.js'
+import { sameKey } from '../../../../../services/protocol/keys.js'
+import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
+import { secondDevice, TestGroup } from '../../../../support/group.js'
+
+const alice = makeAccount('alice')
+const bob = makeAccount('bob')
+const tablet = secondDevice(bob)
+const carol = makeAccount('carol')
+
+let testing: TestContext
+let room: TestGroup
+beforeEach(async () => {
+  testing = await openTestContext(alice)
+  room = await TestGroup.of(testing, { others: [bob, tablet, carol], room: {} })
+  for (const text of ['one', 'two', 'three']) await write(text)
+})
+
+/** The server has it. */
+const write = (text: string) =>
+  testing.written(async (tx, unit) => {
+    const init = { kind: MessageKind.TEXT, own: true, text, status: MessageStatus.WAITING }
+    const { id } = unit.context.conversations.append(tx, room.conversation, init)
+    waitFor(tx, id)
+    await sealLine(unit.context, tx, room.in(unit), id)
+    unit.context.conversations.update(tx, id, { status: MessageStatus.DELIVERED, sequence: sequenceOf(1n) })
+  })
+const confirmed = (by: OwnAccount, count: bigint) =>
+  room.take(by, {
+    body: { case: 'receipt', value: { delivered: [{ deviceId: alice.device.publicKey, count }] } },
+  })
+const again = () => testing.written((tx, unit) => sayAgain(unit.context, tx, room.in(unit)))
+const lines = () => testing.context.conversations.history(room.conversation)
+const waiting = () =>
+  waitingLines(testing.context).map(id => lines().find(({ id: { message } }) => message === id.message)?.text)
+
+describe('what this device has said', () => {
+  test('waits again where nobody has confirmed it, in the order of before', async () => {
+    await again()
+    expect(waiting()).toEqual(['one', 'two', 'three'])
+    expect(lines().map(({ state }) => state)).toEqual(['waiting', 'waiting', 'waiting'])
+    expect(testing.context.records.keys('undelivered')).toEqual([])
+  })
+
+  test('is left alone as far as every other member has it, on some device', async () => {
+    await confirmed(tablet, 2n)
+    await confirmed(carol, 1n)
+    await again()
+    expect(waiting()).toEqual(['two', 'three'])
+  })
+
+  test('is said again although all who are there have it, where a member has no device there', async () => {
+    for (const by of [bob, carol]) await confirmed(by, 3n)
+    await testing.written((tx, unit) => {
+      const group = room.in(unit)
+      const leaves = group.held.leaves.filter(({ deviceKey }) => !sameKey(deviceKey, carol.device.publicKey))
+      unit.context.groups.enter(tx, group, { state: group.state, held: { ...group.held, leaves } })
+    })
+    await again()
+    expect(waiting()).toEqual(['one', 'two', 'three'])
+  })
+
+  test('is said again once', async () => {
+    await again()
+    await again()
+    expect(waiting()).toEqual(['one', 'two', 'three'])
+    expect(testing.context.records.list('sent')).toEqual([])
+  })
+})
