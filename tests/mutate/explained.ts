@@ -148,13 +148,13 @@ export const EXPLAINED: readonly Explained[] = [
     why: 'To write no bytes is to delete them.',
   },
   {
-    file: 'endpoint/groups/state/groups.ts',
+    file: 'endpoint/groups/state/member-links.ts',
     original: '!was.has(account)',
     replacement: 'true',
     why: 'It saves writing the link that stands there already.',
   },
   {
-    file: 'endpoint/groups/state/groups.ts',
+    file: 'endpoint/groups/state/member-links.ts',
     original: "''",
     replacement: '"Stryker was here!"',
     why: 'It stands before the devices of every account alike, and they are only compared.',

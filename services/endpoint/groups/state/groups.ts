@@ -1,14 +1,6 @@
 // The MLS groups of this device: which there are, what carries which conversation, and how they change.
 
-import { parseVerifiedCertificate } from '../../../protocol/identity/certificate.js'
-import {
-  type AccountKey,
-  type ConversationNumber,
-  countOf,
-  type GroupNumber,
-  type KeyText,
-  keyText,
-} from '../../ids.js'
+import { type AccountKey, type ConversationNumber, countOf, type GroupNumber } from '../../ids.js'
 import type { Engine, GroupState, RatchetPlace } from '../../mls/engine.js'
 import { at, inUnit, nextId, type Reader, type Transaction } from '../../vault/records.js'
 import { putBacks } from './fresh-keys.js'
@@ -21,6 +13,7 @@ import {
   type PendingCommit,
   type Sender,
 } from './live-group.js'
+import { noteMembers } from './member-links.js'
 import { phaseOf, phaseRecord } from './phase-record.js'
 
 export {
@@ -36,12 +29,6 @@ export {
 export const LIBRARY_MAJOR = 1
 /** MLS_256_XWING_AES256GCM_SHA512_Ed25519 as that major numbers it. */
 export const CIPHER_SUITE = 83
-
-/** An account's devices in a group, as one text. */
-interface Devices {
-  accountKey: AccountKey
-  devices: string
-}
 
 /** The epoch that the first commit of a group leads to. */
 const FIRST_EPOCH = 1n
@@ -136,7 +123,7 @@ export class Groups {
     tx.link('chain', held.state.id, number)
     tx.link('carriers', group.conversation, number)
     this.states.enter(tx, number, { state, held })
-    this.#noteMembers(tx, number, { after: { state, held } })
+    noteMembers(this.engine, tx, number, { after: { state, held } })
     return new LiveGroup(number, tx, this.states)
   }
 
@@ -166,7 +153,7 @@ export class Groups {
     })
     this.savePending(tx, group, undefined)
     this.states.enter(tx, group.number, { state, held })
-    this.#noteMembers(tx, group.number, { after: { state, held } })
+    noteMembers(this.engine, tx, group.number, { after: { state, held } })
     this.move(tx, group, { input: 'joined' })
   }
 
@@ -192,7 +179,7 @@ export class Groups {
   /** The group after a commit. */
   enter(tx: Transaction, group: LiveGroup, after: GroupInEpoch): void {
     inUnit(group.reader, tx)
-    this.#noteMembers(tx, group.number, { before: { state: group.state, held: group.held }, after })
+    noteMembers(this.engine, tx, group.number, { before: { state: group.state, held: group.held }, after })
     this.states.enter(tx, group.number, after)
   }
 
@@ -229,40 +216,6 @@ export class Groups {
     tx.unlink('carriers', record.conversation, number)
     tx.link('carriers', conversation, number)
     tx.put('groups', at(number), { ...record, conversation })
-  }
-
-  /** `before`: unless given, all are to be compared. */
-  #noteMembers(
-    tx: Transaction,
-    number: GroupNumber,
-    { before, after }: { before?: GroupInEpoch; after: GroupInEpoch },
-  ): void {
-    const was = before ? this.#devicesByAccount(before) : new Map<KeyText<AccountKey>, Devices>()
-    const is = this.#devicesByAccount(after)
-    for (const [account, { accountKey, devices }] of is) {
-      if (was.get(account)?.devices === devices) continue
-      tx.link('unreconciled', accountKey, number)
-      if (!was.has(account)) tx.link('member', accountKey, number)
-    }
-    for (const [account, { accountKey }] of was) {
-      if (is.has(account)) continue
-      tx.unlink('unreconciled', accountKey, number)
-      tx.unlink('member', accountKey, number)
-    }
-  }
-
-  /** Of all accounts of the conversation, also of those of which no device is there. */
-  #devicesByAccount({ state, held }: GroupInEpoch): Map<KeyText<AccountKey>, Devices> {
-    const accounts = new Map<KeyText<AccountKey>, Devices>()
-    for (const { accountKey } of held.state.members)
-      accounts.set(keyText(accountKey), { accountKey, devices: '' })
-    for (const { identity, signatureKey } of this.engine.members(state)) {
-      const { accountKey } = parseVerifiedCertificate(identity)
-      const account = keyText(accountKey)
-      const devices = `${accounts.get(account)?.devices ?? ''} ${keyText(signatureKey)}`
-      accounts.set(account, { accountKey, devices })
-    }
-    return accounts
   }
 
   #live(number: GroupNumber): LiveGroup {
