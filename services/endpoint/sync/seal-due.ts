@@ -16,7 +16,7 @@ import { sealReceipt } from '../messages/content/receipt.js'
 import { giveUpDoubtful } from '../messages/copied-vault.js'
 import { askWhenDue } from '../messages/rejoin-requests.js'
 import { dropHeld, holdingGroups, takeHeld } from '../messages/sealing/held.js'
-import { type Outbox, queueCommit } from '../messages/sealing/outbox.js'
+import { type Outbox, type OutboxItem, type Queued, queueCommit } from '../messages/sealing/outbox.js'
 import { isSilent, sealBody, sealLine, sendingGroup } from '../messages/sealing/seal.js'
 import { waitingLines } from '../messages/sealing/unsent.js'
 import { sealLeave } from '../messages/self-removal.js'
@@ -58,12 +58,28 @@ export async function fillOutbox(unit: Unit, { now, receipts }: Due): Promise<vo
   const groups = new Map<ConversationNumber, LiveGroup | undefined>()
   for (const id of waitingLines(context)) {
     if (outbox.room() <= 0) return
-    if (!groups.has(id.conversation)) groups.set(id.conversation, sendingGroup(context, id.conversation))
+    if (!groups.has(id.conversation)) groups.set(id.conversation, openGroup(unit, id.conversation))
     const group = groups.get(id.conversation)
     if (group) await renew(unit, group)
     if (group) await sealLine(context, tx, group, id)
   }
 }
+
+/**
+ * The group that texts can be sealed in now. The server may yet refuse one that is on its way in the group before, which is
+ * then sealed here: until it has that one, what was typed behind it waits, so that nobody reads it first.
+ */
+function openGroup({ context, outbox }: Unit, conversation: ConversationNumber): LiveGroup | undefined {
+  const group = sendingGroup(context, conversation)
+  const isAhead = ({ accepted, item }: Queued) =>
+    !accepted &&
+    item.group !== group?.number &&
+    isLine(item) &&
+    context.groups.get(item.group)?.record.conversation === conversation
+  return outbox.items().some(isAhead) ? undefined : group
+}
+
+const isLine = ({ what }: OutboxItem): boolean => what.case === 'content' && what.value.message !== 0n
 
 /** Seals what was held until this device had fresh keys. */
 async function sealHeld({ context, outbox, tx }: Unit): Promise<void> {
