@@ -3,8 +3,8 @@
 import type { Transaction } from '../vault/records.js'
 import type { IntentList } from './intent-list.js'
 import { putBacks } from './state/fresh-keys.js'
-import type { GroupEffect, GroupInput } from './state/group.js'
 import type { Groups, LiveGroup, PendingCommit } from './state/groups.js'
+import type { GroupEffect, GroupInput } from './state/transitions.js'
 
 /** The effects that those above a group carry out because of a transition. */
 export type OuterEffect = Exclude<GroupEffect, 'forget-pending' | 'drop-intents'>

@@ -4,7 +4,7 @@ import { type AccountKey, type ConversationNumber, countOf, type GroupNumber } f
 import type { Engine, GroupState, RatchetPlace } from '../../mls/engine.js'
 import { at, inUnit, nextId, type Reader, type Transaction } from '../../vault/records.js'
 import { putBacks } from './fresh-keys.js'
-import { type GroupEffect, type GroupInput, type GroupPhase, isIn, next } from './group.js'
+import { type GroupPhase, isIn } from './group.js'
 import {
   type GroupInEpoch,
   type GroupRecord,
@@ -15,6 +15,7 @@ import {
 } from './live-group.js'
 import { noteMembers } from './member-links.js'
 import { phaseOf, phaseRecord } from './phase-record.js'
+import { type GroupEffect, type GroupInput, next } from './transitions.js'
 
 export {
   type GroupInEpoch,

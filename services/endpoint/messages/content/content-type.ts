@@ -4,8 +4,8 @@
 
 import type { Content } from '../../../../gen/parley/content/v1/content_pb.js'
 import type { Envelope } from '../../../../gen/parley/v1/chat_pb.js'
-import type { GroupInput } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
+import type { GroupInput } from '../../groups/state/transitions.js'
 import type { AccountKey, DeviceKey, Placed } from '../../ids.js'
 import type { Transaction } from '../../vault/records.js'
 import type { Counted } from '../sealing/format.js'

@@ -1,6 +1,6 @@
 // All types of content. Nothing but this file knows the list.
 
-import type { GroupInput } from '../../groups/state/group.js'
+import type { GroupInput } from '../../groups/state/transitions.js'
 import type { Transaction } from '../../vault/records.js'
 import { LineTypes } from '../sealing/line-types.js'
 import type { MessageParts } from '../sealing/parts.js'

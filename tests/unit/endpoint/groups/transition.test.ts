@@ -3,7 +3,7 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
 import { intend, removeAccount } from '../../../../services/endpoint/groups/intents.js'
-import type { GroupInput } from '../../../../services/endpoint/groups/state/group.js'
+import type { GroupInput } from '../../../../services/endpoint/groups/state/transitions.js'
 import { beginCommit, transition } from '../../../../services/endpoint/groups/transition.js'
 import { accountKey } from '../../../../services/protocol/keys.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'

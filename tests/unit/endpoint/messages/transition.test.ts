@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount } from '../../../../services/endpoint/contacts/account.js'
-import type { GroupInput } from '../../../../services/endpoint/groups/state/group.js'
+import type { GroupInput } from '../../../../services/endpoint/groups/state/transitions.js'
 import type { OuterEffect } from '../../../../services/endpoint/groups/transition.js'
 import { clientSequenceOf, sequenceOf } from '../../../../services/endpoint/ids.js'
 import { queueCommit } from '../../../../services/endpoint/messages/sealing/outbox.js'

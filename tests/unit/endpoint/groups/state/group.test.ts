@@ -5,14 +5,16 @@ import {
   created,
   GROUP_ACTIONS,
   type GroupAction,
-  type GroupEffect,
-  type GroupInput,
   type GroupPhase,
   isIn,
   joined,
-  next,
   type PhaseName,
 } from '../../../../../services/endpoint/groups/state/group.js'
+import {
+  type GroupEffect,
+  type GroupInput,
+  next,
+} from '../../../../../services/endpoint/groups/state/transitions.js'
 
 const active: GroupPhase = { name: 'active' }
 const committing: GroupPhase = { name: 'committing' }
