@@ -1115,7 +1115,8 @@ export type Limits = Message<"parley.v1.Limits"> & {
   commitsPerMinute: number;
 
   /**
-   * See commits_per_minute.
+   * See commits_per_minute. Of these one account may make half, rounded up, whichever of its devices does. One that has made
+   * none in the conversation for two minutes may make one also when the others have used up all.
    *
    * @generated from field: uint32 commits_per_minute_and_conversation = 21;
    */
@@ -1389,10 +1390,10 @@ export const DeliveredWelcomeSchema: GenMessage<DeliveredWelcome> = /*@__PURE__*
  * makes another. It can force no more than that one: afterwards they are in another group, on whose roster it never was.
  *
  * From here on the conversation takes no more commits: they are rejected as succeeded; what else is sent in it is still
- * taken. There may be several successors, each in its place of this order. None names one before it: each member takes
- * the first in this order that is right by the rules of the conversation, whatever comes behind it; so it does no harm
- * when somebody makes a wrong one. A device makes at most one of a conversation in an hour, and how many others make
- * does not matter: see TooManySuccessors.
+ * taken. There may be several successors, each in its place of this order. Each member takes the last in this order that
+ * is right by the rules of the conversation (GroupState in parley/content/v1/chain.proto): whoever makes one does it
+ * because those before did not reach them. So it does no harm when somebody makes a wrong one, or one that reaches few. A
+ * device makes at most one of a conversation in an hour, and how many others make does not matter: see TooManySuccessors.
  *
  * @generated from message parley.v1.Successor
  */
@@ -1583,7 +1584,7 @@ export type RejectedSend = Message<"parley.v1.RejectedSend"> & {
   } | {
     /**
      * Wait, then send the same again. Of sends, see Limits.sends_per_second, and of commits, see
-     * Limits.commits_per_minute.
+     * Limits.commits_per_minute and commits_per_minute_and_conversation.
      *
      * @generated from field: parley.v1.RateLimited rate_limited = 7;
      */

@@ -1,7 +1,7 @@
 // The rules look at these: a device and a conversation, as a store has them at the moment of a decision. A store
 // names both by numbers of its own (keys), since 32 random bytes in every index and on every roster cost much.
 
-import { type Successors, withSuccessor } from './commit-limits.js'
+import { type CommitsFreeAt, NO_COMMITS, type Successors, withSuccessor } from './commit-limits.js'
 import type { Blocked, DeviceId } from './store.js'
 
 /**
@@ -13,6 +13,8 @@ const REMOVED_REMEMBERED = 1_000
 export interface DeviceFacts {
   readonly key: number
   readonly id: DeviceId
+  /** The key of its account. */
+  readonly account: number
   /** The highest accepted client sequence. */
   readonly clientSequence: number
   /** How many conversations the device has created that somebody is in. */
@@ -64,8 +66,7 @@ export interface ConversationFacts {
   readonly lastCommit: number
   /** The oldest epoch that all members have the keys of: the one in which the last of them came. */
   readonly sharedEpoch: number
-  /** When its commits are all free again, as commitAt reckons; ms since 1970. */
-  readonly commitsFreeAt: number
+  readonly commitsFreeAt: CommitsFreeAt
   /** The conversations that were created in its place. */
   readonly successors: Successors | undefined
   /** Envelopes up to here are deleted. */
@@ -91,8 +92,8 @@ export interface ConversationChange {
   readonly by: 'commit' | 'leave'
   /** The conversation begins with it. */
   readonly creates: boolean
-  /** Of a commit: what the sender and the conversation have left afterwards. See commitAt. */
-  readonly commitsFreeAt?: { readonly sender: number; readonly conversation: number }
+  /** Of a commit: what the sender and the conversation have left afterwards. See CommitsFreeAt. */
+  readonly commitsFreeAt?: { readonly sender: number; readonly conversation: CommitsFreeAt }
   /** From here on. */
   readonly epoch: number
   readonly sharedEpoch: number
@@ -109,7 +110,7 @@ export function newConversation(
   { id, creator }: Pick<ConversationFacts, 'id' | 'creator'>,
 ): ConversationFacts {
   const beginning = { epoch: 0, lastCommit: 0, sharedEpoch: 0, expiredThrough: 0, expiredShown: 0 }
-  const kept = { commitsFreeAt: 0, successors: undefined }
+  const kept = { commitsFreeAt: NO_COMMITS, successors: undefined }
   const nobody = { members: new Map(), removed: new Map(), gone: new Map(), spans: new Map() }
   return { key, id: id.slice(), creator, ...beginning, ...kept, ...nobody }
 }

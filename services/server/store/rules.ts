@@ -16,7 +16,14 @@ import { namedByRejoin } from '../../protocol/conversation/rejoin-statement.js'
 import { claimedNumber, isFarAhead } from '../../protocol/identity/device-list.js'
 import { decodeBundleHead } from '../../protocol/log/bundle-head.js'
 import { CONVERSATION_ID_BYTES, NONCE_BYTES, SIGNATURE_BYTES } from '../../protocol/sizes.js'
-import { commitAt, successorWait } from './commit-limits.js'
+import {
+  type CommitsFreeAt,
+  commitAt,
+  commitIn,
+  longestWait,
+  NO_COMMITS,
+  successorWait,
+} from './commit-limits.js'
 import { checkCommit, conversationChange } from './commit-rules.js'
 import {
   type ConversationChange,
@@ -173,14 +180,14 @@ function checkLists(commit: Uint8Array, nowMs: number): Reason | undefined {
 function commitsAfter(
   sender: DeviceFacts,
   { conversation, limits, now }: SendFacts,
-): { sender: number; conversation: number } | { waitMs: number } {
-  const ofSender = commitAt(sender.commitsFreeAt, { now, perMinute: limits.commitsPerMinute })
+): { sender: number; conversation: CommitsFreeAt } | { waitMs: number } {
+  const { account } = sender
   const perMinute = limits.commitsPerMinuteAndConversation
-  const ofConversation = commitAt(conversation?.commitsFreeAt ?? 0, { now, perMinute })
-  if ('freeAt' in ofSender && 'freeAt' in ofConversation)
-    return { sender: ofSender.freeAt, conversation: ofConversation.freeAt }
-  const waits = [ofSender, ofConversation].map(each => ('waitMs' in each ? each.waitMs : 0))
-  return { waitMs: Math.max(...waits) }
+  const ofSender = commitAt(sender.commitsFreeAt, { now, perMinute: limits.commitsPerMinute })
+  const inConversation = commitIn(conversation?.commitsFreeAt ?? NO_COMMITS, { account, now, perMinute })
+  if ('freeAt' in ofSender && 'freeAt' in inConversation)
+    return { sender: ofSender.freeAt, conversation: inConversation.freeAt }
+  return { waitMs: longestWait(ofSender, inConversation) }
 }
 
 /**

@@ -466,7 +466,7 @@ export type GroupState = Message<"parley.content.v1.GroupState"> & {
 
   /**
    * Which group of the conversation this is: 1 for the first, and for each successor one more than the
-   * group that it succeeds. Of several groups of one conversation that a device is in, it seals in the
+   * group that it succeeds. Of several groups of a conversation of two that a device is in, it seals in the
    * one with the highest incarnation, and of these in the one with the lowest SHA-256 of its group id;
    * it opens what comes in all of them.
    *
@@ -633,9 +633,9 @@ export const CommitBasisSchema: GenMessage<CommitBasis> = /*@__PURE__*/
  *     higher, all entries behind the known head are of its own group id, and its ledger has all lists
  *     and removals of members that the known one has. Of a room that is so only for a group that the
  *     server has put into the order of the one before (Successor in parley/v1/chat.proto), where all see it:
- *     one alone who were led away would be heard by nobody. The first such group in that order is
- *     the successor: it takes the place of one that stands behind it, also later. If it asked to rejoin, or
- *     was out, or the conversation has no chain, the incarnation may be higher by more;
+ *     one alone who were led away would be heard by nobody. Which of several such groups it uses is told at
+ *     GroupState. If it asked to rejoin, or was out, or the conversation has no chain, the incarnation may be
+ *     higher by more;
  *   - it is another group, of the same incarnation, of a conversation without a chain: both sides
  *     began one.
  *

@@ -12,6 +12,7 @@ import type { LogRecord } from '../log-record.js'
 import type { AccountRecord, Ban, BanSubject, DeviceId, Suite } from '../store.js'
 
 export interface AccountRow {
+  key: number
   handle: string
   accountKey: Uint8Array
   /** In the order in which they came. */
@@ -106,7 +107,8 @@ export class Tables {
     const used = new Set(devicesOf({ handle, accountKey, deviceList, removals }).map(bytesKey))
     const known = this.accounts.get(handle)
     if (known) return Object.assign(known, { deviceList, removals, used })
-    const account = { handle, accountKey, devices: [], stored: 0, deviceList, removals, used }
+    const key = this.accounts.size + 1
+    const account = { key, handle, accountKey, devices: [], stored: 0, deviceList, removals, used }
     this.accounts.set(handle, account)
     return account
   }
@@ -130,7 +132,7 @@ export class Tables {
     const { key, id, clientSequence, commitsFreeAt, created, account } = row
     const banned = this.isBanned({ handle: account.handle }) || this.isBanned({ deviceId: id })
     const blocked = blockedBy({ revoked: this.isRevoked(row), banned })
-    return { key, id, clientSequence, conversations: created, commitsFreeAt, blocked }
+    return { key, id, account: account.key, clientSequence, conversations: created, commitsFreeAt, blocked }
   }
 
   conversation(id: Uint8Array): ConversationRow | undefined {

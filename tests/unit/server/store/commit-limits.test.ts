@@ -1,7 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import {
+  type CommitsFreeAt,
   commitAt,
+  commitIn,
+  NO_COMMITS,
   type Successors,
   successorWait,
   withSuccessor,
@@ -53,6 +56,95 @@ describe('commits', () => {
     expect(commitAt(freeAt, { now: before, perMinute: 10 })).toEqual({ freeAt: before + 6_000 })
     expect(commitAt(freeAt, { now: NOW + MINUTE_MS, perMinute: 10 })).toEqual({
       freeAt: NOW + MINUTE_MS + 6_000,
+    })
+  })
+})
+
+describe('commits in a conversation', () => {
+  const turns = fc.array(fc.record({ gap: fc.nat(15_000), account: fc.nat(4) }), { maxLength: 300 })
+
+  /** Accounts that try in turns. Tells of each try: when it was, of which account, and whether it went. */
+  function* tries(of: readonly { gap: number; account: number }[], perMinute: number) {
+    let now = NOW
+    let freeAt: CommitsFreeAt = NO_COMMITS
+    for (const { gap, account } of of) {
+      now += gap
+      const before = freeAt
+      const outcome = commitIn(before, { account, now, perMinute })
+      if ('freeAt' in outcome) freeAt = outcome.freeAt
+      yield { now, account, before, outcome, freeAt }
+    }
+  }
+
+  const within = (times: readonly number[], start: number) =>
+    times.filter(at => start <= at && at < start + MINUTE_MS).length
+
+  test('are half of them for one account, and one of each beyond all of them', () => {
+    fc.assert(
+      fc.property(turns, fc.integer({ min: 1, max: 20 }), (of, perMinute) => {
+        const taken: { now: number; account: number }[] = []
+        for (const { now, account, outcome } of tries(of, perMinute))
+          if ('freeAt' in outcome) taken.push({ now, account })
+        const half = Math.ceil(perMinute / 2)
+        for (const { now: start, account } of taken) {
+          const own = taken.filter(each => each.account === account).map(({ now }) => now)
+          expect(within(own, start)).toBeLessThanOrEqual(2 * half)
+          const all = taken.map(({ now }) => now)
+          expect(within(all, start)).toBeLessThanOrEqual(2 * perMinute + 5)
+        }
+      }),
+    )
+  })
+
+  test('are there for an account that has made none for two minutes, whatever the others do', () => {
+    fc.assert(
+      fc.property(turns, fc.integer({ min: 1, max: 20 }), (of, perMinute) => {
+        const last = new Map<number, number>()
+        for (const { now, account, before, outcome, freeAt } of tries(of, perMinute)) {
+          if ('waitMs' in outcome) {
+            expect(outcome.waitMs).toBeGreaterThan(0)
+            expect(now - last.get(account)!).toBeLessThan(2 * MINUTE_MS)
+            // After just that time it goes.
+            const later = commitIn(before, { account, now: now + outcome.waitMs, perMinute })
+            expect(later).toHaveProperty('freeAt')
+            continue
+          }
+          last.set(account, now)
+          // It never is so far ahead that it is taken for that of another clock.
+          expect(freeAt.all).toBeLessThanOrEqual(now + MINUTE_MS)
+          // No more is kept than is of use.
+          for (const key of freeAt.accounts.keys()) expect(now - last.get(key)!).toBeLessThan(2 * MINUTE_MS)
+        }
+      }),
+    )
+  })
+
+  test('go to the millisecond, and a clock that is set back keeps nobody out', () => {
+    const full = {
+      all: NOW + MINUTE_MS,
+      accounts: new Map([
+        [1, NOW + MINUTE_MS],
+        [2, NOW - MINUTE_MS + 1],
+      ]),
+    }
+    const at = (account: number, now: number) => commitIn(full, { account, now, perMinute: 10 })
+    expect(at(1, NOW)).toEqual({ waitMs: 12_000 })
+    expect(at(1, NOW + 12_000)).toEqual({
+      freeAt: { all: NOW + MINUTE_MS + 6_000, accounts: new Map([[1, NOW + MINUTE_MS + 12_000]]) },
+    })
+    expect(at(2, NOW)).toEqual({ waitMs: 6_000 })
+    expect(at(2, NOW + 1)).toEqual({
+      freeAt: {
+        all: NOW + MINUTE_MS,
+        accounts: new Map([
+          [1, NOW + MINUTE_MS],
+          [2, NOW + 1 + 12_000],
+        ]),
+      },
+    })
+    const before = NOW - HOUR_MS
+    expect(at(1, before)).toEqual({
+      freeAt: { all: before + 6_000, accounts: new Map([[1, before + 12_000]]) },
     })
   })
 })

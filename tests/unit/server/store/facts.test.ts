@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { NO_COMMITS } from '../../../../services/server/store/commit-limits.js'
 import {
   type ConversationFacts,
   changedBy,
@@ -96,7 +97,7 @@ describe('a change', () => {
     id.fill(0)
     expect(begun).toEqual({
       ...{ key: 7, id: CONVERSATION_ID, epoch: 0, lastCommit: 0, sharedEpoch: 0 },
-      ...{ expiredThrough: 0, expiredShown: 0, commitsFreeAt: 0, successors: undefined },
+      ...{ expiredThrough: 0, expiredShown: 0, commitsFreeAt: NO_COMMITS, successors: undefined },
       ...{
         creator: BEGUN.creator,
         members: new Map(),

@@ -8,6 +8,7 @@ import {
   OutgoingEnvelopeSchema,
 } from '../../../../gen/parley/v1/chat_pb.js'
 import { LIMITS } from '../../../../services/server/limits.js'
+import { NO_COMMITS } from '../../../../services/server/store/commit-limits.js'
 import type { ConversationFacts, DeviceFacts } from '../../../../services/server/store/facts.js'
 import type { SendFacts } from '../../../../services/server/store/rules.js'
 import type { DeviceId } from '../../../../services/server/store/store.js'
@@ -19,7 +20,7 @@ export const idOf = (key: number): DeviceId => bytesOf(`device ${key}`)
 
 export function device(key: number, of: Partial<DeviceFacts> = {}): DeviceFacts {
   const counts = { clientSequence: 0, conversations: 0, commitsFreeAt: 0 }
-  return { key, id: idOf(key), ...counts, blocked: undefined, ...of }
+  return { key, id: idOf(key), account: key, ...counts, blocked: undefined, ...of }
 }
 
 /** A conversation of these devices, all of whom joined with the record 10. */
@@ -30,7 +31,13 @@ export function conversation(
   return {
     ...{ key: 1, id: CONVERSATION_ID, epoch: 1, lastCommit: 10, sharedEpoch: 1 },
     ...{ expiredThrough: 0, expiredShown: 0 },
-    ...{ creator: idOf(0), removed: new Map(), gone: new Map(), commitsFreeAt: 0, successors: undefined },
+    ...{
+      creator: idOf(0),
+      removed: new Map(),
+      gone: new Map(),
+      commitsFreeAt: NO_COMMITS,
+      successors: undefined,
+    },
     members: new Map(members.map(key => [key, idOf(key)])),
     spans: new Map(
       members.map(key => [key, [{ joined: 10, joinedEpoch: 1, left: undefined, leftShown: 0 }]]),

@@ -1,7 +1,7 @@
 import { recordSize } from '../../log-record.js'
 
 /** Goes up with every change of the tables; kept in SQLite's user_version. Tables of another version are not opened. */
-export const SCHEMA_VERSION = 12
+export const SCHEMA_VERSION = 13
 
 /** "Prly": SQLite's application_id, which tells our files from others'. */
 export const APPLICATION_ID = 0x50726c79
@@ -73,6 +73,9 @@ CREATE INDEX removed_by_time ON removed (removed_at);
 //
 // A place on a roster is `gone` when its device has left by itself and its leaf stands. `conversations` counts those
 // that a device has created and that somebody is in.
+//
+// `account_commits` is CommitsFreeAt.accounts as pairs in JSON: a commit changes it and the rest of the row at once, and
+// what is in it is of use for two minutes.
 //
 // The `devices` of an account are an encoded parley.v1.AccountDevices; a device that they do not have in use is
 // `revoked`.
@@ -147,6 +150,7 @@ CREATE TABLE conversations (
   expired_shown INTEGER NOT NULL DEFAULT 0,
   shared_epoch INTEGER NOT NULL DEFAULT 0,
   commits_free_at INTEGER NOT NULL DEFAULT 0,
+  account_commits TEXT NOT NULL DEFAULT '[]',
   successor BLOB,
   successor_sequence INTEGER NOT NULL DEFAULT 0
 ) STRICT;

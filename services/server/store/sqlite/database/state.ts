@@ -3,6 +3,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { bytesKey } from '../../../bytes.js'
+import type { CommitsFreeAt } from '../../commit-limits.js'
 import type { ConversationFacts, DeviceFacts, Removed, Span } from '../../facts.js'
 import type { DeviceId } from '../../store.js'
 import { BLOCKED_SQL, type BlockedRow, blockedOf } from './blocked.js'
@@ -19,6 +20,7 @@ export type DeviceState = { -readonly [name in keyof DeviceFacts]: DeviceFacts[n
 
 interface DeviceRow extends BlockedRow {
   key: number
+  account: number
   client_sequence: number
   commits_free_at: number
   conversations: number
@@ -34,6 +36,7 @@ interface ConversationRow {
   creator_id: Uint8Array
   shared_epoch: number
   commits_free_at: number
+  account_commits: string
   successor: Uint8Array | null
   successor_sequence: number
 }
@@ -67,7 +70,7 @@ const CONVERSATION_SQL = `SELECT conversations.*, devices.id AS creator_id
 const statements = (db: DatabaseSync) => ({
   device: prepare<DeviceRow>(
     db,
-    `SELECT devices.key AS key, client_sequence, commits_free_at, conversations, ${BLOCKED_SQL}
+    `SELECT devices.key AS key, account, client_sequence, commits_free_at, conversations, ${BLOCKED_SQL}
      FROM devices JOIN progress ON device = devices.key JOIN accounts ON accounts.key = account WHERE id = ?`,
   ),
   conversation: prepare<ConversationRow>(db, `${CONVERSATION_SQL} WHERE conversations.id = ?`),
@@ -92,7 +95,7 @@ export class StateCache {
   readonly #keys = new Map<string, number>()
   readonly #conversations = new Lru<number, ConversationFacts>({
     capacity: CACHED_ROSTER_PLACES,
-    weigh: conversation => 1 + conversation.spans.size + conversation.removed.size,
+    weigh: ({ spans, removed, commitsFreeAt }) => 1 + spans.size + removed.size + commitsFreeAt.accounts.size,
     forgotten: conversation => void this.#keys.delete(bytesKey(conversation.id)),
   })
 
@@ -106,9 +109,9 @@ export class StateCache {
     if (kept) return kept
     const row = this.#sql.device.get(id)
     if (!row) return undefined
-    const { key, client_sequence: clientSequence, commits_free_at: commitsFreeAt, conversations } = row
-    const counts = { clientSequence, commitsFreeAt, conversations }
-    const device = { key, id: id.slice(), ...counts, blocked: blockedOf(row) }
+    const { key, account, client_sequence: clientSequence, conversations } = row
+    const counts = { clientSequence, commitsFreeAt: row.commits_free_at, conversations }
+    const device = { key, id: id.slice(), account, ...counts, blocked: blockedOf(row) }
     this.#devices.set(name, device)
     return device
   }
@@ -162,7 +165,7 @@ function conversationOf(
     ...{ key, id, epoch, ...placesOf(roster) },
     removed: new Map(removed.map(each => [each.device, removedOf(each)])),
     creator: row.creator_id,
-    commitsFreeAt: row.commits_free_at,
+    commitsFreeAt: commitsOf(row),
     successors: successorsOf(row, makers),
     lastCommit: row.last_commit,
     sharedEpoch: row.shared_epoch,
@@ -186,6 +189,11 @@ function placesOf(roster: readonly RosterRow[]): Pick<ConversationFacts, 'member
     else if (row.gone !== 0) gone.set(device, id)
   }
   return { members, gone, spans }
+}
+
+function commitsOf({ commits_free_at: all, account_commits }: ConversationRow): CommitsFreeAt {
+  const accounts: [number, number][] = JSON.parse(account_commits)
+  return { all, accounts: new Map(accounts) }
 }
 
 function removedOf({ id, joined_epoch: joinedEpoch, sequence, removed_at: at }: RemovedRow): Removed {

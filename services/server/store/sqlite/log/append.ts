@@ -47,7 +47,8 @@ const statements = (db: DatabaseSync) => ({
   ),
   setEpoch: prepare(
     db,
-    'UPDATE conversations SET epoch = ?, last_commit = ?, shared_epoch = ?, commits_free_at = ? WHERE key = ?',
+    `UPDATE conversations SET epoch = ?, last_commit = ?, shared_epoch = ?, commits_free_at = ?, account_commits = ?
+     WHERE key = ?`,
   ),
   succeed: prepare(db, 'UPDATE conversations SET successor = ?, successor_sequence = ? WHERE key = ?'),
   mayAgain: prepare(db, 'DELETE FROM successors WHERE conversation = ? AND device = ?'),
@@ -191,11 +192,16 @@ export class Appender {
     for (const { key } of change.joined) this.#sql.join.run(before.key, key, sequence, change.epoch)
     const after = changedBy(before, change, record)
     this.#noteRemoved(before, after)
-    this.#sql.setEpoch.run(after.epoch, after.lastCommit, after.sharedEpoch, after.commitsFreeAt, before.key)
+    this.#setEpoch(after)
     this.#options.state.keep(after)
     if (change.creates) this.#count(after.creator, 1)
     if (after.members.size === 0) this.#count(after.creator, -1)
     return after
+  }
+
+  #setEpoch({ key, epoch, lastCommit, sharedEpoch, commitsFreeAt }: ConversationFacts): void {
+    const accounts = JSON.stringify([...commitsFreeAt.accounts])
+    this.#sql.setEpoch.run(epoch, lastCommit, sharedEpoch, commitsFreeAt.all, accounts, key)
   }
 
   #count(id: DeviceId, by: number): void {

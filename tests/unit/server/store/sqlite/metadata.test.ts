@@ -14,8 +14,8 @@ const TOLD: Record<string, string> = {
   accounts: 'key handle account_key devices',
   bans: 'key handle device_id banned_at',
   conversations:
-    'key id creator epoch last_commit expired_through expired_shown shared_epoch commits_free_at successor ' +
-    'successor_sequence',
+    'key id creator epoch last_commit expired_through expired_shown shared_epoch commits_free_at ' +
+    'account_commits successor successor_sequence',
   cursor_key: 'only key',
   devices: 'key id account',
   directory_key: 'only key',
