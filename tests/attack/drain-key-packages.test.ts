@@ -104,7 +104,7 @@ test('an answer that would be too large takes none that it does not carry', asyn
   expect(carried.reduce((sum, each) => sum + each.keyPackage.length, 0)).toBeLessThan(MESSAGE_BYTES)
   const taken = await Promise.all(people.flat().map(async device => STOCK - (await left(device))))
   expect(taken.reduce((sum, each) => sum + each, 0)).toBe(carried.filter(each => !each.lastResort).length)
-})
+}, 120_000)
 
 test('a device of ours fills up what others have taken, without a new line', async () => {
   const town = await RealTown.build()
