@@ -15,7 +15,7 @@ import { nodeCrypto } from '../../services/protocol/node/crypto.js'
 import { keyPairOf } from '../../services/protocol/signature.js'
 import { openMemoryStore } from '../../services/server/store/memory/store.js'
 import { Tables } from '../../services/server/store/memory/tables.js'
-import type { ReadRequest, ReadResult, Store } from '../../services/server/store/store.js'
+import type { Log, ReadResult, Store } from '../../services/server/store/store.js'
 import { FakeClock } from './memory/clock.js'
 import { certificateOf, MemoryNetwork, type Way } from './memory/network.js'
 import { type MemoryRelay, type MemoryRelayOptions, startMemoryRelay } from './memory/relay.js'
@@ -39,6 +39,8 @@ export interface ServerOptions
   port?: number
   /** The fate of what a device reads: a server that lies. */
   meddle?(read: ReadResult, device: Uint8Array): ReadResult
+  /** Over before the server stores what a device sends: a slow one. */
+  stores?(sends: Parameters<Log['append']>[1], device: Uint8Array): Promise<void>
 }
 
 export interface Server {
@@ -202,18 +204,26 @@ export class Town {
   }
 
   /** The store of a server of these options, whose data stays when it is closed. */
-  protected store({ name = 'server', data = name, meddle, limits }: ServerOptions): Store {
+  protected store({ name = 'server', data = name, meddle, stores, limits }: ServerOptions): Store {
     const tables = this.#tables.get(data) ?? new Tables()
     this.#tables.set(data, tables)
     const store = openMemoryStore({ tables, now: this.clock.now, ...(limits && { limits }) })
-    return meddle ? meddled(store, meddle) : store
+    return withLog(store, { ...(meddle && meddled(store, meddle)), ...(stores && slowed(store, stores)) })
   }
 
   /** A relay has a defect: the test fails for it at its end. */
   protected readonly onDefect = (error: unknown): void => void this.#defects.push(error)
 
   protected async start(port: number, options: ServerOptions): Promise<MemoryRelay> {
-    const { name = 'server', data: _, operatorHandle = '', meddle: __, limits, ...rest } = options
+    const {
+      name = 'server',
+      data: _,
+      operatorHandle = '',
+      meddle: __,
+      stores: ___,
+      limits,
+      ...rest
+    } = options
     return startMemoryRelay({
       network: this.network,
       port,
@@ -228,10 +238,16 @@ export class Town {
 }
 
 /** The fate of what a device reads. */
-function meddled(store: Store, meddle: NonNullable<ServerOptions['meddle']>): Store {
-  const read = async (request: ReadRequest) => meddle(await store.log.read(request), request.device)
-  return withLog(store, { read })
-}
+const meddled = ({ log }: Store, meddle: NonNullable<ServerOptions['meddle']>): Pick<Log, 'read'> => ({
+  read: async request => meddle(await log.read(request), request.device),
+})
+
+const slowed = ({ log }: Store, stores: NonNullable<ServerOptions['stores']>): Pick<Log, 'append'> => ({
+  append: async (device, sends) => {
+    await stores(sends, device)
+    return await log.append(device, sends)
+  },
+})
 
 export const numbered = (count: number, prefix = 'text'): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix} ${index}`)
