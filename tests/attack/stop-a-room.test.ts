@@ -429,12 +429,23 @@ describe('a group in place of the room that reaches one alone', () => {
     await goesOn({ isOut: false, isNamed: false, withinMs: 60_000, after: ' once more' })
   })
 
-  // The one who is led there holds an entry of the chain that the others do not know, and drops none: it could be the one by
-  // which somebody was removed. To be done: the others are to learn of it, and to go on from there, if an admin has made it.
-  test.failing('with a change of the room in it, by an admin', async () => {
-    await openWith('an admin')
-    const changes: Change[] = [{ kind: 'settings', settings: { name: 'tea', topic: '', historyDays: 30 } }]
-    await does(() => leadsAway({ invited: [person('bob')], changes }))
-    await goesOn({ isOut: false, isNamed: false, withinMs: 60_000 })
+  describe('with a change of the room in it, by an admin', () => {
+    beforeEach(async () => {
+      await openWith('an admin')
+      const changes: Change[] = [{ kind: 'settings', settings: { name: 'tea', topic: '', historyDays: 30 } }]
+      await does(() => leadsAway({ invited: honest, delivered: [person('bob')], changes }))
+    })
+
+    // The one who is led there holds an entry of the chain that the others do not know, and drops none: it could be the one
+    // by which somebody was removed. To be done: the others are to learn of it, and to go on from there, where an admin has
+    // made it.
+    test.failing('all come together again', async () => {
+      await goesOn({ isOut: false, isNamed: false, withinMs: 60_000 })
+    })
+
+    test('that one reads who is not there', async () => {
+      const bob = person('bob')
+      await bob.holds(() => others(bob).some(line => line.includes('alice has not come along')))
+    })
   })
 })

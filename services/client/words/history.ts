@@ -16,7 +16,10 @@ const SYSTEM_MESSAGES: Words<SystemMessage> = {
   'device-rejoins': ({ who }) => `a device of ${who} has lost this conversation and is taken in again`,
   joined: ({ others, topic, historyDays }) =>
     `you are in the room with ${listed(others)}${topic ? `; topic: ${topic}` : ''}; ${newcomersSee(historyDays)}`,
-  'went-on': () => 'the room goes on, sealed anew: a change that nobody could take had stopped it',
+  'went-on': () =>
+    'the room goes on, sealed anew: a change that nobody could take had stopped it, or not all had come along',
+  'not-along': ({ who }) =>
+    `${who} has not come along to where this room goes on, and may not read what is said here: ask them another way`,
   'you-left': () => 'you have left',
   'you-were-removed': ({ who }) => `${who} removed you`,
   'room-named': ({ by, name }) => `${by} named the room "${name}"`,

@@ -10,6 +10,8 @@ export type SystemMessage<Person = string> =
   | { code: 'you-left' }
   /** Nobody could change it any more: from here on it is carried by another group. */
   | { code: 'went-on' }
+  /** They have begun another group in place of one that this device has gone on from, and it cannot follow. */
+  | { code: 'not-along'; who: Person }
   | { code: 'you-were-removed'; who: Person }
   | { code: 'room-named'; by: Person; name: string }
   /** `topic`: '' where there is none any more. */

@@ -39,7 +39,8 @@ export async function takeIn(parts: MessageParts, tx: Transaction, envelope: Env
   if (!group || envelope.sequence <= group.record.lastSequence) return
   hear(parts, tx, group, envelope)
   doubtOrder(parts, tx, group)
-  if (content.case === 'successor') takeSuccessor(parts, tx, group, content.value)
+  if (content.case === 'successor')
+    takeSuccessor(parts, tx, group, { successor: content.value, place: envelope })
   // Until this device is added again there is nothing that it could open.
   if (group.phase.name === 'out-of-sync' && content.case !== 'own') {
     if (content.case === 'rejoin') lostTogether(parts, tx, group, content.value, envelope)

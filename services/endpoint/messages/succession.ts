@@ -3,7 +3,7 @@
 import type { Successor } from '../../../gen/parley/v1/chat_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
 import { serverOf } from '../../protocol/conversation/held-group.js'
-import { leafJudge } from '../../protocol/conversation/leaves.js'
+import { type Leaf, leafJudge } from '../../protocol/conversation/leaves.js'
 import { MAX_INCARNATION } from '../../protocol/conversation/limits.js'
 import { sameKey } from '../../protocol/keys.js'
 import { successorMaker } from '../groups/heads.js'
@@ -12,7 +12,7 @@ import { isOwn, isRoom } from '../groups/membership.js'
 import { hasLeft, isIn } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import type { Held } from '../groups/state/held.js'
-import { isFurther, isListed, laterOf, rivalOf } from '../groups/state/lineage.js'
+import { goesOnFromGroup, isListed, laterOf, rivalOf } from '../groups/state/lineage.js'
 import {
   accountsOut,
   COMES_WITHIN_MS,
@@ -77,7 +77,7 @@ export function takeSuccessor(
   parts: MessageParts,
   tx: Transaction,
   group: LiveGroup,
-  successor: Successor,
+  { successor, place }: { successor: Successor; place: PlaceInOrder },
 ): void {
   const maker = successorMaker(parts, group, successor)
   // One who has lost the state does not know all members any more: its word ends nothing, but its welcome may come.
@@ -87,8 +87,13 @@ export function takeSuccessor(
   // A server that says it again keeps nobody from making the next one.
   if (successors.some(each => equalBytes(each.conversationId, conversationId))) return
   const known = parts.groups.ofChain(group.held.state.id)
-  const present = known.find(other => isIn(other.phase) && isFurther(known, other.record, group))
-  if (present && !(maker && mayLeave(present, { group, maker }))) return
+  const present = known.find(other => isIn(other.phase) && goesOnFromGroup(known, other.record, group))
+  const leaf = maker && present && leafOfMaker(present, { group, maker })
+  if (present && !leaf) return
+  const isFurther = leaf && !equalBytes(present.held.state.head, group.held.state.head)
+  // None that goes on from `group` can be right where the chain has come further.
+  if (isFurther) appendSystemMessage(parts, tx, present, place, { code: 'not-along', who: leaf.accountKey })
+  if (isFurther) return
   parts.groups.change(tx, group, {
     successors: [...successors, { $typeName: 'parley.vault.v1.Successor', conversationId }],
   })
@@ -109,15 +114,17 @@ function takePlaceAnew(parts: MessageParts, tx: Transaction, present: LiveGroup,
 }
 
 /**
- * Whether a member who has made a further group in place of this one is not in the present one, perhaps: that does not reach
- * everybody then, and all change once more. Where the chain has come further none can be right that goes on from `group`.
+ * The leaf of a member who has made a further group in place of this one, as it would be right in the present one: that
+ * one may not be there, so that the present one does not reach everybody. undefined: the maker is nobody there any more.
  */
-function mayLeave(present: LiveGroup, { group, maker }: { group: LiveGroup; maker: Member }): boolean {
+function leafOfMaker(
+  present: LiveGroup,
+  { group, maker }: { group: LiveGroup; maker: Member },
+): Leaf | undefined {
   const { state, ledger } = present.held
-  if (!equalBytes(state.head, group.held.state.head)) return false
   const leaf = group.held.leaves.find(({ deviceKey }) => equalBytes(deviceKey, maker.signatureKey))
   const judge = leafJudge({ state, ledger, serverId: serverOf(present.held) })
-  return leaf !== undefined && judge(leaf) === undefined
+  return leaf && judge(leaf) === undefined ? leaf : undefined
 }
 
 /** A group that this device has made to go on in is there: unless another one keeps its place beside it. */

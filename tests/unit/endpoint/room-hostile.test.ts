@@ -323,7 +323,8 @@ describe('a server that', () => {
 })
 
 describe('a member with an altered program', () => {
-  const WENT_ON = 'event: the room goes on, sealed anew: a change that nobody could take had stopped it'
+  const WENT_ON =
+    'event: the room goes on, sealed anew: a change that nobody could take had stopped it, or not all had come along'
   const adding = ({ account }: OwnAccount) => ({ kind: 'add' as const, accountKey: account.publicKey })
   const removing = ({ account }: OwnAccount) => ({ kind: 'remove' as const, accountKey: account.publicKey })
   const broken = (person: Person) =>

@@ -30,7 +30,7 @@ function wayTo(known: readonly LiveGroup[], group: Name): Step[] {
 }
 
 /** Whether the group goes on from that one, through others perhaps. */
-export const isFurther = (known: readonly LiveGroup[], group: Name, { number }: LiveGroup): boolean =>
+export const goesOnFromGroup = (known: readonly LiveGroup[], group: Name, { number }: LiveGroup): boolean =>
   wayTo(known, group).some(({ from }) => from === number)
 
 /** Whether the server has put the group into the order of one that is known here. */

@@ -75,7 +75,10 @@ describe('the words', () => {
       'own-device-added': 'another device has joined your account: /devices lists them',
       joined:
         'you are in the room with alice, bob; topic: green; new members are handed what was said in the last 1 day',
-      'went-on': 'the room goes on, sealed anew: a change that nobody could take had stopped it',
+      'went-on':
+        'the room goes on, sealed anew: a change that nobody could take had stopped it, or not all had come along',
+      'not-along':
+        'bob has not come along to where this room goes on, and may not read what is said here: ask them another way',
       'you-left': 'you have left',
       'you-were-removed': 'alice removed you',
       'room-named': 'alice named the room "tea"',

@@ -31,6 +31,7 @@ const bob = makeAccount('bob')
 const carol = makeAccount('carol')
 const dave = makeAccount('dave')
 const ID = new Uint8Array(16).fill(99)
+const PLACE = { sequence: sequenceOf(5n), storedAtMs: 6n }
 const BROKEN = { name: 'broken', succeedAtMs: 0, leaveDue: false } as const
 /** The wait of a device for each that comes before it. */
 const TURN_MS = 300
@@ -118,7 +119,9 @@ describe('the server says that the room goes on', () => {
     return create(SuccessorSchema, { conversationId: id, head, headSignature })
   }
   const take = (successor: ReturnType<typeof successorBy>, group = room) =>
-    testing.written((tx, unit) => takeSuccessor(unit.context, tx, group.in(unit), successor))
+    testing.written((tx, unit) =>
+      takeSuccessor(unit.context, tx, group.in(unit), { successor, place: PLACE }),
+    )
   const places = () => room.live.record.successors.map(({ conversationId }) => conversationId)
 
   test('in a group that a member has made: its welcome is waited for', async () => {
@@ -190,7 +193,7 @@ describe('the server says that the room goes on', () => {
       expect([places(), phase(present).name]).toEqual([[present.record.conversationId], 'active'])
     })
 
-    test('where that has come further in the chain: no other one can have that', async () => {
+    test('where that has come further in the chain: no other one can have that, and a person is told', async () => {
       await testing.written((tx, { context }) => {
         const group = context.groups.get(present.number)!
         const state = { ...group.held.state, head: new Uint8Array(32).fill(1) }
@@ -198,6 +201,9 @@ describe('the server says that the room goes on', () => {
       })
       await take(successorBy(bob, undefined, LATER))
       expect([places(), phase(present).name]).toEqual([[present.record.conversationId], 'active'])
+      expect(testing.context.conversations.history(room.conversation)).toMatchObject([
+        { system: { code: 'not-along', who: 'bob' } },
+      ])
     })
   })
 
@@ -289,7 +295,6 @@ describe('a group that is there to go on in', () => {
 })
 
 describe('a group that this device has made to go on in', () => {
-  const PLACE = { sequence: sequenceOf(5n), storedAtMs: 6n }
   const won = (group: LiveGroup) =>
     testing.written((tx, unit) =>
       receiveOwnCommit(unit.context, tx, unit.context.groups.get(group.number)!, PLACE, []),
