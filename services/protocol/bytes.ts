@@ -32,20 +32,10 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** UTF-8; half a surrogate pair becomes U+FFFD. */
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text)
-}
-
-/** undefined for what is not UTF-8. */
-export function fromUtf8(bytes: Uint8Array): string | undefined {
-  try {
-    return decoder.decode(bytes)
-  } catch {
-    return undefined
-  }
 }
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))

@@ -25,7 +25,7 @@ import { claimedHandle, claimName } from './names.js'
 /** Requests of one account that are taken in a day. */
 const ASKS_A_DAY = 2
 
-export type Contact = RecordOf<'contacts'> & { readonly accountKey: AccountKey }
+type Contact = RecordOf<'contacts'> & { readonly accountKey: AccountKey }
 
 /** An account as its device list says. */
 export interface Claim {

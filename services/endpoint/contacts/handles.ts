@@ -16,7 +16,7 @@ import {
   type Transaction,
 } from '../vault/records.js'
 
-export type HandleRecord = RecordOf<'handles'>
+type HandleRecord = RecordOf<'handles'>
 
 export type Trusted = 'pinned-now' | 'known' | 'changed'
 

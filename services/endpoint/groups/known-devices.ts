@@ -11,7 +11,7 @@ import type { GroupParts } from './parts.js'
 import type { Held } from './state/held.js'
 
 type Lists = Pick<GroupParts['lists'], 'get'>
-export type Told = Pick<CommitBasis, 'lists' | 'removals'>
+type Told = Pick<CommitBasis, 'lists' | 'removals'>
 
 /** The ledger with what is known of these accounts, and what of that is new to it. */
 export function learnedLedger(

@@ -51,7 +51,7 @@ export type { RatchetPlace } from './state.js'
 /** One epoch of one group as one member holds it. Never changed in place; opaque to callers. */
 export type GroupState = ClientState
 
-export interface Sealed {
+interface Sealed {
   state: GroupState
   /** An encoded MLSMessage. Its length shows the plaintext's: pad before. */
   ciphertext: Uint8Array
@@ -60,7 +60,7 @@ export interface Sealed {
   spent: Uint8Array[]
 }
 
-export interface CreateOptions {
+interface CreateOptions {
   groupId: Uint8Array
   keyPackage: OwnKeyPackage
   /** All members agree on these besides who they are; bytes, and nothing more, to the engine. At most 4 MiB and 64 KiB. */

@@ -16,7 +16,7 @@ import type { Capabilities, ClientState, Extension, LeafNode, Proposal } from '.
 import { MlsRefused } from './refused.js'
 
 export const SETTINGS_EXTENSION = 0xf0a1
-export const LEAF_EXTENSION = 0xf0a2
+const LEAF_EXTENSION = 0xf0a2
 export const JOINER_EXTENSION = 0xf0a3
 /** Marks a key package of last resort (RFC 9750's registry: last_resort). */
 export const LAST_RESORT_EXTENSION = 0x000a

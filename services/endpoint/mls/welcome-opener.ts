@@ -23,7 +23,7 @@ export interface WelcomeRequest {
   keyPackages: OwnKeyPackage[]
 }
 
-export interface OpenedWelcome extends Omit<Joined, 'state'> {
+interface OpenedWelcome extends Omit<Joined, 'state'> {
   /** As Engine.save() makes it. */
   state: Uint8Array
 }

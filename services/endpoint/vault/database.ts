@@ -72,7 +72,7 @@ export function openDatabase(file: string, maxBytes?: number): DatabaseSync {
 }
 
 /** How the data key is kept. */
-export interface LockRecords {
+interface LockRecords {
   /** As lock.ts makes it. */
   lock: Uint8Array
   /** The data key before, sealed under the present one, as long as a row is sealed under it. */

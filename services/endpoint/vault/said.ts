@@ -12,7 +12,7 @@ import type { AccountKey } from '../ids.js'
 import { codedOf, oneofOf } from './coded.js'
 import type { Stored } from './records/schemas.js'
 
-export type Known<T extends { code: string }> = Exclude<T, { code: 'newer' }>
+type Known<T extends { code: string }> = Exclude<T, { code: 'newer' }>
 
 export type KnownSystemMessage = Known<SystemMessage<AccountKey>>
 export type KnownUnreadable = Known<Unreadable<AccountKey>>
@@ -43,7 +43,3 @@ const FAILURES: Record<SendFailure, Failed> = {
 }
 
 export const failureRecord = (failure: SendFailure): Failed => FAILURES[failure]
-
-export function failureOf(record: Failed): SendFailure | undefined {
-  return (Object.keys(FAILURES) as SendFailure[]).find(failure => FAILURES[failure] === record)
-}

@@ -15,9 +15,6 @@ import type { HeldGroup } from './held-group.js'
 import { ledgerHash } from './ledger.js'
 import { MAX_GROUP_STATE_BYTES } from './limits.js'
 
-/** Type of the extension of the GroupContext, of the range for private use (RFC 9420 section 17.3). */
-export const GROUP_STATE_EXTENSION = 0xf0a1
-
 /** The encoded GroupState of a group as it stands, with the entries that its commit brings. */
 export function encodeGroupState(
   crypto: CryptoProvider,

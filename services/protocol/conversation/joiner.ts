@@ -11,9 +11,6 @@ import { MAX_ENTRIES } from './chain/limits.js'
 import type { Ledger } from './ledger.js'
 import { MAX_HELD_LISTS, MAX_HELD_REMOVALS, MAX_JOINER_BYTES, MAX_REMOVED_LEAVES } from './limits.js'
 
-/** Type of the extension of the GroupInfo, of the range for private use (RFC 9420 section 17.3). */
-export const JOINER_EXTENSION = 0xf0a3
-
 /** The extension of a GroupInfo. `entries`: the whole chain. */
 export function encodeJoiner(ledger: Ledger, entries: readonly SignedChainEntry[]): Uint8Array {
   const { accounts, removed } = ledger

@@ -10,11 +10,8 @@ import { LIST_HASH_BYTES } from '../sizes.js'
 import type { ConversationState } from './chain/state.js'
 import type { HeldAccount, Ledger } from './ledger.js'
 
-/** Type of the extension of a LeafNode, of the range for private use (RFC 9420 section 17.3). */
-export const LEAF_LIST_EXTENSION = 0xf0a2
-
 /** The device list that the maker of a leaf knew as the newest of its account. */
-export interface LeafList {
+interface LeafList {
   number: number
   /** 32 bytes. */
   hash: Uint8Array
@@ -61,13 +58,13 @@ export type LeafFault =
   /** The device has another leaf. */
   | 'second-leaf'
 
-export interface WrongLeaf {
+interface WrongLeaf {
   leaf: Leaf
   why: LeafFault
 }
 
 /** All that leaves are judged by. */
-export interface LeafRules {
+interface LeafRules {
   state: Pick<ConversationState, 'members'>
   ledger: Pick<Ledger, 'accounts'>
   /** The id of the group's server: an account may be on several, with other devices on each. */

@@ -37,7 +37,7 @@ export interface TextStatement {
 }
 
 /** A statement as it travels: nothing in it says whose it is, or of which conversation. */
-export type WrittenText = Omit<TextStatement, 'conversationId'>
+type WrittenText = Omit<TextStatement, 'conversationId'>
 
 /** The device that writes, and the account that it writes for: nobody else's certificate of the device fits the text. */
 export interface TextWriter {
@@ -62,7 +62,7 @@ export function makeTextStatement(
 }
 
 /** The writer of a text, and the conversation that it was written in. */
-export interface TextPlace {
+interface TextPlace {
   accountKey: AccountKey
   deviceKey: DeviceKey
   /** 32 bytes. */
@@ -105,7 +105,7 @@ function decode(bytes: Uint8Array): Message | undefined {
 }
 
 /** A line that was handed over, and whose words are its writer's. */
-export interface HandedLine extends WrittenText {
+interface HandedLine extends WrittenText {
   writer: Readonly<DeviceIdentity>
   /** Its place in the server's order; the word of whoever hands it over. */
   sequence: bigint

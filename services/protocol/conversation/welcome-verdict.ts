@@ -44,7 +44,7 @@ export type WelcomeRefusal =
   | { code: 'outdated' }
   | { code: SuccessorFault }
 
-export type WelcomeVerdict =
+type WelcomeVerdict =
   | ({ isTaken: true; reason: JoinReason } & WelcomedGroup)
   | { isTaken: false; why: WelcomeRefusal }
 

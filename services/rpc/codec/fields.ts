@@ -19,7 +19,7 @@ const MORE = 0x80
 const DEEPEST = 32
 
 /** 'malformed': the bytes are no message, or one with groups, which proto3 does not have. */
-export type FieldCount = 'within' | 'too-many' | 'malformed'
+type FieldCount = 'within' | 'too-many' | 'malformed'
 
 /** Whether an encoded message has at most so many fields, those of the messages in it among them. Makes no objects. */
 export function countFields(schema: DescMessage, bytes: Uint8Array, most: number): FieldCount {

@@ -17,7 +17,7 @@ export type AbuseKind =
   | 'storage'
 
 /** An address, or the fingerprint of an account's or a device's key. */
-export type AbuseSubject = { address: string } | { account: string } | { device: string }
+type AbuseSubject = { address: string } | { account: string } | { device: string }
 
 export interface AbuseCount {
   kind: AbuseKind

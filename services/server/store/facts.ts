@@ -42,7 +42,7 @@ export interface Span {
 }
 
 /** A record's numbers, and when it was stored: ms since 1970. */
-export interface Stored extends Numbers {
+interface Stored extends Numbers {
   readonly storedAt: number
 }
 
@@ -185,7 +185,7 @@ export function comingBack(
 }
 
 /** Another conversation is created in the place of one, whose order has a record of that with this sequence. */
-export interface Succeeding {
+interface Succeeding {
   id: Uint8Array
   sequence: number
   /** The key of the device that does it. */

@@ -8,7 +8,6 @@ import {
   fromBase64,
   fromBase64url,
   fromHex,
-  fromUtf8,
   toBase64,
   toBase64url,
   toHex,
@@ -54,19 +53,6 @@ describe('text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), text => {
         expect(Buffer.compare(utf8(text), Buffer.from(text))).toBe(0)
-        expect(fromUtf8(utf8(text))).toBe(text)
-      }),
-    )
-    expect(fromUtf8(utf8('\uFEFFa'))).toBe('\uFEFFa')
-  })
-
-  test('that is none is told', () => {
-    for (const broken of [[0xff], [0xc3], [0xed, 0xa0, 0x80], [0xc0, 0x80]])
-      expect(fromUtf8(Uint8Array.from(broken))).toBeUndefined()
-    fc.assert(
-      fc.property(bytes, hostile => {
-        const text = fromUtf8(hostile)
-        if (text !== undefined) expect(utf8(text)).toEqual(hostile)
       }),
     )
   })

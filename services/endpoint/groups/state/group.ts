@@ -104,4 +104,3 @@ export const REQUESTED: GroupPhase = { name: 'requested' }
 /** How a group begins: with a first commit of this device, or by a welcome. */
 export const created = (): GroupPhase => CREATING
 export const joined = (): GroupPhase => ACTIVE
-export const requested = (): GroupPhase => REQUESTED

@@ -10,7 +10,7 @@ import type { RecordInit, RecordOf } from '../../vault/records.js'
 
 export type Line = RecordOf<'messages'>
 /** The content of a line, beside who wrote it and when. */
-export type LineFields = Omit<
+type LineFields = Omit<
   RecordInit<'messages'>,
   | '$typeName'
   | 'kind'
@@ -40,7 +40,7 @@ export interface LineType {
 }
 
 /** The group in which a line is sealed, and its place among what its device seals there. */
-export interface SealedPlace {
+interface SealedPlace {
   /** Of the conversation, whichever group carries it; 32 bytes. */
   conversationId: Uint8Array
   groupId: Uint8Array

@@ -20,7 +20,7 @@ import type { NextEpoch } from './epoch.js'
 import type { SealedPath } from './path.js'
 import type { Newcomer } from './proposals.js'
 
-export interface Welcoming {
+interface Welcoming {
   epoch: NextEpoch
   confirmationTag: Uint8Array
   sealed: SealedPath

@@ -10,7 +10,7 @@ import { MAX_CHAIN_BYTES, MAX_ENTRIES } from './limits.js'
 import { type ConversationState, stateAfter } from './state.js'
 
 /** Entries that hold, and the state behind the last of them. */
-export interface CheckedChain {
+interface CheckedChain {
   state: ConversationState
   entries: readonly ChainEntry[]
 }
@@ -73,20 +73,4 @@ export function goesOnFrom(
 ): boolean {
   if (!equalBytes(chain.id, id) || number > chain.number) return false
   return number === 0 || equalBytes(chain.heads[number - 1]!, head)
-}
-
-/**
- * The number of the first entry in which two chains of one conversation differ; undefined where the one is the other's
- * beginning. Such chains are told and never merged. Throws RangeError for chains of two conversations.
- */
-export function forkBetween(
-  one: Pick<ConversationState, 'id' | 'heads'>,
-  other: Pick<ConversationState, 'id' | 'heads'>,
-): number | undefined {
-  if (!equalBytes(one.id, other.id))
-    throw new RangeError('Chains of two conversations have nothing in common')
-  const shared = Math.min(one.heads.length, other.heads.length)
-  // An entry names the one before, so behind a difference all differ.
-  if (equalBytes(one.heads[shared - 1]!, other.heads[shared - 1]!)) return undefined
-  return one.heads.findIndex((head, at) => !equalBytes(head, other.heads[at]!)) + 1
 }

@@ -41,7 +41,7 @@ export interface ChainEntry {
 }
 
 /** The place of a new entry in its chain and in its group. */
-export interface EntryPlace {
+interface EntryPlace {
   /** The state that it changes; undefined: it is the first. */
   before: { number: number; head: Uint8Array } | undefined
   groupId: Uint8Array

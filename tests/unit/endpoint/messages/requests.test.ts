@@ -5,7 +5,6 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { RosterLeaveSchema } from '../../../../gen/parley/v1/chat_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../services/endpoint/contacts/account.js'
 import type { Context } from '../../../../services/endpoint/context.js'
-import { requested } from '../../../../services/endpoint/groups/state/group.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
 import {
   admit,
@@ -36,7 +35,7 @@ const asks = (by: OwnAccount, roomName?: string): Promise<LiveGroup> =>
     others: [by],
     open: ({ context, tx }) =>
       context.conversations.request(tx, by.account.publicKey, { ...(roomName && { roomName }) }),
-    phase: requested(),
+    phase: { name: 'requested' },
     ...(roomName && { room: { name: roomName } }),
   })
 const phase = ({ number }: LiveGroup) => testing.context.groups.get(number)!.phase

@@ -5,11 +5,11 @@ import { describe, expect, test } from '@jest/globals'
 import {
   type Message,
   MessageSchema,
+  SendFailure,
   type SystemMessage,
   type Unreadable,
 } from '../../../../gen/parley/vault/v1/records_pb.js'
 import {
-  failureOf,
   failureRecord,
   type KnownSystemMessage,
   type KnownUnreadable,
@@ -48,9 +48,14 @@ describe('a record has', () => {
     expect(unreadableOf(written(record).unreadable)).toEqual(why)
   })
 
-  test.each(['too-large', 'malformed', 'not-in-room', 'uncertain'] as const)('the failure %s', failure => {
+  test.each([
+    ['too-large', SendFailure.TOO_LARGE],
+    ['malformed', SendFailure.MALFORMED],
+    ['not-in-room', SendFailure.NOT_IN_ROOM],
+    ['uncertain', SendFailure.UNCERTAIN],
+  ] as const)('the failure %s', (failure, recorded) => {
     const { failure: read } = written(create(MessageSchema, { failure: failureRecord(failure) }))
-    expect(failureOf(read)).toBe(failure)
+    expect(read).toBe(recorded)
   })
 
   test('what only a newer version can say', () => {
