@@ -9,7 +9,7 @@ import {
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const DAY_MS = 24 * 3600 * 1000
 
-export interface CertificateOptions {
+interface CertificateOptions {
   /** Default: both names of this machine's loopback. */
   names?: { type: 'dns' | 'ip'; value: string }[]
   /** Default: in a year. */

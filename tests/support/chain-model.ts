@@ -40,7 +40,7 @@ const REMOVAL = 8
 const REJOIN = 9
 
 /** One commit of a sequence, in numbers that are taken modulo what there is. */
-export interface Step {
+interface Step {
   by: number
   /** 8: by anybody with any device. */
   device: number

@@ -16,7 +16,7 @@ import type {
 import type { RecoveryPhraseCause } from '../../services/protocol/identity/recovery-phrase.js'
 import type { InviteCause } from '../../services/protocol/invite/address.js'
 
-export type OneOfEach<Coded extends { code: string }> = { [Code in Coded['code']]: Coded & { code: Code } }
+type OneOfEach<Coded extends { code: string }> = { [Code in Coded['code']]: Coded & { code: Code } }
 
 export const SYSTEM_MESSAGES: OneOfEach<SystemMessage> = {
   'members-added': { code: 'members-added', by: 'alice', who: ['bob', 'carol'] },

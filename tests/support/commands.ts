@@ -51,7 +51,7 @@ export interface Place {
   shownKeys?: ShownKeys
 }
 
-export interface Ran {
+interface Ran {
   said: { text: string; figure: readonly string[] | undefined }[]
   warned: string[]
   /** Everything else that the chat was asked for. */

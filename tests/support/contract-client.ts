@@ -43,7 +43,7 @@ export interface TestClient {
   close(): void
 }
 
-export interface OpenStreamOptions {
+interface OpenStreamOptions {
   cursor?: Uint8Array
   proof?: ProofInit
   protocolVersion?: number

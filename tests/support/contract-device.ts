@@ -51,7 +51,7 @@ export function signLabelled(label: string, bytes: Uint8Array, key: SigningKey):
 }
 
 /** A handle that nobody else has, on a server that keeps those of earlier runs. */
-export function freshHandle(): string {
+function freshHandle(): string {
   return `t-${randomBytes(10).toString('hex')}`
 }
 
@@ -114,7 +114,7 @@ export function makeList(device: Pick<TestDevice, 'account' | 'handle'>, options
   return toBinary(SignedDeviceListSchema, create(SignedDeviceListSchema, { list, signature }))
 }
 
-export interface RemovalOptions {
+interface RemovalOptions {
   /** Default: the device that removes. */
   signer?: SigningKey
   label?: string
@@ -145,7 +145,7 @@ export function makeRemoval(
   return toBinary(SignedDeviceRemovalSchema, create(SignedDeviceRemovalSchema, { removal, signature }))
 }
 
-export interface CertificateOptions {
+interface CertificateOptions {
   account: SigningKey
   deviceKey: Uint8Array
   /** Default: the account's. */

@@ -16,7 +16,7 @@ export function ephemeral(conversationId: Uint8Array, ciphertext = random(32)): 
   return { conversationId, envelope: { case: 'ephemeral', value: { epoch: 1n, ciphertext } } }
 }
 
-export interface CommitOptions {
+interface CommitOptions {
   epoch?: bigint
   creates?: boolean
   added?: readonly TestDevice[]

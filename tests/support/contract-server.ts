@@ -111,7 +111,7 @@ export function useStore(kind: StoreKind): void {
 /** The data of stores in memory, by the folder that a store on a disk would be in. */
 const memories = new Map<string, Tables>()
 
-export interface ContractStoreOptions {
+interface ContractStoreOptions {
   folder: string
   limits?: Partial<RelayLimits>
   maxBytes?: number

@@ -19,8 +19,8 @@ import { checkRules } from './field-rules.js'
 /** How long a frame may take before a test fails for it. */
 const PATIENCE_MS = 15_000
 
-export type Frame = ChatResponse['frame']
-export type FrameCase = NonNullable<Frame['case']>
+type Frame = ChatResponse['frame']
+type FrameCase = NonNullable<Frame['case']>
 type FrameValue<C extends FrameCase> = Extract<Frame, { case: C }>['value']
 export type Outgoing = MessageInitShape<typeof OutgoingEnvelopeSchema>
 export type RequestInit = MessageInitShape<typeof ChatRequestSchema>

@@ -11,7 +11,7 @@ const ORDER = Point.Fn.ORDER
 const PRIME = Point.Fp.ORDER
 const BYTES = 32
 
-export interface Forgery {
+interface Forgery {
   publicKey: Uint8Array
   bytes: Uint8Array
   signature: Uint8Array

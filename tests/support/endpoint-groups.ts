@@ -68,7 +68,7 @@ export interface RoomSetup {
   admins?: readonly OwnAccount[]
 }
 
-export interface GroupOptions {
+interface GroupOptions {
   others: readonly OwnAccount[]
   /** Opens the conversation that the group carries. */
   open(unit: Unit): ConversationNumber
@@ -80,7 +80,7 @@ export interface GroupOptions {
 
 let made = 0
 
-export interface Founded extends GroupInEpoch {
+interface Founded extends GroupInEpoch {
   conversationId: Uint8Array
   /** The key packages of the others, in the order in which they were given, and the welcome for all of them. */
   packages: readonly KeyPackagePair[]

@@ -7,7 +7,7 @@ import type { Client, ClientEvent, Server, TranscriptEntry } from './world.js'
 /** Between what one types, in ms: a hundred lines a second. */
 const PACE_MS = 10
 
-export interface Speaker {
+interface Speaker {
   readonly handle: string
   /** All that was ever typed. An envelope that was not read when a process was killed is nobody's. */
   readonly typed: readonly string[]

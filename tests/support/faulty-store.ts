@@ -5,7 +5,7 @@ import type { Admission, Directory, KeyPackages, Log, Store } from '../../servic
 /** Lost: nothing was done. Kept: it was done, and only its answer is lost. */
 export type Half = 'lost' | 'kept'
 
-export type Operation =
+type Operation =
   | keyof Directory
   | keyof Admission
   | Exclude<keyof KeyPackages, 'expire'>

@@ -29,7 +29,7 @@ const validator = createValidator()
 /** The part of protovalidate that the contract is written with. */
 export const validateFile = registry.getFile('buf/validate/validate.proto')!
 
-export function ruledMessage(typeName: string): DescMessage {
+function ruledMessage(typeName: string): DescMessage {
   const found = registry.getMessage(typeName)
   if (!found) throw new Error(`the contract has no ${typeName}`)
   return found

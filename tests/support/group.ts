@@ -45,7 +45,7 @@ export interface GroupSetup {
 }
 
 /** The changes that another member commits. */
-export interface TestCommit {
+interface TestCommit {
   /** Signed by that member. */
   changes?: readonly Change[]
   add?: readonly OwnAccount[]
@@ -60,12 +60,12 @@ export interface TestCommit {
 }
 
 /** A content of another device: a field that is not given is that of a device that has said nothing else. */
-export type Saying = Partial<Pick<Content, 'count' | 'sentAtMs' | 'joinedEpoch' | 'resentCount'>> & {
+type Saying = Partial<Pick<Content, 'count' | 'sentAtMs' | 'joinedEpoch' | 'resentCount'>> & {
   body: BodyInit | PlainText
 }
 
 /** A text that its device signs for the place where it is said. */
-export interface PlainText {
+interface PlainText {
   readonly case: 'text'
   readonly value: { readonly text: string }
 }
@@ -73,7 +73,7 @@ export interface PlainText {
 /** A content with its text in clear. */
 type Plain = Exclude<Body, { case: 'text' }> | PlainText
 
-export function plain(body: Body): Plain {
+function plain(body: Body): Plain {
   if (body.case !== 'text') return body
   return { case: 'text', value: { text: textIn(body.value.signed?.statement ?? new Uint8Array()) } }
 }
@@ -100,7 +100,7 @@ export function resigned(
   return { ...envelope, envelope: { case: 'commit', value } }
 }
 
-export type BodyInit = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
+type BodyInit = NonNullable<MessageInitShape<typeof ContentSchema>['body']>
 
 /** The same account on another device. */
 export const secondDevice = ({ handle, account }: NewAccount): NewAccount =>

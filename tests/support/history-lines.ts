@@ -11,7 +11,7 @@ import type { OwnAccount } from '../../services/endpoint/contacts/account.js'
 import { makeTextStatement, textIn } from '../../services/protocol/conversation/text-statement.js'
 import { nodeCrypto } from '../../services/protocol/node/crypto.js'
 
-export interface HandedText {
+interface HandedText {
   text: string
   from: OwnAccount
   sentAtMs: bigint

@@ -208,7 +208,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Packages that are one place's own, and the place: a file or a folder. */
-export const PLACES: Readonly<Record<string, string>> = {
+const PLACES: Readonly<Record<string, string>> = {
   '@grpc/grpc-js': 'services/rpc/node',
   '@grpc/reflection': 'services/rpc/node',
   'grpc-health-check': 'services/rpc/node',
@@ -223,7 +223,7 @@ const BEHIND_A_DOOR = ['services/server/store/sqlite', 'services/server/store/me
 const SEALED = 'services/protocol/content'
 
 /** Files and folders that run in a browser as they are, and the rooms in them that do not. */
-export const BROWSER = {
+const BROWSER = {
   runs: ['services/protocol', 'services/rpc/channel.ts', 'services/rpc/service.ts', 'services/rpc/error.ts'],
   butNot: ['services/protocol/node'],
   /** Those that run in a browser, too. */

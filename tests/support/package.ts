@@ -24,7 +24,7 @@ const npmEnvironment = () => {
   return { ...Object.fromEntries(own), PATH }
 }
 
-export interface Installed {
+interface Installed {
   folder: string
   /** The path of one of its programs. */
   program(name: string): string

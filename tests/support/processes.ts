@@ -18,7 +18,7 @@ export interface Ending {
 }
 
 /** The lines of an output, as they come. */
-export interface Lines {
+interface Lines {
   readonly all: readonly string[]
   /** The first line, of those from index `from` on, that is wanted. Rejects when the output ends or time is up. */
   find(wanted: RegExp | ((line: string) => boolean), from?: number): Promise<string>

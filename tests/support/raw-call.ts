@@ -11,14 +11,14 @@ export function rawSession(port: number): ClientHttp2Session {
 }
 
 /** The end of a call: its status, in numbers and names of gRPC, or how the stream was closed. */
-export interface RawEnd {
+interface RawEnd {
   status: string | undefined
   /** Header fields and trailers. */
   fields: Record<string, unknown>
   closed: number | undefined
 }
 
-export interface RawCall {
+interface RawCall {
   stream: ClientHttp2Stream
   ended: Promise<RawEnd>
 }

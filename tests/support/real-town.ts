@@ -27,7 +27,7 @@ export interface Person {
 }
 
 /** The folder is named after the handle unless given. */
-export type JoinOptions = Omit<StartOptions, 'handle' | 'address'> & { folder?: string }
+type JoinOptions = Omit<StartOptions, 'handle' | 'address'> & { folder?: string }
 
 /** A place for a server and people. */
 export class RealTown {

@@ -20,7 +20,7 @@ import {
 } from 'typescript/unstable/ast'
 import { API } from 'typescript/unstable/sync'
 
-export interface Found {
+interface Found {
   file: string
   /** From 1. */
   line: number

@@ -14,13 +14,13 @@ import { rejoinSuite } from './store-rejoin-suite.js'
 import { removedSuite } from './store-removed-suite.js'
 import { successorSuite } from './store-successor-suite.js'
 
-export interface StoreUnderTest {
+interface StoreUnderTest {
   store: Store
   /** Closes it and opens it again on the same data. */
   reopen(): Promise<Store>
 }
 
-export interface SuiteLimits {
+interface SuiteLimits {
   applicationBytes: number
   commitBundleBytes: number
   devicesPerConversation: number

@@ -156,7 +156,7 @@ export function application(
   })
 }
 
-export interface CommitOptions {
+interface CommitOptions {
   epoch?: bigint
   creates?: boolean
   added?: TestDevice[]
@@ -226,7 +226,7 @@ export async function converse(
   return id
 }
 
-export interface ReadToEnd {
+interface ReadToEnd {
   envelopes: Envelope[]
   place: Place
 }

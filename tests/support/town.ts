@@ -52,7 +52,7 @@ export interface Server {
 }
 
 /** The options that an endpoint is opened with. `vault`: the name of its disk; the handle unless given. */
-export interface OpenOptions extends Pick<EndpointOptions, 'keyChange' | 'keyStock' | 'requests'> {
+interface OpenOptions extends Pick<EndpointOptions, 'keyChange' | 'keyStock' | 'requests'> {
   vault?: string
   /** The size at which the vault counts as full. */
   maxBytes?: number

@@ -5,12 +5,12 @@ import fc from 'fast-check'
 import { type RowChange, TABLES, type Vault } from '../../services/endpoint/vault/vault.js'
 
 /** Where one vault is kept. */
-export interface VaultPlace {
+interface VaultPlace {
   open(maxBytes?: number): Promise<Vault>
 }
 
 /** Runs `use` with a new place, and removes it afterwards. */
-export type WithPlace = <T>(use: (place: VaultPlace) => Promise<T>) => Promise<T>
+type WithPlace = <T>(use: (place: VaultPlace) => Promise<T>) => Promise<T>
 
 const bytes = (text: string) => new Uint8Array(Buffer.from(text))
 const text = (value: Uint8Array | undefined) => value && Buffer.from(value).toString()

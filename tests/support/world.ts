@@ -1,6 +1,6 @@
 // A server, clients and their folders, for one test.
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,7 +48,7 @@ export interface Client extends Running {
   onEvent(listener: (event: ClientEvent) => void): void
 }
 
-export interface ServerOptions extends StartOptions {
+interface ServerOptions extends StartOptions {
   /** A free one unless given. */
   port?: number
   console?: 'on' | 'off'
@@ -57,7 +57,7 @@ export interface ServerOptions extends StartOptions {
   args?: readonly string[]
 }
 
-export interface ClientOptions extends StartOptions {
+interface ClientOptions extends StartOptions {
   /** A folder of the world; the handle's name unless given. */
   data?: string
   args?: readonly string[]
@@ -179,10 +179,4 @@ export async function steadyPort(): Promise<number> {
     await new Promise(resolve => server.close(resolve))
     return port
   }
-}
-
-/** A folder that is there and empty. */
-export function makeFolder(path: string): string {
-  mkdirSync(path, { recursive: true })
-  return path
 }

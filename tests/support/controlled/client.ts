@@ -5,7 +5,7 @@ import type { EndpointEvent } from '../../../services/endpoint/events.js'
 import { type GivenToClient, ROWS, type SavedRow } from './messages.js'
 import { ControlledProcess } from './process.js'
 
-export interface ClientStart {
+interface ClientStart {
   handle: string
   /** Of the folder that has the vault in a folder of the handle's name. */
   data: string

@@ -8,7 +8,7 @@ import { cleanEnvironment, nodeArguments, WAIT_MS } from '../processes.js'
 import type { BridgeOptions } from './bridge.js'
 import { type FromBridge, type FromProcess, GIVEN, type Result } from './messages.js'
 
-export interface ProcessStart {
+interface ProcessStart {
   /** Of dist/services. */
   program: string
   parameters: readonly string[]

@@ -7,7 +7,7 @@ import type { Relay } from '../../../services/server/relay.js'
 import { type GivenToServer, NOTED, type Noted, type ServerSeen } from './messages.js'
 import { ControlledProcess } from './process.js'
 
-export interface ControlledServer extends ServerSeen {
+interface ControlledServer extends ServerSeen {
   host: string
   /** Each method is called in the process. */
   relay: Relay

@@ -11,7 +11,7 @@ import type { FakeClock } from './clock.js'
 import type { Listening, Way } from './network.js'
 import { decodeWithin, Pipe } from './pipe.js'
 
-export interface CallOptions {
+interface CallOptions {
   way: Way
   clock: FakeClock
   implementation: MethodImplementation

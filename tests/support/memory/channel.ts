@@ -15,7 +15,7 @@ import type { FakeClock } from './clock.js'
 import type { Listening, Way } from './network.js'
 import { decodeWithin } from './pipe.js'
 
-export interface ChannelOptions {
+interface ChannelOptions {
   way: Way
   clock: FakeClock
   /** Of one message, both ways. */

@@ -6,7 +6,7 @@ import { RpcError } from '../../../services/rpc/error.js'
 /** Messages that a pipe takes before its writer has to wait, as grpc-js has it. */
 const HIGH_WATER = 16
 
-export interface PipeOptions {
+interface PipeOptions {
   /** The messages that come out for one that goes in: nothing, the same, another, several. */
   pass(bytes: Uint8Array): readonly Uint8Array[]
   /** Resolves when messages may pass. */

@@ -14,7 +14,7 @@ import { certificateOf, MemoryNetwork } from './network.js'
 
 type ChatHandlers = Handlers<typeof ChatService>
 export type SaidFrame = NonNullable<MessageInitShape<typeof ChatResponseSchema>['frame']>
-export type HeardFrame = ChatRequest['frame']
+type HeardFrame = ChatRequest['frame']
 type HeardCase = NonNullable<HeardFrame['case']>
 
 /** The parts that a KeyExchange asks for. */

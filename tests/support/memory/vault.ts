@@ -88,7 +88,7 @@ const tableOf = (change: RowChange): Table => {
 const copyOf = (tables: ReadonlyMap<Table, Rows>) =>
   new Map(Array.from(tables, ([table, rows]) => [table, rows.copy()]))
 
-export interface Failing {
+interface Failing {
   reason: 'full' | 'damaged'
   /** Failed, but the changes are there. Unless given, they are lost. */
   kept?: boolean

@@ -29,7 +29,7 @@ type Body =
 export type Opened = Signed & Body & { confirmationTag: Uint8Array }
 
 /** A message is opened by these of its epoch. */
-export interface Keys {
+interface Keys {
   suite: Suite
   context: GroupContext
   tree: Tree

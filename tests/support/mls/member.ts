@@ -23,7 +23,7 @@ import {
 
 const RATCHET_TREE = 2
 
-export interface OwnKeys {
+interface OwnKeys {
   /** An MLSMessage. */
   keyPackage: Uint8Array
   init: Uint8Array
@@ -37,7 +37,7 @@ interface Known {
 }
 
 /** A commit that was followed. */
-export interface Followed {
+interface Followed {
   committer: number
   authenticatedData: Uint8Array
   commit: Commit

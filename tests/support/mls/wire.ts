@@ -22,7 +22,7 @@ export interface LeafNode {
   signature: Uint8Array
 }
 
-export interface KeyPackage {
+interface KeyPackage {
   raw: Uint8Array
   unsigned: Uint8Array
   suite: number
@@ -31,12 +31,12 @@ export interface KeyPackage {
   signature: Uint8Array
 }
 
-export interface Sealed {
+interface Sealed {
   encapsulated: Uint8Array
   ciphertext: Uint8Array
 }
 
-export interface UpdatePath {
+interface UpdatePath {
   leafNode: LeafNode
   nodes: { encryptionKey: Uint8Array; secrets: Sealed[] }[]
 }
@@ -69,7 +69,7 @@ export interface GroupContext {
   extensions: Extension[]
 }
 
-export interface GroupInfo {
+interface GroupInfo {
   unsigned: Uint8Array
   context: GroupContext
   extensions: Extension[]
@@ -85,10 +85,10 @@ export type TreeNode =
 const SOURCES = { 1: 'key_package', 2: 'update', 3: 'commit' } as const
 const numbers = (reader: Reader) => reader.vector(each => each.uint(2))
 
-export const readExtensions = (reader: Reader): Extension[] =>
+const readExtensions = (reader: Reader): Extension[] =>
   reader.vector(each => ({ type: each.uint(2), data: each.opaque() }))
 
-export function readLeafNode(reader: Reader): LeafNode {
+function readLeafNode(reader: Reader): LeafNode {
   const { raw: unsigned, ...unsignedLeaf } = reader.raw(inner => {
     const encryptionKey = inner.opaque()
     const signatureKey = inner.opaque()
