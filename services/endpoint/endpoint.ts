@@ -21,6 +21,8 @@ import {
   decline,
   type RequestPolicy,
   type RequestView,
+  setAside,
+  showSetAside,
   viewRequests,
 } from './messages/requests.js'
 import { leaveGroup } from './messages/self-removal.js'
@@ -221,18 +223,21 @@ export class Endpoint implements Doctor {
     return this.#change(({ context, tx }) => decline(context, tx, askerOf(context, name)))
   }
 
-  /** From here on nothing of this person is shown, and nothing told to them. Throws Refusal. */
+  /** From here on nothing of this person is shown, and nothing told to them: what they ask for is set aside. Throws Refusal. */
   block(handle: string): Promise<void> {
     return this.#change(({ context, tx }) => {
       setBlocked(context, tx, handle, true)
       const accountKey = context.contacts.find(handle)
-      if (accountKey) decline(context, tx, accountKey)
+      if (accountKey) setAside(context, tx, accountKey)
     })
   }
 
   /** Throws Refusal. */
   unblock(handle: string): Promise<void> {
-    return this.#change(({ context, tx }) => setBlocked(context, tx, handle, false))
+    return this.#change(({ context, tx }) => {
+      setBlocked(context, tx, handle, false)
+      showSetAside(context, tx)
+    })
   }
 
   conversations(): KnownConversation[] {

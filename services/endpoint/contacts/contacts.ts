@@ -163,7 +163,8 @@ export class Contacts {
   }
 
   block(tx: Transaction, accountKey: AccountKey, blocked: boolean): void {
-    this.#change(tx, accountKey, { blocked })
+    // How often they have asked before is no reason any more not to hear them.
+    this.#change(tx, accountKey, blocked ? { blocked } : { blocked, askedMs: [] })
   }
 
   /** A person has compared the safety number of this key. */

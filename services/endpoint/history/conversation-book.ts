@@ -38,7 +38,13 @@ const { DIRECT } = ConversationKind
 /** A room that is called so could be taken for one with its number. */
 const NUMBERED = /~\d+$/
 
+/** Bytes of its lines that are kept of a request that is set aside. */
+const KEPT_ASIDE = 128 * 1024
+/** Bytes of each line beside its text: its signature and its row, about. */
+const LINE_BYTES = 1024
+
 type Conversation = RecordOf<'conversations'>
+type Said = Pick<RecordInit<'messages'>, 'statement' | 'text'>
 
 /** Reads what is saved or what a transaction has made of that; what writes takes that very transaction. */
 export class ConversationBook {
@@ -58,6 +64,28 @@ export class ConversationBook {
   /** Those that somebody has opened whom nobody has let in. */
   requests(): KnownConversation[] {
     return this.reader.linked('conversations', 'requested').flatMap(number => this.get(number) ?? [])
+  }
+
+  /** Requests that wait until there is room for them, or their accounts are unblocked. */
+  setAside(): ConversationNumber[] {
+    return this.reader.linked('conversations', 'set-aside').map(number => this.present(number))
+  }
+
+  isSetAside(number: ConversationNumber): boolean {
+    return this.record(number)?.setAside === true
+  }
+
+  /** It is set aside, and as much was said in it as is kept of such. */
+  isFull(number: ConversationNumber): boolean {
+    return this.isSetAside(number) && Number(this.record(number)?.asideBytes ?? 0n) >= KEPT_ASIDE
+  }
+
+  /** A line has come, which takes up so much. */
+  weigh(tx: Transaction, number: ConversationNumber, { statement, text }: Said): void {
+    const conversation = this.record(number)
+    if (!conversation?.setAside) return
+    const bytes = BigInt(LINE_BYTES + (statement?.length ?? 0) + Buffer.byteLength(text ?? ''))
+    this.put(tx, this.present(number), { ...conversation, asideBytes: conversation.asideBytes + bytes })
   }
 
   /** The account whose request it is; undefined for one that is none. */

@@ -24,6 +24,11 @@ export class Conversations {
   readonly all: ConversationBook['all'] = () => this.#book.all()
   /** Those that somebody has opened whom nobody has let in. */
   readonly requests: ConversationBook['requests'] = () => this.#book.requests()
+  /** Requests that wait until there is room for them, or their accounts are unblocked. */
+  readonly setAside: ConversationBook['setAside'] = () => this.#book.setAside()
+  readonly isSetAside: ConversationBook['isSetAside'] = number => this.#book.isSetAside(number)
+  /** It is set aside, and as much was said in it as is kept of such. */
+  readonly isFull: ConversationBook['isFull'] = number => this.#book.isFull(number)
   /** The account whose request it is; undefined for one that is none. */
   readonly askedBy: ConversationBook['askedBy'] = number => this.#book.askedBy(number)
   /** The conversation, or the one in which it goes on. */
@@ -78,11 +83,18 @@ export class Conversations {
     return this.withPerson(accountKey) ?? this.#book.add(tx, { peerAccount: accountKey, kind: DIRECT })
   }
 
-  /** A conversation that somebody asks for: the one of this number, or a room of this name, or one with themselves. */
+  /**
+   * A conversation that somebody asks for: the one of this number, or a room of this name, or one with themselves.
+   * `setAside`: a person does not see the request yet.
+   */
   request(
     tx: Transaction,
     askedBy: AccountKey,
-    { number: given, roomName }: { number?: ConversationNumber | undefined; roomName?: string },
+    {
+      number: given,
+      roomName,
+      setAside = false,
+    }: { number?: ConversationNumber | undefined; roomName?: string; setAside?: boolean },
   ): ConversationNumber {
     const made =
       roomName === undefined
@@ -91,8 +103,11 @@ export class Conversations {
     const known = given ?? (roomName === undefined ? this.withPerson(askedBy) : undefined)
     const number = known ?? this.#book.add(tx, { ...made, askedBy })
     const conversation = this.#book.record(number)
-    if (conversation) this.#book.put(tx, number, { ...conversation, askedBy, declined: false })
-    tx.link('conversations', 'requested', number)
+    const asideBytes = setAside ? (conversation?.asideBytes ?? 0n) : 0n
+    if (conversation)
+      this.#book.put(tx, number, { ...conversation, askedBy, declined: false, setAside, asideBytes })
+    tx.unlink('conversations', setAside ? 'requested' : 'set-aside', number)
+    tx.link('conversations', setAside ? 'set-aside' : 'requested', number)
     return number
   }
 
@@ -103,8 +118,14 @@ export class Conversations {
     // Its name may be another one's by now.
     if (conversation.kind === ConversationKind.ROOM) this.rename(tx, number, conversation.roomName)
     const named = this.#book.record(number) ?? conversation
-    this.#book.put(tx, number, { ...named, askedBy: NO_KEY, declined: false })
-    tx.unlink('conversations', 'requested', number)
+    this.#book.put(tx, number, {
+      ...named,
+      askedBy: NO_KEY,
+      declined: false,
+      setAside: false,
+      asideBytes: 0n,
+    })
+    this.#unlinkRequest(tx, number)
     tx.tell({ type: 'conversation', peer: this.peer(number), conversation: number, state: 'opened' })
     for (const entry of this.history(number)) tx.tell({ type: 'message', entry })
   }
@@ -113,9 +134,14 @@ export class Conversations {
   decline(tx: Transaction, number: ConversationNumber): void {
     const conversation = this.#book.record(number)
     if (!conversation || !this.askedBy(number)) return
-    this.#book.put(tx, number, { ...conversation, declined: true })
-    tx.unlink('conversations', 'requested', number)
+    this.#book.put(tx, number, { ...conversation, declined: true, setAside: false, asideBytes: 0n })
+    this.#unlinkRequest(tx, number)
     tx.deleteGroup('messages', number)
+  }
+
+  #unlinkRequest(tx: Transaction, number: ConversationNumber): void {
+    tx.unlink('conversations', 'requested', number)
+    tx.unlink('conversations', 'set-aside', number)
   }
 
   /** The same, for what was said earlier: a new one needs no group until somebody writes in it. */

@@ -45,6 +45,7 @@ export class Lines {
     const id = { conversation, message: this.#nextNumber(tx, 'message', FIRST_MESSAGE) }
     const made = tx.put('messages', keyOf(id), { ...message, ...this.#placed(tx, conversation, message) })
     this.parts.filed.note(tx, conversation, made)
+    this.book.weigh(tx, conversation, message)
     if (isWritten(made)) this.#used(tx, conversation, made)
     const entry = entryOf(id, made, this.#view(conversation))
     if (!this.book.askedBy(conversation)) tx.tell({ type: 'message', entry })
@@ -61,6 +62,7 @@ export class Lines {
   ): boolean {
     if (this.parts.filed.has(tx, conversation, message)) return false
     this.parts.filed.add(tx, conversation, message)
+    this.book.weigh(tx, conversation, message)
     const id = this.#nextNumber(tx, 'handedMessage', FIRST_HANDED)
     tx.put('messages', { group: conversation, id }, message)
     return true

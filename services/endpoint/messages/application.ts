@@ -21,7 +21,7 @@ import { differs, FORKED_LOG, passEnvelope, resume } from './fork-detection.js'
 import { compareList } from './lists/compared-lists.js'
 import { owedUpTo, skipped, withMissing, withoutMissing } from './missing.js'
 import { stateLost } from './rejoin-requests.js'
-import { admit } from './requests.js'
+import { admit, showIfRoom } from './requests.js'
 import { decodeContent } from './sealing/format.js'
 import type { MessageParts } from './sealing/parts.js'
 import { noteHeard } from './succession.js'
@@ -89,6 +89,8 @@ async function takeContent(
   { epoch, isBlocked }: { epoch: bigint; isBlocked: boolean },
 ): Promise<void> {
   const { group, envelope, content, accountKey, device, isOurs } = received
+  const { conversation } = group.record
+  if (!isBlocked) showIfRoom(parts, tx, conversation)
   const before = inSeries(group.sender(device), content.joinedEpoch)
   if (content.joinedEpoch < before.joinedEpoch || content.count <= before.received) return
   const isMissing = content.count > before.received + 1n && !isBlocked && mayMiss(group, before)
@@ -101,6 +103,11 @@ async function takeContent(
     return parts.groups.saveSender(tx, group, sender)
   if (isResent) sender = withoutMissing(sender, [content.resentCount])
   compareList(parts, received, epoch)
+  // It is asked for when a person has let them in.
+  if (!isBlocked && parts.conversations.isFull(conversation)) {
+    const unkept = isResent ? content.resentCount : content.count
+    return parts.groups.saveSender(tx, group, withMissing(sender, [unkept]))
+  }
   const { body } = content
   const traits = traitsOf(body.case)
   // Devices of one account owe each other no receipts.
@@ -114,7 +121,7 @@ async function takeContent(
     parts.groups.change(tx, group, { log: resume(group.record.log, content.logTag) })
   parts.groups.saveSender(tx, group, sender)
   if (isOurs) parts.devices.change(tx, device, { lastHeardMs: envelope.storedAtMs })
-  const asker = isOurs ? parts.conversations.askedBy(group.record.conversation) : undefined
+  const asker = isOurs ? parts.conversations.askedBy(conversation) : undefined
   // Another device of this account speaks with them.
   if (asker) admit(parts, tx, asker, { isToTell: false })
   if (isBlocked && !traits?.fromBlocked) return

@@ -2,7 +2,7 @@
 
 import { ConversationKind } from '../../../gen/parley/content/v1/chain_pb.js'
 import type { DeliveredWelcome, Envelope } from '../../../gen/parley/v1/chat_pb.js'
-import { includesKey, sameKey } from '../../protocol/keys.js'
+import { includesKey } from '../../protocol/keys.js'
 import type { JoinRefusal } from '../codes/notice.js'
 import { linesOf } from '../groups/commit-lines.js'
 import { demandMember, welcomeSigner } from '../groups/heads.js'
@@ -24,13 +24,16 @@ import type { Transaction } from '../vault/records.js'
 import { addedBy, awaitHistory, takeKept } from './content/history-part.js'
 import { beginEpoch } from './fork-detection.js'
 import { learnLists } from './lists/learned-lists.js'
-import { isRequest, mayAsk } from './requests.js'
+import { areAdminsBlocked, isRequest, isWaiting, placeFor, showSetAside } from './requests.js'
 import type { MessageParts } from './sealing/parts.js'
 import { goOn, noteLed, predecessorOf } from './succession.js'
 import { appendSystemMessage, isBlocked } from './system-message.js'
 import { onJoinedOwnDevices } from './transfer/due.js'
 
-/** The one who asks is blocked, or everybody who can invite is: nobody needs to know. */
+/** Groups that one request may have gone on through: a person who waits so long is asked anew. */
+const GROUPS_OF_REQUEST = 64
+
+/** There is no room for it, or everybody who can invite is blocked: nobody needs to know. */
 class JoinBlocked extends Error {
   override name = 'JoinBlocked'
 }
@@ -74,13 +77,13 @@ function join(
   const welcomed = readWelcome(parts, envelope, opened)
   const { state, held, others } = welcomed
   demandMember(parts, state, signer)
-  refuseBlocked(parts, welcomed)
-  for (const other of others) contacts.see(tx, other)
-  learnLists(parts, tx, held)
   const same = groups.byId(envelope.conversationId)
   const before = same ?? predecessorOf(parts, held)
+  // Nothing of what is dropped is kept, also not who they are.
   const asker = askerIn(parts, tx, { before, welcomed })
-  const isTold = asker !== undefined && isWaiting(parts, before?.record.conversation, asker)
+  for (const other of others) contacts.see(tx, other)
+  learnLists(parts, tx, held)
+  const isTold = asker !== undefined && isWaiting(parts, before?.record.conversation, asker.by)
   const conversation = conversationFor(parts, tx, { before, welcomed, asker })
   const { used } = opened
   if (used && !used.record.lastResort) tx.delete('keypackages', used.key)
@@ -97,6 +100,7 @@ function join(
   if (group.phase.name === 'leaving') return
   if (isOwnDevicesGroup(group)) onJoinedOwnDevices(parts, tx, group)
   else tellJoined(parts, tx, envelope, { group, welcomed, knew, isTold })
+  showSetAside(parts, tx)
 }
 
 /** A person reads that they are in it; and what was kept for a room comes into its history. */
@@ -134,7 +138,8 @@ function tellJoined(
   const { conversation } = group.record
   const peer = conversations.peer(conversation)
   const asker = conversations.askedBy(conversation)
-  if (asker && !isTold) tx.tell({ type: 'request', peer, from: parts.contacts.nameOf(asker) })
+  if (asker && !isTold && !conversations.isSetAside(conversation))
+    tx.tell({ type: 'request', peer, from: parts.contacts.nameOf(asker) })
   else if (!asker && !isBlocked(parts, conversation))
     tx.tell({ type: 'conversation', peer, conversation, state: 'ready' })
   const { settings } = held.state
@@ -170,63 +175,64 @@ function tellWentOn(
   for (const each of said) appendSystemMessage(parts, tx, group, envelope, each)
 }
 
-/** Only an admin adds people. Throws JoinBlocked where all of them are blocked. */
-function refuseBlocked({ contacts }: Pick<MessageParts, 'contacts'>, { held }: WelcomedGroup): void {
-  const admins = adminKeys(held.state)
-  if (admins.length > 0 && admins.every(key => contacts.isBlocked(key))) throw new JoinBlocked()
-}
-
 interface Joining {
   /** The same group, or one of its conversation. */
   before: LiveGroup | undefined
   welcomed: WelcomedGroup
 }
 
+/** Somebody asks to be let in. `setAside`: a person does not see that yet. */
+interface Asker {
+  by: AccountKey
+  setAside: boolean
+}
+
 /**
  * The account that asks to be let in; undefined where nobody has to. In a room that is whoever has added this account:
- * any member may sign a welcome to it. Throws JoinBlocked for one that may not ask.
+ * any member may sign a welcome to it. Throws JoinBlocked where it can be heard neither now nor later.
  */
 function askerIn(
-  parts: Pick<MessageParts, 'account' | 'contacts' | 'conversations' | 'requests'>,
+  parts: Pick<MessageParts, 'account' | 'contacts' | 'conversations' | 'groups' | 'requests'>,
   tx: Transaction,
-  { before, welcomed: { held, by: signer } }: Joining,
-): AccountKey | undefined {
-  const { account, contacts, conversations } = parts
+  { before, welcomed }: Joining,
+): Asker | undefined {
+  const { account, contacts, conversations, groups } = parts
+  const { held, by: signer } = welcomed
   const isDirect = held.state.kind === ConversationKind.DIRECT
   const by = addedBy(held, account.account.publicKey)?.author.accountKey ?? signer
   const direct = isDirect ? conversations.withPerson(by) : undefined
   const number = before?.record.conversation ?? direct
-  // A person has it among theirs already.
-  if (number !== undefined && !conversations.askedBy(number)) return undefined
+  // Only an admin adds people.
+  const areBlocked = areAdminsBlocked(parts, welcomed)
   const areOwn = [by, signer].some(accountKey => isOwn(parts, { accountKey }))
-  if (areOwn) return undefined
-  if (contacts.isBlocked(by) && parts.requests === 'hold') throw new JoinBlocked()
-  if (contacts.isBlocked(by) || !isRequest(parts, tx, by)) return undefined
-  if (!isWaiting(parts, number, by) && !mayAsk(parts, tx, by)) throw new JoinBlocked()
-  return by
-}
-
-/** Whether this account's request waits already: it goes on in another group, or this device is in it again. */
-function isWaiting(
-  { conversations }: Pick<MessageParts, 'conversations'>,
-  conversation: ConversationNumber | undefined,
-  by: AccountKey,
-): boolean {
-  return conversations.requests().some(({ number }) => {
-    const asker = conversations.askedBy(number)
-    return number === conversation && asker !== undefined && sameKey(asker, by)
-  })
+  // A person has it among theirs already.
+  const isTheirs = number !== undefined && !conversations.askedBy(number)
+  if (areOwn || isTheirs) {
+    if (areBlocked) throw new JoinBlocked()
+    return undefined
+  }
+  const isShut = areBlocked || (contacts.isBlocked(by) && parts.requests === 'hold')
+  if (!isShut && (contacts.isBlocked(by) || !isRequest(parts, tx, by))) return undefined
+  if (number !== undefined && groups.of(number).length >= GROUPS_OF_REQUEST) throw new JoinBlocked()
+  if (number !== undefined && isWaiting(parts, number, by))
+    return { by, setAside: conversations.isSetAside(number) }
+  const place = placeFor(parts, tx, by, { isShut })
+  if (!place) throw new JoinBlocked()
+  return { by, setAside: place === 'set-aside' }
 }
 
 /** Which conversation a group carries: the one with the other person, or a room's own. */
 function conversationFor(
   { conversations }: Pick<MessageParts, 'conversations'>,
   tx: Transaction,
-  { before, welcomed, asker }: Joining & { asker: AccountKey | undefined },
+  { before, welcomed, asker }: Joining & { asker: Asker | undefined },
 ): ConversationNumber {
   const number = before?.record.conversation
   const { kind, settings } = welcomed.held.state
-  if (asker) return conversations.request(tx, asker, { number, ...(settings && { roomName: settings.name }) })
+  if (asker) {
+    const { by, setAside } = asker
+    return conversations.request(tx, by, { number, setAside, ...(settings && { roomName: settings.name }) })
+  }
   // Also one that was declined before: whoever asks now was let in since.
   if (number !== undefined) conversations.admit(tx, number)
   if (number !== undefined) return number

@@ -25,7 +25,9 @@ export function appendSystemMessage(
   place: PlaceInOrder,
   said: KnownSystemMessage,
 ): void {
-  parts.conversations.append(tx, group.record.conversation, {
+  const { conversation } = group.record
+  if (parts.conversations.isFull(conversation)) return
+  parts.conversations.append(tx, conversation, {
     kind: MessageKind.EVENT,
     system: systemRecord(said),
     sentAtMs: place.storedAtMs,
@@ -44,6 +46,7 @@ export function appendUnreadable(
 ): void {
   const { conversation } = group.record
   if (!can(group.phase, 'show') || isBlocked(parts, conversation)) return
+  if (parts.conversations.isFull(conversation)) return
   parts.conversations.append(tx, conversation, {
     kind: isMissing(why) ? MessageKind.GAP : MessageKind.UNREADABLE,
     fromAccount: 'from' in why ? why.from : NO_KEY,

@@ -12,6 +12,7 @@ import type { ServerTrust } from '../line/server-trust.js'
 import type { ResponseFrame } from '../line/session.js'
 import { notePutBack } from '../messages/copied-vault.js'
 import { askOnceMore } from '../messages/rejoin-requests.js'
+import { showSetAside } from '../messages/requests.js'
 import { dropWithdrawn } from '../messages/transition.js'
 import type { Clock } from '../ports.js'
 import { VaultError } from '../vault/vault.js'
@@ -119,6 +120,7 @@ export class LineSide implements LineHandlers {
       dropWithdrawn(context, outbox, tx)
       if (had > given) notePutBack(context, tx, had)
       askOnceMore(context, tx)
+      showSetAside(context, tx)
       noteOperator(tx, opened.operatorHandle)
       sendLoop.noteGiven(unit)
     })

@@ -21,6 +21,7 @@ import { isSilent, sealBody, sealLine, sendingGroup } from '../messages/sealing/
 import { waitingLines } from '../messages/sealing/unsent.js'
 import { sealLeave } from '../messages/self-removal.js'
 import { sealTransfers } from '../messages/transfer/history-transfer.js'
+import { beginAnew } from './begin-anew.js'
 
 export interface Due {
   /** In ms since 1970. */
@@ -69,7 +70,8 @@ export async function fillOutbox(unit: Unit, { now, receipts }: Due): Promise<vo
  * The group that texts can be sealed in now. The server may yet refuse one that is on its way in the group before, which is
  * then sealed here: until it has that one, what was typed behind it waits, so that nobody reads it first.
  */
-function openGroup({ context, outbox }: Unit, conversation: ConversationNumber): LiveGroup | undefined {
+function openGroup({ context, outbox, tx }: Unit, conversation: ConversationNumber): LiveGroup | undefined {
+  if (beginAnew(context, tx, conversation)) return undefined
   const group = sendingGroup(context, conversation)
   const isAhead = ({ accepted, item }: Queued) =>
     !accepted &&

@@ -9,7 +9,7 @@ import {
   SignedTextStatementSchema,
   TextStatementSchema,
 } from '../../../gen/parley/content/v1/chain_pb.js'
-import { concatBytes, copyBytes, utf8 } from '../bytes.js'
+import { concatBytes, copyBytes, equalBytes, utf8 } from '../bytes.js'
 import type { CryptoProvider } from '../crypto.js'
 import { IdentityError } from '../error.js'
 import { type DeviceIdentity, readCertificate } from '../identity/certificate.js'
@@ -90,6 +90,13 @@ export function readTextStatement(
 
 /** The text of a statement that was verified when it came; '' for what is none. */
 export const textIn = (statement: Uint8Array): string => decode(statement)?.text ?? ''
+
+/** Whether two statements that were verified say the same at the same time, in different groups. */
+export function isSaidElsewhere(one: Uint8Array, other: Uint8Array): boolean {
+  const [said, again] = [decode(one), decode(other)]
+  if (!said || !again || said.text !== again.text || said.sentAtMs !== again.sentAtMs) return false
+  return !equalBytes(said.groupId, again.groupId)
+}
 
 function decode(bytes: Uint8Array): Message | undefined {
   if (bytes.length > TEXT_BYTES + MAX_OTHER_BYTES) return undefined

@@ -1,13 +1,14 @@
-// A room has gone on in a group that some were not in, and all change to a further one: what this device has said in the one
-// before is said again there, for those who have not heard it. Others know it from before.
+// A room has gone on in a group that some were not in, and all change to a further one; or nobody has answered in a direct
+// conversation, and it is begun anew: what this device has said in the group before is said again there, for those who have
+// not heard it. Others know it from before.
 
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { equalBytes } from '../../../protocol/bytes.js'
+import { isSaidElsewhere } from '../../../protocol/conversation/text-statement.js'
 import { sameKey } from '../../../protocol/keys.js'
-import { isOwn } from '../../groups/membership.js'
+import { isOwn, isRoom } from '../../groups/membership.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
 import { laterOf } from '../../groups/state/lineage.js'
-import { textOf } from '../../history/entry.js'
 import { type Count, countOf, larger, smaller } from '../../ids.js'
 import type { Transaction } from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
@@ -18,6 +19,8 @@ import type { Received } from './content-type.js'
 const SAID_AGAIN = 1_000
 /** The last lines of a conversation, among which one that is said again is looked for. */
 const LOOKED_AT = 2 * SAID_AGAIN
+/** A line that is said again in a conversation that was begun anew was written so long before, in ms. */
+const SAID_BEFORE_MS = 60_000n
 const NO_COUNT = countOf(0n)
 const ALL = countOf(2n ** 62n)
 
@@ -50,14 +53,18 @@ function confirmedByMembers(parts: Pick<MessageParts, 'account'>, group: LiveGro
   return confirmed.reduce(smaller, ALL)
 }
 
-/** Whether it was heard in another group, which this one has taken the place of. */
+/** Whether it was heard in another group, which this one has taken the place of. `statement`: the text, as it is signed here. */
 export function wasHeard(
   { groups, records }: Pick<MessageParts, 'groups' | 'records'>,
-  { group, content, device }: Received,
-  text: string,
+  { group, envelope, content, device }: Received,
+  statement: Uint8Array,
 ): boolean {
   const known = groups.ofChain(group.held.state.id)
-  if (!known.some(other => laterOf(known, group.record, other.record))) return false
+  // A conversation that was begun anew is no other's successor.
+  const isLong = envelope.storedAtMs - content.sentAtMs >= SAID_BEFORE_MS
+  const isAnew = ({ record }: LiveGroup) =>
+    isLong && !isRoom(group) && record.incarnation < group.record.incarnation
+  if (!known.some(other => isAnew(other) || laterOf(known, group.record, other.record))) return false
   return records
     .list('messages', { group: group.record.conversation, reverse: true, limit: LOOKED_AT })
     .some(
@@ -65,6 +72,6 @@ export function wasHeard(
         record.kind === MessageKind.TEXT &&
         record.sentAtMs === content.sentAtMs &&
         equalBytes(record.fromDevice, device) &&
-        textOf(record) === text,
+        isSaidElsewhere(record.statement, statement),
     )
 }

@@ -1,7 +1,7 @@
 // Text that a person writes.
 
 import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
-import { makeTextStatement, textIn } from '../../../protocol/conversation/text-statement.js'
+import { makeTextStatement } from '../../../protocol/conversation/text-statement.js'
 import { TEXT_BYTES } from '../../../protocol/sizes.js'
 import { Refusal } from '../../codes/refusal.js'
 import { crypto } from '../../crypto.js'
@@ -61,7 +61,7 @@ export const text: ContentType<'text'> = {
     if (!signed || !isWrittenHere(received, signed))
       return appendUnreadable(parts, tx, group, envelope, { code: 'bad-content', from: accountKey })
     const { statement, signature } = signed
-    if (wasHeard(parts, received, textIn(statement))) return
+    if (wasHeard(parts, received, statement)) return
     parts.certificates.keep(tx, device, certificate)
     parts.conversations.append(tx, group.record.conversation, {
       kind: MessageKind.TEXT,

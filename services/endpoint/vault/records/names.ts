@@ -29,7 +29,7 @@ interface Lookups {
   /** A handle: the conversation with whoever it will be pinned to. */
   awaited: { by: string; finds: ConversationNumber }
   /** Conversations of a kind of which there are few. `unopened`: with a person, and without a group. */
-  conversations: { by: 'own-devices' | 'unopened' | 'requested'; finds: ConversationNumber }
+  conversations: { by: 'own-devices' | 'unopened' | 'requested' | 'set-aside'; finds: ConversationNumber }
   /** The name of a room: the conversations. */
   room: { by: string; finds: ConversationNumber }
   /** An MLS group id: the group. */

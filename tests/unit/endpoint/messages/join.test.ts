@@ -17,7 +17,7 @@ import type { Held } from '../../../../services/endpoint/groups/state/held.js'
 import type { GroupInput } from '../../../../services/endpoint/groups/state/transitions.js'
 import type { Placed } from '../../../../services/endpoint/ids.js'
 import { joinByWelcome } from '../../../../services/endpoint/messages/join.js'
-import { viewRequests } from '../../../../services/endpoint/messages/requests.js'
+import { SET_ASIDE_OF_ONE, viewRequests } from '../../../../services/endpoint/messages/requests.js'
 import { waitFor, waitingLines } from '../../../../services/endpoint/messages/sealing/unsent.js'
 import { move } from '../../../../services/endpoint/messages/transition.js'
 import type { KeyPackagePair } from '../../../../services/endpoint/mls/engine.js'
@@ -252,12 +252,15 @@ describe('a welcome is refused', () => {
     expect([groupOf({ id }), conversations(), keyPackages()]).toEqual([undefined, [], 1])
   })
 
-  test('in silence where all who can invite are blocked', async () => {
+  test('in silence for now where all who can invite are blocked', async () => {
     await testing.written((tx, { context }) => context.contacts.block(tx, bob.account.publicKey, true))
     testing.told.length = 0
     const refused = await invitation({ room: {}, others: [carol] })
     await join(refused)
-    expect([groupOf(refused), testing.told, keyPackages()]).toEqual([undefined, [], 1])
+    // It is heard of if one of them is unblocked.
+    const { conversations } = testing.context
+    expect([phaseOf(refused), testing.told, conversations.requests()]).toEqual(['requested', [], []])
+    expect(conversations.setAside()).toHaveLength(1)
     // One of two admins may have invited.
     const taken = await invitation({ room: { admins: [carol] }, others: [carol] })
     await join(taken)
@@ -537,15 +540,29 @@ describe('somebody whom nobody has let in', () => {
     expect(testing.told).not.toContainEqual(expect.objectContaining({ state: 'ready' }))
   })
 
-  test('asks twice a day, and is not heard after that', async () => {
+  test('asks twice a day, and is not shown after that', async () => {
     const welcomes = [
       await invitation({ room: {} }),
       await invitation({ room: {} }),
       await invitation({ room: {} }),
     ]
     for (const welcome of welcomes) await join(welcome, HOLD)
-    expect(welcomes.map(phaseOf)).toEqual(['requested', 'requested', undefined])
-    expect([requests().length, refusals(), keyPackages()]).toEqual([2, [], 1])
+    expect(welcomes.map(phaseOf)).toEqual(['requested', 'requested', 'requested'])
+    expect([requests().length, refusals()]).toEqual([2, []])
+    expect(testing.told.filter(({ type }) => type === 'request')).toHaveLength(2)
+  })
+
+  test('leaves nothing behind where there is no room for it at all', async () => {
+    await testing.written((tx, { context }) => {
+      for (let each = 0; each < SET_ASIDE_OF_ONE; each++)
+        context.conversations.request(tx, bob.account.publicKey, { roomName: 'tea', setAside: true })
+      context.contacts.block(tx, bob.account.publicKey, true)
+    })
+    const [packages, contacts] = [keyPackages(), testing.context.contacts.all().length]
+    const welcome = await invitation({ room: {}, others: [carol] })
+    await join(welcome, HOLD)
+    expect([phaseOf(welcome), refusals(), keyPackages()]).toEqual([undefined, [], packages + 1])
+    expect(testing.context.contacts.all()).toHaveLength(contacts)
   })
 })
 

@@ -11,8 +11,10 @@ import {
   askerOf,
   decline,
   isRequest,
-  mayAsk,
+  placeFor,
   REQUESTS,
+  SET_ASIDE,
+  SET_ASIDE_OF_ONE,
   viewRequests,
 } from '../../../../services/endpoint/messages/requests.js'
 import { verifyLeave } from '../../../../services/protocol/log/roster-leave.js'
@@ -62,28 +64,57 @@ describe('whether somebody has to ask', () => {
   })
 })
 
-describe('who may ask', () => {
-  const may = (by: OwnAccount) => testing.written((tx, { context }) => mayAsk(context, tx, keyOf(by)))
+describe('the place of a request', () => {
+  const place = (by: OwnAccount) => testing.written((tx, { context }) => placeFor(context, tx, keyOf(by)))
+  const fill = (requests: number, setAside: boolean) =>
+    testing.written((tx, { context }) => {
+      for (let each = 0; each < requests; each++)
+        context.conversations.request(tx, keyOf(makeAccount('guest')), { setAside })
+    })
 
-  test('is everybody twice a day', async () => {
-    expect([await may(bob), await may(bob), await may(bob), await may(carol)]).toEqual([
-      true,
-      true,
-      false,
-      true,
+  test('is before the person twice a day, and aside after that', async () => {
+    expect([await place(bob), await place(bob), await place(bob), await place(carol)]).toEqual([
+      'shown',
+      'shown',
+      'set-aside',
+      'shown',
     ])
     testing.clock.pass(24 * 3_600_000)
-    expect(await may(bob)).toBe(true)
+    expect(await place(bob)).toBe('shown')
   })
 
-  test('is nobody while so many wait', async () => {
-    await testing.written((tx, { context }) => {
-      for (let each = 0; each < REQUESTS - 1; each++)
-        context.conversations.request(tx, keyOf(makeAccount('guest')), {})
-    })
-    expect(await may(bob)).toBe(true)
+  test('is aside while so many wait, and nowhere while so many are set aside', async () => {
+    await fill(REQUESTS - 1, false)
+    expect(await place(bob)).toBe('shown')
     await asks(carol)
-    expect(await may(bob)).toBe(false)
+    expect(await place(bob)).toBe('set-aside')
+    await fill(SET_ASIDE, true)
+    expect(await place(bob)).toBeUndefined()
+  })
+
+  test('is not taken up by strangers where something is known of who asks, nor by those who are blocked', async () => {
+    await fill(REQUESTS, false)
+    await fill(SET_ASIDE - 1, true)
+    await testing.written((tx, { context }) => {
+      context.conversations.request(tx, keyOf(carol), { setAside: true })
+      context.contacts.block(tx, keyOf(carol), true)
+    })
+    expect(await place(bob)).toBe('set-aside')
+    await fill(1, true)
+    expect(await place(bob)).toBeUndefined()
+    await testing.written((tx, { context }) => context.contacts.verify(tx, keyOf(bob)))
+    expect(await place(bob)).toBe('shown')
+  })
+
+  test('is nowhere for one account that has so many aside, also when it is blocked', async () => {
+    await fill(REQUESTS, false)
+    await testing.written((tx, { context }) => {
+      for (let each = 0; each < SET_ASIDE_OF_ONE; each++)
+        context.conversations.request(tx, keyOf(bob), { roomName: 'tea', setAside: true })
+    })
+    expect([await place(bob), await place(carol)]).toEqual([undefined, 'set-aside'])
+    await testing.written((tx, { context }) => context.contacts.block(tx, keyOf(bob), true))
+    expect(await place(bob)).toBeUndefined()
   })
 })
 

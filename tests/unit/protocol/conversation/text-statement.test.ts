@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { HistoryLineSchema } from '../../../../gen/parley/content/v1/chain_pb.js'
 import { concatBytes } from '../../../../services/protocol/bytes.js'
 import {
+  isSaidElsewhere,
   makeTextStatement,
   readHistoryLine,
   readTextStatement,
@@ -86,6 +87,19 @@ describe('a signed text', () => {
     expect([textIn(made.statement), textIn(Uint8Array.of(255)), textIn(new Uint8Array(70_000))]).toEqual([
       ...[written.text, '', ''],
     ])
+  })
+
+  test('says the same again in another group, and only there, if it does so of the same moment', () => {
+    const again = (change: Partial<TextStatement>) => {
+      const other = makeTextStatement(crypto, { ...written, count: 9n, ...change }, writer)
+      return isSaidElsewhere(made.statement, other.statement)
+    }
+    const groupId = GROUP_ID.map(byte => byte ^ 1)
+    expect(again({ groupId })).toBe(true)
+    expect(again({})).toBe(false)
+    expect(again({ groupId, text: 'Is this mine?' })).toBe(false)
+    expect(again({ groupId, sentAt: written.sentAt + 1 })).toBe(false)
+    expect(isSaidElsewhere(made.statement, new Uint8Array(3))).toBe(false)
   })
 
   test('hostile bytes are none', () => {
