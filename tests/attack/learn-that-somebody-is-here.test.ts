@@ -43,13 +43,19 @@ test('by writing to them: he hears nothing, and they are told once, and not of e
   expect(requests()).toEqual([{ peer: 'mallory', from: 'mallory' }])
 })
 
-test('by taking them into a room: he hears nothing, though others in it are known', async () => {
+/** Mallory takes alice into a room with bob, whom she knows. */
+async function trapped() {
   const bob = await town.join('bob', server)
   await bob.line('up')
   await alice.write('bob', 'hi')
   await alice.allAre('delivered')
   const room = await mallory.endpoint.createRoom({ name: 'trap', historyDays: 0, invite: ['alice', 'bob'] })
   await mallory.holds(() => mallory.endpoint.room(room).members.length === 3)
+  return { bob, room }
+}
+
+test('by taking them into a room: he hears nothing, though others in it are known', async () => {
+  const { room } = await trapped()
   await mallory.endpoint.send(room, 'who is here?')
   await alice.event('request')
   await alice.holds(() => alice.endpoint.requests()[0]?.lines.some(({ text }) => text !== '') === true)
@@ -61,12 +67,7 @@ test('by taking them into a room: he hears nothing, though others in it are know
 })
 
 test('by breaking the room that they are asked into, so that somebody known to them takes them into the next one', async () => {
-  const bob = await town.join('bob', server)
-  await bob.line('up')
-  await alice.write('bob', 'hi')
-  await alice.allAre('delivered')
-  const room = await mallory.endpoint.createRoom({ name: 'trap', historyDays: 0, invite: ['alice', 'bob'] })
-  await mallory.holds(() => mallory.endpoint.room(room).members.length === 3)
+  const { bob, room } = await trapped()
   await alice.event('request')
   await bob.holds(() => bob.endpoint.conversations().some(({ kind }) => kind === 'room'))
   await town.clock.settled()

@@ -3,9 +3,10 @@
 // which he is the contact.
 
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { aliceAndBob } from '../support/alice-and-bob.js'
 import { type OpenAs, openAs, ownRoom, pairOf } from '../support/forged-groups.js'
 import { accountOn } from '../support/modified-client.js'
-import { newTown, type Person, type Server, type Town } from '../support/town.js'
+import type { Person, Server, Town } from '../support/town.js'
 
 let town: Town
 let server: Server
@@ -13,11 +14,7 @@ let alice: Person
 let bob: Person
 
 beforeEach(async () => {
-  town = await newTown()
-  server = await town.server()
-  alice = await town.join('alice', server)
-  bob = await town.join('bob', server)
-  await bob.line('up')
+  ;({ town, server, alice, bob } = await aliceAndBob())
   await alice.write('bob', 'hello')
   await alice.allAre('delivered')
   await alice.endpoint.markVerified('bob')

@@ -8,22 +8,18 @@ import { seedOf } from '../../services/protocol/identity/recovery-phrase.js'
 import { accountKeys, deviceKeys } from '../../services/protocol/keys.js'
 import { nodeCrypto as crypto } from '../../services/protocol/node/crypto.js'
 import { generateKeyPair, keyPairOf } from '../../services/protocol/signature.js'
+import { aliceAndBob } from '../support/alice-and-bob.js'
 import { accountOn, listOn } from '../support/modified-client.js'
-import { newTown, type Person, type Server, type Town } from '../support/town.js'
+import type { Person, Town } from '../support/town.js'
 
 jest.setTimeout(30_000)
 
 let town: Town
-let server: Server
 let alice: Person
 let bob: Person
 
 beforeEach(async () => {
-  town = await newTown()
-  server = await town.server()
-  alice = await town.join('alice', server)
-  bob = await town.join('bob', server)
-  await bob.line('up')
+  ;({ town, alice, bob } = await aliceAndBob())
   await alice.write('bob', 'hello')
   await bob.received(1)
   await bob.write('alice', 'hello, too')

@@ -8,9 +8,10 @@ import { makeDeviceList, readDeviceList } from '../../services/protocol/identity
 import { seedOf } from '../../services/protocol/identity/recovery-phrase.js'
 import { accountKeys } from '../../services/protocol/keys.js'
 import { nodeCrypto } from '../../services/protocol/node/crypto.js'
+import { aliceAndBob } from '../support/alice-and-bob.js'
 import type { MemoryDisk } from '../support/memory/vault.js'
 import { devicesInGroupsOn } from '../support/modified-client.js'
-import { newTown, type Person, type Server, type Town } from '../support/town.js'
+import type { Person, Server, Town } from '../support/town.js'
 
 jest.setTimeout(60_000)
 
@@ -33,11 +34,7 @@ const hexOf = (person: Person) => Buffer.from(idOf(person)).toString('hex')
 
 /** Alice has a laptop and, behind it, a phone; she talks with bob, and has confirmed her words. */
 beforeEach(async () => {
-  town = await newTown()
-  server = await town.server()
-  laptop = await town.join('alice', server, { vault: 'laptop' })
-  bob = await town.join('bob', server)
-  await bob.line('up')
+  ;({ town, server, bob, alice: laptop } = await aliceAndBob({ alice: { vault: 'laptop' } }))
   await laptop.write('bob', 'hello')
   await hasText(bob, 'hello')
   words = laptop.endpoint.recoveryPhrase()!

@@ -4,8 +4,9 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import { textIn } from '../../services/protocol/conversation/text-statement.js'
 import { seedOf } from '../../services/protocol/identity/recovery-phrase.js'
+import { aliceAndBob } from '../support/alice-and-bob.js'
 import { giveByForce, textsOn } from '../support/handed-by-force.js'
-import { newTown, type Person, type Server, type Town } from '../support/town.js'
+import type { Person, Server, Town } from '../support/town.js'
 
 jest.setTimeout(30_000)
 
@@ -32,11 +33,7 @@ const textsIn = async ({ disk }: Person) =>
 
 /** Alice and bob have talked, and the thief's device is in the account. */
 beforeEach(async () => {
-  town = await newTown()
-  server = await town.server()
-  laptop = await town.join('alice', server, { vault: 'laptop' })
-  bob = await town.join('bob', server)
-  await bob.line('up')
+  ;({ town, server, bob, alice: laptop } = await aliceAndBob({ alice: { vault: 'laptop' } }))
   await laptop.write('bob', 'said before')
   await hears(bob, 'said before')
   thief = await linked('thief')

@@ -2,18 +2,16 @@
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { seedOf } from '../../../services/protocol/identity/recovery-phrase.js'
-import { newTown, type Person, type Server, type Town } from '../../support/town.js'
+import { aliceAndBob } from '../../support/alice-and-bob.js'
+import type { Person, Server, Town } from '../../support/town.js'
 
 let town: Town
 let server: Server
 let alice: Person
 let bob: Person
 beforeEach(async () => {
-  town = await newTown()
-  server = await town.server()
-  alice = await town.join('alice', server, { requests: 'hold' })
-  bob = await town.join('bob', server, { requests: 'hold' })
-  await Promise.all([alice.line('up'), bob.line('up')])
+  const holding = { requests: 'hold' } as const
+  ;({ town, server, alice, bob } = await aliceAndBob({ alice: holding, bob: holding }))
 })
 afterEach(async () => {
   await town.leave()

@@ -7,9 +7,10 @@ import { phaseRecord } from '../../../../services/endpoint/groups/state/phase-re
 import { countOf, groupNumber } from '../../../../services/endpoint/ids.js'
 import { at, Records, type Transaction } from '../../../../services/endpoint/vault/records.js'
 import { deviceKey } from '../../../../services/protocol/keys.js'
+import { aliceAndBob } from '../../../support/alice-and-bob.js'
 import { storesOn } from '../../../support/endpoint-context.js'
 import { keyIn } from '../../../support/numbers.js'
-import { HOST, newTown, type Person, type Server, type Town } from '../../../support/town.js'
+import { HOST, type Person, type Server, type Town } from '../../../support/town.js'
 
 jest.setTimeout(20_000)
 
@@ -19,11 +20,7 @@ let alice: Person
 let bob: Person
 
 beforeEach(async () => {
-  town = await newTown()
-  server = await town.server()
-  alice = await town.join('alice', server)
-  bob = await town.join('bob', server)
-  await Promise.all([alice.line('up'), bob.line('up')])
+  ;({ town, server, alice, bob } = await aliceAndBob())
   await alice.write('bob', 'hello')
   await bob.received(1)
   await bob.write('alice', 'hi')

@@ -6,7 +6,8 @@ import { ChatRequestSchema, type OutgoingEnvelope } from '../../../../gen/parley
 import { UPDATE_AFTER_MS, UPDATE_AFTER_SEALED } from '../../../../services/endpoint/groups/state/updates.js'
 import { Records } from '../../../../services/endpoint/vault/records.js'
 import type { RowChange, Table } from '../../../../services/endpoint/vault/vault.js'
-import { newTown, type Person, type Server, type Town } from '../../../support/town.js'
+import { aliceAndBob } from '../../../support/alice-and-bob.js'
+import type { Person, Server, Town } from '../../../support/town.js'
 
 const HOUR_MS = 3_600_000
 
@@ -16,11 +17,7 @@ let alice: Person
 let bob: Person
 
 beforeEach(async () => {
-  town = await newTown()
-  server = await town.server()
-  alice = await town.join('alice', server)
-  bob = await town.join('bob', server)
-  await bob.line('up')
+  ;({ town, server, alice, bob } = await aliceAndBob())
   await alice.write('bob', 'before')
   await bob.received(1)
   await bob.write('alice', 'seen')
