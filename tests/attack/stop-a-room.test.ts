@@ -389,10 +389,14 @@ describe('a group in place of the room that reaches one alone', () => {
     ['and has its leaf alone', () => ({ invited: [person('bob')] }), {}],
   ]
 
-  test.each(REACHING_BOB)('%s', async (_, successor, how) => {
+  test.each(REACHING_BOB)('%s', async (name, successor, how) => {
     await openWith('a plain member')
     await does(() => leadsAway(successor(), how))
     await goesOn({ isOut: false, isNamed: false, withinMs: 60_000 })
+    // Where the one adds the others at once, nobody was left out.
+    if (name === 'and has its leaf alone') return
+    for (const each of honest.filter(({ handle }) => handle !== 'bob'))
+      await each.holds(() => others(each).some(line => line.includes('mallory had begun a group in place')))
   })
 
   test.each(REACHING_BOB)('%s, who is away meanwhile', async (_, successor, how) => {

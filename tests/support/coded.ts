@@ -27,6 +27,7 @@ export const SYSTEM_MESSAGES: OneOfEach<SystemMessage> = {
   'own-device-added': { code: 'own-device-added' },
   joined: { code: 'joined', others: ['alice', 'bob'], topic: 'green', historyDays: 1 },
   'went-on': { code: 'went-on' },
+  'begun-without-you': { code: 'begun-without-you', who: ['bob'] },
   'not-along': { code: 'not-along', who: 'bob' },
   'you-left': { code: 'you-left' },
   'you-were-removed': { code: 'you-were-removed', who: 'alice' },

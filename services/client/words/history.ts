@@ -18,6 +18,8 @@ const SYSTEM_MESSAGES: Words<SystemMessage> = {
     `you are in the room with ${listed(others)}${topic ? `; topic: ${topic}` : ''}; ${newcomersSee(historyDays)}`,
   'went-on': () =>
     'the room goes on, sealed anew: a change that nobody could take had stopped it, or not all had come along',
+  'begun-without-you': ({ who }) =>
+    `${listed(who)} had begun a group in place of this room that did not let you in`,
   'not-along': ({ who }) =>
     `${who} has not come along to where this room goes on, and may not read what is said here: ask them another way`,
   'you-left': () => 'you have left',

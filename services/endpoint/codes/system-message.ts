@@ -12,6 +12,8 @@ export type SystemMessage<Person = string> =
   | { code: 'went-on' }
   /** They have begun another group in place of one that this device has gone on from, and it cannot follow. */
   | { code: 'not-along'; who: Person }
+  /** Before the room went on they have begun groups in its place that this device was not let into. */
+  | { code: 'begun-without-you'; who: Person[] }
   | { code: 'you-were-removed'; who: Person }
   | { code: 'room-named'; by: Person; name: string }
   /** `topic`: '' where there is none any more. */

@@ -26,7 +26,7 @@ import { beginEpoch } from './fork-detection.js'
 import { learnLists } from './lists/learned-lists.js'
 import { areAdminsBlocked, isRequest, isWaiting, placeFor, showSetAside } from './requests.js'
 import type { MessageParts } from './sealing/parts.js'
-import { goOn, noteLed, predecessorOf } from './succession.js'
+import { goOn, noteLed, predecessorOf, tellWentOn } from './succession.js'
 import { appendSystemMessage, isBlocked } from './system-message.js'
 import { onJoinedOwnDevices } from './transfer/due.js'
 
@@ -114,6 +114,7 @@ function tellJoined(
     | 'conversations'
     | 'devices'
     | 'engine'
+    | 'groups'
     | 'lines'
     | 'lists'
     | 'records'
@@ -144,7 +145,7 @@ function tellJoined(
     tx.tell({ type: 'conversation', peer, conversation, state: 'ready' })
   const { settings } = held.state
   if (!settings) return
-  if (knew && reason === 'successor') tellWentOn(parts, tx, envelope, { group, welcomed, knew })
+  if (knew && reason === 'successor') tellChanges(parts, tx, envelope, { group, welcomed, knew })
   else
     appendSystemMessage(parts, tx, group, envelope, {
       code: 'joined',
@@ -162,8 +163,8 @@ function tellJoined(
 }
 
 /** The room goes on in this group, with the changes that it begins with. */
-function tellWentOn(
-  parts: Pick<MessageParts, 'account' | 'conversations'>,
+function tellChanges(
+  parts: Pick<MessageParts, 'account' | 'conversations' | 'groups'>,
   tx: Transaction,
   envelope: Placed<Envelope>,
   { group, welcomed: { by }, knew }: { group: LiveGroup; welcomed: WelcomedGroup; knew: LiveGroup['held'] },
@@ -171,8 +172,8 @@ function tellWentOn(
   const { held } = group
   const entries = held.entries.slice(knew.entries.length)
   const change = { committer: parts.account.device.publicKey, by, added: [], removed: [], entries }
-  const said = [{ code: 'went-on' } as const, ...linesOf(parts, knew, held, change)]
-  for (const each of said) appendSystemMessage(parts, tx, group, envelope, each)
+  tellWentOn(parts, tx, group, envelope)
+  for (const each of linesOf(parts, knew, held, change)) appendSystemMessage(parts, tx, group, envelope, each)
 }
 
 interface Joining {

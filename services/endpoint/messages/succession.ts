@@ -5,6 +5,7 @@ import { equalBytes } from '../../protocol/bytes.js'
 import { serverOf } from '../../protocol/conversation/held-group.js'
 import { type Leaf, leafJudge } from '../../protocol/conversation/leaves.js'
 import { MAX_INCARNATION } from '../../protocol/conversation/limits.js'
+import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js'
 import { sameKey } from '../../protocol/keys.js'
 import { successorMaker } from '../groups/heads.js'
 import { intend, removeAccount, withoutKeyPackages } from '../groups/intents.js'
@@ -12,7 +13,7 @@ import { isOwn, isRoom } from '../groups/membership.js'
 import { hasLeft, isIn } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import type { Held } from '../groups/state/held.js'
-import { goesOnFromGroup, isListed, laterOf, rivalOf } from '../groups/state/lineage.js'
+import { goesOnFromGroup, isListed, laterOf, makersBefore, rivalOf } from '../groups/state/lineage.js'
 import {
   accountsOut,
   COMES_WITHIN_MS,
@@ -94,8 +95,9 @@ export function takeSuccessor(
   // None that goes on from `group` can be right where the chain has come further.
   if (isFurther) appendSystemMessage(parts, tx, present, place, { code: 'not-along', who: leaf.accountKey })
   if (isFurther) return
+  const by = maker ? parseVerifiedCertificate(maker.identity).accountKey : NO_KEY
   parts.groups.change(tx, group, {
-    successors: [...successors, { $typeName: 'parley.vault.v1.Successor', conversationId }],
+    successors: [...successors, { $typeName: 'parley.vault.v1.Successor', conversationId, by }],
   })
   if (!maker) return
   // Only the first is waited for: several that lead nowhere would keep everybody waiting.
@@ -138,9 +140,21 @@ export function onOwnSuccessor(
   const rival = isRoom(group) ? rivalOfOwn(parts, group) : undefined
   if (rival) move(parts, tx, group, { input: 'succeeded' })
   else {
-    if (isRoom(group)) appendSystemMessage(parts, tx, group, place, { code: 'went-on' })
+    if (isRoom(group)) tellWentOn(parts, tx, group, place)
     goOn(parts, tx, group)
   }
+}
+
+/** A person reads that the room goes on in this group, and who had begun others without this device before. */
+export function tellWentOn(
+  parts: Pick<MessageParts, 'conversations' | 'groups'>,
+  tx: Transaction,
+  group: LiveGroup,
+  place: PlaceInOrder,
+): void {
+  const who = makersBefore(parts.groups.ofChain(group.held.state.id), group.record)
+  if (who.length > 0) appendSystemMessage(parts, tx, group, place, { code: 'begun-without-you', who })
+  appendSystemMessage(parts, tx, group, place, { code: 'went-on' })
 }
 
 /** One that was not listed came too late: the conversation has come further in another group. */

@@ -4,7 +4,7 @@
 import { equalBytes } from '../../../protocol/bytes.js'
 import { goesOnFrom } from '../../../protocol/conversation/chain/chain.js'
 import { forgets } from '../../../protocol/conversation/successor.js'
-import type { GroupNumber } from '../../ids.js'
+import { type AccountKey, type GroupNumber, isKey, keyText } from '../../ids.js'
 import type { GroupRecord, LiveGroup } from './groups.js'
 import { type Held, hasNotBegun } from './held.js'
 
@@ -20,13 +20,29 @@ interface Step {
 const placeIn = ({ successors }: GroupRecord, { conversationId }: Name): number =>
   successors.findIndex(each => equalBytes(each.conversationId, conversationId))
 
+/** The group in whose order this one stands. */
+const predecessorOf = (known: readonly LiveGroup[], group: Name): LiveGroup | undefined =>
+  known.find(({ record }) => record.incarnation === group.incarnation - 1 && placeIn(record, group) >= 0)
+
 /** The steps to a group from the first one that it is known to go on from, through others. */
 function wayTo(known: readonly LiveGroup[], group: Name): Step[] {
-  const before = known.find(
-    ({ record }) => record.incarnation === group.incarnation - 1 && placeIn(record, group) >= 0,
-  )
+  const before = predecessorOf(known, group)
   if (!before) return []
   return [...wayTo(known, before.record), { from: before.number, place: placeIn(before.record, group) }]
+}
+
+/**
+ * The accounts that have made groups which stand directly before this one in the same order, and that this device was never
+ * in.
+ */
+export function makersBefore(known: readonly LiveGroup[], group: Name): AccountKey[] {
+  const successors = predecessorOf(known, group)?.record.successors ?? []
+  const place = successors.findIndex(each => equalBytes(each.conversationId, group.conversationId))
+  const isKnown = ({ conversationId }: (typeof successors)[number]) =>
+    known.some(({ record }) => equalBytes(record.conversationId, conversationId))
+  const before = successors.slice(0, Math.max(place, 0))
+  const makers = before.slice(before.findLastIndex(isKnown) + 1).flatMap(({ by }) => (isKey(by) ? [by] : []))
+  return [...new Map(makers.map(key => [keyText(key), key])).values()]
 }
 
 /** Whether the group goes on from that one, through others perhaps. */

@@ -77,6 +77,7 @@ describe('the words', () => {
         'you are in the room with alice, bob; topic: green; new members are handed what was said in the last 1 day',
       'went-on':
         'the room goes on, sealed anew: a change that nobody could take had stopped it, or not all had come along',
+      'begun-without-you': 'bob had begun a group in place of this room that did not let you in',
       'not-along':
         'bob has not come along to where this room goes on, and may not read what is said here: ask them another way',
       'you-left': 'you have left',

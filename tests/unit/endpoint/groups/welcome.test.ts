@@ -15,7 +15,7 @@ import {
   openWelcome,
   readWelcome,
 } from '../../../../services/endpoint/groups/welcome.js'
-import { conversationNumber, sequenceOf } from '../../../../services/endpoint/ids.js'
+import { conversationNumber, NO_KEY, sequenceOf } from '../../../../services/endpoint/ids.js'
 import type { Member } from '../../../../services/endpoint/mls/engine.js'
 import { MlsRefused } from '../../../../services/endpoint/mls/refused.js'
 import type { WelcomeRequest } from '../../../../services/endpoint/mls/welcome-opener.js'
@@ -233,6 +233,7 @@ describe('a welcome to a room that is known here', () => {
     const one = {
       $typeName: 'parley.vault.v1.Successor' as const,
       conversationId: group.held.groupId,
+      by: NO_KEY,
     }
     await change(before, { successors: [one] })
     return reading(group)
@@ -341,7 +342,7 @@ describe('a welcome to a room that is known here', () => {
   const place = (...groups: Made[]) =>
     change(known, {
       successors: groups.map(({ held: { groupId: conversationId } }) => ({
-        ...{ $typeName: 'parley.vault.v1.Successor' as const, conversationId },
+        ...{ $typeName: 'parley.vault.v1.Successor' as const, conversationId, by: NO_KEY },
       })),
     })
 

@@ -15,7 +15,7 @@ import { changeSettings, intend } from '../../../../services/endpoint/groups/int
 import type { GroupPhase } from '../../../../services/endpoint/groups/state/group.js'
 import type { Held } from '../../../../services/endpoint/groups/state/held.js'
 import type { GroupInput } from '../../../../services/endpoint/groups/state/transitions.js'
-import type { Placed } from '../../../../services/endpoint/ids.js'
+import { NO_KEY, type Placed } from '../../../../services/endpoint/ids.js'
 import { joinByWelcome } from '../../../../services/endpoint/messages/join.js'
 import { SET_ASIDE_OF_ONE, viewRequests } from '../../../../services/endpoint/messages/requests.js'
 import { waitFor, waitingLines } from '../../../../services/endpoint/messages/sealing/unsent.js'
@@ -378,7 +378,7 @@ describe('a welcome to the next group of a room', () => {
   /** The server has put it into the order of the one before. */
   async function listed(...made: Parameters<typeof successor>): Promise<Welcome> {
     const welcome = await successor(...made)
-    const one = { $typeName: 'parley.vault.v1.Successor', conversationId: welcome.id } as const
+    const one = { $typeName: 'parley.vault.v1.Successor', conversationId: welcome.id, by: NO_KEY } as const
     await room.change({ successors: [...room.live.record.successors, one] })
     return welcome
   }
@@ -518,7 +518,7 @@ describe('somebody whom nobody has let in', () => {
     const first = await invitation({ room: {}, others: [carol] })
     await join(first, HOLD)
     const second = await successor(groupOf(first)!.held)
-    const one = { $typeName: 'parley.vault.v1.Successor', conversationId: second.id } as const
+    const one = { $typeName: 'parley.vault.v1.Successor', conversationId: second.id, by: NO_KEY } as const
     await testing.written((tx, { context }) =>
       context.groups.change(tx, context.groups.get(groupOf(first)!.number)!, { successors: [one] }),
     )

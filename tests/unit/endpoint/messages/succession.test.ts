@@ -9,7 +9,7 @@ import { changeSettings, intend, removeAccount } from '../../../../services/endp
 import { joined } from '../../../../services/endpoint/groups/state/group.js'
 import type { LiveGroup } from '../../../../services/endpoint/groups/state/groups.js'
 import { COMES_WITHIN_MS, predecessorOfNext } from '../../../../services/endpoint/groups/succession.js'
-import { type GroupNumber, sequenceOf } from '../../../../services/endpoint/ids.js'
+import { type GroupNumber, NO_KEY, sequenceOf } from '../../../../services/endpoint/ids.js'
 import { receiveOwnCommit } from '../../../../services/endpoint/messages/commits.js'
 import {
   goOn,
@@ -305,6 +305,7 @@ describe('a group that this device has made to go on in', () => {
       successors: groups.map(({ record: { conversationId } }) => ({
         $typeName: 'parley.vault.v1.Successor',
         conversationId,
+        by: NO_KEY,
       })),
     })
 
@@ -317,6 +318,31 @@ describe('a group that this device has made to go on in', () => {
     expect([phase(own).name, phase()]).toEqual(['active', { name: 'ended', why: 'succeeded' }])
     // Those who join it read that as well.
     expect(testing.context.conversations.history(room.conversation)).toMatchObject([
+      { system: { code: 'went-on' } },
+    ])
+  })
+
+  test('tells who had begun others before it, of those that this device was never in', async () => {
+    const [own, known] = [await ownNext(), await next()]
+    const entry = (conversationId: Uint8Array, by: OwnAccount | undefined) => ({
+      $typeName: 'parley.vault.v1.Successor' as const,
+      ...{ conversationId, by: by?.account.publicKey ?? NO_KEY },
+    })
+    const unknown = (byte: number) => new Uint8Array(16).fill(byte)
+    await room.change({
+      successors: [
+        entry(unknown(1), dave),
+        entry(known.record.conversationId, carol),
+        entry(unknown(2), bob),
+        entry(unknown(3), bob),
+        entry(unknown(4), undefined),
+        entry(own.record.conversationId, alice),
+        entry(unknown(5), carol),
+      ],
+    })
+    await won(own)
+    expect(testing.context.conversations.history(room.conversation)).toMatchObject([
+      { system: { code: 'begun-without-you', who: ['bob'] } },
       { system: { code: 'went-on' } },
     ])
   })
