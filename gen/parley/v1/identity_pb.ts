@@ -213,7 +213,8 @@ export const ListedDeviceSchema: GenMessage<ListedDevice> = /*@__PURE__*/
 
 /**
  * A DeviceList as it travels. Nobody has signed what may stand beside its two fields: who hands it on leaves that out. A
- * list that has more than 1,024 bytes without it is in no group (GroupState.ledger in parley/content/v1/chain.proto).
+ * list that has more than 1,024 bytes without it is in no group (GroupState.ledger in parley/content/v1/chain.proto), and a
+ * client MUST NOT go by it either.
  *
  * @generated from message parley.v1.SignedDeviceList
  */
@@ -329,7 +330,8 @@ export const DeviceRemovalSchema: GenMessage<DeviceRemoval> = /*@__PURE__*/
 
 /**
  * A DeviceRemoval as it travels; encoded, it has at most 1,024 bytes. Nobody has signed what may stand beside its two
- * fields: who hands it on leaves that out. A removal that has more than 256 bytes without it is in no group.
+ * fields: who hands it on leaves that out. A removal that has more than 256 bytes without it is in no group, and a client
+ * MUST NOT go by it either.
  *
  * @generated from message parley.v1.SignedDeviceRemoval
  */

@@ -4,6 +4,7 @@
 import type { AccountDevices as DevicesMessage } from '../../../gen/parley/v1/identity_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
 import { encodeLeafList } from '../../protocol/conversation/leaves.js'
+import { fitsList, fitsRemoval } from '../../protocol/conversation/ledger.js'
 import { IdentityError } from '../../protocol/error.js'
 import { isTimelyNumber, type ListedDevice, readDeviceList } from '../../protocol/identity/device-list.js'
 import { readRemovalsOf } from '../../protocol/identity/device-removal.js'
@@ -62,15 +63,16 @@ export class AccountLists {
 
   /**
    * Verifies a list and its removals, wherever they come from. undefined: it does not hold, or is of another server, or
-   * its number is too far in the future.
+   * its number is too far in the future, or no group has room for it. Such removals are left out: a device counts as ended
+   * here if groups can be told so.
    */
   read({ deviceList, removals }: Shown): ListState | undefined {
     try {
       const list = readDeviceList(crypto, deviceList)
       const known = this.get(list.accountKey)?.lists[0].list.number
-      if (!this.#isOurServer(list.serverId)) return undefined
+      if (!this.#isOurServer(list.serverId) || !fitsList(list)) return undefined
       if (!isTimelyNumber(list.number, { known, nowMs: this.clock.now() })) return undefined
-      return { list, removals: readRemovalsOf(crypto, list, removals) }
+      return { list, removals: readRemovalsOf(crypto, list, removals).filter(fitsRemoval) }
     } catch (error) {
       if (error instanceof IdentityError) return undefined
       throw error

@@ -5,12 +5,18 @@ import { makeAccount, restoreAccount } from '../../../../services/endpoint/conta
 import { AccountLists, type Shown } from '../../../../services/endpoint/contacts/account-lists.js'
 import { saveServer } from '../../../../services/endpoint/sync/server-record.js'
 import { encodeLeafList } from '../../../../services/protocol/conversation/leaves.js'
+import {
+  MAX_HELD_LIST_BYTES,
+  MAX_HELD_REMOVAL_BYTES,
+} from '../../../../services/protocol/conversation/limits.js'
 import { readDeviceList } from '../../../../services/protocol/identity/device-list.js'
 import { nodeCrypto } from '../../../../services/protocol/node/crypto.js'
-import { SERVER_ID_BYTES } from '../../../../services/protocol/sizes.js'
+import { MAX_LIST_BYTES, SERVER_ID_BYTES } from '../../../../services/protocol/sizes.js'
 import { DAY_MS, SECOND_MS } from '../../../../services/protocol/time.js'
+import { type Device, Person } from '../../../support/chain-people.js'
 import { shownList } from '../../../support/device-lists.js'
 import { openTestContext, type TestContext } from '../../../support/endpoint-context.js'
+import { longList, longRemoval, wrappedTo } from '../../../support/long-statements.js'
 
 const bob = makeAccount('bob')
 const phone = restoreAccount({ handle: 'bob', seed: bob.account.privateKey })
@@ -74,6 +80,23 @@ describe('a list is read', () => {
     const { deviceList, removals } = shownList([bob, phone], { removals: [[bob, phone]] })
     const read = lists.read({ deviceList, removals: [...other.removals, Uint8Array.of(1), ...removals] })
     expect(read?.removals.map(({ encoded }) => encoded)).toEqual(removals)
+  })
+
+  test('where groups have room for it, and for its removals, without what nobody has signed', () => {
+    const eve = new Person(nodeCrypto, 1, 2)
+    const [first, second] = eve.devices as [Device, Device]
+    const removal = (size: number) => longRemoval(eve, { of: second, by: first, size })
+    const deviceList = eve.list.encoded
+    const wrapped = wrappedTo(MAX_LIST_BYTES, deviceList)
+    const removals = [removal(MAX_HELD_REMOVAL_BYTES + 1), wrappedTo(900, removal(MAX_HELD_REMOVAL_BYTES))]
+    const read = lists.read({ deviceList: wrapped, removals })
+    expect([read?.list.encoded, read?.removals.map(({ encoded }) => encoded)]).toEqual([
+      deviceList,
+      [removal(MAX_HELD_REMOVAL_BYTES)],
+    ])
+    const long = (size: number) => lists.read({ deviceList: longList(eve, deviceList, size), removals: [] })
+    expect(long(MAX_HELD_LIST_BYTES)).toBeDefined()
+    expect(long(MAX_HELD_LIST_BYTES + 1)).toBeUndefined()
   })
 
   test('where its number is the next one, or of no later time than tomorrow', async () => {
