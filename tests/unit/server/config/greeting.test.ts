@@ -14,13 +14,22 @@ const ID = 'BAQEBAQEBAQEBAQEBAQEBA'
 const directoryKey = new Uint8Array(32).fill(5)
 const DIRECTORY = 'BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU'
 const account = new Uint8Array(32).fill(9)
+const registration = 'open'
 const PRINTED = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8'
 
 describe('what a server says at its start', () => {
   test('is where it listens, how it is known, and two links', () => {
     const publicAddress = { host: 'chat.example.org', port: 443 }
     expect(
-      greeting({ host: '127.0.0.1', port: 5000, fingerprint, serverId, directoryKey, publicAddress }),
+      greeting({
+        host: '127.0.0.1',
+        port: 5000,
+        fingerprint,
+        serverId,
+        directoryKey,
+        publicAddress,
+        registration,
+      }),
     ).toEqual([
       'Listening on 127.0.0.1:5000 (dial 127.0.0.1:5000)',
       `Fingerprint  SHA256:${PRINTED}`,
@@ -38,6 +47,7 @@ describe('what a server says at its start', () => {
       serverId,
       directoryKey,
       publicAddress: undefined,
+      registration,
       inviter,
     })
     const links = lines.flatMap(line => /parley:\S+(?=')|parley:\S+/.exec(line) ?? [])
@@ -53,6 +63,12 @@ describe('what a server says at its start', () => {
       })
   })
 
+  test.each(['invite', 'closed'] as const)('says that the links let nobody new in (%s)', registration => {
+    const address = { host: '127.0.0.1', port: 5000, publicAddress: undefined }
+    const [said] = greeting({ ...address, fingerprint, serverId, directoryKey, registration }).slice(4)
+    expect(said).toMatch(/^Neither link lets a new account in/)
+  })
+
   test('leaves the zone of an address out, which means something on one machine only', () => {
     expect(shownAddress({ host: 'fe80::1%eth0', port: 1 })).toBe('[fe80::1]:1')
     const lines = greeting({
@@ -62,6 +78,7 @@ describe('what a server says at its start', () => {
       serverId,
       directoryKey,
       publicAddress: undefined,
+      registration,
     })
     expect(lines.join()).not.toContain('eth0')
   })
@@ -73,7 +90,7 @@ test.each([
   { host: '::1', publicAddress: { host: '2001:db8::7', port: 443 } },
   { host: 'fe80::1%eth0', publicAddress: undefined },
 ])('every address that is printed ($host) is in the certificate that the server makes', async options => {
-  const lines = greeting({ ...options, port: 7, fingerprint, serverId, directoryKey })
+  const lines = greeting({ ...options, port: 7, fingerprint, serverId, directoryKey, registration })
   const links = lines.flatMap(line => /parley:[^\s']+/.exec(line) ?? []).map(link => parseInvite(link).host)
   const dialled = (/\(dial (.*)\)/.exec(lines[0]!)?.[1] ?? '')
     .split(' or ')
