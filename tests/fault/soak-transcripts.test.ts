@@ -71,6 +71,12 @@ describe('what two members hold of a conversation', () => {
       )
     })
 
+    test('may be in the one before, where its sender has said it again for those who were not there', () => {
+      const again = transcript('a', [later(text('two', 9, true))])
+      for (const line of [text('two', 4), later(text('two', 9))])
+        expect(compare([again, transcript('b', [line])]).violations).toEqual([])
+    })
+
     test('may lack what was said in one that the member was never in', () => {
       expect(violations([text('one', 5)], { groups: ['first'] })).toEqual([])
       expect(violations([text('one', 5)])).toEqual([expect.stringMatching(/"room two" at 4 is missing/)])
