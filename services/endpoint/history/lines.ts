@@ -100,14 +100,15 @@ export class Lines {
     const id = { conversation: this.book.present(conversation), message: number }
     const known = tx.get('messages', keyOf(id))
     if (!known) return
-    // A receipt may overtake the echo: a message never goes back from delivered to stored, but it may be said once more.
-    const isBack = known.status === MessageStatus.DELIVERED && status !== MessageStatus.WAITING
-    const advanced = !isBack && known.status !== status
+    // A receipt may overtake the echo: a message never goes back from delivered to stored. One that was to be said again,
+    // and is not, has not failed: some have it.
+    const isLess = status === MessageStatus.FAILED && known.status === MessageStatus.STORED
+    const advanced = !isLess && known.status !== MessageStatus.DELIVERED && known.status !== status
     const message = tx.put('messages', keyOf(id), {
       ...known,
       ...(advanced ? { status } : {}),
       ...this.#placed(tx, id.conversation, { kind: known.kind, sequence }),
-      ...(failure === undefined ? {} : { failure: failureRecord(failure) }),
+      ...(failure === undefined || !advanced ? {} : { failure: failureRecord(failure) }),
     })
     this.parts.filed.note(tx, id.conversation, message)
     if (!advanced) return

@@ -2,7 +2,7 @@
 // conversation, and it is begun anew: what this device has said in the group before is said again there, for those who have
 // not heard it. Others know it from before.
 
-import { MessageKind, MessageStatus } from '../../../../gen/parley/vault/v1/records_pb.js'
+import { MessageKind } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { equalBytes } from '../../../protocol/bytes.js'
 import { isSaidElsewhere } from '../../../protocol/conversation/text-statement.js'
 import { sameKey } from '../../../protocol/keys.js'
@@ -24,20 +24,17 @@ const SAID_BEFORE_MS = 60_000n
 const NO_COUNT = countOf(0n)
 const ALL = countOf(2n ** 62n)
 
-/** A later group takes the place of this one: the lines that not all members have wait to be sealed there. */
-export function sayAgain(
-  parts: Pick<MessageParts, 'account' | 'conversations'>,
-  tx: Transaction,
-  group: LiveGroup,
-): void {
+/**
+ * A later group takes the place of this one: the lines that not all members have wait to be sealed there. They stay what they
+ * are to a person: some have them.
+ */
+export function sayAgain(parts: Pick<MessageParts, 'account'>, tx: Transaction, group: LiveGroup): void {
   const { conversation } = group.record
   const unheard = tx.list('sent', { group: group.number, after: confirmedByMembers(parts, group) })
   for (const { key, record } of unheard.slice(-SAID_AGAIN)) {
-    const id = { conversation, message: record.message }
     tx.delete('undelivered', key)
     tx.delete('sent', key)
-    parts.conversations.update(tx, id, { status: MessageStatus.WAITING })
-    waitFor(tx, id)
+    waitFor(tx, { conversation, message: record.message })
   }
 }
 

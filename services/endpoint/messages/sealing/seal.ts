@@ -112,7 +112,7 @@ export async function sealLine(
   waitNoMore(tx, id)
   const waiting = parts.conversations.message(id)
   const type = waiting && parts.lines.of(waiting)
-  if (!type || waiting.status !== MessageStatus.WAITING) return
+  if (!type || waiting.status === MessageStatus.FAILED) return
   const message = type.sign ? withSignature(parts, tx, { group, id, line: waiting, type }) : waiting
   const place = { group: group.number, id: group.record.nextCount }
   tx.put('undelivered', place, { message: id.message })

@@ -3,10 +3,15 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../../services/endpoint/contacts/account.js'
+import type { MessageId } from '../../../../../services/endpoint/events.js'
 import { sequenceOf } from '../../../../../services/endpoint/ids.js'
 import { sayAgain } from '../../../../../services/endpoint/messages/content/say-again.js'
 import { sealLine } from '../../../../../services/endpoint/messages/sealing/seal.js'
-import { waitFor, waitingLines } from '../../../../../services/endpoint/messages/sealing/unsent.js'
+import {
+  failWaiting,
+  waitFor,
+  waitingLines,
+} from '../../../../../services/endpoint/messages/sealing/unsent.js'
 import { sameKey } from '../../../../../services/protocol/keys.js'
 import { openTestContext, type TestContext } from '../../../../support/endpoint-context.js'
 import { secondDevice, TestGroup } from '../../../../support/group.js'
@@ -31,7 +36,7 @@ const write = (text: string) =>
     const { id } = unit.context.conversations.append(tx, room.conversation, init)
     waitFor(tx, id)
     await sealLine(unit.context, tx, room.in(unit), id)
-    unit.context.conversations.update(tx, id, { status: MessageStatus.DELIVERED, sequence: sequenceOf(1n) })
+    unit.context.conversations.update(tx, id, { status: MessageStatus.STORED, sequence: sequenceOf(1n) })
   })
 const confirmed = (by: OwnAccount, count: bigint) =>
   room.take(by, {
@@ -46,7 +51,8 @@ describe('what this device has said', () => {
   test('waits again where nobody has confirmed it, in the order of before', async () => {
     await again()
     expect(waiting()).toEqual(['one', 'two', 'three'])
-    expect(lines().map(({ state }) => state)).toEqual(['waiting', 'waiting', 'waiting'])
+    // Some have them, so they are what they were.
+    expect(lines().map(({ state }) => state)).toEqual(['stored', 'stored', 'stored'])
     expect(testing.context.records.keys('undelivered')).toEqual([])
   })
 
@@ -66,6 +72,22 @@ describe('what this device has said', () => {
     })
     await again()
     expect(waiting()).toEqual(['one', 'two', 'three'])
+  })
+
+  test('has not failed where nothing can be said any more', async () => {
+    await again()
+    await testing.written((tx, unit) => failWaiting(unit.context, tx, room.conversation, 'not-in-room'))
+    expect(waiting()).toEqual([])
+    expect(lines().map(({ state }) => state)).toEqual(['stored', 'stored', 'stored'])
+  })
+
+  test('is sealed again in the group where it is said, and is what it was', async () => {
+    await again()
+    const [id] = waitingLines(testing.context) as [MessageId]
+    await testing.written((tx, unit) => sealLine(unit.context, tx, room.in(unit), id))
+    expect(waiting()).toEqual(['two', 'three'])
+    expect(testing.outbox.items()).toHaveLength(4)
+    expect(lines()[0]?.state).toBe('stored')
   })
 
   test('is said again once', async () => {
