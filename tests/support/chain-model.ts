@@ -7,7 +7,6 @@ import type { Change } from '../../services/protocol/conversation/chain/change.j
 import type { ChainEntry } from '../../services/protocol/conversation/chain/entry.js'
 import { makeLeave, readLeave } from '../../services/protocol/conversation/chain/leave-statement.js'
 import { memberOf } from '../../services/protocol/conversation/chain/state.js'
-import { EMPTY_BASIS } from '../../services/protocol/conversation/commit-basis.js'
 import { leavesToRemove } from '../../services/protocol/conversation/commit-outcome.js'
 import { CommitRefused } from '../../services/protocol/conversation/commit-refusal.js'
 import {
@@ -270,7 +269,7 @@ function nameOf(held: HeldGroup): string {
 /** With the removal of all leaves that the commit makes wrong, as an honest program has it. */
 function completed(held: HeldGroup, plan: CommitPlan): CommitPlan {
   const { committer, entries = [], removed = [] } = plan
-  const basis = { ...EMPTY_BASIS, ...plan.basis }
+  const basis = { lists: [], removals: [], rejoins: [], ...plan.basis }
   const wrong = leavesToRemove(crypto, held, { committer, entries, basis })
   return { ...plan, removed: [...removed, ...wrong.filter(key => !removed.some(each => sameKey(each, key)))] }
 }

@@ -14,8 +14,6 @@ export interface CommitBasis {
   rejoins: readonly Uint8Array[]
 }
 
-export const EMPTY_BASIS: CommitBasis = { lists: [], removals: [], rejoins: [] }
-
 /** The authenticated_data of a commit; empty where it rests on nothing. */
 export function encodeBasis({ lists, removals, rejoins }: CommitBasis): Uint8Array {
   return toBinary(

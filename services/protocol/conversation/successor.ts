@@ -54,10 +54,16 @@ export function forgets(
   })
 }
 
-/** The first one of the groups that may succeed the known one, in the order in which the server has them. */
-export function firstSuccessor<G extends WelcomedGroup>(
-  known: KnownGroup,
-  offered: readonly G[],
-): G | undefined {
-  return offered.find(each => successorFault(known, each) === undefined)
+/**
+ * Whether a group takes the place of one that is in use, where both go on from one and the same: it has all of its chain and
+ * its ledger, and stands behind it in the order or has more of the chain. So whatever came to a device before, it uses the one
+ * with the longest chain in the end and, of several, the last. `isLater`: it stands behind the other one.
+ */
+export function takesPlaceOf(
+  used: KnownGroup,
+  coming: Pick<KnownGroup, 'state' | 'ledger'>,
+  { isLater }: { isLater: boolean },
+): boolean {
+  const hasMore = isLater || coming.state.number > used.state.number
+  return hasMore && goesOnFrom(coming.state, used.state) && !forgets(used, coming)
 }

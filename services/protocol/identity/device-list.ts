@@ -4,7 +4,7 @@ import {
   type DeviceList as ListMessage,
   SignedDeviceListSchema,
 } from '../../../gen/parley/v1/identity_pb.js'
-import { concatBytes, copyBytes, equalBytes, toHex, utf8 } from '../bytes.js'
+import { concatBytes, copyBytes, toHex, utf8 } from '../bytes.js'
 import { BytesCache } from '../bytes-cache.js'
 import type { CryptoProvider } from '../crypto.js'
 import { IdentityError } from '../error.js'
@@ -194,8 +194,3 @@ export function claimedNumber(encoded: Uint8Array): number | undefined {
  */
 export const isFarAhead = (number: number, nowMs: number): boolean =>
   number > (nowMs + DAY_MS + LEEWAY_MS) / SECOND_MS
-
-/** Whether the list names the other one as the list before it. */
-export function followsList(list: DeviceList, before: DeviceList): boolean {
-  return list.number > before.number && list.previous !== undefined && equalBytes(list.previous, before.hash)
-}

@@ -2,8 +2,7 @@
 // those that go on from one and the same (Successor in proto/parley/v1/chat.proto): the last of them that is right is used.
 
 import { equalBytes } from '../../../protocol/bytes.js'
-import { goesOnFrom } from '../../../protocol/conversation/chain/chain.js'
-import { forgets } from '../../../protocol/conversation/successor.js'
+import { takesPlaceOf } from '../../../protocol/conversation/successor.js'
 import { type AccountKey, type GroupNumber, isKey, keyText } from '../../ids.js'
 import type { GroupRecord, LiveGroup } from './groups.js'
 import { type Held, hasNotBegun } from './held.js'
@@ -68,19 +67,13 @@ export interface Coming extends Name {
   held: Held
 }
 
-/**
- * The group in use that stays so beside one that has come, of those that part from it. A later one takes its place if it
- * has all of its chain and its ledger; one that stands before it only if it has more of the chain as well: whoever made the
- * later one was not in it.
- */
+/** The group in use that stays so beside one that has come, of those that part from it. */
 export function rivalOf(known: readonly LiveGroup[], coming: Coming): LiveGroup | undefined {
   return known.find(other => {
     const later = isInQuestion(other) ? laterOf<Name>(known, coming, other.record) : undefined
     if (!later) return false
     if (other.phase.name === 'ended' && other.phase.why !== 'abandoned') return true
-    const { state } = coming.held
-    const hasMore = later === coming || state.number > other.held.state.number
-    return !hasMore || !goesOnFrom(state, other.held.state) || forgets(other.held, coming.held)
+    return !takesPlaceOf(other.held, coming.held, { isLater: later === coming })
   })
 }
 

@@ -1,11 +1,12 @@
 import { create } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
 import { ConversationKind, SignedChainEntrySchema } from '../../../../gen/parley/content/v1/chain_pb.js'
 import { encodeGroupState } from '../../../../services/protocol/conversation/group-state.js'
 import { foundGroup, sealingGroup } from '../../../../services/protocol/conversation/held-group.js'
 import { encodeJoiner } from '../../../../services/protocol/conversation/joiner.js'
 import { makeRejoinStatement } from '../../../../services/protocol/conversation/rejoin-statement.js'
-import { firstSuccessor, successorFault } from '../../../../services/protocol/conversation/successor.js'
+import { successorFault, takesPlaceOf } from '../../../../services/protocol/conversation/successor.js'
 import { judgeWelcome, type OwnGroup } from '../../../../services/protocol/conversation/welcome-verdict.js'
 import {
   type OpenedWelcome,
@@ -288,14 +289,50 @@ describe('a successor', () => {
     expect(judged(broken.welcome(bob.first.key), cyd, [known(room)])).toBe('foreign-entry')
   })
 
-  test('of several the first one in the order that is right is the one', () => {
-    const read = (story: GroupStory, signer: Person) => readWelcomed(crypto, story.welcome(signer.first.key))
-    const wrong = read(successorOf(room, ada, [bob, cyd], { group: 4, incarnation: 3 }), ada)
-    const one = read(successorOf(room, bob, [ada, cyd], { group: 5 }), bob)
-    const other = read(successorOf(room, ada, [bob, cyd], { group: 6 }), ada)
-    expect(firstSuccessor(room.held, [wrong, one, other])).toBe(one)
-    expect(firstSuccessor(room.held, [other, wrong, one])).toBe(other)
-    expect(firstSuccessor(room.held, [wrong])).toBe(undefined)
+  describe('of several', () => {
+    /** All begin with the same entries; each has so many of them, up to four. */
+    const holding = (number: number): OwnGroup => {
+      const { state } = room.held
+      const heads = state.heads.slice(0, number)
+      return { ...known(room), state: { ...state, number, heads, head: heads.at(-1)! } }
+    }
+    beforeEach(() => void room.invite(ada, [dan]))
+
+    test('the last one in the order takes the place of others, unless it has less of the chain or the ledger', () => {
+      expect(takesPlaceOf(holding(3), holding(3), { isLater: true })).toBe(true)
+      expect(takesPlaceOf(holding(3), holding(3), { isLater: false })).toBe(false)
+      expect(takesPlaceOf(holding(3), holding(2), { isLater: true })).toBe(false)
+      expect(takesPlaceOf(holding(2), holding(3), { isLater: false })).toBe(true)
+      expect(room.held.state.number).toBe(4)
+      const { state } = holding(3)
+      const forked = { ...holding(3), state: { ...state, heads: state.heads.map(() => new Uint8Array(32)) } }
+      expect(takesPlaceOf(holding(2), forked, { isLater: true })).toBe(false)
+      const before = known(room)
+      room.commit({ committer: ada.first.key, basis: { lists: [cyd.relist(cyd.devices)] } })
+      expect(takesPlaceOf(known(room), { ...before, state: room.held.state }, { isLater: true })).toBe(false)
+    })
+
+    test('all who are let into that one use it in the end, whichever others came to them, and in which order', () => {
+      fc.assert(
+        fc.property(
+          fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 8 }),
+          fc.array(fc.nat(7), { maxLength: 12 }),
+          fc.nat(12),
+          (lengths, came, at) => {
+            const longest = Math.max(...lengths)
+            const last = lengths.lastIndexOf(longest)
+            const welcomes = came.filter(place => place < lengths.length)
+            welcomes.splice(Math.min(at, welcomes.length), 0, last)
+            const used = welcomes.reduce((place, next) =>
+              takesPlaceOf(holding(lengths[place]!), holding(lengths[next]!), { isLater: next > place })
+                ? next
+                : place,
+            )
+            expect(used).toBe(last)
+          },
+        ),
+      )
+    })
   })
 
   test('is founded by nobody whose leaf is wrong', () => {

@@ -5,7 +5,6 @@ import { DeviceListSchema, SignedDeviceListSchema } from '../../../../gen/parley
 import { concatBytes, utf8 } from '../../../../services/protocol/bytes.js'
 import { IdentityError, type IdentityReason } from '../../../../services/protocol/error.js'
 import {
-  followsList,
   isFarAhead,
   isTimelyNumber,
   MAX_LIST_NUMBER,
@@ -216,18 +215,5 @@ describe('the numbers of lists', () => {
         expect(next).toBeGreaterThan(taken ?? 0)
       }),
     )
-  })
-})
-
-describe('the chain of lists', () => {
-  test('goes by the hash of the list before, and upward', () => {
-    const first = readDeviceList(crypto, good)
-    const listAfter = (number: number, previous: Uint8Array | undefined) =>
-      readDeviceList(crypto, makeDeviceList(crypto, account, { ...content, number, previous }))
-    expect(followsList(listAfter(first.number + 1, first.hash), first)).toBe(true)
-    expect(followsList(listAfter(first.number + 9, first.hash), first)).toBe(true)
-    expect(followsList(listAfter(first.number, first.hash), first)).toBe(false)
-    expect(followsList(listAfter(first.number + 1, undefined), first)).toBe(false)
-    expect(followsList(listAfter(first.number + 1, new Uint8Array(32)), first)).toBe(false)
   })
 })
