@@ -170,7 +170,7 @@ export function readWelcome(
 function comparedWith(known: readonly LiveGroup[], welcomed: Name): LiveGroup[] {
   const left = known.filter(
     group =>
-      !(group.phase.name === 'ended' && hasNotBegun(group)) &&
+      !(hasNotBegun(group) && (isRoom(group) || group.phase.name === 'ended')) &&
       !laterOf<Name>(known, group.record, welcomed) &&
       !isUnheard(group),
   )

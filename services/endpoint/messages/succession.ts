@@ -91,20 +91,44 @@ export function takeSuccessor(
   const present = known.find(other => isIn(other.phase) && goesOnFromGroup(known, other.record, group))
   const leaf = maker && present && leafOfMaker(present, { group, maker })
   if (present && !leaf) return
-  const isFurther = leaf && !equalBytes(present.held.state.head, group.held.state.head)
   // None that goes on from `group` can be right where the chain has come further.
-  if (isFurther) appendSystemMessage(parts, tx, present, place, { code: 'not-along', who: leaf.accountKey })
-  if (isFurther) return
-  const by = maker ? parseVerifiedCertificate(maker.identity).accountKey : NO_KEY
-  parts.groups.change(tx, group, {
-    successors: [...successors, { $typeName: 'parley.vault.v1.Successor', conversationId, by }],
-  })
-  if (!maker) return
+  if (leaf && !equalBytes(present.held.state.head, group.held.state.head))
+    tellNotAlong(parts, tx, present, { before: group, leaf, place })
+  else {
+    const by = maker ? parseVerifiedCertificate(maker.identity).accountKey : NO_KEY
+    const listed = { conversationId, by, listedAtMs: place.storedAtMs }
+    parts.groups.change(tx, group, {
+      successors: [...successors, { $typeName: 'parley.vault.v1.Successor', ...listed }],
+    })
+    if (maker) waitForIt(parts, tx, group, present)
+  }
+}
+
+/** A member has made it: its welcome follows, or another one is to be made. */
+function waitForIt(
+  parts: MessageParts,
+  tx: Transaction,
+  group: LiveGroup,
+  present: LiveGroup | undefined,
+): void {
   // Only the first is waited for: several that lead nowhere would keep everybody waiting.
-  const isWaited = group.phase.name === 'broken' && successors.length > 0
+  const isWaited = group.phase.name === 'broken' && group.record.successors.length > 1
   if (present) takePlaceAnew(parts, tx, present, group)
   else if (group.phase.name !== 'ended' && !isWaited)
     takeNoMore(parts, tx, group, { waitMs: COMES_WITHIN_MS })
+}
+
+/** Of one who made theirs before the present one could have come to them nothing is told: they come along as others do. */
+function tellNotAlong(
+  parts: Pick<MessageParts, 'account' | 'conversations'>,
+  tx: Transaction,
+  present: LiveGroup,
+  { before, leaf, place }: { before: LiveGroup; leaf: Leaf; place: PlaceInOrder },
+): void {
+  const first = before.record.successors[0]?.listedAtMs ?? 0n
+  const isOwnDevice = sameKey(leaf.deviceKey, parts.account.device.publicKey)
+  if (isOwnDevice || place.storedAtMs < first + BigInt(COMES_WITHIN_MS)) return
+  appendSystemMessage(parts, tx, present, place, { code: 'not-along', who: leaf.accountKey })
 }
 
 /** Not all came into the present group, so the next one takes its place in the order of one that all were in. */

@@ -55,15 +55,16 @@ export function forgets(
 }
 
 /**
- * Whether a group takes the place of one that is in use, where both go on from one and the same: it has all of its chain and
- * its ledger, and stands behind it in the order or has more of the chain. So whatever came to a device before, it uses the one
- * with the longest chain in the end and, of several, the last. `isLater`: it stands behind the other one.
+ * Whether a group takes the place of one that is in use, where both go on from one and the same: it has all of its chain, and
+ * stands behind it in the order or has more of the chain. So whatever came to a device before, it uses the one with the longest
+ * chain in the end and, of several, the last. Lists and removals that it lacks it is told of, and nothing is sealed before
+ * that. `isLater`: it stands behind the other one.
  */
 export function takesPlaceOf(
-  used: KnownGroup,
-  coming: Pick<KnownGroup, 'state' | 'ledger'>,
+  used: Pick<KnownGroup, 'state'>,
+  coming: Pick<KnownGroup, 'state'>,
   { isLater }: { isLater: boolean },
 ): boolean {
   const hasMore = isLater || coming.state.number > used.state.number
-  return hasMore && goesOnFrom(coming.state, used.state) && !forgets(used, coming)
+  return hasMore && goesOnFrom(coming.state, used.state)
 }

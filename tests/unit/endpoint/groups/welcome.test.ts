@@ -234,6 +234,7 @@ describe('a welcome to a room that is known here', () => {
       $typeName: 'parley.vault.v1.Successor' as const,
       conversationId: group.held.groupId,
       by: NO_KEY,
+      listedAtMs: 0n,
     }
     await change(before, { successors: [one] })
     return reading(group)
@@ -333,6 +334,8 @@ describe('a welcome to a room that is known here', () => {
     const own = { ...made, held: { ...made.held, epoch: 0n } }
     const live = await add(own, { name: 'creating' })
     expect(reading(await next())).toBe('not-theirs')
+    // The server has not said yet what becomes of that.
+    expect(await listed(await next())).toBe('successor')
     await testing.written((tx, { context }) =>
       context.groups.move(tx, context.groups.get(live.number)!, { input: 'commit-dropped' }),
     )
@@ -342,7 +345,7 @@ describe('a welcome to a room that is known here', () => {
   const place = (...groups: Made[]) =>
     change(known, {
       successors: groups.map(({ held: { groupId: conversationId } }) => ({
-        ...{ $typeName: 'parley.vault.v1.Successor' as const, conversationId, by: NO_KEY },
+        ...{ $typeName: 'parley.vault.v1.Successor' as const, conversationId, by: NO_KEY, listedAtMs: 0n },
       })),
     })
 

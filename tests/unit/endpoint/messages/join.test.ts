@@ -378,7 +378,12 @@ describe('a welcome to the next group of a room', () => {
   /** The server has put it into the order of the one before. */
   async function listed(...made: Parameters<typeof successor>): Promise<Welcome> {
     const welcome = await successor(...made)
-    const one = { $typeName: 'parley.vault.v1.Successor', conversationId: welcome.id, by: NO_KEY } as const
+    const one = {
+      $typeName: 'parley.vault.v1.Successor',
+      conversationId: welcome.id,
+      by: NO_KEY,
+      listedAtMs: 0n,
+    } as const
     await room.change({ successors: [...room.live.record.successors, one] })
     return welcome
   }
@@ -518,7 +523,12 @@ describe('somebody whom nobody has let in', () => {
     const first = await invitation({ room: {}, others: [carol] })
     await join(first, HOLD)
     const second = await successor(groupOf(first)!.held)
-    const one = { $typeName: 'parley.vault.v1.Successor', conversationId: second.id, by: NO_KEY } as const
+    const one = {
+      $typeName: 'parley.vault.v1.Successor',
+      conversationId: second.id,
+      by: NO_KEY,
+      listedAtMs: 0n,
+    } as const
     await testing.written((tx, { context }) =>
       context.groups.change(tx, context.groups.get(groupOf(first)!.number)!, { successors: [one] }),
     )

@@ -118,10 +118,8 @@ describe('the server says that the room goes on', () => {
     })
     return create(SuccessorSchema, { conversationId: id, head, headSignature })
   }
-  const take = (successor: ReturnType<typeof successorBy>, group = room) =>
-    testing.written((tx, unit) =>
-      takeSuccessor(unit.context, tx, group.in(unit), { successor, place: PLACE }),
-    )
+  const take = (successor: ReturnType<typeof successorBy>, { group = room, place = PLACE } = {}) =>
+    testing.written((tx, unit) => takeSuccessor(unit.context, tx, group.in(unit), { successor, place }))
   const places = () => room.live.record.successors.map(({ conversationId }) => conversationId)
 
   test('in a group that a member has made: its welcome is waited for', async () => {
@@ -199,11 +197,16 @@ describe('the server says that the room goes on', () => {
         const state = { ...group.held.state, head: new Uint8Array(32).fill(1) }
         context.groups.enter(tx, group, { state: group.state, held: { ...group.held, state } })
       })
+      const told = () => testing.context.conversations.history(room.conversation)
+      // Bob has made it at the same time, perhaps, and comes along.
       await take(successorBy(bob, undefined, LATER))
+      expect(told()).toEqual([])
+      const place = { ...PLACE, storedAtMs: PLACE.storedAtMs + BigInt(COMES_WITHIN_MS) }
+      await take(successorBy(alice, undefined, LATER), { place })
+      expect(told()).toEqual([])
+      await take(successorBy(bob, undefined, LATER), { place })
       expect([places(), phase(present).name]).toEqual([[present.record.conversationId], 'active'])
-      expect(testing.context.conversations.history(room.conversation)).toMatchObject([
-        { system: { code: 'not-along', who: 'bob' } },
-      ])
+      expect(told()).toMatchObject([{ system: { code: 'not-along', who: 'bob' } }])
     })
   })
 
@@ -306,6 +309,7 @@ describe('a group that this device has made to go on in', () => {
         $typeName: 'parley.vault.v1.Successor',
         conversationId,
         by: NO_KEY,
+        listedAtMs: 0n,
       })),
     })
 
@@ -326,7 +330,7 @@ describe('a group that this device has made to go on in', () => {
     const [own, known] = [await ownNext(), await next()]
     const entry = (conversationId: Uint8Array, by: OwnAccount | undefined) => ({
       $typeName: 'parley.vault.v1.Successor' as const,
-      ...{ conversationId, by: by?.account.publicKey ?? NO_KEY },
+      ...{ conversationId, by: by?.account.publicKey ?? NO_KEY, listedAtMs: 0n },
     })
     const unknown = (byte: number) => new Uint8Array(16).fill(byte)
     await room.change({
