@@ -99,10 +99,11 @@ onEveryStore('a successor', () => {
     await accepted(bad, commit(old, { epoch: 1n, removed: [anna, bert] }))
     const wrong = random(16)
     await accepted(bad, successor(mallory, { old, id: wrong, added: [anna] }))
-    await accepted(second, successor(bert, { old, added: [anna] }))
+    const last = random(16)
+    await accepted(second, successor(bert, { old, id: last, added: [anna] }))
     await accepted(bad, commit(wrong, { epoch: 1n }))
     expect(await rejectionOf(bad, commit(old, { epoch: 2n }))).toMatchObject({
-      ...{ case: 'succeeded', value: { conversationId: wrong } },
+      ...{ case: 'succeeded', value: { conversationId: last } },
     })
     const expected = [
       ...['old welcome', 'old commit', 'old successor', 'new welcome'],

@@ -27,12 +27,17 @@ export interface Succession {
   /** The one that it succeeds. */
   succeeds: Uint8Array
   succeedsEpoch?: bigint
+  succeedsAfter?: Uint8Array
   added?: TestDevice[]
   creates?: boolean
 }
 
-function headOf({ id, succeeds, succeedsEpoch = 1n }: Succession): Uint8Array {
-  return toBinary(BundleHeadSchema, create(BundleHeadSchema, { conversationId: id, succeeds, succeedsEpoch }))
+function headOf({ id, succeeds, succeedsEpoch = 1n, succeedsAfter }: Succession): Uint8Array {
+  const after = succeedsAfter && { succeedsAfter }
+  return toBinary(
+    BundleHeadSchema,
+    create(BundleHeadSchema, { conversationId: id, succeeds, succeedsEpoch, ...after }),
+  )
 }
 
 export function succession(sender: TestDevice, given: Succession): OutgoingEnvelope {
@@ -57,6 +62,35 @@ export async function reasonFor(store: Store, sender: TestDevice, envelope: Outg
 
 export function successorSuite(open: OpenStore): void {
   describe('a conversation that succeeds another', () => {
+    test('is made behind the last one that its maker was shown, and else not at all', async () => {
+      const { store, reopen, alice, bob, mallory, old } = await scene(open)
+      const [first, second] = [newConversationId(), newConversationId()]
+      const NONE = new Uint8Array()
+      const make = (on: Store, by: TestDevice, id: Uint8Array, succeedsAfter: Uint8Array) =>
+        reasonFor(on, by, succession(by, { id, succeeds: old, succeedsAfter }))
+      expect(await make(store, alice, first, bytesOf('none', 16))).toBe('malformed')
+      expect(await make(store, alice, first, NONE)).toBe('accepted')
+      for (const restart of [false, true]) {
+        const current = restart ? await reopen() : store
+        const late = await send(
+          current,
+          bob,
+          succession(bob, { id: second, succeeds: old, succeedsAfter: NONE }),
+        )
+        expect(late).toMatchObject({
+          reason: { case: 'succeeded', value: { conversationId: first } },
+          after: expect.anything(),
+        })
+        if (!restart) continue
+        expect(await make(current, bob, second, first)).toBe('accepted')
+        expect(await make(current, mallory, newConversationId(), first)).toBe('succeeded')
+        // Who does not say what they were shown makes it all the same.
+        expect(
+          await reasonFor(current, mallory, succession(mallory, { id: newConversationId(), succeeds: old })),
+        ).toBe('accepted')
+      }
+    })
+
     test('is told of in the order of that one, to all in it, before anything of the new one', async () => {
       const { store, reopen, alice, bob, mallory, old } = await scene(open)
       const id = newConversationId()

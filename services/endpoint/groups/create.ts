@@ -157,7 +157,11 @@ export function createSuccessor(
     entries: held.entries,
     accounts: held.ledger.accounts,
     changes: out.map(accountKey => ({ kind: 'remove', accountKey })),
-    succeeds: { conversationId: before.record.conversationId, epoch: before.held.epoch },
+    succeeds: {
+      conversationId: before.record.conversationId,
+      epoch: before.held.epoch,
+      after: before.record.lastSuccessor,
+    },
   })
 }
 

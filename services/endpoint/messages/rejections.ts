@@ -37,7 +37,7 @@ export async function onRejected(
   if (!queued || reason.case === 'outOfOrder') return 0
   parts.outbox.rewind(tx, clientSequence)
   const group = parts.groups.get(queued.item.group)
-  if (group?.phase.name === 'creating') putOffSuccessor(parts, tx, group, waitOf(reason))
+  if (group?.phase.name === 'creating') putOffSuccessor(parts, tx, group, whenAgain(reason))
   switch (reason.case) {
     case 'rateLimited':
       return reason.value.retryAfterMs
@@ -85,8 +85,10 @@ export async function onRejected(
   }
 }
 
-const waitOf = (reason: RejectedSend['reason']): number =>
-  reason.case === 'tooManySuccessors' ? reason.value.retryAfterMs : 0
+function whenAgain({ case: name, value }: RejectedSend['reason']): Parameters<typeof putOffSuccessor>[3] {
+  if (name === 'tooManySuccessors') return { retryAfterMs: value.retryAfterMs }
+  return name === 'succeeded' ? { last: value.conversationId } : {}
+}
 
 /**
  * Nothing behind a rejected send was taken: what of it is as old would be rejected as well, one round trip after the
@@ -164,7 +166,7 @@ function refuseCommit(
   if (intents.length === 0)
     parts.groups.change(tx, group, { committedAtMs: BigInt(parts.clock.now()), sealedSinceCommit: 0n })
   if (group.phase.name === 'creating') {
-    putOffSuccessor(parts, tx, group, 0)
+    putOffSuccessor(parts, tx, group, {})
     move(parts, tx, group, { input: 'abandoned' })
   } else giveUpCommit(parts, tx, { group, queued })
 }
@@ -216,7 +218,7 @@ function fail(
 
 /** A change of the group was not delivered here, or could not be opened. A room cannot be made anew, so it is rejoined. */
 function fallBehind(parts: MessageParts, tx: Transaction, group: LiveGroup): void {
-  if (group.phase.name === 'creating') putOffSuccessor(parts, tx, group, 0)
+  if (group.phase.name === 'creating') putOffSuccessor(parts, tx, group, {})
   if (group.phase.name === 'broken') putBack(parts, tx, group)
   else if (isRoom(group) && !isEnded(group) && group.phase.name !== 'creating') {
     putBack(parts, tx, group)

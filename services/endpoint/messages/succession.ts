@@ -62,15 +62,22 @@ export function takeNoMore(
   else move(parts, tx, group, { input: 'abandoned' })
 }
 
-/** The next group that this device has made is not taken by the server: it makes another one then. */
+/**
+ * The next group that this device has made is not taken by the server: it makes another one then. `last`: another member has
+ * made that, which is waited for.
+ */
 export function putOffSuccessor(
   parts: MessageParts,
   tx: Transaction,
   { held }: LiveGroup,
-  retryAfterMs: number,
+  { retryAfterMs = 0, last }: { retryAfterMs?: number; last?: Uint8Array | undefined },
 ): void {
   const before = parts.groups.ofChain(held.state.id).filter(({ phase }) => phase.name === 'broken')
-  for (const group of before) takeNoMore(parts, tx, group, { waitMs: Math.max(retryAfterMs, AGAIN_MS) })
+  const waitMs = last ? COMES_WITHIN_MS : Math.max(retryAfterMs, AGAIN_MS)
+  for (const group of before) {
+    if (last) parts.groups.change(tx, predecessorOfNext(parts, group), { lastSuccessor: last })
+    takeNoMore(parts, tx, group, { waitMs })
+  }
 }
 
 /** The server says that the conversation goes on in another one, which a member has made: its welcome follows. */
@@ -80,10 +87,11 @@ export function takeSuccessor(
   group: LiveGroup,
   { successor, place }: { successor: Successor; place: PlaceInOrder },
 ): void {
+  const { conversationId } = successor
+  parts.groups.change(tx, group, { lastSuccessor: conversationId })
   const maker = successorMaker(parts, group, successor)
   // One who has lost the state does not know all members any more: its word ends nothing, but its welcome may come.
   if (!maker && group.phase.name !== 'out-of-sync') return
-  const { conversationId } = successor
   const { successors } = group.record
   // A server that says it again keeps nobody from making the next one.
   if (successors.some(each => equalBytes(each.conversationId, conversationId))) return

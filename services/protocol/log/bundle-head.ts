@@ -37,6 +37,8 @@ export interface BundleParts {
 export interface Predecessor {
   conversationId: Uint8Array
   epoch: bigint
+  /** The last one that was shown to go on in its place; empty: none was. Unless given, the server does not compare it. */
+  after?: Uint8Array | undefined
 }
 
 interface HeadOptions {
@@ -64,6 +66,7 @@ export function makeBundleHead(crypto: CryptoProvider, options: HeadOptions): Si
     welcomeHashes: bundle.welcomes.map(({ welcome }) => crypto.sha256(welcome)),
     rosterChangeHash: rosterChangeHash(crypto, bundle.rosterChange),
     ...(succeeds ? { succeeds: succeeds.conversationId, succeedsEpoch: succeeds.epoch } : {}),
+    ...(succeeds?.after ? { succeedsAfter: succeeds.after } : {}),
     epochTag,
     deviceId: device.publicKey,
   })
@@ -156,12 +159,14 @@ function rosterChangeHash(
 function isWellFormed(head: BundleHead): boolean {
   const { conversationId, commitHash, welcomeHashes, rosterChangeHash: change, deviceId } = head
   const follows = head.succeeds.length === CONVERSATION_ID_BYTES
+  const after = head.succeedsAfter?.length ?? 0
   return (
     conversationId.length === CONVERSATION_ID_BYTES &&
     [commitHash, change, head.epochTag, ...welcomeHashes].every(
       ({ length }) => length === FINGERPRINT_BYTES,
     ) &&
     (follows || (head.succeeds.length === 0 && head.succeedsEpoch === 0n)) &&
+    (after === 0 || after === CONVERSATION_ID_BYTES) &&
     deviceId.length === DEVICE_ID_BYTES
   )
 }

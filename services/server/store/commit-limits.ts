@@ -10,8 +10,8 @@ const ACCOUNT_PART = 0.5
 
 /** The conversations that were created in the place of another one. */
 export interface Successors {
-  /** The id of the first one, and the sequence of its record in the order of the old one. */
-  readonly first: Uint8Array
+  /** The id of the last one, and the sequence of its record in the order of the old one. */
+  readonly last: Uint8Array
   readonly sequence: number
   /** When each device made its last one, by the device's key; of those that have to wait still. ms since 1970. */
   readonly madeAt: ReadonlyMap<number, number>
@@ -88,7 +88,7 @@ export function withSuccessor(
 ): Successors {
   const waiting = [...(before?.madeAt ?? [])].filter(([, madeAt]) => waitAfter(madeAt, now) > 0)
   const madeAt = new Map([...waiting, [device, now]])
-  return before ? { ...before, madeAt } : { first: id.slice(), sequence, madeAt }
+  return { last: id.slice(), sequence, madeAt }
 }
 
 /** A clock that was set back keeps nobody out. */

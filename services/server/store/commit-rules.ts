@@ -78,7 +78,7 @@ function checkPlace(bundle: CommitBundle, { sender, conversation }: CommitFacts)
   }
   if (!conversation) return unknownConversation()
   if (!conversation.members.has(sender.key)) return notAMember()
-  if (conversation.successors) return succeeded(conversation.successors.first)
+  if (conversation.successors) return succeeded(conversation.successors.last)
   return bundle.epoch === BigInt(conversation.epoch) ? undefined : staleEpoch(conversation.epoch)
 }
 

@@ -47,6 +47,7 @@ import {
   type Reason,
   rateLimited,
   staleEpoch,
+  succeeded,
   tooLarge,
   tooManySuccessors,
   unknownConversation,
@@ -101,6 +102,7 @@ export interface Succession {
   back: ConversationFacts['removed']
 }
 
+const NONE = new Uint8Array()
 const REPEATED: Decision = { case: 'repeated' }
 type Rejected = Extract<Decision, { case: 'rejected' }>
 
@@ -207,7 +209,12 @@ function decideSuccession(
   if (!conversation) return rejected(unknownConversation())
   if (!maySucceed(conversation, sender)) return rejected(notAMember())
   if (succeedsEpoch > BigInt(conversation.epoch)) return stale(conversation)
-  const waitMs = successorWait(conversation.successors, { device: sender.key, now })
+  const { successors } = conversation
+  if (head.succeedsAfter && !equalBytes(head.succeedsAfter, successors?.last ?? NONE))
+    return successors
+      ? { case: 'rejected', reason: succeeded(successors.last), after: successors.sequence }
+      : rejected(malformed('the head of a commit bundle names a successor that is none'))
+  const waitMs = successorWait(successors, { device: sender.key, now })
   if (waitMs > 0) return rejected(tooManySuccessors(waitMs))
   const content = successorContent({ conversationId, head: bytes, headSignature }, conversation.epoch)
   return { case: 'fits', succeeds: { conversation, content, back: comingBack(conversation, change) } }

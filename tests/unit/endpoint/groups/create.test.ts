@@ -315,7 +315,11 @@ describe('the group in which a room goes on', () => {
   test('is made in place of an earlier one where not all came into the old one', async () => {
     const before = {
       held: { ...old.held, epoch: 7n },
-      record: { ...old.record, conversationId: new Uint8Array(16).fill(7) },
+      record: {
+        ...old.record,
+        conversationId: new Uint8Array(16).fill(7),
+        lastSuccessor: new Uint8Array(16).fill(8),
+      },
     }
     const later = { held: { ...old.held, incarnation: 5 }, record: old.record }
     const next = await made(({ context, tx }) =>
@@ -323,7 +327,11 @@ describe('the group in which a room goes on', () => {
     )
     expect(next.group.record.incarnation).toBe(2)
     expect(decodeBundleHead(next.bundle.head)).toMatchObject({
-      ...{ succeeds: before.record.conversationId, succeedsEpoch: 7n },
+      ...{
+        succeeds: before.record.conversationId,
+        succeedsEpoch: 7n,
+        succeedsAfter: new Uint8Array(16).fill(8),
+      },
     })
   })
 

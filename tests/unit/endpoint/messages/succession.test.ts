@@ -366,10 +366,19 @@ describe('a group that this device has made to go on in', () => {
     }
   })
 
+  test('and that came behind another one is waited for, and made behind that', async () => {
+    const own = await ownNext()
+    await testing.written((tx, { context }) =>
+      putOffSuccessor(context, tx, context.groups.get(own.number)!, { last: ID }),
+    )
+    expect(phase()).toEqual({ ...BROKEN, succeedAtMs: now() + COMES_WITHIN_MS + TURN_MS })
+    expect(room.live.record.lastSuccessor).toEqual(ID)
+  })
+
   test('and that the server refuses is made again later, three times in an hour', async () => {
     const putOff = (group: LiveGroup, retryAfterMs: number) =>
       testing.written((tx, unit) =>
-        putOffSuccessor(unit.context, tx, unit.context.groups.get(group.number)!, retryAfterMs),
+        putOffSuccessor(unit.context, tx, unit.context.groups.get(group.number)!, { retryAfterMs }),
       )
     const AGAIN_MS = 1_000
     for (let time = 1; time <= 3; time++) {

@@ -151,23 +151,23 @@ describe('commits in a conversation', () => {
 
 describe('successors', () => {
   const id = new Uint8Array(16).fill(1)
-  const later = { id: new Uint8Array(16).fill(2), sequence: 9 }
 
-  test('are one in an hour of each device, whatever the others make, and the first stays the first', () => {
+  test('are one in an hour of each device, whatever the others make, and the last one is known', () => {
     const gaps = fc.array(fc.record({ gap: fc.nat(HOUR_MS), device: fc.nat(3) }), { minLength: 1 })
     fc.assert(
       fc.property(gaps, turns => {
         let now = NOW
         let held: Successors | undefined
         const last = new Map<number, number>()
-        for (const { gap, device } of turns) {
+        for (const [sequence, { gap, device }] of turns.entries()) {
           now += gap
           const expected = Math.max(0, (last.get(device) ?? 0) + HOUR_MS - now)
           expect(successorWait(held, { device, now })).toBe(expected)
           if (expected > 0) continue
-          held = withSuccessor(held, { ...(held ? later : { id, sequence: 5 }), device, now })
+          const made = new Uint8Array(16).fill(sequence)
+          held = withSuccessor(held, { id: made, sequence, device, now })
           last.set(device, now)
-          expect(held).toMatchObject({ first: id, sequence: 5 })
+          expect(held).toMatchObject({ last: made, sequence })
           // No more is kept than is of use.
           for (const madeAt of held.madeAt.values()) expect(now - madeAt).toBeLessThan(HOUR_MS)
         }
@@ -177,7 +177,7 @@ describe('successors', () => {
 
   test('go to the millisecond, and a clock that is set back keeps nobody out', () => {
     const held = withSuccessor(undefined, { id, sequence: 5, device: 1, now: NOW })
-    expect(held).toEqual({ first: id, sequence: 5, madeAt: new Map([[1, NOW]]) })
+    expect(held).toEqual({ last: id, sequence: 5, madeAt: new Map([[1, NOW]]) })
     const waits = [NOW, NOW + HOUR_MS - 1, NOW + HOUR_MS, NOW - 1].map(now =>
       successorWait(held, { device: 1, now }),
     )

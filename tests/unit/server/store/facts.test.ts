@@ -209,7 +209,7 @@ describe('a change', () => {
     const again = succeededBy(after, { ...by, sequence: 30, device: 2, back: backWith(after, 2) })
     expect([again.members, again.spans]).toEqual([after.members, after.spans])
     expect(again.successors).toMatchObject({
-      sequence: 20,
+      sequence: 30,
       madeAt: new Map([
         [1, 5],
         [2, 5],

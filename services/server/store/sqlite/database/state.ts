@@ -201,9 +201,9 @@ function removedOf({ id, joined_epoch: joinedEpoch, sequence, removed_at: at }: 
 }
 
 function successorsOf(
-  { successor: first, successor_sequence: sequence }: ConversationRow,
+  { successor: last, successor_sequence: sequence }: ConversationRow,
   makers: readonly SuccessorRow[],
 ): ConversationFacts['successors'] {
-  if (first === null) return undefined
-  return { first, sequence, madeAt: new Map(makers.map(maker => [maker.device, maker.made_at])) }
+  if (last === null) return undefined
+  return { last, sequence, madeAt: new Map(makers.map(maker => [maker.device, maker.made_at])) }
 }

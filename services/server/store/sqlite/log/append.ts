@@ -141,7 +141,7 @@ export class Appender {
 
   #noteSuccessor({ key, successors: before }: ConversationFacts, { successors }: ConversationFacts): void {
     if (!successors) return
-    if (!before) this.#sql.succeed.run(successors.first, successors.sequence, key)
+    this.#sql.succeed.run(successors.last, successors.sequence, key)
     for (const device of before?.madeAt.keys() ?? [])
       if (!successors.madeAt.has(device)) this.#sql.mayAgain.run(key, device)
     for (const [device, madeAt] of successors.madeAt)
