@@ -84,7 +84,7 @@ export function successorSuite(open: OpenStore): void {
         if (!restart) continue
         expect(await make(current, bob, second, first)).toBe('accepted')
         expect(await make(current, mallory, newConversationId(), first)).toBe('succeeded')
-        // Who does not say what they were shown makes it all the same.
+        // The store takes it from a device that does not say what it was shown.
         expect(
           await reasonFor(current, mallory, succession(mallory, { id: newConversationId(), succeeds: old })),
         ).toBe('accepted')
