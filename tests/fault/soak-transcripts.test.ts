@@ -66,8 +66,8 @@ describe('what two members hold of a conversation', () => {
     })
 
     test('is in the group in which it was sent', () => {
-      expect(violations([text('one', 5), text('two', 4)])).toContainEqual(
-        expect.stringMatching(/"room two" is in first at 4, not in second/),
+      expect(violations([text('one', 5), text('two', 6)])).toContainEqual(
+        expect.stringMatching(/"room two" is in first at 6, not in second/),
       )
     })
 

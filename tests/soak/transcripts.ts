@@ -202,8 +202,9 @@ function checkOne(
     line => line.sequence === sequence && (line.kind === 'unreadable' || line.kind === 'gap'),
   )?.text
   if (place !== undefined) {
-    // The device that sent it has said it again where the room went on, for those who were not in that group.
-    const isSaidAgain = place.group !== group && place.sequence < sequence
+    // The device that sent it says it again where the room goes on, for those who were not in that group; it has signed it for
+    // the next one before it has a place there.
+    const isSaidAgain = place.group !== group && place.sequence <= sequence
     if (isSaidAgain) return
     if (place.group !== group && !cause)
       say(verdict, transcript, `"${text}" is in ${place.group} at ${place.sequence}, not in ${group}`)

@@ -1,6 +1,7 @@
 // Which messages of a conversation are here, while its history is handed over: what comes twice is filed once.
 
-import { toHex } from '../../protocol/bytes.js'
+import { toHex, utf8 } from '../../protocol/bytes.js'
+import { saidIn } from '../../protocol/conversation/text-statement.js'
 import { crypto } from '../crypto.js'
 import type { ConversationNumber } from '../ids.js'
 import { Kept } from '../vault/records/kept.js'
@@ -21,7 +22,18 @@ const placeName = ({ fromDevice, sequence, sentAtMs }: Omit<Named, 'statement'>)
   `${sequence} ${sentAtMs} ${toHex(fromDevice)}`
 
 /** All that a message goes by: what is told of one that is here signed is here. */
-const namesOf = (message: Named): string[] => [messageName(message), placeName(message)]
+function namesOf(message: Named): string[] {
+  const again = againNames(message)
+  return [messageName(message), placeName(message), ...(again ? [again.here, again.anywhere] : [])]
+}
+
+/** The names of a signed text that its device may have said in several groups: in this one, and in any. */
+function againNames({ statement, fromDevice }: Named): { here: string; anywhere: string } | undefined {
+  const said = statement?.length ? saidIn(statement) : undefined
+  if (!said) return undefined
+  const anywhere = `${said.sentAtMs} ${toHex(fromDevice)} ${toHex(crypto.sha256(utf8(said.text)))}`
+  return { here: `${anywhere} ${toHex(said.groupId)}`, anywhere }
+}
 
 export class FiledNames {
   /** By conversation, of those that are being handed over. */
@@ -30,7 +42,10 @@ export class FiledNames {
   readonly #copies = new WeakMap<Transaction, Map<ConversationNumber, Set<string>>>()
 
   has(reader: Reader, conversation: ConversationNumber, message: Named): boolean {
-    return this.#in(reader, conversation).has(messageName(message))
+    const names = this.#in(reader, conversation)
+    const again = againNames(message)
+    const isSaidElsewhere = again !== undefined && names.has(again.anywhere) && !names.has(again.here)
+    return names.has(messageName(message)) || isSaidElsewhere
   }
 
   /** It is here now. */

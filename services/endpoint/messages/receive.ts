@@ -19,7 +19,6 @@ import { doubtOrder } from './fresh-keys.js'
 import { joinByWelcome } from './join.js'
 import { lostTogether } from './rejoin-requests.js'
 import type { MessageParts } from './sealing/parts.js'
-import { isWaiting } from './sealing/unsent.js'
 import { takeSuccessor } from './succession.js'
 import { appendSystemMessage, appendUnreadable } from './system-message.js'
 
@@ -114,8 +113,6 @@ async function takeEcho(
   passPlace(parts, tx, group, { sequence: envelope.sequence, digest })
   if (what.value.message === 0n) return
   const id = { conversation: group.record.conversation, message: what.value.message }
-  // It is to be said again in another group.
-  if (isWaiting(parts, id)) return
   parts.conversations.update(tx, id, { status: MessageStatus.STORED, sequence: envelope.sequence })
 }
 

@@ -91,6 +91,13 @@ export function readTextStatement(
 /** The text of a statement that was verified when it came; '' for what is none. */
 export const textIn = (statement: Uint8Array): string => decode(statement)?.text ?? ''
 
+/** The group that a verified statement is of, and what it says when; undefined for what is none. */
+export function saidIn(
+  statement: Uint8Array,
+): { groupId: Uint8Array; sentAtMs: bigint; text: string } | undefined {
+  return decode(statement)
+}
+
 /** Whether two statements that were verified say the same at the same time, in different groups. */
 export function isSaidElsewhere(one: Uint8Array, other: Uint8Array): boolean {
   const [said, again] = [decode(one), decode(other)]

@@ -6,11 +6,11 @@ import { MessageKind } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { equalBytes } from '../../../protocol/bytes.js'
 import { isSaidElsewhere } from '../../../protocol/conversation/text-statement.js'
 import { sameKey } from '../../../protocol/keys.js'
-import { isOwn, isRoom } from '../../groups/membership.js'
+import { isOwn } from '../../groups/membership.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
 import { laterOf } from '../../groups/state/lineage.js'
-import { type Count, countOf, larger, smaller } from '../../ids.js'
-import type { Transaction } from '../../vault/records.js'
+import { type Count, countOf, larger, type MessageNumber, smaller } from '../../ids.js'
+import type { KeyOf, RecordOf, Transaction } from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
 import { waitFor } from '../sealing/unsent.js'
 import type { Received } from './content-type.js'
@@ -19,8 +19,11 @@ import type { Received } from './content-type.js'
 const SAID_AGAIN = 1_000
 /** The last lines of a conversation, among which one that is said again is looked for. */
 const LOOKED_AT = 2 * SAID_AGAIN
-/** A line that is said again in a conversation that was begun anew was written so long before, in ms. */
-const SAID_BEFORE_MS = 60_000n
+const PAGE = 100
+/** Lines that were written so long before, in ms, are none that is said again: clocks differ by less. */
+const CLOCKS_DIFFER_MS = 600_000n
+/** A line that is said again was written so long before, in ms, where nothing else tells it. */
+const SAID_BEFORE_MS = 3_000n
 const NO_COUNT = countOf(0n)
 const ALL = countOf(2n ** 62n)
 
@@ -50,25 +53,37 @@ function confirmedByMembers(parts: Pick<MessageParts, 'account'>, group: LiveGro
   return confirmed.reduce(smaller, ALL)
 }
 
+interface Row {
+  key: KeyOf<'messages'>
+  record: RecordOf<'messages'>
+}
+
 /** Whether it was heard in another group, which this one has taken the place of. `statement`: the text, as it is signed here. */
 export function wasHeard(
   { groups, records }: Pick<MessageParts, 'groups' | 'records'>,
   { group, envelope, content, device }: Received,
   statement: Uint8Array,
 ): boolean {
-  const known = groups.ofChain(group.held.state.id)
-  // A conversation that was begun anew is no other's successor.
+  // This device may have come later than the other group, and have it from those who hand over the history.
   const isLong = envelope.storedAtMs - content.sentAtMs >= SAID_BEFORE_MS
-  const isAnew = ({ record }: LiveGroup) =>
-    isLong && !isRoom(group) && record.incarnation < group.record.incarnation
-  if (!known.some(other => isAnew(other) || laterOf(known, group.record, other.record))) return false
-  return records
-    .list('messages', { group: group.record.conversation, reverse: true, limit: LOOKED_AT })
-    .some(
-      ({ record }) =>
-        record.kind === MessageKind.TEXT &&
-        record.sentAtMs === content.sentAtMs &&
-        equalBytes(record.fromDevice, device) &&
-        isSaidElsewhere(record.statement, statement),
-    )
+  const isLater = isLong && group.record.incarnation > 1
+  const known = groups.ofChain(group.held.state.id)
+  if (!isLater && !known.some(other => laterOf(known, group.record, other.record))) return false
+  const isIt = ({ record }: Row) =>
+    record.kind === MessageKind.TEXT &&
+    record.sentAtMs === content.sentAtMs &&
+    equalBytes(record.fromDevice, device) &&
+    isSaidElsewhere(record.statement, statement)
+  let before: MessageNumber | undefined
+  for (let looked = 0; looked < LOOKED_AT; looked += PAGE) {
+    const rows = records.list('messages', {
+      ...{ group: group.record.conversation, reverse: true, limit: PAGE },
+      ...(before !== undefined && { before }),
+    })
+    if (rows.some(isIt)) return true
+    const isEarlier = rows.every(({ record }) => record.sentAtMs < content.sentAtMs - CLOCKS_DIFFER_MS)
+    if (rows.length < PAGE || isEarlier) return false
+    before = rows.at(-1)!.key.id
+  }
+  return false
 }

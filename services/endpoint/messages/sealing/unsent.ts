@@ -19,9 +19,6 @@ export function waitFor(tx: Transaction, { conversation, message }: MessageId): 
   tx.put('waiting', at(message), { conversation })
 }
 
-export const isWaiting = ({ records }: Pick<MessageParts, 'records'>, { message }: MessageId): boolean =>
-  records.has('waiting', at(message))
-
 /** It is sealed, or never will be. */
 export function waitNoMore(tx: Transaction, { message }: MessageId): void {
   tx.delete('waiting', at(message))

@@ -1,6 +1,8 @@
 // Which messages of a conversation are here, while its history is handed over.
 
+import { create, toBinary } from '@bufbuild/protobuf'
 import { beforeEach, describe, expect, test } from '@jest/globals'
+import { TextStatementSchema } from '../../../../gen/parley/content/v1/chain_pb.js'
 import { FiledNames } from '../../../../services/endpoint/history/filed-names.js'
 import { conversationNumber, messageNumber, sequenceOf } from '../../../../services/endpoint/ids.js'
 import { Records } from '../../../../services/endpoint/vault/records.js'
@@ -55,6 +57,23 @@ describe('a message', () => {
     expect([hasSigned(5n), hasSigned(9n), hasSigned(5n, Uint8Array.of(4))]).toEqual([true, true, false])
     // Nor does anybody tell it again.
     expect([has(5n), has(9n)]).toEqual([true, false])
+  })
+
+  test('that its device has said in two groups is here by one of them, and a second one of the same group is not', async () => {
+    const said = (groupId: number, count: bigint, text = 'tea') =>
+      toBinary(
+        TextStatementSchema,
+        create(TextStatementSchema, { groupId: new Uint8Array(16).fill(groupId), count, sentAtMs: 7n, text }),
+      )
+    await records.transaction(tx => {
+      tx.put('messages', { group: ONE, id: messageNumber(1n) }, { ...name(5n), statement: said(1, 1n) })
+    })
+    const hasSaid = (statement: Uint8Array, fill = 1) =>
+      filed.has(records, ONE, { ...name(9n, fill), statement })
+    expect([hasSaid(said(1, 1n)), hasSaid(said(2, 4n))]).toEqual([true, true])
+    expect([hasSaid(said(1, 2n)), hasSaid(said(2, 4n, 'coffee')), hasSaid(said(2, 4n), 2)]).toEqual([
+      ...[false, false, false],
+    ])
   })
 
   test('that somebody tells does not stand in the place of the one that its device has signed', async () => {
