@@ -14,6 +14,7 @@ import { clientSequenceOf, type Placed } from '../ids.js'
 import type { Transaction } from '../vault/records.js'
 import { passPlace, takeApplication } from './application.js'
 import { receiveCommit, receiveOwnCommit } from './commits.js'
+import { sayLateAgain } from './content/say-again.js'
 import { missPlaces } from './fork-detection.js'
 import { doubtOrder } from './fresh-keys.js'
 import { joinByWelcome } from './join.js'
@@ -114,6 +115,7 @@ async function takeEcho(
   if (what.value.message === 0n) return
   const id = { conversation: group.record.conversation, message: what.value.message }
   parts.conversations.update(tx, id, { status: MessageStatus.STORED, sequence: envelope.sequence })
+  sayLateAgain(tx, group, id)
 }
 
 /** The server says that this device sent something here, of which it knows nothing: a lie, or a copy of its vault in use. */

@@ -6,9 +6,9 @@ import { MessageKind } from '../../../../gen/parley/vault/v1/records_pb.js'
 import { equalBytes } from '../../../protocol/bytes.js'
 import { isSaidElsewhere } from '../../../protocol/conversation/text-statement.js'
 import { sameKey } from '../../../protocol/keys.js'
-import { isOwn } from '../../groups/membership.js'
+import type { MessageId } from '../../events.js'
+import { isOwn, isRoom } from '../../groups/membership.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
-import { laterOf } from '../../groups/state/lineage.js'
 import { type Count, countOf, larger, type MessageNumber, smaller } from '../../ids.js'
 import type { KeyOf, RecordOf, Transaction } from '../../vault/records.js'
 import type { MessageParts } from '../sealing/parts.js'
@@ -22,7 +22,7 @@ const LOOKED_AT = 2 * SAID_AGAIN
 const PAGE = 100
 /** Lines that were written so long before, in ms, are none that is said again: clocks differ by less. */
 const CLOCKS_DIFFER_MS = 600_000n
-/** A line that is said again was written so long before, in ms, where nothing else tells it. */
+/** A line that is said again was written so long before, in ms, at least. */
 const SAID_BEFORE_MS = 3_000n
 const NO_COUNT = countOf(0n)
 const ALL = countOf(2n ** 62n)
@@ -34,11 +34,24 @@ const ALL = countOf(2n ** 62n)
 export function sayAgain(parts: Pick<MessageParts, 'account'>, tx: Transaction, group: LiveGroup): void {
   const { conversation } = group.record
   const unheard = tx.list('sent', { group: group.number, after: confirmedByMembers(parts, group) })
-  for (const { key, record } of unheard.slice(-SAID_AGAIN)) {
-    tx.delete('undelivered', key)
-    tx.delete('sent', key)
-    waitFor(tx, { conversation, message: record.message })
-  }
+  for (const { key, record } of unheard.slice(-SAID_AGAIN))
+    waitAgain(tx, key, { conversation, message: record.message })
+}
+
+/**
+ * The server has stored a line of this device behind a Successor of its group: it is said again in the next one, for those
+ * who are there alone.
+ */
+export function sayLateAgain(tx: Transaction, group: LiveGroup, id: MessageId): void {
+  if (!isRoom(group) || group.record.successors.length === 0) return
+  const sent = tx.list('sent', { group: group.number }).find(({ record }) => record.message === id.message)
+  if (sent) waitAgain(tx, sent.key, id)
+}
+
+function waitAgain(tx: Transaction, place: KeyOf<'sent'>, id: MessageId): void {
+  tx.delete('undelivered', place)
+  tx.delete('sent', place)
+  waitFor(tx, id)
 }
 
 /** How many of the sends of this device every other member has, those too of whom no device is in the group. */
@@ -60,15 +73,14 @@ interface Row {
 
 /** Whether it was heard in another group, which this one has taken the place of. `statement`: the text, as it is signed here. */
 export function wasHeard(
-  { groups, records }: Pick<MessageParts, 'groups' | 'records'>,
+  { records }: Pick<MessageParts, 'records'>,
   { group, envelope, content, device }: Received,
   statement: Uint8Array,
 ): boolean {
-  // This device may have come later than the other group, and have it from those who hand over the history.
+  // A device says again early in a group, or some time after it was written.
+  const isFirst = content.count <= BigInt(SAID_AGAIN)
   const isLong = envelope.storedAtMs - content.sentAtMs >= SAID_BEFORE_MS
-  const isLater = isLong && group.record.incarnation > 1
-  const known = groups.ofChain(group.held.state.id)
-  if (!isLater && !known.some(other => laterOf(known, group.record, other.record))) return false
+  if (group.record.incarnation === 1 || !(isFirst || isLong)) return false
   const isIt = ({ record }: Row) =>
     record.kind === MessageKind.TEXT &&
     record.sentAtMs === content.sentAtMs &&

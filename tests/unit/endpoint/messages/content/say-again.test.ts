@@ -4,8 +4,8 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { MessageKind, MessageStatus } from '../../../../../gen/parley/vault/v1/records_pb.js'
 import { makeAccount, type OwnAccount } from '../../../../../services/endpoint/contacts/account.js'
 import type { MessageId } from '../../../../../services/endpoint/events.js'
-import { sequenceOf } from '../../../../../services/endpoint/ids.js'
-import { sayAgain } from '../../../../../services/endpoint/messages/content/say-again.js'
+import { NO_KEY, sequenceOf } from '../../../../../services/endpoint/ids.js'
+import { sayAgain, sayLateAgain } from '../../../../../services/endpoint/messages/content/say-again.js'
 import { sealLine } from '../../../../../services/endpoint/messages/sealing/seal.js'
 import {
   failWaiting,
@@ -72,6 +72,23 @@ describe('what this device has said', () => {
     })
     await again()
     expect(waiting()).toEqual(['one', 'two', 'three'])
+  })
+
+  test('is said again where the server stored it behind a group that takes the place of its own', async () => {
+    const late = () => testing.written((tx, unit) => sayLateAgain(tx, room.in(unit), lines()[1]!.id))
+    await late()
+    expect(waiting()).toEqual([])
+    await room.change({
+      successors: [
+        {
+          $typeName: 'parley.vault.v1.Successor',
+          ...{ conversationId: new Uint8Array(16), by: NO_KEY, listedAtMs: 0n },
+        },
+      ],
+    })
+    await late()
+    await late()
+    expect(waiting()).toEqual(['two'])
   })
 
   test('has not failed where nothing can be said any more', async () => {
