@@ -972,8 +972,8 @@ export const OpenedSchema: GenMessage<Opened> = /*@__PURE__*/
   messageDesc(file_parley_v1_chat, 17);
 
 /**
- * The limits that the server enforces. A device that stays within is never rejected for size or number, and makes at most
- * one successor of a conversation in an hour (TooManySuccessors).
+ * The limits that the server enforces. A device that stays within is never rejected for size or number, and its account
+ * makes at most one successor of a conversation in a minute (TooManySuccessors).
  *
  * @generated from message parley.v1.Limits
  */
@@ -1401,8 +1401,9 @@ export const DeliveredWelcomeSchema: GenMessage<DeliveredWelcome> = /*@__PURE__*
  * From here on the conversation takes no more commits: they are rejected as succeeded; what else is sent in it is still
  * taken. There may be several successors, each in its place of this order. Each member takes the last in this order that
  * is right by the rules of the conversation (GroupState in parley/content/v1/chain.proto): whoever makes one does it
- * because those before did not reach them. So it does no harm when somebody makes a wrong one, or one that reaches few. A
- * device makes at most one of a conversation in an hour, and how many others make does not matter: see TooManySuccessors.
+ * because those before did not reach them. So it does no harm when somebody makes a wrong one, or one that reaches few. An
+ * account makes at most one of a conversation in a minute, whichever of its devices does it, and how many others make does
+ * not matter: see TooManySuccessors. So a member with many devices cannot make more of them than the others can make behind.
  *
  * @generated from message parley.v1.Successor
  */
@@ -1658,8 +1659,8 @@ export type RejectedSend = Message<"parley.v1.RejectedSend"> & {
     case: "succeeded";
   } | {
     /**
-     * The sender has made a successor of that conversation within an hour. Give this one up; one of those that are
-     * there may be right, another device may make one now, and this device later.
+     * The sender's account has made a successor of that conversation within a minute. Give this one up; one of those that
+     * are there may be right, another account may make one now, and this device later.
      *
      * @generated from field: parley.v1.TooManySuccessors too_many_successors = 15;
      */
@@ -1931,7 +1932,7 @@ export const SucceededSchema: GenMessage<Succeeded> = /*@__PURE__*/
  */
 export type TooManySuccessors = Message<"parley.v1.TooManySuccessors"> & {
   /**
-   * How long to wait before another one of this device may be taken: an hour after its last one.
+   * How long to wait before another one of this account may be taken: a minute after its last one.
    *
    * @generated from field: uint32 retry_after_ms = 1;
    */

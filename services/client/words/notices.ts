@@ -75,7 +75,7 @@ const REJECTIONS: Partial<Record<Rejection, string>> = {
   'too-many-members': 'it has too many devices for this server',
   'too-many-conversations': 'one of you has as many conversations as this server allows',
   succeeded: 'it goes on in another group',
-  'too-many-successors': 'this device has begun it anew within an hour',
+  'too-many-successors': 'this account has begun it anew within a minute',
   'unknown-device': 'a device in it is not registered',
   unknown: 'the server refuses it (for a reason that is not known here)',
 }

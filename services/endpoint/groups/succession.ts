@@ -13,9 +13,9 @@ import type { LiveGroup } from './state/groups.js'
 
 /** Milliseconds that a group which another member has made has to come in, before this device makes one. */
 export const COMES_WITHIN_MS = 5_000
-/** Groups of one conversation that this device makes in an hour, where no admin can end the cause. */
-const MADE_PER_HOUR = 3
-const HOUR_MS = 3_600_000
+/** Groups of one conversation that this device makes in a minute. */
+const MADE_PER_MINUTE = 3
+const MINUTE_MS = 60_000
 
 type Parts = Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups'>
 
@@ -32,15 +32,18 @@ export function succeedTime(
   return Math.max(due, mayMakeFrom(parts, group))
 }
 
-/** A member could break one after the other: where no admin takes it out, the others go on after an hour. */
+/**
+ * A member could break one after the other, and have the others do nothing else. A longer wait would be what they want: the
+ * room would stand still for it, and no admin could take them out meanwhile.
+ */
 function mayMakeFrom({ groups }: Parts, { held }: LiveGroup): number {
   const made = groups
     .ofChain(held.state.id)
     .map(({ record }) => Number(record.succeededAtMs))
     .filter(time => time > 0)
     .sort((one, other) => other - one)
-  const before = made[MADE_PER_HOUR - 1]
-  return before === undefined ? 0 : before + HOUR_MS
+  const before = made[MADE_PER_MINUTE - 1]
+  return before === undefined ? 0 : before + MINUTE_MS
 }
 
 /** Whether this device is to make the next group of the conversation now. */

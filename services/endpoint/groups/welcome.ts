@@ -5,6 +5,7 @@ import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
 import { goesOnFrom } from '../../protocol/conversation/chain/chain.js'
 import { decodeGroupState } from '../../protocol/conversation/group-state.js'
+import { takesPlaceOf } from '../../protocol/conversation/successor.js'
 import {
   type JoinReason,
   judgeWelcome,
@@ -119,6 +120,8 @@ export interface WelcomedGroup {
   others: readonly { accountKey: AccountKey; handle: string }[]
   /** The account whose signature is under the welcome. */
   by: AccountKey
+  /** The group in use, where nothing here says which of the two the room goes on in (besideOrder). */
+  beside: LiveGroup | undefined
 }
 
 type WelcomeParts = Pick<GroupParts, 'account' | 'clock' | 'engine' | 'groups'>
@@ -140,15 +143,19 @@ export function readWelcome(
   const ofChain = said ? groups.ofChain(said.conversationId) : []
   const known = same && !ofChain.some(({ number }) => number === same.number) ? [same, ...ofChain] : ofChain
   const opened = { ...context, joiner, signer: signer.signatureKey }
+  const { publicKey: deviceKey } = account.device
+  const beside = besideOrder(known, name)
   const verdict = judgeWelcome(crypto, opened, {
-    deviceKey: account.device.publicKey,
-    known: comparedWith(known, name).map(ownGroup),
+    deviceKey,
+    known: beside ? [] : comparedWith(known, name).map(ownGroup),
   })
   if (!verdict.isTaken && verdict.why.code === 'outdated' && isListed(known, name)) throw new JoinSkipped()
   if (!verdict.isTaken) throw new JoinRefused({ code: codeOf(verdict.why) })
   const held: Held = { ...verdict.held, entries: verdict.entries }
+  if (beside && !mayTakePlace(beside, held, signer.signatureKey))
+    throw new JoinRefused({ code: 'not-theirs' })
   // One who is led into a group that the others are not told of would be heard by nobody in the room.
-  if (isNextRoom(verdict.reason, held, known) && !isListed(known, name))
+  if (!beside && isNextRoom(verdict.reason, held, known) && !isListed(known, name))
     throw new JoinRefused({ code: 'not-theirs' })
   const rival = rivalOf(known, { ...name, held })
   if (rival && goesOnFrom(rival.held.state, held.state)) throw new JoinSkipped()
@@ -158,10 +165,38 @@ export function readWelcome(
   if (lists.some(({ list }) => isFarAhead(list.number, parts.clock.now())))
     throw new JoinRefused({ code: 'not-right' })
   const others = othersIn(parts, held)
-  if (verdict.reason === 'first') checkHandles(parts, others)
+  const reason = beside ? 'successor' : verdict.reason
+  if (reason === 'first') checkHandles(parts, others)
   const by = parseVerifiedCertificate(signer.identity).accountKey
-  return { state, held, reason: verdict.reason, others, by }
+  return { state, held, reason, others, by, beside }
 }
+
+/**
+ * The group in use, where this device came into it behind the group that it has taken the place of, and the welcomed one may
+ * stand behind it in the order of that: nobody shows this device that order. It uses the welcomed one once it hears an
+ * account there that may lead it (noteHeard).
+ */
+function besideOrder(known: readonly LiveGroup[], welcomed: Name): LiveGroup | undefined {
+  if (isListed(known, welcomed) || known.some(each => isSame(each, welcomed))) return undefined
+  return known.find(
+    each =>
+      isRoom(each) &&
+      isIn(each.phase) &&
+      !isUnheard(each) &&
+      !isListed(known, each.record) &&
+      each.record.incarnation > 1 &&
+      each.record.incarnation >= welcomed.incarnation &&
+      !known.some(({ record }) => record.incarnation < each.record.incarnation),
+  )
+}
+
+const isSame = ({ record }: LiveGroup, { conversationId }: Name) =>
+  equalBytes(record.conversationId, conversationId)
+
+/** It has the whole chain of the group in use, and a member of that has made it. */
+const mayTakePlace = ({ held }: LiveGroup, coming: Held, signer: Uint8Array): boolean =>
+  held.leaves.some(({ deviceKey }) => equalBytes(deviceKey, signer)) &&
+  takesPlaceOf(held, coming, { isLater: true })
 
 /**
  * The known groups that the welcomed one has to go on from: none that was never there for anybody else, in which nobody

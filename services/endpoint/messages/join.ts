@@ -11,6 +11,7 @@ import { can, joined } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import {
   forgetAttempts,
+  isUnheard,
   JoinRefused,
   JoinSkipped,
   type OpenedWelcome,
@@ -26,7 +27,7 @@ import { beginEpoch } from './fork-detection.js'
 import { learnLists } from './lists/learned-lists.js'
 import { areAdminsBlocked, isRequest, isWaiting, placeFor, showSetAside } from './requests.js'
 import type { MessageParts } from './sealing/parts.js'
-import { goOn, noteLed, predecessorOf, tellWentOn } from './succession.js'
+import { goOn, noteBeside, noteHeard, noteLed, predecessorOf, tellWentOn } from './succession.js'
 import { appendSystemMessage, isBlocked } from './system-message.js'
 import { onJoinedOwnDevices } from './transfer/due.js'
 
@@ -92,10 +93,13 @@ function join(
   const group = same ?? groups.add(tx, { conversation, phase: joined() }, { state, held })
   if (asker) groups.move(tx, group, { input: 'held' })
   if (!same && before) noteLed(parts, tx, group, { before, welcomed })
+  if (welcomed.beside) noteBeside(parts, tx, group, welcomed)
   const { sequence } = envelope
   const log = beginEpoch(group.record.log, { sequence, authenticator: engine.epochAuthenticator(state) })
   groups.change(tx, group, { lastSequence: sequence, log })
   goOn(parts, tx, group)
+  noteHeard(parts, tx, group, welcomed.by, { isTold: true })
+  if (welcomed.beside && isUnheard(group)) return
   // Only to say that this account has left (content/leave.ts); a new invitation that comes before that is taken for it.
   if (group.phase.name === 'leaving') return
   if (isOwnDevicesGroup(group)) onJoinedOwnDevices(parts, tx, group)

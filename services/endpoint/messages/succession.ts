@@ -9,7 +9,7 @@ import { parseVerifiedCertificate } from '../../protocol/identity/certificate.js
 import { sameKey } from '../../protocol/keys.js'
 import { successorMaker } from '../groups/heads.js'
 import { intend, removeAccount, withoutKeyPackages } from '../groups/intents.js'
-import { isOwn, isRoom } from '../groups/membership.js'
+import { isAdmin, isOwn, isRoom } from '../groups/membership.js'
 import { hasLeft, isIn } from '../groups/state/group.js'
 import type { LiveGroup } from '../groups/state/groups.js'
 import type { Held } from '../groups/state/held.js'
@@ -33,6 +33,8 @@ import { move } from './transition.js'
 
 /** Milliseconds before another one is made where one was refused. */
 const AGAIN_MS = 1_000
+/** Groups of one member in one order to which the others change from one that has come further in the chain. */
+const MADE_IN_VAIN = 8
 
 /** The newest group that is known here of the conversation of a group that has come. */
 export const predecessorOf = (
@@ -99,16 +101,16 @@ export function takeSuccessor(
   const present = known.find(other => isIn(other.phase) && goesOnFromGroup(known, other.record, group))
   const leaf = maker && present && leafOfMaker(present, { group, maker })
   if (present && !leaf) return
-  // None that goes on from `group` can be right where the chain has come further.
-  if (leaf && !equalBytes(present.held.state.head, group.held.state.head))
-    tellNotAlong(parts, tx, present, { before: group, leaf, place })
+  if (leaf && isInVain(present, { before: group, leaf }))
+    appendSystemMessage(parts, tx, present, place, { code: 'not-along', who: leaf.accountKey })
   else {
     const by = maker ? parseVerifiedCertificate(maker.identity).accountKey : NO_KEY
     const listed = { conversationId, by, listedAtMs: place.storedAtMs }
     parts.groups.change(tx, group, {
       successors: [...successors, { $typeName: 'parley.vault.v1.Successor', ...listed }],
     })
-    if (maker) waitForIt(parts, tx, group, present)
+    const comesAlong = leaf && comesByItself(parts, present, { before: group, leaf, place })
+    if (maker && !comesAlong) waitForIt(parts, tx, group, present)
   }
 }
 
@@ -126,17 +128,31 @@ function waitForIt(
     takeNoMore(parts, tx, group, { waitMs: COMES_WITHIN_MS })
 }
 
-/** Of one who made theirs before the present one could have come to them nothing is told: they come along as others do. */
-function tellNotAlong(
-  parts: Pick<MessageParts, 'account' | 'conversations'>,
-  tx: Transaction,
+const isFurther = ({ held }: LiveGroup, before: LiveGroup): boolean =>
+  !equalBytes(held.state.head, before.held.state.head)
+
+/**
+ * The present group has come further in the chain, and a member has made that many groups beside it: they hold other entries
+ * behind those of the one before, perhaps, and none that goes on from here will ever be right for them. Each further one would
+ * have both make the next, for good.
+ */
+function isInVain(present: LiveGroup, { before, leaf }: { before: LiveGroup; leaf: Leaf }): boolean {
+  const made = before.record.successors.filter(({ by }) => isKey(by) && sameKey(by, leaf.accountKey))
+  return isFurther(present, before) && made.length >= MADE_IN_VAIN
+}
+
+/**
+ * One who made theirs before the present one could have come to them changes to that, as it has more of the chain; and this
+ * device decides about its own where it comes.
+ */
+function comesByItself(
+  { account }: Pick<MessageParts, 'account'>,
   present: LiveGroup,
   { before, leaf, place }: { before: LiveGroup; leaf: Leaf; place: PlaceInOrder },
-): void {
-  const first = before.record.successors[0]?.listedAtMs ?? 0n
-  const isOwnDevice = sameKey(leaf.deviceKey, parts.account.device.publicKey)
-  if (isOwnDevice || place.storedAtMs < first + BigInt(COMES_WITHIN_MS)) return
-  appendSystemMessage(parts, tx, present, place, { code: 'not-along', who: leaf.accountKey })
+): boolean {
+  const first = before.record.successors[0]?.listedAtMs ?? place.storedAtMs
+  const isOwnDevice = sameKey(leaf.deviceKey, account.device.publicKey)
+  return isFurther(present, before) && (isOwnDevice || place.storedAtMs < first + BigInt(COMES_WITHIN_MS))
 }
 
 /** Not all came into the present group, so the next one takes its place in the order of one that all were in. */
@@ -198,21 +214,25 @@ function rivalOfOwn({ groups }: Pick<MessageParts, 'groups'>, group: LiveGroup):
   return known.find(other => other.number !== group.number && isUsed(other))
 }
 
-/** This device is in a group of a conversation, new or again: those that it takes the place of are over. */
-export function goOn(parts: MessageParts, tx: Transaction, group: LiveGroup): void {
+/**
+ * This device is in a group of a conversation, new or again: those that it takes the place of are over. `left`: it is one of
+ * these, though no order says so.
+ */
+export function goOn(parts: MessageParts, tx: Transaction, group: LiveGroup, left?: LiveGroup): void {
   const { held, record } = group
   const known = parts.groups.ofChain(held.state.id)
   const others = known.filter(({ number }) => number !== group.number)
   // This device still takes what it has asked for there, for as long as it hears nobody else here.
   const isKept = (other: LiveGroup) => equalBytes(record.ledFrom, other.record.conversationId)
-  const isParted = (other: LiveGroup) => isRoom(group) && laterOf(known, record, other.record) !== undefined
+  const isParted = (other: LiveGroup) =>
+    other.number === left?.number || (isRoom(group) && laterOf(known, record, other.record) !== undefined)
   const isSibling = (other: LiveGroup) => isRoom(group) && other.record.incarnation === record.incarnation
   const isBefore = (other: LiveGroup) =>
     other.record.incarnation < record.incarnation || isParted(other) || isSibling(other)
   for (const other of others.filter(each => isUnheard(each) || (isBefore(each) && !isKept(each)))) {
     // One that is on its way stands behind this one, and takes its place then.
     if (isRoom(group) && isOnItsWay(parts, other)) continue
-    if (isParted(other)) sayAgain(parts, tx, other)
+    if (isParted(other) || isUnheard(other)) sayAgain(parts, tx, other)
     // Also where it was said: the group that goes on has this account as a member, so nobody has committed that.
     const hasToLeave = other.phase.name !== 'ended' && hasLeft(other.phase)
     const intents = parts.intents.of(other)
@@ -246,10 +266,36 @@ export function noteLed(
   groups.change(tx, group, { ledFrom: before.record.conversationId, ledBy: welcomed.by })
 }
 
-/** This account is heard in the group: it is not there alone with the one who has let this device in. */
-export function noteHeard(parts: MessageParts, tx: Transaction, group: LiveGroup, account: AccountKey): void {
-  const { ledBy } = group.record
-  if (!isKey(ledBy) || sameKey(ledBy, account) || isOwn(parts, { accountKey: account })) return
+/** This device was let in beside the group that it uses: the others may have gone on there, or nobody. */
+export function noteBeside(
+  { groups }: Pick<MessageParts, 'groups'>,
+  tx: Transaction,
+  group: LiveGroup,
+  { beside, by }: Pick<WelcomedGroup, 'beside' | 'by'>,
+): void {
+  if (beside) groups.change(tx, group, { ledFrom: beside.record.conversationId, ledBy: by })
+}
+
+/**
+ * This account is heard in the group: it is not there alone with the one who has let this device in. Where the one that is
+ * used is to be left for it, that takes the word of another device of this account, or of an admin. `isTold`: a person is told
+ * elsewhere that the room goes on.
+ */
+export function noteHeard(
+  parts: MessageParts,
+  tx: Transaction,
+  group: LiveGroup,
+  account: AccountKey,
+  { isTold = false }: { isTold?: boolean } = {},
+): void {
+  const { ledBy, ledFrom, incarnation, lastSequence: sequence } = group.record
+  if (!isKey(ledBy)) return
+  const from = parts.groups.byId(ledFrom)
+  const left = from && from.record.incarnation >= incarnation ? from : undefined
+  const isOfOwn = isOwn(parts, { accountKey: account })
+  const mayLead = left && (isOfOwn || isAdmin(left.held.state, { accountKey: account }))
+  if (left ? !mayLead : isOfOwn || sameKey(ledBy, account)) return
   parts.groups.change(tx, group, { ledFrom: new Uint8Array(), ledBy: NO_KEY })
-  goOn(parts, tx, group)
+  goOn(parts, tx, group, left)
+  if (left && !isTold) tellWentOn(parts, tx, group, { sequence, storedAtMs: BigInt(parts.clock.now()) })
 }

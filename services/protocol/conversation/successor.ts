@@ -19,7 +19,7 @@ export type SuccessorFault =
   | 'not-the-next'
   /** Its chain does not go on from the head of the old group. */
   | 'other-chain'
-  /** An entry behind the old head was made for another group. */
+  /** An entry behind the old head was made for the old group itself: its commit lost its race, or broke the group. */
   | 'foreign-entry'
   /** Its ledger has not all that the old one had: devices that were ended could come back. */
   | 'forgotten-list'
@@ -35,7 +35,7 @@ export function successorFault(
   if (incarnation !== known.incarnation + 1) return 'not-the-next'
   if (!goesOnFrom(state, known.state)) return 'other-chain'
   const behind = entries.slice(known.state.number)
-  if (!behind.every(entry => equalBytes(entry.groupId, groupId))) return 'foreign-entry'
+  if (behind.some(entry => equalBytes(entry.groupId, known.groupId))) return 'foreign-entry'
   return forgets(known, held) ? 'forgotten-list' : undefined
 }
 

@@ -1,10 +1,9 @@
 // How many commits there may be, and how many successors. Of commits a store keeps a moment: that from which on as many
 // may come at once as at the beginning; of those of a conversation also one for each account, so that none can keep the
-// others out. Of successors it keeps the moments of the last hour, by device: a limit over all devices could be used up by
-// one that keeps the others from going on.
+// others out. Of successors it keeps the moments of the last minute, by account: a limit over all accounts could be used up by
+// one that keeps the others from going on, and one of each device by an account that has more of them than the others.
 
 const MINUTE_MS = 60_000
-const HOUR_MS = 3_600_000
 /** The part of a conversation's commits, rounded up, that one account may make. */
 const ACCOUNT_PART = 0.5
 
@@ -13,7 +12,7 @@ export interface Successors {
   /** The id of the last one, and the sequence of its record in the order of the old one. */
   readonly last: Uint8Array
   readonly sequence: number
-  /** When each device made its last one, by the device's key; of those that have to wait still. ms since 1970. */
+  /** When each account made its last one, by the account's key; of those that have to wait still. ms since 1970. */
   readonly madeAt: ReadonlyMap<number, number>
 }
 
@@ -72,25 +71,25 @@ export const longestWait = (...outcomes: readonly CommitOutcome<unknown>[]): num
 const isRecent = (freeAt: number, now: number): boolean =>
   now - MINUTE_MS < freeAt && freeAt <= now + MINUTE_MS
 
-/** How long a device has to wait before it may make another successor of the same conversation, in ms; 0: it may now. */
+/** How long an account has to wait before it may make another successor of the same conversation, in ms; 0: it may now. */
 export function successorWait(
   before: Successors | undefined,
-  { device, now }: { device: number; now: number },
+  { account, now }: { account: number; now: number },
 ): number {
-  const madeAt = before?.madeAt.get(device)
+  const madeAt = before?.madeAt.get(account)
   return madeAt === undefined ? 0 : waitAfter(madeAt, now)
 }
 
-/** The successors with one more, which `device` made. */
+/** The successors with one more, which `account` made. */
 export function withSuccessor(
   before: Successors | undefined,
-  { id, sequence, device, now }: { id: Uint8Array; sequence: number; device: number; now: number },
+  { id, sequence, account, now }: { id: Uint8Array; sequence: number; account: number; now: number },
 ): Successors {
   const waiting = [...(before?.madeAt ?? [])].filter(([, madeAt]) => waitAfter(madeAt, now) > 0)
-  const madeAt = new Map([...waiting, [device, now]])
+  const madeAt = new Map([...waiting, [account, now]])
   return { last: id.slice(), sequence, madeAt }
 }
 
 /** A clock that was set back keeps nobody out. */
 const waitAfter = (madeAt: number, now: number): number =>
-  now < madeAt ? 0 : Math.max(0, madeAt + HOUR_MS - now)
+  now < madeAt ? 0 : Math.max(0, madeAt + MINUTE_MS - now)

@@ -188,8 +188,8 @@ export function comingBack(
 interface Succeeding {
   id: Uint8Array
   sequence: number
-  /** The key of the device that does it. */
-  device: number
+  /** The key of the account that does it. */
+  account: number
   /** Milliseconds since 1970. */
   now: number
   /** See comingBack. */

@@ -214,7 +214,7 @@ function decideSuccession(
     return successors
       ? { case: 'rejected', reason: succeeded(successors.last), after: successors.sequence }
       : rejected(malformed('the head of a commit bundle names a successor that is none'))
-  const waitMs = successorWait(successors, { device: sender.key, now })
+  const waitMs = successorWait(successors, { account: sender.account, now })
   if (waitMs > 0) return rejected(tooManySuccessors(waitMs))
   const content = successorContent({ conversationId, head: bytes, headSignature }, conversation.epoch)
   return { case: 'fits', succeeds: { conversation, content, back: comingBack(conversation, change) } }

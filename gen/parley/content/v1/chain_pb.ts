@@ -630,14 +630,15 @@ export const CommitBasisSchema: GenMessage<CommitBasis> = /*@__PURE__*/
  *   - it asked to rejoin that group, and the welcome is of an epoch above last_epoch of its request;
  *   - it was out of that group, and the welcome is of an epoch above the last one that it was in;
  *   - the group succeeds the one with the highest incarnation that it knows: its incarnation is one
- *     higher, all entries behind the known head are of its own group id, and its ledger has all lists
- *     and removals of members that the known one has. Of a room that is so only for a group that the
+ *     higher, no entry behind the known head has the group id of that one (its commit would have lost its race), and its
+ *     ledger has all lists and removals of members that the known one has. Of a room that is so only for a group that the
  *     server has put into the order of the one before (Successor in parley/v1/chat.proto), where all see it:
  *     one alone who were led away would be heard by nobody. Which of several such groups it uses is told at
  *     GroupState. If it asked to rejoin, or was out, or the conversation has no chain, the incarnation may be
  *     higher by more;
  *   - it is another group, of the same incarnation, of a conversation without a chain: both sides
- *     began one.
+ *     began one;
+ *   - it has come into the room since the group that it uses was made, and that may have been left (GroupState).
  *
  * @generated from message parley.content.v1.Joiner
  */

@@ -52,14 +52,25 @@ export const goesOnFromGroup = (known: readonly LiveGroup[], group: Name, { numb
 export const isListed = (known: readonly LiveGroup[], group: Name): boolean => wayTo(known, group).length > 0
 
 /**
- * Which of two groups of a room stands further back in the order of the last one that both go on from. undefined: one goes on
- * from the other, or nothing is known of it.
+ * Which of two groups of a room stands further back in the order of the last one that both go on from, or stands in one where
+ * the other one does in none. undefined: one goes on from the other, or nothing is known of it.
  */
 export function laterOf<G extends Name>(known: readonly LiveGroup[], one: G, other: G): G | undefined {
   const [way, beside] = [wayTo(known, one), wayTo(known, other)]
+  if (isPast(known, other, way)) return one
+  if (isPast(known, one, beside)) return other
   const parting = way.findIndex((step, at) => beside[at] !== undefined && beside[at].place !== step.place)
   if (parting < 0 || way[parting]!.from !== beside[parting]!.from) return undefined
   return way[parting]!.place > beside[parting]!.place ? one : other
+}
+
+/**
+ * Whether this device was led to a group past the first one of the way to another: nothing that it was shown says that the
+ * others are there, whereas all of them see that way.
+ */
+function isPast(known: readonly LiveGroup[], group: Name, way: readonly Step[]): boolean {
+  const first = known.find(({ number }) => number === way[0]?.from)
+  return first !== undefined && !isListed(known, group) && group.incarnation > first.record.incarnation
 }
 
 /** A group that has come, and all that it holds. */

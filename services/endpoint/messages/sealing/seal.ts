@@ -11,6 +11,7 @@ import { needsFreshKeys } from '../../groups/state/fresh-keys.js'
 import { can } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
 import type { Held } from '../../groups/state/held.js'
+import { isUnheard } from '../../groups/welcome.js'
 import { type ConversationNumber, type Count, countOf, type MessageNumber, messageNumber } from '../../ids.js'
 import { wipe } from '../../mls/engine.js'
 import type { Transaction } from '../../vault/records.js'
@@ -74,12 +75,15 @@ export function isStopped(
   return contacts.handles.hasChanged(peer.awaited) || contacts.handles.get(peer.awaited)?.blocked === true
 }
 
-/** The group that a conversation's lines go out in: of several, the same one for everybody. */
+/**
+ * The group that a conversation's lines go out in: of several, the same one for everybody. What is said where nobody is
+ * heard yet but the one who has led this device there could be heard by that one alone.
+ */
 export function sendingGroup(
   parts: SilenceParts & Pick<MessageParts, 'groups'>,
   conversation: ConversationNumber,
 ): LiveGroup | undefined {
-  const groups = parts.groups.of(conversation).filter(({ phase }) => can(phase, 'send'))
+  const groups = parts.groups.of(conversation).filter(each => can(each.phase, 'send') && !isUnheard(each))
   const group = sealingGroup(
     crypto,
     groups.map(live => ({ live, groupId: live.record.conversationId, incarnation: live.record.incarnation })),

@@ -109,7 +109,8 @@ export class MemoryLog implements Log {
     const { tables, now } = this.#parts
     const before = old.facts
     const { sequence } = this.#push(content, sender, old)
-    old.facts = succeededBy(before, { id: by.facts.id, sequence, device: sender.key, now: now(), back })
+    const account = sender.account.key
+    old.facts = succeededBy(before, { id: by.facts.id, sequence, account, now: now(), back })
     for (const key of old.facts.members.keys()) readers.add(key)
     for (const key of back.keys()) tables.deviceByKey(key)?.rosters.add(before.key)
     const creator = tables.device(before.creator)

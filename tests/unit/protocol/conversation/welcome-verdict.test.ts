@@ -278,15 +278,19 @@ describe('a successor', () => {
     expect(successorFault(room.held, next)).toBe('forgotten-list')
   })
 
-  test('brings no entries of another group', () => {
+  test('brings entries of groups that were between them, and none of the one before', () => {
     const successor = successorOf(room, bob, [ada, cyd])
     const { held } = successor
-    const chain = new ChainWriter(crypto)
-    chain.state = held.state
-    chain.groupId = new Uint8Array(16)
-    const state = chain.write(ada, keyChange('make-admin', bob))
-    const broken = new GroupStory(crypto, { ...held, state }, [...successor.entries, ...chain.entries])
-    expect(judged(broken.welcome(bob.first.key), cyd, [known(room)])).toBe('foreign-entry')
+    const broughtFrom = (groupId: Uint8Array<ArrayBuffer>) => {
+      const chain = new ChainWriter(crypto)
+      chain.state = held.state
+      chain.groupId = groupId
+      const state = chain.write(ada, keyChange('make-admin', bob))
+      const next = new GroupStory(crypto, { ...held, state }, [...successor.entries, ...chain.entries])
+      return judged(next.welcome(bob.first.key), cyd, [known(room)])
+    }
+    expect(broughtFrom(new Uint8Array(16))).toBe('successor')
+    expect(broughtFrom(new Uint8Array(room.held.groupId))).toBe('foreign-entry')
   })
 
   describe('of several', () => {

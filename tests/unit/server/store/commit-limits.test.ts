@@ -11,7 +11,6 @@ import {
 } from '../../../../services/server/store/commit-limits.js'
 
 const MINUTE_MS = 60_000
-const HOUR_MS = 3_600_000
 const NOW = Date.UTC(2026, 0, 1)
 
 describe('commits', () => {
@@ -52,7 +51,7 @@ describe('commits', () => {
     }
     expect(freeAt).toBe(NOW + MINUTE_MS)
     expect(commitAt(freeAt, { now: NOW, perMinute: 10 })).toEqual({ waitMs: 6_000 })
-    const before = NOW - HOUR_MS
+    const before = NOW - 60 * MINUTE_MS
     expect(commitAt(freeAt, { now: before, perMinute: 10 })).toEqual({ freeAt: before + 6_000 })
     expect(commitAt(freeAt, { now: NOW + MINUTE_MS, perMinute: 10 })).toEqual({
       freeAt: NOW + MINUTE_MS + 6_000,
@@ -142,7 +141,7 @@ describe('commits in a conversation', () => {
         ]),
       },
     })
-    const before = NOW - HOUR_MS
+    const before = NOW - 60 * MINUTE_MS
     expect(at(1, before)).toEqual({
       freeAt: { all: before + 6_000, accounts: new Map([[1, before + 12_000]]) },
     })
@@ -152,36 +151,36 @@ describe('commits in a conversation', () => {
 describe('successors', () => {
   const id = new Uint8Array(16).fill(1)
 
-  test('are one in an hour of each device, whatever the others make, and the last one is known', () => {
-    const gaps = fc.array(fc.record({ gap: fc.nat(HOUR_MS), device: fc.nat(3) }), { minLength: 1 })
+  test('are one in a minute of each account, whatever the others make, and the last one is known', () => {
+    const gaps = fc.array(fc.record({ gap: fc.nat(MINUTE_MS), account: fc.nat(3) }), { minLength: 1 })
     fc.assert(
       fc.property(gaps, turns => {
         let now = NOW
         let held: Successors | undefined
         const last = new Map<number, number>()
-        for (const [sequence, { gap, device }] of turns.entries()) {
+        for (const [sequence, { gap, account }] of turns.entries()) {
           now += gap
-          const expected = Math.max(0, (last.get(device) ?? 0) + HOUR_MS - now)
-          expect(successorWait(held, { device, now })).toBe(expected)
+          const expected = Math.max(0, (last.get(account) ?? 0) + MINUTE_MS - now)
+          expect(successorWait(held, { account, now })).toBe(expected)
           if (expected > 0) continue
           const made = new Uint8Array(16).fill(sequence)
-          held = withSuccessor(held, { id: made, sequence, device, now })
-          last.set(device, now)
+          held = withSuccessor(held, { id: made, sequence, account, now })
+          last.set(account, now)
           expect(held).toMatchObject({ last: made, sequence })
           // No more is kept than is of use.
-          for (const madeAt of held.madeAt.values()) expect(now - madeAt).toBeLessThan(HOUR_MS)
+          for (const madeAt of held.madeAt.values()) expect(now - madeAt).toBeLessThan(MINUTE_MS)
         }
       }),
     )
   })
 
   test('go to the millisecond, and a clock that is set back keeps nobody out', () => {
-    const held = withSuccessor(undefined, { id, sequence: 5, device: 1, now: NOW })
+    const held = withSuccessor(undefined, { id, sequence: 5, account: 1, now: NOW })
     expect(held).toEqual({ last: id, sequence: 5, madeAt: new Map([[1, NOW]]) })
-    const waits = [NOW, NOW + HOUR_MS - 1, NOW + HOUR_MS, NOW - 1].map(now =>
-      successorWait(held, { device: 1, now }),
+    const waits = [NOW, NOW + MINUTE_MS - 1, NOW + MINUTE_MS, NOW - 1].map(now =>
+      successorWait(held, { account: 1, now }),
     )
-    expect(waits).toEqual([HOUR_MS, 1, 0, 0])
-    expect(successorWait(held, { device: 2, now: NOW })).toBe(0)
+    expect(waits).toEqual([MINUTE_MS, 1, 0, 0])
+    expect(successorWait(held, { account: 2, now: NOW })).toBe(0)
   })
 })

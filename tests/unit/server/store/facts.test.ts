@@ -192,7 +192,7 @@ describe('a change', () => {
     const { begun, take } = removals()
     const alone = take(begun, { left: [1, 2, 3] }, 11)
     const copy = structuredClone(alone)
-    const by = { id: CONVERSATION_ID, sequence: 20, device: 1, now: 5, back: backWith(alone, 1) }
+    const by = { id: CONVERSATION_ID, sequence: 20, account: 1, now: 5, back: backWith(alone, 1) }
     const after = succeededBy(alone, by)
     expect(alone).toEqual(copy)
     expect([...after.members]).toEqual([0, 1, 2, 3].map(key => [key, idOf(key)]))
@@ -206,7 +206,7 @@ describe('a change', () => {
       { joined: 10, joinedEpoch: 1, left: 11, leftShown: 111 },
       { joined: 20, joinedEpoch: 1, left: undefined, leftShown: 0 },
     ])
-    const again = succeededBy(after, { ...by, sequence: 30, device: 2, back: backWith(after, 2) })
+    const again = succeededBy(after, { ...by, sequence: 30, account: 2, back: backWith(after, 2) })
     expect([again.members, again.spans]).toEqual([after.members, after.spans])
     expect(again.successors).toMatchObject({
       sequence: 30,
@@ -221,10 +221,10 @@ describe('a change', () => {
     const { begun, take } = removals()
     const now = take(take(begun, { left: [1, 2] }, 11), { left: [3] }, 12)
     expect([...backWith(now, 0).keys()]).toEqual([3])
-    const by = { id: CONVERSATION_ID, device: 1, now: 5 }
+    const by = { id: CONVERSATION_ID, account: 1, now: 5 }
     const after = succeededBy(now, { ...by, sequence: 20, back: backWith(now, 1) })
     expect([[...after.members.keys()], [...after.removed.keys()]]).toEqual([[0, 1, 3], [2]])
-    const all = succeededBy(after, { ...by, device: 0, sequence: 21, back: backWith(after, 0, 2) })
+    const all = succeededBy(after, { ...by, account: 0, sequence: 21, back: backWith(after, 0, 2) })
     expect([[...all.members.keys()], [...all.removed.keys()]]).toEqual([[0, 1, 3, 2], []])
   })
 

@@ -1,7 +1,7 @@
 import { recordSize } from '../../log-record.js'
 
 /** Goes up with every change of the tables; kept in SQLite's user_version. Tables of another version are not opened. */
-export const SCHEMA_VERSION = 13
+export const SCHEMA_VERSION = 14
 
 /** "Prly": SQLite's application_id, which tells our files from others'. */
 export const APPLICATION_ID = 0x50726c79
@@ -41,14 +41,14 @@ CREATE TRIGGER usage_given_back AFTER DELETE ON log BEGIN
 END;
 `
 
-// When a device made its last successor of a conversation; ms since 1970. A row is of use for an hour, and goes with the
+// When an account made its last successor of a conversation; ms since 1970. A row is of use for a minute, and goes with the
 // conversation's next successor after that.
 const SUCCESSORS = `
 CREATE TABLE successors (
   conversation INTEGER NOT NULL REFERENCES conversations,
-  device INTEGER NOT NULL REFERENCES devices,
+  account INTEGER NOT NULL REFERENCES accounts,
   made_at INTEGER NOT NULL,
-  PRIMARY KEY (conversation, device)
+  PRIMARY KEY (conversation, account)
 ) STRICT, WITHOUT ROWID;
 `
 

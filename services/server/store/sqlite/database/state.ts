@@ -42,7 +42,7 @@ interface ConversationRow {
 }
 
 interface SuccessorRow {
-  device: number
+  account: number
   made_at: number
 }
 
@@ -85,7 +85,7 @@ const statements = (db: DatabaseSync) => ({
     `SELECT device, id, joined_epoch, sequence, removed_at FROM removed JOIN devices ON key = device
      WHERE conversation = ? ORDER BY sequence`,
   ),
-  successors: prepare<SuccessorRow>(db, 'SELECT device, made_at FROM successors WHERE conversation = ?'),
+  successors: prepare<SuccessorRow>(db, 'SELECT account, made_at FROM successors WHERE conversation = ?'),
 })
 
 export class StateCache {
@@ -205,5 +205,5 @@ function successorsOf(
   makers: readonly SuccessorRow[],
 ): ConversationFacts['successors'] {
   if (last === null) return undefined
-  return { last, sequence, madeAt: new Map(makers.map(maker => [maker.device, maker.made_at])) }
+  return { last, sequence, madeAt: new Map(makers.map(maker => [maker.account, maker.made_at])) }
 }

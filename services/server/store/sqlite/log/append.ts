@@ -51,7 +51,7 @@ const statements = (db: DatabaseSync) => ({
      WHERE key = ?`,
   ),
   succeed: prepare(db, 'UPDATE conversations SET successor = ?, successor_sequence = ? WHERE key = ?'),
-  mayAgain: prepare(db, 'DELETE FROM successors WHERE conversation = ? AND device = ?'),
+  mayAgain: prepare(db, 'DELETE FROM successors WHERE conversation = ? AND account = ?'),
   made: prepare(db, 'INSERT OR REPLACE INTO successors VALUES (?, ?, ?)'),
   forget: prepare(db, 'DELETE FROM removed WHERE conversation = ? AND device = ?'),
   remember: prepare(db, 'INSERT OR REPLACE INTO removed VALUES (?, ?, ?, ?, ?)'),
@@ -130,7 +130,7 @@ export class Appender {
     const { appended, state, now } = this.#options
     const record = this.#record(content, sender, old)
     const { sequence } = record
-    const conversation = succeededBy(old, { id, sequence, device: sender.key, now: now(), back })
+    const conversation = succeededBy(old, { id, sequence, account: sender.account, now: now(), back })
     for (const [key, { joinedEpoch }] of back) this.#sql.join.run(old.key, key, sequence, joinedEpoch)
     this.#noteSuccessor(old, conversation)
     this.#noteRemoved(old, conversation)
@@ -142,10 +142,10 @@ export class Appender {
   #noteSuccessor({ key, successors: before }: ConversationFacts, { successors }: ConversationFacts): void {
     if (!successors) return
     this.#sql.succeed.run(successors.last, successors.sequence, key)
-    for (const device of before?.madeAt.keys() ?? [])
-      if (!successors.madeAt.has(device)) this.#sql.mayAgain.run(key, device)
-    for (const [device, madeAt] of successors.madeAt)
-      if (before?.madeAt.get(device) !== madeAt) this.#sql.made.run(key, device, madeAt)
+    for (const account of before?.madeAt.keys() ?? [])
+      if (!successors.madeAt.has(account)) this.#sql.mayAgain.run(key, account)
+    for (const [account, madeAt] of successors.madeAt)
+      if (before?.madeAt.get(account) !== madeAt) this.#sql.made.run(key, account, madeAt)
   }
 
   #noteRemoved({ key, removed: before }: ConversationFacts, { removed }: ConversationFacts): void {

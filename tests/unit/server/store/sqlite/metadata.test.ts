@@ -29,7 +29,7 @@ const TOLD: Record<string, string> = {
   roster: 'conversation device joined_sequence joined_epoch left_sequence left_shown gone missed',
   sequence: 'only ceiling',
   server: 'only id',
-  successors: 'conversation device made_at',
+  successors: 'conversation account made_at',
   usage: 'account bytes',
 }
 
