@@ -76,8 +76,8 @@ export function isStopped(
 }
 
 /**
- * The group that a conversation's lines go out in: of several, the same one for everybody. What is said where nobody is
- * heard yet but the one who has led this device there could be heard by that one alone.
+ * The group that a conversation's lines go out in: of several, the same one for everybody. It is none where
+ * nobody is heard yet but the one who has led this device there: that one alone could hear them.
  */
 export function sendingGroup(
   parts: SilenceParts & Pick<MessageParts, 'groups'>,
