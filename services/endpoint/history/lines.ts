@@ -107,7 +107,10 @@ export class Lines {
     const message = tx.put('messages', keyOf(id), {
       ...known,
       ...(advanced ? { status } : {}),
-      ...this.#placed(tx, id.conversation, { kind: known.kind, sequence }),
+      // What is said again keeps its place: some have it there.
+      ...(known.sequence === NO_PLACE
+        ? this.#placed(tx, id.conversation, { kind: known.kind, sequence })
+        : {}),
       ...(failure === undefined || !advanced ? {} : { failure: failureRecord(failure) }),
     })
     this.parts.filed.note(tx, id.conversation, message)

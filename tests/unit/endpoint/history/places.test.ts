@@ -54,6 +54,14 @@ test('of own texts are given when the server has them', async () => {
   expect(places()).toEqual([501, 500, 502])
 })
 
+test('of own texts that are said again are those of the first time', async () => {
+  const { id } = await comes(500n)
+  await testing.written((tx, { context }) =>
+    context.conversations.update(tx, id, { status: MessageStatus.STORED, sequence: sequenceOf(900n) }),
+  )
+  expect(places()).toEqual([500])
+})
+
 test('of lines that nobody wrote are those of what they tell of', async () => {
   await comes(500n)
   await comes(500n, MessageKind.EVENT)
