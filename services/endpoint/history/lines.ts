@@ -107,7 +107,7 @@ export class Lines {
     const message = tx.put('messages', keyOf(id), {
       ...known,
       ...(advanced ? { status } : {}),
-      // What is said again keeps its place: some have it there.
+      // A line that is said again keeps its place: some have it there.
       ...(known.sequence === NO_PLACE
         ? this.#placed(tx, id.conversation, { kind: known.kind, sequence })
         : {}),
