@@ -1,12 +1,13 @@
 // A member with a modified program wants some of a room not to hear the others any more, or the room to stop for long. They
 // begin group after group in place of the room's, and each time let in those alone whom they choose.
 
+import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { seedOf } from '../../services/protocol/identity/recovery-phrase.js'
 import { commitByForce } from '../support/forced-commits.js'
 import { type ForcedSuccessor, succeedByForce } from '../support/forged-groups.js'
-import { roomOn } from '../support/modified-client.js'
-import { hears, openRoom, roomOf, say, textsOf } from '../support/room.js'
+import { groupsOn, roomOn, sendByForce } from '../support/modified-client.js'
+import { hears, openRoom, others, roomOf, say, textsOf } from '../support/room.js'
 import { newTown, type Person, type Server, type Town } from '../support/town.js'
 
 jest.setTimeout(120_000)
@@ -159,6 +160,29 @@ test('two who are led further on together, where all others have leaves, hear th
   })
   await seconds(30)
   await allHear(honest, 'at last')
+})
+
+test('where an admin has forked the chain, the others do not make groups for ever', async () => {
+  await open()
+  const [alice, bob, ...more] = honest as [Person, Person, ...Person[]]
+  await alice.endpoint.changeRoom(roomOf(alice)!.number, { kind: 'admin', handle: 'mallory', isAdmin: true })
+  await seconds(2)
+  await does(async () => {
+    await sendByForce(mallory.disk, [{ commit: randomBytes(400) }])
+    const { epoch } = await roomOn(mallory.disk)
+    await succeedByForce(mallory.disk, {
+      ...{ invited: honest, delivered: [bob], epoch: epoch + 1n },
+      changes: [{ kind: 'settings', settings: { name: 'tea', topic: 'forked', historyDays: 0 } }],
+    })
+  })
+  await seconds(1_200)
+  await allHear([alice, ...more], 'without bob')
+  for (const each of [alice, ...more])
+    await each.holds(() => others(each).some(line => line.includes('bob has not come along')))
+  await bob.holds(() => others(bob).some(line => line.includes('alice has not come along')))
+  const made = (await groupsOn(alice.disk)).length
+  await seconds(600)
+  expect((await groupsOn(alice.disk)).length).toBe(made)
 })
 
 describe('from several devices', () => {

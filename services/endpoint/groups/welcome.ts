@@ -4,6 +4,7 @@
 import type { Envelope } from '../../../gen/parley/v1/chat_pb.js'
 import { equalBytes } from '../../protocol/bytes.js'
 import { goesOnFrom } from '../../protocol/conversation/chain/chain.js'
+import { memberOf } from '../../protocol/conversation/chain/state.js'
 import { decodeGroupState } from '../../protocol/conversation/group-state.js'
 import { takesPlaceOf } from '../../protocol/conversation/successor.js'
 import {
@@ -36,6 +37,17 @@ export class JoinRefused extends Error {
   override name = 'JoinRefused'
   constructor(readonly why: JoinRefusal) {
     super(why.code)
+  }
+}
+
+/** A member has gone on with other entries than this device, which keeps its own: the two will not hear each other. */
+export class JoinForked extends JoinRefused {
+  override name = 'JoinForked'
+  constructor(
+    readonly present: LiveGroup,
+    readonly by: AccountKey,
+  ) {
+    super({ code: 'not-theirs' })
   }
 }
 
@@ -159,6 +171,8 @@ export function readWelcome(
     throw new JoinRefused({ code: 'not-theirs' })
   const rival = rivalOf(known, { ...name, held })
   if (rival && goesOnFrom(rival.held.state, held.state)) throw new JoinSkipped()
+  const by = parseVerifiedCertificate(signer.identity).accountKey
+  if (rival && isIn(rival.phase) && memberOf(rival.held.state, by)) throw new JoinForked(rival, by)
   if (rival) throw new JoinRefused({ code: 'not-theirs' })
   // The server keeps such lists out of commits; those in a welcome are sealed.
   const lists = held.ledger.accounts.flatMap(each => each.devices.lists)
@@ -167,7 +181,6 @@ export function readWelcome(
   const others = othersIn(parts, held)
   const reason = beside ? 'successor' : verdict.reason
   if (reason === 'first') checkHandles(parts, others)
-  const by = parseVerifiedCertificate(signer.identity).accountKey
   return { state, held, reason, others, by, beside }
 }
 

@@ -12,6 +12,7 @@ import type { LiveGroup } from '../groups/state/groups.js'
 import {
   forgetAttempts,
   isUnheard,
+  JoinForked,
   JoinRefused,
   JoinSkipped,
   type OpenedWelcome,
@@ -54,7 +55,9 @@ export async function joinByWelcome(
     const opened = await openWelcome(parts, tx, envelope, welcome.welcome)
     join(parts, tx, envelope, { opened, signer })
   } catch (error) {
-    if (error instanceof JoinRefused || error instanceof MlsRefused)
+    if (error instanceof JoinForked)
+      appendSystemMessage(parts, tx, error.present, envelope, { code: 'not-along', who: error.by })
+    else if (error instanceof JoinRefused || error instanceof MlsRefused)
       tx.tell({
         type: 'notice',
         level: 'warning',
