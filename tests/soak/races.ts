@@ -65,6 +65,8 @@ async function countTries(folder: string): Promise<Tries> {
 }
 
 const HISTORY_OF_ALL = 100_000
+const HERE = 'all are here'
+const isHere = ({ text }: { text: string }): boolean => text === HERE
 
 const NO_ROOM = conversationNumber(0n)
 const room = ({ endpoint }: Person): ConversationNumber =>
@@ -122,8 +124,12 @@ async function gather(people: readonly Person[], tries: Tries): Promise<void> {
         room(person) !== NO_ROOM &&
         person.endpoint.room(room(person)).members.every(member => member.isAdmin),
     )
-  // Else one could lose its update to another member, and then race for its topic.
+  // Else one could lose its update to another member, and then race for its topic; or all to an update of another one.
   await tries.haveWon(people.length)
+  await first.endpoint.send(number, HERE)
+  // It stands behind all updates.
+  for (const person of people)
+    await person.holds(() => person.endpoint.history(room(person), people.length).some(isHere))
 }
 
 async function raceOnce(people: readonly Person[], round: number): Promise<number> {
