@@ -159,14 +159,13 @@ function rosterChangeHash(
 function isWellFormed(head: BundleHead): boolean {
   const { conversationId, commitHash, welcomeHashes, rosterChangeHash: change, deviceId } = head
   const follows = head.succeeds.length === CONVERSATION_ID_BYTES
-  const after = head.succeedsAfter?.length ?? 0
   return (
     conversationId.length === CONVERSATION_ID_BYTES &&
     [commitHash, change, head.epochTag, ...welcomeHashes].every(
       ({ length }) => length === FINGERPRINT_BYTES,
     ) &&
     (follows || (head.succeeds.length === 0 && head.succeedsEpoch === 0n)) &&
-    (after === 0 || after === CONVERSATION_ID_BYTES) &&
+    (head.succeedsAfter?.length ?? 0) <= CONVERSATION_ID_BYTES &&
     deviceId.length === DEVICE_ID_BYTES
   )
 }

@@ -113,7 +113,8 @@ const statement = encode(RejoinStatementSchema, {
 })
 const head = encode(BundleHeadSchema, {
   ...{ conversationId: random(16), epoch: 1n, commitHash: random(32), welcomeHashes: [random(32)] },
-  ...{ rosterChangeHash: random(32), succeeds: random(16), epochTag: random(32), deviceId: device.publicKey },
+  ...{ rosterChangeHash: random(32), succeeds: random(16), succeedsAfter: random(16) },
+  ...{ epochTag: random(32), deviceId: device.publicKey },
 })
 
 const listedAccount = { accountKey: account.publicKey, listNumber: 7n, listHash: random(32) }
