@@ -112,6 +112,8 @@ async function goesOn({ isOut, isNamed = true, withinMs = 5_000, after = '' }: O
     expect(others(each).filter(line => line.includes('the server lies'))).toEqual([])
     expect(textsOf(each)).toEqual([...new Set(textsOf(each))])
   }
+  // A further group may be on its way, to which all change.
+  await town.clock.settled()
   const room = await roomOn(honest[0]!.disk)
   for (const each of honest) {
     if (!isOut) expect(members(each)).toEqual([...names, 'mallory'].sort())
