@@ -115,7 +115,7 @@ async function takeEcho(
   if (what.value.message === 0n) return
   const id = { conversation: group.record.conversation, message: what.value.message }
   parts.conversations.update(tx, id, { status: MessageStatus.STORED, sequence: envelope.sequence })
-  sayLateAgain(tx, group, id)
+  sayLateAgain(parts, tx, group, id)
 }
 
 /** The server says that this device sent something here, of which it knows nothing: a lie, or a copy of its vault in use. */

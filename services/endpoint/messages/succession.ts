@@ -232,9 +232,9 @@ export function goOn(parts: MessageParts, tx: Transaction, group: LiveGroup, lef
   for (const other of others.filter(each => isUnheard(each) || (isBefore(each) && !isKept(each)))) {
     // One that is on its way stands behind this one, and takes its place then.
     if (isRoom(group) && isOnItsWay(parts, other)) continue
-    if (isParted(other) || isUnheard(other)) sayAgain(parts, tx, other)
     // Also where it was said: the group that goes on has this account as a member, so nobody has committed that.
     const hasToLeave = other.phase.name !== 'ended' && hasLeft(other.phase)
+    if ((isParted(other) || isUnheard(other)) && !hasToLeave) sayAgain(parts, tx, other)
     const intents = parts.intents.of(other)
     move(parts, tx, other, { input: 'succeeded' })
     parts.intents.dropAll(tx, other)

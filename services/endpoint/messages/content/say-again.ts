@@ -8,6 +8,7 @@ import { isSaidElsewhere } from '../../../protocol/conversation/text-statement.j
 import { sameKey } from '../../../protocol/keys.js'
 import type { MessageId } from '../../events.js'
 import { isOwn, isRoom } from '../../groups/membership.js'
+import { isIn } from '../../groups/state/group.js'
 import type { LiveGroup } from '../../groups/state/groups.js'
 import { type Count, countOf, larger, type MessageNumber, smaller } from '../../ids.js'
 import type { KeyOf, RecordOf, Transaction } from '../../vault/records.js'
@@ -42,8 +43,15 @@ export function sayAgain(parts: Pick<MessageParts, 'account'>, tx: Transaction, 
  * The server has stored a line of this device behind a Successor of its group: it is said again in the next one, for those
  * who are there alone.
  */
-export function sayLateAgain(tx: Transaction, group: LiveGroup, id: MessageId): void {
+export function sayLateAgain(
+  { groups }: Pick<MessageParts, 'groups'>,
+  tx: Transaction,
+  group: LiveGroup,
+  id: MessageId,
+): void {
   if (!isRoom(group) || group.record.successors.length === 0) return
+  // This account has left meanwhile, or was taken out.
+  if (!groups.ofChain(group.held.state.id).some(({ phase }) => isIn(phase))) return
   const sent = tx.list('sent', { group: group.number }).find(({ record }) => record.message === id.message)
   if (sent) waitAgain(tx, sent.key, id)
 }

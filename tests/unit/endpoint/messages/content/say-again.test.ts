@@ -42,6 +42,16 @@ const confirmed = (by: OwnAccount, count: bigint) =>
   room.take(by, {
     body: { case: 'receipt', value: { delivered: [{ deviceId: alice.device.publicKey, count }] } },
   })
+/** The server has shown another group in place of this one. */
+const succeeded = () =>
+  room.change({
+    successors: [
+      {
+        $typeName: 'parley.vault.v1.Successor',
+        ...{ conversationId: new Uint8Array(16), by: NO_KEY, listedAtMs: 0n },
+      },
+    ],
+  })
 const again = () => testing.written((tx, unit) => sayAgain(unit.context, tx, room.in(unit)))
 const lines = () => testing.context.conversations.history(room.conversation)
 const waiting = () =>
@@ -75,20 +85,21 @@ describe('what this device has said', () => {
   })
 
   test('is said again where the server stored it behind a group that takes the place of its own', async () => {
-    const late = () => testing.written((tx, unit) => sayLateAgain(tx, room.in(unit), lines()[1]!.id))
+    const late = () =>
+      testing.written((tx, unit) => sayLateAgain(unit.context, tx, room.in(unit), lines()[1]!.id))
     await late()
     expect(waiting()).toEqual([])
-    await room.change({
-      successors: [
-        {
-          $typeName: 'parley.vault.v1.Successor',
-          ...{ conversationId: new Uint8Array(16), by: NO_KEY, listedAtMs: 0n },
-        },
-      ],
-    })
+    await succeeded()
     await late()
     await late()
     expect(waiting()).toEqual(['two'])
+  })
+
+  test('is not said again by one who has left meanwhile', async () => {
+    await succeeded()
+    await room.enter({ name: 'ended', why: 'left' })
+    await testing.written((tx, unit) => sayLateAgain(unit.context, tx, room.in(unit), lines()[1]!.id))
+    expect(waiting()).toEqual([])
   })
 
   test('has not failed where nothing can be said any more', async () => {
