@@ -98,10 +98,10 @@ export class Person {
     return this.holds(() => this.#texts(true).every(({ state }) => state === wanted || state === 'delivered'))
   }
 
-  /** Of all conversations with one other person. */
-  history(): HistoryEntry[] {
+  /** Of all conversations with one other person; the last lines of each where a limit is given. */
+  history(limit?: number): HistoryEntry[] {
     const { endpoint } = this
-    return endpoint.people().flatMap(({ conversation }) => endpoint.history(conversation))
+    return endpoint.people().flatMap(({ conversation }) => endpoint.history(conversation, limit))
   }
 
   close(): Promise<void> {
