@@ -7,8 +7,6 @@ import {
   CommitBundleSchema,
   type DeliveredWelcome,
   DeliveredWelcomeSchema,
-  type Successor,
-  SuccessorSchema,
 } from '../../gen/parley/v1/chat_pb.js'
 import { keyState, keysOfSeed, type OwnAccount } from '../../services/endpoint/contacts/account.js'
 import type { Unit } from '../../services/endpoint/context.js'
@@ -308,27 +306,5 @@ function successorClaim(
   return {
     claim: { ...after, ledger, groupId, epoch: 1n, incarnation: base.incarnation + 1 },
     succeeds: { conversationId: place.groupId, epoch },
-  }
-}
-
-/** The same for a server to deliver, which shows each half of a room another one. */
-export async function forgedSuccessor(
-  disk: MemoryDisk,
-  held: Held,
-  options: ForcedSuccessor,
-): Promise<{ conversationId: Uint8Array; successor: Successor; welcome: DeliveredWelcome }> {
-  const by = accountOn(disk)
-  const { claim, succeeds } = successorClaim(held, by, options)
-  const engine = await createEngine({ validate: validateCredential })
-  const keyPackages = options.invited.map(each => publicPackageOn(each.disk))
-  const { commit, welcomes } = await forge(engine, { by, claim, keyPackages })
-  const [{ welcome }] = welcomes as [{ welcome: Uint8Array }]
-  const deviceIds = options.invited.map(each => accountOn(each.disk).device.publicKey)
-  const { head, headSignature } = firstBundle(by, claim, { commit, welcomes, deviceIds, succeeds })
-  const { groupId: conversationId } = claim
-  return {
-    conversationId,
-    successor: create(SuccessorSchema, { conversationId, head, headSignature }),
-    welcome: create(DeliveredWelcomeSchema, { welcome, epoch: 1n, head, headSignature }),
   }
 }

@@ -28,7 +28,7 @@ import { beginEpoch } from './fork-detection.js'
 import { learnLists } from './lists/learned-lists.js'
 import { areAdminsBlocked, isRequest, isWaiting, placeFor, showSetAside } from './requests.js'
 import type { MessageParts } from './sealing/parts.js'
-import { goOn, noteBeside, noteHeard, noteLed, predecessorOf, tellWentOn } from './succession.js'
+import { goOn, newestKnown, noteBeside, noteHeard, noteLed, tellWentOn } from './succession.js'
 import { appendSystemMessage, isBlocked } from './system-message.js'
 import { onJoinedOwnDevices } from './transfer/due.js'
 
@@ -82,7 +82,7 @@ function join(
   const { state, held, others } = welcomed
   demandMember(parts, state, signer)
   const same = groups.byId(envelope.conversationId)
-  const before = same ?? predecessorOf(parts, held)
+  const before = same ?? newestKnown(parts, held)
   // Nothing of what is dropped is kept, also not who they are.
   const asker = askerIn(parts, tx, { before, welcomed })
   for (const other of others) contacts.see(tx, other)
@@ -112,20 +112,7 @@ function join(
 
 /** A person reads that they are in it; and what was kept for a room comes into its history. */
 function tellJoined(
-  parts: Pick<
-    MessageParts,
-    | 'account'
-    | 'certificates'
-    | 'clock'
-    | 'contacts'
-    | 'conversations'
-    | 'devices'
-    | 'engine'
-    | 'groups'
-    | 'lines'
-    | 'lists'
-    | 'records'
-  >,
+  parts: MessageParts,
   tx: Transaction,
   envelope: Placed<Envelope>,
   {

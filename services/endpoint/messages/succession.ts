@@ -37,7 +37,7 @@ const AGAIN_MS = 1_000
 const MADE_IN_VAIN = 8
 
 /** The newest group that is known here of the conversation of a group that has come. */
-export const predecessorOf = (
+export const newestKnown = (
   { groups }: Pick<MessageParts, 'groups'>,
   { state: { id } }: Pick<Held, 'state'>,
 ): LiveGroup | undefined =>

@@ -20,12 +20,12 @@ const placeIn = ({ successors }: GroupRecord, { conversationId }: Name): number 
   successors.findIndex(each => equalBytes(each.conversationId, conversationId))
 
 /** The group in whose order this one stands. */
-const predecessorOf = (known: readonly LiveGroup[], group: Name): LiveGroup | undefined =>
+const groupBefore = (known: readonly LiveGroup[], group: Name): LiveGroup | undefined =>
   known.find(({ record }) => record.incarnation === group.incarnation - 1 && placeIn(record, group) >= 0)
 
 /** The steps to a group from the first one that it is known to go on from, through others. */
 function wayTo(known: readonly LiveGroup[], group: Name): Step[] {
-  const before = predecessorOf(known, group)
+  const before = groupBefore(known, group)
   if (!before) return []
   return [...wayTo(known, before.record), { from: before.number, place: placeIn(before.record, group) }]
 }
@@ -35,7 +35,7 @@ function wayTo(known: readonly LiveGroup[], group: Name): Step[] {
  * in.
  */
 export function makersBefore(known: readonly LiveGroup[], group: Name): AccountKey[] {
-  const successors = predecessorOf(known, group)?.record.successors ?? []
+  const successors = groupBefore(known, group)?.record.successors ?? []
   const place = successors.findIndex(each => equalBytes(each.conversationId, group.conversationId))
   const isKnown = ({ conversationId }: (typeof successors)[number]) =>
     known.some(({ record }) => equalBytes(record.conversationId, conversationId))

@@ -47,24 +47,7 @@ const isSame = (one: HistoryTransfer, other: HistoryTransfer): boolean =>
   equalBytes(one.toAccount, other.toAccount) && equalBytes(one.toDevice, other.toDevice)
 
 /** Seals the next parts of what is to be handed over, where there is a group for it. */
-export async function sealTransfers(
-  parts: Pick<
-    MessageParts,
-    | 'account'
-    | 'certificates'
-    | 'clock'
-    | 'contacts'
-    | 'conversations'
-    | 'devices'
-    | 'engine'
-    | 'groups'
-    | 'lines'
-    | 'lists'
-    | 'outbox'
-    | 'records'
-  >,
-  tx: Transaction,
-): Promise<void> {
+export async function sealTransfers(parts: MessageParts, tx: Transaction): Promise<void> {
   let sealed = 0
   for (const key of parts.records.keys('transfers')) {
     for (;;) {
@@ -121,20 +104,7 @@ function peerOf(
 
 /** True: there is more. */
 async function sealPart(
-  parts: Pick<
-    MessageParts,
-    | 'account'
-    | 'certificates'
-    | 'clock'
-    | 'contacts'
-    | 'conversations'
-    | 'engine'
-    | 'groups'
-    | 'lines'
-    | 'lists'
-    | 'outbox'
-    | 'records'
-  >,
+  parts: MessageParts,
   tx: Transaction,
   { key, transfer, group }: { key: KeyOf<'transfers'>; transfer: HistoryTransfer; group: LiveGroup },
 ): Promise<boolean> {

@@ -13,8 +13,8 @@ import { type GroupNumber, NO_KEY, sequenceOf } from '../../../../services/endpo
 import { receiveOwnCommit } from '../../../../services/endpoint/messages/commits.js'
 import {
   goOn,
+  newestKnown,
   onBroken,
-  predecessorOf,
   putOffSuccessor,
   takeNoMore,
   takeSuccessor,
@@ -296,7 +296,7 @@ describe('a group that is there to go on in', () => {
   })
 
   test('follows the newest that is known', async () => {
-    const find = () => predecessorOf(testing.context, room.live.held)?.number
+    const find = () => newestKnown(testing.context, room.live.held)?.number
     expect(find()).toBe(room.number)
     const second = await next()
     expect(find()).toBe(second.number)
