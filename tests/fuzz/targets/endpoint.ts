@@ -20,7 +20,7 @@ export const endpoint: Target = {
     const town = await newTown()
     const relay = await town.server()
     const alice = await town.join('alice', relay)
-    const bob = await town.join('bob', relay)
+    let bob = await town.join('bob', relay)
     let said = 0
     const talk = async (from: Person, to: Person) => {
       const text = `line ${++said}`
@@ -36,6 +36,9 @@ export const endpoint: Target = {
         await alice.write('bob', `under a lie ${++said}`)
         await town.clock.settled()
         bob.way.onResponse = bytes => [bytes]
+        if (!isStopped(bob)) return
+        await bob.close()
+        bob = await town.join('bob', relay)
       },
       async check() {
         await talk(alice, bob)
@@ -45,6 +48,10 @@ export const endpoint: Target = {
     }
   },
 }
+
+/** The server has said that another client has this device's place, or that it is banned: a person starts it again. */
+const isStopped = ({ events }: Person): boolean =>
+  events.findLast(event => event.type === 'line')?.line.state === 'stopped'
 
 /** The next messages that this person's endpoint is sent are others. */
 function lie({ way }: Person, from: Chance): void {
